@@ -1,0 +1,34 @@
+export interface ErrorOptions {
+  /** The same call may succeed later without anyone changing anything. Default false. */
+  readonly retryable?: boolean;
+  readonly cause?: unknown;
+}
+
+/**
+ * Base of every error that we raise on purpose. `code` is stable (listed in docs/ERRORS.md) and is what
+ * programs match on; the message is for people, says what, where and what to do, and may change.
+ */
+export class HoldfastError extends Error {
+  readonly code: string;
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** The message of whatever was thrown, with the messages of its causes. */
+export function describeError(error: unknown): string {
+  const parts: string[] = [];
+  let current: unknown = error;
+  // Bounded: a cause chain may be a cycle.
+  for (let depth = 0; depth < 5 && current !== undefined && current !== null; depth++) {
+    const text = current instanceof Error ? current.message || current.name : String(current);
+    if (!parts.includes(text)) parts.push(text);
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return parts.join(': ');
+}

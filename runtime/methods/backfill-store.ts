@@ -1,0 +1,57 @@
+// What backfill jobs need of the spool: durable jobs, the archive, and the backfill lane.
+import type { MiniBatch, VoidDeclaration, VoidReason } from '../../wire/mini-batch.ts';
+import type { IndexKind, Window } from '../../wire/window.ts';
+
+export type JobState = 'accepted' | 'running' | 'done' | 'cancelled';
+
+export interface JobRecord {
+  readonly requestId: string;
+  readonly batchId: string;
+  readonly index: IndexKind;
+  readonly range: Window;
+  readonly state: JobState;
+  /** Disjoint, in order: what has been queued for sending (or already was), and what was declared void. */
+  readonly covered: readonly Window[];
+  readonly voids: readonly { readonly window: Window; readonly reason: VoidReason }[];
+  /** Wall clock, epoch ms. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface StoredWindow {
+  /** Names the stored mini-batch or void (all of its parts) to `save`. */
+  readonly id: number;
+  readonly window: Window;
+  /** `queued`: still in a lane, so already on its way. `archived`: was acknowledged, or skipped on purpose. */
+  readonly state: 'queued' | 'archived';
+}
+
+/** What a job adds to the backfill lane in one step. */
+export interface JobOutput {
+  /** Archived windows to send again as they were encoded. */
+  readonly requeue?: readonly number[];
+  readonly batches?: readonly MiniBatch[];
+  readonly voids?: readonly VoidDeclaration[];
+}
+
+export interface StreamFacts {
+  readonly batchId: string;
+  readonly index: IndexKind;
+  /** The window now being filled, not yet closed: its readings are on their way. */
+  readonly open?: Window;
+}
+
+export interface BackfillStore {
+  /** A stream that this module has or ever had; undefined otherwise. */
+  stream(batchId: string): StreamFacts | undefined;
+  jobs(): Promise<readonly JobRecord[]>;
+  /**
+   * One atomic, synced write: the job as it now stands together with what it produced. After a power cut
+   * either both are there or neither, so a job resumes exactly where it stood and declares nothing twice.
+   * Everything queued is marked as backfill, with the job's `requestId`.
+   */
+  save(job: JobRecord, output?: JobOutput): Promise<void>;
+  forget(requestId: string): Promise<void>;
+  /** Stored windows of the stream that overlap `range`, by start, at most `limit`. */
+  find(batchId: string, range: Window, limit: number): Promise<readonly StoredWindow[]>;
+}

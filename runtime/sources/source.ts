@@ -1,0 +1,63 @@
+// The port between equipment and windows. A source turns one piece of equipment into one stream:
+// readings in index order, and statements about how far observation reaches. The statements matter as
+// much as the readings: a window may be claimed only over what was observed.
+import type { VoidReason } from '../../wire/mini-batch.ts';
+import type { Reading, Value } from '../../wire/reading.ts';
+import type { IndexKind, Window } from '../../wire/window.ts';
+
+export type SourceEvent =
+  /** Observation begins (again): every reading with `index >= at` will be reported. */
+  | { readonly kind: 'resumed'; readonly at: number }
+  /** In index order; may share an index with each other, and may repeat no earlier reading. */
+  | { readonly kind: 'readings'; readonly readings: readonly Reading[] }
+  /** Every reading with `index < until` has been reported. Never goes back while unbroken. */
+  | { readonly kind: 'observed'; readonly until: number }
+  /** Readings with `index < at` are all reported; from `at` on, some may be missing. */
+  | { readonly kind: 'broken'; readonly at: number; readonly reason: string };
+
+export interface SourceSink {
+  /**
+   * Takes one event. Synchronous and bounded; never throws for what the equipment said: an event that
+   * breaks the rules above is counted, logged and turned into a break, so that no window claims too much.
+   */
+  emit(event: SourceEvent): void;
+  /** Resolves once everything emitted so far is durable (synced to disk). */
+  durable(): Promise<void>;
+}
+
+/** One page of history: what the equipment's own memory says about one part of the asked range. */
+export type HistoryPage =
+  /** All readings that the equipment has for `window`, in index order; none means verified empty. */
+  | { readonly kind: 'readings'; readonly window: Window; readonly readings: readonly Reading[] }
+  /** The equipment cannot answer for `window`, and never will. */
+  | { readonly kind: 'unavailable'; readonly window: Window; readonly reason: VoidReason };
+
+export interface SourceHistory {
+  /**
+   * Re-reads `range` from the equipment. The pages' windows touch each other, in order, starting at
+   * `range.start`. If they end before `range.end`, the rest cannot be answered yet (the equipment has not
+   * recorded it so far): ask again later. Takes turns with live polling where they share a connection.
+   * @throws HoldfastError retryable while the equipment is unreachable; pages already given stay true.
+   */
+  read(range: Window, signal: AbortSignal): AsyncIterable<HistoryPage>;
+}
+
+export interface Source {
+  /** What orders this source's stream. */
+  readonly index: IndexKind;
+  /**
+   * Longest time without any event before the supervisor takes the source for hung and restarts it, in ms.
+   */
+  readonly silenceLimitMs: number;
+  /**
+   * One session with the equipment: connects, emits until the session is lost or `signal` aborts.
+   * Resolves after an abort, promptly, having released the connection; rejects with a HoldfastError
+   * when the session is lost. The supervisor calls it again after a backoff, never twice at once. After
+   * it has settled, observation counts as broken where it was last stated to reach.
+   */
+  run(sink: SourceSink, signal: AbortSignal): Promise<void>;
+  /** Absent where the equipment remembers nothing. */
+  readonly history?: SourceHistory;
+  /** Writes one tag. @throws HoldfastError naming the tag and what the equipment answered. */
+  write?(tag: string, value: Value, signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,40 @@
+// The port to the cloud. Implementations own connecting, reconnecting, timeouts and diagnosis; who uses
+// the port sees only: connected or not, sent or not.
+import type { WireMessage } from '../../wire/mini-batch.ts';
+
+export interface UplinkState {
+  readonly connected: boolean;
+  /** Wall clock, epoch ms, of the last change. */
+  readonly since: number;
+  /** Why not connected, for people: what, where and what to do. */
+  readonly diagnosis?: string;
+}
+
+export interface MethodAnswer {
+  /** HTTP-like, as in protocol.md. */
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Answers a direct method. May throw: the caller of the method then reads status 500. */
+export type MethodHandler = (payload: unknown) => Promise<MethodAnswer>;
+
+export interface Uplink {
+  /** Starts connecting, for ever, in the background. Never rejects: trouble shows in `state`. */
+  start(): void;
+  state(): UplinkState;
+  /** Calls `listener` after each change of state. Returns the way to stop that. */
+  onState(listener: (state: UplinkState) => void): () => void;
+  /**
+   * Resolves when the hub (edgeHub) has acknowledged the message, and only then. Rejects with a
+   * HoldfastError; retryable unless the message itself is at fault (`uplink-message-refused`). A rejected
+   * message may have arrived all the same: sending is at least once. Several sends may be in flight.
+   */
+  send(message: WireMessage): Promise<void>;
+  /** Registers a direct method, for this and every later connection. Call before `start`. */
+  handleMethod(name: string, handler: MethodHandler): void;
+  /** Merges into the module twin's reported properties when connected; the last value wins. */
+  report(patch: Readonly<Record<string, unknown>>): void;
+  /** Closes the connection and gives up what is in flight (those sends reject). Bounded: 5 s. */
+  stop(): Promise<void>;
+}

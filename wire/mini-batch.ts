@@ -1,0 +1,38 @@
+import type { Reading } from './reading.ts';
+import type { IndexKind, Window } from './window.ts';
+
+export type VoidReason = 'no-history' | 'history-expired' | 'evicted' | 'source-refused' | 'cancelled';
+
+/** All readings of one window of one stream, in index order. None is "verified empty". */
+export interface MiniBatch {
+  /** The stream's id. */
+  readonly batchId: string;
+  readonly index: IndexKind;
+  readonly window: Window;
+  readonly readings: readonly Reading[];
+}
+
+/** A range that is declared unrecoverable. */
+export interface VoidDeclaration {
+  readonly batchId: string;
+  readonly index: IndexKind;
+  readonly window: Window;
+  readonly reason: VoidReason;
+}
+
+/** Set on what answers a backfill request, and (without a request) on readings that came late. */
+export interface BackfillMark {
+  readonly requestId?: string;
+}
+
+/** What one IoT message carries, before any client library sees it. */
+export interface WireMessage {
+  readonly messageId: string;
+  /** Application properties: protocol.md's table, nothing else. */
+  readonly properties: Readonly<Record<string, string>>;
+  readonly contentEncoding: 'utf-8' | 'gzip';
+  /** UTC epoch ms. */
+  readonly creationTime: number;
+  /** Empty for a void declaration. */
+  readonly body: Uint8Array;
+}
