@@ -5,5 +5,15 @@ export const maxMessageBytes = 262_144;
 /** IoT Hub meters messages in units of this size. */
 export const meteredUnitBytes = 4096;
 export const maxBatchIdLength = 128;
-/** A gzip body larger than this when unpacked is refused, not unpacked: the bound against gzip bombs. */
-export const maxUnpackedBytes = 64 * 1024 * 1024;
+export const maxRequestIdLength = 128;
+/** IoT Hub's limit for the system property message-id. */
+export const maxMessageIdLength = 128;
+export const maxQualityLength = 64;
+/** A body larger than this when unpacked is never made, and is refused, not unpacked: the bound against gzip bombs. */
+export const maxUnpackedBytes = 16 * 1024 * 1024;
+/** Readings in one message. A window with more goes up as parts; a body that claims more is refused. */
+export const maxReadingsPerMessage = 100_000;
+/** Arrays and objects inside one reading's value. */
+export const maxValueDepth = 32;
+/** Messages of one window. */
+export const maxParts = 10_000;
