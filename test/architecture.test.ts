@@ -1,0 +1,144 @@
+// The rules of the house, as docs/ARCHITECTURE.md states them, held against the code as it stands.
+import { describe, expect, it } from 'vitest';
+import { type ImportStatement, readSourceTree, type SourceFile } from './support/source-tree.ts';
+
+const files = readSourceTree();
+const isTest = (path: string) =>
+  /\.test\.tsx?$|\/testing\/|contract\.ts$|(^|\/)test-support|^test\//.test(path) ||
+  path.endsWith('.bench.ts');
+const shipped = files.filter((file) => !isTest(file.path) && !file.path.startsWith('lab/'));
+const folderOf = (path: string) => path.split('/')[0]!;
+const roomOf = (path: string) => path.split('/').slice(0, 2).join('/');
+
+/** Lists `file -> target` for each import that a rule forbids: readable when it fails. */
+function violations(
+  of: readonly SourceFile[],
+  forbidden: (file: SourceFile, imported: ImportStatement) => boolean,
+): string[] {
+  return of.flatMap((file) =>
+    file.imports.filter((imported) => forbidden(file, imported)).map((i) => `${file.path} -> ${i.target}`),
+  );
+}
+
+describe('the architecture', () => {
+  it('is read at all: the tree has files and imports', () => {
+    expect(files.length).toBeGreaterThan(10);
+    expect(files.some((file) => file.imports.some((i) => i.ours))).toBe(true);
+  });
+
+  it('wire and kernel import nothing of ours', () => {
+    const base = shipped.filter((file) => ['wire', 'kernel'].includes(folderOf(file.path)));
+    // wire may raise the kernel's errors: the one base class that every error has.
+    const allowed = (file: SourceFile, target: string) =>
+      folderOf(target) === folderOf(file.path) ||
+      (folderOf(file.path) === 'wire' && target === 'kernel/errors.ts');
+    expect(violations(base, (file, i) => i.ours && !allowed(file, i.target))).toEqual([]);
+  });
+
+  it('the cloud never imports the runtime, nor the runtime the cloud, and nothing shipped imports the lab', () => {
+    expect(
+      violations(shipped, (file, i) => {
+        if (!i.ours) return false;
+        const [from, to] = [folderOf(file.path), folderOf(i.target)];
+        if (to === 'lab' || to === 'test') return true;
+        return (from === 'cloud-lite' && to === 'runtime') || (from === 'runtime' && to === 'cloud-lite');
+      }),
+    ).toEqual([]);
+  });
+
+  // Rooms of the runtime know each other only through ports: files that declare types, imported as types.
+  const rooms = ['sources', 'windows', 'spool', 'uplink', 'methods', 'rules', 'health', 'config'].map(
+    (room) => `runtime/${room}`,
+  );
+  const ports = new Set([
+    'runtime/sources/source.ts',
+    'runtime/windows/journal.ts',
+    'runtime/uplink/uplink.ts',
+    'runtime/uplink/lanes.ts',
+    'runtime/methods/backfill-store.ts',
+  ]);
+
+  it('rooms of the runtime meet only at ports', () => {
+    const inRooms = shipped.filter((file) => rooms.includes(roomOf(file.path)));
+    expect(
+      violations(inRooms, (file, i) => {
+        if (!i.ours || !i.target.startsWith('runtime/') || roomOf(i.target) === roomOf(file.path))
+          return false;
+        // The one schema is composed of the schemas that the adapters declare.
+        if (roomOf(file.path) === 'runtime/config' && i.target.endsWith('/config.ts')) return false;
+        return !(ports.has(i.target) && (i.typeOnly || i.target === 'runtime/uplink/lanes.ts'));
+      }),
+    ).toEqual([]);
+  });
+
+  it('has no import cycles', () => {
+    expect(findCycle(files)).toBeUndefined();
+  });
+
+  it('one file imports each driver library', () => {
+    const drivers = [
+      'azure-iot-device',
+      'azure-iot-device-amqp',
+      'azure-iot-common',
+      'classic-level',
+      'level',
+      'modbus-serial',
+      'serialport',
+      'node-opcua-client',
+      '@azure/event-hubs',
+      '@electric-sql/pglite',
+      'pg',
+      'pino',
+      'prom-client',
+      'yaml',
+    ];
+    for (const folder of ['runtime', 'cloud-lite']) {
+      for (const driver of drivers) {
+        const importers = shipped.filter(
+          (file) => folderOf(file.path) === folder && file.imports.some((i) => i.target === driver),
+        );
+        expect(importers.map((file) => file.path).slice(1), `importers of ${driver}`).toEqual([]);
+      }
+    }
+  });
+
+  it('raw time and randomness stand only in kernel/', () => {
+    const raw =
+      /\bDate\.now\b|\bnew Date\(\)|\bset(?:Timeout|Interval)\(|\bMath\.random\b|\bperformance\.now\b|\brandomUUID\b|\bAbortSignal\.timeout\b|node:timers/;
+    const found = shipped
+      .filter((file) => folderOf(file.path) !== 'kernel')
+      .flatMap((file) =>
+        file.code
+          .split('\n')
+          .flatMap((line, index) => (raw.test(line) ? [`${file.path}:${index + 1}: ${line.trim()}`] : [])),
+      );
+    expect(found).toEqual([]);
+  });
+
+  it('only main.ts and the command line end the process', () => {
+    const found = shipped
+      .filter((file) => !/main\.ts$|\/cli\//.test(file.path) && /\bprocess\.exit\b/.test(file.code))
+      .map((file) => file.path);
+    expect(found).toEqual([]);
+  });
+});
+
+function findCycle(tree: readonly SourceFile[]): string[] | undefined {
+  const byPath = new Map(tree.map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): string[] | undefined => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+    if (done.has(path)) return undefined;
+    for (const imported of byPath.get(path)?.imports ?? []) {
+      const cycle = imported.ours ? visit(imported.target, [...trail, path]) : undefined;
+      if (cycle) return cycle;
+    }
+    done.add(path);
+    return undefined;
+  };
+  for (const file of tree) {
+    const cycle = visit(file.path, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}

