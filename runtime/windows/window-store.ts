@@ -1,0 +1,53 @@
+// What windows need of the disk: one atomic, synced write for all streams, and where each stream's
+// claims ended before this start.
+import type { MiniBatch } from '../../wire/mini-batch.ts';
+import type { Reading } from '../../wire/reading.ts';
+import type { IndexKind } from '../../wire/window.ts';
+
+/** A window whose bounds are final. */
+export interface ClosedWindow {
+  readonly batch: MiniBatch;
+  /** True for readings that came after their window had closed: sent marked as backfill. */
+  readonly late: boolean;
+  /** `lane`: to be sent. `archive`: kept unsent, on purpose. */
+  readonly to: 'lane' | 'archive';
+}
+
+/** What the journal learns about a stream's open window in one commit. */
+export interface JournalAppend {
+  /** Start of the open window. */
+  readonly start: number;
+  /** Every reading in `[start, end)` is in the journal once this is. May equal `start`. */
+  readonly end: number;
+  /** Readings since the previous append (all that the open window holds, if `restart`), as they arrived. */
+  readonly readings: readonly Reading[];
+}
+
+export interface StreamChange {
+  readonly batchId: string;
+  readonly index: IndexKind;
+  readonly closed: readonly ClosedWindow[];
+  /** The journal's records of this stream up to now are superseded by this change: delete them. */
+  readonly restart: boolean;
+  readonly append?: JournalAppend;
+  /** No window of this stream may ever claim anything below this (late windows excepted). */
+  readonly floor?: number;
+}
+
+export interface StreamStart {
+  /** As `StreamChange.floor`, from before this start; undefined for a stream that never closed a window. */
+  readonly floor?: number;
+}
+
+export interface WindowStore {
+  /**
+   * Makes the stream known. Whatever its journal held at the last stop or crash has been closed already.
+   * @throws HoldfastError `spool-index-changed` if the stream was ordered by another kind of index.
+   */
+  openStream(batchId: string, index: IndexKind): StreamStart;
+  /**
+   * Writes all changes in one atomic, synced batch. While the disk refuses, it is tried again, exactly the
+   * same, for ever; so this rejects only with `spool-closed`. Call again only after it has settled.
+   */
+  commitWindows(changes: readonly StreamChange[]): Promise<void>;
+}
