@@ -1,0 +1,337 @@
+// The account: what the plant made against what the cloud received, reading by reading. A reading is one
+// value of one tag at one index. Pure: the same inputs give the same account.
+//
+// What counts. For a unit that stamps its own samples: every sample from the start of the first window that
+// the cloud received (observation cannot begin before it began) up to the last sample that the plant made.
+// The end is not the end of the last window: the plant stops making samples first, everything then has time
+// to drain, so a tail that never arrived is missing, not out of scope. For a unit that is only polled there
+// is no truth but what was shown to the poller: every answer given between the start of the first window
+// and the end of the last one counts; an answer after that was given to nobody who could still send it.
+//
+// A void is no excuse where the equipment still remembers: a stamped sample that the device's log still
+// held, declared void, counts as missing.
+import { covers, gaps, normalise, subtract, union } from '../../wire/coverage.ts';
+import type { Value } from '../../wire/reading.ts';
+import type { Window } from '../../wire/window.ts';
+import { type SeenReading, type StreamCopy, sameValue, voidCoverage } from './cloud-copy.ts';
+
+export type Values = Readonly<Record<string, Value>>;
+
+/** One sample as the plant made it, or one answer as it was given. `at`: epoch ms. */
+export interface TrueSample {
+  readonly at: number;
+  readonly values: Values;
+}
+
+export interface MissingRange {
+  readonly window: Window;
+  readonly readings: number;
+  /** Where the readings should have been. */
+  readonly why:
+    | 'in a gap'
+    | 'not in the window that claims them'
+    | 'declared void though the device has them';
+}
+
+export interface StreamAccount {
+  readonly stream: string;
+  /** From the first window's start to the end of what counts. */
+  readonly span?: Window;
+  /** All counts are readings. */
+  readonly produced: number;
+  readonly delivered: number;
+  /** Deliveries of the same value beyond the first. */
+  readonly duplicates: number;
+  readonly void: number;
+  readonly missing: number;
+  /** Received, but never made. */
+  readonly invented: number;
+  /** Received with another value than was made. */
+  readonly changed: number;
+  readonly missingRanges: readonly MissingRange[];
+  /** Holes between the windows and voids that the cloud received. */
+  readonly openGaps: readonly Window[];
+  /** Contradictions in the messages themselves. */
+  readonly problems: readonly string[];
+}
+
+interface Tally {
+  produced: number;
+  delivered: number;
+  duplicates: number;
+  void: number;
+  missing: number;
+  invented: number;
+  changed: number;
+}
+
+const emptyTally = (): Tally => ({
+  produced: 0,
+  delivered: 0,
+  duplicates: 0,
+  void: 0,
+  missing: 0,
+  invented: 0,
+  changed: 0,
+});
+
+export interface StampedInput {
+  readonly stream: string;
+  /** Every sample made, by time. */
+  readonly truth: readonly TrueSample[];
+  /** What the cloud received; undefined: nothing at all. */
+  readonly copy: StreamCopy | undefined;
+  /** Time of the oldest sample that the device's log still holds. */
+  readonly logReachesBackTo: number;
+}
+
+/** The account of a unit that stamps its samples and logs them. */
+export function accountStamped(input: StampedInput): StreamAccount {
+  const { stream, truth, copy } = input;
+  const first = copy && firstStart(copy);
+  if (!copy || first === undefined) return nothingReceived(stream, truth);
+  const tally = emptyTally();
+  const voids = voidCoverage(copy);
+  const missing = createMissingRanges();
+  const bySample = new Map(truth.map((sample) => [sample.at, sample.values]));
+
+  for (const { at, values } of truth) {
+    if (at < first) continue;
+    for (const [tag, value] of Object.entries(values)) {
+      tally.produced += 1;
+      const seen = copy.readings.get(at)?.get(tag);
+      if (seen && holds(seen, value)) tally.delivered += 1;
+      // With a wrong value it counts as changed, below.
+      else if (seen) continue;
+      else if (covers(copy.covered, instant(at))) missing.add(at, 'not in the window that claims them');
+      else if (!covers(voids, instant(at))) missing.add(at, 'in a gap');
+      else if (at >= input.logReachesBackTo) missing.add(at, 'declared void though the device has them');
+      else tally.void += 1;
+    }
+  }
+  for (const [at, tags] of copy.readings) {
+    for (const [tag, seen] of tags) addReceived(tally, seen, bySample.get(at)?.[tag]);
+  }
+  tally.missing = missing.count();
+  const end = Math.max(lastEnd(copy) ?? first + 1, (truth.at(-1)?.at ?? first) + 1);
+  return close(copy, { start: first, end }, tally, missing.ranges());
+}
+
+export interface PolledInput {
+  readonly stream: string;
+  /** Every answer given to a poll, by time. */
+  readonly shown: readonly TrueSample[];
+  readonly copy: StreamCopy | undefined;
+  /** How long after the answer left the plant a reading may be stamped, in ms; and how long before, for clocks. */
+  readonly laterMs?: number;
+  readonly earlierMs?: number;
+}
+
+/** The account of a unit that is only polled: readings carry the time at which the answer came. */
+export function accountPolled(input: PolledInput): StreamAccount {
+  const { stream, shown, copy } = input;
+  const first = copy && firstStart(copy);
+  const end = copy && lastEnd(copy);
+  if (!copy || first === undefined || end === undefined) return nothingReceived(stream, shown);
+  const tally = emptyTally();
+  const voids = voidCoverage(copy);
+  const missing = createMissingRanges();
+  const pairs = matchAnswers(shown, copy, input.laterMs ?? 2000, input.earlierMs ?? 5);
+
+  for (const answer of shown) {
+    const tags = pairs.byAnswer.get(answer);
+    if (!tags && (answer.at < first || answer.at >= end)) continue;
+    for (const [tag, value] of Object.entries(answer.values)) {
+      tally.produced += 1;
+      const seen = tags?.get(tag);
+      if (seen && holds(seen, value)) tally.delivered += 1;
+      else if (seen) continue;
+      else if (tags || covers(copy.covered, instant(answer.at)))
+        missing.add(answer.at, 'not in the window that claims them');
+      else if (!covers(voids, instant(answer.at))) missing.add(answer.at, 'in a gap');
+      else tally.void += 1;
+    }
+  }
+  for (const [at, tags] of copy.readings) {
+    const answer = pairs.byIndex.get(at);
+    for (const [tag, seen] of tags) addReceived(tally, seen, answer?.values[tag]);
+  }
+  tally.missing = missing.count();
+  return close(copy, { start: first, end }, tally, missing.ranges());
+}
+
+/** Each index takes the answer that agrees with it best, among those given at about its time; each answer once. */
+function matchAnswers(shown: readonly TrueSample[], copy: StreamCopy, laterMs: number, earlierMs: number) {
+  const byAnswer = new Map<TrueSample, Map<string, SeenReading>>();
+  const byIndex = new Map<number, TrueSample>();
+  let from = 0;
+  for (const [index, tags] of [...copy.readings].sort(([a], [b]) => a - b)) {
+    while (from < shown.length && shown[from]!.at < index - laterMs) from += 1;
+    let best: TrueSample | undefined;
+    let bestAgreement = 0;
+    const distance = (answer: TrueSample | undefined) => Math.abs(index - (answer?.at ?? 0));
+    for (let at = from; at < shown.length && shown[at]!.at <= index + earlierMs; at++) {
+      const answer = shown[at]!;
+      const agreement = byAnswer.has(answer) ? 0 : agreementOf(tags, answer.values);
+      const isNearer = agreement === bestAgreement && distance(answer) < distance(best);
+      if (agreement > bestAgreement || (agreement > 0 && isNearer)) {
+        best = answer;
+        bestAgreement = agreement;
+      }
+    }
+    // Half of the tags must agree, or the values come from nowhere: a changed reading is told from an invented one.
+    if (!best || bestAgreement * 2 < tags.size) continue;
+    byAnswer.set(best, tags);
+    byIndex.set(index, best);
+  }
+  return { byAnswer, byIndex };
+}
+
+function agreementOf(tags: ReadonlyMap<string, SeenReading>, values: Values): number {
+  let agreeing = 0;
+  for (const [tag, seen] of tags) if (holds(seen, values[tag])) agreeing += 1;
+  return agreeing;
+}
+
+/** Judges what was received for one tag at one index: `truth` undefined means that no such reading was made. */
+function addReceived(tally: Tally, seen: SeenReading, truth: Value | undefined): void {
+  tally.duplicates += seen.times - 1;
+  if (truth === undefined) {
+    tally.invented += 1 + seen.others.length;
+    return;
+  }
+  for (const value of [seen.value, ...seen.others]) if (!sameValue(value, truth)) tally.changed += 1;
+}
+
+const holds = (seen: SeenReading, value: Value | undefined): boolean =>
+  sameValue(seen.value, value) || seen.others.some((other) => sameValue(other, value));
+
+const instant = (at: number): Window => ({ start: at, end: at + 1 });
+
+const statements = (copy: StreamCopy) => union(copy.covered, voidCoverage(copy));
+const firstStart = (copy: StreamCopy): number | undefined => copy.covered[0]?.start;
+const lastEnd = (copy: StreamCopy): number | undefined => statements(copy).at(-1)?.end;
+
+function close(
+  copy: StreamCopy,
+  span: Window,
+  tally: Tally,
+  missingRanges: readonly MissingRange[],
+): StreamAccount {
+  const problems: string[] = [];
+  if (copy.misplaced > 0) problems.push(`${copy.misplaced} readings lie outside the window of their message`);
+  if (copy.miscounted > 0) problems.push(`${copy.miscounted} messages carry another count than they say`);
+  return { stream: copy.batchId, span, ...tally, missingRanges, openGaps: gaps(statements(copy)), problems };
+}
+
+function nothingReceived(stream: string, truth: readonly TrueSample[]): StreamAccount {
+  const produced = truth.reduce((sum, { values }) => sum + Object.keys(values).length, 0);
+  return {
+    stream,
+    ...emptyTally(),
+    produced,
+    missing: produced,
+    missingRanges: [],
+    openGaps: [],
+    problems: ['nothing was received'],
+  };
+}
+
+function createMissingRanges() {
+  const ranges: { window: Window; readings: number; why: MissingRange['why'] }[] = [];
+  let count = 0;
+  return {
+    add(at: number, why: MissingRange['why']): void {
+      count += 1;
+      const last = ranges.at(-1);
+      // Neighbours in time with the same cause are one range for people.
+      if (last?.why === why && at - last.window.end < 2000) {
+        last.window = { start: last.window.start, end: at + 1 };
+        last.readings += 1;
+      } else ranges.push({ window: instant(at), readings: 1, why });
+    },
+    count: () => count,
+    ranges: (): readonly MissingRange[] => ranges,
+  };
+}
+
+export interface LedgerStream {
+  readonly batchId: string;
+  readonly covered: readonly Window[];
+  readonly voids: readonly Window[];
+  readonly gaps: readonly Window[];
+  readonly openRequests: number;
+  readonly gapsFound: number;
+  readonly gapsClosed: number;
+}
+
+/** Where the detector's ledger says something else than the messages do. Empty: it is right. */
+export function compareLedger(ledger: LedgerStream | undefined, copy: StreamCopy): string[] {
+  if (!ledger) return [`the ledger does not know stream ${copy.batchId}`];
+  const problems: string[] = [];
+  const say = (what: string, windows: readonly Window[]) => {
+    if (windows.length === 0) return;
+    const [first] = windows as [Window];
+    problems.push(`the ledger ${what}: ${windows.length} ranges, first ${first.start}-${first.end}`);
+  };
+  const covered = normalise(ledger.covered);
+  const voids = normalise(ledger.voids);
+  say('has covered what was never received', subtract(covered, copy.covered));
+  say('has not covered what was received', subtract(copy.covered, covered));
+  say('has void what was never declared', subtract(voids, voidCoverage(copy)));
+  // A range that came after all is no longer void: both readings of that are right.
+  say('lacks declared voids', subtract(subtract(voidCoverage(copy), voids), copy.covered));
+  say('still has open gaps', ledger.gaps);
+  if (ledger.openRequests > 0) problems.push(`the ledger has ${ledger.openRequests} requests open`);
+  return problems;
+}
+
+export interface Account {
+  readonly ok: boolean;
+  readonly streams: readonly StreamAccount[];
+  readonly produced: number;
+  readonly delivered: number;
+  readonly duplicates: number;
+  readonly void: number;
+  readonly missing: number;
+  readonly invented: number;
+  readonly changed: number;
+  readonly openGaps: number;
+  readonly gapsFound: number;
+  readonly gapsClosed: number;
+  readonly problems: readonly string[];
+}
+
+/** The whole account. `ok` only if nothing is missing, invented or changed, no gap is open, nothing contradicts. */
+export function total(
+  streams: readonly StreamAccount[],
+  ledgers: readonly LedgerStream[],
+  problems: readonly string[],
+): Account {
+  const sum = (name: keyof Tally) => streams.reduce((total, stream) => total + stream[name], 0);
+  const openGaps = streams.reduce((total, stream) => total + stream.openGaps.length, 0);
+  const all = [
+    ...problems,
+    ...streams.flatMap((stream) => stream.problems.map((problem) => `${stream.stream}: ${problem}`)),
+  ];
+  const counts = {
+    produced: sum('produced'),
+    delivered: sum('delivered'),
+    duplicates: sum('duplicates'),
+    void: sum('void'),
+    missing: sum('missing'),
+    invented: sum('invented'),
+    changed: sum('changed'),
+  };
+  const faults = counts.missing + counts.invented + counts.changed + openGaps + all.length;
+  return {
+    // An account of nothing is not a good account.
+    ok: faults === 0 && counts.delivered > 0,
+    streams,
+    ...counts,
+    openGaps,
+    gapsFound: ledgers.reduce((total, ledger) => total + ledger.gapsFound, 0),
+    gapsClosed: ledgers.reduce((total, ledger) => total + ledger.gapsClosed, 0),
+    problems: all,
+  };
+}
