@@ -1,0 +1,79 @@
+// What can be made to go wrong, as data: the shape that the control port takes, and how a change is merged.
+import { z } from 'zod';
+import { garbageKinds } from './garbage.ts';
+
+const garbageKind = z.enum(garbageKinds);
+const address = z.int().min(0).max(65535);
+
+const unitPatch = z.strictObject({
+  /** Takes requests and never answers. */
+  silent: z.boolean().nullish(),
+  /** Has no power: neither samples nor answers. Its log survives. */
+  off: z.boolean().nullish(),
+  /** Every answer is held back this long. */
+  delayMs: z.number().min(0).max(600_000).nullish(),
+  /** Every request is answered with this exception code. */
+  exception: z.int().min(1).max(255).nullish(),
+  /** These registers (first, last) are answered with exception 2, in both register tables. */
+  refuse: z
+    .array(z.tuple([address, address]))
+    .max(1000)
+    .nullish(),
+  /** A read of more registers than this is answered with exception 3. */
+  maxRegisters: z.int().min(1).max(125).nullish(),
+  /** Answers are spoiled: true for every kind in turn, one kind, or some kinds with a probability. */
+  garbage: z
+    .union([
+      z.boolean(),
+      garbageKind,
+      z.strictObject({
+        kinds: z.array(garbageKind).min(1).optional(),
+        probability: z.number().min(0).max(1).optional(),
+      }),
+    ])
+    .nullish(),
+  /** The event log keeps only this many records; what is older is gone for good. */
+  historyRecords: z.int().min(0).nullish(),
+});
+
+export const faultsPatchSchema = z.strictObject({
+  /** Unplugged from the network: the listener is closed, connections are cut; sampling goes on. */
+  unreachable: z.boolean().nullish(),
+  /** By unit number. Null heals the unit. */
+  units: z.record(z.string().regex(/^\d{1,3}$/), unitPatch.nullable()).nullish(),
+});
+
+export type FaultsPatch = z.input<typeof faultsPatchSchema>;
+type UnitPatch = z.output<typeof unitPatch>;
+export type UnitFaults = { readonly [K in keyof UnitPatch]?: NonNullable<UnitPatch[K]> };
+
+export interface Faults {
+  readonly unreachable: boolean;
+  readonly units: Readonly<Record<string, UnitFaults>>;
+}
+
+export const noFaults: Faults = { unreachable: false, units: {} };
+
+/**
+ * `current` with `patch` laid over it: a field that is absent stays, one that is null or false is cleared;
+ * `units: null` heals every unit.
+ * @throws z.ZodError that names every wrong field
+ */
+export function mergeFaults(current: Faults, patch: unknown): Faults {
+  const { unreachable, units } = faultsPatchSchema.parse(patch);
+  const merged: Record<string, UnitFaults> = units === null ? {} : { ...current.units };
+  for (const [id, unitFaults] of Object.entries(units ?? {})) {
+    const next = unitFaults === null ? {} : mergeUnit(merged[id] ?? {}, unitFaults);
+    if (Object.keys(next).length === 0) delete merged[id];
+    else merged[id] = next;
+  }
+  return {
+    unreachable: unreachable === undefined ? current.unreachable : unreachable === true,
+    units: merged,
+  };
+}
+
+function mergeUnit(current: UnitFaults, patch: UnitPatch): UnitFaults {
+  const entries = Object.entries({ ...current, ...patch });
+  return Object.fromEntries(entries.filter(([, value]) => value != null && value !== false)) as UnitFaults;
+}
