@@ -1,8 +1,129 @@
-// Checks that span several settings.
+// Checks that span several settings: each names the setting to change and what would be right.
 import type { z } from 'zod';
+import type { HistoryShape, SourceShape, TagShape } from './config-shapes.ts';
+import { addressSpace, isBitTable, isNumberType, widthOf } from './fields.ts';
+import { resolveLayout } from './record-layout.ts';
 
 type Context = z.RefinementCtx;
+type Path = (string | number)[];
 
-export function checkTag(_tag: unknown, _context: Context): void {}
-export function checkHistory(_history: unknown, _context: Context): void {}
-export function checkSource(_source: unknown, _context: Context): void {}
+function problem(context: Context, path: Path, message: string): void {
+  context.addIssue({ code: 'custom', path, message });
+}
+
+export function checkTag(tag: TagShape, context: Context): void {
+  const { type, table } = tag;
+  if (isBitTable(table)) {
+    if (type !== undefined && type !== 'bool')
+      problem(context, ['type'], `must be bool or left out: one entry of the ${table} table is one bit`);
+  } else if (type === undefined) {
+    problem(context, ['type'], `is missing: say how the registers are coded, for example int16 or float32`);
+    return;
+  } else if (type === 'bool') {
+    problem(
+      context,
+      ['type'],
+      'must be bit (with bit: 0 to 15) for registers; bool is for coils and discrete inputs',
+    );
+  }
+  checkCoding(tag, context);
+  const width = widthOf(type ?? 'bool', tag.length);
+  if (tag.address + width > addressSpace) {
+    const message = `${width} registers from ${tag.address} reach beyond address 65535`;
+    problem(context, ['address'], message);
+  }
+}
+
+function checkCoding(tag: TagShape, context: Context): void {
+  const { type } = tag;
+  if (type === 'bit' && tag.bit === undefined)
+    problem(context, ['bit'], 'is missing: which bit of the register, 0 (least significant) to 15');
+  if (type !== 'bit' && tag.bit !== undefined)
+    problem(context, ['bit'], 'is only for type: bit; remove it or change the type');
+  if (type === 'string' && tag.length === undefined)
+    problem(context, ['length'], 'is missing: how many characters, two a register');
+  if (type !== 'string' && tag.length !== undefined)
+    problem(context, ['length'], 'is only for type: string; remove it or change the type');
+  if (type !== 'string' && tag.encoding !== undefined)
+    problem(context, ['encoding'], 'is only for type: string; remove it');
+  const isNumber = type !== undefined && isNumberType(type);
+  for (const key of ['scale', 'offset'] as const) {
+    if (tag[key] !== undefined && !isNumber) problem(context, [key], 'is only for numbers; remove it');
+  }
+  if (tag.scale === 0) problem(context, ['scale'], 'must not be 0: every value would be the same');
+}
+
+export function checkHistory(history: HistoryShape, context: Context): void {
+  const { recordRegisters, capacity } = history;
+  if (history.kind === 'ring') {
+    const most = Math.floor((addressSpace - history.base) / recordRegisters);
+    if (capacity > most) {
+      const message = `${capacity} records of ${recordRegisters} registers from ${history.base} reach beyond address 65535: at most ${most} fit`;
+      problem(context, ['capacity'], message);
+    }
+    return;
+  }
+  const perFile = Math.floor(history.registersPerFile / recordRegisters);
+  if (perFile === 0) {
+    problem(
+      context,
+      ['recordRegisters'],
+      `must be at most registersPerFile (${history.registersPerFile}): a record lies in one file`,
+    );
+  } else if (history.firstFile + Math.ceil(capacity / perFile) - 1 > 0xffff) {
+    problem(context, ['capacity'], `${capacity} records need more files than there are numbers for (65535)`);
+  }
+}
+
+export function checkSource(source: SourceShape, context: Context): void {
+  checkNames(source.tags, ['tags'], context);
+  checkOverlaps(source.tags, context);
+  for (const key of ['timestamp', 'number'] as const) {
+    const place = source.stamp?.[key];
+    if (place && place.address + widthOf(place.type) > addressSpace)
+      problem(context, ['stamp', key, 'address'], 'reaches beyond address 65535');
+  }
+  if (!source.history) return;
+  for (const key of ['newest', 'oldest'] as const) {
+    const place = source.history[key];
+    if (place && place.address + widthOf(place.type) > addressSpace)
+      problem(context, ['history', key, 'address'], 'reaches beyond address 65535');
+  }
+  if (source.history.tags) checkNames(source.history.tags, ['history', 'tags'], context);
+  const resolved = resolveLayout(source);
+  if (!resolved.ok) for (const { path, message } of resolved.problems) problem(context, [...path], message);
+}
+
+function checkNames(tags: readonly { readonly name: string }[], path: Path, context: Context): void {
+  const first = new Map<string, number>();
+  for (const [at, { name }] of tags.entries()) {
+    const earlier = first.get(name);
+    if (earlier === undefined) first.set(name, at);
+    else
+      problem(
+        context,
+        [...path, at, 'name'],
+        `'${name}' is already the name of tag ${earlier}: names must differ`,
+      );
+  }
+}
+
+/**
+ * One register may be read in several ways (a status word and its bits), but two wide numbers that share
+ * only a part of their registers are a slip of an address.
+ */
+function checkOverlaps(tags: readonly TagShape[], context: Context): void {
+  const wide = tags
+    .map((tag, at) => ({ tag, at, end: tag.address + widthOf(tag.type ?? 'bool', tag.length) }))
+    .filter(({ tag }) => tag.type !== undefined && isNumberType(tag.type) && widthOf(tag.type) > 1)
+    .sort((a, b) => a.tag.address - b.tag.address);
+  const last = new Map<string, (typeof wide)[number]>();
+  for (const entry of wide) {
+    const before = last.get(entry.tag.table);
+    if (before && entry.tag.address > before.tag.address && entry.tag.address < before.end) {
+      const message = `'${entry.tag.name}' starts at ${entry.tag.address}, inside '${before.tag.name}' (${before.tag.address} to ${before.end - 1}): correct one of the two addresses`;
+      problem(context, ['tags', entry.at, 'address'], message);
+    }
+    if (!before || entry.end > before.end) last.set(entry.tag.table, entry);
+  }
+}

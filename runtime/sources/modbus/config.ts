@@ -1,136 +1,16 @@
-// The configuration of one Modbus TCP source: one unit, one stream. Each message says what is wrong and what
-// would be right; what spans several settings is checked in config-checks.ts.
+// The schema of one Modbus TCP source, as a site writes it into its configuration.
 import { z } from 'zod';
 import { checkHistory, checkSource, checkTag } from './config-checks.ts';
-import * as field from './fields.ts';
-
-const streamId = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9._:-]{1,128}$/,
-    'must be 1 to 128 of A-Z a-z 0-9 . _ : - (it becomes part of message ids)',
-  );
-
-const tagName = z.string().min(1, 'must not be empty').max(128, 'must have at most 128 characters');
-
-/** How a value is coded, wherever it lies. */
-const coding = {
-  type: field.type,
-  order: field.order,
-  /** Which bit of the register, 0 being the least significant. For type `bit`. */
-  bit: z.int().min(0, 'must be 0 to 15').max(15, 'must be 0 to 15; for a coil use table: coil').optional(),
-  /** Characters of a string: two a register. */
-  length: z
-    .int()
-    .min(1)
-    .max(250, 'must be at most 250 characters: more does not fit into one request')
-    .optional(),
-  encoding: z.enum(['latin1', 'utf8']).optional(),
-  /** value = raw * scale + offset. */
-  scale: z.number('must be a number').optional(),
-  offset: z.number('must be a number').optional(),
-};
-
-const tag = z
-  .strictObject({
-    name: tagName,
-    table: z.enum(field.tables, `must be one of ${field.tables.join(', ')}`).default('holding'),
-    address: field.address,
-    ...coding,
-    /** Default: `bool` for coils and discrete inputs; registers need it. */
-    type: coding.type.optional(),
-  })
-  .superRefine(checkTag);
-
-const stamp = z.strictObject({
-  timestamp: field.timestamp,
-  /** Counts the samples: a jump is a break in observation. */
-  number: field.counter.optional(),
-});
-
-/** Offsets count registers from the start of a record. What is left out is as in the live tag. */
-const historyTag = z.strictObject({
-  name: tagName,
-  offset: field.offset,
-  type: coding.type.optional(),
-  order: z.enum(field.byteOrders).optional(),
-  bit: coding.bit,
-  length: coding.length,
-  encoding: coding.encoding,
-  scale: coding.scale,
-  /** What is added after scaling; `offset` is the place in the record. */
-  add: z.number().optional(),
-});
-
-const record = {
-  newest: field.counter,
-  /** Default: `newest - capacity + 1`, never below `firstRecord`. */
-  oldest: field.counter.optional(),
-  capacity: z.int().min(1, 'must be at least 1 record').max(0x7fff_ffff),
-  recordRegisters: z.int().min(1).max(2000, 'must be at most 2000 registers a record'),
-  /** Default: where the live stamp lies, relative to the lowest address of the sample block. */
-  timestamp: z
-    .strictObject({ offset: field.offset, type: field.timestampType, order: field.order, unit: field.unit })
-    .optional(),
-  number: z.strictObject({ offset: field.offset, type: field.counterType, order: field.order }).optional(),
-  /** Default: the live tags, at their addresses minus the lowest address of the sample block. */
-  tags: z.array(historyTag).min(1, 'must name at least one tag, or be left out').max(10_000).optional(),
-  /**
-   * The number of the first record that the device ever wrote, where its documentation states it. Only then can
-   * "nothing before the oldest record" be told from "overwritten".
-   */
-  firstRecord: z.int().min(0).optional(),
-};
-
-const history = z
-  .discriminatedUnion(
-    'kind',
-    [
-      z.strictObject({ kind: z.literal('ring'), table: field.registerTable, base: field.address, ...record }),
-      z.strictObject({
-        kind: z.literal('file-records'),
-        firstFile: z.int().min(0).max(0xffff).default(1),
-        registersPerFile: z
-          .int()
-          .min(1)
-          .max(10_000, 'must be at most 10000: record numbers of a file end at 9999'),
-        ...record,
-      }),
-    ],
-    {
-      error: (issue) =>
-        issue.code === 'invalid_union'
-          ? 'kind must be ring (records in registers) or file-records (function 20)'
-          : undefined,
-    },
-  )
-  .superRefine(checkHistory);
+import * as shape from './config-shapes.ts';
 
 export const modbusTcpSourceSchema = z
   .strictObject({
-    type: z.literal('modbus-tcp'),
-    /** Names the source in logs and status; also the stream's id unless `batchId` is given. */
-    name: streamId,
-    batchId: streamId.optional(),
-    host: z.string().min(1, 'must be a host name or an IP address').max(253),
-    port: z.int().min(1).max(65_535, 'must be 1 to 65535').default(502),
-    unit: z.int().min(0).max(255, 'must be 0 to 255').default(1),
-    pollMs: z.int().min(10, 'must be at least 10 ms').max(86_400_000, 'must be at most a day').default(1000),
-    timeoutMs: z
-      .int()
-      .min(10, 'must be at least 10 ms')
-      .max(60_000, 'must be at most 60000 ms')
-      .default(1000),
-    /** The device's own limits a request. */
-    maxRegisters: z.int().min(1).max(125, 'must be at most 125: the protocol allows no more').default(125),
-    maxBits: z.int().min(1).max(2000, 'must be at most 2000: the protocol allows no more').default(2000),
-    /** Unused registers that one request may read over rather than start another. */
-    maxHole: z.int().min(0).max(124).default(32),
-    /** How long a refused register is left alone before it is tried again. */
-    refusedRetryMs: z.int().min(1000).max(86_400_000).default(300_000),
-    stamp: stamp.optional(),
-    tags: z.array(tag).min(1, 'must have at least one tag').max(10_000, 'must have at most 10000 tags'),
-    history: history.optional(),
+    ...shape.source.shape,
+    tags: z
+      .array(shape.tag.superRefine(checkTag))
+      .min(1, 'must have at least one tag')
+      .max(10_000, 'must be at most 10000 tags'),
+    history: shape.history.superRefine(checkHistory).optional(),
   })
   .superRefine(checkSource);
 
@@ -138,4 +18,3 @@ export type ModbusTcpSourceConfig = z.infer<typeof modbusTcpSourceSchema>;
 export type TagConfig = ModbusTcpSourceConfig['tags'][number];
 export type StampConfig = NonNullable<ModbusTcpSourceConfig['stamp']>;
 export type HistoryConfig = NonNullable<ModbusTcpSourceConfig['history']>;
-export type HistoryTagConfig = NonNullable<HistoryConfig['tags']>[number];

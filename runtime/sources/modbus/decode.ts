@@ -1,0 +1,182 @@
+// From the bytes that a device sent to values. Pure: a coding is compiled once into a function of bytes.
+import { HoldfastError } from '../../../kernel/errors.ts';
+import type { Value } from '../../../wire/reading.ts';
+import {
+  type ByteOrder,
+  isNumberType,
+  type NumberType,
+  type TimeUnit,
+  type ValueType,
+  widthOf,
+} from './fields.ts';
+
+export interface Coding {
+  readonly type: ValueType;
+  readonly order: ByteOrder;
+  /** For type `bit`: 0 (least significant) to 15. */
+  readonly bit?: number | undefined;
+  /** For type `string`: characters. */
+  readonly length?: number | undefined;
+  readonly encoding?: 'latin1' | 'utf8' | undefined;
+  /** value = raw * scale + add. */
+  readonly scale?: number | undefined;
+  readonly add?: number | undefined;
+}
+
+/**
+ * Decodes the value that starts at register `at` of `bytes` (for `bool`: at bit `at`). `undefined` where the
+ * bytes are a float that is no finite number. Integers beyond 2^53, which JSON's numbers cannot hold,
+ * become decimal strings, unless they are scaled.
+ * @throws HoldfastError `modbus-garbage` where `bytes` is too short.
+ */
+export type Decoder = (bytes: Buffer, at: number) => Value | undefined;
+
+export function compileDecoder(coding: Coding): Decoder {
+  if (coding.type === 'bool') return decodeBool;
+  const size = 2 * widthOf(coding.type, coding.length);
+  const decode = compileRegisters(coding, size);
+  return (bytes, at) => {
+    if (2 * at + size > bytes.length) throw tooShort(2 * at + size, bytes.length);
+    return decode(bytes, 2 * at);
+  };
+}
+
+type ByteDecoder = (bytes: Buffer, start: number) => Value | undefined;
+
+function compileRegisters(coding: Coding, size: number): ByteDecoder {
+  const { type, order } = coding;
+  if (type === 'string') return compileString(coding, size);
+  if (type === 'bit') {
+    const read = inOrder(readers.uint16, 2, order);
+    const mask = 1 << (coding.bit ?? 0);
+    return (bytes, start) => ((read(bytes, start) as number) & mask) !== 0;
+  }
+  if (!isNumberType(type)) throw new Error(`no decoder for ${type}`);
+  return scaled(inOrder(readers[type], size, order), coding.scale, coding.add);
+}
+
+function decodeBool(bytes: Buffer, at: number): boolean {
+  const byte = bytes[at >> 3];
+  if (byte === undefined) throw tooShort((at >> 3) + 1, bytes.length);
+  return ((byte >> (at & 7)) & 1) === 1;
+}
+
+type NumberReader = (bytes: Buffer, start: number) => number | string;
+
+const high = 2 ** 32;
+
+const readers: Readonly<Record<NumberType, NumberReader>> = {
+  int16: (bytes, start) => bytes.readInt16BE(start),
+  uint16: (bytes, start) => bytes.readUInt16BE(start),
+  int32: (bytes, start) => bytes.readInt32BE(start),
+  uint32: (bytes, start) => bytes.readUInt32BE(start),
+  // The sum is exact below 2^53, and above it rounds to no safe integer: no BigInt on the common path.
+  int64(bytes, start) {
+    const value = bytes.readInt32BE(start) * high + bytes.readUInt32BE(start + 4);
+    return Number.isSafeInteger(value) ? value : bytes.readBigInt64BE(start).toString();
+  },
+  uint64(bytes, start) {
+    const value = bytes.readUInt32BE(start) * high + bytes.readUInt32BE(start + 4);
+    return Number.isSafeInteger(value) ? value : bytes.readBigUInt64BE(start).toString();
+  },
+  float32: (bytes, start) => bytes.readFloatBE(start),
+  float64: (bytes, start) => bytes.readDoubleBE(start),
+};
+
+/** Source positions of the bytes, most significant first, of a value of `size` bytes in `order`. */
+export function bytePositions(size: number, order: ByteOrder): readonly number[] {
+  const positions = Array.from({ length: size }, (_, at) => at);
+  const registersReversed = order === 'CDAB' || order === 'DCBA';
+  const bytesSwapped = order === 'BADC' || order === 'DCBA';
+  return positions.map((at) => {
+    const register = at >> 1;
+    const from = registersReversed ? size / 2 - 1 - register : register;
+    return 2 * from + (bytesSwapped ? 1 - (at & 1) : at & 1);
+  });
+}
+
+function inOrder(read: NumberReader, size: number, order: ByteOrder): NumberReader {
+  const positions = bytePositions(size, order);
+  if (positions.every((from, to) => from === to)) return read;
+  const straight = Buffer.alloc(size);
+  return (bytes, start) => {
+    for (let at = 0; at < size; at++) straight[at] = bytes[start + positions[at]!]!;
+    return read(straight, 0);
+  };
+}
+
+function scaled(read: NumberReader, scale = 1, add = 0): ByteDecoder {
+  if (scale === 1 && add === 0) {
+    return (bytes, start) => {
+      const raw = read(bytes, start);
+      return typeof raw === 'string' ? raw : finite(raw);
+    };
+  }
+  const apply = scaler(scale);
+  return (bytes, start) => finite(apply(Number(read(bytes, start))) + add);
+}
+
+/**
+ * Scaling by 0.1 is meant in decimal: 3 * 0.1 is 0.30000000000000004, 3 / 10 is 0.3. So where the scale is
+ * the reciprocal of a whole number, we divide by that number.
+ */
+function scaler(scale: number): (raw: number) => number {
+  const divisor = Math.round(1 / scale);
+  if (Math.abs(scale) < 1 && Number.isSafeInteger(divisor) && 1 / divisor === scale)
+    return (raw) => raw / divisor;
+  return (raw) => raw * scale;
+}
+
+function finite(value: number): number | undefined {
+  // JSON has no negative zero: `-0` would come back as another value than the one that was sent.
+  if (value === 0) return 0;
+  return Number.isFinite(value) ? value : undefined;
+}
+
+function compileString(coding: Coding, size: number): ByteDecoder {
+  const { length = 0, encoding = 'latin1', order } = coding;
+  const swapped = order === 'BADC' || order === 'DCBA';
+  return (bytes, start) => {
+    let text = bytes.subarray(start, start + size);
+    if (swapped) text = Buffer.from(text).swap16();
+    const end = text.indexOf(0);
+    const used = Math.min(length, end < 0 ? size : end);
+    return text.toString(encoding, 0, used);
+  };
+}
+
+/** The latest time that ISO 8601 text with four digits for the year can hold. */
+const maxEpochMs = 253_402_300_799_999;
+
+/**
+ * Epoch milliseconds of a timestamp as a device keeps it, rounded down. `undefined` where it is no time that a
+ * running clock shows: zero, negative, or beyond the year 9999.
+ */
+export function toEpochMs(raw: Value | undefined, unit: TimeUnit): number | undefined {
+  const ms = typeof raw === 'number' ? Math.floor(fromNumber(raw, unit)) : fromText(raw, unit);
+  return ms !== undefined && ms > 0 && ms <= maxEpochMs ? ms : undefined;
+}
+
+function fromNumber(raw: number, unit: TimeUnit): number {
+  if (unit === 's') return raw * 1000;
+  if (unit === 'ms') return raw;
+  return unit === 'us' ? raw / 1000 : raw / 1_000_000;
+}
+
+/** Integers beyond 2^53 come as text: nanoseconds do. */
+function fromText(raw: Value | undefined, unit: TimeUnit): number | undefined {
+  if (typeof raw !== 'string') return undefined;
+  if (unit === 'us') return Number(BigInt(raw) / 1000n);
+  if (unit === 'ns') return Number(BigInt(raw) / 1_000_000n);
+  return undefined;
+}
+
+function tooShort(needed: number, got: number): HoldfastError {
+  return new HoldfastError(
+    'modbus-garbage',
+    `the answer has ${got} bytes where at least ${needed} were expected`,
+    {
+      retryable: true,
+    },
+  );
+}

@@ -1,0 +1,120 @@
+// A source's configuration, compiled: every value with its place and its decoder.
+import type { HistoryConfig, ModbusTcpSourceConfig, TagConfig } from './config.ts';
+import { compileDecoder, type Decoder, toEpochMs } from './decode.ts';
+import { type ByteOrder, type RegisterTable, type TimeUnit, type ValueType, widthOf } from './fields.ts';
+import type { Item } from './read-plan.ts';
+import { type PlacedTag, resolveLayout } from './record-layout.ts';
+
+export interface MappedTag extends Item {
+  readonly name: string;
+  /** The tag's place in the configuration, which is the order of readings that share an index. */
+  readonly position: number;
+  readonly decode: Decoder;
+}
+
+/** A whole number in registers: a record number, a pointer. */
+export interface MappedCounter extends Item {
+  readonly table: RegisterTable;
+  /** Where it starts again from 0. */
+  readonly modulus: number;
+  readonly decode: Decoder;
+}
+
+export interface MappedTime extends Item {
+  readonly table: RegisterTable;
+  /** Epoch ms; undefined where the device shows no valid time. */
+  readonly read: (bytes: Buffer, at: number) => number | undefined;
+}
+
+export interface MappedStamp {
+  readonly timestamp: MappedTime;
+  readonly number?: MappedCounter;
+}
+
+export function mapTags(tags: readonly TagConfig[]): readonly MappedTag[] {
+  return tags.map((tag, position) => {
+    const type = tag.type ?? 'bool';
+    const { order, bit, length, encoding, scale, offset: add } = tag;
+    return {
+      name: tag.name,
+      position,
+      table: tag.table,
+      address: tag.address,
+      width: widthOf(type, length),
+      decode: compileDecoder({ type, order, bit, length, encoding, scale, add }),
+    };
+  });
+}
+
+interface Field {
+  readonly table: RegisterTable;
+  readonly address: number;
+  readonly type: ValueType;
+  readonly order: ByteOrder;
+}
+
+export function mapStamp(stamp: ModbusTcpSourceConfig['stamp']): MappedStamp | undefined {
+  if (!stamp) return undefined;
+  const timestamp = mapTime(stamp.timestamp);
+  return stamp.number ? { timestamp, number: mapCounter(stamp.number) } : { timestamp };
+}
+
+function mapTime(field: Field & { readonly unit: TimeUnit }): MappedTime {
+  const { table, address, type, order, unit } = field;
+  const decode = compileDecoder({ type, order });
+  return { table, address, width: widthOf(type), read: (bytes, at) => toEpochMs(decode(bytes, at), unit) };
+}
+
+function mapCounter(field: Field): MappedCounter {
+  const { table, address, type, order } = field;
+  const width = widthOf(type);
+  return { table, address, width, modulus: 2 ** (16 * width), decode: compileDecoder({ type, order }) };
+}
+
+/** One record of the event log; places are offsets in registers. */
+export interface MappedRecord {
+  readonly registers: number;
+  readonly timestamp: MappedTime;
+  readonly number?: MappedCounter;
+  readonly tags: readonly MappedTag[];
+}
+
+export interface MappedHistory {
+  readonly config: HistoryConfig;
+  readonly newest: MappedCounter;
+  readonly oldest?: MappedCounter;
+  readonly record: MappedRecord;
+}
+
+export function mapHistory(config: ModbusTcpSourceConfig): MappedHistory | undefined {
+  const { history } = config;
+  if (!history) return undefined;
+  const resolved = resolveLayout(config);
+  if (!resolved.ok) throw new Error('a validated configuration has a record layout');
+  const { timestamp, number, tags } = resolved.layout;
+  const at = <P extends { offset: number }>(placed: P) =>
+    ({ ...placed, table: 'holding', address: placed.offset }) as const;
+  return {
+    config: history,
+    newest: mapCounter(history.newest),
+    ...(history.oldest ? { oldest: mapCounter(history.oldest) } : {}),
+    record: {
+      registers: history.recordRegisters,
+      timestamp: mapTime(at(timestamp)),
+      ...(number ? { number: mapCounter(at(number)) } : {}),
+      tags: tags.map(mapPlacedTag),
+    },
+  };
+}
+
+function mapPlacedTag(tag: PlacedTag, position: number): MappedTag {
+  const { name, offset, type, length } = tag;
+  return {
+    name,
+    position,
+    table: 'holding',
+    address: offset,
+    width: widthOf(type, length),
+    decode: compileDecoder(tag),
+  };
+}
