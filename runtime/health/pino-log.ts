@@ -19,7 +19,10 @@ export function createProcessLog(level: string): ProcessLog {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       // Belt and braces: no caller should log these, and none can by accident.
-      redact: { paths: ['*.connectionString', '*.SharedAccessKey', '*.password', 'token', '*.token'], remove: true },
+      redact: {
+        paths: ['*.connectionString', '*.SharedAccessKey', '*.password', 'token', '*.token'],
+        remove: true,
+      },
     },
     stream,
   );

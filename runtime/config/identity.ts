@@ -1,0 +1,47 @@
+// Who the module is in the cloud. Secrets come from the environment or a file that it names, never from the
+// configuration, which may be shown, logged and kept.
+import { readFileSync } from 'node:fs';
+import { describeError } from '../../kernel/errors.ts';
+import { ConfigError } from './load.ts';
+
+export type Identity =
+  | { readonly kind: 'connection-string'; readonly connectionString: string }
+  | { readonly kind: 'iot-edge' };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws ConfigError that says which variables to set. */
+export function readIdentity(environment: Environment): Identity {
+  const text =
+    environment.HOLDFAST_CONNECTION_STRING ?? readSecretFile(environment.HOLDFAST_CONNECTION_STRING_FILE);
+  if (text !== undefined) return { kind: 'connection-string', connectionString: checked(text.trim()) };
+  if (environment.IOTEDGE_WORKLOADURI) return { kind: 'iot-edge' };
+  throw problem(
+    'no identity: run the module under IoT Edge, or set HOLDFAST_CONNECTION_STRING or HOLDFAST_CONNECTION_STRING_FILE',
+  );
+}
+
+function readSecretFile(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw problem(`HOLDFAST_CONNECTION_STRING_FILE cannot be read: ${describeError(cause)}`);
+  }
+}
+
+/** Names what is missing, and never repeats what is there: it may hold the key. */
+function checked(text: string): string {
+  const fields = new Set(text.split(';').map((part) => part.slice(0, Math.max(0, part.indexOf('='))).trim()));
+  const missing = ['HostName', 'DeviceId', 'SharedAccessKey'].filter((field) => !fields.has(field));
+  if (missing.length > 0) {
+    throw problem(
+      `the connection string lacks ${missing.join(', ')}: copy the module's or device's own from IoT Hub`,
+    );
+  }
+  return text;
+}
+
+function problem(message: string): ConfigError {
+  return new ConfigError('environment', [{ path: '', message }]);
+}
