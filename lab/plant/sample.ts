@@ -53,7 +53,8 @@ export function sampleAt(seed: number, unit: number, recordNumber: number): Samp
       (Number(isRunning) << statusBits.running) |
       (Number(isAlarm) << statusBits.alarm) |
       (Number(isDoorOpen) << statusBits.door),
-    level: Math.round(450 * triangle(recordNumber, 700) - 100 + noise(8) * 10),
+    // `|| 0`: rounding gives -0, which no register can hold.
+    level: Math.round(450 * triangle(recordNumber, 700) - 100 + noise(8) * 10) || 0,
     label: labelAt(seed, unit, recordNumber),
   };
 }
@@ -69,7 +70,8 @@ export function tagValues(sample: Sample): TagValues {
     running: isSet(sample.status, statusBits.running),
     alarm: isSet(sample.status, statusBits.alarm),
     door: isSet(sample.status, statusBits.door),
-    level: sample.level * levelScale,
+    // Scaling by a tenth is meant in decimal: 3 / 10 is 0.3, 3 * 0.1 is not.
+    level: sample.level / Math.round(1 / levelScale),
     label: sample.label,
   };
 }

@@ -69,6 +69,7 @@ const descriptor = {
   newest: { address: logDescriptor.newest, type: 'uint32' },
   oldest: { address: logDescriptor.oldest, type: 'uint32' },
   recordRegisters,
+  firstRecord: 1,
 } as const;
 
 function sampleTags(table: 'holding' | 'input') {
