@@ -17,3 +17,9 @@ export const maxReadingsPerMessage = 100_000;
 export const maxValueDepth = 32;
 /** Messages of one window. */
 export const maxParts = 10_000;
+/** Elements of all arrays and objects in the values of one message, for the memory that parsing them takes. */
+export const maxBodyNodes = 1_000_000;
+/** A tag's name, UTF-16 units. Bounds what a body can unfold to: it names each tag once. */
+export const maxTagLength = 1024;
+/** Text that columns/1 may state once for a whole column: the same bound again. */
+export const maxConstantLength = 256;

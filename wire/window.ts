@@ -1,10 +1,6 @@
 // Windows: half-open ranges of a stream's index. The arithmetic that everything else rests on.
 
-/**
- * What orders a stream: `time` is UTC epoch milliseconds, `sequence` is the source's own record number.
- * Both are integers within +-(2^53 - 1): JSON numbers, and so JavaScript's, hold no more.
- */
-export type IndexKind = 'time' | 'sequence';
+export { formatIndex, type IndexKind, isIndex, parseIndex } from './index-position.ts';
 
 /** `[start, end)`, `start < end`. */
 export interface Window {
@@ -60,5 +56,3 @@ export function length(window: Window): number {
 export function compareWindows(a: Window, b: Window): number {
   return a.start - b.start || a.end - b.end;
 }
-
-export { formatIndex, isIndex, parseIndex } from './index-text.ts';

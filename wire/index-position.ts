@@ -1,6 +1,11 @@
 // Index positions as text: what message properties, request payloads and readings/1 bodies carry.
 import { HoldfastError } from '../kernel/errors.ts';
-import type { IndexKind } from './window.ts';
+
+/**
+ * What orders a stream: `time` is UTC epoch milliseconds, `sequence` is the source's own record number.
+ * Both are integers within +-(2^53 - 1): JSON numbers, and so JavaScript's, hold no more.
+ */
+export type IndexKind = 'time' | 'sequence';
 
 // The range of ECMAScript dates (ECMA-262, 21.4.1.1). Narrower than the safe integers.
 const maxTimeMs = 8_640_000_000_000_000;

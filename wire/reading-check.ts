@@ -1,0 +1,105 @@
+// What a reading must be to be sent. Sources deal with equipment, so the encoder trusts none of them:
+// whatever is no JSON value is refused with the reading's name, and the caller sends a marker instead.
+import { HoldfastError } from '../kernel/errors.ts';
+import { isIndex } from './index-position.ts';
+import { maxBodyNodes, maxQualityLength, maxTagLength, maxValueDepth } from './limits.ts';
+import type { Quality, Reading } from './reading.ts';
+import type { IndexKind } from './window.ts';
+
+const qualityForm = /^(?:good|(?:uncertain|bad)(?::[a-z0-9][a-z0-9-]*)?)$/;
+const shownTagLength = 80;
+
+/** One reading that cannot be sent; `code` is `wire-bad-reading` or `wire-reading-too-large`. */
+export class ReadingRefusedError extends HoldfastError {
+  readonly reading: Reading;
+  /** Its place in the list that was given. */
+  readonly at: number;
+
+  constructor(code: string, problem: string, reading: Reading, at: number) {
+    super(code, `reading of tag ${showTag(reading.tag)} at index ${String(reading.index)}: ${problem}`);
+    this.reading = reading;
+    this.at = at;
+  }
+}
+
+/** What takes the place of a refused reading: no value, and a quality that says why. */
+export function refusedMarker(reading: Reading, error: ReadingRefusedError): Reading {
+  const quality = error.code === 'wire-reading-too-large' ? 'bad:too-large' : 'bad:not-encodable';
+  return { index: reading.index, tag: shorten(reading.tag, maxTagLength), value: null, quality };
+}
+
+export function isQuality(quality: unknown): quality is Quality {
+  return typeof quality === 'string' && quality.length <= maxQualityLength && qualityForm.test(quality);
+}
+
+/** What is wrong with a reading, or undefined. */
+export function readingFault(kind: IndexKind, reading: Reading): string | undefined {
+  if (typeof reading.tag !== 'string') return 'the tag is no string';
+  if (reading.tag.length > maxTagLength) return `the tag is longer than ${maxTagLength}`;
+  if (!isIndex(kind, reading.index)) return `the index is no ${kind} index`;
+  if (!isQuality(reading.quality)) return 'the quality is not good, uncertain or bad[:cause]';
+  return inspectValue(reading.value).fault;
+}
+
+export interface ValueFacts {
+  readonly fault?: string;
+  /** Arrays, objects and their elements; 0 for a scalar. Bounded: see maxBodyNodes. */
+  readonly nodes: number;
+}
+
+const scalar: ValueFacts = { nodes: 0 };
+
+/** Whether `value` is a JSON value within the bounds, and how much structure it has. */
+export function inspectValue(value: unknown): ValueFacts {
+  switch (typeof value) {
+    case 'number':
+      return Number.isFinite(value) ? scalar : { nodes: 0, fault: `the value is ${value}` };
+    case 'string':
+    case 'boolean':
+      return scalar;
+    case 'object':
+      return value === null ? scalar : inspectStructure(value);
+    default:
+      return { nodes: 0, fault: `the value is of type ${typeof value}` };
+  }
+}
+
+/** Depth first, on its own stack: neither depth nor a cycle can exhaust the machine's. */
+function inspectStructure(root: object): ValueFacts {
+  const pending: { readonly value: object; readonly depth: number }[] = [{ value: root, depth: 1 }];
+  let nodes = 0;
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const fault = structureFault(next.value, next.depth);
+    if (fault !== undefined) return { nodes, fault };
+    const children: unknown[] = Array.isArray(next.value) ? next.value : Object.values(next.value);
+    nodes += 1 + children.length;
+    if (nodes > maxBodyNodes) return { nodes, fault: `the value has more than ${maxBodyNodes} elements` };
+    // By position, not forEach: a hole in an array is `undefined`, which is no JSON value.
+    for (let i = 0; i < children.length; i++) {
+      const child = children[i];
+      if (typeof child === 'object' && child !== null) pending.push({ value: child, depth: next.depth + 1 });
+      else {
+        const inner = inspectValue(child).fault;
+        if (inner !== undefined) return { nodes, fault: `inside an array or object: ${inner}` };
+      }
+    }
+  }
+  return { nodes };
+}
+
+function structureFault(value: object, depth: number): string | undefined {
+  if (depth > maxValueDepth) return `the value is nested deeper than ${maxValueDepth}`;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
+  if (!isPlain) return 'the value is an instance of a class, not plain JSON';
+  // JSON.stringify would send what toJSON returns instead of what was read.
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function' ? 'the value has a toJSON' : undefined;
+}
+
+function showTag(tag: unknown): string {
+  return JSON.stringify(shorten(String(tag), shownTagLength));
+}
+
+function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 3)}...` : text;
+}
