@@ -43,6 +43,11 @@ describe('a copy of the cloud', () => {
     expect(copy).toMatchObject({ messages: 3, repeatedMessages: 1, backfillMessages: 1 });
   });
 
+  test('tells what a repair brought from what had come before', () => {
+    const repair = { ...batch(5, 20, []), isBackfill: true };
+    expect(copyOf(batch(0, 10, []), repair, batch(15, 30, [])).repaired).toEqual([{ start: 10, end: 20 }]);
+  });
+
   test('keeps a value that contradicts an earlier one', () => {
     const copy = copyOf(batch(0, 10, [reading(3, 1.5)]), batch(0, 10, [reading(3, 1.25)]));
     expect(copy.readings.get(3)?.get('a')).toEqual({ value: 1.5, times: 1, others: [1.25] });

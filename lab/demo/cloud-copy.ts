@@ -1,7 +1,7 @@
 // What the cloud holds, kept by someone who takes no part in the loop: every message that came out of the
 // Event Hub endpoint, unpacked to single readings. The account is drawn up from this, not from what the
 // detector believes.
-import { type Coverage, normalise, union } from '../../wire/coverage.ts';
+import { type Coverage, normalise, subtract, union } from '../../wire/coverage.ts';
 import type { Reading, Value } from '../../wire/reading.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 
@@ -41,6 +41,8 @@ export interface StreamCopy {
   repeatedMessages: number;
   /** Windows of which every part has come. */
   covered: Coverage;
+  /** The part of `covered` that first came as a repair. */
+  repaired: Coverage;
   readonly voids: { readonly window: Window; readonly reason: string }[];
   readonly readings: Map<number, Map<string, SeenReading>>;
   /** Readings outside the window of the message that carried them. */
@@ -77,6 +79,8 @@ export function createCloudCopy(): CloudCopy {
       for (const reading of readings) addReading(stream, message.window, reading);
       if (count !== undefined && count !== readings.length) stream.miscounted += 1;
       if (part === undefined || isLastPart(parts, message, part)) {
+        const fresh = subtract([message.window], stream.covered);
+        if (message.isBackfill) stream.repaired = union(stream.repaired, fresh);
         stream.covered = union(stream.covered, [message.window]);
       }
     },
@@ -95,6 +99,7 @@ function emptyStream(batchId: string, index: IndexKind): StreamCopy {
     backfillMessages: 0,
     repeatedMessages: 0,
     covered: [],
+    repaired: [],
     voids: [],
     readings: new Map(),
     misplaced: 0,

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { clockText, drawLive, eventText } from './live-draw.ts';
+import type { LiveState, StreamView } from './live-state.ts';
+
+const now = 1_000_100_000;
+
+const stream = (change: Partial<StreamView> = {}): StreamView => ({
+  name: 'press',
+  made: 12_345,
+  arrived: 12_000,
+  repaired: 300,
+  voidMs: 0,
+  missingMs: 0,
+  openRequests: 0,
+  gapsFound: 2,
+  gapsClosed: 2,
+  covered: [{ start: now - 10_000, end: now }],
+  repairs: [],
+  voids: [],
+  ...change,
+});
+
+const state = (change: Partial<LiveState> = {}): LiveState => ({
+  now,
+  startedAt: now - 65_200,
+  processes: ['plant', 'runtime', 'hub', 'detector'].map((name, i) => ({
+    name,
+    phase: 'running' as const,
+    pid: 100 + i,
+    restarts: 0,
+  })),
+  network: 'up',
+  device: 'up',
+  runtime: {
+    connected: true,
+    spooled: { messages: 3, bytes: 2048 },
+    acknowledged: 40,
+    readings: 9000,
+    jobs: 0,
+  },
+  hub: { accepted: 40, lost: 0 },
+  streams: [stream(), stream({ name: 'boiler' }), stream({ name: 'meter' })],
+  events: [],
+  ...change,
+});
+
+const small = { columns: 80, rows: 24, color: false };
+const text = (change: Partial<LiveState> = {}, screen = small) => drawLive(state(change), screen).join('\n');
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is counted
+const withoutColour = (line: string) => line.replace(/\x1b\[\d+m/g, '');
+
+describe('the screen', () => {
+  test('looks like this', () => {
+    expect(text({ events: [{ at: now - 1000, text: 'network cut', tone: 'bad' }] })).toMatchSnapshot();
+  });
+
+  test.each([
+    [80, 24],
+    [40, 10],
+    [200, 60],
+    [80, 5],
+  ])('fits %i columns and %i rows, with colour or without', (columns, rows) => {
+    const events = Array.from({ length: 100 }, (_, i) => ({
+      at: now,
+      text: `${i} ${'long '.repeat(60)}`,
+      tone: 'good' as const,
+    }));
+    const plain = drawLive(state({ events }), { columns, rows, color: false });
+    const coloured = drawLive(state({ events }), { columns, rows, color: true });
+    expect(plain).toHaveLength(rows);
+    expect(Math.max(...plain.map((line) => line.length))).toBeLessThanOrEqual(columns);
+    expect(coloured.map(withoutColour)).toEqual(plain);
+    expect(coloured).not.toEqual(plain);
+  });
+
+  test('keeps the newest events', () => {
+    const events = Array.from({ length: 50 }, (_, i) => ({
+      at: now,
+      text: `event ${i}.`,
+      tone: 'plain' as const,
+    }));
+    expect(text({ events })).toContain('event 49.');
+    expect(text({ events })).not.toContain('event 3.');
+  });
+
+  test('shows cut cables and dead processes', () => {
+    const processes = [{ name: 'runtime', phase: 'waiting' as const, restarts: 1 }];
+    const { runtime: _, ...rest } = state();
+    const lines = drawLive({ ...rest, network: 'cut', processes }, small).join('\n');
+    expect(lines).toContain('runtime (down) ─╳╳─ hub');
+    expect(lines).toContain('the runtime does not answer');
+  });
+
+  test('shows what is lost, missing, and being repaired', () => {
+    const lines = text({
+      hub: { accepted: 40, lost: 3 },
+      streams: [stream({ missingMs: 2500, openRequests: 1, gapsFound: 3 })],
+    });
+    expect(lines).toContain('3 messages acknowledged and lost');
+    expect(lines).toMatch(/press .* 2\.5 s +2\/3 asked for 1/);
+  });
+
+  test('lets no control character through', () => {
+    expect(text({ events: [{ at: now, text: 'evil\x1b[2Jthing', tone: 'plain' }] })).toContain(
+      'evil?[2Jthing',
+    );
+  });
+});
+
+describe('the timeline', () => {
+  const line = (change: Partial<StreamView>) => {
+    const screen = { columns: 22, rows: 24, color: false };
+    const lines = drawLive(state({ streams: [stream({ gapsFound: 0, ...change })] }), screen);
+    return lines.find((text) => text.startsWith('press') && !text.includes(','))!.slice(9);
+  };
+
+  test('shows each second as what is worst in it', () => {
+    const covered = [
+      { start: now - 11_000, end: now - 8000 },
+      { start: now - 7990, end: now - 5000 },
+      { start: now - 4000, end: now - 2000 },
+    ];
+    const repairs = [{ start: now - 7000, end: now - 6000 }];
+    const voids = [{ start: now - 5000, end: now - 4000 }];
+    expect(line({ covered, repairs, voids })).toBe('███○▓█v██···');
+  });
+
+  test('is all "not yet" before the first window', () => {
+    expect(line({ covered: [] })).toBe(' '.repeat(12));
+  });
+});
+
+test('times are minutes, seconds and tenths since the start', () => {
+  expect(clockText(65_250)).toBe('1:05.2');
+  expect(eventText({ at: 2000, text: 'x', tone: 'plain' }, 1000)).toBe('0:01.0 x');
+});

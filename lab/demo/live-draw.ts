@@ -1,0 +1,227 @@
+// Draws the demo's state as lines of text, with or without colour. Pure. Fits 80 x 24: the lines that matter
+// stand first, the list of events takes what is left, and no line is longer than the screen is wide.
+import { covers } from '../../wire/coverage.ts';
+import type { Cable, DemoEvent, LiveState, ProcessView, StreamView } from './live-state.ts';
+
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+  readonly color: boolean;
+}
+
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan' | 'inverse';
+const codes: Record<Style, string> = {
+  bold: '1',
+  dim: '2',
+  red: '31',
+  green: '32',
+  yellow: '33',
+  blue: '34',
+  cyan: '36',
+  inverse: '7',
+};
+
+interface Span {
+  readonly text: string;
+  readonly style?: Style | undefined;
+}
+type Line = readonly Span[];
+
+const plain = (text: string): Span => ({ text });
+const styled = (style: Style | undefined, text: string): Span => ({ text, style });
+
+export const keysHelp = 'n network  u unplug device  l lose messages  k kill runtime  d detector  q quit';
+
+/** At most `rows` lines of at most `columns` characters. */
+export function drawLive(state: LiveState, screen: Screen): string[] {
+  const head: Line[] = [title(state), [], ...path(state), [], ...streams(state, screen), []];
+  const foot: Line[] = [[styled('dim', keysHelp)]];
+  const room = Math.max(0, screen.rows - head.length - foot.length);
+  const events = state.events.slice(-room).map((event) => eventLine(event, state.startedAt));
+  while (events.length < room) events.push([]);
+  return [...head, ...events, ...foot].slice(0, screen.rows).map((line) => render(line, screen));
+}
+
+/** One event as a line, for terminals that are not one. */
+export function eventText(event: DemoEvent, startedAt: number): string {
+  return `${clockText(event.at - startedAt)} ${event.text}`;
+}
+
+function title(state: LiveState): Line {
+  const step = state.step === undefined ? [] : [plain('  '), styled('inverse', ` ${state.step} `)];
+  return [
+    styled('bold', 'Holdfast'),
+    plain(`  ${clockText(state.now - state.startedAt)}`),
+    ...step,
+    ...(state.hub && state.hub.lost > 0
+      ? [plain('  '), styled('yellow', `${state.hub.lost} messages acknowledged and lost`)]
+      : []),
+  ];
+}
+
+/** The chain from equipment to ledger, with its cables. */
+function path(state: LiveState): Line[] {
+  const by = new Map(state.processes.map((process) => [process.name, process]));
+  const { runtime } = state;
+  const chain: Line = [
+    node('plant', by.get('plant')),
+    cable(state.device),
+    node('runtime', by.get('runtime')),
+    cable(state.network),
+    node('hub', by.get('hub')),
+    plain(' ──── '),
+    node('detector', by.get('detector')),
+  ];
+  if (!runtime) return [chain, [styled('dim', 'the runtime does not answer')]];
+  const waiting = runtime.spooled.messages;
+  return [
+    chain,
+    [
+      plain(`read ${amount(runtime.readings)} readings   `),
+      styled(
+        waiting > 9 ? 'yellow' : undefined,
+        `spooled ${waiting} windows (${bytesText(runtime.spooled.bytes)})`,
+      ),
+      plain(`   acknowledged ${amount(runtime.acknowledged)}`),
+      runtime.connected ? plain('') : styled('red', '   offline'),
+      runtime.jobs > 0 ? styled('cyan', `   backfilling ${runtime.jobs}`) : plain(''),
+    ],
+  ];
+}
+
+function node(name: string, process: ProcessView | undefined): Span {
+  const phase = process?.phase ?? 'stopped';
+  if (phase === 'running') return styled('green', name);
+  return styled('red', `${name} (${phase === 'waiting' ? 'down' : phase})`);
+}
+
+function cable(state: Cable): Span {
+  switch (state) {
+    case 'up':
+      return plain(' ──── ');
+    case 'cut':
+      return styled('red', ' ─╳╳─ ');
+    case 'blackhole':
+      return styled('red', ' ─  ─ ');
+    case 'throttle':
+      return styled('yellow', ' ─··─ ');
+  }
+}
+
+const nameWidth = 8;
+const columnWidths = [9, 9, 10, 8, 9, 13] as const;
+
+function streams(state: LiveState, screen: Screen): Line[] {
+  const width = Math.max(10, screen.columns - nameWidth - 2);
+  return [
+    [styled('dim', row('stream', ['made', 'arrived', 'repaired', 'void', 'missing', 'gaps closed']))],
+    ...state.streams.map((stream) => figures(stream)),
+    [],
+    ...state.streams.map((stream) => [
+      plain(stream.name.slice(0, nameWidth).padEnd(nameWidth + 1)),
+      ...timeline(stream, state.now, width),
+    ]),
+    [
+      styled(
+        'dim',
+        `${' '.repeat(nameWidth + 1)}last ${width} s: █ arrived  ▓ repaired  v void  ○ missing  · not yet`,
+      ),
+    ],
+  ];
+}
+
+function figures(stream: StreamView): Line {
+  const { made, arrived, repaired, voidMs, missingMs, openRequests, gapsFound, gapsClosed } = stream;
+  const repairing = openRequests > 0 ? ` asked for ${openRequests}` : '';
+  const cells = [
+    amount(made),
+    amount(arrived),
+    amount(repaired),
+    secondsText(voidMs),
+    secondsText(missingMs),
+    `${gapsClosed}/${gapsFound}`,
+  ];
+  return [styled(missingMs > 0 ? 'yellow' : undefined, row(stream.name, cells)), styled('cyan', repairing)];
+}
+
+function row(name: string, cells: readonly string[]): string {
+  return (
+    name.slice(0, nameWidth).padEnd(nameWidth) +
+    cells.map((cell, i) => cell.padStart(columnWidths[i]!)).join('')
+  );
+}
+
+/** One character a second, the newest at the right. */
+function timeline(stream: StreamView, now: number, width: number): Span[] {
+  const lastSecond = Math.floor(now / 1000) * 1000;
+  const first = stream.covered[0]?.start ?? Number.POSITIVE_INFINITY;
+  const last = Math.max(stream.covered.at(-1)?.end ?? 0, stream.voids.at(-1)?.end ?? 0);
+  const spans: { text: string; style?: Style | undefined }[] = [];
+  for (let i = width - 1; i >= 0; i--) {
+    const { text, style } = tick(stream, lastSecond - i * 1000, first, last);
+    const before = spans.at(-1);
+    if (before && before.style === style) before.text += text;
+    else spans.push({ text, style });
+  }
+  return spans;
+}
+
+// A second has the worst state of what is in it: one lost sample shows.
+function tick(stream: StreamView, start: number, first: number, last: number): Span {
+  const from = Math.max(start, first);
+  const to = Math.min(start + 1000, last);
+  if (start + 1000 <= first) return plain(' ');
+  if (from >= to) return styled('dim', '·');
+  const window = { start: from, end: to };
+  if (touchesAny(stream.voids, window)) return styled('blue', 'v');
+  if (!covers(stream.covered, window)) return styled('red', '○');
+  if (touchesAny(stream.repairs, window)) return styled('cyan', '▓');
+  return styled('green', '█');
+}
+
+const touchesAny = (coverage: StreamView['covered'], window: { start: number; end: number }) =>
+  coverage.some(({ start, end }) => start < window.end && end > window.start);
+
+const tones: Record<DemoEvent['tone'], Style | undefined> = {
+  plain: undefined,
+  good: 'green',
+  bad: 'red',
+  key: 'bold',
+};
+
+function eventLine(event: DemoEvent, startedAt: number): Line {
+  return [styled('dim', `${clockText(event.at - startedAt)} `), styled(tones[event.tone], event.text)];
+}
+
+function render(line: Line, screen: Screen): string {
+  let room = screen.columns;
+  let out = '';
+  for (const { text, style } of line) {
+    // Characters here are all one cell wide and one code unit long; what comes from outside is made so.
+    const shown = printable(text).slice(0, room);
+    room -= shown.length;
+    out +=
+      screen.color && style !== undefined && shown !== '' ? `\x1b[${codes[style]}m${shown}\x1b[0m` : shown;
+  }
+  return out;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they must not reach the terminal
+const unprintable = /[\x00-\x1f\x7f-\x9f\ud800-\udfff]/g;
+const printable = (text: string): string => text.replace(unprintable, '?');
+
+/** `1:05.2` */
+export function clockText(ms: number): string {
+  const tenths = Math.max(0, Math.floor(ms / 100));
+  const seconds = Math.floor(tenths / 10);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}.${tenths % 10}`;
+}
+
+const amount = (count: number): string => count.toLocaleString('en-US');
+const secondsText = (ms: number): string => (ms === 0 ? '0 s' : `${(ms / 1000).toFixed(1)} s`);
+
+function bytesText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}

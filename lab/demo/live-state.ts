@@ -1,0 +1,69 @@
+// What the screen shows: plain data, gathered twice a second, so that drawing is a pure function of it.
+import type { Coverage } from '../../wire/coverage.ts';
+
+export type Cable = 'up' | 'cut' | 'blackhole' | 'throttle';
+
+export interface StreamView {
+  readonly name: string;
+  /** Samples that the equipment has made since the demo began. */
+  readonly made: number;
+  /** Samples (index positions) that the cloud has. */
+  readonly arrived: number;
+  /** Of them, those that came as an answer to a backfill request. */
+  readonly repaired: number;
+  /** Milliseconds that are declared void, and that are missing. */
+  readonly voidMs: number;
+  readonly missingMs: number;
+  /** Backfill requests on their way. */
+  readonly openRequests: number;
+  readonly gapsFound: number;
+  readonly gapsClosed: number;
+  /** For the timeline. */
+  readonly covered: Coverage;
+  readonly repairs: Coverage;
+  readonly voids: Coverage;
+}
+
+export interface ProcessView {
+  readonly name: string;
+  readonly phase: 'stopped' | 'starting' | 'running' | 'waiting';
+  readonly pid?: number;
+  readonly restarts: number;
+}
+
+export interface LaneView {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface DemoEvent {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly text: string;
+  readonly tone: 'plain' | 'good' | 'bad' | 'key';
+}
+
+export interface LiveState {
+  /** Epoch ms. */
+  readonly now: number;
+  readonly startedAt: number;
+  readonly processes: readonly ProcessView[];
+  readonly network: Cable;
+  readonly device: Cable;
+  /** Undefined while the runtime does not answer. */
+  readonly runtime?: {
+    readonly connected: boolean;
+    /** What waits in the spool for the hub to acknowledge it. */
+    readonly spooled: LaneView;
+    readonly acknowledged: number;
+    readonly readings: number;
+    readonly jobs: number;
+  };
+  /** Messages. */
+  readonly hub?: { readonly accepted: number; readonly lost: number };
+  readonly streams: readonly StreamView[];
+  /** Oldest first. */
+  readonly events: readonly DemoEvent[];
+  /** What the tour does now; absent in the live demo. */
+  readonly step?: string;
+}
