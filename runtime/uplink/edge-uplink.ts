@@ -1,28 +1,210 @@
-import type { Clock } from '../../kernel/clock.ts';
+// The uplink to edgeHub or IoT Hub: keeps one session alive for ever. Retries, time limits and doubt are its
+// own; of the client library it uses single connections only, each thrown away at the first failure.
+import { type Backoff, createBackoff } from '../../kernel/backoff.ts';
+import { type Clock, sleep } from '../../kernel/clock.ts';
+import { HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
-import type { EdgeIdentity } from './edge-client.ts';
+import { maxMessageBytes } from '../../wire/limits.ts';
+import { messageBytes } from '../../wire/message.ts';
+import { failureKind } from './client-errors.ts';
+import { createDesiredProperties } from './desired-properties.ts';
+import { createDiagnose, type Diagnose } from './diagnose.ts';
+import type { EdgeIdentity, EdgeTarget, InputMessage, MakeEdgeClient } from './edge-client.ts';
+import { type EdgeSession, openEdgeSession, type SessionLimits } from './edge-session.ts';
+import { iotEdgeClients } from './iot-edge-client.ts';
+import { createMethodDispatch } from './method-dispatch.ts';
+import { createReportedProperties } from './reported-properties.ts';
+import { keepTwin } from './twin-keeper.ts';
 import type { Uplink } from './uplink.ts';
+import { createUplinkStatus } from './uplink-status.ts';
+
+export interface EdgeUplinkLimits extends SessionLimits {
+  readonly reconnectMinMs: number;
+  readonly reconnectMaxMs: number;
+  /** Pauses after the hub refused the identity: asking quickly helps nobody and costs the hub. */
+  readonly refusedMinMs: number;
+  readonly refusedMaxMs: number;
+  /** A connection that held this long was sound: the next failure begins with the shortest pause again. */
+  readonly stableMs: number;
+  /** Least time between two updates of the reported properties. */
+  readonly reportIntervalMs: number;
+  /** Limit for one method handler. */
+  readonly methodTimeoutMs: number;
+  /** Methods that run at once; more are answered 429. */
+  readonly concurrentMethods: number;
+  /** Least time between two looks at the network while disconnected. */
+  readonly diagnoseIntervalMs: number;
+  /** For closing in good order at stop. */
+  readonly closeMs: number;
+}
+
+export const defaultUplinkLimits: EdgeUplinkLimits = {
+  connectTimeoutMs: 30_000,
+  twinTimeoutMs: 30_000,
+  sendTimeoutMs: 30_000,
+  unacceptedLimit: 10,
+  reconnectMinMs: 500,
+  reconnectMaxMs: 15_000,
+  refusedMinMs: 10_000,
+  refusedMaxMs: 120_000,
+  stableMs: 30_000,
+  reportIntervalMs: 10_000,
+  methodTimeoutMs: 60_000,
+  concurrentMethods: 16,
+  diagnoseIntervalMs: 10_000,
+  closeMs: 3_000,
+};
 
 export interface EdgeUplinkOptions {
   readonly identity: EdgeIdentity;
+  /** Default `amqp`. */
   readonly transport?: 'amqp' | 'amqp-ws';
-  /** PEM file of the certificate authorities to trust, besides the machine's own (and IoT Edge's bundle). */
+  /** PEM file of authorities to trust instead of the machine's own; added to IoT Edge's trust bundle. */
   readonly caFile?: string;
-  /** Name of the module output; without it, messages go to the module's own telemetry endpoint. */
+  /** Name of the module output; without it, messages go to the module's plain telemetry endpoint. */
   readonly output?: string;
+  /** Life of tokens and how long before its end they are renewed, in seconds. Default 3600, 900. */
+  readonly token?: { readonly validSeconds: number; readonly renewBeforeSeconds: number };
+  readonly limits?: Partial<EdgeUplinkLimits>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** For tests. */
+  readonly makeClient?: MakeEdgeClient;
+  readonly diagnose?: Diagnose;
 }
 
 export interface EdgeUplink extends Uplink {
-  /** The module twin's desired properties, whole, at each connection and after each change. */
+  /** The module twin's desired properties, whole: at once if known, and after each change. */
   onDesired(listener: (desired: Readonly<Record<string, unknown>>) => void): () => void;
+  /**
+   * Takes the messages of the module's inputs; one handler for all. Resolve once the message is safe: a
+   * rejection gives it back to edgeHub, which delivers it again. Call before `start`.
+   */
+  handleInputs(handler: (message: InputMessage) => Promise<void>): void;
+  /**
+   * Throws the present connection away and makes a new one, as after any doubt. For a fault that surfaced
+   * outside of any call, such as an exception thrown out of the client library's own event handlers.
+   */
+  renew(cause: unknown): void;
 }
 
-export function createIotEdgeUplink(_options: EdgeUplinkOptions): EdgeUplink {
-  throw new Error('not there yet');
+export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
+  const { clock, random, log, metrics } = options;
+  const limits: EdgeUplinkLimits = { ...defaultUplinkLimits, ...options.limits };
+  const make = options.makeClient ?? iotEdgeClients({ ...options, transport: options.transport ?? 'amqp' });
+  const status = createUplinkStatus({
+    clock,
+    log,
+    metrics,
+    diagnose: options.diagnose ?? createDiagnose(clock),
+    intervalMs: limits.diagnoseIntervalMs,
+  });
+  const methods = createMethodDispatch({ ...limits, clock, log, metrics });
+  const desired = createDesiredProperties((error) =>
+    log.error({ err: error }, 'desired properties not taken'),
+  );
+  const reported = createReportedProperties({
+    clock,
+    minIntervalMs: limits.reportIntervalMs,
+    maxBytes: 16 * 1024,
+    isRefusal: (error) => failureKind(error) === 'refused',
+    onDropped: (reason) => log.warn({ reason }, 'reported properties dropped'),
+  });
+  const stopping = new AbortController();
+  let inputs: ((message: InputMessage) => Promise<void>) | undefined;
+  let session: EdgeSession | undefined;
+  let running: Promise<void> | undefined;
+  let target: EdgeTarget | undefined;
+  let onDesiredPatch: (patch: Readonly<Record<string, unknown>>) => void = () => {};
+
+  const open = () =>
+    openEdgeSession({
+      make,
+      events: {
+        method: methods.call,
+        desired: (patch) => onDesiredPatch(patch),
+        input: (message) => inputs?.(message) ?? Promise.reject(new Error('no input is handled')),
+      },
+      receiveInputs: inputs !== undefined,
+      limits,
+      clock,
+      onTarget: (where) => {
+        target = where;
+      },
+      signal: stopping.signal,
+    });
+
+  async function live(opened: EdgeSession): Promise<unknown> {
+    session = opened;
+    status.connected();
+    const twin = keepTwin({ session: opened, desired, reported, clock, random, log });
+    onDesiredPatch = twin.changed;
+    const cause = await opened.ended;
+    twin.stop();
+    session = undefined;
+    return cause;
+  }
+
+  async function run(): Promise<void> {
+    const lost = createBackoff({ minMs: limits.reconnectMinMs, maxMs: limits.reconnectMaxMs }, random);
+    const refused = createBackoff({ minMs: limits.refusedMinMs, maxMs: limits.refusedMaxMs }, random);
+    while (!stopping.signal.aborted) {
+      const cause = await attempt(lost, refused);
+      if (stopping.signal.aborted) break;
+      status.lost(cause, target);
+      const backoff = failureKind(cause) === 'unauthorized' ? refused : lost;
+      await sleep(clock, backoff.next(), stopping.signal).catch(() => {});
+    }
+  }
+
+  /** One session, from opening to end. Resolves with why it ended. */
+  async function attempt(lost: Backoff, refused: Backoff): Promise<unknown> {
+    metrics.count('holdfast_uplink_connects_total');
+    try {
+      const opened = await open();
+      const since = clock.monotonic();
+      refused.reset();
+      const cause = await live(opened);
+      if (clock.monotonic() - since >= limits.stableMs) lost.reset();
+      return cause;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  return {
+    start() {
+      running ??= run();
+    },
+    state: status.state,
+    onState: status.onState,
+    async send(message) {
+      if (messageBytes(message) > maxMessageBytes) {
+        throw new HoldfastError('uplink-message-refused', `the message is over ${maxMessageBytes} bytes`);
+      }
+      if (!session) {
+        throw new HoldfastError('uplink-not-connected', 'there is no connection', { retryable: true });
+      }
+      await session.send(message);
+    },
+    handleMethod: methods.handle,
+    report: reported.add,
+    onDesired: desired.subscribe,
+    handleInputs(handler) {
+      inputs = handler;
+    },
+    renew(cause) {
+      session?.end(cause);
+    },
+    async stop() {
+      stopping.abort(new HoldfastError('uplink-stopped', 'the uplink was stopped', { retryable: true }));
+      await session?.close(limits.closeMs);
+      await running;
+      status.stopped();
+    },
+  };
 }

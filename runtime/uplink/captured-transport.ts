@@ -1,0 +1,163 @@
+// The library's AMQP transport, with a hand on it. The library creates the transport and its token provider
+// itself, deep inside `fromEnvironment`; a subclass is how we get to hold both. What follows reaches into
+// private parts in four places, each for a defect that has no public way round, each guarded so that a
+// changed library costs only that remedy. The versions are pinned, and the tests against lab/hub notice.
+import { Agent } from 'node:https';
+import type { Socket } from 'node:net';
+import amqp from 'azure-iot-device-amqp';
+import type { Clock, Timer } from '../../kernel/clock.ts';
+import { HoldfastError } from '../../kernel/errors.ts';
+
+export type TransportName = 'amqp' | 'amqp-ws';
+
+type AmqpTransport = InstanceType<typeof amqp.Amqp>;
+type AuthenticationProvider = ConstructorParameters<typeof amqp.Amqp>[0];
+type DeviceClientOptions = Parameters<AmqpTransport['setOptions']>[0];
+type MethodMessage = Parameters<Parameters<AmqpTransport['onDeviceMethod']>[1]>[0];
+
+export interface Credentials {
+  readonly host?: string;
+  readonly gatewayHostName?: string;
+}
+
+/** What the token provider has beside its published interface. */
+interface Provider extends AuthenticationProvider {
+  on?(event: 'error', listener: (error: unknown) => void): void;
+  stop?(): void;
+  _credentials?: Credentials;
+  _expiryTimerHandler?(): void;
+  _scheduleNextExpiryTimeout?(): void;
+}
+
+/** What the transport has beside its published interface. */
+interface Insides {
+  _amqp?: { _rheaConnection?: { socket?: Partial<Socket> } };
+  _deviceMethodClient?: { emit(event: string, ...rest: unknown[]): boolean };
+}
+
+export interface CapturedTransport {
+  /** To be handed to the library, once. */
+  readonly constructorForClient: new (
+    provider: AuthenticationProvider,
+  ) => AmqpTransport;
+  transport(): AmqpTransport;
+  provider(): Provider;
+  credentials(): Credentials;
+  /** The authorities that are trusted instead of the machine's own, if any. */
+  ca(): string | undefined;
+  /** Applies the authorities where the library has set none of its own. */
+  trust(): void;
+  /** Lets the kernel notice a peer that vanished while nothing is being sent. */
+  keepAlive(): void;
+  onAnyMethod(handler: (request: MethodMessage) => void): void;
+  onTokenError(listener: (error: unknown) => void): void;
+  retryTokenLater(clock: Clock, error: unknown): void;
+  /** Takes away everything by which the client could go on: identity, timers, socket. */
+  disarm(): void;
+}
+
+const keepAliveDelayMs = 30_000;
+const tokenRetryMs = 30_000;
+
+export function captureTransport(name: TransportName, extraCa: string | undefined): CapturedTransport {
+  let transport: AmqpTransport | undefined;
+  let provider: Provider | undefined;
+  let ca: string | undefined;
+  let tokenRetry: Timer | undefined;
+  const webSocket = name === 'amqp-ws' ? capturingAgent() : undefined;
+
+  class Captured extends amqp.Amqp {
+    constructor(authentication: AuthenticationProvider) {
+      super(authentication);
+      transport = this;
+      provider = authentication as Provider;
+    }
+
+    override setOptions(options: DeviceClientOptions, done?: () => void): void {
+      ca = [options.ca, extraCa].filter((pem) => pem !== undefined && pem !== '').join('\n') || undefined;
+      const agent = webSocket ? { amqp: { webSocketAgent: webSocket.agent } } : {};
+      super.setOptions({ ...options, ...(ca === undefined ? {} : { ca }), ...agent }, done);
+    }
+
+    protected override _getConnectionUri(credentials: Credentials): string {
+      const host = credentials.gatewayHostName || credentials.host || '';
+      if (!webSocket) return `amqps://${host}`;
+      // The library always says :443, which is no address where the host carries a port already.
+      return `wss://${host.includes(':') ? host : `${host}:443`}/$iothub/websocket`;
+    }
+  }
+
+  const held = () => {
+    if (!transport || !provider) throw new HoldfastError('uplink-no-client', 'the library made no transport');
+    return { transport, provider, insides: transport as unknown as Insides };
+  };
+  const socket = (): Partial<Socket> | undefined =>
+    webSocket?.socket() ?? held().insides._amqp?._rheaConnection?.socket;
+
+  return {
+    constructorForClient: Captured,
+    transport: () => held().transport,
+    provider: () => held().provider,
+    credentials: () => held().provider._credentials ?? {},
+    ca: () => ca,
+    trust() {
+      // `fromEnvironment` has set IoT Edge's trust bundle by now; a connection string sets nothing.
+      if (ca === undefined && (extraCa !== undefined || webSocket)) held().transport.setOptions({});
+    },
+    keepAlive() {
+      socket()?.setKeepAlive?.(true, keepAliveDelayMs);
+    },
+    onAnyMethod(handler) {
+      const methods = held().insides._deviceMethodClient;
+      if (!methods) throw new HoldfastError('uplink-no-client', 'the library has no method client');
+      const emit = methods.emit.bind(methods);
+      // The library answers nothing for a name that nobody registered, and the caller waits its time out.
+      methods.emit = (event, ...rest) => {
+        if (!event.startsWith('method_')) return emit(event, ...rest);
+        handler(rest[0] as MethodMessage);
+        return true;
+      };
+    },
+    onTokenError(listener) {
+      // Without a listener a failed renewal is an uncaught exception.
+      held().provider.on?.('error', listener);
+    },
+    retryTokenLater(clock) {
+      // The old token still holds for its margin; giving up the connection now would lose that time.
+      tokenRetry?.cancel();
+      tokenRetry = clock.setTimer(tokenRetryMs, () => held().provider._expiryTimerHandler?.());
+    },
+    disarm() {
+      tokenRetry?.cancel();
+      const { provider: identity } = held();
+      // A closed client with sends pending connects again and resends. Without an identity it cannot.
+      refuseIdentity(identity);
+      identity.stop?.();
+      identity._scheduleNextExpiryTimeout = () => {};
+      // With an error, since the library overlooks a socket that merely closes.
+      socket()?.destroy?.(new Error('discarded'));
+    },
+  };
+}
+
+function refuseIdentity(identity: Provider): void {
+  const refusal = () => new Error('this client was discarded');
+  identity.getDeviceCredentials = ((done?: (error: Error) => void) => {
+    if (!done) return Promise.reject(refusal());
+    done(refusal());
+    return undefined;
+  }) as Provider['getDeviceCredentials'];
+}
+
+/** The WebSocket's own close waits for the peer; the agent is how to reach the socket below it. */
+function capturingAgent(): { readonly agent: Agent; socket(): Socket | undefined } {
+  let last: Socket | undefined;
+  const agent = new Agent({ keepAlive: false });
+  const create = agent.createConnection.bind(agent);
+  agent.createConnection = (options, callback) => {
+    const made = create(options, callback);
+    last = made as unknown as Socket;
+    return made;
+  };
+  return { agent, socket: () => last };
+}

@@ -1,0 +1,78 @@
+// Keeps the twin of one session: subscribes, reads, and lends the session to what is to be reported.
+// Trouble with the twin is no trouble of the connection: edgeHub without its own way to the cloud takes
+// telemetry and cannot give a twin. So it is tried again and again beside the sends, and never ends them,
+// unless it fails so long that the library's twin links themselves are suspect.
+import { createBackoff } from '../../kernel/backoff.ts';
+import { type Clock, sleep } from '../../kernel/clock.ts';
+import { describeError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { DesiredProperties } from './desired-properties.ts';
+import type { EdgeSession } from './edge-session.ts';
+import type { TwinObject } from './merge-patch.ts';
+import type { ReportedProperties } from './reported-properties.ts';
+
+export interface TwinKeeperOptions {
+  readonly session: EdgeSession;
+  readonly desired: DesiredProperties;
+  readonly reported: ReportedProperties;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface TwinKeeper {
+  /** A change that was pushed. */
+  changed(patch: TwinObject): void;
+  stop(): void;
+}
+
+/** With pauses that grow to 5 minutes, the fifth failure comes after some minutes. */
+const suspectAfter = 5;
+
+export function keepTwin(options: TwinKeeperOptions): TwinKeeper {
+  const { session, desired, reported, clock, random, log } = options;
+  const stopped = new AbortController();
+  let reading = false;
+  let again = false;
+
+  async function attempt(): Promise<void> {
+    // Subscribed first: a change between the two is then either pushed or read.
+    await session.watchDesired();
+    desired.read(await session.readDesired());
+    reported.connect((patch) => session.report(patch));
+  }
+
+  async function read(): Promise<void> {
+    if (reading) {
+      again = true;
+      return;
+    }
+    reading = true;
+    const backoff = createBackoff({ minMs: 5_000, maxMs: 300_000 }, random);
+    for (let failures = 0; !stopped.signal.aborted; ) {
+      try {
+        again = false;
+        await attempt();
+        if (!again) break;
+      } catch (error) {
+        if (stopped.signal.aborted) break;
+        log.warn({ reason: describeError(error) }, 'the module twin cannot be read; trying again');
+        if (++failures >= suspectAfter) session.end(error);
+        await sleep(clock, backoff.next(), stopped.signal).catch(() => {});
+      }
+    }
+    reading = false;
+  }
+
+  void read();
+  return {
+    changed(patch) {
+      if (!desired.changed(patch)) void read();
+    },
+    stop() {
+      stopped.abort();
+      reported.connect(undefined);
+    },
+  };
+}
