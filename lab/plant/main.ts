@@ -1,19 +1,24 @@
 // The plant as a process. Prints one JSON line once it is ready; SIGTERM stops it.
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { startPlant } from './plant.ts';
 
 const options = new Command('plant')
   .description('Simulated Modbus TCP equipment that keeps a ground truth')
-  .option('--seed <n>', 'what all values follow from', Number, 1)
+  .option('--seed <n>', 'what all values follow from', wholeNumber, 1)
   .option('--host <address>', 'where Modbus TCP listens', '127.0.0.1')
-  .option('--port <n>', 'Modbus TCP port, 0 for a free one', Number, 0)
-  .option('--control-port <n>', 'HTTP control port on loopback, 0 for a free one', Number, 0)
-  .option('--scan-ms <n>', 'time between samples', Number, 200)
-  .option('--history-s <n>', 'how far the event logs reach back', Number, 600)
-  .option('--prefill-s <n>', 'samples made before the start', Number, 0)
-  .option('--max-connections <n>', 'Modbus TCP connections served at once', Number, 64)
+  .option('--port <n>', 'Modbus TCP port, 0 for a free one', wholeNumber, 0)
+  .option('--control-port <n>', 'HTTP control port on loopback, 0 for a free one', wholeNumber, 0)
+  .option('--scan-ms <n>', 'time between samples', wholeNumber, 200)
+  .option('--history-s <n>', 'how far the event logs reach back', wholeNumber, 600)
+  .option('--prefill-s <n>', 'samples made before the start', wholeNumber, 0)
+  .option('--max-connections <n>', 'Modbus TCP connections served at once', wholeNumber, 64)
   .parse()
   .opts();
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');
+  return Number(text);
+}
 
 const plant = await startPlant(options);
 process.stdout.write(`${JSON.stringify({ ready: true, ...plant.info })}\n`);

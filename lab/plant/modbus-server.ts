@@ -109,7 +109,7 @@ function serve(socket: Socket, device: Device): void {
   socket.on('data', (chunk) => {
     const isModbus = reader.push(chunk, onFrame);
     flush();
-    if (!isModbus) socket.destroy();
+    if (!isModbus) socket.destroySoon();
   });
   socket.on('drain', () => {
     if (delayed.size < maxDelayed) socket.resume();

@@ -73,16 +73,20 @@ export async function startPlant(options: PlantOptions = {}): Promise<Plant> {
   const { seed = 1, host = '127.0.0.1', scanMs = 200, prefillS = 0 } = options;
   const clock = options.clock ?? systemClock;
   const device = new Device(buildUnits(options, seed, scanMs), seed, () => clock.now());
-  const prefillSlots = Math.floor((prefillS * 1000) / scanMs);
-  const schedule = startScanSchedule({ clock, periodMs: scanMs, prefillSlots }, (at) => device.scan(at));
   const server = await startModbusServer(device, {
     host,
     port: options.port ?? 0,
     maxConnections: options.maxConnections ?? 64,
   });
-  const parts = { device, server, schedule };
-  const controlled = controlledPlant(parts);
-  const control = await startControl(controlled, options.controlPort ?? 0);
+  // Sampling begins once the port is there, and before anyone is told of it: the first answer is a sample.
+  const prefillSlots = Math.floor((prefillS * 1000) / scanMs);
+  const schedule = startScanSchedule({ clock, periodMs: scanMs, prefillSlots }, (at) => device.scan(at));
+  const controlled = controlledPlant({ device, server, schedule });
+  const control = await startControl(controlled, options.controlPort ?? 0).catch(async (error: unknown) => {
+    schedule.stop();
+    await server.unplug();
+    throw error;
+  });
   const units = Object.fromEntries([...device.units].map(([id, entry]) => [id, infoOf(entry)]));
   const info = { host, port: server.port, controlPort: controlPortOf(control), seed, scanMs, units };
   return {
