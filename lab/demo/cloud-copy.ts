@@ -45,6 +45,8 @@ export interface StreamCopy {
   repaired: Coverage;
   readonly voids: { readonly window: Window; readonly reason: string }[];
   readonly readings: Map<number, Map<string, SeenReading>>;
+  /** Index positions that a repair brought first. */
+  repairedSamples: number;
   /** Readings outside the window of the message that carried them. */
   misplaced: number;
   /** Messages that carried another number of readings than they said. */
@@ -76,7 +78,7 @@ export function createCloudCopy(): CloudCopy {
         return;
       }
       const { readings, count, part } = message.content;
-      for (const reading of readings) addReading(stream, message.window, reading);
+      for (const reading of readings) addReading(stream, message, reading);
       if (count !== undefined && count !== readings.length) stream.miscounted += 1;
       if (part === undefined || isLastPart(parts, message, part)) {
         const fresh = subtract([message.window], stream.covered);
@@ -102,15 +104,19 @@ function emptyStream(batchId: string, index: IndexKind): StreamCopy {
     repaired: [],
     voids: [],
     readings: new Map(),
+    repairedSamples: 0,
     misplaced: 0,
     miscounted: 0,
   };
 }
 
-function addReading(stream: StreamCopy, window: Window, { index, tag, value }: Reading): void {
+function addReading(stream: StreamCopy, message: CloudMessage, { index, tag, value }: Reading): void {
+  const { window, isBackfill } = message;
   if (index < window.start || index >= window.end) stream.misplaced += 1;
-  const tags = stream.readings.get(index) ?? new Map<string, SeenReading>();
+  const known = stream.readings.get(index);
+  const tags = known ?? new Map<string, SeenReading>();
   stream.readings.set(index, tags);
+  if (!known && isBackfill) stream.repairedSamples += 1;
   const seen = tags.get(tag);
   if (!seen) tags.set(tag, { value, times: 1, others: [] });
   else if (sameValue(seen.value, value)) seen.times += 1;

@@ -35,6 +35,8 @@ export interface Supervised {
   readonly name: string;
   readonly logFile: string;
   state(): ProcessState;
+  /** The newest ready line; undefined until the first. */
+  ready(): ReadyLine | undefined;
   /** Starts it and, from then on, starts it again whenever it ends. Resolves with the first ready line. */
   start(): Promise<ReadyLine>;
   /** kill -9, then a restart. Resolves when the new process is ready. */
@@ -92,6 +94,7 @@ function superviseOne(spec: ProcessSpec, options: ProcessesOptions, alive: Set<C
   const say = (text: string) => options.onEvent?.(spec.name, text);
   let phase: ProcessState['phase'] = 'stopped';
   let child: ChildProcess | undefined;
+  let lastReady: ReadyLine | undefined;
   let wanted = false;
   let killed = false;
   let restarts = 0;
@@ -112,6 +115,7 @@ function superviseOne(spec: ProcessSpec, options: ProcessesOptions, alive: Set<C
     readLines(started.stdout as Readable, (line) => {
       if (child !== started || phase !== 'starting') return;
       phase = 'running';
+      lastReady = line;
       clearTimeout(tooLate);
       say(`running, process ${started.pid}`);
       for (const one of waiting.splice(0)) one.resolve(line);
@@ -157,6 +161,7 @@ function superviseOne(spec: ProcessSpec, options: ProcessesOptions, alive: Set<C
     name: spec.name,
     logFile,
     state: () => ({ phase, ...(child?.pid === undefined ? {} : { pid: child.pid }), restarts, crashes }),
+    ready: () => lastReady,
     start() {
       const ready = nextReady();
       wanted = true;

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { type Account, type StreamAccount, total } from './account.ts';
+import { jsonLine, tableLines } from './report.ts';
+
+const press: StreamAccount = {
+  stream: 'press',
+  produced: 12_000,
+  delivered: 12_000,
+  duplicates: 30,
+  void: 0,
+  missing: 0,
+  invented: 0,
+  changed: 0,
+  missingRanges: [],
+  openGaps: [],
+  problems: [],
+};
+const meter: StreamAccount = { ...press, stream: 'meter', produced: 500, delivered: 480, void: 20 };
+const good: Account = total([press, meter], [], []);
+
+test('the table of a good account', () => {
+  expect(tableLines(good, 98.76).join('\n')).toMatchSnapshot();
+});
+
+test('the table of a bad account says what is missing, where and why, and not without end', () => {
+  const at = Date.UTC(2026, 10, 21, 12);
+  const range = { window: { start: at, end: at + 1500 }, readings: 7, why: 'in a gap' as const };
+  const bad = total(
+    [
+      {
+        ...press,
+        missing: 70,
+        missingRanges: Array.from({ length: 10 }, () => range),
+        openGaps: [{ start: at, end: at + 1500 }],
+      },
+    ],
+    [],
+    ['the runtime ended by itself'],
+  );
+  const lines = tableLines(bad, 100);
+  expect(lines).toContain('NOT accounted for.');
+  expect(lines).toContain('  ! the runtime ended by itself');
+  const where = `12:00:00.000 - 12:00:01.500 (${at}-${at + 1500})`;
+  expect(lines.filter((line) => line === `  ! press: 7 readings missing ${where}, in a gap`)).toHaveLength(8);
+  expect(lines).toContain('  ! press: and 2 more ranges');
+  expect(lines).toContain(`  ! press: open gap ${where}`);
+});
+
+test('the line for programs is one line with every count', () => {
+  const line = jsonLine(good, 98.76);
+  expect(line).not.toContain('\n');
+  expect(JSON.parse(line)).toEqual({
+    ok: true,
+    produced: 12_500,
+    delivered: 12_480,
+    duplicates: 60,
+    void: 20,
+    missing: 0,
+    invented: 0,
+    changed: 0,
+    gapsFound: 0,
+    gapsClosed: 0,
+    openGaps: 0,
+    seconds: 98.8,
+    problems: [],
+  });
+});

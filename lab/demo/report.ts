@@ -1,0 +1,67 @@
+// The account as people and programs read it. Pure.
+import type { Account, MissingRange, StreamAccount } from './account.ts';
+
+/** The one line of `--json`. */
+export function jsonLine(account: Account, seconds: number): string {
+  const { ok, produced, delivered, duplicates, missing, invented, changed, gapsFound, gapsClosed } = account;
+  return JSON.stringify({
+    ok,
+    produced,
+    delivered,
+    duplicates,
+    void: account.void,
+    missing,
+    invented,
+    changed,
+    gapsFound,
+    gapsClosed,
+    openGaps: account.openGaps,
+    seconds: Math.round(seconds * 10) / 10,
+    problems: account.problems,
+  });
+}
+
+const columns = ['produced', 'delivered', 'duplicates', 'void', 'missing', 'invented', 'changed'] as const;
+const nameWidth = 8;
+const cellWidths = [10, 11, 12, 9, 9, 10, 9];
+const width = nameWidth + cellWidths.reduce((sum, cell) => sum + cell, 0);
+const maxRanges = 8;
+
+/** The table, the verdict, and what is wrong if anything is. */
+export function tableLines(account: Account, seconds: number): string[] {
+  const row = (name: string, cells: readonly string[]) =>
+    name.padEnd(nameWidth) + cells.map((cell, i) => cell.padStart(cellWidths[i]!)).join('');
+  const figures = (from: Account | StreamAccount) =>
+    columns.map((name) => from[name].toLocaleString('en-US'));
+  const verdict = account.ok
+    ? 'Accounted for: every reading is delivered, or lies in a declared void that nobody could fill.'
+    : 'NOT accounted for.';
+  return [
+    row('readings', columns),
+    '-'.repeat(width),
+    ...account.streams.map((stream) => row(stream.stream, figures(stream))),
+    '-'.repeat(width),
+    row('all', figures(account)),
+    '',
+    `gaps found ${account.gapsFound}, closed ${account.gapsClosed}, open ${account.openGaps}; ${seconds.toFixed(1)} s`,
+    verdict,
+    ...account.problems.map((problem) => `  ! ${problem}`),
+    ...account.streams.flatMap(faultLines),
+  ];
+}
+
+function faultLines(stream: StreamAccount): string[] {
+  const rest = stream.missingRanges.length - maxRanges;
+  return [
+    ...stream.missingRanges.slice(0, maxRanges).map((range) => missingLine(stream.stream, range)),
+    ...(rest > 0 ? [`  ! ${stream.stream}: and ${rest} more ranges`] : []),
+    ...stream.openGaps.map(({ start, end }) => `  ! ${stream.stream}: open gap ${between(start, end)}`),
+  ];
+}
+
+function missingLine(stream: string, { window, readings, why }: MissingRange): string {
+  return `  ! ${stream}: ${readings} readings missing ${between(window.start, window.end)}, ${why}`;
+}
+
+const between = (start: number, end: number) => `${time(start)} - ${time(end)} (${start}-${end})`;
+const time = (at: number) => new Date(at).toISOString().slice(11, 23);
