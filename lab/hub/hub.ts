@@ -1,0 +1,320 @@
+// The stand-in for Azure IoT Hub and the IoT Edge workload API: one object that starts and stops all of it.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { type Log, silentLog } from '../../kernel/log.ts';
+import { systemRandom } from '../../kernel/random.ts';
+import { type Connection, createAmqpServer } from './amqp.ts';
+import {
+  type CertificateChange,
+  changeCertificate,
+  loadCertificate,
+  type ServerCertificate,
+} from './certificates.ts';
+import { createControlHandler } from './control.ts';
+import { DeviceEndpoint, type DeviceMessage } from './device-endpoint.ts';
+import { EventHubEndpoint, eventHubName } from './event-hub.ts';
+import { defaultRetention, EventLog, type StoredEvent } from './event-log.ts';
+import { type Endpoint, endpoints, type FaultPatch, FaultState, type Faults, type Where } from './faults.ts';
+import type { Hub, HubOptions, HubState } from './hub-port.ts';
+import { Identities, type Identity } from './identities.ts';
+import { Listener } from './listener.ts';
+import { DirectMethods, type MethodCall, type MethodResult } from './methods.ts';
+import { createRestHandler } from './rest.ts';
+import { type LostMessage, Telemetry } from './telemetry.ts';
+import { type JsonObject, type Twin, Twins } from './twins.ts';
+import { acceptWebSockets } from './websocket.ts';
+import { createWorkloadServer } from './workload.ts';
+
+export type { Hub, HubOptions, HubState } from './hub-port.ts';
+
+// Addresses that tokens may name; connections go to loopback in any case.
+const hosts = ['localhost', '127.0.0.1'];
+const maxSocketPathLength = 100;
+
+export async function startHub(options: HubOptions = {}): Promise<Hub> {
+  const hub = new LocalHub(options, options.dataFolder ?? mkdtempSync(join(tmpdir(), 'holdfast-hub-')));
+  await hub.start();
+  return hub;
+}
+
+class LocalHub implements Hub {
+  readonly #folder: string;
+  readonly #isTemporary: boolean;
+  readonly #log: Log;
+  readonly #identities: Identities;
+  readonly #faults: FaultState;
+  readonly #events: EventLog;
+  readonly #telemetry: Telemetry;
+  readonly #methods: DirectMethods;
+  readonly #twins = new Twins();
+  readonly #devices: DeviceEndpoint;
+  readonly #consumers: EventHubEndpoint;
+  readonly #listeners: Readonly<Record<Endpoint, Listener>>;
+  readonly #control: HttpServer;
+  readonly #controlPort: number;
+  readonly #workload: HttpServer;
+  readonly workloadSocket: string;
+  #tls: { readonly amqps: TlsServer; readonly https: HttpsServer } | undefined;
+  #certificate: ServerCertificate | undefined;
+  #restarting: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: HubOptions, folder: string) {
+    this.#folder = resolve(folder);
+    this.#isTemporary = options.dataFolder === undefined;
+    this.#log = options.log ?? silentLog;
+    const [log, random] = [this.#log, options.random ?? systemRandom];
+    this.workloadSocket = options.workloadSocket ?? socketPath(this.#folder);
+    const identities = new Identities(loadSecret(this.#folder), hosts);
+    const faults = new FaultState(random);
+    const events = new EventLog(options.partitions ?? 4, { ...defaultRetention, ...options.retention });
+    const strictMessageIds = options.strictMessageIds ?? false;
+    const telemetry = new Telemetry({ events, faults, random, log, strictMessageIds });
+    const methods = new DirectMethods(faults);
+    [this.#identities, this.#faults, this.#events] = [identities, faults, events];
+    [this.#telemetry, this.#methods] = [telemetry, methods];
+    this.#devices = new DeviceEndpoint({ identities, telemetry, methods, twins: this.#twins, faults, log });
+    this.#consumers = new EventHubEndpoint({ events, identities, faults, log });
+    const consumerServer = createAmqpServer('event hub', this.#consumers, log);
+    this.#listeners = {
+      device: new Listener(options.amqpsPort ?? 0, (socket) => this.#tls?.amqps.emit('connection', socket)),
+      service: new Listener(options.httpsPort ?? 0, (socket) => this.#tls?.https.emit('connection', socket)),
+      eventHub: new Listener(options.eventHubPort ?? 0, (socket) => {
+        consumerServer.accept(socket);
+        this.#listeners.eventHub.freezable(socket);
+      }),
+    };
+    this.#control = createHttpServer(createControlHandler(this));
+    this.#controlPort = options.controlPort ?? 0;
+    const trustBundle = () => this.#certificate!.ca;
+    this.#workload = createWorkloadServer({ identities, faults, trustBundle });
+  }
+
+  async start(): Promise<void> {
+    mkdirSync(this.#folder, { recursive: true });
+    this.#useCertificate(await loadCertificate(this.#folder));
+    for (const endpoint of endpoints) await this.#listeners[endpoint].start();
+    rmSync(this.workloadSocket, { force: true });
+    this.#workload.listen(this.workloadSocket);
+    this.#control.listen(this.#controlPort, '127.0.0.1');
+    await Promise.all([once(this.#workload, 'listening'), once(this.#control, 'listening')]);
+  }
+
+  get amqpsPort(): number {
+    return this.#listeners.device.port;
+  }
+
+  get httpsPort(): number {
+    return this.#listeners.service.port;
+  }
+
+  get eventHubPort(): number {
+    return this.#listeners.eventHub.port;
+  }
+
+  get controlPort(): number {
+    return (this.#control.address() as AddressInfo).port;
+  }
+
+  get caFile(): string {
+    return this.#certificate!.caFile;
+  }
+
+  get serviceConnectionString(): string {
+    const key = this.#identities.serviceKey;
+    return `HostName=localhost:${this.httpsPort};SharedAccessKeyName=service;SharedAccessKey=${key}`;
+  }
+
+  get eventHubConnectionString(): string {
+    const key = this.#identities.eventHubKey;
+    return (
+      `Endpoint=sb://localhost:${this.eventHubPort};SharedAccessKeyName=service;SharedAccessKey=${key};` +
+      `EntityPath=${eventHubName};UseDevelopmentEmulator=true`
+    );
+  }
+
+  deviceConnectionString(deviceId: string, moduleId?: string): string {
+    const { key } = this.#identities.register(deviceId, moduleId);
+    const module = moduleId === undefined ? '' : `;ModuleId=${moduleId}`;
+    return (
+      `HostName=localhost;GatewayHostName=localhost:${this.amqpsPort};` +
+      `DeviceId=${deviceId}${module};SharedAccessKey=${key}`
+    );
+  }
+
+  edgeEnvironment(deviceId: string, moduleId: string): Record<string, string> {
+    return {
+      IOTEDGE_WORKLOADURI: `unix://${this.workloadSocket}`,
+      IOTEDGE_DEVICEID: deviceId,
+      IOTEDGE_MODULEID: moduleId,
+      IOTEDGE_MODULEGENERATIONID: this.#identities.register(deviceId, moduleId).generationId,
+      IOTEDGE_IOTHUBHOSTNAME: 'localhost',
+      IOTEDGE_GATEWAYHOSTNAME: `localhost:${this.amqpsPort}`,
+      IOTEDGE_AUTHSCHEME: 'sasToken',
+    };
+  }
+
+  register(deviceId: string, moduleId?: string): Identity {
+    return this.#identities.register(deviceId, moduleId);
+  }
+
+  state(): HubState {
+    const { device, service, eventHub } = this.#listeners;
+    return {
+      connections: {
+        device: device.connections,
+        service: service.connections,
+        eventHub: eventHub.connections,
+      },
+      connected: this.#devices.connected,
+      counts: { ...this.#telemetry.counts },
+      events: this.#events.stats,
+      partitions: this.#events.partitions.map((partition) => ({
+        partition: partition.index,
+        firstSequence: partition.oldest?.sequence ?? partition.nextSequence,
+        nextSequence: partition.nextSequence,
+      })),
+      readers: this.#consumers.readers,
+      methods: { ...this.#methods.counts },
+      faults: { ...this.#faults.current },
+    };
+  }
+
+  events(from = 0, limit = 1000): StoredEvent[] {
+    return this.#events.from(from, limit);
+  }
+
+  lost(): readonly LostMessage[] {
+    return this.#telemetry.lost;
+  }
+
+  onEvent(listener: (event: StoredEvent) => void): () => void {
+    return this.#events.onAppend(listener);
+  }
+
+  async setFaults(patch: FaultPatch): Promise<Faults> {
+    const faults = this.#faults.merge(patch);
+    if (faults.reorder === undefined) this.#telemetry.flush();
+    await this.#applyToListeners();
+    return { ...faults };
+  }
+
+  async clearFaults(): Promise<void> {
+    this.#faults.clear();
+    this.#telemetry.flush();
+    await this.#applyToListeners();
+  }
+
+  drop(where: Where = true): number {
+    return chosen(where).reduce((sum, endpoint) => sum + this.#listeners[endpoint].drop(), 0);
+  }
+
+  close(where: Where = true, condition = 'amqp:connection:forced'): number {
+    const at = chosen(where);
+    const connections: Connection[] = [];
+    if (at.includes('device')) connections.push(...this.#devices.connections);
+    if (at.includes('eventHub')) connections.push(...this.#consumers.connections);
+    for (const connection of connections)
+      connection.close({ condition, description: 'The connection was closed by container on demand.' });
+    return connections.length;
+  }
+
+  restart(options: { downMs?: number; certificate?: CertificateChange; where?: Where } = {}): Promise<void> {
+    // One at a time: two overlapping restarts would listen twice on one port.
+    const next = this.#restarting.then(() => this.#restart(options));
+    this.#restarting = next.catch(() => {});
+    return next;
+  }
+
+  setDesired(deviceId: string, moduleId: string | undefined, patch: JsonObject): Twin {
+    return this.#twins.patchDesired({ deviceId, moduleId }, patch);
+  }
+
+  twin(deviceId: string, moduleId?: string): Twin {
+    return this.#twins.of({ deviceId, moduleId });
+  }
+
+  deliver(deviceId: string, moduleId: string | undefined, message: DeviceMessage): boolean {
+    return this.#devices.deliver(deviceId, moduleId, message);
+  }
+
+  invoke(call: MethodCall): Promise<MethodResult> {
+    return this.#methods.invoke(call);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#telemetry.flush();
+    for (const endpoint of endpoints) await this.#listeners[endpoint].stop();
+    for (const server of [this.#control, this.#workload]) {
+      server.close();
+      server.closeAllConnections();
+    }
+    if (this.#isTemporary) rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #restart({ downMs = 0, certificate = 'same', where = true }: Parameters<Hub['restart']>[0] & {}) {
+    const at = chosen(where);
+    for (const endpoint of at) await this.#listeners[endpoint].setRefusing(true);
+    this.drop(where);
+    this.#useCertificate(await changeCertificate(this.#folder, certificate));
+    await new Promise((wake) => setTimeout(wake, downMs));
+    if (!this.#stopped) await this.#applyToListeners();
+  }
+
+  async #applyToListeners(): Promise<void> {
+    const { refuse, stall } = this.#faults.current;
+    for (const endpoint of endpoints) {
+      this.#listeners[endpoint].setStalled(stall !== undefined && chosen(stall).includes(endpoint));
+      await this.#listeners[endpoint].setRefusing(refuse !== undefined && chosen(refuse).includes(endpoint));
+    }
+  }
+
+  // New servers for each certificate; they never listen themselves, sockets are handed to them.
+  #useCertificate(certificate: ServerCertificate): void {
+    this.#certificate = certificate;
+    const { cert, key } = certificate;
+    const server = createAmqpServer('iot hub', this.#devices, this.#log);
+    const { device, service } = this.#listeners;
+    const amqps = createTlsServer({ cert, key }, (socket) => {
+      server.accept(socket);
+      device.freezable(socket);
+    });
+    const parts = { identities: this.#identities, methods: this.#methods, twins: this.#twins };
+    const https = createHttpsServer(
+      { cert, key },
+      createRestHandler({ ...parts, faults: this.#faults, log: this.#log }),
+    );
+    https.on('secureConnection', (socket) => service.freezable(socket));
+    acceptWebSockets(https, (stream) => server.accept(stream));
+    for (const tls of [amqps, https])
+      tls.on('tlsClientError', (error) => this.#log.info({ error: error.message }, 'TLS handshake failed'));
+    this.#tls = { amqps, https };
+  }
+}
+
+function chosen(where: Where): readonly Endpoint[] {
+  return where === true ? endpoints : where;
+}
+
+function loadSecret(folder: string): Uint8Array {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'secret');
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32), { mode: 0o600 });
+  return readFileSync(file);
+}
+
+// A unix socket's path holds about 107 bytes; a deep data folder gets its socket elsewhere.
+function socketPath(folder: string): string {
+  const path = join(folder, 'workload.sock');
+  if (Buffer.byteLength(path) <= maxSocketPathLength) return path;
+  return join(mkdtempSync(join(tmpdir(), 'holdfast-hub-')), 'workload.sock');
+}
