@@ -39,9 +39,20 @@ export function formatIndex(kind: IndexKind, value: number): string {
  * @throws HoldfastError `wire-bad-index`.
  */
 export function parseIndex(kind: IndexKind, text: unknown, rounding: Rounding = 'down'): number {
+  const value = tryParseIndex(kind, text, rounding);
+  if (value === undefined) throw badIndex(kind, text);
+  return value;
+}
+
+/** The same, with undefined for what is no index position. */
+export function tryParseIndex(
+  kind: IndexKind,
+  text: unknown,
+  rounding: Rounding = 'down',
+): number | undefined {
   const value = readIndex(kind, text, rounding);
-  if (!isIndex(kind, value)) throw badIndex(kind, text);
-  // -0 would differ from 0 under Object.is and in Map keys.
+  if (!isIndex(kind, value)) return undefined;
+  // -0 would differ from 0 under Object.is.
   return value === 0 ? 0 : value;
 }
 

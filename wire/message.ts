@@ -1,70 +1,198 @@
+// Mini-batches and voids as IoT messages.
 import { HoldfastError } from '../kernel/errors.ts';
-import type { BodyOptions, ContentEncoding } from './body.ts';
-import type { BackfillMark, MiniBatch, VoidDeclaration, VoidReason, WireMessage } from './mini-batch.ts';
+import type { BodyOptions } from './body.ts';
+import { formatIndex } from './index-position.ts';
+import { maxMessageBytes, maxParts, maxReadingsPerMessage } from './limits.ts';
+import { asBackfillId, messageId } from './message-id.ts';
+import { headerBytes, markReserveBytes, stampReserveBytes } from './message-size.ts';
+import type { BackfillMark, MiniBatch, VoidDeclaration, WireMessage } from './mini-batch.ts';
+import { batchIdRule, isBatchId, isRequestId, requestIdRule } from './names.ts';
 import type { Reading } from './reading.ts';
-import type { IndexKind, Window } from './window.ts';
+import { ReadingRefusedError, readingFault, refusedMarker } from './reading-check.ts';
+import { type EncodedPart, splitIntoParts } from './split.ts';
+import { contains, type IndexKind, isWindow, type Window } from './window.ts';
+
+export { messageBytes } from './message-size.ts';
+export { type ParsedBatch, type ParsedMessage, type ParsedVoid, parseMessage } from './parse-message.ts';
 
 export interface MessageOptions extends BodyOptions {
   /** UTC epoch ms. */
   readonly creationTime: number;
-  /** Limit for each message with its properties. Default 262,144. */
+  /** Limit for each message with its properties. Default (and most) 262,144; at least 4,096. */
   readonly maxBytes?: number;
   readonly mark?: BackfillMark;
   /**
-   * Called for each reading that cannot be sent (its value is no JSON value, or is too large for a
+   * Called for each reading that cannot be sent (its value is no JSON value, or it is too large for a
    * message); a marker without value and with bad quality takes its place. Without it such a reading throws.
    */
-  readonly onRefused?: (reading: Reading, error: HoldfastError) => void;
+  readonly onRefused?: (reading: Reading, error: ReadingRefusedError) => void;
 }
 
-interface ParsedCommon {
+const minMessageBytes = 4096;
+
+/**
+ * The messages of one window: one, or several parts. Each is small enough that `markAsBackfill` can be
+ * applied to it at any time.
+ * @throws ReadingRefusedError `wire-bad-reading` or `wire-reading-too-large` naming the reading, unless
+ * `onRefused` is given; HoldfastError `wire-bad-batch` for a batch that breaks the protocol's rules, which
+ * is a caller's mistake.
+ */
+export function encodeMiniBatch(batch: MiniBatch, options: MessageOptions): readonly WireMessage[] {
+  checkHeading(batch, options);
+  const parts = encodeParts(batch, options);
+  checkInside(batch);
+  const n = parts.length;
+  return parts.map((part, i) => {
+    const message = assemble(batch, part, options.creationTime, n === 1 ? undefined : { k: i + 1, n });
+    return options.mark === undefined ? message : markAsBackfill(message, options.mark);
+  });
+}
+
+/** @throws HoldfastError `wire-bad-batch`. */
+export function encodeVoid(
+  declaration: VoidDeclaration,
+  options: { readonly creationTime: number; readonly mark?: BackfillMark },
+): WireMessage {
+  checkHeading(declaration, options);
+  const message: WireMessage = {
+    messageId: messageId({ ...declaration, isVoid: true }),
+    properties: { ...headingProperties(declaration), count: '0', void: declaration.reason },
+    contentEncoding: 'utf-8',
+    creationTime: options.creationTime,
+    body: new Uint8Array(0),
+  };
+  return options.mark === undefined ? message : markAsBackfill(message, options.mark);
+}
+
+/**
+ * The same message as an answer to a backfill request, or (a mark without request) as one that comes late.
+ * The body is shared, not copied. A mark that the message had before is replaced.
+ * @throws HoldfastError `wire-bad-batch` for a request id that no property can hold.
+ */
+export function markAsBackfill(message: WireMessage, mark: BackfillMark): WireMessage {
+  checkMark(mark);
+  const { requestId: _, ...properties } = message.properties;
+  return {
+    ...message,
+    messageId: asBackfillId(message.messageId),
+    properties: {
+      ...properties,
+      isBackfill: 'true',
+      ...(mark.requestId === undefined ? {} : { requestId: mark.requestId }),
+    },
+  };
+}
+
+interface Heading {
   readonly batchId: string;
   readonly index: IndexKind;
   readonly window: Window;
-  readonly isBackfill: boolean;
-  readonly requestId?: string;
-  readonly messageId?: string;
-}
-export interface ParsedBatch extends ParsedCommon {
-  readonly kind: 'batch';
-  /** Absent in messages of the published sample. */
-  readonly count?: number;
-  /** `k` of `n`, from 1. Absent when the window is one message. */
-  readonly part?: { readonly k: number; readonly n: number };
-  /** Absent in messages of the published sample: their body is anything. */
-  readonly schema?: string;
-  readonly contentEncoding?: ContentEncoding;
-}
-export interface ParsedVoid extends ParsedCommon {
-  readonly kind: 'void';
-  readonly reason: VoidReason;
-}
-export type ParsedMessage = ParsedBatch | ParsedVoid;
-
-export interface SystemProperties {
-  readonly messageId?: unknown;
-  readonly contentType?: unknown;
-  readonly contentEncoding?: unknown;
 }
 
-export function encodeMiniBatch(_batch: MiniBatch, _options: MessageOptions): readonly WireMessage[] {
-  throw new HoldfastError('wire-not-ready', 'being written');
+function encodeParts(batch: MiniBatch, options: MessageOptions): EncodedPart[] {
+  const { onRefused } = options;
+  const replace = (reading: Reading, error: ReadingRefusedError): Reading => {
+    onRefused?.(reading, error);
+    return refusedMarker(reading, error);
+  };
+  const splitOptions = {
+    ...options,
+    kind: batch.index,
+    maxBodyBytes: bodyRoom(batch, options),
+    replaceTooLarge: onRefused === undefined ? undefined : replace,
+  };
+  try {
+    return splitIntoParts(batch.readings, splitOptions);
+  } catch (error) {
+    const isRefused = error instanceof ReadingRefusedError && error.code === 'wire-bad-reading';
+    if (!isRefused || onRefused === undefined) throw error;
+    return splitIntoParts(withoutFaults(batch, replace), splitOptions);
+  }
 }
-export function encodeVoid(
-  _declaration: VoidDeclaration,
-  _options: { readonly creationTime: number; readonly mark?: BackfillMark },
+
+/** Only once a reading was refused: readings are checked by the encoder itself, in the same pass. */
+function withoutFaults(
+  batch: MiniBatch,
+  replace: (reading: Reading, error: ReadingRefusedError) => Reading,
+): readonly Reading[] {
+  return batch.readings.map((reading, at) => {
+    const fault = readingFault(batch.index, reading);
+    if (fault === undefined) return reading;
+    return replace(reading, new ReadingRefusedError('wire-bad-reading', fault, reading, at));
+  });
+}
+
+/** What is left for a body beside the longest properties that a part can have, now and when marked later. */
+function bodyRoom(heading: Heading, { maxBytes = maxMessageBytes, creationTime }: MessageOptions): number {
+  if (!(maxBytes >= minMessageBytes && maxBytes <= maxMessageBytes))
+    throw badBatch(`maxBytes is ${maxBytes}`);
+  const longest = assemble(
+    heading,
+    {
+      count: maxReadingsPerMessage,
+      encoded: { body: new Uint8Array(0), contentEncoding: 'utf-8', schema: 'readings/1' },
+    },
+    creationTime,
+    { k: maxParts, n: maxParts },
+  );
+  return maxBytes - headerBytes(longest) - markReserveBytes - stampReserveBytes;
+}
+
+function assemble(
+  heading: Heading,
+  { count, encoded }: EncodedPart,
+  creationTime: number,
+  part: { readonly k: number; readonly n: number } | undefined,
 ): WireMessage {
-  throw new HoldfastError('wire-not-ready', 'being written');
+  return {
+    messageId: messageId({ batchId: heading.batchId, window: heading.window, ...(part && { part }) }),
+    properties: {
+      ...headingProperties(heading),
+      count: String(count),
+      ...(part && { part: `${part.k}/${part.n}` }),
+      schema: encoded.schema,
+    },
+    contentEncoding: encoded.contentEncoding,
+    creationTime,
+    body: encoded.body,
+  };
 }
-export function markAsBackfill(_message: WireMessage, _mark: BackfillMark): WireMessage {
-  throw new HoldfastError('wire-not-ready', 'being written');
+
+function headingProperties({ batchId, index, window }: Heading): Record<string, string> {
+  return {
+    batchId,
+    startWindow: formatIndex(index, window.start),
+    endWindow: formatIndex(index, window.end),
+    ...(index === 'sequence' && { index }),
+  };
 }
-export function messageBytes(_message: WireMessage): number {
-  throw new HoldfastError('wire-not-ready', 'being written');
+
+function checkHeading(
+  heading: Heading,
+  options: { readonly creationTime: number; readonly mark?: BackfillMark },
+): void {
+  if (!isBatchId(heading.batchId)) throw badBatch(`the stream id is not ${batchIdRule}`);
+  if (!isWindow(heading.window)) throw badBatch('the window is not start < end in safe integers');
+  if (!Number.isSafeInteger(options.creationTime)) throw badBatch('the creation time is no integer');
+  if (options.mark !== undefined) checkMark(options.mark);
 }
-export function parseMessage(
-  _properties: Readonly<Record<string, unknown>>,
-  _system: SystemProperties,
-): ParsedMessage {
-  throw new HoldfastError('wire-not-ready', 'being written');
+
+function checkMark({ requestId }: BackfillMark): void {
+  if (requestId !== undefined && !isRequestId(requestId))
+    throw badBatch(`the request id is not ${requestIdRule}`);
+}
+
+/** The first and the last reading stand for all: the encoder has checked their order. */
+function checkInside({ readings, window }: MiniBatch): void {
+  const [first, last] = [readings[0], readings.at(-1)];
+  if (first === undefined || last === undefined) return;
+  if (!contains(window, first.index) || !contains(window, last.index)) {
+    throw badBatch(
+      `readings from ${first.index} to ${last.index} lie outside [${window.start}, ${window.end})`,
+    );
+  }
+}
+
+function badBatch(problem: string): HoldfastError {
+  return new HoldfastError('wire-bad-batch', `not a sendable mini-batch: ${problem}`);
 }

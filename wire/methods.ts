@@ -1,11 +1,14 @@
-import { HoldfastError } from '../kernel/errors.ts';
+// Payloads of the module's direct methods: protocol.md's, and those of the published sample
+// (Azure-Samples/iot-reliable-edge-relay), whose first form sends {StartWindow, EndWindow, BatchId, Created}
+// and whose second form sends {DeviceID, BackfillStartTime, BackfillEndTime, CreatedAt} with epoch ms as text.
+import { createHash } from 'node:crypto';
+import { asRecord, type FieldError, FieldReader } from './fields.ts';
+import { tryParseIndex } from './index-position.ts';
+import { batchIdRule, isBatchId, isRequestId, requestIdRule } from './names.ts';
 import type { IndexKind, Window } from './window.ts';
 
-/** One bad field of a method's payload, for the body of a 400 answer. */
-export interface FieldError {
-  readonly field: string;
-  readonly problem: string;
-}
+export type { FieldError } from './fields.ts';
+
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly errors: readonly FieldError[] };
@@ -18,12 +21,12 @@ export interface BackfillRequest {
   readonly endWindow: string;
   /**
    * True when the payload had no request id (the published sample's have none) and one was derived from its
-   * content. Asking again for the same range then gives the same id, so a finished job may be run again.
+   * content. Asking again for the same range may then give the same id: a finished job should run again.
    */
   readonly derivedId: boolean;
 }
 
-/** The method names that the module answers to: protocol.md's, with the published sample's as aliases. */
+/** The method names that the module answers to: protocol.md's first, then the published sample's. */
 export const methodNames = {
   backfill: ['backfill', 'BackfillMethod'],
   getBackfill: ['getBackfill'],
@@ -32,20 +35,122 @@ export const methodNames = {
   skip: ['skip', 'SkipMessageMethod'],
 } as const;
 
-export function parseBackfillRequest(_payload: unknown): Parsed<BackfillRequest> {
-  throw new HoldfastError('wire-not-ready', 'being written');
+const maxSkipCount = 10_000;
+const startNames = ['startWindow', 'StartWindow', 'dataWindowStart', 'BackfillStartTime'];
+const endNames = ['endWindow', 'EndWindow', 'dataWindowEnd', 'BackfillEndTime'];
+const requestIdNames = ['requestId', 'RequestId'];
+const batchIdNames = ['batchId', 'BatchId'];
+const anyIndexRule = 'neither ISO 8601 UTC, nor epoch milliseconds, nor a record number';
+
+/** Never throws. Unknown fields are ignored. */
+export function parseBackfillRequest(payload: unknown): Parsed<BackfillRequest> {
+  return readFields(payload, (fields) => {
+    const batchId = fields.required([...batchIdNames, 'DeviceID'], readBatchId, `not ${batchIdRule}`) ?? '';
+    const startWindow = fields.required(startNames, readBound, anyIndexRule) ?? '';
+    const endWindow = fields.required(endNames, readBound, anyIndexRule) ?? '';
+    const given = fields.optional(requestIdNames, readRequestId, `not ${requestIdRule}`);
+    const created = fields.optional(['Created', 'CreatedAt'], readText, 'no text') ?? '';
+    if (fields.errors.length === 0 && !isAnyRange(startWindow, endWindow)) {
+      fields.report('endWindow', 'not after startWindow');
+    }
+    const requestId = given ?? deriveRequestId([batchId, startWindow, endWindow, created]);
+    return { requestId, batchId, startWindow, endWindow, derivedId: given === undefined };
+  });
 }
+
+/**
+ * The range that a request means in a stream of that kind. What is finer than a millisecond is rounded
+ * outwards, so that the answer covers all that was asked for. Never throws.
+ */
 export function resolveRange(
-  _request: Pick<BackfillRequest, 'startWindow' | 'endWindow'>,
-  _kind: IndexKind,
+  { startWindow, endWindow }: Pick<BackfillRequest, 'startWindow' | 'endWindow'>,
+  kind: IndexKind,
 ): Parsed<Window> {
-  throw new HoldfastError('wire-not-ready', 'being written');
+  return readFields({ startWindow, endWindow }, (fields) => {
+    const rule = `no ${kind} index, which this stream has`;
+    const start = fields.required(['startWindow'], (text) => tryParseIndex(kind, text, 'down'), rule) ?? 0;
+    const end = fields.required(['endWindow'], (text) => tryParseIndex(kind, text, 'up'), rule) ?? 0;
+    if (fields.errors.length === 0 && start >= end) fields.report('endWindow', 'not after startWindow');
+    return { start, end };
+  });
 }
-/** For `getBackfill` and `cancelBackfill`. `declareVoid` is what cancelBackfill's caller may ask for. */
-export function parseRequestId(_payload: unknown): Parsed<{ requestId: string; declareVoid: boolean }> {
-  throw new HoldfastError('wire-not-ready', 'being written');
+
+/**
+ * For `getBackfill` and `cancelBackfill`. `declareVoid` (default false) is what the caller of cancelBackfill
+ * sets to have the rest of the range declared void. Never throws.
+ */
+export function parseRequestId(payload: unknown): Parsed<{ requestId: string; declareVoid: boolean }> {
+  return readFields(payload, (fields) => {
+    const requestId = fields.required(requestIdNames, readRequestId, `not ${requestIdRule}`) ?? '';
+    const declareVoid = fields.optional(['declareVoid'], readBoolean, 'neither true nor false') ?? false;
+    return { requestId, declareVoid };
+  });
 }
-/** `batchId` is absent only in the published sample's form (no payload): the next window of every stream. */
-export function parseSkip(_payload: unknown): Parsed<{ batchId?: string; count: number }> {
-  throw new HoldfastError('wire-not-ready', 'being written');
+
+/**
+ * `batchId` is absent only in the published sample's form, which has no payload at all: the next window of
+ * every stream. `count` is 1 by default. Never throws.
+ */
+export function parseSkip(payload: unknown): Parsed<{ batchId?: string; count: number }> {
+  if (isEmpty(payload)) return { ok: true, value: { count: 1 } };
+  return readFields(payload, (fields) => {
+    const batchId = fields.required(batchIdNames, readBatchId, `not ${batchIdRule}`) ?? '';
+    const count =
+      fields.optional(['count', 'Count'], readSkipCount, `no integer from 1 to ${maxSkipCount}`) ?? 1;
+    return { batchId, count };
+  });
+}
+
+function readFields<T>(payload: unknown, read: (fields: FieldReader) => T): Parsed<T> {
+  const record = asRecord(payload);
+  if (record === undefined) return { ok: false, errors: [{ field: 'payload', problem: 'no JSON object' }] };
+  const fields = new FieldReader(record);
+  const value = read(fields);
+  return fields.errors.length === 0 ? { ok: true, value } : { ok: false, errors: fields.errors };
+}
+
+function isEmpty(payload: unknown): boolean {
+  if (payload === undefined || payload === null || payload === '') return true;
+  const record = asRecord(payload);
+  return record !== undefined && Object.keys(record).length === 0;
+}
+
+/** Kept as text until the stream's index kind is known. */
+function readBound(value: unknown): string | undefined {
+  const isIndexOfAnyKind =
+    tryParseIndex('time', value) !== undefined || tryParseIndex('sequence', value) !== undefined;
+  return isIndexOfAnyKind && typeof value !== 'object' ? String(value) : undefined;
+}
+
+/** False when the range is empty or backwards whatever the kind of the stream. */
+function isAnyRange(startWindow: string, endWindow: string): boolean {
+  return (
+    resolveRange({ startWindow, endWindow }, 'time').ok ||
+    resolveRange({ startWindow, endWindow }, 'sequence').ok
+  );
+}
+
+function deriveRequestId(content: readonly string[]): string {
+  return `derived-${createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 32)}`;
+}
+
+function readBatchId(value: unknown): string | undefined {
+  return isBatchId(value) ? value : undefined;
+}
+
+function readRequestId(value: unknown): string | undefined {
+  return isRequestId(value) ? value : undefined;
+}
+
+function readText(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 64) : undefined;
+}
+
+function readBoolean(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined;
+}
+
+function readSkipCount(value: unknown): number | undefined {
+  const isCount = Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= maxSkipCount;
+  return isCount ? (value as number) : undefined;
 }

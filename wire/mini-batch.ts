@@ -1,7 +1,14 @@
 import type { Reading } from './reading.ts';
 import type { IndexKind, Window } from './window.ts';
 
-export type VoidReason = 'no-history' | 'history-expired' | 'evicted' | 'source-refused' | 'cancelled';
+export const voidReasons = [
+  'no-history',
+  'history-expired',
+  'evicted',
+  'source-refused',
+  'cancelled',
+] as const;
+export type VoidReason = (typeof voidReasons)[number];
 
 /** All readings of one window of one stream, in index order. None is "verified empty". */
 export interface MiniBatch {

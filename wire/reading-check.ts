@@ -45,46 +45,54 @@ export interface ValueFacts {
   readonly fault?: string;
   /** Arrays, objects and their elements; 0 for a scalar. Bounded: see maxBodyNodes. */
   readonly nodes: number;
+  /** UTF-16 units of all texts in it, names included. */
+  readonly characters: number;
 }
 
-const scalar: ValueFacts = { nodes: 0 };
+const plainScalar: ValueFacts = { nodes: 0, characters: 0 };
 
-/** Whether `value` is a JSON value within the bounds, and how much structure it has. */
+/** Whether `value` is a JSON value within the bounds, and how much there is of it. */
 export function inspectValue(value: unknown): ValueFacts {
   switch (typeof value) {
     case 'number':
-      return Number.isFinite(value) ? scalar : { nodes: 0, fault: `the value is ${value}` };
+      return Number.isFinite(value) ? plainScalar : { ...plainScalar, fault: `the value is ${value}` };
     case 'string':
+      return { nodes: 0, characters: value.length };
     case 'boolean':
-      return scalar;
+      return plainScalar;
     case 'object':
-      return value === null ? scalar : inspectStructure(value);
+      return value === null ? plainScalar : inspectStructure(value);
     default:
-      return { nodes: 0, fault: `the value is of type ${typeof value}` };
+      return { ...plainScalar, fault: `the value is of type ${typeof value}` };
   }
 }
 
-/** Depth first, on its own stack: neither depth nor a cycle can exhaust the machine's. */
+/** On its own stack: neither depth nor a cycle can exhaust the machine's. */
 function inspectStructure(root: object): ValueFacts {
-  const pending: { readonly value: object; readonly depth: number }[] = [{ value: root, depth: 1 }];
+  const pending: { readonly structure: object; readonly depth: number }[] = [{ structure: root, depth: 1 }];
   let nodes = 0;
+  let characters = 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const fault = structureFault(next.value, next.depth);
-    if (fault !== undefined) return { nodes, fault };
-    const children: unknown[] = Array.isArray(next.value) ? next.value : Object.values(next.value);
+    const { structure, depth } = next;
+    let fault = structureFault(structure, depth);
+    const children: readonly unknown[] = Array.isArray(structure) ? structure : Object.values(structure);
     nodes += 1 + children.length;
-    if (nodes > maxBodyNodes) return { nodes, fault: `the value has more than ${maxBodyNodes} elements` };
+    if (nodes > maxBodyNodes) fault ??= `the value has more than ${maxBodyNodes} elements`;
+    if (fault !== undefined) return { fault, nodes, characters };
+    if (!Array.isArray(structure)) for (const name of Object.keys(structure)) characters += name.length;
     // By position, not forEach: a hole in an array is `undefined`, which is no JSON value.
     for (let i = 0; i < children.length; i++) {
       const child = children[i];
-      if (typeof child === 'object' && child !== null) pending.push({ value: child, depth: next.depth + 1 });
-      else {
-        const inner = inspectValue(child).fault;
-        if (inner !== undefined) return { nodes, fault: `inside an array or object: ${inner}` };
+      if (typeof child === 'object' && child !== null) {
+        pending.push({ structure: child, depth: depth + 1 });
+        continue;
       }
+      const facts = inspectValue(child);
+      if (facts.fault !== undefined) return { fault: `inside it ${facts.fault}`, nodes, characters };
+      characters += facts.characters;
     }
   }
-  return { nodes };
+  return { nodes, characters };
 }
 
 function structureFault(value: object, depth: number): string | undefined {

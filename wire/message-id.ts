@@ -1,0 +1,37 @@
+// Deterministic message ids: `batchId/start-end[/k.n][/v][/b]`. The same window always gets the same id, so
+// that what is sent twice is recognised; a void (`v`) and an answer to a backfill request (`b`) say so, since
+// data for a window and a void for the same window must never pass for duplicates of each other.
+import { createHash } from 'node:crypto';
+import { maxMessageIdLength } from './limits.ts';
+import type { Window } from './window.ts';
+
+export interface MessageIdParts {
+  readonly batchId: string;
+  readonly window: Window;
+  readonly part?: { readonly k: number; readonly n: number };
+  readonly isVoid?: boolean;
+}
+
+const backfillSuffix = '/b';
+const digestLength = 16;
+
+/** At most 126 characters: `asBackfillId` still fits into IoT Hub's limit of 128. */
+export function messageId({ batchId, window, part, isVoid = false }: MessageIdParts): string {
+  const partSuffix = part === undefined ? '' : `/${part.k}.${part.n}`;
+  const rest = `/${window.start}-${window.end}${partSuffix}${isVoid ? '/v' : ''}`;
+  return shortenStream(batchId, maxMessageIdLength - backfillSuffix.length - rest.length) + rest;
+}
+
+export function asBackfillId(id: string): string {
+  return id.endsWith(backfillSuffix) ? id : id + backfillSuffix;
+}
+
+/**
+ * A stream id too long for its message ids keeps its beginning, for people, and a digest of the whole, for
+ * uniqueness. `+` stands in no stream id, so that no other stream's id can look the same.
+ */
+function shortenStream(batchId: string, length: number): string {
+  if (batchId.length <= length) return batchId;
+  const digest = createHash('sha256').update(batchId).digest('hex').slice(0, digestLength);
+  return `${batchId.slice(0, length - digestLength - 1)}+${digest}`;
+}
