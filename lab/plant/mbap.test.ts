@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { randomInt, seededRandom } from '../../kernel/random.ts';
 import { MbapReader, maxFrameBytes, writeMbap } from './mbap.ts';
+import { maxPduBytes } from './pdu.ts';
 
 interface Frame {
   transaction: number;
@@ -58,4 +60,21 @@ describe('bytes that are no Modbus TCP', () => {
     const chunk = Buffer.concat([encode(frames[0]!), Buffer.from('garbage')]);
     expect(readAll([chunk])).toEqual({ frames: [frames[0]], isModbus: false });
   });
+});
+
+test('10,000 random byte strings neither throw nor give a frame that could not be', () => {
+  const random = seededRandom(6);
+  const byte = () => randomInt(random, 256);
+  for (let i = 0; i < 10_000; i++) {
+    const reader = new MbapReader();
+    const bytes = Buffer.from(Array.from({ length: randomInt(random, 80) }, byte));
+    // Half of them start as Modbus TCP does, else nearly all would end at the protocol number.
+    if (i % 2 === 0 && bytes.length > 6) bytes.writeUInt32BE(byte() % 40, 2);
+    const cut = randomInt(random, bytes.length + 1);
+    const onFrame = (_transaction: number, _unit: number, pdu: Buffer) => {
+      expect(pdu.length).toBeGreaterThan(0);
+      expect(pdu.length).toBeLessThanOrEqual(maxPduBytes);
+    };
+    if (reader.push(bytes.subarray(0, cut), onFrame)) reader.push(bytes.subarray(cut), onFrame);
+  }
 });

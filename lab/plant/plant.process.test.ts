@@ -68,6 +68,16 @@ async function until(condition: () => boolean, limitMs = 5000): Promise<void> {
   }
 }
 
+/** The value once it has not changed for 300 ms. */
+async function untilSteady(read: () => number): Promise<number> {
+  for (let before = -1; ; ) {
+    const value = read();
+    if (value === before) return value;
+    before = value;
+    await pause(300);
+  }
+}
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function control(method: string, path: string, body?: unknown) {
@@ -131,10 +141,7 @@ describe('frames', () => {
     const many = Buffer.concat(Array.from({ length: 5000 }, (_, i) => frame(i, 1, 3, 0x07, 0xd0, 0, 125)));
     // 60 KB of requests call for 1.3 MB of answers: far more than the system buffers for one connection.
     for (let i = 0; i < 40; i++) greedy.socket.write(many);
-    await pause(300);
-    const taken = state().units[1]!.requests;
-    await pause(200);
-    expect(state().units[1]!.requests).toBe(taken);
+    const taken = await untilSteady(() => state().units[1]!.requests);
     expect(taken).toBeLessThan(200_000);
     const polite = new RawClient(plant.port);
     expect((await polite.ask(readSample(9, 1))).length).toBe(61);
@@ -239,7 +246,7 @@ describe('faults', () => {
     const newest = state().units[1]!.newest;
     client.socket.write(readSample(1, 1));
     expect((await client.ask(readSample(2, 3))).readUInt16BE(0)).toBe(2);
-    expect(performance.now() - start).toBeLessThan(100);
+    expect(client.received.length).toBe(0);
     const late = await client.take(61);
     expect(late.readUInt16BE(0)).toBe(1);
     expect(performance.now() - start).toBeGreaterThan(115);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -7,8 +8,21 @@ import { delimiter, join } from 'node:path';
  */
 export function missingPrograms(...names: readonly string[]): boolean {
   const missing = names.filter((name) => !isOnPath(name));
+  return tellMissing('programs', missing);
+}
+
+/** Debian's own Python, the one its python3-* packages are for. Another may come first on the path. */
+export const systemPython = '/usr/bin/python3';
+
+/** As `missingPrograms`, for modules of the system's Python. */
+export function missingPythonModules(...names: readonly string[]): boolean {
+  const missing = names.filter((name) => spawnSync(systemPython, ['-c', `import ${name}`]).status !== 0);
+  return tellMissing('Python modules', missing);
+}
+
+function tellMissing(what: string, missing: readonly string[]): boolean {
   if (missing.length === 0) return false;
-  const advice = `missing programs: ${missing.join(', ')}; .ci/run installs the Debian packages they come from`;
+  const advice = `missing ${what}: ${missing.join(', ')}; .ci/run installs the Debian packages they come from`;
   if (process.env.HOLDFAST_NO_SKIP === '1') throw new Error(advice);
   console.warn(`skipped: ${advice}`);
   return true;
