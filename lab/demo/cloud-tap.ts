@@ -27,7 +27,11 @@ export interface CloudTapOptions {
 const maxComplaints = 20;
 
 export function startCloudTap(options: CloudTapOptions): CloudTap {
-  const client = new EventHubConsumerClient(options.consumerGroup ?? 'lab', options.connectionString);
+  const group = options.consumerGroup ?? 'lab';
+  // Greedy: all partitions at once, there is nobody to share them with.
+  const client = new EventHubConsumerClient(group, options.connectionString, {
+    loadBalancingOptions: { strategy: 'greedy', updateIntervalInMs: 1000 },
+  });
   const copy = createCloudCopy();
   const undecodable: string[] = [];
   // After an error the client may begin a partition anew: an event that was taken is not taken again, or a

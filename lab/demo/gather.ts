@@ -1,0 +1,76 @@
+// Asks all processes how they are, at once, and makes what the screen shows of their answers. Who does not
+// answer is shown as such: half of the demo is about processes that are down.
+import { gaps, size, subtract, union } from '../../wire/coverage.ts';
+import type { LedgerStream } from './account.ts';
+import { voidCoverage } from './cloud-copy.ts';
+import type { DemoEvent, LiveState, StreamView } from './live-state.ts';
+import { runtimeView } from './runtime-view.ts';
+import { demoStreams, type World } from './world.ts';
+
+export interface GatherInput {
+  readonly world: World;
+  readonly startedAt: number;
+  readonly events: readonly DemoEvent[];
+  readonly step?: string | undefined;
+}
+
+export async function gatherLive(input: GatherInput): Promise<LiveState> {
+  const { world, startedAt, events, step } = input;
+  const [plant, hub, status, ledger] = await Promise.all([
+    orNothing(world.plantFacts()),
+    orNothing(world.hubFacts()),
+    orNothing(world.runtimeStatus()),
+    orNothing(world.ledger()),
+  ]);
+  const runtime = runtimeView(status);
+  return {
+    now: Date.now(),
+    startedAt,
+    processes: world.processes.map((process) => ({ name: process.name, ...process.state() })),
+    network: world.network.mode().kind,
+    device: world.device.mode().kind,
+    ...(runtime && { runtime }),
+    ...(hub && { hub: hub.counts }),
+    streams: demoStreams.map(({ name, unit, kind }) => {
+      const facts = plant?.units[unit];
+      const made = (kind === 'polled' ? facts?.answers : facts?.samples) ?? 0;
+      return streamView(world, name, made, ledger);
+    }),
+    events,
+    ...(step !== undefined && { step }),
+  };
+}
+
+function streamView(
+  world: World,
+  name: string,
+  made: number,
+  ledger: readonly LedgerStream[] | undefined,
+): StreamView {
+  const copy = world.tap.copy.streams().get(name);
+  const known = ledger?.find(({ batchId }) => batchId === name);
+  const covered = copy?.covered ?? [];
+  const voids = copy ? subtract(voidCoverage(copy), covered) : [];
+  return {
+    name,
+    made,
+    arrived: copy?.readings.size ?? 0,
+    repaired: copy?.repairedSamples ?? 0,
+    voidMs: size(voids),
+    missingMs: size(gaps(union(covered, voids))),
+    openRequests: known?.openRequests ?? 0,
+    gapsFound: known?.gapsFound ?? 0,
+    gapsClosed: known?.gapsClosed ?? 0,
+    covered,
+    repairs: copy?.repaired ?? [],
+    voids,
+  };
+}
+
+async function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,80 @@
+import { EventEmitter } from 'node:events';
+import { expect, test, vi } from 'vitest';
+import { liveKeys, readKeys } from './live.ts';
+import type { Relay, RelayMode } from './relay.ts';
+import type { World } from './world.ts';
+
+function fakeRelay(): Relay {
+  let mode: RelayMode = { kind: 'up' };
+  return {
+    mode: () => mode,
+    set: vi.fn(async (next: RelayMode) => {
+      mode = next;
+    }),
+  } as unknown as Relay;
+}
+
+function setUp() {
+  const world = {
+    network: fakeRelay(),
+    device: fakeRelay(),
+    loseNext: vi.fn(async () => {}),
+    runtime: { killAndRestart: vi.fn(async () => {}) },
+    detector: { killAndRestart: vi.fn(() => Promise.reject(new Error('is not running'))) },
+  };
+  const said: string[] = [];
+  const quit = vi.fn();
+  const press = liveKeys(world as unknown as World, { say: (text) => said.push(text), quit });
+  return { world, said, quit, press };
+}
+
+test('n and u cut a cable and restore it', () => {
+  const { world, press, said } = setUp();
+  press('n');
+  expect(world.network.mode().kind).toBe('cut');
+  press('N');
+  expect(world.network.mode().kind).toBe('up');
+  press('u');
+  expect(world.device.mode().kind).toBe('cut');
+  expect(world.network.mode().kind).toBe('up');
+  expect(said).toEqual(['network cut', 'network restored', 'cable to the device cut']);
+});
+
+test('k and l break the runtime and the hub', () => {
+  const { world, press } = setUp();
+  press('k');
+  press('l');
+  expect(world.runtime.killAndRestart).toHaveBeenCalledOnce();
+  expect(world.loseNext).toHaveBeenCalledWith(3);
+});
+
+test('an action that fails is told', async () => {
+  const { press, said } = setUp();
+  press('d');
+  await expect.poll(() => said.at(-1)).toBe('kill -9 of the detector: is not running');
+});
+
+test('q and Ctrl-C quit; other keys do nothing', () => {
+  const { quit, press, said } = setUp();
+  press('x');
+  expect(said).toEqual([]);
+  press('q');
+  press('\x03');
+  expect(quit).toHaveBeenCalledTimes(2);
+});
+
+test('keys come one by one from a terminal, which is given back', () => {
+  const input = Object.assign(new EventEmitter(), {
+    isTTY: true,
+    setRawMode: vi.fn(),
+    resume: vi.fn(),
+    pause: vi.fn(),
+  });
+  const keys: string[] = [];
+  const stop = readKeys(input as unknown as NodeJS.ReadStream, (key) => keys.push(key));
+  input.emit('data', Buffer.from('nl'));
+  stop();
+  input.emit('data', Buffer.from('q'));
+  expect(keys).toEqual(['n', 'l']);
+  expect(input.setRawMode.mock.calls).toEqual([[true], [false]]);
+});

@@ -1,0 +1,197 @@
+// The tour: every fault that the product promises to survive, one after the other, on the real processes.
+//
+// Each step makes its fault, checks that it had an effect (a fault that hit nothing proves nothing: that is a
+// problem of the tour and fails it), and waits until the cloud has no hole any more. Waiting is bounded and
+// does not judge: what is still missing at the end is what the account finds.
+import { gaps, union } from '../../wire/coverage.ts';
+import type { Account } from './account.ts';
+import { type StreamCopy, voidCoverage } from './cloud-copy.ts';
+import { demoStreams, timings, type World } from './world.ts';
+
+export interface TourReport {
+  /** A step begins; `number` from 1. */
+  step(number: number, of: number, title: string): void;
+  say(text: string, tone?: 'plain' | 'good' | 'bad'): void;
+}
+
+export interface TourOptions {
+  readonly report: TourReport;
+  readonly signal: AbortSignal;
+  /** Shorter outages: to try the tour out. */
+  readonly quick: boolean;
+}
+
+/** When the tour must be over, with its account. */
+const limitMs = 140_000;
+const pollMs = 100;
+
+interface Tour extends TourOptions {
+  readonly world: World;
+  readonly deadline: number;
+  readonly problems: string[];
+}
+
+interface Step {
+  readonly title: string;
+  run(tour: Tour): Promise<void>;
+}
+
+const steps: readonly Step[] = [
+  { title: 'normal running', run: normalRunning },
+  { title: 'network cut', run: networkCut },
+  { title: 'runtime killed (kill -9)', run: runtimeKilled },
+  { title: 'messages acknowledged, then lost', run: messagesLost },
+  { title: 'device unplugged', run: deviceUnplugged },
+  { title: 'detector restarted amid a repair', run: detectorRestarted },
+  { title: 'end: all sources stop, everything drains', run: drain },
+];
+
+/** Plays all steps and draws up the account. Rejects only when the world broke or `signal` aborted. */
+export async function playTour(world: World, options: TourOptions): Promise<Account> {
+  const tour: Tour = { ...options, world, deadline: Date.now() + limitMs, problems: [] };
+  for (const [i, step] of steps.entries()) {
+    options.report.step(i + 1, steps.length, step.title);
+    await step.run(tour);
+  }
+  for (const { name, state } of world.processes) {
+    const { crashes } = state();
+    if (crashes > 0) tour.problems.push(`${name} ended by itself ${crashes} times`);
+  }
+  return world.account(tour.problems);
+}
+
+async function normalRunning(tour: Tour): Promise<void> {
+  const all = () => demoStreams.every(({ name }) => (copyOf(tour, name)?.covered.length ?? 0) > 0);
+  if (!(await until(tour, all, 20_000))) throw new Error('no stream arrives in the cloud');
+  tour.report.say('the first window of every stream is in the cloud', 'good');
+  await pause(tour, tour.quick ? 3000 : 8000);
+}
+
+async function networkCut(tour: Tour): Promise<void> {
+  const { world, report } = tour;
+  await world.network.set({ kind: 'cut' });
+  // What the hub had taken before the cut may still be on its way to the tap.
+  await pause(tour, 1500);
+  const before = world.tap.taken();
+  await pause(tour, tour.quick ? 4000 : 12_000);
+  const during = world.tap.taken() - before;
+  if (during > 0) tour.problems.push(`${during} messages came through a network that was cut`);
+  report.say(`nothing came through; the spool fills`);
+  await world.network.set({ kind: 'up' });
+  const restored = Date.now();
+  report.say('network restored: the backlog goes up beside live data');
+  await repaired(tour, restored, 25_000);
+}
+
+async function runtimeKilled(tour: Tour): Promise<void> {
+  await tour.world.runtime.killAndRestart();
+  tour.report.say(
+    'running again; what the journal had is kept, the hole between is fetched from the equipment',
+  );
+  await repaired(tour, Date.now(), 25_000);
+}
+
+async function messagesLost(tour: Tour): Promise<void> {
+  await loseMessages(tour, 4);
+  await repaired(tour, Date.now(), 25_000);
+}
+
+async function deviceUnplugged(tour: Tour): Promise<void> {
+  const { world, report } = tour;
+  await world.device.set({ kind: 'cut' });
+  await pause(tour, tour.quick ? 3000 : 7000);
+  await world.device.set({ kind: 'up' });
+  const replugged = Date.now();
+  report.say('plugged in again: press and boiler remember, the meter does not');
+  await repaired(tour, replugged, 25_000);
+}
+
+async function detectorRestarted(tour: Tour): Promise<void> {
+  const { world, report } = tour;
+  await loseMessages(tour, 2);
+  const hasGap = async () => (await world.ledger()).some((stream) => stream.gaps.length > 0);
+  if (!(await until(tour, hasGap, 10_000))) tour.problems.push('the detector saw no gap to be killed in');
+  await world.detector.killAndRestart();
+  report.say('running again from its own checkpoint');
+  await repaired(tour, Date.now(), 25_000);
+}
+
+/**
+ * The end of what counts. First the plant makes no further sample; when all of them have had time to arrive,
+ * the device is unplugged, so that the polled meter stops too; then nothing moves any more, and what the tap
+ * and the ledger hold is compared at rest.
+ */
+async function drain(tour: Tour): Promise<void> {
+  const { world, report } = tour;
+  await world.stopSampling();
+  await repaired(tour, Date.now() - timings.scanMs, 20_000);
+  await world.device.set({ kind: 'cut' });
+  const settled = async () => {
+    const quietMs = Date.now() - (world.tap.lastAt() ?? 0);
+    return quietMs > timings.windowMs + 500 && (await world.account()).ok;
+  };
+  const began = Date.now();
+  if (await until(tour, settled, 30_000)) {
+    report.say(`at rest after ${((Date.now() - began) / 1000).toFixed(1)} s`, 'good');
+  } else report.say('does not come to rest', 'bad');
+}
+
+/** Has the hub acknowledge and lose the next messages, and waits until it did. */
+async function loseMessages(tour: Tour, count: number): Promise<void> {
+  const { world, report } = tour;
+  const before = (await world.hubFacts()).counts.lost;
+  await world.loseNext(count);
+  const lost = async () => (await world.hubFacts()).counts.lost >= before + count;
+  if (!(await until(tour, lost, 15_000))) tour.problems.push('the hub lost nothing');
+  report.say(`the hub acknowledged ${count} messages and lost them`);
+}
+
+/**
+ * Waits until every stream reaches beyond `since` (epoch ms) without a hole, as far as the cloud received.
+ * `since` on the meter's stream and on the others is the same clock: all run on this machine.
+ */
+async function repaired(tour: Tour, since: number, timeoutMs: number): Promise<void> {
+  const began = Date.now();
+  const whole = () =>
+    demoStreams.every(({ name }) => {
+      const copy = copyOf(tour, name);
+      const stated = copy ? statements(copy) : [];
+      return gaps(stated).length === 0 && (stated.at(-1)?.end ?? 0) > since;
+    });
+  const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
+  if (await until(tour, whole, timeoutMs))
+    tour.report.say(`no hole left in the cloud after ${seconds()}`, 'good');
+  else tour.report.say(`still a hole in the cloud after ${seconds()}; going on`, 'bad');
+}
+
+const copyOf = (tour: Tour, name: string): StreamCopy | undefined => tour.world.tap.copy.streams().get(name);
+const statements = (copy: StreamCopy) => union(copy.covered, voidCoverage(copy));
+
+/** True once `condition` holds; false after `timeoutMs` or at the tour's deadline. A rejection is "not yet". */
+async function until(
+  tour: Tour,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+): Promise<boolean> {
+  const end = Math.min(tour.deadline, Date.now() + timeoutMs);
+  while (true) {
+    tour.signal.throwIfAborted();
+    if (await Promise.resolve(condition()).catch(() => false)) return true;
+    if (Date.now() >= end) return false;
+    await pause(tour, pollMs);
+  }
+}
+
+function pause({ signal }: Tour, ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', aborted);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', aborted, { once: true });
+  });
+}
