@@ -1,6 +1,6 @@
 // The library's AMQP transport, with a hand on it. The library creates the transport and its token provider
 // itself, deep inside `fromEnvironment`; a subclass is how we get to hold both. What follows reaches into
-// private parts in four places, each for a defect that has no public way round, each guarded so that a
+// private parts in five places, each for a defect that has no public way round, each guarded so that a
 // changed library costs only that remedy. The versions are pinned, and the tests against lab/hub notice.
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
@@ -31,7 +31,10 @@ interface Provider extends AuthenticationProvider {
 
 /** What the transport has beside its published interface. */
 interface Insides {
-  _amqp?: { _rheaConnection?: { socket?: Partial<Socket> } };
+  _amqp?: {
+    _rheaConnection?: { socket?: Partial<Socket> };
+    _rheaContainer?: { on(event: 'disconnected', listener: () => void): void };
+  };
   _deviceMethodClient?: { emit(event: string, ...rest: unknown[]): boolean };
 }
 
@@ -71,6 +74,8 @@ export function captureTransport(name: TransportName, extraCa: string | undefine
       super(authentication);
       transport = this;
       provider = authentication as Provider;
+      // Whom nobody listens to writes each failed attempt to the console.
+      (this as unknown as Insides)._amqp?._rheaContainer?.on('disconnected', () => {});
     }
 
     override setOptions(options: DeviceClientOptions, done?: () => void): void {

@@ -42,7 +42,7 @@ export function explain(
     case 'tls-trust':
       return explainTrust(target, report.code, report.certificate, now);
     case 'passed':
-      return `${explainFailure(failure)}${skewHint(skewMs, now)}`;
+      return `${where} is reachable and trusted; ${explainFailure(failure)}${skewHint(skewMs, now)}`;
   }
 }
 
@@ -58,7 +58,7 @@ export function explainFailure(failure: unknown): string {
     case 'throttled':
       return `the hub throttles this module (${said}): it sends more slowly and goes on by itself`;
     default:
-      return `the way to the hub is open, but the AMQP connection fails (${said})`;
+      return `the connection to the hub failed: ${said}`;
   }
 }
 

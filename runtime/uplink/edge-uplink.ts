@@ -7,7 +7,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import { maxMessageBytes } from '../../wire/limits.ts';
-import { messageBytes } from '../../wire/message.ts';
+import { messageBytes } from '../../wire/message-size.ts';
 import { failureKind } from './client-errors.ts';
 import { createDesiredProperties } from './desired-properties.ts';
 import { createDiagnose, type Diagnose } from './diagnose.ts';
@@ -54,7 +54,7 @@ export const defaultUplinkLimits: EdgeUplinkLimits = {
   methodTimeoutMs: 60_000,
   concurrentMethods: 16,
   diagnoseIntervalMs: 10_000,
-  closeMs: 3_000,
+  closeMs: 800,
 };
 
 export interface EdgeUplinkOptions {

@@ -1,0 +1,70 @@
+// Tells the lanes what the hub has: one write at a time, with all that came while the last one ran.
+import type { Clock } from '../../kernel/clock.ts';
+import { sleep } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Lanes, Outgoing } from './lanes.ts';
+
+export interface AcknowledgerOptions {
+  readonly lanes: Pick<Lanes, 'acknowledge'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** There is room again. */
+  readonly onRoom: () => void;
+}
+
+export interface Acknowledger {
+  add(entry: Outgoing): void;
+  /** So much waits for the disk that nothing more should be sent. */
+  readonly isFull: boolean;
+  /** Resolves when all that was added is written, or has failed once more. */
+  flush(): Promise<void>;
+}
+
+const maxWaiting = 1_024;
+const maxBatch = 256;
+const retryMs = 1_000;
+
+export function createAcknowledger(options: AcknowledgerOptions): Acknowledger {
+  let waiting: Outgoing[] = [];
+  let writing: Promise<void> | undefined;
+  let closing = false;
+
+  async function write(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, maxBatch);
+      try {
+        await options.lanes.acknowledge(batch);
+      } catch (error) {
+        options.log.error({ err: error, messages: batch.length }, 'acknowledgements cannot be written');
+        // Unwritten they are only sent again after a restart. Until then they stay taken, and we try again.
+        if (closing) return;
+        await sleep(options.clock, retryMs);
+        continue;
+      }
+      const wasFull = waiting.length >= maxWaiting;
+      waiting = waiting.slice(batch.length);
+      if (wasFull) options.onRoom();
+    }
+  }
+
+  const run = () => {
+    writing ??= write().finally(() => {
+      writing = undefined;
+    });
+    return writing;
+  };
+
+  return {
+    add(entry) {
+      waiting.push(entry);
+      void run();
+    },
+    get isFull() {
+      return waiting.length >= maxWaiting;
+    },
+    async flush() {
+      closing = true;
+      await run();
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// The caps that an operator sets: messages and bytes a second (token buckets), and messages a day, counted
+// as IoT Hub meters them, in units of 4 KB, with a reserve that only live data may use.
+import { meteredUnitBytes } from '../../wire/limits.ts';
+import type { LaneName } from './lanes.ts';
+
+export interface Caps {
+  /** 0: no cap. */
+  readonly messagesPerSecond: number;
+  readonly bytesPerSecond: number;
+  readonly messagesPerDay: number;
+  /** Part of `messagesPerDay` for live data only, 0 to 1. */
+  readonly liveReserve: number;
+}
+
+export type CapAnswer =
+  | { readonly kind: 'free' }
+  /** The lane may send again after so long. */
+  | { readonly kind: 'wait'; readonly reason: 'rate' | 'daily-cap'; readonly ms: number };
+
+/** Used units of one UTC day, to survive a restart. */
+export interface DayUse {
+  /** Days since the epoch. */
+  readonly day: number;
+  readonly units: number;
+}
+
+export interface RateCaps {
+  /** `now`: monotonic ms; `wall`: epoch ms. */
+  ask(lane: LaneName, now: number, wall: number): CapAnswer;
+  /** Counts one message that is being sent. */
+  spend(bytes: number, now: number, wall: number): void;
+  dayUse(wall: number): DayUse;
+}
+
+const dayMs = 86_400_000;
+
+export function createRateCaps(caps: Caps, used?: DayUse): RateCaps {
+  const messages = createBucket(caps.messagesPerSecond);
+  const bytes = createBucket(caps.bytesPerSecond);
+  let day: DayUse = used ?? { day: 0, units: 0 };
+
+  const today = (wall: number): DayUse => {
+    const number = Math.floor(wall / dayMs);
+    // A clock that goes back over midnight must not give the day's units a second time.
+    if (number > day.day) day = { day: number, units: 0 };
+    return day;
+  };
+  const dayLimit = (lane: LaneName) =>
+    lane === 'live' ? caps.messagesPerDay : caps.messagesPerDay * (1 - caps.liveReserve);
+
+  return {
+    ask(lane, now, wall) {
+      if (caps.messagesPerDay > 0 && today(wall).units >= dayLimit(lane)) {
+        return { kind: 'wait', reason: 'daily-cap', ms: dayMs - (((wall % dayMs) + dayMs) % dayMs) };
+      }
+      const ms = Math.max(messages.waitMs(now), bytes.waitMs(now));
+      return ms > 0 ? { kind: 'wait', reason: 'rate', ms } : { kind: 'free' };
+    },
+    spend(size, now, wall) {
+      messages.take(1, now);
+      bytes.take(size, now);
+      const { day: number, units } = today(wall);
+      day = { day: number, units: units + Math.max(1, Math.ceil(size / meteredUnitBytes)) };
+    },
+    dayUse: today,
+  };
+}
+
+/** A bucket that may go into debt by one message, so that one larger than a second's worth passes too. */
+function createBucket(perSecond: number) {
+  let level = perSecond;
+  let at: number | undefined;
+  const fill = (now: number) => {
+    level = Math.min(perSecond, level + ((now - (at ?? now)) / 1000) * perSecond);
+    at = now;
+  };
+  return {
+    waitMs(now: number): number {
+      if (perSecond === 0) return 0;
+      fill(now);
+      return level > 0 ? 0 : Math.max(1, Math.ceil((-level / perSecond) * 1000));
+    },
+    take(amount: number, now: number): void {
+      if (perSecond === 0) return;
+      fill(now);
+      level -= amount;
+    },
+  };
+}
