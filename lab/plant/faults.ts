@@ -1,8 +1,7 @@
 // What can be made to go wrong, as data: the shape that the control port takes, and how a change is merged.
 import { z } from 'zod';
-import { garbageKinds } from './garbage.ts';
+import { garbageFault } from './garbage.ts';
 
-const garbageKind = z.enum(garbageKinds);
 const address = z.int().min(0).max(65535);
 
 const unitPatch = z.strictObject({
@@ -21,17 +20,8 @@ const unitPatch = z.strictObject({
     .nullish(),
   /** A read of more registers than this is answered with exception 3. */
   maxRegisters: z.int().min(1).max(125).nullish(),
-  /** Answers are spoiled: true for every kind in turn, one kind, or some kinds with a probability. */
-  garbage: z
-    .union([
-      z.boolean(),
-      garbageKind,
-      z.strictObject({
-        kinds: z.array(garbageKind).min(1).optional(),
-        probability: z.number().min(0).max(1).optional(),
-      }),
-    ])
-    .nullish(),
+  /** Answers are spoiled on the wire. */
+  garbage: garbageFault.nullish(),
   /** The event log keeps only this many records; what is older is gone for good. */
   historyRecords: z.int().min(0).nullish(),
 });

@@ -1,6 +1,6 @@
 // Answers spoiled on the wire, the ways that bad gateways and noise spoil them.
+import { z } from 'zod';
 import { type Random, randomInt } from '../../kernel/random.ts';
-import type { UnitFaults } from './faults.ts';
 import { mbapBytes } from './mbap.ts';
 
 export const garbageKinds = [
@@ -20,9 +20,23 @@ export const garbageKinds = [
 
 export type GarbageKind = (typeof garbageKinds)[number];
 
+const kind = z.enum(garbageKinds);
+
+/** True for every kind in turn, one kind, or some kinds with a probability. */
+export const garbageFault = z.union([
+  z.boolean(),
+  kind,
+  z.strictObject({
+    kinds: z.array(kind).min(1).optional(),
+    probability: z.number().min(0).max(1).optional(),
+  }),
+]);
+
+export type GarbageFault = z.output<typeof garbageFault>;
+
 /** Which kind spoils this answer; undefined when it stays whole. `turn` counts the spoiled answers so far. */
 export function chooseGarbage(
-  fault: UnitFaults['garbage'],
+  fault: GarbageFault | undefined,
   turn: number,
   random: Random,
 ): GarbageKind | undefined {
