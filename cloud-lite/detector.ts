@@ -1,0 +1,79 @@
+// What the detector is made of, and the order in which it starts and stops.
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Metrics } from '../kernel/metrics.ts';
+import type { Random } from '../kernel/random.ts';
+import type { Database } from './database/database.ts';
+import { migrate } from './database/migrate.ts';
+import type { PlausibleTime } from './ingest/classify.ts';
+import type { EventSource } from './ingest/event-source.ts';
+import { createIngestor } from './ingest/ingestor.ts';
+import { createReader, type ReaderState } from './ingest/reader.ts';
+import type { RepairLimits } from './repair/decide.ts';
+import type { HubMethods } from './repair/hub-methods.ts';
+import { createRepairer } from './repair/repairer.ts';
+
+export interface DetectorOptions {
+  readonly database: Database;
+  readonly source: EventSource;
+  readonly methods: HubMethods;
+  readonly limits: RepairLimits;
+  readonly plausible: PlausibleTime;
+  readonly sweepIntervalMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface DetectorState {
+  readonly ingest: ReaderState;
+  /** UTC epoch ms; absent before the first. */
+  readonly lastSweepAt?: number;
+}
+
+export interface Detector {
+  /** Brings the schema up to date, then starts ingest and repair. Rejects when the database cannot be used. */
+  start(): Promise<void>;
+  state(): DetectorState;
+  /** Has repair look now rather than at its next interval. */
+  wake(): void;
+  /** Ingest first, so that nothing new begins; then repair. What is in flight is finished or given back. */
+  stop(): Promise<void>;
+}
+
+export function createDetector(options: DetectorOptions): Detector {
+  const { database, clock, random, log, metrics } = options;
+  const repairer = createRepairer({ ...options, log: log.child({ part: 'repair' }) });
+  const ingestLog = log.child({ part: 'ingest' });
+  const ingestor = createIngestor({
+    database,
+    clock,
+    metrics,
+    log: ingestLog,
+    plausible: options.plausible,
+    onBackfill: () => repairer.wake(),
+  });
+  const reader = createReader({ source: options.source, ingestor, clock, random, metrics, log: ingestLog });
+  const reading = new AbortController();
+  const repairing = new AbortController();
+  let running: { readonly reader: Promise<void>; readonly repairer: Promise<void> } | undefined;
+
+  return {
+    async start() {
+      await migrate(database);
+      running = { reader: reader.run(reading.signal), repairer: repairer.run(repairing.signal) };
+    },
+    state() {
+      const lastSweepAt = repairer.lastSweepAt();
+      return { ingest: reader.state(), ...(lastSweepAt === undefined ? {} : { lastSweepAt }) };
+    },
+    wake: () => repairer.wake(),
+    async stop() {
+      reading.abort(new Error('stopping'));
+      await running?.reader;
+      repairing.abort(new Error('stopping'));
+      await running?.repairer;
+    },
+  };
+}

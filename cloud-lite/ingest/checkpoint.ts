@@ -1,0 +1,51 @@
+// Where each partition has been read to. Written in the transaction that writes the ledger: after a crash
+// both are there or neither, so nothing is counted twice and nothing is missed.
+import type { Session } from '../database/database.ts';
+import type { PartitionRef, ReceivedEvent } from './event-source.ts';
+
+/** Before the first event of a partition. */
+export const beforeFirst = -1;
+
+/**
+ * Locks the partition's row until the transaction ends and returns the sequence number of the last event
+ * taken. The lock makes two instances that both believe to own the partition take turns.
+ */
+export async function lockCheckpoint(session: Session, partition: PartitionRef): Promise<number> {
+  const key = [partition.hub, partition.consumerGroup, partition.partitionId];
+  await session.query(
+    `insert into checkpoint (hub, consumer_group, partition_id, sequence_number, event_offset, enqueued_at,
+                             events, updated_at)
+     values ($1, $2, $3, $4, '', 0, 0, 0) on conflict do nothing`,
+    [...key, beforeFirst],
+  );
+  const [row] = await session.query<{ sequence_number: number }>(
+    `select sequence_number from checkpoint
+      where hub = $1 and consumer_group = $2 and partition_id = $3 for update`,
+    key,
+  );
+  return row!.sequence_number;
+}
+
+export async function advanceCheckpoint(
+  session: Session,
+  partition: PartitionRef,
+  last: ReceivedEvent,
+  events: number,
+  now: number,
+): Promise<void> {
+  await session.query(
+    `update checkpoint set sequence_number = $4, event_offset = $5, enqueued_at = $6, events = events + $7,
+                           updated_at = $8
+      where hub = $1 and consumer_group = $2 and partition_id = $3`,
+    [
+      partition.hub,
+      partition.consumerGroup,
+      partition.partitionId,
+      last.sequenceNumber,
+      last.offset,
+      last.enqueuedAt,
+      events,
+      now,
+    ],
+  );
+}

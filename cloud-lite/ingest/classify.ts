@@ -1,0 +1,95 @@
+// Decides what one event is: a message for the ledger, or one to set aside. Pure.
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { parseMessage } from '../../wire/message.ts';
+import type { Window } from '../../wire/window.ts';
+import type { Arrival } from '../ledger/arrival.ts';
+import type { ReceivedEvent } from './event-source.ts';
+
+export type SetAsideReason =
+  /** A twin change, a lifecycle event: the hub's own messages. */
+  | 'not-telemetry'
+  /** No device behind it: something else writes to this event hub. */
+  | 'no-device'
+  | 'not-a-mini-batch'
+  /** Its window lies where no honest clock is; believed, it would open a gap of decades. */
+  | 'implausible-time'
+  /** The stream is ordered by something else than this message says. */
+  | 'index-changed'
+  /** The database took the batch without it, and not with it. */
+  | 'refused-by-database';
+
+export type Classified =
+  | { readonly kind: 'arrival'; readonly arrival: Arrival }
+  | { readonly kind: 'aside'; readonly reason: SetAsideReason; readonly detail: string };
+
+export interface PlausibleTime {
+  /** Time windows that start before this are set aside. UTC epoch ms. */
+  readonly earliest: number;
+  /** Time windows that end further than this after their arrival at the hub are set aside. */
+  readonly maxAheadMs: number;
+}
+
+const maxIdentityLength = 128;
+
+export function classify(event: ReceivedEvent, plausible: PlausibleTime): Classified {
+  const source = text(event.annotations['iothub-message-source']);
+  if (source !== undefined && source.toLowerCase() !== 'telemetry') return aside('not-telemetry', source);
+  const deviceId = text(event.annotations['iothub-connection-device-id']);
+  if (!deviceId) return aside('no-device', 'no annotation iothub-connection-device-id');
+  const moduleId = text(event.annotations['iothub-connection-module-id']) ?? '';
+  if (deviceId.length > maxIdentityLength || moduleId.length > maxIdentityLength) {
+    return aside('no-device', 'device or module id longer than 128 characters');
+  }
+  try {
+    return classifyMessage(event, { deviceId, moduleId }, plausible);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    return aside('not-a-mini-batch', describeError(error));
+  }
+}
+
+function classifyMessage(
+  event: ReceivedEvent,
+  sender: { deviceId: string; moduleId: string },
+  plausible: PlausibleTime,
+): Classified {
+  const { messageId, contentType, contentEncoding } = event;
+  const message = parseMessage(event.properties, { messageId, contentType, contentEncoding });
+  const { window, index, batchId, isBackfill, requestId } = message;
+  const problem = index === 'time' ? implausible(window, event.enqueuedAt, plausible) : undefined;
+  if (problem !== undefined) return aside('implausible-time', problem);
+  const content: Arrival['content'] =
+    message.kind === 'void'
+      ? { kind: 'void', reason: message.reason }
+      : {
+          kind: 'batch',
+          readings: message.count ?? 0,
+          ...(message.part === undefined ? {} : { part: message.part }),
+        };
+  const stream = { ...sender, batchId };
+  return {
+    kind: 'arrival',
+    arrival: {
+      stream,
+      index,
+      window,
+      isBackfill,
+      content,
+      ...(requestId === undefined ? {} : { requestId }),
+    },
+  };
+}
+
+function implausible(window: Window, enqueuedAt: number, plausible: PlausibleTime): string | undefined {
+  if (window.start < plausible.earliest) return `window starts at ${window.start}`;
+  if (window.end > enqueuedAt + plausible.maxAheadMs) {
+    return `window ends at ${window.end}, the hub had it at ${enqueuedAt}`;
+  }
+  return undefined;
+}
+
+// A NUL, which PostgreSQL's text cannot hold, is not part of any identity.
+const text = (value: unknown) =>
+  typeof value === 'string' && !value.includes('\0') && !value.includes('\n') ? value : undefined;
+
+const aside = (reason: SetAsideReason, detail: string): Classified => ({ kind: 'aside', reason, detail });

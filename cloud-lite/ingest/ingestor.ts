@@ -1,0 +1,162 @@
+// Events in, ledger out. Each batch is one transaction: checkpoint locked, events that were taken before
+// dropped, ledger and set-aside written, checkpoint moved. A crash anywhere leaves all of it or nothing.
+import type { Clock } from '../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Metrics } from '../../kernel/metrics.ts';
+import type { Database } from '../database/database.ts';
+import { type ResolvedArrival, streamKeyText } from '../ledger/arrival.ts';
+import { applyArrivals } from '../ledger/ledger.ts';
+import { createStreamRegistry, type KnownStream } from '../ledger/stream-registry.ts';
+import { advanceCheckpoint, beforeFirst, lockCheckpoint } from './checkpoint.ts';
+import { type Classified, classify, type PlausibleTime } from './classify.ts';
+import type { PartitionRef, ReceivedEvent } from './event-source.ts';
+import { type SetAsideEvent, setAside } from './set-aside.ts';
+
+export interface IngestorOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly plausible: PlausibleTime;
+  /** Called after a commit that brought backfill: repair has something to look at. */
+  readonly onBackfill?: () => void;
+}
+
+export interface Ingested {
+  /** Events that were new; the rest had been taken before. */
+  readonly taken: number;
+  readonly replayed: number;
+  readonly setAside: number;
+}
+
+export interface Ingestor {
+  /**
+   * Takes the next events of a partition. Safe to call again with the same events.
+   * @throws HoldfastError as `Database` does, retryable: then what is not in the ledger yet is to be given again.
+   */
+  ingest(partition: PartitionRef, events: readonly ReceivedEvent[]): Promise<Ingested>;
+}
+
+/** What one transaction wrote. */
+interface Written {
+  readonly after: number;
+  readonly fresh: readonly ReceivedEvent[];
+  readonly arrivals: readonly ResolvedArrival[];
+  readonly aside: readonly SetAsideEvent[];
+}
+
+export function createIngestor(options: IngestorOptions): Ingestor {
+  const { database, clock } = options;
+  const registry = createStreamRegistry(database);
+
+  const write = async (partition: PartitionRef, events: readonly ReceivedEvent[], refused?: string) => {
+    const now = clock.now();
+    const items = events.map((event) => classifyUnless(refused, event, options.plausible));
+    const known = await registry.resolve(
+      items.flatMap((item) => (item.kind === 'arrival' ? [item.arrival] : [])),
+      now,
+    );
+    return database.transaction(async (session): Promise<Written> => {
+      const after = await lockCheckpoint(session, partition);
+      const fresh = events.filter((event) => event.sequenceNumber > after);
+      if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
+      const sorted = sortAfter(events, items, known, after);
+      await applyArrivals(session, sorted.arrivals, now);
+      await setAside(session, partition, sorted.aside, now);
+      await advanceCheckpoint(session, partition, fresh[fresh.length - 1]!, fresh.length, now);
+      return { after, fresh, ...sorted };
+    });
+  };
+
+  const ingest: Ingestor['ingest'] = async (partition, events) => {
+    if (events.length === 0) return { taken: 0, replayed: 0, setAside: 0 };
+    try {
+      const written = await write(partition, events);
+      report(options, partition, events.length, written);
+      const { fresh, aside } = written;
+      return { taken: fresh.length, replayed: events.length - fresh.length, setAside: aside.length };
+    } catch (error) {
+      registry.forget();
+      if (error instanceof HoldfastError && error.retryable) throw error;
+      return ingestApart(partition, events, error);
+    }
+  };
+
+  // One event that the database will never take must not block its partition: halve until it stands alone.
+  const ingestApart = async (partition: PartitionRef, events: readonly ReceivedEvent[], cause: unknown) => {
+    if (events.length === 1) {
+      const written = await write(partition, events, describeError(cause));
+      report(options, partition, 1, written);
+      return {
+        taken: written.fresh.length,
+        replayed: 1 - written.fresh.length,
+        setAside: written.aside.length,
+      };
+    }
+    const middle = events.length >>> 1;
+    const first = await ingest(partition, events.slice(0, middle));
+    const second = await ingest(partition, events.slice(middle));
+    return {
+      taken: first.taken + second.taken,
+      replayed: first.replayed + second.replayed,
+      setAside: first.setAside + second.setAside,
+    };
+  };
+
+  return { ingest };
+}
+
+function classifyUnless(refused: string | undefined, event: ReceivedEvent, plausible: PlausibleTime) {
+  return refused === undefined
+    ? classify(event, plausible)
+    : ({ kind: 'aside', reason: 'refused-by-database', detail: refused } satisfies Classified);
+}
+
+function report(options: IngestorOptions, partition: PartitionRef, given: number, written: Written): void {
+  const { log, metrics } = options;
+  const { after, fresh, arrivals, aside } = written;
+  const first = fresh[0]?.sequenceNumber;
+  if (first !== undefined && after !== beforeFirst && first > after + 1) {
+    log.warn(
+      { partition: partition.partitionId, expected: after + 1, got: first },
+      'the hub skipped events, most likely because its retention removed them unread; what they carried shows as gaps',
+    );
+  }
+  const last = aside[aside.length - 1];
+  if (last !== undefined) {
+    const { reason, detail, event } = last;
+    const fields = { partition: partition.partitionId, sequence: event.sequenceNumber, reason, detail };
+    log.warn({ ...fields, count: aside.length }, 'messages were set aside; the last one is shown');
+  }
+  metrics.count('holdfast_ingest_events_total', undefined, fresh.length);
+  metrics.count('holdfast_ingest_replayed_events_total', undefined, given - fresh.length);
+  for (const { reason } of aside) metrics.count('holdfast_ingest_set_aside_total', { reason });
+  if (arrivals.some((arrival) => arrival.isBackfill)) options.onBackfill?.();
+}
+
+function sortAfter(
+  events: readonly ReceivedEvent[],
+  classified: readonly Classified[],
+  known: ReadonlyMap<string, KnownStream>,
+  after: number,
+): Pick<Written, 'arrivals' | 'aside'> {
+  const arrivals: ResolvedArrival[] = [];
+  const aside: SetAsideEvent[] = [];
+  for (const [i, item] of classified.entries()) {
+    const event = events[i]!;
+    if (event.sequenceNumber <= after) continue;
+    if (item.kind === 'aside') {
+      aside.push({ event, reason: item.reason, detail: item.detail });
+      continue;
+    }
+    const { arrival } = item;
+    const stream = known.get(streamKeyText(arrival.stream))!;
+    if (stream.index === arrival.index) arrivals.push({ ...arrival, streamId: stream.id });
+    else {
+      const detail = `stream ${arrival.stream.batchId} is ordered by ${stream.index}, the message says ${arrival.index}`;
+      aside.push({ event, reason: 'index-changed', detail });
+    }
+  }
+  return { arrivals, aside };
+}

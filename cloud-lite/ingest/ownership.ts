@@ -1,0 +1,90 @@
+// Which instance reads which partition: the SDK balances the load, this table is where it keeps its word.
+// It only spreads the work; that nothing is counted twice rests on the checkpoint's lock alone.
+import type { Clock } from '../../kernel/clock.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { Database } from '../database/database.ts';
+
+export interface Ownership {
+  readonly hub: string;
+  readonly consumerGroup: string;
+  readonly partitionId: string;
+  /** Empty when nobody owns it. */
+  readonly ownerId: string;
+  readonly etag?: string;
+  readonly modifiedAt?: number;
+}
+
+export interface OwnershipTable {
+  list(hub: string, consumerGroup: string): Promise<readonly Ownership[]>;
+  /** Takes what nobody else took since it was listed; returns that. */
+  claim(wanted: readonly Ownership[]): Promise<readonly Ownership[]>;
+  /** Frees everything that this instance, or an earlier one of its name, holds. */
+  release(): Promise<void>;
+}
+
+interface OwnershipRow {
+  readonly partition_id: string;
+  readonly owner_id: string;
+  readonly etag: string;
+  readonly modified_at: number;
+}
+
+export function createOwnershipTable(
+  database: Database,
+  clock: Clock,
+  random: Random,
+  instance: string,
+): OwnershipTable {
+  const claimOne = async (wanted: Ownership): Promise<readonly Ownership[]> => {
+    const etag = random.uuid();
+    const now = clock.now();
+    const rows = await database.query(
+      `insert into ownership as o (hub, consumer_group, partition_id, owner_id, instance, etag, modified_at)
+       values ($1, $2, $3, $4, $5, $6, $7)
+       on conflict (hub, consumer_group, partition_id) do update
+         set owner_id = excluded.owner_id, instance = excluded.instance, etag = excluded.etag,
+             modified_at = excluded.modified_at
+         where o.etag = $8
+       returning etag`,
+      [
+        wanted.hub,
+        wanted.consumerGroup,
+        wanted.partitionId,
+        wanted.ownerId,
+        instance,
+        etag,
+        now,
+        wanted.etag ?? '',
+      ],
+    );
+    return rows.length === 0 ? [] : [{ ...wanted, etag, modifiedAt: now }];
+  };
+
+  return {
+    async list(hub, consumerGroup) {
+      const rows = await database.query<OwnershipRow>(
+        'select partition_id, owner_id, etag, modified_at from ownership where hub = $1 and consumer_group = $2',
+        [hub, consumerGroup],
+      );
+      return rows.map((row) => ({
+        hub,
+        consumerGroup,
+        partitionId: row.partition_id,
+        ownerId: row.owner_id,
+        etag: row.etag,
+        modifiedAt: row.modified_at,
+      }));
+    },
+    async claim(wanted) {
+      const claimed: Ownership[] = [];
+      for (const one of wanted) claimed.push(...(await claimOne(one)));
+      return claimed;
+    },
+    async release() {
+      await database.query(
+        `update ownership set owner_id = '', etag = $2 where instance = $1 and owner_id <> ''`,
+        [instance, random.uuid()],
+      );
+    },
+  };
+}

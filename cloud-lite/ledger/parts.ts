@@ -1,0 +1,162 @@
+// Windows that come in several messages are covered only once all of their parts have arrived.
+import type { Window } from '../../wire/window.ts';
+import type { Session } from '../database/database.ts';
+import type { ResolvedArrival } from './arrival.ts';
+import type { FoldInput } from './fold.ts';
+
+/** One encoding of one window: only its own parts complete it. */
+interface PartSet {
+  readonly streamId: number;
+  readonly window: Window;
+  readonly n: number;
+  readonly requestId: string;
+  readonly seen: Set<number>;
+  readonly fresh: Set<number>;
+  complete: boolean;
+}
+
+export interface HeldPart {
+  readonly streamId: number;
+  readonly duplicate: boolean;
+  readonly readings: number;
+  readonly isBackfill: boolean;
+}
+
+export interface Assembled {
+  /** In order of arrival: whole windows, and windows whose last part arrived here. */
+  readonly inputs: readonly FoldInput[];
+  /** Parts that wait, or were there already: they count as messages, but cover nothing. */
+  readonly held: readonly HeldPart[];
+  readonly sets: readonly PartSet[];
+}
+
+/** Replaces parts by the windows that they complete. Writes nothing. */
+export async function assemble(session: Session, arrivals: readonly ResolvedArrival[]): Promise<Assembled> {
+  const sets = partSetsOf(arrivals);
+  const coveredAlready = sets.size === 0 ? new Set<string>() : await loadSeen(session, [...sets.values()]);
+  const inputs: FoldInput[] = [];
+  const held: HeldPart[] = [];
+  for (const arrival of arrivals) {
+    const part = partOf(arrival);
+    if (part === undefined) {
+      inputs.push(foldInput(arrival));
+      continue;
+    }
+    const key = partSetKey(arrival, part.n);
+    const set = sets.get(key)!;
+    const { streamId, isBackfill } = arrival;
+    const readings = arrival.content.kind === 'batch' ? arrival.content.readings : 0;
+    if (set.complete || set.seen.has(part.k) || coveredAlready.has(key)) {
+      held.push({ streamId, isBackfill, duplicate: true, readings: 0 });
+      continue;
+    }
+    set.seen.add(part.k);
+    set.fresh.add(part.k);
+    set.complete = set.seen.size === set.n;
+    if (set.complete) inputs.push(foldInput(arrival));
+    else held.push({ streamId, isBackfill, duplicate: false, readings });
+  }
+  return { inputs, held, sets: [...sets.values()] };
+}
+
+/**
+ * Stores what `assemble` found. Call after the ledger's update, in the same transaction: parts of windows
+ * that are covered now, by whatever way, wait for nothing any more.
+ */
+export async function storeParts(session: Session, sets: readonly PartSet[], now: number): Promise<void> {
+  if (sets.length === 0) return;
+  const fresh = sets.filter((set) => !set.complete).flatMap((set) => [...set.fresh].map((k) => ({ set, k })));
+  await session.query(
+    `insert into pending_part (stream_id, window_start, window_end, parts, request_id, part, seen_at)
+     select *, $7::int8
+       from unnest($1::int8[], $2::int8[], $3::int8[], $4::int4[], $5::text[], $6::int4[])
+     on conflict do nothing`,
+    [
+      fresh.map(({ set }) => set.streamId),
+      fresh.map(({ set }) => set.window.start),
+      fresh.map(({ set }) => set.window.end),
+      fresh.map(({ set }) => set.n),
+      fresh.map(({ set }) => set.requestId),
+      fresh.map(({ k }) => k),
+      now,
+    ],
+  );
+  await session.query(
+    `delete from pending_part p using stream s
+      where s.id = p.stream_id and s.id = any($1::int8[])
+        and int8range(p.window_start, p.window_end) <@ s.covered`,
+    [[...new Set(sets.map((set) => set.streamId))]],
+  );
+}
+
+function partSetsOf(arrivals: readonly ResolvedArrival[]): Map<string, PartSet> {
+  const sets = new Map<string, PartSet>();
+  for (const arrival of arrivals) {
+    const part = partOf(arrival);
+    if (part === undefined) continue;
+    const key = partSetKey(arrival, part.n);
+    if (sets.has(key)) continue;
+    const { streamId, window } = arrival;
+    const requestId = encodingOf(arrival);
+    sets.set(key, {
+      streamId,
+      window,
+      n: part.n,
+      requestId,
+      seen: new Set(),
+      fresh: new Set(),
+      complete: false,
+    });
+  }
+  return sets;
+}
+
+/** Fills in which parts are stored; returns the keys of those whose window is covered already. */
+async function loadSeen(session: Session, sets: readonly PartSet[]): Promise<Set<string>> {
+  const rows = await session.query<{ ordinal: number; covered: boolean; seen: number[] | null }>(
+    `select t.ordinal::int4 as ordinal, int8range(t.s, t.e) <@ st.covered as covered,
+            (select array_agg(p.part) from pending_part p
+              where p.stream_id = t.stream_id and p.window_start = t.s and p.window_end = t.e
+                and p.parts = t.n and p.request_id = t.r) as seen
+       from unnest($1::int8[], $2::int8[], $3::int8[], $4::int4[], $5::text[])
+            with ordinality as t(stream_id, s, e, n, r, ordinal)
+       join stream st on st.id = t.stream_id`,
+    [
+      sets.map((set) => set.streamId),
+      sets.map((set) => set.window.start),
+      sets.map((set) => set.window.end),
+      sets.map((set) => set.n),
+      sets.map((set) => set.requestId),
+    ],
+  );
+  const covered = new Set<string>();
+  for (const row of rows) {
+    const set = sets[row.ordinal - 1]!;
+    for (const k of row.seen ?? []) set.seen.add(k);
+    if (row.covered) covered.add(setKey(set.streamId, set.window, set.n, set.requestId));
+  }
+  return covered;
+}
+
+function partOf(arrival: ResolvedArrival) {
+  return arrival.content.kind === 'batch' ? arrival.content.part : undefined;
+}
+
+function partSetKey(arrival: ResolvedArrival, n: number): string {
+  return setKey(arrival.streamId, arrival.window, n, encodingOf(arrival));
+}
+
+function setKey(streamId: number, window: Window, n: number, requestId: string): string {
+  return `${streamId} ${window.start} ${window.end} ${n} ${requestId}`;
+}
+
+function encodingOf(arrival: ResolvedArrival): string {
+  return arrival.requestId ?? (arrival.isBackfill ? 'late' : '');
+}
+
+function foldInput(arrival: ResolvedArrival): FoldInput {
+  const { streamId, window, isBackfill, content } = arrival;
+  return content.kind === 'void'
+    ? { streamId, window, isBackfill, readings: 0, voidReason: content.reason }
+    : { streamId, window, isBackfill, readings: content.readings };
+}

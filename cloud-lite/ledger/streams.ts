@@ -1,0 +1,136 @@
+// Reads the ledger: what the API and the dashboard show.
+import type { IndexKind, Window } from '../../wire/window.ts';
+import type { Session } from '../database/database.ts';
+import { parseMultirange } from '../database/multirange.ts';
+
+export interface StreamView {
+  readonly id: number;
+  readonly deviceId: string;
+  readonly moduleId: string;
+  readonly batchId: string;
+  readonly index: IndexKind;
+  /** The stream's span: first position, and the one after the last. Null before anything has arrived whole. */
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly covered: readonly Pair[];
+  readonly backfilled: readonly Pair[];
+  readonly voids: readonly { readonly start: number; readonly end: number; readonly reason: string }[];
+  readonly waived: readonly Pair[];
+  readonly gaps: readonly Pair[];
+  /** Ranges that open requests ask for. */
+  readonly requested: readonly Pair[];
+  /** Missing, but asked for no more. */
+  readonly abandoned: readonly Pair[];
+  readonly openRequests: number;
+  readonly gapsFound: number;
+  readonly gapsClosed: number;
+  readonly messages: number;
+  readonly duplicates: number;
+  readonly readings: number;
+  /** Parts of windows whose other parts have not arrived. */
+  readonly pendingParts: number;
+  /** UTC epoch ms. */
+  readonly lastArrivalAt: number;
+  /** Some list above was cut to its newest ranges. */
+  readonly truncated: boolean;
+}
+
+/** `[start, end)` */
+export type Pair = readonly [start: number, end: number];
+
+export interface StreamQuery {
+  /** Streams with a greater id than this. */
+  readonly after?: number | undefined;
+  readonly limit: number;
+  readonly deviceId?: string | undefined;
+  readonly batchId?: string | undefined;
+}
+
+/** Ranges shown of each kind. */
+const maxRanges = 2000;
+
+interface StreamRow {
+  readonly id: number;
+  readonly device_id: string;
+  readonly module_id: string;
+  readonly batch_id: string;
+  readonly index_kind: IndexKind;
+  readonly covered: string;
+  readonly backfilled: string;
+  readonly waived: string;
+  readonly missing: string;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly messages: number;
+  readonly duplicates: number;
+  readonly readings: number;
+  readonly last_arrival_at: number;
+  readonly gaps_found: number;
+  readonly gaps_closed: number;
+  readonly abandoned: string;
+  readonly requested: string;
+  readonly open_requests: number;
+  readonly pending_parts: number;
+  readonly voids: readonly { readonly reason: string; readonly ranges: string }[];
+}
+
+export async function listStreams(session: Session, query: StreamQuery): Promise<readonly StreamView[]> {
+  const rows = await session.query<StreamRow>(
+    `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, s.covered::text as covered,
+            s.backfilled::text as backfilled, s.waived::text as waived, s.missing::text as missing,
+            lower(s.covered + s.voided) as first, upper(s.covered + s.voided) as last,
+            s.messages, s.duplicates, s.readings, s.last_arrival_at,
+            coalesce(p.gaps_found, 0)::int8 as gaps_found, coalesce(p.gaps_closed, 0)::int8 as gaps_closed,
+            (coalesce(p.abandoned, '{}') * s.missing)::text as abandoned,
+            coalesce(r.ranges, '{}')::text as requested, coalesce(r.n, 0)::int8 as open_requests,
+            (select count(*) from pending_part q where q.stream_id = s.id) as pending_parts,
+            coalesce((select jsonb_agg(jsonb_build_object('reason', v.reason, 'ranges', (v.ranges - s.covered)::text)
+                                       order by v.reason)
+                        from void_range v where v.stream_id = s.id), '[]') as voids
+       from stream s
+       left join stream_repair p on p.stream_id = s.id
+       left join lateral (select range_agg(range) as ranges, count(*) as n from request
+                           where stream_id = s.id and state in ('pending', 'accepted')) r on true
+      where s.id > $1 and ($2::text is null or s.device_id = $2) and ($3::text is null or s.batch_id = $3)
+      order by s.id limit $4`,
+    [query.after ?? 0, query.deviceId ?? null, query.batchId ?? null, query.limit],
+  );
+  return rows.map(streamView);
+}
+
+function streamView(row: StreamRow): StreamView {
+  const covered = parseMultirange(row.covered);
+  const gaps = parseMultirange(row.missing);
+  return {
+    id: row.id,
+    deviceId: row.device_id,
+    moduleId: row.module_id,
+    batchId: row.batch_id,
+    index: row.index_kind,
+    first: row.first,
+    last: row.last,
+    covered: pairs(covered),
+    backfilled: pairs(parseMultirange(row.backfilled)),
+    voids: row.voids
+      .flatMap(({ reason, ranges }) => parseMultirange(ranges).map((window) => ({ ...window, reason })))
+      .sort((a, b) => a.start - b.start)
+      .slice(-maxRanges),
+    waived: pairs(parseMultirange(row.waived)),
+    gaps: pairs(gaps),
+    requested: pairs(parseMultirange(row.requested)),
+    abandoned: pairs(parseMultirange(row.abandoned)),
+    openRequests: row.open_requests,
+    gapsFound: row.gaps_found,
+    gapsClosed: row.gaps_closed,
+    messages: row.messages,
+    duplicates: row.duplicates,
+    readings: row.readings,
+    pendingParts: row.pending_parts,
+    lastArrivalAt: row.last_arrival_at,
+    truncated: covered.length > maxRanges || gaps.length > maxRanges,
+  };
+}
+
+function pairs(windows: readonly Window[]): readonly Pair[] {
+  return windows.slice(-maxRanges).map(({ start, end }) => [start, end]);
+}

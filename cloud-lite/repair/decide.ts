@@ -1,0 +1,137 @@
+// What to do next about a request. Pure: facts in, decision out.
+import { type Coverage, size } from '../../wire/coverage.ts';
+import type { IndexKind, Window } from '../../wire/window.ts';
+import type { MethodOutcome } from './hub-methods.ts';
+
+export interface RepairLimits {
+  /** How long a gap may be only late. Also how long an answer may take that the module says it has sent. */
+  readonly detectionDelayMs: number;
+  /** A request without progress for this long has expired. */
+  readonly expiryMs: number;
+  /** How often a range is asked for before it is abandoned. */
+  readonly maxAttempts: number;
+  /** The widest range of one request, by what the stream counts in. */
+  readonly maxRange: Readonly<Record<IndexKind, number>>;
+  /** Requests that modules may be working on at once. */
+  readonly maxActivePerDevice: number;
+  readonly maxActive: number;
+}
+
+export const endStates = ['closed', 'partly-void', 'expired', 'abandoned', 'cancelled'] as const;
+export type EndState = (typeof endStates)[number];
+export type RequestState = 'pending' | 'accepted' | EndState;
+
+/** Splits what is to be asked into requests no wider than `maxRange`, in order, at most `limit`. */
+export function splitAsk(ask: Coverage, maxRange: number, limit: number): readonly Window[] {
+  const windows: Window[] = [];
+  for (const { start, end } of ask) {
+    for (let from = start; from < end && windows.length < limit; from += maxRange) {
+      windows.push({ start: from, end: Math.min(end, from + maxRange) });
+    }
+  }
+  return windows;
+}
+
+export interface OpenRequest {
+  readonly state: 'pending' | 'accepted';
+  readonly attempt: number;
+  /** Missing of it when last looked at, and now. */
+  readonly remaining: Coverage;
+  readonly missing: Coverage;
+  /** Part of it is void, and no data came for that part. */
+  readonly partlyVoid: boolean;
+  /** Epoch ms. */
+  readonly progressAt: number;
+  /** When the module said that it has queued all it has. */
+  readonly answeredAt?: number;
+  /** When backfill, for any request, last came from the module. */
+  readonly moduleBackfillAt: number;
+}
+
+export type Following =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'progress' }
+  | { readonly kind: 'ended'; readonly state: EndState; readonly cause: string };
+
+/** What has become of a request, as the ledger shows it. */
+export function followRequest(request: OpenRequest, now: number, limits: RepairLimits): Following {
+  if (request.missing.length === 0) {
+    return request.partlyVoid
+      ? { kind: 'ended', state: 'partly-void', cause: 'nothing is missing, part of it is void' }
+      : { kind: 'ended', state: 'closed', cause: 'all of it arrived' };
+  }
+  if (size(request.missing) < size(request.remaining)) return { kind: 'progress' };
+  if (request.state === 'pending') return { kind: 'same' };
+  const cause = overdue(request, now, limits);
+  if (cause === undefined) return { kind: 'same' };
+  return { kind: 'ended', state: request.attempt >= limits.maxAttempts ? 'abandoned' : 'expired', cause };
+}
+
+function overdue(request: OpenRequest, now: number, limits: RepairLimits): string | undefined {
+  if (now - request.progressAt >= limits.expiryMs) return 'no progress until it expired';
+  // The module has queued all it has, its lane has gone quiet, and part of the answer is not here: lost on
+  // the way. As long as backfill of any kind comes from it, the rest may stand in the same queue.
+  if (request.answeredAt === undefined) return undefined;
+  const quietSince = Math.max(request.answeredAt, request.progressAt, request.moduleBackfillAt);
+  return now - quietSince >= limits.detectionDelayMs ? 'answered, but not all of it arrived' : undefined;
+}
+
+/** What the outcome of sending a request means for it. */
+export type Sent =
+  | { readonly kind: 'accepted'; readonly answered: boolean }
+  /** Try again later; the module has not had a say, so it is no attempt. */
+  | {
+      readonly kind: 'wait';
+      readonly unreachable: boolean;
+      readonly retryAfterMs?: number;
+      readonly why: string;
+    }
+  /** The module had a say and could not: one attempt used. */
+  | { readonly kind: 'failed'; readonly why: string }
+  /** The module will never take this request. */
+  | { readonly kind: 'refused'; readonly why: string };
+
+export function judgeBackfillAnswer(outcome: MethodOutcome): Sent {
+  if (outcome.kind !== 'answered') return judgeNoAnswer(outcome);
+  const { status } = outcome;
+  const why = `the module answered ${status}${detailOf(outcome.payload)}`;
+  if (status === 200 || status === 202)
+    return { kind: 'accepted', answered: stateOf(outcome.payload) === 'done' };
+  if (status === 400) return { kind: 'refused', why };
+  // Too many jobs, or stopping: it said itself that later is better.
+  if (status === 429 || status === 503) return { kind: 'wait', unreachable: false, why };
+  return { kind: 'failed', why };
+}
+
+export type FollowUp =
+  | { readonly kind: 'working' }
+  /** All it has is queued for sending, or sent. */
+  | { readonly kind: 'answered' }
+  /** It knows nothing of the request (any more): to be sent again. */
+  | { readonly kind: 'forgotten'; readonly why: string }
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/** What the outcome of `getBackfill` means. */
+export function judgeFollowUp(outcome: MethodOutcome): FollowUp {
+  if (outcome.kind !== 'answered') return { kind: 'unknown', why: outcome.detail };
+  if (outcome.status === 404) return { kind: 'forgotten', why: 'the module does not know the request' };
+  if (outcome.status !== 200) return { kind: 'unknown', why: `the module answered ${outcome.status}` };
+  const state = stateOf(outcome.payload);
+  return state === 'done' || state === 'cancelled' ? { kind: 'answered' } : { kind: 'working' };
+}
+
+function judgeNoAnswer(outcome: Exclude<MethodOutcome, { kind: 'answered' }>): Sent {
+  const unreachable = outcome.kind === 'unreachable';
+  const retryAfterMs = outcome.kind === 'throttled' ? outcome.retryAfterMs : undefined;
+  const wait = { kind: 'wait', unreachable, why: outcome.detail } as const;
+  return retryAfterMs === undefined ? wait : { ...wait, retryAfterMs };
+}
+
+function stateOf(payload: unknown): unknown {
+  return typeof payload === 'object' && payload !== null ? (payload as { state?: unknown }).state : undefined;
+}
+
+function detailOf(payload: unknown): string {
+  if (payload === undefined || payload === null) return '';
+  return `: ${JSON.stringify(payload).slice(0, 300)}`;
+}

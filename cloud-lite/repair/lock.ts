@@ -1,0 +1,19 @@
+// One instance at a time decides about repair: that two never ask for the same range rests on this lock,
+// which the database frees with the transaction that holds it, whatever becomes of the instance.
+import type { Session } from '../database/database.ts';
+
+// Any constant that nobody else uses.
+const repairLock = 7_238_542;
+
+/** False while another instance is at it. */
+export async function tryRepairLock(session: Session): Promise<boolean> {
+  const [row] = await session.query<{ locked: boolean }>('select pg_try_advisory_xact_lock($1) as locked', [
+    repairLock,
+  ]);
+  return row!.locked;
+}
+
+/** Waits for it. */
+export async function takeRepairLock(session: Session): Promise<void> {
+  await session.query('select pg_advisory_xact_lock($1)', [repairLock]);
+}

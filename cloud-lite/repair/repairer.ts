@@ -1,0 +1,149 @@
+// Repair as a running thing: sweeps at an interval and when woken, and makes the calls that are due.
+import { createBackoff } from '../../kernel/backoff.ts';
+import type { Clock, Timer } from '../../kernel/clock.ts';
+import { describeError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Metrics } from '../../kernel/metrics.ts';
+import type { Random } from '../../kernel/random.ts';
+import { formatIndex } from '../../wire/window.ts';
+import type { Database } from '../database/database.ts';
+import { judgeBackfillAnswer, judgeFollowUp, type RepairLimits, type Sent } from './decide.ts';
+import type { HubMethods } from './hub-methods.ts';
+import { delayAfter, type OutcomeTimes, recordFollowUp, recordSent } from './outcome.ts';
+import type { DueRequest } from './queue.ts';
+import { claim, sweep } from './sweep.ts';
+
+export interface RepairerOptions {
+  readonly database: Database;
+  readonly methods: HubMethods;
+  readonly limits: RepairLimits;
+  readonly sweepIntervalMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface Repairer {
+  /** Resolves after an abort of the signal, with no call in flight. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Something has changed that is worth a look before the interval is over. */
+  wake(): void;
+  /** Wall clock, epoch ms, of the last look that went through. */
+  lastSweepAt(): number | undefined;
+}
+
+const maxCalls = 64;
+/** Looks that were asked for stand at least this far apart. */
+const minIntervalMs = 250;
+const retryBackoff = { minMs: 4000, maxMs: 300_000 };
+
+export function createRepairer(options: RepairerOptions): Repairer {
+  const { database, methods, limits, clock, random, log, metrics } = options;
+  const calls = new Set<Promise<void>>();
+  let wakeUp: () => void = () => {};
+  let woken = false;
+  let lastSweepAt: number | undefined;
+
+  const times = (): OutcomeTimes => ({
+    now: clock.now(),
+    retryMs: (failures) => delayAfter(createBackoff(retryBackoff, random), failures),
+    followUpMs: Math.min(60_000, Math.max(1000, limits.detectionDelayMs)),
+  });
+
+  const look = async (signal: AbortSignal) => {
+    try {
+      const result = await sweep(database, random, clock.now(), limits);
+      if (result !== undefined) {
+        lastSweepAt = clock.now();
+        metrics.count('holdfast_gaps_found_total', undefined, result.gapsFound);
+        metrics.count('holdfast_gaps_closed_total', undefined, result.gapsClosed);
+        metrics.count('holdfast_requests_recorded_total', undefined, result.requestsRecorded);
+        if (Object.values(result).some((count) => count > 0)) log.info(result, 'swept');
+      }
+      for (const request of await claim(database, clock.now(), maxCalls - calls.size, limits)) {
+        const done = call(request, signal).finally(() => calls.delete(done));
+        calls.add(done);
+      }
+    } catch (error) {
+      metrics.count('holdfast_sweep_failures_total');
+      log.error({ err: describeError(error) }, 'a sweep failed; the next one tries again');
+    }
+  };
+
+  const call = async (request: DueRequest, signal: AbortSignal) => {
+    try {
+      if (request.state === 'pending') await send(request, signal);
+      else await lookAfter(request, signal);
+      wake();
+    } catch (error) {
+      // Aborted, or the database is away: the claim runs out, and the call is made again.
+      if (!signal.aborted)
+        log.error({ request: request.id, err: describeError(error) }, 'a call is to be repeated');
+    }
+  };
+
+  const send = async (request: DueRequest, signal: AbortSignal) => {
+    const payload = {
+      requestId: request.id,
+      batchId: request.batchId,
+      startWindow: formatIndex(request.index, request.range.start),
+      endWindow: formatIndex(request.index, request.range.end),
+    };
+    const sent = judgeBackfillAnswer(await methods.call(request, 'backfill', payload, signal));
+    metrics.count('holdfast_backfill_calls_total', { outcome: sent.kind });
+    tell(log, request, payload, sent);
+    await recordSent(database, request, sent, times(), limits);
+  };
+
+  const lookAfter = async (request: DueRequest, signal: AbortSignal) => {
+    const followUp = judgeFollowUp(
+      await methods.call(request, 'getBackfill', { requestId: request.id }, signal),
+    );
+    await recordFollowUp(database, request, followUp, times(), limits);
+  };
+
+  const wake = () => {
+    woken = true;
+    wakeUp();
+  };
+
+  /** Until the interval is over, or soon after a wake; at once when aborted. */
+  const pause = (signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      const timers: Timer[] = [];
+      const done = () => {
+        for (const timer of timers) timer.cancel();
+        signal.removeEventListener('abort', done);
+        wakeUp = () => {};
+        resolve();
+      };
+      if (signal.aborted) return done();
+      signal.addEventListener('abort', done, { once: true });
+      timers.push(clock.setTimer(options.sweepIntervalMs, done));
+      wakeUp = () => {
+        wakeUp = () => {};
+        timers.push(clock.setTimer(Math.min(minIntervalMs, options.sweepIntervalMs), done));
+      };
+      if (woken) wakeUp();
+    });
+
+  return {
+    async run(signal) {
+      while (!signal.aborted) {
+        woken = false;
+        await look(signal);
+        await pause(signal);
+      }
+      await Promise.allSettled(calls);
+    },
+    wake,
+    lastSweepAt: () => lastSweepAt,
+  };
+}
+
+function tell(log: Log, request: DueRequest, payload: object, sent: Sent): void {
+  const fields = { device: request.deviceId, module: request.moduleId, ...payload, attempt: request.attempt };
+  if (sent.kind === 'accepted') log.info(fields, 'backfill requested');
+  else log.warn({ ...fields, why: sent.why }, `backfill request: ${sent.kind}`);
+}

@@ -1,0 +1,95 @@
+import type { IndexKind } from '../../wire/window.ts';
+import type { Session } from '../database/database.ts';
+import { parseMultirange, parseRange } from '../database/multirange.ts';
+import type { Pair } from '../ledger/streams.ts';
+import type { RequestState } from './decide.ts';
+
+export interface RequestView {
+  readonly requestId: string;
+  readonly deviceId: string;
+  readonly moduleId: string;
+  readonly batchId: string;
+  readonly index: IndexKind;
+  readonly start: number;
+  readonly end: number;
+  readonly remaining: readonly Pair[];
+  readonly state: RequestState;
+  readonly origin: 'detector' | 'person';
+  readonly attempt: number;
+  /** Calls in a row that came to nothing. */
+  readonly failures: number;
+  readonly unreachable: boolean;
+  /** What the last call brought. */
+  readonly answer: string | null;
+  /** All times are UTC epoch ms. */
+  readonly createdAt: number;
+  readonly acceptedAt: number | null;
+  readonly progressAt: number;
+  readonly endedAt: number | null;
+}
+
+export interface RequestQuery {
+  readonly state?: RequestState | 'open' | undefined;
+  readonly deviceId?: string | undefined;
+  readonly batchId?: string | undefined;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+interface RequestRow {
+  readonly id: string;
+  readonly device_id: string;
+  readonly module_id: string;
+  readonly batch_id: string;
+  readonly index_kind: IndexKind;
+  readonly range: string;
+  readonly remaining: string;
+  readonly state: RequestState;
+  readonly origin: 'detector' | 'person';
+  readonly attempt: number;
+  readonly failures: number;
+  readonly unreachable: boolean;
+  readonly answer: string | null;
+  readonly created_at: number;
+  readonly accepted_at: number | null;
+  readonly progress_at: number;
+  readonly ended_at: number | null;
+}
+
+/** Newest first. */
+export async function listRequests(session: Session, query: RequestQuery): Promise<readonly RequestView[]> {
+  const states = query.state === 'open' ? ['pending', 'accepted'] : query.state ? [query.state] : null;
+  const rows = await session.query<RequestRow>(
+    `select r.id, s.device_id, s.module_id, s.batch_id, s.index_kind, r.range::text as range,
+            r.remaining::text as remaining, r.state, r.origin, r.attempt, r.failures, r.unreachable, r.answer,
+            r.created_at, r.accepted_at, r.progress_at, r.ended_at
+       from request r join stream s on s.id = r.stream_id
+      where ($1::text[] is null or r.state = any($1)) and ($2::text is null or s.device_id = $2)
+        and ($3::text is null or s.batch_id = $3)
+      order by r.created_at desc, r.id limit $4 offset $5`,
+    [states, query.deviceId ?? null, query.batchId ?? null, query.limit, query.offset],
+  );
+  return rows.map((row) => {
+    const range = parseRange(row.range)!;
+    return {
+      requestId: row.id,
+      deviceId: row.device_id,
+      moduleId: row.module_id,
+      batchId: row.batch_id,
+      index: row.index_kind,
+      start: range.start,
+      end: range.end,
+      remaining: parseMultirange(row.remaining).map(({ start, end }) => [start, end] as const),
+      state: row.state,
+      origin: row.origin,
+      attempt: row.attempt,
+      failures: row.failures,
+      unreachable: row.unreachable,
+      answer: row.answer,
+      createdAt: row.created_at,
+      acceptedAt: row.accepted_at,
+      progressAt: row.progress_at,
+      endedAt: row.ended_at,
+    };
+  });
+}

@@ -1,0 +1,188 @@
+// Requests as rows. Who writes them holds the repair lock (lock.ts) or the row; both only for one short
+// transaction, never while a module is being called.
+import type { Random } from '../../kernel/random.ts';
+import type { IndexKind, Window } from '../../wire/window.ts';
+import type { Session } from '../database/database.ts';
+import { formatRange, parseMultirange } from '../database/multirange.ts';
+import { type Following, followRequest, type OpenRequest, type RepairLimits, splitAsk } from './decide.ts';
+
+/** Requests that a stream may have waiting or being worked on; the rest of a long gap is asked for later. */
+const maxOpenPerStream = 64;
+/** Rows handled in one sweep; the next sweep goes on. */
+const maxRows = 2000;
+
+interface FollowRow {
+  readonly id: string;
+  readonly stream_id: number;
+  readonly state: 'pending' | 'accepted';
+  readonly attempt: number;
+  readonly remaining: string;
+  readonly missing: string;
+  readonly partly_void: boolean;
+  readonly progress_at: number;
+  readonly answered_at: number | null;
+  readonly module_backfill_at: number;
+}
+
+/** Compares each open request with the ledger, and ends those that are done or overdue. */
+export async function followRequests(session: Session, now: number, limits: RepairLimits): Promise<number> {
+  const rows = await session.query<FollowRow>(
+    `select * from (
+       select r.id, r.stream_id, r.state, r.attempt, r.remaining::text as remaining,
+              (int8multirange(r.range) - s.covered - s.voided - s.waived)::text as missing,
+              (int8multirange(r.range) * s.voided) - s.covered <> '{}' as partly_void,
+              r.progress_at, r.answered_at,
+              (select max(m.last_backfill_at) from stream m
+                where m.device_id = s.device_id and m.module_id = s.module_id) as module_backfill_at
+         from request r join stream s on s.id = r.stream_id
+        where r.state in ('pending', 'accepted')) as open
+     where missing <> remaining or (state = 'accepted' and progress_at <= $1)
+        or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at) <= $2)
+     limit $3`,
+    [now - limits.expiryMs, now - limits.detectionDelayMs, maxRows],
+  );
+  const changes = rows.map((row) => ({ row, following: followRequest(openRequest(row), now, limits) }));
+  await writeProgress(session, changes, now);
+  return endFollowed(session, changes, now);
+}
+
+interface Change {
+  readonly row: FollowRow;
+  readonly following: Following;
+}
+
+function openRequest(row: FollowRow): OpenRequest {
+  return {
+    state: row.state,
+    attempt: row.attempt,
+    remaining: parseMultirange(row.remaining),
+    missing: parseMultirange(row.missing),
+    partlyVoid: row.partly_void,
+    progressAt: row.progress_at,
+    ...(row.answered_at === null ? {} : { answeredAt: row.answered_at }),
+    moduleBackfillAt: row.module_backfill_at,
+  };
+}
+
+async function writeProgress(session: Session, changes: readonly Change[], now: number): Promise<void> {
+  const moved = changes.filter(({ following }) => following.kind === 'progress');
+  if (moved.length === 0) return;
+  await session.query(
+    `update request r set remaining = t.missing::int8multirange, progress_at = $1
+       from unnest($2::text[], $3::text[]) as t(id, missing) where r.id = t.id`,
+    [now, moved.map(({ row }) => row.id), moved.map(({ row }) => row.missing)],
+  );
+}
+
+async function endFollowed(session: Session, changes: readonly Change[], now: number): Promise<number> {
+  const endings = changes.flatMap(({ row, following }) =>
+    following.kind === 'ended' ? [{ id: row.id, state: following.state, cause: following.cause }] : [],
+  );
+  await endRequests(session, endings, now);
+  return endings.length;
+}
+
+export interface Ending {
+  readonly id: string;
+  readonly state: string;
+  readonly cause: string;
+}
+
+/** Ends requests. What an abandoned or cancelled one leaves is asked for no more. */
+export async function endRequests(session: Session, endings: readonly Ending[], now: number): Promise<void> {
+  if (endings.length === 0) return;
+  await session.query(
+    `with ending as (
+       select * from unnest($2::text[], $3::text[], $4::text[]) as t(id, state, cause)
+     ), ended as (
+       update request r set state = e.state, ended_at = $1,
+              remaining = int8multirange(r.range) - s.covered - s.voided - s.waived
+         from ending e, stream s
+        where r.id = e.id and s.id = r.stream_id and r.state in ('pending', 'accepted')
+       returning r.id, r.stream_id, r.state, r.remaining, e.cause
+     ), told as (
+       insert into audit (at, subject, subject_id, stream_id, event, cause)
+       select $1, 'request', id, stream_id, state, cause from ended
+     )
+     insert into stream_repair as p (stream_id, abandoned)
+     select stream_id, range_agg(remaining) from ended where state in ('abandoned', 'cancelled')
+      group by stream_id having range_agg(remaining) is not null
+     on conflict (stream_id) do update set abandoned = p.abandoned + excluded.abandoned`,
+    [now, endings.map((e) => e.id), endings.map((e) => e.state), endings.map((e) => e.cause)],
+  );
+}
+
+/** Records requests for what found gaps still miss, less what is asked for already, less what is abandoned. */
+export async function createRequests(
+  session: Session,
+  random: Random,
+  now: number,
+  limits: RepairLimits,
+): Promise<number> {
+  const rows = await session.query<{ id: number; index_kind: IndexKind; ask: string; open: number }>(
+    `select * from (
+       select s.id, s.index_kind, coalesce(r.open, 0)::int8 as open,
+              ((s.missing * g.ranges) - coalesce(r.ranges, '{}') - coalesce(p.abandoned, '{}'))::text as ask
+         from (select stream_id, range_agg(range) as ranges from gap where state = 'open' group by stream_id) g
+         join stream s on s.id = g.stream_id
+         left join (select stream_id, range_agg(range) as ranges, count(*) as open from request
+                     where state in ('pending', 'accepted') group by stream_id) r on r.stream_id = s.id
+         left join stream_repair p on p.stream_id = s.id) t
+      where ask <> '{}' and open < $1 limit $2`,
+    [maxOpenPerStream, maxRows],
+  );
+  const wanted = rows.flatMap((row) =>
+    splitAsk(parseMultirange(row.ask), limits.maxRange[row.index_kind], maxOpenPerStream - row.open).map(
+      (range) => ({ streamId: row.id, range }),
+    ),
+  );
+  await insertRequests(session, random, wanted.slice(0, maxRows), 'detector', now);
+  return Math.min(wanted.length, maxRows);
+}
+
+export interface WantedRequest {
+  readonly streamId: number;
+  readonly range: Window;
+}
+
+/**
+ * The attempt of a new request follows from the last one that ended inside its range: one more if that
+ * expired, the first if it ended well, was cancelled, or a person asks.
+ */
+export async function insertRequests(
+  session: Session,
+  random: Random,
+  wanted: readonly WantedRequest[],
+  origin: 'detector' | 'person',
+  now: number,
+): Promise<readonly string[]> {
+  if (wanted.length === 0) return [];
+  const ids = wanted.map(() => random.uuid());
+  await session.query(
+    `with fresh as (
+       insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at)
+       select t.id, t.stream_id, t.range::int8range,
+              int8multirange(t.range::int8range) - s.covered - s.voided - s.waived,
+              'pending', $2,
+              1 + case when $2 = 'person' then 0 else coalesce(
+                (select case when e.state = 'expired' then e.attempt else 0 end from request e
+                  where e.stream_id = t.stream_id and e.range && t.range::int8range
+                  order by e.created_at desc, e.attempt desc limit 1), 0) end,
+              $1, $1, $1
+         from unnest($3::text[], $4::int8[], $5::text[]) as t(id, stream_id, range)
+         join stream s on s.id = t.stream_id
+       returning id, stream_id, range, attempt
+     )
+     insert into audit (at, subject, subject_id, stream_id, event, cause)
+     select $1, 'request', id, stream_id, 'recorded', $2 || ' asks for ' || range || ', attempt ' || attempt
+       from fresh`,
+    [
+      now,
+      origin,
+      ids,
+      wanted.map((request) => request.streamId),
+      wanted.map((request) => formatRange(request.range)),
+    ],
+  );
+  return ids;
+}
