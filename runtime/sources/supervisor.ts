@@ -1,7 +1,13 @@
-import type { Clock } from '../../kernel/clock.ts';
+// Owns one source: runs its sessions one after the other, for ever, and answers for what a session leaves
+// behind. Whatever the adapter does (throws, hangs, reports after it was told to stop), the sink sees an orderly
+// stream of statements, and no other source notices.
+import { createBackoff } from '../../kernel/backoff.ts';
+import { type Clock, sleep } from '../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
+import { openSession, type Session } from './session.ts';
 import type { Source, SourceSink } from './source.ts';
 
 export interface SupervisorOptions {
@@ -42,6 +48,128 @@ export interface SupervisedSource {
   state(): SourceState;
 }
 
-export function superviseSource(_options: SupervisorOptions): SupervisedSource {
-  throw new Error('not built yet');
+export function superviseSource(options: SupervisorOptions): SupervisedSource {
+  return new Supervisor(options);
+}
+
+type Mutable = { -readonly [K in keyof SourceState]: SourceState[K] };
+
+const defaultBackoff = { minMs: 1000, maxMs: 30_000 };
+const defaultStopLimitMs = 2000;
+
+class Supervisor implements SupervisedSource {
+  readonly name: string;
+  readonly source: Source;
+  readonly #options: SupervisorOptions;
+  readonly #log: Log;
+  readonly #labels: { readonly source: string };
+  readonly #state: Mutable;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.name = options.name;
+    this.source = options.source;
+    this.#options = options;
+    this.#log = options.log.child({ source: options.name });
+    this.#labels = { source: options.name };
+    const since = options.clock.now();
+    this.#state = { phase: 'stopped', since, sessions: 0, readings: 0, breaks: 0, abandoned: 0 };
+  }
+
+  start(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#running ??= this.#runForEver();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new HoldfastError('source-stopped', 'the source is being stopped'));
+    await this.#running;
+  }
+
+  state(): SourceState {
+    return { ...this.#state };
+  }
+
+  async #runForEver(): Promise<void> {
+    const { clock, random } = this.#options;
+    const { signal } = this.#stopping;
+    const backoff = createBackoff(this.#options.backoff ?? defaultBackoff, random);
+    while (!signal.aborted) {
+      const wasUseful = await this.#runSession();
+      if (signal.aborted) break;
+      if (wasUseful) backoff.reset();
+      const delayMs = backoff.next();
+      this.#enter('backoff');
+      this.#log.debug({ delayMs: Math.round(delayMs) }, 'waiting before the next session');
+      await sleep(clock, delayMs, signal).catch(() => {});
+    }
+    this.#enter('stopped');
+  }
+
+  /** True when the session reported anything: then the equipment was there, and the next wait is short. */
+  async #runSession(): Promise<boolean> {
+    const { source, sink, clock, metrics } = this.#options;
+    this.#enter('connecting');
+    this.#state.sessions += 1;
+    metrics.count('holdfast_source_sessions_total', this.#labels);
+    const session = openSession({
+      source,
+      sink,
+      clock,
+      stop: this.#stopping.signal,
+      stopLimitMs: this.#options.stopLimitMs ?? defaultStopLimitMs,
+      listener: {
+        onEvent: () => this.#onEvent(),
+        onReadings: (count) => {
+          this.#state.readings += count;
+          metrics.count('holdfast_source_readings_total', this.#labels, count);
+        },
+        onBreak: (reason) => this.#onBreak(reason),
+      },
+    });
+    const error = await session.ended;
+    if (session.isAbandoned) this.#onAbandoned();
+    if (error !== undefined && !this.#stopping.signal.aborted) this.#onLost(error, session);
+    return session.events > 0;
+  }
+
+  #onEvent(): void {
+    this.#state.lastEventAt = this.#options.clock.now();
+    if (this.#state.phase === 'connecting') this.#enter('connected');
+  }
+
+  #onBreak(reason: string): void {
+    this.#state.breaks += 1;
+    this.#options.metrics.count('holdfast_source_breaks_total', this.#labels);
+    this.#log.debug({ reason }, 'observation broken');
+  }
+
+  #onAbandoned(): void {
+    this.#state.abandoned += 1;
+    this.#options.metrics.count('holdfast_source_abandoned_sessions_total', this.#labels);
+    this.#log.error(
+      {},
+      'a session did not stop when told to and was left behind; what it still reports is ignored',
+    );
+  }
+
+  #onLost(error: unknown, session: Session): void {
+    const code = error instanceof HoldfastError ? error.code : 'source-failed';
+    const message = describeError(error);
+    const isNew = this.#state.lastError?.message !== message || session.events > 0;
+    this.#state.lastError = { code, message, at: this.#options.clock.now() };
+    // The same failure every 30 s for a month is one line to an operator, not a full disk.
+    if (isNew) this.#log.warn({ code }, `session lost: ${message}`);
+    else this.#log.debug({ code }, `session lost again: ${message}`);
+  }
+
+  #enter(phase: SourceState['phase']): void {
+    if (this.#state.phase === phase) return;
+    this.#state.phase = phase;
+    this.#state.since = this.#options.clock.now();
+    const isConnected = phase === 'connected' ? 1 : 0;
+    this.#options.metrics.gauge('holdfast_source_connected', isConnected, this.#labels);
+    if (phase === 'connected') this.#log.info({}, 'connected');
+  }
 }

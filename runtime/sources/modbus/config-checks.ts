@@ -83,6 +83,7 @@ export function checkSource(source: SourceShape, context: Context): void {
     if (place && place.address + widthOf(place.type) > addressSpace)
       problem(context, ['stamp', key, 'address'], 'reaches beyond address 65535');
   }
+  checkStamp(source, context);
   if (!source.history) return;
   for (const key of ['newest', 'oldest'] as const) {
     const place = source.history[key];
@@ -92,6 +93,28 @@ export function checkSource(source: SourceShape, context: Context): void {
   if (source.history.tags) checkNames(source.history.tags, ['history', 'tags'], context);
   const resolved = resolveLayout(source);
   if (!resolved.ok) for (const { path, message } of resolved.problems) problem(context, [...path], message);
+}
+
+/** Timestamp and record number are read in one request: only then do they surely belong together. */
+function checkStamp({ stamp, maxRegisters }: SourceShape, context: Context): void {
+  if (!stamp?.number) return;
+  const { timestamp, number } = stamp;
+  if (number.table !== timestamp.table) {
+    problem(
+      context,
+      ['stamp', 'number', 'table'],
+      `must be ${timestamp.table}, the table of the timestamp: both are read in one request`,
+    );
+    return;
+  }
+  const first = Math.min(timestamp.address, number.address);
+  const end = Math.max(timestamp.address + widthOf(timestamp.type), number.address + widthOf(number.type));
+  if (end - first > maxRegisters)
+    problem(
+      context,
+      ['stamp', 'number', 'address'],
+      `must lie within ${maxRegisters} registers of the timestamp: both are read in one request`,
+    );
 }
 
 function checkNames(tags: readonly { readonly name: string }[], path: Path, context: Context): void {

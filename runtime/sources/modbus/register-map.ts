@@ -26,7 +26,9 @@ export interface MappedTime extends Item {
   readonly read: (bytes: Buffer, at: number) => number | undefined;
 }
 
-export interface MappedStamp {
+/** Timestamp and record number of a self-stamped sample, read as one: they must come from one sample. */
+export interface MappedStamp extends Item {
+  readonly table: RegisterTable;
   readonly timestamp: MappedTime;
   readonly number?: MappedCounter;
 }
@@ -56,7 +58,15 @@ interface Field {
 export function mapStamp(stamp: ModbusTcpSourceConfig['stamp']): MappedStamp | undefined {
   if (!stamp) return undefined;
   const timestamp = mapTime(stamp.timestamp);
-  return stamp.number ? { timestamp, number: mapCounter(stamp.number) } : { timestamp };
+  if (!stamp.number) return { ...placeOf(timestamp), timestamp };
+  const number = mapCounter(stamp.number);
+  const address = Math.min(timestamp.address, number.address);
+  const end = Math.max(timestamp.address + timestamp.width, number.address + number.width);
+  return { table: timestamp.table, address, width: end - address, timestamp, number };
+}
+
+function placeOf({ table, address, width }: MappedTime) {
+  return { table, address, width };
 }
 
 function mapTime(field: Field & { readonly unit: TimeUnit }): MappedTime {

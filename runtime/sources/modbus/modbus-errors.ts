@@ -1,0 +1,58 @@
+// What can go wrong with a request, told apart: the device refused it (an exception), did not answer in time,
+// answered nonsense, or the connection broke.
+import { HoldfastError } from '../../../kernel/errors.ts';
+
+/** Exception codes of the Modbus application protocol (V1.1b3, section 7), as they appear in qualities. */
+const exceptionNames: Readonly<Record<number, string>> = {
+  1: 'illegal-function',
+  2: 'illegal-data-address',
+  3: 'illegal-data-value',
+  4: 'device-failure',
+  5: 'acknowledge',
+  6: 'device-busy',
+  7: 'negative-acknowledge',
+  8: 'memory-parity-error',
+  10: 'gateway-path-unavailable',
+  11: 'gateway-target-failed',
+};
+
+/** The device answered that it will not do what was asked. */
+export class ModbusException extends HoldfastError {
+  readonly exception: number;
+  /** In kebab-case, or `exception-<n>` where the protocol does not name it. */
+  readonly exceptionName: string;
+
+  constructor(exception: number, request: string) {
+    const name = exceptionNames[exception] ?? `exception-${exception}`;
+    super('modbus-exception', `${request} was answered with exception ${exception} (${name})`, {
+      retryable: true,
+    });
+    this.exception = exception;
+    this.exceptionName = name;
+  }
+
+  /** The device objects to what was asked, not to the moment: asking for less may succeed. */
+  get isRefusal(): boolean {
+    return this.exception >= 1 && this.exception <= 4;
+  }
+}
+
+export function timedOut(request: string, limitMs: number): HoldfastError {
+  const message = `${request} got no answer within ${limitMs} ms: is the unit on and its number right?`;
+  return new HoldfastError('modbus-timeout', message, { retryable: true });
+}
+
+export function garbage(what: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('modbus-garbage', what, { retryable: true, cause });
+}
+
+export function connectionLost(peer: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('modbus-connection-lost', `${peer} closed the connection`, {
+    retryable: true,
+    cause,
+  });
+}
+
+export function closedByUs(): HoldfastError {
+  return new HoldfastError('modbus-closed', 'the connection was closed from this side', { retryable: true });
+}

@@ -1,0 +1,165 @@
+// One poll: reads what a source is configured to read and turns it into readings. Two kinds: equipment that
+// stamps its own samples, and equipment whose values we stamp with our clock when the answer came.
+import type { Clock } from '../../../kernel/clock.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import type { Quality, Reading } from '../../../wire/reading.ts';
+import { type BlockData, BlockReader, type Refusal } from './block-reader.ts';
+import type { ModbusTcpSourceConfig } from './config.ts';
+import type { ModbusClient } from './modbus-client.ts';
+import type { Item } from './read-plan.ts';
+import { type MappedStamp, type MappedTag, mapStamp, mapTags } from './register-map.ts';
+import type { Stamp } from './stamp-continuity.ts';
+
+export type ReadItem = MappedTag | MappedStamp;
+
+/** The values of one poll; `readings` gives them an index. */
+export interface Poll {
+  readonly stamp?: Stamp;
+  readings(index: number): readonly Reading[];
+}
+
+export interface Poller {
+  readonly stamp: MappedStamp | undefined;
+  /** Requests that a poll takes when nothing goes wrong. */
+  readonly requests: number;
+  /** Rejects with the HoldfastError that made the poll fail. */
+  poll(client: ModbusClient): Promise<Poll>;
+  /** Tries again, now and then, what the device refuses. Never rejects. */
+  retryRefused(client: ModbusClient): Promise<void>;
+}
+
+export interface PollerOptions {
+  readonly config: ModbusTcpSourceConfig;
+  readonly clock: Clock;
+  /** A tag's registers are refused; without a reason: they may no longer be. */
+  readonly onRefusal?: (tag: string, reason: string | undefined) => void;
+}
+
+/** A sample that keeps changing while it is read is given up: the equipment samples faster than it can be read. */
+const maxAttempts = 3;
+
+export function createPoller(options: PollerOptions): Poller {
+  return new BlockPoller(options);
+}
+
+class BlockPoller implements Poller {
+  readonly stamp: MappedStamp | undefined;
+  readonly #unit: number;
+  readonly #tags: readonly MappedTag[];
+  readonly #reader: BlockReader<ReadItem>;
+
+  constructor({ config, clock, onRefusal }: PollerOptions) {
+    const { unit, maxRegisters, maxBits, maxHole, refusedRetryMs } = config;
+    this.#unit = unit;
+    this.#tags = mapTags(config.tags);
+    this.stamp = mapStamp(config.stamp);
+    const items: readonly ReadItem[] = this.stamp ? [this.stamp, ...this.#tags] : this.#tags;
+    this.#reader = new BlockReader<ReadItem>({
+      unit,
+      items,
+      ...(this.stamp ? { first: this.stamp } : {}),
+      // A sample that is read in one request is surely of one moment, so its holes cost nothing.
+      limits: {
+        maxRegisters,
+        maxBits,
+        maxHole: this.stamp && isOneBlock(items, maxRegisters) ? maxRegisters : maxHole,
+      },
+      refusedRetryMs,
+      clock,
+      onRefusal: (item, reason) => {
+        if ('name' in item) onRefusal?.(item.name, reason);
+      },
+    });
+  }
+
+  get requests(): number {
+    const { requests } = this.#reader;
+    return this.stamp && requests > 1 ? requests + 1 : requests;
+  }
+
+  async poll(client: ModbusClient): Promise<Poll> {
+    const { stamp } = this;
+    if (stamp) return this.#pollStamped(client, stamp);
+    const { data } = await this.#reader.read(client);
+    return { readings: (index) => this.#assemble(data, index) };
+  }
+
+  retryRefused(client: ModbusClient): Promise<void> {
+    return this.#reader.retryRefused(client);
+  }
+
+  async #pollStamped(client: ModbusClient, item: MappedStamp): Promise<Poll> {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+      const { data, isLearning } = await this.#reader.read(client);
+      const stamp = this.#stampIn(data, item);
+      // The stamp's block was read first. If the stamp is still the same after the last block, so was the sample.
+      const isWhole =
+        data.length === 1 || (!isLearning && isSame(stamp, await this.#rereadStamp(client, item)));
+      if (isWhole) return { stamp, readings: (index) => this.#assemble(data, index) };
+    }
+    const message = `the sample changed while it was read, ${maxAttempts} times: put the tags closer together or poll fewer of them`;
+    throw new HoldfastError('modbus-sample-torn', message, { retryable: true });
+  }
+
+  #stampIn(data: readonly BlockData<ReadItem>[], item: MappedStamp): Stamp {
+    const refused = this.#reader.refused.get(item);
+    if (refused) {
+      const message = `the device refuses the registers of the stamp (${refused.reason}): correct stamp.timestamp.address and its table`;
+      throw new HoldfastError('modbus-stamp-refused', message, { retryable: true });
+    }
+    const { block, bytes } = data.find(({ block }) => block.items.includes(item))!;
+    return readStamp(item, bytes, block.address);
+  }
+
+  async #rereadStamp(client: ModbusClient, item: MappedStamp): Promise<Stamp> {
+    const bytes = await client.readRegisters(this.#unit, item.table, item.address, item.width);
+    return readStamp(item, bytes, item.address);
+  }
+
+  #assemble(data: readonly BlockData<ReadItem>[], index: number): readonly Reading[] {
+    const readings = new Array<Reading>(this.#tags.length);
+    for (const { block, bytes } of data) {
+      for (const item of block.items) {
+        if ('name' in item)
+          readings[item.position] = toReading(item, bytes, item.address - block.address, index);
+      }
+    }
+    for (const [item, refusal] of this.#reader.refused) {
+      if ('name' in item) readings[item.position] = toRefused(item, refusal, index);
+    }
+    return readings;
+  }
+}
+
+function isOneBlock(items: readonly ReadItem[], maxRegisters: number): boolean {
+  const first = Math.min(...items.map((item) => item.address));
+  const end = Math.max(...items.map((item) => item.address + item.width));
+  return items.every((item) => item.table === items[0]!.table) && end - first <= maxRegisters;
+}
+
+function isSame(a: Stamp, b: Stamp): boolean {
+  return a.timestamp === b.timestamp && a.number === b.number;
+}
+
+/** The stamp in `bytes`, whose first register is `start`. @throws HoldfastError where it is no valid time. */
+export function readStamp(item: Omit<MappedStamp, keyof Item>, bytes: Buffer, start: number): Stamp {
+  const timestamp = item.timestamp.read(bytes, item.timestamp.address - start);
+  if (timestamp === undefined) {
+    const message =
+      'the equipment shows no valid time: is its clock set, and are type, order and unit of stamp.timestamp right?';
+    throw new HoldfastError('modbus-stamp-invalid', message, { retryable: true });
+  }
+  if (!item.number) return { timestamp };
+  return { timestamp, number: Number(item.number.decode(bytes, item.number.address - start)) };
+}
+
+export function toReading(tag: MappedTag, bytes: Buffer, at: number, index: number): Reading {
+  const value = tag.decode(bytes, at);
+  if (value === undefined) return { index, tag: tag.name, value: null, quality: 'bad:not-finite' };
+  return { index, tag: tag.name, value, quality: 'good' };
+}
+
+function toRefused(tag: MappedTag, { reason }: Refusal, index: number): Reading {
+  const quality: Quality = `bad:${reason}`;
+  return { index, tag: tag.name, value: null, quality };
+}

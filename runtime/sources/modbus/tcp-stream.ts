@@ -1,0 +1,83 @@
+// Opens a TCP connection, with a limit, and says in an operator's words why it cannot.
+import { createConnection, type Socket } from 'node:net';
+import type { Clock } from '../../../kernel/clock.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
+
+export interface TcpOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly limitMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+const keepAliveMs = 30_000;
+
+/** @throws HoldfastError `modbus-connect-failed`, or the signal's reason. */
+export function openTcp(options: TcpOptions): Promise<Socket> {
+  const { host, port, limitMs, clock, signal } = options;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const socket = createConnection({
+      host,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveMs,
+    });
+    const finish = (settle: () => void) => {
+      timer.cancel();
+      signal.removeEventListener('abort', onAbort);
+      socket.removeListener('connect', onConnect);
+      socket.removeListener('error', onError);
+      settle();
+    };
+    const giveUp = (reason: unknown) =>
+      finish(() => {
+        // A socket that is given up may still report errors; nobody is left to care.
+        socket.on('error', () => {});
+        socket.destroy();
+        reject(reason);
+      });
+    const onConnect = () => finish(() => resolve(socket));
+    const onError = (cause: NodeJS.ErrnoException) =>
+      giveUp(connectFailed(host, port, adviceFor(cause, host, port), cause));
+    const onAbort = () => giveUp(signal.reason);
+    const timer = clock.setTimer(limitMs, () =>
+      giveUp(
+        connectFailed(
+          host,
+          port,
+          `no answer within ${limitMs} ms: is it on, is the address right, does a firewall drop it?`,
+        ),
+      ),
+    );
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.once('connect', onConnect);
+    socket.once('error', onError);
+  });
+}
+
+function connectFailed(host: string, port: number, why: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('modbus-connect-failed', `cannot connect to ${host} port ${port}: ${why}`, {
+    retryable: true,
+    cause,
+  });
+}
+
+function adviceFor(cause: NodeJS.ErrnoException, host: string, port: number): string {
+  switch (cause.code) {
+    case 'ECONNREFUSED':
+      return `nothing listens there: is Modbus TCP enabled, and on port ${port}?`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `the name ${host} cannot be resolved: check it, or use the address`;
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'there is no route: check the network and the address';
+    case 'ECONNRESET':
+      return 'the device closed at once: many serve one client only, is another one connected?';
+    default:
+      return cause.message || cause.code || 'unknown cause';
+  }
+}
