@@ -4,8 +4,9 @@ import { gaps, size, subtract, union } from '../../wire/coverage.ts';
 import type { LedgerStream } from './account.ts';
 import { voidCoverage } from './cloud-copy.ts';
 import type { DemoEvent, LiveState, StreamView } from './live-state.ts';
+import { demoStreams } from './parts.ts';
 import { runtimeView } from './runtime-view.ts';
-import { demoStreams, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export interface GatherInput {
   readonly world: World;

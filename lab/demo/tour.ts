@@ -6,7 +6,8 @@
 import { gaps, union } from '../../wire/coverage.ts';
 import type { Account } from './account.ts';
 import { type StreamCopy, voidCoverage } from './cloud-copy.ts';
-import { demoStreams, timings, type World } from './world.ts';
+import { demoStreams, timings } from './parts.ts';
+import type { World } from './world.ts';
 
 export interface TourReport {
   /** A step begins; `number` from 1. */

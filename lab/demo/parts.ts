@@ -1,0 +1,108 @@
+// What the demo runs: the four processes with their arguments, the streams, the pace. The runtime gets the
+// identity that IoT Edge gives a module and a configuration file as a site would write it; nothing in
+// either says that this is a demo.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { UnitInfo } from '../plant/plant.ts';
+import { plantSources } from '../plant/site.ts';
+import { type ProcessSpec, repositoryFile } from './processes.ts';
+
+/** A stream of the demo: its source in the configuration, its unit in the plant. */
+export interface DemoStream {
+  readonly name: string;
+  readonly unit: number;
+  /** `polled`: no time stamp and no log of its own. */
+  readonly kind: 'stamped' | 'polled';
+}
+
+export const demoStreams: readonly DemoStream[] = [
+  { name: 'press', unit: 1, kind: 'stamped' },
+  { name: 'boiler', unit: 2, kind: 'stamped' },
+  { name: 'meter', unit: 3, kind: 'polled' },
+];
+
+export const timings = {
+  scanMs: 200,
+  // Twice as fast as the equipment samples: at the same rate every small delay would skip a sample.
+  stampedPollMs: 100,
+  polledPollMs: 250,
+  windowMs: 2000,
+  detectionDelayMs: 3000,
+  sweepMs: 500,
+} as const;
+
+export interface PlantReady {
+  readonly host: string;
+  readonly port: number;
+  readonly controlPort: number;
+  readonly units: Readonly<Record<string, UnitInfo>>;
+}
+
+export interface HubReady {
+  readonly amqpsPort: number;
+  readonly controlPort: number;
+  readonly caFile: string;
+  readonly serviceConnectionString: string;
+  readonly eventHubConnectionString: string;
+  readonly edgeEnvironment: Readonly<Record<string, string>>;
+}
+
+export const plantSpec = (seed: number): ProcessSpec => ({
+  name: 'plant',
+  script: repositoryFile('lab/plant/main.ts'),
+  args: ['--seed', String(seed), '--scan-ms', String(timings.scanMs), '--history-s', '600'],
+});
+
+export const hubSpec = (folder: string): ProcessSpec => ({
+  name: 'hub',
+  script: repositoryFile('lab/hub/main.ts'),
+  args: ['--data', join(folder, 'hub-data')],
+});
+
+export function runtimeSpec(config: string, hub: HubReady, networkPort: number): ProcessSpec {
+  return {
+    name: 'runtime',
+    script: repositoryFile('runtime/main.ts'),
+    args: ['run', '--config', config, '--ready-line'],
+    env: {
+      ...hub.edgeEnvironment,
+      IOTEDGE_GATEWAYHOSTNAME: `localhost:${networkPort}`,
+      NODE_EXTRA_CA_CERTS: hub.caFile,
+    },
+  };
+}
+
+export function detectorSpec(folder: string, hub: HubReady): ProcessSpec {
+  const data = join(folder, 'ledger');
+  mkdirSync(data, { recursive: true });
+  return {
+    name: 'detector',
+    script: repositoryFile('cloud-lite/main.ts'),
+    env: {
+      HOLDFAST_EVENTHUB_CONNECTION: hub.eventHubConnectionString,
+      HOLDFAST_HUB_CONNECTION: hub.serviceConnectionString,
+      HOLDFAST_DATA_FOLDER: data,
+      HOLDFAST_HTTP_PORT: '0',
+      HOLDFAST_DETECTION_DELAY_MS: String(timings.detectionDelayMs),
+      HOLDFAST_SWEEP_INTERVAL_MS: String(timings.sweepMs),
+      NODE_EXTRA_CA_CERTS: hub.caFile,
+    },
+  };
+}
+
+/** Writes the runtime's configuration; JSON is YAML too. Returns the file's path. */
+export function writeConfig(folder: string, plant: PlantReady, devicePort: number): string {
+  const sources = plantSources(plant, { host: '127.0.0.1', port: devicePort }).map((source) => {
+    const polled = demoStreams.find(({ name }) => name === source.name)?.kind === 'polled';
+    return { ...source, pollMs: polled ? timings.polledPollMs : timings.stampedPollMs };
+  });
+  const file = join(folder, 'holdfast.yaml');
+  const config = {
+    dataFolder: join(folder, 'runtime-data'),
+    sources,
+    windows: { ageMs: timings.windowMs, quietMs: timings.windowMs },
+    statusPort: 0,
+  };
+  writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`);
+  return file;
+}
