@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Window } from '../../wire/window.ts';
-import {
-  accountPolled,
-  accountStamped,
-  compareLedger,
-  type LedgerStream,
-  type StreamAccount,
-  type TrueSample,
-  total,
-} from './account.ts';
+import { accountPolled, accountStamped, type StreamAccount, total } from './account.ts';
 import { type CloudMessage, createCloudCopy } from './cloud-copy.ts';
+import { compareLedger, type LedgerStream } from './ledger-check.ts';
+import type { TrueSample } from './true-sample.ts';
 
 // A unit that makes a sample each 10 ms from 1000 on, with two tags: 20 samples, 40 readings.
 const truth: TrueSample[] = Array.from({ length: 20 }, (_, i) => ({

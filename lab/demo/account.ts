@@ -10,28 +10,14 @@
 //
 // A void is no excuse where the equipment still remembers: a stamped sample that the device's log still
 // held, declared void, counts as missing.
-import { covers, gaps, normalise, subtract, union } from '../../wire/coverage.ts';
+import { covers, gaps, union } from '../../wire/coverage.ts';
 import type { Value } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
-import { type SeenReading, type StreamCopy, sameValue, voidCoverage } from './cloud-copy.ts';
-
-export type Values = Readonly<Record<string, Value>>;
-
-/** One sample as the plant made it, or one answer as it was given. `at`: epoch ms. */
-export interface TrueSample {
-  readonly at: number;
-  readonly values: Values;
-}
-
-export interface MissingRange {
-  readonly window: Window;
-  readonly readings: number;
-  /** Where the readings should have been. */
-  readonly why:
-    | 'in a gap'
-    | 'not in the window that claims them'
-    | 'declared void though the device has them';
-}
+import { holds, type SeenReading, type StreamCopy, sameValue, voidCoverage } from './cloud-copy.ts';
+import type { LedgerStream } from './ledger-check.ts';
+import { matchAnswers } from './match-answers.ts';
+import { createMissingRanges, type MissingRange } from './missing-ranges.ts';
+import type { TrueSample } from './true-sample.ts';
 
 export interface StreamAccount {
   readonly stream: string;
@@ -160,39 +146,6 @@ export function accountPolled(input: PolledInput): StreamAccount {
   return close(copy, { start: first, end }, tally, missing.ranges());
 }
 
-/** Each index takes the answer that agrees with it best, among those given at about its time; each answer once. */
-function matchAnswers(shown: readonly TrueSample[], copy: StreamCopy, laterMs: number, earlierMs: number) {
-  const byAnswer = new Map<TrueSample, Map<string, SeenReading>>();
-  const byIndex = new Map<number, TrueSample>();
-  let from = 0;
-  for (const [index, tags] of [...copy.readings].sort(([a], [b]) => a - b)) {
-    while (from < shown.length && shown[from]!.at < index - laterMs) from += 1;
-    let best: TrueSample | undefined;
-    let bestAgreement = 0;
-    const distance = (answer: TrueSample | undefined) => Math.abs(index - (answer?.at ?? 0));
-    for (let at = from; at < shown.length && shown[at]!.at <= index + earlierMs; at++) {
-      const answer = shown[at]!;
-      const agreement = byAnswer.has(answer) ? 0 : agreementOf(tags, answer.values);
-      const isNearer = agreement === bestAgreement && distance(answer) < distance(best);
-      if (agreement > bestAgreement || (agreement > 0 && isNearer)) {
-        best = answer;
-        bestAgreement = agreement;
-      }
-    }
-    // Half of the tags must agree, or the values come from nowhere: a changed reading is told from an invented one.
-    if (!best || bestAgreement * 2 < tags.size) continue;
-    byAnswer.set(best, tags);
-    byIndex.set(index, best);
-  }
-  return { byAnswer, byIndex };
-}
-
-function agreementOf(tags: ReadonlyMap<string, SeenReading>, values: Values): number {
-  let agreeing = 0;
-  for (const [tag, seen] of tags) if (holds(seen, values[tag])) agreeing += 1;
-  return agreeing;
-}
-
 /** Judges what was received for one tag at one index: `truth` undefined means that no such reading was made. */
 function addReceived(tally: Tally, seen: SeenReading, truth: Value | undefined): void {
   tally.duplicates += seen.times - 1;
@@ -202,9 +155,6 @@ function addReceived(tally: Tally, seen: SeenReading, truth: Value | undefined):
   }
   for (const value of [seen.value, ...seen.others]) if (!sameValue(value, truth)) tally.changed += 1;
 }
-
-const holds = (seen: SeenReading, value: Value | undefined): boolean =>
-  sameValue(seen.value, value) || seen.others.some((other) => sameValue(other, value));
 
 const instant = (at: number): Window => ({ start: at, end: at + 1 });
 
@@ -235,55 +185,6 @@ function nothingReceived(stream: string, truth: readonly TrueSample[]): StreamAc
     openGaps: [],
     problems: ['nothing was received'],
   };
-}
-
-function createMissingRanges() {
-  const ranges: { window: Window; readings: number; why: MissingRange['why'] }[] = [];
-  let count = 0;
-  return {
-    add(at: number, why: MissingRange['why']): void {
-      count += 1;
-      const last = ranges.at(-1);
-      // Neighbours in time with the same cause are one range for people.
-      if (last?.why === why && at - last.window.end < 2000) {
-        last.window = { start: last.window.start, end: at + 1 };
-        last.readings += 1;
-      } else ranges.push({ window: instant(at), readings: 1, why });
-    },
-    count: () => count,
-    ranges: (): readonly MissingRange[] => ranges,
-  };
-}
-
-export interface LedgerStream {
-  readonly batchId: string;
-  readonly covered: readonly Window[];
-  readonly voids: readonly Window[];
-  readonly gaps: readonly Window[];
-  readonly openRequests: number;
-  readonly gapsFound: number;
-  readonly gapsClosed: number;
-}
-
-/** Where the detector's ledger says something else than the messages do. Empty: it is right. */
-export function compareLedger(ledger: LedgerStream | undefined, copy: StreamCopy): string[] {
-  if (!ledger) return [`the ledger does not know stream ${copy.batchId}`];
-  const problems: string[] = [];
-  const say = (what: string, windows: readonly Window[]) => {
-    if (windows.length === 0) return;
-    const [first] = windows as [Window];
-    problems.push(`the ledger ${what}: ${windows.length} ranges, first ${first.start}-${first.end}`);
-  };
-  const covered = normalise(ledger.covered);
-  const voids = normalise(ledger.voids);
-  say('has covered what was never received', subtract(covered, copy.covered));
-  say('has not covered what was received', subtract(copy.covered, covered));
-  say('has void what was never declared', subtract(voids, voidCoverage(copy)));
-  // A range that came after all is no longer void: both readings of that are right.
-  say('lacks declared voids', subtract(subtract(voidCoverage(copy), voids), copy.covered));
-  say('still has open gaps', ledger.gaps);
-  if (ledger.openRequests > 0) problems.push(`the ledger has ${ledger.openRequests} requests open`);
-  return problems;
 }
 
 export interface Account {

@@ -131,6 +131,10 @@ function isLastPart(parts: Map<string, Set<number>>, message: CloudMessage, part
   return arrived.size === part.n;
 }
 
+/** True when one of the values that came is `value`. */
+export const holds = (seen: SeenReading, value: Value | undefined): boolean =>
+  sameValue(seen.value, value) || seen.others.some((other) => sameValue(other, value));
+
 /** Bit for bit, for what JSON can hold: 0.1 + 0.2 is not 0.3, and true is not 1. */
 export function sameValue(a: Value | undefined, b: Value | undefined): boolean {
   if (Object.is(a, b)) return true;

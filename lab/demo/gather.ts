@@ -1,8 +1,8 @@
 // Asks all processes how they are, at once, and makes what the screen shows of their answers. Who does not
 // answer is shown as such: half of the demo is about processes that are down.
 import { gaps, size, subtract, union } from '../../wire/coverage.ts';
-import type { LedgerStream } from './account.ts';
 import { voidCoverage } from './cloud-copy.ts';
+import type { LedgerStream } from './ledger-check.ts';
 import type { DemoEvent, LiveState, StreamView } from './live-state.ts';
 import { demoStreams } from './parts.ts';
 import { runtimeView } from './runtime-view.ts';

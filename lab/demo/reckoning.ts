@@ -1,20 +1,13 @@
 // Draws up the account of a running world: asks the plant for its truth and the detector for its ledger, and
 // sets both against what the tap holds.
 import type { Window } from '../../wire/window.ts';
-import {
-  type Account,
-  accountPolled,
-  accountStamped,
-  compareLedger,
-  type LedgerStream,
-  type StreamAccount,
-  total,
-  type Values,
-} from './account.ts';
+import { type Account, accountPolled, accountStamped, type StreamAccount, total } from './account.ts';
 import type { StreamCopy } from './cloud-copy.ts';
 import type { CloudTap } from './cloud-tap.ts';
 import { getJson, getLines } from './http-json.ts';
+import { compareLedger, type LedgerStream } from './ledger-check.ts';
 import { type DemoStream, demoStreams } from './parts.ts';
+import type { Values } from './true-sample.ts';
 
 export interface PlantFacts {
   readonly units: Readonly<Record<string, UnitFacts>>;

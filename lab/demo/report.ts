@@ -1,5 +1,6 @@
 // The account as people and programs read it. Pure.
-import type { Account, MissingRange, StreamAccount } from './account.ts';
+import type { Account, StreamAccount } from './account.ts';
+import type { MissingRange } from './missing-ranges.ts';
 
 /** The one line of `--json`. */
 export function jsonLine(account: Account, seconds: number): string {

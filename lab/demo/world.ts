@@ -2,10 +2,11 @@
 //
 //   plant ──relay── runtime ──relay── hub ── detector
 //                                      └──── tap
-import type { Account, LedgerStream } from './account.ts';
+import type { Account } from './account.ts';
 import type { CloudMessage } from './cloud-copy.ts';
 import { type CloudTap, startCloudTap } from './cloud-tap.ts';
 import { getJson, postJson } from './http-json.ts';
+import type { LedgerStream } from './ledger-check.ts';
 import type { DemoEvent } from './live-state.ts';
 import {
   detectorSpec,
