@@ -52,7 +52,7 @@ describe('the architecture', () => {
   );
   const ports = new Set([
     'runtime/sources/source.ts',
-    'runtime/windows/journal.ts',
+    'runtime/windows/window-store.ts',
     'runtime/uplink/uplink.ts',
     'runtime/uplink/lanes.ts',
     'runtime/methods/backfill-store.ts',

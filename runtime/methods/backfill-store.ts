@@ -24,6 +24,8 @@ export interface StoredWindow {
   readonly window: Window;
   /** `queued`: still in a lane, so already on its way. `archived`: was acknowledged, or skipped on purpose. */
   readonly state: 'queued' | 'archived';
+  /** Set when what is stored declares the range void. */
+  readonly void?: VoidReason;
 }
 
 /** What a job adds to the backfill lane in one step. */

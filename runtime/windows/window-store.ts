@@ -11,6 +11,15 @@ export interface ClosedWindow {
   readonly late: boolean;
   /** `lane`: to be sent. `archive`: kept unsent, on purpose. */
   readonly to: 'lane' | 'archive';
+  /** Estimated size as plain JSON, given back with the true size. */
+  readonly plainBytes: number;
+}
+
+/** How large a window came out, all of its messages together. */
+export interface EncodedWindow {
+  readonly batchId: string;
+  readonly plainBytes: number;
+  readonly encodedBytes: number;
 }
 
 /** What the journal learns about a stream's open window in one commit. */
@@ -49,5 +58,5 @@ export interface WindowStore {
    * Writes all changes in one atomic, synced batch. While the disk refuses, it is tried again, exactly the
    * same, for ever; so this rejects only with `spool-closed`. Call again only after it has settled.
    */
-  commitWindows(changes: readonly StreamChange[]): Promise<void>;
+  commitWindows(changes: readonly StreamChange[]): Promise<readonly EncodedWindow[]>;
 }

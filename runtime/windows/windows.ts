@@ -1,9 +1,23 @@
-import type { Clock } from '../../kernel/clock.ts';
+// All streams' windows, and the one commit that makes them durable together.
+//
+// Ordering argument. One commit is in flight at a time, and its contents are fixed when it starts: for every
+// stream the windows that closed and the readings that came since the last one. The store writes all of
+// it in one atomic, synced batch: new journal records, closed windows with their lane pointers, the
+// streams' floors, and the deletion of the closed windows' journal records. So at any crash a reading is
+// in the journal of an open window or in a closed window, never in both and never in neither; and a
+// window can be sent only after its bounds and its readings are on the disk.
+//
+// `durable()` waits for the first commit that starts after the call, so it covers everything emitted before
+// it. While the disk refuses, the store repeats that same commit for ever; here memory grows up to
+// its bound, then events are dropped and observation counts as broken: a hole, not a silent loss.
+import type { Clock, Timer } from '../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
-import type { SourceSink } from '../sources/source.ts';
-import type { WindowStore } from './window-store.ts';
+import type { SourceEvent, SourceSink } from '../sources/source.ts';
+import { StreamWindows } from './stream-windows.ts';
+import type { EncodedWindow, StreamChange, WindowStore } from './window-store.ts';
 
 export interface WindowLimits {
   /** A window with readings closes at this age. Default 10,000. */
@@ -12,10 +26,12 @@ export interface WindowLimits {
   readonly quietMs?: number;
   /** A window closes when its encoded size is estimated to reach this. Default 192 KiB: one message. */
   readonly maxBytes?: number;
-  /** A window closes at this many readings, however small. Default 50,000. */
+  /** A window closes at this many readings, however small. Default 20,000. */
   readonly maxReadings?: number;
   /** Longest time from an event to the commit that makes it durable, on a healthy disk. Default 200. */
   readonly commitIntervalMs?: number;
+  /** Longest time until a statement "observed until" alone, without readings, is committed. Default 2,000. */
+  readonly progressIntervalMs?: number;
   /** Uncommitted readings of this estimated size bring the commit forward. Default 4 MiB. */
   readonly commitBytes?: number;
   /** Readings held in memory by all streams, estimated. Beyond it events are refused. Default 64 MiB. */
@@ -51,7 +67,10 @@ export interface StreamState {
   readonly readings: number;
   readonly late: number;
   readonly violations: number;
+  /** Readings replaced by a marker because they cannot be sent. */
   readonly refused: number;
+  /** Readings that memory had no room for while the disk refused: they are holes. */
+  readonly dropped: number;
 }
 
 export interface Windows {
@@ -72,6 +91,302 @@ export interface Windows {
 }
 
 export function createWindows(options: WindowsOptions): Windows {
-  void options;
-  throw new Error('not built yet');
+  return new WindowKeeper(options);
+}
+
+const defaults: Required<WindowLimits> = {
+  ageMs: 10_000,
+  quietMs: 60_000,
+  maxBytes: 192 * 1024,
+  maxReadings: 20_000,
+  commitIntervalMs: 200,
+  progressIntervalMs: 2000,
+  commitBytes: 4 * 1024 * 1024,
+  maxMemoryBytes: 64 * 1024 * 1024,
+  maxStreams: 10_000,
+};
+
+interface Member {
+  readonly options: StreamOptions;
+  readonly windows: StreamWindows;
+  /** The sink that may emit; older ones are ignored. */
+  sink: SourceSink | undefined;
+}
+
+class WindowKeeper implements Windows {
+  readonly #options: WindowsOptions;
+  readonly #limits: Required<WindowLimits>;
+  readonly #members = new Map<string, Member>();
+  #timer: Timer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #memory = 0;
+  #memoryInFlight = 0;
+  #freshBytes = 0;
+  // Commits are numbered: `#started` is the last whose contents are fixed, `#done` the last that is durable.
+  #started = 0;
+  #done = 0;
+  #running: Promise<void> | undefined;
+  #waiters: { readonly commit: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #lastCommitAt: number;
+  #dropping = false;
+  #failed: unknown;
+
+  constructor(options: WindowsOptions) {
+    this.#options = options;
+    this.#limits = { ...defaults, ...options.limits };
+    this.#lastCommitAt = options.clock.monotonic();
+  }
+
+  openStream(options: StreamOptions): SourceSink {
+    const { batchId, index } = options;
+    const { floor } = this.#options.store.openStream(batchId, index);
+    let member = this.#members.get(batchId);
+    if (member !== undefined) {
+      this.#change(member, () => member?.windows.reopen(latenessOf(options)));
+    } else {
+      if (this.#members.size >= this.#limits.maxStreams) {
+        throw new HoldfastError(
+          'windows-too-many-streams',
+          `no more than ${this.#limits.maxStreams} streams`,
+        );
+      }
+      member = { options, windows: this.#makeStream(options, floor), sink: undefined };
+      this.#members.set(batchId, member);
+    }
+    const sink = this.#makeSink(member);
+    member.sink = sink;
+    return sink;
+  }
+
+  async closeStream(batchId: string): Promise<void> {
+    const member = this.#members.get(batchId);
+    if (member === undefined) return;
+    this.#retire(member);
+    await this.#durable();
+    if (member.sink === undefined) this.#members.delete(batchId);
+  }
+
+  async closeAll(): Promise<void> {
+    for (const member of this.#members.values()) this.#retire(member);
+    await this.#durable();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  skipNext(batchId: string, count: number): void {
+    this.#members.get(batchId)?.windows.skipNext(count);
+  }
+
+  streams(): readonly StreamState[] {
+    return [...this.#members.values()].map(({ options: { batchId, index }, windows }) => ({
+      batchId,
+      index,
+      observing: windows.observing,
+      ...(windows.open === undefined ? {} : { open: windows.open }),
+      openReadings: windows.openReadings,
+      ...(windows.floor === undefined ? {} : { floor: windows.floor }),
+      ...windows.counts,
+    }));
+  }
+
+  memoryBytes(): number {
+    return this.#memory + this.#memoryInFlight;
+  }
+
+  #makeStream(options: StreamOptions, floor: number | undefined): StreamWindows {
+    const { log, metrics } = this.#options;
+    const { batchId, index } = options;
+    const labels = { batchId };
+    return new StreamWindows({
+      batchId,
+      index,
+      lateness: latenessOf(options),
+      ...(floor === undefined ? {} : { floor }),
+      ...this.#limits,
+      onViolation: (what, fields) => {
+        log.warn({ batchId, what, ...fields }, 'a source broke the rules of its stream; taken as a break');
+        metrics.count('holdfast_windows_violations_total', labels);
+      },
+      onRefused: (reading) => {
+        log.warn(
+          { batchId, tag: reading.tag, quality: reading.quality },
+          'a reading cannot be sent; a marker takes its place',
+        );
+        metrics.count('holdfast_windows_readings_refused_total', labels);
+      },
+    });
+  }
+
+  #makeSink(member: Member): SourceSink {
+    const sink: SourceSink = {
+      emit: (event) => {
+        if (member.sink === sink) this.#emit(member, event);
+      },
+      durable: () => this.#durable(),
+    };
+    return sink;
+  }
+
+  #emit(member: Member, event: SourceEvent): void {
+    const costsMemory = event.kind === 'readings' || event.kind === 'observed';
+    if (costsMemory && this.memoryBytes() > this.#limits.maxMemoryBytes) this.#drop(member, event);
+    else this.#change(member, () => member.windows.apply(event, this.#options.clock.monotonic()));
+    if (this.#freshBytes >= this.#limits.commitBytes) this.#schedule(0);
+    else this.#schedule(this.#limits.commitIntervalMs);
+  }
+
+  // The disk has refused for long. What is in memory stays; what comes now becomes a hole, which says so.
+  #drop(member: Member, event: SourceEvent): void {
+    const { log, metrics } = this.#options;
+    if (!this.#dropping) {
+      log.error(
+        { memoryBytes: this.memoryBytes() },
+        'memory is full of readings that the disk does not take',
+      );
+    }
+    this.#dropping = true;
+    const labels = { batchId: member.options.batchId };
+    if (event.kind === 'readings') {
+      metrics.count('holdfast_windows_readings_dropped_total', labels, event.readings.length);
+    }
+    this.#change(member, () => member.windows.drop(event));
+  }
+
+  #change(member: Member, work: () => void): void {
+    const before = member.windows.memoryBytes;
+    work();
+    const grown = member.windows.memoryBytes - before;
+    this.#memory += grown;
+    this.#freshBytes += Math.max(0, grown);
+  }
+
+  #retire(member: Member): void {
+    this.#change(member, () => member.windows.interrupt());
+    member.sink = undefined;
+  }
+
+  /** Resolves once everything emitted so far is on disk. */
+  #durable(): Promise<void> {
+    if (this.#failed !== undefined) return Promise.reject(this.#failed);
+    const dirty = this.#isDirty();
+    const commit = dirty ? this.#started + 1 : this.#started;
+    if (commit <= this.#done) return Promise.resolve();
+    const durable = new Promise<void>((resolve, reject) => {
+      this.#waiters.push({ commit, resolve, reject });
+    });
+    if (dirty) this.#schedule(this.#limits.commitIntervalMs);
+    return durable;
+  }
+
+  #isDirty(): boolean {
+    for (const { windows } of this.#members.values()) if (windows.dirty() !== 'no') return true;
+    return false;
+  }
+
+  /** Runs `#tick` in `delayMs` at the latest. */
+  #schedule(delayMs: number): void {
+    if (this.#running !== undefined || this.#failed !== undefined) return;
+    const { clock } = this.#options;
+    const at = Math.max(clock.monotonic(), this.#lastCommitAt) + delayMs;
+    if (this.#timer !== undefined && this.#timerAt <= at) return;
+    this.#timer?.cancel();
+    this.#timerAt = at;
+    this.#timer = clock.setTimer(at - clock.monotonic(), () => {
+      this.#timer = undefined;
+      this.#running = this.#tick().finally(() => {
+        this.#running = undefined;
+        this.#scheduleNext();
+      });
+    });
+  }
+
+  #scheduleNext(): void {
+    const { commitIntervalMs, progressIntervalMs } = this.#limits;
+    const now = this.#options.clock.monotonic();
+    let delayMs = Number.POSITIVE_INFINITY;
+    for (const { windows } of this.#members.values()) {
+      const dirty = windows.dirty();
+      if (dirty === 'readings' || (dirty === 'progress' && this.#waiters.length > 0))
+        delayMs = commitIntervalMs;
+      else if (dirty === 'progress') delayMs = Math.min(delayMs, progressIntervalMs);
+      const due = windows.nextDue();
+      if (due !== undefined) delayMs = Math.min(delayMs, Math.max(commitIntervalMs, due - now));
+    }
+    if (delayMs !== Number.POSITIVE_INFINITY) this.#schedule(delayMs);
+  }
+
+  async #tick(): Promise<void> {
+    const changes = this.#collect();
+    if (changes.length === 0) {
+      // Nothing is left to write, so whoever waits has it on the disk.
+      this.#settle(this.#started + 1);
+      return;
+    }
+    const startedAt = this.#options.clock.monotonic();
+    const commit = ++this.#started;
+    const bytes = changes.reduce((sum, change) => sum + closedBytes(change), 0);
+    this.#memoryInFlight = bytes;
+    this.#freshBytes = 0;
+    this.#lastCommitAt = startedAt;
+    try {
+      this.#learn(await this.#options.store.commitWindows(changes));
+      this.#done = commit;
+      this.#dropping = false;
+      this.#settle(commit);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#memoryInFlight = 0;
+    }
+  }
+
+  #collect(): readonly StreamChange[] {
+    const { clock } = this.#options;
+    const { maxMemoryBytes, progressIntervalMs } = this.#limits;
+    const now = clock.monotonic();
+    const short = this.memoryBytes() > maxMemoryBytes / 2;
+    const withProgress = this.#waiters.length > 0 || now - this.#lastCommitAt >= progressIntervalMs;
+    const changes: StreamChange[] = [];
+    for (const { windows } of this.#members.values()) {
+      const before = windows.memoryBytes;
+      if (short) windows.closeNow(now);
+      else windows.closeDue(now);
+      if (windows.dirty() === 'readings' || withProgress) {
+        const change = windows.fetch();
+        if (change !== undefined) changes.push(change);
+      }
+      this.#memory += windows.memoryBytes - before;
+    }
+    return changes;
+  }
+
+  #learn(encoded: readonly EncodedWindow[]): void {
+    for (const { batchId, plainBytes, encodedBytes } of encoded) {
+      this.#members.get(batchId)?.windows.learn(plainBytes, encodedBytes);
+    }
+  }
+
+  #settle(commit: number): void {
+    const settled = this.#waiters.filter((waiter) => waiter.commit <= commit);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.commit > commit);
+    for (const waiter of settled) waiter.resolve();
+  }
+
+  // The store rejects only when it is closed: nothing more can become durable.
+  #fail(error: unknown): void {
+    this.#failed = error;
+    this.#options.log.error(
+      { error: describeError(error) },
+      'the spool is closed; readings are no longer kept',
+    );
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+  }
+}
+
+function latenessOf(options: StreamOptions): number {
+  return options.index === 'time' ? (options.latenessMs ?? 0) : 0;
+}
+
+function closedBytes(change: StreamChange): number {
+  return change.closed.reduce((sum, closed) => sum + closed.plainBytes, 0);
 }

@@ -1,0 +1,153 @@
+// Everything stored, found by stream and range: sent or not, until retention removes it.
+import { HoldfastError } from '../../kernel/errors.ts';
+import { markAsBackfill, messageBytes } from '../../wire/message.ts';
+import type { BackfillMark, VoidReason } from '../../wire/mini-batch.ts';
+import type { Window } from '../../wire/window.ts';
+import type { SpoolCore } from './core.ts';
+import { idKey, indexKey, indexKeyOf, sizeClassOf } from './keys.ts';
+import { decodeIndexEntry, decodeMessage, type MessageHeader, type Pointer } from './message-record.ts';
+import type { BatchOp } from './store.ts';
+import type { StreamTable } from './streams.ts';
+
+export interface ArchivedWindow {
+  /** Of the first part. */
+  readonly id: number;
+  readonly window: Window;
+  readonly parts: number;
+  readonly void?: VoidReason;
+}
+
+const pageEntries = 500;
+
+export class Archive {
+  readonly #core: () => SpoolCore;
+  readonly #streams: StreamTable;
+  // Messages that turned out unreadable. Their records cannot say where the index names them, so the
+  // entries are removed when a search comes by.
+  readonly #gone = new Set<number>();
+
+  constructor(core: () => SpoolCore, streams: StreamTable) {
+    this.#core = core;
+    this.#streams = streams;
+  }
+
+  /** Windows of the stream that overlap `range`, by start, at most `limit`. */
+  async find(batchId: string, range: Window, limit: number): Promise<readonly ArchivedWindow[]> {
+    const stream = this.#streams.get(batchId);
+    if (stream === undefined || limit <= 0) return [];
+    const found: ArchivedWindow[] = [];
+    for (const sizeClass of stream.classes) {
+      found.push(...(await this.#findInClass(stream.number, sizeClass, range, limit)));
+    }
+    return found.sort((a, b) => a.window.start - b.window.start || a.id - b.id).slice(0, limit);
+  }
+
+  /**
+   * Pointers to all parts of a stored window, as they are.
+   * @throws HoldfastError `spool-window-gone` (retryable: look again) when a part is missing or damaged;
+   * it is not found a second time.
+   */
+  async pointers(id: number, mark: BackfillMark): Promise<readonly Pointer[]> {
+    const core = this.#core();
+    const pointers: Pointer[] = [];
+    let parts = 1;
+    for (let part = 0; part < parts; part++) {
+      const { header, message } = await this.#message(id + part);
+      parts = header.parts;
+      pointers.push({
+        id: id + part,
+        bytes: messageBytes(markAsBackfill(message, mark)),
+        queuedAt: core.clock.now(),
+        mark,
+      });
+    }
+    return pointers;
+  }
+
+  /** Operations that take the window of message `id` out of the index; its records stay. */
+  async unindexOps(id: number): Promise<readonly BatchOp[]> {
+    try {
+      const { header } = await this.#message(id);
+      return [{ type: 'del', key: indexKeyOfHeader(header) }];
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'spool-window-gone') return [];
+      throw error;
+    }
+  }
+
+  async #message(id: number) {
+    const core = this.#core();
+    const key = idKey('r', id);
+    const value = await core.store.get(key);
+    try {
+      if (value === undefined) throw new HoldfastError('spool-record-damaged', `message ${id} is missing`);
+      return decodeMessage(core.codec.open('M', key, value));
+    } catch (cause) {
+      if (!(cause instanceof HoldfastError) || cause.retryable) throw cause;
+      this.#gone.add(id);
+      throw new HoldfastError('spool-window-gone', `stored window ${id} can no longer be read`, {
+        retryable: true,
+        cause,
+      });
+    }
+  }
+
+  // Windows of the class are shorter than `2^(c+1)`: none that starts earlier than that before the range
+  // can reach into it.
+  async #findInClass(stream: number, sizeClass: number, range: Window, limit: number) {
+    const core = this.#core();
+    const found: ArchivedWindow[] = [];
+    const from = Math.max(Number.MIN_SAFE_INTEGER, range.start - 2 ** (sizeClass + 1));
+    let gte: Buffer = indexKey(stream, sizeClass, from, 0);
+    const lt = indexKey(stream, sizeClass, range.end, 0);
+    while (found.length < limit) {
+      const page = await core.store.range({ gte, lt, limit: Math.min(pageEntries, limit + 8) });
+      for (const entry of page) {
+        const window = this.#readEntry(entry.key, entry.value);
+        if (window === undefined || window.window.end <= range.start) continue;
+        if (this.#isGone(window)) this.#remove(entry.key);
+        else found.push(window);
+      }
+      const last = page.at(-1);
+      if (last === undefined || page.length < Math.min(pageEntries, limit + 8)) break;
+      gte = Buffer.concat([last.key, Buffer.of(0)]);
+    }
+    return found.slice(0, limit);
+  }
+
+  #isGone(window: ArchivedWindow): boolean {
+    if (this.#gone.size === 0) return false;
+    for (let part = 0; part < window.parts; part++) if (this.#gone.has(window.id + part)) return true;
+    return false;
+  }
+
+  #remove(key: Uint8Array): void {
+    this.#core()
+      .submit({ ops: [{ type: 'del', key }], sync: false })
+      .catch(() => {});
+  }
+
+  // A damaged entry hides its window from backfill, which then asks the source: a loss of thrift, not of data.
+  #readEntry(key: Uint8Array, value: Uint8Array): ArchivedWindow | undefined {
+    const core = this.#core();
+    const { id, start } = indexKeyOf(key);
+    try {
+      const entry = decodeIndexEntry(core.codec.open('I', key, value));
+      return {
+        id,
+        window: { start, end: entry.end },
+        parts: entry.parts,
+        ...(entry.void === undefined ? {} : { void: entry.void }),
+      };
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      const delta = { damaged: 1 };
+      void core.submit({ ops: core.quarantine(key, value, error), sync: false, delta }).catch(() => {});
+      return undefined;
+    }
+  }
+}
+
+function indexKeyOfHeader(header: MessageHeader): Buffer {
+  return indexKey(header.stream, sizeClassOf(header.window), header.window.start, header.first);
+}

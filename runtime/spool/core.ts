@@ -1,0 +1,112 @@
+// What the parts of the spool share: the store, its one writer, the next free id, and the counters.
+import type { Clock } from '../../kernel/clock.ts';
+import type { HoldfastError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Metrics } from '../../kernel/metrics.ts';
+import { Committer, type CommitterOptions, type Submission } from './committer.ts';
+import { idKey } from './keys.ts';
+import { type RecordCodec, type RecordKind, sealJson } from './record.ts';
+import type { BatchOp, Store } from './store.ts';
+import { addTotals, type SpoolState, stateOp, type Totals, type TotalsDelta } from './totals.ts';
+
+export interface CoreOptions extends Omit<CommitterOptions, 'trailer'> {
+  readonly store: Store;
+  readonly codec: RecordCodec;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly state: SpoolState;
+  /** Lowest ids that the lanes still hold; undefined when empty. */
+  readonly heads: () => { unsent: number | undefined; backfill: number | undefined };
+}
+
+export class SpoolCore {
+  readonly store: Store;
+  readonly codec: RecordCodec;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly committer: Committer;
+  readonly #heads: CoreOptions['heads'];
+  #nextId: number;
+  #written: SpoolState;
+  #totals: Totals;
+
+  constructor(options: CoreOptions) {
+    this.store = options.store;
+    this.codec = options.codec;
+    this.clock = options.clock;
+    this.log = options.log;
+    this.metrics = options.metrics;
+    this.#heads = options.heads;
+    this.#nextId = options.state.nextId;
+    this.#written = options.state;
+    this.#totals = options.state.totals;
+    this.committer = new Committer({
+      ...options,
+      trailer: (deltas, drained) => this.#trailer(deltas, drained),
+    });
+  }
+
+  /** Counters as of the last batch whose parts were fixed. */
+  get totals(): Totals {
+    return this.#totals;
+  }
+
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** The first of `count` ids that were never used. */
+  allocate(count: number): number {
+    const first = this.#nextId;
+    this.#nextId += count;
+    return first;
+  }
+
+  submit(submission: Submission): Promise<void> {
+    return this.committer.submit(submission);
+  }
+
+  put(kind: RecordKind, key: Uint8Array, payload: Uint8Array): BatchOp {
+    return { type: 'put', key, value: this.codec.seal(kind, key, payload) };
+  }
+
+  putJson(kind: RecordKind, key: Uint8Array, value: unknown): BatchOp {
+    return { type: 'put', key, value: sealJson(this.codec, kind, key, value) };
+  }
+
+  /**
+   * Operations that take a damaged record out of use and keep its bytes under `d`, for people to look at.
+   */
+  quarantine(key: Uint8Array, value: Uint8Array | undefined, error: HoldfastError): readonly BatchOp[] {
+    this.log.error({ error: error.message, code: error.code }, 'a damaged record is set aside');
+    this.metrics.count('holdfast_spool_damaged_total');
+    const ops: BatchOp[] = [{ type: 'del', key }];
+    if (value !== undefined) {
+      const aside = idKey('d', this.allocate(1));
+      const text = {
+        key: Buffer.from(key).toString('hex'),
+        value: Buffer.from(value).toString('base64'),
+        error: error.message,
+        at: this.clock.now(),
+      };
+      ops.push(this.putJson('D', aside, text));
+    }
+    return ops;
+  }
+
+  #trailer(deltas: readonly TotalsDelta[], drained: boolean): readonly BatchOp[] {
+    this.#totals = deltas.reduce(addTotals, this.#totals);
+    // An entry leaves its lane in memory before its pointer is deleted on disk. While such deletions wait
+    // for a later batch, the old heads stand: they are lower, so still true.
+    const heads = drained ? this.#heads() : undefined;
+    this.#written = {
+      nextId: this.#nextId,
+      unsentHead: heads === undefined ? this.#written.unsentHead : (heads.unsent ?? this.#nextId),
+      backfillHead: heads === undefined ? this.#written.backfillHead : (heads.backfill ?? this.#nextId),
+      totals: this.#totals,
+    };
+    return [stateOp(this.codec, this.#written)];
+  }
+}

@@ -1,0 +1,126 @@
+// The key spaces of the store. One letter, then big-endian numbers, so that bytewise order is numeric
+// order. docs/FORMAT.md lists them; a change here is a new format version.
+import type { Window } from '../../wire/window.ts';
+
+export type KeySpace =
+  /** `m` + name: the spool's own state. */
+  | 'm'
+  /** `s` + batchId: one stream. */
+  | 's'
+  /** `j` + stream u32 + sequence u48: the journal of open windows. */
+  | 'j'
+  /** `r` + id u48: one encoded message. */
+  | 'r'
+  /** `i` + stream u32 + size class u8 + start i64 + id u48: finds messages by stream and range. */
+  | 'i'
+  /** `u` + id u48: message `id` waits to be sent (live and backlog). */
+  | 'u'
+  /** `b` + sequence u48: a message waits in the backfill lane. */
+  | 'b'
+  /** `q` + id u48 + sequence u48: message `id` has that entry in the backfill lane. */
+  | 'q'
+  /** `x` + id u48: the hub refused message `id` for good. */
+  | 'x'
+  /** `d` + number u48: a damaged record, set aside. */
+  | 'd'
+  /** `k` + name: a setting. */
+  | 'k'
+  /** `t` + requestId: a backfill job. */
+  | 't';
+
+export const maxId = 2 ** 48 - 1;
+export const stateKey = Buffer.from('mstate');
+
+export function textKey(space: 'm' | 's' | 'k' | 't', name: string): Buffer {
+  return Buffer.from(space + name, 'utf8');
+}
+
+export function textOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset + 1, key.byteLength - 1).toString('utf8');
+}
+
+export function idKey(space: 'r' | 'u' | 'b' | 'x' | 'd', id: number): Buffer {
+  const key = Buffer.allocUnsafe(7);
+  key[0] = space.charCodeAt(0);
+  key.writeUIntBE(id, 1, 6);
+  return key;
+}
+
+export function idOf(key: Uint8Array): number {
+  return view(key).readUIntBE(1, 6);
+}
+
+export function journalKey(stream: number, sequence: number): Buffer {
+  const key = Buffer.allocUnsafe(11);
+  key[0] = 0x6a;
+  key.writeUInt32BE(stream, 1);
+  key.writeUIntBE(sequence, 5, 6);
+  return key;
+}
+
+export function journalKeyOf(key: Uint8Array): { stream: number; sequence: number } {
+  const bytes = view(key);
+  return { stream: bytes.readUInt32BE(1), sequence: bytes.readUIntBE(5, 6) };
+}
+
+export function queuedKey(id: number, sequence: number): Buffer {
+  const key = Buffer.allocUnsafe(13);
+  key[0] = 0x71;
+  key.writeUIntBE(id, 1, 6);
+  key.writeUIntBE(sequence, 7, 6);
+  return key;
+}
+
+export function indexKey(stream: number, sizeClass: number, start: number, id: number): Buffer {
+  const key = Buffer.allocUnsafe(20);
+  key[0] = 0x69;
+  key.writeUInt32BE(stream, 1);
+  key[5] = sizeClass;
+  writeInt64(key, 6, start);
+  key.writeUIntBE(id, 14, 6);
+  return key;
+}
+
+export function indexKeyOf(key: Uint8Array): {
+  stream: number;
+  sizeClass: number;
+  start: number;
+  id: number;
+} {
+  const bytes = view(key);
+  return {
+    stream: bytes.readUInt32BE(1),
+    sizeClass: bytes.readUInt8(5),
+    start: readInt64(bytes, 6),
+    id: bytes.readUIntBE(14, 6),
+  };
+}
+
+/**
+ * Windows of class `c` are shorter than `2^(c+1)`. A search for what overlaps a range looks, per class that
+ * the stream uses, no further back than that: so one long window never makes every search long.
+ */
+export function sizeClassOf(window: Window): number {
+  return Math.floor(Math.log2(window.end - window.start));
+}
+
+export function spaceBounds(space: KeySpace): { gte: Buffer; lt: Buffer } {
+  const code = space.charCodeAt(0);
+  return { gte: Buffer.of(code), lt: Buffer.of(code + 1) };
+}
+
+// Sign and magnitude would order negative numbers backwards; an offset of 2^63 orders all. The two halves
+// are split by hand because a double does not hold the sum.
+function writeInt64(target: Buffer, at: number, value: number): void {
+  const high = Math.floor(value / 2 ** 32);
+  target.writeUInt32BE(high + 2 ** 31, at);
+  target.writeUInt32BE(value - high * 2 ** 32, at + 4);
+}
+
+function readInt64(source: Buffer, at: number): number {
+  return (source.readUInt32BE(at) - 2 ** 31) * 2 ** 32 + source.readUInt32BE(at + 4);
+}
+
+function view(key: Uint8Array): Buffer {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+}

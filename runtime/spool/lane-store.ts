@@ -1,0 +1,356 @@
+// The lanes on disk: pointers in key order, read a page at a time through the queues in memory.
+//
+// Crash argument. A pointer is written in the same synced batch as the message that it names, so what is
+// in a lane is always there to be sent. It is deleted, unsynced, after the hub has acknowledged: a power
+// cut may bring it back, which sends the message twice, never not at all. After a start everything
+// unsent is backlog, whatever it was before.
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { markAsBackfill } from '../../wire/message.ts';
+import type { BackfillMark } from '../../wire/mini-batch.ts';
+import type { LaneDepth, LaneName, Lanes, Outgoing } from '../uplink/lanes.ts';
+import type { SpoolCore } from './core.ts';
+import { idKey, idOf, maxId, queuedKey } from './keys.ts';
+import { type LaneEntry, LaneQueue } from './lane-queue.ts';
+import { decodeMessage, decodePointer, encodePointer, type Pointer } from './message-record.ts';
+import type { BatchOp, Entry } from './store.ts';
+import type { TotalsDelta } from './totals.ts';
+
+/** A pointer together with its place in its lane. */
+export interface QueuedMessage extends LaneEntry {
+  readonly messageId: number;
+  readonly mark?: BackfillMark;
+}
+
+export interface NewEntries {
+  readonly ops: readonly BatchOp[];
+  readonly delta: TotalsDelta;
+  /** Call once the ops are durable: the entries can be taken from then on. */
+  readonly publish: () => void;
+}
+
+// While the disk refuses, acknowledgements wait in memory. Beyond this nothing more is handed out.
+const maxPendingOps = 50_000;
+const maxTake = 1000;
+
+export class LaneStore implements Lanes {
+  readonly #core: () => SpoolCore;
+  readonly #onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
+  readonly #queues: Record<LaneName, LaneQueue<QueuedMessage>> = {
+    live: new LaneQueue(),
+    backlog: new LaneQueue(),
+    backfill: new LaneQueue(),
+  };
+  readonly #listeners = new Set<() => void>();
+  // First ids of entries on their way to the disk: the persisted heads must not pass them.
+  readonly #announced: Record<'unsent' | 'backfill', number[]> = { unsent: [], backfill: [] };
+  // Entries of `live` below this were there when an outage ended.
+  #demotedBelow = 0;
+  #lock: Promise<unknown> = Promise.resolve();
+
+  constructor(options: {
+    core: () => SpoolCore;
+    /** What else must change when a message is refused for good. */
+    onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
+  }) {
+    this.#core = options.core;
+    this.#onRejected = options.onRejected;
+  }
+
+  /** Everything in the store is backlog now. One bounded read per lane, from where the heads are known to be. */
+  async load(heads: { unsentHead: number; backfillHead: number }): Promise<void> {
+    const core = this.#core();
+    const { unsent, backfill } = core.totals;
+    const loads = [
+      ['u', 'backlog', heads.unsentHead, unsent],
+      ['b', 'backfill', heads.backfillHead, backfill],
+    ] as const;
+    for (const [space, lane, head, count] of loads) {
+      const [first] = await this.#readPointers(space, head, core.nextId, 1);
+      if (first === undefined) continue;
+      this.#queues[lane].append(first.id, core.nextId, { ...count, queuedAt: first.queuedAt });
+    }
+  }
+
+  heads(): { unsent: number | undefined; backfill: number | undefined } {
+    const { live, backlog, backfill } = this.#queues;
+    return {
+      unsent: lowest([live.head(), backlog.head(), this.#announced.unsent[0]]),
+      backfill: lowest([backfill.head(), this.#announced.backfill[0]]),
+    };
+  }
+
+  /** Puts messages `first..first+n-1` (ids just allocated) into the live lane. */
+  queueLive(pointers: readonly Pointer[]): NewEntries {
+    const core = this.#core();
+    const ops = pointers.map((pointer) => core.put('P', idKey('u', pointer.id), encodePointer(pointer)));
+    return this.#entries('unsent', 'live', pointers, pointers[0]?.id ?? 0, ops, core.nextId);
+  }
+
+  /** Puts messages into the backfill lane, marked as their pointers say. */
+  queueBackfill(pointers: readonly Pointer[]): NewEntries {
+    const core = this.#core();
+    const first = core.allocate(pointers.length);
+    const ops = pointers.flatMap((pointer, n) => [
+      core.put('P', idKey('b', first + n), encodePointer(pointer)),
+      core.put('Q', queuedKey(pointer.id, first + n), new Uint8Array(0)),
+    ]);
+    return this.#entries('backfill', 'backfill', pointers, first, ops, core.nextId);
+  }
+
+  take(lane: LaneName, limit: { messages: number; bytes: number }): Promise<readonly Outgoing[]> {
+    const taken = this.#lock.then(() => this.#take(lane, limit));
+    this.#lock = taken.catch(() => {});
+    return taken;
+  }
+
+  async acknowledge(entries: readonly Outgoing[]): Promise<void> {
+    const ops: BatchOp[] = [];
+    const delta = { unsent: { messages: 0, bytes: 0 }, backfill: { messages: 0, bytes: 0 } };
+    for (const entry of entries) {
+      const settled = this.#queues[entry.lane].settle(entry.id);
+      if (settled === undefined) continue;
+      ops.push(...removalOps(entry.lane, settled));
+      const count = delta[entry.lane === 'backfill' ? 'backfill' : 'unsent'];
+      count.messages--;
+      count.bytes -= settled.bytes;
+    }
+    if (ops.length > 0) await this.#core().submit({ ops, sync: false, delta });
+  }
+
+  release(entries: readonly Outgoing[]): void {
+    for (const entry of entries) {
+      // What was live when it was taken is backlog once the lane has been demoted.
+      const queue = this.#queues[entry.lane];
+      if (entry.lane === 'live' && entry.id < this.#demotedBelow) {
+        const found = queue.settle(entry.id);
+        if (found !== undefined) this.#queues.backlog.adopt(found);
+      } else {
+        queue.release(entry.id);
+      }
+    }
+    if (entries.length > 0) this.#announceWork();
+  }
+
+  async reject(entry: Outgoing, reason: string): Promise<void> {
+    const core = this.#core();
+    const settled = this.#queues[entry.lane].settle(entry.id);
+    if (settled === undefined) return;
+    core.log.error({ messageId: entry.message.messageId, reason }, 'the hub refuses a message for good');
+    core.metrics.count('holdfast_spool_rejected_total');
+    const space = entry.lane === 'backfill' ? 'backfill' : 'unsent';
+    const ops = [
+      ...removalOps(entry.lane, settled),
+      ...(await this.#onRejected(settled.messageId)),
+      core.putJson('X', idKey('x', settled.messageId), { lane: entry.lane, reason, at: core.clock.now() }),
+    ];
+    const delta = { [space]: { messages: -1, bytes: -settled.bytes }, rejected: 1 };
+    await core.submit({ ops, sync: true, delta });
+  }
+
+  demoteLive(): void {
+    const { live, backlog } = this.#queues;
+    this.#demotedBelow = this.#core().nextId;
+    live.moveTo(backlog);
+    this.#announceWork();
+  }
+
+  depth(lane: LaneName): LaneDepth {
+    const queue = this.#queues[lane];
+    const oldestAt = queue.messages > 0 ? queue.oldestAt() : undefined;
+    return {
+      messages: Math.max(0, queue.messages),
+      bytes: Math.max(0, queue.bytes),
+      ...(oldestAt === undefined ? {} : { oldestAt }),
+    };
+  }
+
+  onWork(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** True while any part of the window `first..first+parts-1` waits in a lane. */
+  async isQueued(first: number, parts: number): Promise<boolean> {
+    const { store } = this.#core();
+    const unsent = await store.range({
+      gte: idKey('u', first),
+      lt: idKey('u', first + parts),
+      limit: 1,
+      keysOnly: true,
+    });
+    if (unsent.length > 0) return true;
+    const backfill = await store.range({
+      gte: queuedKey(first, 0),
+      lt: queuedKey(first + parts, 0),
+      limit: 1,
+      keysOnly: true,
+    });
+    return backfill.length > 0;
+  }
+
+  #entries(
+    space: 'unsent' | 'backfill',
+    lane: 'live' | 'backfill',
+    pointers: readonly Pointer[],
+    first: number,
+    ops: readonly BatchOp[],
+    end: number,
+  ): NewEntries {
+    const bytes = pointers.reduce((sum, pointer) => sum + pointer.bytes, 0);
+    const count = { messages: pointers.length, bytes };
+    if (pointers.length === 0) return { ops: [], delta: {}, publish: () => {} };
+    const announced = this.#announced[space];
+    announced.push(first);
+    return {
+      ops,
+      delta: { [space]: count },
+      publish: () => {
+        announced.splice(announced.indexOf(first), 1);
+        this.#queues[lane].append(first, end, { ...count, queuedAt: pointers[0]!.queuedAt });
+        this.#announceWork();
+      },
+    };
+  }
+
+  async #take(lane: LaneName, limit: { messages: number; bytes: number }): Promise<readonly Outgoing[]> {
+    const bounded = { messages: Math.min(limit.messages, maxTake), bytes: limit.bytes };
+    if (bounded.messages <= 0 || this.#core().committer.pendingOps > maxPendingOps) return [];
+    const queue = this.#queues[lane];
+    for (;;) {
+      const next = queue.next();
+      if (next === undefined && queue.inHand === 0) return [];
+      const page = next === undefined ? [] : await this.#readPage(lane, next, bounded.messages + 1);
+      const complete = page.length <= bounded.messages;
+      const chosen = queue.choose(page, complete, bounded);
+      if (chosen.length === 0) {
+        if (next === undefined || queue.next() === undefined) return [];
+        continue;
+      }
+      const outgoing = await this.#load(lane, chosen);
+      if (outgoing.length > 0) return outgoing;
+    }
+  }
+
+  async #readPage(lane: LaneName, next: { from: number; to: number }, limit: number) {
+    const space = lane === 'backfill' ? 'b' : 'u';
+    return this.#readPointers(space, next.from, next.to, limit);
+  }
+
+  async #readPointers(space: 'u' | 'b', from: number, to: number, limit: number): Promise<QueuedMessage[]> {
+    const core = this.#core();
+    const found = await core.store.range({
+      gte: idKey(space, from),
+      lt: idKey(space, Math.min(to, maxId)),
+      limit,
+    });
+    const pointers: QueuedMessage[] = [];
+    for (const entry of found) {
+      const pointer = await this.#openPointer(space, entry);
+      pointers.push(pointer);
+    }
+    return pointers;
+  }
+
+  // A damaged pointer in `u` still says by its key which message it names: nothing is lost but the mark.
+  // One in `b` does not; the job that queued it will find the window archived, unsent, and ask again.
+  async #openPointer(space: 'u' | 'b', entry: Entry): Promise<QueuedMessage> {
+    const core = this.#core();
+    const id = idOf(entry.key);
+    try {
+      const {
+        id: messageId,
+        bytes,
+        queuedAt,
+        mark,
+      } = decodePointer(core.codec.open('P', entry.key, entry.value));
+      return { id, messageId, bytes, queuedAt, ...(mark === undefined ? {} : { mark }) };
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      core.log.error({ error: error.message }, 'a damaged entry in a lane');
+      core.metrics.count('holdfast_spool_damaged_total');
+      return { id, messageId: space === 'u' ? id : 0, bytes: 0, queuedAt: core.clock.now() };
+    }
+  }
+
+  async #load(lane: LaneName, chosen: readonly QueuedMessage[]): Promise<readonly Outgoing[]> {
+    const core = this.#core();
+    const keys = chosen.map((entry) => idKey('r', entry.messageId));
+    let values: readonly (Uint8Array | undefined)[];
+    try {
+      values = await core.store.getMany(keys);
+    } catch (error) {
+      for (const entry of chosen) this.#queues[lane].release(entry.id);
+      throw error;
+    }
+    const outgoing: Outgoing[] = [];
+    for (const [n, entry] of chosen.entries()) {
+      const opened = this.#open(keys[n]!, values[n], entry);
+      if ('message' in opened)
+        outgoing.push({ id: entry.id, lane, bytes: entry.bytes, message: opened.message });
+      else this.#dropDamaged(lane, entry, keys[n]!, values[n], opened.error);
+    }
+    return outgoing;
+  }
+
+  #open(key: Uint8Array, value: Uint8Array | undefined, entry: QueuedMessage) {
+    try {
+      if (value === undefined) throw new HoldfastError('spool-record-damaged', 'a queued message is missing');
+      const { message } = decodeMessage(this.#core().codec.open('M', key, value));
+      return { message: entry.mark === undefined ? message : markAsBackfill(message, entry.mark) };
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      return { error };
+    }
+  }
+
+  // The window stays a hole in the coverage: the detector asks for it, and the source's history may have it.
+  // Not waited for: if this is lost with the process, the next start meets the same damage again.
+  #dropDamaged(
+    lane: LaneName,
+    entry: QueuedMessage,
+    key: Uint8Array,
+    value: Uint8Array | undefined,
+    error: HoldfastError,
+  ): void {
+    this.#queues[lane].settle(entry.id);
+    this.#removeDamaged(lane, entry, key, value, error).catch((cause) => {
+      this.#core().log.warn({ error: describeError(cause) }, 'a damaged record could not be set aside');
+    });
+  }
+
+  async #removeDamaged(
+    lane: LaneName,
+    entry: QueuedMessage,
+    key: Uint8Array,
+    value: Uint8Array | undefined,
+    error: HoldfastError,
+  ): Promise<void> {
+    const core = this.#core();
+    const space = lane === 'backfill' ? 'backfill' : 'unsent';
+    const ops = [
+      ...removalOps(lane, entry),
+      ...(await this.#onRejected(entry.messageId)),
+      ...core.quarantine(key, value, error),
+    ];
+    const delta = { [space]: { messages: -1, bytes: -entry.bytes }, damaged: 1 };
+    await core.submit({ ops, sync: true, delta });
+  }
+
+  #announceWork(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function removalOps(lane: LaneName, entry: QueuedMessage): BatchOp[] {
+  if (lane !== 'backfill') return [{ type: 'del', key: idKey('u', entry.id) }];
+  return [
+    { type: 'del', key: idKey('b', entry.id) },
+    { type: 'del', key: queuedKey(entry.messageId, entry.id) },
+  ];
+}
+
+function lowest(ids: readonly (number | undefined)[]): number | undefined {
+  let found: number | undefined;
+  for (const id of ids) if (id !== undefined && (found === undefined || id < found)) found = id;
+  return found;
+}

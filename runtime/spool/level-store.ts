@@ -1,0 +1,241 @@
+// LevelDB as the spool's store. The only file that knows it.
+//
+// Why a failed batch spends the store until `reopen`: LevelDB's log writer counts its place in a block even
+// when the write failed half-way, so whatever it appends after that is out of step with the blocks and
+// recovery would skip it, in silence. And after a failed fsync the kernel may have dropped the dirty
+// pages. Opening again replays the log up to the tear, writes what it found into a new, synced table and
+// starts a new log: from there on "appended and synced" means what it says.
+import { mkdir, open, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import type { BatchOp, Entry, RangeOptions, Store } from './store.ts';
+
+export interface LevelStoreOptions {
+  readonly folder: string;
+  /** LevelDB keeps up to two of these in memory; each fills one log file. Default 4 MiB. */
+  readonly writeBufferBytes?: number;
+}
+
+// Reads are sequential and each value is read once or twice in its life: a cache only costs memory.
+const cacheBytes = 1024 * 1024;
+// Each open table is mapped, so it counts as resident memory once it is read.
+const maxOpenFiles = 64;
+
+/**
+ * @throws HoldfastError `store-locked` while another process holds the folder, `store-damaged` when LevelDB
+ * finds its files inconsistent, `store-open-failed` (retryable) for everything else.
+ */
+export async function openLevelStore(options: LevelStoreOptions): Promise<Store> {
+  await makeFolder(options.folder);
+  const store = new LevelStore(options);
+  await store.open();
+  return store;
+}
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>;
+
+class LevelStore implements Store {
+  readonly #options: LevelStoreOptions;
+  #level: Level | undefined;
+  #spent = false;
+  #closed = false;
+  // Reads wait for a reopening that is under way; they never run beside it.
+  #reopening: Promise<void> | undefined;
+  #lastBatch: Promise<unknown> = Promise.resolve();
+
+  constructor(options: LevelStoreOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const level: Level = new ClassicLevel(this.#options.folder, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      writeBufferSize: this.#options.writeBufferBytes ?? 4 * 1024 * 1024,
+      cacheSize: cacheBytes,
+      maxOpenFiles,
+    });
+    try {
+      await level.open();
+    } catch (cause) {
+      throw openError(this.#options.folder, cause);
+    }
+    this.#level = level;
+  }
+
+  batch(ops: readonly BatchOp[], options: { readonly sync: boolean }): Promise<void> {
+    // One at a time: the binding runs each batch on any thread of its pool, in any order.
+    const done = this.#lastBatch.then(() => this.#batch(ops, options.sync));
+    this.#lastBatch = done.catch(() => {});
+    return done;
+  }
+
+  async #batch(ops: readonly BatchOp[], sync: boolean): Promise<void> {
+    this.#assertNotClosed();
+    if (this.#spent) {
+      throw new HoldfastError('store-needs-reopen', 'a batch failed; reopen the store first', {
+        retryable: true,
+      });
+    }
+    const level = await this.#open();
+    try {
+      await level.batch(ops as BatchOp[], { sync });
+    } catch (cause) {
+      this.#spent = true;
+      throw new HoldfastError('store-write-failed', `writing to ${this.#options.folder} failed`, {
+        retryable: true,
+        cause,
+      });
+    }
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#read((level) => level.get(key, { fillCache: false }));
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    if (keys.length === 0) return [];
+    return this.#read((level) => level.getMany(keys as Uint8Array[], { fillCache: false }));
+  }
+
+  async range(options: RangeOptions): Promise<readonly Entry[]> {
+    return this.#read((level) => readRange(level, options));
+  }
+
+  async compactRange(gte: Uint8Array, lt: Uint8Array): Promise<void> {
+    await this.#read((level) => level.compactRange(gte, lt));
+  }
+
+  async sizeBytes(): Promise<number> {
+    return folderBytes(this.#options.folder);
+  }
+
+  async reopen(): Promise<void> {
+    this.#assertNotClosed();
+    this.#reopening ??= this.#reopen().finally(() => {
+      this.#reopening = undefined;
+    });
+    return this.#reopening;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#lastBatch;
+    await this.#reopening?.catch(() => {});
+    const level = this.#level;
+    this.#level = undefined;
+    await level?.close();
+  }
+
+  async #reopen(): Promise<void> {
+    const level = this.#level;
+    this.#level = undefined;
+    await level?.close();
+    await this.open();
+    this.#spent = false;
+  }
+
+  async #open(): Promise<Level> {
+    this.#assertNotClosed();
+    await this.#reopening?.catch(() => {});
+    this.#assertNotClosed();
+    if (this.#level === undefined) {
+      throw new HoldfastError('store-read-failed', 'the store could not be opened again yet', {
+        retryable: true,
+      });
+    }
+    return this.#level;
+  }
+
+  async #read<T>(work: (level: Level) => Promise<T>): Promise<T> {
+    const level = await this.#open();
+    try {
+      return await work(level);
+    } catch (cause) {
+      throw new HoldfastError('store-read-failed', `reading ${this.#options.folder} failed`, {
+        retryable: true,
+        cause,
+      });
+    }
+  }
+
+  #assertNotClosed(): void {
+    if (this.#closed) throw new HoldfastError('store-closed', 'the store is closed');
+  }
+}
+
+async function readRange(level: Level, options: RangeOptions): Promise<readonly Entry[]> {
+  const iterator = level.iterator({
+    gte: options.gte,
+    lt: options.lt,
+    limit: options.limit,
+    reverse: options.reverse ?? false,
+    values: !options.keysOnly,
+    // Read ahead no more than one page is worth.
+    highWaterMarkBytes: 64 * 1024,
+  });
+  const entries: Entry[] = [];
+  let bytes = 0;
+  try {
+    while (bytes < (options.maxBytes ?? Number.POSITIVE_INFINITY)) {
+      const page = await iterator.nextv(Math.min(1000, options.limit - entries.length || 1));
+      if (page.length === 0) break;
+      for (const [key, value] of page) {
+        entries.push({ key, value: value ?? empty });
+        bytes += value?.byteLength ?? 0;
+        if (bytes >= (options.maxBytes ?? Number.POSITIVE_INFINITY)) break;
+      }
+    }
+  } finally {
+    await iterator.close();
+  }
+  return entries;
+}
+
+const empty = new Uint8Array(0);
+
+function openError(folder: string, cause: unknown): HoldfastError {
+  const inner = (cause as { cause?: { code?: string } }).cause;
+  if (inner?.code === 'LEVEL_LOCKED') {
+    return new HoldfastError('store-locked', `another process holds ${folder}`, { cause });
+  }
+  if (inner?.code === 'LEVEL_CORRUPTION') {
+    return new HoldfastError('store-damaged', `the files in ${folder} are damaged`, { cause });
+  }
+  const retryable = true;
+  return new HoldfastError('store-open-failed', `${folder} does not open: ${describeError(inner ?? cause)}`, {
+    retryable,
+    cause,
+  });
+}
+
+/** Makes the folder and its name durable: LevelDB syncs its own folder, but not the one above. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  let current = folder;
+  while (current !== dirname(first)) {
+    current = dirname(current);
+    await syncFolder(current);
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function folderBytes(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await readdir(folder)) {
+    // A compaction may remove the file meanwhile.
+    const facts = await stat(join(folder, name)).catch(() => undefined);
+    if (facts?.isFile()) bytes += facts.blocks * 512;
+  }
+  return bytes;
+}

@@ -1,0 +1,159 @@
+// Payloads of the records around one message: the message itself (`M`), its entry in the index by
+// stream and range (`I`), and a lane's pointer to it (`P`).
+import { HoldfastError } from '../../kernel/errors.ts';
+import type { BackfillMark, VoidReason, WireMessage } from '../../wire/mini-batch.ts';
+import type { Window } from '../../wire/window.ts';
+
+/** What a stored message knows about itself, beside what is sent. */
+export interface MessageHeader {
+  readonly stream: number;
+  readonly window: Window;
+  /** Id of the window's first part, and how many parts there are. */
+  readonly first: number;
+  readonly parts: number;
+  readonly void?: VoidReason;
+  readonly storedAt: number;
+}
+
+export interface StoredMessage {
+  readonly header: MessageHeader;
+  /** Without mark: what an entry in a lane adds. */
+  readonly message: WireMessage;
+}
+
+/** u32 length of the JSON head, the head, the body as it is sent. */
+export function encodeMessage(stored: StoredMessage): Uint8Array {
+  const { message, header } = stored;
+  const head = Buffer.from(
+    JSON.stringify({
+      stream: header.stream,
+      window: [header.window.start, header.window.end],
+      first: header.first,
+      parts: header.parts,
+      void: header.void,
+      storedAt: header.storedAt,
+      messageId: message.messageId,
+      properties: message.properties,
+      contentEncoding: message.contentEncoding,
+      creationTime: message.creationTime,
+    }),
+  );
+  const payload = Buffer.allocUnsafe(4 + head.byteLength + message.body.byteLength);
+  payload.writeUInt32BE(head.byteLength, 0);
+  payload.set(head, 4);
+  payload.set(message.body, 4 + head.byteLength);
+  return payload;
+}
+
+interface MessageHead {
+  stream: number;
+  window: [number, number];
+  first: number;
+  parts: number;
+  void?: VoidReason;
+  storedAt: number;
+  messageId: string;
+  properties: Record<string, string>;
+  contentEncoding: 'utf-8' | 'gzip';
+  creationTime: number;
+}
+
+/** @throws HoldfastError `spool-record-damaged`. */
+export function decodeMessage(payload: Buffer): StoredMessage {
+  const head = readHead(payload);
+  return {
+    header: {
+      stream: head.stream,
+      window: { start: head.window[0], end: head.window[1] },
+      first: head.first,
+      parts: head.parts,
+      ...(head.void === undefined ? {} : { void: head.void }),
+      storedAt: head.storedAt,
+    },
+    message: {
+      messageId: head.messageId,
+      properties: head.properties,
+      contentEncoding: head.contentEncoding,
+      creationTime: head.creationTime,
+      body: payload.subarray(4 + payload.readUInt32BE(0)),
+    },
+  };
+}
+
+function readHead(payload: Buffer): MessageHead {
+  try {
+    const length = payload.readUInt32BE(0);
+    if (length > payload.byteLength - 4) throw new RangeError('head is longer than the record');
+    return JSON.parse(payload.toString('utf8', 4, 4 + length)) as MessageHead;
+  } catch (cause) {
+    throw new HoldfastError('spool-record-damaged', 'a message record does not parse', { cause });
+  }
+}
+
+export interface IndexEntry {
+  readonly end: number;
+  readonly parts: number;
+  /** Of all parts, as stored. */
+  readonly bytes: number;
+  readonly storedAt: number;
+  readonly void?: VoidReason;
+}
+
+/** f64 end, u16 parts, u32 bytes, u48 storedAt, then the reason of a void (else nothing). */
+export function encodeIndexEntry(entry: IndexEntry): Uint8Array {
+  const reason = Buffer.from(entry.void ?? '', 'latin1');
+  const payload = Buffer.allocUnsafe(20 + reason.byteLength);
+  payload.writeDoubleBE(entry.end, 0);
+  payload.writeUInt16BE(entry.parts, 8);
+  payload.writeUInt32BE(entry.bytes, 10);
+  payload.writeUIntBE(entry.storedAt, 14, 6);
+  payload.set(reason, 20);
+  return payload;
+}
+
+/** @throws HoldfastError `spool-record-damaged`. */
+export function decodeIndexEntry(payload: Buffer): IndexEntry {
+  if (payload.byteLength < 20) throw new HoldfastError('spool-record-damaged', 'an index entry is cut short');
+  const reason = payload.toString('latin1', 20);
+  return {
+    end: payload.readDoubleBE(0),
+    parts: payload.readUInt16BE(8),
+    bytes: payload.readUInt32BE(10),
+    storedAt: payload.readUIntBE(14, 6),
+    ...(reason === '' ? {} : { void: reason as VoidReason }),
+  };
+}
+
+/** An entry in a lane. */
+export interface Pointer {
+  /** Of the message: key `r`. */
+  readonly id: number;
+  /** As sent, properties and mark included. */
+  readonly bytes: number;
+  readonly queuedAt: number;
+  readonly mark?: BackfillMark;
+}
+
+/** u48 id, u32 bytes, u48 queuedAt, u8 mark (0 none, 1 marked, 2 marked with a requestId, which follows). */
+export function encodePointer(pointer: Pointer): Uint8Array {
+  const requestId = Buffer.from(pointer.mark?.requestId ?? '', 'utf8');
+  const payload = Buffer.allocUnsafe(17 + requestId.byteLength);
+  payload.writeUIntBE(pointer.id, 0, 6);
+  payload.writeUInt32BE(pointer.bytes, 6);
+  payload.writeUIntBE(pointer.queuedAt, 10, 6);
+  payload[16] = pointer.mark === undefined ? 0 : pointer.mark.requestId === undefined ? 1 : 2;
+  payload.set(requestId, 17);
+  return payload;
+}
+
+/** @throws HoldfastError `spool-record-damaged`. */
+export function decodePointer(payload: Buffer): Pointer {
+  if (payload.byteLength < 17) throw new HoldfastError('spool-record-damaged', 'a pointer is cut short');
+  const requestId = payload.toString('utf8', 17);
+  return {
+    id: payload.readUIntBE(0, 6),
+    bytes: payload.readUInt32BE(6),
+    queuedAt: payload.readUIntBE(10, 6),
+    ...(payload[16] === 0 ? {} : { mark: payload[16] === 1 ? {} : { requestId } }),
+  };
+}

@@ -1,0 +1,68 @@
+// The spool's counters, kept in the store and written with every batch, in the same atomic write as what
+// they count. So a start reads one record instead of counting a backlog.
+import { HoldfastError } from '../../kernel/errors.ts';
+import { stateKey } from './keys.ts';
+import { openJson, type RecordCodec, sealJson } from './record.ts';
+import type { BatchOp } from './store.ts';
+
+export interface Count {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface Totals {
+  /** Waiting in live and backlog; bytes as sent. */
+  readonly unsent: Count;
+  readonly backfill: Count;
+  /** All message records; bytes as stored. */
+  readonly stored: Count;
+  readonly rejected: number;
+  readonly damaged: number;
+}
+
+export type TotalsDelta = {
+  readonly [K in keyof Totals]?: Totals[K];
+};
+
+/** As stored: the counters, and where to start reading so as not to walk over what was deleted. */
+export interface SpoolState {
+  readonly nextId: number;
+  /** No entry of the lane has a lower id. */
+  readonly unsentHead: number;
+  readonly backfillHead: number;
+  readonly totals: Totals;
+}
+
+export const noTotals: Totals = {
+  unsent: { messages: 0, bytes: 0 },
+  backfill: { messages: 0, bytes: 0 },
+  stored: { messages: 0, bytes: 0 },
+  rejected: 0,
+  damaged: 0,
+};
+
+export function addTotals(totals: Totals, delta: TotalsDelta): Totals {
+  const add = (a: Count, b: Count | undefined) =>
+    b === undefined ? a : { messages: a.messages + b.messages, bytes: a.bytes + b.bytes };
+  return {
+    unsent: add(totals.unsent, delta.unsent),
+    backfill: add(totals.backfill, delta.backfill),
+    stored: add(totals.stored, delta.stored),
+    rejected: totals.rejected + (delta.rejected ?? 0),
+    damaged: totals.damaged + (delta.damaged ?? 0),
+  };
+}
+
+export function stateOp(codec: RecordCodec, state: SpoolState): BatchOp {
+  return { type: 'put', key: stateKey, value: sealJson(codec, 'S', stateKey, state) };
+}
+
+/** @throws HoldfastError `spool-record-damaged`. */
+export function readState(codec: RecordCodec, value: Uint8Array): SpoolState {
+  const state = openJson(codec, 'S', stateKey, value) as Partial<SpoolState>;
+  const numbers = [state.nextId, state.unsentHead, state.backfillHead, state.totals?.unsent?.messages];
+  if (!numbers.every((value) => Number.isSafeInteger(value))) {
+    throw new HoldfastError('spool-record-damaged', "the spool's state record lacks fields");
+  }
+  return state as SpoolState;
+}
