@@ -2,7 +2,7 @@
 // later, not at all, or with spoiled bytes); the server only carries that out.
 import { type Random, seededRandom } from '../../kernel/random.ts';
 import { type Faults, mergeFaults, noFaults, type UnitFaults } from './faults.ts';
-import { chooseGarbage, type GarbageKind } from './garbage.ts';
+import { chooseGarbage, type Framing, type GarbageKind } from './garbage.ts';
 import { answerPdu, exceptions, writeException } from './pdu.ts';
 import type { ShownLog } from './shown-log.ts';
 import type { Truth } from './truth.ts';
@@ -10,6 +10,8 @@ import type { PlantUnit } from './unit.ts';
 
 /** One unit with everything kept about it. */
 export interface DeviceUnit {
+  /** On the serial bus; Modbus TCP reaches such a unit too, as through a gateway. */
+  readonly isOnBus: boolean;
   readonly unit: PlantUnit;
   readonly truth: Truth;
   /** Only where what was shown is part of the truth. */
@@ -67,6 +69,10 @@ export class Device {
     return this.#unitFaults.get(unitId);
   }
 
+  isOnBus(unitId: number): boolean {
+    return this.units.get(unitId)?.isOnBus ?? false;
+  }
+
   /** One scan of every unit that has power. */
   scan(timestampMs: number): void {
     for (const entry of this.units.values()) {
@@ -87,8 +93,9 @@ export class Device {
   }
 
   /** How the answer is to be spoiled, if at all. To be asked once an answer. */
-  garbageFor(unitId: number): GarbageKind | undefined {
-    const kind = chooseGarbage(this.#unitFaults.get(unitId)?.garbage, this.#spoiled, this.random);
+  garbageFor(unitId: number, framing: Framing): GarbageKind | undefined {
+    const fault = this.#unitFaults.get(unitId)?.garbage;
+    const kind = chooseGarbage(fault, framing, this.#spoiled, this.random);
     if (kind) this.#spoiled += 1;
     return kind;
   }

@@ -1,17 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../kernel/random.ts';
+import { hasValidCrc, writeCrc } from './crc.ts';
 import { mergeFaults, noFaults } from './faults.ts';
 import { chooseGarbage, garbageKinds, spoil } from './garbage.ts';
 
 describe('merging faults', () => {
   test('fields that are absent stay, null and false clear', () => {
     let faults = mergeFaults(noFaults, { unreachable: true, units: { 1: { silent: true, delayMs: 5 } } });
-    expect(faults).toEqual({ unreachable: true, units: { 1: { silent: true, delayMs: 5 } } });
+    expect(faults).toMatchObject({ unreachable: true, units: { 1: { silent: true, delayMs: 5 } } });
     faults = mergeFaults(faults, { units: { 1: { silent: null, exception: 6 }, 2: { refuse: [[3, 4]] } } });
     expect(faults.units).toEqual({ 1: { delayMs: 5, exception: 6 }, 2: { refuse: [[3, 4]] } });
     expect(faults.unreachable).toBe(true);
     faults = mergeFaults(faults, { unreachable: null, units: { 1: { delayMs: null, exception: null } } });
-    expect(faults).toEqual({ unreachable: false, units: { 2: { refuse: [[3, 4]] } } });
+    expect(faults).toEqual({ ...noFaults, units: { 2: { refuse: [[3, 4]] } } });
     expect(mergeFaults(faults, { units: { 2: null } })).toEqual(noFaults);
     expect(mergeFaults(faults, { units: null })).toEqual(noFaults);
   });
@@ -31,32 +32,56 @@ describe('merging faults', () => {
   });
 });
 
-describe('garbage', () => {
-  const frame = Buffer.from([0, 9, 0, 0, 0, 7, 1, 3, 4, 1, 2, 3, 4]);
+describe.each(['tcp', 'rtu'] as const)('garbage in %s', (framing) => {
+  const whole = {
+    tcp: Buffer.from([0, 9, 0, 0, 0, 7, 1, 3, 4, 1, 2, 3, 4]),
+    rtu: Buffer.from([1, 3, 4, 1, 2, 3, 4, 0, 0]),
+  };
+  writeCrc(whole.rtu, 7);
+  const frame = whole[framing];
+  const kinds = garbageKinds[framing];
 
-  test.each(garbageKinds)('%s never is the answer', (kind) => {
+  test.each(kinds)('%s never is the answer', (kind) => {
     const random = seededRandom(2);
+    const before = Buffer.from(frame);
     for (let i = 0; i < 500; i++) {
-      const spoiled = spoil(kind, frame, random);
+      const spoiled = spoil(kind, framing, frame, random);
       expect(spoiled.length).toBeGreaterThan(0);
       expect(spoiled.equals(frame)).toBe(false);
     }
-    expect([...frame]).toEqual([0, 9, 0, 0, 0, 7, 1, 3, 4, 1, 2, 3, 4]);
+    expect(frame).toEqual(before);
   });
 
   test('true takes every kind in turn', () => {
     const random = seededRandom(2);
-    const kinds = garbageKinds.map((_, turn) => chooseGarbage(true, turn, random));
-    expect(kinds).toEqual([...garbageKinds]);
+    expect(kinds.map((_, turn) => chooseGarbage(true, framing, turn, random))).toEqual([...kinds]);
   });
 
   test('a probability spoils about as many', () => {
     const random = seededRandom(2);
     const fault = { kinds: ['random' as const], probability: 0.25 };
-    const chosen = Array.from({ length: 4000 }, (_, turn) => chooseGarbage(fault, turn, random));
+    const chosen = Array.from({ length: 4000 }, (_, turn) => chooseGarbage(fault, framing, turn, random));
     const spoiled = chosen.filter((kind) => kind === 'random').length;
     expect(spoiled).toBeGreaterThan(850);
     expect(spoiled).toBeLessThan(1150);
     expect(chosen.filter((kind) => kind === undefined).length).toBe(4000 - spoiled);
   });
+});
+
+test('a kind of garbage that the framing does not have spoils nothing', () => {
+  expect(chooseGarbage('wrong-crc', 'tcp', 0, seededRandom(2))).toBeUndefined();
+  expect(chooseGarbage('wrong-transaction', 'rtu', 0, seededRandom(2))).toBeUndefined();
+});
+
+test('only the check sum is wrong where the check sum is meant to be wrong', () => {
+  const frame = Buffer.from([1, 3, 2, 7, 7, 0, 0]);
+  writeCrc(frame, 5);
+  const random = seededRandom(2);
+  for (let i = 0; i < 200; i++) {
+    const crc = spoil('wrong-crc', 'rtu', frame, random);
+    expect(crc.subarray(0, 5)).toEqual(frame.subarray(0, 5));
+    expect(hasValidCrc(crc, crc.length)).toBe(false);
+    const count = spoil('wrong-byte-count', 'rtu', frame, random);
+    expect(hasValidCrc(count, count.length)).toBe(true);
+  }
 });

@@ -29,6 +29,8 @@ const unitPatch = z.strictObject({
 export const faultsPatchSchema = z.strictObject({
   /** Unplugged from the network: the listener is closed, connections are cut; sampling goes on. */
   unreachable: z.boolean().nullish(),
+  /** The serial bus is unplugged: its port is gone. */
+  serialUnplugged: z.boolean().nullish(),
   /** By unit number. Null heals the unit. */
   units: z.record(z.string().regex(/^\d{1,3}$/), unitPatch.nullable()).nullish(),
 });
@@ -39,10 +41,11 @@ export type UnitFaults = { readonly [K in keyof UnitPatch]?: NonNullable<UnitPat
 
 export interface Faults {
   readonly unreachable: boolean;
+  readonly serialUnplugged: boolean;
   readonly units: Readonly<Record<string, UnitFaults>>;
 }
 
-export const noFaults: Faults = { unreachable: false, units: {} };
+export const noFaults: Faults = { unreachable: false, serialUnplugged: false, units: {} };
 
 /**
  * `current` with `patch` laid over it: a field that is absent stays, one that is null or false is cleared;
@@ -50,7 +53,7 @@ export const noFaults: Faults = { unreachable: false, units: {} };
  * @throws z.ZodError that names every wrong field
  */
 export function mergeFaults(current: Faults, patch: unknown): Faults {
-  const { unreachable, units } = faultsPatchSchema.parse(patch);
+  const { unreachable, serialUnplugged, units } = faultsPatchSchema.parse(patch);
   const merged: Record<string, UnitFaults> = units === null ? {} : { ...current.units };
   for (const [id, unitFaults] of Object.entries(units ?? {})) {
     const next = unitFaults === null ? {} : mergeUnit(merged[id] ?? {}, unitFaults);
@@ -59,6 +62,7 @@ export function mergeFaults(current: Faults, patch: unknown): Faults {
   }
   return {
     unreachable: unreachable === undefined ? current.unreachable : unreachable === true,
+    serialUnplugged: serialUnplugged === undefined ? current.serialUnplugged : serialUnplugged === true,
     units: merged,
   };
 }

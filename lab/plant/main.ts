@@ -12,6 +12,9 @@ const options = new Command('plant')
   .option('--history-s <n>', 'how far the event logs reach back', wholeNumber, 600)
   .option('--prefill-s <n>', 'samples made before the start', wholeNumber, 0)
   .option('--max-connections <n>', 'Modbus TCP connections served at once', wholeNumber, 64)
+  .option('--serial-port <n>', 'adds units on a serial bus: Modbus RTU over TCP on this port', wholeNumber)
+  .option('--serial-path <path>', 'the same as a serial port (a pseudo terminal, by socat)')
+  .option('--baud <n>', 'speed of the serial bus, 0 for as fast as it goes', wholeNumber, 0)
   .parse()
   .opts();
 
@@ -20,7 +23,10 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-const plant = await startPlant(options);
+const { serialPort, serialPath, baud, ...rest } = options;
+const hasSerial = serialPort !== undefined || serialPath !== undefined;
+const serial = { port: serialPort ?? 0, path: serialPath, baud };
+const plant = await startPlant({ ...rest, ...(hasSerial ? { serial } : {}) });
 process.stdout.write(`${JSON.stringify({ ready: true, ...plant.info })}\n`);
 
 const stop = () => {

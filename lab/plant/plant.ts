@@ -1,12 +1,15 @@
-// The plant: three units behind one Modbus TCP port, one scan timer, a control port. Composition only.
+// The plant: three units behind one Modbus TCP port, two more on a serial bus where one is asked for, one
+// scan timer, a control port. Composition only.
 import type { Server } from 'node:http';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { type ControlledPlant, controlPortOf, startControl } from './control.ts';
 import { Device, type DeviceUnit } from './device.ts';
 import type { Faults, FaultsPatch } from './faults.ts';
-import { type ModbusServer, startModbusServer } from './modbus-server.ts';
+import { startModbusServer } from './modbus-server.ts';
+import type { PluggableListener } from './pluggable-listener.ts';
 import type { LogKind } from './register-map.ts';
 import { startScanSchedule } from './scan-schedule.ts';
+import { type SerialBus, type SerialBusOptions, startSerialBus } from './serial-bus.ts';
 import { ShownLog } from './shown-log.ts';
 import { Truth } from './truth.ts';
 import { PlantUnit } from './unit.ts';
@@ -30,6 +33,8 @@ export interface PlantOptions {
   readonly maxConnections?: number;
   /** Entries of the meter's shown log. Default 200,000. */
   readonly shownLimit?: number;
+  /** Adds units 11 and 12 on a serial bus, Modbus RTU. Absent: there is no bus. */
+  readonly serial?: SerialBusOptions;
   /** For tests. */
   readonly clock?: Clock;
 }
@@ -48,6 +53,8 @@ export interface PlantInfo {
   readonly controlPort: number;
   readonly seed: number;
   readonly scanMs: number;
+  /** RTU over TCP on this port; `path` is the serial port, where one was asked for. */
+  readonly serial?: { readonly port: number; readonly path?: string };
   readonly units: Readonly<Record<string, UnitInfo>>;
 }
 
@@ -69,6 +76,11 @@ const unitKinds = [
   { id: 3, name: 'meter', log: 'none' },
 ] as const;
 
+const serialUnitKinds = [
+  { id: 11, name: 'mixer', log: 'ring' },
+  { id: 12, name: 'scale', log: 'none' },
+] as const;
+
 export async function startPlant(options: PlantOptions = {}): Promise<Plant> {
   const { seed = 1, host = '127.0.0.1', scanMs = 200, prefillS = 0 } = options;
   const clock = options.clock ?? systemClock;
@@ -81,34 +93,41 @@ export async function startPlant(options: PlantOptions = {}): Promise<Plant> {
   // Sampling begins once the port is there, and before anyone is told of it: the first answer is a sample.
   const prefillSlots = Math.floor((prefillS * 1000) / scanMs);
   const schedule = startScanSchedule({ clock, periodMs: scanMs, prefillSlots }, (at) => device.scan(at));
-  const controlled = controlledPlant({ device, server, schedule });
-  const control = await startControl(controlled, options.controlPort ?? 0).catch(async (error: unknown) => {
+  let bus: SerialBus | undefined;
+  const release = async () => {
     schedule.stop();
-    await server.unplug();
-    throw error;
-  });
-  const units = Object.fromEntries([...device.units].map(([id, entry]) => [id, infoOf(entry)]));
-  const info = { host, port: server.port, controlPort: controlPortOf(control), seed, scanMs, units };
-  return {
-    ...controlled,
-    info,
-    host,
-    port: info.port,
-    controlPort: info.controlPort,
-    async stop() {
-      schedule.stop();
-      await Promise.all([server.unplug(), stopControl(control)]);
-    },
+    await Promise.all([server.unplug(), bus?.unplug()]);
   };
+  try {
+    bus = options.serial && (await startSerialBus(device, host, options.serial));
+    const controlled = controlledPlant({ device, server, bus, schedule });
+    const control = await startControl(controlled, options.controlPort ?? 0);
+    const units = Object.fromEntries([...device.units].map(([id, entry]) => [id, infoOf(entry)]));
+    const ports = { host, port: server.port, controlPort: controlPortOf(control) };
+    const serial = bus && { serial: bus.info };
+    return {
+      ...controlled,
+      ...ports,
+      info: { ...ports, seed, scanMs, ...serial, units },
+      async stop() {
+        await Promise.all([release(), stopControl(control)]);
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
 
 function buildUnits(options: PlantOptions, seed: number, scanMs: number): Map<number, DeviceUnit> {
   const capacity = Math.max(1, Math.ceil(((options.historyS ?? 600) * 1000) / scanMs));
   const limit = options.shownLimit ?? 200_000;
+  const kinds = options.serial ? [...unitKinds, ...serialUnitKinds] : unitKinds;
   return new Map(
-    unitKinds.map(({ id, name, log }) => [
+    kinds.map(({ id, name, log }) => [
       id,
       {
+        isOnBus: serialUnitKinds.some((kind) => kind.id === id),
         unit: new PlantUnit({ id, name, seed, log, capacity }),
         truth: new Truth({ seed, unit: id, stepMs: scanMs }),
         shown: log === 'none' ? new ShownLog({ seed, unit: id, limit }) : undefined,
@@ -121,13 +140,14 @@ function buildUnits(options: PlantOptions, seed: number, scanMs: number): Map<nu
 
 interface Parts {
   readonly device: Device;
-  readonly server: ModbusServer;
+  readonly server: PluggableListener;
+  readonly bus: SerialBus | undefined;
   readonly schedule: { stop(): void };
 }
 
 type Controlled = Omit<Plant, 'info' | 'host' | 'port' | 'controlPort' | 'stop'>;
 
-function controlledPlant({ device, server, schedule }: Parts): Controlled {
+function controlledPlant({ device, server, bus, schedule }: Parts): Controlled {
   let isSampling = true;
   // One after the other: unplug and plug at the same time would race for the port.
   let plugging: Promise<void> = Promise.resolve();
@@ -148,7 +168,11 @@ function controlledPlant({ device, server, schedule }: Parts): Controlled {
     faults: () => device.faults,
     async setFaults(patch) {
       const faults = device.setFaults(patch);
-      plugging = plugging.then(() => (device.faults.unreachable ? server.unplug() : server.plug()));
+      const { unreachable, serialUnplugged } = faults;
+      plugging = plugging
+        .catch(() => {})
+        .then(() => (unreachable ? server.unplug() : server.plug()))
+        .then(() => (serialUnplugged ? bus?.unplug() : bus?.plug()));
       await plugging;
       return faults;
     },
