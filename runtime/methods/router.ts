@@ -1,12 +1,16 @@
+// The module's direct methods: which exist, under which names, and what each is answered.
+import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
-import type { BackfillJobs } from './backfill-jobs.ts';
-import type { MethodHost } from './method-host.ts';
+import { methodNames, parseBackfillRequest, parseRequestId, parseSkip } from '../../wire/methods.ts';
+import { answer, badRequest, jobReport, notFound, stopping, tooMany } from './answers.ts';
+import type { BackfillJobs, BackfillOutcome } from './backfill-jobs.ts';
+import type { MethodAnswer, MethodHost } from './method-host.ts';
 import type { Skip } from './skip.ts';
 
 export interface MethodRouterOptions {
   readonly host: MethodHost;
-  readonly jobs: BackfillJobs;
+  readonly jobs: Pick<BackfillJobs, 'request' | 'get' | 'cancel'>;
   /** The status report, as composed by status.ts. */
   readonly status: () => unknown;
   /** Absent where fault injection is not configured on: `skip` then answers 404. */
@@ -20,7 +24,102 @@ export interface MethodRouter {
   stop(): void;
 }
 
+/** The largest payload that is looked at: a backfill request has 300 bytes. */
+const maxPayloadBytes = 16 * 1024;
+
+type Method = (payload: unknown) => Promise<MethodAnswer>;
+
 /** Registers the module's methods on the host at once (so: before the uplink starts). */
-export function createMethodRouter(_options: MethodRouterOptions): MethodRouter {
-  throw new Error('not there yet');
+export function createMethodRouter(options: MethodRouterOptions): MethodRouter {
+  const methods: Record<keyof typeof methodNames, Method> = {
+    backfill: (payload) => backfill(options, payload),
+    getBackfill: async (payload) => getBackfill(options, payload),
+    cancelBackfill: (payload) => cancelBackfill(options, payload),
+    status: async () => answer(200, options.status()),
+    skip: async (payload) => skip(options, payload),
+  };
+  let stopped = false;
+
+  const guarded =
+    (method: Method): Method =>
+    async (payload) => {
+      if (stopped) return stopping();
+      if (payloadBytes(payload) > maxPayloadBytes) {
+        return badRequest([{ field: 'payload', problem: `over ${maxPayloadBytes} bytes` }]);
+      }
+      return method(payload);
+    };
+
+  for (const [method, names] of Object.entries(methodNames)) {
+    const handler = guarded(methods[method as keyof typeof methodNames]);
+    for (const name of names) options.host.handleMethod(name, handler);
+  }
+  return {
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+async function backfill(
+  { jobs, log, metrics }: MethodRouterOptions,
+  payload: unknown,
+): Promise<MethodAnswer> {
+  const request = parseBackfillRequest(payload);
+  if (!request.ok) return badRequest(request.errors);
+  const { requestId } = request.value;
+  try {
+    return toAnswer(await jobs.request(request.value));
+  } catch (error) {
+    // Not durable, so not accepted. The caller tries again.
+    metrics.count('holdfast_backfill_refused_total');
+    log.error({ requestId, reason: describeError(error) }, 'a backfill request cannot be made durable');
+    return answer(503, { error: 'the request cannot be stored now; try again', requestId });
+  }
+}
+
+function toAnswer(outcome: BackfillOutcome): MethodAnswer {
+  switch (outcome.kind) {
+    case 'accepted':
+      return answer(202, { requestId: outcome.job.requestId, state: 'accepted' });
+    case 'known':
+      return answer(200, jobReport(outcome.job));
+    case 'invalid':
+      return badRequest(outcome.errors);
+    case 'unknown-stream':
+      return notFound('this module has no such stream');
+    case 'too-many':
+      return tooMany('too many backfill jobs are open; try again later');
+    case 'stopping':
+      return stopping();
+  }
+}
+
+function getBackfill({ jobs }: MethodRouterOptions, payload: unknown): MethodAnswer {
+  const asked = parseRequestId(payload);
+  if (!asked.ok) return badRequest(asked.errors);
+  const job = jobs.get(asked.value.requestId);
+  return job ? answer(200, jobReport(job)) : notFound('this module has no such request');
+}
+
+async function cancelBackfill(options: MethodRouterOptions, payload: unknown): Promise<MethodAnswer> {
+  const asked = parseRequestId(payload);
+  if (!asked.ok) return badRequest(asked.errors);
+  const job = await options.jobs.cancel(asked.value.requestId, asked.value.declareVoid);
+  return job ? answer(200, jobReport(job)) : notFound('this module has no such request');
+}
+
+function skip(options: MethodRouterOptions, payload: unknown): MethodAnswer {
+  // As if the method did not exist: nobody shall lose data on purpose where it is not switched on.
+  if (!options.skip) return notFound('fault injection is not switched on in the configuration');
+  const asked = parseSkip(payload);
+  if (!asked.ok) return badRequest(asked.errors);
+  const { batchId, count } = asked.value;
+  if (!options.skip(batchId, count)) return notFound('this module has no such stream');
+  options.log.warn({ batchId: batchId ?? 'all', count }, 'windows will be dropped on purpose');
+  return answer(200, { ...(batchId === undefined ? {} : { batchId }), count });
+}
+
+function payloadBytes(payload: unknown): number {
+  return payload === undefined ? 0 : Buffer.byteLength(JSON.stringify(payload) ?? '');
 }

@@ -1,0 +1,188 @@
+// The composition root: the only file that builds real adapters, and the module's entry.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock } from '../kernel/clock.ts';
+import { describeError, HoldfastError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import { noMetrics } from '../kernel/metrics.ts';
+import { systemRandom } from '../kernel/random.ts';
+import { createProgram } from './cli/program.ts';
+import type { RunningModule } from './cli/run.ts';
+import type { Identity } from './config/identity.ts';
+import type { Config } from './config/schema.ts';
+import { createProcessLog } from './health/pino-log.ts';
+import { startStatusServer } from './health/status-server.ts';
+import { createBackfillJobs } from './methods/backfill-jobs.ts';
+import { createMethodRouter } from './methods/router.ts';
+import { composeStatus } from './methods/status.ts';
+import { createRuntime } from './runtime.ts';
+import { createModbusSource } from './sources/modbus/modbus-source.ts';
+import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
+import { openSpool } from './spool/spool.ts';
+import { createIotEdgeUplink } from './uplink/edge-uplink.ts';
+import { createForwarder } from './uplink/forwarder.ts';
+import { version } from './version.ts';
+import { createWindows, type Windows } from './windows/windows.ts';
+
+const clock = systemClock;
+const random = systemRandom;
+const metrics = noMetrics;
+
+/** Builds and starts the whole module. @throws HoldfastError when it cannot start; nothing is left open then. */
+async function startModule(config: Config, identity: Identity, log: Log): Promise<RunningModule> {
+  const startedAt = clock.now();
+  await makeDataFolder(config.dataFolder);
+  const spool = await openSpool({
+    folder: join(config.dataFolder, 'spool'),
+    clock,
+    log: log.child({ part: 'spool' }),
+    metrics,
+    encode: { schema: config.uplink.body, gzip: config.uplink.gzip },
+  });
+  const windows = createWindows({
+    store: spool,
+    clock,
+    log: log.child({ part: 'windows' }),
+    metrics,
+    limits: { ...config.windows, commitIntervalMs: config.spool.commitIntervalMs },
+  });
+  const sources = buildSources(config, windows, log);
+  const uplink = createIotEdgeUplink({
+    identity,
+    transport: config.uplink.transport,
+    limits: { sendTimeoutMs: config.uplink.sendTimeoutMs },
+    clock,
+    random,
+    log: log.child({ part: 'uplink' }),
+    metrics,
+  });
+  const forwarder = createForwarder({
+    uplink,
+    lanes: spool,
+    clock,
+    random,
+    log: log.child({ part: 'forwarder' }),
+    metrics,
+  });
+  const jobs = createBackfillJobs({
+    store: spool,
+    sources: (batchId) => {
+      const running = sources.running.get(batchId);
+      return running && (running.source.history ?? 'no-history');
+    },
+    queued: () => spool.depth('backfill').messages,
+    clock,
+    random,
+    log: log.child({ part: 'backfill' }),
+    metrics,
+  });
+  const status = () =>
+    composeStatus({
+      version,
+      startedAt,
+      now: clock.now(),
+      sources: [...sources.running].map(([batchId, source]) => ({
+        batchId,
+        name: source.name,
+        ...source.state(),
+      })),
+      failedSources: sources.failed,
+      streams: windows.streams(),
+      spool: spool.stats(),
+      uplink: uplink.state(),
+      forwarder: forwarder.state(),
+      jobs: jobs.jobs(),
+    });
+  const methods = createMethodRouter({
+    host: uplink,
+    jobs,
+    status,
+    ...(config.faultInjection && { skip: skipIn(windows, sources.running) }),
+    log: log.child({ part: 'methods' }),
+    metrics,
+  });
+  const runtime = createRuntime({
+    sources: [...sources.running.values()],
+    windows,
+    jobs,
+    methods,
+    forwarder,
+    uplink,
+    spool,
+    clock,
+    log,
+  });
+  await runtime.start();
+  const server = await serveStatus(config, status, () => sources.failed.map((failed) => failed.reason), log);
+  return {
+    statusPort: server?.port,
+    async stop() {
+      await server?.close();
+      await runtime.stop();
+    },
+  };
+}
+
+interface Sources {
+  /** By stream id. */
+  readonly running: ReadonlyMap<string, SupervisedSource>;
+  readonly failed: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** A source that cannot be built is reported and left out: it never keeps the others from running. */
+function buildSources(config: Config, windows: Windows, log: Log): Sources {
+  const running = new Map<string, SupervisedSource>();
+  const failed: { name: string; reason: string }[] = [];
+  for (const settings of config.sources) {
+    const { name } = settings;
+    const batchId = settings.batchId ?? name;
+    const sourceLog = log.child({ part: 'source', source: name });
+    try {
+      const source = createModbusSource(settings, { clock, log: sourceLog, metrics });
+      const sink = windows.openStream({ batchId, index: source.index });
+      running.set(batchId, superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics }));
+    } catch (error) {
+      failed.push({ name, reason: describeError(error) });
+      sourceLog.error({ reason: describeError(error) }, 'this source cannot run; the others do');
+    }
+  }
+  return { running, failed };
+}
+
+function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>) {
+  return (batchId: string | undefined, count: number) => {
+    if (batchId !== undefined && !known.has(batchId)) return false;
+    for (const id of batchId === undefined ? known.keys() : [batchId]) windows.skipNext(id, count);
+    return true;
+  };
+}
+
+/** The status port is a convenience: when it is taken, the module says so and works on without it. */
+async function serveStatus(
+  config: Config,
+  status: () => unknown,
+  notReady: () => readonly string[],
+  log: Log,
+) {
+  if (config.statusPort === undefined) return undefined;
+  try {
+    return await startStatusServer({ host: config.statusHost, port: config.statusPort, status, notReady });
+  } catch (error) {
+    log.error({ reason: describeError(error) }, 'no status over HTTP');
+    return undefined;
+  }
+}
+
+async function makeDataFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new HoldfastError(
+      'data-folder',
+      `${folder} cannot be used as data folder: make it writable for this user, or choose another dataFolder`,
+      { cause },
+    );
+  }
+}
+
+await createProgram({ startModule, createLog: createProcessLog, clock, version }).parseAsync();

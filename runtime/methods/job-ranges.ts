@@ -1,0 +1,54 @@
+// What a backfill job has answered and what is left of it: arithmetic on job records, pure.
+import { type Coverage, normalise, subtract, union } from '../../wire/coverage.ts';
+import type { VoidReason } from '../../wire/mini-batch.ts';
+import type { Window } from '../../wire/window.ts';
+import type { JobRecord, JobState } from './backfill-store.ts';
+
+export interface VoidRange {
+  readonly window: Window;
+  readonly reason: VoidReason;
+}
+
+/** What a step adds to a job. */
+export interface JobChange {
+  readonly covered?: readonly Window[];
+  readonly voids?: readonly VoidRange[];
+}
+
+export function isOpen(job: JobRecord): boolean {
+  return job.state === 'accepted' || job.state === 'running';
+}
+
+/** What is neither queued nor declared void, in order. */
+export function remainingOf(job: JobRecord): Coverage {
+  const answered = union(normalise(job.covered), normalise(job.voids.map(({ window }) => window)));
+  return subtract([job.range], answered);
+}
+
+/** The job after a step. It is done when nothing remains. `now`: wall clock, epoch ms. */
+export function advanced(job: JobRecord, change: JobChange, now: number): JobRecord {
+  const next: JobRecord = {
+    ...job,
+    covered: union(normalise(job.covered), normalise(change.covered ?? [])),
+    voids: joinVoids([...job.voids, ...(change.voids ?? [])]),
+    updatedAt: now,
+  };
+  return { ...next, state: remainingOf(next).length === 0 ? 'done' : 'running' };
+}
+
+export function withState(job: JobRecord, state: JobState, now: number): JobRecord {
+  return { ...job, state, updatedAt: now };
+}
+
+/** Sorted, and joined where they touch and have one reason: a long range of pages stays one entry. */
+function joinVoids(voids: readonly VoidRange[]): readonly VoidRange[] {
+  const joined: VoidRange[] = [];
+  for (const next of [...voids].sort((a, b) => a.window.start - b.window.start)) {
+    const last = joined[joined.length - 1];
+    if (last && last.reason === next.reason && next.window.start <= last.window.end) {
+      const end = Math.max(last.window.end, next.window.end);
+      joined[joined.length - 1] = { reason: last.reason, window: { start: last.window.start, end } };
+    } else joined.push(next);
+  }
+  return joined;
+}
