@@ -11,14 +11,15 @@ import type { RunningModule } from './cli/run.ts';
 import type { Identity } from './config/identity.ts';
 import type { Config } from './config/schema.ts';
 import { createProcessLog } from './health/pino-log.ts';
-import { startStatusServer } from './health/status-server.ts';
+import { type StatusServer, startStatusServer } from './health/status-server.ts';
 import { createBackfillJobs } from './methods/backfill-jobs.ts';
 import { createMethodRouter } from './methods/router.ts';
+import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
 import { createRuntime } from './runtime.ts';
 import { createModbusSource } from './sources/modbus/modbus-source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
-import { openSpool } from './spool/spool.ts';
+import { openSpool, type SpoolStats } from './spool/spool.ts';
 import { createIotEdgeUplink } from './uplink/edge-uplink.ts';
 import { createForwarder } from './uplink/forwarder.ts';
 import { version } from './version.ts';
@@ -113,7 +114,7 @@ async function startModule(config: Config, identity: Identity, log: Log): Promis
     log,
   });
   await runtime.start();
-  const server = await serveStatus(config, status, () => sources.failed.map((failed) => failed.reason), log);
+  const server = await serveStatus(config, status, () => notReady(sources, spool.stats()), log);
   return {
     statusPort: server?.port,
     async stop() {
@@ -149,10 +150,17 @@ function buildSources(config: Config, windows: Windows, log: Log): Sources {
   return { running, failed };
 }
 
-function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>) {
-  return (batchId: string | undefined, count: number) => {
-    if (batchId !== undefined && !known.has(batchId)) return false;
-    for (const id of batchId === undefined ? known.keys() : [batchId]) windows.skipNext(id, count);
+/** Why the module cannot do all of its work right now. A lost network is no reason: it works without. */
+function notReady(sources: Sources, spool: SpoolStats): readonly string[] {
+  const failed = sources.failed.map(({ name, reason }) => `source ${name} cannot run: ${reason}`);
+  return spool.state === 'ok' ? failed : [`the spool is ${spool.state}: ${spool.problem}`, ...failed];
+}
+
+function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>): Skip {
+  return (batchId, count) => {
+    const targets = batchId === undefined ? [...known.keys()] : [batchId];
+    if (!targets.every((target) => known.has(target))) return false;
+    for (const target of targets) windows.skipNext(target, count);
     return true;
   };
 }
@@ -163,7 +171,7 @@ async function serveStatus(
   status: () => unknown,
   notReady: () => readonly string[],
   log: Log,
-) {
+): Promise<StatusServer | undefined> {
   if (config.statusPort === undefined) return undefined;
   try {
     return await startStatusServer({ host: config.statusHost, port: config.statusPort, status, notReady });

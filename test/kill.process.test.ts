@@ -16,6 +16,7 @@ import { type Hub, startHub } from '../lab/hub/hub.ts';
 import { type Plant, startPlant } from '../lab/plant/plant.ts';
 import { plantSources } from '../lab/plant/site.ts';
 import { covers } from '../wire/coverage.ts';
+import { parseIndex } from '../wire/index-position.ts';
 import type { Window } from '../wire/window.ts';
 import { root } from './support/source-tree.ts';
 
@@ -59,10 +60,8 @@ interface Module {
 }
 
 interface Status {
-  readonly spool: {
-    readonly lanes: Record<string, { messages: number }>;
-    readonly streams: readonly { batchId: string; lastWindow?: Window }[];
-  };
+  readonly spool: { readonly lanes: Record<string, { messages: number }> };
+  readonly streams: readonly { batchId: string; lastWindow?: [string, string] }[];
 }
 
 async function startModule(): Promise<Module> {
@@ -90,8 +89,10 @@ async function startModule(): Promise<Module> {
 /** Notes what the module says is durable, for as long as it answers. */
 async function notePromises(module: Module): Promise<Status> {
   const status = await module.status();
-  for (const { batchId, lastWindow } of status.spool.streams) {
-    if (lastWindow) promised.set(batchId, [...(promised.get(batchId) ?? []), lastWindow]);
+  for (const { batchId, lastWindow } of status.streams) {
+    if (!lastWindow) continue;
+    const [start, end] = lastWindow.map((text) => parseIndex('time', text)) as [number, number];
+    promised.set(batchId, [...(promised.get(batchId) ?? []), { start, end }]);
   }
   return status;
 }
