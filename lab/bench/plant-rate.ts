@@ -34,7 +34,7 @@ const main = fileURLToPath(new URL('../plant/main.ts', import.meta.url));
 const plant = spawn(process.execPath, [main, '--max-connections', '64'], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
-const ready = await new Promise<{ port: number }>((resolve) =>
+const ready = await new Promise<{ port: number; controlPort: number }>((resolve) =>
   createInterface(plant.stdout).once('line', (line) => resolve(JSON.parse(line))),
 );
 
@@ -49,6 +49,7 @@ else console.table(rows);
 
 async function run(load: Load, ms: number) {
   const sockets = await Promise.all(Array.from({ length: load.clients }, () => open(ready.port)));
+  const countedBefore = await countedByPlant();
   const cpuBefore = cpuMicros();
   const started = performance.now();
   const answered = sockets.map((socket) => keepAsking(socket, load));
@@ -56,6 +57,8 @@ async function run(load: Load, ms: number) {
   const requests = answered.reduce((sum, count) => sum + count(), 0);
   const elapsedS = (performance.now() - started) / 1000;
   const cpu = cpuMicros() - cpuBefore;
+  const counted = (await countedByPlant()) - countedBefore;
+  if (counted < requests) throw new Error(`${requests} answers received, ${counted} given`);
   for (const socket of sockets) socket.destroy();
   return {
     load: load.name,
@@ -90,6 +93,13 @@ function open(port: number): Promise<Socket> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
     socket.once('error', reject);
   });
+}
+
+/** Requests that unit 1 answered so far, refusals left out. */
+async function countedByPlant(): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${ready.controlPort}/state`);
+  const { units } = (await response.json()) as { units: Record<string, Record<string, number>> };
+  return units[1]!.answers! - units[1]!.exceptions!;
 }
 
 /** Processor time of the plant so far, user and system. Linux counts it in ticks of 10 ms. */
