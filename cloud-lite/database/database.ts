@@ -9,7 +9,7 @@ export type Row = Readonly<Record<string, unknown>>;
  * transaction. Parameters are `$1`, `$2`, ...; arrays are passed as JavaScript arrays and need a cast.
  */
 export interface Session {
-  /** @throws HoldfastError `database-failed`, retryable where running the transaction again may succeed. */
+  /** @throws HoldfastError `database-failed` (retryable), or `database-refused-data` when the values are at fault. */
   query<R extends object = Row>(sql: string, params?: readonly unknown[]): Promise<readonly R[]>;
   /** Runs several statements, separated by semicolons, without parameters. Throws as `query` does. */
   script(sql: string): Promise<void>;

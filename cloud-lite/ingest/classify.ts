@@ -1,5 +1,5 @@
 // Decides what one event is: a message for the ledger, or one to set aside. Pure.
-import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { describeError } from '../../kernel/errors.ts';
 import { parseMessage } from '../../wire/message.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Arrival } from '../ledger/arrival.ts';
@@ -43,7 +43,7 @@ export function classify(event: ReceivedEvent, plausible: PlausibleTime): Classi
   try {
     return classifyMessage(event, { deviceId, moduleId }, plausible);
   } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
+    // Also what no parser should throw: one strange message must not stop its partition.
     return aside('not-a-mini-batch', describeError(error));
   }
 }

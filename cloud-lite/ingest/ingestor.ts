@@ -78,7 +78,8 @@ export function createIngestor(options: IngestorOptions): Ingestor {
       return { taken: fresh.length, replayed: events.length - fresh.length, setAside: aside.length };
     } catch (error) {
       registry.forget();
-      if (error instanceof HoldfastError && error.retryable) throw error;
+      const isTheData = error instanceof HoldfastError && error.code === 'database-refused-data';
+      if (!isTheData) throw error;
       return ingestApart(partition, events, error);
     }
   };

@@ -5,7 +5,7 @@ import type { Session } from '../database/database.ts';
 import { formatMultirange } from '../database/multirange.ts';
 import type { ResolvedArrival } from './arrival.ts';
 import { allVoids, emptyChange, fold, type StreamChange } from './fold.ts';
-import { type Assembled, assemble, storeParts } from './parts.ts';
+import { type Assembled, assemble, dropCoveredParts, storeParts } from './parts.ts';
 
 /**
  * Adds `arrivals`, in their order, to the ledger. Runs in the caller's transaction, which must hold the
@@ -24,6 +24,10 @@ export async function applyArrivals(
   await mergeChanges(session, changes, now);
   await mergeVoidReasons(session, changes);
   await storeParts(session, assembled.sets, now);
+  await dropCoveredParts(
+    session,
+    changes.map((change) => change.streamId),
+  );
 }
 
 function withHeld(changes: readonly StreamChange[], held: Assembled['held']): readonly StreamChange[] {

@@ -1,6 +1,8 @@
 // Windows that come in several messages are covered only once all of their parts have arrived.
+import { type Coverage, covers, union } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
+import { parseMultirange } from '../database/multirange.ts';
 import type { ResolvedArrival } from './arrival.ts';
 import type { FoldInput } from './fold.ts';
 
@@ -13,6 +15,8 @@ interface PartSet {
   readonly seen: Set<number>;
   readonly fresh: Set<number>;
   complete: boolean;
+  /** What the ledger covers of the window. */
+  stored: Coverage;
 }
 
 export interface HeldPart {
@@ -33,39 +37,45 @@ export interface Assembled {
 /** Replaces parts by the windows that they complete. Writes nothing. */
 export async function assemble(session: Session, arrivals: readonly ResolvedArrival[]): Promise<Assembled> {
   const sets = partSetsOf(arrivals);
-  const coveredAlready = sets.size === 0 ? new Set<string>() : await loadSeen(session, [...sets.values()]);
+  if (sets.size > 0) await loadStored(session, [...sets.values()]);
+  // What this batch covered so far, of the streams that send parts.
+  const covered = new Map<number, Coverage>([...sets.values()].map((set) => [set.streamId, []]));
   const inputs: FoldInput[] = [];
+  const take = (arrival: ResolvedArrival) => {
+    inputs.push(foldInput(arrival));
+    const before = covered.get(arrival.streamId);
+    if (before !== undefined && arrival.content.kind === 'batch') {
+      covered.set(arrival.streamId, union(before, [arrival.window]));
+    }
+  };
   const held: HeldPart[] = [];
   for (const arrival of arrivals) {
     const part = partOf(arrival);
     if (part === undefined) {
-      inputs.push(foldInput(arrival));
+      take(arrival);
       continue;
     }
-    const key = partSetKey(arrival, part.n);
-    const set = sets.get(key)!;
+    const set = sets.get(partSetKey(arrival, part.n))!;
     const { streamId, isBackfill } = arrival;
     const readings = arrival.content.kind === 'batch' ? arrival.content.readings : 0;
-    if (set.complete || set.seen.has(part.k) || coveredAlready.has(key)) {
+    const known = covers(union(set.stored, covered.get(streamId)!), set.window);
+    if (known || set.seen.has(part.k)) {
       held.push({ streamId, isBackfill, duplicate: true, readings: 0 });
       continue;
     }
     set.seen.add(part.k);
     set.fresh.add(part.k);
     set.complete = set.seen.size === set.n;
-    if (set.complete) inputs.push(foldInput(arrival));
+    if (set.complete) take(arrival);
     else held.push({ streamId, isBackfill, duplicate: false, readings });
   }
   return { inputs, held, sets: [...sets.values()] };
 }
 
-/**
- * Stores what `assemble` found. Call after the ledger's update, in the same transaction: parts of windows
- * that are covered now, by whatever way, wait for nothing any more.
- */
+/** Stores the parts that wait now. */
 export async function storeParts(session: Session, sets: readonly PartSet[], now: number): Promise<void> {
-  if (sets.length === 0) return;
   const fresh = sets.filter((set) => !set.complete).flatMap((set) => [...set.fresh].map((k) => ({ set, k })));
+  if (fresh.length === 0) return;
   await session.query(
     `insert into pending_part (stream_id, window_start, window_end, parts, request_id, part, seen_at)
      select *, $7::int8
@@ -81,11 +91,15 @@ export async function storeParts(session: Session, sets: readonly PartSet[], now
       now,
     ],
   );
+}
+
+/** Parts of windows that are covered, by whatever way, wait for nothing. */
+export async function dropCoveredParts(session: Session, streamIds: readonly number[]): Promise<void> {
   await session.query(
     `delete from pending_part p using stream s
-      where s.id = p.stream_id and s.id = any($1::int8[])
+      where s.id = p.stream_id and p.stream_id = any($1::int8[])
         and int8range(p.window_start, p.window_end) <@ s.covered`,
-    [[...new Set(sets.map((set) => set.streamId))]],
+    [streamIds],
   );
 }
 
@@ -106,15 +120,16 @@ function partSetsOf(arrivals: readonly ResolvedArrival[]): Map<string, PartSet> 
       seen: new Set(),
       fresh: new Set(),
       complete: false,
+      stored: [],
     });
   }
   return sets;
 }
 
-/** Fills in which parts are stored; returns the keys of those whose window is covered already. */
-async function loadSeen(session: Session, sets: readonly PartSet[]): Promise<Set<string>> {
-  const rows = await session.query<{ ordinal: number; covered: boolean; seen: number[] | null }>(
-    `select t.ordinal::int4 as ordinal, int8range(t.s, t.e) <@ st.covered as covered,
+/** Fills in which parts wait in the database, and what the ledger covers of their windows. */
+async function loadStored(session: Session, sets: readonly PartSet[]): Promise<void> {
+  const rows = await session.query<{ ordinal: number; stored: string; seen: number[] | null }>(
+    `select t.ordinal::int4 as ordinal, (int8multirange(int8range(t.s, t.e)) * st.covered)::text as stored,
             (select array_agg(p.part) from pending_part p
               where p.stream_id = t.stream_id and p.window_start = t.s and p.window_end = t.e
                 and p.parts = t.n and p.request_id = t.r) as seen
@@ -129,13 +144,11 @@ async function loadSeen(session: Session, sets: readonly PartSet[]): Promise<Set
       sets.map((set) => set.requestId),
     ],
   );
-  const covered = new Set<string>();
   for (const row of rows) {
     const set = sets[row.ordinal - 1]!;
     for (const k of row.seen ?? []) set.seen.add(k);
-    if (row.covered) covered.add(setKey(set.streamId, set.window, set.n, set.requestId));
+    set.stored = parseMultirange(row.stored);
   }
-  return covered;
 }
 
 function partOf(arrival: ResolvedArrival) {
