@@ -1,4 +1,5 @@
 // A connection together with the turns that its users take: what a session holds while it lasts.
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { ModbusTcpSourceConfig } from './config.ts';
 import { MbapFraming } from './mbap-framing.ts';
@@ -13,23 +14,28 @@ export interface Link {
   release(): void;
 }
 
+/** Opens a byte stream to a device. @throws HoldfastError `modbus-connect-failed`, or the signal's reason. */
+export type OpenStream = (
+  config: ModbusTcpSourceConfig,
+  clock: Clock,
+  signal: AbortSignal,
+) => Promise<Duplex>;
+
 /** A device on a slow line takes longer to accept than to answer. */
 const minConnectLimitMs = 3000;
 
-/** @throws HoldfastError `modbus-connect-failed`, or the signal's reason. */
+export const openTcpStream: OpenStream = ({ host, port, timeoutMs }, clock, signal) =>
+  openTcp({ host, port, limitMs: Math.max(timeoutMs, minConnectLimitMs), clock, signal });
+
+/** Rejects as `open` does. */
 export async function connectLink(
   config: ModbusTcpSourceConfig,
   clock: Clock,
   signal: AbortSignal,
+  open: OpenStream,
 ): Promise<Link> {
   const { host, port, timeoutMs } = config;
-  const stream = await openTcp({
-    host,
-    port,
-    limitMs: Math.max(timeoutMs, minConnectLimitMs),
-    clock,
-    signal,
-  });
+  const stream = await open(config, clock, signal);
   const client = createModbusClient({
     stream,
     framing: new MbapFraming(),

@@ -12,7 +12,7 @@ import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { ModbusTcpSourceConfig } from './config.ts';
 import { createHistory } from './history.ts';
-import { connectLink, type Link } from './link.ts';
+import { connectLink, type Link, type OpenStream, openTcpStream } from './link.ts';
 import { Observation } from './observation.ts';
 import { createPollSchedule } from './poll-schedule.ts';
 import { PolledIndex } from './polled-index.ts';
@@ -24,6 +24,8 @@ export interface ModbusSourceDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Default: a TCP connection to the configured host. */
+  readonly openStream?: OpenStream;
 }
 
 export function createModbusSource(config: ModbusTcpSourceConfig, deps: ModbusSourceDeps): Source {
@@ -68,7 +70,8 @@ class ModbusSource implements Source {
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
     try {
-      const link = await connectLink(this.#config, this.#deps.clock, signal);
+      const { clock, openStream = openTcpStream } = this.#deps;
+      const link = await connectLink(this.#config, clock, signal, openStream);
       const release = () => link.release();
       // Closing rejects the request under way, so an abort is felt at once.
       signal.addEventListener('abort', release, { once: true });

@@ -1,0 +1,102 @@
+// A Modbus TCP peer in memory, at the other end of a stream: tests say what each request is answered with,
+// byte for byte if need be, on a clock of their own.
+import { Duplex } from 'node:stream';
+import type { Clock } from '../../../../kernel/clock.ts';
+import { HoldfastError } from '../../../../kernel/errors.ts';
+import type { OpenStream } from '../link.ts';
+
+export interface DeviceRequest {
+  readonly transaction: number;
+  readonly unit: number;
+  readonly pdu: Buffer;
+}
+
+/** A PDU; bytes to put on the wire as they are; nothing; or one of these later. */
+export type DeviceAnswer =
+  | { readonly pdu: Buffer }
+  | { readonly raw: Buffer }
+  | { readonly afterMs: number; readonly answer: DeviceAnswer }
+  | 'silence'
+  | 'close';
+
+export type Answerer = (request: DeviceRequest) => DeviceAnswer;
+
+export class MemoryDevice {
+  answer: Answerer;
+  isReachable = true;
+  readonly requests: DeviceRequest[] = [];
+  readonly #clock: Clock;
+  readonly #streams = new Set<DeviceStream>();
+
+  constructor(clock: Clock, answer: Answerer) {
+    this.#clock = clock;
+    this.answer = answer;
+  }
+
+  get connections(): number {
+    return this.#streams.size;
+  }
+
+  readonly openStream: OpenStream = async (_config, _clock, signal) => {
+    signal.throwIfAborted();
+    return this.open();
+  };
+
+  open(): Duplex {
+    if (!this.isReachable) {
+      throw new HoldfastError('modbus-connect-failed', 'nothing listens there', { retryable: true });
+    }
+    const stream = new DeviceStream((request) => {
+      this.requests.push(request);
+      this.#send(stream, request, this.answer(request));
+    });
+    this.#streams.add(stream);
+    stream.on('close', () => this.#streams.delete(stream));
+    return stream;
+  }
+
+  /** Resets every connection. */
+  cut(): void {
+    for (const stream of this.#streams) stream.destroy(new Error('read ECONNRESET'));
+  }
+
+  #send(stream: DeviceStream, request: DeviceRequest, answer: DeviceAnswer): void {
+    if (answer === 'silence') return;
+    if (answer === 'close') stream.push(null);
+    else if ('afterMs' in answer) {
+      this.#clock.setTimer(answer.afterMs, () => this.#send(stream, request, answer.answer));
+    } else if (!stream.destroyed) {
+      stream.push('raw' in answer ? answer.raw : frame(request, answer.pdu));
+    }
+  }
+}
+
+export function frame({ transaction, unit }: DeviceRequest, pdu: Buffer): Buffer {
+  const header = Buffer.alloc(7);
+  header.writeUInt16BE(transaction, 0);
+  header.writeUInt16BE(pdu.length + 1, 4);
+  header[6] = unit;
+  return Buffer.concat([header, pdu]);
+}
+
+export function exceptionPdu(functionCode: number, exception: number): Buffer {
+  return Buffer.from([functionCode | 0x80, exception]);
+}
+
+class DeviceStream extends Duplex {
+  readonly #onRequest: (request: DeviceRequest) => void;
+
+  constructor(onRequest: (request: DeviceRequest) => void) {
+    super();
+    this.#onRequest = onRequest;
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    done();
+    const transaction = chunk.readUInt16BE(0);
+    const pdu = chunk.subarray(7, 6 + chunk.readUInt16BE(4));
+    this.#onRequest({ transaction, unit: chunk[6]!, pdu: Buffer.from(pdu) });
+  }
+}
