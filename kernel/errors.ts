@@ -26,9 +26,18 @@ export function describeError(error: unknown): string {
   let current: unknown = error;
   // Bounded: a cause chain may be a cycle.
   for (let depth = 0; depth < 5 && current !== undefined && current !== null; depth++) {
-    const text = current instanceof Error ? current.message || current.name : String(current);
+    const text = current instanceof Error ? current.message || current.name : showThrown(current);
     if (!parts.includes(text)) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
   return parts.join(': ');
+}
+
+/** Even an object without a prototype can be thrown, and `String` throws at it. */
+function showThrown(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return typeof thrown;
+  }
 }

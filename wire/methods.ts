@@ -1,4 +1,4 @@
-// Payloads of the module's direct methods: protocol.md's, and those of the published sample
+// Payloads of the module's direct methods: ours, and those of the published sample
 // (Azure-Samples/iot-reliable-edge-relay), whose first form sends {StartWindow, EndWindow, BatchId, Created}
 // and whose second form sends {DeviceID, BackfillStartTime, BackfillEndTime, CreatedAt} with epoch ms as text.
 import { createHash } from 'node:crypto';
@@ -26,7 +26,7 @@ export interface BackfillRequest {
   readonly derivedId: boolean;
 }
 
-/** The method names that the module answers to: protocol.md's first, then the published sample's. */
+/** The method names that the module answers to: ours first, then the published sample's. */
 export const methodNames = {
   backfill: ['backfill', 'BackfillMethod'],
   getBackfill: ['getBackfill'],

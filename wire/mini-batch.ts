@@ -35,7 +35,7 @@ export interface BackfillMark {
 /** What one IoT message carries, before any client library sees it. */
 export interface WireMessage {
   readonly messageId: string;
-  /** Application properties: protocol.md's table, nothing else. */
+  /** Application properties: those of docs/WIRE.md, nothing else. */
   readonly properties: Readonly<Record<string, string>>;
   readonly contentEncoding: 'utf-8' | 'gzip';
   /** UTC epoch ms. */

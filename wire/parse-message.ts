@@ -143,8 +143,9 @@ function readReason(value: unknown): VoidReason | undefined {
 }
 
 function readFlag(value: unknown): boolean | undefined {
-  const text = String(value).toLowerCase();
-  return text === 'true' ? true : text === 'false' ? false : undefined;
+  const flag = typeof value === 'string' ? value.toLowerCase() : value;
+  if (flag === 'true' || flag === true) return true;
+  return flag === 'false' || flag === false ? false : undefined;
 }
 
 function readCount(value: unknown): number | undefined {

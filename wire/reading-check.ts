@@ -16,16 +16,20 @@ export class ReadingRefusedError extends HoldfastError {
   readonly at: number;
 
   constructor(code: string, problem: string, reading: Reading, at: number) {
-    super(code, `reading of tag ${showTag(reading.tag)} at index ${String(reading.index)}: ${problem}`);
+    super(code, `reading of tag ${showTag(reading.tag)} at index ${showIndex(reading.index)}: ${problem}`);
     this.reading = reading;
     this.at = at;
   }
 }
 
-/** What takes the place of a refused reading: no value, and a quality that says why. */
+/**
+ * What takes the place of a refused reading: no value, and a quality that says why. A tag that is no text or
+ * an index that is none stays as it is, and is refused again: only a caller's mistake makes those.
+ */
 export function refusedMarker(reading: Reading, error: ReadingRefusedError): Reading {
   const quality = error.code === 'wire-reading-too-large' ? 'bad:too-large' : 'bad:not-encodable';
-  return { index: reading.index, tag: shorten(reading.tag, maxTagLength), value: null, quality };
+  const { index, tag } = reading;
+  return { index, tag: typeof tag === 'string' ? shorten(tag, maxTagLength) : tag, value: null, quality };
 }
 
 export function isQuality(quality: unknown): quality is Quality {
@@ -105,7 +109,11 @@ function structureFault(value: object, depth: number): string | undefined {
 }
 
 function showTag(tag: unknown): string {
-  return JSON.stringify(shorten(String(tag), shownTagLength));
+  return typeof tag === 'string' ? JSON.stringify(shorten(tag, shownTagLength)) : `(a ${typeof tag})`;
+}
+
+function showIndex(index: unknown): string {
+  return typeof index === 'number' ? String(index) : `(a ${typeof index})`;
 }
 
 function shorten(text: string, length: number): string {
