@@ -275,6 +275,7 @@ class Jobs implements BackfillJobs {
     } catch (error) {
       if (entry.abort.signal.aborted) return;
       why = describeError(error);
+      if (!(error instanceof HoldfastError)) log.error({ requestId, err: error }, 'a backfill step failed');
     }
     try {
       if (clock.monotonic() - entry.lastProgressAt >= this.#limits.giveUpMs)

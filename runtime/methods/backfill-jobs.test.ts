@@ -1,0 +1,401 @@
+import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { seededRandom } from '../../kernel/random.ts';
+import { settle, VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { BackfillRequest } from '../../wire/methods.ts';
+import type { Reading } from '../../wire/reading.ts';
+import { type BackfillJobs, type BackfillLimits, createBackfillJobs } from './backfill-jobs.ts';
+import { remainingOf } from './job-ranges.ts';
+import { FakeDisk, type FakeStoreOptions, fakeBackfillStore } from './testing/fake-backfill-store.ts';
+import { fakeHistory } from './testing/fake-history.ts';
+
+const origin = Date.UTC(2026, 0, 1);
+const at = (offset: number) => origin + offset;
+const window = (start: number, end: number) => ({ start: at(start), end: at(end) });
+const reading = (offset: number): Reading => ({
+  index: at(offset),
+  tag: 't',
+  value: offset,
+  quality: 'good',
+});
+const readings = (start: number, end: number, step = 10) =>
+  Array.from({ length: Math.ceil((end - start) / step) }, (_, i) => reading(start + i * step));
+
+function request(start: number, end: number, requestId = 'r1', batchId = 'press'): BackfillRequest {
+  const [startWindow, endWindow] = [String(at(start)), String(at(end))];
+  return { requestId, batchId, startWindow, endWindow, derivedId: false };
+}
+
+interface BenchOptions extends FakeStoreOptions {
+  readonly disk?: FakeDisk;
+  readonly sources?: Parameters<typeof createBackfillJobs>[0]['sources'];
+  readonly limits?: Partial<BackfillLimits>;
+  readonly queued?: () => number;
+  readonly clock?: VirtualClock;
+}
+
+async function bench(options: BenchOptions = {}) {
+  const clock = options.clock ?? new VirtualClock(at(1_000_000));
+  const disk = options.disk ?? new FakeDisk();
+  if (disk.streams.size === 0) disk.stream('press');
+  const store = fakeBackfillStore(disk, options);
+  const jobs = createBackfillJobs({
+    store,
+    sources: options.sources ?? (() => 'no-history'),
+    queued: options.queued ?? (() => 0),
+    clock,
+    random: seededRandom(1),
+    limits: { archivePage: 4, ...options.limits },
+    log: silentLog,
+    metrics: noMetrics,
+  });
+  await jobs.start();
+  return { clock, disk, store, jobs };
+}
+
+async function finished(jobs: BackfillJobs, clock: VirtualClock, requestId = 'r1', limitMs = 600_000) {
+  for (let waited = 0; waited < limitMs; waited += 1_000) {
+    if (jobs.get(requestId)?.state === 'done') break;
+    await clock.advance(1_000);
+  }
+  return jobs.get(requestId);
+}
+
+describe('accepting', () => {
+  test('a request is durable before it is accepted', async () => {
+    const { jobs, disk } = await bench();
+    const outcome = await jobs.request(request(0, 100));
+    expect(outcome.kind).toBe('accepted');
+    expect(disk.jobs.get('r1')?.range).toEqual(window(0, 100));
+  });
+
+  test('a request that the disk does not take is not accepted, and can be made again', async () => {
+    const { jobs, disk } = await bench({ failing: { times: 1 } });
+    await expect(jobs.request(request(0, 100))).rejects.toThrow('disk is full');
+    expect(jobs.jobs()).toEqual([]);
+    expect((await jobs.request(request(0, 100))).kind).toBe('accepted');
+    expect(disk.jobs.size).toBe(1);
+  });
+
+  test('the same request id is one job, also when both requests come at once and after a restart', async () => {
+    const { jobs, disk, clock } = await bench();
+    const [first, second] = await Promise.all([jobs.request(request(0, 100)), jobs.request(request(0, 100))]);
+    expect([first.kind, second.kind].sort()).toEqual(['accepted', 'known']);
+    expect(disk.saves).toBeGreaterThan(0);
+    await finished(jobs, clock);
+    await jobs.stop();
+    const again = await bench({ disk, clock });
+    expect(await again.jobs.request(request(0, 100))).toMatchObject({
+      kind: 'known',
+      job: { state: 'done' },
+    });
+  });
+
+  test('a finished job whose id was made from its range runs again when asked again', async () => {
+    const { jobs, disk, clock } = await bench();
+    const derived = { ...request(0, 100), derivedId: true };
+    await jobs.request(derived);
+    await finished(jobs, clock);
+    const before = disk.queued.length;
+    expect((await jobs.request(derived)).kind).toBe('accepted');
+    await finished(jobs, clock);
+    expect(disk.queued.length).toBeGreaterThanOrEqual(before);
+  });
+
+  test('an unknown stream, an impossible range, too many jobs and stopping are each told apart', async () => {
+    const { jobs } = await bench({ sources: () => undefined, limits: { maxOpenJobs: 2 } });
+    expect((await jobs.request(request(0, 100, 'x', 'nobody'))).kind).toBe('unknown-stream');
+    expect(await jobs.request(request(100, 100, 'x'))).toMatchObject({
+      kind: 'invalid',
+      errors: [{ field: 'endWindow' }],
+    });
+    await jobs.request(request(0, 100, 'a'));
+    await jobs.request(request(0, 100, 'b'));
+    expect((await jobs.request(request(0, 100, 'c'))).kind).toBe('too-many');
+    await jobs.stop();
+    expect((await jobs.request(request(0, 100, 'd'))).kind).toBe('stopping');
+  });
+
+  test('many requests at once do not pass the bound of open jobs', async () => {
+    const { jobs } = await bench({ sources: () => undefined, limits: { maxOpenJobs: 5 } });
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => jobs.request(request(0, 9, `r${i}`))),
+    );
+    expect(outcomes.filter(({ kind }) => kind === 'accepted')).toHaveLength(5);
+  });
+});
+
+describe('answering', () => {
+  test('the archive is queued again as it was, and only what it lacks is read from the equipment', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    disk.keep('press', window(0, 100), readings(0, 100));
+    disk.keep('press', window(200, 300), readings(200, 300));
+    const history = fakeHistory({ readings: readings(0, 400), pageSize: 50 });
+    const { jobs, clock } = await bench({ disk, sources: () => history });
+    await jobs.request(request(0, 400));
+    const job = await finished(jobs, clock);
+    expect(job?.state).toBe('done');
+    expect(history.asked[0]?.start).toBe(at(100));
+    expect(history.asked.every(({ start }) => start < at(200) || start >= at(300))).toBe(true);
+    expect(collected(disk)).toEqual(readings(0, 400).map(({ index }) => index));
+    expect(job?.voids).toEqual([]);
+  });
+
+  test('a late window that lies over another one goes up with it', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    for (let i = 0; i < 10; i++) disk.keep('press', window(i * 100, i * 100 + 100), [reading(i * 100)]);
+    const late = disk.keep('press', window(350, 360), [reading(355)]);
+    const { jobs, clock } = await bench({ disk });
+    await jobs.request(request(0, 1_000));
+    expect((await finished(jobs, clock))?.state).toBe('done');
+    expect(disk.queued.filter(({ window: { start } }) => start === at(350))).toHaveLength(1);
+    expect(late).toBeGreaterThan(0);
+  });
+
+  test('windows in a lane and the window being filled are on their way: nothing is sent for them', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press', 'time', window(200, 300));
+    disk.keep('press', window(0, 200), readings(0, 200), 'queued');
+    const { jobs, clock } = await bench({ disk });
+    await jobs.request(request(0, 300));
+    expect(await finished(jobs, clock)).toMatchObject({ state: 'done', voids: [] });
+    expect(disk.queued).toEqual([]);
+  });
+
+  test('equipment without a memory makes the rest void at once', async () => {
+    const { jobs, clock, disk } = await bench({ sources: () => 'no-history' });
+    await jobs.request(request(0, 100));
+    expect((await finished(jobs, clock))?.voids).toEqual([{ window: window(0, 100), reason: 'no-history' }]);
+    expect(disk.queued).toMatchObject([{ window: window(0, 100), void: 'no-history', requestId: 'r1' }]);
+  });
+
+  test('a stream whose source is missing for a moment, as in a reload, is not declared lost', async () => {
+    const history = fakeHistory({ readings: readings(0, 100), pageSize: 100 });
+    let present = false;
+    const { jobs, clock, disk } = await bench({ sources: () => (present ? history : undefined) });
+    await jobs.request(request(0, 100));
+    await clock.advance(3_000);
+    expect(disk.queued).toEqual([]);
+    present = true;
+    expect((await finished(jobs, clock))?.voids).toEqual([]);
+    expect(collected(disk)).toHaveLength(10);
+  });
+
+  test('a stream whose source is gone for good ends in a void', async () => {
+    const { jobs, clock } = await bench({ sources: () => undefined });
+    await jobs.request(request(0, 100));
+    expect((await finished(jobs, clock))?.voids).toMatchObject([{ reason: 'no-history' }]);
+  });
+
+  test('what the equipment verifiably does not have is verified empty, what it cannot say is void', async () => {
+    const disk = new FakeDisk();
+    const history = fakeHistory({
+      readings: readings(50, 60),
+      pageSize: 1_000,
+      unavailable: [{ window: window(0, 50), reason: 'history-expired' }],
+    });
+    const { jobs, clock } = await bench({ disk, sources: () => history });
+    await jobs.request(request(0, 200));
+    const job = await finished(jobs, clock);
+    expect(job).toMatchObject({
+      covered: [window(50, 200)],
+      voids: [{ window: window(0, 50), reason: 'history-expired' }],
+    });
+    expect(disk.queued.map(({ void: reason, readings: { length } }) => [reason, length])).toEqual([
+      ['history-expired', 0],
+      [undefined, 1],
+    ]);
+  });
+
+  test('unreachable equipment delays a job and ends it in nothing but data', async () => {
+    const disk = new FakeDisk();
+    const failing = { times: 6 };
+    const history = fakeHistory({ readings: readings(0, 500), pageSize: 100, failing });
+    const { jobs, clock } = await bench({ disk, sources: () => history });
+    await jobs.request(request(0, 500));
+    await clock.advance(2_000);
+    expect(jobs.get('r1')?.state).not.toBe('done');
+    expect((await finished(jobs, clock))?.voids).toEqual([]);
+    expect(collected(disk)).toHaveLength(50);
+  });
+
+  test('what the equipment has not recorded yet is asked for again later', async () => {
+    let recorded = at(100);
+    const history = fakeHistory({ readings: readings(0, 300), pageSize: 50, recordedUntil: () => recorded });
+    const { jobs, clock, disk } = await bench({ sources: () => history });
+    await jobs.request(request(0, 300));
+    await clock.advance(10_000);
+    expect(jobs.get('r1')).toMatchObject({ state: 'running', covered: [window(0, 100)] });
+    recorded = at(300);
+    expect((await finished(jobs, clock))?.state).toBe('done');
+    expect(collected(disk)).toHaveLength(30);
+  });
+
+  test('a source whose pages leave a hole is not believed', async () => {
+    const history = {
+      async *read() {
+        yield { kind: 'readings' as const, window: window(50, 100), readings: [] };
+      },
+    };
+    const { jobs, clock, disk } = await bench({ sources: () => history });
+    await jobs.request(request(0, 100));
+    await clock.advance(5_000);
+    expect(disk.queued).toEqual([]);
+    expect(jobs.get('r1')?.state).toBe('accepted');
+  });
+
+  test('a source that hangs is given up and asked again', async () => {
+    let calls = 0;
+    const history = {
+      async *read(range: { start: number; end: number }) {
+        if (++calls === 1) await new Promise(() => {});
+        yield { kind: 'readings' as const, window: range, readings: [] };
+      },
+    };
+    const { jobs, clock } = await bench({ sources: () => history, limits: { pageTimeoutMs: 5_000 } });
+    await jobs.request(request(0, 100));
+    expect((await finished(jobs, clock))?.state).toBe('done');
+    expect(calls).toBe(2);
+  });
+
+  test('nothing is queued while the lane is full', async () => {
+    let queued = 32;
+    const history = fakeHistory({ readings: readings(0, 500), pageSize: 100 });
+    const { jobs, clock, disk } = await bench({ sources: () => history, queued: () => queued });
+    await jobs.request(request(0, 500));
+    await clock.advance(60_000);
+    expect(disk.queued).toEqual([]);
+    queued = 0;
+    expect((await finished(jobs, clock))?.state).toBe('done');
+  });
+
+  test('two jobs that overlap read no part of the history twice', async () => {
+    const history = fakeHistory({ readings: readings(0, 600), pageSize: 100 });
+    const { jobs, clock, disk } = await bench({ sources: () => history });
+    await Promise.all([jobs.request(request(0, 400, 'a')), jobs.request(request(200, 600, 'b'))]);
+    await finished(jobs, clock, 'a');
+    await finished(jobs, clock, 'b');
+    expect(jobs.jobs().map(({ state }) => state)).toEqual(['done', 'done']);
+    const starts = history.asked.map(({ start }) => start);
+    expect(new Set(starts).size).toBe(starts.length);
+    expect(collected(disk)).toHaveLength(60);
+  });
+
+  test('a job that waits for its equipment lets another one of its stream by', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    disk.keep('press', window(1_000, 1_100), readings(1_000, 1_100));
+    const history = fakeHistory({ readings: [], pageSize: 100, failing: { times: 1e9 } });
+    const { jobs, clock } = await bench({ disk, sources: () => history });
+    await jobs.request(request(0, 100, 'blocked'));
+    await jobs.request(request(1_000, 1_100, 'archived'));
+    expect((await finished(jobs, clock, 'archived', 20_000))?.state).toBe('done');
+    expect(jobs.get('blocked')?.state).toBe('accepted');
+  });
+
+  test('a job without any progress is given up without declaring anything lost', async () => {
+    const history = fakeHistory({ readings: [], pageSize: 100, failing: { times: 1e9 } });
+    const { jobs, clock, disk } = await bench({ sources: () => history, limits: { giveUpMs: 100_000 } });
+    await jobs.request(request(0, 100));
+    await clock.advance(300_000);
+    expect(jobs.get('r1')?.state).toBe('cancelled');
+    expect(disk.queued).toEqual([]);
+  });
+
+  test('a full disk delays a job and loses nothing of it', async () => {
+    const failing = { times: 0 };
+    const history = fakeHistory({ readings: readings(0, 300), pageSize: 100 });
+    const { jobs, clock, disk } = await bench({ sources: () => history, failing });
+    await jobs.request(request(0, 300));
+    failing.times = 3;
+    expect((await finished(jobs, clock))?.state).toBe('done');
+    expect(collected(disk)).toHaveLength(30);
+  });
+});
+
+describe('cancelling', () => {
+  test('the rest becomes void only if the caller asks for it', async () => {
+    for (const declareVoid of [false, true]) {
+      const history = fakeHistory({ readings: [], pageSize: 100, failing: { times: 1e9 } });
+      const { jobs, disk } = await bench({ sources: () => history });
+      await jobs.request(request(0, 100));
+      const job = await jobs.cancel('r1', declareVoid);
+      expect(job?.state).toBe('cancelled');
+      expect(disk.jobs.get('r1')?.state).toBe('cancelled');
+      expect(disk.queued.map(({ void: reason }) => reason)).toEqual(declareVoid ? ['cancelled'] : []);
+    }
+  });
+
+  test('a job that runs stops at its last step, and does not come back', async () => {
+    const history = fakeHistory({ readings: readings(0, 10_000), pageSize: 10 });
+    const disk = new FakeDisk();
+    let room = 20;
+    const queued = () => (disk.queued.length >= room ? 100 : 0);
+    const { jobs, clock } = await bench({ disk, sources: () => history, queued });
+    await jobs.request(request(0, 10_000));
+    await clock.advance(5_000);
+    expect(disk.queued).toHaveLength(20);
+    const job = await jobs.cancel('r1', false);
+    room = 1_000;
+    await clock.advance(600_000);
+    expect(disk.queued).toHaveLength(20);
+    expect(remainingOf(job!)).not.toEqual([]);
+  });
+
+  test('a cancellation that the disk does not take is not true', async () => {
+    const failing = { times: 0 };
+    const history = fakeHistory({ readings: readings(0, 100), pageSize: 100, failing: { times: 1 } });
+    const { jobs, clock } = await bench({ sources: () => history, failing });
+    await jobs.request(request(0, 100));
+    await settle();
+    failing.times = 1;
+    await expect(jobs.cancel('r1', true)).rejects.toThrow('disk is full');
+    expect((await finished(jobs, clock))?.state).toBe('done');
+  });
+
+  test('an unknown job is undefined, a finished one stays as it is', async () => {
+    const { jobs, clock } = await bench();
+    expect(await jobs.cancel('nobody', true)).toBeUndefined();
+    await jobs.request(request(0, 100));
+    await finished(jobs, clock);
+    expect((await jobs.cancel('r1', true))?.state).toBe('done');
+  });
+});
+
+describe('keeping', () => {
+  test('finished jobs are forgotten by age and by number, open ones never', async () => {
+    const limits = { maxFinishedJobs: 3, keepFinishedMs: 3_600_000 };
+    const { jobs, clock, disk } = await bench({ limits });
+    for (let i = 0; i < 6; i++) {
+      await jobs.request(request(i * 100, i * 100 + 100, `r${i}`));
+      await finished(jobs, clock, `r${i}`);
+    }
+    expect(jobs.jobs().map(({ requestId }) => requestId)).toEqual(['r3', 'r4', 'r5']);
+    await clock.advance(2 * 3_600_000);
+    await jobs.request(request(900, 1_000, 'last'));
+    await finished(jobs, clock, 'last');
+    expect([...disk.jobs.keys()]).toEqual(['last']);
+  });
+
+  test('stopping ends what runs; the next start goes on where it stood', async () => {
+    const history = fakeHistory({ readings: readings(0, 1_000), pageSize: 100 });
+    let queued = 0;
+    const first = await bench({ sources: () => history, queued: () => queued++ });
+    await first.jobs.request(request(0, 1_000));
+    await first.clock.advance(500);
+    await first.jobs.stop();
+    const second = await bench({ disk: first.disk, clock: first.clock, sources: () => history });
+    expect((await finished(second.jobs, second.clock))?.state).toBe('done');
+    expect(collected(first.disk)).toHaveLength(100);
+  });
+});
+
+/** Distinct indexes of all readings that were queued, as offsets in order. */
+function collected(disk: FakeDisk): number[] {
+  return [...new Set(disk.queued.flatMap((queued) => queued.readings.map(({ index }) => index)))].sort(
+    (a, b) => a - b,
+  );
+}
