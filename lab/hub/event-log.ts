@@ -36,8 +36,9 @@ export interface Retention {
 }
 
 export const defaultRetention: Retention = { maxEvents: 200_000, maxBytes: 512 * 1024 * 1024 };
-/** Counted for each event on top of its body and property text. */
-const overheadBytes = 400;
+/** What an event and one of its properties cost in memory beyond their bytes, as measured. */
+const overheadBytes = 1000;
+const propertyOverheadBytes = 120;
 
 export class EventLog {
   readonly partitions: readonly Partition[];
@@ -188,6 +189,8 @@ export function partitionOf(deviceId: string, partitionCount: number): number {
 
 function sizeOf(event: NewEvent): number {
   let bytes = overheadBytes + event.body.length;
-  for (const [name, value] of Object.entries(event.properties)) bytes += name.length + String(value).length;
+  for (const [name, value] of Object.entries(event.properties)) {
+    bytes += propertyOverheadBytes + name.length + String(value).length;
+  }
   return bytes;
 }
