@@ -39,8 +39,10 @@ interface Open {
   readonly since: number;
   /** Observation is complete below this. */
   until: number;
-  /** The last "observed until". May lag behind `until`, never go back. */
+  /** The last "observed until": may lag behind `until`, never goes back. */
   stated: number;
+  /** Index of the latest reading, or where the source resumed, which may be below `start`. */
+  position: number;
   /** In order of arrival. */
   readings: Reading[];
   sorted: boolean;
@@ -274,14 +276,17 @@ export class StreamWindows {
       return;
     }
     const open = this.#open ?? this.#beginUnasked(index, now);
-    const inOrder = this.#lateness === 0;
     if (index < open.start) this.#takeLate(reading, bytes);
     else this.#push(open, reading, bytes);
-    if (inOrder && index < open.until) {
-      this.#violation('reading-went-back', { tag: given.tag, index, before: open.until });
-    } else if (inOrder) {
-      open.until = index;
+    if (this.#lateness > 0) return;
+    // In order: what lies below the latest reading has all been reported.
+    const before = Math.max(open.position, open.stated);
+    if (index < before) {
+      this.#violation('reading-went-back', { tag: given.tag, index, before });
+      return;
     }
+    open.position = index;
+    open.until = Math.max(open.until, index);
   }
 
   #push(open: Open, reading: Reading, bytes: number): void {
@@ -301,7 +306,7 @@ export class StreamWindows {
     const floor = this.#floor ?? at;
     const start = Math.max(at, floor);
     if (this.#unbrokenSince === undefined || start > floor) this.#unbrokenSince = start;
-    const open = newOpen(start, now);
+    const open = newOpen(start, now, at);
     this.#open = open;
     return open;
   }
@@ -332,9 +337,10 @@ export class StreamWindows {
     const end = this.#closableEnd(open);
     if (end <= open.start) return;
     const rest = this.#close(open, end);
-    const next = newOpen(end, now);
+    const next = newOpen(end, now, end);
     next.until = open.until;
     next.stated = open.stated;
+    next.position = open.position;
     for (const { reading, bytes } of rest) this.#push(next, reading, bytes);
     this.#open = next;
   }
@@ -413,12 +419,13 @@ function withBytes(readings: readonly Reading[]): readonly Sized[] {
   return readings.map((reading) => ({ reading, bytes: 64 + reading.tag.length }));
 }
 
-function newOpen(start: number, since: number): Open {
+function newOpen(start: number, since: number, position: number): Open {
   return {
     start,
     since,
     until: start,
-    stated: start,
+    stated: position,
+    position,
     readings: [],
     sorted: true,
     bytes: 0,

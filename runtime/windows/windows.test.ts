@@ -1,0 +1,262 @@
+import { describe, expect, it } from 'vitest';
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { Reading } from '../../wire/reading.ts';
+import type { SourceSink } from '../sources/source.ts';
+import type { EncodedWindow, StreamChange, WindowStore } from './window-store.ts';
+import { createWindows, type WindowLimits } from './windows.ts';
+
+class FakeStore implements WindowStore {
+  readonly commits: (readonly StreamChange[])[] = [];
+  floor: number | undefined;
+  hold: Promise<void> | undefined;
+  closed = false;
+
+  openStream() {
+    return this.floor === undefined ? {} : { floor: this.floor };
+  }
+
+  async commitWindows(changes: readonly StreamChange[]): Promise<readonly EncodedWindow[]> {
+    if (this.closed) throw new Error('closed');
+    this.commits.push(changes);
+    await this.hold;
+    return [];
+  }
+
+  get windows(): string[] {
+    return this.commits.flat().flatMap((change) =>
+      change.closed.map(({ batch, to }) => {
+        const { start, end } = batch.window;
+        return `${change.batchId} ${start}-${end} ${batch.readings.length} ${to}`;
+      }),
+    );
+  }
+}
+
+function start(limits: WindowLimits = {}, store = new FakeStore()) {
+  const clock = new VirtualClock();
+  const windows = createWindows({ store, clock, log: silentLog, metrics: noMetrics, limits });
+  return { clock, store, windows };
+}
+
+const reading = (index: number): Reading => ({ index, tag: 'level', value: 1, quality: 'good' });
+const say = (sink: SourceSink, index: number) => {
+  sink.emit({ kind: 'readings', readings: [reading(index)] });
+  sink.emit({ kind: 'observed', until: index + 1 });
+};
+/** Holds commits until let go. */
+const gate = () => {
+  let open = () => {};
+  const hold = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { hold, open };
+};
+
+describe('commits', () => {
+  it('hold all streams that changed, once in an interval, and none when nothing changed', async () => {
+    const { clock, store, windows } = start();
+    const a = windows.openStream({ batchId: 'a', index: 'time' });
+    const b = windows.openStream({ batchId: 'b', index: 'time' });
+    a.emit({ kind: 'resumed', at: 0 });
+    b.emit({ kind: 'resumed', at: 0 });
+    say(a, 1);
+    say(b, 1);
+    say(a, 2);
+    await clock.advance(199);
+    expect(store.commits).toHaveLength(0);
+    await clock.advance(1);
+    expect(store.commits).toHaveLength(1);
+    expect(store.commits[0]!.map(({ batchId, append }) => [batchId, append?.readings.length])).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ]);
+    await clock.advance(5000);
+    expect(store.commits).toHaveLength(1);
+    say(a, 3);
+    await clock.advance(200);
+    expect(store.commits[1]!.map(({ batchId }) => batchId)).toEqual(['a']);
+  });
+
+  it('write a mere "observed until" later, unless somebody waits for it', async () => {
+    const { clock, store, windows } = start();
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    sink.emit({ kind: 'observed', until: 10 });
+    await clock.advance(1000);
+    expect(store.commits).toHaveLength(0);
+    await clock.advance(1200);
+    expect(store.commits).toHaveLength(1);
+    sink.emit({ kind: 'observed', until: 20 });
+    const durable = sink.durable();
+    await clock.advance(200);
+    await durable;
+    expect(store.commits[1]![0]!.append).toEqual({ start: 0, end: 20, readings: [] });
+  });
+
+  it('come at once when many bytes wait', async () => {
+    const { clock, store, windows } = start({ commitBytes: 1000 });
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    for (let n = 0; n < 30; n++) say(sink, n);
+    await clock.advance(0);
+    expect(store.commits).toHaveLength(1);
+  });
+
+  it('are never two at once, and "durable" waits for one that began after it was asked', async () => {
+    const { clock, store, windows } = start();
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    const order: string[] = [];
+    await sink.durable();
+    sink.emit({ kind: 'resumed', at: 0 });
+    say(sink, 1);
+    const first = gate();
+    store.hold = first.hold;
+    void sink.durable().then(() => order.push('first'));
+    await clock.advance(200);
+    void sink.durable().then(() => order.push('still first'));
+    say(sink, 2);
+    void sink.durable().then(() => order.push('second'));
+    await clock.advance(5000);
+    expect(store.commits).toHaveLength(1);
+    expect(order).toEqual([]);
+    store.hold = undefined;
+    first.open();
+    await clock.advance(0);
+    expect(order).toEqual(['first', 'still first']);
+    await clock.advance(200);
+    expect(order).toEqual(['first', 'still first', 'second']);
+    expect(store.commits[1]![0]!.append?.readings).toEqual([reading(2)]);
+  });
+
+  it('fail for good only with the store: whoever waits is told', async () => {
+    const { clock, store, windows } = start();
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    say(sink, 1);
+    store.closed = true;
+    const refused = expect(sink.durable()).rejects.toThrow('closed');
+    await clock.advance(200);
+    await refused;
+    await expect(sink.durable()).rejects.toThrow('closed');
+  });
+});
+
+describe('windows of all streams', () => {
+  it('close by age even if nothing more comes, and leave no timer behind', async () => {
+    const { clock, store, windows } = start();
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    say(sink, 5);
+    await clock.advance(9_900);
+    expect(store.windows).toEqual([]);
+    await clock.advance(400);
+    expect(store.windows).toEqual(['a 0-6 1 lane']);
+    await clock.advance(60_000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('close at stop, durably, and take no event after it', async () => {
+    const { clock, store, windows } = start();
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    say(sink, 5);
+    const stopped = windows.closeAll();
+    say(sink, 6);
+    await clock.advance(200);
+    await stopped;
+    expect(store.windows).toEqual(['a 0-6 1 lane']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('close at a reload; the old sink is ignored, the new one goes on above', async () => {
+    const { clock, store, windows } = start();
+    const old = windows.openStream({ batchId: 'a', index: 'time' });
+    old.emit({ kind: 'resumed', at: 0 });
+    say(old, 5);
+    const next = windows.openStream({ batchId: 'a', index: 'time' });
+    say(old, 7);
+    next.emit({ kind: 'resumed', at: 20 });
+    say(next, 25);
+    void windows.closeAll();
+    await clock.advance(200);
+    expect(store.windows).toEqual(['a 0-6 1 lane', 'a 20-26 1 lane']);
+  });
+
+  it('start above what an earlier run claimed', async () => {
+    const store = new FakeStore();
+    store.floor = 100;
+    const { clock, windows } = start({}, store);
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 50 });
+    sink.emit({ kind: 'observed', until: 120 });
+    void windows.closeStream('a');
+    await clock.advance(200);
+    expect(store.windows).toEqual(['a 100-120 0 lane']);
+    expect(windows.streams()).toEqual([]);
+  });
+
+  it('go to the archive unsent while told to skip', async () => {
+    const { clock, store, windows } = start();
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    windows.skipNext('a', 1);
+    sink.emit({ kind: 'resumed', at: 0 });
+    for (let n = 0; n < 3; n++) {
+      say(sink, n);
+      await clock.advance(10_400);
+    }
+    expect(store.windows).toEqual(['a 0-1 1 archive', 'a 1-2 1 lane', 'a 2-3 1 lane']);
+  });
+
+  it('say how they stand', async () => {
+    const { windows } = start();
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 3 });
+    say(sink, 5);
+    expect(windows.streams()).toEqual([
+      {
+        batchId: 'a',
+        index: 'time',
+        observing: true,
+        open: { start: 3, end: 6 },
+        openReadings: 1,
+        readings: 1,
+        late: 0,
+        violations: 0,
+        refused: 0,
+        dropped: 0,
+      },
+    ]);
+  });
+});
+
+describe('memory', () => {
+  it('is bounded while the disk refuses: later events become a hole, and all goes on afterwards', async () => {
+    const { clock, store, windows } = start({ maxMemoryBytes: 20_000, maxBytes: 2000 });
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    const disk = gate();
+    store.hold = disk.hold;
+    for (let n = 0; n < 5000; n++) {
+      say(sink, n);
+      if (n % 100 === 0) await clock.advance(10);
+    }
+    expect(windows.memoryBytes()).toBeLessThan(25_000);
+    store.hold = undefined;
+    disk.open();
+    await clock.advance(1000);
+    say(sink, 6000);
+    await clock.advance(200);
+    void windows.closeAll();
+    await clock.advance(200);
+    const claimed = store.commits.flat().flatMap(({ closed }) => closed.map(({ batch }) => batch));
+    const kept = claimed.flatMap(({ readings }) => readings.map(({ index }) => index));
+    for (const { window } of claimed) {
+      for (let n = window.start; n < Math.min(window.end, 5000); n++) expect(kept).toContain(n);
+    }
+    expect(kept).toContain(6000);
+    expect(windows.streams()[0]!.dropped).toBeGreaterThan(1000);
+    expect(windows.memoryBytes()).toBe(0);
+  });
+});
