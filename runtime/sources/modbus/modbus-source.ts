@@ -142,10 +142,11 @@ class PollSession {
     const schedule = createPollSchedule(clock, this.#config.pollMs);
     let failures = 0;
     for (;;) {
-      const missed = await schedule.next(signal);
-      if (missed > 0) this.#onMissed(missed);
+      this.#onMissed(await schedule.next(signal));
       try {
         const poll = await this.#link.turns.run('live', () => this.#poller.poll(this.#link.client));
+        // What went by while this poll was under way lies before its answer, so the break comes before it too.
+        this.#onMissed(schedule.ended());
         this.#onPoll(poll);
         failures = 0;
         await this.#poller.retryRefused(this.#link.client);
@@ -204,6 +205,7 @@ class PollSession {
   }
 
   #onMissed(missed: number): void {
+    if (missed === 0) return;
     this.#count('holdfast_modbus_missed_polls_total', missed);
     if (!this.#isCounted) this.#observation.breakOff('poll-missed');
   }

@@ -44,6 +44,20 @@ describe('the poll schedule', () => {
     expect(polls[2]).toEqual([400, 0]);
   });
 
+  it('counts what was missed during a poll when it ends, once', async () => {
+    const clock = new VirtualClock();
+    const schedule = createPollSchedule(clock, 100);
+    const { signal } = new AbortController();
+    await schedule.next(signal);
+    await clock.advance(150);
+    expect(schedule.ended()).toBe(0);
+    await schedule.next(signal);
+    await clock.advance(300);
+    expect(schedule.ended()).toBe(2);
+    expect(schedule.ended()).toBe(0);
+    expect(await schedule.next(signal)).toBe(0);
+  });
+
   it('rejects at once when it is told to stop', async () => {
     const schedule = createPollSchedule(new VirtualClock(), 1000);
     const abort = new AbortController();

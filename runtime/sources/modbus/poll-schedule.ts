@@ -6,22 +6,30 @@ import { type Clock, sleep } from '../../../kernel/clock.ts';
 export interface PollSchedule {
   /** Waits for the next poll. Resolves with the number of polls that were missed before it; rejects on abort. */
   next(signal: AbortSignal): Promise<number>;
+  /** To be called when a poll has ended: the number of polls that were missed while it was under way. */
+  ended(): number;
 }
 
 export function createPollSchedule(clock: Clock, periodMs: number): PollSchedule {
   const origin = clock.monotonic();
   /** The slot of the next poll; the first is due at once. */
   let slot = 0;
+  const slotNow = () => Math.floor((clock.monotonic() - origin) / periodMs);
+  const skipTo = (next: number): number => {
+    const missed = Math.max(0, next - slot);
+    slot += missed;
+    return missed;
+  };
   return {
     async next(signal) {
       const waitMs = origin + slot * periodMs - clock.monotonic();
       if (waitMs > 0) await sleep(clock, waitMs, signal);
       else signal.throwIfAborted();
-      // Timers may fire a fraction early: never before the slot we waited for.
-      const current = Math.max(slot, Math.floor((clock.monotonic() - origin) / periodMs));
-      const missed = current - slot;
-      slot = current + 1;
+      // Timers may fire a fraction early: then it is still the slot before, and nothing was missed.
+      const missed = skipTo(slotNow());
+      slot += 1;
       return missed;
     },
+    ended: () => skipTo(slotNow()),
   };
 }

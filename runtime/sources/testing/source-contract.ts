@@ -51,7 +51,16 @@ class Watched {
   }
 }
 
-export function sourceContract(name: string, makeHarness: () => Promise<SourceHarness>): void {
+export interface ContractOptions {
+  /** The source reads history. Default true. */
+  readonly hasHistory?: boolean;
+}
+
+export function sourceContract(
+  name: string,
+  makeHarness: () => Promise<SourceHarness>,
+  { hasHistory = true }: ContractOptions = {},
+): void {
   describe(`${name} keeps the contract of a source`, () => {
     let harness: SourceHarness;
     let sessions: Watched[];
@@ -176,6 +185,12 @@ export function sourceContract(name: string, makeHarness: () => Promise<SourceHa
       }
     });
 
+    it(hasHistory ? 'offers history' : 'offers no history', () => {
+      expect(harness.source.history !== undefined).toBe(hasHistory);
+    });
+
+    if (!hasHistory) return;
+
     describe('history', () => {
       const read = async (start: number, end: number) => {
         const pages: HistoryPage[] = [];
@@ -185,8 +200,7 @@ export function sourceContract(name: string, makeHarness: () => Promise<SourceHa
         return pages;
       };
 
-      it('answers in pages that touch, with the readings that were reported live, bit for bit', async (context) => {
-        if (!harness.source.history) context.skip();
+      it('answers in pages that touch, with the readings that were reported live, bit for bit', async () => {
         const { sink } = open();
         await harness.produce(12);
         const live = sink.readings;
@@ -196,8 +210,7 @@ export function sourceContract(name: string, makeHarness: () => Promise<SourceHa
         expect(readingsOf(pages)).toEqual(live);
       });
 
-      it('splits a range anywhere without losing or repeating a reading', async (context) => {
-        if (!harness.source.history) context.skip();
+      it('splits a range anywhere without losing or repeating a reading', async () => {
         const { sink } = open();
         await harness.produce(8);
         const live = sink.readings;
@@ -208,8 +221,7 @@ export function sourceContract(name: string, makeHarness: () => Promise<SourceHa
         expect(readingsOf(pages)).toEqual(live.filter(({ index }) => index < to));
       });
 
-      it('states that nothing happened between two samples', async (context) => {
-        if (!harness.source.history) context.skip();
+      it('states that nothing happened between two samples', async () => {
         const { sink } = open();
         await harness.produce(6);
         const indexes = [...new Set(sink.readings.map(({ index }) => index))];
@@ -219,8 +231,7 @@ export function sourceContract(name: string, makeHarness: () => Promise<SourceHa
         ]);
       });
 
-      it('stops where the equipment has recorded nothing yet', async (context) => {
-        if (!harness.source.history) context.skip();
+      it('stops where the equipment has recorded nothing yet', async () => {
         const { sink } = open();
         await harness.produce(3);
         const last = sink.readings.at(-1)!.index;
@@ -229,8 +240,7 @@ export function sourceContract(name: string, makeHarness: () => Promise<SourceHa
         expect(pages.at(-1)?.window.end ?? 0).toBeLessThan(last + 1_000_000_000);
       });
 
-      it('declares what lies before its memory as gone', async (context) => {
-        if (!harness.source.history) context.skip();
+      it('declares what lies before its memory as gone', async () => {
         const { sink } = open();
         await harness.produce(2);
         const from = sink.readings[0]!.index - 1_000_000_000;
@@ -242,8 +252,7 @@ export function sourceContract(name: string, makeHarness: () => Promise<SourceHa
         });
       });
 
-      it('throws a retryable HoldfastError while the equipment is away', async (context) => {
-        if (!harness.source.history) context.skip();
+      it('throws a retryable HoldfastError while the equipment is away', async () => {
         const session = open();
         await harness.produce(2);
         const from = session.sink.readings[0]!.index;
@@ -254,8 +263,7 @@ export function sourceContract(name: string, makeHarness: () => Promise<SourceHa
         expect((error as HoldfastError).retryable).toBe(true);
       });
 
-      it('stops when told to', async (context) => {
-        if (!harness.source.history) context.skip();
+      it('stops when told to', async () => {
         const { sink } = open();
         await harness.produce(4);
         const reason = new Error('enough');
@@ -264,8 +272,7 @@ export function sourceContract(name: string, makeHarness: () => Promise<SourceHa
         await expect(pages[Symbol.asyncIterator]().next()).rejects.toBe(reason);
       });
 
-      it('takes turns with live readings', async (context) => {
-        if (!harness.source.history) context.skip();
+      it('takes turns with live readings', async () => {
         const { sink } = open();
         await harness.produce(4);
         const from = sink.readings[0]!.index;
