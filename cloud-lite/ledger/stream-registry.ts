@@ -30,8 +30,9 @@ export function createStreamRegistry(database: Database): StreamRegistry {
       for (const arrival of arrivals) {
         const text = streamKeyText(arrival.stream);
         const stream = remembered.get(text);
-        if (stream === undefined) unknown.set(text, arrival);
-        else known.set(text, stream);
+        if (stream !== undefined) known.set(text, stream);
+        // The first message of a stream says what orders it.
+        else if (!unknown.has(text)) unknown.set(text, arrival);
       }
       if (unknown.size === 0) return known;
       for (const { key, stream } of await findOrMake(database, [...unknown.values()], now)) {

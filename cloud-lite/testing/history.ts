@@ -223,7 +223,9 @@ class Fleet implements History {
     const { deviceId, batchId, range, id } = request;
     const made: MadeMessage[] = [];
     for (let start = range.start; start < range.end; ) {
-      const window: Window = { start, end: Math.min(range.end, start + 1 + randomInt(this.#random, 15)) };
+      // Often the same window again as in an earlier answer, in other parts.
+      const length = this.#chance(0.3) ? 40 : 1 + randomInt(this.#random, 15);
+      const window: Window = { start, end: Math.min(range.end, start + length) };
       const plain = { deviceId, batchId, window, isBackfill: true, requestId: id };
       if (this.#chance(0.1)) made.push({ ...plain, void: 'no-history' });
       else made.push(...this.#inParts(plain));

@@ -1,0 +1,19 @@
+// Everything that touches the database, on PGlite; contracts.process.test.ts runs the same on PostgreSQL.
+import { afterAll, beforeAll, describe } from 'vitest';
+import { databaseContract } from './database/database.contract.ts';
+import type { Database } from './database/database.ts';
+import { ingestorContract } from './ingest/ingestor.contract.ts';
+import { ledgerContract } from './ledger/ledger.contract.ts';
+import { openTestDatabase } from './testing/databases.ts';
+
+describe('on PGlite', () => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await openTestDatabase();
+  }, 60_000);
+  afterAll(() => database.close());
+
+  databaseContract(() => database);
+  ledgerContract(() => database);
+  ingestorContract(() => database);
+});

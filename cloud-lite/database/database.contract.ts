@@ -1,0 +1,82 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Database } from './database.ts';
+import { migrate } from './migrate.ts';
+
+/** What both engines owe. */
+export function databaseContract(open: () => Database): void {
+  describe('a database', () => {
+    let database: Database;
+    beforeAll(() => {
+      database = open();
+    });
+
+    test('gives int8, counts and sums of int4 as numbers, ranges as text, arrays and jsonb as themselves', async () => {
+      const [row] = await database.query(
+        `select 9007199254740991::int8 as big, count(*) as n, sum(i) as total, '{[1,3)}'::int8multirange as m,
+                int8range(1, 3) as r, array[1, 2]::int4[] as list, '{"a": [1]}'::jsonb as json
+           from generate_series(1, 3) as i`,
+      );
+      expect(row).toEqual({
+        big: Number.MAX_SAFE_INTEGER,
+        n: 3,
+        total: 6,
+        m: '{[1,3)}',
+        r: '[1,3)',
+        list: [1, 2],
+        json: { a: [1] },
+      });
+    });
+
+    test('takes arrays as parameters, with nulls, quotes and backslashes in them', async () => {
+      const texts = ['plain', null, 'quote " and \\ backslash', '{braces},comma'];
+      const rows = await database.query('select * from unnest($1::int8[], $2::text[]) as t(i, text)', [
+        [1, 2, 3, -4],
+        texts,
+      ]);
+      expect(rows).toEqual(texts.map((text, i) => ({ i: [1, 2, 3, -4][i], text })));
+    });
+
+    test('rolls back all of a transaction that rejects, and hands on its error', async () => {
+      const failure = new Error('changed my mind');
+      const work = database.transaction(async (session) => {
+        await session.query(`insert into set_aside_count values ('p', 'r', 1)`);
+        throw failure;
+      });
+      await expect(work).rejects.toMatchObject({ cause: failure });
+      expect(await database.query('select * from set_aside_count')).toEqual([]);
+    });
+
+    test('keeps transactions apart: each of many concurrent increments counts', async () => {
+      await database.query(`insert into set_aside_count values ('p', 'r', 0)`);
+      await Promise.all(
+        Array.from({ length: 20 }, () =>
+          database.transaction(async (session) => {
+            await session.query(`select messages from set_aside_count where reason = 'r' for update`);
+            await session.query(`update set_aside_count set messages = messages + 1 where reason = 'r'`);
+          }),
+        ),
+      );
+      expect(await database.query('select messages from set_aside_count')).toEqual([{ messages: 20 }]);
+    });
+
+    test('says whether the data or the database is at fault', async () => {
+      await expect(database.query(`select 'x'::int8`)).rejects.toMatchObject({
+        code: 'database-refused-data',
+        retryable: false,
+      });
+      await expect(database.query('select * from nowhere')).rejects.toMatchObject({
+        code: 'database-failed',
+        retryable: true,
+      });
+    });
+
+    test('is not migrated twice', async () => {
+      await database.query(`insert into set_aside_count values ('kept', 'r', 1)`);
+      await Promise.all([migrate(database), migrate(database)]);
+      expect(await database.query('select version from schema_version where version > 0')).not.toEqual([]);
+      expect(
+        await database.query(`select 1 as one from set_aside_count where partition_id = 'kept'`),
+      ).toHaveLength(1);
+    });
+  });
+}

@@ -1,0 +1,212 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { Database } from '../database/database.ts';
+import { listStreams } from '../ledger/streams.ts';
+import { emptyDatabase } from '../testing/databases.ts';
+import type { ReceivedEvent } from './event-source.ts';
+import { createIngestor, type Ingestor } from './ingestor.ts';
+
+const partition = { hub: 'hub', consumerGroup: 'group', partitionId: '0' };
+const telemetry = { 'iothub-connection-device-id': 'd', 'iothub-connection-module-id': 'm' };
+const noon = Date.UTC(2026, 10, 21, 12);
+
+function event(sequenceNumber: number, properties: Record<string, unknown>, annotations: object = telemetry) {
+  return {
+    sequenceNumber,
+    offset: `o${sequenceNumber}`,
+    enqueuedAt: noon,
+    properties,
+    annotations: annotations as ReceivedEvent['annotations'],
+  };
+}
+
+const windowOf = (start: number) => ({
+  batchId: 's',
+  index: 'sequence',
+  startWindow: String(start),
+  endWindow: String(start + 10),
+  count: '1',
+});
+
+/** What ingest owes, on any database. */
+export function ingestorContract(open: () => Database): void {
+  describe('ingest', () => {
+    let database: Database;
+    let ingestor: Ingestor;
+    let woken = 0;
+    beforeAll(() => {
+      database = open();
+    });
+    beforeEach(async () => {
+      await emptyDatabase(database);
+      woken = 0;
+      ingestor = newIngestor();
+    });
+
+    const newIngestor = (using = database) =>
+      createIngestor({
+        database: using,
+        clock: new VirtualClock(),
+        log: silentLog,
+        metrics: noMetrics,
+        plausible: { earliest: Date.UTC(2000, 0), maxAheadMs: 3_600_000 },
+        onBackfill: () => {
+          woken++;
+        },
+      });
+    const streams = () => listStreams(database, { limit: 10 });
+    const asideReasons = async () =>
+      (await database.query<{ reason: string }>('select reason from set_aside order by id')).map(
+        (row) => row.reason,
+      );
+
+    test('takes each event once, however often and in whatever slices it comes', async () => {
+      const log = [0, 10, 20, 30, 40].map((start, i) => event(100 + i, windowOf(start)));
+      expect(await ingestor.ingest(partition, log.slice(0, 3))).toEqual({
+        taken: 3,
+        replayed: 0,
+        setAside: 0,
+      });
+      expect(await ingestor.ingest(partition, log.slice(1, 4))).toEqual({
+        taken: 1,
+        replayed: 2,
+        setAside: 0,
+      });
+      expect(await newIngestor().ingest(partition, log)).toEqual({ taken: 1, replayed: 4, setAside: 0 });
+      expect(await newIngestor().ingest(partition, log)).toMatchObject({ taken: 0 });
+      expect(await streams()).toMatchObject([{ messages: 5, duplicates: 0, covered: [[0, 50]] }]);
+    });
+
+    test('counts each partition by itself', async () => {
+      await ingestor.ingest(partition, [event(7, windowOf(0))]);
+      await ingestor.ingest({ ...partition, partitionId: '1' }, [event(3, windowOf(10))]);
+      expect(await streams()).toMatchObject([{ messages: 2 }]);
+    });
+
+    test('a batch that fails leaves no trace, and is taken whole the next time', async () => {
+      const failing: Database = {
+        ...database,
+        transaction: (work) =>
+          database.transaction(async (session) => {
+            await work(session);
+            throw new Error('the line went dead before the commit');
+          }),
+      };
+      const events = [event(0, windowOf(0)), event(1, {})];
+      await expect(newIngestor(failing).ingest(partition, events)).rejects.toMatchObject({ retryable: true });
+      expect(await streams()).toMatchObject([{ messages: 0 }]);
+      expect(await asideReasons()).toEqual([]);
+      expect(await ingestor.ingest(partition, events)).toEqual({ taken: 2, replayed: 0, setAside: 1 });
+    });
+
+    test('two instances that read the same partition at once count nothing twice', async () => {
+      const log = Array.from({ length: 60 }, (_, i) => event(i, windowOf(i * 10)));
+      const read = async (own: Ingestor, size: number) => {
+        for (let from = 0; from < log.length; from += size) {
+          await own.ingest(partition, log.slice(from, from + size));
+        }
+      };
+      await Promise.all([read(newIngestor(), 7), read(newIngestor(), 11), read(ingestor, 5)]);
+      expect(await streams()).toMatchObject([{ messages: 60, duplicates: 0, covered: [[0, 600]] }]);
+    });
+
+    test('sets aside what is not for the ledger, says why, and goes on', async () => {
+      const stamped = (start: unknown, end: unknown) => ({
+        batchId: 't',
+        startWindow: start,
+        endWindow: end,
+      });
+      const result = await ingestor.ingest(partition, [
+        event(0, windowOf(0), {}),
+        event(1, windowOf(0), { ...telemetry, 'iothub-message-source': 'twinChangeEvents' }),
+        event(2, { temperature: 21 }),
+        event(3, stamped(0, 1000)),
+        event(4, stamped(noon, noon + 7_200_000)),
+        event(5, windowOf(10), { ...telemetry, 'iothub-message-source': 'Telemetry' }),
+        event(6, { ...stamped(noon, noon + 1000), batchId: 's' }),
+      ]);
+      expect(result).toEqual({ taken: 7, replayed: 0, setAside: 6 });
+      expect(await asideReasons()).toEqual([
+        'no-device',
+        'not-telemetry',
+        'not-a-mini-batch',
+        'implausible-time',
+        'implausible-time',
+        'index-changed',
+      ]);
+      expect(await streams()).toMatchObject([{ messages: 1, covered: [[10, 20]] }]);
+    });
+
+    test('what is set aside is counted for ever and kept within bounds, whatever it holds', async () => {
+      const strange = {
+        a: 'nul \0 inside',
+        'key\0': 1n,
+        deep: { 'x\0': 'y'.repeat(10_000) },
+        date: new Date(0),
+      };
+      for (let round = 0; round < 13; round++) {
+        const events = Array.from({ length: 200 }, (_, i) => event(round * 200 + i, strange));
+        await ingestor.ingest(partition, events);
+      }
+      const [kept] = await database.query<{ n: number; bytes: number }>(
+        'select count(*) as n, max(length(properties::text)) as bytes from set_aside',
+      );
+      expect(kept!.n).toBe(1000);
+      expect(kept!.bytes).toBeLessThan(5000);
+      expect(await database.query('select messages from set_aside_count')).toEqual([{ messages: 2600 }]);
+    });
+
+    test('one event that the database refuses is set aside alone', async () => {
+      const poisoned: Database = {
+        ...database,
+        transaction: (work) =>
+          database.transaction((session) =>
+            work({
+              ...session,
+              query: (sql, params) =>
+                sql.includes('update stream') && JSON.stringify(params).includes('[70,80)')
+                  ? session.query(`select 'poison'::int8`)
+                  : session.query(sql, params),
+            }),
+          ),
+      };
+      const log = Array.from({ length: 12 }, (_, i) => event(i, windowOf(i * 10)));
+      expect(await newIngestor(poisoned).ingest(partition, log)).toEqual({
+        taken: 12,
+        replayed: 0,
+        setAside: 1,
+      });
+      expect(await asideReasons()).toEqual(['refused-by-database']);
+      expect(await streams()).toMatchObject([{ messages: 11, gaps: [[70, 80]] }]);
+    });
+
+    test('reads the published sample, both spellings', async () => {
+      await ingestor.ingest(partition, [
+        event(0, {
+          BatchId: 'press',
+          dataWindowStart: '2026-11-21T10:00:00.0000000Z',
+          dataWindowEnd: '2026-11-21T10:00:10.0000000Z',
+        }),
+        event(1, { batchId: 'press', StartWindow: noon, EndWindow: noon + 10_000 }),
+      ]);
+      expect(await streams()).toMatchObject([
+        { batchId: 'press', index: 'time', messages: 2, gaps: [[noon - 7_190_000, noon]] },
+      ]);
+    });
+
+    test('wakes repair when backfill has come, not otherwise', async () => {
+      await ingestor.ingest(partition, [event(0, windowOf(0))]);
+      expect(woken).toBe(0);
+      await ingestor.ingest(partition, [event(1, { ...windowOf(10), isBackfill: 'true' })]);
+      expect(woken).toBe(1);
+    });
+
+    test('takes the hub at its word about who sent: a device without a module is its own sender', async () => {
+      const annotations = { 'iothub-connection-device-id': 'alone' };
+      await ingestor.ingest(partition, [event(0, { ...windowOf(0), deviceId: 'liar' }, annotations)]);
+      expect(await streams()).toMatchObject([{ deviceId: 'alone', moduleId: '' }]);
+    });
+  });
+}
