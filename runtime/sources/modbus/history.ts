@@ -66,7 +66,7 @@ class HistoryRead {
   async *pages(): AsyncGenerator<HistoryPage> {
     for (let stalls = 0; this.#cursor < this.#end; ) {
       const before = this.#cursor;
-      const step = yield* this.#attempt();
+      const step = yield* this.#attempt(stalls);
       if (step === 'done') return;
       stalls = this.#cursor > before ? 0 : stalls + 1;
       this.#log.debug({ stalls }, 'the event log was overwritten while it was read');
@@ -77,8 +77,8 @@ class HistoryRead {
     }
   }
 
-  async *#attempt(): AsyncGenerator<HistoryPage, Step> {
-    const log = await this.#records.range(this.#signal);
+  async *#attempt(stalls: number): AsyncGenerator<HistoryPage, Step> {
+    const log = keepAway(await this.#records.range(this.#signal), stalls);
     if (log.newest < log.oldest) return 'done';
     const oldestTime = await this.#records.timestamp(log.oldest, this.#signal);
     if (oldestTime === undefined) return 'overwritten';
@@ -148,4 +148,17 @@ class HistoryRead {
     if (this.#cursor === start) return undefined;
     return { kind: 'readings', window: { start, end: this.#cursor }, readings };
   }
+}
+
+/** Oldest records left out after the first stall, as a part of the log; twice as many after each further one. */
+const firstMargin = 1 / 64;
+
+/**
+ * Where the log was overwritten under us, its oldest records will be gone before we get to them: they are given
+ * up at once rather than chased.
+ */
+function keepAway(log: LogRange, stalls: number): LogRange {
+  if (stalls === 0 || log.newest < log.oldest) return log;
+  const margin = Math.ceil((log.newest - log.oldest) * firstMargin * 2 ** (stalls - 1));
+  return { oldest: log.oldest + margin, newest: log.newest };
 }

@@ -1,0 +1,261 @@
+// Reading an event log that goes on being written, over equipment in memory.
+import { describe, expect, it } from 'vitest';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import { silentLog } from '../../../kernel/log.ts';
+import { answerPdu } from '../../../lab/plant/pdu.ts';
+import { sampleAt, tagValues } from '../../../lab/plant/sample.ts';
+import { plantSources } from '../../../lab/plant/site.ts';
+import { PlantUnit } from '../../../lab/plant/unit.ts';
+import type { HistoryPage } from '../source.ts';
+import { modbusTcpSourceSchema } from './config.ts';
+import { createHistory } from './history.ts';
+import type { ModbusClient } from './modbus-client.ts';
+import { ModbusException } from './modbus-errors.ts';
+import { mapHistory } from './register-map.ts';
+
+const seed = 5;
+const start = 1_700_000_000_000;
+const timeOf = (number: number) => start + number * 200;
+
+function setUp(at: 0 | 1, { capacity = 100, change = {}, maxRegisters = 125, isCounted = true } = {}) {
+  const unit = new PlantUnit({
+    id: at + 1,
+    name: 'unit',
+    seed,
+    log: at === 0 ? 'ring' : 'file-records',
+    capacity,
+  });
+  let made = 0;
+  const make = (count: number) => {
+    for (let i = 0; i < count; i++) unit.scan(timeOf(++made));
+  };
+  const units = Object.fromEntries([1, 2, 3].map((id) => [id, { name: '', log: 'ring' as const, capacity }]));
+  const site = plantSources({ host: 'memory', port: 502, units })[at] as { stamp: object; history: object };
+  const config = modbusTcpSourceSchema.parse({
+    ...site,
+    stamp: { ...site.stamp, ...(isCounted ? {} : { number: undefined }) },
+    history: { ...site.history, firstRecord: undefined, ...change },
+  });
+  let requests = 0;
+  /** Runs before each answer: what the equipment does meanwhile. */
+  const hooks: { beforeRequest?: () => void } = {};
+  const ask = async (pdu: number[]) => {
+    requests += 1;
+    hooks.beforeRequest?.();
+    const out = Buffer.alloc(256);
+    const length = answerPdu(unit, Buffer.from(pdu), out, 0);
+    if (out[0]! > 127) throw new ModbusException(out[1]!, 'a request');
+    return out.subarray(0, length);
+  };
+  const client = {
+    readRegisters: async (_unit: number, _table: string, address: number, count: number) =>
+      (await ask([3, address >> 8, address & 255, 0, count])).subarray(2),
+    readFileRecord: async (_unit: number, file: number, record: number, count: number) =>
+      (await ask([20, 7, 6, file >> 8, file & 255, record >> 8, record & 255, 0, count])).subarray(4),
+  } as unknown as ModbusClient;
+  const history = createHistory({
+    map: mapHistory(config)!,
+    unit: at + 1,
+    maxRegisters,
+    turn: async (work, signal) => {
+      signal.throwIfAborted();
+      return work({ client });
+    },
+    log: silentLog,
+  });
+  const read = async (from: number, to: number) => {
+    const pages: HistoryPage[] = [];
+    for await (const page of history.read({ start: from, end: to }, new AbortController().signal))
+      pages.push(page);
+    return pages;
+  };
+  return { unit, make, read, hooks, requests: () => requests, made: () => made };
+}
+
+/** The readings of a page, by record: `[number, temperature, level]`; and that all of its tags are there. */
+function recordsOf(pages: readonly HistoryPage[]) {
+  const byIndex = new Map<number, Record<string, unknown>>();
+  for (const page of pages) {
+    if (page.kind !== 'readings') continue;
+    for (const { index, tag, value } of page.readings) {
+      byIndex.set(index, { ...byIndex.get(index), [tag]: value });
+    }
+  }
+  return [...byIndex].map(([index, values]) => [(index - start) / 200, values] as const);
+}
+
+function expectTruth(unit: number, pages: readonly HistoryPage[], first: number, last: number) {
+  const records = recordsOf(pages);
+  expect(records.map(([number]) => number)).toEqual(
+    Array.from({ length: last - first + 1 }, (_, i) => first + i),
+  );
+  for (const [number, values] of records)
+    expect(values).toEqual({ ...tagValues(sampleAt(seed, unit, number)) });
+}
+
+function expectTouching(pages: readonly HistoryPage[], from: number, to: number) {
+  let reached = from;
+  for (const { window } of pages) {
+    expect(window.start).toBe(reached);
+    reached = window.end;
+  }
+  expect(reached).toBe(to);
+}
+
+describe.each([
+  ['a register ring', 0],
+  ['file records', 1],
+] as const)('the history in %s', (_name, at) => {
+  it('gives exactly what the equipment logged, across the end of its memory', async () => {
+    const { make, read } = setUp(at);
+    make(350);
+    const pages = await read(timeOf(260), timeOf(340));
+    expectTouching(pages, timeOf(260), timeOf(340));
+    expectTruth(at + 1, pages, 260, 339);
+  });
+
+  it('reads pages of whole requests: four records each', async () => {
+    const { make, read, requests } = setUp(at, { capacity: 2000 });
+    make(1500);
+    await read(timeOf(100), timeOf(1400));
+    // 1300 records in requests of 4, and a few dozen to find the first.
+    expect(requests()).toBeLessThan(1300 / 4 + 50);
+  });
+
+  it('declares expired what is older than its oldest record', async () => {
+    const { make, read } = setUp(at);
+    make(350);
+    const pages = await read(timeOf(100), timeOf(260));
+    expect(pages[0]).toEqual({
+      kind: 'unavailable',
+      window: { start: timeOf(100), end: timeOf(251) },
+      reason: 'history-expired',
+    });
+    expectTouching(pages, timeOf(100), timeOf(260));
+    expectTruth(at + 1, pages, 251, 259);
+  });
+
+  it('knows that nothing came before the first record only where it is told which that is', async () => {
+    const unsure = setUp(at);
+    unsure.make(20);
+    expect((await unsure.read(timeOf(-50), timeOf(5)))[0]).toMatchObject({ kind: 'unavailable' });
+    const sure = setUp(at, { change: { firstRecord: 1 } });
+    sure.make(20);
+    const pages = await sure.read(timeOf(-50), timeOf(5));
+    expect(pages).toHaveLength(1);
+    expectTouching(pages, timeOf(-50), timeOf(5));
+    expectTruth(at + 1, pages, 1, 4);
+  });
+
+  it('states what it verified to be empty', async () => {
+    const { make, read } = setUp(at);
+    make(30);
+    expect(await read(timeOf(10) + 1, timeOf(11))).toEqual([
+      { kind: 'readings', window: { start: timeOf(10) + 1, end: timeOf(11) }, readings: [] },
+    ]);
+  });
+
+  it('ends right after the newest record', async () => {
+    const { make, read } = setUp(at);
+    make(30);
+    const pages = await read(timeOf(25), timeOf(1000));
+    expectTouching(pages, timeOf(25), timeOf(30) + 1);
+    expectTruth(at + 1, pages, 25, 30);
+    expect(await read(timeOf(30) + 1, timeOf(1000))).toEqual([]);
+  });
+
+  it('says nothing while the log is empty', async () => {
+    const { unit, make, read } = setUp(at);
+    expect(await read(timeOf(0), timeOf(10))).toEqual([]);
+    make(30);
+    unit.log?.erase();
+    unit.refreshDescriptor();
+    expect(await read(timeOf(0), timeOf(10))).toEqual([]);
+  });
+
+  it('keeps every reading while the log grows under it', async () => {
+    const { make, read, hooks } = setUp(at, { capacity: 2000 });
+    make(500);
+    hooks.beforeRequest = () => make(1);
+    const pages = await read(timeOf(100), timeOf(900));
+    expectTruth(at + 1, pages, 100, 899);
+  });
+
+  it.each([
+    ['with record numbers', true],
+    ['without', false],
+  ])(
+    'declares what is overwritten while it reads, and gives no reading that is not true, %s',
+    async (_case, isCounted) => {
+      for (let pace = 1; pace <= 6; pace++) {
+        const { make, read, hooks, made } = setUp(at, { isCounted, capacity: 1000 });
+        make(1100);
+        let turn = 0;
+        hooks.beforeRequest = () => {
+          if (++turn % 3 === 0 && made() < 2000) make(pace * 2);
+        };
+        const pages = await read(timeOf(101), timeOf(2000));
+        let reached = timeOf(101);
+        for (const page of pages) {
+          expect(page.window.start).toBe(reached);
+          reached = page.window.end;
+        }
+        const answered = new Set<number>();
+        for (const [number, values] of recordsOf(pages)) {
+          expect(values).toEqual({ ...tagValues(sampleAt(seed, at + 1, number)) });
+          answered.add(number);
+        }
+        // Each record is either given or inside what was declared gone.
+        const gone = pages.filter(({ kind }) => kind === 'unavailable').map(({ window }) => window);
+        for (let number = 101; timeOf(number) < reached; number++) {
+          const isGone = gone.some(({ start: from, end }) => timeOf(number) >= from && timeOf(number) < end);
+          expect(answered.has(number) !== isGone, `record ${number} at pace ${pace}`).toBe(true);
+        }
+        expect(gone.length).toBeGreaterThan(0);
+      }
+    },
+  );
+
+  it('gives up, to be asked again, when the log is always faster', async () => {
+    const { make, read, hooks } = setUp(at);
+    make(200);
+    hooks.beforeRequest = () => make(150);
+    await expect(read(timeOf(150), timeOf(100_000))).rejects.toMatchObject({
+      code: 'modbus-history-unstable',
+      retryable: true,
+    });
+  });
+
+  it('does not call a refusal a loss', async () => {
+    const { unit, make, read } = setUp(at);
+    make(30);
+    unit.refused = [[1000, 65_535]];
+    const error = await read(timeOf(10), timeOf(20)).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(HoldfastError);
+    expect(error).toMatchObject({ code: 'modbus-history-refused', retryable: true });
+  });
+});
+
+describe('the history of a log', () => {
+  it('is read in parts where one request cannot hold a record', async () => {
+    const { make, read } = setUp(0, { maxRegisters: 10 });
+    make(350);
+    const pages = await read(timeOf(255), timeOf(300));
+    expectTruth(1, pages, 255, 299);
+  });
+
+  it('keeps away from the slot that may be overwritten next when the device names no oldest record', async () => {
+    const { make, read } = setUp(0, { change: { oldest: undefined } });
+    make(350);
+    const [page] = await read(timeOf(200), timeOf(300));
+    expect(page).toMatchObject({ kind: 'unavailable', window: { end: timeOf(252) } });
+  });
+
+  it('says so when its pointers make no sense', async () => {
+    const { make, read } = setUp(0, {
+      change: { oldest: { address: 1000, type: 'uint32' }, newest: { address: 1004, type: 'uint16' } },
+    });
+    make(350);
+    await expect(read(timeOf(200), timeOf(300))).rejects.toMatchObject({ code: 'modbus-history-invalid' });
+  });
+});
