@@ -7,6 +7,7 @@ import { migrate } from './database/migrate.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
+import { repairContract } from './repair/repair.contract.ts';
 import { historiesEndRight } from './testing/history-check.ts';
 import { startPostgres, type TestPostgres } from './testing/postgres.ts';
 
@@ -28,6 +29,7 @@ describe('on PostgreSQL', () => {
   databaseContract(() => database);
   ledgerContract(() => database);
   ingestorContract(() => database);
+  repairContract(() => database);
 
   test('a transaction that the server gives up for another one is run again', async () => {
     await database.query(`insert into set_aside_count values ('p', 'one', 0), ('p', 'two', 0)`);

@@ -4,6 +4,7 @@ import { databaseContract } from './database/database.contract.ts';
 import type { Database } from './database/database.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
+import { repairContract } from './repair/repair.contract.ts';
 import { openTestDatabase } from './testing/databases.ts';
 
 describe('on PGlite', () => {
@@ -16,4 +17,5 @@ describe('on PGlite', () => {
   databaseContract(() => database);
   ledgerContract(() => database);
   ingestorContract(() => database);
+  repairContract(() => database);
 });

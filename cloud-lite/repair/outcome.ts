@@ -107,9 +107,9 @@ async function useAttempt(
   );
 }
 
-/** The delay after `failures` failures, from a fresh backoff: nothing about it needs to be remembered. */
+/** The delay in whole ms after `failures` failures, from a fresh backoff: nothing of it needs remembering. */
 export function delayAfter(backoff: Backoff, failures: number): number {
   // Bounded: beyond this many doublings the ceiling is reached anyway.
   for (let i = 0; i < Math.min(failures, 30); i++) backoff.next();
-  return backoff.next();
+  return Math.round(backoff.next());
 }
