@@ -30,6 +30,15 @@ export class LaneQueue<E extends LaneEntry> {
   #bytes = 0;
   // When the first unread entry was queued, as far as known.
   #unreadSince: number | undefined;
+  #changes = 0;
+
+  /**
+   * Differs once segments were added or moved away. A page that was read before and is chosen from after
+   * would take what is no longer here, and count as read what it does not hold.
+   */
+  get changes(): number {
+    return this.#changes;
+  }
 
   get messages(): number {
     return this.#messages;
@@ -47,6 +56,7 @@ export class LaneQueue<E extends LaneEntry> {
   /** Entries with `from <= id < to` have become readable, after all that were before. */
   append(from: number, to: number, added: { messages: number; bytes: number; queuedAt: number }): void {
     if (added.messages === 0) return;
+    this.#changes++;
     if (this.unread <= 0) this.#unreadSince = added.queuedAt;
     this.#messages += added.messages;
     this.#bytes += added.bytes;
@@ -106,6 +116,8 @@ export class LaneQueue<E extends LaneEntry> {
 
   /** Moves what was given back and what is unread to the end of `other`. What is taken stays here. */
   moveTo(other: LaneQueue<E>): void {
+    this.#changes++;
+    other.#changes++;
     for (const entry of this.#returned) {
       other.#insertReturned(entry);
       other.#messages++;

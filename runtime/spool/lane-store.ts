@@ -219,7 +219,10 @@ export class LaneStore implements Lanes {
     for (;;) {
       const next = queue.next();
       if (next === undefined && queue.inHand === 0) return [];
+      const { changes } = queue;
       const page = next === undefined ? [] : await this.#readPage(lane, next, bounded.messages + 1);
+      // A commit or a demotion came between: at most a few a second, so this ends.
+      if (queue.changes !== changes) continue;
       const complete = page.length <= bounded.messages;
       const chosen = queue.choose(page, complete, bounded);
       if (chosen.length === 0) {

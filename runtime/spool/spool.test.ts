@@ -35,6 +35,17 @@ const job = (requestId: string, batchId = 'a'): JobRecord => ({
   updatedAt: 1,
 });
 
+/** Runs `meanwhile` after the store has looked, and before the one who asked it knows. */
+function duringNextRead(store: MemoryStore, meanwhile: () => Promise<unknown>): void {
+  const range = store.range.bind(store);
+  store.range = async (options) => {
+    store.range = range;
+    const found = await range(options);
+    await meanwhile();
+    return found;
+  };
+}
+
 describe('lanes', () => {
   it('hands out windows in the order in which they closed, with all that was read', async () => {
     const { spool } = await openTestSpool();
@@ -103,6 +114,29 @@ describe('lanes', () => {
     expect([spool.depth('live').messages, spool.depth('backlog').messages]).toEqual([1, 3]);
     expect(idsOf(await spool.take('live', all))).toEqual(['a/3-4']);
     expect(idsOf(await takeAll(spool, 'backlog'))).toEqual(['a/0-1', 'a/1-2', 'a/2-3']);
+  });
+
+  it('loses nothing that is queued while a take reads the store', async () => {
+    const store = new MemoryStore();
+    const { spool } = await openTestSpool(store);
+    await spool.commitWindows([change('a', [closed('a', window(0, 1))])]);
+    duringNextRead(store, () => spool.commitWindows([change('b', [closed('b', window(0, 1))])]));
+    const taken = [...(await spool.take('live', all)), ...(await takeAll(spool, 'live'))];
+    expect(idsOf(taken)).toEqual(['a/0-1', 'b/0-1']);
+    expect(spool.depth('live').messages).toBe(2);
+  });
+
+  it('hands out once what is demoted while a take reads the store', async () => {
+    const store = new MemoryStore();
+    const { spool } = await openTestSpool(store);
+    await spool.commitWindows([change('a', [closed('a', window(0, 1)), closed('a', window(1, 2))])]);
+    duringNextRead(store, async () => spool.demoteLive());
+    const live = await spool.take('live', all);
+    const backlog = await takeAll(spool, 'backlog');
+    expect(idsOf([...live, ...backlog])).toEqual(['a/0-1', 'a/1-2']);
+    await spool.acknowledge([...live, ...backlog]);
+    await spool.commitWindows([change('a', [closed('a', window(2, 3))])]);
+    expect([spool.depth('live').messages, spool.depth('backlog').messages]).toEqual([1, 0]);
   });
 
   it('says how much waits and since when', async () => {
