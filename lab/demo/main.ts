@@ -45,11 +45,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const folder = makeFolder();
 const events: DemoEvent[] = [];
 let step: string | undefined;
-// Drawn on the terminal if there is one; with --json standard output belongs to the one line.
-const screen =
-  process.stdout.isTTY && !options.json
-    ? openTerminal(process.stdout)
-    : openLines(options.json ? process.stderr : process.stdout);
+// With --json standard output belongs to the one line.
+const lines = openLines(options.json ? process.stderr : process.stdout);
+const drawn = process.stdout.isTTY && !options.json;
+// Lines until everything runs: there is nothing to draw yet, and what fails must be readable.
+let screen = lines;
 
 process.exitCode = await run();
 // Nothing that a client library left behind may keep the demo: all children are stopped by now.
@@ -63,6 +63,7 @@ async function run(): Promise<number> {
     say(`starting plant, hub, runtime and detector; everything they write is in ${folder}`);
     world = await startWorld({ folder, seed: options.seed, onEvent: say });
     const running = world;
+    if (drawn) screen = openTerminal(process.stdout);
     const stopDrawing = keepDrawing(running);
     const stopKeys = readKeys(
       process.stdin,
@@ -79,6 +80,9 @@ async function run(): Promise<number> {
   }
   const stopping = world?.stop();
   screen.close();
+  // What the screen showed in passing stays to be read.
+  if (drawn && options.tour) for (const event of events) lines.event(event, startedAt);
+  screen = lines;
   for (const line of after) (options.json && line.startsWith('{') ? console.log : print)(line);
   await stopping;
   clearFolder(code);
@@ -121,7 +125,7 @@ function keepDrawing(world: World): () => void {
       await new Promise((wake) => setTimeout(wake, refreshMs));
     }
   };
-  if (process.stdout.isTTY && !options.json) void draw();
+  if (drawn) void draw();
   return () => {
     drawing = false;
   };

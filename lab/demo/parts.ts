@@ -102,6 +102,8 @@ export function writeConfig(folder: string, plant: PlantReady, devicePort: numbe
     sources,
     windows: { ageMs: timings.windowMs, quietMs: timings.windowMs },
     statusPort: 0,
+    // It goes to a file, for whoever has to explain a failed tour.
+    logLevel: 'debug',
   };
   writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`);
   return file;

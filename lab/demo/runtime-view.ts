@@ -1,10 +1,35 @@
 // The few figures of the runtime's status that the screen shows. Pure.
+import { z } from 'zod';
 import type { LiveState } from './live-state.ts';
 
 type RuntimeView = NonNullable<LiveState['runtime']>;
 
+const count = z.number();
+const lane = z.object({ messages: count, bytes: count });
+const statusSchema = z.object({
+  uplink: z.object({ connected: z.boolean() }),
+  forwarder: z.object({ sent: z.record(z.string(), count) }),
+  sources: z.array(z.object({ readings: count })),
+  spool: z.object({ lanes: z.record(z.string(), lane) }),
+  jobs: z.object({ open: count }),
+});
+
 /** Undefined for what is no status: the process is down, or not ready yet. */
 export function runtimeView(status: unknown): RuntimeView | undefined {
-  if (typeof status !== 'object' || status === null) return undefined;
-  return undefined;
+  const parsed = statusSchema.safeParse(status);
+  if (!parsed.success) return undefined;
+  const { uplink, forwarder, sources, spool, jobs } = parsed.data;
+  const lanes = Object.values(spool.lanes);
+  return {
+    connected: uplink.connected,
+    spooled: {
+      messages: sum(lanes.map((lane) => lane.messages)),
+      bytes: sum(lanes.map((lane) => lane.bytes)),
+    },
+    acknowledged: sum(Object.values(forwarder.sent)),
+    readings: sum(sources.map((source) => source.readings)),
+    jobs: jobs.open,
+  };
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

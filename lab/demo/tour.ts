@@ -70,6 +70,7 @@ async function normalRunning(tour: Tour): Promise<void> {
 
 async function networkCut(tour: Tour): Promise<void> {
   const { world, report } = tour;
+  await cutAmidMessage(tour);
   await world.network.set({ kind: 'cut' });
   // What the hub had taken before the cut may still be on its way to the tap.
   await pause(tour, 1500);
@@ -77,11 +78,28 @@ async function networkCut(tour: Tour): Promise<void> {
   await pause(tour, tour.quick ? 4000 : 12_000);
   const during = world.tap.taken() - before;
   if (during > 0) tour.problems.push(`${during} messages came through a network that was cut`);
-  report.say(`nothing came through; the spool fills`);
+  report.say('nothing comes through; the spool fills');
   await world.network.set({ kind: 'up' });
   const restored = Date.now();
   report.say('network restored: the backlog goes up beside live data');
   await repaired(tour, restored, 25_000);
+  const repeated = demoStreams.reduce(
+    (sum, { name }) => sum + (copyOf(tour, name)?.repeatedMessages ?? 0),
+    0,
+  );
+  if (repeated === 0) tour.problems.push('the message that was cut off was not sent again');
+}
+
+/**
+ * The worst moment: the hub has stored a message, and its acknowledgement is lost with the connection. The
+ * runtime cannot know, so it must send again, and the duplicate must be recognised.
+ */
+async function cutAmidMessage(tour: Tour): Promise<void> {
+  const { world, report } = tour;
+  await world.cutAmidNext();
+  const cut = async () => (await world.hubFacts()).faults.cutOnTelemetry === undefined;
+  if (!(await until(tour, cut, 10_000))) tour.problems.push('no message was cut off');
+  report.say('cut while a message was being acknowledged');
 }
 
 async function runtimeKilled(tour: Tour): Promise<void> {

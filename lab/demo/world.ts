@@ -30,6 +30,8 @@ export interface WorldOptions {
 
 export interface HubFacts {
   readonly counts: { readonly accepted: number; readonly lost: number };
+  /** Those in force; a fault with a dose is gone once it has hit. */
+  readonly faults: Readonly<Record<string, unknown>>;
 }
 
 export interface World {
@@ -47,6 +49,8 @@ export interface World {
   ledger(): Promise<readonly LedgerStream[]>;
   /** The hub acknowledges the next messages and loses them. */
   loseNext(count: number): Promise<void>;
+  /** The hub stores the next message and cuts its connection before it says so. */
+  cutAmidNext(): Promise<void>;
   stopSampling(): Promise<void>;
   /** The account as of now; `problems` of the caller spoil it. */
   account(problems?: readonly string[]): Promise<Account>;
@@ -110,6 +114,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
     runtimeStatus: () => getJson(`${runtimeApi()}/status`),
     ledger: () => askLedger(detectorApi()),
     loseNext: (next) => postJson(`${hubControl}/faults`, { ackAndLose: { next } }),
+    cutAmidNext: () => postJson(`${hubControl}/faults`, { cutOnTelemetry: { next: 1 }, cutAfterStore: true }),
     stopSampling: () => postJson(`${plantControl}/stop-sampling`),
     account: (problems = []) => reckon({ plantControl, detectorApi: detectorApi(), tap, problems }),
     stop() {

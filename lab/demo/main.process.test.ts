@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { repositoryFile } from './processes.ts';
+
+const main = repositoryFile('lab/demo/main.ts');
+let folder: string;
+let demo: ChildProcess;
+let out: string;
+let progress: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+});
+
+afterEach(() => {
+  if (demo.exitCode === null) demo.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
+
+function start(...args: string[]): void {
+  demo = spawn(process.execPath, [main, '--keep', join(folder, 'run'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  out = '';
+  progress = '';
+  demo.stdout!.on('data', (chunk) => {
+    out += chunk;
+  });
+  demo.stderr!.on('data', (chunk) => {
+    progress += chunk;
+  });
+}
+
+/** Every process that the demo says it started, and that still runs. */
+function leftOver(): number[] {
+  const pids = [...`${out}${progress}`.matchAll(/running, process (\d+)/g)].map(([, pid]) => Number(pid));
+  expect(pids.length).toBeGreaterThanOrEqual(4);
+  return pids.filter((pid) => existsSync(`/proc/${pid}`));
+}
+
+test('a tour accounts for every reading, and leaves no process behind', { timeout: 170_000 }, async () => {
+  start('--tour', '--quick', '--json', '--seed', '7');
+  const [code] = await once(demo, 'close');
+  expect(code, progress).toBe(0);
+  expect(out.trimEnd().split('\n')).toHaveLength(1);
+  const account = JSON.parse(out);
+  expect(account).toMatchObject({ ok: true, missing: 0, invented: 0, changed: 0, openGaps: 0, problems: [] });
+  expect(account.produced).toBe(account.delivered + account.void);
+  // The faults were real: the meter lost answers that nothing can bring back, gaps were found and closed.
+  expect(account.void).toBeGreaterThan(0);
+  expect(account.gapsFound).toBeGreaterThan(4);
+  expect(account.gapsClosed).toBe(account.gapsFound);
+  expect(account.seconds).toBeLessThan(150);
+  expect(leftOver()).toEqual([]);
+});
+
+test('the live demo runs until it is interrupted, and leaves no process behind', async () => {
+  start();
+  await expect.poll(() => out, { timeout: 60_000 }).toMatch(/detector: running/);
+  await expect.poll(() => out, { timeout: 30_000 }).toMatch(/runtime: running/);
+  demo.kill('SIGINT');
+  const [code] = await once(demo, 'close');
+  expect(code).toBe(0);
+  expect(leftOver()).toEqual([]);
+  expect(readFileSync(join(folder, 'run', 'holdfast.yaml'), 'utf8')).toContain('"press"');
+});
