@@ -8,8 +8,8 @@ export interface AcknowledgerOptions {
   readonly lanes: Pick<Lanes, 'acknowledge'>;
   readonly clock: Clock;
   readonly log: Log;
-  /** There is room again. */
-  readonly onRoom: () => void;
+  /** The disk has taken some: there may be room again. */
+  readonly onWritten: () => void;
 }
 
 export interface Acknowledger {
@@ -30,6 +30,8 @@ export function createAcknowledger(options: AcknowledgerOptions): Acknowledger {
   let closing = false;
 
   async function write(): Promise<void> {
+    // Lets what settles in the same turn come along.
+    await Promise.resolve();
     while (waiting.length > 0) {
       const batch = waiting.slice(0, maxBatch);
       try {
@@ -37,20 +39,19 @@ export function createAcknowledger(options: AcknowledgerOptions): Acknowledger {
       } catch (error) {
         options.log.error({ err: error, messages: batch.length }, 'acknowledgements cannot be written');
         // Unwritten they are only sent again after a restart. Until then they stay taken, and we try again.
-        if (closing) return;
+        if (closing) break;
         await sleep(options.clock, retryMs);
         continue;
       }
-      const wasFull = waiting.length >= maxWaiting;
       waiting = waiting.slice(batch.length);
-      if (wasFull) options.onRoom();
+      options.onWritten();
     }
+    // In the same turn as the last look at what waits: what is added from here on starts a new run.
+    writing = undefined;
   }
 
   const run = () => {
-    writing ??= write().finally(() => {
-      writing = undefined;
-    });
+    if (waiting.length > 0) writing ??= write();
     return writing;
   };
 

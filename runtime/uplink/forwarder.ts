@@ -82,6 +82,11 @@ export interface Forwarder {
   stop(drainMs?: number): Promise<void>;
 }
 
+interface Room {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
 /** One `take`: small enough that a better lane is soon asked, large enough to be cheap. */
 const takeMessages = 16;
 const takeBytes = 1024 * 1024;
@@ -105,6 +110,8 @@ class LaneForwarder implements Forwarder {
   readonly #suspects = new Set<number>();
   #suspectSends = 0;
   readonly #releasing = new Set<Outgoing>();
+  /** Lanes in which all is taken, until they may have gained something. */
+  readonly #exhausted = new Set<LaneName>();
   readonly #timer;
   #ledger = emptyLedger;
   #failed = 0;
@@ -129,7 +136,7 @@ class LaneForwarder implements Forwarder {
       { minMs: this.#limits.backoffMinMs, maxMs: this.#limits.backoffMaxMs },
       options.random,
     );
-    this.#acknowledger = createAcknowledger({ ...options, onRoom: () => this.#pump() });
+    this.#acknowledger = createAcknowledger({ ...options, onWritten: () => this.#pump() });
     this.#timer = createWakeTimer(options.clock, () => this.#pump());
   }
 
@@ -141,7 +148,10 @@ class LaneForwarder implements Forwarder {
     lanes.demoteLive();
     this.#wasConnected = uplink.state().connected;
     this.#unsubscribe = [
-      lanes.onWork(() => this.#pump()),
+      lanes.onWork(() => {
+        this.#exhausted.clear();
+        this.#pump();
+      }),
       uplink.onState(({ connected }) => this.#onConnection(connected)),
     ];
     this.#checkAge();
@@ -195,6 +205,7 @@ class LaneForwarder implements Forwarder {
   }
 
   async #run(): Promise<void> {
+    this.#exhausted.clear();
     try {
       while (await this.#step());
     } catch (error) {
@@ -207,14 +218,19 @@ class LaneForwarder implements Forwarder {
   async #step(): Promise<boolean> {
     if (!this.#mayTake()) return false;
     const { lanes } = this.#options;
-    const waiting = this.#waiting();
-    const lane = chooseLane(this.#ledger, waiting);
-    if (lane === undefined) return false;
-    const room = this.#inFlight.room(lane);
     const single = this.#suspects.size > 0;
-    if (room.messages === 0 || (single && this.#inFlight.messages > 0)) return false;
+    if (single && this.#inFlight.messages > 0) return false;
+    const waiting = this.#waiting();
+    const ready = this.#ready(waiting);
+    const lane = chooseLane(this.#ledger, {
+      live: ready.live !== undefined,
+      backlog: ready.backlog !== undefined,
+      backfill: ready.backfill !== undefined,
+    });
+    if (lane === undefined) return false;
+    const room = ready[lane]!;
     const entries = await lanes.take(lane, {
-      messages: single ? 1 : Math.min(takeMessages, room.messages, this.#secondsWorth()),
+      messages: single ? 1 : Math.min(takeMessages, room.messages),
       bytes: Math.min(takeBytes, room.bytes),
     });
     for (const entry of entries) this.#held.add(entry);
@@ -228,8 +244,8 @@ class LaneForwarder implements Forwarder {
       this.#ledger = charge(this.#ledger, this.#limits.shares, lane, entry.bytes, waiting);
       this.#send(entry);
     }
-    // A lane that claims depth and gives nothing would spin here.
-    return entries.length > 0;
+    if (entries.length === 0) this.#exhausted.add(lane);
+    return true;
   }
 
   #mayTake(): boolean {
@@ -249,27 +265,32 @@ class LaneForwarder implements Forwarder {
     return true;
   }
 
-  /** Lanes that have work, room in flight and no cap against them. */
+  /** Lanes that may have work. Depth counts what is taken too: only an empty take says that all is. */
   #waiting(): Record<LaneName, boolean> {
-    const { clock, lanes } = this.#options;
-    const waiting = { live: false, backlog: false, backfill: false };
-    for (const lane of laneNames) {
-      if (lanes.depth(lane).messages === 0 || this.#inFlight.room(lane).messages === 0) continue;
-      const answer = this.#caps.ask(lane, clock.monotonic(), clock.now());
-      if (answer.kind === 'free') waiting[lane] = true;
-      else {
-        this.#waitingFor = answer.reason;
-        this.#timer.in(answer.ms);
-      }
-    }
-    return waiting;
+    const { lanes } = this.#options;
+    const has = (lane: LaneName) => !this.#exhausted.has(lane) && lanes.depth(lane).messages > 0;
+    return { live: has('live'), backlog: has('backlog'), backfill: has('backfill') };
   }
 
-  /** With a cap on messages, a take is at most a tenth of a second's worth, so that bursts stay small. */
-  #secondsWorth(): number {
-    const { messagesPerSecond, bytesPerSecond } = this.#limits;
-    if (bytesPerSecond > 0) return 1;
-    return messagesPerSecond > 0 ? Math.max(1, Math.floor(messagesPerSecond / 10)) : takeMessages;
+  /** For each lane with work, what may be taken now: room in flight, and no cap against it. */
+  #ready(waiting: Readonly<Record<LaneName, boolean>>): { [lane in LaneName]?: Room } {
+    const { clock } = this.#options;
+    const ready: { [lane in LaneName]?: Room } = {};
+    for (const lane of laneNames.filter((name) => waiting[name])) {
+      const room = this.#inFlight.room(lane);
+      if (room.messages === 0) continue;
+      const cap = this.#caps.ask(lane, clock.monotonic(), clock.now());
+      if (cap.kind === 'wait') {
+        this.#waitingFor = cap.reason;
+        this.#timer.in(cap.ms);
+      } else {
+        ready[lane] = {
+          messages: Math.min(room.messages, cap.messages),
+          bytes: Math.min(room.bytes, cap.bytes),
+        };
+      }
+    }
+    return ready;
   }
 
   #send(entry: Outgoing): void {
@@ -378,6 +399,8 @@ class LaneForwarder implements Forwarder {
     const { oldestAt } = lanes.depth('live');
     const late = oldestAt !== undefined && clock.now() - oldestAt > this.#limits.liveMaxAgeMs;
     if (late && this.#wasConnected) lanes.demoteLive();
+    // Also a net under every wake-up that could have been missed.
+    this.#pump();
     this.#ageTimer = clock.setTimer(ageCheckMs, () => this.#checkAge());
   }
 

@@ -13,7 +13,8 @@ export interface Caps {
 }
 
 export type CapAnswer =
-  | { readonly kind: 'free' }
+  /** At least one message, and so many messages and bytes before it must be asked again. */
+  | { readonly kind: 'free'; readonly messages: number; readonly bytes: number }
   /** The lane may send again after so long. */
   | { readonly kind: 'wait'; readonly reason: 'rate' | 'daily-cap'; readonly ms: number };
 
@@ -50,11 +51,14 @@ export function createRateCaps(caps: Caps, used?: DayUse): RateCaps {
 
   return {
     ask(lane, now, wall) {
-      if (caps.messagesPerDay > 0 && today(wall).units >= dayLimit(lane)) {
+      const left = caps.messagesPerDay > 0 ? dayLimit(lane) - today(wall).units : Number.POSITIVE_INFINITY;
+      if (left <= 0) {
         return { kind: 'wait', reason: 'daily-cap', ms: dayMs - (((wall % dayMs) + dayMs) % dayMs) };
       }
       const ms = Math.max(messages.waitMs(now), bytes.waitMs(now));
-      return ms > 0 ? { kind: 'wait', reason: 'rate', ms } : { kind: 'free' };
+      if (ms > 0) return { kind: 'wait', reason: 'rate', ms };
+      const most = Math.min(left, messages.level(now));
+      return { kind: 'free', messages: Math.max(1, Math.floor(most)), bytes: Math.max(1, bytes.level(now)) };
     },
     spend(size, now, wall) {
       messages.take(1, now);
@@ -75,6 +79,11 @@ function createBucket(perSecond: number) {
     at = now;
   };
   return {
+    level(now: number): number {
+      if (perSecond === 0) return Number.POSITIVE_INFINITY;
+      fill(now);
+      return level;
+    },
     waitMs(now: number): number {
       if (perSecond === 0) return 0;
       fill(now);
