@@ -37,7 +37,7 @@ const actions: Record<string, Action> = {
   'GET /events': (hub, _, query) => events(hub, query),
   'GET /lost': (hub) => ({ lost: hub.lost() }),
   'GET /faults': (hub) => hub.state().faults,
-  'POST /faults': (hub, body) => setFaults(hub, body),
+  'POST /faults': (hub, body) => checked(() => hub.setFaults(body as FaultPatch)),
   'DELETE /faults': async (hub) => {
     await hub.clearFaults();
     return {};
@@ -54,10 +54,10 @@ const actions: Record<string, Action> = {
   },
   'GET /twin': (hub, _, query) =>
     twinForDevice(hub.twin(text(query, 'device'), query.get('module') ?? undefined)),
-  'POST /desired': (hub, body) =>
-    twinForDevice(
-      hub.setDesired(required(body, 'deviceId'), optional(body, 'moduleId', 'string'), body.patch as Body),
-    ),
+  'POST /desired': async (hub, body) => {
+    const [deviceId, moduleId] = [required(body, 'deviceId'), optional(body, 'moduleId', 'string')];
+    return twinForDevice(await checked(() => hub.setDesired(deviceId, moduleId, body.patch as Body)));
+  },
   'POST /deliver': (hub, body) => deliver(hub, body),
   'POST /invoke': (hub, body) =>
     hub.invoke({
@@ -111,9 +111,10 @@ function events(hub: Hub, query: URLSearchParams): Answer {
   return { events: found.map(show), next: (found.at(-1)?.ordinal ?? Number(query.get('from') ?? 0) - 1) + 1 };
 }
 
-async function setFaults(hub: Hub, body: Body): Promise<Answer> {
+// What the hub throws at a caller's value is the caller's mistake.
+async function checked<T>(work: () => T | Promise<T>): Promise<T> {
   try {
-    return await hub.setFaults(body as FaultPatch);
+    return await work();
   } catch (error) {
     throw new HttpError(400, 'BadRequest', (error as Error).message);
   }
