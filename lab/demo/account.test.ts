@@ -177,6 +177,7 @@ describe('a unit that is only polled', () => {
     const account = polled([arrived(1003, 1054), gone(1054, 1103), arrived(1103, 1194)]);
     expect(counts(account)).toEqual({ ...clean, delivered: 32, void: 8 });
     expect(account.openGaps).toEqual([]);
+    expect(account.voids).toEqual([{ start: 1054, end: 1103 }]);
   });
 
   test('misses an answer in a gap', () => {

@@ -10,7 +10,7 @@
 //
 // A void is no excuse where the equipment still remembers: a stamped sample that the device's log still
 // held, declared void, counts as missing.
-import { covers, gaps, union } from '../../wire/coverage.ts';
+import { covers, gaps, subtract, union } from '../../wire/coverage.ts';
 import type { Value } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
 import { holds, type SeenReading, type StreamCopy, sameValue, voidCoverage } from './cloud-copy.ts';
@@ -37,6 +37,8 @@ export interface StreamAccount {
   readonly missingRanges: readonly MissingRange[];
   /** Holes between the windows and voids that the cloud received. */
   readonly openGaps: readonly Window[];
+  /** Ranges that are declared void and that nothing else covers. */
+  readonly voids: readonly Window[];
   /** Contradictions in the messages themselves. */
   readonly problems: readonly string[];
 }
@@ -171,7 +173,15 @@ function close(
   const problems: string[] = [];
   if (copy.misplaced > 0) problems.push(`${copy.misplaced} readings lie outside the window of their message`);
   if (copy.miscounted > 0) problems.push(`${copy.miscounted} messages carry another count than they say`);
-  return { stream: copy.batchId, span, ...tally, missingRanges, openGaps: gaps(statements(copy)), problems };
+  return {
+    stream: copy.batchId,
+    span,
+    ...tally,
+    missingRanges,
+    openGaps: gaps(statements(copy)),
+    voids: subtract(voidCoverage(copy), copy.covered),
+    problems,
+  };
 }
 
 function nothingReceived(stream: string, truth: readonly TrueSample[]): StreamAccount {
@@ -183,6 +193,7 @@ function nothingReceived(stream: string, truth: readonly TrueSample[]): StreamAc
     missing: produced,
     missingRanges: [],
     openGaps: [],
+    voids: [],
     problems: ['nothing was received'],
   };
 }

@@ -13,9 +13,17 @@ const press: StreamAccount = {
   changed: 0,
   missingRanges: [],
   openGaps: [],
+  voids: [],
   problems: [],
 };
-const meter: StreamAccount = { ...press, stream: 'meter', produced: 500, delivered: 480, void: 20 };
+const meter: StreamAccount = {
+  ...press,
+  stream: 'meter',
+  produced: 500,
+  delivered: 480,
+  void: 20,
+  voids: [{ start: 0, end: 2500 }],
+};
 const good: Account = total([press, meter], [], []);
 
 test('the table of a good account', () => {
@@ -58,6 +66,7 @@ test('the line for programs is one line with every count', () => {
     missing: 0,
     invented: 0,
     changed: 0,
+    voidSeconds: 2.5,
     gapsFound: 0,
     gapsClosed: 0,
     openGaps: 0,

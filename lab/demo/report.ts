@@ -1,4 +1,5 @@
 // The account as people and programs read it. Pure.
+import { size } from '../../wire/coverage.ts';
 import type { Account, StreamAccount } from './account.ts';
 import type { MissingRange } from './missing-ranges.ts';
 
@@ -14,6 +15,7 @@ export function jsonLine(account: Account, seconds: number): string {
     missing,
     invented,
     changed,
+    voidSeconds: account.streams.reduce((sum, { voids }) => sum + size(voids), 0) / 1000,
     gapsFound,
     gapsClosed,
     openGaps: account.openGaps,
@@ -45,10 +47,17 @@ export function tableLines(account: Account, seconds: number): string[] {
     row('all', figures(account)),
     '',
     `gaps found ${account.gapsFound}, closed ${account.gapsClosed}, open ${account.openGaps}; ${seconds.toFixed(1)} s`,
+    ...account.streams.flatMap(voidLine),
     verdict,
     ...account.problems.map((problem) => `  ! ${problem}`),
     ...account.streams.flatMap(faultLines),
   ];
+}
+
+/** Time in which nobody asked or nothing answered has no readings to count, and is told all the same. */
+function voidLine({ stream, voids }: StreamAccount): string[] {
+  if (voids.length === 0) return [];
+  return [`${stream}: ${(size(voids) / 1000).toFixed(1)} s declared void in ${voids.length} ranges`];
 }
 
 function faultLines(stream: StreamAccount): string[] {
