@@ -253,6 +253,17 @@ describe('columns/1', () => {
     expect(decodeBody(encoded.body, { ...encoded, index: 'time' })).toEqual(shuffled);
   });
 
+  test('a text that stays the same is stated once, unless it is long', () => {
+    const column = (value: string) => {
+      const readings = [0, 1, 2].map((i) => reading(value, { index: start + i }));
+      const encoded = encodeBody('time', readings, { schema: 'columns/1', gzip: false });
+      expect(decodeBody(encoded.body, { ...encoded, index: 'time' })).toEqual(readings);
+      return JSON.parse(Buffer.from(encoded.body).toString()).cols[0];
+    };
+    expect(column('x'.repeat(256))).toEqual({ c: 'x'.repeat(256) });
+    expect(column('x'.repeat(257))).toHaveLength(3);
+  });
+
   test('positions too far apart for one difference do not fit into one body', () => {
     const most = Number.MAX_SAFE_INTEGER;
     const readings = [reading(1, { index: -most }), reading(1, { index: most })];

@@ -12,6 +12,7 @@ import {
   messageBytes,
   parseMessage,
 } from './message.ts';
+import { stampReserveBytes } from './message-size.ts';
 import { type MiniBatch, voidReasons, type WireMessage } from './mini-batch.ts';
 import type { Reading, Value } from './reading.ts';
 import { anyBatch, anyBatchId, anyIndexKind, anyRequestId, anyWindow } from './testing/arbitraries.ts';
@@ -181,6 +182,25 @@ describe('parts', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test('the largest single message leaves just the room for the longest mark and for what hubs add', () => {
+    const messagesFor = (length: number) =>
+      encodeMiniBatch(
+        batchOf(
+          [0, 1].map((i) => ({ index: start + i, tag: 'a', value: 'x'.repeat(length), quality: 'good' })),
+        ),
+        { ...options, gzip: false },
+      );
+    let [fits, tooLong] = [1000, maxMessageBytes];
+    while (tooLong - fits > 1) {
+      const middle = Math.floor((fits + tooLong) / 2);
+      if (messagesFor(middle / 2).length === 1) fits = middle;
+      else tooLong = middle;
+    }
+    const marked = messageBytes(markAsBackfill(messagesFor(fits / 2)[0]!, longestMark)) + stampReserveBytes;
+    expect(marked).toBeLessThanOrEqual(maxMessageBytes);
+    expect(marked).toBeGreaterThan(maxMessageBytes - 64);
   });
 
   test('are the same each time', () => {
