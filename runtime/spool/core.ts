@@ -31,6 +31,8 @@ export class SpoolCore {
   #nextId: number;
   #written: SpoolState;
   #totals: Totals;
+  /** Retention moves it on: no stored window has a lower id. */
+  storedHead: number;
 
   constructor(options: CoreOptions) {
     this.store = options.store;
@@ -42,6 +44,7 @@ export class SpoolCore {
     this.#nextId = options.state.nextId;
     this.#written = options.state;
     this.#totals = options.state.totals;
+    this.storedHead = options.state.storedHead;
     this.committer = new Committer({
       ...options,
       trailer: (deltas, drained) => this.#trailer(deltas, drained),
@@ -105,6 +108,7 @@ export class SpoolCore {
       nextId: this.#nextId,
       unsentHead: heads === undefined ? this.#written.unsentHead : (heads.unsent ?? this.#nextId),
       backfillHead: heads === undefined ? this.#written.backfillHead : (heads.backfill ?? this.#nextId),
+      storedHead: drained ? this.storedHead : this.#written.storedHead,
       totals: this.#totals,
     };
     return [stateOp(this.codec, this.#written)];

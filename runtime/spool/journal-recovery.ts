@@ -75,7 +75,7 @@ async function recoverStream(
         lastWindow: recovered.window,
       });
     }
-    writer.add(streams.recordOp(streams.get(stream.batchId) ?? stream));
+    writer.add(...streams.recordOps(streams.get(stream.batchId) ?? stream));
     const last = entries.at(-1);
     const sequence = last === undefined ? 0 : journalKeyOf(last.key).sequence + 1;
     streams.update(streams.get(stream.batchId) ?? stream, { journal: { from: sequence, to: sequence } });

@@ -7,10 +7,14 @@ export type KeySpace =
   | 'm'
   /** `s` + batchId: one stream. */
   | 's'
+  /** `n` + stream u32: which stream has that number. A second copy: everything else names streams by number. */
+  | 'n'
   /** `j` + stream u32 + sequence u48: the journal of open windows. */
   | 'j'
   /** `r` + id u48: one encoded message. */
   | 'r'
+  /** `a` + id u48 of a window's first message: all windows in the order in which they were stored. */
+  | 'a'
   /** `i` + stream u32 + size class u8 + start i64 + id u48: finds messages by stream and range. */
   | 'i'
   /** `u` + id u48: message `id` waits to be sent (live and backlog). */
@@ -39,7 +43,7 @@ export function textOf(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset + 1, key.byteLength - 1).toString('utf8');
 }
 
-export function idKey(space: 'r' | 'u' | 'b' | 'x' | 'd', id: number): Buffer {
+export function idKey(space: 'r' | 'u' | 'b' | 'x' | 'd' | 'a', id: number): Buffer {
   const key = Buffer.allocUnsafe(7);
   key[0] = space.charCodeAt(0);
   key.writeUIntBE(id, 1, 6);
@@ -56,6 +60,17 @@ export function journalKey(stream: number, sequence: number): Buffer {
   key.writeUInt32BE(stream, 1);
   key.writeUIntBE(sequence, 5, 6);
   return key;
+}
+
+export function streamKey(stream: number): Buffer {
+  const key = Buffer.allocUnsafe(5);
+  key[0] = 0x6e;
+  key.writeUInt32BE(stream, 1);
+  return key;
+}
+
+export function streamNumberOf(key: Uint8Array): number {
+  return view(key).readUInt32BE(1);
 }
 
 export function journalKeyOf(key: Uint8Array): { stream: number; sequence: number } {
@@ -81,6 +96,11 @@ export function indexKey(stream: number, sizeClass: number, start: number, id: n
   return key;
 }
 
+/** Start of a class's entries. */
+export function indexClassKey(stream: number, sizeClass: number): Buffer {
+  return indexKey(stream, sizeClass, 0, 0).subarray(0, 6);
+}
+
 export function indexKeyOf(key: Uint8Array): {
   stream: number;
   sizeClass: number;
@@ -95,6 +115,9 @@ export function indexKeyOf(key: Uint8Array): {
     id: bytes.readUIntBE(14, 6),
   };
 }
+
+/** Of the longest window that there can be. */
+export const maxSizeClass = 53;
 
 /**
  * Windows of class `c` are shorter than `2^(c+1)`. A search for what overlaps a range looks, per class that

@@ -8,7 +8,13 @@ import type { RecordCodec } from './record.ts';
 import type { Store } from './store.ts';
 import { type Count, noTotals, readState, type SpoolState } from './totals.ts';
 
-export const firstState: SpoolState = { nextId: 1, unsentHead: 0, backfillHead: 0, totals: noTotals };
+export const firstState: SpoolState = {
+  nextId: 1,
+  unsentHead: 0,
+  backfillHead: 0,
+  storedHead: 0,
+  totals: noTotals,
+};
 const pageEntries = 1000;
 
 export async function loadState(store: Store, codec: RecordCodec, log: Log): Promise<SpoolState> {
@@ -47,7 +53,7 @@ async function countAnew(store: Store, codec: RecordCodec, nextId: number): Prom
   const unsent = await countSpace(store, 'u', (key, value) => pointerBytes(codec, key, value));
   const backfill = await countSpace(store, 'b', (key, value) => pointerBytes(codec, key, value));
   const stored = await countSpace(store, 'r', (_key, value) => value.byteLength);
-  return { nextId, unsentHead: 0, backfillHead: 0, totals: { ...noTotals, unsent, backfill, stored } };
+  return { ...firstState, nextId, totals: { ...noTotals, unsent, backfill, stored } };
 }
 
 async function countSpace(

@@ -90,37 +90,73 @@ function readHead(payload: Buffer): MessageHead {
   }
 }
 
+/** The entry in the index by stream and range: what its key does not say. */
 export interface IndexEntry {
   readonly end: number;
   readonly parts: number;
-  /** Of all parts, as stored. */
-  readonly bytes: number;
-  readonly storedAt: number;
   readonly void?: VoidReason;
 }
 
-/** f64 end, u16 parts, u32 bytes, u48 storedAt, then the reason of a void (else nothing). */
+/** f64 end, u16 parts, then the reason of a void (else nothing). */
 export function encodeIndexEntry(entry: IndexEntry): Uint8Array {
   const reason = Buffer.from(entry.void ?? '', 'latin1');
-  const payload = Buffer.allocUnsafe(20 + reason.byteLength);
+  const payload = Buffer.allocUnsafe(10 + reason.byteLength);
   payload.writeDoubleBE(entry.end, 0);
   payload.writeUInt16BE(entry.parts, 8);
-  payload.writeUInt32BE(entry.bytes, 10);
-  payload.writeUIntBE(entry.storedAt, 14, 6);
-  payload.set(reason, 20);
+  payload.set(reason, 10);
   return payload;
 }
 
 /** @throws HoldfastError `spool-record-damaged`. */
 export function decodeIndexEntry(payload: Buffer): IndexEntry {
-  if (payload.byteLength < 20) throw new HoldfastError('spool-record-damaged', 'an index entry is cut short');
-  const reason = payload.toString('latin1', 20);
+  if (payload.byteLength < 10) throw new HoldfastError('spool-record-damaged', 'an index entry is cut short');
+  const reason = payload.toString('latin1', 10);
   return {
     end: payload.readDoubleBE(0),
     parts: payload.readUInt16BE(8),
-    bytes: payload.readUInt32BE(10),
-    storedAt: payload.readUIntBE(14, 6),
     ...(reason === '' ? {} : { void: reason as VoidReason }),
+  };
+}
+
+/** The entry in the order of storing: what retention must know to remove a window without reading it. */
+export interface StoredEntry {
+  readonly stream: number;
+  readonly window: Window;
+  readonly parts: number;
+  /** Of all parts, as stored. */
+  readonly bytes: number;
+  /** Wall clock, epoch ms. */
+  readonly storedAt: number;
+  readonly void: boolean;
+}
+
+const storedEntryBytes = 33;
+
+/** u32 stream, f64 start, f64 end, u16 parts, u32 bytes, u48 storedAt, u8 1 for a void. */
+export function encodeStoredEntry(entry: StoredEntry): Uint8Array {
+  const payload = Buffer.allocUnsafe(storedEntryBytes);
+  payload.writeUInt32BE(entry.stream, 0);
+  payload.writeDoubleBE(entry.window.start, 4);
+  payload.writeDoubleBE(entry.window.end, 12);
+  payload.writeUInt16BE(entry.parts, 20);
+  payload.writeUInt32BE(entry.bytes, 22);
+  payload.writeUIntBE(entry.storedAt, 26, 6);
+  payload[32] = entry.void ? 1 : 0;
+  return payload;
+}
+
+/** @throws HoldfastError `spool-record-damaged`. */
+export function decodeStoredEntry(payload: Buffer): StoredEntry {
+  if (payload.byteLength !== storedEntryBytes) {
+    throw new HoldfastError('spool-record-damaged', 'an entry of the stored windows has the wrong length');
+  }
+  return {
+    stream: payload.readUInt32BE(0),
+    window: { start: payload.readDoubleBE(4), end: payload.readDoubleBE(12) },
+    parts: payload.readUInt16BE(20),
+    bytes: payload.readUInt32BE(22),
+    storedAt: payload.readUIntBE(26, 6),
+    void: payload[32] === 1,
   };
 }
 

@@ -228,7 +228,7 @@ class LaneSpool implements Spool {
       writer.addVoid(this.#streamOf(declared.batchId, declared.index), declared, to);
     }
     const stream = this.#streams.get(job.batchId);
-    if (stream !== undefined) writer.add(this.#streams.recordOp(stream));
+    if (stream !== undefined) writer.add(...this.#streams.recordOps(stream));
     const { ops, delta, publish } = writer.finish();
     await core.submit({ ops, sync: true, delta });
     publish();
@@ -315,11 +315,11 @@ class LaneSpool implements Spool {
       if (!closed.late) stream = this.#streams.update(stream, { lastWindow: closed.batch.window });
     }
     if (change.append !== undefined) stream = this.#appendJournal(core, writer, stream, change.append);
+    const floorMoved = change.floor !== undefined && change.floor !== stream.floor;
     if (change.floor !== undefined) stream = this.#streams.update(stream, { floor: change.floor });
     // The journal names its stream by number: the first commit of a stream must say which that is.
-    if (change.restart || change.closed.length > 0 || change.floor !== undefined || !stream.stored) {
-      writer.add(this.#streams.recordOp(stream));
-      this.#streams.update(stream, { stored: true });
+    if (change.restart || change.closed.length > 0 || floorMoved || !stream.stored) {
+      writer.add(...this.#streams.recordOps(stream));
     }
     return encoded;
   }

@@ -1,9 +1,19 @@
 // The streams that this spool has or ever had. Their number is small and bounded; all are in memory.
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
-import { sizeClassOf, spaceBounds, textKey, textOf } from './keys.ts';
+import {
+  indexClassKey,
+  maxSizeClass,
+  sizeClassOf,
+  spaceBounds,
+  streamKey,
+  streamNumberOf,
+  textKey,
+  textOf,
+} from './keys.ts';
+import { decodeIndexEntry } from './message-record.ts';
 import { openJson, type RecordCodec, sealJson } from './record.ts';
-import type { BatchOp, Store } from './store.ts';
+import type { BatchOp, Entry, Store } from './store.ts';
 
 /** As stored, one record a stream. */
 export interface StreamRecord {
@@ -26,7 +36,17 @@ export interface Stream extends StreamRecord {
   readonly stored: boolean;
 }
 
+/** As stored under the stream's number. */
+interface StreamName {
+  readonly batchId: string;
+  readonly index: IndexKind;
+  readonly createdAt: number;
+}
+
+type OnDamage = (key: Uint8Array, value: Uint8Array, error: HoldfastError) => void;
+
 export const maxStreams = 10_000;
+const noJournal = { from: 0, to: 0 };
 
 export class StreamTable {
   readonly #codec: RecordCodec;
@@ -38,18 +58,23 @@ export class StreamTable {
     this.#codec = codec;
   }
 
-  /** Reads all streams. A damaged record is reported and passed over: the stream gets a new number. */
-  async load(store: Store, onDamage: (key: Uint8Array, value: Uint8Array, error: HoldfastError) => void) {
-    const { gte, lt } = spaceBounds('s');
-    const found = await store.range({ gte, lt, limit: maxStreams });
-    for (const entry of found) {
-      try {
-        const record = openJson(this.#codec, 'S', entry.key, entry.value) as StreamRecord;
-        this.replace({ ...record, batchId: textOf(entry.key), journal: { from: 0, to: 0 }, stored: true });
-      } catch (error) {
-        if (!(error instanceof HoldfastError)) throw error;
-        onDamage(entry.key, entry.value, error);
-      }
+  /**
+   * Reads all streams. One whose record is damaged or gone is put together again from the name of its number
+   * and from what the index holds of it: messages and journal name streams by number alone.
+   */
+  async load(store: Store, onDamage: OnDamage): Promise<void> {
+    for (const entry of await readSpace(store, 's')) {
+      const record = this.#open('S', entry, onDamage) as StreamRecord | undefined;
+      if (record === undefined) continue;
+      this.replace({ ...record, batchId: textOf(entry.key), journal: noJournal, stored: false });
+    }
+    for (const entry of await readSpace(store, 'n')) {
+      const name = this.#open('N', entry, onDamage) as StreamName | undefined;
+      if (name === undefined) continue;
+      const number = streamNumberOf(entry.key);
+      const known = this.#byNumber.get(number);
+      if (known !== undefined) this.update(known, { stored: true });
+      else this.replace({ ...(await restore(store, this.#codec, number)), ...name, number });
     }
   }
 
@@ -79,8 +104,15 @@ export class StreamTable {
       throw new HoldfastError('spool-too-many-streams', `the spool knows ${maxStreams} streams already`);
     }
     const number = this.#nextNumber++;
-    const journal = { from: 0, to: 0 };
-    return this.replace({ batchId, number, index, classes: [], createdAt: now, journal, stored: false });
+    return this.replace({
+      batchId,
+      number,
+      index,
+      classes: [],
+      createdAt: now,
+      journal: noJournal,
+      stored: false,
+    });
   }
 
   update(stream: Stream, change: Partial<Stream>): Stream {
@@ -101,10 +133,60 @@ export class StreamTable {
     return this.update(stream, { classes: [...stream.classes, sizeClass].sort((a, b) => a - b) });
   }
 
-  recordOp(stream: Stream): BatchOp {
+  /** What a batch that changed the stream must hold: its record, and the first time the name of its number. */
+  recordOps(stream: Stream): readonly BatchOp[] {
     const key = textKey('s', stream.batchId);
-    const { number, index, floor, lastWindow, classes, createdAt } = stream;
+    const { batchId, number, index, floor, lastWindow, classes, createdAt, stored } = stream;
     const record = { number, index, floor, lastWindow, classes, createdAt };
-    return { type: 'put', key, value: sealJson(this.#codec, 'S', key, record) };
+    const ops: BatchOp[] = [{ type: 'put', key, value: sealJson(this.#codec, 'S', key, record) }];
+    if (!stored) {
+      const name = streamKey(number);
+      ops.push({
+        type: 'put',
+        key: name,
+        value: sealJson(this.#codec, 'N', name, { batchId, index, createdAt }),
+      });
+      this.update(stream, { stored: true });
+    }
+    return ops;
+  }
+
+  #open(kind: 'S' | 'N', entry: Entry, onDamage: OnDamage): unknown {
+    try {
+      return openJson(this.#codec, kind, entry.key, entry.value);
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      onDamage(entry.key, entry.value, error);
+      return undefined;
+    }
+  }
+}
+
+function readSpace(store: Store, space: 's' | 'n'): Promise<readonly Entry[]> {
+  return store.range({ ...spaceBounds(space), limit: maxStreams });
+}
+
+/** What the index says of a stream: the size classes that it uses, and where its last windows end. */
+async function restore(store: Store, codec: RecordCodec, number: number) {
+  const classes: number[] = [];
+  let floor: number | undefined;
+  for (let sizeClass = 0; sizeClass <= maxSizeClass; sizeClass++) {
+    const gte = indexClassKey(number, sizeClass);
+    const lt = indexClassKey(number, sizeClass + 1);
+    const [last] = await store.range({ gte, lt, limit: 1, reverse: true });
+    if (last === undefined) continue;
+    classes.push(sizeClass);
+    const end = readEnd(codec, last);
+    if (end !== undefined) floor = Math.max(floor ?? end, end);
+  }
+  return { classes, journal: noJournal, stored: false, ...(floor === undefined ? {} : { floor }) };
+}
+
+function readEnd(codec: RecordCodec, entry: Entry): number | undefined {
+  try {
+    return decodeIndexEntry(codec.open('I', entry.key, entry.value)).end;
+  } catch (error) {
+    if (error instanceof HoldfastError) return undefined;
+    throw error;
   }
 }

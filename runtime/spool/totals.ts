@@ -18,6 +18,8 @@ export interface Totals {
   readonly stored: Count;
   readonly rejected: number;
   readonly damaged: number;
+  /** Windows that were removed unsent. */
+  readonly evicted: number;
 }
 
 export type TotalsDelta = {
@@ -30,6 +32,8 @@ export interface SpoolState {
   /** No entry of the lane has a lower id. */
   readonly unsentHead: number;
   readonly backfillHead: number;
+  /** No stored window has a lower id. */
+  readonly storedHead: number;
   readonly totals: Totals;
 }
 
@@ -39,6 +43,7 @@ export const noTotals: Totals = {
   stored: { messages: 0, bytes: 0 },
   rejected: 0,
   damaged: 0,
+  evicted: 0,
 };
 
 export function addTotals(totals: Totals, delta: TotalsDelta): Totals {
@@ -50,6 +55,7 @@ export function addTotals(totals: Totals, delta: TotalsDelta): Totals {
     stored: add(totals.stored, delta.stored),
     rejected: totals.rejected + (delta.rejected ?? 0),
     damaged: totals.damaged + (delta.damaged ?? 0),
+    evicted: totals.evicted + (delta.evicted ?? 0),
   };
 }
 
@@ -60,7 +66,8 @@ export function stateOp(codec: RecordCodec, state: SpoolState): BatchOp {
 /** @throws HoldfastError `spool-record-damaged`. */
 export function readState(codec: RecordCodec, value: Uint8Array): SpoolState {
   const state = openJson(codec, 'S', stateKey, value) as Partial<SpoolState>;
-  const numbers = [state.nextId, state.unsentHead, state.backfillHead, state.totals?.unsent?.messages];
+  const { nextId, unsentHead, backfillHead, storedHead, totals } = state;
+  const numbers = [nextId, unsentHead, backfillHead, storedHead, totals?.unsent?.messages];
   if (!numbers.every((value) => Number.isSafeInteger(value))) {
     throw new HoldfastError('spool-record-damaged', "the spool's state record lacks fields");
   }

@@ -6,7 +6,13 @@ import type { BackfillMark, MiniBatch, VoidDeclaration, WireMessage } from '../.
 import type { SpoolCore } from './core.ts';
 import { idKey, indexKey, sizeClassOf } from './keys.ts';
 import type { LaneStore, NewEntries } from './lane-store.ts';
-import { encodeIndexEntry, encodeMessage, type MessageHeader, type Pointer } from './message-record.ts';
+import {
+  encodeIndexEntry,
+  encodeMessage,
+  encodeStoredEntry,
+  type MessageHeader,
+  type Pointer,
+} from './message-record.ts';
 import type { BatchOp } from './store.ts';
 import type { Stream, StreamTable } from './streams.ts';
 import type { Count, TotalsDelta } from './totals.ts';
@@ -110,8 +116,20 @@ export class WindowWriter {
     }
     this.#streams.withClass(this.#streams.get(stream.batchId) ?? stream, about.window);
     const key = indexKey(stream.number, sizeClassOf(about.window), about.window.start, first);
-    const entry = { end: about.window.end, parts: messages.length, bytes, storedAt, ...reason };
-    this.#ops.push(core.put('I', key, encodeIndexEntry(entry)));
+    const parts = messages.length;
+    const entry = { end: about.window.end, parts, ...reason };
+    const stored = {
+      stream: stream.number,
+      window: about.window,
+      parts,
+      bytes,
+      storedAt,
+      void: 'reason' in about,
+    };
+    this.#ops.push(
+      core.put('I', key, encodeIndexEntry(entry)),
+      core.put('A', idKey('a', first), encodeStoredEntry(stored)),
+    );
     return bytes;
   }
 
