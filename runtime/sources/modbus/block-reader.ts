@@ -37,7 +37,12 @@ export interface ReadPass<I extends Item> {
 
 interface Refused extends Refusal {
   retryAt: number;
+  /** The wait after the next failed try. */
+  waitMs: number;
 }
+
+/** A device that is starting up refuses what it gives a moment later: so the first wait is short, later ones double. */
+const firstRetryMs = 10_000;
 
 export class BlockReader<I extends Item> {
   readonly #options: BlockReaderOptions<I>;
@@ -66,25 +71,36 @@ export class BlockReader<I extends Item> {
     const data: BlockData<I>[] = [];
     const pending = [...this.#blocks];
     let isLearning = false;
-    // Bounded: each block is read once, or replaced by two smaller ones.
-    for (let block = pending.shift(); block; block = pending.shift()) {
-      try {
-        data.push({ block, bytes: await this.#readBlock(client, block) });
-      } catch (error) {
-        if (!(error instanceof ModbusException) || !error.isRefusal) throw error;
-        isLearning = true;
-        const halves = splitBlock(block);
-        if (halves) pending.unshift(...halves);
-        else this.#refuse(block, error.exceptionName);
+    try {
+      // Bounded: each block is read once, or replaced by two smaller ones.
+      for (let block = pending[0]; block; block = pending[0]) {
+        try {
+          data.push({ block, bytes: await this.#readBlock(client, block) });
+          pending.shift();
+        } catch (error) {
+          if (!(error instanceof ModbusException) || !error.isRefusal) throw error;
+          isLearning = true;
+          const halves = splitBlock(block);
+          if (!halves) this.#refuse(block, error.exceptionName);
+          pending.splice(0, 1, ...(halves ?? []));
+        }
       }
+    } finally {
+      // What was learned is kept even if the pass is cut short, or a slow device would never be learned at all.
+      if (isLearning) this.#blocks = this.#arrange([...data.map(({ block }) => block), ...pending]);
     }
-    if (isLearning) this.#blocks = this.#arrange(data.map(({ block }) => block));
     return { data, isLearning };
+  }
+
+  /** Something was refused long enough ago to ask for it again. */
+  get isRetryDue(): boolean {
+    if (this.#refused.size === 0) return false;
+    const now = this.#options.clock.monotonic();
+    return [...this.#refused.values()].some(({ retryAt }) => retryAt <= now);
   }
 
   /** Asks once more for what was refused longest ago, if its time has come. Never rejects: the next poll will. */
   async retryRefused(client: ModbusClient): Promise<void> {
-    if (this.#refused.size === 0) return;
     const now = this.#options.clock.monotonic();
     const [due] = [...this.#refused].find(([, { retryAt }]) => retryAt <= now) ?? [];
     if (due) await this.#retry(client, due).catch(() => false);
@@ -119,18 +135,22 @@ export class BlockReader<I extends Item> {
   }
 
   #refuse(block: Block<I>, reason: string): void {
-    const retryAt = this.#options.clock.monotonic() + this.#options.refusedRetryMs;
+    const waitMs = Math.min(firstRetryMs, this.#options.refusedRetryMs);
+    const retryAt = this.#options.clock.monotonic() + waitMs;
     for (const item of block.items) {
-      this.#refused.set(item, { reason, retryAt });
+      this.#refused.set(item, { reason, retryAt, waitMs: 2 * waitMs });
       this.#options.onRefusal?.(item, reason);
     }
   }
 
   /** Tags that share a register share its fate, so they share the wait. */
   #postpone({ table, address, count }: Block<I>): void {
-    const retryAt = this.#options.clock.monotonic() + this.#options.refusedRetryMs;
+    const now = this.#options.clock.monotonic();
     for (const [item, refused] of this.#refused) {
-      if (item.table === table && item.address === address && item.width === count) refused.retryAt = retryAt;
+      if (item.table !== table || item.address !== address || item.width !== count) continue;
+      const waitMs = Math.min(refused.waitMs, this.#options.refusedRetryMs);
+      refused.retryAt = now + waitMs;
+      refused.waitMs = 2 * waitMs;
     }
   }
 

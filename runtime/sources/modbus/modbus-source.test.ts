@@ -209,6 +209,39 @@ describe('registers that a device refuses', () => {
     expect(device.requests.length - before).toBe(1);
   });
 
+  it('are asked for soon after a device has started, and ever less often while it keeps refusing', async () => {
+    const { clock, registers, device, run } = setUp({
+      tags: [word('a', 0), word('b', 50)],
+      refusedRetryMs: 60_000,
+    });
+    registers.refused = [[50, 50]];
+    run();
+    await clock.advance(50);
+    const times = [0];
+    for (let second = 0; second < 300; second++) {
+      const before = device.requests.length;
+      await clock.advance(1000);
+      const asked = device.requests.slice(before).filter(({ pdu }) => pdu.readUInt16BE(1) === 50);
+      if (asked.length > 0) times.push(second);
+    }
+    expect(times.slice(1).map((time, i) => time - times[i]!)).toEqual([10, 20, 40, 60, 60, 60]);
+  });
+
+  it('stay learned as far as a pass came that was cut short', async () => {
+    const { clock, registers, device, run } = setUp({ tags });
+    registers.refused = [[7, 7]];
+    const { answer } = registers;
+    let budget = 8;
+    device.answer = (request) => (budget-- > 0 ? answer(request) : 'silence');
+    const { sink } = run();
+    await clock.advance(190);
+    budget = 1000;
+    const before = device.requests.length;
+    await clock.advance(60);
+    expect(sink.readings).toHaveLength(40);
+    expect(device.requests.length - before).toBeLessThan(12);
+  });
+
   it('may be holes that no tag uses: then no tag suffers', async () => {
     const { clock, registers, device, run } = setUp({ tags: [word('a', 0), word('b', 10)] });
     registers.refused = [[4, 5]];

@@ -149,7 +149,8 @@ class PollSession {
         this.#onMissed(schedule.ended());
         this.#onPoll(poll);
         failures = 0;
-        await this.#poller.retryRefused(this.#link.client);
+        if (this.#poller.isRetryDue)
+          await this.#link.turns.run('live', () => this.#poller.retryRefused(this.#link.client));
       } catch (error) {
         signal.throwIfAborted();
         failures += 1;

@@ -24,7 +24,9 @@ export interface Poller {
   readonly requests: number;
   /** Rejects with the HoldfastError that made the poll fail. */
   poll(client: ModbusClient): Promise<Poll>;
-  /** Tries again, now and then, what the device refuses. Never rejects. */
+  /** It is time to try again what the device refuses. */
+  readonly isRetryDue: boolean;
+  /** Tries it, one place at a time. Never rejects. */
   retryRefused(client: ModbusClient): Promise<void>;
 }
 
@@ -82,6 +84,10 @@ class BlockPoller implements Poller {
     if (stamp) return this.#pollStamped(client, stamp);
     const { data } = await this.#reader.read(client);
     return { readings: (index) => this.#assemble(data, index) };
+  }
+
+  get isRetryDue(): boolean {
+    return this.#reader.isRetryDue;
   }
 
   retryRefused(client: ModbusClient): Promise<void> {
