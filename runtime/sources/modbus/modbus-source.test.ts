@@ -218,11 +218,11 @@ describe('registers that a device refuses', () => {
     run();
     await clock.advance(50);
     const times = [0];
-    for (let second = 0; second < 300; second++) {
+    for (let i = 0; i < 300; i++) {
       const before = device.requests.length;
       await clock.advance(1000);
       const asked = device.requests.slice(before).filter(({ pdu }) => pdu.readUInt16BE(1) === 50);
-      if (asked.length > 0) times.push(second);
+      if (asked.length > 0) times.push(Math.round(clock.monotonic() / 1000));
     }
     expect(times.slice(1).map((time, i) => time - times[i]!)).toEqual([10, 20, 40, 60, 60, 60]);
   });
