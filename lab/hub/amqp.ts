@@ -68,6 +68,10 @@ export function createAmqpServer(name: string, handlers: LinkHandlers, log: Log)
     incoming.set(receiver!, { handler, taken: 0 });
     receiver!.add_credit(creditWindow);
   });
+  // A receiver that drains wants its credit used up or gone: what there is was sent with the last credit.
+  container.on('sender_draining', ({ sender }: EventContext) =>
+    setImmediate(() => sender!.is_open() && sender!.set_drained(true)),
+  );
   container.on('message', ({ receiver, message, delivery }: EventContext) => {
     const link = incoming.get(receiver!);
     if (!link) return;

@@ -228,6 +228,20 @@ test('a message to an input arrives with the name of the input', async () => {
   expect(await received).toEqual(['serial', '{"t":1}', '7']);
 });
 
+test('a message to a device arrives, and the device settles it', async () => {
+  const client = Client.fromConnectionString(hub.deviceConnectionString(deviceId), Amqp);
+  await client.setOptions({ ca: readFileSync(hub.caFile, 'utf8') });
+  const received = new Promise<string>((resolve, reject) => {
+    client.on('message', (message) => {
+      client.complete(message, (error) => (error ? reject(error) : resolve(message.getData().toString())));
+    });
+  });
+  await client.open();
+  await eventually(() => hub.deliver(deviceId, undefined, { body: 'to the device' }));
+  expect(await received).toBe('to the device');
+  await client.close();
+});
+
 test('a module that runs under IoT Edge finds the hub by its environment', async () => {
   const environment = hub.edgeEnvironment(deviceId, 'under-edge');
   Object.assign(process.env, environment);

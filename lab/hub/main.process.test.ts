@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
-import type { Hub } from './hub.ts';
-import { eventually, moduleClient, telemetry } from './testing/clients.ts';
+import { type Hub, startHub } from './hub.ts';
+import { deviceId, eventually, moduleClient, moduleId, openModule, telemetry } from './testing/clients.ts';
+import { callService } from './testing/rest.ts';
 
 interface Ready {
   readonly amqpsPort: number;
@@ -92,4 +93,19 @@ test('a message of 1 KB costs the hub less than 250 us: a core takes 4,000 a sec
   expect(perMessageUs).toBeGreaterThan(0);
   expect(perMessageUs).toBeLessThan(250);
   await client.close();
+});
+
+test('a direct method whose answer is lost is 504 to the caller, after the response timeout', async () => {
+  const hub = await startHub();
+  const client = await openModule(hub);
+  client.onMethod('echo', (_, response) => response!.send(200));
+  const call = { methodName: 'echo', payload: null, responseTimeoutInSeconds: 5, connectTimeoutInSeconds: 5 };
+  const path = `/twins/${deviceId}/modules/${moduleId}/methods`;
+  expect(await callService(hub, 'POST', path, call)).toMatchObject({ status: 200 });
+  await hub.setFaults({ loseMethodReplies: { next: 1 } });
+  const start = performance.now();
+  expect(await callService(hub, 'POST', path, call)).toMatchObject({ status: 504, code: 'GatewayTimeout' });
+  expect(performance.now() - start).toBeGreaterThan(4990);
+  await client.close();
+  await hub.stop();
 });

@@ -1,54 +1,19 @@
 import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
 import type { ModuleClient } from 'azure-iot-device';
 import { Client, Registry } from 'azure-iothub';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Hub, startHub } from './hub.ts';
 import { agentFor, deviceId, moduleId, openModule } from './testing/clients.ts';
+import { callService } from './testing/rest.ts';
 import { handMadeToken } from './testing/tokens.ts';
 
 let hub: Hub;
 let client: ModuleClient;
 let ca: string;
 
-interface Answer {
-  readonly status: number;
-  readonly code: string | undefined;
-  readonly body: Record<string, never>;
-}
-
 const serviceKey = () => /SharedAccessKey=(.*)$/.exec(hub.serviceConnectionString)![1]!;
-const token = () => handMadeToken('localhost', serviceKey(), Date.now() + 60_000, 'service');
-
-function call(method: string, path: string, body?: unknown, authorization = token()): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      {
-        host: 'localhost',
-        port: hub.httpsPort,
-        path: `${path}?api-version=2021-04-12`,
-        method,
-        ca,
-        headers: { authorization },
-      },
-      (response) => {
-        let text = '';
-        response.on('data', (chunk) => {
-          text += chunk;
-        });
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode!,
-            code: response.headers['iothub-errorcode'] as string | undefined,
-            body: text === '' ? {} : JSON.parse(text),
-          }),
-        );
-      },
-    );
-    sent.on('error', reject);
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
+const call = (method: string, path: string, body?: unknown, authorization?: string) =>
+  callService(hub, method, path, body, authorization);
 
 const methods = `/twins/${deviceId}/modules/${moduleId}/methods`;
 const invoke = (body: object, path = methods) => call('POST', path, { payload: null, ...body });
@@ -118,6 +83,15 @@ describe('a direct method by REST', () => {
     const statuses = [];
     for (let n = 0; n < 3; n++) statuses.push((await invoke({ methodName: 'echo' })).status);
     expect(statuses).toEqual([429, 429, 200]);
+  });
+
+  test('hangs while the hub is stalled, and is answered when it thaws', async () => {
+    await hub.setFaults({ stall: ['service'] });
+    const answer = invoke({ methodName: 'echo' });
+    const pending = new Promise((resolve) => setTimeout(() => resolve('pending'), 150));
+    expect(await Promise.race([answer, pending])).toBe('pending');
+    await hub.setFaults({ stall: null });
+    expect((await answer).status).toBe(200);
   });
 
   test('cut in the middle ends in a network error', async () => {
