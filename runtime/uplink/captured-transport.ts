@@ -1,7 +1,8 @@
 // The library's AMQP transport, with a hand on it. The library creates the transport and its token provider
 // itself, deep inside `fromEnvironment`; a subclass is how we get to hold both. What follows reaches into
-// private parts in five places, each for a defect that has no public way round, each guarded so that a
-// changed library costs only that remedy. The versions are pinned, and the tests against lab/hub notice.
+// private parts where a defect has no public way round, each time guarded so that a changed library costs
+// only that remedy. The versions are pinned, and the tests against lab/hub notice.
+import { EventEmitter } from 'node:events';
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import amqp from 'azure-iot-device-amqp';
@@ -29,13 +30,23 @@ interface Provider extends AuthenticationProvider {
   _scheduleNextExpiryTimeout?(): void;
 }
 
+/** A connection of the AMQP library below the transport. */
+interface RawConnection {
+  readonly socket?: Partial<Socket>;
+  readonly error?: unknown;
+  on(event: string, listener: (context: { readonly error?: unknown }) => void): void;
+}
+
+interface RawContainer {
+  on(event: string, listener: (context: unknown) => void): void;
+  connect(parameters: unknown): RawConnection;
+}
+
 /** What the transport has beside its published interface. */
 interface Insides {
-  _amqp?: {
-    _rheaConnection?: { socket?: Partial<Socket> };
-    _rheaContainer?: { on(event: 'disconnected', listener: () => void): void };
-  };
+  _amqp?: { _rheaContainer?: RawContainer };
   _deviceMethodClient?: { emit(event: string, ...rest: unknown[]): boolean };
+  _twinClient?: { _senderLink?: unknown; _receiverLink?: unknown };
 }
 
 export interface CapturedTransport {
@@ -50,8 +61,11 @@ export interface CapturedTransport {
   ca(): string | undefined;
   /** Applies the authorities where the library has set none of its own. */
   trust(): void;
-  /** Lets the kernel notice a peer that vanished while nothing is being sent. */
-  keepAlive(): void;
+  /**
+   * Calls `listener` when the connection or one of its links has ended, at once. The transport's own events
+   * come after its attempt to close in good order, 45 s later where the peer is silent.
+   */
+  onEnd(listener: (cause: unknown) => void): void;
   onAnyMethod(handler: (request: MethodMessage) => void): void;
   onTokenError(listener: (error: unknown) => void): void;
   retryTokenLater(clock: Clock, error: unknown): void;
@@ -59,6 +73,7 @@ export interface CapturedTransport {
   disarm(): void;
 }
 
+/** Lets the kernel notice a peer that vanished while nothing is being sent. */
 const keepAliveDelayMs = 30_000;
 const tokenRetryMs = 30_000;
 
@@ -66,6 +81,8 @@ export function captureTransport(name: TransportName, extraCa: string | undefine
   let transport: AmqpTransport | undefined;
   let provider: Provider | undefined;
   let ca: string | undefined;
+  let connection: RawConnection | undefined;
+  let ended: (cause: unknown) => void = () => {};
   let tokenRetry: Timer | undefined;
   const webSocket = name === 'amqp-ws' ? capturingAgent() : undefined;
 
@@ -74,8 +91,9 @@ export function captureTransport(name: TransportName, extraCa: string | undefine
       super(authentication);
       transport = this;
       provider = authentication as Provider;
-      // Whom nobody listens to writes each failed attempt to the console.
-      (this as unknown as Insides)._amqp?._rheaContainer?.on('disconnected', () => {});
+      const { _amqp, _twinClient } = this as unknown as Insides;
+      if (_amqp?._rheaContainer) watchContainer(_amqp._rheaContainer);
+      if (_twinClient) standInForLinks(_twinClient);
     }
 
     override setOptions(options: DeviceClientOptions, done?: () => void): void {
@@ -92,12 +110,26 @@ export function captureTransport(name: TransportName, extraCa: string | undefine
     }
   }
 
+  const watchContainer = (container: RawContainer) => {
+    const connect = container.connect.bind(container);
+    container.connect = (parameters) => {
+      const made = connect(parameters);
+      connection = made;
+      made.on('disconnected', ({ error }) => ended(error ?? new Error('the connection was closed')));
+      made.on('connection_close', () => ended(made.error ?? new Error('the hub closed the connection')));
+      made.on('connection_open', () => socket()?.setKeepAlive?.(true, keepAliveDelayMs));
+      return made;
+    };
+    container.on('azure-iot-amqp-base:error-indicated', (error) => ended(error));
+    // An event that nobody listens to is written to the console, for each failed attempt.
+    container.on('disconnected', () => {});
+  };
+
   const held = () => {
     if (!transport || !provider) throw new HoldfastError('uplink-no-client', 'the library made no transport');
     return { transport, provider, insides: transport as unknown as Insides };
   };
-  const socket = (): Partial<Socket> | undefined =>
-    webSocket?.socket() ?? held().insides._amqp?._rheaConnection?.socket;
+  const socket = (): Partial<Socket> | undefined => webSocket?.socket() ?? connection?.socket;
 
   return {
     constructorForClient: Captured,
@@ -109,8 +141,8 @@ export function captureTransport(name: TransportName, extraCa: string | undefine
       // `fromEnvironment` has set IoT Edge's trust bundle by now; a connection string sets nothing.
       if (ca === undefined && (extraCa !== undefined || webSocket)) held().transport.setOptions({});
     },
-    keepAlive() {
-      socket()?.setKeepAlive?.(true, keepAliveDelayMs);
+    onEnd(listener) {
+      ended = listener;
     },
     onAnyMethod(handler) {
       const methods = held().insides._deviceMethodClient;
@@ -143,6 +175,15 @@ export function captureTransport(name: TransportName, extraCa: string | undefine
       socket()?.destroy?.(new Error('discarded'));
     },
   };
+}
+
+/**
+ * A twin client that is told to detach while it attaches calls a method of the links that it does not have
+ * yet, out of a timer: an uncaught exception. Until then these stand in.
+ */
+function standInForLinks(twin: NonNullable<Insides['_twinClient']>): void {
+  twin._senderLink ??= new EventEmitter();
+  twin._receiverLink ??= new EventEmitter();
 }
 
 function refuseIdentity(identity: Provider): void {

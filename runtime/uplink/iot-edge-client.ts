@@ -40,6 +40,8 @@ export interface IotEdgeClientOptions {
 /** A direct method's payload may have 128 KiB; more is refused unread. */
 const maxMethodBytes = 128 * 1024;
 
+const openingGraceMs = 300;
+
 export function iotEdgeClients(options: IotEdgeClientOptions): MakeEdgeClient {
   return async (events) => {
     const caFile = options.caFile === undefined ? undefined : await readCaFile(options.caFile);
@@ -102,6 +104,13 @@ function adapt(
   };
   client.on('error', lost);
   client.on('disconnect', lost);
+  let opening = true;
+  captured.onEnd((cause) => {
+    // While connecting, the library usually knows why the connection ended (the hub refused the token) and
+    // says so once it has closed; where it does not, the bare end must do.
+    if (opening) options.clock.setTimer(openingGraceMs, () => lost(cause));
+    else lost(cause);
+  });
   transport.on('error', lost);
   transport.on('disconnect', lost);
   captured.onTokenError((error) => {
@@ -113,7 +122,7 @@ function adapt(
     target,
     async open() {
       await client.open();
-      captured.keepAlive();
+      opening = false;
     },
     serveMethods() {
       captured.onAnyMethod((request) => answer(transport, request, events));
