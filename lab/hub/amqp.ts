@@ -78,7 +78,9 @@ export function createAmqpServer(name: string, handlers: LinkHandlers, log: Log)
     // Credit goes back settled or not (a hub that forgets to settle still takes more, until the session's
     // 2048 unsettled deliveries are used up), and in lots, since each grant is a frame of its own.
     if (++link.taken % creditLot === 0) receiver!.add_credit(creditLot);
-    link.handler(message!, delivery!);
+    // Service Bus' batches come in a format of their own, undecoded; no client here sends them.
+    if (delivery!.format === 0) link.handler(message!, delivery!);
+    else delivery!.reject({ condition: 'amqp:not-implemented', description: 'unknown message format' });
   });
   const ended = ({ connection, error }: EventContext) => {
     if (error) log.debug({ error: String(error) }, `${name}: connection lost`);

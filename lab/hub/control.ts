@@ -21,7 +21,7 @@ import { type CertificateChange, certificateChanges } from './certificates.ts';
 import type { StoredEvent } from './event-log.ts';
 import { endpoints, type FaultPatch, type Where } from './faults.ts';
 import { HttpError, parseUrl, readJson, sendJson } from './http.ts';
-import type { Hub } from './hub.ts';
+import type { Hub } from './hub-port.ts';
 import { twinForDevice } from './twins.ts';
 
 type Body = Record<string, unknown>;

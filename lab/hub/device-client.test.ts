@@ -82,6 +82,21 @@ describe('telemetry', () => {
     expect(error.name).toBe('ArgumentError');
   });
 
+  test('with a message id that breaks the documented form is counted, and refused by a strict hub', async () => {
+    const client = await open();
+    const counted = hub.state().counts.badMessageIds;
+    await client.sendEvent(telemetry('{}', {}, 'press/1-2'));
+    expect(hub.state().counts.badMessageIds).toBe(counted + 1);
+    const strict = await startHub({ strictMessageIds: true });
+    const other = await openModule(strict);
+    expect((await other.sendEvent(telemetry('{}', {}, 'press/1-2')).catch((e) => e)).name).toBe(
+      'ArgumentError',
+    );
+    expect(await other.sendEvent(telemetry('{}', {}, 'press:1-2'))).toBeTruthy();
+    await other.close();
+    await strict.stop();
+  });
+
   test('1,000 messages at once are all settled and stored in order', async () => {
     const client = await open();
     const from = hub.state().events.stored;
