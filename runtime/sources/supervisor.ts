@@ -16,6 +16,7 @@ export interface SupervisorOptions {
   readonly sink: SourceSink;
   readonly clock: Clock;
   readonly random: Random;
+  /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
   /** First and longest wait between sessions. Default 1 s and 30 s. */
@@ -71,7 +72,7 @@ class Supervisor implements SupervisedSource {
     this.name = options.name;
     this.source = options.source;
     this.#options = options;
-    this.#log = options.log.child({ source: options.name });
+    this.#log = options.log;
     this.#labels = { source: options.name };
     const since = options.clock.now();
     this.#state = { phase: 'stopped', since, sessions: 0, readings: 0, breaks: 0, abandoned: 0 };

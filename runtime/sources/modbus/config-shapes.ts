@@ -102,13 +102,11 @@ export const history = z.discriminatedUnion(
   },
 );
 
-export const source = z.strictObject({
-  type: z.literal('modbus-tcp'),
+/** What every Modbus source has, whatever the transport. */
+export const common = z.strictObject({
   /** Names the source in logs and status; also the stream's id unless `batchId` is given. */
   name: streamId,
   batchId: streamId.optional(),
-  host: z.string().min(1, 'must be a host name or an IP address').max(253),
-  port: z.int().min(1).max(65_535, 'must be 1 to 65535').default(502),
   unit: z.int().min(0).max(255, 'must be 0 to 255').default(1),
   pollMs: z.int().min(10, 'must be at least 10 ms').max(86_400_000, 'must be at most a day').default(1000),
   timeoutMs: z.int().min(10, 'must be at least 10 ms').max(60_000, 'must be at most 60000 ms').default(1000),
@@ -117,13 +115,50 @@ export const source = z.strictObject({
   maxBits: z.int().min(1).max(2000, 'must be at most 2000: the protocol allows no more').default(2000),
   /** Unused registers that one request may read over rather than start another. */
   maxHole: z.int().min(0).max(124).default(32),
-  /** How long a refused register is left alone before it is tried again. */
+  /** Longest time that a refused register is left alone before it is tried again. */
   refusedRetryMs: z.int().min(1000).max(86_400_000).default(300_000),
   stamp: stamp.optional(),
-  tags: z.array(tag).min(1, 'must have at least one tag').max(10_000, 'must have at most 10000 tags'),
+  tags: z.array(tag).min(1, 'must have at least one tag').max(10_000, 'must be at most 10000 tags'),
   history: history.optional(),
 });
 
-export type SourceShape = z.infer<typeof source>;
+const host = z.string().min(1, 'must be a host name or an IP address').max(253);
+const port = z.int().min(1).max(65_535, 'must be 1 to 65535');
+
+/** Units on one line share it in turns, with these silences between. */
+const line = {
+  /** Between an answer and the next request. Default: 3.5 characters at the line's speed. */
+  gapMs: z.int().min(0).max(1000).optional(),
+  /** After a request that got no good answer, so that a late one is over before the next request. */
+  turnaroundMs: z.int().min(0).max(10_000).default(100),
+};
+
+/** Modbus TCP. */
+export const tcp = z.strictObject({
+  type: z.literal('modbus-tcp'),
+  host,
+  port: port.default(502),
+  /**
+   * `shared`: all sources with this host and port take turns on one connection, for gateways and devices that
+   * serve only one.
+   */
+  connection: z.enum(['own', 'shared'], 'must be own or shared').default('own'),
+});
+
+/** RTU frames over TCP, as terminal servers carry them. */
+export const rtuTcp = z.strictObject({ type: z.literal('modbus-rtu-tcp'), host, port, ...line });
+
+/** RTU on a serial port. The defaults are those of the specification. */
+export const rtu = z.strictObject({
+  type: z.literal('modbus-rtu'),
+  path: z.string().min(1, 'must be a serial port, best by a name that stays: /dev/serial/by-id/...').max(255),
+  baudRate: z.int().min(50).max(4_000_000).default(9600),
+  dataBits: z.literal([7, 8], 'must be 7 or 8').default(8),
+  parity: z.enum(['even', 'odd', 'none'], 'must be even, odd or none').default('even'),
+  stopBits: z.literal([1, 2], 'must be 1 or 2').default(1),
+  ...line,
+});
+
+export type SourceShape = z.infer<typeof common>;
 export type TagShape = z.infer<typeof tag>;
 export type HistoryShape = z.infer<typeof history>;

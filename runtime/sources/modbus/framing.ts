@@ -9,8 +9,11 @@ export interface Framing {
    * @throws HoldfastError `modbus-garbage` when the bytes cannot be told apart any more: the connection is lost.
    */
   push(chunk: Buffer, onAnswer: (answer: Buffer) => void): void;
-  /** The request was given up: its answer, should it still come, is a late one. */
-  forget(): void;
+  /**
+   * The request was given up: its answer, should it still come, is a late one. True when something was heard
+   * since the request, but no answer could be made of it.
+   */
+  forget(): boolean;
   /** Answers that were dropped. */
   readonly stray: number;
 }

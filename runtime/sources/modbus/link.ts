@@ -1,47 +1,128 @@
-// A connection together with the turns that its users take: what a session holds while it lasts.
-import type { Duplex } from 'node:stream';
+// Connections and who uses them. A link is a source's share in a connection, which it may have to itself or share
+// with the sources of other units on the same line: then they take turns on it, and the last to let go closes it.
 import type { Clock } from '../../../kernel/clock.ts';
-import type { ModbusTcpSourceConfig } from './config.ts';
-import { MbapFraming } from './mbap-framing.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import type { ModbusSourceConfig } from './config.ts';
 import { createModbusClient, type ModbusClient } from './modbus-client.ts';
-import { openTcp } from './tcp-stream.ts';
+import { type ModbusConnection, openModbusConnection } from './modbus-connection.ts';
+import { framingFor, type OpenStream, openStream, peerOf, shareKeyOf, timingOf } from './open-stream.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 export interface Link {
   readonly client: ModbusClient;
   readonly turns: TurnQueue;
-  /** Gives the connection back. Idempotent; the last user's release closes it. */
+  /** Gives the share back. Idempotent. What the source has under way rejects if it was the last. */
   release(): void;
 }
 
-/** Opens a byte stream to a device. @throws HoldfastError `modbus-connect-failed`, or the signal's reason. */
-export type OpenStream = (
-  config: ModbusTcpSourceConfig,
-  clock: Clock,
-  signal: AbortSignal,
-) => Promise<Duplex>;
+export interface ModbusLinks {
+  /** @throws HoldfastError `modbus-connect-failed` or `modbus-line-mismatch`, or the signal's reason. */
+  acquire(config: ModbusSourceConfig, signal: AbortSignal): Promise<Link>;
+}
 
-/** A device on a slow line takes longer to accept than to answer. */
-const minConnectLimitMs = 3000;
+export interface ModbusLinksOptions {
+  readonly clock: Clock;
+  /** Default: what the configuration names. */
+  readonly openStream?: OpenStream;
+}
 
-export const openTcpStream: OpenStream = ({ host, port, timeoutMs }, clock, signal) =>
-  openTcp({ host, port, limitMs: Math.max(timeoutMs, minConnectLimitMs), clock, signal });
+interface Shared {
+  readonly settings: string;
+  readonly turns: TurnQueue;
+  readonly opening: AbortController;
+  readonly connection: Promise<ModbusConnection>;
+  /** Set once open. */
+  open?: ModbusConnection;
+  users: number;
+}
 
-/** Rejects as `open` does. */
-export async function connectLink(
-  config: ModbusTcpSourceConfig,
-  clock: Clock,
-  signal: AbortSignal,
-  open: OpenStream,
-): Promise<Link> {
-  const { host, port, timeoutMs } = config;
-  const stream = await open(config, clock, signal);
-  const client = createModbusClient({
-    stream,
-    framing: new MbapFraming(),
-    clock,
-    timeoutMs,
-    peer: `${host} port ${port}`,
+/** One for all Modbus sources of a process: sources can share only what they acquire from the same. */
+export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
+  const { clock } = options;
+  const open = options.openStream ?? openStream;
+  const shared = new Map<string, Shared>();
+
+  const connect = (config: ModbusSourceConfig): Shared => {
+    const opening = new AbortController();
+    const entry: Shared = {
+      settings: settingsOf(config),
+      turns: new TurnQueue(),
+      opening,
+      users: 0,
+      connection: open(config, clock, opening.signal).then((stream) => {
+        entry.open = openModbusConnection({
+          stream,
+          framing: framingFor(config),
+          clock,
+          peer: peerOf(config),
+          ...timingOf(config),
+        });
+        return entry.open;
+      }),
+    };
+    return entry;
+  };
+
+  const find = (config: ModbusSourceConfig): Shared => {
+    const key = shareKeyOf(config);
+    if (key === undefined) return connect(config);
+    const known = shared.get(key);
+    if (known && !known.open?.lost) {
+      if (known.settings === settingsOf(config)) return known;
+      const message = `${peerOf(config)} is in use with other line settings: give all its sources the same`;
+      throw new HoldfastError('modbus-line-mismatch', message, { retryable: true });
+    }
+    const entry = connect(config);
+    shared.set(key, entry);
+    return entry;
+  };
+
+  const letGo = (entry: Shared): void => {
+    entry.users -= 1;
+    if (entry.users > 0) return;
+    for (const [key, known] of shared) if (known === entry) shared.delete(key);
+    entry.opening.abort(new HoldfastError('modbus-closed', 'nobody waits for the connection any more'));
+    entry.connection.then(
+      (connection) => connection.close(),
+      () => {},
+    );
+    entry.open?.close();
+  };
+
+  return {
+    async acquire(config, signal) {
+      signal.throwIfAborted();
+      const entry = find(config);
+      entry.users += 1;
+      let isReleased = false;
+      const release = () => {
+        if (!isReleased) letGo(entry);
+        isReleased = true;
+      };
+      try {
+        const connection = await orAborted(entry.connection, signal);
+        return { client: createModbusClient(connection, config.timeoutMs), turns: entry.turns, release };
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+  };
+}
+
+/** What must be the same for all who share a line. */
+function settingsOf(config: ModbusSourceConfig): string {
+  const { gapMs, turnaroundMs } = timingOf(config);
+  if (config.type !== 'modbus-rtu') return `${gapMs} ${turnaroundMs}`;
+  const { baudRate, dataBits, parity, stopBits } = config;
+  return `${baudRate} ${dataBits} ${parity} ${stopBits} ${gapMs} ${turnaroundMs}`;
+}
+
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject);
   });
-  return { client, turns: new TurnQueue(), release: () => client.close() };
 }

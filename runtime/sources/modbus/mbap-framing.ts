@@ -54,7 +54,9 @@ export class MbapFraming implements Framing {
     this.#rest = bytes.length > 0 ? bytes : undefined;
   }
 
-  forget(): void {
+  forget(): boolean {
     this.#expected = none;
+    // Frames are told apart here, so what else was heard were answers to others.
+    return false;
   }
 }

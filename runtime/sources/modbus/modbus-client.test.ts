@@ -3,6 +3,7 @@ import { randomInt, seededRandom } from '../../../kernel/random.ts';
 import { settle, VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { MbapFraming } from './mbap-framing.ts';
 import { createModbusClient } from './modbus-client.ts';
+import { openModbusConnection } from './modbus-connection.ts';
 import { type DeviceAnswer, exceptionPdu, frame, MemoryDevice } from './testing/memory-device.ts';
 import { RegisterDevice } from './testing/register-device.ts';
 
@@ -11,14 +12,14 @@ function setUp(answer?: MemoryDevice['answer']) {
   const registers = new RegisterDevice();
   const device = new MemoryDevice(clock, answer ?? registers.answer);
   const framing = new MbapFraming();
-  const client = createModbusClient({
+  const connection = openModbusConnection({
     stream: device.open(),
     framing,
     clock,
-    timeoutMs: 1000,
     peer: '10.0.0.5 port 502',
   });
-  return { clock, registers, device, framing, client };
+  const client = createModbusClient(connection, 1000);
+  return { clock, registers, device, framing, connection, client };
 }
 
 /** The error that `work` rejects with; a value instead is a failed test. */
@@ -121,13 +122,8 @@ describe('the Modbus client', () => {
     const clock = new VirtualClock();
     const device = new MemoryDevice(clock, () => 'silence');
     const stream = device.open();
-    const client = createModbusClient({
-      stream,
-      framing: new MbapFraming(),
-      clock,
-      timeoutMs: 1000,
-      peer: 'p',
-    });
+    const connection = openModbusConnection({ stream, framing: new MbapFraming(), clock, peer: 'p' });
+    const client = createModbusClient(connection, 1000);
     device.answer = (request) => {
       for (const byte of frame(request, goodRegister)) stream.push(Buffer.from([byte]));
       return 'silence';
@@ -195,10 +191,10 @@ describe('the Modbus client', () => {
   });
 
   it('closes for real, at once, and rejects what is under way', async () => {
-    const { client, device, clock } = setUp(() => 'silence');
+    const { client, connection, device, clock } = setUp(() => 'silence');
     const error = errorOf(client.readRegisters(1, 'holding', 0, 1));
-    client.close();
-    client.close();
+    connection.close();
+    connection.close();
     expect((await error).code).toBe('modbus-closed');
     await settle();
     expect(device.connections).toBe(0);

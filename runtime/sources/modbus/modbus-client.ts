@@ -1,21 +1,13 @@
-// Requests to Modbus units over one connection: the only file that knows modbus-serial.
-//
-// What modbus-serial leaves open is closed here: each request has its own timeout (its promise API can hang
-// for ever when a socket dies), a broken connection fails the request under way at once, the answer is
-// checked to be as long as what was asked, and errors say which of the four kinds they are. One request is
-// under way at a time; TurnQueue sees to that.
-import type { Duplex } from 'node:stream';
-import modbusSerial from 'modbus-serial';
-import type { Clock, Timer } from '../../../kernel/clock.ts';
+// The requests that sources make, over a connection that several of them may share. Each answer is held against
+// what was asked: its length, or what it echoes.
 import type { HoldfastError } from '../../../kernel/errors.ts';
-import type { BitTable, RegisterTable } from './fields.ts';
-import type { Framing } from './framing.ts';
-import { closedByUs, connectionLost, garbage, ModbusException, timedOut } from './modbus-errors.ts';
-import { StreamPort } from './stream-port.ts';
+import { type BitTable, isBitTable, type RegisterTable, type Table } from './fields.ts';
+import type { ModbusConnection, Next, Wire } from './modbus-connection.ts';
+import { garbage } from './modbus-errors.ts';
 
 /**
- * Each method resolves with the data bytes of the answer, exactly as many as were asked for, or rejects with
- * `modbus-exception`, `modbus-timeout`, `modbus-garbage` or `modbus-connection-lost`.
+ * Reads resolve with the data bytes of the answer, exactly as many as were asked for. All reject with
+ * `modbus-exception`, `modbus-timeout`, `modbus-garbage`, `modbus-connection-lost` or `modbus-closed`.
  */
 export interface ModbusClient {
   /** Functions 3 and 4, up to 125 registers: two bytes each, most significant first. */
@@ -24,160 +16,135 @@ export interface ModbusClient {
   readBits(unit: number, table: BitTable, address: number, count: number): Promise<Buffer>;
   /** Function 20, up to 121 registers of one file. */
   readFileRecord(unit: number, file: number, record: number, count: number): Promise<Buffer>;
-  /** Closes for real, at once. What is under way rejects. Idempotent. */
-  close(): void;
-  /** Why no request will succeed any more; undefined while open. */
+  /** Functions 6 (one register, unless `isMultiple`) and 16: up to 123 registers, two bytes each. */
+  writeRegisters(unit: number, address: number, bytes: Buffer, isMultiple: boolean): Promise<void>;
+  /** Functions 5 (unless `isMultiple`) and 15. */
+  writeCoil(unit: number, address: number, state: boolean, isMultiple: boolean): Promise<void>;
+  /** Why no request will succeed any more; undefined while the connection is open. */
   readonly lost: HoldfastError | undefined;
-}
-
-export interface ModbusClientOptions {
-  /** An open connection, which the client owns from here on. */
-  readonly stream: Duplex;
-  readonly framing: Framing;
-  readonly clock: Clock;
-  readonly timeoutMs: number;
-  /** Names the peer in messages. */
-  readonly peer: string;
 }
 
 /** Registers that fit into one answer of function 20. */
 export const maxFileRegisters = 121;
 
-export function createModbusClient(options: ModbusClientOptions): ModbusClient {
-  return new Client(options);
+export function createModbusClient(connection: ModbusConnection, timeoutMs: number): ModbusClient {
+  return new Client(connection, timeoutMs);
 }
 
-interface Answered {
-  readonly buffer?: Buffer;
-}
-
-type Next = (error: unknown, answer?: Answered) => void;
-
-interface Pending {
-  settle(error: unknown, bytes?: Buffer): void;
+interface Written {
+  readonly address?: number;
+  readonly state?: boolean;
+  readonly value?: number;
+  readonly length?: number;
 }
 
 const fileReference = 6;
 
 class Client implements ModbusClient {
-  readonly #options: ModbusClientOptions;
-  readonly #port: StreamPort;
-  readonly #modbus: InstanceType<typeof modbusSerial.default>;
-  #pending: Pending | undefined;
-  #lost: HoldfastError | undefined;
+  readonly #connection: ModbusConnection;
+  readonly #timeoutMs: number;
 
-  constructor(options: ModbusClientOptions) {
-    this.#options = options;
-    this.#port = new StreamPort(options.stream, options.framing, (cause) => this.#onLost(cause));
-    this.#modbus = new modbusSerial.default(this.#port);
-    this.#modbus.on('error', () => {});
-    this.#modbus.open();
+  constructor(connection: ModbusConnection, timeoutMs: number) {
+    this.#connection = connection;
+    this.#timeoutMs = timeoutMs;
   }
 
   get lost(): HoldfastError | undefined {
-    return this.#lost;
+    return this.#connection.lost;
   }
 
   readRegisters(unit: number, table: RegisterTable, address: number, count: number): Promise<Buffer> {
-    const modbus = this.#modbus;
-    return this.#request(
-      (next) =>
-        table === 'holding'
-          ? modbus.writeFC3(unit, address, count, next)
-          : modbus.writeFC4(unit, address, count, next),
-      () => `reading ${count} ${table} registers from ${address} of unit ${unit}`,
-      (answer) => exactly(answer.buffer, 2 * count),
+    return this.#read(unit, table, address, count, 2 * count, (wire, next) =>
+      table === 'holding'
+        ? wire.writeFC3(unit, address, count, next)
+        : wire.writeFC4(unit, address, count, next),
     );
   }
 
   readBits(unit: number, table: BitTable, address: number, count: number): Promise<Buffer> {
-    const modbus = this.#modbus;
-    return this.#request(
-      (next) =>
-        table === 'coil'
-          ? modbus.writeFC1(unit, address, count, next)
-          : modbus.writeFC2(unit, address, count, next),
-      () => `reading ${count} ${table} bits from ${address} of unit ${unit}`,
-      (answer) => exactly(answer.buffer, Math.ceil(count / 8)),
+    return this.#read(unit, table, address, count, Math.ceil(count / 8), (wire, next) =>
+      table === 'coil'
+        ? wire.writeFC1(unit, address, count, next)
+        : wire.writeFC2(unit, address, count, next),
     );
   }
 
   readFileRecord(unit: number, file: number, record: number, count: number): Promise<Buffer> {
     // modbus-serial's own function 20 always asks for 100 registers; its way to send any function does not.
     const body = [7, fileReference, file >> 8, file & 255, record >> 8, record & 255, 0, count];
-    return this.#request(
-      (next) => this.#modbus.writeCustomFC(unit, 20, body, next),
-      () => `reading ${count} registers from record ${record} of file ${file} of unit ${unit}`,
-      () => parseFileRecord(this.#port.answer, count),
-    );
-  }
-
-  close(): void {
-    this.#fail(closedByUs());
-    this.#options.stream.destroy();
-  }
-
-  #request(
-    send: (next: Next) => void,
-    describe: () => string,
-    take: (answer: Answered) => Buffer,
-  ): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      if (this.#lost) return reject(this.#lost);
-      if (this.#pending) return reject(new Error('a request is under way: take a turn first'));
-      const { clock, timeoutMs, framing } = this.#options;
-      let timer: Timer | undefined;
-      const pending: Pending = {
-        settle: (error, bytes) => {
-          if (this.#pending !== pending) return;
-          this.#pending = undefined;
-          timer?.cancel();
-          if (bytes) resolve(bytes);
-          else reject(error);
-        },
-      };
-      this.#pending = pending;
-      timer = clock.setTimer(timeoutMs, () => {
-        framing.forget();
-        pending.settle(timedOut(describe(), timeoutMs));
-      });
-      // Nothing that goes wrong in here may be thrown into modbus-serial, which would call `next` again.
-      const next: Next = (error, answer) => {
-        if (error !== undefined && error !== null) return pending.settle(toError(error, describe()));
-        try {
-          pending.settle(undefined, take(answer ?? {}));
-        } catch (cause) {
-          pending.settle(cause);
-        }
-      };
-      try {
-        send(next);
-      } catch (cause) {
-        pending.settle(garbage(`${describe()} failed`, cause));
-      }
+    return this.#connection.request({
+      send: (wire, next) => wire.writeCustomFC(unit, 20, body, next),
+      describe: () => `reading ${count} registers from record ${record} of file ${file} of unit ${unit}`,
+      take: (_result, answer) => parseFileRecord(answer, count),
+      timeoutMs: this.#timeoutMs,
     });
   }
 
-  #onLost(cause: unknown): void {
-    const isGarbage = cause instanceof Error && 'code' in cause && cause.code === 'modbus-garbage';
-    this.#fail(isGarbage ? (cause as HoldfastError) : connectionLost(this.#options.peer, cause));
+  writeRegisters(unit: number, address: number, bytes: Buffer, isMultiple: boolean): Promise<void> {
+    const count = bytes.length / 2;
+    const value = bytes.readUInt16BE(0);
+    if (count === 1 && !isMultiple) {
+      const expected = { address, value };
+      return this.#write(unit, `register ${address}`, expected, (wire, next) =>
+        wire.writeFC6(unit, address, value, next),
+      );
+    }
+    const words = Array.from({ length: count }, (_, at) => bytes.readUInt16BE(2 * at));
+    return this.#write(unit, `${count} registers from ${address}`, { address, length: count }, (wire, next) =>
+      wire.writeFC16(unit, address, words, next),
+    );
   }
 
-  #fail(error: HoldfastError): void {
-    this.#lost ??= error;
-    this.#pending?.settle(this.#lost);
+  writeCoil(unit: number, address: number, state: boolean, isMultiple: boolean): Promise<void> {
+    const expected = isMultiple ? { address, length: 1 } : { address, state };
+    return this.#write(unit, `coil ${address}`, expected, (wire, next) =>
+      isMultiple ? wire.writeFC15(unit, address, [state], next) : wire.writeFC5(unit, address, state, next),
+    );
   }
-}
 
-function toError(error: unknown, request: string): HoldfastError {
-  const code = (error as { modbusCode?: unknown }).modbusCode;
-  if (typeof code === 'number') return new ModbusException(code, request);
-  return garbage(`${request} was answered with something else`, error);
+  #read(
+    unit: number,
+    table: Table,
+    address: number,
+    count: number,
+    length: number,
+    send: (wire: Wire, next: Next) => void,
+  ): Promise<Buffer> {
+    return this.#connection.request({
+      send,
+      describe: () =>
+        `reading ${count} ${table} ${isBitTable(table) ? 'bits' : 'registers'} from ${address} of unit ${unit}`,
+      take: (result) => exactly((result as { buffer?: Buffer }).buffer, length),
+      timeoutMs: this.#timeoutMs,
+    });
+  }
+
+  #write(
+    unit: number,
+    what: string,
+    expected: Written,
+    send: (wire: Wire, next: Next) => void,
+  ): Promise<void> {
+    return this.#connection.request({
+      send,
+      describe: () => `writing ${what} of unit ${unit}`,
+      take: (result) => checkEcho(result as Written, expected),
+      timeoutMs: this.#timeoutMs,
+    });
+  }
 }
 
 function exactly(bytes: Buffer | undefined, length: number): Buffer {
   if (bytes?.length === length) return bytes;
   throw garbage(`the answer has ${bytes?.length ?? 0} bytes of data where ${length} were expected`);
+}
+
+/** A write is answered with what was written: anything else may mean that something else was. */
+function checkEcho(written: Written, expected: Written): void {
+  for (const key of ['address', 'state', 'value', 'length'] as const) {
+    if (expected[key] !== undefined && written[key] !== expected[key])
+      throw garbage(`the answer confirms ${key} ${written[key]} where ${expected[key]} was written`);
+  }
 }
 
 /** Unit, 20, bytes that follow, then one group: bytes that follow, reference type, data. */

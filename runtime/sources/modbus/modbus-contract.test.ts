@@ -46,7 +46,7 @@ function makeHarness(at: number, log: LogKind): SourceHarness {
     clock,
     log: silentLog,
     metrics: noMetrics,
-    openStream: device.openStream,
+    links: device.links(),
   });
   return {
     source,

@@ -32,7 +32,7 @@ function setUp(change: object) {
     clock,
     log: silentLog,
     metrics: noMetrics,
-    openStream: device.openStream,
+    links: device.links(),
   });
   const run = () => {
     const sink = new RecordingSink();
@@ -233,11 +233,13 @@ describe('registers that a device refuses', () => {
     const { answer } = registers;
     let budget = 8;
     device.answer = (request) => (budget-- > 0 ? answer(request) : 'silence');
-    const { sink } = run();
-    await clock.advance(190);
+    const { state } = run();
+    await clock.advance(250);
+    expect(state.error).toMatchObject({ code: 'modbus-timeout' });
     budget = 1000;
     const before = device.requests.length;
-    await clock.advance(60);
+    const { sink } = run();
+    await clock.advance(50);
     expect(sink.readings).toHaveLength(40);
     expect(device.requests.length - before).toBeLessThan(12);
   });

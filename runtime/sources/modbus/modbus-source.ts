@@ -10,9 +10,9 @@ import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
-import type { ModbusTcpSourceConfig } from './config.ts';
+import type { ModbusSourceConfig } from './config.ts';
 import { createHistory } from './history.ts';
-import { connectLink, type Link, type OpenStream, openTcpStream } from './link.ts';
+import { createModbusLinks, type Link, type ModbusLinks } from './link.ts';
 import { Observation } from './observation.ts';
 import { createPollSchedule } from './poll-schedule.ts';
 import { PolledIndex } from './polled-index.ts';
@@ -22,13 +22,14 @@ import { compareStamps, type Stamp } from './stamp-continuity.ts';
 
 export interface ModbusSourceDeps {
   readonly clock: Clock;
+  /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Default: a TCP connection to the configured host. */
-  readonly openStream?: OpenStream;
+  /** Give all sources of a process the same, so that those on one line can share it. Default: one of its own. */
+  readonly links?: ModbusLinks;
 }
 
-export function createModbusSource(config: ModbusTcpSourceConfig, deps: ModbusSourceDeps): Source {
+export function createModbusSource(config: ModbusSourceConfig, deps: ModbusSourceDeps): Source {
   return new ModbusSource(config, deps);
 }
 
@@ -40,17 +41,19 @@ class ModbusSource implements Source {
   readonly index = 'time';
   readonly silenceLimitMs: number;
   readonly history?: SourceHistory;
-  readonly #config: ModbusTcpSourceConfig;
+  readonly #config: ModbusSourceConfig;
   readonly #deps: ModbusSourceDeps;
   readonly #log: Log;
+  readonly #links: ModbusLinks;
   /** Outlives sessions: what the device refuses is not learned again at each reconnect. */
   readonly #poller: Poller;
   #link: Link | undefined;
 
-  constructor(config: ModbusTcpSourceConfig, deps: ModbusSourceDeps) {
+  constructor(config: ModbusSourceConfig, deps: ModbusSourceDeps) {
     this.#config = config;
     this.#deps = deps;
-    this.#log = deps.log.child({ source: config.name });
+    this.#log = deps.log;
+    this.#links = deps.links ?? createModbusLinks({ clock: deps.clock });
     this.#poller = createPoller({
       config,
       clock: deps.clock,
@@ -70,19 +73,13 @@ class ModbusSource implements Source {
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
     try {
-      const { clock, openStream = openTcpStream } = this.#deps;
-      const link = await connectLink(this.#config, clock, signal, openStream);
-      const release = () => link.release();
-      // Closing rejects the request under way, so an abort is felt at once.
-      signal.addEventListener('abort', release, { once: true });
+      const link = await this.#links.acquire(this.#config, signal);
       this.#link = link;
       try {
-        if (!signal.aborted)
-          await new PollSession(this.#config, this.#deps, this.#poller, link, sink).run(signal);
+        await new PollSession(this.#config, this.#deps, this.#poller, link, sink).run(signal);
       } finally {
         this.#link = undefined;
-        signal.removeEventListener('abort', release);
-        release();
+        link.release();
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -110,7 +107,7 @@ class ModbusSource implements Source {
 }
 
 class PollSession {
-  readonly #config: ModbusTcpSourceConfig;
+  readonly #config: ModbusSourceConfig;
   readonly #deps: ModbusSourceDeps;
   readonly #poller: Poller;
   readonly #link: Link;
@@ -121,7 +118,7 @@ class PollSession {
   #lastStatementAt = 0;
 
   constructor(
-    config: ModbusTcpSourceConfig,
+    config: ModbusSourceConfig,
     deps: ModbusSourceDeps,
     poller: Poller,
     link: Link,
@@ -136,21 +133,22 @@ class PollSession {
     this.#confirmMs = Math.max(config.pollMs, 1000);
   }
 
-  /** Polls until the session is lost (rejects) or the link is closed by an abort (rejects too). */
+  /** Polls until the session is lost or told to stop; rejects in either case. */
   async run(signal: AbortSignal): Promise<never> {
     const { clock } = this.#deps;
     const schedule = createPollSchedule(clock, this.#config.pollMs);
-    let failures = 0;
+    // A unit that has never answered is not asked three times before the supervisor's waits spare the line.
+    let failures = maxFailures - 1;
     for (;;) {
       this.#onMissed(await schedule.next(signal));
       try {
-        const poll = await this.#link.turns.run('live', () => this.#poller.poll(this.#link.client));
+        const poll = await this.#link.turns.run('live', () => this.#poller.poll(this.#link.client), signal);
         // What went by while this poll was under way lies before its answer, so the break comes before it too.
         this.#onMissed(schedule.ended());
         this.#onPoll(poll);
         failures = 0;
         if (this.#poller.isRetryDue)
-          await this.#link.turns.run('live', () => this.#poller.retryRefused(this.#link.client));
+          await this.#link.turns.run('live', () => this.#poller.retryRefused(this.#link.client), signal);
       } catch (error) {
         signal.throwIfAborted();
         failures += 1;
@@ -214,7 +212,7 @@ class PollSession {
   #onFailure(error: unknown): void {
     const reason = error instanceof HoldfastError ? error.code : 'poll-failed';
     this.#count('holdfast_modbus_failed_polls_total');
-    this.#deps.log.debug({ source: this.#config.name, reason }, `poll failed: ${describeError(error)}`);
+    this.#deps.log.debug({ reason }, `poll failed: ${describeError(error)}`);
     if (!this.#isCounted) this.#observation.breakOff(reason);
   }
 

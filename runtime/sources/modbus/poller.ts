@@ -4,7 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import { type BlockData, BlockReader, type Refusal } from './block-reader.ts';
-import type { ModbusTcpSourceConfig } from './config.ts';
+import type { ModbusSourceConfig } from './config.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import type { Item } from './read-plan.ts';
 import { type MappedStamp, type MappedTag, mapStamp, mapTags } from './register-map.ts';
@@ -31,7 +31,7 @@ export interface Poller {
 }
 
 export interface PollerOptions {
-  readonly config: ModbusTcpSourceConfig;
+  readonly config: ModbusSourceConfig;
   readonly clock: Clock;
   /** A tag's registers are refused; without a reason: they may no longer be. */
   readonly onRefusal?: (tag: string, reason: string | undefined) => void;

@@ -1,5 +1,5 @@
 // A source's configuration, compiled: every value with its place and its decoder.
-import type { HistoryConfig, ModbusTcpSourceConfig, TagConfig } from './config.ts';
+import type { HistoryConfig, ModbusSourceConfig, TagConfig } from './config.ts';
 import { compileDecoder, type Decoder, toEpochMs } from './decode.ts';
 import { type ByteOrder, type RegisterTable, type TimeUnit, type ValueType, widthOf } from './fields.ts';
 import type { Item } from './read-plan.ts';
@@ -55,7 +55,7 @@ interface Field {
   readonly order: ByteOrder;
 }
 
-export function mapStamp(stamp: ModbusTcpSourceConfig['stamp']): MappedStamp | undefined {
+export function mapStamp(stamp: ModbusSourceConfig['stamp']): MappedStamp | undefined {
   if (!stamp) return undefined;
   const timestamp = mapTime(stamp.timestamp);
   if (!stamp.number) return { ...placeOf(timestamp), timestamp };
@@ -96,7 +96,7 @@ export interface MappedHistory {
   readonly record: MappedRecord;
 }
 
-export function mapHistory(config: ModbusTcpSourceConfig): MappedHistory | undefined {
+export function mapHistory(config: ModbusSourceConfig): MappedHistory | undefined {
   const { history } = config;
   if (!history) return undefined;
   const resolved = resolveLayout(config);

@@ -3,7 +3,8 @@
 import { Duplex } from 'node:stream';
 import type { Clock } from '../../../../kernel/clock.ts';
 import { HoldfastError } from '../../../../kernel/errors.ts';
-import type { OpenStream } from '../link.ts';
+import { createModbusLinks, type ModbusLinks } from '../link.ts';
+import type { OpenStream } from '../open-stream.ts';
 
 export interface DeviceRequest {
   readonly transaction: number;
@@ -41,6 +42,11 @@ export class MemoryDevice {
     signal.throwIfAborted();
     return this.open();
   };
+
+  /** What sources need to find this device whatever their configuration says. */
+  links(): ModbusLinks {
+    return createModbusLinks({ clock: this.#clock, openStream: this.openStream });
+  }
 
   open(): Duplex {
     if (!this.isReachable) {

@@ -1,0 +1,56 @@
+// From a source's configuration to an open byte stream, and how frames are told apart on it.
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { ModbusSourceConfig } from './config.ts';
+import type { Framing } from './framing.ts';
+import { MbapFraming } from './mbap-framing.ts';
+import { RtuFraming } from './rtu-framing.ts';
+import { openSerial } from './serial-stream.ts';
+import { openTcp } from './tcp-stream.ts';
+
+/** Opens a byte stream to a device. @throws HoldfastError `modbus-connect-failed`, or the signal's reason. */
+export type OpenStream = (config: ModbusSourceConfig, clock: Clock, signal: AbortSignal) => Promise<Duplex>;
+
+/** A device on a slow line takes longer to accept than to answer. */
+const minConnectLimitMs = 3000;
+
+export const openStream: OpenStream = (config, clock, signal) => {
+  const limitMs = Math.max(config.timeoutMs, minConnectLimitMs);
+  if (config.type === 'modbus-rtu') return openSerial({ ...config, limitMs, clock, signal });
+  return openTcp({ host: config.host, port: config.port, limitMs, clock, signal });
+};
+
+export function framingFor(config: ModbusSourceConfig): Framing {
+  return config.type === 'modbus-tcp' ? new MbapFraming() : new RtuFraming();
+}
+
+/** Names the peer in messages. */
+export function peerOf(config: ModbusSourceConfig): string {
+  return config.type === 'modbus-rtu' ? config.path : `${config.host} port ${config.port}`;
+}
+
+/** Sources with the same key share one connection; undefined for a source with its own. */
+export function shareKeyOf(config: ModbusSourceConfig): string | undefined {
+  if (config.type === 'modbus-tcp' && config.connection === 'own') return undefined;
+  return `${config.type} ${peerOf(config)}`;
+}
+
+export interface LineTiming {
+  readonly gapMs: number;
+  readonly turnaroundMs: number;
+}
+
+/** Behind a terminal server the line's speed is unknown: the gap of 9600 baud. */
+const unknownBaudRate = 9600;
+const bitsPerCharacter = 11;
+const gapCharacters = 3.5;
+/** The specification's fixed gap above 19200 baud, 1.75 ms, in timers that count whole milliseconds. */
+const minGapMs = 2;
+
+export function timingOf(config: ModbusSourceConfig): LineTiming {
+  if (config.type === 'modbus-tcp') return { gapMs: 0, turnaroundMs: 0 };
+  const baudRate = config.type === 'modbus-rtu' ? config.baudRate : unknownBaudRate;
+  const characterMs = (bitsPerCharacter * 1000) / baudRate;
+  const gapMs = config.gapMs ?? Math.max(minGapMs, Math.ceil(gapCharacters * characterMs));
+  return { gapMs, turnaroundMs: config.turnaroundMs };
+}
