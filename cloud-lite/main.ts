@@ -4,12 +4,12 @@ import { pino } from 'pino';
 import { systemClock } from '../kernel/clock.ts';
 import { describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { noMetrics } from '../kernel/metrics.ts';
 import { systemRandom } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
 import { openPgliteDatabase } from './database/pglite-database.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
 import { createDetector } from './detector.ts';
+import { createPrometheusMetrics } from './health/prometheus.ts';
 import { createHttpServer } from './http/server.ts';
 import { createEventHubsSource } from './ingest/event-hubs-source.ts';
 import { createRestHubMethods } from './repair/rest-hub-methods.ts';
@@ -21,13 +21,22 @@ const stopLimitMs = 20_000;
 async function run(settings: Settings, log: Log): Promise<void> {
   const clock = systemClock;
   const random = systemRandom;
+  const metrics = createPrometheusMetrics();
   const database = await openDatabase(settings, log);
+  const limits = {
+    detectionDelayMs: settings.HOLDFAST_DETECTION_DELAY_MS,
+    expiryMs: settings.HOLDFAST_REQUEST_EXPIRY_MS,
+    maxAttempts: settings.HOLDFAST_REQUEST_ATTEMPTS,
+    maxRange: { time: settings.HOLDFAST_REQUEST_MAX_MS, sequence: settings.HOLDFAST_REQUEST_MAX_RECORDS },
+    maxActivePerDevice: settings.HOLDFAST_REQUESTS_PER_DEVICE,
+    maxActive: settings.HOLDFAST_REQUESTS_ACTIVE,
+  };
   const detector = createDetector({
     database,
     clock,
     random,
     log,
-    metrics: noMetrics,
+    metrics,
     source: createEventHubsSource(
       {
         connectionString: settings.HOLDFAST_EVENTHUB_CONNECTION,
@@ -41,19 +50,19 @@ async function run(settings: Settings, log: Log): Promise<void> {
     methods: createRestHubMethods({ connection: settings.HOLDFAST_HUB_CONNECTION, clock, fetch }),
     sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,
     plausible: { earliest: settings.HOLDFAST_EARLIEST_TIME, maxAheadMs: settings.HOLDFAST_MAX_AHEAD_MS },
-    limits: {
-      detectionDelayMs: settings.HOLDFAST_DETECTION_DELAY_MS,
-      expiryMs: settings.HOLDFAST_REQUEST_EXPIRY_MS,
-      maxAttempts: settings.HOLDFAST_REQUEST_ATTEMPTS,
-      maxRange: { time: settings.HOLDFAST_REQUEST_MAX_MS, sequence: settings.HOLDFAST_REQUEST_MAX_RECORDS },
-      maxActivePerDevice: settings.HOLDFAST_REQUESTS_PER_DEVICE,
-      maxActive: settings.HOLDFAST_REQUESTS_ACTIVE,
-    },
+    limits,
   });
-  const server = createHttpServer({
+  const server = await createHttpServer({
     database,
-    state: () => detector.state(),
+    clock,
+    random,
+    limits,
     log: log.child({ part: 'http' }),
+    state: () => detector.state(),
+    wake: () => detector.wake(),
+    metricsText: () => metrics.text(),
+    token: settings.HOLDFAST_API_TOKEN,
+    staticFolder: settings.HOLDFAST_DASHBOARD_FOLDER,
   });
 
   let stopping = false;

@@ -37,6 +37,10 @@ const schema = z.object({
   HOLDFAST_INSTANCE: z.string().min(1).max(200).default(hostname()),
   HOLDFAST_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   HOLDFAST_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  HOLDFAST_API_TOKEN: optionalText.refine((token) => token === undefined || token.length >= 16, {
+    error: 'must have 16 characters or more',
+  }),
+  HOLDFAST_DASHBOARD_FOLDER: optionalText,
   HOLDFAST_DETECTION_DELAY_MS: milliseconds(30_000, 0),
   HOLDFAST_SWEEP_INTERVAL_MS: milliseconds(5000, 50, 600_000),
   HOLDFAST_REQUEST_EXPIRY_MS: milliseconds(10_800_000, 1000),

@@ -1,88 +1,103 @@
-// The HTTP side: health, and the ledger for programs and people. The only importer of Fastify.
+// The HTTP side: health, metrics, the ledger for programs and people, and the dashboard's files. The only
+// importer of Fastify and its plugins.
+import rateLimit from '@fastify/rate-limit';
+import fastifyStatic from '@fastify/static';
+import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { z } from 'zod';
-import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
+import type { Random } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
 import type { DetectorState } from '../detector.ts';
-import { listStreams } from '../ledger/streams.ts';
-import { endStates } from '../repair/decide.ts';
-import { listRequests } from '../repair/request-views.ts';
+import type { RepairLimits } from '../repair/decide.ts';
+import { addActionRoutes } from './action-routes.ts';
+import { addChangeStream } from './change-stream.ts';
+import { addHealthRoutes } from './health-routes.ts';
+import { HttpProblem, problemOf } from './problem.ts';
+import { addReadRoutes } from './read-routes.ts';
 
 export interface HttpOptions {
   readonly database: Database;
-  readonly state: () => DetectorState;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
+  readonly limits: RepairLimits;
+  readonly state: () => DetectorState;
+  /** Repair has something to do. */
+  readonly wake: () => void;
+  /** The metrics in Prometheus' text form. */
+  readonly metricsText: () => Promise<string>;
+  /** Without it nothing can be changed by HTTP. */
+  readonly token?: string | undefined;
+  /** The dashboard's built files; without it there is none. */
+  readonly staticFolder?: string | undefined;
+  /** Calls of one address to the API, each minute. Default 3000. */
+  readonly callsPerMinute?: number;
 }
 
-const page = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(1000) });
-const streamQuery = page.extend({
-  after: z.coerce.number().int().min(0).optional(),
-  deviceId: z.string().optional(),
-  batchId: z.string().optional(),
-});
-const requestQuery = page.extend({
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
-  state: z.enum(['open', 'pending', 'accepted', ...endStates]).optional(),
-  deviceId: z.string().optional(),
-  batchId: z.string().optional(),
-});
+export type Server = FastifyInstance;
+/** Fastify with zod schemas: what the routes are added to. */
+export type ApiServer = ReturnType<typeof withZod>;
 
-export function createHttpServer(options: HttpOptions): FastifyInstance {
-  const { database } = options;
+const withZod = (server: FastifyInstance) => server.withTypeProvider<ZodTypeProvider>();
+
+export async function createHttpServer(options: HttpOptions): Promise<Server> {
   const server = Fastify({
     logger: false,
     bodyLimit: 64 * 1024,
     requestTimeout: 30_000,
     forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
   });
-
-  server.get('/healthz', async () => ({ status: 'ok', ...options.state() }));
-
-  server.get('/api/streams', async (request) => {
-    const query = parse(streamQuery, request.query);
-    const streams = await listStreams(database, query);
-    const last = streams.length === query.limit ? streams[streams.length - 1]?.id : undefined;
-    return last === undefined ? { streams } : { streams, next: last };
-  });
-
-  server.get('/api/requests', async (request) => ({
-    requests: await listRequests(database, parse(requestQuery, request.query)),
-  }));
-
-  server.setNotFoundHandler((request, reply) =>
-    reply
-      .status(404)
-      .type('application/problem+json')
-      .send(problem(404, 'not found', `nothing at ${request.url}`)),
-  );
+  server.setValidatorCompiler(validatorCompiler);
+  // Answers are built by our own code; their schemas are documentation, and checked by the tests.
+  server.setSerializerCompiler(() => (data) => JSON.stringify(data));
   server.setErrorHandler((error, request, reply) => {
-    const status = statusOf(error);
-    const detail = describeError(error);
-    if (status >= 500) options.log.error({ url: request.url, err: detail }, 'a request failed');
-    return reply
-      .status(status)
-      .type('application/problem+json')
-      .send(problem(status, 'error', detail));
+    const problem = problemOf(error);
+    if (problem.status >= 500) options.log.error({ err: error, url: request.url }, 'an HTTP call failed');
+    return reply.status(problem.status).type('application/problem+json').send(problem);
   });
+  server.setNotFoundHandler((request) => {
+    throw new HttpProblem(
+      404,
+      'http-not-found',
+      `nothing is at ${request.method} ${request.url.slice(0, 200)}`,
+    );
+  });
+
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Holdfast cloud-lite',
+        description:
+          'The ledger of what arrived from the edge, what is missing, and what is being fetched again.',
+        version: '1',
+      },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+    },
+    transform: jsonSchemaTransform,
+  });
+  await server.register(rateLimit, {
+    global: false,
+    max: options.callsPerMinute ?? 3000,
+    timeWindow: '1 minute',
+  });
+  await server.register(async (scope) => addHealthRoutes(withZod(scope), options));
+  await server.register(
+    async (scope) => {
+      scope.addHook('onRequest', scope.rateLimit());
+      const api = withZod(scope);
+      addReadRoutes(api, options);
+      addActionRoutes(api, options);
+      addChangeStream(api, options);
+      api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
+    },
+    { prefix: '/api' },
+  );
+  if (options.staticFolder !== undefined) {
+    await server.register(fastifyStatic, { root: options.staticFolder, cacheControl: true, maxAge: '1h' });
+  }
   return server;
-}
-
-/** Problem details, RFC 9457. */
-function problem(status: number, title: string, detail: string) {
-  return { type: 'about:blank', title, status, detail };
-}
-
-function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const detail = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  throw new HoldfastError('http-bad-request', detail);
-}
-
-function statusOf(error: unknown): number {
-  if (error instanceof HoldfastError)
-    return error.code === 'http-bad-request' ? 400 : error.retryable ? 503 : 500;
-  const { statusCode } = error as { statusCode?: unknown };
-  return typeof statusCode === 'number' && statusCode >= 400 ? statusCode : 500;
 }

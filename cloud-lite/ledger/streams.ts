@@ -29,8 +29,12 @@ export interface StreamView {
   readonly readings: number;
   /** Parts of windows whose other parts have not arrived. */
   readonly pendingParts: number;
+  /** Index positions: milliseconds, or records. Whole, whatever was cut from the lists. */
+  readonly lengths: { readonly covered: number; readonly excused: number; readonly missing: number };
   /** UTC epoch ms. */
   readonly lastArrivalAt: number;
+  /** UTC epoch ms; null while the stream is sending. */
+  readonly silentSince: number | null;
   /** Some list above was cut to its newest ranges. */
   readonly truncated: boolean;
 }
@@ -39,6 +43,8 @@ export interface StreamView {
 export type Pair = readonly [start: number, end: number];
 
 export interface StreamQuery {
+  /** This one alone. */
+  readonly id?: number | undefined;
   /** Streams with a greater id than this. */
   readonly after?: number | undefined;
   readonly limit: number;
@@ -71,6 +77,9 @@ interface StreamRow {
   readonly requested: string;
   readonly open_requests: number;
   readonly pending_parts: number;
+  readonly covered_length: number;
+  readonly missing_length: number;
+  readonly silent_since: number | null;
   readonly voids: readonly { readonly reason: string; readonly ranges: string }[];
 }
 
@@ -84,16 +93,20 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
             (coalesce(p.abandoned, '{}') * s.missing)::text as abandoned,
             coalesce(r.ranges, '{}')::text as requested, coalesce(r.n, 0)::int8 as open_requests,
             (select count(*) from pending_part q where q.stream_id = s.id) as pending_parts,
+            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.covered) x) as covered_length,
+            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.missing) x) as missing_length,
+            q.since as silent_since,
             coalesce((select jsonb_agg(jsonb_build_object('reason', v.reason, 'ranges', (v.ranges - s.covered)::text)
                                        order by v.reason)
                         from void_range v where v.stream_id = s.id), '[]') as voids
        from stream s
        left join stream_repair p on p.stream_id = s.id
+       left join silent_stream q on q.stream_id = s.id
        left join lateral (select range_agg(range) as ranges, count(*) as n from request
                            where stream_id = s.id and state in ('pending', 'accepted')) r on true
-      where s.id > $1 and ($2::text is null or s.device_id = $2) and ($3::text is null or s.batch_id = $3)
+      where s.id > $1 and ($5::int8 is null or s.id = $5) and ($2::text is null or s.device_id = $2) and ($3::text is null or s.batch_id = $3)
       order by s.id limit $4`,
-    [query.after ?? 0, query.deviceId ?? null, query.batchId ?? null, query.limit],
+    [query.after ?? 0, query.deviceId ?? null, query.batchId ?? null, query.limit, query.id ?? null],
   );
   return rows.map(streamView);
 }
@@ -109,16 +122,16 @@ function streamView(row: StreamRow): StreamView {
     index: row.index_kind,
     first: row.first,
     last: row.last,
-    covered: pairs(covered),
-    backfilled: pairs(parseMultirange(row.backfilled)),
+    covered: newest(covered),
+    backfilled: newest(parseMultirange(row.backfilled)),
     voids: row.voids
       .flatMap(({ reason, ranges }) => parseMultirange(ranges).map((window) => ({ ...window, reason })))
       .sort((a, b) => a.start - b.start)
       .slice(-maxRanges),
-    waived: pairs(parseMultirange(row.waived)),
-    gaps: pairs(gaps),
-    requested: pairs(parseMultirange(row.requested)),
-    abandoned: pairs(parseMultirange(row.abandoned)),
+    waived: newest(parseMultirange(row.waived)),
+    gaps: newest(gaps),
+    requested: newest(parseMultirange(row.requested)),
+    abandoned: newest(parseMultirange(row.abandoned)),
     openRequests: row.open_requests,
     gapsFound: row.gaps_found,
     gapsClosed: row.gaps_closed,
@@ -126,11 +139,20 @@ function streamView(row: StreamRow): StreamView {
     duplicates: row.duplicates,
     readings: row.readings,
     pendingParts: row.pending_parts,
+    lengths: {
+      covered: row.covered_length,
+      missing: row.missing_length,
+      // Whatever lies in the span and is neither there nor missing was declared void or waived.
+      excused: (row.last ?? 0) - (row.first ?? 0) - row.covered_length - row.missing_length,
+    },
     lastArrivalAt: row.last_arrival_at,
+    silentSince: row.silent_since,
     truncated: covered.length > maxRanges || gaps.length > maxRanges,
   };
 }
 
-function pairs(windows: readonly Window[]): readonly Pair[] {
-  return windows.slice(-maxRanges).map(({ start, end }) => [start, end]);
+export function pairs(windows: readonly Window[]): readonly Pair[] {
+  return windows.map(({ start, end }) => [start, end]);
 }
+
+const newest = (windows: readonly Window[]) => pairs(windows.slice(-maxRanges));

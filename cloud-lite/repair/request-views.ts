@@ -6,6 +6,7 @@ import type { RequestState } from './decide.ts';
 
 export interface RequestView {
   readonly requestId: string;
+  readonly streamId: number;
   readonly deviceId: string;
   readonly moduleId: string;
   readonly batchId: string;
@@ -30,6 +31,7 @@ export interface RequestView {
 
 export interface RequestQuery {
   readonly state?: RequestState | 'open' | undefined;
+  readonly streamId?: number | undefined;
   readonly deviceId?: string | undefined;
   readonly batchId?: string | undefined;
   readonly limit: number;
@@ -38,6 +40,7 @@ export interface RequestQuery {
 
 interface RequestRow {
   readonly id: string;
+  readonly stream_id: number;
   readonly device_id: string;
   readonly module_id: string;
   readonly batch_id: string;
@@ -60,19 +63,27 @@ interface RequestRow {
 export async function listRequests(session: Session, query: RequestQuery): Promise<readonly RequestView[]> {
   const states = query.state === 'open' ? ['pending', 'accepted'] : query.state ? [query.state] : null;
   const rows = await session.query<RequestRow>(
-    `select r.id, s.device_id, s.module_id, s.batch_id, s.index_kind, r.range::text as range,
+    `select r.id, r.stream_id, s.device_id, s.module_id, s.batch_id, s.index_kind, r.range::text as range,
             r.remaining::text as remaining, r.state, r.origin, r.attempt, r.failures, r.unreachable, r.answer,
             r.created_at, r.accepted_at, r.progress_at, r.ended_at
        from request r join stream s on s.id = r.stream_id
       where ($1::text[] is null or r.state = any($1)) and ($2::text is null or s.device_id = $2)
-        and ($3::text is null or s.batch_id = $3)
+        and ($3::text is null or s.batch_id = $3) and ($6::int8 is null or r.stream_id = $6)
       order by r.created_at desc, r.id limit $4 offset $5`,
-    [states, query.deviceId ?? null, query.batchId ?? null, query.limit, query.offset],
+    [
+      states,
+      query.deviceId ?? null,
+      query.batchId ?? null,
+      query.limit,
+      query.offset,
+      query.streamId ?? null,
+    ],
   );
   return rows.map((row) => {
     const range = parseRange(row.range)!;
     return {
       requestId: row.id,
+      streamId: row.stream_id,
       deviceId: row.device_id,
       moduleId: row.module_id,
       batchId: row.batch_id,

@@ -1,0 +1,74 @@
+// Alerts: changes of state that people want to be told of, once each. They are rows, so that an alert and
+// the change that it tells of are one transaction, and its delivery survives whatever happens to us.
+import type { Session } from '../database/database.ts';
+
+export type AlertKind =
+  | 'stream-silent'
+  | 'stream-resumed'
+  | 'device-silent'
+  | 'device-resumed'
+  | 'ingest-stalled'
+  | 'ingest-resumed'
+  | 'range-abandoned';
+
+export interface NewAlert {
+  readonly kind: AlertKind;
+  readonly deviceId?: string;
+  readonly moduleId?: string;
+  readonly batchId?: string;
+  readonly message: string;
+}
+
+export interface AlertView {
+  readonly id: number;
+  /** UTC epoch ms. */
+  readonly at: number;
+  readonly kind: string;
+  readonly deviceId: string | null;
+  readonly moduleId: string | null;
+  readonly batchId: string | null;
+  readonly message: string;
+  /** Delivered, or given up. Null while it waits. */
+  readonly doneAt: number | null;
+}
+
+/** Of one look; more than that is a storm, and is told as one. */
+const maxAtOnce = 500;
+
+/** @param deliver false where there is nowhere to deliver to: then the rows are history at once. */
+export async function raiseAlerts(
+  session: Session,
+  alerts: readonly NewAlert[],
+  now: number,
+  deliver: boolean,
+): Promise<void> {
+  if (alerts.length === 0) return;
+  const list = alerts.slice(0, maxAtOnce);
+  await session.query(
+    `insert into alert (at, kind, device_id, module_id, batch_id, message, due_at, done_at)
+     select $1::int8, kind, device_id, module_id, batch_id, message, $1::int8, case when $2::bool then null else $1::int8 end
+       from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+            as t(kind, device_id, module_id, batch_id, message)`,
+    [
+      now,
+      deliver,
+      list.map((alert) => alert.kind),
+      list.map((alert) => alert.deviceId ?? null),
+      list.map((alert) => alert.moduleId ?? null),
+      list.map((alert) => alert.batchId ?? null),
+      list.map((alert) => alert.message),
+    ],
+  );
+}
+
+export function listAlerts(
+  session: Session,
+  query: { readonly before?: number | undefined; readonly limit: number },
+): Promise<readonly AlertView[]> {
+  return session.query<AlertView>(
+    `select id, at, kind, device_id as "deviceId", module_id as "moduleId", batch_id as "batchId", message,
+            done_at as "doneAt"
+       from alert where ($1::int8 is null or id < $1) order by id desc limit $2`,
+    [query.before ?? null, query.limit],
+  );
+}

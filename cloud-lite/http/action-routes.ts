@@ -1,0 +1,75 @@
+import type { z } from 'zod';
+import { type ActionResult, cancelRequest, requestRange, waiveRange } from '../repair/actions.ts';
+import { HttpProblem } from './problem.ts';
+import * as schemas from './schemas.ts';
+import type { ApiServer, HttpOptions } from './server.ts';
+import { requireToken } from './token.ts';
+
+const failures = {
+  400: schemas.problem,
+  401: schemas.problem,
+  403: schemas.problem,
+  404: schemas.problem,
+  409: schemas.problem,
+};
+const security = [{ bearer: [] }];
+const answer = { 200: schemas.actionResult, ...failures };
+
+export function addActionRoutes(server: ApiServer, options: HttpOptions): void {
+  const { database, clock, random, limits } = options;
+  const onRequest = async (request: { headers: { authorization?: string | undefined } }) =>
+    requireToken(options.token, request.headers.authorization);
+  const finish = (result: ActionResult): z.infer<typeof schemas.actionResult> => {
+    if (result.kind === 'not-found')
+      throw new HttpProblem(404, 'http-not-found', 'there is no such stream or request');
+    if (result.kind === 'conflict') throw new HttpProblem(409, 'http-nothing-to-do', result.why);
+    options.wake();
+    return { requestIds: [...result.requestIds], ranges: [...result.ranges] };
+  };
+
+  server.post(
+    '/streams/:id/requests',
+    {
+      onRequest,
+      schema: {
+        summary: 'Asks the module for what a range lacks',
+        security,
+        params: schemas.streamParams,
+        body: schemas.requestBody,
+        response: answer,
+      },
+    },
+    async ({ params, body }) =>
+      finish(await requestRange(database, random, limits, params.id, body, clock.now())),
+  );
+
+  server.post(
+    '/streams/:id/waivers',
+    {
+      onRequest,
+      schema: {
+        summary: 'Accepts what is missing in a range as lost',
+        security,
+        params: schemas.streamParams,
+        body: schemas.waiverBody,
+        response: answer,
+      },
+    },
+    async ({ params, body }) => finish(await waiveRange(database, params.id, body, body.reason, clock.now())),
+  );
+
+  server.post(
+    '/requests/:id/cancel',
+    {
+      onRequest,
+      schema: {
+        summary: 'Ends an open request; its range is asked for no more until a person asks',
+        security,
+        params: schemas.requestParams,
+        body: schemas.cancelBody,
+        response: answer,
+      },
+    },
+    async ({ params, body }) => finish(await cancelRequest(database, params.id, body.reason, clock.now())),
+  );
+}

@@ -1,0 +1,110 @@
+// Tells pages what has changed, by server-sent events, so that they ask for that and nothing else. Asked
+// of the database, once for all listeners: what other instances did shows as well.
+import type { ServerResponse } from 'node:http';
+import type { Timer } from '../../kernel/clock.ts';
+import { describeError } from '../../kernel/errors.ts';
+import type { Database } from '../database/database.ts';
+import { HttpProblem } from './problem.ts';
+import type { ApiServer, HttpOptions } from './server.ts';
+
+/** One event's data. Ids of streams that had arrivals or changes of state; `all` when there are too many to name. */
+export interface Changes {
+  readonly streams: readonly number[] | 'all';
+  /** UTC epoch ms. */
+  readonly at: number;
+}
+
+const maxListeners = 100;
+const intervalMs = 1000;
+/** Proxies close a connection on which nothing comes. */
+const heartbeatMs = 15_000;
+const maxNamed = 500;
+
+export function addChangeStream(server: ApiServer, options: HttpOptions): void {
+  const { clock, database, log } = options;
+  const listeners = new Set<ServerResponse>();
+  let timer: Timer | undefined;
+  let since = { at: 0, audit: 0 };
+  let lastSentAt = 0;
+
+  const tick = async () => {
+    try {
+      const found = await readChanges(database, since);
+      since = found.since;
+      const due = clock.monotonic() - lastSentAt > heartbeatMs;
+      if (found.streams.length > 0) {
+        const streams = found.streams.length > maxNamed ? 'all' : found.streams;
+        send(`event: changes\ndata: ${JSON.stringify({ streams, at: clock.now() } satisfies Changes)}\n\n`);
+      } else if (due) send(': still here\n\n');
+    } catch (error) {
+      log.debug({ err: describeError(error) }, 'changes could not be read');
+    }
+    timer = listeners.size > 0 ? clock.setTimer(intervalMs, tick) : undefined;
+  };
+
+  const send = (text: string) => {
+    lastSentAt = clock.monotonic();
+    for (const listener of listeners) {
+      // A listener that does not read is let go: it asks again, and then for everything.
+      if (listener.writableLength > 64 * 1024) listener.destroy();
+      else listener.write(text);
+    }
+  };
+
+  server.get(
+    '/events',
+    { schema: { summary: 'Changes as they happen (server-sent events)' } },
+    async (_, reply) => {
+      if (listeners.size >= maxListeners) {
+        throw new HttpProblem(503, 'http-too-many-listeners', `${maxListeners} pages listen already`);
+      }
+      if (listeners.size === 0) since = await readPosition(database, clock.now());
+      reply.hijack();
+      const { raw } = reply;
+      raw.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
+      raw.write('retry: 2000\nevent: hello\ndata: {}\n\n');
+      listeners.add(raw);
+      raw.on('close', () => listeners.delete(raw));
+      timer ??= clock.setTimer(intervalMs, tick);
+    },
+  );
+
+  server.addHook('onClose', async () => {
+    timer?.cancel();
+    for (const listener of listeners) listener.destroy();
+  });
+}
+
+interface Position {
+  readonly at: number;
+  readonly audit: number;
+}
+
+async function readPosition(database: Database, at: number): Promise<Position> {
+  const [row] = await database.query<{ id: number }>('select coalesce(max(id), 0)::int8 as id from audit');
+  return { at, audit: row!.id };
+}
+
+async function readChanges(database: Database, since: Position) {
+  const arrivals = await database.query<{ id: number; at: number }>(
+    'select id, last_arrival_at as at from stream where last_arrival_at > $1 order by id limit $2',
+    [since.at, maxNamed + 1],
+  );
+  const changes = await database.query<{ id: number; stream_id: number | null }>(
+    'select id, stream_id from audit where id > $1 order by id limit 10000',
+    [since.audit],
+  );
+  const ids = new Set(arrivals.map((row) => row.id));
+  for (const { stream_id } of changes) if (stream_id !== null) ids.add(stream_id);
+  return {
+    streams: [...ids],
+    since: {
+      at: arrivals.reduce((max, row) => Math.max(max, row.at), since.at),
+      audit: changes[changes.length - 1]?.id ?? since.audit,
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import type { ApiServer, HttpOptions } from './server.ts';
+
+/** Without a sweep for this long something is wrong; sweeps are seconds apart. */
+const sweepLimitMs = 120_000;
+
+export function addHealthRoutes(server: ApiServer, options: HttpOptions): void {
+  server.get(
+    '/healthz',
+    { schema: { summary: 'The process lives', response: { 200: z.object({ status: z.string() }).loose() } } },
+    async () => ({ status: 'ok', ...options.state() }),
+  );
+
+  server.get(
+    '/readyz',
+    { schema: { summary: 'It does its work: the database answers, events are read, repair looks' } },
+    async (_, reply) => {
+      const problems = [...stateProblems(options), ...(await databaseProblems(options))];
+      return reply.status(problems.length === 0 ? 200 : 503).send({ ready: problems.length === 0, problems });
+    },
+  );
+
+  server.get('/metrics', { schema: { summary: "Metrics in Prometheus' text form" } }, async (_, reply) =>
+    reply.type('text/plain; version=0.0.4').send(await options.metricsText()),
+  );
+}
+
+function stateProblems({ state, clock }: HttpOptions): readonly string[] {
+  const { ingest, lastSweepAt } = state();
+  const problems: string[] = [];
+  if (ingest.trouble !== undefined) problems.push(`ingest: ${ingest.trouble}`);
+  if (lastSweepAt === undefined) problems.push('repair: has not looked yet');
+  else if (clock.now() - lastSweepAt > sweepLimitMs) problems.push('repair: has not looked for minutes');
+  return problems;
+}
+
+async function databaseProblems({ database }: HttpOptions): Promise<readonly string[]> {
+  try {
+    await database.query('select 1');
+    return [];
+  } catch (error) {
+    return [`database: ${(error as Error).message}`];
+  }
+}

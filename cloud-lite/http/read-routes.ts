@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { listAlerts } from '../health/alerts.ts';
+import { listAudit } from '../ledger/audit.ts';
+import { readCoverage } from '../ledger/coverage.ts';
+import { listStreams } from '../ledger/streams.ts';
+import { readSummary } from '../ledger/summary.ts';
+import { listGaps } from '../repair/gap-views.ts';
+import { listRequests } from '../repair/request-views.ts';
+import { HttpProblem } from './problem.ts';
+import * as schemas from './schemas.ts';
+import type { ApiServer, HttpOptions } from './server.ts';
+
+const failures = { 400: schemas.problem, 404: schemas.problem, 429: schemas.problem, 503: schemas.problem };
+const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();
+const answer = <T extends z.ZodType>(schema: T) => ({ 200: schema, ...failures });
+
+export function addReadRoutes(server: ApiServer, { database }: HttpOptions): void {
+  server.get(
+    '/summary',
+    { schema: { summary: 'The fleet in figures', response: answer(schemas.summary) } },
+    () => readSummary(database),
+  );
+
+  server.get(
+    '/streams',
+    {
+      schema: {
+        summary: 'Streams by id, with their ranges',
+        querystring: schemas.streamQuery,
+        response: answer(z.object({ streams: list(schemas.stream), next: z.number().optional() })),
+      },
+    },
+    async ({ query }) => {
+      const streams = await listStreams(database, query);
+      const next = streams.length === query.limit ? streams[streams.length - 1]?.id : undefined;
+      return next === undefined ? { streams } : { streams, next };
+    },
+  );
+
+  server.get(
+    '/streams/:id',
+    { schema: { summary: 'One stream', params: schemas.streamParams, response: answer(schemas.stream) } },
+    async ({ params }) => {
+      const [stream] = await listStreams(database, { id: params.id, limit: 1 });
+      return stream ?? noStream(params.id);
+    },
+  );
+
+  server.get(
+    '/streams/:id/coverage',
+    {
+      schema: {
+        summary: 'What is known of one stream over a period, and how complete it is',
+        params: schemas.streamParams,
+        querystring: schemas.coverageQuery,
+        response: answer(schemas.coverage),
+      },
+    },
+    async ({ params, query }) => {
+      if (query.from >= query.to) throw new HttpProblem(400, 'http-bad-request', 'from must be before to');
+      const period = { start: query.from, end: query.to };
+      return (await readCoverage(database, params.id, period)) ?? noStream(params.id);
+    },
+  );
+
+  server.get(
+    '/gaps',
+    {
+      schema: {
+        summary: 'Gaps, newest first',
+        querystring: schemas.gapQuery,
+        response: answer(z.object({ gaps: list(schemas.gap) })),
+      },
+    },
+    async ({ query }) => ({ gaps: await listGaps(database, query) }),
+  );
+
+  server.get(
+    '/requests',
+    {
+      schema: {
+        summary: 'Backfill requests, newest first',
+        querystring: schemas.requestQuery,
+        response: answer(z.object({ requests: list(schemas.request) })),
+      },
+    },
+    async ({ query }) => ({ requests: await listRequests(database, query) }),
+  );
+
+  server.get(
+    '/audit',
+    {
+      schema: {
+        summary: 'Changes of state with their causes, newest first',
+        querystring: schemas.auditQuery,
+        response: answer(z.object({ audit: list(schemas.auditEntry) })),
+      },
+    },
+    async ({ query }) => ({ audit: await listAudit(database, query) }),
+  );
+
+  server.get(
+    '/alerts',
+    {
+      schema: {
+        summary: 'Alerts, newest first',
+        querystring: schemas.alertQuery,
+        response: answer(z.object({ alerts: list(schemas.alert) })),
+      },
+    },
+    async ({ query }) => ({ alerts: await listAlerts(database, query) }),
+  );
+}
+
+function noStream(id: number): never {
+  throw new HttpProblem(404, 'http-not-found', `there is no stream ${id}`);
+}

@@ -1,0 +1,200 @@
+// The API's shapes, for validation and for its OpenAPI document.
+import { z } from 'zod';
+import { endStates } from '../repair/decide.ts';
+
+const position = z.number().int().describe('index position: UTC epoch ms, or record number');
+const epoch = z.number().int().describe('UTC epoch ms');
+const pair = z.tuple([position, position]).readonly().describe('[start, end)');
+const pairs = z.array(pair).readonly();
+const voids = z.array(z.object({ start: position, end: position, reason: z.string() })).readonly();
+const lengths = z
+  .object({ covered: z.number(), excused: z.number(), missing: z.number() })
+  .describe('index positions covered, void or waived, and missing');
+const indexKind = z.enum(['time', 'sequence']);
+const identity = { deviceId: z.string(), moduleId: z.string(), batchId: z.string(), index: indexKind };
+
+export const stream = z.object({
+  id: z.number(),
+  ...identity,
+  first: position.nullable(),
+  last: position.nullable(),
+  covered: pairs,
+  backfilled: pairs,
+  voids,
+  waived: pairs,
+  gaps: pairs,
+  requested: pairs,
+  abandoned: pairs,
+  openRequests: z.number(),
+  gapsFound: z.number(),
+  gapsClosed: z.number(),
+  messages: z.number(),
+  duplicates: z.number(),
+  readings: z.number(),
+  pendingParts: z.number(),
+  lengths,
+  lastArrivalAt: epoch,
+  silentSince: epoch.nullable(),
+  truncated: z.boolean(),
+});
+
+export const coverage = z.object({
+  from: position.nullable(),
+  to: position.nullable(),
+  covered: pairs,
+  backfilled: pairs,
+  voids,
+  waived: pairs,
+  gaps: pairs,
+  requested: pairs,
+  abandoned: pairs,
+  lengths,
+  delivered: z.number().nullable().describe('share of the period that has data, 0 to 1'),
+  accounted: z.number().nullable().describe('share that has data, or a reason for having none'),
+  truncated: z.boolean(),
+});
+
+const requestState = z.enum(['pending', 'accepted', ...endStates]);
+export const request = z.object({
+  requestId: z.string(),
+  streamId: z.number(),
+  ...identity,
+  start: position,
+  end: position,
+  remaining: pairs,
+  state: requestState,
+  origin: z.enum(['detector', 'person']),
+  attempt: z.number(),
+  failures: z.number(),
+  unreachable: z.boolean(),
+  answer: z.string().nullable(),
+  createdAt: epoch,
+  acceptedAt: epoch.nullable(),
+  progressAt: epoch,
+  endedAt: epoch.nullable(),
+});
+
+const gapState = z.enum(['waiting', 'open', 'closed']);
+export const gap = z.object({
+  gapId: z.number(),
+  streamId: z.number(),
+  ...identity,
+  start: position,
+  end: position,
+  missing: pairs,
+  state: gapState,
+  abandoned: z.boolean(),
+  requests: z.number(),
+  lastState: z.string().nullable(),
+  lastAnswer: z.string().nullable(),
+  seenAt: epoch,
+  openedAt: epoch.nullable(),
+  closedAt: epoch.nullable(),
+});
+
+export const auditEntry = z.object({
+  id: z.number(),
+  at: epoch,
+  subject: z.string(),
+  subjectId: z.string(),
+  streamId: z.number().nullable(),
+  event: z.string(),
+  cause: z.string().nullable(),
+});
+
+export const alert = z.object({
+  id: z.number(),
+  at: epoch,
+  kind: z.string(),
+  deviceId: z.string().nullable(),
+  moduleId: z.string().nullable(),
+  batchId: z.string().nullable(),
+  message: z.string(),
+  doneAt: epoch.nullable(),
+});
+
+export const summary = z.object({
+  devices: z.number(),
+  streams: z.number(),
+  silentStreams: z.number(),
+  silentDevices: z.number(),
+  messages: z.number(),
+  duplicates: z.number(),
+  readings: z.number(),
+  streamsWithGaps: z.number(),
+  openGaps: z.number(),
+  waitingGaps: z.number(),
+  gapsFound: z.number(),
+  gapsClosed: z.number(),
+  pendingRequests: z.number(),
+  acceptedRequests: z.number(),
+  unreachableRequests: z.number(),
+  setAside: z.record(z.string(), z.number()),
+  partitions: z
+    .array(
+      z.object({
+        partitionId: z.string(),
+        sequenceNumber: z.number(),
+        newestEventAt: epoch,
+        idleAt: epoch,
+        instance: z.string().nullable(),
+      }),
+    )
+    .readonly(),
+});
+
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number(),
+  detail: z.string(),
+  code: z.string().optional(),
+});
+
+const whole = z.coerce.number().int();
+const id = whole.min(0);
+const limit = (standard: number) => whole.min(1).max(1000).default(standard);
+
+export const streamParams = z.object({ id });
+export const requestParams = z.object({ id: z.string().max(128) });
+export const streamQuery = z.object({
+  after: id.optional().describe("the page's last id, for the next one"),
+  limit: limit(1000),
+  deviceId: z.string().max(128).optional(),
+  batchId: z.string().max(128).optional(),
+});
+export const coverageQuery = z.object({
+  from: whole.default(Number.MIN_SAFE_INTEGER),
+  to: whole.default(Number.MAX_SAFE_INTEGER),
+});
+export const gapQuery = z.object({
+  state: gapState.optional(),
+  streamId: id.optional(),
+  before: id.optional().describe("the page's last id, for the next one"),
+  limit: limit(200),
+});
+export const requestQuery = z.object({
+  state: z.enum(['open', ...requestState.options]).optional(),
+  streamId: id.optional(),
+  deviceId: z.string().max(128).optional(),
+  batchId: z.string().max(128).optional(),
+  offset: whole.min(0).max(1_000_000).default(0),
+  limit: limit(200),
+});
+export const auditQuery = z.object({ streamId: id.optional(), before: id.optional(), limit: limit(200) });
+export const alertQuery = z.object({ before: id.optional(), limit: limit(100) });
+
+const bound = z.number().int().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
+const range = z.object({ start: bound, end: bound });
+const isRange = [
+  (body: { start: number; end: number }) => body.start < body.end,
+  'start must be before end',
+] as const;
+const reason = z.string().trim().min(1).max(500);
+export const requestBody = range.refine(...isRange);
+export const waiverBody = range.extend({ reason }).refine(...isRange);
+export const cancelBody = z.object({ reason });
+export const actionResult = z.object({
+  requestIds: z.array(z.string()),
+  ranges: z.array(z.object({ start: position, end: position })),
+});

@@ -1,0 +1,29 @@
+import type { Session } from '../database/database.ts';
+
+export interface AuditView {
+  readonly id: number;
+  /** UTC epoch ms. */
+  readonly at: number;
+  readonly subject: string;
+  readonly subjectId: string;
+  readonly streamId: number | null;
+  readonly event: string;
+  readonly cause: string | null;
+}
+
+export interface AuditQuery {
+  readonly streamId?: number | undefined;
+  /** Entries with a smaller id than this. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+/** Newest first. */
+export async function listAudit(session: Session, query: AuditQuery): Promise<readonly AuditView[]> {
+  return session.query<AuditView>(
+    `select id, at, subject, subject_id as "subjectId", stream_id as "streamId", event, cause from audit
+      where ($1::int8 is null or stream_id = $1) and ($2::int8 is null or id < $2)
+      order by id desc limit $3`,
+    [query.streamId ?? null, query.before ?? null, query.limit],
+  );
+}

@@ -1,0 +1,112 @@
+// What the ledger says of one stream over one period.
+import { type Coverage, size } from '../../wire/coverage.ts';
+import type { Window } from '../../wire/window.ts';
+import type { Session } from '../database/database.ts';
+import { formatMultirange, parseMultirange } from '../database/multirange.ts';
+import { type Pair, pairs } from './streams.ts';
+
+export interface CoverageView {
+  /** The period, cut to what the stream spans. Null when they do not meet. */
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly covered: readonly Pair[];
+  readonly backfilled: readonly Pair[];
+  readonly voids: readonly { readonly start: number; readonly end: number; readonly reason: string }[];
+  readonly waived: readonly Pair[];
+  readonly gaps: readonly Pair[];
+  readonly requested: readonly Pair[];
+  readonly abandoned: readonly Pair[];
+  /** Index positions of each kind: milliseconds, or records. */
+  readonly lengths: Lengths;
+  /** Share of the period that has data, 0 to 1. Null when there is nothing to have. */
+  readonly delivered: number | null;
+  /** Share of the period that has data, or a reason for having none. */
+  readonly accounted: number | null;
+  /** Lists were cut; `lengths` and the shares are whole. */
+  readonly truncated: boolean;
+}
+
+export interface Lengths {
+  readonly covered: number;
+  /** Void or waived, and without data. */
+  readonly excused: number;
+  readonly missing: number;
+}
+
+const maxRanges = 5000;
+
+interface CoverageRow {
+  readonly span: string;
+  readonly covered: string;
+  readonly backfilled: string;
+  readonly waived: string;
+  readonly missing: string;
+  readonly requested: string;
+  readonly abandoned: string;
+  readonly voids: readonly { readonly reason: string; readonly ranges: string }[];
+}
+
+/** Undefined when there is no such stream. */
+export async function readCoverage(
+  session: Session,
+  streamId: number,
+  period: Window,
+): Promise<CoverageView | undefined> {
+  const [row] = await session.query<CoverageRow>(
+    `select (int8multirange(range_merge(s.covered + s.voided)) * p.m)::text as span,
+            (s.covered * p.m)::text as covered, (s.backfilled * p.m)::text as backfilled,
+            ((s.waived - s.covered) * p.m)::text as waived, (s.missing * p.m)::text as missing,
+            (coalesce((select range_agg(range) from request
+                        where stream_id = s.id and state in ('pending', 'accepted')), '{}') * p.m)::text as requested,
+            (coalesce((select abandoned from stream_repair where stream_id = s.id), '{}')
+              * s.missing * p.m)::text as abandoned,
+            coalesce((select jsonb_agg(jsonb_build_object(
+                               'reason', v.reason, 'ranges', ((v.ranges - s.covered) * p.m)::text))
+                        from void_range v where v.stream_id = s.id and v.ranges && p.m), '[]') as voids
+       from stream s, (select $2::int8multirange as m) p
+      where s.id = $1`,
+    [streamId, formatMultirange([period])],
+  );
+  return row === undefined ? undefined : coverageView(row);
+}
+
+function coverageView(row: CoverageRow): CoverageView {
+  const span = parseMultirange(row.span)[0];
+  const lists = {
+    covered: parseMultirange(row.covered),
+    backfilled: parseMultirange(row.backfilled),
+    waived: parseMultirange(row.waived),
+    gaps: parseMultirange(row.missing),
+    requested: parseMultirange(row.requested),
+    abandoned: parseMultirange(row.abandoned),
+  };
+  const voids = row.voids
+    .flatMap(({ reason, ranges }) => parseMultirange(ranges).map((window) => ({ ...window, reason })))
+    .sort((a, b) => a.start - b.start);
+  const lengths = measure(span, lists.covered, lists.gaps);
+  const total = lengths.covered + lengths.excused + lengths.missing;
+  return {
+    from: span?.start ?? null,
+    to: span?.end ?? null,
+    covered: cut(lists.covered),
+    backfilled: cut(lists.backfilled),
+    voids: voids.slice(0, maxRanges),
+    waived: cut(lists.waived),
+    gaps: cut(lists.gaps),
+    requested: cut(lists.requested),
+    abandoned: cut(lists.abandoned),
+    lengths,
+    delivered: total === 0 ? null : lengths.covered / total,
+    accounted: total === 0 ? null : (lengths.covered + lengths.excused) / total,
+    truncated: voids.length > maxRanges || Object.values(lists).some((list) => list.length > maxRanges),
+  };
+}
+
+function measure(span: Window | undefined, covered: Coverage, missing: Coverage): Lengths {
+  const total = span === undefined ? 0 : span.end - span.start;
+  const lengths = { covered: size(covered), missing: size(missing) };
+  // Whatever lies in the span and is neither there nor missing was declared void or waived.
+  return { ...lengths, excused: total - lengths.covered - lengths.missing };
+}
+
+const cut = (coverage: Coverage) => pairs(coverage.slice(0, maxRanges));

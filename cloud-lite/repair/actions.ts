@@ -1,0 +1,121 @@
+// What a person may do: ask for a range, cancel a request, waive a range. Each takes the repair lock, so
+// that it meets the sweep's decisions before or after, never in between.
+import type { Random } from '../../kernel/random.ts';
+import { normalise } from '../../wire/coverage.ts';
+import type { IndexKind, Window } from '../../wire/window.ts';
+import type { Database, Session } from '../database/database.ts';
+import { formatMultirange, formatRange, parseMultirange } from '../database/multirange.ts';
+import { type RepairLimits, splitAsk } from './decide.ts';
+import { takeRepairLock } from './lock.ts';
+import { endRequests, insertRequests } from './requests.ts';
+
+export type ActionResult =
+  | { readonly kind: 'done'; readonly requestIds: readonly string[]; readonly ranges: readonly Window[] }
+  | { readonly kind: 'not-found' }
+  /** Nothing to do, and why. */
+  | { readonly kind: 'conflict'; readonly why: string };
+
+/** Requests that one call may make. */
+const maxRequests = 64;
+
+/**
+ * Asks for what `range` lacks, less what is asked for already; also beyond the stream's span, and for what
+ * had been abandoned. The first attempt begins again.
+ */
+export function requestRange(
+  database: Database,
+  random: Random,
+  limits: RepairLimits,
+  streamId: number,
+  range: Window,
+  now: number,
+): Promise<ActionResult> {
+  return database.transaction(async (session) => {
+    await takeRepairLock(session);
+    const [stream] = await session.query<{ index_kind: IndexKind; ask: string }>(
+      `select s.index_kind,
+              ($2::int8multirange - s.covered - s.voided - s.waived
+                - coalesce((select range_agg(range) from request
+                             where stream_id = s.id and state in ('pending', 'accepted')), '{}'))::text as ask
+         from stream s where s.id = $1`,
+      [streamId, formatMultirange([range])],
+    );
+    if (stream === undefined) return { kind: 'not-found' };
+    const ranges = splitAsk(parseMultirange(stream.ask), limits.maxRange[stream.index_kind], maxRequests);
+    if (ranges.length === 0) {
+      return { kind: 'conflict', why: 'nothing in this range is missing that is not asked for already' };
+    }
+    const wanted = ranges.map((part) => ({ streamId, range: part }));
+    const requestIds = await insertRequests(session, random, wanted, 'person', now);
+    await session.query(
+      'update stream_repair set abandoned = abandoned - $2::int8multirange where stream_id = $1',
+      [streamId, formatMultirange(normalise(ranges))],
+    );
+    return { kind: 'done', requestIds, ranges };
+  });
+}
+
+/** Ends an open request. What it left is asked for no more, until a person asks. */
+export function cancelRequest(
+  database: Database,
+  requestId: string,
+  reason: string,
+  now: number,
+): Promise<ActionResult> {
+  return database.transaction(async (session) => {
+    await takeRepairLock(session);
+    const [request] = await session.query<{ state: string }>('select state from request where id = $1', [
+      requestId,
+    ]);
+    if (request === undefined) return { kind: 'not-found' };
+    if (request.state !== 'pending' && request.state !== 'accepted') {
+      return { kind: 'conflict', why: `the request has ended already: ${request.state}` };
+    }
+    await endRequests(session, [{ id: requestId, state: 'cancelled', cause: `a person: ${reason}` }], now);
+    return { kind: 'done', requestIds: [requestId], ranges: [] };
+  });
+}
+
+/** Accepts the missing part of `range` as lost. Data that comes all the same still counts. */
+export function waiveRange(
+  database: Database,
+  streamId: number,
+  range: Window,
+  reason: string,
+  now: number,
+): Promise<ActionResult> {
+  return database.transaction(async (session) => {
+    await takeRepairLock(session);
+    const [stream] = await session.query<{ waived: string }>(
+      `select (missing * $2::int8multirange)::text as waived from stream where id = $1 for update`,
+      [streamId, formatMultirange([range])],
+    );
+    if (stream === undefined) return { kind: 'not-found' };
+    const ranges = parseMultirange(stream.waived);
+    if (ranges.length === 0) return { kind: 'conflict', why: 'nothing in this range is missing' };
+    await recordWaiver(session, streamId, ranges, reason, now);
+    return { kind: 'done', requestIds: [], ranges };
+  });
+}
+
+async function recordWaiver(
+  session: Session,
+  streamId: number,
+  ranges: readonly Window[],
+  reason: string,
+  now: number,
+): Promise<void> {
+  await session.query('update stream set waived = waived + $2::int8multirange where id = $1', [
+    streamId,
+    formatMultirange(ranges),
+  ]);
+  await session.query(
+    `insert into waiver (stream_id, range, reason, at)
+     select $1, range::int8range, $3, $4 from unnest($2::text[]) as range`,
+    [streamId, ranges.map(formatRange), reason, now],
+  );
+  await session.query(
+    `insert into audit (at, subject, subject_id, stream_id, event, cause) values ($1, 'stream', $2, $3, 'waived', $4)`,
+    [now, String(streamId), streamId, `${formatMultirange(ranges)}: ${reason}`],
+  );
+}

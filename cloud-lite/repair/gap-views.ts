@@ -1,0 +1,101 @@
+import type { IndexKind } from '../../wire/window.ts';
+import type { Session } from '../database/database.ts';
+import { parseMultirange, parseRange } from '../database/multirange.ts';
+import { type Pair, pairs } from '../ledger/streams.ts';
+
+export interface GapView {
+  readonly gapId: number;
+  readonly streamId: number;
+  readonly deviceId: string;
+  readonly moduleId: string;
+  readonly batchId: string;
+  readonly index: IndexKind;
+  /** As it was found. */
+  readonly start: number;
+  readonly end: number;
+  /** What is left of it. */
+  readonly missing: readonly Pair[];
+  /** `waiting`: may only be late. */
+  readonly state: 'waiting' | 'open' | 'closed';
+  /** All of what is left is asked for no more. */
+  readonly abandoned: boolean;
+  /** Requests that were made inside of it, and the last one's state and answer. */
+  readonly requests: number;
+  readonly lastState: string | null;
+  readonly lastAnswer: string | null;
+  /** UTC epoch ms. */
+  readonly seenAt: number;
+  readonly openedAt: number | null;
+  readonly closedAt: number | null;
+}
+
+export interface GapQuery {
+  readonly state?: 'waiting' | 'open' | 'closed' | undefined;
+  readonly streamId?: number | undefined;
+  /** Gaps with a smaller id than this. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+interface GapRow {
+  readonly id: number;
+  readonly stream_id: number;
+  readonly device_id: string;
+  readonly module_id: string;
+  readonly batch_id: string;
+  readonly index_kind: IndexKind;
+  readonly range: string;
+  readonly missing: string;
+  readonly state: 'waiting' | 'open' | 'closed';
+  readonly abandoned: boolean;
+  readonly requests: number;
+  readonly last_state: string | null;
+  readonly last_answer: string | null;
+  readonly seen_at: number;
+  readonly opened_at: number | null;
+  readonly closed_at: number | null;
+}
+
+/** Newest first. */
+export async function listGaps(session: Session, query: GapQuery): Promise<readonly GapView[]> {
+  const rows = await session.query<GapRow>(
+    `select g.id, g.stream_id, s.device_id, s.module_id, s.batch_id, s.index_kind, g.range::text as range,
+            (int8multirange(g.range) * s.missing)::text as missing, g.state, g.seen_at, g.opened_at, g.closed_at,
+            g.state <> 'closed' and (int8multirange(g.range) * s.missing) <@ coalesce(p.abandoned, '{}') as abandoned,
+            coalesce(r.n, 0)::int8 as requests, r.last_state, r.last_answer
+       from gap g join stream s on s.id = g.stream_id
+       left join stream_repair p on p.stream_id = s.id
+       left join lateral (
+         select count(*) as n, (array_agg(state order by created_at desc, attempt desc))[1] as last_state,
+                (array_agg(answer order by created_at desc, attempt desc))[1] as last_answer
+           from request where stream_id = g.stream_id and range && g.range) r on true
+      where ($1::text is null or g.state = $1) and ($2::int8 is null or g.stream_id = $2)
+        and ($3::int8 is null or g.id < $3)
+      order by g.id desc limit $4`,
+    [query.state ?? null, query.streamId ?? null, query.before ?? null, query.limit],
+  );
+  return rows.map(gapView);
+}
+
+function gapView(row: GapRow): GapView {
+  const range = parseRange(row.range)!;
+  return {
+    gapId: row.id,
+    streamId: row.stream_id,
+    deviceId: row.device_id,
+    moduleId: row.module_id,
+    batchId: row.batch_id,
+    index: row.index_kind,
+    start: range.start,
+    end: range.end,
+    missing: pairs(parseMultirange(row.missing)),
+    state: row.state,
+    abandoned: row.abandoned,
+    requests: row.requests,
+    lastState: row.last_state,
+    lastAnswer: row.last_answer,
+    seenAt: row.seen_at,
+    openedAt: row.opened_at,
+    closedAt: row.closed_at,
+  };
+}
