@@ -93,6 +93,7 @@ async function tour(world: World): Promise<[number, string[]]> {
   const account = await playTour(world, {
     signal: stop.signal,
     quick: options.quick ?? false,
+    startedAt,
     report: {
       step(number, of, title) {
         step = `${number}/${of} ${title}`;
