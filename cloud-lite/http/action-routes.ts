@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { type ActionResult, cancelRequest, requestRange, waiveRange } from '../repair/actions.ts';
+import type { ApiServer, HttpOptions } from './api.ts';
 import { HttpProblem } from './problem.ts';
 import * as schemas from './schemas.ts';
-import type { ApiServer, HttpOptions } from './server.ts';
 import { requireToken } from './token.ts';
 
 const failures = {

@@ -4,8 +4,8 @@ import type { ServerResponse } from 'node:http';
 import type { Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Database } from '../database/database.ts';
+import type { ApiServer, HttpOptions } from './api.ts';
 import { HttpProblem } from './problem.ts';
-import type { ApiServer, HttpOptions } from './server.ts';
 
 /** One event's data. Ids of streams that had arrivals or changes of state; `all` when there are too many to name. */
 export interface Changes {

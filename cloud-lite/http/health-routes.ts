@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ApiServer, HttpOptions } from './server.ts';
+import type { ApiServer, HttpOptions } from './api.ts';
 
 /** Without a sweep for this long something is wrong; sweeps are seconds apart. */
 const sweepLimitMs = 120_000;

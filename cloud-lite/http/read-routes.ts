@@ -6,9 +6,9 @@ import { listStreams } from '../ledger/streams.ts';
 import { readSummary } from '../ledger/summary.ts';
 import { listGaps } from '../repair/gap-views.ts';
 import { listRequests } from '../repair/request-views.ts';
+import type { ApiServer, HttpOptions } from './api.ts';
 import { HttpProblem } from './problem.ts';
 import * as schemas from './schemas.ts';
-import type { ApiServer, HttpOptions } from './server.ts';
 
 const failures = { 400: schemas.problem, 404: schemas.problem, 429: schemas.problem, 503: schemas.problem };
 const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();

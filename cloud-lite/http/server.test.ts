@@ -8,8 +8,9 @@ import type { Database } from '../database/database.ts';
 import { sweep } from '../repair/sweep.ts';
 import { arrive } from '../testing/arrivals.ts';
 import { emptyDatabase, openTestDatabase } from '../testing/databases.ts';
+import type { HttpOptions, Server } from './api.ts';
 import * as schemas from './schemas.ts';
-import { createHttpServer, type HttpOptions, type Server } from './server.ts';
+import { createHttpServer } from './server.ts';
 
 const token = 'a-token-of-sixteen-or-more';
 const limits = {

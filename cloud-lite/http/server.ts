@@ -3,44 +3,14 @@
 import rateLimit from '@fastify/rate-limit';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyInstance } from 'fastify';
-import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
-import type { Clock } from '../../kernel/clock.ts';
-import type { Log } from '../../kernel/log.ts';
-import type { Random } from '../../kernel/random.ts';
-import type { Database } from '../database/database.ts';
-import type { DetectorState } from '../detector.ts';
-import type { RepairLimits } from '../repair/decide.ts';
+import Fastify from 'fastify';
+import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
 import { addActionRoutes } from './action-routes.ts';
+import { type HttpOptions, type Server, withZod } from './api.ts';
 import { addChangeStream } from './change-stream.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { HttpProblem, problemOf } from './problem.ts';
 import { addReadRoutes } from './read-routes.ts';
-
-export interface HttpOptions {
-  readonly database: Database;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly limits: RepairLimits;
-  readonly state: () => DetectorState;
-  /** Repair has something to do. */
-  readonly wake: () => void;
-  /** The metrics in Prometheus' text form. */
-  readonly metricsText: () => Promise<string>;
-  /** Without it nothing can be changed by HTTP. */
-  readonly token?: string | undefined;
-  /** The dashboard's built files; without it there is none. */
-  readonly staticFolder?: string | undefined;
-  /** Calls of one address to the API, each minute. Default 3000. */
-  readonly callsPerMinute?: number;
-}
-
-export type Server = FastifyInstance;
-/** Fastify with zod schemas: what the routes are added to. */
-export type ApiServer = ReturnType<typeof withZod>;
-
-const withZod = (server: FastifyInstance) => server.withTypeProvider<ZodTypeProvider>();
 
 export async function createHttpServer(options: HttpOptions): Promise<Server> {
   const server = Fastify({

@@ -1,0 +1,34 @@
+// What the routes are given and added to.
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { Database } from '../database/database.ts';
+import type { DetectorState } from '../detector.ts';
+import type { RepairLimits } from '../repair/decide.ts';
+
+export interface HttpOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: RepairLimits;
+  readonly state: () => DetectorState;
+  /** Repair has something to do. */
+  readonly wake: () => void;
+  /** The metrics in Prometheus' text form. */
+  readonly metricsText: () => Promise<string>;
+  /** Without it nothing can be changed by HTTP. */
+  readonly token?: string | undefined;
+  /** The dashboard's built files; without it there is none. */
+  readonly staticFolder?: string | undefined;
+  /** Calls of one address to the API, each minute. Default 3000. */
+  readonly callsPerMinute?: number;
+}
+
+export type Server = FastifyInstance;
+/** Fastify with zod schemas: what the routes are added to. */
+export type ApiServer = ReturnType<typeof withZod>;
+
+export const withZod = (server: FastifyInstance) => server.withTypeProvider<ZodTypeProvider>();
