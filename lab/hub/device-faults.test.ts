@@ -196,6 +196,7 @@ describe('a restart', () => {
     await client.sendEvent(telemetry('kept'));
     const back = hub.restart({ downMs: 150 });
     await eventually(() => hub.state().connections.device === 0);
+    await hub.setFaults({ delayMs: 1 });
     expect(await openOutcome()).toBe('NotConnectedError');
     await back;
     expect(hub.amqpsPort).toBe(port);

@@ -3,12 +3,9 @@
 import type { Log } from '../../kernel/log.ts';
 import {
   asInt,
-  asLong,
-  asTimestamp,
   type Connection,
   connectionOf,
   cutConnection,
-  dataSection,
   type LinkHandlers,
   type Message,
   type MessageHandler,
@@ -19,12 +16,13 @@ import {
   sendersOf,
 } from './amqp.ts';
 import { cbsAddress, cbsHandler } from './cbs.ts';
-import type { EventLog, Partition, StoredEvent } from './event-log.ts';
+import type { EventLog, Partition } from './event-log.ts';
+import { toMessage } from './event-message.ts';
 import type { FaultState } from './faults.ts';
 import type { Identities } from './identities.ts';
+import { eventHubName, runtimeInformation } from './management.ts';
 import { selectorOf, startSequence } from './selector.ts';
 
-export const eventHubName = 'events';
 const managementAddress = '$management';
 /** Event Hubs' own limit, for receivers without an owner level. */
 const maxReceiversPerGroup = 5;
@@ -230,7 +228,10 @@ export class EventHubEndpoint implements LinkHandlers {
       (link) => link.name === request.reply_to || link.target?.address === request.reply_to,
     );
     const { operation, type, partition } = request.application_properties ?? {};
-    const body = operation === 'READ' ? this.#information(String(type), partition) : undefined;
+    const body =
+      operation === 'READ'
+        ? runtimeInformation(this.#parts.events.partitions, this.#createdAt, String(type), partition)
+        : undefined;
     const status = body ? 200 : 404;
     sender?.send({
       correlation_id: request.message_id as string,
@@ -241,29 +242,6 @@ export class EventHubEndpoint implements LinkHandlers {
       body: body ?? {},
     });
   }
-
-  #information(type: string, partitionId: unknown): Record<string, unknown> | undefined {
-    const { partitions } = this.#parts.events;
-    const common = { name: eventHubName, type };
-    if (type === 'com.microsoft:eventhub')
-      return {
-        ...common,
-        created_at: asTimestamp(this.#createdAt),
-        partition_count: asInt(partitions.length),
-        partition_ids: partitions.map((partition) => String(partition.index)),
-      };
-    const partition = partitions[Number(partitionId)];
-    if (type !== 'com.microsoft:partition' || !partition) return undefined;
-    return {
-      ...common,
-      partition: String(partition.index),
-      begin_sequence_number: asLong(partition.oldest?.sequence ?? partition.nextSequence),
-      last_enqueued_sequence_number: asLong(partition.nextSequence - 1),
-      last_enqueued_offset: String(partition.last?.offset ?? -1),
-      last_enqueued_time_utc: asTimestamp(partition.last?.enqueuedAt ?? 0),
-      is_partition_empty: partition.isEmpty,
-    };
-  }
 }
 
 const stolen = (description: string) => ({ condition: 'amqp:link:stolen', description });
@@ -271,37 +249,4 @@ const stolen = (description: string) => ({ condition: 'amqp:link:stolen', descri
 function epochOf(link: Sender): number | undefined {
   const value: unknown = link.properties?.['com.microsoft:epoch'];
   return value === undefined || value === null ? undefined : Number(value);
-}
-
-function toMessage(event: StoredEvent, last: StoredEvent | undefined): Message {
-  const { system } = event;
-  return {
-    ...(last === undefined ? {} : { delivery_annotations: metric(last) }),
-    message_annotations: {
-      'x-opt-sequence-number': asLong(event.sequence),
-      'x-opt-offset': String(event.offset),
-      'x-opt-enqueued-time': asTimestamp(event.enqueuedAt),
-      'iothub-connection-device-id': event.deviceId,
-      ...(event.moduleId === undefined ? {} : { 'iothub-connection-module-id': event.moduleId }),
-      'iothub-connection-auth-method': '{"scope":"device","type":"sas","issuer":"iothub"}',
-      'iothub-enqueuedtime': asTimestamp(event.enqueuedAt),
-      'iothub-message-source': 'Telemetry',
-      ...(system.outputName === undefined ? {} : { 'iothub-outputname': system.outputName }),
-    },
-    ...(system.messageId === undefined ? {} : { message_id: system.messageId }),
-    ...(system.correlationId === undefined ? {} : { correlation_id: system.correlationId }),
-    ...(system.contentType === undefined ? {} : { content_type: system.contentType }),
-    ...(system.contentEncoding === undefined ? {} : { content_encoding: system.contentEncoding }),
-    application_properties: event.properties as Record<string, unknown>,
-    body: dataSection(event.body),
-  } as Message;
-}
-
-function metric(last: StoredEvent): Record<string, unknown> {
-  return {
-    last_enqueued_sequence_number: asLong(last.sequence),
-    last_enqueued_offset: String(last.offset),
-    last_enqueued_time_utc: asTimestamp(last.enqueuedAt),
-    runtime_info_retrieval_time_utc: asTimestamp(Date.now()),
-  };
 }

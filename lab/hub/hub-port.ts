@@ -1,11 +1,11 @@
 // What the hub offers to the program that starts it; the control port offers the same by HTTP.
 import type { Log } from '../../kernel/log.ts';
 import type { Random } from '../../kernel/random.ts';
-import type { CertificateChange } from './certificates.ts';
 import type { DeviceMessage } from './device-endpoint.ts';
 import type { EventHubReader } from './event-hub.ts';
 import type { Retention, StoredEvent } from './event-log.ts';
 import type { Endpoint, FaultPatch, Faults, Where } from './faults.ts';
+import type { RestartOptions } from './front.ts';
 import type { Identity } from './identities.ts';
 import type { MethodCall, MethodResult } from './methods.ts';
 import type { LostMessage, TelemetryCounts } from './telemetry.ts';
@@ -72,7 +72,7 @@ export interface Hub {
   /** Sends AMQP Close to every AMQP connection, with `amqp:connection:forced` by default; returns how many. */
   close(where?: Where, condition?: string): number;
   /** Cuts everything, listens to nothing for `downMs`, comes back, with another certificate if asked. */
-  restart(options?: { downMs?: number; certificate?: CertificateChange; where?: Where }): Promise<void>;
+  restart(options?: RestartOptions): Promise<void>;
   setDesired(deviceId: string, moduleId: string | undefined, patch: JsonObject): Twin;
   twin(deviceId: string, moduleId?: string): Twin;
   /** To a module's input or to a device; false when nobody listens there. */

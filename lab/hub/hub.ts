@@ -3,33 +3,25 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
-import { type Log, silentLog } from '../../kernel/log.ts';
+import { silentLog } from '../../kernel/log.ts';
 import { systemRandom } from '../../kernel/random.ts';
-import { type Connection, createAmqpServer } from './amqp.ts';
-import {
-  type CertificateChange,
-  changeCertificate,
-  loadCertificate,
-  type ServerCertificate,
-} from './certificates.ts';
+import type { Connection } from './amqp.ts';
 import { createControlHandler } from './control.ts';
 import { DeviceEndpoint, type DeviceMessage } from './device-endpoint.ts';
-import { EventHubEndpoint, eventHubName } from './event-hub.ts';
+import { EventHubEndpoint } from './event-hub.ts';
 import { defaultRetention, EventLog, type StoredEvent } from './event-log.ts';
-import { type Endpoint, endpoints, type FaultPatch, FaultState, type Faults, type Where } from './faults.ts';
+import { type FaultPatch, FaultState, type Faults, type Where } from './faults.ts';
+import { chosen, Front, type RestartOptions } from './front.ts';
 import type { Hub, HubOptions, HubState } from './hub-port.ts';
 import { Identities, type Identity } from './identities.ts';
-import { Listener } from './listener.ts';
+import { eventHubName } from './management.ts';
 import { DirectMethods, type MethodCall, type MethodResult } from './methods.ts';
 import { createRestHandler } from './rest.ts';
 import { type LostMessage, Telemetry } from './telemetry.ts';
 import { type JsonObject, type Twin, Twins } from './twins.ts';
-import { acceptWebSockets } from './websocket.ts';
 import { createWorkloadServer } from './workload.ts';
 
 export type { Hub, HubOptions, HubState } from './hub-port.ts';
@@ -47,7 +39,6 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
 class LocalHub implements Hub {
   readonly #folder: string;
   readonly #isTemporary: boolean;
-  readonly #log: Log;
   readonly #identities: Identities;
   readonly #faults: FaultState;
   readonly #events: EventLog;
@@ -56,21 +47,17 @@ class LocalHub implements Hub {
   readonly #twins = new Twins();
   readonly #devices: DeviceEndpoint;
   readonly #consumers: EventHubEndpoint;
-  readonly #listeners: Readonly<Record<Endpoint, Listener>>;
+  readonly #front: Front;
   readonly #control: HttpServer;
   readonly #controlPort: number;
   readonly #workload: HttpServer;
   readonly workloadSocket: string;
-  #tls: { readonly amqps: TlsServer; readonly https: HttpsServer } | undefined;
-  #certificate: ServerCertificate | undefined;
-  #restarting: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(options: HubOptions, folder: string) {
     this.#folder = resolve(folder);
     this.#isTemporary = options.dataFolder === undefined;
-    this.#log = options.log ?? silentLog;
-    const [log, random] = [this.#log, options.random ?? systemRandom];
+    const [log, random] = [options.log ?? silentLog, options.random ?? systemRandom];
     this.workloadSocket = options.workloadSocket ?? socketPath(this.#folder);
     const identities = new Identities(loadSecret(this.#folder), hosts);
     const faults = new FaultState(random);
@@ -82,25 +69,28 @@ class LocalHub implements Hub {
     [this.#telemetry, this.#methods] = [telemetry, methods];
     this.#devices = new DeviceEndpoint({ identities, telemetry, methods, twins: this.#twins, faults, log });
     this.#consumers = new EventHubEndpoint({ events, identities, faults, log });
-    const consumerServer = createAmqpServer('event hub', this.#consumers, log);
-    this.#listeners = {
-      device: new Listener(options.amqpsPort ?? 0, (socket) => this.#tls?.amqps.emit('connection', socket)),
-      service: new Listener(options.httpsPort ?? 0, (socket) => this.#tls?.https.emit('connection', socket)),
-      eventHub: new Listener(options.eventHubPort ?? 0, (socket) => {
-        consumerServer.accept(socket);
-        this.#listeners.eventHub.freezable(socket);
-      }),
-    };
+    this.#front = new Front({
+      certificateFolder: this.#folder,
+      ports: {
+        device: options.amqpsPort ?? 0,
+        service: options.httpsPort ?? 0,
+        eventHub: options.eventHubPort ?? 0,
+      },
+      devices: this.#devices,
+      consumers: this.#consumers,
+      rest: createRestHandler({ identities, methods, twins: this.#twins, faults, log }),
+      faults: () => faults.current,
+      log,
+    });
     this.#control = createHttpServer(createControlHandler(this));
     this.#controlPort = options.controlPort ?? 0;
-    const trustBundle = () => this.#certificate!.ca;
+    const trustBundle = () => this.#front.certificate.ca;
     this.#workload = createWorkloadServer({ identities, faults, trustBundle });
   }
 
   async start(): Promise<void> {
     mkdirSync(this.#folder, { recursive: true });
-    this.#useCertificate(await loadCertificate(this.#folder));
-    for (const endpoint of endpoints) await this.#listeners[endpoint].start();
+    await this.#front.start();
     rmSync(this.workloadSocket, { force: true });
     this.#workload.listen(this.workloadSocket);
     this.#control.listen(this.#controlPort, '127.0.0.1');
@@ -108,15 +98,15 @@ class LocalHub implements Hub {
   }
 
   get amqpsPort(): number {
-    return this.#listeners.device.port;
+    return this.#front.port('device');
   }
 
   get httpsPort(): number {
-    return this.#listeners.service.port;
+    return this.#front.port('service');
   }
 
   get eventHubPort(): number {
-    return this.#listeners.eventHub.port;
+    return this.#front.port('eventHub');
   }
 
   get controlPort(): number {
@@ -124,7 +114,7 @@ class LocalHub implements Hub {
   }
 
   get caFile(): string {
-    return this.#certificate!.caFile;
+    return this.#front.certificate.caFile;
   }
 
   get serviceConnectionString(): string {
@@ -166,13 +156,8 @@ class LocalHub implements Hub {
   }
 
   state(): HubState {
-    const { device, service, eventHub } = this.#listeners;
     return {
-      connections: {
-        device: device.connections,
-        service: service.connections,
-        eventHub: eventHub.connections,
-      },
+      connections: this.#front.connections(),
       connected: this.#devices.connected,
       counts: { ...this.#telemetry.counts },
       events: this.#events.stats,
@@ -202,18 +187,18 @@ class LocalHub implements Hub {
   async setFaults(patch: FaultPatch): Promise<Faults> {
     const faults = this.#faults.merge(patch);
     if (faults.reorder === undefined) this.#telemetry.flush();
-    await this.#applyToListeners();
+    await this.#front.applyFaults();
     return { ...faults };
   }
 
   async clearFaults(): Promise<void> {
     this.#faults.clear();
     this.#telemetry.flush();
-    await this.#applyToListeners();
+    await this.#front.applyFaults();
   }
 
   drop(where: Where = true): number {
-    return chosen(where).reduce((sum, endpoint) => sum + this.#listeners[endpoint].drop(), 0);
+    return this.#front.drop(where);
   }
 
   close(where: Where = true, condition = 'amqp:connection:forced'): number {
@@ -226,11 +211,8 @@ class LocalHub implements Hub {
     return connections.length;
   }
 
-  restart(options: { downMs?: number; certificate?: CertificateChange; where?: Where } = {}): Promise<void> {
-    // One at a time: two overlapping restarts would listen twice on one port.
-    const next = this.#restarting.then(() => this.#restart(options));
-    this.#restarting = next.catch(() => {});
-    return next;
+  restart(options: RestartOptions = {}): Promise<void> {
+    return this.#front.restart(options);
   }
 
   setDesired(deviceId: string, moduleId: string | undefined, patch: JsonObject): Twin {
@@ -253,56 +235,13 @@ class LocalHub implements Hub {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#telemetry.flush();
-    for (const endpoint of endpoints) await this.#listeners[endpoint].stop();
+    await this.#front.stop();
     for (const server of [this.#control, this.#workload]) {
       server.close();
       server.closeAllConnections();
     }
     if (this.#isTemporary) rmSync(this.#folder, { recursive: true, force: true });
   }
-
-  async #restart({ downMs = 0, certificate = 'same', where = true }: Parameters<Hub['restart']>[0] & {}) {
-    const at = chosen(where);
-    for (const endpoint of at) await this.#listeners[endpoint].setRefusing(true);
-    this.drop(where);
-    this.#useCertificate(await changeCertificate(this.#folder, certificate));
-    await new Promise((wake) => setTimeout(wake, downMs));
-    if (!this.#stopped) await this.#applyToListeners();
-  }
-
-  async #applyToListeners(): Promise<void> {
-    const { refuse, stall } = this.#faults.current;
-    for (const endpoint of endpoints) {
-      this.#listeners[endpoint].setStalled(stall !== undefined && chosen(stall).includes(endpoint));
-      await this.#listeners[endpoint].setRefusing(refuse !== undefined && chosen(refuse).includes(endpoint));
-    }
-  }
-
-  // New servers for each certificate; they never listen themselves, sockets are handed to them.
-  #useCertificate(certificate: ServerCertificate): void {
-    this.#certificate = certificate;
-    const { cert, key } = certificate;
-    const server = createAmqpServer('iot hub', this.#devices, this.#log);
-    const { device, service } = this.#listeners;
-    const amqps = createTlsServer({ cert, key }, (socket) => {
-      server.accept(socket);
-      device.freezable(socket);
-    });
-    const parts = { identities: this.#identities, methods: this.#methods, twins: this.#twins };
-    const https = createHttpsServer(
-      { cert, key },
-      createRestHandler({ ...parts, faults: this.#faults, log: this.#log }),
-    );
-    https.on('secureConnection', (socket) => service.freezable(socket));
-    acceptWebSockets(https, (stream) => server.accept(stream));
-    for (const tls of [amqps, https])
-      tls.on('tlsClientError', (error) => this.#log.info({ error: error.message }, 'TLS handshake failed'));
-    this.#tls = { amqps, https };
-  }
-}
-
-function chosen(where: Where): readonly Endpoint[] {
-  return where === true ? endpoints : where;
 }
 
 function loadSecret(folder: string): Uint8Array {
