@@ -17,6 +17,7 @@ import { createMethodRouter } from './methods/router.ts';
 import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
 import { createRuntime } from './runtime.ts';
+import { createModbusLinks } from './sources/modbus/link.ts';
 import { createModbusSource } from './sources/modbus/modbus-source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
 import { openSpool, type SpoolStats } from './spool/spool.ts';
@@ -134,12 +135,14 @@ interface Sources {
 function buildSources(config: Config, windows: Windows, log: Log): Sources {
   const running = new Map<string, SupervisedSource>();
   const failed: { name: string; reason: string }[] = [];
+  // One for all: units on one line take turns on one connection.
+  const links = createModbusLinks({ clock });
   for (const settings of config.sources) {
     const { name } = settings;
     const batchId = settings.batchId ?? name;
     const sourceLog = log.child({ part: 'source', source: name });
     try {
-      const source = createModbusSource(settings, { clock, log: sourceLog, metrics });
+      const source = createModbusSource(settings, { clock, log: sourceLog, metrics, links });
       const sink = windows.openStream({ batchId, index: source.index });
       running.set(batchId, superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics }));
     } catch (error) {

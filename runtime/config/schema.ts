@@ -1,7 +1,11 @@
 // The one schema of the configuration: what a site writes into its YAML file. Defaults stand here and
 // nowhere else; docs/LIMITS.md says why the bounds are what they are.
 import { z } from 'zod';
-import { modbusTcpSourceSchema } from '../sources/modbus/config.ts';
+import {
+  modbusRtuSourceSchema,
+  modbusRtuTcpSourceSchema,
+  modbusTcpSourceSchema,
+} from '../sources/modbus/config.ts';
 
 const windows = z
   .strictObject({
@@ -30,10 +34,16 @@ const uplink = z.strictObject({
   sendTimeoutMs: z.int().min(500).max(600_000).default(30_000),
 });
 
-const source = z.discriminatedUnion('type', [modbusTcpSourceSchema], {
-  error: (issue) =>
-    issue.code === 'invalid_union' ? 'unknown type of source; known: modbus-tcp' : undefined,
-});
+const source = z.discriminatedUnion(
+  'type',
+  [modbusTcpSourceSchema, modbusRtuTcpSourceSchema, modbusRtuSourceSchema],
+  {
+    error: (issue) =>
+      issue.code === 'invalid_union'
+        ? 'unknown type of source; known: modbus-tcp, modbus-rtu-tcp, modbus-rtu'
+        : undefined,
+  },
+);
 
 export const configSchema = z
   .strictObject({
