@@ -7,6 +7,7 @@ import type { SpoolCore } from './core.ts';
 import { idKey, indexKey, indexKeyOf, sizeClassOf } from './keys.ts';
 import { decodeIndexEntry, decodeMessage, type MessageHeader, type Pointer } from './message-record.ts';
 import type { BatchOp } from './store.ts';
+import { type StoredWindowAt, storedWindowOf } from './stored-windows.ts';
 import type { StreamTable } from './streams.ts';
 
 export interface ArchivedWindow {
@@ -25,10 +26,50 @@ export class Archive {
   // Messages that turned out unreadable. Their records cannot say where the index names them, so the
   // entries are removed when a search comes by.
   readonly #gone = new Set<number>();
+  readonly #pinned = new Map<number, number>();
+  readonly #removing = new Set<number>();
 
   constructor(core: () => SpoolCore, streams: StreamTable) {
     this.#core = core;
     this.#streams = streams;
+  }
+
+  /** The window that message `id` belongs to. */
+  windowOf(id: number): Promise<StoredWindowAt | undefined> {
+    return storedWindowOf(this.#core(), id);
+  }
+
+  isPinned(id: number): boolean {
+    return this.#pinned.has(id);
+  }
+
+  /**
+   * Keeps retention from removing windows between being read and being queued. Returns the way to undo it.
+   * @throws HoldfastError `spool-window-gone` (retryable: look again) when one is being removed already.
+   */
+  pin(ids: readonly number[]): () => void {
+    const removed = ids.find((id) => this.#removing.has(id));
+    if (removed !== undefined) {
+      throw new HoldfastError('spool-window-gone', `stored window ${removed} is being removed`, {
+        retryable: true,
+      });
+    }
+    for (const id of ids) this.#pinned.set(id, (this.#pinned.get(id) ?? 0) + 1);
+    return () => {
+      for (const id of ids) {
+        const left = (this.#pinned.get(id) ?? 1) - 1;
+        if (left > 0) this.#pinned.set(id, left);
+        else this.#pinned.delete(id);
+      }
+    };
+  }
+
+  /** These windows are being removed: they cannot be pinned any more. Returns the way to end that. */
+  markRemoving(ids: readonly number[]): () => void {
+    for (const id of ids) this.#removing.add(id);
+    return () => {
+      for (const id of ids) this.#removing.delete(id);
+    };
   }
 
   /** Windows of the stream that overlap `range`, by start, at most `limit`. */

@@ -118,17 +118,19 @@ export class LaneStore implements Lanes {
   }
 
   release(entries: readonly Outgoing[]): void {
-    for (const entry of entries) {
-      // What was live when it was taken is backlog once the lane has been demoted.
-      const queue = this.#queues[entry.lane];
-      if (entry.lane === 'live' && entry.id < this.#demotedBelow) {
-        const found = queue.settle(entry.id);
-        if (found !== undefined) this.#queues.backlog.adopt(found);
-      } else {
-        queue.release(entry.id);
-      }
-    }
+    for (const entry of entries) this.#giveBack(entry.lane, entry.id);
     if (entries.length > 0) this.#announceWork();
+  }
+
+  // What was live when it was taken is backlog once the lane has been demoted.
+  #giveBack(lane: LaneName, id: number): void {
+    const queue = this.#queues[lane];
+    if (lane !== 'live' || id >= this.#demotedBelow) {
+      queue.release(id);
+      return;
+    }
+    const entry = queue.settle(id);
+    if (entry !== undefined) this.#queues.backlog.adopt(entry);
   }
 
   async reject(entry: Outgoing, reason: string): Promise<void> {
@@ -169,23 +171,49 @@ export class LaneStore implements Lanes {
     return () => this.#listeners.delete(listener);
   }
 
-  /** True while any part of the window `first..first+parts-1` waits in a lane. */
-  async isQueued(first: number, parts: number): Promise<boolean> {
-    const { store } = this.#core();
-    const unsent = await store.range({
-      gte: idKey('u', first),
-      lt: idKey('u', first + parts),
-      limit: 1,
-      keysOnly: true,
-    });
-    if (unsent.length > 0) return true;
-    const backfill = await store.range({
-      gte: queuedKey(first, 0),
-      lt: queuedKey(first + parts, 0),
-      limit: 1,
-      keysOnly: true,
-    });
-    return backfill.length > 0;
+  /** Which of the messages `from..to-1` wait in a lane. */
+  async queuedIds(from: number, to: number): Promise<ReadonlySet<number>> {
+    const unsent = await this.#readKeys(idKey('u', from), idKey('u', to));
+    const backfill = await this.#readKeys(queuedKey(from, 0), queuedKey(to, 0));
+    return new Set([...unsent, ...backfill].map(idOf));
+  }
+
+  /** Takes entries as `take` does, without their messages: to remove them unsent. */
+  takeEntries(lane: LaneName, messages: number): Promise<readonly QueuedMessage[]> {
+    const taken = this.#lock.then(() => this.#choose(lane, { messages, bytes: Number.MAX_SAFE_INTEGER }));
+    this.#lock = taken.catch(() => {});
+    return taken;
+  }
+
+  giveBack(lane: LaneName, entries: readonly QueuedMessage[]): void {
+    for (const entry of entries) this.#giveBack(lane, entry.id);
+  }
+
+  /** Taken entries leave the lane; the deletion of their pointers is the caller's to submit. */
+  removeTaken(lane: LaneName, entries: readonly QueuedMessage[]): Pick<NewEntries, 'ops' | 'delta'> {
+    const ops: BatchOp[] = [];
+    let bytes = 0;
+    let messages = 0;
+    for (const { id } of entries) {
+      const settled = this.#queues[lane].settle(id);
+      if (settled === undefined) continue;
+      ops.push(...removalOps(lane, settled));
+      messages--;
+      bytes -= settled.bytes;
+    }
+    return { ops, delta: { [lane === 'backfill' ? 'backfill' : 'unsent']: { messages, bytes } } };
+  }
+
+  async #readKeys(gte: Buffer, lt: Buffer): Promise<readonly Uint8Array[]> {
+    const keys: Uint8Array[] = [];
+    let from = gte;
+    for (;;) {
+      const page = await this.#core().store.range({ gte: from, lt, limit: maxTake, keysOnly: true });
+      keys.push(...page.map(({ key }) => key));
+      const last = page.at(-1);
+      if (last === undefined || page.length < maxTake) return keys;
+      from = Buffer.concat([last.key, Buffer.of(0)]);
+    }
   }
 
   #entries(
@@ -213,8 +241,21 @@ export class LaneStore implements Lanes {
   }
 
   async #take(lane: LaneName, limit: { messages: number; bytes: number }): Promise<readonly Outgoing[]> {
+    if (this.#core().committer.pendingOps > maxPendingOps) return [];
+    for (;;) {
+      const chosen = await this.#choose(lane, limit);
+      if (chosen.length === 0) return [];
+      const outgoing = await this.#load(lane, chosen);
+      if (outgoing.length > 0) return outgoing;
+    }
+  }
+
+  async #choose(
+    lane: LaneName,
+    limit: { messages: number; bytes: number },
+  ): Promise<readonly QueuedMessage[]> {
     const bounded = { messages: Math.min(limit.messages, maxTake), bytes: limit.bytes };
-    if (bounded.messages <= 0 || this.#core().committer.pendingOps > maxPendingOps) return [];
+    if (bounded.messages <= 0) return [];
     const queue = this.#queues[lane];
     for (;;) {
       const next = queue.next();
@@ -223,14 +264,9 @@ export class LaneStore implements Lanes {
       const page = next === undefined ? [] : await this.#readPage(lane, next, bounded.messages + 1);
       // A commit or a demotion came between: at most a few a second, so this ends.
       if (queue.changes !== changes) continue;
-      const complete = page.length <= bounded.messages;
-      const chosen = queue.choose(page, complete, bounded);
-      if (chosen.length === 0) {
-        if (next === undefined || queue.next() === undefined) return [];
-        continue;
-      }
-      const outgoing = await this.#load(lane, chosen);
-      if (outgoing.length > 0) return outgoing;
+      const chosen = queue.choose(page, page.length <= bounded.messages, bounded);
+      if (chosen.length > 0) return chosen;
+      if (next === undefined || queue.next() === undefined) return [];
     }
   }
 

@@ -4,6 +4,12 @@ import { HoldfastError } from '../../kernel/errors.ts';
 import type { BackfillMark, VoidReason, WireMessage } from '../../wire/mini-batch.ts';
 import type { Window } from '../../wire/window.ts';
 
+/**
+ * What one message takes on the disk beyond its bytes as sent, about: the head, keys, envelopes, entries in
+ * the index and in a lane. Matters where windows are small and many.
+ */
+export const storedOverheadBytes = 400;
+
 /** What a stored message knows about itself, beside what is sent. */
 export interface MessageHeader {
   readonly stream: number;

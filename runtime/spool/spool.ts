@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
@@ -30,7 +31,10 @@ import { journalKey } from './keys.ts';
 import { LaneStore } from './lane-store.ts';
 import { openLevelStore } from './level-store.ts';
 import { loadState } from './load-state.ts';
+import type { Pointer } from './message-record.ts';
 import { plainCodec } from './record.ts';
+import { Retention } from './retention.ts';
+import { defaultRetention, type RetentionLimits } from './retention-policy.ts';
 import type { Store } from './store.ts';
 import { type Stream, StreamTable } from './streams.ts';
 import { noTotals, type SpoolState } from './totals.ts';
@@ -60,6 +64,14 @@ export interface SpoolOptions {
   readonly limits?: SpoolLimits;
   /** For jitter between tries. Default: the system's. */
   readonly random?: Random;
+  /** What is kept for how long, and how much. See retention-policy.ts for the defaults. */
+  readonly retention?: Partial<RetentionLimits>;
+  /** Age counts only while this is true. Default: always. */
+  readonly clockTrusted?: () => boolean;
+  /** Streams whose source can be asked again for what was removed unsent: no void is declared for them. */
+  readonly hasHistory?: (batchId: string) => boolean;
+  /** Free bytes of the disk. Default: asks the file system of `folder`. */
+  readonly freeBytes?: () => Promise<number | undefined>;
   /** Instead of LevelDB in `folder`: tests and the simulation. */
   readonly store?: () => Promise<Store>;
 }
@@ -85,6 +97,10 @@ export interface SpoolStats {
   readonly stored: { readonly messages: number; readonly bytes: number };
   readonly rejected: number;
   readonly damaged: number;
+  /** Windows that were removed without having been sent. */
+  readonly evicted: number;
+  /** True while sources that keep their own history should wait: the spool is full, its policy is to hold. */
+  readonly holding: boolean;
   readonly commits: number;
   readonly recoveredWindows: number;
   readonly streams: readonly StreamStats[];
@@ -95,6 +111,10 @@ export interface Spool extends Lanes, BackfillStore, WindowStore {
   putSetting(name: string, value: unknown): Promise<void>;
   getSetting(name: string): Promise<unknown>;
   stats(): SpoolStats;
+  /** Calls `listener` when `stats().holding` changes. Returns the way to stop that. */
+  onHold(listener: (holding: boolean) => void): () => void;
+  /** Runs retention now, and gives the disk back what it can. */
+  compact(): Promise<void>;
   /** Bytes that the folder takes on the disk. */
   diskBytes(): Promise<number>;
   /** Writes what is queued (bounded in time), then lets go of the folder. Later calls reject `spool-closed`. */
@@ -130,6 +150,7 @@ class LaneSpool implements Spool {
   readonly #archive: Archive;
   readonly #documents: Documents;
   #core: SpoolCore | undefined;
+  #retention: Retention | undefined;
   #recoveredWindows = 0;
   #closed = false;
 
@@ -158,6 +179,8 @@ class LaneSpool implements Spool {
     const recovery = await recoverJournal(core, this.#lanes, this.#streams, this.#encoding);
     this.#recoveredWindows = recovery.windows;
     this.#lanes.demoteLive();
+    this.#retention = this.#makeRetention(core);
+    this.#retention.start();
     const openMs = Math.round(clock.monotonic() - startedAt);
     log.info({ openMs, recovery, totals: core.totals }, 'the spool is open');
   }
@@ -171,11 +194,9 @@ class LaneSpool implements Spool {
   async commitWindows(changes: readonly StreamChange[]): Promise<readonly EncodedWindow[]> {
     const encoded: EncodedWindow[] = [];
     const core = this.#open();
-    const writer = new WindowWriter(core, this.#lanes, this.#streams, this.#encoding);
+    const writer = this.#writer();
     for (const change of changes) encoded.push(...this.#writeChange(core, writer, change));
-    const { ops, delta, publish } = writer.finish();
-    await core.submit({ ops, sync: true, delta });
-    publish();
+    await this.#write(writer);
     return encoded;
   }
 
@@ -213,11 +234,21 @@ class LaneSpool implements Spool {
   }
 
   async save(job: JobRecord, output: JobOutput = {}): Promise<void> {
-    const core = this.#open();
     const mark = { requestId: job.requestId };
     // All reading first: from the first id allocated to the submission nothing may come between.
-    const requeued = await Promise.all((output.requeue ?? []).map((id) => this.#archive.pointers(id, mark)));
-    const writer = new WindowWriter(core, this.#lanes, this.#streams, this.#encoding);
+    const unpin = this.#archive.pin(output.requeue ?? []);
+    try {
+      const ids = output.requeue ?? [];
+      const requeued = await Promise.all(ids.map((id) => this.#archive.pointers(id, mark)));
+      await this.#write(this.#jobWriter(job, output, requeued));
+    } finally {
+      unpin();
+    }
+  }
+
+  #jobWriter(job: JobRecord, output: JobOutput, requeued: readonly (readonly Pointer[])[]): WindowWriter {
+    const mark = { requestId: job.requestId };
+    const writer = this.#writer();
     writer.add(this.#documents.jobOp(job));
     for (const pointers of requeued) writer.requeue(pointers);
     const to = { lane: 'backfill', mark } as const;
@@ -229,8 +260,17 @@ class LaneSpool implements Spool {
     }
     const stream = this.#streams.get(job.batchId);
     if (stream !== undefined) writer.add(...this.#streams.recordOps(stream));
+    return writer;
+  }
+
+  #writer(): WindowWriter {
+    return new WindowWriter(this.#open(), this.#lanes, this.#streams, this.#encoding);
+  }
+
+  /** In one atomic, synced batch. */
+  async #write(writer: WindowWriter): Promise<void> {
     const { ops, delta, publish } = writer.finish();
-    await core.submit({ ops, sync: true, delta });
+    await this.#open().submit({ ops, sync: true, delta });
     publish();
   }
 
@@ -242,7 +282,8 @@ class LaneSpool implements Spool {
     const found = await this.#archive.find(batchId, range, limit);
     const stored: StoredWindow[] = [];
     for (const { id, window, parts, void: reason } of found) {
-      const state = (await this.#lanes.isQueued(id, parts)) ? 'queued' : 'archived';
+      const queued = await this.#lanes.queuedIds(id, id + parts);
+      const state = queued.size > 0 ? 'queued' : 'archived';
       stored.push({ id, window, state, ...(reason === undefined ? {} : { void: reason }) });
     }
     return stored;
@@ -270,10 +311,21 @@ class LaneSpool implements Spool {
       stored: totals.stored,
       rejected: totals.rejected,
       damaged: totals.damaged,
+      evicted: totals.evicted,
+      holding: this.#retention?.holding ?? false,
       commits: core?.committer.batches ?? 0,
       recoveredWindows: this.#recoveredWindows,
       streams: this.#streams.all().map(streamStats),
     };
+  }
+
+  onHold(listener: (holding: boolean) => void): () => void {
+    return this.#started().onHold(listener);
+  }
+
+  async compact(): Promise<void> {
+    await this.#started().sweep();
+    await this.#started().compact();
   }
 
   diskBytes(): Promise<number> {
@@ -283,7 +335,9 @@ class LaneSpool implements Spool {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    const swept = this.#retention?.stop();
     await this.#core?.committer.close(closeLimitMs);
+    await swept;
     await this.#store.close();
   }
 
@@ -301,7 +355,29 @@ class LaneSpool implements Spool {
       retryMaxMs: limits?.retryMaxMs ?? 5000,
       state,
       heads: () => this.#lanes.heads(),
+      // Room may be made at once: what is kept longest goes first.
+      onFailure: async () => void this.#retention?.sweep(),
     });
+  }
+
+  #makeRetention(core: SpoolCore): Retention {
+    const { retention, clockTrusted, hasHistory, freeBytes, folder } = this.#options;
+    return new Retention({
+      core,
+      lanes: this.#lanes,
+      archive: this.#archive,
+      streams: this.#streams,
+      limits: { ...defaultRetention, ...retention },
+      writer: () => this.#writer(),
+      freeBytes: freeBytes ?? (() => freeBytesOf(folder)),
+      clockTrusted: clockTrusted ?? (() => true),
+      hasHistory: hasHistory ?? (() => false),
+    });
+  }
+
+  #started(): Retention {
+    if (this.#retention === undefined) throw new HoldfastError('spool-closed', 'the spool is not open');
+    return this.#retention;
   }
 
   #writeChange(core: SpoolCore, writer: WindowWriter, change: StreamChange): EncodedWindow[] {
@@ -356,6 +432,15 @@ class LaneSpool implements Spool {
       throw new HoldfastError('spool-closed', 'the spool is closed');
     }
     return this.#core;
+  }
+}
+
+async function freeBytesOf(folder: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
   }
 }
 

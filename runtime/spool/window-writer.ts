@@ -12,6 +12,7 @@ import {
   encodeStoredEntry,
   type MessageHeader,
   type Pointer,
+  storedOverheadBytes,
 } from './message-record.ts';
 import type { BatchOp } from './store.ts';
 import type { Stream, StreamTable } from './streams.ts';
@@ -133,21 +134,21 @@ export class WindowWriter {
     return bytes;
   }
 
-  /** Bytes stored. */
+  /** Bytes stored, about. */
   #addMessage(id: number, message: WireMessage, header: MessageHeader, to: Destination): number {
     const core = this.#core;
-    const payload = encodeMessage({ header, message });
-    this.#ops.push(core.put('M', idKey('r', id), payload));
+    this.#ops.push(core.put('M', idKey('r', id), encodeMessage({ header, message })));
+    const storedBytes = messageBytes(message) + storedOverheadBytes;
     this.#stored = {
       messages: this.#stored.messages + 1,
-      bytes: this.#stored.bytes + payload.byteLength,
+      bytes: this.#stored.bytes + storedBytes,
     };
-    if (to.lane === 'none') return payload.byteLength;
+    if (to.lane === 'none') return storedBytes;
     const sent = to.mark === undefined ? message : markAsBackfill(message, to.mark);
     const mark = to.mark === undefined ? {} : { mark: to.mark };
     const pointer = { id, bytes: messageBytes(sent), queuedAt: core.clock.now(), ...mark };
     (to.lane === 'live' ? this.#live : this.#backfill).push(pointer);
-    return payload.byteLength;
+    return storedBytes;
   }
 
   #refused(stream: Stream, tag: string, error: HoldfastError): void {
