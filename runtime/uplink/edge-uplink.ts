@@ -1,6 +1,6 @@
 // The uplink to edgeHub or IoT Hub: keeps one session alive for ever. Retries, time limits and doubt are its
 // own; of the client library it uses single connections only, each thrown away at the first failure.
-import { type Backoff, createBackoff } from '../../kernel/backoff.ts';
+import { createBackoff } from '../../kernel/backoff.ts';
 import { type Clock, sleep } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -153,26 +153,27 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
     const lost = createBackoff({ minMs: limits.reconnectMinMs, maxMs: limits.reconnectMaxMs }, random);
     const refused = createBackoff({ minMs: limits.refusedMinMs, maxMs: limits.refusedMaxMs }, random);
     while (!stopping.signal.aborted) {
-      const cause = await attempt(lost, refused);
+      const { heldMs, cause } = await attempt();
       if (stopping.signal.aborted) break;
       status.lost(cause, target);
-      const backoff = failureKind(cause) === 'unauthorized' ? refused : lost;
+      if (heldMs > 0) refused.reset();
+      if (heldMs >= limits.stableMs) lost.reset();
+      // A connection that was accepted and then refused has an outlived token: a new one helps at once.
+      const backoff = heldMs === 0 && failureKind(cause) === 'unauthorized' ? refused : lost;
       await sleep(clock, backoff.next(), stopping.signal).catch(() => {});
     }
   }
 
-  /** One session, from opening to end. Resolves with why it ended. */
-  async function attempt(lost: Backoff, refused: Backoff): Promise<unknown> {
+  /** One session, from opening to end: how long it held (0: it did not open) and why it ended. */
+  async function attempt(): Promise<{ heldMs: number; cause: unknown }> {
     metrics.count('holdfast_uplink_connects_total');
     try {
       const opened = await open();
       const since = clock.monotonic();
-      refused.reset();
       const cause = await live(opened);
-      if (clock.monotonic() - since >= limits.stableMs) lost.reset();
-      return cause;
-    } catch (error) {
-      return error;
+      return { heldMs: Math.max(1, clock.monotonic() - since), cause };
+    } catch (cause) {
+      return { heldMs: 0, cause };
     }
   }
 

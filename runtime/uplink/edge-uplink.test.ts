@@ -1,0 +1,326 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { seededRandom } from '../../kernel/random.ts';
+import { settle, VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import { createIotEdgeUplink, defaultUplinkLimits } from './edge-uplink.ts';
+import { type FakeClientScript, fakeEdgeClients, never } from './testing/fake-edge-client.ts';
+import { message } from './testing/uplink-contract.ts';
+
+const tooLarge = Object.assign(new Error('too large'), { name: 'MessageTooLargeError' });
+const unauthorized = Object.assign(new Error('no'), { name: 'UnauthorizedError' });
+
+function bench(script: FakeClientScript = {}) {
+  const clock = new VirtualClock();
+  const { make, clients } = fakeEdgeClients(script);
+  const uplink = createIotEdgeUplink({
+    identity: { kind: 'iot-edge' },
+    makeClient: make,
+    diagnose: async (_, failure) => `looked: ${(failure as Error).message}`,
+    clock,
+    random: seededRandom(5),
+    log: silentLog,
+    metrics: noMetrics,
+  });
+  const latest = () => clients.at(-1)!;
+  return { clock, clients, uplink, script, latest };
+}
+
+async function connected(script: FakeClientScript = {}) {
+  const made = bench(script);
+  made.uplink.start();
+  await made.clock.advance(1);
+  expect(made.uplink.state().connected).toBe(true);
+  return made;
+}
+
+describe('connecting', () => {
+  test('a failed attempt is repeated with growing pauses, each client discarded before the next is made', async () => {
+    const { clock, clients, uplink } = bench({
+      open: async () => {
+        throw new Error('refused');
+      },
+    });
+    uplink.start();
+    await clock.advance(10_000);
+    const early = clients.length;
+    expect(early).toBeGreaterThan(3);
+    expect(early).toBeLessThan(10);
+    await clock.advance(3_600_000);
+    const perHour = clients.length - early;
+    expect(perHour).toBeGreaterThanOrEqual(3_600_000 / defaultUplinkLimits.reconnectMaxMs);
+    expect(perHour).toBeLessThanOrEqual((2 * 3_600_000) / defaultUplinkLimits.reconnectMaxMs + 1);
+    expect(clients.every(({ discarded }) => discarded)).toBe(true);
+    expect(uplink.state()).toMatchObject({ connected: false, diagnosis: 'looked: refused' });
+  });
+
+  test('a hub that refuses the identity is asked more rarely', async () => {
+    const { clock, clients, uplink } = bench({
+      open: async () => {
+        throw unauthorized;
+      },
+    });
+    uplink.start();
+    await clock.advance(3_600_000);
+    expect(clients.length).toBeLessThan(80);
+    expect(clients.length).toBeGreaterThan(25);
+  });
+
+  for (const step of ['make', 'open', 'serveMethods'] as const) {
+    test(`an attempt that hangs at ${step} is given up in time`, async () => {
+      const { clock, clients, uplink, script } = bench({ [step]: () => never });
+      uplink.start();
+      await clock.advance(defaultUplinkLimits.connectTimeoutMs + 1_500);
+      expect(clients.length).toBe(2);
+      if (step !== 'make') expect(clients[0]?.discarded).toBe(true);
+      script[step] = async () => {};
+      await clock.advance(defaultUplinkLimits.connectTimeoutMs + 3_000);
+      expect(uplink.state().connected).toBe(true);
+    });
+  }
+
+  test('a client that comes too late is discarded, never used', async () => {
+    let finish = () => {};
+    const late = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const { clock, clients, uplink, script } = bench({ make: () => late });
+    uplink.start();
+    await clock.advance(defaultUplinkLimits.connectTimeoutMs + 1);
+    script.make = async () => {};
+    await clock.advance(2_000);
+    finish();
+    await settle();
+    expect(clients.map(({ discarded }) => discarded)).toEqual([true, false]);
+    expect(clients[0]?.opened).toBe(false);
+    expect(uplink.state().connected).toBe(true);
+  });
+
+  test('after a short connection the pauses go on growing, after a long one they begin anew', async () => {
+    const { clock, clients, latest } = await connected();
+    for (let i = 0; i < 8; i++) {
+      latest().events.lost(new Error('gone'));
+      await clock.advance(20_000);
+    }
+    const flapping = clients.length;
+    expect(flapping).toBe(9);
+    await clock.advance(60_000);
+    latest().events.lost(new Error('gone'));
+    await clock.advance(defaultUplinkLimits.reconnectMinMs + 1);
+    expect(clients.length).toBe(flapping + 1);
+  });
+});
+
+describe('doubt', () => {
+  test('a loss that is told many times makes one new client', async () => {
+    const { clock, clients, latest } = await connected();
+    const first = latest();
+    for (let i = 0; i < 5; i++) first.events.lost(new Error(`gone ${i}`));
+    await clock.advance(5_000);
+    expect(clients.length).toBe(2);
+    first.events.lost(new Error('an echo of the old client'));
+    await clock.advance(5_000);
+    expect(clients.length).toBe(2);
+  });
+
+  test('sends that never settle end the connection and reject', async () => {
+    const { clock, clients, uplink, script } = await connected({ send: () => never });
+    const sends = Promise.allSettled([uplink.send(message('a')), uplink.send(message('b'))]);
+    await clock.advance(defaultUplinkLimits.sendTimeoutMs * 1.3);
+    for (const result of await sends) {
+      expect(result).toMatchObject({ reason: { code: 'uplink-timeout', retryable: true } });
+    }
+    script.send = async () => true;
+    await clock.advance(2_000);
+    expect(clients.map(({ discarded }) => discarded)).toEqual([true, false]);
+    await uplink.send(message('c'));
+  });
+
+  test('an answer that comes after the connection was given up changes nothing', async () => {
+    let accept = (_: boolean) => {};
+    const { clock, uplink, latest } = await connected({
+      send: () =>
+        new Promise<boolean>((resolve) => {
+          accept = resolve;
+        }),
+    });
+    const send = expect(uplink.send(message('a'))).rejects.toMatchObject({ retryable: true });
+    latest().events.lost(new Error('gone'));
+    await send;
+    accept(true);
+    await clock.advance(5_000);
+    expect(uplink.state().connected).toBe(true);
+  });
+
+  test('a message too large for the hub ends the link: alone it is refused, in company suspect', async () => {
+    const { clock, uplink, latest, script } = await connected({ send: () => never });
+    const lonely = uplink.send(message('a')).catch((error: unknown) => error);
+    latest().events.lost(tooLarge);
+    expect(await lonely).toMatchObject({ code: 'uplink-message-refused', retryable: false });
+    await clock.advance(2_000);
+    const both = ['b', 'c'].map((id) => uplink.send(message(id)).catch((error: unknown) => error));
+    latest().events.lost(tooLarge);
+    for (const error of await Promise.all(both)) {
+      expect(error).toMatchObject({ code: 'uplink-message-suspect', retryable: true });
+    }
+    await clock.advance(2_000);
+    let fail = (_: Error) => {};
+    script.send = () =>
+      new Promise((_, reject) => {
+        fail = reject;
+      });
+    const first = uplink.send(message('d')).catch((error: unknown) => error);
+    const failFirst = fail;
+    script.send = async () => true;
+    await uplink.send(message('e'));
+    failFirst(tooLarge);
+    expect(await first).toMatchObject({ code: 'uplink-message-suspect' });
+  });
+
+  test('whatever happens, one client at most is alive, and every other one is discarded', async () => {
+    const step = fc.constantFrom('lose', 'hang', 'work', 'refuse', 'send', 'wait');
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const { clock, clients, uplink, script } = bench();
+        uplink.start();
+        for (const what of steps) {
+          if (what === 'lose') clients.at(-1)?.events.lost(new Error('gone'));
+          if (what === 'hang') script.open = () => never;
+          if (what === 'work') script.open = async () => {};
+          if (what === 'refuse') script.open = () => Promise.reject(new Error('no'));
+          if (what === 'send') void uplink.send(message('x')).catch(() => {});
+          await clock.advance(what === 'wait' ? 40_000 : 400);
+          expect(clients.filter(({ discarded }) => !discarded).length).toBeLessThanOrEqual(1);
+        }
+        script.open = async () => {};
+        await clock.advance(120_000);
+        expect(uplink.state().connected).toBe(true);
+        const stopped = uplink.stop();
+        await clock.advance(5_000);
+        await stopped;
+        expect(clients.every(({ discarded }) => discarded)).toBe(true);
+        await clock.advance(60_000);
+        expect(clock.pendingTimers).toBe(0);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('twin', () => {
+  test('a twin that cannot be read costs no connection, and is tried again', async () => {
+    let failures = 3;
+    const { clock, clients, uplink } = await connected({
+      readDesired: async () => {
+        if (failures-- > 0) throw new Error('edgeHub has no twin');
+        return { $version: 4, mode: 'fast' };
+      },
+    });
+    const seen: unknown[] = [];
+    uplink.onDesired((desired) => seen.push(desired));
+    await clock.advance(120_000);
+    expect(clients.length).toBe(1);
+    expect(seen).toEqual([{ $version: 4, mode: 'fast' }]);
+  });
+
+  test('one that never works makes a new connection only after some minutes', async () => {
+    const { clock, clients, uplink } = await connected({ watchDesired: () => never });
+    await clock.advance(60_000);
+    expect(clients.length).toBe(1);
+    await clock.advance(1_200_000);
+    expect(clients.length).toBeGreaterThan(1);
+    expect(clients.length).toBeLessThan(10);
+    expect(uplink.state().connected).toBe(true);
+  });
+
+  test('changes merge, old ones are passed over, and a missed one has the whole read again', async () => {
+    let version = 5;
+    const { clock, uplink, latest } = await connected({
+      readDesired: async () => ({ $version: version, list: [1, 2, 3], keep: { a: 1, b: 2 } }),
+    });
+    const seen: unknown[] = [];
+    uplink.onDesired((desired) => seen.push(desired));
+    latest().events.desired({ $version: 5, list: [9] });
+    expect(seen).toHaveLength(1);
+    latest().events.desired({ $version: 6, list: [1], keep: { a: null } });
+    expect(seen[1]).toEqual({ $version: 6, list: [1], keep: { b: 2 } });
+    version = 9;
+    latest().events.desired({ $version: 8, list: [7] });
+    await clock.advance(100);
+    expect(seen[2]).toEqual({ $version: 9, list: [1, 2, 3], keep: { a: 1, b: 2 } });
+  });
+
+  test('reported properties wait for each other, and what failed goes with the next', async () => {
+    let failures = 1;
+    const { clock, uplink, latest } = await connected({
+      report: async () => {
+        if (failures-- > 0) throw new Error('not now');
+      },
+    });
+    uplink.report({ a: 1, list: { x: 1 } });
+    await clock.advance(100);
+    uplink.report({ a: 2 });
+    uplink.report({ list: { y: null } });
+    await clock.advance(5_000);
+    expect(latest().reports).toEqual([]);
+    await clock.advance(defaultUplinkLimits.reportIntervalMs);
+    expect(latest().reports).toEqual([{ a: 2, list: { x: 1, y: null } }]);
+    for (let i = 0; i < 100; i++) {
+      uplink.report({ counter: i });
+      await clock.advance(1_000);
+    }
+    expect(latest().reports.length).toBeLessThanOrEqual(12);
+    expect(latest().reports.at(-1)?.counter).toBeGreaterThan(85);
+  });
+
+  test('reported properties that are too large are dropped, not sent for ever', async () => {
+    const { clock, uplink, latest } = await connected();
+    uplink.report({ big: 'x'.repeat(40_000) });
+    uplink.report({ small: 1 });
+    await clock.advance(20_000);
+    expect(latest().reports).toEqual([{ small: 1 }]);
+  });
+});
+
+describe('methods', () => {
+  test('a handler that takes too long is answered for, and too many at once are turned away', async () => {
+    const { clock, uplink, latest } = await connected();
+    uplink.handleMethod('slow', () => never);
+    const calls = Array.from({ length: 20 }, () => latest().events.method('slow', undefined));
+    await clock.advance(defaultUplinkLimits.methodTimeoutMs + 1);
+    const statuses = (await Promise.all(calls)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(4);
+    expect(statuses.filter((status) => status === 500)).toHaveLength(16);
+  });
+
+  test('an answer beyond the hub’s limit is replaced', async () => {
+    const { uplink, latest } = await connected();
+    uplink.handleMethod('big', async () => ({ status: 200, body: 'x'.repeat(200_000) }));
+    expect((await latest().events.method('big', undefined)).status).toBe(500);
+  });
+});
+
+describe('stopping', () => {
+  test('while an attempt hangs', async () => {
+    const { clock, clients, uplink } = bench({ open: () => never });
+    uplink.start();
+    await clock.advance(100);
+    await uplink.stop();
+    expect(clients.map(({ discarded }) => discarded)).toEqual([true]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('while the library’s close hangs', async () => {
+    const { clock, uplink, latest } = await connected({ close: () => never });
+    const stopped = uplink.stop();
+    await clock.advance(defaultUplinkLimits.closeMs + 1);
+    await stopped;
+    expect(latest().discarded).toBe(true);
+    expect(uplink.state()).toMatchObject({ connected: false, diagnosis: 'stopped' });
+  });
+
+  test('before it was started', async () => {
+    await bench().uplink.stop();
+  });
+});
