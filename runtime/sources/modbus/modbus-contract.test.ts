@@ -10,9 +10,9 @@ import type { LogKind } from '../../../lab/plant/register-map.ts';
 import { plantSources } from '../../../lab/plant/site.ts';
 import { PlantUnit } from '../../../lab/plant/unit.ts';
 import { type SourceHarness, sourceContract } from '../testing/source-contract.ts';
-import { modbusTcpSourceSchema } from './config.ts';
+import { type ModbusSourceConfig, modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
 import { createModbusSource } from './modbus-source.ts';
-import { type Answerer, exceptionPdu, frame, MemoryDevice } from './testing/memory-device.ts';
+import { type Answerer, exceptionPdu, MemoryDevice, type WireFormat } from './testing/memory-device.ts';
 
 const pollMs = 100;
 const timeoutMs = 200;
@@ -25,23 +25,24 @@ const equipment = [
 ] as const satisfies readonly { name: string; at: number; log: LogKind }[];
 
 for (const { name, at, log } of equipment) {
-  sourceContract(`a Modbus source with ${name}`, async () => makeHarness(at, log), {
+  sourceContract(`a Modbus source with ${name}`, async () => makeHarness(at, log, 'mbap'), {
     hasHistory: log !== 'none',
   });
 }
+sourceContract('a Modbus source on a serial line', async () => makeHarness(0, 'ring', 'rtu'));
 
-function makeHarness(at: number, log: LogKind): SourceHarness {
+function makeHarness(at: number, log: LogKind, wire: WireFormat): SourceHarness {
   const clock = new VirtualClock();
   const unit = new PlantUnit({ id: at + 1, name: 'unit', seed: 3, log, capacity });
   const plain: Answerer = ({ pdu }) => {
     const out = Buffer.alloc(256);
     return { pdu: out.subarray(0, answerPdu(unit, pdu, out, 0)) };
   };
-  const device = new MemoryDevice(clock, plain);
+  const device = new MemoryDevice(clock, plain, wire);
   // The log has wrapped around: most of what it ever held is gone.
   for (let sample = 0; sample < 3 * capacity; sample++)
     unit.scan(clock.now() - (3 * capacity - sample) * pollMs);
-  const config = configOf(at);
+  const config = configOf(at, wire);
   const source = createModbusSource(config, {
     clock,
     log: silentLog,
@@ -73,13 +74,14 @@ function makeHarness(at: number, log: LogKind): SourceHarness {
   };
 }
 
-function configOf(at: number) {
+function configOf(at: number, wire: WireFormat): ModbusSourceConfig {
   const units = Object.fromEntries([1, 2, 3].map((id) => [id, { name: '', log: 'ring' as const, capacity }]));
   const site = plantSources({ host: 'memory', port: 502, units }, { pollMs, timeoutMs });
   const source: Record<string, unknown> = { ...site[at] };
   // This log has lost its first records, so where it began proves nothing.
   if (source.history) source.history = { ...(source.history as object), firstRecord: undefined };
-  return modbusTcpSourceSchema.parse(source);
+  if (wire === 'mbap') return modbusTcpSourceSchema.parse(source);
+  return modbusRtuTcpSourceSchema.parse({ ...source, type: 'modbus-rtu-tcp', gapMs: 1, turnaroundMs: 5 });
 }
 
 function mischiefOf(device: MemoryDevice, plain: Answerer) {
@@ -107,7 +109,7 @@ function mischiefOf(device: MemoryDevice, plain: Answerer) {
     ),
     ...Object.entries(spoilers).map(([kind, spoil]) =>
       misbehave(`garbage: ${kind}`, (request) => ({
-        raw: spoil(frame(request, pduOf(plain(request))), random),
+        raw: spoil(device.frame(request, pduOf(plain(request))), random),
       })),
     ),
     {
@@ -115,7 +117,7 @@ function mischiefOf(device: MemoryDevice, plain: Answerer) {
       begin() {
         device.answer = (request) => {
           setImmediate(() => device.cut());
-          return { raw: frame(request, pduOf(plain(request))).subarray(0, 9) };
+          return { raw: device.frame(request, pduOf(plain(request))).subarray(0, 9) };
         };
       },
     },

@@ -1,8 +1,9 @@
-// A Modbus TCP peer in memory, at the other end of a stream: tests say what each request is answered with,
+// A Modbus peer in memory, at the other end of a stream: tests say what each request is answered with,
 // byte for byte if need be, on a clock of their own.
 import { Duplex } from 'node:stream';
 import type { Clock } from '../../../../kernel/clock.ts';
 import { HoldfastError } from '../../../../kernel/errors.ts';
+import { crc16 } from '../crc16.ts';
 import { createModbusLinks, type ModbusLinks } from '../link.ts';
 import type { OpenStream } from '../open-stream.ts';
 
@@ -22,6 +23,8 @@ export type DeviceAnswer =
 
 export type Answerer = (request: DeviceRequest) => DeviceAnswer;
 
+export type WireFormat = 'mbap' | 'rtu';
+
 export class MemoryDevice {
   answer: Answerer;
   isReachable = true;
@@ -29,9 +32,12 @@ export class MemoryDevice {
   readonly #clock: Clock;
   readonly #streams = new Set<DeviceStream>();
 
-  constructor(clock: Clock, answer: Answerer) {
+  readonly #wire: WireFormat;
+
+  constructor(clock: Clock, answer: Answerer, wire: WireFormat = 'mbap') {
     this.#clock = clock;
     this.answer = answer;
+    this.#wire = wire;
   }
 
   get connections(): number {
@@ -52,13 +58,18 @@ export class MemoryDevice {
     if (!this.isReachable) {
       throw new HoldfastError('modbus-connect-failed', 'nothing listens there', { retryable: true });
     }
-    const stream = new DeviceStream((request) => {
+    const stream = new DeviceStream(this.#wire, (request) => {
       this.requests.push(request);
       this.#send(stream, request, this.answer(request));
     });
     this.#streams.add(stream);
     stream.on('close', () => this.#streams.delete(stream));
     return stream;
+  }
+
+  /** `pdu` as this device would put it on the wire. */
+  frame(request: DeviceRequest, pdu: Buffer): Buffer {
+    return this.#wire === 'mbap' ? frame(request, pdu) : rtuFrame(request.unit, pdu);
   }
 
   /** Resets every connection. */
@@ -72,7 +83,7 @@ export class MemoryDevice {
     else if ('afterMs' in answer) {
       this.#clock.setTimer(answer.afterMs, () => this.#send(stream, request, answer.answer));
     } else if (!stream.destroyed) {
-      stream.push('raw' in answer ? answer.raw : frame(request, answer.pdu));
+      stream.push('raw' in answer ? answer.raw : this.frame(request, answer.pdu));
     }
   }
 }
@@ -85,6 +96,12 @@ export function frame({ transaction, unit }: DeviceRequest, pdu: Buffer): Buffer
   return Buffer.concat([header, pdu]);
 }
 
+export function rtuFrame(unit: number, pdu: Buffer): Buffer {
+  const bytes = Buffer.concat([Buffer.from([unit]), pdu, Buffer.alloc(2)]);
+  bytes.writeUInt16LE(crc16(bytes, 0, bytes.length - 2), bytes.length - 2);
+  return bytes;
+}
+
 export function exceptionPdu(functionCode: number, exception: number): Buffer {
   return Buffer.from([functionCode | 0x80, exception]);
 }
@@ -92,8 +109,11 @@ export function exceptionPdu(functionCode: number, exception: number): Buffer {
 class DeviceStream extends Duplex {
   readonly #onRequest: (request: DeviceRequest) => void;
 
-  constructor(onRequest: (request: DeviceRequest) => void) {
+  readonly #wire: WireFormat;
+
+  constructor(wire: WireFormat, onRequest: (request: DeviceRequest) => void) {
     super();
+    this.#wire = wire;
     this.#onRequest = onRequest;
   }
 
@@ -101,6 +121,10 @@ class DeviceStream extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     done();
+    if (this.#wire === 'rtu') {
+      this.#onRequest({ transaction: 0, unit: chunk[0]!, pdu: Buffer.from(chunk.subarray(1, -2)) });
+      return;
+    }
     const transaction = chunk.readUInt16BE(0);
     const pdu = chunk.subarray(7, 6 + chunk.readUInt16BE(4));
     this.#onRequest({ transaction, unit: chunk[6]!, pdu: Buffer.from(pdu) });
