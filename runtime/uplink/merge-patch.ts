@@ -8,9 +8,23 @@ export function applyPatch(document: TwinObject, patch: TwinObject): TwinObject 
   return merge(document, patch, true);
 }
 
-/** One patch that does what `first`, then `second` would do: null members stay. */
+/**
+ * One patch that does what `first`, then `second` would do: null members stay. Exact if `canJoin`.
+ */
 export function joinPatches(first: TwinObject, second: TwinObject): TwinObject {
   return merge(first, second, false);
+}
+
+/**
+ * False where no one patch can do what the two do: `first` puts a value or null in a place where `second`
+ * puts an object. A single patch would merge that object into what was there before both.
+ */
+export function canJoin(first: TwinObject, second: TwinObject): boolean {
+  return Object.entries(second).every(([name, value]) => {
+    if (!isObject(value) || !Object.hasOwn(first, name)) return true;
+    const before = first[name];
+    return isObject(before) && canJoin(before, value);
+  });
 }
 
 function merge(base: TwinObject, patch: TwinObject, dropNulls: boolean): TwinObject {

@@ -1,7 +1,7 @@
 // Reported properties on their way to the twin: merged while they wait, one update in flight, and not more
 // often than every so many seconds, since a twin is throttled per hub and billed per update.
 import type { Clock, Timer } from '../../kernel/clock.ts';
-import { joinPatches, type TwinObject } from './merge-patch.ts';
+import { canJoin, joinPatches, type TwinObject } from './merge-patch.ts';
 
 export interface ReportedProperties {
   add(patch: TwinObject): void;
@@ -12,7 +12,7 @@ export interface ReportedProperties {
 export interface ReportedOptions {
   readonly clock: Clock;
   readonly minIntervalMs: number;
-  /** A patch that is larger as JSON is dropped: the hub would refuse it for ever. */
+  /** More than this as JSON may not wait: a patch that adds to it is dropped. The hub would refuse it. */
   readonly maxBytes: number;
   /** True when sending the same patch again can never work. */
   readonly isRefusal: (error: unknown) => boolean;
@@ -21,14 +21,15 @@ export interface ReportedOptions {
 
 export function createReportedProperties(options: ReportedOptions): ReportedProperties {
   const { clock } = options;
-  let waiting: TwinObject | undefined;
+  /** Nearly always one; more where one patch cannot say it. */
+  let waiting: TwinObject[] = [];
   let send: ((patch: TwinObject) => Promise<void>) | undefined;
   let busy = false;
   let timer: Timer | undefined;
   let lastAt = Number.NEGATIVE_INFINITY;
 
   const schedule = () => {
-    if (!waiting || !send || busy || timer) return;
+    if (waiting.length === 0 || !send || busy || timer) return;
     const delayMs = Math.max(0, lastAt + options.minIntervalMs - clock.monotonic());
     timer = clock.setTimer(delayMs, () => {
       timer = undefined;
@@ -37,10 +38,10 @@ export function createReportedProperties(options: ReportedOptions): ReportedProp
   };
 
   async function flush(): Promise<void> {
-    const patch = waiting;
+    const [patch, ...rest] = waiting;
     const by = send;
     if (!patch || !by || busy) return;
-    waiting = undefined;
+    waiting = rest;
     busy = true;
     lastAt = clock.monotonic();
     try {
@@ -48,7 +49,7 @@ export function createReportedProperties(options: ReportedOptions): ReportedProp
     } catch (error) {
       if (options.isRefusal(error)) options.onDropped('the hub refuses them');
       // What came since is newer and wins.
-      else waiting = joinPatches(patch, waiting ?? {});
+      else waiting = [patch, ...waiting].reduce(push, []);
     } finally {
       busy = false;
       schedule();
@@ -57,7 +58,7 @@ export function createReportedProperties(options: ReportedOptions): ReportedProp
 
   return {
     add(patch) {
-      const joined = joinPatches(waiting ?? {}, patch);
+      const joined = push(waiting, patch);
       if (Buffer.byteLength(JSON.stringify(joined)) > options.maxBytes) {
         options.onDropped(`over ${options.maxBytes} bytes`);
         return;
@@ -74,4 +75,10 @@ export function createReportedProperties(options: ReportedOptions): ReportedProp
       schedule();
     },
   };
+}
+
+function push(patches: readonly TwinObject[], patch: TwinObject): TwinObject[] {
+  const last = patches.at(-1);
+  if (!last || !canJoin(last, patch)) return [...patches, patch];
+  return [...patches.slice(0, -1), joinPatches(last, patch)];
 }
