@@ -70,7 +70,11 @@ export function createAmqpServer(name: string, handlers: LinkHandlers, log: Log)
   });
   // A receiver that drains wants its credit used up or gone: what there is was sent with the last credit.
   container.on('sender_draining', ({ sender }: EventContext) =>
-    setImmediate(() => sender!.is_open() && sender!.set_drained(true)),
+    setImmediate(() => {
+      if (!sender!.is_open()) return;
+      sender!.set_drained(true);
+      (sender!.connection as unknown as { _register(): void })._register();
+    }),
   );
   container.on('message', ({ receiver, message, delivery }: EventContext) => {
     const link = incoming.get(receiver!);

@@ -178,7 +178,9 @@ export class EventHubEndpoint implements LinkHandlers {
 
   /** An owner takes its partition from everyone of its group but a higher owner. */
   #makeRoom(link: Sender, group: string, partition: Partition, epoch: number | undefined): boolean {
-    const others = [...this.#readers].filter((r) => r.group === group && r.partition === partition);
+    const others = [...this.#readers].filter(
+      (r) => r.group === group && r.partition === partition && r.link.is_open(),
+    );
     const highest = Math.max(...others.map((reader) => reader.epoch ?? -1));
     if (highest > (epoch ?? -1)) {
       refuseLink(link, stolen(`a receiver with owner level ${highest} reads partition ${partition.index}`));

@@ -97,8 +97,9 @@ export function consume(hub: Hub, options: ConsumeOptions = {}): Consumer {
     events,
     client,
     async close() {
-      await subscription.close();
-      await client.close();
+      const closed = subscription.close().then(() => client.close());
+      // A client that is in the middle of a retry when it is told to close waits that out.
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 3000))]);
     },
   };
 }
