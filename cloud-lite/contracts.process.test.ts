@@ -5,6 +5,7 @@ import { databaseContract } from './database/database.contract.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
+import { healthContract } from './health/health.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
 import { repairContract } from './repair/repair.contract.ts';
@@ -30,6 +31,7 @@ describe('on PostgreSQL', () => {
   ledgerContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);
+  healthContract(() => database);
 
   test('a transaction that the server gives up for another one is run again', async () => {
     await database.query(`insert into set_aside_count values ('p', 'one', 0), ('p', 'two', 0)`);

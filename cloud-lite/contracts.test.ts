@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { databaseContract } from './database/database.contract.ts';
 import type { Database } from './database/database.ts';
+import { healthContract } from './health/health.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
 import { repairContract } from './repair/repair.contract.ts';
@@ -18,4 +19,5 @@ describe('on PGlite', () => {
   ledgerContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);
+  healthContract(() => database);
 });

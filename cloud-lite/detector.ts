@@ -5,6 +5,7 @@ import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
+import { createMonitor } from './health/monitor.ts';
 import type { PlausibleTime } from './ingest/classify.ts';
 import type { EventSource } from './ingest/event-source.ts';
 import { createIngestor } from './ingest/ingestor.ts';
@@ -20,6 +21,11 @@ export interface DetectorOptions {
   readonly limits: RepairLimits;
   readonly plausible: PlausibleTime;
   readonly sweepIntervalMs: number;
+  /** See monitor.ts. */
+  readonly silenceMs: number;
+  readonly historyMs: number;
+  readonly webhookUrl?: string | undefined;
+  readonly fetch: typeof fetch;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -38,13 +44,14 @@ export interface Detector {
   state(): DetectorState;
   /** Has repair look now rather than at its next interval. */
   wake(): void;
-  /** Ingest first, so that nothing new begins; then repair. What is in flight is finished or given back. */
+  /** Ingest first, so that nothing new begins; then repair and the monitor. What is in flight is finished or given back. */
   stop(): Promise<void>;
 }
 
 export function createDetector(options: DetectorOptions): Detector {
   const { database, clock, random, log, metrics } = options;
   const repairer = createRepairer({ ...options, log: log.child({ part: 'repair' }) });
+  const monitor = createMonitor({ ...options, log: log.child({ part: 'monitor' }) });
   const ingestLog = log.child({ part: 'ingest' });
   const ingestor = createIngestor({
     database,
@@ -57,12 +64,13 @@ export function createDetector(options: DetectorOptions): Detector {
   const reader = createReader({ source: options.source, ingestor, clock, random, metrics, log: ingestLog });
   const reading = new AbortController();
   const repairing = new AbortController();
-  let running: { readonly reader: Promise<void>; readonly repairer: Promise<void> } | undefined;
+  let running: readonly [reader: Promise<void>, rest: Promise<unknown>] | undefined;
 
   return {
     async start() {
       await migrate(database);
-      running = { reader: reader.run(reading.signal), repairer: repairer.run(repairing.signal) };
+      const rest = Promise.all([repairer.run(repairing.signal), monitor.run(repairing.signal)]);
+      running = [reader.run(reading.signal), rest];
     },
     state() {
       const lastSweepAt = repairer.lastSweepAt();
@@ -71,9 +79,9 @@ export function createDetector(options: DetectorOptions): Detector {
     wake: () => repairer.wake(),
     async stop() {
       reading.abort(new Error('stopping'));
-      await running?.reader;
+      await running?.[0];
       repairing.abort(new Error('stopping'));
-      await running?.repairer;
+      await running?.[1];
     },
   };
 }

@@ -51,6 +51,10 @@ async function run(settings: Settings, log: Log): Promise<void> {
     sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,
     plausible: { earliest: settings.HOLDFAST_EARLIEST_TIME, maxAheadMs: settings.HOLDFAST_MAX_AHEAD_MS },
     limits,
+    silenceMs: settings.HOLDFAST_SILENCE_MS,
+    historyMs: settings.HOLDFAST_HISTORY_MS,
+    webhookUrl: settings.HOLDFAST_ALERT_WEBHOOK,
+    fetch,
   });
   const server = await createHttpServer({
     database,

@@ -49,6 +49,11 @@ const schema = z.object({
   HOLDFAST_REQUEST_MAX_RECORDS: z.coerce.number().int().min(1).default(100_000),
   HOLDFAST_REQUESTS_PER_DEVICE: z.coerce.number().int().min(1).max(1000).default(8),
   HOLDFAST_REQUESTS_ACTIVE: z.coerce.number().int().min(1).max(100_000).default(256),
+  HOLDFAST_SILENCE_MS: milliseconds(300_000, 1000),
+  HOLDFAST_HISTORY_MS: milliseconds(90 * 86_400_000, 3_600_000, 10 * 365 * 86_400_000),
+  HOLDFAST_ALERT_WEBHOOK: optionalText.refine((url) => url === undefined || /^https?:\/\//.test(url), {
+    error: 'must begin with http:// or https://',
+  }),
   HOLDFAST_EARLIEST_TIME: z.iso
     .datetime({ offset: true })
     .default('2000-01-01T00:00:00Z')

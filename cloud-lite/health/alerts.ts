@@ -35,23 +35,16 @@ export interface AlertView {
 /** Of one look; more than that is a storm, and is told as one. */
 const maxAtOnce = 500;
 
-/** @param deliver false where there is nowhere to deliver to: then the rows are history at once. */
-export async function raiseAlerts(
-  session: Session,
-  alerts: readonly NewAlert[],
-  now: number,
-  deliver: boolean,
-): Promise<void> {
+export async function raiseAlerts(session: Session, alerts: readonly NewAlert[], now: number): Promise<void> {
   if (alerts.length === 0) return;
   const list = alerts.slice(0, maxAtOnce);
   await session.query(
-    `insert into alert (at, kind, device_id, module_id, batch_id, message, due_at, done_at)
-     select $1::int8, kind, device_id, module_id, batch_id, message, $1::int8, case when $2::bool then null else $1::int8 end
-       from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+    `insert into alert (at, kind, device_id, module_id, batch_id, message, due_at)
+     select $1::int8, kind, device_id, module_id, batch_id, message, $1::int8
+       from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
             as t(kind, device_id, module_id, batch_id, message)`,
     [
       now,
-      deliver,
       list.map((alert) => alert.kind),
       list.map((alert) => alert.deviceId ?? null),
       list.map((alert) => alert.moduleId ?? null),

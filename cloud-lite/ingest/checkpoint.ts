@@ -49,3 +49,14 @@ export async function advanceCheckpoint(
     ],
   );
 }
+
+/** The partition held nothing that was not taken, at `at`. */
+export async function markRead(session: Session, partition: PartitionRef, at: number): Promise<void> {
+  await session.query(
+    `insert into checkpoint as c (hub, consumer_group, partition_id, sequence_number, event_offset, enqueued_at,
+                                  events, updated_at, idle_at)
+     values ($1, $2, $3, $4, '', 0, 0, 0, $5)
+     on conflict (hub, consumer_group, partition_id) do update set idle_at = greatest(c.idle_at, excluded.idle_at)`,
+    [partition.hub, partition.consumerGroup, partition.partitionId, beforeFirst, at],
+  );
+}

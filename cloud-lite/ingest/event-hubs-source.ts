@@ -16,7 +16,7 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
-import { beforeFirst } from './checkpoint.ts';
+import { beforeFirst, markRead } from './checkpoint.ts';
 import type { EventSource, PartitionRef, ReceivedEvent, TakeEvents } from './event-source.ts';
 import { createOwnershipTable, type Ownership, type OwnershipTable } from './ownership.ts';
 
@@ -45,6 +45,7 @@ const maxBatchSize = 500;
 const idleTickSeconds = 5;
 const operationTimeoutMs = 15_000;
 const closeTimeoutMs = 5_000;
+const inspectIntervalMs = 10_000;
 
 export function createEventHubsSource(options: EventHubsOptions, deps: EventHubsDependencies): EventSource {
   return {
@@ -69,6 +70,8 @@ class Session {
   #lastSign: number;
   /** Partitions being read, with the time of their last sign of life; undefined while we work on a batch. */
   readonly #reading = new Map<string, number | undefined>();
+  /** How far each partition has been taken, and since when it has not moved. */
+  readonly #progress = new Map<string, { readonly taken: number; readonly since: number }>();
 
   constructor(options: EventHubsOptions, deps: EventHubsDependencies, take: TakeEvents) {
     this.#options = options;
@@ -126,6 +129,7 @@ class Session {
         },
         processClose: async (reason, { partitionId }) => {
           this.#reading.delete(partitionId);
+          this.#progress.delete(partitionId);
           if (reason === 'OwnershipLost')
             log.info({ partition: partitionId }, 'partition went to another instance');
           else if (!this.#over) this.#fail(lost(`reading of partition ${partitionId} ended`));
@@ -173,14 +177,40 @@ class Session {
   async #watch(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     const stallMs = this.#options.stallMs ?? 60_000;
+    let inspectAt = 0;
     while (!signal.aborted && !this.#over) {
       await new Promise<void>((resolve) => {
         clock.setTimer(Math.min(1000, stallMs / 4), resolve);
       });
-      const deadline = clock.monotonic() - stallMs;
-      if (this.#lastSign < deadline) throw lost('no answer from the event hub');
+      const now = clock.monotonic();
+      if (this.#lastSign < now - stallMs) throw lost('no answer from the event hub');
       for (const [partitionId, at] of this.#reading) {
-        if (at !== undefined && at < deadline) throw lost(`partition ${partitionId} stalled`);
+        if (at !== undefined && at < now - stallMs) throw lost(`partition ${partitionId} stalled`);
+      }
+      if (now < inspectAt) continue;
+      await this.#inspectProgress(now - stallMs);
+      inspectAt = clock.monotonic() + Math.min(inspectIntervalMs, stallMs / 4);
+    }
+  }
+
+  /**
+   * Asks the hub how far each partition goes. One that has been read to its end is marked so; one that has
+   * more and yields nothing ends the session: an idle tick alone does not tell it from an empty one.
+   */
+  async #inspectProgress(deadline: number): Promise<void> {
+    const { clock, database } = this.#deps;
+    for (const partitionId of [...this.#reading.keys()]) {
+      const at = clock.now();
+      const facts = await this.#limited(this.#client.getPartitionProperties(partitionId));
+      const checkpoint = (await this.#checkpoints()).find((row) => row.partition_id === partitionId);
+      const taken = checkpoint?.sequence_number ?? beforeFirst;
+      const before = this.#progress.get(partitionId);
+      const isRead = facts.isEmpty || facts.lastEnqueuedSequenceNumber <= taken;
+      if (isRead) await markRead(database, this.#partition(partitionId), at);
+      if (isRead || before === undefined || before.taken !== taken) {
+        this.#progress.set(partitionId, { taken, since: clock.monotonic() });
+      } else if (before.since < deadline && this.#reading.get(partitionId) !== undefined) {
+        throw lost(`partition ${partitionId} has more, and none of it comes`);
       }
     }
   }

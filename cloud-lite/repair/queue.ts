@@ -39,7 +39,7 @@ interface DueRow {
 
 /**
  * Claims at most `limit` requests that are due: new ones while their device and the whole have room, and
- * accepted ones to look after. The caller holds the repair lock, so the counts are exact.
+ * accepted ones to look after. Oldest ranges first. The caller holds the repair lock, so the counts are exact.
  */
 export async function claimDue(
   session: Session,
@@ -77,10 +77,12 @@ export async function claimDue(
                range_merge(r.remaining)::text as range, r.attempt, r.failures`,
     [now, limits.maxActivePerDevice, limits.maxActive, limit, now + claimMs],
   );
-  return rows.flatMap((row) => {
-    const range = parseRange(row.range);
-    return range === undefined ? [] : [dueRequest(row, range)];
-  });
+  return rows
+    .flatMap((row) => {
+      const range = parseRange(row.range);
+      return range === undefined ? [] : [dueRequest(row, range)];
+    })
+    .sort((a, b) => a.range.start - b.range.start);
 }
 
 function dueRequest(row: DueRow, range: Window): DueRequest {

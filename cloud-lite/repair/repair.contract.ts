@@ -168,7 +168,7 @@ export function repairContract(open: () => Database): void {
     test('a device that cannot be reached is waited for without using up attempts, and more and more rarely', async () => {
       answer = () => offline;
       await arrive(...hole);
-      await live(7_200_000, 60_000);
+      await live(7_200_000, 120_000);
       expect(asks().length).toBeGreaterThan(8);
       expect(asks().length).toBeLessThan(60);
       expect(await requests()).toMatchObject([
@@ -229,12 +229,12 @@ export function repairContract(open: () => Database): void {
       answer = (method) => (method === 'backfill' ? accepted : answered(200, { state: 'running' }));
       await arrive(...hole);
       await live(60_000);
-      await live(3_000_000, 60_000);
+      await live(3_000_000, 300_000);
       await arrive({ start: 20, end: 30, requestId: calls[0]!.payload.requestId! });
-      await live(3_000_000, 60_000);
+      await live(3_000_000, 300_000);
       // Still within the hour after the progress.
       expect(await states()).toEqual(['accepted']);
-      await live(900_000, 60_000);
+      await live(900_000, 300_000);
       expect(asks().slice(1)).toEqual([
         [10, 20],
         [30, 50],

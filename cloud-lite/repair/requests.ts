@@ -103,6 +103,12 @@ export async function endRequests(session: Session, endings: readonly Ending[], 
      ), told as (
        insert into audit (at, subject, subject_id, stream_id, event, cause)
        select $1, 'request', id, stream_id, state, cause from ended
+     ), alerted as (
+       insert into alert (at, kind, device_id, module_id, batch_id, message, due_at)
+       select $1, 'range-abandoned', s.device_id, s.module_id, s.batch_id,
+              'stream ' || s.batch_id || ' of ' || s.device_id || '/' || s.module_id || ': '
+                || (e.remaining * s.missing) || ' is asked for no more: ' || e.cause, $1
+         from ended e join stream s on s.id = e.stream_id where e.state = 'abandoned'
      )
      insert into stream_repair as p (stream_id, abandoned)
      select stream_id, range_agg(remaining) from ended where state in ('abandoned', 'cancelled')

@@ -1,0 +1,166 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { seededRandom } from '../../kernel/random.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { Database } from '../database/database.ts';
+import { markRead } from '../ingest/checkpoint.ts';
+import { arrive } from '../testing/arrivals.ts';
+import { emptyDatabase } from '../testing/databases.ts';
+import { listAlerts } from './alerts.ts';
+import { deliverAlerts } from './delivery.ts';
+import { deleteOldHistory } from './housekeeping.ts';
+import { judgeSilence } from './silence.ts';
+
+const silenceMs = 300_000;
+const partition = { hub: 'h', consumerGroup: 'g', partitionId: '0' };
+
+/** What the monitor's parts owe, on any database. */
+export function healthContract(open: () => Database): void {
+  describe('health', () => {
+    let database: Database;
+    let clock: VirtualClock;
+    const signal = new AbortController().signal;
+    beforeAll(() => {
+      database = open();
+    });
+    beforeEach(async () => {
+      await emptyDatabase(database);
+      clock = new VirtualClock();
+    });
+
+    const judge = async (readUntil = clock.now()) => {
+      await markRead(database, partition, readUntil);
+      await database.transaction((session) => judgeSilence(session, clock.now(), silenceMs));
+    };
+    const kinds = async () =>
+      [...(await listAlerts(database, { limit: 100 }))]
+        .reverse()
+        .map(({ kind, batchId }) => (batchId ? `${kind} ${batchId}` : kind));
+    const send = (device: string, stream: string, start: number) =>
+      arrive(database, [{ device, stream, start, end: start + 1 }], clock.now());
+
+    test('a stream that stops is told once, and once when it is back', async () => {
+      await send('d', 'stops', 0);
+      for (let minute = 1; minute <= 12; minute++) {
+        await clock.advance(60_000);
+        await send('d', 'goes on', minute);
+        if (minute === 9) await send('d', 'stops', 9);
+        await judge();
+      }
+      expect(await kinds()).toEqual(['stream-silent stops', 'stream-resumed stops']);
+    });
+
+    test('a device of which all streams stop is told as one', async () => {
+      await send('d', 'a', 0);
+      await send('d', 'b', 0);
+      await clock.advance(400_000);
+      await judge();
+      await judge();
+      expect(await kinds()).toEqual(['device-silent']);
+      await send('d', 'a', 1);
+      await judge();
+      expect(await kinds()).toEqual(['device-silent', 'device-resumed']);
+    });
+
+    test('what has not been read yet is not silence, but is told itself', async () => {
+      await send('d', 'a', 0);
+      await judge();
+      const readUntil = clock.now();
+      await clock.advance(400_000);
+      await judge(readUntil);
+      await judge(readUntil);
+      expect(await kinds()).toEqual(['ingest-stalled']);
+      await send('d', 'a', 1);
+      await judge();
+      expect(await kinds()).toEqual(['ingest-stalled', 'ingest-resumed']);
+    });
+
+    test('nothing is judged before anything was read', async () => {
+      await database.transaction((session) => judgeSilence(session, clock.now(), silenceMs));
+      expect(await kinds()).toEqual([]);
+    });
+
+    test('an alert goes to the webhook until it is taken, and then no more', async () => {
+      const bodies: { id: number; kind: string; deviceId: string }[] = [];
+      let status = 500;
+      const options = {
+        database,
+        clock,
+        random: seededRandom(1),
+        log: silentLog,
+        metrics: noMetrics,
+        webhookUrl: 'http://alerts.example/',
+        fetch: (async (_: string, init: { body: string }) => {
+          bodies.push(JSON.parse(init.body));
+          return new Response(null, { status });
+        }) as unknown as typeof fetch,
+      };
+      await send('d', 'a', 0);
+      await clock.advance(400_000);
+      await judge();
+      await deliverAlerts(options, signal);
+      await deliverAlerts(options, signal);
+      expect(bodies).toHaveLength(1);
+      await clock.advance(60_000);
+      status = 204;
+      await deliverAlerts(options, signal);
+      await clock.advance(86_400_000);
+      await deliverAlerts(options, signal);
+      expect(bodies).toHaveLength(2);
+      expect(bodies[1]).toMatchObject({ kind: 'device-silent', deviceId: 'd' });
+      expect(bodies[1]!.id).toBe(bodies[0]!.id);
+      expect(await listAlerts(database, { limit: 1 })).toMatchObject([{ doneAt: clock.now() - 86_400_000 }]);
+    });
+
+    test('an alert that nobody takes is given up in the end', async () => {
+      let calls = 0;
+      const options = {
+        database,
+        clock,
+        random: seededRandom(1),
+        log: silentLog,
+        metrics: noMetrics,
+        webhookUrl: 'http://alerts.example/',
+        fetch: (async () => {
+          calls++;
+          throw new Error('refused');
+        }) as typeof fetch,
+      };
+      await send('d', 'a', 0);
+      await clock.advance(400_000);
+      await judge();
+      for (let hour = 0; hour < 60; hour++) {
+        await deliverAlerts(options, signal);
+        await clock.advance(3_600_000);
+      }
+      expect(calls).toBe(30);
+    });
+
+    test('old history goes, the ledger and what is still open stay', async () => {
+      await arrive(
+        database,
+        [
+          { start: 0, end: 10 },
+          { start: 20, end: 30, part: [1, 2] },
+          { start: 40, end: 50 },
+        ],
+        1000,
+      );
+      await database.script(`
+        insert into gap (stream_id, range, state, seen_at, closed_at) values
+          (1, '[10,20)', 'closed', 1, 1000), (1, '[12,20)', 'closed', 1, 9000), (1, '[20,30)', 'open', 1, null);
+        insert into audit (at, subject, subject_id, event) values (1000, 's', '1', 'e'), (9000, 's', '1', 'e');
+        insert into alert (at, kind, message, due_at, done_at) values (1, 'k', 'm', 1, 1000), (1, 'k', 'm', 1, null);
+        insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at, ended_at)
+          values ('old', 1, '[10,20)', '{}', 'closed', 'detector', 1, 1, 1, 1, 1000),
+                 ('open', 1, '[20,30)', '{}', 'pending', 'detector', 1, 1, 1, 1, null);
+      `);
+      expect(await deleteOldHistory(database, 10_000, 5000)).toBe(false);
+      const left = async (table: string) => (await database.query(`select * from ${table}`)).length;
+      expect(
+        await Promise.all(['gap', 'audit', 'alert', 'request', 'pending_part', 'stream'].map(left)),
+      ).toEqual([2, 1, 1, 1, 0, 1]);
+    });
+  });
+}

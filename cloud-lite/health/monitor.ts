@@ -1,0 +1,102 @@
+// Looks after the fleet's health: silence, alerts, gauges, old history.
+import { type Clock, sleep } from '../../kernel/clock.ts';
+import { describeError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Metrics } from '../../kernel/metrics.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { Database } from '../database/database.ts';
+import { readSummary } from '../ledger/summary.ts';
+import { deliverAlerts } from './delivery.ts';
+import { deleteOldHistory } from './housekeeping.ts';
+import { judgeSilence } from './silence.ts';
+
+export interface MonitorOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** A stream from which nothing came for this long is silent. */
+  readonly silenceMs: number;
+  /** History of gaps, requests, alerts and changes is kept for this long. */
+  readonly historyMs: number;
+  readonly webhookUrl?: string | undefined;
+  readonly fetch: typeof fetch;
+}
+
+export interface Monitor {
+  /** Resolves after an abort of the signal. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const maxIntervalMs = 15_000;
+const historyIntervalMs = 600_000;
+// Any constant that nobody else uses.
+const monitorLock = 7_238_543;
+
+export function createMonitor(options: MonitorOptions): Monitor {
+  const { database, clock, log, metrics, silenceMs } = options;
+  const intervalMs = Math.min(maxIntervalMs, Math.max(100, silenceMs / 4));
+  let historyDueAt = 0;
+
+  const judge = () =>
+    database.transaction(async (session) => {
+      const [row] = await session.query<{ locked: boolean }>(
+        'select pg_try_advisory_xact_lock($1) as locked',
+        [monitorLock],
+      );
+      if (row!.locked) await judgeSilence(session, clock.now(), silenceMs);
+    });
+
+  const clean = async () => {
+    if (clock.monotonic() < historyDueAt) return;
+    const more = await deleteOldHistory(database, clock.now(), options.historyMs);
+    historyDueAt = clock.monotonic() + (more ? 0 : historyIntervalMs);
+  };
+
+  const look = async (signal: AbortSignal) => {
+    try {
+      await judge();
+      await deliverAlerts(options, signal);
+      await showGauges(database, metrics, clock.now());
+      await clean();
+    } catch (error) {
+      if (!signal.aborted)
+        log.error({ err: describeError(error) }, "the monitor's look failed; the next one tries again");
+    }
+  };
+
+  return {
+    async run(signal) {
+      // Not at once: after a start the event hub has yet to be read to its end.
+      const pause = () => sleep(clock, intervalMs, signal).catch(() => {});
+      await pause();
+      while (!signal.aborted) {
+        await look(signal);
+        await pause();
+      }
+    },
+  };
+}
+
+async function showGauges(database: Database, metrics: Metrics, now: number): Promise<void> {
+  const summary = await readSummary(database);
+  const gauges = {
+    holdfast_streams: summary.streams,
+    holdfast_devices: summary.devices,
+    holdfast_silent_streams: summary.silentStreams,
+    holdfast_silent_devices: summary.silentDevices,
+    holdfast_streams_with_gaps: summary.streamsWithGaps,
+    holdfast_open_gaps: summary.openGaps,
+    holdfast_pending_requests: summary.pendingRequests,
+    holdfast_accepted_requests: summary.acceptedRequests,
+    holdfast_unreachable_requests: summary.unreachableRequests,
+  };
+  for (const [name, value] of Object.entries(gauges)) metrics.gauge(name, value);
+  for (const { partitionId, newestEventAt, idleAt } of summary.partitions) {
+    const knownUntil = Math.max(newestEventAt, idleAt);
+    if (knownUntil > 0) {
+      metrics.gauge('holdfast_ingest_behind_seconds', (now - knownUntil) / 1000, { partition: partitionId });
+    }
+  }
+}

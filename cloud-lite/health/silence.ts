@@ -1,0 +1,120 @@
+// Tells streams that have stopped from streams that are quiet. A quiet one sends empty windows; one that
+// has stopped sends nothing. What has been sent and not been read yet must not look like silence, so it
+// is judged against the time up to which every partition is known to have been read.
+import type { Session } from '../database/database.ts';
+import { type NewAlert, raiseAlerts } from './alerts.ts';
+
+interface StreamName {
+  readonly device_id: string;
+  readonly module_id: string;
+  readonly batch_id: string;
+}
+
+/**
+ * Records streams and devices that went silent or came back, and raises an alert for each change: one for
+ * a device with all of its streams, otherwise one a stream.
+ */
+export async function judgeSilence(session: Session, now: number, silenceMs: number): Promise<void> {
+  const horizon = await readHorizon(session);
+  if (horizon === undefined) return;
+  await judgeIngest(session, now, now - horizon > silenceMs);
+  const resumed = await session.query<StreamName>(
+    `delete from silent_stream q using stream s where s.id = q.stream_id and s.last_arrival_at >= q.since
+     returning s.device_id, s.module_id, s.batch_id`,
+  );
+  const silent = await session.query<StreamName>(
+    `with fresh as (
+       insert into silent_stream (stream_id, since)
+       select s.id, $1 from stream s
+        where s.messages > 0 and s.last_arrival_at < $2
+          and not exists (select from silent_stream q where q.stream_id = s.id)
+       returning stream_id
+     )
+     select s.device_id, s.module_id, s.batch_id from fresh join stream s on s.id = fresh.stream_id`,
+    [now, Math.min(now, horizon) - silenceMs],
+  );
+  const devices = await judgeDevices(session, now);
+  await raiseAlerts(
+    session,
+    [
+      ...devices.resumed.map(deviceAlert('device-resumed', 'sends again')),
+      ...resumed.filter(notOf(devices.resumed)).map(streamAlert('stream-resumed', 'sends again')),
+      ...devices.silent.map(deviceAlert('device-silent', `has sent nothing for ${silenceMs / 1000} s`)),
+      ...silent
+        .filter(notOf(devices.silent))
+        .map(streamAlert('stream-silent', `has sent nothing for ${silenceMs / 1000} s`)),
+    ],
+    now,
+  );
+}
+
+/**
+ * Up to when all partitions have been read: of each, the last event taken, or when nothing was left to
+ * take. Of the hub that was read last: rows of hubs that are read no more stay behind for ever.
+ */
+async function readHorizon(session: Session): Promise<number | undefined> {
+  const [row] = await session.query<{ horizon: number | null }>(
+    `select min(greatest(enqueued_at, idle_at)) as horizon from checkpoint
+      where (hub, consumer_group) = (select hub, consumer_group from checkpoint
+                                      order by greatest(updated_at, idle_at) desc limit 1)`,
+  );
+  return row?.horizon ?? undefined;
+}
+
+async function judgeIngest(session: Session, now: number, stalled: boolean): Promise<void> {
+  const [last] = await session.query<{ kind: string }>(
+    `select kind from alert where kind in ('ingest-stalled', 'ingest-resumed') order by id desc limit 1`,
+  );
+  if (stalled === (last?.kind === 'ingest-stalled')) return;
+  const alert: NewAlert = stalled
+    ? {
+        kind: 'ingest-stalled',
+        message: 'the event hub is not being read to its end: what is missing or silent is not known',
+      }
+    : { kind: 'ingest-resumed', message: 'the event hub is read to its end again' };
+  await raiseAlerts(session, [alert], now);
+}
+
+/** A device is silent while all of its streams are. */
+async function judgeDevices(session: Session, now: number) {
+  const resumed = await session.query<{ device_id: string }>(
+    `delete from silent_device d
+      where exists (select from stream s left join silent_stream q on q.stream_id = s.id
+                     where s.device_id = d.device_id and s.messages > 0 and q.stream_id is null)
+     returning device_id`,
+  );
+  const silent = await session.query<{ device_id: string }>(
+    `insert into silent_device (device_id, since)
+     select s.device_id, $1 from silent_stream q join stream s on s.id = q.stream_id
+      where not exists (select from stream o left join silent_stream p on p.stream_id = o.id
+                         where o.device_id = s.device_id and o.messages > 0 and p.stream_id is null)
+      group by s.device_id
+     on conflict do nothing
+     returning device_id`,
+    [now],
+  );
+  return { resumed, silent };
+}
+
+const notOf = (devices: readonly { device_id: string }[]) => {
+  const ids = new Set(devices.map((device) => device.device_id));
+  return (stream: StreamName) => !ids.has(stream.device_id);
+};
+
+const deviceAlert =
+  (kind: 'device-silent' | 'device-resumed', what: string) =>
+  ({ device_id }: { device_id: string }): NewAlert => ({
+    kind,
+    deviceId: device_id,
+    message: `device ${device_id} ${what}`,
+  });
+
+const streamAlert =
+  (kind: 'stream-silent' | 'stream-resumed', what: string) =>
+  ({ device_id, module_id, batch_id }: StreamName): NewAlert => ({
+    kind,
+    deviceId: device_id,
+    moduleId: module_id,
+    batchId: batch_id,
+    message: `stream ${batch_id} of ${device_id}/${module_id} ${what}`,
+  });
