@@ -9,6 +9,7 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Acknowledger, createAcknowledger } from './acknowledger.ts';
 import { createInFlight } from './in-flight.ts';
+import { createLaneBuffer, type LaneBuffer } from './lane-buffer.ts';
 import { charge, chooseLane, defaultShares, emptyLedger, type Shares } from './lane-choice.ts';
 import { type LaneName, type Lanes, laneNames, type Outgoing } from './lanes.ts';
 import { createRateCaps, type DayUse } from './rate-caps.ts';
@@ -82,62 +83,61 @@ export interface Forwarder {
   stop(drainMs?: number): Promise<void>;
 }
 
-interface Room {
-  readonly messages: number;
-  readonly bytes: number;
-}
-
-/** One `take`: small enough that a better lane is soon asked, large enough to be cheap. */
-const takeMessages = 16;
-const takeBytes = 1024 * 1024;
 const ageCheckMs = 1_000;
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
   return new LaneForwarder(options);
 }
 
+type PerLane<T> = Readonly<Record<LaneName, T>>;
+
 class LaneForwarder implements Forwarder {
   readonly #options: ForwarderOptions;
   readonly #limits: ForwarderLimits;
+  readonly #buffers: PerLane<LaneBuffer>;
   readonly #inFlight;
   readonly #caps;
   readonly #backoff;
+  readonly #timer;
   readonly #acknowledger: Acknowledger;
   readonly #sent: Record<LaneName, number> = { live: 0, backlog: 0, backfill: 0 };
-  /** Sent and not settled, and taken but not yet sent. */
+  /** Sent, and neither acknowledged by the hub nor given back. */
   readonly #held = new Set<Outgoing>();
   /** One of these was refused, in company: they go again one at a time, to learn which. */
   readonly #suspects = new Set<number>();
   #suspectSends = 0;
   readonly #releasing = new Set<Outgoing>();
-  /** Lanes in which all is taken, until they may have gained something. */
-  readonly #exhausted = new Set<LaneName>();
-  readonly #timer;
   #ledger = emptyLedger;
   #failed = 0;
   #rejected = 0;
   #pausedUntil = 0;
   #pausedFor: Waiting | undefined;
   #waitingFor: Waiting | undefined;
-  #pumping = false;
-  #again = false;
   #running = false;
+  #pumping = false;
   #ageTimer: Timer | undefined;
   #wasConnected = false;
   #unsubscribe: (() => void)[] = [];
   #idle: (() => void) | undefined;
 
   constructor(options: ForwarderOptions) {
+    const { clock, random, lanes } = options;
     this.#options = options;
     this.#limits = { ...defaultForwarderLimits, ...options.limits };
+    const buffer = (lane: LaneName) =>
+      createLaneBuffer({
+        lane,
+        lanes,
+        onFilled: () => this.#pump(),
+        onError: (error) => this.#onUnreadable(error),
+      });
+    this.#buffers = { live: buffer('live'), backlog: buffer('backlog'), backfill: buffer('backfill') };
     this.#inFlight = createInFlight(this.#limits);
     this.#caps = createRateCaps(this.#limits, options.dayUse);
-    this.#backoff = createBackoff(
-      { minMs: this.#limits.backoffMinMs, maxMs: this.#limits.backoffMaxMs },
-      options.random,
-    );
-    this.#acknowledger = createAcknowledger({ ...options, onWritten: () => this.#pump() });
-    this.#timer = createWakeTimer(options.clock, () => this.#pump());
+    const { backoffMinMs, backoffMaxMs } = this.#limits;
+    this.#backoff = createBackoff({ minMs: backoffMinMs, maxMs: backoffMaxMs }, random);
+    this.#acknowledger = createAcknowledger({ ...options, onWritten: () => this.#onWork() });
+    this.#timer = createWakeTimer(clock, () => this.#pump());
   }
 
   start(): void {
@@ -148,14 +148,10 @@ class LaneForwarder implements Forwarder {
     lanes.demoteLive();
     this.#wasConnected = uplink.state().connected;
     this.#unsubscribe = [
-      lanes.onWork(() => {
-        this.#exhausted.clear();
-        this.#pump();
-      }),
+      lanes.onWork(() => this.#onWork()),
       uplink.onState(({ connected }) => this.#onConnection(connected)),
     ];
     this.#checkAge();
-    this.#pump();
   }
 
   state(): ForwarderState {
@@ -176,79 +172,49 @@ class LaneForwarder implements Forwarder {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#timer.cancel();
     this.#ageTimer?.cancel();
+    for (const lane of laneNames) this.#buffers[lane].giveBack();
     await this.#drained(drainMs);
     // Those may have arrived; sending is at least once.
     this.#release([...this.#held]);
     await this.#acknowledger.flush();
   }
 
-  #onConnection(connected: boolean): void {
-    // Before anything is taken: what waited through the outage must not go before what is new.
-    if (connected && !this.#wasConnected) this.#options.lanes.demoteLive();
-    this.#wasConnected = connected;
-    if (connected) this.#pump();
-    else this.#waitingFor = 'disconnected';
+  #onWork(): void {
+    for (const lane of laneNames) this.#buffers[lane].moreWork();
+    this.#pump();
   }
 
-  #pump(): void {
-    if (this.#pumping) {
-      this.#again = true;
+  #onConnection(connected: boolean): void {
+    const returned = connected && !this.#wasConnected;
+    this.#wasConnected = connected;
+    if (!connected) {
+      this.#waitingFor = 'disconnected';
+      for (const lane of laneNames) this.#buffers[lane].giveBack();
       return;
     }
+    // Before anything is taken: what waited through the outage must not go before what is new.
+    if (returned) this.#options.lanes.demoteLive();
+    this.#pump();
+  }
+
+  #onUnreadable(error: unknown): void {
+    this.#options.log.error({ err: error }, 'a lane cannot be read; trying again');
+    this.#pause('disk');
+  }
+
+  /** Sends what may be sent now, and has more taken. Called whenever that may have changed. */
+  #pump(): void {
+    if (this.#pumping || !this.#mayRun()) return;
     this.#pumping = true;
-    void this.#run().finally(() => {
-      this.#pumping = false;
-      if (!this.#again) return;
-      this.#again = false;
-      this.#pump();
-    });
-  }
-
-  async #run(): Promise<void> {
-    this.#exhausted.clear();
     try {
-      while (await this.#step());
-    } catch (error) {
-      this.#options.log.error({ err: error }, 'the lanes cannot be read; trying again');
-      this.#pause('disk');
+      while (this.#sendNext());
+      for (const lane of laneNames) this.#buffers[lane].refill();
+    } finally {
+      this.#pumping = false;
     }
   }
 
-  /** Takes and sends once. False when there is nothing to do now; something will call `#pump` again. */
-  async #step(): Promise<boolean> {
-    if (!this.#mayTake()) return false;
-    const { lanes } = this.#options;
-    const single = this.#suspects.size > 0;
-    if (single && this.#inFlight.messages > 0) return false;
-    const waiting = this.#waiting();
-    const ready = this.#ready(waiting);
-    const lane = chooseLane(this.#ledger, {
-      live: ready.live !== undefined,
-      backlog: ready.backlog !== undefined,
-      backfill: ready.backfill !== undefined,
-    });
-    if (lane === undefined) return false;
-    const room = ready[lane]!;
-    const entries = await lanes.take(lane, {
-      messages: single ? 1 : Math.min(takeMessages, room.messages),
-      bytes: Math.min(takeBytes, room.bytes),
-    });
-    for (const entry of entries) this.#held.add(entry);
-    if (!this.#running || !this.#options.uplink.state().connected) {
-      this.#release(entries);
-      return false;
-    }
-    // A suspect that retention removed meanwhile never comes: going single ends after a while in any case.
-    if (single && --this.#suspectSends <= 0) this.#suspects.clear();
-    for (const entry of entries) {
-      this.#ledger = charge(this.#ledger, this.#limits.shares, lane, entry.bytes, waiting);
-      this.#send(entry);
-    }
-    if (entries.length === 0) this.#exhausted.add(lane);
-    return true;
-  }
-
-  #mayTake(): boolean {
+  #mayRun(): boolean {
     const { clock, uplink } = this.#options;
     this.#waitingFor = undefined;
     if (!this.#running || this.#acknowledger.isFull) return false;
@@ -265,39 +231,49 @@ class LaneForwarder implements Forwarder {
     return true;
   }
 
-  /** Lanes that may have work. Depth counts what is taken too: only an empty take says that all is. */
-  #waiting(): Record<LaneName, boolean> {
-    const { lanes } = this.#options;
-    const has = (lane: LaneName) => !this.#exhausted.has(lane) && lanes.depth(lane).messages > 0;
-    return { live: has('live'), backlog: has('backlog'), backfill: has('backfill') };
+  #sendNext(): boolean {
+    const single = this.#suspects.size > 0;
+    if (single && this.#inFlight.messages > 0) return false;
+    const ready = {
+      live: this.#isReady('live'),
+      backlog: this.#isReady('backlog'),
+      backfill: this.#isReady('backfill'),
+    };
+    const lane = chooseLane(this.#ledger, ready);
+    const entry = lane && this.#buffers[lane].shift();
+    if (!entry) return false;
+    // A suspect that retention removed meanwhile never comes: going single ends after a while in any case.
+    if (single && --this.#suspectSends <= 0) this.#suspects.clear();
+    const { live, backlog, backfill } = this.#buffers;
+    const waiting = {
+      live: live.hasWork,
+      backlog: backlog.hasWork,
+      backfill: backfill.hasWork,
+      [lane]: true,
+    };
+    this.#ledger = charge(this.#ledger, this.#limits.shares, lane, entry.bytes, waiting);
+    this.#send(entry);
+    return true;
   }
 
-  /** For each lane with work, what may be taken now: room in flight, and no cap against it. */
-  #ready(waiting: Readonly<Record<LaneName, boolean>>): { [lane in LaneName]?: Room } {
+  /** The lane has a message in hand, there is room for it in flight, and no cap against it. */
+  #isReady(lane: LaneName): boolean {
     const { clock } = this.#options;
-    const ready: { [lane in LaneName]?: Room } = {};
-    for (const lane of laneNames.filter((name) => waiting[name])) {
-      const room = this.#inFlight.room(lane);
-      if (room.messages === 0) continue;
-      const cap = this.#caps.ask(lane, clock.monotonic(), clock.now());
-      if (cap.kind === 'wait') {
-        this.#waitingFor = cap.reason;
-        this.#timer.in(cap.ms);
-      } else {
-        ready[lane] = {
-          messages: Math.min(room.messages, cap.messages),
-          bytes: Math.min(room.bytes, cap.bytes),
-        };
-      }
-    }
-    return ready;
+    const { head } = this.#buffers[lane];
+    if (!head || !this.#inFlight.hasRoom(lane, head.bytes)) return false;
+    const cap = this.#caps.ask(lane, clock.monotonic(), clock.now());
+    if (cap.kind === 'free') return true;
+    this.#waitingFor = cap.reason;
+    this.#timer.in(cap.ms);
+    return false;
   }
 
   #send(entry: Outgoing): void {
     const { clock, uplink } = this.#options;
-    this.#caps.spend(entry.bytes, clock.monotonic(), clock.now());
-    this.#inFlight.sent(entry.lane, entry.bytes);
     const startedAt = clock.monotonic();
+    this.#held.add(entry);
+    this.#caps.spend(entry.bytes, startedAt, clock.now());
+    this.#inFlight.sent(entry.lane, entry.bytes);
     uplink.send(entry.message).then(
       () => this.#onSent(entry, startedAt),
       (error: unknown) => this.#onFailed(entry, error),
@@ -365,8 +341,15 @@ class LaneForwarder implements Forwarder {
       queueMicrotask(() => {
         const entries = [...this.#releasing];
         this.#releasing.clear();
-        this.#release(entries);
-        this.#pump();
+        // What was taken ahead goes back too: it comes after what failed. Nothing is sent until both are back.
+        this.#pumping = true;
+        try {
+          for (const lane of new Set(entries.map((entry) => entry.lane))) this.#buffers[lane].giveBack();
+          this.#release(entries);
+        } finally {
+          this.#pumping = false;
+        }
+        this.#onWork();
       });
     }
     this.#releasing.add(entry);
@@ -398,9 +381,12 @@ class LaneForwarder implements Forwarder {
     const { clock, lanes } = this.#options;
     const { oldestAt } = lanes.depth('live');
     const late = oldestAt !== undefined && clock.now() - oldestAt > this.#limits.liveMaxAgeMs;
-    if (late && this.#wasConnected) lanes.demoteLive();
+    if (late && this.#wasConnected) {
+      this.#buffers.live.giveBack();
+      lanes.demoteLive();
+    }
     // Also a net under every wake-up that could have been missed.
-    this.#pump();
+    this.#onWork();
     this.#ageTimer = clock.setTimer(ageCheckMs, () => this.#checkAge());
   }
 

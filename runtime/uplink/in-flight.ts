@@ -14,6 +14,8 @@ export interface InFlight {
   readonly bytes: number;
   /** Room for the lane now; both 0 when there is none. */
   room(lane: LaneName): { messages: number; bytes: number };
+  /** One message of that size may go. One larger than all the room goes when nothing else does. */
+  hasRoom(lane: LaneName, bytes: number): boolean;
   sent(lane: LaneName, bytes: number): void;
   /** `now`: monotonic ms. */
   done(lane: LaneName, bytes: number, accepted: boolean, now: number): void;
@@ -41,6 +43,14 @@ export function createInFlight(limits: InFlightLimits): InFlight {
     return carried === undefined ? most : Math.min(most, Math.max(minBulkBytes, carried * bulkSeconds));
   };
 
+  const room = (lane: LaneName) => {
+    const slots = Math.floor(window) - messages;
+    const space = limits.inFlightBytes - bytes;
+    if (lane === 'live') return clamp(slots, space);
+    const bulkSlots = Math.max(1, Math.floor(window * (1 - liveSlots))) - bulkMessages;
+    return clamp(Math.min(slots, bulkSlots), Math.min(space, bulkByteLimit() - bulkBytes));
+  };
+
   return {
     get messages() {
       return messages;
@@ -48,12 +58,10 @@ export function createInFlight(limits: InFlightLimits): InFlight {
     get bytes() {
       return bytes;
     },
-    room(lane) {
-      const slots = Math.floor(window) - messages;
-      const space = limits.inFlightBytes - bytes;
-      if (lane === 'live') return clamp(slots, space);
-      const bulkSlots = Math.max(1, Math.floor(window * (1 - liveSlots))) - bulkMessages;
-      return clamp(Math.min(slots, bulkSlots), Math.min(space, bulkByteLimit() - bulkBytes));
+    room,
+    hasRoom(lane, size) {
+      const free = room(lane);
+      return free.messages > 0 && (size <= free.bytes || (lane === 'live' ? messages : bulkMessages) === 0);
     },
     sent(lane, size) {
       messages++;
