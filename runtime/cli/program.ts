@@ -1,7 +1,8 @@
-// The command line: `holdfast run` and `holdfast check`.
+// The command line: `holdfast run`, `holdfast check` and `holdfast spool`.
 import { Command } from 'commander';
 import { checkConfig } from './check.ts';
 import { type RunDependencies, runModule } from './run.ts';
+import { spoolCommand } from './spool-command.ts';
 
 export interface ProgramDependencies extends RunDependencies {
   readonly version: string;
@@ -29,5 +30,6 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     .action(async (file: string) => {
       process.exitCode = await checkConfig(file);
     });
+  program.addCommand(spoolCommand(dependencies));
   return program;
 }

@@ -73,26 +73,16 @@ export async function lockStore(store: string): Promise<HeldLock> {
     return { warning, release: async () => {} };
   }
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-lock-'));
-  // However the process ends, short of SIGKILL, the folder goes with it.
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  process.on('exit', remove);
-  const done = () => {
-    process.off('exit', remove);
-    remove();
-  };
   try {
     symlinkSync(realpathSync(lockFile), join(folder, 'LOCK'));
     const holder = await openLevelStore({ folder });
-    return {
-      async release() {
-        await holder.close();
-        done();
-      },
-    };
+    return { release: () => holder.close() };
   } catch (cause) {
-    done();
     if (!(cause instanceof HoldfastError) || cause.code !== 'store-locked') throw cause;
     throw new HoldfastError('store-locked', `a module is running on ${store}: stop it first`, { cause });
+  } finally {
+    // The lock lives in the open file; so nothing stays behind, however the process ends.
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,0 +1,152 @@
+// `holdfast spool ...`: looking into the data folder of a module that is not running. All but `salvage` change
+// nothing, not even a time in the folder.
+import { Command, InvalidArgumentError } from 'commander';
+import type { Clock } from '../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { type FilterOptions, parseFilter } from '../spool/inspect/filter.ts';
+import { type OpenedSpool, openStoppedSpool } from '../spool/inspect/open.ts';
+import { exitCodes } from './exit-codes.ts';
+import { printReadings } from './spool-export.ts';
+import { printList, printMessage } from './spool-list.ts';
+import { type Output, writeTo, writeToFile } from './spool-output.ts';
+import { printSalvage } from './spool-salvage.ts';
+import { printStats } from './spool-stats.ts';
+import { printFindings } from './spool-verify.ts';
+
+const folderArgument = ['<dir>', "the module's data folder, or the spool folder in it"] as const;
+const jsonOption = ['--json', 'for programs'] as const;
+
+interface Json {
+  readonly json?: boolean;
+}
+interface Filters extends FilterOptions {
+  readonly limit?: number;
+}
+
+export function spoolCommand(dependencies: { readonly clock: Clock }): Command {
+  const spool = new Command('spool')
+    .description("look into a stopped module's spool; changes nothing")
+    .showHelpAfterError()
+    // Inherited by the commands below. Bad arguments end like bad configuration.
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput));
+  addReports(spool, dependencies.clock);
+  addMessages(spool);
+  spool
+    .command('salvage')
+    .description('write what can be read of a damaged spool into a new data folder')
+    .argument(...folderArgument)
+    .argument('<new dir>', 'must be empty or not exist yet')
+    .option(...jsonOption)
+    .action((source: string, target: string, { json = false }: Json) =>
+      onSpool(source, (opened, out) => printSalvage(opened, { source, target, json }, out)),
+    );
+  return spool;
+}
+
+function addReports(spool: Command, clock: Clock): void {
+  spool
+    .command('stats')
+    .description('counts, bytes, ages, lanes, streams and their holes, jobs')
+    .argument(...folderArgument)
+    .option(...jsonOption)
+    .action((folder: string, { json = false }: Json) =>
+      onSpool(folder, (opened, out) => printStats(opened, { json, now: clock.now() }, out)),
+    );
+  spool
+    .command('verify')
+    .description('check every sum and every reference; exit code 1 when something is damaged')
+    .argument(...folderArgument)
+    .option(...jsonOption)
+    .action((folder: string, { json = false }: Json) =>
+      onSpool(folder, (opened, out) => printFindings(opened, json, out)),
+    );
+}
+
+function addMessages(spool: Command): void {
+  withFilters(spool.command('list').description('one line a message'))
+    .option('--limit <n>', 'so many at most', wholeNumber)
+    .option(...jsonOption)
+    .action((folder: string, { json = false, limit, ...filters }: Json & Filters) =>
+      onSpool(folder, (opened, out) => {
+        const filter = parseFilter(filters, opened.reader.kinds());
+        return printList(opened, { filter, limit: limit ?? Number.POSITIVE_INFINITY, json }, out);
+      }),
+    );
+  spool
+    .command('show')
+    .description('one message: properties and readings')
+    .argument(...folderArgument)
+    .argument('<id>', 'as list shows it', wholeNumber)
+    .option('--limit <n>', 'so many readings at most (default 20, all with --json)', wholeNumber)
+    .option(...jsonOption)
+    .action((folder: string, id: number, { json = false, limit }: Json & Filters) => {
+      const readings = limit ?? (json ? Number.POSITIVE_INFINITY : 20);
+      return onSpool(folder, (opened, out) => printMessage(opened, { id, limit: readings, json }, out));
+    });
+  withFilters(spool.command('export').description('readings as JSON lines'))
+    .option('--output <file>', 'a new file instead of standard output')
+    .action((folder: string, { output, ...filters }: Filters & { output?: string }) =>
+      onSpool(folder, (opened, out) => exportTo(opened, filters, output, out)),
+    );
+}
+
+function withFilters(command: Command): Command {
+  return command
+    .argument(...folderArgument)
+    .option('--stream <id>', 'of this stream only')
+    .option('--from <place>', 'not before: ISO time (UTC), epoch milliseconds, or record number')
+    .option('--to <place>', 'before this')
+    .option('--lane <name>', 'unsent, backfill, archive or refused');
+}
+
+async function exportTo(
+  opened: OpenedSpool,
+  filters: FilterOptions,
+  file: string | undefined,
+  out: Output,
+): Promise<number> {
+  const filter = parseFilter(filters, opened.reader.kinds());
+  if (file === undefined) return printReadings(opened, filter, out, console.error);
+  const output = await writeToFile(file);
+  const code = await printReadings(opened, filter, output, console.error);
+  await output.finish();
+  await output.close();
+  return code;
+}
+
+/** Runs `work` on the spool and sets the process's exit code by what came out. */
+async function onSpool(
+  folder: string,
+  work: (spool: OpenedSpool, out: Output) => Promise<number>,
+): Promise<void> {
+  const out = writeTo(process.stdout);
+  try {
+    const opened = await openStoppedSpool(folder);
+    try {
+      if (opened.warning !== undefined) console.error(`holdfast: ${opened.warning}`);
+      process.exitCode = await work(opened, out);
+      await out.finish();
+    } finally {
+      await opened.close();
+    }
+  } catch (error) {
+    process.exitCode = exitCodeOf(error);
+    console.error(`holdfast: ${error instanceof HoldfastError ? error.message : describeError(error)}`);
+  }
+}
+
+const badInput = new Set(['spool-bad-arguments', 'spool-not-found', 'spool-unreadable', 'store-locked']);
+
+/** A bug is thrown on: its stack is what a report needs. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof HoldfastError) return badInput.has(error.code) ? exitCodes.badInput : exitCodes.failed;
+  if (typeof (error as NodeJS.ErrnoException)?.code === 'string') return exitCodes.failed;
+  throw error;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('write a whole number');
+  return value;
+}

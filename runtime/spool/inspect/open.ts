@@ -1,0 +1,58 @@
+// Opens a stopped module's spool for looking.
+import { statfsSync } from 'node:fs';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import { findSpool, type HeldLock, isInside, lockStore, type SpoolLayout } from './layout.ts';
+import { LevelFiles } from './level-files.ts';
+import { SpoolReader } from './reader.ts';
+
+export interface OpenedSpool {
+  readonly layout: SpoolLayout;
+  readonly files: LevelFiles;
+  readonly reader: SpoolReader;
+  /** For people: why what is shown may change meanwhile. */
+  readonly warning?: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Holds the lock until `close`, and changes nothing.
+ * @throws HoldfastError `spool-not-found`, `spool-unreadable`, `store-locked`.
+ */
+export async function openStoppedSpool(folder: string): Promise<OpenedSpool> {
+  const layout = findSpool(folder);
+  const lock: HeldLock = await lockStore(layout.store);
+  let files: LevelFiles;
+  try {
+    files = new LevelFiles(layout.store);
+    const reader = new SpoolReader(files);
+    return {
+      layout,
+      files,
+      reader,
+      ...(lock.warning === undefined ? {} : { warning: lock.warning }),
+      async close() {
+        files.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** @throws HoldfastError `spool-bad-arguments` when the copy would land in the original or would not fit. */
+export function checkSalvageTarget(spool: OpenedSpool, source: string, target: string, parent: string): void {
+  if (isInside(target, source) || isInside(target, spool.layout.store)) {
+    throw new HoldfastError('spool-bad-arguments', `${target} lies in ${source}: name a folder elsewhere`);
+  }
+  const { bavail, bsize } = statfsSync(parent);
+  const free = bavail * bsize;
+  if (free < spool.files.bytes) {
+    const mb = (bytes: number) => `${Math.ceil(bytes / 1024 / 1024)} MB`;
+    throw new HoldfastError(
+      'spool-bad-arguments',
+      `${target} has ${mb(free)} free and may need ${mb(spool.files.bytes)}: name a folder on another disk`,
+    );
+  }
+}
