@@ -145,7 +145,10 @@ async function detectorRestarted(tour: Tour): Promise<void> {
 async function drain(tour: Tour): Promise<void> {
   const { world, report } = tour;
   await world.stopSampling();
-  await repaired(tour, Date.now() - timings.scanMs, 20_000);
+  const stopped = Date.now();
+  // Several polls: the last sample is then seen, and only has to arrive.
+  await pause(tour, 1000);
+  await repaired(tour, stopped - 1000, 20_000);
   await world.device.set({ kind: 'cut' });
   const settled = async () => {
     const quietMs = Date.now() - (world.tap.lastAt() ?? 0);
@@ -182,7 +185,7 @@ async function repaired(tour: Tour, since: number, timeoutMs: number): Promise<v
   const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
   if (await until(tour, whole, timeoutMs))
     tour.report.say(`no hole left in the cloud after ${seconds()}`, 'good');
-  else tour.report.say(`still a hole in the cloud after ${seconds()}; going on`, 'bad');
+  else tour.report.say(`the cloud is not whole after ${seconds()}; going on`, 'bad');
 }
 
 const copyOf = (tour: Tour, name: string): StreamCopy | undefined => tour.world.tap.copy.streams().get(name);
