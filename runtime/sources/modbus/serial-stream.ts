@@ -1,6 +1,7 @@
 // Opens a serial port and says in an operator's words why it cannot: the only file that knows serialport, which
 // is loaded when a site first uses one.
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
+import type { SerialPort } from 'serialport';
 import { type Clock, withTimeout } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 
@@ -19,8 +20,8 @@ export interface SerialOptions {
 export async function openSerial(options: SerialOptions): Promise<Duplex> {
   const { path, baudRate, dataBits, parity, stopBits, clock, limitMs, signal } = options;
   signal.throwIfAborted();
-  const { SerialPort } = await import('serialport');
-  const port = new SerialPort({ path, baudRate, dataBits, parity, stopBits, autoOpen: false });
+  const serialport = await import('serialport');
+  const port = new serialport.SerialPort({ path, baudRate, dataBits, parity, stopBits, autoOpen: false });
   // A port that is given up may still report errors; nobody is left to care.
   port.on('error', () => {});
   const opened = new Promise<void>((resolve, reject) => {
@@ -29,13 +30,42 @@ export async function openSerial(options: SerialOptions): Promise<Duplex> {
   try {
     await withTimeout(clock, limitMs, opened, () => connectFailed(path, `not open after ${limitMs} ms`));
     signal.throwIfAborted();
-    return port;
+    return new SerialStream(port);
   } catch (error) {
+    // Whether it opens later or has just opened: nobody wants it any more.
     opened.then(
-      () => port.destroy(),
+      () => port.close(),
       () => {},
     );
     throw error;
+  }
+}
+
+/**
+ * A serial port as a stream that behaves like a socket. The library's own `destroy` leaves the port open, and it
+ * would then read the bytes that are meant for its successor.
+ */
+class SerialStream extends Duplex {
+  readonly #port: SerialPort;
+
+  constructor(port: SerialPort) {
+    super();
+    this.#port = port;
+    port.on('data', (chunk: Buffer) => this.push(chunk));
+    port.on('error', (error) => this.destroy(error));
+    // With an error when the adapter was unplugged.
+    port.on('close', (error: Error | null) => this.destroy(error ?? undefined));
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#port.write(chunk, done);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    if (this.#port.isOpen) this.#port.close(() => done(error));
+    else done(error);
   }
 }
 

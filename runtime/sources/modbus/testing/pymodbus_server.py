@@ -1,13 +1,15 @@
-"""A Modbus TCP server that nobody here wrote, holding one value of every kind in each order of its bytes.
+"""A Modbus server that nobody here wrote, holding one value of every kind in each order of its bytes.
 
-Prints one JSON line: the port, and what a reader must find. The bytes are made by Python's struct module.
+Speaks Modbus TCP, or with a serial port as its argument RTU. Prints one JSON line: the TCP port, and what a
+reader must find. The bytes are made by Python's struct module.
 """
 import asyncio
 import json
 import struct
+import sys
 
 from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
-from pymodbus.server.async_io import ModbusTcpServer
+from pymodbus.server.async_io import ModbusSerialServer, ModbusTcpServer
 
 NUMBERS = [
     ("int16", ">h", -12345),
@@ -76,10 +78,17 @@ async def main():
         ir=ModbusSequentialDataBlock(0, registers),
         zero_mode=True,
     )
-    server = ModbusTcpServer(ModbusServerContext(slaves=slave, single=True), address=("127.0.0.1", 0))
-    running = asyncio.ensure_future(server.serve_forever())
-    await server.serving
-    port = server.server.sockets[0].getsockname()[1]
+    context = ModbusServerContext(slaves=slave, single=True)
+    port = None
+    if len(sys.argv) > 1:
+        server = ModbusSerialServer(context, port=sys.argv[1], baudrate=115200, parity="N")
+        await server.start()
+        running = asyncio.ensure_future(server.serve_forever())
+    else:
+        server = ModbusTcpServer(context, address=("127.0.0.1", 0))
+        running = asyncio.ensure_future(server.serve_forever())
+        await server.serving
+        port = server.server.sockets[0].getsockname()[1]
     print(json.dumps({"ready": True, "port": port, "tags": tags, "values": values}), flush=True)
     await running
 
