@@ -91,6 +91,12 @@ describe('the screen', () => {
     expect(lines).toContain('the runtime does not answer');
   });
 
+  test('offers the keys that work: all of them live, only the end in a tour', () => {
+    expect(text()).toContain('k kill runtime');
+    expect(text({ step: '2/7 network cut' })).toContain('2/7 network cut');
+    expect(text({ step: '2/7 network cut' })).not.toContain('k kill runtime');
+  });
+
   test('shows what is lost, missing, and being repaired', () => {
     const lines = text({
       hub: { accepted: 40, lost: 3 },

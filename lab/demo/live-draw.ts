@@ -31,11 +31,12 @@ const plain = (text: string): Span => ({ text });
 const styled = (style: Style | undefined, text: string): Span => ({ text, style });
 
 export const keysHelp = 'n network  u unplug device  l lose messages  k kill runtime  d detector  q quit';
+const tourHelp = 'the tour plays by itself; q ends it, without an account';
 
 /** At most `rows` lines of at most `columns` characters. */
 export function drawLive(state: LiveState, screen: Screen): string[] {
   const head: Line[] = [title(state), [], ...path(state), [], ...streams(state, screen), []];
-  const foot: Line[] = [[styled('dim', keysHelp)]];
+  const foot: Line[] = [[styled('dim', state.step === undefined ? keysHelp : tourHelp)]];
   const room = Math.max(0, screen.rows - head.length - foot.length);
   const events = state.events.slice(-room).map((event) => eventLine(event, state.startedAt));
   while (events.length < room) events.push([]);
