@@ -64,7 +64,8 @@ export function describeClientError(error: unknown): string {
 /** The error that a failed send rejects with. `alone`: nothing else was in flight while it was. */
 export function sendError(error: unknown, alone: boolean): HoldfastError {
   const text = describeClientError(error);
-  const options = { cause: error, retryable: true };
+  // Without `cause`: the text has all of it, and would be said twice.
+  const options = { retryable: true };
   switch (failureKind(error)) {
     case 'refused':
       // The hub says it by ending the link, which fails all that is in flight with the same error.

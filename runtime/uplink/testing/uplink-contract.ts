@@ -70,10 +70,10 @@ export function uplinkContract(name: string, makeWorld: () => Promise<UplinkWorl
 
     test('a message arrives as it was, before its send resolves', async () => {
       await connect();
-      const sent = message('press/1-2', '{"é":1}');
+      const sent = message('press;1-2', '{"é":1}');
       await uplink.send(sent);
       const [got] = world.received();
-      expect(got).toMatchObject({ messageId: 'press/1-2', contentEncoding: 'utf-8' });
+      expect(got).toMatchObject({ messageId: 'press;1-2', contentEncoding: 'utf-8' });
       expect(got?.properties).toMatchObject({ batchId: 'press', count: '0' });
       expect(Buffer.from(got!.body).toString()).toBe('{"é":1}');
     });
