@@ -35,7 +35,7 @@ const promised = new Map<string, Window[]>();
 
 beforeAll(async () => {
   plant = await startPlant({ seed, scanMs: 100, historyS: 120 });
-  hub = await startHub();
+  hub = await startHub({ strictMessageIds: true });
   tap = startCloudTap({ connectionString: hub.eventHubConnectionString });
   const config = {
     dataFolder: join(folder, 'data'),

@@ -1,4 +1,4 @@
-// Deterministic message ids: `batchId/start-end[/k.n][/v][/b]`. The same window always gets the same id, so
+// Deterministic message ids, of characters that IoT Hub allows in them (a slash it does not): `batchId;start-end[;k.n][;v][;b]`. The same window always gets the same id, so
 // that what is sent twice is recognised; a void (`v`) and an answer to a backfill request (`b`) say so, since
 // data for a window and a void for the same window must never pass for duplicates of each other.
 import { createHash } from 'node:crypto';
@@ -12,13 +12,13 @@ export interface MessageIdParts {
   readonly isVoid?: boolean;
 }
 
-const backfillSuffix = '/b';
+const backfillSuffix = ';b';
 const digestLength = 16;
 
 /** At most 126 characters: `asBackfillId` still fits into IoT Hub's limit of 128. */
 export function messageId({ batchId, window, part, isVoid = false }: MessageIdParts): string {
-  const partSuffix = part === undefined ? '' : `/${part.k}.${part.n}`;
-  const rest = `/${window.start}-${window.end}${partSuffix}${isVoid ? '/v' : ''}`;
+  const partSuffix = part === undefined ? '' : `;${part.k}.${part.n}`;
+  const rest = `;${window.start}-${window.end}${partSuffix}${isVoid ? ';v' : ''}`;
   return shortenStream(batchId, maxMessageIdLength - backfillSuffix.length - rest.length) + rest;
 }
 

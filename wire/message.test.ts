@@ -61,7 +61,7 @@ describe('one message', () => {
     );
     expect(rest).toEqual([]);
     expect(message).toMatchObject({
-      messageId: `press/${start}-${start + 10_000}`,
+      messageId: `press;${start}-${start + 10_000}`,
       contentEncoding: 'utf-8',
       creationTime: start + 10_000,
     });
@@ -88,7 +88,7 @@ describe('one message', () => {
 
   test('as an answer carries the mark and an id of its own', () => {
     const [message] = encodeMiniBatch(batchOf([]), { ...options, mark: { requestId: 'r-1' } });
-    expect(message!.messageId).toBe(`press/${start}-${start + 10_000}/b`);
+    expect(message!.messageId).toBe(`press;${start}-${start + 10_000};b`);
     expect(message!.properties).toMatchObject({ isBackfill: 'true', requestId: 'r-1', count: '0' });
     const [late] = encodeMiniBatch(batchOf([]), { ...options, mark: {} });
     expect(late!.properties.isBackfill).toBe('true');
@@ -135,7 +135,7 @@ describe('parts', () => {
       messages.forEach((message, i) => {
         expect(messageBytes(markAsBackfill(message, longestMark))).toBeLessThanOrEqual(maxMessageBytes);
         expect(message.properties.part).toBe(`${i + 1}/${messages.length}`);
-        expect(message.messageId).toBe(`press/${start}-${start + 10_000}/${i + 1}.${messages.length}`);
+        expect(message.messageId).toBe(`press;${start}-${start + 10_000};${i + 1}.${messages.length}`);
         expect(message.properties.startWindow).toBe('2026-11-21T22:20:00.000Z');
       });
       expectWholePositions(messages);
@@ -356,7 +356,7 @@ describe('voids', () => {
   test('never have the id of data for the same window', () => {
     const [data] = encodeMiniBatch(batchOf([]), options);
     const voided = encodeVoid({ ...batchOf([]), reason: 'evicted' }, options);
-    expect(voided.messageId).toBe(`${data!.messageId}/v`);
+    expect(voided.messageId).toBe(`${data!.messageId};v`);
     expect(markAsBackfill(voided, {}).messageId).not.toBe(markAsBackfill(data!, {}).messageId);
   });
 });

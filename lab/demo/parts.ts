@@ -56,7 +56,7 @@ export const plantSpec = (seed: number): ProcessSpec => ({
 export const hubSpec = (folder: string): ProcessSpec => ({
   name: 'hub',
   script: repositoryFile('lab/hub/main.ts'),
-  args: ['--data', join(folder, 'hub-data')],
+  args: ['--data', join(folder, 'hub-data'), '--strict-message-ids'],
 });
 
 export function runtimeSpec(config: string, hub: HubReady, networkPort: number): ProcessSpec {

@@ -52,7 +52,7 @@ describe('lanes', () => {
     await spool.commitWindows([change('a', [closed('a', window(0, 10)), closed('a', window(10, 20))])]);
     await spool.commitWindows([change('b', [closed('b', window(5, 6))])]);
     const taken = await spool.take('live', all);
-    expect(idsOf(taken)).toEqual(['a/0-10', 'a/10-20', 'b/5-6']);
+    expect(idsOf(taken)).toEqual(['a;0-10', 'a;10-20', 'b;5-6']);
     expect(readingsOf(taken[0]!)).toEqual(readingsIn(window(0, 10)));
     expect(taken[0]!.message.properties).toMatchObject({
       batchId: 'a',
@@ -72,10 +72,10 @@ describe('lanes', () => {
     ]);
     const first = await spool.take('live', { messages: 2, bytes: 1e9 });
     const second = await spool.take('live', { messages: 10, bytes: 1 });
-    expect(idsOf(first)).toEqual(['a/0-1', 'a/1-2']);
-    expect(idsOf(second)).toEqual(['a/2-3']);
+    expect(idsOf(first)).toEqual(['a;0-1', 'a;1-2']);
+    expect(idsOf(second)).toEqual(['a;2-3']);
     spool.release(first.slice(1));
-    expect(idsOf(await spool.take('live', all))).toEqual(['a/1-2', 'a/3-4', 'a/4-5']);
+    expect(idsOf(await spool.take('live', all))).toEqual(['a;1-2', 'a;3-4', 'a;4-5']);
     expect(await spool.take('live', all)).toEqual([]);
   });
 
@@ -95,7 +95,7 @@ describe('lanes', () => {
     const { spool: next } = await openTestSpool(store.restarted());
     expect(next.depth('live').messages).toBe(0);
     expect(next.depth('backlog').messages).toBe(2);
-    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a/1-2', 'a/3-4']);
+    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a;1-2', 'a;3-4']);
   });
 
   it('moves what is not taken to backlog when an outage ends, and what is released after it', async () => {
@@ -112,8 +112,8 @@ describe('lanes', () => {
     expect([spool.depth('live').messages, spool.depth('backlog').messages]).toEqual([2, 2]);
     spool.release(taken);
     expect([spool.depth('live').messages, spool.depth('backlog').messages]).toEqual([1, 3]);
-    expect(idsOf(await spool.take('live', all))).toEqual(['a/3-4']);
-    expect(idsOf(await takeAll(spool, 'backlog'))).toEqual(['a/0-1', 'a/1-2', 'a/2-3']);
+    expect(idsOf(await spool.take('live', all))).toEqual(['a;3-4']);
+    expect(idsOf(await takeAll(spool, 'backlog'))).toEqual(['a;0-1', 'a;1-2', 'a;2-3']);
   });
 
   it('loses nothing that is queued while a take reads the store', async () => {
@@ -122,7 +122,7 @@ describe('lanes', () => {
     await spool.commitWindows([change('a', [closed('a', window(0, 1))])]);
     duringNextRead(store, () => spool.commitWindows([change('b', [closed('b', window(0, 1))])]));
     const taken = [...(await spool.take('live', all)), ...(await takeAll(spool, 'live'))];
-    expect(idsOf(taken)).toEqual(['a/0-1', 'b/0-1']);
+    expect(idsOf(taken)).toEqual(['a;0-1', 'b;0-1']);
     expect(spool.depth('live').messages).toBe(2);
   });
 
@@ -133,7 +133,7 @@ describe('lanes', () => {
     duringNextRead(store, async () => spool.demoteLive());
     const live = await spool.take('live', all);
     const backlog = await takeAll(spool, 'backlog');
-    expect(idsOf([...live, ...backlog])).toEqual(['a/0-1', 'a/1-2']);
+    expect(idsOf([...live, ...backlog])).toEqual(['a;0-1', 'a;1-2']);
     await spool.acknowledge([...live, ...backlog]);
     await spool.commitWindows([change('a', [closed('a', window(2, 3))])]);
     expect([spool.depth('live').messages, spool.depth('backlog').messages]).toEqual([1, 0]);
@@ -164,7 +164,7 @@ describe('lanes', () => {
     expect((await spool.find('a', window(0, 9), 9)).map((found) => found.window)).toEqual([window(1, 2)]);
     const { spool: next } = await openTestSpool(store.restarted());
     expect(next.stats().rejected).toBe(1);
-    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a/1-2']);
+    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a;1-2']);
   });
 
   it('tells listeners about new work until they stop listening', async () => {
@@ -182,7 +182,7 @@ describe('lanes', () => {
     const { spool } = await openTestSpool();
     await spool.commitWindows([change('a', [closed('a', window(3, 4), { late: true })])]);
     const [late] = await spool.take('live', all);
-    expect(late!.message.messageId).toBe('a/3-4/b');
+    expect(late!.message.messageId).toBe('a;3-4;b');
     expect(late!.message.properties).toMatchObject({ isBackfill: 'true' });
     expect(late!.message.properties).not.toHaveProperty('requestId');
   });
@@ -230,7 +230,7 @@ describe('the archive', () => {
     expect((await spool.find('a', window(0, 10), 1))[0]!.state).toBe('queued');
     const { spool: next } = await openTestSpool(store.restarted());
     const [again] = await next.take('backfill', all);
-    expect(again!.message.messageId).toBe('a/0-10/b');
+    expect(again!.message.messageId).toBe('a;0-10;b');
     expect(again!.message.properties).toMatchObject({ isBackfill: 'true', requestId: 'r1' });
     expect(Buffer.from(again!.message.body).equals(sent!.message.body)).toBe(true);
     await next.acknowledge([again!]);
@@ -269,7 +269,7 @@ describe('backfill jobs', () => {
     const { spool: next } = await openTestSpool(store.restarted());
     expect(await next.jobs()).toEqual([job('r1')]);
     const taken = await takeAll(next, 'backfill');
-    expect(idsOf(taken)).toEqual(['a/20-30/b', 'a/30-40/v/b']);
+    expect(idsOf(taken)).toEqual(['a;20-30;b', 'a;30-40;v;b']);
     expect(taken[1]!.message.properties).toMatchObject({ void: 'no-history', requestId: 'r1' });
     expect(await next.find('a', window(30, 40), 1)).toMatchObject([{ void: 'no-history', state: 'queued' }]);
     await next.forget('r1');
@@ -318,7 +318,7 @@ describe('recovery of open windows', () => {
     await spool.commitWindows([append(0, 5, 9)]);
     const { spool: next } = await openTestSpool(store.restarted());
     const taken = await takeAll(next, 'backlog');
-    expect(idsOf(taken)).toEqual(['a/0-9']);
+    expect(idsOf(taken)).toEqual(['a;0-9']);
     expect(readingsOf(taken[0]!)).toEqual(readingsIn(window(0, 9)));
     expect(next.openStream('a', 'sequence')).toEqual({ floor: 9 });
     expect(next.stats().recoveredWindows).toBe(1);
@@ -329,7 +329,7 @@ describe('recovery of open windows', () => {
     await (await openTestSpool(store)).spool.commitWindows([append(0, 0, 5)]);
     await openTestSpool(store);
     const { spool: third } = await openTestSpool(store.restarted());
-    expect(idsOf(await takeAll(third, 'backlog'))).toEqual(['a/0-5']);
+    expect(idsOf(await takeAll(third, 'backlog'))).toEqual(['a;0-5']);
     expect(third.stats().recoveredWindows).toBe(0);
   });
 
@@ -338,7 +338,7 @@ describe('recovery of open windows', () => {
     const { spool } = await openTestSpool(store);
     await spool.commitWindows([append(0, 0, 5, 6)]);
     const { spool: next } = await openTestSpool(store.restarted());
-    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a/0-5', 'a/5-6/b']);
+    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a;0-5', 'a;5-6;b']);
   });
 
   it('makes a hole, not a window, of a record that the store lost', async () => {
@@ -348,7 +348,7 @@ describe('recovery of open windows', () => {
     const lost = store.entries.filter((entry) => entry.key[0] === 'j'.charCodeAt(0))[1]!;
     store.damage(lost.key, () => undefined);
     const { spool: next } = await openTestSpool(store.restarted());
-    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a/0-5', 'a/10-20']);
+    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a;0-5', 'a;10-20']);
   });
 
   it('makes a hole of a damaged record, and counts it', async () => {
@@ -358,7 +358,7 @@ describe('recovery of open windows', () => {
     const hurt = store.entries.filter((entry) => entry.key[0] === 'j'.charCodeAt(0))[2]!;
     store.damage(hurt.key, (value) => value.fill(0xff, 20, 24));
     const { spool: next } = await openTestSpool(store.restarted());
-    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a/0-10']);
+    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a;0-10']);
     expect(next.stats().damaged).toBe(1);
   });
 });
@@ -381,9 +381,9 @@ describe('a disk that refuses', () => {
       await clock.advance(10_000);
       await commit;
       expect(spool.stats().state).toBe('ok');
-      expect(idsOf(await takeAll(spool, 'live'))).toEqual(['a/0-5']);
+      expect(idsOf(await takeAll(spool, 'live'))).toEqual(['a;0-5']);
       const { spool: next } = await openTestSpool(store.restarted());
-      expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a/0-5']);
+      expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a;0-5']);
     }
   });
 
@@ -394,7 +394,7 @@ describe('a disk that refuses', () => {
     const commits = [0, 1, 2].map((n) => spool.commitWindows([change('a', [closed('a', window(n, n + 1))])]));
     await clock.advance(10_000);
     await Promise.all(commits);
-    expect(idsOf(await takeAll(spool, 'live'))).toEqual(['a/0-1', 'a/1-2', 'a/2-3']);
+    expect(idsOf(await takeAll(spool, 'live'))).toEqual(['a;0-1', 'a;1-2', 'a;2-3']);
   });
 
   it('lets go on close, and says that what waited was not written', async () => {
@@ -420,7 +420,7 @@ describe('a disk that refuses', () => {
       }),
     ]);
     const { spool: next } = await openTestSpool(store.restarted());
-    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a/0-1']);
-    expect(idsOf(await takeAll(next, 'backfill'))).toEqual(['a/5-6/v/b']);
+    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a;0-1']);
+    expect(idsOf(await takeAll(next, 'backfill'))).toEqual(['a;5-6;v;b']);
   });
 });

@@ -93,7 +93,7 @@ async function requeueSomething(at: number): Promise<void> {
     ...times,
   } as const;
   await spool.save(job, { requeue: found.map(({ id }) => id) });
-  say({ requeued: found.map(({ window }) => `${batchId}/${window.start}-${window.end}/b`) });
+  say({ requeued: found.map(({ window }) => `${batchId};${window.start}-${window.end};b`) });
 }
 
 async function send(lanes: Spool, lane: LaneName): Promise<void> {
