@@ -21,7 +21,7 @@ export interface ArchivedWindow {
 const pageEntries = 500;
 
 export class Archive {
-  readonly #core: () => SpoolCore;
+  readonly #core: SpoolCore;
   readonly #streams: StreamTable;
   // Messages that turned out unreadable. Their records cannot say where the index names them, so the
   // entries are removed when a search comes by.
@@ -29,14 +29,14 @@ export class Archive {
   readonly #pinned = new Map<number, number>();
   readonly #removing = new Set<number>();
 
-  constructor(core: () => SpoolCore, streams: StreamTable) {
+  constructor(core: SpoolCore, streams: StreamTable) {
     this.#core = core;
     this.#streams = streams;
   }
 
   /** The window that message `id` belongs to. */
   windowOf(id: number): Promise<StoredWindowAt | undefined> {
-    return storedWindowOf(this.#core(), id);
+    return storedWindowOf(this.#core, id);
   }
 
   isPinned(id: number): boolean {
@@ -89,7 +89,7 @@ export class Archive {
    * it is not found a second time.
    */
   async pointers(id: number, mark: BackfillMark): Promise<readonly Pointer[]> {
-    const core = this.#core();
+    const core = this.#core;
     const pointers: Pointer[] = [];
     let parts = 1;
     for (let part = 0; part < parts; part++) {
@@ -117,7 +117,7 @@ export class Archive {
   }
 
   async #message(id: number) {
-    const core = this.#core();
+    const core = this.#core;
     const key = idKey('r', id);
     const value = await core.store.get(key);
     try {
@@ -136,7 +136,7 @@ export class Archive {
   // Windows of the class are shorter than `2^(c+1)`: none that starts earlier than that before the range
   // can reach into it.
   async #findInClass(stream: number, sizeClass: number, range: Window, limit: number) {
-    const core = this.#core();
+    const core = this.#core;
     const found: ArchivedWindow[] = [];
     const from = Math.max(Number.MIN_SAFE_INTEGER, range.start - 2 ** (sizeClass + 1));
     let gte: Buffer = indexKey(stream, sizeClass, from, 0);
@@ -163,14 +163,12 @@ export class Archive {
   }
 
   #remove(key: Uint8Array): void {
-    this.#core()
-      .submit({ ops: [{ type: 'del', key }], sync: false })
-      .catch(() => {});
+    this.#core.submit({ ops: [{ type: 'del', key }], sync: false }).catch(() => {});
   }
 
   // A damaged entry hides its window from backfill, which then asks the source: a loss of thrift, not of data.
   #readEntry(key: Uint8Array, value: Uint8Array): ArchivedWindow | undefined {
-    const core = this.#core();
+    const core = this.#core;
     const { id, start } = indexKeyOf(key);
     try {
       const entry = decodeIndexEntry(core.codec.open('I', key, value));

@@ -56,6 +56,14 @@ export class SpoolCore {
     return this.#totals;
   }
 
+  /** The store was replaced: this is what it holds now, and nothing is known of the heads. */
+  recount(totals: Totals): void {
+    const { rejected, damaged, evicted } = this.#totals;
+    this.#totals = { ...totals, rejected, damaged, evicted };
+    this.#written = { ...this.#written, unsentHead: 0, backfillHead: 0, storedHead: 0 };
+    this.storedHead = 0;
+  }
+
   get nextId(): number {
     return this.#nextId;
   }

@@ -10,14 +10,14 @@ import type { BatchOp } from './store.ts';
 const maxJobs = 10_000;
 
 export class Documents {
-  readonly #core: () => SpoolCore;
+  readonly #core: SpoolCore;
 
-  constructor(core: () => SpoolCore) {
+  constructor(core: SpoolCore) {
     this.#core = core;
   }
 
   async putSetting(name: string, value: unknown): Promise<void> {
-    const core = this.#core();
+    const core = this.#core;
     await core.submit({ ops: [core.putJson('K', textKey('k', name), { value })], sync: true });
   }
 
@@ -28,17 +28,17 @@ export class Documents {
   }
 
   jobOp(job: JobRecord): BatchOp {
-    const core = this.#core();
+    const core = this.#core;
     return core.putJson('T', textKey('t', job.requestId), job);
   }
 
   async forgetJob(requestId: string): Promise<void> {
     const key = textKey('t', requestId);
-    await this.#core().submit({ ops: [{ type: 'del', key }], sync: true });
+    await this.#core.submit({ ops: [{ type: 'del', key }], sync: true });
   }
 
   async jobs(): Promise<readonly JobRecord[]> {
-    const core = this.#core();
+    const core = this.#core;
     const { gte, lt } = spaceBounds('t');
     const entries = await core.store.range({ gte, lt, limit: maxJobs });
     const jobs = entries.map((entry) => this.#open('T', entry.key, entry.value) as JobRecord | undefined);
@@ -46,12 +46,12 @@ export class Documents {
   }
 
   async #read(kind: 'K' | 'T', key: Uint8Array): Promise<unknown> {
-    const value = await this.#core().store.get(key);
+    const value = await this.#core.store.get(key);
     return value === undefined ? undefined : this.#open(kind, key, value);
   }
 
   #open(kind: 'K' | 'T', key: Uint8Array, value: Uint8Array): unknown {
-    const core = this.#core();
+    const core = this.#core;
     try {
       return openJson(core.codec, kind, key, value);
     } catch (error) {

@@ -80,14 +80,14 @@ describe(`kill -9, ${kills} times (HOLDFAST_SEED=${seed})`, () => {
 
 /** Each window holds just what was emitted in it: none missing, none invented, none changed. */
 function checkReadings(sent: readonly Sent[]): void {
-  for (const { stream, start, end, readings, messageId } of sent) {
+  for (const { stream, start, end, readings, messageId, backfill } of sent) {
     expect(runOf(start), `${messageId} spans two runs`).toBe(runOf(end - 1));
     const emitted: unknown[] = [];
     for (let index = start; index < end; index++) {
       for (const { tag, value } of readingsAt(stream, index)) emitted.push([index, tag, value]);
     }
     // A window of readings beyond what was stated (late) may lack others that share its position.
-    const alone = messageId.endsWith('/b') && end - start === 1;
+    const alone = backfill && end - start === 1;
     if (alone) expect(emitted, messageId).toEqual(expect.arrayContaining([...readings]));
     else expect(readings, messageId).toEqual(emitted);
   }
@@ -136,9 +136,9 @@ function checkAcknowledged(facts: readonly Fact[]): void {
   const requeued = new Set<string>();
   for (const fact of facts) {
     for (const id of fact.requeued ?? []) requeued.add(id);
-    for (const { messageId } of fact.sent ?? []) {
+    for (const { messageId, backfill } of fact.sent ?? []) {
       const before = acknowledged.get(messageId) ?? fact.run;
-      if (!requeued.has(messageId) && !messageId.endsWith('/b')) {
+      if (!requeued.has(messageId) && !backfill) {
         expect(before, `${messageId} was acknowledged in run ${before}`).toBe(fact.run);
       }
     }

@@ -51,7 +51,8 @@ class Pair {
         ? [...this.stored.values()].filter(({ id }) => id >= next.from && id < next.to && !inHand.has(id))
         : [];
       const page = found.slice(0, messages + 1);
-      const chosen = queue.choose(page, page.length <= messages, { messages, bytes: 1e9 });
+      const readTo = page.length <= messages ? (next?.to ?? 0) : page.at(-1)!.id + 1;
+      const chosen = queue.choose(page, readTo, { messages, bytes: 1e9 });
       this.taken[name].push(...chosen);
       if (chosen.length > 0 || next === undefined || queue.next() === undefined) return chosen;
     }

@@ -66,16 +66,32 @@ export class LaneQueue<E extends LaneEntry> {
     else this.#segments.push({ from, to });
   }
 
+  /** The store was replaced: of what it holds now, all that is not in hand is unread. */
+  reset(segment: { from: number; to: number } | undefined, held: { messages: number; bytes: number }): void {
+    this.#changes++;
+    this.#segments.length = 0;
+    if (segment !== undefined) this.#segments.push({ ...segment });
+    this.#recount();
+    this.#messages += held.messages;
+    this.#bytes += held.bytes;
+  }
+
+  /** Ids that are taken or were given back. */
+  *idsInHand(): Iterable<number> {
+    yield* this.#taken.keys();
+    for (const { id } of this.#returned) yield id;
+  }
+
   /** Where the next unread entries are. */
   next(): { readonly from: number; readonly to: number } | undefined {
     return this.#segments[0];
   }
 
   /**
-   * Chooses from `page` (what the store holds in `next()`, in order; `complete` if that is all of it) and
-   * from what was given back, lowest id first. What is chosen counts as taken.
+   * Chooses from `page` (what the store holds in `next()`, in order, up to `readTo`) and from what was given
+   * back, lowest id first. What is chosen counts as taken.
    */
-  choose(page: readonly E[], complete: boolean, limit: { messages: number; bytes: number }): readonly E[] {
+  choose(page: readonly E[], readTo: number, limit: { messages: number; bytes: number }): readonly E[] {
     const chosen: E[] = [];
     let bytes = 0;
     let at = 0;
@@ -92,7 +108,7 @@ export class LaneQueue<E extends LaneEntry> {
       chosen.push(entry);
       bytes += entry.bytes;
     }
-    this.#advance(page, at, complete);
+    this.#advance(page[at], readTo);
     return chosen;
   }
 
@@ -161,19 +177,14 @@ export class LaneQueue<E extends LaneEntry> {
     return oldest;
   }
 
-  #advance(page: readonly E[], used: number, complete: boolean): void {
+  #advance(firstLeft: E | undefined, readTo: number): void {
     const segment = this.#segments[0];
     if (segment === undefined) return;
-    const first = page[used];
-    if (first !== undefined) {
-      segment.from = first.id;
-      this.#unreadSince = first.queuedAt;
-    } else if (complete) {
-      this.#segments.shift();
-      if (this.#segments.length === 0) this.#recount();
-    } else if (page.length > 0) {
-      segment.from = page.at(-1)!.id + 1;
-    }
+    segment.from = firstLeft === undefined ? readTo : firstLeft.id;
+    if (firstLeft !== undefined) this.#unreadSince = firstLeft.queuedAt;
+    if (segment.from < segment.to) return;
+    this.#segments.shift();
+    if (this.#segments.length === 0) this.#recount();
   }
 
   #insertReturned(entry: E): void {

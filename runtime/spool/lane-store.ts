@@ -13,7 +13,7 @@ import { idKey, idOf, maxId, queuedKey } from './keys.ts';
 import { type LaneEntry, LaneQueue } from './lane-queue.ts';
 import { decodeMessage, decodePointer, encodePointer, type Pointer } from './message-record.ts';
 import type { BatchOp, Entry } from './store.ts';
-import type { TotalsDelta } from './totals.ts';
+import type { Count, TotalsDelta } from './totals.ts';
 
 /** A pointer together with its place in its lane. */
 export interface QueuedMessage extends LaneEntry {
@@ -31,9 +31,11 @@ export interface NewEntries {
 // While the disk refuses, acknowledgements wait in memory. Beyond this nothing more is handed out.
 const maxPendingOps = 50_000;
 const maxTake = 1000;
+const nothing = { page: [], readTo: 0 };
+const none: Count = { messages: 0, bytes: 0 };
 
 export class LaneStore implements Lanes {
-  readonly #core: () => SpoolCore;
+  readonly #core: SpoolCore;
   readonly #onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
   readonly #queues: Record<LaneName, LaneQueue<QueuedMessage>> = {
     live: new LaneQueue(),
@@ -48,7 +50,7 @@ export class LaneStore implements Lanes {
   #lock: Promise<unknown> = Promise.resolve();
 
   constructor(options: {
-    core: () => SpoolCore;
+    core: SpoolCore;
     /** What else must change when a message is refused for good. */
     onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
   }) {
@@ -58,7 +60,7 @@ export class LaneStore implements Lanes {
 
   /** Everything in the store is backlog now. One bounded read per lane, from where the heads are known to be. */
   async load(heads: { unsentHead: number; backfillHead: number }): Promise<void> {
-    const core = this.#core();
+    const core = this.#core;
     const { unsent, backfill } = core.totals;
     const loads = [
       ['u', 'backlog', heads.unsentHead, unsent],
@@ -71,6 +73,22 @@ export class LaneStore implements Lanes {
     }
   }
 
+  /** The store was replaced: `counts` is what it holds now. What is taken stays taken. */
+  reset(counts: { unsent: Count; backfill: Count }): void {
+    const { live, backlog, backfill } = this.#queues;
+    const to = this.#core.nextId;
+    this.demoteLive();
+    live.reset(undefined, none);
+    const inHand = live.inHand + backlog.inHand;
+    const rest = (count: Count, taken: number) => ({
+      ...count,
+      messages: Math.max(0, count.messages - taken),
+    });
+    backlog.reset({ from: 0, to }, rest(counts.unsent, inHand));
+    backfill.reset({ from: 0, to }, rest(counts.backfill, backfill.inHand));
+    this.#announceWork();
+  }
+
   heads(): { unsent: number | undefined; backfill: number | undefined } {
     const { live, backlog, backfill } = this.#queues;
     return {
@@ -81,14 +99,14 @@ export class LaneStore implements Lanes {
 
   /** Puts messages `first..first+n-1` (ids just allocated) into the live lane. */
   queueLive(pointers: readonly Pointer[]): NewEntries {
-    const core = this.#core();
+    const core = this.#core;
     const ops = pointers.map((pointer) => core.put('P', idKey('u', pointer.id), encodePointer(pointer)));
     return this.#entries('unsent', 'live', pointers, pointers[0]?.id ?? 0, ops, core.nextId);
   }
 
   /** Puts messages into the backfill lane, marked as their pointers say. */
   queueBackfill(pointers: readonly Pointer[]): NewEntries {
-    const core = this.#core();
+    const core = this.#core;
     const first = core.allocate(pointers.length);
     const ops = pointers.flatMap((pointer, n) => [
       core.put('P', idKey('b', first + n), encodePointer(pointer)),
@@ -114,7 +132,7 @@ export class LaneStore implements Lanes {
       count.messages--;
       count.bytes -= settled.bytes;
     }
-    if (ops.length > 0) await this.#core().submit({ ops, sync: false, delta });
+    if (ops.length > 0) await this.#core.submit({ ops, sync: false, delta });
   }
 
   release(entries: readonly Outgoing[]): void {
@@ -134,7 +152,7 @@ export class LaneStore implements Lanes {
   }
 
   async reject(entry: Outgoing, reason: string): Promise<void> {
-    const core = this.#core();
+    const core = this.#core;
     const settled = this.#queues[entry.lane].settle(entry.id);
     if (settled === undefined) return;
     core.log.error({ messageId: entry.message.messageId, reason }, 'the hub refuses a message for good');
@@ -151,7 +169,7 @@ export class LaneStore implements Lanes {
 
   demoteLive(): void {
     const { live, backlog } = this.#queues;
-    this.#demotedBelow = this.#core().nextId;
+    this.#demotedBelow = this.#core.nextId;
     live.moveTo(backlog);
     this.#announceWork();
   }
@@ -208,7 +226,7 @@ export class LaneStore implements Lanes {
     const keys: Uint8Array[] = [];
     let from = gte;
     for (;;) {
-      const page = await this.#core().store.range({ gte: from, lt, limit: maxTake, keysOnly: true });
+      const page = await this.#core.store.range({ gte: from, lt, limit: maxTake, keysOnly: true });
       keys.push(...page.map(({ key }) => key));
       const last = page.at(-1);
       if (last === undefined || page.length < maxTake) return keys;
@@ -241,7 +259,7 @@ export class LaneStore implements Lanes {
   }
 
   async #take(lane: LaneName, limit: { messages: number; bytes: number }): Promise<readonly Outgoing[]> {
-    if (this.#core().committer.pendingOps > maxPendingOps) return [];
+    if (this.#core.committer.pendingOps > maxPendingOps) return [];
     for (;;) {
       const chosen = await this.#choose(lane, limit);
       if (chosen.length === 0) return [];
@@ -261,22 +279,27 @@ export class LaneStore implements Lanes {
       const next = queue.next();
       if (next === undefined && queue.inHand === 0) return [];
       const { changes } = queue;
-      const page = next === undefined ? [] : await this.#readPage(lane, next, bounded.messages + 1);
+      const read = next === undefined ? nothing : await this.#readPage(lane, next, bounded.messages + 1);
       // A commit or a demotion came between: at most a few a second, so this ends.
       if (queue.changes !== changes) continue;
-      const chosen = queue.choose(page, page.length <= bounded.messages, bounded);
+      const chosen = queue.choose(read.page, read.readTo, bounded);
       if (chosen.length > 0) return chosen;
       if (next === undefined || queue.next() === undefined) return [];
     }
   }
 
+  /** What `next` holds, at most `limit` entries, and how far that reaches. */
   async #readPage(lane: LaneName, next: { from: number; to: number }, limit: number) {
     const space = lane === 'backfill' ? 'b' : 'u';
-    return this.#readPointers(space, next.from, next.to, limit);
+    const read = await this.#readPointers(space, next.from, next.to, limit);
+    const readTo = read.length < limit ? next.to : read.at(-1)!.id + 1;
+    // After a repair all of the space is read again, with what `live` has in hand.
+    const elsewhere = new Set(lane === 'backlog' ? this.#queues.live.idsInHand() : []);
+    return { page: read.filter(({ id }) => !elsewhere.has(id)), readTo };
   }
 
   async #readPointers(space: 'u' | 'b', from: number, to: number, limit: number): Promise<QueuedMessage[]> {
-    const core = this.#core();
+    const core = this.#core;
     const found = await core.store.range({
       gte: idKey(space, from),
       lt: idKey(space, Math.min(to, maxId)),
@@ -293,7 +316,7 @@ export class LaneStore implements Lanes {
   // A damaged pointer in `u` still says by its key which message it names: nothing is lost but the mark.
   // One in `b` does not; the job that queued it will find the window archived, unsent, and ask again.
   async #openPointer(space: 'u' | 'b', entry: Entry): Promise<QueuedMessage> {
-    const core = this.#core();
+    const core = this.#core;
     const id = idOf(entry.key);
     try {
       const {
@@ -312,7 +335,7 @@ export class LaneStore implements Lanes {
   }
 
   async #load(lane: LaneName, chosen: readonly QueuedMessage[]): Promise<readonly Outgoing[]> {
-    const core = this.#core();
+    const core = this.#core;
     const keys = chosen.map((entry) => idKey('r', entry.messageId));
     let values: readonly (Uint8Array | undefined)[];
     try {
@@ -334,7 +357,7 @@ export class LaneStore implements Lanes {
   #open(key: Uint8Array, value: Uint8Array | undefined, entry: QueuedMessage) {
     try {
       if (value === undefined) throw new HoldfastError('spool-record-damaged', 'a queued message is missing');
-      const { message } = decodeMessage(this.#core().codec.open('M', key, value));
+      const { message } = decodeMessage(this.#core.codec.open('M', key, value));
       return { message: entry.mark === undefined ? message : markAsBackfill(message, entry.mark) };
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
@@ -353,7 +376,7 @@ export class LaneStore implements Lanes {
   ): void {
     this.#queues[lane].settle(entry.id);
     this.#removeDamaged(lane, entry, key, value, error).catch((cause) => {
-      this.#core().log.warn({ error: describeError(cause) }, 'a damaged record could not be set aside');
+      this.#core.log.warn({ error: describeError(cause) }, 'a damaged record could not be set aside');
     });
   }
 
@@ -364,7 +387,7 @@ export class LaneStore implements Lanes {
     value: Uint8Array | undefined,
     error: HoldfastError,
   ): Promise<void> {
-    const core = this.#core();
+    const core = this.#core;
     const space = lane === 'backfill' ? 'backfill' : 'unsent';
     const ops = [
       ...removalOps(lane, entry),

@@ -5,14 +5,15 @@
 // recovery would skip it, in silence. And after a failed fsync the kernel may have dropped the dirty
 // pages. Opening again replays the log up to the tear, writes what it found into a new, synced table and
 // starts a new log: from there on "appended and synced" means what it says.
-import { mkdir, open, readdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { bytesUnder, makeFolder } from './folder-layout.ts';
 import type { BatchOp, Entry, RangeOptions, Store } from './store.ts';
 
 export interface LevelStoreOptions {
   readonly folder: string;
+  /** False: the folder must hold a store already. LevelDB would begin an empty one over what is left. Default true. */
+  readonly create?: boolean;
   /** LevelDB keeps up to two of these in memory; each fills one log file. Default 4 MiB. */
   readonly writeBufferBytes?: number;
 }
@@ -27,7 +28,7 @@ const maxOpenFiles = 64;
  * finds its files inconsistent, `store-open-failed` (retryable) for everything else.
  */
 export async function openLevelStore(options: LevelStoreOptions): Promise<Store> {
-  await makeFolder(options.folder);
+  if (options.create ?? true) await makeFolder(options.folder);
   const store = new LevelStore(options);
   await store.open();
   return store;
@@ -55,6 +56,7 @@ class LevelStore implements Store {
       writeBufferSize: this.#options.writeBufferBytes ?? 4 * 1024 * 1024,
       cacheSize: cacheBytes,
       maxOpenFiles,
+      createIfMissing: this.#options.create ?? true,
     });
     try {
       await level.open();
@@ -83,10 +85,7 @@ class LevelStore implements Store {
       await level.batch(ops as BatchOp[], { sync });
     } catch (cause) {
       this.#spent = true;
-      throw new HoldfastError('store-write-failed', `writing to ${this.#options.folder} failed`, {
-        retryable: true,
-        cause,
-      });
+      throw callError('store-write-failed', `writing to ${this.#options.folder} failed`, cause);
     }
   }
 
@@ -108,7 +107,7 @@ class LevelStore implements Store {
   }
 
   async sizeBytes(): Promise<number> {
-    return folderBytes(this.#options.folder);
+    return bytesUnder(this.#options.folder);
   }
 
   async reopen(): Promise<void> {
@@ -153,10 +152,7 @@ class LevelStore implements Store {
     try {
       return await work(level);
     } catch (cause) {
-      throw new HoldfastError('store-read-failed', `reading ${this.#options.folder} failed`, {
-        retryable: true,
-        cause,
-      });
+      throw callError('store-read-failed', `reading ${this.#options.folder} failed`, cause);
     }
   }
 
@@ -196,46 +192,25 @@ async function readRange(level: Level, options: RangeOptions): Promise<readonly 
 const empty = new Uint8Array(0);
 
 function openError(folder: string, cause: unknown): HoldfastError {
-  const inner = (cause as { cause?: { code?: string } }).cause;
+  const inner = (cause as { cause?: { code?: string; message?: string } }).cause;
   if (inner?.code === 'LEVEL_LOCKED') {
     return new HoldfastError('store-locked', `another process holds ${folder}`, { cause });
   }
-  if (inner?.code === 'LEVEL_CORRUPTION') {
+  if (inner?.code === 'LEVEL_CORRUPTION' || /No such file|does not exist/.test(inner?.message ?? '')) {
     return new HoldfastError('store-damaged', `the files in ${folder} are damaged`, { cause });
   }
-  const retryable = true;
-  return new HoldfastError('store-open-failed', `${folder} does not open: ${describeError(inner ?? cause)}`, {
-    retryable,
+  const why = describeError(inner ?? cause);
+  return new HoldfastError('store-open-failed', `${folder} does not open: ${why}`, {
+    retryable: true,
     cause,
   });
 }
 
-/** Makes the folder and its name durable: LevelDB syncs its own folder, but not the one above. */
-async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  let current = folder;
-  while (current !== dirname(first)) {
-    current = dirname(current);
-    await syncFolder(current);
-  }
+function callError(code: string, message: string, cause: unknown): HoldfastError {
+  const damaged =
+    (cause as { code?: string }).code === 'LEVEL_CORRUPTION' || missingFile.test(describeError(cause));
+  return new HoldfastError(damaged ? 'store-damaged' : code, message, { retryable: true, cause });
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function folderBytes(folder: string): Promise<number> {
-  let bytes = 0;
-  for (const name of await readdir(folder)) {
-    // A compaction may remove the file meanwhile.
-    const facts = await stat(join(folder, name)).catch(() => undefined);
-    if (facts?.isFile()) bytes += facts.blocks * 512;
-  }
-  return bytes;
-}
+// A table that is gone.
+const missingFile = /No such file or directory/;

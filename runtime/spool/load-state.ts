@@ -2,8 +2,8 @@
 // can be had from the store again, at the price of one scan.
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
-import { idKey, idOf, maxId, type spaceBounds, stateKey } from './keys.ts';
-import { decodePointer } from './message-record.ts';
+import { idKey, idOf, maxId, stateKey } from './keys.ts';
+import { decodePointer, decodeStoredEntry } from './message-record.ts';
 import type { RecordCodec } from './record.ts';
 import type { Store } from './store.ts';
 import { type Count, noTotals, readState, type SpoolState } from './totals.ts';
@@ -17,8 +17,14 @@ export const firstState: SpoolState = {
 };
 const pageEntries = 1000;
 
-export async function loadState(store: Store, codec: RecordCodec, log: Log): Promise<SpoolState> {
-  const value = await store.get(stateKey);
+/** `anew`: the counters cannot be trusted, since records may be gone that they speak of. */
+export async function loadState(
+  store: Store,
+  codec: RecordCodec,
+  log: Log,
+  anew: boolean,
+): Promise<SpoolState> {
+  const value = anew ? undefined : await store.get(stateKey);
   if (value !== undefined) {
     try {
       const state = readState(codec, value);
@@ -30,13 +36,13 @@ export async function loadState(store: Store, codec: RecordCodec, log: Log): Pro
     }
   }
   const nextId = await firstFreeId(store);
-  if (value === undefined && nextId === 1) return firstState;
+  if (nextId === 1) return firstState;
   return countAnew(store, codec, nextId);
 }
 
 async function firstFreeId(store: Store): Promise<number> {
   let next = 1;
-  for (const space of ['r', 'u', 'b', 'd'] as const) {
+  for (const space of ['r', 'a', 'u', 'b', 'd'] as const) {
     const [last] = await store.range({
       gte: idKey(space, 0),
       lt: idKey(space, maxId),
@@ -49,41 +55,50 @@ async function firstFreeId(store: Store): Promise<number> {
   return next;
 }
 
-async function countAnew(store: Store, codec: RecordCodec, nextId: number): Promise<SpoolState> {
-  const unsent = await countSpace(store, 'u', (key, value) => pointerBytes(codec, key, value));
-  const backfill = await countSpace(store, 'b', (key, value) => pointerBytes(codec, key, value));
-  const stored = await countSpace(store, 'r', (_key, value) => value.byteLength);
+export async function countAnew(store: Store, codec: RecordCodec, nextId: number): Promise<SpoolState> {
+  const unsent = await countSpace(store, 'u', (key, value) => pointerCount(codec, key, value));
+  const backfill = await countSpace(store, 'b', (key, value) => pointerCount(codec, key, value));
+  const stored = await countSpace(store, 'a', (key, value) => storedCount(codec, key, value));
   return { ...firstState, nextId, totals: { ...noTotals, unsent, backfill, stored } };
 }
 
 async function countSpace(
   store: Store,
-  space: Extract<Parameters<typeof spaceBounds>[0], 'u' | 'b' | 'r'>,
-  bytesOf: (key: Uint8Array, value: Uint8Array) => number,
+  space: 'u' | 'b' | 'a',
+  countOf: (key: Uint8Array, value: Uint8Array) => Count,
 ): Promise<Count> {
   let messages = 0;
   let bytes = 0;
   let from = 0;
   for (;;) {
-    const page = await store.range({
-      gte: idKey(space, from),
-      lt: idKey(space, maxId),
-      limit: pageEntries,
-      maxBytes: 4 * 1024 * 1024,
-    });
+    const page = await store.range({ gte: idKey(space, from), lt: idKey(space, maxId), limit: pageEntries });
     const last = page.at(-1);
     if (last === undefined) return { messages, bytes };
-    messages += page.length;
-    for (const entry of page) bytes += bytesOf(entry.key, entry.value);
+    for (const entry of page) {
+      const count = countOf(entry.key, entry.value);
+      messages += count.messages;
+      bytes += count.bytes;
+    }
     from = idOf(last.key) + 1;
   }
 }
 
-function pointerBytes(codec: RecordCodec, key: Uint8Array, value: Uint8Array): number {
+// A damaged entry counts without its bytes: who meets it sets it aside.
+function pointerCount(codec: RecordCodec, key: Uint8Array, value: Uint8Array): Count {
+  const pointer = attempt(() => decodePointer(codec.open('P', key, value)));
+  return { messages: 1, bytes: pointer?.bytes ?? 0 };
+}
+
+function storedCount(codec: RecordCodec, key: Uint8Array, value: Uint8Array): Count {
+  const stored = attempt(() => decodeStoredEntry(codec.open('A', key, value)));
+  return { messages: stored?.parts ?? 1, bytes: stored?.bytes ?? 0 };
+}
+
+function attempt<T>(work: () => T): T | undefined {
   try {
-    return decodePointer(codec.open('P', key, value)).bytes;
+    return work();
   } catch (error) {
-    if (error instanceof HoldfastError) return 0;
+    if (error instanceof HoldfastError) return undefined;
     throw error;
   }
 }

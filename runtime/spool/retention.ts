@@ -39,6 +39,8 @@ export interface RetentionOptions {
   readonly writer: () => WindowWriter;
   /** Free bytes of the disk; undefined when it cannot be asked. */
   readonly freeBytes: () => Promise<number | undefined>;
+  /** Called after each sweep. */
+  readonly onSwept: () => Promise<void>;
   readonly clockTrusted: () => boolean;
   /** Streams whose source can be asked again. */
   readonly hasHistory: (batchId: string) => boolean;
@@ -128,6 +130,7 @@ export class Retention {
       archive.bytes > 0 && facts.freeBytes !== undefined && facts.freeBytes < limits.reserveBytes;
     if (this.#deletedBytes >= limits.compactBytes || (urgent && this.#deletedBytes > 0)) await this.compact();
     core.metrics.gauge('holdfast_spool_stored_bytes', core.totals.stored.bytes);
+    await this.#options.onSwept();
   }
 
   async #facts(): Promise<SpaceFacts> {

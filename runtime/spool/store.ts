@@ -10,7 +10,9 @@
 // - Errors: a batch that rejects may have taken effect or not, and may do so after the next open. From
 //   then on every batch rejects with `store-needs-reopen`, until `reopen` has resolved: after a failed
 //   write nobody knows where the log of the store ends. To go on, reopen and repeat the same batch.
-// - Damage: values may come back changed if the medium is bad. Callers check their own sums.
+// - Damage: values may come back changed if the medium is bad. Callers check their own sums. Where the store
+//   itself finds its files damaged, any call may reject with `store-damaged`; `reopen` then repairs what can
+//   be repaired, or rejects.
 export type BatchOp =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: Uint8Array };

@@ -60,9 +60,10 @@ export class StreamTable {
 
   /**
    * Reads all streams. One whose record is damaged or gone is put together again from the name of its number
-   * and from what the index holds of it: messages and journal name streams by number alone.
+   * and from what the index holds of it: messages and journal name streams by number alone. `doubtful`: newer
+   * records may be gone, so the index is asked for every stream.
    */
-  async load(store: Store, onDamage: OnDamage): Promise<void> {
+  async load(store: Store, doubtful: boolean, onDamage: OnDamage): Promise<void> {
     for (const entry of await readSpace(store, 's')) {
       const record = this.#open('S', entry, onDamage) as StreamRecord | undefined;
       if (record === undefined) continue;
@@ -73,8 +74,22 @@ export class StreamTable {
       if (name === undefined) continue;
       const number = streamNumberOf(entry.key);
       const known = this.#byNumber.get(number);
-      if (known !== undefined) this.update(known, { stored: true });
+      if (known !== undefined) this.update(known, { stored: !doubtful });
       else this.replace({ ...(await restore(store, this.#codec, number)), ...name, number });
+    }
+    if (doubtful) await this.refresh(store);
+  }
+
+  /** After damage: nothing may be claimed below what is stored, and every class is searched. */
+  async refresh(store: Store): Promise<void> {
+    for (const stream of this.all()) {
+      const { floor, classes } = await restore(store, this.#codec, stream.number);
+      const highest = floor === undefined ? stream.floor : Math.max(floor, stream.floor ?? floor);
+      this.update(stream, {
+        classes: [...new Set([...classes, ...stream.classes])].sort((a, b) => a - b),
+        stored: false,
+        ...(highest === undefined ? {} : { floor: highest }),
+      });
     }
   }
 

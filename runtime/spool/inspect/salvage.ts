@@ -28,6 +28,7 @@ import {
   encodeStoredEntry,
   type Pointer,
   type StoredMessage,
+  storedOverheadBytes,
 } from '../message-record.ts';
 import { type RecordKind, sealJson } from '../record.ts';
 import type { BatchOp, Store } from '../store.ts';
@@ -183,9 +184,9 @@ class Salvage {
 
   async #keepMessage(message: SpoolMessage): Promise<number> {
     const stored = storedIn(message);
-    const payload = encodeMessage(stored);
-    await this.#put('M', idKey('r', message.id), payload);
-    this.#count({ stored: { messages: 1, bytes: payload.byteLength } });
+    await this.#put('M', idKey('r', message.id), encodeMessage(stored));
+    const storedBytes = messageBytes(stored.message) + storedOverheadBytes;
+    this.#count({ stored: { messages: 1, bytes: storedBytes } });
     for (const { lane, pointer } of message.places) {
       if (lane !== 'unsent') continue;
       const known = 'value' in pointer ? pointer.value : this.#pointerTo(message.id, stored);
@@ -198,7 +199,7 @@ class Salvage {
       await this.#putJson('X', idKey('x', message.id), refusal);
       this.#count({ rejected: 1 });
     }
-    return payload.byteLength;
+    return storedBytes;
   }
 
   /** Without the mark, which only the pointer knew: the message then goes up as live data. */

@@ -1,0 +1,14 @@
+// Entries of the store in memory, as a stopped store's files would give them.
+import type { MemoryStore } from '../../testing/memory-store.ts';
+import type { EntrySource } from '../level-files.ts';
+
+export function sourceOf(store: MemoryStore): EntrySource {
+  return {
+    *scan(gte, lt) {
+      for (const entry of store.entries) {
+        if (Buffer.compare(entry.key, gte) >= 0 && Buffer.compare(entry.key, lt) < 0) yield entry;
+      }
+    },
+    get: (key) => store.entries.find((entry) => Buffer.compare(entry.key, key) === 0)?.value,
+  };
+}

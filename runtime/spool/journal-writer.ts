@@ -1,0 +1,63 @@
+// One stream's part of a commit: closed windows, and what the journal learns of the open one.
+import type { ClosedWindow, EncodedWindow, JournalAppend, StreamChange } from '../windows/window-store.ts';
+import type { SpoolCore } from './core.ts';
+import { encodeJournal } from './journal.ts';
+import { journalKey } from './keys.ts';
+import type { Stream, StreamTable } from './streams.ts';
+import type { Destination, WindowWriter } from './window-writer.ts';
+
+/** Adds the change to `writer`. The table of streams is ahead of the disk until that batch is written. */
+export function writeChange(
+  core: SpoolCore,
+  streams: StreamTable,
+  writer: WindowWriter,
+  change: StreamChange,
+): EncodedWindow[] {
+  const { batchId, index, closed, restart, append, floor } = change;
+  const encoded: EncodedWindow[] = [];
+  let stream = streams.openOrCreate(batchId, index, core.clock.now());
+  const floorMoved = floor !== undefined && floor !== stream.floor;
+  if (restart) stream = dropJournal(streams, writer, stream);
+  for (const window of closed) {
+    const encodedBytes = writer.addBatch(stream, window.batch, destinationOf(window));
+    encoded.push({ batchId, plainBytes: window.plainBytes, encodedBytes });
+    stream = streams.get(batchId) ?? stream;
+    if (!window.late) stream = streams.update(stream, { lastWindow: window.batch.window });
+  }
+  if (append !== undefined) stream = appendJournal(core, streams, writer, stream, append);
+  if (floor !== undefined) stream = streams.update(stream, { floor });
+  // The journal names its stream by number: the first commit of a stream must say which that is.
+  if (restart || closed.length > 0 || floorMoved || !stream.stored) writer.add(...streams.recordOps(stream));
+  return encoded;
+}
+
+function destinationOf(closed: ClosedWindow): Destination {
+  if (closed.to === 'archive') return { lane: 'none' };
+  return closed.late ? { lane: 'live', mark: {} } : { lane: 'live' };
+}
+
+function dropJournal(streams: StreamTable, writer: WindowWriter, stream: Stream): Stream {
+  const { from, to } = stream.journal;
+  for (let sequence = from; sequence < to; sequence++) {
+    writer.add({ type: 'del', key: journalKey(stream.number, sequence) });
+  }
+  const { open: _closed, ...rest } = stream;
+  return streams.replace({ ...rest, journal: { from: to, to } });
+}
+
+function appendJournal(
+  core: SpoolCore,
+  streams: StreamTable,
+  writer: WindowWriter,
+  stream: Stream,
+  append: JournalAppend,
+): Stream {
+  const { start, end, readings } = append;
+  const { from, to } = stream.journal;
+  const known = from < to && stream.open?.start === start ? stream.open.end : start;
+  const payloads = encodeJournal(stream.index, { start, from: known, end, readings });
+  for (const [n, payload] of payloads.entries()) {
+    writer.add(core.put('J', journalKey(stream.number, to + n), payload));
+  }
+  return streams.update(stream, { journal: { from, to: to + payloads.length }, open: { start, end } });
+}

@@ -1,0 +1,248 @@
+// Opens the store in a spool's folder, whatever state the folder is in. Never refuses for what is on the
+// disk, and never begins an empty store over one that might be read:
+//
+// - Another process holds the folder: refused (`spool-locked`). The lock is that of a LevelDB of its own, empty,
+//   since the store's cannot be held while the store is replaced.
+// - The store opens: used. What LevelDB dropped from its log in silence was counted before.
+// - Its files are damaged: moved to `aside`, salvaged record by record into a new store.
+// - A newer format, or something that is no store: moved to `aside`, and a new store begun.
+// - The disk is full, failing or read-only: tried again, for ever. Nothing is wrong with the data.
+//
+// Crash argument. The new store is put together under another name and takes its place by a rename, once it is
+// complete and synced. A store that was moved away and not salvaged yet carries `-unsalvaged` in its name: a
+// start that finds one, and no store, begins the salvage again.
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createBackoff } from '../../kernel/backoff.ts';
+import { type Clock, sleep } from '../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Random } from '../../kernel/random.ts';
+import { dropBallast } from './ballast.ts';
+import {
+  type FolderLayout,
+  isDiskTrouble,
+  layoutOf,
+  lockedError,
+  lookAt,
+  makeFolder,
+  pruneAside,
+  readMarker,
+  setAside,
+  syncFolder,
+  writeMarker,
+} from './folder-layout.ts';
+import { LevelFiles } from './inspect/level-files.ts';
+import { openLevelStore } from './level-store.ts';
+import type { RecordCodec } from './record.ts';
+import { type SalvageReport, salvage } from './salvage.ts';
+import type { Store } from './store.ts';
+
+export interface OpenFolderOptions {
+  readonly folder: string;
+  readonly codec: RecordCodec;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Ends the tries while the disk refuses. */
+  readonly signal?: AbortSignal;
+}
+
+/** What was found wrong and what became of it; undefined when nothing was. */
+export interface Repair {
+  readonly reason: string;
+  /** Where the damaged store went, if it had to be replaced. */
+  readonly aside?: string;
+  readonly salvaged?: SalvageReport;
+}
+
+export interface OpenedFolder {
+  readonly store: Store;
+  readonly layout: FolderLayout;
+  readonly repair?: Repair;
+  /** Replaces the store, whose files turned out damaged while it was in use. The old one must be closed. */
+  rebuild(reason: string): Promise<{ store: Store; repair: Repair }>;
+  /** After the store is closed. */
+  release(): Promise<void>;
+}
+
+const unsalvaged = '-unsalvaged';
+// What was set aside is kept for people to look at, within bounds.
+const maxAsideCount = 4;
+const maxAsideBytes = 64 * 1024 * 1024;
+
+/** @throws HoldfastError `spool-locked`; the signal's reason. */
+export async function openFolder(options: OpenFolderOptions): Promise<OpenedFolder> {
+  const layout = layoutOf(options.folder);
+  const lock = await whenDiskAllows(options, layout, () => lockFolder(layout));
+  try {
+    const opened = await whenDiskAllows(options, layout, () => openStore(options, layout));
+    return {
+      ...opened,
+      layout,
+      async rebuild(reason) {
+        const aside = await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged);
+        return replaceStore(options, layout, aside, reason);
+      },
+      release: () => lock.close(),
+    };
+  } catch (error) {
+    await lock.close();
+    throw error;
+  }
+}
+
+async function whenDiskAllows<T>(
+  options: OpenFolderOptions,
+  layout: FolderLayout,
+  work: () => Promise<T>,
+): Promise<T> {
+  const backoff = createBackoff({ minMs: 200, maxMs: 10_000 }, options.random);
+  for (;;) {
+    options.signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+      options.log.error({ error: describeError(error) }, 'the spool cannot be opened yet; trying again');
+      if (await dropBallast(layout.ballast)) continue;
+      await sleep(options.clock, backoff.next(), options.signal);
+    }
+  }
+}
+
+async function lockFolder(layout: FolderLayout): Promise<Store> {
+  await makeFolder(layout.root);
+  const open = () => openLevelStore({ folder: layout.lock, writeBufferBytes: 64 * 1024 });
+  try {
+    return await open();
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    if (error.code === 'store-locked') throw lockedError(layout.root, error);
+    if (error.code !== 'store-damaged') throw error;
+    // It holds nothing.
+    await rm(layout.lock, { recursive: true, force: true });
+    return open();
+  }
+}
+
+async function openStore(
+  options: OpenFolderOptions,
+  layout: FolderLayout,
+): Promise<{ store: Store; repair?: Repair }> {
+  await rm(layout.newStore, { recursive: true, force: true });
+  const found = await lookAt(layout.store);
+  const marker = await readMarker(layout);
+  if (marker === 'newer') return beginAnew(options, layout, found, 'it was written by a newer version');
+  if (found === 'foreign') return beginAnew(options, layout, found, 'what stood in its place is no store');
+  if (found === 'none') {
+    const left = await findUnsalvaged(layout);
+    if (left !== undefined) return replaceStore(options, layout, left, 'a salvage was interrupted');
+    return { store: await openLevelStore({ folder: layout.store }), ...(await marked(layout, marker)) };
+  }
+  const damage = await damageOf(layout.store);
+  if (damage.store === undefined) {
+    try {
+      const store = await openLevelStore({ folder: layout.store, create: false });
+      const reasons = [damage.log, marker === 'ours' ? undefined : 'its FORMAT.json is not readable'];
+      await marked(layout, marker);
+      const reason = reasons.filter((each) => each !== undefined).join('; ');
+      return { store, ...(reason === '' ? {} : { repair: { reason } }) };
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'store-damaged') throw error;
+      damage.store = describeError(error);
+    }
+  }
+  const aside = await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged);
+  return replaceStore(options, layout, aside, damage.store);
+}
+
+// What keeps a file from being read without anything being wrong with it.
+const notDamage = /\((EACCES|EPERM|EMFILE|ENFILE|ENOMEM)\)/;
+
+/** `store`: it has to be replaced. `log`: LevelDB passes over it, and loses it, without a word. */
+async function damageOf(folder: string): Promise<{ store?: string; log?: string }> {
+  const files = new LevelFiles(folder);
+  const problems = files.problems.filter(({ severity }) => severity === 'damage');
+  files.close();
+  const forbidden = problems.find(({ reason }) => notDamage.test(reason));
+  if (forbidden !== undefined) {
+    throw new HoldfastError(
+      'store-open-failed',
+      `Permission denied: ${forbidden.file}: ${forbidden.reason}`,
+      {
+        retryable: true,
+      },
+    );
+  }
+  const text = (list: typeof problems) => list.map(({ file, reason }) => `${file}: ${reason}`).join('; ');
+  const inLogs = problems.filter(
+    ({ file, reason }) => /^\d+\.log$/.test(file) && !reason.includes('missing'),
+  );
+  const elsewhere = problems.filter((problem) => !inLogs.includes(problem));
+  return {
+    ...(elsewhere.length === 0 ? {} : { store: text(elsewhere) }),
+    ...(inLogs.length === 0 ? {} : { log: text(inLogs) }),
+  };
+}
+
+async function replaceStore(
+  options: OpenFolderOptions,
+  layout: FolderLayout,
+  aside: string,
+  reason: string,
+): Promise<{ store: Store; repair: Repair }> {
+  options.log.error({ reason, aside }, 'the store is damaged; what can be read goes into a new one');
+  await rm(layout.newStore, { recursive: true, force: true });
+  const fresh = await openLevelStore({ folder: layout.newStore });
+  let salvaged: SalvageReport | undefined;
+  try {
+    salvaged = await salvage(aside, fresh, options.codec);
+  } catch (error) {
+    // Not a word of it can be read. It stays aside; the module goes on.
+    if (!(error instanceof HoldfastError) || error.code !== 'spool-unreadable') throw error;
+    options.log.error({ error: error.message }, 'nothing of the damaged store can be read');
+  } finally {
+    await fresh.close();
+  }
+  await rename(layout.newStore, layout.store);
+  await syncFolder(layout.root);
+  const kept = aside.endsWith(unsalvaged) ? aside.slice(0, -unsalvaged.length) : aside;
+  await rename(aside, kept);
+  await pruneAside(layout, maxAsideCount, maxAsideBytes);
+  await writeMarker(layout);
+  options.log.error({ reason, salvaged, aside: kept }, 'the store was replaced');
+  const store = await openLevelStore({ folder: layout.store });
+  return { store, repair: { reason, aside: kept, ...(salvaged === undefined ? {} : { salvaged }) } };
+}
+
+async function beginAnew(
+  options: OpenFolderOptions,
+  layout: FolderLayout,
+  found: 'none' | 'level' | 'foreign',
+  reason: string,
+): Promise<{ store: Store; repair?: Repair }> {
+  if (found === 'none') {
+    await writeMarker(layout);
+    return { store: await openLevelStore({ folder: layout.store }) };
+  }
+  const aside = await setAside(layout, layout.store, nameOf(options.clock));
+  options.log.error({ reason, aside }, 'the store cannot be used by this version; a new one is begun');
+  await writeMarker(layout);
+  return { store: await openLevelStore({ folder: layout.store }), repair: { reason, aside } };
+}
+
+async function marked(layout: FolderLayout, marker: 'ours' | 'unreadable'): Promise<object> {
+  if (marker !== 'ours') await writeMarker(layout);
+  return {};
+}
+
+async function findUnsalvaged(layout: FolderLayout): Promise<string | undefined> {
+  const names = await readdir(layout.aside).catch(() => []);
+  const name = names.toSorted().findLast((each) => each.endsWith(unsalvaged));
+  return name === undefined ? undefined : join(layout.aside, name);
+}
+
+function nameOf(clock: Clock): string {
+  return new Date(clock.now()).toISOString().replaceAll(':', '');
+}

@@ -1,0 +1,105 @@
+// What the spool offers, and what it is given.
+import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Metrics } from '../../kernel/metrics.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { IndexKind, Window } from '../../wire/window.ts';
+import type { BackfillStore } from '../methods/backfill-store.ts';
+import type { LaneDepth, LaneName, Lanes } from '../uplink/lanes.ts';
+import type { WindowStore } from '../windows/window-store.ts';
+import type { Repair } from './open-folder.ts';
+import type { RecordCodec } from './record.ts';
+import type { RetentionLimits } from './retention-policy.ts';
+import type { Store } from './store.ts';
+
+export interface SpoolEncoding {
+  readonly schema: 'readings/1' | 'columns/1';
+  readonly gzip: boolean;
+}
+
+export interface SpoolLimits {
+  /** Upper bound of one group commit, in bytes. Default 16 MiB. */
+  readonly maxCommitBytes?: number;
+  /** First and longest pause between tries while the disk refuses, in ms. Default 100 and 5,000. */
+  readonly retryMinMs?: number;
+  readonly retryMaxMs?: number;
+}
+
+export interface SpoolOptions {
+  /** Created when missing. Belongs to the spool alone. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** How mini-batches are encoded from now on; what is stored stays as it is. Default columns/1, gzip. */
+  readonly encode?: SpoolEncoding;
+  readonly limits?: SpoolLimits;
+  /** For jitter between tries. Default: the system's. */
+  readonly random?: Random;
+  /** What is kept for how long, and how much. See retention-policy.ts for the defaults. */
+  readonly retention?: Partial<RetentionLimits>;
+  /** Age counts only while this is true. Default: always. */
+  readonly clockTrusted?: () => boolean;
+  /** Streams whose source can be asked again for what was removed unsent: no void is declared for them. */
+  readonly hasHistory?: (batchId: string) => boolean;
+  /** Free bytes of the disk. Default: asks the file system of `folder`. */
+  readonly freeBytes?: () => Promise<number | undefined>;
+  /** Seals what is stored. Default: a checksum, no encryption. */
+  readonly codec?: RecordCodec;
+  /** Ends the tries to open a folder on a disk that refuses. */
+  readonly signal?: AbortSignal;
+  /** Instead of LevelDB in `folder`: tests and the simulation. */
+  readonly store?: () => Promise<Store>;
+}
+
+export interface StreamStats {
+  readonly batchId: string;
+  readonly index: IndexKind;
+  /** End of the last closed window. */
+  readonly floor?: number;
+  readonly lastWindow?: Window;
+  readonly open?: Window;
+}
+
+export interface RepairStats extends Repair {
+  /** Wall clock, epoch ms. */
+  readonly at: number;
+}
+
+export interface SpoolStats {
+  /** `failing`: the disk refuses writes; nothing is acknowledged, all is tried again. */
+  readonly state: 'ok' | 'failing' | 'closed';
+  /** For people, while failing: what the disk said, since when. */
+  readonly problem?: string;
+  /** Wall clock, epoch ms. */
+  readonly problemSince?: number;
+  readonly lanes: Readonly<Record<LaneName, LaneDepth>>;
+  /** All that is stored, sent or not. */
+  readonly stored: { readonly messages: number; readonly bytes: number };
+  readonly rejected: number;
+  readonly damaged: number;
+  /** Windows that were removed without having been sent. */
+  readonly evicted: number;
+  /** True while sources that keep their own history should wait: the spool is full, its policy is to hold. */
+  readonly holding: boolean;
+  readonly commits: number;
+  readonly recoveredWindows: number;
+  /** The last damage to the store's files since this process began: why, and what could be read. */
+  readonly repair?: RepairStats;
+  readonly streams: readonly StreamStats[];
+}
+
+export interface Spool extends Lanes, BackfillStore, WindowStore {
+  /** A JSON value, synced before this resolves. */
+  putSetting(name: string, value: unknown): Promise<void>;
+  getSetting(name: string): Promise<unknown>;
+  stats(): SpoolStats;
+  /** Calls `listener` when `stats().holding` changes. Returns the way to stop that. */
+  onHold(listener: (holding: boolean) => void): () => void;
+  /** Runs retention now, and gives the disk back what it can. */
+  compact(): Promise<void>;
+  /** Bytes that the folder takes on the disk. */
+  diskBytes(): Promise<number>;
+  /** Writes what is queued (bounded in time), then lets go of the folder. Later calls reject `spool-closed`. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,86 @@
+// The parts of a spool, put together and read in from a store.
+import { systemRandom } from '../../kernel/random.ts';
+import { Archive } from './archive.ts';
+import { SpoolCore } from './core.ts';
+import { Documents } from './documents.ts';
+import type { SpoolStore } from './folder-store.ts';
+import { type Recovery, recoverJournal } from './journal-recovery.ts';
+import { LaneStore } from './lane-store.ts';
+import { loadState } from './load-state.ts';
+import type { RecordCodec } from './record.ts';
+import { Retention } from './retention.ts';
+import { defaultRetention } from './retention-policy.ts';
+import type { SpoolEncoding, SpoolOptions } from './spool-api.ts';
+import { StreamTable } from './streams.ts';
+import { WindowWriter } from './window-writer.ts';
+
+export interface SpoolParts {
+  readonly core: SpoolCore;
+  readonly streams: StreamTable;
+  readonly lanes: LaneStore;
+  readonly archive: Archive;
+  readonly documents: Documents;
+  readonly retention: Retention;
+  writer(): WindowWriter;
+}
+
+const mib = 1024 * 1024;
+
+/** `doubtful`: records may be gone, so what can be counted is counted anew. */
+export async function loadParts(
+  options: SpoolOptions,
+  from: SpoolStore,
+  codec: RecordCodec,
+  encoding: SpoolEncoding,
+  doubtful: boolean,
+): Promise<SpoolParts> {
+  const { clock, log, metrics, limits } = options;
+  const state = await loadState(from.store, codec, log, doubtful);
+  const streams = new StreamTable(codec);
+  const core = new SpoolCore({
+    store: from.store,
+    codec,
+    clock,
+    log,
+    metrics,
+    random: options.random ?? systemRandom,
+    maxBytes: limits?.maxCommitBytes ?? 16 * mib,
+    retryMinMs: limits?.retryMinMs ?? 100,
+    retryMaxMs: limits?.retryMaxMs ?? 5000,
+    state,
+    heads: () => lanes.heads(),
+    // On a full disk nothing can be written, deletions included: room comes first, then retention.
+    onFailure: async (error) => {
+      await from.makeRoom(error);
+      void retention.sweep();
+    },
+  });
+  const archive = new Archive(core, streams);
+  const lanes = new LaneStore({ core, onRejected: (id) => archive.unindexOps(id) });
+  const writer = () => new WindowWriter(core, lanes, streams, encoding);
+  const retention = new Retention({
+    core,
+    lanes,
+    archive,
+    streams,
+    limits: { ...defaultRetention, ...options.retention },
+    writer,
+    freeBytes: from.freeBytes,
+    onSwept: () => from.reserveRoom(),
+    clockTrusted: options.clockTrusted ?? (() => true),
+    hasHistory: options.hasHistory ?? (() => false),
+  });
+  await streams.load(from.store, doubtful, (key, value, error) => {
+    const ops = core.quarantine(key, value, error);
+    core.submit({ ops, sync: false, delta: { damaged: 1 } }).catch(() => {});
+  });
+  await lanes.load(state);
+  return { core, streams, lanes, archive, documents: new Documents(core), retention, writer };
+}
+
+/** Closes what was open when the last process ended. All that is unsent is backlog then. */
+export async function closeOpenWindows(parts: SpoolParts, encoding: SpoolEncoding): Promise<Recovery> {
+  const recovery = await recoverJournal(parts.core, parts.lanes, parts.streams, encoding);
+  parts.lanes.demoteLive();
+  return recovery;
+}
