@@ -129,6 +129,8 @@ function adapt(
       return settled((done) => transport.enableMethods(done));
     },
     watchDesired() {
+      // Called again after a failure: one listener is enough.
+      transport.removeAllListeners('twinDesiredPropertiesUpdate');
       transport.on('twinDesiredPropertiesUpdate', (patch: unknown) => {
         if (!discarded && isRecord(patch)) events.desired(patch);
       });

@@ -349,6 +349,11 @@ describe('failures of the client library, met', () => {
     await expectSound();
   });
 
+  test('a new certificate of a new authority is trusted once its file says so', async () => {
+    await hub.restart({ downMs: 300, certificate: 'new-ca' });
+    await expectSound();
+  });
+
   test('tokens are renewed before they end', async () => {
     const short = createIotEdgeUplink({
       identity: {
