@@ -1,7 +1,7 @@
 // Checks that span several settings: each names the setting to change and what would be right.
 import type { z } from 'zod';
 import type { HistoryShape, SourceShape, TagShape } from './config-shapes.ts';
-import { addressSpace, isBitTable, isNumberType, widthOf } from './fields.ts';
+import { addressSpace, isBitTable, isCountable, isNumberType, widthOf } from './fields.ts';
 import { resolveLayout } from './record-layout.ts';
 
 type Context = z.RefinementCtx;
@@ -27,6 +27,7 @@ export function checkTag(tag: TagShape, context: Context): void {
     );
   }
   checkCoding(tag, context);
+  checkUse(tag, context);
   const width = widthOf(type ?? 'bool', tag.length);
   if (tag.address + width > addressSpace) {
     const message = `${width} registers from ${tag.address} reach beyond address 65535`;
@@ -53,6 +54,33 @@ function checkCoding(tag: TagShape, context: Context): void {
   if (tag.scale === 0) problem(context, ['scale'], 'must not be 0: every value would be the same');
 }
 
+/** What is done with the value, as against where it lies. */
+function checkUse(tag: TagShape, context: Context): void {
+  const type = tag.type ?? 'bool';
+  if (tag.names && !isCountable(type))
+    problem(context, ['names'], 'is only for whole numbers and bits; remove it');
+  if (tag.heartbeatMs !== undefined && tag.deadband === undefined)
+    problem(
+      context,
+      ['heartbeatMs'],
+      'is only for tags with a deadband (0 to report changes only); add one or remove it',
+    );
+  if (!tag.writable) return;
+  if (tag.table === 'input' || tag.table === 'discrete')
+    problem(context, ['writable'], `must be left out: the ${tag.table} table can only be read`);
+  if (tag.type === 'bit')
+    problem(
+      context,
+      ['writable'],
+      'must be left out: writing a bit would rewrite the whole register; make the register a tag',
+    );
+  if (widthOf(type, tag.length) > maxWriteRegisters)
+    problem(context, ['length'], `must be at most ${2 * maxWriteRegisters} characters to be writable`);
+}
+
+/** Registers that one request of function 16 may write. */
+const maxWriteRegisters = 123;
+
 export function checkHistory(history: HistoryShape, context: Context): void {
   const { recordRegisters, capacity } = history;
   if (history.kind === 'ring') {
@@ -78,6 +106,7 @@ export function checkHistory(history: HistoryShape, context: Context): void {
 export function checkSource(source: SourceShape, context: Context): void {
   checkNames(source.tags, ['tags'], context);
   checkOverlaps(source.tags, context);
+  checkStamped(source, context);
   for (const key of ['timestamp', 'number'] as const) {
     const place = source.stamp?.[key];
     if (place && place.address + widthOf(place.type) > addressSpace)
@@ -93,6 +122,21 @@ export function checkSource(source: SourceShape, context: Context): void {
   if (source.history.tags) checkNames(source.history.tags, ['history', 'tags'], context);
   const resolved = resolveLayout(source);
   if (!resolved.ok) for (const { path, message } of resolved.problems) problem(context, [...path], message);
+}
+
+/** A stamped sample is read and reported whole: what its history says must be what was reported live. */
+function checkStamped({ stamp, tags }: SourceShape, context: Context): void {
+  if (!stamp) return;
+  for (const [at, tag] of tags.entries()) {
+    for (const key of ['pollMs', 'deadband'] as const) {
+      if (tag[key] !== undefined)
+        problem(
+          context,
+          ['tags', at, key],
+          'must be left out where the equipment stamps its samples: each is reported whole',
+        );
+    }
+  }
 }
 
 /** Timestamp and record number are read in one request: only then do they surely belong together. */

@@ -12,6 +12,8 @@ const streamId = z
 
 const tagName = z.string().min(1, 'must not be empty').max(128, 'must have at most 128 characters');
 
+const pollMs = z.int().min(10, 'must be at least 10 ms').max(86_400_000, 'must be at most a day');
+
 /** How a value is coded, wherever it lies. */
 const coding = {
   type: field.type,
@@ -37,6 +39,18 @@ export const tag = z.strictObject({
   ...coding,
   /** Default: `bool` for coils and discrete inputs; registers need it. */
   type: coding.type.optional(),
+  /** Names for the values of a whole number or a bit, by the number: `{0: stopped, 1: running}`. */
+  names: z.record(z.string().regex(/^-?\d+$/, 'must be a whole number'), z.string().max(128)).optional(),
+  /** Polled this often instead of the source's `pollMs`. */
+  pollMs: pollMs.optional(),
+  /**
+   * Report a value only when it differs by more than this from the last one reported (0: when it differs at all),
+   * when its quality changes, and at least every `heartbeatMs`.
+   */
+  deadband: z.number().min(0, 'must be at least 0').optional(),
+  heartbeatMs: z.int().min(100).max(86_400_000).optional(),
+  /** May be written: `true` with functions 5, 6 and 16, `multiple` with 15 and 16 alone. */
+  writable: z.union([z.boolean(), z.literal('multiple')], 'must be true, false or multiple').default(false),
 });
 
 const stamp = z.strictObject({
@@ -108,7 +122,7 @@ export const common = z.strictObject({
   name: streamId,
   batchId: streamId.optional(),
   unit: z.int().min(0).max(255, 'must be 0 to 255').default(1),
-  pollMs: z.int().min(10, 'must be at least 10 ms').max(86_400_000, 'must be at most a day').default(1000),
+  pollMs: pollMs.default(1000),
   timeoutMs: z.int().min(10, 'must be at least 10 ms').max(60_000, 'must be at most 60000 ms').default(1000),
   /** The device's own limits a request. */
   maxRegisters: z.int().min(1).max(125, 'must be at most 125: the protocol allows no more').default(125),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { modbusTcpSourceSchema } from './config.ts';
+import { modbusRtuSourceSchema, modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
 
 const good = {
   type: 'modbus-tcp',
@@ -72,6 +72,25 @@ describe('the configuration of a Modbus source', () => {
       /^tags\.0\.scale: is only for numbers/,
     ],
     ['a scale of zero', tag({ scale: 0 }), /^tags\.0\.scale: must not be 0/],
+    ['names for a float', tag({ names: { 0: 'off' } }), /^tags\.0\.names: is only for whole numbers/],
+    ['a name for no number', tag({ type: 'int16', names: { on: 'x' } }), /^tags\.0\.names\.on: /],
+    [
+      'a heartbeat without a deadband',
+      tag({ heartbeatMs: 1000 }),
+      /^tags\.0\.heartbeatMs: is only for tags with a deadband/,
+    ],
+    [
+      'a deadband on a stamped sample',
+      tag({ deadband: 1 }),
+      /^tags\.0\.deadband: must be left out where the equipment stamps/,
+    ],
+    ['a pace of its own in a stamped sample', tag({ pollMs: 5000 }), /^tags\.0\.pollMs: must be left out/],
+    [
+      'writing an input register',
+      tag({ table: 'input', writable: true }),
+      /^tags\.0\.writable: .*input table can only be read/,
+    ],
+    ['writing one bit', tag({ type: 'bit', bit: 1, writable: true }), /^tags\.0\.writable: .*whole register/],
     ['no tags', { ...good, tags: [] }, /^tags: must have at least one/],
     ['a name twice', tags({}, {}), /^tags\.1\.name: 't' is already the name of tag 0/],
     [
@@ -136,6 +155,26 @@ describe('the configuration of a Modbus source', () => {
       found.some((problem) => expected.test(problem)),
       found.join('\n'),
     ).toBe(true);
+  });
+
+  it('takes RTU on a serial port and over TCP', () => {
+    const { host: _, ...rest } = good;
+    const serial = modbusRtuSourceSchema.parse({
+      ...rest,
+      type: 'modbus-rtu',
+      path: '/dev/serial/by-id/usb-1',
+    });
+    expect(serial).toMatchObject({
+      baudRate: 9600,
+      dataBits: 8,
+      parity: 'even',
+      stopBits: 1,
+      turnaroundMs: 100,
+    });
+    expect(modbusRtuTcpSourceSchema.safeParse({ ...good, type: 'modbus-rtu-tcp', port: 4001 }).success).toBe(
+      true,
+    );
+    expect(modbusRtuTcpSourceSchema.safeParse({ ...good, type: 'modbus-rtu-tcp' }).success).toBe(false);
   });
 
   it('allows one register to be read in several ways', () => {

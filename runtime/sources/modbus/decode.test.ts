@@ -69,6 +69,23 @@ describe('decoding', () => {
     expect(decode('7fefffffffffffff', { type: 'float64', scale: 10 })).toBeUndefined();
   });
 
+  it('reads binary coded decimals, and gives no value for digits beyond nine', () => {
+    expect(decode('1234', { type: 'bcd16' })).toBe(1234);
+    expect(decode('3412', { type: 'bcd16', order: 'BADC' })).toBe(1234);
+    expect(decode('56781234', { type: 'bcd32', order: 'CDAB' })).toBe(12_345_678);
+    expect(decode('0125', { type: 'bcd16', scale: 0.1 })).toBe(12.5);
+    expect(decode('12a4', { type: 'bcd16' })).toBeUndefined();
+  });
+
+  it('names values, and leaves those without a name as text', () => {
+    const names = { 0: 'stopped', 1: 'running', '-1': 'fault' };
+    expect(decode('0001', { type: 'int16', names })).toBe('running');
+    expect(decode('ffff', { type: 'int16', names })).toBe('fault');
+    expect(decode('0007', { type: 'int16', names })).toBe('7');
+    expect(decode('0002', { type: 'bit', bit: 1, names })).toBe('running');
+    expect(compileDecoder({ type: 'bool', order: 'ABCD', names })(Buffer.from([0]), 3)).toBe('stopped');
+  });
+
   it('reads bits of a register, and of a table of bits', () => {
     expect(decode('8001', { type: 'bit', bit: 0 })).toBe(true);
     expect(decode('8001', { type: 'bit', bit: 15 })).toBe(true);
@@ -168,6 +185,10 @@ function anyValueOf(type: NumberType): fc.Arbitrary<number | bigint> {
       return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
     case 'uint64':
       return fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+    case 'bcd16':
+      return fc.nat(9999);
+    case 'bcd32':
+      return fc.nat(99_999_999);
     default: {
       const bits = 16 * widthOf(type);
       const signed = type.startsWith('int');
@@ -183,6 +204,7 @@ function write(type: NumberType, value: number | bigint): Buffer {
   const bytes = Buffer.alloc(2 * widthOf(type));
   if (type === 'float32') bytes.writeFloatBE(Number(value));
   else if (type === 'float64') bytes.writeDoubleBE(Number(value));
+  else if (type.startsWith('bcd')) bytes.write(String(value).padStart(bytes.length * 2, '0'), 'hex');
   else {
     const size = BigInt(bytes.length * 8);
     const unsigned = BigInt.asUintN(Number(size), BigInt(value));

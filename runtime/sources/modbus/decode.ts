@@ -21,23 +21,46 @@ export interface Coding {
   /** value = raw * scale + add. */
   readonly scale?: number | undefined;
   readonly add?: number | undefined;
+  /** Names for values, by the number that they name (0 and 1 for bits); after scaling. */
+  readonly names?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
  * Decodes the value that starts at register `at` of `bytes` (for `bool`: at bit `at`). `undefined` where the
- * bytes are a float that is no finite number. Integers beyond 2^53, which JSON's numbers cannot hold,
+ * bytes are no value of their type, as `invalidReason` says. Integers beyond 2^53, which JSON's numbers cannot hold,
  * become decimal strings, unless they are scaled.
  * @throws HoldfastError `modbus-garbage` where `bytes` is too short.
  */
 export type Decoder = (bytes: Buffer, at: number) => Value | undefined;
 
 export function compileDecoder(coding: Coding): Decoder {
+  return named(compileUnnamed(coding), coding.names);
+}
+
+/** Why bytes may be no value of their type, as it goes into a quality. */
+export function invalidReason(type: ValueType): 'not-bcd' | 'not-finite' {
+  return type.startsWith('bcd') ? 'not-bcd' : 'not-finite';
+}
+
+function compileUnnamed(coding: Coding): Decoder {
   if (coding.type === 'bool') return decodeBool;
   const size = 2 * widthOf(coding.type, coding.length);
   const decode = compileRegisters(coding, size);
   return (bytes, at) => {
     if (2 * at + size > bytes.length) throw tooShort(2 * at + size, bytes.length);
     return decode(bytes, 2 * at);
+  };
+}
+
+/** A value without a name stays what it is, as text: a tag's values are all of one kind. */
+function named(decode: Decoder, names: Coding['names']): Decoder {
+  if (names === undefined) return decode;
+  const byValue = new Map(Object.entries(names));
+  return (bytes, at) => {
+    const value = decode(bytes, at);
+    if (value === undefined) return undefined;
+    const key = String(typeof value === 'boolean' ? Number(value) : value);
+    return byValue.get(key) ?? key;
   };
 }
 
@@ -81,7 +104,20 @@ const readers: Readonly<Record<NumberType, NumberReader>> = {
   },
   float32: (bytes, start) => bytes.readFloatBE(start),
   float64: (bytes, start) => bytes.readDoubleBE(start),
+  bcd16: (bytes, start) => readBcd(bytes, start, 2),
+  bcd32: (bytes, start) => readBcd(bytes, start, 4),
 };
+
+/** NaN where a digit is none: that, too, is no finite number. */
+function readBcd(bytes: Buffer, start: number, size: number): number {
+  let value = 0;
+  for (let at = start; at < start + size; at++) {
+    const [tens, units] = [bytes[at]! >> 4, bytes[at]! & 15];
+    if (tens > 9 || units > 9) return Number.NaN;
+    value = value * 100 + tens * 10 + units;
+  }
+  return value;
+}
 
 /** Source positions of the bytes, most significant first, of a value of `size` bytes in `order`. */
 export function bytePositions(size: number, order: ByteOrder): readonly number[] {

@@ -7,7 +7,9 @@ export type RegisterTable = 'holding' | 'input';
 export type BitTable = 'coil' | 'discrete';
 
 export const integerTypes = ['int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64'] as const;
-export const numberTypes = [...integerTypes, 'float32', 'float64'] as const;
+/** Binary coded decimal: four digits a register. */
+export const bcdTypes = ['bcd16', 'bcd32'] as const;
+export const numberTypes = [...integerTypes, 'float32', 'float64', ...bcdTypes] as const;
 export const valueTypes = [...numberTypes, 'bit', 'bool', 'string'] as const;
 export type NumberType = (typeof numberTypes)[number];
 export type ValueType = (typeof valueTypes)[number];
@@ -31,9 +33,11 @@ const registersOf: Readonly<Record<Exclude<ValueType, 'string'>, number>> = {
   uint16: 1,
   bit: 1,
   bool: 1,
+  bcd16: 1,
   int32: 2,
   uint32: 2,
   float32: 2,
+  bcd32: 2,
   int64: 4,
   uint64: 4,
   float64: 4,
@@ -46,6 +50,11 @@ export function widthOf(type: ValueType, length = 1): number {
 
 export function isBitTable(table: Table): table is BitTable {
   return table === 'coil' || table === 'discrete';
+}
+
+/** Types whose values can be named: whole numbers, bits. */
+export function isCountable(type: ValueType): boolean {
+  return type === 'bit' || type === 'bool' || (isNumberType(type) && !type.startsWith('float'));
 }
 
 export function isNumberType(type: ValueType): type is NumberType {

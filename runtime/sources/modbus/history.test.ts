@@ -59,7 +59,7 @@ function setUp(at: 0 | 1, { capacity = 100, change = {}, maxRegisters = 125, isC
     maxRegisters,
     turn: async (work, signal) => {
       signal.throwIfAborted();
-      return work({ client });
+      return work(client);
     },
     log: silentLog,
   });

@@ -10,9 +10,8 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { HistoryPage, SourceHistory } from '../source.ts';
-import type { ModbusClient } from './modbus-client.ts';
 import { toReading } from './poller.ts';
-import { type LogRange, type LogRecord, RecordLog } from './record-log.ts';
+import { type LogRange, type LogRecord, RecordLog, type Turn } from './record-log.ts';
 import type { MappedHistory } from './register-map.ts';
 
 export interface HistoryOptions {
@@ -20,10 +19,7 @@ export interface HistoryOptions {
   readonly unit: number;
   readonly maxRegisters: number;
   /** Takes a turn at the connection, for one request at a time. */
-  readonly turn: <T>(
-    work: (link: { readonly client: ModbusClient }) => Promise<T>,
-    signal: AbortSignal,
-  ) => Promise<T>;
+  readonly turn: Turn;
   readonly log: Log;
 }
 
@@ -32,13 +28,8 @@ const requestsPerPage = 16;
 const maxStalls = 5;
 
 export function createHistory(options: HistoryOptions): SourceHistory {
-  const { map, unit, maxRegisters, turn, log } = options;
-  const records = new RecordLog({
-    map,
-    unit,
-    maxRegisters,
-    turn: (work, signal) => turn(({ client }) => work(client), signal),
-  });
+  const { map, log } = options;
+  const records = new RecordLog(options);
   return { read: (range, signal) => new HistoryRead(map, records, range, signal, log).pages() };
 }
 

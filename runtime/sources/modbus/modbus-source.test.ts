@@ -149,6 +149,73 @@ describe('a Modbus source whose values we stamp', () => {
   });
 });
 
+describe('tags with a pace of their own', () => {
+  const tags = [word('fast', 0), word('slow', 10, { pollMs: 1000 }), word('also-slow', 11, { pollMs: 1000 })];
+
+  it('are polled at it, together, in one stream of growing indexes', async () => {
+    const { clock, device, run } = setUp({ tags });
+    const { sink } = run();
+    await clock.advance(2950);
+    const count = (name: string) => sink.readings.filter(({ tag }) => tag === name).length;
+    expect([count('fast'), count('slow'), count('also-slow')]).toEqual([30, 3, 3]);
+    expect(device.requests).toHaveLength(33);
+    expect(sink.breaches()).toEqual([]);
+    expect(sink.of('broken')).toEqual([]);
+  });
+
+  it('break observation when their own poll fails', async () => {
+    const { clock, registers, device, run } = setUp({ tags });
+    const { sink } = run();
+    await clock.advance(950);
+    device.answer = (request) =>
+      request.pdu.readUInt16BE(1) === 10 ? { pdu: exceptionPdu(3, 6) } : registers.answer(request);
+    await clock.advance(500);
+    expect(sink.of('broken')).toMatchObject([{ reason: 'modbus-exception' }]);
+    expect(sink.breaches()).toEqual([]);
+  });
+});
+
+describe('tags with a deadband', () => {
+  const tags = [
+    word('a', 0, { deadband: 5, heartbeatMs: 1000 }),
+    word('b', 1, { deadband: 0 }),
+    word('c', 2),
+  ];
+
+  it('are reported when they have moved far enough, and now and then; observation goes on regardless', async () => {
+    const { clock, registers, run } = setUp({ tags });
+    const { sink } = run();
+    const values = [100, 104, 106, 101, ...Array.from({ length: 12 }, () => 100)];
+    await clock.advance(50);
+    for (const value of values) {
+      registers.words.holding[0] = value;
+      await clock.advance(100);
+    }
+    const seen = (name: string) => sink.readings.filter(({ tag }) => tag === name).map(({ value }) => value);
+    // From 0: 100, then 106 and 100 by more than 5; 100 again after a second without.
+    expect(seen('a')).toEqual([0, 100, 106, 100, 100]);
+    expect(seen('b')).toEqual([0]);
+    expect(seen('c')).toHaveLength(17);
+    expect(sink.of('observed')).toHaveLength(17);
+  });
+
+  it('are reported anew after a break, and when their quality changes', async () => {
+    const { clock, registers, device, run } = setUp({ tags: [tags[1]!] });
+    const { sink } = run();
+    await clock.advance(150);
+    expect(sink.readings).toHaveLength(1);
+    device.answer = ({ pdu }) => ({ pdu: exceptionPdu(pdu[0]!, 6) });
+    await clock.advance(100);
+    device.answer = registers.answer;
+    await clock.advance(100);
+    expect(sink.readings).toHaveLength(2);
+    registers.refused = [[1, 1]];
+    await clock.advance(300);
+    expect(sink.readings.map(({ quality }) => quality)).toEqual(['good', 'good', 'bad:illegal-data-address']);
+    expect(sink.breaches()).toEqual([]);
+  });
+});
+
 describe('registers that a device refuses', () => {
   const tags = Array.from({ length: 40 }, (_, at) => word(`t${at}`, at));
 

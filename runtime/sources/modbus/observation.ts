@@ -15,11 +15,14 @@ export class Observation {
     return this.#until === undefined;
   }
 
-  /** All readings at `index`, and with them everything before: observation resumes here if it was broken. */
+  /**
+   * All readings at `index` that are worth reporting, perhaps none, and with them everything before: observation
+   * resumes here if it was broken.
+   */
   report(index: number, readings: readonly Reading[]): void {
     if (this.#until === undefined) this.#sink.emit({ kind: 'resumed', at: index });
     this.#until = index + 1;
-    this.#sink.emit({ kind: 'readings', readings });
+    if (readings.length > 0) this.#sink.emit({ kind: 'readings', readings });
     this.#sink.emit({ kind: 'observed', until: this.#until });
   }
 

@@ -8,6 +8,8 @@ export interface PollSchedule {
   next(signal: AbortSignal): Promise<number>;
   /** To be called when a poll has ended: the number of polls that were missed while it was under way. */
   ended(): number;
+  /** When the next poll is due, on the monotonic clock. */
+  readonly dueAt: number;
 }
 
 export function createPollSchedule(clock: Clock, periodMs: number): PollSchedule {
@@ -31,5 +33,8 @@ export function createPollSchedule(clock: Clock, periodMs: number): PollSchedule
       return missed;
     },
     ended: () => skipTo(slotNow()),
+    get dueAt() {
+      return origin + slot * periodMs;
+    },
   };
 }

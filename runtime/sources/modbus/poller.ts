@@ -4,7 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import { type BlockData, BlockReader, type Refusal } from './block-reader.ts';
-import type { ModbusSourceConfig } from './config.ts';
+import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import type { Item } from './read-plan.ts';
 import { type MappedStamp, type MappedTag, mapStamp, mapTags } from './register-map.ts';
@@ -32,6 +32,8 @@ export interface Poller {
 
 export interface PollerOptions {
   readonly config: ModbusSourceConfig;
+  /** The tags to read: all that the source has, or those that are polled together. */
+  readonly tags: readonly TagConfig[];
   readonly clock: Clock;
   /** A tag's registers are refused; without a reason: they may no longer be. */
   readonly onRefusal?: (tag: string, reason: string | undefined) => void;
@@ -50,10 +52,10 @@ class BlockPoller implements Poller {
   readonly #tags: readonly MappedTag[];
   readonly #reader: BlockReader<ReadItem>;
 
-  constructor({ config, clock, onRefusal }: PollerOptions) {
+  constructor({ config, tags, clock, onRefusal }: PollerOptions) {
     const { unit, maxRegisters, maxBits, maxHole, refusedRetryMs } = config;
     this.#unit = unit;
-    this.#tags = mapTags(config.tags);
+    this.#tags = mapTags(tags);
     this.stamp = mapStamp(config.stamp);
     const items: readonly ReadItem[] = this.stamp ? [this.stamp, ...this.#tags] : this.#tags;
     this.#reader = new BlockReader<ReadItem>({
@@ -161,7 +163,7 @@ export function readStamp(item: Omit<MappedStamp, keyof Item>, bytes: Buffer, st
 
 export function toReading(tag: MappedTag, bytes: Buffer, at: number, index: number): Reading {
   const value = tag.decode(bytes, at);
-  if (value === undefined) return { index, tag: tag.name, value: null, quality: 'bad:not-finite' };
+  if (value === undefined) return { index, tag: tag.name, value: null, quality: tag.invalid };
   return { index, tag: tag.name, value, quality: 'good' };
 }
 

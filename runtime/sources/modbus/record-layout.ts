@@ -17,6 +17,7 @@ export interface PlacedTag extends Placed {
   readonly encoding?: 'latin1' | 'utf8' | undefined;
   readonly scale?: number | undefined;
   readonly add?: number | undefined;
+  readonly names?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface RecordLayout {
@@ -95,8 +96,8 @@ function placeTag(
     problems.push({ path: ['tags', at], message });
     return [];
   }
-  const { name, type, order, bit, length, encoding, scale, offset: add } = tag;
-  const placed = { name, offset: tag.address - start, type, order, bit, length, encoding, scale, add };
+  const { name, type, order, bit, length, encoding, scale, offset: add, names } = tag;
+  const placed = { name, offset: tag.address - start, type, order, bit, length, encoding, scale, add, names };
   const width = widthOf(type, length);
   if (placed.offset + width > source.history!.recordRegisters) {
     const message = `tag '${name}' lies ${placed.offset} registers after the start of the sample, outside a record of ${source.history!.recordRegisters}: list history.tags or correct recordRegisters`;
@@ -140,6 +141,7 @@ function completeTag(
     encoding: tag.encoding ?? live.encoding,
     scale: tag.scale ?? live.scale,
     add: tag.add ?? live.offset,
+    names: live.names,
   };
   if (type === 'bit' && placed.bit === undefined)
     problems.push({ path: [...path, 'bit'], message: 'is missing: which bit of the register, 0 to 15' });

@@ -1,15 +1,19 @@
 // A source's configuration, compiled: every value with its place and its decoder.
+
+import type { Quality } from '../../../wire/reading.ts';
 import type { HistoryConfig, ModbusSourceConfig, TagConfig } from './config.ts';
-import { compileDecoder, type Decoder, toEpochMs } from './decode.ts';
+import { compileDecoder, type Decoder, invalidReason, toEpochMs } from './decode.ts';
 import { type ByteOrder, type RegisterTable, type TimeUnit, type ValueType, widthOf } from './fields.ts';
 import type { Item } from './read-plan.ts';
 import { type PlacedTag, resolveLayout } from './record-layout.ts';
 
 export interface MappedTag extends Item {
   readonly name: string;
-  /** The tag's place in the configuration, which is the order of readings that share an index. */
+  /** The tag's place among those that are read together, which is the order of readings that share an index. */
   readonly position: number;
   readonly decode: Decoder;
+  /** Where the bytes are no value of the tag's type. */
+  readonly invalid: Quality;
 }
 
 /** A whole number in registers: a record number, a pointer. */
@@ -36,14 +40,15 @@ export interface MappedStamp extends Item {
 export function mapTags(tags: readonly TagConfig[]): readonly MappedTag[] {
   return tags.map((tag, position) => {
     const type = tag.type ?? 'bool';
-    const { order, bit, length, encoding, scale, offset: add } = tag;
+    const { order, bit, length, encoding, scale, offset: add, names } = tag;
     return {
       name: tag.name,
       position,
       table: tag.table,
       address: tag.address,
       width: widthOf(type, length),
-      decode: compileDecoder({ type, order, bit, length, encoding, scale, add }),
+      decode: compileDecoder({ type, order, bit, length, encoding, scale, add, names }),
+      invalid: `bad:${invalidReason(type)}`,
     };
   });
 }
@@ -126,5 +131,6 @@ function mapPlacedTag(tag: PlacedTag, position: number): MappedTag {
     address: offset,
     width: widthOf(type, length),
     decode: compileDecoder(tag),
+    invalid: `bad:${invalidReason(type)}`,
   };
 }

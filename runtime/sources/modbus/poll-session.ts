@@ -1,0 +1,161 @@
+// One session of polling, and the statements about observation that follow from it.
+//
+// What counts as a break. Values that we stamp ourselves: a poll that failed, a poll that was missed, and a
+// step of our clock, since in between anything may have happened unseen. Samples that the equipment counts:
+// a jump in its count, and nothing else: a poll that failed has lost nothing if the count goes on by one.
+// Samples that it stamps but does not count: as the first, for nobody can tell.
+import type { Clock } from '../../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { Metrics } from '../../../kernel/metrics.ts';
+import type { SourceSink } from '../source.ts';
+import type { TagConfig } from './config.ts';
+import type { Link } from './link.ts';
+import { Observation } from './observation.ts';
+import { createPollSchedule, type PollSchedule } from './poll-schedule.ts';
+import { PolledIndex } from './polled-index.ts';
+import type { Poll, Poller } from './poller.ts';
+import { ReportFilter } from './report-filter.ts';
+import { compareStamps, type Stamp } from './stamp-continuity.ts';
+
+/** Tags that are polled together. Equipment that stamps its samples has one group. */
+export interface PollGroup {
+  readonly pollMs: number;
+  readonly poller: Poller;
+}
+
+export interface PollSessionOptions {
+  readonly groups: readonly PollGroup[];
+  readonly tags: readonly TagConfig[];
+  readonly name: string;
+  readonly link: Link;
+  readonly sink: SourceSink;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Failed polls in a row after which the session ends: the supervisor's growing waits then spare a dead unit. */
+export const maxFailures = 3;
+/** How often an unchanged sample is confirmed, so that the watchdog knows the equipment is there. */
+const confirmMs = 1000;
+
+interface Pace {
+  readonly poller: Poller;
+  readonly schedule: PollSchedule;
+  failures: number;
+}
+
+export class PollSession {
+  readonly #options: PollSessionOptions;
+  readonly #observation: Observation;
+  readonly #polledIndex: PolledIndex;
+  readonly #filter: ReportFilter;
+  readonly #isCounted: boolean;
+  #lastStamp: Stamp | undefined;
+  #lastStatementAt = 0;
+
+  constructor(options: PollSessionOptions) {
+    this.#options = options;
+    this.#observation = new Observation(options.sink);
+    this.#polledIndex = new PolledIndex(options.clock);
+    this.#filter = new ReportFilter(options.tags);
+    this.#isCounted = options.groups[0]?.poller.stamp?.number !== undefined;
+  }
+
+  /** Polls until the session is lost or told to stop; rejects in either case. */
+  async run(signal: AbortSignal): Promise<never> {
+    const { groups, clock } = this.#options;
+    const paces = groups.map(({ poller, pollMs }): Pace => {
+      // A unit that has never answered is not asked three times before the supervisor's waits spare the line.
+      return { poller, schedule: createPollSchedule(clock, pollMs), failures: maxFailures - 1 };
+    });
+    for (;;) {
+      const next = paces.reduce((a, b) => (b.schedule.dueAt < a.schedule.dueAt ? b : a));
+      this.#onMissed(await next.schedule.next(signal));
+      await this.#pollOnce(next, signal);
+    }
+  }
+
+  async #pollOnce(pace: Pace, signal: AbortSignal): Promise<void> {
+    const { client, turns } = this.#options.link;
+    const { poller, schedule } = pace;
+    try {
+      const poll = await turns.run('live', () => poller.poll(client), signal);
+      // What went by while this poll was under way lies before its answer, so the break comes before it too.
+      this.#onMissed(schedule.ended());
+      this.#onPoll(poll, poller);
+      pace.failures = 0;
+      if (poller.isRetryDue) await turns.run('live', () => poller.retryRefused(client), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      pace.failures += 1;
+      this.#onFailure(error);
+      if (client.lost) throw client.lost;
+      if (pace.failures >= maxFailures) throw error;
+    }
+  }
+
+  #onPoll(poll: Poll, poller: Poller): void {
+    if (poll.stamp) this.#onStamped(poll, poll.stamp, poller.stamp?.number?.modulus ?? 1);
+    else this.#onPolled(poll);
+  }
+
+  #onPolled(poll: Poll): void {
+    const { index, stepped } = this.#polledIndex.next();
+    if (stepped) this.#break(stepped);
+    this.#report(index, poll);
+  }
+
+  #onStamped(poll: Poll, stamp: Stamp, modulus: number): void {
+    const continuity = compareStamps(this.#lastStamp, stamp, modulus);
+    if (continuity.kind === 'unchanged') {
+      this.#confirm();
+      return;
+    }
+    this.#lastStamp = stamp;
+    if (continuity.kind === 'repeated-stamp') {
+      this.#count('holdfast_modbus_repeated_stamps_total');
+      this.#break('repeated-stamp');
+      return;
+    }
+    if (continuity.broken) this.#break(continuity.broken);
+    this.#report(stamp.timestamp, poll);
+  }
+
+  #report(index: number, poll: Poll): void {
+    const now = this.#options.clock.monotonic();
+    this.#observation.report(index, this.#filter.pass(poll.readings(index), now));
+    this.#lastStatementAt = now;
+  }
+
+  /** The equipment answers but has nothing new. */
+  #confirm(): void {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#lastStatementAt < confirmMs) return;
+    this.#lastStatementAt = now;
+    this.#observation.confirm();
+  }
+
+  #onMissed(missed: number): void {
+    if (missed === 0) return;
+    this.#count('holdfast_modbus_missed_polls_total', missed);
+    if (!this.#isCounted) this.#break('poll-missed');
+  }
+
+  #onFailure(error: unknown): void {
+    const reason = error instanceof HoldfastError ? error.code : 'poll-failed';
+    this.#count('holdfast_modbus_failed_polls_total');
+    this.#options.log.debug({ reason }, `poll failed: ${describeError(error)}`);
+    if (!this.#isCounted) this.#break(reason);
+  }
+
+  #break(reason: string): void {
+    this.#observation.breakOff(reason);
+    this.#filter.reset();
+  }
+
+  #count(name: string, by = 1): void {
+    this.#options.metrics.count(name, { source: this.#options.name }, by);
+  }
+}

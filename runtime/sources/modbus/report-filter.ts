@@ -1,0 +1,53 @@
+// Which readings of a poll are worth reporting: for a tag with a deadband, only those that tell something new.
+// Observation is stated for every poll all the same, so silence means "no change", not "not looked".
+import type { Reading } from '../../../wire/reading.ts';
+import type { TagConfig } from './config.ts';
+
+interface Rule {
+  readonly deadband: number;
+  readonly heartbeatMs: number;
+  last?: { readonly reading: Reading; readonly at: number };
+}
+
+const defaultHeartbeatMs = 60_000;
+
+export class ReportFilter {
+  readonly #rules: ReadonlyMap<string, Rule>;
+
+  constructor(tags: readonly TagConfig[]) {
+    this.#rules = new Map(
+      tags.flatMap(({ name, deadband, heartbeatMs = defaultHeartbeatMs }) =>
+        deadband === undefined ? [] : [[name, { deadband, heartbeatMs }]],
+      ),
+    );
+  }
+
+  /** `now` is monotonic time in ms. */
+  pass(readings: readonly Reading[], now: number): readonly Reading[] {
+    if (this.#rules.size === 0) return readings;
+    return readings.filter((reading) => {
+      const rule = this.#rules.get(reading.tag);
+      if (!rule) return true;
+      if (
+        rule.last &&
+        now - rule.last.at < rule.heartbeatMs &&
+        !isNews(rule.last.reading, reading, rule.deadband)
+      )
+        return false;
+      rule.last = { reading, at: now };
+      return true;
+    });
+  }
+
+  /** Observation was broken: what was last reported may be long past, so everything is news. */
+  reset(): void {
+    for (const rule of this.#rules.values()) delete rule.last;
+  }
+}
+
+function isNews(last: Reading, next: Reading, deadband: number): boolean {
+  if (last.quality !== next.quality) return true;
+  if (typeof last.value === 'number' && typeof next.value === 'number')
+    return Math.abs(next.value - last.value) > deadband;
+  return last.value !== next.value;
+}

@@ -1,0 +1,136 @@
+// Writes, over equipment in memory that keeps what was written.
+import { describe, expect, it } from 'vitest';
+import { silentLog } from '../../../kernel/log.ts';
+import { noMetrics } from '../../../kernel/metrics.ts';
+import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { answerPdu } from '../../../lab/plant/pdu.ts';
+import { PlantUnit } from '../../../lab/plant/unit.ts';
+import { RecordingSink } from '../testing/recording-sink.ts';
+import { modbusTcpSourceSchema } from './config.ts';
+import { createModbusSource } from './modbus-source.ts';
+import { MemoryDevice } from './testing/memory-device.ts';
+
+function setUp() {
+  const clock = new VirtualClock();
+  const unit = new PlantUnit({ id: 1, name: 'unit', seed: 1, log: 'none', capacity: 0 });
+  const device = new MemoryDevice(clock, ({ pdu }) => {
+    const out = Buffer.alloc(256);
+    return { pdu: out.subarray(0, answerPdu(unit, pdu, out, 0)) };
+  });
+  const config = modbusTcpSourceSchema.parse({
+    type: 'modbus-tcp',
+    name: 'press',
+    host: 'memory',
+    pollMs: 100,
+    timeoutMs: 200,
+    tags: [
+      { name: 'setpoint', address: 100, type: 'float32', writable: true },
+      { name: 'mode', address: 102, type: 'uint16', writable: true, names: { 0: 'manual', 1: 'auto' } },
+      { name: 'strict', address: 103, type: 'uint16', writable: 'multiple' },
+      { name: 'reset', table: 'coil', address: 16, writable: true },
+      { name: 'hold', table: 'coil', address: 17, writable: 'multiple' },
+      { name: 'level', address: 17, type: 'int16' },
+      { name: 'beyond', address: 16, type: 'uint16', writable: true },
+    ],
+  });
+  const source = createModbusSource(config, {
+    clock,
+    log: silentLog,
+    metrics: noMetrics,
+    links: device.links(),
+  });
+  const sink = new RecordingSink();
+  const abort = new AbortController();
+  void source.run(sink, abort.signal);
+  const write = (tag: string, value: never) => source.write!(tag, value, new AbortController().signal);
+  const codes = () => device.requests.map(({ pdu }) => pdu[0]).filter((code) => code! > 4);
+  return {
+    clock,
+    device,
+    source,
+    sink,
+    abort,
+    write: write as (tag: string, value: unknown) => Promise<void>,
+    codes,
+  };
+}
+
+describe('writing', () => {
+  it('uses the function that fits, and what was written is read at the next poll', async () => {
+    const { clock, sink, write, codes } = setUp();
+    await clock.advance(50);
+    await write('setpoint', 21.5);
+    await write('mode', 'auto');
+    await write('strict', 7);
+    await write('reset', true);
+    await write('hold', true);
+    expect(codes()).toEqual([16, 6, 16, 5, 15]);
+    await clock.advance(100);
+    const last = Object.fromEntries(sink.readings.slice(-7).map(({ tag, value }) => [tag, value]));
+    expect(last).toMatchObject({ setpoint: 21.5, mode: 'auto', strict: 7, reset: true, hold: true });
+  });
+
+  it('goes before polls that wait', async () => {
+    const { clock, device, write } = setUp();
+    await clock.advance(50);
+    const before = device.requests.length;
+    const plain = device.answer;
+    device.answer = (request) => ({ afterMs: 20, answer: plain(request) });
+    const poll = clock.advance(65);
+    await Promise.resolve();
+    const written = write('mode', 1);
+    await poll;
+    await clock.advance(200);
+    await written;
+    const order = device.requests.slice(before).map(({ pdu }) => pdu[0]);
+    expect(order.indexOf(6)).toBeLessThan(3);
+  });
+
+  it.each([
+    ['nothing', 1, 'source-unknown-tag'],
+    ['level', 1, 'source-read-only'],
+    ['mode', 70_000, 'source-value-invalid'],
+    ['mode', 'sideways', 'source-value-invalid'],
+    ['reset', 'yes', 'source-value-invalid'],
+  ])('refuses %s = %s with %s, and asks the device nothing', async (tag, value, code) => {
+    const { clock, write, codes } = setUp();
+    await clock.advance(50);
+    await expect(write(tag, value)).rejects.toMatchObject({ code, message: expect.stringContaining(tag) });
+    expect(codes()).toEqual([]);
+  });
+
+  it('says what the device answered', async () => {
+    const { clock, write } = setUp();
+    await clock.advance(50);
+    await expect(write('beyond', 1)).rejects.toMatchObject({
+      code: 'modbus-exception',
+      exceptionName: 'illegal-data-address',
+    });
+  });
+
+  it('takes an answer that confirms something else for garbage', async () => {
+    const { clock, device, write } = setUp();
+    await clock.advance(50);
+    device.answer = () => ({ pdu: Buffer.from([6, 0, 102, 0, 9]) });
+    await expect(write('mode', 1)).rejects.toMatchObject({ code: 'modbus-garbage' });
+  });
+
+  it('is refused, to be tried again, while there is no connection', async () => {
+    const { clock, abort, write } = setUp();
+    await clock.advance(50);
+    abort.abort();
+    await clock.advance(10);
+    await expect(write('mode', 1)).rejects.toMatchObject({ code: 'source-not-connected', retryable: true });
+  });
+
+  it('is not offered where no tag may be written', () => {
+    const config = modbusTcpSourceSchema.parse({
+      type: 'modbus-tcp',
+      name: 'x',
+      host: 'h',
+      tags: [{ name: 'a', address: 0, type: 'uint16' }],
+    });
+    const deps = { clock: new VirtualClock(), log: silentLog, metrics: noMetrics };
+    expect(createModbusSource(config, deps).write).toBeUndefined();
+  });
+});
