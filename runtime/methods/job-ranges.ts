@@ -52,3 +52,11 @@ function joinVoids(voids: readonly VoidRange[]): readonly VoidRange[] {
   }
   return joined;
 }
+
+/** Finished jobs that are older than `oldestKept` or beyond the newest `most`. Open ones stay for ever. */
+export function outlivedJobs(jobs: readonly JobRecord[], most: number, oldestKept: number): JobRecord[] {
+  return jobs
+    .filter((job) => !isOpen(job))
+    .sort((a, b) => b.updatedAt - a.updatedAt)
+    .filter(({ updatedAt }, rank) => rank >= most || updatedAt < oldestKept);
+}

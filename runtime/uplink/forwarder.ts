@@ -8,45 +8,14 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Acknowledger, createAcknowledger } from './acknowledger.ts';
+import { defaultForwarderLimits, type ForwarderLimits } from './forwarder-limits.ts';
 import { createInFlight } from './in-flight.ts';
 import { createLaneBuffer, type LaneBuffer } from './lane-buffer.ts';
-import { charge, chooseLane, defaultShares, emptyLedger, type Shares } from './lane-choice.ts';
+import { charge, chooseLane, emptyLedger } from './lane-choice.ts';
 import { type LaneName, type Lanes, laneNames, type Outgoing } from './lanes.ts';
 import { createRateCaps, type DayUse } from './rate-caps.ts';
 import type { Uplink } from './uplink.ts';
 import { createWakeTimer } from './wake-timer.ts';
-
-export interface ForwarderLimits {
-  /** Messages and bytes that may be sent and not yet acknowledged. */
-  readonly inFlightMessages: number;
-  readonly inFlightBytes: number;
-  /** Caps; 0 is none. Messages a day are counted in 4 KB units, as IoT Hub meters them; the day is UTC's. */
-  readonly messagesPerSecond: number;
-  readonly bytesPerSecond: number;
-  readonly messagesPerDay: number;
-  /** Part of `messagesPerDay` that only live data may use, 0 to 1. */
-  readonly liveReserve: number;
-  /** Live data that has waited longer becomes backlog, so that what is new goes first. */
-  readonly liveMaxAgeMs: number;
-  /** Part of the bytes that backlog and backfill get at least. */
-  readonly shares: Shares;
-  /** Pauses after throttling, quota or messages given back. */
-  readonly backoffMinMs: number;
-  readonly backoffMaxMs: number;
-}
-
-export const defaultForwarderLimits: ForwarderLimits = {
-  inFlightMessages: 64,
-  inFlightBytes: 8 * 1024 * 1024,
-  messagesPerSecond: 0,
-  bytesPerSecond: 0,
-  messagesPerDay: 0,
-  liveReserve: 0.5,
-  liveMaxAgeMs: 15_000,
-  shares: defaultShares,
-  backoffMinMs: 500,
-  backoffMaxMs: 60_000,
-};
 
 export interface ForwarderOptions {
   readonly uplink: Pick<Uplink, 'state' | 'onState' | 'send'>;
