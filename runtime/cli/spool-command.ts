@@ -135,7 +135,13 @@ async function onSpool(
   }
 }
 
-const badInput = new Set(['spool-bad-arguments', 'spool-not-found', 'spool-unreadable', 'store-locked']);
+const badInput = new Set([
+  'spool-bad-arguments',
+  'spool-not-found',
+  'spool-unreadable',
+  'spool-newer-format',
+  'store-locked',
+]);
 
 /** A bug is thrown on: its stack is what a report needs. */
 function exitCodeOf(error: unknown): number {

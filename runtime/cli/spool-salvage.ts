@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../kernel/errors.ts';
+import { layoutOf, writeMarker } from '../spool/folder-layout.ts';
 import { checkSalvageTarget, type OpenedSpool } from '../spool/inspect/open.ts';
 import { maxLost, type SalvageReport, salvage } from '../spool/inspect/salvage.ts';
 import { openLevelStore } from '../spool/level-store.ts';
@@ -26,10 +27,13 @@ export async function printSalvage(
   }
   checkSalvageTarget(spool, source, target, nearestFolder(target));
   mkdirSync(target, { recursive: true });
-  const store = await openLevelStore({ folder: join(target, 'spool', 'store') });
+  const layout = layoutOf(join(target, 'spool'));
+  const store = await openLevelStore({ folder: layout.store });
   let report: SalvageReport;
   try {
     report = await salvage(spool.reader, store);
+    // Last: it is what makes the folder one that a module takes as it is.
+    await writeMarker(layout);
   } finally {
     await store.close();
   }

@@ -13,7 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { layoutOf, readMarker } from '../folder-layout.ts';
 import { openLevelStore } from '../level-store.ts';
+import type { Store } from '../store.ts';
 
 /** A store that the module could not use and put beside the one that it made instead. */
 export interface SetAside {
@@ -24,8 +26,12 @@ export interface SetAside {
 }
 
 export interface SpoolLayout {
+  /** The spool's folder; undefined for a store that stands by itself. */
+  readonly root: string | undefined;
   /** LevelDB's folder. */
   readonly store: string;
+  /** What a running module holds; those that exist. */
+  readonly locks: readonly string[];
   readonly setAside: readonly SetAside[];
 }
 
@@ -37,16 +43,32 @@ const storeFile = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
  */
 export function findSpool(folder: string): SpoolLayout {
   const given = resolve(folder);
-  const spools = [join(given, 'spool'), given].filter((spool) => holdsStore(join(spool, 'store')));
-  if (spools[0] !== undefined) {
-    const store = join(spools[0], 'store');
-    return { store, setAside: findSetAside(spools[0]) };
+  const spools = [join(given, 'spool'), given].map(layoutOf);
+  const spool = spools.find(({ store }) => holdsStore(store));
+  if (spool !== undefined) {
+    const { root, store, lock } = spool;
+    const locks = [join(lock, 'LOCK'), join(store, 'LOCK')];
+    return { root, store, locks, setAside: findSetAside(spool.aside) };
   }
-  if (holdsStore(given)) return { store: given, setAside: [] };
+  if (holdsStore(given)) {
+    return { root: undefined, store: given, locks: [join(given, 'LOCK')], setAside: [] };
+  }
   const what = existsSync(given) ? 'holds no spool' : 'does not exist';
+  const aside = spools.flatMap((layout) => findSetAside(layout.aside)).map((each) => each.folder);
+  const hint =
+    aside.length === 0 ? '' : `; a store that was set aside can be named itself: ${aside.join(', ')}`;
   throw new HoldfastError(
     'spool-not-found',
-    `${folder} ${what}: name the module's data folder (dataFolder in its configuration), or the spool folder in it`,
+    `${folder} ${what}: name the module's data folder (dataFolder in its configuration), or the spool folder in it${hint}`,
+  );
+}
+
+/** @throws HoldfastError `spool-newer-format`. */
+export async function checkFormat({ root }: SpoolLayout): Promise<void> {
+  if (root === undefined || (await readMarker(layoutOf(root))) !== 'newer') return;
+  throw new HoldfastError(
+    'spool-newer-format',
+    `${root} was written by a newer version of Holdfast: look into it with that version`,
   );
 }
 
@@ -57,32 +79,50 @@ export interface HeldLock {
 }
 
 /**
- * Takes the lock that a module holds while it runs, so that none starts amid the reading. LevelDB locks a file
+ * Takes the locks that a module holds while it runs, so that none starts amid the reading. LevelDB locks a file
  * named LOCK, by its inode: an empty store elsewhere whose LOCK is a link to the real one takes the same lock,
  * and nothing in the real folder changes, not even a time.
  * @throws HoldfastError `store-locked`.
  */
-export async function lockStore(store: string): Promise<HeldLock> {
-  const lockFile = join(store, 'LOCK');
-  // Every store that a module ever opened has one. Making one would write.
-  if (!existsSync(lockFile)) return { release: async () => {} };
-  try {
-    accessSync(lockFile, constants.R_OK | constants.W_OK);
-  } catch {
-    const warning = `the lock of ${store} cannot be taken (it is not writable): make sure that no module uses it`;
-    return { warning, release: async () => {} };
+export async function lockSpool(layout: SpoolLayout): Promise<HeldLock> {
+  const holders: Store[] = [];
+  const release = async () => {
+    for (const holder of holders.splice(0)) await holder.close();
+  };
+  let warning: string | undefined;
+  // A module makes these files at its first start. Making one here would write.
+  for (const lock of layout.locks.filter((path) => existsSync(path))) {
+    try {
+      if (isWritable(lock)) holders.push(await lockFile(lock));
+      else warning = `${lock} is not writable, so no lock is held: make sure that no module uses this folder`;
+    } catch (cause) {
+      await release();
+      if (!(cause instanceof HoldfastError) || cause.code !== 'store-locked') throw cause;
+      throw new HoldfastError('store-locked', `a module is running on ${layout.store}: stop it first`, {
+        cause,
+      });
+    }
   }
+  return { release, ...(warning === undefined ? {} : { warning }) };
+}
+
+async function lockFile(path: string): Promise<Store> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-lock-'));
   try {
-    symlinkSync(realpathSync(lockFile), join(folder, 'LOCK'));
-    const holder = await openLevelStore({ folder });
-    return { release: () => holder.close() };
-  } catch (cause) {
-    if (!(cause instanceof HoldfastError) || cause.code !== 'store-locked') throw cause;
-    throw new HoldfastError('store-locked', `a module is running on ${store}: stop it first`, { cause });
+    symlinkSync(realpathSync(path), join(folder, 'LOCK'));
+    return await openLevelStore({ folder });
   } finally {
     // The lock lives in the open file; so nothing stays behind, however the process ends.
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -112,11 +152,10 @@ function realPath(path: string): string {
   return parent === full ? full : join(realPath(parent), full.slice(parent.length));
 }
 
-function findSetAside(spool: string): SetAside[] {
-  const folders = readdirSync(spool, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return folders
-    .filter((entry) => entry.name !== 'store')
-    .map((entry) => ({ folder: join(spool, entry.name), ...measureFolder(join(spool, entry.name)) }));
+function findSetAside(aside: string): SetAside[] {
+  if (statSync(aside, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  const folders = readdirSync(aside, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return folders.map(({ name }) => ({ folder: join(aside, name), ...measureFolder(join(aside, name)) }));
 }
 
 function holdsStore(folder: string): boolean {

@@ -271,7 +271,7 @@ function leastOf<T extends { head: LevelEntry }>(active: readonly T[]): T | unde
 }
 
 const tail = ({ offset, length, reason }: { offset: number; length: number; reason: string }) =>
-  `it ends torn, as after a power cut: ${reason} (${length} bytes at byte ${offset})`;
+  `as a power cut leaves it: ${reason} (${length} bytes at byte ${offset})`;
 
 function isFileError(error: unknown): boolean {
   return typeof (error as NodeJS.ErrnoException)?.code === 'string';

@@ -18,71 +18,105 @@ export interface BadStretch {
 
 export interface LogContents {
   readonly records: readonly Buffer[];
-  /** Stretches with whole records behind them: damage. */
+  /** Stretches with whole records behind them, or whose sums are wrong: damage. */
   readonly bad: readonly BadStretch[];
-  /** What follows the last whole record: a power cut in the middle of a write leaves this too. */
+  /** The file ends within a record, or in zeros: a power cut amid a write leaves this. */
   readonly tornTail?: BadStretch;
 }
 
+/**
+ * After a wrong sum LevelDB passes over the rest of the block, since the length may be wrong too. Here the
+ * length is tried: if it was right, the next fragment's sum says so, and the rest of the block is not lost.
+ */
 export function readLog(file: Buffer): LogContents {
-  const records: Buffer[] = [];
-  const bad: BadStretch[] = [];
-  let parts: Buffer[] | undefined;
-  let begunAt = 0;
-  // A stretch counts as damage only once something whole follows it.
-  let open: BadStretch | undefined;
-  const spoil = (offset: number, end: number, reason: string) => {
-    open = open ? { ...open, length: end - open.offset } : { offset, length: end - offset, reason };
-  };
-  const keep = (record: Buffer) => {
-    if (open !== undefined) bad.push(open);
-    open = undefined;
-    records.push(record);
-  };
+  const reader = new LogReader();
   for (let at = 0; at < file.byteLength; ) {
     const blockEnd = Math.min(file.byteLength, (Math.floor(at / blockBytes) + 1) * blockBytes);
-    if (blockEnd - at < headBytes) {
-      at = blockEnd;
-      continue;
-    }
-    const fragment = readFragment(file, at, blockEnd);
-    if ('reason' in fragment) {
-      // Lengths cannot be trusted any more: the next block is the next place to begin.
-      spoil(parts === undefined ? at : begunAt, blockEnd, fragment.reason);
-      parts = undefined;
-      at = blockEnd;
-      continue;
-    }
-    const { type, data, end } = fragment;
-    if (type === full || type === first) {
-      if (parts !== undefined) spoil(begunAt, at, 'a record without its end');
-      parts = undefined;
-    }
-    if (type === full) keep(data);
-    else if (type === first) {
-      parts = [data];
-      begunAt = at;
-    } else if (parts === undefined) spoil(at, end, 'a record without its beginning');
-    else {
-      parts.push(data);
-      if (type === last) {
-        keep(Buffer.concat(parts));
-        parts = undefined;
-      }
-    }
-    at = end;
+    at = blockEnd - at < headBytes ? reader.skipTrailer(file, at, blockEnd) : reader.take(file, at, blockEnd);
   }
-  if (parts !== undefined) spoil(begunAt, file.byteLength, 'a record without its end');
-  return { records, bad, ...(open === undefined ? {} : { tornTail: open }) };
+  return reader.finish(file.byteLength);
 }
 
-function readFragment(file: Buffer, at: number, blockEnd: number) {
+class LogReader {
+  readonly #records: Buffer[] = [];
+  readonly #bad: BadStretch[] = [];
+  // Fragments of the record that is being put together.
+  #parts: Buffer[] = [];
+  #begunAt = 0;
+  // Not yet known to be damage: something whole may follow.
+  #open: (BadStretch & { readonly isWrong: boolean }) | undefined;
+
+  /** Returns where to go on. */
+  take(file: Buffer, at: number, blockEnd: number): number {
+    const fragment = readFragment(file, at, blockEnd);
+    if ('reason' in fragment) {
+      this.#spoil(at, fragment.end, fragment.reason, fragment.isWrong);
+      return fragment.end;
+    }
+    const { type, data, end } = fragment;
+    const begins = type === full || type === first;
+    if (begins && this.#parts.length > 0) this.#spoil(at, at, 'a record without its end', false);
+    if (!begins && this.#parts.length === 0) this.#spoil(at, end, 'a record without its beginning', false);
+    else {
+      if (begins) this.#begunAt = at;
+      this.#parts.push(data);
+      if (type === full || type === last) this.#keep();
+    }
+    return end;
+  }
+
+  /** Less than a fragment's head at the end of a block is filled with zeros; at the end of the file it is a tear. */
+  skipTrailer(file: Buffer, at: number, end: number): number {
+    if (end === file.byteLength && end % blockBytes !== 0)
+      this.#spoil(at, end, 'it ends within a record', false);
+    return end;
+  }
+
+  finish(end: number): LogContents {
+    if (this.#parts.length > 0) this.#spoil(end, end, 'it ends within a record', false);
+    const { isWrong, ...stretch } = this.#open ?? { isWrong: false, offset: 0, length: 0, reason: '' };
+    if (isWrong) this.#bad.push(stretch);
+    const isTorn = this.#open !== undefined && !isWrong;
+    return { records: this.#records, bad: this.#bad, ...(isTorn ? { tornTail: stretch } : {}) };
+  }
+
+  #keep(): void {
+    if (this.#open !== undefined) {
+      const { offset, length, reason } = this.#open;
+      this.#bad.push({ offset, length, reason });
+    }
+    this.#open = undefined;
+    this.#records.push(this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts));
+    this.#parts = [];
+  }
+
+  /** What was begun of a record is lost with the rest of it. */
+  #spoil(at: number, end: number, reason: string, isWrong: boolean): void {
+    const offset = this.#open?.offset ?? (this.#parts.length > 0 ? this.#begunAt : at);
+    const wrong = isWrong || (this.#open?.isWrong ?? false);
+    const why = this.#open !== undefined && !(isWrong && !this.#open.isWrong) ? this.#open.reason : reason;
+    this.#open = { offset, length: end - offset, reason: why, isWrong: wrong };
+    this.#parts = [];
+  }
+}
+
+type Fragment =
+  | { readonly type: number; readonly data: Buffer; readonly end: number }
+  | { readonly reason: string; readonly end: number; readonly isWrong: boolean };
+
+function readFragment(file: Buffer, at: number, blockEnd: number): Fragment {
   const length = file.readUInt16LE(at + 4);
   const type = file[at + 6]!;
-  if (type === 0 && length === 0) return { reason: 'never written: zeros' };
+  if (type === 0 && length === 0) return { reason: 'never written: zeros', end: blockEnd, isWrong: false };
   const end = at + headBytes + length;
-  if (end > blockEnd) return { reason: 'a length reaches beyond its block or the end of the file' };
-  if (maskedCrc32c(file, at + 6, end) !== file.readUInt32LE(at)) return { reason: 'the sum does not match' };
-  if (type < full || type > last) return { reason: `unknown fragment type ${type}` };
+  if (end > blockEnd) {
+    const isTorn = blockEnd === file.byteLength;
+    const reason = isTorn ? 'it ends within a record' : 'a length reaches beyond its block';
+    return { reason, end: blockEnd, isWrong: !isTorn };
+  }
+  if (maskedCrc32c(file, at + 6, end) !== file.readUInt32LE(at)) {
+    return { reason: 'the sum does not match', end, isWrong: true };
+  }
+  if (type < full || type > last) return { reason: `unknown fragment type ${type}`, end, isWrong: true };
   return { type, data: file.subarray(at + headBytes, end), end };
 }

@@ -1,7 +1,7 @@
 // Opens a stopped module's spool for looking.
 import { statfsSync } from 'node:fs';
 import { HoldfastError } from '../../../kernel/errors.ts';
-import { findSpool, type HeldLock, isInside, lockStore, type SpoolLayout } from './layout.ts';
+import { checkFormat, findSpool, type HeldLock, isInside, lockSpool, type SpoolLayout } from './layout.ts';
 import { LevelFiles } from './level-files.ts';
 import { SpoolReader } from './reader.ts';
 
@@ -16,11 +16,12 @@ export interface OpenedSpool {
 
 /**
  * Holds the lock until `close`, and changes nothing.
- * @throws HoldfastError `spool-not-found`, `spool-unreadable`, `store-locked`.
+ * @throws HoldfastError `spool-not-found`, `spool-newer-format`, `store-locked`, `spool-unreadable`.
  */
 export async function openStoppedSpool(folder: string): Promise<OpenedSpool> {
   const layout = findSpool(folder);
-  const lock: HeldLock = await lockStore(layout.store);
+  await checkFormat(layout);
+  const lock: HeldLock = await lockSpool(layout);
   let files: LevelFiles;
   try {
     files = new LevelFiles(layout.store);

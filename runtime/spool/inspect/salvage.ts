@@ -69,9 +69,18 @@ export interface SalvageReport {
 export const maxLost = 1000;
 const batchBytes = 4 * 1024 * 1024;
 
+export interface SalvageOptions {
+  /** False leaves out what has been sent: for a disk that has no room for it. Default true. */
+  readonly archive?: boolean;
+}
+
 /** `out` must be empty. All is on the disk once this resolves. */
-export async function salvage(reader: SpoolReader, out: Store): Promise<SalvageReport> {
-  const work = new Salvage(reader, new BatchWriter(out), out);
+export async function salvage(
+  reader: SpoolReader,
+  out: Store,
+  options: SalvageOptions = {},
+): Promise<SalvageReport> {
+  const work = new Salvage(reader, new BatchWriter(out), out, options.archive ?? true);
   return work.run();
 }
 
@@ -79,6 +88,7 @@ class Salvage {
   readonly #reader: SpoolReader;
   readonly #writer: BatchWriter;
   readonly #out: Store;
+  readonly #archive: boolean;
   readonly #streams = new Map<number, KnownStream>();
   readonly #rebuilt: string[] = [];
   readonly #lostWindows: LostWindow[] = [];
@@ -92,8 +102,9 @@ class Salvage {
   #highestId = 0;
   readonly #copied = { journalRecords: 0, jobs: 0, settings: 0 };
 
-  constructor(reader: SpoolReader, writer: BatchWriter, out: Store) {
+  constructor(reader: SpoolReader, writer: BatchWriter, out: Store, archive: boolean) {
     this.#reader = reader;
+    this.#archive = archive;
     this.#writer = writer;
     this.#out = out;
     for (const [number, stream] of reader.streams) this.#streams.set(number, { ...stream, classes: [] });
@@ -158,6 +169,8 @@ class Salvage {
   }
 
   async #keepWindow(parts: readonly SpoolMessage[]): Promise<void> {
+    // A window goes as a whole: of one that was sent in part, the sent parts stay too.
+    if (!this.#archive && parts.every(({ places }) => places.length === 0)) return;
     const stored = storedIn(parts[0]!);
     const { header } = stored;
     const stream = this.#streamFor(stored);
@@ -241,6 +254,7 @@ class Salvage {
   /** Windows that the old index names and the new one does not. */
   async #findLostWindows(): Promise<void> {
     await this.#writer.flush();
+    if (!this.#archive) return;
     for (const { key, value } of this.#reader.entries('i')) {
       if (key.byteLength !== 20 || (await this.#out.get(key)) !== undefined) continue;
       const { stream, start, id } = indexKeyOf(key);

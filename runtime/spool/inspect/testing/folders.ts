@@ -88,7 +88,10 @@ export async function makeRun(dataFolder: string, windows: number): Promise<void
   }
   const log = keeper.openStream({ batchId: 'log', index: 'sequence' });
   log.emit({ kind: 'resumed', at: 100 });
-  log.emit({ kind: 'readings', readings: [{ index: 100, tag: 'alarm', value: 'door open', quality: 'good' }] });
+  log.emit({
+    kind: 'readings',
+    readings: [{ index: 100, tag: 'alarm', value: 'door open', quality: 'good' }],
+  });
   log.emit({ kind: 'observed', until: 105 });
   await keeper.closeAll();
   await spool.close();
