@@ -1,12 +1,11 @@
 // The store of a folder, which repairs itself. Damage may show only when a table is read or compacted, long after
-// the start. Then this store stops taking batches, so that its one writer reopens it, and reopening
-// replaces the damaged store by what can be salvaged of it. Reads reject meanwhile; they are retryable.
+// the start. Then the damaged store is closed and replaced by what can be salvaged of it. Reads wait for that
+// and are done again; batches reject, so that their one writer repeats them on the new store.
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { OpenedFolder, Repair } from './open-folder.ts';
 import type { BatchOp, Entry, RangeOptions, Store } from './store.ts';
 
 export interface GuardedStoreEvents {
-  /** Damage has shown: submit something, so that the writer reopens the store. */
   onDamage(reason: string): void;
   /** The store was replaced; whatever is known of its contents must be read again. */
   onRepair(repair: Repair): void;
@@ -17,6 +16,7 @@ export class GuardedStore implements Store {
   readonly #events: GuardedStoreEvents;
   #store: Store;
   #damage: string | undefined;
+  #repairing: Promise<void> | undefined;
   #closed = false;
 
   constructor(folder: OpenedFolder, events: GuardedStoreEvents) {
@@ -34,19 +34,19 @@ export class GuardedStore implements Store {
   }
 
   get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#watch((store) => store.get(key));
+    return this.#read((store) => store.get(key));
   }
 
   getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return this.#watch((store) => store.getMany(keys));
+    return this.#read((store) => store.getMany(keys));
   }
 
   range(options: RangeOptions): Promise<readonly Entry[]> {
-    return this.#watch((store) => store.range(options));
+    return this.#read((store) => store.range(options));
   }
 
   compactRange(gte: Uint8Array, lt: Uint8Array): Promise<void> {
-    return this.#watch((store) => store.compactRange(gte, lt));
+    return this.#read((store) => store.compactRange(gte, lt));
   }
 
   sizeBytes(): Promise<number> {
@@ -54,20 +54,26 @@ export class GuardedStore implements Store {
   }
 
   async reopen(): Promise<void> {
-    if (this.#damage === undefined) return this.#watch((store) => store.reopen());
-    await this.#store.close();
-    const { store, repair } = await this.#folder.rebuild(this.#damage);
-    this.#store = store;
-    this.#damage = undefined;
-    this.#events.onRepair(repair);
-    // Closed meanwhile: nobody else will.
-    if (this.#closed) await store.close();
+    if (this.#damage === undefined) await this.#watch((store) => store.reopen());
+    else await this.#repair(this.#damage);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#repairing?.catch(() => {});
     await this.#store.close();
     await this.#folder.release();
+  }
+
+  async #read<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    if (this.#damage !== undefined) await this.#repair(this.#damage);
+    try {
+      return await this.#watch(work);
+    } catch (error) {
+      if (this.#damage === undefined || this.#closed) throw error;
+      await this.#repair(this.#damage);
+      return this.#watch(work);
+    }
   }
 
   async #watch<T>(work: (store: Store) => Promise<T>): Promise<T> {
@@ -83,5 +89,21 @@ export class GuardedStore implements Store {
       }
       throw error;
     }
+  }
+
+  /** Shared by all who wait for it. @throws while the disk does not allow it; who comes next tries again. */
+  #repair(reason: string): Promise<void> {
+    this.#repairing ??= this.#rebuild(reason).finally(() => {
+      this.#repairing = undefined;
+    });
+    return this.#repairing;
+  }
+
+  async #rebuild(reason: string): Promise<void> {
+    await this.#store.close();
+    const { store, repair } = await this.#folder.rebuild(reason);
+    this.#store = store;
+    this.#damage = undefined;
+    this.#events.onRepair(repair);
   }
 }

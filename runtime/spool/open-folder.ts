@@ -20,6 +20,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Random } from '../../kernel/random.ts';
 import { dropBallast } from './ballast.ts';
 import {
+  exists,
   type FolderLayout,
   isDiskTrouble,
   layoutOf,
@@ -33,9 +34,10 @@ import {
   writeMarker,
 } from './folder-layout.ts';
 import { LevelFiles } from './inspect/level-files.ts';
+import { SpoolReader } from './inspect/reader.ts';
+import { type SalvageReport, salvage } from './inspect/salvage.ts';
 import { openLevelStore } from './level-store.ts';
 import type { RecordCodec } from './record.ts';
-import { type SalvageReport, salvage } from './salvage.ts';
 import type { Store } from './store.ts';
 
 export interface OpenFolderOptions {
@@ -66,14 +68,20 @@ export interface OpenedFolder {
   release(): Promise<void>;
 }
 
+interface Options extends OpenFolderOptions {
+  /** Turns false once a salvage ran out of room: the next one leaves out what has been sent. */
+  readonly room: { forArchive: boolean };
+}
+
 const unsalvaged = '-unsalvaged';
 // What was set aside is kept for people to look at, within bounds.
 const maxAsideCount = 4;
 const maxAsideBytes = 64 * 1024 * 1024;
 
 /** @throws HoldfastError `spool-locked`; the signal's reason. */
-export async function openFolder(options: OpenFolderOptions): Promise<OpenedFolder> {
-  const layout = layoutOf(options.folder);
+export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder> {
+  const layout = layoutOf(given.folder);
+  const options: Options = { ...given, room: { forArchive: true } };
   const lock = await whenDiskAllows(options, layout, () => lockFolder(layout));
   try {
     const opened = await whenDiskAllows(options, layout, () => openStore(options, layout));
@@ -81,7 +89,9 @@ export async function openFolder(options: OpenFolderOptions): Promise<OpenedFold
       ...opened,
       layout,
       async rebuild(reason) {
-        const aside = await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged);
+        // A rebuild that failed half-way has moved the store already.
+        const left = (await exists(layout.store)) ? undefined : await findUnsalvaged(layout);
+        const aside = left ?? (await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged));
         return replaceStore(options, layout, aside, reason);
       },
       release: () => lock.close(),
@@ -92,11 +102,7 @@ export async function openFolder(options: OpenFolderOptions): Promise<OpenedFold
   }
 }
 
-async function whenDiskAllows<T>(
-  options: OpenFolderOptions,
-  layout: FolderLayout,
-  work: () => Promise<T>,
-): Promise<T> {
+async function whenDiskAllows<T>(options: Options, layout: FolderLayout, work: () => Promise<T>): Promise<T> {
   const backoff = createBackoff({ minMs: 200, maxMs: 10_000 }, options.random);
   for (;;) {
     options.signal?.throwIfAborted();
@@ -126,10 +132,7 @@ async function lockFolder(layout: FolderLayout): Promise<Store> {
   }
 }
 
-async function openStore(
-  options: OpenFolderOptions,
-  layout: FolderLayout,
-): Promise<{ store: Store; repair?: Repair }> {
+async function openStore(options: Options, layout: FolderLayout): Promise<{ store: Store; repair?: Repair }> {
   await rm(layout.newStore, { recursive: true, force: true });
   const found = await lookAt(layout.store);
   const marker = await readMarker(layout);
@@ -187,7 +190,7 @@ async function damageOf(folder: string): Promise<{ store?: string; log?: string 
 }
 
 async function replaceStore(
-  options: OpenFolderOptions,
+  options: Options,
   layout: FolderLayout,
   aside: string,
   reason: string,
@@ -197,11 +200,7 @@ async function replaceStore(
   const fresh = await openLevelStore({ folder: layout.newStore });
   let salvaged: SalvageReport | undefined;
   try {
-    salvaged = await salvage(aside, fresh, options.codec);
-  } catch (error) {
-    // Not a word of it can be read. It stays aside; the module goes on.
-    if (!(error instanceof HoldfastError) || error.code !== 'spool-unreadable') throw error;
-    options.log.error({ error: error.message }, 'nothing of the damaged store can be read');
+    salvaged = await salvageInto(fresh, aside, options);
   } finally {
     await fresh.close();
   }
@@ -216,8 +215,28 @@ async function replaceStore(
   return { store, repair: { reason, aside: kept, ...(salvaged === undefined ? {} : { salvaged }) } };
 }
 
+/** Undefined when not a word of it can be read: it stays aside, and the module goes on. */
+async function salvageInto(
+  fresh: Store,
+  aside: string,
+  { codec, log, room }: Options,
+): Promise<SalvageReport | undefined> {
+  let files: LevelFiles | undefined;
+  try {
+    files = new LevelFiles(aside);
+    return await salvage(new SpoolReader(files, codec), fresh, { archive: room.forArchive });
+  } catch (error) {
+    if (isDiskTrouble(error)) room.forArchive = false;
+    if (!(error instanceof HoldfastError) || error.code !== 'spool-unreadable') throw error;
+    log.error({ error: error.message }, 'nothing of the damaged store can be read');
+    return undefined;
+  } finally {
+    files?.close();
+  }
+}
+
 async function beginAnew(
-  options: OpenFolderOptions,
+  options: Options,
   layout: FolderLayout,
   found: 'none' | 'level' | 'foreign',
   reason: string,

@@ -26,15 +26,15 @@ export interface SpoolParts {
 
 const mib = 1024 * 1024;
 
-/** `doubtful`: records may be gone, so what can be counted is counted anew. */
 export async function loadParts(
   options: SpoolOptions,
   from: SpoolStore,
   codec: RecordCodec,
   encoding: SpoolEncoding,
-  doubtful: boolean,
 ): Promise<SpoolParts> {
   const { clock, log, metrics, limits } = options;
+  // Records may be gone: what can be counted is counted anew.
+  const doubtful = from.repair !== undefined;
   const state = await loadState(from.store, codec, log, doubtful);
   const streams = new StreamTable(codec);
   const core = new SpoolCore({

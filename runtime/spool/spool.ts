@@ -4,6 +4,7 @@ import type { JobOutput, JobRecord, StoredWindow, StreamFacts } from '../methods
 import type { LaneDepth, LaneName, Outgoing } from '../uplink/lanes.ts';
 import type { EncodedWindow, StreamChange, StreamStart } from '../windows/window-store.ts';
 import { openSpoolStore, type SpoolStore } from './folder-store.ts';
+import type { Recovery } from './journal-recovery.ts';
 import { writeChange } from './journal-writer.ts';
 import { textKey } from './keys.ts';
 import { countAnew } from './load-state.ts';
@@ -63,11 +64,7 @@ class DurableSpool implements Spool {
     const { clock, log } = this.#options;
     const startedAt = clock.monotonic();
     const from = await openSpoolStore(this.#options, this.#codec, {
-      onDamage: (reason) => {
-        log.error({ reason }, 'the store turned out damaged; it is being repaired');
-        // The one writer notices, and reopens the store.
-        this.#parts?.core.submit({ ops: [], sync: false }).catch(() => {});
-      },
+      onDamage: (reason) => log.error({ reason }, 'the store turned out damaged; it is being repaired'),
       onRepair: (repair) => void this.#afterRepair(repair),
     });
     this.#from = from;
@@ -76,26 +73,17 @@ class DurableSpool implements Spool {
     log.info({ openMs, recovery, totals: this.#open().core.totals }, 'the spool is open');
   }
 
-  // Damage in a table shows only when it is read. Repaired once, all of it is readable.
-  async #load(from: SpoolStore): Promise<unknown> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const doubtful = from.repair !== undefined || attempt > 0;
-        const parts = await loadParts(this.#options, from, this.#codec, this.#encoding, doubtful);
-        this.#parts = parts;
-        if (from.repair !== undefined && attempt === 0) await this.#keepRepair(from.repair);
-        const recovery = await closeOpenWindows(parts, this.#encoding);
-        this.#recoveredWindows = recovery.windows;
-        parts.retention.start();
-        return recovery;
-      } catch (error) {
-        const damaged = error instanceof HoldfastError && error.code === 'store-damaged';
-        if (!damaged || attempt >= maxRepairs) throw error;
-        await this.#parts?.core.committer.close(closeLimitMs);
-        this.#parts = undefined;
-        await from.store.reopen();
-      }
-    }
+  async #load(from: SpoolStore): Promise<Recovery> {
+    const parts = await loadParts(this.#options, from, this.#codec, this.#encoding);
+    this.#parts = parts;
+    if (from.repair !== undefined) await this.#keepRepair(from.repair);
+    const recovery = await closeOpenWindows(parts, this.#encoding);
+    this.#recoveredWindows = recovery.windows;
+    // Repaired amid all this: what was read before may no longer be so.
+    if (from.repair === undefined && this.#lastRepair !== undefined)
+      await this.#afterRepair(this.#lastRepair);
+    parts.retention.start();
+    return recovery;
   }
 
   /** While running: the store was replaced, so all that was known of its contents is read again. */
@@ -125,7 +113,7 @@ class DurableSpool implements Spool {
     await core.submit({
       ops: [...records, core.putJson('S', textKey('m', 'repair'), this.#lastRepair)],
       sync: true,
-      delta: { damaged: Math.max(1, repair.salvaged?.damaged ?? 0) },
+      delta: { damaged: lostIn(repair) },
     });
     core.metrics.count('holdfast_spool_repairs_total');
   }
@@ -285,8 +273,10 @@ class DurableSpool implements Spool {
   }
 }
 
-// Of a folder that keeps turning out damaged, something else is wrong.
-const maxRepairs = 2;
+/** Records that damage took; at least one, since something was wrong. */
+function lostIn({ salvaged }: Repair): number {
+  return Math.max(1, (salvaged?.lostMessages ?? 0) + (salvaged?.lostRecordCount ?? 0));
+}
 
 function recordOpsOf(streams: StreamTable, batchId: string) {
   const stream = streams.get(batchId);
