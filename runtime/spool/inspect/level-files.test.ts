@@ -155,6 +155,17 @@ describe('the files of a LevelDB store', () => {
     // LevelDB would pass over the rest of the block, some thirty records.
     expect(contentsOf(damaged)).toHaveLength(199);
     expect(damaged.problems).toMatchObject([{ severity: 'damage', reason: expect.stringContaining('sum') }]);
+    // A length that points beyond the end of the file looks like a torn end, but for what follows it.
+    const length = Buffer.from(whole);
+    const [place] = [...Array(whole.length).keys()].filter(
+      (at) => at > whole.length - 5000 && whole.subarray(at, at + 4).toString('latin1') === 'k197',
+    );
+    length.fill(0xff, place! - 17, place! - 15);
+    writeFileSync(log!, length);
+    const beyond = new LevelFiles(folder);
+    expect(beyond.get(Buffer.from('k197'))).toBeUndefined();
+    expect(contentsOf(beyond)).toHaveLength(199);
+    expect(beyond.problems).toMatchObject([{ severity: 'damage' }]);
     const last = Buffer.from(whole);
     last[whole.length - 10]! ^= 1;
     writeFileSync(log!, last);

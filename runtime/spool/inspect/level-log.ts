@@ -25,8 +25,8 @@ export interface LogContents {
 }
 
 /**
- * After a wrong sum LevelDB passes over the rest of the block, since the length may be wrong too. Here the
- * length is tried: if it was right, the next fragment's sum says so, and the rest of the block is not lost.
+ * After damage LevelDB passes over the rest of the block, or of the file if a length points beyond its end: the
+ * length may be what is wrong. Here the next fragment is looked for byte by byte; its sum says that it is one.
  */
 export function readLog(file: Buffer): LogContents {
   const reader = new LogReader();
@@ -50,8 +50,9 @@ class LogReader {
   take(file: Buffer, at: number, blockEnd: number): number {
     const fragment = readFragment(file, at, blockEnd);
     if ('reason' in fragment) {
-      this.#spoil(at, fragment.end, fragment.reason, fragment.isWrong);
-      return fragment.end;
+      const next = findFragment(file, at + 1, blockEnd);
+      this.#spoil(at, next, fragment.reason, fragment.isWrong);
+      return next;
     }
     const { type, data, end } = fragment;
     const begins = type === full || type === first;
@@ -102,21 +103,33 @@ class LogReader {
 
 type Fragment =
   | { readonly type: number; readonly data: Buffer; readonly end: number }
-  | { readonly reason: string; readonly end: number; readonly isWrong: boolean };
+  | { readonly reason: string; readonly isWrong: boolean };
 
 function readFragment(file: Buffer, at: number, blockEnd: number): Fragment {
   const length = file.readUInt16LE(at + 4);
   const type = file[at + 6]!;
-  if (type === 0 && length === 0) return { reason: 'never written: zeros', end: blockEnd, isWrong: false };
+  if (type === 0 && length === 0) return { reason: 'never written: zeros', isWrong: false };
   const end = at + headBytes + length;
   if (end > blockEnd) {
     const isTorn = blockEnd === file.byteLength;
-    const reason = isTorn ? 'it ends within a record' : 'a length reaches beyond its block';
-    return { reason, end: blockEnd, isWrong: !isTorn };
+    return {
+      reason: isTorn ? 'it ends within a record' : 'a length reaches beyond its block',
+      isWrong: !isTorn,
+    };
   }
   if (maskedCrc32c(file, at + 6, end) !== file.readUInt32LE(at)) {
-    return { reason: 'the sum does not match', end, isWrong: true };
+    return { reason: 'the sum does not match', isWrong: true };
   }
-  if (type < full || type > last) return { reason: `unknown fragment type ${type}`, end, isWrong: true };
+  if (type < full || type > last) return { reason: `unknown fragment type ${type}`, isWrong: true };
   return { type, data: file.subarray(at + headBytes, end), end };
+}
+
+/** Where the next whole fragment begins, else the end of the block. Few places get as far as a sum. */
+function findFragment(file: Buffer, from: number, blockEnd: number): number {
+  for (let at = from; at + headBytes <= blockEnd; at++) {
+    const type = file[at + 6]!;
+    if (type < full || type > last || at + headBytes + file.readUInt16LE(at + 4) > blockEnd) continue;
+    if (!('reason' in readFragment(file, at, blockEnd))) return at;
+  }
+  return blockEnd;
 }

@@ -78,6 +78,7 @@ export const kindOf: Readonly<Record<KeySpace, RecordKind>> = {
   d: 'D',
   k: 'K',
   t: 'T',
+  v: 'V',
 };
 
 export class SpoolReader {

@@ -156,7 +156,7 @@ describe('salvaging a spool', () => {
     intact.close();
     const [table] = filesOf(store, /\.ldb$/);
     // In the middle stand messages: they are by far the most bytes.
-    damageFile(table!, (bytes) => bytes.fill(0xee, bytes.length / 2, bytes.length / 2 + 50));
+    damageFile(table!, (bytes) => bytes.fill(0xee, bytes.length >> 1, (bytes.length >> 1) + 50));
     const files = new LevelFiles(store);
     const target = layoutOf(join(makeFolder(), 'spool'));
     const out = await openLevelStore({ folder: target.store });

@@ -118,6 +118,7 @@ class Salvage {
     this.#copied.journalRecords = await this.#copySpace('j');
     this.#copied.jobs = await this.#copySpace('t');
     this.#copied.settings = await this.#copySpace('k');
+    await this.#copySpace('v');
     await this.#copySpace('d');
     await this.#writeStreams();
     await this.#writeState();

@@ -65,6 +65,7 @@ const keyLengths: Readonly<Record<KeySpace, number | undefined>> = {
   d: 7,
   k: undefined,
   t: undefined,
+  v: 7,
 };
 
 /** Yields findings as they are made. Goes over the whole store several times, a bounded piece at a time. */

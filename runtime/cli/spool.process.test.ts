@@ -1,0 +1,327 @@
+// The real command line on real folders: of a stopped module, of one that runs, and damaged ones.
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { root } from '../../test/support/source-tree.ts';
+import {
+  damageFile,
+  filesOf,
+  fingerprint,
+  makeFolder,
+  makeRun,
+  openRealSpool,
+  pressReadings,
+  pressStart,
+  removeFolders,
+} from '../spool/inspect/testing/folders.ts';
+import { closed, window } from '../spool/testing/open-test-spool.ts';
+
+let data: string;
+
+beforeAll(async () => {
+  data = makeFolder();
+  await makeRun(data, 8);
+});
+afterAll(removeFolders);
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function holdfast(args: readonly string[], options: { node?: readonly string[]; closeOut?: boolean } = {}) {
+  return new Promise<Ended>((resolve, reject) => {
+    const child = spawn(process.execPath, [...(options.node ?? []), 'runtime/main.ts', ...args], {
+      cwd: root,
+    });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+      if (options.closeOut) child.stdout.destroy();
+    });
+    child.stderr.on('data', (chunk) => (err += chunk));
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+}
+const spool = (...args: string[]) => holdfast(['spool', ...args]);
+const jsonLines = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+const iso = (at: number) => new Date(at).toISOString();
+
+describe('holdfast spool, on a stopped module', () => {
+  it('changes not a byte, not a time and no name, whatever is asked', async () => {
+    const before = fingerprint(data);
+    const asked = [['stats'], ['verify'], ['list'], ['show', '1'], ['export'], ['stats', '--json']];
+    const codes = [];
+    for (const [command, ...rest] of asked) codes.push((await spool(command!, data, ...rest)).code);
+    expect(codes).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(fingerprint(data)).toEqual(before);
+  });
+
+  it('stats says what is there, to people and to programs, for either folder', async () => {
+    const people = await spool('stats', data);
+    expect(people.out).toMatch(/^unsent +\d+ +\d/m);
+    expect(people.out).toMatch(/^press +\d+ .* 1 +7 s/m);
+    expect(people.out).toContain(`${iso(pressStart + 30_000)} to ${iso(pressStart + 37_000)} (7 s)`);
+    const { out } = await spool('stats', join(data, 'spool'), '--json');
+    const stats = JSON.parse(out);
+    expect(stats.lanes.unsent.messages).toBe(stats.stored.messages);
+    expect(stats.problems).toEqual([]);
+    expect(stats.streams.map(({ batchId }: { batchId: string }) => batchId)).toEqual(['log', 'press']);
+    expect(stats.streams[1]).toMatchObject({
+      index: 'time',
+      span: [iso(pressStart), iso(pressStart + 87_000)],
+      holeCount: 1,
+      holeSize: 7000,
+      holes: [[iso(pressStart + 30_000), iso(pressStart + 37_000)]],
+    });
+  });
+
+  it('export gives every reading back exactly, and filters by stream and time', async () => {
+    const whole = await spool('export', data);
+    const readings = jsonLines(whole.out);
+    const starts = Array.from({ length: 8 }, (_, n) => pressStart + n * 10_000 + (n < 3 ? 0 : 7000));
+    const press = readings.filter(({ stream }) => stream === 'press');
+    expect(press.map(({ time, tag, value, quality }) => ({ time, tag, value, quality }))).toEqual(
+      starts.flatMap(pressReadings).map(({ index, ...rest }) => ({ time: iso(index), ...rest })),
+    );
+    expect(readings.filter(({ stream }) => stream === 'log')).toMatchObject([
+      { index: 100, tag: 'alarm', value: 'door open', quality: 'good', window: ['100', '105'] },
+    ]);
+    const from = iso(pressStart + 5000);
+    const to = iso(pressStart + 8000);
+    const file = join(makeFolder(), 'out.jsonl');
+    const filtered = await spool(
+      'export',
+      data,
+      '--stream',
+      'press',
+      '--from',
+      from,
+      '--to',
+      to,
+      '--output',
+      file,
+    );
+    expect(filtered).toMatchObject({ code: 0, out: '' });
+    const times = jsonLines(readFileSync(file, 'utf8')).map(({ time }) => time);
+    expect(times).toEqual([5000, 6000, 7000].map((ms) => iso(pressStart + ms)));
+    expect(await spool('export', data, '--output', file)).toMatchObject({ code: 2 });
+  });
+
+  it('list and show lead from a message to its readings', async () => {
+    const { out } = await spool('list', data, '--stream', 'log', '--json');
+    const [message] = jsonLines(out);
+    expect(message).toMatchObject({
+      lanes: ['unsent'],
+      batchId: 'log',
+      window: ['100', '105'],
+      count: 1,
+      problem: null,
+    });
+    const shown = JSON.parse((await spool('show', data, String(message.id), '--json')).out);
+    expect(shown).toMatchObject({
+      messageId: expect.stringMatching(/^log.100-105$/),
+      properties: { index: 'sequence', count: '1' },
+    });
+    expect(shown.readings).toEqual([{ index: 100, tag: 'alarm', value: 'door open', quality: 'good' }]);
+    const people = await spool('show', data, String(message.id));
+    expect(people.out).toMatch(/100 +alarm +"door open" +good/);
+    expect((await spool('list', data, '--limit', '2')).out.trim().split('\n')).toHaveLength(3);
+  });
+
+  it('bad arguments end with 2 and say what to change', async () => {
+    const empty = makeFolder();
+    const cases: [string[], RegExp][] = [
+      [['stats'], /missing required argument 'dir'/],
+      [['stats', empty], /holds no spool: name the module's data folder/],
+      [['stats', join(empty, 'no')], /does not exist/],
+      [['list', data, '--stream', 'pres'], /no stream 'pres'; it knows log, press/],
+      [['list', data, '--limit', 'many'], /write a whole number/],
+      [['show', data, '999999'], /no message 999999/],
+      [['salvage', data, join(data, 'saved')], /name a folder elsewhere/],
+      [['salvage', data, data], /is not empty/],
+      [['polish', data], /unknown command/],
+    ];
+    for (const [args, message] of cases) {
+      const { code, out, err } = await spool(...args);
+      expect({ args, code, out }).toEqual({ args, code: 2, out: '' });
+      expect(err).toMatch(message);
+      expect(err).not.toMatch(/ at .*\.ts:\d/);
+    }
+  });
+});
+
+describe('holdfast spool, on damage', () => {
+  it('verify lists every damaged place and ends with 1; the rest is read all the same', async () => {
+    const folder = makeFolder();
+    await makeRun(folder, 8);
+    await (await openRealSpool(folder)).close();
+    const store = join(folder, 'spool', 'store');
+    const [table] = filesOf(store, /\.ldb$/);
+    damageFile(table!, (bytes) => bytes.fill(0x55, bytes.length >> 1, (bytes.length >> 1) + 20));
+    const before = fingerprint(folder);
+    const people = await spool('verify', folder);
+    expect(people.code).toBe(1);
+    expect(people.out).toMatch(/^damage +file +\d+\.ldb +the sum of a block does not match/m);
+    const program = await spool('verify', folder, '--json');
+    const report = JSON.parse(program.out);
+    expect(report.damaged).toBeGreaterThan(0);
+    expect(
+      report.findings.every((f: object) => 'severity' in f && 'kind' in f && 'key' in f && 'reason' in f),
+    ).toBe(true);
+    expect((await spool('stats', folder)).code).toBe(0);
+    const exported = await spool('export', folder);
+    expect(exported).toMatchObject({ code: 1, err: expect.stringContaining('see holdfast spool verify') });
+    expect(fingerprint(folder)).toEqual(before);
+
+    const target = join(makeFolder(), 'saved');
+    const salvaged = await spool('salvage', folder, target, '--json');
+    expect(salvaged.code).toBe(1);
+    expect(JSON.parse(salvaged.out).files).toHaveLength(1);
+    expect(fingerprint(folder)).toEqual(before);
+    expect(await spool('verify', target)).toMatchObject({ code: 0 });
+    expect((await spool('export', target)).out).toBe(exported.out);
+  });
+
+  it.each([
+    ['a lost CURRENT', (store: string) => rmSync(join(store, 'CURRENT'))],
+    ['a MANIFEST of zero length', (store: string) => writeFileSync(filesOf(store, /^MANIFEST/)[0]!, '')],
+    [
+      'a torn MANIFEST',
+      (store: string) => damageFile(filesOf(store, /^MANIFEST/)[0]!, (b) => b.fill(1, 9, 12)),
+    ],
+    [
+      'noise at the end of the log',
+      (store: string) =>
+        appendFileSync(filesOf(store, /\.log$/)[0]!, Buffer.from([1, 2, 3, 4, 2, 0, 1, 9, 9])),
+    ],
+    ['every table gone', (store: string) => filesOf(store, /\.ldb$/).map((file) => rmSync(file))],
+  ])('%s is reported, not crashed on', async (_what, spoil) => {
+    const folder = makeFolder();
+    await makeRun(folder, 4);
+    await (await openRealSpool(folder)).close();
+    spoil(join(folder, 'spool', 'store'));
+    for (const command of ['verify', 'export']) {
+      const { code, err } = await spool(command, folder);
+      expect([0, 1]).toContain(code);
+      if (command === 'verify') expect(code).toBe(1);
+      expect(err).not.toMatch(/ at .*\.ts:\d/);
+    }
+  });
+
+  it('a folder that is no spool, or one of a newer version, is refused in words', async () => {
+    const foreign = makeFolder();
+    mkdirSync(join(foreign, 'spool', 'store'), { recursive: true });
+    writeFileSync(join(foreign, 'spool', 'store', 'holiday.jpg'), 'x');
+    expect(await spool('verify', foreign)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('holds no spool'),
+    });
+    const newer = makeFolder();
+    await makeRun(newer, 1);
+    writeFileSync(join(newer, 'spool', 'FORMAT.json'), '{"holdfast":"spool","format":99}');
+    expect(await spool('verify', newer)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('newer version'),
+    });
+  });
+});
+
+describe('holdfast spool, beside a running module', () => {
+  let module: ChildProcess | undefined;
+  afterAll(() => module?.kill('SIGKILL'));
+
+  it('says that it runs, ends with 2 and leaves it alone; once it stops, the folder is read', async () => {
+    const folder = makeFolder();
+    const config = join(folder, 'holdfast.yaml');
+    writeFileSync(config, stringify({ dataFolder: join(folder, 'data'), sources: [] }));
+    const key = Buffer.from('secret').toString('base64');
+    module = spawn(process.execPath, ['runtime/main.ts', 'run', '--config', config, '--ready-line'], {
+      cwd: root,
+      env: {
+        ...process.env,
+        HOLDFAST_CONNECTION_STRING: `HostName=127.0.0.1:1;DeviceId=d;ModuleId=m;SharedAccessKey=${key}`,
+        HOLDFAST_LOG_LEVEL: 'error',
+      },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await new Promise((resolve) => createInterface({ input: module!.stdout! }).once('line', resolve));
+    for (const command of ['stats', 'verify', 'export']) {
+      const { code, out, err } = await spool(command, join(folder, 'data'));
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+      expect(err).toMatch(/a module is running on .*: stop it first/);
+    }
+    expect(module.exitCode).toBeNull();
+    const stopped = new Promise((resolve) => module!.once('exit', resolve));
+    module.kill('SIGTERM');
+    expect(await stopped).toBe(0);
+    expect(await spool('verify', join(folder, 'data'))).toMatchObject({ code: 0 });
+    expect(readdirSync(join(folder, 'data', 'spool')).filter((name) => name.startsWith('aside'))).toEqual([]);
+  });
+});
+
+describe('holdfast spool, on a large spool', () => {
+  const messages = 20_000;
+  const perMessage = 50;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = makeFolder();
+    const large = await openRealSpool(folder);
+    for (let n = 0; n < messages; n += 500) {
+      const windows = Array.from({ length: 500 }, (_, k) =>
+        closed('a', window((n + k) * perMessage, (n + k + 1) * perMessage)),
+      );
+      const floor = (n + 500) * perMessage;
+      await large.commitWindows([{ batchId: 'a', index: 'sequence', closed: windows, restart: true, floor }]);
+    }
+    await large.close();
+  }, 60_000);
+
+  it('exports a million readings in a small heap', async () => {
+    const file = join(makeFolder(), 'out.jsonl');
+    // All readings at once would take some 150 MB of heap: with this limit the process would die.
+    const node = ['--max-old-space-size=48', '--max-semi-space-size=4'];
+    const { code, err } = await holdfast(['spool', 'export', folder, '--output', file], { node });
+    expect(err).toContain('1,000,000 readings of 20,000 windows');
+    expect(code).toBe(0);
+    const bytes = readFileSync(file);
+    let lines = 0;
+    for (const byte of bytes) if (byte === 10) lines++;
+    expect(lines).toBe(messages * perMessage);
+    expect(JSON.parse(bytes.toString('utf8', bytes.lastIndexOf(10, bytes.length - 2) + 1)).index).toBe(
+      999_999,
+    );
+  });
+
+  it('ends at once and quietly when the reader goes away', async () => {
+    const { code, err, out } = await holdfast(['spool', 'export', folder], { closeOut: true });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out.length).toBeLessThan(1_000_000);
+  });
+
+  it('verifies it, and finds nothing', async () => {
+    expect(existsSync(folder)).toBe(true);
+    const { code, out } = await spool('verify', folder);
+    expect(out).toMatch(/^No damage/);
+    expect(code).toBe(0);
+  });
+});
