@@ -47,7 +47,7 @@ describe('the architecture', () => {
   });
 
   // Rooms of the runtime know each other only through ports: files that declare types, imported as types.
-  const rooms = ['sources', 'windows', 'spool', 'uplink', 'methods', 'rules', 'health', 'config'].map(
+  const rooms = ['sources', 'windows', 'spool', 'uplink', 'methods', 'rules', 'health', 'config', 'time'].map(
     (room) => `runtime/${room}`,
   );
   const ports = new Set([
@@ -56,6 +56,7 @@ describe('the architecture', () => {
     'runtime/uplink/uplink.ts',
     'runtime/uplink/lanes.ts',
     'runtime/methods/backfill-store.ts',
+    'runtime/time/time-store.ts',
   ]);
 
   it('rooms of the runtime meet only at ports', () => {

@@ -30,7 +30,9 @@ export type KeySpace =
   /** `k` + name: a setting. */
   | 'k'
   /** `t` + requestId: a backfill job. */
-  | 't';
+  | 't'
+  /** `v` + sequence u48: readings that wait for the wall clock to come right. */
+  | 'v';
 
 export const maxId = 2 ** 48 - 1;
 export const stateKey = Buffer.from('mstate');
@@ -43,7 +45,7 @@ export function textOf(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset + 1, key.byteLength - 1).toString('utf8');
 }
 
-export function idKey(space: 'r' | 'u' | 'b' | 'x' | 'd' | 'a', id: number): Buffer {
+export function idKey(space: 'r' | 'u' | 'b' | 'x' | 'd' | 'a' | 'v', id: number): Buffer {
   const key = Buffer.allocUnsafe(7);
   key[0] = space.charCodeAt(0);
   key.writeUIntBE(id, 1, 6);

@@ -11,7 +11,7 @@ import { crc32 } from 'node:zlib';
 import { HoldfastError } from '../../kernel/errors.ts';
 
 /** One letter a kind; the payload's form belongs to the kind. docs/FORMAT.md describes each. */
-export type RecordKind = 'S' | 'N' | 'J' | 'M' | 'A' | 'I' | 'P' | 'Q' | 'X' | 'D' | 'K' | 'T';
+export type RecordKind = 'S' | 'N' | 'J' | 'M' | 'A' | 'I' | 'P' | 'Q' | 'X' | 'D' | 'K' | 'T' | 'V';
 
 export const envelopeVersion = 1;
 export const envelopeBytes = 6;

@@ -42,6 +42,8 @@ export interface RetentionOptions {
   /** Called after each sweep. */
   readonly onSwept: () => Promise<void>;
   readonly clockTrusted: () => boolean;
+  /** From when something ages that was stored at that time, perhaps on a clock that was wrong. */
+  readonly storedSince: (storedAt: number) => number;
   /** Streams whose source can be asked again. */
   readonly hasHistory: (batchId: string) => boolean;
 }
@@ -169,14 +171,14 @@ export class Retention {
   }
 
   async #removeArchived(removal: Removal): Promise<void> {
-    const { core } = this.#options;
+    const { core, storedSince } = this.#options;
     let from = Math.max(core.storedHead, this.#sweptTo);
     let freed = 0;
     for (let pages = 0; pages < maxPages; pages++) {
       const page = await readStoredWindows(core, from, pageWindows);
       const last = page.at(-1);
       const due = await this.#dueOf(page, (window, sofar) => {
-        return window.storedAt < removal.olderThan || freed + sofar < removal.bytes;
+        return storedSince(window.storedAt) < removal.olderThan || freed + sofar < removal.bytes;
       });
       await this.#remove(due.windows);
       freed += due.bytes;
@@ -248,18 +250,18 @@ export class Retention {
     before: number,
     remove: (due: readonly QueuedMessage[]) => Promise<void>,
   ): Promise<number> {
-    const { lanes } = this.#options;
+    const { lanes, storedSince } = this.#options;
     let freed = 0;
     for (let pages = 0; pages < maxPages; pages++) {
       const { oldestAt } = lanes.depth(lane);
       // A look first: what is taken here cannot be sent meanwhile.
       if (oldestAt === undefined) break;
-      if (oldestAt >= removal.olderThan && before + freed >= removal.bytes) break;
+      if (storedSince(oldestAt) >= removal.olderThan && before + freed >= removal.bytes) break;
       const entries = await lanes.takeEntries(lane, evictedAtOnce);
       let count = 0;
       for (; count < entries.length; count++) {
         const { queuedAt, bytes } = entries[count]!;
-        if (queuedAt >= removal.olderThan && before + freed >= removal.bytes) break;
+        if (storedSince(queuedAt) >= removal.olderThan && before + freed >= removal.bytes) break;
         freed += bytes + storedOverheadBytes;
       }
       lanes.giveBack(lane, entries.slice(count));

@@ -5,6 +5,7 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { BackfillStore } from '../methods/backfill-store.ts';
+import type { TimeStore } from '../time/time-store.ts';
 import type { LaneDepth, LaneName, Lanes } from '../uplink/lanes.ts';
 import type { WindowStore } from '../windows/window-store.ts';
 import type { Repair } from './open-folder.ts';
@@ -40,6 +41,8 @@ export interface SpoolOptions {
   readonly retention?: Partial<RetentionLimits>;
   /** Age counts only while this is true. Default: always. */
   readonly clockTrusted?: () => boolean;
+  /** From when something ages that was stored at that time by `clock`. Default: that time. */
+  readonly storedSince?: (storedAt: number) => number;
   /** Streams whose source can be asked again for what was removed unsent: no void is declared for them. */
   readonly hasHistory?: (batchId: string) => boolean;
   /** Free bytes of the disk. Default: asks the file system of `folder`. */
@@ -93,6 +96,8 @@ export interface Spool extends Lanes, BackfillStore, WindowStore {
   /** A JSON value, synced before this resolves. */
   putSetting(name: string, value: unknown): Promise<void>;
   getSetting(name: string): Promise<unknown>;
+  /** Where the site clock keeps what it must not forget. */
+  readonly time: TimeStore;
   stats(): SpoolStats;
   /** Calls `listener` when `stats().holding` changes. Returns the way to stop that. */
   onHold(listener: (holding: boolean) => void): () => void;

@@ -68,6 +68,7 @@ export async function loadParts(
     freeBytes: from.freeBytes,
     onSwept: () => from.reserveRoom(),
     clockTrusted: options.clockTrusted ?? (() => true),
+    storedSince: options.storedSince ?? ((storedAt) => storedAt),
     hasHistory: options.hasHistory ?? (() => false),
   });
   await streams.load(from.store, doubtful, (key, value, error) => {

@@ -21,6 +21,7 @@ import type {
 } from './spool-api.ts';
 import { closeOpenWindows, loadParts, type SpoolParts } from './spool-parts.ts';
 import type { Stream, StreamTable } from './streams.ts';
+import { TimeRecords } from './time-records.ts';
 import { noTotals } from './totals.ts';
 import type { WindowWriter } from './window-writer.ts';
 
@@ -48,6 +49,7 @@ class DurableSpool implements Spool {
   readonly #options: SpoolOptions;
   readonly #codec: RecordCodec;
   readonly #encoding: SpoolEncoding;
+  readonly time = new TimeRecords(() => this.#open());
   #from: SpoolStore | undefined;
   #parts: SpoolParts | undefined;
   #lastRepair: RepairStats | undefined;

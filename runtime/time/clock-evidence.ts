@@ -1,0 +1,86 @@
+// What is known about this run of the machine, from its record on the disk and from watching the clock.
+import type { Boot } from '../../kernel/boot.ts';
+import type { ClockRecord } from './time-store.ts';
+import type { TrustFacts } from './trust.ts';
+
+export class ClockEvidence {
+  readonly #boot: Boot;
+  readonly #releasedAt: number;
+  readonly #upAtStartMs: number;
+  #recordedTo: number | undefined;
+  #recordedBeforeStart = false;
+  #watchedSince: number;
+  #reached: number | undefined;
+  /** When it last became trusted. */
+  cameRightAt: number | undefined;
+  /** The clock was set since the machine started. */
+  wasSet = false;
+  synchronised = false;
+
+  constructor(boot: Boot, releasedAt: number) {
+    this.#boot = boot;
+    this.#releasedAt = releasedAt;
+    this.#upAtStartMs = boot.sinceStartMs();
+    this.#watchedSince = this.#upAtStartMs;
+  }
+
+  /** `floor`: the end of what the streams claimed that this gateway stamps. */
+  adopt(record: ClockRecord | undefined, floor: number | undefined): void {
+    const reached = highest(record?.reached, floor);
+    this.#reached = reached;
+    this.cameRightAt = record?.cameRightAt;
+    if (record === undefined || record.bootId !== this.#boot.id) {
+      this.#recordedTo = reached;
+      this.#recordedBeforeStart = record !== undefined;
+      return;
+    }
+    this.#recordedTo = record.recordedTo;
+    this.#recordedBeforeStart = record.recordedBeforeStart;
+    this.#watchedSince = record.watchedSinceLocal;
+    this.wasSet = record.wasSet;
+  }
+
+  /** The wall clock, trusted, says `now`. */
+  reach(now: number): void {
+    this.#reached = highest(this.#reached, now);
+  }
+
+  facts(offsetMs: number): TrustFacts {
+    return {
+      startedAt: offsetMs,
+      upAtProcessStartMs: this.#upAtStartMs,
+      upAtWatchMs: this.#watchedSince,
+      watchedMs: this.#boot.sinceStartMs() - this.#watchedSince,
+      releasedAt: this.#releasedAt,
+      recordedTo: this.#recordedTo,
+      recordedBeforeStart: this.#recordedBeforeStart,
+      wasSet: this.wasSet,
+      synchronised: this.synchronised,
+    };
+  }
+
+  /** The wall clock's offset cannot be lower than this: time went on since what was recorded, and the release. */
+  leastOffsetMs(): number {
+    const release = this.#releasedAt - this.#upAtStartMs;
+    if (this.#recordedTo === undefined) return Math.round(release);
+    const recorded = this.#recordedBeforeStart ? this.#recordedTo : this.#recordedTo - this.#watchedSince;
+    return Math.round(Math.max(release, recorded));
+  }
+
+  record() {
+    return {
+      bootId: this.#boot.id,
+      wasSet: this.wasSet,
+      watchedSinceLocal: this.#watchedSince,
+      recordedBeforeStart: this.#recordedBeforeStart,
+      ...(this.#recordedTo === undefined ? {} : { recordedTo: this.#recordedTo }),
+      ...(this.#reached === undefined ? {} : { reached: this.#reached }),
+      ...(this.cameRightAt === undefined ? {} : { cameRightAt: this.cameRightAt }),
+    };
+  }
+}
+
+function highest(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : Math.max(a, b);
+}

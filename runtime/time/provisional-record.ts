@@ -1,0 +1,69 @@
+// One record of the provisional journal: events of several streams, in the order in which they came, with local
+// times. JSON, so that a person can read what waits; readings as arrays, for size.
+import type { Quality, Reading, Value } from '../../wire/reading.ts';
+import type { SourceEvent } from '../sources/source.ts';
+
+export interface StreamEvent {
+  readonly batchId: string;
+  readonly event: SourceEvent;
+}
+
+type Packed =
+  | [string, 's', number]
+  | [string, 'o', number]
+  | [string, 'b', number, string]
+  | [string, 'r', [number, string, Value, Quality][]];
+
+export interface ProvisionalBatch {
+  readonly bootId: string;
+  readonly events: readonly StreamEvent[];
+}
+
+export function packEvent({ batchId, event }: StreamEvent): string {
+  return JSON.stringify(pack(batchId, event));
+}
+
+/** `events` as `packEvent` gives them. */
+export function packBatch(bootId: string, events: readonly string[]): Uint8Array {
+  return Buffer.from(`{"boot":${JSON.stringify(bootId)},"events":[${events.join()}]}`);
+}
+
+export function unpackBatch(payload: Uint8Array): ProvisionalBatch {
+  const { boot, events } = JSON.parse(Buffer.from(payload).toString('utf8'));
+  return { bootId: boot, events: (events as Packed[]).map(unpack) };
+}
+
+function pack(batchId: string, event: SourceEvent): Packed {
+  switch (event.kind) {
+    case 'resumed':
+      return [batchId, 's', event.at];
+    case 'observed':
+      return [batchId, 'o', event.until];
+    case 'broken':
+      return [batchId, 'b', event.at, event.reason];
+    case 'readings':
+      return [
+        batchId,
+        'r',
+        event.readings.map(({ index, tag, value, quality }) => [index, tag, value, quality]),
+      ];
+  }
+}
+
+function unpack(packed: Packed): StreamEvent {
+  const [batchId, kind] = packed;
+  switch (kind) {
+    case 's':
+      return { batchId, event: { kind: 'resumed', at: packed[2] } };
+    case 'o':
+      return { batchId, event: { kind: 'observed', until: packed[2] } };
+    case 'b':
+      return { batchId, event: { kind: 'broken', at: packed[2], reason: packed[3] } };
+    case 'r':
+      return { batchId, event: { kind: 'readings', readings: packed[2].map(toReading) } };
+  }
+}
+
+function toReading([index, tag, value, quality]: [number, string, Value, Quality]): Reading {
+  return { index, tag, value, quality };
+}

@@ -1,0 +1,174 @@
+// Between a source whose readings carry local time (ms since the machine started) and the windows of its stream:
+// gives them their place on the wall clock's scale, or keeps them in the provisional journal until there is one.
+//
+// A step of the wall clock is, on the scale of windows, a break: observation ends where it was last stated to
+// reach, placed by the old offset, and starts again at the same local moment, placed by the new one. So
+// the hole that a forward step leaves is exactly as long as the step, at the place where it happened.
+import type { Quality, Reading } from '../../wire/reading.ts';
+import type { SourceEvent, SourceSink } from '../sources/source.ts';
+import { type Offset, StreamScale } from './stream-scale.ts';
+
+export interface StampingOptions {
+  readonly batchId: string;
+  /** The stream's windows. */
+  readonly inner: SourceSink;
+  readonly offset: Offset;
+  readonly slewMs: number;
+  /** The end of what was ever claimed in this stream. */
+  readonly floor: number | undefined;
+  /** Called before each event: has the wall clock been set? */
+  readonly check: () => void;
+  /** False when there is no room. */
+  readonly keep: (event: SourceEvent) => boolean;
+  readonly kept: () => Promise<void>;
+  /** Readings that found no room. */
+  readonly onRefused: (readings: number) => void;
+}
+
+export class StampingSink implements SourceSink {
+  readonly batchId: string;
+  readonly #options: StampingOptions;
+  readonly #scale: StreamScale;
+  #waiting = false;
+  /** How far observation reaches, local time; undefined while it is broken. */
+  #observed: number | undefined;
+  /** There was no room for readings up to here, local time, nor for anything since. */
+  #refusedTo: number | undefined;
+
+  constructor(options: StampingOptions) {
+    this.batchId = options.batchId;
+    this.#options = options;
+    this.#scale = new StreamScale(options.offset, options.slewMs, options.floor);
+  }
+
+  get position(): number {
+    return this.#scale.position;
+  }
+
+  aheadMs(local: number): number {
+    return this.#scale.aheadMs(local);
+  }
+
+  emit(event: SourceEvent): void {
+    this.#options.check();
+    if (this.#waiting) this.#wait(event);
+    else this.#place(event);
+    this.#follow(event);
+  }
+
+  async durable(): Promise<void> {
+    if (this.#waiting) await this.#options.kept();
+    // What was kept may have been placed meanwhile.
+    if (!this.#waiting) await this.#options.inner.durable();
+  }
+
+  /** Resolves once all that was placed so far is on disk. */
+  placed(): Promise<void> {
+    return this.#options.inner.durable();
+  }
+
+  /** The wall clock was set. Without a reason the window goes on. */
+  rescale(offset: Offset, reason: string | undefined): void {
+    const observed = this.#waiting ? undefined : this.#observed;
+    if (reason === undefined || observed === undefined) {
+      this.#scale.offset = offset;
+      return;
+    }
+    this.#options.inner.emit({ kind: 'broken', at: this.#scale.end(observed), reason });
+    this.#scale.offset = offset;
+    this.#options.inner.emit({ kind: 'resumed', at: this.#scale.start(observed) });
+  }
+
+  /** From here on events wait for a time that can be trusted. */
+  wait(reason: string): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    if (this.#observed === undefined) return;
+    this.#options.inner.emit({ kind: 'broken', at: this.#scale.end(this.#observed), reason });
+    this.#wait({ kind: 'resumed', at: this.#observed });
+  }
+
+  /** Before events that waited are placed: as the decision has it. */
+  beginPlacing(offset: Offset, position: number | undefined): void {
+    this.#scale.restart(offset, position);
+  }
+
+  /** Places an event that waited. Readings that an earlier run placed already are left out. */
+  placeKept(event: SourceEvent): void {
+    this.#place(event, this.#options.floor);
+  }
+
+  /** All that waited is placed. */
+  endWaiting(): void {
+    this.#waiting = false;
+    const refusedTo = this.#refusedTo;
+    this.#refusedTo = undefined;
+    if (refusedTo === undefined || this.#observed === undefined) return;
+    const from = Math.max(refusedTo, this.#observed);
+    this.#options.inner.emit({ kind: 'resumed', at: this.#scale.start(from) });
+  }
+
+  #wait(event: SourceEvent): void {
+    const isFirst = this.#refusedTo === undefined;
+    if (isFirst && this.#options.keep(event)) return;
+    if (event.kind === 'readings') {
+      this.#options.onRefused(event.readings.length);
+      this.#refusedTo = (event.readings.at(-1)?.index ?? 0) + 1;
+    }
+    // What was kept stands up to here.
+    if (isFirst && this.#observed !== undefined) {
+      this.#options.keep({ kind: 'broken', at: this.#observed, reason: 'clock-journal-full' });
+    }
+  }
+
+  #place(event: SourceEvent, below?: number): void {
+    const { inner } = this.#options;
+    const scale = this.#scale;
+    switch (event.kind) {
+      case 'resumed':
+        inner.emit({ kind: 'resumed', at: scale.start(event.at) });
+        break;
+      case 'observed':
+        inner.emit({ kind: 'observed', until: scale.end(event.until) });
+        break;
+      case 'broken':
+        inner.emit({ ...event, at: scale.end(event.at) });
+        break;
+      case 'readings': {
+        const placed = event.readings.map((reading) => this.#stamp(reading));
+        const readings = below === undefined ? placed : placed.filter(({ index }) => index >= below);
+        if (readings.length > 0) inner.emit({ kind: 'readings', readings });
+        break;
+      }
+    }
+  }
+
+  #stamp(reading: Reading): Reading {
+    const { index, marked } = this.#scale.place(reading.index);
+    return { ...reading, index, quality: marked ? mark(reading.quality) : reading.quality };
+  }
+
+  #follow(event: SourceEvent): void {
+    switch (event.kind) {
+      case 'resumed':
+        this.#observed = event.at;
+        break;
+      case 'observed':
+        if (this.#observed !== undefined) this.#observed = Math.max(this.#observed, event.until);
+        break;
+      case 'readings': {
+        const last = event.readings.at(-1);
+        if (last && this.#observed !== undefined) this.#observed = Math.max(this.#observed, last.index);
+        break;
+      }
+      case 'broken':
+        this.#observed = undefined;
+        break;
+    }
+  }
+}
+
+/** What is bad or uncertain for another cause stays so. */
+function mark(quality: Quality): Quality {
+  return quality === 'good' ? 'uncertain:clock' : quality;
+}
