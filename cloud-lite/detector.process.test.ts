@@ -1,11 +1,12 @@
 // The detector as a process, with the real Event Hubs client, against the lab's hub.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Hub, startHub } from '../lab/hub/hub.ts';
 import { type DetectorProcess, startDetector } from './testing/detector-process.ts';
 import { type EdgeModule, openEdgeModule } from './testing/edge-module.ts';
+import { startPostgres, type TestPostgres } from './testing/postgres.ts';
 
 let hub: Hub;
 let folder: string;
@@ -23,8 +24,12 @@ const environment = (name: string) => ({
   NODE_EXTRA_CA_CERTS: hub.caFile,
 });
 
-async function start(name: string, extra: Record<string, string> = {}): Promise<DetectorProcess> {
-  const detector = await startDetector({ ...environment(name), ...extra });
+async function start(
+  name: string,
+  extra: Record<string, string> = {},
+  args: readonly string[] = [],
+): Promise<DetectorProcess> {
+  const detector = await startDetector({ ...environment(name), ...extra }, args);
   detectors.push(detector);
   return detector;
 }
@@ -114,5 +119,80 @@ describe('the detector process', () => {
     });
     expect(sent).toBeGreaterThan(500);
     await detector.stop();
+  });
+});
+
+describe('two detectors on one PostgreSQL', () => {
+  let postgres: TestPostgres;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  });
+  afterAll(() => postgres.stop());
+
+  test('share the work, never ask twice, and lose nothing when one is killed', async () => {
+    const url = await postgres.createDatabase();
+    const shared = { DATABASE_URL: url, HOLDFAST_OWNERSHIP_MS: '2000' };
+    const first = await start('first', shared);
+    const second = await start('second', shared);
+    const names = ['p', 'q', 'r', 's'].map((name) => `shared-${name}`);
+    const edges = await Promise.all(names.map((name) => edge(name)));
+    // Every tenth window is left out, and has to be asked for.
+    const send = async (from: number, to: number) => {
+      for (let i = from; i < to; i++) {
+        if (i % 10 === 5) continue;
+        await Promise.all(edges.map((module) => module.send('press', { start: i * 10, end: i * 10 + 10 })));
+      }
+    };
+    await send(0, 40);
+    await first.kill();
+    await send(40, 81);
+    await eventually(async () => {
+      for (const name of names) {
+        expect(await streamOf(second, name)).toMatchObject({
+          covered: [[0, 810]],
+          gapsFound: 8,
+          gapsClosed: 8,
+          duplicates: 0,
+          messages: 81,
+        });
+      }
+    }, 60_000);
+    for (const module of edges) {
+      const asked = module.asked.map(({ range }) => range.start).sort((a, b) => a - b);
+      // A call whose answer the killed one did not live to write is made again, with the same id.
+      expect(new Set(asked)).toEqual(new Set([50, 150, 250, 350, 450, 550, 650, 750]));
+      expect(new Set(module.asked.map(({ requestId }) => requestId)).size).toBe(8);
+    }
+    expect(await second.stop()).toBe(0);
+  });
+});
+
+describe('the command line', () => {
+  test('says everything that is wrong with the environment, and ends with 2', async () => {
+    const wrong = start('wrong', { HOLDFAST_HUB_CONNECTION: 'x', HOLDFAST_HTTP_PORT: 'y' });
+    await expect(wrong).rejects.toThrow(/ended with 2[\s\S]*HOLDFAST_HTTP_PORT/);
+    await expect(wrong).rejects.toThrow(/HOLDFAST_HUB_CONNECTION/);
+  });
+
+  test('refuses a data folder that is in use, and a rebuild of it', async () => {
+    const running = await start('in-use');
+    await expect(start('in-use')).rejects.toThrow(/open in another process/);
+    await expect(start('in-use', {}, ['rebuild'])).rejects.toThrow(/open in another process/);
+    await running.stop();
+  });
+
+  test('rebuild begins anew: the next start counts everything that the hub retains', async () => {
+    const module = await edge('rebuilt');
+    for (let i = 0; i < 5; i++) await module.send('press', { start: i, end: i + 1 });
+    const before = await start('rebuilt');
+    await eventually(async () => expect(await streamOf(before, 'rebuilt')).toMatchObject({ messages: 5 }));
+    await before.stop();
+    await expect(start('rebuilt', {}, ['rebuild'])).rejects.toThrow(/ended with 0/);
+    expect(existsSync(join(folder, 'rebuilt'))).toBe(false);
+    const after = await start('rebuilt');
+    await eventually(async () =>
+      expect(await streamOf(after, 'rebuilt')).toMatchObject({ messages: 5, duplicates: 0 }),
+    );
+    await after.stop();
   });
 });

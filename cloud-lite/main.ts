@@ -1,60 +1,63 @@
 // The composition root of cloud-lite: the only file here that builds real adapters.
+//
+//   main.ts            runs the detector
+//   main.ts rebuild    begins the ledger anew; the next start reads all that the hub retains
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { systemClock } from '../kernel/clock.ts';
-import { describeError } from '../kernel/errors.ts';
+import { describeError, HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { systemRandom } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
+import { migrate } from './database/migrate.ts';
 import { openPgliteDatabase } from './database/pglite-database.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
-import { createDetector } from './detector.ts';
+import { emptyLedger, setFolderAside } from './database/rebuild.ts';
+import { createDetector, type Detector } from './detector.ts';
 import { createPrometheusMetrics } from './health/prometheus.ts';
+import type { Server } from './http/api.ts';
 import { createHttpServer } from './http/server.ts';
-import { createEventHubsSource } from './ingest/event-hubs-source.ts';
+import { createEventHubsSource, type EventHubAccess } from './ingest/event-hubs-source.ts';
+import { type Authorize, authorizeByEntra, authorizeByKey } from './repair/authorize.ts';
+import type { RepairLimits } from './repair/decide.ts';
 import { createRestHubMethods } from './repair/rest-hub-methods.ts';
 import { readSettings, type Settings } from './settings.ts';
 
-// Logs go to stderr; stdout carries the one line that says where the HTTP API listens.
+const clock = systemClock;
+const random = systemRandom;
 const stopLimitMs = 20_000;
 
+// Logs go to stderr; stdout carries the one line that says where the HTTP API listens.
 async function run(settings: Settings, log: Log): Promise<void> {
-  const clock = systemClock;
-  const random = systemRandom;
   const metrics = createPrometheusMetrics();
   const database = await openDatabase(settings, log);
-  const limits = {
-    detectionDelayMs: settings.HOLDFAST_DETECTION_DELAY_MS,
-    expiryMs: settings.HOLDFAST_REQUEST_EXPIRY_MS,
-    maxAttempts: settings.HOLDFAST_REQUEST_ATTEMPTS,
-    maxRange: { time: settings.HOLDFAST_REQUEST_MAX_MS, sequence: settings.HOLDFAST_REQUEST_MAX_RECORDS },
-    maxActivePerDevice: settings.HOLDFAST_REQUESTS_PER_DEVICE,
-    maxActive: settings.HOLDFAST_REQUESTS_ACTIVE,
-  };
+  const limits = repairLimits(settings);
   const detector = createDetector({
     database,
     clock,
     random,
     log,
     metrics,
+    limits,
+    fetch,
     source: createEventHubsSource(
       {
-        connectionString: settings.HOLDFAST_EVENTHUB_CONNECTION,
+        access: await eventHubAccess(settings),
         consumerGroup: settings.HOLDFAST_EVENTHUB_CONSUMER_GROUP,
         instance: settings.HOLDFAST_INSTANCE,
         balanceIntervalMs: settings.HOLDFAST_BALANCE_INTERVAL_MS,
         ownershipMs: settings.HOLDFAST_OWNERSHIP_MS,
+        // What is not known to be read is not judged: often enough that this adds little to the delay.
+        inspectIntervalMs: Math.min(10_000, Math.max(250, settings.HOLDFAST_DETECTION_DELAY_MS / 3)),
       },
       { database, clock, random, log: log.child({ part: 'ingest' }) },
     ),
-    methods: createRestHubMethods({ connection: settings.HOLDFAST_HUB_CONNECTION, clock, fetch }),
-    sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,
+    methods: createRestHubMethods({ ...(await hubAccess(settings)), clock, fetch }),
     plausible: { earliest: settings.HOLDFAST_EARLIEST_TIME, maxAheadMs: settings.HOLDFAST_MAX_AHEAD_MS },
-    limits,
+    sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,
     silenceMs: settings.HOLDFAST_SILENCE_MS,
     historyMs: settings.HOLDFAST_HISTORY_MS,
     webhookUrl: settings.HOLDFAST_ALERT_WEBHOOK,
-    fetch,
   });
   const server = await createHttpServer({
     database,
@@ -68,7 +71,22 @@ async function run(settings: Settings, log: Log): Promise<void> {
     token: settings.HOLDFAST_API_TOKEN,
     staticFolder: settings.HOLDFAST_DASHBOARD_FOLDER,
   });
+  stopOnSignals({ server, detector, database, log });
+  await detector.start();
+  await server.listen({ host: settings.HOLDFAST_HTTP_HOST, port: settings.HOLDFAST_HTTP_PORT });
+  const httpPort = (server.server.address() as AddressInfo).port;
+  log.info({ host: settings.HOLDFAST_HTTP_HOST, port: httpPort, database: database.engine }, 'ready');
+  process.stdout.write(`${JSON.stringify({ ready: true, httpPort, database: database.engine })}\n`);
+}
 
+interface Running {
+  readonly server: Server;
+  readonly detector: Detector;
+  readonly database: Database;
+  readonly log: Log;
+}
+
+function stopOnSignals({ server, detector, database, log }: Running): void {
   let stopping = false;
   const stop = async (signal: string) => {
     if (stopping) return;
@@ -84,14 +102,39 @@ async function run(settings: Settings, log: Log): Promise<void> {
     log.info({}, 'stopped');
     process.exit(0);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  const onSignal = (signal: string) => {
+    stop(signal).catch((error: unknown) => {
+      log.error({ err: describeError(error) }, 'stopping failed');
+      process.exit(1);
+    });
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
 
-  await detector.start();
-  await server.listen({ host: settings.HOLDFAST_HTTP_HOST, port: settings.HOLDFAST_HTTP_PORT });
-  const httpPort = (server.server.address() as AddressInfo).port;
-  log.info({ host: settings.HOLDFAST_HTTP_HOST, port: httpPort, database: database.engine }, 'ready');
-  process.stdout.write(`${JSON.stringify({ ready: true, httpPort, database: database.engine })}\n`);
+async function rebuild(settings: Settings, log: Log): Promise<void> {
+  if (settings.DATABASE_URL === undefined) {
+    const folder = settings.HOLDFAST_DATA_FOLDER;
+    const aside = await setFolderAside(folder, clock.now());
+    log.info({ folder, aside }, 'the ledger begins anew at the next start');
+    return;
+  }
+  const database = await openDatabase(settings, log);
+  await migrate(database);
+  await emptyLedger(database);
+  await database.close();
+  log.info({}, 'the ledger is empty; running instances read all that the hub retains again');
+}
+
+function repairLimits(settings: Settings): RepairLimits {
+  return {
+    detectionDelayMs: settings.HOLDFAST_DETECTION_DELAY_MS,
+    expiryMs: settings.HOLDFAST_REQUEST_EXPIRY_MS,
+    maxAttempts: settings.HOLDFAST_REQUEST_ATTEMPTS,
+    maxRange: { time: settings.HOLDFAST_REQUEST_MAX_MS, sequence: settings.HOLDFAST_REQUEST_MAX_RECORDS },
+    maxActivePerDevice: settings.HOLDFAST_REQUESTS_PER_DEVICE,
+    maxActive: settings.HOLDFAST_REQUESTS_ACTIVE,
+  };
 }
 
 function openDatabase(settings: Settings, log: Log): Promise<Database> {
@@ -102,14 +145,38 @@ function openDatabase(settings: Settings, log: Log): Promise<Database> {
       );
 }
 
-try {
+// A key wins over an identity where both are set. readSettings sees to it that one of them is.
+async function eventHubAccess(settings: Settings): Promise<EventHubAccess> {
+  const connectionString = settings.HOLDFAST_EVENTHUB_CONNECTION;
+  if (connectionString !== undefined) return { connectionString };
+  const [namespace, name] = [settings.HOLDFAST_EVENTHUB_NAMESPACE!, settings.HOLDFAST_EVENTHUB_NAME!];
+  return { namespace, name, credential: await entraCredential() };
+}
+
+async function hubAccess(settings: Settings): Promise<{ hostName: string; authorize: Authorize }> {
+  const connection = settings.HOLDFAST_HUB_CONNECTION;
+  return connection === undefined
+    ? { hostName: settings.HOLDFAST_HUB_HOSTNAME!, authorize: authorizeByEntra(await entraCredential()) }
+    : { hostName: connection.hostName, authorize: authorizeByKey(connection, clock) };
+}
+
+async function entraCredential() {
+  // 60 MB of libraries that only an identity needs.
+  const { createEntraCredential } = await import('./entra-credential.ts');
+  return createEntraCredential();
+}
+
+async function main([command = 'run', ...rest]: readonly string[]): Promise<void> {
+  const commands = { run, rebuild };
+  if (rest.length > 0 || !Object.hasOwn(commands, command)) {
+    throw new HoldfastError('settings-invalid', `usage: main.ts [run | rebuild]`);
+  }
   const settings = readSettings(process.env);
   const log = pino({ level: settings.HOLDFAST_LOG_LEVEL, base: { app: 'cloud-lite' } }, pino.destination(2));
-  await run(settings, log).catch((error: unknown) => {
-    log.fatal({ err: describeError(error) }, 'could not start');
-    process.exit(1);
-  });
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exit(2);
+  await commands[command as keyof typeof commands](settings, log);
 }
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exit(error instanceof HoldfastError && error.code === 'settings-invalid' ? 2 : 1);
+});

@@ -6,22 +6,24 @@ import { type HubConnection, parseHubConnection } from './repair/connection-stri
 
 const milliseconds = (standard: number, min: number, max = 30 * 86_400_000) =>
   z.coerce.number().int().min(min).max(max).default(standard);
-
-// An empty variable is how deployment tools say "not set".
-const optionalText = z
-  .string()
-  .optional()
-  .transform((text) => (text === '' ? undefined : text));
+const count = (standard: number, max: number) => z.coerce.number().int().min(1).max(max).default(standard);
+const optionalText = z.string().optional();
+const hostName = z.string().regex(/^[\w.-]+(:\d+)?$/, { error: 'must be a host name' });
 
 const schema = z.object({
+  /** Either this, or the namespace and the name with an Entra ID identity. */
   HOLDFAST_EVENTHUB_CONNECTION: z
-    .string({ error: 'is required: the event hub compatible endpoint of the IoT hub' })
+    .string()
     .regex(/^Endpoint=sb:\/\/.+;EntityPath=.+/, {
       error: 'must look like Endpoint=sb://..;SharedAccessKeyName=..;SharedAccessKey=..;EntityPath=..',
-    }),
-  HOLDFAST_EVENTHUB_CONSUMER_GROUP: z.string().min(1).default('$Default'),
+    })
+    .optional(),
+  HOLDFAST_EVENTHUB_NAMESPACE: hostName.optional(),
+  HOLDFAST_EVENTHUB_NAME: optionalText,
+  HOLDFAST_EVENTHUB_CONSUMER_GROUP: z.string().default('$Default'),
+  /** Either this, or the host name with an Entra ID identity. */
   HOLDFAST_HUB_CONNECTION: z
-    .string({ error: "is required: the connection string of the hub's service policy" })
+    .string()
     .transform((text, context): HubConnection => {
       try {
         return parseHubConnection(text);
@@ -29,13 +31,15 @@ const schema = z.object({
         context.addIssue({ code: 'custom', message: (error as Error).message });
         return z.NEVER;
       }
-    }),
+    })
+    .optional(),
+  HOLDFAST_HUB_HOSTNAME: hostName.optional(),
   DATABASE_URL: optionalText.refine((url) => url === undefined || /^postgres(ql)?:\/\//.test(url), {
     error: 'must begin with postgres:// or postgresql://',
   }),
-  HOLDFAST_DATA_FOLDER: z.string().min(1).default('./data'),
-  HOLDFAST_INSTANCE: z.string().min(1).max(200).default(hostname()),
-  HOLDFAST_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  HOLDFAST_DATA_FOLDER: z.string().default('./data'),
+  HOLDFAST_INSTANCE: z.string().max(200).default(hostname()),
+  HOLDFAST_HTTP_HOST: z.string().default('127.0.0.1'),
   HOLDFAST_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
   HOLDFAST_API_TOKEN: optionalText.refine((token) => token === undefined || token.length >= 16, {
     error: 'must have 16 characters or more',
@@ -44,11 +48,11 @@ const schema = z.object({
   HOLDFAST_DETECTION_DELAY_MS: milliseconds(30_000, 0),
   HOLDFAST_SWEEP_INTERVAL_MS: milliseconds(5000, 50, 600_000),
   HOLDFAST_REQUEST_EXPIRY_MS: milliseconds(10_800_000, 1000),
-  HOLDFAST_REQUEST_ATTEMPTS: z.coerce.number().int().min(1).max(1000).default(5),
+  HOLDFAST_REQUEST_ATTEMPTS: count(5, 1000),
   HOLDFAST_REQUEST_MAX_MS: milliseconds(3_600_000, 1000),
-  HOLDFAST_REQUEST_MAX_RECORDS: z.coerce.number().int().min(1).default(100_000),
-  HOLDFAST_REQUESTS_PER_DEVICE: z.coerce.number().int().min(1).max(1000).default(8),
-  HOLDFAST_REQUESTS_ACTIVE: z.coerce.number().int().min(1).max(100_000).default(256),
+  HOLDFAST_REQUEST_MAX_RECORDS: count(100_000, Number.MAX_SAFE_INTEGER),
+  HOLDFAST_REQUESTS_PER_DEVICE: count(8, 1000),
+  HOLDFAST_REQUESTS_ACTIVE: count(256, 100_000),
   HOLDFAST_SILENCE_MS: milliseconds(300_000, 1000),
   HOLDFAST_HISTORY_MS: milliseconds(90 * 86_400_000, 3_600_000, 10 * 365 * 86_400_000),
   HOLDFAST_ALERT_WEBHOOK: optionalText.refine((url) => url === undefined || /^https?:\/\//.test(url), {
@@ -68,8 +72,28 @@ export type Settings = z.infer<typeof schema>;
 
 /** @throws HoldfastError `settings-invalid`, its message naming every variable that is wrong. */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const result = schema.safeParse(environment);
-  if (result.success) return result.data;
-  const lines = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-  throw new HoldfastError('settings-invalid', `the environment is not right:\n${lines.join('\n')}`);
+  // An empty variable is how deployment tools say "not set".
+  const set = Object.fromEntries(Object.entries(environment).filter(([, text]) => text !== ''));
+  const result = schema.safeParse(set);
+  const problems = [
+    ...missing(set),
+    ...(result.error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+  ];
+  if (result.success && problems.length === 0) return result.data;
+  throw new HoldfastError('settings-invalid', `the environment is not right:\n  ${problems.join('\n  ')}`);
+}
+
+function missing(set: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const problems: string[] = [];
+  if (!set.HOLDFAST_EVENTHUB_CONNECTION && !(set.HOLDFAST_EVENTHUB_NAMESPACE && set.HOLDFAST_EVENTHUB_NAME)) {
+    problems.push(
+      "HOLDFAST_EVENTHUB_CONNECTION: is needed, from the hub's built-in endpoint; or HOLDFAST_EVENTHUB_NAMESPACE and HOLDFAST_EVENTHUB_NAME to use an Entra ID identity",
+    );
+  }
+  if (!set.HOLDFAST_HUB_CONNECTION && !set.HOLDFAST_HUB_HOSTNAME) {
+    problems.push(
+      "HOLDFAST_HUB_CONNECTION: is needed, from the hub's service policy; or HOLDFAST_HUB_HOSTNAME to use an Entra ID identity",
+    );
+  }
+  return problems;
 }

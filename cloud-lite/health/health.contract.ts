@@ -38,7 +38,7 @@ export function healthContract(open: () => Database): void {
         .reverse()
         .map(({ kind, batchId }) => (batchId ? `${kind} ${batchId}` : kind));
     const send = (device: string, stream: string, start: number) =>
-      arrive(database, [{ device, stream, start, end: start + 1 }], clock.now());
+      arrive(database, [{ device, stream, start, end: start + 1 }], clock.now(), '0');
 
     test('a stream that stops is told once, and once when it is back', async () => {
       await send('d', 'stops', 0);

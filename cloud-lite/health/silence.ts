@@ -1,6 +1,6 @@
 // Tells streams that have stopped from streams that are quiet. A quiet one sends empty windows; one that
 // has stopped sends nothing. What has been sent and not been read yet must not look like silence, so it
-// is judged against the time up to which every partition is known to have been read.
+// is judged against the time up to which the stream's partition is known to have been read.
 import type { Session } from '../database/database.ts';
 import { type NewAlert, raiseAlerts } from './alerts.ts';
 
@@ -25,13 +25,13 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
   const silent = await session.query<StreamName>(
     `with fresh as (
        insert into silent_stream (stream_id, since)
-       select s.id, $1 from stream s
-        where s.messages > 0 and s.last_arrival_at < $2
+       select s.id, $1 from stream s join partition_known k on k.partition_id = s.partition_id
+        where s.messages > 0 and s.last_arrival_at < least($1, k.known_until) - $2::int8
           and not exists (select from silent_stream q where q.stream_id = s.id)
        returning stream_id
      )
      select s.device_id, s.module_id, s.batch_id from fresh join stream s on s.id = fresh.stream_id`,
-    [now, Math.min(now, horizon) - silenceMs],
+    [now, silenceMs],
   );
   const devices = await judgeDevices(session, now);
   await raiseAlerts(
@@ -48,15 +48,10 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
   );
 }
 
-/**
- * Up to when all partitions have been read: of each, the last event taken, or when nothing was left to
- * take. Of the hub that was read last: rows of hubs that are read no more stay behind for ever.
- */
+/** Up to when all partitions have been read; undefined before anything was. */
 async function readHorizon(session: Session): Promise<number | undefined> {
   const [row] = await session.query<{ horizon: number | null }>(
-    `select min(greatest(enqueued_at, idle_at)) as horizon from checkpoint
-      where (hub, consumer_group) = (select hub, consumer_group from checkpoint
-                                      order by greatest(updated_at, idle_at) desc limit 1)`,
+    'select min(known_until) as horizon from partition_known',
   );
   return row?.horizon ?? undefined;
 }

@@ -6,6 +6,7 @@ import { noMetrics } from '../../kernel/metrics.ts';
 import { systemRandom } from '../../kernel/random.ts';
 import { type Hub, startHub } from '../../lab/hub/hub.ts';
 import type { Database } from '../database/database.ts';
+import { emptyLedger } from '../database/rebuild.ts';
 import { listStreams } from '../ledger/streams.ts';
 import { emptyDatabase, openTestDatabase } from '../testing/databases.ts';
 import { type EdgeModule, openEdgeModule } from '../testing/edge-module.ts';
@@ -22,7 +23,7 @@ const start = (extra: Partial<EventHubsOptions> = {}) => {
   const parts = { clock: systemClock, random: systemRandom, log: silentLog, metrics: noMetrics };
   const source = createEventHubsSource(
     {
-      connectionString: hub.eventHubConnectionString,
+      access: { connectionString: hub.eventHubConnectionString },
       consumerGroup: '$Default',
       instance: 'test',
       balanceIntervalMs: 300,
@@ -150,6 +151,16 @@ describe('the event hub source', () => {
     await send(again, 30, 5);
     start();
     await expectAll({ a: 35 });
+  });
+
+  test('a ledger that is begun anew under a running detector is filled with all that the hub retains', async () => {
+    const module = await edge('a');
+    start();
+    await send(module, 0, 30);
+    await expectAll({ a: 30 });
+    await emptyLedger(database);
+    await send(module, 30, 10);
+    await expectAll({ a: 40 });
   });
 
   test('two instances share the partitions, and one takes over when the other stops or dies', async () => {

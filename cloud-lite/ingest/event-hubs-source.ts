@@ -7,9 +7,11 @@
 import {
   type CheckpointStore,
   EventHubConsumerClient,
+  type EventHubConsumerClientOptions,
   type PartitionOwnership,
   type ReceivedEventData,
   type Subscription,
+  type TokenCredential,
 } from '@azure/event-hubs';
 import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
@@ -20,8 +22,13 @@ import { beforeFirst, markRead } from './checkpoint.ts';
 import type { EventSource, PartitionRef, ReceivedEvent, TakeEvents } from './event-source.ts';
 import { createOwnershipTable, type Ownership, type OwnershipTable } from './ownership.ts';
 
+export type EventHubAccess =
+  | { readonly connectionString: string }
+  /** By an Entra ID identity. The namespace is a host name. */
+  | { readonly namespace: string; readonly name: string; readonly credential: TokenCredential };
+
 export interface EventHubsOptions {
-  readonly connectionString: string;
+  readonly access: EventHubAccess;
   readonly consumerGroup: string;
   /** Names this instance among those that share the consumer group; the same after a restart. */
   readonly instance: string;
@@ -29,6 +36,8 @@ export interface EventHubsOptions {
   readonly balanceIntervalMs?: number;
   /** An instance that was not heard of for this long loses its partitions. Default 30 s. */
   readonly ownershipMs?: number;
+  /** How often the hub is asked how far its partitions go. Default 10 s. */
+  readonly inspectIntervalMs?: number;
   /** Without any sign of life from the client for this long the session ends. Default 60 s. */
   readonly stallMs?: number;
 }
@@ -45,7 +54,6 @@ const maxBatchSize = 500;
 const idleTickSeconds = 5;
 const operationTimeoutMs = 15_000;
 const closeTimeoutMs = 5_000;
-const inspectIntervalMs = 10_000;
 
 export function createEventHubsSource(options: EventHubsOptions, deps: EventHubsDependencies): EventSource {
   return {
@@ -106,8 +114,9 @@ class Session {
   }
 
   #connect(): EventHubConsumerClient {
-    const { consumerGroup, connectionString, balanceIntervalMs, ownershipMs } = this.#options;
-    return new EventHubConsumerClient(consumerGroup, connectionString, this.#checkpointStore(), {
+    const { access, consumerGroup, balanceIntervalMs, ownershipMs } = this.#options;
+    const store = this.#checkpointStore();
+    const options: EventHubConsumerClientOptions = {
       // A new name each session: the client does not start reading what it believes to own already.
       identifier: this.#deps.random.uuid(),
       retryOptions: { maxRetries: 2, retryDelayInMs: 1000, timeoutInMs: operationTimeoutMs },
@@ -116,7 +125,12 @@ class Session {
         updateIntervalInMs: balanceIntervalMs ?? 5000,
         partitionOwnershipExpirationIntervalInMs: ownershipMs ?? 30_000,
       },
-    });
+    };
+    if ('connectionString' in access) {
+      return new EventHubConsumerClient(consumerGroup, access.connectionString, store, options);
+    }
+    const { namespace, name, credential } = access;
+    return new EventHubConsumerClient(consumerGroup, namespace, name, credential, store, options);
   }
 
   #subscribe(): Subscription {
@@ -177,10 +191,11 @@ class Session {
   async #watch(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     const stallMs = this.#options.stallMs ?? 60_000;
+    const inspectMs = this.#options.inspectIntervalMs ?? 10_000;
     let inspectAt = 0;
     while (!signal.aborted && !this.#over) {
       await new Promise<void>((resolve) => {
-        clock.setTimer(Math.min(1000, stallMs / 4), resolve);
+        clock.setTimer(Math.min(1000, stallMs / 4, inspectMs), resolve);
       });
       const now = clock.monotonic();
       if (this.#lastSign < now - stallMs) throw lost('no answer from the event hub');
@@ -189,7 +204,7 @@ class Session {
       }
       if (now < inspectAt) continue;
       await this.#inspectProgress(now - stallMs);
-      inspectAt = clock.monotonic() + Math.min(inspectIntervalMs, stallMs / 4);
+      inspectAt = clock.monotonic() + Math.min(inspectMs, stallMs / 4);
     }
   }
 

@@ -182,6 +182,15 @@ export function ingestorContract(open: () => Database): void {
       expect(await streams()).toMatchObject([{ messages: 11, gaps: [[70, 80]] }]);
     });
 
+    test('notices a checkpoint that was put back, instead of leaving out what lies between', async () => {
+      await ingestor.ingest(partition, [event(0, windowOf(0)), event(1, windowOf(10))]);
+      await database.query('update checkpoint set sequence_number = -1');
+      const next = [event(2, windowOf(20))];
+      await expect(ingestor.ingest(partition, next)).rejects.toMatchObject({ code: 'ingest-position-lost' });
+      // It is told once; what is given then comes from the checkpoint on.
+      expect(await ingestor.ingest(partition, [event(0, windowOf(0))])).toMatchObject({ taken: 1 });
+    });
+
     test('reads the published sample, both spellings', async () => {
       await ingestor.ingest(partition, [
         event(0, {

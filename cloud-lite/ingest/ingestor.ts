@@ -33,7 +33,8 @@ export interface Ingested {
 export interface Ingestor {
   /**
    * Takes the next events of a partition. Safe to call again with the same events.
-   * @throws HoldfastError as `Database` does, retryable: then what is not in the ledger yet is to be given again.
+   * @throws HoldfastError as `Database` does, retryable: then what is not in the ledger yet is to be given again;
+   * `ingest-position-lost` when the checkpoint lies before what was taken here: then all from it on is.
    */
   ingest(partition: PartitionRef, events: readonly ReceivedEvent[]): Promise<Ingested>;
 }
@@ -49,6 +50,8 @@ interface Written {
 export function createIngestor(options: IngestorOptions): Ingestor {
   const { database, clock } = options;
   const registry = createStreamRegistry(database);
+  /** The last event taken here, by partition. */
+  const taken = new Map<string, number>();
 
   const write = async (partition: PartitionRef, events: readonly ReceivedEvent[], refused?: string) => {
     const now = clock.now();
@@ -59,10 +62,11 @@ export function createIngestor(options: IngestorOptions): Ingestor {
     );
     return database.transaction(async (session): Promise<Written> => {
       const after = await lockCheckpoint(session, partition);
+      if (after < (taken.get(partitionKey(partition)) ?? beforeFirst)) throw positionLost(partition);
       const fresh = events.filter((event) => event.sequenceNumber > after);
       if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
       const sorted = sortAfter(events, items, known, after);
-      await applyArrivals(session, sorted.arrivals, now);
+      await applyArrivals(session, sorted.arrivals, now, partition.partitionId);
       await setAside(session, partition, sorted.aside, now);
       await advanceCheckpoint(session, partition, fresh[fresh.length - 1]!, fresh.length, now);
       return { after, fresh, ...sorted };
@@ -73,11 +77,13 @@ export function createIngestor(options: IngestorOptions): Ingestor {
     if (events.length === 0) return { taken: 0, replayed: 0, setAside: 0 };
     try {
       const written = await write(partition, events);
+      const { fresh, aside, after } = written;
+      taken.set(partitionKey(partition), fresh[fresh.length - 1]?.sequenceNumber ?? after);
       report(options, partition, events.length, written);
-      const { fresh, aside } = written;
       return { taken: fresh.length, replayed: events.length - fresh.length, setAside: aside.length };
     } catch (error) {
       registry.forget();
+      if (isPositionLost(error)) taken.delete(partitionKey(partition));
       const isTheData = error instanceof HoldfastError && error.code === 'database-refused-data';
       if (!isTheData) throw error;
       return ingestApart(partition, events, error);
@@ -106,6 +112,23 @@ export function createIngestor(options: IngestorOptions): Ingestor {
   };
 
   return { ingest };
+}
+
+/**
+ * Someone has put the checkpoint back: the ledger was begun anew, or the hub counts from the start again.
+ * To go on from here would leave out all that lies between.
+ */
+function positionLost(partition: PartitionRef): HoldfastError {
+  const message = `the checkpoint of partition ${partition.partitionId} was put back; it is read from there again`;
+  return new HoldfastError(positionLostCode, message, { retryable: true });
+}
+
+const positionLostCode = 'ingest-position-lost';
+const partitionKey = ({ hub, consumerGroup, partitionId }: PartitionRef) =>
+  `${hub}\n${consumerGroup}\n${partitionId}`;
+
+export function isPositionLost(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === positionLostCode;
 }
 
 function classifyUnless(refused: string | undefined, event: ReceivedEvent, plausible: PlausibleTime) {

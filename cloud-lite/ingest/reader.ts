@@ -6,7 +6,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { EventSource, PartitionRef, ReceivedEvent } from './event-source.ts';
-import type { Ingestor } from './ingestor.ts';
+import { type Ingestor, isPositionLost } from './ingestor.ts';
 
 export interface ReaderOptions {
   readonly source: EventSource;
@@ -52,6 +52,7 @@ export function createReader(options: ReaderOptions): Reader {
         return;
       } catch (error) {
         state.trouble = describeError(error);
+        if (isPositionLost(error)) throw error;
         metrics.count('holdfast_ingest_failures_total');
         log.error(
           { partition: partition.partitionId, err: state.trouble },

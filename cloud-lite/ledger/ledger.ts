@@ -11,17 +11,19 @@ import { type Assembled, assemble, dropCoveredParts, storeParts } from './parts.
  * Adds `arrivals`, in their order, to the ledger. Runs in the caller's transaction, which must hold the
  * partition's checkpoint row locked, so that nobody else adds arrivals of the same devices meanwhile.
  * @param now wall clock, epoch ms.
+ * @param partitionId where they came from.
  * @throws HoldfastError `ledger-stream-gone` (retryable) when a stream was deleted since it was resolved.
  */
 export async function applyArrivals(
   session: Session,
   arrivals: readonly ResolvedArrival[],
   now: number,
+  partitionId: string,
 ): Promise<void> {
   if (arrivals.length === 0) return;
   const assembled = await assemble(session, arrivals);
   const changes = withHeld(fold(assembled.inputs), assembled.held);
-  await mergeChanges(session, changes, now);
+  await mergeChanges(session, changes, now, partitionId);
   await mergeVoidReasons(session, changes);
   await storeParts(session, assembled.sets, now);
   await dropCoveredParts(
@@ -44,7 +46,12 @@ function withHeld(changes: readonly StreamChange[], held: Assembled['held']): re
   return [...byStream.values()].sort((a, b) => a.streamId - b.streamId);
 }
 
-async function mergeChanges(session: Session, changes: readonly StreamChange[], now: number): Promise<void> {
+async function mergeChanges(
+  session: Session,
+  changes: readonly StreamChange[],
+  now: number,
+  partitionId: string,
+): Promise<void> {
   const updated = await session.query(
     `update stream s set
        covered = s.covered + d.covered,
@@ -60,6 +67,7 @@ async function mergeChanges(session: Session, changes: readonly StreamChange[], 
                    from unnest(d.fragments::text[], d.fragment_readings::int8[], d.fragment_voids::bool[])
                         as u(coverage, readings, is_void)) f),
        last_arrival_at = greatest(s.last_arrival_at, $9::int8),
+       partition_id = $13,
        last_backfill_at = case when d.has_backfill then $9::int8 else s.last_backfill_at end
      from (select id, covered::int8multirange, backfilled::int8multirange, voided::int8multirange,
                   messages, duplicates, held_readings, has_backfill, fragments, fragment_readings, fragment_voids
@@ -82,6 +90,7 @@ async function mergeChanges(session: Session, changes: readonly StreamChange[], 
       changes.map((change) => arrayText(change.fragments.map((f) => `"${formatMultirange(f.coverage)}"`))),
       changes.map((change) => arrayText(change.fragments.map((f) => String(f.readings)))),
       changes.map((change) => arrayText(change.fragments.map((f) => (f.isVoid ? 't' : 'f')))),
+      partitionId,
     ],
   );
   if (updated.length !== changes.length) {

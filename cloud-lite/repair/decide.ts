@@ -46,6 +46,8 @@ export interface OpenRequest {
   readonly answeredAt?: number;
   /** When backfill, for any request, last came from the module. */
   readonly moduleBackfillAt: number;
+  /** Up to when it is known what has come from it: now, unless its messages lie unread in the hub. */
+  readonly knownUntil: number;
 }
 
 export type Following =
@@ -54,7 +56,7 @@ export type Following =
   | { readonly kind: 'ended'; readonly state: EndState; readonly cause: string };
 
 /** What has become of a request, as the ledger shows it. */
-export function followRequest(request: OpenRequest, now: number, limits: RepairLimits): Following {
+export function followRequest(request: OpenRequest, limits: RepairLimits): Following {
   if (request.missing.length === 0) {
     return request.partlyVoid
       ? { kind: 'ended', state: 'partly-void', cause: 'nothing is missing, part of it is void' }
@@ -62,12 +64,13 @@ export function followRequest(request: OpenRequest, now: number, limits: RepairL
   }
   if (size(request.missing) < size(request.remaining)) return { kind: 'progress' };
   if (request.state === 'pending') return { kind: 'same' };
-  const cause = overdue(request, now, limits);
+  const cause = overdue(request, limits);
   if (cause === undefined) return { kind: 'same' };
   return { kind: 'ended', state: request.attempt >= limits.maxAttempts ? 'abandoned' : 'expired', cause };
 }
 
-function overdue(request: OpenRequest, now: number, limits: RepairLimits): string | undefined {
+function overdue(request: OpenRequest, limits: RepairLimits): string | undefined {
+  const now = request.knownUntil;
   if (now - request.progressAt >= limits.expiryMs) return 'no progress until it expired';
   // The module has queued all it has, its lane has gone quiet, and part of the answer is not here: lost on
   // the way. As long as backfill of any kind comes from it, the rest may stand in the same queue.

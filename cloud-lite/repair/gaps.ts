@@ -45,12 +45,18 @@ export async function closeGaps(session: Session, now: number): Promise<number> 
   return closed.length;
 }
 
-/** Gaps that have been there for the detection delay are found: they count, and are repaired. */
+/**
+ * Gaps that have been there for the detection delay are found: they count, and are repaired. The delay runs
+ * only as far as the stream's partition has been read: what fills the gap may lie there.
+ */
 export async function openGaps(session: Session, now: number, detectionDelayMs: number): Promise<number> {
   const opened = await session.query(
     `with opened as (
-       update gap set state = 'open', opened_at = $1 where state = 'waiting' and seen_at <= $2
-       returning id, stream_id, range
+       update gap g set state = 'open', opened_at = $1
+         from stream s left join partition_known k on k.partition_id = s.partition_id
+        where s.id = g.stream_id and g.state = 'waiting'
+          and g.seen_at <= least($1, coalesce(k.known_until, $1)) - $2::int8
+       returning g.id, g.stream_id, g.range
      ), told as (
        insert into audit (at, subject, subject_id, stream_id, event, cause)
        select $1, 'gap', id::text, stream_id, 'found', range::text from opened
@@ -60,7 +66,7 @@ export async function openGaps(session: Session, now: number, detectionDelayMs: 
        on conflict (stream_id) do update set gaps_found = r.gaps_found + excluded.gaps_found
      )
      select id from opened`,
-    [now, now - detectionDelayMs],
+    [now, detectionDelayMs],
   );
   return opened.length;
 }

@@ -4,6 +4,7 @@ import { noMetrics } from '../../kernel/metrics.ts';
 import { seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
+import { markRead } from '../ingest/checkpoint.ts';
 import { listStreams } from '../ledger/streams.ts';
 import { arrive as arriveAt, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
@@ -266,6 +267,24 @@ export function repairContract(open: () => Database): void {
       }
       expect(asks()).toHaveLength(1);
       expect(await states()).toEqual(['accepted']);
+    });
+
+    test('what lies unread in the hub is neither found missing nor held for lost', async () => {
+      answer = (method) => (method === 'backfill' ? accepted : answered(200, { state: 'done' }));
+      const partition = { hub: 'h', consumerGroup: 'g', partitionId: '7' };
+      const arriveFrom = (list: readonly ShortArrival[]) => arriveAt(database, list, clock.now(), '7');
+      await markRead(database, partition, clock.now());
+      await arriveFrom(hole);
+      await live(300_000, 30_000);
+      expect(await stream()).toMatchObject({ gapsFound: 0 });
+      await markRead(database, partition, clock.now());
+      await live(60_000);
+      expect(asks()).toEqual([[10, 50]]);
+      await live(300_000, 30_000);
+      expect(await states()).toEqual(['accepted']);
+      await markRead(database, partition, clock.now());
+      await live(10_000);
+      expect((await states())[0]).toBe('expired');
     });
 
     test('a module that has forgotten a request is told again', async () => {

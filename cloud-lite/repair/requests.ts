@@ -22,6 +22,7 @@ interface FollowRow {
   readonly progress_at: number;
   readonly answered_at: number | null;
   readonly module_backfill_at: number;
+  readonly known_until: number;
 }
 
 /** Compares each open request with the ledger, and ends those that are done or overdue. */
@@ -33,15 +34,17 @@ export async function followRequests(session: Session, now: number, limits: Repa
               (int8multirange(r.range) * s.voided) - s.covered <> '{}' as partly_void,
               r.progress_at, r.answered_at,
               (select max(m.last_backfill_at) from stream m
-                where m.device_id = s.device_id and m.module_id = s.module_id) as module_backfill_at
+                where m.device_id = s.device_id and m.module_id = s.module_id) as module_backfill_at,
+              least($1::int8, coalesce(k.known_until, $1::int8)) as known_until
          from request r join stream s on s.id = r.stream_id
+         left join partition_known k on k.partition_id = s.partition_id
         where r.state in ('pending', 'accepted')) as open
-     where missing <> remaining or (state = 'accepted' and progress_at <= $1)
-        or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at) <= $2)
-     limit $3`,
-    [now - limits.expiryMs, now - limits.detectionDelayMs, maxRows],
+     where missing <> remaining or (state = 'accepted' and progress_at <= known_until - $2)
+        or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at) <= known_until - $3)
+     limit $4`,
+    [now, limits.expiryMs, limits.detectionDelayMs, maxRows],
   );
-  const changes = rows.map((row) => ({ row, following: followRequest(openRequest(row), now, limits) }));
+  const changes = rows.map((row) => ({ row, following: followRequest(openRequest(row), limits) }));
   await writeProgress(session, changes, now);
   return endFollowed(session, changes, now);
 }
@@ -61,6 +64,7 @@ function openRequest(row: FollowRow): OpenRequest {
     progressAt: row.progress_at,
     ...(row.answered_at === null ? {} : { answeredAt: row.answered_at }),
     moduleBackfillAt: row.module_backfill_at,
+    knownUntil: row.known_until,
   };
 }
 

@@ -3,12 +3,13 @@
 // https://learn.microsoft.com/rest/api/iothub/service/modules/invoke-method
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
-import type { HubConnection } from './connection-string.ts';
+import type { Authorize } from './authorize.ts';
 import type { HubMethods, MethodOutcome, MethodTarget } from './hub-methods.ts';
-import { makeSasToken } from './sas-token.ts';
 
 export interface RestHubMethodsOptions {
-  readonly connection: HubConnection;
+  /** May carry a port: `localhost:8443`. */
+  readonly hostName: string;
+  readonly authorize: Authorize;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
   /** How long the module may take, in whole seconds from 5 to 300 (the hub's bounds). Default 10. */
@@ -16,24 +17,29 @@ export interface RestHubMethodsOptions {
 }
 
 const apiVersion = '2021-04-12';
-const tokenLifetimeMs = 3_600_000;
-const tokenMarginMs = 300_000;
 /** Beyond the module's own time: for the hub and the way there. */
 const graceMs = 10_000;
 /** The hub's limit for a method's answer is 128 KiB. */
 const maxAnswerBytes = 256 * 1024;
 
 export function createRestHubMethods(options: RestHubMethodsOptions): HubMethods {
-  const { connection, clock } = options;
+  const { hostName, clock } = options;
   const responseTimeoutInSeconds = options.responseTimeoutSeconds ?? 10;
-  let token = { text: '', expiresAt: 0 };
-
-  const authorization = () => {
-    if (token.expiresAt - tokenMarginMs < clock.now()) {
-      const expiresAt = clock.now() + tokenLifetimeMs;
-      token = { text: makeSasToken(connection, expiresAt), expiresAt };
+  const post = async (target: MethodTarget, body: object, signal: AbortSignal): Promise<MethodOutcome> => {
+    let authorization: string;
+    try {
+      authorization = await options.authorize(signal);
+    } catch (error) {
+      return { kind: 'unauthorised', detail: describeError(error) };
     }
-    return token.text;
+    const response = await options.fetch(methodUrl(hostName, target), {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json; charset=utf-8' },
+      body: JSON.stringify(body),
+      redirect: 'error',
+      signal,
+    });
+    return readOutcome(response.status, response.headers.get('retry-after'), await readBounded(response));
   };
 
   return {
@@ -43,20 +49,8 @@ export function createRestHubMethods(options: RestHubMethodsOptions): HubMethods
         timeout.abort(new Error('no answer in time')),
       );
       try {
-        const response = await options.fetch(methodUrl(connection.hostName, target), {
-          method: 'POST',
-          headers: { authorization: authorization(), 'content-type': 'application/json; charset=utf-8' },
-          body: JSON.stringify({
-            methodName: method,
-            payload,
-            responseTimeoutInSeconds,
-            connectTimeoutInSeconds: 0,
-          }),
-          redirect: 'error',
-          signal: AbortSignal.any([signal, timeout.signal]),
-        });
-        const text = await readBounded(response);
-        return readOutcome(response.status, response.headers.get('retry-after'), text);
+        const body = { methodName: method, payload, responseTimeoutInSeconds, connectTimeoutInSeconds: 0 };
+        return await post(target, body, AbortSignal.any([signal, timeout.signal]));
       } catch (error) {
         signal.throwIfAborted();
         return { kind: 'hub-failed', detail: describeError(error) };

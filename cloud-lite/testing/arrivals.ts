@@ -19,15 +19,20 @@ export interface ShortArrival {
   readonly readings?: number;
 }
 
-/** Adds arrivals in one transaction, at `now`. */
-export async function arrive(database: Database, list: readonly ShortArrival[], now = 0): Promise<void> {
+/** Adds arrivals in one transaction, at `now`. By default from a partition of which nothing is known. */
+export async function arrive(
+  database: Database,
+  list: readonly ShortArrival[],
+  now = 0,
+  partitionId = '',
+): Promise<void> {
   const arrivals = list.map(arrivalOf);
   const known = await createStreamRegistry(database).resolve(arrivals, now);
   const resolved = arrivals.map((arrival) => {
     const { deviceId, moduleId, batchId } = arrival.stream;
     return { ...arrival, streamId: known.get(`${deviceId}\n${moduleId}\n${batchId}`)!.id };
   });
-  await database.transaction((session) => applyArrivals(session, resolved, now));
+  await database.transaction((session) => applyArrivals(session, resolved, now, partitionId));
 }
 
 function arrivalOf(short: ShortArrival): Arrival {

@@ -2,6 +2,7 @@
 import type { Database } from '../database/database.ts';
 import { migrate } from '../database/migrate.ts';
 import { openPgliteDatabase } from '../database/pglite-database.ts';
+import { emptyLedger } from '../database/rebuild.ts';
 
 /** In memory, with the schema. */
 export async function openTestDatabase(): Promise<Database> {
@@ -10,12 +11,7 @@ export async function openTestDatabase(): Promise<Database> {
   return database;
 }
 
-export async function emptyDatabase(database: Database): Promise<void> {
-  const tables = await database.query<{ name: string }>(
-    `select tablename as name from pg_tables where schemaname = 'public' and tablename <> 'schema_version'`,
-  );
-  await database.script(`truncate ${tables.map((table) => table.name).join(', ')} restart identity cascade`);
-}
+export const emptyDatabase = emptyLedger;
 
 /** What the database holds of the ledger, for comparison: streams by `device/module/stream`. */
 export interface LedgerImage {

@@ -20,8 +20,11 @@ export interface DetectorProcess {
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 const readyLimitMs = 60_000;
 
-export async function startDetector(environment: Readonly<Record<string, string>>): Promise<DetectorProcess> {
-  const child = spawn(process.execPath, [main], {
+export async function startDetector(
+  environment: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<DetectorProcess> {
+  const child = spawn(process.execPath, [main, ...args], {
     env: { ...process.env, HOLDFAST_HTTP_PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

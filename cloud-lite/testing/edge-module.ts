@@ -98,7 +98,9 @@ export async function openEdgeModule(options: EdgeModuleOptions): Promise<EdgeMo
     if (!range.ok) return answer(response, 400, range.errors);
     const { requestId, batchId } = parsed.value;
     const asked = { requestId, batchId, range: range.value };
+    const known = module.asked.some((earlier) => earlier.requestId === requestId);
     module.asked.push(asked);
+    if (known) return answer(response, 200, { requestId, state: 'done' });
     const given = await options.onBackfill?.(module, asked);
     if (given !== undefined) return answer(response, given.status, given.payload);
     if (options.onBackfill === undefined) await module.send(batchId, range.value, { mark: { requestId } });

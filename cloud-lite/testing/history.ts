@@ -9,6 +9,7 @@ import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Database, Session } from '../database/database.ts';
+import { markRead } from '../ingest/checkpoint.ts';
 import type { PartitionRef, ReceivedEvent } from '../ingest/event-source.ts';
 import { createIngestor, type Ingestor } from '../ingest/ingestor.ts';
 import { judgeBackfillAnswer, judgeFollowUp, type RepairLimits } from '../repair/decide.ts';
@@ -154,7 +155,8 @@ class Fleet implements History {
   /** A device's messages always go to the same partition. */
   #deliver(messages: readonly MadeMessage[]): void {
     for (const message of messages) {
-      this.partitions[devices.indexOf(message.deviceId) % partitionCount]!.push(message);
+      const partition = devices.indexOf(message.deviceId) % partitionCount;
+      this.partitions[partition]!.push({ ...message, at: this.#clock.now() });
     }
   }
 
@@ -254,11 +256,15 @@ class Crash extends HoldfastError {
 /** One instance: its ingestor, and where it believes to be in each partition. */
 class Detector {
   readonly #ingestor: Ingestor;
+  readonly #database: Database;
+  readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #positions = new Map<number, number>();
 
   constructor(database: Database, clock: VirtualClock, random: Random, crashes: () => boolean) {
     this.#random = random;
+    this.#database = database;
+    this.#clock = clock;
     this.#ingestor = createIngestor({
       database: crashing(database, random, crashes),
       clock,
@@ -276,7 +282,10 @@ class Detector {
     const position = this.#positions.get(partition) ?? 0;
     const from = again ? randomInt(this.#random, position + 1) : position;
     const to = Math.min(log.length, from + 1 + randomInt(this.#random, 40));
-    if (from === to) return false;
+    if (from === to) {
+      await markRead(this.#database, partitionRef(partition), this.#clock.now());
+      return false;
+    }
     const events = log.slice(from, to).map((message, i) => eventOf(message, from + i));
     await this.#ingestor.ingest(partitionRef(partition), events);
     this.#positions.set(partition, Math.max(position, to));
@@ -297,7 +306,7 @@ function eventOf(message: MadeMessage, sequenceNumber: number): ReceivedEvent {
   return {
     sequenceNumber,
     offset: String(sequenceNumber * 100),
-    enqueuedAt: 0,
+    enqueuedAt: message.at ?? 0,
     annotations: {
       'iothub-connection-device-id': message.deviceId,
       'iothub-connection-module-id': moduleId,

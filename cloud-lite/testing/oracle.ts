@@ -14,6 +14,8 @@ export interface MadeMessage {
   readonly requestId?: string;
   readonly part?: { readonly k: number; readonly n: number };
   readonly void?: string;
+  /** When the hub had it. */
+  readonly at?: number;
 }
 
 interface OracleStream {
