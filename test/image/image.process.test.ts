@@ -1,7 +1,7 @@
 // Builds Dockerfile.arm64v8 for real and runs what it made, under an emulated ARM64 processor. The base images
 // are made here from Debian's packages: no image registry and no Docker engine are needed.
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -80,7 +80,9 @@ describe.skipIf(skip)('the ARM64 image', () => {
 
   it('starts, opens its spool on ARM64, and ends by itself at SIGTERM', async () => {
     const data = join(work, 'data');
-    mkdirSync(data, { mode: 0o777 });
+    mkdirSync(data);
+    // As an operator does: writable for the image's user.
+    chownSync(data, 1000, 1000);
     writeFileSync(join(data, 'holdfast.yaml'), 'dataFolder: /data/holdfast\nstatusPort: 0\n');
     const script = `
       const { spawn } = require('node:child_process');
