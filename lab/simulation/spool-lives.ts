@@ -1,0 +1,396 @@
+// One seeded story of a spool: several lives, each ended by a power cut at a random write, then a last one in
+// which all is sent. A model beside it knows what was emitted and what was promised.
+import { isDeepStrictEqual } from 'node:util';
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { JobRecord } from '../../runtime/methods/backfill-store.ts';
+import type { SourceSink } from '../../runtime/sources/source.ts';
+import { openSpool, type Spool } from '../../runtime/spool/spool.ts';
+import { type LaneName, laneNames, type Outgoing } from '../../runtime/uplink/lanes.ts';
+import { createWindows, type Windows } from '../../runtime/windows/windows.ts';
+import { decodeBody } from '../../wire/body.ts';
+import type { Reading } from '../../wire/reading.ts';
+import type { Window } from '../../wire/window.ts';
+import { PowerLossStore } from './power-loss-store.ts';
+
+export interface LifeFacts {
+  lives: number;
+  cuts: number;
+  promises: number;
+  evicted: number;
+  /** Messages that came twice: their acknowledgement was lost. */
+  resent: number;
+}
+
+const streams = ['a', 'b', 'c'];
+const everything = { messages: 1000, bytes: 1e9 };
+
+/** @throws Error that names the seed and the broken promise. `tell` hears what happens, to look into a failure. */
+export async function runLives(seed: number, tell: (line: string) => void = () => {}): Promise<LifeFacts> {
+  const story = new Story(seed, tell);
+  try {
+    return await story.run();
+  } catch (error) {
+    throw new Error(`HOLDFAST_SEED=${seed}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+interface StreamModel {
+  /** All that was ever emitted, in order. */
+  readonly emitted: Reading[];
+  /** Observation, as it was stated: no window may reach out of these. Below `durable` it was promised to last. */
+  readonly observed: { start: number; end: number; durable: number; life: number }[];
+  /** Next index to emit at. */
+  at: number;
+}
+
+class Story {
+  readonly #tell: (line: string) => void;
+  readonly #random: Random;
+  readonly #clock = new VirtualClock();
+  readonly #model = new Map<string, StreamModel>();
+  readonly #delivered = new Map<string, Outgoing>();
+  readonly #jobs = new Map<string, JobRecord>();
+  readonly #facts: LifeFacts = { lives: 0, cuts: 0, promises: 0, evicted: 0, resent: 0 };
+  // What is skipped on purpose is in the archive alone, so the archive must last then.
+  readonly #skips: boolean;
+  #setting = -1;
+  #nextSetting = 0;
+  #life = 0;
+  #store: PowerLossStore;
+
+  constructor(seed: number, tell: (line: string) => void) {
+    this.#tell = (line) => tell(`life ${this.#life}, ${this.#clock.monotonic()} ms: ${line}`);
+    this.#random = seededRandom(seed * 2 + 1);
+    this.#store = new PowerLossStore(this.#random);
+    this.#skips = this.#random.next() < 0.5;
+    for (const id of streams) this.#model.set(id, { emitted: [], observed: [], at: 0 });
+  }
+
+  async run(): Promise<LifeFacts> {
+    const lives = 1 + randomInt(this.#random, 4);
+    for (this.#life = 0; this.#life < lives; this.#life++) {
+      await this.#live();
+      this.#store = await this.#store.survivor();
+      this.#facts.cuts++;
+    }
+    await this.#drain();
+    this.#check();
+    return this.#facts;
+  }
+
+  /** Starts, works until the power goes, and leaves its promises in the model. */
+  async #live(): Promise<void> {
+    this.#facts.lives++;
+    const store = this.#store;
+    store.plan({ atBatch: 1 + randomInt(this.#random, 40) });
+    let spool: Spool | undefined;
+    const opening = this.#open(store).then((opened) => {
+      spool = opened;
+    });
+    // It may die while it recovers.
+    for (let turn = 0; turn < 60 && spool === undefined && !store.isDead; turn++)
+      await this.#clock.advance(1);
+    if (spool === undefined) return;
+    await opening;
+    await this.#checkJobs(spool);
+    const windows = this.#makeWindows(spool);
+    const sinks = streams.map((batchId) => windows.openStream({ batchId, index: 'sequence' }));
+    for (const [n, sink] of sinks.entries()) this.#resume(sink, streams[n]!);
+    for (let step = 0; step < 400 && !store.isDead; step++) await this.#step(spool, windows, sinks);
+    store.cutPower();
+  }
+
+  #open(store: PowerLossStore): Promise<Spool> {
+    return openSpool({
+      folder: 'simulated',
+      clock: this.#clock,
+      random: this.#random,
+      log: silentLog,
+      metrics: noMetrics,
+      encode: { schema: 'columns/1', gzip: false },
+      store: async () => store,
+      // Small groups: what is submitted together is then often written in several batches.
+      limits: this.#life % 2 === 0 ? { maxCommitBytes: 1500 } : {},
+      freeBytes: async () => undefined,
+      retention: {
+        archiveMs: this.#skips ? 1e12 : 3000,
+        unsentMs: this.#skips ? 1e12 : 2500,
+        maxBytes: this.#skips ? 1e9 : 12_000,
+        intervalMs: 700,
+      },
+    });
+  }
+
+  #makeWindows(spool: Spool): Windows {
+    return createWindows({
+      store: spool,
+      clock: this.#clock,
+      log: silentLog,
+      metrics: noMetrics,
+      limits: { ageMs: 500, quietMs: 1500, maxBytes: 1200, commitIntervalMs: 50 },
+    });
+  }
+
+  async #step(spool: Spool, windows: Windows, sinks: readonly SourceSink[]): Promise<void> {
+    const choice = this.#random.next();
+    if (choice < 0.55) this.#emit(sinks);
+    else if (choice < 0.6) this.#break(sinks);
+    else if (choice < 0.75) await this.#send(spool);
+    else if (choice < 0.78) spool.demoteLive();
+    else if (choice < 0.81) this.#saveJob(spool);
+    else if (choice < 0.84) this.#saveSetting(spool);
+    else if (choice < 0.85 && this.#skips) windows.skipNext(streams[randomInt(this.#random, 3)]!, 1);
+    else await this.#clock.advance(this.#random.next() < 0.1 ? 900 : 60);
+  }
+
+  #emit(sinks: readonly SourceSink[]): void {
+    const n = randomInt(this.#random, sinks.length);
+    const [sink, id] = [sinks[n]!, streams[n]!];
+    const model = this.#model.get(id)!;
+    const run = model.observed.at(-1)!;
+    const until = model.at + 1 + randomInt(this.#random, 12);
+    const readings: Reading[] = [];
+    for (let index = model.at; index < until; index++) {
+      const count = index % 3 === 0 ? randomInt(this.#random, 3) : 0;
+      for (let k = 0; k < count; k++) {
+        readings.push({
+          index,
+          tag: `t${k}`,
+          value: model.emitted.length + readings.length,
+          quality: 'good',
+        });
+      }
+    }
+    this.#tell(`${id} emits ${model.at}..${until}`);
+    sink.emit({ kind: 'readings', readings });
+    model.emitted.push(...readings);
+    sink.emit({ kind: 'observed', until });
+    run.end = until;
+    model.at = until;
+    if (this.#random.next() < 0.4) return;
+    const { store, life } = { store: this.#store, life: this.#life };
+    void sink.durable().then(() => {
+      if (store.isDead) return;
+      this.#facts.promises++;
+      this.#tell(`${id} is durable to ${until}`);
+      for (const known of model.observed) {
+        if (known.life === life) known.durable = Math.max(known.durable, Math.min(known.end, until));
+      }
+    });
+  }
+
+  #break(sinks: readonly SourceSink[]): void {
+    const n = randomInt(this.#random, sinks.length);
+    const model = this.#model.get(streams[n]!)!;
+    this.#tell(`${streams[n]} breaks at ${model.at}`);
+    sinks[n]!.emit({ kind: 'broken', at: model.at, reason: 'simulated' });
+    model.at += 1 + randomInt(this.#random, 10);
+    this.#resume(sinks[n]!, streams[n]!);
+  }
+
+  #resume(sink: SourceSink, id: string): void {
+    const model = this.#model.get(id)!;
+    // A new life starts further on: what came between nobody saw.
+    if (model.observed.length > 0) model.at += 5;
+    model.observed.push({ start: model.at, end: model.at, durable: model.at, life: this.#life });
+    sink.emit({ kind: 'resumed', at: model.at });
+  }
+
+  async #send(spool: Spool): Promise<void> {
+    const lane = laneNames[randomInt(this.#random, 3)] as LaneName;
+    const limit = { messages: 1 + randomInt(this.#random, 6), bytes: 20_000 };
+    const entries = await this.#orDead(spool.take(lane, limit));
+    if (entries === undefined) return;
+    const fate = this.#random.next();
+    if (fate < 0.2) {
+      spool.release(entries);
+      return;
+    }
+    for (const entry of entries) this.#deliver(entry);
+    const done = spool.acknowledge(entries).then(() => {
+      this.#tell(`acknowledged ${entries.map(({ message }) => message.messageId).join(' ')}`);
+    });
+    if (this.#random.next() < 0.5) await this.#orDead(done);
+  }
+
+  #deliver(entry: Outgoing): void {
+    const { messageId, body } = entry.message;
+    this.#tell(`${entry.lane} sends ${messageId}`);
+    const before = this.#delivered.get(messageId);
+    if (before !== undefined) {
+      this.#facts.resent++;
+      if (!Buffer.from(before.message.body).equals(Buffer.from(body))) {
+        throw new Error(`${messageId} came twice with different readings`);
+      }
+    }
+    this.#delivered.set(messageId, entry);
+  }
+
+  #saveJob(spool: Spool): void {
+    const batchId = streams[randomInt(this.#random, 3)]!;
+    const requestId = `r${this.#life}-${this.#jobs.size}-${randomInt(this.#random, 1e6)}`;
+    const at = -1000 - this.#jobs.size * 10 - randomInt(this.#random, 1000) * 100_000;
+    const range = { start: at, end: at + 5 };
+    const job: JobRecord = {
+      requestId,
+      batchId,
+      index: 'sequence',
+      range,
+      state: 'done',
+      covered: [],
+      voids: [{ window: range, reason: 'no-history' }],
+      createdAt: 0,
+      updatedAt: 0,
+    };
+    const voids = [{ batchId, index: 'sequence' as const, window: range, reason: 'no-history' as const }];
+    const { store } = { store: this.#store };
+    void spool.save(job, { voids }).then(() => {
+      if (!store.isDead) this.#jobs.set(requestId, job);
+    });
+  }
+
+  #saveSetting(spool: Spool): void {
+    const value = this.#nextSetting++;
+    const { store } = { store: this.#store };
+    void spool.putSetting('n', value).then(() => {
+      if (!store.isDead) this.#setting = Math.max(this.#setting, value);
+    });
+  }
+
+  async #checkJobs(spool: Spool): Promise<void> {
+    const jobs = await this.#orDead(spool.jobs());
+    const setting = await this.#orDead(spool.getSetting('n'));
+    if (jobs === undefined || this.#store.isDead) return;
+    for (const job of this.#jobs.values()) {
+      const found = jobs.find(({ requestId }) => requestId === job.requestId);
+      if (!isDeepStrictEqual(found, job)) throw new Error(`job ${job.requestId} is not as it was saved`);
+    }
+    const value = typeof setting === 'number' ? setting : -1;
+    if (value < this.#setting) throw new Error(`the setting went back from ${this.#setting} to ${value}`);
+    this.#setting = value;
+  }
+
+  /** The last life: no more cuts, everything goes out. */
+  async #drain(): Promise<void> {
+    const spool = await this.#open(this.#store);
+    await this.#checkJobs(spool);
+    for (const lane of laneNames) {
+      for (;;) {
+        const entries = await spool.take(lane, everything);
+        if (entries.length === 0) break;
+        for (const entry of entries) this.#deliver(entry);
+        await spool.acknowledge(entries);
+      }
+      const depth = spool.depth(lane);
+      if (depth.messages !== 0 || depth.bytes !== 0) {
+        throw new Error(`${lane} is empty, and counts ${depth.messages} messages, ${depth.bytes} bytes`);
+      }
+    }
+    this.#facts.evicted = spool.stats().evicted;
+    if (this.#skips) await this.#keepArchive(spool);
+    await spool.close();
+  }
+
+  /** What was skipped on purpose is only in the archive. */
+  async #keepArchive(spool: Spool): Promise<void> {
+    for (const batchId of streams) {
+      const found = await spool.find(batchId, { start: 0, end: 1e9 }, 10_000);
+      const ids = found.filter((each) => each.void === undefined).map(({ id }) => id);
+      const template = [...this.#jobs.values()][0];
+      const range = { start: 0, end: 1e9 };
+      const job = { requestId: 'last', batchId, index: 'sequence', range, state: 'done', ...times } as const;
+      await spool.save(template === undefined ? job : { ...template, ...job }, { requeue: ids });
+    }
+    for (let more = await spool.take('backfill', everything); more.length > 0; ) {
+      for (const entry of more) this.#deliver(entry);
+      await spool.acknowledge(more);
+      more = await spool.take('backfill', everything);
+    }
+  }
+
+  #check(): void {
+    for (const [id, model] of this.#model) this.#checkStream(id, model);
+  }
+
+  #checkStream(id: string, model: StreamModel): void {
+    const windows: { window: Window; readings: readonly Reading[]; late: boolean; id: string }[] = [];
+    const voids: Window[] = [];
+    for (const { message } of this.#delivered.values()) {
+      const {
+        batchId,
+        startWindow,
+        endWindow,
+        void: reason,
+        isBackfill,
+        requestId,
+        schema,
+      } = message.properties;
+      if (batchId !== id) continue;
+      const window = { start: Number(startWindow), end: Number(endWindow) };
+      if (reason === 'evicted') voids.push(window);
+      if (isBackfill === 'true' && requestId === undefined) {
+        throw new Error(`${message.messageId} calls itself late, and nothing came late`);
+      }
+      if (reason !== undefined) continue;
+      const options = {
+        schema: schema ?? '',
+        contentEncoding: message.contentEncoding,
+        index: 'sequence' as const,
+      };
+      const readings = decodeBody(message.body, options);
+      windows.push({ window, readings, late: isBackfill === 'true', id: message.messageId });
+    }
+    for (const { window, readings, id: messageId } of windows) {
+      const inside = model.emitted.filter(({ index }) => index >= window.start && index < window.end);
+      if (!isDeepStrictEqual(readings, inside))
+        throw new Error(`${messageId} does not hold what was emitted`);
+      const claimed = model.observed.some(({ start, end }) => window.start >= start && window.end <= end);
+      if (!claimed) throw new Error(`${messageId} claims what was not observed`);
+    }
+    checkDisjoint(windows.filter(({ late }) => !late));
+    const known = [...windows.map(({ window }) => window), ...voids];
+    for (const { start, durable } of model.observed) {
+      for (let index = start; index < durable; index++) {
+        if (known.some((window) => index >= window.start && index < window.end)) continue;
+        throw new Error(`${id}: ${index} was promised (below ${durable}) and is neither there nor void`);
+      }
+    }
+  }
+
+  /** Undefined if the power went while waiting. */
+  async #orDead<T>(work: Promise<T>): Promise<T | undefined> {
+    let result: { value: T } | undefined;
+    let failure: { error: unknown } | undefined;
+    work.then(
+      (value) => {
+        result = { value };
+      },
+      (error) => {
+        failure = { error };
+      },
+    );
+    for (let turn = 0; turn < 40 && result === undefined && failure === undefined; turn++) {
+      if (this.#store.isDead) return undefined;
+      await this.#clock.advance(1);
+    }
+    if (failure !== undefined) throw failure.error;
+    return result?.value;
+  }
+}
+
+const times = { covered: [], voids: [], createdAt: 0, updatedAt: 0 };
+
+/** Windows of one stream may share nothing, except that the same one came twice. */
+function checkDisjoint(windows: readonly { window: Window; id: string }[]): void {
+  const sorted = [...new Map(windows.map((each) => [each.id, each])).values()];
+  sorted.sort((a, b) => a.window.start - b.window.start);
+  for (const [n, { window, id }] of sorted.entries()) {
+    const before = sorted[n - 1];
+    if (before !== undefined && window.start < before.window.end) {
+      throw new Error(`${id} overlaps ${before.id}: a bound that was durable has changed`);
+    }
+  }
+}

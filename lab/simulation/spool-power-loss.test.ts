@@ -1,0 +1,37 @@
+// Windows and spool on a disk that loses unsynced writes, cut off at thousands of points. After each life what
+// was promised in it is checked against what the next one finds.
+//
+// HOLDFAST_SEED runs one seed; HOLDFAST_SEEDS sets how many.
+import { describe, expect, it } from 'vitest';
+import { runLives } from './spool-lives.ts';
+
+const one = process.env.HOLDFAST_SEED;
+const count = Number(process.env.HOLDFAST_SEEDS ?? 1000);
+const perTest = 250;
+
+describe('power loss', () => {
+  const first = one === undefined ? 0 : Number(one);
+  const seeds = Array.from({ length: one === undefined ? count : 1 }, (_, n) => first + n);
+  const groups = Array.from({ length: Math.ceil(seeds.length / perTest) }, (_, n) =>
+    seeds.slice(n * perTest, (n + 1) * perTest),
+  );
+
+  it.each(groups.map((group) => [group[0], group.at(-1), group] as const))(
+    'breaks no promise, seeds %i to %i',
+    { timeout: 300_000 },
+    async (_from, _to, group) => {
+      const totals = { lives: 0, cuts: 0, promises: 0, evicted: 0, resent: 0 };
+      for (const seed of group) {
+        const facts = await runLives(seed);
+        for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += facts[key];
+      }
+      // The runs did meet what they are about.
+      if (group.length > 100) {
+        expect(totals.cuts).toBeGreaterThan(group.length);
+        expect(totals.promises).toBeGreaterThan(group.length * 10);
+        expect(totals.evicted).toBeGreaterThan(0);
+        expect(totals.resent).toBeGreaterThan(0);
+      }
+    },
+  );
+});
