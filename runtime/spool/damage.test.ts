@@ -246,6 +246,19 @@ describe('a folder that is not ours to use', () => {
   });
 });
 
+describe('a process that dies again and again', () => {
+  it('has its tables looked through at the next start, before LevelDB reads them', async () => {
+    const folder = copyOfTemplate();
+    damages['a bit flipped in the middle']!(targets['the first table']!(folder)[0]!);
+    const now = new VirtualClock().now();
+    writeFileSync(join(folder, 'starts.json'), JSON.stringify([now - 3000, now - 2000, now - 1000]));
+    const spool = await open(folder);
+    expect(spool.stats().repair?.salvaged).toBeDefined();
+    await spool.close();
+    expect(readdirSync(folder)).not.toContain('starts.json');
+  });
+});
+
 describe('damage that shows while the spool runs', () => {
   it('is repaired under way: what waits goes on, what is committed meanwhile is kept', async () => {
     const folder = copyOfTemplate();

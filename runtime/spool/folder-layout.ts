@@ -14,6 +14,7 @@ export interface FolderLayout {
   readonly lock: string;
   readonly marker: string;
   readonly ballast: string;
+  readonly starts: string;
 }
 
 export function layoutOf(root: string): FolderLayout {
@@ -25,6 +26,7 @@ export function layoutOf(root: string): FolderLayout {
     lock: join(root, 'lock'),
     marker: join(root, 'FORMAT.json'),
     ballast: join(root, 'ballast'),
+    starts: join(root, 'starts.json'),
   };
 }
 

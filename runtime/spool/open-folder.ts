@@ -38,6 +38,7 @@ import { SpoolReader } from './inspect/reader.ts';
 import { type SalvageReport, salvage } from './inspect/salvage.ts';
 import { openLevelStore } from './level-store.ts';
 import type { RecordCodec } from './record.ts';
+import { noteEnd, noteStart } from './start-log.ts';
 import type { Store } from './store.ts';
 
 export interface OpenFolderOptions {
@@ -84,7 +85,8 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
   const options: Options = { ...given, room: { forArchive: true } };
   const lock = await whenDiskAllows(options, layout, () => lockFolder(layout));
   try {
-    const opened = await whenDiskAllows(options, layout, () => openStore(options, layout));
+    const suspicious = await whenDiskAllows(options, layout, () => noteStart(layout.starts, options.clock));
+    const opened = await whenDiskAllows(options, layout, () => openStore(options, layout, suspicious));
     return {
       ...opened,
       layout,
@@ -94,7 +96,10 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
         const aside = left ?? (await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged));
         return replaceStore(options, layout, aside, reason);
       },
-      release: () => lock.close(),
+      async release() {
+        await noteEnd(layout.starts);
+        await lock.close();
+      },
     };
   } catch (error) {
     await lock.close();
@@ -132,7 +137,11 @@ async function lockFolder(layout: FolderLayout): Promise<Store> {
   }
 }
 
-async function openStore(options: Options, layout: FolderLayout): Promise<{ store: Store; repair?: Repair }> {
+async function openStore(
+  options: Options,
+  layout: FolderLayout,
+  suspicious: boolean,
+): Promise<{ store: Store; repair?: Repair }> {
   await rm(layout.newStore, { recursive: true, force: true });
   const found = await lookAt(layout.store);
   const marker = await readMarker(layout);
@@ -143,7 +152,7 @@ async function openStore(options: Options, layout: FolderLayout): Promise<{ stor
     if (left !== undefined) return replaceStore(options, layout, left, 'a salvage was interrupted');
     return { store: await openLevelStore({ folder: layout.store }), ...(await marked(layout, marker)) };
   }
-  const damage = await damageOf(layout.store);
+  const damage = await damageOf(layout.store, suspicious);
   if (damage.store === undefined) {
     try {
       const store = await openLevelStore({ folder: layout.store, create: false });
@@ -163,9 +172,10 @@ async function openStore(options: Options, layout: FolderLayout): Promise<{ stor
 // What keeps a file from being read without anything being wrong with it.
 const notDamage = /\((EACCES|EPERM|EMFILE|ENFILE|ENOMEM)\)/;
 
-/** `store`: it has to be replaced. `log`: LevelDB passes over it, and loses it, without a word. */
-async function damageOf(folder: string): Promise<{ store?: string; log?: string }> {
+/** `thorough`: every block of every table is read. `store`: it has to be replaced. `log`: LevelDB passes over it, and loses it, without a word. */
+async function damageOf(folder: string, thorough: boolean): Promise<{ store?: string; log?: string }> {
   const files = new LevelFiles(folder);
+  if (thorough) files.check();
   const problems = files.problems.filter(({ severity }) => severity === 'damage');
   files.close();
   const forbidden = problems.find(({ reason }) => notDamage.test(reason));

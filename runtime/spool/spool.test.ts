@@ -409,6 +409,28 @@ describe('a disk that refuses', () => {
     await expect(spool.take('live', all)).rejects.toMatchObject({ code: 'spool-closed' });
   });
 
+  it('never starts a lane behind entries whose deletion is not written yet', async () => {
+    const store = new MemoryStore();
+    const { spool } = await openTestSpool(store, { limits: { maxCommitBytes: 1 } });
+    await spool.commitWindows([change('a', [closed('a', window(0, 1))])]);
+    const taken = await spool.take('live', all);
+    let batches = 0;
+    const stuck = new Promise<void>(() => {});
+    store.faults.beforeBatch = async () => {
+      batches++;
+      if (batches === 3) await stuck;
+    };
+    void spool.putSetting('first', 1);
+    void spool.putSetting('second', 2);
+    void spool.acknowledge(taken);
+    await settle();
+    expect(batches).toBe(3);
+    const { spool: next } = await openTestSpool(store.restarted());
+    expect(await next.getSetting('second')).toBe(2);
+    expect(next.depth('backlog').messages).toBe(1);
+    expect(await takeAll(next, 'backlog')).toHaveLength(1);
+  });
+
   it('never starts a lane behind entries that were on their way when the state was written', async () => {
     const store = new MemoryStore();
     const { spool } = await openTestSpool(store);
