@@ -10,8 +10,6 @@ import type { Log } from '../kernel/log.ts';
 import { systemRandom } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
-import { openPgliteDatabase } from './database/pglite-database.ts';
-import { openPostgresDatabase } from './database/postgres-database.ts';
 import { emptyLedger, setFolderAside } from './database/rebuild.ts';
 import { createDetector, type Detector } from './detector.ts';
 import { createPrometheusMetrics } from './health/prometheus.ts';
@@ -137,12 +135,15 @@ function repairLimits(settings: Settings): RepairLimits {
   };
 }
 
-function openDatabase(settings: Settings, log: Log): Promise<Database> {
-  return settings.DATABASE_URL === undefined
-    ? openPgliteDatabase(settings.HOLDFAST_DATA_FOLDER)
-    : Promise.resolve(
-        openPostgresDatabase({ url: settings.DATABASE_URL, log: log.child({ part: 'database' }) }),
-      );
+/** Only the engine that is used is loaded. */
+async function openDatabase(settings: Settings, log: Log): Promise<Database> {
+  const url = settings.DATABASE_URL;
+  if (url === undefined) {
+    const { openPgliteDatabase } = await import('./database/pglite-database.ts');
+    return openPgliteDatabase(settings.HOLDFAST_DATA_FOLDER);
+  }
+  const { openPostgresDatabase } = await import('./database/postgres-database.ts');
+  return openPostgresDatabase({ url, log: log.child({ part: 'database' }) });
 }
 
 // A key wins over an identity where both are set. readSettings sees to it that one of them is.

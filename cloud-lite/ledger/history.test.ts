@@ -3,7 +3,7 @@ import type { Database } from '../database/database.ts';
 import { openTestDatabase } from '../testing/databases.ts';
 import { historiesEndRight } from '../testing/history-check.ts';
 
-const runs = Number(process.env.HOLDFAST_HISTORY_RUNS ?? 60);
+const runs = Number(process.env.HOLDFAST_HISTORY_RUNS ?? 25);
 
 describe('random histories on PGlite', () => {
   let database: Database;
