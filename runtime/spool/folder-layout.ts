@@ -15,7 +15,12 @@ export interface FolderLayout {
   readonly marker: string;
   readonly ballast: string;
   readonly starts: string;
+  /** Keys of the records, wrapped: see encryption/wrapped-keys.ts. */
+  readonly keys: string;
 }
+
+/** In the name of a store that was set aside for want of a key: it is never removed. */
+export const keptForKey = '-sealed';
 
 export function layoutOf(root: string): FolderLayout {
   return {
@@ -26,6 +31,7 @@ export function layoutOf(root: string): FolderLayout {
     lock: join(root, 'lock'),
     marker: join(root, 'FORMAT.json'),
     ballast: join(root, 'ballast'),
+    keys: join(root, 'keys'),
     starts: join(root, 'starts.json'),
   };
 }
@@ -94,7 +100,8 @@ export async function pruneAside(
   const removed: string[] = [];
   let bytes = 0;
   // Names begin with the date.
-  for (const [n, name] of names.toSorted().toReversed().entries()) {
+  const ours = names.filter((name) => !name.includes(keptForKey));
+  for (const [n, name] of ours.toSorted().toReversed().entries()) {
     bytes += await bytesUnder(join(layout.aside, name));
     if (n < maxCount && bytes <= maxBytes) continue;
     await rm(join(layout.aside, name), { recursive: true, force: true });

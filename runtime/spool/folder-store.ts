@@ -2,6 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { systemRandom } from '../../kernel/random.ts';
 import { dropBallast, layBallast } from './ballast.ts';
+import { noteKey } from './encryption/key-record.ts';
 import { isDiskTrouble } from './folder-layout.ts';
 import { GuardedStore, type GuardedStoreEvents } from './guarded-store.ts';
 import { openFolder, type Repair } from './open-folder.ts';
@@ -28,7 +29,9 @@ export async function openSpoolStore(
 ): Promise<SpoolStore> {
   const freeBytes = options.freeBytes ?? (() => freeBytesOf(options.folder));
   if (options.store !== undefined) {
-    return { store: await options.store(), freeBytes, makeRoom: async () => {}, reserveRoom: async () => {} };
+    const store = await options.store();
+    await noteKey(store, codec);
+    return { store, freeBytes, makeRoom: async () => {}, reserveRoom: async () => {} };
   }
   const { folder: path, clock, log, signal, random = systemRandom } = options;
   const abort = signal === undefined ? {} : { signal };

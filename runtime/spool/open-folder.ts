@@ -5,6 +5,7 @@
 //   since the store's cannot be held while the store is replaced.
 // - The store opens: used. What LevelDB dropped from its log in silence was counted before.
 // - Its files are damaged: moved to `aside`, salvaged record by record into a new store.
+// - It takes a key that was not given: moved to `aside` and kept for good; what can be read goes into a new one.
 // - A newer format, or something that is no store: moved to `aside`, and a new store begun.
 // - The disk is full, failing or read-only: tried again, for ever. Nothing is wrong with the data.
 //
@@ -19,10 +20,13 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Random } from '../../kernel/random.ts';
 import { dropBallast } from './ballast.ts';
+import { missingKeys, noteKey } from './encryption/key-record.ts';
+import { watchMissingKeys } from './encryption/sealed-codec.ts';
 import {
   exists,
   type FolderLayout,
   isDiskTrouble,
+  keptForKey,
   layoutOf,
   lockedError,
   lookAt,
@@ -150,7 +154,7 @@ async function openStore(
   if (found === 'none') {
     const left = await findUnsalvaged(layout);
     if (left !== undefined) return replaceStore(options, layout, left, 'a salvage was interrupted');
-    return { store: await openLevelStore({ folder: layout.store }), ...(await marked(layout, marker)) };
+    return { store: await begin(options, layout), ...(await marked(layout, marker)) };
   }
   const damage = await damageOf(layout.store, suspicious);
   if (damage.store === undefined) {
@@ -159,6 +163,11 @@ async function openStore(
       const reasons = [damage.log, marker === 'ours' ? undefined : 'its FORMAT.json is not readable'];
       await marked(layout, marker);
       const reason = reasons.filter((each) => each !== undefined).join('; ');
+      const missing = await takeKeys(store, options.codec);
+      if (missing !== undefined) {
+        const name = nameOf(options.clock) + keptForKey + unsalvaged;
+        return replaceStore(options, layout, await setAside(layout, layout.store, name), missing);
+      }
       return { store, ...(reason === '' ? {} : { repair: { reason } }) };
     } catch (error) {
       if (!(error instanceof HoldfastError) || error.code !== 'store-damaged') throw error;
@@ -205,24 +214,52 @@ async function replaceStore(
   aside: string,
   reason: string,
 ): Promise<{ store: Store; repair: Repair }> {
-  options.log.error({ reason, aside }, 'the store is damaged; what can be read goes into a new one');
+  options.log.error(
+    { reason, aside },
+    'the store cannot be used as it is; what can be read goes into a new one',
+  );
   await rm(layout.newStore, { recursive: true, force: true });
   const fresh = await openLevelStore({ folder: layout.newStore });
+  const { codec, missing } = watchMissingKeys(options.codec);
   let salvaged: SalvageReport | undefined;
   try {
-    salvaged = await salvageInto(fresh, aside, options);
+    salvaged = await salvageInto(fresh, aside, { ...options, codec });
   } finally {
     await fresh.close();
   }
   await rename(layout.newStore, layout.store);
   await syncFolder(layout.root);
-  const kept = aside.endsWith(unsalvaged) ? aside.slice(0, -unsalvaged.length) : aside;
+  const base = aside.endsWith(unsalvaged) ? aside.slice(0, -unsalvaged.length) : aside;
+  const kept = missing.size === 0 || base.includes(keptForKey) ? base : base + keptForKey;
   await rename(aside, kept);
+  if (missing.size > 0) {
+    const advice = `give the key back under spool.encryption and run: holdfast spool salvage ${kept} NEWFOLDER`;
+    options.log.error(
+      { keys: [...missing.keys()], aside: kept },
+      `records take a key that is not here; ${advice}`,
+    );
+  }
   await pruneAside(layout, maxAsideCount, maxAsideBytes);
   await writeMarker(layout);
   options.log.error({ reason, salvaged, aside: kept }, 'the store was replaced');
   const store = await openLevelStore({ folder: layout.store });
   return { store, repair: { reason, aside: kept, ...(salvaged === undefined ? {} : { salvaged }) } };
+}
+
+/** Why the codec cannot be used on the store, which is closed then. Else the store knows of its key. */
+async function takeKeys(store: Store, codec: RecordCodec): Promise<string | undefined> {
+  try {
+    const missing = await missingKeys(store, codec);
+    if (missing.length === 0) {
+      await noteKey(store, codec);
+      return undefined;
+    }
+    await store.close();
+    return `it holds records that are sealed with key ${missing.join(' and ')}, which was not given`;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /** Undefined when not a word of it can be read: it stays aside, and the module goes on. */
@@ -253,12 +290,23 @@ async function beginAnew(
 ): Promise<{ store: Store; repair?: Repair }> {
   if (found === 'none') {
     await writeMarker(layout);
-    return { store: await openLevelStore({ folder: layout.store }) };
+    return { store: await begin(options, layout) };
   }
   const aside = await setAside(layout, layout.store, nameOf(options.clock));
   options.log.error({ reason, aside }, 'the store cannot be used by this version; a new one is begun');
   await writeMarker(layout);
-  return { store: await openLevelStore({ folder: layout.store }), repair: { reason, aside } };
+  return { store: await begin(options, layout), repair: { reason, aside } };
+}
+
+async function begin({ codec }: Options, layout: FolderLayout): Promise<Store> {
+  const store = await openLevelStore({ folder: layout.store });
+  try {
+    await noteKey(store, codec);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 async function marked(layout: FolderLayout, marker: 'ours' | 'unreadable'): Promise<object> {

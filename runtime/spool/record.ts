@@ -7,8 +7,11 @@
 //
 // LevelDB sums its own blocks, but skips a damaged log record in silence and does not check tables when
 // it reads them. The key is part of the sum, so a value that turns up under another key is damage too.
+//
+// Sealed records have an envelope of their own: encryption/sealed-envelope.ts.
 import { crc32 } from 'node:zlib';
 import { HoldfastError } from '../../kernel/errors.ts';
+import { keyIdOf } from './encryption/sealed-envelope.ts';
 
 /** One letter a kind; the payload's form belongs to the kind. docs/FORMAT.md describes each. */
 export type RecordKind = 'S' | 'N' | 'J' | 'M' | 'A' | 'I' | 'P' | 'Q' | 'X' | 'D' | 'K' | 'T' | 'V';
@@ -19,8 +22,15 @@ export const envelopeBytes = 6;
 /** Seals payloads into values and opens them again. The seam for encryption at rest. */
 export interface RecordCodec {
   seal(kind: RecordKind, key: Uint8Array, payload: Uint8Array): Uint8Array;
-  /** @throws HoldfastError `spool-record-damaged`, `spool-record-newer`. */
+  /**
+   * @throws HoldfastError `spool-record-damaged`, `spool-record-newer`, `spool-record-sealed` when it takes a
+   * key that was not given.
+   */
   open(kind: RecordKind, key: Uint8Array, value: Uint8Array): Buffer;
+  /** Id of the key that seals what is written now; absent: it is written plain. */
+  readonly keyId?: string;
+  /** Whether records that were sealed with that key can be opened. Absent: none can. */
+  readonly holdsKey?: (keyId: string) => boolean;
 }
 
 export const plainCodec: RecordCodec = { seal, open };
@@ -40,12 +50,17 @@ function seal(kind: RecordKind, key: Uint8Array, payload: Uint8Array): Uint8Arra
 
 function open(kind: RecordKind, key: Uint8Array, value: Uint8Array): Buffer {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (bytes.byteLength < envelopeBytes) throw damaged(kind, key, 'cut short');
-  if (sum(key, bytes) !== bytes.readUInt32BE(2)) throw damaged(kind, key, 'the sum does not match');
+  if (bytes.byteLength < envelopeBytes) throw damagedRecord(kind, key, 'cut short');
+  const keyId = keyIdOf(bytes);
+  if (keyId !== undefined) {
+    const text = `record ${name(key)} of kind ${kind}: it is sealed with key ${keyId}, which was not given`;
+    throw new HoldfastError('spool-record-sealed', text);
+  }
+  if (sum(key, bytes) !== bytes.readUInt32BE(2)) throw damagedRecord(kind, key, 'the sum does not match');
   if (bytes[0] !== envelopeVersion) {
     throw new HoldfastError('spool-record-newer', `record ${name(key)} has envelope version ${bytes[0]}`);
   }
-  if (bytes[1] !== kind.charCodeAt(0)) throw damaged(kind, key, 'it is of another kind');
+  if (bytes[1] !== kind.charCodeAt(0)) throw damagedRecord(kind, key, 'it is of another kind');
   return bytes.subarray(envelopeBytes);
 }
 
@@ -53,7 +68,7 @@ function sum(key: Uint8Array, value: Buffer): number {
   return crc32(value.subarray(envelopeBytes), crc32(value.subarray(0, 2), crc32(key)));
 }
 
-function damaged(kind: RecordKind, key: Uint8Array, why: string): HoldfastError {
+export function damagedRecord(kind: RecordKind, key: Uint8Array, why: string): HoldfastError {
   return new HoldfastError('spool-record-damaged', `record ${name(key)} of kind ${kind}: ${why}`);
 }
 

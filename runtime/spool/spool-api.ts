@@ -69,6 +69,15 @@ export interface RepairStats extends Repair {
   readonly at: number;
 }
 
+export interface EncryptionStats {
+  /** Id of the key that seals what is written now; undefined: it is written plain. */
+  readonly keyId?: string;
+  /** Older messages that retention has not removed yet were sealed with these, or are `plain`. */
+  readonly former: readonly string[];
+  /** Stores that were set aside for want of their key: `holdfast spool salvage` recovers them with it. */
+  readonly setAside: readonly string[];
+}
+
 export interface SpoolStats {
   /** `failing`: the disk refuses writes; nothing is acknowledged, all is tried again. */
   readonly state: 'ok' | 'failing' | 'closed';
@@ -87,6 +96,8 @@ export interface SpoolStats {
   readonly holding: boolean;
   readonly commits: number;
   readonly recoveredWindows: number;
+  /** Present where records are sealed, or were. */
+  readonly encryption?: EncryptionStats;
   /** The last damage to the store's files since this process began: why, and what could be read. */
   readonly repair?: RepairStats;
   readonly streams: readonly StreamStats[];

@@ -3,6 +3,7 @@ import type { IndexKind, Window } from '../../wire/window.ts';
 import type { JobOutput, JobRecord, StoredWindow, StreamFacts } from '../methods/backfill-store.ts';
 import type { LaneDepth, LaneName, Outgoing } from '../uplink/lanes.ts';
 import type { EncodedWindow, StreamChange, StreamStart } from '../windows/window-store.ts';
+import { encryptionStats, type KeyState, settleKeys } from './encryption/settle-keys.ts';
 import { openSpoolStore, type SpoolStore } from './folder-store.ts';
 import type { Recovery } from './journal-recovery.ts';
 import { writeChange } from './journal-writer.ts';
@@ -54,6 +55,7 @@ class DurableSpool implements Spool {
   #parts: SpoolParts | undefined;
   #lastRepair: RepairStats | undefined;
   #recoveredWindows = 0;
+  #keys: KeyState = { former: [], setAside: [] };
   #closed = false;
 
   constructor(options: SpoolOptions) {
@@ -79,6 +81,7 @@ class DurableSpool implements Spool {
     const parts = await loadParts(this.#options, from, this.#codec, this.#encoding);
     this.#parts = parts;
     if (from.repair !== undefined) await this.#keepRepair(from.repair);
+    this.#keys = await settleKeys(parts.core, this.#options.folder);
     const recovery = await closeOpenWindows(parts, this.#encoding);
     this.#recoveredWindows = recovery.windows;
     // Repaired amid all this: what was read before may no longer be so.
@@ -101,6 +104,7 @@ class DurableSpool implements Spool {
       lanes.reset(totals);
       await streams.refresh(core.store);
       await this.#keepRepair(repair);
+      this.#keys = await settleKeys(core, this.#options.folder);
       log.info({ totals: core.totals }, 'the repaired store is in use');
     } catch (error) {
       log.error({ error: describeError(error) }, 'the repaired store could not be read through');
@@ -216,6 +220,7 @@ class DurableSpool implements Spool {
       holding: retention?.holding ?? false,
       commits: core?.committer.batches ?? 0,
       recoveredWindows: this.#recoveredWindows,
+      ...encryptionStats(this.#codec, this.#keys, core?.storedHead ?? 0),
       ...(this.#lastRepair === undefined ? {} : { repair: this.#lastRepair }),
       streams: streams?.all().map(streamStats) ?? [],
     };

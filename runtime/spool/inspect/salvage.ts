@@ -7,6 +7,7 @@
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { markAsBackfill, messageBytes } from '../../../wire/message.ts';
 import type { Window } from '../../../wire/window.ts';
+import { noteKey } from '../encryption/key-record.ts';
 import {
   idKey,
   idOf,
@@ -111,6 +112,7 @@ class Salvage {
   }
 
   async run(): Promise<SalvageReport> {
+    await noteKey(this.#out, this.#reader.codec);
     for (const { key, problem } of this.#reader.damagedStreams) this.#loseRecord(key, problem);
     await this.#copyMessages();
     await this.#copyBackfillLane();
@@ -272,7 +274,7 @@ class Salvage {
   async #copySpace(space: KeySpace): Promise<number> {
     let copied = 0;
     for (const { key, value } of this.#reader.entries(space)) {
-      const record = this.#reader.read(kindOf[space], key, value, () => undefined);
+      const record = this.#reader.read(kindOf[space], key, value, (payload) => payload);
       if ('problem' in record) {
         this.#loseRecord(key, record.problem);
         continue;
@@ -282,7 +284,8 @@ class Salvage {
         continue;
       }
       if (space === 'd') this.#highestId = Math.max(this.#highestId, idOf(key));
-      await this.#writer.add({ type: 'put', key, value });
+      // Sealed anew: what is read with an old key is written with the one of now.
+      await this.#put(kindOf[space], key, record.value);
       copied++;
     }
     return copied;
