@@ -1,6 +1,7 @@
 // The composition root: the only file that builds real adapters, and the module's entry.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBoot } from '../kernel/boot.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { describeError, HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
@@ -20,7 +21,10 @@ import { createRuntime } from './runtime.ts';
 import { createModbusLinks } from './sources/modbus/link.ts';
 import { createModbusSource } from './sources/modbus/modbus-source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
-import { openSpool, type SpoolStats } from './spool/spool.ts';
+import { openSpool, type Spool, type SpoolStats } from './spool/spool.ts';
+import { releasedAt } from './time/release-date.ts';
+import { createSiteClock, type SiteClock } from './time/site-clock.ts';
+import { fileExists } from './time/synchronised-file.ts';
 import { createIotEdgeUplink } from './uplink/edge-uplink.ts';
 import { createForwarder } from './uplink/forwarder.ts';
 import { version } from './version.ts';
@@ -34,9 +38,21 @@ const metrics = noMetrics;
 async function startModule(config: Config, identity: Identity, log: Log): Promise<RunningModule> {
   const startedAt = clock.now();
   await makeDataFolder(config.dataFolder);
-  const spool = await openSpool({
-    folder: join(config.dataFolder, 'spool'),
+  const siteClock: SiteClock = createSiteClock({
     clock,
+    boot: readBoot(random.uuid()),
+    settings: config.clock,
+    store: () => spool.time,
+    releasedAt,
+    ...(config.clock.synchronisedFile && { synchronised: fileExists(config.clock.synchronisedFile) }),
+    log: log.child({ part: 'clock' }),
+    metrics,
+  });
+  const spool: Spool = await openSpool({
+    folder: join(config.dataFolder, 'spool'),
+    clock: siteClock.storing,
+    clockTrusted: () => siteClock.trusted(),
+    storedSince: (storedAt) => siteClock.storedSince(storedAt),
     log: log.child({ part: 'spool' }),
     metrics,
     encode: { schema: config.uplink.body, gzip: config.uplink.gzip },
@@ -48,7 +64,7 @@ async function startModule(config: Config, identity: Identity, log: Log): Promis
     metrics,
     limits: { ...config.windows, commitIntervalMs: config.spool.commitIntervalMs },
   });
-  const sources = buildSources(config, windows, log);
+  const sources = buildSources(config, windows, spool, siteClock, log);
   const uplink = createIotEdgeUplink({
     identity,
     transport: config.uplink.transport,
@@ -94,6 +110,7 @@ async function startModule(config: Config, identity: Identity, log: Log): Promis
       uplink: uplink.state(),
       forwarder: forwarder.state(),
       jobs: jobs.jobs(),
+      clock: siteClock.state(),
     });
   const methods = createMethodRouter({
     host: uplink,
@@ -105,7 +122,13 @@ async function startModule(config: Config, identity: Identity, log: Log): Promis
   });
   const runtime = createRuntime({
     sources: [...sources.running.values()],
-    windows,
+    windows: {
+      // What waits for the clock is a source's too: it is kept once the sources have stopped.
+      async closeAll() {
+        await siteClock.stop();
+        await windows.closeAll();
+      },
+    },
     jobs,
     methods,
     forwarder,
@@ -114,6 +137,7 @@ async function startModule(config: Config, identity: Identity, log: Log): Promis
     clock,
     log,
   });
+  await siteClock.start();
   await runtime.start();
   const server = await serveStatus(config, status, () => notReady(sources, spool.stats()), log);
   return {
@@ -132,7 +156,13 @@ interface Sources {
 }
 
 /** A source that cannot be built is reported and left out: it never keeps the others from running. */
-function buildSources(config: Config, windows: Windows, log: Log): Sources {
+function buildSources(
+  config: Config,
+  windows: Windows,
+  spool: Spool,
+  siteClock: SiteClock,
+  log: Log,
+): Sources {
   const running = new Map<string, SupervisedSource>();
   const failed: { name: string; reason: string }[] = [];
   // One for all: units on one line take turns on one connection.
@@ -142,8 +172,18 @@ function buildSources(config: Config, windows: Windows, log: Log): Sources {
     const batchId = settings.batchId ?? name;
     const sourceLog = log.child({ part: 'source', source: name });
     try {
-      const source = createModbusSource(settings, { clock, log: sourceLog, metrics, links });
-      const sink = windows.openStream({ batchId, index: source.index });
+      const source = createModbusSource(settings, {
+        clock,
+        stampClock: siteClock.local,
+        log: sourceLog,
+        metrics,
+        links,
+      });
+      const inner = windows.openStream({ batchId, index: source.index });
+      // What the equipment stamps, or numbers, needs no clock of ours.
+      const { floor } = spool.openStream(batchId, source.index);
+      const stream = { batchId, ...(floor === undefined ? {} : { floor }) };
+      const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
       running.set(batchId, superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics }));
     } catch (error) {
       failed.push({ name, reason: describeError(error) });

@@ -6,6 +6,7 @@ import {
   modbusRtuTcpSourceSchema,
   modbusTcpSourceSchema,
 } from '../sources/modbus/config.ts';
+import { clockSchema } from '../time/config.ts';
 
 const windows = z
   .strictObject({
@@ -52,6 +53,8 @@ export const configSchema = z
     windows: windows.prefault({}),
     spool: spool.prefault({}),
     uplink: uplink.prefault({}),
+    /** How far this gateway's clock is trusted. */
+    clock: clockSchema.prefault({}),
     /** Serves status and health as JSON; absent: no listener at all. */
     statusPort: z.int().min(0).max(65_535).optional(),
     statusHost: z.string().min(1).default('127.0.0.1'),

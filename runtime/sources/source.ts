@@ -46,6 +46,11 @@ export interface Source {
   /** What orders this source's stream. */
   readonly index: IndexKind;
   /**
+   * True where index positions are this gateway's own time: they are then ms since the machine started, as the
+   * stamp clock tells it, and get their place on the wall clock's scale on their way into windows.
+   */
+  readonly stampedByGateway?: boolean;
+  /**
    * Longest time without any event before the supervisor takes the source for hung and restarts it, in ms.
    */
   readonly silenceLimitMs: number;

@@ -456,11 +456,13 @@ class GuardedClock implements SiteClock {
     const decision = record?.decision;
     if (record !== undefined && decision !== undefined) {
       this.#decision = decision;
-      for (const [batchId, sink] of this.#sinks)
-        sink.beginPlacing(decision.offset, decision.positions[batchId]);
+      for (const [batchId, sink] of this.#sinks) {
+        // A stream that it does not name had claimed nothing yet.
+        sink.beginPlacing(decision.offset, decision.positions[batchId] ?? Number.NEGATIVE_INFINITY);
+      }
       this.#placeAll(journal.takeBelow(decision.before), record.bootId);
       // Local times of another run of the machine say nothing about those of this one.
-      for (const sink of this.#sinks.values()) sink.beginPlacing(this.#offset, undefined);
+      for (const sink of this.#sinks.values()) sink.endReplay(this.#offset);
     }
     const { readings, before } = journal.dropOthers(this.#options.boot.id);
     this.#onLost(readings);

@@ -98,6 +98,12 @@ export class StampingSink implements SourceSink {
     this.#place(event, this.#options.floor);
   }
 
+  /** What an earlier process left is placed: from here on nothing goes below what was claimed. */
+  endReplay(offset: Offset): void {
+    const floor = this.#options.floor ?? Number.NEGATIVE_INFINITY;
+    this.#scale.restart(offset, Math.max(floor, this.#scale.position));
+  }
+
   /** All that waited is placed. */
   endWaiting(): void {
     this.#waiting = false;

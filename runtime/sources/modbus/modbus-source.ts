@@ -19,6 +19,8 @@ import { createWriter } from './writer.ts';
 
 export interface ModbusSourceDeps {
   readonly clock: Clock;
+  /** What readings are stamped with that the equipment does not stamp. Default: `clock`, so the wall clock. */
+  readonly stampClock?: Clock;
   /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
@@ -36,6 +38,7 @@ const sharedMarginMs = 30_000;
 
 class ModbusSource implements Source {
   readonly index = 'time';
+  readonly stampedByGateway: boolean;
   readonly silenceLimitMs: number;
   readonly history?: SourceHistory;
   readonly write?: (tag: string, value: Value, signal: AbortSignal) => Promise<void>;
@@ -49,6 +52,7 @@ class ModbusSource implements Source {
   constructor(config: ModbusSourceConfig, deps: ModbusSourceDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.stampedByGateway = config.stamp === undefined;
     this.#links = deps.links ?? createModbusLinks({ clock: deps.clock });
     this.#groups = this.#makeGroups();
     this.silenceLimitMs = this.#silenceLimitMs();
@@ -69,7 +73,8 @@ class ModbusSource implements Source {
       try {
         const { clock, log, metrics } = this.#deps;
         const { name, tags } = this.#config;
-        const session = { groups: this.#groups, tags, name, link, sink, clock, log, metrics };
+        const stampClock = this.#deps.stampClock ?? clock;
+        const session = { stampClock, groups: this.#groups, tags, name, link, sink, clock, log, metrics };
         await new PollSession(session).run(signal);
       } finally {
         this.#link = undefined;

@@ -31,6 +31,8 @@ export interface PollSessionOptions {
   readonly link: Link;
   readonly sink: SourceSink;
   readonly clock: Clock;
+  /** What readings are stamped with that the equipment does not stamp. */
+  readonly stampClock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -58,7 +60,7 @@ export class PollSession {
   constructor(options: PollSessionOptions) {
     this.#options = options;
     this.#observation = new Observation(options.sink);
-    this.#polledIndex = new PolledIndex(options.clock);
+    this.#polledIndex = new PolledIndex(options.stampClock);
     this.#filter = new ReportFilter(options.tags);
     this.#isCounted = options.groups[0]?.poller.stamp?.number !== undefined;
   }
