@@ -1,5 +1,6 @@
 // The API's shapes, for validation and for its OpenAPI document.
 import { z } from 'zod';
+import { streamStates } from '../ledger/fleet.ts';
 import { endStates } from '../repair/decide.ts';
 
 const position = z.number().int().describe('index position: UTC epoch ms, or record number');
@@ -143,6 +144,47 @@ export const summary = z.object({
     .readonly(),
 });
 
+const streamState = z.enum(streamStates);
+export const fleetStream = z.object({
+  id: z.number(),
+  ...identity,
+  state: streamState,
+  first: position.nullable(),
+  last: position.nullable(),
+  lengths: lengths.extend({ abandoned: z.number().describe('missing, and asked for no more') }),
+  openGaps: z.number(),
+  openRequests: z.number(),
+  readings: z.number(),
+  lastArrivalAt: epoch,
+  silentSince: epoch.nullable(),
+  strip: z
+    .string()
+    .describe('one letter a cell: . nothing, c covered, b backfilled, v void, r requested, m missing'),
+});
+export const fleet = z.object({
+  counts: z.record(streamState, z.number()),
+  streams: z.array(fleetStream).readonly(),
+  period: z.object({ start: epoch, end: epoch }),
+});
+
+export const trend = z.object({
+  intervalMs: z.number(),
+  samples: z
+    .array(
+      z.object({
+        at: epoch,
+        messages: z.number(),
+        readings: z.number(),
+        openGaps: z.number(),
+        openRequests: z.number(),
+        behindMs: z.number().nullable(),
+        ageMs: z.number().nullable(),
+        worstAgeMs: z.number().nullable(),
+      }),
+    )
+    .readonly(),
+});
+
 export const problem = z.object({
   type: z.string(),
   title: z.string(),
@@ -162,6 +204,17 @@ export const streamQuery = z.object({
   limit: limit(1000),
   deviceId: z.string().max(128).optional(),
   batchId: z.string().max(128).optional(),
+});
+export const fleetQuery = z.object({
+  state: streamState.optional(),
+  search: z.string().max(128).optional(),
+  offset: whole.min(0).max(1_000_000).default(0),
+  limit: whole.min(1).max(200).default(50),
+  cells: whole.min(1).max(500).default(120),
+  periodMs: whole
+    .min(60_000)
+    .max(31 * 86_400_000)
+    .default(3_600_000),
 });
 export const coverageQuery = z.object({
   from: whole.default(Number.MIN_SAFE_INTEGER),

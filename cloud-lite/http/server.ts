@@ -8,9 +8,12 @@ import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zo
 import { addActionRoutes } from './action-routes.ts';
 import { type HttpOptions, type Server, withZod } from './api.ts';
 import { addChangeStream } from './change-stream.ts';
+import { dashboardFiles } from './dashboard-files.ts';
+import { addFleetRoute } from './fleet-route.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { HttpProblem, problemOf } from './problem.ts';
 import { addReadRoutes } from './read-routes.ts';
+import { addTrend } from './trend.ts';
 
 export async function createHttpServer(options: HttpOptions): Promise<Server> {
   const server = Fastify({
@@ -60,6 +63,8 @@ export async function createHttpServer(options: HttpOptions): Promise<Server> {
       scope.addHook('onRequest', scope.rateLimit());
       const api = withZod(scope);
       addReadRoutes(api, options);
+      addFleetRoute(api, options);
+      addTrend(api, options);
       addActionRoutes(api, options);
       addChangeStream(api, options);
       api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
@@ -67,7 +72,7 @@ export async function createHttpServer(options: HttpOptions): Promise<Server> {
     { prefix: '/api' },
   );
   if (options.staticFolder !== undefined) {
-    await server.register(fastifyStatic, { root: options.staticFolder, cacheControl: true, maxAge: '1h' });
+    await server.register(fastifyStatic, dashboardFiles(options.staticFolder));
   }
   return server;
 }

@@ -1,0 +1,20 @@
+import { readFleet } from '../ledger/fleet.ts';
+import type { ApiServer, HttpOptions } from './api.ts';
+import * as schemas from './schemas.ts';
+
+export function addFleetRoute(server: ApiServer, { database, clock }: HttpOptions): void {
+  server.get(
+    '/fleet',
+    {
+      schema: {
+        summary: 'Streams judged, the worst first, with a strip of their recent past',
+        querystring: schemas.fleetQuery,
+        response: { 200: schemas.fleet, 400: schemas.problem, 429: schemas.problem, 503: schemas.problem },
+      },
+    },
+    async ({ query }) => {
+      const now = clock.now();
+      return readFleet(database, { ...query, period: { start: now - query.periodMs, end: now } });
+    },
+  );
+}

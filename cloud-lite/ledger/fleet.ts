@@ -1,0 +1,184 @@
+// The fleet for people: streams judged, the worst first, with figures and a strip instead of their ranges.
+import { normalise } from '../../wire/coverage.ts';
+import type { IndexKind, Window } from '../../wire/window.ts';
+import type { Session } from '../database/database.ts';
+import { formatMultirange, parseMultirange } from '../database/multirange.ts';
+import { drawStrip } from './strip.ts';
+
+/**
+ * `silent`: nothing comes any more. `repairing`: something is missing and is being fetched, or will be.
+ * `lossy`: something is lost (void, waived, or asked for no more) and nothing is being fetched.
+ * `healthy`: all of it is there; what may only be late does not count yet.
+ */
+export const streamStates = ['silent', 'lossy', 'repairing', 'healthy'] as const;
+export type StreamState = (typeof streamStates)[number];
+
+export interface FleetStream {
+  readonly id: number;
+  readonly deviceId: string;
+  readonly moduleId: string;
+  readonly batchId: string;
+  readonly index: IndexKind;
+  readonly state: StreamState;
+  readonly first: number | null;
+  readonly last: number | null;
+  /** Index positions: milliseconds, or records. `abandoned` is the part of `missing` that is asked for no more. */
+  readonly lengths: {
+    readonly covered: number;
+    readonly excused: number;
+    readonly missing: number;
+    readonly abandoned: number;
+  };
+  readonly openGaps: number;
+  readonly openRequests: number;
+  readonly readings: number;
+  /** UTC epoch ms. */
+  readonly lastArrivalAt: number;
+  readonly silentSince: number | null;
+  /** The fleet's period, or the whole of a sequence; see strip.ts. */
+  readonly strip: string;
+}
+
+export interface FleetPage {
+  /** Of all streams that match the search. */
+  readonly counts: Readonly<Record<StreamState, number>>;
+  readonly streams: readonly FleetStream[];
+  /** Of the strips of time streams; UTC epoch ms. */
+  readonly period: Window;
+}
+
+export interface FleetQuery {
+  readonly state?: StreamState | undefined;
+  /** Part of a device's, module's or stream's name, in any case. */
+  readonly search?: string | undefined;
+  readonly offset: number;
+  readonly limit: number;
+  readonly cells: number;
+  readonly period: Window;
+}
+
+// Streams without gaps cost one index look-up each: `missing` is stored, the rest is asked only where it
+// is not empty.
+const judged = `
+  judged as materialized (
+    select s.id, s.device_id, s.batch_id,
+           case when q.stream_id is not null then 'silent'
+                when exists (select from request r where r.stream_id = s.id and r.state in ('pending', 'accepted'))
+                  or (s.missing <> '{}' and exists (
+                        select from gap g where g.stream_id = s.id and g.state = 'open'
+                           and not (int8multirange(g.range) * s.missing) <@ coalesce(p.abandoned, '{}')))
+                then 'repairing'
+                when (s.missing <> '{}' and s.missing && coalesce(p.abandoned, '{}'))
+                  or (s.waived <> '{}' and not s.waived <@ s.covered)
+                  or exists (select from void_range v where v.stream_id = s.id and not v.ranges <@ s.covered)
+                then 'lossy'
+                else 'healthy' end as state
+      from stream s
+      left join silent_stream q on q.stream_id = s.id
+      left join stream_repair p on p.stream_id = s.id
+     where s.messages > 0
+       and ($1::text is null
+            or position(lower($1) in lower(s.device_id || ' ' || s.module_id || ' ' || s.batch_id)) > 0)
+  )`;
+
+interface FleetRow {
+  readonly id: number;
+  readonly device_id: string;
+  readonly module_id: string;
+  readonly batch_id: string;
+  readonly index_kind: IndexKind;
+  readonly state: StreamState;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly covered_length: number;
+  readonly missing_length: number;
+  readonly abandoned_length: number;
+  readonly open_gaps: number;
+  readonly open_requests: number;
+  readonly readings: number;
+  readonly last_arrival_at: number;
+  readonly silent_since: number | null;
+  readonly covered: string;
+  readonly backfilled: string;
+  readonly missing: string;
+  readonly requested: string;
+  readonly excused: string;
+}
+
+export async function readFleet(session: Session, query: FleetQuery): Promise<FleetPage> {
+  const search = query.search === undefined || query.search === '' ? null : query.search;
+  const counts = await session.query<{ state: StreamState; n: number }>(
+    `with ${judged} select state, count(*) as n from judged group by state`,
+    [search],
+  );
+  const rows = await session.query<FleetRow>(
+    `with ${judged},
+       page as (
+         select id, state from judged where $2::text is null or state = $2
+          order by array_position($3::text[], state), device_id, batch_id, id limit $4 offset $5
+       )
+     select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, page.state,
+            lower(w.whole) as first, upper(w.whole) as last,
+            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.covered) x) as covered_length,
+            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.missing) x) as missing_length,
+            (select coalesce(sum(upper(x) - lower(x)), 0)::int8
+               from unnest(s.missing * coalesce(p.abandoned, '{}')) x) as abandoned_length,
+            (select count(*) from gap g where g.stream_id = s.id and g.state = 'open') as open_gaps,
+            coalesce(r.n, 0)::int8 as open_requests, s.readings, s.last_arrival_at, q.since as silent_since,
+            (s.covered * w.m)::text as covered, (s.backfilled * w.m)::text as backfilled,
+            (s.missing * w.m)::text as missing,
+            (coalesce(r.ranges, '{}') * s.missing * w.m)::text as requested,
+            ((s.voided + s.waived - s.covered) * w.m)::text as excused
+       from page join stream s on s.id = page.id
+       left join stream_repair p on p.stream_id = s.id
+       left join silent_stream q on q.stream_id = s.id
+       left join lateral (select range_agg(range) as ranges, count(*) as n from request
+                           where stream_id = s.id and state in ('pending', 'accepted')) r on true
+       cross join lateral (
+         select s.covered + s.voided as whole,
+                case when s.index_kind = 'time' then $6::int8multirange
+                     else int8multirange(range_merge(s.covered + s.voided)) end as m) w
+      order by array_position($3::text[], page.state), s.device_id, s.batch_id, s.id`,
+    [search, query.state ?? null, streamStates, query.limit, query.offset, formatMultirange([query.period])],
+  );
+  const none = { silent: 0, lossy: 0, repairing: 0, healthy: 0 };
+  return {
+    counts: { ...none, ...Object.fromEntries(counts.map(({ state, n }) => [state, n])) },
+    streams: rows.map((row) => fleetStream(row, query)),
+    period: query.period,
+  };
+}
+
+function fleetStream(row: FleetRow, { period, cells }: FleetQuery): FleetStream {
+  const whole = { start: row.first ?? 0, end: row.last ?? 1 };
+  return {
+    id: row.id,
+    deviceId: row.device_id,
+    moduleId: row.module_id,
+    batchId: row.batch_id,
+    index: row.index_kind,
+    state: row.state,
+    first: row.first,
+    last: row.last,
+    lengths: {
+      covered: row.covered_length,
+      missing: row.missing_length,
+      excused: (row.last ?? 0) - (row.first ?? 0) - row.covered_length - row.missing_length,
+      abandoned: row.abandoned_length,
+    },
+    openGaps: row.open_gaps,
+    openRequests: row.open_requests,
+    readings: row.readings,
+    lastArrivalAt: row.last_arrival_at,
+    silentSince: row.silent_since,
+    strip: drawStrip(layersOf(row), row.index_kind === 'time' ? period : whole, cells),
+  };
+}
+
+const layersOf = (row: FleetRow) => ({
+  covered: normalise(parseMultirange(row.covered)),
+  backfilled: normalise(parseMultirange(row.backfilled)),
+  void: normalise(parseMultirange(row.excused)),
+  requested: normalise(parseMultirange(row.requested)),
+  missing: normalise(parseMultirange(row.missing)),
+});
