@@ -7,6 +7,7 @@ import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { JobRecord } from '../../runtime/methods/backfill-store.ts';
 import type { SourceSink } from '../../runtime/sources/source.ts';
+import { plainCodec, type RecordCodec } from '../../runtime/spool/record.ts';
 import { openSpool, type Spool } from '../../runtime/spool/spool.ts';
 import { type LaneName, laneNames, type Outgoing } from '../../runtime/uplink/lanes.ts';
 import { createWindows, type Windows } from '../../runtime/windows/windows.ts';
@@ -27,9 +28,16 @@ export interface LifeFacts {
 const streams = ['a', 'b', 'c'];
 const everything = { messages: 1000, bytes: 1e9 };
 
+/** What seals the records of a life, counted from 0. It must open those of all lives before. */
+export type CodecOf = (life: number) => RecordCodec;
+
 /** @throws Error that names the seed and the broken promise. `tell` hears what happens, to look into a failure. */
-export async function runLives(seed: number, tell: (line: string) => void = () => {}): Promise<LifeFacts> {
-  const story = new Story(seed, tell);
+export async function runLives(
+  seed: number,
+  tell: (line: string) => void = () => {},
+  codecOf: CodecOf = () => plainCodec,
+): Promise<LifeFacts> {
+  const story = new Story(seed, tell, codecOf);
   try {
     return await story.run();
   } catch (error) {
@@ -48,6 +56,7 @@ interface StreamModel {
 
 class Story {
   readonly #tell: (line: string) => void;
+  readonly #codecOf: CodecOf;
   readonly #random: Random;
   readonly #clock = new VirtualClock();
   readonly #model = new Map<string, StreamModel>();
@@ -61,7 +70,8 @@ class Story {
   #life = 0;
   #store: PowerLossStore;
 
-  constructor(seed: number, tell: (line: string) => void) {
+  constructor(seed: number, tell: (line: string) => void, codecOf: CodecOf) {
+    this.#codecOf = codecOf;
     this.#tell = (line) => tell(`life ${this.#life}, ${this.#clock.monotonic()} ms: ${line}`);
     this.#random = seededRandom(seed * 2 + 1);
     this.#store = new PowerLossStore(this.#random);
@@ -112,6 +122,7 @@ class Story {
       metrics: noMetrics,
       encode: { schema: 'columns/1', gzip: false },
       store: async () => store,
+      codec: this.#codecOf(this.#life),
       // Small groups: what is submitted together is then often written in several batches.
       limits: this.#life % 2 === 0 ? { maxCommitBytes: 1500 } : {},
       freeBytes: async () => undefined,

@@ -3,6 +3,8 @@
 //
 // HOLDFAST_SEED runs one seed; HOLDFAST_SEEDS sets how many.
 import { describe, expect, it } from 'vitest';
+import { plainCodec } from '../../runtime/spool/record.ts';
+import { plainAfter, sealedWith } from '../../runtime/spool/testing/sealed.ts';
 import { runLives } from './spool-lives.ts';
 
 const one = process.env.HOLDFAST_SEED;
@@ -34,4 +36,26 @@ describe('power loss', () => {
       }
     },
   );
+});
+
+describe('power loss while records are sealed', () => {
+  const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const first = one === undefined ? 5000 : Number(one);
+  const last = one === undefined ? first + Math.ceil(count / 5) - 1 : first;
+
+  it(`breaks no promise with another key in each life, seeds ${first} to ${last}`, {
+    timeout: 300_000,
+  }, async () => {
+    let cuts = 0;
+    for (let seed = first; seed <= last; seed++) {
+      const codecs = keys.map((key, life) => {
+        const before = keys.slice(0, life);
+        // In some stories it is turned on late, or off in between.
+        if ((seed + life) % 3 === 0) return before.length === 0 ? plainCodec : plainAfter(...before);
+        return sealedWith(key, ...before);
+      });
+      cuts += (await runLives(seed, undefined, (life) => codecs[life] ?? plainAfter(...keys))).cuts;
+    }
+    expect(cuts).toBeGreaterThanOrEqual(last - first + 1);
+  });
 });

@@ -34,7 +34,7 @@ export function parseMasterKey(content: Buffer): MasterKey {
     const text = content.byteLength <= 128 ? content.toString('latin1').trim() : '';
     if (/^[0-9a-f]{64}$/i.test(text)) return toMasterKey(Buffer.from(text, 'hex'));
     if (/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) return toMasterKey(Buffer.from(text, 'base64'));
-    if (/^[0-9a-f]{32}$/i.test(text)) throw invalid('it is 16 bytes in hex');
+    if (/^[ -~]{32}$/.test(text)) throw invalid('it is a text of 32 characters');
     if (content.byteLength === masterKeyBytes) return toMasterKey(Buffer.from(content));
     throw invalid(`its ${content.byteLength} bytes are none of these forms`);
   } finally {

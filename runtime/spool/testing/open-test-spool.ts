@@ -7,6 +7,7 @@ import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { LaneName, Outgoing } from '../../uplink/lanes.ts';
 import type { ClosedWindow, StreamChange } from '../../windows/window-store.ts';
+import type { RecordCodec } from '../record.ts';
 import { openSpool, type Spool, type SpoolOptions } from '../spool.ts';
 import type { Store } from '../store.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -14,6 +15,13 @@ import { MemoryStore } from './memory-store.ts';
 export interface TestSpool {
   readonly spool: Spool;
   readonly clock: VirtualClock;
+}
+
+let codecInUse: RecordCodec | undefined;
+
+/** For suites that run once more with another codec. */
+export function useCodecInTests(codec: RecordCodec): void {
+  codecInUse = codec;
 }
 
 export async function openTestSpool(
@@ -28,6 +36,7 @@ export async function openTestSpool(
     log: silentLog,
     metrics: noMetrics,
     store: async () => store,
+    ...(codecInUse === undefined ? {} : { codec: codecInUse }),
     ...more,
   });
   return { spool, clock };
