@@ -7,7 +7,8 @@
 // starts a new log: from there on "appended and synced" means what it says.
 import { ClassicLevel } from 'classic-level';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
-import { bytesUnder, makeFolder } from './folder-layout.ts';
+import { bytesUnder, isDiskTrouble, makeFolder } from './folder-layout.ts';
+import { removeLeftovers } from './level-leftovers.ts';
 import type { BatchOp, Entry, RangeOptions, Store } from './store.ts';
 
 export interface LevelStoreOptions {
@@ -131,7 +132,12 @@ class LevelStore implements Store {
     const level = this.#level;
     this.#level = undefined;
     await level?.close();
-    await this.open();
+    try {
+      await this.open();
+    } catch (error) {
+      if (isDiskTrouble(error)) await removeLeftovers(this.#options.folder);
+      throw error;
+    }
     this.#spent = false;
   }
 

@@ -62,6 +62,7 @@ export class Retention {
   #again = false;
   #stopped = false;
   #holding = false;
+  #lastFailure: string | undefined;
   // Where the sweep of the archive goes on, when the last one did not get through.
   #sweptTo = 0;
   #deletedBytes = 0;
@@ -110,14 +111,18 @@ export class Retention {
       this.#again = false;
       try {
         await this.#sweepOnce();
+        this.#lastFailure = undefined;
       } catch (error) {
-        if (this.#stopped) return;
-        this.#options.core.log.warn(
-          { error: describeError(error) },
-          'a retention sweep failed; the next one goes on',
-        );
+        this.#noteFailure(describeError(error));
       }
     }
+  }
+
+  // Once for each cause: while the disk refuses, sweeps are frequent.
+  #noteFailure(error: string): void {
+    if (this.#stopped || error === this.#lastFailure) return;
+    this.#lastFailure = error;
+    this.#options.core.log.warn({ error }, 'a retention sweep failed; the next one goes on');
   }
 
   async #sweepOnce(): Promise<void> {

@@ -1,0 +1,43 @@
+// Files that LevelDB no longer needs, and would remove itself if it could open. After a compaction that failed for
+// want of room they may be what fills the disk, and LevelDB needs room to open: a dead end, unless somebody
+// else removes them.
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readLog } from './inspect/level-log.ts';
+import { readManifest } from './inspect/level-manifest.ts';
+
+/**
+ * Removes them from the folder of a store that nobody has open, by LevelDB's own rule: tables that the MANIFEST
+ * does not name, logs that are in tables already, earlier MANIFESTs. Removes nothing when the MANIFEST is
+ * not sound. Returns the names.
+ */
+export async function removeLeftovers(folder: string): Promise<readonly string[]> {
+  const current = await soundManifest(folder);
+  if (current === undefined) return [];
+  const { name, manifest } = current;
+  const removed: string[] = [];
+  for (const file of await readdir(folder)) {
+    const number = Number.parseInt(file, 10);
+    const needless =
+      (/^\d+\.(ldb|sst)$/.test(file) && !manifest.tables.has(number)) ||
+      (/^\d+\.log$/.test(file) && number < manifest.logNumber && number !== manifest.previousLogNumber) ||
+      (/^MANIFEST-\d+$/.test(file) && file !== name) ||
+      /^\d+\.dbtmp$/.test(file);
+    if (!needless) continue;
+    await rm(join(folder, file), { force: true });
+    removed.push(file);
+  }
+  return removed;
+}
+
+async function soundManifest(folder: string) {
+  try {
+    const name = /^(MANIFEST-\d+)\n$/.exec(await readFile(join(folder, 'CURRENT'), 'latin1'))?.[1];
+    if (name === undefined) return undefined;
+    const { records, bad } = readLog(await readFile(join(folder, name)));
+    // A torn tail is an edit that never took effect: its new files are needless, its old ones are named still.
+    return bad.length > 0 ? undefined : { name, manifest: readManifest(records) };
+  } catch {
+    return undefined;
+  }
+}
