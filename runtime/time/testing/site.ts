@@ -37,6 +37,8 @@ export class Site {
   windows!: Windows;
   sink!: SourceSink;
   pollMs = 1000;
+  /** Nothing is removed for its age, unless a test wants it. */
+  unsentMs = 1e15;
   /** The next value: each reading has its own. */
   value = 0;
   /** By value: when it was read, on the monotonic clock. */
@@ -81,6 +83,7 @@ export class Site {
       clock: siteClock.storing as VirtualClock,
       clockTrusted: () => siteClock.trusted(),
       storedSince: (storedAt) => siteClock.storedSince(storedAt),
+      retention: { unsentMs: this.unsentMs },
     });
     this.siteClock = siteClock;
     this.spool = opened.spool;
