@@ -3,225 +3,338 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBoot } from '../kernel/boot.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { describeError, HoldfastError } from '../kernel/errors.ts';
+import { HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { noMetrics } from '../kernel/metrics.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { createProgram } from './cli/program.ts';
-import type { RunningModule } from './cli/run.ts';
-import type { Identity } from './config/identity.ts';
-import type { Config } from './config/schema.ts';
+import type { RunningModule, StartOptions } from './cli/run.ts';
+import { createConfigKeeper } from './config/keeper.ts';
+import type { ReloadPlan } from './config/reload-plan.ts';
+import type { Config, SourceConfig } from './config/schema.ts';
+import { readStartSettings } from './config/start-settings.ts';
 import { createProcessLog } from './health/pino-log.ts';
-import { type StatusServer, startStatusServer } from './health/status-server.ts';
+import { composeReported } from './health/reported-state.ts';
+import { createReporter } from './health/reporter.ts';
+import { openStartJournal } from './health/start-journal.ts';
+import { createStatusPort } from './health/status-port.ts';
 import { createBackfillJobs } from './methods/backfill-jobs.ts';
 import { createMethodRouter } from './methods/router.ts';
 import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
 import { createRuntime } from './runtime.ts';
-import { createModbusLinks } from './sources/modbus/link.ts';
+import { createSourceSet } from './source-set.ts';
+import { createModbusLinks, type ModbusLinks } from './sources/modbus/link.ts';
 import { createModbusSource } from './sources/modbus/modbus-source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
 import { openSpool, type Spool, type SpoolStats } from './spool/spool.ts';
 import { releasedAt } from './time/release-date.ts';
 import { createSiteClock, type SiteClock } from './time/site-clock.ts';
 import { fileExists } from './time/synchronised-file.ts';
+import { keepDayUse, readDayUse } from './uplink/day-use.ts';
 import { createIotEdgeUplink } from './uplink/edge-uplink.ts';
-import { createForwarder } from './uplink/forwarder.ts';
+import type { ForwarderLimits } from './uplink/forwarder-limits.ts';
+import { createForwarderSlot } from './uplink/forwarder-slot.ts';
 import { version } from './version.ts';
-import { createWindows, type Windows } from './windows/windows.ts';
+import { createWindows, type WindowLimits, type Windows } from './windows/windows.ts';
 
 const clock = systemClock;
 const random = systemRandom;
 const metrics = noMetrics;
 
 /** Builds and starts the whole module. @throws HoldfastError when it cannot start; nothing is left open then. */
-async function startModule(config: Config, identity: Identity, log: Log): Promise<RunningModule> {
+async function startModule(options: StartOptions, log: Log): Promise<RunningModule> {
+  const { dataFolder, configFile, identity, heedTwin, signal } = options;
   const startedAt = clock.now();
-  await makeDataFolder(config.dataFolder);
+  const boot = readBoot(random.uuid());
+  await makeDataFolder(dataFolder);
+  // The configuration itself is in the spool; this is what is needed until that is open.
+  const atStart = await readStartSettings({ dataFolder, file: configFile, heedTwin });
   const siteClock: SiteClock = createSiteClock({
     clock,
-    boot: readBoot(random.uuid()),
-    settings: config.clock,
+    boot,
+    settings: atStart.clock,
     store: () => spool.time,
     releasedAt,
-    ...(config.clock.synchronisedFile && { synchronised: fileExists(config.clock.synchronisedFile) }),
+    ...(atStart.clock.synchronisedFile && { synchronised: fileExists(atStart.clock.synchronisedFile) }),
     log: log.child({ part: 'clock' }),
     metrics,
   });
+  // Read at each encoding, so that a reload reaches it.
+  const encode = encodingOf(atStart);
   const spool: Spool = await openSpool({
-    folder: join(config.dataFolder, 'spool'),
+    folder: join(dataFolder, 'spool'),
     clock: siteClock.storing,
     clockTrusted: () => siteClock.trusted(),
     storedSince: (storedAt) => siteClock.storedSince(storedAt),
     log: log.child({ part: 'spool' }),
     metrics,
-    encode: { schema: config.uplink.body, gzip: config.uplink.gzip },
+    encode,
+    signal,
   });
-  const windows = createWindows({
-    store: spool,
-    clock,
-    log: log.child({ part: 'windows' }),
-    metrics,
-    limits: { ...config.windows, commitIntervalMs: config.spool.commitIntervalMs },
-  });
-  const sources = buildSources(config, windows, spool, siteClock, log);
-  const uplink = createIotEdgeUplink({
-    identity,
-    transport: config.uplink.transport,
-    limits: { sendTimeoutMs: config.uplink.sendTimeoutMs },
-    clock,
-    random,
-    log: log.child({ part: 'uplink' }),
-    metrics,
-  });
-  const forwarder = createForwarder({
-    uplink,
-    lanes: spool,
-    clock,
-    random,
-    log: log.child({ part: 'forwarder' }),
-    metrics,
-  });
-  const jobs = createBackfillJobs({
-    store: spool,
-    sources: (batchId) => {
-      const running = sources.running.get(batchId);
-      return running && (running.source.history ?? 'no-history');
-    },
-    queued: () => spool.depth('backfill').messages,
-    clock,
-    random,
-    log: log.child({ part: 'backfill' }),
-    metrics,
-  });
-  const status = () =>
-    composeStatus({
-      version,
-      startedAt,
-      now: clock.now(),
-      sources: [...sources.running].map(([batchId, source]) => ({
-        batchId,
-        name: source.name,
-        ...source.state(),
-      })),
-      failedSources: sources.failed,
-      streams: windows.streams(),
-      spool: spool.stats(),
-      uplink: uplink.state(),
-      forwarder: forwarder.state(),
-      jobs: jobs.jobs(),
-      clock: siteClock.state(),
-    });
-  const methods = createMethodRouter({
-    host: uplink,
-    jobs,
-    status,
-    ...(config.faultInjection && { skip: skipIn(windows, sources.running) }),
-    log: log.child({ part: 'methods' }),
-    metrics,
-  });
-  const runtime = createRuntime({
-    sources: [...sources.running.values()],
-    windows: {
-      // What waits for the clock is a source's too: it is kept once the sources have stopped.
-      async closeAll() {
-        await siteClock.stop();
-        await windows.closeAll();
-      },
-    },
-    jobs,
-    methods,
-    forwarder,
-    uplink,
-    spool,
-    clock,
-    log,
-  });
-  await siteClock.start();
-  await runtime.start();
-  const server = await serveStatus(config, status, () => notReady(sources, spool.stats()), log);
-  return {
-    statusPort: server?.port,
-    async stop() {
-      await server?.close();
-      await runtime.stop();
-    },
-  };
-}
-
-interface Sources {
-  /** By stream id. */
-  readonly running: ReadonlyMap<string, SupervisedSource>;
-  readonly failed: readonly { readonly name: string; readonly reason: string }[];
-}
-
-/** A source that cannot be built is reported and left out: it never keeps the others from running. */
-function buildSources(
-  config: Config,
-  windows: Windows,
-  spool: Spool,
-  siteClock: SiteClock,
-  log: Log,
-): Sources {
-  const running = new Map<string, SupervisedSource>();
-  const failed: { name: string; reason: string }[] = [];
-  // One for all: units on one line take turns on one connection.
-  const links = createModbusLinks({ clock });
-  for (const settings of config.sources) {
-    const { name } = settings;
-    const batchId = settings.batchId ?? name;
-    const sourceLog = log.child({ part: 'source', source: name });
-    try {
-      const source = createModbusSource(settings, {
-        clock,
-        stampClock: siteClock.local,
-        log: sourceLog,
-        metrics,
-        links,
-      });
-      const inner = windows.openStream({ batchId, index: source.index });
-      // What the equipment stamps, or numbers, needs no clock of ours.
-      const { floor } = spool.openStream(batchId, source.index);
-      const stream = { batchId, ...(floor === undefined ? {} : { floor }) };
-      const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
-      running.set(batchId, superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics }));
-    } catch (error) {
-      failed.push({ name, reason: describeError(error) });
-      sourceLog.error({ reason: describeError(error) }, 'this source cannot run; the others do');
-    }
+  try {
+    return await startParts();
+  } catch (error) {
+    await spool.close();
+    throw error;
   }
-  return { running, failed };
+
+  async function startParts(): Promise<RunningModule> {
+    const keeper = createConfigKeeper({
+      ...(configFile !== undefined && { file: configFile }),
+      heedTwin,
+      dataFolder,
+      store: spool,
+      clock,
+      log: log.child({ part: 'config' }),
+      apply,
+      onReport: () => reporter.now(),
+      isConnected: () => uplink.state().connected,
+    });
+    const config = await keeper.boot(identity.kind === 'iot-edge');
+    options.onLogLevel(config.logLevel);
+    Object.assign(encode, encodingOf(config));
+    const starts = await openStartJournal({
+      folder: dataFolder,
+      boot: boot.id,
+      settings: config.restarts,
+      clock,
+      log: log.child({ part: 'starts' }),
+    });
+    if (starts.pauseMs > 0) {
+      log.warn(
+        { quickCrashes: starts.crashes, pauseMs: starts.pauseMs },
+        'this module has crashed again and again: the sources wait before they start',
+      );
+    }
+    const windows = createWindows({
+      store: spool,
+      clock,
+      log: log.child({ part: 'windows' }),
+      metrics,
+      limits: windowLimitsOf(config),
+    });
+    const links = createModbusLinks({ clock });
+    const sources = createSourceSet<SourceConfig, SupervisedSource>({
+      build: (settings, batchId) => buildSource(settings, batchId, { windows, spool, siteClock, links, log }),
+      closeStream: (batchId) => windows.closeStream(batchId),
+      log,
+    });
+    sources.load(config.sources);
+    const uplink = createIotEdgeUplink({
+      identity,
+      transport: config.uplink.transport,
+      ...(config.uplink.caFile && { caFile: config.uplink.caFile }),
+      ...(config.uplink.output && { output: config.uplink.output }),
+      limits: { sendTimeoutMs: config.uplink.sendTimeoutMs },
+      clock,
+      random,
+      log: log.child({ part: 'uplink' }),
+      metrics,
+    });
+    const dayUse = await readDayUse(spool);
+    const forwarder = createForwarderSlot(
+      {
+        uplink,
+        lanes: spool,
+        clock,
+        random,
+        log: log.child({ part: 'forwarder' }),
+        metrics,
+        ...(dayUse && { dayUse }),
+      },
+      forwarderLimitsOf(config),
+    );
+    const dayUseKeeper = keepDayUse({
+      store: spool,
+      use: () => (keeper.config().uplink.caps.messagesPerDay > 0 ? forwarder.state().dayUse : undefined),
+      clock,
+      log,
+    });
+    const jobs = createBackfillJobs({
+      store: spool,
+      sources: (batchId) => {
+        const running = sources.running.get(batchId);
+        return running && (running.source.history ?? 'no-history');
+      },
+      queued: () => spool.depth('backfill').messages,
+      clock,
+      random,
+      log: log.child({ part: 'backfill' }),
+      metrics,
+    });
+    let strayErrors = 0;
+    const startsStatus = () => ({ quickCrashes: starts.crashes, waiting: runtime.waiting() });
+    const status = () => ({
+      ...composeStatus({
+        version,
+        startedAt,
+        now: clock.now(),
+        sources: [...sources.running].map(([batchId, source]) => ({
+          batchId,
+          name: source.name,
+          ...source.state(),
+        })),
+        failedSources: sources.failed,
+        streams: windows.streams(),
+        spool: spool.stats(),
+        uplink: uplink.state(),
+        forwarder: forwarder.state(),
+        jobs: jobs.jobs(),
+        clock: siteClock.state(),
+        config: keeper.report(),
+      }),
+      starts: startsStatus(),
+      strayErrors,
+    });
+    const methods = createMethodRouter({
+      host: uplink,
+      jobs,
+      status,
+      skip: skipIn(windows, sources.running, () => keeper.config().faultInjection),
+      log: log.child({ part: 'methods' }),
+      metrics,
+    });
+    const reporter = createReporter({
+      compose: () =>
+        composeReported({
+          version,
+          now: clock.now(),
+          config: keeper.report(),
+          sources: [...sources.running.values()].map((source) => ({ name: source.name, ...source.state() })),
+          failedSources: sources.failed,
+          spool: spool.stats(),
+          clock: siteClock.state(),
+          starts: { crashes: starts.crashes, waiting: runtime.waiting() },
+          strayErrors,
+        }),
+      report: uplink.report,
+      clock,
+      log,
+    });
+    const runtime = createRuntime({
+      sources,
+      pauseMs: starts.pauseMs,
+      config: keeper,
+      windows: {
+        // What waits for the clock is a source's too: it is kept once the sources have stopped.
+        async closeAll() {
+          await siteClock.stop();
+          await windows.closeAll();
+        },
+      },
+      jobs,
+      methods,
+      forwarder,
+      uplink,
+      spool,
+      clock,
+      log,
+    });
+    const server = createStatusPort({
+      status,
+      notReady: () => notReady(sources.failed, spool.stats(), runtime.waiting()),
+      log,
+    });
+    uplink.onDesired((properties) => keeper.desired(properties));
+
+    /** A new configuration takes effect: each part takes what concerns it, the others go on untouched. */
+    async function apply(next: Config, plan: ReloadPlan): Promise<void> {
+      options.onLogLevel(next.logLevel);
+      Object.assign(encode, encodingOf(next));
+      if (plan.windows) windows.setLimits(windowLimitsOf(next));
+      if (plan.status) await server.listen({ host: next.statusHost, port: next.statusPort });
+      await sources.change(plan.sources.removed, plan.sources.started);
+      runtime.releaseSources();
+      if (plan.forwarder) await forwarder.setLimits(forwarderLimitsOf(next));
+      if (plan.uplink) uplink.reconfigure(next.uplink);
+    }
+
+    await siteClock.start();
+    await runtime.start();
+    reporter.start();
+    dayUseKeeper.start();
+    await server.listen({ host: config.statusHost, port: config.statusPort });
+    log.info({ sources: config.sources.length, dataFolder, config: keeper.report().state }, 'started');
+    return {
+      statusPort: server.port,
+      onClientError(error) {
+        strayErrors += 1;
+        metrics.count('holdfast_uplink_stray_errors_total');
+        uplink.renew(error);
+      },
+      reread: () => keeper.reread(),
+      async stop() {
+        reporter.stop();
+        await Promise.all([server.close(), dayUseKeeper.stop()]);
+        await runtime.stop();
+        await starts.stopped();
+      },
+    };
+  }
+}
+
+function encodingOf({ uplink: { body, gzip } }: Config): { schema: Config['uplink']['body']; gzip: boolean } {
+  return { schema: body, gzip };
+}
+
+function windowLimitsOf({ windows, spool }: Config): WindowLimits {
+  return { ...windows, commitIntervalMs: spool.commitIntervalMs };
+}
+
+function forwarderLimitsOf({ uplink: { caps, inFlight } }: Config): Partial<ForwarderLimits> {
+  return { ...caps, inFlightMessages: inFlight.messages, inFlightBytes: inFlight.bytes };
+}
+
+interface SourceParts {
+  readonly windows: Windows;
+  readonly spool: Spool;
+  readonly siteClock: SiteClock;
+  /** One for all: units on one line take turns on one connection. */
+  readonly links: ModbusLinks;
+  readonly log: Log;
+}
+
+function buildSource(
+  settings: SourceConfig,
+  batchId: string,
+  { windows, spool, siteClock, links, log }: SourceParts,
+): SupervisedSource {
+  const { name } = settings;
+  const sourceLog = log.child({ part: 'source', source: name });
+  const stampClock = siteClock.local;
+  const source = createModbusSource(settings, { clock, stampClock, log: sourceLog, metrics, links });
+  const inner = windows.openStream({ batchId, index: source.index });
+  // What the windows claimed is newer than what the disk knows of it, where the stream was open already.
+  const open = windows.streams().find((stream) => stream.batchId === batchId);
+  const floor = open?.floor ?? spool.openStream(batchId, source.index).floor;
+  const stream = { batchId, ...(floor === undefined ? {} : { floor }) };
+  // What the equipment stamps, or numbers, needs no clock of ours.
+  const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
+  return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics });
 }
 
 /** Why the module cannot do all of its work right now. A lost network is no reason: it works without. */
-function notReady(sources: Sources, spool: SpoolStats): readonly string[] {
-  const failed = sources.failed.map(({ name, reason }) => `source ${name} cannot run: ${reason}`);
-  return spool.state === 'ok' ? failed : [`the spool is ${spool.state}: ${spool.problem}`, ...failed];
+function notReady(
+  failedSources: readonly { readonly name: string; readonly reason: string }[],
+  spool: SpoolStats,
+  isWaiting: boolean,
+): readonly string[] {
+  const reasons = failedSources.map(({ name, reason }) => `source ${name} cannot run: ${reason}`);
+  if (isWaiting) reasons.unshift('the sources wait after repeated crashes');
+  if (spool.state !== 'ok') reasons.unshift(`the spool is ${spool.state}: ${spool.problem}`);
+  return reasons;
 }
 
-function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>): Skip {
+function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>, isAllowed: () => boolean): Skip {
   return (batchId, count) => {
+    // As if the method did not exist: nobody shall lose data on purpose where it is not switched on.
+    if (!isAllowed()) return false;
     const targets = batchId === undefined ? [...known.keys()] : [batchId];
     if (!targets.every((target) => known.has(target))) return false;
     for (const target of targets) windows.skipNext(target, count);
     return true;
   };
-}
-
-/** The status port is a convenience: when it is taken, the module says so and works on without it. */
-async function serveStatus(
-  config: Config,
-  status: () => unknown,
-  notReady: () => readonly string[],
-  log: Log,
-): Promise<StatusServer | undefined> {
-  if (config.statusPort === undefined) return undefined;
-  try {
-    return await startStatusServer({ host: config.statusHost, port: config.statusPort, status, notReady });
-  } catch (error) {
-    log.error({ reason: describeError(error) }, 'no status over HTTP');
-    return undefined;
-  }
 }
 
 async function makeDataFolder(folder: string): Promise<void> {

@@ -43,6 +43,8 @@ beforeAll(async () => {
     windows: { ageMs: 400, quietMs: 2000 },
     spool: { commitIntervalMs: 50 },
     statusPort: 0,
+    // This one kills it on purpose: it need not wait before it reads again.
+    restarts: { free: 1000 },
   };
   writeFileSync(configFile, stringify(config));
 });

@@ -102,6 +102,8 @@ export function writeConfig(folder: string, plant: PlantReady, devicePort: numbe
     sources,
     windows: { ageMs: timings.windowMs, quietMs: timings.windowMs },
     statusPort: 0,
+    // The demo's public may kill it as often as it likes, and wants to see it read again at once.
+    restarts: { free: 1000 },
     // It goes to a file, for whoever has to explain a failed tour.
     logLevel: 'debug',
   };

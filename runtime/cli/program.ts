@@ -1,6 +1,8 @@
-// The command line: `holdfast run`, `holdfast check` and `holdfast spool`.
+// The command line: `holdfast run`, `check`, `schema` and `spool`.
 import { Command } from 'commander';
+import { configJsonSchema } from '../config/json-schema.ts';
 import { checkConfig } from './check.ts';
+import { exitCodes } from './exit-codes.ts';
 import { type RunDependencies, runModule } from './run.ts';
 import { spoolCommand } from './spool-command.ts';
 
@@ -17,18 +19,30 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     .showHelpAfterError();
   program
     .command('run')
-    .description('run the module until SIGTERM')
-    .requiredOption('-c, --config <file>', 'YAML configuration', process.env.HOLDFAST_CONFIG)
+    .description('run the module until SIGTERM; SIGHUP reads the configuration again')
+    .option(
+      '-c, --config <file>',
+      "YAML configuration; without it, the module twin's alone",
+      process.env.HOLDFAST_CONFIG,
+    )
     .option('--ready-line', 'print one line of JSON on standard output once started')
-    .action(async (options: { config: string; readyLine?: boolean }) => {
+    .action(async (options: { config?: string; readyLine?: boolean }) => {
       process.exitCode = await runModule(options.config, options.readyLine ?? false, dependencies);
     });
   program
     .command('check')
-    .description('validate a configuration')
+    .description('validate a configuration, and show what it asks of each bus and of the hub')
     .argument('<file>', 'YAML configuration')
-    .action(async (file: string) => {
-      process.exitCode = await checkConfig(file);
+    .option('--json', 'print the plan as JSON')
+    .action(async (file: string, options: { json?: boolean }) => {
+      process.exitCode = await checkConfig(file, options.json ?? false, dependencies.clock);
+    });
+  program
+    .command('schema')
+    .description("print the configuration's JSON Schema, for editors")
+    .action(() => {
+      console.log(JSON.stringify(configJsonSchema(), null, 2));
+      process.exitCode = exitCodes.ok;
     });
   program.addCommand(spoolCommand(dependencies));
   return program;

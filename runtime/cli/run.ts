@@ -1,65 +1,138 @@
-// `holdfast run`: one process's life, from the configuration to the exit code.
+// `holdfast run`: one process's life, from the environment to the exit code.
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { type Identity, readIdentity } from '../config/identity.ts';
-import { ConfigError, loadConfig } from '../config/load.ts';
-import type { Config } from '../config/schema.ts';
+import { ConfigError, dataFolderIn } from '../config/load.ts';
+import { isOfClient } from '../health/stray-errors.ts';
 import { exitCodes } from './exit-codes.ts';
 
 export interface RunningModule {
   /** Where status is served; undefined where it is not. */
   readonly statusPort: number | undefined;
+  /** An exception that the client library threw where nobody could catch it. */
+  onClientError(error: unknown): void;
+  /** Reads the configuration's files again. */
+  reread(): void;
   stop(): Promise<void>;
 }
 
+/** What a start knows before any configuration. */
+export interface StartOptions {
+  /** The gateway's own configuration file; it may be missing. */
+  readonly configFile: string | undefined;
+  readonly dataFolder: string;
+  /** False: the gateway's own file alone decides. */
+  readonly heedTwin: boolean;
+  readonly identity: Identity;
+  /** Sets the log's level unless the environment does. */
+  readonly onLogLevel: (level: string) => void;
+  /** Aborts when the process is told to stop before it has started. */
+  readonly signal: AbortSignal;
+}
+
+export type ProcessLog = Log & { flush(): void; setLevel(level: string): void };
+
 export interface RunDependencies {
-  readonly startModule: (config: Config, identity: Identity, log: Log) => Promise<RunningModule>;
-  readonly createLog: (level: string) => Log & { flush(): void };
+  readonly startModule: (options: StartOptions, log: Log) => Promise<RunningModule>;
+  readonly createLog: (level: string) => ProcessLog;
   readonly clock: Clock;
 }
 
+const defaultDataFolder = '/data/holdfast';
+
 /** Resolves with the exit code after SIGTERM or SIGINT, or at once when the module cannot start. */
-export async function runModule(file: string, readyLine: boolean, parts: RunDependencies): Promise<number> {
-  let log = parts.createLog('info');
-  let module: RunningModule;
+export async function runModule(
+  configFile: string | undefined,
+  readyLine: boolean,
+  parts: RunDependencies,
+): Promise<number> {
+  const log = parts.createLog(process.env.HOLDFAST_LOG_LEVEL ?? 'info');
+  // First of all: as a container's first process, one without listeners would not hear its signals at all.
+  const signals = listenForSignals();
+  let module: RunningModule | undefined;
+  surviveStrayErrors(log, () => module);
   try {
-    const config = await loadConfig(file);
-    const identity = readIdentity(process.env);
-    log = parts.createLog(process.env.HOLDFAST_LOG_LEVEL ?? config.logLevel);
-    surviveStrayErrors(log);
-    module = await parts.startModule(config, identity, log);
-    log.info({ config: file, sources: config.sources.length, dataFolder: config.dataFolder }, 'started');
+    module = await parts.startModule(await startOptions(configFile, log, signals.stop), log);
   } catch (error) {
-    if (error instanceof ConfigError) console.error(error.message);
-    else
-      log.error({ reason: describeError(error), code: (error as { code?: unknown }).code }, 'cannot start');
-    log.flush();
-    return error instanceof ConfigError ? exitCodes.badInput : exitCodes.failed;
+    return cannotStart(error, log, signals.stop);
   }
+  signals.onHangUp(() => module?.reread());
   if (readyLine)
     console.log(JSON.stringify({ ready: true, pid: process.pid, statusPort: module.statusPort }));
-  const signal = await nextSignal();
-  log.info({ signal }, 'stopping');
+  log.info({ signal: await signals.received }, 'stopping');
   await module.stop();
   log.flush();
   // Not left to the event loop: a client library may hold a timer or a socket for another minute.
   process.exit(exitCodes.ok);
 }
 
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
+async function startOptions(
+  configFile: string | undefined,
+  log: ProcessLog,
+  signal: AbortSignal,
+): Promise<StartOptions> {
+  const { HOLDFAST_DATA_FOLDER, HOLDFAST_CONFIG_FROM: from, HOLDFAST_LOG_LEVEL } = process.env;
+  if (from !== undefined && from !== 'file' && from !== 'twin') {
+    const message =
+      "HOLDFAST_CONFIG_FROM must be twin (the default) or file, for the gateway's own file alone";
+    throw new ConfigError('environment', [{ path: '', message }]);
+  }
+  const named = configFile === undefined ? undefined : await dataFolderIn(configFile);
+  return {
+    configFile,
+    dataFolder: named ?? HOLDFAST_DATA_FOLDER ?? defaultDataFolder,
+    heedTwin: from !== 'file',
+    identity: readIdentity(process.env),
+    onLogLevel: (level) => {
+      if (HOLDFAST_LOG_LEVEL === undefined) log.setLevel(level);
+    },
+    signal,
+  };
+}
+
+function cannotStart(error: unknown, log: ProcessLog, stop: AbortSignal): number {
+  if (stop.aborted) {
+    log.info({}, 'stopped before it had started');
+    log.flush();
+    process.exit(exitCodes.ok);
+  }
+  const isConfig = error instanceof ConfigError;
+  if (isConfig) console.error(error.message);
+  else log.error({ reason: describeError(error), code: (error as { code?: unknown }).code }, 'cannot start');
+  log.flush();
+  // At once, for the same reason as above.
+  process.exit(isConfig ? exitCodes.badInput : exitCodes.failed);
+}
+
+function listenForSignals() {
+  const stop = new AbortController();
+  let hangUp = () => {};
+  const received = new Promise<NodeJS.Signals>((resolve) => {
     // Listeners stay: a second SIGTERM while stopping must not cut the drain short.
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        stop.abort(new Error('told to stop'));
+        resolve(signal);
+      });
+    }
+    process.on('SIGHUP', () => hangUp());
   });
+  return {
+    stop: stop.signal,
+    received,
+    onHangUp(listener: () => void) {
+      hangUp = listener;
+    },
+  };
 }
 
 /**
  * A promise that a library forgot must not end the module: its state is its own, and the part that uses the
- * library has its own timeouts. An exception out of an event handler is another matter: what it left half done
- * is unknown, so the process ends, and starts again from the journal.
+ * library has its own timeouts. An exception out of the Azure client's event handlers costs the connection. Any
+ * other is a defect: what it left half done is unknown, so the process ends, and starts again from the journal.
  */
-function surviveStrayErrors(log: Log & { flush(): void }): void {
+function surviveStrayErrors(log: ProcessLog, module: () => RunningModule | undefined): void {
   process.on('unhandledRejection', (reason) => {
     log.error(
       { reason: describeError(reason), stack: (reason as Error)?.stack },
@@ -67,10 +140,14 @@ function surviveStrayErrors(log: Log & { flush(): void }): void {
     );
   });
   process.on('uncaughtException', (error) => {
-    log.error(
-      { reason: describeError(error), stack: error.stack },
-      'uncaught exception; ending for a restart',
-    );
+    const fields = { reason: describeError(error), stack: (error as Error)?.stack };
+    const running = module();
+    if (running && isOfClient(error)) {
+      log.error(fields, 'the client library threw; its connection is made anew');
+      running.onClientError(error);
+      return;
+    }
+    log.error(fields, 'uncaught exception; ending for a restart');
     log.flush();
     process.exit(exitCodes.crashed);
   });

@@ -18,10 +18,9 @@ function problemsOf(text: string) {
 }
 
 describe('the configuration', () => {
-  it('fills in every default, also for an empty file', () => {
-    const config = parseConfig('', 'site.yaml');
+  it('fills in every default', () => {
+    const config = parseConfig('sources: []', 'site.yaml');
     expect(config).toMatchObject({
-      dataFolder: '/data/holdfast',
       sources: [],
       windows: { ageMs: 10_000, quietMs: 60_000 },
       spool: { commitIntervalMs: 200 },
@@ -46,6 +45,21 @@ sources:
     expect(paths.some((path) => path.startsWith('sources[1]'))).toBe(true);
     expect(paths).toContain('sources[2].tags[0].address');
     expect(problems.every((problem) => problem.message.length > 5)).toBe(true);
+  });
+
+  it('takes neither an empty file nor one without sources for the wish to read nothing', () => {
+    expect(problemsOf('')[0]?.message).toMatch(/cut off/);
+    expect(problemsOf('# only a comment')[0]?.message).toMatch(/cut off/);
+    expect(problemsOf('statusPort: 0')).toEqual([
+      { path: 'sources', message: expect.stringMatching(/is missing.*\[\]/) },
+    ]);
+  });
+
+  it('says of a secret where it belongs, and does not repeat it', () => {
+    const problems = problemsOf('sources: []\nuplink: {password: hunter2, SharedAccessKey: c2VjcmV0}');
+    expect(problems.map(({ path }) => path)).toEqual(['uplink.password', 'uplink.SharedAccessKey']);
+    expect(problems.every(({ message }) => /environment or a file/.test(message))).toBe(true);
+    expect(JSON.stringify(problems)).not.toMatch(/hunter2|c2VjcmV0/);
   });
 
   it('refuses two sources on one stream, and names the first', () => {

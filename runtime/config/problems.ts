@@ -8,22 +8,31 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Every problem that zod found, in the order of the document, each with its path and a hint. */
-export function problemsOf(error: z.ZodError): readonly Problem[] {
-  return error.issues.flatMap(flatten).map(({ path, message }) => ({ path: formatPath(path), message }));
-}
-
-interface Flat {
+/** A problem whose path is not yet text. */
+export interface RawProblem {
   readonly path: readonly PropertyKey[];
   readonly message: string;
 }
 
-function flatten(issue: z.core.$ZodIssue): readonly Flat[] {
+/** Every problem that zod found, in the order of the document, each with its path and a hint. */
+export function problemsOf(error: z.ZodError): readonly RawProblem[] {
+  return error.issues.flatMap(flatten);
+}
+
+export function toProblem({ path, message }: RawProblem): Problem {
+  return { path: formatPath(path), message };
+}
+
+const secretKey = /passw|secret|token|credential|sharedaccess|connectionstring|privatekey/i;
+
+function flatten(issue: z.core.$ZodIssue): readonly RawProblem[] {
   if (issue.code === 'unrecognized_keys') {
     // One problem a key, at the key's own path: that is where the person has to look.
     return issue.keys.map((key) => ({
       path: [...issue.path, key],
-      message: 'unknown setting: check its spelling and its place, or remove it',
+      message: secretKey.test(key)
+        ? 'a secret does not belong here, where it would be shown and kept: put it into the environment or a file'
+        : 'unknown setting: check its spelling and its place, or remove it',
     }));
   }
   return [{ path: issue.path, message: issue.message }];

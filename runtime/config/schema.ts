@@ -27,12 +27,51 @@ const spool = z.strictObject({
   commitIntervalMs: z.int().min(10).max(60_000).default(200),
 });
 
+/** What the hub is sent at most; 0 is no cap. */
+const caps = z.strictObject({
+  messagesPerSecond: z.number().min(0).max(100_000).default(0),
+  bytesPerSecond: z.number().min(0).max(1_000_000_000).default(0),
+  /** In units of 4 KB, as IoT Hub meters them; the day is UTC's. */
+  messagesPerDay: z.int().min(0).max(300_000_000).default(0),
+  /** Part of `messagesPerDay` that only live data may use. */
+  liveReserve: z.number().min(0).max(1).default(0.5),
+});
+
+/** What may be sent and not yet acknowledged. */
+const inFlight = z.strictObject({
+  messages: z.int().min(1).max(1024, 'must be at most 1024: the client library stalls at 2048').default(64),
+  bytes: z
+    .int()
+    .min(256 * 1024, 'must be at least 262144: one message may have as much')
+    .max(64 * 1024 * 1024)
+    .default(8 * 1024 * 1024),
+});
+
 const uplink = z.strictObject({
   transport: z.enum(['amqp', 'amqp-ws']).default('amqp'),
   body: z.enum(['columns/1', 'readings/1']).default('columns/1'),
   gzip: z.boolean().default(true),
   /** Longest wait for the acknowledgement of one message. */
   sendTimeoutMs: z.int().min(500).max(600_000).default(30_000),
+  /** PEM file of authorities to trust, besides IoT Edge's own. */
+  caFile: z.string().min(1).max(1024).optional(),
+  /** Module output to send to, for routes that name it; without it, the module's plain telemetry. */
+  output: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 _ -')
+    .optional(),
+  caps: caps.prefault({}),
+  inFlight: inFlight.prefault({}),
+});
+
+/** Starts that follow crashes: a module that crashes again and again must not hammer its equipment. */
+const restarts = z.strictObject({
+  /** Crashes in a row, each within `quickMs` of its start, before a start waits. */
+  free: z.int().min(0).max(1_000_000).default(5),
+  /** A run that held so long was sound. */
+  quickMs: z.int().min(1000).max(3_600_000).default(300_000),
+  /** The first wait is 1 s; each further crash doubles it, up to this. */
+  maxPauseMs: z.int().min(0).max(3_600_000).default(300_000),
 });
 
 const source = z.discriminatedUnion(
@@ -46,10 +85,17 @@ const source = z.discriminatedUnion(
   },
 );
 
+const missingSources = 'is missing: list the equipment to read, or write [] to read nothing';
+
 export const configSchema = z
   .strictObject({
-    dataFolder: z.string().min(1).default('/data/holdfast'),
-    sources: z.array(source).max(1000).default([]),
+    /** Read at start only. Default: HOLDFAST_DATA_FOLDER, or /data/holdfast. */
+    dataFolder: z.string().min(1).max(1024).optional(),
+    // Required, also where there are none: a file that was cut off, or a twin that holds something else, must
+    // not pass for the wish to read nothing.
+    sources: z
+      .array(source, { error: (issue) => (issue.input === undefined ? missingSources : undefined) })
+      .max(1000, 'must be at most 1000 sources'),
     windows: windows.prefault({}),
     spool: spool.prefault({}),
     uplink: uplink.prefault({}),
@@ -61,12 +107,13 @@ export const configSchema = z
     /** Lets the `skip` method lose windows on purpose. Never in production. */
     faultInjection: z.boolean().default(false),
     logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    restarts: restarts.prefault({}),
   })
   .superRefine((config, context) => {
     // One stream, one source: two sources on one batchId would claim each other's windows.
     const seen = new Map<string, number>();
     for (const [index, { name, batchId }] of config.sources.entries()) {
-      const id = batchId ?? name;
+      const id = streamIdOf({ name, batchId });
       const first = seen.get(id);
       if (first === undefined) seen.set(id, index);
       else {
@@ -80,3 +127,9 @@ export const configSchema = z
   });
 
 export type Config = z.infer<typeof configSchema>;
+export type SourceConfig = Config['sources'][number];
+
+/** The id of a source's stream. */
+export function streamIdOf(source: { readonly name: string; readonly batchId?: string | undefined }): string {
+  return source.batchId ?? source.name;
+}

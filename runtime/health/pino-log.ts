@@ -4,6 +4,8 @@ import type { Log } from '../../kernel/log.ts';
 export interface ProcessLog extends Log {
   /** Writes out what is buffered; call before the process ends. */
   flush(): void;
+  /** For this log and all of its children. */
+  setLevel(level: string): void;
 }
 
 /**
@@ -11,10 +13,17 @@ export interface ProcessLog extends Log {
  * last lines before a crash are there to be read; a module logs a few lines a minute, not thousands a second.
  */
 export function createProcessLog(level: string): ProcessLog {
+  let threshold = levelValue(level);
   const stream = destination({ fd: 2, sync: true });
   const logger = pino(
     {
-      level,
+      // Children keep the level that they were made with: the one that may change is asked at each line.
+      level: 'debug',
+      hooks: {
+        logMethod(args, method, value) {
+          if (value >= threshold) method.apply(this, args);
+        },
+      },
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -28,5 +37,12 @@ export function createProcessLog(level: string): ProcessLog {
   );
   return Object.assign(logger as unknown as Log, {
     flush: () => stream.flushSync(),
+    setLevel: (next: string) => {
+      threshold = levelValue(next);
+    },
   });
+}
+
+function levelValue(level: string): number {
+  return pino.levels.values[level] ?? pino.levels.values.info!;
 }

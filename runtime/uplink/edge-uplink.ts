@@ -90,12 +90,22 @@ export interface EdgeUplink extends Uplink {
    * outside of any call, such as an exception thrown out of the client library's own event handlers.
    */
   renew(cause: unknown): void;
+  /** Replaces how the hub is reached: the present connection ends, the next one is made this way. */
+  reconfigure(settings: UplinkSettings): void;
+}
+
+/** What may change while the uplink runs. */
+export interface UplinkSettings {
+  readonly transport: 'amqp' | 'amqp-ws';
+  readonly caFile?: string | undefined;
+  readonly output?: string | undefined;
+  readonly sendTimeoutMs: number;
 }
 
 export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
   const { clock, random, log, metrics } = options;
-  const limits: EdgeUplinkLimits = { ...defaultUplinkLimits, ...options.limits };
-  const make = options.makeClient ?? iotEdgeClients({ ...options, transport: options.transport ?? 'amqp' });
+  let limits: EdgeUplinkLimits = { ...defaultUplinkLimits, ...options.limits };
+  let make = options.makeClient ?? iotEdgeClients({ ...options, transport: options.transport ?? 'amqp' });
   const status = createUplinkStatus({
     clock,
     log,
@@ -200,6 +210,14 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
     },
     renew(cause) {
       session?.end(cause);
+    },
+    reconfigure({ transport, caFile, output, sendTimeoutMs }) {
+      const { caFile: _, output: __, ...rest } = options;
+      const next = { ...rest, transport, ...(caFile && { caFile }), ...(output && { output }) };
+      make = options.makeClient ?? iotEdgeClients(next);
+      limits = { ...limits, sendTimeoutMs };
+      const message = 'the way to the hub was configured anew';
+      session?.end(new HoldfastError('uplink-reconfigured', message, { retryable: true }));
     },
     async stop() {
       stopping.abort(new HoldfastError('uplink-stopped', 'the uplink was stopped', { retryable: true }));

@@ -53,8 +53,8 @@ interface Open {
 }
 
 export class StreamWindows {
-  readonly #options: StreamWindowsOptions;
-  readonly #estimate: SizeEstimate;
+  #options: StreamWindowsOptions;
+  #estimate: SizeEstimate;
   #lateness: number;
   #open: Open | undefined;
   #floor: number | undefined;
@@ -102,6 +102,13 @@ export class StreamWindows {
 
   skipNext(count: number): void {
     this.#skip += count;
+  }
+
+  setLimits(limits: Pick<StreamWindowsOptions, 'ageMs' | 'quietMs' | 'maxBytes' | 'maxReadings'>): void {
+    const { ageMs, quietMs, maxBytes, maxReadings } = limits;
+    // How well this stream compresses is learned again within a few windows.
+    if (maxBytes !== this.#options.maxBytes) this.#estimate = new SizeEstimate(maxBytes);
+    this.#options = { ...this.#options, ageMs, quietMs, maxBytes, maxReadings };
   }
 
   learn(plainBytes: number, encodedBytes: number): void {

@@ -83,6 +83,8 @@ export interface Windows {
   closeStream(batchId: string): Promise<void>;
   /** `closeStream` for all; resolves once all is durable. Events that come later are ignored. */
   closeAll(): Promise<void>;
+  /** Takes effect at once, also for windows that are open. What is left out goes back to its default. */
+  setLimits(limits: WindowLimits): void;
   /** The next `count` windows that close go to the archive unsent: proves the repair loop in the field. */
   skipNext(batchId: string, count: number): void;
   streams(): readonly StreamState[];
@@ -115,7 +117,7 @@ interface Member {
 
 class WindowKeeper implements Windows {
   readonly #options: WindowsOptions;
-  readonly #limits: Required<WindowLimits>;
+  #limits: Required<WindowLimits>;
   readonly #members = new Map<string, Member>();
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -171,6 +173,15 @@ class WindowKeeper implements Windows {
     await this.#durable();
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  setLimits(limits: WindowLimits): void {
+    this.#limits = { ...defaults, ...limits };
+    for (const { windows } of this.#members.values()) windows.setLimits(this.#limits);
+    // What is due now was not due then.
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#running === undefined) this.#scheduleNext();
   }
 
   skipNext(batchId: string, count: number): void {

@@ -83,7 +83,7 @@ describe.skipIf(skip)('the ARM64 image', () => {
     mkdirSync(data);
     // As an operator does: writable for the image's user.
     chownSync(data, 1000, 1000);
-    writeFileSync(join(data, 'holdfast.yaml'), 'dataFolder: /data/holdfast\nstatusPort: 0\n');
+    writeFileSync(join(data, 'holdfast.yaml'), 'dataFolder: /data/holdfast\nstatusPort: 0\nsources: []\n');
     const script = `
       const { spawn } = require('node:child_process');
       const child = spawn('node', ['/app/dist/runtime/main.js', 'run', '--config', '/data/holdfast.yaml', '--ready-line'],

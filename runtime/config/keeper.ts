@@ -1,0 +1,436 @@
+// The configuration's life: what runs, what is wanted, and the way from one to the other.
+//
+// Who decides: the twin, where it holds a configuration; else the gateway's own file. Until the twin was read, what
+// ran last decides for it: a module that the twin had configured boots as it was, without a network.
+// Whatever is wanted is first loaded and validated whole. If anything is wrong with it, nothing changes, and the
+// report says all that is wrong. What took effect is kept in the spool as last good.
+//
+// Crash argument: streams, journals and lanes do not know of configurations, so a process that dies in the middle
+// of a reload leaves a spool like any other. Last good is written after the change has taken effect: the
+// next start then runs the old configuration or the new one, whole, and reads the twin and the file again.
+//
+// A change of how the hub is reached is on trial: a module that was connected and, with the new settings, is not
+// for `trialMs` goes back to what it had, or a slip in the twin would cut it off from every correction.
+import type { Clock, Timer } from '../../kernel/clock.ts';
+import { describeError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+import { type FileWatch, watchFiles } from './file-watch.ts';
+import { keepLastGood, type LastGood, readLastGood } from './last-good.ts';
+import { ConfigError, type LoadedConfig, loadConfig, loadValue } from './load.ts';
+import type { Problem } from './problems.ts';
+import { planReload, type ReloadPlan } from './reload-plan.ts';
+import type { Config } from './schema.ts';
+import type { SettingStore } from './setting-store.ts';
+import { keepStartSettings } from './start-settings.ts';
+import { type TwinWish, twinWish } from './twin-wish.ts';
+import { boundErrors, type ConfigReport, type ConfigVersion, errorText } from './version.ts';
+
+export interface ConfigKeeperOptions {
+  /** The gateway's own file; absent: the twin alone decides. */
+  readonly file?: string;
+  /** Whether the twin is heeded. */
+  readonly heedTwin: boolean;
+  /** The one in use. */
+  readonly dataFolder: string;
+  readonly store: SettingStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Resolves once the parts have taken it. Never rejects for what equipment or network do. */
+  readonly apply: (next: Config, plan: ReloadPlan) => Promise<void>;
+  /** After `start` only. */
+  readonly onReport: (report: ConfigReport) => void;
+  readonly isConnected: () => boolean;
+  /** Default 180,000. */
+  readonly trialMs?: number;
+  readonly watch?: typeof watchFiles;
+}
+
+export interface ConfigKeeper {
+  /**
+   * What to start with; without any configuration at all, one that reads nothing and waits.
+   * @throws ConfigError when there is a file, it is wrong, nothing ran before, and `mayWait` is false.
+   */
+  boot(mayWait: boolean): Promise<Config>;
+  /** From now on changes are applied. */
+  start(): void;
+  /** The desired properties, whole. */
+  desired(properties: Readonly<Record<string, unknown>>): void;
+  /** Reads the files again now (SIGHUP). */
+  reread(): void;
+  report(): ConfigReport;
+  /** What runs. */
+  config(): Config;
+  /** No reload begins any more; one that is under way is waited for. */
+  stop(): Promise<void>;
+}
+
+export function createConfigKeeper(options: ConfigKeeperOptions): ConfigKeeper {
+  return new Keeper(options);
+}
+
+const trialLookMs = 1000;
+
+/** Nothing to read, everything by default. */
+const emptyInput = { sources: [] };
+
+/** What is wanted, and either what it says or what is wrong with it. */
+type Outcome =
+  | { readonly kind: 'loaded'; readonly good: LastGood }
+  | {
+      readonly kind: 'wrong';
+      readonly of: Omit<ConfigVersion, 'hash'>;
+      readonly problems: readonly Problem[];
+    }
+  /** Neither file nor twin has one. */
+  | { readonly kind: 'nothing'; readonly problems: readonly Problem[] };
+
+class Keeper implements ConfigKeeper {
+  readonly #options: ConfigKeeperOptions;
+  readonly #watch: FileWatch;
+  #twin: TwinWish | 'unread';
+  #running: LastGood | undefined;
+  #config: Config | undefined;
+  #report: ConfigReport = { state: 'waiting', errors: [] };
+  #atNextStart: readonly string[] = [];
+  #files: readonly string[] = [];
+  #dirty = false;
+  #working: Promise<void> | undefined;
+  #isStarted = false;
+  #stopped = false;
+  #saving: Promise<void> | undefined;
+  #toSave: LastGood | undefined;
+  #trial: { readonly fallback: LastGood; readonly timer: Timer } | undefined;
+  /** Lost its trial: what to go back to. */
+  #fallback: LastGood | undefined;
+  /** A configuration that lost its trial, by hash: it is not tried again in this process's life. */
+  readonly #failed = new Map<string, readonly Problem[]>();
+
+  constructor(options: ConfigKeeperOptions) {
+    this.#options = options;
+    this.#twin = options.heedTwin ? 'unread' : { kind: 'none' };
+    const watch = options.watch ?? watchFiles;
+    this.#watch = watch({ clock: options.clock, onChange: () => this.#again() });
+  }
+
+  async boot(mayWait: boolean): Promise<Config> {
+    const { store, log } = this.#options;
+    const kept = await readLastGood(store);
+    if (kept.kind === 'unusable')
+      log.error({ reason: kept.reason }, 'the last good configuration is unusable');
+    const last = kept.kind === 'found' ? kept.value : undefined;
+    if (last && last.origin !== 'file' && this.#twin === 'unread') {
+      this.#run(last);
+      this.#say({ state: 'last-good', origin: last.origin, version: last.version, errors: [] });
+      return last.loaded.config;
+    }
+    const outcome = await this.#loadFile();
+    if (outcome.kind === 'loaded') {
+      this.#run(outcome.good);
+      this.#save(outcome.good);
+      this.#say({ state: 'applied', ...versionOf(outcome.good), errors: [] });
+      return outcome.good.loaded.config;
+    }
+    return this.#bootWithout(outcome, last, mayWait);
+  }
+
+  /** The file cannot be had. */
+  async #bootWithout(
+    outcome: Exclude<Outcome, { kind: 'loaded' }>,
+    last: LastGood | undefined,
+    mayWait: boolean,
+  ): Promise<Config> {
+    const { problems } = outcome;
+    const about = outcome.kind === 'wrong' ? outcome.of : {};
+    if (last) {
+      this.#run(last);
+      this.#say({
+        state: outcome.kind === 'wrong' ? 'refused' : 'last-good',
+        ...about,
+        ...boundErrors(problems),
+      });
+      return last.loaded.config;
+    }
+    if (outcome.kind === 'wrong' && !mayWait) {
+      throw new ConfigError(this.#options.file ?? 'configuration', problems);
+    }
+    const { config } = await loadValue(emptyInput, 'no configuration');
+    this.#config = config;
+    this.#say({
+      state: outcome.kind === 'wrong' ? 'refused' : 'waiting',
+      ...about,
+      ...boundErrors(problems),
+    });
+    return config;
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    // Whatever changed since it was read at boot.
+    this.#again();
+  }
+
+  desired(properties: Readonly<Record<string, unknown>>): void {
+    if (!this.#options.heedTwin) return;
+    this.#twin = twinWish(properties);
+    this.#again();
+  }
+
+  reread(): void {
+    this.#options.log.info({}, 'reading the configuration again');
+    this.#again();
+  }
+
+  report(): ConfigReport {
+    return this.#report;
+  }
+
+  config(): Config {
+    return this.#config!;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#watch.stop();
+    this.#trial?.timer.cancel();
+    await this.#working;
+  }
+
+  /** One change at a time; whatever comes meanwhile is looked at once after it. */
+  #again(): void {
+    this.#dirty = true;
+    if (this.#stopped || !this.#isStarted) return;
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  async #work(): Promise<void> {
+    while (this.#dirty && !this.#stopped) {
+      this.#dirty = false;
+      try {
+        if (this.#fallback) await this.#fallBack(this.#fallback);
+        await this.#consider();
+      } catch (error) {
+        this.#options.log.error({ reason: describeError(error) }, 'the configuration was not looked at');
+      }
+    }
+  }
+
+  async #consider(): Promise<void> {
+    const files: string[] = this.#options.file === undefined ? [] : [this.#options.file];
+    const outcome = await this.#load((file) => files.push(file));
+    await this.#follow(files);
+    if (this.#stopped) return;
+    if (outcome.kind === 'loaded') await this.#take(outcome.good);
+    else if (outcome.kind === 'wrong') this.#refuse(outcome.of, outcome.problems);
+    else this.#goWithout(outcome.problems);
+  }
+
+  async #follow(files: readonly string[]): Promise<void> {
+    const next = [...new Set(files)].sort();
+    if (next.join('\n') === this.#files.join('\n')) return;
+    this.#files = next;
+    await this.#watch.follow(next);
+    // A change between the reading and the watching would be seen by neither.
+    this.#dirty = true;
+  }
+
+  async #load(onFile: (file: string) => void): Promise<Outcome> {
+    const twin = this.#twin;
+    if (twin === 'unread') {
+      // Last good stands for the twin until it was read.
+      if (this.#running && this.#running.origin !== 'file') return { kind: 'loaded', good: this.#running };
+      return this.#loadFile(onFile);
+    }
+    switch (twin.kind) {
+      case 'none':
+        return this.#loadFile(onFile);
+      case 'bad':
+        return { kind: 'wrong', of: { origin: 'twin', version: twin.version }, problems: twin.problems };
+      case 'inline': {
+        const of = { origin: 'twin', version: twin.version } as const;
+        return outcomeOf(of, () => loadValue(twin.value, 'module twin', { onFile }));
+      }
+      case 'file': {
+        const of = { origin: 'twin-file', version: twin.version } as const;
+        const expectedHash = twin.hash === undefined ? {} : { expectedHash: twin.hash };
+        return outcomeOf(of, () => loadConfig(twin.path, { onFile, ...expectedHash }));
+      }
+    }
+  }
+
+  async #loadFile(onFile?: (file: string) => void): Promise<Outcome> {
+    const { file } = this.#options;
+    if (file === undefined) return { kind: 'nothing', problems: [] };
+    const outcome = await outcomeOf({ origin: 'file', version: 'unread' }, () =>
+      loadConfig(file, onFile ? { onFile } : {}),
+    );
+    if (outcome.kind === 'loaded') {
+      const { good } = outcome;
+      return { kind: 'loaded', good: { ...good, version: good.hash.slice(0, 12) } };
+    }
+    return outcome.missing ? { kind: 'nothing', problems: outcome.problems } : outcome;
+  }
+
+  async #take(good: LastGood): Promise<void> {
+    const { dataFolder, log } = this.#options;
+    const failed = this.#failed.get(good.hash);
+    if (failed) return this.#refuse(good, failed);
+    const plan = planReload(this.config(), good.loaded.config, dataFolder);
+    if (plan.refused.length > 0) return this.#refuse(good, plan.refused);
+    const isUnread = this.#twin === 'unread' && good.origin !== 'file';
+    const before = this.#running;
+    const wasConnected = this.#options.isConnected();
+    if (before?.hash !== good.hash) {
+      const { sources, atNextStart } = plan;
+      log.info(
+        {
+          ...versionOf(good),
+          started: sources.started.length,
+          ended: sources.removed.length,
+          kept: sources.kept,
+          ...(atNextStart.length > 0 && { atNextStart }),
+        },
+        'applying a configuration',
+      );
+      this.#atNextStart = [...new Set([...this.#atNextStart, ...atNextStart])];
+      await this.#options.apply(good.loaded.config, plan);
+    }
+    this.#run(good);
+    if (plan.uplink && before && wasConnected) this.#beginTrial(this.#trial?.fallback ?? before);
+    if (
+      !this.#trial &&
+      (before?.hash !== good.hash || before.version !== good.version || !sameOrigin(before, good))
+    )
+      this.#save(good);
+    this.#say({ state: isUnread ? 'last-good' : 'applied', ...versionOf(good), errors: [] });
+  }
+
+  #refuse(of: Omit<ConfigVersion, 'hash'>, problems: readonly Problem[]): void {
+    const { origin, version } = of;
+    this.#say({ state: 'refused', origin, version, ...boundErrors(problems) });
+  }
+
+  /** Nobody wants anything any more: what runs goes on, since nobody asked for it to end. */
+  #goWithout(problems: readonly Problem[]): void {
+    const running = this.#running;
+    if (!running) this.#say({ state: 'waiting', ...boundErrors(problems) });
+    else this.#say({ state: 'last-good', ...versionOf(running), ...boundErrors(problems) });
+  }
+
+  #beginTrial(fallback: LastGood): void {
+    const { clock, trialMs = 180_000, log } = this.#options;
+    this.#trial?.timer.cancel();
+    log.info({ trialMs }, 'the way to the hub has changed: on trial');
+    const endAt = clock.monotonic() + trialMs;
+    const look = () => {
+      // Once connected is enough: that it is lost later says nothing of the settings.
+      if (this.#options.isConnected()) this.#passTrial();
+      else if (clock.monotonic() >= endAt) this.#expire(fallback);
+      else this.#trial = { fallback, timer: clock.setTimer(trialLookMs, look) };
+    };
+    this.#trial = { fallback, timer: clock.setTimer(trialLookMs, look) };
+  }
+
+  #passTrial(): void {
+    this.#trial = undefined;
+    if (this.#running) this.#save(this.#running);
+  }
+
+  #expire(fallback: LastGood): void {
+    this.#trial = undefined;
+    this.#fallback = fallback;
+    this.#again();
+  }
+
+  async #fallBack(fallback: LastGood): Promise<void> {
+    const tried = this.#running;
+    this.#fallback = undefined;
+    if (!tried) return;
+    const message =
+      'with these settings the hub could not be reached, with the former it could: they are in force again';
+    this.#failed.set(tried.hash, [{ path: 'uplink', message }]);
+    this.#options.log.error(versionOf(tried), message);
+    const plan = planReload(this.config(), fallback.loaded.config, this.#options.dataFolder);
+    await this.#options.apply(fallback.loaded.config, plan);
+    this.#run(fallback);
+  }
+
+  #run(good: LastGood): void {
+    this.#running = good;
+    this.#config = good.loaded.config;
+  }
+
+  /** In the background: a disk that refuses must not keep a reload waiting. The newest wins. */
+  #save(good: LastGood): void {
+    this.#toSave = good;
+    this.#saving ??= this.#saveAll().finally(() => {
+      this.#saving = undefined;
+    });
+  }
+
+  async #saveAll(): Promise<void> {
+    const { store, dataFolder, log } = this.#options;
+    for (let good = this.#toSave; good; good = this.#toSave) {
+      this.#toSave = undefined;
+      try {
+        await keepLastGood(store, good);
+        await keepStartSettings(dataFolder, good.loaded.config, good.origin);
+      } catch (error) {
+        log.error({ reason: describeError(error) }, 'this configuration is not kept as last good');
+      }
+    }
+  }
+
+  #say(report: ConfigReport): void {
+    const running = this.#running;
+    const isAbout = running && report.version === running.version && report.origin === running.origin;
+    const next: ConfigReport = {
+      ...report,
+      ...(running && !isAbout ? { running: { origin: running.origin, version: running.version } } : {}),
+      ...(this.#atNextStart.length > 0 ? { atNextStart: this.#atNextStart } : {}),
+    };
+    if (JSON.stringify(next) === JSON.stringify(this.#report)) return;
+    this.#report = next;
+    this.#log(next);
+    if (this.#isStarted) this.#options.onReport(next);
+  }
+
+  #log({ state, origin, version, errors, running }: ConfigReport): void {
+    const { log } = this.#options;
+    const fields = {
+      state,
+      ...(origin && { origin }),
+      ...(version && { version }),
+      ...(running && { running }),
+    };
+    if (state === 'refused') {
+      log.error(fields, `the configuration is refused; what ran goes on\n${errorText(errors)}`);
+    } else if (errors.length > 0 || state === 'waiting') {
+      const what = state === 'waiting' ? 'there is no configuration yet' : 'the last good configuration runs';
+      log.warn(fields, errors.length > 0 ? `${what}\n${errorText(errors)}` : what);
+    } else
+      log.info(fields, state === 'applied' ? 'configuration applied' : 'the last good configuration runs');
+  }
+}
+
+async function outcomeOf(
+  of: Omit<ConfigVersion, 'hash'>,
+  load: () => Promise<LoadedConfig>,
+): Promise<Exclude<Outcome, { kind: 'nothing' }> & { missing?: boolean }> {
+  try {
+    const loaded = await load();
+    return { kind: 'loaded', good: { ...of, hash: loaded.hash, loaded } };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { kind: 'wrong', of, problems: error.problems, missing: error.missing };
+  }
+}
+
+function versionOf({ origin, version }: ConfigVersion): Omit<ConfigVersion, 'hash'> {
+  return { origin, version };
+}
+
+function sameOrigin(a: ConfigVersion, b: ConfigVersion): boolean {
+  return a.origin === b.origin;
+}

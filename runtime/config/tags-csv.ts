@@ -1,0 +1,127 @@
+// Tags from a table: one row a tag, one column a setting, as an engineer keeps them in a spreadsheet. What comes
+// out is what the YAML would have held; whether it makes sense is the schema's to say, and `place` tells where.
+import { type Cell, parseCsv, type Row } from './csv.ts';
+
+export interface TagTable {
+  readonly tags: readonly Record<string, unknown>[];
+  /** Where in the file a tag's setting stands, for people: `line 14, column 3 (address)`. */
+  place(tag: number, setting: string | undefined): string;
+  /** What is wrong with the table itself. */
+  readonly problems: readonly string[];
+}
+
+type Kind = 'text' | 'number' | 'flag' | 'names';
+
+const settings: Readonly<Record<string, Kind>> = {
+  name: 'text',
+  table: 'text',
+  address: 'number',
+  type: 'text',
+  order: 'text',
+  bit: 'number',
+  length: 'number',
+  encoding: 'text',
+  scale: 'number',
+  offset: 'number',
+  names: 'names',
+  pollMs: 'number',
+  deadband: 'number',
+  heartbeatMs: 'number',
+  writable: 'flag',
+};
+
+/** Problems listed of one table: a file of another kind has one in each row. */
+const maxProblems = 50;
+
+export function parseTagTable(text: string): TagTable {
+  const { rows, separator, problems } = parseCsv(text);
+  const found = problems.map(({ line, column, message }) => `line ${line}, column ${column}: ${message}`);
+  const [header, ...body] = rows;
+  if (!header) {
+    return { tags: [], place: () => 'line 1', problems: ['it has no rows: the first names the columns'] };
+  }
+  const columns = header.cells.map((cell) => columnOf(cell, header, found));
+  if (!columns.includes('name')) found.push(`line ${header.line}: there is no column name`);
+  const tags = body.map((row) => toTag(row, columns, separator, found));
+  return {
+    tags,
+    place: (tag, setting) => placeOf(body[tag], columns, setting),
+    problems: found.length > maxProblems ? [...found.slice(0, maxProblems), more(found)] : found,
+  };
+}
+
+function more(found: readonly string[]): string {
+  return `and ${found.length - maxProblems} more problems`;
+}
+
+/** The setting that a column holds; undefined (and a problem) where it is none. */
+function columnOf(cell: Cell, header: Row, found: string[]): string | undefined {
+  const wanted = cell.text.toLowerCase();
+  const setting = Object.keys(settings).find((name) => name.toLowerCase() === wanted);
+  if (setting === undefined && wanted !== '') {
+    const known = Object.keys(settings).join(', ');
+    found.push(
+      `line ${header.line}, column ${cell.column}: '${cell.text.slice(0, 40)}' is no setting of a tag; known: ${known}`,
+    );
+  }
+  return setting;
+}
+
+function toTag(
+  row: Row,
+  columns: readonly (string | undefined)[],
+  separator: string,
+  found: string[],
+): Record<string, unknown> {
+  const tag: Record<string, unknown> = {};
+  for (const [index, cell] of row.cells.entries()) {
+    if (cell.text === '') continue;
+    const setting = columns[index];
+    if (setting !== undefined) tag[setting] = cellValue(cell.text, settings[setting]!, separator);
+    else if (index >= columns.length) {
+      found.push(`line ${row.line}, column ${cell.column}: there are more cells than columns`);
+    }
+  }
+  return tag;
+}
+
+/** A text that is not what the column wants stays a text: the schema then says what it must be. */
+function cellValue(text: string, kind: Kind, separator: string): unknown {
+  switch (kind) {
+    case 'text':
+      return text;
+    case 'number':
+      return toNumber(text, separator);
+    case 'flag':
+      if (/^(true|yes|1)$/i.test(text)) return true;
+      if (/^(false|no|0)$/i.test(text)) return false;
+      return text;
+    case 'names':
+      return toNames(text);
+  }
+}
+
+function toNumber(text: string, separator: string): unknown {
+  // Where cells are not parted by commas, a comma is a decimal one.
+  const plain = separator === ',' ? text : text.replace(/^([+-]?\d+),(\d+)$/, '$1.$2');
+  if (/^0x[0-9a-f]+$/i.test(plain)) return Number(plain);
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : text;
+}
+
+/** `0=stopped|1=running` */
+function toNames(text: string): unknown {
+  const pairs = text.split('|').map((pair) => pair.split(/=(.*)/s).map((part) => part.trim()));
+  if (pairs.some(([key, name]) => !key || name === undefined)) return text;
+  return Object.fromEntries(pairs.map(([key, name]) => [key, name]));
+}
+
+function placeOf(
+  row: Row | undefined,
+  columns: readonly (string | undefined)[],
+  setting: string | undefined,
+): string {
+  if (!row) return 'the end';
+  if (setting === undefined) return `line ${row.line}`;
+  const cell = row.cells[columns.indexOf(setting)];
+  return cell ? `line ${row.line}, column ${cell.column} (${setting})` : `line ${row.line} (${setting})`;
+}

@@ -1,0 +1,60 @@
+// Which configuration this is, and where it came from.
+import { formatProblems, type Problem } from './problems.ts';
+
+/** `twin`: the module twin's desired properties. `twin-file`: a file that they name. `file`: the gateway's own. */
+export type ConfigOrigin = 'twin' | 'twin-file' | 'file';
+
+export interface ConfigVersion {
+  readonly origin: ConfigOrigin;
+  /** The twin's `$version`; of the gateway's own file, the beginning of its hash. */
+  readonly version: string;
+  /** SHA-256 of the content, hexadecimal. */
+  readonly hash: string;
+}
+
+/**
+ * `applied`: what is wanted is what runs. `refused`: it is not, see `errors`; `running` goes on. `last-good`: what ran
+ * before the start runs again, since what is wanted cannot be had yet. `waiting`: nothing was ever configured.
+ */
+export type ConfigStateName = 'applied' | 'refused' | 'last-good' | 'waiting';
+
+export interface ConfigReport {
+  readonly state: ConfigStateName;
+  /** Of the configuration that `state` is about. */
+  readonly origin?: ConfigOrigin;
+  readonly version?: string;
+  readonly errors: readonly Problem[];
+  /** Problems beyond those that are listed. */
+  readonly moreErrors?: number;
+  /** What runs, where that is another. */
+  readonly running?: { readonly origin: ConfigOrigin; readonly version: string };
+  /** Settings that were taken and take effect when the module starts next. */
+  readonly atNextStart?: readonly string[];
+}
+
+/** A reported property has to be small, and a log line readable. */
+const maxErrors = 10;
+const maxErrorChars = 240;
+
+/** As many problems as a reported property should hold, each cut to a line's length. */
+export function boundErrors(
+  problems: readonly Problem[],
+): Pick<ConfigReport, 'errors'> & { moreErrors?: number } {
+  const errors = problems.slice(0, maxErrors).map(({ path, message }) => ({
+    path: cut(path, 120),
+    message: cut(message.replaceAll('\n', ' '), maxErrorChars),
+  }));
+  const more = problems.length - errors.length;
+  return more > 0 ? { errors, moreErrors: more } : { errors };
+}
+
+/** For the log: as the file's own check would print them. */
+export function errorText(problems: readonly Problem[]): string {
+  const { errors, moreErrors } = boundErrors(problems);
+  const more = moreErrors === undefined ? '' : `\n  - and ${moreErrors} more`;
+  return `${formatProblems(errors)}${more}`;
+}
+
+function cut(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+}
