@@ -1,11 +1,11 @@
-// At start: what was open when the last process ended becomes closed windows, one stream at a time, each
-// in one atomic synced write together with the deletion of its journal. A crash in the middle leaves
-// streams that are done and streams that are not; the next start goes on with the latter. The bounds
-// do not depend on when that happens, so what was durable once comes out the same.
+// At start: what was open when the last process ended becomes closed windows, many streams in one atomic synced
+// batch, each together with the deletion of its journal. A crash in the middle leaves streams that are done
+// and streams that are not; the next start goes on with the latter. The bounds do not depend on when that
+// happens, so what was durable once comes out the same.
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { SpoolCore } from './core.ts';
-import { decodeJournal, type JournalRecord, recoverWindows } from './journal.ts';
-import { journalKey, journalKeyOf } from './keys.ts';
+import { decodeJournal, type JournalRecord, type RecoveredWindow, recoverWindows } from './journal.ts';
+import { journalKey, journalKeyOf, spaceBounds } from './keys.ts';
 import type { LaneStore } from './lane-store.ts';
 import type { BatchOp, Entry } from './store.ts';
 import type { Stream, StreamTable } from './streams.ts';
@@ -13,6 +13,9 @@ import { type BodyEncoding, WindowWriter } from './window-writer.ts';
 
 // Journal records of one stream are read in pages of this size; windows are bounded, so few need two.
 const pageEntries = 2000;
+const streamsAtOnce = 200;
+const readingsAtOnce = 50_000;
+const lastStream = 0xffffffff;
 
 export interface Recovery {
   readonly windows: number;
@@ -27,72 +30,99 @@ export async function recoverJournal(
   encoding: BodyEncoding,
 ): Promise<Recovery> {
   const total = { windows: 0, readings: 0, damaged: 0 };
-  let from = 0;
-  for (;;) {
-    const [next] = await core.store.range({
-      gte: journalKey(from, 0),
-      lt: Buffer.from('k'),
-      limit: 1,
-      keysOnly: true,
-    });
-    if (next === undefined) break;
-    const { stream } = journalKeyOf(next.key);
-    const done = await recoverStream(core, lanes, streams, encoding, stream);
-    total.windows += done.windows;
-    total.readings += done.readings;
-    total.damaged += done.damaged;
-    if (stream === 0xffffffff) break;
-    from = stream + 1;
+  let from: number | undefined = 0;
+  while (from !== undefined) {
+    // One sync for many streams: on flash each costs milliseconds.
+    const writer = new WindowWriter(core, lanes, streams, encoding);
+    const batch = { windows: 0, readings: 0, damaged: 0 };
+    for (
+      let count = 0;
+      count < streamsAtOnce && batch.readings < readingsAtOnce && from !== undefined;
+      count++
+    ) {
+      const stream = await nextStream(core, from);
+      from = stream === undefined || stream === lastStream ? undefined : stream + 1;
+      if (stream === undefined) break;
+      const done = await recoverStream(core, streams, writer, stream);
+      batch.windows += done.windows;
+      batch.readings += done.readings;
+      batch.damaged += done.damaged;
+    }
+    const { ops, delta, publish } = writer.finish();
+    if (ops.length > 0) await core.submit({ ops, sync: true, delta: { ...delta, damaged: batch.damaged } });
+    publish();
+    total.windows += batch.windows;
+    total.readings += batch.readings;
+    total.damaged += batch.damaged;
   }
   return total;
 }
 
+/** The first stream with a number of at least `from` that has a journal. */
+async function nextStream(core: SpoolCore, from: number): Promise<number | undefined> {
+  const [next] = await core.store.range({
+    gte: journalKey(from, 0),
+    lt: spaceBounds('j').lt,
+    limit: 1,
+    keysOnly: true,
+  });
+  return next === undefined ? undefined : journalKeyOf(next.key).stream;
+}
+
 async function recoverStream(
   core: SpoolCore,
-  lanes: LaneStore,
   streams: StreamTable,
-  encoding: BodyEncoding,
+  writer: WindowWriter,
   number: number,
 ): Promise<Recovery> {
   const entries = await readJournal(core, number);
-  const stream = streams.byNumber(number);
-  const writer = new WindowWriter(core, lanes, streams, encoding);
-  let windows = 0;
-  let readings = 0;
-  const opened = stream === undefined ? [] : entries.map((entry) => openRecord(core, stream, entry));
-  const damaged = opened.filter((record) => record === undefined).length;
-  if (stream !== undefined) {
-    for (const recovered of recoverWindows(withHoles(entries, opened))) {
-      // Below the floor another window stands already: only late windows may reach there.
-      const late = recovered.late || recovered.window.start < (stream.floor ?? Number.NEGATIVE_INFINITY);
-      const batch = { batchId: stream.batchId, index: stream.index, ...recovered };
-      writer.addBatch(stream, batch, late ? { lane: 'live', mark: {} } : { lane: 'live' });
-      windows++;
-      readings += recovered.readings.length;
-      const now = streams.get(stream.batchId) ?? stream;
-      streams.update(now, {
-        floor: Math.max(now.floor ?? recovered.window.end, recovered.window.end),
-        lastWindow: recovered.window,
-      });
-    }
-    writer.add(...streams.recordOps(streams.get(stream.batchId) ?? stream));
-    const last = entries.at(-1);
-    const sequence = last === undefined ? 0 : journalKeyOf(last.key).sequence + 1;
-    streams.update(streams.get(stream.batchId) ?? stream, { journal: { from: sequence, to: sequence } });
-  } else {
-    core.log.error({ stream: number }, 'a journal without its stream is dropped');
-  }
   writer.add(...entries.map((entry): BatchOp => ({ type: 'del', key: entry.key })));
-  const { ops, delta, publish } = writer.finish();
-  await core.submit({ ops, sync: true, delta: { ...delta, damaged } });
-  publish();
-  return { windows, readings, damaged };
+  const stream = streams.byNumber(number);
+  if (stream === undefined) {
+    core.log.error(
+      { stream: number, records: entries.length },
+      'a journal whose stream nobody knows is dropped',
+    );
+    return { windows: 0, readings: 0, damaged: entries.length };
+  }
+  const records = entries.map((entry) => openRecord(core, stream, entry));
+  const recovered = recoverWindows(withHoles(entries, records));
+  for (const each of recovered) closeRecovered(streams, writer, stream, each);
+  const last = entries.at(-1);
+  const sequence = last === undefined ? 0 : journalKeyOf(last.key).sequence + 1;
+  const known = streams.get(stream.batchId) ?? stream;
+  const closed = streams.update(known, { journal: { from: sequence, to: sequence } });
+  writer.add(...streams.recordOps(closed));
+  return {
+    windows: recovered.length,
+    readings: recovered.reduce((sum, { readings }) => sum + readings.length, 0),
+    damaged: records.filter((record) => record === undefined).length,
+  };
+}
+
+function closeRecovered(
+  streams: StreamTable,
+  writer: WindowWriter,
+  stream: Stream,
+  recovered: RecoveredWindow,
+): void {
+  const { window, readings } = recovered;
+  const { batchId, index } = stream;
+  // Below the floor another window stands already: only late windows may reach there.
+  const late = recovered.late || window.start < (stream.floor ?? Number.NEGATIVE_INFINITY);
+  writer.addBatch(
+    stream,
+    { batchId, index, window, readings },
+    late ? { lane: 'live', mark: {} } : { lane: 'live' },
+  );
+  const known = streams.get(batchId) ?? stream;
+  streams.update(known, { floor: Math.max(known.floor ?? window.end, window.end), lastWindow: window });
 }
 
 async function readJournal(core: SpoolCore, number: number): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
   let gte = journalKey(number, 0);
-  const lt = number === 0xffffffff ? Buffer.from('k') : journalKey(number + 1, 0);
+  const lt = number === lastStream ? spaceBounds('j').lt : journalKey(number + 1, 0);
   for (;;) {
     const page = await core.store.range({ gte, lt, limit: pageEntries });
     entries.push(...page);

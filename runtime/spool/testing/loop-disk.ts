@@ -84,7 +84,8 @@ export function canMountLoop(): boolean {
     makeLoopDisk(8).remove();
     return true;
   } catch (error) {
-    console.warn(`skipped: no loop disk can be mounted here: ${(error as Error).message.split('\n')[0]}`);
+    const [why] = (error as Error).message.split('\n');
+    process.stderr.write(`skipped: no loop disk can be mounted here: ${why}\n`);
     return false;
   }
 }
