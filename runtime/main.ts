@@ -27,6 +27,7 @@ import { createSourceSet } from './source-set.ts';
 import { createModbusLinks, type ModbusLinks } from './sources/modbus/link.ts';
 import { createModbusSource } from './sources/modbus/modbus-source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
+import { openSpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
 import { openSpool, type Spool, type SpoolStats } from './spool/spool.ts';
 import { releasedAt } from './time/release-date.ts';
 import { createSiteClock, type SiteClock } from './time/site-clock.ts';
@@ -35,6 +36,7 @@ import { keepDayUse, readDayUse } from './uplink/day-use.ts';
 import { createIotEdgeUplink } from './uplink/edge-uplink.ts';
 import type { ForwarderLimits } from './uplink/forwarder-limits.ts';
 import { createForwarderSlot } from './uplink/forwarder-slot.ts';
+import { createWorkloadWrapper } from './uplink/workload-wrapper.ts';
 import { version } from './version.ts';
 import { createWindows, type WindowLimits, type Windows } from './windows/windows.ts';
 
@@ -60,6 +62,15 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     log: log.child({ part: 'clock' }),
     metrics,
   });
+  const keys = await openSpoolKeys(atStart.spool.encryption, {
+    environment: process.env,
+    folder: join(dataFolder, 'spool', 'keys'),
+    wrapper: createWorkloadWrapper({ environment: process.env, clock }),
+    clock,
+    random,
+    log: log.child({ part: 'spool' }),
+    signal,
+  });
   // Read at each encoding, so that a reload reaches it.
   const encode = encodingOf(atStart);
   const spool: Spool = await openSpool({
@@ -70,6 +81,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     log: log.child({ part: 'spool' }),
     metrics,
     encode,
+    codec: keys.codec,
     signal,
   });
   try {
@@ -177,7 +189,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
         })),
         failedSources: sources.failed,
         streams: windows.streams(),
-        spool: spool.stats(),
+        spool: withKeyProblem(spool.stats(), keys),
         uplink: uplink.state(),
         forwarder: forwarder.state(),
         jobs: jobs.jobs(),
@@ -233,7 +245,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     });
     const server = createStatusPort({
       status,
-      notReady: () => notReady(sources.failed, spool.stats(), runtime.waiting()),
+      notReady: () => notReady(sources.failed, spool.stats(), runtime.waiting(), keys.problem),
       log,
     });
     uplink.onDesired((properties) => keeper.desired(properties));
@@ -319,9 +331,11 @@ function notReady(
   failedSources: readonly { readonly name: string; readonly reason: string }[],
   spool: SpoolStats,
   isWaiting: boolean,
+  keyProblem: string | undefined,
 ): readonly string[] {
   const reasons = failedSources.map(({ name, reason }) => `source ${name} cannot run: ${reason}`);
   if (isWaiting) reasons.unshift('the sources wait after repeated crashes');
+  if (keyProblem !== undefined) reasons.unshift(`the spool lacks a key: ${keyProblem}`);
   if (spool.state !== 'ok') reasons.unshift(`the spool is ${spool.state}: ${spool.problem}`);
   return reasons;
 }

@@ -6,6 +6,7 @@ import {
   modbusRtuTcpSourceSchema,
   modbusTcpSourceSchema,
 } from '../sources/modbus/config.ts';
+import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
 
 const windows = z
@@ -25,6 +26,8 @@ const windows = z
 
 const spool = z.strictObject({
   commitIntervalMs: z.int().min(10).max(60_000).default(200),
+  /** Read at start only. Absent: nothing is encrypted. */
+  encryption: encryptionSchema.optional(),
 });
 
 /** What the hub is sent at most; 0 is no cap. */

@@ -8,6 +8,7 @@ import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Random } from '../../../kernel/random.ts';
 import { plainCodec, type RecordCodec } from '../record.ts';
+import type { SpoolStats } from '../spool-api.ts';
 import type { EncryptionSettings, KeySource } from './config.ts';
 import { type KeyPlaces, nameSource, type ReadOptions, readKeys } from './key-sources.ts';
 import type { MasterKey } from './master-key.ts';
@@ -60,6 +61,15 @@ export async function openSpoolKeys(
     once(text, () => log.error({ reason: text }, `a key of the spool cannot be had: ${waiting}`));
     await sleep(clock, Math.min(backoff.next(), left > 0 ? left : 5000), signal);
   }
+}
+
+/** The spool's facts for status, with what is wrong with its keys. */
+export function withKeyProblem(
+  stats: SpoolStats,
+  { problem }: SpoolKeys,
+): SpoolStats & { encryption?: object } {
+  if (problem === undefined) return stats;
+  return { ...stats, encryption: { former: [], setAside: [], ...stats.encryption, problem } };
 }
 
 /** Without waiting: the keys that are there, and why others are not. For the command line. */
