@@ -16,7 +16,8 @@ export function writeChange(
   const { batchId, index, closed, restart, append, floor } = change;
   const encoded: EncodedWindow[] = [];
   let stream = streams.openOrCreate(batchId, index, core.clock.now());
-  const floorMoved = floor !== undefined && floor !== stream.floor;
+  // It never goes back, whatever the caller says.
+  const floorMoved = floor !== undefined && floor > (stream.floor ?? Number.NEGATIVE_INFINITY);
   if (restart) stream = dropJournal(streams, writer, stream);
   for (const window of closed) {
     const encodedBytes = writer.addBatch(stream, window.batch, destinationOf(window));
@@ -25,7 +26,7 @@ export function writeChange(
     if (!window.late) stream = streams.update(stream, { lastWindow: window.batch.window });
   }
   if (append !== undefined) stream = appendJournal(core, streams, writer, stream, append);
-  if (floor !== undefined) stream = streams.update(stream, { floor });
+  if (floorMoved) stream = streams.update(stream, { floor });
   // The journal names its stream by number: the first commit of a stream must say which that is.
   if (restart || closed.length > 0 || floorMoved || !stream.stored) writer.add(...streams.recordOps(stream));
   return encoded;
