@@ -1,9 +1,8 @@
 // The second consumer of the hub's Event Hub endpoint, beside the detector and without knowing it: reads all
 // that is stored, unpacks it and keeps a copy. The only file of the lab that imports the Event Hubs client.
 import { EventHubConsumerClient, earliestEventPosition, type ReceivedEventData } from '@azure/event-hubs';
-import { type BodySchema, decodeBody } from '../../wire/body.ts';
-import { parseMessage } from '../../wire/message.ts';
 import { type CloudCopy, type CloudMessage, createCloudCopy } from './cloud-copy.ts';
+import { unpackMessage } from './unpack-message.ts';
 
 export interface CloudTap {
   readonly copy: CloudCopy;
@@ -46,7 +45,9 @@ export function startCloudTap(options: CloudTapOptions): CloudTap {
     taken += 1;
     lastAt = Date.now();
     try {
-      const message = decodeEvent(event);
+      const { contentEncoding } = event.getRawAmqpMessage().properties ?? {};
+      const { messageId, contentType, properties = {}, body } = event;
+      const message = unpackMessage(properties, { messageId, contentType, contentEncoding }, body);
       copy.take(message);
       options.onMessage?.(message);
     } catch (error) {
@@ -74,31 +75,6 @@ export function startCloudTap(options: CloudTapOptions): CloudTap {
     async close() {
       await subscription.close();
       await client.close();
-    },
-  };
-}
-
-/** @throws HoldfastError for what is no message of the protocol. */
-function decodeEvent(event: ReceivedEventData): CloudMessage {
-  const { contentEncoding } = event.getRawAmqpMessage().properties ?? {};
-  const { messageId, contentType } = event;
-  const parsed = parseMessage(event.properties ?? {}, { messageId, contentType, contentEncoding });
-  const { batchId, index, window, isBackfill } = parsed;
-  const common = { messageId: String(messageId), batchId, index, window, isBackfill };
-  if (parsed.kind === 'void') return { ...common, content: { kind: 'void', reason: parsed.reason } };
-  const readings = decodeBody(event.body as Uint8Array, {
-    schema: (parsed.schema ?? 'readings/1') as BodySchema,
-    contentEncoding: parsed.contentEncoding ?? 'utf-8',
-    index,
-  });
-  const { count, part } = parsed;
-  return {
-    ...common,
-    content: {
-      kind: 'batch',
-      readings,
-      ...(count === undefined ? {} : { count }),
-      ...(part === undefined ? {} : { part }),
     },
   };
 }

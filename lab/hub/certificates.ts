@@ -31,19 +31,23 @@ interface Authority {
 }
 
 /** The certificate in `folder`, made there first if there is none. */
-export async function loadCertificate(folder: string): Promise<ServerCertificate> {
+export async function loadCertificate(
+  folder: string,
+  names: readonly string[] = [],
+): Promise<ServerCertificate> {
   mkdirSync(folder, { recursive: true });
-  return readFiles(folder) ?? changeCertificate(folder, 'new-ca');
+  return readFiles(folder) ?? changeCertificate(folder, 'new-ca', names);
 }
 
-/** Writes another server certificate (and with `new-ca` another authority) into `folder`. */
+/** Writes another server certificate (and with `new-ca` another authority) into `folder`; `names` besides localhost. */
 export async function changeCertificate(
   folder: string,
   change: CertificateChange,
+  names: readonly string[] = [],
 ): Promise<ServerCertificate> {
-  if (change === 'same') return loadCertificate(folder);
+  if (change === 'same') return loadCertificate(folder, names);
   const authority = change === 'new-ca' ? await makeAuthority(folder) : await readAuthority(folder);
-  await makeServerCertificate(folder, authority, change);
+  await makeServerCertificate(folder, authority, change, names);
   return readFiles(folder)!;
 }
 
@@ -94,11 +98,15 @@ async function makeServerCertificate(
   folder: string,
   authority: Authority,
   change: CertificateChange,
+  moreNames: readonly string[],
 ): Promise<void> {
   const keys = await makeKeys();
   const name = change === 'wrong-name' ? 'somewhere-else.invalid' : 'localhost';
   const names: x509.JsonGeneralNames = [{ type: 'dns', value: name }];
-  if (change !== 'wrong-name') names.push({ type: 'ip', value: '127.0.0.1' });
+  if (change !== 'wrong-name') {
+    names.push({ type: 'ip', value: '127.0.0.1' });
+    for (const value of moreNames) names.push({ type: 'dns', value });
+  }
   const validDays = change === 'expired' ? -1 : 825;
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),

@@ -17,6 +17,10 @@ import { acceptWebSockets } from './websocket.ts';
 export interface FrontParts {
   readonly certificateFolder: string;
   readonly ports: Readonly<Record<Endpoint, number>>;
+  /** Where devices and modules connect to; all else stays on loopback. */
+  readonly deviceHost: string;
+  /** Names that certificates carry besides localhost. */
+  readonly names: readonly string[];
   readonly devices: LinkHandlers;
   readonly consumers: LinkHandlers;
   readonly rest: ReturnType<typeof createRestHandler>;
@@ -46,7 +50,11 @@ export class Front {
     this.#parts = parts;
     const consumers = createAmqpServer('event hub', parts.consumers, parts.log);
     this.#listeners = {
-      device: new Listener(parts.ports.device, (socket) => this.#tls?.amqps.emit('connection', socket)),
+      device: new Listener(
+        parts.ports.device,
+        (socket) => this.#tls?.amqps.emit('connection', socket),
+        parts.deviceHost,
+      ),
       service: new Listener(parts.ports.service, (socket) => this.#tls?.https.emit('connection', socket)),
       eventHub: new Listener(parts.ports.eventHub, (socket) => {
         consumers.accept(socket);
@@ -70,7 +78,7 @@ export class Front {
   }
 
   async start(): Promise<void> {
-    this.#useCertificate(await loadCertificate(this.#parts.certificateFolder));
+    this.#useCertificate(await loadCertificate(this.#parts.certificateFolder, this.#parts.names));
     for (const endpoint of endpoints) await this.#listeners[endpoint].start();
   }
 
@@ -108,7 +116,8 @@ export class Front {
     for (const endpoint of chosen(where)) this.#down.add(endpoint);
     await this.applyFaults();
     this.drop(where);
-    this.#useCertificate(await changeCertificate(this.#parts.certificateFolder, certificate));
+    const { certificateFolder, names } = this.#parts;
+    this.#useCertificate(await changeCertificate(certificateFolder, certificate, names));
     await new Promise((wake) => setTimeout(wake, downMs));
     this.#down.clear();
     await this.applyFaults();

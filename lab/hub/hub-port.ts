@@ -14,11 +14,15 @@ import type { JsonObject, Twin } from './twins.ts';
 export interface HubOptions {
   /** Certificates and the secret that keys are derived from. Without it a temporary folder, removed at stop. */
   readonly dataFolder?: string;
-  /** Ports; 0 or nothing for a free one. All on loopback. */
+  /** Ports; 0 or nothing for a free one. */
   readonly amqpsPort?: number;
   readonly httpsPort?: number;
   readonly eventHubPort?: number;
   readonly controlPort?: number;
+  /** Where devices and modules connect to; all other ports stay on loopback. Default 127.0.0.1. */
+  readonly deviceHost?: string;
+  /** The name by which devices and modules call the hub; its certificates carry it. Default localhost. */
+  readonly deviceHostName?: string;
   /** Default: workload.sock in the data folder. */
   readonly workloadSocket?: string;
   /** Default 4. */

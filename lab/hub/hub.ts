@@ -50,6 +50,7 @@ class LocalHub implements Hub {
   readonly #front: Front;
   readonly #control: HttpServer;
   readonly #controlPort: number;
+  readonly #deviceHostName: string;
   readonly #workload: HttpServer;
   readonly workloadSocket: string;
   #stopped = false;
@@ -58,6 +59,7 @@ class LocalHub implements Hub {
     this.#folder = resolve(folder);
     this.#isTemporary = options.dataFolder === undefined;
     const [log, random] = [options.log ?? silentLog, options.random ?? systemRandom];
+    this.#deviceHostName = options.deviceHostName ?? 'localhost';
     this.workloadSocket = options.workloadSocket ?? socketPath(this.#folder);
     const identities = new Identities(loadSecret(this.#folder), hosts);
     const faults = new FaultState(random);
@@ -76,6 +78,8 @@ class LocalHub implements Hub {
         service: options.httpsPort ?? 0,
         eventHub: options.eventHubPort ?? 0,
       },
+      deviceHost: options.deviceHost ?? '127.0.0.1',
+      names: options.deviceHostName === undefined ? [] : [options.deviceHostName],
       devices: this.#devices,
       consumers: this.#consumers,
       rest: createRestHandler({ identities, methods, twins: this.#twins, faults, log }),
@@ -134,7 +138,7 @@ class LocalHub implements Hub {
     const { key } = this.#identities.register(deviceId, moduleId);
     const module = moduleId === undefined ? '' : `;ModuleId=${moduleId}`;
     return (
-      `HostName=localhost;GatewayHostName=localhost:${this.amqpsPort};` +
+      `HostName=localhost;GatewayHostName=${this.#deviceHostName}:${this.amqpsPort};` +
       `DeviceId=${deviceId}${module};SharedAccessKey=${key}`
     );
   }
@@ -146,7 +150,7 @@ class LocalHub implements Hub {
       IOTEDGE_MODULEID: moduleId,
       IOTEDGE_MODULEGENERATIONID: this.#identities.register(deviceId, moduleId).generationId,
       IOTEDGE_IOTHUBHOSTNAME: 'localhost',
-      IOTEDGE_GATEWAYHOSTNAME: `localhost:${this.amqpsPort}`,
+      IOTEDGE_GATEWAYHOSTNAME: `${this.#deviceHostName}:${this.amqpsPort}`,
       IOTEDGE_AUTHSCHEME: 'sasToken',
     };
   }

@@ -9,6 +9,7 @@ export type Acceptor = (socket: Socket) => void;
 
 export class Listener {
   readonly #accept: Acceptor;
+  readonly #host: string;
   #server: Server | undefined;
   #port: number;
   #stalled = false;
@@ -21,8 +22,9 @@ export class Listener {
   /** Connected while frozen: the kernel took them, nobody answers. */
   readonly #waiting = new Set<Socket>();
 
-  constructor(port: number, accept: Acceptor) {
+  constructor(port: number, accept: Acceptor, host = '127.0.0.1') {
     this.#port = port;
+    this.#host = host;
     this.#accept = accept;
   }
 
@@ -36,7 +38,7 @@ export class Listener {
 
   async start(): Promise<void> {
     const server = createServer({ noDelay: true }, (socket) => this.#connected(socket));
-    server.listen(this.#port, '127.0.0.1');
+    server.listen(this.#port, this.#host);
     await once(server, 'listening');
     this.#port = (server.address() as AddressInfo).port;
     this.#server = server;
