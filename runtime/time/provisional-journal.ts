@@ -48,11 +48,11 @@ export class ProvisionalJournal {
     return this.#nextSequence;
   }
 
-  /** At start: what an earlier process left. */
-  load(records: readonly ProvisionalRecord[]): void {
+  /** At start: what an earlier process left. New records get `least` or a higher number. */
+  load(records: readonly ProvisionalRecord[], least: number): void {
     this.#records = [...records];
     this.#bytes = records.reduce((sum, { payload }) => sum + payload.byteLength, 0);
-    this.#nextSequence = (records.at(-1)?.sequence ?? 0) + 1;
+    this.#nextSequence = Math.max(least, (records.at(-1)?.sequence ?? 0) + 1);
   }
 
   /** False when there is no room. */

@@ -14,71 +14,22 @@
 // it durably, the journal and the decision are removed. After a crash at any point in between, the next
 // process finds the decision and places the same journal in the same way: what lies below a stream's
 // floor is in its windows already and is left out, the rest follows. So nothing is claimed twice.
-import type { Boot } from '../../kernel/boot.ts';
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
-import type { Log } from '../../kernel/log.ts';
-import type { Metrics } from '../../kernel/metrics.ts';
 import type { SourceSink } from '../sources/source.ts';
 import { ClockEvidence } from './clock-evidence.ts';
 import { readClockRecord } from './clock-record.ts';
-import type { ClockSettings } from './config.ts';
 import { isReadable, ProvisionalJournal } from './provisional-journal.ts';
 import type { StreamEvent } from './provisional-record.ts';
+import type { ClockState, SiteClock, SiteClockOptions } from './site-clock-api.ts';
+import { StampedStreams } from './stamped-streams.ts';
 import { StampingSink } from './stamping-sink.ts';
 import type { Offset } from './stream-scale.ts';
-import type { ClockRecord, Decision, TimeStore } from './time-store.ts';
+import type { ClockRecord, Decision } from './time-store.ts';
 import { type Doubt, doubtOf, explainDoubt, isPlausible } from './trust.ts';
 import { WallWatch } from './wall-watch.ts';
 
-export interface SiteClockOptions {
-  readonly clock: Clock;
-  readonly boot: Boot;
-  readonly settings: ClockSettings;
-  /** First called by `start`: the spool itself tells the time by this clock. */
-  readonly store: () => TimeStore;
-  /** Epoch ms: nobody runs this version earlier. */
-  readonly releasedAt: number;
-  /** Whether the machine's clock is said to be synchronised; asked once a second where the settings want it. */
-  readonly synchronised?: () => Promise<boolean>;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
-
-export interface ClockState {
-  readonly trusted: boolean;
-  readonly mode: 'trusted' | 'waiting' | 'marked';
-  /** Why it is not trusted, for people; `doubt` for programs. */
-  readonly reason?: string;
-  readonly doubt?: Doubt;
-  /** Readings that wait: their size on disk, since when (ms ago). */
-  readonly waitingBytes?: number;
-  readonly doubtedForMs?: number;
-  /** Stamps run ahead of the wall clock, which was set back: until it has caught up, readings are marked. */
-  readonly aheadMs?: number;
-  readonly steps: { readonly forward: number; readonly back: number };
-  /** Since the process started: readings that waited and have no place, and that found no room to wait. */
-  readonly lost: number;
-  readonly refused: number;
-}
-
-export interface SiteClock {
-  /** `now()` is ms since the machine started: what gateway-stamped sources stamp with. */
-  readonly local: Clock;
-  /** For stored times: `now()` is the wall clock while trusted, else ms since the machine started, see `storedSince`. */
-  readonly storing: Clock;
-  /** The sink for a source that stamps with `local`. `floor`: the end of all that its stream ever claimed. */
-  open(inner: SourceSink, stream: { readonly batchId: string; readonly floor?: number }): SourceSink;
-  /** After the streams are open and before the sources start. Places what an earlier process left undone. */
-  start(): Promise<void>;
-  /** After the sources stopped and before the windows close: what waits becomes durable. */
-  stop(): Promise<void>;
-  /** Cheap: whether the wall clock is trusted at this moment. */
-  trusted(): boolean;
-  state(): ClockState;
-  /** From when something ages that was stored at `storedAt`, as `storing` told it. Epoch ms. */
-  storedSince(storedAt: number): number;
-}
+export type { ClockState, SiteClock, SiteClockOptions } from './site-clock-api.ts';
 
 export function createSiteClock(options: SiteClockOptions): SiteClock {
   return new GuardedClock(options);
@@ -99,8 +50,7 @@ class GuardedClock implements SiteClock {
   readonly #options: SiteClockOptions;
   readonly #journal: ProvisionalJournal;
   readonly #evidence: ClockEvidence;
-  readonly #sinks = new Map<string, StampingSink>();
-  #floor: number | undefined;
+  readonly #streams = new StampedStreams();
   #watch: WallWatch;
   #mode: ClockRecord['mode'] = 'waiting';
   /** What readings are placed with; as last used while they wait. */
@@ -133,11 +83,7 @@ class GuardedClock implements SiteClock {
 
   open(inner: SourceSink, stream: { readonly batchId: string; readonly floor?: number }): SourceSink {
     const { batchId } = stream;
-    const floor = Math.max(
-      stream.floor ?? Number.NEGATIVE_INFINITY,
-      this.#sinks.get(batchId)?.position ?? Number.NEGATIVE_INFINITY,
-    );
-    if (Number.isFinite(floor)) this.#floor = Math.max(this.#floor ?? floor, floor);
+    const floor = this.#streams.floorOf(batchId, stream.floor);
     const sink = new StampingSink({
       batchId,
       inner,
@@ -149,7 +95,7 @@ class GuardedClock implements SiteClock {
       kept: () => this.#journal.durable(),
       onRefused: (readings) => this.#onRefused(readings),
     });
-    this.#sinks.set(batchId, sink);
+    this.#streams.add(sink, floor);
     if (this.#mode === 'waiting') sink.wait('clock-not-trusted');
     return sink;
   }
@@ -160,10 +106,11 @@ class GuardedClock implements SiteClock {
     const record = readClockRecord(await store.loadClock());
     const records = (await store.readProvisional()).filter(isReadable);
     const isSameRun = record?.bootId === boot.id;
-    this.#evidence.adopt(record, this.#floor);
+    this.#evidence.adopt(record, this.#streams.floor);
     this.#doubtedSince = this.#localNow();
     if (record !== undefined && isSameRun) this.#goOn(record);
-    this.#journal.load(records);
+    // Numbers below a decision's are done with, and are about to be removed.
+    this.#journal.load(records, record?.decision?.before ?? 1);
     this.#settleEarlier(record);
     this.#isRunning = true;
     this.#check(true);
@@ -194,7 +141,7 @@ class GuardedClock implements SiteClock {
   state(): ClockState {
     const { clock } = this.#options;
     const local = this.#localNow();
-    const aheadMs = this.#mode === 'waiting' ? 0 : this.#aheadMs(local);
+    const aheadMs = this.#mode === 'waiting' ? 0 : this.#streams.aheadMs(local);
     const facts = this.#evidence.facts(this.#seenOffsetMs);
     return {
       trusted: this.#mode === 'trusted',
@@ -224,12 +171,6 @@ class GuardedClock implements SiteClock {
     // Until the record is read there is only the look of it to go by.
     const isTold = this.#isRunning ? this.#mode === 'trusted' : now >= earliestStored;
     return isTold && now >= earliestStored ? now : this.#localNow();
-  }
-
-  #aheadMs(local: number): number {
-    let ahead = 0;
-    for (const sink of this.#sinks.values()) ahead = Math.max(ahead, sink.aheadMs(local));
-    return ahead;
   }
 
   // Watching.
@@ -296,14 +237,14 @@ class GuardedClock implements SiteClock {
   #rescale(offset: Offset, reason: string | undefined): void {
     if (offset.offsetMs === this.#offset.offsetMs && offset.marked === this.#offset.marked) return;
     this.#offset = offset;
-    for (const sink of this.#sinks.values()) sink.rescale(offset, reason);
+    this.#streams.rescale(offset, reason);
   }
 
   /** The wall clock can no longer be right: what comes now waits. */
   #hold(): void {
     this.#mode = 'waiting';
     this.#doubtedSince = this.#localNow();
-    for (const sink of this.#sinks.values()) sink.wait('clock-not-trusted');
+    this.#streams.wait('clock-not-trusted');
     this.#save();
   }
 
@@ -370,11 +311,7 @@ class GuardedClock implements SiteClock {
 
   async #carryOut(offset: Offset): Promise<void> {
     const store = this.#options.store();
-    const positions = Object.fromEntries(
-      [...this.#sinks].flatMap(([batchId, { position }]) =>
-        Number.isFinite(position) ? [[batchId, position]] : [],
-      ),
-    );
+    const positions = this.#streams.positions();
     this.#decision = { before: this.#journal.nextSequence, offset, positions };
     await store.saveClock({ ...this.#record(), mode: offset.marked ? 'marked' : 'trusted', offset });
     // Stopped meanwhile: the windows take nothing any more, and the next process carries it out.
@@ -385,33 +322,18 @@ class GuardedClock implements SiteClock {
 
   /** In one go: no event of a source comes in between. */
   #release(decision: Decision): void {
-    const { offset, positions } = decision;
+    const { offset } = decision;
     const { boot, log } = this.#options;
     this.#deciding = false;
     this.#offset = offset;
     this.#enter(offset.marked ? 'marked' : 'trusted');
-    for (const [batchId, sink] of this.#sinks) sink.beginPlacing(offset, positions[batchId]);
-    const readings = this.#placeAll(this.#journal.take(), boot.id);
-    for (const sink of this.#sinks.values()) sink.endWaiting();
-    if (readings > 0)
-      log.info({ readings, marked: offset.marked }, 'readings that waited for the clock have their time');
-  }
-
-  /** Returns how many readings were placed; those of another run of the machine have no place. */
-  #placeAll(events: Iterable<StreamEvent & { readonly bootId: string }>, bootId: string): number {
-    let [placed, lost] = [0, 0];
-    for (const { batchId, event, bootId: of } of events) {
-      const sink = this.#sinks.get(batchId);
-      const readings = event.kind === 'readings' ? event.readings.length : 0;
-      if (sink === undefined || of !== bootId) {
-        lost += readings;
-        continue;
-      }
-      placed += readings;
-      sink.placeKept(event);
-    }
+    const { placed, lost } = this.#streams.release(decision, this.#journal.take(), boot.id);
     this.#onLost(lost);
-    return placed;
+    if (placed === 0) return;
+    log.info(
+      { readings: placed, marked: offset.marked },
+      'readings that waited for the clock have their time',
+    );
   }
 
   #onLost(readings: number): void {
@@ -426,7 +348,7 @@ class GuardedClock implements SiteClock {
   }
 
   async #finish(before: number): Promise<void> {
-    await Promise.all([...this.#sinks.values()].map((sink) => sink.placed()));
+    await this.#streams.placed();
     await this.#journal.forget(before);
     this.#decision = undefined;
     await this.#options.store().saveClock(this.#record());
@@ -444,10 +366,8 @@ class GuardedClock implements SiteClock {
     if (record.mode === 'waiting') return;
     this.#mode = record.mode;
     if (record.mode === 'trusted') this.#doubtedSince = undefined;
-    for (const sink of this.#sinks.values()) {
-      sink.beginPlacing(record.offset, undefined);
-      sink.endWaiting();
-    }
+    this.#streams.goOn(record.offset);
+    this.#streams.endWaiting();
   }
 
   /** Carries out a decision that was taken, and clears what can have no place any more. */
@@ -456,13 +376,8 @@ class GuardedClock implements SiteClock {
     const decision = record?.decision;
     if (record !== undefined && decision !== undefined) {
       this.#decision = decision;
-      for (const [batchId, sink] of this.#sinks) {
-        // A stream that it does not name had claimed nothing yet.
-        sink.beginPlacing(decision.offset, decision.positions[batchId] ?? Number.NEGATIVE_INFINITY);
-      }
-      this.#placeAll(journal.takeBelow(decision.before), record.bootId);
-      // Local times of another run of the machine say nothing about those of this one.
-      for (const sink of this.#sinks.values()) sink.endReplay(this.#offset);
+      const events = journal.takeBelow(decision.before);
+      this.#onLost(this.#streams.replay(decision, events, record.bootId, this.#offset).lost);
     }
     const { readings, before } = journal.dropOthers(this.#options.boot.id);
     this.#onLost(readings);
