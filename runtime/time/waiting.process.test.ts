@@ -17,6 +17,7 @@ import { decodeBody } from '../../wire/body.ts';
 import { parseIndex } from '../../wire/index-position.ts';
 import { openSpool } from '../spool/spool.ts';
 import { takeAll } from '../spool/testing/open-test-spool.ts';
+import type { ClockState } from './site-clock.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-clock-'));
 const configFile = join(folder, 'holdfast.yaml');
@@ -67,7 +68,8 @@ async function start() {
   const { statusPort } = JSON.parse(line);
   return async () => {
     const answer = await fetch(`http://127.0.0.1:${statusPort}/status`);
-    return (await answer.json()).clock as { trusted: boolean; mode: string; waitingBytes?: number };
+    const { clock } = (await answer.json()) as { clock: ClockState };
+    return clock;
   };
 }
 
