@@ -73,6 +73,8 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
   });
   // Read at each encoding, so that a reload reaches it.
   const encode = encodingOf(atStart);
+  // Until the sources are known, nothing is taken for lost that one of them might still have.
+  let hasHistory: (batchId: string) => boolean = () => true;
   const spool: Spool = await openSpool({
     folder: join(dataFolder, 'spool'),
     clock: siteClock.storing,
@@ -82,6 +84,8 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     metrics,
     encode,
     codec: keys.codec,
+    ...(atStart.spool.retention && { retention: atStart.spool.retention }),
+    hasHistory: (batchId) => hasHistory(batchId),
     signal,
   });
   try {
@@ -133,6 +137,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       log,
     });
     sources.load(config.sources);
+    hasHistory = (batchId) => sources.running.get(batchId)?.source.history !== undefined;
     const uplink = createIotEdgeUplink({
       identity,
       transport: config.uplink.transport,

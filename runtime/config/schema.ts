@@ -24,7 +24,27 @@ const windows = z
     message: 'must be at least ageMs: a quiet window is a window that may stay open longer',
   });
 
+const mib = 1024 * 1024;
+
+/** What is kept for how long, and how much; defaults in spool/retention-policy.ts. */
+const retention = z
+  .strictObject({
+    /** What was sent, to answer requests for it again. */
+    archiveMs: z.int().min(0),
+    archiveBytes: z.int().min(0),
+    /** What was not sent. */
+    unsentMs: z.int().min(60_000, 'must be at least 60000: an outage of a minute loses nothing'),
+    /** All of it. */
+    maxBytes: z.int().min(16 * mib, 'must be at least 16777216'),
+    /** The disk keeps this much free for others. */
+    reserveBytes: z.int().min(0),
+    policy: z.enum(['drop-oldest', 'hold']),
+  })
+  .partial();
+
 const spool = z.strictObject({
+  /** Read at start only. */
+  retention: retention.optional(),
   commitIntervalMs: z.int().min(10).max(60_000).default(200),
   /** Read at start only. Absent: nothing is encrypted. */
   encryption: encryptionSchema.optional(),

@@ -39,6 +39,14 @@ export const defaultRetention: RetentionLimits = {
   intervalMs: 10_000,
 };
 
+/** The defaults, but for what is given. */
+export function retentionLimits(
+  given: { readonly [K in keyof RetentionLimits]?: RetentionLimits[K] | undefined } = {},
+): RetentionLimits {
+  const stated = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...defaultRetention, ...Object.fromEntries(stated) };
+}
+
 // However full others make the disk, this much of what was not sent is kept: the newest.
 export const leastUnsentBytes = 8 * mib;
 

@@ -38,7 +38,7 @@ export interface SpoolOptions {
   /** For jitter between tries. Default: the system's. */
   readonly random?: Random;
   /** What is kept for how long, and how much. See retention-policy.ts for the defaults. */
-  readonly retention?: Partial<RetentionLimits>;
+  readonly retention?: { readonly [K in keyof RetentionLimits]?: RetentionLimits[K] | undefined };
   /** Age counts only while this is true. Default: always. */
   readonly clockTrusted?: () => boolean;
   /** From when something ages that was stored at that time by `clock`. Default: that time. */
@@ -76,6 +76,8 @@ export interface EncryptionStats {
   readonly former: readonly string[];
   /** Stores that were set aside for want of their key: `holdfast spool salvage` recovers them with it. */
   readonly setAside: readonly string[];
+  /** For people: which key of the configuration could not be had, and what that means. */
+  readonly problem?: string;
 }
 
 export interface SpoolStats {

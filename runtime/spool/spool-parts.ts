@@ -9,7 +9,7 @@ import { LaneStore } from './lane-store.ts';
 import { loadState } from './load-state.ts';
 import type { RecordCodec } from './record.ts';
 import { Retention } from './retention.ts';
-import { defaultRetention } from './retention-policy.ts';
+import { retentionLimits } from './retention-policy.ts';
 import type { SpoolEncoding, SpoolOptions } from './spool-api.ts';
 import { StreamTable } from './streams.ts';
 import { WindowWriter } from './window-writer.ts';
@@ -63,7 +63,7 @@ export async function loadParts(
     lanes,
     archive,
     streams,
-    limits: { ...defaultRetention, ...options.retention },
+    limits: retentionLimits(options.retention),
     writer,
     freeBytes: from.freeBytes,
     onSwept: () => from.reserveRoom(),
