@@ -7,6 +7,7 @@ import { type FilterOptions, parseFilter } from '../spool/inspect/filter.ts';
 import { type OpenedSpool, openStoppedSpool } from '../spool/inspect/open.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printReadings } from './spool-export.ts';
+import { missingKeyLines, openKeys } from './spool-keys.ts';
 import { printList, printMessage } from './spool-list.ts';
 import { type Output, writeTo, writeToFile } from './spool-output.ts';
 import { printSalvage } from './spool-salvage.ts';
@@ -27,6 +28,9 @@ export function spoolCommand(dependencies: { readonly clock: Clock }): Command {
   const spool = new Command('spool')
     .description("look into a stopped module's spool; changes nothing")
     .showHelpAfterError()
+    // Taken after the commands below, too.
+    .option('-c, --config <file>', "the module's configuration: where the keys of an encrypted spool are")
+    .option('--key-file <file>', 'a key of an encrypted spool; can be given several times', collect, [])
     // Inherited by the commands below. Bad arguments end like bad configuration.
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput));
   addReports(spool, dependencies.clock);
@@ -38,7 +42,7 @@ export function spoolCommand(dependencies: { readonly clock: Clock }): Command {
     .argument('<new dir>', 'must be empty or not exist yet')
     .option(...jsonOption)
     .action((source: string, target: string, { json = false }: Json) =>
-      onSpool(source, (opened, out) => printSalvage(opened, { source, target, json }, out)),
+      onSpool(spool, source, (opened, out) => printSalvage(opened, { source, target, json }, out)),
     );
   return spool;
 }
@@ -50,7 +54,7 @@ function addReports(spool: Command, clock: Clock): void {
     .argument(...folderArgument)
     .option(...jsonOption)
     .action((folder: string, { json = false }: Json) =>
-      onSpool(folder, (opened, out) => printStats(opened, { json, now: clock.now() }, out)),
+      onSpool(spool, folder, (opened, out) => printStats(opened, { json, now: clock.now() }, out)),
     );
   spool
     .command('verify')
@@ -58,7 +62,7 @@ function addReports(spool: Command, clock: Clock): void {
     .argument(...folderArgument)
     .option(...jsonOption)
     .action((folder: string, { json = false }: Json) =>
-      onSpool(folder, (opened, out) => printFindings(opened, json, out)),
+      onSpool(spool, folder, (opened, out) => printFindings(opened, json, out)),
     );
 }
 
@@ -67,7 +71,7 @@ function addMessages(spool: Command): void {
     .option('--limit <n>', 'so many at most', wholeNumber)
     .option(...jsonOption)
     .action((folder: string, { json = false, limit, ...filters }: Json & Filters) =>
-      onSpool(folder, (opened, out) => {
+      onSpool(spool, folder, (opened, out) => {
         const filter = parseFilter(filters, opened.reader.kinds());
         return printList(opened, { filter, limit: limit ?? Number.POSITIVE_INFINITY, json }, out);
       }),
@@ -81,12 +85,14 @@ function addMessages(spool: Command): void {
     .option(...jsonOption)
     .action((folder: string, id: number, { json = false, limit }: Json & Filters) => {
       const readings = limit ?? (json ? Number.POSITIVE_INFINITY : 20);
-      return onSpool(folder, (opened, out) => printMessage(opened, { id, limit: readings, json }, out));
+      return onSpool(spool, folder, (opened, out) =>
+        printMessage(opened, { id, limit: readings, json }, out),
+      );
     });
   withFilters(spool.command('export').description('readings as JSON lines'))
     .option('--output <file>', 'a new file instead of standard output')
     .action((folder: string, { output, ...filters }: Filters & { output?: string }) =>
-      onSpool(folder, (opened, out) => exportTo(opened, filters, output, out)),
+      onSpool(spool, folder, (opened, out) => exportTo(opened, filters, output, out)),
     );
 }
 
@@ -116,16 +122,18 @@ async function exportTo(
 
 /** Runs `work` on the spool and sets the process's exit code by what came out. */
 async function onSpool(
+  command: Command,
   folder: string,
   work: (spool: OpenedSpool, out: Output) => Promise<number>,
 ): Promise<void> {
   const out = writeTo(process.stdout);
   try {
-    const opened = await openStoppedSpool(folder);
+    const opened = await openStoppedSpool(folder, (layout) => openKeys(layout, command.opts()));
     try {
       if (opened.warning !== undefined) console.error(`holdfast: ${opened.warning}`);
       process.exitCode = await work(opened, out);
       await out.finish();
+      for (const line of missingKeyLines(opened)) console.error(`holdfast: ${line}`);
     } finally {
       await opened.close();
     }
@@ -140,6 +148,7 @@ const badInput = new Set([
   'spool-not-found',
   'spool-unreadable',
   'spool-newer-format',
+  'config-invalid',
   'store-locked',
 ]);
 
@@ -148,6 +157,10 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof HoldfastError) return badInput.has(error.code) ? exitCodes.badInput : exitCodes.failed;
   if (typeof (error as NodeJS.ErrnoException)?.code === 'string') return exitCodes.failed;
   throw error;
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 function wholeNumber(text: string): number {

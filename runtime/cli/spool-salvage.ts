@@ -1,5 +1,5 @@
 // `holdfast spool salvage` for people and for programs.
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../kernel/errors.ts';
 import { layoutOf, writeMarker } from '../spool/folder-layout.ts';
@@ -7,6 +7,7 @@ import { checkSalvageTarget, type OpenedSpool } from '../spool/inspect/open.ts';
 import { maxLost, type SalvageReport, salvage } from '../spool/inspect/salvage.ts';
 import { openLevelStore } from '../spool/level-store.ts';
 import { exitCodes } from './exit-codes.ts';
+import { keysFolderOf } from './spool-keys.ts';
 import type { Output } from './spool-output.ts';
 import { formatBytes, formatCount, formatWindow, printable, windowJson } from './spool-text.ts';
 
@@ -32,6 +33,9 @@ export async function printSalvage(
   let report: SalvageReport;
   try {
     report = await salvage(spool.reader, store);
+    const wrapped = keysFolderOf(spool.layout);
+    // The copy is of no use to the module without them.
+    if (existsSync(wrapped)) cpSync(wrapped, layout.keys, { recursive: true });
     // Last: it is what makes the folder one that a module takes as it is.
     await writeMarker(layout);
   } finally {

@@ -64,10 +64,7 @@ export async function openSpoolKeys(
 }
 
 /** The spool's facts for status, with what is wrong with its keys. */
-export function withKeyProblem(
-  stats: SpoolStats,
-  { problem }: SpoolKeys,
-): SpoolStats & { encryption?: object } {
+export function withKeyProblem(stats: SpoolStats, { problem }: SpoolKeys): SpoolStats {
   if (problem === undefined) return stats;
   return { ...stats, encryption: { former: [], setAside: [], ...stats.encryption, problem } };
 }
@@ -79,7 +76,10 @@ export async function openKeysNow(
 ): Promise<{ readonly codec: RecordCodec; readonly failures: readonly string[] }> {
   // Looking makes no keys.
   const found = await findKeys(settings, places, { create: false, final: true });
-  return { codec: createSealedCodec(found), failures: found.failures };
+  // Rather with an older key than plain.
+  const current = found.current ?? (settings.key === undefined ? undefined : found.previous[0]);
+  const codec = createSealedCodec({ ...found, ...(current === undefined ? {} : { current }) });
+  return { codec, failures: found.failures };
 }
 
 async function findKeys(

@@ -1,6 +1,8 @@
 // Opens a stopped module's spool for looking.
 import { statfsSync } from 'node:fs';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { watchMissingKeys } from '../encryption/sealed-codec.ts';
+import { plainCodec, type RecordCodec } from '../record.ts';
 import { checkFormat, findSpool, type HeldLock, isInside, lockSpool, type SpoolLayout } from './layout.ts';
 import { LevelFiles } from './level-files.ts';
 import { SpoolReader } from './reader.ts';
@@ -11,25 +13,32 @@ export interface OpenedSpool {
   readonly reader: SpoolReader;
   /** For people: why what is shown may change meanwhile. */
   readonly warning?: string;
+  /** Ids of keys that records took and that were not given, with how often that was met so far. */
+  readonly missingKeys: ReadonlyMap<string, number>;
   close(): Promise<void>;
 }
 
 /**
- * Holds the lock until `close`, and changes nothing.
+ * Holds the lock until `close`, and changes nothing. `codecFor` gives what opens sealed records.
  * @throws HoldfastError `spool-not-found`, `spool-newer-format`, `store-locked`, `spool-unreadable`.
  */
-export async function openStoppedSpool(folder: string): Promise<OpenedSpool> {
+export async function openStoppedSpool(
+  folder: string,
+  codecFor: (layout: SpoolLayout) => Promise<RecordCodec> = async () => plainCodec,
+): Promise<OpenedSpool> {
   const layout = findSpool(folder);
   await checkFormat(layout);
+  const { codec, missing } = watchMissingKeys(await codecFor(layout));
   const lock: HeldLock = await lockSpool(layout);
   let files: LevelFiles;
   try {
     files = new LevelFiles(layout.store);
-    const reader = new SpoolReader(files);
+    const reader = new SpoolReader(files, codec);
     return {
       layout,
       files,
       reader,
+      missingKeys: missing,
       ...(lock.warning === undefined ? {} : { warning: lock.warning }),
       async close() {
         files.close();

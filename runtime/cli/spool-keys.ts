@@ -1,0 +1,74 @@
+// The keys of an encrypted spool, for the command line: those of the module's configuration, and files that are named.
+import { dirname } from 'node:path';
+import { systemClock } from '../../kernel/clock.ts';
+import { loadConfig } from '../config/load.ts';
+import { readStartSettings } from '../config/start-settings.ts';
+import type { EncryptionSettings } from '../spool/encryption/config.ts';
+import { openKeysNow } from '../spool/encryption/open-keys.ts';
+import { layoutOf } from '../spool/folder-layout.ts';
+import type { SpoolLayout } from '../spool/inspect/layout.ts';
+import type { OpenedSpool } from '../spool/inspect/open.ts';
+import { plainCodec, type RecordCodec } from '../spool/record.ts';
+import { createWorkloadWrapper } from '../uplink/workload-wrapper.ts';
+
+export interface KeyOptions {
+  readonly config?: string;
+  readonly keyFile: readonly string[];
+}
+
+/** What cannot be had is said on standard error; the rest is read all the same. @throws ConfigError. */
+export async function openKeys(layout: SpoolLayout, options: KeyOptions): Promise<RecordCodec> {
+  const settings = withFiles(await settingsFor(layout, options.config), options.keyFile);
+  if (settings === undefined) return plainCodec;
+  const warn = (text: string) => console.error(`holdfast: ${text}`);
+  const { codec, failures } = await openKeysNow(settings, {
+    environment: process.env,
+    folder: keysFolderOf(layout),
+    wrapper: createWorkloadWrapper({ environment: process.env, clock: systemClock }),
+    now: () => systemClock.now(),
+    warn,
+  });
+  for (const failure of failures) warn(failure);
+  return codec;
+}
+
+/** Where a spool, or a store that was set aside from it, has its wrapped keys. */
+export function keysFolderOf(layout: SpoolLayout): string {
+  return layoutOf(rootOf(layout)).keys;
+}
+
+/** What to do when records could not be read for want of a key. */
+export function missingKeyLines({ missingKeys }: OpenedSpool): readonly string[] {
+  return [...missingKeys.keys()].map(
+    (id) =>
+      `records are encrypted with key ${id}, which was not given: name the configuration (--config) or the key (--key-file)`,
+  );
+}
+
+async function settingsFor(
+  layout: SpoolLayout,
+  config: string | undefined,
+): Promise<EncryptionSettings | undefined> {
+  if (config !== undefined) return (await loadConfig(config)).config.spool.encryption;
+  // As the module would at its next start.
+  const start = await readStartSettings({
+    dataFolder: dirname(rootOf(layout)),
+    file: process.env.HOLDFAST_CONFIG,
+    heedTwin: true,
+  });
+  return start.spool.encryption;
+}
+
+function withFiles(
+  settings: EncryptionSettings | undefined,
+  files: readonly string[],
+): EncryptionSettings | undefined {
+  const named = files.map((file) => ({ file }));
+  if (named.length === 0) return settings;
+  if (settings !== undefined) return { ...settings, previousKeys: [...settings.previousKeys, ...named] };
+  return { key: named[0], previousKeys: named.slice(1), waitMs: 0, withoutKey: 'go-on-plain' };
+}
+
+function rootOf({ root, store }: SpoolLayout): string {
+  return root ?? dirname(dirname(store));
+}
