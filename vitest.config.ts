@@ -1,17 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
 // Three projects, by what a test needs: `architecture` is fast enough for `npm run check`; `unit` runs
-// beside the code, in parallel; `process` starts real processes, servers and browsers, one file at a time.
+// beside the code, in parallel; `process` starts real processes, servers and browsers, and comes after, two
+// files at a time: they wait more than they work.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'architecture', include: ['test/architecture.test.ts'] } },
+      { test: { name: 'architecture', include: ['test/architecture.test.ts'], sequence: { groupOrder: 0 } } },
       {
         test: {
           name: 'unit',
           include: ['{wire,kernel,runtime,cloud-lite,lab}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.process.test.ts'],
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -21,7 +23,8 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
