@@ -1,17 +1,64 @@
+// `holdfast check`: whether a configuration is valid, and what it asks of each bus and of the hub.
 import type { Clock } from '../../kernel/clock.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import { exitCodes } from './exit-codes.ts';
+import { planSite, type SitePlan, type StreamPlan } from './site-plan.ts';
 
-/** Prints what is wrong with a configuration, or what it would run. Returns the exit code. */
-export async function checkConfig(file: string, _asJson: boolean, _clock: Clock): Promise<number> {
+/** Prints all that is wrong, or the plan. Returns the exit code. */
+export async function checkConfig(file: string, asJson: boolean, clock: Clock): Promise<number> {
   try {
     const { config } = await loadConfig(file);
-    const tags = config.sources.reduce((sum, source) => sum + source.tags.length, 0);
-    console.log(`${file}: valid. Sources: ${config.sources.length}, tags: ${tags}.`);
+    const plan = planSite(config, clock);
+    if (asJson) console.log(JSON.stringify(plan));
+    else console.log(describePlan(file, plan));
     return exitCodes.ok;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);
     return exitCodes.badInput;
   }
+}
+
+/** Blocks listed of one poll. */
+const maxBlocks = 8;
+
+export function describePlan(file: string, { buses, streams, total, warnings }: SitePlan): string {
+  const tags = streams.reduce((sum, { polls }) => sum + polls.reduce((all, poll) => all + poll.tags, 0), 0);
+  const lines = [`${file}: valid. Sources: ${streams.length}, tags: ${tags}.`];
+  for (const bus of buses) {
+    const load = bus.load === undefined ? '' : `, ${Math.round(bus.load * 100)} % of the line's time`;
+    lines.push('', `${bus.name}: ${bus.requestsPerSecond} requests/s${load}`);
+    for (const stream of streams.filter(({ bus: name }) => name === bus.name))
+      lines.push(...describe(stream));
+  }
+  if (streams.length > 0) {
+    lines.push(
+      '',
+      'To the hub, where every poll brings a reading of every tag and values change a little each time:',
+      `  ${count(total.readingsPerDay)} readings, ${count(total.messagesPerDay)} messages, ${bytes(total.bytesPerDay)}, ${count(total.unitsPerDay)} metered units of 4 KB a day`,
+    );
+  }
+  for (const warning of warnings) lines.push('', `warning: ${warning}`);
+  return lines.join('\n');
+}
+
+function describe({ name, polls, messagesPerDay, bytesPerDay }: StreamPlan): string[] {
+  const lines = polls.map(({ pollMs, tags, requests, blocks }) => {
+    const more = blocks.length > maxBlocks ? `, and ${blocks.length - maxBlocks} more` : '';
+    const read = `${blocks.slice(0, maxBlocks).join(', ')}${more}`;
+    return `    every ${pollMs} ms: ${plural(tags, 'tag')} in ${plural(requests, 'request')}: ${read}`;
+  });
+  return [`  ${name}: ${count(messagesPerDay)} messages and ${bytes(bytesPerDay)} a day`, ...lines];
+}
+
+function plural(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`;
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+function bytes(value: number): string {
+  return value < 1e6 ? `${(value / 1e3).toFixed(1)} kB` : `${(value / 1e6).toFixed(1)} MB`;
 }

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig, parseConfig } from './load.ts';
+import { ConfigError, dataFolderIn, loadConfig, loadValue, parseConfig } from './load.ts';
 
 const tag = '{name: temperature, address: 6, type: float32}';
 const press = `{name: press, type: modbus-tcp, host: 10.0.0.5, unit: 1, pollMs: 1000, tags: [${tag}]}`;
@@ -81,5 +82,80 @@ sources:
     const file = join(mkdtempSync(join(tmpdir(), 'config-')), 'site.yaml');
     writeFileSync(file, Buffer.from([0xff, 0xfe, 0x00, 0x80]));
     await expect(loadConfig(file)).rejects.toThrow(/cannot be read/);
+  });
+});
+
+describe('a table of tags beside the configuration', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tags-'));
+  const write = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const site = write(
+    'site.yaml',
+    'sources: [{name: press, type: modbus-tcp, host: h, tags: [{name: first, address: 0, type: int16}], tagsFile: tags.csv}]',
+  );
+
+  it('adds its tags, and makes them part of what is kept', async () => {
+    write('tags.csv', 'name,address,type\ntemperature,6,float32\n');
+    const { config, input, files } = await loadConfig(site);
+    expect(config.sources[0]?.tags.map(({ name }) => name)).toEqual(['first', 'temperature']);
+    expect(JSON.stringify(input)).not.toContain('tagsFile');
+    expect(files).toEqual([site, join(folder, 'tags.csv')]);
+    const again = await loadValue(input, 'kept');
+    expect(again.config).toEqual(config);
+    expect(again.hash).toBe((await loadConfig(site)).hash);
+  });
+
+  it('has the problems of its tags shown where they stand, and its own', async () => {
+    write(
+      'tags.csv',
+      'name,address,type,colour\ntemperature,6,float32,\nlevel,99999,int17,\nfirst,7,int16,\n',
+    );
+    const problems = await loadConfig(site).then(
+      () => [],
+      (error: ConfigError) => error.problems,
+    );
+    expect(problems.every(({ path }) => path === 'sources[0].tagsFile')).toBe(true);
+    const text = problems.map(({ message }) => message).join('\n');
+    expect(text).toMatch(/tags\.csv, line 1, column 19: 'colour' is no setting/);
+    expect(text).toMatch(/tags\.csv, line 3, column 7 \(address\)/);
+    expect(text).toMatch(/tags\.csv, line 3, column 13 \(type\): must be one of/);
+    write('tags.csv', 'name,address,type\nfirst,7,int16\n');
+    await expect(loadConfig(site)).rejects.toThrow(/line 2, column 1 \(name\): 'first' is already the name/);
+  });
+
+  it('must be there, and in a twin be named by an absolute path', async () => {
+    const source = { name: 'press', type: 'modbus-tcp', host: 'h', tagsFile: 'gone.csv' };
+    await expect(loadValue({ sources: [source] }, 'twin')).rejects.toThrow(/must be an absolute path/);
+    const inFolder = loadValue({ sources: [source] }, 'site', { folder });
+    await expect(inFolder).rejects.toThrow(/gone\.csv cannot be read/);
+    await expect(inFolder).rejects.not.toThrow(/tags: /);
+  });
+});
+
+describe('files that a configuration names', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'named-'));
+
+  it('have to be there, and to be files: a pipe would be waited for forever', async () => {
+    const value = (caFile: string) => ({ sources: [], uplink: { caFile } });
+    await expect(loadValue(value(join(folder, 'ca.pem')), 'twin')).rejects.toThrow(/uplink.caFile.*ENOENT/s);
+    await expect(loadValue(value('/dev/zero'), 'twin')).rejects.toThrow(/not a file/);
+    await expect(loadConfig('/dev/zero')).rejects.toThrow(/not a file/);
+  });
+
+  it('are the ones that are meant, where their sum is given', async () => {
+    const file = join(folder, 'site.yaml');
+    writeFileSync(file, 'sources: []\n');
+    const hash = createHash('sha256').update('sources: []\n').digest('hex');
+    expect((await loadConfig(file, { expectedHash: hash.toUpperCase() })).config.sources).toEqual([]);
+    await expect(loadConfig(file, { expectedHash: '0'.repeat(64) })).rejects.toThrow(new RegExp(hash));
+  });
+
+  it('tell the data folder also where the rest is wrong', async () => {
+    const file = join(folder, 'broken.yaml');
+    writeFileSync(file, 'dataFolder: /data/here\nsources: [{name: x}\n  - oops: {');
+    expect(await dataFolderIn(file)).toBe('/data/here');
+    expect(await dataFolderIn(join(folder, 'none.yaml'))).toBeUndefined();
   });
 });

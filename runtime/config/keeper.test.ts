@@ -1,0 +1,361 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { silentLog } from '../../kernel/log.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import { createConfigKeeper } from './keeper.ts';
+import { ConfigError } from './load.ts';
+import type { ReloadPlan } from './reload-plan.ts';
+import type { Config } from './schema.ts';
+import type { ConfigReport } from './version.ts';
+
+const source = (name: string, more: object = {}) => ({
+  name,
+  type: 'modbus-tcp',
+  host: 'h',
+  tags: [{ name: 't', address: 0, type: 'int16' }],
+  ...more,
+});
+
+/** The spool's settings: they outlive a keeper. */
+function makeStore() {
+  const kept = new Map<string, string>();
+  return {
+    kept,
+    putSetting: async (name: string, value: unknown) => void kept.set(name, JSON.stringify(value)),
+    getSetting: async (name: string) => (kept.has(name) ? JSON.parse(kept.get(name)!) : undefined),
+  };
+}
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+interface Bench {
+  readonly file?: string | null;
+  readonly store?: ReturnType<typeof makeStore>;
+  readonly heedTwin?: boolean;
+  readonly folder?: string;
+}
+
+function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Bench = {}) {
+  const folder = given ?? mkdtempSync(join(tmpdir(), 'keeper-'));
+  if (!given) folders.push(folder);
+  const path = join(folder, 'site.yaml');
+  const write = (value: unknown) =>
+    writeFileSync(path, typeof value === 'string' ? value : JSON.stringify(value));
+  if (file) write(file);
+  const clock = new VirtualClock();
+  const applied: { next: Config; plan: ReloadPlan }[] = [];
+  const reports: ConfigReport[] = [];
+  let changed = () => {};
+  const state = { connected: false, applying: async () => {} };
+  const keeper = createConfigKeeper({
+    file: path,
+    heedTwin,
+    dataFolder: folder,
+    store,
+    clock,
+    log: silentLog,
+    apply: async (next, plan) => {
+      applied.push({ next, plan });
+      await state.applying();
+    },
+    onReport: (report) => reports.push(report),
+    isConnected: () => state.connected,
+    watch: ({ onChange }) => {
+      changed = onChange;
+      return { follow: async () => {}, stop() {} };
+    },
+  });
+  const rest = async () => {
+    // Files are read for real: a few turns of the event loop.
+    for (let turn = 0; turn < 5; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await clock.advance(0);
+    }
+  };
+  return {
+    ...{ keeper, folder, store, clock, applied, reports, state, write, rest },
+    async touch(value: unknown) {
+      write(value);
+      changed();
+      await rest();
+    },
+    async twin(desired: Record<string, unknown>) {
+      keeper.desired(desired);
+      await rest();
+    },
+    async boot(mayWait = false) {
+      const config = await keeper.boot(mayWait);
+      keeper.start();
+      await rest();
+      return config;
+    },
+    names: () => keeper.config().sources.map(({ name }) => name),
+  };
+}
+
+const yaml = (...names: string[]) => JSON.stringify({ sources: names.map((name) => source(name)) });
+
+describe('at boot', () => {
+  it("runs the gateway's own file, and keeps it as last good", async () => {
+    const first = bench({ file: yaml('a') });
+    await first.boot();
+    expect(first.names()).toEqual(['a']);
+    expect(first.keeper.report()).toMatchObject({ state: 'applied', origin: 'file', errors: [] });
+    expect(first.applied).toEqual([]);
+    expect(JSON.parse(first.store.kept.get('config.lastGood')!)).toMatchObject({ origin: 'file' });
+  });
+
+  it.each([
+    ['gone', undefined, 'last-good'],
+    ['cut off by a power loss', '', 'refused'],
+    ['wrong', '{"sources": 5, "oops": 1}', 'refused'],
+  ])('runs the last good one when the file is %s, and says so', async (_what, text, state) => {
+    const first = bench({ file: yaml('a') });
+    await first.boot();
+    const next = bench({ store: first.store, ...(text !== undefined && { file: text || ' ' }) });
+    await next.boot();
+    expect(next.names()).toEqual(['a']);
+    expect(next.keeper.report()).toMatchObject({ state });
+    if (state === 'refused') {
+      expect(next.keeper.report()).toMatchObject({ running: { origin: 'file' } });
+      expect(next.keeper.report().errors.length).toBeGreaterThan(0);
+    }
+  });
+
+  it('runs what the twin had configured, without a network, although the file says otherwise', async () => {
+    const first = bench({ file: yaml('a') });
+    await first.boot();
+    await first.twin({ $version: 7, sources: [source('fromTwin')] });
+    const next = bench({ store: first.store, file: yaml('a') });
+    const config = await next.boot();
+    expect(config.sources.map(({ name }) => name)).toEqual(['fromTwin']);
+    expect(next.keeper.report()).toMatchObject({ state: 'last-good', origin: 'twin', version: '7' });
+    expect(next.applied).toEqual([]);
+    await next.twin({ $version: 7, sources: [source('fromTwin')] });
+    expect(next.keeper.report()).toMatchObject({ state: 'applied', origin: 'twin', version: '7' });
+    expect(next.applied).toEqual([]);
+  });
+
+  it('without anything: waits for the file or the twin, and applies what comes first', async () => {
+    const one = bench();
+    expect((await one.boot()).sources).toEqual([]);
+    expect(one.keeper.report()).toMatchObject({ state: 'waiting' });
+    await one.touch(yaml('a'));
+    expect(one.names()).toEqual(['a']);
+    const two = bench();
+    await two.boot();
+    await two.twin({ $version: 1, sources: [source('b')] });
+    expect(two.names()).toEqual(['b']);
+  });
+
+  it('with a wrong file and nothing else: refuses to start, or under IoT Edge waits for the twin', async () => {
+    await expect(bench({ file: 'sources: 5' }).keeper.boot(false)).rejects.toThrow(ConfigError);
+    const edge = bench({ file: 'sources: 5' });
+    await edge.boot(true);
+    expect(edge.keeper.report()).toMatchObject({ state: 'refused', origin: 'file' });
+    await edge.twin({ $version: 2, sources: [source('a')] });
+    expect(edge.keeper.report()).toMatchObject({ state: 'applied', origin: 'twin' });
+  });
+
+  it('passes over a last good one that this version does not understand', async () => {
+    const store = makeStore();
+    await store.putSetting('config.lastGood', {
+      origin: 'twin',
+      version: '1',
+      hash: 'x',
+      input: { future: 1 },
+    });
+    const next = bench({ store, file: yaml('a') });
+    await next.boot();
+    expect(next.names()).toEqual(['a']);
+  });
+});
+
+describe('while running', () => {
+  it('a change restarts what differs and nothing else', async () => {
+    const site = bench({ file: yaml('a', 'b') });
+    await site.boot();
+    await site.touch({ sources: [source('a'), source('b', { unit: 3 }), source('c')] });
+    expect(site.applied).toHaveLength(1);
+    expect(site.applied[0]?.plan.sources).toMatchObject({ removed: [], kept: 1 });
+    expect(site.applied[0]?.plan.sources.started.map(({ name }) => name)).toEqual(['b', 'c']);
+    await site.touch({ sources: [source('a'), source('b', { unit: 3 }), source('c')] });
+    expect(site.applied).toHaveLength(1);
+  });
+
+  it('a bad twin changes nothing, is reported with every error, bounded, and heals by the next', async () => {
+    const site = bench({ file: yaml('a') });
+    await site.boot();
+    const bad = Array.from({ length: 40 }, (_, at) => source(`s${at}`, { unit: 999, hots: 'x'.repeat(50) }));
+    await site.twin({ $version: 3, sources: bad });
+    expect(site.applied).toEqual([]);
+    const report = site.keeper.report();
+    expect(report).toMatchObject({
+      state: 'refused',
+      origin: 'twin',
+      version: '3',
+      running: { origin: 'file' },
+      moreErrors: 70,
+    });
+    expect(report.errors).toHaveLength(10);
+    expect(JSON.stringify(report).length).toBeLessThan(4096);
+    await site.twin({ $version: 4, sources: [source('b')] });
+    expect(site.keeper.report()).toMatchObject({ state: 'applied', version: '4' });
+    expect(site.keeper.report()).not.toHaveProperty('running');
+  });
+
+  it('a twin without sources is no configuration', async () => {
+    const site = bench({ file: yaml('a') });
+    await site.boot();
+    await site.twin({ $version: 3, logLevel: 'debug' });
+    expect(site.keeper.report()).toMatchObject({ state: 'refused', errors: [{ path: 'sources' }] });
+    expect(site.names()).toEqual(['a']);
+  });
+
+  it('the twin stands above the file; once it holds nothing more, the file decides again', async () => {
+    const site = bench({ file: yaml('a') });
+    await site.boot();
+    await site.twin({ $version: 2, sources: [source('b')] });
+    await site.touch(yaml('c'));
+    expect(site.names()).toEqual(['b']);
+    await site.twin({ $version: 3 });
+    expect(site.names()).toEqual(['c']);
+    expect(site.keeper.report()).toMatchObject({ state: 'applied', origin: 'file' });
+  });
+
+  it('is heard by a file alone where the twin is not to be heeded', async () => {
+    const site = bench({ file: yaml('a'), heedTwin: false });
+    await site.boot();
+    await site.twin({ $version: 2, sources: [source('b')] });
+    expect(site.names()).toEqual(['a']);
+  });
+
+  it('takes a file that the twin names, and refuses another under its name', async () => {
+    const site = bench({ file: yaml('a') });
+    await site.boot();
+    const named = join(site.folder, 'named.yaml');
+    await site.twin({ $version: 5, configFile: named });
+    expect(site.keeper.report()).toMatchObject({ state: 'refused', origin: 'twin-file', version: '5' });
+    writeFileSync(named, yaml('n'));
+    site.keeper.reread();
+    await site.rest();
+    expect(site.names()).toEqual(['n']);
+    await site.twin({ $version: 6, configFile: named, configHash: '0'.repeat(64) });
+    expect(site.keeper.report()).toMatchObject({
+      state: 'refused',
+      version: '6',
+      errors: [{ path: 'configHash' }],
+    });
+    expect(site.names()).toEqual(['n']);
+  });
+
+  it('refuses to move the data folder, and goes on', async () => {
+    const site = bench({ file: yaml('a') });
+    await site.boot();
+    await site.touch({ dataFolder: '/elsewhere', sources: [source('b')] });
+    expect(site.keeper.report()).toMatchObject({ state: 'refused', errors: [{ path: 'dataFolder' }] });
+    expect(site.names()).toEqual(['a']);
+  });
+
+  it('says which settings wait for the next start', async () => {
+    const site = bench({ file: yaml('a') });
+    await site.boot();
+    await site.touch({ clock: { slewMs: 100 }, sources: [source('a')] });
+    expect(site.keeper.report()).toMatchObject({ state: 'applied', atNextStart: ['clock'] });
+  });
+
+  it('a change amid a change is taken after it; the last one wins and none is lost', async () => {
+    const site = bench({ file: yaml('a') });
+    await site.boot();
+    let release = () => {};
+    site.state.applying = () => new Promise((resolve) => (release = () => resolve()));
+    await site.twin({ $version: 2, sources: [source('b')] });
+    await site.twin({ $version: 3, sources: [source('c')] });
+    await site.twin({ $version: 4, sources: [source('d')] });
+    expect(site.applied.map(({ next }) => next.sources[0]?.name)).toEqual(['b']);
+    site.state.applying = async () => {};
+    release();
+    await site.rest();
+    expect(site.applied.map(({ next }) => next.sources[0]?.name)).toEqual(['b', 'd']);
+    expect(site.keeper.report()).toMatchObject({ state: 'applied', version: '4' });
+  });
+
+  it('after a crash amid a change, what ran before runs again, whole', async () => {
+    const first = bench({ file: yaml('a') });
+    await first.boot();
+    first.state.applying = () => new Promise(() => {});
+    await first.twin({ $version: 2, sources: [source('b')] });
+    expect(first.applied).toHaveLength(1);
+    const next = bench({ store: first.store, file: yaml('a') });
+    await next.boot();
+    expect(next.names()).toEqual(['a']);
+  });
+
+  it('begins nothing any more once it is stopped', async () => {
+    const site = bench({ file: yaml('a') });
+    await site.boot();
+    await site.keeper.stop();
+    await site.touch(yaml('b'));
+    expect(site.applied).toEqual([]);
+  });
+});
+
+describe('another way to the hub', () => {
+  const withTransport = (transport: string) => ({ sources: [source('a')], uplink: { transport } });
+
+  async function changed() {
+    const site = bench({ file: JSON.stringify(withTransport('amqp')) });
+    site.state.connected = true;
+    await site.boot();
+    await site.twin({ $version: 2, ...withTransport('amqp-ws') });
+    site.state.connected = false;
+    return site;
+  }
+
+  it('is given up when the hub cannot be reached by it, and not tried again', async () => {
+    const site = await changed();
+    expect(site.applied[0]?.plan.uplink).toBe(true);
+    await site.clock.advance(179_000);
+    expect(site.keeper.config().uplink.transport).toBe('amqp-ws');
+    await site.clock.advance(2000);
+    await site.rest();
+    expect(site.keeper.config().uplink.transport).toBe('amqp');
+    expect(site.keeper.report()).toMatchObject({
+      state: 'refused',
+      version: '2',
+      running: { origin: 'file' },
+      errors: [{ path: 'uplink' }],
+    });
+    await site.twin({ $version: 3, ...withTransport('amqp-ws') });
+    expect(site.keeper.report()).toMatchObject({ state: 'refused', version: '3' });
+    expect(site.keeper.config().uplink.transport).toBe('amqp');
+    expect(site.store.kept.get('config.lastGood')).not.toContain('amqp-ws');
+  });
+
+  it('is kept as last good once the hub was reached by it, and not before', async () => {
+    const site = await changed();
+    expect(site.store.kept.get('config.lastGood')).not.toContain('amqp-ws');
+    site.state.connected = true;
+    await site.clock.advance(2000);
+    site.state.connected = false;
+    await site.clock.advance(600_000);
+    await site.rest();
+    expect(site.keeper.config().uplink.transport).toBe('amqp-ws');
+    expect(site.store.kept.get('config.lastGood')).toContain('amqp-ws');
+  });
+
+  it('is on no trial where the hub was not reached before either', async () => {
+    const site = bench({ file: JSON.stringify(withTransport('amqp')) });
+    await site.boot();
+    await site.touch(withTransport('amqp-ws'));
+    await site.clock.advance(600_000);
+    await site.rest();
+    expect(site.keeper.config().uplink.transport).toBe('amqp-ws');
+    expect(site.store.kept.get('config.lastGood')).toContain('amqp-ws');
+  });
+});
