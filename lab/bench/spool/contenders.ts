@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../../../kernel/clock.ts';
+import { openLevelStore } from '../../../runtime/spool/level-store.ts';
+import { keepInFile } from './file-keeper.ts';
+import { fill, fillLimits } from './fill.ts';
+import { type Keeper, nothing } from './keeper.ts';
+import { keepInSpool } from './spool-keeper.ts';
+
+export interface ContenderSettings {
+  readonly contender: 'spool' | 'file' | 'nothing';
+  readonly folder: string;
+  readonly streams: number;
+  readonly commitMs: number;
+  /** Archived before it begins, and the most that is kept: so retention removes as much as comes in. */
+  readonly archiveMB: number;
+}
+
+export async function makeContender(settings: ContenderSettings, clock: Clock): Promise<Keeper> {
+  const { contender, folder, streams, commitMs, archiveMB } = settings;
+  if (contender === 'nothing') return nothing;
+  if (contender === 'file') return keepInFile(join(folder, 'plain'), clock, commitMs);
+  const spoolFolder = join(folder, 'spool');
+  await fillArchive(spoolFolder, archiveMB);
+  return keepInSpool({
+    folder: spoolFolder,
+    clock,
+    streams,
+    limits: { commitIntervalMs: commitMs },
+    retention: { archiveBytes: archiveMB * 2 ** 20 },
+    acknowledge: true,
+  });
+}
+
+async function fillArchive(folder: string, megabytes: number): Promise<void> {
+  const filler = await keepInSpool({
+    folder,
+    clock: systemClock,
+    streams: 1,
+    limits: fillLimits,
+    gzip: false,
+    acknowledge: true,
+  });
+  await fill(filler, megabytes, 1);
+  await filler.stop();
+  await settleStore(join(folder, 'store'));
+}
+
+// What LevelDB would still have to tidy up of it must not be counted against what is measured.
+async function settleStore(folder: string): Promise<void> {
+  const store = await openLevelStore({ folder, create: false });
+  await store.compactRange(Buffer.of(0), Buffer.of(255));
+  await store.close();
+}

@@ -1,0 +1,37 @@
+// Stores many bytes in little time: readings whose values are long and do not compress, in messages of about
+// 16 KB, through windows and journal like all others.
+import { randomBytes } from 'node:crypto';
+import type { Reading } from '../../../wire/reading.ts';
+import type { SpoolKeeper } from './spool-keeper.ts';
+
+/** For windows that are filled so: commits follow each other closely. */
+export const fillLimits = { maxBytes: 16 * 1024, commitBytes: 2 ** 20 };
+
+const valueBytes = 1000;
+const readingsAtOnce = 16;
+// Little waits: a site's rate is what memory should be seen at, not a bulk load's.
+const maxWaitingBytes = 2 * 2 ** 20;
+// Slices of one long random text: making randomness must not be what is measured.
+const text = randomBytes(3 * 2 ** 20).toString('base64');
+
+/** Keeps about `megabytes`, from position `from` on. Returns where the next may go on. */
+export async function fill(keeper: SpoolKeeper, megabytes: number, from: number): Promise<number> {
+  let index = from;
+  let offset = (from * 7919) % (text.length - valueBytes);
+  for (let bytes = 0; bytes < megabytes * 2 ** 20; bytes += readingsAtOnce * valueBytes) {
+    const readings: Reading[] = [];
+    for (let n = 0; n < readingsAtOnce; n++) {
+      offset = (offset + valueBytes + 37) % (text.length - valueBytes);
+      readings.push({
+        index: index++,
+        tag: 'blob',
+        value: text.slice(offset, offset + valueBytes),
+        quality: 'good',
+      });
+    }
+    keeper.keep(0, readings, index);
+    if (keeper.windows.memoryBytes() > maxWaitingBytes) await keeper.durable();
+  }
+  await keeper.durable();
+  return index;
+}
