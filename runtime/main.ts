@@ -138,6 +138,9 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     });
     sources.load(config.sources);
     hasHistory = (batchId) => sources.running.get(batchId)?.source.history !== undefined;
+    const holdBack = (holding: boolean) => windows.hold(holding ? hasHistory : undefined);
+    spool.onHold(holdBack);
+    holdBack(spool.stats().holding);
     const uplink = createIotEdgeUplink({
       identity,
       transport: config.uplink.transport,

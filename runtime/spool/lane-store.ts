@@ -69,7 +69,9 @@ export class LaneStore implements Lanes {
     for (const [space, lane, head, count] of loads) {
       const [first] = await this.#readPointers(space, head, core.nextId, 1);
       if (first === undefined) continue;
-      this.#queues[lane].append(first.id, core.nextId, { ...count, queuedAt: first.queuedAt });
+      // Whatever the counter says: there is one at least.
+      const messages = Math.max(1, count.messages);
+      this.#queues[lane].append(first.id, core.nextId, { ...count, messages, queuedAt: first.queuedAt });
     }
   }
 

@@ -231,6 +231,28 @@ describe('windows of all streams', () => {
   });
 });
 
+describe('holding', () => {
+  it('leaves a hole in the streams that it names, and in no other', async () => {
+    const { clock, store, windows } = start();
+    const [a, b] = ['a', 'b'].map((batchId) => windows.openStream({ batchId, index: 'time' }));
+    const both = (index: number) => {
+      say(a!, index);
+      say(b!, index);
+    };
+    for (const sink of [a!, b!]) sink.emit({ kind: 'resumed', at: 0 });
+    both(1);
+    windows.hold((batchId) => batchId === 'a');
+    for (let n = 2; n < 50; n++) both(n);
+    windows.hold(undefined);
+    both(50);
+    void windows.closeAll();
+    await clock.advance(200);
+    // The reading at 1 was complete when the hold began.
+    expect(store.windows).toEqual(['a 0-2 1 lane', 'a 50-51 1 lane', 'b 0-51 50 lane']);
+    expect(windows.streams().map(({ dropped }) => dropped)).toEqual([48, 0]);
+  });
+});
+
 describe('memory', () => {
   it('is bounded while the disk refuses: later events become a hole, and all goes on afterwards', async () => {
     const { clock, store, windows } = start({ maxMemoryBytes: 20_000, maxBytes: 2000 });

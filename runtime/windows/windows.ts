@@ -69,7 +69,7 @@ export interface StreamState {
   readonly violations: number;
   /** Readings replaced by a marker because they cannot be sent. */
   readonly refused: number;
-  /** Readings that memory had no room for while the disk refused: they are holes. */
+  /** Readings that memory had no room for while the disk refused, or that were held back: they are holes. */
   readonly dropped: number;
 }
 
@@ -87,6 +87,11 @@ export interface Windows {
   setLimits(limits: WindowLimits): void;
   /** The next `count` windows that close go to the archive unsent: proves the repair loop in the field. */
   skipNext(batchId: string, count: number): void;
+  /**
+   * While set, events of the streams that it names are dropped, and leave a hole: their sources keep their own
+   * history, and are asked for it once there is room again. Undefined ends that.
+   */
+  hold(isHeld: ((batchId: string) => boolean) | undefined): void;
   streams(): readonly StreamState[];
   /** Estimated memory of readings not yet handed to the spool, in bytes. */
   memoryBytes(): number;
@@ -131,6 +136,7 @@ class WindowKeeper implements Windows {
   #waiters: { readonly commit: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #lastCommitAt: number;
   #dropping = false;
+  #isHeld: ((batchId: string) => boolean) | undefined;
   #failed: unknown;
 
   constructor(options: WindowsOptions) {
@@ -188,6 +194,10 @@ class WindowKeeper implements Windows {
     this.#members.get(batchId)?.windows.skipNext(count);
   }
 
+  hold(isHeld: ((batchId: string) => boolean) | undefined): void {
+    this.#isHeld = isHeld;
+  }
+
   streams(): readonly StreamState[] {
     return [...this.#members.values()].map(({ options: { batchId, index }, windows }) => ({
       batchId,
@@ -239,8 +249,10 @@ class WindowKeeper implements Windows {
   }
 
   #emit(member: Member, event: SourceEvent): void {
-    const costsMemory = event.kind === 'readings' || event.kind === 'observed';
-    if (costsMemory && this.memoryBytes() > this.#limits.maxMemoryBytes) this.#drop(member, event);
+    const costsRoom = event.kind === 'readings' || event.kind === 'observed';
+    if (costsRoom && this.#isHeld?.(member.options.batchId))
+      this.#change(member, () => member.windows.drop(event));
+    else if (costsRoom && this.memoryBytes() > this.#limits.maxMemoryBytes) this.#drop(member, event);
     else this.#change(member, () => member.windows.apply(event, this.#options.clock.monotonic()));
     if (this.#freshBytes >= this.#limits.commitBytes) this.#schedule(0);
     else this.#schedule(this.#limits.commitIntervalMs);
