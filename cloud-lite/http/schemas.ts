@@ -1,6 +1,6 @@
 // The API's shapes, for validation and for its OpenAPI document.
 import { z } from 'zod';
-import { streamStates } from '../ledger/fleet.ts';
+import { streamStates } from '../ledger/stream-states.ts';
 import { endStates } from '../repair/decide.ts';
 
 const position = z.number().int().describe('index position: UTC epoch ms, or record number');
@@ -208,6 +208,7 @@ export const streamQuery = z.object({
 export const fleetQuery = z.object({
   state: streamState.optional(),
   search: z.string().max(128).optional(),
+  order: z.enum(['worst', 'name']).default('worst'),
   offset: whole.min(0).max(1_000_000).default(0),
   limit: whole.min(1).max(200).default(50),
   cells: whole.min(1).max(500).default(120),

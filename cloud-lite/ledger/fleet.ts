@@ -3,15 +3,8 @@ import { normalise } from '../../wire/coverage.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange, parseMultirange } from '../database/multirange.ts';
+import { type StreamState, streamStates } from './stream-states.ts';
 import { drawStrip } from './strip.ts';
-
-/**
- * `silent`: nothing comes any more. `repairing`: something is missing and is being fetched, or will be.
- * `lossy`: something is lost (void, waived, or asked for no more) and nothing is being fetched.
- * `healthy`: all of it is there; what may only be late does not count yet.
- */
-export const streamStates = ['silent', 'lossy', 'repairing', 'healthy'] as const;
-export type StreamState = (typeof streamStates)[number];
 
 export interface FleetStream {
   readonly id: number;
@@ -51,6 +44,8 @@ export interface FleetQuery {
   readonly state?: StreamState | undefined;
   /** Part of a device's, module's or stream's name, in any case. */
   readonly search?: string | undefined;
+  /** `worst`: by state, in the order of streamStates, then by name. */
+  readonly order: 'worst' | 'name';
   readonly offset: number;
   readonly limit: number;
   readonly cells: number;

@@ -1,0 +1,89 @@
+// What of the fleet is shown: by state, by name.
+import { useEffect, useRef } from 'preact/hooks';
+import { type StreamState, streamStates } from '../../../ledger/stream-states.ts';
+import type { FleetAsk } from '../live/calls.ts';
+import { StateIcon, stateMeanings, stateNames } from '../shell/state-badge.tsx';
+import { countText } from '../text/format.ts';
+
+export interface FleetControlsProps {
+  readonly counts: Readonly<Record<StreamState, number>>;
+  readonly state: StreamState | undefined;
+  readonly onState: (state: StreamState | undefined) => void;
+  readonly search: string;
+  readonly onSearch: (search: string) => void;
+  readonly order: FleetAsk['order'];
+  readonly onOrder: (order: FleetAsk['order']) => void;
+}
+
+export function FleetControls(props: FleetControlsProps) {
+  const { counts, state, onState } = props;
+  const all = streamStates.reduce((sum, name) => sum + counts[name], 0);
+  return (
+    <div class="controls">
+      <h2 id="streams-title">Streams</h2>
+      <fieldset class="filters">
+        <legend class="unseen">Show streams by state</legend>
+        <button
+          type="button"
+          class="filter"
+          aria-pressed={state === undefined}
+          onClick={() => onState(undefined)}
+        >
+          All <b>{countText(all)}</b>
+        </button>
+        {streamStates.map((name) => (
+          <button
+            key={name}
+            type="button"
+            class={`filter ${name}`}
+            title={stateMeanings[name]}
+            aria-pressed={state === name}
+            onClick={() => onState(state === name ? undefined : name)}
+          >
+            <StateIcon state={name} />
+            {stateNames[name]} <b>{countText(counts[name])}</b>
+          </button>
+        ))}
+      </fieldset>
+      <Search search={props.search} onSearch={props.onSearch} />
+      <label class="order">
+        <span class="unseen">Order</span>
+        <select
+          value={props.order}
+          onChange={(event) => props.onOrder(event.currentTarget.value === 'name' ? 'name' : 'worst')}
+        >
+          <option value="worst">Worst first</option>
+          <option value="name">By name</option>
+        </select>
+      </label>
+    </div>
+  );
+}
+
+function Search(props: { readonly search: string; readonly onSearch: (search: string) => void }) {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const typing =
+        event.target instanceof Element && event.target.closest('input, textarea, select, dialog');
+      if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      input.current?.focus();
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, []);
+  return (
+    <label class="search">
+      <span class="unseen">Search by device, module or stream</span>
+      <input
+        ref={input}
+        type="search"
+        placeholder="Search   /"
+        maxLength={128}
+        value={props.search}
+        onInput={(event) => props.onSearch(event.currentTarget.value)}
+      />
+    </label>
+  );
+}

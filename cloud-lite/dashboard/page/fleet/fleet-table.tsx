@@ -1,0 +1,125 @@
+import type { FleetPage, FleetStream } from '../../../ledger/fleet.ts';
+import type { FleetAsk } from '../live/calls.ts';
+import { useNow } from '../live/context.ts';
+import { zone } from '../live/platform.ts';
+import { streamHref } from '../shell/route.ts';
+import { StateBadge } from '../shell/state-badge.tsx';
+import { agoText, countText, lengthText, momentText, originText, plural, shareText } from '../text/format.ts';
+import { shareOf } from './share.ts';
+import { Strip } from './strip.tsx';
+
+export function FleetTable(props: {
+  readonly page: FleetPage;
+  readonly ask: FleetAsk;
+  readonly onOffset: (offset: number) => void;
+}) {
+  const { page, ask } = props;
+  const now = useNow();
+  const { state } = ask;
+  const total =
+    state === undefined ? Object.values(page.counts).reduce((a, b) => a + b, 0) : page.counts[state];
+  if (page.streams.length === 0) return <p class="nothing">No stream is like that.</p>;
+  return (
+    <>
+      <table class="fleet">
+        <thead>
+          <tr>
+            <th scope="col">Stream</th>
+            <th scope="col">State</th>
+            <th scope="col" class="right">
+              Complete
+            </th>
+            <th scope="col">Last hour</th>
+            <th scope="col" class="right">
+              Gaps
+            </th>
+            <th scope="col" class="right">
+              Last data
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {page.streams.map((stream) => (
+            <FleetRow key={stream.id} stream={stream} now={now} />
+          ))}
+        </tbody>
+      </table>
+      <Pages
+        offset={ask.offset}
+        shown={page.streams.length}
+        total={total}
+        size={ask.limit}
+        onOffset={props.onOffset}
+      />
+    </>
+  );
+}
+
+function FleetRow({ stream, now }: { readonly stream: FleetStream; readonly now: number }) {
+  const { delivered } = shareOf(stream.lengths);
+  return (
+    <tr>
+      <th scope="row" class="name">
+        <a href={streamHref(stream.id)}>{stream.batchId}</a>
+        <span class="note">{originText(stream.deviceId, stream.moduleId)}</span>
+      </th>
+      <td class="state">
+        <StateBadge state={stream.state} />
+      </td>
+      <td class="right complete">
+        <span class="value">{shareText(delivered)}</span>
+        <span class="note">{lackText(stream)}</span>
+      </td>
+      <td class="past">
+        <Strip
+          cells={stream.strip}
+          label={stream.index === 'time' ? `${stream.batchId}, last hour` : `${stream.batchId}, all records`}
+        />
+      </td>
+      <td class="right gaps">
+        <span class="value">{stream.openGaps === 0 ? '–' : countText(stream.openGaps)}</span>
+        <span class="note">{stream.openRequests === 0 ? ' ' : plural(stream.openRequests, 'request')}</span>
+      </td>
+      <td class="right last" title={momentText(stream.lastArrivalAt, now, zone)}>
+        <span class="value">{agoText(now - stream.lastArrivalAt)}</span>
+        <span class="note">{plural(stream.readings, 'reading')}</span>
+      </td>
+    </tr>
+  );
+}
+
+/** What keeps it from being complete, the worst alone. */
+function lackText({ index, lengths }: FleetStream): string {
+  if (lengths.abandoned > 0) return `${lengthText(index, lengths.abandoned)} given up`;
+  if (lengths.missing > 0) return `${lengthText(index, lengths.missing)} missing`;
+  if (lengths.excused > 0) return `${lengthText(index, lengths.excused)} void`;
+  return ' ';
+}
+
+function Pages(props: {
+  readonly offset: number;
+  readonly shown: number;
+  readonly total: number;
+  readonly size: number;
+  readonly onOffset: (offset: number) => void;
+}) {
+  const { offset, shown, total, size } = props;
+  if (total <= size) return null;
+  return (
+    <nav class="pages" aria-label="Pages of streams">
+      <span>
+        {countText(offset + 1)}–{countText(offset + shown)} of {countText(total)}
+      </span>
+      <button
+        type="button"
+        disabled={offset === 0}
+        onClick={() => props.onOffset(Math.max(0, offset - size))}
+      >
+        Previous
+      </button>
+      <button type="button" disabled={offset + shown >= total} onClick={() => props.onOffset(offset + size)}>
+        Next
+      </button>
+    </nav>
+  );
+}

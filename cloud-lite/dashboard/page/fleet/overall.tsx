@@ -1,0 +1,66 @@
+// The fleet in figures, and whether the detector itself is well.
+import type { Summary } from '../../../ledger/summary.ts';
+import type { Readiness } from '../live/calls.ts';
+import { Figure } from '../shell/figure.tsx';
+import { countText, plural } from '../text/format.ts';
+
+export function Overall({
+  summary,
+  readiness,
+}: {
+  readonly summary: Summary;
+  readonly readiness: Readiness | undefined;
+}) {
+  const open = summary.pendingRequests + summary.acceptedRequests;
+  const aside = Object.values(summary.setAside).reduce((a, b) => a + b, 0);
+  return (
+    <section class="overall" aria-label="The fleet in figures">
+      {readiness?.ready === false && (
+        <p class="warning">
+          <strong>The detector is not well.</strong> {readiness.problems.join('. ')}. What is missing or
+          silent is not known for certain meanwhile.
+        </p>
+      )}
+      <dl class="figures">
+        <Figure
+          name="Streams"
+          value={countText(summary.streams)}
+          note={`on ${plural(summary.devices, 'device')}`}
+        />
+        <Figure
+          name="Open gaps"
+          value={countText(summary.openGaps)}
+          note={
+            summary.waitingGaps === 0
+              ? `in ${plural(summary.streamsWithGaps, 'stream')}`
+              : `${countText(summary.waitingGaps)} may only be late`
+          }
+        />
+        <Figure
+          name="Requests"
+          value={countText(open)}
+          note={
+            summary.unreachableRequests === 0
+              ? 'on their way'
+              : `${countText(summary.unreachableRequests)} unreachable`
+          }
+        />
+        <Figure
+          name="Gaps closed"
+          value={countText(summary.gapsClosed)}
+          note={`of ${countText(summary.gapsFound)} found`}
+        />
+        <Figure
+          name="Readings"
+          value={countText(summary.readings)}
+          note={`in ${plural(summary.messages, 'message')}`}
+        />
+        <Figure
+          name="Duplicates"
+          value={countText(summary.duplicates)}
+          note={aside === 0 ? 'merged' : `${countText(aside)} not ours, set aside`}
+        />
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,73 @@
+import { useMemo } from 'preact/hooks';
+import type { TrendSample } from '../../../http/trend.ts';
+import { countText, durationText } from '../text/format.ts';
+import { type Line, Plot } from './plot.tsx';
+import { type Columns, ingestColumns, lagColumns, lastOf } from './series.ts';
+
+const ingestLines: readonly Line[] = [{ name: 'readings', colour: '--accent', filled: true }];
+const lagLines: readonly Line[] = [
+  { name: 'typical', colour: '--accent' },
+  { name: 'worst', colour: '--requested', dash: [6, 3] },
+  { name: 'reading the hub', colour: '--muted', dash: [2, 3] },
+];
+
+const perSecond = (value: number) => (value < 10 ? value.toFixed(1) : countText(Math.round(value)));
+const age = (seconds: number) => (seconds === 0 ? '0' : durationText(seconds * 1000));
+
+export function TrendPlots({ samples }: { readonly samples: readonly TrendSample[] }) {
+  const ingest = useMemo(() => ingestColumns(samples), [samples]);
+  const lag = useMemo(() => lagColumns(samples), [samples]);
+  return (
+    <div class="plots">
+      <TrendPlot
+        title="Ingest"
+        unit="readings each second"
+        columns={ingest}
+        lines={ingestLines}
+        format={perSecond}
+      />
+      <TrendPlot title="Lag" unit="age of the newest data" columns={lag} lines={lagLines} format={age} />
+    </div>
+  );
+}
+
+function TrendPlot(props: {
+  readonly title: string;
+  readonly unit: string;
+  readonly columns: Columns;
+  readonly lines: readonly Line[];
+  readonly format: (value: number) => string;
+}) {
+  const { columns, lines, format } = props;
+  const [, ...values] = columns;
+  return (
+    <figure class="card trend">
+      <figcaption>
+        <h2>{props.title}</h2>
+        <span class="note">{props.unit}</span>
+        <ul class="legend">
+          {lines.map((line, i) => {
+            const last = lastOf(values[i]);
+            return (
+              <li key={line.name}>
+                <svg width="18" height="8" aria-hidden="true">
+                  <line
+                    x1="0"
+                    x2="18"
+                    y1="4"
+                    y2="4"
+                    stroke-width="2"
+                    stroke-dasharray={line.dash?.join(' ')}
+                    style={{ stroke: `var(${line.colour})` }}
+                  />
+                </svg>
+                {line.name} <b>{last === null ? '–' : format(last)}</b>
+              </li>
+            );
+          })}
+        </ul>
+      </figcaption>
+      <Plot columns={columns} lines={lines} format={format} height={150} />
+    </figure>
+  );
+}

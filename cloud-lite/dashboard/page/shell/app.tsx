@@ -1,0 +1,79 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { FleetPage } from '../fleet/fleet-page.tsx';
+import { StreamPage } from '../stream/stream-page.tsx';
+import { Patterns } from '../timeline/patterns.tsx';
+import { AwayBar, LinkStatus } from './link-status.tsx';
+import { NoticeProvider } from './notice.tsx';
+import { fleetHref, useRoute } from './route.ts';
+import { applyTheme, readTheme, type Theme, themes } from './theme.ts';
+
+export function App() {
+  const route = useRoute();
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  const place = route.page === 'stream' ? `stream ${route.id}` : 'fleet';
+
+  // Each new place begins at its top.
+  useEffect(() => {
+    if (!first.current) {
+      main.current?.focus({ preventScroll: true });
+      scrollTo(0, 0);
+    }
+    first.current = false;
+  }, [place]);
+
+  return (
+    <NoticeProvider>
+      <Patterns />
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+        Skip to content
+      </button>
+      <header class="top">
+        <a class="brand" href={fleetHref}>
+          <Mark />
+          Holdfast
+        </a>
+        <span class="grow" />
+        <LinkStatus />
+        <ThemeButton />
+      </header>
+      <main id="main" ref={main} tabIndex={-1}>
+        {route.page === 'stream' ? <StreamPage key={route.id} id={route.id} /> : <FleetPage />}
+      </main>
+      <AwayBar />
+    </NoticeProvider>
+  );
+}
+
+function Mark() {
+  return (
+    <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true">
+      <rect width="32" height="32" rx="7" class="mark" />
+      <path d="M6 11h6v10H6zm9 0h4v10h-4z" fill="#fff" />
+      <path d="M22 11h4v10h-4z" fill="#fff" fill-opacity=".45" />
+    </svg>
+  );
+}
+
+function ThemeButton() {
+  const [theme, setTheme] = useState<Theme>(readTheme());
+  const next = themes[(themes.indexOf(theme) + 1) % themes.length]!;
+  const choose = () => {
+    applyTheme(next);
+    setTheme(next);
+  };
+  return (
+    <button
+      type="button"
+      class="quiet theme"
+      onClick={choose}
+      aria-label={`Colours: ${theme}. Change to ${next}`}
+    >
+      <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
+        <circle cx="8" cy="8" r="6.25" fill="none" stroke="currentColor" stroke-width="1.5" />
+        <path d="M8 1.75a6.25 6.25 0 0 1 0 12.5z" fill="currentColor" />
+      </svg>
+      <span class="theme-name">{theme}</span>
+    </button>
+  );
+}

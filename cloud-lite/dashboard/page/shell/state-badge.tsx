@@ -1,0 +1,40 @@
+// A stream's state: a shape and a word, and a colour besides.
+import type { StreamState } from '../../../ledger/stream-states.ts';
+
+export const stateNames: Readonly<Record<StreamState, string>> = {
+  silent: 'Silent',
+  lossy: 'Lossy',
+  repairing: 'Repairing',
+  healthy: 'Healthy',
+};
+
+export const stateMeanings: Readonly<Record<StreamState, string>> = {
+  silent: 'nothing comes any more',
+  lossy: 'something is lost and nothing is being fetched',
+  repairing: 'something is missing and being fetched',
+  healthy: 'all of it is there',
+};
+
+const shapes: Readonly<Record<StreamState, string>> = {
+  silent: 'M3 8h10',
+  lossy: 'M8 2.2 14.4 13.4H1.6zM8 6.6v3.2M8 11.6v.1',
+  repairing: 'M13.2 8a5.2 5.2 0 0 1-9.4 3.1M2.8 8a5.2 5.2 0 0 1 9.4-3.1M12.4 1.8v3.3H9.1M3.6 14.2v-3.3h3.3',
+  healthy: 'M3 8.4 6.6 12 13 4.6',
+};
+
+export function StateIcon({ state }: { readonly state: StreamState }) {
+  return (
+    <svg class={`state-icon ${state}`} width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
+      <path d={shapes[state]} />
+    </svg>
+  );
+}
+
+export function StateBadge({ state }: { readonly state: StreamState }) {
+  return (
+    <span class={`badge ${state}`} title={stateMeanings[state]}>
+      <StateIcon state={state} />
+      {stateNames[state]}
+    </span>
+  );
+}

@@ -1,0 +1,122 @@
+import type { StreamView } from '../../../ledger/streams.ts';
+import type { GapView } from '../../../repair/gap-views.ts';
+import type { Action } from '../actions/actions.tsx';
+import type { Range } from '../live/calls.ts';
+import { useNow } from '../live/context.ts';
+import { zone } from '../live/platform.ts';
+import { ageText, durationText, lengthText, plural, rangeText } from '../text/format.ts';
+import { gapCause, gapStateText } from './gap-text.ts';
+
+interface Props {
+  readonly stream: StreamView;
+  readonly gaps: readonly GapView[] | undefined;
+  readonly shown: 'live' | 'closed';
+  readonly onShown: (shown: 'live' | 'closed') => void;
+  readonly onAction: (action: Action) => void;
+  readonly onFocus: (range: Range) => void;
+}
+
+const choices = [
+  ['live', 'Open'],
+  ['closed', 'Closed'],
+] as const;
+
+export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: Props) {
+  const now = useNow();
+  // The other list's answer is shown until this one's is there.
+  const listed = gaps.filter((gap) => (gap.state === 'closed') === (shown === 'closed'));
+  return (
+    <section class="card" aria-labelledby="gaps-title">
+      <div class="controls">
+        <h2 id="gaps-title">Gaps</h2>
+        <fieldset class="filters">
+          <legend class="unseen">Show gaps</legend>
+          {choices.map(([value, name]) => (
+            <button
+              key={value}
+              type="button"
+              class="filter"
+              aria-pressed={shown === value}
+              onClick={() => onShown(value)}
+            >
+              {name}
+            </button>
+          ))}
+        </fieldset>
+      </div>
+      {listed.length === 0 ? (
+        <p class="nothing">{shown === 'closed' ? 'No gap was closed yet.' : 'Nothing is missing.'}</p>
+      ) : (
+        <table class="gaps">
+          <thead>
+            <tr>
+              <th scope="col">Range</th>
+              <th scope="col">State</th>
+              <th scope="col" class="right">
+                {shown === 'closed' ? 'Open for' : 'Age'}
+              </th>
+              <th scope="col" class="right">
+                Attempts
+              </th>
+              <th scope="col">
+                <span class="unseen">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {listed.map((gap) => (
+              <tr key={gap.gapId}>
+                <th scope="row" class="name">
+                  <button
+                    type="button"
+                    class="link mono"
+                    onClick={() => onFocus(gap)}
+                    title="Show in the timeline"
+                  >
+                    {rangeText(gap.index, gap.start, gap.end, zone)}
+                  </button>
+                  <span class="note">{leftText(gap)}</span>
+                </th>
+                <td class="cause">
+                  <span class="value">{gapStateText(gap)}</span>
+                  <span class="note">{gapCause(gap)}</span>
+                </td>
+                <td class="right age">
+                  {gap.closedAt === null
+                    ? ageText(now - gap.seenAt)
+                    : durationText(gap.closedAt - gap.seenAt)}
+                </td>
+                <td class="right attempts">
+                  <span class="value">{gap.requests}</span>
+                  <span class="narrow-only"> {gap.requests === 1 ? 'attempt' : 'attempts'}</span>
+                </td>
+                <td class="actions">
+                  {gap.closedAt === null && (
+                    <span class="buttons-row">
+                      <button type="button" onClick={() => onAction({ kind: 'request', range: gap })}>
+                        Request
+                        <span class="unseen"> {rangeText(gap.index, gap.start, gap.end, zone)} again</span>
+                      </button>
+                      <button type="button" onClick={() => onAction({ kind: 'waive', range: gap })}>
+                        Waive<span class="unseen"> {rangeText(gap.index, gap.start, gap.end, zone)}</span>
+                      </button>
+                    </span>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {stream.truncated && <p class="note">There are more ranges than are listed; the API has them all.</p>}
+    </section>
+  );
+}
+
+function leftText({ index, start, end, missing, state }: GapView): string {
+  const whole = lengthText(index, end - start);
+  if (state === 'closed') return whole;
+  const left = missing.reduce((sum, [from, to]) => sum + to - from, 0);
+  if (left === end - start) return `${whole} missing`;
+  return `${lengthText(index, left)} of ${whole} missing, in ${plural(missing.length, 'piece')}`;
+}

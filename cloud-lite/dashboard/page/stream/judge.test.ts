@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import type { StreamView } from '../../../ledger/streams.ts';
+import { judgeStream } from './judge.ts';
+
+const healthy: StreamView = {
+  id: 1,
+  deviceId: 'd',
+  moduleId: 'm',
+  batchId: 's',
+  index: 'time',
+  first: 0,
+  last: 100,
+  covered: [[0, 100]],
+  backfilled: [],
+  voids: [],
+  waived: [],
+  gaps: [],
+  requested: [],
+  abandoned: [],
+  openRequests: 0,
+  gapsFound: 2,
+  gapsClosed: 2,
+  messages: 1,
+  duplicates: 0,
+  readings: 1,
+  pendingParts: 0,
+  lengths: { covered: 100, excused: 0, missing: 0 },
+  lastArrivalAt: 0,
+  silentSince: null,
+  truncated: false,
+};
+
+describe('a stream is', () => {
+  test.each([
+    ['healthy', {}],
+    ['silent', { silentSince: 5, openRequests: 1 }],
+    ['repairing', { openRequests: 1 }],
+    ['repairing', { gapsFound: 3, lengths: { covered: 90, excused: 0, missing: 10 } }],
+    // Not found yet: it may only be late.
+    ['healthy', { lengths: { covered: 90, excused: 0, missing: 10 } }],
+    ['lossy', { lengths: { covered: 90, excused: 10, missing: 0 } }],
+    ['lossy', { gapsFound: 3, abandoned: [[10, 20]], lengths: { covered: 90, excused: 0, missing: 10 } }],
+  ] as const)('%s with %o', (state, change) =>
+    expect(judgeStream({ ...healthy, ...change } as StreamView)).toBe(state),
+  );
+});

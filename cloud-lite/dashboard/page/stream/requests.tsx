@@ -1,0 +1,85 @@
+import type { StreamView } from '../../../ledger/streams.ts';
+import type { RequestView } from '../../../repair/request-views.ts';
+import type { Action } from '../actions/actions.tsx';
+import { useNow } from '../live/context.ts';
+import { zone } from '../live/platform.ts';
+import { agoText, lengthText, rangeText, wordsOf } from '../text/format.ts';
+
+const isOpen = ({ state }: RequestView) => state === 'pending' || state === 'accepted';
+
+export function Requests(props: {
+  readonly stream: StreamView;
+  readonly requests: readonly RequestView[] | undefined;
+  readonly onAction: (action: Action) => void;
+}) {
+  const now = useNow();
+  const { requests = [] } = props;
+  return (
+    <section class="card" aria-labelledby="requests-title">
+      <div class="controls">
+        <h2 id="requests-title">Requests</h2>
+      </div>
+      {requests.length === 0 ? (
+        <p class="nothing">Nothing was ever asked for.</p>
+      ) : (
+        <table class="requests">
+          <thead>
+            <tr>
+              <th scope="col">Range</th>
+              <th scope="col">State</th>
+              <th scope="col" class="right">
+                Attempt
+              </th>
+              <th scope="col" class="right">
+                Made
+              </th>
+              <th scope="col">
+                <span class="unseen">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {requests.map((request) => (
+              <tr key={request.requestId}>
+                <th scope="row" class="name">
+                  <span class="mono">{rangeText(request.index, request.start, request.end, zone)}</span>
+                  <span class="note">
+                    {lengthText(request.index, request.end - request.start)}, by{' '}
+                    {request.origin === 'person' ? 'a person' : 'the detector'}
+                  </span>
+                </th>
+                <td class="cause">
+                  <span class="value">{requestStateText(request)}</span>
+                  <span class="note">{request.answer ?? ' '}</span>
+                </td>
+                <td class="right attempts">
+                  <span class="narrow-only">attempt </span>
+                  {request.attempt}
+                </td>
+                <td class="right age">{agoText(now - request.createdAt)}</td>
+                <td class="actions">
+                  {isOpen(request) && (
+                    <button type="button" onClick={() => props.onAction({ kind: 'cancel', request })}>
+                      Cancel
+                      <span class="unseen">
+                        {' '}
+                        the request for {rangeText(request.index, request.start, request.end, zone)}
+                      </span>
+                    </button>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function requestStateText(request: RequestView): string {
+  if (request.state === 'pending') return request.unreachable ? 'Device unreachable' : 'Waiting to be sent';
+  if (request.state === 'accepted') return 'Being fetched';
+  const words = wordsOf(request.state);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
