@@ -10,6 +10,8 @@ export interface Scene {
 export interface Outage {
   /** What an operator would say. */
   readonly what: string;
+  /** It lets some messages through; all others must not, or the outage was none. */
+  readonly isLeaky?: boolean;
   begin(scene: Scene, durationMs: number): Promise<unknown> | undefined;
   /** Each second while it lasts; `second` counts from 1. */
   eachSecond?(scene: Scene, second: number): Promise<unknown> | undefined;
@@ -80,6 +82,7 @@ export const outages = {
   },
   'no-answers': {
     what: 'what the gateway sends arrives, what the hub answers vanishes',
+    isLeaky: true,
     ...route('far', 'blackhole', addresses.gateway),
   },
   'no-route': { what: 'the gateway has no route', ...route('gateway', 'unreachable', addresses.hub) },
@@ -101,6 +104,7 @@ export const outages = {
   },
   flapping: {
     what: 'one second without the cable, one with it',
+    isLeaky: true,
     begin: cable('far', 'down'),
     eachSecond: (scene, second) => cable('far', second % 2 === 1 ? 'up' : 'down')(scene),
     end: cable('far', 'up'),
@@ -116,6 +120,7 @@ export const outages = {
   frozen: { what: 'the hub neither reads nor writes', ...faulty({ stall: ['device'] }) },
   'forced-close': {
     what: 'the hub closes each connection by force, again each second',
+    isLeaky: true,
     begin: async (scene) => scene.hub.close(['device']),
     eachSecond: async (scene) => scene.hub.close(['device']),
     end: async () => {},
@@ -127,6 +132,7 @@ export const outages = {
   },
   'stored-never-settled': {
     what: 'the hub stores messages and never settles them',
+    isLeaky: true,
     ...faulty({ neverSettle: 'store' }),
   },
   restarted: { what: 'the hub is down', ...gone('same') },

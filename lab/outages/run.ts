@@ -1,7 +1,5 @@
 // One gateway through a row of outages: what each did to it, and whether all arrived in the end. Runs inside the
 // far namespace (run-main.ts): hub and plant are objects in this process, the module is a process of its own.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCloudCopy } from '../demo/cloud-copy.ts';
 import { unpackMessage } from '../demo/unpack-message.ts';
@@ -22,6 +20,8 @@ export interface Round {
 
 export interface RunOptions {
   readonly site: SiteNames;
+  /** For the hub's and the module's files; must exist. */
+  readonly folder: string;
   readonly rounds: readonly Round[];
   readonly sendTimeoutMs: number;
   /** Undisturbed, before the footprint is first taken. */
@@ -31,7 +31,7 @@ export interface RunOptions {
 }
 
 export interface RoundResult extends Round {
-  /** From the end of the outage until a reading made after it was stored; of an outage that let readings through, 0. */
+  /** From the end of the outage until a reading made after it was stored. */
   readonly liveAfterMs?: number;
   /** From the end of the outage until all that was held back was stored. */
   readonly drainedAfterMs?: number;
@@ -51,23 +51,21 @@ export interface RunResult {
 const streams = { press: 1, boiler: 2 } as const;
 const scanMs = 250;
 const lookMs = 100;
+/** What was on its way when an outage began may still be stored so much later. */
+const underWayMs = 1000;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function runOutages(options: RunOptions): Promise<RunResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-outage-'));
-  let world: World | undefined;
+  const world = await build(options);
   try {
-    world = await build(options, folder);
-    const result = await play(world, options);
-    if (isClean(result)) rmSync(folder, { recursive: true, force: true });
-    else result.problems.push(`the module's log is ${world.gateway.logFile}`);
-    return result;
+    return await play(world, options);
   } finally {
-    await world?.tearDown();
+    await world.tearDown();
   }
 }
 
-const isClean = ({ problems, rounds }: RunResult): boolean =>
+/** Whether nothing at all was wrong. */
+export const isClean = ({ problems, rounds }: RunResult): boolean =>
   problems.length === 0 && rounds.every((round) => round.problems.length === 0);
 
 interface World {
@@ -80,7 +78,7 @@ interface World {
   tearDown(): Promise<void>;
 }
 
-async function build(options: RunOptions, folder: string): Promise<World> {
+async function build(options: RunOptions): Promise<World> {
   const open: (() => Promise<unknown> | undefined)[] = [];
   const tearDown = async () => {
     for (const close of open.toReversed()) await close();
@@ -89,6 +87,7 @@ async function build(options: RunOptions, folder: string): Promise<World> {
     const plant = await startPlant({ host: addresses.plant, scanMs, historyS: 300 });
     open.push(() => plant.stop());
     const hub = await startHub({
+      dataFolder: join(options.folder, 'hub'),
       deviceHost: addresses.hub,
       deviceHostName: hubName,
       strictMessageIds: true,
@@ -107,7 +106,7 @@ async function build(options: RunOptions, folder: string): Promise<World> {
     const names: readonly string[] = Object.keys(streams);
     const gateway = await startGateway({
       namespace: options.site.gateway,
-      folder,
+      folder: options.folder,
       // A patient poll: on a busy machine an answer that comes late is still an answer.
       sources: plantSources(plant.info, { pollMs: 100, timeoutMs: 5000 }).filter(({ name }) =>
         names.includes(name),
@@ -123,7 +122,7 @@ async function build(options: RunOptions, folder: string): Promise<World> {
   }
 }
 
-async function play(world: World, options: RunOptions): Promise<RunResult & { problems: string[] }> {
+async function play(world: World, options: RunOptions): Promise<RunResult> {
   const { hub, plant, gateway, copy, promises, undecodable } = world;
   let watching = true;
   const watcher = watch(world, () => watching);
@@ -171,13 +170,17 @@ async function playRound(world: World, round: Round, options: RunOptions): Promi
   const outage: OutageSteps = outages[round.outage];
   const began = Date.now();
   await outage.begin(scene, round.durationMs);
+  let passedAt = 0;
+  const stopLooking = hub.onEvent(() => {
+    passedAt = Date.now();
+  });
   for (let second = 1; Date.now() - began < round.durationMs; second++) {
     const next = Math.min(began + second * 1000, began + round.durationMs);
     await pause(Math.max(0, next - Date.now()));
     if (next < began + round.durationMs) await outage.eachSecond?.(scene, second);
   }
+  stopLooking();
   await outage.end(scene);
-
   const over = Date.now();
   const limitMs = options.recoverMs + options.sendTimeoutMs;
   const isLive = () =>
@@ -186,6 +189,7 @@ async function playRound(world: World, round: Round, options: RunOptions): Promi
   const drained = until(() => isLive() && promises.unkept(copy, over).length === 0, limitMs);
   const [liveAfterMs, drainedAfterMs] = await Promise.all([live, drained]);
   const problems: string[] = [];
+  if (!outage.isLeaky && passedAt > began + underWayMs) problems.push('the outage let messages through');
   if (liveAfterMs === undefined) problems.push(`no live data ${limitMs / 1000} s after the outage`);
   if (drainedAfterMs === undefined) problems.push(`not drained ${limitMs / 1000} s after the outage`);
   const code = gateway.exited();
