@@ -4,22 +4,15 @@
 // in a lane is always there to be sent. It is deleted, unsynced, after the hub has acknowledged: a power
 // cut may bring it back, which sends the message twice, never not at all. After a start everything
 // unsent is backlog, whatever it was before.
-import { describeError, HoldfastError } from '../../kernel/errors.ts';
-import { markAsBackfill } from '../../wire/message.ts';
-import type { BackfillMark } from '../../wire/mini-batch.ts';
+import { describeError, type HoldfastError } from '../../kernel/errors.ts';
 import type { LaneDepth, LaneName, Lanes, Outgoing } from '../uplink/lanes.ts';
 import type { SpoolCore } from './core.ts';
-import { idKey, idOf, maxId, queuedKey } from './keys.ts';
-import { type LaneEntry, LaneQueue } from './lane-queue.ts';
-import { decodeMessage, decodePointer, encodePointer, type Pointer } from './message-record.ts';
-import type { BatchOp, Entry } from './store.ts';
+import { idKey, queuedKey } from './keys.ts';
+import { LaneQueue } from './lane-queue.ts';
+import { LaneReader, type QueuedMessage } from './lane-reader.ts';
+import { encodePointer, type Pointer } from './message-record.ts';
+import type { BatchOp } from './store.ts';
 import type { Count, TotalsDelta } from './totals.ts';
-
-/** A pointer together with its place in its lane. */
-export interface QueuedMessage extends LaneEntry {
-  readonly messageId: number;
-  readonly mark?: BackfillMark;
-}
 
 export interface NewEntries {
   readonly ops: readonly BatchOp[];
@@ -36,6 +29,7 @@ const none: Count = { messages: 0, bytes: 0 };
 
 export class LaneStore implements Lanes {
   readonly #core: SpoolCore;
+  readonly #reader: LaneReader;
   readonly #onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
   readonly #queues: Record<LaneName, LaneQueue<QueuedMessage>> = {
     live: new LaneQueue(),
@@ -55,6 +49,7 @@ export class LaneStore implements Lanes {
     onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
   }) {
     this.#core = options.core;
+    this.#reader = new LaneReader(options.core);
     this.#onRejected = options.onRejected;
   }
 
@@ -67,7 +62,7 @@ export class LaneStore implements Lanes {
       ['b', 'backfill', heads.backfillHead, backfill],
     ] as const;
     for (const [space, lane, head, count] of loads) {
-      const [first] = await this.#readPointers(space, head, core.nextId, 1);
+      const [first] = await this.#reader.pointers(space, head, core.nextId, 1);
       if (first === undefined) continue;
       // Whatever the counter says: there is one at least.
       const messages = Math.max(1, count.messages);
@@ -192,10 +187,8 @@ export class LaneStore implements Lanes {
   }
 
   /** Which of the messages `from..to-1` wait in a lane. */
-  async queuedIds(from: number, to: number): Promise<ReadonlySet<number>> {
-    const unsent = await this.#readKeys(idKey('u', from), idKey('u', to));
-    const backfill = await this.#readKeys(queuedKey(from, 0), queuedKey(to, 0));
-    return new Set([...unsent, ...backfill].map(idOf));
+  queuedIds(from: number, to: number): Promise<ReadonlySet<number>> {
+    return this.#reader.queuedIds(from, to);
   }
 
   /** Takes entries as `take` does, without their messages: to remove them unsent. */
@@ -222,18 +215,6 @@ export class LaneStore implements Lanes {
       bytes -= settled.bytes;
     }
     return { ops, delta: { [lane === 'backfill' ? 'backfill' : 'unsent']: { messages, bytes } } };
-  }
-
-  async #readKeys(gte: Buffer, lt: Buffer): Promise<readonly Uint8Array[]> {
-    const keys: Uint8Array[] = [];
-    let from = gte;
-    for (;;) {
-      const page = await this.#core.store.range({ gte: from, lt, limit: maxTake, keysOnly: true });
-      keys.push(...page.map(({ key }) => key));
-      const last = page.at(-1);
-      if (last === undefined || page.length < maxTake) return keys;
-      from = Buffer.concat([last.key, Buffer.of(0)]);
-    }
   }
 
   #entries(
@@ -293,47 +274,11 @@ export class LaneStore implements Lanes {
   /** What `next` holds, at most `limit` entries, and how far that reaches. */
   async #readPage(lane: LaneName, next: { from: number; to: number }, limit: number) {
     const space = lane === 'backfill' ? 'b' : 'u';
-    const read = await this.#readPointers(space, next.from, next.to, limit);
+    const read = await this.#reader.pointers(space, next.from, next.to, limit);
     const readTo = read.length < limit ? next.to : read.at(-1)!.id + 1;
     // After a repair all of the space is read again, with what `live` has in hand.
     const elsewhere = new Set(lane === 'backlog' ? this.#queues.live.idsInHand() : []);
     return { page: read.filter(({ id }) => !elsewhere.has(id)), readTo };
-  }
-
-  async #readPointers(space: 'u' | 'b', from: number, to: number, limit: number): Promise<QueuedMessage[]> {
-    const core = this.#core;
-    const found = await core.store.range({
-      gte: idKey(space, from),
-      lt: idKey(space, Math.min(to, maxId)),
-      limit,
-    });
-    const pointers: QueuedMessage[] = [];
-    for (const entry of found) {
-      const pointer = await this.#openPointer(space, entry);
-      pointers.push(pointer);
-    }
-    return pointers;
-  }
-
-  // A damaged pointer in `u` still says by its key which message it names: nothing is lost but the mark.
-  // One in `b` does not; the job that queued it will find the window archived, unsent, and ask again.
-  async #openPointer(space: 'u' | 'b', entry: Entry): Promise<QueuedMessage> {
-    const core = this.#core;
-    const id = idOf(entry.key);
-    try {
-      const {
-        id: messageId,
-        bytes,
-        queuedAt,
-        mark,
-      } = decodePointer(core.codec.open('P', entry.key, entry.value));
-      return { id, messageId, bytes, queuedAt, ...(mark === undefined ? {} : { mark }) };
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      core.log.error({ error: error.message }, 'a damaged entry in a lane');
-      core.metrics.count('holdfast_spool_damaged_total');
-      return { id, messageId: space === 'u' ? id : 0, bytes: 0, queuedAt: core.clock.now() };
-    }
   }
 
   async #load(lane: LaneName, chosen: readonly QueuedMessage[]): Promise<readonly Outgoing[]> {
@@ -348,23 +293,12 @@ export class LaneStore implements Lanes {
     }
     const outgoing: Outgoing[] = [];
     for (const [n, entry] of chosen.entries()) {
-      const opened = this.#open(keys[n]!, values[n], entry);
+      const opened = this.#reader.message(keys[n]!, values[n], entry);
       if ('message' in opened)
         outgoing.push({ id: entry.id, lane, bytes: entry.bytes, message: opened.message });
       else this.#dropDamaged(lane, entry, keys[n]!, values[n], opened.error);
     }
     return outgoing;
-  }
-
-  #open(key: Uint8Array, value: Uint8Array | undefined, entry: QueuedMessage) {
-    try {
-      if (value === undefined) throw new HoldfastError('spool-record-damaged', 'a queued message is missing');
-      const { message } = decodeMessage(this.#core.codec.open('M', key, value));
-      return { message: entry.mark === undefined ? message : markAsBackfill(message, entry.mark) };
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      return { error };
-    }
   }
 
   // The window stays a hole in the coverage: the detector asks for it, and the source's history may have it.

@@ -1,9 +1,9 @@
 // All stored windows in the order of storing (key space `a`).
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { SpoolCore } from './core.ts';
-import { idKey, idOf, maxId } from './keys.ts';
+import { idKey, idOf, indexKey, maxId, sizeClassOf } from './keys.ts';
 import { decodeMessage, decodeStoredEntry, encodeStoredEntry, type StoredEntry } from './message-record.ts';
-import type { Entry } from './store.ts';
+import type { BatchOp, Entry } from './store.ts';
 
 export interface StoredWindowAt extends StoredEntry {
   /** Of its first message. */
@@ -75,4 +75,30 @@ async function rebuild(core: SpoolCore, id: number): Promise<StoredWindowAt | un
     if (error instanceof HoldfastError) return undefined;
     throw error;
   }
+}
+
+/** Ids of a window's messages. */
+export function idsOf({ id, parts }: StoredWindowAt): number[] {
+  return Array.from({ length: parts }, (_, part) => id + part);
+}
+
+/** Deletes all records of a window but its places in the lanes. */
+export function removalOps(window: StoredWindowAt): BatchOp[] {
+  const { id, stream, window: range } = window;
+  const ops: BatchOp[] = [{ type: 'del', key: idKey('a', id) }];
+  if (range.end > range.start) {
+    ops.push({ type: 'del', key: indexKey(stream, sizeClassOf(range), range.start, id) });
+  }
+  for (const message of idsOf(window)) {
+    ops.push({ type: 'del', key: idKey('r', message) }, { type: 'del', key: idKey('x', message) });
+  }
+  return ops;
+}
+
+/** What their removal does to the counters. */
+export function minus(windows: readonly StoredWindowAt[]) {
+  return {
+    messages: -windows.reduce((sum, { parts }) => sum + parts, 0),
+    bytes: -windows.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
 }
