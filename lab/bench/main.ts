@@ -11,6 +11,7 @@ import { toJson, toText } from './harness/print.ts';
 
 const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   spool: () => import('./spool.ts'),
+  peers: () => import('./peers.ts'),
 };
 
 const { values, positionals } = parseArgs({
