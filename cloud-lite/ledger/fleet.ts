@@ -15,7 +15,10 @@ export interface FleetStream {
   readonly state: StreamState;
   readonly first: number | null;
   readonly last: number | null;
-  /** Index positions: milliseconds, or records. `abandoned` is the part of `missing` that is asked for no more. */
+  /**
+   * Milliseconds in the fleet's period, or records of the whole sequence. `abandoned` is the part of `missing`
+   * that is asked for no more.
+   */
   readonly lengths: {
     readonly covered: number;
     readonly excused: number;
@@ -36,7 +39,7 @@ export interface FleetPage {
   /** Of all streams that match the search. */
   readonly counts: Readonly<Record<StreamState, number>>;
   readonly streams: readonly FleetStream[];
-  /** Of the strips of time streams; UTC epoch ms. */
+  /** That time streams are judged and drawn by; UTC epoch ms. */
   readonly period: Window;
 }
 
@@ -64,8 +67,9 @@ const judged = `
                            and not (int8multirange(g.range) * s.missing) <@ coalesce(p.abandoned, '{}')))
                 then 'repairing'
                 when (s.missing <> '{}' and s.missing && coalesce(p.abandoned, '{}'))
-                  or (s.waived <> '{}' and not s.waived <@ s.covered)
-                  or exists (select from void_range v where v.stream_id = s.id and not v.ranges <@ s.covered)
+                  or ((s.voided <> '{}' or s.waived <> '{}')
+                      and (s.voided + s.waived - s.covered) && (case when s.index_kind = 'time'
+                            then $2::int8multirange else int8multirange(int8range(null, null)) end))
                 then 'lossy'
                 else 'healthy' end as state
       from stream s
@@ -88,6 +92,7 @@ interface FleetRow {
   readonly covered_length: number;
   readonly missing_length: number;
   readonly abandoned_length: number;
+  readonly excused_length: number;
   readonly open_gaps: number;
   readonly open_requests: number;
   readonly readings: number;
@@ -102,22 +107,25 @@ interface FleetRow {
 
 export async function readFleet(session: Session, query: FleetQuery): Promise<FleetPage> {
   const search = query.search === undefined || query.search === '' ? null : query.search;
+  const period = formatMultirange([query.period]);
   const counts = await session.query<{ state: StreamState; n: number }>(
     `with ${judged} select state, count(*) as n from judged group by state`,
-    [search],
+    [search, period],
   );
   const rows = await session.query<FleetRow>(
     `with ${judged},
        page as (
-         select id, state from judged where $2::text is null or state = $2
+         select id, state from judged where $6::text is null or state = $6
           order by array_position($3::text[], state), device_id, batch_id, id limit $4 offset $5
        )
      select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, page.state,
             lower(w.whole) as first, upper(w.whole) as last,
-            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.covered) x) as covered_length,
-            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.missing) x) as missing_length,
+            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.covered * w.m) x) as covered_length,
+            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.missing * w.m) x) as missing_length,
             (select coalesce(sum(upper(x) - lower(x)), 0)::int8
-               from unnest(s.missing * coalesce(p.abandoned, '{}')) x) as abandoned_length,
+               from unnest(s.missing * coalesce(p.abandoned, '{}') * w.m) x) as abandoned_length,
+            (select coalesce(sum(upper(x) - lower(x)), 0)::int8
+               from unnest((s.voided + s.waived - s.covered) * w.m) x) as excused_length,
             (select count(*) from gap g where g.stream_id = s.id and g.state = 'open') as open_gaps,
             coalesce(r.n, 0)::int8 as open_requests, s.readings, s.last_arrival_at, q.since as silent_since,
             (s.covered * w.m)::text as covered, (s.backfilled * w.m)::text as backfilled,
@@ -131,10 +139,18 @@ export async function readFleet(session: Session, query: FleetQuery): Promise<Fl
                            where stream_id = s.id and state in ('pending', 'accepted')) r on true
        cross join lateral (
          select s.covered + s.voided as whole,
-                case when s.index_kind = 'time' then $6::int8multirange
+                case when s.index_kind = 'time' then $2::int8multirange
                      else int8multirange(range_merge(s.covered + s.voided)) end as m) w
       order by array_position($3::text[], page.state), s.device_id, s.batch_id, s.id`,
-    [search, query.state ?? null, streamStates, query.limit, query.offset, formatMultirange([query.period])],
+    [
+      search,
+      period,
+      // Nothing has a place in an empty list, so that names alone decide.
+      query.order === 'worst' ? streamStates : [],
+      query.limit,
+      query.offset,
+      query.state ?? null,
+    ],
   );
   const none = { silent: 0, lossy: 0, repairing: 0, healthy: 0 };
   return {
@@ -158,7 +174,7 @@ function fleetStream(row: FleetRow, { period, cells }: FleetQuery): FleetStream 
     lengths: {
       covered: row.covered_length,
       missing: row.missing_length,
-      excused: (row.last ?? 0) - (row.first ?? 0) - row.covered_length - row.missing_length,
+      excused: row.excused_length,
       abandoned: row.abandoned_length,
     },
     openGaps: row.open_gaps,

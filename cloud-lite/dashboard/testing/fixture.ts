@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
-import { seededRandom } from '../../../kernel/random.ts';
+import { seededRandom, systemRandom } from '../../../kernel/random.ts';
 import type { Database } from '../../database/database.ts';
 import type { Server } from '../../http/api.ts';
 import { createHttpServer } from '../../http/server.ts';
@@ -38,17 +38,19 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
-export async function startFixture(): Promise<Fixture> {
+/** `fill` has its effect before the server is there, so that the plots do not show it as a flood. */
+export async function startFixture(
+  fill: (database: Database) => Promise<void> = async () => {},
+): Promise<Fixture> {
   const staticFolder = await ensureDashboard();
   const database = await openTestDatabase();
-  const random = seededRandom(7);
   let server: Server | undefined;
   let port = 0;
   const listen = async () => {
     server = await createHttpServer({
       database,
       clock: systemClock,
-      random,
+      random: seededRandom(7),
       log: silentLog,
       limits,
       state: () => ({ ingest: { running: true }, lastSweepAt: Date.now() }),
@@ -64,6 +66,7 @@ export async function startFixture(): Promise<Fixture> {
     await server?.close();
     server = undefined;
   };
+  await fill(database);
   await listen();
   return {
     url: `http://127.0.0.1:${port}/`,
@@ -72,12 +75,17 @@ export async function startFixture(): Promise<Fixture> {
     comeBack: listen,
     empty: () => emptyDatabase(database),
     arrive: (list) => arrive(database, list, Date.now(), '0'),
-    sweep: async () => void (await sweep(database, random, Date.now(), limits)),
+    sweep: () => look(database),
     async close() {
       await goAway();
       await database.close();
     },
   };
+}
+
+async function look(database: Database): Promise<void> {
+  // Requests made by two looks must not have one id.
+  await sweep(database, systemRandom, Date.now(), limits);
 }
 
 /** Minutes before now at which a stream has no data, and what became of each. */
@@ -103,21 +111,24 @@ const stories: readonly Story[] = [
 ]; // biome-ignore format: a table
 
 /** A fleet with something of everything, an hour long. */
-export async function fillFleet(fixture: Fixture): Promise<void> {
+export async function fillFleet(database: Database): Promise<void> {
   const now = Math.floor(Date.now() / second) * second;
   const arrivals: ShortArrival[] = stories.flatMap((story) => storyArrivals(story, now));
   arrivals.push(
     { device: 'packing', stream: 'scale-log', start: 10_000, end: 48_000, readings: 38_000 },
     { device: 'packing', stream: 'scale-log', start: 48_200, end: 52_431, readings: 4231 },
   );
-  await fixture.arrive(arrivals);
-  await fixture.database.query(
+  await arrive(database, arrivals, now, '0');
+  // Read to its end in a moment's time: a hole is found once what came later is known.
+  await database.query(
     `insert into checkpoint (hub, consumer_group, partition_id, sequence_number, event_offset, enqueued_at, events, updated_at, idle_at)
      select 'hub', '$Default', p::text, 4000, '4000', $1::int8, 4000, $1::int8, $1::int8 from generate_series(0, 3) p`,
-    [now],
+    [now + minute],
   );
-  await fixture.sweep();
-  await tellOutcomes(fixture.database, now);
+  await look(database);
+  await look(database);
+  await database.query('update checkpoint set enqueued_at = $1, idle_at = $1', [now]);
+  await tellOutcomes(database, now);
 }
 
 function storyArrivals(

@@ -73,8 +73,8 @@ function Waive({ stream, range, editable, onClose, onDone }: RangeProps) {
     >
       <Subject stream={stream} range={range} editable={editable} onRange={setChosen} />
       <p>
-        It is missing no more and asked for no more. Data that comes all the same still counts. This cannot be
-        taken back, and your reason stays in the history.
+        What is missing there counts as accounted for and is asked for no more. Data that comes all the same
+        still counts. This cannot be taken back, and your reason stays in the history.
       </p>
       <Reason reason={reason} onReason={setReason} placeholder="such as: line stood still for maintenance" />
     </ActionDialog>

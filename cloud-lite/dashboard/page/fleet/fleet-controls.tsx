@@ -5,6 +5,13 @@ import type { FleetAsk } from '../live/calls.ts';
 import { StateIcon, stateMeanings, stateNames } from '../shell/state-badge.tsx';
 import { countText } from '../text/format.ts';
 
+export const periods: readonly (readonly [name: string, lengthMs: number])[] = [
+  ['Last hour', 3_600_000],
+  ['Last day', 86_400_000],
+  ['Last week', 7 * 86_400_000],
+  ['Last 30 days', 30 * 86_400_000],
+];
+
 export interface FleetControlsProps {
   readonly counts: Readonly<Record<StreamState, number>>;
   readonly state: StreamState | undefined;
@@ -13,6 +20,8 @@ export interface FleetControlsProps {
   readonly onSearch: (search: string) => void;
   readonly order: FleetAsk['order'];
   readonly onOrder: (order: FleetAsk['order']) => void;
+  readonly periodMs: number;
+  readonly onPeriod: (periodMs: number) => void;
 }
 
 export function FleetControls(props: FleetControlsProps) {
@@ -46,6 +55,19 @@ export function FleetControls(props: FleetControlsProps) {
         ))}
       </fieldset>
       <Search search={props.search} onSearch={props.onSearch} />
+      <label class="order">
+        <span class="unseen">Period</span>
+        <select
+          value={props.periodMs}
+          onChange={(event) => props.onPeriod(Number(event.currentTarget.value))}
+        >
+          {periods.map(([name, lengthMs]) => (
+            <option key={name} value={lengthMs}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
       <label class="order">
         <span class="unseen">Order</span>
         <select

@@ -5,7 +5,7 @@ import { useResource } from '../live/use-resource.ts';
 import { TrendPlots } from '../plots/trend-plots.tsx';
 import { Alerts } from './alerts.tsx';
 import { Empty } from './empty.tsx';
-import { FleetControls } from './fleet-controls.tsx';
+import { FleetControls, periods } from './fleet-controls.tsx';
 import { FleetTable } from './fleet-table.tsx';
 import { Overall } from './overall.tsx';
 
@@ -16,8 +16,9 @@ export function FleetPage() {
   const [state, setState] = useState<StreamState | undefined>();
   const [search, setSearch] = useState('');
   const [order, setOrder] = useState<FleetAsk['order']>('worst');
+  const [periodMs, setPeriodMs] = useState(periods[0]![1]);
   const [offset, setOffset] = useState(0);
-  const ask = { state, search, order, offset, limit: pageSize };
+  const ask = { state, search, order, periodMs, offset, limit: pageSize };
   // Much changes all the time in a large fleet; two seconds are soon enough for eyes.
   const fleet = useResource((signal) => calls.fleet(ask, signal), {
     key: JSON.stringify(ask),
@@ -52,6 +53,8 @@ export function FleetPage() {
           onSearch={restart(setSearch)}
           order={order}
           onOrder={restart(setOrder)}
+          periodMs={periodMs}
+          onPeriod={setPeriodMs}
         />
         <FleetTable page={fleet.data} ask={ask} onOffset={setOffset} />
       </section>

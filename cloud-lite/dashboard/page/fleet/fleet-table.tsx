@@ -5,6 +5,7 @@ import { zone } from '../live/platform.ts';
 import { streamHref } from '../shell/route.ts';
 import { StateBadge } from '../shell/state-badge.tsx';
 import { agoText, countText, lengthText, momentText, originText, plural, shareText } from '../text/format.ts';
+import { periods } from './fleet-controls.tsx';
 import { shareOf } from './share.ts';
 import { Strip } from './strip.tsx';
 
@@ -16,6 +17,7 @@ export function FleetTable(props: {
   const { page, ask } = props;
   const now = useNow();
   const { state } = ask;
+  const periodName = periods.find(([, lengthMs]) => lengthMs === ask.periodMs)?.[0] ?? '';
   const total =
     state === undefined ? Object.values(page.counts).reduce((a, b) => a + b, 0) : page.counts[state];
   if (page.streams.length === 0) return <p class="nothing">No stream is like that.</p>;
@@ -29,7 +31,7 @@ export function FleetTable(props: {
             <th scope="col" class="right">
               Complete
             </th>
-            <th scope="col">Last hour</th>
+            <th scope="col">{periodName}</th>
             <th scope="col" class="right">
               Gaps
             </th>
@@ -40,7 +42,7 @@ export function FleetTable(props: {
         </thead>
         <tbody>
           {page.streams.map((stream) => (
-            <FleetRow key={stream.id} stream={stream} now={now} />
+            <FleetRow key={stream.id} stream={stream} now={now} periodName={periodName} />
           ))}
         </tbody>
       </table>
@@ -55,7 +57,12 @@ export function FleetTable(props: {
   );
 }
 
-function FleetRow({ stream, now }: { readonly stream: FleetStream; readonly now: number }) {
+function FleetRow(props: {
+  readonly stream: FleetStream;
+  readonly now: number;
+  readonly periodName: string;
+}) {
+  const { stream, now, periodName } = props;
   const { delivered } = shareOf(stream.lengths);
   return (
     <tr>
@@ -73,7 +80,7 @@ function FleetRow({ stream, now }: { readonly stream: FleetStream; readonly now:
       <td class="past">
         <Strip
           cells={stream.strip}
-          label={stream.index === 'time' ? `${stream.batchId}, last hour` : `${stream.batchId}, all records`}
+          label={`${stream.batchId}, ${stream.index === 'time' ? periodName.toLowerCase() : 'all records'}`}
         />
       </td>
       <td class="right gaps">

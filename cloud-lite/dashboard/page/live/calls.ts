@@ -76,6 +76,7 @@ export interface FleetAsk {
   readonly state: StreamState | undefined;
   readonly search: string;
   readonly order: 'worst' | 'name';
+  readonly periodMs: number;
   readonly offset: number;
   readonly limit: number;
 }

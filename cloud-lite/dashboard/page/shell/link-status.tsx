@@ -25,7 +25,7 @@ export function AwayBar() {
   const seconds =
     state.retryAt === undefined ? undefined : Math.max(0, Math.ceil((state.retryAt - now) / 1000));
   return (
-    <div class="away" role="alert">
+    <div class="away-bar" role="alert">
       <p>
         <strong>
           The detector does not answer{state.problem === undefined ? '' : `: ${state.problem}`}.

@@ -16,9 +16,7 @@ export function Requests(props: {
   const { requests = [] } = props;
   return (
     <section class="card" aria-labelledby="requests-title">
-      <div class="controls">
-        <h2 id="requests-title">Requests</h2>
-      </div>
+      <h2 id="requests-title">Requests</h2>
       {requests.length === 0 ? (
         <p class="nothing">Nothing was ever asked for.</p>
       ) : (

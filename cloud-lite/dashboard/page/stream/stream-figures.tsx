@@ -30,7 +30,7 @@ export function StreamFigures({ stream }: { readonly stream: StreamView }) {
         )}
       </div>
       <dl class="figures">
-        <Figure name="Complete" value={shareText(delivered)} note={`${shareText(accounted)} accounted for`} />
+        <Figure name="Complete" value={shareText(delivered)} note={`${shareText(accounted)} accounted`} />
         <Figure
           name="Missing"
           value={lengths.missing === 0 ? 'nothing' : lengthText(index, lengths.missing)}
