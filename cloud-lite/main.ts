@@ -2,7 +2,9 @@
 //
 //   main.ts            runs the detector
 //   main.ts rebuild    begins the ledger anew; the next start reads all that the hub retains
+import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { systemClock } from '../kernel/clock.ts';
 import { describeError, HoldfastError } from '../kernel/errors.ts';
@@ -67,7 +69,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
     wake: () => detector.wake(),
     metricsText: () => metrics.text(),
     token: settings.HOLDFAST_API_TOKEN,
-    staticFolder: settings.HOLDFAST_DASHBOARD_FOLDER,
+    staticFolder: settings.HOLDFAST_DASHBOARD_FOLDER ?? builtDashboard(),
   });
   stopOnSignals({ server, detector, database, log });
   await detector.start();
@@ -144,6 +146,12 @@ async function openDatabase(settings: Settings, log: Log): Promise<Database> {
   }
   const { openPostgresDatabase } = await import('./database/postgres-database.ts');
   return openPostgresDatabase({ url, log: log.child({ part: 'database' }) });
+}
+
+/** Where an image has it: built beside the compiled code. */
+function builtDashboard(): string | undefined {
+  const folder = fileURLToPath(new URL('dashboard/public/', import.meta.url));
+  return existsSync(folder) ? folder : undefined;
 }
 
 // A key wins over an identity where both are set. readSettings sees to it that one of them is.

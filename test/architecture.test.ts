@@ -91,6 +91,8 @@ describe('the architecture', () => {
       'pg',
       'pino',
       'prom-client',
+      'uplot',
+      'vite',
       'yaml',
     ];
     for (const folder of ['runtime', 'cloud-lite']) {

@@ -27,6 +27,7 @@ export async function gatherLive(input: GatherInput): Promise<LiveState> {
   return {
     now: Date.now(),
     startedAt,
+    dashboardUrl: world.dashboardUrl,
     processes: world.processes.map((process) => ({ name: process.name, ...process.state() })),
     network: world.network.mode().kind,
     device: world.device.mode().kind,

@@ -53,6 +53,7 @@ function title(state: LiveState): Line {
   return [
     styled('bold', 'Holdfast'),
     plain(`  ${clockText(state.now - state.startedAt)}`),
+    ...(state.dashboardUrl === undefined ? [] : [plain('  '), styled('cyan', state.dashboardUrl)]),
     ...step,
     ...(state.hub && state.hub.lost > 0
       ? [plain('  '), styled('yellow', `${state.hub.lost} messages acknowledged and lost`)]

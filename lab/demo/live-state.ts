@@ -47,6 +47,7 @@ export interface LiveState {
   /** Epoch ms. */
   readonly now: number;
   readonly startedAt: number;
+  readonly dashboardUrl?: string;
   readonly processes: readonly ProcessView[];
   readonly network: Cable;
   readonly device: Cable;

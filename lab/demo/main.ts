@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
+import { demoToken } from './dashboard.ts';
 import { gatherLive } from './gather.ts';
 import { liveKeys, readKeys } from './live.ts';
 import type { DemoEvent } from './live-state.ts';
@@ -63,6 +64,7 @@ async function run(): Promise<number> {
     say(`starting plant, hub, runtime and detector; everything they write is in ${folder}`);
     world = await startWorld({ folder, seed: options.seed, onEvent: say });
     const running = world;
+    say(`dashboard: ${running.dashboardUrl} (its actions ask for a token: ${demoToken})`, 'key');
     if (drawn) screen = openTerminal(process.stdout);
     const stopDrawing = keepDrawing(running);
     const stopKeys = readKeys(

@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { UnitInfo } from '../plant/plant.ts';
 import { plantSources } from '../plant/site.ts';
+import { type DemoDashboard, demoToken } from './dashboard.ts';
 import { type ProcessSpec, repositoryFile } from './processes.ts';
 
 /** A stream of the demo: its source in the configuration, its unit in the plant. */
@@ -72,7 +73,7 @@ export function runtimeSpec(config: string, hub: HubReady, networkPort: number):
   };
 }
 
-export function detectorSpec(folder: string, hub: HubReady): ProcessSpec {
+export function detectorSpec(folder: string, hub: HubReady, dashboard: DemoDashboard): ProcessSpec {
   const data = join(folder, 'ledger');
   mkdirSync(data, { recursive: true });
   return {
@@ -82,7 +83,9 @@ export function detectorSpec(folder: string, hub: HubReady): ProcessSpec {
       HOLDFAST_EVENTHUB_CONNECTION: hub.eventHubConnectionString,
       HOLDFAST_HUB_CONNECTION: hub.serviceConnectionString,
       HOLDFAST_DATA_FOLDER: data,
-      HOLDFAST_HTTP_PORT: '0',
+      HOLDFAST_HTTP_PORT: String(dashboard.port),
+      HOLDFAST_DASHBOARD_FOLDER: dashboard.folder,
+      HOLDFAST_API_TOKEN: demoToken,
       HOLDFAST_DETECTION_DELAY_MS: String(timings.detectionDelayMs),
       HOLDFAST_SWEEP_INTERVAL_MS: String(timings.sweepMs),
       NODE_EXTRA_CA_CERTS: hub.caFile,

@@ -5,6 +5,7 @@
 import type { Account } from './account.ts';
 import type { CloudMessage } from './cloud-copy.ts';
 import { type CloudTap, startCloudTap } from './cloud-tap.ts';
+import { prepareDashboard } from './dashboard.ts';
 import { getJson, postJson } from './http-json.ts';
 import type { LedgerStream } from './ledger-check.ts';
 import type { DemoEvent } from './live-state.ts';
@@ -35,6 +36,8 @@ export interface HubFacts {
 }
 
 export interface World {
+  /** To look at the ledger with a browser, in every life of the detector. */
+  readonly dashboardUrl: string;
   readonly network: Relay;
   readonly device: Relay;
   readonly tap: CloudTap;
@@ -79,7 +82,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   const { folder, seed } = options;
   const plant = processes.supervise(plantSpec(seed));
   const hub = processes.supervise(hubSpec(folder));
-  const ready = await Promise.all([plant.start(), hub.start()]);
+  const [dashboard, ...ready] = await Promise.all([prepareDashboard(), plant.start(), hub.start()]);
   const [plantReady, hubReady] = ready as unknown as [PlantReady, HubReady];
 
   const device = await openRelay(plantReady.host, plantReady.port, closers);
@@ -93,16 +96,17 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
 
   const config = writeConfig(folder, plantReady, device.port);
   const runtime = processes.supervise(runtimeSpec(config, hubReady, network.port));
-  const detector = processes.supervise(detectorSpec(folder, hubReady));
+  const detector = processes.supervise(detectorSpec(folder, hubReady, dashboard));
   await Promise.all([runtime.start(), detector.start()]);
 
   const plantControl = `http://127.0.0.1:${plantReady.controlPort}`;
   const hubControl = `http://127.0.0.1:${hubReady.controlPort}`;
-  // These two choose their ports anew at each start.
   const detectorApi = () => `http://127.0.0.1:${detector.ready()?.httpPort}`;
+  // It chooses its port anew at each start.
   const runtimeApi = () => `http://127.0.0.1:${runtime.ready()?.statusPort}`;
   let stopping: Promise<void> | undefined;
   return {
+    dashboardUrl: dashboard.url,
     network,
     device,
     tap,

@@ -11,7 +11,10 @@ const lagLines: readonly Line[] = [
   { name: 'reading the hub', colour: '--muted', dash: [2, 3] },
 ];
 
-const perSecond = (value: number) => (value < 10 ? value.toFixed(1) : countText(Math.round(value)));
+const perSecond = (value: number) =>
+  value === 0 || value >= 10 ? countText(Math.round(value)) : value.toFixed(1);
+/** One unit, for the room beside an axis. */
+const axisAge = (seconds: number) => (seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 6) / 10} min`);
 const age = (seconds: number) => (seconds === 0 ? '0' : durationText(seconds * 1000));
 
 export function TrendPlots({ samples }: { readonly samples: readonly TrendSample[] }) {
@@ -25,8 +28,16 @@ export function TrendPlots({ samples }: { readonly samples: readonly TrendSample
         columns={ingest}
         lines={ingestLines}
         format={perSecond}
+        axis={perSecond}
       />
-      <TrendPlot title="Lag" unit="age of the newest data" columns={lag} lines={lagLines} format={age} />
+      <TrendPlot
+        title="Lag"
+        unit="age of the newest data"
+        columns={lag}
+        lines={lagLines}
+        format={age}
+        axis={axisAge}
+      />
     </div>
   );
 }
@@ -36,7 +47,9 @@ function TrendPlot(props: {
   readonly unit: string;
   readonly columns: Columns;
   readonly lines: readonly Line[];
+  /** Of the legend's figures, and of the axis. */
   readonly format: (value: number) => string;
+  readonly axis: (value: number) => string;
 }) {
   const { columns, lines, format } = props;
   const [, ...values] = columns;
@@ -67,7 +80,7 @@ function TrendPlot(props: {
           })}
         </ul>
       </figcaption>
-      <Plot columns={columns} lines={lines} format={format} height={150} />
+      <Plot columns={columns} lines={lines} format={props.axis} height={150} />
     </figure>
   );
 }

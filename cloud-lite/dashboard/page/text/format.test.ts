@@ -60,6 +60,7 @@ describe('times', () => {
     expect(rangeText('time', at, at + 86_400_000, 'UTC')).toBe(
       '2026-11-21 22:20:00.007 – 2026-11-22 22:20:00.007',
     );
+    expect(rangeText('time', at - 7, at + 993, 'UTC')).toBe('2026-11-21 22:20:00 – 22:20:01');
     expect(rangeText('sequence', 1000, 2000, 'UTC')).toBe('1,000 – 2,000');
     expect(lengthText('sequence', 1)).toBe('1 record');
   });

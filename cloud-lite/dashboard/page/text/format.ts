@@ -96,10 +96,11 @@ export function lengthText(index: IndexKind, length: number): string {
   return index === 'time' ? durationText(length) : plural(length, 'record');
 }
 
-/** Both bounds of `[start, end)`: the second one's date only when it differs. */
+/** Both bounds of `[start, end)`: the second one's date only when it differs, milliseconds only where there are any. */
 export function rangeText(index: IndexKind, start: number, end: number, zone: string): string {
   if (index === 'sequence') return `${whole.format(start)} – ${whole.format(end)}`;
-  const [from, to] = [start, end].map((at) => timeText(at, { zone, date: true, ms: true }));
+  const ms = start % 1000 !== 0 || end % 1000 !== 0;
+  const [from, to] = [start, end].map((at) => timeText(at, { zone, date: true, ms }));
   const sameDay = from!.slice(0, 10) === to!.slice(0, 10);
   return `${from} – ${sameDay ? to!.slice(11) : to}`;
 }
