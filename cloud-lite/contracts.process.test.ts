@@ -7,6 +7,7 @@ import { migrate } from './database/migrate.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
 import { healthContract } from './health/health.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
+import { fleetContract } from './ledger/fleet.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
 import { repairContract } from './repair/repair.contract.ts';
 import { historiesEndRight } from './testing/history-check.ts';
@@ -29,6 +30,7 @@ describe('on PostgreSQL', () => {
 
   databaseContract(() => database);
   ledgerContract(() => database);
+  fleetContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);
   healthContract(() => database);

@@ -4,6 +4,7 @@ import { databaseContract } from './database/database.contract.ts';
 import type { Database } from './database/database.ts';
 import { healthContract } from './health/health.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
+import { fleetContract } from './ledger/fleet.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
 import { repairContract } from './repair/repair.contract.ts';
 import { openTestDatabase } from './testing/databases.ts';
@@ -17,6 +18,7 @@ describe('on PGlite', () => {
 
   databaseContract(() => database);
   ledgerContract(() => database);
+  fleetContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);
   healthContract(() => database);

@@ -6,6 +6,7 @@ import { StateIcon, stateMeanings, stateNames } from '../shell/state-badge.tsx';
 import { countText } from '../text/format.ts';
 
 export const periods: readonly (readonly [name: string, lengthMs: number])[] = [
+  ['Last 5 min', 300_000],
   ['Last hour', 3_600_000],
   ['Last day', 86_400_000],
   ['Last week', 7 * 86_400_000],

@@ -1,13 +1,14 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { StreamState } from '../../../ledger/stream-states.ts';
 import { calls, type FleetAsk } from '../live/calls.ts';
 import { useResource } from '../live/use-resource.ts';
 import { TrendPlots } from '../plots/trend-plots.tsx';
 import { Alerts } from './alerts.tsx';
 import { Empty } from './empty.tsx';
-import { FleetControls, periods } from './fleet-controls.tsx';
+import { FleetControls } from './fleet-controls.tsx';
 import { FleetTable } from './fleet-table.tsx';
 import { Overall } from './overall.tsx';
+import { fittingPeriod } from './period.ts';
 
 const pageSize = 50;
 const never = () => false;
@@ -16,14 +17,16 @@ export function FleetPage() {
   const [state, setState] = useState<StreamState | undefined>();
   const [search, setSearch] = useState('');
   const [order, setOrder] = useState<FleetAsk['order']>('worst');
-  const [periodMs, setPeriodMs] = useState(periods[0]![1]);
+  const [periodMs, setPeriodMs] = useState<number | undefined>();
+  const [fitting, setFitting] = useState(fittingPeriod(undefined));
   const [offset, setOffset] = useState(0);
-  const ask = { state, search, order, periodMs, offset, limit: pageSize };
+  const ask = { state, search, order, periodMs: periodMs ?? fitting, offset, limit: pageSize };
   // Much changes all the time in a large fleet; two seconds are soon enough for eyes.
   const fleet = useResource((signal) => calls.fleet(ask, signal), {
     key: JSON.stringify(ask),
     spacingMs: 2000,
   });
+  useEffect(() => setFitting(fittingPeriod(fleet.data)), [fleet.data]);
   const summary = useResource(calls.summary, { key: 'summary', spacingMs: 2000 });
   const readiness = useResource(calls.readiness, { key: 'readiness', concerns: never });
   const trend = useResource(calls.trend, { key: 'trend', intervalMs: 5000, concerns: never });
@@ -53,7 +56,7 @@ export function FleetPage() {
           onSearch={restart(setSearch)}
           order={order}
           onOrder={restart(setOrder)}
-          periodMs={periodMs}
+          periodMs={ask.periodMs}
           onPeriod={setPeriodMs}
         />
         <FleetTable page={fleet.data} ask={ask} onOffset={setOffset} />

@@ -68,5 +68,5 @@ export function StreamFigures({ stream }: { readonly stream: StreamView }) {
 function newestText({ index, last }: StreamView, now: number): string {
   if (last === null) return '–';
   if (index === 'sequence') return positionText(index, last - 1, zone);
-  return now - last < 0 ? 'now' : `${durationText(Math.floor((now - last) / 1000) * 1000)} old`;
+  return now - last < 1000 ? 'now' : `${durationText(Math.floor((now - last) / 1000) * 1000)} old`;
 }
