@@ -104,6 +104,21 @@ describe('commits', () => {
     expect(store.commits).toHaveLength(1);
   });
 
+  it('follow at once when as many bytes came during the one before', async () => {
+    const { clock, store, windows } = start({ commitBytes: 1000 });
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    say(sink, 0);
+    const first = gate();
+    store.hold = first.hold;
+    await clock.advance(200);
+    for (let n = 1; n < 30; n++) say(sink, n);
+    store.hold = undefined;
+    first.open();
+    await clock.advance(0);
+    expect(store.commits).toHaveLength(2);
+  });
+
   it('are never two at once, and "durable" waits for one that began after it was asked', async () => {
     const { clock, store, windows } = start();
     const sink = windows.openStream({ batchId: 'a', index: 'time' });

@@ -324,13 +324,14 @@ class WindowKeeper implements Windows {
   }
 
   #scheduleNext(): void {
-    const { commitIntervalMs, progressIntervalMs } = this.#limits;
+    const { commitIntervalMs, progressIntervalMs, commitBytes } = this.#limits;
     const now = this.#options.clock.monotonic();
-    let delayMs = Number.POSITIVE_INFINITY;
+    // As much may have come during a commit as brings the next one forward.
+    let delayMs = this.#freshBytes >= commitBytes ? 0 : Number.POSITIVE_INFINITY;
     for (const { windows } of this.#members.values()) {
       const dirty = windows.dirty();
       if (dirty === 'readings' || (dirty === 'progress' && this.#waiters.length > 0))
-        delayMs = commitIntervalMs;
+        delayMs = Math.min(delayMs, commitIntervalMs);
       else if (dirty === 'progress') delayMs = Math.min(delayMs, progressIntervalMs);
       const due = windows.nextDue();
       if (due !== undefined) delayMs = Math.min(delayMs, Math.max(commitIntervalMs, due - now));
@@ -342,6 +343,7 @@ class WindowKeeper implements Windows {
     const changes = this.#collect();
     if (changes.length === 0) {
       // Nothing is left to write, so whoever waits has it on the disk.
+      this.#freshBytes = 0;
       this.#settle(this.#started + 1);
       return;
     }
