@@ -349,6 +349,17 @@ describe('another way to the hub', () => {
     expect(site.store.kept.get('config.lastGood')).toContain('amqp-ws');
   });
 
+  it('is on trial no longer once a later configuration goes back to the former way', async () => {
+    const site = await changed();
+    await site.touch({ ...withTransport('amqp'), logLevel: 'warn' });
+    await site.twin({ $version: 3, ...withTransport('amqp'), logLevel: 'debug' });
+    await site.clock.advance(600_000);
+    await site.rest();
+    expect(site.keeper.config().logLevel).toBe('debug');
+    expect(site.keeper.report()).toMatchObject({ state: 'applied', version: '3' });
+    expect(site.store.kept.get('config.lastGood')).toContain('debug');
+  });
+
   it('is on no trial where the hub was not reached before either', async () => {
     const site = bench({ file: JSON.stringify(withTransport('amqp')) });
     await site.boot();

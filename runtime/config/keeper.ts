@@ -297,6 +297,7 @@ class Keeper implements ConfigKeeper {
       await this.#options.apply(good.loaded.config, plan);
     }
     this.#run(good);
+    this.#reviewTrial(good);
     if (plan.uplink && before && wasConnected) this.#beginTrial(this.#trial?.fallback ?? before);
     if (
       !this.#trial &&
@@ -330,6 +331,16 @@ class Keeper implements ConfigKeeper {
       else this.#trial = { fallback, timer: clock.setTimer(trialLookMs, look) };
     };
     this.#trial = { fallback, timer: clock.setTimer(trialLookMs, look) };
+  }
+
+  /** A later configuration may reach the hub as the one before the trial did: then nothing is on trial any more. */
+  #reviewTrial(good: LastGood): void {
+    const trial = this.#trial;
+    if (!trial) return;
+    const { config } = trial.fallback.loaded;
+    if (planReload(config, good.loaded.config, this.#options.dataFolder).uplink) return;
+    trial.timer.cancel();
+    this.#trial = undefined;
   }
 
   #passTrial(): void {

@@ -33,7 +33,7 @@ describe('the journal of starts', () => {
     for (let n = 0; n < 5; n++) await start(folder);
     const { clock } = await start(folder);
     await clock.advance(59_999);
-    expect(JSON.parse(readFileSync(join(folder, 'starts.json'), 'utf8')).state).toBe('running');
+    expect(JSON.parse(readFileSync(join(folder, 'last-run.json'), 'utf8')).state).toBe('running');
     await clock.advance(1);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect((await start(folder)).journal.crashes).toBe(0);
@@ -50,7 +50,7 @@ describe('the journal of starts', () => {
     'a file that holds %j counts for nothing',
     async (text) => {
       const folder = makeFolder();
-      writeFileSync(join(folder, 'starts.json'), text);
+      writeFileSync(join(folder, 'last-run.json'), text);
       expect((await start(folder)).journal).toMatchObject({ crashes: 0, pauseMs: 0 });
     },
   );

@@ -38,7 +38,7 @@ export interface StartJournal {
   stopped(): Promise<void>;
 }
 
-const fileName = 'starts.json';
+const fileName = 'last-run.json';
 const firstPauseMs = 1000;
 /** A slow disk must delay neither start nor stop. */
 const ioLimitMs = 1000;

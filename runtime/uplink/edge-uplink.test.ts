@@ -324,3 +324,20 @@ describe('stopping', () => {
     await bench().uplink.stop();
   });
 });
+
+describe('configured anew', () => {
+  test('the present connection ends, another is made, and a step of it has the new limit', async () => {
+    const made = await connected();
+    const sending = made.uplink.send(message('m1'));
+    made.script.send = () => never;
+    made.uplink.reconfigure({ transport: 'amqp-ws', sendTimeoutMs: 700 });
+    await sending.catch(() => {});
+    await made.clock.advance(5_000);
+    expect(made.clients).toHaveLength(2);
+    expect(made.clients[0]?.discarded).toBe(true);
+    expect(made.uplink.state().connected).toBe(true);
+    const failed = made.uplink.send(message('m2')).catch((error) => error.code);
+    await made.clock.advance(1_500);
+    expect(await failed).toBe('uplink-timeout');
+  });
+});
