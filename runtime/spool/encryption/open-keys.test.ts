@@ -164,9 +164,9 @@ describe('the keys of the spool', () => {
     const hex = keyBytes('a').toString('hex');
     for (const content of [hex, hex.slice(1), `${hex}00`, `key=${hex}`, keyBytes('a').subarray(1)]) {
       const keys = setUp(
-        { key: { file: keyFile('a', content) }, previousKeys: [{ env: 'K' }], waitMs: 0 },
+        { key: { file: keyFile('a', content) }, previousKeys: [{ env: 'K' }, { env: 'NONE' }], waitMs: 0 },
         {
-          environment: { K: hex.slice(0, 60) },
+          environment: { K: hex.slice(0, 60), OTHER: hex },
         },
       );
       lines.push(JSON.stringify((await keys.opening).problem ?? ''));

@@ -156,6 +156,8 @@ describe('the files of a sealed store', () => {
     expect(await plaintextValuesIn(plain)).toBeGreaterThan(10);
     expect(plaintextIn(sealed)).toEqual([]);
     expect(await plaintextValuesIn(sealed)).toBe(0);
+    const clear = (await entriesOf(sealed)).filter(({ keyId }) => keyId === undefined);
+    expect(clear.map(({ key }) => key.toString())).toEqual(['mkeys']);
   });
 
   it('seal records of every kind, and leave one: which keys they take', async () => {
