@@ -234,6 +234,40 @@ describe('a module with a file', () => {
   });
 });
 
+describe('the way to the hub', () => {
+  it('changes while the module runs: another output, a cap, and back; the sources do not notice', async () => {
+    const site = await makeSite();
+    const all = sources('u');
+    const config = (uplink: object) => ({ ...site.base, sources: all, uplink });
+    const lastOutput = () =>
+      hub
+        .events(Math.max(0, hub.state().events.stored - 50), 50)
+        .filter(({ properties }) => String(properties.batchId).startsWith('u-'))
+        .at(-1)?.system.outputName;
+    site.desire(config({}));
+    await site.start();
+    await eventually(
+      () =>
+        hub.state().events.held > 0 &&
+        lastOutput() === undefined &&
+        site.reported().config?.state === 'applied',
+      30_000,
+    );
+    site.desire({ uplink: { output: 'readings' } });
+    await eventually(() => lastOutput() === 'readings', 30_000);
+    await eventually(() => site.reported().config?.version === '3', 30_000);
+
+    site.desire({ uplink: { caps: { messagesPerDay: 1 } } });
+    await eventually(async () => (await site.status()).forwarder.waitingFor === 'daily-cap');
+    site.desire({ uplink: { output: null, caps: null } });
+    await eventually(async () => (await site.status()).forwarder.waitingFor === undefined, 30_000);
+    await eventually(() => lastOutput() === undefined, 30_000);
+    for (const { breaks, sessions } of (await site.status()).sources) {
+      expect({ breaks, sessions }).toEqual({ breaks: 0, sessions: 1 });
+    }
+  }, 180_000);
+});
+
 describe(`a module killed amid reloads (HOLDFAST_SEED=${seed})`, () => {
   it('runs the old or the new configuration, whole, and no window claims a reading that it does not carry', async () => {
     const random = seededRandom(seed);
@@ -280,7 +314,8 @@ describe(`a module killed amid reloads (HOLDFAST_SEED=${seed})`, () => {
 describe('stopping', () => {
   it('takes less than 10 s while the hub is frozen, the disk is slow and the equipment is silent', async () => {
     const site = await makeSite();
-    site.write({ sources: sources('s') });
+    // With a daily cap, so that there is a count to be kept at stop.
+    site.write({ sources: sources('s'), uplink: { caps: { messagesPerDay: 100_000 } } });
     const slow = join(site.folder, 'slow');
     const module = await site.start({
       config: site.file,
