@@ -8,7 +8,14 @@ import { deviceId, eventually, moduleId, openModule, telemetry } from './testing
 let hub: Hub;
 let client: ModuleClient;
 
-async function control(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
+// biome-ignore lint/suspicious/noExplicitAny: each test knows the shape that it asked for
+type Json = any;
+
+async function control(
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ status: number; body: Json }> {
   const response = await fetch(`http://127.0.0.1:${hub.controlPort}${path}`, {
     method,
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -114,7 +121,7 @@ describe('the control port', () => {
 });
 
 describe('the workload API', () => {
-  const call = (method: string, path: string, body?: object): Promise<{ status: number; body: any }> =>
+  const call = (method: string, path: string, body?: object): Promise<{ status: number; body: Json }> =>
     new Promise((resolve, reject) => {
       const sent = request({ socketPath: hub.workloadSocket, method, path }, async (response) => {
         const chunks: Buffer[] = [];
