@@ -23,6 +23,9 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-clock-'));
 const configFile = join(folder, 'holdfast.yaml');
 const synchronisedFile = join(folder, 'synchronised');
 const pollMs = 100;
+// How far a commit or a poll may lag behind on a busy machine; and how far apart two looks at the clock.
+const slackMs = 5000;
+const tickMs = 500;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 let plant: Plant;
 let child: ChildProcess | undefined;
@@ -120,15 +123,15 @@ it('places what waited before and after the kill, with a hole for the kill alone
   await end('SIGTERM');
 
   const windows = await meterWindows();
-  const [before, after] = [windows[0]!, windows.at(-1)!];
-  expect(before.start).toBeGreaterThan(startedAt);
-  expect(before.start).toBeLessThan(readyAt + 1000);
-  expect(before.end).toBeGreaterThan(killedAt - 1000);
-  expect(before.end).toBeLessThanOrEqual(killedAt + 500);
-  expect(after.end).toBeGreaterThan(stoppedAt - 1000);
-  const hole = windows.findIndex(({ start }, n) => n > 0 && start > windows[n - 1]!.end);
-  expect(windows[hole]!.start).toBeGreaterThan(killedAt);
-  expect(windows[hole]!.start).toBeLessThan(backAt + 1000);
+  const before = windows.filter(({ end }) => end <= killedAt + tickMs);
+  const after = windows.filter(({ start }) => start > killedAt);
+  // No window reaches over the kill. A busy machine may miss polls: then there are more windows than two.
+  expect(before.length + after.length).toBe(windows.length);
+  expect(before[0]!.start).toBeGreaterThan(startedAt);
+  expect(before[0]!.start).toBeLessThan(readyAt + slackMs);
+  expect(before.at(-1)!.end).toBeGreaterThan(killedAt - slackMs);
+  expect(after[0]!.start).toBeLessThan(backAt + slackMs);
+  expect(after.at(-1)!.end).toBeGreaterThan(stoppedAt - slackMs);
   const readings = windows.flatMap((window) => window.readings);
   expect(readings.every(({ quality }) => quality === 'good')).toBe(true);
   const positions = new Set(readings.map(({ index }) => index));
