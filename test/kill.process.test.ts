@@ -119,7 +119,10 @@ function streamAccount(copy: CloudCopy, stream: string, unit: number) {
 }
 
 describe(`the module, killed ${kills} times (HOLDFAST_SEED=${seed})`, () => {
-  it('delivers every window that it had called durable, and claims nothing that it does not carry', async () => {
+  it('delivers every window that it had called durable, and claims nothing that it does not carry', {
+    timeout: 240_000,
+    retry: 0,
+  }, async () => {
     for (let round = 0; round < kills; round++) {
       const module = await startModule();
       const lifetimeMs = 200 + randomInt(random, 2500);
@@ -160,5 +163,5 @@ describe(`the module, killed ${kills} times (HOLDFAST_SEED=${seed})`, () => {
         account.missingRanges.filter((range) => range.why === 'not in the window that claims them'),
       ).toEqual([]);
     }
-  }, 240_000);
+  });
 });

@@ -67,7 +67,7 @@ function logSize(): number {
 }
 
 describe(`kill -9, ${kills} times (HOLDFAST_SEED=${seed})`, () => {
-  it('keeps every promise that was made before', { timeout: 60_000 + kills * 4000 }, async () => {
+  it('keeps every promise that was made before', { timeout: 60_000 + kills * 4000, retry: 0 }, async () => {
     const random = seededRandom(seed);
     // Some die while they start and recover, most in the middle of their work.
     for (let n = 0; n < kills; n++) {

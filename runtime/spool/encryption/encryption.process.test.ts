@@ -42,6 +42,7 @@ describe('kill -9 while keys change', () => {
   const child = join(import.meta.dirname, '..', 'testing', 'switch-child.ts');
 
   it(`loses nothing that was durable (HOLDFAST_SEED=${seed})`, {
+    retry: 0,
     timeout: 60_000 + kills * 4000,
   }, async () => {
     const random = seededRandom(seed);
