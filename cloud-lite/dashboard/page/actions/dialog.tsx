@@ -1,6 +1,6 @@
 // A dialog: the browser's own, so that Escape, the focus and what lies behind are as everywhere.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 
 export function Dialog(props: {
   readonly title: string;
@@ -9,7 +9,8 @@ export function Dialog(props: {
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
-  useEffect(() => {
+  // At once, not after the next frame: keys that are pressed meanwhile belong to the dialog already.
+  useLayoutEffect(() => {
     const element = dialog.current!;
     const opener = document.activeElement;
     element.showModal();
@@ -25,6 +26,8 @@ export function Dialog(props: {
     <dialog
       ref={dialog}
       aria-labelledby={title}
+      // Where a person has done nothing since it was opened, the browser closes it without asking.
+      onClose={props.onClose}
       onCancel={(event) => {
         event.preventDefault();
         props.onClose();

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { FleetPage } from '../fleet/fleet-page.tsx';
 import { StreamPage } from '../stream/stream-page.tsx';
 import { Patterns } from '../timeline/patterns.tsx';
@@ -14,7 +14,7 @@ export function App() {
   const place = route.page === 'stream' ? `stream ${route.id}` : 'fleet';
 
   // Each new place begins at its top.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!first.current) {
       main.current?.focus({ preventScroll: true });
       scrollTo(0, 0);

@@ -1,12 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { gapCause, gapStateText } from './gap-text.ts';
 
-const gap = { state: 'open', abandoned: false, requests: 1, lastState: null, lastAnswer: null } as const;
+const gap = {
+  state: 'open',
+  missing: [[0, 1]],
+  abandoned: false,
+  requests: 1,
+  lastState: null,
+  lastAnswer: null,
+} as const;
 
 describe('a gap', () => {
   test.each([
     [{ state: 'waiting' }, 'May only be late'],
-    [{ state: 'closed' }, 'Closed'],
+    [{ state: 'closed', missing: [] }, 'Closed'],
+    [{ missing: [] }, 'Closed'],
     [{ abandoned: true, lastState: 'abandoned' }, 'Asked for no more'],
     [{ lastState: 'accepted' }, 'Being fetched'],
     [{ lastState: 'pending' }, 'About to be requested'],

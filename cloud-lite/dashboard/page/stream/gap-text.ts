@@ -2,10 +2,11 @@
 import type { GapView } from '../../../repair/gap-views.ts';
 import { wordsOf } from '../text/format.ts';
 
-type Gap = Pick<GapView, 'state' | 'abandoned' | 'requests' | 'lastState' | 'lastAnswer'>;
+type Gap = Pick<GapView, 'state' | 'missing' | 'abandoned' | 'requests' | 'lastState' | 'lastAnswer'>;
 
 export function gapStateText(gap: Gap): string {
-  if (gap.state === 'closed') return 'Closed';
+  // Nothing is left of it, and repair has not looked since.
+  if (gap.state === 'closed' || gap.missing.length === 0) return 'Closed';
   if (gap.state === 'waiting') return 'May only be late';
   if (gap.abandoned) return 'Asked for no more';
   if (gap.lastState === 'accepted') return 'Being fetched';

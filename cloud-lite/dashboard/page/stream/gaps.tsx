@@ -24,7 +24,9 @@ const choices = [
 export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: Props) {
   const now = useNow();
   // The other list's answer is shown until this one's is there.
-  const listed = gaps.filter((gap) => (gap.state === 'closed') === (shown === 'closed'));
+  const listed = gaps.filter(
+    (gap) => (gap.state === 'closed' || gap.missing.length === 0) === (shown === 'closed'),
+  );
   return (
     <section class="card" aria-labelledby="gaps-title">
       <div class="controls">

@@ -34,9 +34,7 @@ export function StreamFigures({ stream }: { readonly stream: StreamView }) {
         <Figure
           name="Missing"
           value={lengths.missing === 0 ? 'nothing' : lengthText(index, lengths.missing)}
-          note={
-            lengths.excused === 0 ? 'nothing void' : `${lengthText(index, lengths.excused)} void or waived`
-          }
+          note={excusedText(stream)}
         />
         <Figure
           name="Gaps closed"
@@ -63,6 +61,12 @@ export function StreamFigures({ stream }: { readonly stream: StreamView }) {
       </dl>
     </section>
   );
+}
+
+function excusedText({ index, lengths, voids, waived }: StreamView): string {
+  if (lengths.excused === 0) return 'nothing void';
+  const kinds = [...(voids.length > 0 ? ['void'] : []), ...(waived.length > 0 ? ['waived'] : [])];
+  return `${lengthText(index, lengths.excused)} ${kinds.join(', ')}`;
 }
 
 function newestText({ index, last }: StreamView, now: number): string {
