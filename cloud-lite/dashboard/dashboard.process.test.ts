@@ -111,7 +111,7 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     await dialog.getByText('That is not the detector’s token.').waitFor();
     expect(await requests()).toEqual([]);
     await dialog.getByLabel('Bearer token').fill(token);
-    await keepPicture(page, 'request-with-token');
+    await keepPicture(page, 'request-with-token', 'window');
     await dialog.getByRole('button', { name: 'Request', exact: true }).click();
     await page.getByText('1 request made').waitFor();
     expect(await requests()).toMatchObject([
@@ -133,7 +133,7 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     await waive.getByLabel('Reason').fill('the scale was out of use');
     await waive.getByRole('button', { name: 'Waive', exact: true }).click();
     await page.getByText('100 % accounted', { exact: true }).waitFor();
-    await keepPicture(page, 'waived');
+    await keepPicture(page, 'waived', 'window');
     expect((await api('streams?batchId=scale-log')).streams[0].waived).toEqual([[48_000, 48_200]]);
   });
 
@@ -159,7 +159,7 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').waitFor();
     await page.keyboard.type('looked at by hand');
-    await keepPicture(page, 'keyboard');
+    await keepPicture(page, 'keyboard', 'window');
     // Enter in a field confirms: without a token nothing is sent, and the field that lacks it has the focus.
     await page.keyboard.press('Enter');
     expect(await focused()).toMatch(/^input/);
@@ -185,7 +185,7 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     await dialog.getByLabel('From').fill('yesterday');
     await dialog.getByText('Needs two times like').waitFor();
     expect((await dialog.boundingBox())!.width).toBeLessThanOrEqual(phone.width);
-    await keepPicture(page, 'dialog-phone');
+    await keepPicture(page, 'dialog-phone', 'window');
   });
 
   test('shows what arrives while one looks, and nothing jumps', async () => {
@@ -230,7 +230,7 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
       .waitFor();
     await page.getByText(/What you see was true at \d\d:\d\d:\d\d/).waitFor();
     expect(await page.locator('table.fleet tbody tr').count()).toBe(12);
-    await keepPicture(page, 'away');
+    await keepPicture(page, 'away', 'window');
     await fixture.comeBack();
     await page.getByText('Live', { exact: true }).waitFor({ timeout: 30_000 });
     expect(await page.getByText(/does not answer/).count()).toBe(0);

@@ -23,8 +23,8 @@ export function openBrowser(): Promise<Browser> {
   });
 }
 
-/** Kept for people to look at, whether the tests pass or not. */
-export async function keepPicture(page: Page, name: string): Promise<void> {
+/** Kept for people to look at. Of the whole page, or of what the window shows: what lies over it is in place only there. */
+export async function keepPicture(page: Page, name: string, part: 'page' | 'window' = 'page'): Promise<void> {
   mkdirSync(artefacts, { recursive: true });
-  await page.screenshot({ path: `${artefacts}${name}.png`, fullPage: true });
+  await page.screenshot({ path: `${artefacts}${name}.png`, fullPage: part === 'page' });
 }
