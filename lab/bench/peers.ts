@@ -63,7 +63,8 @@ async function measure(options: BenchOptions): Promise<Report> {
     notes: [
       ...missing.map((program) => `${program} is not installed: its rows are missing.`),
       'Processor time is that of the keeping process; with Holdfast it includes the source of the readings.',
-      'Lost: of what was accepted in the last seconds before kill -9. Power cut: what had reached the device by then.',
+      'Lost: of all that it had accepted when it was killed. At power cut: what had not reached the device by then. ' +
+        'The file system was synced a few seconds before, to count bytes: only what came later could be lost.',
       'Accepted: NATS and mosquitto acknowledge, Holdfast says durable. rsyslog says nothing, so its sender has ' +
         'to believe what the connection took: nearly all of its loss was still in there.',
     ],
@@ -121,7 +122,7 @@ function ratios(ours: Result, peer: Result): readonly Figure[] {
       key: `bytesVs${key}`,
       what: `device bytes per reading, times ${peer.name}`,
       // mosquitto writes nothing at all by default.
-      value: peer.bytes === 0 ? undefined : ours.bytes / peer.bytes,
+      value: peer.bytes <= 0 ? undefined : ours.bytes / peer.bytes,
     },
   ];
 }

@@ -165,6 +165,11 @@ function makeFigures({ paced, bytes, slow, delays, backlog, closedLoop }: Measur
       aim: most(15),
     },
     {
+      key: 'residentGrowthByDefaultMB',
+      what: "the same with Node's and glibc's own memory settings, MB",
+      value: backlog.growthByDefaultMB,
+    },
+    {
       key: 'diskLeftMB',
       what: 'disk once the backlog is acknowledged and retained out, MB',
       value: backlog.diskLeftMB,
