@@ -9,6 +9,7 @@ import { noMetrics } from '../kernel/metrics.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { createProgram } from './cli/program.ts';
 import type { RunningModule, StartOptions } from './cli/run.ts';
+import { commitLimitsOf } from './config/commit-limits.ts';
 import { createConfigKeeper } from './config/keeper.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
 import type { Config, SourceConfig } from './config/schema.ts';
@@ -302,7 +303,7 @@ function encodingOf({ uplink: { body, gzip } }: Config): { schema: Config['uplin
 }
 
 function windowLimitsOf({ windows, spool }: Config): WindowLimits {
-  return { ...windows, commitIntervalMs: spool.commitIntervalMs };
+  return { ...windows, ...commitLimitsOf(spool) };
 }
 
 function forwarderLimitsOf({ uplink: { caps, inFlight } }: Config): Partial<ForwarderLimits> {

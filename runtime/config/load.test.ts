@@ -24,7 +24,7 @@ describe('the configuration', () => {
     expect(config).toMatchObject({
       sources: [],
       windows: { ageMs: 10_000, quietMs: 60_000 },
-      spool: { commitIntervalMs: 200 },
+      spool: { commitBytes: 4_194_304, flashSaver: false },
       uplink: { transport: 'amqp', body: 'columns/1', gzip: true },
       faultInjection: false,
     });

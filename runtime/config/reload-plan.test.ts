@@ -38,6 +38,7 @@ describe('what a reload changes', () => {
   it.each([
     [{ windows: { ageMs: 5000 } }, { windows: true }],
     [{ spool: { commitIntervalMs: 1000 } }, { windows: true }],
+    [{ spool: { flashSaver: true } }, { windows: true }],
     [{ uplink: { transport: 'amqp-ws' } }, { uplink: true }],
     [{ uplink: { output: 'o' } }, { uplink: true }],
     [{ uplink: { caps: { messagesPerDay: 10 } } }, { forwarder: true }],

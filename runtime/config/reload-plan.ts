@@ -1,6 +1,8 @@
 // What a new configuration changes in a module that runs. Pure. A source goes on untouched unless its own
 // settings differ: a reload for one machine is no reason to miss a reading of another.
+
 import { isDeepStrictEqual } from 'node:util';
+import { commitLimitsOf } from './commit-limits.ts';
 import type { Problem } from './problems.ts';
 import { type Config, type SourceConfig, streamIdOf } from './schema.ts';
 
@@ -43,7 +45,7 @@ export function planReload(old: Config, next: Config, dataFolder: string): Reloa
   return {
     refused: folderProblems(next, dataFolder),
     sources: planSources(old.sources, next.sources),
-    windows: differs(({ windows, spool }) => [windows, spool.commitIntervalMs]),
+    windows: differs(({ windows, spool }) => [windows, commitLimitsOf(spool)]),
     uplink: differs(({ uplink: { transport, caFile, output, sendTimeoutMs } }) => ({
       ...{ transport, caFile, output, sendTimeoutMs },
     })),
@@ -72,7 +74,7 @@ function planSources(old: readonly SourceConfig[], next: readonly SourceConfig[]
 
 function changedAtStart(old: Config, next: Config): string[] {
   const rest = (config: Config): Record<string, unknown> => {
-    const { commitIntervalMs: _, ...spool } = config.spool;
+    const { commitIntervalMs: _, commitBytes: __, flashSaver: ___, ...spool } = config.spool;
     return { ...config, spool };
   };
   const [a, b] = [rest(old), rest(next)];

@@ -45,7 +45,16 @@ const retention = z
 const spool = z.strictObject({
   /** Read at start only. */
   retention: retention.optional(),
-  commitIntervalMs: z.int().min(10).max(60_000).default(200),
+  /** Longest time until a reading is durable. Default 200, with `flashSaver` 1,000. */
+  commitIntervalMs: z.int().min(10).max(60_000).optional(),
+  /** So many bytes that wait, as estimated in memory, bring the commit forward. */
+  commitBytes: z
+    .int()
+    .min(64 * 1024)
+    .max(32 * 1024 * 1024)
+    .default(4 * 1024 * 1024),
+  /** Fewer commits for flash that wears: a power cut takes up to a second with it instead of a fifth. */
+  flashSaver: z.boolean().default(false),
   /** Read at start only. Absent: nothing is encrypted. */
   encryption: encryptionSchema.optional(),
 });
