@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Three projects, by what a test needs: `architecture` is fast enough for `npm run check`; `unit` runs
-// beside the code, in parallel; `process` starts real processes, servers and browsers, and comes after, two
-// files at a time: they wait more than they work.
+// beside the code, in parallel; `process` starts real processes, servers and browsers, and runs apart
+// from the others, two files at a time: they wait more than they work.
 export default defineConfig({
   test: {
     projects: [
