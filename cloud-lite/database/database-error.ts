@@ -5,9 +5,21 @@ const givenUp = new Set(['40001', '40P01']);
 /** Data exception, integrity violation, program limit: the same data will fail again. */
 const dataClasses = new Set(['22', '23', '54']);
 
-/** The transaction lost against another one; running it again is expected to succeed. */
-export function isGivenUp(error: unknown): boolean {
-  return givenUp.has(sqlState(error) ?? '');
+const maxAttempts = 5;
+
+/**
+ * Runs a transaction, and runs it again while it loses against another one: that is expected to succeed.
+ * Rejects with what `databaseError` makes of anything else, and of the last attempt.
+ */
+export async function repeatGivenUp<T>(transaction: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await transaction();
+    } catch (error) {
+      const isGivenUp = givenUp.has(sqlState(error) ?? '');
+      if (!isGivenUp || attempt >= maxAttempts) throw databaseError(error);
+    }
+  }
 }
 
 /**

@@ -7,11 +7,10 @@
 import { mkdir } from 'node:fs/promises';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import type { Database, Session } from './database.ts';
-import { databaseError, isGivenUp } from './database-error.ts';
+import { databaseError, repeatGivenUp } from './database-error.ts';
 import { lockFolder } from './folder-lock.ts';
 
 const int8Oid = 20;
-const maxAttempts = 5;
 
 /**
  * @param folder where the data lies, made if missing; undefined keeps everything in memory.
@@ -39,15 +38,7 @@ function pgliteDatabase(pglite: PGlite, release: () => Promise<void>): Database 
     query: <R extends object>(sql: string, params?: readonly unknown[]) =>
       own.query<R>(sql, params).catch(rethrow),
     script: (sql) => own.script(sql).catch(rethrow),
-    async transaction(work) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await pglite.transaction((tx) => work(sessionOf(tx)));
-        } catch (error) {
-          if (!isGivenUp(error) || attempt >= maxAttempts) throw databaseError(error);
-        }
-      }
-    },
+    transaction: (work) => repeatGivenUp(() => pglite.transaction((tx) => work(sessionOf(tx)))),
     close() {
       closing ??= pglite.close().finally(release);
       return closing;

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import type { Log } from '../../kernel/log.ts';
 import type { Database, Session } from './database.ts';
-import { databaseError, isGivenUp } from './database-error.ts';
+import { databaseError, repeatGivenUp } from './database-error.ts';
 
 export interface PostgresOptions {
   readonly url: string;
@@ -14,7 +14,6 @@ export interface PostgresOptions {
 }
 
 const int8Oid = 20;
-const maxAttempts = 5;
 
 /** Connects lazily: an unreachable server shows with the first statement. */
 export function openPostgresDatabase(options: PostgresOptions): Database {
@@ -39,15 +38,7 @@ export function openPostgresDatabase(options: PostgresOptions): Database {
     query: <R extends object>(sql: string, params?: readonly unknown[]) =>
       own.query<R>(sql, params).catch(rethrow),
     script: (sql) => own.script(sql).catch(rethrow),
-    async transaction(work) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await runTransaction(pool, work);
-        } catch (error) {
-          if (!isGivenUp(error) || attempt >= maxAttempts) throw databaseError(error);
-        }
-      }
-    },
+    transaction: (work) => repeatGivenUp(() => runTransaction(pool, work)),
     close() {
       closing ??= pool.end();
       return closing;

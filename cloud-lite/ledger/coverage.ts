@@ -3,19 +3,12 @@ import { type Coverage, size } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange, parseMultirange } from '../database/multirange.ts';
-import { type Pair, pairs } from './streams.ts';
+import { pairs, type RangesView } from './streams.ts';
 
-export interface CoverageView {
+export interface CoverageView extends RangesView {
   /** The period, cut to what the stream spans. Null when they do not meet. */
   readonly from: number | null;
   readonly to: number | null;
-  readonly covered: readonly Pair[];
-  readonly backfilled: readonly Pair[];
-  readonly voids: readonly { readonly start: number; readonly end: number; readonly reason: string }[];
-  readonly waived: readonly Pair[];
-  readonly gaps: readonly Pair[];
-  readonly requested: readonly Pair[];
-  readonly abandoned: readonly Pair[];
   /** Index positions of each kind: milliseconds, or records. */
   readonly lengths: Lengths;
   /** Share of the period that has data, 0 to 1. Null when there is nothing to have. */

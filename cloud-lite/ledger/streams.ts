@@ -3,15 +3,8 @@ import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { parseMultirange } from '../database/multirange.ts';
 
-export interface StreamView {
-  readonly id: number;
-  readonly deviceId: string;
-  readonly moduleId: string;
-  readonly batchId: string;
-  readonly index: IndexKind;
-  /** The stream's span: first position, and the one after the last. Null before anything has arrived whole. */
-  readonly first: number | null;
-  readonly last: number | null;
+/** What is known of each part of a stream. */
+export interface RangesView {
   readonly covered: readonly Pair[];
   readonly backfilled: readonly Pair[];
   readonly voids: readonly { readonly start: number; readonly end: number; readonly reason: string }[];
@@ -21,6 +14,17 @@ export interface StreamView {
   readonly requested: readonly Pair[];
   /** Missing, but asked for no more. */
   readonly abandoned: readonly Pair[];
+}
+
+export interface StreamView extends RangesView {
+  readonly id: number;
+  readonly deviceId: string;
+  readonly moduleId: string;
+  readonly batchId: string;
+  readonly index: IndexKind;
+  /** The stream's span: first position, and the one after the last. Null before anything has arrived whole. */
+  readonly first: number | null;
+  readonly last: number | null;
   readonly openRequests: number;
   readonly gapsFound: number;
   readonly gapsClosed: number;
