@@ -4,6 +4,7 @@
 import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { Reading, Value } from '../../wire/reading.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
+import type { Probe } from './probe.ts';
 
 export type SourceEvent =
   /** Observation begins (again): every reading with `index >= at` will be reported. */
@@ -65,4 +66,13 @@ export interface Source {
   readonly history?: SourceHistory;
   /** Writes one tag. @throws HoldfastError naming the tag and what the equipment answered. */
   write?(tag: string, value: Value, signal: AbortSignal): Promise<void>;
+  /**
+   * Connects by itself, reads each tag once, yields each as soon as it is known, and lets go of the equipment, also
+   * when the caller stops listening. Never called while `run` runs. A tag that the equipment refuses, or whose answer
+   * makes no sense, is yielded with its `problem`; so is each that is still open when a pushing source has sent
+   * nothing for it within its own patience (at most 60 s). One pass, no retries.
+   * @throws HoldfastError when the equipment as a whole cannot be reached or ends the connection: what was yielded
+   * stays true. The signal's reason, promptly, when that aborts.
+   */
+  readonly probe?: Probe;
 }
