@@ -7,6 +7,7 @@ import { HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { noMetrics } from '../kernel/metrics.ts';
 import { systemRandom } from '../kernel/random.ts';
+import { createAdapters, type MakeSource } from './adapters.ts';
 import { createProgram } from './cli/program.ts';
 import type { RunningModule, StartOptions } from './cli/run.ts';
 import { commitLimitsOf } from './config/commit-limits.ts';
@@ -25,8 +26,6 @@ import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
 import { createRuntime } from './runtime.ts';
 import { createSourceSet } from './source-set.ts';
-import { createModbusLinks, type ModbusLinks } from './sources/modbus/link.ts';
-import { createModbusSource } from './sources/modbus/modbus-source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
 import { openSpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
 import { openSpool, type Spool, type SpoolStats } from './spool/spool.ts';
@@ -131,9 +130,10 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       metrics,
       limits: windowLimitsOf(config),
     });
-    const links = createModbusLinks({ clock });
+    const makeSource = createAdapters({ clock, random, metrics, dataFolder });
     const sources = createSourceSet<SourceConfig, SupervisedSource>({
-      build: (settings, batchId) => buildSource(settings, batchId, { windows, spool, siteClock, links, log }),
+      build: (settings, batchId) =>
+        buildSource(settings, batchId, { windows, spool, siteClock, makeSource, log }),
       closeStream: (batchId) => windows.closeStream(batchId),
       log,
     });
@@ -310,24 +310,22 @@ function forwarderLimitsOf({ uplink: { caps, inFlight } }: Config): Partial<Forw
   return { ...caps, inFlightMessages: inFlight.messages, inFlightBytes: inFlight.bytes };
 }
 
-interface SourceParts {
+interface BuildParts {
   readonly windows: Windows;
   readonly spool: Spool;
   readonly siteClock: SiteClock;
-  /** One for all: units on one line take turns on one connection. */
-  readonly links: ModbusLinks;
+  readonly makeSource: MakeSource;
   readonly log: Log;
 }
 
 function buildSource(
   settings: SourceConfig,
   batchId: string,
-  { windows, spool, siteClock, links, log }: SourceParts,
+  { windows, spool, siteClock, makeSource, log }: BuildParts,
 ): SupervisedSource {
   const { name } = settings;
   const sourceLog = log.child({ part: 'source', source: name });
-  const stampClock = siteClock.local;
-  const source = createModbusSource(settings, { clock, stampClock, log: sourceLog, metrics, links });
+  const source = makeSource(settings, { stampClock: siteClock.local, log: sourceLog });
   const inner = windows.openStream({ batchId, index: source.index });
   // What the windows claimed is newer than what the disk knows of it, where the stream was open already.
   const open = windows.streams().find((stream) => stream.batchId === batchId);

@@ -43,10 +43,11 @@ export function describePlan(file: string, { buses, streams, total, warnings }: 
 }
 
 function describe({ name, polls, messagesPerDay, bytesPerDay }: StreamPlan): string[] {
-  const lines = polls.map(({ pollMs, tags, requests, blocks }) => {
+  const lines = polls.map(({ pollMs, tags, requests, blocks, how }) => {
     const more = blocks.length > maxBlocks ? `, and ${blocks.length - maxBlocks} more` : '';
-    const read = `${blocks.slice(0, maxBlocks).join(', ')}${more}`;
-    return `    every ${pollMs} ms: ${plural(tags, 'tag')} in ${plural(requests, 'request')}: ${read}`;
+    const read = blocks.length === 0 ? '' : `: ${blocks.slice(0, maxBlocks).join(', ')}${more}`;
+    const said = how ?? `every ${pollMs} ms: ${plural(tags, 'tag')} in ${plural(requests, 'request')}`;
+    return `    ${said}${read}`;
   });
   return [`  ${name}: ${count(messagesPerDay)} messages and ${bytes(bytesPerDay)} a day`, ...lines];
 }

@@ -1,0 +1,45 @@
+// Which adapter reads which type of source. The module and `holdfast probe` build their sources here. A heavy driver
+// library is imported by its adapter when a session begins, so that a site pays only for what it uses.
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Metrics } from '../kernel/metrics.ts';
+import type { Random } from '../kernel/random.ts';
+import type { SourceConfig } from './config/schema.ts';
+import type { ModbusSourceConfig } from './sources/modbus/config.ts';
+import { createModbusLinks } from './sources/modbus/link.ts';
+import { createModbusSource } from './sources/modbus/modbus-source.ts';
+import type { Source } from './sources/source.ts';
+
+export interface AdapterParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  /** For what an adapter keeps: each in a folder of its own, by the name of its kind. */
+  readonly dataFolder: string;
+}
+
+export interface SourceParts {
+  /** What readings are stamped with that the equipment does not stamp. */
+  readonly stampClock: Clock;
+  /** Bound to the source's name. */
+  readonly log: Log;
+}
+
+export type MakeSource = (settings: SourceConfig, parts: SourceParts) => Source;
+
+type SourceType = SourceConfig['type'];
+type Adapters = {
+  readonly [T in SourceType]: (settings: Extract<SourceConfig, { type: T }>, parts: SourceParts) => Source;
+};
+
+/** One for all sources of a process: what they share (lines, connections) they find through it. */
+export function createAdapters({ clock, metrics }: AdapterParts): MakeSource {
+  const links = createModbusLinks({ clock });
+  const modbus = (settings: ModbusSourceConfig, parts: SourceParts) =>
+    createModbusSource(settings, { clock, metrics, links, ...parts });
+  const adapters: Adapters = { 'modbus-tcp': modbus, 'modbus-rtu-tcp': modbus, 'modbus-rtu': modbus };
+  return (settings, parts) => {
+    const make = adapters[settings.type] as (settings: SourceConfig, parts: SourceParts) => Source;
+    return make(settings, parts);
+  };
+}

@@ -1,0 +1,84 @@
+// What a Modbus source asks: the requests are the plan that it polls by.
+import type { Clock } from '../../../kernel/clock.ts';
+import type { ModbusSourceConfig, TagConfig } from '../../sources/modbus/config.ts';
+import { peerOf, shareKeyOf, timingOf } from '../../sources/modbus/open-stream.ts';
+import { createPoller } from '../../sources/modbus/poller.ts';
+import { type Item, planReads } from '../../sources/modbus/read-plan.ts';
+import { mapStamp, mapTags } from '../../sources/modbus/register-map.ts';
+import {
+  type PollPlan,
+  type SampleTag,
+  type SourceAsk,
+  sum,
+  wanderNumber,
+  wanderState,
+} from './source-ask.ts';
+
+const bitsPerByte = 11;
+/** The time a unit takes to answer is its own; a typical one, for the load of a line. */
+const unitAnswerMs = 10;
+
+export function askOfModbus(source: ModbusSourceConfig, clock: Clock): SourceAsk {
+  const polls = planPolls(source, clock);
+  return {
+    bus: busOf(source),
+    polls: polls.map(({ registers: _, ...poll }) => poll),
+    requestsPerSecond: sum(polls.map(({ requests, pollMs }) => (requests * 1000) / pollMs)),
+    ...(source.type === 'modbus-rtu' && { load: lineLoad(source, polls) }),
+    paces: groupsOf(source).map(({ pollMs, tags }) => ({ periodMs: pollMs, tags: tags.map(toSample) })),
+  };
+}
+
+type CountedPoll = PollPlan & { readonly registers: number };
+
+/** Tags that are polled together. */
+function groupsOf(source: ModbusSourceConfig): readonly { pollMs: number; tags: readonly TagConfig[] }[] {
+  const byPace = new Map<number, TagConfig[]>();
+  for (const tag of source.tags) {
+    const pollMs = tag.pollMs ?? source.pollMs;
+    byPace.set(pollMs, [...(byPace.get(pollMs) ?? []), tag]);
+  }
+  return [...byPace].map(([pollMs, tags]) => ({ pollMs, tags }));
+}
+
+function planPolls(source: ModbusSourceConfig, clock: Clock): readonly CountedPoll[] {
+  const stamp = mapStamp(source.stamp);
+  return groupsOf(source).map(({ pollMs, tags }) => {
+    const items: readonly Item[] = stamp ? [stamp, ...mapTags(tags)] : mapTags(tags);
+    const blocks = planReads(items, source);
+    return {
+      pollMs,
+      tags: tags.length,
+      requests: createPoller({ config: source, tags, clock }).requests,
+      blocks: blocks.map(({ table, address, count }) => `${table} ${address}-${address + count - 1}`),
+      registers: sum(blocks.map(({ count }) => count)),
+    };
+  });
+}
+
+function busOf(source: ModbusSourceConfig): string {
+  const where = `${source.type} ${peerOf(source)}`;
+  return shareKeyOf(source) === undefined ? `${where}, own connection of ${source.name}` : where;
+}
+
+/** Part of a second that one second's requests of this source take on its serial line. */
+function lineLoad(
+  source: ModbusSourceConfig & { type: 'modbus-rtu' },
+  polls: readonly CountedPoll[],
+): number {
+  const byteMs = (bitsPerByte * 1000) / source.baudRate;
+  const { gapMs } = timingOf(source);
+  return sum(
+    polls.map(({ requests, registers, pollMs }) => {
+      const frames = requests * (8 + 5) + 2 * registers;
+      return (frames * byteMs + requests * (gapMs + unitAnswerMs)) / pollMs;
+    }),
+  );
+}
+
+function toSample({ name, type, length = 1, scale = 1, offset = 0 }: TagConfig): SampleTag {
+  if (type === undefined || type === 'bool' || type === 'bit') return { name, wander: wanderState };
+  if (type === 'string') return { name, wander: () => () => 'x'.repeat(length) };
+  const round = (raw: number) => (type === 'float32' ? Math.fround(raw) : raw) * scale + offset;
+  return { name, wander: wanderNumber(round, !type.startsWith('float')) };
+}
