@@ -6,6 +6,25 @@ import type { PartitionRef, ReceivedEvent } from './event-source.ts';
 /** Before the first event of a partition. */
 export const beforeFirst = -1;
 
+export interface Checkpoint {
+  readonly partitionId: string;
+  /** Of the last event taken; `beforeFirst` when none was. */
+  readonly sequenceNumber: number;
+  readonly offset: string;
+}
+
+export function listCheckpoints(
+  session: Session,
+  hub: string,
+  consumerGroup: string,
+): Promise<readonly Checkpoint[]> {
+  return session.query<Checkpoint>(
+    `select partition_id as "partitionId", sequence_number as "sequenceNumber", event_offset as "offset"
+       from checkpoint where hub = $1 and consumer_group = $2`,
+    [hub, consumerGroup],
+  );
+}
+
 /**
  * Locks the partition's row until the transaction ends and returns the sequence number of the last event
  * taken. The lock makes two instances that both believe to own the partition take turns.
@@ -58,5 +77,19 @@ export async function markRead(session: Session, partition: PartitionRef, at: nu
      values ($1, $2, $3, $4, '', 0, 0, 0, $5)
      on conflict (hub, consumer_group, partition_id) do update set idle_at = greatest(c.idle_at, excluded.idle_at)`,
     [partition.hub, partition.consumerGroup, partition.partitionId, beforeFirst, at],
+  );
+}
+
+/** The partition is to be read from its beginning; unless somebody moved the checkpoint from `sequenceNumber`. */
+export async function putBack(
+  session: Session,
+  partition: PartitionRef,
+  sequenceNumber: number,
+  now: number,
+): Promise<void> {
+  await session.query(
+    `update checkpoint set sequence_number = $1, event_offset = '', updated_at = $2
+      where hub = $3 and consumer_group = $4 and partition_id = $5 and sequence_number = $6`,
+    [beforeFirst, now, partition.hub, partition.consumerGroup, partition.partitionId, sequenceNumber],
   );
 }

@@ -1,0 +1,182 @@
+// The Event Hubs client, in our words. The only importer of @azure/event-hubs.
+import {
+  type CheckpointStore,
+  EventHubConsumerClient,
+  type EventHubConsumerClientOptions,
+  type PartitionOwnership,
+  type ReceivedEventData,
+  type TokenCredential,
+} from '@azure/event-hubs';
+import { beforeFirst, type Checkpoint } from './checkpoint.ts';
+import type { ReceivedEvent } from './event-source.ts';
+import type { Ownership } from './ownership.ts';
+
+export type EventHubAccess =
+  | { readonly connectionString: string }
+  /** By an Entra ID identity. The namespace is a host name. */
+  | { readonly namespace: string; readonly name: string; readonly credential: TokenCredential };
+
+export interface ClientOptions {
+  readonly access: EventHubAccess;
+  readonly consumerGroup: string;
+  /** Whom the client's claims of partitions belong to. */
+  readonly identifier: string;
+  readonly balanceIntervalMs: number;
+  readonly ownershipMs: number;
+}
+
+/** What the client asks for in each round of its balancing. Rejections make it try again in the next. */
+export interface Bookkeeping {
+  owners(hub: string, consumerGroup: string): Promise<readonly Ownership[]>;
+  /** Takes what nobody else took since it was listed; returns that. */
+  claim(wanted: readonly Ownership[]): Promise<readonly Ownership[]>;
+  checkpoints(): Promise<readonly Checkpoint[]>;
+}
+
+export interface PartitionHandlers {
+  opened(partitionId: string): void;
+  closed(partitionId: string, why: 'to another instance' | 'ended'): void;
+  /** In order, one batch of a partition at a time; an empty one is an idle partition's sign of life. */
+  events(partitionId: string, events: readonly ReceivedEvent[]): Promise<void>;
+  failed(partitionId: string, error: Error): void;
+}
+
+export interface PartitionFacts {
+  readonly isEmpty: boolean;
+  /** Sequence number of the newest event that the hub ever had. */
+  readonly newest: number;
+}
+
+export interface EventHubClient {
+  /** Namespace and name. */
+  readonly hub: string;
+  partitionIds(): Promise<readonly string[]>;
+  facts(partitionId: string): Promise<PartitionFacts>;
+  /** Reads what it comes to own, until what this returns is closed. */
+  subscribe(handlers: PartitionHandlers): { close(): Promise<void> };
+  close(): Promise<void>;
+}
+
+/** The client's own operations are given up after this long, and tried again twice. */
+export const operationTimeoutMs = 15_000;
+
+const maxBatchSize = 500;
+const idleTickSeconds = 5;
+
+export function connectEventHub(options: ClientOptions, books: Bookkeeping): EventHubClient {
+  const client = makeClient(options, checkpointStore(options, books));
+  return {
+    hub: `${client.fullyQualifiedNamespace}/${client.eventHubName}`,
+    partitionIds: () => client.getPartitionIds(),
+    facts: async (partitionId) => {
+      const { isEmpty, lastEnqueuedSequenceNumber } = await client.getPartitionProperties(partitionId);
+      return { isEmpty, newest: lastEnqueuedSequenceNumber };
+    },
+    subscribe: (handlers) =>
+      client.subscribe(
+        {
+          processInitialize: async ({ partitionId }) => handlers.opened(partitionId),
+          processClose: async (reason, { partitionId }) =>
+            handlers.closed(partitionId, reason === 'OwnershipLost' ? 'to another instance' : 'ended'),
+          processEvents: (events, { partitionId }) => handlers.events(partitionId, events.map(receivedEvent)),
+          processError: async (error, { partitionId }) => handlers.failed(partitionId, error),
+        },
+        {
+          startPosition: { sequenceNumber: beforeFirst },
+          maxBatchSize,
+          maxWaitTimeInSeconds: idleTickSeconds,
+          prefetchCount: maxBatchSize * 2,
+          skipParsingBodyAsJson: true,
+        },
+      ),
+    close: () => client.close(),
+  };
+}
+
+function makeClient(options: ClientOptions, store: CheckpointStore): EventHubConsumerClient {
+  const { access, consumerGroup } = options;
+  const clientOptions: EventHubConsumerClientOptions = {
+    identifier: options.identifier,
+    retryOptions: { maxRetries: 2, retryDelayInMs: 1000, timeoutInMs: operationTimeoutMs },
+    loadBalancingOptions: {
+      strategy: 'greedy',
+      updateIntervalInMs: options.balanceIntervalMs,
+      partitionOwnershipExpirationIntervalInMs: options.ownershipMs,
+    },
+  };
+  if ('connectionString' in access) {
+    return new EventHubConsumerClient(consumerGroup, access.connectionString, store, clientOptions);
+  }
+  const { namespace, name, credential } = access;
+  return new EventHubConsumerClient(consumerGroup, namespace, name, credential, store, clientOptions);
+}
+
+function checkpointStore({ consumerGroup: ours }: ClientOptions, books: Bookkeeping): CheckpointStore {
+  return {
+    listOwnership: async (namespace, eventHub, consumerGroup) =>
+      (await books.owners(`${namespace}/${eventHub}`, consumerGroup)).map((row) =>
+        toSdk(row, namespace, eventHub),
+      ),
+    claimOwnership: async (wanted) => {
+      const [one] = wanted;
+      if (one === undefined) return [];
+      // All of one hub: a client reads no other.
+      const claimed = await books.claim(wanted.map(fromSdk));
+      return claimed.map((row) => toSdk(row, one.fullyQualifiedNamespace, one.eventHubName));
+    },
+    listCheckpoints: async (fullyQualifiedNamespace, eventHubName) =>
+      (await books.checkpoints())
+        .filter(({ sequenceNumber }) => sequenceNumber !== beforeFirst)
+        .map((row) => ({ fullyQualifiedNamespace, eventHubName, consumerGroup: ours, ...row })),
+    // The ingestor writes checkpoints itself, with the ledger.
+    updateCheckpoint: async () => {},
+  };
+}
+
+/** What of the client's events is looked at. */
+export type HubEvent = Pick<
+  ReceivedEventData,
+  | 'sequenceNumber'
+  | 'offset'
+  | 'enqueuedTimeUtc'
+  | 'properties'
+  | 'systemProperties'
+  | 'messageId'
+  | 'contentType'
+>;
+
+export function receivedEvent(event: HubEvent): ReceivedEvent {
+  const annotations = event.systemProperties ?? {};
+  return {
+    sequenceNumber: event.sequenceNumber,
+    offset: String(event.offset),
+    enqueuedAt: event.enqueuedTimeUtc.getTime(),
+    properties: event.properties ?? {},
+    annotations,
+    messageId: event.messageId,
+    contentType: event.contentType,
+    contentEncoding: annotations.contentEncoding,
+  };
+}
+
+function toSdk(row: Ownership, fullyQualifiedNamespace: string, eventHubName: string): PartitionOwnership {
+  return {
+    fullyQualifiedNamespace,
+    eventHubName,
+    consumerGroup: row.consumerGroup,
+    partitionId: row.partitionId,
+    ownerId: row.ownerId,
+    ...(row.etag === undefined ? {} : { etag: row.etag }),
+    ...(row.modifiedAt === undefined ? {} : { lastModifiedTimeInMs: row.modifiedAt }),
+  };
+}
+
+function fromSdk(row: PartitionOwnership): Ownership {
+  return {
+    hub: `${row.fullyQualifiedNamespace}/${row.eventHubName}`,
+    consumerGroup: row.consumerGroup,
+    partitionId: row.partitionId,
+    ownerId: row.ownerId,
+    ...(row.etag === undefined ? {} : { etag: row.etag }),
+  };
+}

@@ -1,0 +1,131 @@
+// Looks whether the partitions that are read move as they should. The client's own reports do not say: a
+// partition that yields nothing looks to it like an empty one.
+import { type Clock, withTimeout } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Database } from '../database/database.ts';
+import { beforeFirst, listCheckpoints, markRead, putBack } from './checkpoint.ts';
+import { type EventHubClient, operationTimeoutMs } from './event-hub-client.ts';
+import { sessionLost } from './session-lost.ts';
+
+export interface WatchOptions {
+  readonly client: EventHubClient;
+  readonly consumerGroup: string;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Without any sign of life for this long the session is over. */
+  readonly stallMs: number;
+  /** How often the hub is asked how far its partitions go. */
+  readonly inspectIntervalMs: number;
+}
+
+export class PartitionWatch {
+  readonly #options: WatchOptions;
+  /** Of the client as a whole: it still balances the load. */
+  #lastSign: number;
+  /** Partitions being read, with the time of their last sign of life; undefined while we work on a batch. */
+  readonly #reading = new Map<string, number | undefined>();
+  /** How far each partition has been taken, and since when it has not moved. */
+  readonly #progress = new Map<string, { readonly taken: number; readonly since: number }>();
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#lastSign = options.clock.monotonic();
+  }
+
+  sign(): void {
+    this.#lastSign = this.#options.clock.monotonic();
+  }
+
+  /** It waits for events, or has just been given some and is done with them. */
+  waiting(partitionId: string): void {
+    this.#reading.set(partitionId, this.#options.clock.monotonic());
+  }
+
+  working(partitionId: string): void {
+    this.#reading.set(partitionId, undefined);
+  }
+
+  gone(partitionId: string): void {
+    this.#reading.delete(partitionId);
+    this.#progress.delete(partitionId);
+  }
+
+  /** Resolves after an abort; rejects when the session is to end. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, stallMs, inspectIntervalMs } = this.#options;
+    let inspectAt = 0;
+    while (!signal.aborted) {
+      await new Promise<void>((resolve) => {
+        clock.setTimer(Math.min(1000, stallMs / 4, inspectIntervalMs), resolve);
+      });
+      if (signal.aborted) return;
+      const now = clock.monotonic();
+      if (this.#lastSign < now - stallMs) throw sessionLost('no answer from the event hub');
+      for (const [partitionId, at] of this.#reading) {
+        if (at !== undefined && at < now - stallMs) throw sessionLost(`partition ${partitionId} stalled`);
+      }
+      if (now < inspectAt) continue;
+      await this.#inspectProgress(now - stallMs);
+      inspectAt = clock.monotonic() + Math.min(inspectIntervalMs, stallMs / 4);
+    }
+  }
+
+  /**
+   * Asks the hub how far each partition goes. One that has been read to its end is marked so; one that has
+   * more and yields nothing ends the session: an idle tick alone does not tell it from an empty one.
+   */
+  async #inspectProgress(deadline: number): Promise<void> {
+    const { client, clock, database } = this.#options;
+    for (const partitionId of [...this.#reading.keys()]) {
+      const at = clock.now();
+      const facts = await this.#limited(client.facts(partitionId));
+      const checkpoint = (await this.#checkpoints()).find((row) => row.partitionId === partitionId);
+      const taken = checkpoint?.sequenceNumber ?? beforeFirst;
+      const before = this.#progress.get(partitionId);
+      const isRead = facts.isEmpty || facts.newest <= taken;
+      if (isRead) await markRead(database, this.#partition(partitionId), at);
+      if (isRead || before === undefined || before.taken !== taken) {
+        this.#progress.set(partitionId, { taken, since: clock.monotonic() });
+      } else if (before.since < deadline && this.#reading.get(partitionId) !== undefined) {
+        throw sessionLost(`partition ${partitionId} has more, and none of it comes`);
+      }
+    }
+  }
+
+  /**
+   * Compares each checkpoint with what the partition holds, before anything is read: a hub that was made
+   * anew counts from zero, below our checkpoint, and would be read only once it had caught up with it.
+   */
+  async putBackRestarted(): Promise<void> {
+    const { client, clock, database, log } = this.#options;
+    const checkpoints = await this.#checkpoints();
+    for (const partitionId of await this.#limited(client.partitionIds())) {
+      const checkpoint = checkpoints.find((row) => row.partitionId === partitionId);
+      if (checkpoint === undefined || checkpoint.sequenceNumber === beforeFirst) continue;
+      const { newest } = await this.#limited(client.facts(partitionId));
+      // Read before the facts, so another instance's progress cannot look like a hub that started over.
+      if (newest >= checkpoint.sequenceNumber) continue;
+      log.warn(
+        { partition: partitionId, checkpoint: checkpoint.sequenceNumber, newest },
+        'the event hub counts from the start again, as one made anew does: reading it from its beginning',
+      );
+      await putBack(database, this.#partition(partitionId), checkpoint.sequenceNumber, clock.now());
+    }
+  }
+
+  #partition(partitionId: string) {
+    const { client, consumerGroup } = this.#options;
+    return { hub: client.hub, consumerGroup, partitionId };
+  }
+
+  #checkpoints() {
+    const { client, consumerGroup, database } = this.#options;
+    return listCheckpoints(database, client.hub, consumerGroup);
+  }
+
+  #limited<T>(work: Promise<T>): Promise<T> {
+    const limitMs = operationTimeoutMs * 3;
+    return withTimeout(this.#options.clock, limitMs, work, () => sessionLost('no answer from the event hub'));
+  }
+}
