@@ -14,9 +14,13 @@ export function configJsonSchema(): Json {
   const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as Json;
   const variants = sourceVariants(schema);
   for (const variant of variants) {
-    (variant.properties as Json).tagsFile = tagsFile;
-    const required = (variant.required as string[]).filter((name) => name !== 'tags');
-    variant.required = required;
+    const properties = variant.properties as Json;
+    const required = (variant.required ?? []) as string[];
+    if (properties.tags === undefined) continue;
+    properties.tagsFile = tagsFile;
+    // Where tags may be left out altogether, a table of them may be, too.
+    if (!required.includes('tags')) continue;
+    variant.required = required.filter((name) => name !== 'tags');
     variant.anyOf = [{ required: ['tags'] }, { required: ['tagsFile'] }];
   }
   return { title: 'Holdfast configuration', ...schema };

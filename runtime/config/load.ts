@@ -14,6 +14,7 @@ import {
   toProblem,
 } from './problems.ts';
 import { type Config, configSchema } from './schema.ts';
+import { tagColumns } from './tag-columns.ts';
 import { parseTagTable, type TagTable } from './tags-csv.ts';
 
 /** What a configuration may measure at most, so that a wrong path (a log, a disk image) cannot fill memory. */
@@ -199,7 +200,7 @@ async function fillInTags(value: unknown, options: LoadValueOptions): Promise<Fi
     const { tagsFile, ...rest } = source;
     const inline = Array.isArray(rest.tags) ? rest.tags : [];
     const problem = (message: string) => problems.push({ path: `sources[${index}].tagsFile`, message });
-    const read = await readTable(tagsFile, options, problem);
+    const read = await readTable(tagsFile, source.type, options, problem);
     if (read) files.push(read.file);
     tables.set(index, read && { ...read, before: inline.length });
     sources.push({ ...rest, tags: [...inline, ...(read?.table.tags ?? [])] });
@@ -209,6 +210,7 @@ async function fillInTags(value: unknown, options: LoadValueOptions): Promise<Fi
 
 async function readTable(
   name: unknown,
+  sourceType: unknown,
   { folder, onFile }: LoadValueOptions,
   problem: (message: string) => void,
 ): Promise<{ file: string; table: TagTable } | undefined> {
@@ -224,7 +226,7 @@ async function readTable(
   onFile?.(file);
   try {
     const bytes = await readBytes(file, (cause) => Promise.reject(cause));
-    const table = parseTagTable(decode(bytes, file));
+    const table = parseTagTable(decode(bytes, file), tagColumns(sourceType));
     for (const message of table.problems) problem(`${name}, ${message}`);
     return { file, table };
   } catch (cause) {
@@ -239,14 +241,14 @@ async function readTable(
 
 /** A problem of a tag out of a table is shown where the tag stands. */
 function inTable(raw: RawProblem, tables: FilledIn['tables']): Problem | undefined {
-  const [first, source, field, tag, setting] = raw.path;
+  const [first, source, field, tag, ...setting] = raw.path;
   if (first !== 'sources' || typeof source !== 'number' || field !== 'tags' || !tables.has(source))
     return toProblem(raw);
   const found = tables.get(source);
   // What is said of the table is enough: that its tags are then missing follows from it.
   if (!found) return undefined;
   if (typeof tag !== 'number' || tag < found.before) return toProblem(raw);
-  const place = found.table.place(tag - found.before, setting === undefined ? undefined : String(setting));
+  const place = found.table.place(tag - found.before, setting.length === 0 ? undefined : setting.join('.'));
   return { path: `sources[${source}].tagsFile`, message: `${found.file}, ${place}: ${raw.message}` };
 }
 

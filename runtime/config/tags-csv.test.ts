@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseTagTable } from './tags-csv.ts';
+import { type CellKind, tagColumns } from './tag-columns.ts';
+import { parseTagTable as parse } from './tags-csv.ts';
+
+const modbus = tagColumns('modbus-tcp');
+const parseTagTable = (text: string) => parse(text, modbus);
 
 describe('a table of tags', () => {
   it('holds what YAML would have held, whatever the spreadsheet puts between its cells', () => {
@@ -46,5 +50,29 @@ describe('a table of tags', () => {
     const { problems } = parseTagTable(noise);
     expect(problems).toHaveLength(51);
     expect(problems.at(-1)).toMatch(/and 9950 more/);
+  });
+
+  it('has the columns that the schema has: settings within settings, lists, and those of one type of source', () => {
+    expect(modbus.get('address')).toBe('number');
+    expect(modbus.get('names')).toBe('names');
+    expect(modbus.get('writable')).toBe('flag');
+    expect(modbus.get('type')).toBe('text');
+    const known = new Map<string, CellKind>([
+      ['name', 'text'],
+      ['deadband.kind', 'text'],
+      ['deadband.value', 'number'],
+      ['columns', 'numbers'],
+      ['path', 'list'],
+    ]);
+    const text = 'name;deadband.kind;deadband.value;columns;path\na;percent;0,5;1|2;x | y\nb;;;;\n';
+    const { tags, problems, place } = parse(text, known);
+    expect(problems).toEqual([]);
+    expect(tags).toEqual([
+      { name: 'a', deadband: { kind: 'percent', value: 0.5 }, columns: [1, 2], path: ['x', 'y'] },
+      { name: 'b' },
+    ]);
+    expect(place(0, 'deadband.value')).toBe('line 2, column 11 (deadband.value)');
+    expect(place(0, 'columns.0')).toBe('line 2, column 15 (columns.0)');
+    expect(tagColumns('no such type').has('address')).toBe(true);
   });
 });

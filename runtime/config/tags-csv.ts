@@ -1,48 +1,33 @@
 // Tags from a table: one row a tag, one column a setting, as an engineer keeps them in a spreadsheet. What comes
 // out is what the YAML would have held; whether it makes sense is the schema's to say, and `place` tells where.
 import { type Cell, parseCsv, type Row } from './csv.ts';
+import type { CellKind, TagColumns } from './tag-columns.ts';
 
 export interface TagTable {
   readonly tags: readonly Record<string, unknown>[];
-  /** Where in the file a tag's setting stands, for people: `line 14, column 3 (address)`. */
+  /**
+   * Where in the file a tag's setting stands, for people: `line 14, column 3 (address)`. A setting within a setting is
+   * `outer.inner`.
+   */
   place(tag: number, setting: string | undefined): string;
   /** What is wrong with the table itself. */
   readonly problems: readonly string[];
 }
 
-type Kind = 'text' | 'number' | 'flag' | 'names';
-
-const settings: Readonly<Record<string, Kind>> = {
-  name: 'text',
-  table: 'text',
-  address: 'number',
-  type: 'text',
-  order: 'text',
-  bit: 'number',
-  length: 'number',
-  encoding: 'text',
-  scale: 'number',
-  offset: 'number',
-  names: 'names',
-  pollMs: 'number',
-  deadband: 'number',
-  heartbeatMs: 'number',
-  writable: 'flag',
-};
-
 /** Problems listed of one table: a file of another kind has one in each row. */
 const maxProblems = 50;
 
-export function parseTagTable(text: string): TagTable {
+/** `known`: the columns that it may have. */
+export function parseTagTable(text: string, known: TagColumns): TagTable {
   const { rows, separator, problems } = parseCsv(text);
   const found = problems.map(({ line, column, message }) => `line ${line}, column ${column}: ${message}`);
   const [header, ...body] = rows;
   if (!header) {
     return { tags: [], place: () => 'line 1', problems: ['it has no rows: the first names the columns'] };
   }
-  const columns = header.cells.map((cell) => columnOf(cell, header, found));
+  const columns = header.cells.map((cell) => columnOf(cell, header, known, found));
   if (!columns.includes('name')) found.push(`line ${header.line}: there is no column name`);
-  const tags = body.map((row) => toTag(row, columns, separator, found));
+  const tags = body.map((row) => toTag(row, columns, known, separator, found));
   return {
     tags,
     place: (tag, setting) => placeOf(body[tag], columns, setting),
@@ -55,13 +40,13 @@ function more(found: readonly string[]): string {
 }
 
 /** The setting that a column holds; undefined (and a problem) where it is none. */
-function columnOf(cell: Cell, header: Row, found: string[]): string | undefined {
+function columnOf(cell: Cell, header: Row, known: TagColumns, found: string[]): string | undefined {
   const wanted = cell.text.toLowerCase();
-  const setting = Object.keys(settings).find((name) => name.toLowerCase() === wanted);
+  const setting = [...known.keys()].find((name) => name.toLowerCase() === wanted);
   if (setting === undefined && wanted !== '') {
-    const known = Object.keys(settings).join(', ');
+    const names = [...known.keys()].join(', ');
     found.push(
-      `line ${header.line}, column ${cell.column}: '${cell.text.slice(0, 40)}' is no setting of a tag; known: ${known}`,
+      `line ${header.line}, column ${cell.column}: '${cell.text.slice(0, 40)}' is no setting of a tag; known: ${names}`,
     );
   }
   return setting;
@@ -70,6 +55,7 @@ function columnOf(cell: Cell, header: Row, found: string[]): string | undefined 
 function toTag(
   row: Row,
   columns: readonly (string | undefined)[],
+  known: TagColumns,
   separator: string,
   found: string[],
 ): Record<string, unknown> {
@@ -77,7 +63,7 @@ function toTag(
   for (const [index, cell] of row.cells.entries()) {
     if (cell.text === '') continue;
     const setting = columns[index];
-    if (setting !== undefined) tag[setting] = cellValue(cell.text, settings[setting]!, separator);
+    if (setting !== undefined) put(tag, setting, cellValue(cell.text, known.get(setting)!, separator));
     else if (index >= columns.length) {
       found.push(`line ${row.line}, column ${cell.column}: there are more cells than columns`);
     }
@@ -85,8 +71,21 @@ function toTag(
   return tag;
 }
 
+/** `outer.inner` goes into the object `outer`. */
+function put(tag: Record<string, unknown>, setting: string, value: unknown): void {
+  const names = setting.split('.');
+  const last = names.pop()!;
+  let into = tag;
+  for (const name of names) {
+    const inner = (into[name] ?? {}) as Record<string, unknown>;
+    into[name] = inner;
+    into = inner;
+  }
+  into[last] = value;
+}
+
 /** A text that is not what the column wants stays a text: the schema then says what it must be. */
-function cellValue(text: string, kind: Kind, separator: string): unknown {
+function cellValue(text: string, kind: CellKind, separator: string): unknown {
   switch (kind) {
     case 'text':
       return text;
@@ -98,6 +97,10 @@ function cellValue(text: string, kind: Kind, separator: string): unknown {
       return text;
     case 'names':
       return toNames(text);
+    case 'list':
+      return text.split('|').map((part) => part.trim());
+    case 'numbers':
+      return text.split('|').map((part) => toNumber(part.trim(), separator));
   }
 }
 
@@ -122,6 +125,7 @@ function placeOf(
 ): string {
   if (!row) return 'the end';
   if (setting === undefined) return `line ${row.line}`;
-  const cell = row.cells[columns.indexOf(setting)];
+  const at = columns.findIndex((column) => column === setting || setting.startsWith(`${column}.`));
+  const cell = row.cells[at];
   return cell ? `line ${row.line}, column ${cell.column} (${setting})` : `line ${row.line} (${setting})`;
 }
