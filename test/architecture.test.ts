@@ -91,6 +91,7 @@ describe('the architecture', () => {
       'pg',
       'pino',
       'prom-client',
+      're2js',
       'uplot',
       'vite',
       'yaml',

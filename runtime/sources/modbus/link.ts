@@ -2,11 +2,11 @@
 // with the sources of other units on the same line: then they take turns on it, and the last to let go closes it.
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { TurnQueue } from '../line/turn-queue.ts';
 import type { ModbusSourceConfig } from './config.ts';
 import { createModbusClient, type ModbusClient } from './modbus-client.ts';
 import { type ModbusConnection, openModbusConnection } from './modbus-connection.ts';
 import { framingFor, type OpenStream, openStream, peerOf, shareKeyOf, timingOf } from './open-stream.ts';
-import { TurnQueue } from './turn-queue.ts';
 
 export interface Link {
   readonly client: ModbusClient;

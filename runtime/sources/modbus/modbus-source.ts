@@ -5,6 +5,7 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Value } from '../../../wire/reading.ts';
+import type { TurnLane } from '../line/turn-queue.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import { createHistory } from './history.ts';
@@ -14,7 +15,6 @@ import { shareKeyOf } from './open-stream.ts';
 import { maxFailures, type PollGroup, PollSession } from './poll-session.ts';
 import { createPoller } from './poller.ts';
 import { mapHistory } from './register-map.ts';
-import type { TurnLane } from './turn-queue.ts';
 import { createWriter } from './writer.ts';
 
 export interface ModbusSourceDeps {

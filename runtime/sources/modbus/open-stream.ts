@@ -1,12 +1,12 @@
 // From a source's configuration to an open byte stream, and how frames are told apart on it.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
+import { openSerial } from '../line/serial-stream.ts';
+import { openTcp } from '../line/tcp-stream.ts';
 import type { ModbusSourceConfig } from './config.ts';
 import type { Framing } from './framing.ts';
 import { MbapFraming } from './mbap-framing.ts';
 import { RtuFraming } from './rtu-framing.ts';
-import { openSerial } from './serial-stream.ts';
-import { openTcp } from './tcp-stream.ts';
 
 /** Opens a byte stream to a device. @throws HoldfastError `modbus-connect-failed`, or the signal's reason. */
 export type OpenStream = (config: ModbusSourceConfig, clock: Clock, signal: AbortSignal) => Promise<Duplex>;
@@ -14,10 +14,12 @@ export type OpenStream = (config: ModbusSourceConfig, clock: Clock, signal: Abor
 /** A device on a slow line takes longer to accept than to answer. */
 const minConnectLimitMs = 3000;
 
+const failedCode = 'modbus-connect-failed';
+
 export const openStream: OpenStream = (config, clock, signal) => {
   const limitMs = Math.max(config.timeoutMs, minConnectLimitMs);
-  if (config.type === 'modbus-rtu') return openSerial({ ...config, limitMs, clock, signal });
-  return openTcp({ host: config.host, port: config.port, limitMs, clock, signal });
+  if (config.type === 'modbus-rtu') return openSerial({ ...config, limitMs, failedCode, clock, signal });
+  return openTcp({ host: config.host, port: config.port, limitMs, failedCode, clock, signal });
 };
 
 export function framingFor(config: ModbusSourceConfig): Framing {

@@ -8,14 +8,14 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
+import { createPollSchedule, type PollSchedule } from '../line/poll-schedule.ts';
+import { Observation } from '../observation.ts';
+import { PolledIndex } from '../polled-index.ts';
+import { ReportFilter } from '../report-filter.ts';
 import type { SourceSink } from '../source.ts';
 import type { TagConfig } from './config.ts';
 import type { Link } from './link.ts';
-import { Observation } from './observation.ts';
-import { createPollSchedule, type PollSchedule } from './poll-schedule.ts';
-import { PolledIndex } from './polled-index.ts';
 import type { Poll, Poller } from './poller.ts';
-import { ReportFilter } from './report-filter.ts';
 import { compareStamps, type Stamp } from './stamp-continuity.ts';
 
 /** Tags that are polled together. Equipment that stamps its samples has one group. */

@@ -1,7 +1,14 @@
 // Which readings of a poll are worth reporting: for a tag with a deadband, only those that tell something new.
 // Observation is stated for every poll all the same, so silence means "no change", not "not looked".
-import type { Reading } from '../../../wire/reading.ts';
-import type { TagConfig } from './config.ts';
+import type { Reading } from '../../wire/reading.ts';
+
+export interface FilteredTag {
+  readonly name: string;
+  /** Report a value only when it differs by more than this from the last one reported. Absent: each is reported. */
+  readonly deadband?: number | undefined;
+  /** Longest time without a report of a tag with a deadband. Default 60 s. */
+  readonly heartbeatMs?: number | undefined;
+}
 
 interface Rule {
   readonly deadband: number;
@@ -14,7 +21,7 @@ const defaultHeartbeatMs = 60_000;
 export class ReportFilter {
   readonly #rules: ReadonlyMap<string, Rule>;
 
-  constructor(tags: readonly TagConfig[]) {
+  constructor(tags: readonly FilteredTag[]) {
     this.#rules = new Map(
       tags.flatMap(({ name, deadband, heartbeatMs = defaultHeartbeatMs }) =>
         deadband === undefined ? [] : [[name, { deadband, heartbeatMs }]],

@@ -1,6 +1,6 @@
 // What a session has stated about its stream so far, and the statements that follow from each poll.
-import type { Reading } from '../../../wire/reading.ts';
-import type { SourceSink } from '../source.ts';
+import type { Reading } from '../../wire/reading.ts';
+import type { SourceSink } from './source.ts';
 
 export class Observation {
   readonly #sink: SourceSink;

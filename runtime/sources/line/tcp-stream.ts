@@ -7,15 +7,18 @@ export interface TcpOptions {
   readonly host: string;
   readonly port: number;
   readonly limitMs: number;
+  /** Code of the error when it cannot be opened. */
+  readonly failedCode: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 const keepAliveMs = 30_000;
 
-/** @throws HoldfastError `modbus-connect-failed`, or the signal's reason. */
+/** @throws HoldfastError with `failedCode`, or the signal's reason. */
 export function openTcp(options: TcpOptions): Promise<Socket> {
-  const { host, port, limitMs, clock, signal } = options;
+  const { host, port, limitMs, failedCode, clock, signal } = options;
+  const failed = (why: string, cause?: unknown) => connectFailed(failedCode, host, port, why, cause);
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const socket = createConnection({
@@ -40,16 +43,11 @@ export function openTcp(options: TcpOptions): Promise<Socket> {
         reject(reason);
       });
     const onConnect = () => finish(() => resolve(socket));
-    const onError = (cause: NodeJS.ErrnoException) =>
-      giveUp(connectFailed(host, port, adviceFor(cause, host, port), cause));
+    const onError = (cause: NodeJS.ErrnoException) => giveUp(failed(adviceFor(cause, host, port), cause));
     const onAbort = () => giveUp(signal.reason);
     const timer = clock.setTimer(limitMs, () =>
       giveUp(
-        connectFailed(
-          host,
-          port,
-          `no answer within ${limitMs} ms: is it on, is the address right, does a firewall drop it?`,
-        ),
+        failed(`no answer within ${limitMs} ms: is it on, is the address right, does a firewall drop it?`),
       ),
     );
     signal.addEventListener('abort', onAbort, { once: true });
@@ -58,8 +56,8 @@ export function openTcp(options: TcpOptions): Promise<Socket> {
   });
 }
 
-function connectFailed(host: string, port: number, why: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('modbus-connect-failed', `cannot connect to ${host} port ${port}: ${why}`, {
+function connectFailed(code: string, host: string, port: number, why: string, cause: unknown): HoldfastError {
+  return new HoldfastError(code, `cannot connect to ${host} port ${port}: ${why}`, {
     retryable: true,
     cause,
   });
@@ -68,7 +66,7 @@ function connectFailed(host: string, port: number, why: string, cause?: unknown)
 function adviceFor(cause: NodeJS.ErrnoException, host: string, port: number): string {
   switch (cause.code) {
     case 'ECONNREFUSED':
-      return `nothing listens there: is Modbus TCP enabled, and on port ${port}?`;
+      return `nothing listens there: is its server enabled, and on port ${port}?`;
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `the name ${host} cannot be resolved: check it, or use the address`;

@@ -8,27 +8,32 @@ import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 export interface SerialOptions {
   readonly path: string;
   readonly baudRate: number;
-  readonly dataBits: 7 | 8;
-  readonly parity: 'even' | 'odd' | 'none';
-  readonly stopBits: 1 | 2;
+  readonly dataBits: 5 | 6 | 7 | 8;
+  readonly parity: 'even' | 'odd' | 'none' | 'mark' | 'space';
+  readonly stopBits: 1 | 1.5 | 2;
+  /** `rts-cts` by wires, `xon-xoff` by control characters. Default none. */
+  readonly flowControl?: 'none' | 'rts-cts' | 'xon-xoff' | undefined;
   readonly limitMs: number;
+  /** Code of the error when it cannot be opened. */
+  readonly failedCode: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-/** @throws HoldfastError `modbus-connect-failed`, or the signal's reason. */
+/** @throws HoldfastError with `failedCode`, or the signal's reason. */
 export async function openSerial(options: SerialOptions): Promise<Duplex> {
-  const { path, baudRate, dataBits, parity, stopBits, clock, limitMs, signal } = options;
+  const { path, clock, limitMs, failedCode, signal } = options;
+  const failed = (why: string, cause?: unknown) => connectFailed(failedCode, path, why, cause);
   signal.throwIfAborted();
   const serialport = await import('serialport');
-  const port = new serialport.SerialPort({ path, baudRate, dataBits, parity, stopBits, autoOpen: false });
+  const port = new serialport.SerialPort({ ...lineOf(options), path, autoOpen: false });
   // A port that is given up may still report errors; nobody is left to care.
   port.on('error', () => {});
   const opened = new Promise<void>((resolve, reject) => {
-    port.open((error) => (error ? reject(connectFailed(path, adviceFor(error, path), error)) : resolve()));
+    port.open((error) => (error ? reject(failed(adviceFor(error, path), error)) : resolve()));
   });
   try {
-    await withTimeout(clock, limitMs, opened, () => connectFailed(path, `not open after ${limitMs} ms`));
+    await withTimeout(clock, limitMs, opened, () => failed(`not open after ${limitMs} ms`));
     signal.throwIfAborted();
     return new SerialStream(port);
   } catch (error) {
@@ -69,9 +74,22 @@ class SerialStream extends Duplex {
   }
 }
 
-function connectFailed(path: string, why: string, cause?: unknown): HoldfastError {
+function lineOf({ baudRate, dataBits, parity, stopBits, flowControl }: SerialOptions) {
+  const byCharacters = flowControl === 'xon-xoff';
+  return {
+    baudRate,
+    dataBits,
+    parity,
+    stopBits,
+    rtscts: flowControl === 'rts-cts',
+    xon: byCharacters,
+    xoff: byCharacters,
+  };
+}
+
+function connectFailed(code: string, path: string, why: string, cause: unknown): HoldfastError {
   const message = `cannot open the serial port ${path}: ${why}`;
-  return new HoldfastError('modbus-connect-failed', message, { retryable: true, cause });
+  return new HoldfastError(code, message, { retryable: true, cause });
 }
 
 function adviceFor(error: Error, path: string): string {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { PolledIndex } from '../polled-index.ts';
 import { createPollSchedule } from './poll-schedule.ts';
-import { PolledIndex } from './polled-index.ts';
 
 /** Runs polls that take as long as `durations` say; gives when each began, and what was missed before it. */
 async function run(periodMs: number, durations: readonly number[]) {

@@ -1,6 +1,6 @@
 // The index of readings that we stamp ourselves: the wall clock, kept from going back, and compared with the
 // monotonic clock so that a step of the wall clock is never taken for time that was observed.
-import type { Clock } from '../../../kernel/clock.ts';
+import type { Clock } from '../../kernel/clock.ts';
 
 /** A smaller step back is slewed: the index goes on by 1 ms a poll until the clock has caught up. */
 const maxSlewMs = 2000;
