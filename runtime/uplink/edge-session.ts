@@ -37,6 +37,8 @@ export interface EdgeSession {
   /** Resolves with the cause when the session has ended. */
   readonly ended: Promise<unknown>;
   readonly over: boolean;
+  /** The hub acknowledged a message over it. */
+  readonly carried: boolean;
   send(message: WireMessage): Promise<void>;
   watchDesired(): Promise<void>;
   readDesired(): Promise<TwinObject>;
@@ -84,7 +86,10 @@ function createSession(client: EdgeClient, life: SessionLife, options: SessionOp
     get over() {
       return life.over;
     },
-    send: sender,
+    get carried() {
+      return sender.carried;
+    },
+    send: sender.send,
     watchDesired: () => twin('subscribing to the twin', client.watchDesired()),
     readDesired: () => twin('reading the twin', client.readDesired()),
     report: (patch) => twin('reporting to the twin', client.report(patch)),
@@ -107,6 +112,7 @@ function createSender(client: EdgeClient, life: SessionLife, limits: SessionLimi
   const watch = createSendWatch(limits.sendTimeoutMs);
   let timer: Timer | undefined;
   let unaccepted = 0;
+  let carried = false;
 
   life.onEnd((cause) => {
     timer?.cancel();
@@ -135,6 +141,7 @@ function createSender(client: EdgeClient, life: SessionLife, limits: SessionLimi
     const entry = settle(id);
     if (accepted) {
       unaccepted = 0;
+      carried = true;
       resolve();
       return;
     }
@@ -154,7 +161,7 @@ function createSender(client: EdgeClient, life: SessionLife, limits: SessionLimi
     if (endsConnection(failure)) life.end(failure);
   };
 
-  return (message: WireMessage): Promise<void> => {
+  const send = (message: WireMessage): Promise<void> => {
     if (life.over) return Promise.reject(lostError(life.cause, false));
     const id = watch.sent(clock.monotonic());
     const alone = pending.size === 0;
@@ -168,6 +175,12 @@ function createSender(client: EdgeClient, life: SessionLife, limits: SessionLimi
         (error: unknown) => onFailure(id, error),
       );
     });
+  };
+  return {
+    send,
+    get carried() {
+      return carried;
+    },
   };
 }
 

@@ -13,18 +13,23 @@ const unauthorized = Object.assign(new Error('no'), { name: 'UnauthorizedError' 
 
 function bench(script: FakeClientScript = {}) {
   const clock = new VirtualClock();
+  const network = { reach: async () => true, looks: 0 };
   const { make, clients } = fakeEdgeClients(script);
   const uplink = createIotEdgeUplink({
     identity: { kind: 'iot-edge' },
     makeClient: make,
     diagnose: async (_, failure) => `looked: ${(failure as Error).message}`,
+    reach: () => {
+      network.looks++;
+      return network.reach();
+    },
     clock,
     random: seededRandom(5),
     log: silentLog,
     metrics: noMetrics,
   });
   const latest = () => clients.at(-1)!;
-  return { clock, clients, uplink, script, latest };
+  return { clock, clients, uplink, script, latest, network };
 }
 
 async function connected(script: FakeClientScript = {}) {
@@ -97,20 +102,142 @@ describe('connecting', () => {
     expect(uplink.state().connected).toBe(true);
   });
 
-  test('after a short connection the pauses go on growing, after a long one they begin anew', async () => {
+  test('after a connection that carried nothing the pauses go on growing, after a long one they begin anew', async () => {
     const { clock, clients, latest } = await connected();
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 6; i++) {
       latest().events.lost(new Error('gone'));
-      await clock.advance(20_000);
+      await clock.advance(i < 2 ? 2_000 : 9_900);
     }
     const flapping = clients.length;
-    expect(flapping).toBe(9);
+    expect(flapping).toBeLessThanOrEqual(7);
     await clock.advance(60_000);
     latest().events.lost(new Error('gone'));
     await clock.advance(defaultUplinkLimits.reconnectMinMs + 1);
     expect(clients.length).toBe(flapping + 1);
   });
+
+  test('a connection that carried a message is made anew at once, however short it was', async () => {
+    const { clock, clients, uplink, latest } = await connected();
+    for (let i = 0; i < 6; i++) {
+      await uplink.send(message(`${i}`));
+      latest().events.lost(new Error('gone'));
+      await clock.advance(defaultUplinkLimits.reconnectMinMs + 1);
+      expect(clients.length).toBe(i + 2);
+      expect(uplink.state().connected).toBe(true);
+      await clock.advance(5_000);
+    }
+  });
+
+  test('a hub that closes every connection is not hammered, though each of them carries data', async () => {
+    const { clock, clients, uplink, latest } = await connected();
+    const minutes = 10;
+    for (let second = 0; second < minutes * 60; second++) {
+      if (uplink.state().connected) {
+        await uplink.send(message(`${second}`));
+        latest().events.lost(new Error('closed by force'));
+      }
+      await clock.advance(1_000);
+    }
+    const { attemptBurst, attemptEveryMs } = defaultUplinkLimits;
+    expect(clients.length).toBeLessThanOrEqual(attemptBurst + (minutes * 60_000) / attemptEveryMs + 1);
+    expect(clients.length).toBeGreaterThan(minutes * 6);
+    // When it stops, the next connection is a matter of seconds, too.
+    await clock.advance(attemptEveryMs + 1_000);
+    expect(uplink.state().connected).toBe(true);
+  });
 });
+
+describe('the network returns', () => {
+  const seconds = 3;
+  const hang = () => never;
+  const fail = () => Promise.reject(new Error('refused'));
+
+  for (const [how, open, reach] of [
+    ['packets vanished', hang, () => never],
+    ['connections were refused', fail, async () => false],
+    ['an attempt hung while looks failed', hang, async () => false],
+  ] as const) {
+    test(`after an outage of any length in which ${how}, the connection is back within ${seconds} s`, async () => {
+      for (const outageMs of [5_000, 33_000, 61_500, 600_000, 3_601_000]) {
+        const { clock, clients, uplink, script, latest, network } = await connected();
+        const limited = () => Promise.race([reach(), clockOut(clock, 3_000)]);
+        Object.assign(network, { reach: limited });
+        script.open = open;
+        latest().events.lost(new Error('gone'));
+        await clock.advance(outageMs);
+        expect(uplink.state().connected).toBe(false);
+        network.reach = async () => true;
+        script.open = async () => {};
+        // A look that began before ends in vain.
+        await clock.advance(3_000 + seconds * 1000);
+        expect(uplink.state().connected).toBe(true);
+        expect(clients.filter(({ discarded }) => !discarded)).toHaveLength(1);
+        await uplink.stop();
+        expect(clock.pendingTimers).toBe(0);
+      }
+    });
+  }
+
+  test('an attempt that began after the return is left alone', async () => {
+    const { clock, clients, uplink, script, latest, network } = await connected();
+    network.reach = async () => false;
+    script.open = fail;
+    latest().events.lost(new Error('gone'));
+    await clock.advance(30_000);
+    // It takes its time, on a slow link.
+    script.open = () => new Promise((resolve) => clock.setTimer(8_000, () => resolve()));
+    const before = clients.length;
+    while (clients.length === before) await clock.advance(50);
+    network.reach = async () => true;
+    await clock.advance(8_000);
+    expect(uplink.state().connected).toBe(true);
+    expect(clients.length).toBe(before + 1);
+  });
+
+  test('a name server that hangs is never asked twice at a time', async () => {
+    const { clock, script, uplink, latest, network } = await connected();
+    network.reach = () => never;
+    for (let outage = 0; outage < 3; outage++) {
+      script.open = fail;
+      latest().events.lost(new Error('gone'));
+      await clock.advance(60_000);
+      script.open = async () => {};
+      await clock.advance(20_000);
+      expect(uplink.state().connected).toBe(true);
+    }
+    expect(network.looks).toBe(1);
+  });
+
+  test('looks are rare where the port is open and the trouble is another, and none while connected', async () => {
+    const { clock, script, latest, network } = await connected();
+    await clock.advance(600_000);
+    expect(network.looks).toBe(0);
+    script.open = () => Promise.reject(new Error('the certificate has expired'));
+    latest().events.lost(new Error('gone'));
+    await clock.advance(600_000);
+    expect(network.looks).toBeGreaterThan(50);
+    expect(network.looks).toBeLessThan(125);
+  });
+
+  test('a link that comes and goes each second cannot make it hammer the hub', async () => {
+    const { clock, clients, script, latest, network } = await connected();
+    let isUp = true;
+    network.reach = async () => isUp;
+    script.open = () => (isUp ? Promise.resolve() : fail());
+    const minutes = 10;
+    for (let second = 0; second < minutes * 60; second++) {
+      isUp = second % 2 === 1;
+      if (!isUp) latest().events.lost(new Error('gone'));
+      await clock.advance(1_000);
+    }
+    const { attemptBurst, attemptEveryMs } = defaultUplinkLimits;
+    expect(clients.length).toBeLessThanOrEqual(attemptBurst + (minutes * 60_000) / attemptEveryMs + 1);
+  });
+});
+
+function clockOut(clock: VirtualClock, ms: number): Promise<boolean> {
+  return new Promise((resolve) => clock.setTimer(ms, () => resolve(false)));
+}
 
 describe('doubt', () => {
   test('a loss that is told many times makes one new client', async () => {

@@ -1,7 +1,6 @@
 // The uplink to edgeHub or IoT Hub: keeps one session alive for ever. Retries, time limits and doubt are its
 // own; of the client library it uses single connections only, each thrown away at the first failure.
-import { createBackoff } from '../../kernel/backoff.ts';
-import { type Clock, sleep } from '../../kernel/clock.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
@@ -9,25 +8,22 @@ import type { Random } from '../../kernel/random.ts';
 import { maxMessageBytes } from '../../wire/limits.ts';
 import { messageBytes } from '../../wire/message-size.ts';
 import { failureKind } from './client-errors.ts';
+import { createConnectionLoop } from './connection-loop.ts';
 import { createDesiredProperties } from './desired-properties.ts';
 import { createDiagnose, type Diagnose } from './diagnose.ts';
-import type { EdgeIdentity, EdgeTarget, InputMessage, MakeEdgeClient } from './edge-client.ts';
+import type { EdgeIdentity, InputMessage, MakeEdgeClient } from './edge-client.ts';
 import { type EdgeSession, openEdgeSession, type SessionLimits } from './edge-session.ts';
 import { iotEdgeClients } from './iot-edge-client.ts';
 import { createMethodDispatch } from './method-dispatch.ts';
+import { isReachable } from './probe.ts';
+import type { ReconnectLimits } from './reconnect-pause.ts';
 import { createReportedProperties } from './reported-properties.ts';
+import type { Reach } from './return-watch.ts';
 import { keepTwin } from './twin-keeper.ts';
 import type { Uplink } from './uplink.ts';
 import { createUplinkStatus } from './uplink-status.ts';
 
-export interface EdgeUplinkLimits extends SessionLimits {
-  readonly reconnectMinMs: number;
-  readonly reconnectMaxMs: number;
-  /** Pauses after the hub refused the identity: asking quickly helps nobody and costs the hub. */
-  readonly refusedMinMs: number;
-  readonly refusedMaxMs: number;
-  /** A connection that held this long was sound: the next failure begins with the shortest pause again. */
-  readonly stableMs: number;
+export interface EdgeUplinkLimits extends SessionLimits, ReconnectLimits {
   /** Least time between two updates of the reported properties. */
   readonly reportIntervalMs: number;
   /** Limit for one method handler. */
@@ -46,10 +42,13 @@ export const defaultUplinkLimits: EdgeUplinkLimits = {
   sendTimeoutMs: 30_000,
   unacceptedLimit: 10,
   reconnectMinMs: 500,
-  reconnectMaxMs: 15_000,
+  // The client library's own longest pause.
+  reconnectMaxMs: 10_000,
   refusedMinMs: 10_000,
   refusedMaxMs: 120_000,
-  stableMs: 30_000,
+  stableMs: 10_000,
+  attemptBurst: 8,
+  attemptEveryMs: 6_000,
   reportIntervalMs: 10_000,
   methodTimeoutMs: 60_000,
   concurrentMethods: 16,
@@ -75,7 +74,11 @@ export interface EdgeUplinkOptions {
   /** For tests. */
   readonly makeClient?: MakeEdgeClient;
   readonly diagnose?: Diagnose;
+  readonly reach?: Reach;
 }
+
+/** One look at the hub's port while there is no connection. */
+const reachLimitMs = 3_000;
 
 export interface EdgeUplink extends Uplink {
   /** The module twin's desired properties, whole: at once if known, and after each change. */
@@ -124,29 +127,35 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
     isRefusal: (error) => failureKind(error) === 'refused',
     onDropped: (reason) => log.warn({ reason }, 'reported properties dropped'),
   });
-  const stopping = new AbortController();
   let inputs: ((message: InputMessage) => Promise<void>) | undefined;
   let session: EdgeSession | undefined;
   let running: Promise<void> | undefined;
-  let target: EdgeTarget | undefined;
   let onDesiredPatch: (patch: Readonly<Record<string, unknown>>) => void = () => {};
 
-  const open = () =>
-    openEdgeSession({
-      make,
-      events: {
-        method: methods.call,
-        desired: (patch) => onDesiredPatch(patch),
-        input: (message) => inputs?.(message) ?? Promise.reject(new Error('no input is handled')),
-      },
-      receiveInputs: inputs !== undefined,
-      limits,
-      clock,
-      onTarget: (where) => {
-        target = where;
-      },
-      signal: stopping.signal,
-    });
+  const loop = createConnectionLoop({
+    open(onTarget, signal) {
+      metrics.count('holdfast_uplink_connects_total');
+      return openEdgeSession({
+        make,
+        events: {
+          method: methods.call,
+          desired: (patch) => onDesiredPatch(patch),
+          input: (message) => inputs?.(message) ?? Promise.reject(new Error('no input is handled')),
+        },
+        receiveInputs: inputs !== undefined,
+        limits,
+        clock,
+        onTarget,
+        signal,
+      });
+    },
+    live,
+    onLost: status.lost,
+    reach: options.reach ?? ((target) => isReachable(target, clock, reachLimitMs)),
+    limits,
+    clock,
+    random,
+  });
 
   async function live(opened: EdgeSession): Promise<unknown> {
     session = opened;
@@ -159,37 +168,9 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
     return cause;
   }
 
-  async function run(): Promise<void> {
-    const lost = createBackoff({ minMs: limits.reconnectMinMs, maxMs: limits.reconnectMaxMs }, random);
-    const refused = createBackoff({ minMs: limits.refusedMinMs, maxMs: limits.refusedMaxMs }, random);
-    while (!stopping.signal.aborted) {
-      const { heldMs, cause } = await attempt();
-      if (stopping.signal.aborted) break;
-      status.lost(cause, target);
-      if (heldMs > 0) refused.reset();
-      if (heldMs >= limits.stableMs) lost.reset();
-      // A connection that was accepted and then refused has an outlived token: a new one helps at once.
-      const backoff = heldMs === 0 && failureKind(cause) === 'unauthorized' ? refused : lost;
-      await sleep(clock, backoff.next(), stopping.signal).catch(() => {});
-    }
-  }
-
-  /** One session, from opening to end: how long it held (0: it did not open) and why it ended. */
-  async function attempt(): Promise<{ heldMs: number; cause: unknown }> {
-    metrics.count('holdfast_uplink_connects_total');
-    try {
-      const opened = await open();
-      const since = clock.monotonic();
-      const cause = await live(opened);
-      return { heldMs: Math.max(1, clock.monotonic() - since), cause };
-    } catch (cause) {
-      return { heldMs: 0, cause };
-    }
-  }
-
   return {
     start() {
-      running ??= run();
+      running ??= loop.run();
     },
     state: status.state,
     onState: status.onState,
@@ -217,10 +198,12 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
       make = options.makeClient ?? iotEdgeClients(next);
       limits = { ...limits, sendTimeoutMs };
       const message = 'the way to the hub was configured anew';
-      session?.end(new HoldfastError('uplink-reconfigured', message, { retryable: true }));
+      const cause = new HoldfastError('uplink-reconfigured', message, { retryable: true });
+      if (session) session.end(cause);
+      else loop.hurry(cause);
     },
     async stop() {
-      stopping.abort(new HoldfastError('uplink-stopped', 'the uplink was stopped', { retryable: true }));
+      loop.stop(new HoldfastError('uplink-stopped', 'the uplink was stopped', { retryable: true }));
       await session?.close(limits.closeMs);
       await running;
       status.stopped();

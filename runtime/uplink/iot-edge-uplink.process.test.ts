@@ -18,6 +18,7 @@ const limits = {
   sendTimeoutMs: 1_000,
   reconnectMinMs: 50,
   reconnectMaxMs: 300,
+  attemptBurst: 100,
   refusedMinMs: 50,
   refusedMaxMs: 300,
   reportIntervalMs: 50,

@@ -58,6 +58,17 @@ export async function probe(target: EdgeTarget, clock: Clock, stepMs: number): P
   }
 }
 
+/** Whether the port takes a connection; nothing is sent over it. Never rejects. Bounded but for the name's resolution. */
+export async function isReachable(target: EdgeTarget, clock: Clock, limitMs: number): Promise<boolean> {
+  try {
+    const { address } = await lookup(target.host);
+    (await openSocket(address, target.port, clock, limitMs)).destroy();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Milliseconds by which the hub's clock is ahead of ours, from an HTTP Date header; undefined: not told. */
 export function clockSkew(
   target: EdgeTarget,
