@@ -373,4 +373,15 @@ async function makeDataFolder(folder: string): Promise<void> {
   }
 }
 
-await createProgram({ startModule, createLog: createProcessLog, clock, version }).parseAsync();
+const makeSources = (dataFolder: string) => {
+  const make = createAdapters({ clock, random, metrics, dataFolder });
+  return (settings: SourceConfig, sourceLog: Log) => make(settings, { stampClock: clock, log: sourceLog });
+};
+
+await createProgram({
+  startModule,
+  createLog: createProcessLog,
+  makeSources,
+  clock,
+  version,
+}).parseAsync();

@@ -1,12 +1,13 @@
-// The command line: `holdfast run`, `check`, `schema` and `spool`.
-import { Command } from 'commander';
+// The command line: `holdfast run`, `check`, `probe`, `schema` and `spool`.
+import { Command, InvalidArgumentError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { checkConfig } from './check.ts';
 import { exitCodes } from './exit-codes.ts';
+import { type ProbeDependencies, type ProbeOptions, probe } from './probe.ts';
 import { type RunDependencies, runModule } from './run.ts';
 import { spoolCommand } from './spool-command.ts';
 
-export interface ProgramDependencies extends RunDependencies {
+export interface ProgramDependencies extends RunDependencies, ProbeDependencies {
   readonly version: string;
 }
 
@@ -38,6 +39,18 @@ export function createProgram(dependencies: ProgramDependencies): Command {
       process.exitCode = await checkConfig(file, options.json ?? false, dependencies.clock);
     });
   program
+    .command('probe')
+    .description('read each tag once: value, quality, time taken, and what came over the wire')
+    .argument('<file>', 'YAML configuration')
+    .argument('[source]', 'by its name; all sources if none is named')
+    .option('--json', 'one line of JSON for each source')
+    .option('--timeout <seconds>', 'for each source', seconds, 60)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput))
+    .action(async (file: string, source: string | undefined, options: ProbeOptions) => {
+      // Not left to the event loop: a driver may hold a timer for a while.
+      process.exit(await probe(file, source, options, dependencies));
+    });
+  program
     .command('schema')
     .description("print the configuration's JSON Schema, for editors")
     .action(() => {
@@ -46,4 +59,10 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     });
   program.addCommand(spoolCommand(dependencies));
   return program;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value >= 1 && value <= 3600)) throw new InvalidArgumentError('must be 1 to 3600 seconds');
+  return value;
 }

@@ -6,6 +6,7 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Value } from '../../../wire/reading.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
+import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import { createHistory } from './history.ts';
@@ -14,6 +15,7 @@ import type { ModbusClient } from './modbus-client.ts';
 import { shareKeyOf } from './open-stream.ts';
 import { maxFailures, type PollGroup, PollSession } from './poll-session.ts';
 import { createPoller } from './poller.ts';
+import { createProbe } from './probe.ts';
 import { mapHistory } from './register-map.ts';
 import { createWriter } from './writer.ts';
 
@@ -42,6 +44,7 @@ class ModbusSource implements Source {
   readonly silenceLimitMs: number;
   readonly history?: SourceHistory;
   readonly write?: (tag: string, value: Value, signal: AbortSignal) => Promise<void>;
+  readonly probe: Probe;
   readonly #config: ModbusSourceConfig;
   readonly #deps: ModbusSourceDeps;
   readonly #links: ModbusLinks;
@@ -54,6 +57,7 @@ class ModbusSource implements Source {
     this.#deps = deps;
     this.stampedByGateway = config.stamp === undefined;
     this.#links = deps.links ?? createModbusLinks({ clock: deps.clock });
+    this.probe = createProbe({ config, links: this.#links, clock: deps.clock });
     this.#groups = this.#makeGroups();
     this.silenceLimitMs = this.#silenceLimitMs();
     const { unit, maxRegisters } = config;

@@ -1,0 +1,199 @@
+// One look at a unit: each tag read once, by the same blocks as polling, and shown with the registers it came in.
+// Unlike a poll it goes on past what fails, so that one wrong address does not hide the other tags.
+import type { Clock } from '../../../kernel/clock.ts';
+import { describeError } from '../../../kernel/errors.ts';
+import type { Probe, ProbedTag, RawValue } from '../probe.ts';
+import type { ModbusSourceConfig, TagConfig } from './config.ts';
+import { isBitTable, type RegisterTable } from './fields.ts';
+import type { Link, ModbusLinks } from './link.ts';
+import { ModbusException } from './modbus-errors.ts';
+import { type ReadItem, readStamp, toReading } from './poller.ts';
+import { type Block, planReads, splitBlock } from './read-plan.ts';
+import { RecordLog } from './record-log.ts';
+import { type MappedHistory, type MappedStamp, mapHistory, mapStamp, mapTags } from './register-map.ts';
+
+export interface ProbeOptions {
+  readonly config: ModbusSourceConfig;
+  readonly links: ModbusLinks;
+  readonly clock: Clock;
+}
+
+/** Blocks without an answer before a unit that has not answered at all is taken for absent. */
+const maxUnanswered = 3;
+
+/**
+ * Beside the tags it yields `(stamp)` with the sample's time, and `(history)` with the numbers of the records that the
+ * unit holds, where these are configured: parentheses keep them apart from tags.
+ */
+export function createProbe(options: ProbeOptions): Probe {
+  return async function* probe(signal) {
+    const link = await options.links.acquire(options.config, signal);
+    try {
+      yield* new UnitProbe(options, link, signal).tags();
+      const map = mapHistory(options.config);
+      if (map) yield await probeHistory(options, map, link, signal);
+    } finally {
+      link.release();
+    }
+  };
+}
+
+interface Answer {
+  readonly bytes: Buffer;
+  readonly tookMs: number;
+}
+
+class UnitProbe {
+  readonly #options: ProbeOptions;
+  readonly #link: Link;
+  readonly #signal: AbortSignal;
+  readonly #stamp: MappedStamp | undefined;
+  readonly #configOf: ReadonlyMap<string, TagConfig>;
+  #hasAnswered = false;
+  #unanswered = 0;
+
+  constructor(options: ProbeOptions, link: Link, signal: AbortSignal) {
+    this.#options = options;
+    this.#link = link;
+    this.#signal = signal;
+    this.#stamp = mapStamp(options.config.stamp);
+    this.#configOf = new Map(options.config.tags.map((tag) => [tag.name, tag]));
+  }
+
+  async *tags(): AsyncGenerator<ProbedTag> {
+    const { config, clock } = this.#options;
+    const items: readonly ReadItem[] = [...(this.#stamp ? [this.#stamp] : []), ...mapTags(config.tags)];
+    const pending = [...planReads(items, config)];
+    // Bounded: each block is read once, or replaced by two smaller ones.
+    for (let block = pending.shift(); block; block = pending.shift()) {
+      const startedAt = clock.monotonic();
+      try {
+        yield* this.#show(block, await this.#ask(block));
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        if (this.#link.client.lost) throw this.#link.client.lost;
+        const isRefused = error instanceof ModbusException && error.isRefusal;
+        const halves = isRefused ? splitBlock(block) : undefined;
+        if (isRefused) this.#hasAnswered = true;
+        if (halves) {
+          pending.unshift(...halves);
+          continue;
+        }
+        this.#giveUpIfAbsent(error, pending.length);
+        yield* this.#showFailed(block, error, clock.monotonic() - startedAt);
+      }
+    }
+  }
+
+  /** A unit that answers nothing at all is no matter of single tags. */
+  #giveUpIfAbsent(error: unknown, left: number): void {
+    if (this.#hasAnswered) return;
+    this.#unanswered += 1;
+    if (this.#unanswered >= maxUnanswered || left === 0) throw error;
+  }
+
+  async #ask({ table, address, count }: Block<ReadItem>): Promise<Answer> {
+    const { config, clock } = this.#options;
+    const { client, turns } = this.#link;
+    const read = async (): Promise<Answer> => {
+      const sentAt = clock.monotonic();
+      const bytes = isBitTable(table)
+        ? await client.readBits(config.unit, table, address, count)
+        : await client.readRegisters(config.unit, table as RegisterTable, address, count);
+      return { bytes, tookMs: clock.monotonic() - sentAt };
+    };
+    const answer = await turns.run('live', read, this.#signal);
+    this.#hasAnswered = true;
+    return answer;
+  }
+
+  *#show(block: Block<ReadItem>, { bytes, tookMs }: Answer): Generator<ProbedTag> {
+    for (const item of block.items) {
+      const at = item.address - block.address;
+      const shown = { place: placeOf(item), tookMs, raw: rawOf(item, bytes, at) };
+      if (!('name' in item)) {
+        yield { tag: '(stamp)', ...shown, ...stampIn(item, bytes, block.address) };
+        continue;
+      }
+      const { value, quality } = toReading(item, bytes, at, 0);
+      const problem = quality === 'good' ? undefined : this.#invalid(item.name);
+      yield { tag: item.name, ...shown, value, quality, ...(problem !== undefined && { problem }) };
+    }
+  }
+
+  *#showFailed(block: Block<ReadItem>, error: unknown, tookMs: number): Generator<ProbedTag> {
+    const reason = error instanceof ModbusException ? error.exceptionName : 'no-answer';
+    for (const item of block.items) {
+      const place = placeOf(item);
+      const tag = 'name' in item ? item.name : '(stamp)';
+      const problem =
+        error instanceof ModbusException && error.isRefusal
+          ? `the device refuses ${place} (${reason}): is it there? addresses count from 0 in each table`
+          : describeError(error);
+      yield { tag, place, value: null, quality: `bad:${reason}`, tookMs, problem };
+    }
+  }
+
+  #invalid(name: string): string {
+    const { type, order } = this.#configOf.get(name)!;
+    return type?.startsWith('bcd')
+      ? `the registers hold no ${type} in order ${order}: try another order, or a binary type`
+      : `the registers hold no finite ${type} in order ${order}: try another order or type`;
+  }
+}
+
+function stampIn(
+  item: MappedStamp,
+  bytes: Buffer,
+  start: number,
+): Pick<ProbedTag, 'value' | 'quality' | 'timestamp' | 'problem'> {
+  try {
+    const { timestamp, number } = readStamp(item, bytes, start);
+    return { value: number ?? timestamp, quality: 'good', timestamp };
+  } catch (error) {
+    return { value: null, quality: 'bad:no-time', problem: describeError(error) };
+  }
+}
+
+async function probeHistory(
+  { config, clock }: ProbeOptions,
+  map: MappedHistory,
+  { client, turns }: Link,
+  signal: AbortSignal,
+): Promise<ProbedTag> {
+  const { unit, maxRegisters } = config;
+  const log = new RecordLog({
+    map,
+    unit,
+    maxRegisters,
+    turn: (work, stop) => turns.run('live', () => work(client), stop),
+  });
+  const { table, address, width } = map.newest;
+  const common = { tag: '(history)', place: placeOf({ table, address, width }) };
+  const startedAt = clock.monotonic();
+  try {
+    const { oldest, newest } = await log.range(signal);
+    const timestamp = newest < oldest ? undefined : await log.timestamp(newest, signal);
+    const tookMs = clock.monotonic() - startedAt;
+    const value = newest < oldest ? 'no records yet' : `records ${oldest} to ${newest}`;
+    if (newest < oldest || timestamp !== undefined)
+      return { ...common, value, quality: 'good', tookMs, ...(timestamp !== undefined && { timestamp }) };
+    const problem = `record ${newest} is not where it should be, or has no time: check the layout under history`;
+    return { ...common, value, quality: 'bad:no-record', tookMs, problem };
+  } catch (error) {
+    signal.throwIfAborted();
+    const tookMs = clock.monotonic() - startedAt;
+    return { ...common, value: null, quality: 'bad:no-history', tookMs, problem: describeError(error) };
+  }
+}
+
+function placeOf({ table, address, width }: Pick<ReadItem, 'table' | 'address' | 'width'>): string {
+  return width === 1 ? `${table} ${address}` : `${table} ${address}-${address + width - 1}`;
+}
+
+function rawOf({ table, width }: ReadItem, bytes: Buffer, at: number): RawValue {
+  const positions = Array.from({ length: width }, (_, offset) => at + offset);
+  if (isBitTable(table))
+    return { kind: 'bits', bits: positions.map((bit) => ((bytes[bit >> 3]! >> (bit & 7)) & 1) === 1) };
+  return { kind: 'registers', registers: positions.map((register) => bytes.readUInt16BE(2 * register)) };
+}
