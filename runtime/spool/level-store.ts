@@ -9,7 +9,8 @@ import { ClassicLevel } from 'classic-level';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { bytesUnder, isDiskTrouble, makeFolder } from './folder-layout.ts';
 import { removeLeftovers } from './level-leftovers.ts';
-import type { BatchOp, Entry, RangeOptions, Store } from './store.ts';
+import type { IndexStore } from './split/index-store.ts';
+import type { BatchOp, Entry, RangeOptions } from './store.ts';
 
 export interface LevelStoreOptions {
   readonly folder: string;
@@ -23,12 +24,13 @@ export interface LevelStoreOptions {
 const cacheBytes = 1024 * 1024;
 // Each open table is mapped, so it counts as resident memory once it is read.
 const maxOpenFiles = 64;
+const beyondAllKeys = Buffer.alloc(8, 0xff);
 
 /**
  * @throws HoldfastError `store-locked` while another process holds the folder, `store-damaged` when LevelDB
  * finds its files inconsistent, `store-open-failed` (retryable) for everything else.
  */
-export async function openLevelStore(options: LevelStoreOptions): Promise<Store> {
+export async function openLevelStore(options: LevelStoreOptions): Promise<IndexStore> {
   if (options.create ?? true) await makeFolder(options.folder);
   const store = new LevelStore(options);
   await store.open();
@@ -37,7 +39,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
-class LevelStore implements Store {
+class LevelStore implements IndexStore {
   readonly #options: LevelStoreOptions;
   #level: Level | undefined;
   #spent = false;
@@ -105,6 +107,14 @@ class LevelStore implements Store {
 
   async compactRange(gte: Uint8Array, lt: Uint8Array): Promise<void> {
     await this.#read((level) => level.compactRange(gte, lt));
+  }
+
+  // Compacting writes what is in memory to a synced table first, whatever the range. Beyond all keys there is nothing
+  // else to compact. A synced batch would not do: LevelDB syncs only the log that it is writing to, and the one
+  // before it may still wait for its table.
+  async flush(): Promise<void> {
+    await this.#lastBatch;
+    await this.compactRange(beyondAllKeys, beyondAllKeys);
   }
 
   async sizeBytes(): Promise<number> {

@@ -1,0 +1,31 @@
+// The three parts of a split store, as they are between an opening and the next.
+import type { BodyFiles } from './body-files.ts';
+import type { CommitLog } from './commit-log.ts';
+import type { Files } from './files.ts';
+import type { IndexStore } from './index-store.ts';
+import type { JournalPlaces } from './journal-places.ts';
+
+export interface SplitFiles {
+  readonly index: IndexStore;
+  readonly log: Files;
+  readonly bodies: Files;
+}
+
+export interface SplitParts {
+  readonly files: SplitFiles;
+  readonly index: IndexStore;
+  readonly log: CommitLog;
+  readonly bodies: BodyFiles;
+  readonly journal: JournalPlaces;
+  /** The spool's state: changes with every batch, so it reaches the index with others and at checkpoints. */
+  state: { readonly key: Uint8Array; readonly value: Uint8Array } | undefined;
+  /** Of the last batch in the log. */
+  sequence: number;
+  /** Up to there the log is on the disk. */
+  durable: number;
+  /** The index holds journal records too, from format 1. */
+  readonly indexHasJournal: boolean;
+}
+
+/** In the index, seen by nobody else: u48, a sequence up to which the log was on the disk when the index was written. */
+export const durableKey = Buffer.from('\0durable', 'latin1');

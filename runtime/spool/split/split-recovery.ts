@@ -1,0 +1,171 @@
+// Opening: what the log, the bodies and the index say is brought together again.
+//
+// After a proper end the last checkpoint has it all, and nothing is read through. Otherwise what the log holds since
+// its last checkpoint is done once more, and the places in the index are counted, since a power cut may have
+// kept pieces of the index that the log no longer has: of batches that nobody was promised.
+import { HoldfastError } from '../../../kernel/errors.ts';
+import { idKey, maxId, spaceBounds } from '../keys.ts';
+import { BodyFiles, bodyFileName, bodyFileNumber } from './body-files.ts';
+import { bodiesIn, decodePlace } from './body-record.ts';
+import { CommitLog, isLogFile } from './commit-log.ts';
+import type { Files } from './files.ts';
+import type { IndexStore } from './index-store.ts';
+import { journalOf } from './log-journal.ts';
+import { decodeOps } from './log-ops.ts';
+import { durableKey, type SplitFiles, type SplitParts } from './parts.ts';
+import { type LogFile, readLogFiles } from './replay.ts';
+import { SplitWriter } from './split-writer.ts';
+
+const pageEntries = 2000;
+// No log file is longer: it takes one record at least, and a record is a commit.
+const maxLogBytes = 64 * 1024 * 1024;
+
+export interface Recovered {
+  readonly parts: SplitParts;
+  readonly writer: SplitWriter;
+  /** For people: what the medium lost of the log or the bodies. */
+  readonly problem?: string;
+}
+
+/**
+ * `fresh`: what stands last in a file of bodies may not be what was written, since a write failed.
+ * @throws HoldfastError `store-damaged` when the log lost records and bodies are there that nobody names.
+ */
+export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<Recovered> {
+  const listed = (await files.log.list()).filter(({ name }) => isLogFile(name));
+  const contents = readLogFiles(await readFiles(files.log, listed));
+  const { places: journal, missing } = journalOf(contents);
+  const durable = await readDurable(files.index);
+  const sequence = Math.max(contents.lastSequence, durable);
+  const log = new CommitLog(files.log);
+  log.adopt(contents.generations, contents.lastGeneration, listed);
+  const bodies = new BodyFiles(files.bodies);
+  const parts: SplitParts = {
+    files,
+    index: files.index,
+    log,
+    bodies,
+    journal,
+    state: undefined,
+    sequence,
+    durable: sequence,
+    indexHasJournal: await hasJournal(files.index),
+  };
+  const writer = new SplitWriter(parts, contents.clean);
+  for (const { kind, payload } of contents.after) {
+    if (kind === 'batch') await writer.redo([...decodeOps(payload)].map(({ op }) => op));
+  }
+  const found = await listBodies(files.bodies);
+  if (contents.clean) bodies.restore(contents.checkpoint?.bodies ?? []);
+  else await countBodies(files.index, bodies, found);
+  const problems = [
+    ...(contents.damage === undefined ? [] : [contents.damage]),
+    ...(missing > 0 ? [`${missing} records of the journal are missing from the commit log`] : []),
+    ...(contents.lastSequence < durable ? ['the end of the commit log is missing'] : []),
+    ...missingBodies(bodies, found),
+  ];
+  if (problems.length > 0) await refuseToForget(files, bodies, found, problems);
+  await removeStrangers(files.bodies, bodies, found);
+  if (fresh) bodies.startNew();
+  // Nothing goes on before what was done again is on the disk: the records that it came from may not be.
+  const isNew = sequence === 0 && found.size === 0;
+  if (!contents.clean && !isNew) {
+    for (const name of new Set(contents.generations.values())) await files.log.sync(name);
+    bodies.dropUnnamed(sequence);
+    await writer.checkpoint();
+  }
+  return { parts, writer, ...(problems.length === 0 ? {} : { problem: problems.join('; ') }) };
+}
+
+async function readFiles(
+  files: Files,
+  listed: readonly { name: string; bytes: number }[],
+): Promise<LogFile[]> {
+  const read: LogFile[] = [];
+  for (const { name, bytes } of listed) {
+    read.push({ name, bytes: await files.read(name, 0, Math.min(bytes, maxLogBytes)) });
+  }
+  return read;
+}
+
+async function readDurable(index: IndexStore): Promise<number> {
+  const value = await index.get(durableKey);
+  return value?.byteLength === 6 ? Buffer.from(value).readUIntBE(0, 6) : 0;
+}
+
+async function hasJournal(index: IndexStore): Promise<boolean> {
+  const [first] = await index.range({ ...spaceBounds('j'), limit: 1, keysOnly: true });
+  return first !== undefined;
+}
+
+async function listBodies(files: Files): Promise<ReadonlyMap<number, number>> {
+  const found = new Map<number, number>();
+  for (const { name, bytes } of await files.list()) {
+    const file = bodyFileNumber(name);
+    if (file !== undefined) found.set(file, bytes);
+  }
+  return found;
+}
+
+async function countBodies(
+  index: IndexStore,
+  bodies: BodyFiles,
+  found: ReadonlyMap<number, number>,
+): Promise<void> {
+  for (const [file, bytes] of found) bodies.found(file, bytes);
+  // Without files nothing can lie in them, as in a store of format 1.
+  if (found.size === 0) return;
+  for (let from = 0; ; ) {
+    const page = await index.range({ gte: idKey('r', from), lt: idKey('r', maxId), limit: pageEntries });
+    for (const { key, value } of page) {
+      const place = decodePlace(key, value);
+      if (place !== undefined) bodies.name(place);
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageEntries) return;
+    from = Buffer.from(last.key).readUIntBE(1, 6) + 1;
+  }
+}
+
+function missingBodies(bodies: BodyFiles, found: ReadonlyMap<number, number>): readonly string[] {
+  return bodies.counts().flatMap(([file, bytes, live]) => {
+    const there = found.get(file);
+    if (live === 0 || (there !== undefined && there >= bytes)) return [];
+    const what = there === undefined ? 'is missing' : `has ${there} of ${bytes} bytes`;
+    return [`${bodyFileName(file)} ${what}: it held ${live} messages, of which some may be lost`];
+  });
+}
+
+/**
+ * A record of the log that is gone may be all that named a body. What was written last is looked through before
+ * anything is removed: if such a body is there, the store is put together anew, bodies first.
+ */
+async function refuseToForget(
+  files: SplitFiles,
+  bodies: BodyFiles,
+  found: ReadonlyMap<number, number>,
+  problems: readonly string[],
+): Promise<void> {
+  const last = Math.max(0, ...found.keys());
+  const suspects = [...found].filter(([file]) => file === last || !isNamed(bodies, file));
+  for (const [file, bytes] of suspects) {
+    const contents = await files.bodies.read(bodyFileName(file), 0, bytes);
+    for (const { key, offset } of bodiesIn(contents)) {
+      const named = await files.index.get(key);
+      if (named !== undefined) continue;
+      const text = `${problems.join('; ')}; ${bodyFileName(file)} holds a message at ${offset} that nothing names`;
+      throw new HoldfastError('store-damaged', text, { retryable: true });
+    }
+  }
+}
+
+const isNamed = (bodies: BodyFiles, file: number): boolean =>
+  bodies.counts().some(([each, , live]) => each === file && live > 0);
+
+async function removeStrangers(
+  files: Files,
+  bodies: BodyFiles,
+  found: ReadonlyMap<number, number>,
+): Promise<void> {
+  for (const file of found.keys()) if (!bodies.has(file)) await files.remove(bodyFileName(file));
+}
