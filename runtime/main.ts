@@ -7,6 +7,7 @@ import { HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { noMetrics } from '../kernel/metrics.ts';
 import { systemRandom } from '../kernel/random.ts';
+import type { IndexKind } from '../wire/window.ts';
 import { createAdapters, type MakeSource } from './adapters.ts';
 import { createProgram } from './cli/program.ts';
 import type { RunningModule, StartOptions } from './cli/run.ts';
@@ -26,6 +27,7 @@ import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
 import { createRuntime } from './runtime.ts';
 import { createSourceSet } from './source-set.ts';
+import type { SourceSink } from './sources/source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
 import { openSpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
 import { openSpool, type Spool, type SpoolStats } from './spool/spool.ts';
@@ -134,7 +136,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     const sources = createSourceSet<SourceConfig, SupervisedSource>({
       build: (settings, batchId) =>
         buildSource(settings, batchId, { windows, spool, siteClock, makeSource, log }),
-      closeStream: (batchId) => windows.closeStream(batchId),
+      closeStream,
       log,
     });
     sources.load(config.sources);
@@ -271,7 +273,18 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       if (plan.uplink) uplink.reconfigure(next.uplink);
     }
 
-    await siteClock.start();
+    /** Of a source that is gone: what waits for the clock still goes to its windows. */
+    async function closeStream(batchId: string): Promise<void> {
+      if (await siteClock.close(batchId)) await windows.closeStream(batchId);
+    }
+
+    // Streams whose source was removed while its readings waited for the clock, in an earlier process.
+    const left: string[] = [];
+    await siteClock.start((batchId) => {
+      left.push(batchId);
+      siteClock.open(...openWindows({ batchId, index: 'time' }, windows, spool));
+    });
+    for (const batchId of left) void closeStream(batchId).catch(() => {});
     await runtime.start();
     reporter.start();
     dayUseKeeper.start();
@@ -326,14 +339,23 @@ function buildSource(
   const { name } = settings;
   const sourceLog = log.child({ part: 'source', source: name });
   const source = makeSource(settings, { stampClock: siteClock.local, log: sourceLog });
-  const inner = windows.openStream({ batchId, index: source.index });
-  // What the windows claimed is newer than what the disk knows of it, where the stream was open already.
-  const open = windows.streams().find((stream) => stream.batchId === batchId);
-  const floor = open?.floor ?? spool.openStream(batchId, source.index).floor;
-  const stream = { batchId, ...(floor === undefined ? {} : { floor }) };
+  const [inner, stream] = openWindows({ batchId, index: source.index }, windows, spool);
   // What the equipment stamps, or numbers, needs no clock of ours.
   const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
   return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics });
+}
+
+/** The stream's windows, and where they end. */
+function openWindows(
+  { batchId, index }: { readonly batchId: string; readonly index: IndexKind },
+  windows: Windows,
+  spool: Spool,
+): [SourceSink, { readonly batchId: string; readonly floor?: number }] {
+  const inner = windows.openStream({ batchId, index });
+  // What the windows claimed is newer than what the disk knows of it, where the stream was open already.
+  const open = windows.streams().find((stream) => stream.batchId === batchId);
+  const floor = open?.floor ?? spool.openStream(batchId, index).floor;
+  return [inner, { batchId, ...(floor === undefined ? {} : { floor }) }];
 }
 
 /** Why the module cannot do all of its work right now. A lost network is no reason: it works without. */

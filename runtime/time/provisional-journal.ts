@@ -156,6 +156,13 @@ function* eventsOf(payloads: readonly Uint8Array[]): Generator<KeptEvent> {
   }
 }
 
+/** The streams that these records are of. */
+export function streamsIn(records: readonly ProvisionalRecord[]): ReadonlySet<string> {
+  const streams = new Set<string>();
+  for (const { batchId } of eventsOf(records.map(({ payload }) => payload))) streams.add(batchId);
+  return streams;
+}
+
 /** A record that cannot be read holds nothing that could be placed. */
 export function isReadable(record: ProvisionalRecord): boolean {
   try {

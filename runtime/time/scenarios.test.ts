@@ -365,3 +365,66 @@ describe('what the operator says', () => {
     expect(await misplaced(site)).toEqual([]);
   });
 });
+
+describe('a source that a reload removes', () => {
+  it('while its readings wait: they get their time when the clock comes right, and then its stream is closed', async () => {
+    const site = new Site(never);
+    await site.start();
+    await site.clock.advance(20_500);
+    site.removeSource();
+    await site.clock.advance(10_000);
+    expect(site.siteClock.state().waitingBytes).toBeGreaterThan(500);
+    expect(site.windows.streams()).toHaveLength(1);
+    site.wall = trueTime(site);
+    await site.clock.advance(5000);
+    expect(site.siteClock.state()).toMatchObject({ ...trusted, lost: 0 });
+    expect(site.siteClock.state().waitingBytes).toBeUndefined();
+    expect(site.windows.streams()).toEqual([]);
+    expect(await windowsOf(site)).toEqual(['0..20001 (21)']);
+    expect(await misplaced(site)).toEqual([]);
+  });
+
+  it('when nothing waits: its stream is closed at once', async () => {
+    const site = await ranBefore();
+    await site.start();
+    await site.clock.advance(5000);
+    site.removeSource();
+    await site.clock.advance(500);
+    expect(site.windows.streams()).toEqual([]);
+  });
+
+  it('and another brings back before the clock comes right goes on, and stays open', async () => {
+    const site = new Site(never);
+    await site.start();
+    await site.clock.advance(20_500);
+    site.removeSource();
+    await site.clock.advance(9500);
+    site.addSource();
+    await site.clock.advance(10_000);
+    site.wall = trueTime(site);
+    await site.clock.advance(5000);
+    expect(site.windows.streams()).toHaveLength(1);
+    expect(await finish(site)).toEqual(['0..20001 (21)', '30000..45001 (16)']);
+    expect(await misplaced(site)).toEqual([]);
+  });
+
+  it('is not forgotten by a restart: what waited still gets its time', async () => {
+    for (const end of ['kill', 'stop'] as const) {
+      const site = new Site(never);
+      await site.start();
+      await site.clock.advance(20_500);
+      site.removeSource();
+      await site.clock.advance(1000);
+      await site[end]();
+      await site.start();
+      expect(site.leftOpen).toEqual(['meter']);
+      await site.clock.advance(5000);
+      site.wall = trueTime(site);
+      await site.clock.advance(5000);
+      expect(site.siteClock.state()).toMatchObject({ ...trusted, lost: 0 });
+      expect(site.windows.streams()).toEqual([]);
+      expect(await windowsOf(site)).toEqual(['0..20001 (21)']);
+      expect(await misplaced(site)).toEqual([]);
+    }
+  });
+});

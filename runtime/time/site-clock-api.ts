@@ -46,8 +46,17 @@ export interface SiteClock {
   readonly storing: Clock;
   /** The sink for a source that stamps with `local`. `floor`: the end of all that its stream ever claimed. */
   open(inner: SourceSink, stream: { readonly batchId: string; readonly floor?: number }): SourceSink;
-  /** After the streams are open and before the sources start. Places what an earlier process left undone. */
-  start(): Promise<void>;
+  /**
+   * The source of this stream is gone and has stopped. Resolves once nothing of the stream waits for its time any
+   * more, which may take as long as the clock does: true when its windows may be closed, false when it was opened
+   * again meanwhile. Call after `start`. Never rejects; pending for ever where the process stops first.
+   */
+  close(batchId: string): Promise<boolean>;
+  /**
+   * After the streams are open and before the sources start. Places what an earlier process left undone.
+   * `openLeft` opens a stream whose readings wait although no source feeds it any more: `close` it afterwards.
+   */
+  start(openLeft?: (batchId: string) => void): Promise<void>;
   /** After the sources stopped and before the windows close: what waits becomes durable. */
   stop(): Promise<void>;
   /** Cheap: whether the wall clock is trusted at this moment. */

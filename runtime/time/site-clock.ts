@@ -19,7 +19,7 @@ import { describeError } from '../../kernel/errors.ts';
 import type { SourceSink } from '../sources/source.ts';
 import { ClockEvidence } from './clock-evidence.ts';
 import { readClockRecord } from './clock-record.ts';
-import { isReadable, ProvisionalJournal } from './provisional-journal.ts';
+import { isReadable, ProvisionalJournal, streamsIn } from './provisional-journal.ts';
 import type { StreamEvent } from './provisional-record.ts';
 import type { ClockState, SiteClock, SiteClockOptions } from './site-clock-api.ts';
 import { StampedStreams } from './stamped-streams.ts';
@@ -61,6 +61,10 @@ class GuardedClock implements SiteClock {
   #decision: Decision | undefined;
   #deciding = false;
   #finishing: Promise<void> = Promise.resolve();
+  /** How often what waited was placed. */
+  #releases = 0;
+  /** Told once what that release placed is durable. */
+  #waiters: { readonly release: number; readonly resolve: () => void }[] = [];
   #isRunning = false;
   #timer: Timer | undefined;
   #recordedAt = 0;
@@ -100,12 +104,23 @@ class GuardedClock implements SiteClock {
     return sink;
   }
 
-  async start(): Promise<void> {
+  async close(batchId: string): Promise<boolean> {
+    const sink = this.#streams.get(batchId);
+    // What its equipment stamps never waits.
+    if (sink === undefined) return true;
+    await this.#allPlaced();
+    if (this.#streams.get(batchId) !== sink) return false;
+    this.#streams.remove(batchId);
+    return true;
+  }
+
+  async start(openLeft?: (batchId: string) => void): Promise<void> {
     const { boot, clock } = this.#options;
     const store = this.#options.store();
     const record = readClockRecord(await store.loadClock());
     const records = (await store.readProvisional()).filter(isReadable);
     const isSameRun = record?.bootId === boot.id;
+    for (const batchId of streamsIn(records)) if (!this.#streams.get(batchId)) openLeft?.(batchId);
     this.#evidence.adopt(record, this.#streams.floor);
     this.#doubtedSince = this.#localNow();
     if (record !== undefined && isSameRun) this.#goOn(record);
@@ -297,6 +312,7 @@ class GuardedClock implements SiteClock {
     if (this.#journal.isEmpty) {
       this.#release({ before: 0, offset, positions: {} });
       this.#save();
+      this.#tellPlaced(this.#releases);
       return;
     }
     this.#deciding = true;
@@ -325,6 +341,7 @@ class GuardedClock implements SiteClock {
     const { offset } = decision;
     const { boot, log } = this.#options;
     this.#deciding = false;
+    this.#releases += 1;
     this.#offset = offset;
     this.#enter(offset.marked ? 'marked' : 'trusted');
     const { placed, lost } = this.#streams.release(decision, this.#journal.take(), boot.id);
@@ -348,10 +365,26 @@ class GuardedClock implements SiteClock {
   }
 
   async #finish(before: number): Promise<void> {
+    const release = this.#releases;
     await this.#streams.placed();
     await this.#journal.forget(before);
     this.#decision = undefined;
     await this.#options.store().saveClock(this.#record());
+    this.#tellPlaced(release);
+  }
+
+  /** Resolves once all that waits now has its place, durably: until then its sink is needed. */
+  #allPlaced(): Promise<void> {
+    const waits = this.#mode === 'waiting' || this.#deciding;
+    if (!waits && this.#decision === undefined) return Promise.resolve();
+    const release = this.#releases + (waits ? 1 : 0);
+    return new Promise((resolve) => this.#waiters.push({ release, resolve }));
+  }
+
+  #tellPlaced(release: number): void {
+    const told = this.#waiters.filter((waiter) => waiter.release <= release);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.release > release);
+    for (const { resolve } of told) resolve();
   }
 
   // What an earlier process left.

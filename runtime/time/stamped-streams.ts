@@ -31,6 +31,14 @@ export class StampedStreams {
     if (Number.isFinite(floor)) this.#floor = Math.max(this.#floor ?? floor, floor);
   }
 
+  get(batchId: string): StampingSink | undefined {
+    return this.#sinks.get(batchId);
+  }
+
+  remove(batchId: string): void {
+    this.#sinks.delete(batchId);
+  }
+
   /** Without a reason, windows go on. */
   rescale(offset: Offset, reason: string | undefined): void {
     for (const sink of this.#sinks.values()) sink.rescale(offset, reason);

@@ -37,6 +37,10 @@ export class Site {
   windows!: Windows;
   sink!: SourceSink;
   pollMs = 1000;
+  /** The configuration names it. */
+  hasSource = true;
+  /** Streams without a source that the last start found waiting. */
+  leftOpen: string[] = [];
   /** Nothing is removed for its age, unless a test wants it. */
   unsentMs = 1e15;
   /** The next value: each reading has its own. */
@@ -74,7 +78,8 @@ export class Site {
       clock,
       boot: { id: boot.id, sinceStartMs: () => clock.monotonic() - boot.at },
       settings: this.settings,
-      store: () => this.spool.time,
+      // Its own, also once it is killed: what is left of it must not reach into the next life.
+      store: () => opened.spool.time,
       releasedAt,
       log: silentLog,
       metrics: noMetrics,
@@ -94,13 +99,42 @@ export class Site {
       metrics: noMetrics,
       limits: { ageMs: 10 * day, quietMs: 10 * day, maxBytes: 1 << 30, maxReadings: 1e9 },
     });
-    const inner = this.windows.openStream({ batchId: 'meter', index: 'time' });
-    const { floor } = this.spool.openStream('meter', 'time');
-    this.sink = siteClock.open(inner, { batchId: 'meter', ...(floor === undefined ? {} : { floor }) });
-    await siteClock.start();
+    this.leftOpen = [];
+    if (this.hasSource) this.sink = this.#open('meter');
+    await siteClock.start((batchId) => {
+      this.leftOpen.push(batchId);
+      this.#open(batchId);
+    });
+    for (const batchId of this.leftOpen) void this.#close(batchId);
     await settle();
     this.#observing = false;
-    this.#poll(life);
+    if (this.hasSource) this.#poll(life);
+  }
+
+  /** As a reload without it. */
+  removeSource(): void {
+    this.hasSource = false;
+    this.#life++;
+    this.breakOff();
+    void this.#close('meter');
+  }
+
+  /** As a reload that brings it back. */
+  addSource(): void {
+    this.hasSource = true;
+    this.sink = this.#open('meter');
+    this.#poll(++this.#life);
+  }
+
+  #open(batchId: string): SourceSink {
+    const inner = this.windows.openStream({ batchId, index: 'time' });
+    const { floor } = this.spool.openStream(batchId, 'time');
+    return this.siteClock.open(inner, { batchId, ...(floor === undefined ? {} : { floor }) });
+  }
+
+  async #close(batchId: string): Promise<void> {
+    const { siteClock, windows } = this;
+    if (await siteClock.close(batchId)) await windows.closeStream(batchId);
   }
 
   /** As SIGTERM: what can be kept is kept. */
