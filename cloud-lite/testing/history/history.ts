@@ -1,0 +1,231 @@
+// A random history of one small fleet: what modules send, what the way there does to it, what two detectors
+// that run at once make of it between their deaths, what people do, and how modules answer. From a seed, so
+// that a failing one repeats: exactly on PGlite, which runs one transaction after the other; on PostgreSQL,
+// where the two really overlap, up to who of them comes first.
+
+import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
+import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import type { Database } from '../../database/database.ts';
+import { emptyLedger } from '../../database/rebuild.ts';
+import { cancelRequest, requestRange, waiveRange } from '../../repair/actions.ts';
+import type { DueRequest } from '../../repair/queue.ts';
+import { Detector, historyLimits } from './detector.ts';
+import {
+  indexOf,
+  type LoggedMessage,
+  type MadeMessage,
+  partitionCount,
+  partitionOf,
+} from './made-message.ts';
+import { createModules, type Modules, pick, split } from './modules.ts';
+import { createWitness, type Witness } from './witness.ts';
+
+/** What happened, for a check that the histories were not too kind. */
+export interface HistoryCounts {
+  messages: number;
+  deaths: number;
+  rebuilds: number;
+  calls: number;
+  waivers: number;
+  cancellations: number;
+  /** Comparisons of the ledger with the oracle on the way. */
+  comparisons: number;
+}
+
+/**
+ * Lives through one history on an empty ledger, until everything is read and repaired.
+ * @throws Error as soon as the ledger is not what the oracle holds, or two detectors do the same thing.
+ */
+export async function liveThrough(database: Database, seed: number): Promise<HistoryCounts> {
+  const history = new History(database, seed);
+  await history.live();
+  return history.counts;
+}
+
+class History {
+  readonly counts: HistoryCounts = {
+    messages: 0,
+    deaths: 0,
+    rebuilds: 0,
+    calls: 0,
+    waivers: 0,
+    cancellations: 0,
+    comparisons: 0,
+  };
+  readonly #random: Random;
+  readonly #database: Database;
+  readonly #clock = new VirtualClock();
+  readonly #partitions: LoggedMessage[][] = Array.from({ length: partitionCount }, () => []);
+  readonly #modules: Modules;
+  readonly #witness: Witness;
+  readonly #detectors: Detector[];
+  /** Requests that some detector is calling a module for. */
+  readonly #calling = new Set<string>();
+  #trouble = true;
+
+  constructor(database: Database, seed: number) {
+    this.#random = seededRandom(seed);
+    this.#database = database;
+    this.#modules = createModules(split(this.#random), (message) => this.#deliver(message));
+    this.#witness = createWitness(database, this.#partitions);
+    this.#detectors = [this.#newDetector(), this.#newDetector()];
+  }
+
+  async live(): Promise<void> {
+    const steps = 10 + randomInt(this.#random, 30);
+    for (let step = 0; step < steps; step++) {
+      await this.#step();
+      await this.#clock.advance(randomInt(this.#random, 800));
+    }
+    await this.#comeToRest();
+  }
+
+  async #step(): Promise<void> {
+    const what = randomInt(this.#random, 100);
+    if (what < 40) this.#modules.produce();
+    else if (what < 90) await this.#work();
+    else if (what < 93) await this.#personActs();
+    else if (what < 94) await this.#rebuild();
+    else await this.#compare();
+  }
+
+  /** Both detectors at once, each at something. */
+  async #work(): Promise<void> {
+    await Promise.all(
+      this.#detectors.map((detector, i) => {
+        const death = this.#chance(0.1) ? randomInt(this.#random, 12) : undefined;
+        const partition = randomInt(this.#random, partitionCount);
+        const again = this.#chance(0.2);
+        const isRepairing = this.#chance(0.4);
+        return this.#withDeath(i, death, () =>
+          isRepairing
+            ? this.#repair(detector)
+            : detector.read(partition, this.#partitions[partition]!, again),
+        );
+      }),
+    );
+  }
+
+  /** Does `work`, and dies `death` statements into it, or with its end when it has fewer. */
+  async #withDeath(place: number, death: number | undefined, work: () => Promise<unknown>): Promise<void> {
+    const { database } = this.#detectors[place]!;
+    if (death !== undefined) database.dieAfter(death);
+    try {
+      await work();
+    } catch (error) {
+      if (!database.isDead) throw error;
+    }
+    if (death === undefined) return;
+    database.die();
+    this.counts.deaths++;
+    this.#detectors[place] = this.#newDetector();
+  }
+
+  async #repair(detector: Detector): Promise<void> {
+    const claimed = await detector.claim();
+    await this.#witness.nothingIsAskedTwice();
+    for (const request of claimed) {
+      if (this.#calling.has(request.id)) throw new Error(`request ${request.id} was claimed twice`);
+      this.#calling.add(request.id);
+    }
+    try {
+      for (const request of claimed) await this.#call(detector, request);
+    } finally {
+      for (const { id } of claimed) this.#calling.delete(id);
+    }
+  }
+
+  async #call(detector: Detector, request: DueRequest): Promise<void> {
+    this.counts.calls++;
+    const outcome = this.#modules.answer(request);
+    // Lets the other detector in, as a call does that takes its time.
+    await new Promise((resolve) => setImmediate(resolve));
+    await detector.record(request, outcome);
+  }
+
+  async #personActs(): Promise<void> {
+    const now = this.#clock.now();
+    if (this.#chance(0.5)) {
+      const [request] = await this.#database.query<{ id: string }>(
+        `select id from request where state in ('pending', 'accepted') order by stream_id, range limit 1`,
+      );
+      if (request === undefined) return;
+      await cancelRequest(this.#database, request.id, 'test', now);
+      this.counts.cancellations++;
+      return;
+    }
+    const [stream] = await this.#missing();
+    if (stream === undefined) return;
+    // Waived are positions that are missing now: the oracle has to be where the ledger is.
+    await this.#compare();
+    const start = randomInt(this.#random, 200);
+    const window = { start, end: start + 1 + randomInt(this.#random, 100) };
+    const range = { start: indexOf(stream.batchId, start), end: indexOf(stream.batchId, window.end) };
+    await waiveRange(this.#database, stream.id, range, 'test', now);
+    this.#witness.oracle().waive(stream.deviceId, stream.batchId, window);
+    this.counts.waivers++;
+  }
+
+  async #missing() {
+    return this.#database.query<{ id: number; deviceId: string; batchId: string; span: string }>(
+      `select id, device_id as "deviceId", batch_id as "batchId", range_merge(missing)::text as span
+         from stream where missing <> '{}' order by device_id, batch_id`,
+    );
+  }
+
+  /** The detectors go on meanwhile, and know nothing of it. */
+  async #rebuild(): Promise<void> {
+    await emptyLedger(this.#database);
+    this.#witness.forget();
+    this.counts.rebuilds++;
+  }
+
+  async #compare(): Promise<void> {
+    await this.#witness.compare();
+    this.counts.comparisons++;
+  }
+
+  /** All is well at last: everything is read, and what can be repaired is. */
+  async #comeToRest(): Promise<void> {
+    await this.#compare();
+    this.#trouble = false;
+    this.#modules.calmDown();
+    for (let round = 0; round < 100; round++) {
+      for (let partition = 0; partition < partitionCount; partition++) {
+        const detector = pick(this.#random, this.#detectors);
+        while (await detector.read(partition, this.#partitions[partition]!, false));
+      }
+      await this.#repair(pick(this.#random, this.#detectors));
+      if (await this.#witness.isAtRest()) return this.#compare();
+      await this.#askAgain();
+      await this.#clock.advance(2000);
+    }
+    throw new Error('repair did not come to rest');
+  }
+
+  /** What was given up in bad times stays so until a person asks. */
+  async #askAgain(): Promise<void> {
+    const rows = await this.#database.query<{ id: number; start: number; end: number }>(
+      `select s.id, lower(left_over) as start, upper(left_over) as end
+         from stream s join stream_repair r on r.stream_id = s.id,
+              unnest(s.missing * r.abandoned) as left_over`,
+    );
+    for (const { id, start, end } of rows) {
+      await requestRange(this.#database, this.#random, historyLimits, id, { start, end }, this.#clock.now());
+    }
+  }
+
+  #deliver(message: MadeMessage): void {
+    this.#partitions[partitionOf(message.deviceId)]!.push({ message, at: this.#clock.now() });
+    this.counts.messages++;
+  }
+
+  #newDetector(): Detector {
+    return new Detector(this.#database, this.#clock, split(this.#random));
+  }
+
+  /** Never, once all is well. */
+  #chance(probability: number): boolean {
+    return this.#random.next() < probability && this.#trouble;
+  }
+}

@@ -1,0 +1,141 @@
+// A message as a history makes it, and as the hub then shows it to a detector. Positions are small integers, so
+// that an oracle can hold every one of them; a stream by time has them that many milliseconds after an epoch.
+import type { IndexKind } from '../../../wire/window.ts';
+import type { ReceivedEvent } from '../../ingest/event-source.ts';
+
+export const moduleId = 'holdfast';
+export const devices = ['d0', 'd1', 'd2'];
+export const partitionCount = 2;
+/** By name: what orders them. */
+export const streamKinds: Readonly<Record<string, IndexKind>> = { a: 'sequence', b: 'time' };
+/** Position 0 of streams by time. */
+export const timeOrigin = Date.UTC(2026, 10, 21);
+/** Windows by time that start before this are set aside. */
+export const earliest = Date.UTC(2000, 0, 1);
+
+export interface Positions {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** How a message names its properties: as ours, or as one of the three forms that the published sample uses. */
+export const spellings = ['ours', 'sample-1', 'sample-1-answer', 'sample-2'] as const;
+export type Spelling = (typeof spellings)[number];
+
+export interface MadeBatch {
+  readonly kind: 'batch';
+  readonly deviceId: string;
+  readonly batchId: string;
+  readonly window: Positions;
+  readonly isBackfill: boolean;
+  readonly requestId?: string;
+  readonly readings: number;
+  readonly part?: { readonly k: number; readonly n: number };
+  readonly spelling?: Spelling;
+}
+
+export interface MadeVoid {
+  readonly kind: 'void';
+  readonly deviceId: string;
+  readonly batchId: string;
+  readonly window: Positions;
+  readonly isBackfill: boolean;
+  readonly requestId?: string;
+  readonly reason: string;
+}
+
+/** Not for the ledger: `reason` is what it must be counted under. */
+export interface MadeForeign {
+  readonly kind: 'foreign';
+  readonly deviceId: string;
+  readonly reason: keyof typeof foreign;
+}
+
+export type MadeMessage = MadeBatch | MadeVoid | MadeForeign;
+
+/** What a partition holds. */
+export interface LoggedMessage {
+  readonly message: MadeMessage;
+  /** When the hub had it, epoch ms. */
+  readonly at: number;
+}
+
+/** The device's messages always go to the same partition. */
+export const partitionOf = (deviceId: string): number => devices.indexOf(deviceId) % partitionCount;
+
+export const indexOf = (batchId: string, position: number): number =>
+  streamKinds[batchId] === 'time' ? timeOrigin + position : position;
+
+export function eventOf({ message, at }: LoggedMessage, sequenceNumber: number): ReceivedEvent {
+  const place = { sequenceNumber, offset: String(sequenceNumber * 100), enqueuedAt: at };
+  const annotations = {
+    'iothub-connection-device-id': message.deviceId,
+    'iothub-connection-module-id': moduleId,
+    'iothub-message-source': 'Telemetry',
+  };
+  if (message.kind === 'foreign') return { ...place, annotations, ...foreign[message.reason] };
+  return { ...place, annotations, properties: propertiesOf(message) };
+}
+
+const ours = (batchId: string, start: number, end: number) => ({
+  batchId,
+  index: streamKinds[batchId]!,
+  startWindow: streamKinds[batchId] === 'time' ? new Date(start).toISOString() : String(start),
+  endWindow: streamKinds[batchId] === 'time' ? new Date(end).toISOString() : String(end),
+});
+
+/** Each under the reason for which it is set aside. */
+const foreign = {
+  'not-telemetry': {
+    annotations: { 'iothub-connection-device-id': 'd0', 'iothub-message-source': 'twinChangeEvents' },
+    properties: ours('a', 0, 1_000_000),
+  },
+  'no-device': { annotations: {}, properties: ours('a', 0, 1_000_000) },
+  'not-a-mini-batch': { properties: { batchId: 'a', startWindow: 'soon', text: 'a NUL \0 inside' } },
+  'implausible-time': { properties: ours('b', earliest - 1000, earliest + 1) },
+} as const;
+export const foreignReasons = Object.keys(foreign) as (keyof typeof foreign)[];
+
+function propertiesOf(message: MadeBatch | MadeVoid): Record<string, string> {
+  const { batchId, isBackfill, requestId } = message;
+  const start = indexOf(batchId, message.window.start);
+  const end = indexOf(batchId, message.window.end);
+  if (message.kind === 'batch' && message.spelling !== undefined && message.spelling !== 'ours') {
+    return sampleProperties(message.spelling, batchId, start, end, isBackfill);
+  }
+  return {
+    ...ours(batchId, start, end),
+    ...(isBackfill ? { isBackfill: 'true' } : {}),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(message.kind === 'void' ? { void: message.reason } : { count: String(message.readings) }),
+    ...(message.kind === 'batch' && message.part ? { part: `${message.part.k}/${message.part.n}` } : {}),
+  };
+}
+
+function sampleProperties(
+  spelling: Exclude<Spelling, 'ours'>,
+  batchId: string,
+  start: number,
+  end: number,
+  isBackfill: boolean,
+): Record<string, string> {
+  const mark: Record<string, string> = isBackfill ? { isBackfill: 'True' } : {};
+  const sevenDigits = (at: number) => new Date(at).toISOString().replace('Z', '0000Z');
+  if (spelling === 'sample-1') {
+    return { ...mark, batchId, dataWindowStart: sevenDigits(start), dataWindowEnd: sevenDigits(end) };
+  }
+  if (spelling === 'sample-1-answer') {
+    return { ...mark, BatchId: batchId, StartWindow: sevenDigits(start), EndWindow: sevenDigits(end) };
+  }
+  // Its batchId is another one in each message.
+  const perMessage = `7c9e6679-7425-40de-944b-${String(start).padStart(12, '0').slice(-12)}`;
+  return {
+    ...mark,
+    deviceID: batchId,
+    batchId: perMessage,
+    firstTsInBatch: String(start),
+    lastTsInBatch: String(end - 1),
+    StartWindow: String(start),
+    EndWindow: String(end),
+  };
+}

@@ -1,0 +1,186 @@
+// The other side of a history: modules that send windows and answer requests honestly, on a line that loses,
+// repeats, reorders and holds back what they send.
+import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
+import type { MethodOutcome } from '../../repair/hub-methods.ts';
+import type { DueRequest } from '../../repair/queue.ts';
+import {
+  devices,
+  foreignReasons,
+  type MadeBatch,
+  type MadeMessage,
+  type Positions,
+  spellings,
+  streamKinds,
+  timeOrigin,
+} from './made-message.ts';
+
+export interface Modules {
+  /** One stream of one module sends some windows. */
+  produce(): void;
+  /** What a call comes to; what the module sends for it is delivered meanwhile. */
+  answer(request: DueRequest): MethodOutcome;
+  /** From now on the line and the modules are well, and what was held back has arrived. */
+  calmDown(): void;
+}
+
+interface Line {
+  readonly random: Random;
+  trouble: boolean;
+  /** Sent, and held up on the way: backfill may overtake it. */
+  readonly held: MadeMessage[];
+  /** Windows as they were first sent, by stream. */
+  readonly archive: Map<string, MadeBatch[]>;
+  readonly deliver: (message: MadeMessage) => void;
+}
+
+export function createModules(random: Random, deliver: (message: MadeMessage) => void): Modules {
+  // The order in which detectors that run at once call must not change what each device does.
+  const lines = new Map(
+    devices.map((id): [string, Line] => [
+      id,
+      { random: split(random), trouble: true, held: [], archive: new Map(), deliver },
+    ]),
+  );
+  const heads = new Map<string, number>();
+  return {
+    produce() {
+      const deviceId = pick(random, devices);
+      const batchId = pick(random, Object.keys(streamKinds));
+      const own = lines.get(deviceId)!;
+      const made: MadeMessage[] = [];
+      for (let i = 1 + randomInt(random, 6); i > 0; i--)
+        made.push(...makeLive(own, heads, deviceId, batchId));
+      if (chance(own, 0.05)) made.push({ kind: 'foreign', deviceId, reason: pick(random, foreignReasons) });
+      send(own, made);
+    },
+    answer(request) {
+      return answer(lines.get(request.deviceId)!, request);
+    },
+    calmDown() {
+      for (const own of lines.values()) {
+        own.trouble = false;
+        for (const message of own.held.splice(0)) deliver(message);
+      }
+      // The end of a stream is not a gap: after a last window that arrives, all before it counts.
+      for (const [name, head] of heads) {
+        const [deviceId, batchId] = name.split('/') as [string, string];
+        const window = { start: head, end: head + 1 };
+        deliver({ kind: 'batch', deviceId, batchId, window, isBackfill: false, readings: 1 });
+      }
+    },
+  };
+}
+
+export const split = (random: Random): Random => seededRandom(randomInt(random, 2 ** 31));
+
+export function pick<T>(random: Random, list: readonly T[]): T {
+  return list[randomInt(random, list.length)]!;
+}
+
+const chance = (line: Line, probability: number) => line.random.next() < probability && line.trouble;
+
+function makeLive(line: Line, heads: Map<string, number>, deviceId: string, batchId: string): MadeMessage[] {
+  const { random } = line;
+  const name = `${deviceId}/${batchId}`;
+  let start = heads.get(name) ?? randomInt(random, 50);
+  // What comes late has a window of its own, anywhere in what was.
+  if (chance(line, 0.1)) return late(line, deviceId, batchId, start);
+  // A break in observation.
+  if (chance(line, 0.15)) start += 1 + randomInt(random, 90);
+  // Relays of the published sample may begin again inside what they sent.
+  else if (chance(line, 0.1)) start = Math.max(0, start - randomInt(random, 20));
+  const window = { start, end: start + 1 + randomInt(random, 12) };
+  heads.set(name, Math.max(heads.get(name) ?? 0, window.end));
+  const plain = { deviceId, batchId, window, isBackfill: false };
+  if (chance(line, 0.05)) return [{ ...plain, kind: 'void', reason: 'evicted' }];
+  const batch = { ...plain, kind: 'batch', readings: 0 } as const;
+  line.archive.set(batchId, [...(line.archive.get(batchId) ?? []), batch]);
+  return inMessages(line, batch);
+}
+
+function late(line: Line, deviceId: string, batchId: string, head: number): MadeMessage[] {
+  const start = randomInt(line.random, head + 1);
+  const window = { start, end: start + 1 + randomInt(line.random, 20) };
+  return inMessages(line, { kind: 'batch', deviceId, batchId, window, isBackfill: true, readings: 0 });
+}
+
+/** One message, in whatever spelling, or several parts. */
+function inMessages(line: Line, message: MadeBatch): MadeMessage[] {
+  const { random } = line;
+  const readings = () => randomInt(random, 10);
+  if (chance(line, 0.25)) {
+    const n = 2 + randomInt(random, 2);
+    return Array.from({ length: n }, (_, i) => ({ ...message, readings: readings(), part: { k: i + 1, n } }));
+  }
+  const isTime = streamKinds[message.batchId] === 'time';
+  const spelling = isTime && message.requestId === undefined ? pick(random, spellings) : 'ours';
+  // The sample's messages do not say how many readings they hold.
+  return [{ ...message, spelling, readings: spelling === 'ours' ? readings() : 0 }];
+}
+
+/** Loses, repeats, holds back and reorders. */
+function send(line: Line, messages: readonly MadeMessage[]): void {
+  const { random } = line;
+  if (chance(line, 0.3)) for (const message of line.held.splice(0)) line.deliver(message);
+  const out = messages.flatMap((message) => {
+    if (chance(line, 0.15)) return [];
+    if (chance(line, 0.1)) {
+      line.held.push(message);
+      return chance(line, 0.3) ? [message] : [];
+    }
+    return chance(line, 0.15) ? [message, message] : [message];
+  });
+  for (let i = out.length - 1; i > 0; i--) {
+    if (!chance(line, 0.3)) continue;
+    const j = randomInt(random, i + 1);
+    [out[i], out[j]] = [out[j]!, out[i]!];
+  }
+  for (const message of out) line.deliver(message);
+}
+
+function answer(line: Line, request: DueRequest): MethodOutcome {
+  const answered = (status: number, payload: unknown = null) =>
+    ({ kind: 'answered', status, payload }) as const;
+  if (chance(line, 0.15)) return { kind: 'unreachable', detail: 'offline' };
+  if (chance(line, 0.1)) return answered(pick(line.random, [400, 404, 429, 500, 503]));
+  if (request.state === 'accepted') {
+    return answered(200, { state: chance(line, 0.2) ? 'running' : 'done' });
+  }
+  send(line, pieces(line, request));
+  return answered(202, {});
+}
+
+/**
+ * The range in windows as they were, which may reach beyond it, or in new ones; some of it lost for ever. Where two
+ * answers give the same window, they often cut it into other parts.
+ */
+function pieces(line: Line, request: DueRequest): MadeMessage[] {
+  const { deviceId, batchId, id: requestId } = request;
+  const range = positionsOfRequest(request);
+  const made: MadeMessage[] = [];
+  for (let at = range.start; at < range.end; ) {
+    const window = archived(line, batchId, at) ?? newWindow(line, { start: at, end: range.end });
+    const plain = { deviceId, batchId, window, isBackfill: true, requestId };
+    if (chance(line, 0.1)) made.push({ ...plain, kind: 'void', reason: pick(line.random, goneReasons) });
+    else made.push(...inMessages(line, { ...plain, kind: 'batch', readings: 0 }));
+    at = window.end;
+  }
+  return made;
+}
+
+function archived(line: Line, batchId: string, at: number): Positions | undefined {
+  if (!chance(line, 0.6)) return undefined;
+  return line.archive.get(batchId)?.find(({ window }) => window.start <= at && at < window.end)?.window;
+}
+
+function newWindow(line: Line, { start, end }: Positions): Positions {
+  const length = chance(line, 0.3) ? 40 : 1 + randomInt(line.random, 15);
+  return { start, end: Math.min(end, start + length) };
+}
+
+const goneReasons = ['no-history', 'history-expired', 'evicted'];
+
+function positionsOfRequest({ index, range }: DueRequest): Positions {
+  const origin = index === 'time' ? timeOrigin : 0;
+  return { start: range.start - origin, end: range.end - origin };
+}
