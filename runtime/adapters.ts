@@ -23,6 +23,8 @@ export interface SourceParts {
   readonly stampClock: Clock;
   /** Bound to the source's name. */
   readonly log: Log;
+  /** Where a source's stream ends that was observed before: the end of what was claimed. Known once it runs. */
+  readonly floor?: () => number | undefined;
 }
 
 export type MakeSource = (settings: SourceConfig, parts: SourceParts) => Source;

@@ -7,7 +7,6 @@ import { HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { noMetrics } from '../kernel/metrics.ts';
 import { systemRandom } from '../kernel/random.ts';
-import type { IndexKind } from '../wire/window.ts';
 import { createAdapters, type MakeSource } from './adapters.ts';
 import { createProgram } from './cli/program.ts';
 import type { RunningModule, StartOptions } from './cli/run.ts';
@@ -40,7 +39,7 @@ import type { ForwarderLimits } from './uplink/forwarder-limits.ts';
 import { createForwarderSlot } from './uplink/forwarder-slot.ts';
 import { createWorkloadWrapper } from './uplink/workload-wrapper.ts';
 import { version } from './version.ts';
-import { createWindows, type WindowLimits, type Windows } from './windows/windows.ts';
+import { createWindows, type StreamOptions, type WindowLimits, type Windows } from './windows/windows.ts';
 
 const clock = systemClock;
 const random = systemRandom;
@@ -338,8 +337,12 @@ function buildSource(
 ): SupervisedSource {
   const { name } = settings;
   const sourceLog = log.child({ part: 'source', source: name });
-  const source = makeSource(settings, { stampClock: siteClock.local, log: sourceLog });
-  const [inner, stream] = openWindows({ batchId, index: source.index }, windows, spool);
+  let floor: number | undefined;
+  const parts = { stampClock: siteClock.local, log: sourceLog, floor: () => floor };
+  const source = makeSource(settings, parts);
+  const { index, latenessMs = 0 } = source;
+  const [inner, stream] = openWindows({ batchId, index, latenessMs }, windows, spool);
+  floor = stream.floor;
   // What the equipment stamps, or numbers, needs no clock of ours.
   const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
   return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics });
@@ -347,11 +350,12 @@ function buildSource(
 
 /** The stream's windows, and where they end. */
 function openWindows(
-  { batchId, index }: { readonly batchId: string; readonly index: IndexKind },
+  options: StreamOptions,
   windows: Windows,
   spool: Spool,
 ): [SourceSink, { readonly batchId: string; readonly floor?: number }] {
-  const inner = windows.openStream({ batchId, index });
+  const { batchId, index } = options;
+  const inner = windows.openStream(options);
   // What the windows claimed is newer than what the disk knows of it, where the stream was open already.
   const open = windows.streams().find((stream) => stream.batchId === batchId);
   const floor = open?.floor ?? spool.openStream(batchId, index).floor;

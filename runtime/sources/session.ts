@@ -41,12 +41,14 @@ class FencedSession implements Session, SourceSink {
   #events = 0;
   #isAbandoned = false;
   #isOver = false;
+  readonly #isOrdered: boolean;
   #lastEventAt: number;
   /** How far observation was stated to reach; undefined while it is broken. */
   #observed: number | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#isOrdered = !options.source.latenessMs;
     this.#lastEventAt = options.clock.monotonic();
     this.ended = this.#run();
   }
@@ -66,6 +68,10 @@ class FencedSession implements Session, SourceSink {
     this.#follow(event);
     this.#options.sink.emit(event);
     this.#options.listener.onEvent();
+  }
+
+  hasRoom(): boolean {
+    return !this.#isOver && (this.#options.sink.hasRoom?.() ?? true);
   }
 
   durable(): Promise<void> {
@@ -151,8 +157,8 @@ class FencedSession implements Session, SourceSink {
         if (this.#observed !== undefined) this.#observed = Math.max(this.#observed, event.until);
         break;
       case 'readings': {
-        // Readings come in index order, so all that lie before the last one have been reported.
-        const last = event.readings.at(-1);
+        // Where readings come in index order, all that lie before the last one have been reported.
+        const last = this.#isOrdered ? event.readings.at(-1) : undefined;
         if (last && this.#observed !== undefined) this.#observed = Math.max(this.#observed, last.index);
         listener.onReadings(event.readings.length);
         break;

@@ -22,8 +22,13 @@ export interface SourceSink {
    * breaks the rules above is counted, logged and turned into a break, so that no window claims too much.
    */
   emit(event: SourceEvent): void;
-  /** Resolves once everything emitted so far is durable (synced to disk). */
+  /** Resolves once everything emitted so far is durable (synced to disk). Brings the next commit forward. */
   durable(): Promise<void>;
+  /**
+   * False while readings would be dropped, and leave a hole: the disk has refused for long, or the stream is held
+   * back. For sources that can have their data kept elsewhere meanwhile. Absent: it always has room.
+   */
+  hasRoom?(): boolean;
 }
 
 /** One page of history: what the equipment's own memory says about one part of the asked range. */
@@ -51,6 +56,12 @@ export interface Source {
    * stamp clock tells it, and get their place on the wall clock's scale on their way into windows.
    */
   readonly stampedByGateway?: boolean;
+  /**
+   * Readings may come out of order by so much, in ms: below what was observed, and below each other. Windows stay open
+   * that much longer; what is later still goes up as late. `observed` then says what was seen, not that all before it
+   * has come. Absent or 0: in order, as `SourceEvent` says.
+   */
+  readonly latenessMs?: number;
   /**
    * Longest time without any event before the supervisor takes the source for hung and restarts it, in ms.
    */

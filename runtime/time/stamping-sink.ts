@@ -62,6 +62,10 @@ export class StampingSink implements SourceSink {
     if (!this.#waiting) await this.#options.inner.durable();
   }
 
+  hasRoom(): boolean {
+    return this.#waiting ? this.#refusedTo === undefined : (this.#options.inner.hasRoom?.() ?? true);
+  }
+
   /** Resolves once all that was placed so far is on disk. */
   placed(): Promise<void> {
     return this.#options.inner.durable();

@@ -145,6 +145,29 @@ describe('commits', () => {
     expect(store.commits[1]![0]!.append?.readings).toEqual([reading(2)]);
   });
 
+  it('come an eighth of the interval apart for who waits for each, and no more often when nobody does', async () => {
+    const { clock, store, windows } = start();
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    const startedAt = clock.monotonic();
+    let sent = 0;
+    const sender = (async () => {
+      while (sent < 40) {
+        say(sink, ++sent);
+        await sink.durable();
+      }
+    })();
+    await clock.advance(40 * 25);
+    await sender;
+    expect(clock.monotonic() - startedAt).toBe(1000);
+    expect(store.commits).toHaveLength(40);
+    for (let n = 0; n < 20; n++) {
+      say(sink, 100 + n);
+      await clock.advance(50);
+    }
+    expect(store.commits).toHaveLength(45);
+  });
+
   it('fail for good only with the store: whoever waits is told', async () => {
     const { clock, store, windows } = start();
     const sink = windows.openStream({ batchId: 'a', index: 'time' });
@@ -295,5 +318,25 @@ describe('memory', () => {
     expect(kept).toContain(6000);
     expect(windows.streams()[0]!.dropped).toBeGreaterThan(1000);
     expect(windows.memoryBytes()).toBe(0);
+  });
+});
+
+describe('room', () => {
+  it('is told of: none while the stream is held back, or memory is full of what the disk does not take', async () => {
+    const { clock, store, windows } = start({ maxMemoryBytes: 2000 });
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    expect(sink.hasRoom?.()).toBe(true);
+    windows.hold((batchId) => batchId === 'a');
+    expect(sink.hasRoom?.()).toBe(false);
+    windows.hold(undefined);
+    const disk = gate();
+    store.hold = disk.hold;
+    for (let n = 0; n < 100 && sink.hasRoom?.(); n++) {
+      say(sink, n);
+      await clock.advance(200);
+    }
+    expect(sink.hasRoom?.()).toBe(false);
+    expect(windows.streams()[0]).toMatchObject({ dropped: 0 });
   });
 });

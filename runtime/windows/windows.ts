@@ -113,6 +113,12 @@ const defaults: Required<WindowLimits> = {
   maxStreams: 10_000,
 };
 
+/**
+ * A sender that sends its next message only when the last one is safe would get five a second through, were it to wait
+ * for the whole interval. Where little comes, this makes no more commits: one a message either way.
+ */
+const hurry = 8;
+
 interface Member {
   readonly options: StreamOptions;
   readonly windows: StreamWindows;
@@ -132,6 +138,8 @@ class WindowKeeper implements Windows {
   // Commits are numbered: `#started` is the last whose contents are fixed, `#done` the last that is durable.
   #started = 0;
   #done = 0;
+  /** The last that somebody waits for. */
+  #urgent = 0;
   #running: Promise<void> | undefined;
   #waiters: { readonly commit: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #lastCommitAt: number;
@@ -243,7 +251,9 @@ class WindowKeeper implements Windows {
       emit: (event) => {
         if (member.sink === sink) this.#emit(member, event);
       },
-      durable: () => this.#durable(),
+      durable: () => this.#durable(true),
+      hasRoom: () =>
+        !this.#isHeld?.(member.options.batchId) && this.memoryBytes() <= this.#limits.maxMemoryBytes,
     };
     return sink;
   }
@@ -289,7 +299,7 @@ class WindowKeeper implements Windows {
   }
 
   /** Resolves once everything emitted so far is on disk. */
-  #durable(): Promise<void> {
+  #durable(isUrgent = false): Promise<void> {
     if (this.#failed !== undefined) return Promise.reject(this.#failed);
     const dirty = this.#isDirty();
     const commit = dirty ? this.#started + 1 : this.#started;
@@ -297,8 +307,15 @@ class WindowKeeper implements Windows {
     const durable = new Promise<void>((resolve, reject) => {
       this.#waiters.push({ commit, resolve, reject });
     });
-    if (dirty) this.#schedule(this.#limits.commitIntervalMs);
+    if (isUrgent) this.#urgent = Math.max(this.#urgent, commit);
+    if (dirty) this.#schedule(this.#intervalMs());
     return durable;
+  }
+
+  /** Until the next commit, where nothing brings it forward but that somebody waits. */
+  #intervalMs(): number {
+    const { commitIntervalMs } = this.#limits;
+    return this.#urgent > this.#started ? commitIntervalMs / hurry : commitIntervalMs;
   }
 
   #isDirty(): boolean {
@@ -324,17 +341,18 @@ class WindowKeeper implements Windows {
   }
 
   #scheduleNext(): void {
-    const { commitIntervalMs, progressIntervalMs, commitBytes } = this.#limits;
+    const { progressIntervalMs, commitBytes } = this.#limits;
+    const intervalMs = this.#intervalMs();
     const now = this.#options.clock.monotonic();
     // As much may have come during a commit as brings the next one forward.
     let delayMs = this.#freshBytes >= commitBytes ? 0 : Number.POSITIVE_INFINITY;
     for (const { windows } of this.#members.values()) {
       const dirty = windows.dirty();
       if (dirty === 'readings' || (dirty === 'progress' && this.#waiters.length > 0))
-        delayMs = Math.min(delayMs, commitIntervalMs);
+        delayMs = Math.min(delayMs, intervalMs);
       else if (dirty === 'progress') delayMs = Math.min(delayMs, progressIntervalMs);
       const due = windows.nextDue();
-      if (due !== undefined) delayMs = Math.min(delayMs, Math.max(commitIntervalMs, due - now));
+      if (due !== undefined) delayMs = Math.min(delayMs, Math.max(intervalMs, due - now));
     }
     if (delayMs !== Number.POSITIVE_INFINITY) this.#schedule(delayMs);
   }

@@ -30,7 +30,7 @@ export interface SourceHarness {
 
 /** A session of the harness's source, watched. */
 class Watched {
-  readonly sink = new RecordingSink();
+  readonly sink: RecordingSink;
   readonly abort = new AbortController();
   readonly ended: Promise<unknown>;
   isOver = false;
@@ -38,6 +38,7 @@ class Watched {
   eventsAtEnd = 0;
 
   constructor(source: Source) {
+    this.sink = new RecordingSink(source.latenessMs);
     this.ended = source.run(this.sink, this.abort.signal).then(
       () => this.#end(undefined),
       (error: unknown) => this.#end(error ?? new Error('rejected with nothing')),
