@@ -6,9 +6,8 @@
 import { bodyHeadBytes, encodeBodyHead } from './body-record.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Files } from './files.ts';
+import type { SplitLimits } from './limits.ts';
 import type { Place } from './log-ops.ts';
-
-export const bodyFileBytes = 8 * 1024 * 1024;
 
 export interface NewBody {
   readonly key: Uint8Array;
@@ -32,14 +31,16 @@ export function bodyFileNumber(name: string): number | undefined {
 
 export class BodyFiles {
   readonly #files: Files;
+  readonly #limits: SplitLimits;
   readonly #uses = new Map<number, Use>();
   readonly #unsynced = new Set<number>();
   // Emptied by the batch of that sequence: until it is on the disk a power cut may bring the names back.
   readonly #emptied = new Map<number, number>();
   #current = 0;
 
-  constructor(files: Files) {
+  constructor(files: Files, limits: SplitLimits) {
     this.#files = files;
+    this.#limits = limits;
   }
 
   /** Begins a file of its own for what comes: what the last one holds at its end is not known. */
@@ -77,7 +78,7 @@ export class BodyFiles {
   /** Where the value will lie. */
   allocate(key: Uint8Array, length: number): Place {
     let use = this.#use(this.#current);
-    if (use.bytes >= bodyFileBytes || this.#current === 0) {
+    if (use.bytes >= this.#limits.bodyFileBytes || this.#current === 0) {
       this.startNew();
       use = this.#use(this.#current);
     }
@@ -142,7 +143,7 @@ export class BodyFiles {
       found = file;
     }
     // One file is always being emptied: that is no waste.
-    return dead > 2 * bodyFileBytes && dead > total / 4 && sparsest < 0.5 ? found : undefined;
+    return dead > 2 * this.#limits.bodyFileBytes && dead > total / 4 && sparsest < 0.5 ? found : undefined;
   }
 
   counts(): Checkpoint['bodies'] {

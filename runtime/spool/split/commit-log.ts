@@ -5,11 +5,7 @@
 // with it, which on small commits is most of what a disk is made to write, and a full disk does not stop it.
 import { encodeHead, type RecordHead, recordHeadBytes } from './commit-record.ts';
 import type { Files } from './files.ts';
-
-export const logFileBytes = 2 * 1024 * 1024;
-const aheadBytes = 128 * 1024;
-// Beyond what is in use: what a burst needed once is given back.
-const maxSpare = 2;
+import type { SplitLimits } from './limits.ts';
 
 interface LogPart {
   readonly name: string;
@@ -21,6 +17,7 @@ export const isLogFile = (name: string): boolean => /^\d{4,}\.commits$/.test(nam
 
 export class CommitLog {
   readonly #files: Files;
+  readonly #limits: SplitLimits;
   readonly #parts = new Map<number, LogPart>();
   readonly #spare = new Set<string>();
   /** Bytes that each file has on the disk. */
@@ -29,8 +26,9 @@ export class CommitLog {
   #unsynced = false;
   #sinceCheckpoint = 0;
 
-  constructor(files: Files) {
+  constructor(files: Files, limits: SplitLimits) {
     this.#files = files;
+    this.#limits = limits;
   }
 
   /** Takes over what is there. What comes goes into a file of its own, of a new generation. */
@@ -39,7 +37,8 @@ export class CommitLog {
     lastGeneration: number,
     all: readonly { name: string; bytes: number }[],
   ): void {
-    for (const [generation, name] of inUse) this.#parts.set(generation, { name, end: logFileBytes });
+    for (const [generation, name] of inUse)
+      this.#parts.set(generation, { name, end: this.#limits.logFileBytes });
     const used = new Set(inUse.values());
     for (const { name, bytes } of all) {
       this.#filled.set(name, bytes);
@@ -67,7 +66,7 @@ export class CommitLog {
     const generation = this.#generation;
     const at = part.end;
     const filledTo = this.#filled.get(part.name) ?? 0;
-    const zeros = at + bytes > filledTo ? Buffer.alloc(aheadBytes) : undefined;
+    const zeros = at + bytes > filledTo ? Buffer.alloc(this.#limits.aheadBytes) : undefined;
     this.#unsynced = true;
     const record = [encodeHead({ ...head, generation }, pieces), ...pieces];
     await this.#files.write(part.name, at, zeros === undefined ? record : [...record, zeros]);
@@ -86,7 +85,7 @@ export class CommitLog {
       this.#parts.delete(generation);
       this.#spare.add(name);
     }
-    for (const name of [...this.#spare].slice(maxSpare)) {
+    for (const name of [...this.#spare].slice(this.#limits.spareFiles)) {
       this.#spare.delete(name);
       this.#filled.delete(name);
       await this.#files.remove(name);
@@ -95,7 +94,8 @@ export class CommitLog {
 
   async #partFor(bytes: number): Promise<LogPart> {
     const current = this.#parts.get(this.#generation);
-    if (current !== undefined && (current.end === 0 || current.end + bytes <= logFileBytes)) return current;
+    if (current !== undefined && (current.end === 0 || current.end + bytes <= this.#limits.logFileBytes))
+      return current;
     // What is in the next file must never outlive what is in this one.
     await this.#sync();
     const [spare] = this.#spare;

@@ -4,15 +4,19 @@ import type { CommitLog } from './commit-log.ts';
 import type { Files } from './files.ts';
 import type { IndexStore } from './index-store.ts';
 import type { JournalPlaces } from './journal-places.ts';
+import type { SplitLimits } from './limits.ts';
 
 export interface SplitFiles {
   readonly index: IndexStore;
   readonly log: Files;
   readonly bodies: Files;
+  /** Where they differ from `defaultLimits`. */
+  readonly limits?: Partial<SplitLimits>;
 }
 
 export interface SplitParts {
   readonly files: SplitFiles;
+  readonly limits: SplitLimits;
   readonly index: IndexStore;
   readonly log: CommitLog;
   readonly bodies: BodyFiles;

@@ -10,6 +10,7 @@ import { bodiesIn, decodePlace } from './body-record.ts';
 import { CommitLog, isLogFile } from './commit-log.ts';
 import type { Files } from './files.ts';
 import type { IndexStore } from './index-store.ts';
+import { defaultLimits } from './limits.ts';
 import { journalOf } from './log-journal.ts';
 import { decodeOps } from './log-ops.ts';
 import { durableKey, type SplitFiles, type SplitParts } from './parts.ts';
@@ -37,11 +38,13 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   const { places: journal, missing } = journalOf(contents);
   const durable = await readDurable(files.index);
   const sequence = Math.max(contents.lastSequence, durable);
-  const log = new CommitLog(files.log);
+  const limits = { ...defaultLimits, ...files.limits };
+  const log = new CommitLog(files.log, limits);
   log.adopt(contents.generations, contents.lastGeneration, listed);
-  const bodies = new BodyFiles(files.bodies);
+  const bodies = new BodyFiles(files.bodies, limits);
   const parts: SplitParts = {
     files,
+    limits,
     index: files.index,
     log,
     bodies,

@@ -9,14 +9,6 @@ import { isJournalKey } from './log-journal.ts';
 import { encodeOps, type LogOp, type Place } from './log-ops.ts';
 import { durableKey, type SplitParts } from './parts.ts';
 
-// Smaller ones stay in the index: a place takes 17 bytes, and a file's record some 20 more.
-const minBodyBytes = 256;
-// Below that, bodies go through the log as well: their bytes twice are fewer than what a second sync makes the file
-// system write.
-const directBytes = 32 * 1024;
-const checkpointBytes = 4 * 1024 * 1024;
-const moveBytes = 4 * 1024 * 1024;
-
 export class SplitWriter {
   readonly #parts: SplitParts;
   // A clean checkpoint stands there: nothing has come since.
@@ -33,7 +25,7 @@ export class SplitWriter {
     const { bodies, log } = parts;
     const former = await this.#formerPlaces(ops, again);
     const fresh = this.#place(ops);
-    const direct = fresh.bytes >= directBytes;
+    const direct = fresh.bytes >= parts.limits.directBytes;
     if (direct) {
       await bodies.write(fresh.bodies);
       await bodies.sync();
@@ -49,7 +41,7 @@ export class SplitWriter {
     this.#noteJournal(pieces, at, logged);
     this.#noteBodies(fresh.ops, former, sequence);
     if (sync) await bodies.removeEmptied(sequence);
-    if (log.sinceCheckpoint >= checkpointBytes) await this.checkpoint();
+    if (log.sinceCheckpoint >= parts.limits.checkpointBytes) await this.checkpoint();
   }
 
   /** Puts bodies and index on the disk, so that the log before it is needed for the open windows alone. */
@@ -116,7 +108,8 @@ export class SplitWriter {
     const bodies: NewBody[] = [];
     let bytes = 0;
     const placed = ops.map((op): LogOp => {
-      if (op.type !== 'put' || !isMessageKey(op.key) || op.value.byteLength < minBodyBytes) return op;
+      if (op.type !== 'put' || !isMessageKey(op.key) || op.value.byteLength < this.#parts.limits.minBodyBytes)
+        return op;
       const place = this.#parts.bodies.allocate(op.key, op.value.byteLength);
       bodies.push({ key: op.key, value: op.value, place });
       bytes += op.value.byteLength;
@@ -197,7 +190,7 @@ export class SplitWriter {
       if (place?.file !== file || place.offset !== offset || place.length !== value.byteLength) continue;
       ops.push({ type: 'put', key, value });
       bytes += value.byteLength;
-      if (bytes < moveBytes) continue;
+      if (bytes < this.#parts.limits.moveBytes) continue;
       await this.batch(ops, true, true);
       [ops, bytes] = [[], 0];
     }
