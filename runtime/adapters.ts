@@ -8,6 +8,8 @@ import type { SourceConfig } from './config/schema.ts';
 import type { ModbusSourceConfig } from './sources/modbus/config.ts';
 import { createModbusLinks } from './sources/modbus/link.ts';
 import { createModbusSource } from './sources/modbus/modbus-source.ts';
+import type { SerialSourceConfig } from './sources/serial/config.ts';
+import { createSerialSource } from './sources/serial/serial-source.ts';
 import type { Source } from './sources/source.ts';
 
 export interface AdapterParts {
@@ -39,7 +41,14 @@ export function createAdapters({ clock, metrics }: AdapterParts): MakeSource {
   const links = createModbusLinks({ clock });
   const modbus = (settings: ModbusSourceConfig, parts: SourceParts) =>
     createModbusSource(settings, { clock, metrics, links, ...parts });
-  const adapters: Adapters = { 'modbus-tcp': modbus, 'modbus-rtu-tcp': modbus, 'modbus-rtu': modbus };
+  const serial = (settings: SerialSourceConfig, parts: SourceParts) =>
+    createSerialSource(settings, { clock, metrics, ...parts });
+  const adapters: Adapters = {
+    'modbus-tcp': modbus,
+    'modbus-rtu-tcp': modbus,
+    'modbus-rtu': modbus,
+    serial,
+  };
   return (settings, parts) => {
     const make = adapters[settings.type] as (settings: SourceConfig, parts: SourceParts) => Source;
     return make(settings, parts);

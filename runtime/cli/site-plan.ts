@@ -7,6 +7,7 @@ import { encodeMiniBatch, messageBytes } from '../../wire/message.ts';
 import type { Reading } from '../../wire/reading.ts';
 import { type Config, type SourceConfig, streamIdOf } from '../config/schema.ts';
 import { askOfModbus } from './plan/modbus-ask.ts';
+import { askOfSerial } from './plan/serial-ask.ts';
 import { type AskOf, type Pace, type PollPlan, type SourceAsk, sum } from './plan/source-ask.ts';
 
 export interface BusPlan {
@@ -41,6 +42,7 @@ const asks: { readonly [T in SourceConfig['type']]: AskOf<Extract<SourceConfig, 
   'modbus-tcp': askOfModbus,
   'modbus-rtu-tcp': askOfModbus,
   'modbus-rtu': askOfModbus,
+  serial: askOfSerial,
 };
 
 const dayMs = 86_400_000;

@@ -6,6 +6,7 @@ import {
   modbusRtuTcpSourceSchema,
   modbusTcpSourceSchema,
 } from '../sources/modbus/config.ts';
+import { serialSourceSchema } from '../sources/serial/config.ts';
 import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
 
@@ -108,11 +109,11 @@ const restarts = z.strictObject({
 
 const source = z.discriminatedUnion(
   'type',
-  [modbusTcpSourceSchema, modbusRtuTcpSourceSchema, modbusRtuSourceSchema],
+  [modbusTcpSourceSchema, modbusRtuTcpSourceSchema, modbusRtuSourceSchema, serialSourceSchema],
   {
     error: (issue) =>
       issue.code === 'invalid_union'
-        ? 'unknown type of source; known: modbus-tcp, modbus-rtu-tcp, modbus-rtu'
+        ? 'unknown type of source; known: modbus-tcp, modbus-rtu-tcp, modbus-rtu, serial'
         : undefined,
   },
 );

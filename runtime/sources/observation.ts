@@ -31,6 +31,13 @@ export class Observation {
     if (this.#until !== undefined) this.#sink.emit({ kind: 'observed', until: this.#until });
   }
 
+  /** Nothing is to be reported before `until`: observation resumes there if it was broken. */
+  reach(until: number): void {
+    if (this.#until === undefined) this.#sink.emit({ kind: 'resumed', at: until });
+    this.#until = Math.max(this.#until ?? until, until);
+    this.#sink.emit({ kind: 'observed', until: this.#until });
+  }
+
   breakOff(reason: string): void {
     if (this.#until === undefined) return;
     const at = this.#until;

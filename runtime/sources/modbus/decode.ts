@@ -156,7 +156,7 @@ function scaled(read: NumberReader, scale = 1, add = 0): ByteDecoder {
  * Scaling by 0.1 is meant in decimal: 3 * 0.1 is 0.30000000000000004, 3 / 10 is 0.3. So where the scale is
  * the reciprocal of a whole number, we divide by that number.
  */
-function scaler(scale: number): (raw: number) => number {
+export function scaler(scale: number): (raw: number) => number {
   const divisor = Math.round(1 / scale);
   if (Math.abs(scale) < 1 && Number.isSafeInteger(divisor) && 1 / divisor === scale)
     return (raw) => raw / divisor;

@@ -1,0 +1,26 @@
+// The framing and check sum of a configuration, compiled.
+import { type ChecksumCheck, type ChecksumConfig, compileChecksum } from './checksum.ts';
+import type { FramingConfig, SerialSourceConfig } from './config.ts';
+import { compileFraming } from './framings.ts';
+import type { Framing } from './serial-line.ts';
+
+type ChecksumSettings = NonNullable<SerialSourceConfig['checksum']>;
+
+export function framingOf(framing: FramingConfig, checksum: ChecksumSettings | undefined): Framing {
+  const check: ChecksumCheck | undefined = checksum && compileChecksum(withForm(checksum));
+  const isValid = check ? (frame: Buffer) => check(frame) !== undefined : () => true;
+  return { scanner: compileFraming(framing, isValid, check !== undefined), checksum: check };
+}
+
+/** Of a dump, where it is another than that of live messages. */
+export function dumpFraming({ history, framing, checksum }: SerialSourceConfig): Framing | undefined {
+  if (!history?.framing && history?.checksum === undefined) return undefined;
+  const own = history.checksum ?? checksum;
+  return framingOf(history.framing ?? framing, own === 'none' ? undefined : own);
+}
+
+/** Modbus sends its CRC low byte first; all others are read high byte first. */
+function withForm(checksum: ChecksumSettings): ChecksumConfig {
+  const form = checksum.form ?? (checksum.kind === 'crc16-modbus' ? 'little' : 'big');
+  return { ...checksum, form };
+}

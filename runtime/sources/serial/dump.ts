@@ -1,0 +1,123 @@
+// One dump: a command, and the records that the instrument sends in answer, until its end mark. Live messages that
+// arrive in between are told from them and go where they always go.
+import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import { dumpFraming } from './compile-framing.ts';
+import type { HistoryConfig, SerialSourceConfig } from './config.ts';
+import { toBytes } from './escapes.ts';
+import { beginsWith, dumpMessages, type MessageReader } from './message-reader.ts';
+import type { DecodedRecord } from './record-layout.ts';
+import { refused } from './serial-errors.ts';
+import type { Framing, SerialLine } from './serial-line.ts';
+
+export interface DumpResult {
+  readonly records: readonly DecodedRecord[];
+  /** Messages that may have been records, and bytes outside of any: some may be missing. */
+  readonly damaged: number;
+}
+
+export interface DumperOptions {
+  readonly config: SerialSourceConfig;
+  readonly history: HistoryConfig;
+  /** True for a record that the instrument has just made: newer than any that was reported. */
+  readonly isNews: (record: DecodedRecord) => boolean;
+  readonly log: Log;
+}
+
+export class Dumper {
+  readonly #options: DumperOptions;
+  readonly #framing: Framing | undefined;
+  readonly #read: MessageReader;
+  readonly #end: Buffer | undefined;
+  readonly #none: Buffer | undefined;
+  /** Records of a dump look different from live messages. */
+  readonly #isDistinct: boolean;
+
+  constructor(options: DumperOptions) {
+    this.#options = options;
+    const { config, history } = options;
+    this.#framing = dumpFraming(config);
+    this.#read = dumpMessages(config);
+    this.#end = history.end === undefined ? undefined : toBytes(history.end);
+    this.#none = history.none === undefined ? undefined : toBytes(history.none);
+    this.#isDistinct = history.startsWith !== undefined || history.fields !== undefined;
+  }
+
+  /**
+   * To be called in a turn; settles within `limitMs`, whether anybody still waits for it or not, so that what is left
+   * of a dump is over before the next command.
+   * @throws HoldfastError `serial-dump-too-large`, or what the exchange ended with.
+   */
+  async dump(line: SerialLine, command: Buffer, count: (bytes: number) => void): Promise<DumpResult> {
+    const { history } = this.#options;
+    if (history.before !== undefined) line.send(toBytes(history.before));
+    try {
+      return await this.#exchange(line, command, count);
+    } finally {
+      if (history.after !== undefined) line.send(toBytes(history.after));
+    }
+  }
+
+  async #exchange(line: SerialLine, command: Buffer, count: (bytes: number) => void): Promise<DumpResult> {
+    const { history, config } = this.#options;
+    const records: DecodedRecord[] = [];
+    let [bytes, damaged] = [0, 0];
+    const silenceEnds = history.endSilenceMs !== undefined && this.#end === undefined;
+    const garbageBefore = line.garbageBytes;
+    await line.exchange({
+      command,
+      echo: config.poll?.echo ?? false,
+      ...(this.#framing && { framing: this.#framing }),
+      timeoutMs: silenceEnds ? history.endSilenceMs! : history.timeoutMs,
+      silenceEnds,
+      limitMs: history.limitMs,
+      take: (content) => {
+        const taken = this.#take(content, command);
+        if (taken === 'other' || taken === 'last') return taken;
+        bytes += content.length;
+        // What is too large is still listened to until its end: it would be taken for live messages otherwise.
+        if (bytes <= history.maxBytes) {
+          if (taken === 'damaged') damaged += 1;
+          else records.push(taken);
+        }
+        return 'taken';
+      },
+    });
+    count(bytes);
+    if (bytes > history.maxBytes) throw tooLarge(bytes, history.maxBytes);
+    return { records, damaged: damaged + (line.garbageBytes > garbageBefore ? 1 : 0) };
+  }
+
+  #take(content: Buffer, command: Buffer): DecodedRecord | 'other' | 'last' | 'damaged' {
+    if (this.#end && beginsWith(content, this.#end)) return 'last';
+    if (this.#none && beginsWith(content, this.#none)) return 'last';
+    const message = this.#read(content);
+    switch (message.kind) {
+      case 'refusal':
+        throw refused(command, content);
+      case 'record':
+        return !this.#isDistinct && this.#options.isNews(message.record) ? 'other' : message.record;
+      case 'damaged':
+        // Live messages are no records of a dump where these have a form of their own.
+        return this.#isDistinct && !this.#framing ? 'other' : 'damaged';
+      case 'other':
+        return 'other';
+    }
+  }
+}
+
+function tooLarge(bytes: number, maxBytes: number): HoldfastError {
+  const message = `a dump had ${bytes} bytes, more than history.maxBytes (${maxBytes}): ask for less at a time (history.pageRecords, pageMs)`;
+  return new HoldfastError('serial-dump-too-large', message, { retryable: true });
+}
+
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'serial-dump-too-large';
+}
+
+/** A range whose dumps always have something damaged in them is not asked for for ever. */
+export function stillDamaged(attempts: number, cause?: unknown): HoldfastError {
+  const why = cause === undefined ? 'was damaged' : describeError(cause);
+  const message = `the dump ${why}, ${attempts} times: check line, framing and checksum of history`;
+  return new HoldfastError('serial-history-damaged', message, { retryable: true });
+}

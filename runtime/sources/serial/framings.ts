@@ -1,0 +1,195 @@
+// The ways in which instruments mark where a message begins and ends; each becomes a scanner.
+
+import type { FramingConfig } from './config.ts';
+import { toBytes } from './escapes.ts';
+import { type Found, type FrameScanner, garbage, needMore } from './frame-scanner.ts';
+
+type Valid = (frame: Buffer) => boolean;
+type Kind<K extends FramingConfig['kind']> = Extract<FramingConfig, { kind: K }>;
+
+/** `isValid` is the check sum's; `isChecked` whether there is one. */
+export function compileFraming(config: FramingConfig, isValid: Valid, isChecked: boolean): FrameScanner {
+  switch (config.kind) {
+    case 'delimiter':
+      return delimited(config, isValid);
+    case 'fixed':
+      return fixed(config, isValid, isChecked);
+    case 'start-end':
+      return startEnd(config, isValid, isChecked);
+    case 'length-field':
+      return lengthField(config, isValid, isChecked);
+    case 'silence':
+      return bySilence(config, isValid);
+  }
+}
+
+/** A message ends with certain bytes. After a loss, the next end is the edge. */
+function delimited({ end, maxBytes, gapMs }: Kind<'delimiter'>, isValid: Valid): FrameScanner {
+  const mark = toBytes(end);
+  return {
+    isValid,
+    findsEdges: true,
+    maxBytes,
+    gapMs,
+    next(bytes, isLost, isSilent) {
+      const at = bytes.indexOf(mark);
+      if (at > maxBytes || (at < 0 && bytes.length > maxBytes + mark.length)) {
+        // What may be the beginning of the mark stays.
+        const used = at >= 0 ? at : bytes.length - mark.length + 1;
+        return garbage(used, 'too-long', true);
+      }
+      if (at < 0) return isSilent ? cut(bytes) : needMore;
+      const used = at + mark.length;
+      if (isLost) return garbage(used, 'noise', false);
+      if (at > 0 && !isValid(bytes.subarray(0, at))) return garbage(used, 'checksum', false);
+      return { kind: 'frame', from: 0, to: at, contentFrom: 0, contentTo: at, used };
+    },
+  };
+}
+
+/** All messages are equally long, and perhaps begin with certain bytes. */
+function fixed({ length, start, gapMs }: Kind<'fixed'>, isValid: Valid, isChecked: boolean): FrameScanner {
+  const mark = toBytes(start ?? '');
+  const findsEdges = isChecked || mark.length > 0;
+  return {
+    isValid,
+    findsEdges,
+    maxBytes: length,
+    gapMs,
+    next: (bytes, isLost, isSilent) => {
+      if (isLost && !findsEdges) return isSilent ? silentAgain(bytes) : lostUntilSilence(bytes);
+      return (
+        beforeMark(bytes, mark, isSilent) ??
+        (bytes.length < length ? unfinished(bytes, isSilent) : block(bytes, length, isValid))
+      );
+    },
+  };
+}
+
+/** A field says how long the message is. */
+function lengthField(config: Kind<'length-field'>, isValid: Valid, isChecked: boolean): FrameScanner {
+  const { start, offset, size, form, add, maxBytes, gapMs } = config;
+  const mark = toBytes(start ?? '');
+  const findsEdges = isChecked || mark.length > 0;
+  const smallest = Math.max(offset + size, mark.length, 1);
+  return {
+    isValid,
+    findsEdges,
+    maxBytes,
+    gapMs,
+    next: (bytes, isLost, isSilent) => {
+      if (isLost && !findsEdges) return isSilent ? silentAgain(bytes) : lostUntilSilence(bytes);
+      const noise = beforeMark(bytes, mark, isSilent);
+      if (noise) return noise;
+      if (bytes.length < offset + size) return unfinished(bytes, isSilent);
+      const length = readLength(bytes, offset, size, form) + add;
+      // Also NaN, where a digit is none. Without anything to look for, the place of the next message is not known.
+      if (!(length >= smallest && length <= maxBytes)) return garbage(1, 'noise', true);
+      return bytes.length < length ? unfinished(bytes, isSilent) : block(bytes, length, isValid);
+    },
+  };
+}
+
+function readLength(bytes: Buffer, at: number, size: number, form: Kind<'length-field'>['form']): number {
+  if (form === 'big') return bytes.readUIntBE(at, size);
+  if (form === 'little') return bytes.readUIntLE(at, size);
+  const text = bytes.toString('latin1', at, at + size);
+  const digits = form === 'hex' ? /^[0-9a-fA-F]+$/ : /^ *\d+$/;
+  return digits.test(text) ? Number.parseInt(text, form === 'hex' ? 16 : 10) : Number.NaN;
+}
+
+/**
+ * A message stands between certain bytes, and perhaps some follow the end (a check sum). A beginning within what
+ * looked like a message shows that the first was cut off: with a check sum each is tried in turn, without one the last
+ * beginning before the end counts.
+ */
+function startEnd(config: Kind<'start-end'>, isValid: Valid, isChecked: boolean): FrameScanner {
+  const { trailer, maxBytes, gapMs } = config;
+  const [start, end] = [toBytes(config.start), toBytes(config.end)];
+  return {
+    isValid,
+    findsEdges: true,
+    maxBytes,
+    gapMs,
+    next(bytes, _isLost, isSilent) {
+      const noise = beforeMark(bytes, start, isSilent);
+      if (noise) return noise;
+      const endAt = bytes.indexOf(end, start.length);
+      const to = endAt + end.length + trailer;
+      const isTooLong = endAt >= 0 ? to > maxBytes : bytes.length > maxBytes;
+      if (isTooLong) return garbage(nextMark(bytes, start), 'too-long', true);
+      if (endAt < 0 || bytes.length < to) return unfinished(bytes, isSilent);
+      const last = bytes.lastIndexOf(start, endAt - start.length);
+      if (!isChecked && last > 0) return garbage(last, 'cut', false);
+      const next = nextMark(bytes, start);
+      if (!isValid(bytes.subarray(0, to))) return garbage(Math.min(next, to), 'checksum', true);
+      return { kind: 'frame', from: 0, to, contentFrom: start.length, contentTo: endAt, used: to };
+    },
+  };
+}
+
+/** A message is what comes without a pause. */
+function bySilence({ maxBytes, gapMs }: Kind<'silence'>, isValid: Valid): FrameScanner {
+  return {
+    isValid,
+    findsEdges: false,
+    maxBytes,
+    gapMs,
+    next(bytes, isLost, isSilent) {
+      if (isLost) return isSilent ? silentAgain(bytes) : lostUntilSilence(bytes);
+      if (bytes.length > maxBytes) return garbage(bytes.length, 'too-long', true);
+      if (!isSilent || bytes.length === 0) return needMore;
+      if (!isValid(bytes)) return garbage(bytes.length, 'checksum', false);
+      const to = bytes.length;
+      return { kind: 'frame', from: 0, to, contentFrom: 0, contentTo: to, used: to };
+    },
+  };
+}
+
+function block(bytes: Buffer, length: number, isValid: Valid): Found {
+  // The next beginning may lie within what only looked like a frame.
+  if (!isValid(bytes.subarray(0, length))) return garbage(1, 'checksum', true);
+  return { kind: 'frame', from: 0, to: length, contentFrom: 0, contentTo: length, used: length };
+}
+
+/** Noise before the bytes that every message begins with; undefined where there is none. */
+function beforeMark(bytes: Buffer, mark: Buffer, isSilent: boolean): Found | undefined {
+  if (bytes.length === 0) return needMore;
+  if (mark.length === 0) return undefined;
+  const at = bytes.indexOf(mark);
+  if (at === 0) return undefined;
+  if (at > 0) return garbage(at, 'noise', true);
+  const kept = isSilent ? 0 : partOfMark(bytes, mark);
+  return kept === bytes.length ? needMore : garbage(bytes.length - kept, 'noise', true);
+}
+
+/** Bytes at the end that may be the beginning of `mark`. */
+function partOfMark(bytes: Buffer, mark: Buffer): number {
+  for (let kept = Math.min(mark.length - 1, bytes.length); kept > 0; kept--) {
+    if (bytes.subarray(bytes.length - kept).equals(mark.subarray(0, kept))) return kept;
+  }
+  return 0;
+}
+
+/** Where the next beginning is, or may be, after the one at 0. */
+function nextMark(bytes: Buffer, mark: Buffer): number {
+  const at = bytes.indexOf(mark, 1);
+  return at >= 0 ? at : Math.max(1, bytes.length - mark.length + 1);
+}
+
+/** A frame that was begun: the line went silent, so it will not be finished. */
+function unfinished(bytes: Buffer, isSilent: boolean): Found {
+  return isSilent && bytes.length > 0 ? garbage(1, 'cut', true) : needMore;
+}
+
+function cut(bytes: Buffer): Found {
+  return bytes.length > 0 ? garbage(bytes.length, 'cut', false) : needMore;
+}
+
+function lostUntilSilence(bytes: Buffer): Found {
+  return bytes.length > 0 ? garbage(bytes.length, 'noise', true) : needMore;
+}
+
+function silentAgain(bytes: Buffer): Found {
+  return bytes.length > 0 ? garbage(bytes.length, 'noise', false) : needMore;
+}

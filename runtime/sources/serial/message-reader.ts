@@ -1,0 +1,52 @@
+// What a message of an instrument is: a record, a refusal, one of no interest, or damaged. Pure.
+import type { SerialSourceConfig } from './config.ts';
+import { toBytes } from './escapes.ts';
+import {
+  compileLayout,
+  type DecodedRecord,
+  dumpLayout,
+  type LayoutConfig,
+  liveLayout,
+} from './record-layout.ts';
+
+export type MessageKind =
+  | { readonly kind: 'record'; readonly record: DecodedRecord }
+  | { readonly kind: 'refusal' }
+  /** Of no interest. */
+  | { readonly kind: 'other' }
+  /** It may have been a record. */
+  | { readonly kind: 'damaged'; readonly why: 'serial-unmatched' | 'serial-unplaced' };
+
+export type MessageReader = (content: Buffer) => MessageKind;
+
+export function liveMessages(config: SerialSourceConfig): MessageReader {
+  return compile(config, liveLayout(config), config.checksum !== undefined);
+}
+
+export function dumpMessages(config: SerialSourceConfig): MessageReader {
+  const checksum = config.history?.checksum ?? config.checksum;
+  return compile(config, dumpLayout(config), checksum !== undefined && checksum !== 'none');
+}
+
+function compile(
+  { refusals, ignore }: SerialSourceConfig,
+  layout: LayoutConfig,
+  isChecked: boolean,
+): MessageReader {
+  const decode = compileLayout(layout);
+  const refused = refusals.map(toBytes);
+  const ignored = ignore.map(toBytes);
+  return (content) => {
+    if (refused.some((prefix) => beginsWith(content, prefix))) return { kind: 'refusal' };
+    if (ignored.some((prefix) => beginsWith(content, prefix))) return { kind: 'other' };
+    const decoded = decode(content);
+    if (decoded.kind === 'record') return { kind: 'record', record: decoded };
+    if (decoded.kind === 'unplaced') return { kind: 'damaged', why: 'serial-unplaced' };
+    // A sound check sum shows that this is what the instrument meant to say.
+    return isChecked ? { kind: 'other' } : { kind: 'damaged', why: 'serial-unmatched' };
+  };
+}
+
+export function beginsWith(content: Buffer, prefix: Buffer): boolean {
+  return content.length >= prefix.length && content.subarray(0, prefix.length).equals(prefix);
+}

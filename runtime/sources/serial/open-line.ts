@@ -1,0 +1,42 @@
+// From a source's configuration to an open byte stream.
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../../kernel/clock.ts';
+import { openSerial } from '../line/serial-stream.ts';
+import { openTcp } from '../line/tcp-stream.ts';
+import type { SerialSourceConfig } from './config.ts';
+import { connectFailedCode } from './serial-errors.ts';
+
+/** @throws HoldfastError `serial-connect-failed`, or the signal's reason. */
+export type OpenStream = (config: SerialSourceConfig, clock: Clock, signal: AbortSignal) => Promise<Duplex>;
+
+/** What most instruments are delivered with. */
+export const lineDefaults = {
+  baudRate: 9600,
+  dataBits: 8,
+  parity: 'none',
+  stopBits: 1,
+  flowControl: 'none',
+} as const;
+
+export const openStream: OpenStream = (config, clock, signal) => {
+  const { path, host, port, connectTimeoutMs: limitMs } = config;
+  const common = { limitMs, failedCode: connectFailedCode, clock, signal };
+  if (path === undefined) return openTcp({ host: host!, port: port!, ...common });
+  const { baudRate, dataBits, parity, stopBits, flowControl } = { ...lineDefaults, ...settingsOf(config) };
+  return openSerial({ path, baudRate, dataBits, parity, stopBits, flowControl, ...common });
+};
+
+/** Line settings that are given. */
+function settingsOf(config: SerialSourceConfig): Partial<LineSettings> {
+  const keys = ['baudRate', 'dataBits', 'parity', 'stopBits', 'flowControl'] as const;
+  return Object.fromEntries(keys.flatMap((key) => (config[key] === undefined ? [] : [[key, config[key]]])));
+}
+
+type LineSettings = Required<
+  Pick<SerialSourceConfig, 'baudRate' | 'dataBits' | 'parity' | 'stopBits' | 'flowControl'>
+> & { [K in keyof typeof lineDefaults]: NonNullable<SerialSourceConfig[K]> };
+
+/** Names the peer in messages. */
+export function peerOf({ path, host, port }: SerialSourceConfig): string {
+  return path ?? `${host} port ${port}`;
+}

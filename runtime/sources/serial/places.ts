@@ -1,0 +1,178 @@
+// Where a value lies in a message, compiled into a function that finds it. Pure.
+import type { Value } from '../../../wire/reading.ts';
+import { compileDecoder } from '../modbus/decode.ts';
+import { type ByteOrder, isNumberType, type NumberType, widthOf } from '../modbus/fields.ts';
+import type { FieldsConfig, SerialTagConfig } from './config.ts';
+import { toBytes } from './escapes.ts';
+import { compilePattern, type Matcher } from './patterns.ts';
+import { compileTextDecoder, type TextType } from './text-values.ts';
+
+/** One message, looked into by as many places as there are, but taken apart once. */
+export interface Message {
+  readonly bytes: Buffer;
+  readonly text: string;
+  /** What the pattern found; undefined where there is none, or it does not match. */
+  readonly groups: Readonly<Record<string, string>> | undefined;
+  readonly columns: readonly string[] | undefined;
+}
+
+export type Opener = (bytes: Buffer) => Message;
+
+/** Columns that are kept of a message: a hostile one may consist of separators. */
+const maxColumns = 1000;
+
+export function compileOpener(fields: FieldsConfig): Opener {
+  const { pattern = [], separator, encoding } = fields;
+  const matchers = (typeof pattern === 'string' ? [pattern] : pattern).map(matcherOf);
+  return (bytes) => {
+    const text = bytes.toString(encoding);
+    return { bytes, text, groups: firstMatch(matchers, text), columns: columnsOf(text, separator) };
+  };
+}
+
+function matcherOf(pattern: string): Matcher {
+  const compiled = compilePattern(pattern);
+  if (!compiled.ok) throw new Error(`the pattern ${compiled.problem}`);
+  return compiled.match;
+}
+
+function firstMatch(
+  matchers: readonly Matcher[],
+  text: string,
+): Readonly<Record<string, string>> | undefined {
+  for (const match of matchers) {
+    const found = match(text);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function columnsOf(text: string, separator: string | undefined): readonly string[] | undefined {
+  if (separator === undefined) return undefined;
+  if (separator === 'whitespace') return text.trim().split(/\s+/, maxColumns);
+  return text.split(toBytes(separator).toString('latin1'), maxColumns);
+}
+
+/** The parts of a tag or stamp that say where it lies and how it is written. */
+export interface Place
+  extends Pick<
+    SerialTagConfig,
+    'group' | 'column' | 'from' | 'length' | 'at' | 'type' | 'order' | 'bit' | 'scale' | 'offset'
+  > {
+  /** The group that is meant where none is named. */
+  readonly name: string;
+  readonly columns?: readonly number[] | undefined;
+  readonly names?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The text at a place; undefined where the message has no such place. */
+export type TextFinder = (message: Message) => string | undefined;
+
+export function compileText({ group, column, columns, from, length = 1, name }: Place): TextFinder {
+  const list = columns ?? (column === undefined ? undefined : [column]);
+  if (list) {
+    return ({ columns: found = [] }) => {
+      const parts = list.map((at) => found[at]);
+      return parts.includes(undefined) ? undefined : parts.join(' ');
+    };
+  }
+  if (from !== undefined) {
+    return ({ text }) => (text.length >= from + length ? text.slice(from, from + length) : undefined);
+  }
+  const wanted = group ?? name;
+  return ({ groups }) => (groups && Object.hasOwn(groups, wanted) ? groups[wanted] : undefined);
+}
+
+export type Found =
+  | { readonly kind: 'value'; readonly value: Value }
+  /** The message is shorter, or has not so many columns. */
+  | { readonly kind: 'missing' }
+  /** What is there is no value of its type; `text` is what it is, where it is text. */
+  | {
+      readonly kind: 'invalid';
+      readonly why: 'not-a-number' | 'not-finite' | 'not-bcd';
+      readonly text: string;
+    };
+
+export type ValueFinder = (message: Message) => Found;
+
+export function compileValue(place: Place, decimal: '.' | ','): ValueFinder {
+  return place.at === undefined ? textValue(place, decimal) : binaryValue(place, place.at);
+}
+
+const missing: Found = { kind: 'missing' };
+
+function textValue(place: Place, decimal: '.' | ','): ValueFinder {
+  const find = compileText(place);
+  const { type = place.names ? 'string' : 'number', scale, offset: add, names } = place;
+  const decode = compileTextDecoder({ type: type as TextType, decimal, scale, add, names });
+  return (message) => {
+    const text = find(message);
+    if (text === undefined) return missing;
+    const value = decode(text);
+    return value === undefined ? { kind: 'invalid', why: 'not-a-number', text } : { kind: 'value', value };
+  };
+}
+
+function binaryValue(place: Place, at: number): ValueFinder {
+  const { bytes: size, decode, why } = binaryDecoder(place);
+  return ({ bytes }) => {
+    if (bytes.length < at + size) return missing;
+    const value = decode(bytes.subarray(at, at + size));
+    return value === undefined ? { kind: 'invalid', why, text: '' } : { kind: 'value', value };
+  };
+}
+
+interface BinaryDecoder {
+  readonly bytes: number;
+  readonly decode: (bytes: Buffer) => Value | undefined;
+  readonly why: 'not-finite' | 'not-bcd';
+}
+
+function binaryDecoder(place: Place): BinaryDecoder {
+  const { type = 'uint8', bit = 0, length = 1, scale, offset: add, names } = place;
+  const why = type.startsWith('bcd') ? 'not-bcd' : 'not-finite';
+  if (type === 'string') {
+    const decode = (bytes: Buffer) => bytes.toString('latin1').replace(/\0[\s\S]*$/, '');
+    return { bytes: length, decode: named(decode, names), why };
+  }
+  if (type === 'bit') {
+    return { bytes: 1, decode: named((bytes) => ((bytes[0]! >> bit) & 1) === 1, names), why };
+  }
+  const order = orderOf(place.order);
+  if (isNumberType(type as NumberType)) {
+    const number = type as NumberType;
+    const decode = compileDecoder({ type: number, order, scale, add, names });
+    return { bytes: 2 * widthOf(number), decode: (bytes) => decode(bytes, 0), why };
+  }
+  // One byte, as the low one of a register.
+  const decode = compileDecoder({ type: 'int16', order: 'ABCD', scale, add, names });
+  const register = Buffer.alloc(2);
+  const isSigned = type === 'int8';
+  return {
+    bytes: 1,
+    why,
+    decode: (bytes) => {
+      register.writeInt16BE(isSigned ? bytes.readInt8(0) : bytes[0]!, 0);
+      return decode(register, 0);
+    },
+  };
+}
+
+function named(
+  decode: (bytes: Buffer) => Value,
+  names: Place['names'],
+): (bytes: Buffer) => Value | undefined {
+  if (!names) return decode;
+  const byValue = new Map(Object.entries(names));
+  return (bytes) => {
+    const value = decode(bytes);
+    const key = String(typeof value === 'boolean' ? Number(value) : value);
+    return byValue.get(key) ?? key;
+  };
+}
+
+function orderOf(order: Place['order']): ByteOrder {
+  if (order === undefined || order === 'big') return 'ABCD';
+  return order === 'little' ? 'DCBA' : order;
+}

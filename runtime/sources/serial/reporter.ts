@@ -1,0 +1,148 @@
+// From records to statements about the stream: where each has its place, and what may be missing around it.
+//
+// Three orders. By the instrument's record number: a jump is a break, and nothing else is; a message that was garbled,
+// or a poll that failed, has lost nothing if the numbers go on. By the instrument's time: the same where records
+// are numbered as well; otherwise whatever was damaged or missed is a break, for nobody can tell. By arrival, on our
+// clock: as the last, and observation reaches as far as the line was listened to.
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Log } from '../../../kernel/log.ts';
+import { Observation } from '../observation.ts';
+import { PolledIndex } from '../polled-index.ts';
+import { ReportFilter } from '../report-filter.ts';
+import type { SourceSink } from '../source.ts';
+import type { SerialTagConfig } from './config.ts';
+import type { RecordCounter, Step } from './record-counter.ts';
+import { type DecodedRecord, toReadings } from './record-layout.ts';
+
+export type Order = 'number' | 'time' | 'arrival';
+
+/** What outlives a session. */
+export interface StreamState {
+  /** Where records are numbered. */
+  readonly counter: RecordCounter | undefined;
+  /** The newest time that the instrument has shown, epoch ms. */
+  newestTime: number | undefined;
+}
+
+export interface ReporterOptions {
+  readonly order: Order;
+  readonly state: StreamState;
+  readonly tags: readonly SerialTagConfig[];
+  readonly sink: SourceSink;
+  readonly clock: Clock;
+  readonly stampClock: Clock;
+  readonly log: Log;
+  readonly count: (name: string, by?: number) => void;
+}
+
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #observation: Observation;
+  readonly #arrivals: PolledIndex;
+  readonly #filter: ReportFilter;
+  #held: DecodedRecord | undefined;
+  #lastTime: number | undefined;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#observation = new Observation(options.sink);
+    this.#arrivals = new PolledIndex(options.stampClock);
+    this.#filter = new ReportFilter(options.tags);
+    options.state.counter?.forgetHeld();
+  }
+
+  take(record: DecodedRecord): void {
+    const { counter } = this.#options.state;
+    const step = counter?.place(record.number!);
+    if (!step) this.#place(record, undefined);
+    else if (step.kind === 'placed') this.#takePlaced(record, step);
+    else {
+      this.#drop();
+      if (step.kind === 'held') this.#held = record;
+      else this.#observation.confirm();
+    }
+  }
+
+  #takePlaced(record: DecodedRecord, step: Extract<Step, { kind: 'placed' }>): void {
+    const { position, broken, confirmed } = step;
+    const held = this.#held;
+    this.#held = undefined;
+    if (step.dropped) this.#options.count('holdfast_serial_unbelievable_numbers_total');
+    if (broken === 'counter-reset') {
+      this.#options.count('holdfast_serial_counter_resets_total');
+      const at = { number: held?.number ?? record.number, position: confirmed ?? position };
+      this.#options.log.warn(
+        at,
+        'the record counter of the instrument started anew: a cleared memory, or a new battery',
+      );
+    }
+    if (broken) this.#observation.breakOff(broken);
+    if (held && confirmed !== undefined) this.#place(held, confirmed);
+    this.#place(record, position);
+  }
+
+  /** Something came that may have been a record, or a part of the line was not listened to. */
+  damaged(reason: string): void {
+    if (this.#options.state.counter === undefined) this.#break(reason);
+  }
+
+  /** The line is open, and nothing came. `isAmid`: a message has begun. */
+  quiet(isAmid: boolean): void {
+    if (this.#options.order !== 'arrival') {
+      this.#observation.confirm();
+    } else if (!isAmid) {
+      this.#observation.reach(this.#options.stampClock.now());
+    }
+  }
+
+  /** The instrument answered with what is known already. */
+  confirm(): void {
+    this.#observation.confirm();
+  }
+
+  #drop(): void {
+    if (this.#held) this.#options.count('holdfast_serial_unbelievable_numbers_total');
+    this.#held = undefined;
+  }
+
+  #place(record: DecodedRecord, position: number | undefined): void {
+    const { order, state } = this.#options;
+    if (record.timestamp !== undefined)
+      state.newestTime = Math.max(state.newestTime ?? record.timestamp, record.timestamp);
+    if (order === 'number') this.#report(position!, record);
+    else if (order === 'time') this.#placeByTime(record, record.timestamp!);
+    else this.#placeByArrival(record);
+  }
+
+  #placeByTime(record: DecodedRecord, timestamp: number): void {
+    const last = this.#lastTime;
+    if (timestamp === last) {
+      // Numbered, it is another record than before; otherwise the same one, said again.
+      if (record.number === undefined) this.#observation.confirm();
+      else {
+        this.#options.count('holdfast_serial_repeated_stamps_total');
+        this.#break('repeated-stamp');
+      }
+      return;
+    }
+    if (last !== undefined && timestamp < last) this.#break('equipment-clock-went-back');
+    this.#lastTime = timestamp;
+    this.#report(timestamp, record);
+  }
+
+  #placeByArrival(record: DecodedRecord): void {
+    const { index, stepped } = this.#arrivals.next();
+    if (stepped) this.#break(stepped);
+    this.#report(index, record);
+  }
+
+  #report(index: number, record: DecodedRecord): void {
+    const now = this.#options.clock.monotonic();
+    this.#observation.report(index, this.#filter.pass(toReadings(record, index), now));
+  }
+
+  #break(reason: string): void {
+    this.#observation.breakOff(reason);
+    this.#filter.reset();
+  }
+}

@@ -1,0 +1,240 @@
+// A serial instrument as a source: listens or asks, answers for the instrument's memory, and writes, all over one line.
+import type { Clock } from '../../../kernel/clock.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { Metrics } from '../../../kernel/metrics.ts';
+import type { Value } from '../../../wire/reading.ts';
+import type { IndexKind } from '../../../wire/window.ts';
+import type { TurnLane } from '../line/turn-queue.ts';
+import type { Source, SourceHistory, SourceSink } from '../source.ts';
+import { fillTemplate } from './command-template.ts';
+import { framingOf } from './compile-framing.ts';
+import type { HistoryConfig, SerialSourceConfig } from './config.ts';
+import { isNumbered } from './config-checks.ts';
+import { Dumper } from './dump.ts';
+import { toBytes } from './escapes.ts';
+import type { GarbageKind } from './frame-scanner.ts';
+import { createHistory } from './history.ts';
+import { byNumber, byTime, type HistoryOrder } from './history-order.ts';
+import { askBounds } from './memory-bounds.ts';
+import { liveMessages, type MessageReader } from './message-reader.ts';
+import { type OpenStream, openStream, peerOf } from './open-line.ts';
+import { RecordCounter } from './record-counter.ts';
+import type { DecodedRecord } from './record-layout.ts';
+import { type Order, Reporter, type StreamState } from './reporter.ts';
+import { SerialLine } from './serial-line.ts';
+import { ListenSession, maxFailures, PollSession } from './session.ts';
+import { createWriter } from './writer.ts';
+
+export interface SerialSourceDeps {
+  readonly clock: Clock;
+  /** What readings are stamped with that the instrument does not stamp. Default: `clock`, so the wall clock. */
+  readonly stampClock?: Clock;
+  /** Bound to the source's name. */
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** The end of what was ever claimed of this stream, as its windows know it. Asked when a session begins. */
+  readonly floor?: () => number | undefined;
+  /** Default: what the configuration names. */
+  readonly openStream?: OpenStream;
+}
+
+export function createSerialSource(config: SerialSourceConfig, deps: SerialSourceDeps): Source {
+  return new SerialSource(config, deps);
+}
+
+const silenceMarginMs = 5000;
+/** Statements that the line is listened to come every second. */
+const listeningLimitMs = 30_000;
+/** Nothing can be stated before the first record, and nobody knows when that comes. */
+const patientLimitMs = 86_400_000;
+
+class SerialSource implements Source {
+  readonly index: IndexKind;
+  readonly stampedByGateway: boolean;
+  readonly silenceLimitMs: number;
+  readonly history?: SourceHistory;
+  readonly write?: (tag: string, value: Value, signal: AbortSignal) => Promise<void>;
+  readonly #config: SerialSourceConfig;
+  readonly #deps: SerialSourceDeps;
+  readonly #order: Order;
+  readonly #read: MessageReader;
+  #state: StreamState | undefined;
+  #line: SerialLine | undefined;
+
+  constructor(config: SerialSourceConfig, deps: SerialSourceDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    this.#order = orderOf(config);
+    this.index = this.#order === 'number' ? 'sequence' : 'time';
+    this.stampedByGateway = this.#order === 'arrival';
+    this.silenceLimitMs = silenceLimitOf(config, this.#order);
+    this.#read = liveMessages(config);
+    if (config.history) this.history = this.#makeHistory(config.history);
+    const write = createWriter(config, this.#turn('write'));
+    if (write) this.write = write;
+  }
+
+  async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#session(sink, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #session(sink: SourceSink, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps;
+    const config = this.#config;
+    const open = this.#deps.openStream ?? openStream;
+    const stream = await open(config, clock, signal);
+    const ended = new AbortController();
+    const onAbort = () => ended.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const reporter = this.#makeReporter(sink);
+    const count = (name: string, by?: number) => this.#count(name, by);
+    const line = new SerialLine({
+      stream,
+      framing: framingOf(config.framing, config.checksum),
+      isTalking: config.poll === undefined,
+      peer: peerOf(config),
+      clock,
+      listener: {
+        onFrame: (content) => session.onFrame(content),
+        onGarbage: (bytes, why) => this.#onGarbage(session, bytes, why),
+        // The session then ends at once, wherever it waits.
+        onLost: (error) => ended.abort(error),
+      },
+    });
+    const parts = { config, line, reporter, read: this.#read, clock, log, count };
+    const session = config.poll ? new PollSession(parts, config.poll) : new ListenSession(parts);
+    this.#line = line;
+    try {
+      signal.throwIfAborted();
+      if (config.onConnect !== undefined) line.send(toBytes(config.onConnect));
+      await session.run(ended.signal);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.#line = undefined;
+      line.close();
+    }
+  }
+
+  #makeHistory(history: HistoryConfig): SourceHistory {
+    const config = this.#config;
+    const { log } = this.#deps;
+    const order = () => historyOrder(this.#order, this.#stateNow(), config, history);
+    const dumper = new Dumper({ config, history, isNews: (record) => this.#isNews(record), log });
+    const turn = this.#turn('history');
+    const { bounds } = history;
+    const count = (bytes: number) => this.#count('holdfast_serial_dump_bytes_total', bytes);
+    return createHistory({
+      order,
+      log,
+      access: {
+        dump(window, signal) {
+          const command = fillTemplate(history.command, (placeholder) => order().fill(window, placeholder));
+          return turn((line) => dumper.dump(line, command, count), signal);
+        },
+        ...(bounds && {
+          bounds: async (signal: AbortSignal) =>
+            order().bounds(await turn((line) => askBounds(line, bounds, config), signal)),
+        }),
+      },
+    });
+  }
+
+  /** Newer than all that was reported: a live record amid a dump. */
+  #isNews({ number, timestamp }: DecodedRecord): boolean {
+    if (this.#config.poll) return false;
+    const { counter, newestTime } = this.#stateNow();
+    if (counter && number !== undefined) return counter.isNext(number);
+    return newestTime !== undefined && timestamp !== undefined && timestamp > newestTime;
+  }
+
+  /** Takes a turn at the line; what was begun goes on to its end when the signal aborts, unheeded. */
+  #turn(lane: TurnLane) {
+    return <T>(work: (line: SerialLine) => Promise<T>, signal: AbortSignal): Promise<T> => {
+      const line = this.#line;
+      if (line)
+        return orAborted(
+          line.turns.run(lane, () => work(line), signal),
+          signal,
+        );
+      const message = `${this.#config.name} is not connected: ask again once it is`;
+      return Promise.reject(new HoldfastError('source-not-connected', message, { retryable: true }));
+    };
+  }
+
+  #stateNow(): StreamState {
+    this.#state ??= { counter: this.#makeCounter(), newestTime: undefined };
+    return this.#state;
+  }
+
+  #makeReporter(sink: SourceSink): Reporter {
+    const { clock, log, stampClock = clock } = this.#deps;
+    const { tags } = this.#config;
+    this.#state ??= { counter: this.#makeCounter(), newestTime: undefined };
+    const count = (name: string, by?: number) => this.#count(name, by);
+    return new Reporter({
+      order: this.#order,
+      state: this.#state,
+      tags,
+      sink,
+      clock,
+      stampClock,
+      log,
+      count,
+    });
+  }
+
+  #makeCounter(): RecordCounter | undefined {
+    const number = this.#config.stamp?.number;
+    if (!number) return undefined;
+    const floor = this.#order === 'number' ? this.#deps.floor?.() : undefined;
+    return new RecordCounter(number, floor === undefined ? undefined : floor - 1);
+  }
+
+  #onGarbage(session: ListenSession | PollSession, bytes: number, why: GarbageKind): void {
+    this.#count('holdfast_serial_garbage_bytes_total', bytes);
+    if (why === 'checksum') this.#count('holdfast_serial_bad_checksums_total');
+    session.onGarbage(bytes, why);
+  }
+
+  #count(name: string, by?: number): void {
+    this.#deps.metrics.count(name, { source: this.#config.name }, by);
+  }
+}
+
+export function orderOf(config: SerialSourceConfig): Order {
+  if (isNumbered(config)) return 'number';
+  return config.stamp?.timestamp ? 'time' : 'arrival';
+}
+
+function historyOrder(
+  order: Order,
+  state: StreamState,
+  config: SerialSourceConfig,
+  history: HistoryConfig,
+): HistoryOrder {
+  return order === 'number' ? byNumber(state.counter!, config, history) : byTime(state, config, history);
+}
+
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject);
+  });
+}
+
+/** Longer than a healthy session may be silent: until it has given up by itself. */
+function silenceLimitOf({ poll, expectEveryMs }: SerialSourceConfig, order: Order): number {
+  if (poll) {
+    const commands = typeof poll.command === 'string' ? 1 : poll.command.length;
+    return maxFailures * (poll.everyMs + commands * poll.timeoutMs) + poll.everyMs + silenceMarginMs;
+  }
+  if (expectEveryMs !== undefined) return expectEveryMs + silenceMarginMs;
+  return order === 'arrival' ? listeningLimitMs : patientLimitMs;
+}

@@ -1,0 +1,203 @@
+// One session with an instrument: a line that is open, and what is said over it.
+import { type Clock, sleep } from '../../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import { createPollSchedule } from '../line/poll-schedule.ts';
+import type { PollConfig, SerialSourceConfig } from './config.ts';
+import { toBytes } from './escapes.ts';
+import type { GarbageKind } from './frame-scanner.ts';
+import type { MessageReader } from './message-reader.ts';
+import type { DecodedRecord, TagValue } from './record-layout.ts';
+import type { Reporter } from './reporter.ts';
+import { garbled, refused, silent } from './serial-errors.ts';
+import type { SerialLine } from './serial-line.ts';
+
+export interface SessionParts {
+  readonly config: SerialSourceConfig;
+  readonly line: SerialLine;
+  readonly reporter: Reporter;
+  readonly read: MessageReader;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly count: (name: string, by?: number) => void;
+}
+
+/** How often a line on which nothing happens is stated to be listened to. */
+const stateEveryMs = 1000;
+/** Failed polls in a row after which the session ends: the supervisor's growing waits then spare the line. */
+export const maxFailures = 3;
+
+/** Listens to an instrument that talks by itself. */
+export class ListenSession {
+  readonly #parts: SessionParts;
+  #lastRecordAt: number;
+  /** Bytes since the last record that were no record. */
+  #garbage = 0;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#lastRecordAt = parts.clock.monotonic();
+  }
+
+  onFrame(content: Buffer): void {
+    const { read, reporter, count } = this.#parts;
+    const message = read(content);
+    switch (message.kind) {
+      case 'record':
+        count('holdfast_serial_records_total');
+        this.#lastRecordAt = this.#parts.clock.monotonic();
+        this.#garbage = 0;
+        reporter.take(message.record);
+        break;
+      case 'damaged':
+        count('holdfast_serial_damaged_messages_total');
+        this.#garbage += content.length;
+        reporter.damaged(message.why);
+        break;
+      case 'refusal':
+        count('holdfast_serial_refusals_total');
+        break;
+      case 'other':
+        count('holdfast_serial_other_messages_total');
+        break;
+    }
+  }
+
+  onGarbage(bytes: number, why: GarbageKind): void {
+    this.#garbage += bytes;
+    this.#parts.reporter.damaged(`serial-${why}`);
+  }
+
+  /** Until the line is lost or the instrument has been silent for too long; rejects in any case. */
+  async run(signal: AbortSignal): Promise<never> {
+    const { clock, line, reporter, config } = this.#parts;
+    const limitMs = config.expectEveryMs ?? Number.POSITIVE_INFINITY;
+    for (;;) {
+      const leftMs = this.#lastRecordAt + limitMs - clock.monotonic();
+      if (leftMs <= 0) {
+        const { message } = silent(limitMs);
+        throw this.#garbage > 0 ? garbled(message, this.#garbage) : silent(limitMs);
+      }
+      await sleep(clock, Math.min(stateEveryMs, leftMs), signal);
+      if (line.lost) throw line.lost;
+      // Where messages are expected, only a message shows that the instrument is there.
+      if (config.expectEveryMs === undefined) reporter.quiet(line.isAmid);
+    }
+  }
+}
+
+/** Asks an instrument on schedule. */
+export class PollSession {
+  readonly #parts: SessionParts;
+  readonly #poll: PollConfig;
+  readonly #commands: readonly Buffer[];
+  // An instrument that has never answered is not asked three times before the supervisor's waits spare the line.
+  #failures = maxFailures - 1;
+
+  constructor(parts: SessionParts, poll: PollConfig) {
+    this.#parts = parts;
+    this.#poll = poll;
+    this.#commands = (typeof poll.command === 'string' ? [poll.command] : poll.command).map(toBytes);
+  }
+
+  /** What comes and was not asked for. */
+  onFrame(): void {
+    this.#parts.count('holdfast_serial_other_messages_total');
+  }
+
+  onGarbage(): void {}
+
+  async run(signal: AbortSignal): Promise<never> {
+    const { clock } = this.#parts;
+    const schedule = createPollSchedule(clock, this.#poll.everyMs);
+    for (;;) {
+      this.#onMissed(await schedule.next(signal));
+      await this.#pollOnce(signal, () => this.#onMissed(schedule.ended()));
+    }
+  }
+
+  async #pollOnce(signal: AbortSignal, beforeReport: () => void): Promise<void> {
+    const { line, reporter } = this.#parts;
+    try {
+      const record = await line.turns.run('live', () => this.#askAll(), signal);
+      // What went by while this poll was under way lies before its answer, so the break comes before it too.
+      beforeReport();
+      reporter.take(record);
+      this.#failures = 0;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#failures += 1;
+      this.#onFailure(error);
+      if (line.lost) throw line.lost;
+      if (this.#failures >= maxFailures) throw error;
+    }
+  }
+
+  /** The answers to all commands are one sample. */
+  async #askAll(): Promise<DecodedRecord> {
+    const values: TagValue[] = [];
+    let stamp: Pick<DecodedRecord, 'number' | 'timestamp'> = {};
+    for (const command of this.#commands) {
+      const { values: more, ...found } = await ask(this.#parts, this.#poll, command);
+      values.push(...more);
+      stamp = { ...found, ...stamp };
+    }
+    return { values, ...stamp };
+  }
+
+  #onMissed(missed: number): void {
+    if (missed === 0) return;
+    this.#parts.count('holdfast_serial_missed_polls_total', missed);
+    this.#parts.reporter.damaged('poll-missed');
+  }
+
+  #onFailure(error: unknown): void {
+    const reason = error instanceof HoldfastError ? error.code : 'poll-failed';
+    this.#parts.count('holdfast_serial_failed_polls_total');
+    this.#parts.count(failureCounters[reason] ?? 'holdfast_serial_other_failures_total');
+    this.#parts.log.debug({ reason }, `poll failed: ${describeError(error)}`);
+    this.#parts.reporter.damaged(reason);
+  }
+}
+
+const failureCounters: Readonly<Record<string, string>> = {
+  'serial-timeout': 'holdfast_serial_timeouts_total',
+  'serial-garbage': 'holdfast_serial_garbled_answers_total',
+  'serial-refused': 'holdfast_serial_refusals_total',
+};
+
+type AskParts = Pick<SessionParts, 'line' | 'read' | 'count'>;
+
+/** Sends one command and reads its answer. To be called in a turn. */
+export async function ask(
+  { line, read, count }: AskParts,
+  { timeoutMs, echo }: Pick<PollConfig, 'timeoutMs' | 'echo'>,
+  command: Buffer,
+  onAnswer?: (content: Buffer) => void,
+): Promise<DecodedRecord> {
+  let record: DecodedRecord | undefined;
+  let damaged = 0;
+  try {
+    await line.exchange({
+      command,
+      echo,
+      timeoutMs,
+      take(content) {
+        const message = read(content);
+        if (message.kind === 'refusal') throw refused(command, content);
+        onAnswer?.(content);
+        if (message.kind === 'damaged') damaged += content.length;
+        if (message.kind !== 'record') return 'other';
+        record = message.record;
+        return 'last';
+      },
+    });
+  } catch (error) {
+    // An answer came, and made no sense: not the same as none.
+    if (damaged > 0 && error instanceof HoldfastError && error.code === 'serial-timeout')
+      throw garbled(error.message, damaged);
+    throw error;
+  }
+  count('holdfast_serial_records_total');
+  return record!;
+}
