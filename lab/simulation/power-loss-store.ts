@@ -1,117 +1,163 @@
-// A store on a disk that loses what was not synced. It keeps the contract of runtime/spool/store.ts as long as
-// there is power; `cutPower` ends its life, and `survivor` is what the next start finds: every batch up to the
-// last one whose sync was promised, and of those after it all, none, or a prefix. A batch that was being
-// written when the power went may be there as a whole or not at all: LevelDB sums each write, so a torn
-// one counts as never made.
+// An ordered store on a disk that loses what was not synced. It keeps the contract of runtime/spool/store.ts as long
+// as there is power; `survivor` is what the next start finds: every batch up to the last one whose sync was
+// promised, and of those after it all, none, or a prefix. A batch that was being written when the power went
+// may be there as a whole or not at all: LevelDB sums each write, so a torn one counts as never made.
+//
+// With `holes` a stretch amid those may be missing too: LevelDB has two logs at times, of which the older may be the
+// one that is lost, and passes over a damaged stretch of one without a word.
+import { HoldfastError } from '../../kernel/errors.ts';
 import { type Random, randomInt } from '../../kernel/random.ts';
-import type { BatchOp, Entry, RangeOptions, Store } from '../../runtime/spool/store.ts';
+import type { IndexStore } from '../../runtime/spool/split/index-store.ts';
+import type { BatchOp, Entry, RangeOptions } from '../../runtime/spool/store.ts';
 import { MemoryStore } from '../../runtime/spool/testing/memory-store.ts';
+import { PowerSupply, silence } from './power-supply.ts';
 
-export interface PowerCut {
-  /** Cuts the power at the n-th batch from now, counted from 1. */
-  readonly atBatch: number;
+export interface PowerLossStoreOptions {
+  readonly random: Random;
+  readonly supply: PowerSupply;
+  readonly holes?: boolean;
 }
 
-/** Nothing that was asked of a store without power is ever answered. */
-const silence = new Promise<never>(() => {});
+type Batch = readonly BatchOp[];
 
-export class PowerLossStore implements Store {
-  readonly #visible: MemoryStore;
-  readonly #durable: MemoryStore;
-  readonly #random: Random;
+export class PowerLossStore implements IndexStore {
+  readonly #options: PowerLossStoreOptions;
+  #seen: MemoryStore;
+  readonly #disk: MemoryStore;
   /** In order; not promised to survive. */
-  #tail: (readonly BatchOp[])[] = [];
-  #batchesLeft = Number.POSITIVE_INFINITY;
-  #dead = false;
+  #tail: Batch[] = [];
+  #spent = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(random: Random, contents: MemoryStore = new MemoryStore()) {
-    this.#random = random;
-    this.#visible = contents;
-    this.#durable = contents.restarted();
+  constructor(options: PowerLossStoreOptions, contents: MemoryStore = new MemoryStore()) {
+    this.#options = options;
+    this.#seen = contents;
+    this.#disk = contents.restarted();
   }
 
-  get isDead(): boolean {
-    return this.#dead;
+  batch(ops: Batch, options: { readonly sync: boolean }): Promise<void> {
+    return this.#inTurn(() => this.#batch(ops, options.sync));
   }
 
-  plan(cut: PowerCut): void {
-    this.#batchesLeft = cut.atBatch;
+  async #batch(ops: Batch, sync: boolean): Promise<void> {
+    this.#assertNotSpent();
+    const fate = await this.#options.supply.operation();
+    const reached = fate === 'done' || this.#options.random.next() < 0.5;
+    if (fate === 'cut') {
+      if (reached) this.#tail.push(ops);
+      return silence;
+    }
+    if (fate === 'done') await this.#seen.batch(ops, { sync });
+    if (reached) this.#tail.push(ops);
+    if (typeof fate === 'object') this.#refuse('store-write-failed', fate.refused);
+    if (sync) await this.#sync();
   }
 
-  cutPower(): void {
-    this.#dead = true;
+  async flush(): Promise<void> {
+    await this.#last;
+    await this.#compact();
   }
 
-  batch(ops: readonly BatchOp[], options: { readonly sync: boolean }): Promise<void> {
-    const done = this.#last.then(() => this.#batch(ops, options.sync));
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#read(() => this.#seen.get(key));
+  }
+
+  getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.#read(() => this.#seen.getMany(keys));
+  }
+
+  range(options: RangeOptions): Promise<readonly Entry[]> {
+    return this.#read(() => this.#seen.range(options));
+  }
+
+  async compactRange(): Promise<void> {
+    await this.#read(async () => {});
+    await this.#compact();
+  }
+
+  sizeBytes(): Promise<number> {
+    return this.#read(() => this.#seen.sizeBytes());
+  }
+
+  /** As LevelDB does: what its log has goes into a table, which is synced. A batch that failed is in it or is not. */
+  async reopen(): Promise<void> {
+    await this.#last;
+    await this.#read(() => this.#seen.get(new Uint8Array(1)));
+    const fate = await this.#options.supply.operation();
+    if (fate === 'cut') return silence;
+    if (typeof fate === 'object') this.#refuse('store-open-failed', fate.refused);
+    await this.#sync();
+    this.#seen = this.#disk.restarted();
+    this.#spent = false;
+  }
+
+  async close(): Promise<void> {
+    if (this.#options.supply.isDead) return;
+    await this.#last;
+    await this.#seen.close();
+  }
+
+  /** What the disk holds now that the power is back. */
+  async survivor(supply: PowerSupply): Promise<PowerLossStore> {
+    const contents = this.#disk.restarted();
+    for (const batch of this.#survivingTail()) await contents.batch(batch, { sync: true });
+    return new PowerLossStore({ ...this.#options, supply }, contents);
+  }
+
+  /** What the next process finds after this one ended without a power cut: all that was written. */
+  async restarted(supply: PowerSupply): Promise<PowerLossStore> {
+    const contents = this.#disk.restarted();
+    for (const batch of this.#tail) await contents.batch(batch, { sync: true });
+    return new PowerLossStore({ ...this.#options, supply }, contents);
+  }
+
+  #survivingTail(): readonly Batch[] {
+    const { random, holes = false } = this.#options;
+    const count = this.#tail.length;
+    const kept = random.next();
+    if (holes && kept < 0.3) {
+      const [a, b] = [randomInt(random, count + 1), randomInt(random, count + 1)];
+      return this.#tail.filter((_, n) => n < Math.min(a, b) || n >= Math.max(a, b));
+    }
+    if (kept < 0.5) return [];
+    return kept < 0.7 ? this.#tail : this.#tail.slice(0, randomInt(random, count + 1));
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
     this.#last = done.catch(() => {});
     return done;
   }
 
-  async #batch(ops: readonly BatchOp[], sync: boolean): Promise<void> {
-    // A disk takes its time, and others go on meanwhile.
-    for (let turns = randomInt(this.#random, 4); turns > 0; turns--) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    if (this.#dead) return silence;
-    this.#batchesLeft--;
-    if (this.#batchesLeft <= 0) {
-      // It had reached the disk, or had not. Nobody hears of it.
-      if (this.#random.next() < 0.5) this.#tail.push(ops);
-      this.cutPower();
-      return silence;
-    }
-    await this.#visible.batch(ops, { sync });
-    if (this.#dead) return silence;
-    this.#tail.push(ops);
-    if (!sync) return;
-    for (const batch of this.#tail) await this.#durable.batch(batch, { sync: true });
+  async #compact(): Promise<void> {
+    this.#assertNotSpent();
+    const fate = await this.#options.supply.operation();
+    if (fate === 'cut') return silence;
+    if (typeof fate === 'object') this.#refuse('store-read-failed', fate.refused);
+    await this.#sync();
+  }
+
+  async #sync(): Promise<void> {
+    for (const batch of this.#tail) await this.#disk.batch(batch, { sync: true });
     this.#tail = [];
   }
 
-  get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#dead ? silence : this.#visible.get(key);
+  #read<T>(work: () => Promise<T>): Promise<T> {
+    return this.#options.supply.isDead ? silence : work();
   }
 
-  getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return this.#dead ? silence : this.#visible.getMany(keys);
+  #refuse(code: string, cause: Error): never {
+    this.#spent = true;
+    throw new HoldfastError(code, cause.message, { retryable: true, cause });
   }
 
-  range(options: RangeOptions): Promise<readonly Entry[]> {
-    return this.#dead ? silence : this.#visible.range(options);
+  #assertNotSpent(): void {
+    if (!this.#spent) return;
+    throw new HoldfastError('store-needs-reopen', 'reopen first', { retryable: true });
   }
+}
 
-  compactRange(): Promise<void> {
-    return this.#dead ? silence : this.#visible.compactRange();
-  }
-
-  sizeBytes(): Promise<number> {
-    return this.#dead ? silence : this.#visible.sizeBytes();
-  }
-
-  reopen(): Promise<void> {
-    return this.#dead ? silence : this.#visible.reopen();
-  }
-
-  async close(): Promise<void> {
-    if (this.#dead) return;
-    await this.#last;
-    await this.#visible.close();
-  }
-
-  /** What the disk holds now that the power is back. */
-  async survivor(): Promise<PowerLossStore> {
-    const kept = this.#random.next();
-    const count =
-      kept < 0.3 ? 0 : kept < 0.6 ? this.#tail.length : randomInt(this.#random, this.#tail.length + 1);
-    const contents = this.#durable.restarted();
-    for (const batch of this.#tail.slice(0, count)) await contents.batch(batch, { sync: true });
-    return new PowerLossStore(this.#random, contents);
-  }
-
-  /** The same, of a process that ended without a power cut: all is there. */
-  restarted(): PowerLossStore {
-    return new PowerLossStore(this.#random, this.#visible.restarted());
-  }
+/** On a supply of its own. */
+export function newPowerLossStore(random: Random): PowerLossStore {
+  return new PowerLossStore({ random, supply: new PowerSupply(random) });
 }

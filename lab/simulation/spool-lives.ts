@@ -14,7 +14,7 @@ import { createWindows, type Windows } from '../../runtime/windows/windows.ts';
 import { decodeBody } from '../../wire/body.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
-import { PowerLossStore } from './power-loss-store.ts';
+import { type SimulatedDisk, singleStoreDisk } from './simulated-disk.ts';
 
 export interface LifeFacts {
   lives: number;
@@ -31,13 +31,19 @@ const everything = { messages: 1000, bytes: 1e9 };
 /** What seals the records of a life, counted from 0. It must open those of all lives before. */
 export type CodecOf = (life: number) => RecordCodec;
 
-/** @throws Error that names the seed and the broken promise. `tell` hears what happens, to look into a failure. */
-export async function runLives(
-  seed: number,
-  tell: (line: string) => void = () => {},
-  codecOf: CodecOf = () => plainCodec,
-): Promise<LifeFacts> {
-  const story = new Story(seed, tell, codecOf);
+export interface StoryOptions {
+  /** Hears what happens, to look into a failure. */
+  readonly tell?: (line: string) => void;
+  readonly codecOf?: CodecOf;
+  /** What the spool's store is made of. Default: one ordered store. */
+  readonly diskOf?: (random: Random, seed: number) => SimulatedDisk;
+  /** The power goes at one of the first so many operations of a life. Default 40. */
+  readonly operations?: number;
+}
+
+/** @throws Error that names the seed and the broken promise. */
+export async function runLives(seed: number, options: StoryOptions = {}): Promise<LifeFacts> {
+  const story = new Story(seed, options);
   try {
     return await story.run();
   } catch (error) {
@@ -68,13 +74,21 @@ class Story {
   #setting = -1;
   #nextSetting = 0;
   #life = 0;
-  #store: PowerLossStore;
+  #disk: SimulatedDisk;
+  readonly #operations: number;
 
-  constructor(seed: number, tell: (line: string) => void, codecOf: CodecOf) {
+  constructor(seed: number, options: StoryOptions) {
+    const {
+      tell = () => {},
+      codecOf = () => plainCodec,
+      diskOf = singleStoreDisk,
+      operations = 40,
+    } = options;
     this.#codecOf = codecOf;
+    this.#operations = operations;
     this.#tell = (line) => tell(`life ${this.#life}, ${this.#clock.monotonic()} ms: ${line}`);
     this.#random = seededRandom(seed * 2 + 1);
-    this.#store = new PowerLossStore(this.#random);
+    this.#disk = diskOf(this.#random, seed);
     this.#skips = this.#random.next() < 0.5;
     for (const id of streams) this.#model.set(id, { emitted: [], observed: [], at: 0 });
   }
@@ -83,7 +97,7 @@ class Story {
     const lives = 1 + randomInt(this.#random, 4);
     for (this.#life = 0; this.#life < lives; this.#life++) {
       await this.#live();
-      this.#store = await this.#store.survivor();
+      this.#disk = await this.#disk.survivor();
       this.#facts.cuts++;
     }
     await this.#drain();
@@ -94,26 +108,30 @@ class Story {
   /** Starts, works until the power goes, and leaves its promises in the model. */
   async #live(): Promise<void> {
     this.#facts.lives++;
-    const store = this.#store;
-    store.plan({ atBatch: 1 + randomInt(this.#random, 40) });
+    const { supply } = this.#disk;
+    supply.plan({ atOperation: 1 + randomInt(this.#random, this.#operations) });
     let spool: Spool | undefined;
-    const opening = this.#open(store).then((opened) => {
+    const opening = this.#open().then((opened) => {
       spool = opened;
     });
+    let failure: { error: unknown } | undefined;
+    opening.catch((error) => {
+      failure = { error };
+    });
     // It may die while it recovers.
-    for (let turn = 0; turn < 60 && spool === undefined && !store.isDead; turn++)
-      await this.#clock.advance(1);
+    while (spool === undefined && failure === undefined && !supply.isDead) await this.#clock.advance(1);
+    if (failure !== undefined) throw failure.error;
     if (spool === undefined) return;
     await opening;
     await this.#checkJobs(spool);
     const windows = this.#makeWindows(spool);
     const sinks = streams.map((batchId) => windows.openStream({ batchId, index: 'sequence' }));
     for (const [n, sink] of sinks.entries()) this.#resume(sink, streams[n]!);
-    for (let step = 0; step < 400 && !store.isDead; step++) await this.#step(spool, windows, sinks);
-    store.cutPower();
+    for (let step = 0; step < 400 && !supply.isDead; step++) await this.#step(spool, windows, sinks);
+    supply.cut();
   }
 
-  #open(store: PowerLossStore): Promise<Spool> {
+  #open(): Promise<Spool> {
     return openSpool({
       folder: 'simulated',
       clock: this.#clock,
@@ -121,7 +139,7 @@ class Story {
       log: silentLog,
       metrics: noMetrics,
       encode: { schema: 'columns/1', gzip: false },
-      store: async () => store,
+      store: () => this.#disk.open(),
       codec: this.#codecOf(this.#life),
       // Small groups: what is submitted together is then often written in several batches.
       limits: this.#life % 2 === 0 ? { maxCommitBytes: 1500 } : {},
@@ -182,9 +200,10 @@ class Story {
     run.end = until;
     model.at = until;
     if (this.#random.next() < 0.4) return;
-    const { store, life } = { store: this.#store, life: this.#life };
+    const { supply } = this.#disk;
+    const life = this.#life;
     void sink.durable().then(() => {
-      if (store.isDead) return;
+      if (supply.isDead) return;
       this.#facts.promises++;
       this.#tell(`${id} is durable to ${until}`);
       for (const known of model.observed) {
@@ -257,24 +276,24 @@ class Story {
       updatedAt: 0,
     };
     const voids = [{ batchId, index: 'sequence' as const, window: range, reason: 'no-history' as const }];
-    const { store } = { store: this.#store };
+    const { supply } = this.#disk;
     void spool.save(job, { voids }).then(() => {
-      if (!store.isDead) this.#jobs.set(requestId, job);
+      if (!supply.isDead) this.#jobs.set(requestId, job);
     });
   }
 
   #saveSetting(spool: Spool): void {
     const value = this.#nextSetting++;
-    const { store } = { store: this.#store };
+    const { supply } = this.#disk;
     void spool.putSetting('n', value).then(() => {
-      if (!store.isDead) this.#setting = Math.max(this.#setting, value);
+      if (!supply.isDead) this.#setting = Math.max(this.#setting, value);
     });
   }
 
   async #checkJobs(spool: Spool): Promise<void> {
     const jobs = await this.#orDead(spool.jobs());
     const setting = await this.#orDead(spool.getSetting('n'));
-    if (jobs === undefined || this.#store.isDead) return;
+    if (jobs === undefined || this.#disk.supply.isDead) return;
     for (const job of this.#jobs.values()) {
       const found = jobs.find(({ requestId }) => requestId === job.requestId);
       if (!isDeepStrictEqual(found, job)) throw new Error(`job ${job.requestId} is not as it was saved`);
@@ -286,7 +305,7 @@ class Story {
 
   /** The last life: no more cuts, everything goes out. */
   async #drain(): Promise<void> {
-    const spool = await this.#open(this.#store);
+    const spool = await this.#open();
     await this.#checkJobs(spool);
     for (const lane of laneNames) {
       for (;;) {
@@ -383,8 +402,8 @@ class Story {
         failure = { error };
       },
     );
-    for (let turn = 0; turn < 40 && result === undefined && failure === undefined; turn++) {
-      if (this.#store.isDead) return undefined;
+    for (let turn = 0; turn < 100 && result === undefined && failure === undefined; turn++) {
+      if (this.#disk.supply.isDead) return undefined;
       await this.#clock.advance(1);
     }
     if (failure !== undefined) throw failure.error;

@@ -54,7 +54,7 @@ describe('power loss while records are sealed', () => {
         if ((seed + life) % 3 === 0) return before.length === 0 ? plainCodec : plainAfter(...before);
         return sealedWith(key, ...before);
       });
-      cuts += (await runLives(seed, undefined, (life) => codecs[life] ?? plainAfter(...keys))).cuts;
+      cuts += (await runLives(seed, { codecOf: (life) => codecs[life] ?? plainAfter(...keys) })).cuts;
     }
     expect(cuts).toBeGreaterThanOrEqual(last - first + 1);
   });

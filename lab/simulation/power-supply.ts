@@ -1,0 +1,86 @@
+// One supply of power for all that a simulated machine has: index, log files, body files. It counts what they do,
+// and goes off, or makes the disk refuse, at the n-th operation, whichever of them that is. So a story meets every
+// point between two steps of a batch, a checkpoint, a removal, a replay.
+import { type Random, randomInt } from '../../kernel/random.ts';
+
+export interface PowerCut {
+  /** Cuts the power at the n-th operation from now, counted from 1. */
+  readonly atOperation: number;
+}
+
+export interface DiskFault {
+  /** Refuses the n-th operation from now, counted from 1. */
+  readonly atOperation: number;
+  readonly code: 'ENOSPC' | 'EIO';
+  /** So many operations are refused in a row. Default 1. */
+  readonly count?: number;
+}
+
+/** Nothing that was asked of a machine without power is ever answered. */
+export const silence = new Promise<never>(() => {});
+
+export type Fate = 'done' | 'cut' | { readonly refused: NodeJS.ErrnoException };
+
+export class PowerSupply {
+  readonly #random: Random;
+  #left = Number.POSITIVE_INFINITY;
+  #faultIn = Number.POSITIVE_INFINITY;
+  #faults = 0;
+  #code: DiskFault['code'] = 'EIO';
+  #dead = false;
+  #operations = 0;
+  #refusals = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get isDead(): boolean {
+    return this.#dead;
+  }
+  get operations(): number {
+    return this.#operations;
+  }
+  get refusals(): number {
+    return this.#refusals;
+  }
+
+  plan({ atOperation }: PowerCut): void {
+    this.#left = atOperation;
+  }
+
+  planFault({ atOperation, code, count = 1 }: DiskFault): void {
+    this.#faultIn = atOperation;
+    this.#faults = count;
+    this.#code = code;
+  }
+
+  cut(): void {
+    this.#dead = true;
+  }
+
+  /** What becomes of the operation that begins now. After `cut` the power is gone; how far it came is a matter of luck. */
+  async operation(): Promise<Fate> {
+    // A disk takes its time, and others go on meanwhile.
+    for (let turns = randomInt(this.#random, 3); turns > 0; turns--) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (this.#dead) return silence;
+    this.#operations++;
+    if (--this.#left <= 0) {
+      this.#dead = true;
+      return 'cut';
+    }
+    if (--this.#faultIn > 0 || this.#faults <= 0) return 'done';
+    this.#faults--;
+    this.#refusals++;
+    const error = new Error(`told to fail with ${this.#code}`) as NodeJS.ErrnoException;
+    error.code = this.#code;
+    return { refused: error };
+  }
+
+  /** The value, unless the power went before it was there. */
+  async whilePowered<T>(work: () => T): Promise<T> {
+    return this.#dead ? silence : work();
+  }
+}
