@@ -1,0 +1,54 @@
+// What can go wrong with an OPC UA server, told apart by what somebody has to do about it.
+import { HoldfastError } from '../../../kernel/errors.ts';
+
+/** The server answered that it will not do what was asked. */
+export class OpcuaServiceError extends HoldfastError {
+  /** As `BadNoSubscription`. */
+  readonly status: string;
+
+  constructor(code: string, message: string, status: string, cause?: unknown) {
+    super(code, message, { retryable: true, cause });
+    this.status = status;
+  }
+}
+
+const sessionStatuses = new Set([
+  'BadSessionIdInvalid',
+  'BadSessionClosed',
+  'BadSessionNotActivated',
+  'BadSecureChannelIdInvalid',
+  'BadSecureChannelClosed',
+  'BadConnectionClosed',
+]);
+
+export function serviceFailed(what: string, status: string, cause?: unknown): OpcuaServiceError {
+  if (sessionStatuses.has(status))
+    return new OpcuaServiceError(
+      'opcua-session-lost',
+      `the server ended the session (${status}) at ${what}`,
+      status,
+      cause,
+    );
+  return new OpcuaServiceError('opcua-refused', `the server refused ${what}: ${status}`, status, cause);
+}
+
+export function timedOut(what: string, limitMs: number): HoldfastError {
+  const message = `the server did not answer ${what} within ${Math.round(limitMs)} ms`;
+  return new HoldfastError('opcua-timeout', message, { retryable: true });
+}
+
+export function unreachable(endpoint: string, cause: unknown): HoldfastError {
+  const message = `no OPC UA server answers at ${endpoint}: check the address, the port and the network`;
+  return new HoldfastError('opcua-unreachable', message, { retryable: true, cause });
+}
+
+export function connectionLost(endpoint: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('opcua-connection-lost', `the connection to ${endpoint} broke`, {
+    retryable: true,
+    cause,
+  });
+}
+
+export function sessionOver(): HoldfastError {
+  return new HoldfastError('opcua-closed', 'the session was closed from this side', { retryable: true });
+}

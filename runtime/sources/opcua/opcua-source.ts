@@ -1,0 +1,128 @@
+// An OPC UA server as a source: a subscription for what happens, the server's own history for what was missed, and
+// writes, all over one session.
+
+import type { Clock } from '../../../kernel/clock.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { Metrics } from '../../../kernel/metrics.ts';
+import { systemRandom } from '../../../kernel/random.ts';
+import type { Value } from '../../../wire/reading.ts';
+import type { Source, SourceSink } from '../source.ts';
+import type { OpcuaSourceConfig } from './config.ts';
+import { connect } from './connect.ts';
+import type { OpcuaSession } from './opcua-session.ts';
+import { SubscribeSession } from './subscribe-session.ts';
+import { unlessAborted } from './unless-aborted.ts';
+import { writeTag } from './writer.ts';
+
+export interface OpcuaSourceDeps {
+  readonly clock: Clock;
+  /** Bound to the source's name. */
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Keeps the certificates. */
+  readonly folder: string;
+  readonly uuid?: () => string;
+  /** Passwords by name. Default: the process's. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+export function createOpcuaSource(config: OpcuaSourceConfig, deps: OpcuaSourceDeps): Source {
+  return new OpcuaSource(config, deps);
+}
+
+interface Live {
+  readonly session: OpcuaSession;
+  readonly nodes: ReadonlyMap<string, string>;
+}
+
+class OpcuaSource implements Source {
+  readonly index = 'time';
+  readonly silenceLimitMs: number;
+  readonly write?: (tag: string, value: Value, signal: AbortSignal) => Promise<void>;
+  readonly #config: OpcuaSourceConfig;
+  readonly #deps: OpcuaSourceDeps;
+  #live: Live | undefined;
+  /** How far all sessions so far have reported. */
+  #floor: number | undefined;
+
+  constructor(config: OpcuaSourceConfig, deps: OpcuaSourceDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    this.silenceLimitMs = silenceLimitMs(config);
+    const writable = new Set(config.tags.filter((tag) => tag.writable).map(({ name }) => name));
+    if (writable.size > 0) this.write = (tag, value, signal) => this.#write(writable, tag, value, signal);
+  }
+
+  async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
+    let session: OpcuaSession | undefined;
+    try {
+      signal.throwIfAborted();
+      session = await this.#connect(signal);
+      await this.#subscribe(session, sink, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#live = undefined;
+      await session?.close();
+    }
+  }
+
+  async #write(writable: ReadonlySet<string>, tag: string, value: Value, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (!writable.has(tag)) {
+      const message = `tag '${tag}' of ${this.#config.name} cannot be written: set writable: true on it`;
+      throw new HoldfastError('opcua-not-writable', message);
+    }
+    const { session, nodes } = this.#live ?? {};
+    const nodeId = nodes?.get(tag);
+    if (!session || nodeId === undefined) throw notConnected(this.#config.name);
+    await unlessAborted(writeTag(session, tag, nodeId, value), signal);
+  }
+
+  #connect(signal: AbortSignal): Promise<OpcuaSession> {
+    const { clock, log, folder, uuid = systemRandom.uuid, environment = process.env } = this.#deps;
+    return connect(this.#config, { clock, log, folder, uuid, environment }, signal);
+  }
+
+  async #subscribe(session: OpcuaSession, sink: SourceSink, signal: AbortSignal): Promise<void> {
+    const { clock, log, metrics } = this.#deps;
+    const ended = new AbortController();
+    const subscribed = new SubscribeSession({
+      session,
+      config: this.#config,
+      // What still comes in after the end belongs to nobody.
+      sink: { emit: (event) => ended.signal.aborted || sink.emit(event), durable: () => sink.durable() },
+      clock,
+      log,
+      metrics,
+      floor: this.#floor,
+      onTags: (nodes) => {
+        this.#live = { session, nodes };
+      },
+    });
+    const work = subscribed.run();
+    try {
+      await unlessAborted(unlessAborted(work, session.lost), signal);
+    } finally {
+      ended.abort();
+      work.catch(() => {});
+      this.#floor = Math.max(
+        this.#floor ?? Number.NEGATIVE_INFINITY,
+        subscribed.until ?? Number.NEGATIVE_INFINITY,
+      );
+      if (this.#floor === Number.NEGATIVE_INFINITY) this.#floor = undefined;
+    }
+  }
+}
+
+/** Longer than a healthy session is silent: from the first connection, over all that is asked, to the first values. */
+function silenceLimitMs({ timeoutMs, keepAliveMs }: OpcuaSourceConfig): number {
+  return 60_000 + 6 * timeoutMs + 3 * keepAliveMs;
+}
+
+function notConnected(name: string): HoldfastError {
+  return new HoldfastError('source-not-connected', `${name} is not connected: ask again once it is`, {
+    retryable: true,
+  });
+}
