@@ -7,7 +7,8 @@ import { HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { noMetrics } from '../kernel/metrics.ts';
 import { systemRandom } from '../kernel/random.ts';
-import { createAdapters, type MakeSource } from './adapters.ts';
+import { createAdapters } from './adapters.ts';
+import { buildSource, openWindows } from './build-source.ts';
 import { createProgram } from './cli/program.ts';
 import type { RunningModule, StartOptions } from './cli/run.ts';
 import { commitLimitsOf } from './config/commit-limits.ts';
@@ -20,16 +21,17 @@ import { composeReported } from './health/reported-state.ts';
 import { createReporter } from './health/reporter.ts';
 import { openStartJournal } from './health/start-journal.ts';
 import { createStatusPort } from './health/status-port.ts';
+import { keepHolding } from './hold-back.ts';
 import { createBackfillJobs } from './methods/backfill-jobs.ts';
 import { createMethodRouter } from './methods/router.ts';
 import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
+import { notReady } from './not-ready.ts';
 import { createRuntime } from './runtime.ts';
 import { createSourceSet } from './source-set.ts';
-import type { SourceSink } from './sources/source.ts';
-import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
+import type { SupervisedSource } from './sources/supervisor.ts';
 import { openSpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
-import { openSpool, type Spool, type SpoolStats } from './spool/spool.ts';
+import { openSpool, type Spool } from './spool/spool.ts';
 import { releasedAt } from './time/release-date.ts';
 import { createSiteClock, type SiteClock } from './time/site-clock.ts';
 import { fileExists } from './time/synchronised-file.ts';
@@ -39,7 +41,7 @@ import type { ForwarderLimits } from './uplink/forwarder-limits.ts';
 import { createForwarderSlot } from './uplink/forwarder-slot.ts';
 import { createWorkloadWrapper } from './uplink/workload-wrapper.ts';
 import { version } from './version.ts';
-import { createWindows, type StreamOptions, type WindowLimits, type Windows } from './windows/windows.ts';
+import { createWindows, type WindowLimits, type Windows } from './windows/windows.ts';
 
 const clock = systemClock;
 const random = systemRandom;
@@ -132,17 +134,27 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       limits: windowLimitsOf(config),
     });
     const makeSource = createAdapters({ clock, random, metrics, dataFolder });
+    const holding = keepHolding(spool, windows, (batchId) => hasHistory(batchId));
     const sources = createSourceSet<SourceConfig, SupervisedSource>({
       build: (settings, batchId) =>
-        buildSource(settings, batchId, { windows, spool, siteClock, makeSource, log }),
+        holding.heed(
+          buildSource(settings, batchId, {
+            windows,
+            spool,
+            siteClock,
+            makeSource,
+            clock,
+            random,
+            metrics,
+            log,
+          }),
+        ),
       closeStream,
       log,
     });
     sources.load(config.sources);
     hasHistory = (batchId) => sources.running.get(batchId)?.source.history !== undefined;
-    const holdBack = (holding: boolean) => windows.hold(holding ? hasHistory : undefined);
-    spool.onHold(holdBack);
-    holdBack(spool.stats().holding);
+    holding.begin(sources.running);
     const uplink = createIotEdgeUplink({
       identity,
       transport: config.uplink.transport,
@@ -320,60 +332,6 @@ function windowLimitsOf({ windows, spool }: Config): WindowLimits {
 
 function forwarderLimitsOf({ uplink: { caps, inFlight } }: Config): Partial<ForwarderLimits> {
   return { ...caps, inFlightMessages: inFlight.messages, inFlightBytes: inFlight.bytes };
-}
-
-interface BuildParts {
-  readonly windows: Windows;
-  readonly spool: Spool;
-  readonly siteClock: SiteClock;
-  readonly makeSource: MakeSource;
-  readonly log: Log;
-}
-
-function buildSource(
-  settings: SourceConfig,
-  batchId: string,
-  { windows, spool, siteClock, makeSource, log }: BuildParts,
-): SupervisedSource {
-  const { name } = settings;
-  const sourceLog = log.child({ part: 'source', source: name });
-  let floor: number | undefined;
-  const parts = { stampClock: siteClock.local, log: sourceLog, floor: () => floor };
-  const source = makeSource(settings, parts);
-  const { index, latenessMs = 0 } = source;
-  const [inner, stream] = openWindows({ batchId, index, latenessMs }, windows, spool);
-  floor = stream.floor;
-  // What the equipment stamps, or numbers, needs no clock of ours.
-  const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
-  return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics });
-}
-
-/** The stream's windows, and where they end. */
-function openWindows(
-  options: StreamOptions,
-  windows: Windows,
-  spool: Spool,
-): [SourceSink, { readonly batchId: string; readonly floor?: number }] {
-  const { batchId, index } = options;
-  const inner = windows.openStream(options);
-  // What the windows claimed is newer than what the disk knows of it, where the stream was open already.
-  const open = windows.streams().find((stream) => stream.batchId === batchId);
-  const floor = open?.floor ?? spool.openStream(batchId, index).floor;
-  return [inner, { batchId, ...(floor === undefined ? {} : { floor }) }];
-}
-
-/** Why the module cannot do all of its work right now. A lost network is no reason: it works without. */
-function notReady(
-  failedSources: readonly { readonly name: string; readonly reason: string }[],
-  spool: SpoolStats,
-  isWaiting: boolean,
-  keyProblem: string | undefined,
-): readonly string[] {
-  const reasons = failedSources.map(({ name, reason }) => `source ${name} cannot run: ${reason}`);
-  if (isWaiting) reasons.unshift('the sources wait after repeated crashes');
-  if (keyProblem !== undefined) reasons.unshift(`the spool lacks a key: ${keyProblem}`);
-  if (spool.state !== 'ok') reasons.unshift(`the spool is ${spool.state}: ${spool.problem}`);
-  return reasons;
 }
 
 function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>, isAllowed: () => boolean): Skip {

@@ -222,4 +222,38 @@ describe('the supervisor of a source', () => {
     expect(good.supervised.state()).toMatchObject({ phase: 'connected', sessions: 1, breaks: 0 });
     await Promise.all([good.supervised.stop(), bad.supervised.stop()]);
   });
+
+  it('that is held ends its session with a break, asks no more, and goes on once released', async () => {
+    const { clock, source, sink, supervised } = setUp();
+    supervised.start();
+    source.sample(clock.now(), { a: 1 }, true);
+    supervised.hold(true);
+    await settle();
+    expect(sink.events.at(-1)).toMatchObject({ kind: 'broken', reason: 'source-held' });
+    expect(supervised.state()).toMatchObject({ phase: 'held', sessions: 1 });
+    expect(supervised.state().lastError).toBeUndefined();
+    await clock.advance(600_000);
+    expect(supervised.state()).toMatchObject({ phase: 'held', sessions: 1 });
+    supervised.hold(false);
+    await settle();
+    expect(supervised.state().sessions).toBe(2);
+    source.sample(clock.now(), { a: 2 }, true);
+    expect(supervised.state().phase).toBe('connected');
+    await supervised.stop();
+  });
+
+  it('that is held before it starts connects once released, and stops while held', async () => {
+    const { supervised } = setUp();
+    supervised.hold(true);
+    supervised.start();
+    await settle();
+    expect(supervised.state()).toMatchObject({ phase: 'held', sessions: 0 });
+    supervised.hold(false);
+    await settle();
+    expect(supervised.state().sessions).toBe(1);
+    supervised.hold(true);
+    await settle();
+    await supervised.stop();
+    expect(supervised.state().phase).toBe('stopped');
+  });
 });

@@ -19,7 +19,7 @@ export interface SupervisorOptions {
   /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
-  /** First and longest wait between sessions. Default 1 s and 30 s. */
+  /** First and longest wait between sessions. Default: the source's own, or 1 s and 30 s. */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number };
   /** How long a session may take to stop before it is abandoned. Default 2 s. */
   readonly stopLimitMs?: number;
@@ -27,7 +27,8 @@ export interface SupervisorOptions {
 
 /** All times are wall clock, epoch ms. */
 export interface SourceState {
-  readonly phase: 'connecting' | 'connected' | 'backoff' | 'stopped';
+  /** `held`: not asked for the time being, since there is no room for what it says. */
+  readonly phase: 'connecting' | 'connected' | 'backoff' | 'held' | 'stopped';
   /** Since when in this phase. */
   readonly since: number;
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number };
@@ -44,6 +45,11 @@ export interface SupervisedSource {
   readonly name: string;
   readonly source: Source;
   start(): void;
+  /**
+   * True ends the session, with a break in observation, and begins no other until false: for a source that keeps its
+   * own history, which is asked for what it saw meanwhile.
+   */
+  hold(held: boolean): void;
   /** Prompt: bounded by `stopLimitMs`. Idempotent. */
   stop(): Promise<void>;
   state(): SourceState;
@@ -67,6 +73,9 @@ class Supervisor implements SupervisedSource {
   readonly #state: Mutable;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
+  /** Aborted while the source is held, or stopped. */
+  #pause = new AbortController();
+  #release: (() => void) | undefined;
 
   constructor(options: SupervisorOptions) {
     this.name = options.name;
@@ -83,8 +92,20 @@ class Supervisor implements SupervisedSource {
     this.#running ??= this.#runForEver();
   }
 
+  hold(held: boolean): void {
+    if (this.#stopping.signal.aborted || held === this.#pause.signal.aborted) return;
+    if (held) this.#pause.abort(new HoldfastError('source-held', 'there is no room for its readings'));
+    else {
+      this.#pause = new AbortController();
+      this.#release?.();
+    }
+  }
+
   async stop(): Promise<void> {
-    this.#stopping.abort(new HoldfastError('source-stopped', 'the source is being stopped'));
+    const reason = new HoldfastError('source-stopped', 'the source is being stopped');
+    this.#stopping.abort(reason);
+    this.#pause.abort(reason);
+    this.#release?.();
     await this.#running;
   }
 
@@ -93,19 +114,33 @@ class Supervisor implements SupervisedSource {
   }
 
   async #runForEver(): Promise<void> {
-    const { clock, random } = this.#options;
+    const { clock, random, source } = this.#options;
     const { signal } = this.#stopping;
-    const backoff = createBackoff(this.#options.backoff ?? defaultBackoff, random);
+    const limits = this.#options.backoff ?? source.backoff ?? defaultBackoff;
+    const backoff = createBackoff(limits, random);
     while (!signal.aborted) {
+      if (this.#pause.signal.aborted) {
+        await this.#waitForRelease();
+        continue;
+      }
       const wasUseful = await this.#runSession();
       if (signal.aborted) break;
       if (wasUseful) backoff.reset();
+      if (this.#pause.signal.aborted) continue;
       const delayMs = backoff.next();
       this.#enter('backoff');
       this.#log.debug({ delayMs: Math.round(delayMs) }, 'waiting before the next session');
-      await sleep(clock, delayMs, signal).catch(() => {});
+      await sleep(clock, delayMs, this.#pause.signal).catch(() => {});
     }
     this.#enter('stopped');
+  }
+
+  async #waitForRelease(): Promise<void> {
+    this.#enter('held');
+    await new Promise<void>((resolve) => {
+      this.#release = resolve;
+    });
+    this.#release = undefined;
   }
 
   /** True when the session reported anything: then the equipment was there, and the next wait is short. */
@@ -118,7 +153,7 @@ class Supervisor implements SupervisedSource {
       source,
       sink,
       clock,
-      stop: this.#stopping.signal,
+      stop: this.#pause.signal,
       stopLimitMs: this.#options.stopLimitMs ?? defaultStopLimitMs,
       listener: {
         onEvent: () => this.#onEvent(),
@@ -131,7 +166,7 @@ class Supervisor implements SupervisedSource {
     });
     const error = await session.ended;
     if (session.isAbandoned) this.#onAbandoned();
-    if (error !== undefined && !this.#stopping.signal.aborted) this.#onLost(error, session);
+    if (error !== undefined && !this.#pause.signal.aborted) this.#onLost(error, session);
     return session.events > 0;
   }
 

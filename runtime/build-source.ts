@@ -1,0 +1,56 @@
+// What stands between a source's settings and its windows: adapter, clock, supervisor.
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Metrics } from '../kernel/metrics.ts';
+import type { Random } from '../kernel/random.ts';
+import type { MakeSource } from './adapters.ts';
+import type { SourceConfig } from './config/schema.ts';
+import type { SourceSink } from './sources/source.ts';
+import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
+import type { Spool } from './spool/spool.ts';
+import type { SiteClock } from './time/site-clock.ts';
+import type { StreamOptions, Windows } from './windows/windows.ts';
+
+interface BuildParts {
+  readonly windows: Windows;
+  readonly spool: Spool;
+  readonly siteClock: SiteClock;
+  readonly makeSource: MakeSource;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** A source with its supervisor, feeding its windows. The stream may be open already, and then goes on. */
+export function buildSource(
+  settings: SourceConfig,
+  batchId: string,
+  { windows, spool, siteClock, makeSource, clock, random, metrics, log }: BuildParts,
+): SupervisedSource {
+  const { name } = settings;
+  const sourceLog = log.child({ part: 'source', source: name });
+  let floor: number | undefined;
+  const parts = { stampClock: siteClock.local, log: sourceLog, floor: () => floor };
+  const source = makeSource(settings, parts);
+  const { index, latenessMs = 0 } = source;
+  const [inner, stream] = openWindows({ batchId, index, latenessMs }, windows, spool);
+  floor = stream.floor;
+  // What the equipment stamps, or numbers, needs no clock of ours.
+  const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
+  return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics });
+}
+
+/** The stream's windows, and where they end. */
+export function openWindows(
+  options: StreamOptions,
+  windows: Windows,
+  spool: Spool,
+): [SourceSink, { readonly batchId: string; readonly floor?: number }] {
+  const { batchId, index } = options;
+  const inner = windows.openStream(options);
+  // What the windows claimed is newer than what the disk knows of it, where the stream was open already.
+  const open = windows.streams().find((stream) => stream.batchId === batchId);
+  const floor = open?.floor ?? spool.openStream(batchId, index).floor;
+  return [inner, { batchId, ...(floor === undefined ? {} : { floor }) }];
+}
