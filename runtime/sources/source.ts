@@ -66,6 +66,8 @@ export interface Source {
    * Longest time without any event before the supervisor takes the source for hung and restarts it, in ms.
    */
   readonly silenceLimitMs: number;
+  /** First and longest wait between sessions. Absent: 1 s and 30 s, which spares equipment that is in trouble. */
+  readonly backoff?: { readonly minMs: number; readonly maxMs: number };
   /**
    * One session with the equipment: connects, emits until the session is lost or `signal` aborts.
    * Resolves after an abort, promptly, having released the connection; rejects with a HoldfastError

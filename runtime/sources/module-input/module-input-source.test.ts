@@ -1,0 +1,329 @@
+// Messages to statements: what a stream that is pushed claims, and when a message is settled.
+import { describe, expect, it } from 'vitest';
+import { silentLog } from '../../../kernel/log.ts';
+import { noMetrics } from '../../../kernel/metrics.ts';
+import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import type { SourceEvent } from '../source.ts';
+import { RecordingSink } from '../testing/recording-sink.ts';
+import { sourceContract } from '../testing/source-contract.ts';
+import { moduleInputSourceSchema } from './config.ts';
+import { createInputs, type InputMessage } from './inputs.ts';
+import { createModuleInputSource } from './module-input-source.ts';
+
+const silenceMs = 1000;
+
+function makeSource(more: object = {}, clock = new VirtualClock(), floor?: number) {
+  const config = moduleInputSourceSchema.parse({
+    type: 'module-input',
+    name: 'adapter',
+    input: 'in',
+    time: { path: 't' },
+    silenceMs,
+    tags: [{ name: 'v', path: 'v' }],
+    ...more,
+  });
+  const deps = { clock, log: silentLog, metrics: noMetrics };
+  const inputs = createInputs(deps);
+  const source = createModuleInputSource(config, { ...deps, inputs, floor: () => floor });
+  return { clock, inputs, source };
+}
+
+const message = (body: unknown, more: Partial<InputMessage> = {}): InputMessage => ({
+  input: 'in',
+  properties: {},
+  body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+  ...more,
+});
+
+/** A sink whose disk does what the test wants. */
+class SlowSink extends RecordingSink {
+  room = true;
+  #waiting: (() => void)[] | undefined;
+
+  hasRoom(): boolean {
+    return this.room;
+  }
+
+  stall(): void {
+    this.#waiting ??= [];
+  }
+
+  sync(): void {
+    for (const done of this.#waiting ?? []) done();
+    this.#waiting = undefined;
+  }
+
+  override durable(): Promise<void> {
+    const waiting = this.#waiting;
+    return waiting ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve();
+  }
+}
+
+function start(more: object = {}, floor?: number) {
+  const made = makeSource(more, undefined, floor);
+  const sink = new SlowSink(made.source.latenessMs);
+  const abort = new AbortController();
+  let ended: unknown;
+  const over = made.source.run(sink, abort.signal).then(
+    () => {
+      ended = 'stopped';
+    },
+    (error: unknown) => {
+      ended = error;
+    },
+  );
+  return { ...made, sink, abort, over, ended: () => ended };
+}
+
+const told = (events: readonly SourceEvent[]) =>
+  events.map((event) => {
+    if (event.kind === 'resumed') return `resumed ${event.at}`;
+    if (event.kind === 'observed') return `observed ${event.until}`;
+    if (event.kind === 'broken') return `broken ${event.at} ${event.reason}`;
+    return event.readings.map(({ index, value }) => `${value}@${index}`).join(' ');
+  });
+
+describe('a pushed stream', () => {
+  it('is observed as far as its messages go, and broken where more time lies between than they should take', async () => {
+    const { inputs, sink } = start();
+    await inputs.receive(message({ t: 5000, v: 1 }));
+    await inputs.receive(message({ t: 5900, v: 2 }));
+    await inputs.receive(message({ t: 7000, v: 3 }));
+    expect(told(sink.events)).toEqual([
+      'resumed 5000',
+      '1@5000',
+      'observed 5001',
+      '2@5900',
+      'observed 5901',
+      'broken 5901 message-gap',
+      'resumed 7000',
+      '3@7000',
+      'observed 7001',
+    ]);
+  });
+
+  it('is broken by a jump in its numbers, and by a counter that starts again; not by a number that comes twice', async () => {
+    const { inputs, sink } = start({ sequence: { property: 'n' } });
+    const send = (n: number, t: number) =>
+      inputs.receive(message({ t, v: n }, { properties: { n: String(n) } }));
+    await send(7, 5000);
+    await send(8, 5100);
+    await send(8, 5100);
+    await send(10, 5300);
+    await send(1, 5400);
+    expect(told(sink.events).filter((event) => !event.startsWith('observed'))).toEqual([
+      'resumed 5000',
+      '7@5000',
+      '8@5100',
+      'broken 5101 messages-missed',
+      'resumed 5300',
+      '10@5300',
+      'broken 5301 counter-restarted',
+      'resumed 5400',
+      '1@5400',
+    ]);
+  });
+
+  it('goes on without a hole after a restart, where the next message follows in time', async () => {
+    const { inputs, sink } = start({}, 5001);
+    await inputs.receive(message({ t: 5500, v: 2 }));
+    expect(told(sink.events)[0]).toBe('resumed 5001');
+    const later = start({}, 5001);
+    await later.inputs.receive(message({ t: 6500, v: 2 }));
+    expect(told(later.sink.events)[0]).toBe('resumed 6500');
+  });
+
+  it('ends its session when the sender is silent, and goes on with the next where the messages do', async () => {
+    const first = start();
+    await first.inputs.receive(message({ t: 5000, v: 1 }));
+    await first.clock.advance(silenceMs);
+    expect(first.ended()).toMatchObject({ code: 'module-input-silent' });
+    const sink = new RecordingSink(first.source.latenessMs);
+    const abort = new AbortController();
+    const over = first.source.run(sink, abort.signal);
+    await first.inputs.receive(message({ t: 5800, v: 2 }));
+    expect(told(sink.events)).toEqual(['resumed 5001', '2@5800', 'observed 5801']);
+    abort.abort();
+    await over;
+  });
+
+  it('takes the readings of one message in the order of their times', async () => {
+    const { inputs, sink } = start({ items: '$' });
+    await inputs.receive(
+      message([
+        { t: 5200, v: 2 },
+        { t: 5000, v: 1 },
+      ]),
+    );
+    expect(told(sink.events)).toEqual(['resumed 5000', '1@5000 2@5200', 'observed 5201']);
+  });
+
+  it('stamps what has no time with its arrival', async () => {
+    const { clock, inputs, sink, source } = start({ time: undefined });
+    expect(source.stampedByGateway).toBe(true);
+    const now = clock.now();
+    await inputs.receive(message({ v: 1 }));
+    await inputs.receive(message({ v: 1 }));
+    expect(told(sink.events)).toEqual([
+      `resumed ${now}`,
+      `1@${now}`,
+      `observed ${now + 1}`,
+      `1@${now + 1}`,
+      `observed ${now + 2}`,
+    ]);
+  });
+});
+
+describe('a message', () => {
+  it('is settled once its readings are durable, not before', async () => {
+    const { clock, inputs, sink } = start();
+    sink.stall();
+    let isSettled = false;
+    const settled = inputs.receive(message({ t: 5000, v: 1 })).then(() => {
+      isSettled = true;
+    });
+    await clock.advance(500);
+    expect(sink.readings).toHaveLength(1);
+    expect(isSettled).toBe(false);
+    sink.sync();
+    await settled;
+  });
+
+  it('that comes again while the disk is slow is not taken twice', async () => {
+    const { clock, inputs, sink } = start();
+    sink.stall();
+    const copies = [1, 2, 3].map(() => inputs.receive(message({ t: 5000, v: 1 }, { messageId: 'm1' })));
+    await clock.advance(100);
+    sink.sync();
+    await Promise.all(copies);
+    expect(sink.readings).toHaveLength(1);
+  });
+
+  it('is given back while there is no room, and taken when it comes again', async () => {
+    const { inputs, sink } = start();
+    sink.room = false;
+    await expect(inputs.receive(message({ t: 5000, v: 1 }))).rejects.toMatchObject({
+      code: 'module-input-no-room',
+    });
+    expect(sink.events).toEqual([]);
+    sink.room = true;
+    await inputs.receive(message({ t: 5000, v: 1 }));
+    expect(sink.readings).toHaveLength(1);
+  });
+
+  it('that cannot be read is kept as a reading, with its text and the reason, and settled', async () => {
+    const { inputs, sink } = start();
+    await inputs.receive(message({ t: 5000, v: 1 }));
+    await inputs.receive(message('{"t":'));
+    await inputs.receive(message(''));
+    await inputs.receive({ input: 'in', properties: {}, body: Buffer.from([0xff, 0x00]) });
+    await inputs.receive(message({ t: Date.UTC(2099, 0, 1), v: 1 }));
+    const refused = sink.readings.slice(1);
+    expect(refused.map(({ tag, value, quality }) => [tag, value, quality])).toEqual([
+      ['(refused)', '{"t":', 'bad:not-json'],
+      ['(refused)', '', 'bad:not-json'],
+      ['(refused)', 'base64:/wA=', 'bad:not-json'],
+      ['(refused)', `{"t":${Date.UTC(2099, 0, 1)},"v":1}`, 'bad:time-ahead'],
+    ]);
+    expect(refused.every(({ index }) => index === 5000)).toBe(true);
+  });
+
+  it('that is huge and cannot be read is kept in part', async () => {
+    const { inputs, sink } = start();
+    await inputs.receive(message('x'.repeat(200_000)));
+    expect(String(sink.readings[0]?.value)).toMatch(/^x{8192}\.\.\. \(200000 bytes\)$/);
+  });
+
+  it('for an input that nobody reads is given back at once; for one between sessions it waits', async () => {
+    const { clock, inputs, source, abort, over } = start();
+    const error = { code: 'module-input-given-back' };
+    await expect(inputs.receive(message({}, { input: 'other' }))).rejects.toMatchObject(error);
+    abort.abort();
+    await over;
+    const waiting = inputs.receive(message({ t: 5000, v: 1 }));
+    await clock.advance(500);
+    const sink = new RecordingSink(source.latenessMs);
+    const again = new AbortController();
+    const second = source.run(sink, again.signal);
+    await waiting;
+    expect(sink.readings).toHaveLength(1);
+    again.abort();
+    await second;
+    const forgotten = expect(inputs.receive(message({ t: 5100, v: 1 }))).rejects.toMatchObject(error);
+    await clock.advance(10_000);
+    await forgotten;
+  });
+
+  it('is given back when too many wait for the disk', async () => {
+    const { clock, inputs, sink } = start();
+    sink.stall();
+    const big = 'x'.repeat(200 * 1024);
+    const settled = Array.from({ length: 60 }, (_, n) =>
+      inputs.receive(message({ t: 5000 + n, v: big })).then(
+        () => 'taken',
+        () => 'given back',
+      ),
+    );
+    await clock.advance(10);
+    sink.sync();
+    const outcomes = await Promise.all(settled);
+    expect(outcomes.filter((outcome) => outcome === 'taken')).toHaveLength(40);
+    expect(sink.readings).toHaveLength(40);
+  });
+});
+
+sourceContract(
+  'a source of module inputs',
+  async () => {
+    const clock = new VirtualClock();
+    const { source, inputs } = makeSource({}, clock);
+    let isAway = false;
+    let spoil: ((body: string) => string) | undefined;
+    let number = 0;
+    const send = async (t: number) => {
+      if (isAway) return;
+      const body = JSON.stringify({ t, v: ++number });
+      await inputs.receive(message(spoil ? spoil(body) : body)).catch(() => {});
+    };
+    const mischief = (name: string, how: (body: string) => string) => ({
+      name,
+      begin: () => {
+        spoil = how;
+      },
+    });
+    return {
+      source,
+      lossLimitMs: silenceMs + 200,
+      async produce(count) {
+        for (let n = 0; n < count; n++) {
+          await clock.advance(100);
+          void send(clock.now());
+          await clock.advance(0);
+        }
+      },
+      advance: (ms) => clock.advance(ms),
+      cut: () => {
+        isAway = true;
+      },
+      heal: () => {
+        isAway = false;
+        spoil = undefined;
+      },
+      mischief: [
+        {
+          name: 'silence',
+          begin: () => {
+            isAway = true;
+          },
+        },
+        mischief('half a message', (body) => body.slice(0, 5)),
+        mischief('another shape', () => '{"machine":{}}'),
+        mischief('nothing', () => ''),
+        mischief('a clock that went back', () => '{"t":1000,"v":1}'),
+        mischief('a clock that runs ahead', (body) => body.replace(/"t":\d+/, `"t":${Date.UTC(2027, 0, 1)}`)),
+      ],
+      dispose: async () => {},
+    };
+  },
+  { hasHistory: false },
+);

@@ -1,0 +1,179 @@
+// Other modules as a source: what they send to one of this module's inputs becomes a stream. A message is settled only
+// once its readings are durable: until then the hub keeps it, and sends it again after a crash.
+//
+// Nothing blocks the sender for good. The hub delivers to a module one message after the other, so a message that makes
+// no sense must be settled like any other, or nothing would come behind it until it expires. It is not lost for that:
+// it becomes a reading itself, of the tag `refusedTag`, with its text and the reason.
+import type { Clock, Timer } from '../../../kernel/clock.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { Metrics } from '../../../kernel/metrics.ts';
+import { PolledIndex } from '../polled-index.ts';
+import type { Source, SourceSink } from '../source.ts';
+import type { ModuleInputConfig } from './config.ts';
+import { InputStream, type PlacedSample, placeSamples } from './input-stream.ts';
+import type { InputMessage, Inputs } from './inputs.ts';
+import { createMessageReader, type MessageReader, type ReadMessage } from './message-reader.ts';
+import { keyOf, RecentMessages } from './recent-messages.ts';
+
+export interface ModuleInputDeps {
+  readonly inputs: Inputs;
+  readonly clock: Clock;
+  /** What readings are stamped with that carry no time of their own. Default: `clock`. */
+  readonly stampClock?: Clock;
+  /** Bound to the source's name. */
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Where the stream ends that was observed before. */
+  readonly floor?: () => number | undefined;
+}
+
+export function createModuleInputSource(config: ModuleInputConfig, deps: ModuleInputDeps): Source {
+  return new ModuleInputSource(config, deps);
+}
+
+/** The source gives up by itself before the supervisor does it. */
+const silenceMarginMs = 5000;
+/** A refused message is kept up to here. */
+const maxKeptChars = 8192;
+/** Clocks of senders that are wrong by decades would end the stream for as long. */
+const maxAheadMs = 10 * 365 * 86_400_000;
+/** Before this the gateway's own clock was never set, and proves nothing. */
+const plausibleSince = Date.UTC(2024, 0, 1);
+
+class ModuleInputSource implements Source {
+  readonly index = 'time';
+  readonly stampedByGateway: boolean;
+  readonly latenessMs: number;
+  readonly silenceLimitMs: number;
+  /** Listening costs nothing, and who waits for an answer shall not wait for us. */
+  readonly backoff = { minMs: 100, maxMs: 1000 };
+  readonly #config: ModuleInputConfig;
+  readonly #deps: ModuleInputDeps;
+  readonly #read: MessageReader;
+  // These outlive sessions: what came, and how far, does not change because the sender was silent for a while.
+  readonly #recent = new RecentMessages();
+  readonly #arrival: PolledIndex;
+  #stream: InputStream | undefined;
+  #hasRefused = false;
+
+  constructor(config: ModuleInputConfig, deps: ModuleInputDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    this.#read = createMessageReader(config);
+    this.stampedByGateway = config.time === undefined && config.format !== 'readings/1';
+    // At least 1: messages of several senders, and readings within one, may share or swap their times.
+    this.latenessMs = this.stampedByGateway ? 0 : Math.max(1, config.latenessMs);
+    this.silenceLimitMs = config.silenceMs + silenceMarginMs;
+    this.#arrival = new PolledIndex(deps.stampClock ?? deps.clock);
+  }
+
+  run(sink: SourceSink, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    const { inputs, clock } = this.#deps;
+    const { input, silenceMs } = this.#config;
+    this.#stream ??= new InputStream({
+      silenceMs,
+      floor: this.stampedByGateway ? undefined : this.#deps.floor?.(),
+    });
+    this.#stream.reset();
+    return new Promise((resolve, reject) => {
+      let timer: Timer | undefined;
+      const watch = () => {
+        timer?.cancel();
+        timer = clock.setTimer(silenceMs, () => {
+          end();
+          reject(silent(input, silenceMs));
+        });
+      };
+      const stopListening = inputs.listen(input, (message) => {
+        watch();
+        return this.#take(message, sink);
+      });
+      const end = () => {
+        timer?.cancel();
+        stopListening();
+        signal.removeEventListener('abort', onAbort);
+      };
+      const onAbort = () => {
+        end();
+        resolve();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      watch();
+    });
+  }
+
+  async #take(message: InputMessage, sink: SourceSink): Promise<void> {
+    // Given back rather than dropped: the hub keeps it until there is room.
+    if (sink.hasRoom?.() === false) {
+      this.#count('holdfast_module_input_given_back_total');
+      throw new HoldfastError('module-input-no-room', 'the disk takes nothing at the moment', {
+        retryable: true,
+      });
+    }
+    const read = this.#judge(this.#read(message));
+    const isDated = read.sequence !== undefined || (read.ok && read.samples.some(({ time }) => time));
+    const key = keyOf(message, isDated);
+    if (key !== undefined && this.#recent.has(key)) {
+      this.#count('holdfast_module_input_repeated_total');
+    } else {
+      this.#stream?.take(this.#samplesOf(read, message), read.sequence, sink);
+      if (key !== undefined) this.#recent.add(key);
+    }
+    await sink.durable();
+  }
+
+  #judge(read: ReadMessage): ReadMessage {
+    if (!read.ok) return read;
+    const now = this.#deps.clock.now();
+    const isAhead = read.samples.some(({ time }) => time !== undefined && time > now + maxAheadMs);
+    if (!isAhead || now < plausibleSince) return read;
+    const { sequence } = read;
+    const detail = 'its time is more than ten years ahead: is the unit right?';
+    return { ok: false, reason: 'time-ahead', detail, ...(sequence !== undefined && { sequence }) };
+  }
+
+  #samplesOf(read: ReadMessage, message: InputMessage): readonly PlacedSample[] {
+    const arrival = () => this.#arrival.next().index;
+    if (read.ok) {
+      const isStamped = read.samples.every(({ time }) => time !== undefined);
+      return placeSamples(read.samples, isStamped ? 0 : arrival());
+    }
+    this.#sayRefused(read.reason, read.detail);
+    const value = keptText(message.body);
+    const values = [{ tag: this.#config.refusedTag, value, quality: `bad:${read.reason}` as const }];
+    const index = this.stampedByGateway ? arrival() : (this.#stream?.latest ?? this.#deps.clock.now());
+    return [{ index, values }];
+  }
+
+  #sayRefused(reason: string, detail: string): void {
+    this.#count('holdfast_module_input_refused_total', reason);
+    const { log } = this.#deps;
+    const fields = { input: this.#config.input, reason };
+    const message = `a message cannot be read (${detail}): it is kept as a reading of ${this.#config.refusedTag}`;
+    // Each time at debug: a sender that never fits would fill the log.
+    if (this.#hasRefused) log.debug(fields, message);
+    else log.warn(fields, message);
+    this.#hasRefused = true;
+  }
+
+  #count(name: string, reason?: string): void {
+    const labels = { source: this.#config.name, ...(reason !== undefined && { reason }) };
+    this.#deps.metrics.count(name, labels);
+  }
+}
+
+/** As text where it is text. */
+function keptText(body: Uint8Array): string {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const text = bytes.toString('utf8');
+  const isText = !text.includes('\ufffd');
+  const kept = isText ? text : `base64:${bytes.toString('base64')}`;
+  return kept.length <= maxKeptChars ? kept : `${kept.slice(0, maxKeptChars)}... (${bytes.length} bytes)`;
+}
+
+function silent(input: string, silenceMs: number): HoldfastError {
+  const message = `no message has come to the input '${input}' for ${silenceMs / 1000} s: does the sender run, and does a route lead here?`;
+  return new HoldfastError('module-input-silent', message, { retryable: true });
+}
