@@ -8,6 +8,9 @@ import type { SourceConfig } from './config/schema.ts';
 import type { ModbusSourceConfig } from './sources/modbus/config.ts';
 import { createModbusLinks } from './sources/modbus/link.ts';
 import { createModbusSource } from './sources/modbus/modbus-source.ts';
+import type { ModuleInputConfig } from './sources/module-input/config.ts';
+import type { Inputs } from './sources/module-input/inputs.ts';
+import { createModuleInputSource } from './sources/module-input/module-input-source.ts';
 import type { SerialSourceConfig } from './sources/serial/config.ts';
 import { createSerialSource } from './sources/serial/serial-source.ts';
 import type { Source } from './sources/source.ts';
@@ -16,6 +19,8 @@ export interface AdapterParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  /** Messages of other modules. */
+  readonly inputs: Inputs;
   /** For what an adapter keeps: each in a folder of its own, by the name of its kind. */
   readonly dataFolder: string;
 }
@@ -37,17 +42,20 @@ type Adapters = {
 };
 
 /** One for all sources of a process: what they share (lines, connections) they find through it. */
-export function createAdapters({ clock, metrics }: AdapterParts): MakeSource {
+export function createAdapters({ clock, metrics, inputs }: AdapterParts): MakeSource {
   const links = createModbusLinks({ clock });
   const modbus = (settings: ModbusSourceConfig, parts: SourceParts) =>
     createModbusSource(settings, { clock, metrics, links, ...parts });
   const serial = (settings: SerialSourceConfig, parts: SourceParts) =>
     createSerialSource(settings, { clock, metrics, ...parts });
+  const moduleInput = (settings: ModuleInputConfig, parts: SourceParts) =>
+    createModuleInputSource(settings, { clock, metrics, inputs, ...parts });
   const adapters: Adapters = {
     'modbus-tcp': modbus,
     'modbus-rtu-tcp': modbus,
     'modbus-rtu': modbus,
     serial,
+    'module-input': moduleInput,
   };
   return (settings, parts) => {
     const make = adapters[settings.type] as (settings: SourceConfig, parts: SourceParts) => Source;

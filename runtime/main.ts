@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readBoot } from '../kernel/boot.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { HoldfastError } from '../kernel/errors.ts';
-import type { Log } from '../kernel/log.ts';
+import { type Log, silentLog } from '../kernel/log.ts';
 import { noMetrics } from '../kernel/metrics.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { createAdapters } from './adapters.ts';
@@ -29,6 +29,7 @@ import { composeStatus } from './methods/status.ts';
 import { notReady } from './not-ready.ts';
 import { createRuntime } from './runtime.ts';
 import { createSourceSet } from './source-set.ts';
+import { createInputs } from './sources/module-input/inputs.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 import { openSpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
 import { openSpool, type Spool } from './spool/spool.ts';
@@ -133,7 +134,8 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       metrics,
       limits: windowLimitsOf(config),
     });
-    const makeSource = createAdapters({ clock, random, metrics, dataFolder });
+    const inputs = createInputs({ clock, log: log.child({ part: 'inputs' }), metrics });
+    const makeSource = createAdapters({ clock, random, metrics, dataFolder, inputs });
     const holding = keepHolding(spool, windows, (batchId) => hasHistory(batchId));
     const sources = createSourceSet<SourceConfig, SupervisedSource>({
       build: (settings, batchId) =>
@@ -271,6 +273,11 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       log,
     });
     uplink.onDesired((properties) => keeper.desired(properties));
+    // Only where a source is sent messages: IoT Hub itself, without IoT Edge, has no inputs to attach to.
+    const wantInputs = ({ sources: wanted }: Config) => {
+      if (wanted.some(({ type }) => type === 'module-input')) uplink.handleInputs(inputs.receive);
+    };
+    wantInputs(config);
 
     /** A new configuration takes effect: each part takes what concerns it, the others go on untouched. */
     async function apply(next: Config, plan: ReloadPlan): Promise<void> {
@@ -279,6 +286,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       if (plan.windows) windows.setLimits(windowLimitsOf(next));
       if (plan.status) await server.listen({ host: next.statusHost, port: next.statusPort });
       await sources.change(plan.sources.removed, plan.sources.started);
+      wantInputs(next);
       runtime.releaseSources();
       if (plan.forwarder) await forwarder.setLimits(forwarderLimitsOf(next));
       if (plan.uplink) uplink.reconfigure(next.uplink);
@@ -358,7 +366,8 @@ async function makeDataFolder(folder: string): Promise<void> {
 }
 
 const makeSources = (dataFolder: string) => {
-  const make = createAdapters({ clock, random, metrics, dataFolder });
+  const inputs = createInputs({ clock, log: silentLog, metrics });
+  const make = createAdapters({ clock, random, metrics, dataFolder, inputs });
   return (settings: SourceConfig, sourceLog: Log) => make(settings, { stampClock: clock, log: sourceLog });
 };
 

@@ -7,6 +7,7 @@ import { encodeMiniBatch, messageBytes } from '../../wire/message.ts';
 import type { Reading } from '../../wire/reading.ts';
 import { type Config, type SourceConfig, streamIdOf } from '../config/schema.ts';
 import { askOfModbus } from './plan/modbus-ask.ts';
+import { askOfModuleInput } from './plan/module-input-ask.ts';
 import { askOfSerial } from './plan/serial-ask.ts';
 import { type AskOf, type Pace, type PollPlan, type SourceAsk, sum } from './plan/source-ask.ts';
 
@@ -43,6 +44,7 @@ const asks: { readonly [T in SourceConfig['type']]: AskOf<Extract<SourceConfig, 
   'modbus-rtu-tcp': askOfModbus,
   'modbus-rtu': askOfModbus,
   serial: askOfSerial,
+  'module-input': askOfModuleInput,
 };
 
 const dayMs = 86_400_000;

@@ -15,10 +15,12 @@ describe("the configuration's JSON Schema", () => {
     const variants = schema.properties.sources.items.oneOf;
     expect(
       variants.map((variant: { properties: { type: { const: string } } }) => variant.properties.type.const),
-    ).toEqual(expect.arrayContaining(['modbus-tcp', 'modbus-rtu-tcp', 'modbus-rtu']));
+    ).toEqual(expect.arrayContaining(['modbus-tcp', 'modbus-rtu-tcp', 'modbus-rtu', 'module-input']));
     for (const variant of variants) {
       expect(variant.properties.tagsFile.type).toBe('string');
       expect(variant.required).not.toContain('tags');
+      if (!variant.properties.type.const.startsWith('modbus')) continue;
+      // Other types may do without.
       expect(variant.anyOf).toEqual([{ required: ['tags'] }, { required: ['tagsFile'] }]);
     }
     expect(schema.required).toEqual(['sources']);

@@ -99,7 +99,7 @@ describe('a table of tags beside the configuration', () => {
   it('adds its tags, and makes them part of what is kept', async () => {
     write('tags.csv', 'name,address,type\ntemperature,6,float32\n');
     const { config, input, files } = await loadConfig(site);
-    expect(config.sources[0]?.tags.map(({ name }) => name)).toEqual(['first', 'temperature']);
+    expect(config.sources[0]?.tags?.map(({ name }) => name)).toEqual(['first', 'temperature']);
     expect(JSON.stringify(input)).not.toContain('tagsFile');
     expect(files).toEqual([site, join(folder, 'tags.csv')]);
     const again = await loadValue(input, 'kept');

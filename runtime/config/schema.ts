@@ -6,6 +6,7 @@ import {
   modbusRtuTcpSourceSchema,
   modbusTcpSourceSchema,
 } from '../sources/modbus/config.ts';
+import { moduleInputSourceSchema } from '../sources/module-input/config.ts';
 import { serialSourceSchema } from '../sources/serial/config.ts';
 import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
@@ -109,11 +110,17 @@ const restarts = z.strictObject({
 
 const source = z.discriminatedUnion(
   'type',
-  [modbusTcpSourceSchema, modbusRtuTcpSourceSchema, modbusRtuSourceSchema, serialSourceSchema],
+  [
+    modbusTcpSourceSchema,
+    modbusRtuTcpSourceSchema,
+    modbusRtuSourceSchema,
+    serialSourceSchema,
+    moduleInputSourceSchema,
+  ],
   {
     error: (issue) =>
       issue.code === 'invalid_union'
-        ? 'unknown type of source; known: modbus-tcp, modbus-rtu-tcp, modbus-rtu, serial'
+        ? 'unknown type of source; known: modbus-tcp, modbus-rtu-tcp, modbus-rtu, serial, module-input'
         : undefined,
   },
 );
@@ -157,7 +164,25 @@ export const configSchema = z
         });
       }
     }
+    checkInputs(config.sources, context);
   });
+
+/** One input, one source: each message belongs to one stream. */
+function checkInputs(sources: readonly z.infer<typeof source>[], context: z.RefinementCtx): void {
+  const seen = new Map<string, number>();
+  for (const [index, each] of sources.entries()) {
+    if (each.type !== 'module-input') continue;
+    const first = seen.get(each.input);
+    if (first === undefined) seen.set(each.input, index);
+    else {
+      context.addIssue({
+        code: 'custom',
+        path: ['sources', index, 'input'],
+        message: `the input '${each.input}' is read by sources[${first}]: let a route lead to another input`,
+      });
+    }
+  }
+}
 
 export type Config = z.infer<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];

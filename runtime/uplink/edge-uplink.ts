@@ -85,7 +85,8 @@ export interface EdgeUplink extends Uplink {
   onDesired(listener: (desired: Readonly<Record<string, unknown>>) => void): () => void;
   /**
    * Takes the messages of the module's inputs; one handler for all. Resolve once the message is safe: a
-   * rejection gives it back to edgeHub, which delivers it again. Call before `start`.
+   * rejection gives it back to edgeHub, which delivers it again. The first call of one that has started makes the
+   * connection anew, with the inputs attached.
    */
   handleInputs(handler: (message: InputMessage) => Promise<void>): void;
   /**
@@ -187,7 +188,10 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
     report: reported.add,
     onDesired: desired.subscribe,
     handleInputs(handler) {
+      const isAttached = inputs !== undefined;
       inputs = handler;
+      const message = 'the connection was made without inputs';
+      if (!isAttached) session?.end(new HoldfastError('uplink-reconfigured', message, { retryable: true }));
     },
     renew(cause) {
       session?.end(cause);

@@ -224,7 +224,7 @@ function takeInput(client: ModuleClient, input: string, message: Message, events
 }
 
 function toInput(input: string, message: Message): InputMessage {
-  const properties: Record<string, string> = {};
+  const properties: Record<string, string> = annotationsOf(message);
   for (let i = 0; i < message.properties.count(); i++) {
     const { key, value } = message.properties.getItem(i);
     properties[key] = String(value);
@@ -237,6 +237,21 @@ function toInput(input: string, message: Message): InputMessage {
     properties,
     body: data === undefined || data === null ? new Uint8Array() : new Uint8Array(message.getBytes()),
   };
+}
+
+/** What edgeHub itself says of a message, as far as senders and times go; the library does not pass it on. */
+const annotations = ['iothub-enqueuedtime', 'iothub-connection-device-id', 'iothub-connection-module-id'];
+
+function annotationsOf({ transportObj }: Message): Record<string, string> {
+  const found: unknown = (transportObj as { message_annotations?: unknown } | undefined)?.message_annotations;
+  if (!isRecord(found)) return {};
+  return Object.fromEntries(
+    annotations.flatMap((name) => {
+      const value = found[name];
+      if (value instanceof Date) return [[name, value.toISOString()]];
+      return typeof value === 'string' || typeof value === 'number' ? [[name, String(value)]] : [];
+    }),
+  );
 }
 
 function targetOf(options: IotEdgeClientOptions, captured: CapturedTransport): EdgeTarget {
