@@ -1,6 +1,6 @@
 // Measures what is claimed, beside its limit or its peers in the same run.
 //
-//   npm run bench -- spool|peers [--json] [--quick] [--folder DIR]
+//   npm run bench -- spool|peers|ledger [--json] [--quick] [--folder DIR]
 //
 // A bench is one file beside this one, exporting `bench`; adding one is adding a line here.
 import { tmpdir } from 'node:os';
@@ -12,6 +12,8 @@ import { toJson, toText } from './harness/print.ts';
 const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   spool: () => import('./spool.ts'),
   peers: () => import('./peers.ts'),
+  ledger: () => import('./ledger.ts'),
+  relay: () => import('./relay.ts'),
 };
 
 const { values, positionals } = parseArgs({
