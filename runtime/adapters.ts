@@ -1,5 +1,6 @@
 // Which adapter reads which type of source. The module and `holdfast probe` build their sources here. A heavy driver
 // library is imported by its adapter when a session begins, so that a site pays only for what it uses.
+import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
@@ -11,6 +12,8 @@ import { createModbusSource } from './sources/modbus/modbus-source.ts';
 import type { ModuleInputConfig } from './sources/module-input/config.ts';
 import type { Inputs } from './sources/module-input/inputs.ts';
 import { createModuleInputSource } from './sources/module-input/module-input-source.ts';
+import type { OpcuaSourceConfig } from './sources/opcua/config.ts';
+import { createOpcuaSource } from './sources/opcua/opcua-source.ts';
 import type { SerialSourceConfig } from './sources/serial/config.ts';
 import { createSerialSource } from './sources/serial/serial-source.ts';
 import type { Source } from './sources/source.ts';
@@ -42,7 +45,7 @@ type Adapters = {
 };
 
 /** One for all sources of a process: what they share (lines, connections) they find through it. */
-export function createAdapters({ clock, metrics, inputs }: AdapterParts): MakeSource {
+export function createAdapters({ clock, random, metrics, inputs, dataFolder }: AdapterParts): MakeSource {
   const links = createModbusLinks({ clock });
   const modbus = (settings: ModbusSourceConfig, parts: SourceParts) =>
     createModbusSource(settings, { clock, metrics, links, ...parts });
@@ -50,11 +53,20 @@ export function createAdapters({ clock, metrics, inputs }: AdapterParts): MakeSo
     createSerialSource(settings, { clock, metrics, ...parts });
   const moduleInput = (settings: ModuleInputConfig, parts: SourceParts) =>
     createModuleInputSource(settings, { clock, metrics, inputs, ...parts });
+  const opcua = (settings: OpcuaSourceConfig, parts: SourceParts) =>
+    createOpcuaSource(settings, {
+      clock,
+      metrics,
+      folder: join(dataFolder, 'opcua'),
+      uuid: () => random.uuid(),
+      ...parts,
+    });
   const adapters: Adapters = {
     'modbus-tcp': modbus,
     'modbus-rtu-tcp': modbus,
     'modbus-rtu': modbus,
     serial,
+    opcua,
     'module-input': moduleInput,
   };
   return (settings, parts) => {

@@ -8,6 +8,7 @@ import type { Reading } from '../../wire/reading.ts';
 import { type Config, type SourceConfig, streamIdOf } from '../config/schema.ts';
 import { askOfModbus } from './plan/modbus-ask.ts';
 import { askOfModuleInput } from './plan/module-input-ask.ts';
+import { askOfOpcua } from './plan/opcua-ask.ts';
 import { askOfSerial } from './plan/serial-ask.ts';
 import { type AskOf, type Pace, type PollPlan, type SourceAsk, sum } from './plan/source-ask.ts';
 
@@ -44,6 +45,7 @@ const asks: { readonly [T in SourceConfig['type']]: AskOf<Extract<SourceConfig, 
   'modbus-rtu-tcp': askOfModbus,
   'modbus-rtu': askOfModbus,
   serial: askOfSerial,
+  opcua: askOfOpcua,
   'module-input': askOfModuleInput,
 };
 

@@ -7,6 +7,7 @@ import {
   modbusTcpSourceSchema,
 } from '../sources/modbus/config.ts';
 import { moduleInputSourceSchema } from '../sources/module-input/config.ts';
+import { opcuaSourceSchema } from '../sources/opcua/config.ts';
 import { serialSourceSchema } from '../sources/serial/config.ts';
 import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
@@ -115,12 +116,13 @@ const source = z.discriminatedUnion(
     modbusRtuTcpSourceSchema,
     modbusRtuSourceSchema,
     serialSourceSchema,
+    opcuaSourceSchema,
     moduleInputSourceSchema,
   ],
   {
     error: (issue) =>
       issue.code === 'invalid_union'
-        ? 'unknown type of source; known: modbus-tcp, modbus-rtu-tcp, modbus-rtu, serial, module-input'
+        ? 'unknown type of source; known: modbus-tcp, modbus-rtu-tcp, modbus-rtu, serial, opcua, module-input'
         : undefined,
   },
 );

@@ -45,6 +45,8 @@ function checkSource(source: shape.SourceShape, context: Context): void {
       ['identity', 'passwordFile'],
       'is missing: name the file that holds the password, or passwordEnvironment (one of the two)',
     );
+  if (source.history && source.timestamp === 'server')
+    problem(context, ['timestamp'], 'must be source where history is given: the history is in that order');
   if (keepAliveMs < publishMs)
     problem(
       context,

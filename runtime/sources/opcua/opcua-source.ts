@@ -7,10 +7,14 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import { systemRandom } from '../../../kernel/random.ts';
 import type { Value } from '../../../wire/reading.ts';
-import type { Source, SourceSink } from '../source.ts';
+import type { Probe } from '../probe.ts';
+import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
 import { connect } from './connect.ts';
+import { createHistory, type HistoryLink } from './history.ts';
+import { seedHistory } from './history-seed.ts';
 import type { OpcuaSession } from './opcua-session.ts';
+import { createProbe } from './probe.ts';
 import { SubscribeSession } from './subscribe-session.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { writeTag } from './writer.ts';
@@ -23,6 +27,8 @@ export interface OpcuaSourceDeps {
   /** Keeps the certificates. */
   readonly folder: string;
   readonly uuid?: () => string;
+  /** Where the stream ends that was kept before; undefined where there is none, and then `history.since` counts. */
+  readonly floor?: () => number | undefined;
   /** Passwords by name. Default: the process's. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -31,18 +37,16 @@ export function createOpcuaSource(config: OpcuaSourceConfig, deps: OpcuaSourceDe
   return new OpcuaSource(config, deps);
 }
 
-interface Live {
-  readonly session: OpcuaSession;
-  readonly nodes: ReadonlyMap<string, string>;
-}
-
 class OpcuaSource implements Source {
   readonly index = 'time';
   readonly silenceLimitMs: number;
   readonly write?: (tag: string, value: Value, signal: AbortSignal) => Promise<void>;
   readonly #config: OpcuaSourceConfig;
   readonly #deps: OpcuaSourceDeps;
-  #live: Live | undefined;
+  readonly history?: SourceHistory;
+  readonly probe: Probe;
+  #live: HistoryLink | undefined;
+  #isSeeded = false;
   /** How far all sessions so far have reported. */
   #floor: number | undefined;
 
@@ -50,6 +54,11 @@ class OpcuaSource implements Source {
     this.#config = config;
     this.#deps = deps;
     this.silenceLimitMs = silenceLimitMs(config);
+    this.probe = createProbe({ config, clock: deps.clock, connect: (signal) => this.#connect(signal) });
+    if (config.history) {
+      const { valuesPerNode } = config.history;
+      this.history = createHistory({ link: () => this.#linked(), valuesPerNode });
+    }
     const writable = new Set(config.tags.filter((tag) => tag.writable).map(({ name }) => name));
     if (writable.size > 0) this.write = (tag, value, signal) => this.#write(writable, tag, value, signal);
   }
@@ -74,10 +83,28 @@ class OpcuaSource implements Source {
       const message = `tag '${tag}' of ${this.#config.name} cannot be written: set writable: true on it`;
       throw new HoldfastError('opcua-not-writable', message);
     }
-    const { session, nodes } = this.#live ?? {};
-    const nodeId = nodes?.get(tag);
-    if (!session || nodeId === undefined) throw notConnected(this.#config.name);
+    const { session, nodes } = this.#linked();
+    const nodeId = nodes.get(tag);
+    if (nodeId === undefined) throw notConnected(this.#config.name);
     await unlessAborted(writeTag(session, tag, nodeId, value), signal);
+  }
+
+  #linked(): HistoryLink {
+    if (!this.#live) throw notConnected(this.#config.name);
+    return this.#live;
+  }
+
+  /** What the server remembers since `history.since` is asked for, once in the life of a stream. */
+  async #seed(sink: SourceSink, signal: AbortSignal): Promise<void> {
+    const since = this.#config.history?.since;
+    if (since === undefined || this.#isSeeded || !this.history || this.#deps.floor?.() !== undefined) return;
+    const { log, clock } = this.#deps;
+    const outcome = await seedHistory(this.history, Date.parse(since), clock.now(), sink, signal);
+    this.#isSeeded = true;
+    log.info(
+      { since, outcome },
+      outcome === 'seeded' ? 'history is asked for' : 'the server remembers nothing since',
+    );
   }
 
   #connect(signal: AbortSignal): Promise<OpcuaSession> {
@@ -88,18 +115,25 @@ class OpcuaSource implements Source {
   async #subscribe(session: OpcuaSession, sink: SourceSink, signal: AbortSignal): Promise<void> {
     const { clock, log, metrics } = this.#deps;
     const ended = new AbortController();
+    const openSink: SourceSink = {
+      emit: (event) => {
+        if (!ended.signal.aborted) sink.emit(event);
+      },
+      durable: () => sink.durable(),
+    };
     const subscribed = new SubscribeSession({
       session,
       config: this.#config,
       // What still comes in after the end belongs to nobody.
-      sink: { emit: (event) => ended.signal.aborted || sink.emit(event), durable: () => sink.durable() },
+      sink: openSink,
       clock,
       log,
       metrics,
-      floor: this.#floor,
-      onTags: (nodes) => {
-        this.#live = { session, nodes };
+      floor: this.#floor ?? this.#deps.floor?.(),
+      onTags: (nodes, settleMs) => {
+        this.#live = { session, nodes, settleMs };
       },
+      beforeValues: () => this.#seed(openSink, ended.signal),
     });
     const work = subscribed.run();
     try {

@@ -20,8 +20,10 @@ export interface SubscribeOptions {
   readonly metrics: Metrics;
   /** How far the sessions before reported. */
   readonly floor: number | undefined;
-  /** Told of the tags as they are known, by name. */
-  readonly onTags: (tags: ReadonlyMap<string, string>) => void;
+  /** Told of the tags' node ids as they are known, and how late their values may be. */
+  readonly onTags: (nodes: ReadonlyMap<string, string>, latenessMs: number) => void;
+  /** After the tags are known, and before anything is reported. */
+  readonly beforeValues: () => Promise<void>;
 }
 
 /** Refused tags are asked for again. */
@@ -66,6 +68,7 @@ export class SubscribeSession {
     const { session, config, clock } = this.#options;
     const subscription = await session.subscribe(requestOf(config));
     await this.#monitorAll(subscription);
+    await this.#options.beforeValues();
     const now = clock.monotonic();
     this.#beginBy = now + firstValuesMs + 2 * Math.max(this.#slowestMs, subscription.publishMs);
     this.#retryAt = now + retryMs;
@@ -84,7 +87,7 @@ export class SubscribeSession {
     for (const problem of problems) log.warn({}, problem);
     for (const { name, cause } of unresolved) this.#onRefused(name, cause);
     await this.#monitor(subscription, tags);
-    onTags(this.#nodes);
+    onTags(this.#nodes, this.#timeline.latenessMs);
   }
 
   async #monitor({ id }: Subscription, tags: readonly ResolvedTag[]): Promise<void> {

@@ -65,6 +65,10 @@ export class Timeline {
     return this.#until;
   }
 
+  get latenessMs(): number {
+    return this.#latenessMs;
+  }
+
   get tagsSeen(): number {
     return this.#latest.size;
   }
@@ -95,7 +99,9 @@ export class Timeline {
   /** Observation begins: all first values are here, or those that will come in reasonable time. */
   begin(publishedAt: number): void {
     const from = Math.max(Math.min(this.#newestFirst, publishedAt), publishedAt - maxBeginMs);
-    this.#resume(Math.max(from, this.#options.floor ?? from));
+    const { floor = from } = this.#options;
+    // A server whose clock was put back does not have to wait until it comes to where it was.
+    this.#resume(floor > publishedAt + maxBackMs ? from : Math.max(from, floor));
   }
 
   /** All that was sampled before `publishedAt` is here. */

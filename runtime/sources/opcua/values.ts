@@ -196,3 +196,12 @@ function shape(all: Value[], dimensions: readonly number[]): Value {
   }
   return rows;
 }
+
+/** `Double`, `Double[3]`. */
+export function typeName(variant: WireVariant | null | undefined): string {
+  if (!variant) return 'no value';
+  const name = Object.entries(dataTypes).find(([, number]) => number === variant.dataType)?.[0] ?? 'no value';
+  if (variant.arrayType === 0) return name;
+  const { length } = (variant.value ?? []) as ArrayLike<unknown>;
+  return `${name}[${variant.dimensions?.length ? variant.dimensions.join('x') : length}]`;
+}
