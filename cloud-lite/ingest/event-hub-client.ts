@@ -85,7 +85,7 @@ export function connectEventHub(options: ClientOptions, books: Bookkeeping): Eve
           startPosition: { sequenceNumber: beforeFirst },
           maxBatchSize,
           maxWaitTimeInSeconds: idleTickSeconds,
-          prefetchCount: maxBatchSize * 2,
+          prefetchCount: maxBatchSize,
           skipParsingBodyAsJson: true,
         },
       ),
