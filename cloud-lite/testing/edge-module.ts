@@ -1,14 +1,19 @@
 // An edge module reduced to what the detector sees of it: it sends windows, loses some on request, and
 // answers backfill requests from memory. It speaks through the unmodified device client.
 import { readFileSync } from 'node:fs';
-import { NoRetry } from 'azure-iot-common';
-import { type DeviceMethodRequest, type DeviceMethodResponse, Message, ModuleClient } from 'azure-iot-device';
-import { Amqp } from 'azure-iot-device-amqp';
+import common from 'azure-iot-common';
+import device, { type DeviceMethodRequest, type DeviceMethodResponse } from 'azure-iot-device';
+import transport from 'azure-iot-device-amqp';
 import type { Hub } from '../../lab/hub/hub.ts';
 import { encodeMiniBatch, encodeVoid } from '../../wire/message.ts';
 import { parseBackfillRequest, resolveRange } from '../../wire/methods.ts';
 import type { BackfillMark, VoidReason, WireMessage } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
+
+// Named imports would do under vitest, but not under Node: these packages re-export what it cannot see.
+const { NoRetry } = common;
+const { Message, ModuleClient } = device;
+const { Amqp } = transport;
 
 export interface EdgeModule {
   /** Sends one window with one reading. */

