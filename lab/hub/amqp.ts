@@ -119,6 +119,27 @@ export function dataSection(data: Uint8Array | string): unknown {
   return rhea.message.data_section(Buffer.isBuffer(data) ? data : Buffer.from(data));
 }
 
+/** Sends, and resolves with true once it is accepted; false when it is settled otherwise, in `limitMs`, or never will be. */
+export function sendSettled(sender: Sender, message: Message, limitMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const ways = ['accepted', 'released', 'rejected', 'modified'] as const;
+    const handlers = ways.map((way) => (context: EventContext) => {
+      if (context.delivery === delivery) done(way === 'accepted');
+    });
+    const lost = () => done(false);
+    const done = (isAccepted: boolean) => {
+      clearTimeout(timer);
+      for (const [at, way] of ways.entries()) sender.removeListener(way, handlers[at]!);
+      sender.removeListener('sender_close', lost);
+      resolve(isAccepted);
+    };
+    const timer = setTimeout(lost, limitMs).unref();
+    for (const [at, way] of ways.entries()) sender.on(way, handlers[at]!);
+    sender.on('sender_close', lost);
+    const delivery: unknown = sender.send(message);
+  });
+}
+
 /** The bytes of a message's body: data sections joined, or the text of a value. */
 export function bodyBytes(message: Message): Buffer {
   const body: unknown = message.body;

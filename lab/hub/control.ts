@@ -12,6 +12,7 @@
 //   POST /restart {downMs?, certificate?, where?}   answers when the hub is back; certificate: same, renewed, new-ca, expired, wrong-name
 //   GET  /twin?device=D&module=M
 //   POST /desired {deviceId, moduleId?, patch}      merges into the desired properties and notifies
+//   POST /route {deviceId, from, output?, to, input, ackTimeoutMs?}   module outputs to module inputs
 //   POST /deliver {deviceId, moduleId?, body, input?, properties?, messageId?}   to a module's input, or a device
 //   POST /invoke {deviceId, moduleId?, name, payload?, responseTimeoutMs?, connectTimeoutMs?}   direct method, without REST
 //
@@ -59,6 +60,17 @@ const actions: Record<string, Action> = {
     return twinForDevice(await checked(() => hub.setDesired(deviceId, moduleId, body.patch as Body)));
   },
   'POST /deliver': (hub, body) => deliver(hub, body),
+  'POST /route': (hub, body) => {
+    const output = optional(body, 'output', 'string');
+    const route = {
+      deviceId: required(body, 'deviceId'),
+      from: required(body, 'from'),
+      to: required(body, 'to'),
+      input: required(body, 'input'),
+    };
+    hub.route(output === undefined ? route : { ...route, output }, optional(body, 'ackTimeoutMs', 'number'));
+    return { routed: true };
+  },
   'POST /invoke': (hub, body) =>
     hub.invoke({
       deviceId: required(body, 'deviceId'),

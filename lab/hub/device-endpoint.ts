@@ -18,6 +18,7 @@ import { cbsAddress, cbsHandler, type PutTokenAnswer } from './cbs.ts';
 import type { FaultState } from './faults.ts';
 import { type Identities, type Identity, identityName } from './identities.ts';
 import type { DirectMethods } from './methods.ts';
+import type { Routes } from './routes.ts';
 import type { Telemetry } from './telemetry.ts';
 import { type JsonObject, type Twins, twinForDevice } from './twins.ts';
 
@@ -25,6 +26,7 @@ export interface DeviceParts {
   readonly identities: Identities;
   readonly telemetry: Telemetry;
   readonly methods: DirectMethods;
+  readonly routes: Routes;
   readonly twins: Twins;
   readonly faults: FaultState;
   readonly log: Log;
@@ -85,7 +87,10 @@ export class DeviceEndpoint implements LinkHandlers {
     if (!granted) return undefined;
     const { identity, kind } = granted;
     if (kind === 'events')
-      return (message, delivery) => this.#parts.telemetry.receive(identity, message, delivery);
+      return (message, delivery) => {
+        if (this.#parts.routes.take(identity, message, delivery)) return;
+        this.#parts.telemetry.receive(identity, message, delivery);
+      };
     if (kind === 'methods')
       return (message, delivery) => {
         delivery.accept();
@@ -110,7 +115,10 @@ export class DeviceEndpoint implements LinkHandlers {
     if (kind === 'methods') this.#parts.methods.attach(identity.deviceId, identity.moduleId, sender);
     else if (kind === 'twin') this.#twinsOf(connectionOf(sender), name).sender = sender;
     // A module's inputs come on messages/events, a device's messages on messages/devicebound.
-    else this.#inboxes.set(name, sender);
+    else {
+      this.#inboxes.set(name, sender);
+      if (identity.moduleId !== undefined) this.#parts.routes.listens(name, sender);
+    }
   }
 
   connectionClosed(connection: Connection): void {

@@ -8,6 +8,7 @@ import type { Endpoint, FaultPatch, Faults, Where } from './faults.ts';
 import type { RestartOptions } from './front.ts';
 import type { Identity } from './identities.ts';
 import type { MethodCall, MethodResult } from './methods.ts';
+import type { Route, RouteCounts } from './routes.ts';
 import type { LostMessage, TelemetryCounts } from './telemetry.ts';
 import type { JsonObject, Twin } from './twins.ts';
 
@@ -45,6 +46,7 @@ export interface HubState {
   readonly partitions: readonly { partition: number; firstSequence: number; nextSequence: number }[];
   readonly readers: readonly EventHubReader[];
   readonly methods: { called: number; answered: number; offline: number; timedOut: number };
+  readonly routes: Readonly<RouteCounts>;
   readonly faults: Faults;
 }
 
@@ -81,6 +83,10 @@ export interface Hub {
   twin(deviceId: string, moduleId?: string): Twin;
   /** To a module's input or to a device; false when nobody listens there. */
   deliver(deviceId: string, moduleId: string | undefined, message: DeviceMessage): boolean;
+  /** Hands what a module sends to an output to another module's input, as edgeHub does: see routes.ts. */
+  route(route: Route, ackTimeoutMs?: number): void;
+  /** Routed messages that a module has not completed. */
+  waitingFor(deviceId: string, moduleId: string): number;
   invoke(call: MethodCall): Promise<MethodResult>;
   stop(): Promise<void>;
 }

@@ -20,6 +20,7 @@ import { Identities, type Identity } from './identities.ts';
 import { eventHubName } from './management.ts';
 import { DirectMethods, type MethodCall, type MethodResult } from './methods.ts';
 import { createRestHandler } from './rest.ts';
+import { type Route, Routes } from './routes.ts';
 import { type LostMessage, Telemetry } from './telemetry.ts';
 import { type JsonObject, type Twin, Twins } from './twins.ts';
 import { createWorkloadServer } from './workload.ts';
@@ -45,6 +46,7 @@ class LocalHub implements Hub {
   readonly #telemetry: Telemetry;
   readonly #methods: DirectMethods;
   readonly #twins = new Twins();
+  readonly #routes = new Routes();
   readonly #devices: DeviceEndpoint;
   readonly #consumers: EventHubEndpoint;
   readonly #front: Front;
@@ -69,7 +71,9 @@ class LocalHub implements Hub {
     const methods = new DirectMethods(faults);
     [this.#identities, this.#faults, this.#events] = [identities, faults, events];
     [this.#telemetry, this.#methods] = [telemetry, methods];
-    this.#devices = new DeviceEndpoint({ identities, telemetry, methods, twins: this.#twins, faults, log });
+    const routes = this.#routes;
+    const twins = this.#twins;
+    this.#devices = new DeviceEndpoint({ identities, telemetry, methods, routes, twins, faults, log });
     this.#consumers = new EventHubEndpoint({ events, identities, faults, log });
     this.#front = new Front({
       certificateFolder: this.#folder,
@@ -172,6 +176,7 @@ class LocalHub implements Hub {
       })),
       readers: this.#consumers.readers,
       methods: { ...this.#methods.counts },
+      routes: { ...this.#routes.counts },
       faults: { ...this.#faults.current },
     };
   }
@@ -231,6 +236,15 @@ class LocalHub implements Hub {
     return this.#devices.deliver(deviceId, moduleId, message);
   }
 
+  route(route: Route, ackTimeoutMs?: number): void {
+    if (ackTimeoutMs !== undefined) this.#routes.ackTimeoutMs = ackTimeoutMs;
+    this.#routes.add(route);
+  }
+
+  waitingFor(deviceId: string, moduleId: string): number {
+    return this.#routes.waiting(deviceId, moduleId);
+  }
+
   invoke(call: MethodCall): Promise<MethodResult> {
     return this.#methods.invoke(call);
   }
@@ -239,6 +253,7 @@ class LocalHub implements Hub {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#telemetry.flush();
+    this.#routes.stop();
     await this.#front.stop();
     for (const server of [this.#control, this.#workload]) {
       server.close();
