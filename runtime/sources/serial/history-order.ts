@@ -59,9 +59,9 @@ export function byNumber(
     bounds(texts) {
       if (!texts) return undefined;
       const [oldest, newest] = [wholeNumber(texts.oldest), wholeNumber(texts.newest)];
-      // The newest is at or shortly after the last that was seen; the oldest before it, by less than the span.
-      const known = counter.position;
-      const at = known === undefined ? newest : counter.positionFrom(known, newest);
+      // The newest is near the last that was seen, which may have been made meanwhile; the oldest before it, by
+      // less than the span.
+      const at = counter.positionNear(newest);
       const behind = (((newest - oldest) % span) + span) % span;
       return { oldest: at - behind, newest: at };
     },

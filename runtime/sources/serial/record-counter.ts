@@ -64,6 +64,13 @@ export class RecordCounter {
     return from + mod(number - this.numberAt(from), this.#span);
   }
 
+  /** The position of `number` that is nearest to the newest record. */
+  positionNear(number: number): number {
+    if (this.#last === undefined) return number;
+    const at = this.positionFrom(this.#last, number);
+    return at - this.#last > this.#span / 2 ? at - this.#span : at;
+  }
+
   /** It goes on from the newest record, or from the one that is held. */
   isNext(number: number): boolean {
     const from = [this.#held, this.#last === undefined ? undefined : this.numberAt(this.#last)];

@@ -239,6 +239,8 @@ export function sourceContract(
         await harness.produce(6);
         const indexes = [...new Set(sink.readings.map(({ index }) => index))];
         const [before, after] = [indexes[2]!, indexes[3]!];
+        // Nothing lies between two record numbers.
+        if (harness.source.index === 'sequence' && after === before + 1) return;
         expect(await read(before + 1, after)).toEqual([
           { kind: 'readings', window: { start: before + 1, end: after }, readings: [] },
         ]);
