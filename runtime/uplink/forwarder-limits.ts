@@ -1,7 +1,8 @@
 // The bounds of what the forwarder sends.
+import type { PauseLimits } from './forwarder-pause.ts';
 import { defaultShares, type Shares } from './lane-choice.ts';
 
-export interface ForwarderLimits {
+export interface ForwarderLimits extends PauseLimits {
   /** Messages and bytes that may be sent and not yet acknowledged. */
   readonly inFlightMessages: number;
   readonly inFlightBytes: number;
@@ -15,9 +16,6 @@ export interface ForwarderLimits {
   readonly liveMaxAgeMs: number;
   /** Part of the bytes that backlog and backfill get at least. */
   readonly shares: Shares;
-  /** Pauses after throttling, quota or messages given back. */
-  readonly backoffMinMs: number;
-  readonly backoffMaxMs: number;
 }
 
 export const defaultForwarderLimits: ForwarderLimits = {
@@ -30,5 +28,6 @@ export const defaultForwarderLimits: ForwarderLimits = {
   liveMaxAgeMs: 15_000,
   shares: defaultShares,
   backoffMinMs: 500,
-  backoffMaxMs: 60_000,
+  backoffMaxMs: 8_000,
+  quotaBackoffMaxMs: 60_000,
 };

@@ -1,6 +1,7 @@
 // A forwarder whose limits can change: one takes the other's place. What the old one had taken it gives back, so the
 // new one sends some of it again; what was used of the day goes on counting.
-import { createForwarder, type Forwarder, type ForwarderOptions, type ForwarderState } from './forwarder.ts';
+import { createForwarder } from './forwarder.ts';
+import type { Forwarder, ForwarderOptions, ForwarderState } from './forwarder-api.ts';
 import type { ForwarderLimits } from './forwarder-limits.ts';
 import type { LaneName } from './lanes.ts';
 import type { DayUse } from './rate-caps.ts';

@@ -271,6 +271,35 @@ describe('refusals', () => {
     expect(lanes.acknowledged).toHaveLength(200);
     expect(forwarder.state().waitingFor).toBeUndefined();
   });
+
+  test('however long it throttled, live data is current within seconds of its end', async () => {
+    for (const throttledMs of [1_000, 61_000, 600_000]) {
+      const { clock, uplink, fill, lanes } = await bench();
+      uplink.onSend = () => retry('uplink-throttled');
+      fill('live', 500);
+      await clock.advance(throttledMs);
+      uplink.onSend = () => 'accept';
+      const [newest] = fill('live', 1);
+      await clock.advance(9_000);
+      expect(lanes.acknowledged).toContain(newest);
+    }
+  });
+
+  test('a quota that is used up is asked about once a minute, and said to be', async () => {
+    const { clock, uplink, fill, forwarder } = await bench();
+    let asked = 0;
+    uplink.onSend = () => {
+      asked++;
+      return retry('uplink-quota-exceeded');
+    };
+    fill('live', 1);
+    await clock.advance(600_000);
+    const before = asked;
+    await clock.advance(3_600_000);
+    expect(asked - before).toBeLessThanOrEqual(121);
+    expect(asked - before).toBeGreaterThanOrEqual(59);
+    expect(forwarder.state().waitingFor).toBe('quota');
+  });
 });
 
 describe('caps', () => {

@@ -1,62 +1,33 @@
 // Moves messages from the lanes to the uplink. What it took it either acknowledges, releases or rejects:
 // nothing is ever dropped here, and a crash at any point only means that something is sent again, since an
 // entry leaves its lane only after the hub has it.
-import { createBackoff } from '../../kernel/backoff.ts';
-import type { Clock, Timer } from '../../kernel/clock.ts';
+import type { Timer } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
-import type { Log } from '../../kernel/log.ts';
-import type { Metrics } from '../../kernel/metrics.ts';
-import type { Random } from '../../kernel/random.ts';
 import { type Acknowledger, createAcknowledger } from './acknowledger.ts';
+import type { Forwarder, ForwarderOptions, ForwarderState, Waiting } from './forwarder-api.ts';
 import { defaultForwarderLimits, type ForwarderLimits } from './forwarder-limits.ts';
+import { createForwarderPause, type PauseReason } from './forwarder-pause.ts';
+import { createHeldMessages } from './held-messages.ts';
 import { createInFlight } from './in-flight.ts';
 import { createLaneBuffer, type LaneBuffer } from './lane-buffer.ts';
 import { charge, chooseLane, emptyLedger } from './lane-choice.ts';
-import { type LaneName, type Lanes, laneNames, type Outgoing } from './lanes.ts';
-import { createRateCaps, type DayUse } from './rate-caps.ts';
-import type { Uplink } from './uplink.ts';
+import { type LaneName, laneNames, type Outgoing } from './lanes.ts';
+import { createRateCaps } from './rate-caps.ts';
+import { createSuspects } from './suspects.ts';
 import { createWakeTimer } from './wake-timer.ts';
-
-export interface ForwarderOptions {
-  readonly uplink: Pick<Uplink, 'state' | 'onState' | 'send'>;
-  readonly lanes: Lanes;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly limits?: Partial<ForwarderLimits>;
-  /** What was used of this day's messages before a restart. */
-  readonly dayUse?: DayUse;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
-
-export type Waiting = 'disconnected' | 'throttled' | 'rate' | 'daily-cap' | 'disk';
-
-export interface ForwarderState {
-  readonly inFlight: { readonly messages: number; readonly bytes: number };
-  /** Acknowledged by the hub since the start. */
-  readonly sent: Readonly<Record<LaneName, number>>;
-  /** Sends that failed and are tried again. */
-  readonly failed: number;
-  /** Messages that the hub refused for good. */
-  readonly rejected: number;
-  /** Why nothing (or not every lane) is sent right now. */
-  readonly waitingFor?: Waiting;
-  /** To hand to the next start as `dayUse`. */
-  readonly dayUse: DayUse;
-}
-
-export interface Forwarder {
-  start(): void;
-  state(): ForwarderState;
-  /** Takes nothing more, waits at most `drainMs` (1 s) for what is in flight, releases the rest. */
-  stop(drainMs?: number): Promise<void>;
-}
 
 const ageCheckMs = 1_000;
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
   return new LaneForwarder(options);
 }
+
+/** Failures after which nothing is sent for a while; the connection is sound. */
+const pauseAfter: Readonly<Record<string, PauseReason>> = {
+  'uplink-throttled': 'throttled',
+  'uplink-not-accepted': 'throttled',
+  'uplink-quota-exceeded': 'quota',
+};
 
 type PerLane<T> = Readonly<Record<LaneName, T>>;
 
@@ -66,21 +37,15 @@ class LaneForwarder implements Forwarder {
   readonly #buffers: PerLane<LaneBuffer>;
   readonly #inFlight;
   readonly #caps;
-  readonly #backoff;
+  readonly #pause;
+  readonly #suspects;
+  readonly #held;
   readonly #timer;
   readonly #acknowledger: Acknowledger;
   readonly #sent: Record<LaneName, number> = { live: 0, backlog: 0, backfill: 0 };
-  /** Sent, and neither acknowledged by the hub nor given back. */
-  readonly #held = new Set<Outgoing>();
-  /** One of these was refused, in company: they go again one at a time, to learn which. */
-  readonly #suspects = new Set<number>();
-  #suspectSends = 0;
-  readonly #releasing = new Set<Outgoing>();
   #ledger = emptyLedger;
   #failed = 0;
   #rejected = 0;
-  #pausedUntil = 0;
-  #pausedFor: Waiting | undefined;
   #waitingFor: Waiting | undefined;
   #running = false;
   #pumping = false;
@@ -103,8 +68,9 @@ class LaneForwarder implements Forwarder {
     this.#buffers = { live: buffer('live'), backlog: buffer('backlog'), backfill: buffer('backfill') };
     this.#inFlight = createInFlight(this.#limits);
     this.#caps = createRateCaps(this.#limits, options.dayUse);
-    const { backoffMinMs, backoffMaxMs } = this.#limits;
-    this.#backoff = createBackoff({ minMs: backoffMinMs, maxMs: backoffMaxMs }, random);
+    this.#pause = createForwarderPause(this.#limits, clock, random);
+    this.#suspects = createSuspects(4 * this.#limits.inFlightMessages);
+    this.#held = createHeldMessages(lanes, (entries, giveBack) => this.#aroundGivingBack(entries, giveBack));
     this.#acknowledger = createAcknowledger({ ...options, onWritten: () => this.#onWork() });
     this.#timer = createWakeTimer(clock, () => this.#pump());
   }
@@ -144,7 +110,7 @@ class LaneForwarder implements Forwarder {
     for (const lane of laneNames) this.#buffers[lane].giveBack();
     await this.#drained(drainMs);
     // Those may have arrived; sending is at least once.
-    this.#release([...this.#held]);
+    this.#held.giveBackAll();
     await this.#acknowledger.flush();
   }
 
@@ -168,7 +134,7 @@ class LaneForwarder implements Forwarder {
 
   #onUnreadable(error: unknown): void {
     this.#options.log.error({ err: error }, 'a lane cannot be read; trying again');
-    this.#pause('disk');
+    this.#rest('disk');
   }
 
   /** Sends what may be sent now, and has more taken. Called whenever that may have changed. */
@@ -184,24 +150,22 @@ class LaneForwarder implements Forwarder {
   }
 
   #mayRun(): boolean {
-    const { clock, uplink } = this.#options;
+    const { uplink } = this.#options;
     this.#waitingFor = undefined;
     if (!this.#running || this.#acknowledger.isFull) return false;
     if (!uplink.state().connected) {
       this.#waitingFor = 'disconnected';
       return false;
     }
-    const pauseMs = this.#pausedUntil - clock.monotonic();
-    if (pauseMs > 0) {
-      this.#waitingFor = this.#pausedFor;
-      this.#timer.in(pauseMs);
-      return false;
-    }
-    return true;
+    const pause = this.#pause.now();
+    if (!pause) return true;
+    this.#waitingFor = pause.reason;
+    this.#timer.in(pause.ms);
+    return false;
   }
 
   #sendNext(): boolean {
-    const single = this.#suspects.size > 0;
+    const single = this.#suspects.any;
     if (single && this.#inFlight.messages > 0) return false;
     const ready = {
       live: this.#isReady('live'),
@@ -211,8 +175,7 @@ class LaneForwarder implements Forwarder {
     const lane = chooseLane(this.#ledger, ready);
     const entry = lane && this.#buffers[lane].shift();
     if (!entry) return false;
-    // A suspect that retention removed meanwhile never comes: going single ends after a while in any case.
-    if (single && --this.#suspectSends <= 0) this.#suspects.clear();
+    if (single) this.#suspects.sent();
     const { live, backlog, backfill } = this.#buffers;
     const waiting = {
       live: live.hasWork,
@@ -253,13 +216,13 @@ class LaneForwarder implements Forwarder {
     const { clock, metrics } = this.#options;
     const now = clock.monotonic();
     this.#inFlight.done(entry.lane, entry.bytes, true, now);
-    this.#suspects.delete(entry.id);
-    this.#backoff.reset();
+    this.#suspects.cleared(entry.id);
+    this.#pause.reset();
     metrics.count('holdfast_messages_sent_total', { lane: entry.lane });
     metrics.count('holdfast_sent_bytes_total', { lane: entry.lane }, entry.bytes);
     metrics.observe('holdfast_send_seconds', (now - startedAt) / 1000, { lane: entry.lane });
-    // Released at stop while it was in flight: it is no longer ours to acknowledge.
-    if (this.#held.delete(entry)) {
+    // Not what was given back at stop while it was in flight.
+    if (this.#held.remove(entry)) {
       this.#sent[entry.lane]++;
       this.#acknowledger.add(entry);
     }
@@ -274,74 +237,54 @@ class LaneForwarder implements Forwarder {
     if (error instanceof HoldfastError && !error.retryable) this.#reject(entry, error);
     else {
       this.#failed++;
-      if (code === 'uplink-message-suspect') this.#suspect(entry);
-      if (code === 'uplink-throttled' || code === 'uplink-quota-exceeded' || code === 'uplink-not-accepted') {
-        this.#slowDown(code);
-      } else log.debug({ code, reason: describeError(error), id: entry.message.messageId }, 'send failed');
-      this.#releaseSoon(entry);
+      if (code === 'uplink-message-suspect') this.#suspects.add(entry.id);
+      const reason = pauseAfter[code];
+      if (reason) this.#slowDown(reason, code);
+      else log.debug({ code, reason: describeError(error), id: entry.message.messageId }, 'send failed');
+      this.#held.giveBackSoon(entry);
     }
     this.#settled();
-  }
-
-  #suspect(entry: Outgoing): void {
-    this.#suspects.add(entry.id);
-    this.#suspectSends = 4 * this.#limits.inFlightMessages;
   }
 
   #reject(entry: Outgoing, error: HoldfastError): void {
     const { lanes, log } = this.#options;
     this.#rejected++;
-    this.#suspects.delete(entry.id);
+    this.#suspects.cleared(entry.id);
     const reason = describeError(error);
     log.error({ id: entry.message.messageId, bytes: entry.bytes, reason }, 'the hub refuses a message');
     lanes.reject(entry, reason).then(
-      () => this.#held.delete(entry),
+      () => this.#held.remove(entry),
       (failure: unknown) => {
         log.error({ err: failure }, 'a refused message cannot be set aside; it goes back');
-        this.#releaseSoon(entry);
-        this.#pause('disk');
+        this.#held.giveBackSoon(entry);
+        this.#rest('disk');
       },
     );
   }
 
-  /** Failures come in bursts, all in one turn: they go back together, oldest first. */
-  #releaseSoon(entry: Outgoing): void {
-    if (this.#releasing.size === 0) {
-      queueMicrotask(() => {
-        const entries = [...this.#releasing];
-        this.#releasing.clear();
-        // What was taken ahead goes back too: it comes after what failed. Nothing is sent until both are back.
-        this.#pumping = true;
-        try {
-          for (const lane of new Set(entries.map((entry) => entry.lane))) this.#buffers[lane].giveBack();
-          this.#release(entries);
-        } finally {
-          this.#pumping = false;
-        }
-        this.#onWork();
-      });
+  // What was taken ahead goes back too: it comes after what failed. Nothing is sent until both are back.
+  #aroundGivingBack(entries: readonly Outgoing[], giveBack: () => void): void {
+    this.#pumping = true;
+    try {
+      for (const lane of new Set(entries.map((entry) => entry.lane))) this.#buffers[lane].giveBack();
+      giveBack();
+    } finally {
+      this.#pumping = false;
     }
-    this.#releasing.add(entry);
+    this.#onWork();
   }
 
-  #release(entries: readonly Outgoing[]): void {
-    const ours = entries.filter((entry) => this.#held.delete(entry)).sort((a, b) => a.id - b.id);
-    if (ours.length > 0) this.#options.lanes.release(ours);
-  }
-
-  #slowDown(code: string): void {
-    // One pause for a burst of failures, not one each.
-    if (this.#pausedUntil > this.#options.clock.monotonic()) return;
+  #slowDown(reason: PauseReason, code: string): void {
+    const pauseMs = this.#rest(reason);
+    if (pauseMs === undefined) return;
     this.#inFlight.shrink();
-    const pauseMs = this.#pause('throttled');
     this.#options.log.warn({ code, pauseMs }, 'the hub asks to send slower');
   }
 
-  #pause(reason: Waiting): number {
-    const pauseMs = Math.round(this.#backoff.next());
-    this.#pausedFor = reason;
+  #rest(reason: PauseReason): number | undefined {
+    const pauseMs = this.#pause.begin(reason);
+    if (pauseMs === undefined) return undefined;
     this.#waitingFor = reason;
-    this.#pausedUntil = this.#options.clock.monotonic() + pauseMs;
     this.#timer.in(pauseMs);
     return pauseMs;
   }
