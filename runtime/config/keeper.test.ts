@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -71,9 +72,10 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
     },
   });
   const rest = async () => {
-    // Files are read for real: a few turns of the event loop.
-    for (let turn = 0; turn < 5; turn++) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    // Files are read for real: what was asked for before is there once as many reads of ours are.
+    for (let turn = 0; turn < 8; turn++) {
+      await readFile(import.meta.filename);
+      await new Promise((resolve) => setTimeout(resolve, 2));
       await clock.advance(0);
     }
   };

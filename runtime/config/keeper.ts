@@ -9,21 +9,22 @@
 // of a reload leaves a spool like any other. Last good is written after the change has taken effect: the
 // next start then runs the old configuration or the new one, whole, and reads the twin and the file again.
 //
-// A change of how the hub is reached is on trial: a module that was connected and, with the new settings, is not
-// for `trialMs` goes back to what it had, or a slip in the twin would cut it off from every correction.
-import type { Clock, Timer } from '../../kernel/clock.ts';
+// A change of how the hub is reached is on trial: see uplink-trial.ts.
+import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { type FileWatch, watchFiles } from './file-watch.ts';
-import { keepLastGood, type LastGood, readLastGood } from './last-good.ts';
-import { ConfigError, type LoadedConfig, loadConfig, loadValue } from './load.ts';
+import { type LastGood, readLastGood } from './last-good.ts';
+import { LastGoodSaver } from './last-good-saver.ts';
+import { ConfigError, loadValue } from './load.ts';
 import type { Problem } from './problems.ts';
 import { planReload, type ReloadPlan } from './reload-plan.ts';
 import type { Config } from './schema.ts';
 import type { SettingStore } from './setting-store.ts';
-import { keepStartSettings } from './start-settings.ts';
 import { type TwinWish, twinWish } from './twin-wish.ts';
+import { UplinkTrial } from './uplink-trial.ts';
 import { boundErrors, type ConfigReport, type ConfigVersion, errorText } from './version.ts';
+import { loadFile, loadWanted, type Outcome } from './wanted.ts';
 
 export interface ConfigKeeperOptions {
   /** The gateway's own file; absent: the twin alone decides. */
@@ -68,21 +69,8 @@ export function createConfigKeeper(options: ConfigKeeperOptions): ConfigKeeper {
   return new Keeper(options);
 }
 
-const trialLookMs = 1000;
-
 /** Nothing to read, everything by default. */
 const emptyInput = { sources: [] };
-
-/** What is wanted, and either what it says or what is wrong with it. */
-type Outcome =
-  | { readonly kind: 'loaded'; readonly good: LastGood }
-  | {
-      readonly kind: 'wrong';
-      readonly of: Omit<ConfigVersion, 'hash'>;
-      readonly problems: readonly Problem[];
-    }
-  /** Neither file nor twin has one. */
-  | { readonly kind: 'nothing'; readonly problems: readonly Problem[] };
 
 class Keeper implements ConfigKeeper {
   readonly #options: ConfigKeeperOptions;
@@ -97,9 +85,8 @@ class Keeper implements ConfigKeeper {
   #working: Promise<void> | undefined;
   #isStarted = false;
   #stopped = false;
-  #saving: Promise<void> | undefined;
-  #toSave: LastGood | undefined;
-  #trial: { readonly fallback: LastGood; readonly timer: Timer } | undefined;
+  readonly #saver: LastGoodSaver;
+  readonly #trial: UplinkTrial;
   /** Lost its trial: what to go back to. */
   #fallback: LastGood | undefined;
   /** A configuration that lost its trial, by hash: it is not tried again in this process's life. */
@@ -108,6 +95,20 @@ class Keeper implements ConfigKeeper {
   constructor(options: ConfigKeeperOptions) {
     this.#options = options;
     this.#twin = options.heedTwin ? 'unread' : { kind: 'none' };
+    this.#saver = new LastGoodSaver(options);
+    this.#trial = new UplinkTrial({
+      clock: options.clock,
+      log: options.log,
+      trialMs: options.trialMs ?? 180_000,
+      isConnected: options.isConnected,
+      onPassed: () => {
+        if (this.#running) this.#saver.save(this.#running);
+      },
+      onExpired: (fallback) => {
+        this.#fallback = fallback;
+        this.#again();
+      },
+    });
     const watch = options.watch ?? watchFiles;
     this.#watch = watch({ clock: options.clock, onChange: () => this.#again() });
   }
@@ -123,10 +124,10 @@ class Keeper implements ConfigKeeper {
       this.#say({ state: 'last-good', origin: last.origin, version: last.version, errors: [] });
       return last.loaded.config;
     }
-    const outcome = await this.#loadFile();
+    const outcome = await loadFile(this.#options.file);
     if (outcome.kind === 'loaded') {
       this.#run(outcome.good);
-      this.#save(outcome.good);
+      this.#saver.save(outcome.good);
       this.#say({ state: 'applied', ...versionOf(outcome.good), errors: [] });
       return outcome.good.loaded.config;
     }
@@ -191,7 +192,7 @@ class Keeper implements ConfigKeeper {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#watch.stop();
-    this.#trial?.timer.cancel();
+    this.#trial.cancel();
     await this.#working;
   }
 
@@ -218,7 +219,10 @@ class Keeper implements ConfigKeeper {
 
   async #consider(): Promise<void> {
     const files: string[] = this.#options.file === undefined ? [] : [this.#options.file];
-    const outcome = await this.#load((file) => files.push(file));
+    const outcome = await loadWanted(
+      { twin: this.#twin, file: this.#options.file, running: this.#running },
+      (file) => files.push(file),
+    );
     await this.#follow(files);
     if (this.#stopped) return;
     if (outcome.kind === 'loaded') await this.#take(outcome.good);
@@ -233,43 +237,6 @@ class Keeper implements ConfigKeeper {
     await this.#watch.follow(next);
     // A change between the reading and the watching would be seen by neither.
     this.#dirty = true;
-  }
-
-  async #load(onFile: (file: string) => void): Promise<Outcome> {
-    const twin = this.#twin;
-    if (twin === 'unread') {
-      // Last good stands for the twin until it was read.
-      if (this.#running && this.#running.origin !== 'file') return { kind: 'loaded', good: this.#running };
-      return this.#loadFile(onFile);
-    }
-    switch (twin.kind) {
-      case 'none':
-        return this.#loadFile(onFile);
-      case 'bad':
-        return { kind: 'wrong', of: { origin: 'twin', version: twin.version }, problems: twin.problems };
-      case 'inline': {
-        const of = { origin: 'twin', version: twin.version } as const;
-        return outcomeOf(of, () => loadValue(twin.value, 'module twin', { onFile }));
-      }
-      case 'file': {
-        const of = { origin: 'twin-file', version: twin.version } as const;
-        const expectedHash = twin.hash === undefined ? {} : { expectedHash: twin.hash };
-        return outcomeOf(of, () => loadConfig(twin.path, { onFile, ...expectedHash }));
-      }
-    }
-  }
-
-  async #loadFile(onFile?: (file: string) => void): Promise<Outcome> {
-    const { file } = this.#options;
-    if (file === undefined) return { kind: 'nothing', problems: [] };
-    const outcome = await outcomeOf({ origin: 'file', version: 'unread' }, () =>
-      loadConfig(file, onFile ? { onFile } : {}),
-    );
-    if (outcome.kind === 'loaded') {
-      const { good } = outcome;
-      return { kind: 'loaded', good: { ...good, version: good.hash.slice(0, 12) } };
-    }
-    return outcome.missing ? { kind: 'nothing', problems: outcome.problems } : outcome;
   }
 
   async #take(good: LastGood): Promise<void> {
@@ -298,12 +265,12 @@ class Keeper implements ConfigKeeper {
     }
     this.#run(good);
     this.#reviewTrial(good);
-    if (plan.uplink && before && wasConnected) this.#beginTrial(this.#trial?.fallback ?? before);
+    if (plan.uplink && before && wasConnected) this.#trial.begin(this.#trial.fallback ?? before);
     if (
-      !this.#trial &&
+      this.#trial.fallback === undefined &&
       (before?.hash !== good.hash || before.version !== good.version || !sameOrigin(before, good))
     )
-      this.#save(good);
+      this.#saver.save(good);
     this.#say({ state: isUnread ? 'last-good' : 'applied', ...versionOf(good), errors: [] });
   }
 
@@ -319,39 +286,11 @@ class Keeper implements ConfigKeeper {
     else this.#say({ state: 'last-good', ...versionOf(running), ...boundErrors(problems) });
   }
 
-  #beginTrial(fallback: LastGood): void {
-    const { clock, trialMs = 180_000, log } = this.#options;
-    this.#trial?.timer.cancel();
-    log.info({ trialMs }, 'the way to the hub has changed: on trial');
-    const endAt = clock.monotonic() + trialMs;
-    const look = () => {
-      // Once connected is enough: that it is lost later says nothing of the settings.
-      if (this.#options.isConnected()) this.#passTrial();
-      else if (clock.monotonic() >= endAt) this.#expire(fallback);
-      else this.#trial = { fallback, timer: clock.setTimer(trialLookMs, look) };
-    };
-    this.#trial = { fallback, timer: clock.setTimer(trialLookMs, look) };
-  }
-
   /** A later configuration may reach the hub as the one before the trial did: then nothing is on trial any more. */
   #reviewTrial(good: LastGood): void {
-    const trial = this.#trial;
-    if (!trial) return;
-    const { config } = trial.fallback.loaded;
-    if (planReload(config, good.loaded.config, this.#options.dataFolder).uplink) return;
-    trial.timer.cancel();
-    this.#trial = undefined;
-  }
-
-  #passTrial(): void {
-    this.#trial = undefined;
-    if (this.#running) this.#save(this.#running);
-  }
-
-  #expire(fallback: LastGood): void {
-    this.#trial = undefined;
-    this.#fallback = fallback;
-    this.#again();
+    const before = this.#trial.fallback?.loaded.config;
+    if (before === undefined) return;
+    if (!planReload(before, good.loaded.config, this.#options.dataFolder).uplink) this.#trial.cancel();
   }
 
   async #fallBack(fallback: LastGood): Promise<void> {
@@ -370,27 +309,6 @@ class Keeper implements ConfigKeeper {
   #run(good: LastGood): void {
     this.#running = good;
     this.#config = good.loaded.config;
-  }
-
-  /** In the background: a disk that refuses must not keep a reload waiting. The newest wins. */
-  #save(good: LastGood): void {
-    this.#toSave = good;
-    this.#saving ??= this.#saveAll().finally(() => {
-      this.#saving = undefined;
-    });
-  }
-
-  async #saveAll(): Promise<void> {
-    const { store, dataFolder, log } = this.#options;
-    for (let good = this.#toSave; good; good = this.#toSave) {
-      this.#toSave = undefined;
-      try {
-        await keepLastGood(store, good);
-        await keepStartSettings(dataFolder, good.loaded.config, good.origin);
-      } catch (error) {
-        log.error({ reason: describeError(error) }, 'this configuration is not kept as last good');
-      }
-    }
   }
 
   #say(report: ConfigReport): void {
@@ -422,19 +340,6 @@ class Keeper implements ConfigKeeper {
       log.warn(fields, errors.length > 0 ? `${what}\n${errorText(errors)}` : what);
     } else
       log.info(fields, state === 'applied' ? 'configuration applied' : 'the last good configuration runs');
-  }
-}
-
-async function outcomeOf(
-  of: Omit<ConfigVersion, 'hash'>,
-  load: () => Promise<LoadedConfig>,
-): Promise<Exclude<Outcome, { kind: 'nothing' }> & { missing?: boolean }> {
-  try {
-    const loaded = await load();
-    return { kind: 'loaded', good: { ...of, hash: loaded.hash, loaded } };
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return { kind: 'wrong', of, problems: error.problems, missing: error.missing };
   }
 }
 
