@@ -92,6 +92,7 @@ export const smallLimits: SplitLimits = {
   minBodyBytes: 60,
   directBytes: 700,
   checkpointBytes: 3000,
+  lateBytes: 1000,
   moveBytes: 500,
 };
 
@@ -107,6 +108,7 @@ export function limitsFor(seed: number): SplitLimits {
     minBodyBytes: scale(smallLimits.minBodyBytes),
     directBytes: scale(smallLimits.directBytes),
     checkpointBytes: scale(smallLimits.checkpointBytes),
+    lateBytes: scale(smallLimits.lateBytes),
     moveBytes: scale(smallLimits.moveBytes),
   };
 }

@@ -73,7 +73,7 @@ export class CommitLog {
     part.end += bytes;
     this.#sinceCheckpoint += bytes;
     if (zeros !== undefined) this.#filled.set(part.name, part.end + zeros.byteLength);
-    if (head.synced) await this.#sync();
+    if (head.synced) await this.sync();
     return { generation, offset: at + recordHeadBytes };
   }
 
@@ -97,7 +97,7 @@ export class CommitLog {
     if (current !== undefined && (current.end === 0 || current.end + bytes <= this.#limits.logFileBytes))
       return current;
     // What is in the next file must never outlive what is in this one.
-    await this.#sync();
+    await this.sync();
     const [spare] = this.#spare;
     const name = spare ?? this.#unusedName();
     this.#spare.delete(name);
@@ -115,7 +115,8 @@ export class CommitLog {
     }
   }
 
-  async #sync(): Promise<void> {
+  /** All that was appended is on the disk when it resolves. */
+  async sync(): Promise<void> {
     const part = this.#parts.get(this.#generation);
     if (part === undefined || !this.#unsynced) return;
     await this.#files.sync(part.name);

@@ -17,6 +17,8 @@ export interface SplitLimits {
   readonly directBytes: number;
   /** Of the log: then there is a checkpoint. */
   readonly checkpointBytes: number;
+  /** Of operations that wait for a sync of the log: then there is one, asked for or not. */
+  readonly lateBytes: number;
   /** In one batch, when a sparse file of bodies is emptied. */
   readonly moveBytes: number;
 }
@@ -29,5 +31,6 @@ export const defaultLimits: SplitLimits = {
   minBodyBytes: 256,
   directBytes: 32 * 1024,
   checkpointBytes: 4 * 1024 * 1024,
+  lateBytes: 128 * 1024,
   moveBytes: 4 * 1024 * 1024,
 };

@@ -4,6 +4,7 @@ import type { CommitLog } from './commit-log.ts';
 import type { Files } from './files.ts';
 import type { IndexStore } from './index-store.ts';
 import type { JournalPlaces } from './journal-places.ts';
+import type { LateIndex } from './late-index.ts';
 import type { SplitLimits } from './limits.ts';
 
 export interface SplitFiles {
@@ -17,7 +18,7 @@ export interface SplitFiles {
 export interface SplitParts {
   readonly files: SplitFiles;
   readonly limits: SplitLimits;
-  readonly index: IndexStore;
+  readonly index: LateIndex;
   readonly log: CommitLog;
   readonly bodies: BodyFiles;
   readonly journal: JournalPlaces;

@@ -10,6 +10,7 @@ import { bodiesIn, decodePlace } from './body-record.ts';
 import { CommitLog, isLogFile } from './commit-log.ts';
 import type { Files } from './files.ts';
 import type { IndexStore } from './index-store.ts';
+import { LateIndex } from './late-index.ts';
 import { defaultLimits } from './limits.ts';
 import { journalOf } from './log-journal.ts';
 import { decodeOps } from './log-ops.ts';
@@ -45,7 +46,7 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   const parts: SplitParts = {
     files,
     limits,
-    index: files.index,
+    index: new LateIndex(files.index),
     log,
     bodies,
     journal,
@@ -55,6 +56,8 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
     indexHasJournal: await hasJournal(files.index),
   };
   const writer = new SplitWriter(parts, contents.clean);
+  // Nothing is done again that a power cut may still take from the log.
+  for (const name of new Set(contents.generations.values())) await files.log.sync(name);
   for (const { kind, payload } of contents.after) {
     if (kind === 'batch') await writer.redo([...decodeOps(payload)].map(({ op }) => op));
   }
@@ -73,7 +76,6 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   // Nothing goes on before what was done again is on the disk: the records that it came from may not be.
   const isNew = sequence === 0 && found.size === 0;
   if (!contents.clean && !isNew) {
-    for (const name of new Set(contents.generations.values())) await files.log.sync(name);
     bodies.dropUnnamed(sequence);
     await writer.checkpoint();
   }

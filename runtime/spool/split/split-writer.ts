@@ -20,12 +20,13 @@ export class SplitWriter {
   }
 
   /** `again`: the batch may have been written before, in whole or in part. */
-  async batch(ops: readonly BatchOp[], sync: boolean, again = false): Promise<void> {
+  async batch(ops: readonly BatchOp[], waits: boolean, again = false): Promise<void> {
     const parts = this.#parts;
-    const { bodies, log } = parts;
+    const { bodies, index, limits, log } = parts;
+    const sync = waits || index.lateBytes >= limits.lateBytes;
     const former = await this.#formerPlaces(ops, again);
     const fresh = this.#place(ops);
-    const direct = fresh.bytes >= parts.limits.directBytes;
+    const direct = fresh.bytes >= limits.directBytes;
     if (direct) {
       await bodies.write(fresh.bodies);
       await bodies.sync();
@@ -35,13 +36,17 @@ export class SplitWriter {
     const pieces = encodeOps(logged);
     const at = await log.append({ kind: 'batch', sequence, synced: sync }, pieces);
     parts.sequence = sequence;
-    if (sync) parts.durable = sequence;
     if (!direct) await bodies.write(fresh.bodies);
-    await this.#writeIndex(fresh.ops);
+    // From here on it is seen, all at once.
     this.#noteJournal(pieces, at, logged);
     this.#noteBodies(fresh.ops, former, sequence);
-    if (sync) await bodies.removeEmptied(sequence);
-    if (log.sinceCheckpoint >= parts.limits.checkpointBytes) await this.checkpoint();
+    this.#noteIndex(fresh.ops);
+    if (sync) {
+      parts.durable = sequence;
+      await this.#settle();
+      await bodies.removeEmptied(sequence);
+    }
+    if (log.sinceCheckpoint >= limits.checkpointBytes) await this.checkpoint();
   }
 
   /** Puts bodies and index on the disk, so that the log before it is needed for the open windows alone. */
@@ -49,8 +54,11 @@ export class SplitWriter {
     const parts = this.#parts;
     const { bodies, index, log, journal } = parts;
     if (clean && this.#cleanAt === parts.sequence) return;
+    // The index must never have what the log may lose.
+    await log.sync();
+    parts.durable = parts.sequence;
+    await index.settle(this.#stateOps());
     await bodies.sync();
-    await this.#writeState();
     await index.flush();
     const sequence = parts.sequence + 1;
     const generations = journal.generations();
@@ -79,7 +87,7 @@ export class SplitWriter {
     }
   }
 
-  /** Does a record of the log once more. */
+  /** Does a record of the log once more: it is on the disk. */
   async redo(ops: readonly LogOp[]): Promise<void> {
     const again = ops.flatMap((op) =>
       op.type === 'placed' && op.value !== undefined
@@ -87,7 +95,8 @@ export class SplitWriter {
         : [],
     );
     await this.#parts.bodies.write(again);
-    await this.#writeIndex(ops);
+    this.#noteIndex(ops);
+    await this.#settle();
   }
 
   /** Where the messages lie that this deletes or, written again, puts anew. */
@@ -118,7 +127,7 @@ export class SplitWriter {
     return { ops: placed, bodies, bytes };
   }
 
-  async #writeIndex(ops: readonly LogOp[]): Promise<void> {
+  #noteIndex(ops: readonly LogOp[]): void {
     const parts = this.#parts;
     const indexed: BatchOp[] = [];
     for (const op of ops) {
@@ -127,12 +136,12 @@ export class SplitWriter {
         indexed.push({ type: 'put', key: op.key, value: encodePlace(op.key, op.place) });
       } else if (!isJournalKey(op.key) || (op.type === 'del' && parts.indexHasJournal)) indexed.push(op);
     }
-    if (indexed.length === 0) return;
-    await parts.index.batch([...indexed, ...this.#stateOps()], { sync: false });
+    parts.index.add(indexed);
   }
 
-  async #writeState(): Promise<void> {
-    await this.#parts.index.batch(this.#stateOps(), { sync: false });
+  async #settle(): Promise<void> {
+    // Batches of the journal alone are none of its business.
+    if (this.#parts.index.lateBytes > 0) await this.#parts.index.settle(this.#stateOps());
   }
 
   #stateOps(): readonly BatchOp[] {
