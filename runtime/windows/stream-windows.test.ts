@@ -163,15 +163,28 @@ describe('late readings', () => {
   it('within the lateness they join the window that is still open, in order', () => {
     const { windows, violations } = make({ lateness: 5, index: 'time' });
     windows.apply(resumed(0), 0);
-    windows.apply(readings(1, 8), 0);
-    windows.apply(observed(10), 0);
-    windows.apply(readings(4), 0);
+    windows.apply(readings(1, 8), 8);
+    windows.apply(observed(10), 8);
+    windows.apply(readings(4), 8);
     windows.closeDue(10);
     expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-5[1,4]']);
     windows.apply(readings(3), 10);
     windows.interrupt();
     expect(show(windows.fetch()?.closed ?? [])).toEqual(['5-10[8]', '~3-4[3]']);
     expect(violations).toEqual([]);
+  });
+
+  it('are not waited for once nothing new has come for as long', () => {
+    const { windows } = make({ lateness: 5 });
+    windows.apply(resumed(0), 0);
+    windows.apply(readings(1, 3), 0);
+    windows.apply(observed(4), 8);
+    expect(windows.nextDue()).toBe(13);
+    windows.closeDue(12);
+    expect(windows.fetch()?.closed ?? []).toEqual([]);
+    windows.closeDue(13);
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-4[1,3]']);
+    expect(windows.nextDue()).toBeUndefined();
   });
 
   it('share one window where all between them was claimed before', () => {

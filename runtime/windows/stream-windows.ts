@@ -37,6 +37,8 @@ interface Open {
   readonly start: number;
   /** Monotonic ms when it began. */
   readonly since: number;
+  /** Monotonic ms when `until` last grew. */
+  grewAt: number;
   /** Observation is complete below this. */
   until: number;
   /** The last "observed until": may lag behind `until`, never goes back. */
@@ -174,8 +176,9 @@ export class StreamWindows {
   /** When `closeDue` will have something to do, if nothing else happens; monotonic ms. */
   nextDue(): number | undefined {
     const open = this.#open;
-    if (open === undefined || this.#closableEnd(open) <= open.start) return undefined;
-    return open.since + (open.readings.length > 0 ? this.#options.ageMs : this.#options.quietMs);
+    if (open === undefined || open.until <= open.start) return undefined;
+    const due = open.since + (open.readings.length > 0 ? this.#options.ageMs : this.#options.quietMs);
+    return open.until - this.#lateness > open.start ? due : Math.max(due, open.grewAt + this.#lateness);
   }
 
   /** What a commit would have to write. `progress`: only how far observation reaches. */
@@ -240,7 +243,10 @@ export class StreamWindows {
       return;
     }
     open.stated = until;
-    open.until = Math.max(open.until, until);
+    if (until > open.until) {
+      open.until = until;
+      open.grewAt = now;
+    }
   }
 
   #broken(at: number): void {
@@ -336,16 +342,18 @@ export class StreamWindows {
     this.#options.onViolation(what, fields);
   }
 
-  #closableEnd(open: Open): number {
-    return open.until - this.#lateness;
+  /** Where nothing new has come for as long, what is late has come, too. */
+  #closableEnd(open: Open, now: number): number {
+    return now - open.grewAt >= this.#lateness ? open.until : open.until - this.#lateness;
   }
 
   #closeOpen(open: Open, now: number): void {
-    const end = this.#closableEnd(open);
+    const end = this.#closableEnd(open, now);
     if (end <= open.start) return;
     const rest = this.#close(open, end);
     const next = newOpen(end, now, end);
     next.until = open.until;
+    next.grewAt = open.grewAt;
     next.stated = open.stated;
     next.position = open.position;
     for (const { reading, bytes } of rest) this.#push(next, reading, bytes);
@@ -430,6 +438,7 @@ function newOpen(start: number, since: number, position: number): Open {
   return {
     start,
     since,
+    grewAt: since,
     until: start,
     stated: position,
     position,
