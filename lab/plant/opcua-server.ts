@@ -107,6 +107,8 @@ export async function startOpcuaServer(options: OpcuaServerOptions): Promise<Opc
     maxConnectionsPerEndpoint: 64,
     serverCapabilities: {
       maxSessions: 64,
+      // Otherwise changes within 100 ms are folded into one, and the truth would have more than anyone was shown.
+      minSupportedSampleRate: 0,
       operationLimits: {
         maxNodesPerRead: limits.nodesPerRead,
         maxMonitoredItemsPerCall: limits.itemsPerCall,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import { systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
@@ -14,13 +14,13 @@ import type { Source } from '../source.ts';
 import { type SourceHarness, sourceContract } from '../testing/source-contract.ts';
 import { opcuaSourceSchema } from './config.ts';
 import { createOpcuaSource } from './opcua-source.ts';
+import { follow } from './testing/followed-source.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-opcua-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const deps = { clock: systemClock, log: silentLog, metrics: noMetrics, folder: join(folder, 'gateway') };
 const scanMs = 50;
-const timeoutMs = 600;
-const settleMs = 600;
+const timeoutMs = 1500;
 
 function sourceOf(plant: OpcuaPlant, change: object = {}): Source {
   const [kiln] = opcuaSources(plant.info, { publishMs: scanMs, timeoutMs });
@@ -30,16 +30,26 @@ function sourceOf(plant: OpcuaPlant, change: object = {}): Source {
   );
 }
 
+/** The driver library, its first key and the server's are made before anything is timed. */
+beforeAll(async () => {
+  const plant = await startOpcuaPlant({ scanMs, folder: join(folder, 'plant') });
+  for await (const _ of sourceOf(plant).probe!(new AbortController().signal));
+  await plant.stop();
+});
+
 sourceContract('an OPC UA source', async (): Promise<SourceHarness> => {
   const plant = await startOpcuaPlant({ scanMs, historyS: 3, prefillS: 6, folder: join(folder, 'plant') });
+  const { source, reached } = follow(sourceOf(plant));
   const fault = (name: string, patch: OpcuaFaultsPatch) => ({
     name,
     begin: async () => void (await plant.setFaults(patch)),
   });
   return {
-    source: sourceOf(plant),
+    source,
     lossLimitMs: 2500,
-    produce: (count) => delay(count * scanMs + settleMs),
+    async produce(count) {
+      await reached(count, Date.now(), 5000);
+    },
     advance: (ms) => delay(Math.max(ms, 50)),
     cut: async () => void (await plant.setFaults({ unreachable: true })),
     heal: async () =>
@@ -48,7 +58,7 @@ sourceContract('an OPC UA source', async (): Promise<SourceHarness> => {
       fault('being unplugged', { unreachable: true }),
       fault('a half-open connection', { silent: true }),
       fault('garbage', { garbage: true }),
-      fault('answers that come too late', { delayMs: 1000 }),
+      fault('answers that come too late', { delayMs: 2000 }),
       fault('a session that the server drops', { dropSessions: true }),
       fault('a subscription that the server drops', { dropSubscriptions: true }),
     ],

@@ -49,6 +49,8 @@ export class Timeline {
   #until: number | undefined;
   #publishedAt = Number.NEGATIVE_INFINITY;
   #resumedAt = Number.NEGATIVE_INFINITY;
+  /** Tags whose older values stand at `#resumedAt`, while nothing of it is emitted. */
+  #snapshot = new Set<string>();
   /** What a message says that has to be told once it is known whole. */
   #hole: { from: number; to: number } | undefined;
 
@@ -145,6 +147,10 @@ export class Timeline {
     if (odd) this.#options.onOdd(odd, 1);
     if (overflowed) this.#overflow(before, index);
     const until = this.#until;
+    if (index === this.#resumedAt && this.#snapshot.delete(tag)) {
+      // What the item held before is not reported where what it held then is.
+      this.#pending = this.#pending.filter((each) => each.tag !== tag || each.index !== index);
+    }
     if (until === undefined || index >= until) {
       this.#pending.push({ index, tag, value, quality: odd ? doubt(quality, odd) : quality });
       return;
@@ -183,6 +189,7 @@ export class Timeline {
       this.#options.sink.emit({ kind: 'readings', readings: inOrder(ready) });
     }
     this.#until = limit;
+    this.#snapshot.clear();
   }
 
   #break(at: number, reason: string): void {
@@ -205,6 +212,7 @@ export class Timeline {
     dropped -= latest.size;
     if (dropped > 0) this.#options.onOdd('in-a-break', dropped);
     this.#pending = [...latest.values(), ...kept];
+    this.#snapshot = new Set(latest.keys());
     this.#until = at;
     this.#resumedAt = at;
     this.#hole = undefined;
