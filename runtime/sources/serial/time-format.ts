@@ -102,7 +102,8 @@ function byTokens(parts: readonly Part[], offsetMinutes: number): TimeFormat {
   return {
     stepMs,
     parse(text) {
-      const fields = readParts(parts, text.trim());
+      // Blanks before may be a part of it, as in ` 9.03.2026`, or not.
+      const fields = readParts(parts, text.trimEnd()) ?? readParts(parts, text.trim());
       const local = fields && toUtcMs(fields);
       return local === undefined ? undefined : inRange(local - offsetMinutes * minuteMs);
     },

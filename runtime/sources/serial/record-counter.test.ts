@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { RecordCounter, type Step } from './record-counter.ts';
+
+const options = { first: 1, last: 9999, maxJump: 100 };
+const after = (last: number | undefined, numbers: readonly number[], more = options): Step[] => {
+  const counter = new RecordCounter(more, last);
+  return numbers.map((number) => counter.place(number));
+};
+const placed = (position: number, more: object = {}) => ({ kind: 'placed', position, ...more });
+
+describe('record numbers as positions', () => {
+  it('are the numbers themselves, one by one, and a repetition is no new record', () => {
+    expect(after(undefined, [17, 18, 18, 19])).toEqual([
+      placed(17),
+      placed(18),
+      { kind: 'unchanged' },
+      placed(19),
+    ]);
+  });
+
+  it('tell of records that were missed', () => {
+    expect(after(17, [19])).toEqual([placed(19, { broken: 'records-missed' })]);
+  });
+
+  it('go on without a hole where the counter starts again', () => {
+    expect(after(9998, [9999, 1, 2])).toEqual([placed(9999), placed(10_000), placed(10_001)]);
+    expect(after(65_535, [0, 1], { first: 0, last: 65_535, maxJump: 100 })).toEqual([
+      placed(65_536),
+      placed(65_537),
+    ]);
+    // Over the end, with some missed.
+    expect(after(9990, [5])).toEqual([placed(10_004, { broken: 'records-missed' })]);
+  });
+
+  it('go on in the next round after a reset, once the next record bears it out', () => {
+    expect(after(5000, [1, 2, 3])).toEqual([
+      { kind: 'held' },
+      placed(10_001, { broken: 'counter-reset', confirmed: 10_000 }),
+      placed(10_002),
+    ]);
+    // The same record again bears it out as well: an instrument that is asked repeats its newest.
+    expect(after(5000, [1, 1, 2])).toEqual([
+      { kind: 'held' },
+      placed(10_000, { broken: 'counter-reset' }),
+      placed(10_001),
+    ]);
+  });
+
+  it('are not believed when they leap, until the next record bears it out', () => {
+    expect(after(500, [8501, 502, 503])).toEqual([
+      { kind: 'held' },
+      placed(502, { broken: 'records-missed', dropped: true }),
+      placed(503),
+    ]);
+    expect(after(500, [8000, 8001])).toEqual([
+      { kind: 'held' },
+      placed(8001, { broken: 'records-missed', confirmed: 8000 }),
+    ]);
+    expect(after(500, [8000, 300, 301])).toEqual([
+      { kind: 'held' },
+      { kind: 'held' },
+      placed(10_300, { broken: 'counter-reset', confirmed: 10_299 }),
+    ]);
+  });
+
+  it('are found again after a restart, from the last position alone', () => {
+    // Two rounds on.
+    expect(after(25_000, [5003])).toEqual([placed(25_001)]);
+    const counter = new RecordCounter(options, 25_000);
+    expect(counter.numberAt(25_000)).toBe(5002);
+    expect(counter.positionFrom(25_000, 5001)).toBe(25_000 + 9998);
+    expect(counter.positionNear(5001)).toBe(24_999);
+    expect(counter.positionNear(5003)).toBe(25_001);
+  });
+
+  it('never repeat and never go back, whatever the instrument says', () => {
+    let state = 1;
+    const random = () => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return state / 2 ** 32;
+    };
+    for (let run = 0; run < 30; run++) {
+      const counter = new RecordCounter({ first: 0, last: 99, maxJump: 20 });
+      let last = Number.NEGATIVE_INFINITY;
+      let number = 0;
+      for (let turn = 0; turn < 200; turn++) {
+        number = random() < 0.7 ? (number + 1) % 100 : Math.floor(random() * 100);
+        const step = counter.place(number);
+        if (step.kind !== 'placed') continue;
+        if (step.confirmed !== undefined) expect(step.confirmed).toBeGreaterThan(last);
+        expect(step.position).toBeGreaterThan(step.confirmed ?? last);
+        expect(counter.numberAt(step.position)).toBe(number);
+        last = step.position;
+      }
+    }
+  });
+});
