@@ -67,6 +67,8 @@ class Story {
   #batches: Batch[] = [];
   /** Of `#batches`: these are on the disk. */
   #promised = 0;
+  /** Of `#batches`: these must be found. More than were promised when only the process ended. */
+  #required = 0;
   /** As it must be seen now. */
   #now: Contents = new Map();
   #nextId = 1;
@@ -144,13 +146,13 @@ class Story {
     let nearest = '';
     for (let n = 0; n <= this.#batches.length; n++) {
       if (n > 0) apply(state, this.#batches[n - 1]!);
-      if (n < this.#promised) continue;
+      if (n < this.#required) continue;
       const difference = differenceOf(state, found);
       if (difference === undefined) return n;
       nearest = difference;
     }
     throw new Error(
-      `what is found is the state after none of the batches from ${this.#promised} to ${this.#batches.length}; after the last: ${nearest}`,
+      `what is found is the state after none of the batches from ${this.#required} to ${this.#batches.length}; after the last: ${nearest}`,
     );
   }
 
@@ -206,6 +208,7 @@ class Story {
     this.#disk.supply.cut();
     this.#note();
     this.#disk = await this.#disk.survivor();
+    this.#required = this.#promised;
     this.#facts.cuts++;
   }
 
@@ -219,11 +222,10 @@ class Story {
       if (!supply.isDead && !this.#faults) this.#promised = this.#batches.length;
     }
     if (supply.isDead || this.#chance(0.3)) return this.#cut();
-    const all = this.#batches.length;
     supply.cut();
     this.#note();
     this.#disk = await this.#disk.restarted();
-    this.#promised = all;
+    this.#required = this.#batches.length;
   }
 
   /** The last life: all is removed, and the room comes back. */

@@ -146,8 +146,11 @@ export class BodyFiles {
     return dead > 2 * this.#limits.bodyFileBytes && dead > total / 4 && sparsest < 0.5 ? found : undefined;
   }
 
+  /** Of the files that stay. What is not among them is removed by a start, even if a power cut brought it back. */
   counts(): Checkpoint['bodies'] {
-    return [...this.#uses].map(([file, { bytes, live, liveBytes }]) => [file, bytes, live, liveBytes]);
+    return [...this.#uses]
+      .filter(([file, { live }]) => live > 0 || file === this.#current)
+      .map(([file, { bytes, live, liveBytes }]) => [file, bytes, live, liveBytes]);
   }
 
   restore(counts: Checkpoint['bodies']): void {
