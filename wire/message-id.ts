@@ -1,7 +1,10 @@
-// Deterministic message ids, of characters that IoT Hub allows in them (a slash it does not): `batchId;start-end[;k.n][;v][;b]`. The same window always gets the same id, so
-// that what is sent twice is recognised; a void (`v`) and an answer to a backfill request (`b`) say so, since
-// data for a window and a void for the same window must never pass for duplicates of each other.
+// Deterministic message ids, of characters that IoT Hub allows in them (a slash it does not):
+// `batchId;start-end[;k.n][;v][;l<sum>][;b]`. The same window always gets the same id, so that what is sent twice is
+// recognised; a void (`v`) and an answer to a backfill request (`b`) say so, since data for a window and a void for the
+// same window must never pass for duplicates of each other. Readings that came late may stand at a position where others
+// came late before: `l` and the CRC-32 of the body keep them apart.
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { maxMessageIdLength } from './limits.ts';
 import type { Window } from './window.ts';
 
@@ -10,15 +13,18 @@ export interface MessageIdParts {
   readonly window: Window;
   readonly part?: { readonly k: number; readonly n: number };
   readonly isVoid?: boolean;
+  /** Of readings that came late: the body. */
+  readonly late?: Uint8Array | undefined;
 }
 
 const backfillSuffix = ';b';
 const digestLength = 16;
 
 /** At most 126 characters: `asBackfillId` still fits into IoT Hub's limit of 128. */
-export function messageId({ batchId, window, part, isVoid = false }: MessageIdParts): string {
+export function messageId({ batchId, window, part, isVoid = false, late }: MessageIdParts): string {
   const partSuffix = part === undefined ? '' : `;${part.k}.${part.n}`;
-  const rest = `;${window.start}-${window.end}${partSuffix}${isVoid ? ';v' : ''}`;
+  const lateSuffix = late === undefined ? '' : `;l${crc32(late).toString(16).padStart(8, '0')}`;
+  const rest = `;${window.start}-${window.end}${partSuffix}${isVoid ? ';v' : ''}${lateSuffix}`;
   return shortenStream(batchId, maxMessageIdLength - backfillSuffix.length - rest.length) + rest;
 }
 

@@ -423,3 +423,15 @@ function randomText(length: number): string {
   const random = seededRandom(7);
   return Array.from({ length }, () => String.fromCharCode(33 + Math.floor(random.next() * 90))).join('');
 }
+
+describe('readings that came late', () => {
+  test('have ids of their own where others came late for the same positions, and the same id when sent twice', () => {
+    const idOf = (value: number) => {
+      const readings = [{ index: window.start, tag: 't', value, quality: 'good' as const }];
+      return encodeMiniBatch(batchOf(readings), { ...options, late: true })[0]!.messageId;
+    };
+    expect(idOf(1)).toMatch(/;l[0-9a-f]{8}$/);
+    expect(idOf(1)).toBe(idOf(1));
+    expect(idOf(1)).not.toBe(idOf(2));
+  });
+});

@@ -21,6 +21,8 @@ export interface MessageOptions extends BodyOptions {
   /** Limit for each message with its properties. Default (and most) 262,144; at least 4,096. */
   readonly maxBytes?: number;
   readonly mark?: BackfillMark;
+  /** Readings that came after their window had closed: their id tells them from others at the same positions. */
+  readonly late?: boolean;
   /**
    * Called for each reading that cannot be sent (its value is no JSON value, or it is too large for a
    * message); a marker without value and with bad quality takes its place. Without it such a reading throws.
@@ -43,7 +45,7 @@ export function encodeMiniBatch(batch: MiniBatch, options: MessageOptions): read
   checkInside(batch);
   const n = parts.length;
   return parts.map((part, i) => {
-    const message = assemble(batch, part, options.creationTime, n === 1 ? undefined : { k: i + 1, n });
+    const message = assemble(batch, part, options, n === 1 ? undefined : { k: i + 1, n });
     return options.mark === undefined ? message : markAsBackfill(message, options.mark);
   });
 }
@@ -123,7 +125,8 @@ function withoutFaults(
 }
 
 /** What is left for a body beside the longest properties that a part can have, now and when marked later. */
-function bodyRoom(heading: Heading, { maxBytes = maxMessageBytes, creationTime }: MessageOptions): number {
+function bodyRoom(heading: Heading, options: MessageOptions): number {
+  const { maxBytes = maxMessageBytes } = options;
   if (!(maxBytes >= minMessageBytes && maxBytes <= maxMessageBytes))
     throw badBatch(`maxBytes is ${maxBytes}`);
   const longest = assemble(
@@ -132,7 +135,7 @@ function bodyRoom(heading: Heading, { maxBytes = maxMessageBytes, creationTime }
       count: maxReadingsPerMessage,
       encoded: { body: new Uint8Array(0), contentEncoding: 'utf-8', schema: 'readings/1' },
     },
-    creationTime,
+    options,
     { k: maxParts, n: maxParts },
   );
   return maxBytes - headerBytes(longest) - markReserveBytes - stampReserveBytes;
@@ -141,11 +144,16 @@ function bodyRoom(heading: Heading, { maxBytes = maxMessageBytes, creationTime }
 function assemble(
   heading: Heading,
   { count, encoded }: EncodedPart,
-  creationTime: number,
+  { creationTime, late = false }: MessageOptions,
   part: { readonly k: number; readonly n: number } | undefined,
 ): WireMessage {
   return {
-    messageId: messageId({ batchId: heading.batchId, window: heading.window, ...(part && { part }) }),
+    messageId: messageId({
+      batchId: heading.batchId,
+      window: heading.window,
+      ...(part && { part }),
+      late: late ? encoded.body : undefined,
+    }),
     properties: {
       ...headingProperties(heading),
       count: String(count),

@@ -182,7 +182,7 @@ describe('lanes', () => {
     const { spool } = await openTestSpool();
     await spool.commitWindows([change('a', [closed('a', window(3, 4), { late: true })])]);
     const [late] = await spool.take('live', all);
-    expect(late!.message.messageId).toBe('a;3-4;b');
+    expect(late!.message.messageId).toMatch(/^a;3-4;l[0-9a-f]{8};b$/);
     expect(late!.message.properties).toMatchObject({ isBackfill: 'true' });
     expect(late!.message.properties).not.toHaveProperty('requestId');
   });
@@ -338,7 +338,10 @@ describe('recovery of open windows', () => {
     const { spool } = await openTestSpool(store);
     await spool.commitWindows([append(0, 0, 5, 6)]);
     const { spool: next } = await openTestSpool(store.restarted());
-    expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a;0-5', 'a;5-6;b']);
+    expect(idsOf(await takeAll(next, 'backlog'))).toEqual([
+      'a;0-5',
+      expect.stringMatching(/^a;5-6;l[0-9a-f]{8};b$/),
+    ]);
   });
 
   it('makes a hole, not a window, of a record that the store lost', async () => {

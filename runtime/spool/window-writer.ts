@@ -56,6 +56,7 @@ export class WindowWriter {
       const messages = encodeMiniBatch(batch, {
         ...this.#encoding,
         creationTime: this.#core.clock.now(),
+        late: to.lane === 'live' && to.mark !== undefined,
         onRefused: (reading, error) => this.#refused(stream, reading.tag, error),
       });
       return this.#addMessages(stream, batch, messages, to);
