@@ -427,7 +427,7 @@ function randomText(length: number): string {
 describe('readings that came late', () => {
   test('have ids of their own where others came late for the same positions, and the same id when sent twice', () => {
     const idOf = (value: number) => {
-      const readings = [{ index: window.start, tag: 't', value, quality: 'good' as const }];
+      const readings = [{ index: start, tag: 't', value, quality: 'good' as const }];
       return encodeMiniBatch(batchOf(readings), { ...options, late: true })[0]!.messageId;
     };
     expect(idOf(1)).toMatch(/;l[0-9a-f]{8}$/);
