@@ -9,8 +9,12 @@ import type { OpcuaFaults } from './opcua-faults.ts';
 import type { OpcuaServerHandle } from './opcua-server.ts';
 
 type Answer = (error: Error | null, result?: HistoryReadResult) => void;
+interface Points {
+  clearContinuationPoint(point: Buffer): void;
+}
+
 type HistoryRead = (
-  context: unknown,
+  context: { readonly session: { readonly continuationPointManager: Points } },
   details: unknown,
   indexRange: unknown,
   encoding: unknown,
@@ -26,16 +30,22 @@ export function spoilHistory(handle: OpcuaServerHandle, faults: () => OpcuaFault
       if (!real) continue;
       node._historyRead = (context, details, range, encoding, continuation, answer) => {
         const fault = faults().history;
-        const refuse = (statusCode: StatusCode) =>
-          answer(null, new Result({ statusCode } as ConstructorParameters<typeof Result>[0]));
+        const { continuationPointManager: points } = context.session;
+        const refuse = (statusCode: StatusCode, point?: Buffer | null) => {
+          if (point) points.clearContinuationPoint(point);
+          answer(null, new Result({ statusCode }));
+        };
         if (fault === 'unsupported') return refuse(StatusCodes.BadHistoryOperationUnsupported);
         if (fault === 'vanishing-points' && continuation.continuationPoint)
-          return refuse(StatusCodes.BadContinuationPointInvalid);
+          return refuse(StatusCodes.BadContinuationPointInvalid, continuation.continuationPoint);
         return real.call(variable, context, details, range, encoding, continuation, (error, result) => {
-          if (result && fault === 'no-points' && result.continuationPoint?.length)
-            return refuse(StatusCodes.BadNoContinuationPoints);
-          if (result && fault === 'truncated') result.continuationPoint = null as unknown as Buffer;
-          answer(error, result);
+          const point = result?.continuationPoint;
+          if (!result || !point?.length || (fault !== 'no-points' && fault !== 'truncated'))
+            return answer(error, result);
+          if (fault === 'no-points') return refuse(StatusCodes.BadNoContinuationPoints, point);
+          points.clearContinuationPoint(point);
+          result.continuationPoint = null as unknown as Buffer;
+          answer(null, result);
         });
       };
     }

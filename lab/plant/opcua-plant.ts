@@ -233,8 +233,8 @@ function limitQueues(handle: OpcuaServerHandle, { queueSize }: OpcuaFaults): voi
   if (queueSize === null) return;
   for (const session of handle.sessions()) {
     for (const subscription of session.publishEngine.subscriptions) {
-      const { monitoredItems } = subscription as unknown as { monitoredItems: Record<string, Item> };
-      for (const item of Object.values(monitoredItems)) item.queueSize = Math.min(item.queueSize, queueSize);
+      const { monitoredItems } = subscription as unknown as { monitoredItems: Map<number, Item> };
+      for (const item of monitoredItems.values()) item.queueSize = Math.min(item.queueSize, queueSize);
     }
   }
 }

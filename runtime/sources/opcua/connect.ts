@@ -22,6 +22,8 @@ export interface ConnectParts {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+const idleMarginMs = 60_000;
+
 export type Connect = (signal: AbortSignal) => Promise<OpcuaSession>;
 
 /** @throws HoldfastError; the signal's reason, promptly */
@@ -37,7 +39,8 @@ export async function connect(
   const make = (applicationUri: string) => client.makeCertificate(applicationUri, hostname(), clock.now());
   const options = async (own: OwnCertificate): Promise<ConnectOptions> => {
     signal.throwIfAborted();
-    return { own, clock, timeoutMs: config.timeoutMs, signal };
+    const { timeoutMs, keepAliveMs } = config;
+    return { own, clock, timeoutMs, idleMs: idleMarginMs + 4 * (keepAliveMs + timeoutMs), signal };
   };
   const own = await certificates(folder, { make, uuid });
   const found = await client.findEndpoints(

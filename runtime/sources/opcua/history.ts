@@ -45,6 +45,8 @@ export function createHistory(options: HistoryOptions): SourceHistory {
   };
 }
 
+const noPoints = 'BadNoContinuationPoints';
+
 type Memory = 'reaches' | 'later' | 'none';
 
 class HistoryReading {
@@ -156,6 +158,8 @@ class HistoryReading {
     for (const [tag, { status, values }] of results) {
       const name = status.name.replace(/#.*$/s, '');
       if (isRefusal(name)) found.set(tag, 'none');
+      // More than the one value that was asked for, and no place to hold.
+      else if (name === noPoints) found.set(tag, 'reaches');
       else if (isBad(status) && !isEmpty(name)) throw failed(tag, name);
       else
         found.set(
@@ -168,15 +172,30 @@ class HistoryReading {
 
   async #firstFrom(start: number, end: number, tags: readonly string[]): Promise<number | undefined> {
     const { nodes } = this.#link;
-    const results = await this.#one(
-      tags.map((tag) => [tag, nodes.get(tag)!] as const),
-      { start, end },
-    );
-    const times = [...results.values()].flatMap(({ values }) =>
-      values.flatMap(({ sourceTimestamp }) => sourceTimestamp?.getTime() ?? []),
-    );
-    const inside = times.filter((time) => time >= start && time < end);
-    return inside.length > 0 ? Math.min(...inside) : undefined;
+    const wanted = tags.map((tag) => [tag, nodes.get(tag)!] as const);
+    let [from, to] = [start, end];
+    // A server that cannot page is asked for less and less, until one value is all there is.
+    for (;;) {
+      const results = [...(await this.#one(wanted, { start: from, end: to })).values()];
+      const isMore = results.some(({ status }) => status.name.startsWith(noPoints));
+      const half = from + Math.floor((to - from) / 2);
+      if (isMore && half > from) {
+        if (await this.#isAny(wanted, from, half)) to = half;
+        else from = half;
+        continue;
+      }
+      const times = results.flatMap(({ values }) =>
+        values.flatMap(({ sourceTimestamp }) => sourceTimestamp?.getTime() ?? []),
+      );
+      const inside = times.filter((time) => time >= start && time < end);
+      if (inside.length > 0) return Math.min(...inside);
+      return isMore ? from : undefined;
+    }
+  }
+
+  async #isAny(nodes: readonly (readonly [string, string])[], start: number, end: number): Promise<boolean> {
+    const results = [...(await this.#one(nodes, { start, end })).values()];
+    return results.some(({ status, values }) => values.length > 0 || status.name.startsWith(noPoints));
   }
 
   /** One value of each node. */
@@ -219,7 +238,9 @@ class HistoryReading {
   /** In the background: nobody waits for it, and a server that does not answer forgets with the session. */
   #release(nodes: readonly { nodeId: string; continuation: Uint8Array }[]): void {
     const { session } = this.#link;
-    if (nodes.length > 0 && !session.lost.aborted) session.historyRelease(nodes).catch(() => {});
+    if (session.lost.aborted) return;
+    for (const part of chunk(nodes, session.limits.nodesPerHistoryRead, nodesAtOnce))
+      session.historyRelease(part).catch(() => {});
   }
 
   #may<T>(work: Promise<T>): Promise<T> {

@@ -72,6 +72,8 @@ export interface ConnectOptions {
   readonly own: OwnCertificate;
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** Longest time without a byte from a server that is well. */
+  readonly idleMs: number;
   /** Ends whatever is under way, at once. */
   readonly signal: AbortSignal;
 }
@@ -293,6 +295,9 @@ class ClientSession implements OpcuaSession {
 
   /** What the server says of itself. Servers without it have no limits that we know of. */
   async learn(): Promise<void> {
+    // How many values one request may ask for comes first, alone: the rest would be refused whole.
+    const [most] = await this.read([limitNodes.nodesPerRead]);
+    this.limits = { ...noLimits, nodesPerRead: numberIn(most) };
     const names = Object.keys(limitNodes) as (keyof OperationLimits)[];
     const [uris, ...limits] = await this.read([namespaceArray, ...names.map((name) => limitNodes[name])]);
     const numbers = names.map((name, at) => [name, numberIn(limits[at])] as const);
@@ -559,7 +564,7 @@ const noLimits: OperationLimits = {
 };
 
 function makeClient(
-  { own, timeoutMs }: ConnectOptions,
+  { own, timeoutMs, idleMs }: ConnectOptions,
   security: Partial<Parameters<typeof OPCUAClient.create>[0]>,
 ): OPCUAClient {
   return OPCUAClient.create({
@@ -574,7 +579,8 @@ function makeClient(
     connectionStrategy: { maxRetry: 0, initialDelay: 100, maxDelay: 200 },
     endpointMustExist: false,
     requestedSessionTimeout: sessionTimeoutMs,
-    transportTimeout: timeoutMs,
+    // The library ends a connection that is silent for so long; who is silent for too long is decided elsewhere.
+    transportTimeout: idleMs,
     defaultTransactionTimeout: timeoutMs,
     transportSettings: { maxMessageSize: maxMessageBytes, maxChunkCount: 4096 },
     securityMode: MessageSecurityMode.None,
