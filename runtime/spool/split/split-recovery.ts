@@ -15,7 +15,7 @@ import { defaultLimits } from './limits.ts';
 import { journalOf } from './log-journal.ts';
 import { decodeOps } from './log-ops.ts';
 import { durableKey, type SplitFiles, type SplitParts } from './parts.ts';
-import { type LogFile, readLogFiles } from './replay.ts';
+import { type LogContents, type LogFile, readLogFiles } from './replay.ts';
 import { SplitWriter } from './split-writer.ts';
 
 const pageEntries = 2000;
@@ -35,7 +35,8 @@ export interface Recovered {
  */
 export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<Recovered> {
   const listed = (await files.log.list()).filter(({ name }) => isLogFile(name));
-  const contents = readLogFiles(await readFiles(files.log, listed));
+  const logFiles = await readFiles(files.log, listed);
+  const contents = readLogFiles(logFiles);
   const { places: journal, missing } = journalOf(contents);
   const durable = await readDurable(files.index);
   const sequence = Math.max(contents.lastSequence, durable);
@@ -56,8 +57,7 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
     indexHasJournal: await hasJournal(files.index),
   };
   const writer = new SplitWriter(parts, contents.clean);
-  // Nothing is done again that a power cut may still take from the log.
-  for (const name of new Set(contents.generations.values())) await files.log.sync(name);
+  if (!contents.clean) await makeDurable(files.log, logFiles, contents);
   for (const { kind, payload } of contents.after) {
     if (kind === 'batch') await writer.redo([...decodeOps(payload)].map(({ op }) => op));
   }
@@ -91,6 +91,23 @@ async function readFiles(
     read.push({ name, bytes: await files.read(name, 0, Math.min(bytes, maxLogBytes)) });
   }
   return read;
+}
+
+/**
+ * Nothing is done again that a power cut may still take from the log. After a sync that failed the operating system
+ * takes what was to be written for clean: it is read, and no later sync brings it to the disk. So the newest
+ * file, the only one that was not synced before the next was begun, is written once more where it stands.
+ */
+async function makeDurable(files: Files, read: readonly LogFile[], contents: LogContents): Promise<void> {
+  const { generations } = contents;
+  const newest = generations.get(Math.max(0, ...generations.keys()));
+  const bytes = read.find(({ name }) => name === newest)?.bytes;
+  const ends = [...contents.before, ...contents.after]
+    .filter(({ name }) => name === newest)
+    .map(({ offset, payload }) => offset + payload.byteLength);
+  const end = ends.reduce((a, b) => Math.max(a, b), 0);
+  if (newest !== undefined && bytes !== undefined) await files.write(newest, 0, [bytes.subarray(0, end)]);
+  for (const name of new Set(generations.values())) await files.sync(name);
 }
 
 async function readDurable(index: IndexStore): Promise<number> {
