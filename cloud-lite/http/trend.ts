@@ -62,9 +62,9 @@ async function readSample(database: Database, now: number): Promise<TrendSample>
   const summary = await readSummary(database);
   const [age] = await database.query<{ middle: number | null; worst: number | null }>(
     `select percentile_disc(0.5) within group (order by age) as middle, max(age) as worst
-       from (select $1 - upper(s.covered) as age from stream s
+       from (select $1 - s.newest as age from stream s
                left join silent_stream q on q.stream_id = s.id
-              where s.index_kind = 'time' and s.covered <> '{}' and q.stream_id is null) a`,
+              where s.index_kind = 'time' and s.newest is not null and q.stream_id is null) a`,
     [now],
   );
   const known = summary.partitions

@@ -3,7 +3,8 @@ import { normalise } from '../../wire/coverage.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange, parseMultirange } from '../database/multirange.ts';
-import { type StreamState, streamStates } from './stream-states.ts';
+import { type FleetSelection, type JudgedStream, judgeFleet } from './fleet-judgement.ts';
+import type { StreamState } from './stream-states.ts';
 import { drawStrip } from './strip.ts';
 
 export interface FleetStream {
@@ -43,42 +44,10 @@ export interface FleetPage {
   readonly period: Window;
 }
 
-export interface FleetQuery {
-  readonly state?: StreamState | undefined;
-  /** Part of a device's, module's or stream's name, in any case. */
-  readonly search?: string | undefined;
-  /** `worst`: by state, in the order of streamStates, then by name. */
-  readonly order: 'worst' | 'name';
-  readonly offset: number;
-  readonly limit: number;
+export interface FleetQuery extends FleetSelection {
+  /** Of each strip. */
   readonly cells: number;
-  readonly period: Window;
 }
-
-// Streams without gaps cost one index look-up each: `missing` is stored, the rest is asked only where it
-// is not empty.
-const judged = `
-  judged as materialized (
-    select s.id, s.device_id, s.batch_id,
-           case when q.stream_id is not null then 'silent'
-                when exists (select from request r where r.stream_id = s.id and r.state in ('pending', 'accepted'))
-                  or (s.missing <> '{}' and exists (
-                        select from gap g where g.stream_id = s.id and g.state = 'open'
-                           and not (int8multirange(g.range) * s.missing) <@ coalesce(p.abandoned, '{}')))
-                then 'repairing'
-                when (s.missing <> '{}' and s.missing && coalesce(p.abandoned, '{}'))
-                  or ((s.voided <> '{}' or s.waived <> '{}')
-                      and (s.voided + s.waived - s.covered) && (case when s.index_kind = 'time'
-                            then $2::int8multirange else int8multirange(int8range(null, null)) end))
-                then 'lossy'
-                else 'healthy' end as state
-      from stream s
-      left join silent_stream q on q.stream_id = s.id
-      left join stream_repair p on p.stream_id = s.id
-     where s.messages > 0
-       and ($1::text is null
-            or position(lower($1) in lower(s.device_id || ' ' || s.module_id || ' ' || s.batch_id)) > 0)
-  )`;
 
 interface FleetRow {
   readonly id: number;
@@ -106,19 +75,19 @@ interface FleetRow {
 }
 
 export async function readFleet(session: Session, query: FleetQuery): Promise<FleetPage> {
-  const search = query.search === undefined || query.search === '' ? null : query.search;
-  const period = formatMultirange([query.period]);
-  const counts = await session.query<{ state: StreamState; n: number }>(
-    `with ${judged} select state, count(*) as n from judged group by state`,
-    [search, period],
-  );
+  const { counts, page } = await judgeFleet(session, query);
+  return { counts, streams: await describe(session, page, query), period: query.period };
+}
+
+/** What is shown of each; at most a page of them. */
+async function describe(
+  session: Session,
+  page: readonly JudgedStream[],
+  query: FleetQuery,
+): Promise<readonly FleetStream[]> {
+  if (page.length === 0) return [];
   const rows = await session.query<FleetRow>(
-    `with ${judged},
-       page as (
-         select id, state from judged where $6::text is null or state = $6
-          order by array_position($3::text[], state), device_id, batch_id, id limit $4 offset $5
-       )
-     select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, page.state,
+    `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, page.state,
             lower(w.whole) as first, upper(w.whole) as last,
             (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.covered * w.m) x) as covered_length,
             (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.missing * w.m) x) as missing_length,
@@ -132,32 +101,20 @@ export async function readFleet(session: Session, query: FleetQuery): Promise<Fl
             (s.missing * w.m)::text as missing,
             (coalesce(r.ranges, '{}') * s.missing * w.m)::text as requested,
             ((s.voided + s.waived - s.covered) * w.m)::text as excused
-       from page join stream s on s.id = page.id
+       from unnest($1::int8[], $2::text[]) with ordinality as page(id, state, place)
+       join stream s on s.id = page.id
        left join stream_repair p on p.stream_id = s.id
        left join silent_stream q on q.stream_id = s.id
        left join lateral (select range_agg(range) as ranges, count(*) as n from request
                            where stream_id = s.id and state in ('pending', 'accepted')) r on true
-       cross join lateral (
+      cross join lateral (
          select s.covered + s.voided as whole,
-                case when s.index_kind = 'time' then $2::int8multirange
+                case when s.index_kind = 'time' then $3::int8multirange
                      else int8multirange(range_merge(s.covered + s.voided)) end as m) w
-      order by array_position($3::text[], page.state), s.device_id, s.batch_id, s.id`,
-    [
-      search,
-      period,
-      // Nothing has a place in an empty list, so that names alone decide.
-      query.order === 'worst' ? streamStates : [],
-      query.limit,
-      query.offset,
-      query.state ?? null,
-    ],
+      order by page.place`,
+    [page.map(({ id }) => id), page.map(({ state }) => state), formatMultirange([query.period])],
   );
-  const none = { silent: 0, lossy: 0, repairing: 0, healthy: 0 };
-  return {
-    counts: { ...none, ...Object.fromEntries(counts.map(({ state, n }) => [state, n])) },
-    streams: rows.map((row) => fleetStream(row, query)),
-    period: query.period,
-  };
+  return rows.map((row) => fleetStream(row, query));
 }
 
 function fleetStream(row: FleetRow, { period, cells }: FleetQuery): FleetStream {

@@ -11,4 +11,12 @@ export async function openTestDatabase(): Promise<Database> {
   return database;
 }
 
-export const emptyDatabase = emptyLedger;
+/** As new: ids count from 1 again. */
+export async function emptyDatabase(database: Database): Promise<void> {
+  await emptyLedger(database);
+  const columns = await database.query<{ name: string; id: string }>(
+    `select quote_ident(table_name) as name, quote_ident(column_name) as id from information_schema.columns
+      where table_schema = current_schema() and is_identity = 'YES'`,
+  );
+  await database.script(columns.map(({ name, id }) => `alter table ${name} alter ${id} restart`).join(';'));
+}

@@ -1,0 +1,134 @@
+// Judges the fleet: how many streams are in each state, and which ones a page shows. Nearly all streams of a
+// fleet are healthy, and their number can be anything; so the exceptions are found by indexes, each with its
+// state, and healthy is whatever else there is.
+import type { Window } from '../../wire/window.ts';
+import type { Session } from '../database/database.ts';
+import { formatMultirange } from '../database/multirange.ts';
+import { type StreamState, streamStates } from './stream-states.ts';
+
+export interface FleetSelection {
+  readonly state?: StreamState | undefined;
+  /** Part of a device's, module's or stream's name, in any case. */
+  readonly search?: string | undefined;
+  /** `worst`: by state, in the order of streamStates, then by name. */
+  readonly order: 'worst' | 'name';
+  readonly offset: number;
+  readonly limit: number;
+  /** Losses of time streams count only within it; UTC epoch ms. */
+  readonly period: Window;
+}
+
+export interface JudgedStream {
+  readonly id: number;
+  readonly state: StreamState;
+}
+
+export interface Judgement {
+  /** Of all streams that match the search. */
+  readonly counts: Readonly<Record<StreamState, number>>;
+  /** In the order asked for. */
+  readonly page: readonly JudgedStream[];
+}
+
+const found = `
+  s.messages > 0 and ($1::text is null
+    or position(lower($1) in lower(s.device_id || ' ' || s.module_id || ' ' || s.batch_id)) > 0)`;
+
+// $1 search, $2 period, $3 its start.
+const exceptions = `
+  candidate as (
+    select stream_id as id from silent_stream
+     union select stream_id from request where state in ('pending', 'accepted')
+     union select id from stream where missing <> '{}'
+     union select id from stream where index_kind = 'time' and (voided <> '{}' or waived <> '{}')
+                                   and greatest(upper(voided), upper(waived)) > $3::int8
+     union select id from stream where index_kind = 'sequence' and (voided <> '{}' or waived <> '{}')
+  ), judged as (
+    select s.id, s.device_id, s.module_id, s.batch_id,
+           case when q.stream_id is not null then 'silent'
+                when exists (select from request r where r.stream_id = s.id and r.state in ('pending', 'accepted'))
+                  or (s.missing <> '{}' and exists (
+                        select from gap g where g.stream_id = s.id and g.state = 'open'
+                           and not (int8multirange(g.range) * s.missing) <@ coalesce(p.abandoned, '{}')))
+                then 'repairing'
+                when (s.missing <> '{}' and s.missing && coalesce(p.abandoned, '{}'))
+                  or ((s.voided <> '{}' or s.waived <> '{}')
+                      and (s.voided + s.waived - s.covered) && (case when s.index_kind = 'time'
+                            then $2::int8multirange else int8multirange(int8range(null, null)) end))
+                then 'lossy'
+                else 'healthy' end as state
+      from candidate c
+      join stream s on s.id = c.id
+      left join silent_stream q on q.stream_id = s.id
+      left join stream_repair p on p.stream_id = s.id
+     where ${found}
+  ), exception as materialized (select * from judged where state <> 'healthy')`;
+
+const byName = 'device_id, module_id, batch_id';
+
+export async function judgeFleet(session: Session, selection: FleetSelection): Promise<Judgement> {
+  const search = selection.search === undefined || selection.search === '' ? null : selection.search;
+  const facts = [search, formatMultirange([selection.period]), selection.period.start];
+  const { counts, worst } = await readExceptions(session, facts, selection);
+  const { state, order, offset, limit } = selection;
+  if (order === 'name' && state === undefined) {
+    return { counts, page: await readByName(session, facts, offset, limit) };
+  }
+  if (state !== undefined && state !== 'healthy') return { counts, page: worst };
+  // The healthy come last: behind all exceptions, where those are shown too.
+  const before = state === 'healthy' ? 0 : counts.silent + counts.lossy + counts.repairing;
+  const page = state === 'healthy' ? [] : worst;
+  const rest = limit - page.length;
+  if (rest === 0) return { counts, page };
+  const healthy = await readHealthy(session, facts, Math.max(0, offset - before), rest);
+  return { counts, page: [...page, ...healthy] };
+}
+
+/** The counts of all states, and the part of the page that is not healthy, the worst first. */
+async function readExceptions(
+  session: Session,
+  facts: readonly unknown[],
+  { state, offset, limit }: FleetSelection,
+): Promise<{ counts: Judgement['counts']; worst: readonly JudgedStream[] }> {
+  const [row] = await session.query<{
+    total: number;
+    counts: Partial<Record<StreamState, number>>;
+    worst: readonly JudgedStream[];
+  }>(
+    `with ${exceptions}, page as (
+       select id, state from exception where $4::text is null or state = $4
+        order by array_position($5::text[], state), ${byName} limit $6 offset $7
+     )
+     select (select count(*) from stream s where ${found}) as total,
+            coalesce((select jsonb_object_agg(state, n)
+                        from (select state, count(*) as n from exception group by state) c), '{}') as counts,
+            coalesce((select jsonb_agg(jsonb_build_object('id', id, 'state', state)) from page), '[]') as worst`,
+    [...facts, state ?? null, streamStates, limit, offset],
+  );
+  const { silent = 0, lossy = 0, repairing = 0 } = row!.counts;
+  return {
+    counts: { silent, lossy, repairing, healthy: row!.total - silent - lossy - repairing },
+    worst: row!.worst,
+  };
+}
+
+function readByName(session: Session, facts: readonly unknown[], offset: number, limit: number) {
+  return session.query<JudgedStream>(
+    `with ${exceptions}, page as (
+       select s.id, ${byName} from stream s where ${found} order by ${byName} limit $4 offset $5
+     )
+     select page.id, coalesce(e.state, 'healthy') as state from page left join exception e on e.id = page.id
+      order by ${byName.replaceAll(/\w+/g, 'page.$&')}`,
+    [...facts, limit, offset],
+  );
+}
+
+function readHealthy(session: Session, facts: readonly unknown[], offset: number, limit: number) {
+  return session.query<JudgedStream>(
+    `with ${exceptions}
+     select s.id, 'healthy' as state from stream s
+      where ${found} and not exists (select from exception e where e.id = s.id)
+      order by ${byName} limit $4 offset $5`,
+    [...facts, limit, offset],
+  );
+}
