@@ -2,6 +2,7 @@
 // with the sources of other units on the same line: then they take turns on it, and the last to let go closes it.
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { orAborted } from '../line/or-aborted.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
 import type { ModbusSourceConfig } from './config.ts';
 import { createModbusClient, type ModbusClient } from './modbus-client.ts';
@@ -116,13 +117,4 @@ function settingsOf(config: ModbusSourceConfig): string {
   if (config.type !== 'modbus-rtu') return `${gapMs} ${turnaroundMs}`;
   const { baudRate, dataBits, parity, stopBits } = config;
   return `${baudRate} ${dataBits} ${parity} ${stopBits} ${gapMs} ${turnaroundMs}`;
-}
-
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject);
-  });
 }

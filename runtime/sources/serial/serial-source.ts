@@ -5,7 +5,9 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Value } from '../../../wire/reading.ts';
 import type { IndexKind } from '../../../wire/window.ts';
+import { orAborted } from '../line/or-aborted.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
+import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import { fillTemplate } from './command-template.ts';
 import { framingOf } from './compile-framing.ts';
@@ -19,6 +21,7 @@ import { byNumber, byTime, type HistoryOrder } from './history-order.ts';
 import { askBounds } from './memory-bounds.ts';
 import { liveMessages, type MessageReader } from './message-reader.ts';
 import { type OpenStream, openStream, peerOf } from './open-line.ts';
+import { createProbe } from './probe.ts';
 import { RecordCounter } from './record-counter.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import { type Order, Reporter, type StreamState } from './reporter.ts';
@@ -55,6 +58,7 @@ class SerialSource implements Source {
   readonly silenceLimitMs: number;
   readonly history?: SourceHistory;
   readonly write?: (tag: string, value: Value, signal: AbortSignal) => Promise<void>;
+  readonly probe: Probe;
   readonly #config: SerialSourceConfig;
   readonly #deps: SerialSourceDeps;
   readonly #order: Order;
@@ -71,6 +75,8 @@ class SerialSource implements Source {
     this.silenceLimitMs = silenceLimitOf(config, this.#order);
     this.#read = liveMessages(config);
     if (config.history) this.history = this.#makeHistory(config.history);
+    const { clock, openStream: open = openStream } = deps;
+    this.probe = createProbe({ config, read: this.#read, clock, openStream: open });
     const write = createWriter(config, this.#turn('write'));
     if (write) this.write = write;
   }
@@ -218,15 +224,6 @@ function historyOrder(
   history: HistoryConfig,
 ): HistoryOrder {
   return order === 'number' ? byNumber(state.counter!, config, history) : byTime(state, config, history);
-}
-
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject);
-  });
 }
 
 /** Longer than a healthy session may be silent: until it has given up by itself. */
