@@ -23,6 +23,8 @@ export interface LifeFacts {
   evicted: number;
   /** Messages that came twice: their acknowledgement was lost. */
   resent: number;
+  /** Operations that the disk refused. */
+  refusals: number;
 }
 
 const streams = ['a', 'b', 'c'];
@@ -39,6 +41,8 @@ export interface StoryOptions {
   readonly diskOf?: (random: Random, seed: number) => SimulatedDisk;
   /** The power goes at one of the first so many operations of a life. Default 40. */
   readonly operations?: number;
+  /** The disk refuses writes now and then. */
+  readonly faults?: boolean;
 }
 
 /** @throws Error that names the seed and the broken promise. */
@@ -68,7 +72,7 @@ class Story {
   readonly #model = new Map<string, StreamModel>();
   readonly #delivered = new Map<string, Outgoing>();
   readonly #jobs = new Map<string, JobRecord>();
-  readonly #facts: LifeFacts = { lives: 0, cuts: 0, promises: 0, evicted: 0, resent: 0 };
+  readonly #facts: LifeFacts = { lives: 0, cuts: 0, promises: 0, evicted: 0, resent: 0, refusals: 0 };
   // What is skipped on purpose is in the archive alone, so the archive must last then.
   readonly #skips: boolean;
   #setting = -1;
@@ -76,6 +80,7 @@ class Story {
   #life = 0;
   #disk: SimulatedDisk;
   readonly #operations: number;
+  readonly #faults: boolean;
 
   constructor(seed: number, options: StoryOptions) {
     const {
@@ -86,6 +91,7 @@ class Story {
     } = options;
     this.#codecOf = codecOf;
     this.#operations = operations;
+    this.#faults = options.faults ?? false;
     this.#tell = (line) => tell(`life ${this.#life}, ${this.#clock.monotonic()} ms: ${line}`);
     this.#random = seededRandom(seed * 2 + 1);
     this.#disk = diskOf(this.#random, seed);
@@ -97,6 +103,7 @@ class Story {
     const lives = 1 + randomInt(this.#random, 4);
     for (this.#life = 0; this.#life < lives; this.#life++) {
       await this.#live();
+      this.#facts.refusals += this.#disk.supply.refusals;
       this.#disk = await this.#disk.survivor();
       this.#facts.cuts++;
     }
@@ -164,6 +171,7 @@ class Story {
   }
 
   async #step(spool: Spool, windows: Windows, sinks: readonly SourceSink[]): Promise<void> {
+    if (this.#faults && this.#random.next() < 0.04) this.#planFault();
     const choice = this.#random.next();
     if (choice < 0.55) this.#emit(sinks);
     else if (choice < 0.6) this.#break(sinks);
@@ -173,6 +181,13 @@ class Story {
     else if (choice < 0.84) this.#saveSetting(spool);
     else if (choice < 0.85 && this.#skips) windows.skipNext(streams[randomInt(this.#random, 3)]!, 1);
     else await this.#clock.advance(this.#random.next() < 0.1 ? 900 : 60);
+  }
+
+  #planFault(): void {
+    const { supply } = this.#disk;
+    const code = this.#random.next() < 0.5 ? 'ENOSPC' : 'EIO';
+    const [atOperation, count] = [1 + randomInt(this.#random, 8), 1 + randomInt(this.#random, 4)];
+    supply.planFault({ atOperation, code, count });
   }
 
   #emit(sinks: readonly SourceSink[]): void {

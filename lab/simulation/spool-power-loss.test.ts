@@ -3,17 +3,29 @@
 //
 // HOLDFAST_SEED runs one seed; HOLDFAST_SEEDS sets how many.
 import { describe, expect, it } from 'vitest';
+import type { Random } from '../../kernel/random.ts';
 import { plainCodec } from '../../runtime/spool/record.ts';
 import { plainAfter, sealedWith } from '../../runtime/spool/testing/sealed.ts';
-import { runLives } from './spool-lives.ts';
+import { limitsFor, SplitDisk } from './simulated-disk.ts';
+import { runLives, type StoryOptions } from './spool-lives.ts';
 
 const one = process.env.HOLDFAST_SEED;
 const count = Number(process.env.HOLDFAST_SEEDS ?? 1000);
 const perTest = 250;
 
-describe('power loss', () => {
+const disks = {
+  'one ordered store': {},
+  // With about four times as many operations for the same work.
+  'the split store': {
+    diskOf: (random: Random, seed: number) => new SplitDisk(random, limitsFor(seed)),
+    operations: 160,
+  },
+} satisfies Record<string, StoryOptions>;
+
+describe.each(Object.entries(disks))('power loss, on %s', (name, options) => {
   const first = one === undefined ? 0 : Number(one);
-  const seeds = Array.from({ length: one === undefined ? count : 1 }, (_, n) => first + n);
+  const seedCount = one !== undefined ? 1 : name === 'the split store' ? count : count / 4;
+  const seeds = Array.from({ length: seedCount }, (_, n) => first + n);
   const groups = Array.from({ length: Math.ceil(seeds.length / perTest) }, (_, n) =>
     seeds.slice(n * perTest, (n + 1) * perTest),
   );
@@ -22,9 +34,9 @@ describe('power loss', () => {
     'breaks no promise, seeds %i to %i',
     { timeout: 300_000 },
     async (_from, _to, group) => {
-      const totals = { lives: 0, cuts: 0, promises: 0, evicted: 0, resent: 0 };
+      const totals = { lives: 0, cuts: 0, promises: 0, evicted: 0, resent: 0, refusals: 0 };
       for (const seed of group) {
-        const facts = await runLives(seed);
+        const facts = await runLives(seed, options);
         for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += facts[key];
       }
       // The runs did meet what they are about.
@@ -36,6 +48,19 @@ describe('power loss', () => {
       }
     },
   );
+});
+
+describe('power loss of a disk that refuses now and then', () => {
+  const first = one === undefined ? 9000 : Number(one);
+  const last = one === undefined ? first + Math.ceil(count / 4) - 1 : first;
+
+  it(`breaks no promise, seeds ${first} to ${last}`, { timeout: 300_000 }, async () => {
+    let refusals = 0;
+    for (let seed = first; seed <= last; seed++) {
+      refusals += (await runLives(seed, { ...disks['the split store'], faults: true })).refusals;
+    }
+    if (one === undefined) expect(refusals).toBeGreaterThan(last - first);
+  });
 });
 
 describe('power loss while records are sealed', () => {
@@ -54,7 +79,12 @@ describe('power loss while records are sealed', () => {
         if ((seed + life) % 3 === 0) return before.length === 0 ? plainCodec : plainAfter(...before);
         return sealedWith(key, ...before);
       });
-      cuts += (await runLives(seed, { codecOf: (life) => codecs[life] ?? plainAfter(...keys) })).cuts;
+      cuts += (
+        await runLives(seed, {
+          ...disks['the split store'],
+          codecOf: (life) => codecs[life] ?? plainAfter(...keys),
+        })
+      ).cuts;
     }
     expect(cuts).toBeGreaterThanOrEqual(last - first + 1);
   });
