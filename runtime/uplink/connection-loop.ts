@@ -86,6 +86,7 @@ export function createConnectionLoop(options: ConnectionLoopOptions): Connection
 
   /** One attempt, and the life of what came of it. */
   async function connectOnce(): Promise<{ ended: EndedAttempt; cause: unknown }> {
+    const beganAt = clock.monotonic();
     try {
       pause.began();
       const session = await openSession();
@@ -95,10 +96,15 @@ export function createConnectionLoop(options: ConnectionLoopOptions): Connection
       const since = clock.monotonic();
       const cause = await options.live(session);
       const heldMs = Math.max(1, clock.monotonic() - since);
-      return { ended: { heldMs, carried: session.carried, unauthorized: isUnauthorized(cause) }, cause };
+      return { ended: endedOf(beganAt, heldMs, session.carried, cause), cause };
     } catch (cause) {
-      return { ended: { heldMs: 0, carried: false, unauthorized: isUnauthorized(cause) }, cause };
+      return { ended: endedOf(beganAt, 0, false, cause), cause };
     }
+  }
+
+  function endedOf(beganAt: number, heldMs: number, carried: boolean, cause: unknown): EndedAttempt {
+    const unauthorized = failureKind(cause) === 'unauthorized';
+    return { tookMs: clock.monotonic() - beganAt, heldMs, carried, unauthorized };
   }
 
   return {
@@ -124,8 +130,4 @@ export function createConnectionLoop(options: ConnectionLoopOptions): Connection
 
 function isReturn(cause: unknown): boolean {
   return cause instanceof HoldfastError && cause.code === 'uplink-network-returned';
-}
-
-function isUnauthorized(cause: unknown): boolean {
-  return failureKind(cause) === 'unauthorized';
 }

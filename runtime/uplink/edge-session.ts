@@ -122,7 +122,7 @@ function createSender(client: EdgeClient, life: SessionLife, limits: SessionLimi
 
   const guard = () => {
     if (timer || watch.inFlight === 0 || life.over) return;
-    timer = clock.setTimer(Math.max(50, limits.sendTimeoutMs / 8), () => {
+    timer = clock.setTimer(Math.min(1_000, Math.max(50, limits.sendTimeoutMs / 8)), () => {
       timer = undefined;
       const doubt = watch.doubt(clock.monotonic());
       if (doubt) life.end(new HoldfastError('uplink-timeout', doubt, { retryable: true }));
@@ -163,7 +163,7 @@ function createSender(client: EdgeClient, life: SessionLife, limits: SessionLimi
 
   const send = (message: WireMessage): Promise<void> => {
     if (life.over) return Promise.reject(lostError(life.cause, false));
-    const id = watch.sent(clock.monotonic());
+    const id = watch.sent(clock.monotonic(), message.body.byteLength);
     const alone = pending.size === 0;
     // Of two or more that are in flight none is alone already.
     if (pending.size === 1) for (const other of pending.values()) other.alone = false;

@@ -149,30 +149,32 @@ describe('connecting', () => {
 
 describe('the network returns', () => {
   const seconds = 3;
-  const hang = () => never;
   const fail = () => Promise.reject(new Error('refused'));
 
-  for (const [how, open, reach] of [
-    ['packets vanished', hang, () => never],
-    ['connections were refused', fail, async () => false],
-    ['an attempt hung while looks failed', hang, async () => false],
-  ] as const) {
+  /** As the kernel connects while packets vanish: it repeats its first packet, at growing intervals. */
+  const knock = (clock: VirtualClock, isUp: () => boolean) => () =>
+    new Promise<void>((resolve) => {
+      for (const at of [0, 1, 3, 7, 15, 31]) clock.setTimer(at * 1000, () => isUp() && resolve());
+    });
+
+  for (const how of ['packets vanish', 'connections are refused'] as const) {
     test(`after an outage of any length in which ${how}, the connection is back within ${seconds} s`, async () => {
-      for (const outageMs of [5_000, 33_000, 61_500, 600_000, 3_601_000]) {
+      for (const outageMs of [5_000, 33_000, 47_300, 61_500, 600_000, 3_601_000]) {
         const { clock, clients, uplink, script, latest, network } = await connected();
-        const limited = () => Promise.race([reach(), clockOut(clock, 3_000)]);
-        Object.assign(network, { reach: limited });
-        script.open = open;
+        let isUp = false;
+        const vanishes = how === 'packets vanish';
+        network.reach = async () => (isUp || !vanishes ? isUp : clockOut(clock, 3_000));
+        script.open = () => (vanishes ? knock(clock, () => isUp)() : isUp ? Promise.resolve() : fail());
         latest().events.lost(new Error('gone'));
         await clock.advance(outageMs);
         expect(uplink.state().connected).toBe(false);
-        network.reach = async () => true;
-        script.open = async () => {};
+        isUp = true;
         // A look that began before ends in vain.
-        await clock.advance(3_000 + seconds * 1000);
+        await clock.advance((vanishes ? 3_000 : 0) + seconds * 1000);
         expect(uplink.state().connected).toBe(true);
         expect(clients.filter(({ discarded }) => !discarded)).toHaveLength(1);
         await uplink.stop();
+        await clock.advance(31_000);
         expect(clock.pendingTimers).toBe(0);
       }
     });
@@ -262,6 +264,28 @@ describe('doubt', () => {
     await clock.advance(2_000);
     expect(clients.map(({ discarded }) => discarded)).toEqual([true, false]);
     await uplink.send(message('c'));
+  });
+
+  test('a hub that never settles is found well within seconds, however long it did not', async () => {
+    for (const outageMs of [40_000, 61_000, 600_000]) {
+      const { clock, uplink, script } = await connected({ send: () => never });
+      let isCurrent = false;
+      // As the forwarder does: one message at a time asks whether the connection carries.
+      const ask = async () => {
+        while (!isCurrent) {
+          isCurrent = await uplink.send(message('a')).then(
+            () => true,
+            () => false,
+          );
+          await new Promise<void>((resolve) => clock.setTimer(50, resolve));
+        }
+      };
+      void ask();
+      await clock.advance(outageMs);
+      script.send = async () => true;
+      await clock.advance(10_500);
+      expect(isCurrent).toBe(true);
+    }
   });
 
   test('an answer that comes after the connection was given up changes nothing', async () => {

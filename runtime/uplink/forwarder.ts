@@ -128,7 +128,10 @@ class LaneForwarder implements Forwarder {
       return;
     }
     // Before anything is taken: what waited through the outage must not go before what is new.
-    if (returned) this.#options.lanes.demoteLive();
+    if (returned) {
+      this.#options.lanes.demoteLive();
+      this.#inFlight.restart();
+    }
     this.#pump();
   }
 

@@ -41,6 +41,19 @@ describe('in flight', () => {
     expect(inFlight.room('live').bytes).toBe(limits.inFlightBytes);
   });
 
+  test('a new connection is asked with one message before more is trusted to it', () => {
+    const inFlight = createInFlight(limits);
+    inFlight.restart();
+    expect(inFlight.room('live').messages).toBe(1);
+    inFlight.sent('backlog', 500_000);
+    expect(inFlight.room('live').messages).toBe(0);
+    inFlight.done('backlog', 500_000, false, 1);
+    expect(inFlight.room('backlog').messages).toBe(1);
+    inFlight.sent('live', 1_000);
+    inFlight.done('live', 1_000, true, 2);
+    expect(inFlight.room('live').messages).toBe(64);
+  });
+
   test('throttling halves the window, success opens it again, and it never closes', () => {
     const inFlight = createInFlight(limits);
     for (let i = 0; i < 20; i++) inFlight.shrink();

@@ -2,6 +2,9 @@
 // client library. Below them, what is not live keeps to about half a second's worth of what the link has
 // lately carried: on a slow link 8 MB of backlog in flight would hold up live data for minutes. After the
 // hub asked for less, the window shrinks by half and grows back one message per round.
+//
+// A new connection is asked with one message whether it carries, before more is trusted to it: where it does not, one
+// message is sent again and not 64, and the next connection may be tried so much sooner.
 import type { LaneName } from './lanes.ts';
 
 export interface InFlightLimits {
@@ -21,6 +24,8 @@ export interface InFlight {
   done(lane: LaneName, bytes: number, accepted: boolean, now: number): void;
   /** The hub throttles. */
   shrink(): void;
+  /** A new connection. */
+  restart(): void;
 }
 
 /** Slots that only live data may use, so that it never waits for a slot. */
@@ -35,6 +40,7 @@ export function createInFlight(limits: InFlightLimits): InFlight {
   let bulkMessages = 0;
   let bulkBytes = 0;
   let window = limits.inFlightMessages;
+  let isAsking = false;
   const rate = createRate();
 
   const bulkByteLimit = () => {
@@ -44,7 +50,7 @@ export function createInFlight(limits: InFlightLimits): InFlight {
   };
 
   const room = (lane: LaneName) => {
-    const slots = Math.floor(window) - messages;
+    const slots = (isAsking ? 1 : Math.floor(window)) - messages;
     const space = limits.inFlightBytes - bytes;
     if (lane === 'live') return clamp(slots, space);
     const bulkSlots = Math.max(1, Math.floor(window * (1 - liveSlots))) - bulkMessages;
@@ -78,11 +84,15 @@ export function createInFlight(limits: InFlightLimits): InFlight {
         bulkBytes -= size;
       }
       if (!accepted) return;
+      isAsking = false;
       rate.add(size, now, messages > 0);
       window = Math.min(limits.inFlightMessages, window + 1 / window);
     },
     shrink() {
       window = Math.max(1, window / 2);
+    },
+    restart() {
+      isAsking = true;
     },
   };
 }

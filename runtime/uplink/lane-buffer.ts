@@ -25,10 +25,10 @@ export interface LaneBuffer {
   giveBack(): void;
 }
 
-const takeMessages = 16;
+const takeMessages = 64;
 const takeBytes = 1024 * 1024;
 /** With fewer than this in hand the next ones are taken. */
-const refillBelow = 8;
+const refillBelow = 32;
 
 export function createLaneBuffer(options: LaneBufferOptions): LaneBuffer {
   const { lane, lanes } = options;

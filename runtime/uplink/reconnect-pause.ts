@@ -25,6 +25,8 @@ export interface ReconnectLimits {
 
 /** How a connection, or an attempt at one, has ended. */
 export interface EndedAttempt {
+  /** Since the attempt began, in ms. */
+  readonly tookMs: number;
   /** How long it held, in ms; 0: it did not open. */
   readonly heldMs: number;
   /** The hub acknowledged a message over it. */
@@ -49,11 +51,13 @@ export function createReconnectPause(limits: ReconnectLimits, clock: Clock, rand
   const budget = createBudget(limits, clock);
   return {
     began: budget.spend,
-    after({ heldMs, carried, unauthorized }) {
+    after({ tookMs, heldMs, carried, unauthorized }) {
       if (heldMs > 0) refused.reset();
       if (carried || heldMs >= limits.stableMs) lost.reset();
       // A connection that was accepted and then refused has an outlived token: a new one helps at once.
-      return (heldMs === 0 && unauthorized ? refused : lost).next();
+      if (heldMs === 0 && unauthorized) return refused.next();
+      // What took long has spared the hub as a pause does.
+      return Math.max(lost.next() - tookMs, limits.reconnectMinMs / 2);
     },
     owedMs() {
       const waitMs = budget.waitMs();
