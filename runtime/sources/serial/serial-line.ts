@@ -101,6 +101,11 @@ export class SerialLine {
     return this.#garbageBytes;
   }
 
+  /** Bytes that came and are no message yet. */
+  get keptBytes(): number {
+    return this.#readerNow().keptBytes;
+  }
+
   /** Amid a message, or not yet at the edge of one. */
   get isAmid(): boolean {
     return this.#reader.isAmid;
@@ -169,8 +174,9 @@ export class SerialLine {
         return;
       }
       if (silenceEnds && now - begunAt < limitMs) return pending.end();
-      const what = `${timedOut(command, timeoutMs).message}`;
-      pending.end(pending.garbage > 0 ? garbled(what, pending.garbage) : timedOut(command, timeoutMs));
+      const error = timedOut(command, timeoutMs);
+      const heard = pending.garbage + this.keptBytes;
+      pending.end(heard > 0 ? garbled(error.message, heard) : error);
     };
     let timer = clock.setTimer(Math.min(timeoutMs, limitMs), check);
     return { cancel: () => timer.cancel() };

@@ -76,7 +76,8 @@ export class ListenSession {
       const leftMs = this.#lastRecordAt + limitMs - clock.monotonic();
       if (leftMs <= 0) {
         const { message } = silent(limitMs);
-        throw this.#garbage > 0 ? garbled(message, this.#garbage) : silent(limitMs);
+        const heard = this.#garbage + line.keptBytes;
+        throw heard > 0 ? garbled(message, heard) : silent(limitMs);
       }
       await sleep(clock, Math.min(stateEveryMs, leftMs), signal);
       if (line.lost) throw line.lost;

@@ -1,0 +1,279 @@
+// Reading the memory of an instrument that goes on recording, talks in between, loses records, and sends nonsense.
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { loggerValues } from '../../../lab/plant/logger-record.ts';
+import { loggerSource } from '../../../lab/plant/logger-site.ts';
+import { MemoryLine } from './testing/memory-line.ts';
+import { MemoryLogger } from './testing/memory-logger.ts';
+import { readHistory, run, showPages } from './testing/set-up.ts';
+
+interface Options {
+  readonly talks?: boolean;
+  readonly index?: 'number' | 'time';
+  readonly capacity?: number;
+  readonly lastNumber?: number;
+  readonly samples?: number;
+  readonly history?: object;
+  readonly source?: object;
+  readonly pageRecords?: number;
+}
+
+const scanMs = 1000;
+
+async function setUp({
+  talks = true,
+  index = 'number',
+  samples = 50,
+  history = {},
+  source = {},
+  ...more
+}: Options) {
+  const { capacity = 100, lastNumber = 1000, pageRecords = 10 } = more;
+  const clock = new VirtualClock();
+  const logger = new MemoryLogger(clock, { capacity, lastNumber, talks });
+  const start = clock.now();
+  const site = loggerSource(
+    { host: 'memory', port: 1, scanMs, capacity, lastNumber },
+    { index, pageRecords, timeoutMs: 200, ...(talks ? {} : { pollMs: scanMs }) },
+  );
+  const config = {
+    ...site,
+    path: undefined,
+    ...source,
+    history: { ...site.history, timeoutMs: 300, ...history },
+  };
+  const running = run(config, logger.line, clock, undefined);
+  for (let at = samples; at > 0; at--) logger.sample(start - at * scanMs);
+  await clock.advance(10);
+  const sample = async () => {
+    logger.sample(clock.now());
+    await clock.advance(20);
+  };
+  if (talks) await sample();
+  await sample();
+  await clock.advance(scanMs);
+  const read = (from: number, to: number, signal?: AbortSignal) =>
+    readHistory(running, clock, from, to, signal);
+  const timeOf = (position: number) => start - (samples - position + 1) * scanMs;
+  return { ...running, clock, logger, read, sample, timeOf, newest: () => logger.position };
+}
+
+describe('the memory of an instrument, by record number', () => {
+  it('is read in pages, with the values that were recorded', async () => {
+    const { read, logger } = await setUp({});
+    const pages = await read(5, 33);
+    expect(showPages(pages)).toEqual(['readings 5-15: 10', 'readings 15-25: 10', 'readings 25-33: 8']);
+    expect(logger.commands.filter((command) => command.startsWith('DUMP'))).toEqual([
+      'DUMP 5,14',
+      'DUMP 15,24',
+      'DUMP 25,32',
+    ]);
+    const readings = pages.flatMap((page) => (page.kind === 'readings' ? page.readings : []));
+    const truth = loggerValues(logger.seed, 7);
+    const seventh = readings.filter(({ index }) => index === 7);
+    expect(Object.fromEntries(seventh.map(({ tag, value }) => [tag, value]))).toEqual(truth);
+  });
+
+  it('ends where nothing is recorded yet, and says what is no longer held', async () => {
+    const { read, newest } = await setUp({ capacity: 20 });
+    expect(newest()).toBe(52);
+    expect(showPages(await read(-5, 40))).toEqual(['history-expired -5-33', 'readings 33-40: 7']);
+    expect(showPages(await read(45, 500))).toEqual(['readings 45-53: 8']);
+    expect(await read(53, 60)).toEqual([]);
+  });
+
+  it('knows what is gone without being asked, by its capacity alone', async () => {
+    const { read, logger } = await setUp({ capacity: 20, history: { bounds: undefined } });
+    expect(showPages(await read(1, 36))).toEqual(['history-expired 1-33', 'readings 33-36: 3']);
+    expect(logger.commands.some((command) => command.startsWith('INFO'))).toBe(false);
+  });
+
+  it('is read over a start of the counter', async () => {
+    const { read, logger } = await setUp({ lastNumber: 60, capacity: 50, samples: 80 });
+    // 81 and 82 were made since; 33 to 82 are held.
+    expect(showPages(await read(55, 65))).toEqual(['readings 55-65: 10']);
+    expect(logger.commands).toContain('DUMP 55,4');
+    expect(showPages(await read(20, 40))).toEqual(['history-expired 20-33', 'readings 33-40: 7']);
+  });
+
+  it('is lost with a reset, and what has the same numbers now is not taken for it', async () => {
+    const { read, logger, sample, sink, counts } = await setUp({ lastNumber: 100_000 });
+    logger.reset();
+    for (let at = 0; at < 60; at++) await sample();
+    expect(counts.counter_resets).toBe(1);
+    expect(sink.breaches()).toEqual([]);
+    expect(showPages(await read(10, 20))).toEqual(['history-expired 10-20']);
+    expect(showPages(await read(100_005, 100_009))).toEqual(['readings 100005-100009: 4']);
+  });
+
+  it('with a hole is asked twice before the hole is declared', async () => {
+    const { read, logger } = await setUp({});
+    const lost = new Set(['12', '13']);
+    logger.onWire = (line) => {
+      const [kind, number = ''] = line.split(',');
+      return kind === '$REC' && lost.has(number) ? undefined : Buffer.from(line);
+    };
+    expect(showPages(await read(10, 20))).toEqual([
+      'readings 10-12: 2',
+      'history-expired 12-14',
+      'readings 14-20: 6',
+    ]);
+    expect(logger.commands.filter((command) => command === 'DUMP 10,19')).toHaveLength(2);
+  });
+});
+
+describe('the memory of an instrument, by time', () => {
+  it('is read in pages, and silence between two records is what it seems', async () => {
+    const { read, timeOf } = await setUp({ index: 'time' });
+    expect(showPages(await read(timeOf(5), timeOf(30)))).toEqual([
+      `readings ${timeOf(5)}-${timeOf(15)}: 10`,
+      `readings ${timeOf(15)}-${timeOf(25)}: 10`,
+      `readings ${timeOf(25)}-${timeOf(30)}: 5`,
+    ]);
+    expect(showPages(await read(timeOf(5) + 1, timeOf(6)))).toEqual([
+      `readings ${timeOf(5) + 1}-${timeOf(6)}: 0`,
+    ]);
+  });
+
+  it('without bounds is proven by a record before the range, or declared gone up to its first', async () => {
+    const { read, timeOf } = await setUp({ index: 'time', capacity: 20, history: { bounds: undefined } });
+    expect(showPages(await read(timeOf(40) + 1, timeOf(42)))).toEqual([
+      `readings ${timeOf(40) + 1}-${timeOf(42)}: 1`,
+    ]);
+    expect(showPages(await read(timeOf(28), timeOf(36)))).toEqual([
+      `history-expired ${timeOf(28)}-${timeOf(33)}`,
+      `readings ${timeOf(33)}-${timeOf(36)}: 3`,
+    ]);
+    expect(showPages(await read(timeOf(1), timeOf(4)))).toEqual([
+      `history-expired ${timeOf(1)}-${timeOf(4)}`,
+    ]);
+  });
+});
+
+describe('a dump', () => {
+  it('that is damaged is asked for again, and given up when it always is', async () => {
+    const { read, logger } = await setUp({});
+    let spoilt = 2;
+    const spoil = (line: string) =>
+      line.startsWith('$REC,12,') && spoilt-- > 0 ? line.replace('*', '#') : line;
+    logger.onWire = (line) => Buffer.from(spoil(line));
+    expect(showPages(await read(10, 20))).toEqual(['readings 10-20: 10']);
+    spoilt = 100;
+    await expect(read(10, 20)).rejects.toMatchObject({ code: 'serial-history-damaged', retryable: true });
+  });
+
+  it('that never ends is a timeout, and what is left of it does not disturb the live records', async () => {
+    const { read, logger, sample, sink } = await setUp({});
+    logger.onWire = (line) => (line.startsWith('$END') ? undefined : Buffer.from(line));
+    await expect(read(10, 20)).rejects.toMatchObject({ code: 'serial-timeout', retryable: true });
+    await sample();
+    expect(sink.of('broken')).toEqual([]);
+    expect(sink.readings.at(-1)?.index).toBe(logger.position);
+  });
+
+  it('that is refused is an error, not a loss', async () => {
+    const { read, logger } = await setUp({ history: { bounds: undefined } });
+    logger.isRefusing = true;
+    await expect(read(10, 20)).rejects.toMatchObject({ code: 'serial-refused', retryable: true });
+  });
+
+  it('that is larger than it may be is asked for in smaller pieces', async () => {
+    const { read, logger } = await setUp({ history: { maxBytes: 400 } });
+    expect(showPages(await read(10, 20)).join()).toMatch(/readings 10-12: 2.*-20: /);
+    expect(logger.commands).toContain('DUMP 10,19');
+    expect(logger.commands).toContain('DUMP 10,14');
+  });
+
+  it('goes on unheeded when nobody waits for it any more, and is not taken for live records', async () => {
+    const { read, logger, sample, sink, clock } = await setUp({});
+    logger.answerAfterMs = 200;
+    const abort = new AbortController();
+    const reading = read(10, 20, abort.signal);
+    reading.catch(() => {});
+    await clock.advance(250);
+    abort.abort(new Error('enough'));
+    await expect(reading).rejects.toThrow('enough');
+    logger.answerAfterMs = 0;
+    await clock.advance(500);
+    await sample();
+    expect(sink.of('broken')).toEqual([]);
+    expect(sink.breaches()).toEqual([]);
+    expect(showPages(await read(10, 12))).toEqual(['readings 10-12: 2']);
+  });
+
+  it('takes its turn with polls', async () => {
+    const { read, sink, sample } = await setUp({ talks: false });
+    await sample();
+    expect(showPages(await read(10, 20))).toEqual(['readings 10-20: 10']);
+    expect(sink.breaches()).toEqual([]);
+  });
+});
+
+describe('a dump that looks like live messages', () => {
+  const config = {
+    expectEveryMs: 60_000,
+    fields: { separator: ',' },
+    stamp: { number: { column: 0, first: 1, last: 9999 } },
+    tags: [{ name: 'a', column: 1 }],
+    history: { command: 'D {from:4} {to:4}\\r', end: '.', timeoutMs: 300, capacity: 500 },
+  };
+
+  it('is told from the records that come in between by their numbers', async () => {
+    const clock = new VirtualClock();
+    const line = new MemoryLine(clock, (bytes, self) => {
+      self.say('3,0.3\r\n', 10);
+      self.say('11,1.1\r\n', 20);
+      self.say('4,0.4\r\n5,0.5\r\n12,1.2\r\n', 30);
+      self.say('.\r\n13,1.3\r\n', 40);
+      expect(bytes.toString()).toBe('D 0003 0005\r');
+    });
+    const running = run(config, line, clock);
+    await clock.advance(1100);
+    line.say('9,0.9\r\n10,1.0\r\n');
+    await clock.advance(10);
+    const pages = await readHistory(running, clock, 3, 6);
+    expect(showPages(pages)).toEqual(['readings 3-6: 3']);
+    expect(running.sink.readings.map(({ index }) => index)).toEqual([9, 10, 11, 12, 13]);
+    expect(running.sink.of('broken')).toEqual([]);
+  });
+
+  it('may have a framing of its own, with the instrument stopped meanwhile', async () => {
+    const clock = new VirtualClock();
+    const record = (number: number) => Buffer.from([0, number, 0, 10 * number]);
+    const line = new MemoryLine(clock, (bytes, self) => {
+      if (!bytes.toString().startsWith('D')) return;
+      self.say(Buffer.concat([record(3), record(4).subarray(0, 1)]), 5);
+      self.say(Buffer.concat([record(4).subarray(1), record(5)]), 20);
+    });
+    const running = run(
+      {
+        ...config,
+        history: {
+          command: 'D{from},{count}\\r',
+          before: 'STOP\\r',
+          after: 'GO\\r',
+          framing: { kind: 'fixed', length: 4 },
+          checksum: 'none',
+          fields: {},
+          stamp: { number: { at: 0, type: 'uint16', first: 1, last: 9999 } },
+          tags: [{ name: 'a', at: 2, type: 'uint16', scale: 0.01 }],
+          endSilenceMs: 200,
+          capacity: 500,
+        },
+      },
+      line,
+      clock,
+    );
+    await clock.advance(1100);
+    line.say('9,0.9\r\n');
+    await clock.advance(10);
+    const pages = await readHistory(running, clock, 3, 6);
+    expect(pages).toMatchObject([{ readings: [{ value: 0.3 }, { value: 0.4 }, { value: 0.5 }] }]);
+    expect(line.heard.map(String)).toEqual(['STOP\r', 'D3,3\r', 'GO\r']);
+    await clock.advance(1100);
+    line.say('10,1.0\r\n');
+    await clock.advance(10);
+    expect(running.sink.readings.map(({ index }) => index)).toEqual([9, 10]);
+    expect(running.sink.of('broken')).toEqual([]);
+  });
+});

@@ -1,0 +1,274 @@
+// What a source says of an instrument that talks, is asked, is written to, and misbehaves.
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { type Instrument, MemoryLine } from './testing/memory-line.ts';
+import { run } from './testing/set-up.ts';
+
+const plain = { fields: { pattern: '^(?<weight>[-+.0-9]+) kg$' }, tags: [{ name: 'weight' }] };
+const numbered = {
+  fields: { separator: ',' },
+  stamp: { number: { column: 0, first: 1, last: 9999, maxJump: 100 } },
+  tags: [{ name: 'weight', column: 1 }],
+};
+
+function talking(config: object, floor?: () => number) {
+  const clock = new VirtualClock();
+  const line = new MemoryLine(clock);
+  const running = run(config, line, clock, floor);
+  const hear = async (...messages: string[]) => {
+    for (const message of messages) {
+      line.say(message);
+      await clock.advance(100);
+    }
+  };
+  return { clock, line, hear, ...running };
+}
+
+function asked(config: object, answer: Instrument) {
+  const clock = new VirtualClock();
+  const line = new MemoryLine(clock, answer);
+  const poll = { command: 'P\\r', everyMs: 1000, timeoutMs: 300 };
+  return { clock, line, ...run({ poll, ...plain, ...config }, line, clock) };
+}
+
+const values = (sink: { readings: readonly { value: unknown }[] }) => sink.readings.map(({ value }) => value);
+const indexes = (sink: { readings: readonly { index: number }[] }) => sink.readings.map(({ index }) => index);
+
+describe('an instrument that talks', () => {
+  it('is not heard from the middle of a message, and its line is stated to be listened to', async () => {
+    const { sink, hear, clock } = talking(plain);
+    await hear('.5 kg\r\n', '12.5 kg\r\n');
+    expect(values(sink)).toEqual([12.5]);
+    await clock.advance(5000);
+    expect(sink.of('observed').at(-1)!.until).toBeGreaterThanOrEqual(clock.now() - 1000);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('is taken for gone when it is silent for longer than it may be', async () => {
+    const { ended, hear, clock } = talking({ ...plain, expectEveryMs: 2000 });
+    await hear('1 kg\r\n1 kg\r\n');
+    await clock.advance(2100);
+    expect(await ended).toMatchObject({ code: 'serial-silent', retryable: true });
+  });
+
+  it('is told from one that talks nonsense', async () => {
+    const { ended, hear, clock } = talking({ ...plain, expectEveryMs: 2000 });
+    for (let at = 0; at < 20; at++) await hear('\x82\xfe\x00\xe0');
+    await clock.advance(2100);
+    expect(await ended).toMatchObject({ code: 'serial-garbage', message: /80 bytes came/ });
+  });
+
+  it('has a break where a message was damaged, for nobody can tell what it said', async () => {
+    const { sink, hear, counts } = talking(plain);
+    await hear('\r\n', '1 kg\r\n', '2 k#\r\n', '3 kg\r\n');
+    expect(values(sink)).toEqual([1, 3]);
+    expect(sink.of('broken').map(({ reason }) => reason)).toEqual(['serial-unmatched']);
+    expect(counts).toMatchObject({ records: 2, damaged_messages: 1 });
+  });
+
+  it('has none where a sound check sum shows that it meant to say something else', async () => {
+    const nmea = { checksum: { kind: 'nmea' }, fields: { separator: ',' } };
+    const { sink, hear, counts } = talking({
+      ...nmea,
+      tags: [{ name: 'satellites', startsWith: '$GPGGA', column: 7 }],
+    });
+    const gga = '$GPGGA,092750.000,5321.6802,N,00630.3372,W,1,8,1.03,61.7,M,55.2,M,,*76\r\n';
+    await hear(gga, '$GPGSA,A,3,10,07,05,02,29,04,08,13,,,,,1.72,1.03,1.38*0A\r\n', gga);
+    expect(values(sink)).toEqual([8, 8]);
+    expect(sink.of('broken')).toEqual([]);
+    await hear(gga.replace('61.7', '61.8'), gga);
+    expect(sink.of('broken').map(({ reason }) => reason)).toEqual(['serial-checksum']);
+    expect(counts).toMatchObject({ bad_checksums: 1, other_messages: 1, records: 3 });
+  });
+
+  it('may say what is to be ignored, and what is no value', async () => {
+    const { sink, hear } = talking({
+      ...plain,
+      fields: { pattern: '^(?<weight>.*) kg$' },
+      ignore: ['#'],
+      tags: [{ name: 'weight', invalid: { OVER: 'over-range' } }],
+    });
+    await hear('\r\n', '1 kg\r\n', '# tare\r\n', 'OVER kg\r\n', '--- kg\r\n');
+    expect(sink.readings.map(({ value, quality }) => [value, quality])).toEqual([
+      [1, 'good'],
+      [null, 'bad:over-range'],
+      [null, 'bad:not-a-number'],
+    ]);
+    expect(sink.of('broken')).toEqual([]);
+  });
+
+  it('is greeted', async () => {
+    const { line, clock } = talking({ ...plain, onConnect: 'MODE CONT<CR>' });
+    await clock.advance(10);
+    expect(Buffer.concat(line.heard).toString()).toBe('MODE CONT\r');
+  });
+});
+
+describe('an instrument that numbers its records', () => {
+  it('has a break where numbers are missing, and nowhere else', async () => {
+    const { sink, hear } = talking(numbered);
+    await hear('\r\n', '7,1.5\r\n', '#!\r\n', '8,1.6\r\n', '8,1.6\r\n', '11,1.7\r\n');
+    expect(indexes(sink)).toEqual([7, 8, 11]);
+    expect(sink.of('broken')).toEqual([{ kind: 'broken', at: 9, reason: 'records-missed' }]);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('goes on after its counter starts again, and after it was cleared', async () => {
+    const { sink, hear, counts, warnings } = talking(numbered);
+    await hear('\r\n', '9998,1\r\n', '9999,2\r\n', '1,3\r\n', '5000,9\r\n', '2,4\r\n');
+    expect(indexes(sink)).toEqual([9998, 9999, 10_000, 10_001]);
+    expect(sink.of('broken')).toEqual([]);
+    expect(counts).toMatchObject({ unbelievable_numbers: 1 });
+    await hear('8000,5\r\n', '8001,6\r\n', '1,7\r\n', '2,8\r\n');
+    expect(indexes(sink).slice(4)).toEqual([17_999, 18_000, 19_999, 20_000]);
+    expect(sink.of('broken').map(({ reason }) => reason)).toEqual(['records-missed', 'counter-reset']);
+    expect(warnings).toHaveLength(1);
+    expect(counts).toMatchObject({ counter_resets: 1 });
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('goes on where its stream ends after a restart, in the same round, without a hole', async () => {
+    const { sink, hear } = talking(numbered, () => 20_006);
+    await hear('\r\n', '7,1.5\r\n', '8,1.6\r\n');
+    // Number 7 is the last that was claimed: 2 rounds of 9999, and 7.
+    expect(sink.events[0]).toEqual({ kind: 'resumed', at: 20_006 });
+    expect(indexes(sink)).toEqual([20_006]);
+  });
+});
+
+describe('an instrument that is asked', () => {
+  it('answers, and each answer is a sample', async () => {
+    const { sink, clock } = asked({}, (_bytes, line) => line.say('12.5 kg\r\n', 20));
+    await clock.advance(2100);
+    expect(values(sink)).toEqual([12.5, 12.5, 12.5]);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it.each<[string, Instrument, string, string]>([
+    ['says nothing', () => {}, 'serial-timeout', 'timeouts'],
+    ['talks nonsense', (_, line) => line.say('\x00\xff\x80'), 'serial-garbage', 'garbled_answers'],
+    ['sends what no pattern fits', (_, line) => line.say('ready\r\n'), 'serial-garbage', 'garbled_answers'],
+    ['refuses', (_, line) => line.say('ERR 3\r\n'), 'serial-refused', 'refusals'],
+  ])(
+    'that %s ends the session after three times, with its own code and count',
+    async (_, answer, code, count) => {
+      let isGood = true;
+      const { ended, sink, counts, clock } = asked({ refusals: ['ERR'] }, (bytes, line) => {
+        if (isGood) line.say('1 kg\r\n');
+        else answer(bytes, line);
+        isGood = false;
+      });
+      await clock.advance(5000);
+      expect(await ended).toMatchObject({ code, retryable: true });
+      expect(counts).toMatchObject({ [count]: 3, failed_polls: 3 });
+      expect(sink.of('broken')).toMatchObject([{ reason: code }]);
+    },
+  );
+
+  it('late is not taken for an answer to the next question', async () => {
+    let asks = 0;
+    const { sink, clock } = asked({}, (_, line) => line.say(`${++asks} kg\r\n`, asks === 2 ? 350 : 10));
+    await clock.advance(3100);
+    expect(values(sink)).toEqual([1, 3, 4]);
+  });
+
+  it('may be asked several things for one sample, over a line that echoes', async () => {
+    const { sink, clock, line } = asked(
+      {
+        poll: { command: ['T?\\r', 'P?\\r'], everyMs: 1000, timeoutMs: 300, echo: true },
+        fields: { separator: '=' },
+        tags: [
+          { name: 't', startsWith: 'T', column: 1 },
+          { name: 'p', startsWith: 'P', column: 1, scale: 0.1 },
+        ],
+      },
+      (bytes, line) => {
+        const [what] = bytes.toString();
+        line.say(bytes.subarray(0, 2));
+        line.say(bytes.subarray(2), 1);
+        line.say(`${what}=${what === 'T' ? 21.5 : 1013}\r\n`, 5);
+      },
+    );
+    await clock.advance(500);
+    expect(sink.readings.map(({ tag, value }) => [tag, value])).toEqual([
+      ['t', 21.5],
+      ['p', 101.3],
+    ]);
+    expect(new Set(indexes(sink)).size).toBe(1);
+    expect(line.heard).toHaveLength(2);
+  });
+
+  it('reports only what changes by more than the deadband', async () => {
+    const weights = [1, 1.05, 1.2, 1.15, 2];
+    const { sink, clock } = asked({ tags: [{ name: 'weight', deadband: 0.1 }] }, (_, line) =>
+      line.say(`${weights.shift() ?? 2} kg\r\n`),
+    );
+    await clock.advance(4100);
+    expect(values(sink)).toEqual([1, 1.2, 2]);
+    expect(sink.of('observed')).toHaveLength(5);
+  });
+});
+
+describe('a write', () => {
+  const writable = {
+    fields: { pattern: '^(?<limit>[.0-9]+)$', decimal: ',' },
+    refusals: ['ERR'],
+    tags: [
+      { name: 'limit', scale: 0.1, write: { command: 'SET {value:1}<CR>', answer: 'OK', timeoutMs: 300 } },
+      {
+        name: 'mode',
+        group: 'limit',
+        type: 'string',
+        names: { A: 'auto' },
+        write: { command: 'MODE {value}\\r' },
+      },
+      { name: 'fixed', group: 'limit' },
+    ],
+  };
+  const writing = (answer: Instrument) => {
+    const made = asked({ ...writable }, answer);
+    const write = async (tag: string, value: never) => {
+      await made.clock.advance(10);
+      const written = made.source.write!(tag, value, made.abort.signal).then(
+        () => 'written',
+        (error: { code: string }) => error.code,
+      );
+      await made.clock.advance(1000);
+      return written;
+    };
+    return { ...made, write: write as (tag: string, value: unknown) => Promise<string> };
+  };
+  const obliging: Instrument = (bytes, line) =>
+    line.say(bytes.toString().startsWith('SET') ? 'OK\r\n' : '5\r\n');
+
+  it('sends the value as the instrument reads it, and waits for its confirmation', async () => {
+    const { write, line } = writing(obliging);
+    expect(await write('limit', 1.25)).toBe('written');
+    expect(await write('mode', 'auto')).toBe('written');
+    const sent = line.heard.map(String).filter((text) => !text.startsWith('P'));
+    expect(sent).toEqual(['SET 12,5\r', 'MODE A\r']);
+  });
+
+  it('is refused before it is sent where it cannot be, so that no value is a command', async () => {
+    const { write, line } = writing(obliging);
+    expect(await write('mode', 'A\rERASE')).toBe('source-value-invalid');
+    expect(await write('limit', 'x'.repeat(300))).toBe('source-value-invalid');
+    expect(await write('limit', null)).toBe('source-value-invalid');
+    expect(await write('limit', Number.NaN)).toBe('source-value-invalid');
+    expect(await write('fixed', 1)).toBe('source-read-only');
+    expect(await write('nothing', 1)).toBe('source-unknown-tag');
+    expect(line.heard.map(String).every((text) => text.startsWith('P'))).toBe(true);
+  });
+
+  it('ends with what the instrument made of it', async () => {
+    const toSet =
+      (answer: string | undefined): Instrument =>
+      (bytes, line) => {
+        const said = bytes.toString().startsWith('SET') ? answer : '5\r\n';
+        if (said !== undefined) line.say(said);
+      };
+    expect(await writing(toSet('ERR 5\r\n')).write('limit', 1)).toBe('serial-refused');
+    expect(await writing(toSet(undefined)).write('limit', 1)).toBe('serial-timeout');
+    expect(await writing(toSet('\x80')).write('limit', 1)).toBe('serial-garbage');
+  });
+});
