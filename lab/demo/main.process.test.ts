@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { missingPrograms } from '../../test/support/programs.ts';
 import { repositoryFile } from './processes.ts';
 
+const hasNoBrowser = missingPrograms('chromium');
 const main = repositoryFile('lab/demo/main.ts');
 let folder: string;
 let demo: ChildProcess;
@@ -57,6 +59,16 @@ test('a tour accounts for every reading, and leaves no process behind', { timeou
   expect(account.gapsFound).toBeGreaterThan(4);
   expect(account.gapsClosed).toBe(account.gapsFound);
   expect(account.seconds).toBeLessThan(150);
+  if (hasNoBrowser) expect(account.dashboard).toBeNull();
+  else {
+    const { gapsOn, healed, voids, folder: pictureFolder, pictures } = account.dashboard;
+    expect(gapsOn).toContain('press');
+    expect({ healed, voids }).toEqual({ healed: true, voids: { meter: 'void: no history' } });
+    for (const moment of ['1-before', '2-gaps', '3-healed'])
+      expect(pictures).toContain(`${moment}-fleet-dark.png`);
+    for (const picture of pictures)
+      expect(statSync(join(pictureFolder, picture)).size).toBeGreaterThan(10_000);
+  }
   expect(leftOver()).toEqual([]);
 });
 

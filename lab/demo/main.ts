@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { demoToken } from './dashboard.ts';
+import { findBrowser, openEye } from './dashboard-eye.ts';
+import { createDashboardWatch, type DashboardWatch } from './dashboard-watch.ts';
 import { gatherLive } from './gather.ts';
 import { liveKeys, readKeys } from './live.ts';
 import type { DemoEvent } from './live-state.ts';
+import { repositoryFile } from './processes.ts';
 import { jsonLine, tableLines } from './report.ts';
 import { openLines, openTerminal } from './screen.ts';
 import { playTour } from './tour.ts';
@@ -18,6 +21,7 @@ interface Options {
   readonly quick?: boolean;
   readonly seed: number;
   readonly keep?: string;
+  readonly pictures: string;
 }
 
 const options = new Command('npm start --')
@@ -31,6 +35,11 @@ const options = new Command('npm start --')
   .option('--json', 'with --tour: one line of JSON on standard output, progress on standard error')
   .option('--quick', 'with --tour: shorter outages')
   .option('--seed <n>', 'what the equipment measures follows from it', wholeNumber, 1)
+  .option(
+    '--pictures <folder>',
+    'with --tour: where pictures of the dashboard go; emptied first. Needs Chromium',
+    repositoryFile('artefacts/tour'),
+  )
   .option('--keep <folder>', 'keep logs, spool and ledger there; the folder must be new or empty')
   .parse()
   .opts<Options>();
@@ -92,8 +101,34 @@ async function run(): Promise<number> {
 }
 
 async function tour(world: World): Promise<[number, string[]]> {
+  const watch = await openWatch(world);
+  try {
+    return await playAndReport(world, watch);
+  } finally {
+    await watch?.close();
+  }
+}
+
+/** Pictures are a bonus: a machine without a browser takes the tour all the same. */
+async function openWatch(world: World): Promise<DashboardWatch | undefined> {
+  const browser = findBrowser();
+  if (browser === undefined) {
+    say('no Chromium here: the tour takes no pictures of the dashboard');
+    return undefined;
+  }
+  try {
+    const eye = await openEye(world.dashboardUrl, resolve(options.pictures), browser);
+    return createDashboardWatch({ eye, say });
+  } catch (error) {
+    say(`the tour takes no pictures of the dashboard: ${(error as Error).message.split('\n')[0]}`, 'bad');
+    return undefined;
+  }
+}
+
+async function playAndReport(world: World, watch: DashboardWatch | undefined): Promise<[number, string[]]> {
   const account = await playTour(world, {
     signal: stop.signal,
+    watch,
     quick: options.quick ?? false,
     startedAt,
     report: {
@@ -105,8 +140,8 @@ async function tour(world: World): Promise<[number, string[]]> {
     },
   });
   const seconds = (Date.now() - startedAt) / 1000;
-  const table = ['', ...tableLines(account, seconds)];
-  return [account.ok ? 0 : 1, options.json ? [...table, jsonLine(account, seconds)] : table];
+  const table = ['', ...tableLines(account, seconds, watch?.seen())];
+  return [account.ok ? 0 : 1, options.json ? [...table, jsonLine(account, seconds, watch?.seen())] : table];
 }
 
 function untilStopped(): Promise<[number, string[]]> {

@@ -71,6 +71,28 @@ test('the line for programs is one line with every count', () => {
     gapsClosed: 0,
     openGaps: 0,
     seconds: 98.8,
+    streams: [
+      ['press', 12_000, 12_000, 30, 0],
+      ['meter', 500, 480, 30, 20],
+    ].map(([stream, produced, delivered, duplicates, gone]) => ({
+      ...{ stream, produced, delivered, duplicates, void: gone, missing: 0, invented: 0, changed: 0 },
+    })),
     problems: [],
+    dashboard: null,
   });
+});
+
+test('what the dashboard showed is told, with why something is void and where the pictures are', () => {
+  const seen = {
+    gapsOn: ['meter', 'press'],
+    voids: { meter: 'void: no history' },
+    healed: true,
+    folder: '/pictures',
+    pictures: ['1-before-fleet.png', '3-healed-fleet.png'],
+  };
+  expect(tableLines(good, 98.76, seen)).toContain(
+    'dashboard: gaps seen on meter, press; whole again at the end, but for meter (void: no history)',
+  );
+  expect(tableLines(good, 98.76, seen)).toContain('  2 pictures of it are in /pictures');
+  expect(JSON.parse(jsonLine(good, 98.76, seen)).dashboard).toEqual(seen);
 });

@@ -1,10 +1,13 @@
 // The account as people and programs read it. Pure.
 import { size } from '../../wire/coverage.ts';
 import type { Account, StreamAccount } from './account.ts';
+import type { DashboardSeen } from './dashboard-watch.ts';
 import type { MissingRange } from './missing-ranges.ts';
 
-/** The one line of `--json`. */
-export function jsonLine(account: Account, seconds: number): string {
+const columns = ['produced', 'delivered', 'duplicates', 'void', 'missing', 'invented', 'changed'] as const;
+
+/** The one line of `--json`. `seen`: what the dashboard showed, where something looked at it. */
+export function jsonLine(account: Account, seconds: number, seen?: DashboardSeen): string {
   const { ok, produced, delivered, duplicates, missing, invented, changed, gapsFound, gapsClosed } = account;
   return JSON.stringify({
     ok,
@@ -20,18 +23,22 @@ export function jsonLine(account: Account, seconds: number): string {
     gapsClosed,
     openGaps: account.openGaps,
     seconds: Math.round(seconds * 10) / 10,
+    streams: account.streams.map((stream) => ({
+      stream: stream.stream,
+      ...Object.fromEntries(columns.map((name) => [name, stream[name]])),
+    })),
     problems: account.problems,
+    dashboard: seen ?? null,
   });
 }
 
-const columns = ['produced', 'delivered', 'duplicates', 'void', 'missing', 'invented', 'changed'] as const;
 const nameWidth = 8;
 const cellWidths = [10, 11, 12, 9, 9, 10, 9];
 const width = nameWidth + cellWidths.reduce((sum, cell) => sum + cell, 0);
 const maxRanges = 8;
 
 /** The table, the verdict, and what is wrong if anything is. */
-export function tableLines(account: Account, seconds: number): string[] {
+export function tableLines(account: Account, seconds: number, seen?: DashboardSeen): string[] {
   const row = (name: string, cells: readonly string[]) =>
     name.padEnd(nameWidth) + cells.map((cell, i) => cell.padStart(cellWidths[i]!)).join('');
   const figures = (from: Account | StreamAccount) =>
@@ -48,6 +55,7 @@ export function tableLines(account: Account, seconds: number): string[] {
     '',
     `gaps found ${account.gapsFound}, closed ${account.gapsClosed}, open ${account.openGaps}; ${seconds.toFixed(1)} s`,
     ...account.streams.flatMap(voidLine),
+    ...(seen ? dashboardLines(seen) : []),
     verdict,
     ...account.problems.map((problem) => `  ! ${problem}`),
     ...account.streams.flatMap(faultLines),
@@ -58,6 +66,18 @@ export function tableLines(account: Account, seconds: number): string[] {
 function voidLine({ stream, voids }: StreamAccount): string[] {
   if (voids.length === 0) return [];
   return [`${stream}: ${(size(voids) / 1000).toFixed(1)} s declared void in ${voids.length} ranges`];
+}
+
+function dashboardLines({ gapsOn, voids, healed, folder, pictures }: DashboardSeen): string[] {
+  if (pictures.length === 0) return [];
+  const reasons = Object.entries(voids).map(([stream, reason]) => `${stream} (${reason})`);
+  const end = healed
+    ? `whole again at the end${reasons.length > 0 ? `, but for ${reasons.join(', ')}` : ''}`
+    : 'not whole';
+  return [
+    `dashboard: gaps seen on ${gapsOn.join(', ') || 'no stream'}; ${end}`,
+    `  ${pictures.length} pictures of it are in ${folder}`,
+  ];
 }
 
 function faultLines(stream: StreamAccount): string[] {

@@ -6,6 +6,7 @@
 import { gaps, union } from '../../wire/coverage.ts';
 import type { Account } from './account.ts';
 import { type StreamCopy, voidCoverage } from './cloud-copy.ts';
+import type { DashboardWatch } from './dashboard-watch.ts';
 import { demoStreams, timings } from './parts.ts';
 import type { World } from './world.ts';
 
@@ -20,6 +21,8 @@ export interface TourOptions {
   readonly signal: AbortSignal;
   /** Shorter outages: to try the tour out. */
   readonly quick: boolean;
+  /** Looks at the dashboard meanwhile, where there is a browser to do it with. */
+  readonly watch?: DashboardWatch | undefined;
   /** When the first process was started, epoch ms: the time to be over is counted from there. */
   readonly startedAt: number;
 }
@@ -67,7 +70,7 @@ async function normalRunning(tour: Tour): Promise<void> {
   const all = () => demoStreams.every(({ name }) => (copyOf(tour, name)?.covered.length ?? 0) > 0);
   if (!(await until(tour, all, 20_000))) throw new Error('no stream arrives in the cloud');
   tour.report.say('the first window of every stream is in the cloud', 'good');
-  await pause(tour, tour.quick ? 3000 : 8000);
+  await Promise.all([pause(tour, tour.quick ? 3000 : 8000), tour.watch?.before()]);
 }
 
 async function networkCut(tour: Tour): Promise<void> {
@@ -105,6 +108,7 @@ async function cutAmidMessage(tour: Tour): Promise<void> {
 }
 
 async function runtimeKilled(tour: Tour): Promise<void> {
+  tour.watch?.watchForGaps();
   await tour.world.runtime.killAndRestart();
   tour.report.say(
     'running again; what the journal had is kept, the hole between is fetched from the equipment',
@@ -158,6 +162,7 @@ async function drain(tour: Tour): Promise<void> {
   if (await until(tour, settled, 30_000)) {
     report.say(`at rest after ${((Date.now() - began) / 1000).toFixed(1)} s`, 'good');
   } else report.say('does not come to rest', 'bad');
+  tour.problems.push(...((await tour.watch?.after(demoStreams.map(({ name }) => name))) ?? []));
 }
 
 /** Has the hub acknowledge and lose the next messages, and waits until it did. */

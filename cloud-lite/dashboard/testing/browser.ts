@@ -7,9 +7,9 @@ export type { Browser, Page } from 'playwright-core';
 
 const artefacts = fileURLToPath(new URL('../../../artefacts/dashboard/', import.meta.url));
 
-export function openBrowser(): Promise<Browser> {
+export function openBrowser(executablePath = '/usr/bin/chromium'): Promise<Browser> {
   return chromium.launch({
-    executablePath: '/usr/bin/chromium',
+    executablePath,
     args: [
       '--headless',
       '--no-sandbox',
