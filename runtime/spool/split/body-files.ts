@@ -16,8 +16,10 @@ export interface NewBody {
 }
 
 interface Use {
-  /** Up to where it is written. */
+  /** Up to where it is written, as far as anybody relies on it. */
   bytes: number;
+  /** As a start found it: with what no name reaches at its end, which may be written over. */
+  size: number;
   live: number;
   liveBytes: number;
 }
@@ -48,9 +50,9 @@ export class BodyFiles {
     this.#current = Math.max(this.#current, ...this.#uses.keys(), 0) + 1;
   }
 
-  /** A file as the disk has it, before anything is counted. */
-  found(file: number, bytes: number): void {
-    this.#uses.set(file, { bytes, live: 0, liveBytes: 0 });
+  /** A file as the disk has it, before anything in it is counted. */
+  found(file: number, size: number): void {
+    this.#uses.set(file, { bytes: 0, size, live: 0, liveBytes: 0 });
     this.#current = Math.max(this.#current, file);
   }
 
@@ -59,11 +61,11 @@ export class BodyFiles {
   }
 
   /** Something in the index names the place. */
-  name(place: Place): void {
+  name(key: Uint8Array, place: Place): void {
     const use = this.#use(place.file);
     use.live++;
     use.liveBytes += place.length;
-    use.bytes = Math.max(use.bytes, place.offset + place.length);
+    use.bytes = Math.max(use.bytes, place.offset + bodyHeadBytes(key) + place.length);
     this.#emptied.delete(place.file);
   }
 
@@ -134,8 +136,10 @@ export class BodyFiles {
   sparse(): number | undefined {
     let [dead, total, sparsest] = [0, 0, 1];
     let found: number | undefined;
-    for (const [file, { bytes, live, liveBytes }] of this.#uses) {
+    for (const [file, use] of this.#uses) {
+      const { live, liveBytes } = use;
       if (file === this.#current || live <= 0) continue;
+      const bytes = Math.max(use.bytes, use.size);
       total += bytes;
       dead += bytes - liveBytes;
       if (liveBytes / bytes >= sparsest) continue;
@@ -153,15 +157,17 @@ export class BodyFiles {
       .map(([file, { bytes, live, liveBytes }]) => [file, bytes, live, liveBytes]);
   }
 
-  restore(counts: Checkpoint['bodies']): void {
-    for (const [file, bytes, live, liveBytes] of counts) this.#uses.set(file, { bytes, live, liveBytes });
+  restore(counts: Checkpoint['bodies'], sizes: ReadonlyMap<number, number>): void {
+    for (const [file, bytes, live, liveBytes] of counts) {
+      this.#uses.set(file, { bytes, size: sizes.get(file) ?? 0, live, liveBytes });
+    }
     this.#current = Math.max(0, ...this.#uses.keys());
   }
 
   #use(file: number): Use {
     let use = this.#uses.get(file);
     if (use === undefined) {
-      use = { bytes: 0, live: 0, liveBytes: 0 };
+      use = { bytes: 0, size: 0, live: 0, liveBytes: 0 };
       this.#uses.set(file, use);
     }
     return use;

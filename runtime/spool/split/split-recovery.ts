@@ -62,7 +62,7 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
     if (kind === 'batch') await writer.redo([...decodeOps(payload)].map(({ op }) => op));
   }
   const found = await listBodies(files.bodies);
-  if (contents.clean) bodies.restore(contents.checkpoint?.bodies ?? []);
+  if (contents.clean) bodies.restore(contents.checkpoint?.bodies ?? [], found);
   else await countBodies(files.index, bodies, found);
   const problems = [
     ...(contents.damage === undefined ? [] : [contents.damage]),
@@ -141,7 +141,7 @@ async function countBodies(
     const page = await index.range({ gte: idKey('r', from), lt: idKey('r', maxId), limit: pageEntries });
     for (const { key, value } of page) {
       const place = decodePlace(key, value);
-      if (place !== undefined) bodies.name(place);
+      if (place !== undefined) bodies.name(key, place);
     }
     const last = page.at(-1);
     if (last === undefined || page.length < pageEntries) return;

@@ -182,7 +182,7 @@ export class SplitWriter {
       if (before !== undefined) bodies.unname(before, sequence);
       former.delete(name);
       if (op.type !== 'placed') continue;
-      bodies.name(op.place);
+      bodies.name(op.key, op.place);
       former.set(name, op.place);
     }
   }
