@@ -1,6 +1,7 @@
-// The command line: `holdfast run`, `check`, `probe`, `schema` and `spool`.
+// The command line: `holdfast run`, `check`, `probe`, `browse`, `schema` and `spool`.
 import { Command, InvalidArgumentError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
+import { type BrowseOptions, browse } from './browse.ts';
 import { checkConfig } from './check.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type ProbeDependencies, type ProbeOptions, probe } from './probe.ts';
@@ -51,6 +52,21 @@ export function createProgram(dependencies: ProgramDependencies): Command {
       process.exit(await probe(file, source, options, dependencies));
     });
   program
+    .command('browse')
+    .description("walk an OPC UA server's address space, and print its variables as tags")
+    .argument('<file>', 'YAML configuration')
+    .argument('<source>', 'a source of type opcua, by its name')
+    .argument('[node]', 'a node id or browse path to begin at; the Objects folder if none is given')
+    .option('--json', 'one line of JSON for each variable')
+    .option('--depth <n>', 'levels of folders to go down', upTo(32), 8)
+    .option('--max <n>', 'variables to list', upTo(20_000), 1000)
+    .option('--timeout <seconds>', 'for the whole of it', seconds, 60)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput))
+    .action(async (file: string, source: string, node: string | undefined, options: BrowseOptions) => {
+      // As above.
+      process.exit(await browse(file, source, node, options, dependencies.clock));
+    });
+  program
     .command('schema')
     .description("print the configuration's JSON Schema, for editors")
     .action(() => {
@@ -59,6 +75,15 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     });
   program.addCommand(spoolCommand(dependencies));
   return program;
+}
+
+function upTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!(Number.isInteger(value) && value >= 1 && value <= most))
+      throw new InvalidArgumentError(`must be 1 to ${most}`);
+    return value;
+  };
 }
 
 function seconds(text: string): number {

@@ -57,6 +57,8 @@ function paceOf({ samplingMs, names }: Group): Pace {
 function warningsOf(source: OpcuaSourceConfig, groups: readonly Group[]): readonly string[] {
   const { folders, publishMs, queueSize, security, tags } = source;
   const found: string[] = [];
+  if (tags.length === 0 && folders.length === 0)
+    found.push('it names neither tags nor folders, so nothing is read: holdfast browse lists what there is');
   if (folders.length > 0) {
     const most = sum(folders.map(({ maxTags }) => maxTags));
     found.push(

@@ -20,8 +20,6 @@ function problem(context: Context, path: Path, message: string): void {
 
 function checkSource(source: shape.SourceShape, context: Context): void {
   const { tags, folders, identity, security, keepAliveMs, publishMs } = source;
-  if (tags.length === 0 && folders.length === 0)
-    problem(context, ['tags'], 'is missing: name the values to read, or folders of them');
   const seen = new Map<string, number>();
   for (const [at, tag] of tags.entries()) {
     checkPlace(tag, ['tags', at], context);

@@ -8,6 +8,8 @@ import { isBad } from './quality.ts';
 export interface WalkLimits {
   readonly maxVariables: number;
   readonly maxDepth: number;
+  /** Nodes that are neither listed nor looked into. */
+  readonly skip?: ReadonlySet<string>;
 }
 
 export interface FoundVariable {
@@ -29,10 +31,10 @@ const browseAtOnce = 100;
 
 /** @throws HoldfastError when the root itself cannot be browsed */
 export async function walk(session: OpcuaSession, root: string, limits: WalkLimits): Promise<Walked> {
-  const { maxVariables, maxDepth } = limits;
+  const { maxVariables, maxDepth, skip = [] } = limits;
   const nodeLimit = Math.min(maxNodes, 1000 + maxVariables * nodesPerVariable);
   const variables: FoundVariable[] = [];
-  const seen = new Set([root]);
+  const seen = new Set([root, ...skip]);
   let level: FoundVariable[] = [{ path: [], nodeId: root }];
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > maxDepth) return { variables, isCut: true };
