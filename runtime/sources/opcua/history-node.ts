@@ -62,6 +62,8 @@ export class HistoryNode {
   #continuation: Uint8Array | undefined;
   /** Values at `#start` that were taken already. */
   #taken = 0;
+  /** Of these, those that are to come once more. */
+  #toSkip = 0;
   #stalls = 0;
 
   constructor(tag: string, nodeId: string, range: { start: number; end: number }, valuesPerNode: number) {
@@ -116,7 +118,8 @@ export class HistoryNode {
   #takeBad(name: string): HistoryOutcome {
     if (name === 'BadContinuationPointInvalid' && this.#continuation) {
       this.#continuation = undefined;
-      return this.#progressed(false);
+      // The same values would come again, and the point might vanish again.
+      return this.#taken >= this.#valuesPerNode ? this.#askForMore() : this.#progressed(false);
     }
     if (name === 'BadNoContinuationPoints' || name === 'BadResponseTooLarge') {
       this.#continuation = undefined;
@@ -129,14 +132,15 @@ export class HistoryNode {
 
   /** Takes the values that are new, and moves on to the last one's time: others may share it. */
   #take(values: readonly WireValue[], ask: HistoryAsk): number {
-    let toSkip = ask.continuation ? 0 : this.#taken;
+    // Asked for by time, what was taken of the first instant comes again, perhaps over several answers.
+    if (!ask.continuation) this.#toSkip = this.#taken;
     let taken = 0;
     for (const value of values) {
       const index = value.sourceTimestamp?.getTime() ?? value.serverTimestamp?.getTime();
       // Bounding values lie outside, and say nothing about what is inside.
       if (index === undefined || index < this.#start || index >= ask.end) continue;
-      if (index === this.#start && toSkip > 0) {
-        toSkip -= 1;
+      if (index === this.#start && this.#toSkip > 0) {
+        this.#toSkip -= 1;
         continue;
       }
       if (index > this.#start) this.#moveTo(index);
@@ -158,6 +162,7 @@ export class HistoryNode {
   #moveTo(index: number): void {
     this.#start = index;
     this.#taken = 0;
+    this.#toSkip = 0;
   }
 
   #progressed(didMove: boolean): HistoryOutcome {
