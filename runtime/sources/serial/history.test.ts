@@ -186,11 +186,11 @@ describe('a dump', () => {
 
   it('goes on unheeded when nobody waits for it any more, and is not taken for live records', async () => {
     const { read, logger, sample, sink, clock } = await setUp({});
-    logger.answerAfterMs = 200;
+    logger.answerAfterMs = 100;
     const abort = new AbortController();
     const reading = read(10, 20, abort.signal);
     reading.catch(() => {});
-    await clock.advance(250);
+    await clock.advance(150);
     abort.abort(new Error('enough'));
     await expect(reading).rejects.toThrow('enough');
     logger.answerAfterMs = 0;
