@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   peers: () => import('./peers.ts'),
   ledger: () => import('./ledger.ts'),
   relay: () => import('./relay.ts'),
+  drain: () => import('./drain.ts'),
 };
 
 const { values, positionals } = parseArgs({

@@ -23,6 +23,8 @@ export interface EdgeModuleOptions {
   readonly connectionString: string;
   readonly caFile: string;
   readonly streams: number;
+  /** Of the streams' ids. Default `line`. */
+  readonly prefix?: string;
   readonly limits?: WindowLimits;
   readonly source: (stream: number, module: EdgeModule) => Source;
   /** The hub has acknowledged it. */
@@ -92,7 +94,7 @@ export async function openEdgeModule(options: EdgeModuleOptions): Promise<EdgeMo
   const forwarder = createForwarder({ uplink: heard, lanes: spool, clock, random, log, metrics });
   const module: EdgeModule = { spool, windows, uplink, forwarder, start, stop };
   const sources = Array.from({ length: options.streams }, (_, n) => {
-    const batchId = `line${n}`;
+    const batchId = `${options.prefix ?? 'line'}${n}`;
     const inner = windows.openStream({ batchId, index: 'time' });
     const { floor } = spool.openStream(batchId, 'time');
     const sink = siteClock.open(inner, { batchId, ...(floor === undefined ? {} : { floor }) });

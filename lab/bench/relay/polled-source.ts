@@ -13,6 +13,8 @@ export interface Pace {
   readonly pollMs: number;
   /** Resolves when another poll may be made, or `signal` aborts. */
   readonly ready?: (signal: AbortSignal) => Promise<void>;
+  /** A poll was made. */
+  readonly onPoll?: () => void;
 }
 
 /** Local time: ms since the machine started, as the site's clock tells it. */
@@ -29,6 +31,7 @@ export function createPolledSource(seed: number, pace: Pace): Source {
       let index = localNow();
       sink.emit({ kind: 'resumed', at: index });
       while (!signal.aborted) {
+        pace.onPoll?.();
         sink.emit({ kind: 'readings', readings: tags.poll(index) });
         sink.emit({ kind: 'observed', until: index + 1 });
         if (pace.pollMs > 0)
