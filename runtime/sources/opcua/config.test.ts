@@ -1,4 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../config/load.ts';
 import { opcuaSourceSchema } from './config.ts';
 
 const site = {
@@ -55,5 +57,11 @@ describe('the configuration of an OPC UA source', () => {
     [{ history: {}, timestamp: 'server' }, /^timestamp: must be source/],
   ] as const)('%j is refused with a hint', (change, expected) => {
     expect(problemsOf(change).join('\n')).toMatch(expected);
+  });
+
+  it('is shown whole by an example that is valid', async () => {
+    const file = fileURLToPath(new URL('../../../docs/examples/opcua.yaml', import.meta.url));
+    const { config } = await loadConfig(file);
+    expect(config.sources[0]).toMatchObject({ type: 'opcua', name: 'oven' });
   });
 });
