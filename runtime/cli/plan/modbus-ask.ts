@@ -42,7 +42,7 @@ function groupsOf(source: ModbusSourceConfig): readonly { pollMs: number; tags: 
 }
 
 function planPolls(source: ModbusSourceConfig, clock: Clock): readonly CountedPoll[] {
-  const stamp = mapStamp(source.stamp);
+  const stamp = mapStamp(source);
   return groupsOf(source).map(({ pollMs, tags }) => {
     const items: readonly Item[] = stamp ? [stamp, ...mapTags(tags)] : mapTags(tags);
     const blocks = planReads(items, source);

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { HistoryShape, SourceShape, TagShape } from './config-shapes.ts';
 import { addressSpace, isBitTable, isCountable, isNumberType, widthOf } from './fields.ts';
-import { resolveLayout } from './record-layout.ts';
+import { resolveLayout, timeTagOf } from './record-layout.ts';
 
 type Context = z.RefinementCtx;
 type Path = (string | number)[];
@@ -113,6 +113,7 @@ export function checkSource(source: SourceShape, context: Context): void {
       problem(context, ['stamp', key, 'address'], 'reaches beyond address 65535');
   }
   checkStamp(source, context);
+  checkIndex(source, context);
   if (!source.history) return;
   for (const key of ['newest', 'oldest'] as const) {
     const place = source.history[key];
@@ -139,10 +140,29 @@ function checkStamped({ stamp, tags }: SourceShape, context: Context): void {
   }
 }
 
+/** What orders the stream must be in each sample. */
+function checkIndex({ index, stamp, tags }: SourceShape, context: Context): void {
+  if (index === 'time') {
+    if (stamp && !stamp.timestamp)
+      problem(context, ['stamp', 'timestamp'], 'is missing: say where the sample keeps its time');
+    if (stamp?.timeTag !== undefined)
+      problem(context, ['stamp', 'timeTag'], 'is only for index: sequence; remove it');
+    return;
+  }
+  if (!stamp?.number) {
+    problem(context, ['stamp', 'number'], 'is missing: index: sequence needs the number of each sample');
+  } else if (stamp.number.type === 'int32') {
+    problem(context, ['stamp', 'number', 'type'], 'must be uint16, uint32 or uint64 to be the index');
+  }
+  const timeTag = timeTagOf(stamp);
+  if (timeTag !== undefined && tags.some(({ name }) => name === timeTag))
+    problem(context, ['stamp', 'timeTag'], `must be given: '${timeTag}' is the name of another tag`);
+}
+
 /** Timestamp and record number are read in one request: only then do they surely belong together. */
 function checkStamp({ stamp, maxRegisters }: SourceShape, context: Context): void {
-  if (!stamp?.number) return;
-  const { timestamp, number } = stamp;
+  const { timestamp, number } = stamp ?? {};
+  if (!timestamp || !number) return;
   if (number.table !== timestamp.table) {
     problem(
       context,

@@ -54,9 +54,12 @@ export const tag = z.strictObject({
 });
 
 const stamp = z.strictObject({
-  timestamp: field.timestamp,
+  /** May be left out where `index` is `sequence`. */
+  timestamp: field.timestamp.optional(),
   /** Counts the samples: a jump is a break in observation. */
   number: field.counter.optional(),
+  /** Where `index` is `sequence`: the tag that a sample's time becomes. */
+  timeTag: tagName.optional(),
 });
 
 /** Offsets count registers from the start of a record. What is left out is as in the live tag. */
@@ -131,6 +134,11 @@ export const common = z.strictObject({
   maxHole: z.int().min(0).max(124).default(32),
   /** Longest time that a refused register is left alone before it is tried again. */
   refusedRetryMs: z.int().min(1000).max(86_400_000).default(300_000),
+  /**
+   * What orders the stream: time, or the equipment's own record numbers (`stamp.number`), which no setting of its clock
+   * can disturb.
+   */
+  index: z.enum(['time', 'sequence'], 'must be time or sequence').default('time'),
   stamp: stamp.optional(),
   tags: z.array(tag).min(1, 'must have at least one tag').max(10_000, 'must be at most 10000 tags'),
   history: history.optional(),

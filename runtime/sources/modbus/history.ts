@@ -23,9 +23,9 @@ export interface HistoryOptions {
   readonly log: Log;
 }
 
-const requestsPerPage = 16;
+export const requestsPerPage = 16;
 /** A log that is overwritten faster than it can be read is not read to its end by trying for ever. */
-const maxStalls = 5;
+export const maxStalls = 5;
 
 export function createHistory(options: HistoryOptions): SourceHistory {
   const { map, log } = options;
@@ -148,7 +148,7 @@ const firstMargin = 1 / 64;
  * Where the log was overwritten under us, its oldest records will be gone before we get to them: they are given
  * up at once rather than chased.
  */
-function keepAway(log: LogRange, stalls: number): LogRange {
+export function keepAway(log: LogRange, stalls: number): LogRange {
   if (stalls === 0 || log.newest < log.oldest) return log;
   const margin = Math.ceil((log.newest - log.oldest) * firstMargin * 2 ** (stalls - 1));
   return { oldest: log.oldest + margin, newest: log.newest };

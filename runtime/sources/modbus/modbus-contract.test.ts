@@ -30,8 +30,13 @@ for (const { name, at, log } of equipment) {
   });
 }
 sourceContract('a Modbus source on a serial line', async () => makeHarness(0, 'ring', 'rtu'));
+for (const log of ['ring', 'file-records'] as const) {
+  sourceContract(`a Modbus source ordered by the record numbers of its ${log}`, async () =>
+    makeHarness(log === 'ring' ? 0 : 1, log, 'mbap', { index: 'sequence' }),
+  );
+}
 
-function makeHarness(at: number, log: LogKind, wire: WireFormat): SourceHarness {
+function makeHarness(at: number, log: LogKind, wire: WireFormat, more: object = {}): SourceHarness {
   const clock = new VirtualClock();
   const unit = new PlantUnit({ id: at + 1, name: 'unit', seed: 3, log, capacity });
   const plain: Answerer = ({ pdu }) => {
@@ -42,7 +47,7 @@ function makeHarness(at: number, log: LogKind, wire: WireFormat): SourceHarness 
   // The log has wrapped around: most of what it ever held is gone.
   for (let sample = 0; sample < 3 * capacity; sample++)
     unit.scan(clock.now() - (3 * capacity - sample) * pollMs);
-  const config = configOf(at, wire);
+  const config = configOf(at, wire, more);
   const source = createModbusSource(config, {
     clock,
     log: silentLog,
@@ -74,10 +79,10 @@ function makeHarness(at: number, log: LogKind, wire: WireFormat): SourceHarness 
   };
 }
 
-function configOf(at: number, wire: WireFormat): ModbusSourceConfig {
+function configOf(at: number, wire: WireFormat, more: object): ModbusSourceConfig {
   const units = Object.fromEntries([1, 2, 3].map((id) => [id, { name: '', log: 'ring' as const, capacity }]));
   const site = plantSources({ host: 'memory', port: 502, units }, { pollMs, timeoutMs });
-  const source: Record<string, unknown> = { ...site[at] };
+  const source: Record<string, unknown> = { ...site[at], ...more };
   // This log has lost its first records, so where it began proves nothing.
   if (source.history) source.history = { ...(source.history as object), firstRecord: undefined };
   if (wire === 'mbap') return modbusTcpSourceSchema.parse(source);

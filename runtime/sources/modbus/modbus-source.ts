@@ -5,10 +5,13 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Value } from '../../../wire/reading.ts';
+import type { IndexKind } from '../../../wire/window.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
 import type { Probe } from '../probe.ts';
+import { RecordCounter } from '../serial/record-counter.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
+import { widthOf } from './fields.ts';
 import { createHistory } from './history.ts';
 import { createModbusLinks, type Link, type ModbusLinks } from './link.ts';
 import type { ModbusClient } from './modbus-client.ts';
@@ -17,6 +20,7 @@ import { maxFailures, type PollGroup, PollSession } from './poll-session.ts';
 import { createPoller } from './poller.ts';
 import { createProbe } from './probe.ts';
 import { mapHistory } from './register-map.ts';
+import { createSequenceHistory } from './sequence-history.ts';
 import { createWriter } from './writer.ts';
 
 export interface ModbusSourceDeps {
@@ -26,6 +30,8 @@ export interface ModbusSourceDeps {
   /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Where the stream ends that was observed before. Known once the source runs. */
+  readonly floor?: () => number | undefined;
   /** Give all sources of a process the same, so that those on one line can share it. Default: one of its own. */
   readonly links?: ModbusLinks;
 }
@@ -39,7 +45,7 @@ const silenceMarginMs = 5000;
 const sharedMarginMs = 30_000;
 
 class ModbusSource implements Source {
-  readonly index = 'time';
+  readonly index: IndexKind;
   readonly stampedByGateway: boolean;
   readonly silenceLimitMs: number;
   readonly history?: SourceHistory;
@@ -51,10 +57,12 @@ class ModbusSource implements Source {
   /** Outlive sessions: what the device refuses is not learned again at each reconnect. */
   readonly #groups: readonly PollGroup[];
   #link: Link | undefined;
+  #counter: RecordCounter | undefined;
 
   constructor(config: ModbusSourceConfig, deps: ModbusSourceDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.index = config.index;
     this.stampedByGateway = config.stamp === undefined;
     this.#links = deps.links ?? createModbusLinks({ clock: deps.clock });
     this.probe = createProbe({ config, links: this.#links, clock: deps.clock });
@@ -64,7 +72,11 @@ class ModbusSource implements Source {
     const map = mapHistory(config);
     if (map) {
       const turn = this.#turn('history');
-      this.history = createHistory({ map, unit, maxRegisters, turn, log: deps.log });
+      const options = { map, unit, maxRegisters, turn, log: deps.log };
+      this.history =
+        config.index === 'sequence'
+          ? createSequenceHistory({ ...options, counter: () => this.#numbers() })
+          : createHistory(options);
     }
     const write = createWriter(config, this.#turn('write'));
     if (write) this.write = write;
@@ -78,7 +90,20 @@ class ModbusSource implements Source {
         const { clock, log, metrics } = this.#deps;
         const { name, tags } = this.#config;
         const stampClock = this.#deps.stampClock ?? clock;
-        const session = { stampClock, groups: this.#groups, tags, name, link, sink, clock, log, metrics };
+        const counter = this.index === 'sequence' ? { counter: this.#numbers() } : {};
+        counter.counter?.forgetHeld();
+        const session = {
+          stampClock,
+          groups: this.#groups,
+          tags,
+          name,
+          link,
+          sink,
+          ...counter,
+          clock,
+          log,
+          metrics,
+        };
         await new PollSession(session).run(signal);
       } finally {
         this.#link = undefined;
@@ -87,6 +112,16 @@ class ModbusSource implements Source {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+
+  /** Outlives sessions, like the equipment's own counter. After a restart of ours the stream tells where it stood. */
+  #numbers(): RecordCounter {
+    const { number } = this.#config.stamp ?? {};
+    // A number beyond 2^53 could not be an index.
+    const last = Math.min(2 ** (16 * widthOf(number?.type ?? 'uint32')), Number.MAX_SAFE_INTEGER) - 1;
+    const floor = this.#deps.floor?.();
+    this.#counter ??= new RecordCounter({ first: 0, last }, floor === undefined ? undefined : floor - 1);
+    return this.#counter;
   }
 
   /** Tags that are polled at the same pace, together. */

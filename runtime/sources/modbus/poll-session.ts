@@ -3,7 +3,8 @@
 // What counts as a break. Values that we stamp ourselves: a poll that failed, a poll that was missed, and a
 // step of our clock, since in between anything may have happened unseen. Samples that the equipment counts:
 // a jump in its count, and nothing else: a poll that failed has lost nothing if the count goes on by one.
-// Samples that it stamps but does not count: as the first, for nobody can tell.
+// Samples that it stamps but does not count: as the first, for nobody can tell. Where its numbers are the index, they
+// alone decide.
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
@@ -12,6 +13,7 @@ import { createPollSchedule, type PollSchedule } from '../line/poll-schedule.ts'
 import { Observation } from '../observation.ts';
 import { PolledIndex } from '../polled-index.ts';
 import { ReportFilter } from '../report-filter.ts';
+import type { RecordCounter } from '../serial/record-counter.ts';
 import type { SourceSink } from '../source.ts';
 import type { TagConfig } from './config.ts';
 import type { Link } from './link.ts';
@@ -30,6 +32,8 @@ export interface PollSessionOptions {
   readonly name: string;
   readonly link: Link;
   readonly sink: SourceSink;
+  /** From record numbers to positions, where these order the stream. */
+  readonly counter?: RecordCounter;
   readonly clock: Clock;
   /** What readings are stamped with that the equipment does not stamp. */
   readonly stampClock: Clock;
@@ -99,7 +103,8 @@ export class PollSession {
   }
 
   #onPoll(poll: Poll, poller: Poller): void {
-    if (poll.stamp) this.#onStamped(poll, poll.stamp, poller.stamp?.number?.modulus ?? 1);
+    if (poll.numbered) this.#onNumbered(poll, poll.numbered.number);
+    else if (poll.stamp) this.#onStamped(poll, poll.stamp, poller.stamp?.number?.modulus ?? 1);
     else this.#onPolled(poll);
   }
 
@@ -123,6 +128,18 @@ export class PollSession {
     }
     if (continuity.broken) this.#break(continuity.broken);
     this.#report(stamp.timestamp, poll);
+  }
+
+  /** Whatever the equipment's clock says: the next number follows, any other is a break. */
+  #onNumbered(poll: Poll, number: number): void {
+    const step = this.#options.counter!.place(number);
+    if (step.kind !== 'placed') {
+      if (step.kind === 'held') this.#count('holdfast_modbus_doubted_numbers_total');
+      this.#confirm();
+      return;
+    }
+    if (step.broken) this.#break(step.broken);
+    this.#report(step.position, poll);
   }
 
   #report(index: number, poll: Poll): void {

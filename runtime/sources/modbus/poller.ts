@@ -8,13 +8,15 @@ import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import type { Item } from './read-plan.ts';
 import { type MappedStamp, type MappedTag, mapStamp, mapTags } from './register-map.ts';
-import type { Stamp } from './stamp-continuity.ts';
+import type { AnyStamp, NumberedStamp, Stamp } from './stamp-continuity.ts';
 
 export type ReadItem = MappedTag | MappedStamp;
 
 /** The values of one poll; `readings` gives them an index. */
 export interface Poll {
   readonly stamp?: Stamp;
+  /** Instead of `stamp`, where record numbers order the stream. */
+  readonly numbered?: NumberedStamp;
   readings(index: number): readonly Reading[];
 }
 
@@ -46,9 +48,12 @@ export function createPoller(options: PollerOptions): Poller {
   return new BlockPoller(options);
 }
 
+type ReadStamp = (item: MappedStamp, bytes: Buffer, start: number) => AnyStamp;
+
 class BlockPoller implements Poller {
   readonly stamp: MappedStamp | undefined;
   readonly #unit: number;
+  readonly #isNumbered: boolean;
   readonly #tags: readonly MappedTag[];
   readonly #reader: BlockReader<ReadItem>;
 
@@ -56,7 +61,8 @@ class BlockPoller implements Poller {
     const { unit, maxRegisters, maxBits, maxHole, refusedRetryMs } = config;
     this.#unit = unit;
     this.#tags = mapTags(tags);
-    this.stamp = mapStamp(config.stamp);
+    this.stamp = mapStamp(config);
+    this.#isNumbered = config.index === 'sequence';
     const items: readonly ReadItem[] = this.stamp ? [this.stamp, ...this.#tags] : this.#tags;
     this.#reader = new BlockReader<ReadItem>({
       unit,
@@ -99,32 +105,40 @@ class BlockPoller implements Poller {
   async #pollStamped(client: ModbusClient, item: MappedStamp): Promise<Poll> {
     for (let attempt = 1; attempt <= maxAttempts; attempt++) {
       const { data, isLearning } = await this.#reader.read(client);
-      const stamp = this.#stampIn(data, item);
+      const { block, bytes } = this.#stampBlock(data, item);
+      const read: ReadStamp = this.#isNumbered ? readNumbered : readStamp;
+      const stamp = read(item, bytes, block.address);
       // The stamp's block was read first. If the stamp is still the same after the last block, so was the sample.
       const isWhole =
-        data.length === 1 || (!isLearning && isSame(stamp, await this.#rereadStamp(client, item)));
-      if (isWhole) return { stamp, readings: (index) => this.#assemble(data, index) };
+        data.length === 1 || (!isLearning && isSame(stamp, await this.#reread(client, item, read)));
+      if (!isWhole) continue;
+      const readings = (index: number) => this.#assemble(data, index, stamp);
+      return this.#isNumbered
+        ? { numbered: stamp as NumberedStamp, readings }
+        : { stamp: stamp as Stamp, readings };
     }
     const message = `the sample changed while it was read, ${maxAttempts} times: put the tags closer together or poll fewer of them`;
     throw new HoldfastError('modbus-sample-torn', message, { retryable: true });
   }
 
-  #stampIn(data: readonly BlockData<ReadItem>[], item: MappedStamp): Stamp {
+  #stampBlock(data: readonly BlockData<ReadItem>[], item: MappedStamp): BlockData<ReadItem> {
     const refused = this.#reader.refused.get(item);
     if (refused) {
       const message = `the device refuses the registers of the stamp (${refused.reason}): correct stamp.timestamp.address and its table`;
       throw new HoldfastError('modbus-stamp-refused', message, { retryable: true });
     }
-    const { block, bytes } = data.find(({ block }) => block.items.includes(item))!;
-    return readStamp(item, bytes, block.address);
+    return data.find(({ block }) => block.items.includes(item))!;
   }
 
-  async #rereadStamp(client: ModbusClient, item: MappedStamp): Promise<Stamp> {
-    const bytes = await client.readRegisters(this.#unit, item.table, item.address, item.width);
-    return readStamp(item, bytes, item.address);
+  async #reread(client: ModbusClient, item: MappedStamp, read: ReadStamp): Promise<AnyStamp> {
+    return read(
+      item,
+      await client.readRegisters(this.#unit, item.table, item.address, item.width),
+      item.address,
+    );
   }
 
-  #assemble(data: readonly BlockData<ReadItem>[], index: number): readonly Reading[] {
+  #assemble(data: readonly BlockData<ReadItem>[], index: number, stamp?: AnyStamp): readonly Reading[] {
     const readings = new Array<Reading>(this.#tags.length);
     for (const { block, bytes } of data) {
       for (const item of block.items) {
@@ -135,6 +149,8 @@ class BlockPoller implements Poller {
     for (const [item, refusal] of this.#reader.refused) {
       if ('name' in item) readings[item.position] = toRefused(item, refusal, index);
     }
+    const timeTag = this.stamp?.timeTag;
+    if (timeTag !== undefined) readings.push(timeReading(timeTag, stamp?.timestamp, index));
     return readings;
   }
 }
@@ -145,13 +161,13 @@ function isOneBlock(items: readonly ReadItem[], maxRegisters: number): boolean {
   return items.every((item) => item.table === items[0]!.table) && end - first <= maxRegisters;
 }
 
-function isSame(a: Stamp, b: Stamp): boolean {
+function isSame(a: AnyStamp, b: AnyStamp): boolean {
   return a.timestamp === b.timestamp && a.number === b.number;
 }
 
 /** The stamp in `bytes`, whose first register is `start`. @throws HoldfastError where it is no valid time. */
 export function readStamp(item: Omit<MappedStamp, keyof Item>, bytes: Buffer, start: number): Stamp {
-  const timestamp = item.timestamp.read(bytes, item.timestamp.address - start);
+  const timestamp = item.timestamp?.read(bytes, item.timestamp.address - start);
   if (timestamp === undefined) {
     const message =
       'the equipment shows no valid time: is its clock set, and are type, order and unit of stamp.timestamp right?';
@@ -159,6 +175,26 @@ export function readStamp(item: Omit<MappedStamp, keyof Item>, bytes: Buffer, st
   }
   if (!item.number) return { timestamp };
   return { timestamp, number: Number(item.number.decode(bytes, item.number.address - start)) };
+}
+
+/** As `readStamp`, where the number is what counts: equipment without a clock, or with a wrong one, is no trouble. */
+export function readNumbered(
+  { timestamp, number }: Omit<MappedStamp, keyof Item>,
+  bytes: Buffer,
+  start: number,
+): NumberedStamp {
+  if (!number) throw new Error('a validated configuration has a number to order by');
+  return {
+    timestamp: timestamp?.read(bytes, timestamp.address - start),
+    number: Number(number.decode(bytes, number.address - start)),
+  };
+}
+
+/** The time of a sample as a value beside the others, epoch ms. */
+export function timeReading(tag: string, timestamp: number | undefined, index: number): Reading {
+  return timestamp === undefined
+    ? { index, tag, value: null, quality: 'bad:no-time' }
+    : { index, tag, value: timestamp, quality: 'good' };
 }
 
 export function toReading(tag: MappedTag, bytes: Buffer, at: number, index: number): Reading {

@@ -7,7 +7,7 @@ import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import { isBitTable, type RegisterTable } from './fields.ts';
 import type { Link, ModbusLinks } from './link.ts';
 import { ModbusException } from './modbus-errors.ts';
-import { type ReadItem, readStamp, toReading } from './poller.ts';
+import { type ReadItem, readNumbered, readStamp, toReading } from './poller.ts';
 import { type Block, planReads, splitBlock } from './read-plan.ts';
 import { RecordLog } from './record-log.ts';
 import { type MappedHistory, type MappedStamp, mapHistory, mapStamp, mapTags } from './register-map.ts';
@@ -56,7 +56,7 @@ class UnitProbe {
     this.#options = options;
     this.#link = link;
     this.#signal = signal;
-    this.#stamp = mapStamp(options.config.stamp);
+    this.#stamp = mapStamp(options.config);
     this.#configOf = new Map(options.config.tags.map((tag) => [tag.name, tag]));
   }
 
@@ -148,6 +148,10 @@ function stampIn(
   start: number,
 ): Pick<ProbedTag, 'value' | 'quality' | 'timestamp' | 'problem'> {
   try {
+    if (item.timeTag !== undefined || !item.timestamp) {
+      const { timestamp, number } = readNumbered(item, bytes, start);
+      return { value: number, quality: 'good', ...(timestamp !== undefined && { timestamp }) };
+    }
     const { timestamp, number } = readStamp(item, bytes, start);
     return { value: number ?? timestamp, quality: 'good', timestamp };
   } catch (error) {

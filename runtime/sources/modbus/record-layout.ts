@@ -1,7 +1,7 @@
 // Where each value lies in one record of a device's event log, once defaults are filled in: what the
 // configuration leaves out is as in the live sample, whose lowest address is the start of a record.
 import type { HistoryShape, SourceShape, TagShape } from './config-shapes.ts';
-import { type ByteOrder, type TimeUnit, type ValueType, widthOf } from './fields.ts';
+import { type ByteOrder, type RegisterTable, type TimeUnit, type ValueType, widthOf } from './fields.ts';
 
 export interface Placed {
   /** Registers from the start of the record. */
@@ -21,7 +21,8 @@ export interface PlacedTag extends Placed {
 }
 
 export interface RecordLayout {
-  readonly timestamp: Placed & { readonly unit: TimeUnit };
+  /** Always there where the stream is ordered by time. */
+  readonly timestamp?: Placed & { readonly unit: TimeUnit };
   readonly number?: Placed;
   readonly tags: readonly PlacedTag[];
 }
@@ -42,7 +43,7 @@ export function resolveLayout(source: SourceShape): LayoutResult {
   const problems: LayoutProblem[] = [];
   const start = sampleStart(source);
   const timestamp = history.timestamp ?? placeStamp(source, start);
-  if (!timestamp) {
+  if (!timestamp && source.index === 'time') {
     problems.push({
       path: ['history', 'timestamp'],
       message: 'is missing: without a stamp to derive it from, say where a record keeps its time',
@@ -54,16 +55,26 @@ export function resolveLayout(source: SourceShape): LayoutResult {
     : source.tags.flatMap((tag, at) => placeTag(source, tag, at, start, problems));
   if (timestamp) checkFits(history, timestamp, ['history', 'timestamp'], problems);
   if (number) checkFits(history, number, ['history', 'number'], problems);
-  if (problems.length > 0 || !timestamp) return { ok: false, problems };
-  return { ok: true, layout: { timestamp, ...(number ? { number } : {}), tags } };
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, layout: { ...(timestamp && { timestamp }), ...(number && { number }), tags } };
+}
+
+/** The tag that a sample's time becomes where record numbers order the stream; undefined where it has none. */
+export function timeTagOf(stamp: SourceShape['stamp']): string | undefined {
+  return stamp?.timestamp ? (stamp.timeTag ?? 'time') : undefined;
+}
+
+/** The table that the sample lies in. */
+function tableOf(stamp: SourceShape['stamp']): RegisterTable {
+  return stamp?.timestamp?.table ?? stamp?.number?.table ?? 'holding';
 }
 
 /** The lowest register address of the sample block: that of the stamp and all tags in its table. */
 function sampleStart(source: SourceShape): number {
   const { stamp } = source;
-  const table = stamp?.timestamp.table ?? 'holding';
+  const table = tableOf(stamp);
   const addresses = source.tags.filter((tag) => tag.table === table).map((tag) => tag.address);
-  if (stamp) addresses.push(stamp.timestamp.address);
+  if (stamp?.timestamp) addresses.push(stamp.timestamp.address);
   if (stamp?.number?.table === table) addresses.push(stamp.number.address);
   return Math.min(...addresses);
 }
@@ -77,7 +88,7 @@ function placeStamp(source: SourceShape, start: number): RecordLayout['timestamp
 
 function placeNumber(source: SourceShape, start: number): Placed | undefined {
   const { stamp } = source;
-  if (!stamp?.number || stamp.number.table !== stamp.timestamp.table) return undefined;
+  if (!stamp?.number || stamp.number.table !== tableOf(stamp)) return undefined;
   const { address, type, order } = stamp.number;
   return { offset: address - start, type, order };
 }
@@ -90,7 +101,7 @@ function placeTag(
   start: number,
   problems: LayoutProblem[],
 ): readonly PlacedTag[] {
-  const table = source.stamp?.timestamp.table ?? 'holding';
+  const table = tableOf(source.stamp);
   if (tag.table !== table || tag.type === undefined) {
     const message = `tag '${tag.name}' is not in the ${table} table, so its place in a record is unknown: list history.tags`;
     problems.push({ path: ['tags', at], message });

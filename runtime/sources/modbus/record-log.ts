@@ -16,7 +16,7 @@ export interface LogRange {
 
 export interface LogRecord {
   readonly number: number;
-  /** Epoch ms; undefined where the record shows no valid time. */
+  /** Epoch ms; undefined where the record shows no valid time, or has none. */
   readonly timestamp: number | undefined;
   readonly bytes: Buffer;
 }
@@ -101,7 +101,7 @@ export class RecordLog {
       const found = Number(numberField.decode(bytes, numberField.address - start));
       if (found !== number % numberField.modulus) return undefined;
     }
-    return { number, timestamp: timestamp.read(bytes, timestamp.address - start), bytes };
+    return { number, timestamp: timestamp?.read(bytes, timestamp.address - start), bytes };
   }
 
   /**
@@ -166,7 +166,8 @@ export class RecordLog {
 
 function spanOf(map: MappedHistory, limit: number): { offset: number; registers: number } {
   const { timestamp, number, registers } = map.record;
-  const places = number ? [timestamp, number] : [timestamp];
+  const places = [timestamp, number].filter((place) => place !== undefined);
+  if (places.length === 0) return { offset: 0, registers };
   const offset = Math.min(...places.map((place) => place.address));
   const end = Math.max(...places.map((place) => place.address + place.width));
   return end - offset <= limit ? { offset, registers: end - offset } : { offset: 0, registers };

@@ -5,7 +5,7 @@ import type { HistoryConfig, ModbusSourceConfig, TagConfig } from './config.ts';
 import { compileDecoder, type Decoder, invalidReason, toEpochMs } from './decode.ts';
 import { type ByteOrder, type RegisterTable, type TimeUnit, type ValueType, widthOf } from './fields.ts';
 import type { Item } from './read-plan.ts';
-import { type PlacedTag, resolveLayout } from './record-layout.ts';
+import { type PlacedTag, resolveLayout, timeTagOf } from './record-layout.ts';
 
 export interface MappedTag extends Item {
   readonly name: string;
@@ -33,8 +33,11 @@ export interface MappedTime extends Item {
 /** Timestamp and record number of a self-stamped sample, read as one: they must come from one sample. */
 export interface MappedStamp extends Item {
   readonly table: RegisterTable;
-  readonly timestamp: MappedTime;
+  /** Always there where the stream is ordered by time. */
+  readonly timestamp?: MappedTime;
   readonly number?: MappedCounter;
+  /** Where record numbers order the stream: the tag that the time becomes. */
+  readonly timeTag?: string;
 }
 
 export function mapTags(tags: readonly TagConfig[]): readonly MappedTag[] {
@@ -60,18 +63,25 @@ interface Field {
   readonly order: ByteOrder;
 }
 
-export function mapStamp(stamp: ModbusSourceConfig['stamp']): MappedStamp | undefined {
+export function mapStamp({
+  stamp,
+  index,
+}: Pick<ModbusSourceConfig, 'stamp' | 'index'>): MappedStamp | undefined {
   if (!stamp) return undefined;
-  const timestamp = mapTime(stamp.timestamp);
-  if (!stamp.number) return { ...placeOf(timestamp), timestamp };
-  const number = mapCounter(stamp.number);
-  const address = Math.min(timestamp.address, number.address);
-  const end = Math.max(timestamp.address + timestamp.width, number.address + number.width);
-  return { table: timestamp.table, address, width: end - address, timestamp, number };
-}
-
-function placeOf({ table, address, width }: MappedTime) {
-  return { table, address, width };
+  const timestamp = stamp.timestamp && mapTime(stamp.timestamp);
+  const number = stamp.number && mapCounter(stamp.number);
+  const places = [timestamp, number].filter((place) => place !== undefined);
+  const address = Math.min(...places.map((place) => place.address));
+  const end = Math.max(...places.map((place) => place.address + place.width));
+  const timeTag = index === 'sequence' ? timeTagOf(stamp) : undefined;
+  return {
+    table: places[0]!.table,
+    address,
+    width: end - address,
+    ...(timestamp && { timestamp }),
+    ...(number && { number }),
+    ...(timeTag !== undefined && { timeTag }),
+  };
 }
 
 function mapTime(field: Field & { readonly unit: TimeUnit }): MappedTime {
@@ -89,9 +99,10 @@ function mapCounter(field: Field): MappedCounter {
 /** One record of the event log; places are offsets in registers. */
 export interface MappedRecord {
   readonly registers: number;
-  readonly timestamp: MappedTime;
+  readonly timestamp?: MappedTime;
   readonly number?: MappedCounter;
   readonly tags: readonly MappedTag[];
+  readonly timeTag?: string;
 }
 
 export interface MappedHistory {
@@ -115,9 +126,10 @@ export function mapHistory(config: ModbusSourceConfig): MappedHistory | undefine
     ...(history.oldest ? { oldest: mapCounter(history.oldest) } : {}),
     record: {
       registers: history.recordRegisters,
-      timestamp: mapTime(at(timestamp)),
-      ...(number ? { number: mapCounter(at(number)) } : {}),
+      ...(timestamp && { timestamp: mapTime(at(timestamp)) }),
+      ...(number && { number: mapCounter(at(number)) }),
       tags: tags.map(mapPlacedTag),
+      ...(timestamp && config.index === 'sequence' && { timeTag: config.stamp?.timeTag ?? 'time' }),
     },
   };
 }

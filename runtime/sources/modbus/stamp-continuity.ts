@@ -7,6 +7,14 @@ export interface Stamp {
   readonly number?: number;
 }
 
+/** Of a sample whose number is its index: the time may be wrong, or missing. */
+export interface NumberedStamp {
+  readonly timestamp?: number | undefined;
+  readonly number: number;
+}
+
+export type AnyStamp = Stamp | NumberedStamp;
+
 export type Continuity =
   /** The same sample as before. */
   | { readonly kind: 'unchanged' }
