@@ -23,6 +23,15 @@ describe('what we publish as an example', () => {
 
   it("the README's configuration is valid", () => {
     const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(read('README.md')) ?? [];
-    expect(parseConfig(yaml!, 'README').sources).toHaveLength(1);
+    expect(parseConfig(yaml!, 'README').sources.length).toBeGreaterThan(0);
+  });
+
+  it('the configurations of sources that other modules send to are valid', () => {
+    const blocks = [...read('docs/ADAPTERS.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml!);
+    expect(blocks).toHaveLength(3);
+    for (const block of blocks) {
+      const text = block.startsWith('sources:') ? block : `sources:\n${block}`;
+      expect(parseConfig(text, 'ADAPTERS').sources[0]?.type).toBe('module-input');
+    }
   });
 });
