@@ -16,6 +16,8 @@ export interface Changes {
 
 const maxListeners = 100;
 const intervalMs = 1000;
+/** The pause between two looks, in times of what the last one took. */
+const pauseTimes = 4;
 /** Proxies close a connection on which nothing comes. */
 const heartbeatMs = 15_000;
 const maxNamed = 500;
@@ -28,6 +30,7 @@ export function addChangeStream(server: ApiServer, options: HttpOptions): void {
   let lastSentAt = 0;
 
   const tick = async () => {
+    const startedAt = clock.monotonic();
     try {
       const found = await readChanges(database, since);
       since = found.since;
@@ -39,7 +42,9 @@ export function addChangeStream(server: ApiServer, options: HttpOptions): void {
     } catch (error) {
       log.debug({ err: describeError(error) }, 'changes could not be read');
     }
-    timer = listeners.size > 0 ? clock.setTimer(intervalMs, tick) : undefined;
+    // Over a large fleet, and a slow database, less often: to look is a part of the work, not all of it.
+    const pauseMs = Math.max(intervalMs, (clock.monotonic() - startedAt) * pauseTimes);
+    timer = listeners.size > 0 ? clock.setTimer(pauseMs, tick) : undefined;
   };
 
   const send = (text: string) => {

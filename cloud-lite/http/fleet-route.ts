@@ -1,8 +1,14 @@
+import type { z } from 'zod';
 import { readFleet } from '../ledger/fleet.ts';
 import type { ApiServer, HttpOptions } from './api.ts';
 import * as schemas from './schemas.ts';
+import { shareAnswers } from './shared-answers.ts';
 
 export function addFleetRoute(server: ApiServer, { database, clock }: HttpOptions): void {
+  const fleets = shareAnswers(({ periodMs, ...query }: z.output<typeof schemas.fleetQuery>) => {
+    const now = clock.now();
+    return readFleet(database, { ...query, period: { start: now - periodMs, end: now } });
+  }, clock);
   server.get(
     '/fleet',
     {
@@ -12,9 +18,6 @@ export function addFleetRoute(server: ApiServer, { database, clock }: HttpOption
         response: { 200: schemas.fleet, 400: schemas.problem, 429: schemas.problem, 503: schemas.problem },
       },
     },
-    async ({ query }) => {
-      const now = clock.now();
-      return readFleet(database, { ...query, period: { start: now - query.periodMs, end: now } });
-    },
+    ({ query }) => fleets.get(query),
   );
 }

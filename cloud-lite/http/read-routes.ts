@@ -2,23 +2,25 @@ import { z } from 'zod';
 import { listAlerts } from '../health/alerts.ts';
 import { listAudit } from '../ledger/audit.ts';
 import { readCoverage } from '../ledger/coverage.ts';
-import { listStreams } from '../ledger/streams.ts';
+import { readStream, readStreamPage } from '../ledger/streams.ts';
 import { readSummary } from '../ledger/summary.ts';
 import { listGaps } from '../repair/gap-views.ts';
 import { listRequests } from '../repair/request-views.ts';
 import type { ApiServer, HttpOptions } from './api.ts';
 import { HttpProblem } from './problem.ts';
 import * as schemas from './schemas.ts';
+import { shareAnswers } from './shared-answers.ts';
 
 const failures = { 400: schemas.problem, 404: schemas.problem, 429: schemas.problem, 503: schemas.problem };
 const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();
 const answer = <T extends z.ZodType>(schema: T) => ({ 200: schema, ...failures });
 
-export function addReadRoutes(server: ApiServer, { database }: HttpOptions): void {
+export function addReadRoutes(server: ApiServer, { database, clock }: HttpOptions): void {
+  const summaries = shareAnswers((_: 'summary') => readSummary(database), clock);
   server.get(
     '/summary',
     { schema: { summary: 'The fleet in figures', response: answer(schemas.summary) } },
-    () => readSummary(database),
+    () => summaries.get('summary'),
   );
 
   server.get(
@@ -31,9 +33,8 @@ export function addReadRoutes(server: ApiServer, { database }: HttpOptions): voi
       },
     },
     async ({ query }) => {
-      const streams = await listStreams(database, query);
-      const next = streams.length === query.limit ? streams[streams.length - 1]?.id : undefined;
-      return next === undefined ? { streams } : { streams, next };
+      const { streams, isWhole } = await readStreamPage(database, query);
+      return isWhole ? { streams } : { streams, next: streams[streams.length - 1]!.id };
     },
   );
 
@@ -41,8 +42,7 @@ export function addReadRoutes(server: ApiServer, { database }: HttpOptions): voi
     '/streams/:id',
     { schema: { summary: 'One stream', params: schemas.streamParams, response: answer(schemas.stream) } },
     async ({ params }) => {
-      const [stream] = await listStreams(database, { id: params.id, limit: 1 });
-      return stream ?? noStream(params.id);
+      return (await readStream(database, params.id)) ?? noStream(params.id);
     },
   );
 

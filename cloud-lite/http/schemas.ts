@@ -8,6 +8,15 @@ const epoch = z.number().int().describe('UTC epoch ms');
 const pair = z.tuple([position, position]).readonly().describe('[start, end)');
 const pairs = z.array(pair).readonly();
 const voids = z.array(z.object({ start: position, end: position, reason: z.string() })).readonly();
+const rangeLists = {
+  covered: pairs,
+  backfilled: pairs,
+  voids,
+  waived: pairs,
+  gaps: pairs,
+  requested: pairs,
+  abandoned: pairs,
+};
 const lengths = z
   .object({ covered: z.number(), excused: z.number(), missing: z.number() })
   .describe('index positions covered, void or waived, and missing');
@@ -19,13 +28,7 @@ export const stream = z.object({
   ...identity,
   first: position.nullable(),
   last: position.nullable(),
-  covered: pairs,
-  backfilled: pairs,
-  voids,
-  waived: pairs,
-  gaps: pairs,
-  requested: pairs,
-  abandoned: pairs,
+  ...rangeLists,
   openRequests: z.number(),
   gapsFound: z.number(),
   gapsClosed: z.number(),
@@ -42,27 +45,20 @@ export const stream = z.object({
 export const coverage = z.object({
   from: position.nullable(),
   to: position.nullable(),
-  covered: pairs,
-  backfilled: pairs,
-  voids,
-  waived: pairs,
-  gaps: pairs,
-  requested: pairs,
-  abandoned: pairs,
+  ...rangeLists,
   lengths,
   delivered: z.number().nullable().describe('share of the period that has data, 0 to 1'),
   accounted: z.number().nullable().describe('share that has data, or a reason for having none'),
   truncated: z.boolean(),
 });
 
+const rangeOfStream = { streamId: z.number(), ...identity, start: position, end: position };
 const requestState = z.enum(['pending', 'accepted', ...endStates]);
 export const request = z.object({
   requestId: z.string(),
-  streamId: z.number(),
-  ...identity,
-  start: position,
-  end: position,
-  remaining: pairs,
+  ...rangeOfStream,
+  remaining: pairs.describe('its oldest pieces, at most 100'),
+  remainingLength: z.number(),
   state: requestState,
   origin: z.enum(['detector', 'person']),
   attempt: z.number(),
@@ -78,11 +74,9 @@ export const request = z.object({
 const gapState = z.enum(['waiting', 'open', 'closed']);
 export const gap = z.object({
   gapId: z.number(),
-  streamId: z.number(),
-  ...identity,
-  start: position,
-  end: position,
-  missing: pairs,
+  ...rangeOfStream,
+  missing: pairs.describe('its oldest pieces, at most 100'),
+  missingLength: z.number(),
   state: gapState,
   abandoned: z.boolean(),
   requests: z.number(),

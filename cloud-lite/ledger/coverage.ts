@@ -3,7 +3,7 @@ import { type Coverage, size } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange, parseMultirange } from '../database/multirange.ts';
-import { pairs, type RangesView } from './streams.ts';
+import { parseRanges, type RangesRow, type RangesView, showRanges } from './ranges.ts';
 
 export interface CoverageView extends RangesView {
   /** The period, cut to what the stream spans. Null when they do not meet. */
@@ -28,15 +28,8 @@ export interface Lengths {
 
 const maxRanges = 5000;
 
-interface CoverageRow {
+interface CoverageRow extends RangesRow {
   readonly span: string;
-  readonly covered: string;
-  readonly backfilled: string;
-  readonly waived: string;
-  readonly missing: string;
-  readonly requested: string;
-  readonly abandoned: string;
-  readonly voids: readonly { readonly reason: string; readonly ranges: string }[];
 }
 
 /** Undefined when there is no such stream. */
@@ -65,33 +58,16 @@ export async function readCoverage(
 
 function coverageView(row: CoverageRow): CoverageView {
   const span = parseMultirange(row.span)[0];
-  const lists = {
-    covered: parseMultirange(row.covered),
-    backfilled: parseMultirange(row.backfilled),
-    waived: parseMultirange(row.waived),
-    gaps: parseMultirange(row.missing),
-    requested: parseMultirange(row.requested),
-    abandoned: parseMultirange(row.abandoned),
-  };
-  const voids = row.voids
-    .flatMap(({ reason, ranges }) => parseMultirange(ranges).map((window) => ({ ...window, reason })))
-    .sort((a, b) => a.start - b.start);
-  const lengths = measure(span, lists.covered, lists.gaps);
+  const ranges = parseRanges(row);
+  const lengths = measure(span, ranges.covered, ranges.gaps);
   const total = lengths.covered + lengths.excused + lengths.missing;
   return {
     from: span?.start ?? null,
     to: span?.end ?? null,
-    covered: cut(lists.covered),
-    backfilled: cut(lists.backfilled),
-    voids: voids.slice(0, maxRanges),
-    waived: cut(lists.waived),
-    gaps: cut(lists.gaps),
-    requested: cut(lists.requested),
-    abandoned: cut(lists.abandoned),
+    ...showRanges(ranges, maxRanges, 'oldest'),
     lengths,
     delivered: total === 0 ? null : lengths.covered / total,
     accounted: total === 0 ? null : (lengths.covered + lengths.excused) / total,
-    truncated: voids.length > maxRanges || Object.values(lists).some((list) => list.length > maxRanges),
   };
 }
 
@@ -101,5 +77,3 @@ function measure(span: Window | undefined, covered: Coverage, missing: Coverage)
   // Whatever lies in the span and is neither there nor missing was declared void or waived.
   return { ...lengths, excused: total - lengths.covered - lengths.missing };
 }
-
-const cut = (coverage: Coverage) => pairs(coverage.slice(0, maxRanges));

@@ -127,5 +127,48 @@ export function fleetContract(open: () => Database): void {
       expect(await names({ state: 'silent' })).toEqual([]);
       expect((await read({ search: 'PRESS', limit: 1 })).counts.healthy).toBe(3);
     });
+
+    test('page by page shows each stream once, in one order, whatever is asked for', async () => {
+      const list = Array.from({ length: 14 }, (_, n) => {
+        const stream = `s-${(n * 5) % 14}`;
+        return n % 3 === 0
+          ? [time(stream, 0, 40), time(stream, 60, 100)]
+          : n % 3 === 1
+            ? [time(stream, 0, 40), time(stream, 40, 60, { void: 'evicted' as const }), time(stream, 60, 100)]
+            : [time(stream, 0, 100)];
+      });
+      await arrive(database, list.flat());
+      await look();
+      await database.query(
+        `insert into silent_stream (stream_id, since) select id, 90 from stream where batch_id in ('s-3', 's-11')`,
+      );
+      for (const query of [
+        {},
+        { order: 'name' },
+        { state: 'lossy' },
+        { state: 'healthy' },
+        { state: 'healthy', order: 'name' },
+        { search: 'S-1' },
+        { search: 's-1', order: 'name' },
+      ] as Partial<FleetQuery>[]) {
+        const whole = (await read(query)).streams;
+        const paged: unknown[] = [];
+        for (let offset = 0; offset < 18; offset += 3) {
+          paged.push(...(await read({ ...query, offset, limit: 3 })).streams);
+        }
+        expect(paged, JSON.stringify(query)).toEqual(whole);
+        expect(whole.length, JSON.stringify(query)).toBeGreaterThan(0);
+        expect(new Set(whole.map(({ id }) => id)).size).toBe(whole.length);
+      }
+      const { counts, streams } = await read();
+      expect(counts).toEqual({ silent: 2, lossy: 5, repairing: 4, healthy: 3 });
+      expect(streams.map(({ state }) => state)).toEqual(
+        (['silent', 'lossy', 'repairing', 'healthy'] as const).flatMap((state) =>
+          Array(counts[state]).fill(state),
+        ),
+      );
+      const names = (await read({ order: 'name' })).streams.map(({ batchId }) => batchId);
+      expect(names).toEqual(names.toSorted());
+    });
   });
 }

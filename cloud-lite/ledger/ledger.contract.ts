@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Database } from '../database/database.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
-import { listStreams, type StreamView } from './streams.ts';
+import { listStreams, readStreamPage, type StreamView } from './streams.ts';
 
 /** What the ledger owes, on any database. */
 export function ledgerContract(open: () => Database): void {
@@ -228,6 +228,38 @@ export function ledgerContract(open: () => Database): void {
         first: -far,
         last: far,
         gaps: [[0, 1]],
+      });
+    });
+
+    test('a page of streams ends early where they have many ranges, and shows the newest of each', async () => {
+      await database.query(
+        `insert into stream (device_id, module_id, batch_id, index_kind, covered, messages, created_at, last_arrival_at)
+         select 'd', 'm', 's' || n, 'sequence',
+                (select range_agg(int8range(i * 10, i * 10 + 5)) from generate_series(1, 3000) i), 1, 0, 0
+           from generate_series(1, 30) n`,
+      );
+      const seen: StreamView[] = [];
+      for (let isWhole = false, after = 0; !isWhole; ) {
+        const page = await readStreamPage(database, { after, limit: 1000 });
+        const ranges = page.streams.reduce((sum, { covered, gaps }) => sum + covered.length + gaps.length, 0);
+        expect(ranges).toBeLessThanOrEqual(50_000);
+        expect(page.streams.length).toBeGreaterThan(0);
+        seen.push(...page.streams);
+        after = page.streams[page.streams.length - 1]!.id;
+        isWhole = page.isWhole;
+      }
+      expect(seen.map(({ batchId }) => batchId)).toEqual(Array.from({ length: 30 }, (_, n) => `s${n + 1}`));
+      const [stream] = seen;
+      expect(stream).toMatchObject({ first: 10, last: 30_005, truncated: true });
+      expect(stream!.lengths).toEqual({ covered: 15_000, missing: 14_995, excused: 0 });
+      expect(stream!.covered.length).toBe(2000);
+      expect([stream!.covered[0], stream!.covered[1999]]).toEqual([
+        [10_010, 10_015],
+        [30_000, 30_005],
+      ]);
+      expect(await readStreamPage(database, { limit: 3 })).toMatchObject({
+        isWhole: false,
+        streams: { length: 3 },
       });
     });
   });

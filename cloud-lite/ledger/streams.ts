@@ -1,20 +1,7 @@
 // Reads the ledger: what the API and the dashboard show.
-import type { IndexKind, Window } from '../../wire/window.ts';
+import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { parseMultirange } from '../database/multirange.ts';
-
-/** What is known of each part of a stream. */
-export interface RangesView {
-  readonly covered: readonly Pair[];
-  readonly backfilled: readonly Pair[];
-  readonly voids: readonly { readonly start: number; readonly end: number; readonly reason: string }[];
-  readonly waived: readonly Pair[];
-  readonly gaps: readonly Pair[];
-  /** Ranges that open requests ask for. */
-  readonly requested: readonly Pair[];
-  /** Missing, but asked for no more. */
-  readonly abandoned: readonly Pair[];
-}
+import { parseRanges, type RangesRow, type RangesView, showRanges } from './ranges.ts';
 
 export interface StreamView extends RangesView {
   readonly id: number;
@@ -43,9 +30,6 @@ export interface StreamView extends RangesView {
   readonly truncated: boolean;
 }
 
-/** `[start, end)` */
-export type Pair = readonly [start: number, end: number];
-
 export interface StreamQuery {
   /** This one alone. */
   readonly id?: number | undefined;
@@ -58,17 +42,17 @@ export interface StreamQuery {
 
 /** Ranges shown of each kind. */
 const maxRanges = 2000;
+/** Ranges of all streams of a page, of all kinds, after which it ends before its limit: about 2 MB. */
+const maxRangesOfPage = 50_000;
+/** Streams read at once for a page. */
+const chunkSize = 100;
 
-interface StreamRow {
+interface StreamRow extends RangesRow {
   readonly id: number;
   readonly device_id: string;
   readonly module_id: string;
   readonly batch_id: string;
   readonly index_kind: IndexKind;
-  readonly covered: string;
-  readonly backfilled: string;
-  readonly waived: string;
-  readonly missing: string;
   readonly first: number | null;
   readonly last: number | null;
   readonly messages: number;
@@ -77,30 +61,73 @@ interface StreamRow {
   readonly last_arrival_at: number;
   readonly gaps_found: number;
   readonly gaps_closed: number;
-  readonly abandoned: string;
-  readonly requested: string;
   readonly open_requests: number;
   readonly pending_parts: number;
   readonly covered_length: number;
   readonly missing_length: number;
   readonly silent_since: number | null;
-  readonly voids: readonly { readonly reason: string; readonly ranges: string }[];
 }
+
+export async function readStream(session: Session, id: number): Promise<StreamView | undefined> {
+  const [stream] = await listStreams(session, { id, limit: 1 });
+  return stream;
+}
+
+export interface StreamPage {
+  /** At least one, unless there is none. */
+  readonly streams: readonly StreamView[];
+  /** No stream comes after these. */
+  readonly isWhole: boolean;
+}
+
+/** A page of at most `limit` streams, and fewer where they have many ranges. */
+export async function readStreamPage(session: Session, query: StreamQuery): Promise<StreamPage> {
+  const streams: StreamView[] = [];
+  let ranges = 0;
+  while (streams.length < query.limit) {
+    const limit = Math.min(chunkSize, query.limit - streams.length);
+    const after = streams[streams.length - 1]?.id ?? query.after;
+    const chunk = await listStreams(session, { ...query, after, limit });
+    for (const stream of chunk) {
+      ranges += countRanges(stream);
+      if (ranges > maxRangesOfPage && streams.length > 0) return { streams, isWhole: false };
+      streams.push(stream);
+    }
+    if (chunk.length < limit) return { streams, isWhole: true };
+  }
+  return { streams, isWhole: false };
+}
+
+function countRanges(view: RangesView): number {
+  const { covered, backfilled, voids, waived, gaps, requested, abandoned } = view;
+  return [covered, backfilled, voids, waived, gaps, requested, abandoned].reduce(
+    (sum, list) => sum + list.length,
+    0,
+  );
+}
+
+/** One more than is shown, so that the cut is noticed; by the database, so that a long list never leaves it. */
+const newestOf = (multirange: string) => `
+  (case when pg_column_size(${multirange}) < 16000 then ${multirange}
+        else (select range_agg(x) from (select x from unnest(${multirange}) x order by x desc
+                                         limit ${maxRanges + 1}) newest) end)::text`;
 
 export async function listStreams(session: Session, query: StreamQuery): Promise<readonly StreamView[]> {
   const rows = await session.query<StreamRow>(
-    `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, s.covered::text as covered,
-            s.backfilled::text as backfilled, s.waived::text as waived, s.missing::text as missing,
+    `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, ${newestOf('s.covered')} as covered,
+            ${newestOf('s.backfilled')} as backfilled, ${newestOf('s.waived')} as waived,
+            ${newestOf('s.missing')} as missing,
             lower(s.covered + s.voided) as first, upper(s.covered + s.voided) as last,
             s.messages, s.duplicates, s.readings, s.last_arrival_at,
             coalesce(p.gaps_found, 0)::int8 as gaps_found, coalesce(p.gaps_closed, 0)::int8 as gaps_closed,
-            (coalesce(p.abandoned, '{}') * s.missing)::text as abandoned,
+            ${newestOf(`(coalesce(p.abandoned, '{}') * s.missing)`)} as abandoned,
             coalesce(r.ranges, '{}')::text as requested, coalesce(r.n, 0)::int8 as open_requests,
             (select count(*) from pending_part q where q.stream_id = s.id) as pending_parts,
             (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.covered) x) as covered_length,
             (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.missing) x) as missing_length,
             q.since as silent_since,
-            coalesce((select jsonb_agg(jsonb_build_object('reason', v.reason, 'ranges', (v.ranges - s.covered)::text)
+            coalesce((select jsonb_agg(jsonb_build_object('reason', v.reason,
+                                                          'ranges', ${newestOf('(v.ranges - s.covered)')})
                                        order by v.reason)
                         from void_range v where v.stream_id = s.id), '[]') as voids
        from stream s
@@ -116,8 +143,6 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
 }
 
 function streamView(row: StreamRow): StreamView {
-  const covered = parseMultirange(row.covered);
-  const gaps = parseMultirange(row.missing);
   return {
     id: row.id,
     deviceId: row.device_id,
@@ -126,16 +151,7 @@ function streamView(row: StreamRow): StreamView {
     index: row.index_kind,
     first: row.first,
     last: row.last,
-    covered: newest(covered),
-    backfilled: newest(parseMultirange(row.backfilled)),
-    voids: row.voids
-      .flatMap(({ reason, ranges }) => parseMultirange(ranges).map((window) => ({ ...window, reason })))
-      .sort((a, b) => a.start - b.start)
-      .slice(-maxRanges),
-    waived: newest(parseMultirange(row.waived)),
-    gaps: newest(gaps),
-    requested: newest(parseMultirange(row.requested)),
-    abandoned: newest(parseMultirange(row.abandoned)),
+    ...showRanges(parseRanges(row), maxRanges, 'newest'),
     openRequests: row.open_requests,
     gapsFound: row.gaps_found,
     gapsClosed: row.gaps_closed,
@@ -151,12 +167,5 @@ function streamView(row: StreamRow): StreamView {
     },
     lastArrivalAt: row.last_arrival_at,
     silentSince: row.silent_since,
-    truncated: covered.length > maxRanges || gaps.length > maxRanges,
   };
 }
-
-export function pairs(windows: readonly Window[]): readonly Pair[] {
-  return windows.map(({ start, end }) => [start, end]);
-}
-
-const newest = (windows: readonly Window[]) => pairs(windows.slice(-maxRanges));

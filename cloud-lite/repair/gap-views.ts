@@ -1,20 +1,13 @@
-import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { parseMultirange, parseRange } from '../database/multirange.ts';
-import { type Pair, pairs } from '../ledger/streams.ts';
+import type { Pair } from '../ledger/ranges.ts';
+import { leftOf, type RangeOfStream, type RangeRow, rangeColumns, rangeOfStream } from './range-of-stream.ts';
 
-export interface GapView {
+/** Its range is as it was found. */
+export interface GapView extends RangeOfStream {
   readonly gapId: number;
-  readonly streamId: number;
-  readonly deviceId: string;
-  readonly moduleId: string;
-  readonly batchId: string;
-  readonly index: IndexKind;
-  /** As it was found. */
-  readonly start: number;
-  readonly end: number;
-  /** What is left of it. */
+  /** What is left of it: its oldest pieces, and how many positions all of them have. */
   readonly missing: readonly Pair[];
+  readonly missingLength: number;
   /** `waiting`: may only be late. */
   readonly state: 'waiting' | 'open' | 'closed';
   /** All of what is left is asked for no more. */
@@ -37,14 +30,8 @@ export interface GapQuery {
   readonly limit: number;
 }
 
-interface GapRow {
+interface GapRow extends RangeRow {
   readonly id: number;
-  readonly stream_id: number;
-  readonly device_id: string;
-  readonly module_id: string;
-  readonly batch_id: string;
-  readonly index_kind: IndexKind;
-  readonly range: string;
   readonly missing: string;
   readonly state: 'waiting' | 'open' | 'closed';
   readonly abandoned: boolean;
@@ -59,7 +46,7 @@ interface GapRow {
 /** Newest first. */
 export async function listGaps(session: Session, query: GapQuery): Promise<readonly GapView[]> {
   const rows = await session.query<GapRow>(
-    `select g.id, g.stream_id, s.device_id, s.module_id, s.batch_id, s.index_kind, g.range::text as range,
+    `select g.id, ${rangeColumns('g')},
             (int8multirange(g.range) * s.missing)::text as missing, g.state, g.seen_at, g.opened_at, g.closed_at,
             g.state <> 'closed' and (int8multirange(g.range) * s.missing) <@ coalesce(p.abandoned, '{}') as abandoned,
             coalesce(r.n, 0)::int8 as requests, r.last_state, r.last_answer
@@ -78,17 +65,12 @@ export async function listGaps(session: Session, query: GapQuery): Promise<reado
 }
 
 function gapView(row: GapRow): GapView {
-  const range = parseRange(row.range)!;
+  const left = leftOf(row.missing);
   return {
     gapId: row.id,
-    streamId: row.stream_id,
-    deviceId: row.device_id,
-    moduleId: row.module_id,
-    batchId: row.batch_id,
-    index: row.index_kind,
-    start: range.start,
-    end: range.end,
-    missing: pairs(parseMultirange(row.missing)),
+    ...rangeOfStream(row),
+    missing: left.pieces,
+    missingLength: left.length,
     state: row.state,
     abandoned: row.abandoned,
     requests: row.requests,

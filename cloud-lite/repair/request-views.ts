@@ -1,19 +1,13 @@
-import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { parseMultirange, parseRange } from '../database/multirange.ts';
-import type { Pair } from '../ledger/streams.ts';
+import type { Pair } from '../ledger/ranges.ts';
 import type { RequestState } from './decide.ts';
+import { leftOf, type RangeOfStream, type RangeRow, rangeColumns, rangeOfStream } from './range-of-stream.ts';
 
-export interface RequestView {
+export interface RequestView extends RangeOfStream {
   readonly requestId: string;
-  readonly streamId: number;
-  readonly deviceId: string;
-  readonly moduleId: string;
-  readonly batchId: string;
-  readonly index: IndexKind;
-  readonly start: number;
-  readonly end: number;
+  /** What was missing of it when it was last looked at: its oldest pieces, and how many positions all have. */
   readonly remaining: readonly Pair[];
+  readonly remainingLength: number;
   readonly state: RequestState;
   readonly origin: 'detector' | 'person';
   readonly attempt: number;
@@ -38,14 +32,8 @@ export interface RequestQuery {
   readonly offset: number;
 }
 
-interface RequestRow {
+interface RequestRow extends RangeRow {
   readonly id: string;
-  readonly stream_id: number;
-  readonly device_id: string;
-  readonly module_id: string;
-  readonly batch_id: string;
-  readonly index_kind: IndexKind;
-  readonly range: string;
   readonly remaining: string;
   readonly state: RequestState;
   readonly origin: 'detector' | 'person';
@@ -63,7 +51,7 @@ interface RequestRow {
 export async function listRequests(session: Session, query: RequestQuery): Promise<readonly RequestView[]> {
   const states = query.state === 'open' ? ['pending', 'accepted'] : query.state ? [query.state] : null;
   const rows = await session.query<RequestRow>(
-    `select r.id, r.stream_id, s.device_id, s.module_id, s.batch_id, s.index_kind, r.range::text as range,
+    `select r.id, ${rangeColumns('r')},
             r.remaining::text as remaining, r.state, r.origin, r.attempt, r.failures, r.unreachable, r.answer,
             r.created_at, r.accepted_at, r.progress_at, r.ended_at
        from request r join stream s on s.id = r.stream_id
@@ -79,28 +67,25 @@ export async function listRequests(session: Session, query: RequestQuery): Promi
       query.streamId ?? null,
     ],
   );
-  return rows.map((row) => {
-    const range = parseRange(row.range)!;
-    return {
-      requestId: row.id,
-      streamId: row.stream_id,
-      deviceId: row.device_id,
-      moduleId: row.module_id,
-      batchId: row.batch_id,
-      index: row.index_kind,
-      start: range.start,
-      end: range.end,
-      remaining: parseMultirange(row.remaining).map(({ start, end }) => [start, end] as const),
-      state: row.state,
-      origin: row.origin,
-      attempt: row.attempt,
-      failures: row.failures,
-      unreachable: row.unreachable,
-      answer: row.answer,
-      createdAt: row.created_at,
-      acceptedAt: row.accepted_at,
-      progressAt: row.progress_at,
-      endedAt: row.ended_at,
-    };
-  });
+  return rows.map(requestView);
+}
+
+function requestView(row: RequestRow): RequestView {
+  const left = leftOf(row.remaining);
+  return {
+    requestId: row.id,
+    ...rangeOfStream(row),
+    remaining: left.pieces,
+    remainingLength: left.length,
+    state: row.state,
+    origin: row.origin,
+    attempt: row.attempt,
+    failures: row.failures,
+    unreachable: row.unreachable,
+    answer: row.answer,
+    createdAt: row.created_at,
+    acceptedAt: row.accepted_at,
+    progressAt: row.progress_at,
+    endedAt: row.ended_at,
+  };
 }

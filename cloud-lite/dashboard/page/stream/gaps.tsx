@@ -6,6 +6,7 @@ import { useNow } from '../live/context.ts';
 import { zone } from '../live/platform.ts';
 import { ageText, durationText, lengthText, plural, rangeText } from '../text/format.ts';
 import { gapCause, gapStateText } from './gap-text.ts';
+import { RangeCells, RangeTable } from './range-table.tsx';
 
 interface Props {
   readonly stream: StreamView;
@@ -20,6 +21,9 @@ const choices = [
   ['live', 'Open'],
   ['closed', 'Closed'],
 ] as const;
+
+/** Pieces of a gap that the API lists. */
+const maxListed = 100;
 
 export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: Props) {
   const now = useNow();
@@ -49,26 +53,11 @@ export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: P
       {listed.length === 0 ? (
         <p class="nothing">{shown === 'closed' ? 'No gap was closed yet.' : 'Nothing is missing.'}</p>
       ) : (
-        <table class="gaps">
-          <thead>
-            <tr>
-              <th scope="col">Range</th>
-              <th scope="col">State</th>
-              <th scope="col" class="right">
-                {shown === 'closed' ? 'Open for' : 'Age'}
-              </th>
-              <th scope="col" class="right">
-                Attempts
-              </th>
-              <th scope="col">
-                <span class="unseen">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {listed.map((gap) => (
-              <tr key={gap.gapId}>
-                <th scope="row" class="name">
+        <RangeTable kind="gaps" numbers={[shown === 'closed' ? 'Open for' : 'Age', 'Attempts']}>
+          {listed.map((gap) => (
+            <tr key={gap.gapId}>
+              <RangeCells
+                range={
                   <button
                     type="button"
                     class="link mono"
@@ -77,48 +66,44 @@ export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: P
                   >
                     {rangeText(gap.index, gap.start, gap.end, zone)}
                   </button>
-                  <span class="note">{leftText(gap)}</span>
-                </th>
-                <td class="cause">
-                  <span class="value">{gapStateText(gap)}</span>
-                  <span class="note">{gapCause(gap)}</span>
-                </td>
-                <td class="right age">
-                  {gap.closedAt === null
-                    ? ageText(now - gap.seenAt)
-                    : durationText(gap.closedAt - gap.seenAt)}
-                </td>
-                <td class="right attempts">
-                  <span class="value">{gap.requests}</span>
-                  <span class="narrow-only"> {gap.requests === 1 ? 'attempt' : 'attempts'}</span>
-                </td>
-                <td class="actions">
-                  {gap.closedAt === null && (
-                    <span class="buttons-row">
-                      <button type="button" onClick={() => onAction({ kind: 'request', range: gap })}>
-                        Request
-                        <span class="unseen"> {rangeText(gap.index, gap.start, gap.end, zone)} again</span>
-                      </button>
-                      <button type="button" onClick={() => onAction({ kind: 'waive', range: gap })}>
-                        Waive<span class="unseen"> {rangeText(gap.index, gap.start, gap.end, zone)}</span>
-                      </button>
-                    </span>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+                }
+                rangeNote={leftText(gap)}
+                state={gapStateText(gap)}
+                cause={gapCause(gap)}
+              />
+              <td class="right age">
+                {gap.closedAt === null ? ageText(now - gap.seenAt) : durationText(gap.closedAt - gap.seenAt)}
+              </td>
+              <td class="right attempts">
+                <span class="value">{gap.requests}</span>
+                <span class="narrow-only"> {gap.requests === 1 ? 'attempt' : 'attempts'}</span>
+              </td>
+              <td class="actions">
+                {gap.closedAt === null && (
+                  <span class="buttons-row">
+                    <button type="button" onClick={() => onAction({ kind: 'request', range: gap })}>
+                      Request
+                      <span class="unseen"> {rangeText(gap.index, gap.start, gap.end, zone)} again</span>
+                    </button>
+                    <button type="button" onClick={() => onAction({ kind: 'waive', range: gap })}>
+                      Waive<span class="unseen"> {rangeText(gap.index, gap.start, gap.end, zone)}</span>
+                    </button>
+                  </span>
+                )}
+              </td>
+            </tr>
+          ))}
+        </RangeTable>
       )}
       {stream.truncated && <p class="note">There are more ranges than are listed; the API has them all.</p>}
     </section>
   );
 }
 
-function leftText({ index, start, end, missing, state }: GapView): string {
+function leftText({ index, start, end, missing, missingLength, state }: GapView): string {
   const whole = lengthText(index, end - start);
   if (state === 'closed') return whole;
-  const left = missing.reduce((sum, [from, to]) => sum + to - from, 0);
-  if (left === end - start) return `${whole} missing`;
-  return `${lengthText(index, left)} of ${whole} missing, in ${plural(missing.length, 'piece')}`;
+  const pieces = `${plural(missing.length, 'piece')}${missing.length === maxListed ? ' or more' : ''}`;
+  if (missingLength === end - start) return `${whole} missing`;
+  return `${lengthText(index, missingLength)} of ${whole} missing, in ${pieces}`;
 }

@@ -4,6 +4,7 @@ import type { Action } from '../actions/actions.tsx';
 import { useNow } from '../live/context.ts';
 import { zone } from '../live/platform.ts';
 import { agoText, lengthText, rangeText, wordsOf } from '../text/format.ts';
+import { RangeCells, RangeTable } from './range-table.tsx';
 
 const isOpen = ({ state }: RequestView) => state === 'pending' || state === 'accepted';
 
@@ -20,56 +21,36 @@ export function Requests(props: {
       {requests.length === 0 ? (
         <p class="nothing">Nothing was ever asked for.</p>
       ) : (
-        <table class="requests">
-          <thead>
-            <tr>
-              <th scope="col">Range</th>
-              <th scope="col">State</th>
-              <th scope="col" class="right">
-                Attempt
-              </th>
-              <th scope="col" class="right">
-                Made
-              </th>
-              <th scope="col">
-                <span class="unseen">Actions</span>
-              </th>
+        <RangeTable kind="requests" numbers={['Attempt', 'Made']}>
+          {requests.map((request) => (
+            <tr key={request.requestId}>
+              <RangeCells
+                range={<span class="mono">{rangeText(request.index, request.start, request.end, zone)}</span>}
+                rangeNote={`${lengthText(request.index, request.end - request.start)}, by ${
+                  request.origin === 'person' ? 'a person' : 'the detector'
+                }`}
+                state={requestStateText(request)}
+                cause={request.answer ?? ' '}
+              />
+              <td class="right attempts">
+                <span class="narrow-only">attempt </span>
+                {request.attempt}
+              </td>
+              <td class="right age">{agoText(now - request.createdAt)}</td>
+              <td class="actions">
+                {isOpen(request) && (
+                  <button type="button" onClick={() => props.onAction({ kind: 'cancel', request })}>
+                    Cancel
+                    <span class="unseen">
+                      {' '}
+                      the request for {rangeText(request.index, request.start, request.end, zone)}
+                    </span>
+                  </button>
+                )}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {requests.map((request) => (
-              <tr key={request.requestId}>
-                <th scope="row" class="name">
-                  <span class="mono">{rangeText(request.index, request.start, request.end, zone)}</span>
-                  <span class="note">
-                    {lengthText(request.index, request.end - request.start)}, by{' '}
-                    {request.origin === 'person' ? 'a person' : 'the detector'}
-                  </span>
-                </th>
-                <td class="cause">
-                  <span class="value">{requestStateText(request)}</span>
-                  <span class="note">{request.answer ?? ' '}</span>
-                </td>
-                <td class="right attempts">
-                  <span class="narrow-only">attempt </span>
-                  {request.attempt}
-                </td>
-                <td class="right age">{agoText(now - request.createdAt)}</td>
-                <td class="actions">
-                  {isOpen(request) && (
-                    <button type="button" onClick={() => props.onAction({ kind: 'cancel', request })}>
-                      Cancel
-                      <span class="unseen">
-                        {' '}
-                        the request for {rangeText(request.index, request.start, request.end, zone)}
-                      </span>
-                    </button>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </RangeTable>
       )}
     </section>
   );

@@ -1,5 +1,5 @@
 // The timeline's lanes: told apart by place, name and pattern, and by colour besides.
-import type { Pair } from '../../../ledger/streams.ts';
+import type { Pair } from '../../../ledger/ranges.ts';
 import type { Known } from './layout.ts';
 
 export interface Lane {

@@ -2,7 +2,7 @@
 
 import type { IndexKind } from '../../../../wire/window.ts';
 import type { CoverageView } from '../../../ledger/coverage.ts';
-import type { Pair } from '../../../ledger/streams.ts';
+import type { Pair } from '../../../ledger/ranges.ts';
 import { timeText } from '../text/format.ts';
 import { type Viewport, widthOf } from './viewport.ts';
 

@@ -1,0 +1,58 @@
+// What gaps and requests have in common: a range of a stream, and what of it is not there.
+import type { IndexKind } from '../../wire/window.ts';
+import { parseMultirange, parseRange } from '../database/multirange.ts';
+import { type Pair, pairs } from '../ledger/ranges.ts';
+
+export interface RangeOfStream {
+  readonly streamId: number;
+  readonly deviceId: string;
+  readonly moduleId: string;
+  readonly batchId: string;
+  readonly index: IndexKind;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface RangeRow {
+  readonly stream_id: number;
+  readonly device_id: string;
+  readonly module_id: string;
+  readonly batch_id: string;
+  readonly index_kind: IndexKind;
+  readonly range: string;
+}
+
+/** Columns of a RangeRow, of a table with `range` and of the stream `s`. */
+export const rangeColumns = (table: string) =>
+  `s.id as stream_id, s.device_id, s.module_id, s.batch_id, s.index_kind, ${table}.range::text as range`;
+
+export function rangeOfStream(row: RangeRow): RangeOfStream {
+  const { start, end } = parseRange(row.range)!;
+  return {
+    streamId: row.stream_id,
+    deviceId: row.device_id,
+    moduleId: row.module_id,
+    batchId: row.batch_id,
+    index: row.index_kind,
+    start,
+    end,
+  };
+}
+
+/** Pieces shown of what is left of a range: lists hold up to a thousand ranges. */
+const maxPieces = 100;
+
+/** What is left of a range: the oldest pieces, and how many positions all of them have. */
+export interface Left {
+  readonly pieces: readonly Pair[];
+  /** Of all pieces, those too that are not listed: milliseconds, or records. */
+  readonly length: number;
+}
+
+export function leftOf(multirange: string): Left {
+  const windows = parseMultirange(multirange);
+  return {
+    pieces: pairs(windows.slice(0, maxPieces)),
+    length: windows.reduce((sum, { start, end }) => sum + end - start, 0),
+  };
+}
