@@ -152,6 +152,7 @@ export const configSchema = z
     restarts: restarts.prefault({}),
   })
   .superRefine((config, context) => {
+    checkPorts(config.sources, context);
     // One stream, one source: two sources on one batchId would claim each other's windows.
     const seen = new Map<string, number>();
     for (const [index, { name, batchId }] of config.sources.entries()) {
@@ -182,6 +183,20 @@ function checkInputs(sources: readonly z.infer<typeof source>[], context: z.Refi
         path: ['sources', index, 'input'],
         message: `the input '${each.input}' is read by sources[${first}]: let a route lead to another input`,
       });
+    }
+  }
+}
+
+/** A serial port can be opened once: units of Modbus share one by taking turns, other instruments cannot. */
+function checkPorts(sources: readonly z.infer<typeof source>[], context: z.RefinementCtx): void {
+  const taken = new Map<string, { readonly index: number; readonly type: string }>();
+  for (const [index, each] of sources.entries()) {
+    if (!('path' in each) || typeof each.path !== 'string') continue;
+    const first = taken.get(each.path);
+    if (first === undefined) taken.set(each.path, { index, type: each.type });
+    else if (first.type === 'serial' || each.type === 'serial') {
+      const message = `is the port of sources[${first.index}] already: one instrument a port; ask it for several things with several commands`;
+      context.addIssue({ code: 'custom', path: ['sources', index, 'path'], message });
     }
   }
 }

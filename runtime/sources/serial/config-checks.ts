@@ -112,7 +112,8 @@ type PlaceShape = Pick<
 >;
 
 function checkTag(source: SourceShape, tag: TagShape, groups: Groups, path: Path, context: Context): void {
-  checkPlace(tag, tag.name, source.fields.separator !== undefined, groups, path, context);
+  if (!isWriteOnly(tag, groups))
+    checkPlace(tag, tag.name, source.fields.separator !== undefined, groups, path, context);
   const isStamped =
     source.stamp?.timestamp !== undefined || source.stamp?.index === 'number' || isNumbered(source);
   for (const key of ['deadband', 'heartbeatMs'] as const)
@@ -128,6 +129,13 @@ function checkTag(source: SourceShape, tag: TagShape, groups: Groups, path: Path
     const message = templateProblem(tag.write.command, ['value']);
     if (message) problem(context, [...path, 'write', 'command'], message);
   }
+}
+
+/** It can be written, and no message says where to read it. */
+function isWriteOnly(tag: TagShape, groups: Groups): boolean {
+  const { group, column, from, at } = tag;
+  const hasPlace = [group, column, from, at].some((each) => each !== undefined);
+  return tag.write !== undefined && !hasPlace && !groups?.has(tag.name);
 }
 
 export function isNumbered({ stamp }: Pick<SourceShape, 'stamp'>): boolean {

@@ -151,6 +151,8 @@ class Look {
     const advice =
       isAtAll && this.#heardBytes > 0 ? '; check line settings, framing, checksum and fields' : '';
     for (const tag of this.#open.values()) {
+      // It may be there to be written only.
+      if (tag.write && tag.column === undefined && tag.from === undefined && tag.at === undefined) continue;
       yield {
         tag: tag.name,
         place: placeOf(tag),
