@@ -13,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   spool: () => import('./spool.ts'),
   peers: () => import('./peers.ts'),
   ledger: () => import('./ledger.ts'),
+  sources: () => import('./sources.ts'),
   relay: () => import('./relay.ts'),
   drain: () => import('./drain.ts'),
 };

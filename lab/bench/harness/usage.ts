@@ -18,3 +18,9 @@ export function anonymousMB(): number {
   const status = readFileSync('/proc/self/status', 'utf8');
   return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
 }
+
+/** All resident memory of this process, mapped files included. */
+export function residentMB(): number {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
+}
