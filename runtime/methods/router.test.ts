@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
 import type { BackfillRequest } from '../../wire/methods.ts';
-import type { BackfillOutcome } from './backfill-jobs.ts';
+import type { BackfillOutcome } from './backfill-jobs-api.ts';
 import type { JobRecord } from './backfill-store.ts';
 import type { MethodAnswer } from './method-host.ts';
 import { createMethodRouter, type MethodRouterOptions } from './router.ts';

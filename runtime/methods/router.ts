@@ -4,7 +4,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import { methodNames, parseBackfillRequest, parseRequestId, parseSkip } from '../../wire/methods.ts';
 import { answer, badRequest, jobReport, notFound, stopping, tooMany } from './answers.ts';
-import type { BackfillJobs, BackfillOutcome } from './backfill-jobs.ts';
+import type { BackfillJobs, BackfillOutcome } from './backfill-jobs-api.ts';
 import type { MethodAnswer, MethodHost } from './method-host.ts';
 import type { Skip } from './skip.ts';
 

@@ -1,0 +1,46 @@
+// What the backfill jobs offer, and what they are given.
+import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Metrics } from '../../kernel/metrics.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { BackfillRequest, FieldError } from '../../wire/methods.ts';
+import type { SourceHistory } from '../sources/source.ts';
+import type { BackfillLimits } from './backfill-limits.ts';
+import type { BackfillStore, JobRecord } from './backfill-store.ts';
+
+export interface BackfillJobsOptions {
+  readonly store: BackfillStore;
+  /**
+   * The history of the equipment behind a stream; `no-history` where it remembers nothing; undefined where
+   * the stream has no source now.
+   */
+  readonly sources: (batchId: string) => SourceHistory | 'no-history' | undefined;
+  /** Messages now waiting in the backfill lane. */
+  readonly queued: () => number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits?: Partial<BackfillLimits>;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export type BackfillOutcome =
+  | { readonly kind: 'accepted'; readonly job: JobRecord }
+  | { readonly kind: 'known'; readonly job: JobRecord }
+  | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] }
+  | { readonly kind: 'unknown-stream' }
+  | { readonly kind: 'too-many' }
+  | { readonly kind: 'stopping' };
+
+export interface BackfillJobs {
+  /** Loads the durable jobs and goes on where they stood. Call once, before requests come. */
+  start(): Promise<void>;
+  /** Resolves once the job is durable. Rejects where the store cannot take it. */
+  request(request: BackfillRequest): Promise<BackfillOutcome>;
+  get(requestId: string): JobRecord | undefined;
+  /** With `declareVoid`, what is not yet queued becomes void `cancelled`. Undefined: no such job. */
+  cancel(requestId: string, declareVoid: boolean): Promise<JobRecord | undefined>;
+  jobs(): readonly JobRecord[];
+  /** Ends what runs; the jobs stay as they are in the store. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,179 @@
+// One backfill job in memory: its record as the store has it, and what is known about working on it. Every change of
+// the record is durable before it is true here.
+import { createBackoff } from '../../kernel/backoff.ts';
+import { sleep } from '../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import type { BackfillJobsOptions } from './backfill-jobs-api.ts';
+import type { BackfillLimits } from './backfill-limits.ts';
+import type { JobOutput, JobRecord } from './backfill-store.ts';
+import { advanced, isOpen, type JobChange, remainingOf, withState } from './job-ranges.ts';
+import { runRound } from './job-round.ts';
+
+/** How often a full lane is looked at again. */
+const roomPollMs = 250;
+
+type Parts = Omit<BackfillJobsOptions, 'limits'> & { readonly limits: BackfillLimits };
+
+export class JobInHand {
+  readonly #parts: Parts;
+  readonly #backoff;
+  #job: JobRecord;
+  /** Aborts what runs for this job: it is cancelled, or everything stops. */
+  #abort = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #notBefore = 0;
+  #lastProgressAt: number;
+  #sourceMissingSince: number | undefined;
+
+  constructor(job: JobRecord, parts: Parts) {
+    const { clock, random, limits } = parts;
+    this.#job = job;
+    this.#parts = parts;
+    this.#backoff = createBackoff({ minMs: limits.retryMinMs, maxMs: limits.retryMaxMs }, random);
+    this.#lastProgressAt = clock.monotonic();
+  }
+
+  get job(): JobRecord {
+    return this.#job;
+  }
+
+  get isOpen(): boolean {
+    return isOpen(this.#job);
+  }
+
+  /** Monotonic ms: when it may be worked on; undefined: not at all. */
+  get dueAt(): number | undefined {
+    return this.isOpen && !this.#abort.signal.aborted ? this.#notBefore : undefined;
+  }
+
+  /** Resolves when nothing runs for it. */
+  get idle(): Promise<void> {
+    return this.#running;
+  }
+
+  /** Works on it by `run`, one at a time. Never rejects. */
+  work(run: (round: () => Promise<void>) => Promise<void>): Promise<void> {
+    this.#running = run(() => this.#tryRound());
+    return this.#running;
+  }
+
+  interrupt(cause: HoldfastError): void {
+    this.#abort.abort(cause);
+  }
+
+  /** Ends it, once what runs has ended: two writers of one record would undo each other. */
+  async cancel(declareVoid: boolean): Promise<void> {
+    this.interrupt(new HoldfastError('backfill-cancelled', 'the job was cancelled'));
+    await this.#running;
+    if (!this.isOpen) return;
+    try {
+      await this.#saveCancelled(declareVoid);
+    } catch (error) {
+      // Not durable, so not true: the job goes on.
+      this.#abort = new AbortController();
+      throw error;
+    }
+  }
+
+  async #tryRound(): Promise<void> {
+    const { clock, log, limits } = this.#parts;
+    const { requestId, batchId } = this.#job;
+    let why = 'the equipment has not recorded it yet';
+    try {
+      if ((await this.#runRound()) === 'finished') return await this.#finish();
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      why = describeError(error);
+      if (!(error instanceof HoldfastError)) log.error({ requestId, err: error }, 'a backfill step failed');
+    }
+    try {
+      if (clock.monotonic() - this.#lastProgressAt >= limits.giveUpMs) return await this.#giveUp(why);
+    } catch (error) {
+      why = describeError(error);
+    }
+    const pauseMs = this.#backoff.next();
+    this.#notBefore = clock.monotonic() + pauseMs;
+    log.debug({ requestId, batchId, why, pauseMs }, 'backfill job waits');
+  }
+
+  #runRound(): Promise<'finished' | 'blocked'> {
+    const { store, clock, limits } = this.#parts;
+    const { signal } = this.#abort;
+    return runRound({
+      store,
+      job: () => this.#job,
+      save: async (change, output) => {
+        signal.throwIfAborted();
+        await this.#save(change, output);
+      },
+      history: () => this.#history(),
+      sourceIsGone: () => this.#sourceMissingMs() >= limits.sourceGoneMs,
+      room: () => this.#room(signal),
+      limits,
+      clock,
+      signal,
+    });
+  }
+
+  #history() {
+    const history = this.#parts.sources(this.#job.batchId);
+    if (history !== undefined) this.#sourceMissingSince = undefined;
+    else this.#sourceMissingSince ??= this.#parts.clock.monotonic();
+    return history;
+  }
+
+  #sourceMissingMs(): number {
+    const now = this.#parts.clock.monotonic();
+    return now - (this.#sourceMissingSince ?? now);
+  }
+
+  async #room(signal: AbortSignal): Promise<void> {
+    const { clock, queued, limits } = this.#parts;
+    signal.throwIfAborted();
+    while (queued() >= limits.maxQueued) await sleep(clock, roomPollMs, signal);
+  }
+
+  async #save(change: JobChange, output: JobOutput): Promise<void> {
+    const { store, clock } = this.#parts;
+    const next = advanced(this.#job, change, clock.now());
+    await store.save(next, output);
+    this.#job = next;
+    this.#backoff.reset();
+    this.#lastProgressAt = clock.monotonic();
+  }
+
+  async #finish(): Promise<void> {
+    const { store, clock, log } = this.#parts;
+    if (this.#job.state !== 'done') {
+      // Nothing remained without any step: the range was all answered when the process last died.
+      const done = withState(this.#job, 'done', clock.now());
+      await store.save(done);
+      this.#job = done;
+    }
+    const { requestId, batchId, range, voids } = this.#job;
+    log.info({ requestId, batchId, range, voids: voids.length }, 'backfill job done');
+  }
+
+  async #giveUp(why: string): Promise<void> {
+    const { store, clock, log } = this.#parts;
+    const given = withState(this.#job, 'cancelled', clock.now());
+    await store.save(given);
+    this.#job = given;
+    const { requestId, batchId } = given;
+    log.warn({ requestId, batchId, why, remaining: remainingOf(given) }, 'backfill job given up');
+  }
+
+  async #saveCancelled(declareVoid: boolean): Promise<void> {
+    const { store, clock } = this.#parts;
+    const { batchId, index } = this.#job;
+    const voids = declareVoid
+      ? remainingOf(this.#job).map((window) => ({ window, reason: 'cancelled' as const }))
+      : [];
+    const next = withState(advanced(this.#job, { voids }, clock.now()), 'cancelled', clock.now());
+    await store.save(
+      next,
+      declareVoid ? { voids: voids.map(({ window, reason }) => ({ batchId, index, window, reason })) } : {},
+    );
+    this.#job = next;
+  }
+}
