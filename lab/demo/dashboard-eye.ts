@@ -1,9 +1,10 @@
 // Looks at the detector's dashboard as a person does, in a real browser that nobody sees: reads what the page says,
 // and keeps pictures of it. Where there is no browser, the tour goes on without.
-import { accessSync, constants, mkdirSync, rmSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Browser, Page } from '../../cloud-lite/dashboard/testing/browser.ts';
 import type { FleetLook } from './dashboard-look.ts';
+import { findProgram } from './find-program.ts';
 
 export interface DashboardEye {
   /** Where the pictures are. */
@@ -21,22 +22,12 @@ export interface DashboardEye {
   close(): Promise<void>;
 }
 
-const browserNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const size = { width: 1280, height: 800 };
 const limitMs = 15_000;
 
 /** The path of a Chromium, if this machine has one. */
-export function findBrowser(path = process.env.PATH ?? ''): string | undefined {
-  const places = path.split(delimiter).flatMap((folder) => browserNames.map((name) => join(folder, name)));
-  return places.find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
+export const findBrowser = (): string | undefined =>
+  findProgram('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable');
 
 /** @param folder emptied first. @throws Error when the browser does not start. */
 export async function openEye(url: string, folder: string, browserPath: string): Promise<DashboardEye> {

@@ -4,7 +4,6 @@ import { gaps, size, subtract, union } from '../../wire/coverage.ts';
 import { voidCoverage } from './cloud-copy.ts';
 import type { LedgerStream } from './ledger-check.ts';
 import type { DemoEvent, LiveState, StreamView } from './live-state.ts';
-import { demoStreams } from './parts.ts';
 import { runtimeView } from './runtime-view.ts';
 import type { World } from './world.ts';
 
@@ -17,8 +16,8 @@ export interface GatherInput {
 
 export async function gatherLive(input: GatherInput): Promise<LiveState> {
   const { world, startedAt, events, step } = input;
-  const [plant, hub, status, ledger] = await Promise.all([
-    orNothing(world.plantFacts()),
+  const [made, hub, status, ledger] = await Promise.all([
+    orNothing(world.made()),
     orNothing(world.hubFacts()),
     orNothing(world.runtimeStatus()),
     orNothing(world.ledger()),
@@ -33,11 +32,7 @@ export async function gatherLive(input: GatherInput): Promise<LiveState> {
     device: world.device.mode().kind,
     ...(runtime && { runtime }),
     ...(hub && { hub: hub.counts }),
-    streams: demoStreams.map(({ name, unit, kind }) => {
-      const facts = plant?.units[unit];
-      const made = (kind === 'polled' ? facts?.answers : facts?.samples) ?? 0;
-      return streamView(world, name, made, ledger);
-    }),
+    streams: world.streams.map(({ name }) => streamView(world, name, made?.get(name) ?? 0, ledger)),
     events,
     ...(step !== undefined && { step }),
   };

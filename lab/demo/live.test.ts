@@ -37,7 +37,7 @@ test('n and u cut a cable and restore it', () => {
   press('u');
   expect(world.device.mode().kind).toBe('cut');
   expect(world.network.mode().kind).toBe('up');
-  expect(said).toEqual(['network cut', 'network restored', 'cable to the device cut']);
+  expect(said).toEqual(['network cut', 'network restored', 'cables to the equipment cut']);
 });
 
 test('k and l break the runtime and the hub', () => {

@@ -1,4 +1,5 @@
 // `npm start`: the world runs until someone has seen enough; keys break it.
+import type { Cable } from './equipment.ts';
 import type { DemoEvent } from './live-state.ts';
 import type { World } from './world.ts';
 
@@ -16,13 +17,13 @@ export function liveKeys(world: World, { say, quit }: LiveOptions): (key: string
     say(text, 'key');
     action().catch((error: unknown) => say(`${text}: ${(error as Error).message}`, 'bad'));
   };
-  const toggle = (what: string, relay: World['network']) => {
+  const toggle = (what: string, relay: Cable) => {
     const cut = relay.mode().kind === 'up';
     act(`${what} ${cut ? 'cut' : 'restored'}`, () => relay.set({ kind: cut ? 'cut' : 'up' }));
   };
   const actions: Readonly<Record<string, () => void>> = {
     n: () => toggle('network', world.network),
-    u: () => toggle('cable to the device', world.device),
+    u: () => toggle('cables to the equipment', world.device),
     l: () =>
       act(`the hub will acknowledge and lose the next ${loseCount} messages`, () =>
         world.loseNext(loseCount),

@@ -1,26 +1,11 @@
-// What the demo runs: the four processes with their arguments, the streams, the pace. The runtime gets the
+// What the demo runs: its processes with their arguments, and the pace. The runtime gets the
 // identity that IoT Edge gives a module and a configuration file as a site would write it; nothing in
 // either says that this is a demo.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { UnitInfo } from '../plant/plant.ts';
-import { plantSources } from '../plant/site.ts';
 import { type DemoDashboard, demoToken } from './dashboard.ts';
 import { type ProcessSpec, repositoryFile } from './processes.ts';
-
-/** A stream of the demo: its source in the configuration, its unit in the plant. */
-export interface DemoStream {
-  readonly name: string;
-  readonly unit: number;
-  /** `polled`: no time stamp and no log of its own. */
-  readonly kind: 'stamped' | 'polled';
-}
-
-export const demoStreams: readonly DemoStream[] = [
-  { name: 'press', unit: 1, kind: 'stamped' },
-  { name: 'boiler', unit: 2, kind: 'stamped' },
-  { name: 'meter', unit: 3, kind: 'polled' },
-];
 
 export const timings = {
   scanMs: 200,
@@ -36,6 +21,7 @@ export interface PlantReady {
   readonly host: string;
   readonly port: number;
   readonly controlPort: number;
+  readonly serial?: { readonly port: number; readonly path?: string };
   readonly units: Readonly<Record<string, UnitInfo>>;
 }
 
@@ -48,10 +34,17 @@ export interface HubReady {
   readonly edgeEnvironment: Readonly<Record<string, string>>;
 }
 
-export const plantSpec = (seed: number): ProcessSpec => ({
+const scanArgs = (seed: number) => ['--seed', String(seed), '--scan-ms', String(timings.scanMs)];
+
+/** `serialPath`: where the port of its serial bus is to appear; without one it has none. */
+export const plantSpec = (seed: number, serialPath?: string): ProcessSpec => ({
   name: 'plant',
   script: repositoryFile('lab/plant/main.ts'),
-  args: ['--seed', String(seed), '--scan-ms', String(timings.scanMs), '--history-s', '600'],
+  args: [
+    ...scanArgs(seed),
+    ...['--history-s', '600'],
+    ...(serialPath === undefined ? [] : ['--serial-path', serialPath]),
+  ],
 });
 
 export const hubSpec = (folder: string): ProcessSpec => ({
@@ -94,11 +87,7 @@ export function detectorSpec(folder: string, hub: HubReady, dashboard: DemoDashb
 }
 
 /** Writes the runtime's configuration; JSON is YAML too. Returns the file's path. */
-export function writeConfig(folder: string, plant: PlantReady, devicePort: number): string {
-  const sources = plantSources(plant, { host: '127.0.0.1', port: devicePort }).map((source) => {
-    const polled = demoStreams.find(({ name }) => name === source.name)?.kind === 'polled';
-    return { ...source, pollMs: polled ? timings.polledPollMs : timings.stampedPollMs };
-  });
+export function writeConfig(folder: string, sources: readonly object[]): string {
   const file = join(folder, 'holdfast.yaml');
   const config = {
     dataFolder: join(folder, 'runtime-data'),

@@ -47,6 +47,8 @@ export interface Supervised {
 
 export interface Processes {
   supervise(spec: ProcessSpec): Supervised;
+  /** In the order in which they were given. */
+  all(): readonly Supervised[];
   /** Stops all, last started first. */
   stopAll(): Promise<void>;
 }
@@ -80,6 +82,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
       all.push(supervised);
       return supervised;
     },
+    all: () => all,
     async stopAll() {
       for (const supervised of all.toReversed()) await supervised.stop();
       process.off('exit', onExit);

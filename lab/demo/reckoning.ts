@@ -1,15 +1,15 @@
-// Draws up the account of a running world: asks the plant for its truth and the detector for its ledger, and
+// Draws up the account of a running world: asks the equipment for its truth and the detector for its ledger, and
 // sets both against what the tap holds.
 import type { Window } from '../../wire/window.ts';
 import { type Account, accountPolled, accountStamped, type StreamAccount, total } from './account.ts';
 import type { StreamCopy } from './cloud-copy.ts';
 import type { CloudTap } from './cloud-tap.ts';
+import type { DemoStream, Equipment } from './equipment.ts';
 import { getJson, getLines } from './http-json.ts';
 import { compareLedger, type LedgerStream } from './ledger-check.ts';
-import { type DemoStream, demoStreams } from './parts.ts';
 import type { Values } from './true-sample.ts';
 
-export interface PlantFacts {
+interface Facts {
   readonly units: Readonly<Record<string, UnitFacts>>;
 }
 
@@ -17,7 +17,8 @@ interface UnitFacts {
   readonly samples: number;
   /** Number of the oldest sample that the unit's log holds. */
   readonly oldest?: number;
-  readonly answers: number;
+  /** To polls, where it counts them. */
+  readonly answers?: number;
 }
 
 interface TruthLine {
@@ -31,26 +32,27 @@ interface ShownLine {
   readonly values: Values;
 }
 
-/** What the plant says of one stream. */
+/** What the equipment says of one stream. `oldest`: the first record that it still holds; none, where it keeps none. */
 type Testimony =
-  | { readonly kind: 'stamped'; readonly lines: readonly TruthLine[]; readonly oldest: number }
+  | { readonly kind: 'stamped'; readonly lines: readonly TruthLine[]; readonly oldest: number | undefined }
   | { readonly kind: 'polled'; readonly lines: readonly ShownLine[] };
 
 export interface ReckoningInput {
-  /** Base addresses. */
-  readonly plantControl: string;
+  readonly equipment: readonly Equipment[];
+  /** Base address. */
   readonly detectorApi: string;
   readonly tap: CloudTap;
   /** What else went wrong; spoils the account. */
   readonly problems: readonly string[];
 }
 
-export async function reckon({ plantControl, detectorApi, tap, problems }: ReckoningInput): Promise<Account> {
-  const testimonies = await Promise.all(demoStreams.map((stream) => askPlant(plantControl, stream)));
+export async function reckon({ equipment, detectorApi, tap, problems }: ReckoningInput): Promise<Account> {
+  const all = equipment.flatMap(({ control, streams }) => streams.map((stream) => ({ control, stream })));
+  const testimonies = await Promise.all(all.map(({ control, stream }) => ask(control, stream)));
   const ledgers = await askLedger(detectorApi);
   // From here on nothing is awaited: what the tap holds is of one moment.
   const copies = tap.copy.streams();
-  const streams = demoStreams.map(({ name }, i) => accountOf(name, testimonies[i]!, copies.get(name)));
+  const streams = all.map(({ stream: { name } }, i) => accountOf(name, testimonies[i]!, copies.get(name)));
   const contradictions = [...copies.values()].flatMap((copy) => {
     const ledger = ledgers.find(({ batchId }) => batchId === copy.batchId);
     return compareLedger(ledger, copy).map((problem) => `${copy.batchId}: ${problem}`);
@@ -58,14 +60,25 @@ export async function reckon({ plantControl, detectorApi, tap, problems }: Recko
   return total(streams, ledgers, [...problems, ...contradictions, ...tap.undecodable]);
 }
 
-async function askPlant(plantControl: string, { unit, kind }: DemoStream): Promise<Testimony> {
-  if (kind === 'polled') {
-    return { kind, lines: await getLines<ShownLine>(`${plantControl}/shown?unit=${unit}`) };
-  }
+async function ask(control: string, { unit, kind, remembers }: DemoStream): Promise<Testimony> {
+  if (kind === 'polled') return { kind, lines: await getLines<ShownLine>(`${control}/shown?unit=${unit}`) };
   // First what the log holds, then the truth: a log that moves on between makes the account stricter, not laxer.
-  const facts = await getJson<PlantFacts>(`${plantControl}/state`);
-  const lines = await getLines<TruthLine>(`${plantControl}/truth?unit=${unit}`);
-  return { kind, lines, oldest: facts.units[unit]?.oldest ?? 0 };
+  const facts = remembers ? await getJson<Facts>(`${control}/state`) : undefined;
+  const lines = await getLines<TruthLine>(`${control}/truth?unit=${unit}`);
+  return { kind, lines, oldest: facts && (facts.units[unit]?.oldest ?? 0) };
+}
+
+/** By stream: samples made, or answers given. */
+export async function askMade(equipment: readonly Equipment[]): Promise<ReadonlyMap<string, number>> {
+  const made = new Map<string, number>();
+  for (const { control, streams } of equipment) {
+    const { units } = await getJson<Facts>(`${control}/state`);
+    for (const { name, unit, kind } of streams) {
+      const facts = units[unit];
+      made.set(name, (kind === 'polled' ? facts?.answers : facts?.samples) ?? 0);
+    }
+  }
+  return made;
 }
 
 function accountOf(stream: string, testimony: Testimony, copy: StreamCopy | undefined): StreamAccount {
@@ -73,7 +86,8 @@ function accountOf(stream: string, testimony: Testimony, copy: StreamCopy | unde
   const { lines, oldest } = testimony;
   const truth = lines.map(({ timestamp, values }) => ({ at: timestamp, values }));
   const logReachesBackTo =
-    lines.find(({ number }) => number >= oldest)?.timestamp ?? Number.POSITIVE_INFINITY;
+    lines.find(({ number }) => oldest !== undefined && number >= oldest)?.timestamp ??
+    Number.POSITIVE_INFINITY;
   return accountStamped({ stream, truth, copy, logReachesBackTo });
 }
 

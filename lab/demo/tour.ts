@@ -7,7 +7,7 @@ import { gaps, union } from '../../wire/coverage.ts';
 import type { Account } from './account.ts';
 import { type StreamCopy, voidCoverage } from './cloud-copy.ts';
 import type { DashboardWatch } from './dashboard-watch.ts';
-import { demoStreams, timings } from './parts.ts';
+import { timings } from './parts.ts';
 import type { World } from './world.ts';
 
 export interface TourReport {
@@ -47,7 +47,7 @@ const steps: readonly Step[] = [
   { title: 'network cut', run: networkCut },
   { title: 'runtime killed (kill -9)', run: runtimeKilled },
   { title: 'messages acknowledged, then lost', run: messagesLost },
-  { title: 'device unplugged', run: deviceUnplugged },
+  { title: 'all equipment unplugged', run: equipmentUnplugged },
   { title: 'detector restarted amid a repair', run: detectorRestarted },
   { title: 'end: all sources stop, everything drains', run: drain },
 ];
@@ -67,7 +67,7 @@ export async function playTour(world: World, options: TourOptions): Promise<Acco
 }
 
 async function normalRunning(tour: Tour): Promise<void> {
-  const all = () => demoStreams.every(({ name }) => (copyOf(tour, name)?.covered.length ?? 0) > 0);
+  const all = () => tour.world.streams.every(({ name }) => (copyOf(tour, name)?.covered.length ?? 0) > 0);
   if (!(await until(tour, all, 20_000))) throw new Error('no stream arrives in the cloud');
   tour.report.say('the first window of every stream is in the cloud', 'good');
   await Promise.all([pause(tour, tour.quick ? 3000 : 8000), tour.watch?.before()]);
@@ -88,7 +88,7 @@ async function networkCut(tour: Tour): Promise<void> {
   const restored = Date.now();
   report.say('network restored: the backlog goes up beside live data');
   await repaired(tour, restored, 25_000);
-  const repeated = demoStreams.reduce(
+  const repeated = tour.world.streams.reduce(
     (sum, { name }) => sum + (copyOf(tour, name)?.repeatedMessages ?? 0),
     0,
   );
@@ -121,13 +121,16 @@ async function messagesLost(tour: Tour): Promise<void> {
   await repaired(tour, Date.now(), 25_000);
 }
 
-async function deviceUnplugged(tour: Tour): Promise<void> {
+async function equipmentUnplugged(tour: Tour): Promise<void> {
   const { world, report } = tour;
   await world.device.set({ kind: 'cut' });
+  report.say(`unplugged: ${world.equipment.map(({ title }) => title).join(', ')}`);
   await pause(tour, tour.quick ? 3000 : 7000);
   await world.device.set({ kind: 'up' });
   const replugged = Date.now();
-  report.say('plugged in again: press and boiler remember, the meter does not');
+  const names = (remembers: boolean) =>
+    world.streams.filter((stream) => stream.remembers === remembers).map(({ name }) => name);
+  report.say(`plugged in again: ${names(true).join(', ')} remember, ${names(false).join(', ')} do not`);
   await repaired(tour, replugged, 25_000);
 }
 
@@ -162,7 +165,7 @@ async function drain(tour: Tour): Promise<void> {
   if (await until(tour, settled, 30_000)) {
     report.say(`at rest after ${((Date.now() - began) / 1000).toFixed(1)} s`, 'good');
   } else report.say('does not come to rest', 'bad');
-  tour.problems.push(...((await tour.watch?.after(demoStreams.map(({ name }) => name))) ?? []));
+  tour.problems.push(...((await tour.watch?.after(tour.world.streams.map(({ name }) => name))) ?? []));
 }
 
 /** Has the hub acknowledge and lose the next messages, and waits until it did. */
@@ -182,7 +185,7 @@ async function loseMessages(tour: Tour, count: number): Promise<void> {
 async function repaired(tour: Tour, since: number, timeoutMs: number): Promise<void> {
   const began = Date.now();
   const whole = () =>
-    demoStreams.every(({ name }) => {
+    tour.world.streams.every(({ name }) => {
       const copy = copyOf(tour, name);
       const stated = copy ? statements(copy) : [];
       return gaps(stated).length === 0 && (stated.at(-1)?.end ?? 0) > since;

@@ -1,25 +1,18 @@
-// The demo's world: four processes, the two cables that can be cut, and the tap.
+// The demo's world: its processes, the cables that can be cut, and the tap.
 //
-//   plant ──relay── runtime ──relay── hub ── detector
-//                                      └──── tap
+//   equipment ──cables── runtime ──relay── hub ── detector
+//                                           └──── tap
 import type { Account } from './account.ts';
 import type { CloudMessage } from './cloud-copy.ts';
 import { type CloudTap, startCloudTap } from './cloud-tap.ts';
 import { prepareDashboard } from './dashboard.ts';
+import { allCables, type Cable, type DemoStream, type Equipment, startEquipment } from './equipment.ts';
 import { getJson, postJson } from './http-json.ts';
 import type { LedgerStream } from './ledger-check.ts';
 import type { DemoEvent } from './live-state.ts';
-import {
-  detectorSpec,
-  type HubReady,
-  hubSpec,
-  type PlantReady,
-  plantSpec,
-  runtimeSpec,
-  writeConfig,
-} from './parts.ts';
+import { detectorSpec, type HubReady, hubSpec, runtimeSpec, writeConfig } from './parts.ts';
 import { createProcesses, type Processes, type Supervised } from './processes.ts';
-import { askLedger, type PlantFacts, reckon } from './reckoning.ts';
+import { askLedger, askMade, reckon } from './reckoning.ts';
 import { type Relay, startRelay } from './relay.ts';
 
 export interface WorldOptions {
@@ -39,12 +32,16 @@ export interface World {
   /** To look at the ledger with a browser, in every life of the detector. */
   readonly dashboardUrl: string;
   readonly network: Relay;
-  readonly device: Relay;
+  /** Of all equipment. */
+  readonly device: Cable;
+  readonly equipment: readonly Equipment[];
+  readonly streams: readonly DemoStream[];
   readonly tap: CloudTap;
   readonly processes: readonly Supervised[];
   readonly runtime: Supervised;
   readonly detector: Supervised;
-  plantFacts(): Promise<PlantFacts>;
+  /** By stream: samples made, or answers given. */
+  made(): Promise<ReadonlyMap<string, number>>;
   hubFacts(): Promise<HubFacts>;
   /** The runtime's own status; rejects while it is down. */
   runtimeStatus(): Promise<unknown>;
@@ -63,7 +60,7 @@ export interface World {
 
 type Close = () => Promise<void>;
 
-/** Resolves when all four processes are ready. @throws Error with the end of a log; nothing is left running. */
+/** Resolves when all processes are ready. @throws Error with the end of a log; nothing is left running. */
 export async function startWorld(options: WorldOptions): Promise<World> {
   const processes = createProcesses({
     folder: options.folder,
@@ -80,12 +77,17 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 
 async function build(options: WorldOptions, processes: Processes, closers: Close[]): Promise<World> {
   const { folder, seed } = options;
-  const plant = processes.supervise(plantSpec(seed));
   const hub = processes.supervise(hubSpec(folder));
-  const [dashboard, ...ready] = await Promise.all([prepareDashboard(), plant.start(), hub.start()]);
-  const [plantReady, hubReady] = ready as unknown as [PlantReady, HubReady];
+  const onOpen = (close: Close) => void closers.push(close);
+  const say = (text: string) => options.onEvent(text, 'plain');
+  const [dashboard, equipment, ready] = await Promise.all([
+    prepareDashboard(),
+    startEquipment({ folder, seed, processes, onOpen, say }),
+    hub.start(),
+  ]);
+  const hubReady = ready as unknown as HubReady;
+  const streams = equipment.flatMap((one) => one.streams);
 
-  const device = await openRelay(plantReady.host, plantReady.port, closers);
   const network = await openRelay('127.0.0.1', hubReady.amqpsPort, closers);
   const tap = startCloudTap({
     connectionString: hubReady.eventHubConnectionString,
@@ -94,12 +96,14 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   });
   closers.push(() => tap.close());
 
-  const config = writeConfig(folder, plantReady, device.port);
+  const config = writeConfig(
+    folder,
+    equipment.flatMap(({ sources }) => sources),
+  );
   const runtime = processes.supervise(runtimeSpec(config, hubReady, network.port));
   const detector = processes.supervise(detectorSpec(folder, hubReady, dashboard));
   await Promise.all([runtime.start(), detector.start()]);
 
-  const plantControl = `http://127.0.0.1:${plantReady.controlPort}`;
   const hubControl = `http://127.0.0.1:${hubReady.controlPort}`;
   const detectorApi = () => `http://127.0.0.1:${detector.ready()?.httpPort}`;
   // It chooses its port anew at each start.
@@ -108,19 +112,24 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   return {
     dashboardUrl: dashboard.url,
     network,
-    device,
+    device: allCables(equipment),
+    equipment,
+    streams,
     tap,
-    processes: [plant, runtime, hub, detector],
+    processes: processes.all(),
     runtime,
     detector,
-    plantFacts: () => getJson<PlantFacts>(`${plantControl}/state`),
+    made: () => askMade(equipment),
     hubFacts: () => getJson<HubFacts>(`${hubControl}/state`),
     runtimeStatus: () => getJson(`${runtimeApi()}/status`),
     ledger: () => askLedger(detectorApi()),
     loseNext: (next) => postJson(`${hubControl}/faults`, { ackAndLose: { next } }),
     cutAmidNext: () => postJson(`${hubControl}/faults`, { cutOnTelemetry: { next: 1 }, cutAfterStore: true }),
-    stopSampling: () => postJson(`${plantControl}/stop-sampling`),
-    account: (problems = []) => reckon({ plantControl, detectorApi: detectorApi(), tap, problems }),
+    async stopSampling() {
+      const controls = new Set(equipment.map(({ control }) => control));
+      await Promise.all([...controls].map((control) => postJson(`${control}/stop-sampling`)));
+    },
+    account: (problems = []) => reckon({ equipment, detectorApi: detectorApi(), tap, problems }),
     stop() {
       stopping ??= closeAll(closers);
       return stopping;

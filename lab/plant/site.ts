@@ -60,6 +60,41 @@ export function plantSources(plant: Pick<PlantInfo, 'host' | 'port' | 'units'>, 
   ];
 }
 
+export interface BusSiteOptions {
+  /** Default 200. */
+  readonly pollMs?: number;
+  /** Default 500. */
+  readonly timeoutMs?: number;
+  /** Over TCP although there is a serial port, or where the bus is reached when not directly. */
+  readonly tcp?: { readonly host: string; readonly port: number };
+}
+
+/** Sources `mixer` and `scale`: the two units on the plant's serial bus, which take turns. */
+export function busSources(
+  plant: Pick<PlantInfo, 'host' | 'units' | 'serial'>,
+  options: BusSiteOptions = {},
+) {
+  const { pollMs = 200, timeoutMs = 500 } = options;
+  const { path, port = 0 } = plant.serial ?? {};
+  const line =
+    path === undefined || options.tcp
+      ? { type: 'modbus-rtu-tcp' as const, host: plant.host, port, ...options.tcp }
+      : { type: 'modbus-rtu' as const, path, parity: 'none' as const };
+  const common = { ...line, pollMs, timeoutMs };
+  const capacity = plant.units[11]?.capacity ?? 0;
+  return [
+    {
+      ...common,
+      name: 'mixer',
+      unit: 11,
+      stamp,
+      tags: sampleTags('holding'),
+      history: { kind: 'ring' as const, ...descriptor, capacity, base: ringBase },
+    },
+    { ...common, name: 'scale', unit: 12, tags: sampleTags('input') },
+  ];
+}
+
 const stamp = {
   timestamp: { address: sampleBlock.timestamp, type: 'uint64', unit: 'ms' },
   number: { address: sampleBlock.number, type: 'uint32' },

@@ -1,0 +1,129 @@
+// The demo's equipment: what is measured, how it is reached, and the hand on its cable. Each kind keeps its own truth.
+import { join } from 'node:path';
+import { busSources, plantSources } from '../plant/site.ts';
+import { findProgram } from './find-program.ts';
+import { postJson } from './http-json.ts';
+import { type PlantReady, plantSpec, timings } from './parts.ts';
+import type { Processes } from './processes.ts';
+import { type RelayMode, startRelay } from './relay.ts';
+
+/** A stream of the demo: its source in the configuration, its unit in the equipment. */
+export interface DemoStream {
+  readonly name: string;
+  readonly unit: number;
+  /** `polled`: no time stamp of its own. */
+  readonly kind: 'stamped' | 'polled';
+  /** It can be asked again for what it made. */
+  readonly remembers: boolean;
+}
+
+export interface Cable {
+  mode(): { readonly kind: RelayMode['kind'] };
+  set(mode: { readonly kind: 'up' | 'cut' }): Promise<void>;
+}
+
+export interface Equipment {
+  /** For people. */
+  readonly title: string;
+  /** Address of the control port that tells its truth. */
+  readonly control: string;
+  readonly streams: readonly DemoStream[];
+  /** Entries of the runtime's configuration. */
+  readonly sources: readonly object[];
+  readonly cable: Cable;
+}
+
+export interface EquipmentOptions {
+  /** For ports that are files, and certificates. */
+  readonly folder: string;
+  readonly seed: number;
+  readonly processes: Processes;
+  /** Registers what is to be closed in the end. */
+  readonly onOpen: (close: () => Promise<void>) => void;
+  readonly say: (text: string) => void;
+}
+
+/** Starts all that this machine can carry. What it cannot is said and left out. */
+export async function startEquipment(options: EquipmentOptions): Promise<readonly Equipment[]> {
+  return startPlants(options);
+}
+
+const host = '127.0.0.1';
+const controlOf = (ready: { readonly controlPort: number }) => `http://${host}:${ready.controlPort}`;
+
+/** Three units behind a Modbus TCP port and, where there is socat, two on a serial bus. */
+async function startPlants(options: EquipmentOptions): Promise<readonly Equipment[]> {
+  const { processes, seed, folder, say } = options;
+  const hasBus = findProgram('socat') !== undefined;
+  if (!hasBus) say('no socat here: the demo goes without the units on a serial bus');
+  const plant = processes.supervise(plantSpec(seed, hasBus ? join(folder, 'serial-bus') : undefined));
+  const ready = (await plant.start()) as unknown as PlantReady;
+  const tcp = await modbusTcp(ready, options);
+  return hasBus ? [tcp, modbusBus(ready)] : [tcp];
+}
+
+async function modbusTcp(ready: PlantReady, options: EquipmentOptions): Promise<Equipment> {
+  const cable = await openRelay(ready, options);
+  const streams: readonly DemoStream[] = [
+    { name: 'press', unit: 1, kind: 'stamped', remembers: true },
+    { name: 'boiler', unit: 2, kind: 'stamped', remembers: true },
+    { name: 'meter', unit: 3, kind: 'polled', remembers: false },
+  ];
+  return {
+    title: 'Modbus TCP',
+    control: controlOf(ready),
+    streams,
+    sources: atPace(plantSources(ready, { host, port: cable.port }), streams),
+    cable,
+  };
+}
+
+function modbusBus(ready: PlantReady): Equipment {
+  const control = controlOf(ready);
+  const streams: readonly DemoStream[] = [
+    { name: 'mixer', unit: 11, kind: 'stamped', remembers: true },
+    { name: 'scale', unit: 12, kind: 'polled', remembers: false },
+  ];
+  return {
+    title: 'Modbus RTU on a serial bus',
+    control,
+    streams,
+    sources: atPace(busSources(ready), streams),
+    cable: adapterCable(control),
+  };
+}
+
+const atPace = (sources: readonly { readonly name: string }[], streams: readonly DemoStream[]) =>
+  sources.map((source) => {
+    const isPolled = streams.find(({ name }) => name === source.name)?.kind === 'polled';
+    return { ...source, pollMs: isPolled ? timings.polledPollMs : timings.stampedPollMs };
+  });
+
+async function openRelay(target: { host: string; port: number }, { onOpen }: EquipmentOptions) {
+  const relay = await startRelay({ target: { host: target.host, port: target.port } });
+  onOpen(() => relay.close());
+  return relay;
+}
+
+/** The USB adapter of a serial port: pulled, the port itself is gone. */
+function adapterCable(control: string): Cable {
+  let mode: { readonly kind: 'up' | 'cut' } = { kind: 'up' };
+  return {
+    mode: () => mode,
+    async set(next) {
+      await postJson(`${control}/faults`, { serialUnplugged: next.kind === 'cut' });
+      mode = next;
+    },
+  };
+}
+
+/** All cables in one hand: cut as long as one is. */
+export function allCables(equipment: readonly Equipment[]): Cable {
+  const cables = equipment.map(({ cable }) => cable);
+  return {
+    mode: () => cables.find((cable) => cable.mode().kind !== 'up')?.mode() ?? { kind: 'up' },
+    async set(mode) {
+      await Promise.all(cables.map((cable) => cable.set(mode)));
+    },
+  };
+}
