@@ -10,22 +10,12 @@ import { join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Entry } from '../store.ts';
 import { BadBytesError, ByteReader } from './byte-reader.ts';
+import type { FileProblem, StoreSource } from './entry-source.ts';
+import { describeFileError, isFileError } from './file-errors.ts';
 import { readLog } from './level-log.ts';
 import { readManifest } from './level-manifest.ts';
 import { type LevelEntry, LevelTable, TablePool } from './level-table.ts';
-
-export interface FileProblem {
-  /** `note`: what a power cut leaves behind, without loss of anything that was promised. */
-  readonly severity: 'damage' | 'note';
-  readonly file: string;
-  readonly reason: string;
-}
-
-/** Entries in key order, as the last write left them. */
-export interface EntrySource {
-  scan(gte: Uint8Array, lt: Uint8Array): Iterable<Entry>;
-  get(key: Uint8Array): Uint8Array | undefined;
-}
+import { lowerBound } from './lower-bound.ts';
 
 interface Source {
   readonly smallest: Buffer;
@@ -33,7 +23,7 @@ interface Source {
   open(gte: Buffer): Generator<LevelEntry>;
 }
 
-export class LevelFiles implements EntrySource {
+export class LevelFiles implements StoreSource {
   readonly folder: string;
   /** Sizes by name, of LevelDB's own files. */
   readonly files: ReadonlyMap<string, number>;
@@ -248,14 +238,7 @@ function readBatch(record: Buffer): LevelEntry[] {
 }
 
 function* entriesFrom(entries: readonly LevelEntry[], gte: Buffer): Generator<LevelEntry> {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (Buffer.compare(entries[middle]!.key, gte) < 0) low = middle + 1;
-    else high = middle;
-  }
-  for (let at = low; at < entries.length; at++) yield entries[at]!;
+  for (let at = lowerBound(entries, gte); at < entries.length; at++) yield entries[at]!;
 }
 
 function leastOf<T extends { head: LevelEntry }>(active: readonly T[]): T | undefined {
@@ -272,13 +255,3 @@ function leastOf<T extends { head: LevelEntry }>(active: readonly T[]): T | unde
 
 const tail = ({ offset, length, reason }: { offset: number; length: number; reason: string }) =>
   `as a power cut leaves it: ${reason} (${length} bytes at byte ${offset})`;
-
-function isFileError(error: unknown): boolean {
-  return typeof (error as NodeJS.ErrnoException)?.code === 'string';
-}
-
-function describeFileError(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'the file is missing';
-  return code === undefined ? message : `it cannot be read (${code})`;
-}

@@ -4,12 +4,12 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import { watchMissingKeys } from '../encryption/sealed-codec.ts';
 import { plainCodec, type RecordCodec } from '../record.ts';
 import { checkFormat, findSpool, type HeldLock, isInside, lockSpool, type SpoolLayout } from './layout.ts';
-import { LevelFiles } from './level-files.ts';
 import { SpoolReader } from './reader.ts';
+import { StoreFiles } from './store-files.ts';
 
 export interface OpenedSpool {
   readonly layout: SpoolLayout;
-  readonly files: LevelFiles;
+  readonly files: StoreFiles;
   readonly reader: SpoolReader;
   /** For people: why what is shown may change meanwhile. */
   readonly warning?: string;
@@ -30,9 +30,9 @@ export async function openStoppedSpool(
   await checkFormat(layout);
   const { codec, missing } = watchMissingKeys(await codecFor(layout));
   const lock: HeldLock = await lockSpool(layout);
-  let files: LevelFiles;
+  let files: StoreFiles;
   try {
-    files = new LevelFiles(layout.store);
+    files = new StoreFiles(layout.store);
     const reader = new SpoolReader(files, codec);
     return {
       layout,

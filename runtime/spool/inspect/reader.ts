@@ -1,11 +1,8 @@
 // What the entries of a stopped spool mean: streams, messages with their places in the lanes, the journal.
 // Reads only. What is damaged is yielded as such, never thrown.
-import { HoldfastError } from '../../../kernel/errors.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';
-import { decodeJournal, type JournalRecord, type RecoveredWindow, recoverWindows } from '../journal.ts';
 import {
   idKey,
-  idOf,
   journalKeyOf,
   type KeySpace,
   queuedKey,
@@ -17,15 +14,10 @@ import { decodeMessage, decodePointer, type Pointer, type StoredMessage } from '
 import { plainCodec, type RecordCodec, type RecordKind } from '../record.ts';
 import type { Entry } from '../store.ts';
 import type { StreamRecord } from '../streams.ts';
-import type { EntrySource } from './level-files.ts';
-
-export interface Unreadable {
-  readonly problem: string;
-  /** `seal`: the envelope or its sum. `contents`: the sum is right, but the payload makes no sense. */
-  readonly fault: 'seal' | 'contents';
-}
-
-export type Read<T> = { readonly value: T } | Unreadable;
+import { Cursor } from './cursor.ts';
+import type { EntrySource } from './entry-source.ts';
+import { parseObject, type Read, readRecord } from './record-reading.ts';
+import { readJournal, type StreamJournal } from './stream-journal.ts';
 
 export interface KnownStream extends StreamRecord {
   readonly batchId: string;
@@ -49,37 +41,6 @@ export interface SpoolMessage {
   /** Present when the hub refused the message for good. */
   readonly refused?: Read<{ lane?: string; reason?: string; at?: number }>;
 }
-
-export interface StreamJournal {
-  readonly number: number;
-  /** Damaged records and missing numbers, by key. */
-  readonly problems: readonly {
-    readonly key: Uint8Array;
-    readonly problem: string;
-    readonly fault: 'seal' | 'contents' | 'missing';
-  }[];
-  readonly records: number;
-  readonly windows: readonly RecoveredWindow[];
-}
-
-/** Which kind of record a key space holds. */
-export const kindOf: Readonly<Record<KeySpace, RecordKind>> = {
-  m: 'S',
-  s: 'S',
-  n: 'N',
-  j: 'J',
-  r: 'M',
-  a: 'A',
-  i: 'I',
-  u: 'P',
-  b: 'P',
-  q: 'Q',
-  x: 'X',
-  d: 'D',
-  k: 'K',
-  t: 'T',
-  v: 'V',
-};
 
 export class SpoolReader {
   readonly source: EntrySource;
@@ -122,13 +83,11 @@ export class SpoolReader {
   }
 
   read<T>(kind: RecordKind, key: Uint8Array, value: Uint8Array, decode: (payload: Buffer) => T): Read<T> {
-    const opened = attempt('seal', () => this.codec.open(kind, key, value));
-    return 'problem' in opened ? opened : attempt('contents', () => decode(opened.value));
+    return readRecord(this.codec, kind, key, value, decode);
   }
 
   readJson<T>(kind: RecordKind, key: Uint8Array, value: Uint8Array): Read<T> {
-    const opened = attempt('seal', () => this.codec.open(kind, key, value));
-    return 'problem' in opened ? opened : attempt('contents', () => parseObject(opened.value) as T);
+    return readRecord(this.codec, kind, key, value, (payload) => parseObject(payload) as T);
   }
 
   /** All messages by id, and ids that only a lane or a refusal names. Memory does not grow with their number. */
@@ -198,25 +157,7 @@ export class SpoolReader {
   }
 
   #journal(number: number, entries: readonly Entry[]): StreamJournal {
-    const problems: StreamJournal['problems'][number][] = [];
-    const records: (JournalRecord | undefined)[] = [];
-    let expected: number | undefined;
-    for (const { key, value } of entries) {
-      const { sequence } = journalKeyOf(key);
-      if (expected !== undefined && sequence !== expected) {
-        const problem = `${sequence - expected} journal records before this one are missing`;
-        problems.push({ key, problem, fault: 'missing' });
-        records.push(undefined);
-      }
-      expected = sequence + 1;
-      // Without its stream nobody knows how it is ordered; decoding tells whether it is whole all the same.
-      const index = this.streams.get(number)?.index ?? 'sequence';
-      const record = this.read('J', key, value, (payload) => decodeJournal(index, payload));
-      if ('problem' in record) problems.push({ key, ...record });
-      records.push('problem' in record ? undefined : record.value);
-    }
-    const windows = this.streams.has(number) ? recoverWindows(records) : [];
-    return { number, problems, records: entries.length, windows };
+    return readJournal(this.codec, { number, index: this.streams.get(number)?.index }, entries);
   }
 
   #unsentPlace({ key, value }: Entry): Place {
@@ -247,81 +188,4 @@ export function streamOf(
     index: known?.index ?? (properties.index === 'sequence' ? 'sequence' : 'time'),
     window: stored.header.window,
   };
-}
-
-/** `r000000000012`: as messages of the module name a record. */
-export function keyName(key: Uint8Array): string {
-  const bytes = Buffer.from(key);
-  const space = bytes.toString('latin1', 0, 1);
-  const text = 'mskt'.includes(space) ? bytes.toString('utf8', 1) : bytes.toString('hex', 1);
-  return `${space}:${text}`;
-}
-
-/** The result, or what was wrong in words for people. */
-export function attempt<T>(fault: Unreadable['fault'], work: () => T): Read<T> {
-  try {
-    return { value: work() };
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
-    const newer = error.code === 'spool-record-newer';
-    const problem = newer
-      ? 'written by a newer version of Holdfast'
-      : error.message.replace(/^record \S+ of kind \S: /, '');
-    return { problem, fault };
-  }
-}
-
-function parseObject(payload: Buffer): object {
-  let value: unknown;
-  try {
-    value = JSON.parse(payload.toString('utf8'));
-  } catch {
-    value = undefined;
-  }
-  if (typeof value !== 'object' || value === null) {
-    throw new HoldfastError('spool-record-damaged', 'it holds no JSON object');
-  }
-  return value;
-}
-
-/** Entries of one key space, taken id by id. */
-export class Cursor {
-  readonly #entries: Iterator<Entry>;
-  #head: Entry | undefined;
-
-  constructor(entries: Iterable<Entry>) {
-    this.#entries = entries[Symbol.iterator]();
-    this.#advance();
-  }
-
-  get id(): number {
-    return this.#head === undefined ? Number.POSITIVE_INFINITY : idOf(this.#head.key);
-  }
-
-  takeAt(id: number): Entry[] {
-    const taken: Entry[] = [];
-    while (this.#head !== undefined && this.id === id) {
-      taken.push(this.#head);
-      this.#advance();
-    }
-    return taken;
-  }
-
-  takeBelow(id: number): Entry[] {
-    const taken: Entry[] = [];
-    while (this.#head !== undefined && this.id < id) taken.push(...this.takeAt(this.id));
-    return taken;
-  }
-
-  close(): void {
-    this.#entries.return?.();
-  }
-
-  // A key of a wrong length names no message; verify reports it.
-  #advance(): void {
-    do {
-      const next = this.#entries.next();
-      this.#head = next.done ? undefined : next.value;
-    } while (this.#head !== undefined && ![7, 13].includes(this.#head.key.byteLength));
-  }
 }

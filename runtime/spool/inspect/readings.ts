@@ -5,7 +5,8 @@ import type { IndexKind, Window } from '../../../wire/window.ts';
 import type { StoredMessage } from '../message-record.ts';
 import { type Filter, wantsIndex, wantsWindow } from './filter.ts';
 import { describeMessage } from './listing.ts';
-import { attempt, type Read, type SpoolReader, streamOf } from './reader.ts';
+import { type SpoolReader, streamOf } from './reader.ts';
+import { attempt, type Read } from './record-reading.ts';
 
 export interface ReadingPage {
   readonly batchId: string;

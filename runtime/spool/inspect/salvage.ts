@@ -34,14 +34,8 @@ import {
 import { type RecordKind, sealJson } from '../record.ts';
 import type { BatchOp, Store } from '../store.ts';
 import { addTotals, noTotals, readState, stateOp, type Totals } from '../totals.ts';
-import {
-  type KnownStream,
-  keyName,
-  kindOf,
-  type SpoolMessage,
-  type SpoolReader,
-  streamOf,
-} from './reader.ts';
+import { type KnownStream, type SpoolMessage, type SpoolReader, streamOf } from './reader.ts';
+import { keyName, kindOf } from './record-reading.ts';
 
 export interface LostWindow {
   readonly batchId: string;

@@ -5,7 +5,8 @@ import type { JobRecord } from '../../methods/backfill-store.ts';
 import { spaceBounds, stateKey, textOf } from '../keys.ts';
 import { readState } from '../totals.ts';
 import { CoverageBuilder } from './coverage-builder.ts';
-import { keyName, type SpoolMessage, type SpoolReader, streamOf } from './reader.ts';
+import { type SpoolMessage, type SpoolReader, streamOf } from './reader.ts';
+import { keyName } from './record-reading.ts';
 
 export interface Amount {
   readonly messages: number;

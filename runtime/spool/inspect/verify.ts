@@ -26,18 +26,11 @@ import {
   type StoredMessage,
 } from '../message-record.ts';
 import { readState, type SpoolState } from '../totals.ts';
-import type { LevelFiles } from './level-files.ts';
-import {
-  attempt,
-  Cursor,
-  keyName,
-  kindOf,
-  type Read,
-  type SpoolMessage,
-  type SpoolReader,
-  streamOf,
-} from './reader.ts';
+import { Cursor } from './cursor.ts';
+import type { StoreSource } from './entry-source.ts';
+import { type SpoolMessage, type SpoolReader, streamOf } from './reader.ts';
 import { readBody } from './readings.ts';
+import { attempt, keyName, kindOf, type Read } from './record-reading.ts';
 
 export interface Finding {
   /** `note`: worth knowing, nothing is lost by it. */
@@ -69,7 +62,7 @@ const keyLengths: Readonly<Record<KeySpace, number | undefined>> = {
 };
 
 /** Yields findings as they are made. Goes over the whole store several times, a bounded piece at a time. */
-export function* verifySpool(reader: SpoolReader, files?: LevelFiles): Generator<Finding> {
+export function* verifySpool(reader: SpoolReader, files?: StoreSource): Generator<Finding> {
   files?.check();
   yield* verifyRecords(reader);
   const indexed = yield* verifyIndex(reader);

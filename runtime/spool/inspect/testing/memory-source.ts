@@ -1,6 +1,6 @@
 // Entries of the store in memory, as a stopped store's files would give them.
 import type { MemoryStore } from '../../testing/memory-store.ts';
-import type { EntrySource } from '../level-files.ts';
+import type { EntrySource } from '../entry-source.ts';
 
 export function sourceOf(store: MemoryStore): EntrySource {
   return {

@@ -1,0 +1,78 @@
+// What the commit log adds to the index: the journal, and batches since the last checkpoint, of which the index may
+// have some. Laid over the index this is what the module finds at its next start, after its replay. Pure.
+import { encodePlace } from '../split/body-record.ts';
+import { isJournalKey, journalOf } from '../split/log-journal.ts';
+import { decodeOps } from '../split/log-ops.ts';
+import { type LogContents, type LogFile, readLogFiles } from '../split/replay.ts';
+import { lowerBound } from './lower-bound.ts';
+
+export interface LateEntry {
+  readonly key: Buffer;
+  /** As the index will have it; undefined: deleted. */
+  readonly value?: Buffer;
+  /** The message itself, where the log carries it: the file that `value` names need not have it yet. */
+  readonly body?: Buffer;
+}
+
+export interface LogOverlay {
+  /** By key. */
+  readonly entries: readonly LateEntry[];
+  /** For people: what the medium lost of the log. */
+  readonly damage: readonly string[];
+  readonly lastSequence: number;
+  /** Files of which nothing counts. */
+  readonly spare: readonly string[];
+  /** Records since the last checkpoint: the module does them again when it starts. */
+  readonly toBeDone: number;
+}
+
+/** Values are views of the files, which are of bounded size: see docs/LIMITS.md. */
+export function overlayOf(files: readonly LogFile[]): LogOverlay {
+  const contents = readLogFiles(files);
+  const { places, missing } = journalOf(contents);
+  const late = new Map<string, LateEntry>();
+  for (const { key, place } of places.range(Buffer.of(0x6a), Buffer.of(0x6b))) {
+    const name = contents.generations.get(place.generation);
+    const file = files.find((each) => each.name === name)?.bytes;
+    const value = file?.subarray(place.offset, place.offset + place.length);
+    if (value !== undefined) late.set(nameOf(key), { key, value });
+  }
+  layOver(late, contents);
+  const used = new Set(contents.generations.values());
+  return {
+    entries: [...late.values()].sort((a, b) => Buffer.compare(a.key, b.key)),
+    damage: [
+      ...(contents.damage === undefined ? [] : [contents.damage]),
+      ...(missing > 0 ? [`${missing} records of the journal are missing`] : []),
+    ],
+    lastSequence: contents.lastSequence,
+    spare: files.map(({ name }) => name).filter((name) => !used.has(name)),
+    toBeDone: contents.after.filter(({ kind }) => kind === 'batch').length,
+  };
+}
+
+function layOver(late: Map<string, LateEntry>, { after }: LogContents): void {
+  for (const { kind, payload } of after) {
+    if (kind !== 'batch') continue;
+    for (const { op } of decodeOps(payload)) {
+      const key = op.key as Buffer;
+      const name = nameOf(key);
+      // What is left of the journal stands there already.
+      if (isJournalKey(key) && op.type !== 'placed') {
+        if (op.type === 'del' && late.get(name)?.value === undefined) late.set(name, { key });
+      } else if (op.type === 'put') late.set(name, { key, value: op.value as Buffer });
+      else if (op.type === 'del') late.set(name, { key });
+      else {
+        const body = op.value === undefined ? {} : { body: op.value as Buffer };
+        late.set(name, { key, value: encodePlace(key, op.place), ...body });
+      }
+    }
+  }
+}
+
+export function lateEntry(overlay: LogOverlay, key: Uint8Array): LateEntry | undefined {
+  const entry = overlay.entries[lowerBound(overlay.entries, key)];
+  return entry !== undefined && Buffer.compare(entry.key, key) === 0 ? entry : undefined;
+}
+
+const nameOf = (key: Buffer): string => key.toString('latin1');

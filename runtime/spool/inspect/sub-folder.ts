@@ -1,0 +1,99 @@
+// Files of one of the store's sub-folders, read as they stand: the commit log's, and those that hold bodies.
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FileProblem } from './entry-source.ts';
+import { describeFileError, isFileError } from './file-errors.ts';
+
+const maxOpen = 4;
+// One damaged file can be wrong in very many places.
+const maxProblems = 1000;
+
+export class SubFolder {
+  /** Sizes by name. */
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly #folder: string;
+  readonly #name: string;
+  readonly #handles = new Map<string, number>();
+  readonly #problems = new Map<string, FileProblem>();
+
+  /** `wanted` tells by its name whether a file belongs there. A folder that is missing is empty. */
+  constructor(store: string, name: string, wanted: (name: string) => boolean) {
+    this.#folder = join(store, name);
+    this.#name = name;
+    this.sizes = this.#list(wanted);
+  }
+
+  get problems(): readonly FileProblem[] {
+    return [...this.#problems.values()];
+  }
+
+  get bytes(): number {
+    return [...this.sizes.values()].reduce((sum, size) => sum + size, 0);
+  }
+
+  /** As `files` of a store names it. */
+  pathOf(name: string): string {
+    return `${this.#name}/${name}`;
+  }
+
+  report(severity: FileProblem['severity'], name: string, reason: string): void {
+    const file = name === '' ? this.#name : this.pathOf(name);
+    if (this.#problems.size < maxProblems)
+      this.#problems.set(`${file} ${reason}`, { severity, file, reason });
+  }
+
+  /** At most `length` bytes; fewer where the file ends, or cannot be read, which is noted. */
+  read(name: string, offset: number, length: number): Buffer {
+    const size = this.sizes.get(name) ?? 0;
+    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - offset)));
+    let done = 0;
+    try {
+      const handle = this.#open(name);
+      while (done < bytes.byteLength) {
+        const got = readSync(handle, bytes, done, bytes.byteLength - done, offset + done);
+        if (got === 0) break;
+        done += got;
+      }
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      this.report('damage', name, describeFileError(error));
+    }
+    return bytes.subarray(0, done);
+  }
+
+  close(): void {
+    for (const handle of this.#handles.values()) closeSync(handle);
+    this.#handles.clear();
+  }
+
+  #open(name: string): number {
+    const known = this.#handles.get(name);
+    if (known !== undefined) return known;
+    const handle = openSync(join(this.#folder, name), 'r');
+    this.#handles.set(name, handle);
+    const [oldest] = this.#handles;
+    if (this.#handles.size > maxOpen && oldest !== undefined) {
+      closeSync(oldest[1]);
+      this.#handles.delete(oldest[0]);
+    }
+    return handle;
+  }
+
+  #list(wanted: (name: string) => boolean): ReadonlyMap<string, number> {
+    const sizes = new Map<string, number>();
+    try {
+      const names = readdirSync(this.#folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+      for (const { name } of names.filter((entry) => wanted(entry.name)).sort(byName)) {
+        sizes.set(name, statSync(join(this.#folder, name)).size);
+      }
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.report('damage', '', describeFileError(error));
+      }
+    }
+    return sizes;
+  }
+}
+
+const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
