@@ -176,7 +176,7 @@ export const framing = z.discriminatedUnion(
     }),
     z.strictObject({
       kind: z.literal('fixed'),
-      length: z.int().min(1).max(8192, 'must be at most 8192 bytes'),
+      length: z.int().min(1).max(2048, 'must be at most 2048 bytes'),
       start: mark.optional(),
       gapMs: ms(2, 60_000).default(50),
     }),
@@ -198,8 +198,8 @@ export const framing = z.discriminatedUnion(
         .enum(['big', 'little', 'decimal', 'hex'], 'must be big or little (bytes), decimal or hex (digits)')
         .default('big'),
       /** Bytes of the whole message that the field does not count. */
-      add: z.int().min(-64).max(4096).default(0),
-      maxBytes: maxBytes(8192),
+      add: z.int().min(-64).max(2048).default(0),
+      maxBytes: maxBytes(2048),
       gapMs: ms(2, 60_000).default(200),
     }),
     z.strictObject({
@@ -264,7 +264,7 @@ export const history = z.strictObject({
   maxBytes: z
     .int()
     .min(256)
-    .max(64 * 1024 * 1024)
+    .max(8 * 1024 * 1024, 'must be at most 8388608: ask for less at a time')
     .default(1024 * 1024),
   /** Asked for by one command: record numbers, or milliseconds. */
   pageRecords: z.int().min(1).max(100_000).default(200),

@@ -13,6 +13,7 @@ import type { SourceSink } from '../source.ts';
 import type { SerialTagConfig } from './config.ts';
 import type { RecordCounter, Step } from './record-counter.ts';
 import { type DecodedRecord, toReadings } from './record-layout.ts';
+import { TimeGuard } from './time-guard.ts';
 
 export type Order = 'number' | 'time' | 'arrival';
 
@@ -40,7 +41,9 @@ export class Reporter {
   readonly #observation: Observation;
   readonly #arrivals: PolledIndex;
   readonly #filter: ReportFilter;
+  readonly #times: TimeGuard;
   #held: DecodedRecord | undefined;
+  #heldInTime: DecodedRecord | undefined;
   #lastTime: number | undefined;
 
   constructor(options: ReporterOptions) {
@@ -48,6 +51,7 @@ export class Reporter {
     this.#observation = new Observation(options.sink);
     this.#arrivals = new PolledIndex(options.stampClock);
     this.#filter = new ReportFilter(options.tags);
+    this.#times = new TimeGuard(options.state.newestTime);
     options.state.counter?.forgetHeld();
   }
 
@@ -106,12 +110,24 @@ export class Reporter {
   }
 
   #place(record: DecodedRecord, position: number | undefined): void {
-    const { order, state } = this.#options;
-    if (record.timestamp !== undefined)
-      state.newestTime = Math.max(state.newestTime ?? record.timestamp, record.timestamp);
+    const { order } = this.#options;
     if (order === 'number') this.#report(position!, record);
-    else if (order === 'time') this.#placeByTime(record, record.timestamp!);
+    else if (order === 'time') this.#guardTime(record, record.timestamp!);
     else this.#placeByArrival(record);
+  }
+
+  #guardTime(record: DecodedRecord, timestamp: number): void {
+    const held = this.#heldInTime;
+    const { kind } = this.#times.take(timestamp);
+    this.#heldInTime = kind === 'held' ? record : undefined;
+    if (held && kind !== 'confirmed') {
+      this.#options.count('holdfast_serial_unbelievable_times_total');
+      // It was a record, at a time that nobody knows.
+      this.#break('unbelievable-time');
+    }
+    if (kind === 'held') return;
+    if (held && kind === 'confirmed') this.#placeByTime(held, held.timestamp!);
+    this.#placeByTime(record, timestamp);
   }
 
   #placeByTime(record: DecodedRecord, timestamp: number): void {
@@ -127,6 +143,8 @@ export class Reporter {
     }
     if (last !== undefined && timestamp < last) this.#break('equipment-clock-went-back');
     this.#lastTime = timestamp;
+    const { state } = this.#options;
+    state.newestTime = Math.max(state.newestTime ?? timestamp, timestamp);
     this.#report(timestamp, record);
   }
 

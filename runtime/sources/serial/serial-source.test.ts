@@ -136,6 +136,38 @@ describe('an instrument that numbers its records', () => {
   });
 });
 
+describe('an instrument that stamps its records', () => {
+  const stamped = {
+    fields: { separator: ';' },
+    stamp: { timestamp: { column: 0, format: 'YYYY-MM-DD HH:mm:ss' } },
+    tags: [{ name: 'weight', column: 1 }],
+  };
+  const at = (text: string) => Date.parse(`2026-11-22T${text}Z`);
+
+  it('has a break where its clock went back or a message was damaged, and says a record again in vain', async () => {
+    const { sink, hear } = talking(stamped);
+    await hear('\r\n', '2026-11-22 10:00:00;1\r\n', '2026-11-22 10:00:00;1\r\n', '2026-11-22 10:00:01;2\r\n');
+    await hear('2026-11-22 10:00:0', '2;3\r\n', '2026-11-22 10:00:0x;3\r\n', '2026-11-22 10:00:04;4\r\n');
+    await hear('2026-11-22 09:59:00;5\r\n');
+    expect(values(sink)).toEqual([1, 2, 3, 4, 5]);
+    expect(sink.of('broken').map(({ at: broken, reason }) => [broken, reason])).toEqual([
+      [at('10:00:02') + 1, 'serial-unplaced'],
+      [at('10:00:04') + 1, 'equipment-clock-went-back'],
+    ]);
+  });
+
+  it('is not believed in another century', async () => {
+    const { sink, hear, counts } = talking(stamped);
+    await hear('\r\n', '2026-11-22 10:00:00;1\r\n', '2926-11-22 10:00:01;2\r\n', '2026-11-22 10:00:02;3\r\n');
+    expect(indexes(sink)).toEqual([at('10:00:00'), at('10:00:02')]);
+    expect(sink.of('broken').map(({ reason }) => reason)).toEqual(['unbelievable-time']);
+    expect(counts).toMatchObject({ unbelievable_times: 1 });
+    await hear('2027-01-05 00:00:00;4\r\n', '2027-01-05 00:00:01;5\r\n');
+    expect(values(sink)).toEqual([1, 3, 4, 5]);
+    expect(sink.breaches()).toEqual([]);
+  });
+});
+
 describe('an instrument that is asked', () => {
   it('answers, and each answer is a sample', async () => {
     const { sink, clock } = asked({}, (_bytes, line) => line.say('12.5 kg\r\n', 20));

@@ -173,7 +173,7 @@ class SerialSource implements Source {
   }
 
   #stateNow(): StreamState {
-    this.#state ??= { counter: this.#makeCounter(), newestTime: undefined };
+    this.#state ??= { counter: this.#makeCounter(), newestTime: this.#knownTime() };
     return this.#state;
   }
 
@@ -192,6 +192,11 @@ class SerialSource implements Source {
       log,
       count,
     });
+  }
+
+  #knownTime(): number | undefined {
+    const floor = this.#order === 'time' ? this.#deps.floor?.() : undefined;
+    return floor === undefined ? undefined : floor - 1;
   }
 
   #makeCounter(): RecordCounter | undefined {
