@@ -259,3 +259,90 @@ describe('the history of a log', () => {
     await expect(read(timeOf(200), timeOf(300))).rejects.toMatchObject({ code: 'modbus-history-invalid' });
   });
 });
+
+describe.each([
+  ['a register ring', 0],
+  ['file records', 1],
+] as const)('%s whose clock was set back', (_name, at) => {
+  const sample = 200;
+  /** Scans `count` samples from `from` on; returns their times. */
+  const record = (unit: PlantUnit, from: number, count: number) =>
+    Array.from({ length: count }, (_, n) => {
+      unit.scan(from + n * sample);
+      return from + n * sample;
+    });
+  const timesOf = (pages: readonly HistoryPage[]) => [
+    ...new Set(
+      pages.flatMap((page) => (page.kind === 'readings' ? page.readings.map(({ index }) => index) : [])),
+    ),
+  ];
+  const unique = (times: readonly number[]) => [...new Set(times)].sort((a, b) => a - b);
+
+  it('gives the records from before and from after the step, merged by their times', async () => {
+    const { unit, read } = setUp(at, { capacity: 400, change: { firstRecord: 1 } });
+    const before = record(unit, start, 150);
+    const after = record(unit, start + 20 * sample + 77, 180);
+    const end = after.at(-1)! + 1;
+    const pages = await read(start, end);
+    expectTouching(pages, start, end);
+    expect(timesOf(pages)).toEqual(unique([...before, ...after]));
+    // And any part of it, from where the same times stand twice.
+    const [from, to] = [start + 60 * sample, start + 70 * sample];
+    const part = await read(from, to);
+    expectTouching(part, from, to);
+    expect(timesOf(part)).toEqual(unique([...before, ...after].filter((time) => time >= from && time < to)));
+  });
+
+  it('gives them also after several steps, and far back', async () => {
+    const { unit, read } = setUp(at, { capacity: 400, change: { firstRecord: 1 } });
+    const runs = [
+      record(unit, start, 60),
+      record(unit, start - 3_600_000, 60),
+      record(unit, start - 1_800_000, 60),
+      record(unit, start + 100, 120),
+    ];
+    const [from, to] = [start - 4_000_000, start + 100 + 120 * sample - sample + 1];
+    const pages = await read(from, to);
+    expectTouching(pages, from, to);
+    expect(timesOf(pages)).toEqual(unique(runs.flat()));
+  });
+
+  it('states nothing beyond its newest record, however far the older ones reach', async () => {
+    const { unit, read } = setUp(at, { capacity: 400 });
+    record(unit, start, 100);
+    const after = record(unit, start + 10 * sample + 5, 20);
+    const pages = await read(start, start + 1_000_000);
+    expect(pages.at(-1)?.window.end).toBe(after.at(-1)! + 1);
+    expect(await read(after.at(-1)! + 1, start + 1_000_000)).toEqual([]);
+  });
+
+  it('finds a small step while reading, goes on, and merges from the next time on', async () => {
+    const { unit, read } = setUp(at, { capacity: 400, change: { firstRecord: 1 } });
+    const before = record(unit, start, 205);
+    const after = record(unit, before.at(-1)! - 3 * sample + 50, 100);
+    const end = after.at(-1)! + 1;
+    expectTouching(await read(start, end), start, end);
+    const pages = await read(start, end);
+    expectTouching(pages, start, end);
+    expect(timesOf(pages)).toEqual(unique([...before, ...after]));
+  });
+
+  it('gives up with a reason when it was set back again and again, rather than go round for ever', async () => {
+    const { unit, read } = setUp(at, { capacity: 400 });
+    for (let step = 0; step < 40; step++) record(unit, start - step * 100_000, 8);
+    await expect(read(start - 5_000_000, start)).rejects.toMatchObject({ code: 'modbus-history-clock' });
+  });
+
+  it('looks past single records without a valid time', async () => {
+    const { unit, read } = setUp(at, { capacity: 400, change: { firstRecord: 1 } });
+    const times: number[] = [];
+    for (let number = 1; number <= 300; number++) {
+      if (number % 64 === 0) unit.scan(0);
+      else times.push(...record(unit, start + number * sample, 1));
+    }
+    const end = times.at(-1)! + 1;
+    const pages = await read(start, end);
+    expectTouching(pages, start, end);
+    expect(timesOf(pages)).toEqual(times);
+  });
+});

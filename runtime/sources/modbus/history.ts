@@ -4,12 +4,14 @@
 // window's start, found by search, and the last one read, none is left out; each is proven to be the one asked
 // for. The window ends at the end of the range if a record beyond it was seen, else right after the last
 // record: later ones may still be written. What lies before the oldest record held is declared expired, not
-// empty: nobody can tell what was there.
+// empty: nobody can tell what was there. Where the clock was set back, times do not grow with the numbers: the log is
+// then read as several that do (clock-runs.ts), side by side.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { HistoryPage, SourceHistory } from '../source.ts';
+import { ClockRuns } from './clock-runs.ts';
 import { toReading } from './poller.ts';
 import { type LogRange, type LogRecord, RecordLog, type Turn } from './record-log.ts';
 import type { MappedHistory } from './register-map.ts';
@@ -28,26 +30,34 @@ export const requestsPerPage = 16;
 export const maxStalls = 5;
 
 export function createHistory(options: HistoryOptions): SourceHistory {
-  const { map, log } = options;
   const records = new RecordLog(options);
-  return { read: (range, signal) => new HistoryRead(map, records, range, signal, log).pages() };
+  const clock = new ClockRuns();
+  return { read: (range, signal) => new HistoryRead(options, records, clock, range, signal).pages() };
 }
 
-/** `overwritten`: the log moved on under us; start again from where the pages end. */
-type Step = 'done' | 'overwritten';
+/** Start again from where the pages end. `overwritten`: the log moved on; `stepped`: a step of its clock was found. */
+type Step = 'done' | 'overwritten' | 'stepped';
 
 class HistoryRead {
   readonly #map: MappedHistory;
   readonly #records: RecordLog;
+  readonly #clock: ClockRuns;
   readonly #end: number;
   readonly #signal: AbortSignal;
   readonly #log: Log;
   /** Everything before is answered. */
   #cursor: number;
 
-  constructor(map: MappedHistory, records: RecordLog, range: Window, signal: AbortSignal, log: Log) {
+  constructor(
+    { map, log }: HistoryOptions,
+    records: RecordLog,
+    clock: ClockRuns,
+    range: Window,
+    signal: AbortSignal,
+  ) {
     this.#map = map;
     this.#records = records;
+    this.#clock = clock;
     this.#cursor = range.start;
     this.#end = range.end;
     this.#signal = signal;
@@ -59,6 +69,8 @@ class HistoryRead {
       const before = this.#cursor;
       const step = yield* this.#attempt(stalls);
       if (step === 'done') return;
+      // Each is found once, and there are few: this ends.
+      if (step === 'stepped') continue;
       stalls = this.#cursor > before ? 0 : stalls + 1;
       this.#log.debug({ stalls }, 'the event log was overwritten while it was read');
       if (stalls >= maxStalls) {
@@ -71,15 +83,22 @@ class HistoryRead {
   async *#attempt(stalls: number): AsyncGenerator<HistoryPage, Step> {
     const log = keepAway(await this.#records.range(this.#signal), stalls);
     if (log.newest < log.oldest) return 'done';
-    const oldestTime = await this.#records.timestamp(log.oldest, this.#signal);
-    if (oldestTime === undefined) return 'overwritten';
+    const runs = await this.#clock.of(log, (number) => this.#timeOf(number, log));
+    if (!runs) return 'overwritten';
+    const oldestTimes = await this.#timesOf(
+      runs.map(({ oldest }) => oldest),
+      log,
+    );
+    if (!oldestTimes) return 'overwritten';
+    const oldestTime = Math.min(...oldestTimes);
     if (this.#cursor < oldestTime && log.oldest !== this.#map.config.firstRecord) {
       const window = { start: this.#cursor, end: Math.min(oldestTime, this.#end) };
       this.#cursor = window.end;
       yield { kind: 'unavailable', window, reason: 'history-expired' };
     }
     if (this.#cursor >= this.#end) return 'done';
-    const newestTime = await this.#records.timestamp(log.newest, this.#signal);
+    if (runs.length > 1) return yield* this.#mergeRuns(log, runs);
+    const newestTime = await this.#timeOf(log.newest, log);
     if (newestTime === undefined) return 'overwritten';
     if (this.#cursor > newestTime) return 'done';
     const first = await this.#firstFrom(log, this.#cursor);
@@ -92,7 +111,7 @@ class HistoryRead {
     let high = log.newest;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const timestamp = await this.#records.timestamp(middle, this.#signal);
+      const timestamp = await this.#timeOf(middle, log);
       if (timestamp === undefined) return undefined;
       if (timestamp < time) low = middle + 1;
       else high = middle;
@@ -100,17 +119,107 @@ class HistoryRead {
     return low;
   }
 
+  /** Of the record, or of the nearest one that shows a valid time. Undefined where it was overwritten. */
+  async #timeOf(number: number, { oldest, newest }: LogRange): Promise<number | undefined> {
+    for (let away = 0; away <= maxTimeless; away++) {
+      for (const near of away === 0 ? [number] : [number + away, number - away]) {
+        if (near < oldest || near > newest) continue;
+        const time = await this.#records.timestamp(near, this.#signal);
+        if (time !== null) return time;
+      }
+    }
+    const message = `${2 * maxTimeless + 1} records of the event log around ${number} show no valid time: was its clock ever set, and is history.timestamp right?`;
+    throw new HoldfastError('modbus-history-invalid', message, { retryable: true });
+  }
+
+  async #timesOf(numbers: readonly number[], log: LogRange): Promise<readonly number[] | undefined> {
+    const times: number[] = [];
+    for (const number of numbers) {
+      const time = await this.#timeOf(number, log);
+      if (time === undefined) return undefined;
+      times.push(time);
+    }
+    return times;
+  }
+
+  /**
+   * The clock was set back: the same times stand in several runs, and a page has the records of all. Its window ends
+   * where the first of them was not read any further.
+   */
+  async *#mergeRuns(log: LogRange, runs: readonly LogRange[]): AsyncGenerator<HistoryPage, Step> {
+    const readers: RunReader[] = [];
+    for (const run of runs) {
+      const last = await this.#timeOf(run.newest, run);
+      const found = await this.#firstFrom(run, this.#cursor);
+      if (last === undefined || found === undefined) return 'overwritten';
+      const next = last < this.#cursor ? run.newest + 1 : found;
+      readers.push({ ...run, next, isNewest: run.newest === log.newest, read: [], until: this.#cursor });
+    }
+    const share = Math.max(1, Math.floor(this.#records.pageOf(requestsPerPage) / runs.length));
+    while (this.#cursor < this.#end) {
+      for (const reader of readers) {
+        const step = await this.#readOn(reader, share);
+        if (step !== 'done') return step;
+      }
+      const start = this.#cursor;
+      const end = Math.min(this.#end, ...readers.map(({ until }) => until));
+      // The newest run has nothing later yet: what the older ones hold beyond it cannot be stated as all.
+      if (end <= start) return 'done';
+      const taken = readers.flatMap(({ read }) => read.filter(({ time }) => time >= start && time < end));
+      for (const reader of readers) reader.read = reader.read.filter(({ time }) => time >= end);
+      this.#cursor = end;
+      const records = taken.toSorted((a, b) => a.time - b.time);
+      const readings = records.flatMap(({ record, time }) => this.#readingsOf(record, time));
+      yield { kind: 'readings', window: { start, end }, readings };
+    }
+    return 'done';
+  }
+
+  /** Reads until something at or after the cursor is there, and tells up to where nothing of this run is missing. */
+  async #readOn(reader: RunReader, share: number): Promise<Step> {
+    while (reader.until <= this.#cursor && reader.next <= reader.newest) {
+      const limit = Math.min(share, reader.newest - reader.next + 1);
+      const records = await this.#records.records(reader.next, limit, this.#signal);
+      if (!records) return 'overwritten';
+      reader.next += records.length;
+      for (const record of records) {
+        const time = record.timestamp;
+        if (time === undefined) continue;
+        if (time + 1 < reader.until) {
+          this.#clock.note(record.number);
+          return 'stepped';
+        }
+        // As when it is read live: the first of several samples with one time.
+        if (time + 1 > reader.until) reader.read.push({ time, record });
+        reader.until = Math.max(reader.until, time + 1);
+      }
+    }
+    if (reader.next > reader.newest && !reader.isNewest) reader.until = Number.POSITIVE_INFINITY;
+    return 'done';
+  }
+
+  #readingsOf({ bytes }: LogRecord, time: number): readonly Reading[] {
+    return this.#map.record.tags.map((tag) => toReading(tag, bytes, tag.address, time));
+  }
+
   async *#readFrom(first: number, range: LogRange): AsyncGenerator<HistoryPage, Step> {
     let log = range;
     let next = first;
+    let previous: number | undefined;
     const pageRecords = this.#records.pageOf(requestsPerPage);
     while (next <= log.newest) {
       const limit = Math.min(pageRecords, log.newest - next + 1);
       const records = await this.#records.records(next, limit, this.#signal);
       if (!records) return 'overwritten';
       next += records.length;
-      const page = this.#page(records);
+      const step = stepIn(records, previous);
+      const page = this.#page(step === undefined ? records : records.slice(0, step));
       if (page) yield page;
+      if (step !== undefined) {
+        this.#onStep(records[step]!);
+        return 'stepped';
+      }
+      previous = records.findLast(({ timestamp }) => timestamp !== undefined)?.timestamp ?? previous;
       if (this.#cursor >= this.#end) return 'done';
       // Only once the end is reached: more may have been written meanwhile.
       if (next > log.newest) log = await this.#records.range(this.#signal);
@@ -118,11 +227,21 @@ class HistoryRead {
     return 'done';
   }
 
+  /** From here on the log's times are known to stand in it twice. What was answered before cannot be taken back. */
+  #onStep({ number, timestamp = 0 }: LogRecord): void {
+    this.#clock.note(number);
+    this.#log.warn(
+      { number, backMs: this.#cursor - timestamp },
+      'the clock of the equipment was set back within its event log: records with times that were answered already are left out',
+    );
+  }
+
   /** Moves the cursor past what `records` answer. Undefined where they answer nothing new. */
   #page(records: readonly LogRecord[]): HistoryPage | undefined {
     const readings: Reading[] = [];
     const start = this.#cursor;
-    for (const { number, timestamp, bytes } of records) {
+    for (const record of records) {
+      const { number, timestamp } = record;
       if (timestamp === undefined) {
         this.#log.warn({ number }, 'a record of the event log shows no valid time: left out');
         continue;
@@ -133,12 +252,36 @@ class HistoryRead {
         this.#cursor = this.#end;
         break;
       }
-      for (const tag of this.#map.record.tags) readings.push(toReading(tag, bytes, tag.address, timestamp));
+      readings.push(...this.#readingsOf(record, timestamp));
       this.#cursor = timestamp + 1;
     }
     if (this.#cursor === start) return undefined;
     return { kind: 'readings', window: { start, end: this.#cursor }, readings };
   }
+}
+
+/** Records without a valid time that are looked past, to either side. */
+const maxTimeless = 4;
+
+interface RunReader extends LogRange {
+  /** Number of the record to read next. */
+  next: number;
+  readonly isNewest: boolean;
+  /** Read, and not yet given. */
+  read: { readonly time: number; readonly record: LogRecord }[];
+  /** Everything of this run that is earlier was read. */
+  until: number;
+}
+
+/** Position of the first record whose time lies before that of the one before it. */
+function stepIn(records: readonly LogRecord[], before: number | undefined): number | undefined {
+  let last = before;
+  for (const [at, { timestamp }] of records.entries()) {
+    if (timestamp === undefined) continue;
+    if (last !== undefined && timestamp < last) return at;
+    last = timestamp;
+  }
+  return undefined;
 }
 
 /** Oldest records left out after the first stall, as a part of the log; twice as many after each further one. */

@@ -177,10 +177,11 @@ async function probeHistory(
   const startedAt = clock.monotonic();
   try {
     const { oldest, newest } = await log.range(signal);
-    const timestamp = newest < oldest ? undefined : await log.timestamp(newest, signal);
+    const found = newest < oldest ? undefined : await log.timestamp(newest, signal);
+    const timestamp = found ?? undefined;
     const tookMs = clock.monotonic() - startedAt;
     const value = newest < oldest ? 'no records yet' : `records ${oldest} to ${newest}`;
-    if (newest < oldest || timestamp !== undefined)
+    if (newest < oldest || timestamp !== undefined || (found === null && !map.record.timestamp))
       return { ...common, value, quality: 'good', tookMs, ...(timestamp !== undefined && { timestamp }) };
     const problem = `record ${newest} is not where it should be, or has no time: check the layout under history`;
     return { ...common, value, quality: 'bad:no-record', tookMs, problem };

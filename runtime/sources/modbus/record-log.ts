@@ -64,12 +64,12 @@ export class RecordLog {
     return { oldest: Math.max(oldestRead, newest - capacity + 1, this.#config.firstRecord ?? 0), newest };
   }
 
-  /** Time of record `number`. */
-  async timestamp(number: number, signal: AbortSignal): Promise<number | undefined> {
+  /** Time of record `number`, epoch ms; null where it shows no valid one. */
+  async timestamp(number: number, signal: AbortSignal): Promise<number | null | undefined> {
     const { offset, registers } = this.#stampSpan;
     const bytes = await this.#readAll(this.#places.part(number, offset, registers), signal);
     const record = this.#parse(bytes, number, offset);
-    return record && (await this.#isHeld(number, signal)) ? record.timestamp : undefined;
+    return record && (await this.#isHeld(number, signal)) ? (record.timestamp ?? null) : undefined;
   }
 
   /** Records from number `first` on, at most `limit`; at least one, or undefined. */
