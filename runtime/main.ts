@@ -300,8 +300,8 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     // Streams whose source was removed while its readings waited for the clock, in an earlier process.
     const left: string[] = [];
     await siteClock.start((batchId) => {
-      left.push(batchId);
       siteClock.open(...openWindows({ batchId, index: 'time' }, windows, spool));
+      left.push(batchId);
     });
     for (const batchId of left) void closeStream(batchId).catch(() => {});
     await runtime.start();
@@ -311,6 +311,9 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     log.info({ sources: config.sources.length, dataFolder, config: keeper.report().state }, 'started');
     return {
       statusPort: server.port,
+      onStrayReset() {
+        strayErrors += 1;
+      },
       onClientError(error) {
         strayErrors += 1;
         metrics.count('holdfast_uplink_stray_errors_total');

@@ -370,7 +370,7 @@ describe('crashes', () => {
     expect((await eventually(site.status)).starts).toEqual({ quickCrashes: 0, waiting: false });
   }, 60_000);
 
-  it('of the Azure client cost the connection, ours end the process', async () => {
+  it('of the Azure client cost the connection, resets of nobody nothing, ours end the process', async () => {
     const site = await makeSite();
     site.write({ sources: [] });
     const module = await site.start({
@@ -384,6 +384,9 @@ describe('crashes', () => {
     await eventually(async () => (await site.status()).strayErrors === 1);
     await eventually(async () => (await connected()) && (await site.status()).uplink.since !== since, 30_000);
     expect(module.log()).toMatch(/the client library threw/);
+    module.child.kill('SIGWINCH');
+    await eventually(async () => (await site.status()).strayErrors === 2);
+    expect(module.log()).toMatch(/ECONNRESET.*nobody listened|nobody listened.*ECONNRESET/);
     expect(await module.end('SIGIO')).toBe(70);
     expect(module.log()).toMatch(/a defect of ours/);
   }, 60_000);

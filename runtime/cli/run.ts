@@ -4,7 +4,7 @@ import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { type Identity, readIdentity } from '../config/identity.ts';
 import { ConfigError, dataFolderIn } from '../config/load.ts';
-import { isOfClient } from '../health/stray-errors.ts';
+import { isOfClient, isOfNobody } from '../health/stray-errors.ts';
 import { exitCodes } from './exit-codes.ts';
 
 export interface RunningModule {
@@ -12,6 +12,8 @@ export interface RunningModule {
   readonly statusPort: number | undefined;
   /** An exception that the client library threw where nobody could catch it. */
   onClientError(error: unknown): void;
+  /** A connection was reset while nobody listened: survived, and counted. */
+  onStrayReset(): void;
   /** Reads the configuration's files again. */
   reread(): void;
   stop(): Promise<void>;
@@ -129,8 +131,8 @@ function listenForSignals() {
 
 /**
  * A promise that a library forgot must not end the module: its state is its own, and the part that uses the
- * library has its own timeouts. An exception out of the Azure client's event handlers costs the connection. Any
- * other is a defect: what it left half done is unknown, so the process ends, and starts again from the journal.
+ * library has its own timeouts. An exception out of the Azure client's event handlers costs the connection, a reset of
+ * nobody's nothing. Any other is a defect: what it left half done is unknown, so the process ends, and starts again from the journal.
  */
 function surviveStrayErrors(log: ProcessLog, module: () => RunningModule | undefined): void {
   process.on('unhandledRejection', (reason) => {
@@ -145,6 +147,11 @@ function surviveStrayErrors(log: ProcessLog, module: () => RunningModule | undef
     if (running && isOfClient(error)) {
       log.error(fields, 'the client library threw; its connection is made anew');
       running.onClientError(error);
+      return;
+    }
+    if (running && isOfNobody(error)) {
+      log.error(fields, 'a connection was reset while nobody listened to it; going on');
+      running.onStrayReset();
       return;
     }
     log.error(fields, 'uncaught exception; ending for a restart');

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { isOfClient } from './stray-errors.ts';
+import { isOfClient, isOfNobody } from './stray-errors.ts';
 
 const rhea = createRequire(import.meta.url)('rhea');
 
@@ -35,6 +36,30 @@ describe('an exception that nobody caught', () => {
     ].join('\n');
     expect(isOfClient({ stack })).toBe(false);
     expect(isOfClient(new Error('ours'))).toBe(false);
+  });
+
+  it("is nobody's where a peer reset a connection to which nobody listened", async () => {
+    const server = createServer((peer) => peer.once('data', () => peer.resetAndDestroy()));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const error = await new Promise((resolve) => {
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', resolve);
+      socket.write('hello');
+    });
+    server.close();
+    expect(error).toMatchObject({ code: 'ECONNRESET' });
+    expect(isOfNobody(error)).toBe(true);
+    expect(isOfClient(error)).toBe(false);
+  });
+
+  it('is not where any code but Node itself was part of it, or it is no matter of the network', () => {
+    const facts = { code: 'ECONNRESET', syscall: 'read' };
+    const frame = '    at TLSWrap.onStreamRead (node:internal/stream_base_commons:216:20)';
+    expect(isOfNobody({ ...facts, stack: `Error: read ECONNRESET\n${frame}` })).toBe(true);
+    const ours = '    at Object.onState (/app/dist/runtime/uplink/forwarder.js:10:1)';
+    expect(isOfNobody({ ...facts, stack: `Error: read ECONNRESET\n${ours}\n${frame}` })).toBe(false);
+    expect(isOfNobody({ code: 'ENOENT', syscall: 'open', stack: 'Error: ENOENT' })).toBe(false);
+    expect(isOfNobody(new Error('read ECONNRESET'))).toBe(false);
+    for (const thrown of [undefined, null, 'text', 5, {}]) expect(isOfNobody(thrown)).toBe(false);
   });
 
   it.each([undefined, null, 'text', 5, {}, { stack: 7 }, { stack: 'no frames' }])(

@@ -120,7 +120,8 @@ class GuardedClock implements SiteClock {
     const record = readClockRecord(await store.loadClock());
     const records = (await store.readProvisional()).filter(isReadable);
     const isSameRun = record?.bootId === boot.id;
-    for (const batchId of streamsIn(records)) if (!this.#streams.get(batchId)) openLeft?.(batchId);
+    for (const batchId of streamsIn(records))
+      if (!this.#streams.get(batchId)) this.#openLeft(batchId, openLeft);
     this.#evidence.adopt(record, this.#streams.floor);
     this.#doubtedSince = this.#localNow();
     if (record !== undefined && isSameRun) this.#goOn(record);
@@ -388,6 +389,15 @@ class GuardedClock implements SiteClock {
   }
 
   // What an earlier process left.
+
+  #openLeft(batchId: string, open: ((batchId: string) => void) | undefined): void {
+    try {
+      open?.(batchId);
+    } catch (error) {
+      // Its readings have no place then, and are counted as lost: no reason not to start.
+      this.#options.log.warn({ batchId, reason: describeError(error) }, 'a stream cannot be opened again');
+    }
+  }
 
   /** It was this run of the machine: its judgement stands, but for what was set meanwhile. */
   #goOn(record: ClockRecord): void {

@@ -42,7 +42,12 @@ export function openTcp(options: TcpOptions): Promise<Socket> {
         socket.destroy();
         reject(reason);
       });
-    const onConnect = () => finish(() => resolve(socket));
+    const onConnect = () =>
+      finish(() => {
+        // Until whoever waits for it listens: an error that nobody hears would end the process.
+        socket.on('error', () => {});
+        resolve(socket);
+      });
     const onError = (cause: NodeJS.ErrnoException) => giveUp(failed(adviceFor(cause, host, port), cause));
     const onAbort = () => giveUp(signal.reason);
     const timer = clock.setTimer(limitMs, () =>
