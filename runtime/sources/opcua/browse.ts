@@ -3,10 +3,10 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Quality, Value } from '../../../wire/reading.ts';
 import { chunk } from './chunk.ts';
 import { browsePath, nodeId } from './config-shapes.ts';
+import { contentOf } from './content.ts';
 import type { OpcuaSession } from './opcua-session.ts';
-import { qualityOf } from './quality.ts';
 import { findNodes, tagName } from './resolve-tags.ts';
-import { decode, typeName } from './values.ts';
+import { typeName } from './values.ts';
 import { walk } from './walk.ts';
 
 export interface BrowseLimits {
@@ -58,16 +58,13 @@ export async function browseServer(
     const nodes = part.map((variable) => variable.nodeId);
     const [values, levels] = [await session.read(nodes), await session.read(nodes, accessLevel)];
     for (const [at, { path, nodeId: id }] of part.entries()) {
-      const { value, fault } = decode(values[at]!.value);
-      const status = qualityOf(values[at]!.statusCode);
       const level = Number(levels[at]!.value?.value ?? 0);
       tags.push({
         name: tagName('', path),
         node: withNamespace(id, session.namespaces),
         path: path.join('/'),
         type: typeName(values[at]!.value),
-        value,
-        quality: fault !== undefined && status === 'good' ? `bad:${fault}` : status,
+        ...contentOf(values[at]!),
         writable: (level & canWrite) !== 0,
         hasHistory: (level & canReadHistory) !== 0,
       });

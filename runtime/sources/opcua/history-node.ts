@@ -2,9 +2,9 @@
 // values came. It pages by the server's continuation points where there are any, and by time where there are none,
 // where they vanish, or where the server leaves out the rest without a word.
 import type { Reading } from '../../../wire/reading.ts';
+import { contentOf } from './content.ts';
 import type { HistoryResult, WireValue } from './opcua-session.ts';
-import { isBad, qualityOf } from './quality.ts';
-import { decode } from './values.ts';
+import { isBad } from './quality.ts';
 
 export interface HistoryAsk {
   readonly start: number;
@@ -65,6 +65,8 @@ export class HistoryNode {
   /** Of these, those that are to come once more. */
   #toSkip = 0;
   #stalls = 0;
+  /** The server holds places where there is more: without one, there is none. */
+  #hasPoints = false;
 
   constructor(tag: string, nodeId: string, range: { start: number; end: number }, valuesPerNode: number) {
     this.tag = tag;
@@ -103,10 +105,11 @@ export class HistoryNode {
     const before = this.#start;
     const taken = this.#take(values, ask);
     this.#continuation = continuation;
+    this.#hasPoints ||= continuation !== undefined;
     if (continuation) return this.#progressed(taken > 0);
-    const isCut = values.length >= ask.valuesPerNode;
+    const isCut = !this.#hasPoints && values.length >= ask.valuesPerNode;
     if (isCut) {
-      // As many values as were asked for, and no place held: perhaps there are more, perhaps not.
+      // As many values as were asked for, and never a place held: perhaps there are more, perhaps not.
       if (this.#start === before && taken === 0) return this.#askForMore();
       return this.#progressed(true);
     }
@@ -146,15 +149,7 @@ export class HistoryNode {
       if (index > this.#start) this.#moveTo(index);
       this.#taken += 1;
       taken += 1;
-      const { value: decoded, fault } = decode(value.value);
-      const quality = qualityOf(value.statusCode);
-      const isFaulty = fault !== undefined && (quality === 'good' || fault !== 'no-value');
-      this.pending.push({
-        index,
-        tag: this.tag,
-        value: decoded,
-        quality: isFaulty ? `bad:${fault}` : quality,
-      });
+      this.pending.push({ index, tag: this.tag, ...contentOf(value) });
     }
     return taken;
   }

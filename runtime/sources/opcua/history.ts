@@ -91,24 +91,26 @@ class HistoryReading {
   ): AsyncGenerator<HistoryPage> {
     const { nodes } = this.#link;
     this.#nodes = tags.map((tag) => new HistoryNode(tag, nodes.get(tag)!, range, this.#valuesPerNode));
-    let start = range.start;
+    let { start } = range;
     let extra = [...marks];
+    let asking = this.#fill(start);
     try {
       while (start < range.end) {
-        await this.#fill(start);
+        await asking;
         const end = this.#nodes.reduce((least, node) => Math.min(least, node.completeBelow), range.end);
+        const page = end > start ? [...extra, ...this.#nodes.flatMap((node) => takeBelow(node, end))] : [];
+        // While one page is taken care of, the server works on the next.
+        if (end < range.end) asking = this.#fill(end);
         if (end <= start) continue;
-        const readings = [...extra, ...this.#nodes.flatMap((node) => takeBelow(node, end))];
         extra = [];
-        yield {
-          kind: 'readings',
-          window: { start, end },
-          readings: readings.sort((a, b) => a.index - b.index),
-        };
+        yield { kind: 'readings', window: { start, end }, readings: page.sort((a, b) => a.index - b.index) };
         start = end;
       }
     } finally {
-      this.#release(this.#nodes.flatMap((node) => holdOf(node, node.forget())));
+      // Not awaited: it may take its time, and then leaves a place to let go of.
+      asking
+        .catch(() => {})
+        .then(() => this.#release(this.#nodes.flatMap((node) => holdOf(node, node.forget()))));
     }
   }
 

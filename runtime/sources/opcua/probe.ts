@@ -2,10 +2,11 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Probe, ProbedTag } from '../probe.ts';
 import type { OpcuaSourceConfig } from './config.ts';
+import { contentOf } from './content.ts';
 import type { OpcuaSession, WireValue } from './opcua-session.ts';
-import { isGood, qualityOf } from './quality.ts';
+import { isGood } from './quality.ts';
 import { type ResolvedTag, resolveTags } from './resolve-tags.ts';
-import { decode, typeName } from './values.ts';
+import { typeName } from './values.ts';
 
 export interface ProbeParts {
   readonly config: OpcuaSourceConfig;
@@ -48,17 +49,12 @@ export function createProbe({ config, connect, clock }: ProbeParts): Probe {
 }
 
 function probed({ name, nodeId }: ResolvedTag, value: WireValue, tookMs: number): ProbedTag {
-  const { value: decoded, fault } = decode(value.value);
-  const status = qualityOf(value.statusCode);
-  const quality =
-    fault !== undefined && (status === 'good' || fault !== 'no-value') ? (`bad:${fault}` as const) : status;
   const timestamp = (value.sourceTimestamp ?? value.serverTimestamp)?.getTime();
   const text = `${typeName(value.value)}, ${value.statusCode.name}`.slice(0, maxRaw);
   return {
     tag: name,
     place: nodeId,
-    value: decoded,
-    quality,
+    ...contentOf(value),
     tookMs,
     ...(timestamp !== undefined && { timestamp }),
     raw: { kind: 'text', text },

@@ -11,9 +11,9 @@
 // forgotten because its last change fell into the hole.
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import type { SourceSink } from '../source.ts';
+import { contentOf } from './content.ts';
 import type { WireValue } from './opcua-session.ts';
-import { hasOverflow, qualityOf } from './quality.ts';
-import { decode } from './values.ts';
+import { hasOverflow } from './quality.ts';
 
 export interface TimelineOptions {
   readonly sink: SourceSink;
@@ -82,14 +82,7 @@ export class Timeline {
 
   /** One value, out of a message that was published at `publishedAt`. */
   add(tag: string, value: WireValue, publishedAt: number): void {
-    const { value: decoded, fault } = decode(value.value);
-    const quality = fault === undefined ? qualityOf(value.statusCode) : faulty(value, fault);
-    this.#place(
-      tag,
-      this.#indexOf(value, publishedAt),
-      { value: decoded, quality },
-      hasOverflow(value.statusCode),
-    );
+    this.#place(tag, this.#indexOf(value, publishedAt), contentOf(value), hasOverflow(value.statusCode));
   }
 
   /** A tag that has no value, for a reason that the server gave. */
@@ -234,12 +227,6 @@ function inOrder(readings: Reading[]): Reading[] {
 function timeOf(date: Date | null): number | undefined {
   const time = date?.getTime();
   return time === undefined || Number.isNaN(time) || time < earliest ? undefined : time;
-}
-
-/** Its value cannot be had; where the server itself says that there is none, its reason counts. */
-function faulty({ statusCode }: WireValue, fault: string): Quality {
-  const quality = qualityOf(statusCode);
-  return quality === 'good' || fault !== 'no-value' ? `bad:${fault}` : quality;
 }
 
 function doubt(quality: Quality, odd: OddTime): Quality {
