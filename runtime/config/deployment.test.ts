@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../../test/support/source-tree.ts';
@@ -25,6 +25,13 @@ describe('what we publish as an example', () => {
     const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(read('README.md')) ?? [];
     expect(parseConfig(yaml!, 'README').sources.length).toBeGreaterThan(0);
   });
+
+  it.each(readdirSync(join(root, 'docs/examples')).filter((name) => name.endsWith('.yaml')))(
+    'docs/examples/%s is valid',
+    (name) => {
+      expect(parseConfig(read(`docs/examples/${name}`), name).sources.length).toBeGreaterThan(0);
+    },
+  );
 
   it('the configurations of sources that other modules send to are valid', () => {
     const blocks = [...read('docs/ADAPTERS.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml!);
