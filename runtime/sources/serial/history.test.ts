@@ -122,6 +122,15 @@ describe('the memory of an instrument, by record number', () => {
   });
 });
 
+describe('a record that one dump lacks and the next one has', () => {
+  it('is not lost', async () => {
+    const { read, logger } = await setUp({});
+    let lost = 1;
+    logger.onWire = (line) => (line.startsWith('$REC,12,') && lost-- > 0 ? undefined : Buffer.from(line));
+    expect(showPages(await read(10, 20))).toEqual(['readings 10-20: 10']);
+  });
+});
+
 describe('the memory of an instrument, by time', () => {
   it('is read in pages, and silence between two records is what it seems', async () => {
     const { read, timeOf } = await setUp({ index: 'time' });
