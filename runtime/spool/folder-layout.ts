@@ -3,7 +3,8 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../../kernel/errors.ts';
 
-export const formatVersion = 1;
+/** 2: bodies and journal have files of their own. A store of format 1 is used as it is, and grows into it. */
+export const formatVersion = 2;
 
 export interface FolderLayout {
   readonly root: string;
@@ -36,8 +37,8 @@ export function layoutOf(root: string): FolderLayout {
   };
 }
 
-/** `newer`: written by a version that knows more. `unreadable`: missing, or not ours. */
-export type MarkerState = 'ours' | 'newer' | 'unreadable';
+/** `newer`, `older`: written by a version that knows more, or less. `unreadable`: missing, or not ours. */
+export type MarkerState = 'ours' | 'newer' | 'older' | 'unreadable';
 
 export async function readMarker(layout: FolderLayout): Promise<MarkerState> {
   try {
@@ -46,7 +47,8 @@ export async function readMarker(layout: FolderLayout): Promise<MarkerState> {
       format?: unknown;
     };
     if (marker.holdfast !== 'spool' || !Number.isSafeInteger(marker.format)) return 'unreadable';
-    return (marker.format as number) > formatVersion ? 'newer' : 'ours';
+    const format = marker.format as number;
+    return format > formatVersion ? 'newer' : format < formatVersion ? 'older' : 'ours';
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError || isMissing(error)) return 'unreadable';
     throw error;
@@ -62,13 +64,13 @@ export async function writeMarker(layout: FolderLayout): Promise<void> {
   await syncFolder(layout.root);
 }
 
-/**
- * What is in a store's folder: `none` (no such folder, or empty), `level` (files of LevelDB), `foreign`.
- */
-export async function lookAt(folder: string): Promise<'none' | 'level' | 'foreign'> {
+const storeName = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log)|commits|bodies)$/;
+
+/** What is in a store's folder: `none` (no such folder, or empty), a `store` (or pieces of one), `foreign`. */
+export async function lookAt(folder: string): Promise<'none' | 'store' | 'foreign'> {
   try {
     const names = await readdir(folder);
-    if (names.some((name) => /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log))$/.test(name))) return 'level';
+    if (names.some((name) => storeName.test(name))) return 'store';
     return names.every((name) => name === 'LOCK' || name === 'LOG' || name === 'LOG.old')
       ? 'none'
       : 'foreign';

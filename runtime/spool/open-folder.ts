@@ -40,8 +40,10 @@ import {
 import { LevelFiles } from './inspect/level-files.ts';
 import { SpoolReader } from './inspect/reader.ts';
 import { type SalvageReport, salvage } from './inspect/salvage.ts';
+import { StoreFiles } from './inspect/store-files.ts';
 import { openLevelStore } from './level-store.ts';
 import type { RecordCodec } from './record.ts';
+import { openSplitFolder } from './split/open-split-folder.ts';
 import { noteEnd, noteStart } from './start-log.ts';
 import type { Store } from './store.ts';
 
@@ -159,9 +161,14 @@ async function openStore(
   const damage = await damageOf(layout.store, suspicious);
   if (damage.store === undefined) {
     try {
-      const store = await openLevelStore({ folder: layout.store, create: false });
-      const reasons = [damage.log, marker === 'ours' ? undefined : 'its FORMAT.json is not readable'];
+      // Before the first record of this format, so that an older version leaves it alone.
       await marked(layout, marker);
+      const { store, problem } = await openSplitFolder({ folder: layout.store, create: false });
+      const reasons = [
+        damage.log,
+        problem,
+        marker === 'unreadable' ? 'its FORMAT.json is not readable' : undefined,
+      ];
       const reason = reasons.filter((each) => each !== undefined).join('; ');
       const missing = await takeKeys(store, options.codec);
       if (missing !== undefined) {
@@ -181,9 +188,13 @@ async function openStore(
 // What keeps a file from being read without anything being wrong with it.
 const notDamage = /\((EACCES|EPERM|EMFILE|ENFILE|ENOMEM)\)/;
 
-/** `thorough`: every block of every table is read. `store`: it has to be replaced. `log`: LevelDB passes over it, and loses it, without a word. */
+/**
+ * Of LevelDB's files. `thorough`: every block of every table is read. `store`: it has to be replaced. `log`: LevelDB
+ * passes over it without a word.
+ */
 async function damageOf(folder: string, thorough: boolean): Promise<{ store?: string; log?: string }> {
-  const files = new LevelFiles(folder);
+  const files = openIndexFiles(folder);
+  if (files === undefined) return { store: 'the index is missing altogether' };
   if (thorough) files.check();
   const problems = files.problems.filter(({ severity }) => severity === 'damage');
   files.close();
@@ -208,6 +219,17 @@ async function damageOf(folder: string, thorough: boolean): Promise<{ store?: st
   };
 }
 
+/** Undefined: log and bodies are all that is left. */
+function openIndexFiles(folder: string): LevelFiles | undefined {
+  try {
+    return new LevelFiles(folder);
+  } catch (error) {
+    const isGone = error instanceof HoldfastError && error.code === 'spool-unreadable';
+    if (isGone && !isDiskTrouble(error)) return undefined;
+    throw error;
+  }
+}
+
 async function replaceStore(
   options: Options,
   layout: FolderLayout,
@@ -219,7 +241,7 @@ async function replaceStore(
     'the store cannot be used as it is; what can be read goes into a new one',
   );
   await rm(layout.newStore, { recursive: true, force: true });
-  const fresh = await openLevelStore({ folder: layout.newStore });
+  const { store: fresh } = await openSplitFolder({ folder: layout.newStore });
   const { codec, missing } = watchMissingKeys(options.codec);
   let salvaged: SalvageReport | undefined;
   try {
@@ -242,7 +264,7 @@ async function replaceStore(
   await pruneAside(layout, maxAsideCount, maxAsideBytes);
   await writeMarker(layout);
   options.log.error({ reason, salvaged, aside: kept }, 'the store was replaced');
-  const store = await openLevelStore({ folder: layout.store });
+  const { store } = await openSplitFolder({ folder: layout.store });
   return { store, repair: { reason, aside: kept, ...(salvaged === undefined ? {} : { salvaged }) } };
 }
 
@@ -268,9 +290,9 @@ async function salvageInto(
   aside: string,
   { codec, log, room }: Options,
 ): Promise<SalvageReport | undefined> {
-  let files: LevelFiles | undefined;
+  let files: StoreFiles | undefined;
   try {
-    files = new LevelFiles(aside);
+    files = new StoreFiles(aside);
     return await salvage(new SpoolReader(files, codec), fresh, { archive: room.forArchive });
   } catch (error) {
     if (isDiskTrouble(error)) room.forArchive = false;
@@ -285,7 +307,7 @@ async function salvageInto(
 async function beginAnew(
   options: Options,
   layout: FolderLayout,
-  found: 'none' | 'level' | 'foreign',
+  found: 'none' | 'store' | 'foreign',
   reason: string,
 ): Promise<{ store: Store; repair?: Repair }> {
   if (found === 'none') {
@@ -299,7 +321,7 @@ async function beginAnew(
 }
 
 async function begin({ codec }: Options, layout: FolderLayout): Promise<Store> {
-  const store = await openLevelStore({ folder: layout.store });
+  const { store } = await openSplitFolder({ folder: layout.store });
   try {
     await noteKey(store, codec);
     return store;
@@ -309,7 +331,7 @@ async function begin({ codec }: Options, layout: FolderLayout): Promise<Store> {
   }
 }
 
-async function marked(layout: FolderLayout, marker: 'ours' | 'unreadable'): Promise<object> {
+async function marked(layout: FolderLayout, marker: 'ours' | 'older' | 'unreadable'): Promise<object> {
   if (marker !== 'ours') await writeMarker(layout);
   return {};
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
-import { openLevelStore } from '../../../runtime/spool/level-store.ts';
+import { openSplitFolder } from '../../../runtime/spool/split/open-split-folder.ts';
 import { keepInFile } from './file-keeper.ts';
 import { fill, fillLimits } from './fill.ts';
 import { type Keeper, nothing } from './keeper.ts';
@@ -47,7 +47,7 @@ async function fillArchive(folder: string, megabytes: number): Promise<void> {
 
 // What LevelDB would still have to tidy up of it must not be counted against what is measured.
 async function settleStore(folder: string): Promise<void> {
-  const store = await openLevelStore({ folder, create: false });
+  const { store } = await openSplitFolder({ folder, create: false });
   await store.compactRange(Buffer.of(0), Buffer.of(255));
   await store.close();
 }

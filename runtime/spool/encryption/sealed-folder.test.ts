@@ -18,13 +18,13 @@ import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { decodeBody } from '../../../wire/body.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Outgoing } from '../../uplink/lanes.ts';
-import { LevelFiles } from '../inspect/level-files.ts';
 import { SpoolReader } from '../inspect/reader.ts';
 import { salvage } from '../inspect/salvage.ts';
+import { StoreFiles } from '../inspect/store-files.ts';
 import { verifySpool } from '../inspect/verify.ts';
 import { idKey } from '../keys.ts';
-import { openLevelStore } from '../level-store.ts';
 import { plainCodec, type RecordCodec } from '../record.ts';
+import { openSplitFolder } from '../split/open-split-folder.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
 import { all, change, closed, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
@@ -102,7 +102,7 @@ function plaintextIn(folder: string): string[] {
 }
 
 const isSound = (folder: string, codec: RecordCodec) => {
-  const files = new LevelFiles(join(folder, 'store'));
+  const files = new StoreFiles(join(folder, 'store'));
   const findings = [...verifySpool(new SpoolReader(files, codec), files)];
   files.close();
   return findings.filter(({ severity }) => severity === 'damage');
@@ -139,7 +139,7 @@ describe('the files of a sealed store', () => {
         await spool.close();
       }
       // One record damaged, so that its bytes are kept for people.
-      const store = await openLevelStore({ folder: join(folder, 'store') });
+      const { store } = await openSplitFolder({ folder: join(folder, 'store') });
       const key = idKey('r', 3);
       const value = Buffer.from((await store.get(key))!);
       value[value.byteLength - 1]! ^= 1;
@@ -180,7 +180,7 @@ async function plaintextValuesIn(folder: string): Promise<number> {
 }
 
 async function entriesOf(folder: string) {
-  const store = await openLevelStore({ folder: join(folder, 'store') });
+  const { store } = await openSplitFolder({ folder: join(folder, 'store') });
   const found = await store.range({ gte: Buffer.of(0), lt: Buffer.of(255), limit: 100_000 });
   await store.close();
   return found.map(({ key, value }) => {
@@ -301,8 +301,8 @@ describe('a store whose key is not given', () => {
       await again.close();
 
       const target = newFolder();
-      const files = new LevelFiles(aside!);
-      const out = await openLevelStore({ folder: join(target, 'store') });
+      const files = new StoreFiles(aside!);
+      const { store: out } = await openSplitFolder({ folder: join(target, 'store') });
       const report = await salvage(new SpoolReader(files, sealedWith('a')), out);
       await out.close();
       files.close();

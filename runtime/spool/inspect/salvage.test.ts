@@ -1,5 +1,7 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../kernel/clock.ts';
 import { randomInt, seededRandom } from '../../../kernel/random.ts';
 import { layoutOf, writeMarker } from '../folder-layout.ts';
 import { idKey, indexKey, sizeClassOf, streamKey, textKey } from '../keys.ts';
@@ -11,9 +13,17 @@ import { SpoolReader } from './reader.ts';
 import { salvage } from './salvage.ts';
 import { summarise } from './stats.ts';
 import { StoreFiles } from './store-files.ts';
-import { damageFile, filesOf, makeFolder, makeRun, openRealSpool, removeFolders } from './testing/folders.ts';
+import {
+  damageFile,
+  filesOf,
+  makeFolder,
+  makeRun,
+  openRealSpool,
+  pressStart,
+  removeFolders,
+} from './testing/folders.ts';
 import { sourceOf } from './testing/memory-source.ts';
-import { verifySpool } from './verify.ts';
+import { verifyInTurns, verifySpool } from './verify.ts';
 
 afterAll(removeFolders);
 
@@ -171,5 +181,97 @@ describe('salvaging a spool', () => {
     expect(again.stats()).toMatchObject({ state: 'ok', stored: { messages: report.kept.messages } });
     expect(again.stats().repair).toBeUndefined();
     await again.close();
+  });
+
+  it('finds the messages although the index is lost, and gives each that the index half knows its place', async () => {
+    const data = makeFolder();
+    await makeRun(data, 30);
+    const folder = join(data, 'spool', 'store');
+    const intact = new StoreFiles(folder);
+    const large = [...new SpoolReader(intact).messages()].filter(({ bytes }) => bytes >= 256).length;
+    intact.close();
+    for (const path of filesOf(folder, /^(CURRENT|MANIFEST-|\d+\.)/)) rmSync(path);
+    rmSync(join(folder, 'commits'), { recursive: true });
+    const files = new StoreFiles(folder);
+    const out = new MemoryStore();
+    const report = await salvage(new SpoolReader(files), out);
+    files.close();
+    expect(large).toBeGreaterThanOrEqual(30);
+    expect(report).toMatchObject({ unnamedMessages: large, unsent: 0, rebuiltStreams: ['press'] });
+    expect(damageIn(readerOf(out))).toEqual([]);
+    const { spool } = await openTestSpool(out);
+    const found = await spool.find('press', window(pressStart, pressStart + 1e9), 100);
+    expect(found.length).toBe(large);
+    expect(found.every(({ state }) => state === 'archived')).toBe(true);
+
+    const store = await makeSpool();
+    const bodies = [...readerOf(store).entries('r')];
+    store.damage(idKey('r', 7), () => undefined);
+    store.damage(idKey('r', 8), (value) => value.fill(0, 20, 30));
+    const twice = { ...sourceOf(store), bodies: () => [...bodies, ...bodies] };
+    const half = new MemoryStore();
+    const again = await salvage(new SpoolReader(twice), half);
+    expect(again).toMatchObject({ unnamedMessages: 2, unsent: 7, lostMessages: 0, lostRecordCount: 0 });
+    expect(again.kept).toMatchObject({ messages: 10, windows: 10 });
+    expect(damageIn(readerOf(half))).toEqual([]);
+  });
+
+  it('does not bring back what was removed when nothing is wrong', async () => {
+    const store = await makeSpool();
+    const removed = [...readerOf(store).entries('r')].slice(0, 1);
+    const out = new MemoryStore();
+    const source = sourceOf(store);
+    for (const key of [idKey('r', 1), idKey('a', 1), idKey('u', 1)])
+      if (source.get(key)) store.damage(key, () => undefined);
+    for (const { key } of [...readerOf(store).entries('i')].slice(0, 1)) store.damage(key, () => undefined);
+    const report = await salvage(new SpoolReader({ ...source, bodies: () => removed }), out);
+    expect(report.unnamedMessages).toBe(0);
+    const asked = await salvage(new SpoolReader({ ...source, bodies: () => removed }), new MemoryStore(), {
+      unnamed: true,
+    });
+    expect(asked.unnamedMessages).toBe(1);
+  });
+
+  it('lets others have their turn all along, whatever the size', async () => {
+    const store = new MemoryStore();
+    const { spool } = await openTestSpool(store);
+    const windows = Array.from({ length: 2000 }, (_, n) => closed('a', window(n * 100, n * 100 + 100)));
+    for (let n = 0; n < windows.length; n += 200) {
+      await spool.commitWindows([change('a', windows.slice(n, n + 200))]);
+    }
+    await spool.close();
+    const entries = store.entries;
+    const source = {
+      *scan(gte: Uint8Array, lt: Uint8Array) {
+        for (const entry of entries) {
+          if (Buffer.compare(entry.key, gte) >= 0 && Buffer.compare(entry.key, lt) < 0) yield entry;
+        }
+      },
+      get: sourceOf(store).get,
+    };
+    // A clock that goes on by a millisecond each time it is asked, as if each record took that long.
+    let now = 0;
+    const clock = { ...systemClock, monotonic: () => now++ };
+    let turns = 0;
+    let done = false;
+    const others = (async () => {
+      for (; !done; turns++) await new Promise((resolve) => setImmediate(resolve));
+    })();
+    const report = await salvage(new SpoolReader(source), new MemoryStore(), { clock });
+    done = true;
+    await others;
+    expect(report.kept.windows).toBe(2000);
+    // Six spaces of 2000 records, and a turn at least every few of them.
+    expect(turns).toBeGreaterThan(500);
+    turns = 0;
+    done = false;
+    const more = (async () => {
+      for (; !done; turns++) await new Promise((resolve) => setImmediate(resolve));
+    })();
+    for await (const _ of verifyInTurns(new SpoolReader(source), undefined, clock))
+      throw new Error('nothing is damaged');
+    done = true;
+    await more;
+    expect(turns).toBeGreaterThan(500);
   });
 });

@@ -12,7 +12,7 @@
 // and synced; the index follows. Whatever point the power goes at, the log has the batch or has not, and a replay
 // does to the index, from the last checkpoint on, what the records say: puts, deletions and writes to fixed
 // places, which may be done twice. A checkpoint syncs the bodies and the index before it says so in the log.
-import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
 import type { BatchOp, Entry, RangeOptions, Store } from '../store.ts';
 import type { SplitFiles } from './parts.ts';
 import { SplitReader } from './split-reader.ts';
@@ -171,7 +171,7 @@ function coversMessages(gte: Uint8Array, lt: Uint8Array): boolean {
 
 function asHoldfast(code: string, message: string, cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError && cause.code.startsWith('store-')) return cause;
-  return new HoldfastError(code, `${message}: ${describeError(cause)}`, { retryable: true, cause });
+  return new HoldfastError(code, message, { retryable: true, cause });
 }
 
 function closedError(): HoldfastError {

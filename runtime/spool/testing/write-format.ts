@@ -1,6 +1,6 @@
 // Writes the spool that `format.test.ts` keeps of each format version: run once when a version is released.
 //   node runtime/spool/testing/write-format.ts runtime/spool/testing/formats/1
-// It holds something in every key space but `d`, in tables and in the log.
+// It holds something in every key space but `d`, in tables, bodies and logs.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../../kernel/clock.ts';
