@@ -55,6 +55,8 @@ const turnaroundMs = 100;
 interface Pending {
   readonly exchange: Exchange;
   readonly reader: FrameReader | undefined;
+  /** What comes before the command was sent is no answer to it. */
+  isSent: boolean;
   /** Bytes of the command that are expected back. */
   echo: Buffer;
   garbage: number;
@@ -134,6 +136,7 @@ export class SerialLine {
         exchange,
         reader:
           exchange.framing && new FrameReader({ ...exchange.framing, listener: this.#listener() }, false),
+        isSent: false,
         echo: exchange.echo ? exchange.command : Buffer.alloc(0),
         garbage: 0,
         lastTakenAt: clock.monotonic(),
@@ -151,6 +154,7 @@ export class SerialLine {
       const begin = () => {
         if (this.#pending !== pending) return;
         if (!this.#options.isTalking) this.#reader.restart();
+        pending.isSent = true;
         pending.lastTakenAt = clock.monotonic();
         timer = this.#watchExchange(pending);
         this.send(exchange.command);
@@ -182,10 +186,15 @@ export class SerialLine {
     return { cancel: () => timer.cancel() };
   }
 
+  /** The exchange whose answer comes, if anything comes. */
+  get #answering(): Pending | undefined {
+    return this.#pending?.isSent ? this.#pending : undefined;
+  }
+
   #onData(chunk: Buffer): void {
     const { clock, isTalking } = this.#options;
     this.#lastByteAt = clock.monotonic();
-    const pending = this.#pending;
+    const pending = this.#answering;
     const bytes = pending ? dropEcho(pending, chunk) : chunk;
     // Between two exchanges nobody has asked: what comes is late, or noise.
     if (!pending && !isTalking) {
@@ -197,14 +206,14 @@ export class SerialLine {
   }
 
   #readerNow(): FrameReader {
-    return this.#pending?.reader ?? this.#reader;
+    return this.#answering?.reader ?? this.#reader;
   }
 
   #listener() {
     return {
       onFrame: (content: Buffer) => this.#onFrame(content),
       onGarbage: (bytes: number, why: GarbageKind) => {
-        if (this.#pending) this.#pending.garbage += bytes;
+        if (this.#answering) this.#answering.garbage += bytes;
         this.#garbageBytes += bytes;
         this.#options.listener.onGarbage(bytes, why);
       },
@@ -212,7 +221,7 @@ export class SerialLine {
   }
 
   #onFrame(content: Buffer): void {
-    const pending = this.#pending;
+    const pending = this.#answering;
     const taken = pending ? take(pending, content) : 'other';
     if (taken === 'other') this.#options.listener.onFrame(content);
     else pending!.lastTakenAt = this.#options.clock.monotonic();
