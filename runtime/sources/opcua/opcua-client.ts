@@ -92,7 +92,9 @@ const namespaceArray = 'i=2255';
 const sessionTimeoutMs = 120_000;
 /** CertificatePurpose of the library, which does not export it. */
 const forApplication = 2;
-const closeLimitMs = 1000;
+/** A stop is prompt also where nobody answers: so long for a server to say goodbye, and for the library. */
+const closeLimitMs = 300;
+const releaseLimitMs = 150;
 const maxMessageBytes = 16 * 1024 * 1024;
 /** References of one node, and answers that they may be spread over. */
 const maxReferences = 20_000;
@@ -591,7 +593,7 @@ function makeClient(
 
 /** Lets go of the connection, whatever state it is in. Bounded; never rejects. */
 async function release(client: OPCUAClient, clock: Clock): Promise<void> {
-  await withTimeout(clock, closeLimitMs, client.disconnect(), sessionOver).catch(() => {});
+  await withTimeout(clock, releaseLimitMs, client.disconnect(), sessionOver).catch(() => {});
   // What the library has not let go of by now it never will.
   const channel = (client as unknown as { _secureChannel?: { forceConnectionBreak(): void } | null })
     ._secureChannel;

@@ -362,11 +362,14 @@ describe('what breaks observation', () => {
     expect(run.sink.of('broken')[0]?.reason).toBe('queue-overflow');
     const after = run.sink.of('resumed').at(-1)!.at;
     await run.until(() => (run.sink.readings.at(-1)?.index ?? 0) > after + 200);
+    await run.stop();
+    const again = sourceOf();
+    await begin(again).until(hasReadings(1));
     const readings = [...run.sink.readings];
     const breaks = run.sink.of('broken');
     const resumes = run.sink.of('resumed');
     for (const [at, { at: start }] of breaks.entries())
-      readings.push(...inPages(await collect(source, start, resumes[at + 1]!.at)));
+      readings.push(...inPages(await collect(again, start, resumes[at + 1]!.at)));
     expect(run.sink.breaches()).toEqual([]);
     const found = byPlace(readings.sort((a, b) => a.index - b.index));
     const truth = truthOf(resumes[0]!.at, run.sink.readings.at(-1)!.index);
