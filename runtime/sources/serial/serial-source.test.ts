@@ -207,7 +207,9 @@ describe('an instrument that is asked', () => {
   it('late is waited out before the next question, where that comes at once', async () => {
     let asks = 0;
     const poll = { command: 'P\\r', everyMs: 300, timeoutMs: 280 };
-    const { sink, clock } = asked({ poll }, (_, line) => line.say(`${++asks} kg\r\n`, asks === 2 ? 350 : 10));
+    const { sink, clock } = asked({ poll }, (_, line) =>
+      line.say(`${++asks} kg\r\n`, asks === 2 ? 350 : 100),
+    );
     await clock.advance(1400);
     expect(values(sink).slice(0, 3)).toEqual([1, 3, 4]);
   });
