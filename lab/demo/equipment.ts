@@ -1,9 +1,13 @@
 // The demo's equipment: what is measured, how it is reached, and the hand on its cable. Each kind keeps its own truth.
 import { join } from 'node:path';
+import type { LoggerInfo } from '../plant/logger.ts';
+import { loggerSource } from '../plant/logger-site.ts';
+import type { OpcuaPlantInfo } from '../plant/opcua-plant.ts';
+import { opcuaSources } from '../plant/opcua-site.ts';
 import { busSources, plantSources } from '../plant/site.ts';
 import { findProgram } from './find-program.ts';
 import { postJson } from './http-json.ts';
-import { type PlantReady, plantSpec, timings } from './parts.ts';
+import { loggerSpec, opcuaSpec, type PlantReady, plantSpec, timings } from './parts.ts';
 import type { Processes } from './processes.ts';
 import { type RelayMode, startRelay } from './relay.ts';
 
@@ -45,7 +49,8 @@ export interface EquipmentOptions {
 
 /** Starts all that this machine can carry. What it cannot is said and left out. */
 export async function startEquipment(options: EquipmentOptions): Promise<readonly Equipment[]> {
-  return startPlants(options);
+  const kinds = await Promise.all([startPlants(options), startLogger(options), startOpcua(options)]);
+  return kinds.flat();
 }
 
 const host = '127.0.0.1';
@@ -91,6 +96,47 @@ function modbusBus(ready: PlantReady): Equipment {
     sources: atPace(busSources(ready), streams),
     cable: adapterCable(control),
   };
+}
+
+/** An instrument behind a serial server: it prints its records over TCP, and dumps its memory by command. */
+async function startLogger(options: EquipmentOptions): Promise<readonly Equipment[]> {
+  const logger = options.processes.supervise(loggerSpec(options.seed));
+  const ready = (await logger.start()) as unknown as LoggerInfo;
+  const cable = await openRelay(ready, options);
+  const { unit } = ready;
+  return [
+    {
+      title: 'serial logger',
+      control: controlOf(ready),
+      streams: [{ name: 'logger', unit, kind: 'stamped', remembers: true }],
+      sources: [loggerSource(ready, { host, port: cable.port })],
+      cable,
+    },
+  ];
+}
+
+/** An OPC UA server with history for one of its two units. */
+async function startOpcua(options: EquipmentOptions): Promise<readonly Equipment[]> {
+  const server = options.processes.supervise(opcuaSpec(options.seed, options.folder));
+  const ready = (await server.start()) as unknown as OpcuaPlantInfo;
+  const cable = await openRelay(ready, options);
+  const streams = Object.entries(ready.units).map(
+    ([unit, { name, hasHistory }]): DemoStream => ({
+      name,
+      unit: Number(unit),
+      kind: 'stamped',
+      remembers: hasHistory,
+    }),
+  );
+  return [
+    {
+      title: 'OPC UA server',
+      control: controlOf(ready),
+      streams,
+      sources: opcuaSources(ready, { endpoint: `opc.tcp://${host}:${cable.port}` }),
+      cable,
+    },
+  ];
 }
 
 const atPace = (sources: readonly { readonly name: string }[], streams: readonly DemoStream[]) =>

@@ -8,6 +8,7 @@ import { missingPrograms } from '../../test/support/programs.ts';
 import { repositoryFile } from './processes.ts';
 
 const hasNoBrowser = missingPrograms('chromium');
+const hasNoBus = missingPrograms('socat');
 const main = repositoryFile('lab/demo/main.ts');
 let folder: string;
 let demo: ChildProcess;
@@ -44,7 +45,7 @@ function leftOver(): number[] {
   return pids.filter((pid) => existsSync(`/proc/${pid}`));
 }
 
-test('a tour accounts for every reading, and leaves no process behind', { timeout: 170_000 }, async () => {
+test('a tour accounts for every reading, and leaves no process behind', { timeout: 280_000 }, async () => {
   start('--tour', '--quick', '--json', '--seed', '7');
   const [code] = await once(demo, 'close');
   expect(code, progress).toBe(0);
@@ -57,8 +58,18 @@ test('a tour accounts for every reading, and leaves no process behind', { timeou
   expect(account.voidSeconds).toBeGreaterThan(3);
   expect(account.duplicates).toBeGreaterThan(0);
   expect(account.gapsFound).toBeGreaterThan(4);
+  // Every kind of equipment took part, and what remembers lost nothing.
+  const streams = new Map<string, { delivered: number; void: number }>(
+    account.streams.map((stream: { stream: string }) => [stream.stream, stream]),
+  );
+  for (const name of ['meter', 'tank', ...(hasNoBus ? [] : ['scale'])]) {
+    expect(streams.get(name)?.delivered, name).toBeGreaterThan(0);
+  }
+  for (const name of ['press', 'boiler', 'logger', 'kiln', ...(hasNoBus ? [] : ['mixer'])]) {
+    expect(streams.get(name), name).toMatchObject({ void: 0 });
+    expect(streams.get(name)?.delivered, name).toBeGreaterThan(0);
+  }
   expect(account.gapsClosed).toBe(account.gapsFound);
-  expect(account.seconds).toBeLessThan(150);
   if (hasNoBrowser) expect(account.dashboard).toBeNull();
   else {
     const { gapsOn, healed, voids, folder: pictureFolder, pictures } = account.dashboard;

@@ -8,10 +8,11 @@ import { type DemoDashboard, demoToken } from './dashboard.ts';
 import { type ProcessSpec, repositoryFile } from './processes.ts';
 
 export const timings = {
-  scanMs: 200,
+  // Slow enough that a machine of two busy cores still polls each sample.
+  scanMs: 400,
   // Twice as fast as the equipment samples: at the same rate every small delay would skip a sample.
-  stampedPollMs: 100,
-  polledPollMs: 250,
+  stampedPollMs: 200,
+  polledPollMs: 400,
   windowMs: 2000,
   detectionDelayMs: 3000,
   sweepMs: 500,
@@ -45,6 +46,19 @@ export const plantSpec = (seed: number, serialPath?: string): ProcessSpec => ({
     ...['--history-s', '600'],
     ...(serialPath === undefined ? [] : ['--serial-path', serialPath]),
   ],
+});
+
+export const loggerSpec = (seed: number): ProcessSpec => ({
+  name: 'logger',
+  script: repositoryFile('lab/plant/logger-main.ts'),
+  args: scanArgs(seed),
+});
+
+/** Its certificates go into the demo's folder. */
+export const opcuaSpec = (seed: number, folder: string): ProcessSpec => ({
+  name: 'opcua',
+  script: repositoryFile('lab/plant/opcua-main.ts'),
+  args: [...scanArgs(seed), '--folder', join(folder, 'opcua-server')],
 });
 
 export const hubSpec = (folder: string): ProcessSpec => ({

@@ -92,7 +92,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
 
 function superviseOne(spec: ProcessSpec, options: ProcessesOptions, alive: Set<ChildProcess>): Supervised {
   const logFile = join(options.folder, `${spec.name}.log`);
-  const readyTimeoutMs = options.readyTimeoutMs ?? 30_000;
+  const readyTimeoutMs = options.readyTimeoutMs ?? 60_000;
   const restartDelayMs = options.restartDelayMs ?? 300;
   const say = (text: string) => options.onEvent?.(spec.name, text);
   let phase: ProcessState['phase'] = 'stopped';
