@@ -8,7 +8,8 @@ describe('random histories on PGlite', () => {
   beforeAll(async () => {
     database = await openTestDatabase();
   }, 60_000);
-  afterAll(() => database.close());
+  // Its log of a thousand histories is written out.
+  afterAll(() => database.close(), 60_000);
 
   test(`${historyRuns} of them end with the ledger of the oracle`, { timeout: 3_600_000 }, () =>
     historiesEndRight(database),
