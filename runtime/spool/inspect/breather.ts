@@ -1,0 +1,25 @@
+// Long work on files that are read in one go, in a process that has other work too: every few milliseconds it lets
+// timers and sockets have their turn.
+import type { Clock } from '../../../kernel/clock.ts';
+
+const workMs = 5;
+
+export class Breather {
+  readonly #clock: Clock;
+  #since: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#since = clock.monotonic();
+  }
+
+  /** It has worked for long enough: `await pause()`. Asked for often, so that it costs no promise each time. */
+  get isDue(): boolean {
+    return this.#clock.monotonic() - this.#since >= workMs;
+  }
+
+  async pause(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#since = this.#clock.monotonic();
+  }
+}
