@@ -36,7 +36,7 @@ export interface WatchOptions {
 const watchedStream = 'press';
 const lookEveryMs = 250;
 /** Streams whose holes make the picture, if they show within a moment of each other. */
-const manyGaps = 3;
+const manyGaps = 6;
 const moreWithinMs = 1500;
 const healWithinMs = 20_000;
 
