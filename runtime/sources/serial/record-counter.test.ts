@@ -35,13 +35,13 @@ describe('record numbers as positions', () => {
   it('go on in the next round after a reset, once the next record bears it out', () => {
     expect(after(5000, [1, 2, 3])).toEqual([
       { kind: 'held' },
-      placed(10_001, { broken: 'counter-reset', confirmed: 10_000 }),
+      placed(10_001, { broken: 'counter-reset', confirmed: 10_000, reset: { lost: 5101, begin: 10_000 } }),
       placed(10_002),
     ]);
     // The same record again bears it out as well: an instrument that is asked repeats its newest.
     expect(after(5000, [1, 1, 2])).toEqual([
       { kind: 'held' },
-      placed(10_000, { broken: 'counter-reset' }),
+      placed(10_000, { broken: 'counter-reset', reset: { lost: 5101, begin: 10_000 } }),
       placed(10_001),
     ]);
   });
@@ -59,7 +59,7 @@ describe('record numbers as positions', () => {
     expect(after(500, [8000, 300, 301])).toEqual([
       { kind: 'held' },
       { kind: 'held' },
-      placed(10_300, { broken: 'counter-reset', confirmed: 10_299 }),
+      placed(10_300, { broken: 'counter-reset', confirmed: 10_299, reset: { lost: 601, begin: 9999 + 1 } }),
     ]);
   });
 

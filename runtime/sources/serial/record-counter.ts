@@ -27,6 +27,11 @@ export type Step =
       readonly position: number;
       /** Why records may be missing before it. */
       readonly broken?: 'records-missed' | 'counter-reset';
+      /**
+       * Where the counter started anew: positions from `begin` on are those of its new round. Between what was placed
+       * before and that, up to `lost` excluded, records may have been made; there never were any from there on.
+       */
+      readonly reset?: { readonly lost: number; readonly begin: number };
       /** Position of the record that was held and is now borne out: it comes before this one. */
       readonly confirmed?: number;
       /** The held record was garbage. */
@@ -120,6 +125,7 @@ export class RecordCounter {
     return this.#placed({
       position: confirmed + step,
       broken: isForward ? 'records-missed' : 'counter-reset',
+      ...(isForward ? {} : { reset: { lost: Math.min(last + 1 + this.#maxJump, start), begin: start } }),
       ...(step === 0 ? {} : { confirmed }),
     });
   }

@@ -81,8 +81,20 @@ export class Reporter {
       );
     }
     if (broken) this.#observation.breakOff(broken);
+    if (step.reset && this.#options.order === 'number') this.#passOver(step.reset);
     if (held && confirmed !== undefined) this.#place(held, confirmed);
     this.#place(record, position);
+  }
+
+  /**
+   * The rest of a round that a reset cut short. It never had records, and there may be thousands of millions of
+   * positions: as a hole, they would be asked for, and declared lost, one request after the other.
+   */
+  #passOver({ lost, begin }: { readonly lost: number; readonly begin: number }): void {
+    if (lost >= begin) return;
+    this.#observation.reach(lost);
+    this.#observation.reach(begin);
+    this.#observation.breakOff('counter-reset');
   }
 
   /** Something came that may have been a record, or a part of the line was not listened to. */

@@ -121,7 +121,13 @@ describe('an instrument that numbers its records', () => {
     expect(counts).toMatchObject({ unbelievable_numbers: 1 });
     await hear('8000,5\r\n', '8001,6\r\n', '1,7\r\n', '2,8\r\n');
     expect(indexes(sink).slice(4)).toEqual([17_999, 18_000, 19_999, 20_000]);
-    expect(sink.of('broken').map(({ reason }) => reason)).toEqual(['records-missed', 'counter-reset']);
+    // What the rest of the round would have been is no hole, but for as much as may have been missed.
+    expect(sink.of('broken').map(({ at, reason }) => [at, reason])).toEqual([
+      [10_002, 'records-missed'],
+      [18_001, 'counter-reset'],
+      [19_999, 'counter-reset'],
+    ]);
+    expect(sink.of('resumed').map(({ at }) => at)).toEqual([9998, 17_999, 18_101, 19_999]);
     expect(warnings).toHaveLength(1);
     expect(counts).toMatchObject({ counter_resets: 1 });
     expect(sink.breaches()).toEqual([]);
