@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench, BenchOptions, Report } from './harness/bench.ts';
 import { measureModbus } from './sources/modbus.ts';
+import { measureOpcua } from './sources/opcua.ts';
 
 export const bench: Bench = {
   about: 'sources beside the bare clients of their protocols',
@@ -16,7 +17,7 @@ export const bench: Bench = {
   },
 };
 
-const parts: readonly ((options: BenchOptions) => Promise<Report>)[] = [measureModbus];
+const parts: readonly ((options: BenchOptions) => Promise<Report>)[] = [measureModbus, measureOpcua];
 
 async function measure(options: BenchOptions): Promise<Report> {
   const reports: Report[] = [];

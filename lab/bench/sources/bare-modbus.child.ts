@@ -1,9 +1,11 @@
 // The bare modbus-serial loop: blocks of 125 holding registers, one request after the other, each register a number.
 import modbusSerial from 'modbus-serial';
 import { childSettings, mark } from '../harness/child.ts';
+import { raisePriority } from '../harness/priority.ts';
 import { cpuMicros, residentMB } from '../harness/usage.ts';
 import { blockRegisters, blocks, type LoopSettings } from './loop.ts';
 
+raisePriority();
 const { port, warmupMs, measureMs } = childSettings<LoopSettings>();
 const client = new modbusSerial.default();
 await client.connectTCP('127.0.0.1', { port });

@@ -10,6 +10,7 @@ import { createModbusSource } from '../../../runtime/sources/modbus/modbus-sourc
 import type { SourceSink } from '../../../runtime/sources/source.ts';
 import { superviseSource } from '../../../runtime/sources/supervisor.ts';
 import { childSettings, mark } from '../harness/child.ts';
+import { raisePriority } from '../harness/priority.ts';
 import { cpuMicros, residentMB } from '../harness/usage.ts';
 
 export interface FleetSettings {
@@ -21,6 +22,7 @@ export interface FleetSettings {
   readonly measureMs: number;
 }
 
+raisePriority();
 const { port, devices, tagsEach, pollMs, warmupMs, measureMs } = childSettings<FleetSettings>();
 const deps = { clock: systemClock, log: silentLog, metrics: noMetrics };
 const links = createModbusLinks({ clock: systemClock });
