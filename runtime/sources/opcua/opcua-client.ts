@@ -78,10 +78,6 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
 }
 
-export interface Offered extends OfferedEndpoint {
-  readonly applicationUri: string;
-}
-
 const policyPrefix = 'http://opcfoundation.org/UA/SecurityPolicy#';
 const objectsFolder = 'i=85';
 const hierarchicalReferences = 'i=33';
@@ -137,25 +133,40 @@ export async function makeCertificate(
   return { certificate: cert, key: privPem };
 }
 
-/** The endpoints that the server at `url` has, or that it knows of. @throws HoldfastError */
+/**
+ * The endpoints that the server at `url` has; with `applicationUri`, those of that server, which the one at `url` may
+ * only know of. @throws HoldfastError
+ */
 export async function findEndpoints(
   url: string,
   applicationUri: string | undefined,
   options: ConnectOptions,
-): Promise<readonly Offered[]> {
-  const found = await withDiscovery(url, options, async (client) => {
-    const endpoints = await client.getEndpoints({ endpointUrl: url });
-    const isHere = endpoints.some(({ server }) => server.applicationUri === applicationUri);
-    if (applicationUri === undefined || isHere) return endpoints;
-    const servers = await client.findServers({ endpointUrl: url });
-    const server = servers.find((each) => each.applicationUri === applicationUri);
-    return server?.discoveryUrls?.find((each) => each?.startsWith('opc.tcp:')) ?? [];
-  });
-  if (typeof found === 'string') return findEndpoints(found, applicationUri, options);
-  const offered = found.map((endpoint) =>
-    toOffered(endpoint, applicationUri === undefined ? url : undefined),
+): Promise<readonly OfferedEndpoint[]> {
+  const here = await withDiscovery(url, options, (client) => client.getEndpoints({ endpointUrl: url }));
+  // Reached by the address that was given, whatever the server believes its own name to be.
+  if (applicationUri === undefined) return here.map((endpoint) => toOffered(endpoint, url));
+  const own = here.filter(({ server }) => server.applicationUri === applicationUri);
+  if (own.length > 0) return own.map((endpoint) => toOffered(endpoint, url));
+  const servers = await withDiscovery(url, options, (client) => client.findServers({ endpointUrl: url }));
+  const server = servers.find((each) => each.applicationUri === applicationUri);
+  const next = server?.discoveryUrls?.find((each) => each?.startsWith('opc.tcp:'));
+  if (!next)
+    throw noServer(
+      url,
+      applicationUri,
+      servers.map((each) => each.applicationUri ?? ''),
+    );
+  const there = await withDiscovery(next, options, (client) => client.getEndpoints({ endpointUrl: next }));
+  return there.map((endpoint) => toOffered(endpoint, endpoint.endpointUrl ?? next));
+}
+
+function noServer(url: string, applicationUri: string, known: readonly string[]): HoldfastError {
+  const list = [...new Set(known)].slice(0, 20).join(', ') || 'none';
+  return new HoldfastError(
+    'opcua-no-endpoint',
+    `${url} knows no server '${applicationUri}': correct applicationUri, or leave it out. It knows: ${list}`,
+    { retryable: true },
   );
-  return offered.filter(({ applicationUri: uri }) => applicationUri === undefined || uri === applicationUri);
 }
 
 async function withDiscovery<T>(
@@ -179,15 +190,13 @@ async function withDiscovery<T>(
   }
 }
 
-/** `url`: where the endpoint is reached, whatever the server believes its own name to be. */
-function toOffered(endpoint: EndpointDescription, url: string | undefined): Offered {
+function toOffered(endpoint: EndpointDescription, url: string): OfferedEndpoint {
   const policyOf = (uri: string | null) => (uri ?? '').replace(policyPrefix, '');
   return {
-    url: url ?? endpoint.endpointUrl ?? '',
+    url,
     mode: (MessageSecurityMode[endpoint.securityMode] as SecurityMode | undefined) ?? 'unknown',
     policy: policyOf(endpoint.securityPolicyUri),
     certificate: endpoint.serverCertificate ?? new Uint8Array(),
-    applicationUri: endpoint.server.applicationUri ?? '',
     tokens: (endpoint.userIdentityTokens ?? []).map(({ tokenType, securityPolicyUri }) => ({
       kind: tokenKinds[tokenType] ?? 'other',
       policy: policyOf(securityPolicyUri),

@@ -132,6 +132,15 @@ describe('security', () => {
     expect(error.code).toBe('opcua-certificate-untrusted');
   });
 
+  it('finds the server that is named among those that a server knows of, or says which there are', async () => {
+    const security = { mode: 'None' };
+    const named = begin(sourceOf({ security, applicationUri: plant.info.namespaceUri }));
+    await named.until(hasReadings(10));
+    const error = await failure(sourceOf({ security, applicationUri: 'urn:nobody' }));
+    expect(error.code).toBe('opcua-no-endpoint');
+    expect(error.message).toContain(`It knows: ${plant.info.namespaceUri}`);
+  });
+
   it('keeps its own certificate', async () => {
     const names = readdirSync(join(folder, 'careful', 'own')).sort();
     expect(names).toEqual(['certificate.pem', 'key.pem']);
@@ -175,6 +184,7 @@ describe('the address space', () => {
       history: undefined,
       tags: [
         { name: 'by path', path: '1:Plant/1:kiln/1:temperature' },
+        { name: 'server', node: 'i=2256' },
         { name: 'gone', node: 'ns=1;s=kiln.nothing' },
         { name: 'lost', path: '1:Plant/1:kiln/1:nothing' },
         { name: 'elsewhere', node: 'nsu=urn:nobody;s=kiln.flow' },
@@ -188,6 +198,8 @@ describe('the address space', () => {
     expect(found.get('lost')).toMatchObject({ value: null, quality: 'bad:no-match' });
     expect(found.get('elsewhere')).toMatchObject({ value: null, quality: 'bad:namespace-unknown' });
     expect(typeof found.get('by path')?.value).toBe('number');
+    // ServerStatusDataType, a structure with structures in it.
+    expect(found.get('server')?.value).toMatchObject({ state: 0, buildInfo: { buildNumber: '0' } });
     expect([...found.keys()].filter((tag) => tag.startsWith('tank.'))).toHaveLength(10);
     expect(found.get('limits')).toMatchObject({ value: [1, 2, 3], quality: 'good' });
     expect(found.get('total')?.value).toBe(5);
