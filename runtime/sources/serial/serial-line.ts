@@ -51,6 +51,7 @@ export interface Exchange {
 
 /** After an exchange that failed: a late answer is over by then, as far as anyone can tell. */
 const turnaroundMs = 100;
+const closeLimitMs = 1000;
 
 interface Pending {
   readonly exchange: Exchange;
@@ -113,9 +114,19 @@ export class SerialLine {
     return this.#reader.isAmid;
   }
 
-  close(): void {
+  /** Resolves once the port is free for others, or is taken to be: an adapter that was pulled out may never say so. */
+  async close(): Promise<void> {
     this.#fail(lineClosed());
-    this.#options.stream.destroy();
+    const { stream, clock } = this.#options;
+    if (stream.closed) return;
+    stream.destroy();
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimer(closeLimitMs, resolve);
+      stream.once('close', () => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   send(bytes: Buffer): void {
