@@ -41,6 +41,8 @@ export function opcuaSources(
     timeoutMs,
     samplingMs: 0,
     trigger: 'timestamp' as const,
+    // Its truth knows no reading at a time at which no sample was made.
+    snapshots: false,
     queueSize: Math.max(10, Math.ceil((10 * publishMs) / plant.scanMs)),
   };
   const tagsOf = (unit: string) =>

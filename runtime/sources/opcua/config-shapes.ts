@@ -162,6 +162,8 @@ export const source = z.strictObject({
    * stream is in order of time. Default: the slowest sampling interval that the server grants, and half a second.
    */
   latenessMs: z.int().min(0).max(3_600_000, 'must be at most an hour').optional(),
+  /** What a tag holds when observation begins is reported there, however long ago it changed. */
+  snapshots: z.boolean('must be true or false').default(true),
   tags: z.array(tag).max(20_000, 'must be at most 20000 tags').default([]),
   folders: z.array(folder).max(100, 'must be at most 100 folders').default([]),
   /** Present: the server's own history answers for what was missed. */

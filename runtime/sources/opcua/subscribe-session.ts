@@ -52,6 +52,7 @@ export class SubscribeSession {
     this.#timeline = new Timeline({
       sink,
       timestamp: config.timestamp,
+      snapshots: config.snapshots,
       latenessMs: config.latenessMs ?? marginMs,
       floor,
       onOdd: (what, count) => this.#onOdd(what, count),

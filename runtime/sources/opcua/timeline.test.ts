@@ -14,13 +14,16 @@ function at(source: number | undefined, value: number, change: Partial<WireValue
   return { value: variant, statusCode: good, sourceTimestamp, serverTimestamp: sourceTimestamp, ...change };
 }
 
-function make(options: { floor?: number; latenessMs?: number; timestamp?: 'source' | 'server' } = {}) {
+function make(
+  options: { floor?: number; latenessMs?: number; timestamp?: 'source' | 'server'; snapshots?: boolean } = {},
+) {
   const sink = new RecordingSink();
   const odd: [OddTime, number][] = [];
-  const { floor, latenessMs = 100, timestamp = 'source' } = options;
+  const { floor, latenessMs = 100, timestamp = 'source', snapshots = true } = options;
   const timeline = new Timeline({
     sink,
     timestamp,
+    snapshots,
     latenessMs,
     floor,
     onOdd: (what, count) => odd.push([what, count]),
@@ -43,6 +46,17 @@ describe('the timeline', () => {
     expect(sink.of('resumed')).toEqual([{ kind: 'resumed', at: T + 1000 }]);
     expect(seen()).toEqual(['b=2@1000', 'a=1@1000']);
     expect(sink.of('observed').at(-1)).toEqual({ kind: 'observed', until: T + 1100 });
+  });
+
+  it('leaves out what is older than its beginning where that is asked for, but for refused tags', () => {
+    const { timeline, seen } = make({ snapshots: false });
+    timeline.addRefused('gone', 'bad:node-id-unknown');
+    timeline.add('a', at(1000, 1), T + 1200);
+    timeline.add('b', at(-5000, 2), T + 1200);
+    timeline.begin(T + 1200);
+    timeline.add('c', at(-7000, 3), T + 1300);
+    timeline.advance(T + 2000);
+    expect(seen()).toEqual(['gone=null@1000 bad:node-id-unknown', 'a=1@1000']);
   });
 
   it('does not begin where everything changed long ago: nobody watched since', () => {

@@ -19,6 +19,8 @@ export interface TimelineOptions {
   readonly sink: SourceSink;
   readonly timestamp: 'source' | 'server';
   readonly latenessMs: number;
+  /** Values older than the beginning of observation are reported at it; else they are left out. */
+  readonly snapshots: boolean;
   /** Observation never begins below: what lies there was reported by a session before. */
   readonly floor?: number | undefined;
   readonly onOdd: (what: OddTime, count: number) => void;
@@ -152,6 +154,7 @@ export class Timeline {
     // comes so late belongs to what was stated already: it is not lost, but its time is not its own.
     const isLate = before !== undefined && index >= this.#resumedAt;
     if (isLate) this.#options.onOdd('late', 1);
+    else if (!this.#keepsOlder(index)) return;
     this.#pending.push({ index: until, tag, value, quality: isLate ? doubt(quality, 'late') : quality });
   }
 
@@ -185,6 +188,11 @@ export class Timeline {
     this.#snapshot.clear();
   }
 
+  /** A refused tag has no time of its own, and is reported in any case. */
+  #keepsOlder(index: number): boolean {
+    return this.#options.snapshots || index === Number.NEGATIVE_INFINITY;
+  }
+
   #break(at: number, reason: string): void {
     this.#options.sink.emit({ kind: 'broken', at, reason });
     this.#until = undefined;
@@ -195,11 +203,12 @@ export class Timeline {
     let dropped = 0;
     const kept: Reading[] = [];
     for (const reading of inOrder(this.#pending)) {
-      if (reading.index >= at) kept.push(reading);
-      else {
-        latest.set(reading.tag, { ...reading, index: at });
-        dropped += 1;
+      if (reading.index >= at) {
+        kept.push(reading);
+        continue;
       }
+      dropped += 1;
+      if (this.#keepsOlder(reading.index)) latest.set(reading.tag, { ...reading, index: at });
     }
     for (const { index, tag } of kept) if (index === at) latest.delete(tag);
     dropped -= latest.size;
