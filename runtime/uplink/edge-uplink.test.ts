@@ -492,3 +492,24 @@ describe('configured anew', () => {
     expect(await failed).toBe('uplink-timeout');
   });
 });
+
+describe('inputs', () => {
+  test('are attached only where somebody takes their messages, also from later on, and reach whoever does now', async () => {
+    const { clock, clients, uplink, latest } = await connected();
+    expect(latest().receivesInputs).toBe(false);
+    const taken: string[] = [];
+    uplink.handleInputs(async ({ input }) => void taken.push(`first ${input}`));
+    await clock.advance(5000);
+    expect(clients).toHaveLength(2);
+    expect(latest().receivesInputs).toBe(true);
+    const message = { input: 'in', properties: {}, body: new Uint8Array() };
+    await latest().events.input(message);
+    // A reload that still wants them makes no new connection.
+    uplink.handleInputs(async ({ input }) => void taken.push(`second ${input}`));
+    await clock.advance(5000);
+    expect(clients).toHaveLength(2);
+    await latest().events.input(message);
+    expect(taken).toEqual(['first in', 'second in']);
+    await uplink.stop();
+  });
+});

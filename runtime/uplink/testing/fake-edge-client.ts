@@ -18,6 +18,8 @@ export interface FakeClient {
   readonly events: EdgeClientEvents;
   discarded: boolean;
   opened: boolean;
+  /** Its inputs are attached. */
+  receivesInputs: boolean;
   readonly sent: WireMessage[];
   readonly reports: TwinObject[];
 }
@@ -28,7 +30,11 @@ export const never = new Promise<never>(() => {});
 export function fakeEdgeClients(script: FakeClientScript): { make: MakeEdgeClient; clients: FakeClient[] } {
   const clients: FakeClient[] = [];
   const make: MakeEdgeClient = async (events) => {
-    const fake: FakeClient = { events, discarded: false, opened: false, sent: [], reports: [] };
+    const fake: FakeClient = {
+      ...{ events, discarded: false, opened: false, receivesInputs: false },
+      sent: [],
+      reports: [],
+    };
     clients.push(fake);
     await script.make?.();
     return toClient(fake, script);
@@ -50,7 +56,9 @@ function toClient(fake: FakeClient, script: FakeClientScript): EdgeClient {
       await script.watchDesired?.();
     },
     readDesired: async () => (await script.readDesired?.()) ?? { $version: 1 },
-    async receiveInputs() {},
+    async receiveInputs() {
+      fake.receivesInputs = true;
+    },
     async report(patch) {
       await script.report?.(patch);
       fake.reports.push(patch);
