@@ -6,7 +6,7 @@ import { layoutOf, writeMarker } from '../spool/folder-layout.ts';
 import { maxLost } from '../spool/inspect/losses.ts';
 import { checkSalvageTarget, type OpenedSpool } from '../spool/inspect/open.ts';
 import { type SalvageReport, salvage } from '../spool/inspect/salvage.ts';
-import { openLevelStore } from '../spool/level-store.ts';
+import { openSplitFolder } from '../spool/split/open-split-folder.ts';
 import { exitCodes } from './exit-codes.ts';
 import { keysFolderOf } from './spool-keys.ts';
 import type { Output } from './spool-output.ts';
@@ -30,7 +30,7 @@ export async function printSalvage(
   checkSalvageTarget(spool, source, target, nearestFolder(target));
   mkdirSync(target, { recursive: true });
   const layout = layoutOf(join(target, 'spool'));
-  const store = await openLevelStore({ folder: layout.store });
+  const { store } = await openSplitFolder({ folder: layout.store });
   let report: SalvageReport;
   try {
     report = await salvage(spool.reader, store);
@@ -64,9 +64,12 @@ export async function printSalvage(
 }
 
 function* reportLines(report: SalvageReport, target: string): Generator<string> {
-  const { kept, unsent, backfill, journalRecords, streams, jobs, settings } = report;
+  const { kept, unsent, backfill, journalRecords, streams, jobs, settings, unnamedMessages } = report;
   yield `Salvaged into ${target}, as a data folder for the module:`;
   yield `  ${formatCount(kept.windows)} windows in ${formatCount(kept.messages)} messages, ${formatBytes(kept.bytes)}`;
+  if (unnamedMessages > 0) {
+    yield `  ${formatCount(unnamedMessages)} of the messages were named by nothing any more: kept as archive, removed ones among them`;
+  }
   yield `  ${formatCount(unsent)} of them unsent, ${formatCount(backfill)} entries in the backfill lane`;
   yield `  ${formatCount(journalRecords)} journal records of open windows, ${formatCount(streams)} streams`;
   yield `  ${formatCount(jobs)} backfill jobs, ${formatCount(settings)} settings`;

@@ -45,7 +45,7 @@ export function statsJson(spool: OpenedSpool, summary: SpoolSummary, now: number
   return {
     store: spool.layout.store,
     at: formatTime(now),
-    disk: { bytes: spool.files.bytes, files: spool.files.files.size },
+    disk: { bytes: spool.files.bytes, files: spool.files.files.size, ...spool.files.shares },
     stored,
     lanes: { unsent: agedJson(unsent, now), backfill: agedJson(backfill, now) },
     archive: agedJson(archive, now),
@@ -111,7 +111,9 @@ function streamJson(stream: StreamSummary) {
 export function* statsLines(spool: OpenedSpool, summary: SpoolSummary, now: number): Generator<string> {
   const { stored } = summary;
   yield `Store     ${spool.layout.store}`;
+  const { index, log, bodies } = spool.files.shares;
   yield `On disk   ${formatBytes(spool.files.bytes)} in ${formatCount(spool.files.files.size)} files`;
+  yield `          messages ${formatBytes(bodies)}, commit log ${formatBytes(log)}, index ${formatBytes(index)}`;
   yield `Stored    ${formatCount(stored.messages)} messages, ${formatBytes(stored.bytes)}`;
   yield '';
   yield* tableLines(
