@@ -75,4 +75,12 @@ describe('a table of tags', () => {
     expect(place(0, 'columns.0')).toBe('line 2, column 15 (columns.0)');
     expect(tagColumns('no such type').has('address')).toBe(true);
   });
+
+  it('is for every type of source, each with its own columns', () => {
+    expect(tagColumns('serial').get('column')).toBe('number');
+    expect(tagColumns('serial').get('write.command')).toBe('text');
+    expect(tagColumns('opcua').get('node')).toBe('text');
+    expect(tagColumns('module-input').get('path')).toBe('text');
+    expect(tagColumns('module-input').has('address')).toBe(false);
+  });
 });
