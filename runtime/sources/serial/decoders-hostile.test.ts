@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
 import { serialSourceSchema } from './config.ts';
-import { binaryTypes, orders } from './config-shapes.ts';
 import { unescapeBytes } from './escapes.ts';
+import { binaryTypes, orders } from './field-shapes.ts';
 import { dumpMessages, liveMessages } from './message-reader.ts';
 import { compileTimeFormat } from './time-format.ts';
 

@@ -13,9 +13,8 @@ import type { SourceSink } from '../source.ts';
 import type { SerialTagConfig } from './config.ts';
 import type { RecordCounter, Step } from './record-counter.ts';
 import { type DecodedRecord, toReadings } from './record-layout.ts';
+import type { Order } from './stream-order.ts';
 import { TimeGuard } from './time-guard.ts';
-
-export type Order = 'number' | 'time' | 'arrival';
 
 /** What outlives a session. */
 export interface StreamState {

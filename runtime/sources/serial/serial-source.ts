@@ -12,7 +12,6 @@ import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import { fillTemplate } from './command-template.ts';
 import { framingOf } from './compile-framing.ts';
 import type { HistoryConfig, SerialSourceConfig } from './config.ts';
-import { isNumbered } from './config-checks.ts';
 import { Dumper } from './dump.ts';
 import { toBytes } from './escapes.ts';
 import type { GarbageKind } from './frame-scanner.ts';
@@ -24,9 +23,10 @@ import { type OpenStream, openStream, peerOf } from './open-line.ts';
 import { createProbe } from './probe.ts';
 import { RecordCounter } from './record-counter.ts';
 import type { DecodedRecord } from './record-layout.ts';
-import { type Order, Reporter, type StreamState } from './reporter.ts';
+import { Reporter, type StreamState } from './reporter.ts';
 import { SerialLine } from './serial-line.ts';
 import { ListenSession, maxFailures, PollSession } from './session.ts';
+import { type Order, orderOf } from './stream-order.ts';
 import { createWriter } from './writer.ts';
 
 export interface SerialSourceDeps {
@@ -215,11 +215,6 @@ class SerialSource implements Source {
   #count(name: string, by?: number): void {
     this.#deps.metrics.count(name, { source: this.#config.name }, by);
   }
-}
-
-export function orderOf(config: SerialSourceConfig): Order {
-  if (isNumbered(config)) return 'number';
-  return config.stamp?.timestamp ? 'time' : 'arrival';
 }
 
 function historyOrder(
