@@ -69,6 +69,7 @@ describe('the configuration of a serial source', () => {
       { fields: { pattern: '(?<a>x)', separator: ',' } },
       /^fields\.separator: .*together/,
     ],
+    ['a separator that is no bytes', { fields: { separator: '\\q' } }, /^fields\.separator: has a backslash/],
     ['a tag nowhere', { tags: [{ name: 'a' }] }, /^tags\.0: says not where it lies/],
     [
       'a tag in two places',

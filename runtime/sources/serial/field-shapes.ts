@@ -67,7 +67,7 @@ export const fields = z.strictObject({
   /** One, or several of which the first that matches counts. */
   pattern: z.union([pattern, z.array(pattern).min(1).max(32)]).optional(),
   /** `whitespace`: any number of blanks. */
-  separator: z.string().min(1, 'must not be empty; whitespace stands for blanks').max(20).optional(),
+  separator: escaped(20).optional(),
   decimal: z.enum(['.', ','], 'must be . or ,').default('.'),
   encoding: z.enum(['latin1', 'utf8'], 'must be latin1 or utf8').default('latin1'),
 });

@@ -24,9 +24,10 @@ const maxColumns = 1000;
 export function compileOpener(fields: FieldsConfig): Opener {
   const { pattern = [], separator, encoding } = fields;
   const matchers = (typeof pattern === 'string' ? [pattern] : pattern).map(matcherOf);
+  const split = separator === undefined ? undefined : compileSplit(separator);
   return (bytes) => {
     const text = bytes.toString(encoding);
-    return { bytes, text, groups: firstMatch(matchers, text), columns: columnsOf(text, separator) };
+    return { bytes, text, groups: firstMatch(matchers, text), columns: split?.(text) };
   };
 }
 
@@ -47,10 +48,10 @@ function firstMatch(
   return undefined;
 }
 
-function columnsOf(text: string, separator: string | undefined): readonly string[] | undefined {
-  if (separator === undefined) return undefined;
-  if (separator === 'whitespace') return text.trim().split(/\s+/, maxColumns);
-  return text.split(toBytes(separator).toString('latin1'), maxColumns);
+function compileSplit(separator: string): (text: string) => readonly string[] {
+  if (separator === 'whitespace') return (text) => text.trim().split(/\s+/, maxColumns);
+  const mark = toBytes(separator).toString('latin1');
+  return (text) => text.split(mark, maxColumns);
 }
 
 /** The parts of a tag or stamp that say where it lies and how it is written. */

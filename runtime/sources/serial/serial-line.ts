@@ -86,7 +86,15 @@ export class SerialLine {
     this.#lastByteAt = clock.monotonic();
     this.#watchGap();
     let cause: unknown;
-    stream.on('data', (chunk: Buffer) => this.#onData(chunk));
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        this.#onData(chunk);
+      } catch (error) {
+        // A defect of ours: it costs this session, and no other source.
+        cause ??= error;
+        stream.destroy();
+      }
+    });
     stream.on('error', (error) => {
       cause ??= error;
     });

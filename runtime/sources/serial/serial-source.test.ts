@@ -1,5 +1,6 @@
 // What a source says of an instrument that talks, is asked, is written to, and misbehaves.
 import { describe, expect, it } from 'vitest';
+import { randomInt, seededRandom } from '../../../kernel/random.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { type Instrument, MemoryLine } from './testing/memory-line.ts';
 import { run } from './testing/set-up.ts';
@@ -21,7 +22,11 @@ function talking(config: object, floor?: () => number) {
       await clock.advance(100);
     }
   };
-  return { clock, line, hear, ...running };
+  let isOver = false;
+  void running.ended.then(() => {
+    isOver = true;
+  });
+  return { clock, line, hear, isOver: () => isOver, ...running };
 }
 
 function asked(config: object, answer: Instrument) {
@@ -254,6 +259,50 @@ describe('an instrument that is asked', () => {
     await clock.advance(4100);
     expect(values(sink)).toEqual([1, 1.2, 2]);
     expect(sink.of('observed')).toHaveLength(5);
+  });
+});
+
+describe('whatever comes over the line', () => {
+  const random = seededRandom(12);
+  const noise = () => {
+    const bytes = Buffer.from(
+      Array.from({ length: 1 + randomInt(random, 40) }, () => randomInt(random, 256)),
+    );
+    const telling = ['\r\n', '12.5 kg\r\n', '7,1.5\r\n', ' kg\r\n', 'ERR\r\n', ',', '9999,1\r\n'];
+    return random.next() < 0.6 ? telling[randomInt(random, telling.length)]! : bytes.toString('latin1');
+  };
+
+  it.each([
+    ['an instrument that talks', plain],
+    ['one that numbers its records', numbered],
+  ])('from %s, statements keep their order', async (_name, config) => {
+    const { clock, line, sink, isOver } = talking(config);
+    for (let turn = 0; turn < 2000; turn++) {
+      for (let chunk = 0; chunk < 5; chunk++) line.say(noise());
+      await clock.advance(random.next() < 0.2 ? 1100 : 5);
+    }
+    expect(isOver()).toBe(false);
+    expect(sink.readings.length).toBeGreaterThan(100);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('in answer to questions, statements keep their order', async () => {
+    const clock = new VirtualClock();
+    const line = new MemoryLine(clock, (_, self) => {
+      for (let chunk = 0; chunk < 3; chunk++) self.say(noise(), randomInt(random, 120));
+    });
+    const poll = { command: 'P\\r', everyMs: 100, timeoutMs: 80 };
+    let readings = 0;
+    for (let session = 0; session < 400; session++) {
+      const { sink, abort, ended } = run({ ...plain, poll, refusals: ['ERR'] }, line, clock);
+      await clock.advance(500);
+      abort.abort();
+      await clock.advance(10);
+      await ended;
+      expect(sink.breaches()).toEqual([]);
+      readings += sink.readings.length;
+    }
+    expect(readings).toBeGreaterThan(50);
   });
 });
 
