@@ -210,6 +210,27 @@ describe('a dump', () => {
     expect(showPages(await read(10, 12))).toEqual(['readings 10-12: 2']);
   });
 
+  it('that leaves no time to talk is a sign of life, for as long as it goes on', async () => {
+    const { read, logger, clock, ended, source } = await setUp({ source: { expectEveryMs: 3000 } });
+    // A record of the dump each 250 ms, ten of them a page.
+    let at = 0;
+    logger.onWire = (line) => {
+      if (!/^\$(REC|END)/.test(line)) return Buffer.from(line);
+      at = line.startsWith('$REC') ? at + 250 : 0;
+      logger.line.say(line, at === 0 ? 2750 : at);
+      return undefined;
+    };
+    expect(showPages(await read(5, 33))).toEqual([
+      'readings 5-15: 10',
+      'readings 15-25: 10',
+      'readings 25-33: 8',
+    ]);
+    const isOver = await Promise.race([ended.then(() => true), clock.advance(0).then(() => false)]);
+    expect(isOver).toBe(false);
+    // The supervisor's watchdog leaves it the time of a whole dump.
+    expect(source.silenceLimitMs).toBeGreaterThan(60_000);
+  });
+
   it('takes its turn with polls', async () => {
     const { read, sink, sample } = await setUp({ talks: false });
     await sample();

@@ -76,6 +76,7 @@ export class SerialLine {
   #lastByteAt: number;
   #quietUntil = 0;
   #garbageBytes = 0;
+  #answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SerialLineOptions) {
     this.#options = options;
@@ -105,6 +106,11 @@ export class SerialLine {
 
   get lost(): HoldfastError | undefined {
     return this.#lost;
+  }
+
+  /** When the last message came that was an answer to an exchange; on the monotonic clock. */
+  get answeredAt(): number {
+    return this.#answeredAt;
   }
 
   /** Bytes since the line was opened that were part of no message. */
@@ -243,7 +249,7 @@ export class SerialLine {
     const pending = this.#answering;
     const taken = pending ? take(pending, content) : 'other';
     if (taken === 'other') this.#options.listener.onFrame(content);
-    else pending!.lastTakenAt = this.#options.clock.monotonic();
+    else pending!.lastTakenAt = this.#answeredAt = this.#options.clock.monotonic();
     if (taken === 'last') pending!.end();
   }
 

@@ -227,11 +227,13 @@ function historyOrder(
 }
 
 /** Longer than a healthy session may be silent: until it has given up by itself. */
-function silenceLimitOf({ poll, expectEveryMs }: SerialSourceConfig, order: Order): number {
+function silenceLimitOf({ poll, expectEveryMs, history }: SerialSourceConfig, order: Order): number {
+  // While the memory is dumped, there may be nothing to state.
+  const dumpMs = history?.limitMs ?? 0;
   if (poll) {
     const commands = typeof poll.command === 'string' ? 1 : poll.command.length;
-    return maxFailures * (poll.everyMs + commands * poll.timeoutMs) + poll.everyMs + silenceMarginMs;
+    return maxFailures * (poll.everyMs + commands * poll.timeoutMs) + poll.everyMs + dumpMs + silenceMarginMs;
   }
-  if (expectEveryMs !== undefined) return expectEveryMs + silenceMarginMs;
+  if (expectEveryMs !== undefined) return expectEveryMs + dumpMs + silenceMarginMs;
   return order === 'arrival' ? listeningLimitMs : patientLimitMs;
 }

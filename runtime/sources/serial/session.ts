@@ -73,7 +73,9 @@ export class ListenSession {
     const { clock, line, reporter, config } = this.#parts;
     const limitMs = config.expectEveryMs ?? Number.POSITIVE_INFINITY;
     for (;;) {
-      const leftMs = this.#lastRecordAt + limitMs - clock.monotonic();
+      // An instrument that dumps its memory may have no time to talk.
+      const lastSignAt = Math.max(this.#lastRecordAt, line.answeredAt);
+      const leftMs = lastSignAt + limitMs - clock.monotonic();
       if (leftMs <= 0) {
         const { message } = silent(limitMs);
         const heard = this.#garbage + line.keptBytes;
@@ -83,6 +85,7 @@ export class ListenSession {
       if (line.lost) throw line.lost;
       // Where messages are expected, only a message shows that the instrument is there.
       if (config.expectEveryMs === undefined) reporter.quiet(line.isAmid);
+      else if (line.answeredAt > this.#lastRecordAt) reporter.confirm();
     }
   }
 }
