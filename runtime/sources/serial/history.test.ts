@@ -216,8 +216,9 @@ describe('a dump', () => {
     let at = 0;
     logger.onWire = (line) => {
       if (!/^\$(REC|END)/.test(line)) return Buffer.from(line);
-      at = line.startsWith('$REC') ? at + 250 : 0;
-      logger.line.say(line, at === 0 ? 2750 : at);
+      at += 250;
+      logger.line.say(line, at);
+      if (line.startsWith('$END')) at = 0;
       return undefined;
     };
     expect(showPages(await read(5, 33))).toEqual([
