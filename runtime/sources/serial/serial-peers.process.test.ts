@@ -77,7 +77,7 @@ describe.skipIf(missingPrograms('socat') || missingPythonModules('serial'))(
     }
 
     const asking = (command: string) => ({
-      poll: { command: `${command}\\r`, everyMs: 20, timeoutMs: 2000 },
+      poll: { command: `${command}\\r`, everyMs: 20, timeoutMs: 5000 },
     });
 
     it('ends its messages with CR LF, behind a sum in hexadecimal', async () => {
