@@ -4,10 +4,20 @@ import type { LoggerInfo } from '../plant/logger.ts';
 import { loggerSource } from '../plant/logger-site.ts';
 import type { OpcuaPlantInfo } from '../plant/opcua-plant.ts';
 import { opcuaSources } from '../plant/opcua-site.ts';
+import type { SensorInfo } from '../plant/sensor-module.ts';
+import { sensorOutput, sensorSource } from '../plant/sensor-site.ts';
 import { busSources, plantSources } from '../plant/site.ts';
 import { findProgram } from './find-program.ts';
 import { postJson } from './http-json.ts';
-import { loggerSpec, opcuaSpec, type PlantReady, plantSpec, timings } from './parts.ts';
+import {
+  type HubReady,
+  loggerSpec,
+  opcuaSpec,
+  type PlantReady,
+  plantSpec,
+  sensorSpec,
+  timings,
+} from './parts.ts';
 import type { Processes } from './processes.ts';
 import { type RelayMode, startRelay } from './relay.ts';
 
@@ -42,6 +52,8 @@ export interface EquipmentOptions {
   readonly folder: string;
   readonly seed: number;
   readonly processes: Processes;
+  /** Ready once it runs: another module hands over what it measures there. */
+  readonly hub: Promise<HubReady>;
   /** Registers what is to be closed in the end. */
   readonly onOpen: (close: () => Promise<void>) => void;
   readonly say: (text: string) => void;
@@ -49,7 +61,12 @@ export interface EquipmentOptions {
 
 /** Starts all that this machine can carry. What it cannot is said and left out. */
 export async function startEquipment(options: EquipmentOptions): Promise<readonly Equipment[]> {
-  const kinds = await Promise.all([startPlants(options), startLogger(options), startOpcua(options)]);
+  const kinds = await Promise.all([
+    startPlants(options),
+    startLogger(options),
+    startOpcua(options),
+    startSensor(options),
+  ]);
   return kinds.flat();
 }
 
@@ -94,7 +111,8 @@ function modbusBus(ready: PlantReady): Equipment {
     control,
     streams,
     sources: atPace(busSources(ready), streams),
-    cable: adapterCable(control),
+    // The USB adapter of the serial port: pulled, the port itself is gone.
+    cable: faultCable(control, 'serialUnplugged'),
   };
 }
 
@@ -139,6 +157,26 @@ async function startOpcua(options: EquipmentOptions): Promise<readonly Equipment
   ];
 }
 
+/** Another module on the same device, whose output is routed to an input of ours. */
+async function startSensor({ processes, seed, hub }: EquipmentOptions): Promise<readonly Equipment[]> {
+  const hubReady = await hub;
+  const { IOTEDGE_DEVICEID: deviceId, IOTEDGE_MODULEID: to } = hubReady.edgeEnvironment;
+  const route = { deviceId, from: 'sensor', output: sensorOutput, to, input: sensorOutput };
+  // First: what has no route goes to the cloud as it is.
+  await postJson(`http://${host}:${hubReady.controlPort}/route`, route);
+  const sensor = processes.supervise(sensorSpec(seed, hubReady));
+  const ready = (await sensor.start()) as unknown as SensorInfo;
+  return [
+    {
+      title: 'another module',
+      control: controlOf(ready),
+      streams: [{ name: 'sensor', unit: ready.unit, kind: 'stamped', remembers: false }],
+      sources: [sensorSource(10 * timings.scanMs)],
+      cable: faultCable(controlOf(ready), 'unplugged'),
+    },
+  ];
+}
+
 const atPace = (sources: readonly { readonly name: string }[], streams: readonly DemoStream[]) =>
   sources.map((source) => {
     const isPolled = streams.find(({ name }) => name === source.name)?.kind === 'polled';
@@ -151,13 +189,13 @@ async function openRelay(target: { host: string; port: number }, { onOpen }: Equ
   return relay;
 }
 
-/** The USB adapter of a serial port: pulled, the port itself is gone. */
-function adapterCable(control: string): Cable {
+/** A cable that the equipment itself has a hand on. */
+function faultCable(control: string, fault: 'serialUnplugged' | 'unplugged'): Cable {
   let mode: { readonly kind: 'up' | 'cut' } = { kind: 'up' };
   return {
     mode: () => mode,
     async set(next) {
-      await postJson(`${control}/faults`, { serialUnplugged: next.kind === 'cut' });
+      await postJson(`${control}/faults`, { [fault]: next.kind === 'cut' });
       mode = next;
     },
   };

@@ -62,7 +62,7 @@ test('a tour accounts for every reading, and leaves no process behind', { timeou
   const streams = new Map<string, { delivered: number; void: number }>(
     account.streams.map((stream: { stream: string }) => [stream.stream, stream]),
   );
-  for (const name of ['meter', 'tank', ...(hasNoBus ? [] : ['scale'])]) {
+  for (const name of ['meter', 'tank', 'sensor', ...(hasNoBus ? [] : ['scale'])]) {
     expect(streams.get(name)?.delivered, name).toBeGreaterThan(0);
   }
   for (const name of ['press', 'boiler', 'logger', 'kiln', ...(hasNoBus ? [] : ['mixer'])]) {

@@ -30,6 +30,8 @@ export interface HubReady {
   readonly amqpsPort: number;
   readonly controlPort: number;
   readonly caFile: string;
+  /** Connection strings by module. */
+  readonly otherModules: Readonly<Record<string, string>>;
   readonly serviceConnectionString: string;
   readonly eventHubConnectionString: string;
   readonly edgeEnvironment: Readonly<Record<string, string>>;
@@ -64,7 +66,14 @@ export const opcuaSpec = (seed: number, folder: string): ProcessSpec => ({
 export const hubSpec = (folder: string): ProcessSpec => ({
   name: 'hub',
   script: repositoryFile('lab/hub/main.ts'),
-  args: ['--data', join(folder, 'hub-data'), '--strict-message-ids'],
+  args: ['--data', join(folder, 'hub-data'), '--strict-message-ids', '--other-modules', 'sensor'],
+});
+
+export const sensorSpec = (seed: number, hub: HubReady): ProcessSpec => ({
+  name: 'sensor',
+  script: repositoryFile('lab/plant/sensor-main.ts'),
+  args: ['--ca', hub.caFile, ...scanArgs(seed)],
+  env: { HOLDFAST_SENSOR_CONNECTION_STRING: hub.otherModules.sensor! },
 });
 
 export function runtimeSpec(config: string, hub: HubReady, networkPort: number): ProcessSpec {

@@ -80,12 +80,12 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   const hub = processes.supervise(hubSpec(folder));
   const onOpen = (close: Close) => void closers.push(close);
   const say = (text: string) => options.onEvent(text, 'plain');
-  const [dashboard, equipment, ready] = await Promise.all([
+  const hubStarting = hub.start() as unknown as Promise<HubReady>;
+  const [dashboard, equipment, hubReady] = await Promise.all([
     prepareDashboard(),
-    startEquipment({ folder, seed, processes, onOpen, say }),
-    hub.start(),
+    startEquipment({ folder, seed, processes, hub: hubStarting, onOpen, say }),
+    hubStarting,
   ]);
-  const hubReady = ready as unknown as HubReady;
   const streams = equipment.flatMap((one) => one.streams);
 
   const network = await openRelay('127.0.0.1', hubReady.amqpsPort, closers);

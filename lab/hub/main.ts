@@ -9,6 +9,7 @@ const options = new Command('hub')
   .option('--data <folder>', 'keeps certificates and keys; temporary without it')
   .option('--device <id>', 'the device whose connection string is printed', 'edge-1')
   .option('--module <id>', 'the module whose connection string is printed', 'holdfast')
+  .option('--other-modules <ids...>', 'more modules of the device, whose connection strings are printed', [])
   .option('--amqps-port <port>', 'devices and modules', Number, 0)
   .option('--https-port <port>', 'REST and AMQP over WebSocket', Number, 0)
   .option('--event-hub-port <port>', 'consumers', Number, 0)
@@ -43,6 +44,9 @@ const ready = {
   caFile: hub.caFile,
   workloadSocket: hub.workloadSocket,
   deviceConnectionString: hub.deviceConnectionString(options.device, options.module),
+  otherModules: Object.fromEntries(
+    options.otherModules.map((id: string) => [id, hub.deviceConnectionString(options.device, id)]),
+  ),
   serviceConnectionString: hub.serviceConnectionString,
   eventHubConnectionString: hub.eventHubConnectionString,
   edgeEnvironment: hub.edgeEnvironment(options.device, options.module),

@@ -1,0 +1,143 @@
+// Another IoT Edge module that measures and hands its readings to ours, in the shape of the published
+// SimulatedTemperatureSensor: through the unmodified device client, to an output that the hub routes. It keeps no
+// history: what it cannot hand over is lost, and shows by its numbers. Keeps the truth of all it ever measured.
+
+import { readFileSync } from 'node:fs';
+import common from 'azure-iot-common';
+import device from 'azure-iot-device';
+import transport from 'azure-iot-device-amqp';
+import { systemClock } from '../../kernel/clock.ts';
+import { type ControlledPlant, controlPortOf, startControl } from './control.ts';
+import { sampleAt, tagValues } from './sample.ts';
+import { startScanSchedule } from './scan-schedule.ts';
+import { sensorFaultsPatch, sensorOutput, sensorUnit, sensorValues } from './sensor-site.ts';
+import { Truth } from './truth.ts';
+
+// Named imports would do under vitest, but not under Node: these packages re-export what it cannot see.
+const { Message, NoRetry } = common;
+
+export interface SensorOptions {
+  /** As the module, with its key. */
+  readonly connectionString: string;
+  /** PEM file of the authority to trust. */
+  readonly caFile: string;
+  readonly seed: number;
+  readonly scanMs: number;
+}
+
+export interface SensorInfo {
+  readonly controlPort: number;
+  readonly unit: number;
+}
+
+export interface Sensor {
+  readonly info: SensorInfo;
+  stop(): Promise<void>;
+}
+
+interface Sample {
+  readonly number: number;
+  readonly timestamp: number;
+}
+
+const retryMs = 300;
+/** Beyond these it drops the oldest, as a module without a disk does. */
+const maxWaiting = 1000;
+
+/** Resolves once it is connected and measures. */
+export async function startSensor(options: SensorOptions): Promise<Sensor> {
+  const { seed, scanMs } = options;
+  const truth = new Truth({ seed, unit: sensorUnit, stepMs: scanMs });
+  const outbox = await openOutbox(options);
+  let unplugged = false;
+  let isSampling = true;
+  let number = 0;
+  const schedule = startScanSchedule(
+    { clock: systemClock, periodMs: scanMs, prefillSlots: 0 },
+    (timestamp) => {
+      number += 1;
+      truth.add(number, timestamp);
+      if (!unplugged) outbox.put({ number, timestamp });
+    },
+  );
+  const refuse = (): never => {
+    throw new RangeError('the sensor has no such thing');
+  };
+  const controlled: ControlledPlant = {
+    state: () => ({ isSampling, units: { [sensorUnit]: { samples: number, forgotten: truth.forgotten } } }),
+    faults: () => ({ unplugged }),
+    async setFaults(patch) {
+      unplugged = sensorFaultsPatch.parse(patch).unplugged;
+      return { unplugged };
+    },
+    *truth(unit, query) {
+      if (unit !== sensorUnit) refuse();
+      for (const { values, ...sample } of truth.samples(query)) {
+        yield { ...sample, values: sensorValues(values) as unknown as typeof values };
+      }
+    },
+    shown: refuse,
+    dropConnections: refuse,
+    eraseLog: refuse,
+    stepClock: refuse,
+    stopSampling() {
+      isSampling = false;
+      schedule.stop();
+    },
+  };
+  const control = await startControl(controlled, 0);
+  return {
+    info: { controlPort: controlPortOf(control), unit: sensorUnit },
+    async stop() {
+      schedule.stop();
+      control.closeAllConnections();
+      control.close();
+      await outbox.close();
+    },
+  };
+
+  function bodyOf(sample: Sample): string {
+    const values = sensorValues(tagValues(sampleAt(seed, sensorUnit, sample.number)));
+    return JSON.stringify({
+      machine: { temperature: values.temperature, pressure: values.pressure },
+      ambient: { temperature: values.ambient, humidity: values.humidity },
+      timeCreated: new Date(sample.timestamp).toISOString(),
+    });
+  }
+
+  /** One message at a time, in order, each until it is taken. */
+  async function openOutbox({ connectionString, caFile }: SensorOptions) {
+    const client = device.ModuleClient.fromConnectionString(connectionString, transport.Amqp);
+    client.setRetryPolicy(new NoRetry());
+    client.on('error', () => {});
+    await client.setOptions({ ca: readFileSync(caFile, 'utf8') });
+    await client.open();
+    const waiting: Sample[] = [];
+    let isSending = false;
+    let isClosed = false;
+    const send = async () => {
+      isSending = true;
+      for (let sample = waiting[0]; sample !== undefined && !isClosed; sample = waiting[0]) {
+        const message = new Message(bodyOf(sample));
+        message.contentType = 'application/json';
+        message.contentEncoding = 'utf-8';
+        message.properties.add('sequenceNumber', String(sample.number));
+        const taken = await client.sendOutputEvent(sensorOutput, message).catch(() => undefined);
+        if (taken) waiting.shift();
+        else await new Promise((resolve) => setTimeout(resolve, retryMs));
+      }
+      isSending = false;
+    };
+    return {
+      put(sample: Sample) {
+        waiting.push(sample);
+        if (waiting.length > maxWaiting) waiting.shift();
+        if (!isSending) void send();
+      },
+      async close() {
+        isClosed = true;
+        await client.close();
+      },
+    };
+  }
+}
