@@ -44,6 +44,7 @@ export class Reporter {
   #held: DecodedRecord | undefined;
   #heldInTime: DecodedRecord | undefined;
   #lastTime: number | undefined;
+  #lastRecord: DecodedRecord | undefined;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -144,8 +145,8 @@ export class Reporter {
   #placeByTime(record: DecodedRecord, timestamp: number): void {
     const last = this.#lastTime;
     if (timestamp === last) {
-      // Numbered, it is another record than before; otherwise the same one, said again.
-      if (record.number === undefined) this.#observation.confirm();
+      // The same one, said again; or another, which has no place of its own in the stream.
+      if (record.number === undefined && isSame(record, this.#lastRecord)) this.#observation.confirm();
       else {
         this.#options.count('holdfast_serial_repeated_stamps_total');
         this.#break('repeated-stamp');
@@ -154,6 +155,7 @@ export class Reporter {
     }
     if (last !== undefined && timestamp < last) this.#break('equipment-clock-went-back');
     this.#lastTime = timestamp;
+    this.#lastRecord = record;
     const { state } = this.#options;
     state.newestTime = Math.max(state.newestTime ?? timestamp, timestamp);
     this.#report(timestamp, record);
@@ -174,4 +176,14 @@ export class Reporter {
     this.#observation.breakOff(reason);
     this.#filter.reset();
   }
+}
+
+function isSame(a: DecodedRecord, b: DecodedRecord | undefined): boolean {
+  return (
+    a.values.length === b?.values.length &&
+    a.values.every(({ tag, value, quality }, at) => {
+      const other = b.values[at]!;
+      return other.tag === tag && other.value === value && other.quality === quality;
+    })
+  );
 }

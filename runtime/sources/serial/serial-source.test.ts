@@ -167,6 +167,14 @@ describe('an instrument that stamps its records', () => {
     ]);
   });
 
+  it('has a break where two records have one time: the second has no place', async () => {
+    const { sink, hear, counts } = talking(stamped);
+    await hear('\r\n', '2026-11-22 10:00:00;1\r\n', '2026-11-22 10:00:00;2\r\n', '2026-11-22 10:00:01;3\r\n');
+    expect(values(sink)).toEqual([1, 3]);
+    expect(sink.of('broken').map(({ reason }) => reason)).toEqual(['repeated-stamp']);
+    expect(counts).toMatchObject({ repeated_stamps: 1 });
+  });
+
   it('is not believed in another century', async () => {
     const { sink, hear, counts } = talking(stamped);
     await hear('\r\n', '2026-11-22 10:00:00;1\r\n', '2926-11-22 10:00:01;2\r\n', '2026-11-22 10:00:02;3\r\n');
