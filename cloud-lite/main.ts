@@ -4,6 +4,7 @@
 //   main.ts rebuild    begins the ledger anew; the next start reads all that the hub retains
 import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { systemClock } from '../kernel/clock.ts';
@@ -115,7 +116,7 @@ function stopOnSignals({ server, detector, database, log }: Running): void {
 
 async function rebuild(settings: Settings, log: Log): Promise<void> {
   if (settings.DATABASE_URL === undefined) {
-    const folder = settings.HOLDFAST_DATA_FOLDER;
+    const folder = embeddedFolder(settings);
     const aside = await setFolderAside(folder, clock.now());
     log.info({ folder, aside }, 'the ledger begins anew at the next start');
     return;
@@ -143,10 +144,19 @@ async function openDatabase(settings: Settings, log: Log): Promise<Database> {
   const url = settings.DATABASE_URL;
   if (url === undefined) {
     const { openPgliteDatabase } = await import('./database/pglite-database.ts');
-    return openPgliteDatabase(settings.HOLDFAST_DATA_FOLDER);
+    const folder = embeddedFolder(settings);
+    return openPgliteDatabase(folder, (error) => {
+      log.error({ folder, err: describeError(error) }, 'the disk of the embedded database failed: ending');
+      return process.exit(1);
+    });
   }
   const { openPostgresDatabase } = await import('./database/postgres-database.ts');
   return openPostgresDatabase({ url, log: log.child({ part: 'database' }) });
+}
+
+/** Inside the data folder, so that it can be put in place and set aside where that is a volume of its own. */
+function embeddedFolder(settings: Settings): string {
+  return join(settings.HOLDFAST_DATA_FOLDER, 'ledger');
 }
 
 /** Where an image has it: built beside the compiled code. */

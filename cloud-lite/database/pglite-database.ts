@@ -1,33 +1,76 @@
 // PGlite: PostgreSQL inside this process, its data in a folder. The only importer of the library.
 // It has one connection, so transactions and statements queue up behind each other.
 //
-// Its file system layer does not sync: a commit survives the death of the process, but power loss may
-// damage the folder. That is acceptable for a ledger which the hub's retention can rebuild; where it
-// is not, DATABASE_URL names a PostgreSQL server.
-import { mkdir } from 'node:fs/promises';
+// By itself it syncs nothing; synced-file-system.ts lets it, so that a commit outlives the machine. Only its making
+// is left unsynced, for speed: that happens beside the folder, which is put in its place when all of it is on
+// the disk. So a folder that is there is a whole one.
+import { existsSync } from 'node:fs';
+import { readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Database, Session } from './database.ts';
 import { databaseError, repeatGivenUp } from './database-error.ts';
 import { lockFolder } from './folder-lock.ts';
+import { SyncedFileSystem, syncPath, syncTree } from './synced-file-system.ts';
 
 const int8Oid = 20;
+// Our int8 values are within +-(2^53 - 1) (wire/window.ts), so a number holds them exactly.
+const parsers = { [int8Oid]: Number };
+/** -F: do not sync. Of the ways to sync the log only fsync reaches the file system layer. */
+const startParams = [
+  ...PGlite.defaultStartParams.filter((param) => param !== '-F'),
+  ...['-c', 'wal_sync_method=fsync'],
+];
 
 /**
  * @param folder where the data lies, made if missing; undefined keeps everything in memory.
- * @throws HoldfastError `database-folder-in-use` while another process has the folder open.
+ * @param onDiskFailure ends the process: the database can neither go on nor be closed once a sync has failed.
+ * @throws HoldfastError `database-folder-in-use` while another process has the folder open;
+ * `database-folder-damaged` when it does not open.
  */
-export async function openPgliteDatabase(folder: string | undefined): Promise<Database> {
-  const lock = folder === undefined ? undefined : await lockFolder(folder);
+export async function openPgliteDatabase(
+  folder: string | undefined,
+  onDiskFailure: (error: unknown) => never = rethrow,
+): Promise<Database> {
+  if (folder === undefined) return pgliteDatabase(await PGlite.create({ parsers }), async () => {});
+  const lock = await lockFolder(folder);
   try {
-    if (folder !== undefined) await mkdir(folder, { recursive: true });
-    // Our int8 values are within +-(2^53 - 1) (wire/window.ts), so a number holds them exactly.
-    const options = { parsers: { [int8Oid]: Number } };
-    const pglite = await PGlite.create(folder === undefined ? options : { ...options, dataDir: folder });
-    return pgliteDatabase(pglite, () => lock?.release() ?? Promise.resolve());
+    await makeIfMissing(folder);
+    return pgliteDatabase(await openFolder(folder, onDiskFailure), () => lock.release());
   } catch (error) {
-    await lock?.release();
+    await lock.release();
     throw databaseError(error);
   }
+}
+
+async function openFolder(folder: string, onDiskFailure: (error: unknown) => never): Promise<PGlite> {
+  try {
+    // The library would make a new database over what is there.
+    if (!existsSync(join(folder, 'PG_VERSION'))) throw new Error('there is something, but no PG_VERSION');
+    const fs = new SyncedFileSystem(folder, onDiskFailure);
+    return await PGlite.create({ parsers, startParams, fs });
+  } catch (cause) {
+    throw new HoldfastError(
+      'database-folder-damaged',
+      `the embedded database in ${folder} does not open (${describeError(cause)}). If its disk works and has room, ` +
+        'the folder is damaged: the command "rebuild" sets it aside, and the ledger begins anew with all that the hub retains',
+      { cause },
+    );
+  }
+}
+
+/** The folder itself is there: the lock made it. */
+async function makeIfMissing(folder: string): Promise<void> {
+  if (existsSync(join(folder, 'PG_VERSION')) || (await readdir(folder)).length > 0) return;
+  const making = `${folder.replace(/\/+$/, '')}.making`;
+  // Left by one that was cut off.
+  await rm(making, { recursive: true, force: true });
+  await (await PGlite.create({ dataDir: making })).close();
+  await syncTree(making);
+  await rmdir(folder);
+  await rename(making, folder);
+  syncPath(dirname(folder));
 }
 
 function pgliteDatabase(pglite: PGlite, release: () => Promise<void>): Database {

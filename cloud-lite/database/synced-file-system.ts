@@ -1,0 +1,86 @@
+// Makes the embedded database's syncs real. Its files lie in a folder of the host, but of the two ways to sync a file
+// WebAssembly's one (fdatasync) does nothing and the other (fsync) calls what the file system layer offers, which
+// here is nothing too. This offers it; the database is told to use that one, and not to run with syncs off.
+//
+// What then holds is PostgreSQL's own argument: a commit returns once its log record is synced, data files are
+// synced by a checkpoint before the log that they need is dropped, and torn pages are put right from the log.
+import fs from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { PGlite } from '@electric-sql/pglite';
+import { NodeFS } from '@electric-sql/pglite/nodefs';
+
+type Options = Parameters<NodeFS['init']>[1];
+
+/** What of Emscripten's module we touch: its file system for Node. */
+interface Module {
+  readonly NODEFS: {
+    readonly stream_ops: { fsync?: (stream: HostStream) => number };
+    realPath(node: unknown): string;
+  };
+}
+
+interface HostStream {
+  /** Undefined for a folder. */
+  readonly nfd?: number;
+  readonly node: unknown;
+}
+
+export class SyncedFileSystem extends NodeFS {
+  readonly #onFailure: (error: unknown) => never;
+
+  /**
+   * @param onFailure is told, from within the database, that a sync failed. What was to be written may never reach
+   * the disk, so PostgreSQL panics at that; here a panic never ends, so the caller has to end the process.
+   */
+  constructor(folder: string, onFailure: (error: unknown) => never) {
+    super(folder);
+    this.#onFailure = onFailure;
+  }
+
+  override async init(pg: PGlite, options: Options): ReturnType<NodeFS['init']> {
+    const made = await super.init(pg, options);
+    const { preRun } = made.emscriptenOpts;
+    const before = preRun === undefined ? [] : [preRun].flat();
+    const addSync = (module: unknown) => {
+      const { NODEFS } = module as Module;
+      NODEFS.stream_ops.fsync = (stream) => {
+        try {
+          syncStream(stream, () => NODEFS.realPath(stream.node));
+          return 0;
+        } catch (error) {
+          return this.#onFailure(error);
+        }
+      };
+    };
+    return { emscriptenOpts: { ...made.emscriptenOpts, preRun: [...before, addSync] } };
+  }
+}
+
+function syncStream({ nfd }: HostStream, path: () => string): void {
+  if (nfd === undefined) syncPath(path());
+  else fs.fdatasyncSync(nfd);
+}
+
+/** Syncs everything under `folder`, and the folder itself: what was written without syncs. */
+export async function syncTree(folder: string): Promise<void> {
+  const entries = fs.readdirSync(folder, { withFileTypes: true, recursive: true });
+  const paths = entries.map(({ parentPath, name }) => `${parentPath}/${name}`);
+  // Some at once: the file system then writes its journal once for several.
+  const next = async () => {
+    for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
+      const file = await open(path, 'r');
+      await file.sync().finally(() => file.close());
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, next));
+  syncPath(folder);
+}
+
+export function syncPath(path: string): void {
+  const opened = fs.openSync(path, 'r');
+  try {
+    fs.fsyncSync(opened);
+  } finally {
+    fs.closeSync(opened);
+  }
+}
