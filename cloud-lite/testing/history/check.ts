@@ -4,7 +4,7 @@ import { emptyLedger } from '../../database/rebuild.ts';
 import { type HistoryCounts, liveThrough } from './history.ts';
 
 /** `HOLDFAST_HISTORY_RUNS`; the default is what fits into every run of the tests. */
-export const historyRuns = Number(process.env.HOLDFAST_HISTORY_RUNS ?? 100);
+export const historyRuns = Number(process.env.HOLDFAST_HISTORY_RUNS ?? 60);
 
 /**
  * Lives through `historyRuns` histories, from the seed `HOLDFAST_HISTORY_SEED` on.
