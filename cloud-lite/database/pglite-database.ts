@@ -8,11 +8,12 @@ import { existsSync } from 'node:fs';
 import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { NodeFS } from '@electric-sql/pglite/nodefs';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Database, Session } from './database.ts';
 import { databaseError, repeatGivenUp } from './database-error.ts';
 import { lockFolder } from './folder-lock.ts';
-import { SyncedFileSystem, syncPath, syncTree } from './synced-file-system.ts';
+import { type HostModule, offerSync, syncPath, syncTree } from './synced-file-system.ts';
 
 const int8Oid = 20;
 // Our int8 values are within +-(2^53 - 1) (wire/window.ts), so a number holds them exactly.
@@ -57,6 +58,22 @@ async function openFolder(folder: string, onDiskFailure: (error: unknown) => nev
         'the folder is damaged: the command "rebuild" sets it aside, and the ledger begins anew with all that the hub retains',
       { cause },
     );
+  }
+}
+
+class SyncedFileSystem extends NodeFS {
+  readonly #onFailure: (error: unknown) => never;
+
+  constructor(folder: string, onFailure: (error: unknown) => never) {
+    super(folder);
+    this.#onFailure = onFailure;
+  }
+
+  override async init(...args: Parameters<NodeFS['init']>): ReturnType<NodeFS['init']> {
+    const { emscriptenOpts } = await super.init(...args);
+    const before = [emscriptenOpts.preRun ?? []].flat();
+    const offer = (module: unknown) => offerSync(module as HostModule, this.#onFailure);
+    return { emscriptenOpts: { ...emscriptenOpts, preRun: [...before, offer] } };
   }
 }
 

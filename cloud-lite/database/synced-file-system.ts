@@ -6,13 +6,9 @@
 // synced by a checkpoint before the log that they need is dropped, and torn pages are put right from the log.
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { PGlite } from '@electric-sql/pglite';
-import { NodeFS } from '@electric-sql/pglite/nodefs';
-
-type Options = Parameters<NodeFS['init']>[1];
 
 /** What of Emscripten's module we touch: its file system for Node. */
-interface Module {
+export interface HostModule {
   readonly NODEFS: {
     readonly stream_ops: { fsync?: (stream: HostStream) => number };
     realPath(node: unknown): string;
@@ -25,35 +21,20 @@ interface HostStream {
   readonly node: unknown;
 }
 
-export class SyncedFileSystem extends NodeFS {
-  readonly #onFailure: (error: unknown) => never;
-
-  /**
-   * @param onFailure is told, from within the database, that a sync failed. What was to be written may never reach
-   * the disk, so PostgreSQL panics at that; here a panic never ends, so the caller has to end the process.
-   */
-  constructor(folder: string, onFailure: (error: unknown) => never) {
-    super(folder);
-    this.#onFailure = onFailure;
-  }
-
-  override async init(pg: PGlite, options: Options): ReturnType<NodeFS['init']> {
-    const made = await super.init(pg, options);
-    const { preRun } = made.emscriptenOpts;
-    const before = preRun === undefined ? [] : [preRun].flat();
-    const addSync = (module: unknown) => {
-      const { NODEFS } = module as Module;
-      NODEFS.stream_ops.fsync = (stream) => {
-        try {
-          syncStream(stream, () => NODEFS.realPath(stream.node));
-          return 0;
-        } catch (error) {
-          return this.#onFailure(error);
-        }
-      };
-    };
-    return { emscriptenOpts: { ...made.emscriptenOpts, preRun: [...before, addSync] } };
-  }
+/**
+ * To be called before the database starts.
+ * @param onFailure is told, from within the database, that a sync failed. What was to be written may never reach
+ * the disk, so PostgreSQL panics at that; here a panic never ends, so the caller has to end the process.
+ */
+export function offerSync({ NODEFS }: HostModule, onFailure: (error: unknown) => never): void {
+  NODEFS.stream_ops.fsync = (stream) => {
+    try {
+      syncStream(stream, () => NODEFS.realPath(stream.node));
+      return 0;
+    } catch (error) {
+      return onFailure(error);
+    }
+  };
 }
 
 function syncStream({ nfd }: HostStream, path: () => string): void {

@@ -94,7 +94,7 @@ async function measure(options: BenchOptions, postgres: TestPostgres): Promise<R
     notes: [
       `Events are given as the Event Hubs client hands them over, ${partitions} partitions side by side, ${batchSize} a batch; ` +
         'each batch is one transaction with its offset. 1 % of the windows are lost, half of those come later as backfill, 1 % come twice.',
-      'PostgreSQL runs with its own defaults (every commit synced), on the same machine and disk. PGlite does not sync.',
+      'PostgreSQL runs with its own defaults (every commit synced), on the same machine and disk. PGlite syncs every commit too.',
       'The bare table takes the same events into a row a window, `insert .. on conflict do nothing`, and the offset. It finds no gaps.',
       `A look notices, finds, follows, records and claims. The first finds nothing in its books, the second asks for all ${openGaps} gaps at once.`,
       `Memory: ${largeFleet} streams in the ledger; a backlog is read from the stand-in hub, then 200 messages/s come and a page and Prometheus look. ` +
