@@ -174,6 +174,7 @@ describe('holdfast spool, on damage', () => {
     const folder = makeFolder();
     await makeRun(folder, 8);
     await (await openRealSpool(folder)).close();
+    const whole = await spool('export', folder);
     const store = join(folder, 'spool', 'store');
     const [table] = filesOf(store, /\.ldb$/);
     damageFile(table!, (bytes) => bytes.fill(0x55, bytes.length >> 1, (bytes.length >> 1) + 20));
@@ -198,7 +199,10 @@ describe('holdfast spool, on damage', () => {
     expect(JSON.parse(salvaged.out).files).toHaveLength(1);
     expect(fingerprint(folder)).toEqual(before);
     expect(await spool('verify', target)).toMatchObject({ code: 0 });
-    expect((await spool('export', target)).out).toBe(exported.out);
+    // The table was the index's: what it named lies among the bodies all the same, and salvage finds it there.
+    const lines = ({ out }: { out: string }) => out.split('\n').toSorted();
+    expect(lines(exported).length).toBeLessThan(lines(whole).length);
+    expect(lines(await spool('export', target))).toEqual(lines(whole));
   });
 
   it.each([

@@ -20,8 +20,6 @@ export interface LogOverlay {
   /** For people: what the medium lost of the log. */
   readonly damage: readonly string[];
   readonly lastSequence: number;
-  /** Files of which nothing counts. */
-  readonly spare: readonly string[];
   /** Records since the last checkpoint: the module does them again when it starts. */
   readonly toBeDone: number;
 }
@@ -38,7 +36,6 @@ export function overlayOf(files: readonly LogFile[]): LogOverlay {
     if (value !== undefined) late.set(nameOf(key), { key, value });
   }
   layOver(late, contents);
-  const used = new Set(contents.generations.values());
   return {
     entries: [...late.values()].sort((a, b) => Buffer.compare(a.key, b.key)),
     damage: [
@@ -46,7 +43,6 @@ export function overlayOf(files: readonly LogFile[]): LogOverlay {
       ...(missing > 0 ? [`${missing} records of the journal are missing`] : []),
     ],
     lastSequence: contents.lastSequence,
-    spare: files.map(({ name }) => name).filter((name) => !used.has(name)),
     toBeDone: contents.after.filter(({ kind }) => kind === 'batch').length,
   };
 }

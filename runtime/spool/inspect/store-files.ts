@@ -2,8 +2,7 @@
 // since its last checkpoint, with the bodies in place of their places. What the module would find after a replay,
 // but nothing is replayed. A folder of format 1 has LevelDB's files alone.
 import { HoldfastError } from '../../../kernel/errors.ts';
-import { spaceBounds } from '../keys.ts';
-import { bodyHeadBytes, decodePlace } from '../split/body-record.ts';
+import { decodePlace } from '../split/body-record.ts';
 import { isLogFile } from '../split/commit-log.ts';
 import { logFolder } from '../split/open-split-folder.ts';
 import { durableKey } from '../split/parts.ts';
@@ -60,12 +59,9 @@ export class StoreFiles implements StoreSource {
 
   check(): void {
     this.#index?.check();
-    for (const name of this.#overlay.spare)
-      this.#log.report('note', name, 'nothing in it counts: it is used again');
     const { toBeDone } = this.#overlay;
     const again = `${toBeDone} batches since the last checkpoint: the next start does them again`;
     if (toBeDone > 0) this.#log.report('note', '', again);
-    this.#noteUnnamed();
   }
 
   close(): void {
@@ -108,18 +104,6 @@ export class StoreFiles implements StoreSource {
     if (body !== undefined) return body;
     const place = decodePlace(key, value);
     return place === undefined ? value : this.#bodies.read(key, place);
-  }
-
-  #noteUnnamed(): void {
-    const { gte, lt } = spaceBounds('r');
-    let named = 0;
-    for (const { key, value } of this.#named(gte, lt)) {
-      const place = decodePlace(key, value);
-      if (place !== undefined) named += bodyHeadBytes(key) + place.length;
-    }
-    const unnamed = this.shares.bodies - named;
-    const reason = `${unnamed} bytes of ${this.shares.bodies} are of messages that were removed`;
-    if (unnamed > 0) this.#bodies.folder.report('note', '', reason);
   }
 
   #openIndex(): LevelFiles | undefined {
