@@ -20,6 +20,13 @@ export interface SerialOptions {
   readonly signal: AbortSignal;
 }
 
+/**
+ * Ports that are being closed. A port is its owner's alone until it is closed, and closing takes a moment that a session
+ * does not wait for: whoever opens the same one next does, or would find it taken by ourselves.
+ */
+const closing = new Map<string, Promise<void>>();
+const closeLimitMs = 1000;
+
 /** @throws HoldfastError with `failedCode`, or the signal's reason. */
 export async function openSerial(options: SerialOptions): Promise<Duplex> {
   const { path, clock, limitMs, failedCode, signal } = options;
@@ -29,9 +36,11 @@ export async function openSerial(options: SerialOptions): Promise<Duplex> {
   const port = new serialport.SerialPort({ ...lineOf(options), path, autoOpen: false });
   // A port that is given up may still report errors; nobody is left to care.
   port.on('error', () => {});
-  const opened = new Promise<void>((resolve, reject) => {
-    port.open((error) => (error ? reject(failed(adviceFor(error, path), error)) : resolve()));
-  });
+  const open = () =>
+    new Promise<void>((resolve, reject) => {
+      port.open((error) => (error ? reject(failed(adviceFor(error, path), error)) : resolve()));
+    });
+  const opened = closedBefore(path, clock).then(open);
   try {
     await withTimeout(clock, limitMs, opened, () => failed(`not open after ${limitMs} ms`));
     signal.throwIfAborted();
@@ -69,9 +78,25 @@ class SerialStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    if (this.#port.isOpen) this.#port.close(() => done(error));
-    else done(error);
+    if (!this.#port.isOpen) {
+      done(error);
+      return;
+    }
+    const { path } = this.#port;
+    const closed = new Promise<void>((resolve) => this.#port.close(() => resolve())).then(() => {
+      if (closing.get(path) === closed) closing.delete(path);
+      done(error);
+    });
+    closing.set(path, closed);
   }
+}
+
+/** Never rejects; an adapter that was pulled out may never say that it is closed. */
+function closedBefore(path: string, clock: Clock): Promise<void> {
+  const closed = closing.get(path) ?? Promise.resolve();
+  return withTimeout(clock, closeLimitMs, closed, () => new Error('it is taken to be closed')).catch(
+    () => {},
+  );
 }
 
 function lineOf({ baudRate, dataBits, parity, stopBits, flowControl }: SerialOptions) {

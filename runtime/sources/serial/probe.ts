@@ -42,7 +42,7 @@ export function createProbe(options: ProbeOptions): Probe {
       yield* look.rest();
       yield* look.memory(signal);
     } finally {
-      await look.close();
+      look.close();
     }
   };
 }
@@ -95,8 +95,8 @@ class Look {
     if (config.onConnect !== undefined) this.#line.send(toBytes(config.onConnect));
   }
 
-  async close(): Promise<void> {
-    await this.#line?.close();
+  close(): void {
+    this.#line?.close();
   }
 
   async *ask(signal: AbortSignal): AsyncGenerator<ProbedTag> {

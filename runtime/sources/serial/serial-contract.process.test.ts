@@ -29,13 +29,13 @@ async function makeHarness(
 ): Promise<SourceHarness> {
   const logger = await startLogger({ seed: 5, scanMs, capacity: 60, prefill: 200, ...options });
   const config = serialSourceSchema.parse({
-    ...loggerSource(logger.info, { timeoutMs: 250, pageRecords: 7, ...site }),
-    expectEveryMs: 400,
+    ...loggerSource(logger.info, { timeoutMs: 800, pageRecords: 7, ...site }),
+    expectEveryMs: 900,
   });
   const healed = { unplugged: null, silent: null, delayMs: null, garbage: null };
   return {
     source: createSerialSource(config, deps),
-    lossLimitMs: 700,
+    lossLimitMs: 1300,
     produce: (count) => delay(count * scanMs + 120),
     advance: (ms) => delay(ms),
     cut: async () => void (await logger.setFaults({ unplugged: true })),

@@ -51,7 +51,6 @@ export interface Exchange {
 
 /** After an exchange that failed: a late answer is over by then, as far as anyone can tell. */
 const turnaroundMs = 100;
-const closeLimitMs = 1000;
 
 interface Pending {
   readonly exchange: Exchange;
@@ -128,19 +127,9 @@ export class SerialLine {
     return this.#reader.isAmid;
   }
 
-  /** Resolves once the port is free for others, or is taken to be: an adapter that was pulled out may never say so. */
-  async close(): Promise<void> {
+  close(): void {
     this.#fail(lineClosed());
-    const { stream, clock } = this.#options;
-    if (stream.closed) return;
-    stream.destroy();
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimer(closeLimitMs, resolve);
-      stream.once('close', () => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    this.#options.stream.destroy();
   }
 
   send(bytes: Buffer): void {

@@ -152,7 +152,7 @@ describe.skipIf(missingPrograms('socat') || missingPythonModules('serial'))(
       const samples = await sample(
         {
           ...asking('silence'),
-          framing: { kind: 'silence', gapMs: 40 },
+          framing: { kind: 'silence', gapMs: 200 },
           fields: { separator: 'whitespace' },
           tags: [
             { name: 'n', column: 0 },

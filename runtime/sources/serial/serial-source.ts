@@ -122,7 +122,7 @@ class SerialSource implements Source {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#line = undefined;
-      await line.close();
+      line.close();
     }
   }
 

@@ -32,7 +32,7 @@ async function start(options: LoggerOptions, index: 'number' | 'time') {
   stops.push(() => logger.stop());
   const config = serialSourceSchema.parse({
     ...loggerSource(logger.info, { index, pageRecords: 40, timeoutMs: 1000 }),
-    expectEveryMs: 300,
+    expectEveryMs: 600,
   });
   const deps = { clock: systemClock, log: silentLog, metrics: noMetrics };
   const source = createSerialSource(config, deps);
@@ -146,7 +146,7 @@ describe('a logger over TCP, by time', () => {
 describe.skipIf(missingPrograms('socat'))('a logger on a serial port, by record number', () => {
   it('keeps every record though its port vanishes and comes back, over starts of its counter', async () => {
     const started = await start(
-      { path: join(folder, 'port'), lastNumber: 50, capacity: 45, prefill: 40 },
+      { path: join(folder, 'port'), lastNumber: 150, capacity: 145, prefill: 140 },
       'number',
     );
     const { logger, supervised, waitFor, readMore, sink } = started;
