@@ -6,6 +6,7 @@ import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
 import { healthContract } from './health/health.contract.ts';
+import { httpContract } from './http/server.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { fleetContract } from './ledger/fleet.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
@@ -32,6 +33,7 @@ describe('on PostgreSQL', () => {
   ingestorContract(() => database);
   repairContract(() => database);
   healthContract(() => database);
+  httpContract(() => database);
 
   test('a transaction that the server gives up for another one is run again', async () => {
     await database.query(`insert into set_aside_count values ('p', 'one', 0), ('p', 'two', 0)`);

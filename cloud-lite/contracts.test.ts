@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { databaseContract } from './database/database.contract.ts';
 import type { Database } from './database/database.ts';
 import { healthContract } from './health/health.contract.ts';
+import { httpContract } from './http/server.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { fleetContract } from './ledger/fleet.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
@@ -22,4 +23,5 @@ describe('on PGlite', () => {
   ingestorContract(() => database);
   repairContract(() => database);
   healthContract(() => database);
+  httpContract(() => database);
 });

@@ -1,0 +1,349 @@
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { z } from 'zod';
+import { silentLog } from '../../kernel/log.ts';
+import { systemRandom } from '../../kernel/random.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { Database } from '../database/database.ts';
+import { sweep } from '../repair/sweep.ts';
+import { arrive } from '../testing/arrivals.ts';
+import { emptyDatabase } from '../testing/databases.ts';
+import type { HttpOptions, Server } from './api.ts';
+import * as schemas from './schemas.ts';
+import { createHttpServer } from './server.ts';
+
+const token = 'a-token-of-sixteen-or-more';
+const limits = {
+  detectionDelayMs: 0,
+  expiryMs: 1000,
+  maxAttempts: 3,
+  maxRange: { time: 1000, sequence: 1000 },
+  maxActivePerDevice: 4,
+  maxActive: 8,
+};
+
+/** The API over any database. */
+export function httpContract(open: () => Database): void {
+  describe('the HTTP API', () => {
+    let database: Database;
+    let server: Server;
+    let clock: VirtualClock;
+    let woken = 0;
+    const servers: Server[] = [];
+
+    const make = async (extra: Partial<HttpOptions> = {}) => {
+      const made = await createHttpServer({
+        database,
+        clock,
+        random: systemRandom,
+        log: silentLog,
+        limits,
+        state: () => ({ ingest: { running: true }, lastSweepAt: clock.now() }),
+        wake: () => {
+          woken++;
+        },
+        metricsText: async () => 'a_metric 1\n',
+        token,
+        ...extra,
+      });
+      servers.push(made);
+      return made;
+    };
+    const get = async (url: string) => {
+      const response = await server.inject({ url });
+      return { status: response.statusCode, type: response.headers['content-type'], body: response.json() };
+    };
+    const post = async (url: string, payload: object, authorization = `Bearer ${token}`) => {
+      const response = await server.inject({ method: 'POST', url, payload, headers: { authorization } });
+      return { status: response.statusCode, body: response.json() };
+    };
+    /** The answer fits its schema to the letter: nothing missing, nothing more. */
+    const fits = (schema: z.ZodObject, values: readonly unknown[]) => {
+      expect(values).not.toEqual([]);
+      for (const value of values) schema.strict().parse(value);
+    };
+
+    beforeAll(() => {
+      database = open();
+    });
+    beforeEach(async () => {
+      await emptyDatabase(database);
+      clock = new VirtualClock();
+      woken = 0;
+      server = await make();
+    });
+    afterAll(async () => {
+      await Promise.all(servers.map((each) => each.close()));
+    });
+
+    const gapAndRequest = async () => {
+      await arrive(
+        database,
+        [
+          { start: 0, end: 10 },
+          { start: 50, end: 60 },
+          { start: 60, end: 65, void: 'evicted' },
+        ],
+        5,
+      );
+      await sweep(database, systemRandom, clock.now(), limits);
+    };
+
+    test('gives each list in the form that its document states', async () => {
+      await gapAndRequest();
+      fits(schemas.stream, (await get('/api/streams')).body.streams);
+      fits(schemas.stream, [(await get('/api/streams/1')).body]);
+      fits(schemas.gap, (await get('/api/gaps')).body.gaps);
+      fits(schemas.request, (await get('/api/requests?state=open')).body.requests);
+      fits(schemas.auditEntry, (await get('/api/audit')).body.audit);
+      fits(schemas.summary, [(await get('/api/summary')).body]);
+      fits(schemas.coverage, [(await get('/api/streams/1/coverage')).body]);
+    });
+
+    test('tells the fleet in figures', async () => {
+      await gapAndRequest();
+      await arrive(database, [{ device: 'e', start: 0, end: 1 }]);
+      expect((await get('/api/summary')).body).toMatchObject({
+        devices: 2,
+        streams: 2,
+        messages: 4,
+        streamsWithGaps: 1,
+        openGaps: 1,
+        gapsFound: 1,
+        gapsClosed: 0,
+        pendingRequests: 1,
+      });
+    });
+
+    test('pages through streams', async () => {
+      await arrive(
+        database,
+        ['a', 'b', 'c'].map((device) => ({ device, start: 0, end: 1 })),
+      );
+      const first = (await get('/api/streams?limit=2')).body;
+      expect(first.streams.map((stream: { deviceId: string }) => stream.deviceId)).toEqual(['a', 'b']);
+      const second = (await get(`/api/streams?limit=2&after=${first.next}`)).body;
+      expect(second).toMatchObject({ streams: [{ deviceId: 'c' }] });
+      expect(second.next).toBeUndefined();
+    });
+
+    test.each([
+      ['all of it', '', { from: 0, to: 65, delivered: 20 / 65, accounted: 25 / 65 }],
+      [
+        'a part',
+        '?from=5&to=55',
+        {
+          from: 5,
+          to: 55,
+          covered: [
+            [5, 10],
+            [50, 55],
+          ],
+          gaps: [[10, 50]],
+          delivered: 0.2,
+        },
+      ],
+      [
+        'a void',
+        '?from=60&to=1000',
+        { to: 65, delivered: 0, accounted: 1, voids: [{ start: 60, end: 65, reason: 'evicted' }] },
+      ],
+      [
+        'nothing',
+        '?from=500&to=600',
+        { from: null, to: null, delivered: null, accounted: null, covered: [] },
+      ],
+    ])('says how complete a period is: %s', async (_, query, expected) => {
+      await gapAndRequest();
+      expect((await get(`/api/streams/1/coverage${query}`)).body).toMatchObject(expected);
+    });
+
+    test('a person asks for a range: what it lacks is requested, and repair is woken', async () => {
+      await arrive(database, [
+        { start: 0, end: 10 },
+        { start: 20, end: 30 },
+      ]);
+      const { status, body } = await post('/api/streams/1/requests', { start: 5, end: 40 });
+      expect(status).toBe(200);
+      expect(body.ranges).toEqual([
+        { start: 10, end: 20 },
+        { start: 30, end: 40 },
+      ]);
+      expect(woken).toBe(1);
+      expect((await get('/api/requests')).body.requests).toMatchObject([
+        { origin: 'person', state: 'pending', streamId: 1 },
+        { origin: 'person', state: 'pending', streamId: 1 },
+      ]);
+      // What is asked for already is not asked for again.
+      expect(await post('/api/streams/1/requests', { start: 5, end: 40 })).toMatchObject({
+        status: 409,
+        body: { code: 'http-nothing-to-do', title: 'Conflict' },
+      });
+    });
+
+    test('a person cancels a request: its range is asked for no more, until a person asks again', async () => {
+      await gapAndRequest();
+      const [request] = (await get('/api/requests')).body.requests;
+      const url = `/api/requests/${request.requestId}/cancel`;
+      expect(await post(url, { reason: 'line is down for repairs' })).toMatchObject({ status: 200 });
+      await sweep(database, systemRandom, clock.now(), limits);
+      expect((await get('/api/streams/1')).body).toMatchObject({
+        openRequests: 0,
+        gaps: [[10, 50]],
+        abandoned: [[10, 50]],
+      });
+      expect(await post(url, { reason: 'again' })).toMatchObject({ status: 409 });
+      await post('/api/streams/1/requests', { start: 10, end: 50 });
+      expect((await get('/api/streams/1')).body).toMatchObject({ openRequests: 1, abandoned: [] });
+      expect((await get('/api/audit')).body.audit.map((entry: { event: string }) => entry.event)).toContain(
+        'cancelled',
+      );
+    });
+
+    test('a person waives a range: it is missing no more, its gap closes, data that comes still counts', async () => {
+      await gapAndRequest();
+      expect(
+        await post('/api/streams/1/waivers', { start: 0, end: 30, reason: 'commissioning' }),
+      ).toMatchObject({
+        status: 200,
+        body: { ranges: [{ start: 10, end: 30 }] },
+      });
+      expect((await get('/api/streams/1')).body).toMatchObject({ gaps: [[30, 50]], waived: [[10, 30]] });
+      await post('/api/streams/1/waivers', { start: 30, end: 50, reason: 'commissioning' });
+      await sweep(database, systemRandom, clock.now(), limits);
+      expect((await get('/api/streams/1')).body).toMatchObject({ gaps: [], gapsClosed: 1, openRequests: 0 });
+      await arrive(database, [{ start: 10, end: 50, backfill: true }]);
+      expect((await get('/api/streams/1/coverage')).body).toMatchObject({ waived: [], covered: [[0, 60]] });
+      expect(await post('/api/streams/1/waivers', { start: 0, end: 99, reason: 'none' })).toMatchObject({
+        status: 409,
+      });
+    });
+
+    test.each([
+      ['no token', '', 401],
+      ['another token', 'Bearer a-token-of-sixteen-or-morf', 401],
+      ['another scheme', `Basic ${token}`, 401],
+    ])('changes nothing for a caller with %s', async (_, authorization, status) => {
+      await gapAndRequest();
+      expect(
+        await post('/api/streams/1/waivers', { start: 0, end: 30, reason: 'x' }, authorization),
+      ).toMatchObject({
+        status,
+        body: { code: 'http-unauthorized' },
+      });
+      expect((await get('/api/streams/1')).body.waived).toEqual([]);
+    });
+
+    test('changes nothing where no token is configured', async () => {
+      server = await make({ token: undefined });
+      await gapAndRequest();
+      expect(await post('/api/streams/1/requests', { start: 0, end: 30 })).toMatchObject({
+        status: 403,
+        body: { code: 'http-actions-disabled' },
+      });
+    });
+
+    test.each([
+      ['POST', '/api/streams/1/requests', { start: 5, end: 5 }, 400],
+      ['POST', '/api/streams/1/requests', { start: 'now', end: 5 }, 400],
+      ['POST', '/api/streams/1/waivers', { start: 1, end: 5 }, 400],
+      ['POST', '/api/streams/99/requests', { start: 1, end: 5 }, 404],
+      ['POST', '/api/requests/unknown/cancel', { reason: 'x' }, 404],
+      ['GET', '/api/streams/99', undefined, 404],
+      ['GET', '/api/streams/99/coverage', undefined, 404],
+      ['GET', '/api/streams/1/coverage?from=5&to=5', undefined, 400],
+      ['GET', '/api/streams?limit=100000', undefined, 400],
+      ['GET', '/api/gaps?state=lost', undefined, 400],
+      ['GET', '/nowhere', undefined, 404],
+    ] as const)('%s %s with %o is %i, as problem details', async (method, url, payload, status) => {
+      await gapAndRequest();
+      const headers = { authorization: `Bearer ${token}` };
+      const response = await server.inject({ method, url, headers, ...(payload ? { payload } : {}) });
+      expect(response.statusCode).toBe(status);
+      expect(response.headers['content-type']).toContain('application/problem+json');
+      schemas.problem.strict().parse(response.json());
+      expect(response.json()).toMatchObject({ status });
+    });
+
+    test('says 503 while the database is away, and nothing of a fault inside', async () => {
+      const away = { ...database, query: () => Promise.reject(new TypeError('secret detail')) };
+      server = await make({ database: away });
+      expect(await get('/api/summary')).toMatchObject({ status: 500 });
+      expect(JSON.stringify((await get('/api/summary')).body)).not.toContain('secret');
+      expect(await get('/readyz')).toMatchObject({ status: 503, body: { ready: false } });
+    });
+
+    test('is ready only while ingest and repair do their work', async () => {
+      expect(await get('/readyz')).toMatchObject({ status: 200, body: { ready: true, problems: [] } });
+      server = await make({
+        state: () => ({ ingest: { running: true, trouble: 'no answer from the event hub' } }),
+      });
+      expect(await get('/readyz')).toMatchObject({
+        status: 503,
+        body: { problems: ['ingest: no answer from the event hub', 'repair: has not looked yet'] },
+      });
+      expect(await get('/healthz')).toMatchObject({ status: 200 });
+    });
+
+    test('limits how often one address may call', async () => {
+      server = await make({ callsPerMinute: 3 });
+      const statuses = [];
+      for (let i = 0; i < 5; i++) statuses.push((await get('/api/summary')).status);
+      expect(statuses).toEqual([200, 200, 200, 429, 429]);
+      expect((await get('/healthz')).status).toBe(200);
+    });
+
+    test('describes itself: every path with its answers', async () => {
+      const { body } = await get('/api/openapi.json');
+      expect(body.openapi).toMatch(/^3\.1/);
+      expect(Object.keys(body.paths).sort()).toEqual([
+        '/api/alerts',
+        '/api/audit',
+        '/api/events',
+        '/api/fleet',
+        '/api/gaps',
+        '/api/requests',
+        '/api/requests/{id}/cancel',
+        '/api/streams',
+        '/api/streams/{id}',
+        '/api/streams/{id}/coverage',
+        '/api/streams/{id}/requests',
+        '/api/streams/{id}/waivers',
+        '/api/summary',
+        '/api/trend',
+        '/healthz',
+        '/metrics',
+        '/readyz',
+      ]);
+      const schema = body.paths['/api/streams'].get.responses['200'].content['application/json'].schema;
+      expect(schema.properties.streams.items.properties.covered).toMatchObject({ type: 'array' });
+      expect(body.paths['/api/streams/{id}/waivers'].post.security).toEqual([{ bearer: [] }]);
+    });
+
+    test('tells listeners which streams changed', async () => {
+      await arrive(database, [{ start: 0, end: 10 }], clock.now());
+      await server.listen({ host: '127.0.0.1', port: 0 });
+      const address = server.server.address() as AddressInfo;
+      const response = await fetch(`http://127.0.0.1:${address.port}/api/events`);
+      expect(response.headers.get('content-type')).toContain('text/event-stream');
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+      let seen = '';
+      const seeing = async (text: string) => {
+        while (!seen.includes(text)) {
+          await clock.advance(1000);
+          const next = await Promise.race([
+            reader.read(),
+            new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 50)),
+          ]);
+          seen += next?.value ?? '';
+        }
+      };
+      await seeing('event: hello');
+      await clock.advance(1000);
+      await arrive(database, [{ device: 'e', start: 0, end: 10 }], clock.now());
+      await seeing('data: {"streams":[2]');
+      expect(seen).not.toContain('"streams":[1');
+      await reader.cancel();
+    });
+  });
+}
