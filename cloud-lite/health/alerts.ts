@@ -9,7 +9,9 @@ export type AlertKind =
   | 'device-resumed'
   | 'ingest-stalled'
   | 'ingest-resumed'
-  | 'range-abandoned';
+  | 'range-abandoned'
+  /** More changes at once than are told one by one. */
+  | 'alerts-left-out';
 
 export interface NewAlert {
   readonly kind: AlertKind;
@@ -37,7 +39,7 @@ const maxAtOnce = 500;
 
 export async function raiseAlerts(session: Session, alerts: readonly NewAlert[], now: number): Promise<void> {
   if (alerts.length === 0) return;
-  const list = alerts.slice(0, maxAtOnce);
+  const list = alerts.length <= maxAtOnce ? alerts : [...alerts.slice(0, maxAtOnce - 1), leftOut(alerts)];
   await session.query(
     `insert into alert (at, kind, device_id, module_id, batch_id, message, due_at)
      select $1::int8, kind, device_id, module_id, batch_id, message, $1::int8
@@ -52,6 +54,14 @@ export async function raiseAlerts(session: Session, alerts: readonly NewAlert[],
       list.map((alert) => alert.message),
     ],
   );
+}
+
+function leftOut(alerts: readonly NewAlert[]): NewAlert {
+  const count = alerts.length - (maxAtOnce - 1);
+  return {
+    kind: 'alerts-left-out',
+    message: `${count} more changes came at the same time; the fleet's page has them all`,
+  };
 }
 
 export function listAlerts(

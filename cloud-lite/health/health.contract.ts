@@ -7,7 +7,7 @@ import type { Database } from '../database/database.ts';
 import { markRead } from '../ingest/checkpoint.ts';
 import { arrive } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
-import { listAlerts } from './alerts.ts';
+import { listAlerts, raiseAlerts } from './alerts.ts';
 import { deliverAlerts } from './delivery.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
@@ -161,6 +161,22 @@ export function healthContract(open: () => Database): void {
       expect(
         await Promise.all(['gap', 'audit', 'alert', 'request', 'pending_part', 'stream'].map(left)),
       ).toEqual([2, 1, 1, 1, 0, 1]);
+    });
+
+    test('a storm of changes is told as 500 alerts, the last one saying how many were left out', async () => {
+      const storm = Array.from({ length: 1234 }, (_, n) => ({
+        kind: 'device-silent' as const,
+        deviceId: `d${n}`,
+        message: `device d${n} has sent nothing`,
+      }));
+      await raiseAlerts(database, storm, 7);
+      const alerts = await listAlerts(database, { limit: 1000 });
+      expect(alerts.length).toBe(500);
+      expect(alerts[0]).toMatchObject({
+        kind: 'alerts-left-out',
+        message: expect.stringMatching(/^735 more changes/),
+      });
+      expect(alerts[499]).toMatchObject({ deviceId: 'd0' });
     });
   });
 }
