@@ -12,7 +12,9 @@ import type { LogRange } from './record-log.ts';
 /** Epoch ms of a record; undefined where it was overwritten meanwhile. */
 export type TimeOf = (number: number) => Promise<number | undefined>;
 
-const spacedRecords = 16;
+const mostSpaced = 16;
+/** Of a small log few: on a bad line each request is one more that may be lost. */
+const recordsEach = 16;
 const maxSteps = 16;
 
 export class ClockRuns {
@@ -82,7 +84,9 @@ export class ClockRuns {
 
 /** Both ends, and between them records at multiples of a power of two: the same ones as the log moves on. */
 function spaced({ oldest, newest }: LogRange): readonly number[] {
-  const step = 2 ** Math.max(0, Math.ceil(Math.log2((newest - oldest + 1) / spacedRecords)));
+  const size = newest - oldest + 1;
+  const parts = Math.max(1, Math.min(mostSpaced, size / recordsEach));
+  const step = 2 ** Math.ceil(Math.log2(size / parts));
   const numbers = [oldest];
   for (let number = Math.floor(oldest / step) * step + step; number < newest; number += step)
     numbers.push(number);
