@@ -20,7 +20,7 @@ export const framing = z.discriminatedUnion(
       kind: z.literal('fixed'),
       length: z.int().min(1).max(2048, 'must be at most 2048 bytes'),
       start: mark.optional(),
-      gapMs: ms(2, 60_000).default(50),
+      gapMs: ms(2, 60_000).default(200),
     }),
     z.strictObject({
       kind: z.literal('start-end'),

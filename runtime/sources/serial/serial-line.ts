@@ -51,6 +51,11 @@ export interface Exchange {
 
 /** After an exchange that failed: a late answer is over by then, as far as anyone can tell. */
 const turnaroundMs = 100;
+/**
+ * A limit that has passed is looked at once more so much later. Where this process itself was held up, the timer comes
+ * before the bytes that have long arrived: they are no silence.
+ */
+export const pendingInputMs = 10;
 
 interface Pending {
   readonly exchange: Exchange;
@@ -182,22 +187,28 @@ export class SerialLine {
   /** Moves one timer along with the messages rather than setting one for each. */
   #watchExchange(pending: Pending): Timer {
     const { clock } = this.#options;
-    const { timeoutMs, limitMs = Number.POSITIVE_INFINITY, command, silenceEnds } = pending.exchange;
+    const { timeoutMs, limitMs = Number.POSITIVE_INFINITY, silenceEnds } = pending.exchange;
     const begunAt = clock.monotonic();
-    const check = () => {
+    const again = (delayMs: number, isLooked = false) => {
+      timer = clock.setTimer(delayMs, () => check(isLooked));
+    };
+    const check = (isLooked: boolean) => {
       const now = clock.monotonic();
       const leftMs = Math.min(pending.lastTakenAt + timeoutMs, begunAt + limitMs) - now;
-      if (leftMs > 0) {
-        timer = clock.setTimer(leftMs, check);
-        return;
-      }
-      if (silenceEnds && now - begunAt < limitMs) return pending.end();
-      const error = timedOut(command, timeoutMs);
-      const heard = pending.garbage + this.keptBytes;
-      pending.end(heard > 0 ? garbled(error.message, heard) : error);
+      if (leftMs > 0) again(leftMs);
+      else if (!isLooked) again(pendingInputMs, true);
+      else if (silenceEnds && now - begunAt < limitMs) pending.end();
+      else pending.end(this.#overdue(pending));
     };
-    let timer = clock.setTimer(Math.min(timeoutMs, limitMs), check);
+    let timer = clock.setTimer(Math.min(timeoutMs, limitMs), () => check(false));
     return { cancel: () => timer.cancel() };
+  }
+
+  /** Nothing came, or nothing that made sense. */
+  #overdue({ exchange: { command, timeoutMs }, garbage }: Pending): HoldfastError {
+    const error = timedOut(command, timeoutMs);
+    const heard = garbage + this.keptBytes;
+    return heard > 0 ? garbled(error.message, heard) : error;
   }
 
   /** The exchange whose answer comes, if anything comes. */
@@ -254,14 +265,18 @@ export class SerialLine {
     if (this.#gapTimer) return;
     const { clock } = this.#options;
     const gapMs = () => this.#readerNow().gapMs;
-    const check = () => {
+    const again = (delayMs: number, isLooked = false) => {
+      this.#gapTimer = clock.setTimer(delayMs, () => check(isLooked));
+    };
+    const check = (isLooked: boolean) => {
       this.#gapTimer = undefined;
       if (this.#lost) return;
       const leftMs = this.#lastByteAt + gapMs() - clock.monotonic();
-      if (leftMs > 0) this.#gapTimer = clock.setTimer(leftMs, check);
+      if (leftMs > 0) again(leftMs);
+      else if (!isLooked) again(pendingInputMs, true);
       else this.#readerNow().silent();
     };
-    this.#gapTimer = clock.setTimer(gapMs(), check);
+    again(gapMs());
   }
 
   #fail(error: HoldfastError): void {

@@ -2,7 +2,7 @@
 // pseudo terminals), in each framing and with several check sums; written to, and heard talking.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -26,11 +26,14 @@ describe.skipIf(missingPrograms('socat') || missingPythonModules('serial'))(
   'an instrument with pyserial',
   () => {
     let pair: ChildProcess;
+    let held: number;
     let instrument: ChildProcess;
 
     beforeAll(async () => {
       pair = spawn('socat', [`PTY,link=${ours},rawer`, `PTY,link=${theirs},rawer`], { stdio: 'ignore' });
       while (!existsSync(ours) || !existsSync(theirs)) await delay(10);
+      // When the last user of a pseudo terminal closes it, its other end reads an error: no serial port does that.
+      held = openSync(ours, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
       const script = fileURLToPath(new URL('./testing/pyserial_instrument.py', import.meta.url));
       instrument = spawn(systemPython, [script, theirs], { stdio: ['ignore', 'pipe', 'inherit'] });
       await once(createInterface(instrument.stdout!), 'line');
@@ -38,6 +41,7 @@ describe.skipIf(missingPrograms('socat') || missingPythonModules('serial'))(
 
     afterAll(() => {
       instrument.kill('SIGKILL');
+      closeSync(held);
       pair.kill('SIGKILL');
     });
 
@@ -98,7 +102,7 @@ describe.skipIf(missingPrograms('socat') || missingPythonModules('serial'))(
       const samples = await sample(
         {
           ...asking('fixed'),
-          framing: { kind: 'fixed', length: 11, start: '\\x55\\xAA' },
+          framing: { kind: 'fixed', length: 11, start: '\\x55\\xAA', gapMs: 2000 },
           checksum: { kind: 'crc16-xmodem', form: 'big' },
           tags: [
             { name: 'n', at: 2, type: 'int16', order: 'little', scale: -1 },
@@ -135,7 +139,7 @@ describe.skipIf(missingPrograms('socat') || missingPythonModules('serial'))(
       const [first] = await sample(
         {
           ...asking('length-field'),
-          framing: { kind: 'length-field', start: '\\xA5', offset: 1, size: 1, add: 3 },
+          framing: { kind: 'length-field', start: '\\xA5', offset: 1, size: 1, add: 3, gapMs: 2000 },
           checksum: { kind: 'lrc', from: 2 },
           stamp: { timestamp: { at: 6, type: 'int64', unit: 'ms' } },
           tags: [

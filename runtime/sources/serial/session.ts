@@ -10,7 +10,7 @@ import type { MessageReader } from './message-reader.ts';
 import type { DecodedRecord, TagValue } from './record-layout.ts';
 import type { Reporter } from './reporter.ts';
 import { garbled, refused, silent } from './serial-errors.ts';
-import type { SerialLine } from './serial-line.ts';
+import { pendingInputMs, type SerialLine } from './serial-line.ts';
 
 export interface SessionParts {
   readonly config: SerialSourceConfig;
@@ -72,16 +72,17 @@ export class ListenSession {
   async run(signal: AbortSignal): Promise<never> {
     const { clock, line, reporter, config } = this.#parts;
     const limitMs = config.expectEveryMs ?? Number.POSITIVE_INFINITY;
-    for (;;) {
+    for (let isLooked = false; ; ) {
       // An instrument that dumps its memory may have no time to talk.
       const lastSignAt = Math.max(this.#lastRecordAt, line.answeredAt);
       const leftMs = lastSignAt + limitMs - clock.monotonic();
-      if (leftMs <= 0) {
+      if (leftMs <= 0 && isLooked) {
         const { message } = silent(limitMs);
         const heard = this.#garbage + line.keptBytes;
         throw heard > 0 ? garbled(message, heard) : silent(limitMs);
       }
-      await sleep(clock, Math.min(stateEveryMs, leftMs), signal);
+      isLooked = leftMs <= 0;
+      await sleep(clock, isLooked ? pendingInputMs : Math.min(stateEveryMs, leftMs), signal);
       if (line.lost) throw line.lost;
       // Where messages are expected, only a message shows that the instrument is there.
       if (config.expectEveryMs === undefined) reporter.quiet(line.isAmid);
