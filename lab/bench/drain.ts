@@ -206,9 +206,10 @@ function ratioOf({ drain, bare }: Round): number {
 function latencyRow(what: string, latenciesMs: readonly number[]) {
   return {
     '': what,
-    p50: percentile(latenciesMs, 50),
-    p99: percentile(latenciesMs, 99),
-    longest: Math.max(...latenciesMs),
+    // A short run may end before a live reading is acknowledged.
+    p50: latenciesMs.length === 0 ? undefined : percentile(latenciesMs, 50),
+    p99: latenciesMs.length === 0 ? undefined : percentile(latenciesMs, 99),
+    longest: latenciesMs.length === 0 ? undefined : Math.max(...latenciesMs),
     polls: latenciesMs.length,
   };
 }
