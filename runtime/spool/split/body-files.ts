@@ -111,6 +111,11 @@ export class BodyFiles {
     return this.#files.read(bodyFileName(place.file), place.offset, length);
   }
 
+  /** A part of a file; cut short where the file is. */
+  readStretch(file: number, offset: number, bytes: number): Promise<Buffer> {
+    return this.#files.read(bodyFileName(file), offset, bytes);
+  }
+
   /** A whole file: of bounded size. */
   readAll(file: number): Promise<Buffer> {
     return this.#files.read(bodyFileName(file), 0, this.#use(file).bytes);

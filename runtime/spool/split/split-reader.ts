@@ -6,6 +6,7 @@ import type { JournalPlace } from './journal-places.ts';
 import { isJournalKey } from './log-journal.ts';
 import type { Place } from './log-ops.ts';
 import { durableKey, type SplitParts } from './parts.ts';
+import { stretchesOf } from './read-together.ts';
 
 const empty = Buffer.alloc(0);
 // A file may go between reading its name and reading it: retention removed the message, or it was moved.
@@ -31,9 +32,36 @@ export class SplitReader {
     const special = keys.some((key) => isJournalKey(key) || isStateKey(key));
     if (special) return Promise.all(keys.map((key) => this.get(key)));
     const values = await this.#parts.index.getMany(keys);
+    const read = await this.#readTogether(keys, values);
     return Promise.all(
-      values.map((value, n) => (value === undefined ? undefined : this.#resolve(keys[n]!, value))),
+      values.map((value, n) =>
+        value === undefined ? undefined : (read[n] ?? this.#resolve(keys[n]!, value)),
+      ),
     );
+  }
+
+  /** What is found whole at its place, several at a time; the rest is for `#resolve`, one by one. */
+  async #readTogether(
+    keys: readonly Uint8Array[],
+    values: readonly (Uint8Array | undefined)[],
+  ): Promise<readonly (Uint8Array | undefined)[]> {
+    const found: (Uint8Array | undefined)[] = [];
+    const wanted = keys.flatMap((key, n) => {
+      const value = values[n];
+      const place = value === undefined ? undefined : decodePlace(key, value);
+      return place === undefined ? [] : [{ n, place, bytes: bodyHeadBytes(key) + place.length }];
+    });
+    await Promise.all(
+      stretchesOf(wanted).map(async ({ file, offset, bytes, bodies }) => {
+        const stretch = await this.#parts.bodies.readStretch(file, offset, bytes);
+        for (const { n, place } of bodies) {
+          const body = bodyAt(stretch, place.offset - offset);
+          // Copied: a small body must not keep a stretch of a megabyte in memory.
+          if (body !== undefined && isWhole(body, keys[n]!, place)) found[n] = Buffer.from(body.value);
+        }
+      }),
+    );
+    return found;
   }
 
   async range(options: RangeOptions): Promise<readonly Entry[]> {
