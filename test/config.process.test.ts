@@ -23,7 +23,7 @@ let tap: CloudTap;
 let modules: ModuleProcess[] = [];
 
 beforeAll(async () => {
-  plant = await startPlant({ seed, scanMs: 100, historyS: 120 });
+  plant = await startPlant({ seed, scanMs: 400, historyS: 120 });
   hub = await startHub({ strictMessageIds: true });
   tap = startCloudTap({ connectionString: hub.eventHubConnectionString });
 });
@@ -93,7 +93,7 @@ function freePort(): Promise<number> {
 
 /** The plant's sources under names of this test's own: each is a stream of its own. */
 function sources(prefix: string, change: (source: { name: string; pollMs: number }) => object = () => ({})) {
-  return plantSources(plant.info, { pollMs: 50 }).map((source) => ({
+  return plantSources(plant.info, { pollMs: 100 }).map((source) => ({
     ...source,
     ...change(source),
     name: `${prefix}-${source.name}`,
