@@ -2,7 +2,7 @@
 // values came. It pages by the server's continuation points where there are any, and by time where there are none,
 // where they vanish, or where the server leaves out the rest without a word.
 import type { Reading } from '../../../wire/reading.ts';
-import { contentOf } from './content.ts';
+import { readingOf } from './content.ts';
 import type { HistoryResult, WireValue } from './opcua-session.ts';
 import { isBad } from './quality.ts';
 
@@ -46,6 +46,10 @@ export function isRefusal(status: string): boolean {
 
 export function isEmpty(status: string): boolean {
   return emptyStatuses.has(status.replace(/#.*$/s, ''));
+}
+
+export function markOf(tag: string, index: number, cause: string): Reading {
+  return { index, tag, value: null, quality: `bad:${cause}` };
 }
 
 export class HistoryNode {
@@ -99,6 +103,21 @@ export class HistoryNode {
     return held;
   }
 
+  /** It has no more to say: what is left of it is marked where it ends. */
+  refuse(): void {
+    this.pending.push(markOf(this.tag, this.completeBelow, 'no-history'));
+    this.isDone = true;
+  }
+
+  takeBelow(end: number): readonly Reading[] {
+    const all = this.pending;
+    if (all.length === 0 || all[0]!.index >= end) return [];
+    let count = all.length;
+    while (all[count - 1]!.index >= end) count -= 1;
+    this.pending = all.slice(count);
+    return count === all.length ? all : all.slice(0, count);
+  }
+
   take(ask: HistoryAsk, { status, values, continuation }: HistoryResult): HistoryOutcome {
     const name = status.name.replace(/#.*$/s, '');
     if (isBad(status) && !isEmpty(name)) return this.#takeBad(name);
@@ -149,7 +168,7 @@ export class HistoryNode {
       if (index > this.#start) this.#moveTo(index);
       this.#taken += 1;
       taken += 1;
-      this.pending.push({ index, tag: this.tag, ...contentOf(value) });
+      this.pending.push(readingOf(index, this.tag, value));
     }
     return taken;
   }

@@ -524,8 +524,8 @@ class ClientSession implements OpcuaSession {
 
   /** Structures of the server's own types are decoded once their definitions are known, which may need questions. */
   async #resolve<T extends WireValue>(values: readonly T[]): Promise<readonly T[]> {
+    if (!hasStructure(values)) return values;
     const open = values.filter(({ value }) => value?.dataType === extensionObject);
-    if (open.length === 0) return values;
     type Args = Parameters<typeof promoteOpaqueStructure>;
     const work = promoteOpaqueStructure(this.#session as unknown as Args[0], open as unknown as Args[1]);
     const { clock, timeoutMs } = this.#options;
@@ -657,6 +657,12 @@ function filterOf({ trigger, deadband }: Pick<ItemRequest, 'trigger' | 'deadband
     deadbandType: deadband.kind === 'percent' ? DeadbandType.Percent : DeadbandType.Absolute,
     deadbandValue: deadband.value,
   });
+}
+
+/** Without an allocation: most answers have none, and thousands of values. */
+function hasStructure(values: readonly WireValue[]): boolean {
+  for (const { value } of values) if (value?.dataType === extensionObject) return true;
+  return false;
 }
 
 function historyRequest(nodes: readonly HistoryNode[], fields: object): HistoryReadRequest {
