@@ -24,13 +24,13 @@ export interface SplitLimits {
 }
 
 export const defaultLimits: SplitLimits = {
-  logFileBytes: 2 * 1024 * 1024,
+  logFileBytes: 1024 * 1024,
   aheadBytes: 128 * 1024,
   spareFiles: 2,
   bodyFileBytes: 8 * 1024 * 1024,
   minBodyBytes: 256,
   directBytes: 32 * 1024,
-  checkpointBytes: 4 * 1024 * 1024,
+  checkpointBytes: 2 * 1024 * 1024,
   lateBytes: 128 * 1024,
   moveBytes: 4 * 1024 * 1024,
 };
