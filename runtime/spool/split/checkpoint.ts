@@ -18,8 +18,30 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
 
 /** Undefined when it is of another form: its sum was right, so a newer version wrote it. */
 export function decodeCheckpoint(payload: Buffer): Checkpoint | undefined {
-  const value = JSON.parse(payload.toString('utf8')) as Partial<Checkpoint>;
-  const { applied, generations, journal, bodies } = value;
-  const known = [generations, journal, bodies].every(Array.isArray) && Number.isSafeInteger(applied);
+  let value: Partial<Checkpoint> | null;
+  try {
+    value = JSON.parse(payload.toString('utf8')) as Partial<Checkpoint> | null;
+  } catch {
+    return undefined;
+  }
+  const { applied, generations, journal, bodies } = value ?? {};
+  const known =
+    Number.isSafeInteger(applied) &&
+    areNumbers([generations]) &&
+    areNumbers(journal, 3) &&
+    areNumbers(bodies, 4);
   return known ? (value as Checkpoint) : undefined;
+}
+
+/** A list of lists of numbers, each of that length. */
+function areNumbers(lists: unknown, length?: number): boolean {
+  return (
+    Array.isArray(lists) &&
+    lists.every(
+      (list) =>
+        Array.isArray(list) &&
+        (length === undefined || list.length === length) &&
+        list.every((each) => Number.isSafeInteger(each)),
+    )
+  );
 }

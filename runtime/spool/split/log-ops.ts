@@ -72,28 +72,37 @@ export interface DecodedOp {
 export function* decodeOps(payload: Buffer): Generator<DecodedOp> {
   let at = 0;
   while (at + 3 <= payload.byteLength) {
-    const form = payload[at]!;
     const keyEnd = at + 3 + payload.readUInt16BE(at + 1);
-    const key = payload.subarray(at + 3, keyEnd);
-    if (form === 1) {
-      const valueAt = keyEnd + 4;
-      at = valueAt + payload.readUInt32BE(keyEnd);
-      yield { op: { type: 'put', key, value: payload.subarray(valueAt, at) }, valueAt };
-    } else if (form === 2) {
-      at = keyEnd;
-      yield { op: { type: 'del', key }, valueAt: 0 };
-    } else if (form === 3 || form === 4) {
-      const place = {
-        file: payload.readUInt32BE(keyEnd),
-        offset: payload.readUInt32BE(keyEnd + 4),
-        length: payload.readUInt32BE(keyEnd + 8),
-      };
-      const valueAt = keyEnd + 12;
-      at = form === 3 ? valueAt : valueAt + place.length;
-      const value = form === 3 ? {} : { value: payload.subarray(valueAt, at) };
-      yield { op: { type: 'placed', key, place, ...value }, valueAt: form === 3 ? 0 : valueAt };
-    } else {
-      return;
-    }
+    const decoded = decodeOp(payload, payload[at]!, payload.subarray(at + 3, keyEnd), keyEnd);
+    if (decoded === undefined || decoded.end > payload.byteLength) return;
+    yield decoded;
+    at = decoded.end;
   }
+}
+
+function decodeOp(
+  payload: Buffer,
+  form: number,
+  key: Buffer,
+  keyEnd: number,
+): (DecodedOp & { end: number }) | undefined {
+  const has = (bytes: number) => keyEnd + bytes <= payload.byteLength;
+  if (form === 1 && has(4)) {
+    const valueAt = keyEnd + 4;
+    const end = valueAt + payload.readUInt32BE(keyEnd);
+    return { op: { type: 'put', key, value: payload.subarray(valueAt, end) }, valueAt, end };
+  }
+  if (form === 2 && has(0)) return { op: { type: 'del', key }, valueAt: 0, end: keyEnd };
+  if ((form === 3 || form === 4) && has(12)) {
+    const place = {
+      file: payload.readUInt32BE(keyEnd),
+      offset: payload.readUInt32BE(keyEnd + 4),
+      length: payload.readUInt32BE(keyEnd + 8),
+    };
+    const valueAt = keyEnd + 12;
+    if (form === 3) return { op: { type: 'placed', key, place }, valueAt: 0, end: valueAt };
+    const end = valueAt + place.length;
+    return { op: { type: 'placed', key, place, value: payload.subarray(valueAt, end) }, valueAt, end };
+  }
+  return undefined;
 }
