@@ -25,6 +25,12 @@ const choices = [
 /** Pieces of a gap that the API lists. */
 const maxListed = 100;
 
+function nothingText(shown: Props['shown'], isMissing: boolean): string {
+  if (shown === 'closed') return 'No gap was closed yet.';
+  // A gap begins once the detection delay is over.
+  return isMissing ? 'What is missing may only be late: it is waited for a little.' : 'Nothing is missing.';
+}
+
 export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: Props) {
   const now = useNow();
   // The other list's answer is shown until this one's is there.
@@ -51,7 +57,7 @@ export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: P
         </fieldset>
       </div>
       {listed.length === 0 ? (
-        <p class="nothing">{shown === 'closed' ? 'No gap was closed yet.' : 'Nothing is missing.'}</p>
+        <p class="nothing">{nothingText(shown, stream.gaps.length > 0)}</p>
       ) : (
         <RangeTable kind="gaps" numbers={[shown === 'closed' ? 'Open for' : 'Age', 'Attempts']}>
           {listed.map((gap) => (
