@@ -288,12 +288,12 @@ async function takeKeys(store: Store, codec: RecordCodec): Promise<string | unde
 async function salvageInto(
   fresh: Store,
   aside: string,
-  { codec, log, room }: Options,
+  { codec, clock, log, room }: Options,
 ): Promise<SalvageReport | undefined> {
   let files: StoreFiles | undefined;
   try {
     files = new StoreFiles(aside);
-    return await salvage(new SpoolReader(files, codec), fresh, { archive: room.forArchive });
+    return await salvage(new SpoolReader(files, codec), fresh, { archive: room.forArchive, clock });
   } catch (error) {
     if (isDiskTrouble(error)) room.forArchive = false;
     if (!(error instanceof HoldfastError) || error.code !== 'spool-unreadable') throw error;
