@@ -1,6 +1,7 @@
 // The serial logger as a process. Prints one JSON line once it is ready; SIGTERM stops it.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { startLogger } from './logger.ts';
+import { untilSignal, wholeNumber } from './process-frame.ts';
 
 const { talk, ...options } = new Command('logger')
   .description('A simulated serial logger that keeps a ground truth')
@@ -18,22 +19,4 @@ const { talk, ...options } = new Command('logger')
   .parse()
   .opts();
 
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');
-  return Number(text);
-}
-
-const logger = await startLogger({ ...options, talks: talk });
-process.stdout.write(`${JSON.stringify({ ready: true, ...logger.info })}\n`);
-
-const stop = () => {
-  logger.stop().then(
-    () => process.exit(0),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-};
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+untilSignal(await startLogger({ ...options, talks: talk }));

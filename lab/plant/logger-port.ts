@@ -1,6 +1,7 @@
 // The logger's side of one connection: live lines go out, commands come in, their answers go out line by line, at the
 // speed of the line. A peer that does not read loses live lines, as on a wire; answers wait for it.
 import type { Socket } from 'node:net';
+import { pause } from './pause.ts';
 
 export interface LoggerPortOptions {
   /** Paces what is sent as this many bits a second would (10 a byte). 0: as fast as it goes. */
@@ -88,18 +89,4 @@ export class LoggerPort {
       this.#gone.signal.addEventListener('abort', () => resolve(), { once: true });
     });
   }
-}
-
-/** Ends early, without an error, when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 }

@@ -1,6 +1,7 @@
 // The plant as a process. Prints one JSON line once it is ready; SIGTERM stops it.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { startPlant } from './plant.ts';
+import { untilSignal, wholeNumber } from './process-frame.ts';
 
 const options = new Command('plant')
   .description('Simulated Modbus TCP equipment that keeps a ground truth')
@@ -18,25 +19,7 @@ const options = new Command('plant')
   .parse()
   .opts();
 
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');
-  return Number(text);
-}
-
 const { serialPort, serialPath, baud, ...rest } = options;
 const hasSerial = serialPort !== undefined || serialPath !== undefined;
 const serial = { port: serialPort ?? 0, path: serialPath, baud };
-const plant = await startPlant({ ...rest, ...(hasSerial ? { serial } : {}) });
-process.stdout.write(`${JSON.stringify({ ready: true, ...plant.info })}\n`);
-
-const stop = () => {
-  plant.stop().then(
-    () => process.exit(0),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-};
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+untilSignal(await startPlant({ ...rest, ...(hasSerial ? { serial } : {}) }));

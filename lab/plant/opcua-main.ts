@@ -1,6 +1,7 @@
 // The plant's OPC UA server as a process. Prints one JSON line once it is ready; SIGTERM stops it.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { startOpcuaPlant } from './opcua-plant.ts';
+import { untilSignal, wholeNumber } from './process-frame.ts';
 
 const options = new Command('opcua-plant')
   .description('A simulated OPC UA server that keeps a ground truth')
@@ -16,23 +17,5 @@ const options = new Command('opcua-plant')
   .parse()
   .opts();
 
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');
-  return Number(text);
-}
-
 const { strictClients, ...rest } = options;
-const plant = await startOpcuaPlant({ ...rest, acceptClients: strictClients !== true });
-process.stdout.write(`${JSON.stringify({ ready: true, ...plant.info })}\n`);
-
-const stop = () => {
-  plant.stop().then(
-    () => process.exit(0),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-};
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+untilSignal(await startOpcuaPlant({ ...rest, acceptClients: strictClients !== true }));

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { writeCrc } from './crc.ts';
 import type { Device } from './device.ts';
 import { spoil } from './garbage.ts';
+import { pause } from './pause.ts';
 import { type ListenerOptions, type PluggableListener, startListener } from './pluggable-listener.ts';
 import { maxRtuBytes, RtuReader } from './rtu.ts';
 
@@ -80,18 +81,4 @@ function tellAll(device: Device, request: Buffer): void {
   for (const { unit } of device.units.values()) {
     if (device.isOnBus(unit.id) && device.takes(unit.id)) device.answer(unit.id, request, out, 0);
   }
-}
-
-/** Ends early, without an error, when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 }

@@ -1,6 +1,7 @@
 // The sensor module as a process. Prints one JSON line once it measures; SIGTERM stops it. Its connection string comes
 // from HOLDFAST_SENSOR_CONNECTION_STRING, so that no key stands in a list of processes.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { untilSignal, wholeNumber } from './process-frame.ts';
 import { startSensor } from './sensor-module.ts';
 
 const options = new Command('sensor')
@@ -11,21 +12,11 @@ const options = new Command('sensor')
   .parse()
   .opts();
 
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');
-  return Number(text);
-}
-
-const sensor = await startSensor({
-  connectionString: process.env.HOLDFAST_SENSOR_CONNECTION_STRING ?? '',
-  caFile: options.ca,
-  seed: options.seed,
-  scanMs: options.scanMs,
-});
-process.stdout.write(`${JSON.stringify({ ready: true, ...sensor.info })}\n`);
-
-const stop = () => {
-  sensor.stop().finally(() => process.exit(0));
-};
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+untilSignal(
+  await startSensor({
+    connectionString: process.env.HOLDFAST_SENSOR_CONNECTION_STRING ?? '',
+    caFile: options.ca,
+    seed: options.seed,
+    scanMs: options.scanMs,
+  }),
+);

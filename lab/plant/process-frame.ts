@@ -1,0 +1,32 @@
+// What every stand-in for equipment has around it as a process: numbers as options, one JSON line once it is ready, and
+// an end by SIGTERM or SIGINT.
+import { InvalidArgumentError } from 'commander';
+
+export interface Running {
+  /** What the ready line says. */
+  readonly info: object;
+  /** Releases ports and timers. */
+  stop(): Promise<void>;
+}
+
+/** An option of at most nine digits. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');
+  return Number(text);
+}
+
+/** Exit code 1, and the error on standard error, where it does not stop as it should. */
+export function untilSignal(running: Running): void {
+  process.stdout.write(`${JSON.stringify({ ready: true, ...running.info })}\n`);
+  const end = () => {
+    running.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
+}
