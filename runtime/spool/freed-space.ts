@@ -1,7 +1,7 @@
 // What was deleted, and giving its space back to the disk.
 //
-// LevelDB gives no space back for deletes: 1 GB, all deleted, stays 1 GB. Compacting the range that was swept
-// costs little, since tables that hold only deleted entries just vanish.
+// Bodies go by whole files, once nothing in them is named. LevelDB, which has the rest, gives no space back for deletes:
+// compacting the range that was swept costs little, since tables that hold only deleted entries just vanish.
 import type { SpoolCore } from './core.ts';
 import { idKey, queuedKey, spaceBounds } from './keys.ts';
 import type { StoredWindowAt } from './stored-windows.ts';
@@ -42,10 +42,8 @@ export class FreedSpace {
       }
       await store.compactRange(queuedKey(from, 0), queuedKey(to, 0));
     }
-    for (const space of ['i', 'j'] as const) {
-      const { gte, lt } = spaceBounds(space);
-      await store.compactRange(gte, lt);
-    }
+    const { gte, lt } = spaceBounds('i');
+    await store.compactRange(gte, lt);
     const tookMs = Math.round(clock.monotonic() - startedAt);
     log.info({ freedBytes, tookMs }, 'the spool gave space back');
   }

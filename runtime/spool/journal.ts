@@ -2,7 +2,7 @@
 //
 // A record says "stream S, open window starting at `start`: readings ..., and with them everything in
 // [from, end) is here". Each names the range that it adds, so recovery does not have to trust that
-// none is missing: LevelDB drops a damaged stretch of its log in silence, and a window joined across the
+// none is missing: a medium that loses a record is not always found out, and a window joined across the
 // missing record would claim readings that are gone. Records that do not touch become separate windows,
 // with the hole between them; readings beyond what was stated become windows of exactly their positions.
 import { constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib';

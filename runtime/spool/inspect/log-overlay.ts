@@ -1,7 +1,7 @@
 // What the commit log adds to the index: the journal, and batches since the last checkpoint, of which the index may
 // have some. Laid over the index this is what the module finds at its next start, after its replay. Pure.
 import { encodePlace } from '../split/body-record.ts';
-import { isJournalKey, journalOf } from '../split/log-journal.ts';
+import { isJournalKey, journalOf, lossesOf } from '../split/log-journal.ts';
 import { decodeOps } from '../split/log-ops.ts';
 import { type LogContents, type LogFile, readLogFiles } from '../split/replay.ts';
 import { lowerBound } from './lower-bound.ts';
@@ -17,9 +17,8 @@ export interface LateEntry {
 export interface LogOverlay {
   /** By key. */
   readonly entries: readonly LateEntry[];
-  /** For people: what the medium lost of the log. */
-  readonly damage: readonly string[];
-  readonly lastSequence: number;
+  /** For people: what the medium lost of the log, given how far the index knows it to have been on the disk. */
+  losses(durable: number): readonly string[];
   /** Records since the last checkpoint: the module does them again when it starts. */
   readonly toBeDone: number;
 }
@@ -38,11 +37,7 @@ export function overlayOf(files: readonly LogFile[]): LogOverlay {
   layOver(late, contents);
   return {
     entries: [...late.values()].sort((a, b) => Buffer.compare(a.key, b.key)),
-    damage: [
-      ...(contents.damage === undefined ? [] : [contents.damage]),
-      ...(missing > 0 ? [`${missing} records of the journal are missing`] : []),
-    ],
-    lastSequence: contents.lastSequence,
+    losses: (durable) => lossesOf(contents, missing, durable),
     toBeDone: contents.after.filter(({ kind }) => kind === 'batch').length,
   };
 }

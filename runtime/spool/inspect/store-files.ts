@@ -5,7 +5,7 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import { decodePlace } from '../split/body-record.ts';
 import { isLogFile } from '../split/commit-log.ts';
 import { logFolder } from '../split/open-split-folder.ts';
-import { durableKey } from '../split/parts.ts';
+import { decodeDurable, durableKey } from '../split/parts.ts';
 import type { Entry } from '../store.ts';
 import { BodySource } from './body-source.ts';
 import type { FileProblem, StoreSource } from './entry-source.ts';
@@ -126,11 +126,8 @@ export class StoreFiles implements StoreSource {
       return { name, bytes: this.#log.read(name, 0, length) };
     });
     const overlay = overlayOf(files);
-    for (const reason of overlay.damage) this.#log.report('damage', '', reason);
-    const durable = this.#index?.get(durableKey);
-    const promised = durable?.byteLength === 6 ? Buffer.from(durable).readUIntBE(0, 6) : 0;
-    if (overlay.lastSequence < promised)
-      this.#log.report('damage', '', 'the end of the commit log is missing');
+    const durable = decodeDurable(this.#index?.get(durableKey));
+    for (const reason of overlay.losses(durable)) this.#log.report('damage', '', reason);
     return overlay;
   }
 }

@@ -43,3 +43,12 @@ function* journalOps(record: FiledRecord) {
 function placeOf(record: FiledRecord, valueAt: number, length: number) {
   return { generation: record.generation, offset: record.offset + valueAt, length };
 }
+
+/** For people: what the medium lost of the log. `durable`: up to there the index knows that it was on the disk. */
+export function lossesOf(contents: LogContents, missing: number, durable: number): readonly string[] {
+  return [
+    ...(contents.damage === undefined ? [] : [contents.damage]),
+    ...(missing > 0 ? [`${missing} records of the journal are missing from the commit log`] : []),
+    ...(contents.lastSequence < durable ? ['the end of the commit log is missing'] : []),
+  ];
+}

@@ -23,7 +23,7 @@ export interface SplitParts {
   readonly bodies: BodyFiles;
   readonly journal: JournalPlaces;
   /** The spool's state: changes with every batch, so it reaches the index with others and at checkpoints. */
-  state: { readonly key: Uint8Array; readonly value: Uint8Array } | undefined;
+  state: Uint8Array | undefined;
   /** Of the last batch in the log. */
   sequence: number;
   /** Up to there the log is on the disk. */
@@ -34,3 +34,14 @@ export interface SplitParts {
 
 /** In the index, seen by nobody else: u48, a sequence up to which the log was on the disk when the index was written. */
 export const durableKey = Buffer.from('\0durable', 'latin1');
+
+export function encodeDurable(sequence: number): Buffer {
+  const value = Buffer.allocUnsafe(6);
+  value.writeUIntBE(sequence, 0, 6);
+  return value;
+}
+
+/** 0 where the index knows of none. */
+export function decodeDurable(value: Uint8Array | undefined): number {
+  return value?.byteLength === 6 ? Buffer.from(value).readUIntBE(0, 6) : 0;
+}

@@ -28,6 +28,9 @@ const file = (name: string, ...made: Made[]) => ({
   bytes: Buffer.concat([...made.map(({ bytes }) => bytes), Buffer.alloc(100)]),
 });
 
+/** A log of one file. */
+const readLog = (...made: Made[]) => readLogFiles([file('a', ...made)]);
+
 const sequences = (contents: ReturnType<typeof readLogFiles>) =>
   contents.after.map(({ sequence }) => sequence);
 
@@ -66,42 +69,33 @@ describe('the files of the commit log', () => {
   });
 
   it('end where the power went: what was not synced before the last record is no damage', () => {
-    const contents = readLogFiles([
-      file(
-        'a',
-        record({ sequence: 1 }),
-        damaged(record({ sequence: 2, synced: false })),
-        record({ sequence: 3 }),
-      ),
-    ]);
+    const contents = readLog(
+      record({ sequence: 1 }),
+      damaged(record({ sequence: 2, synced: false })),
+      record({ sequence: 3 }),
+    );
     expect(sequences(contents)).toEqual([1]);
     expect(contents.damage).toBeUndefined();
   });
 
   it('end there too when unsynced records were still to come', () => {
-    const contents = readLogFiles([
-      file(
-        'a',
-        record({ sequence: 1 }),
-        damaged(record({ sequence: 2, synced: false })),
-        record({ sequence: 3, synced: false }),
-        record({ sequence: 4, synced: false }),
-      ),
-    ]);
+    const contents = readLog(
+      record({ sequence: 1 }),
+      damaged(record({ sequence: 2, synced: false })),
+      record({ sequence: 3, synced: false }),
+      record({ sequence: 4, synced: false }),
+    );
     expect(sequences(contents)).toEqual([1]);
     expect(contents.damage).toBeUndefined();
   });
 
   it('go on past damage, and tell: a synced record with another behind it proves that what is missing was durable', () => {
-    const contents = readLogFiles([
-      file(
-        'a',
-        record({ sequence: 1 }),
-        damaged(record({ sequence: 2 })),
-        record({ sequence: 3 }),
-        record({ sequence: 4, synced: false }),
-      ),
-    ]);
+    const contents = readLog(
+      record({ sequence: 1 }),
+      damaged(record({ sequence: 2 })),
+      record({ sequence: 3 }),
+      record({ sequence: 4, synced: false }),
+    );
     expect(sequences(contents)).toEqual([1, 3, 4]);
     expect(contents.damage).toMatch(/1 records? of the commit log/);
   });
@@ -126,22 +120,19 @@ describe('the files of the commit log', () => {
 
   it('know a proper end, until something is written behind it', () => {
     const closed = [record({ sequence: 1 }), checkpoint({ generation: 1, sequence: 2 }, { clean: true })];
-    expect(readLogFiles([file('a', ...closed)]).clean).toBe(true);
+    expect(readLog(...closed).clean).toBe(true);
     const again = file('b', record({ generation: 2, sequence: 3 }));
     expect(readLogFiles([file('a', ...closed), again]).clean).toBe(false);
   });
 
   it('fall back on the checkpoint before, when the last one is damaged', () => {
-    const contents = readLogFiles([
-      file(
-        'a',
-        checkpoint({ generation: 1, sequence: 1 }),
-        record({ sequence: 2 }),
-        damaged(checkpoint({ generation: 1, sequence: 3 })),
-        record({ sequence: 4 }),
-        record({ sequence: 5 }),
-      ),
-    ]);
+    const contents = readLog(
+      checkpoint({ generation: 1, sequence: 1 }),
+      record({ sequence: 2 }),
+      damaged(checkpoint({ generation: 1, sequence: 3 })),
+      record({ sequence: 4 }),
+      record({ sequence: 5 }),
+    );
     expect(sequences(contents)).toEqual([1, 2, 4, 5]);
     expect(contents.damage).toBeDefined();
   });

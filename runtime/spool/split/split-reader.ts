@@ -21,7 +21,7 @@ export class SplitReader {
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     const { index, journal, state } = this.#parts;
-    if (state !== undefined && isStateKey(key)) return state.value;
+    if (state !== undefined && isStateKey(key)) return state;
     const place = isJournalKey(key) ? journal.find(key) : undefined;
     if (place !== undefined) return this.#journalValue(place);
     const value = await index.get(key);
@@ -94,7 +94,7 @@ export class SplitReader {
       if (!reverse && logged.length >= limit) break;
     }
     if (state !== undefined && stateKey.compare(gte) >= 0 && stateKey.compare(lt) < 0) {
-      logged.push({ key: stateKey, value: state.value });
+      logged.push({ key: stateKey, value: state });
     }
     if (logged.length === 0) return own;
     const keys = new Set(logged.map(({ key }) => Buffer.from(key).toString('latin1')));

@@ -1,8 +1,8 @@
 // Opening: what the log, the bodies and the index say is brought together again.
 //
 // After a proper end the last checkpoint has it all, and nothing is read through. Otherwise what the log holds since
-// its last checkpoint is done once more, and the places in the index are counted, since a power cut may have
-// kept pieces of the index that the log no longer has: of batches that nobody was promised.
+// its last checkpoint is done once more, and the places in the index are counted: the checkpoint's counts are as old
+// as it is, and a damaged log would carry a wrong count on for good.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { idKey, maxId, spaceBounds } from '../keys.ts';
 import { BodyFiles, bodyFileName, bodyFileNumber } from './body-files.ts';
@@ -12,9 +12,9 @@ import type { Files } from './files.ts';
 import type { IndexStore } from './index-store.ts';
 import { LateIndex } from './late-index.ts';
 import { defaultLimits } from './limits.ts';
-import { journalOf } from './log-journal.ts';
+import { journalOf, lossesOf } from './log-journal.ts';
 import { decodeOps } from './log-ops.ts';
-import { durableKey, type SplitFiles, type SplitParts } from './parts.ts';
+import { decodeDurable, durableKey, type SplitFiles, type SplitParts } from './parts.ts';
 import { type LogContents, type LogFile, readLogFiles } from './replay.ts';
 import { SplitWriter } from './split-writer.ts';
 
@@ -38,7 +38,7 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   const logFiles = await readFiles(files.log, listed);
   const contents = readLogFiles(logFiles);
   const { places: journal, missing } = journalOf(contents);
-  const durable = await readDurable(files.index);
+  const durable = decodeDurable(await files.index.get(durableKey));
   const sequence = Math.max(contents.lastSequence, durable);
   const limits = { ...defaultLimits, ...files.limits };
   const log = new CommitLog(files.log, limits);
@@ -64,12 +64,7 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   const found = await listBodies(files.bodies);
   if (contents.clean) bodies.restore(contents.checkpoint?.bodies ?? [], found);
   else await countBodies(files.index, bodies, found);
-  const problems = [
-    ...(contents.damage === undefined ? [] : [contents.damage]),
-    ...(missing > 0 ? [`${missing} records of the journal are missing from the commit log`] : []),
-    ...(contents.lastSequence < durable ? ['the end of the commit log is missing'] : []),
-    ...missingBodies(bodies, found),
-  ];
+  const problems = [...lossesOf(contents, missing, durable), ...missingBodies(bodies, found)];
   if (problems.length > 0) await refuseToForget(files, bodies, found, problems);
   await removeStrangers(files.bodies, bodies, found);
   if (fresh) bodies.startNew();
@@ -108,11 +103,6 @@ async function makeDurable(files: Files, read: readonly LogFile[], contents: Log
   const end = ends.reduce((a, b) => Math.max(a, b), 0);
   if (newest !== undefined && bytes !== undefined) await files.write(newest, 0, [bytes.subarray(0, end)]);
   for (const name of new Set(generations.values())) await files.sync(name);
-}
-
-async function readDurable(index: IndexStore): Promise<number> {
-  const value = await index.get(durableKey);
-  return value?.byteLength === 6 ? Buffer.from(value).readUIntBE(0, 6) : 0;
 }
 
 async function hasJournal(index: IndexStore): Promise<boolean> {

@@ -86,6 +86,7 @@ class SplitStore implements Store {
     });
   }
 
+  // Log and bodies lie in the index's folder.
   async sizeBytes(): Promise<number> {
     return this.#files.index.sizeBytes();
   }

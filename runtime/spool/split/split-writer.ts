@@ -7,7 +7,7 @@ import { bodiesIn, decodePlace, encodePlace } from './body-record.ts';
 import { type Checkpoint, encodeCheckpoint } from './checkpoint.ts';
 import { isJournalKey } from './log-journal.ts';
 import { encodeOps, type LogOp, type Place } from './log-ops.ts';
-import { durableKey, type SplitParts } from './parts.ts';
+import { durableKey, encodeDurable, type SplitParts } from './parts.ts';
 
 export class SplitWriter {
   readonly #parts: SplitParts;
@@ -131,7 +131,7 @@ export class SplitWriter {
     const parts = this.#parts;
     const indexed: BatchOp[] = [];
     for (const op of ops) {
-      if (op.type === 'put' && stateKey.equals(op.key)) parts.state = { key: stateKey, value: op.value };
+      if (op.type === 'put' && stateKey.equals(op.key)) parts.state = op.value;
       else if (op.type === 'placed') {
         indexed.push({ type: 'put', key: op.key, value: encodePlace(op.key, op.place) });
       } else if (!isJournalKey(op.key) || (op.type === 'del' && parts.indexHasJournal)) indexed.push(op);
@@ -146,10 +146,8 @@ export class SplitWriter {
 
   #stateOps(): readonly BatchOp[] {
     const { state, durable } = this.#parts;
-    const value = Buffer.allocUnsafe(6);
-    value.writeUIntBE(durable, 0, 6);
-    const ops: BatchOp[] = [{ type: 'put', key: durableKey, value }];
-    return state === undefined ? ops : [...ops, { type: 'put', ...state }];
+    const ops: BatchOp[] = [{ type: 'put', key: durableKey, value: encodeDurable(durable) }];
+    return state === undefined ? ops : [...ops, { type: 'put', key: stateKey, value: state }];
   }
 
   #noteJournal(
