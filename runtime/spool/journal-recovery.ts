@@ -86,17 +86,21 @@ async function recoverStream(
     return { windows: 0, readings: 0, damaged: entries.length };
   }
   const records = entries.map((entry) => openRecord(core, stream, entry));
-  const recovered = recoverWindows(withHoles(entries, records));
+  const inSequence = withHoles(entries, records);
+  const recovered = recoverWindows(inSequence);
   for (const each of recovered) closeRecovered(streams, writer, stream, each);
   const last = entries.at(-1);
   const sequence = last === undefined ? 0 : journalKeyOf(last.key).sequence + 1;
   const known = streams.get(stream.batchId) ?? stream;
-  const closed = streams.update(known, { journal: { from: sequence, to: sequence } });
+  const damaged = records.filter((record) => record === undefined).length;
+  // The last record may have reached further than what is left.
+  const continuity = inSequence.includes(undefined) ? 'lost' : (known.continuity ?? 'proven');
+  const closed = streams.update(known, { continuity, journal: { from: sequence, to: sequence } });
   writer.add(...streams.recordOps(closed));
   return {
     windows: recovered.length,
     readings: recovered.reduce((sum, { readings }) => sum + readings.length, 0),
-    damaged: records.filter((record) => record === undefined).length,
+    damaged,
   };
 }
 

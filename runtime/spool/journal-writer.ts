@@ -27,6 +27,9 @@ export function writeChange(
   }
   if (append !== undefined) stream = appendJournal(core, streams, writer, stream, append);
   if (floorMoved) stream = streams.update(stream, { floor });
+  // From here on its claims are its own again: whatever was lost lies below the first of them.
+  if (append !== undefined || closed.some(({ late }) => !late))
+    stream = streams.update(stream, { continuity: 'proven' });
   // The journal names its stream by number: the first commit of a stream must say which that is.
   if (restart || closed.length > 0 || floorMoved || !stream.stored) writer.add(...streams.recordOps(stream));
   return encoded;

@@ -320,7 +320,7 @@ describe('recovery of open windows', () => {
     const taken = await takeAll(next, 'backlog');
     expect(idsOf(taken)).toEqual(['a;0-9']);
     expect(readingsOf(taken[0]!)).toEqual(readingsIn(window(0, 9)));
-    expect(next.openStream('a', 'sequence')).toEqual({ floor: 9 });
+    expect(next.openStream('a', 'sequence')).toEqual({ floor: 9, continuity: 'proven' });
     expect(next.stats().recoveredWindows).toBe(1);
   });
 

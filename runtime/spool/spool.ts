@@ -125,8 +125,9 @@ class DurableSpool implements Spool {
   }
 
   openStream(batchId: string, index: IndexKind): StreamStart {
-    const { floor } = this.#open().streams.openOrCreate(batchId, index, this.#options.clock.now());
-    return floor === undefined ? {} : { floor };
+    const { streams } = this.#open();
+    const { floor, continuity = 'proven' } = streams.openOrCreate(batchId, index, this.#options.clock.now());
+    return { continuity, ...(floor === undefined ? {} : { floor }) };
   }
 
   async commitWindows(changes: readonly StreamChange[]): Promise<readonly EncodedWindow[]> {

@@ -1,6 +1,7 @@
 // The streams that this spool has or ever had. Their number is small and bounded; all are in memory.
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
+import type { Continuity } from '../windows/window-store.ts';
 import {
   indexClassKey,
   maxSizeClass,
@@ -24,6 +25,8 @@ export interface StreamRecord {
   /** Size classes (see keys.ts) that the stream's index entries use. */
   readonly classes: readonly number[];
   readonly createdAt: number;
+  /** Absent in a record: `proven`. It is kept, since nothing may have been claimed between two starts. */
+  readonly continuity?: Continuity;
 }
 
 export interface Stream extends StreamRecord {
@@ -53,6 +56,8 @@ export class StreamTable {
   readonly #byId = new Map<string, Stream>();
   readonly #byNumber = new Map<number, Stream>();
   #nextNumber = 1;
+  // Of a stream that nobody knows: the disk may have forgotten it.
+  #unknown: Continuity = 'proven';
 
   constructor(codec: RecordCodec) {
     this.#codec = codec;
@@ -82,12 +87,14 @@ export class StreamTable {
 
   /** After damage: nothing may be claimed below what is stored, and every class is searched. */
   async refresh(store: Store): Promise<void> {
+    this.#unknown = 'lost';
     for (const stream of this.all()) {
       const { floor, classes } = await restore(store, this.#codec, stream.number);
       const highest = floor === undefined ? stream.floor : Math.max(floor, stream.floor ?? floor);
       this.update(stream, {
         classes: [...new Set([...classes, ...stream.classes])].sort((a, b) => a - b),
         stored: false,
+        continuity: 'lost',
         ...(highest === undefined ? {} : { floor: highest }),
       });
     }
@@ -125,6 +132,7 @@ export class StreamTable {
       index,
       classes: [],
       createdAt: now,
+      continuity: this.#unknown,
       journal: noJournal,
       stored: false,
     });
@@ -152,7 +160,8 @@ export class StreamTable {
   recordOps(stream: Stream): readonly BatchOp[] {
     const key = textKey('s', stream.batchId);
     const { batchId, number, index, floor, lastWindow, classes, createdAt, stored } = stream;
-    const record = { number, index, floor, lastWindow, classes, createdAt };
+    const lost = stream.continuity === 'lost' ? { continuity: stream.continuity } : {};
+    const record = { number, index, floor, lastWindow, classes, createdAt, ...lost };
     const ops: BatchOp[] = [{ type: 'put', key, value: sealJson(this.#codec, 'S', key, record) }];
     if (!stored) {
       const name = streamKey(number);
@@ -194,7 +203,13 @@ async function restore(store: Store, codec: RecordCodec, number: number) {
     const end = readEnd(codec, last);
     if (end !== undefined) floor = Math.max(floor ?? end, end);
   }
-  return { classes, journal: noJournal, stored: false, ...(floor === undefined ? {} : { floor }) };
+  return {
+    classes,
+    journal: noJournal,
+    stored: false,
+    continuity: 'lost' as const,
+    ...(floor === undefined ? {} : { floor }),
+  };
 }
 
 function readEnd(codec: RecordCodec, entry: Entry): number | undefined {

@@ -10,7 +10,7 @@ describe('limits that change while windows are open', () => {
     const clock = new VirtualClock();
     const commits: (readonly StreamChange[])[] = [];
     const store = {
-      openStream: () => ({}),
+      openStream: () => ({ continuity: 'proven' as const }),
       commitWindows: async (changes: readonly StreamChange[]) => {
         commits.push(changes);
         return [];

@@ -43,9 +43,17 @@ export interface StreamChange {
   readonly floor?: number;
 }
 
+/**
+ * Whether all that a stream ever claimed, and all that its senders were told is safe, is known to lie below its floor.
+ * `lost`: the disk lost some of it, or was put back to an earlier state, or nobody can say; what the floor says is
+ * then too low, perhaps, and nothing may be observed across it. A stream is `proven` again once it has claimed anew.
+ */
+export type Continuity = 'proven' | 'lost';
+
 export interface StreamStart {
   /** As `StreamChange.floor`, from before this start; undefined for a stream that never closed a window. */
   readonly floor?: number;
+  readonly continuity: Continuity;
 }
 
 export interface WindowStore {

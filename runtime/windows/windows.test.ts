@@ -14,7 +14,7 @@ class FakeStore implements WindowStore {
   closed = false;
 
   openStream() {
-    return this.floor === undefined ? {} : { floor: this.floor };
+    return { continuity: 'proven' as const, ...(this.floor === undefined ? {} : { floor: this.floor }) };
   }
 
   async commitWindows(changes: readonly StreamChange[]): Promise<readonly EncodedWindow[]> {
