@@ -37,11 +37,11 @@ import {
   syncFolder,
   writeMarker,
 } from './folder-layout.ts';
-import { LevelFiles } from './inspect/level-files.ts';
 import { SpoolReader } from './inspect/reader.ts';
 import { type SalvageReport, salvage } from './inspect/salvage.ts';
 import { StoreFiles } from './inspect/store-files.ts';
 import { openLevelStore } from './level-store.ts';
+import { damageOf } from './look-through.ts';
 import type { RecordCodec } from './record.ts';
 import { openSplitFolder } from './split/open-split-folder.ts';
 import { noteEnd, noteStart } from './start-log.ts';
@@ -156,9 +156,14 @@ async function openStore(
   if (found === 'none') {
     const left = await findUnsalvaged(layout);
     if (left !== undefined) return replaceStore(options, layout, left, 'a salvage was interrupted');
-    return { store: await begin(options, layout), ...(await marked(layout, marker)) };
+    // The marker is written before the first store: without one of the two, the folder is new.
+    const isGone = marker !== 'unreadable';
+    const reason = 'the store is gone: its folder is missing or empty';
+    if (isGone) options.log.error({ folder: layout.store }, reason);
+    await marked(layout, marker);
+    return { store: await begin(options, layout), ...(isGone ? { repair: { reason } } : {}) };
   }
-  const damage = await damageOf(layout.store, suspicious);
+  const damage = damageOf(layout.store, suspicious);
   if (damage.store === undefined) {
     try {
       // Before the first record of this format, so that an older version leaves it alone.
@@ -178,56 +183,15 @@ async function openStore(
       return { store, ...(reason === '' ? {} : { repair: { reason } }) };
     } catch (error) {
       if (!(error instanceof HoldfastError) || error.code !== 'store-damaged') throw error;
-      damage.store = describeError(error);
+      return replaceDamaged(options, layout, describeError(error));
     }
   }
+  return replaceDamaged(options, layout, damage.store);
+}
+
+async function replaceDamaged(options: Options, layout: FolderLayout, reason: string) {
   const aside = await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged);
-  return replaceStore(options, layout, aside, damage.store);
-}
-
-// What keeps a file from being read without anything being wrong with it.
-const notDamage = /\((EACCES|EPERM|EMFILE|ENFILE|ENOMEM)\)/;
-
-/**
- * Of LevelDB's files. `thorough`: every block of every table is read. `store`: it has to be replaced. `log`: LevelDB
- * passes over it without a word.
- */
-async function damageOf(folder: string, thorough: boolean): Promise<{ store?: string; log?: string }> {
-  const files = openIndexFiles(folder);
-  if (files === undefined) return { store: 'the index is missing altogether' };
-  if (thorough) files.check();
-  const problems = files.problems.filter(({ severity }) => severity === 'damage');
-  files.close();
-  const forbidden = problems.find(({ reason }) => notDamage.test(reason));
-  if (forbidden !== undefined) {
-    throw new HoldfastError(
-      'store-open-failed',
-      `Permission denied: ${forbidden.file}: ${forbidden.reason}`,
-      {
-        retryable: true,
-      },
-    );
-  }
-  const text = (list: typeof problems) => list.map(({ file, reason }) => `${file}: ${reason}`).join('; ');
-  const inLogs = problems.filter(
-    ({ file, reason }) => /^\d+\.log$/.test(file) && !reason.includes('missing'),
-  );
-  const elsewhere = problems.filter((problem) => !inLogs.includes(problem));
-  return {
-    ...(elsewhere.length === 0 ? {} : { store: text(elsewhere) }),
-    ...(inLogs.length === 0 ? {} : { log: text(inLogs) }),
-  };
-}
-
-/** Undefined: log and bodies are all that is left. */
-function openIndexFiles(folder: string): LevelFiles | undefined {
-  try {
-    return new LevelFiles(folder);
-  } catch (error) {
-    const isGone = error instanceof HoldfastError && error.code === 'spool-unreadable';
-    if (isGone && !isDiskTrouble(error)) return undefined;
-    throw error;
-  }
+  return replaceStore(options, layout, aside, reason);
 }
 
 async function replaceStore(

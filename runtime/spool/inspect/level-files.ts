@@ -13,7 +13,7 @@ import { BadBytesError, ByteReader } from './byte-reader.ts';
 import type { FileProblem, StoreSource } from './entry-source.ts';
 import { describeFileError, isFileError } from './file-errors.ts';
 import { readLog } from './level-log.ts';
-import { readManifest } from './level-manifest.ts';
+import { type Manifest, readManifest } from './level-manifest.ts';
 import { type LevelEntry, LevelTable, TablePool } from './level-table.ts';
 import { lowerBound } from './lower-bound.ts';
 
@@ -32,11 +32,14 @@ export class LevelFiles implements StoreSource {
   readonly #pool = new TablePool();
   readonly #sources: Source[] = [];
 
-  /** @throws HoldfastError `spool-unreadable` when the folder cannot be listed or holds nothing of LevelDB's. */
-  constructor(folder: string) {
+  /**
+   * `manifest: false`: what it says is not heeded, and all files are read.
+   * @throws HoldfastError `spool-unreadable` when the folder cannot be listed or holds nothing of LevelDB's.
+   */
+  constructor(folder: string, options: { readonly manifest: boolean } = { manifest: true }) {
     this.folder = folder;
     this.files = listFiles(folder);
-    this.#load();
+    this.#load(options.manifest ? this.#readManifest() : undefined);
   }
 
   /** Grows while damaged places are come across. */
@@ -101,8 +104,7 @@ export class LevelFiles implements StoreSource {
     }
   }
 
-  #load(): void {
-    const manifest = this.#readManifest();
+  #load(manifest: Manifest | undefined): void {
     for (const [name, size] of this.files) {
       const number = Number.parseInt(name, 10);
       if (/^\d+\.(ldb|sst)$/.test(name)) {
@@ -122,7 +124,7 @@ export class LevelFiles implements StoreSource {
     }
   }
 
-  #readManifest() {
+  #readManifest(): Manifest | undefined {
     const unusable = (name: string, why: string) =>
       this.#report('damage', name, `${why}; all tables and logs are read, so removed entries may reappear`);
     let name = 'CURRENT';

@@ -1,9 +1,9 @@
 // What the commit log adds to the index: the journal, and batches since the last checkpoint, of which the index may
 // have some. Laid over the index this is what the module finds at its next start, after its replay. Pure.
 import { encodePlace } from '../split/body-record.ts';
-import { isJournalKey, journalOf, lossesOf } from '../split/log-journal.ts';
+import { isJournalKey, journalOf, lossesOf, wentBack } from '../split/log-journal.ts';
 import { decodeOps } from '../split/log-ops.ts';
-import { type LogContents, type LogFile, readLogFiles } from '../split/replay.ts';
+import { type FiledRecord, type LogFile, readLogFiles } from '../split/replay.ts';
 import { lowerBound } from './lower-bound.ts';
 
 export interface LateEntry {
@@ -18,13 +18,18 @@ export interface LogOverlay {
   /** By key. */
   readonly entries: readonly LateEntry[];
   /** For people: what the medium lost of the log, given how far the index knows it to have been on the disk. */
-  losses(durable: number): readonly string[];
+  readonly losses: readonly string[];
+  /** For people, where the index is older than the last checkpoint. */
+  readonly wentBack?: string;
   /** Records since the last checkpoint: the module does them again when it starts. */
   readonly toBeDone: number;
 }
 
-/** Values are views of the files, which are of bounded size: see docs/LIMITS.md. */
-export function overlayOf(files: readonly LogFile[]): LogOverlay {
+/**
+ * `durable`: of which batches the index knows. Values are views of the files, which are of bounded size: see
+ * docs/LIMITS.md.
+ */
+export function overlayOf(files: readonly LogFile[], durable: number): LogOverlay {
   const contents = readLogFiles(files);
   const { places, missing } = journalOf(contents);
   const late = new Map<string, LateEntry>();
@@ -34,16 +39,24 @@ export function overlayOf(files: readonly LogFile[]): LogOverlay {
     const value = file?.subarray(place.offset, place.offset + place.length);
     if (value !== undefined) late.set(nameOf(key), { key, value });
   }
-  layOver(late, contents);
+  const isOld = wentBack(contents, durable);
+  // What an older index lacks stands in the log for a while yet.
+  const { after, history, checkpoint } = contents;
+  const forgotten =
+    isOld === undefined
+      ? []
+      : history.filter(({ sequence }) => sequence > durable && sequence <= checkpoint!.applied);
+  layOver(late, [...forgotten, ...after]);
   return {
     entries: [...late.values()].sort((a, b) => Buffer.compare(a.key, b.key)),
-    losses: (durable) => lossesOf(contents, missing, durable),
+    losses: lossesOf(contents, missing, durable),
+    ...(isOld === undefined ? {} : { wentBack: isOld }),
     toBeDone: contents.after.filter(({ kind }) => kind === 'batch').length,
   };
 }
 
-function layOver(late: Map<string, LateEntry>, { after }: LogContents): void {
-  for (const { kind, payload } of after) {
+function layOver(late: Map<string, LateEntry>, records: readonly FiledRecord[]): void {
+  for (const { kind, payload } of records) {
     if (kind !== 'batch') continue;
     for (const { op } of decodeOps(payload)) {
       const key = op.key as Buffer;

@@ -24,7 +24,7 @@ export class StoreFiles implements StoreSource {
   readonly files: ReadonlyMap<string, number>;
   /** Bytes by part. */
   readonly shares: { readonly index: number; readonly log: number; readonly bodies: number };
-  readonly #index: LevelFiles | undefined;
+  #index: LevelFiles | undefined;
   readonly #log: SubFolder;
   readonly #bodies: BodySource;
   readonly #overlay: LogOverlay;
@@ -125,9 +125,14 @@ export class StoreFiles implements StoreSource {
       if (length < size) this.#log.report('damage', name, `of its ${size} bytes only ${length} are read`);
       return { name, bytes: this.#log.read(name, 0, length) };
     });
-    const overlay = overlayOf(files);
-    const durable = decodeDurable(this.#index?.get(durableKey));
-    for (const reason of overlay.losses(durable)) this.#log.report('damage', '', reason);
+    const overlay = overlayOf(files, decodeDurable(this.#index?.get(durableKey)));
+    for (const reason of overlay.losses) this.#log.report('damage', '', reason);
+    // What its MANIFEST no longer names may be there still.
+    if (this.#index !== undefined && overlay.wentBack !== undefined) {
+      this.#problems.push({ severity: 'damage', file: 'CURRENT', reason: overlay.wentBack });
+      this.#index.close();
+      this.#index = new LevelFiles(this.folder, { manifest: false });
+    }
     return overlay;
   }
 }

@@ -44,7 +44,16 @@ function placeOf(record: FiledRecord, valueAt: number, length: number) {
   return { generation: record.generation, offset: record.offset + valueAt, length };
 }
 
-/** For people: what the medium lost of the log. `durable`: up to there the index knows that it was on the disk. */
+/**
+ * For people, where the index is older than the last checkpoint: that one was written only when the index was on the disk, with
+ * `durable` at least as high in it. All sums of such an index are right: only this tells.
+ */
+export function wentBack({ checkpoint }: LogContents, durable: number): string | undefined {
+  if (checkpoint === undefined || durable >= checkpoint.applied) return undefined;
+  return `the index went back: of ${checkpoint.applied} batches that it held it knows ${durable}`;
+}
+
+/** For people: what the medium lost of the log. `durable`: up to there the index knows that the log was on the disk. */
 export function lossesOf(contents: LogContents, missing: number, durable: number): readonly string[] {
   return [
     ...(contents.damage === undefined ? [] : [contents.damage]),

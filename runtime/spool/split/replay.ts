@@ -27,6 +27,8 @@ export interface LogContents {
   readonly before: readonly FiledRecord[];
   /** To be done again, in order. */
   readonly after: readonly FiledRecord[];
+  /** All that stands in the files, in order, of earlier uses too: for an index that is older than the checkpoint. */
+  readonly history: readonly FiledRecord[];
   readonly lastSequence: number;
   readonly lastGeneration: number;
   /** Files by generation: a file has one. */
@@ -55,6 +57,7 @@ export function readLogFiles(files: readonly LogFile[]): LogContents {
     ...(checkpoint === undefined ? {} : { checkpoint }),
     before,
     after,
+    history: inOrder(found),
     lastSequence: end?.sequence ?? 0,
     lastGeneration: found.reduce((highest, { generation }) => Math.max(highest, generation), 0),
     generations: new Map(ordered.map(({ generation, name }) => [generation, name])),

@@ -12,7 +12,7 @@ import type { Files } from './files.ts';
 import type { IndexStore } from './index-store.ts';
 import { LateIndex } from './late-index.ts';
 import { defaultLimits } from './limits.ts';
-import { journalOf, lossesOf } from './log-journal.ts';
+import { journalOf, lossesOf, wentBack } from './log-journal.ts';
 import { decodeOps } from './log-ops.ts';
 import { decodeDurable, durableKey, type SplitFiles, type SplitParts } from './parts.ts';
 import { type LogContents, type LogFile, readLogFiles } from './replay.ts';
@@ -31,7 +31,8 @@ export interface Recovered {
 
 /**
  * `fresh`: what stands last in a file of bodies may not be what was written, since a write failed.
- * @throws HoldfastError `store-damaged` when the log lost records and bodies are there that nobody names.
+ * @throws HoldfastError `store-damaged` when the index went back, or the log lost records and bodies are there that
+ * nobody names.
  */
 export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<Recovered> {
   const listed = (await files.log.list()).filter(({ name }) => isLogFile(name));
@@ -39,6 +40,8 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   const contents = readLogFiles(logFiles);
   const { places: journal, missing } = journalOf(contents);
   const durable = decodeDurable(await files.index.get(durableKey));
+  const isOld = wentBack(contents, durable);
+  if (isOld !== undefined) throw new HoldfastError('store-damaged', isOld, { retryable: true });
   const sequence = Math.max(contents.lastSequence, durable);
   const limits = { ...defaultLimits, ...files.limits };
   const log = new CommitLog(files.log, limits);
