@@ -6,6 +6,8 @@ export const maxMessageBytes = 262_144;
 export const meteredUnitBytes = 4096;
 export const maxBatchIdLength = 128;
 export const maxRequestIdLength = 128;
+/** Names of the counts of late windows. */
+export const maxLateSeriesLength = 16;
 /** IoT Hub's limit for the system property message-id. */
 export const maxMessageIdLength = 128;
 export const maxQualityLength = 64;

@@ -1,10 +1,11 @@
 // Deterministic message ids, of characters that IoT Hub allows in them (a slash it does not):
-// `batchId;start-end[;k.n][;v][;l<sum>][;b]`. The same window always gets the same id, so that what is sent twice is
-// recognised; a void (`v`) and an answer to a backfill request (`b`) say so, since data for a window and a void for the
-// same window must never pass for duplicates of each other. Readings that came late may stand at a position where others
-// came late before: `l` and the CRC-32 of the body keep them apart.
+// `batchId;start-end[;k.n][;v][;l<late number>.<sum>][;b]`. The same window always gets the same id, so that what is
+// sent twice is recognised; a void (`v`) and what is marked as backfill (`b`) say so, since data for a window and a void
+// for the same window must never pass for duplicates of each other. Readings that came late may stand at a position where
+// others came late before: `l` and their number keep them apart, and the CRC-32 of the body where a module counts anew.
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { formatLateNumber, type LateNumber, type LateNumbers } from './late.ts';
 import { maxMessageIdLength } from './limits.ts';
 import type { Window } from './window.ts';
 
@@ -13,8 +14,8 @@ export interface MessageIdParts {
   readonly window: Window;
   readonly part?: { readonly k: number; readonly n: number };
   readonly isVoid?: boolean;
-  /** Of readings that came late: the body. */
-  readonly late?: Uint8Array | undefined;
+  /** Of readings that came late: their number and the body. */
+  readonly late?: { readonly number: LateNumber; readonly body: Uint8Array } | undefined;
 }
 
 const backfillSuffix = ';b';
@@ -23,8 +24,19 @@ const digestLength = 16;
 /** At most 126 characters: `asBackfillId` still fits into IoT Hub's limit of 128. */
 export function messageId({ batchId, window, part, isVoid = false, late }: MessageIdParts): string {
   const partSuffix = part === undefined ? '' : `;${part.k}.${part.n}`;
-  const lateSuffix = late === undefined ? '' : `;l${crc32(late).toString(16).padStart(8, '0')}`;
-  const rest = `;${window.start}-${window.end}${partSuffix}${isVoid ? ';v' : ''}${lateSuffix}`;
+  const lateSuffix =
+    late === undefined
+      ? ''
+      : `;l${formatLateNumber(late.number)}.${crc32(late.body).toString(16).padStart(8, '0')}`;
+  return fitted(batchId, `;${window.start}-${window.end}${partSuffix}${isVoid ? ';v' : ''}${lateSuffix}`);
+}
+
+/** Of the declaration that late windows are lost. */
+export function lateVoidId(batchId: string, { series, first, last }: LateNumbers): string {
+  return fitted(batchId, `;l${formatLateNumber({ series, number: first })}-${last};v`);
+}
+
+function fitted(batchId: string, rest: string): string {
   return shortenStream(batchId, maxMessageIdLength - backfillSuffix.length - rest.length) + rest;
 }
 

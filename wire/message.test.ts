@@ -5,6 +5,7 @@ import { seededRandom } from '../kernel/random.ts';
 import { bodySchemas, decodeBody } from './body.ts';
 import { maxMessageBytes } from './limits.ts';
 import {
+  encodeLateVoid,
   encodeMiniBatch,
   encodeVoid,
   type MessageOptions,
@@ -90,9 +91,6 @@ describe('one message', () => {
     const [message] = encodeMiniBatch(batchOf([]), { ...options, mark: { requestId: 'r-1' } });
     expect(message!.messageId).toBe(`press;${start}-${start + 10_000};b`);
     expect(message!.properties).toMatchObject({ isBackfill: 'true', requestId: 'r-1', count: '0' });
-    const [late] = encodeMiniBatch(batchOf([]), { ...options, mark: {} });
-    expect(late!.properties.isBackfill).toBe('true');
-    expect(late!.properties).not.toHaveProperty('requestId');
   });
 
   test.each(bodySchemas)('gives the mini-batch back, in %s', (schema) => {
@@ -112,7 +110,7 @@ describe('one message', () => {
               index: batch.index,
               isBackfill: requestId !== undefined,
             });
-            assert.deepStrictEqual(parsed.window, positive(batch.window));
+            assert.deepStrictEqual('window' in parsed && parsed.window, positive(batch.window));
             expect(parsed.requestId).toBe(requestId);
             return decode(message);
           });
@@ -347,7 +345,7 @@ describe('voids', () => {
           batchId: declaration.batchId,
           reason: declaration.reason,
         });
-        expect(parsed.window).toEqual(positive(declaration.window));
+        expect('window' in parsed && parsed.window).toEqual(positive(declaration.window));
         expect(parsed.requestId).toBe(requestId);
       }),
     );
@@ -357,7 +355,9 @@ describe('voids', () => {
     const [data] = encodeMiniBatch(batchOf([]), options);
     const voided = encodeVoid({ ...batchOf([]), reason: 'evicted' }, options);
     expect(voided.messageId).toBe(`${data!.messageId};v`);
-    expect(markAsBackfill(voided, {}).messageId).not.toBe(markAsBackfill(data!, {}).messageId);
+    expect(markAsBackfill(voided, longestMark).messageId).not.toBe(
+      markAsBackfill(data!, longestMark).messageId,
+    );
   });
 });
 
@@ -375,7 +375,6 @@ describe('marking as backfill', () => {
     const [message] = encodeMiniBatch(batchOf([]), options);
     const twice = markAsBackfill(markAsBackfill(message!, { requestId: 'r-1' }), { requestId: 'r-2' });
     expect(twice).toEqual(markAsBackfill(message!, { requestId: 'r-2' }));
-    expect(markAsBackfill(twice, {})).toEqual(markAsBackfill(message!, {}));
   });
 });
 
@@ -425,13 +424,78 @@ function randomText(length: number): string {
 }
 
 describe('readings that came late', () => {
+  const late = { series: '3f2a91c4', number: 17 };
+  const lateOf = (value: number, number = 17) => {
+    const readings = [{ index: start, tag: 't', value, quality: 'good' as const }];
+    const one = batchOf(readings, { window: { start, end: start + 1 } });
+    return encodeMiniBatch(one, { ...options, late: { ...late, number } })[0]!;
+  };
+
+  test('say so, with their number, and are read back as no claim', () => {
+    const message = lateOf(1);
+    expect(message.properties).toMatchObject({
+      isBackfill: 'true',
+      isLate: 'true',
+      lateNumber: '3f2a91c4.17',
+    });
+    expect(message.properties).not.toHaveProperty('requestId');
+    const parsed = parseMessage(message.properties, message);
+    expect(parsed).toMatchObject({ kind: 'late', late, window: { start, end: start + 1 }, count: 1 });
+  });
+
+  test('stay so as an answer to a request', () => {
+    const answer = markAsBackfill(lateOf(1), { requestId: 'r-1' });
+    expect(parseMessage(answer.properties, answer)).toMatchObject({ kind: 'late', late, requestId: 'r-1' });
+    expect(answer.messageId).toBe(lateOf(1).messageId);
+  });
+
   test('have ids of their own where others came late for the same positions, and the same id when sent twice', () => {
-    const idOf = (value: number) => {
-      const readings = [{ index: start, tag: 't', value, quality: 'good' as const }];
-      return encodeMiniBatch(batchOf(readings), { ...options, late: true })[0]!.messageId;
-    };
-    expect(idOf(1)).toMatch(/;l[0-9a-f]{8}$/);
-    expect(idOf(1)).toBe(idOf(1));
-    expect(idOf(1)).not.toBe(idOf(2));
+    expect(lateOf(1).messageId).toMatch(/;l3f2a91c4\.17\.[0-9a-f]{8};b$/);
+    expect(lateOf(1).messageId).toBe(lateOf(1).messageId);
+    expect(lateOf(1).messageId).not.toBe(lateOf(2).messageId);
+    expect(lateOf(1).messageId).not.toBe(lateOf(1, 18).messageId);
+  });
+
+  test('are parts where they do not fit into one message, each within the limit', () => {
+    const messages = encodeMiniBatch(batchOf(noise(1200, 50)), { ...options, late });
+    expect(messages.length).toBeGreaterThan(1);
+    for (const message of messages) {
+      expect(messageBytes(markAsBackfill(message, longestMark))).toBeLessThanOrEqual(maxMessageBytes);
+      expect(parseMessage(message.properties, message)).toMatchObject({ kind: 'late', late });
+    }
+  });
+
+  test('are announced by what comes later', () => {
+    const [window] = encodeMiniBatch(batchOf([]), { ...options, lateThrough: late });
+    const voided = encodeVoid({ ...batchOf([]), reason: 'evicted' }, { creationTime: 1, lateThrough: late });
+    for (const message of [window!, voided]) {
+      expect(parseMessage(message.properties, message)).toMatchObject({ lateThrough: late });
+    }
+  });
+
+  test('that are lost are declared by their numbers, without a window', () => {
+    const lost = { series: '3f2a91c4', first: 3, last: 9 };
+    const about = { batchId: 'b'.repeat(128), index: 'sequence', late: lost, reason: 'evicted' } as const;
+    const message = encodeLateVoid(about, { creationTime: 1, mark: { requestId: 'r-1' } });
+    expect(message.messageId.length).toBeLessThanOrEqual(128);
+    expect(message.properties).not.toHaveProperty('startWindow');
+    expect(parseMessage(message.properties, message)).toEqual({
+      kind: 'late-void',
+      ...about,
+      isBackfill: true,
+      requestId: 'r-1',
+      messageId: message.messageId,
+    });
+  });
+
+  test('without a number that can be are a caller`s mistake', () => {
+    for (const number of [0, -1, 1.5, Number.NaN]) {
+      expect(() => lateOf(1, number)).toThrow(expect.objectContaining({ code: 'wire-bad-batch' }));
+    }
+    const backwards = { series: '', first: 2, last: 1 };
+    const about = { batchId: 'b', index: 'time', late: backwards, reason: 'evicted' } as const;
+    expect(() => encodeLateVoid(about, { creationTime: 1 })).toThrow(
+      expect.objectContaining({ code: 'wire-bad-batch' }),
+    );
   });
 });

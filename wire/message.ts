@@ -2,10 +2,11 @@
 import { HoldfastError } from '../kernel/errors.ts';
 import type { BodyOptions } from './body.ts';
 import { formatIndex } from './index-position.ts';
+import { checkLateNumber, formatLateNumber, type LateNumber } from './late.ts';
 import { maxMessageBytes, maxParts, maxReadingsPerMessage } from './limits.ts';
-import { asBackfillId, messageId } from './message-id.ts';
+import { asBackfillId, lateVoidId, messageId } from './message-id.ts';
 import { headerBytes, markReserveBytes, stampReserveBytes } from './message-size.ts';
-import type { BackfillMark, MiniBatch, VoidDeclaration, WireMessage } from './mini-batch.ts';
+import type { BackfillMark, LateVoid, MiniBatch, VoidDeclaration, WireMessage } from './mini-batch.ts';
 import { batchIdRule, isBatchId, isRequestId, requestIdRule } from './names.ts';
 import type { Reading } from './reading.ts';
 import { ReadingRefusedError, readingFault, refusedMarker } from './reading-check.ts';
@@ -13,7 +14,14 @@ import { type EncodedPart, splitIntoParts } from './split.ts';
 import { contains, type IndexKind, isWindow, type Window } from './window.ts';
 
 export { messageBytes } from './message-size.ts';
-export { type ParsedBatch, type ParsedMessage, type ParsedVoid, parseMessage } from './parse-message.ts';
+export {
+  type ParsedBatch,
+  type ParsedLate,
+  type ParsedLateVoid,
+  type ParsedMessage,
+  type ParsedVoid,
+  parseMessage,
+} from './parse-message.ts';
 
 export interface MessageOptions extends BodyOptions {
   /** UTC epoch ms. */
@@ -21,8 +29,10 @@ export interface MessageOptions extends BodyOptions {
   /** Limit for each message with its properties. Default (and most) 262,144; at least 4,096. */
   readonly maxBytes?: number;
   readonly mark?: BackfillMark;
-  /** Readings that came after their window had closed: their id tells them from others at the same positions. */
-  readonly late?: boolean;
+  /** Readings that came after their window had closed, and which late window of the stream this is. */
+  readonly late?: LateNumber | undefined;
+  /** Not with `late`: the last late number of the stream that was given out before. */
+  readonly lateThrough?: LateNumber | undefined;
   /**
    * Called for each reading that cannot be sent (its value is no JSON value, or it is too large for a
    * message); a marker without value and with bad quality takes its place. Without it such a reading throws.
@@ -53,22 +63,62 @@ export function encodeMiniBatch(batch: MiniBatch, options: MessageOptions): read
 /** @throws HoldfastError `wire-bad-batch`. */
 export function encodeVoid(
   declaration: VoidDeclaration,
-  options: { readonly creationTime: number; readonly mark?: BackfillMark },
+  options: Pick<MessageOptions, 'creationTime' | 'mark' | 'lateThrough'>,
 ): WireMessage {
   checkHeading(declaration, options);
-  const message: WireMessage = {
-    messageId: messageId({ ...declaration, isVoid: true }),
-    properties: { ...headingProperties(declaration), count: '0', void: declaration.reason },
-    contentEncoding: 'utf-8',
-    creationTime: options.creationTime,
-    body: new Uint8Array(0),
-  };
-  return options.mark === undefined ? message : markAsBackfill(message, options.mark);
+  const id = messageId({ ...declaration, isVoid: true });
+  return voidMessage(
+    id,
+    { ...headingProperties(declaration), ...throughProperty(options) },
+    declaration,
+    options,
+  );
 }
 
 /**
- * The same message as an answer to a backfill request, or (a mark without request) as one that comes late.
- * The body is shared, not copied. A mark that the message had before is replaced.
+ * Declares late windows lost.
+ * @throws HoldfastError `wire-bad-batch`.
+ */
+export function encodeLateVoid(
+  declaration: LateVoid,
+  options: Pick<MessageOptions, 'creationTime' | 'mark'>,
+): WireMessage {
+  const { batchId, index, late } = declaration;
+  checkStream(batchId, options);
+  const { series, first, last } = late;
+  checkLateNumber({ series, number: first });
+  checkLateNumber({ series, number: last });
+  if (last < first) throw badBatch('the last late number comes before the first');
+  const properties = {
+    batchId,
+    ...(index === 'sequence' && { index }),
+    isBackfill: 'true',
+    isLate: 'true',
+    lateNumber: formatLateNumber({ series, number: first }),
+    lateThrough: formatLateNumber({ series, number: last }),
+  };
+  return voidMessage(asBackfillId(lateVoidId(batchId, late)), properties, declaration, options);
+}
+
+function voidMessage(
+  id: string,
+  properties: Readonly<Record<string, string>>,
+  { reason }: Pick<VoidDeclaration, 'reason'>,
+  { creationTime, mark }: Pick<MessageOptions, 'creationTime' | 'mark'>,
+): WireMessage {
+  const message: WireMessage = {
+    messageId: id,
+    properties: { ...properties, count: '0', void: reason },
+    contentEncoding: 'utf-8',
+    creationTime,
+    body: new Uint8Array(0),
+  };
+  return mark === undefined ? message : markAsBackfill(message, mark);
+}
+
+/**
+ * The same message as an answer to a backfill request. The body is shared, not copied. A mark that the message had
+ * before is replaced.
  * @throws HoldfastError `wire-bad-batch` for a request id that no property can hold.
  */
 export function markAsBackfill(message: WireMessage, mark: BackfillMark): WireMessage {
@@ -144,20 +194,25 @@ function bodyRoom(heading: Heading, options: MessageOptions): number {
 function assemble(
   heading: Heading,
   { count, encoded }: EncodedPart,
-  { creationTime, late = false }: MessageOptions,
+  options: MessageOptions,
   part: { readonly k: number; readonly n: number } | undefined,
 ): WireMessage {
+  const { creationTime, late } = options;
+  const id = messageId({
+    batchId: heading.batchId,
+    window: heading.window,
+    ...(part && { part }),
+    late: late && { number: late, body: encoded.body },
+  });
   return {
-    messageId: messageId({
-      batchId: heading.batchId,
-      window: heading.window,
-      ...(part && { part }),
-      late: late ? encoded.body : undefined,
-    }),
+    messageId: late === undefined ? id : asBackfillId(id),
     properties: {
       ...headingProperties(heading),
       count: String(count),
       ...(part && { part: `${part.k}/${part.n}` }),
+      ...(late === undefined
+        ? throughProperty(options)
+        : { isBackfill: 'true', isLate: 'true', lateNumber: formatLateNumber(late) }),
       schema: encoded.schema,
     },
     contentEncoding: encoded.contentEncoding,
@@ -175,12 +230,22 @@ function headingProperties({ batchId, index, window }: Heading): Record<string, 
   };
 }
 
+function throughProperty({ lateThrough }: Pick<MessageOptions, 'lateThrough'>): Record<string, string> {
+  return lateThrough === undefined ? {} : { lateThrough: formatLateNumber(lateThrough) };
+}
+
 function checkHeading(
   heading: Heading,
-  options: { readonly creationTime: number; readonly mark?: BackfillMark },
+  options: Pick<MessageOptions, 'creationTime' | 'mark' | 'late' | 'lateThrough'>,
 ): void {
-  if (!isBatchId(heading.batchId)) throw badBatch(`the stream id is not ${batchIdRule}`);
+  checkStream(heading.batchId, options);
   if (!isWindow(heading.window)) throw badBatch('the window is not start < end in safe integers');
+  if (options.late !== undefined) checkLateNumber(options.late);
+  if (options.lateThrough !== undefined) checkLateNumber(options.lateThrough);
+}
+
+function checkStream(batchId: string, options: Pick<MessageOptions, 'creationTime' | 'mark'>): void {
+  if (!isBatchId(batchId)) throw badBatch(`the stream id is not ${batchIdRule}`);
   if (!Number.isSafeInteger(options.creationTime)) throw badBatch('the creation time is no integer');
   if (options.mark !== undefined) checkMark(options.mark);
 }

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseBackfillRequest, parseRequestId, parseSkip, resolveRange } from './methods.ts';
+import {
+  type BackfillRequest,
+  type Parsed,
+  parseBackfillRequest,
+  parseRequestId,
+  parseSkip,
+  resolveRange,
+} from './methods.ts';
 import { isBatchId, isRequestId } from './names.ts';
 import { anything } from './testing/arbitraries.ts';
 
@@ -17,6 +24,12 @@ function accepted<T>(parsed: { ok: true; value: T } | { ok: false; errors: unkno
   return (parsed as { value: T }).value;
 }
 
+function windowsAsked(parsed: Parsed<BackfillRequest>) {
+  const request = accepted(parsed);
+  if (request.kind !== 'windows') throw new Error('it asks for late windows');
+  return request;
+}
+
 function badFields(parsed: {
   ok: boolean;
   errors?: readonly { field: string; problem: string }[];
@@ -28,11 +41,30 @@ function badFields(parsed: {
 
 describe('backfill', () => {
   test('a request of our own form is taken as it is', () => {
-    expect(parseBackfillRequest(ours)).toEqual({ ok: true, value: { ...ours, derivedId: false } });
+    expect(parseBackfillRequest(ours)).toEqual({
+      ok: true,
+      value: { ...ours, kind: 'windows', derivedId: false },
+    });
+  });
+
+  test('late windows are asked for by their numbers', () => {
+    const late = { requestId: 'r-1', batchId: 'press', lateNumber: 'ab12.3', lateThrough: 'ab12.7' };
+    expect(accepted(parseBackfillRequest(late))).toEqual({
+      kind: 'late',
+      requestId: 'r-1',
+      batchId: 'press',
+      late: { series: 'ab12', first: 3, last: 7 },
+      derivedId: false,
+    });
+    expect(accepted(parseBackfillRequest({ ...late, lateThrough: undefined }))).toMatchObject({
+      late: { first: 3, last: 3 },
+    });
+    expect(badFields(parseBackfillRequest({ ...late, lateThrough: 'ab12.2' }))).toEqual(['lateThrough']);
+    expect(badFields(parseBackfillRequest({ ...late, lateNumber: 'x' }))).toEqual(['lateNumber']);
   });
 
   test('bounds may be numbers: epoch milliseconds or record numbers', () => {
-    const request = accepted(parseBackfillRequest({ ...ours, startWindow: 5, endWindow: 9 }));
+    const request = windowsAsked(parseBackfillRequest({ ...ours, startWindow: 5, endWindow: 9 }));
     expect(request).toMatchObject({ startWindow: '5', endWindow: '9' });
     expect(accepted(resolveRange(request, 'sequence'))).toEqual({ start: 5, end: 9 });
     expect(accepted(resolveRange(request, 'time'))).toEqual({ start: 5, end: 9 });
@@ -45,7 +77,7 @@ describe('backfill', () => {
       BatchId: 'press',
       Created: '2026-11-21T22:21:00.1111111Z',
     };
-    const request = accepted(parseBackfillRequest(payload));
+    const request = windowsAsked(parseBackfillRequest(payload));
     expect(request).toMatchObject({ batchId: 'press', derivedId: true });
     expect(isRequestId(request.requestId)).toBe(true);
     // Outwards: nothing of what was asked for is left out.
@@ -62,7 +94,7 @@ describe('backfill', () => {
       BackfillEndTime: String(window.end),
       CreatedAt: '2026-11-21T22:21:00Z',
     };
-    const request = accepted(parseBackfillRequest(payload));
+    const request = windowsAsked(parseBackfillRequest(payload));
     expect(request).toMatchObject({ batchId: 'opcua1', derivedId: true });
     expect(accepted(resolveRange(request, 'time'))).toEqual(window);
   });
@@ -165,6 +197,8 @@ test('any payload at all is read or refused, never thrown at', () => {
         const request = parseBackfillRequest(payload);
         if (request.ok) {
           expect(isBatchId(request.value.batchId) && isRequestId(request.value.requestId)).toBe(true);
+        }
+        if (request.ok && request.value.kind === 'windows') {
           resolveRange(request.value, 'time');
           resolveRange(request.value, 'sequence');
         }

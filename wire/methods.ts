@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { asRecord, type FieldError, FieldReader } from './fields.ts';
 import { tryParseIndex } from './index-position.ts';
+import { type LateNumbers, lateNumberRule, lateNumbers, parseLateNumber } from './late.ts';
 import { batchIdRule, isBatchId, isRequestId, requestIdRule } from './names.ts';
 import type { IndexKind, Window } from './window.ts';
 
@@ -13,18 +14,31 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly errors: readonly FieldError[] };
 
-export interface BackfillRequest {
+interface AnyRequest {
   readonly requestId: string;
   readonly batchId: string;
-  /** As given: only the stream's index kind tells how to read them. See `resolveRange`. */
-  readonly startWindow: string;
-  readonly endWindow: string;
   /**
    * True when the payload had no request id (the published sample's have none) and one was derived from its
    * content. Asking again for the same range may then give the same id: a finished job should run again.
    */
   readonly derivedId: boolean;
 }
+
+/** Asks for a range of the stream. */
+export interface WindowsRequest extends AnyRequest {
+  readonly kind: 'windows';
+  /** As given: only the stream's index kind tells how to read them. See `resolveRange`. */
+  readonly startWindow: string;
+  readonly endWindow: string;
+}
+
+/** Asks for late windows of the stream. */
+export interface LateRequest extends AnyRequest {
+  readonly kind: 'late';
+  readonly late: LateNumbers;
+}
+
+export type BackfillRequest = WindowsRequest | LateRequest;
 
 /** The method names that the module answers to: ours first, then the published sample's. */
 export const methodNames = {
@@ -46,16 +60,31 @@ const anyIndexRule = 'neither ISO 8601 UTC, nor epoch milliseconds, nor a record
 export function parseBackfillRequest(payload: unknown): Parsed<BackfillRequest> {
   return readFields(payload, (fields) => {
     const batchId = fields.required([...batchIdNames, 'DeviceID'], readBatchId, `not ${batchIdRule}`) ?? '';
-    const startWindow = fields.required(startNames, readBound, anyIndexRule) ?? '';
-    const endWindow = fields.required(endNames, readBound, anyIndexRule) ?? '';
     const given = fields.optional(requestIdNames, readRequestId, `not ${requestIdRule}`);
     const created = fields.optional(['Created', 'CreatedAt'], readText, 'no text') ?? '';
-    if (fields.errors.length === 0 && !isAnyRange(startWindow, endWindow)) {
-      fields.report('endWindow', 'not after startWindow');
-    }
-    const requestId = given ?? deriveRequestId([batchId, startWindow, endWindow, created]);
-    return { requestId, batchId, startWindow, endWindow, derivedId: given === undefined };
+    const asked = fields.has('lateNumber') ? readLateAsk(fields) : readWindowsAsk(fields);
+    const content = asked.kind === 'late' ? Object.values(asked.late) : [asked.startWindow, asked.endWindow];
+    const requestId = given ?? deriveRequestId([batchId, ...content.map(String), created]);
+    return { requestId, batchId, ...asked, derivedId: given === undefined };
   });
+}
+
+function readWindowsAsk(fields: FieldReader): Pick<WindowsRequest, 'kind' | 'startWindow' | 'endWindow'> {
+  const startWindow = fields.required(startNames, readBound, anyIndexRule) ?? '';
+  const endWindow = fields.required(endNames, readBound, anyIndexRule) ?? '';
+  if (fields.errors.length === 0 && !isAnyRange(startWindow, endWindow)) {
+    fields.report('endWindow', 'not after startWindow');
+  }
+  return { kind: 'windows', startWindow, endWindow };
+}
+
+function readLateAsk(fields: FieldReader): Pick<LateRequest, 'kind' | 'late'> {
+  const first = fields.required(['lateNumber'], parseLateNumber, lateNumberRule) ?? { series: '', number: 1 };
+  const last = fields.optional(['lateThrough'], parseLateNumber, lateNumberRule) ?? first;
+  const late = lateNumbers(first, last);
+  if (late === undefined && fields.errors.length === 0)
+    fields.report('lateThrough', 'before lateNumber, or of another series');
+  return { kind: 'late', late: late ?? { series: '', first: 1, last: 1 } };
 }
 
 /**
@@ -63,7 +92,7 @@ export function parseBackfillRequest(payload: unknown): Parsed<BackfillRequest> 
  * outwards, so that the answer covers all that was asked for. Never throws.
  */
 export function resolveRange(
-  { startWindow, endWindow }: Pick<BackfillRequest, 'startWindow' | 'endWindow'>,
+  { startWindow, endWindow }: Pick<WindowsRequest, 'startWindow' | 'endWindow'>,
   kind: IndexKind,
 ): Parsed<Window> {
   return readFields({ startWindow, endWindow }, (fields) => {

@@ -1,3 +1,4 @@
+import type { LateNumbers } from './late.ts';
 import type { Reading } from './reading.ts';
 import type { IndexKind, Window } from './window.ts';
 
@@ -10,7 +11,7 @@ export const voidReasons = [
 ] as const;
 export type VoidReason = (typeof voidReasons)[number];
 
-/** All readings of one window of one stream, in index order. None is "verified empty". */
+/** All readings of one window of one stream, in index order. None is "verified empty". Of a late window: those that came late. */
 export interface MiniBatch {
   /** The stream's id. */
   readonly batchId: string;
@@ -27,7 +28,15 @@ export interface VoidDeclaration {
   readonly reason: VoidReason;
 }
 
-/** Set on what answers a backfill request, and (without a request) on readings that came late. */
+/** Late windows that are declared unrecoverable. What they held is not known any more, nor from where to where. */
+export interface LateVoid {
+  readonly batchId: string;
+  readonly index: IndexKind;
+  readonly late: LateNumbers;
+  readonly reason: VoidReason;
+}
+
+/** Set on what answers a backfill request. Without a request: on late windows that an earlier version stored. */
 export interface BackfillMark {
   readonly requestId?: string;
 }

@@ -53,6 +53,37 @@ describe('our own messages', () => {
     });
   });
 
+  test('that are late have a number of their own, plain or of a series', () => {
+    const late = { ...ours, isLate: 'true', isBackfill: 'true' };
+    expect(parseMessage({ ...late, lateNumber: '7' }, {})).toMatchObject({
+      kind: 'late',
+      late: { series: '', number: 7 },
+    });
+    expect(parseMessage({ ...late, lateNumber: 'ab12.7' }, {})).toMatchObject({
+      late: { series: 'ab12', number: 7 },
+    });
+    expect(badFields(late)).toEqual(['lateNumber']);
+    for (const lateNumber of ['0', '-1', '1.2.3', 'AB.1', `${'a'.repeat(17)}.1`, '9007199254740992', '']) {
+      expect(badFields({ ...late, lateNumber }), lateNumber).toEqual(['lateNumber']);
+    }
+  });
+
+  test('that declare late windows lost name them from first to last', () => {
+    const lost = { batchId: 'press', isLate: 'true', void: 'evicted', lateNumber: '3' };
+    expect(parseMessage(lost, {})).toMatchObject({ kind: 'late-void', late: { first: 3, last: 3 } });
+    expect(parseMessage({ ...lost, lateThrough: '9' }, {})).toMatchObject({ late: { first: 3, last: 9 } });
+    expect(badFields({ ...lost, lateThrough: '2' })).toEqual(['lateThrough']);
+    expect(badFields({ ...lost, lateThrough: 'other.9' })).toEqual(['lateThrough']);
+  });
+
+  test('say how many late ones there were before; 0 is none', () => {
+    expect(parseMessage({ ...ours, lateThrough: '0' }, {})).not.toHaveProperty('lateThrough');
+    expect(parseMessage({ ...ours, lateThrough: 'ab.9' }, {})).toMatchObject({
+      lateThrough: { series: 'ab', number: 9 },
+    });
+    expect(badFields({ ...ours, lateThrough: 'many' })).toEqual(['lateThrough']);
+  });
+
   test('of sequences have record numbers', () => {
     const properties = { ...ours, index: 'sequence', startWindow: '-5', endWindow: '12' };
     expect(parseMessage(properties, {})).toMatchObject({ index: 'sequence', window: { start: -5, end: 12 } });
@@ -224,6 +255,9 @@ describe('damaged messages', () => {
       'schema',
       'deviceID',
       'firstTsInBatch',
+      'isLate',
+      'lateNumber',
+      'lateThrough',
     ];
     const replaced = fc.record(
       Object.fromEntries([...names, ...others, '__proto__'].map((name) => [name, anything])),
@@ -237,7 +271,9 @@ describe('damaged messages', () => {
         try {
           const parsed = parseMessage(properties, { messageId: system, contentEncoding: system });
           accepted++;
-          expect(isBatchId(parsed.batchId) && isWindow(parsed.window)).toBe(true);
+          expect(isBatchId(parsed.batchId)).toBe(true);
+          if (parsed.kind === 'late-void') return;
+          expect(isWindow(parsed.window)).toBe(true);
           expect(isIndex(parsed.index, parsed.window.start)).toBe(true);
         } catch (error) {
           if (!(error instanceof HoldfastError)) throw error;

@@ -4,6 +4,7 @@ import { HoldfastError } from '../kernel/errors.ts';
 import { type ContentEncoding, parseContentEncoding } from './body.ts';
 import { type FieldError, FieldReader } from './fields.ts';
 import { tryParseIndex } from './index-position.ts';
+import { type LateNumber, type LateNumbers, lateNumberRule, lateNumbers, parseLateNumber } from './late.ts';
 import { maxParts, maxReadingsPerMessage } from './limits.ts';
 import { type VoidReason, voidReasons } from './mini-batch.ts';
 import { batchIdRule, isBatchId, isRequestId, requestIdRule } from './names.ts';
@@ -12,14 +13,18 @@ import type { IndexKind, Window } from './window.ts';
 interface ParsedCommon {
   readonly batchId: string;
   readonly index: IndexKind;
-  readonly window: Window;
   readonly isBackfill: boolean;
   readonly requestId?: string;
   readonly messageId?: string;
 }
 
-export interface ParsedBatch extends ParsedCommon {
-  readonly kind: 'batch';
+interface ParsedClaim extends ParsedCommon {
+  readonly window: Window;
+  /** How many late windows the stream has had when this was made. */
+  readonly lateThrough?: LateNumber;
+}
+
+interface ParsedContent {
   /** Absent in messages of the published sample. */
   readonly count?: number;
   /** `k` of `n`, from 1. Absent when the window is one message. */
@@ -29,12 +34,31 @@ export interface ParsedBatch extends ParsedCommon {
   readonly contentEncoding: ContentEncoding;
 }
 
-export interface ParsedVoid extends ParsedCommon {
+/** All readings of its window. */
+export interface ParsedBatch extends ParsedClaim, ParsedContent {
+  readonly kind: 'batch';
+}
+
+export interface ParsedVoid extends ParsedClaim {
   readonly kind: 'void';
   readonly reason: VoidReason;
 }
 
-export type ParsedMessage = ParsedBatch | ParsedVoid;
+/** Readings that came late: they lie in `window`, and nothing is said of what else does. */
+export interface ParsedLate extends ParsedCommon, ParsedContent {
+  readonly kind: 'late';
+  readonly window: Window;
+  readonly late: LateNumber;
+}
+
+/** These late windows are lost. */
+export interface ParsedLateVoid extends ParsedCommon {
+  readonly kind: 'late-void';
+  readonly late: LateNumbers;
+  readonly reason: VoidReason;
+}
+
+export type ParsedMessage = ParsedBatch | ParsedVoid | ParsedLate | ParsedLateVoid;
 
 export interface SystemProperties {
   readonly messageId?: unknown;
@@ -70,9 +94,48 @@ export function parseMessage(
   const common = readCommon(fields, system);
   const reason = fields.optional(['void'], readReason, `none of ${voidReasons.join(', ')}`);
   const batch = readBatch(fields, system);
+  const isLate = fields.optional(['isLate'], readFlag, 'neither true nor false') ?? false;
+  const message = isLate ? readLate(fields, common, reason, batch) : readClaim(fields, common, reason, batch);
   if (fields.errors.length > 0) throw new BadMessageError(fields.errors);
-  if (reason !== undefined) return { kind: 'void', ...common, reason };
-  return { kind: 'batch', ...common, ...batch };
+  return message;
+}
+
+function readClaim(
+  fields: FieldReader,
+  common: ParsedCommon,
+  reason: VoidReason | undefined,
+  batch: ParsedContent,
+): ParsedBatch | ParsedVoid {
+  const through = fields.optional(['lateThrough'], readThrough, lateNumberRule);
+  const claim = {
+    ...common,
+    window: readWindow(fields, common.index),
+    ...(through !== undefined && through !== 'none' && { lateThrough: through }),
+  };
+  return reason === undefined ? { kind: 'batch', ...claim, ...batch } : { kind: 'void', ...claim, reason };
+}
+
+function readLate(
+  fields: FieldReader,
+  common: ParsedCommon,
+  reason: VoidReason | undefined,
+  batch: ParsedContent,
+): ParsedLate | ParsedLateVoid {
+  const late = fields.required(['lateNumber'], parseLateNumber, lateNumberRule) ?? { series: '', number: 1 };
+  if (reason === undefined) {
+    return { kind: 'late', ...common, window: readWindow(fields, common.index), late, ...batch };
+  }
+  const last = fields.optional(['lateThrough'], parseLateNumber, lateNumberRule);
+  const numbers = lateNumbers(late, last ?? late);
+  if (numbers === undefined && fields.errors.length === 0)
+    fields.report('lateThrough', 'before lateNumber, or of another series');
+  const { series, number } = late;
+  return { kind: 'late-void', ...common, late: numbers ?? { series, first: number, last: number }, reason };
+}
+
+/** 0 is how one may say that there was none yet. */
+function readThrough(value: unknown): LateNumber | 'none' | undefined {
+  return value === 0 || value === '0' ? 'none' : parseLateNumber(value);
 }
 
 function readCommon(fields: FieldReader, system: SystemProperties): ParsedCommon {
@@ -82,7 +145,6 @@ function readCommon(fields: FieldReader, system: SystemProperties): ParsedCommon
   return {
     batchId: fields.required(streamNames(fields), readBatchId, `not ${batchIdRule}`) ?? '',
     index,
-    window: readWindow(fields, index),
     isBackfill: fields.optional(['isBackfill', 'IsBackfill'], readFlag, 'neither true nor false') ?? false,
     ...(requestId !== undefined && { requestId }),
     ...(typeof messageId === 'string' && { messageId }),

@@ -55,17 +55,21 @@ function classifyMessage(
 ): Classified {
   const { messageId, contentType, contentEncoding } = event;
   const message = parseMessage(event.properties, { messageId, contentType, contentEncoding });
-  const { window, index, batchId, isBackfill, requestId } = message;
+  const { index, batchId, isBackfill, requestId } = message;
+  const window =
+    message.kind === 'late-void' ? { start: event.enqueuedAt, end: event.enqueuedAt + 1 } : message.window;
   const problem = index === 'time' ? implausible(window, event.enqueuedAt, plausible) : undefined;
   if (problem !== undefined) return aside('implausible-time', problem);
   const content: Arrival['content'] =
     message.kind === 'void'
       ? { kind: 'void', reason: message.reason }
-      : {
-          kind: 'batch',
-          readings: message.count ?? 0,
-          ...(message.part === undefined ? {} : { part: message.part }),
-        };
+      : message.kind === 'late' || message.kind === 'late-void'
+        ? { kind: 'late', readings: message.kind === 'late' ? (message.count ?? 0) : 0 }
+        : {
+            kind: 'batch',
+            readings: message.count ?? 0,
+            ...(message.part === undefined ? {} : { part: message.part }),
+          };
   const stream = { ...sender, batchId };
   return {
     kind: 'arrival',

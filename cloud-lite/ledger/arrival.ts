@@ -18,7 +18,9 @@ export interface Arrival {
   readonly requestId?: string;
   readonly content:
     | { readonly kind: 'batch'; readonly readings: number; readonly part?: { k: number; n: number } }
-    | { readonly kind: 'void'; readonly reason: VoidReason };
+    | { readonly kind: 'void'; readonly reason: VoidReason }
+    /** Readings that came late: they claim nothing. */
+    | { readonly kind: 'late'; readonly readings: number };
 }
 
 /** An arrival whose stream is known to the database. */

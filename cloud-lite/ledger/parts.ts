@@ -51,6 +51,11 @@ export async function assemble(session: Session, arrivals: readonly ResolvedArri
   const held: HeldPart[] = [];
   for (const arrival of arrivals) {
     const part = partOf(arrival);
+    if (arrival.content.kind === 'late') {
+      const { streamId, isBackfill, content } = arrival;
+      held.push({ streamId, isBackfill, duplicate: false, readings: content.readings });
+      continue;
+    }
     if (part === undefined) {
       take(arrival);
       continue;

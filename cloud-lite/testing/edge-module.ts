@@ -99,6 +99,7 @@ export async function openEdgeModule(options: EdgeModuleOptions): Promise<EdgeMo
   handle('backfill', async (request, response) => {
     const parsed = parseBackfillRequest(request.payload);
     if (!parsed.ok) return answer(response, 400, parsed.errors);
+    if (parsed.value.kind === 'late') return answer(response, 404, {});
     const range = resolveRange(parsed.value, index);
     if (!range.ok) return answer(response, 400, range.errors);
     const { requestId, batchId } = parsed.value;

@@ -10,17 +10,20 @@ export interface CloudMessage {
   readonly messageId: string;
   readonly batchId: string;
   readonly index: IndexKind;
+  /** Empty of a declaration that late windows are lost. */
   readonly window: Window;
   readonly isBackfill: boolean;
   readonly content:
     | {
-        readonly kind: 'batch';
+        /** `late`: readings without a claim. */
+        readonly kind: 'batch' | 'late';
         readonly readings: readonly Reading[];
         /** What the message says it carries. */
         readonly count?: number;
         readonly part?: { readonly k: number; readonly n: number };
       }
-    | { readonly kind: 'void'; readonly reason: string };
+    | { readonly kind: 'void'; readonly reason: string }
+    | { readonly kind: 'late-void'; readonly reason: string };
 }
 
 /** One tag at one index, over all messages that carried it. */
@@ -77,9 +80,11 @@ export function createCloudCopy(): CloudCopy {
         stream.voids.push({ window: message.window, reason: message.content.reason });
         return;
       }
-      const { readings, count, part } = message.content;
+      if (message.content.kind === 'late-void') return;
+      const { kind, readings, count, part } = message.content;
       for (const reading of readings) addReading(stream, message, reading);
       if (count !== undefined && count !== readings.length) stream.miscounted += 1;
+      if (kind === 'late') return;
       if (part === undefined || isLastPart(parts, message, part)) {
         const fresh = subtract([message.window], stream.covered);
         if (message.isBackfill) stream.repaired = union(stream.repaired, fresh);

@@ -10,9 +10,13 @@ export function unpackMessage(
   body: Uint8Array,
 ): CloudMessage {
   const parsed = parseMessage(properties, system);
-  const { batchId, index, window, isBackfill } = parsed;
-  const common = { messageId: String(system.messageId), batchId, index, window, isBackfill };
-  if (parsed.kind === 'void') return { ...common, content: { kind: 'void', reason: parsed.reason } };
+  const { batchId, index, isBackfill } = parsed;
+  const common = { messageId: String(system.messageId), batchId, index, isBackfill };
+  if (parsed.kind === 'late-void') {
+    return { ...common, window: { start: 0, end: 0 }, content: { kind: 'late-void', reason: parsed.reason } };
+  }
+  const { window } = parsed;
+  if (parsed.kind === 'void') return { ...common, window, content: { kind: 'void', reason: parsed.reason } };
   const readings = decodeBody(body, {
     schema: (parsed.schema ?? 'readings/1') as BodySchema,
     contentEncoding: parsed.contentEncoding ?? 'utf-8',
@@ -21,8 +25,9 @@ export function unpackMessage(
   const { count, part } = parsed;
   return {
     ...common,
+    window,
     content: {
-      kind: 'batch',
+      kind: parsed.kind,
       readings,
       ...(count === undefined ? {} : { count }),
       ...(part === undefined ? {} : { part }),

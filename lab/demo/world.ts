@@ -151,6 +151,10 @@ async function closeAll(closers: readonly Close[]): Promise<void> {
 function announce({ batchId, window, content, isBackfill }: CloudMessage, { onEvent }: WorldOptions): void {
   const seconds = `${((window.end - window.start) / 1000).toFixed(1)} s`;
   if (content.kind === 'void') onEvent(`${batchId}: ${seconds} declared void, ${content.reason}`, 'plain');
+  else if (content.kind === 'late-void')
+    onEvent(`${batchId}: late readings declared void, ${content.reason}`, 'plain');
+  else if (content.kind === 'late')
+    onEvent(`${batchId}: ${content.readings.length} readings came late`, 'plain');
   else if (isBackfill) {
     onEvent(`${batchId}: ${seconds} repaired, ${content.readings.length} readings`, 'good');
   }

@@ -33,14 +33,19 @@ export function stopping(): MethodAnswer {
 /** Lists longer than this are cut: an answer has at most 128 KiB. */
 const maxListed = 500;
 
-/** `{requestId, batchId, state, requested, covered, void, remaining}`; windows as `[start, end]` texts. */
+/**
+ * `{requestId, batchId, state, requested, covered, void, remaining}`; windows as `[start, end]` texts. Of a job for late
+ * windows: their numbers, `end` being the one after the last, and `lateSeries`.
+ */
 export function jobReport(job: JobRecord): object {
-  const { requestId, batchId, state, index, range } = job;
+  const { requestId, batchId, state, range, lateSeries } = job;
+  const index = lateSeries === undefined ? job.index : 'sequence';
   const remaining = remainingOf(job);
   return {
     requestId,
     batchId,
     state,
+    ...(lateSeries === undefined ? {} : { lateSeries }),
     requested: pair(index, range),
     covered: job.covered.slice(0, maxListed).map((window) => pair(index, window)),
     void: job.voids.slice(0, maxListed).map(({ window, reason }) => [...pair(index, window), reason]),

@@ -4,7 +4,8 @@
 // Windows may overlap each other: a late window lies over the one that it completes. So everything stored in
 // a stretch is queued in one step with the statement that the stretch is answered, and a stretch ends where
 // a window that the page did not hold could begin. Otherwise a crash between two steps could forget the late
-// window of a stretch that counts as answered.
+// window of a stretch that counts as answered. Late windows go along and answer for nothing: whether all readings of
+// their positions are there is what the windows below them say.
 import { type Coverage, intersection, normalise } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 import type { StoredWindow } from './backfill-store.ts';
@@ -18,13 +19,14 @@ export interface ArchivePassOptions {
   readonly room: () => Promise<void>;
   /** Windows looked at in one step. */
   readonly pageSize: number;
+  /** What the job has queued again in this process: a late window is no answer, so each pass finds it anew. */
+  readonly requeued: Set<number>;
 }
 
 /** So many windows over one index position do not exist; where they do, some are sent twice after a crash. */
 const maxPageSize = 4_096;
 
 export async function archivePass(pieces: Coverage, options: ArchivePassOptions): Promise<void> {
-  const requeued = new Set<number>();
   for (const piece of pieces) {
     let cursor = piece.start;
     let limit = options.pageSize;
@@ -37,7 +39,7 @@ export async function archivePass(pieces: Coverage, options: ArchivePassOptions)
         continue;
       }
       const stretch = { start: cursor, end: Math.max(end, cursor + 1) };
-      await saveStretch(stretch, found, requeued, options);
+      await saveStretch(stretch, found, options);
       cursor = stretch.end;
       limit = options.pageSize;
     }
@@ -53,15 +55,15 @@ function completeUntil(found: readonly StoredWindow[], limit: number, pieceEnd: 
 async function saveStretch(
   stretch: Window,
   found: readonly StoredWindow[],
-  requeued: Set<number>,
   options: ArchivePassOptions,
 ): Promise<void> {
+  const { requeued } = options;
   const here = found.filter(({ window }) => window.start < stretch.end);
   const requeue = here
     .filter((stored) => isAnswer(stored) && stored.state === 'archived')
     .map(({ id }) => id);
   const fresh = requeue.filter((id) => !requeued.has(id));
-  const windows = here.filter((stored) => isAnswer(stored) && stored.void === undefined);
+  const windows = here.filter((stored) => isAnswer(stored) && stored.void === undefined && !stored.late);
   const covered = intersection(normalise(windows.map(({ window }) => window)), [stretch]);
   const voids = here.flatMap((stored) => voidWithin(stored, stretch));
   if (fresh.length === 0 && covered.length === 0 && voids.length === 0) return;

@@ -26,7 +26,7 @@ const readings = (start: number, end: number, step = 10) =>
 
 function request(start: number, end: number, requestId = 'r1', batchId = 'press'): BackfillRequest {
   const [startWindow, endWindow] = [String(at(start)), String(at(end))];
-  return { requestId, batchId, startWindow, endWindow, derivedId: false };
+  return { kind: 'windows', requestId, batchId, startWindow, endWindow, derivedId: false };
 }
 
 interface BenchOptions extends FakeStoreOptions {
@@ -149,12 +149,96 @@ describe('answering', () => {
     const disk = new FakeDisk();
     disk.stream('press');
     for (let i = 0; i < 10; i++) disk.keep('press', window(i * 100, i * 100 + 100), [reading(i * 100)]);
-    const late = disk.keep('press', window(350, 360), [reading(355)]);
+    disk.keepLate('press', window(355, 356), [reading(355)]);
     const { jobs, clock } = await bench({ disk });
     await jobs.request(request(0, 1_000));
     expect((await finished(jobs, clock))?.state).toBe('done');
-    expect(disk.queued.filter(({ window: { start } }) => start === at(350))).toHaveLength(1);
-    expect(late).toBeGreaterThan(0);
+    expect(disk.queued.filter(({ late }) => late !== undefined)).toHaveLength(1);
+  });
+
+  test('a late window is sent again, and answers for nothing: what it lies in is still looked for', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    disk.keepLate('press', window(50, 51), [reading(50)]);
+    const { jobs, clock } = await bench({ disk, sources: () => 'no-history' });
+    await jobs.request(request(0, 100));
+    expect((await finished(jobs, clock))?.voids).toEqual([{ window: window(0, 100), reason: 'no-history' }]);
+    expect(disk.queued.filter(({ late }) => late !== undefined)).toHaveLength(1);
+  });
+
+  test('late windows asked for by number go up again, and those that are gone are declared, by number', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    for (let n = 0; n < 8; n++) disk.keepLate('press', window(n, n + 1), [reading(n)]);
+    // 3 and 6 are gone, 5 waits in a lane.
+    for (const number of [3, 6]) {
+      disk.stored.splice(
+        disk.stored.findIndex(({ late }) => late?.number === number),
+        1,
+      );
+    }
+    disk.stored.find(({ late }) => late?.number === 5)!.state = 'queued';
+    const { jobs, clock } = await bench({ disk });
+    const late = { series: '00c0ffee', first: 2, last: 8 };
+    const asked = { kind: 'late', requestId: 'r1', batchId: 'press', late, derivedId: false } as const;
+    expect(await jobs.request(asked)).toMatchObject({ kind: 'accepted' });
+    const job = await finished(jobs, clock);
+    expect(job).toMatchObject({ state: 'done', lateSeries: '00c0ffee' });
+    expect(disk.queued.map(({ late: sent }) => sent?.number)).toEqual([2, 4, 7, 8]);
+    expect(disk.lateVoids).toEqual(
+      [3, 6].map((number) => ({
+        batchId: 'press',
+        index: 'time',
+        late: { series: '00c0ffee', first: number, last: number },
+        reason: 'history-expired',
+      })),
+    );
+  });
+
+  test('late numbers of another count are gone; those that the present count never gave out are refused', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    disk.keepLate('press', window(0, 1), [reading(0)]);
+    const { jobs, clock } = await bench({ disk });
+    const ask = (requestId: string, series: string, last: number) =>
+      jobs.request({
+        kind: 'late',
+        requestId,
+        batchId: 'press',
+        late: { series, first: 1, last },
+        derivedId: false,
+      });
+    expect(await ask('r1', '00c0ffee', 2)).toMatchObject({
+      kind: 'invalid',
+      errors: [{ field: 'lateThrough' }],
+    });
+    expect(await ask('r2', '11111111', 2)).toMatchObject({ kind: 'accepted' });
+    await finished(jobs, clock, 'r2');
+    expect(disk.lateVoids).toMatchObject([{ late: { series: '11111111', first: 1, last: 2 } }]);
+  });
+
+  test('a cancelled job for late windows declares the rest by number', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    disk.keepLate('press', window(0, 1), [reading(0)]);
+    const { jobs } = await bench({ disk, queued: () => 1000 });
+    const late = { series: '00c0ffee', first: 1, last: 1 };
+    await jobs.request({ kind: 'late', requestId: 'r1', batchId: 'press', late, derivedId: false });
+    await jobs.cancel('r1', true);
+    expect(disk.lateVoids).toEqual([{ batchId: 'press', index: 'time', late, reason: 'cancelled' }]);
+  });
+
+  test('a late window goes up once, however often the equipment is asked for the rest', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    disk.keepLate('press', window(50, 51), [reading(50)]);
+    const { jobs, clock } = await bench({
+      disk,
+      sources: () => fakeHistory({ readings: [], pageSize: 10, recordedUntil: () => at(0) }),
+    });
+    await jobs.request(request(0, 100));
+    await clock.advance(3_600_000);
+    expect(disk.queued).toHaveLength(1);
   });
 
   test('windows in a lane and the window being filled are on their way: nothing is sent for them', async () => {

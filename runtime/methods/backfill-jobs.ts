@@ -6,10 +6,11 @@
 // the second finds what the first has queued. A job that is blocked (equipment away, history not recorded
 // yet) steps back with growing pauses and lets the others by.
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
-import { type BackfillRequest, resolveRange } from '../../wire/methods.ts';
+import { type BackfillRequest, type Parsed, resolveRange } from '../../wire/methods.ts';
+import type { Window } from '../../wire/window.ts';
 import type { BackfillJobs, BackfillJobsOptions, BackfillOutcome } from './backfill-jobs-api.ts';
 import { type BackfillLimits, defaultBackfillLimits } from './backfill-limits.ts';
-import type { JobRecord } from './backfill-store.ts';
+import type { JobRecord, StreamFacts } from './backfill-store.ts';
 import { JobInHand } from './job-in-hand.ts';
 import { isOpen, outlivedJobs } from './job-ranges.ts';
 import { createSemaphore } from './semaphore.ts';
@@ -93,7 +94,7 @@ class Jobs implements BackfillJobs {
     if (known) return known;
     const stream = store.stream(request.batchId);
     if (!stream) return { kind: 'unknown-stream' };
-    const range = resolveRange(request, stream.index);
+    const range = rangeOf(request, stream);
     if (!range.ok) return { kind: 'invalid', errors: range.errors };
     if (this.#openJobs() + this.#accepting.size >= this.#limits.maxOpenJobs) return { kind: 'too-many' };
 
@@ -103,6 +104,7 @@ class Jobs implements BackfillJobs {
       requestId,
       batchId,
       index: stream.index,
+      ...(request.kind === 'late' ? { lateSeries: request.late.series } : {}),
       range: range.value,
       state: 'accepted',
       covered: [],
@@ -174,4 +176,15 @@ class Jobs implements BackfillJobs {
   #openJobs(): number {
     return [...this.#jobs.values()].filter(({ isOpen }) => isOpen).length;
   }
+}
+
+function rangeOf(request: BackfillRequest, stream: StreamFacts): Parsed<Window> {
+  if (request.kind === 'windows') return resolveRange(request, stream.index);
+  const { series, first, last } = request.late;
+  // Of a count that goes on, what was never given out cannot be lost, and must not be declared so.
+  if (series === stream.late?.series && last > stream.late.number) {
+    const problem = `beyond ${stream.late.number}, the last late number of the stream`;
+    return { ok: false, errors: [{ field: 'lateThrough', problem }] };
+  }
+  return { ok: true, value: { start: first, end: last + 1 } };
 }

@@ -1,5 +1,6 @@
 // What backfill jobs need of the spool: durable jobs, the archive, and the backfill lane.
-import type { MiniBatch, VoidDeclaration, VoidReason } from '../../wire/mini-batch.ts';
+import type { LateNumber, LateNumbers } from '../../wire/late.ts';
+import type { LateVoid, MiniBatch, VoidDeclaration, VoidReason } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 
 export type JobState = 'accepted' | 'running' | 'done' | 'cancelled';
@@ -8,6 +9,8 @@ export interface JobRecord {
   readonly requestId: string;
   readonly batchId: string;
   readonly index: IndexKind;
+  /** Present: the job is for late windows of this series, and all of its windows are ranges of their numbers. */
+  readonly lateSeries?: string;
   readonly range: Window;
   readonly state: JobState;
   /** Disjoint, in order: what has been queued for sending (or already was), and what was declared void. */
@@ -26,6 +29,15 @@ export interface StoredWindow {
   readonly state: 'queued' | 'archived';
   /** Set when what is stored declares the range void. */
   readonly void?: VoidReason;
+  /** Readings that came late: sent again with what they complete, and no answer for their window. */
+  readonly late?: true;
+}
+
+/** A late window, by its number. */
+export interface StoredLate {
+  readonly id: number;
+  readonly number: number;
+  readonly state: StoredWindow['state'];
 }
 
 /** What a job adds to the backfill lane in one step. */
@@ -34,6 +46,7 @@ export interface JobOutput {
   readonly requeue?: readonly number[];
   readonly batches?: readonly MiniBatch[];
   readonly voids?: readonly VoidDeclaration[];
+  readonly lateVoids?: readonly LateVoid[];
 }
 
 export interface StreamFacts {
@@ -41,6 +54,8 @@ export interface StreamFacts {
   readonly index: IndexKind;
   /** The window now being filled, not yet closed: its readings are on their way. */
   readonly open?: Window;
+  /** The last late number that was given out. */
+  readonly late?: LateNumber | undefined;
 }
 
 export interface BackfillStore {
@@ -56,4 +71,6 @@ export interface BackfillStore {
   forget(requestId: string): Promise<void>;
   /** Stored windows of the stream that overlap `range`, by start, at most `limit`. */
   find(batchId: string, range: Window, limit: number): Promise<readonly StoredWindow[]>;
+  /** Stored late windows of the stream that have those numbers, in order, at most `limit`. */
+  findLate(batchId: string, late: LateNumbers, limit: number): Promise<readonly StoredLate[]>;
 }

@@ -6,7 +6,7 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { BackfillJobsOptions } from './backfill-jobs-api.ts';
 import type { BackfillLimits } from './backfill-limits.ts';
 import type { JobOutput, JobRecord } from './backfill-store.ts';
-import { advanced, isOpen, type JobChange, remainingOf, withState } from './job-ranges.ts';
+import { advanced, declaredVoid, isOpen, type JobChange, remainingOf, withState } from './job-ranges.ts';
 import { runRound } from './job-round.ts';
 
 /** How often a full lane is looked at again. */
@@ -18,6 +18,7 @@ export class JobInHand {
   readonly #parts: Parts;
   readonly #backoff;
   #job: JobRecord;
+  readonly #requeued = new Set<number>();
   /** Aborts what runs for this job: it is cancelled, or everything stops. */
   #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -101,6 +102,7 @@ export class JobInHand {
     const { signal } = this.#abort;
     return runRound({
       store,
+      requeued: this.#requeued,
       job: () => this.#job,
       save: async (change, output) => {
         signal.throwIfAborted();
@@ -165,15 +167,11 @@ export class JobInHand {
 
   async #saveCancelled(declareVoid: boolean): Promise<void> {
     const { store, clock } = this.#parts;
-    const { batchId, index } = this.#job;
     const voids = declareVoid
       ? remainingOf(this.#job).map((window) => ({ window, reason: 'cancelled' as const }))
       : [];
     const next = withState(advanced(this.#job, { voids }, clock.now()), 'cancelled', clock.now());
-    await store.save(
-      next,
-      declareVoid ? { voids: voids.map(({ window, reason }) => ({ batchId, index, window, reason })) } : {},
-    );
+    await store.save(next, declareVoid ? declaredVoid(this.#job, voids) : {});
     this.#job = next;
   }
 }

@@ -2,7 +2,7 @@
 import { type Coverage, normalise, subtract, union } from '../../wire/coverage.ts';
 import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { Window } from '../../wire/window.ts';
-import type { JobRecord, JobState } from './backfill-store.ts';
+import type { JobOutput, JobRecord, JobState } from './backfill-store.ts';
 
 export interface VoidRange {
   readonly window: Window;
@@ -34,6 +34,19 @@ export function advanced(job: JobRecord, change: JobChange, now: number): JobRec
     updatedAt: now,
   };
   return { ...next, state: remainingOf(next).length === 0 ? 'done' : 'running' };
+}
+
+/** What is sent to say that these ranges of the job are lost. */
+export function declaredVoid(
+  { batchId, index, lateSeries: series }: JobRecord,
+  voids: readonly VoidRange[],
+): Pick<JobOutput, 'voids' | 'lateVoids'> {
+  if (series === undefined) return { voids: voids.map((each) => ({ batchId, index, ...each })) };
+  return {
+    lateVoids: voids.map(({ window: { start, end }, reason }) => {
+      return { batchId, index, late: { series, first: start, last: end - 1 }, reason };
+    }),
+  };
 }
 
 export function withState(job: JobRecord, state: JobState, now: number): JobRecord {

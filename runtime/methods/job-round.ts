@@ -10,9 +10,12 @@ import type { BackfillStore, JobOutput, JobRecord } from './backfill-store.ts';
 import type { CutLimits } from './history-batches.ts';
 import { historyPass } from './history-pass.ts';
 import { type JobChange, remainingOf } from './job-ranges.ts';
+import { latePass } from './late-pass.ts';
 
 export interface RoundOptions {
-  readonly store: Pick<BackfillStore, 'find' | 'stream'>;
+  readonly store: Pick<BackfillStore, 'find' | 'findLate' | 'stream'>;
+  /** See ArchivePassOptions. */
+  readonly requeued: Set<number>;
   /** The job as it stands; changes with each `save`. */
   readonly job: () => JobRecord;
   /** Makes a step durable, together with what it produced. */
@@ -28,6 +31,11 @@ export interface RoundOptions {
 
 /** `blocked`: what remains cannot be answered now. */
 export async function runRound(options: RoundOptions): Promise<'finished' | 'blocked'> {
+  const { lateSeries } = options.job();
+  if (lateSeries !== undefined) {
+    await latePass(lateSeries, { ...options, pageSize: options.limits.archivePage });
+    return 'finished';
+  }
   await answerFromArchive(options);
   while (remainingOf(options.job()).length > 0) {
     const history = options.history();
@@ -52,6 +60,7 @@ async function answerFromArchive(options: RoundOptions): Promise<void> {
     save: (change, requeue) => save(change, requeue.length > 0 ? { requeue } : {}),
     room: options.room,
     pageSize: options.limits.archivePage,
+    requeued: options.requeued,
   });
 }
 

@@ -117,12 +117,13 @@ function jobsReport(jobs: readonly JobRecord[]): object {
   return {
     open: open.length,
     finished: jobs.length - open.length,
-    list: open.slice(0, maxListedJobs).map(({ requestId, batchId, state, index, range, ...job }) => ({
-      requestId,
-      batchId,
-      state,
-      requested: pair(index, range),
-      remaining: remainingOf({ requestId, batchId, state, index, range, ...job }).length,
+    list: open.slice(0, maxListedJobs).map((job) => ({
+      requestId: job.requestId,
+      batchId: job.batchId,
+      state: job.state,
+      ...(job.lateSeries === undefined ? {} : { lateSeries: job.lateSeries }),
+      requested: pair(job.lateSeries === undefined ? job.index : 'sequence', job.range),
+      remaining: remainingOf(job).length,
     })),
   };
 }

@@ -1,11 +1,18 @@
 // Everything stored, found by stream and range: sent or not, until retention removes it.
 import { HoldfastError } from '../../kernel/errors.ts';
+import type { LateNumbers } from '../../wire/late.ts';
 import { markAsBackfill, messageBytes } from '../../wire/message.ts';
 import type { BackfillMark, VoidReason } from '../../wire/mini-batch.ts';
 import type { Window } from '../../wire/window.ts';
 import type { SpoolCore } from './core.ts';
-import { idKey, indexKey, indexKeyOf, sizeClassOf } from './keys.ts';
-import { decodeIndexEntry, decodeMessage, type MessageHeader, type Pointer } from './message-record.ts';
+import { idKey, indexKey, indexKeyOf, lateKey, lateKeyOf, maxId, sizeClassOf } from './keys.ts';
+import {
+  decodeIndexEntry,
+  decodeMessage,
+  hasWindow,
+  type MessageHeader,
+  type Pointer,
+} from './message-record.ts';
 import type { BatchOp } from './store.ts';
 import { type StoredWindowAt, storedWindowOf } from './stored-windows.ts';
 import type { StreamTable } from './streams.ts';
@@ -16,9 +23,20 @@ export interface ArchivedWindow {
   readonly window: Window;
   readonly parts: number;
   readonly void?: VoidReason;
+  /** Readings that came late: they are no answer for the window. */
+  readonly late?: true;
+}
+
+/** A late window, found by its number. */
+export interface ArchivedLate {
+  readonly number: number;
+  /** Of the first part. */
+  readonly id: number;
+  readonly parts: number;
 }
 
 const pageEntries = 500;
+const ownSeries = /^[0-9a-f]{8}$/;
 
 export class Archive {
   readonly #core: SpoolCore;
@@ -83,6 +101,25 @@ export class Archive {
     return found.sort((a, b) => a.window.start - b.window.start || a.id - b.id).slice(0, limit);
   }
 
+  /** Late windows of the stream that have those numbers, in order, at most `limit`. */
+  async findLate(batchId: string, late: LateNumbers, limit: number): Promise<readonly ArchivedLate[]> {
+    const core = this.#core;
+    const stream = this.#streams.get(batchId);
+    // Counts that we began are named so; others never were ours.
+    if (stream === undefined || !ownSeries.test(late.series) || late.first > maxId) return [];
+    const at = (number: number) => lateKey(stream.number, { series: late.series, number }, 0);
+    const lt = at(Math.min(late.last, maxId - 1) + 1);
+    const entries = await core.store.range({ gte: at(late.first), lt, limit, keysOnly: true });
+    const found: ArchivedLate[] = [];
+    for (const { key } of entries) {
+      const { number, id } = lateKeyOf(key);
+      const window = this.#gone.has(id) ? undefined : await this.windowOf(id);
+      if (window === undefined) this.#remove(key);
+      else found.push({ number, id, parts: window.parts });
+    }
+    return found;
+  }
+
   /**
    * Pointers to all parts of a stored window, as they are.
    * @throws HoldfastError `spool-window-gone` (retryable: look again) when a part is missing or damaged;
@@ -109,7 +146,11 @@ export class Archive {
   async unindexOps(id: number): Promise<readonly BatchOp[]> {
     try {
       const { header } = await this.#message(id);
-      return [{ type: 'del', key: indexKeyOfHeader(header) }];
+      const { window, late, stream, first } = header;
+      return [
+        ...(hasWindow(window) ? [{ type: 'del', key: indexKeyOfHeader(header) } as const] : []),
+        ...(late === undefined ? [] : [{ type: 'del', key: lateKey(stream, late, first) } as const]),
+      ];
     } catch (error) {
       if (error instanceof HoldfastError && error.code === 'spool-window-gone') return [];
       throw error;
@@ -177,6 +218,7 @@ export class Archive {
         window: { start, end: entry.end },
         parts: entry.parts,
         ...(entry.void === undefined ? {} : { void: entry.void }),
+        ...(entry.late === undefined ? {} : { late: entry.late }),
       };
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;

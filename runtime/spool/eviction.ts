@@ -1,6 +1,7 @@
 // Removes what was never sent: too old, or more than there is room for. What goes is declared void in the same
 // write, unless its source can be asked again.
 import { normalise } from '../../wire/coverage.ts';
+import type { LateNumbers } from '../../wire/late.ts';
 import type { Window } from '../../wire/window.ts';
 import type { LaneName } from '../uplink/lanes.ts';
 import type { Archive } from './archive.ts';
@@ -95,6 +96,13 @@ export class Eviction {
       for (const window of lost) declareVoid(writer, stream, window);
       writer.add(...streams.recordOps(streams.get(stream.batchId) ?? stream));
     }
+    // No history says again what came late: it lies in windows that were claimed without it, which nobody asks for.
+    for (const { stream: number, late } of lateRuns(windows)) {
+      const stream = streams.byNumber(number);
+      if (stream === undefined) continue;
+      const { batchId, index } = stream;
+      writer.addLateVoid(stream, { batchId, index, late, reason: 'evicted' }, { lane: 'live' });
+    }
     const { ops, delta, publish } = writer.finish();
     const stored = delta.stored ?? { messages: 0, bytes: 0 };
     const less = minus(windows);
@@ -140,8 +148,25 @@ function declareVoid(writer: WindowWriter, stream: Stream, window: Window): void
 /** Ranges by stream: windows that touch become one, so that a long backlog does not become a long list of voids. */
 function byStream(windows: readonly StoredWindowAt[]): ReadonlyMap<number, readonly Window[]> {
   const ranges = new Map<number, Window[]>();
-  for (const { stream, window } of windows) ranges.set(stream, [...(ranges.get(stream) ?? []), window]);
+  for (const { stream, window, late } of windows)
+    if (late === undefined) ranges.set(stream, [...(ranges.get(stream) ?? []), window]);
   return new Map([...ranges].map(([stream, list]) => [stream, normalise(list)]));
+}
+
+/** Late windows by stream and series; numbers that follow one another become one run. */
+function lateRuns(windows: readonly StoredWindowAt[]): readonly { stream: number; late: LateNumbers }[] {
+  const runs: { stream: number; late: LateNumbers }[] = [];
+  const late = windows.flatMap((each) =>
+    each.late === undefined ? [] : [{ stream: each.stream, ...each.late }],
+  );
+  late.sort((a, b) => a.stream - b.stream || a.series.localeCompare(b.series) || a.number - b.number);
+  for (const { stream, series, number } of late) {
+    const last = runs.at(-1);
+    if (last?.stream === stream && last.late.series === series && last.late.last === number - 1) {
+      last.late = { ...last.late, last: number };
+    } else runs.push({ stream, late: { series, first: number, last: number } });
+  }
+  return runs;
 }
 
 function sumOf(a = { messages: 0, bytes: 0 }, b = { messages: 0, bytes: 0 }) {

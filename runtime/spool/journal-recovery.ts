@@ -114,11 +114,9 @@ function closeRecovered(
   const { batchId, index } = stream;
   // Below the floor another window stands already: only late windows may reach there.
   const late = recovered.late || window.start < (stream.floor ?? Number.NEGATIVE_INFINITY);
-  writer.addBatch(
-    stream,
-    { batchId, index, window, readings },
-    late ? { lane: 'live', mark: {} } : { lane: 'live' },
-  );
+  const batch = { batchId, index, window, readings };
+  if (late) writer.addLate(streams.get(batchId) ?? stream, batch, { lane: 'live' });
+  else writer.addBatch(stream, batch, { lane: 'live' });
   const known = streams.get(batchId) ?? stream;
   streams.update(known, { floor: Math.max(known.floor ?? window.end, window.end), lastWindow: window });
 }

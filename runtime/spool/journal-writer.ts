@@ -1,10 +1,10 @@
 // One stream's part of a commit: closed windows, and what the journal learns of the open one.
-import type { ClosedWindow, EncodedWindow, JournalAppend, StreamChange } from '../windows/window-store.ts';
+import type { EncodedWindow, JournalAppend, StreamChange } from '../windows/window-store.ts';
 import type { SpoolCore } from './core.ts';
 import { encodeJournal } from './journal.ts';
 import { journalKey } from './keys.ts';
 import type { Stream, StreamTable } from './streams.ts';
-import type { Destination, WindowWriter } from './window-writer.ts';
+import type { WindowWriter } from './window-writer.ts';
 
 /** Adds the change to `writer`. The table of streams is ahead of the disk until that batch is written. */
 export function writeChange(
@@ -19,8 +19,12 @@ export function writeChange(
   // It never goes back, whatever the caller says.
   const floorMoved = floor !== undefined && floor > (stream.floor ?? Number.NEGATIVE_INFINITY);
   if (restart) stream = dropJournal(streams, writer, stream);
-  for (const window of closed) {
-    const encodedBytes = writer.addBatch(stream, window.batch, destinationOf(window));
+  // Late ones first: so the others say that they were there.
+  for (const window of [...closed].sort((a, b) => Number(b.late) - Number(a.late))) {
+    const to = window.to === 'archive' ? ({ lane: 'none' } as const) : ({ lane: 'live' } as const);
+    const encodedBytes = window.late
+      ? writer.addLate(stream, window.batch, to)
+      : writer.addBatch(stream, window.batch, to);
     encoded.push({ batchId, plainBytes: window.plainBytes, encodedBytes });
     stream = streams.get(batchId) ?? stream;
     if (!window.late) stream = streams.update(stream, { lastWindow: window.batch.window });
@@ -33,11 +37,6 @@ export function writeChange(
   // The journal names its stream by number: the first commit of a stream must say which that is.
   if (restart || closed.length > 0 || floorMoved || !stream.stored) writer.add(...streams.recordOps(stream));
   return encoded;
-}
-
-function destinationOf(closed: ClosedWindow): Destination {
-  if (closed.to === 'archive') return { lane: 'none' };
-  return closed.late ? { lane: 'live', mark: {} } : { lane: 'live' };
 }
 
 function dropJournal(streams: StreamTable, writer: WindowWriter, stream: Stream): Stream {

@@ -1,5 +1,6 @@
 // The key spaces of the store. One letter, then big-endian numbers, so that bytewise order is numeric
 // order. docs/FORMAT.md lists them; a change here is a new format version.
+import type { LateNumber } from '../../wire/late.ts';
 import type { Window } from '../../wire/window.ts';
 
 export type KeySpace =
@@ -17,6 +18,8 @@ export type KeySpace =
   | 'a'
   /** `i` + stream u32 + size class u8 + start i64 + id u48: finds messages by stream and range. */
   | 'i'
+  /** `l` + stream u32 + series u32 + number u48 + id u48: finds late windows by their number. */
+  | 'l'
   /** `u` + id u48: message `id` waits to be sent (live and backlog). */
   | 'u'
   /** `b` + sequence u48: a message waits in the backfill lane. */
@@ -116,6 +119,22 @@ export function indexKeyOf(key: Uint8Array): {
     start: readInt64(bytes, 6),
     id: bytes.readUIntBE(14, 6),
   };
+}
+
+/** `number` 0 with `id` 0 begins the series. */
+export function lateKey(stream: number, late: LateNumber, id: number): Buffer {
+  const key = Buffer.allocUnsafe(21);
+  key[0] = 0x6c;
+  key.writeUInt32BE(stream, 1);
+  key.writeUInt32BE(Number.parseInt(late.series, 16), 5);
+  key.writeUIntBE(late.number, 9, 6);
+  key.writeUIntBE(id, 15, 6);
+  return key;
+}
+
+export function lateKeyOf(key: Uint8Array): { number: number; id: number } {
+  const bytes = view(key);
+  return { number: bytes.readUIntBE(9, 6), id: bytes.readUIntBE(15, 6) };
 }
 
 /** Of the longest window that there can be. */

@@ -1,6 +1,7 @@
 // Payloads of the records around one message: the message itself (`M`), its entry in the index by
 // stream and range (`I`), and a lane's pointer to it (`P`).
 import { HoldfastError } from '../../kernel/errors.ts';
+import { formatLateNumber, type LateNumber, parseLateNumber } from '../../wire/late.ts';
 import type { BackfillMark, VoidReason, WireMessage } from '../../wire/mini-batch.ts';
 import type { Window } from '../../wire/window.ts';
 
@@ -13,12 +14,21 @@ export const storedOverheadBytes = 400;
 /** What a stored message knows about itself, beside what is sent. */
 export interface MessageHeader {
   readonly stream: number;
+  /** `noWindow` of a declaration that late windows are lost. */
   readonly window: Window;
   /** Id of the window's first part, and how many parts there are. */
   readonly first: number;
   readonly parts: number;
   readonly void?: VoidReason;
+  /** Of readings that came late. */
+  readonly late?: LateNumber;
   readonly storedAt: number;
+}
+
+export const noWindow: Window = { start: 0, end: 0 };
+
+export function hasWindow({ start, end }: Window): boolean {
+  return end > start;
 }
 
 export interface StoredMessage {
@@ -37,6 +47,7 @@ export function encodeMessage(stored: StoredMessage): Uint8Array {
       first: header.first,
       parts: header.parts,
       void: header.void,
+      late: header.late && formatLateNumber(header.late),
       storedAt: header.storedAt,
       messageId: message.messageId,
       properties: message.properties,
@@ -57,6 +68,7 @@ interface MessageHead {
   first: number;
   parts: number;
   void?: VoidReason;
+  late?: string;
   storedAt: number;
   messageId: string;
   properties: Record<string, string>;
@@ -67,6 +79,7 @@ interface MessageHead {
 /** @throws HoldfastError `spool-record-damaged`. */
 export function decodeMessage(payload: Buffer): StoredMessage {
   const head = readHead(payload);
+  const late = parseLateNumber(head.late);
   return {
     header: {
       stream: head.stream,
@@ -74,6 +87,7 @@ export function decodeMessage(payload: Buffer): StoredMessage {
       first: head.first,
       parts: head.parts,
       ...(head.void === undefined ? {} : { void: head.void }),
+      ...(late === undefined ? {} : { late }),
       storedAt: head.storedAt,
     },
     message: {
@@ -101,11 +115,15 @@ export interface IndexEntry {
   readonly end: number;
   readonly parts: number;
   readonly void?: VoidReason;
+  /** It claims nothing: readings that came late. */
+  readonly late?: true;
 }
 
-/** f64 end, u16 parts, then the reason of a void (else nothing). */
+const lateMark = 'late';
+
+/** f64 end, u16 parts, then the reason of a void, or `late` (else nothing). */
 export function encodeIndexEntry(entry: IndexEntry): Uint8Array {
-  const reason = Buffer.from(entry.void ?? '', 'latin1');
+  const reason = Buffer.from(entry.late ? lateMark : (entry.void ?? ''), 'latin1');
   const payload = Buffer.allocUnsafe(10 + reason.byteLength);
   payload.writeDoubleBE(entry.end, 0);
   payload.writeUInt16BE(entry.parts, 8);
@@ -120,7 +138,7 @@ export function decodeIndexEntry(payload: Buffer): IndexEntry {
   return {
     end: payload.readDoubleBE(0),
     parts: payload.readUInt16BE(8),
-    ...(reason === '' ? {} : { void: reason as VoidReason }),
+    ...(reason === '' ? {} : reason === lateMark ? { late: true } : { void: reason as VoidReason }),
   };
 }
 
@@ -134,13 +152,16 @@ export interface StoredEntry {
   /** Wall clock, epoch ms. */
   readonly storedAt: number;
   readonly void: boolean;
+  readonly late?: LateNumber;
 }
 
 const storedEntryBytes = 33;
 
-/** u32 stream, f64 start, f64 end, u16 parts, u32 bytes, u48 storedAt, u8 1 for a void. */
+/** u32 stream, f64 start, f64 end, u16 parts, u32 bytes, u48 storedAt, u8 1 for a void, then the late number as text. */
 export function encodeStoredEntry(entry: StoredEntry): Uint8Array {
-  const payload = Buffer.allocUnsafe(storedEntryBytes);
+  const late = Buffer.from(entry.late === undefined ? '' : formatLateNumber(entry.late), 'latin1');
+  const payload = Buffer.allocUnsafe(storedEntryBytes + late.byteLength);
+  payload.set(late, storedEntryBytes);
   payload.writeUInt32BE(entry.stream, 0);
   payload.writeDoubleBE(entry.window.start, 4);
   payload.writeDoubleBE(entry.window.end, 12);
@@ -153,7 +174,9 @@ export function encodeStoredEntry(entry: StoredEntry): Uint8Array {
 
 /** @throws HoldfastError `spool-record-damaged`. */
 export function decodeStoredEntry(payload: Buffer): StoredEntry {
-  if (payload.byteLength !== storedEntryBytes) {
+  const text = payload.toString('latin1', storedEntryBytes);
+  const late = parseLateNumber(text);
+  if (payload.byteLength < storedEntryBytes || (text !== '' && late === undefined)) {
     throw new HoldfastError('spool-record-damaged', 'an entry of the stored windows has the wrong length');
   }
   return {
@@ -163,6 +186,7 @@ export function decodeStoredEntry(payload: Buffer): StoredEntry {
     bytes: payload.readUInt32BE(22),
     storedAt: payload.readUIntBE(26, 6),
     void: payload[32] === 1,
+    ...(late === undefined ? {} : { late }),
   };
 }
 
@@ -176,7 +200,10 @@ export interface Pointer {
   readonly mark?: BackfillMark;
 }
 
-/** u48 id, u32 bytes, u48 queuedAt, u8 mark (0 none, 1 marked, 2 marked with a requestId, which follows). */
+/**
+ * u48 id, u32 bytes, u48 queuedAt, u8 mark (0 none, 1 marked without a requestId, as earlier versions did with late
+ * windows, 2 marked with a requestId, which follows).
+ */
 export function encodePointer(pointer: Pointer): Uint8Array {
   const requestId = Buffer.from(pointer.mark?.requestId ?? '', 'utf8');
   const payload = Buffer.allocUnsafe(17 + requestId.byteLength);

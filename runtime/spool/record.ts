@@ -14,7 +14,7 @@ import { HoldfastError } from '../../kernel/errors.ts';
 import { keyIdOf } from './encryption/sealed-envelope.ts';
 
 /** One letter a kind; the payload's form belongs to the kind. docs/FORMAT.md describes each. */
-export type RecordKind = 'S' | 'N' | 'J' | 'M' | 'A' | 'I' | 'P' | 'Q' | 'X' | 'D' | 'K' | 'T' | 'V';
+export type RecordKind = 'S' | 'N' | 'J' | 'M' | 'A' | 'I' | 'L' | 'P' | 'Q' | 'X' | 'D' | 'K' | 'T' | 'V';
 
 export const envelopeVersion = 1;
 export const envelopeBytes = 6;

@@ -36,7 +36,7 @@ export async function loadParts(
   // Records may be gone: what can be counted is counted anew.
   const doubtful = from.repair !== undefined;
   const state = await loadState(from.store, codec, log, doubtful);
-  const streams = new StreamTable(codec);
+  const streams = new StreamTable(codec, options.random ?? systemRandom);
   const core = new SpoolCore({
     store: from.store,
     codec,

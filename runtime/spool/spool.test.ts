@@ -178,12 +178,12 @@ describe('lanes', () => {
     expect(calls).toBe(1);
   });
 
-  it('marks late windows as backfill without a request', async () => {
+  it('marks late windows as late, without a request', async () => {
     const { spool } = await openTestSpool();
     await spool.commitWindows([change('a', [closed('a', window(3, 4), { late: true })])]);
     const [late] = await spool.take('live', all);
-    expect(late!.message.messageId).toMatch(/^a;3-4;l[0-9a-f]{8};b$/);
-    expect(late!.message.properties).toMatchObject({ isBackfill: 'true' });
+    expect(late!.message.messageId).toMatch(/^a;3-4;l[0-9a-f]{8}\.1\.[0-9a-f]{8};b$/);
+    expect(late!.message.properties).toMatchObject({ isBackfill: 'true', isLate: 'true' });
     expect(late!.message.properties).not.toHaveProperty('requestId');
   });
 });
@@ -340,7 +340,7 @@ describe('recovery of open windows', () => {
     const { spool: next } = await openTestSpool(store.restarted());
     expect(idsOf(await takeAll(next, 'backlog'))).toEqual([
       'a;0-5',
-      expect.stringMatching(/^a;5-6;l[0-9a-f]{8};b$/),
+      expect.stringMatching(/^a;5-6;l[0-9a-f]{8}\.1\.[0-9a-f]{8};b$/),
     ]);
   });
 

@@ -1,6 +1,13 @@
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import type { LateNumbers } from '../../wire/late.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
-import type { JobOutput, JobRecord, StoredWindow, StreamFacts } from '../methods/backfill-store.ts';
+import type {
+  JobOutput,
+  JobRecord,
+  StoredLate,
+  StoredWindow,
+  StreamFacts,
+} from '../methods/backfill-store.ts';
 import type { LaneDepth, LaneName, Outgoing } from '../uplink/lanes.ts';
 import type { EncodedWindow, StreamChange, StreamStart } from '../windows/window-store.ts';
 import { encryptionStats, type KeyState, settleKeys } from './encryption/settle-keys.ts';
@@ -163,8 +170,8 @@ class DurableSpool implements Spool {
   stream(batchId: string): StreamFacts | undefined {
     const stream = this.#parts?.streams.get(batchId);
     if (stream === undefined) return undefined;
-    const { index, open } = stream;
-    return { batchId, index, ...(open === undefined ? {} : { open }) };
+    const { index, open, late } = stream;
+    return { batchId, index, late, ...(open === undefined ? {} : { open }) };
   }
 
   async jobs(): Promise<readonly JobRecord[]> {
@@ -191,10 +198,17 @@ class DurableSpool implements Spool {
   async find(batchId: string, range: Window, limit: number): Promise<readonly StoredWindow[]> {
     const { archive, lanes } = this.#open();
     const stored: StoredWindow[] = [];
-    for (const { id, window, parts, void: reason } of await archive.find(batchId, range, limit)) {
-      const queued = await lanes.queuedIds(id, id + parts);
-      const state = queued.size > 0 ? 'queued' : 'archived';
-      stored.push({ id, window, state, ...(reason === undefined ? {} : { void: reason }) });
+    for (const { parts, ...found } of await archive.find(batchId, range, limit)) {
+      stored.push({ ...found, state: await stateOf(lanes, found.id, parts) });
+    }
+    return stored;
+  }
+
+  async findLate(batchId: string, late: LateNumbers, limit: number): Promise<readonly StoredLate[]> {
+    const { archive, lanes } = this.#open();
+    const stored: StoredLate[] = [];
+    for (const { id, number, parts } of await archive.findLate(batchId, late, limit)) {
+      stored.push({ id, number, state: await stateOf(lanes, id, parts) });
     }
     return stored;
   }
@@ -263,6 +277,9 @@ class DurableSpool implements Spool {
     for (const declared of output.voids ?? []) {
       written.addVoid(streams.openOrCreate(declared.batchId, declared.index, now), declared, to);
     }
+    for (const declared of output.lateVoids ?? []) {
+      written.addLateVoid(streams.openOrCreate(declared.batchId, declared.index, now), declared, to);
+    }
     written.add(...recordOpsOf(streams, job.batchId));
     return written;
   }
@@ -279,6 +296,15 @@ class DurableSpool implements Spool {
       throw new HoldfastError('spool-closed', 'the spool is closed');
     return this.#parts;
   }
+}
+
+async function stateOf(
+  lanes: SpoolParts['lanes'],
+  id: number,
+  parts: number,
+): Promise<StoredWindow['state']> {
+  const queued = await lanes.queuedIds(id, id + parts);
+  return queued.size > 0 ? 'queued' : 'archived';
 }
 
 /** Records that damage took; at least one, since something was wrong. */

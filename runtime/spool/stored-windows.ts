@@ -1,8 +1,14 @@
 // All stored windows in the order of storing (key space `a`).
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { SpoolCore } from './core.ts';
-import { idKey, idOf, indexKey, maxId, sizeClassOf } from './keys.ts';
-import { decodeMessage, decodeStoredEntry, encodeStoredEntry, type StoredEntry } from './message-record.ts';
+import { idKey, idOf, indexKey, lateKey, maxId, sizeClassOf } from './keys.ts';
+import {
+  decodeMessage,
+  decodeStoredEntry,
+  encodeStoredEntry,
+  hasWindow,
+  type StoredEntry,
+} from './message-record.ts';
 import type { BatchOp, Entry } from './store.ts';
 
 export interface StoredWindowAt extends StoredEntry {
@@ -61,7 +67,7 @@ async function rebuild(core: SpoolCore, id: number): Promise<StoredWindowAt | un
   if (value === undefined) return undefined;
   try {
     const { header } = decodeMessage(core.codec.open('M', key, value));
-    const { stream, window, parts, storedAt } = header;
+    const { stream, window, parts, storedAt, late } = header;
     return {
       id,
       stream,
@@ -70,6 +76,7 @@ async function rebuild(core: SpoolCore, id: number): Promise<StoredWindowAt | un
       bytes: value.byteLength * parts,
       storedAt,
       void: header.void !== undefined,
+      ...(late === undefined ? {} : { late }),
     };
   } catch (error) {
     if (error instanceof HoldfastError) return undefined;
@@ -84,11 +91,10 @@ export function idsOf({ id, parts }: StoredWindowAt): number[] {
 
 /** Deletes all records of a window but its places in the lanes. */
 export function removalOps(window: StoredWindowAt): BatchOp[] {
-  const { id, stream, window: range } = window;
+  const { id, stream, window: range, late } = window;
   const ops: BatchOp[] = [{ type: 'del', key: idKey('a', id) }];
-  if (range.end > range.start) {
-    ops.push({ type: 'del', key: indexKey(stream, sizeClassOf(range), range.start, id) });
-  }
+  if (hasWindow(range)) ops.push({ type: 'del', key: indexKey(stream, sizeClassOf(range), range.start, id) });
+  if (late !== undefined) ops.push({ type: 'del', key: lateKey(stream, late, id) });
   for (const message of idsOf(window)) {
     ops.push({ type: 'del', key: idKey('r', message) }, { type: 'del', key: idKey('x', message) });
   }

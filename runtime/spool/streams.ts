@@ -1,5 +1,7 @@
 // The streams that this spool has or ever had. Their number is small and bounded; all are in memory.
 import { HoldfastError } from '../../kernel/errors.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { LateNumber } from '../../wire/late.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Continuity } from '../windows/window-store.ts';
 import {
@@ -25,6 +27,11 @@ export interface StreamRecord {
   /** Size classes (see keys.ts) that the stream's index entries use. */
   readonly classes: readonly number[];
   readonly createdAt: number;
+  /**
+   * The count of its late windows: its name, and the last number given out. Where the last ones may have been
+   * forgotten, another count begins, so that no number ever names two windows.
+   */
+  readonly late?: LateNumber | undefined;
   /** Absent in a record: `proven`. It is kept, since nothing may have been claimed between two starts. */
   readonly continuity?: Continuity;
 }
@@ -53,14 +60,16 @@ const noJournal = { from: 0, to: 0 };
 
 export class StreamTable {
   readonly #codec: RecordCodec;
+  readonly #random: Random;
   readonly #byId = new Map<string, Stream>();
   readonly #byNumber = new Map<number, Stream>();
   #nextNumber = 1;
   // Of a stream that nobody knows: the disk may have forgotten it.
   #unknown: Continuity = 'proven';
 
-  constructor(codec: RecordCodec) {
+  constructor(codec: RecordCodec, random: Random) {
     this.#codec = codec;
+    this.#random = random;
   }
 
   /**
@@ -94,6 +103,7 @@ export class StreamTable {
       this.update(stream, {
         classes: [...new Set([...classes, ...stream.classes])].sort((a, b) => a - b),
         stored: false,
+        late: undefined,
         continuity: 'lost',
         ...(highest === undefined ? {} : { floor: highest }),
       });
@@ -156,12 +166,18 @@ export class StreamTable {
     return this.update(stream, { classes: [...stream.classes, sizeClass].sort((a, b) => a - b) });
   }
 
+  /** The number of the stream's next late window; `update` the stream with it once that is encoded. */
+  nextLate(stream: Stream): LateNumber {
+    const { series, number } = stream.late ?? { series: this.#random.uuid().slice(0, 8), number: 0 };
+    return { series, number: number + 1 };
+  }
+
   /** What a batch that changed the stream must hold: its record, and the first time the name of its number. */
   recordOps(stream: Stream): readonly BatchOp[] {
     const key = textKey('s', stream.batchId);
-    const { batchId, number, index, floor, lastWindow, classes, createdAt, stored } = stream;
+    const { batchId, number, index, floor, lastWindow, classes, createdAt, late, stored } = stream;
     const lost = stream.continuity === 'lost' ? { continuity: stream.continuity } : {};
-    const record = { number, index, floor, lastWindow, classes, createdAt, ...lost };
+    const record = { number, index, floor, lastWindow, classes, createdAt, late, ...lost };
     const ops: BatchOp[] = [{ type: 'put', key, value: sealJson(this.#codec, 'S', key, record) }];
     if (!stored) {
       const name = streamKey(number);

@@ -1,16 +1,33 @@
 // Turns mini-batches and voids into what one batch writes for them: a record per message, one entry in
 // the index, and (unless they stay unsent) pointers in a lane. All in the same atomic write.
 import { describeError, type HoldfastError } from '../../kernel/errors.ts';
-import { encodeMiniBatch, encodeVoid, markAsBackfill, messageBytes } from '../../wire/message.ts';
-import type { BackfillMark, MiniBatch, VoidDeclaration, WireMessage } from '../../wire/mini-batch.ts';
+import type { LateNumber } from '../../wire/late.ts';
+import {
+  encodeLateVoid,
+  encodeMiniBatch,
+  encodeVoid,
+  markAsBackfill,
+  messageBytes,
+} from '../../wire/message.ts';
+import type {
+  BackfillMark,
+  LateVoid,
+  MiniBatch,
+  VoidDeclaration,
+  VoidReason,
+  WireMessage,
+} from '../../wire/mini-batch.ts';
+import type { Window } from '../../wire/window.ts';
 import type { SpoolCore } from './core.ts';
-import { idKey, indexKey, sizeClassOf } from './keys.ts';
+import { idKey, indexKey, lateKey, sizeClassOf } from './keys.ts';
 import type { LaneStore, NewEntries } from './lane-store.ts';
 import {
   encodeIndexEntry,
   encodeMessage,
   encodeStoredEntry,
+  hasWindow,
   type MessageHeader,
+  noWindow,
   type Pointer,
   storedOverheadBytes,
 } from './message-record.ts';
@@ -24,7 +41,7 @@ export interface BodyEncoding {
 }
 
 export type Destination =
-  | { readonly lane: 'live'; readonly mark?: BackfillMark }
+  | { readonly lane: 'live' }
   | { readonly lane: 'backfill'; readonly mark: BackfillMark }
   | { readonly lane: 'none' };
 
@@ -50,16 +67,35 @@ export class WindowWriter {
     this.#ops.push(...ops);
   }
 
-  /** Bytes stored. 0 when the batch cannot be encoded: nothing is written then, and its window stays a hole. */
+  /**
+   * All readings of the batch's window. Bytes stored: 0 when the batch cannot be encoded, nothing is written then, and
+   * its window stays a hole.
+   */
   addBatch(stream: Stream, batch: MiniBatch, to: Destination): number {
+    return this.#encode(stream, batch, to, undefined);
+  }
+
+  /**
+   * Readings that came after their window had closed. Gives the stream's next late number out: the stream's record must
+   * be in the same batch, so that the number is as durable as what it names.
+   */
+  addLate(stream: Stream, batch: MiniBatch, to: Destination): number {
+    const late = this.#streams.nextLate(stream);
+    const bytes = this.#encode(stream, batch, to, late);
+    if (bytes > 0) this.#streams.update(this.#streams.get(stream.batchId) ?? stream, { late });
+    return bytes;
+  }
+
+  #encode(stream: Stream, batch: MiniBatch, to: Destination, late: LateNumber | undefined): number {
     try {
       const messages = encodeMiniBatch(batch, {
         ...this.#encoding,
         creationTime: this.#core.clock.now(),
-        late: to.lane === 'live' && to.mark !== undefined,
+        late,
+        lateThrough: late === undefined ? this.#streams.get(stream.batchId)?.late : undefined,
         onRefused: (reading, error) => this.#refused(stream, reading.tag, error),
       });
-      return this.#addMessages(stream, batch, messages, to);
+      return this.#addMessages(stream, { ...batch, late }, messages, to);
     } catch (error) {
       this.#core.log.error(
         { batchId: stream.batchId, ...batch.window, error: describeError(error) },
@@ -71,8 +107,14 @@ export class WindowWriter {
   }
 
   addVoid(stream: Stream, declaration: VoidDeclaration, to: Destination): void {
-    const message = encodeVoid(declaration, { creationTime: this.#core.clock.now() });
+    const lateThrough = this.#streams.get(stream.batchId)?.late;
+    const message = encodeVoid(declaration, { creationTime: this.#core.clock.now(), lateThrough });
     this.#addMessages(stream, declaration, [message], to);
+  }
+
+  addLateVoid(stream: Stream, declaration: LateVoid, to: Destination): void {
+    const message = encodeLateVoid(declaration, { creationTime: this.#core.clock.now() });
+    this.#addMessages(stream, { window: noWindow, reason: declaration.reason }, [message], to);
   }
 
   /** Queues stored messages once more. */
@@ -96,43 +138,47 @@ export class WindowWriter {
 
   #addMessages(
     stream: Stream,
-    about: MiniBatch | VoidDeclaration,
+    about: { readonly window: Window; readonly reason?: VoidReason; readonly late?: LateNumber | undefined },
     messages: readonly WireMessage[],
     to: Destination,
   ): number {
     const core = this.#core;
     const first = core.allocate(messages.length);
     const storedAt = core.clock.now();
-    const reason = 'reason' in about ? { void: about.reason } : {};
-    const header = {
-      stream: stream.number,
-      window: about.window,
-      first,
-      parts: messages.length,
-      ...reason,
-      storedAt,
+    const { window, late } = about;
+    const parts = messages.length;
+    const mark = {
+      ...(about.reason === undefined ? {} : { void: about.reason }),
+      ...(late === undefined ? {} : { late }),
     };
+    const header = { stream: stream.number, window, first, parts, ...mark, storedAt };
     let bytes = 0;
     for (const [part, message] of messages.entries()) {
       bytes += this.#addMessage(first + part, message, header, to);
     }
-    this.#streams.withClass(this.#streams.get(stream.batchId) ?? stream, about.window);
-    const key = indexKey(stream.number, sizeClassOf(about.window), about.window.start, first);
-    const parts = messages.length;
-    const entry = { end: about.window.end, parts, ...reason };
-    const stored = {
-      stream: stream.number,
-      window: about.window,
-      parts,
-      bytes,
-      storedAt,
-      void: 'reason' in about,
-    };
+    const stored = { ...header, bytes, void: about.reason !== undefined };
     this.#ops.push(
-      core.put('I', key, encodeIndexEntry(entry)),
       core.put('A', idKey('a', first), encodeStoredEntry(stored)),
+      ...this.#indexOps(stream, header),
     );
     return bytes;
+  }
+
+  /** Finds the window by its range, and a late one by its number, too. */
+  #indexOps(stream: Stream, { window, first, parts, void: reason, late }: MessageHeader): readonly BatchOp[] {
+    const core = this.#core;
+    if (!hasWindow(window)) return [];
+    this.#streams.withClass(this.#streams.get(stream.batchId) ?? stream, window);
+    const key = indexKey(stream.number, sizeClassOf(window), window.start, first);
+    const entry = encodeIndexEntry({
+      end: window.end,
+      parts,
+      ...(reason === undefined ? {} : { void: reason }),
+      ...(late === undefined ? {} : { late: true }),
+    });
+    const byNumber =
+      late === undefined ? [] : [core.put('L', lateKey(stream.number, late, first), new Uint8Array(0))];
+    return [core.put('I', key, entry), ...byNumber];
   }
 
   /** Bytes stored, about. */
@@ -145,10 +191,12 @@ export class WindowWriter {
       bytes: this.#stored.bytes + storedBytes,
     };
     if (to.lane === 'none') return storedBytes;
-    const sent = to.mark === undefined ? message : markAsBackfill(message, to.mark);
-    const mark = to.mark === undefined ? {} : { mark: to.mark };
-    const pointer = { id, bytes: messageBytes(sent), queuedAt: core.clock.now(), ...mark };
-    (to.lane === 'live' ? this.#live : this.#backfill).push(pointer);
+    const pointer = { id, bytes: messageBytes(message), queuedAt: core.clock.now() };
+    if (to.lane === 'live') this.#live.push(pointer);
+    else {
+      const bytes = messageBytes(markAsBackfill(message, to.mark));
+      this.#backfill.push({ ...pointer, bytes, mark: to.mark });
+    }
     return storedBytes;
   }
 

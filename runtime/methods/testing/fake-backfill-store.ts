@@ -1,7 +1,8 @@
 // A BackfillStore in memory that keeps what a disk would keep, and can die at any save: before the write is
 // durable, or after. What was called when it died never settles, as in a process that is gone.
 import { HoldfastError } from '../../../kernel/errors.ts';
-import type { MiniBatch, VoidDeclaration, VoidReason } from '../../../wire/mini-batch.ts';
+import type { LateNumber, LateNumbers } from '../../../wire/late.ts';
+import type { LateVoid, MiniBatch, VoidDeclaration, VoidReason } from '../../../wire/mini-batch.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';
 import { overlaps } from '../../../wire/window.ts';
@@ -14,6 +15,7 @@ interface Stored {
   state: 'queued' | 'archived';
   readonly readings: readonly Reading[];
   readonly void?: VoidReason;
+  readonly late?: LateNumber;
 }
 
 export interface Queued {
@@ -22,6 +24,7 @@ export interface Queued {
   readonly window: Window;
   readonly readings: readonly Reading[];
   readonly void?: VoidReason;
+  readonly late?: LateNumber;
 }
 
 /** What survives a crash. */
@@ -31,10 +34,26 @@ export class FakeDisk {
   readonly streams = new Map<string, StreamFacts>();
   /** All that was ever put into the backfill lane. */
   readonly queued: Queued[] = [];
+  readonly lateVoids: LateVoid[] = [];
   saves = 0;
 
   stream(batchId: string, index: IndexKind = 'time', open?: Window): void {
     this.streams.set(batchId, { batchId, index, ...(open ? { open } : {}) });
+  }
+
+  /** The stream's next late window. */
+  keepLate(
+    batchId: string,
+    window: Window,
+    readings: readonly Reading[],
+    state: Stored['state'] = 'archived',
+  ) {
+    const stream = this.streams.get(batchId)!;
+    const late = { series: '00c0ffee', number: (stream.late?.number ?? 0) + 1 };
+    this.streams.set(batchId, { ...stream, late });
+    const id = this.stored.length + 1;
+    this.stored.push({ id, batchId, window, state, readings, late });
+    return late.number;
   }
 
   keep(
@@ -97,12 +116,24 @@ export function fakeBackfillStore(
         .filter((stored) => stored.batchId === batchId && overlaps(stored.window, range))
         .sort((a, b) => a.window.start - b.window.start || a.id - b.id)
         .slice(0, limit)
-        .map(({ id, window, state, void: reason }) => ({
+        .map(({ id, window, state, void: reason, late }) => ({
           id,
           window,
           state,
           ...(reason ? { void: reason } : {}),
+          ...(late ? { late: true } : {}),
         }));
+    },
+    async findLate(batchId: string, { series, first, last }: LateNumbers, limit: number) {
+      await tick();
+      if (store.dead) return forever;
+      return disk.stored
+        .flatMap(({ id, state, late, batchId: of }) =>
+          late && of === batchId ? [{ id, state, ...late }] : [],
+        )
+        .filter((late) => late.series === series && late.number >= first && late.number <= last)
+        .sort((a, b) => a.number - b.number)
+        .slice(0, limit);
     },
   };
   return store as BackfillStore & { dead: boolean };
@@ -115,13 +146,14 @@ function apply(disk: FakeDisk, job: JobRecord, output: JobOutput): void {
   for (const id of output.requeue ?? []) {
     const stored = disk.stored.find((candidate) => candidate.id === id);
     if (!stored) throw new Error(`requeued a window that is not stored: ${id}`);
-    const { batchId, window, readings } = stored;
-    disk.queued.push({ requestId, batchId, window, readings, ...(stored.void ? { void: stored.void } : {}) });
+    const { id: _, state: __, ...sent } = stored;
+    disk.queued.push({ requestId, ...sent });
   }
   for (const { batchId, window, readings } of output.batches ?? ([] as MiniBatch[])) {
     disk.keep(batchId, window, readings, 'queued');
     disk.queued.push({ requestId, batchId, window, readings });
   }
+  disk.lateVoids.push(...(output.lateVoids ?? []));
   for (const { batchId, window, reason } of output.voids ?? ([] as VoidDeclaration[])) {
     disk.keep(batchId, window, [], 'queued', reason);
     disk.queued.push({ requestId, batchId, window, readings: [], void: reason });

@@ -16,7 +16,7 @@ import { type FormerKey, keyRecordOp, readKeyRecord, recordKey } from './key-rec
 import { keyIdOf } from './sealed-envelope.ts';
 
 // Key spaces of messages and of the journal.
-const leftAlone = 'abijqru';
+const leftAlone = 'abijlqru';
 const pageEntries = 500;
 const pageBytes = 4 * 1024 * 1024;
 

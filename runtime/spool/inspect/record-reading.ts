@@ -20,6 +20,7 @@ export const kindOf: Readonly<Record<KeySpace, RecordKind>> = {
   r: 'M',
   a: 'A',
   i: 'I',
+  l: 'L',
   u: 'P',
   b: 'P',
   q: 'Q',

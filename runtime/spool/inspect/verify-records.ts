@@ -13,6 +13,7 @@ const keyLengths: Readonly<Record<KeySpace, number | undefined>> = {
   r: 7,
   a: 7,
   i: 20,
+  l: 21,
   u: 7,
   b: 7,
   q: 13,

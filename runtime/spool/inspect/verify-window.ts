@@ -1,7 +1,13 @@
 // One stored message, or the window that its parts make, against what names it.
 import { parseMessage } from '../../../wire/message.ts';
-import { idKey, indexKey, sizeClassOf } from '../keys.ts';
-import { decodeStoredEntry, type StoredEntry, type StoredMessage } from '../message-record.ts';
+import { idKey, indexKey, lateKey, sizeClassOf } from '../keys.ts';
+import {
+  decodeStoredEntry,
+  hasWindow,
+  noWindow,
+  type StoredEntry,
+  type StoredMessage,
+} from '../message-record.ts';
 import { damage, type Finding } from './finding.ts';
 import { type SpoolMessage, type SpoolReader, streamOf } from './reader.ts';
 import { readBody } from './readings.ts';
@@ -56,6 +62,7 @@ export function* checkWindowEntries(
       yield damage('reference', order.key, 'the order of storing says something else than the message');
     }
   }
+  if (!hasWindow(header.window)) return;
   if (!isIndexed) {
     // What the hub refused for good is taken out of the index on purpose.
     if (message.refused !== undefined) return;
@@ -65,6 +72,10 @@ export function* checkWindowEntries(
   const at = indexKey(header.stream, sizeClassOf(header.window), header.window.start, message.id);
   if (reader.source.get(at) === undefined) {
     yield damage('reference', key, 'the index names it under another stream or window');
+  }
+  const { late } = header;
+  if (late !== undefined && reader.source.get(lateKey(header.stream, late, message.id)) === undefined) {
+    yield damage('reference', key, 'the index does not name it by its late number');
   }
 }
 
@@ -96,14 +107,15 @@ export function* checkMessage(
     yield damage('record', key, parsed.problem);
     return;
   }
-  const { batchId, window } = parsed.value;
+  const { batchId } = parsed.value;
   if (stream !== undefined && stream.batchId !== batchId) {
     yield damage('reference', key, `it says stream ${batchId}, but is stored for ${stream.batchId}`);
   }
+  const window = parsed.value.kind === 'late-void' ? noWindow : parsed.value.window;
   if (window.start !== header.window.start || window.end !== header.window.end) {
     yield damage('record', key, 'its properties state another window than its record');
   }
-  if (parsed.value.kind === 'void') return;
+  if (parsed.value.kind === 'void' || parsed.value.kind === 'late-void') return;
   const readings = readBody(stored, streamOf(reader, stored).index);
   if ('problem' in readings) {
     yield damage('record', key, readings.problem);

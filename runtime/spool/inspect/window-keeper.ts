@@ -2,12 +2,13 @@
 // what is known of a stream are made anew from them, so they agree with one another.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { messageBytes } from '../../../wire/message.ts';
-import { idKey, indexKey, sizeClassOf, streamKey, textKey } from '../keys.ts';
+import { idKey, indexKey, lateKey, sizeClassOf, streamKey, textKey } from '../keys.ts';
 import {
   encodeIndexEntry,
   encodeMessage,
   encodePointer,
   encodeStoredEntry,
+  hasWindow,
   type Pointer,
   type StoredMessage,
   storedOverheadBytes,
@@ -36,20 +37,24 @@ export class WindowKeeper {
     const stored = storedIn(parts[0]!);
     const { header } = stored;
     const stream = this.#streamFor(stored);
-    const { window, void: reason, storedAt } = header;
+    const { window, void: reason, storedAt, late } = header;
     let bytes = 0;
     for (const part of parts) bytes += await this.#keepMessage(part);
     const isRefused = parts.some(({ refused }) => refused !== undefined);
-    if (!isRefused) {
+    if (!isRefused && hasWindow(window)) {
       const entry = {
         end: window.end,
         parts: parts.length,
         ...(reason === undefined ? {} : { void: reason }),
+        ...(late === undefined ? {} : { late: true as const }),
       };
       const key = indexKey(stream.number, sizeClassOf(window), window.start, header.first);
       await target.put('I', key, encodeIndexEntry(entry));
+      if (late !== undefined)
+        await target.put('L', lateKey(stream.number, late, header.first), new Uint8Array(0));
     }
-    const order = { stream: stream.number, window, parts: parts.length, bytes, storedAt };
+    const count = late === undefined ? {} : { late };
+    const order = { stream: stream.number, window, parts: parts.length, bytes, storedAt, ...count };
     const isVoid = reason !== undefined;
     await target.put('A', idKey('a', header.first), encodeStoredEntry({ ...order, void: isVoid }));
     this.windows++;
@@ -58,7 +63,8 @@ export class WindowKeeper {
   async writeStreams(): Promise<void> {
     // Where one stream has had two numbers, its record names the newer.
     const ordered = [...this.streams.values()].sort((a, b) => a.number - b.number);
-    for (const { batchId, ...record } of ordered) {
+    // The last late numbers may be among what is lost: the count begins anew.
+    for (const { batchId, late: _, ...record } of ordered) {
       await this.#target.putJson('S', textKey('s', batchId), record);
       const { index, createdAt, number } = record;
       await this.#target.putJson('N', streamKey(number), { batchId, index, createdAt });
@@ -94,6 +100,10 @@ export class WindowKeeper {
       const { batchId, index } = streamOf(this.#reader, stored);
       stream = { number, batchId, index, classes: [], createdAt: storedAt };
       this.rebuilt.push(batchId);
+    }
+    if (!hasWindow(window)) {
+      this.streams.set(number, stream);
+      return stream;
     }
     // Nothing may claim what a stored window claims already, so the floor is at least there.
     if (this.#reader.streams.get(number)?.floor === undefined) {
