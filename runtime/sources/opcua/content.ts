@@ -1,8 +1,8 @@
 // A value as a reading has it: what it is, and what it is worth.
-import type { Quality, Reading } from '../../../wire/reading.ts';
+import type { Quality, Reading, Value } from '../../../wire/reading.ts';
 import type { WireValue } from './opcua-session.ts';
 import { qualityOf } from './quality.ts';
-import { decode } from './values.ts';
+import { type DecodeFault, decode } from './values.ts';
 
 export type Content = Pick<Reading, 'value' | 'quality'>;
 
@@ -14,10 +14,8 @@ export function contentOf({ value: variant, statusCode }: WireValue): Content {
       return { value: value === 0 ? 0 : value, quality: 'good' };
   }
   const { value, fault } = decode(variant);
-  return {
-    value,
-    quality: fault === undefined ? qualityOf(statusCode) : faulty(qualityOf(statusCode), fault),
-  };
+  const quality = qualityOf(statusCode);
+  return { value, quality: fault === undefined ? quality : faulty(quality, value, fault) };
 }
 
 /** In one go: the spread of a content costs as much again as all the rest. */
@@ -32,7 +30,10 @@ export function readingOf(index: number, tag: string, wire: WireValue): Reading 
   return { index, tag, value, quality };
 }
 
-/** Its value cannot be had; where the server itself says that there is none, its reason counts. */
-function faulty(quality: Quality, fault: string): Quality {
-  return quality === 'good' || fault !== 'no-value' ? `bad:${fault}` : quality;
+/** The server's own reason counts where it has one: it knows more than what could not be decoded. */
+function faulty(quality: Quality, value: Value, fault: DecodeFault): Quality {
+  if (quality.startsWith('bad')) return quality;
+  if (fault === 'no-value' && quality !== 'good') return quality;
+  // What is left of a structure or a list is as the server has it, and what is not is null in it.
+  return value === null ? `bad:${fault}` : `uncertain:${fault}`;
 }

@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { randomInt, seededRandom } from '../../../kernel/random.ts';
 import type { Value } from '../../../wire/reading.ts';
 import { readingFault } from '../../../wire/reading-check.ts';
+import { contentOf } from './content.ts';
+import type { WireVariant } from './opcua-session.ts';
 import { causeOf, hasOverflow, qualityOf } from './quality.ts';
 import { dataTypes, decode, typeName } from './values.ts';
 import { toVariant } from './write-value.ts';
 
+const statusCode = (name: string, value: number) => ({ name, value, isGoodish: () => true });
 const scalar = (dataType: number, value: unknown) => ({ dataType, arrayType: 0, value });
 const list = (dataType: number, value: unknown) => ({ dataType, arrayType: 1, value });
 
@@ -65,13 +68,18 @@ describe('values', () => {
   });
 
   it('structures become objects, by the types of their fields', () => {
+    const expected = {
+      low: -1,
+      high: null,
+      count: 7,
+      when: '1970-01-01T00:00:00.000Z',
+      inner: { names: ['a', 'b'] },
+    };
     expect(decode(scalar(dataTypes.ExtensionObject, new Limits()))).toEqual({
-      value: null,
+      value: expected,
       fault: 'not-finite',
     });
-    expect(decode(list(dataTypes.ExtensionObject, [new Limits()])).value).toEqual([
-      { low: -1, high: null, count: 7, when: '1970-01-01T00:00:00.000Z', inner: { names: ['a', 'b'] } },
-    ]);
+    expect(decode(list(dataTypes.ExtensionObject, [new Limits()])).value).toEqual([expected]);
   });
 
   it('what cannot be known has no value, and a reason', () => {
@@ -85,7 +93,90 @@ describe('values', () => {
     });
     expect(decode(scalar(0, null))).toEqual({ value: null, fault: 'no-value' });
     expect(decode(undefined)).toEqual({ value: null, fault: 'no-value' });
-    expect(decode(list(dataTypes.Double, 5))).toEqual({ value: [] });
+    expect(decode(scalar(dataTypes.Double, null))).toEqual({ value: null, fault: 'no-value' });
+    expect(decode(list(dataTypes.Double, 5))).toEqual({ value: null, fault: 'undecodable' });
+    expect(decode(scalar(dataTypes.Int64, [1]))).toEqual({ value: null, fault: 'undecodable' });
+    expect(decode(scalar(dataTypes.Int64, Number.NaN))).toEqual({ value: null, fault: 'not-finite' });
+    expect(decode(scalar(dataTypes.DateTime, new Date(Number.NaN)))).toEqual({
+      value: null,
+      fault: 'undecodable',
+    });
+  });
+
+  it.each([
+    ['a null String', scalar(dataTypes.String, null), null],
+    ['an empty String', scalar(dataTypes.String, ''), ''],
+    ['a null ByteString', scalar(dataTypes.ByteString, null), null],
+    ['a null XmlElement', scalar(dataTypes.XmlElement, null), null],
+    ['a null structure', scalar(dataTypes.ExtensionObject, null), null],
+    ['a null array of Double', list(dataTypes.Double, null), null],
+    ['a list with a null String', list(dataTypes.String, ['a', null]), ['a', null]],
+    ['the DateTime 0', scalar(dataTypes.DateTime, new Date(Date.UTC(1601, 0, 1))), null],
+    ['the last DateTime', scalar(dataTypes.DateTime, new Date(910692730085477)), '9999-12-31T23:59:59Z'],
+    ['a StatusCode', scalar(dataTypes.StatusCode, statusCode('BadTimeout', 0x800a_0000)), 'BadTimeout'],
+    [
+      'a StatusCode with flags',
+      scalar(dataTypes.StatusCode, statusCode('Good#Overflow', 0x480)),
+      'Good (0x00000480)',
+    ],
+  ] as const)('%s is what the server holds, and good', (_name, variant, expected) => {
+    expect(
+      contentOf({
+        value: variant as WireVariant,
+        statusCode: { value: 0, name: 'Good' },
+        sourceTimestamp: null,
+        serverTimestamp: null,
+      }),
+    ).toEqual({ value: expected, quality: 'good' });
+  });
+
+  it('of which a part is lost keep the rest, and are not good', () => {
+    const contentIn = (variant: WireVariant, status = { value: 0, name: 'Good' }) =>
+      contentOf({ value: variant, statusCode: status, sourceTimestamp: null, serverTimestamp: null });
+    const sensor = { value: 0x808c_0000, name: 'BadSensorFailure' };
+    const range = scalar(dataTypes.ExtensionObject, { low: 12.5, high: Number.NaN });
+    expect(contentIn(range)).toEqual({ value: { low: 12.5, high: null }, quality: 'uncertain:not-finite' });
+    expect(contentIn(range, sensor)).toEqual({
+      value: { low: 12.5, high: null },
+      quality: 'bad:sensor-failure',
+    });
+    expect(contentIn(list(dataTypes.Double, [1, Number.POSITIVE_INFINITY]))).toEqual({
+      value: [1, null],
+      quality: 'uncertain:not-finite',
+    });
+    expect(contentIn(scalar(dataTypes.Double, Number.NaN))).toEqual({
+      value: null,
+      quality: 'bad:not-finite',
+    });
+    expect(contentIn(scalar(dataTypes.Double, Number.NaN), sensor).quality).toBe('bad:sensor-failure');
+    const matrix = { dataType: dataTypes.Int32, arrayType: 2, value: [1, 2, 3], dimensions: [2, 2] };
+    expect(contentIn(matrix)).toEqual({ value: [1, 2, 3], quality: 'uncertain:dimensions' });
+    let deep: unknown = 7;
+    for (let depth = 0; depth < 40; depth++) deep = [deep];
+    expect(contentIn(scalar(dataTypes.ExtensionObject, { deep })).quality).toBe('uncertain:too-deep');
+  });
+
+  it('inside of others keep their status, their times and the types of the fields that they inherit', () => {
+    class DataValue {
+      readonly value = scalar(dataTypes.Double, 3);
+      readonly statusCode = statusCode('BadSensorFailure', 0x808c_0000);
+      readonly sourceTimestamp = new Date(0);
+    }
+    expect(decode(list(dataTypes.DataValue, [new DataValue()]))).toEqual({
+      value: [{ value: 3, status: 'BadSensorFailure', sourceTimestamp: '1970-01-01T00:00:00.000Z' }],
+    });
+    class Derived {
+      readonly total = [0, 5];
+      readonly own = 1;
+      readonly absent = undefined;
+      get schema() {
+        return {
+          fields: [{ name: 'own', fieldType: 'Int32' }],
+          getBaseSchema: () => ({ fields: [{ name: 'total', fieldType: 'Int64' }] }),
+        };
+      }
+    }
+    expect(decode(scalar(dataTypes.ExtensionObject, new Derived()))).toEqual({ value: { total: 5, own: 1 } });
   });
 
   it('are JSON values whatever a server sends (10,000 random variants)', () => {
