@@ -1,0 +1,200 @@
+// What ties an answer to its request, on lines where the answer carries nothing that says so.
+//
+// The unit or instrument at the other end works its requests off in the order in which it got them, and answers each at
+// most once; it may be slow, and a request or an answer may be lost on the way. So an answer that arrives may belong to
+// the request under way, or to an earlier one that was given up. It is told apart by how it looks alone:
+//
+// - It is tied to the request under way when it fits that one, and fits no earlier one that may still be answered.
+// - Whatever fits a request proves, by the order of the answers, that those before that request are answered no more.
+// - So after a request without an answer, one is asked whose answer looks different. Once that has come, the line is
+//   proven to be in step, and everything may be asked again.
+// - Where the other end answers no such request, only silence is left: since the last request, for longer than any
+//   answer was ever seen to take. That is weaker, so it is the last resort.
+//
+// When something came that nobody here asked for, others may be asking, too (another master, an earlier run of ours), or
+// answers are said twice: then only a request that no other could have made is believed.
+import type { Clock } from '../../../kernel/clock.ts';
+
+/** How answers of type A look, to requests of type Q. */
+export interface Likeness<Q, A> {
+  /** By all that it shows, `answer` may be the answer to `request`. */
+  fits(answer: A, request: Q): boolean;
+  /** The usual answer to `request` would fit `other` as well. */
+  isAlike(request: Q, other: Q): boolean;
+  /** Nothing that others ask is answered like this request. */
+  isUnmistakable(request: Q): boolean;
+}
+
+/** An answer, and to which request it was tied. Only `Exchange.offer` makes one. */
+export class TiedAnswer<Q, A> {
+  readonly request: Q;
+  readonly answer: A;
+  /** From the request to the answer. */
+  readonly tookMs: number;
+  // A private field makes the type nominal: an object that merely looks like it does not pass for it.
+  readonly #isTied = true;
+
+  private constructor(request: Q, answer: A, tookMs: number) {
+    this.request = request;
+    this.answer = answer;
+    this.tookMs = tookMs;
+  }
+
+  /** Undefined where `answer` does not fit `request`, or may as well be that of one of `earlier`. */
+  static tie<Q, A>(
+    likeness: Likeness<Q, A>,
+    given: {
+      readonly request: Q;
+      readonly answer: A;
+      readonly earlier: readonly Q[];
+      readonly hasOthers: boolean;
+      readonly tookMs: number;
+    },
+  ): TiedAnswer<Q, A> | undefined {
+    const { request, answer, earlier, hasOthers, tookMs } = given;
+    if (!likeness.fits(answer, request)) return undefined;
+    if (hasOthers && !likeness.isUnmistakable(request)) return undefined;
+    if (earlier.some((other) => likeness.fits(answer, other))) return undefined;
+    return new TiedAnswer(request, answer, tookMs);
+  }
+
+  get isTied(): boolean {
+    return this.#isTied;
+  }
+}
+
+/** One request, from the moment that it is sent. */
+export interface Exchange<Q, A> {
+  readonly request: Q;
+  /** Something came. Undefined where it is not surely the answer to this request: then go on waiting. */
+  offer(answer: A): TiedAnswer<Q, A> | undefined;
+}
+
+interface Sent<Q> {
+  readonly request: Q;
+  readonly at: number;
+}
+
+/** As many requests without an answer are kept; then nothing but silence helps. */
+const maxOpen = 16;
+/** Silence is never demanded for longer: an answer that is later still belongs to a line that cannot be used. */
+const maxSilenceMs = 60_000;
+
+export interface ExchangesOptions<Q, A> {
+  readonly likeness: Likeness<Q, A>;
+  readonly clock: Clock;
+  /** Silence is proof after this at the earliest. */
+  readonly minSilenceMs: number;
+  /** Others may have asked before us: an earlier run of ours, for one. */
+  readonly hasOthers?: boolean;
+}
+
+/** What one unit or instrument was asked, and which of it may still be answered. */
+export class Exchanges<Q, A> {
+  readonly #options: ExchangesOptions<Q, A>;
+  /** Sent, and not known to be answered no more; in order. */
+  #open: readonly Sent<Q>[] = [];
+  #hasOthers: boolean;
+  #worstMs = 0;
+  /** When something was last sent to it, or heard from it. */
+  #lastSignAt: number;
+  #strays = 0;
+
+  constructor(options: ExchangesOptions<Q, A>) {
+    this.#options = options;
+    this.#hasOthers = options.hasOthers ?? false;
+    this.#lastSignAt = options.clock.monotonic();
+  }
+
+  /** The longest that an answer took, late ones included. */
+  get worstMs(): number {
+    return this.#worstMs;
+  }
+
+  /** Answers that came to nothing that was asked. */
+  get strays(): number {
+    return this.#strays;
+  }
+
+  /** An answer to `request`, asked now, could not be told from what may still come: prove that the line is in step first. */
+  isMistakable(request: Q): boolean {
+    const { likeness } = this.#options;
+    if (this.#hasOthers && !likeness.isUnmistakable(request)) return true;
+    return this.#open.some((sent) => likeness.isAlike(request, sent.request));
+  }
+
+  /** So much was left without an answer that nothing more may be asked before silence has proven the line. */
+  get isFull(): boolean {
+    return this.#open.length >= maxOpen;
+  }
+
+  /** `request` is sent now. Not while `isFull`. */
+  begin(request: Q): Exchange<Q, A> {
+    if (this.isFull) throw new Error('too much was left without an answer: prove the line by silence first');
+    const sent = { request, at: this.#options.clock.monotonic() };
+    this.#lastSignAt = sent.at;
+    this.#open = [...this.#open, sent];
+    return { request, offer: (answer) => this.#offer(sent, answer) };
+  }
+
+  /** Something came while no request was under way. */
+  hear(answer: A): void {
+    this.#take(answer);
+  }
+
+  /** Others may be asking the same unit, or may have asked before us. */
+  suspectOthers(): void {
+    this.#hasOthers = true;
+  }
+
+  /** Silence that is needed, since the last sign, to prove what no answer proves; in ms. */
+  get silenceMs(): number {
+    return Math.min(maxSilenceMs, Math.max(this.#options.minSilenceMs, 2 * this.#worstMs));
+  }
+
+  /** True where it has been silent for so long that no request can still be answered. */
+  proveBySilence(): boolean {
+    if (this.#options.clock.monotonic() - this.#lastSignAt < this.silenceMs) return false;
+    this.#open = [];
+    this.#hasOthers = false;
+    return true;
+  }
+
+  #offer(sent: Sent<Q>, answer: A): TiedAnswer<Q, A> | undefined {
+    const { likeness, clock } = this.#options;
+    const at = this.#open.indexOf(sent);
+    const tied =
+      at < 0
+        ? undefined
+        : TiedAnswer.tie(likeness, {
+            request: sent.request,
+            answer,
+            earlier: this.#open.slice(0, at).map(({ request }) => request),
+            hasOthers: this.#hasOthers,
+            tookMs: clock.monotonic() - sent.at,
+          });
+    this.#take(answer);
+    if (tied) this.#open = this.#open.filter((each) => each !== sent);
+    return tied;
+  }
+
+  /** What any answer proves, whatever it is the answer to. */
+  #take(answer: A): void {
+    const { likeness, clock } = this.#options;
+    const now = clock.monotonic();
+    this.#lastSignAt = now;
+    const oldest = this.#open.findIndex(({ request }) => likeness.fits(answer, request));
+    if (oldest < 0) {
+      this.#strays += 1;
+      this.#hasOthers = true;
+      return;
+    }
+    const { request, at } = this.#open[oldest]!;
+    this.#worstMs = Math.max(this.#worstMs, now - at);
+    // Where others ask as well, it may be the answer to one of theirs.
+    if (this.#hasOthers && !likeness.isUnmistakable(request)) return;
+    // Answers come in the order of their requests: what was asked before is answered no more, by whomever it was asked.
+    this.#hasOthers = false;
+    this.#open = this.#open.slice(oldest);
+  }
+}
