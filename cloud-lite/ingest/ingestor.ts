@@ -7,6 +7,7 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { Database } from '../database/database.ts';
 import { type ResolvedArrival, streamKeyText } from '../ledger/arrival.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
+import type { SegmentLimits } from '../ledger/segment.ts';
 import { createStreamRegistry, type KnownStream } from '../ledger/stream-registry.ts';
 import { advanceCheckpoint, beforeFirst, lockCheckpoint } from './checkpoint.ts';
 import { type Classified, classify, type PlausibleTime } from './classify.ts';
@@ -19,6 +20,8 @@ export interface IngestorOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly plausible: PlausibleTime;
+  /** Tests have smaller ones. */
+  readonly segmentLimits?: SegmentLimits;
   /** Called after a commit that brought backfill: repair has something to look at. */
   readonly onBackfill?: () => void;
 }
@@ -66,7 +69,7 @@ export function createIngestor(options: IngestorOptions): Ingestor {
       const fresh = events.filter((event) => event.sequenceNumber > after);
       if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
       const sorted = sortAfter(events, items, known, after);
-      await applyArrivals(session, sorted.arrivals, now, partition.partitionId);
+      await applyArrivals(session, sorted.arrivals, now, partition.partitionId, options.segmentLimits);
       await setAside(session, partition, sorted.aside, now);
       await advanceCheckpoint(session, partition, fresh[fresh.length - 1]!, fresh.length, now);
       return { after, fresh, ...sorted };

@@ -39,17 +39,27 @@ export async function readCoverage(
   period: Window,
 ): Promise<CoverageView | undefined> {
   const [row] = await session.query<CoverageRow>(
-    `select (int8multirange(range_merge(s.covered + s.voided)) * p.m)::text as span,
-            (s.covered * p.m)::text as covered, (s.backfilled * p.m)::text as backfilled,
-            ((s.waived - s.covered) * p.m)::text as waived, (s.missing * p.m)::text as missing,
+    `select (int8multirange(s.span) * p.m)::text as span,
+            g.covered::text, g.backfilled::text, g.waived::text, g.missing::text,
             (coalesce((select range_agg(range) from request
                         where stream_id = s.id and state in ('pending', 'accepted')), '{}') * p.m)::text as requested,
             (coalesce((select abandoned from stream_repair where stream_id = s.id), '{}')
-              * s.missing * p.m)::text as abandoned,
-            coalesce((select jsonb_agg(jsonb_build_object(
-                               'reason', v.reason, 'ranges', ((v.ranges - s.covered) * p.m)::text))
-                        from void_range v where v.stream_id = s.id and v.ranges && p.m), '[]') as voids
-       from stream s, (select $2::int8multirange as m) p
+              * g.missing)::text as abandoned,
+            coalesce((select jsonb_agg(jsonb_build_object('reason', reason, 'ranges', ranges::text))
+                        from (select v.reason, range_agg((v.ranges - o.covered) * p.m) as ranges
+                                from void_range v
+                                join stream_segment o on (o.stream_id, o.segment_id) = (v.stream_id, v.segment_id)
+                               where v.stream_id = s.id and o.low < upper(p.m) and o.high > lower(p.m)
+                               group by v.reason) v), '[]') as voids
+       from stream s
+      cross join (select $2::int8multirange as m) p
+      cross join lateral (
+        select coalesce(range_agg(covered * p.m), '{}') as covered,
+               coalesce(range_agg(backfilled * p.m), '{}') as backfilled,
+               coalesce(range_agg((waived - covered) * p.m), '{}') as waived,
+               coalesce(range_agg(missing * p.m), '{}') as missing
+          from stream_segment
+         where stream_id = s.id and low < upper(p.m) and high > lower(p.m)) g
       where s.id = $1`,
     [streamId, formatMultirange([period])],
   );

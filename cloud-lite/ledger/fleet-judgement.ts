@@ -40,22 +40,31 @@ const exceptions = `
   candidate as (
     select stream_id as id from silent_stream
      union select stream_id from request where state in ('pending', 'accepted')
-     union select id from stream where missing <> '{}'
+     union select stream_id from stream_segment where missing <> '{}'
      union select id from stream where index_kind = 'time' and (voided <> '{}' or waived <> '{}')
                                    and greatest(upper(voided), upper(waived)) > $3::int8
+     union select stream_id from stream_archive where excused_length > 0 and high > $3::int8
      union select id from stream where index_kind = 'sequence' and (voided <> '{}' or waived <> '{}')
+     union select id from stream where index_kind = 'sequence' and archived_until is not null
+                                   and exists (select from stream_archive where stream_id = stream.id and excused_length > 0)
   ), judged as (
     select s.id, s.device_id, s.module_id, s.batch_id,
            case when q.stream_id is not null then 'silent'
                 when exists (select from request r where r.stream_id = s.id and r.state in ('pending', 'accepted'))
-                  or (s.missing <> '{}' and exists (
-                        select from gap g where g.stream_id = s.id and g.state = 'open'
-                           and not (int8multirange(g.range) * s.missing) <@ coalesce(p.abandoned, '{}')))
+                  or exists (select from stream_segment m
+                             cross join lateral (select range_agg(range) as open from gap
+                                                  where stream_id = s.id and state = 'open') g
+                              where m.stream_id = s.id and m.missing <> '{}'
+                                and m.missing * g.open - coalesce(p.abandoned, '{}') <> '{}')
                 then 'repairing'
-                when (s.missing <> '{}' and s.missing && coalesce(p.abandoned, '{}'))
-                  or ((s.voided <> '{}' or s.waived <> '{}')
-                      and (s.voided + s.waived - s.covered) && (case when s.index_kind = 'time'
-                            then $2::int8multirange else int8multirange(int8range(null, null)) end))
+                when exists (select from stream_segment m
+                              where m.stream_id = s.id and m.missing <> '{}' and m.missing && p.abandoned)
+                  or exists (select from stream_segment m
+                              where m.stream_id = s.id
+                                and case when s.index_kind = 'time'
+                                         then m.low < upper($2::int8multirange) and m.high > $3::int8
+                                              and (m.voided + m.waived - m.covered) && $2::int8multirange
+                                         else m.excused_length > 0 end)
                 then 'lossy'
                 else 'healthy' end as state
       from candidate c

@@ -2,7 +2,7 @@
 import { normalise } from '../../wire/coverage.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { formatMultirange, parseMultirange } from '../database/multirange.ts';
+import { formatRange, parseMultirange } from '../database/multirange.ts';
 import { type FleetSelection, type JudgedStream, judgeFleet } from './fleet-judgement.ts';
 import type { StreamState } from './stream-states.ts';
 import { drawStrip } from './strip.ts';
@@ -79,6 +79,14 @@ export async function readFleet(session: Session, query: FleetQuery): Promise<Fl
   return { counts, streams: await describe(session, page, query), period: query.period };
 }
 
+/**
+ * SQL: ranges to draw. Of a segment that is narrower than a cell each kind lies in two cells at most, so that from its
+ * first to its last position is enough.
+ */
+const drawn = (kind: string) => `
+  coalesce(range_agg(case when high - low < w.cell then int8multirange(range_merge(${kind})) else ${kind} end), '{}')
+    as ${kind}`;
+
 /** What is shown of each; at most a page of them. */
 async function describe(
   session: Session,
@@ -88,19 +96,12 @@ async function describe(
   if (page.length === 0) return [];
   const rows = await session.query<FleetRow>(
     `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, page.state,
-            lower(w.whole) as first, upper(w.whole) as last,
-            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.covered * w.m) x) as covered_length,
-            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.missing * w.m) x) as missing_length,
-            (select coalesce(sum(upper(x) - lower(x)), 0)::int8
-               from unnest(s.missing * coalesce(p.abandoned, '{}') * w.m) x) as abandoned_length,
-            (select coalesce(sum(upper(x) - lower(x)), 0)::int8
-               from unnest((s.voided + s.waived - s.covered) * w.m) x) as excused_length,
+            lower(s.span) as first, upper(s.span) as last,
+            g.covered_length, g.missing_length, g.abandoned_length, g.excused_length,
             (select count(*) from gap g where g.stream_id = s.id and g.state = 'open') as open_gaps,
             coalesce(r.n, 0)::int8 as open_requests, s.readings, s.last_arrival_at, q.since as silent_since,
-            (s.covered * w.m)::text as covered, (s.backfilled * w.m)::text as backfilled,
-            (s.missing * w.m)::text as missing,
-            (coalesce(r.ranges, '{}') * s.missing * w.m)::text as requested,
-            ((s.voided + s.waived - s.covered) * w.m)::text as excused
+            g.covered::text, g.backfilled::text, g.missing::text, g.excused::text,
+            (coalesce(r.ranges, '{}') * g.missing)::text as requested
        from unnest($1::int8[], $2::text[]) with ordinality as page(id, state, place)
        join stream s on s.id = page.id
        left join stream_repair p on p.stream_id = s.id
@@ -108,11 +109,22 @@ async function describe(
        left join lateral (select range_agg(range) as ranges, count(*) as n from request
                            where stream_id = s.id and state in ('pending', 'accepted')) r on true
       cross join lateral (
-         select s.covered + s.voided as whole,
-                case when s.index_kind = 'time' then $3::int8multirange
-                     else int8multirange(range_merge(s.covered + s.voided)) end as m) w
+         select period, int8multirange(period) as m, (upper(period) - lower(period)) / $4 as cell
+           from (select case when s.index_kind = 'time' then $3::int8range else s.span end as period) p offset 0) w
+      cross join lateral (
+         select coalesce(sum(case when inside then covered_length else length_of(covered) end), 0)::int8 as covered_length,
+                coalesce(sum(case when inside then excused_length else length_of(excused) end), 0)::int8 as excused_length,
+                coalesce(sum(case when inside then high - low - covered_length - excused_length
+                                  else length_of(missing) end), 0)::int8 as missing_length,
+                coalesce(sum(length_of(missing * coalesce(p.abandoned, '{}'))), 0)::int8 as abandoned_length,
+                ${drawn('covered')}, ${drawn('backfilled')}, ${drawn('missing')}, ${drawn('excused')}
+           from (select low, high, covered_length, excused_length, covered * w.m as covered, backfilled * w.m as backfilled,
+                        missing * w.m as missing, (voided + waived - covered) * w.m as excused,
+                        low >= lower(w.period) and high <= upper(w.period) as inside
+                   from stream_segment
+                  where stream_id = s.id and low < upper(w.period) and high > lower(w.period) offset 0) o) g
       order by page.place`,
-    [page.map(({ id }) => id), page.map(({ state }) => state), formatMultirange([query.period])],
+    [page.map(({ id }) => id), page.map(({ state }) => state), formatRange(query.period), query.cells],
   );
   return rows.map((row) => fleetStream(row, query));
 }

@@ -1,7 +1,10 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { Database } from '../database/database.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
+import { readCoverage } from './coverage.ts';
+import { segmentLimits } from './segment.ts';
 import { listStreams, readStreamPage, type StreamView } from './streams.ts';
 
 /** What the ledger owes, on any database. */
@@ -231,10 +234,63 @@ export function ledgerContract(open: () => Database): void {
       });
     });
 
+    test('a stream of many holes keeps a small row of its own, and knows its past as before', async () => {
+      const holes = 2000;
+      const at = (hole: number) => ({ start: hole * 100, end: hole * 100 + 60 });
+      const void_ = (hole: number, reason: VoidReason) =>
+        ({ start: hole * 100 + 60, end: hole * 100 + 100, void: reason }) as const;
+      for (let hole = 0; hole < holes; hole += 100) {
+        const list = Array.from({ length: 100 }, (_, i) => hole + i);
+        // One hole in ten is left open.
+        await arrive(
+          database,
+          list.flatMap((n) => [at(n), ...(n % 10 === 0 ? [] : [void_(n, n % 2 ? 'evicted' : 'no-history')])]),
+        );
+      }
+      const [own] = await database.query<{ ranges: number; rows: number }>(
+        `select (select count(*) from unnest(covered)) + (select count(*) from unnest(voided)) as ranges,
+                (select count(*) from stream_archive) as rows from stream`,
+      );
+      expect(own!.ranges).toBeLessThanOrEqual(segmentLimits.most + 3);
+      expect(own!.rows).toBeGreaterThan(10);
+      const before = await stream();
+      expect(before).toMatchObject({ first: 0, last: holes * 100, messages: 3800, duplicates: 0 });
+      expect(before.lengths).toEqual({ covered: 120_000, missing: 8000, excused: 72_000 });
+
+      // For the past: again, the open holes, data where a void was, a window over many segments, and before all of it.
+      expect(await stream([at(3), void_(5, 'evicted')])).toMatchObject({ duplicates: 2 });
+      await arrive(database, [
+        { start: 60, end: 100, backfill: true },
+        { start: 160, end: 180 },
+      ]);
+      const after = await stream([{ start: 50_000, end: 100_000 }], [{ start: -500, end: -400 }]);
+      expect(after).toMatchObject({ first: -500, last: holes * 100, duplicates: 2, messages: 3806 });
+      expect(after.lengths).toEqual({
+        covered: 120_000 + 40 + 20 + 20_000 + 100,
+        missing: 8000 - 40 - 50 * 40 + 400,
+        excused: 72_000 - 20 - 450 * 40,
+      });
+      const { covered, gaps, voids } = (await readCoverage(database, after.id, { start: -500, end: 1100 }))!;
+      expect(covered.slice(0, 4)).toEqual([
+        [-500, -400],
+        [0, 180],
+        [200, 260],
+        [300, 360],
+      ]);
+      expect(gaps).toEqual([
+        [-400, 0],
+        [1060, 1100],
+      ]);
+      expect(voids.slice(0, 2)).toEqual([
+        { start: 180, end: 200, reason: 'evicted' },
+        { start: 260, end: 300, reason: 'no-history' },
+      ]);
+    });
+
     test('a page of streams ends early where they have many ranges, and shows the newest of each', async () => {
       await database.query(
-        `insert into stream (device_id, module_id, batch_id, index_kind, covered, messages, created_at, last_arrival_at)
-         select 'd', 'm', 's' || n, 'sequence',
+        `insert into stream (device_id, module_id, batch_id, index_kind, span, covered, messages, created_at, last_arrival_at)
+         select 'd', 'm', 's' || n, 'sequence', '[10, 30005)',
                 (select range_agg(int8range(i * 10, i * 10 + 5)) from generate_series(1, 3000) i), 1, 0, 0
            from generate_series(1, 30) n`,
       );

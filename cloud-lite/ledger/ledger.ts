@@ -1,17 +1,22 @@
-// The ledger: what is covered, void and missing, per stream. One multirange per stream and kind, merged
-// in SQL; the gap list is a generated column of the same row, so it can never disagree with them.
+// The ledger: what is covered, void and missing, per stream. One multirange per kind and segment of a stream
+// (segment.ts), merged in SQL; the gap list is a generated column of the same row, so it can never disagree with them.
 import { HoldfastError } from '../../kernel/errors.ts';
+import { span, union } from '../../wire/coverage.ts';
+import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { formatMultirange } from '../database/multirange.ts';
+import { formatMultirange, formatRange } from '../database/multirange.ts';
+import { cutLarge, mergeArchived, streamRow } from './archive.ts';
 import type { ResolvedArrival } from './arrival.ts';
 import { allVoids, emptyChange, fold, type StreamChange } from './fold.ts';
 import { type Assembled, assemble, dropCoveredParts, storeParts } from './parts.ts';
+import { type SegmentLimits, segmentLimits } from './segment.ts';
 
 /**
  * Adds `arrivals`, in their order, to the ledger. Runs in the caller's transaction, which must hold the
  * partition's checkpoint row locked, so that nobody else adds arrivals of the same devices meanwhile.
  * @param now wall clock, epoch ms.
  * @param partitionId where they came from.
+ * @param limits tests have smaller ones.
  * @throws HoldfastError `ledger-stream-gone` (retryable) when a stream was deleted since it was resolved.
  */
 export async function applyArrivals(
@@ -19,17 +24,25 @@ export async function applyArrivals(
   arrivals: readonly ResolvedArrival[],
   now: number,
   partitionId: string,
+  limits: SegmentLimits = segmentLimits,
 ): Promise<void> {
   if (arrivals.length === 0) return;
   const assembled = await assemble(session, arrivals);
   const changes = withHeld(fold(assembled.inputs), assembled.held);
-  await mergeChanges(session, changes, now, partitionId);
-  await mergeVoidReasons(session, changes);
-  await storeParts(session, assembled.sets, now);
-  await dropCoveredParts(
+  const written = await mergeChanges(session, changes, now, partitionId);
+  const past = new Set(written.filter(({ reachesBack }) => reachesBack).map(({ id }) => id));
+  const archived = await mergeArchived(
     session,
-    changes.map((change) => change.streamId),
+    changes.filter(({ streamId }) => past.has(streamId)),
   );
+  await mergeVoidReasons(session, changes);
+  const rows = [
+    ...written.map(({ id, bytes }) => ({ streamId: id, segmentId: streamRow, bytes })),
+    ...archived,
+  ];
+  await cutLarge(session, rows, limits);
+  await storeParts(session, assembled.sets, now);
+  await dropCoveredParts(session, changes);
 }
 
 function withHeld(changes: readonly StreamChange[], held: Assembled['held']): readonly StreamChange[] {
@@ -46,37 +59,56 @@ function withHeld(changes: readonly StreamChange[], held: Assembled['held']): re
   return [...byStream.values()].sort((a, b) => a.streamId - b.streamId);
 }
 
+interface Written {
+  readonly id: number;
+  /** Of its own row's ranges. */
+  readonly bytes: number;
+  /** Some of the change lies in the archive. */
+  readonly reachesBack: boolean;
+}
+
+/** Adds the changes to the streams' own rows; rejects unless all are there. */
 async function mergeChanges(
   session: Session,
   changes: readonly StreamChange[],
   now: number,
   partitionId: string,
-): Promise<void> {
-  const updated = await session.query(
+): Promise<readonly Written[]> {
+  const updated = await session.query<Written>(
     `update stream s set
-       covered = s.covered + d.covered,
-       backfilled = s.backfilled + (d.backfilled - s.covered),
-       voided = s.voided + d.voided,
+       span = range_merge(s.span, d.span),
+       covered = s.covered + ranges_from(d.covered, s.archived_until),
+       backfilled = s.backfilled + (ranges_from(d.backfilled, s.archived_until) - s.covered),
+       voided = s.voided + ranges_from(d.voided, s.archived_until),
+       newest = greatest(s.newest, upper(d.covered)),
        messages = s.messages + d.messages,
        (duplicates, readings) = (
          select s.duplicates + d.duplicates + count(*) filter (where known),
                 s.readings + d.held_readings + coalesce(sum(f.readings) filter (where not known), 0)::int8
            from (select u.readings,
                         u.coverage::int8multirange <@
-                          case when u.is_void then s.covered + s.voided else s.covered end as known
-                   from unnest(d.fragments::text[], d.fragment_readings::int8[], d.fragment_voids::bool[])
-                        as u(coverage, readings, is_void)) f),
+                          case when u.is_void then k.covered + k.voided else k.covered end as known
+                   from (select s.covered + coalesce(range_agg(a.covered), '{}') as covered,
+                                s.voided + coalesce(range_agg(a.voided), '{}') as voided
+                           from stream_archive a
+                          where a.stream_id = s.id and lower(d.span) < s.archived_until
+                            and a.low < upper(d.span) and a.high > lower(d.span)) k,
+                        unnest(d.fragments::text[], d.fragment_readings::int8[], d.fragment_voids::bool[])
+                          as u(coverage, readings, is_void)) f),
        last_arrival_at = greatest(s.last_arrival_at, $9::int8),
        partition_id = $13,
        last_backfill_at = case when d.has_backfill then $9::int8 else s.last_backfill_at end
      from (select id, covered::int8multirange, backfilled::int8multirange, voided::int8multirange,
-                  messages, duplicates, held_readings, has_backfill, fragments, fragment_readings, fragment_voids
+                  messages, duplicates, held_readings, has_backfill, fragments, fragment_readings, fragment_voids,
+                  span::int8range
              from unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[],
-                         $8::bool[], $10::text[], $11::text[], $12::text[])
+                         $8::bool[], $10::text[], $11::text[], $12::text[], $14::text[])
                as t(id, covered, backfilled, voided, messages, duplicates, held_readings, has_backfill,
-                    fragments, fragment_readings, fragment_voids)) d
+                    fragments, fragment_readings, fragment_voids, span)) d
      where s.id = d.id
-     returning s.id`,
+     returning s.id, coalesce(lower(d.span) < s.archived_until, false) as "reachesBack",
+               pg_column_size(s.covered) + pg_column_size(s.backfilled) + pg_column_size(s.voided)
+                 + pg_column_size(s.waived) as bytes`,
     [
       changes.map((change) => change.streamId),
       changes.map((change) => formatMultirange(change.covered)),
@@ -91,6 +123,7 @@ async function mergeChanges(
       changes.map((change) => arrayText(change.fragments.map((f) => String(f.readings)))),
       changes.map((change) => arrayText(change.fragments.map((f) => (f.isVoid ? 't' : 'f')))),
       partitionId,
+      changes.map((change) => rangeText(spanOf(change))),
     ],
   );
   if (updated.length !== changes.length) {
@@ -98,10 +131,18 @@ async function mergeChanges(
       retryable: true,
     });
   }
+  return updated;
 }
 
 // A PostgreSQL array as text: arrays of arrays cannot be passed otherwise when their lengths differ.
 const arrayText = (items: readonly string[]) => `{${items.join(',')}}`;
+
+/** From the first position of which the change tells anything to the last. */
+function spanOf(change: StreamChange): Window | undefined {
+  return span(union(change.covered, allVoids(change)));
+}
+
+const rangeText = (window: Window | undefined) => (window === undefined ? 'empty' : formatRange(window));
 
 async function mergeVoidReasons(session: Session, changes: readonly StreamChange[]): Promise<void> {
   const rows = changes.flatMap((change) =>
@@ -109,9 +150,15 @@ async function mergeVoidReasons(session: Session, changes: readonly StreamChange
   );
   if (rows.length === 0) return;
   await session.query(
-    `insert into void_range as v (stream_id, reason, ranges)
-     select id, reason, ranges::int8multirange from unnest($1::int8[], $2::text[], $3::text[]) as t(id, reason, ranges)
-     on conflict (stream_id, reason) do update set ranges = v.ranges + excluded.ranges`,
+    `insert into void_range as v (stream_id, segment_id, reason, ranges)
+     select t.id, g.segment_id, t.reason, g.ranges
+       from unnest($1::int8[], $2::text[], $3::text[]) as t(id, reason, ranges)
+      cross join lateral (
+        select segment_id, t.ranges::int8multirange * int8multirange(int8range(low, high)) as ranges
+          from stream_segment where stream_id = t.id
+           and low < upper(t.ranges::int8multirange) and high > lower(t.ranges::int8multirange)) g
+      where g.ranges <> '{}'
+     on conflict (stream_id, segment_id, reason) do update set ranges = v.ranges + excluded.ranges`,
     [
       rows.map((row) => row.id),
       rows.map((row) => row.reason),

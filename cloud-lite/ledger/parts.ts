@@ -1,10 +1,11 @@
 // Windows that come in several messages are covered only once all of their parts have arrived.
-import { type Coverage, covers, union } from '../../wire/coverage.ts';
+import { type Coverage, covers, span, union } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { parseMultirange } from '../database/multirange.ts';
+import { coveredWithin } from './archive.ts';
 import type { ResolvedArrival } from './arrival.ts';
-import type { FoldInput } from './fold.ts';
+import type { FoldInput, StreamChange } from './fold.ts';
 
 /** One encoding of one window: only its own parts complete it. */
 interface PartSet {
@@ -98,13 +99,28 @@ export async function storeParts(session: Session, sets: readonly PartSet[], now
   );
 }
 
-/** Parts of windows that are covered, by whatever way, wait for nothing. */
-export async function dropCoveredParts(session: Session, streamIds: readonly number[]): Promise<void> {
+/** Parts of windows that are covered, by whatever way, wait for nothing. Only where `changes` covered something. */
+export async function dropCoveredParts(session: Session, changes: readonly StreamChange[]): Promise<void> {
+  const spans = changes.flatMap(({ streamId, covered }) => {
+    const changed = span(covered);
+    return changed === undefined ? [] : [{ streamId, changed }];
+  });
+  if (spans.length === 0) return;
   await session.query(
-    `delete from pending_part p using stream s
-      where s.id = p.stream_id and p.stream_id = any($1::int8[])
-        and int8range(p.window_start, p.window_end) <@ s.covered`,
-    [streamIds],
+    `delete from pending_part p using (
+       select q.stream_id, q.window_start, q.window_end
+         from (select distinct q.stream_id, q.window_start, q.window_end
+                 from unnest($1::int8[], $2::int8[], $3::int8[]) as t(stream_id, low, high)
+                 join pending_part q
+                   on q.stream_id = t.stream_id and q.window_start < t.high and q.window_end > t.low) q
+        where int8range(q.window_start, q.window_end)
+                <@ ${coveredWithin('q.stream_id', 'q.window_start', 'q.window_end')}) w
+      where p.stream_id = w.stream_id and p.window_start = w.window_start and p.window_end = w.window_end`,
+    [
+      spans.map(({ streamId }) => streamId),
+      spans.map(({ changed }) => changed.start),
+      spans.map(({ changed }) => changed.end),
+    ],
   );
 }
 
@@ -134,13 +150,13 @@ function partSetsOf(arrivals: readonly ResolvedArrival[]): Map<string, PartSet> 
 /** Fills in which parts wait in the database, and what the ledger covers of their windows. */
 async function loadStored(session: Session, sets: readonly PartSet[]): Promise<void> {
   const rows = await session.query<{ ordinal: number; stored: string; seen: number[] | null }>(
-    `select t.ordinal::int4 as ordinal, (int8multirange(int8range(t.s, t.e)) * st.covered)::text as stored,
+    `select t.ordinal::int4 as ordinal, (int8multirange(int8range(t.s, t.e))
+              * ${coveredWithin('t.stream_id', 't.s', 't.e')})::text as stored,
             (select array_agg(p.part) from pending_part p
               where p.stream_id = t.stream_id and p.window_start = t.s and p.window_end = t.e
                 and p.parts = t.n and p.request_id = t.r) as seen
        from unnest($1::int8[], $2::int8[], $3::int8[], $4::int4[], $5::text[])
-            with ordinality as t(stream_id, s, e, n, r, ordinal)
-       join stream st on st.id = t.stream_id`,
+            with ordinality as t(stream_id, s, e, n, r, ordinal)`,
     [
       sets.map((set) => set.streamId),
       sets.map((set) => set.window.start),

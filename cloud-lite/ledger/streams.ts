@@ -106,35 +106,48 @@ function countRanges(view: RangesView): number {
   );
 }
 
-/** One more than is shown, so that the cut is noticed; by the database, so that a long list never leaves it. */
-const newestOf = (multirange: string) => `
-  (case when pg_column_size(${multirange}) < 16000 then ${multirange}
-        else (select range_agg(x) from (select x from unnest(${multirange}) x order by x desc
-                                         limit ${maxRanges + 1}) newest) end)::text`;
+/**
+ * SQL: the newest ranges of a stream, of all its segments or of those of `segments`. One more than is shown, so that the
+ * cut is noticed; by the database, so that a long list never leaves it. Segments are read, the newest first, until
+ * there are enough.
+ */
+const newestOf = (multirange: string, segments = 'select * from stream_segment where stream_id = s.id') => `
+  coalesce((select range_agg(x) from (
+     select x from (${segments} order by low desc) g,
+                   lateral (select x from unnest(${multirange}) x order by x desc) ranges
+      limit ${maxRanges + 1}) newest), '{}')::text`;
+
+/** SQL: the segments of the stream with what was declared void for one reason. */
+const voidSegments = `
+  select g.*, r.ranges from void_range r
+    join stream_segment g on (g.stream_id, g.segment_id) = (r.stream_id, r.segment_id)
+   where r.stream_id = s.id and r.reason = v.reason`;
 
 export async function listStreams(session: Session, query: StreamQuery): Promise<readonly StreamView[]> {
   const rows = await session.query<StreamRow>(
-    `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, ${newestOf('s.covered')} as covered,
-            ${newestOf('s.backfilled')} as backfilled, ${newestOf('s.waived')} as waived,
-            ${newestOf('s.missing')} as missing,
-            lower(s.covered + s.voided) as first, upper(s.covered + s.voided) as last,
+    `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, ${newestOf('g.covered')} as covered,
+            ${newestOf('g.backfilled')} as backfilled, ${newestOf('g.waived')} as waived,
+            ${newestOf('g.missing')} as missing, lower(s.span) as first, upper(s.span) as last,
             s.messages, s.duplicates, s.readings, s.last_arrival_at,
             coalesce(p.gaps_found, 0)::int8 as gaps_found, coalesce(p.gaps_closed, 0)::int8 as gaps_closed,
-            ${newestOf(`(coalesce(p.abandoned, '{}') * s.missing)`)} as abandoned,
+            ${newestOf(`coalesce(p.abandoned, '{}') * g.missing`)} as abandoned,
             coalesce(r.ranges, '{}')::text as requested, coalesce(r.n, 0)::int8 as open_requests,
             (select count(*) from pending_part q where q.stream_id = s.id) as pending_parts,
-            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.covered) x) as covered_length,
-            (select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest(s.missing) x) as missing_length,
+            l.covered_length, l.missing_length,
             q.since as silent_since,
             coalesce((select jsonb_agg(jsonb_build_object('reason', v.reason,
-                                                          'ranges', ${newestOf('(v.ranges - s.covered)')})
+                                                          'ranges', ${newestOf('g.ranges - g.covered', voidSegments)})
                                        order by v.reason)
-                        from void_range v where v.stream_id = s.id), '[]') as voids
+                        from (select distinct reason from void_range where stream_id = s.id) v), '[]') as voids
        from stream s
        left join stream_repair p on p.stream_id = s.id
        left join silent_stream q on q.stream_id = s.id
        left join lateral (select range_agg(range) as ranges, count(*) as n from request
                            where stream_id = s.id and state in ('pending', 'accepted')) r on true
+      cross join lateral (
+        select coalesce(sum(covered_length), 0)::int8 as covered_length,
+               coalesce(sum(high - low - covered_length - excused_length), 0)::int8 as missing_length
+          from stream_segment where stream_id = s.id) l
       where s.id > $1 and ($5::int8 is null or s.id = $5) and ($2::text is null or s.device_id = $2) and ($3::text is null or s.batch_id = $3)
       order by s.id limit $4`,
     [query.after ?? 0, query.deviceId ?? null, query.batchId ?? null, query.limit, query.id ?? null],

@@ -39,7 +39,7 @@ export async function readSummary(session: Session): Promise<Summary> {
             (select count(*) from silent_device) as "silentDevices",
             coalesce(sum(s.messages), 0)::int8 as messages, coalesce(sum(s.duplicates), 0)::int8 as duplicates,
             coalesce(sum(s.readings), 0)::int8 as readings,
-            (select count(*) from stream where missing <> '{}') as "streamsWithGaps",
+            (select count(distinct stream_id) from stream_segment where missing <> '{}') as "streamsWithGaps",
             (select count(*) from gap where state = 'open') as "openGaps",
             (select count(*) from gap where state = 'waiting') as "waitingGaps",
             (select coalesce(sum(gaps_found), 0)::int8 from stream_repair) as "gapsFound",

@@ -5,8 +5,10 @@ import { normalise } from '../../wire/coverage.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Database, Session } from '../database/database.ts';
 import { formatMultirange, formatRange, parseMultirange } from '../database/multirange.ts';
+import { mergeWaived } from '../ledger/archive.ts';
 import { type RepairLimits, splitAsk } from './decide.ts';
 import { takeRepairLock } from './lock.ts';
+import { lackingOf, missingOf } from './range-of-stream.ts';
 import { endRequests, insertRequests } from './requests.ts';
 
 export type ActionResult =
@@ -34,11 +36,11 @@ export function requestRange(
     await takeRepairLock(session);
     const [stream] = await session.query<{ index_kind: IndexKind; ask: string }>(
       `select s.index_kind,
-              ($2::int8multirange - s.covered - s.voided - s.waived
+              (${lackingOf('t')}
                 - coalesce((select range_agg(range) from request
                              where stream_id = s.id and state in ('pending', 'accepted')), '{}'))::text as ask
-         from stream s where s.id = $1`,
-      [streamId, formatMultirange([range])],
+         from stream s join (select $1::int8 as stream_id, $2::int8range as range) t on t.stream_id = s.id`,
+      [streamId, formatRange(range)],
     );
     if (stream === undefined) return { kind: 'not-found' };
     const ranges = splitAsk(parseMultirange(stream.ask), limits.maxRange[stream.index_kind], maxRequests);
@@ -86,9 +88,12 @@ export function waiveRange(
 ): Promise<ActionResult> {
   return database.transaction(async (session) => {
     await takeRepairLock(session);
+    // Locked first, in a statement of its own: the next one then sees what the last holder of the lock wrote.
+    await session.query('select from stream where id = $1 for update', [streamId]);
     const [stream] = await session.query<{ waived: string }>(
-      `select (missing * $2::int8multirange)::text as waived from stream where id = $1 for update`,
-      [streamId, formatMultirange([range])],
+      `select ${missingOf('t')}::text as waived
+         from stream join (select $1::int8 as stream_id, $2::int8range as range) t on t.stream_id = id`,
+      [streamId, formatRange(range)],
     );
     if (stream === undefined) return { kind: 'not-found' };
     const ranges = parseMultirange(stream.waived);
@@ -105,10 +110,7 @@ async function recordWaiver(
   reason: string,
   now: number,
 ): Promise<void> {
-  await session.query('update stream set waived = waived + $2::int8multirange where id = $1', [
-    streamId,
-    formatMultirange(ranges),
-  ]);
+  await mergeWaived(session, streamId, ranges);
   await session.query(
     `insert into waiver (stream_id, range, reason, at)
      select $1, range::int8range, $3, $4 from unnest($2::text[]) as range`,

@@ -1,6 +1,13 @@
 import type { Session } from '../database/database.ts';
 import type { Pair } from '../ledger/ranges.ts';
-import { leftOf, type RangeOfStream, type RangeRow, rangeColumns, rangeOfStream } from './range-of-stream.ts';
+import {
+  leftOf,
+  missingOf,
+  type RangeOfStream,
+  type RangeRow,
+  rangeColumns,
+  rangeOfStream,
+} from './range-of-stream.ts';
 
 /** Its range is as it was found. */
 export interface GapView extends RangeOfStream {
@@ -47,10 +54,11 @@ interface GapRow extends RangeRow {
 export async function listGaps(session: Session, query: GapQuery): Promise<readonly GapView[]> {
   const rows = await session.query<GapRow>(
     `select g.id, ${rangeColumns('g')},
-            (int8multirange(g.range) * s.missing)::text as missing, g.state, g.seen_at, g.opened_at, g.closed_at,
-            g.state <> 'closed' and (int8multirange(g.range) * s.missing) <@ coalesce(p.abandoned, '{}') as abandoned,
+            m.missing::text as missing, g.state, g.seen_at, g.opened_at, g.closed_at,
+            g.state <> 'closed' and m.missing <@ coalesce(p.abandoned, '{}') as abandoned,
             coalesce(r.n, 0)::int8 as requests, r.last_state, r.last_answer
        from gap g join stream s on s.id = g.stream_id
+      cross join lateral (select ${missingOf('g')} as missing offset 0) m
        left join stream_repair p on p.stream_id = s.id
        left join lateral (
          select count(*) as n, (array_agg(state order by created_at desc, attempt desc))[1] as last_state,

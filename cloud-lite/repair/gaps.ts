@@ -1,15 +1,16 @@
 // Gaps as things with an age: noticed, found once they are older than the detection delay, closed.
 // All of it set by set, over streams that have gaps; a hundred thousand streams without one cost nothing.
 import type { Session } from '../database/database.ts';
+import { missingOf, rangesOf } from './range-of-stream.ts';
 
 /** Holes that were not there at the last look begin to wait. */
 export async function noticeGaps(session: Session, now: number): Promise<void> {
   await session.query(
     `insert into gap (stream_id, range, state, seen_at)
-     select s.id, hole, 'waiting', $1
-       from stream s
+     select s.stream_id, hole, 'waiting', $1
+       from stream_segment s
        left join (select stream_id, range_agg(range) as ranges from gap where state <> 'closed' group by stream_id)
-              as known on known.stream_id = s.id
+              as known on known.stream_id = s.stream_id
       cross join lateral unnest(s.missing - coalesce(known.ranges, '{}')) as hole
       where s.missing <> '{}'
      on conflict do nothing`,
@@ -19,16 +20,13 @@ export async function noticeGaps(session: Session, now: number): Promise<void> {
 
 /** Gaps of which nothing is missing any more. One that was only late was never found, and leaves no trace. */
 export async function closeGaps(session: Session, now: number): Promise<number> {
-  await session.query(
-    `delete from gap g using stream s
-      where s.id = g.stream_id and g.state = 'waiting' and not s.missing && g.range`,
-  );
+  await session.query(`delete from gap g where g.state = 'waiting' and ${missingOf('g')} = '{}'`);
   const closed = await session.query(
     `with closed as (
-       update gap g set state = 'closed', closed_at = $1 from stream s
-        where s.id = g.stream_id and g.state = 'open' and not s.missing && g.range
+       update gap g set state = 'closed', closed_at = $1
+        where g.state = 'open' and ${missingOf('g')} = '{}'
        returning g.id, g.stream_id, g.range,
-                 (int8multirange(g.range) * s.waived) <> '{}' as waived, ((int8multirange(g.range) * s.voided) - s.covered) <> '{}' as voided
+                 ${rangesOf('s.waived', 'g')} <> '{}' as waived, ${rangesOf('s.voided - s.covered', 'g')} <> '{}' as voided
      ), told as (
        insert into audit (at, subject, subject_id, stream_id, event, cause)
        select $1, 'gap', id::text, stream_id, 'closed',

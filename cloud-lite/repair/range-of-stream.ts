@@ -22,6 +22,22 @@ export interface RangeRow {
   readonly range: string;
 }
 
+/**
+ * SQL: the part of `ranges`, an expression over the segments `s` of a stream, that lies in the range of a row of `table`,
+ * which has the columns `stream_id` and `range`.
+ */
+export const rangesOf = (ranges: string, table: string) => `
+  (int8multirange(${table}.range) * coalesce((
+     select range_agg(${ranges}) from stream_segment s
+      where s.stream_id = ${table}.stream_id and s.low < upper(${table}.range) and s.high > lower(${table}.range)), '{}'))`;
+
+/** SQL: what is missing of the range of a row, inside of the stream's span. */
+export const missingOf = (table: string) => rangesOf('s.missing', table);
+
+/** SQL: what of the range of a row is neither there nor excused, beyond the stream's span too. */
+export const lackingOf = (table: string) =>
+  `(int8multirange(${table}.range) - ${rangesOf('s.covered + s.voided + s.waived', table)})`;
+
 /** Columns of a RangeRow, of a table with `range` and of the stream `s`. */
 export const rangeColumns = (table: string) =>
   `s.id as stream_id, s.device_id, s.module_id, s.batch_id, s.index_kind, ${table}.range::text as range`;

@@ -5,6 +5,7 @@ import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatRange, parseMultirange } from '../database/multirange.ts';
 import { type Following, followRequest, type OpenRequest, type RepairLimits, splitAsk } from './decide.ts';
+import { lackingOf, missingOf, rangesOf } from './range-of-stream.ts';
 
 /** Requests that a stream may have waiting or being worked on; the rest of a long gap is asked for later. */
 const maxOpenPerStream = 64;
@@ -30,8 +31,8 @@ export async function followRequests(session: Session, now: number, limits: Repa
   const rows = await session.query<FollowRow>(
     `select * from (
        select r.id, r.stream_id, r.state, r.attempt, r.remaining::text as remaining,
-              (int8multirange(r.range) - s.covered - s.voided - s.waived)::text as missing,
-              (int8multirange(r.range) * s.voided) - s.covered <> '{}' as partly_void,
+              ${lackingOf('r')}::text as missing,
+              ${rangesOf('s.voided - s.covered', 'r')} <> '{}' as partly_void,
               r.progress_at, r.answered_at,
               (select max(m.last_backfill_at) from stream m
                 where m.device_id = s.device_id and m.module_id = s.module_id) as module_backfill_at,
@@ -99,11 +100,10 @@ export async function endRequests(session: Session, endings: readonly Ending[], 
     `with ending as (
        select * from unnest($2::text[], $3::text[], $4::text[]) as t(id, state, cause)
      ), ended as (
-       update request r set state = e.state, ended_at = $1,
-              remaining = int8multirange(r.range) - s.covered - s.voided - s.waived
-         from ending e, stream s
-        where r.id = e.id and s.id = r.stream_id and r.state in ('pending', 'accepted')
-       returning r.id, r.stream_id, r.state, r.remaining, e.cause
+       update request r set state = e.state, ended_at = $1, remaining = ${lackingOf('r')}
+         from ending e
+        where r.id = e.id and r.state in ('pending', 'accepted')
+       returning r.id, r.stream_id, r.range, r.state, r.remaining, e.cause
      ), told as (
        insert into audit (at, subject, subject_id, stream_id, event, cause)
        select $1, 'request', id, stream_id, state, cause from ended
@@ -111,7 +111,7 @@ export async function endRequests(session: Session, endings: readonly Ending[], 
        insert into alert (at, kind, device_id, module_id, batch_id, message, due_at)
        select $1, 'range-abandoned', s.device_id, s.module_id, s.batch_id,
               'stream ' || s.batch_id || ' of ' || s.device_id || '/' || s.module_id || ': '
-                || (e.remaining * s.missing) || ' is asked for no more: ' || e.cause, $1
+                || (e.remaining * ${missingOf('e')}) || ' is asked for no more: ' || e.cause, $1
          from ended e join stream s on s.id = e.stream_id where e.state = 'abandoned'
      )
      insert into stream_repair as p (stream_id, abandoned)
@@ -132,9 +132,11 @@ export async function createRequests(
   const rows = await session.query<{ id: number; index_kind: IndexKind; ask: string; open: number }>(
     `select * from (
        select s.id, s.index_kind, coalesce(r.open, 0)::int8 as open,
-              ((s.missing * g.ranges) - coalesce(r.ranges, '{}') - coalesce(p.abandoned, '{}'))::text as ask
+              ((m.missing * g.ranges) - coalesce(r.ranges, '{}') - coalesce(p.abandoned, '{}'))::text as ask
          from (select stream_id, range_agg(range) as ranges from gap where state = 'open' group by stream_id) g
          join stream s on s.id = g.stream_id
+         join (select stream_id, range_agg(missing) as missing from stream_segment
+                where missing <> '{}' group by stream_id) m on m.stream_id = s.id
          left join (select stream_id, range_agg(range) as ranges, count(*) as open from request
                      where state in ('pending', 'accepted') group by stream_id) r on r.stream_id = s.id
          left join stream_repair p on p.stream_id = s.id) t
@@ -171,16 +173,15 @@ export async function insertRequests(
   await session.query(
     `with fresh as (
        insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at)
-       select t.id, t.stream_id, t.range::int8range,
-              int8multirange(t.range::int8range) - s.covered - s.voided - s.waived,
+       select t.id, t.stream_id, t.range, ${lackingOf('t')},
               'pending', $2,
               1 + case when $2 = 'person' then 0 else coalesce(
                 (select case when e.state = 'expired' then e.attempt else 0 end from request e
-                  where e.stream_id = t.stream_id and e.range && t.range::int8range
+                  where e.stream_id = t.stream_id and e.range && t.range
                   order by e.created_at desc, e.attempt desc limit 1), 0) end,
               $1, $1, $1
-         from unnest($3::text[], $4::int8[], $5::text[]) as t(id, stream_id, range)
-         join stream s on s.id = t.stream_id
+         from (select id, stream_id, range::int8range
+                 from unnest($3::text[], $4::int8[], $5::text[]) as u(id, stream_id, range)) t
        returning id, stream_id, range, attempt
      )
      insert into audit (at, subject, subject_id, stream_id, event, cause)

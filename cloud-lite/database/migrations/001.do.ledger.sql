@@ -1,6 +1,15 @@
 -- Times are UTC epoch milliseconds, taken from the detector's clock. Ranges are half-open, [start, end).
 
--- One row per stream: the ledger itself.
+-- The part of `ranges` from a position on; all of it where the position is null.
+create function ranges_from(ranges int8multirange, start int8) returns int8multirange language sql immutable as
+  $$ select case when $2 is null then $1 else $1 * int8multirange(int8range($2, null)) end $$;
+
+-- Positions in all: milliseconds, or records.
+create function length_of(ranges int8multirange) returns int8 language sql immutable as
+  $$ select coalesce(sum(upper(x) - lower(x)), 0)::int8 from unnest($1) x $$;
+
+-- One row per stream: the ledger itself, with the newest of its ranges. It is written with every message, so it must
+-- stay small however many holes a stream has had: older ranges are in stream_archive (ledger/archive.ts).
 create table stream (
   id int8 generated always as identity primary key,
   device_id text not null,
@@ -8,6 +17,10 @@ create table stream (
   module_id text not null,
   batch_id text not null,
   index_kind text not null check (index_kind in ('time', 'sequence')),
+  -- From the first position of which anything is known to the last, archive included.
+  span int8range not null default 'empty',
+  -- The ranges of what lies before are in stream_archive; null while there is nothing there. Never below span's start.
+  archived_until int8,
   covered int8multirange not null default '{}',
   -- The part of covered that came as backfill.
   backfilled int8multirange not null default '{}',
@@ -17,8 +30,10 @@ create table stream (
   waived int8multirange not null default '{}',
   -- The gaps. Stored, so that streams without any cost a sweep nothing (stream_with_gaps).
   missing int8multirange not null generated always as (
-    int8multirange(range_merge(covered + voided)) - covered - voided - waived
+    ranges_from(int8multirange(span), archived_until) - covered - voided - waived
   ) stored,
+  -- The end of what arrived.
+  newest int8,
   messages int8 not null default 0,
   duplicates int8 not null default 0,
   readings int8 not null default 0,
@@ -31,6 +46,40 @@ create table stream (
 
 create index stream_with_gaps on stream (id) where missing <> '{}';
 
+-- What is known of a period of a stream, [low, high), that lies before stream.archived_until. The periods of a
+-- stream touch; the last one ends there. What arrives for the past of a stream is written here, into the one row or
+-- the few that it lies in; what lies before the first one's low makes that one begin earlier.
+create table stream_archive (
+  id int8 generated always as identity primary key,
+  stream_id int8 not null references stream on delete cascade,
+  low int8 not null,
+  high int8 not null,
+  covered int8multirange not null,
+  backfilled int8multirange not null,
+  voided int8multirange not null,
+  waived int8multirange not null,
+  missing int8multirange not null generated always as (
+    int8multirange(int8range(low, high)) - covered - voided - waived
+  ) stored,
+  -- So that sums over a stream need not unpack ten years of ranges.
+  covered_length int8 not null generated always as (length_of(covered)) stored,
+  excused_length int8 not null generated always as (length_of(voided + waived - covered)) stored
+);
+
+create index stream_archive_low on stream_archive (stream_id, low);
+create index stream_archive_high on stream_archive (stream_id, high);
+create index stream_archive_with_gaps on stream_archive (stream_id, low) where missing <> '{}';
+
+-- All ranges of a stream: the archive's, and at segment 0 the stream row's own.
+create view stream_segment as
+  select id as stream_id, 0::int8 as segment_id, coalesce(archived_until, lower(span)) as low, upper(span) as high,
+         covered, backfilled, voided, waived, missing,
+         length_of(covered) as covered_length, length_of(voided + waived - covered) as excused_length
+    from stream
+   union all
+  select stream_id, id, low, high, covered, backfilled, voided, waived, missing, covered_length, excused_length
+    from stream_archive;
+
 -- What repair keeps of a stream. Apart from stream, so that a sweep never waits for ingest or holds it up.
 create table stream_repair (
   stream_id int8 primary key references stream on delete cascade,
@@ -40,11 +89,13 @@ create table stream_repair (
   abandoned int8multirange not null default '{}'
 );
 
+-- Of each segment of a stream.
 create table void_range (
   stream_id int8 not null references stream on delete cascade,
+  segment_id int8 not null default 0,
   reason text not null,
   ranges int8multirange not null,
-  primary key (stream_id, reason)
+  primary key (stream_id, segment_id, reason)
 );
 
 -- Parts of windows whose other parts have not arrived. request_id tells apart the answers to different
@@ -59,6 +110,8 @@ create table pending_part (
   seen_at int8 not null,
   primary key (stream_id, window_start, window_end, parts, request_id, part)
 );
+
+create index pending_part_end on pending_part (stream_id, window_end);
 
 -- A hole as it was when it was first seen. What is left of it is range * stream.missing.
 create table gap (

@@ -4,9 +4,9 @@ create index stream_lost_lately on stream (greatest(upper(voided), upper(waived)
   where index_kind = 'time' and (voided <> '{}' or waived <> '{}');
 create index stream_lost_records on stream (id)
   where index_kind = 'sequence' and (voided <> '{}' or waived <> '{}');
-
--- The end of what arrived, without unpacking all of covered, which may be long.
-alter table stream add column newest int8 generated always as (upper(covered)) stored;
+create index stream_archive_lost_lately on stream_archive (high) where excused_length > 0;
+create index stream_archive_lost on stream_archive (stream_id) where excused_length > 0;
+create index stream_archived_records on stream (id) where index_kind = 'sequence' and archived_until is not null;
 
 -- Lists of a stream's gaps, and of all requests, newest first.
 create index gap_by_stream on gap (stream_id, id);

@@ -51,6 +51,8 @@ export class Detector {
       log: silentLog,
       metrics: noMetrics,
       plausible: { earliest, maxAheadMs: 1e12 },
+      // So that a few windows make an archive.
+      segmentLimits: { most: 6, kept: 2 },
     });
   }
 

@@ -30,6 +30,8 @@ export interface HistoryCounts {
   cancellations: number;
   /** Comparisons of the ledger with the oracle on the way. */
   comparisons: number;
+  /** Archive rows at the end. */
+  archived: number;
 }
 
 /**
@@ -51,6 +53,7 @@ class History {
     waivers: 0,
     cancellations: 0,
     comparisons: 0,
+    archived: 0,
   };
   readonly #random: Random;
   readonly #database: Database;
@@ -78,6 +81,8 @@ class History {
       await this.#clock.advance(randomInt(this.#random, 800));
     }
     await this.#comeToRest();
+    const [row] = await this.#database.query<{ n: number }>('select count(*) as n from stream_archive');
+    this.counts.archived = row!.n;
   }
 
   async #step(): Promise<void> {
@@ -167,9 +172,10 @@ class History {
   }
 
   async #missing() {
-    return this.#database.query<{ id: number; deviceId: string; batchId: string; span: string }>(
-      `select id, device_id as "deviceId", batch_id as "batchId", range_merge(missing)::text as span
-         from stream where missing <> '{}' order by device_id, batch_id`,
+    return this.#database.query<{ id: number; deviceId: string; batchId: string }>(
+      `select id, device_id as "deviceId", batch_id as "batchId"
+         from stream where id in (select stream_id from stream_segment where missing <> '{}')
+        order by device_id, batch_id`,
     );
   }
 
@@ -206,8 +212,8 @@ class History {
   /** What was given up in bad times stays so until a person asks. */
   async #askAgain(): Promise<void> {
     const rows = await this.#database.query<{ id: number; start: number; end: number }>(
-      `select s.id, lower(left_over) as start, upper(left_over) as end
-         from stream s join stream_repair r on r.stream_id = s.id,
+      `select s.stream_id as id, lower(left_over) as start, upper(left_over) as end
+         from stream_segment s join stream_repair r on r.stream_id = s.stream_id,
               unnest(s.missing * r.abandoned) as left_over`,
     );
     for (const { id, start, end } of rows) {

@@ -49,7 +49,7 @@ export function createWitness(
     },
     async isAtRest() {
       const [row] = await database.query<{ n: number }>(
-        `select (select count(*) from stream where missing <> '{}')
+        `select (select count(*) from stream_segment where missing <> '{}')
               + (select count(*) from request where state in ('pending', 'accepted'))
               + (select count(*) from gap where state <> 'closed') as n`,
       );
@@ -66,12 +66,17 @@ export function createWitness(
 
 async function readImage(database: Database): Promise<LedgerImage> {
   const rows = await database.query<StreamImage & { name: string }>(
-    `select device_id || '/' || batch_id as name, covered::text, backfilled::text, waived::text, missing::text,
-            messages, duplicates, readings,
+    `select device_id || '/' || batch_id as name, g.*, messages, duplicates, readings,
             (select count(*) from pending_part p where p.stream_id = s.id) as "pendingParts",
-            coalesce((select jsonb_object_agg(reason, ranges::text) from void_range v where v.stream_id = s.id),
-                     '{}') as voids
-       from stream s where messages > 0`,
+            coalesce((select jsonb_object_agg(reason, ranges::text)
+                        from (select reason, range_agg(ranges) as ranges from void_range v
+                               where v.stream_id = s.id group by reason) v), '{}') as voids
+       from stream s
+      cross join lateral (
+        select range_agg(covered)::text as covered, range_agg(backfilled)::text as backfilled,
+               range_agg(waived)::text as waived, range_agg(missing)::text as missing
+          from stream_segment where stream_id = s.id) g
+      where messages > 0`,
   );
   const counts = await database.query<{ name: string; messages: number }>(
     `select partition_id || '/' || reason as name, messages from set_aside_count`,
