@@ -6,9 +6,9 @@ import { hostname } from 'node:os';
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
+import type { ConnectOptions, Identity } from './client-channel.ts';
 import type { IdentityConfig, OpcuaSourceConfig } from './config.ts';
 import { chooseEndpoint, type OfferedEndpoint } from './endpoint-choice.ts';
-import type { ConnectOptions, Identity } from './opcua-client.ts';
 import type { OpcuaSession } from './opcua-session.ts';
 import { type OwnCertificate, ownCertificate, passingCertificate } from './own-certificate.ts';
 import { createTrustList } from './trust-list.ts';
@@ -34,9 +34,10 @@ export async function connect(
 ): Promise<OpcuaSession> {
   const { clock, folder, uuid, log } = parts;
   const client = await import('./opcua-client.ts');
+  const { makeCertificate } = await import('./make-certificate.ts');
   const identity = await readIdentity(config.identity, parts.environment);
   signal.throwIfAborted();
-  const make = (applicationUri: string) => client.makeCertificate(applicationUri, hostname(), clock.now());
+  const make = (applicationUri: string) => makeCertificate(applicationUri, hostname(), clock.now());
   const options = async (own: OwnCertificate): Promise<ConnectOptions> => {
     signal.throwIfAborted();
     const { timeoutMs, keepAliveMs } = config;

@@ -50,6 +50,8 @@ export interface Reference {
 export interface Browsed {
   readonly status: WireStatus;
   readonly references: readonly Reference[];
+  /** There are more, which the server did not give, or which are too many. */
+  readonly isCut: boolean;
 }
 
 export interface SubscriptionRequest {

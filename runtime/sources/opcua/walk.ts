@@ -20,7 +20,7 @@ export interface FoundVariable {
 
 export interface Walked {
   readonly variables: readonly FoundVariable[];
-  /** A limit kept something out. */
+  /** A limit kept something out, or the server did not show all. */
   readonly isCut: boolean;
 }
 
@@ -35,6 +35,7 @@ export async function walk(session: OpcuaSession, root: string, limits: WalkLimi
   const nodeLimit = Math.min(maxNodes, 1000 + maxVariables * nodesPerVariable);
   const variables: FoundVariable[] = [];
   const seen = new Set([root, ...skip]);
+  let isPartial = false;
   let level: FoundVariable[] = [{ path: [], nodeId: root }];
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > maxDepth) return { variables, isCut: true };
@@ -42,8 +43,10 @@ export async function walk(session: OpcuaSession, root: string, limits: WalkLimi
     for (let at = 0; at < level.length; at += browseAtOnce) {
       const parents = level.slice(at, at + browseAtOnce);
       const browsed = await session.browse(parents.map(({ nodeId }) => nodeId));
-      for (const [i, { status, references }] of browsed.entries()) {
+      for (const [i, { status, references, isCut }] of browsed.entries()) {
         if (isBad(status) && depth === 1) throw notBrowsed(status.name, root);
+        // What lies below a node that cannot be browsed is not known.
+        isPartial ||= isCut || isBad(status);
         for (const { nodeId, browseName, isVariable, isObject, isProperty } of references) {
           if (seen.has(nodeId) || isProperty || !(isVariable || isObject)) continue;
           if (variables.length >= maxVariables || seen.size >= nodeLimit) return { variables, isCut: true };
@@ -57,7 +60,7 @@ export async function walk(session: OpcuaSession, root: string, limits: WalkLimi
     }
     level = next;
   }
-  return { variables, isCut: false };
+  return { variables, isCut: isPartial };
 }
 
 function notBrowsed(status: string, root: string): Error {
