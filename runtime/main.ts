@@ -1,9 +1,10 @@
 // The composition root: the only file that builds real adapters, and the module's entry.
 import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readBoot } from '../kernel/boot.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { HoldfastError } from '../kernel/errors.ts';
+import { describeError, HoldfastError } from '../kernel/errors.ts';
 import { type Log, silentLog } from '../kernel/log.ts';
 import { noMetrics } from '../kernel/metrics.ts';
 import { systemRandom } from '../kernel/random.ts';
@@ -17,7 +18,7 @@ import type { ReloadPlan } from './config/reload-plan.ts';
 import type { Config, SourceConfig } from './config/schema.ts';
 import { readStartSettings } from './config/start-settings.ts';
 import { createProcessLog } from './health/pino-log.ts';
-import { composeReported } from './health/reported-state.ts';
+import { composeReported, lifeIn } from './health/reported-state.ts';
 import { createReporter } from './health/reporter.ts';
 import { openStartJournal } from './health/start-journal.ts';
 import { createStatusPort } from './health/status-port.ts';
@@ -90,6 +91,8 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     codec: keys.codec,
     ...(atStart.spool.retention && { retention: atStart.spool.retention }),
     hasHistory: (batchId) => hasHistory(batchId),
+    bootId: boot.id,
+    noteElsewhere: process.env.HOLDFAST_MARK_FOLDER ?? join(tmpdir(), 'holdfast'),
     signal,
   });
   try {
@@ -273,6 +276,11 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       log,
     });
     uplink.onDesired((properties) => keeper.desired(properties));
+    uplink.onReported((reported) => {
+      spool.hearLife(lifeIn(reported)).catch((error) => {
+        log.warn({ reason: describeError(error) }, 'what the hub knows of the spool was not taken in');
+      });
+    });
     // Only where a source is sent messages: IoT Hub itself, without IoT Edge, has no inputs to attach to.
     const wantInputs = ({ sources: wanted }: Config) => {
       if (wanted.some(({ type }) => type === 'module-input')) uplink.handleInputs(inputs.receive);

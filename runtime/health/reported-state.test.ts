@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
-import { changesOf, coarse, composeReported, type ReportedParts } from './reported-state.ts';
+import { changesOf, coarse, composeReported, lifeIn, type ReportedParts } from './reported-state.ts';
 import { createReporter } from './reporter.ts';
 
 const parts = (more: Partial<ReportedParts> = {}): ReportedParts => ({
@@ -44,6 +44,23 @@ describe('what the module reports of itself', () => {
     ]);
     expect(list[1]?.error).toBe('modbus-timeout');
     expect(list[20]).not.toHaveProperty('error');
+  });
+
+  it('tells which spool it has and how far that has come, coarsely, so that a later start can be told', () => {
+    const life = { spool: 'id', start: 7, commits: 200_000 };
+    const state = composeReported(parts({ spool: { ...parts().spool, life } }));
+    const told = lifeIn(state)!;
+    expect(told).toMatchObject({ spool: 'id', start: 7 });
+    expect(told.commits).toBeLessThanOrEqual(life.commits);
+    expect(told.commits).toBeGreaterThan(life.commits / 2);
+    expect(
+      changesOf(
+        state,
+        composeReported(parts({ spool: { ...parts().spool, life: { ...life, commits: 200_500 } } })),
+      ),
+    ).toBeUndefined();
+    expect(lifeIn({})).toBeUndefined();
+    expect(lifeIn({ spool: 'ok' })).toBeUndefined();
   });
 
   it('tells age and bytes of the backlog coarsely', () => {

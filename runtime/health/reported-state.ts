@@ -21,6 +21,8 @@ export interface ReportedParts {
     readonly evicted: number;
     readonly damaged: number;
     readonly holding: boolean;
+    readonly continuity?: { readonly state: string; readonly reason?: string };
+    readonly life?: { readonly spool: string; readonly start: number; readonly commits: number };
   };
   readonly clock: { readonly trusted: boolean; readonly mode?: string };
   /** Quick crashes before this start, and whether the sources still wait because of them. */
@@ -53,10 +55,34 @@ export function composeReported(parts: ReportedParts): Record<string, unknown> {
       damaged: spool.damaged,
     },
     clock: { trusted: clock.trusted, mode: clock.mode ?? (clock.trusted ? 'trusted' : 'waiting') },
-    spool: { state: spool.state, holding: spool.holding, storedBytes: coarse(spool.stored.bytes) },
+    spool: spoolReport(spool),
     starts: { quickCrashes: starts.crashes, waiting: starts.waiting },
     strayErrors: coarse(parts.strayErrors),
   };
+}
+
+// Hours at five commits a second: what changes with each look would be an update of the twin each time.
+const commitsApart = 65_536;
+
+function spoolReport(spool: ReportedParts['spool']): object {
+  const { continuity, life } = spool;
+  return {
+    state: spool.state,
+    holding: spool.holding,
+    storedBytes: coarse(spool.stored.bytes),
+    // What a later start holds its spool against: see `lifeIn`.
+    life: life ? { ...life, commits: Math.floor(life.commits / commitsApart) * commitsApart } : null,
+    continuity: continuity
+      ? { state: continuity.state, reason: continuity.reason?.slice(0, 200) ?? null }
+      : null,
+  };
+}
+
+/** What an earlier process reported of its spool; undefined where it did not. */
+export function lifeIn(reported: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+  const { spool } = reported;
+  const life = isFields(spool) ? spool.life : undefined;
+  return isFields(life) ? { ...life } : undefined;
 }
 
 function sourcesReport({ sources, failedSources }: ReportedParts): object {

@@ -36,6 +36,8 @@ export interface CommitterOptions {
    * nothing that was submitted waits for a later one.
    */
   readonly trailer: (deltas: readonly TotalsDelta[], drained: boolean) => readonly BatchOp[];
+  /** Called once a synced batch is on the disk, before anybody hears of it. Must not reject. */
+  readonly onSynced?: () => Promise<void>;
   /** Called before a failed batch is tried again: the place to make room. */
   readonly onFailure?: (error: unknown) => Promise<void>;
 }
@@ -102,6 +104,7 @@ export class Committer {
       const ops = [...group.flatMap((waiting) => waiting.ops), ...trailer];
       const sync = group.some((waiting) => waiting.sync);
       const written = await this.#write(ops, sync);
+      if (written && sync) await this.#options.onSynced?.();
       for (const waiting of group) {
         this.#waitingOps -= waiting.ops.length;
         if (written) waiting.resolve();

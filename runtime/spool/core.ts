@@ -9,7 +9,7 @@ import { type RecordCodec, type RecordKind, sealJson } from './record.ts';
 import type { BatchOp, Store } from './store.ts';
 import { addTotals, type SpoolState, stateOp, type Totals, type TotalsDelta } from './totals.ts';
 
-export interface CoreOptions extends Omit<CommitterOptions, 'trailer'> {
+export interface CoreOptions extends Omit<CommitterOptions, 'trailer' | 'onSynced'> {
   readonly store: Store;
   readonly codec: RecordCodec;
   readonly clock: Clock;
@@ -28,6 +28,7 @@ export class SpoolCore {
   readonly metrics: Metrics;
   readonly committer: Committer;
   readonly #heads: CoreOptions['heads'];
+  #onSynced: (() => Promise<void>) | undefined;
   #nextId: number;
   #written: SpoolState;
   #totals: Totals;
@@ -48,7 +49,23 @@ export class SpoolCore {
     this.committer = new Committer({
       ...options,
       trailer: (deltas, drained) => this.#trailer(deltas, drained),
+      onSynced: async () => this.#onSynced?.(),
     });
+  }
+
+  /** Batches so far, those of earlier processes included. */
+  get commits(): number {
+    return this.#written.commits;
+  }
+
+  /** The next batch has a number above this. */
+  countFrom(commits: number): void {
+    this.#written = { ...this.#written, commits };
+  }
+
+  /** Called after each synced batch, before anybody hears of it. Must not reject. */
+  onSynced(listener: () => Promise<void>): void {
+    this.#onSynced = listener;
   }
 
   /** Counters as of the last batch whose parts were fixed. */
@@ -117,6 +134,7 @@ export class SpoolCore {
       unsentHead: heads === undefined ? this.#written.unsentHead : (heads.unsent ?? this.#nextId),
       backfillHead: heads === undefined ? this.#written.backfillHead : (heads.backfill ?? this.#nextId),
       storedHead: drained ? this.storedHead : this.#written.storedHead,
+      commits: this.#written.commits + 1,
       totals: this.#totals,
     };
     return [stateOp(this.codec, this.#written)];

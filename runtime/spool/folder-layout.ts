@@ -16,6 +16,8 @@ export interface FolderLayout {
   readonly marker: string;
   readonly ballast: string;
   readonly starts: string;
+  /** How far the spool has come: see continuity/mark-file.ts. */
+  readonly mark: string;
   /** Keys of the records, wrapped: see encryption/wrapped-keys.ts. */
   readonly keys: string;
 }
@@ -34,6 +36,7 @@ export function layoutOf(root: string): FolderLayout {
     ballast: join(root, 'ballast'),
     keys: join(root, 'keys'),
     starts: join(root, 'starts.json'),
+    mark: join(root, 'high-water.json'),
   };
 }
 

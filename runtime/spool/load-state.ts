@@ -13,6 +13,7 @@ export const firstState: SpoolState = {
   unsentHead: 0,
   backfillHead: 0,
   storedHead: 0,
+  commits: 0,
   totals: noTotals,
 };
 const pageEntries = 1000;
@@ -24,20 +25,25 @@ export async function loadState(
   log: Log,
   anew: boolean,
 ): Promise<SpoolState> {
-  const value = anew ? undefined : await store.get(stateKey);
-  if (value !== undefined) {
-    try {
-      const state = readState(codec, value);
-      // Damage may have taken the newest state and left an older one: ids must not be used twice.
-      return { ...state, nextId: Math.max(state.nextId, await firstFreeId(store)) };
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      log.error({ error: error.message }, "the spool's state is damaged and is counted anew");
-    }
-  }
+  const known = await readKnown(store, codec, log);
   const nextId = await firstFreeId(store);
-  if (nextId === 1) return firstState;
-  return countAnew(store, codec, nextId);
+  // Damage may have taken the newest state and left an older one: ids must not be used twice.
+  if (known !== undefined && !anew) return { ...known, nextId: Math.max(known.nextId, nextId) };
+  const commits = known?.commits ?? 0;
+  if (nextId === 1) return { ...firstState, commits };
+  return { ...(await countAnew(store, codec, nextId)), commits };
+}
+
+async function readKnown(store: Store, codec: RecordCodec, log: Log): Promise<SpoolState | undefined> {
+  const value = await store.get(stateKey);
+  if (value === undefined) return undefined;
+  try {
+    return readState(codec, value);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    log.error({ error: error.message }, "the spool's state is damaged and is counted anew");
+    return undefined;
+  }
 }
 
 async function firstFreeId(store: Store): Promise<number> {

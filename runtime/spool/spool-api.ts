@@ -8,6 +8,7 @@ import type { BackfillStore } from '../methods/backfill-store.ts';
 import type { TimeStore } from '../time/time-store.ts';
 import type { LaneDepth, LaneName, Lanes } from '../uplink/lanes.ts';
 import type { WindowStore } from '../windows/window-store.ts';
+import type { ContinuityStats, SpoolLife } from './continuity/keeper.ts';
 import type { Repair } from './open-folder.ts';
 import type { RecordCodec } from './record.ts';
 import type { RetentionLimits } from './retention-policy.ts';
@@ -49,6 +50,10 @@ export interface SpoolOptions {
   readonly freeBytes?: () => Promise<number | undefined>;
   /** Seals what is stored. Default: a checksum, no encryption. */
   readonly codec?: RecordCodec;
+  /** Identifies the start of the machine. Default: asks the system. */
+  readonly bootId?: string;
+  /** A folder outside of the data folder, where it is noted how far the spool has come. Default: none. */
+  readonly noteElsewhere?: string;
   /** Ends the tries to open a folder on a disk that refuses. */
   readonly signal?: AbortSignal;
   /** Instead of LevelDB in `folder`: tests and the simulation. */
@@ -102,6 +107,10 @@ export interface SpoolStats {
   readonly encryption?: EncryptionStats;
   /** The last damage to the store's files since this process began: why, and what could be read. */
   readonly repair?: RepairStats;
+  /** Whether this spool is known to be the one that was left; absent for one without a folder. */
+  readonly continuity?: ContinuityStats;
+  /** To be told outside of the gateway, for `hearLife` of a later process. */
+  readonly life?: SpoolLife;
   readonly streams: readonly StreamStats[];
 }
 
@@ -112,6 +121,13 @@ export interface Spool extends Lanes, BackfillStore, WindowStore {
   /** Where the site clock keeps what it must not forget. */
   readonly time: TimeStore;
   stats(): SpoolStats;
+  /**
+   * What an earlier process told outside of the gateway of this module's spool; undefined if nothing was told, or it cannot
+   * be had. The first call counts. If the spool is older than that, all streams are `lost` from now on.
+   */
+  hearLife(told: Partial<SpoolLife> | undefined): Promise<void>;
+  /** Calls `listener` when a stream that was `proven` at its opening turns out not to be. Returns the way to stop that. */
+  onLost(listener: () => void): () => void;
   /** Calls `listener` when `stats().holding` changes. Returns the way to stop that. */
   onHold(listener: (holding: boolean) => void): () => void;
   /** Runs retention now, and gives the disk back what it can. */

@@ -1,8 +1,12 @@
 // The parts of a spool, put together and read in from a store.
+import { readBoot } from '../../kernel/boot.ts';
+import { systemClock } from '../../kernel/clock.ts';
 import { systemRandom } from '../../kernel/random.ts';
 import { Archive } from './archive.ts';
+import { ContinuityKeeper } from './continuity/keeper.ts';
 import { SpoolCore } from './core.ts';
 import { Documents } from './documents.ts';
+import { layoutOf } from './folder-layout.ts';
 import type { SpoolStore } from './folder-store.ts';
 import { type Recovery, recoverJournal } from './journal-recovery.ts';
 import { LaneStore } from './lane-store.ts';
@@ -77,6 +81,21 @@ export async function loadParts(
   });
   await lanes.load(state);
   return { core, streams, lanes, archive, documents: new Documents(core), retention, writer };
+}
+
+/** Undefined for a spool without a folder. */
+export function continuityKeeper(options: SpoolOptions): ContinuityKeeper | undefined {
+  if (options.store !== undefined) return undefined;
+  const { folder, log, random = systemRandom, bootId, noteElsewhere } = options;
+  return new ContinuityKeeper({
+    mark: layoutOf(folder).mark,
+    ...(noteElsewhere === undefined ? {} : { elsewhere: noteElsewhere }),
+    boot: bootId ?? readBoot(random.uuid()).id,
+    // Not the spool's own: it is held against what the file system stamps.
+    wallClock: systemClock,
+    newId: () => systemRandom.uuid(),
+    log,
+  });
 }
 
 /** Closes what was open when the last process ended. All that is unsent is backlog then. */

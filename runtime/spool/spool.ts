@@ -10,6 +10,7 @@ import type {
 } from '../methods/backfill-store.ts';
 import type { LaneDepth, LaneName, Outgoing } from '../uplink/lanes.ts';
 import type { EncodedWindow, StreamChange, StreamStart } from '../windows/window-store.ts';
+import type { ContinuityKeeper, SpoolLife } from './continuity/keeper.ts';
 import { encryptionStats, type KeyState, settleKeys } from './encryption/settle-keys.ts';
 import { openSpoolStore, type SpoolStore } from './folder-store.ts';
 import type { Recovery } from './journal-recovery.ts';
@@ -27,7 +28,7 @@ import type {
   SpoolStats,
   StreamStats,
 } from './spool-api.ts';
-import { closeOpenWindows, loadParts, type SpoolParts } from './spool-parts.ts';
+import { closeOpenWindows, continuityKeeper, loadParts, type SpoolParts } from './spool-parts.ts';
 import type { Stream, StreamTable } from './streams.ts';
 import { TimeRecords } from './time-records.ts';
 import { noTotals } from './totals.ts';
@@ -61,7 +62,10 @@ class DurableSpool implements Spool {
   #from: SpoolStore | undefined;
   #parts: SpoolParts | undefined;
   #lastRepair: RepairStats | undefined;
+  #repairAmidStart: Repair | undefined;
   #recoveredWindows = 0;
+  #continuity: ContinuityKeeper | undefined;
+  readonly #lostListeners = new Set<() => void>();
   #keys: KeyState = { former: [], setAside: [] };
   #closed = false;
 
@@ -88,20 +92,29 @@ class DurableSpool implements Spool {
     const parts = await loadParts(this.#options, from, this.#codec, this.#encoding);
     this.#parts = parts;
     if (from.repair !== undefined) await this.#keepRepair(from.repair);
+    await this.#judge(parts, from.repair);
     this.#keys = await settleKeys(parts.core, this.#options.folder);
     const recovery = await closeOpenWindows(parts, this.#encoding);
     this.#recoveredWindows = recovery.windows;
     // Repaired amid all this: what was read before may no longer be so.
-    if (from.repair === undefined && this.#lastRepair !== undefined)
-      await this.#afterRepair(this.#lastRepair);
+    if (this.#repairAmidStart !== undefined) await this.#afterRepair(this.#repairAmidStart);
     parts.retention.start();
     return recovery;
+  }
+
+  /** Whether it is the spool that was left: before anything is done with what it holds. */
+  async #judge({ core, streams }: SpoolParts, repair: Repair | undefined): Promise<void> {
+    this.#continuity = continuityKeeper(this.#options);
+    const verdict = await this.#continuity?.begin(core, streams, repair?.reason);
+    if (verdict?.continuity === 'lost' && verdict.isDamage)
+      await this.#keepRepair({ reason: verdict.reason });
   }
 
   /** While running: the store was replaced, so all that was known of its contents is read again. */
   async #afterRepair(repair: Repair): Promise<void> {
     const { log } = this.#options;
     this.#lastRepair = { at: this.#options.clock.now(), ...repair };
+    this.#repairAmidStart = repair;
     const parts = this.#parts;
     if (parts === undefined) return;
     try {
@@ -123,8 +136,9 @@ class DurableSpool implements Spool {
     const { core, streams } = this.#open();
     this.#lastRepair = { at: this.#options.clock.now(), ...repair };
     const records = streams.all().flatMap((stream) => streams.recordOps(stream));
+    const folder = this.#continuity === undefined ? [] : [this.#continuity.recordOp(core)];
     await core.submit({
-      ops: [...records, core.putJson('S', textKey('m', 'repair'), this.#lastRepair)],
+      ops: [...records, ...folder, core.putJson('S', textKey('m', 'repair'), this.#lastRepair)],
       sync: true,
       delta: { damaged: lostIn(repair) },
     });
@@ -237,6 +251,9 @@ class DurableSpool implements Spool {
       recoveredWindows: this.#recoveredWindows,
       ...encryptionStats(this.#codec, this.#keys, core?.storedHead ?? 0),
       ...(this.#lastRepair === undefined ? {} : { repair: this.#lastRepair }),
+      ...(this.#continuity === undefined
+        ? {}
+        : { continuity: this.#continuity.stats, life: this.#continuity.life }),
       streams: streams?.all().map(streamStats) ?? [],
     };
   }
@@ -255,12 +272,26 @@ class DurableSpool implements Spool {
     return this.#open().core.store.sizeBytes();
   }
 
+  async hearLife(told: Partial<SpoolLife> | undefined): Promise<void> {
+    const { core, streams } = this.#open();
+    const reason = await this.#continuity?.hear(told ?? {}, core, streams);
+    if (reason === undefined) return;
+    await this.#keepRepair({ reason });
+    for (const listener of this.#lostListeners) listener();
+  }
+
+  onLost(listener: () => void): () => void {
+    this.#lostListeners.add(listener);
+    return () => this.#lostListeners.delete(listener);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     const swept = this.#parts?.retention.stop();
     await this.#parts?.core.committer.close(closeLimitMs);
     await swept;
+    await this.#continuity?.close();
     await this.#from?.store.close();
   }
 

@@ -110,6 +110,12 @@ export class StreamTable {
     }
   }
 
+  /** Nobody knows what any of them claimed last, nor which there were. */
+  lose(): void {
+    this.#unknown = 'lost';
+    for (const stream of this.all()) this.update(stream, { continuity: 'lost' });
+  }
+
   get(batchId: string): Stream | undefined {
     return this.#byId.get(batchId);
   }

@@ -34,6 +34,8 @@ export interface SpoolState {
   readonly backfillHead: number;
   /** No stored window has a lower id. */
   readonly storedHead: number;
+  /** Batches that were ever written: which one this came with. */
+  readonly commits: number;
   readonly totals: Totals;
 }
 
@@ -71,5 +73,6 @@ export function readState(codec: RecordCodec, value: Uint8Array): SpoolState {
   if (!numbers.every((value) => Number.isSafeInteger(value))) {
     throw new HoldfastError('spool-record-damaged', "the spool's state record lacks fields");
   }
-  return state as SpoolState;
+  // Absent in a folder of an earlier format.
+  return { commits: 0, ...(state as Omit<SpoolState, 'commits'>) };
 }

@@ -39,6 +39,11 @@ export interface EdgeClientEvents {
   input(message: InputMessage): Promise<void>;
 }
 
+export interface ReadTwin {
+  readonly desired: Readonly<Record<string, unknown>>;
+  readonly reported: Readonly<Record<string, unknown>>;
+}
+
 export interface EdgeClient {
   readonly target: EdgeTarget;
   /** Connects and authenticates. Call once. */
@@ -47,8 +52,8 @@ export interface EdgeClient {
   serveMethods(): Promise<void>;
   /** Resolves once changes of the desired properties reach `events.desired`. */
   watchDesired(): Promise<void>;
-  /** The twin's desired properties, whole, with `$version`. */
-  readDesired(): Promise<Record<string, unknown>>;
+  /** The twin, whole; its desired properties with `$version`. */
+  readTwin(): Promise<ReadTwin>;
   /** Resolves once messages for the module's inputs reach `events.input`. */
   receiveInputs(): Promise<void>;
   /** Merges into the twin's reported properties. */

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { WireMessage } from '../../wire/mini-batch.ts';
 import { failureKind, sendError } from './client-errors.ts';
-import type { EdgeClient, EdgeClientEvents, EdgeTarget, MakeEdgeClient } from './edge-client.ts';
+import type { EdgeClient, EdgeClientEvents, EdgeTarget, MakeEdgeClient, ReadTwin } from './edge-client.ts';
 import type { TwinObject } from './merge-patch.ts';
 import { createSendWatch } from './send-watch.ts';
 import { createSessionLife, type SessionLife } from './session-life.ts';
@@ -41,7 +41,7 @@ export interface EdgeSession {
   readonly carried: boolean;
   send(message: WireMessage): Promise<void>;
   watchDesired(): Promise<void>;
-  readDesired(): Promise<TwinObject>;
+  readTwin(): Promise<ReadTwin>;
   report(patch: TwinObject): Promise<void>;
   /** Ends it now: what is in flight rejects, the client is discarded. Idempotent. */
   end(cause: unknown): void;
@@ -91,7 +91,7 @@ function createSession(client: EdgeClient, life: SessionLife, options: SessionOp
     },
     send: sender.send,
     watchDesired: () => twin('subscribing to the twin', client.watchDesired()),
-    readDesired: () => twin('reading the twin', client.readDesired()),
+    readTwin: () => twin('reading the twin', client.readTwin()),
     report: (patch) => twin('reporting to the twin', client.report(patch)),
     end: (cause) => life.end(cause),
     async close(limitMs) {

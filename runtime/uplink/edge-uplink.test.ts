@@ -375,6 +375,19 @@ describe('twin', () => {
     expect(seen).toEqual([{ $version: 4, mode: 'fast' }]);
   });
 
+  test('what an earlier process reported is shown before anything of this one is', async () => {
+    const order: unknown[] = [];
+    const made = bench({
+      reported: { mark: 7 },
+      report: async (patch) => void order.push(patch),
+    });
+    made.uplink.onReported((reported) => order.push({ found: reported }));
+    made.uplink.report({ mark: 8 });
+    made.uplink.start();
+    await made.clock.advance(60_000);
+    expect(order).toEqual([{ found: { mark: 7 } }, { mark: 8 }]);
+  });
+
   test('one that never works makes a new connection only after some minutes', async () => {
     const { clock, clients, uplink } = await connected({ watchDesired: () => never });
     await clock.advance(60_000);

@@ -84,6 +84,11 @@ export interface EdgeUplink extends Uplink {
   /** The module twin's desired properties, whole: at once if known, and after each change. */
   onDesired(listener: (desired: Readonly<Record<string, unknown>>) => void): () => void;
   /**
+   * What the hub holds as reported by this module, at each new connection: the first time before anything is reported by
+   * this process. Call before `start`.
+   */
+  onReported(listener: (reported: Readonly<Record<string, unknown>>) => void): () => void;
+  /**
    * Takes the messages of the module's inputs; one handler for all. Resolve once the message is safe: a
    * rejection gives it back to edgeHub, which delivers it again. The first call of one that has started makes the
    * connection anew, with the inputs attached.
@@ -128,6 +133,10 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
     isRefusal: (error) => failureKind(error) === 'refused',
     onDropped: (reason) => log.warn({ reason }, 'reported properties dropped'),
   });
+  const reportedListeners = new Set<(reported: Readonly<Record<string, unknown>>) => void>();
+  const onReported = (found: Readonly<Record<string, unknown>>) => {
+    for (const listener of reportedListeners) listener(found);
+  };
   let inputs: ((message: InputMessage) => Promise<void>) | undefined;
   let session: EdgeSession | undefined;
   let running: Promise<void> | undefined;
@@ -161,7 +170,7 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
   async function live(opened: EdgeSession): Promise<unknown> {
     session = opened;
     status.connected();
-    const twin = keepTwin({ session: opened, desired, reported, clock, random, log });
+    const twin = keepTwin({ session: opened, desired, reported, onReported, clock, random, log });
     onDesiredPatch = twin.changed;
     const cause = await opened.ended;
     twin.stop();
@@ -187,6 +196,10 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
     handleMethod: methods.handle,
     report: reported.add,
     onDesired: desired.subscribe,
+    onReported(listener) {
+      reportedListeners.add(listener);
+      return () => reportedListeners.delete(listener);
+    },
     handleInputs(handler) {
       const isAttached = inputs !== undefined;
       inputs = handler;

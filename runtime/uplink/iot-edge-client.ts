@@ -136,11 +136,11 @@ function adapt(
       });
       return settled((done) => transport.enableTwinDesiredPropertiesUpdates(done));
     },
-    readDesired() {
+    readTwin() {
       return new Promise((resolve, reject) => {
         transport.getTwin((error, twin) => {
           if (error) reject(error);
-          else resolve(isRecord(twin?.desired) ? twin.desired : {});
+          else resolve({ desired: recordOr(twin?.desired), reported: recordOr(twin?.reported) });
         });
       });
     },
@@ -169,6 +169,8 @@ function adapt(
     },
   };
 }
+
+const recordOr = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});
 
 function toMessage(message: WireMessage): Message {
   const { body } = message;

@@ -16,6 +16,8 @@ export interface TwinKeeperOptions {
   readonly session: EdgeSession;
   readonly desired: DesiredProperties;
   readonly reported: ReportedProperties;
+  /** What stands in the twin as reported, at each reading. */
+  readonly onReported: (reported: TwinObject) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -39,7 +41,10 @@ export function keepTwin(options: TwinKeeperOptions): TwinKeeper {
   async function attempt(): Promise<void> {
     // Subscribed first: a change between the two is then either pushed or read.
     await session.watchDesired();
-    desired.read(await session.readDesired());
+    const twin = await session.readTwin();
+    // Before anything is reported: what an earlier process said stands there until then.
+    options.onReported(twin.reported);
+    desired.read(twin.desired);
     reported.connect((patch) => session.report(patch));
   }
 

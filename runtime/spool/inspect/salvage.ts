@@ -292,7 +292,8 @@ class Salvage {
     target.count({ damaged: (old?.totals.damaged ?? 0) + lost, evicted: old?.totals.evicted ?? 0 });
     const unsentHead = Math.min(this.#windows.unsentHead, nextId);
     const { totals } = target;
-    await target.add(stateOp(codec, { nextId, unsentHead, backfillHead: 0, storedHead: 0, totals }));
+    const commits = old?.commits ?? 0;
+    await target.add(stateOp(codec, { nextId, unsentHead, backfillHead: 0, storedHead: 0, commits, totals }));
   }
 }
 

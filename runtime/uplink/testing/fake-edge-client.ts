@@ -9,6 +9,7 @@ export interface FakeClientScript {
   serveMethods?: () => Promise<void>;
   watchDesired?: () => Promise<void>;
   readDesired?: () => Promise<Record<string, unknown>>;
+  reported?: TwinObject;
   report?: (patch: TwinObject) => Promise<void>;
   send?: (message: WireMessage) => Promise<boolean>;
   close?: () => Promise<void>;
@@ -55,7 +56,10 @@ function toClient(fake: FakeClient, script: FakeClientScript): EdgeClient {
     async watchDesired() {
       await script.watchDesired?.();
     },
-    readDesired: async () => (await script.readDesired?.()) ?? { $version: 1 },
+    readTwin: async () => ({
+      desired: (await script.readDesired?.()) ?? { $version: 1 },
+      reported: script.reported ?? {},
+    }),
     async receiveInputs() {
       fake.receivesInputs = true;
     },

@@ -1,0 +1,87 @@
+// Whether the spool that was opened is the one that was left: pure. What the store says of itself is held against what was
+// noted beside it, and elsewhere. Nothing that is merely missing proves anything.
+import type { FoundMark, Mark } from './mark-file.ts';
+
+/** In the store. */
+export interface FolderRecord {
+  /** Of the spool: made up once, at its first start. */
+  readonly id: string;
+  /** The how-manieth start wrote this. */
+  readonly starts: number;
+  /** Identity of the mark beside the store. */
+  readonly mark?: string;
+}
+
+export interface Evidence {
+  /** From the store; undefined where it has none. */
+  readonly record: FolderRecord | undefined;
+  /** Batches that the store says it holds. */
+  readonly commits: number;
+  /** The store never held anything. */
+  readonly isNew: boolean;
+  /** The mark beside the store; undefined when there is none. */
+  readonly beside: FoundMark | undefined;
+  /** Of the same spool, kept outside of the data folder. */
+  readonly elsewhere: readonly Pick<Mark, 'start' | 'commits'>[];
+  /** Identifies the present start of the machine. */
+  readonly boot: string;
+}
+
+export type Verdict =
+  | { readonly continuity: 'proven' }
+  /** `isDamage`: something that was on the disk is not there. Else nobody can say. */
+  | { readonly continuity: 'lost'; readonly reason: string; readonly isDamage: boolean };
+
+const proven: Verdict = { continuity: 'proven' };
+// What file systems and clocks are apart.
+const toleranceMs = 2000;
+
+export function judge(evidence: Evidence): Verdict {
+  const { record, beside, isNew } = evidence;
+  if (record === undefined) {
+    if (isNew && beside?.mark === undefined) return proven;
+    return unknown('the store says nothing of the folder that it belongs to');
+  }
+  const { commits } = evidence;
+  const { starts } = record;
+  // The record came with a batch: without a count the count is what is damaged.
+  if (commits === 0) return unknown('how many batches the store holds is not known');
+  for (const known of evidence.elsewhere) {
+    const older = olderThan({ starts, commits }, known);
+    if (older !== undefined) return damage(`the data folder was put back to an earlier state: ${older}`);
+  }
+  if (beside?.mark === undefined) return unknown('the mark beside the store is missing or damaged');
+  if (beside.mark.spool !== record.id) return unknown('the mark beside the store is that of another spool');
+  return besideTheStore(evidence, record, { ...beside, mark: beside.mark });
+}
+
+function besideTheStore(
+  evidence: Evidence,
+  record: FolderRecord,
+  { mark, identity, changedAt }: FoundMark & { mark: Mark },
+): Verdict {
+  const older = olderThan({ starts: record.starts, commits: evidence.commits }, mark);
+  if (older !== undefined) return damage(`the store went back: ${older}`);
+  if (identity !== record.mark) return unknown('the data folder is a copy, or was put back from one');
+  // At a start the store is told first.
+  if (mark.start < record.starts - 1)
+    return unknown('the mark beside the store was put back to an earlier state');
+  // After a power cut it may be behind, and its times are no longer those of one moment.
+  const isWhole = mark.closed || mark.boot === evidence.boot;
+  if (isWhole && Math.abs(changedAt - mark.at) > toleranceMs)
+    return unknown('the mark beside the store was changed by somebody else: the data folder was put back');
+  return proven;
+}
+
+/** For people, where more is known than the store has. */
+export function olderThan(
+  { starts, commits }: { readonly starts: number; readonly commits: number },
+  known: Pick<Mark, 'start' | 'commits'>,
+): string | undefined {
+  if (known.start > starts) return `start ${known.start} was seen, the store knows of ${starts}`;
+  if (known.commits > commits) return `batch ${known.commits} was on the disk, the store has ${commits}`;
+  return undefined;
+}
+
+const unknown = (reason: string): Verdict => ({ continuity: 'lost', reason, isDamage: false });
+const damage = (reason: string): Verdict => ({ continuity: 'lost', reason, isDamage: true });

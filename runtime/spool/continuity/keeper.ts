@@ -1,0 +1,226 @@
+// Knows whether this spool is the one that was left, keeps what the next start needs to know the same, and hears what
+// is learned later of a spool that is said to be further on.
+//
+// Crash argument. A start first tells the store, synced, its number and which file the mark is; then it writes the
+// marks. Between the two the marks are one start behind, which is taken for what it is. After each synced batch the mark
+// beside the store is written before anybody hears that the batch is safe: so whatever was promised to anybody, the mark
+// knows of, as long as the machine runs. The mark elsewhere may be on another file system, and costs that one writes: it
+// is written now and then.
+import { join } from 'node:path';
+import type { Clock } from '../../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { SpoolCore } from '../core.ts';
+import { textKey } from '../keys.ts';
+import { openJson } from '../record.ts';
+import type { BatchOp } from '../store.ts';
+import type { StreamTable } from '../streams.ts';
+import { type FolderRecord, judge, olderThan, type Verdict } from './judge.ts';
+import { type Mark, MarkFile, readMark } from './mark-file.ts';
+
+/** What is told outside of the gateway, to be held against the spool at a later start. */
+export interface SpoolLife {
+  /** Of the spool: another data folder has another one. */
+  readonly spool: string;
+  readonly start: number;
+  readonly commits: number;
+}
+
+export interface ContinuityStats {
+  readonly state: 'proven' | 'lost';
+  /** For people, where it is lost. */
+  readonly reason?: string;
+  /** Wall clock, epoch ms. */
+  readonly at?: number;
+}
+
+export interface ContinuityOptions {
+  /** Where the mark beside the store is. */
+  readonly mark: string;
+  /** A folder outside of the data folder, for a second one. */
+  readonly elsewhere?: string;
+  /** Identifies the start of the machine. */
+  readonly boot: string;
+  /** The one that file systems stamp with. */
+  readonly wallClock: Clock;
+  readonly newId: () => string;
+  readonly log: Log;
+}
+
+const recordKey = textKey('m', 'folder');
+const elsewhereEveryMs = 60_000;
+
+export class ContinuityKeeper {
+  readonly #options: ContinuityOptions;
+  #record: FolderRecord = { id: '', starts: 0 };
+  #beside: MarkFile | undefined;
+  #elsewhere: MarkFile | undefined;
+  #commits = 0;
+  /** As it was when this process opened it. */
+  #found: { readonly starts: number; readonly commits: number } = { starts: 0, commits: 0 };
+  #elsewhereAt = 0;
+  #stats: ContinuityStats = { state: 'proven' };
+  #isTold = false;
+
+  constructor(options: ContinuityOptions) {
+    this.#options = options;
+  }
+
+  get stats(): ContinuityStats {
+    return this.#stats;
+  }
+
+  get life(): SpoolLife {
+    return { spool: this.#record.id, start: this.#record.starts, commits: this.#commits };
+  }
+
+  /**
+   * Before anything else is written. `repair`: why the store was put together anew, if it was. What is lost is lost for all
+   * streams.
+   */
+  async begin(core: SpoolCore, streams: StreamTable, repair: string | undefined): Promise<Verdict> {
+    const { newId, boot } = this.#options;
+    const known = await readRecord(core);
+    const isNew = core.nextId === 1 && streams.all().length === 0 && repair === undefined;
+    const commits = core.commits;
+    this.#beside = await this.#open(this.#options.mark);
+    const beside = this.#beside?.found;
+    const id = known?.id ?? beside?.mark?.spool ?? newId();
+    const elsewhere = await this.#readElsewhere(id);
+    const verdict: Verdict =
+      repair === undefined
+        ? judge({ record: known, commits, isNew, beside, elsewhere, boot })
+        : { continuity: 'lost', reason: repair, isDamage: false };
+    const marks = [...(beside?.mark?.spool === id ? [beside.mark] : []), ...elsewhere];
+    // Above all that was ever seen, so that what is found now is not found again.
+    const starts = Math.max(known?.starts ?? 0, ...marks.map(({ start }) => start)) + 1;
+    core.countFrom(Math.max(commits, ...marks.map((mark) => mark.commits)));
+    this.#found = { starts: starts - 1, commits: core.commits };
+    this.#record = { id, starts, ...(beside === undefined ? {} : { mark: beside.identity }) };
+    if (verdict.continuity === 'lost') this.#lose(streams, verdict.reason);
+    await this.#submit(core, streams);
+    await this.#writeMarks(core.commits);
+    core.onSynced(() => this.#synced(core.commits));
+    return verdict;
+  }
+
+  /**
+   * What an earlier process of this module told outside. At most the first word of it counts: from then on what is told
+   * there is ours. Returns why the spool is not the one that was left; undefined where nothing speaks against it.
+   */
+  async hear(told: Partial<SpoolLife>, core: SpoolCore, streams: StreamTable): Promise<string | undefined> {
+    if (this.#isTold) return undefined;
+    this.#isTold = true;
+    const reason = this.#contradiction(told);
+    if (reason === undefined) return undefined;
+    const { start = 0, commits = 0 } = told.spool === this.#record.id ? told : {};
+    this.#record = { ...this.#record, starts: Math.max(this.#record.starts, start + 1) };
+    core.countFrom(Math.max(core.commits, commits));
+    this.#lose(streams, reason);
+    await this.#submit(core, streams);
+    await this.#writeMarks(core.commits);
+    return reason;
+  }
+
+  /** After the last batch. */
+  async close(): Promise<void> {
+    const mark = { ...this.#mark(), closed: true };
+    for (const file of [this.#beside, this.#elsewhere]) {
+      await file?.close(mark).catch((error) => this.#complain(error));
+    }
+  }
+
+  #contradiction({ spool, start, commits }: Partial<SpoolLife>): string | undefined {
+    if (typeof spool !== 'string') return undefined;
+    if (spool !== this.#record.id) return `the hub knows this module by another data folder (${spool})`;
+    const known = { start: numberOf(start), commits: numberOf(commits) };
+    const older = olderThan(this.#found, known);
+    return older && `the data folder was put back to an earlier state: the hub was told that ${older}`;
+  }
+
+  #lose(streams: StreamTable, reason: string): void {
+    streams.lose();
+    this.#stats = { state: 'lost', reason, at: this.#options.wallClock.now() };
+    const text = 'whether the data folder is what was left is not known: no stream goes on without a break';
+    this.#options.log.error({ reason }, text);
+  }
+
+  #submit(core: SpoolCore, streams: StreamTable): Promise<void> {
+    const records =
+      this.#stats.state === 'lost' ? streams.all().flatMap((each) => streams.recordOps(each)) : [];
+    return core.submit({ ops: [this.recordOp(core), ...records], sync: true });
+  }
+
+  /** For a store that was put together anew. */
+  recordOp(core: SpoolCore): BatchOp {
+    return core.putJson('S', recordKey, this.#record);
+  }
+
+  #mark(): Omit<Mark, 'at'> {
+    const { id, starts } = this.#record;
+    return { spool: id, start: starts, commits: this.#commits, boot: this.#options.boot, closed: false };
+  }
+
+  async #synced(commits: number): Promise<void> {
+    this.#commits = commits;
+    await this.#beside?.write(this.#mark()).catch((error) => this.#complain(error));
+    const now = this.#options.wallClock.monotonic();
+    if (now - this.#elsewhereAt < elsewhereEveryMs) return;
+    this.#elsewhereAt = now;
+    this.#elsewhere?.write(this.#mark()).catch((error) => this.#complain(error));
+  }
+
+  async #writeMarks(commits: number): Promise<void> {
+    this.#commits = commits;
+    this.#elsewhereAt = this.#options.wallClock.monotonic();
+    const path = this.#elsewherePath(this.#record.id);
+    if (this.#elsewhere === undefined && path !== undefined) this.#elsewhere = await this.#open(path);
+    for (const file of [this.#beside, this.#elsewhere]) {
+      await file?.write(this.#mark()).catch((error) => this.#complain(error));
+    }
+  }
+
+  async #readElsewhere(id: string): Promise<readonly Mark[]> {
+    const path = this.#elsewherePath(id);
+    const found = path === undefined ? undefined : await readMark(path).catch(() => undefined);
+    return found?.mark?.spool === id ? [found.mark] : [];
+  }
+
+  #elsewherePath(id: string): string | undefined {
+    const { elsewhere } = this.#options;
+    // The id comes from a file: it must not name another folder.
+    return elsewhere === undefined || !/^[\w-]{1,64}$/.test(id) ? undefined : join(elsewhere, `${id}.mark`);
+  }
+
+  async #open(path: string): Promise<MarkFile | undefined> {
+    try {
+      return await MarkFile.open(path, () => this.#options.wallClock.now());
+    } catch (error) {
+      this.#complain(error);
+      return undefined;
+    }
+  }
+
+  // Without it the next start says that it does not know: that is all.
+  #complain(error: unknown): void {
+    this.#options.log.warn(
+      { error: describeError(error) },
+      'the mark of how far the spool has come is not kept',
+    );
+  }
+}
+
+async function readRecord(core: SpoolCore): Promise<FolderRecord | undefined> {
+  const value = await core.store.get(recordKey);
+  try {
+    const record = value && (openJson(core.codec, 'S', recordKey, value) as Partial<FolderRecord>);
+    const isWhole = typeof record?.id === 'string' && Number.isSafeInteger(record.starts);
+    return isWhole ? (record as FolderRecord) : undefined;
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    return undefined;
+  }
+}
+
+const numberOf = (value: unknown): number =>
+  typeof value === 'number' && Number.isFinite(value) ? value : 0;
