@@ -1,6 +1,6 @@
 // A real port (a pseudo terminal), given up and taken again at once, as a reload or a lost session does.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -45,6 +45,24 @@ describe.skipIf(missingPrograms('socat'))('a serial port', () => {
     expect(await heard).toBe('hello');
     mine.destroy();
     peer.destroy();
+  });
+
+  it('gives nothing that came while it was closed: nobody knows when that was', async () => {
+    // Somebody holds it, or its other end would read an error: no serial port does that.
+    const held = openSync(ours, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+    const peer = await open(theirs);
+    peer.write('stale');
+    await delay(50);
+    const mine = await open(ours);
+    const heard: string[] = [];
+    mine.on('data', (chunk: Buffer) => heard.push(chunk.toString()));
+    await delay(20);
+    peer.write('fresh');
+    while (heard.join('').length < 5) await delay(5);
+    expect(heard.join('')).toBe('fresh');
+    mine.destroy();
+    peer.destroy();
+    closeSync(held);
   });
 
   it('that another has open is refused, and says so', async () => {

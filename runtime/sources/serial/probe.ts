@@ -110,7 +110,7 @@ class Look {
         content = Buffer.from(answer);
       };
       try {
-        const work = () => ask({ line, read, count() {} }, poll, command, onAnswer);
+        const work = () => ask({ line, read, count() {} }, poll, command, { onAnswer });
         const record = await orAborted(line.turns.run('live', work, signal), signal);
         yield* this.#show({ content, record, tookMs: clock.monotonic() - sentAt });
       } catch (error) {

@@ -34,3 +34,21 @@ export function lineLost(peer: string, cause?: unknown): HoldfastError {
 export function lineClosed(): HoldfastError {
   return new HoldfastError('serial-closed', 'the line was closed from this side', { retryable: true });
 }
+
+/** Bytes come that nobody asked for, without a pause. */
+export function lineBusy(limitMs: number): HoldfastError {
+  const message = `the line was not silent within ${limitMs} ms, so no command could be sent: does another master ask on it, or the instrument talk by itself (then leave out poll, or stop it)?`;
+  return new HoldfastError('serial-line-busy', message, { retryable: true });
+}
+
+/** More answers than commands. */
+export function outOfStep(command: Buffer): HoldfastError {
+  const message = `${showBytes(command)} got one answer after the other, and nobody can tell which is its own: does another master ask on this line, or the instrument talk by itself (then leave out poll)?`;
+  return new HoldfastError('serial-out-of-step', message, { retryable: true });
+}
+
+/** The instrument sampled between two commands of a poll. */
+export function mixedSamples(attempts: number): HoldfastError {
+  const message = `the answers to the commands of a poll were not of one record, ${attempts} times: does the instrument sample as fast as it is asked? Ask for all in one command, or read one command a source`;
+  return new HoldfastError('serial-mixed-samples', message, { retryable: true });
+}

@@ -3,14 +3,23 @@
 // One exchange is under way at a time (`turns` sees to that). While it is, each message is offered to it first; what it
 // does not take goes to whoever listens. An exchange with a framing of its own has the line to itself: the live
 // framing could make nothing of its bytes.
+//
+// Which command an answer belongs to, only the order tells: commands are worked off one after the other. So after a
+// command without an answer nothing is sent until its answer has come after all, or the line was silent for as
+// long again: the exchange is overdue meanwhile, and takes what comes for it. If nothing came, the line is not in step:
+// the next exchange is a proof, whose answer counts only once no other follows it. The line is out of step as well after
+// an end that silence alone has shown, and after a message that nobody asked for and that could be an answer.
 import type { Duplex } from 'node:stream';
-import type { Clock, Timer } from '../../../kernel/clock.ts';
+import { type Clock, sleep, type Timer } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
 import type { ChecksumCheck } from './checksum.ts';
+import { type Exchange, RunningExchange } from './exchange.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { FrameScanner, GarbageKind } from './frame-scanner.ts';
-import { garbled, lineClosed, lineLost, timedOut } from './serial-errors.ts';
+import { pendingInputMs, untilQuiet } from './line-quiet.ts';
+import { OverdueExchange } from './overdue-exchange.ts';
+import { garbled, lineBusy, lineClosed, lineLost, outOfStep, timedOut } from './serial-errors.ts';
 
 export interface Framing {
   readonly scanner: FrameScanner;
@@ -20,6 +29,8 @@ export interface Framing {
 export interface LineListener {
   onFrame(content: Buffer): void;
   onGarbage(bytes: number, why: GarbageKind): void;
+  /** An answer that came after its time: nobody waits for it any more. */
+  onLate?(): void;
   onLost(error: HoldfastError): void;
 }
 
@@ -28,46 +39,27 @@ export interface SerialLineOptions {
   readonly framing: Framing;
   /** The instrument talks by itself: the line is opened amid a message, perhaps. */
   readonly isTalking: boolean;
+  /** As the session before left it. Default true: nothing was asked yet. */
+  readonly isInStep?: boolean;
   readonly peer: string;
   readonly clock: Clock;
   readonly listener: LineListener;
 }
 
-export interface Exchange {
-  readonly command: Buffer;
-  /** The line gives back what is sent. */
-  readonly echo?: boolean;
-  /** Of the answer, where it is another than that of live messages. */
-  readonly framing?: Framing;
-  /** Longest wait for the first message, and between two. */
-  readonly timeoutMs: number;
-  /** Silence is the end that was expected, not a failure. */
-  readonly silenceEnds?: boolean;
-  /** Longest exchange. Default: no limit but `timeoutMs`. */
-  readonly limitMs?: number;
-  /** What a message is to this exchange; `last` ends it well. What it throws ends it, too. */
-  take(content: Buffer): 'taken' | 'last' | 'other';
-}
-
-/** After an exchange that failed: a late answer is over by then, as far as anyone can tell. */
+/** After an exchange that failed, before the next command. */
 const turnaroundMs = 100;
-/**
- * A limit that has passed is looked at once more so much later. Where this process itself was held up, the timer comes
- * before the bytes that have long arrived: they are no silence.
- */
-export const pendingInputMs = 10;
+/** Bytes that come right after an answer, and no more than these, are what the instrument ends it with: a prompt. */
+const prompt = { withinMs: 50, bytes: 8 };
+/** Between the last byte that nobody asked for and the next command. */
+const strayQuietMs = 30;
 
-interface Pending {
-  readonly exchange: Exchange;
-  readonly reader: FrameReader | undefined;
-  /** What comes before the command was sent is no answer to it. */
-  isSent: boolean;
-  /** Bytes of the command that are expected back. */
-  echo: Buffer;
-  garbage: number;
-  /** Monotonic. */
-  lastTakenAt: number;
-  end(error?: unknown): void;
+/** Silence is never demanded for longer, in the time limit of an answer. */
+export const longestQuiet = 10;
+
+/** Bytes of a line that is asked, which nobody asked for. */
+interface Stray {
+  readonly isPrompt: boolean;
+  bytes: number;
 }
 
 export class SerialLine {
@@ -75,16 +67,22 @@ export class SerialLine {
   readonly #options: SerialLineOptions;
   readonly #reader: FrameReader;
   #lost: HoldfastError | undefined;
-  #pending: Pending | undefined;
+  #pending: { readonly running: RunningExchange; end(error?: unknown): void } | undefined;
+  #overdue: OverdueExchange | undefined;
+  #stray: Stray | undefined;
+  #isInStep: boolean;
   #gapTimer: Timer | undefined;
   #lastByteAt: number;
   #quietUntil = 0;
   #garbageBytes = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
+  /** The longest that an answer took, late ones included. */
+  #worstMs = 0;
 
   constructor(options: SerialLineOptions) {
     this.#options = options;
-    const { stream, framing, clock, isTalking } = options;
+    const { stream, framing, clock, isTalking, isInStep = true } = options;
+    this.#isInStep = isInStep;
     // A half message is found out by its check sum.
     const isLost = isTalking && (framing.checksum === undefined || !framing.scanner.findsEdges);
     this.#reader = new FrameReader({ ...framing, listener: this.#listener() }, isLost);
@@ -110,6 +108,11 @@ export class SerialLine {
 
   get lost(): HoldfastError | undefined {
     return this.#lost;
+  }
+
+  /** The next answer belongs to the next command. */
+  get isInStep(): boolean {
+    return this.#isInStep && this.#overdue === undefined;
   }
 
   /** When the last message came that was an answer to an exchange; on the monotonic clock. */
@@ -141,93 +144,174 @@ export class SerialLine {
     if (!this.#lost) this.#options.stream.write(bytes);
   }
 
+  /** Waits until no exchange is overdue. To be called in a turn. */
+  async settle(): Promise<void> {
+    while (this.#overdue && !this.#lost) await sleep(this.#options.clock, pendingInputMs);
+  }
+
+  /** Something came that nobody asked for, and that could be an answer. */
+  doubt(): void {
+    this.#isInStep = false;
+  }
+
+  /** Waits until nothing came for `quietMs`. To be called in a turn. @throws HoldfastError as `untilQuiet`. */
+  quiet(quietMs: number, limitMs: number): Promise<void> {
+    const heard = { lastByteAt: () => this.#lastByteAt, lost: () => this.#lost };
+    return untilQuiet(this.#options.clock, heard, quietMs, limitMs);
+  }
+
   /**
    * Sends a command and takes its answer, which is as long as `take` says. To be called in a turn.
-   * @throws HoldfastError `serial-timeout`, `serial-garbage`, `serial-connection-lost`, or what `take` threw.
+   * @throws HoldfastError `serial-timeout`, `serial-garbage`, `serial-line-busy`, `serial-out-of-step`,
+   * `serial-connection-lost`, or what `take` threw.
    */
   exchange(exchange: Exchange): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#lost) return reject(this.#lost);
       if (this.#pending) return reject(new Error('an exchange is under way: take a turn first'));
-      const { clock } = this.#options;
-      let timer: Timer | undefined;
-      const pending: Pending = {
-        exchange,
-        reader:
-          exchange.framing && new FrameReader({ ...exchange.framing, listener: this.#listener() }, false),
-        isSent: false,
-        echo: exchange.echo ? exchange.command : Buffer.alloc(0),
-        garbage: 0,
-        lastTakenAt: clock.monotonic(),
-        end: (error) => {
+      const { framing } = exchange;
+      const reader = framing && new FrameReader({ ...framing, listener: this.#listener() }, false);
+      const running = new RunningExchange(exchange, reader);
+      const timers: { now?: Timer } = {};
+      const pending = {
+        running,
+        end: (error?: unknown) => {
           if (this.#pending !== pending) return;
           this.#pending = undefined;
-          timer?.cancel();
-          if (pending.reader) this.#afterOther(pending.reader);
-          if (error !== undefined) this.#quietUntil = clock.monotonic() + turnaroundMs;
+          timers.now?.cancel();
+          this.#onEnded(running, error);
           if (error === undefined) resolve();
           else reject(error);
         },
       };
       this.#pending = pending;
-      const begin = () => {
-        if (this.#pending !== pending) return;
-        if (!this.#options.isTalking) this.#reader.restart();
-        pending.isSent = true;
-        pending.lastTakenAt = clock.monotonic();
-        timer = this.#watchExchange(pending);
-        this.send(exchange.command);
-      };
-      const waitMs = this.#quietUntil - clock.monotonic();
-      if (waitMs > 0) timer = clock.setTimer(waitMs, begin);
+      const begin = () => this.#whenQuiet(exchange, timers, () => this.#begin(running, timers));
+      if (this.#overdue) void this.settle().then(() => this.#pending === pending && begin());
       else begin();
     });
   }
 
-  /** Moves one timer along with the messages rather than setting one for each. */
-  #watchExchange(pending: Pending): Timer {
+  /** What nobody asked for is over. */
+  #whenQuiet(exchange: Exchange, timers: { now?: Timer }, begin: () => void): void {
     const { clock } = this.#options;
-    const { timeoutMs, limitMs = Number.POSITIVE_INFINITY, silenceEnds } = pending.exchange;
+    let strayLimitAt: number | undefined;
+    const look = () => {
+      const now = clock.monotonic();
+      const waitMs = Math.max(this.#quietUntil - now, this.#strayMs(now));
+      strayLimitAt ??= now + exchange.timeoutMs + this.#reader.gapMs + turnaroundMs;
+      if (waitMs <= 0) begin();
+      else if (now >= strayLimitAt) this.#pending?.end(lineBusy(exchange.timeoutMs + this.#reader.gapMs));
+      else timers.now = clock.setTimer(waitMs, look);
+    };
+    look();
+  }
+
+  /** What was begun and is not whole may be a late answer: what is left of it would be taken for the next one. */
+  #strayMs(now: number): number {
+    const stray = this.#stray;
+    if (this.#options.isTalking || stray === undefined) return 0;
+    const isBegun = this.#reader.isAmid && !(stray.isPrompt && stray.bytes <= prompt.bytes);
+    return this.#lastByteAt + (isBegun ? this.#reader.gapMs + pendingInputMs : strayQuietMs) - now;
+  }
+
+  #begin(running: RunningExchange, timers: { now?: Timer }): void {
+    if (!this.#options.isTalking) this.#reader.restart();
+    this.#stray = undefined;
+    running.isSent = true;
+    running.isProof = !this.#isInStep && !running.exchange.isMarked;
+    running.lastTakenAt = running.sentAt = this.#options.clock.monotonic();
+    this.#watchExchange(running, timers);
+    this.send(running.exchange.command);
+  }
+
+  /** Moves one timer along with the messages rather than setting one for each. */
+  #watchExchange(running: RunningExchange, timers: { now?: Timer }): void {
+    const { clock } = this.#options;
+    const { timeoutMs, limitMs = Number.POSITIVE_INFINITY, silenceEnds } = running.exchange;
     const begunAt = clock.monotonic();
     const again = (delayMs: number, isLooked = false) => {
-      timer = clock.setTimer(delayMs, () => check(isLooked));
+      timers.now = clock.setTimer(delayMs, () => check(isLooked));
     };
     const check = (isLooked: boolean) => {
       const now = clock.monotonic();
-      const leftMs = Math.min(pending.lastTakenAt + timeoutMs, begunAt + limitMs) - now;
-      if (leftMs > 0) again(leftMs);
+      const isOver = !running.isAnswered && now - begunAt >= limitMs;
+      const quietMs = this.#amidMs(running, now);
+      const leftMs = isOver ? 0 : Math.max(running.lastTakenAt + timeoutMs - now, quietMs);
+      if (leftMs > 0) again(running.isAnswered ? leftMs : Math.min(leftMs, begunAt + limitMs - now));
       else if (!isLooked) again(pendingInputMs, true);
-      else if (silenceEnds && now - begunAt < limitMs) pending.end();
-      else pending.end(this.#overdue(pending));
+      else if (running.isAnswered) this.#onProven();
+      else if (silenceEnds && !isOver) this.#onSilenceEnded();
+      else this.#onOverdue(running);
     };
-    let timer = clock.setTimer(Math.min(timeoutMs, limitMs), () => check(false));
-    return { cancel: () => timer.cancel() };
+    again(Math.min(timeoutMs, limitMs));
+  }
+
+  /** Silence is no end amid a message. */
+  #amidMs({ exchange, isAnswered }: RunningExchange, now: number): number {
+    const isEnd = isAnswered || exchange.silenceEnds;
+    const reader = this.#readerNow();
+    if (!isEnd || this.#options.isTalking || reader.keptBytes === 0) return 0;
+    return this.#lastByteAt + reader.gapMs + pendingInputMs - now;
+  }
+
+  #onProven(): void {
+    this.#isInStep = true;
+    this.#pending?.end();
+  }
+
+  #onSilenceEnded(): void {
+    this.#isInStep = false;
+    this.#pending?.end();
   }
 
   /** Nothing came, or nothing that made sense. */
-  #overdue({ exchange: { command, timeoutMs }, garbage }: Pending): HoldfastError {
+  #onOverdue(running: RunningExchange): void {
+    const { command, timeoutMs } = running.exchange;
     const error = timedOut(command, timeoutMs);
-    const heard = garbage + this.keptBytes;
-    return heard > 0 ? garbled(error.message, heard) : error;
+    const heard = running.garbage + this.keptBytes;
+    const { clock, isTalking } = this.#options;
+    this.#overdue = new OverdueExchange({
+      running,
+      quietMs: Math.min(longestQuiet * timeoutMs, Math.max(timeoutMs, 2 * this.#worstMs)),
+      clock,
+      lastByteAt: () => (isTalking ? undefined : this.#lastByteAt),
+      onOver: (isAnswered) => this.#endOverdue(running, isAnswered),
+    });
+    this.#pending?.end(heard > 0 ? garbled(error.message, heard) : error);
+  }
+
+  #endOverdue({ reader }: RunningExchange, isAnswered: boolean): void {
+    this.#overdue = undefined;
+    if (!isAnswered) this.#isInStep = false;
+    this.#quietUntil = this.#options.clock.monotonic() + turnaroundMs;
+    if (reader) this.#afterOther(reader);
+  }
+
+  #onEnded(running: RunningExchange, error: unknown): void {
+    const isOverdue = this.#overdue?.running === running;
+    if (running.reader && !isOverdue) this.#afterOther(running.reader);
+    if (error !== undefined) this.#quietUntil = this.#options.clock.monotonic() + turnaroundMs;
   }
 
   /** The exchange whose answer comes, if anything comes. */
-  get #answering(): Pending | undefined {
-    return this.#pending?.isSent ? this.#pending : undefined;
+  get #answering(): RunningExchange | undefined {
+    const running = this.#pending?.running;
+    return this.#overdue?.running ?? (running?.isSent ? running : undefined);
   }
 
   #onData(chunk: Buffer): void {
     const { clock, isTalking } = this.#options;
-    this.#lastByteAt = clock.monotonic();
-    const pending = this.#answering;
-    const bytes = pending ? dropEcho(pending, chunk) : chunk;
-    // Between two exchanges nobody has asked: what comes is late, or noise.
-    if (!pending && !isTalking) {
-      this.#options.listener.onGarbage(bytes.length, 'noise');
-    } else if (bytes.length > 0) {
-      this.#readerNow().push(bytes);
-      this.#watchGap();
+    const now = clock.monotonic();
+    this.#lastByteAt = now;
+    const answering = this.#answering;
+    const bytes = answering ? answering.withoutEcho(chunk) : chunk;
+    if (bytes.length === 0) return;
+    if (!answering && !isTalking) {
+      this.#stray ??= { isPrompt: now - this.#answeredAt <= prompt.withinMs, bytes: 0 };
+      this.#stray.bytes += bytes.length;
     }
+    this.#readerNow().push(bytes);
+    this.#watchGap();
   }
 
   #readerNow(): FrameReader {
@@ -246,11 +330,28 @@ export class SerialLine {
   }
 
   #onFrame(content: Buffer): void {
-    const pending = this.#answering;
-    const taken = pending ? take(pending, content) : 'other';
-    if (taken === 'other') this.#options.listener.onFrame(content);
-    else pending!.lastTakenAt = this.#answeredAt = this.#options.clock.monotonic();
-    if (taken === 'last') pending!.end();
+    const { listener, clock } = this.#options;
+    const [overdue, answering] = [this.#overdue, this.#answering];
+    const taken = overdue?.offer(content) ?? (answering ? this.#offer(answering, content) : 'other');
+    if (taken === 'other') {
+      listener.onFrame(content);
+      return;
+    }
+    this.#answeredAt = clock.monotonic();
+    this.#worstMs = Math.max(this.#worstMs, answering!.tookMs);
+    if (overdue) listener.onLate?.();
+    else if (taken === 'last') this.#pending?.end();
+  }
+
+  #offer(running: RunningExchange, content: Buffer): 'taken' | 'last' | 'other' {
+    try {
+      const taken = running.take(content, this.#options.clock.monotonic());
+      if (running.hasTooManyAnswers) throw outOfStep(running.exchange.command);
+      return taken;
+    } catch (error) {
+      this.#pending?.end(error);
+      return 'taken';
+    }
   }
 
   /** What an exchange with another framing left over belongs to no message of ours. */
@@ -283,29 +384,8 @@ export class SerialLine {
     if (this.#lost) return;
     this.#lost = error;
     this.#gapTimer?.cancel();
+    this.#overdue?.close();
     this.#pending?.end(error);
     this.#options.listener.onLost(error);
   }
-}
-
-function take(pending: Pending, content: Buffer): 'taken' | 'last' | 'other' {
-  try {
-    return pending.exchange.take(content);
-  } catch (error) {
-    pending.end(error);
-    return 'taken';
-  }
-}
-
-function dropEcho(pending: Pending, chunk: Buffer): Buffer {
-  const { echo } = pending;
-  if (echo.length === 0) return chunk;
-  const count = Math.min(echo.length, chunk.length);
-  // Something else: the line does not echo after all, or noise came first.
-  if (!chunk.subarray(0, count).equals(echo.subarray(0, count))) {
-    pending.echo = Buffer.alloc(0);
-    return chunk;
-  }
-  pending.echo = echo.subarray(count);
-  return chunk.subarray(count);
 }

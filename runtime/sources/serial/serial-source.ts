@@ -24,8 +24,8 @@ import { createProbe } from './probe.ts';
 import { RecordCounter } from './record-counter.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import { Reporter, type StreamState } from './reporter.ts';
-import { SerialLine } from './serial-line.ts';
-import { ListenSession, maxFailures, PollSession } from './session.ts';
+import { longestQuiet, SerialLine } from './serial-line.ts';
+import { ListenSession, maxFailures, PollSession, sampleAttempts } from './session.ts';
 import { type Order, orderOf } from './stream-order.ts';
 import { createWriter } from './writer.ts';
 
@@ -65,6 +65,7 @@ class SerialSource implements Source {
   readonly #read: MessageReader;
   #state: StreamState | undefined;
   #line: SerialLine | undefined;
+  #wasInStep = true;
 
   constructor(config: SerialSourceConfig, deps: SerialSourceDeps) {
     this.#config = config;
@@ -103,10 +104,12 @@ class SerialSource implements Source {
       stream,
       framing: framingOf(config.framing, config.checksum),
       isTalking: config.poll === undefined,
+      isInStep: this.#wasInStep,
       peer: peerOf(config),
       clock,
       listener: {
         onFrame: (content) => session.onFrame(content),
+        onLate: () => count('holdfast_serial_late_answers_total'),
         onGarbage: (bytes, why) => this.#onGarbage(session, bytes, why),
         // The session then ends at once, wherever it waits.
         onLost: (error) => ended.abort(error),
@@ -122,6 +125,8 @@ class SerialSource implements Source {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#line = undefined;
+      // An instrument that still works off commands does so in the next session, too.
+      this.#wasInStep = line.isInStep;
       line.close();
     }
   }
@@ -227,12 +232,15 @@ function historyOrder(
 }
 
 /** Longer than a healthy session may be silent: until it has given up by itself. */
-function silenceLimitOf({ poll, expectEveryMs, history }: SerialSourceConfig, order: Order): number {
-  // While the memory is dumped, there may be nothing to state.
-  const dumpMs = history?.limitMs ?? 0;
+function silenceLimitOf(config: SerialSourceConfig, order: Order): number {
+  const { poll, expectEveryMs, history, framing } = config;
+  // While the memory is dumped, there may be nothing to state, nor until a dump that did not end is given up.
+  const dumpMs = history ? 2 * history.limitMs + history.timeoutMs : 0;
   if (poll) {
-    const commands = typeof poll.command === 'string' ? 1 : poll.command.length;
-    return maxFailures * (poll.everyMs + commands * poll.timeoutMs) + poll.everyMs + dumpMs + silenceMarginMs;
+    const commands = sampleAttempts * (typeof poll.command === 'string' ? 1 : poll.command.length);
+    // A poll may wait for what is overdue, and prove that the line is in step, before it asks.
+    const longestPollMs = (commands + longestQuiet + 2) * poll.timeoutMs + framing.gapMs;
+    return maxFailures * (poll.everyMs + longestPollMs) + poll.everyMs + dumpMs + silenceMarginMs;
   }
   if (expectEveryMs !== undefined) return expectEveryMs + dumpMs + silenceMarginMs;
   return order === 'arrival' ? listeningLimitMs : patientLimitMs;

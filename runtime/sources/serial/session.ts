@@ -5,12 +5,16 @@ import type { Log } from '../../../kernel/log.ts';
 import { createPollSchedule } from '../line/poll-schedule.ts';
 import type { PollConfig, SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
+import { isEcho } from './exchange.ts';
 import type { GarbageKind } from './frame-scanner.ts';
+import { type Joined, joinAnswers } from './joined-answers.ts';
+import { pendingInputMs } from './line-quiet.ts';
 import type { MessageReader } from './message-reader.ts';
-import type { DecodedRecord, TagValue } from './record-layout.ts';
+import type { DecodedRecord } from './record-layout.ts';
 import type { Reporter } from './reporter.ts';
-import { garbled, refused, silent } from './serial-errors.ts';
-import { pendingInputMs, type SerialLine } from './serial-line.ts';
+import { garbled, mixedSamples, outOfStep, refused, silent } from './serial-errors.ts';
+import type { SerialLine } from './serial-line.ts';
+import { orderOf } from './stream-order.ts';
 
 export interface SessionParts {
   readonly config: SerialSourceConfig;
@@ -26,6 +30,8 @@ export interface SessionParts {
 const stateEveryMs = 1000;
 /** Failed polls in a row after which the session ends: the supervisor's growing waits then spare the line. */
 export const maxFailures = 3;
+/** Tries to get the answers to several commands out of one sample. */
+export const sampleAttempts = 3;
 
 /** Listens to an instrument that talks by itself. */
 export class ListenSession {
@@ -98,16 +104,23 @@ export class PollSession {
   readonly #commands: readonly Buffer[];
   // An instrument that has never answered is not asked three times before the supervisor's waits spare the line.
   #failures = maxFailures - 1;
+  /** Records say which one they are. */
+  readonly #isMarked: boolean;
+  /** Tags of the fullest sample: one with fewer, and one of them twice, holds an answer twice and another not at all. */
+  #mostTags = 0;
 
   constructor(parts: SessionParts, poll: PollConfig) {
     this.#parts = parts;
     this.#poll = poll;
+    this.#isMarked = orderOf(parts.config) !== 'arrival';
     this.#commands = (typeof poll.command === 'string' ? [poll.command] : poll.command).map(toBytes);
   }
 
-  /** What comes and was not asked for. */
-  onFrame(): void {
-    this.#parts.count('holdfast_serial_other_messages_total');
+  /** What comes and was not asked for. Where it could be an answer, nobody knows whose the next one is. */
+  onFrame(content: Buffer): void {
+    const { count, line, read } = this.#parts;
+    count('holdfast_serial_other_messages_total');
+    if (read(content).kind === 'record') line.doubt();
   }
 
   onGarbage(): void {}
@@ -124,7 +137,7 @@ export class PollSession {
   async #pollOnce(signal: AbortSignal, beforeReport: () => void): Promise<void> {
     const { line, reporter } = this.#parts;
     try {
-      const record = await line.turns.run('live', () => this.#askAll(), signal);
+      const record = await line.turns.run('live', () => this.#sample(), signal);
       // What went by while this poll was under way lies before its answer, so the break comes before it too.
       beforeReport();
       reporter.take(record);
@@ -138,16 +151,45 @@ export class PollSession {
     }
   }
 
-  /** The answers to all commands are one sample. */
-  async #askAll(): Promise<DecodedRecord> {
-    const values: TagValue[] = [];
-    let stamp: Pick<DecodedRecord, 'number' | 'timestamp'> = {};
-    for (const command of this.#commands) {
-      const { values: more, ...found } = await ask(this.#parts, this.#poll, command);
-      values.push(...more);
-      stamp = { ...found, ...stamp };
+  /** The answers to all commands are one sample: of the same record, where the instrument numbers or stamps them. */
+  async #sample(): Promise<DecodedRecord> {
+    await this.#getInStep();
+    for (let attempt = 1; ; attempt++) {
+      const answers: DecodedRecord[] = [];
+      for (const command of this.#commands) answers.push(await this.#ask(command));
+      this.#requireInStep();
+      const joined = joinAnswers(answers);
+      if (joined.kind === 'joined' && !this.#isShort(joined)) return joined.record;
+      if (attempt === sampleAttempts) throw mixedSamples(attempt);
+      this.#parts.count('holdfast_serial_mixed_samples_total');
     }
-    return { values, ...stamp };
+  }
+
+  #ask(command: Buffer): Promise<DecodedRecord> {
+    return ask(this.#parts, this.#poll, command, { isMarked: this.#isMarked });
+  }
+
+  #isShort({ record, isRepeated }: Extract<Joined, { kind: 'joined' }>): boolean {
+    const tags = record.values.length;
+    if (isRepeated && tags < this.#mostTags) return true;
+    this.#mostTags = Math.max(this.#mostTags, tags);
+    return false;
+  }
+
+  /**
+   * A record says by itself which one it is. Without number or time only the order of answers tells, so after one that
+   * did not come, what comes next proves the order, and is not taken for a sample.
+   */
+  async #getInStep(): Promise<void> {
+    const { line } = this.#parts;
+    await line.settle();
+    if (this.#isMarked || line.isInStep) return;
+    await this.#ask(this.#commands[0]!);
+    this.#requireInStep();
+  }
+
+  #requireInStep(): void {
+    if (!this.#isMarked && !this.#parts.line.isInStep) throw outOfStep(this.#commands[0]!);
   }
 
   #onMissed(missed: number): void {
@@ -169,7 +211,15 @@ const failureCounters: Readonly<Record<string, string>> = {
   'serial-timeout': 'holdfast_serial_timeouts_total',
   'serial-garbage': 'holdfast_serial_garbled_answers_total',
   'serial-refused': 'holdfast_serial_refusals_total',
+  'serial-mixed-samples': 'holdfast_serial_mixed_samples_total',
+  'serial-out-of-step': 'holdfast_serial_out_of_step_total',
+  'serial-line-busy': 'holdfast_serial_out_of_step_total',
 };
+
+interface AskOptions {
+  readonly isMarked?: boolean;
+  readonly onAnswer?: (content: Buffer) => void;
+}
 
 type AskParts = Pick<SessionParts, 'line' | 'read' | 'count'>;
 
@@ -178,7 +228,7 @@ export async function ask(
   { line, read, count }: AskParts,
   { timeoutMs, echo }: Pick<PollConfig, 'timeoutMs' | 'echo'>,
   command: Buffer,
-  onAnswer?: (content: Buffer) => void,
+  { isMarked = false, onAnswer }: AskOptions = {},
 ): Promise<DecodedRecord> {
   let record: DecodedRecord | undefined;
   let damaged = 0;
@@ -187,7 +237,9 @@ export async function ask(
       command,
       echo,
       timeoutMs,
+      isMarked,
       take(content) {
+        if (isEcho(content, command)) return 'taken';
         const message = read(content);
         if (message.kind === 'refusal') throw refused(command, content);
         onAnswer?.(content);

@@ -25,24 +25,28 @@ export function run(
   line: MemoryLine,
   clock: VirtualClock,
   floor?: () => number | undefined,
+  again?: Source,
 ): RunningSource {
   const counts: Record<string, number> = {};
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: (_fields, message) => void warnings.push(message) };
-  const source = createSerialSource(parseSource(config), {
-    clock,
-    log,
-    metrics: {
-      count(name, _labels, by = 1) {
-        const short = name.replace(/^holdfast_serial_|_total$/g, '');
-        counts[short] = (counts[short] ?? 0) + by;
+  const make = () =>
+    createSerialSource(parseSource(config), {
+      clock,
+      log,
+      metrics: {
+        count(name, _labels, by = 1) {
+          const short = name.replace(/^holdfast_serial_|_total$/g, '');
+          counts[short] = (counts[short] ?? 0) + by;
+        },
+        gauge() {},
+        observe() {},
       },
-      gauge() {},
-      observe() {},
-    },
-    openStream: line.openStream,
-    ...(floor && { floor }),
-  });
+      openStream: line.openStream,
+      ...(floor && { floor }),
+    });
+  // The next session of a source that ran before, or the first of a new one.
+  const source = again ?? make();
   const sink = new RecordingSink();
   const abort = new AbortController();
   const ended = source.run(sink, abort.signal).then(
