@@ -1,8 +1,8 @@
 // The framing and check sum of a configuration, compiled.
 import { type ChecksumCheck, type ChecksumConfig, compileChecksum } from './checksum.ts';
 import type { FramingConfig, SerialSourceConfig } from './config.ts';
+import type { Framing } from './frame-reader.ts';
 import { compileFraming } from './framings.ts';
-import type { Framing } from './serial-line.ts';
 
 type ChecksumSettings = NonNullable<SerialSourceConfig['checksum']>;
 

@@ -5,10 +5,11 @@ import type { Log } from '../../../kernel/log.ts';
 import { dumpFraming } from './compile-framing.ts';
 import type { HistoryConfig, SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
+import type { Framing } from './frame-reader.ts';
 import { beginsWith, dumpMessages, type MessageReader } from './message-reader.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import { refused } from './serial-errors.ts';
-import type { Framing, SerialLine } from './serial-line.ts';
+import type { SerialLine } from './serial-line.ts';
 
 export interface DumpResult {
   readonly records: readonly DecodedRecord[];

@@ -2,8 +2,7 @@
 // answer belongs to, so only the order tells: an instrument works its commands off one after the other. The order is
 // known as long as each command was answered before the next one was sent; where one was not, the exchange stays
 // behind as overdue and takes what still comes for it (serial-line.ts).
-import type { FrameReader } from './frame-reader.ts';
-import type { Framing } from './serial-line.ts';
+import type { FrameReader, Framing } from './frame-reader.ts';
 
 export interface Exchange {
   readonly command: Buffer;

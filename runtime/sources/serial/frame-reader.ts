@@ -10,9 +10,12 @@ export interface FrameListener {
   onGarbage(bytes: number, why: GarbageKind): void;
 }
 
-export interface FrameReaderOptions {
+export interface Framing {
   readonly scanner: FrameScanner;
   readonly checksum: ChecksumCheck | undefined;
+}
+
+export interface FrameReaderOptions extends Framing {
   readonly listener: FrameListener;
 }
 

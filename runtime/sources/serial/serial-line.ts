@@ -13,18 +13,12 @@ import type { Duplex } from 'node:stream';
 import { type Clock, sleep, type Timer } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
-import type { ChecksumCheck } from './checksum.ts';
 import { type Exchange, RunningExchange } from './exchange.ts';
-import { FrameReader } from './frame-reader.ts';
-import type { FrameScanner, GarbageKind } from './frame-scanner.ts';
+import { FrameReader, type Framing } from './frame-reader.ts';
+import type { GarbageKind } from './frame-scanner.ts';
 import { pendingInputMs, untilQuiet } from './line-quiet.ts';
 import { OverdueExchange } from './overdue-exchange.ts';
 import { garbled, lineBusy, lineClosed, lineLost, outOfStep, timedOut } from './serial-errors.ts';
-
-export interface Framing {
-  readonly scanner: FrameScanner;
-  readonly checksum: ChecksumCheck | undefined;
-}
 
 export interface LineListener {
   onFrame(content: Buffer): void;

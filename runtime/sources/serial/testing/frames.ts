@@ -2,9 +2,9 @@
 import { type Random, randomInt } from '../../../../kernel/random.ts';
 import { framingOf } from '../compile-framing.ts';
 import { serialSourceSchema } from '../config.ts';
+import type { Framing } from '../frame-reader.ts';
 import { FrameReader } from '../frame-reader.ts';
 import type { GarbageKind } from '../frame-scanner.ts';
-import type { Framing } from '../serial-line.ts';
 
 export interface ReadResult {
   readonly frames: string[];
