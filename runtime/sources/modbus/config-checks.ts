@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { HistoryShape, SourceShape, TagShape } from './config-shapes.ts';
 import { addressSpace, isBitTable, isCountable, isNumberType, widthOf } from './fields.ts';
+import { invalidProblem } from './invalid-values.ts';
 import { resolveLayout, timeTagOf } from './record-layout.ts';
 
 type Context = z.RefinementCtx;
@@ -28,7 +29,7 @@ export function checkTag(tag: TagShape, context: Context): void {
   }
   checkCoding(tag, context);
   checkUse(tag, context);
-  const width = widthOf(type ?? 'bool', tag.length);
+  const width = widthOf(type ?? 'bool', tag.length, tag.perRegister);
   if (tag.address + width > addressSpace) {
     const message = `${width} registers from ${tag.address} reach beyond address 65535`;
     problem(context, ['address'], message);
@@ -47,6 +48,10 @@ function checkCoding(tag: TagShape, context: Context): void {
     problem(context, ['length'], 'is only for type: string; remove it or change the type');
   if (type !== 'string' && tag.encoding !== undefined)
     problem(context, ['encoding'], 'is only for type: string; remove it');
+  if (type !== 'string' && tag.perRegister !== undefined)
+    problem(context, ['perRegister'], 'is only for type: string; remove it');
+  const invalid = tag.invalid === undefined ? undefined : invalidProblem(type ?? 'bool', tag.invalid);
+  if (invalid !== undefined) problem(context, ['invalid'], invalid);
   const isNumber = type !== undefined && isNumberType(type);
   for (const key of ['scale', 'offset'] as const) {
     if (tag[key] !== undefined && !isNumber) problem(context, [key], 'is only for numbers; remove it');
@@ -74,8 +79,11 @@ function checkUse(tag: TagShape, context: Context): void {
       ['writable'],
       'must be left out: writing a bit would rewrite the whole register; make the register a tag',
     );
-  if (widthOf(type, tag.length) > maxWriteRegisters)
-    problem(context, ['length'], `must be at most ${2 * maxWriteRegisters} characters to be writable`);
+  const { perRegister = 2 } = tag;
+  if (widthOf(type, tag.length, perRegister) > maxWriteRegisters) {
+    const most = perRegister * maxWriteRegisters;
+    problem(context, ['length'], `must be at most ${most} characters to be writable`);
+  }
 }
 
 /** Registers that one request of function 16 may write. */
@@ -105,6 +113,7 @@ export function checkHistory(history: HistoryShape, context: Context): void {
 
 export function checkSource(source: SourceShape, context: Context): void {
   checkNames(source.tags, ['tags'], context);
+  checkWidths(source, context);
   checkOverlaps(source.tags, context);
   checkStamped(source, context);
   for (const key of ['timestamp', 'number'] as const) {
@@ -123,6 +132,16 @@ export function checkSource(source: SourceShape, context: Context): void {
   if (source.history.tags) checkNames(source.history.tags, ['history', 'tags'], context);
   const resolved = resolveLayout(source);
   if (!resolved.ok) for (const { path, message } of resolved.problems) problem(context, [...path], message);
+}
+
+/** A value is read in one request: its registers are then surely of one moment. */
+function checkWidths({ tags, maxRegisters }: SourceShape, context: Context): void {
+  for (const [at, { type = 'bool', length, perRegister }] of tags.entries()) {
+    const width = widthOf(type, length, perRegister);
+    if (width <= maxRegisters) continue;
+    const message = `takes ${width} registers where one request reads ${maxRegisters}: make it shorter`;
+    problem(context, ['tags', at, type === 'string' ? 'length' : 'type'], message);
+  }
 }
 
 /** A stamped sample is read and reported whole: what its history says must be what was reported live. */
@@ -201,7 +220,7 @@ function checkNames(tags: readonly { readonly name: string }[], path: Path, cont
  */
 function checkOverlaps(tags: readonly TagShape[], context: Context): void {
   const wide = tags
-    .map((tag, at) => ({ tag, at, end: tag.address + widthOf(tag.type ?? 'bool', tag.length) }))
+    .map((tag, at) => ({ tag, at, end: tag.address + widthOf(tag.type ?? 'bool') }))
     .filter(({ tag }) => tag.type !== undefined && isNumberType(tag.type) && widthOf(tag.type) > 1)
     .sort((a, b) => a.tag.address - b.tag.address);
   const last = new Map<string, (typeof wide)[number]>();

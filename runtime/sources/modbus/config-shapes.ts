@@ -12,6 +12,11 @@ const streamId = z
 
 const tagName = z.string().min(1, 'must not be empty').max(128, 'must have at most 128 characters');
 
+const qualityWord = z
+  .string()
+  .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'must be words in kebab-case, as over-range')
+  .max(50);
+
 const pollMs = z.int().min(10, 'must be at least 10 ms').max(86_400_000, 'must be at most a day');
 
 /** How a value is coded, wherever it lies. */
@@ -27,6 +32,26 @@ const coding = {
     .max(250, 'must be at most 250 characters: more does not fit into one request')
     .optional(),
   encoding: z.enum(['latin1', 'utf8']).optional(),
+  /** Characters of a string in a register. Default 2; 1 where each has a register to itself, in its lower byte. */
+  perRegister: z.literal([1, 2], 'must be 1 or 2').optional(),
+  /**
+   * What stands in the registers where there is no value, before `scale` and `offset`: `sunspec` for what SunSpec means
+   * by it; values and ranges (`[0xFFFF, 30000..32767]`); or these with the words of their qualities
+   * (`{0x7FFF: over-range}`). The reading is then null, with quality bad:not-implemented, bad:invalid or bad:over-range.
+   */
+  invalid: z
+    .union(
+      [
+        z.literal('sunspec'),
+        z
+          .array(z.union([z.number(), z.string().max(100)]))
+          .min(1)
+          .max(32),
+        z.record(z.string().max(100), qualityWord),
+      ],
+      'must be sunspec, a list of values and ranges, or these with words for their qualities ({0x7FFF: over-range})',
+    )
+    .optional(),
   /** value = raw * scale + offset. */
   scale: z.number('must be a number').optional(),
   offset: z.number('must be a number').optional(),
@@ -71,6 +96,8 @@ const historyTag = z.strictObject({
   bit: coding.bit,
   length: coding.length,
   encoding: coding.encoding,
+  perRegister: coding.perRegister,
+  invalid: coding.invalid,
   scale: coding.scale,
   /** What is added after scaling; `offset` is the place in the record. */
   add: z.number().optional(),

@@ -9,6 +9,7 @@ import {
   type ValueType,
   widthOf,
 } from './fields.ts';
+import { straightBytes } from './straight-bytes.ts';
 
 export interface Coding {
   readonly type: ValueType;
@@ -18,6 +19,8 @@ export interface Coding {
   /** For type `string`: characters. */
   readonly length?: number | undefined;
   readonly encoding?: 'latin1' | 'utf8' | undefined;
+  /** Characters of a string that one register holds: two, or one in its lower byte. */
+  readonly perRegister?: 1 | 2 | undefined;
   /** value = raw * scale + add. */
   readonly scale?: number | undefined;
   readonly add?: number | undefined;
@@ -38,13 +41,14 @@ export function compileDecoder(coding: Coding): Decoder {
 }
 
 /** Why bytes may be no value of their type, as it goes into a quality. */
-export function invalidReason(type: ValueType): 'not-bcd' | 'not-finite' {
+export function invalidReason(type: ValueType): 'not-bcd' | 'not-finite' | 'not-text' {
+  if (type === 'string') return 'not-text';
   return type.startsWith('bcd') ? 'not-bcd' : 'not-finite';
 }
 
 function compileUnnamed(coding: Coding): Decoder {
   if (coding.type === 'bool') return decodeBool;
-  const size = 2 * widthOf(coding.type, coding.length);
+  const size = 2 * widthOf(coding.type, coding.length, coding.perRegister);
   const decode = compileRegisters(coding, size);
   return (bytes, at) => {
     if (2 * at + size > bytes.length) throw tooShort(2 * at + size, bytes.length);
@@ -119,26 +123,9 @@ function readBcd(bytes: Buffer, start: number, size: number): number {
   return value;
 }
 
-/** Source positions of the bytes, most significant first, of a value of `size` bytes in `order`. */
-export function bytePositions(size: number, order: ByteOrder): readonly number[] {
-  const positions = Array.from({ length: size }, (_, at) => at);
-  const registersReversed = order === 'CDAB' || order === 'DCBA';
-  const bytesSwapped = order === 'BADC' || order === 'DCBA';
-  return positions.map((at) => {
-    const register = at >> 1;
-    const from = registersReversed ? size / 2 - 1 - register : register;
-    return 2 * from + (bytesSwapped ? 1 - (at & 1) : at & 1);
-  });
-}
-
 function inOrder(read: NumberReader, size: number, order: ByteOrder): NumberReader {
-  const positions = bytePositions(size, order);
-  if (positions.every((from, to) => from === to)) return read;
-  const straight = Buffer.alloc(size);
-  return (bytes, start) => {
-    for (let at = 0; at < size; at++) straight[at] = bytes[start + positions[at]!]!;
-    return read(straight, 0);
-  };
+  const straight = straightBytes(size, order);
+  return (bytes, start) => read(straight(bytes, start), 0);
 }
 
 function scaled(read: NumberReader, scale = 1, add = 0): ByteDecoder {
@@ -170,15 +157,36 @@ function finite(value: number): number | undefined {
 }
 
 function compileString(coding: Coding, size: number): ByteDecoder {
-  const { length = 0, encoding = 'latin1', order } = coding;
+  const { length = 0, encoding = 'latin1', order, perRegister = 2 } = coding;
   const swapped = order === 'BADC' || order === 'DCBA';
+  const decode = encoding === 'utf8' ? decodeUtf8 : (text: Buffer) => text.toString('latin1');
   return (bytes, start) => {
     let text = bytes.subarray(start, start + size);
     if (swapped) text = Buffer.from(text).swap16();
+    if (perRegister === 1) text = Buffer.from(text.filter((_, at) => at % 2 === 1));
+    else if (isSpread(text)) return undefined;
     const end = text.indexOf(0);
-    const used = Math.min(length, end < 0 ? size : end);
-    return text.toString(encoding, 0, used);
+    return decode(text.subarray(0, Math.min(length, end < 0 ? text.length : end)));
   };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Undefined where the bytes are no UTF-8: a replacement character is nothing that the device showed. */
+function decodeUtf8(text: Buffer): string | undefined {
+  try {
+    return utf8.decode(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** It looks like text of one character a register, of which an end at the first NUL would leave one, or none. */
+function isSpread(text: Buffer): boolean {
+  const used = [0, 0] as [number, number];
+  for (const [at, byte] of text.entries()) if (byte !== 0) used[at % 2 === 0 ? 0 : 1] += 1;
+  const [first, second] = used;
+  return first === 0 ? second > 0 : second === 0 && first > 1;
 }
 
 /** The latest time that ISO 8601 text with four digits for the year can hold. */

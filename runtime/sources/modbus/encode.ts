@@ -1,7 +1,8 @@
 // From a value to the bytes that a device takes: the reverse of decode.ts. Pure.
 import type { Value } from '../../../wire/reading.ts';
-import { bytePositions, type Coding } from './decode.ts';
+import type { Coding } from './decode.ts';
 import { isNumberType, type NumberType, widthOf } from './fields.ts';
+import { bytePositions } from './straight-bytes.ts';
 
 export type Encoded =
   | { readonly ok: true; readonly bytes: Buffer }
@@ -33,13 +34,14 @@ function encodeBool(value: Value): Encoded {
   return refuse('true or false');
 }
 
-function encodeString({ length = 0, encoding = 'latin1', order, type }: Coding, value: Value): Encoded {
+function encodeString(coding: Coding, value: Value): Encoded {
+  const { length = 0, encoding = 'latin1', order, type, perRegister = 2 } = coding;
   if (typeof value !== 'string') return refuse('text');
   const bytes = Buffer.from(value, encoding);
   if (bytes.length > length) return refuse(`at most ${length} bytes of text`);
   if (bytes.toString(encoding) !== value) return refuse(`text that ${encoding} can hold`);
-  const padded = Buffer.alloc(2 * widthOf(type, length));
-  bytes.copy(padded);
+  const padded = Buffer.alloc(2 * widthOf(type, length, perRegister));
+  for (const [at, byte] of bytes.entries()) padded[perRegister === 1 ? 2 * at + 1 : at] = byte;
   return { ok: true, bytes: order === 'BADC' || order === 'DCBA' ? padded.swap16() : padded };
 }
 

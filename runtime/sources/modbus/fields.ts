@@ -43,9 +43,9 @@ const registersOf: Readonly<Record<Exclude<ValueType, 'string'>, number>> = {
   float64: 4,
 };
 
-/** Registers that a value takes (for `bool`: bits). `length` is a string's, in characters. */
-export function widthOf(type: ValueType, length = 1): number {
-  return type === 'string' ? Math.ceil(length / 2) : registersOf[type];
+/** Registers that a value takes (for `bool`: bits). `length` is a string's, in characters, `perRegister` to a register. */
+export function widthOf(type: ValueType, length = 1, perRegister: 1 | 2 = 2): number {
+  return type === 'string' ? Math.ceil(length / perRegister) : registersOf[type];
 }
 
 export function isBitTable(table: Table): table is BitTable {

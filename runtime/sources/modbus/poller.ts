@@ -198,9 +198,7 @@ export function timeReading(tag: string, timestamp: number | undefined, index: n
 }
 
 export function toReading(tag: MappedTag, bytes: Buffer, at: number, index: number): Reading {
-  const value = tag.decode(bytes, at);
-  if (value === undefined) return { index, tag: tag.name, value: null, quality: tag.invalid };
-  return { index, tag: tag.name, value, quality: 'good' };
+  return { index, tag: tag.name, ...tag.read(bytes, at) };
 }
 
 function toRefused(tag: MappedTag, { reason }: Refusal, index: number): Reading {

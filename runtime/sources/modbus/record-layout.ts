@@ -2,6 +2,7 @@
 // configuration leaves out is as in the live sample, whose lowest address is the start of a record.
 import type { HistoryShape, SourceShape, TagShape } from './config-shapes.ts';
 import { type ByteOrder, type RegisterTable, type TimeUnit, type ValueType, widthOf } from './fields.ts';
+import { type Invalid, invalidProblem } from './invalid-values.ts';
 
 export interface Placed {
   /** Registers from the start of the record. */
@@ -15,6 +16,8 @@ export interface PlacedTag extends Placed {
   readonly bit?: number | undefined;
   readonly length?: number | undefined;
   readonly encoding?: 'latin1' | 'utf8' | undefined;
+  readonly perRegister?: 1 | 2 | undefined;
+  readonly invalid?: Invalid | undefined;
   readonly scale?: number | undefined;
   readonly add?: number | undefined;
   readonly names?: Readonly<Record<string, string>> | undefined;
@@ -107,9 +110,11 @@ function placeTag(
     problems.push({ path: ['tags', at], message });
     return [];
   }
-  const { name, type, order, bit, length, encoding, scale, offset: add, names } = tag;
-  const placed = { name, offset: tag.address - start, type, order, bit, length, encoding, scale, add, names };
-  const width = widthOf(type, length);
+  const { name, type, order, bit, length, encoding, perRegister, invalid, scale, offset: add, names } = tag;
+  const offset = tag.address - start;
+  const coding = { type, order, bit, length, encoding, perRegister, invalid, scale, add, names };
+  const placed = { name, offset, ...coding };
+  const width = widthOf(type, length, perRegister);
   if (placed.offset + width > source.history!.recordRegisters) {
     const message = `tag '${name}' lies ${placed.offset} registers after the start of the sample, outside a record of ${source.history!.recordRegisters}: list history.tags or correct recordRegisters`;
     problems.push({ path: ['tags', at], message });
@@ -150,6 +155,8 @@ function completeTag(
     bit: tag.bit ?? live.bit,
     length: tag.length ?? live.length,
     encoding: tag.encoding ?? live.encoding,
+    perRegister: tag.perRegister ?? live.perRegister,
+    invalid: tag.invalid ?? (tag.type === undefined ? live.invalid : undefined),
     scale: tag.scale ?? live.scale,
     add: tag.add ?? live.offset,
     names: live.names,
@@ -158,7 +165,9 @@ function completeTag(
     problems.push({ path: [...path, 'bit'], message: 'is missing: which bit of the register, 0 to 15' });
   if (type === 'string' && placed.length === undefined)
     problems.push({ path: [...path, 'length'], message: 'is missing: how many characters' });
-  checkFits(source.history!, placed, path, problems, placed.length);
+  const problem = placed.invalid === undefined ? undefined : invalidProblem(type, placed.invalid);
+  if (problem !== undefined) problems.push({ path: [...path, 'invalid'], message: problem });
+  checkFits(source.history!, placed, path, problems, widthOf(type, placed.length, placed.perRegister));
   return [placed];
 }
 
@@ -167,9 +176,9 @@ function checkFits(
   placed: Placed,
   path: readonly (string | number)[],
   problems: LayoutProblem[],
-  length?: number,
+  width = widthOf(placed.type),
 ): void {
-  const end = placed.offset + widthOf(placed.type, length);
+  const end = placed.offset + width;
   if (placed.offset >= 0 && end <= history.recordRegisters) return;
   const message = `covers registers ${placed.offset} to ${end - 1} of a record that has ${history.recordRegisters}: correct the offset or recordRegisters`;
   problems.push({ path: [...path, 'offset'], message });

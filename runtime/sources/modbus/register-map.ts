@@ -1,9 +1,10 @@
 // A source's configuration, compiled: every value with its place and its decoder.
 
-import type { Quality } from '../../../wire/reading.ts';
+import type { Quality, Reading } from '../../../wire/reading.ts';
 import type { HistoryConfig, ModbusSourceConfig, TagConfig } from './config.ts';
-import { compileDecoder, type Decoder, invalidReason, toEpochMs } from './decode.ts';
+import { type Coding, compileDecoder, type Decoder, invalidReason, toEpochMs } from './decode.ts';
 import { type ByteOrder, type RegisterTable, type TimeUnit, type ValueType, widthOf } from './fields.ts';
+import { compileInvalid, type InvalidCoding } from './invalid-values.ts';
 import type { Item } from './read-plan.ts';
 import { type PlacedTag, resolveLayout, timeTagOf } from './record-layout.ts';
 
@@ -11,10 +12,11 @@ export interface MappedTag extends Item {
   readonly name: string;
   /** The tag's place among those that are read together, which is the order of readings that share an index. */
   readonly position: number;
-  readonly decode: Decoder;
-  /** Where the bytes are no value of the tag's type. */
-  readonly invalid: Quality;
+  readonly read: ValueReader;
 }
+
+/** The value in `bytes` at register (or bit) `at`; null with the reason where it is none. */
+export type ValueReader = (bytes: Buffer, at: number) => Pick<Reading, 'value' | 'quality'>;
 
 /** A whole number in registers: a record number, a pointer. */
 export interface MappedCounter extends Item {
@@ -43,17 +45,21 @@ export interface MappedStamp extends Item {
 export function mapTags(tags: readonly TagConfig[]): readonly MappedTag[] {
   return tags.map((tag, position) => {
     const type = tag.type ?? 'bool';
-    const { order, bit, length, encoding, scale, offset: add, names } = tag;
-    return {
-      name: tag.name,
-      position,
-      table: tag.table,
-      address: tag.address,
-      width: widthOf(type, length),
-      decode: compileDecoder({ type, order, bit, length, encoding, scale, add, names }),
-      invalid: `bad:${invalidReason(type)}`,
-    };
+    const { name, table, address, length, perRegister, offset: add } = tag;
+    const width = widthOf(type, length, perRegister);
+    return { name, position, table, address, width, read: compileReader({ ...tag, type, add }) };
   });
+}
+
+function compileReader(coding: Coding & InvalidCoding): ValueReader {
+  const decode = compileDecoder(coding);
+  const check = compileInvalid(coding);
+  const noValue: Quality = `bad:${invalidReason(coding.type)}`;
+  return (bytes, at) => {
+    const value = decode(bytes, at);
+    const quality = check?.(bytes, 2 * at) ?? (value === undefined ? noValue : 'good');
+    return { value: quality === 'good' ? value! : null, quality };
+  };
 }
 
 interface Field {
@@ -135,14 +141,7 @@ export function mapHistory(config: ModbusSourceConfig): MappedHistory | undefine
 }
 
 function mapPlacedTag(tag: PlacedTag, position: number): MappedTag {
-  const { name, offset, type, length } = tag;
-  return {
-    name,
-    position,
-    table: 'holding',
-    address: offset,
-    width: widthOf(type, length),
-    decode: compileDecoder(tag),
-    invalid: `bad:${invalidReason(type)}`,
-  };
+  const { name, offset: address, type, length, perRegister } = tag;
+  const width = widthOf(type, length, perRegister);
+  return { name, position, table: 'holding', address, width, read: compileReader(tag) };
 }

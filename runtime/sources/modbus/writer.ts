@@ -30,8 +30,8 @@ export function createWriter(config: ModbusSourceConfig, turn: WriteTurn) {
 }
 
 function encode(tag: TagConfig, value: Value): Buffer {
-  const { type = 'bool', order, length, encoding, scale, offset: add, names } = tag;
-  const encoded = encodeValue({ type, order, length, encoding, scale, add, names }, value);
+  const { type = 'bool', order, length, encoding, perRegister, scale, offset: add, names } = tag;
+  const encoded = encodeValue({ type, order, length, encoding, perRegister, scale, add, names }, value);
   if (encoded.ok) return encoded.bytes;
   throw new HoldfastError('source-value-invalid', `the value of '${tag.name}' ${encoded.problem}`);
 }
