@@ -17,6 +17,7 @@ import { createOpcuaSource } from './sources/opcua/opcua-source.ts';
 import type { SerialSourceConfig } from './sources/serial/config.ts';
 import { createSerialSource } from './sources/serial/serial-source.ts';
 import type { Source } from './sources/source.ts';
+import type { StreamStart } from './windows/window-store.ts';
 
 export interface AdapterParts {
   readonly clock: Clock;
@@ -33,8 +34,8 @@ export interface SourceParts {
   readonly stampClock: Clock;
   /** Bound to the source's name. */
   readonly log: Log;
-  /** Where a source's stream ends that was observed before: the end of what was claimed. Known once it runs. */
-  readonly floor?: () => number | undefined;
+  /** What is known of a source's stream from before. Asked when a session begins. */
+  readonly start?: () => StreamStart | undefined;
 }
 
 export type MakeSource = (settings: SourceConfig, parts: SourceParts) => Source;

@@ -7,13 +7,11 @@ import type { MakeSource } from './adapters.ts';
 import type { SourceConfig } from './config/schema.ts';
 import type { SourceSink } from './sources/source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
-import type { Spool } from './spool/spool.ts';
 import type { SiteClock } from './time/site-clock.ts';
 import type { StreamOptions, Windows } from './windows/windows.ts';
 
 interface BuildParts {
   readonly windows: Windows;
-  readonly spool: Spool;
   readonly siteClock: SiteClock;
   readonly makeSource: MakeSource;
   readonly clock: Clock;
@@ -26,16 +24,15 @@ interface BuildParts {
 export function buildSource(
   settings: SourceConfig,
   batchId: string,
-  { windows, spool, siteClock, makeSource, clock, random, metrics, log }: BuildParts,
+  { windows, siteClock, makeSource, clock, random, metrics, log }: BuildParts,
 ): SupervisedSource {
   const { name } = settings;
   const sourceLog = log.child({ part: 'source', source: name });
-  let floor: number | undefined;
-  const parts = { stampClock: siteClock.local, log: sourceLog, floor: () => floor };
+  const parts = { stampClock: siteClock.local, log: sourceLog, start: () => windows.known(batchId) };
   const source = makeSource(settings, parts);
   const { index, latenessMs = 0 } = source;
-  const [inner, stream] = openWindows({ batchId, index, latenessMs }, windows, spool);
-  floor = stream.floor;
+  const pace = source.stampedByGateway ? 'own' : source.isQueued ? 'queued' : 'live';
+  const [inner, stream] = openWindows({ batchId, index, latenessMs, pace }, windows);
   // What the equipment stamps, or numbers, needs no clock of ours.
   const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
   return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics });
@@ -45,12 +42,9 @@ export function buildSource(
 export function openWindows(
   options: StreamOptions,
   windows: Windows,
-  spool: Spool,
 ): [SourceSink, { readonly batchId: string; readonly floor?: number }] {
-  const { batchId, index } = options;
+  const { batchId } = options;
   const inner = windows.openStream(options);
-  // What the windows claimed is newer than what the disk knows of it, where the stream was open already.
-  const open = windows.streams().find((stream) => stream.batchId === batchId);
-  const floor = open?.floor ?? spool.openStream(batchId, index).floor;
+  const floor = windows.known(batchId)?.floor;
   return [inner, { batchId, ...(floor === undefined ? {} : { floor }) }];
 }

@@ -136,6 +136,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       log: log.child({ part: 'windows' }),
       metrics,
       limits: windowLimitsOf(config),
+      present: () => (siteClock.trusted() ? clock.now() : undefined),
     });
     const inputs = createInputs({ clock, log: log.child({ part: 'inputs' }), metrics });
     const makeSource = createAdapters({ clock, random, metrics, dataFolder, inputs });
@@ -145,7 +146,6 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
         holding.heed(
           buildSource(settings, batchId, {
             windows,
-            spool,
             siteClock,
             makeSource,
             clock,
@@ -308,7 +308,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     // Streams whose source was removed while its readings waited for the clock, in an earlier process.
     const left: string[] = [];
     await siteClock.start((batchId) => {
-      siteClock.open(...openWindows({ batchId, index: 'time' }, windows, spool));
+      siteClock.open(...openWindows({ batchId, index: 'time', pace: 'own' }, windows));
       left.push(batchId);
     });
     for (const batchId of left) void closeStream(batchId).catch(() => {});

@@ -12,6 +12,7 @@ import { openSpool, type Spool } from '../../runtime/spool/spool.ts';
 import { type LaneName, laneNames, type Outgoing } from '../../runtime/uplink/lanes.ts';
 import { createWindows, type Windows } from '../../runtime/windows/windows.ts';
 import { decodeBody } from '../../wire/body.ts';
+import { parseIndex } from '../../wire/index-position.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
 import { type SimulatedDisk, singleStoreDisk } from './simulated-disk.ts';
@@ -132,7 +133,7 @@ class Story {
     await opening;
     await this.#checkJobs(spool);
     const windows = this.#makeWindows(spool);
-    const sinks = streams.map((batchId) => windows.openStream({ batchId, index: 'sequence' }));
+    const sinks = streams.map((batchId) => windows.openStream({ batchId, index: 'time', pace: 'own' }));
     for (const [n, sink] of sinks.entries()) this.#resume(sink, streams[n]!);
     for (let step = 0; step < 400 && !supply.isDead; step++) await this.#step(spool, windows, sinks);
     supply.cut();
@@ -282,7 +283,7 @@ class Story {
     const job: JobRecord = {
       requestId,
       batchId,
-      index: 'sequence',
+      index: 'time',
       range,
       state: 'done',
       covered: [],
@@ -290,7 +291,7 @@ class Story {
       createdAt: 0,
       updatedAt: 0,
     };
-    const voids = [{ batchId, index: 'sequence' as const, window: range, reason: 'no-history' as const }];
+    const voids = [{ batchId, index: 'time' as const, window: range, reason: 'no-history' as const }];
     const { supply } = this.#disk;
     void spool.save(job, { voids }).then(() => {
       if (!supply.isDead) this.#jobs.set(requestId, job);
@@ -346,7 +347,7 @@ class Story {
       const ids = found.filter((each) => each.void === undefined).map(({ id }) => id);
       const template = [...this.#jobs.values()][0];
       const range = { start: 0, end: 1e9 };
-      const job = { requestId: 'last', batchId, index: 'sequence', range, state: 'done', ...times } as const;
+      const job = { requestId: 'last', batchId, index: 'time', range, state: 'done', ...times } as const;
       await spool.save(template === undefined ? job : { ...template, ...job }, { requeue: ids });
     }
     for (let more = await spool.take('backfill', everything); more.length > 0; ) {
@@ -374,7 +375,7 @@ class Story {
         schema,
       } = message.properties;
       if (batchId !== id) continue;
-      const window = { start: Number(startWindow), end: Number(endWindow) };
+      const window = { start: parseIndex('time', startWindow), end: parseIndex('time', endWindow) };
       if (reason === 'evicted') voids.push(window);
       if (isBackfill === 'true' && requestId === undefined) {
         throw new Error(`${message.messageId} calls itself late, and nothing came late`);
@@ -383,7 +384,7 @@ class Story {
       const options = {
         schema: schema ?? '',
         contentEncoding: message.contentEncoding,
-        index: 'sequence' as const,
+        index: 'time' as const,
       };
       const readings = decodeBody(message.body, options);
       windows.push({ window, readings, late: isBackfill === 'true', id: message.messageId });

@@ -5,6 +5,7 @@ import { seededRandom } from '../../kernel/random.ts';
 import { settle, VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { BackfillRequest } from '../../wire/methods.ts';
 import type { Reading } from '../../wire/reading.ts';
+import { unprovenPage } from '../sources/history-page.ts';
 import { createBackfillJobs } from './backfill-jobs.ts';
 import type { BackfillJobs } from './backfill-jobs-api.ts';
 import type { BackfillLimits } from './backfill-limits.ts';
@@ -323,7 +324,7 @@ describe('answering', () => {
   test('a source whose pages leave a hole is not believed', async () => {
     const history = {
       async *read() {
-        yield { kind: 'readings' as const, window: window(50, 100), readings: [] };
+        yield unprovenPage.complete(window(50, 100), []);
       },
     };
     const { jobs, clock, disk } = await bench({ sources: () => history });
@@ -338,7 +339,7 @@ describe('answering', () => {
     const history = {
       async *read(range: { start: number; end: number }) {
         if (++calls === 1) await new Promise(() => {});
-        yield { kind: 'readings' as const, window: range, readings: [] };
+        yield unprovenPage.complete(range, []);
       },
     };
     const { jobs, clock } = await bench({ sources: () => history, limits: { pageTimeoutMs: 5_000 } });

@@ -4,7 +4,8 @@ import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { MiniBatch } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
-import type { HistoryPage, SourceHistory } from '../sources/source.ts';
+import type { HistoryPage } from '../sources/history-page.ts';
+import type { SourceHistory } from '../sources/source.ts';
 import { type CutLimits, cutIntoBatches } from './history-batches.ts';
 import type { JobChange } from './job-ranges.ts';
 

@@ -1,47 +1,120 @@
-// What a session has stated about its stream so far, and the statements that follow from each poll.
+// The one tracker of what a source has stated about its stream, for all adapters.
+//
+// It remembers what may be missing, also where that is noticed before observation begins: `begin` never lies below it.
+// Where the sink takes no statement, observation is broken here too, so that the next report begins anew, with all
+// values: one that was dropped may have been a change.
 import type { Reading } from '../../wire/reading.ts';
+import type { Continuation } from './continuation.ts';
+import type { ReportFilter } from './report-filter.ts';
 import type { SourceSink } from './source.ts';
+
+export interface ObservationOptions {
+  /** Which readings of a report are news. It starts over whenever observation does. */
+  readonly filter?: ReportFilter | undefined;
+}
+
+export interface Report {
+  /** Monotonic ms. */
+  readonly now: number;
+  readonly continues?: Continuation | undefined;
+  /** The equipment's number of this sample. */
+  readonly number?: number | undefined;
+}
+
+export interface Loss {
+  /** Readings below are all reported. Default: as far as was stated. */
+  readonly at?: number;
+  /** Nothing may be missing from here on. Default: unknown; observation begins with the next report. */
+  readonly upTo?: number;
+}
 
 export class Observation {
   readonly #sink: SourceSink;
+  readonly #filter: ReportFilter | undefined;
   /** How far observation reaches; undefined while it is broken. */
   #until: number | undefined;
+  /** Where it began. */
+  #from = Number.NEGATIVE_INFINITY;
+  /** Observation may not begin below. */
+  #lostTo = Number.NEGATIVE_INFINITY;
 
-  constructor(sink: SourceSink) {
+  constructor(sink: SourceSink, { filter }: ObservationOptions = {}) {
     this.#sink = sink;
+    this.#filter = filter;
   }
 
   get isBroken(): boolean {
     return this.#until === undefined;
   }
 
+  /** How far was stated; undefined while broken. */
+  get until(): number | undefined {
+    return this.#until;
+  }
+
   /**
-   * All readings at `index` that are worth reporting, perhaps none, and with them everything before: observation
-   * resumes here if it was broken.
+   * All readings at `index`, and with them everything before: observation begins here if it was broken. Those that are
+   * no news are left out.
    */
-  report(index: number, readings: readonly Reading[]): void {
-    if (this.#until === undefined) this.#sink.emit({ kind: 'resumed', at: index });
-    this.#until = index + 1;
-    if (readings.length > 0) this.#sink.emit({ kind: 'readings', readings });
-    this.#sink.emit({ kind: 'observed', until: this.#until });
+  report(index: number, readings: readonly Reading[], { now, continues, number }: Report): void {
+    if (this.#until === undefined && this.begin(index, continues) === undefined) return;
+    const news = this.#filter?.pass(readings, now) ?? readings;
+    if (news.length > 0 && !this.take(news)) return;
+    this.observe(index + 1, number);
+  }
+
+  /**
+   * Observation begins at `at`, or right behind what may be missing. Returns where; undefined where the sink refuses.
+   * @param continues proves that it went on since it was broken
+   */
+  begin(at: number, continues?: Continuation): number | undefined {
+    const from = Math.max(at, this.#lostTo);
+    this.#filter?.reset();
+    const isTaken = this.#sink.emit({
+      kind: 'resumed',
+      at: from,
+      ...(continues !== undefined && from === at && { continues }),
+    });
+    if (!isTaken) return undefined;
+    this.#from = from;
+    this.#until = from;
+    return from;
+  }
+
+  /** Readings, in index order where the source is in order. False where they were not taken. */
+  take(readings: readonly Reading[]): boolean {
+    return this.#emit({ kind: 'readings', readings });
+  }
+
+  /** Every reading below `until` has been given. False where that was not taken. */
+  observe(until: number, number?: number): boolean {
+    if (this.#until === undefined) return false;
+    this.#until = Math.max(this.#until, until);
+    return this.#emit({ kind: 'observed', until: this.#until, ...(number !== undefined && { number }) });
   }
 
   /** Says again how far observation reaches: the equipment answers, there is nothing new. */
   confirm(): void {
-    if (this.#until !== undefined) this.#sink.emit({ kind: 'observed', until: this.#until });
+    if (this.#until !== undefined) this.observe(this.#until);
   }
 
-  /** Nothing is to be reported before `until`: observation resumes there if it was broken. */
+  /** Nothing is to be reported before `until`: observation begins there if it was broken. */
   reach(until: number): void {
-    if (this.#until === undefined) this.#sink.emit({ kind: 'resumed', at: until });
-    this.#until = Math.max(this.#until ?? until, until);
-    this.#sink.emit({ kind: 'observed', until: this.#until });
+    if (this.#until !== undefined || this.begin(until) !== undefined) this.observe(until);
   }
 
-  breakOff(reason: string): void {
-    if (this.#until === undefined) return;
-    const at = this.#until;
+  /** Something may be missing. */
+  lose(reason: string, { at = this.#until, upTo = Number.NEGATIVE_INFINITY }: Loss = {}): void {
+    this.#lostTo = Math.max(this.#lostTo, upTo);
+    if (this.#until === undefined || at === undefined) return;
     this.#until = undefined;
-    this.#sink.emit({ kind: 'broken', at, reason });
+    this.#sink.emit({ kind: 'broken', at: Math.max(this.#from, at), reason });
+  }
+
+  #emit(event: Parameters<SourceSink['emit']>[0]): boolean {
+    if (this.#until === undefined) return false;
+    if (this.#sink.emit(event)) return true;
+    this.#until = undefined;
+    return false;
   }
 }

@@ -30,6 +30,8 @@ export interface Session {
   readonly isAbandoned: boolean;
 }
 
+const maxUnheeded = 100;
+
 export function openSession(options: SessionOptions): Session {
   return new FencedSession(options);
 }
@@ -42,6 +44,8 @@ class FencedSession implements Session, SourceSink {
   #isAbandoned = false;
   #isOver = false;
   readonly #isOrdered: boolean;
+  /** Events in a row that came while observation was broken. */
+  #unheeded = 0;
   #lastEventAt: number;
   /** How far observation was stated to reach; undefined while it is broken. */
   #observed: number | undefined;
@@ -61,13 +65,15 @@ class FencedSession implements Session, SourceSink {
     return this.#isAbandoned;
   }
 
-  emit(event: SourceEvent): void {
-    if (this.#isOver) return;
+  emit(event: SourceEvent): boolean {
+    if (this.#isOver) return false;
     this.#events += 1;
     this.#lastEventAt = this.#options.clock.monotonic();
     this.#follow(event);
-    this.#options.sink.emit(event);
+    const isTaken = this.#options.sink.emit(event);
+    if (!isTaken) this.#onRefused(event);
     this.#options.listener.onEvent();
+    return isTaken;
   }
 
   hasRoom(): boolean {
@@ -147,11 +153,22 @@ class FencedSession implements Session, SourceSink {
     return { cancel: () => timer.cancel() };
   }
 
+  /** The sink took it for a break. A source that goes on all the same would never be observed again. */
+  #onRefused(event: SourceEvent): void {
+    if (this.#observed !== undefined) this.#options.listener.onBreak('refused');
+    else if (event.kind === 'observed' || event.kind === 'readings') this.#unheeded += 1;
+    this.#observed = undefined;
+    if (this.#unheeded < maxUnheeded) return;
+    const message = `its stream is broken, and it said ${maxUnheeded} times more without saying that it resumed`;
+    this.#abort.abort(new HoldfastError('source-not-resumed', message, { retryable: true }));
+  }
+
   #follow(event: SourceEvent): void {
     const { listener } = this.#options;
     switch (event.kind) {
       case 'resumed':
         this.#observed = event.at;
+        this.#unheeded = 0;
         break;
       case 'observed':
         if (this.#observed !== undefined) this.#observed = Math.max(this.#observed, event.until);

@@ -1,27 +1,36 @@
 // The port between equipment and windows. A source turns one piece of equipment into one stream:
 // readings in index order, and statements about how far observation reaches. The statements matter as
 // much as the readings: a window may be claimed only over what was observed.
-import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { Reading, Value } from '../../wire/reading.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
+import type { Continuation } from './continuation.ts';
+import type { HistoryPage } from './history-page.ts';
 import type { Probe } from './probe.ts';
 
 export type SourceEvent =
-  /** Observation begins (again): every reading with `index >= at` will be reported. */
-  | { readonly kind: 'resumed'; readonly at: number }
+  /**
+   * Observation begins (again): every reading with `index >= at` will be reported. Nothing is claimed before this was
+   * said, and without `continues` a hole is left to what was claimed before, whatever `at` says.
+   */
+  | { readonly kind: 'resumed'; readonly at: number; readonly continues?: Continuation | undefined }
   /** In index order; may share an index with each other, and may repeat no earlier reading. */
   | { readonly kind: 'readings'; readonly readings: readonly Reading[] }
-  /** Every reading with `index < until` has been reported. Never goes back while unbroken. */
-  | { readonly kind: 'observed'; readonly until: number }
+  /**
+   * Every reading with `index < until` has been reported. Never goes back while unbroken. `number`: what the equipment
+   * or sender numbers its last sample with; it is durable with the readings, and known again after a restart.
+   */
+  | { readonly kind: 'observed'; readonly until: number; readonly number?: number | undefined }
   /** Readings with `index < at` are all reported; from `at` on, some may be missing. */
   | { readonly kind: 'broken'; readonly at: number; readonly reason: string };
 
 export interface SourceSink {
   /**
-   * Takes one event. Synchronous and bounded; never throws for what the equipment said: an event that
-   * breaks the rules above is counted, logged and turned into a break, so that no window claims too much.
+   * Takes one event. Synchronous and bounded; never throws for what the equipment said.
+   * False where observation is broken: there was no room for the event, it breaks the rules above, or it says that
+   * more time has passed than can have. Nothing of it is claimed; its readings may still go up, as late ones. The
+   * source says `resumed` before it states more, with all its values: one that was dropped may have changed.
    */
-  emit(event: SourceEvent): void;
+  emit(event: SourceEvent): boolean;
   /** Resolves once everything emitted so far is durable (synced to disk). Brings the next commit forward. */
   durable(): Promise<void>;
   /**
@@ -31,18 +40,11 @@ export interface SourceSink {
   hasRoom?(): boolean;
 }
 
-/** One page of history: what the equipment's own memory says about one part of the asked range. */
-export type HistoryPage =
-  /** All readings that the equipment has for `window`, in index order; none means verified empty. */
-  | { readonly kind: 'readings'; readonly window: Window; readonly readings: readonly Reading[] }
-  /** The equipment cannot answer for `window`, and never will. */
-  | { readonly kind: 'unavailable'; readonly window: Window; readonly reason: VoidReason };
-
 export interface SourceHistory {
   /**
    * Re-reads `range` from the equipment. The pages' windows touch each other, in order, starting at
    * `range.start`. If they end before `range.end`, the rest cannot be answered yet (the equipment has not
-   * recorded it so far): ask again later. Takes turns with live polling where they share a connection.
+   * recorded it so far, or what it says does not prove it): ask again later. Takes turns with live polling where they share a connection.
    * @throws HoldfastError retryable while the equipment is unreachable; pages already given stay true.
    */
   read(range: Window, signal: AbortSignal): AsyncIterable<HistoryPage>;
@@ -62,6 +64,8 @@ export interface Source {
    * has come. Absent or 0: in order, as `SourceEvent` says.
    */
   readonly latenessMs?: number;
+  /** Messages wait in a queue before they reach this source, and may come faster than time passes. */
+  readonly isQueued?: boolean;
   /**
    * Longest time without any event before the supervisor takes the source for hung and restarts it, in ms.
    */

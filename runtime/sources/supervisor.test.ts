@@ -198,6 +198,7 @@ describe('the supervisor of a source', () => {
     const sink = {
       emit(event: { kind: string }) {
         if (event.kind === 'broken') throw new Error('a bug in the sink');
+        return true;
       },
       durable: () => Promise.resolve(),
     };

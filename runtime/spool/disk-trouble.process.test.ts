@@ -9,6 +9,7 @@ import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
 import { decodeBody } from '../../wire/body.ts';
 import type { Reading } from '../../wire/reading.ts';
+import { Observation } from '../sources/observation.ts';
 import type { SourceSink } from '../sources/source.ts';
 import { createWindows, type Windows } from '../windows/windows.ts';
 import { openSpool, type Spool, type SpoolOptions } from './spool.ts';
@@ -52,7 +53,7 @@ function start(spool: Spool, ageMs = 200): { windows: Windows; sink: SourceSink 
     limits: { commitIntervalMs: 20, ageMs, maxMemoryBytes: 6 * mib },
   });
   const sink = windows.openStream({ batchId: 'a', index: 'sequence' });
-  sink.emit({ kind: 'resumed', at: 0 });
+  observations.set(sink, new Observation(sink));
   return { windows, sink };
 }
 
@@ -63,10 +64,11 @@ function valueAt(index: number): string {
   return createCipheriv('aes-128-ctr', key, iv).update(Buffer.alloc(15_000)).toString('base64');
 }
 
+const observations = new WeakMap<SourceSink, Observation>();
+
 function say(sink: SourceSink, index: number): void {
   const reading: Reading = { index, tag: 'noise', value: valueAt(index), quality: 'good' };
-  sink.emit({ kind: 'readings', readings: [reading] });
-  sink.emit({ kind: 'observed', until: index + 1 });
+  observations.get(sink)!.report(index, [reading], { now: 0 });
 }
 
 async function until(what: string, check: () => boolean, limitMs = 20_000): Promise<void> {
@@ -161,6 +163,7 @@ describe.skipIf(!canMountLoop())('a disk', () => {
     const disk = newDisk(32);
     const spool = await open(disk, { retention: { reserveBytes: 0 } });
     const { windows, sink } = start(spool, 60_000);
+    sink.emit({ kind: 'resumed', at: 0 });
     sink.emit({ kind: 'observed', until: 1 });
     await sink.durable();
     disk.fill(0);

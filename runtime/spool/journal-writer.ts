@@ -13,7 +13,7 @@ export function writeChange(
   writer: WindowWriter,
   change: StreamChange,
 ): EncodedWindow[] {
-  const { batchId, index, closed, restart, append, floor } = change;
+  const { batchId, index, closed, restart, append, floor, number } = change;
   const encoded: EncodedWindow[] = [];
   let stream = streams.openOrCreate(batchId, index, core.clock.now());
   // It never goes back, whatever the caller says.
@@ -31,11 +31,13 @@ export function writeChange(
   }
   if (append !== undefined) stream = appendJournal(core, streams, writer, stream, append);
   if (floorMoved) stream = streams.update(stream, { floor });
+  if (number !== undefined) stream = streams.update(stream, { lastNumber: number });
   // From here on its claims are its own again: whatever was lost lies below the first of them.
   if (append !== undefined || closed.some(({ late }) => !late))
     stream = streams.update(stream, { continuity: 'proven' });
   // The journal names its stream by number: the first commit of a stream must say which that is.
-  if (restart || closed.length > 0 || floorMoved || !stream.stored) writer.add(...streams.recordOps(stream));
+  const isChanged = restart || closed.length > 0 || floorMoved || number !== undefined;
+  if (isChanged || !stream.stored) writer.add(...streams.recordOps(stream));
   return encoded;
 }
 

@@ -147,8 +147,13 @@ class DurableSpool implements Spool {
 
   openStream(batchId: string, index: IndexKind): StreamStart {
     const { streams } = this.#open();
-    const { floor, continuity = 'proven' } = streams.openOrCreate(batchId, index, this.#options.clock.now());
-    return { continuity, ...(floor === undefined ? {} : { floor }) };
+    const stream = streams.openOrCreate(batchId, index, this.#options.clock.now());
+    const { floor, lastNumber, continuity = 'proven' } = stream;
+    return {
+      continuity,
+      ...(floor === undefined ? {} : { floor }),
+      ...(lastNumber === undefined ? {} : { number: lastNumber }),
+    };
   }
 
   async commitWindows(changes: readonly StreamChange[]): Promise<readonly EncodedWindow[]> {

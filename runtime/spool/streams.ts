@@ -24,6 +24,8 @@ export interface StreamRecord {
   readonly index: IndexKind;
   readonly floor?: number;
   readonly lastWindow?: Window;
+  /** What the equipment or sender numbers its last sample or message with that is in the stream. */
+  readonly lastNumber?: number;
   /** Size classes (see keys.ts) that the stream's index entries use. */
   readonly classes: readonly number[];
   readonly createdAt: number;
@@ -181,9 +183,10 @@ export class StreamTable {
   /** What a batch that changed the stream must hold: its record, and the first time the name of its number. */
   recordOps(stream: Stream): readonly BatchOp[] {
     const key = textKey('s', stream.batchId);
-    const { batchId, number, index, floor, lastWindow, classes, createdAt, late, stored } = stream;
+    const { batchId, number, index, floor, lastWindow, lastNumber, classes, createdAt, late, stored } =
+      stream;
     const lost = stream.continuity === 'lost' ? { continuity: stream.continuity } : {};
-    const record = { number, index, floor, lastWindow, classes, createdAt, late, ...lost };
+    const record = { number, index, floor, lastWindow, lastNumber, classes, createdAt, late, ...lost };
     const ops: BatchOp[] = [{ type: 'put', key, value: sealJson(this.#codec, 'S', key, record) }];
     if (!stored) {
       const name = streamKey(number);

@@ -1,6 +1,7 @@
 // One record of the provisional journal: events of several streams, in the order in which they came, with local
 // times. JSON, so that a person can read what waits; readings as arrays, for size.
 import type { Quality, Reading, Value } from '../../wire/reading.ts';
+import { Continuation } from '../sources/continuation.ts';
 import type { SourceEvent } from '../sources/source.ts';
 
 export interface StreamEvent {
@@ -10,7 +11,9 @@ export interface StreamEvent {
 
 type Packed =
   | [string, 's', number]
-  | [string, 'o', number]
+  /** It goes on: the wall clock was no longer trusted, our own went on. */
+  | [string, 'c', number]
+  | [string, 'o', number, number?]
   | [string, 'b', number, string]
   | [string, 'r', [number, string, Value, Quality][]];
 
@@ -36,9 +39,12 @@ export function unpackBatch(payload: Uint8Array): ProvisionalBatch {
 function pack(batchId: string, event: SourceEvent): Packed {
   switch (event.kind) {
     case 'resumed':
-      return [batchId, 's', event.at];
+      // What a sender's numbers proved is of another process by the time that it is placed: it counts as a hole.
+      return [batchId, event.continues?.because === 'own-clock' ? 'c' : 's', event.at];
     case 'observed':
-      return [batchId, 'o', event.until];
+      return event.number === undefined
+        ? [batchId, 'o', event.until]
+        : [batchId, 'o', event.until, event.number];
     case 'broken':
       return [batchId, 'b', event.at, event.reason];
     case 'readings':
@@ -55,8 +61,10 @@ function unpack(packed: Packed): StreamEvent {
   switch (kind) {
     case 's':
       return { batchId, event: { kind: 'resumed', at: packed[2] } };
+    case 'c':
+      return { batchId, event: { kind: 'resumed', at: packed[2], continues: Continuation.ownClock() } };
     case 'o':
-      return { batchId, event: { kind: 'observed', until: packed[2] } };
+      return { batchId, event: { kind: 'observed', until: packed[2], number: packed[3] } };
     case 'b':
       return { batchId, event: { kind: 'broken', at: packed[2], reason: packed[3] } };
     case 'r':

@@ -137,7 +137,7 @@ describe('the journal of what waits', () => {
     const kept = 3601 - refused;
     site.wall = trueTime(site);
     await site.clock.advance(10_000);
-    expect(await finish(site)).toEqual([`0..${(kept - 1) * 1000 + 1} (${kept})`, '3600001..3610001 (10)']);
+    expect(await finish(site)).toEqual([`0..${(kept - 1) * 1000 + 1} (${kept})`, '3601000..3610001 (10)']);
     expect(await misplaced(site)).toEqual([]);
   });
 
@@ -330,7 +330,23 @@ describe('a clock that is set while it is trusted', () => {
     await site.clock.advance(5000);
     expect(site.siteClock.state().steps).toEqual({ forward: 0, back: 1 });
     // 4,001, 3,002 and 2,003 ms off; the next ones less than a slew.
-    expect(await finish(site)).toEqual(['0..10001 (11)', '10001..11001 (6) 3 marked']);
+    expect(await finish(site)).toEqual(['0..10001 (11)', '10002..11001 (6) 3 marked']);
+  });
+
+  it('back by an hour: an outage while it has not caught up leaves a hole, wherever it lies', async () => {
+    const site = new Site(noon);
+    await site.start();
+    await site.clock.advance(10_500);
+    site.clock.stepWall(-hour);
+    await site.clock.advance(10_000);
+    site.outage(600_000);
+    await site.clock.advance(610_000);
+    site.breakOff();
+    await site.clock.advance(10_000);
+    const windows = (await finish(site)).map((window) => window.split(/\.\.| /));
+    expect(windows).toHaveLength(4);
+    for (const [n, [start]] of windows.entries())
+      if (n > 1) expect(Number(start)).toBeGreaterThan(Number(windows[n - 1]![1]));
   });
 
   it('while nothing is observed', async () => {
@@ -351,7 +367,7 @@ describe('what the operator says', () => {
     await site.powerOn(noon - hour);
     expect(site.siteClock.state()).toMatchObject(trusted);
     await site.clock.advance(2000);
-    expect(await finish(site)).toEqual(['0..10001 (11)', '10001..10004 (3) marked']);
+    expect(await finish(site)).toEqual(['0..10001 (11)', '10002..10005 (3) marked']);
   });
 
   it('trust: synchronised waits to see it set', async () => {

@@ -46,9 +46,9 @@ describe('a sink that stamps', () => {
     sink.emit(readings(6, 9));
     sink.emit(observed(10));
     expect(inner.readings.map(({ index }) => index)).toEqual([
-      1_000_000, 1_000_000, 1_000_001, 1_000_001, 1_000_002,
+      1_000_001, 1_000_001, 1_000_002, 1_000_002, 1_000_003,
     ]);
-    expect(inner.of('observed')).toEqual([observed(1_000_003)]);
+    expect(inner.of('observed')).toEqual([observed(1_000_004)]);
     expect(inner.breaches()).toEqual([]);
   });
 
@@ -89,9 +89,10 @@ describe('a sink that stamps', () => {
     sink.emit(observed(2));
     room = false;
     sink.emit(readings(5));
-    // The clock comes right before the source says how far it observed.
+    // The clock comes right before the source has begun again.
+    expect(sink.emit(observed(6))).toBe(false);
     release(right(1000));
-    sink.emit(observed(6));
+    sink.emit({ kind: 'resumed', at: 7 });
     sink.emit(readings(7));
     expect(refused).toEqual([1]);
     expect(inner.events).toEqual([
@@ -99,8 +100,7 @@ describe('a sink that stamps', () => {
       { kind: 'readings', readings: [expect.objectContaining({ index: 1001 })] },
       observed(1002),
       { kind: 'broken', at: 1002, reason: 'clock-journal-full' },
-      { kind: 'resumed', at: 1006 },
-      observed(1006),
+      { kind: 'resumed', at: 1007 },
       { kind: 'readings', readings: [expect.objectContaining({ index: 1007 })] },
     ]);
     expect(inner.breaches()).toEqual([]);

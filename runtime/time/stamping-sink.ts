@@ -5,6 +5,7 @@
 // reach, placed by the old offset, and starts again at the same local moment, placed by the new one. So
 // the hole that a forward step leaves is exactly as long as the step, at the place where it happened.
 import type { Quality, Reading } from '../../wire/reading.ts';
+import { Continuation } from '../sources/continuation.ts';
 import type { SourceEvent, SourceSink } from '../sources/source.ts';
 import { type Offset, StreamScale } from './stream-scale.ts';
 
@@ -32,8 +33,8 @@ export class StampingSink implements SourceSink {
   #waiting = false;
   /** How far observation reaches, local time; undefined while it is broken. */
   #observed: number | undefined;
-  /** There was no room for readings up to here, local time, nor for anything since. */
-  #refusedTo: number | undefined;
+  /** There was no room for something that came while waiting, so nothing is kept since. */
+  #isFull = false;
 
   constructor(options: StampingOptions) {
     this.batchId = options.batchId;
@@ -49,11 +50,12 @@ export class StampingSink implements SourceSink {
     return this.#scale.aheadMs(local);
   }
 
-  emit(event: SourceEvent): void {
+  emit(event: SourceEvent): boolean {
     this.#options.check();
-    if (this.#waiting) this.#wait(event);
-    else this.#place(event);
-    this.#follow(event);
+    const isTaken = this.#waiting ? this.#wait(event) : this.#place(event);
+    if (isTaken) this.#follow(event);
+    else this.#observed = undefined;
+    return isTaken;
   }
 
   async durable(): Promise<void> {
@@ -63,7 +65,7 @@ export class StampingSink implements SourceSink {
   }
 
   hasRoom(): boolean {
-    return this.#waiting ? this.#refusedTo === undefined : (this.#options.inner.hasRoom?.() ?? true);
+    return this.#waiting ? !this.#isFull : (this.#options.inner.hasRoom?.() ?? true);
   }
 
   /** Resolves once all that was placed so far is on disk. */
@@ -80,7 +82,7 @@ export class StampingSink implements SourceSink {
     }
     this.#options.inner.emit({ kind: 'broken', at: this.#scale.end(observed), reason });
     this.#scale.offset = offset;
-    this.#options.inner.emit({ kind: 'resumed', at: this.#scale.start(observed) });
+    this.#place({ kind: 'resumed', at: observed, continues: Continuation.ownClock() });
   }
 
   /** From here on events wait for a time that can be trusted. */
@@ -89,7 +91,7 @@ export class StampingSink implements SourceSink {
     this.#waiting = true;
     if (this.#observed === undefined) return;
     this.#options.inner.emit({ kind: 'broken', at: this.#scale.end(this.#observed), reason });
-    this.#wait({ kind: 'resumed', at: this.#observed });
+    this.#wait({ kind: 'resumed', at: this.#observed, continues: Continuation.ownClock() });
   }
 
   /** Before events that waited are placed: as the decision has it. */
@@ -108,47 +110,37 @@ export class StampingSink implements SourceSink {
     this.#scale.restart(offset, Math.max(floor, this.#scale.position));
   }
 
-  /** All that waited is placed. */
+  /** All that waited is placed. What found no room was a break, and its source knows. */
   endWaiting(): void {
     this.#waiting = false;
-    const refusedTo = this.#refusedTo;
-    this.#refusedTo = undefined;
-    if (refusedTo === undefined || this.#observed === undefined) return;
-    const from = Math.max(refusedTo, this.#observed);
-    this.#options.inner.emit({ kind: 'resumed', at: this.#scale.start(from) });
+    this.#isFull = false;
   }
 
-  #wait(event: SourceEvent): void {
-    const isFirst = this.#refusedTo === undefined;
-    if (isFirst && this.#options.keep(event)) return;
-    if (event.kind === 'readings') {
-      this.#options.onRefused(event.readings.length);
-      this.#refusedTo = (event.readings.at(-1)?.index ?? 0) + 1;
-    }
+  #wait(event: SourceEvent): boolean {
+    if (!this.#isFull && this.#options.keep(event)) return true;
+    if (event.kind === 'readings') this.#options.onRefused(event.readings.length);
     // What was kept stands up to here.
-    if (isFirst && this.#observed !== undefined) {
+    if (!this.#isFull && this.#observed !== undefined)
       this.#options.keep({ kind: 'broken', at: this.#observed, reason: 'clock-journal-full' });
-    }
+    this.#isFull = true;
+    // A source may begin again, so that each reading that finds no room is counted.
+    return event.kind === 'resumed' || event.kind === 'broken';
   }
 
-  #place(event: SourceEvent, below?: number): void {
+  #place(event: SourceEvent, below?: number): boolean {
     const { inner } = this.#options;
     const scale = this.#scale;
     switch (event.kind) {
       case 'resumed':
-        inner.emit({ kind: 'resumed', at: scale.start(event.at) });
-        break;
+        return inner.emit({ ...event, at: scale.start(event.at, event.continues !== undefined) });
       case 'observed':
-        inner.emit({ kind: 'observed', until: scale.end(event.until) });
-        break;
+        return inner.emit({ ...event, until: scale.end(event.until) });
       case 'broken':
-        inner.emit({ ...event, at: scale.end(event.at) });
-        break;
+        return inner.emit({ ...event, at: scale.end(event.at) });
       case 'readings': {
         const placed = event.readings.map((reading) => this.#stamp(reading));
         const readings = below === undefined ? placed : placed.filter(({ index }) => index >= below);
-        if (readings.length > 0) inner.emit({ kind: 'readings', readings });
-        break;
+        return readings.length === 0 || inner.emit({ kind: 'readings', readings });
       }
     }
   }

@@ -66,9 +66,16 @@ export class StreamScale {
     return { index, marked: this.#offset.marked || index - right > this.#slewMs };
   }
 
-  /** Where observation (re)starts: all readings from `local` on will get this index or a higher one. */
-  start(local: number): number {
-    return Math.max(local + this.#offset.offsetMs, this.#position);
+  /**
+   * Where observation (re)starts: all readings from `local` on will get this index or a higher one. However far the
+   * wall clock is behind, one position is left out for what was not observed before, unless it went on.
+   */
+  start(local: number, goesOn: boolean): number {
+    this.#position = Math.max(local + this.#offset.offsetMs, this.#position + (goesOn ? 0 : 1));
+    this.#lastLocal = Number.NEGATIVE_INFINITY;
+    this.#lastIndex = this.#position - 1;
+    this.#stated = this.#position;
+    return this.#position;
   }
 
   /** The end of what was observed below `local`: readings below it have lower indices, later ones do not. */

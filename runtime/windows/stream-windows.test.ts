@@ -2,12 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { covers, normalise } from '../../wire/coverage.ts';
 import type { Reading } from '../../wire/reading.ts';
+import { Continuation } from '../sources/continuation.ts';
 import type { SourceEvent } from '../sources/source.ts';
 import { StreamWindows, type StreamWindowsOptions } from './stream-windows.ts';
 import type { ClosedWindow } from './window-store.ts';
 
 const reading = (index: number, tag = 'level'): Reading => ({ index, tag, value: index, quality: 'good' });
-const resumed = (at: number): SourceEvent => ({ kind: 'resumed', at });
+const resumed = (at: number, continues?: Continuation): SourceEvent => ({
+  kind: 'resumed',
+  at,
+  ...(continues && { continues }),
+});
 const observed = (until: number): SourceEvent => ({ kind: 'observed', until });
 const broken = (at: number): SourceEvent => ({ kind: 'broken', at, reason: 'test' });
 const readings = (...indexes: number[]): SourceEvent => ({
@@ -19,8 +24,10 @@ function make(more: Partial<StreamWindowsOptions> = {}) {
   const violations: string[] = [];
   const windows = new StreamWindows({
     batchId: 'a',
-    index: 'sequence',
+    index: 'time',
     lateness: 0,
+    start: { continuity: 'proven' },
+    pace: 'own',
     ageMs: 10,
     quietMs: 60,
     maxBytes: 10_000,
@@ -137,8 +144,42 @@ describe('a break', () => {
     expect(play(events).shown).toEqual(['0-5[1]', '20-30[]', '~5-7[5,6]', '~9-10[9]']);
   });
 
-  it('leaves no hole when the source starts again within what was observed', () => {
-    expect(play([resumed(0), observed(5), resumed(4), observed(9)]).shown).toEqual(['0-9[]']);
+  it('leaves at least one position unclaimed, whatever the source says', () => {
+    for (const at of [4, 5, 6]) {
+      const events = [resumed(0), readings(1), observed(5), broken(5), resumed(at), readings(6), observed(9)];
+      expect(play(events).shown).toEqual(['0-5[1]', '6-9[6]']);
+    }
+    // Also where the source does not say that it broke off, and across a restart.
+    expect(play([resumed(0), observed(5), resumed(4), observed(9)]).shown).toEqual(['0-5[]', '6-9[]']);
+    const start = { floor: 5, continuity: 'proven' } as const;
+    expect(play([resumed(5), observed(9)], { start }).shown).toEqual(['6-9[]']);
+  });
+
+  it('keeps readings at the position that is left out, as late ones', () => {
+    const events = [resumed(0), observed(5), broken(5), resumed(5), readings(5, 6), observed(7)];
+    expect(play(events).shown).toEqual(['0-5[]', '6-7[6]', '~5-6[5]']);
+  });
+
+  it('is none where it is proven that nothing is missing', () => {
+    const next = Continuation.nextNumber(7, 8);
+    const events = [resumed(0), observed(5), broken(5), resumed(5, next), readings(6), observed(9)];
+    expect(play(events).shown).toEqual(['0-5[]', '5-9[6]']);
+    const start = { floor: 5, continuity: 'proven' } as const;
+    expect(play([resumed(5, next), observed(9)], { start }).shown).toEqual(['5-9[]']);
+  });
+
+  it('is one all the same where the disk, or these windows, lost something', () => {
+    const next = Continuation.nextNumber(7, 8);
+    const start = { floor: 5, continuity: 'lost' } as const;
+    expect(play([resumed(5, next), observed(9)], { start }).shown).toEqual(['6-9[]']);
+    const { windows } = make();
+    windows.apply(resumed(0), 0);
+    windows.apply(observed(5), 0);
+    windows.loseContinuity();
+    windows.apply(resumed(5, next), 0);
+    windows.apply(observed(9), 0);
+    windows.interrupt();
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-5[]', '6-9[]']);
   });
 
   it('opens a hole when the source starts again further on, without having said that it stopped', () => {
@@ -148,12 +189,13 @@ describe('a break', () => {
   it('never lets a later window reach below an earlier one', () => {
     const events = [resumed(0), observed(10), broken(10), resumed(5), readings(7), observed(12)];
     const { shown } = play(events);
-    expect(shown).toEqual(['0-10[]', '10-12[]', '~7-8[7]']);
+    expect(shown).toEqual(['0-10[]', '11-12[]', '~7-8[7]']);
   });
 
   it('keeps to the floor of an earlier run', () => {
-    expect(play([resumed(5), readings(6, 12), observed(20)], { floor: 10 }).shown).toEqual([
-      '10-20[12]',
+    const start = { floor: 10, continuity: 'proven' } as const;
+    expect(play([resumed(5), readings(6, 12), observed(20)], { start }).shown).toEqual([
+      '11-20[12]',
       '~6-7[6]',
     ]);
   });
@@ -187,13 +229,26 @@ describe('late readings', () => {
     expect(windows.nextDue()).toBeUndefined();
   });
 
-  it('share one window where all between them was claimed before', () => {
+  it('go up in windows of exactly their positions, whatever was claimed around them', () => {
     const { windows } = make({ lateness: 1 });
     windows.apply(resumed(0), 0);
     windows.apply(observed(50), 0);
     windows.closeNow(0);
-    windows.apply(readings(40, 3, 7), 1);
-    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-49[]', '~3-41[3,7,40]']);
+    windows.apply(readings(40, 3, 7, 8), 1);
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-49[]', '~3-4[3]', '~7-9[7,8]', '~40-41[40]']);
+  });
+
+  it('say nothing of what was dropped between them', () => {
+    const { windows } = make({ lateness: 200 });
+    windows.apply(resumed(100), 0);
+    windows.apply(readings(50), 0);
+    windows.drop(readings(120, 150), 0);
+    windows.apply(resumed(100), 0);
+    windows.apply(readings(160), 0);
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['~50-51[50]']);
+    windows.apply(observed(170), 0);
+    windows.interrupt();
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['152-170[160]']);
   });
 
   it('stand alone where a hole may lie between them', () => {
@@ -202,41 +257,44 @@ describe('late readings', () => {
       windows.apply(event, 0);
     windows.closeNow(0);
     windows.apply(readings(3, 7, 22, 25), 1);
-    expect(show(windows.fetch()?.closed ?? []).slice(2)).toEqual(['~3-4[3]', '~7-8[7]', '~22-26[22,25]']);
+    expect(show(windows.fetch()?.closed ?? []).slice(2)).toEqual([
+      '~3-4[3]',
+      '~7-8[7]',
+      '~22-23[22]',
+      '~25-26[25]',
+    ]);
   });
 });
 
 describe('a source that breaks its rules', () => {
   it('going back in a stream that is in order is a break; the reading is kept', () => {
-    const { shown, violations } = play([resumed(0), readings(5, 3), readings(8), observed(9)]);
+    const events = [resumed(0), readings(5, 3), resumed(7), readings(8), observed(9)];
+    const { shown, violations } = play(events);
     expect(violations).toEqual(['reading-went-back']);
-    expect(shown).toEqual(['0-5[3]', '8-9[8]', '~5-6[5]']);
+    expect(shown).toEqual(['0-5[]', '7-9[8]', '~3-4[3]', '~5-6[5]']);
   });
 
   it('taking back "observed" is a break', () => {
-    const { shown, violations } = play([resumed(0), observed(9), observed(4), readings(12), observed(13)]);
+    const events = [resumed(0), observed(9), observed(4), resumed(12), readings(12), observed(13)];
+    const { shown, violations } = play(events);
     expect(violations).toEqual(['observed-went-back']);
     expect(shown).toEqual(['0-9[]', '12-13[12]']);
   });
 
-  it('speaking without having resumed is counted, and its readings are kept', () => {
-    const { shown, violations } = play([readings(3), observed(4), broken(4), observed(7), observed(9)]);
-    expect(violations).toEqual(['not-resumed', 'not-resumed']);
-    expect(shown).toEqual(['3-4[3]', '7-9[]']);
+  it('speaking without having resumed is refused: its readings are kept, nothing is claimed', () => {
+    const { windows, violations } = make();
+    const told = [readings(3), observed(4), broken(4), observed(7)].map((event) => windows.apply(event, 0));
+    expect(told).toEqual([false, false, true, false]);
+    expect(violations).toEqual(['not-resumed', 'not-resumed', 'not-resumed']);
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['~3-4[3]']);
   });
 
   it.each([Number.NaN, 1.5, 2 ** 53, Number.POSITIVE_INFINITY, '7' as unknown as number])(
     'naming %s as an index is a break, wherever it says so',
     (bad) => {
       for (const event of [resumed(bad), readings(bad), observed(bad), broken(bad)]) {
-        const { shown, violations } = play([
-          resumed(0),
-          readings(1),
-          observed(2),
-          event,
-          readings(5),
-          observed(6),
-        ]);
+        const before = [resumed(0), readings(1), observed(2)];
+        const { shown, violations } = play([...before, event, resumed(5), readings(5), observed(6)]);
         expect(violations[0]).toBe('bad-index');
         expect(shown).toEqual(['0-2[1]', '5-6[5]']);
       }
@@ -266,12 +324,33 @@ describe('events that had to be dropped', () => {
     const { windows } = make();
     windows.apply(resumed(0), 0);
     windows.apply(observed(5), 0);
-    windows.drop(readings(5, 6));
-    windows.apply(readings(6, 7), 0);
+    windows.drop(readings(5, 6), 0);
+    // The source was told, and begins again; one of another tag shares the position of one that was dropped.
+    windows.apply(resumed(6), 0);
+    windows.apply(readings(6, 8), 0);
     windows.apply(observed(9), 0);
     windows.interrupt();
-    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-5[]', '7-9[7]']);
-    expect(windows.counts.dropped).toBe(3);
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-5[]', '8-9[8]', '~6-7[6]']);
+    expect(windows.counts.dropped).toBe(2);
+  });
+
+  it('take back what the open window would have claimed of them, where readings come out of order', () => {
+    const { windows } = make({ lateness: 100 });
+    windows.apply(resumed(0), 0);
+    windows.apply(readings(10, 180), 0);
+    windows.apply(observed(200), 0);
+    windows.drop(readings(120), 0);
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-120[10]', '~180-181[180]']);
+  });
+
+  it('leave nothing claimed until the source begins again: a value that was dropped may have changed', () => {
+    const { windows } = make();
+    windows.apply(resumed(0), 0);
+    windows.apply(observed(4001), 0);
+    windows.drop(readings(4001), 0);
+    expect(windows.apply(observed(600_001), 0)).toBe(false);
+    windows.interrupt();
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-4001[]']);
   });
 });
 
@@ -342,7 +421,7 @@ describe('whatever a source does', () => {
             at++;
             emit(broken(at));
             if (at > runStart) seen.push({ start: runStart, end: at });
-            at += step.by;
+            at += step.by + 1;
             runStart = at;
             emit(resumed(at));
           } else if (step.kind === 'wait') {
@@ -411,5 +490,155 @@ describe('whatever a source does', () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('a stream whose stamps jump', () => {
+  const hour = 3_600_000;
+  /** Plays events at their monotonic times, and shows all windows. */
+  const playAt = (
+    events: readonly (readonly [number, SourceEvent])[],
+    more: Partial<StreamWindowsOptions> = {},
+  ) => {
+    const { windows, violations } = make({ pace: 'live', ageMs: 1e9, quietMs: 1e9, ...more });
+    const told = events.map(([now, event]) => windows.apply(event, now));
+    windows.interrupt();
+    return { shown: show(windows.fetch()?.closed ?? []), violations, told };
+  };
+  const everySecond = (from: number, to: number, stamp: (now: number) => number) => {
+    const events: (readonly [number, SourceEvent])[] = [];
+    for (let now = from; now < to; now += 1000) events.push([now, observed(stamp(now) + 1)]);
+    return events;
+  };
+
+  it('claims nothing of the time that was jumped over', () => {
+    const { shown, violations, told } = playAt([
+      [0, resumed(0)],
+      ...everySecond(0, 5000, (now) => now),
+      [5000, readings(5000 + hour)],
+      [5000, observed(5001 + hour)],
+    ]);
+    expect(shown).toEqual(['0-4001[]', `~${5000 + hour}-${5001 + hour}[${5000 + hour}]`]);
+    expect(violations).toEqual(['index-jumped', 'not-resumed']);
+    expect(told.slice(-2)).toEqual([false, false]);
+  });
+
+  it('claims again what comes once the clock is right: the hours that it was ahead are not lost', () => {
+    const ahead = 2 * hour;
+    const { shown } = playAt([
+      [0, resumed(0)],
+      ...everySecond(0, 5000, (now) => now),
+      [5000, observed(5001 + ahead)],
+      [6000, resumed(6000 + ahead)],
+      ...everySecond(6000, 10_000, (now) => now + ahead),
+      [10_000, broken(9001 + ahead)],
+      [10_000, resumed(10_000)],
+      ...everySecond(10_000, 20_000, (now) => now),
+    ]);
+    expect(shown).toEqual(['0-4001[]', `${6000 + ahead}-${9001 + ahead}[]`, '10000-19001[]']);
+  });
+
+  it('passes by what it claimed while its clock was ahead, when that time comes', () => {
+    const ahead = 2 * hour;
+    const { windows } = make({ pace: 'live', ageMs: 1e9, quietMs: 1e9 });
+    const say = (now: number, event: SourceEvent) => windows.apply(event, now);
+    say(0, resumed(0));
+    say(0, observed(1));
+    say(1000, observed(1001 + ahead));
+    say(1000, resumed(1000 + ahead));
+    say(5000, observed(5001 + ahead));
+    say(5000, broken(5001 + ahead));
+    say(6000, resumed(6000));
+    say(ahead + 900, observed(ahead + 901));
+    say(ahead + 2000, readings(ahead + 2000));
+    expect(say(ahead + 2000, observed(ahead + 2001))).toBe(false);
+    say(ahead + 3000, resumed(ahead + 3000));
+    say(ahead + 4000, readings(ahead + 4000));
+    say(ahead + 9000, readings(ahead + 9000));
+    say(ahead + 9000, observed(ahead + 9001));
+    windows.interrupt();
+    const shown = show(windows.fetch()?.closed ?? []);
+    const live = shown.filter((window) => !window.startsWith('~'));
+    expect(live).toEqual([
+      '0-1[]',
+      `${1000 + ahead}-${5001 + ahead}[]`,
+      `6000-${1000 + ahead}[]`,
+      `${5002 + ahead}-${9001 + ahead}[${9000 + ahead}]`,
+    ]);
+    expect(shown.filter((window) => window.startsWith('~'))).toHaveLength(2);
+  });
+
+  it('believes delays, and clocks that are adjusted or run fast', () => {
+    const { violations } = playAt([
+      [0, resumed(-9000)],
+      [0, observed(1)],
+      // Held up for 20 s, and then all at once.
+      [20_000, observed(1000)],
+      [20_001, observed(20_001)],
+      [21_000, observed(22_500)],
+      ...everySecond(22_000, 200_000, (now) => Math.floor(now * 1.0005) + 1500),
+    ]);
+    expect(violations).toEqual([]);
+  });
+
+  it('is not led ahead step by step', () => {
+    const { violations } = playAt([
+      [0, resumed(0)],
+      ...everySecond(0, 20_000, (now) => Math.floor(now * 2.9)),
+    ]);
+    expect(violations[0]).toBe('index-jumped');
+  });
+
+  it('of a queue comes as fast as it likes, up to the present', () => {
+    const present = () => 10 * hour;
+    const queued = { pace: 'queued', present, lateness: 1 } as const;
+    const drained = playAt(
+      [
+        [0, resumed(0)],
+        [1, observed(9 * hour)],
+        [2, observed(10 * hour)],
+      ],
+      queued,
+    );
+    expect(drained.violations).toEqual([]);
+    const ahead = playAt(
+      [
+        [0, resumed(0)],
+        [1, observed(12 * hour)],
+      ],
+      queued,
+    );
+    expect(ahead.violations).toEqual(['index-jumped']);
+  });
+});
+
+describe('a stream that is ordered by record numbers', () => {
+  const sequence = { index: 'sequence', pace: 'live' } as const;
+
+  it('passes over no number without a break', () => {
+    const { shown, violations } = play([resumed(5), readings(5, 6, 8)], sequence);
+    expect(violations).toEqual(['index-jumped']);
+    expect(shown).toEqual(['5-6[5]', '~6-7[6]', '~8-9[8]']);
+    expect(play([resumed(5), readings(5), observed(6), observed(8)], sequence).shown).toEqual(['5-6[5]']);
+    expect(play([resumed(5), readings(6)], sequence).shown).toEqual(['~6-7[6]']);
+  });
+
+  it('counts a record without news as observed', () => {
+    const events = [resumed(5), readings(5), observed(6), observed(7), readings(7), observed(8)];
+    expect(play(events, sequence).shown).toEqual(['5-8[5,7]']);
+  });
+});
+
+describe('the number that equipment gives its samples', () => {
+  it('goes into the commit with the readings that it stands for, and is known to the next source', () => {
+    const { windows } = make({ start: { continuity: 'proven', number: 4 } });
+    windows.apply(resumed(0), 0);
+    windows.apply(readings(1), 0);
+    windows.apply({ kind: 'observed', until: 2, number: 5 }, 0);
+    expect(windows.fetch()?.number).toBe(5);
+    windows.apply({ kind: 'observed', until: 3, number: 5 }, 0);
+    expect(windows.fetch()).not.toHaveProperty('number');
+    windows.interrupt();
+    expect(windows.known).toEqual({ continuity: 'proven', floor: 3, number: 5 });
   });
 });

@@ -5,25 +5,34 @@
 // - `end` never passes what the source stated ("observed until"), or, in a stream whose readings come in
 //   order, the index of its latest reading: others may still share that index, so it belongs to the
 //   next window, and no index is ever split.
-// - A new window starts where the last one ended, or, after a break, where the source resumed; never below
-//   `floor`, the end of all earlier claims.
-// - What comes below an end that was closed goes out as a late window, which says so.
-// - Whoever breaks the source port's rules gets a break: the hole says what is not known.
-import { exactWindows } from '../../wire/exact-windows.ts';
+// - It never advances further than the time, or the count, that can have passed (pace.ts).
+// - A new window starts where the last one ended. After a break it starts where the source says that it resumed, and at
+//   least one position after what was claimed (claims.ts). Nothing is claimed until the source says that it resumed.
+// - What comes below an end that was closed, or while observation is broken, goes out as a late window: it adds its
+//   readings, and claims nothing.
+// - A source that breaks the port's rules gets a break, and is told so: the hole says what is not known.
 import { isIndex } from '../../wire/index-position.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
+import type { Continuation } from '../sources/continuation.ts';
 import type { SourceEvent } from '../sources/source.ts';
+import { Claims } from './claims.ts';
+import { LateReadings } from './late-readings.ts';
+import { createPace, type Pace, type PaceKind } from './pace.ts';
 import { takeIn } from './reading-intake.ts';
 import { SizeEstimate } from './size-estimate.ts';
-import type { ClosedWindow, StreamChange } from './window-store.ts';
+import type { ClosedWindow, StreamChange, StreamStart } from './window-store.ts';
 
 export interface StreamWindowsOptions {
   readonly batchId: string;
   readonly index: IndexKind;
   /** How long after its end a window stays open for readings that come out of order; index units. */
   readonly lateness: number;
-  readonly floor?: number;
+  /** What is known of the stream from before. */
+  readonly start: StreamStart;
+  readonly pace: PaceKind;
+  /** The present, for `queued`; undefined while nobody knows it. */
+  readonly present?: () => number | undefined;
   readonly ageMs: number;
   readonly quietMs: number;
   readonly maxBytes: number;
@@ -35,15 +44,17 @@ export interface StreamWindowsOptions {
 
 interface Open {
   readonly start: number;
+  /** Claimed already from here on. */
+  readonly ceiling: number;
   /** Monotonic ms when it began. */
   readonly since: number;
   /** Monotonic ms when `until` last grew. */
   grewAt: number;
   /** Observation is complete below this. */
   until: number;
-  /** The last "observed until": may lag behind `until`, never goes back. */
+  /** The last "observed until", or where the source resumed, which may be below `start`: never goes back. */
   stated: number;
-  /** Index of the latest reading, or where the source resumed, which may be below `start`. */
+  /** Index of the latest reading. */
   position: number;
   /** In order of arrival. */
   readings: Reading[];
@@ -58,27 +69,31 @@ export class StreamWindows {
   #options: StreamWindowsOptions;
   #estimate: SizeEstimate;
   #lateness: number;
+  readonly #claims: Claims;
+  readonly #pace: Pace;
   #open: Open | undefined;
-  #floor: number | undefined;
-  // Between this and `floor` every index was claimed: observation was unbroken.
-  #unbrokenSince: number | undefined;
-  // Readings up to here were dropped: none of these positions may be claimed, not even as late.
-  #droppedTo = Number.NEGATIVE_INFINITY;
-  // The break is ours: the source does not know that it has to say "resumed".
-  #resumesByItself = false;
+  /** Whether a proof that observation went on counts: not once something was lost here. */
+  #mayContinue: boolean;
+  /** The equipment's number of its last sample, and the one that a commit was given last. */
+  #number: number | undefined;
+  #committedNumber: number | undefined;
   #closed: ClosedWindow[] = [];
   #closedBytes = 0;
-  #late: Reading[] = [];
-  #lateBytes = 0;
+  readonly #late = new LateReadings();
   #restart = false;
   #skip = 0;
   readonly counts = { readings: 0, late: 0, violations: 0, refused: 0, dropped: 0 };
 
   constructor(options: StreamWindowsOptions) {
+    const { index, start, pace, present, lateness, maxBytes } = options;
     this.#options = options;
-    this.#floor = options.floor;
-    this.#lateness = options.lateness;
-    this.#estimate = new SizeEstimate(options.maxBytes);
+    this.#claims = new Claims(index, start.floor);
+    this.#pace = createPace(index, pace, present);
+    this.#mayContinue = start.continuity === 'proven';
+    this.#number = start.number;
+    this.#committedNumber = start.number;
+    this.#lateness = lateness;
+    this.#estimate = new SizeEstimate(maxBytes);
   }
 
   get observing(): boolean {
@@ -94,12 +109,22 @@ export class StreamWindows {
   get openReadings(): number {
     return this.#open?.readings.length ?? 0;
   }
+  /** The end of all that was ever claimed. */
   get floor(): number | undefined {
-    return this.#floor;
+    return this.#claims.end;
+  }
+  /** As a source that is built anew finds the stream. */
+  get known(): StreamStart {
+    const floor = this.#claims.end;
+    return {
+      continuity: this.#mayContinue ? 'proven' : 'lost',
+      ...(floor === undefined ? {} : { floor }),
+      ...(this.#number === undefined ? {} : { number: this.#number }),
+    };
   }
   /** Estimated memory of what is not handed over yet, in bytes. */
   get memoryBytes(): number {
-    return (this.#open?.bytes ?? 0) + this.#closedBytes + this.#lateBytes;
+    return (this.#open?.bytes ?? 0) + this.#closedBytes + this.#late.bytes;
   }
 
   skipNext(count: number): void {
@@ -117,46 +142,51 @@ export class StreamWindows {
     this.#estimate.learn(plainBytes, encodedBytes);
   }
 
-  apply(event: SourceEvent, now: number): void {
+  /** False where observation is broken: the source has to say that it resumed before it states more. */
+  apply(event: SourceEvent, now: number): boolean {
     switch (event.kind) {
       case 'resumed':
-        this.#resumed(event.at, now);
-        break;
+        return this.#resumed(event.at, event.continues, now);
       case 'readings':
-        this.#take(event.readings, now);
-        break;
+        return this.#take(event.readings, now);
       case 'observed':
-        this.#observed(event.until, now);
-        break;
+        return this.#observed(event.until, event.number, now);
       case 'broken':
-        this.#broken(event.at);
-        break;
+        return this.#broken(event.at, now);
     }
   }
 
-  /** Ends observation where it was last stated to reach. The next event starts it again by itself. */
+  /** Ends observation where it was last stated to reach. Nothing is claimed until the source says that it resumed. */
   interrupt(): void {
-    this.#resumesByItself = true;
     if (this.#open !== undefined) this.#end(this.#open, this.#open.until);
   }
 
-  /** As `interrupt`, when an event had to be dropped: nothing that it spoke of may be claimed later. */
-  drop(event: SourceEvent): void {
-    this.interrupt();
-    if (event.kind !== 'readings') return;
-    for (const { index } of event.readings) {
-      if (!this.#isIndex(index)) continue;
-      this.counts.dropped++;
-      this.#droppedTo = Math.max(this.#droppedTo, index);
-      this.#raiseFloor(index + 1);
+  /** As `interrupt`, when an event had to be dropped: nothing that it spoke of is claimed, now or later. */
+  drop(event: SourceEvent, now: number): void {
+    this.#mayContinue = false;
+    const indexes =
+      event.kind === 'readings'
+        ? event.readings.flatMap(({ index }) => (this.#isIndex(index) ? [index] : []))
+        : [];
+    this.counts.dropped += indexes.length;
+    const open = this.#open;
+    if (open !== undefined) {
+      const lowest = indexes.reduce((least, index) => Math.min(least, index), open.until);
+      this.#end(open, Math.max(open.start, lowest));
     }
+    for (const index of indexes) this.#claims.forbid(index, now);
   }
 
   /** A new session with perhaps other options: observation starts when the source says so. */
   reopen(lateness: number): void {
     this.interrupt();
-    this.#resumesByItself = false;
     this.#lateness = lateness;
+  }
+
+  /** What the stream claimed before is no longer known: nothing continues across this moment. */
+  loseContinuity(): void {
+    this.interrupt();
+    this.#mayContinue = false;
   }
 
   /** Closes what is due at `now`. */
@@ -184,7 +214,7 @@ export class StreamWindows {
   /** What a commit would have to write. `progress`: only how far observation reaches. */
   dirty(): 'no' | 'progress' | 'readings' {
     const open = this.#open;
-    if (this.#closed.length > 0 || this.#restart || this.#late.length > 0) return 'readings';
+    if (this.#closed.length > 0 || this.#restart || !this.#late.isEmpty) return 'readings';
     if (open === undefined) return 'no';
     if (open.readings.length > open.journaled) return 'readings';
     return open.until > open.journaledUntil ? 'progress' : 'no';
@@ -193,20 +223,24 @@ export class StreamWindows {
   /** Everything since the last call, for one commit. What it returns counts as handed over. */
   fetch(): StreamChange | undefined {
     // Late readings are as durable as others, so they are not kept back for a larger window.
-    this.#closeLate();
+    for (const { window, readings, bytes } of this.#late.take())
+      this.#addClosed(window, readings, bytes, true);
     if (this.dirty() === 'no') return undefined;
     const { batchId, index } = this.#options;
+    const { floor } = this;
     const change: StreamChange = {
       batchId,
       index,
       closed: this.#closed,
       restart: this.#restart,
       ...this.#append(),
-      ...(this.#floor === undefined ? {} : { floor: this.#floor }),
+      ...(floor === undefined ? {} : { floor }),
+      ...(this.#number === this.#committedNumber ? {} : { number: this.#number! }),
     };
     this.#closed = [];
     this.#closedBytes = 0;
     this.#restart = false;
+    this.#committedNumber = this.#number;
     return change;
   }
 
@@ -220,86 +254,93 @@ export class StreamWindows {
     return { append: { start: open.start, end: open.until, readings } };
   }
 
-  #resumed(at: number, now: number): void {
-    if (!this.#isIndex(at)) {
-      this.#violation('bad-index', { at });
-      return;
-    }
+  #resumed(at: number, continues: Continuation | undefined, now: number): boolean {
+    if (!this.#isIndex(at)) return this.#violation('bad-index', { at });
+    const isProven = continues !== undefined && this.#mayContinue;
     const open = this.#open;
-    // A source that starts again without a hole: the window goes on.
-    if (open !== undefined && at <= open.until) return;
+    if (open !== undefined && isProven && at <= open.until) return true;
     if (open !== undefined) this.#end(open, open.until);
-    this.#begin(at, now);
+    const { start, ceiling } = this.#claims.begin(at, isProven, now);
+    this.#pace.begin(at, now);
+    this.#mayContinue = true;
+    this.#open = newOpen({ start, ceiling, since: now, stated: at, position: at - 1 });
+    return true;
   }
 
-  #observed(until: number, now: number): void {
-    if (!this.#isIndex(until)) {
-      this.#violation('bad-index', { until });
-      return;
-    }
-    const open = this.#open ?? this.#beginUnasked(until, now);
-    if (until < open.stated) {
-      this.#violation('observed-went-back', { until, before: open.stated });
-      return;
-    }
+  #observed(until: number, number: number | undefined, now: number): boolean {
+    if (!this.#isIndex(until)) return this.#violation('bad-index', { until });
+    const open = this.#open;
+    if (open === undefined) return this.#violation('not-resumed', { until });
+    if (until < open.stated) return this.#violation('observed-went-back', { until, before: open.stated });
+    const from = Math.max(open.until, open.position);
+    if (!this.#pace.allows(from, until, now)) return this.#violation('index-jumped', { from, until });
     open.stated = until;
-    if (until > open.until) {
-      open.until = until;
-      open.grewAt = now;
-    }
+    if (number !== undefined) this.#number = number;
+    return this.#reach(open, until, now);
   }
 
-  #broken(at: number): void {
-    this.#resumesByItself = false;
+  #broken(at: number, now: number): boolean {
     const open = this.#open;
-    if (open === undefined) return;
-    const end = this.#isIndex(at) ? at : open.until;
-    if (end !== at) this.#violation('bad-index', { at });
-    else this.#end(open, Math.max(open.start, end));
-    this.#resumesByItself = false;
+    if (open === undefined) return true;
+    if (!this.#isIndex(at)) return this.#violation('bad-index', { at });
+    const isPossible = this.#pace.allows(Math.max(open.until, open.position), at, now);
+    const end = isPossible ? at : open.until;
+    this.#end(open, Math.min(open.ceiling, Math.max(open.start, end)));
+    return true;
   }
 
-  #take(readings: readonly Reading[], now: number): void {
-    for (const reading of readings) this.#takeOne(reading, now);
+  #take(readings: readonly Reading[], now: number): boolean {
+    let isWhole = this.#open !== undefined || this.#violation('not-resumed', { index: readings[0]?.index });
+    for (const reading of readings) isWhole = this.#takeOne(reading, now) && isWhole;
     const open = this.#open;
-    if (open === undefined) return;
-    if (open.readings.length >= this.#options.maxReadings || this.#estimate.isFull(open.bytes)) {
+    if (
+      open !== undefined &&
+      (open.readings.length >= this.#options.maxReadings || this.#estimate.isFull(open.bytes))
+    )
       this.#closeOpen(open, now);
-    }
+    return isWhole;
   }
 
-  #takeOne(given: Reading, now: number): void {
+  #takeOne(given: Reading, now: number): boolean {
     const { index } = given;
-    if (!this.#isIndex(index)) {
-      this.#violation('bad-index', { tag: given.tag, index });
-      return;
-    }
-    if (index <= this.#droppedTo) {
-      this.counts.dropped++;
-      return;
-    }
+    if (!this.#isIndex(index)) return this.#violation('bad-index', { tag: given.tag, index });
     const { reading, bytes, refused } = takeIn(this.#options.index, given);
     this.counts.readings++;
     if (refused) {
       this.counts.refused++;
       this.#options.onRefused(reading);
     }
-    if (this.#open === undefined && index < (this.#floor ?? index)) {
+    const open = this.#open;
+    const isPlaced = open !== undefined && (this.#lateness > 0 || this.#isInOrder(open, given, now));
+    if (open === undefined || !isPlaced || index < open.start || index >= open.ceiling)
       this.#takeLate(reading, bytes);
-      return;
-    }
-    const open = this.#open ?? this.#beginUnasked(index, now);
-    if (index < open.start) this.#takeLate(reading, bytes);
     else this.#push(open, reading, bytes);
-    if (this.#lateness > 0) return;
-    // In order: what lies below the latest reading has all been reported.
-    const before = Math.max(open.position, open.stated);
-    if (index < before) {
-      this.#violation('reading-went-back', { tag: given.tag, index, before });
-      return;
-    }
+    if (open === undefined || this.#lateness > 0) return true;
+    if (!isPlaced) return false;
     open.position = index;
-    open.until = Math.max(open.until, index);
+    return this.#reach(open, index, now);
+  }
+
+  /** In order, what lies below the latest reading has all been reported: so far, it must be possible. */
+  #isInOrder(open: Open, { tag, index }: Reading, now: number): boolean {
+    const before = Math.max(open.position, open.stated);
+    if (index < before) return this.#violation('reading-went-back', { tag, index, before });
+    const from = Math.max(open.until, open.position + 1) - 1;
+    return (
+      this.#pace.allows(from, index, now) || this.#violation('index-jumped', { tag, from, until: index })
+    );
+  }
+
+  /** Observation is complete below `until`. False where it comes to what was claimed before: it goes on behind that. */
+  #reach(open: Open, until: number, now: number): boolean {
+    if (until > open.until) {
+      open.until = Math.min(until, open.ceiling);
+      open.grewAt = now;
+    }
+    if (until <= open.ceiling) return true;
+    this.#mayContinue = false;
+    this.#end(open, open.ceiling);
+    return false;
   }
 
   #push(open: Open, reading: Reading, bytes: number): void {
@@ -311,35 +352,15 @@ export class StreamWindows {
 
   #takeLate(reading: Reading, bytes: number): void {
     this.counts.late++;
-    this.#late.push(reading);
-    this.#lateBytes += bytes;
+    this.#late.add(reading, bytes);
   }
 
-  #begin(at: number, now: number): Open {
-    const floor = this.#floor ?? at;
-    const start = Math.max(at, floor);
-    if (this.#unbrokenSince === undefined || start > floor) this.#unbrokenSince = start;
-    const open = newOpen(start, now, at);
-    this.#open = open;
-    return open;
-  }
-
-  // An event came while observation was broken. After a break of our own making that is how it goes on;
-  // otherwise the source forgot to say so.
-  #beginUnasked(at: number, now: number): Open {
-    if (!this.#resumesByItself) this.#count('not-resumed', { at });
-    this.#resumesByItself = false;
-    return this.#begin(at, now);
-  }
-
-  #violation(what: string, fields: object): void {
-    this.#count(what, fields);
-    this.interrupt();
-  }
-
-  #count(what: string, fields: object): void {
+  /** Breaks observation; false, so that the source is told. */
+  #violation(what: string, fields: object): false {
     this.counts.violations++;
     this.#options.onViolation(what, fields);
+    this.loseContinuity();
+    return false;
   }
 
   /** Where nothing new has come for as long, what is late has come, too. */
@@ -351,11 +372,9 @@ export class StreamWindows {
     const end = this.#closableEnd(open, now);
     if (end <= open.start) return;
     const rest = this.#close(open, end);
-    const next = newOpen(end, now, end);
+    const next = newOpen({ ...open, start: end, since: now });
     next.until = open.until;
     next.grewAt = open.grewAt;
-    next.stated = open.stated;
-    next.position = open.position;
     for (const { reading, bytes } of rest) this.#push(next, reading, bytes);
     this.#open = next;
   }
@@ -367,10 +386,8 @@ export class StreamWindows {
     const rest = end > open.start ? this.#close(open, end) : withBytes(open.readings);
     for (const { reading, bytes } of rest) {
       this.#takeLate(reading, bytes);
-      this.#raiseFloor(reading.index + 1);
+      this.#claims.forbid(reading.index, open.grewAt);
     }
-    // Late windows that stand alone are no part of what was claimed without a break.
-    if (rest.length > 0) this.#unbrokenSince = undefined;
   }
 
   /** Closes `[open.start, end)` and returns the readings beyond it. */
@@ -381,29 +398,11 @@ export class StreamWindows {
     const rest = withBytes(sorted.slice(split));
     const readings = split === sorted.length ? sorted : sorted.slice(0, split);
     const plainBytes = open.bytes - rest.reduce((sum, { bytes }) => sum + bytes, 0);
-    this.#addClosed({ start: open.start, end }, readings, plainBytes, false);
+    const window = { start: open.start, end };
+    this.#addClosed(window, readings, plainBytes, false);
     this.#restart = true;
-    this.#raiseFloor(end);
+    this.#claims.add(window, open.grewAt);
     return rest;
-  }
-
-  #closeLate(): void {
-    if (this.#late.length === 0) return;
-    const late = this.#late.sort((a, b) => a.index - b.index);
-    const from = this.#unbrokenSince ?? Number.POSITIVE_INFINITY;
-    const claimed = late.filter(({ index }) => index >= from && index < (this.#floor ?? index));
-    const alone = late.filter(({ index }) => !(index >= from && index < (this.#floor ?? index)));
-    const bytesEach = this.#lateBytes / late.length;
-    for (const { window, readings } of exactWindows(alone)) {
-      this.#addClosed(window, readings, bytesEach * readings.length, true);
-    }
-    // Where all was claimed before, one window over all of them claims nothing new.
-    if (claimed.length > 0) {
-      const window = { start: claimed[0]!.index, end: claimed.at(-1)!.index + 1 };
-      this.#addClosed(window, claimed, bytesEach * claimed.length, true);
-    }
-    this.#late = [];
-    this.#lateBytes = 0;
   }
 
   #addClosed(window: Window, readings: readonly Reading[], plainBytes: number, late: boolean): void {
@@ -413,10 +412,6 @@ export class StreamWindows {
     const batch = { batchId, index, window, readings };
     this.#closed.push({ batch, late, to: skip ? 'archive' : 'lane', plainBytes });
     this.#closedBytes += plainBytes;
-  }
-
-  #raiseFloor(to: number): void {
-    this.#floor = Math.max(this.#floor ?? to, to);
   }
 
   #isIndex(value: number): boolean {
@@ -434,13 +429,15 @@ function withBytes(readings: readonly Reading[]): readonly Sized[] {
   return readings.map((reading) => ({ reading, bytes: 64 + reading.tag.length }));
 }
 
-function newOpen(start: number, since: number, position: number): Open {
+function newOpen(of: Pick<Open, 'start' | 'ceiling' | 'since' | 'stated' | 'position'>): Open {
+  const { start, ceiling, since, stated, position } = of;
   return {
     start,
+    ceiling,
     since,
     grewAt: since,
     until: start,
-    stated: position,
+    stated,
     position,
     readings: [],
     sorted: true,

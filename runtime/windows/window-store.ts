@@ -41,6 +41,8 @@ export interface StreamChange {
   readonly append?: JournalAppend;
   /** No window of this stream may ever claim anything below this (late windows excepted). */
   readonly floor?: number;
+  /** What the equipment or sender numbers its last sample or message with whose readings are in the stream. */
+  readonly number?: number;
 }
 
 /**
@@ -54,6 +56,8 @@ export interface StreamStart {
   /** As `StreamChange.floor`, from before this start; undefined for a stream that never closed a window. */
   readonly floor?: number;
   readonly continuity: Continuity;
+  /** As `StreamChange.number`, from the last commit. */
+  readonly number?: number;
 }
 
 export interface WindowStore {

@@ -231,7 +231,7 @@ describe('windows of all streams', () => {
     sink.emit({ kind: 'observed', until: 120 });
     void windows.closeStream('a');
     await clock.advance(200);
-    expect(store.windows).toEqual(['a 100-120 0 lane']);
+    expect(store.windows).toEqual(['a 101-120 0 lane']);
     expect(windows.streams()).toEqual([]);
   });
 

@@ -16,8 +16,9 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../sources/source.ts';
+import type { PaceKind } from './pace.ts';
 import { StreamWindows } from './stream-windows.ts';
-import type { EncodedWindow, StreamChange, WindowStore } from './window-store.ts';
+import type { EncodedWindow, StreamChange, StreamStart, WindowStore } from './window-store.ts';
 
 export interface WindowLimits {
   /** A window with readings closes at this age. Default 10,000. */
@@ -47,6 +48,8 @@ export interface WindowsOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly limits?: WindowLimits;
+  /** The wall clock, epoch ms; undefined while it is not trusted. Default: the clock's. */
+  readonly present?: () => number | undefined;
 }
 
 export interface StreamOptions {
@@ -54,6 +57,8 @@ export interface StreamOptions {
   readonly index: IndexKind;
   /** How long after its end a window stays open for readings that come late. Default 0. */
   readonly latenessMs?: number;
+  /** Default `live`. */
+  readonly pace?: PaceKind;
 }
 
 export interface StreamState {
@@ -92,6 +97,10 @@ export interface Windows {
    * history, and are asked for it once there is room again. Undefined ends that.
    */
   hold(isHeld: ((batchId: string) => boolean) | undefined): void;
+  /** What the disk learned later of what was claimed before: as `StreamStart.continuity` `lost`, for all streams. */
+  loseContinuity(): void;
+  /** What a source that is built now has to know of the stream. */
+  known(batchId: string): StreamStart | undefined;
   streams(): readonly StreamState[];
   /** Estimated memory of readings not yet handed to the spool, in bytes. */
   memoryBytes(): number;
@@ -155,7 +164,7 @@ class WindowKeeper implements Windows {
 
   openStream(options: StreamOptions): SourceSink {
     const { batchId, index } = options;
-    const { floor } = this.#options.store.openStream(batchId, index);
+    const start = this.#options.store.openStream(batchId, index);
     let member = this.#members.get(batchId);
     if (member !== undefined) {
       this.#change(member, () => member?.windows.reopen(latenessOf(options)));
@@ -166,7 +175,7 @@ class WindowKeeper implements Windows {
           `no more than ${this.#limits.maxStreams} streams`,
         );
       }
-      member = { options, windows: this.#makeStream(options, floor), sink: undefined };
+      member = { options, windows: this.#makeStream(options, start), sink: undefined };
       this.#members.set(batchId, member);
     }
     const sink = this.#makeSink(member);
@@ -206,6 +215,15 @@ class WindowKeeper implements Windows {
     this.#isHeld = isHeld;
   }
 
+  loseContinuity(): void {
+    for (const member of this.#members.values()) this.#change(member, () => member.windows.loseContinuity());
+    this.#schedule(this.#limits.commitIntervalMs);
+  }
+
+  known(batchId: string): StreamStart | undefined {
+    return this.#members.get(batchId)?.windows.known;
+  }
+
   streams(): readonly StreamState[] {
     return [...this.#members.values()].map(({ options: { batchId, index }, windows }) => ({
       batchId,
@@ -222,18 +240,23 @@ class WindowKeeper implements Windows {
     return this.#memory + this.#memoryInFlight;
   }
 
-  #makeStream(options: StreamOptions, floor: number | undefined): StreamWindows {
-    const { log, metrics } = this.#options;
+  #makeStream(options: StreamOptions, start: StreamStart): StreamWindows {
+    const { log, metrics, clock, present = () => clock.now() } = this.#options;
     const { batchId, index } = options;
     const labels = { batchId };
     return new StreamWindows({
       batchId,
       index,
       lateness: latenessOf(options),
-      ...(floor === undefined ? {} : { floor }),
+      start,
+      pace: options.pace ?? 'live',
+      present,
       ...this.#limits,
       onViolation: (what, fields) => {
-        log.warn({ batchId, what, ...fields }, 'a source broke the rules of its stream; taken as a break');
+        log.warn(
+          { batchId, what, ...fields },
+          'what a source says of its stream cannot be: taken as a break',
+        );
         metrics.count('holdfast_windows_violations_total', labels);
       },
       onRefused: (reading) => {
@@ -248,9 +271,7 @@ class WindowKeeper implements Windows {
 
   #makeSink(member: Member): SourceSink {
     const sink: SourceSink = {
-      emit: (event) => {
-        if (member.sink === sink) this.#emit(member, event);
-      },
+      emit: (event) => member.sink === sink && this.#emit(member, event),
       durable: () => this.#durable(true),
       hasRoom: () =>
         !this.#isHeld?.(member.options.batchId) && this.memoryBytes() <= this.#limits.maxMemoryBytes,
@@ -258,18 +279,24 @@ class WindowKeeper implements Windows {
     return sink;
   }
 
-  #emit(member: Member, event: SourceEvent): void {
+  #emit(member: Member, event: SourceEvent): boolean {
+    const now = this.#options.clock.monotonic();
     const costsRoom = event.kind === 'readings' || event.kind === 'observed';
+    let isTaken = false;
     if (costsRoom && this.#isHeld?.(member.options.batchId))
-      this.#change(member, () => member.windows.drop(event));
-    else if (costsRoom && this.memoryBytes() > this.#limits.maxMemoryBytes) this.#drop(member, event);
-    else this.#change(member, () => member.windows.apply(event, this.#options.clock.monotonic()));
+      this.#change(member, () => member.windows.drop(event, now));
+    else if (costsRoom && this.memoryBytes() > this.#limits.maxMemoryBytes) this.#drop(member, event, now);
+    else
+      this.#change(member, () => {
+        isTaken = member.windows.apply(event, now);
+      });
     if (this.#freshBytes >= this.#limits.commitBytes) this.#schedule(0);
     else this.#schedule(this.#limits.commitIntervalMs);
+    return isTaken;
   }
 
   // The disk has refused for long. What is in memory stays; what comes now becomes a hole, which says so.
-  #drop(member: Member, event: SourceEvent): void {
+  #drop(member: Member, event: SourceEvent, now: number): void {
     const { log, metrics } = this.#options;
     if (!this.#dropping) {
       log.error(
@@ -282,7 +309,7 @@ class WindowKeeper implements Windows {
     if (event.kind === 'readings') {
       metrics.count('holdfast_windows_readings_dropped_total', labels, event.readings.length);
     }
-    this.#change(member, () => member.windows.drop(event));
+    this.#change(member, () => member.windows.drop(event, now));
   }
 
   #change(member: Member, work: () => void): void {

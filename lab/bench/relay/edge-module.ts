@@ -95,7 +95,7 @@ export async function openEdgeModule(options: EdgeModuleOptions): Promise<EdgeMo
   const module: EdgeModule = { spool, windows, uplink, forwarder, start, stop };
   const sources = Array.from({ length: options.streams }, (_, n) => {
     const batchId = `${options.prefix ?? 'line'}${n}`;
-    const inner = windows.openStream({ batchId, index: 'time' });
+    const inner = windows.openStream({ batchId, index: 'time', pace: 'own' });
     const { floor } = spool.openStream(batchId, 'time');
     const sink = siteClock.open(inner, { batchId, ...(floor === undefined ? {} : { floor }) });
     const source = options.source(n, module);

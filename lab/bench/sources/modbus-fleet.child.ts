@@ -36,13 +36,14 @@ function sinkOf(): SourceSink {
   return {
     emit(event) {
       if (event.kind === 'broken') breaks += Number(isMeasuring);
-      if (event.kind !== 'readings') return;
+      if (event.kind !== 'readings') return true;
       const now = performance.now();
       if (isMeasuring) {
         readings += event.readings.length;
         if (last !== undefined) errors.push(Math.abs(now - last - pollMs));
       }
       last = now;
+      return true;
     },
     durable: () => Promise.resolve(),
   };

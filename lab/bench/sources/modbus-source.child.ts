@@ -19,6 +19,7 @@ let readings = 0;
 const sink: SourceSink = {
   emit(event) {
     if (event.kind === 'readings') readings += event.readings.length;
+    return true;
   },
   durable: () => Promise.resolve(),
 };

@@ -81,6 +81,7 @@ async function runOurs(): Promise<void> {
     emit(event: { kind: string; readings?: readonly unknown[] }) {
       isObserving ||= event.kind === 'observed';
       if (what === 'live' && event.readings) values += event.readings.length;
+      return true;
     },
     durable: () => Promise.resolve(),
   };

@@ -69,7 +69,7 @@ export async function keepInSpool(options: SpoolKeeperOptions): Promise<SpoolKee
   });
   const sinks: SourceSink[] = [];
   for (let n = 0; n < options.streams; n++) {
-    sinks.push(windows.openStream({ batchId: `line${n}`, index: 'time' }));
+    sinks.push(windows.openStream({ batchId: `line${n}`, index: 'time', pace: 'own' }));
   }
   const begun = new Set<number>();
   const sender = options.acknowledge ? acknowledgeAll(spool) : undefined;

@@ -1,15 +1,15 @@
 import { HoldfastError } from '../../../kernel/errors.ts';
-import type { VoidReason } from '../../../wire/mini-batch.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { HistoryPage, SourceHistory } from '../../sources/source.ts';
+import { type Absence, CompletePage, GonePage, type HistoryPage } from '../../sources/history-page.ts';
+import type { SourceHistory } from '../../sources/source.ts';
 
 export interface FakeHistoryOptions {
   readonly readings: readonly Reading[];
   /** Positions in one page. */
   readonly pageSize: number;
   /** Ranges that the equipment cannot answer for. */
-  readonly unavailable?: readonly { readonly window: Window; readonly reason: VoidReason }[];
+  readonly unavailable?: readonly { readonly window: Window; readonly reason: Absence['reason'] }[];
   /** End of what is recorded so far. */
   readonly recordedUntil?: () => number;
   /** Rejects this many page requests, as equipment that is away does. */
@@ -43,11 +43,24 @@ function pageOf(window: Window, { readings, unavailable = [] }: FakeHistoryOptio
   for (const gone of unavailable) {
     if (gone.window.start <= window.start && window.start < gone.window.end) {
       const end = Math.min(window.end, gone.window.end);
-      return { kind: 'unavailable', window: { start: window.start, end }, reason: gone.reason };
+      const { reason } = gone;
+      return GonePage.of(
+        { start: window.start, end },
+        reason === 'no-history' ? { reason, said: 'it has none' } : { reason, heldFrom: end },
+      );
     }
   }
   const nextGone = unavailable.map((gone) => gone.window.start).filter((start) => start > window.start);
   const end = Math.min(window.end, ...nextGone);
   const within = readings.filter(({ index }) => index >= window.start && index < end);
-  return { kind: 'readings', window: { start: window.start, end }, readings: within };
+  return CompletePage.of(
+    { start: window.start, end },
+    within.toSorted((a, b) => a.index - b.index),
+    {
+      asked: window,
+      ended: 'every-number',
+      heldFrom: window.start,
+      recordedTo: end,
+    },
+  );
 }

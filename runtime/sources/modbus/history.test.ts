@@ -6,7 +6,8 @@ import { answerPdu } from '../../../lab/plant/pdu.ts';
 import { sampleAt, tagValues } from '../../../lab/plant/sample.ts';
 import { plantSources } from '../../../lab/plant/site.ts';
 import { PlantUnit } from '../../../lab/plant/unit.ts';
-import type { HistoryPage } from '../source.ts';
+import type { HistoryPage } from '../history-page.ts';
+
 import { modbusTcpSourceSchema } from './config.ts';
 import { createHistory } from './history.ts';
 import type { ModbusClient } from './modbus-client.ts';

@@ -10,7 +10,8 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { HistoryPage, SourceHistory } from '../source.ts';
+import { type HistoryPage, unprovenPage } from '../history-page.ts';
+import type { SourceHistory } from '../source.ts';
 import { ClockRuns } from './clock-runs.ts';
 import { toReading } from './poller.ts';
 import { type LogRange, type LogRecord, RecordLog, type Turn } from './record-log.ts';
@@ -94,7 +95,7 @@ class HistoryRead {
     if (this.#cursor < oldestTime && log.oldest !== this.#map.config.firstRecord) {
       const window = { start: this.#cursor, end: Math.min(oldestTime, this.#end) };
       this.#cursor = window.end;
-      yield { kind: 'unavailable', window, reason: 'history-expired' };
+      yield unprovenPage.gone(window, 'history-expired');
     }
     if (this.#cursor >= this.#end) return 'done';
     if (runs.length > 1) return yield* this.#mergeRuns(log, runs);
@@ -170,7 +171,7 @@ class HistoryRead {
       this.#cursor = end;
       const records = taken.toSorted((a, b) => a.time - b.time);
       const readings = records.flatMap(({ record, time }) => this.#readingsOf(record, time));
-      yield { kind: 'readings', window: { start, end }, readings };
+      yield unprovenPage.complete({ start, end }, readings);
     }
     return 'done';
   }
@@ -256,7 +257,7 @@ class HistoryRead {
       this.#cursor = timestamp + 1;
     }
     if (this.#cursor === start) return undefined;
-    return { kind: 'readings', window: { start, end: this.#cursor }, readings };
+    return unprovenPage.complete({ start, end: this.#cursor }, readings);
   }
 }
 

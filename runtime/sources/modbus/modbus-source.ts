@@ -6,6 +6,7 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Value } from '../../../wire/reading.ts';
 import type { IndexKind } from '../../../wire/window.ts';
+import type { StreamStart } from '../../windows/window-store.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
 import type { Probe } from '../probe.ts';
 import { RecordCounter } from '../serial/record-counter.ts';
@@ -30,8 +31,8 @@ export interface ModbusSourceDeps {
   /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Where the stream ends that was observed before. Known once the source runs. */
-  readonly floor?: () => number | undefined;
+  /** What is known of the stream from before. Known once the source runs. */
+  readonly start?: () => StreamStart | undefined;
   /** Give all sources of a process the same, so that those on one line can share it. Default: one of its own. */
   readonly links?: ModbusLinks;
 }
@@ -119,7 +120,7 @@ class ModbusSource implements Source {
     const { number } = this.#config.stamp ?? {};
     // A number beyond 2^53 could not be an index.
     const last = Math.min(2 ** (16 * widthOf(number?.type ?? 'uint32')), Number.MAX_SAFE_INTEGER) - 1;
-    const floor = this.#deps.floor?.();
+    const floor = this.#deps.start?.()?.floor;
     this.#counter ??= new RecordCounter({ first: 0, last }, floor === undefined ? undefined : floor - 1);
     return this.#counter;
   }

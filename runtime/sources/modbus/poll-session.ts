@@ -9,6 +9,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
+import { Continuation } from '../continuation.ts';
 import { createPollSchedule, type PollSchedule } from '../line/poll-schedule.ts';
 import { Observation } from '../observation.ts';
 import { PolledIndex } from '../polled-index.ts';
@@ -56,16 +57,14 @@ export class PollSession {
   readonly #options: PollSessionOptions;
   readonly #observation: Observation;
   readonly #polledIndex: PolledIndex;
-  readonly #filter: ReportFilter;
   readonly #isCounted: boolean;
   #lastStamp: Stamp | undefined;
   #lastStatementAt = 0;
 
   constructor(options: PollSessionOptions) {
     this.#options = options;
-    this.#observation = new Observation(options.sink);
+    this.#observation = new Observation(options.sink, { filter: new ReportFilter(options.tags) });
     this.#polledIndex = new PolledIndex(options.stampClock);
-    this.#filter = new ReportFilter(options.tags);
     this.#isCounted = options.groups[0]?.poller.stamp?.number !== undefined;
   }
 
@@ -132,19 +131,21 @@ export class PollSession {
 
   /** Whatever the equipment's clock says: the next number follows, any other is a break. */
   #onNumbered(poll: Poll, number: number): void {
-    const step = this.#options.counter!.place(number);
+    const counter = this.#options.counter!;
+    const before = counter.position;
+    const step = counter.place(number);
     if (step.kind !== 'placed') {
       if (step.kind === 'held') this.#count('holdfast_modbus_doubted_numbers_total');
       this.#confirm();
       return;
     }
     if (step.broken) this.#break(step.broken);
-    this.#report(step.position, poll);
+    this.#report(step.position, poll, Continuation.nextNumber(before, step.position));
   }
 
-  #report(index: number, poll: Poll): void {
+  #report(index: number, poll: Poll, continues?: Continuation): void {
     const now = this.#options.clock.monotonic();
-    this.#observation.report(index, this.#filter.pass(poll.readings(index), now));
+    this.#observation.report(index, poll.readings(index), { now, continues });
     this.#lastStatementAt = now;
   }
 
@@ -170,8 +171,7 @@ export class PollSession {
   }
 
   #break(reason: string): void {
-    this.#observation.breakOff(reason);
-    this.#filter.reset();
+    this.#observation.lose(reason);
   }
 
   #count(name: string, by = 1): void {

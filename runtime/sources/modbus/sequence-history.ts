@@ -6,8 +6,9 @@
 // numbered without gaps. What lies before the oldest record that the device holds is declared expired.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Window } from '../../../wire/window.ts';
+import { type HistoryPage, unprovenPage } from '../history-page.ts';
 import type { RecordCounter } from '../serial/record-counter.ts';
-import type { HistoryPage, SourceHistory } from '../source.ts';
+import type { SourceHistory } from '../source.ts';
 import { type HistoryOptions, keepAway, maxStalls, requestsPerPage } from './history.ts';
 import { timeReading, toReading } from './poller.ts';
 import { type LogRange, type LogRecord, RecordLog } from './record-log.ts';
@@ -85,8 +86,8 @@ class SequenceRead {
     this.#cursor = window.end;
     // Numbers before those of this cycle belong to records that were cleared.
     return isFromStart && window.start >= oldest - (this.#map.config.firstRecord ?? 0)
-      ? { kind: 'readings', window, readings: [] }
-      : { kind: 'unavailable', window, reason: 'history-expired' };
+      ? unprovenPage.complete(window, [])
+      : unprovenPage.gone(window, 'history-expired');
   }
 
   async *#page({ newest, newestNumber }: Held): AsyncGenerator<HistoryPage> {
@@ -98,7 +99,7 @@ class SequenceRead {
     if (!records) return;
     this.#cursor = start + records.length;
     const readings = records.flatMap((record, at) => this.#readings(record, start + at));
-    yield { kind: 'readings', window: { start, end: this.#cursor }, readings };
+    yield unprovenPage.complete({ start, end: this.#cursor }, readings);
   }
 
   #readings({ bytes, timestamp }: LogRecord, index: number) {

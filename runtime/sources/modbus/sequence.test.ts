@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
-import type { HistoryPage, SourceEvent } from '../source.ts';
+import type { HistoryPage } from '../history-page.ts';
+import type { SourceEvent } from '../source.ts';
 import { RecordingSink } from '../testing/recording-sink.ts';
 import { modbusTcpSourceSchema } from './config.ts';
 import { createModbusSource } from './modbus-source.ts';
@@ -46,7 +47,7 @@ function setUp({ floor, timed = true }: { floor?: number; timed?: boolean } = {}
     log: silentLog,
     metrics: noMetrics,
     links: device.links(),
-    floor: () => floor,
+    start: () => ({ continuity: 'proven', ...(floor !== undefined && { floor }) }),
   });
   const sample = (number: number, time: number) => {
     const record = Buffer.alloc(2 * recordRegisters);

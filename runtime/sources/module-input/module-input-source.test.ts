@@ -12,7 +12,7 @@ import { createModuleInputSource } from './module-input-source.ts';
 
 const silenceMs = 1000;
 
-function makeSource(more: object = {}, clock = new VirtualClock(), floor?: number) {
+function makeSource(more: object = {}, clock = new VirtualClock(), floor?: number, number?: number) {
   const config = moduleInputSourceSchema.parse({
     type: 'module-input',
     name: 'adapter',
@@ -23,8 +23,13 @@ function makeSource(more: object = {}, clock = new VirtualClock(), floor?: numbe
     ...more,
   });
   const deps = { clock, log: silentLog, metrics: noMetrics };
+  const known = {
+    continuity: 'proven' as const,
+    ...(floor !== undefined && { floor }),
+    ...(number !== undefined && { number }),
+  };
   const inputs = createInputs(deps);
-  const source = createModuleInputSource(config, { ...deps, inputs, floor: () => floor });
+  const source = createModuleInputSource(config, { ...deps, inputs, start: () => known });
   return { clock, inputs, source };
 }
 
@@ -59,8 +64,8 @@ class SlowSink extends RecordingSink {
   }
 }
 
-function start(more: object = {}, floor?: number) {
-  const made = makeSource(more, undefined, floor);
+function start(more: object = {}, floor?: number, number?: number) {
+  const made = makeSource(more, undefined, floor, number);
   const sink = new SlowSink(made.source.latenessMs);
   const abort = new AbortController();
   let ended: unknown;
@@ -115,13 +120,56 @@ describe('a pushed stream', () => {
       'resumed 5000',
       '7@5000',
       '8@5100',
-      'broken 5101 messages-missed',
-      'resumed 5300',
+      'broken 5000 messages-missed',
+      'resumed 5301',
       '10@5300',
       'broken 5301 counter-restarted',
-      'resumed 5400',
+      'resumed 5401',
       '1@5400',
     ]);
+  });
+
+  it('leaves a hole where a message is missing that had the time of those around it, or none of its own', async () => {
+    const { inputs, sink } = start({ sequence: { property: 'n' }, latenessMs: 0 });
+    const send = (n: number, t: number) =>
+      inputs.receive(message({ t, v: n }, { properties: { n: String(n) } }));
+    await send(9, 10_500);
+    await send(10, 11_000);
+    await send(12, 11_000);
+    await send(13, 11_001);
+    await send(15, 11_002);
+    expect(told(sink.events).filter((event) => /resumed|broken/.test(event))).toEqual([
+      'resumed 10500',
+      'broken 11000 messages-missed',
+      'resumed 11001',
+      'broken 11001 messages-missed',
+      'resumed 11003',
+    ]);
+  });
+
+  it('knows the last number across a restart: the next one continues, a later one does not', async () => {
+    const numbered = { sequence: { property: 'n' } };
+    const take = async (n: number, t: number) => {
+      const { inputs, sink } = start(numbered, 5001, 10);
+      await inputs.receive(message({ t, v: n }, { properties: { n: String(n) } }));
+      const [first] = sink.of('resumed');
+      const [observed] = sink.of('observed');
+      return [first?.at, first?.continues?.because, observed?.number];
+    };
+    expect(await take(11, 5400)).toEqual([5001, 'next-number', 11]);
+    // However long the sender was silent: nothing is missing between two numbers.
+    expect(await take(11, 90_000)).toEqual([5001, 'next-number', 11]);
+    expect(await take(13, 5400)).toEqual([5401, undefined, 13]);
+  });
+
+  it('takes a message that the hub sends again after a restart for what it is', async () => {
+    const { inputs, sink } = start({ sequence: { property: 'n' } }, 5001, 10);
+    const send = (n: number, t: number) =>
+      inputs.receive(message({ t, v: n }, { properties: { n: String(n) } }));
+    await send(9, 4800);
+    await send(10, 5000);
+    await send(11, 5100);
+    expect(told(sink.events)).toEqual(['resumed 5001', '11@5100', 'observed 5101']);
   });
 
   it('goes on without a hole after a restart, where the next message follows in time', async () => {

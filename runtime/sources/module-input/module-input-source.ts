@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
+import type { StreamStart } from '../../windows/window-store.ts';
 import { PolledIndex } from '../polled-index.ts';
 import type { Source, SourceSink } from '../source.ts';
 import type { ModuleInputConfig } from './config.ts';
@@ -24,8 +25,8 @@ export interface ModuleInputDeps {
   /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Where the stream ends that was observed before. */
-  readonly floor?: () => number | undefined;
+  /** What is known of the stream from before. */
+  readonly start?: () => StreamStart | undefined;
 }
 
 export function createModuleInputSource(config: ModuleInputConfig, deps: ModuleInputDeps): Source {
@@ -45,6 +46,7 @@ class ModuleInputSource implements Source {
   readonly index = 'time';
   readonly stampedByGateway: boolean;
   readonly latenessMs: number;
+  readonly isQueued = true;
   readonly silenceLimitMs: number;
   /** Listening costs nothing, and who waits for an answer shall not wait for us. */
   readonly backoff = { minMs: 100, maxMs: 1000 };
@@ -72,11 +74,8 @@ class ModuleInputSource implements Source {
     if (signal.aborted) return Promise.resolve();
     const { inputs, clock } = this.#deps;
     const { input, silenceMs } = this.#config;
-    this.#stream ??= new InputStream({
-      silenceMs,
-      floor: this.stampedByGateway ? undefined : this.#deps.floor?.(),
-    });
-    this.#stream.reset();
+    this.#stream ??= new InputStream({ silenceMs, latenessMs: this.latenessMs, start: this.#start() });
+    this.#stream.begin(sink);
     return new Promise((resolve, reject) => {
       let timer: Timer | undefined;
       const watch = () => {
@@ -106,22 +105,35 @@ class ModuleInputSource implements Source {
 
   async #take(message: InputMessage, sink: SourceSink): Promise<void> {
     // Given back rather than dropped: the hub keeps it until there is room.
-    if (sink.hasRoom?.() === false) {
-      this.#count('holdfast_module_input_given_back_total');
-      throw new HoldfastError('module-input-no-room', 'the disk takes nothing at the moment', {
-        retryable: true,
-      });
-    }
+    if (sink.hasRoom?.() === false) throw this.#noRoom();
     const read = this.#judge(this.#read(message));
     const isDated = read.sequence !== undefined || (read.ok && read.samples.some(({ time }) => time));
     const key = keyOf(message, isDated);
     if (key !== undefined && this.#recent.has(key)) {
       this.#count('holdfast_module_input_repeated_total');
     } else {
-      this.#stream?.take(this.#samplesOf(read, message), read.sequence, sink);
+      const isTaken = this.#stream?.take(this.#samplesOf(read, message), read.sequence);
+      // The room ended amid the message: what did not get in comes again.
+      if (isTaken === false && sink.hasRoom?.() === false) throw this.#noRoom();
       if (key !== undefined) this.#recent.add(key);
     }
     await sink.durable();
+  }
+
+  /** Where messages are stamped on arrival, an earlier stamp says nothing about them. */
+  #start(): Omit<StreamStart, 'continuity'> {
+    const { floor, number } = this.#deps.start?.() ?? {};
+    return {
+      ...(floor !== undefined && !this.stampedByGateway && { floor }),
+      ...(number !== undefined && { number }),
+    };
+  }
+
+  #noRoom(): HoldfastError {
+    this.#count('holdfast_module_input_given_back_total');
+    return new HoldfastError('module-input-no-room', 'the disk takes nothing at the moment', {
+      retryable: true,
+    });
   }
 
   #judge(read: ReadMessage): ReadMessage {

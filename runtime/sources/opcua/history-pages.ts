@@ -1,7 +1,7 @@
 // The history of nodes that have some, merged into pages in order of time.
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { HistoryPage } from '../source.ts';
+import { type HistoryPage, unprovenPage } from '../history-page.ts';
 import { HistoryLane } from './history-lane.ts';
 import { HistoryNode } from './history-node.ts';
 import type { HistoryRequests } from './history-requests.ts';
@@ -43,7 +43,7 @@ export async function* readPages(options: PagesOptions): AsyncGenerator<HistoryP
       // While one page is taken care of, the server works on the next.
       for (const lane of lanes) lane.begin();
       if (end <= start) continue;
-      yield { kind: 'readings', window: { start, end }, readings: mergeInOrder(runs) };
+      yield unprovenPage.complete({ start, end }, mergeInOrder(runs));
       extra = [];
       start = end;
     }

@@ -6,7 +6,8 @@
 // values within memory: verified empty. A server that fails: an error, and the same is asked again later.
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { HistoryPage, SourceHistory } from '../source.ts';
+import { type HistoryPage, unprovenPage } from '../history-page.ts';
+import type { SourceHistory } from '../source.ts';
 import { historyFailed } from './history-lane.ts';
 import { isEmpty, isRefusal, markOf } from './history-node.ts';
 import { readPages } from './history-pages.ts';
@@ -63,15 +64,14 @@ class HistoryReading {
     const memory = await this.#memoryAt(range.start);
     const remembering = [...memory].filter(([, reach]) => reach !== 'none').map(([tag]) => tag);
     if (remembering.length === 0) {
-      yield { kind: 'unavailable', window: { start: range.start, end }, reason: 'no-history' };
+      yield unprovenPage.gone({ start: range.start, end }, 'no-history');
       return;
     }
     let { start } = range;
     if (![...memory.values()].includes('reaches')) {
       const oldest = await this.#firstFrom(range.start, end, remembering);
       start = oldest ?? end;
-      if (start > range.start)
-        yield { kind: 'unavailable', window: { start: range.start, end: start }, reason: 'history-expired' };
+      if (start > range.start) yield unprovenPage.gone({ start: range.start, end: start }, 'history-expired');
       if (start >= end) return;
     }
     yield* readPages({

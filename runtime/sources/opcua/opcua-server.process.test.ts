@@ -213,7 +213,9 @@ describe('history', () => {
     });
     expect(second!.at).toBeGreaterThan(first!.at + 1);
     expect(run.sink.breaches()).toEqual([]);
-    const known = begin(sourceOf({ history: { since } }, { floor: () => 5 }));
+    const known = begin(
+      sourceOf({ history: { since } }, { start: () => ({ floor: 5, continuity: 'proven' }) }),
+    );
     await known.until(hasReadings(10));
     expect(known.sink.of('resumed')).toHaveLength(1);
   });

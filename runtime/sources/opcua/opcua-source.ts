@@ -7,6 +7,7 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import { systemRandom } from '../../../kernel/random.ts';
 import type { Value } from '../../../wire/reading.ts';
+import type { StreamStart } from '../../windows/window-store.ts';
 import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
@@ -28,7 +29,7 @@ export interface OpcuaSourceDeps {
   readonly folder: string;
   readonly uuid?: () => string;
   /** Where the stream ends that was kept before; undefined where there is none, and then `history.since` counts. */
-  readonly floor?: () => number | undefined;
+  readonly start?: () => StreamStart | undefined;
   /** Passwords by name. Default: the process's. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -97,7 +98,8 @@ class OpcuaSource implements Source {
   /** What the server remembers since `history.since` is asked for, once in the life of a stream. */
   async #seed(sink: SourceSink, signal: AbortSignal): Promise<void> {
     const since = this.#config.history?.since;
-    if (since === undefined || this.#isSeeded || !this.history || this.#deps.floor?.() !== undefined) return;
+    if (since === undefined || this.#isSeeded || !this.history || this.#deps.start?.()?.floor !== undefined)
+      return;
     const { log, clock } = this.#deps;
     const outcome = await seedHistory(this.history, Date.parse(since), clock.now(), sink, signal);
     this.#isSeeded = true;
@@ -116,9 +118,7 @@ class OpcuaSource implements Source {
     const { clock, log, metrics } = this.#deps;
     const ended = new AbortController();
     const openSink: SourceSink = {
-      emit: (event) => {
-        if (!ended.signal.aborted) sink.emit(event);
-      },
+      emit: (event) => !ended.signal.aborted && sink.emit(event),
       durable: () => sink.durable(),
     };
     const subscribed = new SubscribeSession({
@@ -129,7 +129,7 @@ class OpcuaSource implements Source {
       clock,
       log,
       metrics,
-      floor: this.#floor ?? this.#deps.floor?.(),
+      floor: this.#floor ?? this.#deps.start?.()?.floor,
       onTags: (nodes, settleMs) => {
         this.#live = { session, nodes, settleMs };
       },

@@ -9,7 +9,8 @@
 import type { Log } from '../../../kernel/log.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { HistoryPage, SourceHistory } from '../source.ts';
+import { type HistoryPage, unprovenPage } from '../history-page.ts';
+import type { SourceHistory } from '../source.ts';
 import { type DumpResult, isTooLarge, stillDamaged } from './dump.ts';
 import type { Bounds, HistoryOrder } from './history-order.ts';
 import { toReadings } from './record-layout.ts';
@@ -95,14 +96,14 @@ class HistoryRead {
   #expired(end: number): HistoryPage {
     const window = { start: this.#cursor, end };
     this.#cursor = end;
-    return { kind: 'unavailable', window, reason: 'history-expired' };
+    return unprovenPage.gone(window, 'history-expired');
   }
 
   *#answer(end: number, readings: readonly Reading[]): Generator<HistoryPage> {
     if (end <= this.#cursor) return;
     const window = { start: this.#cursor, end };
     this.#cursor = end;
-    yield { kind: 'readings', window, readings };
+    yield unprovenPage.complete(window, readings);
   }
 
   async *#readPage(window: Window, bounds: Bounds | undefined): AsyncGenerator<HistoryPage> {

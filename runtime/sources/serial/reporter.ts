@@ -6,6 +6,7 @@
 // clock: as the last, and observation reaches as far as the line was listened to.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
+import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import { PolledIndex } from '../polled-index.ts';
 import { ReportFilter } from '../report-filter.ts';
@@ -39,7 +40,6 @@ export class Reporter {
   readonly #options: ReporterOptions;
   readonly #observation: Observation;
   readonly #arrivals: PolledIndex;
-  readonly #filter: ReportFilter;
   readonly #times: TimeGuard;
   #held: DecodedRecord | undefined;
   #heldInTime: DecodedRecord | undefined;
@@ -48,18 +48,18 @@ export class Reporter {
 
   constructor(options: ReporterOptions) {
     this.#options = options;
-    this.#observation = new Observation(options.sink);
+    this.#observation = new Observation(options.sink, { filter: new ReportFilter(options.tags) });
     this.#arrivals = new PolledIndex(options.stampClock);
-    this.#filter = new ReportFilter(options.tags);
     this.#times = new TimeGuard(options.state.newestTime);
     options.state.counter?.forgetHeld();
   }
 
   take(record: DecodedRecord): void {
     const { counter } = this.#options.state;
+    const before = counter?.position;
     const step = counter?.place(record.number!);
     if (!step) this.#place(record, undefined);
-    else if (step.kind === 'placed') this.#takePlaced(record, step);
+    else if (step.kind === 'placed') this.#takePlaced(record, step, before);
     else {
       this.#drop();
       if (step.kind === 'held') this.#held = record;
@@ -67,7 +67,11 @@ export class Reporter {
     }
   }
 
-  #takePlaced(record: DecodedRecord, step: Extract<Step, { kind: 'placed' }>): void {
+  #takePlaced(
+    record: DecodedRecord,
+    step: Extract<Step, { kind: 'placed' }>,
+    before: number | undefined,
+  ): void {
     const { position, broken, confirmed } = step;
     const held = this.#held;
     this.#held = undefined;
@@ -80,10 +84,10 @@ export class Reporter {
         'the record counter of the instrument started anew: a cleared memory, or a new battery',
       );
     }
-    if (broken) this.#observation.breakOff(broken);
+    if (broken) this.#observation.lose(broken);
     if (step.reset && this.#options.order === 'number') this.#passOver(step.reset);
     if (held && confirmed !== undefined) this.#place(held, confirmed);
-    this.#place(record, position);
+    this.#place(record, position, Continuation.nextNumber(before, position));
   }
 
   /**
@@ -94,7 +98,7 @@ export class Reporter {
     if (lost >= begin) return;
     this.#observation.reach(lost);
     this.#observation.reach(begin);
-    this.#observation.breakOff('counter-reset');
+    this.#observation.lose('counter-reset');
   }
 
   /** Something came that may have been a record, or a part of the line was not listened to. */
@@ -121,9 +125,9 @@ export class Reporter {
     this.#held = undefined;
   }
 
-  #place(record: DecodedRecord, position: number | undefined): void {
+  #place(record: DecodedRecord, position: number | undefined, continues?: Continuation): void {
     const { order } = this.#options;
-    if (order === 'number') this.#report(position!, record);
+    if (order === 'number') this.#report(position!, record, continues);
     else if (order === 'time') this.#guardTime(record, record.timestamp!);
     else this.#placeByArrival(record);
   }
@@ -167,14 +171,13 @@ export class Reporter {
     this.#report(index, record);
   }
 
-  #report(index: number, record: DecodedRecord): void {
+  #report(index: number, record: DecodedRecord, continues?: Continuation): void {
     const now = this.#options.clock.monotonic();
-    this.#observation.report(index, this.#filter.pass(toReadings(record, index), now));
+    this.#observation.report(index, toReadings(record, index), { now, continues });
   }
 
   #break(reason: string): void {
-    this.#observation.breakOff(reason);
-    this.#filter.reset();
+    this.#observation.lose(reason);
   }
 }
 

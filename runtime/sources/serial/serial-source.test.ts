@@ -142,7 +142,11 @@ describe('an instrument that numbers its records', () => {
     const { sink, hear } = talking(numbered, () => 20_006);
     await hear('\r\n', '7,1.5\r\n', '8,1.6\r\n');
     // Number 7 is the last that was claimed: 2 rounds of 9999, and 7.
-    expect(sink.events[0]).toEqual({ kind: 'resumed', at: 20_006 });
+    expect(sink.events[0]).toMatchObject({
+      kind: 'resumed',
+      at: 20_006,
+      continues: { because: 'next-number' },
+    });
     expect(indexes(sink)).toEqual([20_006]);
   });
 });

@@ -5,6 +5,7 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Value } from '../../../wire/reading.ts';
 import type { IndexKind } from '../../../wire/window.ts';
+import type { StreamStart } from '../../windows/window-store.ts';
 import { orAborted } from '../line/or-aborted.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
 import type { Probe } from '../probe.ts';
@@ -36,8 +37,8 @@ export interface SerialSourceDeps {
   /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
-  /** The end of what was ever claimed of this stream, as its windows know it. Asked when a session begins. */
-  readonly floor?: () => number | undefined;
+  /** What is known of the stream from before. Asked when a session begins. */
+  readonly start?: () => StreamStart | undefined;
   /** Default: what the configuration names. */
   readonly openStream?: OpenStream;
 }
@@ -200,14 +201,14 @@ class SerialSource implements Source {
   }
 
   #knownTime(): number | undefined {
-    const floor = this.#order === 'time' ? this.#deps.floor?.() : undefined;
+    const floor = this.#order === 'time' ? this.#deps.start?.()?.floor : undefined;
     return floor === undefined ? undefined : floor - 1;
   }
 
   #makeCounter(): RecordCounter | undefined {
     const number = this.#config.stamp?.number;
     if (!number) return undefined;
-    const floor = this.#order === 'number' ? this.#deps.floor?.() : undefined;
+    const floor = this.#order === 'number' ? this.#deps.start?.()?.floor : undefined;
     return new RecordCounter(number, floor === undefined ? undefined : floor - 1);
   }
 

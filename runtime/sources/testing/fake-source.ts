@@ -2,7 +2,8 @@
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Reading, Value } from '../../../wire/reading.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';
-import type { HistoryPage, Source, SourceEvent, SourceHistory, SourceSink } from '../source.ts';
+import { CompletePage, GonePage, type HistoryPage } from '../history-page.ts';
+import type { Source, SourceEvent, SourceHistory, SourceSink } from '../source.ts';
 
 export interface FakeSourceOptions {
   readonly index?: IndexKind;
@@ -118,18 +119,19 @@ export class FakeSource implements Source {
     if (!oldest || !newest) return undefined;
     if (start < oldest.index) {
       const window = { start, end: Math.min(end, oldest.index) };
-      return { kind: 'unavailable', window, reason: 'history-expired' };
+      return GonePage.of(window, { reason: 'history-expired', heldFrom: oldest.index });
     }
     if (start > newest.index) return undefined;
     const later = this.#samples.filter(({ index }) => index >= start);
     const page = later.filter(({ index }) => index < end).slice(0, this.#pageSamples);
     const isAll = later.length > page.length && later[page.length]!.index >= end;
     const last = page.at(-1);
-    return {
-      kind: 'readings',
-      window: { start, end: isAll || !last ? end : last.index + 1 },
-      readings: page.flatMap(({ readings }) => readings),
-    };
+    const window = { start, end: isAll || !last ? end : last.index + 1 };
+    return CompletePage.of(
+      window,
+      page.flatMap(({ readings }) => readings),
+      { asked: { start, end }, ended: 'record-beyond', heldFrom: oldest.index, recordedTo: window.end },
+    );
   }
 }
 

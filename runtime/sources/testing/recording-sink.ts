@@ -11,8 +11,9 @@ export class RecordingSink implements SourceSink {
     this.#latenessMs = latenessMs;
   }
 
-  emit(event: SourceEvent): void {
+  emit(event: SourceEvent): boolean {
     this.events.push(event);
+    return true;
   }
 
   durable(): Promise<void> {
@@ -57,7 +58,8 @@ export function findBreaches(events: readonly SourceEvent[], latenessMs = 0): re
         break;
       case 'broken':
         if (observed === undefined) breach('observation was broken already');
-        else if (event.at < observed) breach(`takes back what was observed, from ${observed} to ${event.at}`);
+        else if (event.at < observed - latenessMs)
+          breach(`takes back what was observed, from ${observed} to ${event.at}`);
         observed = undefined;
         break;
       case 'readings':

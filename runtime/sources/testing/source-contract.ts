@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Reading } from '../../../wire/reading.ts';
-import type { HistoryPage, Source } from '../source.ts';
+import type { HistoryPage } from '../history-page.ts';
+import type { Source } from '../source.ts';
 import { RecordingSink } from './recording-sink.ts';
 
 /** Something bad that the equipment does until it is healed. */

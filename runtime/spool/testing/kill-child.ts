@@ -14,6 +14,7 @@ import { type Log, silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { seededRandom } from '../../../kernel/random.ts';
 import { decodeBody } from '../../../wire/body.ts';
+import { parseIndex } from '../../../wire/index-position.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import { type LaneName, laneNames, type Outgoing } from '../../uplink/lanes.ts';
 import { createWindows } from '../../windows/windows.ts';
@@ -50,7 +51,7 @@ async function produce(): Promise<void> {
     metrics: noMetrics,
     limits: { commitIntervalMs: 10 + (run % 3) * 15, ageMs: 60, quietMs: 150, maxBytes: 3000 },
   });
-  const sinks = killStreams.map((batchId) => windows.openStream({ batchId, index: 'sequence' }));
+  const sinks = killStreams.map((batchId) => windows.openStream({ batchId, index: 'time', pace: 'own' }));
   let at = firstIndexOf(run);
   for (const sink of sinks) sink.emit({ kind: 'resumed', at });
   for (let turn = 0; ; turn++) {
@@ -85,7 +86,7 @@ async function requeueSomething(at: number): Promise<void> {
   const job = {
     requestId,
     batchId,
-    index: 'sequence',
+    index: 'time',
     range,
     state: 'done',
     covered: [],
@@ -119,12 +120,14 @@ function describe({ message }: Outgoing) {
   return {
     messageId,
     stream: properties.batchId,
-    start: Number(properties.startWindow),
-    end: Number(properties.endWindow),
+    start: parseIndex('time', properties.startWindow),
+    end: parseIndex('time', properties.endWindow),
     backfill: properties.isBackfill === 'true',
     hash: createHash('sha1').update(body).digest('hex'),
-    readings: decodeBody(body, { schema, contentEncoding, index: 'sequence' }).map(
-      ({ index, tag, value }) => [index, tag, value],
-    ),
+    readings: decodeBody(body, { schema, contentEncoding, index: 'time' }).map(({ index, tag, value }) => [
+      index,
+      tag,
+      value,
+    ]),
   };
 }

@@ -6,6 +6,7 @@ import { settle, VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { decodeBody } from '../../../wire/body.ts';
 import { parseIndex } from '../../../wire/index-position.ts';
 import type { Reading } from '../../../wire/reading.ts';
+import { Observation } from '../../sources/observation.ts';
 import type { SourceSink } from '../../sources/source.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { MemoryStore } from '../../spool/testing/memory-store.ts';
@@ -51,7 +52,6 @@ export class Site {
   readonly readIn: string[] = [];
   #life = 0;
   #boot: { id: string; at: number };
-  #observing = false;
 
   constructor(wall: number, settings: Partial<ClockSettings> = {}, upMs = 10_000) {
     this.clock = new VirtualClock(wall);
@@ -107,7 +107,6 @@ export class Site {
     });
     for (const batchId of this.leftOpen) void this.#close(batchId);
     await settle();
-    this.#observing = false;
     if (this.hasSource) this.#poll(life);
   }
 
@@ -127,7 +126,7 @@ export class Site {
   }
 
   #open(batchId: string): SourceSink {
-    const inner = this.windows.openStream({ batchId, index: 'time' });
+    const inner = this.windows.openStream({ batchId, index: 'time', pace: 'own' });
     const { floor } = this.spool.openStream(batchId, 'time');
     return this.siteClock.open(inner, { batchId, ...(floor === undefined ? {} : { floor }) });
   }
@@ -166,10 +165,15 @@ export class Site {
     await this.start();
   }
 
+  /** Nothing is read for so long. */
+  outage(ms: number): void {
+    this.breakOff();
+    const life = ++this.#life;
+    this.clock.setTimer(ms, () => this.#poll(life));
+  }
+
   breakOff(): void {
-    if (!this.#observing) return;
-    this.#observing = false;
-    this.sink.emit({ kind: 'broken', at: this.#until, reason: 'test' });
+    this.#observation?.lose('test');
   }
 
   /** All windows that were ever stored, in the order in which they begin. */
@@ -191,21 +195,19 @@ export class Site {
     return sent.sort((a, b) => a.start - b.start || a.end - b.end);
   }
 
-  #until = 0;
+  #observation: Observation | undefined;
+  #observed: SourceSink | undefined;
 
   #poll(life: number): void {
     if (life !== this.#life) return;
     const index = this.siteClock.local.now();
-    if (!this.#observing) this.sink.emit({ kind: 'resumed', at: index });
-    this.#observing = true;
+    if (this.#observation === undefined || this.#observed !== this.sink)
+      this.#observation = new Observation(this.sink);
+    this.#observed = this.sink;
     this.readAt[this.value] = this.clock.monotonic();
     this.readIn[this.value] = this.bootId;
-    this.sink.emit({
-      kind: 'readings',
-      readings: [{ index, tag: 'v', value: this.value++, quality: 'good' }],
-    });
-    this.#until = index + 1;
-    this.sink.emit({ kind: 'observed', until: this.#until });
+    const reading: Reading = { index, tag: 'v', value: this.value++, quality: 'good' };
+    this.#observation.report(index, [reading], { now: this.clock.monotonic() });
     this.clock.setTimer(this.pollMs, () => this.#poll(life));
   }
 }

@@ -25,8 +25,8 @@ export function follow(inner: Source): FollowedSource {
     try {
       const watched: SourceSink = {
         emit(event) {
-          sink.emit(event);
           note(event);
+          return sink.emit(event);
         },
         durable: () => sink.durable(),
       };

@@ -15,7 +15,8 @@ import {
 } from '../../../../lab/plant/opcua-plant.ts';
 import { opcuaSources } from '../../../../lab/plant/opcua-site.ts';
 import type { Reading } from '../../../../wire/reading.ts';
-import type { HistoryPage, Source } from '../../source.ts';
+import type { HistoryPage } from '../../history-page.ts';
+import type { Source } from '../../source.ts';
 import { opcuaSourceSchema } from '../config.ts';
 import { createOpcuaSource, type OpcuaSourceDeps } from '../opcua-source.ts';
 import { readingsOf, type WatchedRun, watchRun } from './watched-run.ts';

@@ -1,7 +1,9 @@
 // A source on a line in memory, with a clock that moves when told to, and what it counted.
 import { type Log, silentLog } from '../../../../kernel/log.ts';
 import type { VirtualClock } from '../../../../kernel/testing/virtual-clock.ts';
-import type { HistoryPage, Source } from '../../source.ts';
+import type { StreamStart } from '../../../windows/window-store.ts';
+import type { HistoryPage } from '../../history-page.ts';
+import type { Source } from '../../source.ts';
 import { RecordingSink } from '../../testing/recording-sink.ts';
 import { serialSourceSchema } from '../config.ts';
 import { createSerialSource } from '../serial-source.ts';
@@ -43,7 +45,7 @@ export function run(
         observe() {},
       },
       openStream: line.openStream,
-      ...(floor && { floor }),
+      ...(floor && { start: () => startAt(floor()) }),
     });
   // The next session of a source that ran before, or the first of a new one.
   const source = again ?? make();
@@ -85,4 +87,8 @@ export function showPages(pages: readonly HistoryPage[]): readonly string[] {
       ? `readings ${start}-${end}: ${new Set(page.readings.map(({ index }) => index)).size}`
       : `${page.reason} ${start}-${end}`;
   });
+}
+
+function startAt(floor: number | undefined): StreamStart {
+  return { continuity: 'proven', ...(floor !== undefined && { floor }) };
 }

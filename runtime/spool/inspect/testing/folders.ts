@@ -77,7 +77,7 @@ export async function makeRun(dataFolder: string, windows: number): Promise<void
     metrics: noMetrics,
     limits: { maxReadings: 10, commitIntervalMs: 1 },
   });
-  const press = keeper.openStream({ batchId: 'press', index: 'time' });
+  const press = keeper.openStream({ batchId: 'press', index: 'time', pace: 'own' });
   for (let n = 0; n < windows; n++) {
     const start = pressStart + n * 10_000 + (n < 3 ? 0 : 7000);
     if (n === 0 || n === 3) press.emit({ kind: 'resumed', at: start });

@@ -1,0 +1,50 @@
+// The proof that observation went on without a hole although its session ended, the process was restarted, or the wall
+// clock was set. Of what the equipment or a sender does only they can tell: our own connection proves nothing.
+
+/** Made only by its three makers. */
+export class Continuation {
+  readonly because: 'next-number' | 'kept-upstream' | 'own-clock';
+  // A private field makes the type nominal: an object that merely looks like it does not pass for it.
+  readonly #isProven = true;
+
+  private constructor(because: Continuation['because']) {
+    this.because = because;
+  }
+
+  /**
+   * The equipment numbers its samples, and `next` is the one after `last`. `modulus`: where its numbers start again
+   * from 0. Undefined where it is not.
+   */
+  static nextNumber(last: number | undefined, next: number, modulus?: number): Continuation | undefined {
+    if (last === undefined) return undefined;
+    const expected = modulus === undefined ? last + 1 : (last + 1) % modulus;
+    return next === expected ? new Continuation('next-number') : undefined;
+  }
+
+  /**
+   * A queue keeps what is sent while nobody listens, and delivers it in order; the sender sends at least every
+   * `silenceMs`. `lastIndex`: of the last message before, `index`: of the first one after. Undefined where more time
+   * lies between them.
+   */
+  static keptUpstream(given: {
+    readonly lastIndex: number | undefined;
+    readonly index: number;
+    readonly silenceMs: number;
+  }): Continuation | undefined {
+    const { lastIndex, index, silenceMs } = given;
+    if (lastIndex === undefined || index < lastIndex || index - lastIndex >= silenceMs) return undefined;
+    return new Continuation('kept-upstream');
+  }
+
+  /**
+   * The wall clock was set while this gateway stamped what it saw: by its monotonic clock it went on without a break.
+   * For the stamping sink alone.
+   */
+  static ownClock(): Continuation {
+    return new Continuation('own-clock');
+  }
+
+  get isProven(): boolean {
+    return this.#isProven;
+  }
+}

@@ -1,0 +1,119 @@
+// What windows of one stream have claimed, and from where on the next may claim. No I/O.
+//
+// No position is claimed twice, and a break leaves at least one position unclaimed, so that it shows as a hole whatever
+// the source says. Both hold because `begin` alone says where a window starts, and never within or right behind what
+// was claimed, unless it is proven that observation went on.
+//
+// Usually that is one number: the end of all claims. But a clock that jumps ahead by hours and is put right again must
+// not keep the stream from claiming the hours in between, when they come: so where a window begins further ahead than
+// the time that has passed, what it claims becomes an island, and the stretch before it stays free.
+import type { IndexKind, Window } from '../../wire/window.ts';
+
+/** A window that begins ahead of the time that passed by more than this begins an island. */
+const islandMs = 60_000;
+/** The end of what was claimed lags behind the equipment by this, or less. */
+const lagMs = 2000;
+/** More islands than this are joined: what lies between them is then never claimed, and shows as a hole. */
+const maxIslands = 16;
+
+export interface Beginning {
+  readonly start: number;
+  /** Claimed already from here on: the window must end. */
+  readonly ceiling: number;
+}
+
+export class Claims {
+  readonly #isTime: boolean;
+  /** Everything below counts as claimed. */
+  #floor: number | undefined;
+  /** Monotonic ms at which the floor was reached; undefined where that is not known. */
+  #reachedAt: number | undefined;
+  /** Above the floor, in order, disjoint. */
+  #islands: readonly Window[] = [];
+
+  constructor(index: IndexKind, floor: number | undefined) {
+    this.#isTime = index === 'time';
+    this.#floor = floor;
+  }
+
+  /** The end of all that was ever claimed. */
+  get end(): number | undefined {
+    return this.#islands.at(-1)?.end ?? this.#floor;
+  }
+
+  /** True where `at` may be claimed by a window that begins now. */
+  isFree(at: number): boolean {
+    return at >= (this.#floor ?? at) && !this.#islands.some(({ start, end }) => at >= start && at < end);
+  }
+
+  /** `isProven`: nothing lies between the end of the last claim and `at`, so the windows may touch. */
+  begin(at: number, isProven: boolean, now: number): Beginning {
+    const floor = this.#floor;
+    if (floor === undefined) return { start: at, ceiling: Number.POSITIVE_INFINITY };
+    let start = isProven ? Math.max(at, floor) : Math.max(at, floor + 1);
+    for (const island of this.#islands) {
+      if (start >= island.start && start <= island.end) start = isProven ? island.end : island.end + 1;
+    }
+    this.#leaveBehind(start, now);
+    return { start, ceiling: this.#ceilingOf(start) };
+  }
+
+  /** `[start, end)` is claimed; observation reached its end at monotonic `reachedAt`. */
+  add({ start, end }: Window, reachedAt: number): void {
+    if (this.#floor === undefined || start <= this.#floor) {
+      if (end > (this.#floor ?? Number.NEGATIVE_INFINITY)) [this.#floor, this.#reachedAt] = [end, reachedAt];
+    } else this.#addIsland({ start, end });
+    this.#absorb();
+  }
+
+  /** What is at `index` is known to be incomplete, so no window may claim it. */
+  forbid(index: number, now: number): void {
+    const floor = this.#floor;
+    if (floor !== undefined && index < floor) return;
+    if (floor === undefined || !this.#isFarAhead(index, now)) {
+      [this.#floor, this.#reachedAt] = [index + 1, now];
+      this.#islands = this.#islands.filter(({ end }) => end > index + 1);
+    } else this.#addIsland({ start: index, end: index + 1 });
+    this.#absorb();
+  }
+
+  #ceilingOf(start: number): number {
+    return this.#islands.find((island) => island.start > start)?.start ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** A window begins at `start`: what lies before it stays free only as far as nobody can have lived through it. */
+  #leaveBehind(start: number, now: number): void {
+    if (start <= this.#floor!) return;
+    const isFree = this.#isTime && this.#reachedAt !== undefined;
+    const lived = isFree ? this.#floor! + Math.ceil(now - this.#reachedAt!) + lagMs : start;
+    const leaves = isFree && start > lived + islandMs;
+    [this.#floor, this.#reachedAt] = [leaves ? Math.max(this.#floor!, lived) : start, now];
+    this.#islands = this.#islands.filter(({ end }) => end > this.#floor!);
+    this.#absorb();
+  }
+
+  #isFarAhead(index: number, now: number): boolean {
+    if (!this.#isTime || this.#reachedAt === undefined || this.#floor === undefined) return false;
+    return index > this.#floor + (now - this.#reachedAt) + lagMs + islandMs;
+  }
+
+  #addIsland(island: Window): void {
+    const islands: Window[] = [];
+    let { start, end } = island;
+    for (const each of this.#islands) {
+      if (each.end < start || each.start > end) islands.push(each);
+      else [start, end] = [Math.min(start, each.start), Math.max(end, each.end)];
+    }
+    islands.push({ start, end });
+    this.#islands = islands.sort((a, b) => a.start - b.start);
+    if (this.#islands.length > maxIslands) this.#floor = this.#islands[0]!.end;
+  }
+
+  /** The floor takes in the islands that it has reached. */
+  #absorb(): void {
+    while (this.#islands.length > 0 && this.#islands[0]!.start <= this.#floor!) {
+      this.#floor = Math.max(this.#floor!, this.#islands[0]!.end);
+      this.#islands = this.#islands.slice(1);
+    }
+  }
+}

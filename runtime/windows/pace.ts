@@ -1,0 +1,83 @@
+// How far a stream's observation may advance in the time that has passed. Pure.
+//
+// A stamp says how far its equipment's clock has come, and that clock may jump. What it jumped over was never lived
+// through, so nothing of it was observed: such an advance is not believed, and the stream breaks. Delays are no jump:
+// the highest lead of stamps over monotonic time that was seen so far may always be reached again, by a message that
+// was held up, but not exceeded by more than a clock gains that runs fast or is adjusted.
+import type { IndexKind } from '../../wire/window.ts';
+
+/** What time synchronisation corrects all day. */
+const slackMs = 2000;
+/** A clock that runs fast by more than 1,000 ppm is wrong. */
+const drift = 1 / 1000;
+/** Observation may begin in the past: with values that an item has held for a while. */
+const firstSlackMs = 12_000;
+/** A sender's clock may be ahead of ours. */
+const queueSlackMs = 60_000;
+
+/**
+ * What bounds a stream's index. `live`: the time that passes. `queued`: the present, since its messages wait in a queue
+ * before they reach the source, and may then come faster than they were made. `own`: nothing, since this gateway stamps
+ * by its own monotonic clock.
+ */
+export type PaceKind = 'live' | 'queued' | 'own';
+
+export interface Pace {
+  /** Observation begins at `at`. `now`: monotonic ms. */
+  begin(at: number, now: number): void;
+  /** Whether it may advance from `from` to `until` by `now`. Only what is allowed counts for what comes next. */
+  allows(from: number, until: number, now: number): boolean;
+}
+
+/** `present`: wall clock, epoch ms; undefined while nobody knows it. */
+export function createPace(
+  index: IndexKind,
+  kind: PaceKind,
+  present: () => number | undefined = () => undefined,
+): Pace {
+  if (index === 'sequence') return numberPace;
+  return kind === 'own' ? freePace : new TimePace(kind === 'queued' ? present : undefined);
+}
+
+const freePace: Pace = { begin: () => {}, allows: () => true };
+
+/** Each record has a number, and none is left out: to pass one over is a break, and has to be said. */
+const numberPace: Pace = {
+  begin: () => {},
+  allows: (from, until) => until <= from + 1,
+};
+
+class TimePace implements Pace {
+  readonly #present: (() => number | undefined) | undefined;
+  /** Greatest lead of the index over monotonic time that is allowed, as it stood at `#at`. */
+  #lead = Number.POSITIVE_INFINITY;
+  #highest = Number.NEGATIVE_INFINITY;
+  #at = 0;
+
+  constructor(present: (() => number | undefined) | undefined) {
+    this.#present = present;
+  }
+
+  begin(at: number, now: number): void {
+    this.#lead = at - now + firstSlackMs;
+    this.#highest = Number.NEGATIVE_INFINITY;
+    this.#at = now;
+  }
+
+  allows(_from: number, until: number, now: number): boolean {
+    const lead = until - now;
+    const allowed = this.#lead + (now - this.#at) * drift;
+    if (lead > allowed && !this.#isQueued(until)) return false;
+    this.#highest = Math.max(this.#highest, lead);
+    // What a queue made up for counts from here on.
+    this.#lead = Math.max(lead, Math.min(this.#highest + slackMs, allowed));
+    this.#at = now;
+    return true;
+  }
+
+  #isQueued(until: number): boolean {
+    if (this.#present === undefined) return false;
+    const present = this.#present();
+    return present === undefined || until <= present + queueSlackMs;
+  }
+}
