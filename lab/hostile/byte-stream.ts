@@ -1,0 +1,36 @@
+// The far end of a line in memory: what an adapter writes is heard by a peer, what the peer says is read by the adapter.
+import { Duplex } from 'node:stream';
+
+export class PeerStream extends Duplex {
+  readonly #onBytes: (bytes: Buffer) => void;
+
+  constructor(onBytes: (bytes: Buffer) => void) {
+    super();
+    this.#onBytes = onBytes;
+    this.on('error', () => {});
+  }
+
+  /** False where the adapter has let go. */
+  say(bytes: Buffer): boolean {
+    if (this.destroyed || this.readableEnded) return false;
+    // Its own copy: the adapter may keep views of it.
+    this.push(Buffer.from(bytes));
+    return true;
+  }
+
+  /** The peer closes its half. */
+  hangUp(): void {
+    if (!this.destroyed) this.push(null);
+  }
+
+  reset(): void {
+    this.destroy(new Error('read ECONNRESET'));
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    done();
+    this.#onBytes(Buffer.from(chunk));
+  }
+}

@@ -1,0 +1,42 @@
+// What an adapter's room gives to the runner: equipment with a way to it, the source that reads it, and the judge that
+// knows everything about it.
+import type { Metrics } from '../../kernel/metrics.ts';
+import type { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { MakeSource } from '../../runtime/adapters.ts';
+import type { SourceConfig } from '../../runtime/config/schema.ts';
+import type { WindowLimits } from '../../runtime/windows/windows.ts';
+import type { Dice } from './dice.ts';
+import type { Heard, Judge } from './judge/judge.ts';
+import type { Fault } from './judge/verdict.ts';
+import type { Trace } from './trace.ts';
+
+export interface EquipmentParts {
+  readonly clock: VirtualClock;
+  readonly dice: Dice;
+  readonly trace: Trace;
+  readonly heard: Heard;
+  readonly metrics: Metrics;
+  readonly onFault: (fault: Fault) => void;
+}
+
+export interface Equipment {
+  /** Names the kind, as `counted recorder by number`. */
+  readonly kind: string;
+  readonly settings: SourceConfig;
+  readonly makeSource: MakeSource;
+  readonly judge: Judge;
+  /** Of windows, where the kind needs others than the episode's. */
+  readonly limits?: WindowLimits;
+  /** Requests, messages or services so far. */
+  readonly exchanges: number;
+  /** From now on equipment and line do as they should, or as they like. */
+  behave(isHostile: boolean): void;
+  /** Something happens to the equipment: its clock is set, its memory is cleared, its power fails. */
+  act(): void;
+  /** Longest time until the module is well again once the equipment is. */
+  readonly recoveryMs: number;
+  /** Its holes can be filled or declared lost in that time. False where the equipment may say things that prove nothing. */
+  readonly isAnswerable: boolean;
+}
+
+export type MakeEquipment = (parts: EquipmentParts) => Equipment;

@@ -1,0 +1,205 @@
+// Judges a stream of records against all that the equipment made.
+//
+// A live window `[start, end)` that rests on what was heard up to T says: every record with a position in it that was
+// made by T has been delivered, and none is to come but repetitions. Windows that touch say more: nothing that was made
+// between what the first and the last of them rest on is missing, wherever its position lies. That is how a loss is
+// found although a clock that was set back has the lost records stand at positions that were claimed long ago.
+import type { Reading } from '../../../wire/reading.ts';
+import type { Window } from '../../../wire/window.ts';
+import type { HistoryClaim, Judge, LiveClaim, Via, VoidClaim } from './judge.ts';
+import type { Made, RecordRules, Records } from './records.ts';
+import type { Fault, FaultKind } from './verdict.ts';
+
+interface Voided extends VoidClaim {
+  /** True time. */
+  readonly at: number;
+}
+
+export interface RecordJudgeOptions<M extends Made> {
+  readonly records: Records<M>;
+  readonly rules: RecordRules<M>;
+  /** True time. */
+  readonly now: () => number;
+  /** Told of each fault as it is found. */
+  readonly onFault: (fault: Fault) => void;
+}
+
+export class RecordJudge<M extends Made> implements Judge {
+  readonly faults: Fault[] = [];
+  readings = 0;
+  readonly #options: RecordJudgeOptions<M>;
+  readonly #live: LiveClaim[] = [];
+  readonly #history: HistoryClaim[] = [];
+  readonly #voids: Voided[] = [];
+  /** `id tag` of what came live, or was declared to have no value. */
+  readonly #delivered = new Set<string>();
+  readonly #blamed = new Set<string>();
+
+  constructor(options: RecordJudgeOptions<M>) {
+    this.#options = options;
+  }
+
+  deliver(reading: Reading, via: Via): void {
+    this.readings += 1;
+    const { rules } = this.#options;
+    const { index, tag, value, quality } = reading;
+    if (value === null || quality.startsWith('bad')) {
+      if (via === 'live') this.#declare(reading);
+      return;
+    }
+    const candidates = this.#options.records.showing(tag, value);
+    const reasons: string[] = [];
+    for (const made of candidates) {
+      const reason = rules.misplaced(made, index);
+      if (reason === undefined || quality !== 'good') {
+        if (quality === 'good' && made.values.get(tag)!.good === false)
+          reasons.push('the equipment does not vouch for it');
+        else {
+          if (via === 'live') this.#delivered.add(`${made.id} ${tag}`);
+          return;
+        }
+      } else reasons.push(reason);
+    }
+    if (quality !== 'good' || rules.isShownElse?.(index, tag, value)) return;
+    const why = reasons[0] ?? 'it never showed that';
+    this.#fault('wrongValues', `${tag} = ${JSON.stringify(value)} at ${index} by ${via}: ${why}`);
+  }
+
+  claim(claim: LiveClaim): void {
+    this.#live.push(claim);
+  }
+
+  claimHistory(claim: HistoryClaim): void {
+    this.#history.push(claim);
+  }
+
+  claimVoid(claim: VoidClaim): void {
+    const { records, rules, now } = this.#options;
+    const { start, end } = claim.window;
+    this.#voids.push({ ...claim, at: now() });
+    for (const made of records.all) {
+      const place = rules.placeOf(made);
+      if (place === undefined || place < start || place >= end || !rules.isHeld(made)) continue;
+      const what = `[${start}, ${end}) is void (${claim.reason}), but record ${made.id} at ${place} is still held`;
+      this.#fault('falseVoids', what);
+      return;
+    }
+  }
+
+  finish(): void {
+    const places = this.#options.records.all.map((made) => this.#options.rules.placeOf(made));
+    const order = this.#options.records.all
+      .map((made, at) => ({ made, place: places[at] }))
+      .filter((each): each is { made: M; place: number } => each.place !== undefined)
+      .sort((a, b) => a.place - b.place);
+    const within = ({ start, end }: Window) => {
+      const from = lowerBound(order, start);
+      const found: { made: M; place: number }[] = [];
+      for (let at = from; at < order.length && order[at]!.place < end; at++) found.push(order[at]!);
+      return found;
+    };
+    for (const claim of this.#live) this.#judgeLive(claim, within(claim.window));
+    for (const claim of this.#live) this.#judgeRun(claim);
+    for (const claim of this.#history) this.#judgeHistory(claim, within(claim.window));
+    for (const claim of this.#voids) this.#judgeFuture(claim, within(claim.window));
+  }
+
+  #judgeLive({ window, heard }: LiveClaim, inside: readonly { made: M; place: number }[]): void {
+    for (const { made, place } of inside) {
+      if (!this.#wasToCome(made, place, heard.to) || this.#options.rules.isHidden?.(made)) continue;
+      const missing = this.#missing(made);
+      if (missing === undefined) continue;
+      const what = `[${window.start}, ${window.end}) is claimed, but ${missing} of record ${made.id} at ${place} is missing`;
+      this.#blame(made, 'falseCoverage', what);
+    }
+  }
+
+  /** Records that were made while observation went on without a break. */
+  #judgeRun({ window, heard }: LiveClaim): void {
+    const { records, rules } = this.#options;
+    for (const made of records.all) {
+      if (made.at <= heard.from || made.at > heard.to || rules.isHidden?.(made)) continue;
+      const missing = this.#missing(made);
+      if (missing === undefined) continue;
+      const place = rules.placeOf(made);
+      const what = `${missing} of record ${made.id} at ${place ?? '?'} was lost under observation, in the run of [${window.start}, ${window.end})`;
+      this.#blame(made, 'missedBreaks', what);
+    }
+  }
+
+  #judgeHistory(
+    { window, readings, heard }: HistoryClaim,
+    inside: readonly { made: M; place: number }[],
+  ): void {
+    const given = new Map<number, Reading[]>();
+    for (const reading of readings) {
+      const list = given.get(reading.index);
+      if (list) list.push(reading);
+      else given.set(reading.index, [reading]);
+    }
+    for (const { made, place } of inside) {
+      if (!this.#wasToCome(made, place, heard)) continue;
+      const here = given.get(place) ?? [];
+      for (const [tag, shown] of made.values) {
+        const isThere = here.some(
+          (each) =>
+            each.tag === tag && (!shown.good || JSON.stringify(each.value) === JSON.stringify(shown.value)),
+        );
+        if (isThere) continue;
+        const what = `history of [${window.start}, ${window.end}) is complete, but ${tag} of record ${made.id} at ${place} is missing`;
+        this.#fault('falseCoverage', what);
+        break;
+      }
+    }
+  }
+
+  /** A void over what was still to be made. */
+  #judgeFuture({ window, reason, at }: Voided, inside: readonly { made: M; place: number }[]): void {
+    const later = inside.find(({ made, place }) => made.at > at && !this.#options.rules.hadCome(place, at));
+    if (!later) return;
+    const what = `[${window.start}, ${window.end}) is void (${reason}), but record ${later.made.id} at ${later.place} was made later`;
+    this.#fault('falseVoids', what);
+  }
+
+  #wasToCome(made: M, place: number, heard: number): boolean {
+    return made.at <= heard || !this.#options.rules.hadCome(place, heard);
+  }
+
+  /** A reading without a value: honest where the equipment gave none. */
+  #declare({ index, tag }: Reading): void {
+    const { records, rules } = this.#options;
+    for (const made of records.all) {
+      const shown = made.values.get(tag);
+      if (shown === undefined || rules.placeOf(made) !== index) continue;
+      if (!shown.good || rules.isExcused?.(made, tag)) this.#delivered.add(`${made.id} ${tag}`);
+    }
+  }
+
+  #missing(made: M): string | undefined {
+    for (const tag of made.values.keys()) if (!this.#delivered.has(`${made.id} ${tag}`)) return tag;
+    return undefined;
+  }
+
+  /** Once for each record. */
+  #blame(made: M, kind: FaultKind, what: string): void {
+    if (this.#blamed.has(String(made.id))) return;
+    this.#blamed.add(String(made.id));
+    this.#fault(kind, what);
+  }
+
+  #fault(kind: FaultKind, what: string): void {
+    this.faults.push({ kind, what });
+    this.#options.onFault({ kind, what });
+  }
+}
+
+function lowerBound(order: readonly { readonly place: number }[], place: number): number {
+  let low = 0;
+  let high = order.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (order[middle]!.place < place) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,62 @@
+// What equipment made: one record after the other, each with the values that it showed.
+import type { Value } from '../../../wire/reading.ts';
+
+export interface Shown {
+  readonly value: Value;
+  /** The equipment vouches for it. */
+  readonly good: boolean;
+}
+
+export interface Made {
+  /** Grows by one. */
+  readonly id: number;
+  /** True time, ms. */
+  readonly at: number;
+  readonly values: ReadonlyMap<string, Shown>;
+}
+
+/** What the kind of stream has to say about records and positions. `M` is the scenario's own kind of record. */
+export interface RecordRules<M extends Made> {
+  /** Position of the record; undefined where that is not known (yet). */
+  placeOf(made: M): number | undefined;
+  /** A good value of `made` was delivered at `index`: undefined where it belongs there, else why not. */
+  misplaced(made: M, index: number): string | undefined;
+  /**
+   * Whether position `index` had come by `trueTime`. A later record at a position that had come is a repetition (a clock
+   * was set back): who stated that position could not know of it.
+   */
+  hadCome(index: number, trueTime: number): boolean;
+  /** The equipment can be asked for it now. */
+  isHeld(made: M): boolean;
+  /** Lost in a way that nobody can notice. Default: never. */
+  isHidden?(made: M): boolean;
+  /** A good value that no record shows, and that is right all the same. Default: none is. */
+  isShownElse?(index: number, tag: string, value: Value): boolean;
+  /** The equipment refused the value, so that a null is honest. Default: never. */
+  isExcused?(made: M, tag: string): boolean;
+}
+
+/** Everything that was made, found again by what it shows. */
+export class Records<M extends Made> {
+  readonly all: M[] = [];
+  readonly #byValue = new Map<string, M[]>();
+
+  add(made: M): M {
+    this.all.push(made);
+    for (const [tag, { value }] of made.values) {
+      const key = keyOf(tag, value);
+      const list = this.#byValue.get(key);
+      if (list) list.push(made);
+      else this.#byValue.set(key, [made]);
+    }
+    return made;
+  }
+
+  showing(tag: string, value: Value): readonly M[] {
+    return this.#byValue.get(keyOf(tag, value)) ?? [];
+  }
+}
+
+function keyOf(tag: string, value: Value): string {
+  return `${tag} ${JSON.stringify(value)}`;
+}

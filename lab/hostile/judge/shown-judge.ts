@@ -1,0 +1,224 @@
+// Judges a stream of values that equipment merely shows, polled and stamped by the gateway.
+//
+// Each value that is reported must be what a right answer to this poll showed. Each poll that is claimed must have all
+// of its tags: reported, or within the deadband of what was reported last. And within windows that touch each tag must
+// have been read about as often as it is to be polled: otherwise a poll was missed, and nobody was told.
+import type { SourceEvent } from '../../../runtime/sources/source.ts';
+import type { Reading, Value } from '../../../wire/reading.ts';
+import type { HistoryClaim, Judge, LiveClaim, Via, VoidClaim } from './judge.ts';
+import type { Fault, FaultKind } from './verdict.ts';
+
+export interface ShownTag {
+  readonly name: string;
+  readonly pollMs: number;
+  readonly deadband?: number;
+}
+
+export interface ShownJudgeOptions {
+  readonly tags: readonly ShownTag[];
+  /** True time. */
+  readonly now: () => number;
+  /** Longest poll that counts as one. */
+  readonly pollLimitMs: number;
+  /** A refusal may be believed for so long, where it is one that is meant to last. */
+  readonly believedMs: number;
+  readonly onFault: (fault: Fault) => void;
+}
+
+interface HeardValue {
+  readonly at: number;
+  readonly value: Value;
+  readonly isValid: boolean;
+}
+
+/** One statement of the adapter: a poll is done. */
+interface Poll {
+  readonly at: number;
+  readonly since: number;
+  readonly position: number;
+}
+
+const lastingRefusals = new Set([1, 2, 3]);
+const slackMs = 150;
+
+export class ShownJudge implements Judge {
+  readonly faults: Fault[] = [];
+  readings = 0;
+  readonly #options: ShownJudgeOptions;
+  readonly #heard = new Map<string, HeardValue[]>();
+  readonly #refused = new Map<string, { readonly at: number; readonly until: number }[]>();
+  readonly #polls: Poll[] = [];
+  readonly #claims: LiveClaim[] = [];
+  /** By `tag index`: when the adapter said it, true time. */
+  readonly #saidAt = new Map<string, number>();
+  readonly #delivered = new Map<string, Reading[]>();
+
+  constructor(options: ShownJudgeOptions) {
+    this.#options = options;
+    for (const { name } of options.tags) {
+      this.#heard.set(name, []);
+      this.#refused.set(name, []);
+      this.#delivered.set(name, []);
+    }
+  }
+
+  hear(tag: string, value: Value, isValid: boolean): void {
+    this.#heard.get(tag)!.push({ at: this.#options.now(), value, isValid });
+  }
+
+  refuse(tag: string, exception: number): void {
+    const at = this.#options.now();
+    const until =
+      at + (lastingRefusals.has(exception) ? this.#options.believedMs : this.#options.pollLimitMs);
+    this.#refused.get(tag)!.push({ at, until });
+  }
+
+  watch(event: SourceEvent): void {
+    const at = this.#options.now();
+    if (event.kind === 'readings') {
+      for (const { tag, index } of event.readings) this.#saidAt.set(`${tag} ${index}`, at);
+    } else if (event.kind === 'observed') {
+      const last = this.#polls.at(-1);
+      const position = event.until - 1;
+      if (last?.position !== position)
+        this.#polls.push({ at, since: last?.at ?? Number.NEGATIVE_INFINITY, position });
+    }
+  }
+
+  deliver(reading: Reading, via: Via): void {
+    this.readings += 1;
+    const { index, tag, value, quality } = reading;
+    this.#delivered.get(tag)?.push(reading);
+    if (quality !== 'good') return;
+    const at = this.#saidAt.get(`${tag} ${index}`);
+    if (at === undefined) {
+      this.#fault('wrongValues', `${tag} at ${index} by ${via} was never said by the adapter`);
+      return;
+    }
+    const seen = this.#heardIn(tag, at - this.#options.pollLimitMs, at);
+    if (seen.some((each) => each.isValid && each.value === value)) return;
+    const shown =
+      seen.map((each) => (each.isValid ? JSON.stringify(each.value) : 'no value')).join(', ') || 'nothing';
+    this.#fault(
+      'wrongValues',
+      `${tag} = ${JSON.stringify(value)} at ${index}, but the unit had shown ${shown}`,
+    );
+  }
+
+  claim(claim: LiveClaim): void {
+    this.#claims.push(claim);
+  }
+
+  claimHistory(_claim: HistoryClaim): void {}
+
+  claimVoid({ window }: VoidClaim): void {
+    this.#fault('falseVoids', `[${window.start}, ${window.end}) is void for a unit that keeps nothing`);
+  }
+
+  finish(): void {
+    for (const list of this.#delivered.values()) list.sort((a, b) => a.index - b.index);
+    const runs: { start: number; end: number; from: number; to: number }[] = [];
+    for (const { window, heard } of this.#claims) {
+      // One position may be claimed at two times, by a disk that was put back: so both have to fit.
+      const run = runs.find(
+        ({ start, end, from, to }) =>
+          window.start >= start && window.start <= end && heard.from >= from && heard.from <= to,
+      );
+      if (!run) runs.push({ ...window, ...heard });
+      else [run.end, run.to] = [Math.max(run.end, window.end), Math.max(run.to, heard.to)];
+    }
+    // A position that came again, on a disk that was put back under a clock that was set back: two polls share it.
+    const timesAt = new Map<number, number>();
+    for (const { position } of this.#polls) timesAt.set(position, (timesAt.get(position) ?? 0) + 1);
+    for (const run of runs) {
+      for (const tag of this.#options.tags) this.#judgeGaps(tag, run);
+      for (const poll of this.#polls) {
+        if (poll.position < run.start || poll.position >= run.end) continue;
+        if (timesAt.get(poll.position)! > 1) continue;
+        const pace = this.#paceOf(poll);
+        for (const tag of this.#options.tags) if (tag.pollMs === pace) this.#judgePoll(tag, poll, run.start);
+      }
+    }
+  }
+
+  /** The tag must have been read, or refused, all the while. */
+  #judgeGaps(
+    { name, pollMs }: ShownTag,
+    run: { start: number; end: number; from: number; to: number },
+  ): void {
+    const times = [
+      ...this.#heardIn(name, run.from, run.to).map(({ at }) => at),
+      ...this.#refused.get(name)!.flatMap(({ at, until }) => span(at, until, pollMs)),
+    ]
+      .filter((at) => at >= run.from && at <= run.to)
+      .sort((a, b) => a - b);
+    let last = run.from;
+    for (const at of [...times, run.to]) {
+      if (at - last > 3 * pollMs + slackMs) {
+        const what = `${name} was not read for ${Math.round(at - last)} ms within the run [${run.start}, ${run.end})`;
+        this.#fault('missedBreaks', what);
+        return;
+      }
+      last = at;
+    }
+  }
+
+  /** Tags of one pace are polled together: which ones tells the last answer. */
+  #paceOf({ at }: Poll): number | undefined {
+    return this.#options.tags.find(({ name }) => this.#heardIn(name, at, at).length > 0)?.pollMs;
+  }
+
+  /** What was read for this poll must be told. */
+  #judgePoll({ name, deadband }: ShownTag, { at, since, position }: Poll, runStart: number): void {
+    const seen = this.#heardIn(name, Math.max(since, at - this.#options.pollLimitMs), at);
+    if (seen.length === 0) return;
+    const list = this.#delivered.get(name)!;
+    const here = list.filter(({ index }) => index === position);
+    if (here.some(({ quality }) => !quality.startsWith('bad'))) return;
+    if (seen.some(({ isValid }) => !isValid)) return;
+    if (here.length > 0) {
+      const isExcused = this.#refused.get(name)!.some((refused) => refused.at <= at && refused.until >= at);
+      if (isExcused) return;
+      this.#fault(
+        'falseCoverage',
+        `${name} at ${position} is ${here[0]!.quality}, but the unit had shown it`,
+      );
+      return;
+    }
+    const before = list.findLast(({ index }) => index < position && index >= runStart);
+    const isNear = (value: Value) =>
+      deadband !== undefined &&
+      typeof value === 'number' &&
+      typeof before?.value === 'number' &&
+      Math.abs(value - before.value) <= deadband;
+    if (isNear(seen.at(-1)!.value)) return;
+    const what = `${name} at ${position} is claimed, but not there: the unit showed ${JSON.stringify(seen.at(-1)!.value)}, last told was ${JSON.stringify(before?.value)}`;
+    this.#fault('falseCoverage', what);
+  }
+
+  #heardIn(tag: string, from: number, to: number): readonly HeardValue[] {
+    const list = this.#heard.get(tag)!;
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (list[middle]!.at < from) low = middle + 1;
+      else high = middle;
+    }
+    const found: HeardValue[] = [];
+    for (let at = low; at < list.length && list[at]!.at <= to; at++) found.push(list[at]!);
+    return found;
+  }
+
+  #fault(kind: FaultKind, what: string): void {
+    this.faults.push({ kind, what });
+    this.#options.onFault({ kind, what });
+  }
+}
+
+/** Times no further apart than `stepMs`. */
+function span(from: number, to: number, stepMs: number): number[] {
+  const times: number[] = [];
+  for (let at = from; at < to; at += stepMs) times.push(at);
+  return [...times, to];
+}

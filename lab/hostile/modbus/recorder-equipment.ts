@@ -1,0 +1,157 @@
+// A recorder at the end of a line, read by the Modbus adapter.
+
+import {
+  type ModbusSourceConfig,
+  modbusRtuSourceSchema,
+  modbusRtuTcpSourceSchema,
+  modbusTcpSourceSchema,
+} from '../../../runtime/sources/modbus/config.ts';
+import { createModbusLinks } from '../../../runtime/sources/modbus/link.ts';
+import { createModbusSource } from '../../../runtime/sources/modbus/modbus-source.ts';
+import type { Equipment, EquipmentParts } from '../equipment.ts';
+import { EquipmentClock } from '../equipment-clock.ts';
+import { RecordJudge } from '../judge/record-judge.ts';
+import { ModbusLine, type Unit } from './line.ts';
+import { Recorder } from './recorder.ts';
+import { configureRecorder, planRecorder } from './recorder-plan.ts';
+import { recorderRules } from './recorder-rules.ts';
+import { RefusalLog } from './refusal-log.ts';
+import { mbap, rtu } from './wire-format.ts';
+
+export const transports = ['modbus-tcp', 'modbus-rtu-tcp', 'modbus-rtu'] as const;
+export type Transport = (typeof transports)[number];
+
+export function configOf(transport: Transport, settings: object): ModbusSourceConfig {
+  if (transport === 'modbus-tcp')
+    return modbusTcpSourceSchema.parse({ ...settings, type: transport, host: 'peer' });
+  if (transport === 'modbus-rtu-tcp')
+    return modbusRtuTcpSourceSchema.parse({ ...settings, type: transport, host: 'peer', port: 4001 });
+  return modbusRtuSourceSchema.parse({ ...settings, type: transport, path: '/dev/peer' });
+}
+
+/** The line of a transport, with the unit at its end, and how the adapter finds it. */
+export function lineTo(
+  transport: Transport,
+  unit: Unit,
+  timeoutMs: number,
+  parts: EquipmentParts,
+): ModbusLine {
+  const { clock, dice, trace, heard } = parts;
+  const isTcp = transport === 'modbus-tcp';
+  return new ModbusLine({
+    clock,
+    dice: dice.fork(),
+    trace,
+    heard,
+    format: isTcp ? mbap : rtu,
+    isBus: !isTcp,
+    unitNumber: 7,
+    timeoutMs,
+    unit,
+  });
+}
+
+export function recorderEquipment(transport: Transport, parts: EquipmentParts): Equipment {
+  const { clock, dice, trace } = parts;
+  const plan = planRecorder(dice);
+  const deviceClock = new EquipmentClock(
+    () => clock.monotonic(),
+    clock.now() - clock.monotonic() + dice.between(-5000, 5000),
+  );
+  const recorder = new Recorder({ plan, clock, deviceClock, dice: dice.fork(), trace });
+  const refusals = new RefusalLog(placesOf(plan), () => clock.monotonic());
+  const unit: Unit = {
+    answer: (request) => recorder.answer(request),
+    onRefused: (request) => refusals.note(request),
+  };
+  const line = lineTo(transport, unit, plan.timeoutMs, parts);
+  const rules = recorderRules({ recorder, plan, deviceClock, refusals });
+  const { records } = recorder;
+  const settings = configOf(transport, configureRecorder(plan));
+  const links = createModbusLinks({ clock, openStream: async () => line.open() });
+  let clockSteps = 0;
+  let clearedAt = plan.firstCount;
+  const acts = {
+    clock: () => {
+      const ms = stepMs(plan.isCounted ? 1000 : 90_000);
+      clockSteps += 1;
+      trace.note('unit', `its clock is set by ${ms} ms`);
+      deviceClock.step(ms);
+    },
+    clear: () => {
+      // Soon after, the numbers could by chance go on where they were: nobody could tell.
+      if (recorder.sampleCount - clearedAt < 300 && clearedAt !== plan.firstCount) return;
+      recorder.clear();
+      clearedAt = plan.firstRecord;
+    },
+    power: () => {
+      trace.note('unit', 'loses its power');
+      line.isOn = recorder.isOn = false;
+      clock.setTimer(dice.between(2000, 40_000), on);
+    },
+    unreachable: () => {
+      trace.note('line', 'is unplugged');
+      line.isReachable = false;
+      line.cut();
+      clock.setTimer(dice.between(1000, 40_000), plugIn);
+    },
+    cut: () => line.cut(),
+  };
+  const stepMs = (least: number) =>
+    dice.pick([-1, 1]) * (least + dice.between(0, dice.pick([3000, 60_000, 7_200_000])));
+  const on = () => {
+    line.isOn = recorder.isOn = true;
+  };
+  const plugIn = () => {
+    line.isReachable = true;
+  };
+  return {
+    kind: `${transport}: ${describe(plan)}`,
+    settings,
+    makeSource: (config, sourceParts) =>
+      createModbusSource(config as ModbusSourceConfig, {
+        clock,
+        metrics: parts.metrics,
+        links,
+        ...sourceParts,
+      }),
+    judge: new RecordJudge({ records, rules, now: () => clock.monotonic(), onFault: parts.onFault }),
+    get exchanges() {
+      return line.exchanges;
+    },
+    behave(isHostile) {
+      line.behave(isHostile);
+      if (isHostile) return;
+      on();
+      plugIn();
+    },
+    act: () => acts[dice.weighted({ clock: 3, clear: 1, power: 1, unreachable: 2, cut: 1 })](),
+    recoveryMs: 240_000,
+    get isAnswerable() {
+      return clockSteps === 0;
+    },
+  };
+}
+
+function placesOf({ live, far }: { live: number; far: number }) {
+  return new Map([
+    ['id', { address: live + 6, registers: 2 }],
+    ['level', { address: live + 8, registers: 2 }],
+    ['state', { address: live + 10, registers: 1 }],
+    ['far', { address: far, registers: 2 }],
+  ]);
+}
+
+function describe(plan: ReturnType<typeof planRecorder>): string {
+  const words = [
+    `recorder by ${plan.index === 'time' ? 'time' : 'number'}`,
+    plan.isCounted ? `counted to ${plan.modulus}` : 'not counted',
+    plan.isTwoBlocks ? 'two blocks' : 'one block',
+    `stamps of ${plan.stampStepMs} ms`,
+    `a sample in ${plan.sampleMs} ms, a poll in ${plan.pollMs} ms`,
+    `${plan.kind} of ${plan.capacity}`,
+    plan.hasOldest ? 'with its oldest' : 'without its oldest',
+    plan.recordHasNumber ? 'records numbered' : 'records not numbered',
+  ];
+  return words.join(', ');
+}

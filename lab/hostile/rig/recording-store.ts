@@ -1,0 +1,153 @@
+// The disk of an episode, as windows see it: what is committed stays through a kill, what is not is gone. It can refuse
+// for a while, and it can be rolled back to an older state, which loses what was not sent by then.
+import { type Clock, sleep } from '../../../kernel/clock.ts';
+import type {
+  ClosedWindow,
+  EncodedWindow,
+  StreamChange,
+  StreamStart,
+  WindowStore,
+} from '../../../runtime/windows/window-store.ts';
+import type { Reading } from '../../../wire/reading.ts';
+import type { IndexKind, Window } from '../../../wire/window.ts';
+
+export interface StoreListener {
+  /** A window whose bounds are final, and durable since commit `commit`. */
+  onStored(closed: ClosedWindow, commit: number): void;
+}
+
+interface Journal {
+  readonly start: number;
+  end: number;
+  readings: readonly Reading[];
+}
+
+/** All that is on the disk, but the windows, which go to the listener. */
+interface State {
+  readonly floor?: number;
+  readonly number?: number;
+  readonly journal?: Journal;
+}
+
+export class RecordingStore {
+  readonly #clock: Clock;
+  readonly #listener: StoreListener;
+  #state: State = {};
+  /** Older states, for a roll back, and the number of the commit that made the first of them. */
+  #older: State[] = [];
+  #commit = 0;
+  #continuity: StreamStart['continuity'] = 'proven';
+  /** Commits take so long, until this true time. */
+  #slow = { ms: 0, until: 0 };
+  /** Grows with each start: what an earlier process had under way is lost. */
+  #life = 0;
+
+  constructor(clock: Clock, listener: StoreListener) {
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  /** For one process: what it writes after its death is not written. */
+  forLife(): WindowStore {
+    const life = this.#life;
+    return {
+      openStream: (_batchId: string, _index: IndexKind) => this.#start(),
+      commitWindows: async (changes) => {
+        const { ms, until } = this.#slow;
+        if (this.#clock.monotonic() < until) await sleep(this.#clock, ms);
+        if (life !== this.#life) return new Promise(() => {});
+        return changes.flatMap((change) => this.#apply(change));
+      },
+    };
+  }
+
+  /** Each commit within the next `forMs` takes `ms`. */
+  stall(ms: number, forMs: number): void {
+    this.#slow = { ms, until: this.#clock.monotonic() + forMs };
+  }
+
+  /** The process is gone. What its journal holds becomes windows at the next start, which `restart` is. */
+  restart(batchId: string, index: IndexKind): void {
+    this.#life += 1;
+    this.#slow = { ms: 0, until: 0 };
+    this.#continuity = 'proven';
+    const { journal } = this.#state;
+    if (!journal) return;
+    const { start, end, readings } = journal;
+    const inside = readings.filter((reading) => reading.index >= start && reading.index < end);
+    const outside = readings.filter((reading) => reading.index < start || reading.index >= end);
+    if (end > start) this.#close(batchId, index, { start, end }, inside, false);
+    for (const reading of outside) {
+      this.#close(batchId, index, { start: reading.index, end: reading.index + 1 }, [reading], true);
+    }
+    const floor = Math.max(this.#state.floor ?? end, end, ...outside.map((reading) => reading.index + 1));
+    this.#setState({ floor, ...numberOf(this.#state) });
+  }
+
+  /** Called before `restart`: the disk is as it was some commits ago. Returns which was the last that it has. */
+  rollBack(commits: number): number {
+    const older = this.#older.at(-commits);
+    if (!older) return this.#commit;
+    this.#state = older;
+    this.#older = this.#older.slice(0, -commits);
+    this.#commit -= commits;
+    return this.#commit;
+  }
+
+  /** After `restart`: whether what was claimed before is known. */
+  loseContinuity(): void {
+    this.#continuity = 'lost';
+  }
+
+  #start(): StreamStart {
+    const { floor, number } = this.#state;
+    return {
+      continuity: this.#continuity,
+      ...(floor === undefined ? {} : { floor }),
+      ...(number === undefined ? {} : { number }),
+    };
+  }
+
+  #apply(change: StreamChange): readonly EncodedWindow[] {
+    const { batchId, closed, restart, append } = change;
+    for (const each of closed) this.#listener.onStored(each, this.#commit + 1);
+    const before = restart ? undefined : this.#state.journal;
+    const journal = append
+      ? {
+          start: append.start,
+          end: append.end,
+          readings: [...(before?.readings ?? []), ...append.readings],
+        }
+      : before;
+    const floor = change.floor ?? this.#state.floor;
+    this.#setState({
+      ...(floor === undefined ? {} : { floor }),
+      ...numberOf({ number: change.number ?? this.#state.number }),
+      ...(journal ? { journal } : {}),
+    });
+    return closed.map(({ plainBytes }) => ({ batchId, plainBytes, encodedBytes: Math.ceil(plainBytes / 4) }));
+  }
+
+  #close(
+    batchId: string,
+    index: IndexKind,
+    window: Window,
+    readings: readonly Reading[],
+    late: boolean,
+  ): void {
+    const sorted = readings.toSorted((a, b) => a.index - b.index);
+    const batch = { batchId, index, window, readings: sorted };
+    this.#listener.onStored({ batch, late, to: 'lane', plainBytes: 0 }, this.#commit + 1);
+  }
+
+  #setState(state: State): void {
+    this.#commit += 1;
+    this.#older.push(this.#state);
+    if (this.#older.length > 200) this.#older = this.#older.slice(-100);
+    this.#state = state;
+  }
+}
+
+function numberOf({ number }: { number?: number | undefined }): { number?: number } {
+  return number === undefined ? {} : { number };
+}
