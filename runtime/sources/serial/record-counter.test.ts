@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { RecordCounter, type Step } from './record-counter.ts';
+import { type CounterOptions, RecordCounter, type Step } from './record-counter.ts';
 
 const options = { first: 1, last: 9999, maxJump: 100 };
-const after = (last: number | undefined, numbers: readonly number[], more = options): Step[] => {
+const after = (
+  last: number | undefined,
+  numbers: readonly number[],
+  more: CounterOptions = options,
+): Step[] => {
   const counter = new RecordCounter(more, last);
   return numbers.map((number) => counter.place(number));
 };
@@ -61,6 +65,69 @@ describe('record numbers as positions', () => {
       { kind: 'held' },
       placed(10_300, { broken: 'counter-reset', confirmed: 10_299, reset: { lost: 601, begin: 9999 + 1 } }),
     ]);
+  });
+
+  it('are borne out also by one that follows a few later: the instrument is faster than it is asked', () => {
+    expect(after(5000, [1, 6, 11])).toEqual([
+      { kind: 'held' },
+      placed(10_005, {
+        broken: 'counter-reset',
+        confirmed: 10_000,
+        isApart: true,
+        reset: { lost: 5101, begin: 10_000 },
+      }),
+      placed(10_010, { broken: 'records-missed' }),
+    ]);
+    expect(after(500, [8000, 8003])).toEqual([
+      { kind: 'held' },
+      placed(8003, { broken: 'records-missed', confirmed: 8000, isApart: true }),
+    ]);
+  });
+
+  it('that went back are a reset where they come with a check sum, though the next could go on from before', () => {
+    // The new round has already passed the old one's last number.
+    expect(after(30, [2, 42, 43])).toEqual([
+      { kind: 'held' },
+      placed(42, { broken: 'records-missed', dropped: true }),
+      placed(43),
+    ]);
+    const checked = { ...options, isChecked: true };
+    expect(after(30, [2, 42, 43], checked)).toEqual([
+      { kind: 'held' },
+      placed(10_041, {
+        broken: 'counter-reset',
+        confirmed: 10_001,
+        isApart: true,
+        reset: { lost: 131, begin: 10_000 },
+      }),
+      placed(10_042),
+    ]);
+    // Read while it was written: the next goes on.
+    expect(after(30, [2, 31], checked)).toEqual([{ kind: 'held' }, placed(31, { dropped: true })]);
+  });
+
+  it('give the newest record of a memory its position only where the counter cannot have started anew', () => {
+    const counter = new RecordCounter(options, 5000);
+    expect(counter.positionOfNewest(5000)).toBe(5000);
+    expect(counter.positionOfNewest(5007)).toBe(5007);
+    expect(counter.positionOfNewest(4999)).toBeUndefined();
+    expect(counter.positionOfNewest(4999, 1)).toBe(4999);
+    expect(counter.positionOfNewest(4998, 1)).toBeUndefined();
+    expect(counter.positionOfNewest(3)).toBeUndefined();
+    counter.place(3);
+    expect(counter.positionOfNewest(5000)).toBeUndefined();
+    expect(new RecordCounter(options).positionOfNewest(3)).toBeUndefined();
+  });
+
+  it('begin a new round once the memory has shown that there is one', () => {
+    const counter = new RecordCounter(options, 5000);
+    counter.startAnew();
+    expect(counter.positionOfNewest(5010)).toBeUndefined();
+    expect(counter.place(5010)).toEqual(
+      placed(15_009, { broken: 'counter-reset', reset: { lost: 5101, begin: 10_000 } }),
+    );
+    expect(counter.place(5011)).toEqual(placed(15_010));
+    expect(counter.positionOfNewest(5011)).toBe(15_010);
   });
 
   it('are found again after a restart, from the last position alone', () => {

@@ -6,9 +6,10 @@
 // is a hole that nobody can fill. So positions never repeat, and a position's number is known without remembering
 // anything but the last position, which the stream's own windows tell after a restart.
 //
-// A step that is too large is not believed at once: one garbled digit in an instrument without check sums would
-// otherwise move the stream into the next cycle for good. It is held until the next record bears it out, by the same
-// number again or by the one that follows; if the next record goes on from where we were, the held one was garbage.
+// A step that is too large is not believed at once: one garbled digit in an instrument without check sums, or a number
+// that was read while the equipment wrote it, would otherwise move the stream into the next cycle for good. It is held
+// until the next record bears it out, by the same number again or by one that follows it, next or not too far; if the
+// next record goes on from where we were, the held one was garbage.
 
 export interface CounterOptions {
   /** The numbers that the counter goes through, both included. */
@@ -16,6 +17,11 @@ export interface CounterOptions {
   readonly last: number;
   /** A larger step forward is held. Default: 10,000, or a quarter of the counter where that is less. */
   readonly maxJump?: number | undefined;
+  /**
+   * Numbers come with a check sum, so that one which goes back is hardly ever garbage: the next bears it out also where it
+   * could go on from before as well, unless that is the very next one.
+   */
+  readonly isChecked?: boolean | undefined;
 }
 
 export type Step =
@@ -34,6 +40,8 @@ export type Step =
       readonly reset?: { readonly lost: number; readonly begin: number };
       /** Position of the record that was held and is now borne out: it comes before this one. */
       readonly confirmed?: number;
+      /** Records are missing between that one and this. */
+      readonly isApart?: true;
       /** The held record was garbage. */
       readonly dropped?: boolean;
     };
@@ -44,6 +52,7 @@ export class RecordCounter {
   readonly #maxJump: number;
   #last: number | undefined;
   #held: number | undefined;
+  #isAnew = false;
 
   /** `last` is the position of the last record that is known, if any. */
   constructor(options: CounterOptions, last?: number) {
@@ -76,6 +85,24 @@ export class RecordCounter {
     return at - this.#last > this.#span / 2 ? at - this.#span : at;
   }
 
+  /**
+   * The position of the newest record in the equipment's memory, by its number. Undefined where the counter may have
+   * started anew since the newest record was placed: the same numbers are then those of other records.
+   * @param lag a record may be seen before so many others have come into the memory
+   */
+  positionOfNewest(number: number, lag = 0): number | undefined {
+    const last = this.#last;
+    if (last === undefined || this.#held !== undefined || this.#isAnew) return undefined;
+    const ahead = mod(number - this.numberAt(last), this.#span);
+    if (ahead <= this.#maxJump) return last + ahead;
+    return this.#span - ahead <= lag ? last - (this.#span - ahead) : undefined;
+  }
+
+  /** The memory shows that the counter has started anew since the newest record was placed, though its numbers hide it. */
+  startAnew(): void {
+    this.#isAnew = this.#last !== undefined;
+  }
+
   /** It goes on from the newest record, or from the one that is held. */
   isNext(number: number): boolean {
     const from = [this.#held, this.#last === undefined ? undefined : this.numberAt(this.#last)];
@@ -90,12 +117,16 @@ export class RecordCounter {
   place(number: number): Step {
     const last = this.#last;
     if (last === undefined) return this.#placed({ position: number });
+    if (this.#isAnew) return this.#placed(this.#inNextRound(number, last));
     const ahead = mod(number - this.numberAt(last), this.#span);
     const wasHeld = this.#held !== undefined;
     if (ahead === 0) {
       this.#held = undefined;
       return { kind: 'unchanged' };
     }
+    const isDoubtful = this.#options.isChecked === true && wasHeld && ahead > 1;
+    const borneOut = isDoubtful ? this.#bearOut(number, last) : undefined;
+    if (borneOut) return borneOut;
     if (ahead <= this.#maxJump) {
       const dropped = wasHeld ? { dropped: true } : {};
       return this.#placed({
@@ -117,21 +148,29 @@ export class RecordCounter {
     const held = this.#held;
     if (held === undefined) return undefined;
     const step = mod(number - held, this.#span);
-    if (step > 1) return undefined;
+    if (step > this.#maxJump) return undefined;
     const isForward = held > this.numberAt(last);
-    const cycleStart = last - (this.numberAt(last) - this.#options.first);
-    const start = isForward ? cycleStart : cycleStart + this.#span;
-    const confirmed = start + held - this.#options.first;
+    const { position: confirmed, ...why } = isForward
+      ? { position: last + held - this.numberAt(last), broken: 'records-missed' as const }
+      : this.#inNextRound(held, last);
     return this.#placed({
       position: confirmed + step,
-      broken: isForward ? 'records-missed' : 'counter-reset',
-      ...(isForward ? {} : { reset: { lost: Math.min(last + 1 + this.#maxJump, start), begin: start } }),
-      ...(step === 0 ? {} : { confirmed }),
+      ...why,
+      ...(step > 0 && { confirmed }),
+      ...(step > 1 && { isApart: true as const }),
     });
+  }
+
+  #inNextRound(number: number, last: number) {
+    const { first } = this.#options;
+    const begin = last - (this.numberAt(last) - first) + this.#span;
+    const reset = { lost: Math.min(last + 1 + this.#maxJump, begin), begin };
+    return { position: begin + number - first, broken: 'counter-reset' as const, reset };
   }
 
   #placed(step: Omit<Extract<Step, { kind: 'placed' }>, 'kind'>): Step {
     this.#held = undefined;
+    this.#isAnew = false;
     this.#last = step.position;
     return { kind: 'placed', ...step };
   }

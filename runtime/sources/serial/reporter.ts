@@ -86,7 +86,10 @@ export class Reporter {
     }
     if (broken) this.#observation.lose(broken);
     if (step.reset && this.#options.order === 'number') this.#passOver(step.reset);
-    if (held && confirmed !== undefined) this.#place(held, confirmed);
+    if (held && confirmed !== undefined) {
+      this.#place(held, confirmed);
+      if (step.isApart) this.#observation.lose('records-missed');
+    }
     this.#place(record, position, Continuation.nextNumber(before, position));
   }
 
