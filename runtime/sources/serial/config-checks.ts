@@ -3,6 +3,7 @@ import { placeholdersOf, templateProblem } from './command-template.ts';
 import type { SourceShape, TagShape } from './config-shapes.ts';
 import { checkFraming, checkSum } from './framing-checks.ts';
 import { checkHistory } from './history-checks.ts';
+import { invalidProblem } from './invalid-marks.ts';
 import {
   type Context,
   checkFields,
@@ -81,6 +82,8 @@ function checkTag(source: SourceShape, tag: TagShape, groups: Groups, path: Path
         [...path, key],
         'must be left out where the instrument stamps or numbers its records: each is reported whole',
       );
+  const invalid = tag.at === undefined ? undefined : invalidProblem(tag);
+  if (invalid !== undefined) problem(context, [...path, 'invalid'], invalid);
   if (tag.heartbeatMs !== undefined && tag.deadband === undefined)
     problem(context, [...path, 'heartbeatMs'], 'is only for tags with a deadband; add one or remove it');
   if (tag.write) {

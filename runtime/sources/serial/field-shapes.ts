@@ -48,7 +48,10 @@ export const tag = z.strictObject({
   startsWith: escaped(200).optional(),
   /** Names for values: of a number by the number, of a text by the text. */
   names: z.record(z.string().max(128), z.string().max(128)).optional(),
-  /** Texts that are no value, as `{OVER: over-range}`: the reading is null, with quality bad:over-range. */
+  /**
+   * What is shown where there is no value, as `{OVER: over-range, 9999: no-sensor}`, in bytes `{0x8000: not-fitted}`; ranges as
+   * `30000..32767`: the reading is null, with quality bad:over-range. Before `scale` and `offset`.
+   */
   invalid: z.record(z.string().max(128), qualityWord).optional(),
   deadband: z.number().min(0, 'must be at least 0').optional(),
   heartbeatMs: z.int().min(100).max(86_400_000).optional(),

@@ -5,7 +5,7 @@ import { type ByteOrder, isNumberType, type NumberType, widthOf } from '../modbu
 import type { FieldsConfig, SerialTagConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { compilePattern, type Matcher } from './patterns.ts';
-import { compileTextDecoder, type TextType } from './text-values.ts';
+import { compileTextDecoder, type TextType, type WhyNoText, whyNoValue } from './text-values.ts';
 
 /** One message, looked into by as many places as there are, but taken apart once. */
 export interface Message {
@@ -63,6 +63,8 @@ export interface Place
   /** The group that is meant where none is named. */
   readonly name: string;
   readonly columns?: readonly number[] | undefined;
+  /** Characters of other values of the message. */
+  readonly neighbours?: readonly { readonly from: number; readonly length: number }[] | undefined;
   readonly names?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -91,7 +93,7 @@ export type Found =
   /** What is there is no value of its type; `text` is what it is, where it is text. */
   | {
       readonly kind: 'invalid';
-      readonly why: 'not-a-number' | 'not-finite' | 'not-bcd';
+      readonly why: WhyNoText | 'not-finite' | 'not-bcd' | 'cut-off';
       readonly text: string;
     };
 
@@ -105,14 +107,40 @@ const missing: Found = { kind: 'missing' };
 
 function textValue(place: Place, decimal: '.' | ','): ValueFinder {
   const find = compileText(place);
-  const { type = place.names ? 'string' : 'number', scale, offset: add, names } = place;
-  const decode = compileTextDecoder({ type: type as TextType, decimal, scale, add, names });
+  const { scale, offset: add, names } = place;
+  const type = textTypeOf(place);
+  const decode = compileTextDecoder({ type, decimal, scale, add, names });
+  const isCut = type === 'number' ? compileCut(place, decimal) : undefined;
   return (message) => {
     const text = find(message);
     if (text === undefined) return missing;
+    if (isCut?.(message.text)) return { kind: 'invalid', why: 'cut-off', text };
     const value = decode(text);
-    return value === undefined ? { kind: 'invalid', why: 'not-a-number', text } : { kind: 'value', value };
+    return value === undefined
+      ? { kind: 'invalid', why: whyNoValue(type, text, decimal), text }
+      : { kind: 'value', value };
   };
+}
+
+/** As what a text is read. */
+export function textTypeOf({ type, names }: Pick<Place, 'type' | 'names'>): TextType {
+  return (type ?? (names ? 'string' : 'number')) as TextType;
+}
+
+/**
+ * Whether the number at certain characters goes on before or behind them: it is wider than its place, and what stands
+ * there is a part of it. Not where the neighbour is the place of another value.
+ */
+function compileCut(
+  { from, length = 1, neighbours = [] }: Place,
+  decimal: '.' | ',',
+): ((text: string) => boolean) | undefined {
+  if (from === undefined) return undefined;
+  const isOwn = (at: number) =>
+    !neighbours.some((place) => at >= place.from && at < place.from + place.length);
+  const edges = [from, from + length].filter((at) => at > 0 && isOwn(at === from ? at - 1 : at));
+  const goesOn = decimal === '.' ? /^\d(?:\d|\.\d)/ : /^\d(?:\d|,\d)/;
+  return (text) => edges.some((at) => goesOn.test(text.slice(at - 1, at + 2)));
 }
 
 function binaryValue(place: Place, at: number): ValueFinder {
@@ -127,15 +155,14 @@ function binaryValue(place: Place, at: number): ValueFinder {
 interface BinaryDecoder {
   readonly bytes: number;
   readonly decode: (bytes: Buffer) => Value | undefined;
-  readonly why: 'not-finite' | 'not-bcd';
+  readonly why: 'not-finite' | 'not-bcd' | 'not-text';
 }
 
 function binaryDecoder(place: Place): BinaryDecoder {
   const { type = 'uint8', bit = 0, length = 1, scale, offset: add, names } = place;
   const why = type.startsWith('bcd') ? 'not-bcd' : 'not-finite';
   if (type === 'string') {
-    const decode = (bytes: Buffer) => bytes.toString('latin1').replace(/\0[\s\S]*$/, '');
-    return { bytes: length, decode: named(decode, names), why };
+    return { bytes: length, decode: named(readBytesAsText, names), why: 'not-text' };
   }
   if (type === 'bit') {
     return { bytes: 1, decode: named((bytes) => ((bytes[0]! >> bit) & 1) === 1, names), why };
@@ -160,14 +187,23 @@ function binaryDecoder(place: Place): BinaryDecoder {
   };
 }
 
+/** Up to its first NUL. Undefined where it begins with one and goes on behind, or was never written. */
+function readBytesAsText(bytes: Buffer): string | undefined {
+  const end = bytes.indexOf(0);
+  const isErased = bytes.length > 0 && bytes.every((byte) => byte === 0xff);
+  const isSpread = end === 0 && bytes.some((byte) => byte !== 0);
+  return isErased || isSpread ? undefined : bytes.toString('latin1', 0, end < 0 ? bytes.length : end);
+}
+
 function named(
-  decode: (bytes: Buffer) => Value,
+  decode: (bytes: Buffer) => Value | undefined,
   names: Place['names'],
 ): (bytes: Buffer) => Value | undefined {
   if (!names) return decode;
   const byValue = new Map(Object.entries(names));
   return (bytes) => {
     const value = decode(bytes);
+    if (value === undefined) return undefined;
     const key = String(typeof value === 'boolean' ? Number(value) : value);
     return byValue.get(key) ?? key;
   };

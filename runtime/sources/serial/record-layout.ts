@@ -5,6 +5,7 @@ import { toEpochMs } from '../modbus/decode.ts';
 import type { TimeUnit } from '../modbus/fields.ts';
 import type { FieldsConfig, SerialSourceConfig, SerialTagConfig, StampConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
+import { compileInvalid } from './invalid-marks.ts';
 import { compileOpener, compileText, compileValue, type Message, type Place } from './places.ts';
 import { compileTimeFormat, type TimeFormat } from './time-format.ts';
 
@@ -42,7 +43,10 @@ export interface LayoutConfig {
 export function compileLayout({ fields, stamp, tags, startsWith }: LayoutConfig): RecordDecoder {
   const open = compileOpener(fields);
   const prefix = toBytes(startsWith ?? '');
-  const readers = tags.map((tag) => compileTag(tag, fields));
+  const neighbours = [...tags, stamp?.number, stamp?.timestamp].flatMap((place) =>
+    place?.from === undefined ? [] : [{ from: place.from, length: place.length ?? 1 }],
+  );
+  const readers = tags.map((tag) => compileTag(tag, fields, neighbours));
   const readNumber = stamp?.number && compileNumber(stamp.number, fields);
   const readTime = stamp?.timestamp && compileTimestamp(stamp.timestamp, fields);
   return (content) => {
@@ -109,16 +113,16 @@ const missingQuality = 'bad:missing';
 function compileTag(
   tag: SerialTagConfig,
   { decimal }: FieldsConfig,
+  neighbours: Place['neighbours'],
 ): (message: Message) => TagValue | undefined {
-  const find = compileValue(tag, decimal);
+  const find = compileValue({ ...tag, neighbours }, decimal);
   const prefix = toBytes(tag.startsWith ?? '');
-  const invalid = new Map(Object.entries(tag.invalid ?? {}));
   const isGroup = tag.column === undefined && tag.from === undefined && tag.at === undefined;
-  const text = tag.at === undefined && invalid.size > 0 ? compileText(tag) : undefined;
+  const invalid = compileInvalid(tag, decimal);
   const bad = (why: string): TagValue => ({ tag: tag.name, value: null, quality: `bad:${why}` });
   return (message) => {
     if (!beginsWith(message.bytes, prefix)) return undefined;
-    const named = text && invalid.get((text(message) ?? '').trim());
+    const named = invalid?.(message);
     if (named !== undefined) return bad(named);
     const found = find(message);
     if (found.kind === 'value') return { tag: tag.name, value: found.value, quality: 'good' };

@@ -33,14 +33,16 @@ export function compileTextDecoder(coding: TextCoding): TextDecoder {
 }
 
 function unnamed({ type, decimal = '.', scale = 1, add = 0 }: TextCoding): TextDecoder {
-  if (type === 'string') return (text) => text.trimEnd();
+  if (type === 'string') return readText;
   if (type === 'bool') return readBool;
-  const read = type === 'hex' ? readHex : (text: string) => readNumber(text, decimal);
+  const read = rawReader(type, decimal);
   const isScaled = scale !== 1 || add !== 0;
   const apply = scaler(scale);
   return (text) => {
     const raw = read(text);
-    if (raw === undefined) return undefined;
+    if (raw === undefined || isScpiMark(raw)) return undefined;
+    // A whole number that JSON's numbers cannot hold, with all of its digits.
+    if (!isScaled && !Number.isSafeInteger(raw) && isWhole.test(text.trim())) return wholeText(text);
     const value = isScaled ? apply(raw) + add : raw;
     // JSON has no negative zero.
     if (value === 0) return 0;
@@ -48,15 +50,49 @@ function unnamed({ type, decimal = '.', scale = 1, add = 0 }: TextCoding): TextD
   };
 }
 
+/** The number as it is written, before it is scaled; undefined where it is none. */
+export function rawReader(type: 'number' | 'hex', decimal: '.' | ','): (text: string) => number | undefined {
+  return type === 'hex' ? readHex : (text) => readNumber(text, decimal);
+}
+
+/** Why a text is no value of its type, as it goes into a quality. */
+export function whyNoValue(type: TextType, text: string, decimal: '.' | ','): WhyNoText {
+  if (type === 'string') return 'not-text';
+  const raw = type === 'number' ? readNumber(text, decimal) : undefined;
+  return raw !== undefined && Math.abs(raw) === scpiOverflow ? 'over-range' : 'not-a-number';
+}
+
+export type WhyNoText = 'not-text' | 'not-a-number' | 'over-range';
+
+/** What instruments that speak SCPI write for an overload and for no number (SCPI-1999, 7.2.1). */
+const scpiOverflow = 9.9e37;
+const scpiNoNumber = 9.91e37;
+
+function isScpiMark(raw: number): boolean {
+  return Math.abs(raw) === scpiOverflow || raw === scpiNoNumber;
+}
+
+/** Padding ends a text; a NUL amid it, or a byte that is no character, shows that it was none. */
+function readText(text: string): string | undefined {
+  const plain = text.replace(/[\0\s]+$/, '');
+  return /[\0\uFFFD]/.test(plain) ? undefined : plain;
+}
+
 // Signs may stand apart from their digits, as scales print them: `+  12.34`.
 const dotNumber = /^([+-]?) *(\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?$/;
+const isWhole = /^[+-]? *\d+$/;
 
 function readNumber(text: string, decimal: '.' | ','): number | undefined {
   const trimmed = text.trim();
-  if (trimmed.length > 100) return undefined;
+  // Where the decimal mark is a comma, a dot is no mark: 1.234 means twelve hundred and thirty-four.
+  if (trimmed.length > 100 || (decimal === ',' && trimmed.includes('.'))) return undefined;
   const plain = decimal === ',' ? trimmed.replace(',', '.') : trimmed;
   if (!dotNumber.test(plain)) return undefined;
   return Number(plain.replace(/^([+-]) +/, '$1'));
+}
+
+function wholeText(text: string): string {
+  return BigInt(text.replace(/[+ ]/g, '').trim()).toString();
 }
 
 function readHex(text: string): number | undefined {
