@@ -2,7 +2,7 @@
 import type { Value } from '../../../wire/reading.ts';
 import { compileDecoder } from '../modbus/decode.ts';
 import { type ByteOrder, isNumberType, type NumberType, widthOf } from '../modbus/fields.ts';
-import type { FieldsConfig, SerialTagConfig } from './config.ts';
+import type { SourceShape, TagShape } from './config-shapes.ts';
 import { toBytes } from './escapes.ts';
 import { compilePattern, type Matcher } from './patterns.ts';
 import { compileTextDecoder, type TextType, type WhyNoText, whyNoValue } from './text-values.ts';
@@ -21,7 +21,7 @@ export type Opener = (bytes: Buffer) => Message;
 /** Columns that are kept of a message: a hostile one may consist of separators. */
 const maxColumns = 1000;
 
-export function compileOpener(fields: FieldsConfig): Opener {
+export function compileOpener(fields: SourceShape['fields']): Opener {
   const { pattern = [], separator, encoding } = fields;
   const matchers = (typeof pattern === 'string' ? [pattern] : pattern).map(matcherOf);
   const split = separator === undefined ? undefined : compileSplit(separator);
@@ -57,7 +57,7 @@ function compileSplit(separator: string): (text: string) => readonly string[] {
 /** The parts of a tag or stamp that say where it lies and how it is written. */
 export interface Place
   extends Pick<
-    SerialTagConfig,
+    TagShape,
     'group' | 'column' | 'from' | 'length' | 'at' | 'type' | 'order' | 'bit' | 'scale' | 'offset'
   > {
   /** The group that is meant where none is named. */
