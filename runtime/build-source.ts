@@ -8,7 +8,7 @@ import type { SourceConfig } from './config/schema.ts';
 import type { SourceSink } from './sources/source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
 import type { SiteClock } from './time/site-clock.ts';
-import type { StreamOptions, Windows } from './windows/windows.ts';
+import type { StreamOptions, Windows } from './windows/windows-api.ts';
 
 interface BuildParts {
   readonly windows: Windows;

@@ -2,7 +2,7 @@
 // fetched from that history once there is room. The windows drop what still comes of a session that is ending.
 import type { SupervisedSource } from './sources/supervisor.ts';
 import type { Spool } from './spool/spool.ts';
-import type { Windows } from './windows/windows.ts';
+import type { Windows } from './windows/windows-api.ts';
 
 export interface HoldBack {
   /** A source that is built while the spool holds waits too. */

@@ -43,7 +43,8 @@ import type { ForwarderLimits } from './uplink/forwarder-limits.ts';
 import { createForwarderSlot } from './uplink/forwarder-slot.ts';
 import { createWorkloadWrapper } from './uplink/workload-wrapper.ts';
 import { version } from './version.ts';
-import { createWindows, type WindowLimits, type Windows } from './windows/windows.ts';
+import { createWindows } from './windows/windows.ts';
+import type { WindowLimits, Windows } from './windows/windows-api.ts';
 
 const clock = systemClock;
 const random = systemRandom;

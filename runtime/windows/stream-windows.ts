@@ -18,6 +18,7 @@ import type { Continuation } from '../sources/continuation.ts';
 import type { SourceEvent } from '../sources/source.ts';
 import { Claims } from './claims.ts';
 import { LateReadings } from './late-readings.ts';
+import { OpenWindow, type Sized } from './open-window.ts';
 import { createPace, type Pace, type PaceKind } from './pace.ts';
 import { takeIn } from './reading-intake.ts';
 import { SizeEstimate } from './size-estimate.ts';
@@ -42,36 +43,13 @@ export interface StreamWindowsOptions {
   readonly onRefused: (reading: Reading) => void;
 }
 
-interface Open {
-  readonly start: number;
-  /** Claimed already from here on. */
-  readonly ceiling: number;
-  /** Monotonic ms when it began. */
-  readonly since: number;
-  /** Monotonic ms when `until` last grew. */
-  grewAt: number;
-  /** Observation is complete below this. */
-  until: number;
-  /** The last "observed until", or where the source resumed, which may be below `start`: never goes back. */
-  stated: number;
-  /** Index of the latest reading. */
-  position: number;
-  /** In order of arrival. */
-  readings: Reading[];
-  sorted: boolean;
-  bytes: number;
-  /** How many of `readings` the journal has, and the `until` that it knows. */
-  journaled: number;
-  journaledUntil: number;
-}
-
 export class StreamWindows {
   #options: StreamWindowsOptions;
   #estimate: SizeEstimate;
   #lateness: number;
   readonly #claims: Claims;
   readonly #pace: Pace;
-  #open: Open | undefined;
+  #open: OpenWindow | undefined;
   /** Whether a proof that observation went on counts: not once something was lost here. */
   #mayContinue: boolean;
   /** The equipment's number of its last sample, and the one that a commit was given last. */
@@ -107,7 +85,7 @@ export class StreamWindows {
       : { start: open.start, end: open.until };
   }
   get openReadings(): number {
-    return this.#open?.readings.length ?? 0;
+    return this.#open?.count ?? 0;
   }
   /** The end of all that was ever claimed. */
   get floor(): number | undefined {
@@ -195,7 +173,7 @@ export class StreamWindows {
     if (open === undefined) return;
     const ageMs = now - open.since;
     const { quietMs } = this.#options;
-    if (ageMs >= (open.readings.length > 0 ? this.#options.ageMs : quietMs)) this.#closeOpen(open, now);
+    if (ageMs >= (open.count > 0 ? this.#options.ageMs : quietMs)) this.#closeOpen(open, now);
   }
 
   /** Closes as much as observation allows, whatever its age: memory is short. */
@@ -207,7 +185,7 @@ export class StreamWindows {
   nextDue(): number | undefined {
     const open = this.#open;
     if (open === undefined || open.until <= open.start) return undefined;
-    const due = open.since + (open.readings.length > 0 ? this.#options.ageMs : this.#options.quietMs);
+    const due = open.since + (open.count > 0 ? this.#options.ageMs : this.#options.quietMs);
     return open.until - this.#lateness > open.start ? due : Math.max(due, open.grewAt + this.#lateness);
   }
 
@@ -215,9 +193,7 @@ export class StreamWindows {
   dirty(): 'no' | 'progress' | 'readings' {
     const open = this.#open;
     if (this.#closed.length > 0 || this.#restart || !this.#late.isEmpty) return 'readings';
-    if (open === undefined) return 'no';
-    if (open.readings.length > open.journaled) return 'readings';
-    return open.until > open.journaledUntil ? 'progress' : 'no';
+    return open?.dirty() ?? 'no';
   }
 
   /** Everything since the last call, for one commit. What it returns counts as handed over. */
@@ -228,12 +204,13 @@ export class StreamWindows {
     if (this.dirty() === 'no') return undefined;
     const { batchId, index } = this.#options;
     const { floor } = this;
+    const append = this.#open?.takeAppend();
     const change: StreamChange = {
       batchId,
       index,
       closed: this.#closed,
       restart: this.#restart,
-      ...this.#append(),
+      ...(append === undefined ? {} : { append }),
       ...(floor === undefined ? {} : { floor }),
       ...(this.#number === this.#committedNumber ? {} : { number: this.#number! }),
     };
@@ -242,16 +219,6 @@ export class StreamWindows {
     this.#restart = false;
     this.#committedNumber = this.#number;
     return change;
-  }
-
-  #append(): Pick<StreamChange, 'append'> {
-    const open = this.#open;
-    if (open === undefined) return {};
-    const readings = open.readings.slice(open.journaled);
-    if (readings.length === 0 && open.until <= open.journaledUntil) return {};
-    open.journaled = open.readings.length;
-    open.journaledUntil = open.until;
-    return { append: { start: open.start, end: open.until, readings } };
   }
 
   #resumed(at: number, continues: Continuation | undefined, now: number): boolean {
@@ -263,7 +230,7 @@ export class StreamWindows {
     const { start, ceiling } = this.#claims.begin(at, isProven, now);
     this.#pace.begin(at, now);
     this.#mayContinue = true;
-    this.#open = newOpen({ start, ceiling, since: now, stated: at, position: at - 1 });
+    this.#open = new OpenWindow({ start, ceiling, since: now, stated: at, position: at - 1 });
     return true;
   }
 
@@ -293,10 +260,7 @@ export class StreamWindows {
     let isWhole = this.#open !== undefined || this.#violation('not-resumed', { index: readings[0]?.index });
     for (const reading of readings) isWhole = this.#takeOne(reading, now) && isWhole;
     const open = this.#open;
-    if (
-      open !== undefined &&
-      (open.readings.length >= this.#options.maxReadings || this.#estimate.isFull(open.bytes))
-    )
+    if (open !== undefined && (open.count >= this.#options.maxReadings || this.#estimate.isFull(open.bytes)))
       this.#closeOpen(open, now);
     return isWhole;
   }
@@ -314,7 +278,7 @@ export class StreamWindows {
     const isPlaced = open !== undefined && (this.#lateness > 0 || this.#isInOrder(open, given, now));
     if (open === undefined || !isPlaced || index < open.start || index >= open.ceiling)
       this.#takeLate(reading, bytes);
-    else this.#push(open, reading, bytes);
+    else open.push(reading, bytes);
     if (open === undefined || this.#lateness > 0) return true;
     if (!isPlaced) return false;
     open.position = index;
@@ -322,7 +286,7 @@ export class StreamWindows {
   }
 
   /** In order, what lies below the latest reading has all been reported: so far, it must be possible. */
-  #isInOrder(open: Open, { tag, index }: Reading, now: number): boolean {
+  #isInOrder(open: OpenWindow, { tag, index }: Reading, now: number): boolean {
     const before = Math.max(open.position, open.stated);
     if (index < before) return this.#violation('reading-went-back', { tag, index, before });
     const from = Math.max(open.until, open.position + 1) - 1;
@@ -332,7 +296,7 @@ export class StreamWindows {
   }
 
   /** Observation is complete below `until`. False where it comes to what was claimed before: it goes on behind that. */
-  #reach(open: Open, until: number, now: number): boolean {
+  #reach(open: OpenWindow, until: number, now: number): boolean {
     if (until > open.until) {
       open.until = Math.min(until, open.ceiling);
       open.grewAt = now;
@@ -341,13 +305,6 @@ export class StreamWindows {
     this.#mayContinue = false;
     this.#end(open, open.ceiling);
     return false;
-  }
-
-  #push(open: Open, reading: Reading, bytes: number): void {
-    const last = open.readings.at(-1);
-    if (last !== undefined && last.index > reading.index) open.sorted = false;
-    open.readings.push(reading);
-    open.bytes += bytes;
   }
 
   #takeLate(reading: Reading, bytes: number): void {
@@ -363,27 +320,20 @@ export class StreamWindows {
     return false;
   }
 
-  /** Where nothing new has come for as long, what is late has come, too. */
-  #closableEnd(open: Open, now: number): number {
-    return now - open.grewAt >= this.#lateness ? open.until : open.until - this.#lateness;
-  }
-
-  #closeOpen(open: Open, now: number): void {
-    const end = this.#closableEnd(open, now);
+  #closeOpen(open: OpenWindow, now: number): void {
+    const end = open.closableEnd(this.#lateness, now);
     if (end <= open.start) return;
     const rest = this.#close(open, end);
-    const next = newOpen({ ...open, start: end, since: now });
-    next.until = open.until;
-    next.grewAt = open.grewAt;
-    for (const { reading, bytes } of rest) this.#push(next, reading, bytes);
+    const next = open.next(end, now);
+    for (const { reading, bytes } of rest) next.push(reading, bytes);
     this.#open = next;
   }
 
   /** Observation ends at `end`. Readings from there on stand alone: what is around them is not known. */
-  #end(open: Open, end: number): void {
+  #end(open: OpenWindow, end: number): void {
     this.#open = undefined;
     this.#restart = true;
-    const rest = end > open.start ? this.#close(open, end) : withBytes(open.readings);
+    const rest = end > open.start ? this.#close(open, end) : open.splitAt(open.start).rest;
     for (const { reading, bytes } of rest) {
       this.#takeLate(reading, bytes);
       this.#claims.forbid(reading.index, open.grewAt);
@@ -391,12 +341,8 @@ export class StreamWindows {
   }
 
   /** Closes `[open.start, end)` and returns the readings beyond it. */
-  #close(open: Open, end: number): readonly Sized[] {
-    const sorted = open.sorted ? open.readings : open.readings.toSorted((a, b) => a.index - b.index);
-    let split = sorted.length;
-    while (split > 0 && sorted[split - 1]!.index >= end) split--;
-    const rest = withBytes(sorted.slice(split));
-    const readings = split === sorted.length ? sorted : sorted.slice(0, split);
+  #close(open: OpenWindow, end: number): readonly Sized[] {
+    const { readings, rest } = open.splitAt(end);
     const plainBytes = open.bytes - rest.reduce((sum, { bytes }) => sum + bytes, 0);
     const window = { start: open.start, end };
     this.#addClosed(window, readings, plainBytes, false);
@@ -418,31 +364,4 @@ export class StreamWindows {
     // Its end must be one too: a window that holds `value` ends after it.
     return isIndex(this.#options.index, value) && isIndex(this.#options.index, value + 1);
   }
-}
-
-interface Sized {
-  readonly reading: Reading;
-  readonly bytes: number;
-}
-
-function withBytes(readings: readonly Reading[]): readonly Sized[] {
-  return readings.map((reading) => ({ reading, bytes: 64 + reading.tag.length }));
-}
-
-function newOpen(of: Pick<Open, 'start' | 'ceiling' | 'since' | 'stated' | 'position'>): Open {
-  const { start, ceiling, since, stated, position } = of;
-  return {
-    start,
-    ceiling,
-    since,
-    grewAt: since,
-    until: start,
-    stated,
-    position,
-    readings: [],
-    sorted: true,
-    bytes: 0,
-    journaled: 0,
-    journaledUntil: start,
-  };
 }

@@ -5,7 +5,8 @@ import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { SourceSink } from '../sources/source.ts';
 import type { EncodedWindow, StreamChange, WindowStore } from './window-store.ts';
-import { createWindows, type WindowLimits } from './windows.ts';
+import { createWindows } from './windows.ts';
+import type { WindowLimits } from './windows-api.ts';
 
 class FakeStore implements WindowStore {
   readonly commits: (readonly StreamChange[])[] = [];

@@ -15,7 +15,8 @@ import { createIotEdgeUplink } from '../../../runtime/uplink/edge-uplink.ts';
 import { createForwarder } from '../../../runtime/uplink/forwarder.ts';
 import type { Forwarder } from '../../../runtime/uplink/forwarder-api.ts';
 import type { Uplink } from '../../../runtime/uplink/uplink.ts';
-import { createWindows, type WindowLimits, type Windows } from '../../../runtime/windows/windows.ts';
+import { createWindows } from '../../../runtime/windows/windows.ts';
+import type { WindowLimits, Windows } from '../../../runtime/windows/windows-api.ts';
 import type { WireMessage } from '../../../wire/mini-batch.ts';
 
 export interface EdgeModuleOptions {

@@ -4,7 +4,8 @@ import { type Log, silentLog } from '../../../kernel/log.ts';
 import { type Metrics, noMetrics } from '../../../kernel/metrics.ts';
 import type { SourceSink } from '../../../runtime/sources/source.ts';
 import { openSpool, type Spool, type SpoolOptions } from '../../../runtime/spool/spool.ts';
-import { createWindows, type WindowLimits, type Windows } from '../../../runtime/windows/windows.ts';
+import { createWindows } from '../../../runtime/windows/windows.ts';
+import type { WindowLimits, Windows } from '../../../runtime/windows/windows-api.ts';
 import type { Keeper } from './keeper.ts';
 
 export interface SpoolKeeperOptions {

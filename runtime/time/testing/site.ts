@@ -11,7 +11,8 @@ import type { SourceSink } from '../../sources/source.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { MemoryStore } from '../../spool/testing/memory-store.ts';
 import { openTestSpool, takeAll } from '../../spool/testing/open-test-spool.ts';
-import { createWindows, type Windows } from '../../windows/windows.ts';
+import { createWindows } from '../../windows/windows.ts';
+import type { Windows } from '../../windows/windows-api.ts';
 import { type ClockSettings, clockSchema } from '../config.ts';
 import { createSiteClock, type SiteClock } from '../site-clock.ts';
 

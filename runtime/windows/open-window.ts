@@ -1,0 +1,99 @@
+// The window that a stream is filling: its readings, how far it is complete, and what the journal has of it.
+import type { Reading } from '../../wire/reading.ts';
+import type { JournalAppend } from './window-store.ts';
+
+export interface OpenWindowOptions {
+  readonly start: number;
+  /** Claimed already from here on: the window must end. */
+  readonly ceiling: number;
+  /** Monotonic ms when it began. */
+  readonly since: number;
+  /** The last "observed until", or where the source resumed, which may be below `start`. */
+  readonly stated: number;
+  /** Index of the latest reading. */
+  readonly position: number;
+}
+
+export interface Sized {
+  readonly reading: Reading;
+  readonly bytes: number;
+}
+
+export class OpenWindow {
+  readonly start: number;
+  readonly ceiling: number;
+  readonly since: number;
+  stated: number;
+  position: number;
+  /** Observation is complete below this. */
+  until: number;
+  /** Monotonic ms when `until` last grew. */
+  grewAt: number;
+  /** Estimated, as plain JSON. */
+  bytes = 0;
+  /** In order of arrival. */
+  readonly #readings: Reading[] = [];
+  #isSorted = true;
+  /** How many of the readings the journal has, and the `until` that it knows. */
+  #journaled = 0;
+  #journaledUntil: number;
+
+  constructor({ start, ceiling, since, stated, position }: OpenWindowOptions) {
+    this.start = start;
+    this.ceiling = ceiling;
+    this.since = since;
+    this.stated = stated;
+    this.position = position;
+    this.until = start;
+    this.grewAt = since;
+    this.#journaledUntil = start;
+  }
+
+  get count(): number {
+    return this.#readings.length;
+  }
+
+  /** The one that touches it, from `start` on: observation went on. */
+  next(start: number, since: number): OpenWindow {
+    const next = new OpenWindow({ ...this, start, since });
+    next.until = this.until;
+    next.grewAt = this.grewAt;
+    return next;
+  }
+
+  push(reading: Reading, bytes: number): void {
+    const last = this.#readings.at(-1);
+    if (last !== undefined && last.index > reading.index) this.#isSorted = false;
+    this.#readings.push(reading);
+    this.bytes += bytes;
+  }
+
+  /** Where nothing new has come for as long as `lateness`, what is late has come, too. */
+  closableEnd(lateness: number, now: number): number {
+    return now - this.grewAt >= lateness ? this.until : this.until - lateness;
+  }
+
+  /** Its readings below `end`, in index order, and those from there on. */
+  splitAt(end: number): { readonly readings: readonly Reading[]; readonly rest: readonly Sized[] } {
+    const sorted = this.#isSorted ? this.#readings : this.#readings.toSorted((a, b) => a.index - b.index);
+    let split = sorted.length;
+    while (split > 0 && sorted[split - 1]!.index >= end) split--;
+    const rest = sorted.slice(split).map((reading) => ({ reading, bytes: 64 + reading.tag.length }));
+    return { readings: split === sorted.length ? sorted : sorted.slice(0, split), rest };
+  }
+
+  /** What the journal does not have yet. `progress`: only how far observation reaches. */
+  dirty(): 'no' | 'progress' | 'readings' {
+    if (this.#readings.length > this.#journaled) return 'readings';
+    return this.until > this.#journaledUntil ? 'progress' : 'no';
+  }
+
+  /** For the journal; it counts as handed over. */
+  takeAppend(): JournalAppend | undefined {
+    if (this.dirty() === 'no') return undefined;
+    const readings = this.#readings.slice(this.#journaled);
+    this.#journaled = this.#readings.length;
+    this.#journaledUntil = this.until;
+    return { start: this.start, end: this.until, readings };
+  }
+}
