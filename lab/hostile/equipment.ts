@@ -4,7 +4,7 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { MakeSource } from '../../runtime/adapters.ts';
 import type { SourceConfig } from '../../runtime/config/schema.ts';
-import type { WindowLimits } from '../../runtime/windows/windows.ts';
+import type { WindowLimits } from '../../runtime/windows/windows-api.ts';
 import type { Dice } from './dice.ts';
 import type { Heard, Judge } from './judge/judge.ts';
 import type { Fault } from './judge/verdict.ts';
