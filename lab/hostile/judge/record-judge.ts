@@ -119,9 +119,11 @@ export class RecordJudge<M extends Made> implements Judge {
     const { records, rules } = this.#options;
     for (const made of records.all) {
       if (made.at <= heard.from || made.at > heard.to || rules.isHidden?.(made)) continue;
+      const place = rules.placeOf(made);
+      // Beyond the window nothing is claimed, whatever was heard.
+      if (place !== undefined && place >= window.end) continue;
       const missing = this.#missing(made);
       if (missing === undefined) continue;
-      const place = rules.placeOf(made);
       const what = `${missing} of record ${made.id} at ${place ?? '?'} was lost under observation, in the run of [${window.start}, ${window.end})`;
       this.#blame(made, 'missedBreaks', what);
     }

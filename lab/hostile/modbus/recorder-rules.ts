@@ -1,5 +1,6 @@
 // What is right of a recorder's stream: by the times or by the numbers of its samples.
 import type { EquipmentClock } from '../equipment-clock.ts';
+import { numberedPlaces } from '../judge/numbered-places.ts';
 import type { RecordRules } from '../judge/records.ts';
 import type { Recorder, Sample } from './recorder.ts';
 import type { RecorderPlan } from './recorder-plan.ts';
@@ -33,32 +34,10 @@ function showedStep(clock: EquipmentClock, index: number, at: number): boolean {
   return false;
 }
 
-/**
- * Which position the first number of a round gets is the module's own choice, as long as none is used twice: it is
- * learned from the first value that is delivered, and holds for all others.
- */
+/** Positions are the counts of the rounds, each above the one before. */
 function byNumber({ recorder, plan, refusals }: RecorderRulesOptions): RecordRules<Sample> {
-  /** By round: position less count. */
-  const bases = new Map<number, number>();
-  const placeOf = ({ round, count }: Sample) => {
-    const base = bases.get(round);
-    return base === undefined ? undefined : base + count;
-  };
   return {
-    placeOf,
-    misplaced(sample, index) {
-      const { round, count } = sample;
-      const place = placeOf(sample);
-      if (place !== undefined) return place === index ? undefined : `its sample has position ${place}`;
-      const behind = index - count;
-      if (behind % plan.modulus !== 0) return `its sample has number ${count % plan.modulus}`;
-      for (const [other, base] of bases) {
-        if (other < round === base < behind) continue;
-        return `its sample belongs to memory ${round}, which does not lie beside memory ${other} there`;
-      }
-      bases.set(round, behind);
-      return undefined;
-    },
+    ...numberedPlaces(recorder.records, plan.modulus),
     hadCome: () => false,
     isHeld: (sample) => recorder.isHeld(sample),
     isExcused: (sample, tag) => refusals.excuses(tag, sample.at),

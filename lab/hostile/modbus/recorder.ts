@@ -3,19 +3,16 @@
 import type { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import type { Dice } from '../dice.ts';
 import type { EquipmentClock } from '../equipment-clock.ts';
-import { type Made, Records, type Shown } from '../judge/records.ts';
+import type { Counted } from '../judge/numbered-places.ts';
+import { Records, type Shown } from '../judge/records.ts';
 import type { Trace } from '../trace.ts';
 import type { Unit, UnitAnswer } from './line.ts';
 import type { RecorderPlan } from './recorder-plan.ts';
 import { float32, type RegisterRequest, Registers, uint16, uint32, uint64 } from './registers.ts';
 
-export interface Sample extends Made {
+export interface Sample extends Counted {
   /** As its clock had it, in the step that it counts in, epoch ms. */
   readonly stamp: number;
-  /** Grows by one with each sample of a round; what is shown of it has the counter's width. */
-  readonly count: number;
-  /** Grows each time that the memory is cleared. */
-  readonly round: number;
 }
 
 export interface RecorderOptions {

@@ -25,6 +25,7 @@ export function senderEquipment(parts: EquipmentParts): Equipment {
   const hub = new HubQueue({ clock, dice: dice.fork(), trace, onHand: ({ madeAt }) => heard.tell(madeAt) });
   let pausedUntil = 0;
   let isHostile = false;
+  let wasSetBack = false;
   const work = () => {
     clock.setTimer(plan.periodMs, work);
     if (clock.monotonic() < pausedUntil) return;
@@ -39,6 +40,7 @@ export function senderEquipment(parts: EquipmentParts): Equipment {
     clock: () => {
       const ms = dice.pick([-1, 1]) * dice.between(10, dice.pick([3000, 60_000, 7_200_000]));
       trace.note('sender', `its clock is set by ${ms} ms`);
+      wasSetBack ||= ms < 0;
       senderClock.step(ms);
     },
     restart: () => {
@@ -53,6 +55,7 @@ export function senderEquipment(parts: EquipmentParts): Equipment {
       // For a moment its clock is far ahead.
       const ms = dice.between(10_000, 7_200_000);
       trace.note('sender', `its clock is ${ms} ms ahead for a while`);
+      wasSetBack = true;
       senderClock.step(ms);
       clock.setTimer(dice.between(500, 6000), () => senderClock.step(-ms));
     },
@@ -86,7 +89,9 @@ export function senderEquipment(parts: EquipmentParts): Equipment {
     },
     act: () => acts[dice.weighted({ clock: 2, restart: 1, pause: 2, expire: 2, jump: 1 })](),
     recoveryMs: 120_000,
-    isAnswerable: true,
+    get isAnswerable() {
+      return !wasSetBack;
+    },
   };
 }
 
