@@ -193,6 +193,22 @@ describe('the supervisor of a source', () => {
     await supervised.stop();
   });
 
+  it('restarts a session that goes on although its stream is broken', async () => {
+    const source = new FakeSource();
+    const sink = new RecordingSink();
+    const { clock, supervised } = setUp(source, sink);
+    supervised.start();
+    source.sample(clock.now(), { a: 1 }, true);
+    sink.refuse(1000);
+    for (let n = 1; n <= 120; n++) source.emit({ kind: 'observed', until: clock.now() + n });
+    await settle();
+    expect(supervised.state()).toMatchObject({ breaks: 1, lastError: { code: 'source-not-resumed' } });
+    expect(sink.of('broken')).toEqual([{ kind: 'broken', at: clock.now() + 1, reason: 'refused' }]);
+    await clock.advance(1100);
+    expect(source.sessions).toBe(2);
+    await supervised.stop();
+  });
+
   it('goes on when a sink throws', async () => {
     const source = new FakeSource();
     const sink = {

@@ -589,6 +589,21 @@ describe('a stream whose stamps jump', () => {
     expect(violations[0]).toBe('index-jumped');
   });
 
+  it('and are set back claim nothing of the hour that comes twice, nor of an outage in it', () => {
+    const { shown } = playAt([
+      [0, resumed(0)],
+      ...everySecond(0, 3_600_000, (now) => now),
+      [3_600_000, broken(3_599_001)],
+      [3_600_000, resumed(-50)],
+      [3_600_000, readings(-50)],
+      [3_600_000, observed(-49)],
+      // Samples from 250 to 3450 are lost; then some come again.
+      [3_603_500, readings(3500, 3550)],
+      [3_603_500, observed(3551)],
+    ]);
+    expect(shown).toEqual(['0-3599001[]', '~-50--49[-50]', '~3500-3501[3500]', '~3550-3551[3550]']);
+  });
+
   it('of a queue comes as fast as it likes, up to the present', () => {
     const present = () => 10 * hour;
     const queued = { pace: 'queued', present, lateness: 1 } as const;

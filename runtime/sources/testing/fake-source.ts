@@ -16,6 +16,8 @@ export interface FakeSourceOptions {
 
 interface Running {
   readonly sink: SourceSink;
+  /** The sink did not take what was stated last: it begins again. */
+  isBroken: boolean;
   fail(error: unknown): void;
 }
 
@@ -59,6 +61,7 @@ export class FakeSource implements Source {
     return new Promise((resolve, reject) => {
       const running: Running = {
         sink,
+        isBroken: false,
         fail: (error) => {
           this.#running = undefined;
           reject(error);
@@ -86,9 +89,13 @@ export class FakeSource implements Source {
     );
     this.#samples.push({ index, readings });
     if (this.#samples.length > this.#memory) this.#samples.shift();
-    if (isFirst) this.emit({ kind: 'resumed', at: index });
-    this.emit({ kind: 'readings', readings });
-    this.emit({ kind: 'observed', until: index + 1 });
+    const running = this.#running;
+    if (running === undefined) return;
+    if (running.isBroken || isFirst) running.sink.emit({ kind: 'resumed', at: index });
+    running.isBroken = !(
+      running.sink.emit({ kind: 'readings', readings }) &&
+      running.sink.emit({ kind: 'observed', until: index + 1 })
+    );
   }
 
   /** The session under way ends, and none begins until `restore`. */

@@ -5,6 +5,7 @@ import type { SourceEvent, SourceSink } from '../source.ts';
 export class RecordingSink implements SourceSink {
   readonly events: SourceEvent[] = [];
   readonly #latenessMs: number;
+  #refuses = 0;
 
   /** `latenessMs`: the source's own. */
   constructor(latenessMs = 0) {
@@ -12,8 +13,27 @@ export class RecordingSink implements SourceSink {
   }
 
   emit(event: SourceEvent): boolean {
+    const costsRoom = event.kind === 'readings' || event.kind === 'observed';
+    if (costsRoom && this.#refuses > 0) {
+      this.#refuses -= 1;
+      // As windows do it: observation is broken where it was last stated to reach.
+      if (this.#reached !== undefined)
+        this.events.push({ kind: 'broken', at: this.#reached, reason: 'refused' });
+      return false;
+    }
     this.events.push(event);
     return true;
+  }
+
+  /** So many statements that cost room are not taken from here on. */
+  refuse(count: number): void {
+    this.#refuses = count;
+  }
+
+  get #reached(): number | undefined {
+    const last = this.events.findLast(({ kind }) => kind !== 'readings');
+    if (last?.kind === 'resumed') return last.at;
+    return last?.kind === 'observed' ? last.until : undefined;
   }
 
   durable(): Promise<void> {

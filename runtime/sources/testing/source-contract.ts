@@ -112,6 +112,22 @@ export function sourceContract(
       expect(observed?.until).toBeGreaterThan(last!.index);
     });
 
+    it('begins again, with all its values, when its sink did not take what it stated', async () => {
+      const session = open();
+      await harness.produce(3);
+      const { sink } = session;
+      const tags = new Set(sink.readings.map(({ tag }) => tag));
+      for (const refused of [1, 3]) {
+        sink.refuse(refused);
+        await harness.produce(refused + 2);
+        const again = sink.events.findLastIndex(({ kind }) => kind === 'resumed');
+        expect(sink.events[again - 1]).toMatchObject({ kind: 'broken', reason: 'refused' });
+        const since = sink.events.slice(again).flatMap((e) => (e.kind === 'readings' ? e.readings : []));
+        expect(new Set(since.map(({ tag }) => tag))).toEqual(tags);
+      }
+      expect(sink.breaches()).toEqual([]);
+    });
+
     it('ends with a HoldfastError when the connection is lost, and says nothing afterwards', async () => {
       const session = open();
       await harness.produce(2);
