@@ -72,7 +72,8 @@ export class InputStream {
       observation.begin(this.#latenessMs > 0 ? last + 1 : first);
     else if (observation.isBroken) this.#resume(observation, first, before, number);
     const isTaken = this.#add(observation, sorted);
-    this.#frontier = Math.max(this.#frontier ?? last + 1, last + 1, observation.until ?? last + 1);
+    // From where observation began: a sender's clock that was set back does not reach at once where it was.
+    this.#frontier = Math.max(observation.until ?? last + 1, last + 1);
     return observation.observe(this.#frontier, number) && isTaken;
   }
 

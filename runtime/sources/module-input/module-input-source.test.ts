@@ -147,6 +147,16 @@ describe('a pushed stream', () => {
     ]);
   });
 
+  it('is observed from where a sender goes on whose clock was ahead and is right again', async () => {
+    const { inputs, sink } = start({ silenceMs: 1000 });
+    await inputs.receive(message({ t: 7_205_000, v: 1 }));
+    sink.refuse(1);
+    await inputs.receive(message({ t: 7_205_500, v: 2 }));
+    await inputs.receive(message({ t: 6000, v: 3 }));
+    await inputs.receive(message({ t: 6500, v: 4 }));
+    expect(sink.of('observed').map(({ until }) => until)).toEqual([7_205_001, 6001, 6501]);
+  });
+
   it('knows the last number across a restart: the next one continues, a later one does not', async () => {
     const numbered = { sequence: { property: 'n' } };
     const take = async (n: number, t: number) => {
