@@ -8,6 +8,7 @@ import { openPostgresDatabase } from './database/postgres-database.ts';
 import { healthContract } from './health/health.contract.ts';
 import { httpContract } from './http/server.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
+import { evidenceContract } from './ledger/evidence.contract.ts';
 import { fleetContract } from './ledger/fleet.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
 import { repairContract } from './repair/repair.contract.ts';
@@ -29,6 +30,7 @@ describe('on PostgreSQL', () => {
 
   databaseContract(() => database);
   ledgerContract(() => database);
+  evidenceContract(() => database);
   fleetContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);

@@ -133,6 +133,8 @@ describe('parts', () => {
       messages.forEach((message, i) => {
         expect(messageBytes(markAsBackfill(message, longestMark))).toBeLessThanOrEqual(maxMessageBytes);
         expect(message.properties.part).toBe(`${i + 1}/${messages.length}`);
+        expect(message.properties.partSet).toMatch(/^[0-9a-f]{16}$/);
+        expect(message.properties.partSet).toBe(messages[0]!.properties.partSet);
         expect(message.messageId).toBe(`press;${start}-${start + 10_000};${i + 1}.${messages.length}`);
         expect(message.properties.startWindow).toBe('2026-11-21T22:20:00.000Z');
       });
@@ -199,6 +201,14 @@ describe('parts', () => {
     const marked = messageBytes(markAsBackfill(messagesFor(fits / 2)[0]!, longestMark)) + stampReserveBytes;
     expect(marked).toBeLessThanOrEqual(maxMessageBytes);
     expect(marked).toBeGreaterThan(maxMessageBytes - 64);
+  });
+
+  test('name their encoding: the same each time, another one for other readings', () => {
+    const setOf = (readings: readonly Reading[]) =>
+      encodeMiniBatch(batchOf(readings), options)[0]!.properties.partSet;
+    const readings = noise(1200, 50);
+    expect(setOf(readings)).toBe(setOf([...readings]));
+    expect(setOf(readings)).not.toBe(setOf([...readings.slice(0, -1), { ...readings.at(-1)!, value: 2 }]));
   });
 
   test('are the same each time', () => {

@@ -1,4 +1,5 @@
 // Mini-batches and voids as IoT messages.
+import { createHash } from 'node:crypto';
 import { HoldfastError } from '../kernel/errors.ts';
 import type { BodyOptions } from './body.ts';
 import { formatIndex } from './index-position.ts';
@@ -41,6 +42,7 @@ export interface MessageOptions extends BodyOptions {
 }
 
 const minMessageBytes = 4096;
+const partSetDigits = 16;
 
 /**
  * The messages of one window: one, or several parts. Each is small enough that `markAsBackfill` can be
@@ -54,8 +56,9 @@ export function encodeMiniBatch(batch: MiniBatch, options: MessageOptions): read
   const parts = encodeParts(batch, options);
   checkInside(batch);
   const n = parts.length;
+  const set = n === 1 ? '' : partSetOf(parts);
   return parts.map((part, i) => {
-    const message = assemble(batch, part, options, n === 1 ? undefined : { k: i + 1, n });
+    const message = assemble(batch, part, options, n === 1 ? undefined : { k: i + 1, n, set });
     return options.mark === undefined ? message : markAsBackfill(message, options.mark);
   });
 }
@@ -141,6 +144,16 @@ interface Heading {
   readonly window: Window;
 }
 
+/**
+ * Names this encoding of the window by what is in it. The window may be encoded again, from other readings or cut
+ * elsewhere, and parts of two encodings must never pass for one.
+ */
+function partSetOf(parts: readonly EncodedPart[]): string {
+  const sum = createHash('sha256');
+  for (const { encoded } of parts) sum.update(`${encoded.body.length} `).update(encoded.body);
+  return sum.digest('hex').slice(0, partSetDigits);
+}
+
 function encodeParts(batch: MiniBatch, options: MessageOptions): EncodedPart[] {
   const { onRefused } = options;
   const replace = (reading: Reading, error: ReadingRefusedError): Reading => {
@@ -186,7 +199,7 @@ function bodyRoom(heading: Heading, options: MessageOptions): number {
       encoded: { body: new Uint8Array(0), contentEncoding: 'utf-8', schema: 'readings/1' },
     },
     options,
-    { k: maxParts, n: maxParts },
+    { k: maxParts, n: maxParts, set: 'f'.repeat(partSetDigits) },
   );
   return maxBytes - headerBytes(longest) - markReserveBytes - stampReserveBytes;
 }
@@ -195,7 +208,7 @@ function assemble(
   heading: Heading,
   { count, encoded }: EncodedPart,
   options: MessageOptions,
-  part: { readonly k: number; readonly n: number } | undefined,
+  part: { readonly k: number; readonly n: number; readonly set: string } | undefined,
 ): WireMessage {
   const { creationTime, late } = options;
   const id = messageId({
@@ -209,7 +222,7 @@ function assemble(
     properties: {
       ...headingProperties(heading),
       count: String(count),
-      ...(part && { part: `${part.k}/${part.n}` }),
+      ...(part && { part: `${part.k}/${part.n}`, partSet: part.set }),
       ...(late === undefined
         ? throughProperty(options)
         : { isBackfill: 'true', isLate: 'true', lateNumber: formatLateNumber(late) }),

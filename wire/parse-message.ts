@@ -29,6 +29,8 @@ interface ParsedContent {
   readonly count?: number;
   /** `k` of `n`, from 1. Absent when the window is one message. */
   readonly part?: { readonly k: number; readonly n: number };
+  /** Names the encoding that the part is of. */
+  readonly partSet?: string;
   /** Absent in messages of the published sample: their body is anything. May be newer than what we know. */
   readonly schema?: string;
   readonly contentEncoding: ContentEncoding;
@@ -79,6 +81,7 @@ export class BadMessageError extends HoldfastError {
 
 const maxSchemaLength = 64;
 const partForm = /^(\d{1,5})\/(\d{1,5})$/;
+const partSetForm = /^[A-Za-z0-9]{1,64}$/;
 const countForm = /^\d{1,7}$/;
 
 /**
@@ -172,6 +175,7 @@ function streamNames(fields: FieldReader): readonly string[] {
 function readBatch(fields: FieldReader, system: SystemProperties) {
   const count = fields.optional(['count'], readCount, `no integer from 0 to ${maxReadingsPerMessage}`);
   const part = fields.optional(['part'], readPart, `not k/n with 1 <= k <= n <= ${maxParts}`);
+  const partSet = fields.optional(['partSet'], readPartSet, 'not 1-64 of A-Z a-z 0-9');
   const schema = fields.optional(['schema'], readSchema, `not 1-${maxSchemaLength} characters of text`);
   const contentEncoding = parseContentEncoding(system.contentEncoding);
   // What the sample's bodies are in is nobody's business; ours must be readable.
@@ -181,6 +185,7 @@ function readBatch(fields: FieldReader, system: SystemProperties) {
   return {
     ...(count !== undefined && { count }),
     ...(part !== undefined && { part }),
+    ...(part !== undefined && partSet !== undefined && { partSet }),
     ...(schema !== undefined && { schema }),
     contentEncoding: contentEncoding ?? 'utf-8',
   } as const;
@@ -220,6 +225,10 @@ function readPart(value: unknown): { k: number; n: number } | undefined {
   const match = typeof value === 'string' ? partForm.exec(value) : null;
   const [k, n] = [Number(match?.[1]), Number(match?.[2])];
   return k >= 1 && k <= n && n <= maxParts ? { k, n } : undefined;
+}
+
+function readPartSet(value: unknown): string | undefined {
+  return typeof value === 'string' && partSetForm.test(value) ? value : undefined;
 }
 
 function readSchema(value: unknown): string | undefined {

@@ -26,7 +26,7 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
     `with fresh as (
        insert into silent_stream (stream_id, since)
        select s.id, $1 from stream s join partition_known k on k.partition_id = s.partition_id
-        where s.messages > 0 and s.last_arrival_at < least($1, k.known_until) - $2::int8
+        where s.messages > 0 and s.late_of is null and s.last_arrival_at < least($1, k.known_until) - $2::int8
           and not exists (select from silent_stream q where q.stream_id = s.id)
        returning stream_id
      )
@@ -75,14 +75,15 @@ async function judgeDevices(session: Session, now: number) {
   const resumed = await session.query<{ device_id: string }>(
     `delete from silent_device d
       where exists (select from stream s left join silent_stream q on q.stream_id = s.id
-                     where s.device_id = d.device_id and s.messages > 0 and q.stream_id is null)
+                     where s.device_id = d.device_id and s.messages > 0 and s.late_of is null and q.stream_id is null)
      returning device_id`,
   );
   const silent = await session.query<{ device_id: string }>(
     `insert into silent_device (device_id, since)
      select s.device_id, $1 from silent_stream q join stream s on s.id = q.stream_id
       where not exists (select from stream o left join silent_stream p on p.stream_id = o.id
-                         where o.device_id = s.device_id and o.messages > 0 and p.stream_id is null)
+                         where o.device_id = s.device_id and o.messages > 0 and o.late_of is null
+                           and p.stream_id is null)
       group by s.device_id
      on conflict do nothing
      returning device_id`,

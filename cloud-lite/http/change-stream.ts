@@ -96,11 +96,12 @@ async function readPosition(database: Database, at: number): Promise<Position> {
 
 async function readChanges(database: Database, since: Position) {
   const arrivals = await database.query<{ id: number; at: number }>(
-    'select id, last_arrival_at as at from stream where last_arrival_at > $1 order by id limit $2',
+    'select id, last_arrival_at as at from stream where last_arrival_at > $1 and late_of is null order by id limit $2',
     [since.at, maxNamed + 1],
   );
   const changes = await database.query<{ id: number; stream_id: number | null }>(
-    'select id, stream_id from audit where id > $1 order by id limit 10000',
+    `select a.id, coalesce(s.late_of, s.id) as stream_id from audit a left join stream s on s.id = a.stream_id
+      where a.id > $1 order by a.id limit 10000`,
     [since.audit],
   );
   const ids = new Set(arrivals.map((row) => row.id));

@@ -36,6 +36,15 @@ export const stream = z.object({
   duplicates: z.number(),
   readings: z.number(),
   pendingParts: z.number(),
+  late: z
+    .object({
+      arrived: z.number(),
+      missing: z.number(),
+      excused: z.number(),
+      abandoned: z.number(),
+      openRequests: z.number(),
+    })
+    .describe('windows that came after theirs had closed: they add readings, and cover nothing'),
   lengths,
   lastArrivalAt: epoch,
   silentSince: epoch.nullable(),
@@ -52,7 +61,11 @@ export const coverage = z.object({
   truncated: z.boolean(),
 });
 
-const rangeOfStream = { streamId: z.number(), ...identity, start: position, end: position };
+const lateSeries = z
+  .string()
+  .nullable()
+  .describe('not null: start and end are numbers of late windows, and streamId is that of their count');
+const rangeOfStream = { streamId: z.number(), ...identity, lateSeries, start: position, end: position };
 const requestState = z.enum(['pending', 'accepted', ...endStates]);
 export const request = z.object({
   requestId: z.string(),

@@ -1,6 +1,6 @@
 // Decides what one event is: a message for the ledger, or one to set aside. Pure.
 import { describeError } from '../../kernel/errors.ts';
-import { parseMessage } from '../../wire/message.ts';
+import { type ParsedMessage, parseMessage } from '../../wire/message.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import type { ReceivedEvent } from './event-source.ts';
@@ -56,32 +56,36 @@ function classifyMessage(
   const { messageId, contentType, contentEncoding } = event;
   const message = parseMessage(event.properties, { messageId, contentType, contentEncoding });
   const { index, batchId, isBackfill, requestId } = message;
-  const window =
-    message.kind === 'late-void' ? { start: event.enqueuedAt, end: event.enqueuedAt + 1 } : message.window;
-  const problem = index === 'time' ? implausible(window, event.enqueuedAt, plausible) : undefined;
+  const content = contentOf(message);
+  const claimed = 'window' in content ? content.window : undefined;
+  const problem =
+    index === 'time' && claimed !== undefined ? implausible(claimed, event.enqueuedAt, plausible) : undefined;
   if (problem !== undefined) return aside('implausible-time', problem);
-  const content: Arrival['content'] =
-    message.kind === 'void'
-      ? { kind: 'void', reason: message.reason }
-      : message.kind === 'late' || message.kind === 'late-void'
-        ? { kind: 'late', readings: message.kind === 'late' ? (message.count ?? 0) : 0 }
-        : {
-            kind: 'batch',
-            readings: message.count ?? 0,
-            ...(message.part === undefined ? {} : { part: message.part }),
-          };
-  const stream = { ...sender, batchId };
+  const lateThrough = 'lateThrough' in message ? message.lateThrough : undefined;
   return {
     kind: 'arrival',
     arrival: {
-      stream,
+      stream: { ...sender, batchId },
       index,
-      window,
       isBackfill,
       content,
       ...(requestId === undefined ? {} : { requestId }),
+      ...(lateThrough === undefined ? {} : { lateThrough }),
     },
   };
+}
+
+function contentOf(message: ParsedMessage): Arrival['content'] {
+  if (message.kind === 'void') return { kind: 'void', window: message.window, reason: message.reason };
+  if (message.kind === 'late-void') return { kind: 'late-void', late: message.late, reason: message.reason };
+  const { part, partSet: set } = message;
+  const batch = {
+    readings: message.count ?? 0,
+    ...(part === undefined ? {} : { part: { ...part, ...(set === undefined ? {} : { set }) } }),
+  };
+  return message.kind === 'late'
+    ? { kind: 'late', late: message.late, ...batch }
+    : { kind: 'batch', window: message.window, ...batch };
 }
 
 function implausible(window: Window, enqueuedAt: number, plausible: PlausibleTime): string | undefined {

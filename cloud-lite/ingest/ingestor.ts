@@ -5,10 +5,10 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Database } from '../database/database.ts';
-import { type ResolvedArrival, streamKeyText } from '../ledger/arrival.ts';
+import type { ResolvedArrival } from '../ledger/arrival.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
 import type { SegmentLimits } from '../ledger/segment.ts';
-import { createStreamRegistry, type KnownStream } from '../ledger/stream-registry.ts';
+import { createStreamRegistry, type KnownStreams } from '../ledger/stream-registry.ts';
 import { advanceCheckpoint, beforeFirst, lockCheckpoint } from './checkpoint.ts';
 import { type Classified, classify, type PlausibleTime } from './classify.ts';
 import type { PartitionRef, ReceivedEvent } from './event-source.ts';
@@ -165,7 +165,7 @@ function report(options: IngestorOptions, partition: PartitionRef, given: number
 function sortAfter(
   events: readonly ReceivedEvent[],
   classified: readonly Classified[],
-  known: ReadonlyMap<string, KnownStream>,
+  known: KnownStreams,
   after: number,
 ): Pick<Written, 'arrivals' | 'aside'> {
   const arrivals: ResolvedArrival[] = [];
@@ -178,9 +178,11 @@ function sortAfter(
       continue;
     }
     const { arrival } = item;
-    const stream = known.get(streamKeyText(arrival.stream))!;
-    if (stream.index === arrival.index) arrivals.push({ ...arrival, streamId: stream.id });
-    else {
+    const stream = known.of(arrival);
+    const countId = known.countOf(arrival);
+    if (stream.index === arrival.index) {
+      arrivals.push({ ...arrival, streamId: stream.id, ...(countId === undefined ? {} : { countId }) });
+    } else {
       const detail = `stream ${arrival.stream.batchId} is ordered by ${stream.index}, the message says ${arrival.index}`;
       aside.push({ event, reason: 'index-changed', detail });
     }

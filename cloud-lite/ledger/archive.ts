@@ -7,7 +7,7 @@
 import { type Coverage, intersection } from '../../wire/coverage.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange, parseMultirange } from '../database/multirange.ts';
-import { allVoids, type StreamChange } from './fold.ts';
+import { allVoids, type StreamChange, spanText } from './fold.ts';
 import { bytesPerRange, cutsOf, partOf, type SegmentLimits, type SegmentRanges } from './segment.ts';
 
 /** The id of the segment that is the stream row itself. */
@@ -39,10 +39,9 @@ export async function mergeArchived(
        covered = a.covered + (d.covered * ${within}),
        backfilled = a.backfilled + ((d.backfilled * ${within}) - a.covered),
        voided = a.voided + (d.voided * ${within})
-      from (select id, covered, backfilled, voided, range_merge(covered + voided) as span
-              from (select id, covered::int8multirange, backfilled::int8multirange, voided::int8multirange
-                      from unnest($1::int8[], $2::text[], $3::text[], $4::text[])
-                        as t(id, covered, backfilled, voided)) t) d
+      from (select id, covered::int8multirange, backfilled::int8multirange, voided::int8multirange, span::int8range
+              from unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[])
+                as t(id, covered, backfilled, voided, span)) d
       cross join lateral (select min(low) as low from stream_archive where stream_id = d.id) f
      where a.stream_id = d.id and a.high > lower(d.span) and (a.low < upper(d.span) or a.low = f.low)
      returning a.stream_id as "streamId", a.id as "segmentId",
@@ -53,6 +52,7 @@ export async function mergeArchived(
       changes.map((change) => formatMultirange(change.covered)),
       changes.map((change) => formatMultirange(change.backfilled)),
       changes.map((change) => formatMultirange(allVoids(change))),
+      changes.map((change) => spanText(change)),
     ],
   );
 }

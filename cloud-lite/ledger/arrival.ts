@@ -1,3 +1,4 @@
+import type { LateNumber, LateNumbers } from '../../wire/late.ts';
 import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 
@@ -9,26 +10,58 @@ export interface StreamKey {
   readonly batchId: string;
 }
 
+/** One of several messages of a window. */
+export interface Part {
+  readonly k: number;
+  readonly n: number;
+  /** Names the encoding: parts of two encodings never make up one window. Absent: the request tells them apart. */
+  readonly set?: string;
+}
+
+/** A window, and what is said of it. Only this covers or voids anything. */
+export type Claim =
+  | {
+      readonly kind: 'batch';
+      readonly window: Window;
+      readonly readings: number;
+      readonly part?: Part;
+    }
+  | { readonly kind: 'void'; readonly window: Window; readonly reason: VoidReason };
+
+/** Of late windows: they are known by their numbers, and claim none of the stream's positions. */
+export type Late =
+  | {
+      readonly kind: 'late';
+      readonly late: LateNumber;
+      readonly readings: number;
+      readonly part?: Part;
+    }
+  | { readonly kind: 'late-void'; readonly late: LateNumbers; readonly reason: VoidReason };
+
 /** What one message says to the ledger. */
 export interface Arrival {
   readonly stream: StreamKey;
   readonly index: IndexKind;
-  readonly window: Window;
   readonly isBackfill: boolean;
   readonly requestId?: string;
-  readonly content:
-    | { readonly kind: 'batch'; readonly readings: number; readonly part?: { k: number; n: number } }
-    | { readonly kind: 'void'; readonly reason: VoidReason }
-    /** Readings that came late: they claim nothing. */
-    | { readonly kind: 'late'; readonly readings: number };
+  readonly content: Claim | Late;
+  /** The last late number that the stream had given out by then. */
+  readonly lateThrough?: LateNumber;
 }
 
 /** An arrival whose stream is known to the database. */
 export interface ResolvedArrival extends Arrival {
   readonly streamId: number;
+  /** The count that its late numbers are of. */
+  readonly countId?: number;
 }
 
 export function streamKeyText(key: StreamKey): string {
   // None of the three can contain a newline.
   return `${key.deviceId}\n${key.moduleId}\n${key.batchId}`;
+}
+
+/** The series of late numbers that the arrival names, if any. */
+export function seriesOf({ content, lateThrough }: Arrival): string | undefined {
+  return content.kind === 'late' || content.kind === 'late-void' ? content.late.series : lateThrough?.series;
 }

@@ -31,13 +31,13 @@ export interface Judgement {
 }
 
 const found = `
-  s.messages > 0 and ($1::text is null
+  s.messages > 0 and s.late_of is null and ($1::text is null
     or position(lower($1) in lower(s.device_id || ' ' || s.module_id || ' ' || s.batch_id)) > 0)`;
 
 // $1 search, $2 period, $3 its start. "offset 0" keeps the planner from reading the whole table: it has no idea
 // how few multiranges are not empty.
 const exceptions = `
-  candidate as (
+  member as (
     select stream_id as id from silent_stream
      union select stream_id from request where state in ('pending', 'accepted')
      union select stream_id from stream_segment where missing <> '{}'
@@ -47,21 +47,26 @@ const exceptions = `
      union select id from stream where index_kind = 'sequence' and (voided <> '{}' or waived <> '{}')
      union select id from stream where index_kind = 'sequence' and archived_until is not null
                                    and exists (select from stream_archive where stream_id = stream.id and excused_length > 0)
+  ), candidate as (
+    select distinct s.family as id from member
+     cross join lateral (select coalesce(late_of, id) as family from stream where id = member.id offset 0) s
   ), judged as (
     select s.id, s.device_id, s.module_id, s.batch_id,
            case when q.stream_id is not null then 'silent'
-                when exists (select from request r where r.stream_id = s.id and r.state in ('pending', 'accepted'))
+                when exists (select from request r
+                              where r.stream_id = any(f.members) and r.state in ('pending', 'accepted'))
                   or exists (select from stream_segment m
                              cross join lateral (select range_agg(range) as open from gap
-                                                  where stream_id = s.id and state = 'open') g
-                              where m.stream_id = s.id and m.missing <> '{}'
+                                                  where stream_id = m.stream_id and state = 'open') g
+                               left join stream_repair p on p.stream_id = m.stream_id
+                              where m.stream_id = any(f.members) and m.missing <> '{}'
                                 and m.missing * g.open - coalesce(p.abandoned, '{}') <> '{}')
                 then 'repairing'
-                when exists (select from stream_segment m
-                              where m.stream_id = s.id and m.missing <> '{}' and m.missing && p.abandoned)
+                when exists (select from stream_segment m join stream_repair p on p.stream_id = m.stream_id
+                              where m.stream_id = any(f.members) and m.missing <> '{}' and m.missing && p.abandoned)
                   or exists (select from stream_segment m
-                              where m.stream_id = s.id
-                                and case when s.index_kind = 'time'
+                              where m.stream_id = any(f.members)
+                                and case when s.index_kind = 'time' and m.stream_id = s.id
                                          then m.low < upper($2::int8multirange) and m.high > $3::int8
                                               and (m.voided + m.waived - m.covered) && $2::int8multirange
                                          else m.excused_length > 0 end)
@@ -69,8 +74,8 @@ const exceptions = `
                 else 'healthy' end as state
       from candidate c
      cross join lateral (select * from stream where id = c.id offset 0) s
+     cross join lateral (select array_agg(member_id) as members from stream_family where stream_id = s.id) f
       left join silent_stream q on q.stream_id = s.id
-      left join stream_repair p on p.stream_id = s.id
      where ${found}
   ), exception as materialized (select * from judged where state <> 'healthy')`;
 

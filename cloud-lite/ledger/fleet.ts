@@ -98,15 +98,19 @@ async function describe(
     `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, page.state,
             lower(s.span) as first, upper(s.span) as last,
             g.covered_length, g.missing_length, g.abandoned_length, g.excused_length,
-            (select count(*) from gap g where g.stream_id = s.id and g.state = 'open') as open_gaps,
-            coalesce(r.n, 0)::int8 as open_requests, s.readings, s.last_arrival_at, q.since as silent_since,
+            (select count(*) from gap g where g.stream_id = any(f.members) and g.state = 'open') as open_gaps,
+            (select count(*) from request r
+              where r.stream_id = any(f.members) and r.state in ('pending', 'accepted')) as open_requests,
+            (select sum(readings)::int8 from stream where id = any(f.members)) as readings, s.last_arrival_at,
+            q.since as silent_since,
             g.covered::text, g.backfilled::text, g.missing::text, g.excused::text,
             (coalesce(r.ranges, '{}') * g.missing)::text as requested
        from unnest($1::int8[], $2::text[]) with ordinality as page(id, state, place)
        join stream s on s.id = page.id
        left join stream_repair p on p.stream_id = s.id
        left join silent_stream q on q.stream_id = s.id
-       left join lateral (select range_agg(range) as ranges, count(*) as n from request
+      cross join lateral (select array_agg(member_id) as members from stream_family where stream_id = s.id) f
+       left join lateral (select range_agg(range) as ranges from request
                            where stream_id = s.id and state in ('pending', 'accepted')) r on true
       cross join lateral (
          select period, int8multirange(period) as m, (upper(period) - lower(period)) / $4 as cell

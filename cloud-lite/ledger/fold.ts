@@ -5,9 +5,10 @@
 // stored coverage: take from each window what earlier arrivals of the batch cover. If nothing is left it
 // is a duplicate; if something is, it is one exactly when the stored coverage holds all that is left.
 
-import { type Coverage, covers, subtract, union } from '../../wire/coverage.ts';
+import { type Coverage, covers, span, subtract, union } from '../../wire/coverage.ts';
 import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { Window } from '../../wire/window.ts';
+import { formatRange } from '../database/multirange.ts';
 
 export interface FoldInput {
   readonly streamId: number;
@@ -28,6 +29,8 @@ export interface Fragment {
 export interface StreamChange {
   readonly streamId: number;
   covered: Coverage;
+  /** Windows that are known to exist, of which not all has come: they belong to the span. */
+  claimed: Coverage;
   backfilled: Coverage;
   readonly voids: Map<VoidReason, Coverage>;
   messages: number;
@@ -57,6 +60,7 @@ export function emptyChange(streamId: number): StreamChange {
   return {
     streamId,
     covered: [],
+    claimed: [],
     backfilled: [],
     voids: new Map(),
     messages: 0,
@@ -90,4 +94,10 @@ export function allVoids(change: StreamChange): Coverage {
   let all: Coverage = [];
   for (const coverage of change.voids.values()) all = union(all, coverage);
   return all;
+}
+
+/** From the first position of which the change tells anything to the last, as the database writes it. */
+export function spanText(change: StreamChange): string {
+  const reach = span(union(union(change.covered, change.claimed), allVoids(change)));
+  return reach === undefined ? 'empty' : formatRange(reach);
 }

@@ -1,13 +1,13 @@
 // The ledger: what is covered, void and missing, per stream. One multirange per kind and segment of a stream
 // (segment.ts), merged in SQL; the gap list is a generated column of the same row, so it can never disagree with them.
 import { HoldfastError } from '../../kernel/errors.ts';
-import { span, union } from '../../wire/coverage.ts';
-import type { Window } from '../../wire/window.ts';
+import { union } from '../../wire/coverage.ts';
 import type { Session } from '../database/database.ts';
-import { formatMultirange, formatRange } from '../database/multirange.ts';
+import { formatMultirange } from '../database/multirange.ts';
 import { cutLarge, mergeArchived, streamRow } from './archive.ts';
 import type { ResolvedArrival } from './arrival.ts';
-import { allVoids, emptyChange, fold, type StreamChange } from './fold.ts';
+import { type Entries, entriesOf } from './entries.ts';
+import { allVoids, emptyChange, fold, type StreamChange, spanText } from './fold.ts';
 import { type Assembled, assemble, dropCoveredParts, storeParts } from './parts.ts';
 import { type SegmentLimits, segmentLimits } from './segment.ts';
 
@@ -27,8 +27,10 @@ export async function applyArrivals(
   limits: SegmentLimits = segmentLimits,
 ): Promise<void> {
   if (arrivals.length === 0) return;
-  const assembled = await assemble(session, arrivals);
-  const changes = withHeld(fold(assembled.inputs), assembled.held);
+  const { entries, heard, counted } = entriesOf(arrivals);
+  const assembled = await assemble(session, entries);
+  const known = await newlyCounted(session, counted);
+  const changes = withoutClaims(fold(assembled.inputs), { held: assembled.held, heard, counted: known });
   const written = await mergeChanges(session, changes, now, partitionId);
   const past = new Set(written.filter(({ reachesBack }) => reachesBack).map(({ id }) => id));
   const archived = await mergeArchived(
@@ -45,16 +47,45 @@ export async function applyArrivals(
   await dropCoveredParts(session, changes);
 }
 
-function withHeld(changes: readonly StreamChange[], held: Assembled['held']): readonly StreamChange[] {
-  if (held.length === 0) return changes;
+/** Of the numbers that are said to have been given out, what no count's span has yet: it is said with every message. */
+async function newlyCounted(session: Session, counted: Entries['counted']): Promise<Entries['counted']> {
+  if (counted.size === 0) return counted;
+  const rows = await session.query<{ id: number }>(
+    `select t.id from unnest($1::int8[], $2::text[]) as t(id, ranges) left join stream s on s.id = t.id
+      where s.id is null or not t.ranges::int8multirange <@ int8multirange(s.span)`,
+    [[...counted.keys()], [...counted.values()].map(formatMultirange)],
+  );
+  return new Map(rows.map(({ id }) => [id, counted.get(id)!]));
+}
+
+/** Adds what covers nothing: parts that wait, messages of late windows, and numbers that are known to exist. */
+function withoutClaims(
+  changes: readonly StreamChange[],
+  { held, heard, counted }: Pick<Entries, 'heard' | 'counted'> & Pick<Assembled, 'held'>,
+): readonly StreamChange[] {
+  if (held.length + heard.length + counted.size === 0) return changes;
   const byStream = new Map(changes.map((change) => [change.streamId, change]));
-  for (const { streamId, duplicate, readings, isBackfill } of held) {
+  const changeOf = (streamId: number) => {
     const change = byStream.get(streamId) ?? emptyChange(streamId);
     byStream.set(streamId, change);
+    return change;
+  };
+  for (const { streamId, window, duplicate, readings, isBackfill } of held) {
+    const change = changeOf(streamId);
     change.messages++;
     if (duplicate) change.duplicates++;
     change.heldReadings += readings;
     change.hasBackfill ||= isBackfill;
+    change.claimed = union(change.claimed, [window]);
+  }
+  for (const { streamId, isBackfill } of heard) {
+    const change = changeOf(streamId);
+    change.messages++;
+    change.hasBackfill ||= isBackfill;
+  }
+  for (const [streamId, numbers] of counted) {
+    const change = changeOf(streamId);
+    change.claimed = union(change.claimed, numbers);
   }
   return [...byStream.values()].sort((a, b) => a.streamId - b.streamId);
 }
@@ -123,7 +154,7 @@ async function mergeChanges(
       changes.map((change) => arrayText(change.fragments.map((f) => String(f.readings)))),
       changes.map((change) => arrayText(change.fragments.map((f) => (f.isVoid ? 't' : 'f')))),
       partitionId,
-      changes.map((change) => rangeText(spanOf(change))),
+      changes.map((change) => spanText(change)),
     ],
   );
   if (updated.length !== changes.length) {
@@ -136,13 +167,6 @@ async function mergeChanges(
 
 // A PostgreSQL array as text: arrays of arrays cannot be passed otherwise when their lengths differ.
 const arrayText = (items: readonly string[]) => `{${items.join(',')}}`;
-
-/** From the first position of which the change tells anything to the last. */
-function spanOf(change: StreamChange): Window | undefined {
-  return span(union(change.covered, allVoids(change)));
-}
-
-const rangeText = (window: Window | undefined) => (window === undefined ? 'empty' : formatRange(window));
 
 async function mergeVoidReasons(session: Session, changes: readonly StreamChange[]): Promise<void> {
   const rows = changes.flatMap((change) =>

@@ -4,7 +4,7 @@ import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { parseMultirange } from '../database/multirange.ts';
 import { coveredWithin } from './archive.ts';
-import type { ResolvedArrival } from './arrival.ts';
+import type { Entry } from './entries.ts';
 import type { FoldInput, StreamChange } from './fold.ts';
 
 /** One encoding of one window: only its own parts complete it. */
@@ -12,7 +12,7 @@ interface PartSet {
   readonly streamId: number;
   readonly window: Window;
   readonly n: number;
-  readonly requestId: string;
+  readonly encoding: string;
   readonly seen: Set<number>;
   readonly fresh: Set<number>;
   complete: boolean;
@@ -22,13 +22,15 @@ interface PartSet {
 
 export interface HeldPart {
   readonly streamId: number;
+  /** Exists, though not all of it is here: it belongs to the span. */
+  readonly window: Window;
   readonly duplicate: boolean;
   readonly readings: number;
   readonly isBackfill: boolean;
 }
 
 export interface Assembled {
-  /** In order of arrival: whole windows, and windows whose last part arrived here. */
+  /** In order of entry: whole windows, and windows whose last part arrived here. */
   readonly inputs: readonly FoldInput[];
   /** Parts that wait, or were there already: they count as messages, but cover nothing. */
   readonly held: readonly HeldPart[];
@@ -36,44 +38,39 @@ export interface Assembled {
 }
 
 /** Replaces parts by the windows that they complete. Writes nothing. */
-export async function assemble(session: Session, arrivals: readonly ResolvedArrival[]): Promise<Assembled> {
-  const sets = partSetsOf(arrivals);
+export async function assemble(session: Session, entries: readonly Entry[]): Promise<Assembled> {
+  const sets = partSetsOf(entries);
   if (sets.size > 0) await loadStored(session, [...sets.values()]);
   // What this batch covered so far, of the streams that send parts.
   const covered = new Map<number, Coverage>([...sets.values()].map((set) => [set.streamId, []]));
   const inputs: FoldInput[] = [];
-  const take = (arrival: ResolvedArrival) => {
-    inputs.push(foldInput(arrival));
-    const before = covered.get(arrival.streamId);
-    if (before !== undefined && arrival.content.kind === 'batch') {
-      covered.set(arrival.streamId, union(before, [arrival.window]));
+  const take = (entry: Entry) => {
+    inputs.push(foldInput(entry));
+    const before = covered.get(entry.streamId);
+    if (before !== undefined && entry.content.kind === 'batch') {
+      covered.set(entry.streamId, union(before, [entry.window]));
     }
   };
   const held: HeldPart[] = [];
-  for (const arrival of arrivals) {
-    const part = partOf(arrival);
-    if (arrival.content.kind === 'late') {
-      const { streamId, isBackfill, content } = arrival;
-      held.push({ streamId, isBackfill, duplicate: false, readings: content.readings });
-      continue;
-    }
+  for (const entry of entries) {
+    const part = partOf(entry);
     if (part === undefined) {
-      take(arrival);
+      take(entry);
       continue;
     }
-    const set = sets.get(partSetKey(arrival, part.n))!;
-    const { streamId, isBackfill } = arrival;
-    const readings = arrival.content.kind === 'batch' ? arrival.content.readings : 0;
+    const set = sets.get(partSetKey(entry, part.n))!;
+    const { streamId, isBackfill, window } = entry;
+    const readings = entry.content.kind === 'batch' ? entry.content.readings : 0;
     const known = covers(union(set.stored, covered.get(streamId)!), set.window);
     if (known || set.seen.has(part.k)) {
-      held.push({ streamId, isBackfill, duplicate: true, readings: 0 });
+      held.push({ streamId, window, isBackfill, duplicate: true, readings: 0 });
       continue;
     }
     set.seen.add(part.k);
     set.fresh.add(part.k);
     set.complete = set.seen.size === set.n;
-    if (set.complete) take(arrival);
-    else held.push({ streamId, isBackfill, duplicate: false, readings });
+    if (set.complete) take(entry);
+    else held.push({ streamId, window, isBackfill, duplicate: false, readings });
   }
   return { inputs, held, sets: [...sets.values()] };
 }
@@ -83,7 +80,7 @@ export async function storeParts(session: Session, sets: readonly PartSet[], now
   const fresh = sets.filter((set) => !set.complete).flatMap((set) => [...set.fresh].map((k) => ({ set, k })));
   if (fresh.length === 0) return;
   await session.query(
-    `insert into pending_part (stream_id, window_start, window_end, parts, request_id, part, seen_at)
+    `insert into pending_part (stream_id, window_start, window_end, parts, encoding, part, seen_at)
      select *, $7::int8
        from unnest($1::int8[], $2::int8[], $3::int8[], $4::int4[], $5::text[], $6::int4[])
      on conflict do nothing`,
@@ -92,7 +89,7 @@ export async function storeParts(session: Session, sets: readonly PartSet[], now
       fresh.map(({ set }) => set.window.start),
       fresh.map(({ set }) => set.window.end),
       fresh.map(({ set }) => set.n),
-      fresh.map(({ set }) => set.requestId),
+      fresh.map(({ set }) => set.encoding),
       fresh.map(({ k }) => k),
       now,
     ],
@@ -124,20 +121,20 @@ export async function dropCoveredParts(session: Session, changes: readonly Strea
   );
 }
 
-function partSetsOf(arrivals: readonly ResolvedArrival[]): Map<string, PartSet> {
+function partSetsOf(entries: readonly Entry[]): Map<string, PartSet> {
   const sets = new Map<string, PartSet>();
-  for (const arrival of arrivals) {
-    const part = partOf(arrival);
+  for (const entry of entries) {
+    const part = partOf(entry);
     if (part === undefined) continue;
-    const key = partSetKey(arrival, part.n);
+    const key = partSetKey(entry, part.n);
     if (sets.has(key)) continue;
-    const { streamId, window } = arrival;
-    const requestId = encodingOf(arrival);
+    const { streamId, window } = entry;
+    const encoding = encodingOf(entry);
     sets.set(key, {
       streamId,
       window,
       n: part.n,
-      requestId,
+      encoding,
       seen: new Set(),
       fresh: new Set(),
       complete: false,
@@ -154,7 +151,7 @@ async function loadStored(session: Session, sets: readonly PartSet[]): Promise<v
               * ${coveredWithin('t.stream_id', 't.s', 't.e')})::text as stored,
             (select array_agg(p.part) from pending_part p
               where p.stream_id = t.stream_id and p.window_start = t.s and p.window_end = t.e
-                and p.parts = t.n and p.request_id = t.r) as seen
+                and p.parts = t.n and p.encoding = t.r) as seen
        from unnest($1::int8[], $2::int8[], $3::int8[], $4::int4[], $5::text[])
             with ordinality as t(stream_id, s, e, n, r, ordinal)`,
     [
@@ -162,7 +159,7 @@ async function loadStored(session: Session, sets: readonly PartSet[]): Promise<v
       sets.map((set) => set.window.start),
       sets.map((set) => set.window.end),
       sets.map((set) => set.n),
-      sets.map((set) => set.requestId),
+      sets.map((set) => set.encoding),
     ],
   );
   for (const row of rows) {
@@ -172,24 +169,29 @@ async function loadStored(session: Session, sets: readonly PartSet[]): Promise<v
   }
 }
 
-function partOf(arrival: ResolvedArrival) {
-  return arrival.content.kind === 'batch' ? arrival.content.part : undefined;
+function partOf(entry: Entry) {
+  return entry.content.kind === 'batch' ? entry.content.part : undefined;
 }
 
-function partSetKey(arrival: ResolvedArrival, n: number): string {
-  return setKey(arrival.streamId, arrival.window, n, encodingOf(arrival));
+function partSetKey(entry: Entry, n: number): string {
+  return setKey(entry.streamId, entry.window, n, encodingOf(entry));
 }
 
-function setKey(streamId: number, window: Window, n: number, requestId: string): string {
-  return `${streamId} ${window.start} ${window.end} ${n} ${requestId}`;
+function setKey(streamId: number, window: Window, n: number, encoding: string): string {
+  return `${streamId} ${window.start} ${window.end} ${n} ${encoding}`;
 }
 
-function encodingOf(arrival: ResolvedArrival): string {
-  return arrival.requestId ?? (arrival.isBackfill ? 'late' : '');
+/**
+ * By content, where the sender names it: then it does not matter what brings the parts. Else by the request that they
+ * answer. A space keeps the two apart.
+ */
+function encodingOf(entry: Entry): string {
+  const set = partOf(entry)?.set;
+  return set === undefined ? (entry.requestId ?? (entry.isBackfill ? 'late' : '')) : ` ${set}`;
 }
 
-function foldInput(arrival: ResolvedArrival): FoldInput {
-  const { streamId, window, isBackfill, content } = arrival;
+function foldInput(entry: Entry): FoldInput {
+  const { streamId, window, isBackfill, content } = entry;
   return content.kind === 'void'
     ? { streamId, window, isBackfill, readings: 0, voidReason: content.reason }
     : { streamId, window, isBackfill, readings: content.readings };

@@ -1,19 +1,26 @@
-// Finds the database's id of a stream, making a row for a new one.
+// Finds the database's ids of a stream and of its counts of late windows, making a row for what is new.
 import type { IndexKind } from '../../wire/window.ts';
 import type { Database } from '../database/database.ts';
-import { type Arrival, type StreamKey, streamKeyText } from './arrival.ts';
+import { type Arrival, type StreamKey, seriesOf, streamKeyText } from './arrival.ts';
 
 export interface KnownStream {
   readonly id: number;
   readonly index: IndexKind;
 }
 
+export interface KnownStreams {
+  /** Of each arrival that was given to `resolve`. */
+  of(arrival: Arrival): KnownStream;
+  /** The count that its late numbers are of; undefined where it names none. */
+  countOf(arrival: Arrival): number | undefined;
+}
+
 export interface StreamRegistry {
   /**
-   * Ids by `streamKeyText`. New streams get their row here, outside of the transaction that adds arrivals:
-   * if that one fails the row stays, empty, and nothing but its id is remembered of it.
+   * New streams and counts get their row here, outside of the transaction that adds arrivals: if that one fails the row
+   * stays, empty, and nothing but its id is remembered of it.
    */
-  resolve(arrivals: readonly Arrival[], now: number): Promise<ReadonlyMap<string, KnownStream>>;
+  resolve(arrivals: readonly Arrival[], now: number): Promise<KnownStreams>;
   /** Drops what is remembered, after `ledger-stream-gone`. */
   forget(): void;
 }
@@ -22,31 +29,64 @@ export interface StreamRegistry {
 const maxRemembered = 200_000;
 
 export function createStreamRegistry(database: Database): StreamRegistry {
-  const remembered = new Map<string, KnownStream>();
+  const streams = new Map<string, KnownStream>();
+  const counts = new Map<string, number>();
   return {
     async resolve(arrivals, now) {
-      const known = new Map<string, KnownStream>();
-      const unknown = new Map<string, Arrival>();
-      for (const arrival of arrivals) {
-        const text = streamKeyText(arrival.stream);
-        const stream = remembered.get(text);
-        if (stream !== undefined) known.set(text, stream);
-        // The first message of a stream says what orders it.
-        else if (!unknown.has(text)) unknown.set(text, arrival);
-      }
-      if (unknown.size === 0) return known;
-      for (const { key, stream } of await findOrMake(database, [...unknown.values()], now)) {
-        if (remembered.size >= maxRemembered) remembered.clear();
-        remembered.set(streamKeyText(key), stream);
-        known.set(streamKeyText(key), stream);
-      }
-      return known;
+      // The first message of a stream says what orders it.
+      const known = await complete(
+        streams,
+        arrivals,
+        ({ stream }) => streamKeyText(stream),
+        (unknown) => findOrMakeStreams(database, unknown, now),
+      );
+      const counting = arrivals.filter((arrival) => seriesOf(arrival) !== undefined);
+      const knownCounts = await complete(counts, counting, countKeyText, (unknown) =>
+        findOrMakeCounts(
+          database,
+          unknown.map((arrival) => ({ arrival, of: known.get(streamKeyText(arrival.stream))!.id })),
+          now,
+        ),
+      );
+      return {
+        of: ({ stream }) => known.get(streamKeyText(stream))!,
+        countOf: (arrival) => knownCounts.get(countKeyText(arrival)),
+      };
     },
-    forget: () => remembered.clear(),
+    forget() {
+      streams.clear();
+      counts.clear();
+    },
   };
 }
 
-async function findOrMake(database: Database, list: readonly Arrival[], now: number) {
+const countKeyText = (arrival: Arrival) => `${streamKeyText(arrival.stream)}\n${seriesOf(arrival)}`;
+
+/** What is remembered of `arrivals`, completed by what `find` finds for the rest, which is remembered then. */
+async function complete<T>(
+  remembered: Map<string, T>,
+  arrivals: readonly Arrival[],
+  keyOf: (arrival: Arrival) => string,
+  find: (unknown: readonly Arrival[]) => Promise<readonly (readonly [key: string, found: T])[]>,
+): Promise<ReadonlyMap<string, T>> {
+  const known = new Map<string, T>();
+  const unknown = new Map<string, Arrival>();
+  for (const arrival of arrivals) {
+    const key = keyOf(arrival);
+    const found = remembered.get(key);
+    if (found !== undefined) known.set(key, found);
+    else if (!unknown.has(key)) unknown.set(key, arrival);
+  }
+  if (unknown.size === 0) return known;
+  for (const [key, found] of await find([...unknown.values()])) {
+    if (remembered.size >= maxRemembered) remembered.clear();
+    remembered.set(key, found);
+    known.set(key, found);
+  }
+  return known;
+}
+
+async function findOrMakeStreams(database: Database, list: readonly Arrival[], now: number) {
   const params = [
     list.map((arrival) => arrival.stream.deviceId),
     list.map((arrival) => arrival.stream.moduleId),
@@ -67,11 +107,36 @@ async function findOrMake(database: Database, list: readonly Arrival[], now: num
   }>(
     `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind from stream s
        join unnest($1::text[], $2::text[], $3::text[]) as t(d, m, b)
-         on s.device_id = t.d and s.module_id = t.m and s.batch_id = t.b`,
+         on s.device_id = t.d and s.module_id = t.m and s.batch_id = t.b
+      where s.late_of is null`,
     params,
   );
-  return rows.map((row) => ({
-    key: { deviceId: row.device_id, moduleId: row.module_id, batchId: row.batch_id } satisfies StreamKey,
-    stream: { id: row.id, index: row.index_kind },
-  }));
+  return rows.map((row) => {
+    const key: StreamKey = { deviceId: row.device_id, moduleId: row.module_id, batchId: row.batch_id };
+    return [streamKeyText(key), { id: row.id, index: row.index_kind }] as const;
+  });
+}
+
+async function findOrMakeCounts(
+  database: Database,
+  list: readonly { readonly arrival: Arrival; readonly of: number }[],
+  now: number,
+) {
+  const params = [list.map(({ of }) => of), list.map(({ arrival }) => seriesOf(arrival)!)];
+  await database.query(
+    `insert into stream (device_id, module_id, batch_id, index_kind, created_at, last_arrival_at, late_of, late_series)
+     select s.device_id, s.module_id, s.batch_id, 'sequence', $3::int8, $3::int8, s.id, t.series
+       from unnest($1::int8[], $2::text[]) as t(id, series) join stream s on s.id = t.id
+     on conflict do nothing`,
+    [...params, now],
+  );
+  const rows = await database.query<{ id: number; late_of: number; late_series: string }>(
+    `select c.id, c.late_of, c.late_series from stream c
+       join unnest($1::int8[], $2::text[]) as t(id, series) on c.late_of = t.id and c.late_series = t.series`,
+    params,
+  );
+  return rows.map(({ id, late_of, late_series }) => {
+    const { arrival } = list.find((one) => one.of === late_of && seriesOf(one.arrival) === late_series)!;
+    return [countKeyText(arrival), id] as const;
+  });
 }

@@ -20,6 +20,8 @@ export interface StreamView extends RangesView {
   readonly readings: number;
   /** Parts of windows whose other parts have not arrived. */
   readonly pendingParts: number;
+  /** Windows that came after theirs had closed. */
+  readonly late: LateView;
   /** Index positions: milliseconds, or records. Whole, whatever was cut from the lists. */
   readonly lengths: { readonly covered: number; readonly excused: number; readonly missing: number };
   /** UTC epoch ms. */
@@ -28,6 +30,18 @@ export interface StreamView extends RangesView {
   readonly silentSince: number | null;
   /** Some list above was cut to its newest ranges. */
   readonly truncated: boolean;
+}
+
+/** Late windows, in numbers: they lie within the stream's ranges and are no part of them. */
+export interface LateView {
+  readonly arrived: number;
+  /** Given out by the module, and neither here nor excused. */
+  readonly missing: number;
+  /** Void or waived. */
+  readonly excused: number;
+  /** Part of missing, and asked for no more. */
+  readonly abandoned: number;
+  readonly openRequests: number;
 }
 
 export interface StreamQuery {
@@ -66,6 +80,7 @@ interface StreamRow extends RangesRow {
   readonly covered_length: number;
   readonly missing_length: number;
   readonly silent_since: number | null;
+  readonly late: LateView;
 }
 
 export async function readStream(session: Session, id: number): Promise<StreamView | undefined> {
@@ -117,6 +132,22 @@ const newestOf = (multirange: string, segments = 'select * from stream_segment w
                    lateral (select x from unnest(${multirange}) x order by x desc) ranges
       limit ${maxRanges + 1}) newest), '{}')::text`;
 
+/** SQL: the counts of late windows of a stream, all together. */
+const lateOf = (stream: string) => `
+  select coalesce(sum(c.readings), 0)::int8 as readings, coalesce(sum(c.duplicates), 0)::int8 as duplicates,
+         coalesce(sum(p.gaps_found), 0)::int8 as gaps_found, coalesce(sum(p.gaps_closed), 0)::int8 as gaps_closed,
+         coalesce(sum(g.covered), 0)::int8 as arrived, coalesce(sum(g.missing), 0)::int8 as missing,
+         coalesce(sum(g.excused), 0)::int8 as excused, coalesce(sum(g.abandoned), 0)::int8 as abandoned,
+         coalesce(sum((select count(*) from request
+                        where stream_id = c.id and state in ('pending', 'accepted'))), 0)::int8 as "openRequests"
+    from stream c
+    left join stream_repair p on p.stream_id = c.id
+   cross join lateral (
+     select sum(covered_length) as covered, sum(excused_length) as excused, sum(length_of(missing)) as missing,
+            sum(length_of(missing * coalesce(p.abandoned, '{}'))) as abandoned
+       from stream_segment where stream_id = c.id) g
+   where c.late_of = ${stream}`;
+
 /** SQL: the segments of the stream with what was declared void for one reason. */
 const voidSegments = `
   select g.*, r.ranges from void_range r
@@ -128,11 +159,15 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
     `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, ${newestOf('g.covered')} as covered,
             ${newestOf('g.backfilled')} as backfilled, ${newestOf('g.waived')} as waived,
             ${newestOf('g.missing')} as missing, lower(s.span) as first, upper(s.span) as last,
-            s.messages, s.duplicates, s.readings, s.last_arrival_at,
-            coalesce(p.gaps_found, 0)::int8 as gaps_found, coalesce(p.gaps_closed, 0)::int8 as gaps_closed,
+            s.messages, (s.duplicates + late.duplicates)::int8 as duplicates,
+            (s.readings + late.readings)::int8 as readings, s.last_arrival_at,
+            (coalesce(p.gaps_found, 0) + late.gaps_found)::int8 as gaps_found,
+            (coalesce(p.gaps_closed, 0) + late.gaps_closed)::int8 as gaps_closed,
             ${newestOf(`coalesce(p.abandoned, '{}') * g.missing`)} as abandoned,
             coalesce(r.ranges, '{}')::text as requested, coalesce(r.n, 0)::int8 as open_requests,
-            (select count(*) from pending_part q where q.stream_id = s.id) as pending_parts,
+            (select count(*) from pending_part q join stream_family f on f.member_id = q.stream_id
+              where f.stream_id = s.id) as pending_parts,
+            to_jsonb(late) - '{readings,duplicates,gaps_found,gaps_closed}'::text[] as late,
             l.covered_length, l.missing_length,
             q.since as silent_since,
             coalesce((select jsonb_agg(jsonb_build_object('reason', v.reason,
@@ -148,7 +183,8 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
         select coalesce(sum(covered_length), 0)::int8 as covered_length,
                coalesce(sum(high - low - covered_length - excused_length), 0)::int8 as missing_length
           from stream_segment where stream_id = s.id) l
-      where s.id > $1 and ($5::int8 is null or s.id = $5) and ($2::text is null or s.device_id = $2) and ($3::text is null or s.batch_id = $3)
+      cross join lateral (${lateOf('s.id')}) late
+      where s.late_of is null and s.id > $1 and ($5::int8 is null or s.id = $5) and ($2::text is null or s.device_id = $2) and ($3::text is null or s.batch_id = $3)
       order by s.id limit $4`,
     [query.after ?? 0, query.deviceId ?? null, query.batchId ?? null, query.limit, query.id ?? null],
   );
@@ -172,6 +208,7 @@ function streamView(row: StreamRow): StreamView {
     duplicates: row.duplicates,
     readings: row.readings,
     pendingParts: row.pending_parts,
+    late: row.late,
     lengths: {
       covered: row.covered_length,
       missing: row.missing_length,

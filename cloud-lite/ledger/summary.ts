@@ -37,9 +37,11 @@ export async function readSummary(session: Session): Promise<Summary> {
     `select count(distinct s.device_id) as devices, count(*) as streams,
             (select count(*) from silent_stream) as "silentStreams",
             (select count(*) from silent_device) as "silentDevices",
-            coalesce(sum(s.messages), 0)::int8 as messages, coalesce(sum(s.duplicates), 0)::int8 as duplicates,
-            coalesce(sum(s.readings), 0)::int8 as readings,
-            (select count(distinct stream_id) from stream_segment where missing <> '{}') as "streamsWithGaps",
+            coalesce(sum(s.messages), 0)::int8 as messages,
+            (select coalesce(sum(duplicates), 0)::int8 from stream) as duplicates,
+            (select coalesce(sum(readings), 0)::int8 from stream) as readings,
+            (select count(distinct f.stream_id) from stream_segment m join stream_family f on f.member_id = m.stream_id
+              where m.missing <> '{}') as "streamsWithGaps",
             (select count(*) from gap where state = 'open') as "openGaps",
             (select count(*) from gap where state = 'waiting') as "waitingGaps",
             (select coalesce(sum(gaps_found), 0)::int8 from stream_repair) as "gapsFound",
@@ -49,7 +51,7 @@ export async function readSummary(session: Session): Promise<Summary> {
             (select count(*) from request where state = 'pending' and unreachable) as "unreachableRequests",
             coalesce((select jsonb_object_agg(reason, n) from
               (select reason, sum(messages) as n from set_aside_count group by reason) a), '{}') as "setAside"
-       from stream s where s.messages > 0`,
+       from stream s where s.messages > 0 and s.late_of is null`,
   );
   return { ...row!, partitions: await listPartitions(session) };
 }

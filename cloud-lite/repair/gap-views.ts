@@ -64,7 +64,7 @@ export async function listGaps(session: Session, query: GapQuery): Promise<reado
          select count(*) as n, (array_agg(state order by created_at desc, attempt desc))[1] as last_state,
                 (array_agg(answer order by created_at desc, attempt desc))[1] as last_answer
            from request where stream_id = g.stream_id and range && g.range) r on true
-      where ($1::text is null or g.state = $1) and ($2::int8 is null or g.stream_id = $2)
+      where ($1::text is null or g.state = $1) and ($2::int8 is null or coalesce(s.late_of, s.id) = $2)
         and ($3::int8 is null or g.id < $3)
       order by g.id desc limit $4`,
     [query.state ?? null, query.streamId ?? null, query.before ?? null, query.limit],

@@ -15,6 +15,8 @@ export interface DueRequest {
   readonly moduleId: string;
   readonly batchId: string;
   readonly index: IndexKind;
+  /** Present: the request is for late windows of this series, and `range` is one of their numbers. */
+  readonly lateSeries?: string;
   /** What to ask for: the span of what is still missing of the request's range. */
   readonly range: Window;
   readonly attempt: number;
@@ -32,6 +34,7 @@ interface DueRow {
   readonly module_id: string;
   readonly batch_id: string;
   readonly index_kind: IndexKind;
+  readonly late_series: string | null;
   readonly range: string;
   readonly attempt: number;
   readonly failures: number;
@@ -74,7 +77,7 @@ export async function claimDue(
        from chosen c, stream s
       where r.id = c.id and s.id = r.stream_id
      returning r.id, r.stream_id, r.state, s.device_id, s.module_id, s.batch_id, s.index_kind,
-               range_merge(r.remaining)::text as range, r.attempt, r.failures`,
+               s.late_series, range_merge(r.remaining)::text as range, r.attempt, r.failures`,
     [now, limits.maxActivePerDevice, limits.maxActive, limit, now + claimMs],
   );
   return rows
@@ -94,6 +97,7 @@ function dueRequest(row: DueRow, range: Window): DueRequest {
     moduleId: row.module_id,
     batchId: row.batch_id,
     index: row.index_kind,
+    ...(row.late_series === null ? {} : { lateSeries: row.late_series }),
     range,
     attempt: row.attempt,
     failures: row.failures,

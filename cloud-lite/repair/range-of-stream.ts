@@ -9,6 +9,8 @@ export interface RangeOfStream {
   readonly moduleId: string;
   readonly batchId: string;
   readonly index: IndexKind;
+  /** Not null: a range of numbers of the stream's late windows, of this series; `streamId` is that of the count. */
+  readonly lateSeries: string | null;
   readonly start: number;
   readonly end: number;
 }
@@ -19,6 +21,7 @@ export interface RangeRow {
   readonly module_id: string;
   readonly batch_id: string;
   readonly index_kind: IndexKind;
+  readonly late_series: string | null;
   readonly range: string;
 }
 
@@ -40,7 +43,7 @@ export const lackingOf = (table: string) =>
 
 /** Columns of a RangeRow, of a table with `range` and of the stream `s`. */
 export const rangeColumns = (table: string) =>
-  `s.id as stream_id, s.device_id, s.module_id, s.batch_id, s.index_kind, ${table}.range::text as range`;
+  `s.id as stream_id, s.device_id, s.module_id, s.batch_id, s.index_kind, s.late_series, ${table}.range::text as range`;
 
 export function rangeOfStream(row: RangeRow): RangeOfStream {
   const { start, end } = parseRange(row.range)!;
@@ -50,6 +53,7 @@ export function rangeOfStream(row: RangeRow): RangeOfStream {
     moduleId: row.module_id,
     batchId: row.batch_id,
     index: row.index_kind,
+    lateSeries: row.late_series,
     start,
     end,
   };

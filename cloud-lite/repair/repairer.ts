@@ -5,6 +5,7 @@ import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
+import { formatLateNumber } from '../../wire/late.ts';
 import { formatIndex } from '../../wire/window.ts';
 import type { Database } from '../database/database.ts';
 import { judgeBackfillAnswer, judgeFollowUp, type RepairLimits, type Sent } from './decide.ts';
@@ -84,12 +85,7 @@ export function createRepairer(options: RepairerOptions): Repairer {
   };
 
   const send = async (request: DueRequest, signal: AbortSignal) => {
-    const payload = {
-      requestId: request.id,
-      batchId: request.batchId,
-      startWindow: formatIndex(request.index, request.range.start),
-      endWindow: formatIndex(request.index, request.range.end),
-    };
+    const payload = backfillPayload(request);
     const sent = judgeBackfillAnswer(await methods.call(request, 'backfill', payload, signal));
     metrics.count('holdfast_backfill_calls_total', { outcome: sent.kind });
     tell(log, request, payload, sent);
@@ -139,6 +135,20 @@ export function createRepairer(options: RepairerOptions): Repairer {
     },
     wake,
     lastSweepAt: () => lastSweepAt,
+  };
+}
+
+/** Of the direct method `backfill` (docs/WIRE.md). */
+export function backfillPayload({ id: requestId, batchId, index, lateSeries: series, range }: DueRequest) {
+  if (series === undefined) {
+    const [startWindow, endWindow] = [formatIndex(index, range.start), formatIndex(index, range.end)];
+    return { requestId, batchId, startWindow, endWindow };
+  }
+  return {
+    requestId,
+    batchId,
+    lateNumber: formatLateNumber({ series, number: range.start }),
+    lateThrough: formatLateNumber({ series, number: range.end - 1 }),
   };
 }
 

@@ -56,7 +56,7 @@ export async function listRequests(session: Session, query: RequestQuery): Promi
             r.created_at, r.accepted_at, r.progress_at, r.ended_at
        from request r join stream s on s.id = r.stream_id
       where ($1::text[] is null or r.state = any($1)) and ($2::text is null or s.device_id = $2)
-        and ($3::text is null or s.batch_id = $3) and ($6::int8 is null or r.stream_id = $6)
+        and ($3::text is null or s.batch_id = $3) and ($6::int8 is null or coalesce(s.late_of, s.id) = $6)
       order by r.created_at desc, r.id limit $4 offset $5`,
     [
       states,

@@ -10,11 +10,15 @@ export interface ShortArrival {
   readonly start: number;
   readonly end: number;
   readonly device?: string;
+  readonly module?: string;
   readonly stream?: string;
   readonly index?: IndexKind;
   readonly backfill?: boolean;
   readonly requestId?: string;
-  readonly part?: readonly [k: number, n: number];
+  readonly part?: readonly [k: number, n: number, set?: string];
+  /** Its number, where it is late; `start` and `end` mean nothing then. */
+  readonly late?: number;
+  readonly lateThrough?: number;
   readonly void?: VoidReason;
   readonly readings?: number;
 }
@@ -29,27 +33,36 @@ export async function arrive(
   const arrivals = list.map(arrivalOf);
   const known = await createStreamRegistry(database).resolve(arrivals, now);
   const resolved = arrivals.map((arrival) => {
-    const { deviceId, moduleId, batchId } = arrival.stream;
-    return { ...arrival, streamId: known.get(`${deviceId}\n${moduleId}\n${batchId}`)!.id };
+    const countId = known.countOf(arrival);
+    return { ...arrival, streamId: known.of(arrival).id, ...(countId === undefined ? {} : { countId }) };
   });
   await database.transaction((session) => applyArrivals(session, resolved, now, partitionId));
 }
 
 function arrivalOf(short: ShortArrival): Arrival {
-  const { start, end, part } = short;
   return {
-    stream: { deviceId: short.device ?? 'd', moduleId: 'm', batchId: short.stream ?? 's' },
+    stream: { deviceId: short.device ?? 'd', moduleId: short.module ?? 'm', batchId: short.stream ?? 's' },
     index: short.index ?? 'sequence',
-    window: { start, end },
-    isBackfill: short.backfill ?? short.requestId !== undefined,
+    isBackfill: short.backfill ?? (short.requestId !== undefined || short.late !== undefined),
     ...(short.requestId === undefined ? {} : { requestId: short.requestId }),
-    content:
-      short.void === undefined
-        ? {
-            kind: 'batch',
-            readings: short.readings ?? 1,
-            ...(part === undefined ? {} : { part: { k: part[0], n: part[1] } }),
-          }
-        : { kind: 'void', reason: short.void },
+    ...(short.lateThrough === undefined ? {} : { lateThrough: { series: '', number: short.lateThrough } }),
+    content: contentOf(short),
   };
+}
+
+function contentOf(short: ShortArrival): Arrival['content'] {
+  const { start, end, part, late } = short;
+  const window = { start, end };
+  if (short.void !== undefined) {
+    if (late === undefined) return { kind: 'void', window, reason: short.void };
+    return { kind: 'late-void', late: { series: '', first: late, last: late }, reason: short.void };
+  }
+  const [k, n, set] = part ?? [1, 1];
+  const batch = {
+    readings: short.readings ?? 1,
+    ...(part === undefined ? {} : { part: { k, n, ...(set === undefined ? {} : { set }) } }),
+  };
+  return late === undefined
+    ? { kind: 'batch', window, ...batch }
+    : { kind: 'late', late: { series: '', number: late }, ...batch };
 }

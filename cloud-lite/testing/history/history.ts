@@ -173,7 +173,7 @@ class History {
 
   async #missing() {
     return this.#database.query<{ id: number; deviceId: string; batchId: string }>(
-      `select id, device_id as "deviceId", batch_id as "batchId"
+      `select id, device_id as "deviceId", batch_id || case when late_of is null then '' else '#' end as "batchId"
          from stream where id in (select stream_id from stream_segment where missing <> '{}')
         order by device_id, batch_id`,
     );

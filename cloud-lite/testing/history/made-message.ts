@@ -22,25 +22,44 @@ export interface Positions {
 export const spellings = ['ours', 'sample-1', 'sample-1-answer', 'sample-2'] as const;
 export type Spelling = (typeof spellings)[number];
 
-export interface MadeBatch {
-  readonly kind: 'batch';
+interface Made {
   readonly deviceId: string;
   readonly batchId: string;
-  readonly window: Positions;
   readonly isBackfill: boolean;
   readonly requestId?: string;
+}
+
+interface MadeContent {
   readonly readings: number;
-  readonly part?: { readonly k: number; readonly n: number };
+  /** `set` names the encoding; older senders do not say it. */
+  readonly part?: { readonly k: number; readonly n: number; readonly set?: string };
+}
+
+export interface MadeBatch extends Made, MadeContent {
+  readonly kind: 'batch';
+  readonly window: Positions;
+  readonly lateThrough?: number;
   readonly spelling?: Spelling;
 }
 
-export interface MadeVoid {
+export interface MadeVoid extends Made {
   readonly kind: 'void';
-  readonly deviceId: string;
-  readonly batchId: string;
   readonly window: Positions;
-  readonly isBackfill: boolean;
-  readonly requestId?: string;
+  readonly lateThrough?: number;
+  readonly reason: string;
+}
+
+/** Readings that came late, somewhere in `window`. */
+export interface MadeLate extends Made, MadeContent {
+  readonly kind: 'late';
+  readonly window: Positions;
+  readonly number: number;
+}
+
+/** The late windows `numbers` are lost. */
+export interface MadeLateVoid extends Made {
+  readonly kind: 'late-void';
+  readonly numbers: Positions;
   readonly reason: string;
 }
 
@@ -51,7 +70,10 @@ export interface MadeForeign {
   readonly reason: keyof typeof foreign;
 }
 
-export type MadeMessage = MadeBatch | MadeVoid | MadeForeign;
+export type MadeMessage = MadeBatch | MadeVoid | MadeLate | MadeLateVoid | MadeForeign;
+
+/** Of all late numbers. */
+export const series = '5e12e5';
 
 /** What a partition holds. */
 export interface LoggedMessage {
@@ -96,8 +118,18 @@ const foreign = {
 } as const;
 export const foreignReasons = Object.keys(foreign) as (keyof typeof foreign)[];
 
-function propertiesOf(message: MadeBatch | MadeVoid): Record<string, string> {
+function propertiesOf(message: Exclude<MadeMessage, MadeForeign>): Record<string, string> {
   const { batchId, isBackfill, requestId } = message;
+  const marks: Record<string, string> = {
+    ...(isBackfill ? { isBackfill: 'true' } : {}),
+    ...(requestId === undefined ? {} : { requestId }),
+  };
+  if (message.kind === 'late-void') {
+    const { numbers, reason } = message;
+    const index = streamKinds[batchId]!;
+    const lost = { lateNumber: `${series}.${numbers.start}`, lateThrough: `${series}.${numbers.end - 1}` };
+    return { batchId, index, ...marks, isLate: 'true', ...lost, void: reason };
+  }
   const start = indexOf(batchId, message.window.start);
   const end = indexOf(batchId, message.window.end);
   if (message.kind === 'batch' && message.spelling !== undefined && message.spelling !== 'ours') {
@@ -105,10 +137,21 @@ function propertiesOf(message: MadeBatch | MadeVoid): Record<string, string> {
   }
   return {
     ...ours(batchId, start, end),
-    ...(isBackfill ? { isBackfill: 'true' } : {}),
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(message.kind === 'void' ? { void: message.reason } : { count: String(message.readings) }),
-    ...(message.kind === 'batch' && message.part ? { part: `${message.part.k}/${message.part.n}` } : {}),
+    ...marks,
+    ...(message.kind === 'void' ? { void: message.reason } : contentOf(message)),
+    ...(message.kind === 'late'
+      ? { isLate: 'true', lateNumber: `${series}.${message.number}` }
+      : message.lateThrough === undefined
+        ? {}
+        : { lateThrough: `${series}.${message.lateThrough}` }),
+  };
+}
+
+function contentOf({ readings, part }: MadeContent): Record<string, string> {
+  return {
+    count: String(readings),
+    ...(part === undefined ? {} : { part: `${part.k}/${part.n}` }),
+    ...(part?.set === undefined ? {} : { partSet: part.set }),
   };
 }
 

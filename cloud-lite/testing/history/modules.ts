@@ -7,6 +7,7 @@ import {
   devices,
   foreignReasons,
   type MadeBatch,
+  type MadeLate,
   type MadeMessage,
   type Positions,
   spellings,
@@ -30,6 +31,8 @@ interface Line {
   readonly held: MadeMessage[];
   /** Windows as they were first sent, by stream. */
   readonly archive: Map<string, MadeBatch[]>;
+  /** Late windows by stream, each as it was sent: number 1 comes first. */
+  readonly late: Map<string, (readonly MadeLate[])[]>;
   readonly deliver: (message: MadeMessage) => void;
 }
 
@@ -38,7 +41,7 @@ export function createModules(random: Random, deliver: (message: MadeMessage) =>
   const lines = new Map(
     devices.map((id): [string, Line] => [
       id,
-      { random: split(random), trouble: true, held: [], archive: new Map(), deliver },
+      { random: split(random), trouble: true, held: [], archive: new Map(), late: new Map(), deliver },
     ]),
   );
   const heads = new Map<string, number>();
@@ -65,7 +68,8 @@ export function createModules(random: Random, deliver: (message: MadeMessage) =>
       for (const [name, head] of heads) {
         const [deviceId, batchId] = name.split('/') as [string, string];
         const window = { start: head, end: head + 1 };
-        deliver({ kind: 'batch', deviceId, batchId, window, isBackfill: false, readings: 1 });
+        const end = { deviceId, batchId, window, isBackfill: false, readings: 1 };
+        deliver({ kind: 'batch', ...end, ...through(lines.get(deviceId)!, batchId) });
       }
     },
   };
@@ -84,38 +88,61 @@ function makeLive(line: Line, heads: Map<string, number>, deviceId: string, batc
   const name = `${deviceId}/${batchId}`;
   let start = heads.get(name) ?? randomInt(random, 50);
   // What comes late has a window of its own, anywhere in what was.
-  if (chance(line, 0.1)) return late(line, deviceId, batchId, start);
+  if (chance(line, 0.15)) return late(line, deviceId, batchId, start);
   // A break in observation.
   if (chance(line, 0.15)) start += 1 + randomInt(random, 90);
   // Relays of the published sample may begin again inside what they sent.
   else if (chance(line, 0.1)) start = Math.max(0, start - randomInt(random, 20));
   const window = { start, end: start + 1 + randomInt(random, 12) };
   heads.set(name, Math.max(heads.get(name) ?? 0, window.end));
-  const plain = { deviceId, batchId, window, isBackfill: false };
+  const plain = { deviceId, batchId, window, isBackfill: false, ...through(line, batchId) };
   if (chance(line, 0.05)) return [{ ...plain, kind: 'void', reason: 'evicted' }];
   const batch = { ...plain, kind: 'batch', readings: 0 } as const;
   line.archive.set(batchId, [...(line.archive.get(batchId) ?? []), batch]);
   return inMessages(line, batch);
 }
 
+/** What comes late: anywhere in what was, whether that arrived or not. A module that is old does not count it. */
 function late(line: Line, deviceId: string, batchId: string, head: number): MadeMessage[] {
   const start = randomInt(line.random, head + 1);
   const window = { start, end: start + 1 + randomInt(line.random, 20) };
-  return inMessages(line, { kind: 'batch', deviceId, batchId, window, isBackfill: true, readings: 0 });
+  const plain = { deviceId, batchId, window, isBackfill: true, readings: 0 };
+  if (chance(line, 0.2)) return inMessages(line, { kind: 'batch', ...plain });
+  const before = line.late.get(batchId) ?? [];
+  const made = inParts(line, { kind: 'late', ...plain, number: before.length + 1 });
+  line.late.set(batchId, [...before, made]);
+  return [...made];
+}
+
+function through(line: Line, batchId: string): { lateThrough?: number } {
+  const given = line.late.get(batchId)?.length ?? 0;
+  return given === 0 ? {} : { lateThrough: given };
+}
+
+/** One message, or several parts. */
+function inParts<T extends MadeBatch | MadeLate>(line: Line, message: T): T[] {
+  const { random } = line;
+  const readings = () => randomInt(random, 10);
+  if (!chance(line, 0.25)) return [{ ...message, readings: readings() }];
+  const n = 2 + randomInt(random, 2);
+  const set = chance(line, 0.3) ? {} : { set: String(randomInt(random, 2 ** 31)) };
+  return Array.from({ length: n }, (_, i) => ({
+    ...message,
+    readings: readings(),
+    part: { k: i + 1, n, ...set },
+  }));
 }
 
 /** One message, in whatever spelling, or several parts. */
 function inMessages(line: Line, message: MadeBatch): MadeMessage[] {
   const { random } = line;
-  const readings = () => randomInt(random, 10);
-  if (chance(line, 0.25)) {
-    const n = 2 + randomInt(random, 2);
-    return Array.from({ length: n }, (_, i) => ({ ...message, readings: readings(), part: { k: i + 1, n } }));
-  }
+  const made = inParts(line, message);
+  if (made.length > 1) return made;
   const isTime = streamKinds[message.batchId] === 'time';
   const spelling = isTime && message.requestId === undefined ? pick(random, spellings) : 'ours';
-  // The sample's messages do not say how many readings they hold.
-  return [{ ...message, spelling, readings: spelling === 'ours' ? readings() : 0 }];
+  // The sample's messages say neither how many readings they hold nor what came late.
+  if (spelling === 'ours') return made;
+  return made.map(({ lateThrough: _, ...one }) => ({ ...one, spelling, readings: 0 }));
 }
 
 /** Loses, repeats, holds back and reorders. */
@@ -146,8 +173,23 @@ function answer(line: Line, request: DueRequest): MethodOutcome {
   if (request.state === 'accepted') {
     return answered(200, { state: chance(line, 0.2) ? 'running' : 'done' });
   }
-  send(line, pieces(line, request));
+  send(line, request.lateSeries === undefined ? pieces(line, request) : latePieces(line, request));
   return answered(202, {});
+}
+
+/** Late windows as they were, some of them lost for ever. */
+function latePieces(line: Line, { deviceId, batchId, id: requestId, range }: DueRequest): MadeMessage[] {
+  const made: MadeMessage[] = [];
+  for (let number = range.start; number < range.end; number++) {
+    const stored = line.late.get(batchId)?.[number - 1];
+    if (stored === undefined) throw new Error(`late window ${number} was never given out, and is asked for`);
+    if (!chance(line, 0.2)) made.push(...stored.map((one) => ({ ...one, requestId })));
+    else {
+      const lost = { numbers: { start: number, end: number + 1 }, reason: pick(line.random, goneReasons) };
+      made.push({ kind: 'late-void', deviceId, batchId, isBackfill: true, requestId, ...lost });
+    }
+  }
+  return made;
 }
 
 /**

@@ -4,7 +4,7 @@ import {
   indexOf,
   type LoggedMessage,
   type MadeBatch,
-  type MadeVoid,
+  type MadeMessage,
   type Positions,
 } from './made-message.ts';
 
@@ -22,7 +22,7 @@ export interface StreamImage {
 }
 
 export interface LedgerImage {
-  /** By `device/stream`. */
+  /** By `device/stream`; a stream's count of late windows is `device/stream#`. */
   readonly streams: Readonly<Record<string, StreamImage>>;
   /** Messages by `partition/reason`. */
   readonly setAside: Readonly<Record<string, number>>;
@@ -33,6 +33,8 @@ interface Stream {
   readonly backfilled: Set<number>;
   readonly voids: Map<string, Set<number>>;
   readonly waived: Set<number>;
+  /** Positions that are known to exist, whether anything of them came or not. */
+  readonly claimed: Set<number>;
   /** Parts seen of windows that are not covered, by window and encoding. */
   readonly parts: Map<string, { readonly window: Positions; readonly seen: Set<number> }>;
   messages: number;
@@ -65,8 +67,19 @@ export function createOracle(): Oracle {
       }
       const stream = streamOf(message.deviceId, message.batchId);
       stream.messages++;
+      const count = () => streamOf(message.deviceId, `${message.batchId}#`);
+      const last = lastCounted(message);
+      if (last !== undefined)
+        for (const at of positionsOf({ start: 1, end: last + 1 })) count().claimed.add(at);
       if (message.kind === 'void') takeVoid(stream, message);
-      else takeBatch(stream, message);
+      else if (message.kind === 'batch') takeBatch(stream, message);
+      else if (message.kind === 'late') {
+        count().messages++;
+        takeBatch(count(), { ...message, window: { start: message.number, end: message.number + 1 } });
+      } else {
+        count().messages++;
+        takeVoid(count(), { ...message, window: message.numbers });
+      }
     },
     waive(deviceId, batchId, window) {
       const stream = streamOf(deviceId, batchId);
@@ -87,13 +100,24 @@ const newStream = (): Stream => ({
   backfilled: new Set(),
   voids: new Map(),
   waived: new Set(),
+  claimed: new Set(),
   parts: new Map(),
   messages: 0,
   duplicates: 0,
   readings: 0,
 });
 
-function takeVoid(stream: Stream, { window, reason }: MadeVoid): void {
+/** How far the message says that the stream's late windows are counted. */
+function lastCounted(message: MadeMessage): number | undefined {
+  if (message.kind === 'foreign') return undefined;
+  if (message.kind === 'late') return message.number;
+  return message.kind === 'late-void' ? message.numbers.end - 1 : message.lateThrough;
+}
+
+function takeVoid(
+  stream: Stream,
+  { window, reason }: { readonly window: Positions; readonly reason: string },
+): void {
   const isKnown = positionsOf(window).every((at) => stream.covered.has(at) || isVoid(stream, at));
   if (isKnown) stream.duplicates++;
   const positions = stream.voids.get(reason) ?? new Set();
@@ -101,8 +125,11 @@ function takeVoid(stream: Stream, { window, reason }: MadeVoid): void {
   for (const at of positionsOf(window)) positions.add(at);
 }
 
-function takeBatch(stream: Stream, message: MadeBatch): void {
+type Batch = Pick<MadeBatch, 'window' | 'readings' | 'isBackfill' | 'requestId' | 'part'>;
+
+function takeBatch(stream: Stream, message: Batch): void {
   const positions = positionsOf(message.window);
+  for (const at of positions) stream.claimed.add(at);
   if (positions.every((at) => stream.covered.has(at))) {
     stream.duplicates++;
     return;
@@ -123,9 +150,10 @@ function takeBatch(stream: Stream, message: MadeBatch): void {
   }
 }
 
-function takePart(stream: Stream, message: MadeBatch, { k, n }: { k: number; n: number }) {
+function takePart(stream: Stream, message: Batch, { k, n, set: named }: NonNullable<Batch['part']>) {
   const { window, requestId, isBackfill } = message;
-  const key = `${window.start} ${window.end} ${n} ${requestId ?? isBackfill}`;
+  const encoding = named === undefined ? `${requestId ?? isBackfill}` : `#${named}`;
+  const key = `${window.start} ${window.end} ${n} ${encoding}`;
   const set = stream.parts.get(key) ?? { window, seen: new Set<number>() };
   stream.parts.set(key, set);
   if (set.seen.has(k)) return 'seen';
@@ -138,8 +166,9 @@ const isVoid = (stream: Stream, at: number) => [...stream.voids.values()].some((
 /** Between the first and the last position of which anything is known. */
 function missingOf(stream: Stream): Set<number> {
   const known = new Set([...stream.covered, ...[...stream.voids.values()].flatMap((voids) => [...voids])]);
-  if (known.size === 0) return known;
-  const span = { start: Math.min(...known), end: Math.max(...known) + 1 };
+  const told = [...known, ...stream.claimed];
+  if (told.length === 0) return known;
+  const span = { start: Math.min(...told), end: Math.max(...told) + 1 };
   return new Set(positionsOf(span).filter((at) => !known.has(at) && !stream.waived.has(at)));
 }
 

@@ -66,7 +66,7 @@ export function createWitness(
 
 async function readImage(database: Database): Promise<LedgerImage> {
   const rows = await database.query<StreamImage & { name: string }>(
-    `select device_id || '/' || batch_id as name, g.*, messages, duplicates, readings,
+    `select device_id || '/' || batch_id || case when late_of is null then '' else '#' end as name, g.*, messages, duplicates, readings,
             (select count(*) from pending_part p where p.stream_id = s.id) as "pendingParts",
             coalesce((select jsonb_object_agg(reason, ranges::text)
                         from (select reason, range_agg(ranges) as ranges from void_range v
@@ -76,7 +76,7 @@ async function readImage(database: Database): Promise<LedgerImage> {
         select range_agg(covered)::text as covered, range_agg(backfilled)::text as backfilled,
                range_agg(waived)::text as waived, range_agg(missing)::text as missing
           from stream_segment where stream_id = s.id) g
-      where messages > 0`,
+      where messages > 0 or not isempty(span)`,
   );
   const counts = await database.query<{ name: string; messages: number }>(
     `select partition_id || '/' || reason as name, messages from set_aside_count`,

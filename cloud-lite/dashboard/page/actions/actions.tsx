@@ -1,16 +1,20 @@
 // The three things that a person may do, each with what it means.
 import { useState } from 'preact/hooks';
 import type { StreamView } from '../../../ledger/streams.ts';
+import type { RangeOfStream } from '../../../repair/range-of-stream.ts';
 import type { RequestView } from '../../../repair/request-views.ts';
 import { calls, type Range } from '../live/calls.ts';
-import { zone } from '../live/platform.ts';
 import { useNotice } from '../shell/notice.tsx';
-import { lengthText, plural, rangeText } from '../text/format.ts';
+import { plural } from '../text/format.ts';
+import { sizeText, whichText } from '../text/which-text.ts';
 import { ActionDialog } from './action-dialog.tsx';
 import { RangeField } from './range-field.tsx';
 
+/** A range of the stream that is looked at, or one that says itself what it is of: late windows have numbers of their own. */
+type Asked = Range & Partial<Pick<RangeOfStream, 'streamId' | 'lateSeries' | 'index'>>;
+
 export type Action =
-  | { readonly kind: 'request' | 'waive'; readonly range: Range; readonly editable?: boolean }
+  | { readonly kind: 'request' | 'waive'; readonly range: Asked; readonly editable?: boolean }
   | { readonly kind: 'cancel'; readonly request: RequestView };
 
 interface Props {
@@ -29,7 +33,7 @@ export function Actions({ action, ...props }: Props & { readonly action: Action 
   );
 }
 
-type RangeProps = Props & { readonly range: Range; readonly editable: boolean };
+type RangeProps = Props & { readonly range: Asked; readonly editable: boolean };
 
 function Request({ stream, range, editable, onClose, onDone }: RangeProps) {
   const [chosen, setChosen] = useState<Range | undefined>(range);
@@ -41,7 +45,7 @@ function Request({ stream, range, editable, onClose, onDone }: RangeProps) {
       ready={chosen !== undefined}
       onClose={onClose}
       act={async (token) => {
-        const { requestIds } = await calls.request(stream.id, chosen!, token);
+        const { requestIds } = await calls.request(range.streamId ?? stream.id, chosen!, token);
         notice(`${plural(requestIds.length, 'request')} made. The module is asked now.`);
         onDone();
       }}
@@ -66,7 +70,7 @@ function Waive({ stream, range, editable, onClose, onDone }: RangeProps) {
       ready={chosen !== undefined && reason.trim() !== ''}
       onClose={onClose}
       act={async (token) => {
-        await calls.waive(stream.id, chosen!, reason.trim(), token);
+        await calls.waive(range.streamId ?? stream.id, chosen!, reason.trim(), token);
         notice('Waived. It counts as accounted for, and is asked for no more.');
         onDone();
       }}
@@ -105,17 +109,18 @@ function Cancel({ stream, request, onClose, onDone }: Props & { readonly request
 
 function Subject(props: {
   readonly stream: StreamView;
-  readonly range: Range;
+  readonly range: Asked;
   readonly editable: boolean;
   readonly onRange: (range: Range | undefined) => void;
 }) {
   const { stream, range } = props;
   if (props.editable) return <RangeField index={stream.index} range={range} onRange={props.onRange} />;
+  const of = { index: stream.index, lateSeries: null, ...range };
   return (
     <p class="subject">
       <strong>{stream.batchId}</strong>
-      <span class="mono">{rangeText(stream.index, range.start, range.end, zone)}</span>
-      <span class="note">{lengthText(stream.index, range.end - range.start)}</span>
+      <span class="mono">{whichText(of)}</span>
+      <span class="note">{sizeText(of, range.end - range.start)}</span>
     </p>
   );
 }

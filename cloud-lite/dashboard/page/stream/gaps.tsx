@@ -3,8 +3,8 @@ import type { GapView } from '../../../repair/gap-views.ts';
 import type { Action } from '../actions/actions.tsx';
 import type { Range } from '../live/calls.ts';
 import { useNow } from '../live/context.ts';
-import { zone } from '../live/platform.ts';
-import { ageText, durationText, lengthText, plural, rangeText } from '../text/format.ts';
+import { ageText, durationText, plural } from '../text/format.ts';
+import { sizeText, whichText } from '../text/which-text.ts';
 import { gapCause, gapStateText } from './gap-text.ts';
 import { RangeCells, RangeTable } from './range-table.tsx';
 
@@ -64,14 +64,18 @@ export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: P
             <tr key={gap.gapId}>
               <RangeCells
                 range={
-                  <button
-                    type="button"
-                    class="link mono"
-                    onClick={() => onFocus(gap)}
-                    title="Show in the timeline"
-                  >
-                    {rangeText(gap.index, gap.start, gap.end, zone)}
-                  </button>
+                  gap.lateSeries === null ? (
+                    <button
+                      type="button"
+                      class="link mono"
+                      onClick={() => onFocus(gap)}
+                      title="Show in the timeline"
+                    >
+                      {whichText(gap)}
+                    </button>
+                  ) : (
+                    <span class="mono">{whichText(gap)}</span>
+                  )
                 }
                 rangeNote={leftText(gap)}
                 state={gapStateText(gap)}
@@ -89,10 +93,10 @@ export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: P
                   <span class="buttons-row">
                     <button type="button" onClick={() => onAction({ kind: 'request', range: gap })}>
                       Request
-                      <span class="unseen"> {rangeText(gap.index, gap.start, gap.end, zone)} again</span>
+                      <span class="unseen"> {whichText(gap)} again</span>
                     </button>
                     <button type="button" onClick={() => onAction({ kind: 'waive', range: gap })}>
-                      Waive<span class="unseen"> {rangeText(gap.index, gap.start, gap.end, zone)}</span>
+                      Waive<span class="unseen"> {whichText(gap)}</span>
                     </button>
                   </span>
                 )}
@@ -106,10 +110,11 @@ export function Gaps({ stream, gaps = [], shown, onShown, onAction, onFocus }: P
   );
 }
 
-function leftText({ index, start, end, missing, missingLength, state }: GapView): string {
-  const whole = lengthText(index, end - start);
+function leftText(gap: GapView): string {
+  const { start, end, missing, missingLength, state } = gap;
+  const whole = sizeText(gap, end - start);
   if (state === 'closed') return whole;
   const pieces = `${plural(missing.length, 'piece')}${missing.length === maxListed ? ' or more' : ''}`;
   if (missingLength === end - start) return `${whole} missing`;
-  return `${lengthText(index, missingLength)} of ${whole} missing, in ${pieces}`;
+  return `${sizeText(gap, missingLength)} of ${whole} missing, in ${pieces}`;
 }

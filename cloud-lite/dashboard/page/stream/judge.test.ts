@@ -24,11 +24,14 @@ const healthy: StreamView = {
   duplicates: 0,
   readings: 1,
   pendingParts: 0,
+  late: { arrived: 3, missing: 0, excused: 0, abandoned: 0, openRequests: 0 },
   lengths: { covered: 100, excused: 0, missing: 0 },
   lastArrivalAt: 0,
   silentSince: null,
   truncated: false,
 };
+
+const { late } = healthy;
 
 describe('a stream is', () => {
   test.each([
@@ -39,6 +42,10 @@ describe('a stream is', () => {
     // Not found yet: it may only be late.
     ['healthy', { lengths: { covered: 90, excused: 0, missing: 10 } }],
     ['lossy', { lengths: { covered: 90, excused: 10, missing: 0 } }],
+    ['repairing', { late: { ...late, openRequests: 1 } }],
+    ['repairing', { gapsFound: 3, late: { ...late, missing: 2 } }],
+    ['lossy', { late: { ...late, excused: 1 } }],
+    ['lossy', { gapsFound: 3, late: { ...late, missing: 2, abandoned: 2 } }],
     ['lossy', { gapsFound: 3, abandoned: [[10, 20]], lengths: { covered: 90, excused: 0, missing: 10 } }],
   ] as const)('%s with %o', (state, change) =>
     expect(judgeStream({ ...healthy, ...change } as StreamView)).toBe(state),

@@ -2,8 +2,8 @@ import type { StreamView } from '../../../ledger/streams.ts';
 import type { RequestView } from '../../../repair/request-views.ts';
 import type { Action } from '../actions/actions.tsx';
 import { useNow } from '../live/context.ts';
-import { zone } from '../live/platform.ts';
-import { agoText, lengthText, rangeText, wordsOf } from '../text/format.ts';
+import { agoText, wordsOf } from '../text/format.ts';
+import { sizeText, whichText } from '../text/which-text.ts';
 import { RangeCells, RangeTable } from './range-table.tsx';
 
 const isOpen = ({ state }: RequestView) => state === 'pending' || state === 'accepted';
@@ -25,8 +25,8 @@ export function Requests(props: {
           {requests.map((request) => (
             <tr key={request.requestId}>
               <RangeCells
-                range={<span class="mono">{rangeText(request.index, request.start, request.end, zone)}</span>}
-                rangeNote={`${lengthText(request.index, request.end - request.start)}, by ${
+                range={<span class="mono">{whichText(request)}</span>}
+                rangeNote={`${sizeText(request, request.end - request.start)}, by ${
                   request.origin === 'person' ? 'a person' : 'the detector'
                 }`}
                 state={requestStateText(request)}
@@ -41,10 +41,7 @@ export function Requests(props: {
                 {isOpen(request) && (
                   <button type="button" onClick={() => props.onAction({ kind: 'cancel', request })}>
                     Cancel
-                    <span class="unseen">
-                      {' '}
-                      the request for {rangeText(request.index, request.start, request.end, zone)}
-                    </span>
+                    <span class="unseen"> the request for {whichText(request)}</span>
                   </button>
                 )}
               </td>

@@ -1,0 +1,71 @@
+// What arrivals say, as entries of the rows that they are written to: a claim is one of its stream, a late window is one of
+// the stream's count, at the position of its number.
+import { type Coverage, union } from '../../wire/coverage.ts';
+import type { VoidReason } from '../../wire/mini-batch.ts';
+import type { Window } from '../../wire/window.ts';
+import type { Part, ResolvedArrival } from './arrival.ts';
+
+/** An entry of the row of a stream, or of a count of late windows. */
+export interface Entry {
+  readonly streamId: number;
+  readonly window: Window;
+  readonly isBackfill: boolean;
+  readonly requestId?: string;
+  readonly content:
+    | { readonly kind: 'batch'; readonly readings: number; readonly part?: Part }
+    | { readonly kind: 'void'; readonly reason: VoidReason };
+}
+
+/** Something came from the stream, and none of its positions with it. */
+export interface Heard {
+  readonly streamId: number;
+  readonly isBackfill: boolean;
+}
+
+export interface Entries {
+  /** In order of arrival. */
+  readonly entries: readonly Entry[];
+  /** One for each late message. */
+  readonly heard: readonly Heard[];
+  /** Late numbers that are known to have been given out, by count. */
+  readonly counted: ReadonlyMap<number, Coverage>;
+}
+
+export function entriesOf(arrivals: readonly ResolvedArrival[]): Entries {
+  const entries: Entry[] = [];
+  const heard: Heard[] = [];
+  const counted = new Map<number, Coverage>();
+  for (const arrival of arrivals) {
+    const { countId, streamId, isBackfill } = arrival;
+    const entry = entryOf(arrival);
+    entries.push(entry);
+    if (entry.streamId !== streamId) heard.push({ streamId, isBackfill });
+    if (countId === undefined) continue;
+    const end = entry.streamId === countId ? entry.window.end : arrival.lateThrough!.number + 1;
+    counted.set(countId, union(counted.get(countId) ?? [], [{ start: 1, end }]));
+  }
+  return { entries, heard, counted };
+}
+
+function entryOf({ content, streamId, countId, isBackfill, requestId }: ResolvedArrival): Entry {
+  const common = { isBackfill, ...(requestId === undefined ? {} : { requestId }) };
+  if (content.kind === 'batch' || content.kind === 'void') {
+    return { streamId, window: content.window, ...common, content };
+  }
+  // The registry finds the count of every arrival that names one.
+  const late = { streamId: countId!, ...common };
+  if (content.kind === 'late') {
+    const { late: at, kind: _, ...batch } = content;
+    return {
+      ...late,
+      window: { start: at.number, end: at.number + 1 },
+      content: { kind: 'batch', ...batch },
+    };
+  }
+  const { first, last } = content.late;
+  return {
+    ...late,
+    window: { start: first, end: last + 1 },
+    content: { kind: 'void', reason: content.reason },
+  };
+}
