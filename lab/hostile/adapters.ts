@@ -3,6 +3,7 @@ import type { MakeEquipment } from './equipment.ts';
 import { panelEquipment } from './modbus/panel-equipment.ts';
 import { recorderEquipment, type Transport } from './modbus/recorder-equipment.ts';
 import { senderEquipment } from './module-input/sender-equipment.ts';
+import { serialEquipment } from './serial/serial-equipment.ts';
 
 const modbus = (transport: Transport): MakeEquipment => {
   return (parts) =>
@@ -13,6 +14,7 @@ export const adapters = {
   'modbus-tcp': modbus('modbus-tcp'),
   'modbus-rtu-tcp': modbus('modbus-rtu-tcp'),
   'modbus-rtu': modbus('modbus-rtu'),
+  serial: serialEquipment,
   'module-input': senderEquipment,
 } satisfies Record<string, MakeEquipment>;
 

@@ -108,7 +108,8 @@ class Episode {
     this.#keepMoving();
     await this.#gateway.start();
     await this.#calm();
-    while (this.#equipment.exchanges < this.#options.exchanges) {
+    // What is stuck stays so: there is nothing more to be seen.
+    while (this.#equipment.exchanges < this.#options.exchanges && this.#stuck.length === 0) {
       await this.#badTimes();
       await this.#calm();
     }

@@ -10,10 +10,9 @@ import type { Window } from '../../../wire/window.ts';
 import type { Trace } from '../trace.ts';
 import type { Heard, Judge } from './judge.ts';
 
-/** A stretch that was observed without a hole, and how far the adapter had heard when each position was reached. */
-interface Run {
-  readonly start: number;
-  readonly heardAtStart: number;
+/** What the adapter stated from one beginning of observation on, and how far it had heard when it stated each position. */
+interface Stretch {
+  readonly from: number;
   readonly points: { readonly end: number; readonly heard: number }[];
 }
 
@@ -37,8 +36,8 @@ export class Account {
   /** True time at which the adapter last said something that was taken, and at which more was claimed than before. */
   heardAt = 0;
   claimedAt = 0;
-  #runs: Run[] = [];
-  #isNewLife = true;
+  #stretches: Stretch[] = [];
+  #open = '';
   /** In the order in which they were stored. */
   #unsent: Stored[] = [];
   #sent: Stored[] = [];
@@ -52,32 +51,29 @@ export class Account {
     return [...this.#sent, ...this.#unsent].filter(({ late }) => !late).map(({ batch }) => batch.window);
   }
 
-  /** An event that the windows took, and where they stand now: what the open one says, and the end of all closed ones. */
-  observe(event: SourceEvent, open: Window | undefined, closedTo: number | undefined): void {
+  /** An event that the windows took, and what the open one says now; undefined where there is none. */
+  observe(event: SourceEvent, open: Window | undefined): void {
     this.#options.judge.watch?.(event);
-    if (event.kind === 'readings' || event.kind === 'observed') this.heardAt = this.#options.now();
-    const run = this.#runs.at(-1);
-    if (run && !this.#isNewLife) {
-      if (closedTo !== undefined) this.#reach(run, closedTo);
-      if (open && open.start >= run.start && open.start <= endOf(run)) this.#reach(run, open.end);
-    }
-    if (!open) return;
-    if (run && !this.#isNewLife && open.start >= run.start && open.end <= endOf(run)) return;
-    this.claimedAt = this.#options.now();
-    this.#isNewLife = false;
-    const heard = this.#heardNow();
-    this.#runs.push({
-      start: open.start,
-      heardAtStart: this.#before(open.start)?.heard.to ?? heard,
-      points: [{ end: open.end, heard }],
-    });
-    if (this.#runs.length > 400) this.#runs = this.#runs.slice(-200);
+    const now = this.#options.now();
+    if (event.kind === 'resumed') this.#begin(event.at, event.continues !== undefined);
+    if (event.kind === 'observed') this.#reach(event.until);
+    if (event.kind === 'readings') this.#reach(Math.max(...event.readings.map(({ index }) => index)));
+    if (event.kind === 'readings' || event.kind === 'observed') this.heardAt = now;
+    const shown = open === undefined ? '' : `${open.start} ${open.end}`;
+    if (shown !== '' && shown !== this.#open) this.claimedAt = now;
+    this.#open = shown;
   }
 
-  #reach(run: Run, end: number): void {
-    if (end <= endOf(run)) return;
-    this.claimedAt = this.#options.now();
-    run.points.push({ end, heard: this.#heardNow() });
+  #begin(at: number, continues: boolean): void {
+    const last = this.#stretches.at(-1);
+    if (continues && last && at >= endOf(last)) return;
+    this.#stretches.push({ from: at, points: [] });
+    if (this.#stretches.length > 400) this.#stretches = this.#stretches.slice(-200);
+  }
+
+  #reach(end: number): void {
+    const stretch = this.#stretches.at(-1);
+    if (stretch && end > endOf(stretch)) stretch.points.push({ end, heard: this.#heardNow() });
   }
 
   stored(closed: ClosedWindow, commit: number): void {
@@ -104,7 +100,6 @@ export class Account {
 
   /** The process is gone. */
   newLife(): void {
-    this.#isNewLife = true;
     this.#options.heard.forget();
   }
 
@@ -134,10 +129,14 @@ export class Account {
   }
 
   #heardFor({ start, end }: Window): Stored['heard'] {
-    const run = this.#runs.findLast((each) => each.start <= start && end <= endOf(each));
-    if (!run) return { from: this.#heardNow(), to: this.#heardNow() };
-    const at = (index: number) => run.points.find((point) => point.end >= index)!.heard;
-    return { from: start === run.start ? run.heardAtStart : at(start), to: at(end) };
+    const stretch = this.#stretches.findLast(({ from, points }) => {
+      return from <= start && points.some((point) => point.end >= end);
+    });
+    if (!stretch) return { from: this.#heardNow(), to: this.#heardNow() };
+    const at = (index: number) => stretch.points.find((point) => point.end >= index)!.heard;
+    const to = at(end);
+    const before = this.#before(start)?.heard.to;
+    return { from: before !== undefined && before <= to ? before : at(start), to };
   }
 
   /** The stored window that ends where another begins. */
@@ -147,6 +146,6 @@ export class Account {
   }
 }
 
-function endOf(run: Run): number {
-  return run.points.at(-1)!.end;
+function endOf({ from, points }: Stretch): number {
+  return points.at(-1)?.end ?? from;
 }

@@ -34,6 +34,8 @@ export class RecordJudge<M extends Made> implements Judge {
   /** `id tag` of what came live, or was declared to have no value. */
   readonly #delivered = new Set<string>();
   readonly #blamed = new Set<string>();
+  readonly #unplaced: Reading[] = [];
+  #isFinishing = false;
 
   constructor(options: RecordJudgeOptions<M>) {
     this.#options = options;
@@ -41,6 +43,10 @@ export class RecordJudge<M extends Made> implements Judge {
 
   deliver(reading: Reading, via: Via): void {
     this.readings += 1;
+    this.#judgeReading(reading, via);
+  }
+
+  #judgeReading(reading: Reading, via: Via): void {
     const { rules } = this.#options;
     const { index, tag, value, quality } = reading;
     if (value === null || quality.startsWith('bad')) {
@@ -48,6 +54,15 @@ export class RecordJudge<M extends Made> implements Judge {
       return;
     }
     const candidates = this.#options.records.showing(tag, value);
+    // Live values tell where the others of their round lie: those of history are judged once that is known.
+    if (
+      via === 'history' &&
+      candidates.some((made) => rules.placeOf(made) === undefined) &&
+      !this.#isFinishing
+    ) {
+      this.#unplaced.push(reading);
+      return;
+    }
     const reasons: string[] = [];
     for (const made of candidates) {
       const reason = rules.misplaced(made, index);
@@ -87,6 +102,8 @@ export class RecordJudge<M extends Made> implements Judge {
   }
 
   finish(): void {
+    this.#isFinishing = true;
+    for (const reading of this.#unplaced) this.#judgeReading(reading, 'history');
     const places = this.#options.records.all.map((made) => this.#options.rules.placeOf(made));
     const order = this.#options.records.all
       .map((made, at) => ({ made, place: places[at] }))

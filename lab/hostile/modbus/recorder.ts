@@ -5,15 +5,13 @@ import type { Dice } from '../dice.ts';
 import type { EquipmentClock } from '../equipment-clock.ts';
 import type { Counted } from '../judge/numbered-places.ts';
 import { Records, type Shown } from '../judge/records.ts';
+import type { Stamped } from '../judge/stamped-places.ts';
 import type { Trace } from '../trace.ts';
 import type { Unit, UnitAnswer } from './line.ts';
 import type { RecorderPlan } from './recorder-plan.ts';
 import { float32, type RegisterRequest, Registers, uint16, uint32, uint64 } from './registers.ts';
 
-export interface Sample extends Counted {
-  /** As its clock had it, in the step that it counts in, epoch ms. */
-  readonly stamp: number;
-}
+export type Sample = Counted & Stamped;
 
 export interface RecorderOptions {
   readonly plan: RecorderPlan;

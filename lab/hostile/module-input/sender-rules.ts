@@ -1,6 +1,7 @@
 // What is right of a stream of messages: by their own times, or by when they were handed over.
 import type { EquipmentClock } from '../equipment-clock.ts';
 import type { RecordRules } from '../judge/records.ts';
+import { stampedPlaces } from '../judge/stamped-places.ts';
 import type { Sender, Sent } from './sender.ts';
 import type { SenderPlan } from './sender-plan.ts';
 
@@ -12,6 +13,7 @@ export function senderRules(
   plan: SenderPlan,
   senderClock: EquipmentClock,
 ): RecordRules<Sent> {
+  const { hadCome } = stampedPlaces(senderClock, plan.stampStepMs);
   const arrivalsOf = ({ messageAt }: Sent) => sender.messages[messageAt]!.arrivals;
   return {
     placeOf: ({ time }) => (plan.isStamped ? time : undefined),
@@ -20,10 +22,7 @@ export function senderRules(
       const isNear = arrivalsOf(sent).some((at) => Math.abs(at - index) <= arrivalSlackMs);
       return isNear ? undefined : `it was handed over at ${arrivalsOf(sent).join(', ') || 'no time'}`;
     },
-    hadCome(index, at) {
-      for (let ms = 0; ms < plan.stampStepMs; ms += 50) if (senderClock.showed(index + ms, at)) return true;
-      return false;
-    },
+    hadCome,
     isHeld: () => false,
     isHidden: (sent) => !plan.isNumbered && isSwallowed(sender, plan, sent),
   };

@@ -168,8 +168,7 @@ export class Gateway {
         if (life !== this.#life) return false;
         const isTaken = inner.emit(event);
         trace.note('adapter', `${describe(event)}${isTaken ? '' : ' (not taken)'}`);
-        const { open, floor } = windows.streams()[0] ?? {};
-        if (isTaken) account.observe(event, open, floor);
+        if (isTaken) account.observe(event, windows.streams()[0]?.open);
         return isTaken;
       },
       durable: () => (life === this.#life ? inner.durable() : new Promise(() => {})),

@@ -1,0 +1,170 @@
+// An instrument on a line, read by the serial adapter.
+import { type SerialSourceConfig, serialSourceSchema } from '../../../runtime/sources/serial/config.ts';
+import { createSerialSource } from '../../../runtime/sources/serial/serial-source.ts';
+import type { Equipment, EquipmentParts } from '../equipment.ts';
+import { EquipmentClock } from '../equipment-clock.ts';
+import type { Judge } from '../judge/judge.ts';
+import { numberedPlaces } from '../judge/numbered-places.ts';
+import { RecordJudge } from '../judge/record-judge.ts';
+import type { RecordRules } from '../judge/records.ts';
+import { ShownJudge } from '../judge/shown-judge.ts';
+import { stampedPlaces } from '../judge/stamped-places.ts';
+import { Instrument, type Kept } from './instrument.ts';
+import { configureInstrument, type InstrumentPlan, planInstrument } from './instrument-plan.ts';
+import { SerialWire } from './serial-wire.ts';
+
+/** The module may be so far from our wall clock: what it slews, and a message's way through it. */
+const arrivalSlackMs = 2500;
+
+export function serialEquipment(parts: EquipmentParts): Equipment {
+  const { clock, dice, trace, heard } = parts;
+  const plan = planInstrument(dice);
+  const offset = clock.now() - clock.monotonic() + dice.between(-5000, 5000);
+  const deviceClock = new EquipmentClock(() => clock.monotonic(), offset);
+  /** Our wall clock whenever a record arrived. */
+  const arrivals = new Map<Kept, number[]>();
+  const wire = new SerialWire({
+    plan,
+    clock,
+    dice: dice.fork(),
+    trace,
+    heard,
+    instrument: () => instrument,
+    onArrives(record, command) {
+      arrivals.set(record, [...(arrivals.get(record) ?? []), clock.now()]);
+      for (const [tag, { value }] of record.values) {
+        if (command === undefined || command === 'R?' || command[0] === tag.toUpperCase())
+          shown?.hear(tag, value, true);
+      }
+    },
+  });
+  const instrument = new Instrument({
+    plan,
+    clock,
+    deviceClock,
+    dice: dice.fork(),
+    trace,
+    onRecord: (said) => wire.talk(said),
+  });
+  const shown = plan.order === 'arrival' && !plan.talks ? shownJudge(plan, parts) : undefined;
+  const rules = rulesOf(plan, instrument, deviceClock, arrivals);
+  const judge: Judge =
+    shown ??
+    new RecordJudge({
+      records: instrument.records,
+      rules,
+      now: () => clock.monotonic(),
+      onFault: parts.onFault,
+    });
+  let isAmbiguous = !plan.memory?.hasEnd || !plan.memory.hasBounds;
+  let clearedAt = Number.NEGATIVE_INFINITY;
+  const stepMs = () => {
+    const least = plan.isNumbered || plan.talks ? 1000 : 90_000;
+    return dice.pick([-1, 1]) * (least + dice.between(0, dice.pick([3000, 60_000, 7_200_000])));
+  };
+  const acts = {
+    clock: () => {
+      const ms = stepMs();
+      trace.note('unit', `its clock is set by ${ms} ms`);
+      isAmbiguous ||= plan.order === 'time';
+      deviceClock.step(ms);
+    },
+    clear: () => {
+      // Soon after, the numbers could by chance go on where they were: nobody could tell.
+      if (instrument.age < 300 || clock.monotonic() - clearedAt < 200_000) return;
+      clearedAt = clock.monotonic();
+      isAmbiguous = true;
+      instrument.clear();
+    },
+    power: () => {
+      trace.note('unit', 'loses its power');
+      instrument.isOn = false;
+      clock.setTimer(dice.between(2000, 30_000), () => {
+        instrument.isOn = true;
+      });
+    },
+    unplug: () => {
+      trace.note('line', 'is unplugged');
+      wire.isReachable = false;
+      wire.cut();
+      clock.setTimer(dice.between(1000, 20_000), () => {
+        wire.isReachable = true;
+      });
+    },
+    cut: () => wire.cut(),
+  };
+  return {
+    kind: describe(plan),
+    settings: serialSourceSchema.parse(configureInstrument(plan)),
+    makeSource: (config, sourceParts) =>
+      createSerialSource(config as SerialSourceConfig, {
+        clock,
+        metrics: parts.metrics,
+        openStream: async () => wire.open(),
+        ...sourceParts,
+      }),
+    judge,
+    get exchanges() {
+      return wire.exchanges;
+    },
+    behave(isHostile) {
+      wire.behave(isHostile);
+      if (!isHostile) instrument.isOn = wire.isReachable = true;
+    },
+    act: () => acts[dice.weighted({ clock: 2, clear: 1, power: 1, unplug: 2, cut: 1 })](),
+    recoveryMs: 240_000,
+    get isAnswerable() {
+      return !isAmbiguous;
+    },
+  };
+}
+
+function shownJudge({ everyMs, timeoutMs, commands }: InstrumentPlan, parts: EquipmentParts): ShownJudge {
+  return new ShownJudge({
+    tags: ['a', 'b'].map((name) => ({ name, pollMs: everyMs })),
+    now: () => parts.clock.monotonic(),
+    pollLimitMs: (commands + 2) * timeoutMs * 2,
+    believedMs: 0,
+    onFault: parts.onFault,
+  });
+}
+
+function rulesOf(
+  plan: InstrumentPlan,
+  instrument: Instrument,
+  deviceClock: EquipmentClock,
+  arrivals: ReadonlyMap<Kept, readonly number[]>,
+): RecordRules<Kept> {
+  const isHeld = (record: Kept) => plan.memory !== null && instrument.isHeld(record);
+  if (plan.order === 'number')
+    return { ...numberedPlaces(instrument.records, plan.span), hadCome: () => false, isHeld };
+  if (plan.order === 'time') return { ...stampedPlaces<Kept>(deviceClock, plan.stampStepMs), isHeld };
+  return {
+    placeOf: () => undefined,
+    misplaced(record, index) {
+      const times = arrivals.get(record) ?? [];
+      const isNear = times.some((at) => Math.abs(at - index) <= arrivalSlackMs);
+      return isNear ? undefined : `it arrived at ${times.join(', ') || 'no time'}`;
+    },
+    hadCome: () => false,
+    isHeld,
+  };
+}
+
+function describe(plan: InstrumentPlan): string {
+  const { memory } = plan;
+  const words = [
+    `instrument by ${plan.order}`,
+    plan.isNumbered ? `numbers ${plan.first} to ${plan.first + plan.span - 1}` : 'no numbers',
+    plan.talks
+      ? 'talks'
+      : `asked with ${plan.commands} commands every ${plan.everyMs} ms, within ${plan.timeoutMs}`,
+    plan.isChecked ? 'check sums' : 'no check sums',
+    ...(plan.echoes ? ['echo'] : []),
+    `a record in ${plan.sampleMs} ms, stamps of ${plan.stampStepMs} ms`,
+    memory === null
+      ? 'no memory'
+      : `memory of ${plan.capacity}, ${memory.hasEnd ? 'end mark' : 'no end mark'}, ${memory.hasBounds ? 'bounds' : 'no bounds'}, ${memory.isDistinct ? 'records of their own' : 'records like live ones'}`,
+  ];
+  return words.join(', ');
+}
