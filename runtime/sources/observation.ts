@@ -57,14 +57,15 @@ export class Observation {
    * no news are left out.
    */
   report(index: number, readings: readonly Reading[], { now, continues, number }: Report): void {
-    if (this.#until === undefined && this.begin(index, continues) === undefined) return;
+    if (this.#until === undefined && !this.#beginAt(index, continues)) return;
     const news = this.#filter?.pass(readings, now) ?? readings;
     if (news.length > 0 && !this.take(news)) return;
     this.observe(index + 1, number);
   }
 
   /**
-   * Observation begins at `at`, or right behind what may be missing. Returns where; undefined where the sink refuses.
+   * Observation begins at `at`, or right behind what may be missing. Returns where; undefined where the sink refuses:
+   * there is no room, or it knows of a loss that the proof does not; then it may begin without one.
    * @param continues proves that it went on since it was broken
    */
   begin(at: number, continues?: Continuation): number | undefined {
@@ -109,6 +110,11 @@ export class Observation {
     if (this.#until === undefined || at === undefined) return;
     this.#until = undefined;
     this.#sink.emit({ kind: 'broken', at: Math.max(this.#from, at), reason });
+  }
+
+  #beginAt(index: number, continues: Continuation | undefined): boolean {
+    if (continues !== undefined && this.begin(index, continues) !== undefined) return true;
+    return this.begin(index) !== undefined;
   }
 
   #emit(event: Parameters<SourceSink['emit']>[0]): boolean {

@@ -10,7 +10,8 @@ import type { Probe } from './probe.ts';
 export type SourceEvent =
   /**
    * Observation begins (again): every reading with `index >= at` will be reported. Nothing is claimed before this was
-   * said, and without `continues` a hole is left to what was claimed before, whatever `at` says.
+   * said, and without `continues` a hole is left to what was claimed before, whatever `at` says. With `continues` it is
+   * refused where something was lost that the proof knows nothing of, on the disk or on the way to it.
    */
   | { readonly kind: 'resumed'; readonly at: number; readonly continues?: Continuation | undefined }
   /** In index order; may share an index with each other, and may repeat no earlier reading. */

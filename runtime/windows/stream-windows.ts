@@ -223,7 +223,9 @@ export class StreamWindows {
 
   #resumed(at: number, continues: Continuation | undefined, now: number): boolean {
     if (!this.#isIndex(at)) return this.#violation('bad-index', { at });
-    const isProven = continues !== undefined && this.#mayContinue;
+    // What it goes on from is not what it was: the source has to begin with what it sees now.
+    if (continues !== undefined && !this.#mayContinue) return false;
+    const isProven = continues !== undefined;
     const open = this.#open;
     if (open !== undefined && isProven && at <= open.until) return true;
     if (open !== undefined) this.#end(open, open.until);

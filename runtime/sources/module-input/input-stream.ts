@@ -110,8 +110,11 @@ export class InputStream {
       number === undefined
         ? Continuation.keptUpstream({ lastIndex: frontier, index: first, silenceMs: this.#silenceMs })
         : Continuation.nextNumber(numberBefore, number);
-    if (continues !== undefined && frontier !== undefined) observation.begin(frontier, continues);
-    else observation.begin(first);
+    const goesOn =
+      continues !== undefined &&
+      frontier !== undefined &&
+      observation.begin(frontier, continues) !== undefined;
+    if (!goesOn) observation.begin(first);
   }
 
   #isGap(index: number): boolean {
