@@ -120,8 +120,12 @@ class ModbusSource implements Source {
     const { number } = this.#config.stamp ?? {};
     // A number beyond 2^53 could not be an index.
     const last = Math.min(2 ** (16 * widthOf(number?.type ?? 'uint32')), Number.MAX_SAFE_INTEGER) - 1;
-    const floor = this.#deps.start?.()?.floor;
-    this.#counter ??= new RecordCounter({ first: 0, last }, floor === undefined ? undefined : floor - 1);
+    const { floor, number: mark } = this.#deps.start?.() ?? {};
+    this.#counter ??= new RecordCounter(
+      { first: 0, last },
+      floor === undefined ? undefined : floor - 1,
+      mark,
+    );
     return this.#counter;
   }
 

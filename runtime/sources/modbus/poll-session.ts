@@ -145,7 +145,8 @@ export class PollSession {
 
   #report(index: number, poll: Poll, continues?: Continuation): void {
     const now = this.#options.clock.monotonic();
-    this.#observation.report(index, poll.readings(index), { now, continues });
+    const number = this.#options.counter?.mark;
+    this.#observation.report(index, poll.readings(index), { now, continues, number });
     this.#lastStatementAt = now;
   }
 

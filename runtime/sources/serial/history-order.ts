@@ -114,7 +114,7 @@ export function byTime(state: StreamState, config: SerialSourceConfig, history: 
     indexOf: ({ timestamp }) => timestamp,
     bounds: (texts) => texts && { oldest: parse(texts.oldest), newest: parse(texts.newest) },
     get newest() {
-      return state.newestTime;
+      return state.newest?.timestamp;
     },
     oldestPossible: () => Number.NEGATIVE_INFINITY,
   };

@@ -7,7 +7,7 @@ const after = (
   numbers: readonly number[],
   more: CounterOptions = options,
 ): Step[] => {
-  const counter = new RecordCounter(more, last);
+  const counter = new RecordCounter(more, last, 0);
   return numbers.map((number) => counter.place(number));
 };
 const placed = (position: number, more: object = {}) => ({ kind: 'placed', position, ...more });
@@ -39,14 +39,14 @@ describe('record numbers as positions', () => {
   it('go on in the next round after a reset, once the next record bears it out', () => {
     expect(after(5000, [1, 2, 3])).toEqual([
       { kind: 'held' },
-      placed(10_001, { broken: 'counter-reset', confirmed: 10_000, reset: { lost: 5101, begin: 10_000 } }),
-      placed(10_002),
+      placed(5003, { broken: 'counter-reset', confirmed: 5002 }),
+      placed(5004),
     ]);
     // The same record again bears it out as well: an instrument that is asked repeats its newest.
     expect(after(5000, [1, 1, 2])).toEqual([
       { kind: 'held' },
-      placed(10_000, { broken: 'counter-reset', reset: { lost: 5101, begin: 10_000 } }),
-      placed(10_001),
+      placed(5002, { broken: 'counter-reset' }),
+      placed(5003),
     ]);
   });
 
@@ -63,20 +63,15 @@ describe('record numbers as positions', () => {
     expect(after(500, [8000, 300, 301])).toEqual([
       { kind: 'held' },
       { kind: 'held' },
-      placed(10_300, { broken: 'counter-reset', confirmed: 10_299, reset: { lost: 601, begin: 9999 + 1 } }),
+      placed(802, { broken: 'counter-reset', confirmed: 801 }),
     ]);
   });
 
   it('are borne out also by one that follows a few later: the instrument is faster than it is asked', () => {
     expect(after(5000, [1, 6, 11])).toEqual([
       { kind: 'held' },
-      placed(10_005, {
-        broken: 'counter-reset',
-        confirmed: 10_000,
-        isApart: true,
-        reset: { lost: 5101, begin: 10_000 },
-      }),
-      placed(10_010, { broken: 'records-missed' }),
+      placed(5007, { broken: 'counter-reset', confirmed: 5002, isApart: true }),
+      placed(5012, { broken: 'records-missed' }),
     ]);
     expect(after(500, [8000, 8003])).toEqual([
       { kind: 'held' },
@@ -94,20 +89,15 @@ describe('record numbers as positions', () => {
     const checked = { ...options, isChecked: true };
     expect(after(30, [2, 42, 43], checked)).toEqual([
       { kind: 'held' },
-      placed(10_041, {
-        broken: 'counter-reset',
-        confirmed: 10_001,
-        isApart: true,
-        reset: { lost: 131, begin: 10_000 },
-      }),
-      placed(10_042),
+      placed(73, { broken: 'counter-reset', confirmed: 33, isApart: true }),
+      placed(74),
     ]);
     // Read while it was written: the next goes on.
     expect(after(30, [2, 31], checked)).toEqual([{ kind: 'held' }, placed(31, { dropped: true })]);
   });
 
   it('give the newest record of a memory its position only where the counter cannot have started anew', () => {
-    const counter = new RecordCounter(options, 5000);
+    const counter = new RecordCounter(options, 5000, 0);
     expect(counter.positionOfNewest(5000)).toBe(5000);
     expect(counter.positionOfNewest(5007)).toBe(5007);
     expect(counter.positionOfNewest(4999)).toBeUndefined();
@@ -120,20 +110,47 @@ describe('record numbers as positions', () => {
   });
 
   it('begin a new round once the memory has shown that there is one', () => {
-    const counter = new RecordCounter(options, 5000);
+    const counter = new RecordCounter(options, 5000, 0);
     counter.startAnew();
     expect(counter.positionOfNewest(5010)).toBeUndefined();
-    expect(counter.place(5010)).toEqual(
-      placed(15_009, { broken: 'counter-reset', reset: { lost: 5101, begin: 10_000 } }),
-    );
-    expect(counter.place(5011)).toEqual(placed(15_010));
-    expect(counter.positionOfNewest(5011)).toBe(15_010);
+    expect(counter.place(5010)).toEqual(placed(10_011, { broken: 'counter-reset' }));
+    expect(counter.place(5011)).toEqual(placed(10_012));
+    expect(counter.positionOfNewest(5011)).toBe(10_012);
+  });
+
+  it('leave one position out for what was recorded before a reset, and no more than the new round has records', () => {
+    const counter = new RecordCounter({ first: 0, last: 2 ** 32 - 1 }, 1_000_000, 0);
+    counter.place(3);
+    expect(counter.place(4)).toEqual(placed(1_000_006, { broken: 'counter-reset', confirmed: 1_000_005 }));
+    expect(counter.roundStart).toBe(1_000_002);
+    expect(counter.numberAt(1_000_002)).toBe(0);
+    expect(counter.countedFrom).toBe(1_000_005);
+  });
+
+  it('are found again after a restart in a later round, from the last position and its mark', () => {
+    const before = new RecordCounter(options, 5000, 0);
+    for (const number of [7, 8, 9]) before.place(number);
+    const counter = new RecordCounter(options, before.position, before.mark);
+    expect(counter.roundStart).toBe(5002);
+    expect(counter.numberAt(5010)).toBe(9);
+    expect(counter.place(10)).toEqual(placed(5011));
+    // Over the end, in the same round.
+    const wrapped = new RecordCounter(options, 5001 + 9999, before.mark);
+    expect(wrapped.place(1)).toEqual(placed(15_001));
+    expect(wrapped.numberAt(5010)).toBe(9);
+  });
+
+  it('begin a new round after a restart where nobody knows which number the last position had', () => {
+    const counter = new RecordCounter(options, 25_000);
+    expect(counter.positionOfNewest(5003)).toBeUndefined();
+    expect(counter.place(5003)).toEqual(placed(30_004, { broken: 'counter-reset' }));
+    expect(counter.roundStart).toBe(25_002);
   });
 
   it('are found again after a restart, from the last position alone', () => {
     // Two rounds on.
     expect(after(25_000, [5003])).toEqual([placed(25_001)]);
-    const counter = new RecordCounter(options, 25_000);
+    const counter = new RecordCounter(options, 25_000, 0);
     expect(counter.numberAt(25_000)).toBe(5002);
     expect(counter.positionFrom(25_000, 5001)).toBe(25_000 + 9998);
     expect(counter.positionNear(5001)).toBe(24_999);

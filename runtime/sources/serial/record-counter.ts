@@ -1,10 +1,18 @@
 // From the numbers that an instrument gives its records to positions that only grow. Pure.
 //
-// A counter of an instrument ends somewhere and starts again (wraps), and it starts again when its battery is changed
-// or someone clears its memory (is reset). A position is `cycle x span + number`: in the first cycle it is the number
-// itself; a wrap goes on in the next cycle without a hole; a reset goes on in the next cycle too, and what lies between
-// is a hole that nobody can fill. So positions never repeat, and a position's number is known without remembering
-// anything but the last position, which the stream's own windows tell after a restart.
+// A counter of an instrument ends somewhere and starts again (wraps), and it starts anew when its battery is changed or
+// someone clears its memory (is reset). In the first round a position is the number itself; a wrap goes on without a
+// hole. After a reset a new round begins: its first number has the position that follows the last record, and one more:
+// the one left out stands for whatever was recorded at the end of the old round, for nobody knows how much that was.
+// Then comes a hole as wide as the records that the new round had before the first one that was seen.
+//
+// Not: the rest of the old round as positions that never had records. That was a claim without a proof, thousands of
+// millions of positions wide (a 32-bit counter), and as a hole it would be asked for one request after the other.
+//
+// So positions never repeat, and the number at a position of the present round is known from two numbers: the last
+// position, which the stream's own windows tell after a restart, and the mark of the round (position - number), which
+// is kept with them. Positions of earlier rounds have no number that could be asked for: the same numbers are those of
+// other records now.
 //
 // A step that is too large is not believed at once: one garbled digit in an instrument without check sums, or a number
 // that was read while the equipment wrote it, would otherwise move the stream into the next cycle for good. It is held
@@ -33,11 +41,6 @@ export type Step =
       readonly position: number;
       /** Why records may be missing before it. */
       readonly broken?: 'records-missed' | 'counter-reset';
-      /**
-       * Where the counter started anew: positions from `begin` on are those of its new round. Between what was placed
-       * before and that, up to `lost` excluded, records may have been made; there never were any from there on.
-       */
-      readonly reset?: { readonly lost: number; readonly begin: number };
       /** Position of the record that was held and is now borne out: it comes before this one. */
       readonly confirmed?: number;
       /** Records are missing between that one and this. */
@@ -51,15 +54,37 @@ export class RecordCounter {
   readonly #span: number;
   readonly #maxJump: number;
   #last: number | undefined;
+  #mark: number;
   #held: number | undefined;
-  #isAnew = false;
+  #isAnew: boolean;
+  #countedFrom = Number.NEGATIVE_INFINITY;
 
-  /** `last` is the position of the last record that is known, if any. */
-  constructor(options: CounterOptions, last?: number) {
+  /**
+   * `last` is the position of the last record that is known, if any, and `mark` that of its round. Where that is not
+   * known, the next record begins a new one: nobody can tell which number a position had.
+   */
+  constructor(options: CounterOptions, last?: number, mark?: number) {
     this.#options = options;
     this.#span = options.last - options.first + 1;
     this.#maxJump = options.maxJump ?? Math.min(10_000, Math.max(1, Math.floor(this.#span / 4)));
     this.#last = last;
+    this.#mark = mark ?? 0;
+    this.#isAnew = last !== undefined && mark === undefined;
+  }
+
+  /** Of the present round: position - number, before the counter has wrapped. */
+  get mark(): number {
+    return this.#mark;
+  }
+
+  /** Where the present round begins: what lies before is of an earlier one. */
+  get roundStart(): number {
+    return this.#mark + this.#options.first;
+  }
+
+  /** From here on a record was made for each number: no leap is known. */
+  get countedFrom(): number {
+    return this.#countedFrom;
   }
 
   /** Position of the newest record that was placed. */
@@ -67,10 +92,10 @@ export class RecordCounter {
     return this.#last;
   }
 
-  /** The number that the instrument gives the record at `position`. */
+  /** The number that the instrument gives the record at `position` of the present round. */
   numberAt(position: number): number {
     const { first } = this.#options;
-    return first + mod(position - first, this.#span);
+    return first + mod(position - this.roundStart, this.#span);
   }
 
   /** The position of `number` at or after `from`. */
@@ -153,6 +178,7 @@ export class RecordCounter {
     const { position: confirmed, ...why } = isForward
       ? { position: last + held - this.numberAt(last), broken: 'records-missed' as const }
       : this.#inNextRound(held, last);
+    this.#countedFrom = confirmed;
     return this.#placed({
       position: confirmed + step,
       ...why,
@@ -162,10 +188,10 @@ export class RecordCounter {
   }
 
   #inNextRound(number: number, last: number) {
-    const { first } = this.#options;
-    const begin = last - (this.numberAt(last) - first) + this.#span;
-    const reset = { lost: Math.min(last + 1 + this.#maxJump, begin), begin };
-    return { position: begin + number - first, broken: 'counter-reset' as const, reset };
+    this.#mark = last + 2 - this.#options.first;
+    const position = this.#mark + number;
+    this.#countedFrom = position;
+    return { position, broken: 'counter-reset' as const };
   }
 
   #placed(step: Omit<Extract<Step, { kind: 'placed' }>, 'kind'>): Step {

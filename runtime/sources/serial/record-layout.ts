@@ -171,6 +171,13 @@ export function formatOf(stamp: Pick<NonNullable<StampConfig['timestamp']>, 'for
   return compiled.format;
 }
 
+/** What the instrument's times are rounded to. */
+export function stepMsOf(stamp: StampConfig['timestamp']): number {
+  if (stamp === undefined) return 1;
+  if (stamp.at === undefined) return formatOf(stamp).stepMs;
+  return stamp.unit === 's' ? 1000 : 1;
+}
+
 /** Minutes that `UTC` or `+01:00` is ahead of UTC. */
 export function zoneMinutes(zone: string): number {
   if (zone === 'UTC') return 0;

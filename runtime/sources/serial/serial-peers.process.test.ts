@@ -71,9 +71,11 @@ describe.skipIf(missingPrograms('socat') || missingPythonModules('serial'))(
       await session;
       expect(error).toBeUndefined();
       expect(sink.breaches()).toEqual([]);
-      // A busy machine may miss a poll.
-      const reasons = sink.of('broken').map(({ reason }) => reason);
-      expect(reasons.filter((reason) => reason !== 'poll-missed')).toEqual([]);
+      // A busy machine may miss a poll; and observation begins behind a first record, which may share its time.
+      const reasons = new Set(sink.of('broken').map(({ reason }) => reason));
+      expect(
+        [...reasons].filter((reason) => !['poll-missed', 'may-share-its-time'].includes(reason)),
+      ).toEqual([]);
       const samples = new Map<number, Record<string, unknown>>();
       for (const { index, tag, value } of sink.readings)
         samples.set(index, { ...samples.get(index), [tag]: value });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { randomInt, seededRandom } from '../../../kernel/random.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import type { StreamStart } from '../../windows/window-store.ts';
 import { type Instrument, MemoryLine } from './testing/memory-line.ts';
 import { run } from './testing/set-up.ts';
 
@@ -12,7 +13,7 @@ const numbered = {
   tags: [{ name: 'weight', column: 1 }],
 };
 
-function talking(config: object, floor?: () => number) {
+function talking(config: object, floor?: () => number | StreamStart) {
   const clock = new VirtualClock();
   const line = new MemoryLine(clock);
   const running = run(config, line, clock, floor);
@@ -109,6 +110,31 @@ describe('an instrument that talks', () => {
   });
 });
 
+describe('messages that come at once', () => {
+  it('have a hole between them where one of them was damaged', async () => {
+    const { sink, hear, clock } = talking(plain);
+    await hear('\r\n');
+    const at = clock.now();
+    await hear('2 kg\r\n# kg\r\n4 kg\r\n5 kg\r\n');
+    expect(sink.readings.map(({ index, value }) => [index - at, value])).toEqual([
+      [0, 2],
+      [2, 4],
+      [3, 5],
+    ]);
+    expect(sink.of('broken').map(({ at: broken }) => broken - at)).toEqual([1]);
+    expect(sink.of('resumed').map(({ at: resumed }) => resumed - at)).toEqual([0, 2]);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('are a loss also where the first of them was damaged, before anything was heard', async () => {
+    const { sink, hear, clock } = talking(plain);
+    const at = clock.now();
+    await hear('\r\n# kg\r\n4 kg\r\n');
+    expect(sink.events[0]).toEqual({ kind: 'resumed', at: at + 1 });
+    expect(indexes(sink)).toEqual([at + 1]);
+  });
+});
+
 describe('an instrument that numbers its records', () => {
   it('has a break where numbers are missing, and nowhere else', async () => {
     const { sink, hear } = talking(numbered);
@@ -125,14 +151,13 @@ describe('an instrument that numbers its records', () => {
     expect(sink.of('broken')).toEqual([]);
     expect(counts).toMatchObject({ unbelievable_numbers: 1 });
     await hear('8000,5\r\n', '8001,6\r\n', '1,7\r\n', '2,8\r\n');
-    expect(indexes(sink).slice(4)).toEqual([17_999, 18_000, 19_999, 20_000]);
-    // What the rest of the round would have been is no hole, but for as much as may have been missed.
+    expect(indexes(sink).slice(4)).toEqual([17_999, 18_000, 18_002, 18_003]);
+    // One position is left out, for whatever was recorded before the reset.
     expect(sink.of('broken').map(({ at, reason }) => [at, reason])).toEqual([
       [10_002, 'records-missed'],
       [18_001, 'counter-reset'],
-      [19_999, 'counter-reset'],
     ]);
-    expect(sink.of('resumed').map(({ at }) => at)).toEqual([9998, 17_999, 18_101, 19_999]);
+    expect(sink.of('resumed').map(({ at }) => at)).toEqual([9998, 17_999, 18_002]);
     expect(warnings).toHaveLength(1);
     expect(counts).toMatchObject({ counter_resets: 1 });
     expect(sink.breaches()).toEqual([]);
@@ -151,6 +176,50 @@ describe('an instrument that numbers its records', () => {
   });
 });
 
+describe('an instrument whose counter starts anew', () => {
+  const wide = {
+    fields: { separator: ',' },
+    stamp: { number: { column: 0, first: 0, last: 0xffff_ffff } },
+    tags: [{ name: 'weight', column: 1 }],
+  };
+
+  it('goes on behind one position that is left out, in a counter of any size', async () => {
+    const { sink, hear, counts } = talking(wide);
+    await hear('\r\n', '1000000,1\r\n', '0,2\r\n', '1,3\r\n', '2,4\r\n');
+    expect(indexes(sink)).toEqual([1_000_000, 1_000_002, 1_000_003, 1_000_004]);
+    expect(sink.of('resumed').map(({ at }) => at)).toEqual([1_000_000, 1_000_002]);
+    expect(counts).toMatchObject({ counter_resets: 1 });
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('leaves as many out as its new round had before it was heard', async () => {
+    const { sink, hear } = talking(wide);
+    await hear('\r\n', '1000000,1\r\n', '20,2\r\n', '27,3\r\n');
+    expect(indexes(sink)).toEqual([1_000_000, 1_000_022, 1_000_029]);
+    expect(sink.of('broken').map(({ at, reason }) => [at, reason])).toEqual([
+      [1_000_001, 'counter-reset'],
+      [1_000_023, 'records-missed'],
+    ]);
+  });
+
+  it('is known after a restart by what is kept with its stream', async () => {
+    const { sink, hear } = talking(wide);
+    await hear('\r\n', '1000000,1\r\n', '20,2\r\n', '21,3\r\n');
+    const { until, number } = sink.of('observed').at(-1)!;
+    const next = talking(wide, () => ({ continuity: 'proven', floor: until, number: number! }));
+    await next.hear('\r\n', '22,4\r\n');
+    expect(indexes(next.sink)).toEqual([1_000_024]);
+    expect(next.sink.events[0]).toMatchObject({ kind: 'resumed', at: until, continues: {} });
+  });
+
+  it('begins a new round where nothing is known of the one before', async () => {
+    const { sink, hear } = talking(wide, () => ({ continuity: 'lost', floor: 500 }));
+    await hear('\r\n', '22,4\r\n');
+    expect(indexes(sink)).toEqual([523]);
+    expect(sink.events[0]).not.toHaveProperty('continues');
+  });
+});
+
 describe('an instrument that stamps its records', () => {
   const stamped = {
     fields: { separator: ';' },
@@ -159,34 +228,83 @@ describe('an instrument that stamps its records', () => {
   };
   const at = (text: string) => Date.parse(`2026-11-22T${text}Z`);
 
+  /** But for the break behind each first record: others before it may have had the same time. */
+  const breaks = (sink: { of(kind: 'broken'): readonly { at: number; reason: string }[] }) =>
+    sink
+      .of('broken')
+      .filter(({ reason }) => reason !== 'may-share-its-time')
+      .map(({ at: broken, reason }) => [broken, reason]);
+
   it('has a break where its clock went back or a message was damaged, and says a record again in vain', async () => {
     const { sink, hear } = talking(stamped);
     await hear('\r\n', '2026-11-22 10:00:00;1\r\n', '2026-11-22 10:00:00;1\r\n', '2026-11-22 10:00:01;2\r\n');
     await hear('2026-11-22 10:00:0', '2;3\r\n', '2026-11-22 10:00:0x;3\r\n', '2026-11-22 10:00:04;4\r\n');
     await hear('2026-11-22 09:59:00;5\r\n');
     expect(values(sink)).toEqual([1, 2, 3, 4, 5]);
-    expect(sink.of('broken').map(({ at: broken, reason }) => [broken, reason])).toEqual([
-      [at('10:00:02') + 1, 'serial-unplaced'],
+    // The damaged one may have had the time of the last one before it, and that of the first one after it.
+    expect(breaks(sink)).toEqual([
+      [at('10:00:02'), 'serial-unplaced'],
       [at('10:00:04') + 1, 'equipment-clock-went-back'],
     ]);
+    expect(sink.of('resumed').map(({ at: resumed }) => resumed)).toContain(at('10:00:04') + 1);
+    expect(sink.breaches()).toEqual([]);
   });
 
-  it('has a break where two records have one time: the second has no place', async () => {
+  it('may have two records with one time: both are at its position, and neither is a break', async () => {
     const { sink, hear, counts } = talking(stamped);
-    await hear('\r\n', '2026-11-22 10:00:00;1\r\n', '2026-11-22 10:00:00;2\r\n', '2026-11-22 10:00:01;3\r\n');
-    expect(values(sink)).toEqual([1, 3]);
-    expect(sink.of('broken').map(({ reason }) => reason)).toEqual(['repeated-stamp']);
+    await hear('\r\n', '2026-11-22 10:00:00;0\r\n', '2026-11-22 10:00:01;1\r\n', '2026-11-22 10:00:01;2\r\n');
+    await hear('2026-11-22 10:00:01;1\r\n', '2026-11-22 10:00:02;3\r\n');
+    expect(sink.readings.map(({ index, value }) => [index, value])).toEqual([
+      [at('10:00:00'), 0],
+      [at('10:00:01'), 1],
+      [at('10:00:01'), 2],
+      [at('10:00:02'), 3],
+    ]);
+    expect(breaks(sink)).toEqual([]);
     expect(counts).toMatchObject({ repeated_stamps: 1 });
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('claims a position once no other record can come at it, and gives what comes all the same', async () => {
+    const { sink, hear, clock } = talking(stamped);
+    await hear('\r\n', '2026-11-22 10:00:00;0\r\n', '2026-11-22 10:00:01;1\r\n');
+    expect(sink.of('observed').at(-1)?.until).toBe(at('10:00:01'));
+    await clock.advance(2000);
+    expect(sink.of('observed').at(-1)?.until).toBe(at('10:00:01') + 1);
+    await hear('2026-11-22 10:00:01;2\r\n', '2026-11-22 10:00:03;3\r\n');
+    expect(values(sink)).toEqual([0, 1, 2, 3]);
+    expect(breaks(sink)).toEqual([[at('10:00:01') + 1, 'repeated-stamp']]);
+    expect(sink.breaches()).toEqual([]);
   });
 
   it('is not believed in another century', async () => {
     const { sink, hear, counts } = talking(stamped);
     await hear('\r\n', '2026-11-22 10:00:00;1\r\n', '2926-11-22 10:00:01;2\r\n', '2026-11-22 10:00:02;3\r\n');
     expect(indexes(sink)).toEqual([at('10:00:00'), at('10:00:02')]);
-    expect(sink.of('broken').map(({ reason }) => reason)).toEqual(['unbelievable-time']);
+    expect(breaks(sink)).toEqual([[at('10:00:00') + 1, 'unbelievable-time']]);
     expect(counts).toMatchObject({ unbelievable_times: 1 });
     await hear('2027-01-05 00:00:00;4\r\n', '2027-01-05 00:00:01;5\r\n');
     expect(values(sink)).toEqual([1, 3, 4, 5]);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('gives what its clock shows in the future, and claims nothing there', async () => {
+    const { sink, hear, clock } = talking(stamped);
+    const shown = (aheadMs: number) =>
+      `${new Date(clock.now() + aheadMs).toISOString().slice(0, 19).replace('T', ' ')};1\r\n`;
+    const hours = 7_200_000;
+    await hear('\r\n');
+    for (let turn = 0; turn < 20; turn++) {
+      await hear(shown(turn >= 8 && turn < 13 ? hours : 0));
+      await clock.advance(900);
+    }
+    expect(sink.readings).toHaveLength(20);
+    const [first, last] = [sink.readings[0]!.index, sink.readings.at(-1)!.index];
+    for (const { until } of sink.of('observed')) expect(until).toBeLessThanOrEqual(last + 1);
+    // What it showed meanwhile is a hole where it belongs.
+    expect(breaks(sink)).toEqual([[first + 7001, 'equipment-clock-ahead']]);
+    const resumed = sink.of('resumed').map(({ at: from }) => from);
+    expect(resumed.at(-1)).toBe(first + 13_001);
     expect(sink.breaches()).toEqual([]);
   });
 });

@@ -23,11 +23,12 @@ import { liveMessages, type MessageReader } from './message-reader.ts';
 import { type OpenStream, openStream, peerOf } from './open-line.ts';
 import { createProbe } from './probe.ts';
 import { RecordCounter } from './record-counter.ts';
-import type { DecodedRecord } from './record-layout.ts';
+import { type DecodedRecord, stepMsOf } from './record-layout.ts';
 import { Reporter, type StreamState } from './reporter.ts';
 import { longestQuiet, SerialLine } from './serial-line.ts';
 import { ListenSession, maxFailures, PollSession, sampleAttempts } from './session.ts';
 import { type Order, orderOf } from './stream-order.ts';
+import type { KnownTime } from './time-guard.ts';
 import { createWriter } from './writer.ts';
 
 export interface SerialSourceDeps {
@@ -128,6 +129,7 @@ class SerialSource implements Source {
       this.#line = undefined;
       // An instrument that still works off commands does so in the next session, too.
       this.#wasInStep = line.isInStep;
+      reporter.stop();
       line.close();
     }
   }
@@ -159,9 +161,9 @@ class SerialSource implements Source {
   /** Newer than all that was reported: a live record amid a dump. */
   #isNews({ number, timestamp }: DecodedRecord): boolean {
     if (this.#config.poll) return false;
-    const { counter, newestTime } = this.#stateNow();
+    const { counter, newest } = this.#stateNow();
     if (counter && number !== undefined) return counter.isNext(number);
-    return newestTime !== undefined && timestamp !== undefined && timestamp > newestTime;
+    return newest !== undefined && timestamp !== undefined && timestamp > newest.timestamp;
   }
 
   /** Takes a turn at the line; what was begun goes on to its end when the signal aborts, unheeded. */
@@ -179,37 +181,37 @@ class SerialSource implements Source {
   }
 
   #stateNow(): StreamState {
-    this.#state ??= { counter: this.#makeCounter(), newestTime: this.#knownTime() };
+    this.#state ??= { counter: this.#makeCounter(), newest: this.#knownTime() };
     return this.#state;
   }
 
   #makeReporter(sink: SourceSink): Reporter {
     const { clock, log, stampClock = clock } = this.#deps;
-    const { tags } = this.#config;
-    this.#state ??= { counter: this.#makeCounter(), newestTime: undefined };
-    const count = (name: string, by?: number) => this.#count(name, by);
     return new Reporter({
       order: this.#order,
-      state: this.#state,
-      tags,
+      state: this.#stateNow(),
+      tags: this.#config.tags,
+      stepMs: stepMsOf(this.#config.stamp?.timestamp),
       sink,
       clock,
       stampClock,
       log,
-      count,
+      count: (name, by) => this.#count(name, by),
     });
   }
 
-  #knownTime(): number | undefined {
+  #knownTime(): KnownTime | undefined {
     const floor = this.#order === 'time' ? this.#deps.start?.()?.floor : undefined;
-    return floor === undefined ? undefined : floor - 1;
+    return floor === undefined ? undefined : { timestamp: floor - 1, at: undefined };
   }
 
   #makeCounter(): RecordCounter | undefined {
     const number = this.#config.stamp?.number;
     if (!number) return undefined;
-    const floor = this.#order === 'number' ? this.#deps.start?.()?.floor : undefined;
-    return new RecordCounter(number, floor === undefined ? undefined : floor - 1);
+    const options = { ...number, isChecked: this.#config.checksum !== undefined };
+    // Where time orders the stream, its windows say nothing of numbers.
+    const { floor, number: mark } = (this.#order === 'number' && this.#deps.start?.()) || {};
+    return new RecordCounter(options, floor === undefined ? undefined : floor - 1, mark);
   }
 
   #onGarbage(session: ListenSession | PollSession, bytes: number, why: GarbageKind): void {

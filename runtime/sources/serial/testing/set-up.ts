@@ -26,7 +26,7 @@ export function run(
   config: object,
   line: MemoryLine,
   clock: VirtualClock,
-  floor?: () => number | undefined,
+  floor?: () => number | StreamStart | undefined,
   again?: Source,
 ): RunningSource {
   const counts: Record<string, number> = {};
@@ -89,6 +89,7 @@ export function showPages(pages: readonly HistoryPage[]): readonly string[] {
   });
 }
 
-function startAt(floor: number | undefined): StreamStart {
-  return { continuity: 'proven', ...(floor !== undefined && { floor }) };
+function startAt(floor: number | StreamStart | undefined): StreamStart {
+  if (typeof floor === 'object') return floor;
+  return { continuity: 'proven', ...(floor !== undefined && { floor, number: 0 }) };
 }
