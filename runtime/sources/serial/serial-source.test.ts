@@ -130,8 +130,9 @@ describe('messages that come at once', () => {
     const { sink, hear, clock } = talking(plain);
     const at = clock.now();
     await hear('\r\n# kg\r\n4 kg\r\n');
-    expect(sink.events[0]).toEqual({ kind: 'resumed', at: at + 1 });
-    expect(indexes(sink)).toEqual([at + 1]);
+    // The bytes that were heard first may have been the end of one, too.
+    expect(sink.events[0]).toEqual({ kind: 'resumed', at: at + 2 });
+    expect(indexes(sink)).toEqual([at + 2]);
   });
 });
 
