@@ -32,6 +32,13 @@ export interface RecordRules<M extends Made> {
   isHidden?(made: M): boolean;
   /** A good value that no record shows, and that is right all the same. Default: none is. */
   isShownElse?(index: number, tag: string, value: Value): boolean;
+  /**
+   * The equipment did not let the module watch this value: honest where the value was said to be bad before, and has not
+   * been said to be anything else since. Default: never.
+   */
+  isUnwatched?(made: M): boolean;
+  /** History may say of the record that it is not to be had. Default: never. */
+  isUnreadable?(made: M): boolean;
   /** The equipment refused the value, so that a null is honest. Default: never. */
   isExcused?(made: M, tag: string): boolean;
 }

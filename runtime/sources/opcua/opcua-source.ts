@@ -11,7 +11,7 @@ import type { StreamStart } from '../../windows/window-store.ts';
 import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
-import { connect } from './connect.ts';
+import { type Connect, connect } from './connect.ts';
 import { createHistory, type HistoryLink } from './history.ts';
 import { seedHistory } from './history-seed.ts';
 import type { OpcuaSession } from './opcua-session.ts';
@@ -30,6 +30,8 @@ export interface OpcuaSourceDeps {
   readonly uuid?: () => string;
   /** Where the stream ends that was kept before; undefined where there is none, and then `history.since` counts. */
   readonly start?: () => StreamStart | undefined;
+  /** Opens a session. Default: with the server that the configuration names. */
+  readonly connect?: Connect;
   /** Passwords by name. Default: the process's. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -111,6 +113,7 @@ class OpcuaSource implements Source {
 
   #connect(signal: AbortSignal): Promise<OpcuaSession> {
     const { clock, log, folder, uuid = systemRandom.uuid, environment = process.env } = this.#deps;
+    if (this.#deps.connect) return this.#deps.connect(signal);
     return connect(this.#config, { clock, log, folder, uuid, environment }, signal);
   }
 
