@@ -55,15 +55,13 @@ const exceptions = `
            case when q.stream_id is not null then 'silent'
                 when exists (select from request r
                               where r.stream_id = any(f.members) and r.state in ('pending', 'accepted'))
-                  or exists (select from stream_segment m
-                             cross join lateral (select range_agg(range) as open from gap
-                                                  where stream_id = m.stream_id and state = 'open') g
-                               left join stream_repair p on p.stream_id = m.stream_id
-                              where m.stream_id = any(f.members) and m.missing <> '{}'
-                                and m.missing * g.open - coalesce(p.abandoned, '{}') <> '{}')
+                  or (exists (select from gap g
+                               where g.stream_id = any(f.members) and g.state = 'open' and not g.given_up)
+                      and exists (select from stream_segment m
+                                   where m.stream_id = any(f.members) and m.missing <> '{}'))
                 then 'repairing'
-                when exists (select from stream_segment m join stream_repair p on p.stream_id = m.stream_id
-                              where m.stream_id = any(f.members) and m.missing <> '{}' and m.missing && p.abandoned)
+                when exists (select from gap g
+                              where g.stream_id = any(f.members) and g.state = 'open' and g.given_up)
                   or exists (select from stream_segment m
                               where m.stream_id = any(f.members)
                                 and case when s.index_kind = 'time' and m.stream_id = s.id

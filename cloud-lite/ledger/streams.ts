@@ -1,7 +1,7 @@
 // Reads the ledger: what the API and the dashboard show.
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { parseRanges, type RangesRow, type RangesView, showRanges } from './ranges.ts';
+import { abandonedOf, parseRanges, type RangesRow, type RangesView, showRanges } from './ranges.ts';
 
 export interface StreamView extends RangesView {
   readonly id: number;
@@ -144,8 +144,8 @@ const lateOf = (stream: string) => `
     left join stream_repair p on p.stream_id = c.id
    cross join lateral (
      select sum(covered_length) as covered, sum(excused_length) as excused, sum(length_of(missing)) as missing,
-            sum(length_of(missing * coalesce(p.abandoned, '{}'))) as abandoned
-       from stream_segment where stream_id = c.id) g
+            sum(length_of(missing * coalesce(a.ranges, '{}'))) as abandoned
+       from stream_segment cross join (${abandonedOf('c.id')}) a where stream_id = c.id) g
    where c.late_of = ${stream}`;
 
 /** SQL: the segments of the stream with what was declared void for one reason. */
@@ -163,7 +163,7 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
             (s.readings + late.readings)::int8 as readings, s.last_arrival_at,
             (coalesce(p.gaps_found, 0) + late.gaps_found)::int8 as gaps_found,
             (coalesce(p.gaps_closed, 0) + late.gaps_closed)::int8 as gaps_closed,
-            ${newestOf(`coalesce(p.abandoned, '{}') * g.missing`)} as abandoned,
+            ${newestOf(`coalesce(a.ranges, '{}') * g.missing`)} as abandoned,
             coalesce(r.ranges, '{}')::text as requested, coalesce(r.n, 0)::int8 as open_requests,
             (select count(*) from pending_part q join stream_family f on f.member_id = q.stream_id
               where f.stream_id = s.id) as pending_parts,
@@ -179,6 +179,7 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
        left join silent_stream q on q.stream_id = s.id
        left join lateral (select range_agg(range) as ranges, count(*) as n from request
                            where stream_id = s.id and state in ('pending', 'accepted')) r on true
+       left join lateral (${abandonedOf('s.id')}) a on true
       cross join lateral (
         select coalesce(sum(covered_length), 0)::int8 as covered_length,
                coalesce(sum(high - low - covered_length - excused_length), 0)::int8 as missing_length
