@@ -67,7 +67,7 @@ export class InputStream {
     this.#number = number ?? before;
     if (order !== 'follows') this.#lose(observation, order, last);
     if (first === undefined || last === undefined) return true;
-    if (number === undefined && this.#isGap(first)) observation.lose('message-gap');
+    if (order === 'follows' && number === undefined && this.#isGap(first)) observation.lose('message-gap');
     if (observation.isBroken && order !== 'follows')
       observation.begin(this.#latenessMs > 0 ? last + 1 : first);
     else if (observation.isBroken) this.#resume(observation, first, before, number);
@@ -81,9 +81,12 @@ export class InputStream {
   #orderOf(
     number: number | undefined,
     last: number | undefined,
-  ): 'follows' | 'repeated' | 'messages-missed' | 'counter-restarted' {
+  ): 'follows' | 'repeated' | 'messages-missed' | 'counter-restarted' | 'message-without-number' {
     const before = this.#number;
-    if (number === undefined || before === undefined || number === before + 1) return 'follows';
+    if (before === undefined) return 'follows';
+    // Of a stream whose messages are numbered, nobody knows what came before it.
+    if (number === undefined) return 'message-without-number';
+    if (number === before + 1) return 'follows';
     if (number > before) return 'messages-missed';
     const isOld = last === undefined || (this.#frontier !== undefined && last < this.#frontier);
     return isOld ? 'repeated' : 'counter-restarted';

@@ -32,9 +32,11 @@ export function createMessageReader(config: ModuleInputConfig): MessageReader {
   const plan = compile(config);
   return (message) => {
     const document = parseBody(message.body);
-    if (!document.ok) return { ok: false, reason: 'not-json', detail: document.problem };
-    const sequence = sequenceIn(plan.sequence, document.value, message);
-    const found = readDocument(plan, document.value, message);
+    // A number among the properties is there whatever the body is.
+    const sequence = sequenceIn(plan.sequence, document.ok ? document.value : undefined, message);
+    const found = document.ok
+      ? readDocument(plan, document.value, message)
+      : refused('not-json', document.problem);
     return sequence === undefined ? found : { ...found, sequence };
   };
 }
