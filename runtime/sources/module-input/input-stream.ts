@@ -7,8 +7,8 @@
 // not found out: that is what numbers are for.
 //
 // Where the hole lies. Messages may come out of order by `latenessMs`, and several may carry one time (one message a
-// tag). So a message that is missing may have had any time from `latenessMs` before the last one up to the one that
-// shows that it is missing: nothing of that is claimed, and what came of it goes up as late readings.
+// tag). So a message that is missing may have had any time from `latenessMs` before the last one up to `latenessMs` after
+// the one that shows that it is missing: nothing of that is claimed, and what came of it goes up as late readings.
 import type { Reading } from '../../../wire/reading.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import { Continuation } from '../continuation.ts';
@@ -30,11 +30,18 @@ export interface InputStreamOptions {
   readonly start: Omit<StreamStart, 'continuity'>;
 }
 
+type Order = 'follows' | 'repeated' | 'messages-missed' | 'counter-restarted' | 'message-without-number';
+
+/** The hub has no more of them under way at once, so it sends no older ones again. */
+const maxRepeated = 256;
+
 export class InputStream {
   readonly #silenceMs: number;
   readonly #latenessMs: number;
-  /** How far observation was ever stated to reach. */
+  /** How far observation was stated to reach. */
   #frontier: number | undefined;
+  /** The latest time of a message. */
+  #latest: number | undefined;
   #number: number | undefined;
   #observation: Observation | undefined;
 
@@ -42,12 +49,13 @@ export class InputStream {
     this.#silenceMs = silenceMs;
     this.#latenessMs = latenessMs;
     this.#frontier = start.floor;
+    this.#latest = start.floor === undefined ? undefined : start.floor - 1;
     this.#number = start.number;
   }
 
   /** Where something without a time of its own belongs; undefined before anything has come. */
   get latest(): number | undefined {
-    return this.#frontier === undefined ? undefined : this.#frontier - 1;
+    return this.#latest;
   }
 
   /** A session begins: nothing was stated in it yet. */
@@ -62,66 +70,74 @@ export class InputStream {
     const sorted = samples.toSorted((a, b) => a.index - b.index);
     const [first, last] = [sorted[0]?.index, sorted.at(-1)?.index];
     const order = this.#orderOf(number, last);
-    if (order === 'repeated') return first === undefined || this.#add(observation, sorted);
     const before = this.#number;
-    this.#number = number ?? before;
-    if (order !== 'follows') this.#lose(observation, order, last);
+    if (order !== 'repeated') this.#number = number ?? before;
+    if (order !== 'repeated' && order !== 'follows') this.#lose(observation, order);
     if (first === undefined || last === undefined) return true;
-    if (order === 'follows' && number === undefined && this.#isGap(first)) observation.lose('message-gap');
-    if (observation.isBroken && order !== 'follows')
-      observation.begin(this.#latenessMs > 0 ? last + 1 : first);
-    else if (observation.isBroken) this.#resume(observation, first, before, number);
+    if (order === 'follows' && number === undefined && this.#isGap(first))
+      this.#lose(observation, 'message-gap');
+    if (observation.isBroken) {
+      const continues = this.#proofOf(order, first, before, number);
+      this.#begin(observation, { first, last }, continues);
+    }
     const isTaken = this.#add(observation, sorted);
+    if (order === 'repeated') return isTaken;
     // From where observation began: a sender's clock that was set back does not reach at once where it was.
     this.#frontier = Math.max(observation.until ?? last + 1, last + 1);
+    this.#latest = last;
     return observation.observe(this.#frontier, number) && isTaken;
   }
 
   /** `last`: the latest time in the message. A message that the hub sends again is known by its number and its time. */
-  #orderOf(
-    number: number | undefined,
-    last: number | undefined,
-  ): 'follows' | 'repeated' | 'messages-missed' | 'counter-restarted' | 'message-without-number' {
+  #orderOf(number: number | undefined, last: number | undefined): Order {
     const before = this.#number;
     if (before === undefined) return 'follows';
     // Of a stream whose messages are numbered, nobody knows what came before it.
     if (number === undefined) return 'message-without-number';
     if (number === before + 1) return 'follows';
     if (number > before) return 'messages-missed';
-    const isOld = last === undefined || (this.#frontier !== undefined && last < this.#frontier);
-    return isOld ? 'repeated' : 'counter-restarted';
+    const isOld = last === undefined || (this.#latest !== undefined && last <= this.#latest);
+    return isOld && before - number < maxRepeated ? 'repeated' : 'counter-restarted';
   }
 
-  /** The message at `last` shows that others are missing before it. */
-  #lose(observation: Observation, reason: string, last: number | undefined): void {
-    if (this.#latenessMs === 0) {
-      observation.lose(reason);
-      return;
-    }
-    const at = observation.until === undefined ? {} : { at: observation.until - this.#latenessMs };
-    observation.lose(reason, { ...at, ...(last !== undefined && { upTo: last + 1 }) });
+  /** What is missing may have had any time from `latenessMs` before the last message on. */
+  #lose(observation: Observation, reason: string): void {
+    const { until } = observation;
+    observation.lose(reason, until === undefined ? {} : { at: until - this.#latenessMs });
   }
 
-  #resume(
-    observation: Observation,
+  #proofOf(
+    order: Order,
     first: number,
-    numberBefore: number | undefined,
+    before: number | undefined,
     number: number | undefined,
+  ): Continuation | undefined {
+    if (order !== 'follows' && order !== 'repeated') return undefined;
+    if (order === 'follows' && number !== undefined) return Continuation.nextNumber(before, number);
+    // What is sent again proves nothing yet: what comes behind it does, or is a break.
+    const lastIndex = this.#latest;
+    const index = order === 'repeated' ? lastIndex : first;
+    if (index === undefined) return undefined;
+    const { silenceMs, latenessMs } = { silenceMs: this.#silenceMs, latenessMs: this.#latenessMs };
+    return Continuation.keptUpstream({ lastIndex, index, silenceMs, latenessMs });
+  }
+
+  /** Where it goes on, if that is proven; else where nothing can be missing that was sent before this message. */
+  #begin(
+    observation: Observation,
+    { first, last }: { readonly first: number; readonly last: number },
+    continues: Continuation | undefined,
   ): void {
     const frontier = this.#frontier;
-    const continues =
-      number === undefined
-        ? Continuation.keptUpstream({ lastIndex: frontier, index: first, silenceMs: this.#silenceMs })
-        : Continuation.nextNumber(numberBefore, number);
     const goesOn =
       continues !== undefined &&
       frontier !== undefined &&
       observation.begin(frontier, continues) !== undefined;
-    if (!goesOn) observation.begin(first);
+    if (!goesOn) observation.begin(this.#latenessMs === 0 ? first : last + 1 + this.#latenessMs);
   }
 
   #isGap(index: number): boolean {
-    return this.#frontier !== undefined && index - this.#frontier >= this.#silenceMs;
+    return this.#latest !== undefined && index - this.#latest > this.#silenceMs;
   }
 
   #add(observation: Observation, samples: readonly PlacedSample[]): boolean {
