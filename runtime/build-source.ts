@@ -31,7 +31,7 @@ export function buildSource(
   const parts = { stampClock: siteClock.local, log: sourceLog, start: () => windows.known(batchId) };
   const source = makeSource(settings, parts);
   const { index, latenessMs = 0 } = source;
-  const pace = source.stampedByGateway ? 'own' : source.isQueued ? 'queued' : 'live';
+  const pace = source.stampedByGateway ? 'own' : (source.queued ?? 'live');
   const [inner, stream] = openWindows({ batchId, index, latenessMs, pace }, windows);
   // What the equipment stamps, or numbers, needs no clock of ours.
   const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;

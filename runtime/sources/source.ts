@@ -65,8 +65,11 @@ export interface Source {
    * has come. Absent or 0: in order, as `SourceEvent` says.
    */
   readonly latenessMs?: number;
-  /** Messages wait in a queue before they reach this source, and may come faster than time passes. */
-  readonly isQueued?: boolean;
+  /**
+   * Messages wait in a queue before they reach this source, and may come faster than time passes: up to the present, and
+   * by `silenceMs` from one to the next where the sender's clock is ahead.
+   */
+  readonly queued?: { readonly silenceMs: number };
   /**
    * Longest time without any event before the supervisor takes the source for hung and restarts it, in ms.
    */

@@ -610,7 +610,7 @@ describe('a stream whose stamps jump', () => {
 
   it('of a queue comes as fast as it likes, up to the present', () => {
     const present = () => 10 * hour;
-    const queued = { pace: 'queued', present, lateness: 1 } as const;
+    const queued = { pace: { silenceMs: 5000 }, present, lateness: 1 } as const;
     const drained = playAt(
       [
         [0, resumed(0)],
@@ -628,6 +628,9 @@ describe('a stream whose stamps jump', () => {
       queued,
     );
     expect(ahead.violations).toEqual(['index-jumped']);
+    // A sender whose clock is ahead is followed from one message to the next.
+    const skewed = Array.from({ length: 20 }, (_, n) => [n, observed(12 * hour + n * 5000)] as const);
+    expect(playAt([[0, resumed(12 * hour)], ...skewed], queued).violations).toEqual([]);
   });
 });
 

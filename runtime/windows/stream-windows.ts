@@ -32,7 +32,7 @@ export interface StreamWindowsOptions {
   /** What is known of the stream from before. */
   readonly start: StreamStart;
   readonly pace: PaceKind;
-  /** The present, for `queued`; undefined while nobody knows it. */
+  /** The present, where messages come out of a queue; undefined while nobody knows it. */
   readonly present?: () => number | undefined;
   readonly ageMs: number;
   readonly quietMs: number;

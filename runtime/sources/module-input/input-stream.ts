@@ -76,15 +76,14 @@ export class InputStream {
     if (first === undefined || last === undefined) return true;
     if (order === 'follows' && number === undefined && this.#isGap(first))
       this.#lose(observation, 'message-gap');
-    if (observation.isBroken) {
-      const continues = this.#proofOf(order, first, before, number);
-      this.#begin(observation, { first, last }, continues);
-    }
+    const begins = observation.isBroken;
+    if (begins) this.#begin(observation, { first, last }, this.#proofOf(order, first, before, number));
     const isTaken = this.#add(observation, sorted);
     if (order === 'repeated') return isTaken;
     // From where observation began: a sender's clock that was set back does not reach at once where it was.
     this.#frontier = Math.max(observation.until ?? last + 1, last + 1);
-    this.#latest = last;
+    // One that was delivered again, or late, is not the latest.
+    this.#latest = begins ? last : Math.max(this.#latest ?? last, last);
     return observation.observe(this.#frontier, number) && isTaken;
   }
 

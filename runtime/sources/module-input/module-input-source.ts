@@ -46,7 +46,7 @@ class ModuleInputSource implements Source {
   readonly index = 'time';
   readonly stampedByGateway: boolean;
   readonly latenessMs: number;
-  readonly isQueued = true;
+  readonly queued: { readonly silenceMs: number };
   readonly silenceLimitMs: number;
   /** Listening costs nothing, and who waits for an answer shall not wait for us. */
   readonly backoff = { minMs: 100, maxMs: 1000 };
@@ -66,6 +66,7 @@ class ModuleInputSource implements Source {
     this.stampedByGateway = config.time === undefined && config.format !== 'readings/1';
     // At least 1: messages of several senders, and readings within one, may share or swap their times.
     this.latenessMs = this.stampedByGateway ? 0 : Math.max(1, config.latenessMs);
+    this.queued = { silenceMs: config.silenceMs };
     this.silenceLimitMs = config.silenceMs + silenceMarginMs;
     this.#arrival = new PolledIndex(deps.stampClock ?? deps.clock);
   }
