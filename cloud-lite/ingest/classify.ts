@@ -96,8 +96,8 @@ function implausible(window: Window, enqueuedAt: number, plausible: PlausibleTim
   return undefined;
 }
 
-// A NUL, which PostgreSQL's text cannot hold, is not part of any identity.
+// NUL and halves of characters, which no database's text can hold, are not part of any identity.
 const text = (value: unknown) =>
-  typeof value === 'string' && !value.includes('\0') && !value.includes('\n') ? value : undefined;
+  typeof value === 'string' && !/[\0\n]/.test(value) && value.isWellFormed() ? value : undefined;
 
 const aside = (reason: SetAsideReason, detail: string): Classified => ({ kind: 'aside', reason, detail });

@@ -5,6 +5,7 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Database } from '../database/database.ts';
+import { isOfTheWork } from '../database/database-error.ts';
 import type { ResolvedArrival } from '../ledger/arrival.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
 import type { SegmentLimits } from '../ledger/segment.ts';
@@ -12,7 +13,7 @@ import { createStreamRegistry, type KnownStreams } from '../ledger/stream-regist
 import { advanceCheckpoint, beforeFirst, lockCheckpoint } from './checkpoint.ts';
 import { type Classified, classify, type PlausibleTime } from './classify.ts';
 import type { PartitionRef, ReceivedEvent } from './event-source.ts';
-import { type SetAsideEvent, setAside } from './set-aside.ts';
+import { countSetAside, type SetAsideEvent, setAside } from './set-aside.ts';
 
 export interface IngestorOptions {
   readonly database: Database;
@@ -87,16 +88,38 @@ export function createIngestor(options: IngestorOptions): Ingestor {
     } catch (error) {
       registry.forget();
       if (isPositionLost(error)) taken.delete(partitionKey(partition));
-      const isTheData = error instanceof HoldfastError && error.code === 'database-refused-data';
-      if (!isTheData) throw error;
+      // Fewer at once may be quick enough; one that is too slow by itself is the database's trouble, not its own.
+      const isTheirs = isOfTheEvents(error) || (isOfTheWork(error) && events.length > 1);
+      if (!isTheirs) throw error;
       return ingestApart(partition, events, error);
     }
   };
 
+  /** The last resort: nothing of the event is written, but that it was there. */
+  const countAlone = (partition: PartitionRef, events: readonly ReceivedEvent[]) =>
+    database.transaction(async (session): Promise<Written> => {
+      const after = await lockCheckpoint(session, partition);
+      const fresh = events.filter((event) => event.sequenceNumber > after);
+      const last = fresh[fresh.length - 1];
+      if (last === undefined) return { after, fresh, arrivals: [], aside: [] };
+      const reason = 'refused-by-database';
+      await countSetAside(
+        session,
+        partition,
+        fresh.map(() => reason),
+      );
+      await advanceCheckpoint(session, partition, last, fresh.length, clock.now());
+      const detail = 'nothing of it could be written, not even to show it';
+      return { after, fresh, arrivals: [], aside: fresh.map((event) => ({ event, reason, detail })) };
+    });
+
   // One event that the database will never take must not block its partition: halve until it stands alone.
   const ingestApart = async (partition: PartitionRef, events: readonly ReceivedEvent[], cause: unknown) => {
     if (events.length === 1) {
-      const written = await write(partition, events, describeError(cause));
+      const written = await write(partition, events, describeError(cause)).catch((error) => {
+        if (!isOfTheEvents(error)) throw error;
+        return countAlone(partition, events);
+      });
       report(options, partition, 1, written);
       return {
         taken: written.fresh.length,
@@ -132,6 +155,17 @@ const partitionKey = ({ hub, consumerGroup, partitionId }: PartitionRef) =>
 
 export function isPositionLost(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === positionLostCode;
+}
+
+/**
+ * The same events will fail again: the database refuses what they hold, or we stumble over it ourselves. Everything
+ * else comes right, and the events are given again until it has.
+ */
+function isOfTheEvents(error: unknown): boolean {
+  if (error instanceof HoldfastError && error.code === 'database-refused-data') return true;
+  return [error, (error as Error | undefined)?.cause].some(
+    (one) => one instanceof TypeError || one instanceof RangeError || one instanceof SyntaxError,
+  );
 }
 
 function classifyUnless(refused: string | undefined, event: ReceivedEvent, plausible: PlausibleTime) {

@@ -215,7 +215,8 @@ create table set_aside (
   module_id text,
   reason text not null,
   detail text not null,
-  properties jsonb not null
+  -- Whatever they were, as JSON, cut where it is long. Text: there is no JSON that text refuses.
+  properties text not null
 );
 
 create table set_aside_count (
