@@ -148,10 +148,11 @@ class DurableSpool implements Spool {
   openStream(batchId: string, index: IndexKind): StreamStart {
     const { streams } = this.#open();
     const stream = streams.openOrCreate(batchId, index, this.#options.clock.now());
-    const { floor, lastNumber, continuity = 'proven' } = stream;
+    const { floor, seen, lastNumber, continuity = 'proven' } = stream;
     return {
       continuity,
       ...(floor === undefined ? {} : { floor }),
+      ...(seen === undefined || seen <= (floor ?? seen - 1) ? {} : { seen }),
       ...(lastNumber === undefined ? {} : { number: lastNumber }),
     };
   }

@@ -23,6 +23,8 @@ export interface StreamRecord {
   readonly number: number;
   readonly index: IndexKind;
   readonly floor?: number;
+  /** As `StreamStart.seen`. */
+  readonly seen?: number | undefined;
   readonly lastWindow?: Window;
   /** What the equipment or sender numbers its last sample or message with that is in the stream. */
   readonly lastNumber?: number;
@@ -40,8 +42,11 @@ export interface StreamRecord {
 
 export interface Stream extends StreamRecord {
   readonly batchId: string;
-  /** Journal records of the open window: sequences `from` (inclusive) to `to` (exclusive). */
-  readonly journal: { readonly from: number; readonly to: number };
+  /**
+   * Journal records of the open window: sequences `from` (inclusive) to `to` (exclusive), and below which index their
+   * readings are.
+   */
+  readonly journal: { readonly from: number; readonly to: number; readonly readTo?: number };
   /** The open window as the journal has it; `end` may equal `start`. */
   readonly open?: Window;
   /** False until a batch has held its record. */
@@ -183,10 +188,9 @@ export class StreamTable {
   /** What a batch that changed the stream must hold: its record, and the first time the name of its number. */
   recordOps(stream: Stream): readonly BatchOp[] {
     const key = textKey('s', stream.batchId);
-    const { batchId, number, index, floor, lastWindow, lastNumber, classes, createdAt, late, stored } =
-      stream;
-    const lost = stream.continuity === 'lost' ? { continuity: stream.continuity } : {};
-    const record = { number, index, floor, lastWindow, lastNumber, classes, createdAt, late, ...lost };
+    const { batchId, journal: _, open: __, stored, continuity, ...known } = stream;
+    const { number, index, createdAt } = known;
+    const record = { ...known, ...(continuity === 'lost' ? { continuity } : {}) };
     const ops: BatchOp[] = [{ type: 'put', key, value: sealJson(this.#codec, 'S', key, record) }];
     if (!stored) {
       const name = streamKey(number);
