@@ -191,7 +191,7 @@ function timeIn(
 function sequenceIn(place: Place | undefined, document: unknown, message: InputMessage): number | undefined {
   if (!place) return undefined;
   const found = 'property' in place ? propertyOf(message, place.property) : readPath(document, place.path);
-  const number = typeof found === 'string' && /^\d{1,16}$/.test(found) ? Number(found) : found;
+  const number = typeof found === 'string' && /^-?\d{1,16}$/.test(found) ? Number(found) : found;
   return Number.isSafeInteger(number) ? (number as number) : undefined;
 }
 
