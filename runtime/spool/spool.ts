@@ -98,6 +98,7 @@ class DurableSpool implements Spool {
     this.#recoveredWindows = recovery.windows;
     // Repaired amid all this: what was read before may no longer be so.
     if (this.#repairAmidStart !== undefined) await this.#afterRepair(this.#repairAmidStart);
+    parts.streams.settle();
     parts.retention.start();
     return recovery;
   }
@@ -162,6 +163,7 @@ class DurableSpool implements Spool {
     const written = writer();
     const encoded = changes.flatMap((change) => writeChange(core, streams, written, change));
     await this.#write(written);
+    streams.settle(changes.map(({ batchId }) => batchId));
     return encoded;
   }
 
@@ -188,7 +190,7 @@ class DurableSpool implements Spool {
   }
 
   stream(batchId: string): StreamFacts | undefined {
-    const stream = this.#parts?.streams.get(batchId);
+    const stream = this.#parts?.streams.settled(batchId);
     if (stream === undefined) return undefined;
     const { index, open, late } = stream;
     return { batchId, index, late, ...(open === undefined ? {} : { open }) };
@@ -242,7 +244,7 @@ class DurableSpool implements Spool {
 
   stats(): SpoolStats {
     const { core, retention, streams } = this.#parts ?? {};
-    const problem = core?.committer.problem;
+    const problem = core?.committer.problem ?? core?.unreadable.problem;
     const totals = core?.totals ?? noTotals;
     return {
       state: this.#closed ? 'closed' : problem === undefined ? 'ok' : 'failing',
@@ -260,7 +262,7 @@ class DurableSpool implements Spool {
       ...(this.#continuity === undefined
         ? {}
         : { continuity: this.#continuity.stats, life: this.#continuity.life }),
-      streams: streams?.all().map(streamStats) ?? [],
+      streams: streams?.all().map(({ batchId }) => streamStats(streams.settled(batchId)!)) ?? [],
     };
   }
 
@@ -297,6 +299,7 @@ class DurableSpool implements Spool {
     const swept = this.#parts?.retention.stop();
     await this.#parts?.core.committer.close(closeLimitMs);
     await swept;
+    this.#parts?.lanes.close();
     await this.#continuity?.close();
     await this.#from?.store.close();
   }
