@@ -137,7 +137,11 @@ export function ingestorContract(open: () => Database): void {
         'implausible-time',
         'index-changed',
       ]);
-      expect(await streams()).toMatchObject([{ messages: 1, covered: [[10, 20]] }]);
+      // A stream of which nothing is believed is there all the same, and says why.
+      expect(await streams()).toMatchObject([
+        { batchId: 't', messages: 0, covered: [], setAside: [{ reason: 'implausible-time', messages: 2 }] },
+        { batchId: 's', messages: 1, covered: [[10, 20]], setAside: [{ reason: 'index-changed' }] },
+      ]);
     });
 
     test('what is set aside is counted for ever and kept within bounds, whatever it holds', async () => {

@@ -1,14 +1,20 @@
 // Messages that are not for the ledger: counted for ever, the newest kept for a person to look at.
 import { describeError } from '../../kernel/errors.ts';
 import { cutText } from '../../kernel/text.ts';
+import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import type { SetAsideReason } from './classify.ts';
 import type { PartitionRef, ReceivedEvent } from './event-source.ts';
+import { type AsideOf, noteSources } from './set-aside-source.ts';
 
 export interface SetAsideEvent {
   readonly event: ReceivedEvent;
   readonly reason: SetAsideReason;
   readonly detail: string;
+  /** Where the message names a stream that can be one. */
+  readonly stream?: { readonly id: number; readonly batchId: string };
+  /** What it claims, where that is known. */
+  readonly window?: Window;
 }
 
 /** Rows kept; of one batch no more than a tenth of them is written. */
@@ -27,10 +33,12 @@ export async function setAside(
   if (events.length === 0) return;
   const kept = events.slice(-maxWritten);
   await session.query(
-    `insert into set_aside (at, partition_id, sequence_number, device_id, module_id, reason, detail, properties)
-     select $1::int8, $2, sequence_number, device_id, module_id, reason, detail, properties
-       from unnest($3::int8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
-            as t(sequence_number, device_id, module_id, reason, detail, properties)`,
+    `insert into set_aside (at, partition_id, sequence_number, device_id, module_id, reason, detail, properties,
+                            stream_id, enqueued_at)
+     select $1::int8, $2, sequence_number, device_id, module_id, reason, detail, properties, stream_id,
+            enqueued_at
+       from unnest($3::int8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int8[], $10::int8[])
+            as t(sequence_number, device_id, module_id, reason, detail, properties, stream_id, enqueued_at)`,
     [
       now,
       partition.partitionId,
@@ -40,6 +48,8 @@ export async function setAside(
       kept.map(({ reason }) => reason),
       kept.map(({ detail }) => cutText(detail, maxDetailLength)),
       kept.map(({ event }) => shown(event.properties)),
+      kept.map(({ stream }) => stream?.id ?? null),
+      kept.map(({ event }) => event.enqueuedAt),
     ],
   );
   await session.query('delete from set_aside where id <= (select max(id) from set_aside) - $1', [maxKept]);
@@ -48,6 +58,7 @@ export async function setAside(
     partition,
     events.map(({ reason }) => reason),
   );
+  await noteSources(session, events.map(sourceOf), now);
 }
 
 /** Counts alone: nothing that a message holds is written. */
@@ -62,6 +73,18 @@ export async function countSetAside(
      on conflict (partition_id, reason) do update set messages = c.messages + excluded.messages`,
     [partition.partitionId, reasons],
   );
+}
+
+function sourceOf({ event, reason, detail, stream, window }: SetAsideEvent): AsideOf {
+  return {
+    deviceId: clean(event.annotations['iothub-connection-device-id']) ?? '',
+    moduleId: clean(event.annotations['iothub-connection-module-id']) ?? '',
+    batchId: stream?.batchId ?? '',
+    ...(stream === undefined ? {} : { streamId: stream.id }),
+    reason,
+    detail: cutText(detail, maxDetailLength),
+    ...(window === undefined ? {} : { window }),
+  };
 }
 
 const clean = (value: unknown) => (typeof value === 'string' ? cutText(value, maxIdentityLength) : null);

@@ -30,7 +30,10 @@ export const liveGapsWithin = (stream: string, start: string, end: string) => `
                where b.stream_id = ${stream} and b.state <> 'closed' and lower(b.range) <= ${start}
                order by lower(b.range) desc limit 1), ${start})`;
 
-/** Holes of these segments that were not there at the last look begin to wait. @returns how many. */
+/**
+ * Holes of these segments that were not there at the last look begin to wait. One that ends in the future is none yet: it
+ * is where the stream has to come first. @returns how many.
+ */
 export async function noticeGaps(
   session: Session,
   segments: readonly HoledSegment[],
@@ -46,6 +49,8 @@ export async function noticeGaps(
       cross join lateral (select coalesce(range_agg(range), '{}') as ranges
                             from ${liveGapsWithin('s.stream_id', 's.low', 's.high')}) known
       cross join lateral unnest(s.missing - known.ranges) as hole
+       join stream o on o.id = s.stream_id
+      where o.index_kind <> 'time' or upper(hole) <= $1
      on conflict do nothing
      returning id`,
     [now, segments.map(({ streamId }) => streamId), segments.map(({ segmentId }) => segmentId)],
