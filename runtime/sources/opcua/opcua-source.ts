@@ -50,6 +50,7 @@ class OpcuaSource implements Source {
   readonly probe: Probe;
   #live: HistoryLink | undefined;
   #isSeeded = false;
+  #historyProblem: string | undefined;
   /** How far all sessions so far have reported. */
   #floor: number | undefined;
 
@@ -60,7 +61,11 @@ class OpcuaSource implements Source {
     this.probe = createProbe({ config, clock: deps.clock, connect: (signal) => this.#connect(signal) });
     if (config.history) {
       const { valuesPerNode } = config.history;
-      this.history = createHistory({ link: () => this.#linked(), valuesPerNode });
+      this.history = createHistory({
+        link: () => this.#linked(),
+        valuesPerNode,
+        onFailed: (problem) => this.#onHistoryFailed(problem),
+      });
     }
     const writable = new Set(config.tags.filter((tag) => tag.writable).map(({ name }) => name));
     if (writable.size > 0) this.write = (tag, value, signal) => this.#write(writable, tag, value, signal);
@@ -90,6 +95,14 @@ class OpcuaSource implements Source {
     const nodeId = nodes.get(tag);
     if (nodeId === undefined) throw notConnected(this.#config.name);
     await unlessAborted(writeTag(session, tag, nodeId, value), signal);
+  }
+
+  #onHistoryFailed(problem: string): void {
+    const { log, metrics } = this.#deps;
+    metrics.count('holdfast_opcua_history_failures_total', { source: this.#config.name });
+    // The same is asked again for hours: one line of it is enough.
+    if (problem !== this.#historyProblem) log.warn({}, problem);
+    this.#historyProblem = problem;
   }
 
   #linked(): HistoryLink {
@@ -133,8 +146,8 @@ class OpcuaSource implements Source {
       log,
       metrics,
       floor: this.#floor ?? this.#deps.start?.()?.floor,
-      onTags: (nodes, settleMs) => {
-        this.#live = { session, nodes, settleMs };
+      onTags: ({ nodes, missing, latenessMs }) => {
+        this.#live = { session, nodes, missing, settleMs: latenessMs };
       },
       beforeValues: () => this.#seed(openSink, ended.signal),
     });
