@@ -67,7 +67,7 @@ class Episode {
     const heard = new Heard();
     const onFault = ({ kind, what }: Fault) => trace.note('JUDGE', `${kind}: ${what}`);
     const dice = this.#dice.fork();
-    const equipment = make({ clock, dice, trace, heard, metrics: noMetrics, onFault });
+    const equipment = make({ clock, dice, trace, heard, metrics: noMetrics, plant, onFault });
     this.#equipment = equipment;
     this.#judge = equipment.judge;
     this.#account = new Account({
@@ -75,23 +75,23 @@ class Episode {
       heard,
       trace,
       now: () => clock.monotonic(),
-      lateClaims: plant.lateClaims ?? false,
     });
     this.#store = new RecordingStore(clock, {
       onStored: (closed, commit) => this.#account.stored(closed, commit),
     });
-    const makeSource = equipment.makeSource;
     this.#gateway = new Gateway({
       settings: equipment.settings,
-      makeSource: (settings, parts) =>
-        plant.source?.(makeSource(settings, parts)) ?? makeSource(settings, parts),
+      makeSource: (settings, parts) => {
+        const source = equipment.makeSource(settings, parts);
+        return plant.source?.(source, this.#dice.fork()) ?? source;
+      },
       clock,
       store: this.#store,
       account: this.#account,
       dice: this.#dice.fork(),
       trace,
       limits: { ...limits, ...equipment.limits },
-      ...(plant.sink && { sink: plant.sink }),
+      ...(plant.sink && { sink: (inner) => plant.sink!(inner, this.#dice.fork()) }),
       ...(plant.disk && { disk: plant.disk }),
     });
     this.#detector = new Detector({

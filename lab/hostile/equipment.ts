@@ -8,6 +8,7 @@ import type { WindowLimits } from '../../runtime/windows/windows-api.ts';
 import type { Dice } from './dice.ts';
 import type { Heard, Judge } from './judge/judge.ts';
 import type { Fault } from './judge/verdict.ts';
+import type { Plant } from './plant.ts';
 import type { Trace } from './trace.ts';
 
 export interface EquipmentParts {
@@ -16,6 +17,7 @@ export interface EquipmentParts {
   readonly trace: Trace;
   readonly heard: Heard;
   readonly metrics: Metrics;
+  readonly plant: Plant;
   readonly onFault: (fault: Fault) => void;
 }
 

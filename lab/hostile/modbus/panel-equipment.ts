@@ -6,7 +6,7 @@ import type { Dice } from '../dice.ts';
 import type { Equipment, EquipmentParts } from '../equipment.ts';
 import { ShownJudge } from '../judge/shown-judge.ts';
 import { Panel, type PanelTag } from './panel.ts';
-import { configOf, lineTo, type Transport } from './recorder-equipment.ts';
+import { configOf, lineTo, planted, type Transport } from './recorder-equipment.ts';
 
 const refusedRetryMs = 5000;
 
@@ -29,7 +29,7 @@ export function panelEquipment(transport: Transport, parts: EquipmentParts): Equ
     onRefused: (tag, exception) => judge.refuse(tag, exception),
   });
   const line = lineTo(transport, panel, timeoutMs, parts);
-  const links = createModbusLinks({ clock, openStream: async () => line.open() });
+  const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });
   const acts = {
     power: () => {
       trace.note('unit', 'loses its power');

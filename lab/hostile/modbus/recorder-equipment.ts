@@ -1,5 +1,6 @@
 // A recorder at the end of a line, read by the Modbus adapter.
 
+import type { Duplex } from 'node:stream';
 import {
   type ModbusSourceConfig,
   modbusRtuSourceSchema,
@@ -51,6 +52,10 @@ export function lineTo(
   });
 }
 
+export function planted(stream: Duplex, { plant }: EquipmentParts): Duplex {
+  return plant.stream?.(stream) ?? stream;
+}
+
 export function recorderEquipment(transport: Transport, parts: EquipmentParts): Equipment {
   const { clock, dice, trace } = parts;
   const plan = planRecorder(dice);
@@ -68,7 +73,7 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
   const rules = recorderRules({ recorder, plan, deviceClock, refusals });
   const { records } = recorder;
   const settings = configOf(transport, configureRecorder(plan));
-  const links = createModbusLinks({ clock, openStream: async () => line.open() });
+  const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });
   let clockSteps = 0;
   let clearedAt = plan.firstCount;
   const acts = {

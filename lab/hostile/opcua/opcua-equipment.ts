@@ -48,7 +48,7 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
         exchanges += 1;
       },
     });
-    return session;
+    return parts.plant.session?.(session) ?? session;
   };
   const step = () => dice.pick([-1, 1]) * dice.between(100, dice.pick([1000, 20_000, 3_600_000]));
   const acts = {

@@ -100,7 +100,10 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
       createSerialSource(config as SerialSourceConfig, {
         clock,
         metrics: parts.metrics,
-        openStream: async () => wire.open(),
+        openStream: async () => {
+          const stream = wire.open();
+          return parts.plant.stream?.(stream) ?? stream;
+        },
         ...sourceParts,
       }),
     judge,
