@@ -71,7 +71,7 @@ export class RecordJudge<M extends Made> implements Judge {
     }
     const reasons: string[] = [];
     for (const made of candidates) {
-      const reason = rules.misplaced(made, index);
+      const reason = rules.misplaced(made, index, via);
       if (reason === undefined || quality !== 'good') {
         if (quality === 'good' && made.values.get(tag)!.good === false)
           reasons.push('the equipment does not vouch for it');

@@ -1,5 +1,6 @@
 // What equipment made: one record after the other, each with the values that it showed.
 import type { Value } from '../../../wire/reading.ts';
+import type { Via } from './judge.ts';
 
 export interface Shown {
   readonly value: Value;
@@ -20,7 +21,7 @@ export interface RecordRules<M extends Made> {
   /** Position of the record; undefined where that is not known (yet). */
   placeOf(made: M): number | undefined;
   /** A good value of `made` was delivered at `index`: undefined where it belongs there, else why not. */
-  misplaced(made: M, index: number): string | undefined;
+  misplaced(made: M, index: number, via: Via): string | undefined;
   /**
    * Whether position `index` had come by `trueTime`. A later record at a position that had come is a repetition (a clock
    * was set back): who stated that position could not know of it.

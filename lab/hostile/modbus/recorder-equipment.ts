@@ -57,7 +57,7 @@ export function planted(stream: Duplex, { plant }: EquipmentParts): Duplex {
 }
 
 export function recorderEquipment(transport: Transport, parts: EquipmentParts): Equipment {
-  const { clock, dice, trace } = parts;
+  const { clock, dice, trace, site } = parts;
   const plan = planRecorder(dice);
   const deviceClock = new EquipmentClock(
     () => clock.monotonic(),
@@ -86,6 +86,8 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     clear: () => {
       // Soon after, the numbers could by chance go on where they were: nobody could tell.
       if (recorder.sampleCount - clearedAt < 300 && clearedAt !== plan.firstCount) return;
+      if (plan.index === 'sequence' && site.isRolledBack) return;
+      site.ownsPositions ||= plan.index === 'sequence';
       recorder.clear();
       clearedAt = plan.firstRecord;
     },

@@ -17,7 +17,7 @@ import { SerialWire } from './serial-wire.ts';
 const arrivalSlackMs = 2500;
 
 export function serialEquipment(parts: EquipmentParts): Equipment {
-  const { clock, dice, trace, heard } = parts;
+  const { clock, dice, trace, heard, site } = parts;
   const plan = planInstrument(dice);
   const offset = clock.now() - clock.monotonic() + dice.between(-5000, 5000);
   const deviceClock = new EquipmentClock(() => clock.monotonic(), offset);
@@ -72,6 +72,8 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     clear: () => {
       // Soon after, the numbers could by chance go on where they were: nobody could tell.
       if (instrument.age < 300 || clock.monotonic() - clearedAt < 200_000) return;
+      if (plan.order === 'number' && site.isRolledBack) return;
+      site.ownsPositions ||= plan.order === 'number';
       clearedAt = clock.monotonic();
       isAmbiguous = true;
       instrument.clear();
