@@ -82,6 +82,8 @@ export class ModbusLine {
     }
     const { format, trace } = this.#options;
     trace.note('line', 'opened');
+    // What was said on another connection is not heard on this one.
+    this.#old = [];
     const read = format.reader((request) => this.#onRequest(request, stream));
     const stream = new PeerStream((bytes) => read(bytes));
     this.#streams.add(stream);

@@ -87,6 +87,7 @@ function planTags(dice: Dice): readonly PanelTag[] {
       type,
       pollMs: at > 0 && dice.chance(0.3) ? 1000 : 500,
       ...(type === 'float32' ? { deadband: 0.6 } : {}),
+      ...(type === 'uint16' && dice.chance(0.4) ? { sentinel: 0xffff } : {}),
     });
   }
   return tags;
@@ -99,13 +100,14 @@ function configure(tags: readonly PanelTag[], timeoutMs: number): object {
     pollMs: 500,
     timeoutMs,
     refusedRetryMs,
-    tags: tags.map(({ name, table, address, type, pollMs, deadband }) => ({
+    tags: tags.map(({ name, table, address, type, pollMs, deadband, sentinel }) => ({
       name,
       table,
       address,
       type,
       ...(pollMs === 500 ? {} : { pollMs }),
       ...(deadband === undefined ? {} : { deadband }),
+      ...(sentinel === undefined ? {} : { invalid: [sentinel] }),
     })),
   };
 }

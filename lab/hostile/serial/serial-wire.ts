@@ -183,9 +183,11 @@ export class SerialWire {
       return;
     }
     if (text === '$END' || text === '$NONE' || !plan.memory?.hasEnd) heard.tellHistory(lookedAt);
+    if (!record) return;
     const isInTime = asked === this.#last && clock.monotonic() - asked.at < plan.timeoutMs;
-    if (!record || !isInTime) return;
-    heard.tell(lookedAt);
+    // What says itself which record it is may be taken, however late.
+    if (isInTime || plan.order !== 'arrival') heard.tell(lookedAt);
+    if (!isInTime) return;
     onArrives(record, asked.command);
   }
 
