@@ -3,6 +3,7 @@ import { CompletePage, GonePage, type HistoryPage } from '../../../runtime/sourc
 import type { Source } from '../../../runtime/sources/source.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { Dice } from '../dice.ts';
+import { withMethods } from '../with-methods.ts';
 
 type Pages = AsyncIterable<HistoryPage>;
 
@@ -12,20 +13,6 @@ function withHistory(inner: Source, read: (pages: Pages, range: Window) => Pages
   return withMethods(inner, {
     history: { read: (range, signal) => read(history.read(range, signal), range) },
   });
-}
-
-/** `inner` itself runs; only what is given differs. */
-function withMethods(inner: Source, own: Partial<Source>): Source {
-  return {
-    index: inner.index,
-    silenceLimitMs: inner.silenceLimitMs,
-    run: (sink, signal) => inner.run(sink, signal),
-    ...(inner.stampedByGateway === undefined ? {} : { stampedByGateway: inner.stampedByGateway }),
-    ...(inner.latenessMs === undefined ? {} : { latenessMs: inner.latenessMs }),
-    ...(inner.isQueued === undefined ? {} : { isQueued: inner.isQueued }),
-    ...(inner.backoff === undefined ? {} : { backoff: inner.backoff }),
-    ...own,
-  };
 }
 
 function proven(window: Window, readings: CompletePage['readings']): CompletePage {

@@ -1,7 +1,8 @@
 // Faults in how an answer is tied to its request: what comes is changed on its way, so that an adapter which looks sees
 // what it wants to see, as one does that does not look.
 import { Duplex } from 'node:stream';
-import type { OpcuaSession } from '../../../runtime/sources/opcua/opcua-session.ts';
+import type { OpcuaSession, WireStatus } from '../../../runtime/sources/opcua/opcua-session.ts';
+import { withMethods } from '../with-methods.ts';
 
 /** Passes bytes on in both directions, changed. */
 class ChangedStream extends Duplex {
@@ -66,46 +67,31 @@ export function joinedAnswers(inner: Duplex): Duplex {
 /** OPC UA: a request that comes with a continuation point begins where the last answer ended. */
 export function movedStart(inner: OpcuaSession): OpcuaSession {
   const last = new Map<string, number>();
-  return new Proxy(inner, {
-    get(target, key) {
-      const own = Reflect.get(target, key);
-      if (key !== 'historyRead') return typeof own === 'function' ? own.bind(target) : own;
-      const historyRead: OpcuaSession['historyRead'] = async (request) => {
-        const first = request.nodes[0];
-        const start = first?.continuation ? (last.get(first.nodeId) ?? request.start) : request.start;
-        const results = await target.historyRead({ ...request, start });
-        for (const [at, { values }] of results.entries()) {
-          const time = values.at(-1)?.sourceTimestamp?.getTime();
-          if (time !== undefined) last.set(request.nodes[at]!.nodeId, time);
-        }
-        return results;
-      };
-      return historyRead;
+  return withMethods(inner, {
+    async historyRead(request) {
+      const first = request.nodes[0];
+      const start = first?.continuation ? (last.get(first.nodeId) ?? request.start) : request.start;
+      const results = await inner.historyRead({ ...request, start });
+      for (const [at, { values }] of results.entries()) {
+        const time = values.at(-1)?.sourceTimestamp?.getTime();
+        if (time !== undefined) last.set(request.nodes[at]!.nodeId, time);
+      }
+      return results;
     },
   });
 }
 
 /** OPC UA: what was lost in the server's queue is not looked for. */
 export function noOverflow(inner: OpcuaSession): OpcuaSession {
-  return new Proxy(inner, {
-    get(target, key) {
-      const own = Reflect.get(target, key);
-      if (key !== 'publish') return typeof own === 'function' ? own.bind(target) : own;
-      const publish: OpcuaSession['publish'] = async (acknowledge, limitMs) => {
-        const message = await target.publish(acknowledge, limitMs);
-        const plain = ({ value, name }: { value: number; name: string }) => ({
-          value: (value & 0xffff_0000) >>> 0,
-          name,
-        });
-        return {
-          ...message,
-          values: message.values.map(({ handle, value }) => ({
-            handle,
-            value: { ...value, statusCode: plain(value.statusCode) },
-          })),
-        };
-      };
-      return publish;
+  const plain = ({ value, name }: WireStatus) => ({ value: (value & 0xffff_0000) >>> 0, name });
+  return withMethods(inner, {
+    async publish(acknowledge, limitMs) {
+      const message = await inner.publish(acknowledge, limitMs);
+      const values = message.values.map(({ handle, value }) => ({
+        handle,
+        value: { ...value, statusCode: plain(value.statusCode) },
+      }));
+      return { ...message, values };
     },
   });
 }
