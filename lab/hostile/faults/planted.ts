@@ -130,12 +130,6 @@ export const plantedFaults: readonly PlantedFault[] = [
     foundAs: 'falseCoverage',
   },
   {
-    name: 'pages of history begin anew while a continuation point is held',
-    adapter: 'opcua',
-    plant: { session: wire.movedStart },
-    foundAs: 'falseCoverage',
-  },
-  {
     name: 'a page with a damaged record is declared lost',
     adapter: 'modbus-rtu',
     plant: { source: history.voidsThePage },

@@ -25,6 +25,8 @@ export function panelEquipment(transport: Transport, parts: EquipmentParts): Equ
     tags,
     clock,
     dice: dice.fork(),
+    onChange: (tag, value) => judge.change(tag, value),
+    onAsked: (tag) => judge.ask(tag),
     onHeard: (tag, value, isValid) => judge.hear(tag, value, isValid),
     onRefused: (tag, exception) => judge.refuse(tag, exception),
   });

@@ -86,6 +86,9 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     clear: () => {
       // Soon after, the numbers could by chance go on where they were: nobody could tell.
       if (recorder.sampleCount - clearedAt < 300 && clearedAt !== plan.firstCount) return;
+      // Shortly before or behind its end, a counter that starts anew looks as if it went on.
+      const shown = recorder.sampleCount % plan.modulus;
+      if (shown < 300 || shown > plan.modulus / 2) return;
       if (plan.index === 'sequence' && site.isRolledBack) return;
       site.ownsPositions ||= plan.index === 'sequence';
       recorder.clear();

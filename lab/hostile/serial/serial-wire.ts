@@ -18,6 +18,7 @@ export interface SerialWireOptions {
   readonly trace: Trace;
   readonly heard: Heard;
   readonly instrument: () => Instrument;
+  readonly onAsked: () => void;
   /** A live record is about to arrive whole: of its own accord, or in time as the answer to what was asked last. */
   readonly onArrives: (record: Kept, command: string | undefined) => void;
 }
@@ -95,6 +96,7 @@ export class SerialWire {
     trace.note('asks', `${command}${mischief === 'fine' ? '' : ` (${mischief})`}`);
     const asked = { command, at: clock.monotonic(), mischief };
     this.#last = asked;
+    this.#options.onAsked();
     if (mischief === 'reset') this.cut();
     if (!instrument().isOn || mischief === 'silent' || mischief === 'reset') return;
     const serviceMs =
