@@ -10,7 +10,6 @@ export type AlertKind =
   | 'ingest-stalled'
   | 'ingest-resumed'
   | 'range-abandoned'
-  | 'messages-set-aside'
   /** More changes at once than are told one by one. */
   | 'alerts-left-out';
 

@@ -15,8 +15,7 @@ type Packed =
   | [string, 'c', number]
   | [string, 'o', number, number?]
   | [string, 'b', number, string]
-  /** `l`: late ones, which belong to nothing that is observed. */
-  | [string, 'r' | 'l', [number, string, Value, Quality][]];
+  | [string, 'r', [number, string, Value, Quality][]];
 
 export interface ProvisionalBatch {
   readonly bootId: string;
@@ -51,7 +50,7 @@ function pack(batchId: string, event: SourceEvent): Packed {
     case 'readings':
       return [
         batchId,
-        event.isLate ? 'l' : 'r',
+        'r',
         event.readings.map(({ index, tag, value, quality }) => [index, tag, value, quality]),
       ];
   }
@@ -70,8 +69,6 @@ function unpack(packed: Packed): StreamEvent {
       return { batchId, event: { kind: 'broken', at: packed[2], reason: packed[3] } };
     case 'r':
       return { batchId, event: { kind: 'readings', readings: packed[2].map(toReading) } };
-    case 'l':
-      return { batchId, event: { kind: 'readings', readings: packed[2].map(toReading), isLate: true } };
   }
 }
 

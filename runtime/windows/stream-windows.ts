@@ -5,8 +5,6 @@
 // - `end` never passes what the source stated ("observed until"), or, in a stream whose readings come in
 //   order, the index of its latest reading: others may still share that index, so it belongs to the
 //   next window, and no index is ever split.
-// - Readings from there on wait in the open window. Where observation ends they go up late, and only a proof that it went
-//   on lets a later window claim their positions: else others may be missing among them.
 // - It never advances further than the time, or the count, that can have passed (pace.ts).
 // - A new window starts where the last one ended. After a break it starts where the source says that it resumed, and at
 //   least one position after what was claimed (claims.ts). Nothing is claimed until the source says that it resumed.
@@ -22,19 +20,19 @@ import { Claims } from './claims.ts';
 import { LateReadings } from './late-readings.ts';
 import { OpenWindow, type Sized } from './open-window.ts';
 import { createPace, type Pace, type PaceKind } from './pace.ts';
-import { type Intake, takeIn } from './reading-intake.ts';
+import { takeIn } from './reading-intake.ts';
 import { SizeEstimate } from './size-estimate.ts';
 import type { ClosedWindow, StreamChange, StreamStart } from './window-store.ts';
 
 export interface StreamWindowsOptions {
   readonly batchId: string;
   readonly index: IndexKind;
-  /** Readings come in any order. */
-  readonly isUnordered: boolean;
+  /** How long after its end a window stays open for readings that come out of order; index units. */
+  readonly lateness: number;
   /** What is known of the stream from before. */
   readonly start: StreamStart;
   readonly pace: PaceKind;
-  /** The present, where messages come out of a queue; undefined while nobody knows it. */
+  /** The present, for `queued`; undefined while nobody knows it. */
   readonly present?: () => number | undefined;
   readonly ageMs: number;
   readonly quietMs: number;
@@ -48,7 +46,7 @@ export interface StreamWindowsOptions {
 export class StreamWindows {
   #options: StreamWindowsOptions;
   #estimate: SizeEstimate;
-  #isUnordered: boolean;
+  #lateness: number;
   readonly #claims: Claims;
   readonly #pace: Pace;
   #open: OpenWindow | undefined;
@@ -65,14 +63,14 @@ export class StreamWindows {
   readonly counts = { readings: 0, late: 0, violations: 0, refused: 0, dropped: 0 };
 
   constructor(options: StreamWindowsOptions) {
-    const { index, start, pace, present, isUnordered, maxBytes } = options;
+    const { index, start, pace, present, lateness, maxBytes } = options;
     this.#options = options;
-    this.#claims = new Claims(index, start);
+    this.#claims = new Claims(index, start.floor);
     this.#pace = createPace(index, pace, present);
     this.#mayContinue = start.continuity === 'proven';
     this.#number = start.number;
     this.#committedNumber = start.number;
-    this.#isUnordered = isUnordered;
+    this.#lateness = lateness;
     this.#estimate = new SizeEstimate(maxBytes);
   }
 
@@ -95,9 +93,10 @@ export class StreamWindows {
   }
   /** As a source that is built anew finds the stream. */
   get known(): StreamStart {
+    const floor = this.#claims.end;
     return {
       continuity: this.#mayContinue ? 'proven' : 'lost',
-      ...this.#claims.reached(this.#open?.start),
+      ...(floor === undefined ? {} : { floor }),
       ...(this.#number === undefined ? {} : { number: this.#number }),
     };
   }
@@ -127,7 +126,7 @@ export class StreamWindows {
       case 'resumed':
         return this.#resumed(event.at, event.continues, now);
       case 'readings':
-        return event.isLate ? this.#takeAllLate(event.readings) : this.#take(event.readings, now);
+        return this.#take(event.readings, now);
       case 'observed':
         return this.#observed(event.until, event.number, now);
       case 'broken':
@@ -150,15 +149,16 @@ export class StreamWindows {
     this.counts.dropped += indexes.length;
     const open = this.#open;
     if (open !== undefined) {
-      this.#end(open, open.until);
+      const lowest = indexes.reduce((least, index) => Math.min(least, index), open.until);
+      this.#end(open, Math.max(open.start, lowest));
     }
     for (const index of indexes) this.#claims.forbid(index, now);
   }
 
   /** A new session with perhaps other options: observation starts when the source says so. */
-  reopen(isUnordered: boolean): void {
+  reopen(lateness: number): void {
     this.interrupt();
-    this.#isUnordered = isUnordered;
+    this.#lateness = lateness;
   }
 
   /** What the stream claimed before is no longer known: nothing continues across this moment. */
@@ -171,7 +171,9 @@ export class StreamWindows {
   closeDue(now: number): void {
     const open = this.#open;
     if (open === undefined) return;
-    if (now >= this.#dueOf(open)) this.#closeOpen(open, now);
+    const ageMs = now - open.since;
+    const { quietMs } = this.#options;
+    if (ageMs >= (open.count > 0 ? this.#options.ageMs : quietMs)) this.#closeOpen(open, now);
   }
 
   /** Closes as much as observation allows, whatever its age: memory is short. */
@@ -182,23 +184,16 @@ export class StreamWindows {
   /** When `closeDue` will have something to do, if nothing else happens; monotonic ms. */
   nextDue(): number | undefined {
     const open = this.#open;
-    if (open === undefined) return undefined;
-    const hasWork = open.until > open.start || (this.#isUnordered && open.count > 0);
-    return hasWork ? this.#dueOf(open) : undefined;
-  }
-
-  /** Readings that cannot be claimed yet wait for as long as a quiet window takes. */
-  #dueOf(open: OpenWindow): number {
-    const isFilled = open.count > 0 && open.until > open.start;
-    return open.since + (isFilled ? this.#options.ageMs : this.#options.quietMs);
+    if (open === undefined || open.until <= open.start) return undefined;
+    const due = open.since + (open.count > 0 ? this.#options.ageMs : this.#options.quietMs);
+    return open.until - this.#lateness > open.start ? due : Math.max(due, open.grewAt + this.#lateness);
   }
 
   /** What a commit would have to write. `progress`: only how far observation reaches. */
   dirty(): 'no' | 'progress' | 'readings' {
     const open = this.#open;
     if (this.#closed.length > 0 || this.#restart || !this.#late.isEmpty) return 'readings';
-    const isNumberNew = this.#number !== this.#committedNumber;
-    return open?.dirty() === 'readings' ? 'readings' : isNumberNew ? 'progress' : (open?.dirty() ?? 'no');
+    return open?.dirty() ?? 'no';
   }
 
   /** Everything since the last call, for one commit. What it returns counts as handed over. */
@@ -208,6 +203,7 @@ export class StreamWindows {
       this.#addClosed(window, readings, bytes, true);
     if (this.dirty() === 'no') return undefined;
     const { batchId, index } = this.#options;
+    const { floor } = this;
     const append = this.#open?.takeAppend();
     const change: StreamChange = {
       batchId,
@@ -215,7 +211,7 @@ export class StreamWindows {
       closed: this.#closed,
       restart: this.#restart,
       ...(append === undefined ? {} : { append }),
-      ...this.#claims.reached(this.#open?.start),
+      ...(floor === undefined ? {} : { floor }),
       ...(this.#number === this.#committedNumber ? {} : { number: this.#number! }),
     };
     this.#closed = [];
@@ -271,38 +267,21 @@ export class StreamWindows {
     return isWhole;
   }
 
-  #takeAllLate(readings: readonly Reading[]): boolean {
-    let isWhole = true;
-    for (const given of readings) {
-      const { index, tag } = given;
-      if (this.#isIndex(index)) {
-        const { reading, bytes } = this.#takeIn(given);
-        this.#takeLate(reading, bytes);
-      } else isWhole = this.#violation('bad-index', { tag, index });
-    }
-    return isWhole;
-  }
-
-  #takeIn(given: Reading): Intake {
-    const intake = takeIn(this.#options.index, given);
-    this.counts.readings++;
-    if (intake.refused) {
-      this.counts.refused++;
-      this.#options.onRefused(intake.reading);
-    }
-    return intake;
-  }
-
   #takeOne(given: Reading, now: number): boolean {
     const { index } = given;
     if (!this.#isIndex(index)) return this.#violation('bad-index', { tag: given.tag, index });
-    const { reading, bytes } = this.#takeIn(given);
+    const { reading, bytes, refused } = takeIn(this.#options.index, given);
+    this.counts.readings++;
+    if (refused) {
+      this.counts.refused++;
+      this.#options.onRefused(reading);
+    }
     const open = this.#open;
-    const isPlaced = open !== undefined && (this.#isUnordered || this.#isInOrder(open, given, now));
-    if (open === undefined || !isPlaced || index < open.until || index >= open.ceiling)
+    const isPlaced = open !== undefined && (this.#lateness > 0 || this.#isInOrder(open, given, now));
+    if (open === undefined || !isPlaced || index < open.start || index >= open.ceiling)
       this.#takeLate(reading, bytes);
     else open.push(reading, bytes);
-    if (open === undefined || this.#isUnordered) return true;
+    if (open === undefined || this.#lateness > 0) return true;
     if (!isPlaced) return false;
     open.position = index;
     return this.#reach(open, index, now);
@@ -344,31 +323,22 @@ export class StreamWindows {
   }
 
   #closeOpen(open: OpenWindow, now: number): void {
-    const end = open.until;
-    if (end > open.start) {
-      const rest = this.#close(open, end);
-      this.#open = open.next(end, now);
-      for (const { reading, bytes } of rest) this.#open.push(reading, bytes);
-    } else if (this.#isUnordered && open.count > 0) {
-      // Nothing proves yet that they are all: they do not wait for ever, and may be claimed all the same later.
-      this.#sendAhead(open.splitAt(end).rest, now);
-      this.#open = open.next(end, now);
-    }
+    const end = open.closableEnd(this.#lateness, now);
+    if (end <= open.start) return;
+    const rest = this.#close(open, end);
+    const next = open.next(end, now);
+    for (const { reading, bytes } of rest) next.push(reading, bytes);
+    this.#open = next;
   }
 
   /** Observation ends at `end`. Readings from there on stand alone: what is around them is not known. */
   #end(open: OpenWindow, end: number): void {
     this.#open = undefined;
-    const rest = end > open.start ? this.#close(open, end) : open.splitAt(open.start).rest;
-    this.#sendAhead(rest, open.grewAt);
-  }
-
-  /** What is beyond all that may be claimed goes up late. */
-  #sendAhead(readings: readonly Sized[], now: number): void {
     this.#restart = true;
-    for (const { reading, bytes } of readings) {
+    const rest = end > open.start ? this.#close(open, end) : open.splitAt(open.start).rest;
+    for (const { reading, bytes } of rest) {
       this.#takeLate(reading, bytes);
-      this.#claims.hold(reading.index, now);
+      this.#claims.forbid(reading.index, open.grewAt);
     }
   }
 

@@ -26,7 +26,7 @@ export interface InstrumentOptions {
   readonly deviceClock: EquipmentClock;
   readonly dice: Dice;
   readonly trace: Trace;
-  /** It has made a record, and says so where it talks. */
+  /** It has made a record, and talks. */
   readonly onRecord: (said: Said) => void;
 }
 
@@ -46,9 +46,9 @@ export class Instrument {
     this.#schedule();
   }
 
-  /** Records since the memory was cleared. */
+  /** How far its counter has come, in numbers. */
   get age(): number {
-    return this.#count - this.#options.plan.first;
+    return (this.#count - this.#options.plan.first) % this.#options.plan.span;
   }
 
   get newest(): Kept | undefined {
@@ -111,7 +111,7 @@ export class Instrument {
     clock.setTimer(plan.sampleMs + dice.between(-jitter, jitter), () => {
       if (this.isOn) {
         const record = this.#sample(0);
-        onRecord({ text: this.#line('D', record), record });
+        if (plan.talks) onRecord({ text: this.#line('D', record), record });
       }
       this.#schedule();
     });

@@ -17,7 +17,7 @@ import { SerialWire } from './serial-wire.ts';
 const arrivalSlackMs = 2500;
 
 export function serialEquipment(parts: EquipmentParts): Equipment {
-  const { clock, dice, trace, heard, site } = parts;
+  const { clock, dice, trace, heard } = parts;
   const plan = planInstrument(dice);
   const offset = clock.now() - clock.monotonic() + dice.between(-5000, 5000);
   const deviceClock = new EquipmentClock(() => clock.monotonic(), offset);
@@ -30,9 +30,6 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     trace,
     heard,
     instrument: () => instrument,
-    onAsked: () => {
-      for (const tag of ['a', 'b']) shown?.ask(tag);
-    },
     onArrives(record, command) {
       arrivals.set(record, [...(arrivals.get(record) ?? []), clock.now()]);
       for (const [tag, { value }] of record.values) {
@@ -47,10 +44,7 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     deviceClock,
     dice: dice.fork(),
     trace,
-    onRecord(said) {
-      if (plan.talks) wire.talk(said);
-      for (const [tag, { value }] of said.record!.values) shown?.change(tag, value);
-    },
+    onRecord: (said) => wire.talk(said),
   });
   const shown = plan.order === 'arrival' && !plan.talks ? shownJudge(plan, parts) : undefined;
   const rules = rulesOf(plan, instrument, deviceClock, arrivals);
@@ -77,12 +71,7 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     },
     clear: () => {
       // Soon after, the numbers could by chance go on where they were: nobody could tell.
-      // Shortly before or behind its end, a counter that starts anew looks as if it went on.
-      const shown = instrument.age % plan.span;
-      if (shown < 300 || shown > plan.span / 2) return;
-      if (clock.monotonic() - clearedAt < 200_000) return;
-      if (plan.order === 'number' && site.isRolledBack) return;
-      site.ownsPositions ||= plan.order === 'number';
+      if (instrument.age < 300 || clock.monotonic() - clearedAt < 200_000) return;
       clearedAt = clock.monotonic();
       isAmbiguous = true;
       instrument.clear();
@@ -111,10 +100,7 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
       createSerialSource(config as SerialSourceConfig, {
         clock,
         metrics: parts.metrics,
-        openStream: async () => {
-          const stream = wire.open();
-          return parts.plant.stream?.(stream) ?? stream;
-        },
+        openStream: async () => wire.open(),
         ...sourceParts,
       }),
     judge,

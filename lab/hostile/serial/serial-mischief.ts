@@ -32,8 +32,8 @@ export function mischiefOf(mood: 'fine' | 'hostile', plan?: InstrumentPlan): Mis
   const lines = { fine: 80, damaged: 3, joined: 1, noise: 2, pieces: 3, pause: 1 };
   return {
     answers: { fine: 60, slow: 6, late: 8, silent: 5, refused: 4, reset: 1 },
-    answered: { ...lines, lost: 3, late: 2 },
     // What vanishes without a trace cannot be missed where nothing counts; what is said twice is two, unless it is marked.
+    answered: { ...lines, ...(plan.isNumbered ? { lost: 3 } : {}), late: 2 },
     talked: {
       ...lines,
       ...(plan.isNumbered ? { lost: 4 } : {}),

@@ -18,7 +18,6 @@ export interface SerialWireOptions {
   readonly trace: Trace;
   readonly heard: Heard;
   readonly instrument: () => Instrument;
-  readonly onAsked: () => void;
   /** A live record is about to arrive whole: of its own accord, or in time as the answer to what was asked last. */
   readonly onArrives: (record: Kept, command: string | undefined) => void;
 }
@@ -96,7 +95,6 @@ export class SerialWire {
     trace.note('asks', `${command}${mischief === 'fine' ? '' : ` (${mischief})`}`);
     const asked = { command, at: clock.monotonic(), mischief };
     this.#last = asked;
-    this.#options.onAsked();
     if (mischief === 'reset') this.cut();
     if (!instrument().isOn || mischief === 'silent' || mischief === 'reset') return;
     const serviceMs =
@@ -185,11 +183,11 @@ export class SerialWire {
       return;
     }
     if (text === '$END' || text === '$NONE' || !plan.memory?.hasEnd) heard.tellHistory(lookedAt);
-    if (!record) return;
-    const isInTime = asked === this.#last && clock.monotonic() - asked.at < plan.timeoutMs;
-    // What says itself which record it is may be taken, however late.
-    if (isInTime || plan.order !== 'arrival') heard.tell(lookedAt);
-    if (!isInTime) return;
+    // What is numbered or stamped says itself which record it is, however late.
+    const isInTime =
+      plan.order !== 'arrival' || (asked === this.#last && clock.monotonic() - asked.at < plan.timeoutMs);
+    if (!record || !isInTime) return;
+    heard.tell(lookedAt);
     onArrives(record, asked.command);
   }
 

@@ -23,8 +23,7 @@ export const openStream: OpenStream = (config, clock, signal) => {
 };
 
 export function framingFor(config: ModbusSourceConfig): Framing {
-  if (config.type !== 'modbus-tcp') return new RtuFraming();
-  return new MbapFraming({ hasIds: config.transactionIds === 'repeated' });
+  return config.type === 'modbus-tcp' ? new MbapFraming() : new RtuFraming();
 }
 
 /** Names the peer in messages. */

@@ -4,6 +4,7 @@
 // to it: once a record with a later time has come, or the instrument's clock has gone on for certain. And where
 // something may have been missed before a record, it may have had the same time: observation begins behind it.
 import type { Clock, Timer } from '../../../kernel/clock.ts';
+import type { Window } from '../../../wire/window.ts';
 import type { Observation } from '../observation.ts';
 import { type DecodedRecord, toReadings } from './record-layout.ts';
 import { type KnownTime, TimeGuard } from './time-guard.ts';
@@ -12,6 +13,8 @@ import { type KnownTime, TimeGuard } from './time-guard.ts';
 export interface TimeState {
   /** Of the newest record; undefined where none was seen. */
   newest: KnownTime | undefined;
+  /** Times that came twice, since the instrument's clock was set back; the newest of them. */
+  repeated: readonly Window[];
 }
 
 export interface ByTimeOptions {
@@ -80,7 +83,10 @@ export class ByTime {
       this.#takeAnother(record, latest);
       return;
     }
-    if (latest && time < latest.time) observation.lose('equipment-clock-went-back');
+    if (latest && time < latest.time) {
+      observation.lose('equipment-clock-went-back');
+      state.repeated = [...state.repeated, { start: time, end: latest.time + 1 }].slice(-maxRepeated);
+    }
     this.#timer?.cancel();
     this.#latest = { time, records: [record] };
     state.newest = { timestamp: time, at: clock.monotonic() };
@@ -127,6 +133,8 @@ export class ByTime {
   }
 }
 
+/** Times that came twice, of which that is remembered. */
+const maxRepeated = 100;
 /** More records with one time are compared with the first ones only. */
 const maxAtOneTime = 100;
 

@@ -1,18 +1,24 @@
 // One dump: a command, and the records that the instrument sends in answer, until its end mark. Live messages that
 // arrive in between are told from them and go where they always go.
-import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { dumpFraming } from './compile-framing.ts';
 import type { HistoryConfig, SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
+import { isEcho } from './exchange.ts';
 import type { Framing } from './frame-reader.ts';
 import { beginsWith, dumpMessages, type MessageReader } from './message-reader.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import { refused } from './serial-errors.ts';
 import type { SerialLine } from './serial-line.ts';
 
+/** How a dump ended: with its mark, with the answer that there is nothing, or because nothing more came. */
+export type DumpEnd = 'mark' | 'none' | 'silence';
+
 export interface DumpResult {
+  /** As they came. */
   readonly records: readonly DecodedRecord[];
+  readonly end: DumpEnd;
   /** Messages that may have been records, and bytes outside of any: some may be missing. */
   readonly damaged: number;
 }
@@ -24,6 +30,9 @@ export interface DumperOptions {
   readonly isNews: (record: DecodedRecord) => boolean;
   readonly log: Log;
 }
+
+/** An instrument that was stopped has finished what it was saying. */
+const stopQuietMs = 100;
 
 export class Dumper {
   readonly #options: DumperOptions;
@@ -53,6 +62,8 @@ export class Dumper {
     const { history } = this.#options;
     if (history.before !== undefined) line.send(toBytes(history.before));
     try {
+      // What the instrument still says of its own accord would be taken for the beginning of its dump.
+      if (history.before !== undefined && this.#framing) await line.quiet(stopQuietMs, history.timeoutMs);
       return await this.#exchange(line, command, count);
     } finally {
       if (history.after !== undefined) line.send(toBytes(history.after));
@@ -63,6 +74,7 @@ export class Dumper {
     const { history, config } = this.#options;
     const records: DecodedRecord[] = [];
     let [bytes, damaged] = [0, 0];
+    let end: DumpEnd = 'silence';
     const silenceEnds = history.endSilenceMs !== undefined && this.#end === undefined;
     const garbageBefore = line.garbageBytes;
     await line.exchange({
@@ -74,7 +86,11 @@ export class Dumper {
       limitMs: history.limitMs,
       take: (content) => {
         const taken = this.#take(content, command);
-        if (taken === 'other' || taken === 'last') return taken;
+        if (taken === 'other') return taken;
+        if (taken === 'mark' || taken === 'none') {
+          end = taken;
+          return 'last';
+        }
         bytes += content.length;
         // What is too large is still listened to until its end: it would be taken for live messages otherwise.
         if (bytes <= history.maxBytes) {
@@ -86,12 +102,13 @@ export class Dumper {
     });
     count(bytes);
     if (bytes > history.maxBytes) throw tooLarge(bytes, history.maxBytes);
-    return { records, damaged: damaged + (line.garbageBytes > garbageBefore ? 1 : 0) };
+    return { records, end, damaged: damaged + (line.garbageBytes > garbageBefore ? 1 : 0) };
   }
 
-  #take(content: Buffer, command: Buffer): DecodedRecord | 'other' | 'last' | 'damaged' {
-    if (this.#end && beginsWith(content, this.#end)) return 'last';
-    if (this.#none && beginsWith(content, this.#none)) return 'last';
+  #take(content: Buffer, command: Buffer): DecodedRecord | 'other' | 'mark' | 'none' | 'damaged' {
+    if (this.#end && beginsWith(content, this.#end)) return 'mark';
+    if (this.#none && beginsWith(content, this.#none)) return 'none';
+    if (isEcho(content, command)) return 'other';
     const message = this.#read(content);
     switch (message.kind) {
       case 'refusal':
@@ -117,8 +134,7 @@ export function isTooLarge(error: unknown): boolean {
 }
 
 /** A range whose dumps always have something damaged in them is not asked for for ever. */
-export function stillDamaged(attempts: number, cause?: unknown): HoldfastError {
-  const why = cause === undefined ? 'was damaged' : describeError(cause);
-  const message = `the dump ${why}, ${attempts} times: check line, framing and checksum of history`;
+export function stillDamaged(attempts: number): HoldfastError {
+  const message = `the dump was damaged, ${attempts} times: check line, framing and checksum of history`;
   return new HoldfastError('serial-history-damaged', message, { retryable: true });
 }

@@ -22,6 +22,9 @@ export interface Exchange {
   take(content: Buffer): 'taken' | 'last' | 'other';
 }
 
+/** `answered`: an answer, of which nobody knows yet whether it is the last one. */
+export type Taken = 'taken' | 'last' | 'answered' | 'other';
+
 /** More answers than this to one command are no answers to it: others talk on this line. */
 const maxAnswers = 8;
 
@@ -40,9 +43,6 @@ export class RunningExchange {
   garbage = 0;
   /** Monotonic. */
   lastTakenAt = 0;
-  sentAt = 0;
-  /** From the command to its answer; 0 where that has many messages, and is bounded otherwise. */
-  tookMs = 0;
   #answers = 0;
   /** Bytes of the command that have come back. */
   #echoed = 0;
@@ -55,15 +55,14 @@ export class RunningExchange {
   }
 
   /** @throws what `take` of the exchange throws. */
-  take(content: Buffer, now: number): 'taken' | 'last' | 'other' {
+  take(content: Buffer, now: number): Taken {
     const taken = this.exchange.take(content);
     if (taken === 'other') return taken;
     this.lastTakenAt = now;
-    if (this.exchange.limitMs === undefined) this.tookMs = now - this.sentAt;
     if (taken === 'taken' || !this.isProof) return taken;
     this.isAnswered = true;
     this.#answers += 1;
-    return 'taken';
+    return 'answered';
   }
 
   get hasTooManyAnswers(): boolean {

@@ -2,6 +2,7 @@
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { HistoryConfig, SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
+import { isEcho } from './exchange.ts';
 import { compilePattern } from './patterns.ts';
 import { refused } from './serial-errors.ts';
 import type { SerialLine } from './serial-line.ts';
@@ -22,7 +23,7 @@ export async function askBounds(
   const command = toBytes(bounds.command);
   const none = config.history?.none === undefined ? undefined : toBytes(config.history.none);
   const refusals = config.refusals.map(toBytes);
-  let found: Readonly<Record<string, string>> | undefined;
+  let found: Readonly<Record<string, string>> | 'none' | undefined;
   await line.exchange({
     command,
     echo: config.poll?.echo ?? false,
@@ -30,13 +31,17 @@ export async function askBounds(
     // Live messages in between do not put off the end.
     limitMs: bounds.timeoutMs,
     take(content) {
-      if (none && begins(content, none)) return 'last';
+      if (isEcho(content, command)) return 'taken';
       if (refusals.some((prefix) => begins(content, prefix))) throw refused(command, content);
-      found = compiled.match(content.toString('latin1'));
-      return found ? 'last' : 'other';
+      const said = none && begins(content, none) ? 'none' : compiled.match(content.toString('latin1'));
+      if (said === undefined) return 'other';
+      // Of several the last one counts: the line may not have been in step.
+      found = said;
+      return 'last';
     },
   });
-  if (!found) return undefined;
+  if (found === undefined) throw invalidBounds('is nothing');
+  if (found === 'none') return undefined;
   const { oldest, newest } = found;
   if (oldest === undefined || newest === undefined) throw invalidBounds('has no group oldest or newest');
   return { oldest, newest };

@@ -1,7 +1,7 @@
 // An exchange whose time is over: it takes what still comes for it, so that no other exchange does, until its end
 // comes after all or the line has been silent for as long again.
 import type { Clock, Timer } from '../../../kernel/clock.ts';
-import type { RunningExchange } from './exchange.ts';
+import type { RunningExchange, Taken } from './exchange.ts';
 
 export interface OverdueOptions {
   readonly running: RunningExchange;
@@ -13,8 +13,8 @@ export interface OverdueOptions {
    * says anything.
    */
   readonly lastByteAt: () => number | undefined;
-  /** Once. `isAnswered`: its answer came, so the next one belongs to the next command. */
-  readonly onOver: (isAnswered: boolean) => void;
+  /** Once. */
+  readonly onOver: () => void;
 }
 
 /** Longest wait of an exchange that has no limit of its own, in its `timeoutMs`. */
@@ -36,9 +36,9 @@ export class OverdueExchange {
     this.#watch();
   }
 
-  offer(content: Buffer): 'taken' | 'other' {
+  offer(content: Buffer): Taken {
     const now = this.#options.clock.monotonic();
-    let taken: 'taken' | 'last' | 'other' = 'last';
+    let taken: Taken = 'last';
     try {
       taken = this.running.take(content, now);
     } catch {
@@ -46,8 +46,8 @@ export class OverdueExchange {
     }
     if (taken === 'other') return 'other';
     this.#takenAt = now;
-    if (taken === 'last') this.#end(true);
-    return 'taken';
+    if (taken === 'last') this.#end();
+    return taken;
   }
 
   close(): void {
@@ -59,11 +59,11 @@ export class OverdueExchange {
     const quietSince = Math.max(this.#takenAt, lastByteAt() ?? this.#takenAt);
     const leftMs = Math.min(quietSince + quietMs, this.#limitAt) - clock.monotonic();
     if (leftMs > 0) this.#timer = clock.setTimer(leftMs, () => this.#watch());
-    else this.#end(false);
+    else this.#end();
   }
 
-  #end(isAnswered: boolean): void {
+  #end(): void {
     this.#timer?.cancel();
-    this.#options.onOver(isAnswered);
+    this.#options.onOver();
   }
 }

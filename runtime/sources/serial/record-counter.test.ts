@@ -39,14 +39,14 @@ describe('record numbers as positions', () => {
   it('go on in the next round after a reset, once the next record bears it out', () => {
     expect(after(5000, [1, 2, 3])).toEqual([
       { kind: 'held' },
-      placed(5003, { broken: 'counter-reset', confirmed: 5002 }),
-      placed(5004),
+      placed(5102, { broken: 'counter-reset', confirmed: 5101 }),
+      placed(5103),
     ]);
     // The same record again bears it out as well: an instrument that is asked repeats its newest.
     expect(after(5000, [1, 1, 2])).toEqual([
       { kind: 'held' },
-      placed(5002, { broken: 'counter-reset' }),
-      placed(5003),
+      placed(5101, { broken: 'counter-reset' }),
+      placed(5102),
     ]);
   });
 
@@ -63,15 +63,15 @@ describe('record numbers as positions', () => {
     expect(after(500, [8000, 300, 301])).toEqual([
       { kind: 'held' },
       { kind: 'held' },
-      placed(802, { broken: 'counter-reset', confirmed: 801 }),
+      placed(901, { broken: 'counter-reset', confirmed: 900 }),
     ]);
   });
 
   it('are borne out also by one that follows a few later: the instrument is faster than it is asked', () => {
     expect(after(5000, [1, 6, 11])).toEqual([
       { kind: 'held' },
-      placed(5007, { broken: 'counter-reset', confirmed: 5002, isApart: true }),
-      placed(5012, { broken: 'records-missed' }),
+      placed(5106, { broken: 'counter-reset', confirmed: 5101, isApart: true }),
+      placed(5111, { broken: 'records-missed' }),
     ]);
     expect(after(500, [8000, 8003])).toEqual([
       { kind: 'held' },
@@ -89,8 +89,8 @@ describe('record numbers as positions', () => {
     const checked = { ...options, isChecked: true };
     expect(after(30, [2, 42, 43], checked)).toEqual([
       { kind: 'held' },
-      placed(73, { broken: 'counter-reset', confirmed: 33, isApart: true }),
-      placed(74),
+      placed(172, { broken: 'counter-reset', confirmed: 132, isApart: true }),
+      placed(173),
     ]);
     // Read while it was written: the next goes on.
     expect(after(30, [2, 31], checked)).toEqual([{ kind: 'held' }, placed(31, { dropped: true })]);
@@ -113,38 +113,38 @@ describe('record numbers as positions', () => {
     const counter = new RecordCounter(options, 5000, 0);
     counter.startAnew();
     expect(counter.positionOfNewest(5010)).toBeUndefined();
-    expect(counter.place(5010)).toEqual(placed(10_011, { broken: 'counter-reset' }));
-    expect(counter.place(5011)).toEqual(placed(10_012));
-    expect(counter.positionOfNewest(5011)).toBe(10_012);
+    expect(counter.place(5010)).toEqual(placed(10_110, { broken: 'counter-reset' }));
+    expect(counter.place(5011)).toEqual(placed(10_111));
+    expect(counter.positionOfNewest(5011)).toBe(10_111);
   });
 
-  it('leave one position out for what was recorded before a reset, and no more than the new round has records', () => {
+  it('leave out what a step may have for what was recorded before a reset, and what the new round had before', () => {
     const counter = new RecordCounter({ first: 0, last: 2 ** 32 - 1 }, 1_000_000, 0);
     counter.place(3);
-    expect(counter.place(4)).toEqual(placed(1_000_006, { broken: 'counter-reset', confirmed: 1_000_005 }));
-    expect(counter.roundStart).toBe(1_000_002);
-    expect(counter.numberAt(1_000_002)).toBe(0);
-    expect(counter.countedFrom).toBe(1_000_005);
+    expect(counter.place(4)).toEqual(placed(1_010_005, { broken: 'counter-reset', confirmed: 1_010_004 }));
+    expect(counter.roundStart).toBe(1_010_001);
+    expect(counter.numberAt(1_010_001)).toBe(0);
+    expect(counter.countedFrom).toBe(1_010_004);
   });
 
   it('are found again after a restart in a later round, from the last position and its mark', () => {
     const before = new RecordCounter(options, 5000, 0);
     for (const number of [7, 8, 9]) before.place(number);
     const counter = new RecordCounter(options, before.position, before.mark);
-    expect(counter.roundStart).toBe(5002);
-    expect(counter.numberAt(5010)).toBe(9);
-    expect(counter.place(10)).toEqual(placed(5011));
+    expect(counter.roundStart).toBe(5101);
+    expect(counter.numberAt(5109)).toBe(9);
+    expect(counter.place(10)).toEqual(placed(5110));
     // Over the end, in the same round.
-    const wrapped = new RecordCounter(options, 5001 + 9999, before.mark);
-    expect(wrapped.place(1)).toEqual(placed(15_001));
-    expect(wrapped.numberAt(5010)).toBe(9);
+    const wrapped = new RecordCounter(options, 5100 + 9999, before.mark);
+    expect(wrapped.place(1)).toEqual(placed(15_100));
+    expect(wrapped.numberAt(5109)).toBe(9);
   });
 
   it('begin a new round after a restart where nobody knows which number the last position had', () => {
     const counter = new RecordCounter(options, 25_000);
     expect(counter.positionOfNewest(5003)).toBeUndefined();
-    expect(counter.place(5003)).toEqual(placed(30_004, { broken: 'counter-reset' }));
-    expect(counter.roundStart).toBe(25_002);
+    expect(counter.place(5003)).toEqual(placed(30_103, { broken: 'counter-reset' }));
+    expect(counter.roundStart).toBe(25_101);
   });
 
   it('are found again after a restart, from the last position alone', () => {

@@ -2,9 +2,9 @@
 //
 // A counter of an instrument ends somewhere and starts again (wraps), and it starts anew when its battery is changed or
 // someone clears its memory (is reset). In the first round a position is the number itself; a wrap goes on without a
-// hole. After a reset a new round begins: its first number has the position that follows the last record, and one more:
-// the one left out stands for whatever was recorded at the end of the old round, for nobody knows how much that was.
-// Then comes a hole as wide as the records that the new round had before the first one that was seen.
+// hole. After a reset a new round begins, behind as many positions as a step may have (`maxJump`): records that the old
+// round had after the last one that was seen would have had them. Then comes a hole as wide as the records that the new
+// round had before the first one that was seen. Both are holes: nobody claims them, and they are asked for.
 //
 // Not: the rest of the old round as positions that never had records. That was a claim without a proof, thousands of
 // millions of positions wide (a 32-bit counter), and as a hole it would be asked for one request after the other.
@@ -75,6 +75,11 @@ export class RecordCounter {
   /** Of the present round: position - number, before the counter has wrapped. */
   get mark(): number {
     return this.#mark;
+  }
+
+  /** A number came that may be of a new round. */
+  get isDoubtful(): boolean {
+    return this.#held !== undefined || this.#isAnew;
   }
 
   /** Where the present round begins: what lies before is of an earlier one. */
@@ -188,7 +193,7 @@ export class RecordCounter {
   }
 
   #inNextRound(number: number, last: number) {
-    this.#mark = last + 2 - this.#options.first;
+    this.#mark = last + 1 + this.#maxJump - this.#options.first;
     const position = this.#mark + number;
     this.#countedFrom = position;
     return { position, broken: 'counter-reset' as const };

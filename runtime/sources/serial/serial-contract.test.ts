@@ -12,7 +12,7 @@ import { MemoryLogger } from './testing/memory-logger.ts';
 
 const scanMs = 100;
 /** After a lost answer one exchange proves that the line is in step, within the time of two samples. */
-const timeoutMs = 80;
+const timeoutMs = 25;
 const capacity = 40;
 /** Starts again soon, so that the contract is kept across a start of the counter. */
 const lastNumber = 125;

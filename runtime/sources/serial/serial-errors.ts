@@ -52,3 +52,9 @@ export function mixedSamples(attempts: number): HoldfastError {
   const message = `the answers to the commands of a poll were not of one record, ${attempts} times: does the instrument sample as fast as it is asked? Ask for all in one command, or read one command a source`;
   return new HoldfastError('serial-mixed-samples', message, { retryable: true });
 }
+
+/** What the memory says proves neither that a range is complete nor that it is gone. */
+export function unproven(why: string): HoldfastError {
+  const message = `what the memory says proves nothing: ${why}; it is asked again`;
+  return new HoldfastError('serial-history-unproven', message, { retryable: true });
+}

@@ -13,7 +13,8 @@ import type { Duplex } from 'node:stream';
 import { type Clock, sleep, type Timer } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
-import { type Exchange, RunningExchange } from './exchange.ts';
+import { CommandOrder } from './command-order.ts';
+import { type Exchange, RunningExchange, type Taken } from './exchange.ts';
 import { FrameReader, type Framing } from './frame-reader.ts';
 import type { GarbageKind } from './frame-scanner.ts';
 import { pendingInputMs, untilQuiet } from './line-quiet.ts';
@@ -33,8 +34,8 @@ export interface SerialLineOptions {
   readonly framing: Framing;
   /** The instrument talks by itself: the line is opened amid a message, perhaps. */
   readonly isTalking: boolean;
-  /** As the session before left it. Default true: nothing was asked yet. */
-  readonly isInStep?: boolean;
+  /** As the session before left it. */
+  readonly order?: CommandOrder;
   readonly peer: string;
   readonly clock: Clock;
   readonly listener: LineListener;
@@ -46,9 +47,6 @@ const turnaroundMs = 100;
 const prompt = { withinMs: 50, bytes: 8 };
 /** Between the last byte that nobody asked for and the next command. */
 const strayQuietMs = 30;
-
-/** Silence is never demanded for longer, in the time limit of an answer. */
-export const longestQuiet = 10;
 
 /** Bytes of a line that is asked, which nobody asked for. */
 interface Stray {
@@ -64,19 +62,17 @@ export class SerialLine {
   #pending: { readonly running: RunningExchange; end(error?: unknown): void } | undefined;
   #overdue: OverdueExchange | undefined;
   #stray: Stray | undefined;
-  #isInStep: boolean;
+  readonly #order: CommandOrder;
   #gapTimer: Timer | undefined;
   #lastByteAt: number;
   #quietUntil = 0;
   #garbageBytes = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
-  /** The longest that an answer took, late ones included. */
-  #worstMs = 0;
 
   constructor(options: SerialLineOptions) {
     this.#options = options;
-    const { stream, framing, clock, isTalking, isInStep = true } = options;
-    this.#isInStep = isInStep;
+    const { stream, framing, clock, isTalking, order = new CommandOrder() } = options;
+    this.#order = order;
     // A half message is found out by its check sum.
     const isLost = isTalking && (framing.checksum === undefined || !framing.scanner.findsEdges);
     this.#reader = new FrameReader({ ...framing, listener: this.#listener() }, isLost);
@@ -106,7 +102,7 @@ export class SerialLine {
 
   /** The next answer belongs to the next command. */
   get isInStep(): boolean {
-    return this.#isInStep && this.#overdue === undefined;
+    return this.#order.isInStep && this.#overdue === undefined;
   }
 
   /** When the last message came that was an answer to an exchange; on the monotonic clock. */
@@ -145,7 +141,7 @@ export class SerialLine {
 
   /** Something came that nobody asked for, and that could be an answer. */
   doubt(): void {
-    this.#isInStep = false;
+    this.#order.doubt();
   }
 
   /** Waits until nothing came for `quietMs`. To be called in a turn. @throws HoldfastError as `untilQuiet`. */
@@ -212,8 +208,10 @@ export class SerialLine {
     if (!this.#options.isTalking) this.#reader.restart();
     this.#stray = undefined;
     running.isSent = true;
-    running.isProof = !this.#isInStep && !running.exchange.isMarked;
-    running.lastTakenAt = running.sentAt = this.#options.clock.monotonic();
+    const { isMarked = false, timeoutMs, limitMs } = running.exchange;
+    running.isProof = !this.#order.isInStep && !isMarked;
+    running.lastTakenAt = this.#options.clock.monotonic();
+    this.#order.sent(running.lastTakenAt, timeoutMs, limitMs === undefined);
     this.#watchExchange(running, timers);
     this.send(running.exchange.command);
   }
@@ -230,7 +228,8 @@ export class SerialLine {
       const now = clock.monotonic();
       const isOver = !running.isAnswered && now - begunAt >= limitMs;
       const quietMs = this.#amidMs(running, now);
-      const leftMs = isOver ? 0 : Math.max(running.lastTakenAt + timeoutMs - now, quietMs);
+      const waitMs = running.isAnswered ? this.#order.proofMs(timeoutMs) : timeoutMs;
+      const leftMs = isOver ? 0 : Math.max(running.lastTakenAt + waitMs - now, quietMs);
       if (leftMs > 0) again(running.isAnswered ? leftMs : Math.min(leftMs, begunAt + limitMs - now));
       else if (!isLooked) again(pendingInputMs, true);
       else if (running.isAnswered) this.#onProven();
@@ -249,12 +248,13 @@ export class SerialLine {
   }
 
   #onProven(): void {
-    this.#isInStep = true;
+    this.#order.prove();
     this.#pending?.end();
   }
 
   #onSilenceEnded(): void {
-    this.#isInStep = false;
+    this.#order.doubt();
+    this.#order.answered(this.#options.clock.monotonic());
     this.#pending?.end();
   }
 
@@ -266,17 +266,16 @@ export class SerialLine {
     const { clock, isTalking } = this.#options;
     this.#overdue = new OverdueExchange({
       running,
-      quietMs: Math.min(longestQuiet * timeoutMs, Math.max(timeoutMs, 2 * this.#worstMs)),
+      quietMs: this.#order.overdueMs(timeoutMs),
       clock,
       lastByteAt: () => (isTalking ? undefined : this.#lastByteAt),
-      onOver: (isAnswered) => this.#endOverdue(running, isAnswered),
+      onOver: () => this.#endOverdue(running),
     });
     this.#pending?.end(heard > 0 ? garbled(error.message, heard) : error);
   }
 
-  #endOverdue({ reader }: RunningExchange, isAnswered: boolean): void {
+  #endOverdue({ reader }: RunningExchange): void {
     this.#overdue = undefined;
-    if (!isAnswered) this.#isInStep = false;
     this.#quietUntil = this.#options.clock.monotonic() + turnaroundMs;
     if (reader) this.#afterOther(reader);
   }
@@ -332,17 +331,19 @@ export class SerialLine {
       return;
     }
     this.#answeredAt = clock.monotonic();
-    this.#worstMs = Math.max(this.#worstMs, answering!.tookMs);
+    if (taken === 'last' || taken === 'answered') this.#order.answered(this.#answeredAt);
     if (overdue) listener.onLate?.();
     else if (taken === 'last') this.#pending?.end();
   }
 
-  #offer(running: RunningExchange, content: Buffer): 'taken' | 'last' | 'other' {
+  #offer(running: RunningExchange, content: Buffer): Taken {
     try {
       const taken = running.take(content, this.#options.clock.monotonic());
       if (running.hasTooManyAnswers) throw outOfStep(running.exchange.command);
       return taken;
     } catch (error) {
+      // A refusal is an answer, too.
+      this.#order.answered(this.#options.clock.monotonic());
       this.#pending?.end(error);
       return 'taken';
     }

@@ -10,22 +10,20 @@ import { orAborted } from '../line/or-aborted.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
 import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
-import { fillTemplate } from './command-template.ts';
+import { CommandOrder, longestWait } from './command-order.ts';
 import { framingOf } from './compile-framing.ts';
 import type { HistoryConfig, SerialSourceConfig } from './config.ts';
-import { Dumper } from './dump.ts';
+import { DumpTails } from './dump-tails.ts';
 import { toBytes } from './escapes.ts';
 import type { GarbageKind } from './frame-scanner.ts';
 import { createHistory } from './history.ts';
-import { byNumber, byTime, type HistoryOrder } from './history-order.ts';
-import { askBounds } from './memory-bounds.ts';
 import { liveMessages, type MessageReader } from './message-reader.ts';
 import { type OpenStream, openStream, peerOf } from './open-line.ts';
 import { createProbe } from './probe.ts';
 import { RecordCounter } from './record-counter.ts';
 import { type DecodedRecord, stepMsOf } from './record-layout.ts';
 import { Reporter, type StreamState } from './reporter.ts';
-import { longestQuiet, SerialLine } from './serial-line.ts';
+import { SerialLine } from './serial-line.ts';
 import { ListenSession, maxFailures, PollSession, sampleAttempts } from './session.ts';
 import { type Order, orderOf } from './stream-order.ts';
 import type { KnownTime } from './time-guard.ts';
@@ -67,7 +65,8 @@ class SerialSource implements Source {
   readonly #read: MessageReader;
   #state: StreamState | undefined;
   #line: SerialLine | undefined;
-  #wasInStep = true;
+  readonly #commands = new CommandOrder();
+  readonly #tails: DumpTails;
 
   constructor(config: SerialSourceConfig, deps: SerialSourceDeps) {
     this.#config = config;
@@ -77,6 +76,7 @@ class SerialSource implements Source {
     this.stampedByGateway = this.#order === 'arrival';
     this.silenceLimitMs = silenceLimitOf(config, this.#order);
     this.#read = liveMessages(config);
+    this.#tails = new DumpTails(config.history?.limitMs ?? 0);
     if (config.history) this.history = this.#makeHistory(config.history);
     const { clock, openStream: open = openStream } = deps;
     this.probe = createProbe({ config, read: this.#read, clock, openStream: open });
@@ -106,7 +106,7 @@ class SerialSource implements Source {
       stream,
       framing: framingOf(config.framing, config.checksum),
       isTalking: config.poll === undefined,
-      isInStep: this.#wasInStep,
+      order: this.#commands,
       peer: peerOf(config),
       clock,
       listener: {
@@ -117,7 +117,8 @@ class SerialSource implements Source {
         onLost: (error) => ended.abort(error),
       },
     });
-    const parts = { config, line, reporter, read: this.#read, clock, log, count };
+    const isTail = (record: DecodedRecord) => this.#isTail(record);
+    const parts = { config, line, reporter, read: this.#read, isTail, clock, log, count };
     const session = config.poll ? new PollSession(parts, config.poll) : new ListenSession(parts);
     this.#line = line;
     try {
@@ -127,34 +128,23 @@ class SerialSource implements Source {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#line = undefined;
-      // An instrument that still works off commands does so in the next session, too.
-      this.#wasInStep = line.isInStep;
       reporter.stop();
       line.close();
     }
   }
 
   #makeHistory(history: HistoryConfig): SourceHistory {
-    const config = this.#config;
-    const { log } = this.#deps;
-    const order = () => historyOrder(this.#order, this.#stateNow(), config, history);
-    const dumper = new Dumper({ config, history, isNews: (record) => this.#isNews(record), log });
-    const turn = this.#turn('history');
-    const { bounds } = history;
-    const count = (bytes: number) => this.#count('holdfast_serial_dump_bytes_total', bytes);
+    const { clock, log } = this.#deps;
     return createHistory({
-      order,
+      config: this.#config,
+      history,
+      state: () => this.#stateNow(),
+      isNews: (record) => this.#isNews(record),
+      turn: (lane) => this.#turn(lane),
+      tails: this.#tails,
+      clock,
       log,
-      access: {
-        dump(window, signal) {
-          const command = fillTemplate(history.command, (placeholder) => order().fill(window, placeholder));
-          return turn((line) => dumper.dump(line, command, count), signal);
-        },
-        ...(bounds && {
-          bounds: async (signal: AbortSignal) =>
-            order().bounds(await turn((line) => askBounds(line, bounds, config), signal)),
-        }),
-      },
+      count: (bytes) => this.#count('holdfast_serial_dump_bytes_total', bytes),
     });
   }
 
@@ -164,6 +154,15 @@ class SerialSource implements Source {
     const { counter, newest } = this.#stateNow();
     if (counter && number !== undefined) return counter.isNext(number);
     return newest !== undefined && timestamp !== undefined && timestamp > newest.timestamp;
+  }
+
+  /** It may belong to a dump whose end nobody saw. */
+  #isTail(record: DecodedRecord): boolean {
+    const { history } = this.#config;
+    const looksAlike = history && !history.startsWith && !history.fields && !history.framing;
+    if (!looksAlike || this.#isNews(record)) return false;
+    const counter = this.#order === 'number' ? this.#stateNow().counter : undefined;
+    return this.#tails.has(record, counter, this.#deps.clock.monotonic());
   }
 
   /** Takes a turn at the line; what was begun goes on to its end when the signal aborts, unheeded. */
@@ -181,7 +180,7 @@ class SerialSource implements Source {
   }
 
   #stateNow(): StreamState {
-    this.#state ??= { counter: this.#makeCounter(), newest: this.#knownTime() };
+    this.#state ??= { counter: this.#makeCounter(), newest: this.#knownTime(), repeated: [] };
     return this.#state;
   }
 
@@ -225,15 +224,6 @@ class SerialSource implements Source {
   }
 }
 
-function historyOrder(
-  order: Order,
-  state: StreamState,
-  config: SerialSourceConfig,
-  history: HistoryConfig,
-): HistoryOrder {
-  return order === 'number' ? byNumber(state.counter!, config, history) : byTime(state, config, history);
-}
-
 /** Longer than a healthy session may be silent: until it has given up by itself. */
 function silenceLimitOf(config: SerialSourceConfig, order: Order): number {
   const { poll, expectEveryMs, history, framing } = config;
@@ -242,7 +232,7 @@ function silenceLimitOf(config: SerialSourceConfig, order: Order): number {
   if (poll) {
     const commands = sampleAttempts * (typeof poll.command === 'string' ? 1 : poll.command.length);
     // A poll may wait for what is overdue, and prove that the line is in step, before it asks.
-    const longestPollMs = (commands + longestQuiet + 2) * poll.timeoutMs + framing.gapMs;
+    const longestPollMs = (commands + 2 * longestWait + 2) * poll.timeoutMs + framing.gapMs;
     return maxFailures * (poll.everyMs + longestPollMs) + poll.everyMs + dumpMs + silenceMarginMs;
   }
   if (expectEveryMs !== undefined) return expectEveryMs + dumpMs + silenceMarginMs;

@@ -21,6 +21,8 @@ export interface SessionParts {
   readonly line: SerialLine;
   readonly reporter: Reporter;
   readonly read: MessageReader;
+  /** It may belong to a dump whose end nobody saw. */
+  readonly isTail: (record: DecodedRecord) => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly count: (name: string, by?: number) => void;
@@ -50,6 +52,11 @@ export class ListenSession {
     const message = read(content);
     switch (message.kind) {
       case 'record':
+        if (this.#parts.isTail(message.record)) {
+          count('holdfast_serial_other_messages_total');
+          reporter.damaged('serial-dump-tail');
+          break;
+        }
         count('holdfast_serial_records_total');
         this.#lastRecordAt = this.#parts.clock.monotonic();
         this.#garbage = 0;
@@ -221,11 +228,11 @@ interface AskOptions {
   readonly onAnswer?: (content: Buffer) => void;
 }
 
-type AskParts = Pick<SessionParts, 'line' | 'read' | 'count'>;
+type AskParts = Pick<SessionParts, 'line' | 'read' | 'count'> & Partial<Pick<SessionParts, 'isTail'>>;
 
 /** Sends one command and reads its answer. To be called in a turn. */
 export async function ask(
-  { line, read, count }: AskParts,
+  { line, read, count, isTail }: AskParts,
   { timeoutMs, echo }: Pick<PollConfig, 'timeoutMs' | 'echo'>,
   command: Buffer,
   { isMarked = false, onAnswer }: AskOptions = {},
@@ -244,7 +251,7 @@ export async function ask(
         if (message.kind === 'refusal') throw refused(command, content);
         onAnswer?.(content);
         if (message.kind === 'damaged') damaged += content.length;
-        if (message.kind !== 'record') return 'other';
+        if (message.kind !== 'record' || isTail?.(message.record)) return 'other';
         record = message.record;
         return 'last';
       },

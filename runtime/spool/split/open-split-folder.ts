@@ -8,8 +8,6 @@ export interface SplitFolderOptions {
   readonly folder: string;
   /** False: the folder must hold a store already. Default true. */
   readonly create?: boolean;
-  /** What cannot be read is done without: it was tried often enough. Default false. */
-  readonly insist?: boolean;
 }
 
 export const logFolder = 'commits';
@@ -21,7 +19,7 @@ export async function openSplitFolder(options: SplitFolderOptions): Promise<Open
   try {
     const log = await openDiskFiles(join(options.folder, logFolder));
     const bodies = await openDiskFiles(join(options.folder, bodiesFolder));
-    return await openSplitStore({ index, log, bodies, insist: options.insist ?? false });
+    return await openSplitStore({ index, log, bodies });
   } catch (error) {
     await index.close();
     throw error;

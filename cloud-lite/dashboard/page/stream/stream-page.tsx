@@ -7,7 +7,6 @@ import { originText } from '../text/format.ts';
 import { Gaps } from './gaps.tsx';
 import { History } from './history.tsx';
 import { Requests } from './requests.tsx';
-import { SetAside } from './set-aside.tsx';
 import { StreamFigures } from './stream-figures.tsx';
 import { StreamTimeline } from './stream-timeline.tsx';
 
@@ -47,7 +46,6 @@ export function StreamPage({ id }: { readonly id: number }) {
       </nav>
       <StreamFigures stream={view} />
       <StreamTimeline stream={view} focus={focus} onAction={setAction} />
-      <SetAside stream={view} onAction={setAction} />
       <Gaps
         stream={view}
         gaps={gaps.data}

@@ -1,0 +1,38 @@
+// What may still come of dumps whose end nobody saw: only silence ended them, or they were given up. Where records of a
+// dump look like live ones, those that come after a long pause would be taken for what the instrument has just made: by
+// their numbers for a counter that started anew, by their times for a clock that was set back.
+import type { Window } from '../../../wire/window.ts';
+import type { RecordCounter } from './record-counter.ts';
+import type { DecodedRecord } from './record-layout.ts';
+
+interface Tail {
+  readonly window: Window;
+  /** Monotonic. */
+  readonly until: number;
+}
+
+const maxTails = 16;
+
+export class DumpTails {
+  readonly #limitMs: number;
+  #tails: readonly Tail[] = [];
+
+  /** `limitMs`: the longest dump. */
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  /** Of `window` some may still come. */
+  add(window: Window, now: number): void {
+    this.#tails = [...this.#tails, { window, until: now + this.#limitMs }].slice(-maxTails);
+  }
+
+  /** `counter`: where numbers order the stream. */
+  has({ number, timestamp }: DecodedRecord, counter: RecordCounter | undefined, now: number): boolean {
+    return this.#tails.some(({ window: { start, end }, until }) => {
+      if (now > until) return false;
+      if (counter) return counter.positionFrom(start, number!) < end;
+      return timestamp! >= start && timestamp! < end;
+    });
+  }
+}
