@@ -8,6 +8,7 @@ import { openPostgresDatabase } from './database/postgres-database.ts';
 import { healthContract } from './health/health.contract.ts';
 import { httpContract } from './http/server.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
+import { plausibleContract } from './ingest/plausible.contract.ts';
 import { evidenceContract } from './ledger/evidence.contract.ts';
 import { fleetContract } from './ledger/fleet.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
@@ -31,6 +32,7 @@ describe('on PostgreSQL', () => {
   databaseContract(() => database);
   ledgerContract(() => database);
   evidenceContract(() => database);
+  plausibleContract(() => database);
   fleetContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);

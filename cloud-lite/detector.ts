@@ -6,9 +6,9 @@ import type { Random } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { createMonitor } from './health/monitor.ts';
-import type { PlausibleTime } from './ingest/classify.ts';
 import type { EventSource } from './ingest/event-source.ts';
 import { createIngestor } from './ingest/ingestor.ts';
+import type { Bounds } from './ingest/plausible.ts';
 import { createReader, type ReaderState } from './ingest/reader.ts';
 import type { RepairLimits } from './repair/decide.ts';
 import type { HubMethods } from './repair/hub-methods.ts';
@@ -19,7 +19,7 @@ export interface DetectorOptions {
   readonly source: EventSource;
   readonly methods: HubMethods;
   readonly limits: RepairLimits;
-  readonly plausible: PlausibleTime;
+  readonly plausible: Bounds;
   readonly sweepIntervalMs: number;
   /** See monitor.ts. */
   readonly silenceMs: number;

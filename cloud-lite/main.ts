@@ -20,6 +20,7 @@ import type { Server } from './http/api.ts';
 import { createHttpServer } from './http/server.ts';
 import type { EventHubAccess } from './ingest/event-hub-client.ts';
 import { createEventHubsSource } from './ingest/event-hubs-source.ts';
+import type { Bounds } from './ingest/plausible.ts';
 import { type Authorize, authorizeByEntra, authorizeByKey } from './repair/authorize.ts';
 import type { RepairLimits } from './repair/decide.ts';
 import { createRestHubMethods } from './repair/rest-hub-methods.ts';
@@ -55,7 +56,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
       { database, clock, random, log: log.child({ part: 'ingest' }) },
     ),
     methods: createRestHubMethods({ ...(await hubAccess(settings)), clock, fetch }),
-    plausible: { earliest: settings.HOLDFAST_EARLIEST_TIME, maxAheadMs: settings.HOLDFAST_MAX_AHEAD_MS },
+    plausible: plausibleBounds(settings),
     sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,
     silenceMs: settings.HOLDFAST_SILENCE_MS,
     historyMs: settings.HOLDFAST_HISTORY_MS,
@@ -126,6 +127,20 @@ async function rebuild(settings: Settings, log: Log): Promise<void> {
   await emptyLedger(database);
   await database.close();
   log.info({}, 'the ledger is empty; running instances read all that the hub retains again');
+}
+
+function plausibleBounds(settings: Settings): Bounds {
+  return {
+    earliest: settings.HOLDFAST_EARLIEST_TIME,
+    maxAheadMs: settings.HOLDFAST_MAX_AHEAD_MS,
+    maxAgeMs: settings.HOLDFAST_MAX_AGE_MS,
+    // What is asked for may be answered in one window.
+    maxWidth: {
+      time: Math.max(settings.HOLDFAST_MAX_WINDOW_MS, settings.HOLDFAST_REQUEST_MAX_MS),
+      sequence: Math.max(settings.HOLDFAST_MAX_WINDOW_RECORDS, settings.HOLDFAST_REQUEST_MAX_RECORDS),
+    },
+    maxJump: settings.HOLDFAST_MAX_JUMP_RECORDS,
+  };
 }
 
 function repairLimits(settings: Settings): RepairLimits {

@@ -2,10 +2,12 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { HoldfastError } from '../kernel/errors.ts';
+import { defaultBounds } from './ingest/plausible.ts';
 import { type HubConnection, parseHubConnection } from './repair/connection-string.ts';
 
 const milliseconds = (standard: number, min: number, max = 30 * 86_400_000) =>
   z.coerce.number().int().min(min).max(max).default(standard);
+const tenYearsMs = 10 * 365 * 86_400_000;
 const count = (standard: number, max: number) => z.coerce.number().int().min(1).max(max).default(standard);
 const optionalText = z.string().optional();
 const hostName = z.string().regex(/^[\w.-]+(:\d+)?$/, { error: 'must be a host name' });
@@ -54,15 +56,19 @@ const schema = z.object({
   HOLDFAST_REQUESTS_PER_DEVICE: count(8, 1000),
   HOLDFAST_REQUESTS_ACTIVE: count(256, 100_000),
   HOLDFAST_SILENCE_MS: milliseconds(300_000, 1000),
-  HOLDFAST_HISTORY_MS: milliseconds(90 * 86_400_000, 3_600_000, 10 * 365 * 86_400_000),
+  HOLDFAST_HISTORY_MS: milliseconds(90 * 86_400_000, 3_600_000, tenYearsMs),
   HOLDFAST_ALERT_WEBHOOK: optionalText.refine((url) => url === undefined || /^https?:\/\//.test(url), {
     error: 'must begin with http:// or https://',
   }),
   HOLDFAST_EARLIEST_TIME: z.iso
     .datetime({ offset: true })
-    .default('2000-01-01T00:00:00Z')
+    .default('2020-01-01T00:00:00Z')
     .transform((text) => Date.parse(text)),
-  HOLDFAST_MAX_AHEAD_MS: milliseconds(86_400_000, 0, 10 * 365 * 86_400_000),
+  HOLDFAST_MAX_AHEAD_MS: milliseconds(defaultBounds.maxAheadMs, 0, tenYearsMs),
+  HOLDFAST_MAX_AGE_MS: milliseconds(defaultBounds.maxAgeMs, 3_600_000, tenYearsMs),
+  HOLDFAST_MAX_WINDOW_MS: milliseconds(defaultBounds.maxWidth.time, 60_000, tenYearsMs),
+  HOLDFAST_MAX_WINDOW_RECORDS: count(defaultBounds.maxWidth.sequence, Number.MAX_SAFE_INTEGER),
+  HOLDFAST_MAX_JUMP_RECORDS: count(defaultBounds.maxJump, Number.MAX_SAFE_INTEGER),
   HOLDFAST_BALANCE_INTERVAL_MS: milliseconds(5000, 100, 600_000),
   HOLDFAST_OWNERSHIP_MS: milliseconds(30_000, 1000, 600_000),
   HOLDFAST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),

@@ -30,9 +30,9 @@ export function buildSource(
   const sourceLog = log.child({ part: 'source', source: name });
   const parts = { stampClock: siteClock.local, log: sourceLog, start: () => windows.known(batchId) };
   const source = makeSource(settings, parts);
-  const { index, latenessMs = 0 } = source;
-  const pace = source.stampedByGateway ? 'own' : source.isQueued ? 'queued' : 'live';
-  const [inner, stream] = openWindows({ batchId, index, latenessMs, pace }, windows);
+  const { index, isUnordered = false } = source;
+  const pace = source.stampedByGateway ? 'own' : (source.queued ?? 'live');
+  const [inner, stream] = openWindows({ batchId, index, isUnordered, pace }, windows);
   // What the equipment stamps, or numbers, needs no clock of ours.
   const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
   return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics });
@@ -45,6 +45,6 @@ export function openWindows(
 ): [SourceSink, { readonly batchId: string; readonly floor?: number }] {
   const { batchId } = options;
   const inner = windows.openStream(options);
-  const floor = windows.known(batchId)?.floor;
+  const { floor: claimedTo, seen: floor = claimedTo } = windows.known(batchId) ?? {};
   return [inner, { batchId, ...(floor === undefined ? {} : { floor }) }];
 }

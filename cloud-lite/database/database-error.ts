@@ -5,6 +5,9 @@ const givenUp = new Set(['40001', '40P01']);
 /** Data exception, integrity violation, program limit: the same data will fail again. */
 const dataClasses = new Set(['22', '23', '54']);
 
+/** The statement took longer than it may. */
+const tooSlow = '57014';
+
 const maxAttempts = 5;
 
 /**
@@ -22,16 +25,25 @@ export async function repeatGivenUp<T>(transaction: () => Promise<T>): Promise<T
   }
 }
 
+/** What was to be done is at fault, or too much of it at once; less of it, or other work, may go through. */
+export function isOfTheWork(error: unknown): boolean {
+  const code = error instanceof HoldfastError ? error.code : undefined;
+  return code === 'database-refused-data' || code === 'database-too-slow';
+}
+
 /**
- * `database-refused-data` when what was to be written is at fault. Everything else is `database-failed`
- * and retryable: a server that is away, full, read only or misconfigured comes right without our doing.
+ * `database-refused-data` when what was to be written is at fault, `database-too-slow` when a statement ran out of time.
+ * Everything else is `database-failed` and retryable: a server that is away, full, read only or misconfigured comes right without our doing.
  */
 export function databaseError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const message = `the database failed: ${error instanceof Error ? error.message : String(error)}`;
-  return dataClasses.has((sqlState(error) ?? '').slice(0, 2))
-    ? new HoldfastError('database-refused-data', message, { cause: error })
-    : new HoldfastError('database-failed', message, { retryable: true, cause: error });
+  const state = sqlState(error) ?? '';
+  if (dataClasses.has(state.slice(0, 2))) {
+    return new HoldfastError('database-refused-data', message, { cause: error });
+  }
+  const code = state === tooSlow ? 'database-too-slow' : 'database-failed';
+  return new HoldfastError(code, message, { retryable: true, cause: error });
 }
 
 function sqlState(error: unknown): string | undefined {

@@ -36,6 +36,16 @@ export function databaseContract(open: () => Database): void {
       expect(rows).toEqual(texts.map((text, i) => ({ i: [1, 2, 3, -4][i], text })));
     });
 
+    test('takes any text: what no text of a database can hold is marked', async () => {
+      const strange = ['nul \0', 'half \ud83d', '\ude00 other half', '\u{1F600}', null];
+      const rows = await database.query('select text, $2::text as one from unnest($1::text[]) as text', [
+        strange,
+        'a\0b\ud83d',
+      ]);
+      const marked = ['nul \ufffd', 'half \ufffd', '\ufffd other half', '\u{1F600}', null];
+      expect(rows).toEqual(marked.map((text) => ({ text, one: 'a\ufffdb\ufffd' })));
+    });
+
     test('rolls back all of a transaction that rejects, and hands on its error', async () => {
       const failure = new Error('changed my mind');
       const work = database.transaction(async (session) => {

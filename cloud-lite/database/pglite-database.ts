@@ -13,6 +13,7 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Database, Session } from './database.ts';
 import { databaseError, repeatGivenUp } from './database-error.ts';
 import { lockFolder } from './folder-lock.ts';
+import { storable } from './storable.ts';
 import { type HostModule, offerSync, syncPath, syncTree } from './synced-file-system.ts';
 
 const int8Oid = 20;
@@ -109,7 +110,7 @@ function pgliteDatabase(pglite: PGlite, release: () => Promise<void>): Database 
 function sessionOf(target: PGlite | Transaction): Session {
   return {
     query: async <R extends object>(sql: string, params: readonly unknown[] = []) =>
-      (await target.query<R>(sql, [...params])).rows,
+      (await target.query<R>(sql, params.map(storable))).rows,
     script: async (sql) => {
       await target.exec(sql);
     },

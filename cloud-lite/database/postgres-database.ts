@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { Log } from '../../kernel/log.ts';
 import type { Database, Session } from './database.ts';
 import { databaseError, repeatGivenUp } from './database-error.ts';
+import { storable } from './storable.ts';
 
 export interface PostgresOptions {
   readonly url: string;
@@ -73,7 +74,8 @@ async function runTransaction<T>(pool: pg.Pool, work: (session: Session) => Prom
 function sessionOf(target: pg.Pool | pg.PoolClient): Session {
   return {
     query: async <R extends object>(sql: string, params: readonly unknown[] = []) =>
-      (params.length === 0 ? await target.query(sql) : await target.query(sql, [...params])).rows as R[],
+      (params.length === 0 ? await target.query(sql) : await target.query(sql, params.map(storable)))
+        .rows as R[],
     script: async (sql) => {
       await target.query(sql);
     },

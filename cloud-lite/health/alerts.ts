@@ -10,6 +10,7 @@ export type AlertKind =
   | 'ingest-stalled'
   | 'ingest-resumed'
   | 'range-abandoned'
+  | 'messages-set-aside'
   /** More changes at once than are told one by one. */
   | 'alerts-left-out';
 

@@ -17,6 +17,7 @@ export async function deleteOldHistory(
     // What an ended request tells the next one is its attempt; that is long over.
     'delete from request where id in (select id from request where ended_at < $1 limit $2) returning 1',
     'delete from alert where id in (select id from alert where done_at < $1 order by id limit $2) returning 1',
+    'delete from set_aside_source where ctid in (select ctid from set_aside_source where last_at < $1 limit $2) returning 1',
     // Their window is a gap, or was void: it has been asked for as a whole long since.
     `delete from pending_part where ctid in (select ctid from pending_part where seen_at < $1 limit $2) returning 1`,
   ];

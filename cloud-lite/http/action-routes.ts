@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { acceptRange } from '../ingest/accept.ts';
 import { type ActionResult, cancelRequest, requestRange, waiveRange } from '../repair/actions.ts';
 import type { ApiServer, HttpOptions } from './api.ts';
 import { HttpProblem } from './problem.ts';
@@ -56,6 +57,22 @@ export function addActionRoutes(server: ApiServer, options: HttpOptions): void {
       },
     },
     async ({ params, body }) => finish(await waiveRange(database, params.id, body, body.reason, clock.now())),
+  );
+
+  server.post(
+    '/streams/:id/acceptances',
+    {
+      onRequest,
+      schema: {
+        summary: 'Takes what was set aside in a range as implausible, and what comes for it from then on',
+        security,
+        params: schemas.streamParams,
+        body: schemas.waiverBody,
+        response: answer,
+      },
+    },
+    async ({ params, body }) =>
+      finish(await acceptRange(database, params.id, body, body.reason, clock.now())),
   );
 
   server.post(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { listAlerts } from '../health/alerts.ts';
+import { listAsideSources } from '../ingest/set-aside-source.ts';
 import { listAudit } from '../ledger/audit.ts';
 import { readCoverage } from '../ledger/coverage.ts';
 import { readStream, readStreamPage } from '../ledger/streams.ts';
@@ -97,6 +98,18 @@ export function addReadRoutes(server: ApiServer, { database, clock }: HttpOption
       },
     },
     async ({ query }) => ({ audit: await listAudit(database, query) }),
+  );
+
+  server.get(
+    '/set-aside',
+    {
+      schema: {
+        summary: 'Whose messages are set aside and why, newest first',
+        querystring: schemas.asideQuery,
+        response: answer(z.object({ sources: list(schemas.asideSource) })),
+      },
+    },
+    async ({ query }) => ({ sources: await listAsideSources(database, query) }),
   );
 
   server.get(

@@ -47,8 +47,34 @@ export const stream = z.object({
     .describe('windows that came after theirs had closed: they add readings, and cover nothing'),
   lengths,
   lastArrivalAt: epoch,
+  setAside: z
+    .array(
+      z.object({
+        streamId: z.number().describe('of the stream, or of a count of its late windows'),
+        reason: z.string(),
+        messages: z.number(),
+        lastAt: epoch,
+        detail: z.string(),
+        range: pair.nullable(),
+      }),
+    )
+    .readonly()
+    .describe('messages that no honest clock or counter can have sent, or that contradict the first'),
   silentSince: epoch.nullable(),
   truncated: z.boolean(),
+});
+
+export const asideSource = z.object({
+  deviceId: z.string(),
+  moduleId: z.string(),
+  batchId: z.string().describe('empty where the message names no stream that can be one'),
+  streamId: z.number().nullable(),
+  reason: z.string(),
+  messages: z.number(),
+  firstAt: epoch,
+  lastAt: epoch,
+  detail: z.string(),
+  range: pair.nullable().describe('from the first position to the last that was claimed'),
 });
 
 export const coverage = z.object({
@@ -242,6 +268,7 @@ export const requestQuery = z.object({
   offset: whole.min(0).max(1_000_000).default(0),
   limit: limit(200),
 });
+export const asideQuery = z.object({ streamId: id.optional(), limit: limit(200) });
 export const auditQuery = z.object({ streamId: id.optional(), before: id.optional(), limit: limit(200) });
 export const alertQuery = z.object({ before: id.optional(), limit: limit(100) });
 

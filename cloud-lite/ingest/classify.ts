@@ -1,9 +1,9 @@
 // Decides what one event is: a message for the ledger, or one to set aside. Pure.
 import { describeError } from '../../kernel/errors.ts';
 import { type ParsedMessage, parseMessage } from '../../wire/message.ts';
-import type { Window } from '../../wire/window.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import type { ReceivedEvent } from './event-source.ts';
+import type { Implausible } from './plausible.ts';
 
 export type SetAsideReason =
   /** A twin change, a lifecycle event: the hub's own messages. */
@@ -11,8 +11,8 @@ export type SetAsideReason =
   /** No device behind it: something else writes to this event hub. */
   | 'no-device'
   | 'not-a-mini-batch'
-  /** Its window lies where no honest clock is; believed, it would open a gap of decades. */
-  | 'implausible-time'
+  /** No honest clock or counter says it (plausible.ts). */
+  | Implausible['reason']
   /** The stream is ordered by something else than this message says. */
   | 'index-changed'
   /** The database took the batch without it, and not with it. */
@@ -22,16 +22,9 @@ export type Classified =
   | { readonly kind: 'arrival'; readonly arrival: Arrival }
   | { readonly kind: 'aside'; readonly reason: SetAsideReason; readonly detail: string };
 
-export interface PlausibleTime {
-  /** Time windows that start before this are set aside. UTC epoch ms. */
-  readonly earliest: number;
-  /** Time windows that end further than this after their arrival at the hub are set aside. */
-  readonly maxAheadMs: number;
-}
-
 const maxIdentityLength = 128;
 
-export function classify(event: ReceivedEvent, plausible: PlausibleTime): Classified {
+export function classify(event: ReceivedEvent): Classified {
   const source = text(event.annotations['iothub-message-source']);
   if (source !== undefined && source.toLowerCase() !== 'telemetry') return aside('not-telemetry', source);
   const deviceId = text(event.annotations['iothub-connection-device-id']);
@@ -41,26 +34,18 @@ export function classify(event: ReceivedEvent, plausible: PlausibleTime): Classi
     return aside('no-device', 'device or module id longer than 128 characters');
   }
   try {
-    return classifyMessage(event, { deviceId, moduleId }, plausible);
+    return classifyMessage(event, { deviceId, moduleId });
   } catch (error) {
     // Also what no parser should throw: one strange message must not stop its partition.
     return aside('not-a-mini-batch', describeError(error));
   }
 }
 
-function classifyMessage(
-  event: ReceivedEvent,
-  sender: { deviceId: string; moduleId: string },
-  plausible: PlausibleTime,
-): Classified {
+function classifyMessage(event: ReceivedEvent, sender: { deviceId: string; moduleId: string }): Classified {
   const { messageId, contentType, contentEncoding } = event;
   const message = parseMessage(event.properties, { messageId, contentType, contentEncoding });
   const { index, batchId, isBackfill, requestId } = message;
   const content = contentOf(message);
-  const claimed = 'window' in content ? content.window : undefined;
-  const problem =
-    index === 'time' && claimed !== undefined ? implausible(claimed, event.enqueuedAt, plausible) : undefined;
-  if (problem !== undefined) return aside('implausible-time', problem);
   const lateThrough = 'lateThrough' in message ? message.lateThrough : undefined;
   return {
     kind: 'arrival',
@@ -88,16 +73,8 @@ function contentOf(message: ParsedMessage): Arrival['content'] {
     : { kind: 'batch', window: message.window, ...batch };
 }
 
-function implausible(window: Window, enqueuedAt: number, plausible: PlausibleTime): string | undefined {
-  if (window.start < plausible.earliest) return `window starts at ${window.start}`;
-  if (window.end > enqueuedAt + plausible.maxAheadMs) {
-    return `window ends at ${window.end}, the hub had it at ${enqueuedAt}`;
-  }
-  return undefined;
-}
-
-// A NUL, which PostgreSQL's text cannot hold, is not part of any identity.
+// NUL and halves of characters, which no database's text can hold, are not part of any identity.
 const text = (value: unknown) =>
-  typeof value === 'string' && !value.includes('\0') && !value.includes('\n') ? value : undefined;
+  typeof value === 'string' && !/[\0\n]/.test(value) && value.isWellFormed() ? value : undefined;
 
 const aside = (reason: SetAsideReason, detail: string): Classified => ({ kind: 'aside', reason, detail });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
@@ -136,7 +137,11 @@ export function ingestorContract(open: () => Database): void {
         'implausible-time',
         'index-changed',
       ]);
-      expect(await streams()).toMatchObject([{ messages: 1, covered: [[10, 20]] }]);
+      // A stream of which nothing is believed is there all the same, and says why.
+      expect(await streams()).toMatchObject([
+        { batchId: 't', messages: 0, covered: [], setAside: [{ reason: 'implausible-time', messages: 2 }] },
+        { batchId: 's', messages: 1, covered: [[10, 20]], setAside: [{ reason: 'index-changed' }] },
+      ]);
     });
 
     test('what is set aside is counted for ever and kept within bounds, whatever it holds', async () => {
@@ -151,11 +156,106 @@ export function ingestorContract(open: () => Database): void {
         await ingestor.ingest(partition, events);
       }
       const [kept] = await database.query<{ n: number; bytes: number }>(
-        'select count(*) as n, max(length(properties::text)) as bytes from set_aside',
+        'select count(*) as n, max(length(properties)) as bytes from set_aside',
       );
       expect(kept!.n).toBe(1000);
       expect(kept!.bytes).toBeLessThan(5000);
       expect(await database.query('select messages from set_aside_count')).toEqual([{ messages: 2600 }]);
+    });
+
+    test('no text of an event stops its partition, whatever UTF-16 it is made of, and wherever it would be cut', async () => {
+      const text = fc
+        .array(
+          fc.oneof(
+            {
+              weight: 3,
+              arbitrary: fc.constantFrom(
+                'x'.repeat(97),
+                '\u{1F600}',
+                '\ud83d',
+                '\ude00',
+                '\0',
+                '\n',
+                '\\',
+                '"',
+              ),
+            },
+            fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
+          ),
+          { maxLength: 90 },
+        )
+        .map((list) => list.join(''));
+      const value = fc.oneof(
+        text,
+        fc.constantFrom(1, 2n, true, null, undefined),
+        fc.array(text, { maxLength: 3 }),
+      );
+      const strange = fc.record({
+        properties: fc.dictionary(
+          fc.oneof(text, fc.constantFrom('batchId', 'startWindow', 'requestId', 'void')),
+          value,
+        ),
+        annotations: fc.record({
+          'iothub-connection-device-id': fc.oneof(fc.constant('d'), value),
+          'iothub-connection-module-id': value,
+          'iothub-message-source': fc.oneof(fc.constant('Telemetry'), value),
+        }),
+      });
+      let sequence = 0;
+      const first = { a: `${'x'.repeat(993)}\u{1F600}${'x'.repeat(5000)}` };
+      expect(await ingestor.ingest(partition, [event(sequence++, first)])).toMatchObject({ taken: 1 });
+      await fc.assert(
+        fc.asyncProperty(fc.array(strange, { minLength: 1, maxLength: 20 }), async (list) => {
+          const events = list.map(({ properties, annotations }) =>
+            event(sequence++, properties, annotations),
+          );
+          expect(await ingestor.ingest(partition, events)).toMatchObject({
+            taken: events.length,
+            replayed: 0,
+          });
+        }),
+        { numRuns: 60 },
+      );
+      const [kept] = await database.query<{ refused: number; longest: number }>(
+        `select count(*) filter (where reason = 'refused-by-database') as refused, max(length(properties)) as longest
+           from set_aside`,
+      );
+      expect(kept!.refused).toBe(0);
+      expect(kept!.longest).toBeLessThan(5000);
+    });
+
+    test.each<[string, (sql: string) => boolean]>([
+      ['nowhere but in the counts', (sql) => sql.includes('insert into set_aside (')],
+      ['by the ledger alone', (sql) => sql.includes('update stream')],
+    ])('an event that is refused %s is counted, and the next one is taken', async (_, isPoisoned) => {
+      const poisoned: Database = {
+        ...database,
+        transaction: (work) =>
+          database.transaction((session) =>
+            work({
+              ...session,
+              query: (sql, params) =>
+                isPoisoned(sql) ? session.query(`select 'poison'::int8`) : session.query(sql, params),
+            }),
+          ),
+      };
+      const events = [event(0, {}), event(1, windowOf(0))];
+      const result = await newIngestor(poisoned).ingest(partition, events);
+      expect(result).toMatchObject({ taken: 2, replayed: 0 });
+      const counted = await database.query<{ messages: number }>('select messages from set_aside_count');
+      expect(counted.reduce((sum, { messages }) => sum + messages, 0)).toBe(result.setAside);
+      expect(await ingestor.ingest(partition, [event(2, windowOf(10))])).toMatchObject({
+        taken: 1,
+        setAside: 0,
+      });
+    });
+
+    test('a message over which we stumble ourselves is set aside alone', async () => {
+      const log = Array.from({ length: 5 }, (_, i) => event(i, windowOf(i * 10)));
+      const bad = { ...log[2]!, annotations: null as unknown as ReceivedEvent['annotations'] };
+      const result = await ingestor.ingest(partition, log.with(2, bad));
+      expect(result).toEqual({ taken: 5, replayed: 0, setAside: 1 });
+      expect(await streams()).toMatchObject([{ messages: 4, gaps: [[20, 30]] }]);
     });
 
     test('one event that the database refuses is set aside alone', async () => {

@@ -5,21 +5,25 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Database } from '../database/database.ts';
-import type { ResolvedArrival } from '../ledger/arrival.ts';
+import { isOfTheWork } from '../database/database-error.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
 import type { SegmentLimits } from '../ledger/segment.ts';
-import { createStreamRegistry, type KnownStreams } from '../ledger/stream-registry.ts';
+import { createStreamRegistry } from '../ledger/stream-registry.ts';
 import { advanceCheckpoint, beforeFirst, lockCheckpoint } from './checkpoint.ts';
-import { type Classified, classify, type PlausibleTime } from './classify.ts';
+import { type Classified, classify } from './classify.ts';
 import type { PartitionRef, ReceivedEvent } from './event-source.ts';
-import { type SetAsideEvent, setAside } from './set-aside.ts';
+import { type Bounds, defaultBounds } from './plausible.ts';
+import { countSetAside, setAside } from './set-aside.ts';
+import { noteSources } from './set-aside-source.ts';
+import { type Sorted, sortEvents } from './sort.ts';
 
 export interface IngestorOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly plausible: PlausibleTime;
+  /** Default: what plausible.ts says. */
+  readonly plausible?: Partial<Bounds>;
   /** Tests have smaller ones. */
   readonly segmentLimits?: SegmentLimits;
   /** Called after a commit that brought backfill: repair has something to look at. */
@@ -43,22 +47,21 @@ export interface Ingestor {
 }
 
 /** What one transaction wrote. */
-interface Written {
+interface Written extends Sorted {
   readonly after: number;
   readonly fresh: readonly ReceivedEvent[];
-  readonly arrivals: readonly ResolvedArrival[];
-  readonly aside: readonly SetAsideEvent[];
 }
 
 export function createIngestor(options: IngestorOptions): Ingestor {
   const { database, clock } = options;
+  const bounds = { ...defaultBounds, ...options.plausible };
   const registry = createStreamRegistry(database);
   /** The last event taken here, by partition. */
   const taken = new Map<string, number>();
 
   const write = async (partition: PartitionRef, events: readonly ReceivedEvent[], refused?: string) => {
     const now = clock.now();
-    const items = events.map((event) => classifyUnless(refused, event, options.plausible));
+    const items = events.map((event) => classifyUnless(refused, event));
     const known = await registry.resolve(
       items.flatMap((item) => (item.kind === 'arrival' ? [item.arrival] : [])),
       now,
@@ -68,7 +71,7 @@ export function createIngestor(options: IngestorOptions): Ingestor {
       if (after < (taken.get(partitionKey(partition)) ?? beforeFirst)) throw positionLost(partition);
       const fresh = events.filter((event) => event.sequenceNumber > after);
       if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
-      const sorted = sortAfter(events, items, known, after);
+      const sorted = await sortEvents(session, fresh, items.slice(-fresh.length), known, bounds);
       await applyArrivals(session, sorted.arrivals, now, partition.partitionId, options.segmentLimits);
       await setAside(session, partition, sorted.aside, now);
       await advanceCheckpoint(session, partition, fresh[fresh.length - 1]!, fresh.length, now);
@@ -87,16 +90,44 @@ export function createIngestor(options: IngestorOptions): Ingestor {
     } catch (error) {
       registry.forget();
       if (isPositionLost(error)) taken.delete(partitionKey(partition));
-      const isTheData = error instanceof HoldfastError && error.code === 'database-refused-data';
-      if (!isTheData) throw error;
+      // Fewer at once may be quick enough; one that is too slow by itself is the database's trouble, not its own.
+      const isTheirs = isOfTheEvents(error) || (isOfTheWork(error) && events.length > 1);
+      if (!isTheirs) throw error;
       return ingestApart(partition, events, error);
     }
   };
 
+  /** The last resort: nothing of the event is written, but that it was there. */
+  const countAlone = (partition: PartitionRef, events: readonly ReceivedEvent[]) =>
+    database.transaction(async (session): Promise<Written> => {
+      const after = await lockCheckpoint(session, partition);
+      const fresh = events.filter((event) => event.sequenceNumber > after);
+      const last = fresh[fresh.length - 1];
+      if (last === undefined) return { after, fresh, arrivals: [], aside: [] };
+      const reason = 'refused-by-database' as const;
+      await countSetAside(
+        session,
+        partition,
+        fresh.map(() => reason),
+      );
+      const detail = 'nothing of it could be written, not even to show it';
+      const nobody = { deviceId: '', moduleId: '', batchId: '', reason, detail };
+      await noteSources(
+        session,
+        fresh.map(() => nobody),
+        clock.now(),
+      );
+      await advanceCheckpoint(session, partition, last, fresh.length, clock.now());
+      return { after, fresh, arrivals: [], aside: fresh.map((event) => ({ event, reason, detail })) };
+    });
+
   // One event that the database will never take must not block its partition: halve until it stands alone.
   const ingestApart = async (partition: PartitionRef, events: readonly ReceivedEvent[], cause: unknown) => {
     if (events.length === 1) {
-      const written = await write(partition, events, describeError(cause));
+      const written = await write(partition, events, describeError(cause)).catch((error) => {
+        if (!isOfTheEvents(error)) throw error;
+        return countAlone(partition, events);
+      });
       report(options, partition, 1, written);
       return {
         taken: written.fresh.length,
@@ -134,9 +165,20 @@ export function isPositionLost(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === positionLostCode;
 }
 
-function classifyUnless(refused: string | undefined, event: ReceivedEvent, plausible: PlausibleTime) {
+/**
+ * The same events will fail again: the database refuses what they hold, or we stumble over it ourselves. Everything
+ * else comes right, and the events are given again until it has.
+ */
+function isOfTheEvents(error: unknown): boolean {
+  if (error instanceof HoldfastError && error.code === 'database-refused-data') return true;
+  return [error, (error as Error | undefined)?.cause].some(
+    (one) => one instanceof TypeError || one instanceof RangeError || one instanceof SyntaxError,
+  );
+}
+
+function classifyUnless(refused: string | undefined, event: ReceivedEvent) {
   return refused === undefined
-    ? classify(event, plausible)
+    ? classify(event)
     : ({ kind: 'aside', reason: 'refused-by-database', detail: refused } satisfies Classified);
 }
 
@@ -160,32 +202,4 @@ function report(options: IngestorOptions, partition: PartitionRef, given: number
   metrics.count('holdfast_ingest_replayed_events_total', undefined, given - fresh.length);
   for (const { reason } of aside) metrics.count('holdfast_ingest_set_aside_total', { reason });
   if (arrivals.some((arrival) => arrival.isBackfill)) options.onBackfill?.();
-}
-
-function sortAfter(
-  events: readonly ReceivedEvent[],
-  classified: readonly Classified[],
-  known: KnownStreams,
-  after: number,
-): Pick<Written, 'arrivals' | 'aside'> {
-  const arrivals: ResolvedArrival[] = [];
-  const aside: SetAsideEvent[] = [];
-  for (const [i, item] of classified.entries()) {
-    const event = events[i]!;
-    if (event.sequenceNumber <= after) continue;
-    if (item.kind === 'aside') {
-      aside.push({ event, reason: item.reason, detail: item.detail });
-      continue;
-    }
-    const { arrival } = item;
-    const stream = known.of(arrival);
-    const countId = known.countOf(arrival);
-    if (stream.index === arrival.index) {
-      arrivals.push({ ...arrival, streamId: stream.id, ...(countId === undefined ? {} : { countId }) });
-    } else {
-      const detail = `stream ${arrival.stream.batchId} is ordered by ${stream.index}, the message says ${arrival.index}`;
-      aside.push({ event, reason: 'index-changed', detail });
-    }
-  }
-  return { arrivals, aside };
 }

@@ -3,7 +3,7 @@ import { type Coverage, size } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange, parseMultirange } from '../database/multirange.ts';
-import { parseRanges, type RangesRow, type RangesView, showRanges } from './ranges.ts';
+import { abandonedOf, parseRanges, type RangesRow, type RangesView, showRanges } from './ranges.ts';
 
 export interface CoverageView extends RangesView {
   /** The period, cut to what the stream spans. Null when they do not meet. */
@@ -43,8 +43,7 @@ export async function readCoverage(
             g.covered::text, g.backfilled::text, g.waived::text, g.missing::text,
             (coalesce((select range_agg(range) from request
                         where stream_id = s.id and state in ('pending', 'accepted')), '{}') * p.m)::text as requested,
-            (coalesce((select abandoned from stream_repair where stream_id = s.id), '{}')
-              * g.missing)::text as abandoned,
+            (coalesce((${abandonedOf('s.id')}), '{}') * g.missing)::text as abandoned,
             coalesce((select jsonb_agg(jsonb_build_object('reason', reason, 'ranges', ranges::text))
                         from (select v.reason, range_agg((v.ranges - o.covered) * p.m) as ranges
                                 from void_range v

@@ -31,7 +31,7 @@ export interface Judgement {
 }
 
 const found = `
-  s.messages > 0 and s.late_of is null and ($1::text is null
+  (s.messages > 0 or s.id in (select stream_id from set_aside_source)) and s.late_of is null and ($1::text is null
     or position(lower($1) in lower(s.device_id || ' ' || s.module_id || ' ' || s.batch_id)) > 0)`;
 
 // $1 search, $2 period, $3 its start. "offset 0" keeps the planner from reading the whole table: it has no idea
@@ -39,6 +39,7 @@ const found = `
 const exceptions = `
   member as (
     select stream_id as id from silent_stream
+     union select stream_id from set_aside_source where stream_id is not null
      union select stream_id from request where state in ('pending', 'accepted')
      union select stream_id from stream_segment where missing <> '{}'
      union select id from stream where index_kind = 'time' and (voided <> '{}' or waived <> '{}')
@@ -55,21 +56,21 @@ const exceptions = `
            case when q.stream_id is not null then 'silent'
                 when exists (select from request r
                               where r.stream_id = any(f.members) and r.state in ('pending', 'accepted'))
-                  or exists (select from stream_segment m
-                             cross join lateral (select range_agg(range) as open from gap
-                                                  where stream_id = m.stream_id and state = 'open') g
-                               left join stream_repair p on p.stream_id = m.stream_id
-                              where m.stream_id = any(f.members) and m.missing <> '{}'
-                                and m.missing * g.open - coalesce(p.abandoned, '{}') <> '{}')
+                  or (exists (select from gap g
+                               where g.stream_id = any(f.members) and g.state = 'open' and not g.given_up)
+                      and exists (select from stream_segment m
+                                   where m.stream_id = any(f.members) and m.missing <> '{}'))
                 then 'repairing'
-                when exists (select from stream_segment m join stream_repair p on p.stream_id = m.stream_id
-                              where m.stream_id = any(f.members) and m.missing <> '{}' and m.missing && p.abandoned)
+                when exists (select from gap g
+                              where g.stream_id = any(f.members) and g.state = 'open' and g.given_up)
                   or exists (select from stream_segment m
                               where m.stream_id = any(f.members)
                                 and case when s.index_kind = 'time' and m.stream_id = s.id
                                          then m.low < upper($2::int8multirange) and m.high > $3::int8
                                               and (m.voided + m.waived - m.covered) && $2::int8multirange
                                          else m.excused_length > 0 end)
+                  or exists (select from set_aside_source a
+                              where a.stream_id = any(f.members) and a.last_at >= least($3::int8, s.last_arrival_at))
                 then 'lossy'
                 else 'healthy' end as state
       from candidate c

@@ -4,6 +4,7 @@ import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatRange, parseMultirange } from '../database/multirange.ts';
 import { type FleetSelection, type JudgedStream, judgeFleet } from './fleet-judgement.ts';
+import { abandonedOf } from './ranges.ts';
 import type { StreamState } from './stream-states.ts';
 import { drawStrip } from './strip.ts';
 
@@ -107,7 +108,7 @@ async function describe(
             (coalesce(r.ranges, '{}') * g.missing)::text as requested
        from unnest($1::int8[], $2::text[]) with ordinality as page(id, state, place)
        join stream s on s.id = page.id
-       left join stream_repair p on p.stream_id = s.id
+       left join lateral (${abandonedOf('s.id')}) a on true
        left join silent_stream q on q.stream_id = s.id
       cross join lateral (select array_agg(member_id) as members from stream_family where stream_id = s.id) f
        left join lateral (select range_agg(range) as ranges from request
@@ -120,7 +121,8 @@ async function describe(
                 coalesce(sum(case when inside then excused_length else length_of(excused) end), 0)::int8 as excused_length,
                 coalesce(sum(case when inside then high - low - covered_length - excused_length
                                   else length_of(missing) end), 0)::int8 as missing_length,
-                coalesce(sum(length_of(missing * coalesce(p.abandoned, '{}'))), 0)::int8 as abandoned_length,
+                case when a.ranges is null then 0::int8
+                     else length_of(range_agg(missing) * a.ranges) end as abandoned_length,
                 ${drawn('covered')}, ${drawn('backfilled')}, ${drawn('missing')}, ${drawn('excused')}
            from (select low, high, covered_length, excused_length, covered * w.m as covered, backfilled * w.m as backfilled,
                         missing * w.m as missing, (voided + waived - covered) * w.m as excused,

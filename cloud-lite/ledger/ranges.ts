@@ -42,6 +42,11 @@ export interface Ranges {
   readonly abandoned: Coverage;
 }
 
+/** SQL: `ranges` that are asked for no more, of a stream; what of it is missing still is another matter. */
+export const abandonedOf = (stream: string) => `
+  select range_agg(abandoned) as ranges from gap
+   where stream_id = ${stream} and state <> 'closed' and abandoned <> '{}'`;
+
 export function parseRanges(row: RangesRow): Ranges {
   return {
     covered: parseMultirange(row.covered),

@@ -1,6 +1,6 @@
 // Finds the database's ids of a stream and of its counts of late windows, making a row for what is new.
 import type { IndexKind } from '../../wire/window.ts';
-import type { Database } from '../database/database.ts';
+import type { Session } from '../database/database.ts';
 import { type Arrival, type StreamKey, seriesOf, streamKeyText } from './arrival.ts';
 
 export interface KnownStream {
@@ -28,7 +28,7 @@ export interface StreamRegistry {
 /** Beyond this many streams the memory starts over: about 30 MB. */
 const maxRemembered = 200_000;
 
-export function createStreamRegistry(database: Database): StreamRegistry {
+export function createStreamRegistry(session: Session): StreamRegistry {
   const streams = new Map<string, KnownStream>();
   const counts = new Map<string, number>();
   return {
@@ -38,12 +38,12 @@ export function createStreamRegistry(database: Database): StreamRegistry {
         streams,
         arrivals,
         ({ stream }) => streamKeyText(stream),
-        (unknown) => findOrMakeStreams(database, unknown, now),
+        (unknown) => findOrMakeStreams(session, unknown, now),
       );
       const counting = arrivals.filter((arrival) => seriesOf(arrival) !== undefined);
       const knownCounts = await complete(counts, counting, countKeyText, (unknown) =>
         findOrMakeCounts(
-          database,
+          session,
           unknown.map((arrival) => ({ arrival, of: known.get(streamKeyText(arrival.stream))!.id })),
           now,
         ),
@@ -86,19 +86,19 @@ async function complete<T>(
   return known;
 }
 
-async function findOrMakeStreams(database: Database, list: readonly Arrival[], now: number) {
+async function findOrMakeStreams(session: Session, list: readonly Arrival[], now: number) {
   const params = [
     list.map((arrival) => arrival.stream.deviceId),
     list.map((arrival) => arrival.stream.moduleId),
     list.map((arrival) => arrival.stream.batchId),
   ];
-  await database.query(
+  await session.query(
     `insert into stream (device_id, module_id, batch_id, index_kind, created_at, last_arrival_at)
      select *, $5::int8, $5::int8 from unnest($1::text[], $2::text[], $3::text[], $4::text[])
      on conflict do nothing`,
     [...params, list.map((arrival) => arrival.index), now],
   );
-  const rows = await database.query<{
+  const rows = await session.query<{
     id: number;
     device_id: string;
     module_id: string;
@@ -118,19 +118,19 @@ async function findOrMakeStreams(database: Database, list: readonly Arrival[], n
 }
 
 async function findOrMakeCounts(
-  database: Database,
+  session: Session,
   list: readonly { readonly arrival: Arrival; readonly of: number }[],
   now: number,
 ) {
   const params = [list.map(({ of }) => of), list.map(({ arrival }) => seriesOf(arrival)!)];
-  await database.query(
+  await session.query(
     `insert into stream (device_id, module_id, batch_id, index_kind, created_at, last_arrival_at, late_of, late_series)
      select s.device_id, s.module_id, s.batch_id, 'sequence', $3::int8, $3::int8, s.id, t.series
        from unnest($1::int8[], $2::text[]) as t(id, series) join stream s on s.id = t.id
      on conflict do nothing`,
     [...params, now],
   );
-  const rows = await database.query<{ id: number; late_of: number; late_series: string }>(
+  const rows = await session.query<{ id: number; late_of: number; late_series: string }>(
     `select c.id, c.late_of, c.late_series from stream c
        join unnest($1::int8[], $2::text[]) as t(id, series) on c.late_of = t.id and c.late_series = t.series`,
     params,

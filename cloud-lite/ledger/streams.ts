@@ -1,7 +1,14 @@
 // Reads the ledger: what the API and the dashboard show.
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { parseRanges, type RangesRow, type RangesView, showRanges } from './ranges.ts';
+import {
+  abandonedOf,
+  type Pair,
+  parseRanges,
+  type RangesRow,
+  type RangesView,
+  showRanges,
+} from './ranges.ts';
 
 export interface StreamView extends RangesView {
   readonly id: number;
@@ -26,10 +33,25 @@ export interface StreamView extends RangesView {
   readonly lengths: { readonly covered: number; readonly excused: number; readonly missing: number };
   /** UTC epoch ms. */
   readonly lastArrivalAt: number;
+  /** Its messages that were set aside, by reason. */
+  readonly setAside: readonly StreamAside[];
   /** UTC epoch ms; null while the stream is sending. */
   readonly silentSince: number | null;
   /** Some list above was cut to its newest ranges. */
   readonly truncated: boolean;
+}
+
+/** Messages that no honest clock or counter can have sent, or that say something else of the stream than the first. */
+export interface StreamAside {
+  /** Of the stream, or of a count of its late windows: whose positions `range` is of. */
+  readonly streamId: number;
+  readonly reason: string;
+  readonly messages: number;
+  /** UTC epoch ms. */
+  readonly lastAt: number;
+  readonly detail: string;
+  /** From the first position to the last that was claimed; null where none was. */
+  readonly range: Pair | null;
 }
 
 /** Late windows, in numbers: they lie within the stream's ranges and are no part of them. */
@@ -81,6 +103,7 @@ interface StreamRow extends RangesRow {
   readonly missing_length: number;
   readonly silent_since: number | null;
   readonly late: LateView;
+  readonly set_aside: readonly StreamAside[];
 }
 
 export async function readStream(session: Session, id: number): Promise<StreamView | undefined> {
@@ -144,8 +167,8 @@ const lateOf = (stream: string) => `
     left join stream_repair p on p.stream_id = c.id
    cross join lateral (
      select sum(covered_length) as covered, sum(excused_length) as excused, sum(length_of(missing)) as missing,
-            sum(length_of(missing * coalesce(p.abandoned, '{}'))) as abandoned
-       from stream_segment where stream_id = c.id) g
+            sum(length_of(missing * coalesce(a.ranges, '{}'))) as abandoned
+       from stream_segment cross join (${abandonedOf('c.id')}) a where stream_id = c.id) g
    where c.late_of = ${stream}`;
 
 /** SQL: the segments of the stream with what was declared void for one reason. */
@@ -163,13 +186,20 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
             (s.readings + late.readings)::int8 as readings, s.last_arrival_at,
             (coalesce(p.gaps_found, 0) + late.gaps_found)::int8 as gaps_found,
             (coalesce(p.gaps_closed, 0) + late.gaps_closed)::int8 as gaps_closed,
-            ${newestOf(`coalesce(p.abandoned, '{}') * g.missing`)} as abandoned,
+            ${newestOf(`coalesce(a.ranges, '{}') * g.missing`)} as abandoned,
             coalesce(r.ranges, '{}')::text as requested, coalesce(r.n, 0)::int8 as open_requests,
             (select count(*) from pending_part q join stream_family f on f.member_id = q.stream_id
               where f.stream_id = s.id) as pending_parts,
             to_jsonb(late) - '{readings,duplicates,gaps_found,gaps_closed}'::text[] as late,
             l.covered_length, l.missing_length,
             q.since as silent_since,
+            coalesce((select jsonb_agg(jsonb_build_object(
+                        'streamId', a.stream_id, 'reason', a.reason, 'messages', a.messages, 'lastAt', a.last_at,
+                        'detail', a.detail, 'range', case when not isempty(a.range)
+                                                          then jsonb_build_array(lower(a.range), upper(a.range)) end)
+                                       order by a.last_at desc, a.reason)
+                        from set_aside_source a join stream_family f on f.member_id = a.stream_id
+                       where f.stream_id = s.id), '[]') as set_aside,
             coalesce((select jsonb_agg(jsonb_build_object('reason', v.reason,
                                                           'ranges', ${newestOf('g.ranges - g.covered', voidSegments)})
                                        order by v.reason)
@@ -179,6 +209,7 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
        left join silent_stream q on q.stream_id = s.id
        left join lateral (select range_agg(range) as ranges, count(*) as n from request
                            where stream_id = s.id and state in ('pending', 'accepted')) r on true
+       left join lateral (${abandonedOf('s.id')}) a on true
       cross join lateral (
         select coalesce(sum(covered_length), 0)::int8 as covered_length,
                coalesce(sum(high - low - covered_length - excused_length), 0)::int8 as missing_length
@@ -216,6 +247,7 @@ function streamView(row: StreamRow): StreamView {
       excused: (row.last ?? 0) - (row.first ?? 0) - row.covered_length - row.missing_length,
     },
     lastArrivalAt: row.last_arrival_at,
+    setAside: row.set_aside,
     silentSince: row.silent_since,
   };
 }

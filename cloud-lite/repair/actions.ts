@@ -7,6 +7,7 @@ import type { Database, Session } from '../database/database.ts';
 import { formatMultirange, formatRange, parseMultirange } from '../database/multirange.ts';
 import { mergeWaived } from '../ledger/archive.ts';
 import { type RepairLimits, splitAsk } from './decide.ts';
+import { takeUpAgain } from './gaps.ts';
 import { takeRepairLock } from './lock.ts';
 import { lackingOf, missingOf } from './range-of-stream.ts';
 import { endRequests, insertRequests } from './requests.ts';
@@ -49,10 +50,7 @@ export function requestRange(
     }
     const wanted = ranges.map((part) => ({ streamId, range: part }));
     const requestIds = await insertRequests(session, random, wanted, 'person', now);
-    await session.query(
-      'update stream_repair set abandoned = abandoned - $2::int8multirange where stream_id = $1',
-      [streamId, formatMultirange(normalise(ranges))],
-    );
+    await takeUpAgain(session, streamId, normalise(ranges));
     return { kind: 'done', requestIds, ranges };
   });
 }

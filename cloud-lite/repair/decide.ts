@@ -1,4 +1,5 @@
 // What to do next about a request. Pure: facts in, decision out.
+import { cutText } from '../../kernel/text.ts';
 import { type Coverage, size } from '../../wire/coverage.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { MethodOutcome } from './hub-methods.ts';
@@ -136,5 +137,5 @@ function stateOf(payload: unknown): unknown {
 
 function detailOf(payload: unknown): string {
   if (payload === undefined || payload === null) return '';
-  return `: ${JSON.stringify(payload).slice(0, 300)}`;
+  return `: ${cutText(JSON.stringify(payload), 300)}`;
 }

@@ -55,11 +55,10 @@ export async function listGaps(session: Session, query: GapQuery): Promise<reado
   const rows = await session.query<GapRow>(
     `select g.id, ${rangeColumns('g')},
             m.missing::text as missing, g.state, g.seen_at, g.opened_at, g.closed_at,
-            g.state <> 'closed' and m.missing <@ coalesce(p.abandoned, '{}') as abandoned,
+            g.state <> 'closed' and m.missing <@ g.abandoned as abandoned,
             coalesce(r.n, 0)::int8 as requests, r.last_state, r.last_answer
        from gap g join stream s on s.id = g.stream_id
       cross join lateral (select ${missingOf('g')} as missing offset 0) m
-       left join stream_repair p on p.stream_id = s.id
        left join lateral (
          select count(*) as n, (array_agg(state order by created_at desc, attempt desc))[1] as last_state,
                 (array_agg(answer order by created_at desc, attempt desc))[1] as last_answer

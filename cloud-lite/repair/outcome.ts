@@ -1,7 +1,8 @@
 // Writes what a call to a module brought.
 import type { Backoff } from '../../kernel/backoff.ts';
-import type { Session } from '../database/database.ts';
+import type { Database, Session } from '../database/database.ts';
 import type { FollowUp, RepairLimits, Sent } from './decide.ts';
+import { takeRepairLock } from './lock.ts';
 import type { DueRequest } from './queue.ts';
 import { endRequests } from './requests.ts';
 
@@ -15,20 +16,18 @@ export interface OutcomeTimes {
 }
 
 export async function recordSent(
-  session: Session,
+  database: Database,
   request: DueRequest,
   sent: Sent,
   times: OutcomeTimes,
   limits: RepairLimits,
 ): Promise<void> {
   const { now } = times;
-  if (sent.kind === 'accepted') return accept(session, request, sent.answered, times);
-  if (sent.kind === 'refused') {
-    return endRequests(session, [{ id: request.id, state: 'abandoned', cause: sent.why }], now);
-  }
-  if (sent.kind === 'failed') return useAttempt(session, request, sent.why, times, limits);
+  if (sent.kind === 'accepted') return accept(database, request, sent.answered, times);
+  if (sent.kind === 'refused') return abandon(database, request, sent.why, now);
+  if (sent.kind === 'failed') return useAttempt(database, request, sent.why, times, limits);
   const delayMs = sent.retryAfterMs ?? times.retryMs(request.failures);
-  await session.query(
+  await database.query(
     `update request set due_at = $2, failures = failures + 1, unreachable = $3, answer = $4
       where id = $1 and state = 'pending'`,
     [request.id, now + delayMs, sent.unreachable, sent.why],
@@ -36,19 +35,19 @@ export async function recordSent(
 }
 
 export async function recordFollowUp(
-  session: Session,
+  database: Database,
   request: DueRequest,
   followUp: FollowUp,
   times: OutcomeTimes,
   limits: RepairLimits,
 ): Promise<void> {
   const { now } = times;
-  if (followUp.kind === 'forgotten') return useAttempt(session, request, followUp.why, times, limits);
+  if (followUp.kind === 'forgotten') return useAttempt(database, request, followUp.why, times, limits);
   const failed = followUp.kind === 'unknown';
   const answered = followUp.kind === 'answered';
   // After its answer nothing more is to be learnt from the module: the ledger or the expiry ends it.
   const delayMs = failed ? times.retryMs(request.failures) : answered ? limits.expiryMs : times.followUpMs;
-  await session.query(
+  await database.query(
     `update request set due_at = $2, failures = $3, answer = $4,
             answered_at = case when $5::bool then coalesce(answered_at, $6::int8) else answered_at end
       where id = $1 and state = 'accepted'`,
@@ -84,7 +83,7 @@ async function accept(
 
 /** The module had its say and nothing came of it. */
 async function useAttempt(
-  session: Session,
+  database: Database,
   request: DueRequest,
   why: string,
   times: OutcomeTimes,
@@ -92,9 +91,9 @@ async function useAttempt(
 ): Promise<void> {
   const { now } = times;
   if (request.attempt >= limits.maxAttempts) {
-    return endRequests(session, [{ id: request.id, state: 'abandoned', cause: why }], now);
+    return abandon(database, request, why, now);
   }
-  await session.query(
+  await database.query(
     `with failed as (
        update request set state = 'pending', attempt = attempt + 1, failures = failures + 1, answer = $3,
               accepted_at = null, answered_at = null, due_at = $4
@@ -105,6 +104,14 @@ async function useAttempt(
      select $2, 'request', id, stream_id, 'attempt failed', $3 from failed`,
     [request.id, now, why, now + times.retryMs(request.failures)],
   );
+}
+
+/** Under the repair lock: the gaps that it lies in are written too. */
+function abandon(database: Database, { id }: DueRequest, cause: string, now: number): Promise<void> {
+  return database.transaction(async (session) => {
+    await takeRepairLock(session);
+    await endRequests(session, [{ id, state: 'abandoned', cause }], now);
+  });
 }
 
 /** The delay in whole ms after `failures` failures, from a fresh backoff: nothing of it needs remembering. */

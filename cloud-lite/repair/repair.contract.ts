@@ -12,6 +12,7 @@ import type { RepairLimits } from './decide.ts';
 import type { HubMethods, MethodOutcome } from './hub-methods.ts';
 import { createRepairer } from './repairer.ts';
 import { listRequests } from './request-views.ts';
+import { sweep } from './sweep.ts';
 
 const limits: RepairLimits = {
   detectionDelayMs: 30_000,
@@ -323,6 +324,56 @@ export function repairContract(open: () => Database): void {
       await live(60_000);
       expect(new Set(calls.map((call) => call.payload.requestId)).size).toBe(1);
       expect(await states()).toEqual(['accepted']);
+    });
+
+    test('forty thousand gaps of one stream are found and closed, and hold up no other stream', {
+      timeout: 120_000,
+    }, async () => {
+      const gaps = 40_000;
+      for (let made = 0; made < gaps; made += 1000) {
+        const windows = Array.from({ length: 1000 }, (_, i) => ({
+          start: (made + i) * 10,
+          end: (made + i) * 10 + 5,
+        }));
+        await arrive(...windows);
+      }
+      await arrive(
+        { start: gaps * 10, end: gaps * 10 + 5 },
+        ...hole.map((window) => ({ ...window, stream: 'other' })),
+      );
+      const random = seededRandom(1);
+      const look = (at: number) => sweep(database, random, at, limits);
+      await look(0);
+      expect(await look(limits.detectionDelayMs)).toMatchObject({ gapsFound: gaps + 1, failed: [] });
+      const asked = await requests();
+      expect(asked.filter(({ batchId }) => batchId === 'other')).toMatchObject([{ start: 10, end: 50 }]);
+      // A stream's oldest gaps first.
+      const starts = asked.filter(({ batchId }) => batchId === 's').map(({ start }) => start);
+      expect(starts.sort((x, y) => x - y)).toEqual(Array.from({ length: 64 }, (_, i) => i * 10 + 5));
+      await arrive({ start: 0, end: gaps * 5, backfill: true });
+      expect(await look(limits.detectionDelayMs + 1)).toMatchObject({ gapsClosed: gaps / 2, failed: [] });
+      expect((await stream()).gapsClosed).toBe(gaps / 2);
+    });
+
+    test('a stream that the database fails on is named, and left out: others are looked after', async () => {
+      for (const stream of ['a', 'b', 'c']) await arrive(...hole.map((window) => ({ ...window, stream })));
+      const failing: Database = {
+        ...database,
+        transaction: (work) =>
+          database.transaction((session) =>
+            work({
+              ...session,
+              query: (sql, params) =>
+                sql.includes('gap') && params?.some((list) => Array.isArray(list) && list.includes(2))
+                  ? session.query(`select 'poison'::int8`)
+                  : session.query(sql, params),
+            }),
+          ),
+      };
+      const look = (at: number) => sweep(failing, seededRandom(1), at, limits);
+      expect((await look(0))!.failed).toMatchObject([{ what: 'stream 2' }]);
+      expect(await look(limits.detectionDelayMs)).toMatchObject({ gapsFound: 2 });
+      expect((await requests()).map(({ batchId }) => batchId).sort()).toEqual(['a', 'c']);
     });
 
     test('every change of state is kept with its time and cause', async () => {

@@ -60,7 +60,15 @@ export function createRepairer(options: RepairerOptions): Repairer {
         metrics.count('holdfast_gaps_found_total', undefined, result.gapsFound);
         metrics.count('holdfast_gaps_closed_total', undefined, result.gapsClosed);
         metrics.count('holdfast_requests_recorded_total', undefined, result.requestsRecorded);
-        if (Object.values(result).some((count) => count > 0)) log.info(result, 'swept');
+        const { failed, ...counts } = result;
+        if (Object.values(counts).some((count) => count > 0)) log.info(counts, 'swept');
+        for (const { what, error } of failed) {
+          metrics.count('holdfast_sweep_failures_total');
+          log.error(
+            { what, err: describeError(error) },
+            'the database fails on this one: it is not judged, others are',
+          );
+        }
       }
       for (const request of await claim(database, clock.now(), maxCalls - calls.size, limits)) {
         const done = call(request, signal).finally(() => calls.delete(done));

@@ -5,12 +5,14 @@ import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatRange, parseMultirange } from '../database/multirange.ts';
 import { type Following, followRequest, type OpenRequest, type RepairLimits, splitAsk } from './decide.ts';
+import { abandonIn, type HoledSegment, noticeGaps } from './gaps.ts';
 import { lackingOf, missingOf, rangesOf } from './range-of-stream.ts';
 
-/** Requests that a stream may have waiting or being worked on; the rest of a long gap is asked for later. */
+/**
+ * Requests that a stream may have waiting or being worked on; the rest of a long gap is asked for later. Each of them
+ * lies in one gap, so that among twice as many gaps there are enough to ask for.
+ */
 const maxOpenPerStream = 64;
-/** Rows handled in one sweep; the next sweep goes on. */
-const maxRows = 2000;
 
 interface FollowRow {
   readonly id: string;
@@ -26,8 +28,26 @@ interface FollowRow {
   readonly known_until: number;
 }
 
-/** Compares each open request with the ledger, and ends those that are done or overdue. */
-export async function followRequests(session: Session, now: number, limits: RepairLimits): Promise<number> {
+/** The open requests after one id, in the order of their ids; `limit` at most. */
+export async function listOpenRequests(
+  session: Session,
+  after: string,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await session.query<{ id: string }>(
+    `select id from request where state in ('pending', 'accepted') and id > $1 order by id limit $2`,
+    [after, limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Compares open requests with the ledger, and ends those that are done or overdue. @returns how many. */
+export async function followRequests(
+  session: Session,
+  ids: readonly string[],
+  now: number,
+  limits: RepairLimits,
+): Promise<number> {
   const rows = await session.query<FollowRow>(
     `select * from (
        select r.id, r.stream_id, r.state, r.attempt, r.remaining::text as remaining,
@@ -39,11 +59,10 @@ export async function followRequests(session: Session, now: number, limits: Repa
               least($1::int8, coalesce(k.known_until, $1::int8)) as known_until
          from request r join stream s on s.id = r.stream_id
          left join partition_known k on k.partition_id = s.partition_id
-        where r.state in ('pending', 'accepted')) as open
+        where r.id = any($4::text[]) and r.state in ('pending', 'accepted')) as open
      where missing <> remaining or (state = 'accepted' and progress_at <= known_until - $2)
-        or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at) <= known_until - $3)
-     limit $4`,
-    [now, limits.expiryMs, limits.detectionDelayMs, maxRows],
+        or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at) <= known_until - $3)`,
+    [now, limits.expiryMs, limits.detectionDelayMs, ids],
   );
   const changes = rows.map((row) => ({ row, following: followRequest(openRequest(row), limits) }));
   await writeProgress(session, changes, now);
@@ -96,6 +115,12 @@ export interface Ending {
 /** Ends requests. What an abandoned or cancelled one leaves is asked for no more. */
 export async function endRequests(session: Session, endings: readonly Ending[], now: number): Promise<void> {
   if (endings.length === 0) return;
+  // What is abandoned is written to its gap, which so must be there.
+  const segments = await listSegmentsOf(
+    session,
+    endings.filter(({ state }) => state === 'abandoned' || state === 'cancelled').map(({ id }) => id),
+  );
+  await noticeGaps(session, segments, now);
   await session.query(
     `with ending as (
        select * from unnest($2::text[], $3::text[], $4::text[]) as t(id, state, cause)
@@ -114,42 +139,82 @@ export async function endRequests(session: Session, endings: readonly Ending[], 
                 || (e.remaining * ${missingOf('e')}) || ' is asked for no more: ' || e.cause, $1
          from ended e join stream s on s.id = e.stream_id where e.state = 'abandoned'
      )
-     insert into stream_repair as p (stream_id, abandoned)
-     select stream_id, range_agg(remaining) from ended where state in ('abandoned', 'cancelled')
-      group by stream_id having range_agg(remaining) is not null
-     on conflict (stream_id) do update set abandoned = p.abandoned + excluded.abandoned`,
+     ${abandonIn(`(select * from ended where state in ('abandoned', 'cancelled'))`)}`,
     [now, endings.map((e) => e.id), endings.map((e) => e.state), endings.map((e) => e.cause)],
   );
 }
 
-/** Records requests for what found gaps still miss, less what is asked for already, less what is abandoned. */
+/** The segments of which something may be abandoned when these requests end. */
+function listSegmentsOf(session: Session, requestIds: readonly string[]): Promise<readonly HoledSegment[]> {
+  return session.query<HoledSegment>(
+    `select distinct s.stream_id as "streamId", s.segment_id as "segmentId"
+       from request r
+      cross join lateral (select * from stream_segment
+                           where stream_id = r.stream_id and low < upper(r.range) and high > lower(r.range)
+                             and missing <> '{}') s
+      where r.id = any($1::text[])`,
+    [requestIds],
+  );
+}
+
+/** Streams after `after`, by id, with gaps that are to be asked for. */
+export async function listStreamsToAsk(
+  session: Session,
+  after: number,
+  limit: number,
+): Promise<readonly number[]> {
+  // One probe of the index a stream: a stream may have a hundred thousand such gaps.
+  const next = (after: string) => `(select g.stream_id from gap g
+    where g.state = 'open' and not g.given_up and g.stream_id > ${after} order by g.stream_id limit 1)`;
+  const rows = await session.query<{ id: number }>(
+    `with recursive t(id) as (
+       select ${next('$1')}
+        union all
+       select ${next('t.id')} from t where t.id is not null
+     ) select id from t where id is not null limit $2`,
+    [after, limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Records requests for what found gaps of some streams still miss, less what is asked for already, less what is abandoned.
+ * The oldest gaps first. @returns how many, `limit` at most.
+ */
 export async function createRequests(
   session: Session,
+  streamIds: readonly number[],
+  limit: number,
   random: Random,
   now: number,
   limits: RepairLimits,
 ): Promise<number> {
   const rows = await session.query<{ id: number; index_kind: IndexKind; ask: string; open: number }>(
-    `select * from (
-       select s.id, s.index_kind, coalesce(r.open, 0)::int8 as open,
-              ((m.missing * g.ranges) - coalesce(r.ranges, '{}') - coalesce(p.abandoned, '{}'))::text as ask
-         from (select stream_id, range_agg(range) as ranges from gap where state = 'open' group by stream_id) g
-         join stream s on s.id = g.stream_id
-         join (select stream_id, range_agg(missing) as missing from stream_segment
-                where missing <> '{}' group by stream_id) m on m.stream_id = s.id
-         left join (select stream_id, range_agg(range) as ranges, count(*) as open from request
-                     where state in ('pending', 'accepted') group by stream_id) r on r.stream_id = s.id
-         left join stream_repair p on p.stream_id = s.id) t
-      where ask <> '{}' and open < $1 limit $2`,
-    [maxOpenPerStream, maxRows],
+    `select s.id, s.index_kind, r.open, a.ask::text
+       from unnest($1::int8[]) as t(id)
+       join stream s on s.id = t.id
+      cross join lateral (select count(*) as open, coalesce(range_agg(range), '{}') as ranges from request
+                           where stream_id = s.id and state in ('pending', 'accepted') offset 0) r
+      cross join lateral (
+        select (g.ranges - g.abandoned - r.ranges) * coalesce((
+                 select range_agg(m.missing) from stream_segment m
+                  where m.stream_id = s.id and m.low < upper(g.ranges) and m.high > lower(g.ranges)
+                    and m.missing <> '{}'), '{}') as ask
+          from (select range_agg(range) as ranges, range_agg(abandoned) as abandoned
+                  from (select range, abandoned from gap
+                         where stream_id = s.id and state = 'open' and not given_up
+                         order by lower(range) limit ${maxOpenPerStream * 2}) oldest) g
+         where r.open < $2) a
+      where a.ask <> '{}'`,
+    [streamIds, maxOpenPerStream],
   );
   const wanted = rows.flatMap((row) =>
     splitAsk(parseMultirange(row.ask), limits.maxRange[row.index_kind], maxOpenPerStream - row.open).map(
       (range) => ({ streamId: row.id, range }),
     ),
   );
-  await insertRequests(session, random, wanted.slice(0, maxRows), 'detector', now);
-  return Math.min(wanted.length, maxRows);
+  await insertRequests(session, random, wanted.slice(0, limit), 'detector', now);
+  return Math.min(wanted.length, limit);
 }
 
 export interface WantedRequest {

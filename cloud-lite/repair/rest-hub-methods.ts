@@ -3,6 +3,7 @@
 // https://learn.microsoft.com/rest/api/iothub/service/modules/invoke-method
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
+import { cutText } from '../../kernel/text.ts';
 import type { Authorize } from './authorize.ts';
 import type { HubMethods, MethodOutcome, MethodTarget } from './hub-methods.ts';
 
@@ -81,7 +82,7 @@ async function readBounded(response: Response): Promise<string> {
 /** What the hub's answer means. Exported for tests. */
 export function readOutcome(status: number, retryAfter: string | null, text: string): MethodOutcome {
   if (status === 200) return readAnswer(text);
-  const detail = `the hub answered ${status}: ${text.slice(0, 300)}`;
+  const detail = `the hub answered ${status}: ${cutText(text, 300)}`;
   // 404 is both: not online, and not known to the hub. 504: the module did not answer in time.
   if (status === 404 || status === 504) return { kind: 'unreachable', detail };
   if (status === 401 || status === 403) return { kind: 'unauthorised', detail };
@@ -101,5 +102,5 @@ function readAnswer(text: string): MethodOutcome {
   } catch {
     // Falls through to the same answer as JSON of another shape.
   }
-  return { kind: 'hub-failed', detail: `the hub's answer is not a method result: ${text.slice(0, 300)}` };
+  return { kind: 'hub-failed', detail: `the hub's answer is not a method result: ${cutText(text, 300)}` };
 }

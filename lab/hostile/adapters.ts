@@ -3,6 +3,7 @@ import type { MakeEquipment } from './equipment.ts';
 import { panelEquipment } from './modbus/panel-equipment.ts';
 import { recorderEquipment, type Transport } from './modbus/recorder-equipment.ts';
 import { senderEquipment } from './module-input/sender-equipment.ts';
+import { opcuaEquipment } from './opcua/opcua-equipment.ts';
 import { serialEquipment } from './serial/serial-equipment.ts';
 
 const modbus = (transport: Transport): MakeEquipment => {
@@ -15,6 +16,7 @@ export const adapters = {
   'modbus-rtu-tcp': modbus('modbus-rtu-tcp'),
   'modbus-rtu': modbus('modbus-rtu'),
   serial: serialEquipment,
+  opcua: opcuaEquipment,
   'module-input': senderEquipment,
 } satisfies Record<string, MakeEquipment>;
 

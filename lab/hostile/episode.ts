@@ -56,7 +56,7 @@ class Episode {
   readonly #gateway: Gateway;
   readonly #detector: Detector;
   readonly #stuck: Fault[] = [];
-  #isRolledBack = false;
+  readonly #site = { isRolledBack: false, ownsPositions: false };
 
   constructor(options: EpisodeOptions) {
     this.#options = options;
@@ -67,7 +67,16 @@ class Episode {
     const heard = new Heard();
     const onFault = ({ kind, what }: Fault) => trace.note('JUDGE', `${kind}: ${what}`);
     const dice = this.#dice.fork();
-    const equipment = make({ clock, dice, trace, heard, metrics: noMetrics, onFault });
+    const equipment = make({
+      site: this.#site,
+      clock,
+      dice,
+      trace,
+      heard,
+      metrics: noMetrics,
+      plant,
+      onFault,
+    });
     this.#equipment = equipment;
     this.#judge = equipment.judge;
     this.#account = new Account({
@@ -75,23 +84,23 @@ class Episode {
       heard,
       trace,
       now: () => clock.monotonic(),
-      lateClaims: plant.lateClaims ?? false,
     });
     this.#store = new RecordingStore(clock, {
       onStored: (closed, commit) => this.#account.stored(closed, commit),
     });
-    const makeSource = equipment.makeSource;
     this.#gateway = new Gateway({
       settings: equipment.settings,
-      makeSource: (settings, parts) =>
-        plant.source?.(makeSource(settings, parts)) ?? makeSource(settings, parts),
+      makeSource: (settings, parts) => {
+        const source = equipment.makeSource(settings, parts);
+        return plant.source?.(source, this.#dice.fork()) ?? source;
+      },
       clock,
       store: this.#store,
       account: this.#account,
       dice: this.#dice.fork(),
       trace,
       limits: { ...limits, ...equipment.limits },
-      ...(plant.sink && { sink: plant.sink }),
+      ...(plant.sink && { sink: (inner) => plant.sink!(inner, this.#dice.fork()) }),
       ...(plant.disk && { disk: plant.disk }),
     });
     this.#detector = new Detector({
@@ -170,7 +179,7 @@ class Episode {
       case 'rollBack': {
         this.#detector.interrupt();
         const isRolledBack = act === 'rollBack' && this.#mayRollBack();
-        this.#isRolledBack ||= isRolledBack;
+        this.#site.isRolledBack ||= isRolledBack;
         await gateway.kill(isRolledBack ? { commits } : undefined);
         return this.#startAgain();
       }
@@ -190,18 +199,16 @@ class Episode {
       case 'clock': {
         const by = dice.between(10, dice.pick([1500, 20_000, 7_200_000]));
         const ms = dice.pick([-1, 1]) * by;
-        if (ms < 0 && this.#isRolledBack && gateway.isStampedHere) return;
+        if (ms < 0 && this.#site.isRolledBack && gateway.isStampedHere) return;
         this.#trace.note('module', `its wall clock is set by ${ms} ms`);
         return this.#clock.stepWall(ms);
       }
     }
   }
 
-  /**
-   * Where the gateway stamps, positions are its own. A disk that forgot which it gave, under a clock that is behind them,
-   * gives them again: nobody could tell.
-   */
+  /** A disk that forgot which positions the module gave itself gives them again: nobody could tell. */
   #mayRollBack(): boolean {
+    if (this.#site.ownsPositions) return false;
     const highest = Math.max(...this.#account.windows.map(({ end }) => end));
     return !this.#gateway.isStampedHere || highest < this.#clock.now();
   }

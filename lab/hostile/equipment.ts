@@ -8,14 +8,27 @@ import type { WindowLimits } from '../../runtime/windows/windows-api.ts';
 import type { Dice } from './dice.ts';
 import type { Heard, Judge } from './judge/judge.ts';
 import type { Fault } from './judge/verdict.ts';
+import type { Plant } from './plant.ts';
 import type { Trace } from './trace.ts';
 
+/**
+ * What must not happen both in one episode, for nobody could tell: a disk that forgot which positions were given, and
+ * positions that the module itself gives (its own time; those of a counter that started anew).
+ */
+export interface Site {
+  isRolledBack: boolean;
+  /** The module has given positions of its own. */
+  ownsPositions: boolean;
+}
+
 export interface EquipmentParts {
+  readonly site: Site;
   readonly clock: VirtualClock;
   readonly dice: Dice;
   readonly trace: Trace;
   readonly heard: Heard;
   readonly metrics: Metrics;
+  readonly plant: Plant;
   readonly onFault: (fault: Fault) => void;
 }
 

@@ -1,12 +1,14 @@
 // The settings that a start needs before the spool, and with it the last good configuration, is open: a copy of
 // the last good one without its sources, in a file beside the spool. Missing or damaged, defaults stand in.
-import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readSmallFile, replaceFile } from '../../kernel/small-file.ts';
 import { ConfigError, loadConfig, validateConfig } from './load.ts';
 import type { Config } from './schema.ts';
 import type { ConfigOrigin } from './version.ts';
 
 const fileName = 'start-settings.json';
+// All of a configuration but its sources.
+const maxBytes = 1024 * 1024;
 
 /** What the next start will most probably run with; its `sources` say nothing. Never rejects. */
 export async function readStartSettings(options: {
@@ -28,20 +30,15 @@ export async function keepStartSettings(
 ): Promise<void> {
   const text = `${JSON.stringify({ origin, config: { ...config, sources: [] } }, null, 1)}\n`;
   const file = join(dataFolder, fileName);
-  if ((await readFile(file, 'utf8').catch(() => '')) === text) return;
-  const handle = await open(`${file}.new`, 'w');
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(`${file}.new`, file);
+  const kept = await readSmallFile(file, maxBytes).catch(() => undefined);
+  if (kept?.toString('utf8') === text) return;
+  await replaceFile(file, text, { sync: true });
 }
 
 async function readKept(dataFolder: string): Promise<{ origin: string; config: Config } | undefined> {
   try {
-    const { origin, config } = JSON.parse(await readFile(join(dataFolder, fileName), 'utf8'));
+    const kept = await readSmallFile(join(dataFolder, fileName), maxBytes);
+    const { origin, config } = JSON.parse(kept?.toString('utf8') ?? '');
     return { origin: String(origin), config: validateConfig(config, fileName) };
   } catch {
     return undefined;

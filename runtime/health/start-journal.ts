@@ -6,11 +6,11 @@
 // A power cut is no crash: the file names the start of the machine that it belongs to. No time of day is in it,
 // since the clock may be wrong at boot. And the file is a help, not a promise: where it cannot be read or written,
 // nothing waits.
-import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Timer, withTimeout } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
+import { readSmallFile, replaceFile } from '../../kernel/small-file.ts';
 
 export interface StartRecord {
   /** Identifies the start of the machine. */
@@ -39,6 +39,7 @@ export interface StartJournal {
 }
 
 const fileName = 'last-run.json';
+const maxBytes = 4096;
 const firstPauseMs = 1000;
 /** A slow disk must delay neither start nor stop. */
 const ioLimitMs = 1000;
@@ -95,7 +96,8 @@ export async function openStartJournal(options: StartJournalOptions): Promise<St
 /** Undefined where there is none, or none that makes sense. */
 async function readRecord(file: string): Promise<StartRecord | undefined> {
   try {
-    const { boot, crashes, state } = JSON.parse(await readFile(file, 'utf8'));
+    const kept = await readSmallFile(file, maxBytes);
+    const { boot, crashes, state } = JSON.parse(kept?.toString('utf8') ?? '');
     if (typeof boot !== 'string' || !Number.isSafeInteger(crashes) || crashes < 0) return undefined;
     return ['running', 'sound', 'stopped'].includes(state) ? { boot, crashes, state } : undefined;
   } catch {
@@ -104,12 +106,6 @@ async function readRecord(file: string): Promise<StartRecord | undefined> {
 }
 
 async function writeRecord(file: string, record: StartRecord): Promise<void> {
-  const handle = await open(`${file}.new`, 'w');
-  try {
-    // Not synced: after a power cut nothing in it counts.
-    await handle.writeFile(`${JSON.stringify(record)}\n`);
-  } finally {
-    await handle.close();
-  }
-  await rename(`${file}.new`, file);
+  // Not synced: after a power cut nothing in it counts.
+  await replaceFile(file, `${JSON.stringify(record)}\n`, { sync: false });
 }

@@ -23,16 +23,18 @@ export class Continuation {
 
   /**
    * A queue keeps what is sent while nobody listens, and delivers it in order; the sender sends at least every
-   * `silenceMs`. `lastIndex`: of the last message before, `index`: of the first one after. Undefined where more time
-   * lies between them.
+   * `silenceMs`, its times out of order by `latenessMs`. `lastIndex`: of the last message before, `index`: of the first
+   * one after. Undefined where more time lies between them.
    */
   static keptUpstream(given: {
     readonly lastIndex: number | undefined;
     readonly index: number;
     readonly silenceMs: number;
+    readonly latenessMs: number;
   }): Continuation | undefined {
-    const { lastIndex, index, silenceMs } = given;
-    if (lastIndex === undefined || index < lastIndex || index - lastIndex >= silenceMs) return undefined;
+    const { lastIndex, index, silenceMs, latenessMs } = given;
+    if (lastIndex === undefined || index - lastIndex >= silenceMs) return undefined;
+    if (index < lastIndex - latenessMs) return undefined;
     return new Continuation('kept-upstream');
   }
 

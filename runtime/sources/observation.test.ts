@@ -99,10 +99,11 @@ describe('a proof that observation went on', () => {
 
   it("is a queue that keeps what is sent, within the sender's silence", () => {
     const kept = (lastIndex: number | undefined, index: number) =>
-      Continuation.keptUpstream({ lastIndex, index, silenceMs: 1000 })?.because;
+      Continuation.keptUpstream({ lastIndex, index, silenceMs: 1000, latenessMs: 20 })?.because;
     expect(kept(100, 1099)).toBe('kept-upstream');
     expect(kept(100, 1100)).toBeUndefined();
-    expect(kept(100, 99)).toBeUndefined();
+    expect(kept(100, 80)).toBe('kept-upstream');
+    expect(kept(100, 79)).toBeUndefined();
     expect(kept(undefined, 100)).toBeUndefined();
   });
 });

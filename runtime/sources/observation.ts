@@ -87,6 +87,11 @@ export class Observation {
     return this.#emit({ kind: 'readings', readings });
   }
 
+  /** Readings that belong to nothing that is observed: also while observation is broken. False where they were not taken. */
+  late(readings: readonly Reading[]): boolean {
+    return readings.length === 0 || this.#sink.emit({ kind: 'readings', readings, isLate: true });
+  }
+
   /** Every reading below `until` has been given. False where that was not taken. */
   observe(until: number, number?: number): boolean {
     if (this.#until === undefined) return false;

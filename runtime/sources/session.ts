@@ -52,7 +52,7 @@ class FencedSession implements Session, SourceSink {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#isOrdered = !options.source.latenessMs;
+    this.#isOrdered = !options.source.isUnordered;
     this.#lastEventAt = options.clock.monotonic();
     this.ended = this.#run();
   }
@@ -156,7 +156,7 @@ class FencedSession implements Session, SourceSink {
   /** The sink took it for a break. A source that goes on all the same would never be observed again. */
   #onRefused(event: SourceEvent): void {
     if (this.#observed !== undefined) this.#options.listener.onBreak('refused');
-    else if (event.kind === 'observed' || event.kind === 'readings') this.#unheeded += 1;
+    else if (event.kind === 'observed' || (event.kind === 'readings' && !event.isLate)) this.#unheeded += 1;
     this.#observed = undefined;
     if (this.#unheeded < maxUnheeded) return;
     const message = `its stream is broken, and it said ${maxUnheeded} times more without saying that it resumed`;
@@ -175,7 +175,7 @@ class FencedSession implements Session, SourceSink {
         break;
       case 'readings': {
         // Where readings come in index order, all that lie before the last one have been reported.
-        const last = this.#isOrdered ? event.readings.at(-1) : undefined;
+        const last = this.#isOrdered && !event.isLate ? event.readings.at(-1) : undefined;
         if (last && this.#observed !== undefined) this.#observed = Math.max(this.#observed, last.index);
         listener.onReadings(event.readings.length);
         break;

@@ -14,8 +14,12 @@ export type SourceEvent =
    * refused where something was lost that the proof knows nothing of, on the disk or on the way to it.
    */
   | { readonly kind: 'resumed'; readonly at: number; readonly continues?: Continuation | undefined }
-  /** In index order; may share an index with each other, and may repeat no earlier reading. */
-  | { readonly kind: 'readings'; readonly readings: readonly Reading[] }
+  /**
+   * In index order; may share an index with each other, and may repeat no earlier reading. `isLate`: they belong to
+   * nothing that is observed, or perhaps came before: they go up as late ones, at any time and in any order, and say
+   * nothing of observation.
+   */
+  | { readonly kind: 'readings'; readonly readings: readonly Reading[]; readonly isLate?: true }
   /**
    * Every reading with `index < until` has been reported. Never goes back while unbroken. `number`: what the equipment
    * or sender numbers its last sample with; it is durable with the readings, and known again after a restart.
@@ -60,13 +64,15 @@ export interface Source {
    */
   readonly stampedByGateway?: boolean;
   /**
-   * Readings may come out of order by so much, in ms: below what was observed, and below each other. Windows stay open
-   * that much longer; what is later still goes up as late. `observed` then says what was seen, not that all before it
-   * has come. Absent or 0: in order, as `SourceEvent` says.
+   * Readings come in any order. Those at or beyond what was observed wait in the open window until `observed` passes
+   * them; those below go up as late ones. Absent: in order, as `SourceEvent` says.
    */
-  readonly latenessMs?: number;
-  /** Messages wait in a queue before they reach this source, and may come faster than time passes. */
-  readonly isQueued?: boolean;
+  readonly isUnordered?: boolean;
+  /**
+   * Messages wait in a queue before they reach this source, and may come faster than time passes: up to the present, and
+   * by `silenceMs` from one to the next where the sender's clock is ahead.
+   */
+  readonly queued?: { readonly silenceMs: number };
   /**
    * Longest time without any event before the supervisor takes the source for hung and restarts it, in ms.
    */

@@ -6,16 +6,11 @@ import type { BackfillMark, VoidReason } from '../../wire/mini-batch.ts';
 import type { Window } from '../../wire/window.ts';
 import type { SpoolCore } from './core.ts';
 import { idKey, indexKey, indexKeyOf, lateKey, lateKeyOf, maxId, sizeClassOf } from './keys.ts';
-import {
-  decodeIndexEntry,
-  decodeMessage,
-  hasWindow,
-  type MessageHeader,
-  type Pointer,
-} from './message-record.ts';
+import { decodeIndexEntry, decodeMessage, hasWindow, type Pointer } from './message-record.ts';
 import type { BatchOp } from './store.ts';
 import { type StoredWindowAt, storedWindowOf } from './stored-windows.ts';
 import type { StreamTable } from './streams.ts';
+import { isOfOneFile } from './unreadable.ts';
 
 export interface ArchivedWindow {
   /** Of the first part. */
@@ -142,26 +137,24 @@ export class Archive {
     return pointers;
   }
 
-  /** Operations that take the window of message `id` out of the index; its records stay. */
+  /** Operations that take the window of message `id` out of the index; its records stay. The message is not read. */
   async unindexOps(id: number): Promise<readonly BatchOp[]> {
-    try {
-      const { header } = await this.#message(id);
-      const { window, late, stream, first } = header;
-      return [
-        ...(hasWindow(window) ? [{ type: 'del', key: indexKeyOfHeader(header) } as const] : []),
-        ...(late === undefined ? [] : [{ type: 'del', key: lateKey(stream, late, first) } as const]),
-      ];
-    } catch (error) {
-      if (error instanceof HoldfastError && error.code === 'spool-window-gone') return [];
-      throw error;
-    }
+    const stored = await this.windowOf(id);
+    if (stored === undefined) return [];
+    const { window, late, stream, id: first } = stored;
+    return [
+      ...(hasWindow(window)
+        ? [{ type: 'del', key: indexKey(stream, sizeClassOf(window), window.start, first) } as const]
+        : []),
+      ...(late === undefined ? [] : [{ type: 'del', key: lateKey(stream, late, first) } as const]),
+    ];
   }
 
   async #message(id: number) {
     const core = this.#core;
     const key = idKey('r', id);
-    const value = await core.store.get(key);
     try {
+      const value = await this.#read(key, id);
       if (value === undefined) throw new HoldfastError('spool-record-damaged', `message ${id} is missing`);
       return decodeMessage(core.codec.open('M', key, value));
     } catch (cause) {
@@ -171,6 +164,16 @@ export class Archive {
         retryable: true,
         cause,
       });
+    }
+  }
+
+  async #read(key: Uint8Array, id: number): Promise<Uint8Array | undefined> {
+    const { store, unreadable } = this.#core;
+    try {
+      return await store.get(key);
+    } catch (error) {
+      if (!isOfOneFile(error) || unreadable.note(id, error) === 'again') throw error;
+      throw new HoldfastError('spool-record-damaged', `message ${id} cannot be read`, { cause: error });
     }
   }
 
@@ -227,8 +230,4 @@ export class Archive {
       return undefined;
     }
   }
-}
-
-function indexKeyOfHeader(header: MessageHeader): Buffer {
-  return indexKey(header.stream, sizeClassOf(header.window), header.window.start, header.first);
 }

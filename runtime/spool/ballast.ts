@@ -1,6 +1,7 @@
 // A file of zeros that takes room on the disk until the disk is full. Then it is removed: a LevelDB that cannot
 // write cannot delete either, so without it a full disk could never be cleaned up from here.
 import { open, rm, stat } from 'node:fs/promises';
+import { displace, kindOf } from '../../kernel/small-file.ts';
 
 export const ballastBytes = 8 * 1024 * 1024;
 
@@ -10,7 +11,8 @@ export async function layBallast(path: string, freeBytes: number | undefined): P
   if (facts?.size === ballastBytes) return true;
   if (freeBytes !== undefined && freeBytes < 4 * ballastBytes) return false;
   try {
-    const file = await open(path, 'w');
+    if ((await kindOf(path)) === 'foreign') await displace(path);
+    const file = await open(path, 'w', 0o600);
     try {
       // Written, not just allotted: some file systems give room only then.
       const zeros = Buffer.alloc(1024 * 1024);

@@ -8,6 +8,7 @@ import { idKey } from './keys.ts';
 import { type RecordCodec, type RecordKind, sealJson } from './record.ts';
 import type { BatchOp, Store } from './store.ts';
 import { addTotals, type SpoolState, stateOp, type Totals, type TotalsDelta } from './totals.ts';
+import { Unreadable } from './unreadable.ts';
 
 export interface CoreOptions extends Omit<CommitterOptions, 'trailer' | 'onSynced'> {
   readonly store: Store;
@@ -27,6 +28,8 @@ export class SpoolCore {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly committer: Committer;
+  /** Messages that the disk does not give out at the moment. */
+  readonly unreadable: Unreadable;
   readonly #heads: CoreOptions['heads'];
   #onSynced: (() => Promise<void>) | undefined;
   #nextId: number;
@@ -46,6 +49,7 @@ export class SpoolCore {
     this.#written = options.state;
     this.#totals = options.state.totals;
     this.storedHead = options.state.storedHead;
+    this.unreadable = new Unreadable(options.clock);
     this.committer = new Committer({
       ...options,
       trailer: (deltas, drained) => this.#trailer(deltas, drained),

@@ -1,7 +1,8 @@
 // What lies in the spool's folder beside the store, and how each piece gets there durably.
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../../kernel/errors.ts';
+import { readSmallFile, replaceFile } from '../../kernel/small-file.ts';
 
 /** 2: bodies and journal have files of their own. A store of format 1 is used as it is, and grows into it. */
 export const formatVersion = 2;
@@ -40,30 +41,30 @@ export function layoutOf(root: string): FolderLayout {
   };
 }
 
+const maxMarkerBytes = 4096;
+
 /** `newer`, `older`: written by a version that knows more, or less. `unreadable`: missing, or not ours. */
 export type MarkerState = 'ours' | 'newer' | 'older' | 'unreadable';
 
-export async function readMarker(layout: FolderLayout): Promise<MarkerState> {
+/** `insist`: what the medium does not give back is not readable. */
+export async function readMarker(layout: FolderLayout, insist = false): Promise<MarkerState> {
   try {
-    const marker = JSON.parse(await readFile(layout.marker, 'utf8')) as {
-      holdfast?: unknown;
-      format?: unknown;
-    };
+    const text = await readSmallFile(layout.marker, maxMarkerBytes);
+    const marker = JSON.parse(text?.toString('utf8') ?? '') as { holdfast?: unknown; format?: unknown };
     if (marker.holdfast !== 'spool' || !Number.isSafeInteger(marker.format)) return 'unreadable';
     const format = marker.format as number;
     return format > formatVersion ? 'newer' : format < formatVersion ? 'older' : 'ours';
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError || isMissing(error)) return 'unreadable';
+    const isOther = error instanceof HoldfastError && error.code === 'not-a-file';
+    if (error instanceof SyntaxError || error instanceof TypeError || isOther) return 'unreadable';
+    if (insist && isMedium(error)) return 'unreadable';
     throw error;
   }
 }
 
 export async function writeMarker(layout: FolderLayout): Promise<void> {
-  const temporary = `${layout.marker}.new`;
-  await writeFile(temporary, `${JSON.stringify({ holdfast: 'spool', format: formatVersion })}\n`, {
-    flush: true,
-  });
-  await rename(temporary, layout.marker);
+  const text = `${JSON.stringify({ holdfast: 'spool', format: formatVersion })}\n`;
+  await replaceFile(layout.marker, text, { sync: true });
   await syncFolder(layout.root);
 }
 
@@ -152,6 +153,12 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** The medium does not give it back; asking another time, or with other rights, helps as little. */
+export function isMedium(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EIO' || code === 'EBADMSG' || code === 'EUCLEAN';
+}
+
 /** Codes of a disk that is full, ailing or read-only: nothing is wrong with what is on it. */
 const troubles = new Set([
   'ENOSPC',
@@ -171,6 +178,16 @@ export function isDiskTrouble(error: unknown): boolean {
   for (let current = error; current !== undefined && current !== null; ) {
     const { code, message, cause } = current as { code?: string; message?: string; cause?: unknown };
     if (troubles.has(code ?? '') || troubleText.test(message ?? '')) return true;
+    current = cause;
+  }
+  return false;
+}
+
+/** Raised by the operating system, or because of that. */
+export function isSystemError(error: unknown): boolean {
+  for (let current = error; current !== undefined && current !== null; ) {
+    const { code, cause } = current as { code?: string; cause?: unknown };
+    if (/^E[A-Z0-9]+$/.test(code ?? '')) return true;
     current = cause;
   }
   return false;

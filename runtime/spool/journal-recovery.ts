@@ -118,7 +118,9 @@ function closeRecovered(
   if (late) writer.addLate(streams.get(batchId) ?? stream, batch, { lane: 'live' });
   else writer.addBatch(stream, batch, { lane: 'live' });
   const known = streams.get(batchId) ?? stream;
-  streams.update(known, { floor: Math.max(known.floor ?? window.end, window.end), lastWindow: window });
+  // Beyond what was claimed others may have been on their way: only a proof claims what lies among them.
+  if (late) streams.update(known, { seen: Math.max(known.seen ?? window.end, window.end) });
+  else streams.update(known, { floor: Math.max(known.floor ?? window.end, window.end), lastWindow: window });
 }
 
 async function readJournal(core: SpoolCore, number: number): Promise<readonly Entry[]> {

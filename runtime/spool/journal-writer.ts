@@ -1,7 +1,7 @@
 // One stream's part of a commit: closed windows, and what the journal learns of the open one.
 import type { EncodedWindow, JournalAppend, StreamChange } from '../windows/window-store.ts';
 import type { SpoolCore } from './core.ts';
-import { encodeJournal } from './journal.ts';
+import { encodeJournal, readTo } from './journal.ts';
 import { journalKey } from './keys.ts';
 import type { Stream, StreamTable } from './streams.ts';
 import type { WindowWriter } from './window-writer.ts';
@@ -13,11 +13,12 @@ export function writeChange(
   writer: WindowWriter,
   change: StreamChange,
 ): EncodedWindow[] {
-  const { batchId, index, closed, restart, append, floor, number } = change;
+  const { batchId, index, closed, restart, append, floor, seen, number } = change;
   const encoded: EncodedWindow[] = [];
   let stream = streams.openOrCreate(batchId, index, core.clock.now());
   // It never goes back, whatever the caller says.
   const floorMoved = floor !== undefined && floor > (stream.floor ?? Number.NEGATIVE_INFINITY);
+  const seenMoved = seen !== stream.seen;
   if (restart) stream = dropJournal(streams, writer, stream);
   // Late ones first: so the others say that they were there.
   for (const window of [...closed].sort((a, b) => Number(b.late) - Number(a.late))) {
@@ -31,12 +32,13 @@ export function writeChange(
   }
   if (append !== undefined) stream = appendJournal(core, streams, writer, stream, append);
   if (floorMoved) stream = streams.update(stream, { floor });
+  if (seenMoved) stream = streams.update(stream, { seen });
   if (number !== undefined) stream = streams.update(stream, { lastNumber: number });
   // From here on its claims are its own again: whatever was lost lies below the first of them.
   if (append !== undefined || closed.some(({ late }) => !late))
     stream = streams.update(stream, { continuity: 'proven' });
   // The journal names its stream by number: the first commit of a stream must say which that is.
-  const isChanged = restart || closed.length > 0 || floorMoved || number !== undefined;
+  const isChanged = restart || closed.length > 0 || floorMoved || seenMoved || number !== undefined;
   if (isChanged || !stream.stored) writer.add(...streams.recordOps(stream));
   return encoded;
 }
@@ -59,10 +61,13 @@ function appendJournal(
 ): Stream {
   const { start, end, readings } = append;
   const { from, to } = stream.journal;
-  const known = from < to && stream.open?.start === start ? stream.open.end : start;
-  const payloads = encodeJournal(stream.index, { start, from: known, end, readings });
+  const goesOn = from < to && stream.open?.start === start;
+  const known = goesOn ? stream.open!.end : start;
+  const before = (goesOn ? stream.journal.readTo : undefined) ?? start;
+  const payloads = encodeJournal(stream.index, { start, from: known, end, readTo: before, readings });
   for (const [n, payload] of payloads.entries()) {
     writer.add(core.put('J', journalKey(stream.number, to + n), payload));
   }
-  return streams.update(stream, { journal: { from, to: to + payloads.length }, open: { start, end } });
+  const journal = { from, to: to + payloads.length, readTo: readTo(before, readings) };
+  return streams.update(stream, { journal, open: { start, end } });
 }

@@ -5,6 +5,10 @@
 // none is missing: a medium that loses a record is not always found out, and a window joined across the
 // missing record would claim readings that are gone. Records that do not touch become separate windows,
 // with the hole between them; readings beyond what was stated become windows of exactly their positions.
+//
+// What a missing record may have held. Its readings lie at or beyond the `end` of the one before it, since windows
+// send what comes for positions that they claim already on its own; so all up to there stands. And they lie below the
+// `readTo` of the one after it, which may be beyond that record's `from`: only from there on all is known again.
 import { constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { HoldfastError } from '../../kernel/errors.ts';
 import { decodeBody, encodeBody } from '../../wire/body.ts';
@@ -19,11 +23,18 @@ export interface JournalRecord {
   /** Observation is complete in `[from, end)`, given this record and, below `from`, the ones before it. */
   readonly from: number;
   readonly end: number;
+  /** The readings of all earlier records of this open window lie below. */
+  readonly readTo: number;
   /** May hold readings at or beyond `end`: seen, but not known to be complete there. */
   readonly readings: readonly Reading[];
 }
 
-const headBytes = 25;
+const formAt = 24;
+const readToAt = 25;
+const headBytes = 33;
+/** Bits of the form. Records of earlier versions do not say how far the ones before them go. */
+const hasReadings = 1;
+const hasReadTo = 2;
 const maxReadings = 20_000;
 const zstdOptions = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } };
 
@@ -36,10 +47,16 @@ export function encodeJournal(index: IndexKind, record: JournalRecord): readonly
   const chunks: Uint8Array[] = [];
   for (let at = 0; at === 0 || at < readings.length; at += maxReadings) {
     const last = at + maxReadings >= readings.length;
-    const part = readings.slice(at, at + maxReadings);
-    chunks.push(...encodeSplit(index, { ...record, end: last ? record.end : record.from, readings: part }));
+    const end = last ? record.end : record.from;
+    const part = { ...record, end, readings: readings.slice(at, at + maxReadings) };
+    chunks.push(...encodeSplit(index, { ...part, readTo: readTo(record.readTo, readings.slice(0, at)) }));
   }
   return chunks;
+}
+
+/** Below which index all readings are, `of` being those that come after all below `before`, in order. */
+export function readTo(before: number, of: readonly Reading[]): number {
+  return of.reduce((to, { index }) => Math.max(to, index + 1), before);
 }
 
 // Arrays and objects may be too much for one body at any count of readings.
@@ -51,14 +68,15 @@ function encodeSplit(index: IndexKind, record: JournalRecord): readonly Uint8Arr
     const splits = error instanceof HoldfastError && error.code === 'wire-body-too-large';
     if (!splits || readings.length < 2) throw error;
     const half = readings.length >>> 1;
+    const [first, second] = [readings.slice(0, half), readings.slice(half)];
     return [
-      ...encodeSplit(index, { ...record, end: record.from, readings: readings.slice(0, half) }),
-      ...encodeSplit(index, { ...record, readings: readings.slice(half) }),
+      ...encodeSplit(index, { ...record, end: record.from, readings: first }),
+      ...encodeSplit(index, { ...record, readTo: readTo(record.readTo, first), readings: second }),
     ];
   }
 }
 
-/** f64 start, f64 from, f64 end, u8 form (0 no readings, 1 `columns/1` JSON in zstd), then the readings. */
+/** f64 start, f64 from, f64 end, u8 form, f64 readTo, then the readings as `columns/1` JSON in zstd, if any. */
 function encodeRecord(index: IndexKind, record: JournalRecord): Uint8Array {
   const packed =
     record.readings.length === 0
@@ -71,7 +89,8 @@ function encodeRecord(index: IndexKind, record: JournalRecord): Uint8Array {
   payload.writeDoubleBE(record.start, 0);
   payload.writeDoubleBE(record.from, 8);
   payload.writeDoubleBE(record.end, 16);
-  payload[24] = packed.byteLength === 0 ? 0 : 1;
+  payload[formAt] = hasReadTo | (packed.byteLength === 0 ? 0 : hasReadings);
+  payload.writeDoubleBE(record.readTo, readToAt);
   payload.set(packed, headBytes);
   return payload;
 }
@@ -79,14 +98,19 @@ function encodeRecord(index: IndexKind, record: JournalRecord): Uint8Array {
 /** @throws HoldfastError `spool-record-damaged`. */
 export function decodeJournal(index: IndexKind, payload: Buffer): JournalRecord {
   try {
+    const form = payload.readUInt8(formAt);
+    const saysReadTo = (form & hasReadTo) !== 0;
+    const packed = payload.subarray(saysReadTo ? headBytes : readToAt);
     const body =
-      payload[24] === 0
+      (form & hasReadings) === 0
         ? undefined
-        : zstdDecompressSync(payload.subarray(headBytes), { maxOutputLength: maxUnpackedBytes });
+        : zstdDecompressSync(packed, { maxOutputLength: maxUnpackedBytes });
+    const from = payload.readDoubleBE(8);
     return {
       start: payload.readDoubleBE(0),
-      from: payload.readDoubleBE(8),
+      from,
       end: payload.readDoubleBE(16),
+      readTo: saysReadTo ? payload.readDoubleBE(readToAt) : from,
       readings:
         body === undefined
           ? []
@@ -132,7 +156,8 @@ export function recoverWindows(records: readonly (JournalRecord | undefined)[]):
 }
 
 function closeRun(run: readonly JournalRecord[]): readonly RecoveredWindow[] {
-  const window = { start: run[0]!.from, end: run.at(-1)!.end };
+  const { from, readTo: lostTo } = run[0]!;
+  const window = { start: Math.max(from, lostTo), end: run.at(-1)!.end };
   const readings = run.flatMap((record) => record.readings).sort((a, b) => a.index - b.index);
   const inside = readings.filter((reading) => reading.index >= window.start && reading.index < window.end);
   const outside = readings.filter((reading) => reading.index < window.start || reading.index >= window.end);

@@ -39,6 +39,8 @@ export type KeySpace =
 
 export const maxId = 2 ** 48 - 1;
 export const stateKey = Buffer.from('mstate');
+/** Which spool this is, and how often it was started. */
+export const folderKey = Buffer.from('mfolder');
 
 export function textKey(space: 'm' | 's' | 'k' | 't', name: string): Buffer {
   return Buffer.from(space + name, 'utf8');

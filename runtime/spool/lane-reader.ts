@@ -7,11 +7,19 @@ import { idKey, idOf, maxId, queuedKey } from './keys.ts';
 import type { LaneEntry } from './lane-queue.ts';
 import { decodeMessage, decodePointer } from './message-record.ts';
 import type { Entry } from './store.ts';
+import { isOfOneFile } from './unreadable.ts';
 
 /** A pointer together with its place in its lane. */
 export interface QueuedMessage extends LaneEntry {
   readonly messageId: number;
   readonly mark?: BackfillMark;
+}
+
+/** The disk does not give it out. */
+export interface Unread {
+  readonly unread: HoldfastError;
+  /** For good: it was tried often enough. */
+  readonly isLost: boolean;
 }
 
 const pageKeys = 1000;
@@ -21,6 +29,35 @@ export class LaneReader {
 
   constructor(core: SpoolCore) {
     this.#core = core;
+  }
+
+  /**
+   * Their records as they are stored, in the order of `ids`.
+   * @throws HoldfastError where the store itself does not answer.
+   */
+  async bodies(ids: readonly number[]): Promise<readonly (Uint8Array | Unread | undefined)[]> {
+    const { store, unreadable } = this.#core;
+    try {
+      const values = await store.getMany(ids.map((id) => idKey('r', id)));
+      for (const id of ids) unreadable.forget(id);
+      return values;
+    } catch (error) {
+      if (!isOfOneFile(error)) throw error;
+    }
+    // One file holds many: the rest of them must not wait for those in it.
+    return Promise.all(ids.map((id) => this.#body(id)));
+  }
+
+  async #body(id: number): Promise<Uint8Array | Unread | undefined> {
+    const { store, unreadable } = this.#core;
+    try {
+      const value = await store.get(idKey('r', id));
+      unreadable.forget(id);
+      return value;
+    } catch (error) {
+      if (!isOfOneFile(error)) throw error;
+      return { unread: error, isLost: unreadable.note(id, error) === 'lost' };
+    }
   }
 
   /** Which of the messages `from..to-1` wait in a lane. */

@@ -4,15 +4,17 @@
 // in a lane is always there to be sent. It is deleted, unsynced, after the hub has acknowledged: a power
 // cut may bring it back, which sends the message twice, never not at all. After a start everything
 // unsent is backlog, whatever it was before.
+import type { Timer } from '../../kernel/clock.ts';
 import { describeError, type HoldfastError } from '../../kernel/errors.ts';
 import type { LaneDepth, LaneName, Lanes, Outgoing } from '../uplink/lanes.ts';
 import type { SpoolCore } from './core.ts';
 import { idKey, queuedKey } from './keys.ts';
 import { LaneQueue } from './lane-queue.ts';
-import { LaneReader, type QueuedMessage } from './lane-reader.ts';
+import { LaneReader, type QueuedMessage, type Unread } from './lane-reader.ts';
 import { encodePointer, type Pointer } from './message-record.ts';
 import type { BatchOp } from './store.ts';
 import type { Count, TotalsDelta } from './totals.ts';
+import { unreadableLimits } from './unreadable.ts';
 
 export interface NewEntries {
   readonly ops: readonly BatchOp[];
@@ -24,6 +26,8 @@ export interface NewEntries {
 // While the disk refuses, acknowledgements wait in memory. Beyond this nothing more is handed out.
 const maxPendingOps = 50_000;
 const maxTake = 1000;
+// Messages that the disk does not give, all lanes together. Beyond this nothing more is handed out until they are tried again.
+const maxPassedOver = 20_000;
 const nothing = { page: [], readTo: 0 };
 const none: Count = { messages: 0, bytes: 0 };
 
@@ -42,6 +46,9 @@ export class LaneStore implements Lanes {
   // Entries of `live` below this were there when an outage ended.
   #demotedBelow = 0;
   #lock: Promise<unknown> = Promise.resolve();
+  // Taken, and not handed out: the disk does not give them.
+  readonly #passedOver: { readonly lane: LaneName; readonly id: number }[] = [];
+  #again: Timer | undefined;
 
   constructor(options: {
     core: SpoolCore;
@@ -242,7 +249,7 @@ export class LaneStore implements Lanes {
   }
 
   async #take(lane: LaneName, limit: { messages: number; bytes: number }): Promise<readonly Outgoing[]> {
-    if (this.#core.committer.pendingOps > maxPendingOps) return [];
+    if (this.#core.committer.pendingOps > maxPendingOps || this.#passedOver.length > maxPassedOver) return [];
     for (;;) {
       const chosen = await this.#choose(lane, limit);
       if (chosen.length === 0) return [];
@@ -282,23 +289,48 @@ export class LaneStore implements Lanes {
   }
 
   async #load(lane: LaneName, chosen: readonly QueuedMessage[]): Promise<readonly Outgoing[]> {
-    const core = this.#core;
-    const keys = chosen.map((entry) => idKey('r', entry.messageId));
-    let values: readonly (Uint8Array | undefined)[];
+    let values: readonly (Uint8Array | Unread | undefined)[];
     try {
-      values = await core.store.getMany(keys);
+      values = await this.#reader.bodies(chosen.map(({ messageId }) => messageId));
     } catch (error) {
       for (const entry of chosen) this.#queues[lane].release(entry.id);
       throw error;
     }
     const outgoing: Outgoing[] = [];
     for (const [n, entry] of chosen.entries()) {
-      const opened = this.#reader.message(keys[n]!, values[n], entry);
+      const [key, value] = [idKey('r', entry.messageId), values[n]];
+      if (value !== undefined && 'unread' in value) {
+        this.#passOver(lane, entry, key, value);
+        continue;
+      }
+      const opened = this.#reader.message(key, value, entry);
       if ('message' in opened)
         outgoing.push({ id: entry.id, lane, bytes: entry.bytes, message: opened.message });
-      else this.#dropDamaged(lane, entry, keys[n]!, values[n], opened.error);
+      else this.#dropDamaged(lane, entry, key, value, opened.error);
     }
     return outgoing;
+  }
+
+  /** It stays taken, so that what is behind it can go, and is tried again in a while. */
+  #passOver(lane: LaneName, entry: QueuedMessage, key: Uint8Array, { unread, isLost }: Unread): void {
+    if (isLost) {
+      this.#dropDamaged(lane, entry, key, undefined, unread);
+      return;
+    }
+    const { clock, log } = this.#core;
+    if (this.#passedOver.length === 0)
+      log.error({ error: describeError(unread) }, 'messages cannot be read: they are passed over for now');
+    this.#passedOver.push({ lane, id: entry.id });
+    this.#again ??= clock.setTimer(unreadableLimits.pauseMs, () => {
+      this.#again = undefined;
+      for (const each of this.#passedOver.splice(0)) this.#giveBack(each.lane, each.id);
+      this.#announceWork();
+    });
+  }
+
+  /** No timer is left behind. */
+  close(): void {
+    this.#again?.cancel();
   }
 
   // The window stays a hole in the coverage: the detector asks for it, and the source's history may have it.

@@ -26,6 +26,7 @@ import {
   exists,
   type FolderLayout,
   isDiskTrouble,
+  isSystemError,
   keptForKey,
   layoutOf,
   lockedError,
@@ -42,6 +43,7 @@ import { type SalvageReport, salvage } from './inspect/salvage.ts';
 import { StoreFiles } from './inspect/store-files.ts';
 import { openLevelStore } from './level-store.ts';
 import { damageOf } from './look-through.ts';
+import { type Cleared, clearForLock, clearPlaces } from './places.ts';
 import type { RecordCodec } from './record.ts';
 import { openSplitFolder } from './split/open-split-folder.ts';
 import { noteEnd, noteStart } from './start-log.ts';
@@ -78,6 +80,8 @@ export interface OpenedFolder {
 interface Options extends OpenFolderOptions {
   /** Turns false once a salvage ran out of room: the next one leaves out what has been sent. */
   readonly room: { forArchive: boolean };
+  /** What cannot be read is not waited for any longer. */
+  readonly insist: boolean;
 }
 
 const unsalvaged = '-unsalvaged';
@@ -88,11 +92,18 @@ const maxAsideBytes = 64 * 1024 * 1024;
 /** @throws HoldfastError `spool-locked`; the signal's reason. */
 export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder> {
   const layout = layoutOf(given.folder);
-  const options: Options = { ...given, room: { forArchive: true } };
-  const lock = await whenDiskAllows(options, layout, () => lockFolder(layout));
+  const options: Options = { ...given, room: { forArchive: true }, insist: false };
+  const lock = await whenDiskAllows(options, layout, async (insist) => {
+    tellCleared(options, await clearForLock(layout, insist));
+    return lockFolder(layout);
+  });
   try {
-    const suspicious = await whenDiskAllows(options, layout, () => noteStart(layout.starts, options.clock));
-    const opened = await whenDiskAllows(options, layout, () => openStore(options, layout, suspicious));
+    let suspicious: boolean | undefined;
+    const opened = await whenDiskAllows(options, layout, async (insist) => {
+      tellCleared(options, await clearPlaces(layout, insist));
+      suspicious ??= await noteStart(layout.starts, options.clock);
+      return openStore({ ...options, insist }, layout, suspicious);
+    });
     return {
       ...opened,
       layout,
@@ -113,19 +124,42 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
   }
 }
 
-async function whenDiskAllows<T>(options: Options, layout: FolderLayout, work: () => Promise<T>): Promise<T> {
+function tellCleared({ log }: Options, cleared: readonly Cleared[]): void {
+  for (const { path, what } of cleared) {
+    if (what === 'renamed')
+      log.error({ path }, 'what stood in the place of a file or folder of the spool was renamed');
+    else
+      log.warn({ path }, 'a file or folder of the spool could not be read and written: its mode was changed');
+  }
+}
+
+// Then what cannot be read is not waited for any longer.
+const patientTries = 5;
+
+/** `insist`: it was tried often enough: what cannot be read is to be done without. */
+async function whenDiskAllows<T>(
+  options: Options,
+  layout: FolderLayout,
+  work: (insist: boolean) => Promise<T>,
+): Promise<T> {
   const backoff = createBackoff({ minMs: 200, maxMs: 10_000 }, options.random);
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     options.signal?.throwIfAborted();
     try {
-      return await work();
+      return await work(tries >= patientTries);
     } catch (error) {
-      if (!isDiskTrouble(error)) throw error;
+      if (!mayPass(error)) throw error;
       options.log.error({ error: describeError(error) }, 'the spool cannot be opened yet; trying again');
       if (await dropBallast(layout.ballast)) continue;
       await sleep(options.clock, backoff.next(), options.signal);
     }
   }
+}
+
+/** LevelDB's own words for what is wrong with its files are not known one by one. */
+function mayPass(error: unknown): boolean {
+  const isLevel = error instanceof HoldfastError && error.code === 'store-open-failed';
+  return isLevel || isDiskTrouble(error) || isSystemError(error);
 }
 
 async function lockFolder(layout: FolderLayout): Promise<Store> {
@@ -150,7 +184,7 @@ async function openStore(
 ): Promise<{ store: Store; repair?: Repair }> {
   await rm(layout.newStore, { recursive: true, force: true });
   const found = await lookAt(layout.store);
-  const marker = await readMarker(layout);
+  const marker = await readMarker(layout, options.insist);
   if (marker === 'newer') return beginAnew(options, layout, found, 'it was written by a newer version');
   if (found === 'foreign') return beginAnew(options, layout, found, 'what stood in its place is no store');
   if (found === 'none') {
@@ -168,7 +202,11 @@ async function openStore(
     try {
       // Before the first record of this format, so that an older version leaves it alone.
       await marked(layout, marker);
-      const { store, problem } = await openSplitFolder({ folder: layout.store, create: false });
+      const { store, problem } = await openSplitFolder({
+        folder: layout.store,
+        create: false,
+        insist: options.insist,
+      });
       const reasons = [
         damage.log,
         problem,
@@ -182,11 +220,19 @@ async function openStore(
       }
       return { store, ...(reason === '' ? {} : { repair: { reason } }) };
     } catch (error) {
-      if (!(error instanceof HoldfastError) || error.code !== 'store-damaged') throw error;
+      if (!isDamage(error, options.insist)) throw error;
       return replaceDamaged(options, layout, describeError(error));
     }
   }
   return replaceDamaged(options, layout, damage.store);
+}
+
+/** What LevelDB does not open for a reason that is none of the disk's is damaged, too, once it was tried often enough. */
+function isDamage(error: unknown, insist: boolean): boolean {
+  if (!(error instanceof HoldfastError)) return false;
+  return (
+    error.code === 'store-damaged' || (insist && error.code === 'store-open-failed' && !isDiskTrouble(error))
+  );
 }
 
 async function replaceDamaged(options: Options, layout: FolderLayout, reason: string) {

@@ -46,6 +46,30 @@ function duringNextRead(store: MemoryStore, meanwhile: () => Promise<unknown>): 
   };
 }
 
+describe('what is said of a stream', () => {
+  it('is what the disk has, not what a commit under way will make of it', async () => {
+    const store = new MemoryStore();
+    const { spool } = await openTestSpool(store);
+    await spool.commitWindows([change('a', [closed('a', window(0, 10))])]);
+    let go = () => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    store.faults.beforeBatch = () => held;
+    const append = { start: 20, end: 25, readings: [] };
+    const done = spool.commitWindows([{ ...change('a', [closed('a', window(10, 20))]), append }]);
+    await settle();
+    expect(spool.stats().streams).toMatchObject([{ floor: 10, lastWindow: window(0, 10) }]);
+    expect(spool.stream('a')).not.toHaveProperty('open');
+    go();
+    await done;
+    expect(spool.stats().streams).toMatchObject([
+      { floor: 20, lastWindow: window(10, 20), open: window(20, 25) },
+    ]);
+    expect(spool.stream('a')).toMatchObject({ open: window(20, 25) });
+  });
+});
+
 describe('lanes', () => {
   it('hands out windows in the order in which they closed, with all that was read', async () => {
     const { spool } = await openTestSpool();

@@ -98,6 +98,7 @@ class DurableSpool implements Spool {
     this.#recoveredWindows = recovery.windows;
     // Repaired amid all this: what was read before may no longer be so.
     if (this.#repairAmidStart !== undefined) await this.#afterRepair(this.#repairAmidStart);
+    parts.streams.settle();
     parts.retention.start();
     return recovery;
   }
@@ -148,10 +149,11 @@ class DurableSpool implements Spool {
   openStream(batchId: string, index: IndexKind): StreamStart {
     const { streams } = this.#open();
     const stream = streams.openOrCreate(batchId, index, this.#options.clock.now());
-    const { floor, lastNumber, continuity = 'proven' } = stream;
+    const { floor, seen, lastNumber, continuity = 'proven' } = stream;
     return {
       continuity,
       ...(floor === undefined ? {} : { floor }),
+      ...(seen === undefined || seen <= (floor ?? seen - 1) ? {} : { seen }),
       ...(lastNumber === undefined ? {} : { number: lastNumber }),
     };
   }
@@ -161,6 +163,7 @@ class DurableSpool implements Spool {
     const written = writer();
     const encoded = changes.flatMap((change) => writeChange(core, streams, written, change));
     await this.#write(written);
+    streams.settle(changes.map(({ batchId }) => batchId));
     return encoded;
   }
 
@@ -187,7 +190,7 @@ class DurableSpool implements Spool {
   }
 
   stream(batchId: string): StreamFacts | undefined {
-    const stream = this.#parts?.streams.get(batchId);
+    const stream = this.#parts?.streams.settled(batchId);
     if (stream === undefined) return undefined;
     const { index, open, late } = stream;
     return { batchId, index, late, ...(open === undefined ? {} : { open }) };
@@ -241,7 +244,7 @@ class DurableSpool implements Spool {
 
   stats(): SpoolStats {
     const { core, retention, streams } = this.#parts ?? {};
-    const problem = core?.committer.problem;
+    const problem = core?.committer.problem ?? core?.unreadable.problem;
     const totals = core?.totals ?? noTotals;
     return {
       state: this.#closed ? 'closed' : problem === undefined ? 'ok' : 'failing',
@@ -259,7 +262,7 @@ class DurableSpool implements Spool {
       ...(this.#continuity === undefined
         ? {}
         : { continuity: this.#continuity.stats, life: this.#continuity.life }),
-      streams: streams?.all().map(streamStats) ?? [],
+      streams: streams?.all().map(({ batchId }) => streamStats(streams.settled(batchId)!)) ?? [],
     };
   }
 
@@ -296,6 +299,7 @@ class DurableSpool implements Spool {
     const swept = this.#parts?.retention.stop();
     await this.#parts?.core.committer.close(closeLimitMs);
     await swept;
+    this.#parts?.lanes.close();
     await this.#continuity?.close();
     await this.#from?.store.close();
   }

@@ -23,6 +23,8 @@ export interface StreamRecord {
   readonly number: number;
   readonly index: IndexKind;
   readonly floor?: number;
+  /** As `StreamStart.seen`. */
+  readonly seen?: number | undefined;
   readonly lastWindow?: Window;
   /** What the equipment or sender numbers its last sample or message with that is in the stream. */
   readonly lastNumber?: number;
@@ -40,8 +42,11 @@ export interface StreamRecord {
 
 export interface Stream extends StreamRecord {
   readonly batchId: string;
-  /** Journal records of the open window: sequences `from` (inclusive) to `to` (exclusive). */
-  readonly journal: { readonly from: number; readonly to: number };
+  /**
+   * Journal records of the open window: sequences `from` (inclusive) to `to` (exclusive), and below which index their
+   * readings are.
+   */
+  readonly journal: { readonly from: number; readonly to: number; readonly readTo?: number };
   /** The open window as the journal has it; `end` may equal `start`. */
   readonly open?: Window;
   /** False until a batch has held its record. */
@@ -64,6 +69,8 @@ export class StreamTable {
   readonly #codec: RecordCodec;
   readonly #random: Random;
   readonly #byId = new Map<string, Stream>();
+  /** As the disk has them. */
+  readonly #settled = new Map<string, Stream>();
   readonly #byNumber = new Map<number, Stream>();
   #nextNumber = 1;
   // Of a stream that nobody knows: the disk may have forgotten it.
@@ -93,29 +100,34 @@ export class StreamTable {
       if (known !== undefined) this.update(known, { stored: !doubtful });
       else this.replace({ ...(await restore(store, this.#codec, number)), ...name, number });
     }
-    if (doubtful) await this.refresh(store);
+    if (!doubtful) return;
+    await this.refresh(store);
+    this.lose();
   }
 
-  /** After damage: nothing may be claimed below what is stored, and every class is searched. */
+  /**
+   * After damage: nothing may be claimed below what is stored, and every class is searched. What is known here of the
+   * streams' ends was read before, and stays as good as it was.
+   */
   async refresh(store: Store): Promise<void> {
-    this.#unknown = 'lost';
-    for (const stream of this.all()) {
-      const { floor, classes } = await restore(store, this.#codec, stream.number);
+    for (const { batchId, number } of this.all()) {
+      const { floor, classes } = await restore(store, this.#codec, number);
+      // A commit may have changed it meanwhile.
+      const stream = this.#byId.get(batchId)!;
       const highest = floor === undefined ? stream.floor : Math.max(floor, stream.floor ?? floor);
       this.update(stream, {
         classes: [...new Set([...classes, ...stream.classes])].sort((a, b) => a - b),
         stored: false,
         late: undefined,
-        continuity: 'lost',
         ...(highest === undefined ? {} : { floor: highest }),
       });
     }
   }
 
-  /** Nobody knows what any of them claimed last, nor which there were. */
+  /** Nobody knows what any of them claimed last, which late numbers were given out, nor which streams there were. */
   lose(): void {
     this.#unknown = 'lost';
-    for (const stream of this.all()) this.update(stream, { continuity: 'lost' });
+    for (const stream of this.all()) this.update(stream, { continuity: 'lost', late: undefined });
   }
 
   get(batchId: string): Stream | undefined {
@@ -128,6 +140,19 @@ export class StreamTable {
 
   all(): readonly Stream[] {
     return [...this.#byId.values()];
+  }
+
+  /** These are on the disk as they are now; without names, all. */
+  settle(batchIds: Iterable<string> = this.#byId.keys()): void {
+    for (const batchId of batchIds) {
+      const stream = this.#byId.get(batchId);
+      if (stream !== undefined) this.#settled.set(batchId, stream);
+    }
+  }
+
+  /** As the disk has it: what a commit that is under way says of it is not so yet. */
+  settled(batchId: string): Stream | undefined {
+    return this.#settled.get(batchId) ?? this.#byId.get(batchId);
   }
 
   /** @throws HoldfastError `spool-index-changed`, `spool-too-many-streams`. */
@@ -183,10 +208,9 @@ export class StreamTable {
   /** What a batch that changed the stream must hold: its record, and the first time the name of its number. */
   recordOps(stream: Stream): readonly BatchOp[] {
     const key = textKey('s', stream.batchId);
-    const { batchId, number, index, floor, lastWindow, lastNumber, classes, createdAt, late, stored } =
-      stream;
-    const lost = stream.continuity === 'lost' ? { continuity: stream.continuity } : {};
-    const record = { number, index, floor, lastWindow, lastNumber, classes, createdAt, late, ...lost };
+    const { batchId, journal: _, open: __, stored, continuity, ...known } = stream;
+    const { number, index, createdAt } = known;
+    const record = { ...known, ...(continuity === 'lost' ? { continuity } : {}) };
     const ops: BatchOp[] = [{ type: 'put', key, value: sealJson(this.#codec, 'S', key, record) }];
     if (!stored) {
       const name = streamKey(number);

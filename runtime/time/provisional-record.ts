@@ -15,7 +15,8 @@ type Packed =
   | [string, 'c', number]
   | [string, 'o', number, number?]
   | [string, 'b', number, string]
-  | [string, 'r', [number, string, Value, Quality][]];
+  /** `l`: late ones, which belong to nothing that is observed. */
+  | [string, 'r' | 'l', [number, string, Value, Quality][]];
 
 export interface ProvisionalBatch {
   readonly bootId: string;
@@ -50,7 +51,7 @@ function pack(batchId: string, event: SourceEvent): Packed {
     case 'readings':
       return [
         batchId,
-        'r',
+        event.isLate ? 'l' : 'r',
         event.readings.map(({ index, tag, value, quality }) => [index, tag, value, quality]),
       ];
   }
@@ -69,6 +70,8 @@ function unpack(packed: Packed): StreamEvent {
       return { batchId, event: { kind: 'broken', at: packed[2], reason: packed[3] } };
     case 'r':
       return { batchId, event: { kind: 'readings', readings: packed[2].map(toReading) } };
+    case 'l':
+      return { batchId, event: { kind: 'readings', readings: packed[2].map(toReading), isLate: true } };
   }
 }
 

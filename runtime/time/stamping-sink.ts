@@ -140,7 +140,7 @@ export class StampingSink implements SourceSink {
       case 'readings': {
         const placed = event.readings.map((reading) => this.#stamp(reading));
         const readings = below === undefined ? placed : placed.filter(({ index }) => index >= below);
-        return readings.length === 0 || inner.emit({ kind: 'readings', readings });
+        return readings.length === 0 || inner.emit({ ...event, readings });
       }
     }
   }
@@ -159,7 +159,7 @@ export class StampingSink implements SourceSink {
         if (this.#observed !== undefined) this.#observed = Math.max(this.#observed, event.until);
         break;
       case 'readings': {
-        const last = event.readings.at(-1);
+        const last = event.isLate ? undefined : event.readings.at(-1);
         if (last && this.#observed !== undefined) this.#observed = Math.max(this.#observed, last.index);
         break;
       }

@@ -14,6 +14,8 @@ describe('what a stream has claimed', () => {
       passed: fc.oneof(fc.nat(200), fc.nat(hour)),
       isProven: fc.boolean(),
       dropped: fc.option(fc.integer({ min: -hour, max: hour }), { freq: 6 }),
+      // So far beyond the end of the window something was sent.
+      held: fc.option(fc.nat(50), { freq: 3 }),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom('time', 'sequence'), (steps, index) => {
@@ -21,7 +23,8 @@ describe('what a stream has claimed', () => {
         const claimed: Window[] = [];
         const forbidden: number[] = [];
         let [at, now] = [0, 0];
-        for (const { by, length, passed, isProven, dropped } of steps) {
+        let held: number[] = [];
+        for (const { by, length, passed, isProven, dropped, held: sent } of steps) {
           now += passed;
           const { start, ceiling } = claims.begin(at + by, isProven, now);
           expect(start).toBeGreaterThanOrEqual(at + by);
@@ -29,6 +32,10 @@ describe('what a stream has claimed', () => {
           for (const before of claimed) {
             expect(start >= before.start && start < before.end).toBe(false);
             if (!isProven) expect(start).not.toBe(before.end);
+          }
+          if (!isProven) {
+            forbidden.push(...held);
+            held = [];
           }
           const end = Math.min(start + length, ceiling);
           now += length;
@@ -40,6 +47,10 @@ describe('what a stream has claimed', () => {
             expect(claims.end).toBe(Math.max(...claimed.map((window) => window.end), claims.end!));
           }
           at = end;
+          if (sent !== null && claims.isFree(end + sent)) {
+            claims.hold(end + sent, now);
+            held.push(end + sent);
+          }
           if (dropped !== null && claims.isFree(at + dropped)) {
             claims.forbid(at + dropped, now);
             forbidden.push(at + dropped);
@@ -51,7 +62,7 @@ describe('what a stream has claimed', () => {
   });
 
   it('is bounded, however often a clock leaps', () => {
-    const claims = new Claims('time', 0);
+    const claims = new Claims('time', { floor: 0 });
     for (let n = 1; n <= 1000; n++) {
       const { start } = claims.begin(n * hour, false, n * 1000);
       claims.add({ start, end: start + 10 }, n * 1000);
@@ -62,11 +73,46 @@ describe('what a stream has claimed', () => {
   });
 
   it('after a restart is the end alone: nobody knows what time passed before it', () => {
-    const claims = new Claims('time', 5000);
+    const claims = new Claims('time', { floor: 5000 });
     expect(claims.begin(10 * hour, false, 0)).toEqual({
       start: 10 * hour,
       ceiling: Number.POSITIVE_INFINITY,
     });
     expect(claims.isFree(6000)).toBe(false);
+  });
+
+  it('may include what was sent beyond it, where it is proven that observation went on', () => {
+    for (const isProven of [true, false]) {
+      const claims = new Claims('time');
+      claims.begin(0, false, 0);
+      claims.add({ start: 0, end: 100 }, 100);
+      claims.hold(100, 100);
+      claims.hold(104, 100);
+      expect(claims.reached(undefined)).toEqual({ floor: 100, seen: 105 });
+      expect(claims.begin(100, isProven, 200).start).toBe(isProven ? 100 : 106);
+      const after = new Claims('time', { floor: 100, seen: 105 });
+      expect(after.begin(100, isProven, 0).start).toBe(isProven ? 100 : 106);
+    }
+  });
+
+  it('may still not include it, where the proof ended before it', () => {
+    const claims = new Claims('time', { floor: 100, seen: 105 });
+    claims.add({ start: claims.begin(100, true, 0).start, end: 103 }, 1);
+    expect(claims.reached(undefined)).toEqual({ floor: 103, seen: 105 });
+    expect(claims.begin(103, false, 2).start).toBe(106);
+    claims.add({ start: 106, end: 110 }, 3);
+    expect(claims.reached(undefined)).toEqual({ floor: 110 });
+  });
+
+  it('includes nothing that was lost before a clock was set back, when that time comes again', () => {
+    const claims = new Claims('time');
+    claims.add({ start: claims.begin(0, false, 0).start, end: hour }, hour);
+    // Ten minutes of silence, in which the clock was set back by half an hour.
+    const now = hour + 600_000;
+    expect(claims.begin(hour / 2, false, now).start).toBeGreaterThan(hour + 600_000);
+    // A step of the kind that time synchronisation does all day is none.
+    const other = new Claims('time');
+    other.add({ start: other.begin(0, false, 0).start, end: hour }, hour);
+    expect(other.begin(hour - 1500, false, now).start).toBe(hour + 1);
   });
 });

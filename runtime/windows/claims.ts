@@ -4,10 +4,15 @@
 // the source says. Both hold because `begin` alone says where a window starts, and never within or right behind what
 // was claimed, unless it is proven that observation went on.
 //
+// Readings that were sent beyond the end of what could be claimed do not move that end: if it is proven that observation
+// went on from there, their positions may be claimed, since all of them were sent. Without a proof others may be missing
+// among them, and the next window begins behind them.
+//
 // Usually that is one number: the end of all claims. But a clock that jumps ahead by hours and is put right again must
 // not keep the stream from claiming the hours in between, when they come: so where a window begins further ahead than
 // the time that has passed, what it claims becomes an island, and the stretch before it stays free.
 import type { IndexKind, Window } from '../../wire/window.ts';
+import type { StreamStart } from './window-store.ts';
 
 /** A window that begins ahead of the time that passed by more than this begins an island. */
 const islandMs = 60_000;
@@ -30,15 +35,31 @@ export class Claims {
   #reachedAt: number | undefined;
   /** Above the floor, in order, disjoint. */
   #islands: readonly Window[] = [];
+  /** The end of the latest claim, wherever it lies, and the monotonic ms at which it was reached. */
+  #last: { readonly end: number; readonly at: number } | undefined;
+  /** Readings below this, and above the floor, were sent; reached at that monotonic ms. */
+  #held: { readonly to: number; readonly at: number | undefined } | undefined;
 
-  constructor(index: IndexKind, floor: number | undefined) {
+  constructor(index: IndexKind, { floor, seen }: Pick<StreamStart, 'floor' | 'seen'> = {}) {
     this.#isTime = index === 'time';
     this.#floor = floor;
+    if (seen !== undefined) this.#held = { to: seen, at: undefined };
   }
 
   /** The end of all that was ever claimed. */
   get end(): number | undefined {
     return this.#islands.at(-1)?.end ?? this.#floor;
+  }
+
+  /** For the disk, and for who goes on from there. A window that is open claims from its start on, whatever follows. */
+  reached(openStart: number | undefined): Pick<StreamStart, 'floor' | 'seen'> {
+    const { end } = this;
+    const floor = openStart === undefined || end === undefined ? end : Math.max(end, openStart);
+    const seen = this.#held?.to;
+    return {
+      ...(floor === undefined ? {} : { floor }),
+      ...(seen === undefined || (floor !== undefined && seen <= floor) ? {} : { seen }),
+    };
   }
 
   /** True where `at` may be claimed by a window that begins now. */
@@ -48,6 +69,10 @@ export class Claims {
 
   /** `isProven`: nothing lies between the end of the last claim and `at`, so the windows may touch. */
   begin(at: number, isProven: boolean, now: number): Beginning {
+    if (!isProven) {
+      this.#leaveHeld();
+      this.#leaveLost(at, now);
+    }
     const floor = this.#floor;
     if (floor === undefined) return { start: at, ceiling: Number.POSITIVE_INFINITY };
     let start = isProven ? Math.max(at, floor) : Math.max(at, floor + 1);
@@ -60,10 +85,19 @@ export class Claims {
 
   /** `[start, end)` is claimed; observation reached its end at monotonic `reachedAt`. */
   add({ start, end }: Window, reachedAt: number): void {
+    this.#last = { end, at: reachedAt };
     if (this.#floor === undefined || start <= this.#floor) {
       if (end > (this.#floor ?? Number.NEGATIVE_INFINITY)) [this.#floor, this.#reachedAt] = [end, reachedAt];
     } else this.#addIsland({ start, end });
     this.#absorb();
+    if (this.#held !== undefined && this.#held.to <= (this.#floor ?? this.#held.to - 1))
+      this.#held = undefined;
+  }
+
+  /** What is at `index` was sent, and is claimed only by a window that is proven to go on from before it. */
+  hold(index: number, now: number): void {
+    if (this.#isFarAhead(index, now)) this.forbid(index, now);
+    else if (index >= (this.#held?.to ?? this.#floor ?? index)) this.#held = { to: index + 1, at: now };
   }
 
   /** What is at `index` is known to be incomplete, so no window may claim it. */
@@ -74,6 +108,30 @@ export class Claims {
       [this.#floor, this.#reachedAt] = [index + 1, now];
       this.#islands = this.#islands.filter(({ end }) => end > index + 1);
     } else this.#addIsland({ start: index, end: index + 1 });
+    this.#absorb();
+  }
+
+  #leaveHeld(): void {
+    if (this.#held === undefined) return;
+    const { to, at } = this.#held;
+    this.#held = undefined;
+    if (to <= (this.#floor ?? Number.NEGATIVE_INFINITY)) return;
+    [this.#floor, this.#reachedAt] = [to, at];
+    this.#islands = this.#islands.filter(({ end }) => end > to);
+    this.#absorb();
+  }
+
+  /**
+   * The equipment's clock was set back: what was lost before that may lie where it will come by again, as far beyond the
+   * last claim as the clock can have got meanwhile. So nothing of that is ever claimed.
+   */
+  #leaveLost(at: number, now: number): void {
+    const last = this.#last;
+    if (!this.#isTime || last === undefined || at >= last.end - lagMs) return;
+    const lost = { start: last.end, end: last.end + Math.ceil(now - last.at) + lagMs };
+    this.#last = undefined;
+    if (last.end > (this.#floor ?? last.end)) this.#addIsland(lost);
+    else [this.#floor, this.#reachedAt] = [Math.max(this.#floor ?? lost.end, lost.end), now];
     this.#absorb();
   }
 

@@ -68,11 +68,6 @@ export class OpenWindow {
     this.bytes += bytes;
   }
 
-  /** Where nothing new has come for as long as `lateness`, what is late has come, too. */
-  closableEnd(lateness: number, now: number): number {
-    return now - this.grewAt >= lateness ? this.until : this.until - lateness;
-  }
-
   /** Its readings below `end`, in index order, and those from there on. */
   splitAt(end: number): { readonly readings: readonly Reading[]; readonly rest: readonly Sized[] } {
     const sorted = this.#isSorted ? this.#readings : this.#readings.toSorted((a, b) => a.index - b.index);

@@ -16,11 +16,11 @@ const firstSlackMs = 12_000;
 const queueSlackMs = 60_000;
 
 /**
- * What bounds a stream's index. `live`: the time that passes. `queued`: the present, since its messages wait in a queue
- * before they reach the source, and may then come faster than they were made. `own`: nothing, since this gateway stamps
- * by its own monotonic clock.
+ * What bounds a stream's index. `live`: the time that passes. `own`: nothing, since this gateway stamps by its own
+ * monotonic clock. `silenceMs`: its messages wait in a queue before they reach the source, and may then come faster than
+ * they were made: up to the present, and by so much from one to the next where the sender's clock is ahead of ours.
  */
-export type PaceKind = 'live' | 'queued' | 'own';
+export type PaceKind = 'live' | 'own' | { readonly silenceMs: number };
 
 export interface Pace {
   /** Observation begins at `at`. `now`: monotonic ms. */
@@ -36,7 +36,8 @@ export function createPace(
   present: () => number | undefined = () => undefined,
 ): Pace {
   if (index === 'sequence') return numberPace;
-  return kind === 'own' ? freePace : new TimePace(kind === 'queued' ? present : undefined);
+  if (kind === 'own') return freePace;
+  return new TimePace(kind === 'live' ? undefined : { ...kind, present });
 }
 
 const freePace: Pace = { begin: () => {}, allows: () => true };
@@ -47,15 +48,20 @@ const numberPace: Pace = {
   allows: (from, until) => until <= from + 1,
 };
 
+interface Queue {
+  readonly silenceMs: number;
+  readonly present: () => number | undefined;
+}
+
 class TimePace implements Pace {
-  readonly #present: (() => number | undefined) | undefined;
+  readonly #queue: Queue | undefined;
   /** Greatest lead of the index over monotonic time that is allowed, as it stood at `#at`. */
   #lead = Number.POSITIVE_INFINITY;
   #highest = Number.NEGATIVE_INFINITY;
   #at = 0;
 
-  constructor(present: (() => number | undefined) | undefined) {
-    this.#present = present;
+  constructor(queue: Queue | undefined) {
+    this.#queue = queue;
   }
 
   begin(at: number, now: number): void {
@@ -64,10 +70,10 @@ class TimePace implements Pace {
     this.#at = now;
   }
 
-  allows(_from: number, until: number, now: number): boolean {
+  allows(from: number, until: number, now: number): boolean {
     const lead = until - now;
     const allowed = this.#lead + (now - this.#at) * drift;
-    if (lead > allowed && !this.#isQueued(until)) return false;
+    if (lead > allowed && !this.#isQueued(from, until)) return false;
     this.#highest = Math.max(this.#highest, lead);
     // What a queue made up for counts from here on.
     this.#lead = Math.max(lead, Math.min(this.#highest + slackMs, allowed));
@@ -75,9 +81,9 @@ class TimePace implements Pace {
     return true;
   }
 
-  #isQueued(until: number): boolean {
-    if (this.#present === undefined) return false;
-    const present = this.#present();
-    return present === undefined || until <= present + queueSlackMs;
+  #isQueued(from: number, until: number): boolean {
+    if (this.#queue === undefined) return false;
+    const present = this.#queue.present();
+    return present === undefined || until <= present + queueSlackMs || until - from <= this.#queue.silenceMs;
   }
 }

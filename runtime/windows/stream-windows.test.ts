@@ -25,7 +25,7 @@ function make(more: Partial<StreamWindowsOptions> = {}) {
   const windows = new StreamWindows({
     batchId: 'a',
     index: 'time',
-    lateness: 0,
+    isUnordered: false,
     start: { continuity: 'proven' },
     pace: 'own',
     ageMs: 10,
@@ -168,6 +168,38 @@ describe('a break', () => {
     expect(play([resumed(5, next), observed(9)], { start }).shown).toEqual(['5-9[]']);
   });
 
+  it('is none around readings that went up late, where it is proven that nothing is missing among them', () => {
+    const next = Continuation.nextNumber(7, 8);
+    const before = [resumed(0), readings(3, 8, 9), observed(5), broken(5)];
+    const after = [readings(11), observed(12)];
+    const more = { isUnordered: true };
+    expect(play([...before, resumed(5, next), ...after], more).shown).toEqual([
+      '0-5[3]',
+      '5-12[11]',
+      '~8-10[8,9]',
+    ]);
+    expect(play([...before, resumed(5), ...after], more).shown).toEqual([
+      '0-5[3]',
+      '11-12[11]',
+      '~8-10[8,9]',
+    ]);
+    // Also across a restart.
+    const { windows } = play(before, more);
+    expect(windows.known).toEqual({ continuity: 'proven', floor: 5, seen: 10 });
+    const start = windows.known;
+    expect(play([resumed(5, next), ...after], { ...more, start }).shown).toEqual(['5-12[11]']);
+    expect(play([resumed(5), ...after], { ...more, start }).shown).toEqual(['11-12[11]']);
+  });
+
+  it('that is not claimed over yet is no end that a restart could go on from', () => {
+    const { windows } = make({ isUnordered: true, start: { floor: 50, continuity: 'proven' } });
+    windows.apply(resumed(60), 0);
+    windows.apply(readings(61), 0);
+    windows.apply({ kind: 'observed', until: 60, number: 8 }, 0);
+    // Something was lost between 50 and 60, and message 9 does not know of it.
+    expect(windows.fetch()).toMatchObject({ floor: 60, number: 8 });
+  });
+
   it('is one all the same where the disk, or these windows, lost something', () => {
     const next = Continuation.nextNumber(7, 8);
     const start = { floor: 5, continuity: 'lost' } as const;
@@ -206,44 +238,50 @@ describe('a break', () => {
 });
 
 describe('late readings', () => {
-  it('within the lateness they join the window that is still open, in order', () => {
-    const { windows, violations } = make({ lateness: 5, index: 'time' });
+  it('are those below what was observed; others join the window that is still open, in any order', () => {
+    const { windows, violations } = make({ isUnordered: true, index: 'time' });
     windows.apply(resumed(0), 0);
-    windows.apply(readings(1, 8), 8);
-    windows.apply(observed(10), 8);
+    windows.apply(readings(8, 1), 8);
     windows.apply(readings(4), 8);
+    windows.apply(observed(5), 8);
     windows.closeDue(10);
     expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-5[1,4]']);
-    windows.apply(readings(3), 10);
+    windows.apply(readings(3, 6), 10);
+    windows.apply(observed(10), 10);
+    windows.apply(readings(7), 10);
     windows.interrupt();
-    expect(show(windows.fetch()?.closed ?? [])).toEqual(['5-10[8]', '~3-4[3]']);
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['5-10[6,8]', '~3-4[3]', '~7-8[7]']);
     expect(violations).toEqual([]);
   });
 
-  it('are not waited for once nothing new has come for as long', () => {
-    const { windows } = make({ lateness: 5 });
-    windows.apply(resumed(0), 0);
-    windows.apply(readings(1, 3), 0);
-    windows.apply(observed(4), 8);
-    expect(windows.nextDue()).toBe(13);
-    windows.closeDue(12);
-    expect(windows.fetch()?.closed ?? []).toEqual([]);
-    windows.closeDue(13);
-    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-4[1,3]']);
-    expect(windows.nextDue()).toBeUndefined();
+  it('may come at any time, and say nothing of observation', () => {
+    const { windows, violations } = make();
+    const late = (...indexes: number[]): SourceEvent => ({
+      kind: 'readings',
+      readings: indexes.map((index) => reading(index)),
+      isLate: true,
+    });
+    expect(windows.apply(late(3), 0)).toBe(true);
+    windows.apply(resumed(10), 0);
+    expect(windows.apply(late(20, 4), 0)).toBe(true);
+    windows.apply(readings(12), 0);
+    windows.apply(observed(13), 0);
+    windows.interrupt();
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['10-13[12]', '~3-5[3,4]', '~20-21[20]']);
+    expect(violations).toEqual([]);
   });
 
   it('go up in windows of exactly their positions, whatever was claimed around them', () => {
-    const { windows } = make({ lateness: 1 });
+    const { windows } = make({ isUnordered: true });
     windows.apply(resumed(0), 0);
-    windows.apply(observed(50), 0);
+    windows.apply(observed(49), 0);
     windows.closeNow(0);
     windows.apply(readings(40, 3, 7, 8), 1);
     expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-49[]', '~3-4[3]', '~7-9[7,8]', '~40-41[40]']);
   });
 
   it('say nothing of what was dropped between them', () => {
-    const { windows } = make({ lateness: 200 });
+    const { windows } = make({ isUnordered: true });
     windows.apply(resumed(100), 0);
     windows.apply(readings(50), 0);
     windows.drop(readings(120, 150), 0);
@@ -256,7 +294,7 @@ describe('late readings', () => {
   });
 
   it('stand alone where a hole may lie between them', () => {
-    const { windows } = make({ lateness: 1 });
+    const { windows } = make({ isUnordered: true });
     for (const event of [resumed(0), observed(10), broken(10), resumed(20), observed(30)])
       windows.apply(event, 0);
     windows.closeNow(0);
@@ -338,13 +376,16 @@ describe('events that had to be dropped', () => {
     expect(windows.counts.dropped).toBe(2);
   });
 
-  it('take back what the open window would have claimed of them, where readings come out of order', () => {
-    const { windows } = make({ lateness: 100 });
+  it('end the open window before them, where readings come out of order', () => {
+    const { windows } = make({ isUnordered: true });
     windows.apply(resumed(0), 0);
     windows.apply(readings(10, 180), 0);
-    windows.apply(observed(200), 0);
+    windows.apply(observed(100), 0);
     windows.drop(readings(120), 0);
-    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-120[10]', '~180-181[180]']);
+    windows.apply(resumed(100), 0);
+    windows.apply(observed(200), 0);
+    windows.interrupt();
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-100[10]', '182-200[]', '~180-181[180]']);
   });
 
   it('leave nothing claimed until the source begins again: a value that was dropped may have changed', () => {
@@ -355,6 +396,38 @@ describe('events that had to be dropped', () => {
     expect(windows.apply(observed(600_001), 0)).toBe(false);
     windows.interrupt();
     expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-4001[]']);
+  });
+});
+
+describe('readings that cannot be claimed yet', () => {
+  it('wait for as long as a quiet window takes, then go up late; what proves them claims them all the same', () => {
+    const { windows } = make({ isUnordered: true });
+    windows.apply(resumed(0), 0);
+    windows.apply(readings(5), 0);
+    expect(windows.fetch()?.append).toEqual({ start: 0, end: 0, readings: [reading(5)] });
+    expect(windows.nextDue()).toBe(60);
+    windows.closeDue(59);
+    expect(windows.fetch()).toBeUndefined();
+    windows.closeDue(60);
+    const change = windows.fetch();
+    expect(show(change?.closed ?? [])).toEqual(['~5-6[5]']);
+    expect(change).toMatchObject({ restart: true, seen: 6 });
+    expect(change).not.toHaveProperty('append');
+    windows.apply(readings(9), 61);
+    windows.apply(observed(8), 61);
+    windows.closeDue(120);
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-8[]']);
+  });
+
+  it('take no more memory than a window does', () => {
+    const { windows } = make({ isUnordered: true, maxReadings: 10 });
+    windows.apply(resumed(0), 0);
+    for (let n = 1; n < 100; n++) windows.apply(readings(n), 0);
+    expect(windows.openReadings).toBeLessThan(10);
+    expect(windows.fetch()!.closed.every(({ late }) => late)).toBe(true);
+    windows.apply(observed(200), 0);
+    windows.interrupt();
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['0-200[91,92,93,94,95,96,97,98,99]']);
   });
 });
 
@@ -467,8 +540,8 @@ describe('whatever a source does', () => {
       fc.array(fc.nat(50), { maxLength: 5 }).map((indexes) => readings(...indexes)),
     );
     fc.assert(
-      fc.property(fc.array(any, { maxLength: 40 }), fc.nat(5), (events, lateness) => {
-        const { windows } = make({ lateness });
+      fc.property(fc.array(any, { maxLength: 40 }), fc.boolean(), (events, isUnordered) => {
+        const { windows } = make({ isUnordered });
         const closed: ClosedWindow[] = [];
         let said = 0;
         for (const [n, given] of events.entries()) {
@@ -567,7 +640,8 @@ describe('a stream whose stamps jump', () => {
       '0-1[]',
       `${1000 + ahead}-${5001 + ahead}[]`,
       `6000-${1000 + ahead}[]`,
-      `${5002 + ahead}-${9001 + ahead}[${9000 + ahead}]`,
+      // What was lost while it was put right may lie up to here.
+      `${8002 + ahead}-${9001 + ahead}[${9000 + ahead}]`,
     ]);
     expect(shown.filter((window) => window.startsWith('~'))).toHaveLength(2);
   });
@@ -610,7 +684,7 @@ describe('a stream whose stamps jump', () => {
 
   it('of a queue comes as fast as it likes, up to the present', () => {
     const present = () => 10 * hour;
-    const queued = { pace: 'queued', present, lateness: 1 } as const;
+    const queued = { pace: { silenceMs: 5000 }, present, isUnordered: true } as const;
     const drained = playAt(
       [
         [0, resumed(0)],
@@ -628,6 +702,9 @@ describe('a stream whose stamps jump', () => {
       queued,
     );
     expect(ahead.violations).toEqual(['index-jumped']);
+    // A sender whose clock is ahead is followed from one message to the next.
+    const skewed = Array.from({ length: 20 }, (_, n) => [n, observed(12 * hour + n * 5000)] as const);
+    expect(playAt([[0, resumed(12 * hour)], ...skewed], queued).violations).toEqual([]);
   });
 });
 

@@ -5,6 +5,8 @@
 // - `end` never passes what the source stated ("observed until"), or, in a stream whose readings come in
 //   order, the index of its latest reading: others may still share that index, so it belongs to the
 //   next window, and no index is ever split.
+// - Readings from there on wait in the open window. Where observation ends they go up late, and only a proof that it went
+//   on lets a later window claim their positions: else others may be missing among them.
 // - It never advances further than the time, or the count, that can have passed (pace.ts).
 // - A new window starts where the last one ended. After a break it starts where the source says that it resumed, and at
 //   least one position after what was claimed (claims.ts). Nothing is claimed until the source says that it resumed.
@@ -20,19 +22,19 @@ import { Claims } from './claims.ts';
 import { LateReadings } from './late-readings.ts';
 import { OpenWindow, type Sized } from './open-window.ts';
 import { createPace, type Pace, type PaceKind } from './pace.ts';
-import { takeIn } from './reading-intake.ts';
+import { type Intake, takeIn } from './reading-intake.ts';
 import { SizeEstimate } from './size-estimate.ts';
 import type { ClosedWindow, StreamChange, StreamStart } from './window-store.ts';
 
 export interface StreamWindowsOptions {
   readonly batchId: string;
   readonly index: IndexKind;
-  /** How long after its end a window stays open for readings that come out of order; index units. */
-  readonly lateness: number;
+  /** Readings come in any order. */
+  readonly isUnordered: boolean;
   /** What is known of the stream from before. */
   readonly start: StreamStart;
   readonly pace: PaceKind;
-  /** The present, for `queued`; undefined while nobody knows it. */
+  /** The present, where messages come out of a queue; undefined while nobody knows it. */
   readonly present?: () => number | undefined;
   readonly ageMs: number;
   readonly quietMs: number;
@@ -46,7 +48,7 @@ export interface StreamWindowsOptions {
 export class StreamWindows {
   #options: StreamWindowsOptions;
   #estimate: SizeEstimate;
-  #lateness: number;
+  #isUnordered: boolean;
   readonly #claims: Claims;
   readonly #pace: Pace;
   #open: OpenWindow | undefined;
@@ -63,14 +65,14 @@ export class StreamWindows {
   readonly counts = { readings: 0, late: 0, violations: 0, refused: 0, dropped: 0 };
 
   constructor(options: StreamWindowsOptions) {
-    const { index, start, pace, present, lateness, maxBytes } = options;
+    const { index, start, pace, present, isUnordered, maxBytes } = options;
     this.#options = options;
-    this.#claims = new Claims(index, start.floor);
+    this.#claims = new Claims(index, start);
     this.#pace = createPace(index, pace, present);
     this.#mayContinue = start.continuity === 'proven';
     this.#number = start.number;
     this.#committedNumber = start.number;
-    this.#lateness = lateness;
+    this.#isUnordered = isUnordered;
     this.#estimate = new SizeEstimate(maxBytes);
   }
 
@@ -93,10 +95,9 @@ export class StreamWindows {
   }
   /** As a source that is built anew finds the stream. */
   get known(): StreamStart {
-    const floor = this.#claims.end;
     return {
       continuity: this.#mayContinue ? 'proven' : 'lost',
-      ...(floor === undefined ? {} : { floor }),
+      ...this.#claims.reached(this.#open?.start),
       ...(this.#number === undefined ? {} : { number: this.#number }),
     };
   }
@@ -126,7 +127,7 @@ export class StreamWindows {
       case 'resumed':
         return this.#resumed(event.at, event.continues, now);
       case 'readings':
-        return this.#take(event.readings, now);
+        return event.isLate ? this.#takeAllLate(event.readings) : this.#take(event.readings, now);
       case 'observed':
         return this.#observed(event.until, event.number, now);
       case 'broken':
@@ -149,16 +150,15 @@ export class StreamWindows {
     this.counts.dropped += indexes.length;
     const open = this.#open;
     if (open !== undefined) {
-      const lowest = indexes.reduce((least, index) => Math.min(least, index), open.until);
-      this.#end(open, Math.max(open.start, lowest));
+      this.#end(open, open.until);
     }
     for (const index of indexes) this.#claims.forbid(index, now);
   }
 
   /** A new session with perhaps other options: observation starts when the source says so. */
-  reopen(lateness: number): void {
+  reopen(isUnordered: boolean): void {
     this.interrupt();
-    this.#lateness = lateness;
+    this.#isUnordered = isUnordered;
   }
 
   /** What the stream claimed before is no longer known: nothing continues across this moment. */
@@ -171,9 +171,7 @@ export class StreamWindows {
   closeDue(now: number): void {
     const open = this.#open;
     if (open === undefined) return;
-    const ageMs = now - open.since;
-    const { quietMs } = this.#options;
-    if (ageMs >= (open.count > 0 ? this.#options.ageMs : quietMs)) this.#closeOpen(open, now);
+    if (now >= this.#dueOf(open)) this.#closeOpen(open, now);
   }
 
   /** Closes as much as observation allows, whatever its age: memory is short. */
@@ -184,16 +182,23 @@ export class StreamWindows {
   /** When `closeDue` will have something to do, if nothing else happens; monotonic ms. */
   nextDue(): number | undefined {
     const open = this.#open;
-    if (open === undefined || open.until <= open.start) return undefined;
-    const due = open.since + (open.count > 0 ? this.#options.ageMs : this.#options.quietMs);
-    return open.until - this.#lateness > open.start ? due : Math.max(due, open.grewAt + this.#lateness);
+    if (open === undefined) return undefined;
+    const hasWork = open.until > open.start || (this.#isUnordered && open.count > 0);
+    return hasWork ? this.#dueOf(open) : undefined;
+  }
+
+  /** Readings that cannot be claimed yet wait for as long as a quiet window takes. */
+  #dueOf(open: OpenWindow): number {
+    const isFilled = open.count > 0 && open.until > open.start;
+    return open.since + (isFilled ? this.#options.ageMs : this.#options.quietMs);
   }
 
   /** What a commit would have to write. `progress`: only how far observation reaches. */
   dirty(): 'no' | 'progress' | 'readings' {
     const open = this.#open;
     if (this.#closed.length > 0 || this.#restart || !this.#late.isEmpty) return 'readings';
-    return open?.dirty() ?? 'no';
+    const isNumberNew = this.#number !== this.#committedNumber;
+    return open?.dirty() === 'readings' ? 'readings' : isNumberNew ? 'progress' : (open?.dirty() ?? 'no');
   }
 
   /** Everything since the last call, for one commit. What it returns counts as handed over. */
@@ -203,7 +208,6 @@ export class StreamWindows {
       this.#addClosed(window, readings, bytes, true);
     if (this.dirty() === 'no') return undefined;
     const { batchId, index } = this.#options;
-    const { floor } = this;
     const append = this.#open?.takeAppend();
     const change: StreamChange = {
       batchId,
@@ -211,7 +215,7 @@ export class StreamWindows {
       closed: this.#closed,
       restart: this.#restart,
       ...(append === undefined ? {} : { append }),
-      ...(floor === undefined ? {} : { floor }),
+      ...this.#claims.reached(this.#open?.start),
       ...(this.#number === this.#committedNumber ? {} : { number: this.#number! }),
     };
     this.#closed = [];
@@ -267,21 +271,38 @@ export class StreamWindows {
     return isWhole;
   }
 
+  #takeAllLate(readings: readonly Reading[]): boolean {
+    let isWhole = true;
+    for (const given of readings) {
+      const { index, tag } = given;
+      if (this.#isIndex(index)) {
+        const { reading, bytes } = this.#takeIn(given);
+        this.#takeLate(reading, bytes);
+      } else isWhole = this.#violation('bad-index', { tag, index });
+    }
+    return isWhole;
+  }
+
+  #takeIn(given: Reading): Intake {
+    const intake = takeIn(this.#options.index, given);
+    this.counts.readings++;
+    if (intake.refused) {
+      this.counts.refused++;
+      this.#options.onRefused(intake.reading);
+    }
+    return intake;
+  }
+
   #takeOne(given: Reading, now: number): boolean {
     const { index } = given;
     if (!this.#isIndex(index)) return this.#violation('bad-index', { tag: given.tag, index });
-    const { reading, bytes, refused } = takeIn(this.#options.index, given);
-    this.counts.readings++;
-    if (refused) {
-      this.counts.refused++;
-      this.#options.onRefused(reading);
-    }
+    const { reading, bytes } = this.#takeIn(given);
     const open = this.#open;
-    const isPlaced = open !== undefined && (this.#lateness > 0 || this.#isInOrder(open, given, now));
-    if (open === undefined || !isPlaced || index < open.start || index >= open.ceiling)
+    const isPlaced = open !== undefined && (this.#isUnordered || this.#isInOrder(open, given, now));
+    if (open === undefined || !isPlaced || index < open.until || index >= open.ceiling)
       this.#takeLate(reading, bytes);
     else open.push(reading, bytes);
-    if (open === undefined || this.#lateness > 0) return true;
+    if (open === undefined || this.#isUnordered) return true;
     if (!isPlaced) return false;
     open.position = index;
     return this.#reach(open, index, now);
@@ -323,22 +344,31 @@ export class StreamWindows {
   }
 
   #closeOpen(open: OpenWindow, now: number): void {
-    const end = open.closableEnd(this.#lateness, now);
-    if (end <= open.start) return;
-    const rest = this.#close(open, end);
-    const next = open.next(end, now);
-    for (const { reading, bytes } of rest) next.push(reading, bytes);
-    this.#open = next;
+    const end = open.until;
+    if (end > open.start) {
+      const rest = this.#close(open, end);
+      this.#open = open.next(end, now);
+      for (const { reading, bytes } of rest) this.#open.push(reading, bytes);
+    } else if (this.#isUnordered && open.count > 0) {
+      // Nothing proves yet that they are all: they do not wait for ever, and may be claimed all the same later.
+      this.#sendAhead(open.splitAt(end).rest, now);
+      this.#open = open.next(end, now);
+    }
   }
 
   /** Observation ends at `end`. Readings from there on stand alone: what is around them is not known. */
   #end(open: OpenWindow, end: number): void {
     this.#open = undefined;
-    this.#restart = true;
     const rest = end > open.start ? this.#close(open, end) : open.splitAt(open.start).rest;
-    for (const { reading, bytes } of rest) {
+    this.#sendAhead(rest, open.grewAt);
+  }
+
+  /** What is beyond all that may be claimed goes up late. */
+  #sendAhead(readings: readonly Sized[], now: number): void {
+    this.#restart = true;
+    for (const { reading, bytes } of readings) {
       this.#takeLate(reading, bytes);
-      this.#claims.forbid(reading.index, open.grewAt);
+      this.#claims.hold(reading.index, now);
     }
   }
 

@@ -26,7 +26,7 @@ export interface EncodedWindow {
 export interface JournalAppend {
   /** Start of the open window. */
   readonly start: number;
-  /** Every reading in `[start, end)` is in the journal once this is. May equal `start`. */
+  /** Every reading in `[start, end)` is in the journal once this is: none comes later. May equal `start`. */
   readonly end: number;
   /** Readings since the previous append (all that the open window holds, if `restart`), as they arrived. */
   readonly readings: readonly Reading[];
@@ -41,6 +41,11 @@ export interface StreamChange {
   readonly append?: JournalAppend;
   /** No window of this stream may ever claim anything below this (late windows excepted). */
   readonly floor?: number;
+  /**
+   * Above the floor: readings below this, and at or above the floor, went up late. Whether others are missing among them
+   * is not known yet: only a window that is proven to go on from the floor may claim anything there.
+   */
+  readonly seen?: number;
   /** What the equipment or sender numbers its last sample or message with whose readings are in the stream. */
   readonly number?: number;
 }
@@ -55,6 +60,8 @@ export type Continuity = 'proven' | 'lost';
 export interface StreamStart {
   /** As `StreamChange.floor`, from before this start; undefined for a stream that never closed a window. */
   readonly floor?: number;
+  /** As `StreamChange.seen`. */
+  readonly seen?: number;
   readonly continuity: Continuity;
   /** As `StreamChange.number`, from the last commit. */
   readonly number?: number;

@@ -42,8 +42,8 @@ export interface WindowsOptions {
 export interface StreamOptions {
   readonly batchId: string;
   readonly index: IndexKind;
-  /** How long after its end a window stays open for readings that come late. Default 0. */
-  readonly latenessMs?: number;
+  /** As `Source.isUnordered`. */
+  readonly isUnordered?: boolean;
   /** Default `live`. */
   readonly pace?: PaceKind;
 }

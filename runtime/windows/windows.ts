@@ -78,7 +78,7 @@ class WindowKeeper implements Windows {
     const start = this.#options.store.openStream(batchId, index);
     let member = this.#members.get(batchId);
     if (member !== undefined) {
-      this.#change(member, () => member?.windows.reopen(latenessOf(options)));
+      this.#change(member, () => member?.windows.reopen(options.isUnordered ?? false));
     } else {
       if (this.#members.size >= this.#limits.maxStreams) {
         throw new HoldfastError(
@@ -158,7 +158,7 @@ class WindowKeeper implements Windows {
     return new StreamWindows({
       batchId,
       index,
-      lateness: latenessOf(options),
+      isUnordered: options.isUnordered ?? false,
       start,
       pace: options.pace ?? 'live',
       present,
@@ -185,7 +185,9 @@ class WindowKeeper implements Windows {
       emit: (event) => member.sink === sink && this.#emit(member, event),
       durable: () => this.#durable(true),
       hasRoom: () =>
-        !this.#isHeld?.(member.options.batchId) && this.memoryBytes() <= this.#limits.maxMemoryBytes,
+        member.sink === sink &&
+        !this.#isHeld?.(member.options.batchId) &&
+        this.memoryBytes() <= this.#limits.maxMemoryBytes,
     };
     return sink;
   }
@@ -362,10 +364,6 @@ class WindowKeeper implements Windows {
     );
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
-}
-
-function latenessOf(options: StreamOptions): number {
-  return options.index === 'time' ? (options.latenessMs ?? 0) : 0;
 }
 
 function closedBytes(change: StreamChange): number {

@@ -178,9 +178,8 @@ async function tellOutcomes(database: Database, now: number): Promise<void> {
     ['scale-log', now],
   );
   await database.query(
-    `insert into stream_repair (stream_id, gaps_found, gaps_closed, abandoned)
-     select id, 1, 0, missing from stream where batch_id = $1
-         on conflict (stream_id) do update set abandoned = excluded.abandoned`,
+    `update gap set abandoned = int8multirange(range), given_up = true
+      where stream_id = (select id from stream where batch_id = $1)`,
     ['scale-log'],
   );
   await database.query('update gap set seen_at = $1, opened_at = $1', [now - 480_000]);

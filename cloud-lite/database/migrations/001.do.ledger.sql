@@ -84,9 +84,7 @@ create view stream_segment as
 create table stream_repair (
   stream_id int8 primary key references stream on delete cascade,
   gaps_found int8 not null default 0,
-  gaps_closed int8 not null default 0,
-  -- Asked for until the attempt limit, or cancelled by a person: asked for no more, missing all the same.
-  abandoned int8multirange not null default '{}'
+  gaps_closed int8 not null default 0
 );
 
 -- Of each segment of a stream.
@@ -113,20 +111,27 @@ create table pending_part (
 
 create index pending_part_end on pending_part (stream_id, window_end);
 
--- A hole as it was when it was first seen. What is left of it is range * stream.missing.
+-- A hole as it was when it was first seen. What is left of it is what is missing of its range.
 create table gap (
   id int8 generated always as identity primary key,
   stream_id int8 not null references stream on delete cascade,
   range int8range not null,
   -- waiting: may only be late. open: found. closed: nothing of it is missing any more.
   state text not null check (state in ('waiting', 'open', 'closed')),
+  -- Asked for until the attempt limit, or cancelled by a person: asked for no more, missing all the same.
+  abandoned int8multirange not null default '{}',
+  -- All of what is left is abandoned.
+  given_up bool not null default false,
   seen_at int8 not null,
   opened_at int8,
   closed_at int8
 );
 
--- Holes appear only outside of what the stream spanned before, so two live gaps never overlap.
+-- A gap is only noticed where no live one is, so two live gaps never overlap.
 create unique index gap_live on gap (stream_id, lower(range)) where state <> 'closed';
+create index gap_waiting on gap (seen_at) where state = 'waiting';
+create index gap_to_ask on gap (stream_id, lower(range)) where state = 'open' and not given_up;
+create index gap_abandoned on gap (stream_id, lower(range)) where state <> 'closed' and abandoned <> '{}';
 create index gap_closed on gap (closed_at) where state = 'closed';
 
 create table request (
@@ -158,6 +163,7 @@ create table request (
 );
 
 create index request_open on request (stream_id) where state in ('pending', 'accepted');
+create index request_open_by_id on request (id) where state in ('pending', 'accepted');
 create index request_due on request (due_at) where state in ('pending', 'accepted');
 create index request_by_stream on request (stream_id, created_at);
 create index request_ended on request (ended_at) where ended_at is not null;
@@ -209,7 +215,8 @@ create table set_aside (
   module_id text,
   reason text not null,
   detail text not null,
-  properties jsonb not null
+  -- Whatever they were, as JSON, cut where it is long. Text: there is no JSON that text refuses.
+  properties text not null
 );
 
 create table set_aside_count (

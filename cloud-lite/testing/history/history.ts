@@ -213,8 +213,8 @@ class History {
   async #askAgain(): Promise<void> {
     const rows = await this.#database.query<{ id: number; start: number; end: number }>(
       `select s.stream_id as id, lower(left_over) as start, upper(left_over) as end
-         from stream_segment s join stream_repair r on r.stream_id = s.stream_id,
-              unnest(s.missing * r.abandoned) as left_over`,
+         from gap g join stream_segment s on s.stream_id = g.stream_id,
+              unnest(s.missing * g.abandoned) as left_over where g.state <> 'closed'`,
     );
     for (const { id, start, end } of rows) {
       await requestRange(this.#database, this.#random, historyLimits, id, { start, end }, this.#clock.now());

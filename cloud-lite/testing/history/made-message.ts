@@ -115,6 +115,11 @@ const foreign = {
   'no-device': { annotations: {}, properties: ours('a', 0, 1_000_000) },
   'not-a-mini-batch': { properties: { batchId: 'a', startWindow: 'soon', text: 'a NUL \0 inside' } },
   'implausible-time': { properties: ours('b', earliest - 1000, earliest + 1) },
+  'implausible-width': { properties: ours('a', 5, 5_000_000) },
+  // What a counter says that was replaced, beyond all that a history reaches.
+  'implausible-jump': {
+    properties: { ...ours('a', 0, 1), isLate: 'true', lateNumber: `${series}.9000000000` },
+  },
 } as const;
 export const foreignReasons = Object.keys(foreign) as (keyof typeof foreign)[];
 

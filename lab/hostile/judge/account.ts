@@ -27,8 +27,6 @@ export interface AccountOptions {
   readonly trace: Trace;
   /** True time. */
   readonly now: () => number;
-  /** A fault to be found: late windows claim what lies between their readings. */
-  readonly lateClaims: boolean;
 }
 
 export class Account {
@@ -93,8 +91,7 @@ export class Account {
     for (const stored of this.#unsent.splice(0, count)) {
       this.#sent.push(stored);
       for (const reading of stored.batch.readings) judge.deliver(reading, 'live');
-      if (!stored.late || this.#options.lateClaims)
-        judge.claim({ window: stored.batch.window, heard: stored.heard });
+      if (!stored.late) judge.claim({ window: stored.batch.window, heard: stored.heard });
     }
   }
 

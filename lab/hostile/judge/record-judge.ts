@@ -34,7 +34,11 @@ export class RecordJudge<M extends Made> implements Judge {
   /** `id tag` of what came live, or was declared to have no value. */
   readonly #delivered = new Set<string>();
   readonly #blamed = new Set<string>();
+  /** By tag, what was told live of it, whatever it was. */
+  readonly #told = new Map<string, { readonly index: number; readonly isBad: boolean }[]>();
   readonly #unplaced: Reading[] = [];
+  /** `claim record`: the page says that it is not to be had, and so it was. */
+  readonly #unreadable = new Set<string>();
   #isFinishing = false;
 
   constructor(options: RecordJudgeOptions<M>) {
@@ -49,7 +53,9 @@ export class RecordJudge<M extends Made> implements Judge {
   #judgeReading(reading: Reading, via: Via): void {
     const { rules } = this.#options;
     const { index, tag, value, quality } = reading;
-    if (value === null || quality.startsWith('bad')) {
+    const isBad = value === null || quality.startsWith('bad');
+    if (via === 'live') this.#tell(reading, isBad);
+    if (isBad) {
       if (via === 'live') this.#declare(reading);
       return;
     }
@@ -65,7 +71,7 @@ export class RecordJudge<M extends Made> implements Judge {
     }
     const reasons: string[] = [];
     for (const made of candidates) {
-      const reason = rules.misplaced(made, index);
+      const reason = rules.misplaced(made, index, via);
       if (reason === undefined || quality !== 'good') {
         if (quality === 'good' && made.values.get(tag)!.good === false)
           reasons.push('the equipment does not vouch for it');
@@ -85,6 +91,15 @@ export class RecordJudge<M extends Made> implements Judge {
   }
 
   claimHistory(claim: HistoryClaim): void {
+    const { rules, records } = this.#options;
+    const { start, end } = claim.window;
+    // Now, for the equipment forgets.
+    for (const made of records.all) {
+      const place = rules.placeOf(made);
+      if (place === undefined || place < start || place >= end || !rules.isUnreadable?.(made)) continue;
+      for (const tag of made.values.keys())
+        if (isMarked(claim.readings, tag, place)) this.#unreadable.add(`${this.#history.length} ${made.id}`);
+    }
     this.#history.push(claim);
   }
 
@@ -117,7 +132,7 @@ export class RecordJudge<M extends Made> implements Judge {
     };
     for (const claim of this.#live) this.#judgeLive(claim, within(claim.window));
     for (const claim of this.#live) this.#judgeRun(claim);
-    for (const claim of this.#history) this.#judgeHistory(claim, within(claim.window));
+    for (const [at, claim] of this.#history.entries()) this.#judgeHistory(claim, at, within(claim.window));
     for (const claim of this.#voids) this.#judgeFuture(claim, within(claim.window));
   }
 
@@ -148,6 +163,7 @@ export class RecordJudge<M extends Made> implements Judge {
 
   #judgeHistory(
     { window, readings, heard }: HistoryClaim,
+    at: number,
     inside: readonly { made: M; place: number }[],
   ): void {
     const given = new Map<number, Reading[]>();
@@ -158,13 +174,15 @@ export class RecordJudge<M extends Made> implements Judge {
     }
     for (const { made, place } of inside) {
       if (!this.#wasToCome(made, place, heard)) continue;
+      // It was made later, and came later.
+      if (made.at > heard && this.#missing(made) === undefined) continue;
       const here = given.get(place) ?? [];
       for (const [tag, shown] of made.values) {
         const isThere = here.some(
           (each) =>
             each.tag === tag && (!shown.good || JSON.stringify(each.value) === JSON.stringify(shown.value)),
         );
-        if (isThere) continue;
+        if (isThere || this.#unreadable.has(`${at} ${made.id}`)) continue;
         const what = `history of [${window.start}, ${window.end}) is complete, but ${tag} of record ${made.id} at ${place} is missing`;
         this.#fault('falseCoverage', what);
         break;
@@ -194,9 +212,24 @@ export class RecordJudge<M extends Made> implements Judge {
     }
   }
 
+  #tell({ index, tag }: Reading, isBad: boolean): void {
+    const told = this.#told.get(tag) ?? [];
+    told.push({ index, isBad });
+    this.#told.set(tag, told);
+  }
+
   #missing(made: M): string | undefined {
-    for (const tag of made.values.keys()) if (!this.#delivered.has(`${made.id} ${tag}`)) return tag;
+    for (const tag of made.values.keys()) {
+      if (!this.#delivered.has(`${made.id} ${tag}`) && !this.#isDenied(made, tag)) return tag;
+    }
     return undefined;
+  }
+
+  #isDenied(made: M, tag: string): boolean {
+    const { rules } = this.#options;
+    if (!rules.isUnwatched?.(made)) return false;
+    const place = rules.placeOf(made) ?? Number.NEGATIVE_INFINITY;
+    return this.#told.get(tag)?.findLast(({ index }) => index <= place)?.isBad ?? false;
   }
 
   /** Once for each record. */
@@ -221,4 +254,10 @@ function lowerBound(order: readonly { readonly place: number }[], place: number)
     else high = middle;
   }
   return low;
+}
+
+/** The page says of the tag that it is not known at `place`. */
+function isMarked(readings: readonly Reading[], tag: string, place: number): boolean {
+  const last = readings.findLast((reading) => reading.tag === tag && reading.index <= place);
+  return last !== undefined && last.value === null && last.quality.startsWith('bad');
 }

@@ -1,5 +1,6 @@
 // What equipment made: one record after the other, each with the values that it showed.
 import type { Value } from '../../../wire/reading.ts';
+import type { Via } from './judge.ts';
 
 export interface Shown {
   readonly value: Value;
@@ -20,7 +21,7 @@ export interface RecordRules<M extends Made> {
   /** Position of the record; undefined where that is not known (yet). */
   placeOf(made: M): number | undefined;
   /** A good value of `made` was delivered at `index`: undefined where it belongs there, else why not. */
-  misplaced(made: M, index: number): string | undefined;
+  misplaced(made: M, index: number, via: Via): string | undefined;
   /**
    * Whether position `index` had come by `trueTime`. A later record at a position that had come is a repetition (a clock
    * was set back): who stated that position could not know of it.
@@ -32,6 +33,13 @@ export interface RecordRules<M extends Made> {
   isHidden?(made: M): boolean;
   /** A good value that no record shows, and that is right all the same. Default: none is. */
   isShownElse?(index: number, tag: string, value: Value): boolean;
+  /**
+   * The equipment did not let the module watch this value: honest where the value was said to be bad before, and has not
+   * been said to be anything else since. Default: never.
+   */
+  isUnwatched?(made: M): boolean;
+  /** History may say of the record that it is not to be had. Default: never. */
+  isUnreadable?(made: M): boolean;
   /** The equipment refused the value, so that a null is honest. Default: never. */
   isExcused?(made: M, tag: string): boolean;
 }

@@ -1,6 +1,6 @@
 // Judges a stream of values that equipment merely shows, polled and stamped by the gateway.
 //
-// Each value that is reported must be what a right answer to this poll showed. Each poll that is claimed must have all
+// Each value that is reported must be what a right answer to this poll showed, or what was shown since it was asked for. Each poll that is claimed must have all
 // of its tags: reported, or within the deadband of what was reported last. And within windows that touch each tag must
 // have been read about as often as it is to be polled: otherwise a poll was missed, and nobody was told.
 import type { SourceEvent } from '../../../runtime/sources/source.ts';
@@ -45,6 +45,8 @@ export class ShownJudge implements Judge {
   readonly faults: Fault[] = [];
   readings = 0;
   readonly #options: ShownJudgeOptions;
+  readonly #shown = new Map<string, { readonly at: number; readonly value: Value }[]>();
+  readonly #asked = new Map<string, number[]>();
   readonly #heard = new Map<string, HeardValue[]>();
   readonly #refused = new Map<string, { readonly at: number; readonly until: number }[]>();
   readonly #polls: Poll[] = [];
@@ -56,10 +58,21 @@ export class ShownJudge implements Judge {
   constructor(options: ShownJudgeOptions) {
     this.#options = options;
     for (const { name } of options.tags) {
+      this.#shown.set(name, []);
+      this.#asked.set(name, []);
       this.#heard.set(name, []);
       this.#refused.set(name, []);
       this.#delivered.set(name, []);
     }
+  }
+
+  /** It shows this from now on. */
+  change(tag: string, value: Value): void {
+    this.#shown.get(tag)!.push({ at: this.#options.now(), value });
+  }
+
+  ask(tag: string): void {
+    this.#asked.get(tag)!.push(this.#options.now());
   }
 
   hear(tag: string, value: Value, isValid: boolean): void {
@@ -97,6 +110,8 @@ export class ShownJudge implements Judge {
     }
     const seen = this.#heardIn(tag, at - this.#options.pollLimitMs, at);
     if (seen.some((each) => each.isValid && each.value === value)) return;
+    // To whatever request it was the answer: it was shown between this one and what came of it.
+    if (this.#wasShown(tag, value, at)) return;
     const shown =
       seen.map((each) => (each.isValid ? JSON.stringify(each.value) : 'no value')).join(', ') || 'nothing';
     this.#fault(
@@ -194,6 +209,15 @@ export class ShownJudge implements Judge {
     if (isNear(seen.at(-1)!.value)) return;
     const what = `${name} at ${position} is claimed, but not there: the unit showed ${JSON.stringify(seen.at(-1)!.value)}, last told was ${JSON.stringify(before?.value)}`;
     this.#fault('falseCoverage', what);
+  }
+
+  #wasShown(tag: string, value: Value, at: number): boolean {
+    const asked = this.#asked.get(tag)!.findLast((each) => each <= at) ?? at;
+    const shown = this.#shown.get(tag)!;
+    return shown.some((each, place) => {
+      const until = shown[place + 1]?.at ?? Number.POSITIVE_INFINITY;
+      return each.value === value && each.at <= at && until >= asked;
+    });
   }
 
   #heardIn(tag: string, from: number, to: number): readonly HeardValue[] {

@@ -22,6 +22,8 @@ export interface UnitAnswer {
 
 export interface Unit {
   answer(request: RegisterRequest): UnitAnswer;
+  /** It is asked, and has not answered yet. */
+  onAsked?(request: RegisterRequest): void;
   /** What it refused, in passing or for good. */
   onRefused?(request: RegisterRequest, exception: number): void;
   /** The right answer to what was asked last is about to reach the adapter, in time; it shows the unit as of `at`. */
@@ -82,6 +84,8 @@ export class ModbusLine {
     }
     const { format, trace } = this.#options;
     trace.note('line', 'opened');
+    // What was said on another connection is not heard on this one.
+    this.#old = [];
     const read = format.reader((request) => this.#onRequest(request, stream));
     const stream = new PeerStream((bytes) => read(bytes));
     this.#streams.add(stream);
@@ -102,6 +106,8 @@ export class ModbusLine {
     const mischief = dice.weighted(this.#weights) as Mischief;
     const asked = { request, stream, at: clock.monotonic(), mischief };
     this.#last = asked;
+    const parsed = parseRequest(request.pdu);
+    if (parsed) this.#options.unit.onAsked?.(parsed);
     if (!this.isOn || mischief === 'silent') return;
     const from = Math.max(clock.monotonic(), this.#busyUntil);
     this.#busyUntil = from + this.#serviceMs(mischief);

@@ -6,7 +6,7 @@ import type { Dice } from '../dice.ts';
 import type { Equipment, EquipmentParts } from '../equipment.ts';
 import { ShownJudge } from '../judge/shown-judge.ts';
 import { Panel, type PanelTag } from './panel.ts';
-import { configOf, lineTo, type Transport } from './recorder-equipment.ts';
+import { configOf, lineTo, planted, type Transport } from './recorder-equipment.ts';
 
 const refusedRetryMs = 5000;
 
@@ -25,11 +25,13 @@ export function panelEquipment(transport: Transport, parts: EquipmentParts): Equ
     tags,
     clock,
     dice: dice.fork(),
+    onChange: (tag, value) => judge.change(tag, value),
+    onAsked: (tag) => judge.ask(tag),
     onHeard: (tag, value, isValid) => judge.hear(tag, value, isValid),
     onRefused: (tag, exception) => judge.refuse(tag, exception),
   });
   const line = lineTo(transport, panel, timeoutMs, parts);
-  const links = createModbusLinks({ clock, openStream: async () => line.open() });
+  const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });
   const acts = {
     power: () => {
       trace.note('unit', 'loses its power');
@@ -87,6 +89,7 @@ function planTags(dice: Dice): readonly PanelTag[] {
       type,
       pollMs: at > 0 && dice.chance(0.3) ? 1000 : 500,
       ...(type === 'float32' ? { deadband: 0.6 } : {}),
+      ...(type === 'uint16' && dice.chance(0.4) ? { sentinel: 0xffff } : {}),
     });
   }
   return tags;
@@ -99,13 +102,14 @@ function configure(tags: readonly PanelTag[], timeoutMs: number): object {
     pollMs: 500,
     timeoutMs,
     refusedRetryMs,
-    tags: tags.map(({ name, table, address, type, pollMs, deadband }) => ({
+    tags: tags.map(({ name, table, address, type, pollMs, deadband, sentinel }) => ({
       name,
       table,
       address,
       type,
       ...(pollMs === 500 ? {} : { pollMs }),
       ...(deadband === undefined ? {} : { deadband }),
+      ...(sentinel === undefined ? {} : { invalid: [sentinel] }),
     })),
   };
 }

@@ -20,6 +20,8 @@ export interface PanelOptions {
   readonly tags: readonly PanelTag[];
   readonly clock: VirtualClock;
   readonly dice: Dice;
+  readonly onChange: (tag: string, value: Value) => void;
+  readonly onAsked: (tag: string) => void;
   readonly onHeard: (tag: string, value: Value, isValid: boolean) => void;
   readonly onRefused: (tag: string, exception: number) => void;
 }
@@ -54,6 +56,10 @@ export class Panel implements Unit {
     return { data: this.#registers.read(request.table, request.address, request.count), about: 'live' };
   }
 
+  onAsked(request: RegisterRequest): void {
+    for (const { tag } of this.#within(request)) this.#options.onAsked(tag.name);
+  }
+
   onHeard(request: RegisterRequest): void {
     for (const { tag, value } of this.#within(request))
       this.#options.onHeard(tag.name, value, value !== tag.sentinel);
@@ -78,6 +84,7 @@ export class Panel implements Unit {
     const { tag } = cell;
     const isOff = tag.sentinel !== undefined && dice.chance(0.2);
     cell.value = isOff ? tag.sentinel! : showing(cell);
+    if (cell.value !== tag.sentinel) this.#options.onChange(tag.name, cell.value);
     const bytes = { uint16, uint32, float32 }[tag.type](cell.value);
     this.#registers.set(tag.table, tag.address, bytes);
     clock.setTimer(dice.between(40, dice.pick([300, 3000])), () => this.#change(cell));

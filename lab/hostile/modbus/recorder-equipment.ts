@@ -1,5 +1,6 @@
 // A recorder at the end of a line, read by the Modbus adapter.
 
+import type { Duplex } from 'node:stream';
 import {
   type ModbusSourceConfig,
   modbusRtuSourceSchema,
@@ -51,8 +52,12 @@ export function lineTo(
   });
 }
 
+export function planted(stream: Duplex, { plant }: EquipmentParts): Duplex {
+  return plant.stream?.(stream) ?? stream;
+}
+
 export function recorderEquipment(transport: Transport, parts: EquipmentParts): Equipment {
-  const { clock, dice, trace } = parts;
+  const { clock, dice, trace, site } = parts;
   const plan = planRecorder(dice);
   const deviceClock = new EquipmentClock(
     () => clock.monotonic(),
@@ -68,7 +73,7 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
   const rules = recorderRules({ recorder, plan, deviceClock, refusals });
   const { records } = recorder;
   const settings = configOf(transport, configureRecorder(plan));
-  const links = createModbusLinks({ clock, openStream: async () => line.open() });
+  const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });
   let clockSteps = 0;
   let clearedAt = plan.firstCount;
   const acts = {
@@ -81,6 +86,11 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     clear: () => {
       // Soon after, the numbers could by chance go on where they were: nobody could tell.
       if (recorder.sampleCount - clearedAt < 300 && clearedAt !== plan.firstCount) return;
+      // Shortly before or behind its end, a counter that starts anew looks as if it went on.
+      const shown = recorder.sampleCount % plan.modulus;
+      if (shown < 300 || shown > plan.modulus / 2) return;
+      if (plan.index === 'sequence' && site.isRolledBack) return;
+      site.ownsPositions ||= plan.index === 'sequence';
       recorder.clear();
       clearedAt = plan.firstRecord;
     },

@@ -21,6 +21,8 @@ export interface RecorderPlan {
   readonly capacity: number;
   readonly hasOldest: boolean;
   readonly recordHasNumber: boolean;
+  /** Now and then a record is written that shows neither time nor number. */
+  readonly corrupts: boolean;
   readonly registersPerFile: number;
   readonly recordRegisters: number;
   /** Addresses: the live sample, the tag that lies elsewhere, the log's pointers, the ring. */
@@ -56,6 +58,7 @@ export function planRecorder(dice: Dice): RecorderPlan {
     capacity: dice.pick([32, 64, 256]),
     hasOldest: dice.chance(0.6),
     recordHasNumber: isCounted && dice.chance(0.7),
+    corrupts: dice.chance(0.2),
     registersPerFile: 100,
     recordRegisters: 13,
     live: 200,

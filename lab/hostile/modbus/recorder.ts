@@ -28,6 +28,8 @@ export class Recorder implements Unit {
   readonly #files = new Map<string, Buffer>();
   /** Of this round, newest last; what the log holds. */
   #log: Sample[] = [];
+  /** Of these the log has something else. */
+  readonly #corrupt = new Set<number>();
   #round = 0;
   #count: number;
   #isOn = true;
@@ -59,7 +61,7 @@ export class Recorder implements Unit {
 
   isHeld(sample: Sample): boolean {
     const { capacity, hasOldest } = this.#options.plan;
-    if (sample.round !== this.#round) return false;
+    if (sample.round !== this.#round || this.#corrupt.has(sample.id)) return false;
     // Without a pointer to the oldest record its slot may be written to at any moment.
     return sample.count > this.#count - 1 - (hasOldest ? capacity : capacity - 1);
   }
@@ -118,6 +120,10 @@ export class Recorder implements Unit {
     this.#registers.set('holding', plan.far, uint32(sample.id + 1_000_000));
     const slot = this.#shown(sample.count) % plan.capacity;
     const record = Buffer.concat([bytes, uint32(sample.id + 1_000_000)]);
+    if (plan.corrupts && this.#options.dice.chance(0.03)) {
+      this.#corrupt.add(sample.id);
+      record.fill(0xff);
+    }
     if (plan.kind === 'ring') this.#registers.set('holding', plan.base + slot * plan.recordRegisters, record);
     else this.#files.set(String(slot), record);
     this.#showPointers();

@@ -16,6 +16,7 @@ import type { WindowLimits, Windows } from '../../../runtime/windows/windows-api
 import type { Dice } from '../dice.ts';
 import type { Account } from '../judge/account.ts';
 import type { Trace } from '../trace.ts';
+import { withMethods } from '../with-methods.ts';
 import { MemoryTimeStore } from './memory-time-store.ts';
 import type { RecordingStore } from './recording-store.ts';
 
@@ -176,16 +177,6 @@ export class Gateway {
     };
     return this.#options.sink?.(recorded) ?? recorded;
   }
-}
-
-/** `target`, but for some of its methods. */
-function withMethods<T extends object>(target: T, methods: Partial<T>): T {
-  return new Proxy(target, {
-    get(_target, key) {
-      const own = Reflect.get(methods, key) ?? Reflect.get(target, key);
-      return typeof own === 'function' ? own.bind(target) : own;
-    },
-  });
 }
 
 function describe(event: SourceEvent): string {

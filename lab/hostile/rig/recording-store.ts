@@ -25,6 +25,7 @@ interface Journal {
 /** All that is on the disk, but the windows, which go to the listener. */
 interface State {
   readonly floor?: number;
+  readonly seen?: number;
   readonly number?: number;
   readonly journal?: Journal;
 }
@@ -80,8 +81,14 @@ export class RecordingStore {
     for (const reading of outside) {
       this.#close(batchId, index, { start: reading.index, end: reading.index + 1 }, [reading], true);
     }
-    const floor = Math.max(this.#state.floor ?? end, end, ...outside.map((reading) => reading.index + 1));
-    this.#setState({ floor, ...numberOf(this.#state) });
+    const { floor: before } = this.#state;
+    const floor = end > start ? Math.max(before ?? end, end) : before;
+    const seen = Math.max(this.#state.seen ?? start, ...outside.map((reading) => reading.index + 1));
+    this.#setState({
+      ...(floor === undefined ? {} : { floor }),
+      ...(seen > (floor ?? seen - 1) ? { seen } : {}),
+      ...numberOf(this.#state),
+    });
   }
 
   /** Called before `restart`: the disk is as it was some commits ago. Returns which was the last that it has. */
@@ -100,10 +107,11 @@ export class RecordingStore {
   }
 
   #start(): StreamStart {
-    const { floor, number } = this.#state;
+    const { floor, seen, number } = this.#state;
     return {
       continuity: this.#continuity,
       ...(floor === undefined ? {} : { floor }),
+      ...(seen === undefined ? {} : { seen }),
       ...(number === undefined ? {} : { number }),
     };
   }
@@ -122,6 +130,7 @@ export class RecordingStore {
     const floor = change.floor ?? this.#state.floor;
     this.#setState({
       ...(floor === undefined ? {} : { floor }),
+      ...(change.seen === undefined ? {} : { seen: change.seen }),
       ...numberOf({ number: change.number ?? this.#state.number }),
       ...(journal ? { journal } : {}),
     });

@@ -26,7 +26,7 @@ export interface InstrumentOptions {
   readonly deviceClock: EquipmentClock;
   readonly dice: Dice;
   readonly trace: Trace;
-  /** It has made a record, and talks. */
+  /** It has made a record, and says so where it talks. */
   readonly onRecord: (said: Said) => void;
 }
 
@@ -111,7 +111,7 @@ export class Instrument {
     clock.setTimer(plan.sampleMs + dice.between(-jitter, jitter), () => {
       if (this.isOn) {
         const record = this.#sample(0);
-        if (plan.talks) onRecord({ text: this.#line('D', record), record });
+        onRecord({ text: this.#line('D', record), record });
       }
       this.#schedule();
     });

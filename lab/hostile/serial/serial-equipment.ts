@@ -17,7 +17,7 @@ import { SerialWire } from './serial-wire.ts';
 const arrivalSlackMs = 2500;
 
 export function serialEquipment(parts: EquipmentParts): Equipment {
-  const { clock, dice, trace, heard } = parts;
+  const { clock, dice, trace, heard, site } = parts;
   const plan = planInstrument(dice);
   const offset = clock.now() - clock.monotonic() + dice.between(-5000, 5000);
   const deviceClock = new EquipmentClock(() => clock.monotonic(), offset);
@@ -30,6 +30,9 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     trace,
     heard,
     instrument: () => instrument,
+    onAsked: () => {
+      for (const tag of ['a', 'b']) shown?.ask(tag);
+    },
     onArrives(record, command) {
       arrivals.set(record, [...(arrivals.get(record) ?? []), clock.now()]);
       for (const [tag, { value }] of record.values) {
@@ -44,7 +47,10 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     deviceClock,
     dice: dice.fork(),
     trace,
-    onRecord: (said) => wire.talk(said),
+    onRecord(said) {
+      if (plan.talks) wire.talk(said);
+      for (const [tag, { value }] of said.record!.values) shown?.change(tag, value);
+    },
   });
   const shown = plan.order === 'arrival' && !plan.talks ? shownJudge(plan, parts) : undefined;
   const rules = rulesOf(plan, instrument, deviceClock, arrivals);
@@ -71,7 +77,12 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     },
     clear: () => {
       // Soon after, the numbers could by chance go on where they were: nobody could tell.
-      if (instrument.age < 300 || clock.monotonic() - clearedAt < 200_000) return;
+      // Shortly before or behind its end, a counter that starts anew looks as if it went on.
+      const shown = instrument.age % plan.span;
+      if (shown < 300 || shown > plan.span / 2) return;
+      if (clock.monotonic() - clearedAt < 200_000) return;
+      if (plan.order === 'number' && site.isRolledBack) return;
+      site.ownsPositions ||= plan.order === 'number';
       clearedAt = clock.monotonic();
       isAmbiguous = true;
       instrument.clear();
@@ -100,7 +111,10 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
       createSerialSource(config as SerialSourceConfig, {
         clock,
         metrics: parts.metrics,
-        openStream: async () => wire.open(),
+        openStream: async () => {
+          const stream = wire.open();
+          return parts.plant.stream?.(stream) ?? stream;
+        },
         ...sourceParts,
       }),
     judge,

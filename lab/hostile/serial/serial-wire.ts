@@ -18,6 +18,7 @@ export interface SerialWireOptions {
   readonly trace: Trace;
   readonly heard: Heard;
   readonly instrument: () => Instrument;
+  readonly onAsked: () => void;
   /** A live record is about to arrive whole: of its own accord, or in time as the answer to what was asked last. */
   readonly onArrives: (record: Kept, command: string | undefined) => void;
 }
@@ -95,6 +96,7 @@ export class SerialWire {
     trace.note('asks', `${command}${mischief === 'fine' ? '' : ` (${mischief})`}`);
     const asked = { command, at: clock.monotonic(), mischief };
     this.#last = asked;
+    this.#options.onAsked();
     if (mischief === 'reset') this.cut();
     if (!instrument().isOn || mischief === 'silent' || mischief === 'reset') return;
     const serviceMs =
@@ -183,11 +185,11 @@ export class SerialWire {
       return;
     }
     if (text === '$END' || text === '$NONE' || !plan.memory?.hasEnd) heard.tellHistory(lookedAt);
-    // What is numbered or stamped says itself which record it is, however late.
-    const isInTime =
-      plan.order !== 'arrival' || (asked === this.#last && clock.monotonic() - asked.at < plan.timeoutMs);
-    if (!record || !isInTime) return;
-    heard.tell(lookedAt);
+    if (!record) return;
+    const isInTime = asked === this.#last && clock.monotonic() - asked.at < plan.timeoutMs;
+    // What says itself which record it is may be taken, however late.
+    if (isInTime || plan.order !== 'arrival') heard.tell(lookedAt);
+    if (!isInTime) return;
     onArrives(record, asked.command);
   }
 

@@ -20,6 +20,7 @@ const likeness: Likeness<Ask, Said> = {
   fits: (answer, request) =>
     answer.isRefusal ? request.looks !== '*' && answer.looks !== '*' : answer.looks === request.looks,
   isAlike: (request, other) => request.looks === other.looks,
+  isSame: (request, other) => request.n === other.n,
   isUnmistakable: ({ looks }) => looks === '*',
 };
 
@@ -74,7 +75,6 @@ describe('an exchange', () => {
     exchanges.begin(ask('*', 3));
     exchanges.hear(ask('*', 2));
     expect(exchanges.isMistakable(ask('a'))).toBe(false);
-    expect(exchanges.isMistakable(ask('*'))).toBe(true);
   });
 
   it('believes nothing but what nobody else can have asked, once something came that was not asked for', () => {
@@ -119,6 +119,34 @@ describe('an exchange', () => {
     expect(exchanges.proveBySilence()).toBe(false);
     await clock.advance(1);
     expect(exchanges.proveBySilence()).toBe(true);
+  });
+
+  it('counts a request that is asked again and again as one, each answer to it as one less', () => {
+    const { exchanges } = setUp();
+    exchanges.begin(ask('a', 1));
+    for (let n = 0; n < 100; n++) exchanges.begin(ask('*', 2));
+    expect(exchanges.isFull).toBe(false);
+    const again = exchanges.begin(ask('*', 2));
+    // It may be the answer to the first time: that proves what was asked before it.
+    expect(again.offer(ask('*', 2))).toBeUndefined();
+    expect(exchanges.isMistakable(ask('a'))).toBe(false);
+    exchanges.begin(ask('a', 3));
+    for (let n = 0; n < 100; n++) exchanges.hear(ask('*', 2));
+    expect(exchanges.strays).toBe(0);
+    expect(exchanges.isMistakable(ask('a'))).toBe(true);
+    exchanges.hear(ask('*', 2));
+    expect(exchanges.strays).toBe(1);
+  });
+
+  it('takes a probe for lost after a minute, so that it does not stand before later ones for ever', async () => {
+    const { clock, exchanges } = setUp();
+    exchanges.begin(ask('*', 1));
+    exchanges.begin(ask('a', 2));
+    await clock.advance(60_000);
+    const probe = exchanges.begin(ask('*', 3));
+    expect(exchanges.isMistakable(ask('a'))).toBe(true);
+    expect(probe.offer(ask('*', 3))).toBeDefined();
+    expect(exchanges.isMistakable(ask('a'))).toBe(false);
   });
 
   it('keeps a bounded memory: once that is full, only silence helps', async () => {

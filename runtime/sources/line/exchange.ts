@@ -21,6 +21,8 @@ export interface Likeness<Q, A> {
   fits(answer: A, request: Q): boolean;
   /** The usual answer to `request` would fit `other` as well. */
   isAlike(request: Q, other: Q): boolean;
+  /** They are the same request, asked twice. */
+  isSame(request: Q, other: Q): boolean;
   /** Nothing that others ask is answered like this request. */
   isUnmistakable(request: Q): boolean;
 }
@@ -72,12 +74,17 @@ export interface Exchange<Q, A> {
 
 interface Sent<Q> {
   readonly request: Q;
+  /** When it was sent last, and how often it was. */
   readonly at: number;
+  readonly times: number;
 }
 
-/** As many requests without an answer are kept; then nothing but silence helps. */
+/** As many different requests without an answer are kept; then nothing but silence helps. */
 const maxOpen = 16;
-/** Silence is never demanded for longer: an answer that is later still belongs to a line that cannot be used. */
+/**
+ * Silence is never demanded for longer, and a request that is ours alone is taken for lost: an answer that is later still
+ * belongs to a line that cannot be used.
+ */
 const maxSilenceMs = 60_000;
 
 export interface ExchangesOptions<Q, A> {
@@ -131,9 +138,20 @@ export class Exchanges<Q, A> {
   /** `request` is sent now. Not while `isFull`. */
   begin(request: Q): Exchange<Q, A> {
     if (this.isFull) throw new Error('too much was left without an answer: prove the line by silence first');
-    const sent = { request, at: this.#options.clock.monotonic() };
-    this.#lastSignAt = sent.at;
-    this.#open = [...this.#open, sent];
+    const now = this.#options.clock.monotonic();
+    const { likeness } = this.#options;
+    this.#lastSignAt = now;
+    // A lost one would for ever stand before those that look like it. What was asked before or after it stays.
+    this.#open = this.#open.filter(
+      (each) => now - each.at < maxSilenceMs || !likeness.isUnmistakable(each.request),
+    );
+    const sent = { request, at: now, times: 1 };
+    const last = this.#open.at(-1);
+    // Asked again, with nothing in between, it is one request that may be answered more than once.
+    this.#open =
+      last && likeness.isSame(last.request, request)
+        ? this.#open.with(-1, { request, at: now, times: last.times + 1 })
+        : [...this.#open, sent];
     return { request, offer: (answer) => this.#offer(sent, answer) };
   }
 
@@ -160,21 +178,22 @@ export class Exchanges<Q, A> {
     return true;
   }
 
-  #offer(sent: Sent<Q>, answer: A): TiedAnswer<Q, A> | undefined {
+  #offer({ request, at }: Sent<Q>, answer: A): TiedAnswer<Q, A> | undefined {
     const { likeness, clock } = this.#options;
-    const at = this.#open.indexOf(sent);
+    const place = this.#open.findLastIndex((each) => likeness.isSame(each.request, request));
+    const own = this.#open[place];
     const tied =
-      at < 0
-        ? undefined
-        : TiedAnswer.tie(likeness, {
-            request: sent.request,
-            answer,
-            earlier: this.#open.slice(0, at).map(({ request }) => request),
-            hasOthers: this.#hasOthers,
-            tookMs: clock.monotonic() - sent.at,
-          });
+      own &&
+      TiedAnswer.tie(likeness, {
+        request,
+        answer,
+        // Asked more than once, it may be the answer to the first time.
+        earlier: [...this.#open.slice(0, place), ...(own.times > 1 ? [own] : [])].map((each) => each.request),
+        hasOthers: this.#hasOthers,
+        tookMs: clock.monotonic() - at,
+      });
     this.#take(answer);
-    if (tied) this.#open = this.#open.filter((each) => each !== sent);
+    if (tied) this.#open = this.#open.filter((each) => !likeness.isSame(each.request, request));
     return tied;
   }
 
@@ -189,12 +208,17 @@ export class Exchanges<Q, A> {
       this.#hasOthers = true;
       return;
     }
-    const { request, at } = this.#open[oldest]!;
-    this.#worstMs = Math.max(this.#worstMs, now - at);
+    const sent = this.#open[oldest]!;
+    // An older one may have been lost long ago.
+    const newest = this.#open.findLast(({ request }) => likeness.fits(answer, request))!;
+    this.#worstMs = Math.max(this.#worstMs, now - newest.at);
+    const isOurs = likeness.isUnmistakable(sent.request);
     // Where others ask as well, it may be the answer to one of theirs.
-    if (this.#hasOthers && !likeness.isUnmistakable(request)) return;
+    if (this.#hasOthers && !isOurs) return;
     // Answers come in the order of their requests: what was asked before is answered no more, by whomever it was asked.
     this.#hasOthers = false;
-    this.#open = this.#open.slice(oldest);
+    // Ours alone: either it is answered by this, or it was lost, since a later one is.
+    const rest = isOurs && sent.times === 1 ? [] : [isOurs ? { ...sent, times: sent.times - 1 } : sent];
+    this.#open = [...rest, ...this.#open.slice(oldest + 1)];
   }
 }

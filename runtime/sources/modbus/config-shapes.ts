@@ -192,6 +192,11 @@ export const tcp = z.strictObject({
    * serve only one.
    */
   connection: z.enum(['own', 'shared'], 'must be own or shared').default('own'),
+  /**
+   * `ignored`: the device does not repeat the number of a request in its answer. Each answer is then proven to be the
+   * right one as on a serial line.
+   */
+  transactionIds: z.enum(['repeated', 'ignored'], 'must be repeated or ignored').default('repeated'),
 });
 
 /** RTU frames over TCP, as terminal servers carry them. */

@@ -1,19 +1,23 @@
-// How requests and answers are wrapped on the wire. One request is under way at a time, so a framing knows
-// which answer it waits for; every other one is late, or someone else's, and is dropped and counted.
+// How requests and answers are wrapped on the wire. One request is under way at a time.
+
+/** Takes unit and PDU of a whole frame. */
+export type OnFrame = (frame: Buffer) => void;
 
 export interface Framing {
-  /** Wraps a request (unit and PDU) and makes its answer the expected one. */
+  /** Wraps a request (unit and PDU). */
   wrap(request: Buffer): Buffer;
   /**
-   * Takes bytes as they come. Calls `onAnswer` with unit and PDU of the expected answer.
+   * Takes bytes as they come, and gives the frames in them that may be answers, whoever sent them.
    * @throws HoldfastError `modbus-garbage` when the bytes cannot be told apart any more: the connection is lost.
    */
-  push(chunk: Buffer, onAnswer: (answer: Buffer) => void): void;
+  push(chunk: Buffer, onFrame: OnFrame): void;
+  /** Bytes are left over that may be the beginning of a frame, or noise that hides one. */
+  readonly isAmid: boolean;
+  /** It has been quiet for a while: what came last may be a frame behind noise. */
+  settle(onFrame: OnFrame): void;
   /**
-   * The request was given up: its answer, should it still come, is a late one. True when something was heard
-   * since the request, but no answer could be made of it.
+   * The request was given up. What was heard since, in words, where it was something and no frame could be made of it, or
+   * none that carries what ties it to the request.
    */
-  forget(): boolean;
-  /** Answers that were dropped. */
-  readonly stray: number;
+  forget(): string | undefined;
 }

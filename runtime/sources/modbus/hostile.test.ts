@@ -32,6 +32,7 @@ function push(framing: Framing, bytes: Buffer, random: Random | undefined): stri
       framing.push(bytes.subarray(at, at + size), (answer) => found.push(answer.toString('hex')));
       at += size;
     }
+    framing.settle((answer) => found.push(answer.toString('hex')));
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'modbus-garbage') throw error;
     found.push('garbage');

@@ -5,6 +5,7 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import { orAborted } from '../line/or-aborted.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
 import type { ModbusSourceConfig } from './config.ts';
+import { LineUnits } from './line-units.ts';
 import { createModbusClient, type ModbusClient } from './modbus-client.ts';
 import { type ModbusConnection, openModbusConnection } from './modbus-connection.ts';
 import { framingFor, type OpenStream, openStream, peerOf, shareKeyOf, timingOf } from './open-stream.ts';
@@ -12,6 +13,7 @@ import { framingFor, type OpenStream, openStream, peerOf, shareKeyOf, timingOf }
 export interface Link {
   readonly client: ModbusClient;
   readonly turns: TurnQueue;
+  readonly units: LineUnits;
   /** Gives the share back. Idempotent. What the source has under way rejects if it was the last. */
   release(): void;
 }
@@ -42,6 +44,19 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
   const { clock } = options;
   const open = options.openStream ?? openStream;
   const shared = new Map<string, Shared>();
+  const unitsByPeer = new Map<string, LineUnits>();
+
+  /** Outlives connections: a gateway may give the answer that one did not get to the next one. */
+  const unitsOf = (config: ModbusSourceConfig): LineUnits => {
+    const key = shareKeyOf(config) ?? `${config.name} ${peerOf(config)}`;
+    const known = unitsByPeer.get(key);
+    if (known) return known;
+    const units = createUnits(config, clock);
+    unitsByPeer.set(key, units);
+    const [oldest] = unitsByPeer.keys();
+    if (unitsByPeer.size > maxPeers) unitsByPeer.delete(oldest!);
+    return units;
+  };
 
   const connect = (config: ModbusSourceConfig): Shared => {
     const opening = new AbortController();
@@ -54,6 +69,7 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
         entry.open = openModbusConnection({
           stream,
           framing: framingFor(config),
+          units: unitsOf(config),
           clock,
           peer: peerOf(config),
           ...timingOf(config),
@@ -102,7 +118,8 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
       };
       try {
         const connection = await orAborted(entry.connection, signal);
-        return { client: createModbusClient(connection, config.timeoutMs), turns: entry.turns, release };
+        const client = createModbusClient(connection, config.timeoutMs);
+        return { client, turns: entry.turns, units: connection.units, release };
       } catch (error) {
         release();
         throw error;
@@ -111,10 +128,28 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
   };
 }
 
+/** Silence proves a unit to be in step after so many timeouts, and so long, at least. */
+const silentTimeouts = 5;
+const minSilenceMs = 3000;
+/** Of more peers than this the first is forgotten: it is proven anew when it is met again. */
+const maxPeers = 10_000;
+
+function createUnits(config: ModbusSourceConfig, clock: Clock): LineUnits {
+  const isLine = config.type !== 'modbus-tcp';
+  const hasIds = !isLine && config.transactionIds === 'repeated';
+  return new LineUnits({
+    clock,
+    isLine,
+    hasIds,
+    minSilenceMs: Math.max(minSilenceMs, silentTimeouts * config.timeoutMs),
+  });
+}
+
 /** What must be the same for all who share a line. */
 function settingsOf(config: ModbusSourceConfig): string {
   const { gapMs, turnaroundMs } = timingOf(config);
-  if (config.type !== 'modbus-rtu') return `${gapMs} ${turnaroundMs}`;
+  if (config.type === 'modbus-tcp') return config.transactionIds;
+  if (config.type === 'modbus-rtu-tcp') return `${gapMs} ${turnaroundMs}`;
   const { baudRate, dataBits, parity, stopBits } = config;
   return `${baudRate} ${dataBits} ${parity} ${stopBits} ${gapMs} ${turnaroundMs}`;
 }

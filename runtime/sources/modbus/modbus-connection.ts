@@ -1,20 +1,33 @@
-// One connection to one or several Modbus units: the only file that knows modbus-serial.
+// One connection to one or several Modbus units: the only file that knows modbus-serial, which makes requests and takes
+// answers apart.
 //
-// What modbus-serial leaves open is closed here: each request has its own timeout (its promise API can hang
-// for ever when a socket dies), a broken connection fails the request under way at once, and errors say which
-// of the four kinds they are. One request is under way at a time; TurnQueue sees to that.
+// What it leaves open is closed here: each request has its own timeout (its promise API can hang for ever when a socket
+// dies), a broken connection fails the request under way at once, errors say which of the four kinds they are, and a
+// frame is an answer only where it is tied to its request (line-units.ts): where it could not be, the unit is first
+// proven to be in step, by requests of our own. One request is under way at a time; TurnQueue sees to that.
 import type { Duplex } from 'node:stream';
 import modbusSerial from 'modbus-serial';
 import type { Clock, Timer } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import type { Framing } from './framing.ts';
-import { closedByUs, connectionLost, garbage, ModbusException, timedOut } from './modbus-errors.ts';
+import { modbusLikeness } from './likeness.ts';
+import type { Heard, LineUnits } from './line-units.ts';
+import {
+  closedByUs,
+  connectionLost,
+  garbage,
+  ModbusException,
+  outOfStep,
+  timedOut,
+} from './modbus-errors.ts';
 import { StreamPort } from './stream-port.ts';
 
 export interface ModbusConnectionOptions {
   /** An open connection, which is owned from here on. */
   readonly stream: Duplex;
   readonly framing: Framing;
+  /** What is known of the units, which outlives the connection. */
+  readonly units: LineUnits;
   readonly clock: Clock;
   /** Names the peer in messages. */
   readonly peer: string;
@@ -39,8 +52,12 @@ export interface ModbusRequest<T> {
 }
 
 export interface ModbusConnection {
-  /** Rejects with `modbus-exception`, `-timeout`, `-garbage`, `-connection-lost` or `-closed`. */
+  /**
+   * Where the unit has to be proven to be in step first, each request of that has the same timeout.
+   * Rejects with `modbus-exception`, `-timeout`, `-garbage`, `-out-of-step`, `-connection-lost` or `-closed`.
+   */
   request<T>(request: ModbusRequest<T>): Promise<T>;
+  readonly units: LineUnits;
   /** Closes for real, at once. What is under way rejects. Idempotent. */
   close(): void;
   /** Why no request will succeed any more; undefined while open. */
@@ -52,25 +69,53 @@ export function openModbusConnection(options: ModbusConnectionOptions): ModbusCo
 }
 
 interface Pending {
+  readonly timeoutMs: number;
+  describe(): string;
+  /** What is to be asked, once modbus-serial has made it. */
+  wanted: Buffer;
+  /** What was sent last: `wanted` itself, or what has to be known before. */
+  sent: Buffer;
+  phase: 'asking' | 'looking' | 'proving';
+  /** Requests of our own so far. */
+  proofs: number;
+  timer: Timer | undefined;
   /** Ends the request under way; does nothing when it has ended already. */
   fail(error: unknown): void;
 }
+
+/** A frame that noise hides is looked for after so long a silence: longer than adapters and networks hold bytes back. */
+const settleMs = 50;
+/** Requests of our own before one that was asked for: one for an echo, and as many as may be confused with earlier ones. */
+const maxProofs = 8;
+/** Until the request is made. */
+const nobody = Buffer.alloc(2);
 
 class Connection implements ModbusConnection {
   readonly #options: ModbusConnectionOptions;
   readonly #port: StreamPort;
   readonly #wire: Wire;
   #pending: Pending | undefined;
+  #answer: Buffer | undefined;
   #lost: HoldfastError | undefined;
+  #settling: Timer | undefined;
   /** On the monotonic clock: no request before. */
   #quietUntil = 0;
 
   constructor(options: ModbusConnectionOptions) {
     this.#options = options;
-    this.#port = new StreamPort(options.stream, options.framing, (cause) => this.#onLost(cause));
+    this.#port = new StreamPort(options.stream, {
+      onRequest: (request) => this.#onRequest(request),
+      onBytes: (chunk) => this.#onBytes(chunk),
+      onLost: (cause) => this.#onLost(cause),
+    });
+    options.units.reopened();
     this.#wire = new modbusSerial.default(this.#port);
     this.#wire.on('error', () => {});
     this.#wire.open();
+  }
+
+  get units(): LineUnits {
+    return this.#options.units;
   }
 
   get lost(): HoldfastError | undefined {
@@ -86,18 +131,18 @@ class Connection implements ModbusConnection {
     return new Promise((resolve, reject) => {
       if (this.#lost) return reject(this.#lost);
       if (this.#pending) return reject(new Error('a request is under way: take a turn first'));
-      const { clock, framing } = this.#options;
-      let timer: Timer | undefined;
       const isOver = () => this.#pending !== pending;
-      const end = (waitMs: number | undefined) => {
-        this.#pending = undefined;
-        timer?.cancel();
-        if (waitMs) this.#quietUntil = clock.monotonic() + waitMs;
-      };
       const pending: Pending = {
+        timeoutMs: request.timeoutMs,
+        describe: () => request.describe(),
+        wanted: nobody,
+        sent: nobody,
+        phase: 'asking',
+        proofs: 0,
+        timer: undefined,
         fail: (error) => {
           if (isOver()) return;
-          end(this.#options.turnaroundMs);
+          this.#end(pending, this.#options.turnaroundMs);
           reject(error);
         },
       };
@@ -107,33 +152,116 @@ class Connection implements ModbusConnection {
         if (isOver()) return;
         if (error !== undefined && error !== null) return pending.fail(toError(error, request.describe()));
         try {
-          const value = request.take(result, this.#port.answer);
-          end(this.#options.gapMs);
+          const value = request.take(result, this.#answer);
+          this.#end(pending, this.#options.gapMs);
           resolve(value);
         } catch (cause) {
           pending.fail(cause);
         }
       };
-      const send = () => {
-        if (isOver()) return;
-        timer = clock.setTimer(request.timeoutMs, () => {
-          const heard = framing.forget();
-          pending.fail(
-            heard
-              ? garbage(`${request.describe()} was answered with noise`)
-              : timedOut(request.describe(), request.timeoutMs),
-          );
-        });
-        try {
-          request.send(this.#wire, next);
-        } catch (cause) {
-          pending.fail(garbage(`${request.describe()} failed`, cause));
-        }
-      };
-      const waitMs = this.#quietUntil > 0 ? this.#quietUntil - clock.monotonic() : 0;
-      if (waitMs > 0) timer = clock.setTimer(waitMs, send);
-      else send();
+      try {
+        request.send(this.#wire, next);
+      } catch (cause) {
+        pending.fail(garbage(`${request.describe()} failed`, cause));
+      }
     });
+  }
+
+  #end(pending: Pending, waitMs: number | undefined): void {
+    this.#pending = undefined;
+    this.#settling?.cancel();
+    this.#stop(pending, waitMs);
+  }
+
+  /** Nothing more is waited for, and nothing is sent for a while. */
+  #stop(pending: Pending, waitMs = 0): void {
+    pending.timer?.cancel();
+    this.units.end();
+    if (waitMs > 0) this.#quietUntil = this.#options.clock.monotonic() + waitMs;
+  }
+
+  #onRequest(request: Buffer): void {
+    const pending = this.#pending;
+    if (!pending) return;
+    pending.wanted = request;
+    this.#proceedAfterQuiet(pending);
+  }
+
+  #proceedAfterQuiet(pending: Pending): void {
+    const { clock } = this.#options;
+    const waitMs = this.#quietUntil > 0 ? this.#quietUntil - clock.monotonic() : 0;
+    if (waitMs > 0) pending.timer = clock.setTimer(waitMs, () => this.#proceed(pending));
+    else this.#proceed(pending);
+  }
+
+  /** Sends the request, or first what has to be known to tell its answer from others. */
+  #proceed(pending: Pending): void {
+    if (this.#pending !== pending) return;
+    const { wanted } = pending;
+    const step = this.units.next(wanted);
+    if (step.kind === 'send') {
+      pending.phase = 'asking';
+      this.#transmit(pending, wanted);
+    } else if (step.kind === 'wait' || pending.proofs >= maxProofs) {
+      pending.fail(outOfStep(pending.describe(), this.units.silenceMs(wanted[0]!)));
+    } else {
+      pending.phase = step.shows === 'life' ? 'looking' : 'proving';
+      pending.proofs += 1;
+      this.#transmit(pending, step.frame);
+    }
+  }
+
+  #transmit(pending: Pending, request: Buffer): void {
+    const { clock, framing } = this.#options;
+    pending.timer = clock.setTimer(pending.timeoutMs, () => this.#onTimeout(pending));
+    pending.sent = request;
+    this.units.begin(request);
+    this.#port.send(framing.wrap(request));
+  }
+
+  #onTimeout(pending: Pending): void {
+    const { units, framing } = this.#options;
+    const unit = pending.wanted[0]!;
+    units.unanswered(unit, pending.phase === 'proving');
+    const heard = framing.forget();
+    pending.fail(
+      heard === undefined
+        ? timedOut(pending.describe(), pending.timeoutMs, units.worstMs(unit))
+        : garbage(`${pending.describe()} was answered with ${heard}`),
+    );
+  }
+
+  #onBytes(chunk: Buffer): void {
+    const { clock, framing } = this.#options;
+    framing.push(chunk, this.#onFrame);
+    this.#settling?.cancel();
+    if (!this.#pending || !framing.isAmid) return;
+    this.#settling = clock.setTimer(settleMs, () => framing.settle(this.#onFrame));
+  }
+
+  readonly #onFrame = (frame: Buffer): void => {
+    const heard = this.units.hear(frame);
+    const pending = this.#pending;
+    if (!pending || heard === 'nothing') return;
+    if (heard === 'gave-up') {
+      pending.fail(new ModbusException(frame[2]!, pending.describe()));
+    } else if (pending.phase !== 'asking') {
+      this.#onProof(pending, heard);
+    } else if (heard === 'others') {
+      const what = 'something that it was not asked for: is the line in use by another master?';
+      pending.fail(garbage(`${pending.describe()} was answered with ${what}`));
+    } else if (heard !== 'seen') {
+      this.#answer = heard.answer;
+      this.#port.answer(heard.answer);
+    }
+  };
+
+  #onProof(pending: Pending, heard: Heard): void {
+    // A refusal to an earlier proof looks like that to this one: one less of those, so the next proves more.
+    const isMore = pending.phase === 'looking' || modbusLikeness.isUnmistakable(pending.sent);
+    if (!this.units.isAskable(pending.wanted) && !(isMore && heard !== 'others')) return;
+    this.#stop(pending, this.#options.gapMs);
+    this.#proceedAfterQuiet(pending);
   }
 
   #onLost(cause: unknown): void {
@@ -143,7 +271,10 @@ class Connection implements ModbusConnection {
 
   #fail(error: HoldfastError): void {
     this.#lost ??= error;
-    this.#pending?.fail(this.#lost);
+    const pending = this.#pending;
+    // Some devices close the connection over a function that they do not know.
+    if (pending?.phase === 'proving') this.units.unanswered(pending.wanted[0]!, true);
+    pending?.fail(this.#lost);
   }
 }
 

@@ -62,6 +62,8 @@ function makeHarness(at: number, log: LogKind, wire: WireFormat, more: object = 
         unit.scan(clock.now());
         await clock.advance(pollMs);
       }
+      // On a line a poll is reported once it has been quiet for a while.
+      if (wire === 'rtu') await clock.advance(30);
     },
     advance: (ms) => clock.advance(ms),
     cut() {

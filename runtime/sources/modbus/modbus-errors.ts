@@ -37,9 +37,19 @@ export class ModbusException extends HoldfastError {
   }
 }
 
-export function timedOut(request: string, limitMs: number): HoldfastError {
-  const message = `${request} got no answer within ${limitMs} ms: is the unit on and its number right?`;
+/** `worstMs`: the longest that an answer of the unit took so far, late ones included. */
+export function timedOut(request: string, limitMs: number, worstMs: number): HoldfastError {
+  const advice =
+    worstMs > limitMs
+      ? `it answers late, after up to ${Math.ceil(worstMs)} ms: set timeoutMs above that`
+      : 'is the unit on and its number right?';
+  const message = `${request} got no answer within ${limitMs} ms: ${advice}`;
   return new HoldfastError('modbus-timeout', message, { retryable: true });
+}
+
+export function outOfStep(request: string, silenceMs: number): HoldfastError {
+  const message = `${request} is not asked: an earlier request may still be answered, and nothing yet proves that it is not; after ${Math.ceil(silenceMs / 1000)} s of silence it is asked again`;
+  return new HoldfastError('modbus-out-of-step', message, { retryable: true });
 }
 
 export function garbage(what: string, cause?: unknown): HoldfastError {

@@ -89,7 +89,7 @@ class ModbusSource implements Source {
       this.#link = link;
       try {
         const { clock, log, metrics } = this.#deps;
-        const { name, tags } = this.#config;
+        const { name, unit, tags } = this.#config;
         const stampClock = this.#deps.stampClock ?? clock;
         const counter = this.index === 'sequence' ? { counter: this.#numbers() } : {};
         counter.counter?.forgetHeld();
@@ -98,6 +98,7 @@ class ModbusSource implements Source {
           groups: this.#groups,
           tags,
           name,
+          unit,
           link,
           sink,
           ...counter,

@@ -23,7 +23,8 @@ export const openStream: OpenStream = (config, clock, signal) => {
 };
 
 export function framingFor(config: ModbusSourceConfig): Framing {
-  return config.type === 'modbus-tcp' ? new MbapFraming() : new RtuFraming();
+  if (config.type !== 'modbus-tcp') return new RtuFraming();
+  return new MbapFraming({ hasIds: config.transactionIds === 'repeated' });
 }
 
 /** Names the peer in messages. */

@@ -5,19 +5,20 @@
 // a jump in its count, and nothing else: a poll that failed has lost nothing if the count goes on by one.
 // Samples that it stamps but does not count: as the first, for nobody can tell. Where its numbers are the index, they
 // alone decide.
-import type { Clock } from '../../../kernel/clock.ts';
+import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import { Continuation } from '../continuation.ts';
 import { createPollSchedule, type PollSchedule } from '../line/poll-schedule.ts';
 import { Observation } from '../observation.ts';
-import { PolledIndex } from '../polled-index.ts';
+import { type IndexedPoll, PolledIndex } from '../polled-index.ts';
 import { ReportFilter } from '../report-filter.ts';
 import type { RecordCounter } from '../serial/record-counter.ts';
 import type { SourceSink } from '../source.ts';
 import type { TagConfig } from './config.ts';
 import type { Link } from './link.ts';
+import { garbage } from './modbus-errors.ts';
 import type { Poll, Poller } from './poller.ts';
 import { compareStamps, type Stamp } from './stamp-continuity.ts';
 
@@ -31,6 +32,7 @@ export interface PollSessionOptions {
   readonly groups: readonly PollGroup[];
   readonly tags: readonly TagConfig[];
   readonly name: string;
+  readonly unit: number;
   readonly link: Link;
   readonly sink: SourceSink;
   /** From record numbers to positions, where these order the stream. */
@@ -78,18 +80,21 @@ export class PollSession {
     for (;;) {
       const next = paces.reduce((a, b) => (b.schedule.dueAt < a.schedule.dueAt ? b : a));
       this.#onMissed(await next.schedule.next(signal));
-      await this.#pollOnce(next, signal);
+      await this.#pollOnce(next, () => Math.min(...paces.map(({ schedule }) => schedule.dueAt)), signal);
     }
   }
 
-  async #pollOnce(pace: Pace, signal: AbortSignal): Promise<void> {
-    const { client, turns } = this.#options.link;
+  async #pollOnce(pace: Pace, nextDueAt: () => number, signal: AbortSignal): Promise<void> {
+    const { client, turns, units } = this.#options.link;
     const { poller, schedule } = pace;
+    const strays = units.strays(this.#options.unit);
     try {
       const poll = await turns.run('live', () => poller.poll(client), signal);
       // What went by while this poll was under way lies before its answer, so the break comes before it too.
       this.#onMissed(schedule.ended());
-      this.#onPoll(poll, poller);
+      const polled = poller.stamp ? undefined : this.#polledIndex.next();
+      await this.#untilQuiet(strays, nextDueAt(), signal);
+      this.#onPoll(poll, poller, polled);
       pace.failures = 0;
       if (poller.isRetryDue) await turns.run('live', () => poller.retryRefused(client), signal);
     } catch (error) {
@@ -101,14 +106,27 @@ export class PollSession {
     }
   }
 
-  #onPoll(poll: Poll, poller: Poller): void {
-    if (poll.numbered) this.#onNumbered(poll, poll.numbered.number);
-    else if (poll.stamp) this.#onStamped(poll, poll.stamp, poller.stamp?.number?.modulus ?? 1);
-    else this.#onPolled(poll);
+  /**
+   * Where answers do not say which request they belong to, another one that comes behind them is the true one of this
+   * poll, and one of the poll's was somebody else's. The line is free meanwhile.
+   */
+  async #untilQuiet(strays: number, nextDueAt: number, signal: AbortSignal): Promise<void> {
+    const { link, unit, clock } = this.#options;
+    const quietMs = Math.min(link.units.quietMs(unit), nextDueAt - clock.monotonic());
+    if (quietMs > 0) await sleep(clock, quietMs, signal);
+    if (link.units.strays(unit) === strays) return;
+    throw garbage(
+      `more answers of unit ${unit} came than it was asked for: does another master use the line?`,
+    );
   }
 
-  #onPolled(poll: Poll): void {
-    const { index, stepped } = this.#polledIndex.next();
+  #onPoll(poll: Poll, poller: Poller, polled: IndexedPoll | undefined): void {
+    if (poll.numbered) this.#onNumbered(poll, poll.numbered.number);
+    else if (poll.stamp) this.#onStamped(poll, poll.stamp, poller.stamp?.number?.modulus ?? 1);
+    else if (polled) this.#onPolled(poll, polled);
+  }
+
+  #onPolled(poll: Poll, { index, stepped }: IndexedPoll): void {
     if (stepped) this.#break(stepped);
     this.#report(index, poll);
   }

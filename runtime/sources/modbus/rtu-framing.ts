@@ -1,82 +1,154 @@
 // Modbus RTU's frame (Modbus over Serial Line V1.02, section 2.5.1): unit, PDU, CRC, and silence around it. Silence
-// cannot be measured through an operating system or a terminal server, so an answer is recognised by what it
-// must be: the unit and function asked for, the length that follows from its own bytes, and the CRC.
-// Noise before it is skipped.
+// cannot be measured through an operating system or a terminal server, so frames are told apart by what they must be:
+// a function, the length that follows from it and from their own bytes, and the CRC. All of them are, also the requests of
+// others and the answers to them: what lies inside a longer frame is no frame, though it may have a right CRC. So of the
+// lengths that a frame may have, as an answer or as a request, the longest counts; while that is still to come, nothing is
+// decided before it is quiet. What begins as the awaited answer does is that, or nothing.
 import { crc16 } from './crc16.ts';
-import type { Framing } from './framing.ts';
+import type { Framing, OnFrame } from './framing.ts';
+import { dataBytes } from './likeness.ts';
 
 const crcBytes = 2;
 /** Unit, a PDU of 253 bytes, CRC; and as much noise around it. */
 const maxKept = 512;
 
 export class RtuFraming implements Framing {
-  #expected: { readonly unit: number; readonly code: number } | undefined;
   #heard: Buffer = Buffer.alloc(0);
-  #stray = 0;
-
-  get stray(): number {
-    return this.#stray;
-  }
+  #isNoisy = false;
+  #sent: Buffer = Buffer.alloc(0);
+  /** How the usual answer begins; empty where it repeats the request. */
+  #awaited: Buffer = Buffer.alloc(0);
 
   wrap(request: Buffer): Buffer {
-    this.#expected = { unit: request[0]!, code: request[1]! };
     this.#heard = Buffer.alloc(0);
+    this.#isNoisy = false;
     const frame = Buffer.allocUnsafe(request.length + crcBytes);
     request.copy(frame);
     frame.writeUInt16LE(crc16(request, 0, request.length), request.length);
+    this.#sent = frame;
+    const length = dataBytes(request);
+    this.#awaited = Buffer.from(length === undefined ? [] : [request[0]!, request[1]!, length]);
     return frame;
   }
 
-  push(chunk: Buffer, onAnswer: (answer: Buffer) => void): void {
-    const expected = this.#expected;
-    if (!expected) {
-      this.#stray += 1;
-      return;
-    }
-    const heard = this.#heard.length > 0 ? Buffer.concat([this.#heard, chunk]) : chunk;
-    const answer = findAnswer(heard, expected.unit, expected.code);
-    if (answer) {
-      this.#expected = undefined;
-      this.#heard = Buffer.alloc(0);
-      onAnswer(answer);
-      return;
-    }
-    this.#heard = heard.length > maxKept ? heard.subarray(-maxKept) : heard;
+  get isAmid(): boolean {
+    return this.#heard.length > 0;
   }
 
-  forget(): boolean {
-    this.#expected = undefined;
-    const isNoise = this.#heard.length > 0;
+  push(chunk: Buffer, onFrame: OnFrame): void {
+    this.#heard = this.#heard.length > 0 ? Buffer.concat([this.#heard, chunk]) : chunk;
+    while (this.#heard.length > 0) {
+      const found = this.#first();
+      if (found === 'incomplete') break;
+      if (found === undefined) this.#drop(1);
+      else this.#take(0, found, onFrame);
+    }
+    if (this.#heard.length > maxKept) this.#drop(this.#heard.length - maxKept);
+  }
+
+  settle(onFrame: OnFrame): void {
+    for (let start = 0; start < this.#heard.length; ) {
+      const { longest = 0 } = framesAt(this.#heard, start);
+      // Behind noise it counts where nothing follows it, which would make it a part of something else.
+      const isFrame = longest > 0 && (start === 0 || start + longest + crcBytes === this.#heard.length);
+      if (!isFrame) {
+        start += 1;
+        continue;
+      }
+      if (start > 0) this.#isNoisy = true;
+      this.#take(start, longest, onFrame);
+      start = 0;
+    }
+  }
+
+  forget(): string | undefined {
+    const isNoise = this.#isNoisy || this.#heard.length > 0;
     this.#heard = Buffer.alloc(0);
-    return isNoise;
+    this.#isNoisy = false;
+    return isNoise ? 'noise' : undefined;
+  }
+
+  /** Bytes of unit and PDU of the frame that comes first. */
+  #first(): number | 'incomplete' | undefined {
+    const heard = this.#heard;
+    if (startsWith(heard, this.#awaited)) {
+      const length = this.#awaited.length + this.#awaited[2]!;
+      if (heard.length < length + crcBytes) return 'incomplete';
+      if (isFrame(heard, 0, length)) return length;
+    } else if (startsWith(heard, this.#sent)) return this.#sent.length - crcBytes;
+    const { longest, isOpen } = framesAt(heard, 0);
+    return isOpen ? 'incomplete' : longest;
+  }
+
+  #take(start: number, length: number, onFrame: OnFrame): void {
+    const frame = this.#heard.subarray(start, start + length);
+    this.#heard = this.#heard.subarray(start + length + crcBytes);
+    onFrame(frame);
+  }
+
+  #drop(count: number): void {
+    this.#isNoisy = true;
+    this.#heard = this.#heard.subarray(count);
   }
 }
 
-/** Unit and PDU of the first whole answer in `bytes`; undefined while there is none. */
-function findAnswer(bytes: Buffer, unit: number, code: number): Buffer | undefined {
-  for (let start = bytes.indexOf(unit); start >= 0; start = bytes.indexOf(unit, start + 1)) {
-    const found = bytes[start + 1];
-    if (found !== code && found !== (code | 0x80)) continue;
-    const length = answerLength(bytes, start, found);
-    if (length === undefined || start + length + crcBytes > bytes.length) continue;
-    const end = start + length;
-    if (crc16(bytes, start, end) === bytes.readUInt16LE(end)) return bytes.subarray(start, end);
-  }
-  return undefined;
+function startsWith(bytes: Buffer, start: Buffer): boolean {
+  return start.length > 0 && bytes.length >= start.length && bytes.subarray(0, start.length).equals(start);
 }
 
-/** Bytes of unit and PDU of an answer that starts at `start`; undefined where that is not to be known yet. */
-function answerLength(bytes: Buffer, start: number, code: number): number | undefined {
-  if (code > 0x80) return 3;
+function isFrame(bytes: Buffer, start: number, length: number): boolean {
+  const end = start + length;
+  return end + crcBytes <= bytes.length && crc16(bytes, start, end) === bytes.readUInt16LE(end);
+}
+
+/** The longest frame at `start`, and whether a longer one may still come. */
+function framesAt(
+  bytes: Buffer,
+  start: number,
+): { readonly longest: number | undefined; readonly isOpen: boolean } {
+  let longest: number | undefined;
+  let isOpen = false;
+  for (const length of lengthsAt(bytes, start)) {
+    if (length === undefined || start + length + crcBytes > bytes.length) isOpen = true;
+    else if (length > (longest ?? 0) && isFrame(bytes, start, length)) longest = length;
+  }
+  return { longest, isOpen };
+}
+
+/** What a frame at `start` may have, as an answer or as a request; undefined where a byte that says so is to come. */
+function lengthsAt(bytes: Buffer, start: number): readonly (number | undefined)[] {
+  const code = bytes[start + 1];
+  if (code === undefined) return [undefined];
+  const by = (at: number, more: number) => {
+    const count = bytes[start + at];
+    return count === undefined ? undefined : count + more;
+  };
+  if (code > 0x80) return [3];
   switch (code) {
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+      return [6, by(2, 3)];
     case 5:
     case 6:
+    case 8:
+      return [6];
     case 15:
     case 16:
-      return 6;
-    default: {
-      const count = bytes[start + 2];
-      return count === undefined ? undefined : 3 + count;
-    }
+      return [6, by(6, 7)];
+    case 7:
+      return [2, 3];
+    case 17:
+      return [2, by(2, 3)];
+    case 20:
+    case 21:
+      return [by(2, 3)];
+    case 22:
+      return [8];
+    case 23:
+      return [by(2, 3), by(10, 11)];
+    default:
+      return [];
   }
 }

@@ -2,13 +2,15 @@
 //
 // Whether anything is missing between two messages is told by the messages, never by our connection: the hub keeps
 // what comes while this module is away, and delivers it in order. So a number that follows the last one, or without
-// numbers a time less than `silenceMs` after it, continues the stream, also across a restart of this module; a jump
-// in the numbers or a longer time is a break. A sender without numbers that loses a message inside of `silenceMs` is
-// not found out: that is what numbers are for.
+// numbers a time less than `silenceMs` after it, continues the stream, also across a restart of this module; anything
+// else is a break. A sender without numbers that loses a message inside of `silenceMs` is not found out: that is what
+// numbers are for.
 //
-// Where the hole lies. Messages may come out of order by `latenessMs`, and several may carry one time (one message a
-// tag). So a message that is missing may have had any time from `latenessMs` before the last one up to the one that
-// shows that it is missing: nothing of that is claimed, and what came of it goes up as late readings.
+// How far a message proves the stream complete. Messages may come out of order by `latenessMs`, and several may carry one
+// time (one message a tag). So the next one, which may be lost, can have any time from `latenessMs` before the latest so
+// far, and nothing from there on is stated; what came of it waits in the open window. With numbers only the next message
+// settles it; without them, that none has come for as long. In the same way a message that is missing before one that is
+// here may have had any time up to `latenessMs` after it: after a break observation begins behind that.
 import type { Reading } from '../../../wire/reading.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import { Continuation } from '../continuation.ts';
@@ -24,30 +26,58 @@ export interface PlacedSample {
 
 export interface InputStreamOptions {
   readonly silenceMs: number;
-  /** 0 where messages are stamped on arrival: then they are in order, and each has a time of its own. */
-  readonly latenessMs: number;
-  /** What is known of the stream from before; its floor counts only where messages carry their own time. */
+  /** How far out of order messages may be; undefined where they are stamped on arrival, each with a time of its own. */
+  readonly latenessMs: number | undefined;
+  readonly isNumbered: boolean;
+  /** What is known of the stream from before; positions count only where messages carry their own time. */
   readonly start: Omit<StreamStart, 'continuity'>;
 }
 
-export class InputStream {
-  readonly #silenceMs: number;
-  readonly #latenessMs: number;
-  /** How far observation was ever stated to reach. */
-  #frontier: number | undefined;
-  #number: number | undefined;
-  #observation: Observation | undefined;
+export interface Message {
+  readonly samples: readonly PlacedSample[];
+  readonly number?: number | undefined;
+  /** Monotonic ms. */
+  readonly now: number;
+}
 
-  constructor({ silenceMs, latenessMs, start }: InputStreamOptions) {
-    this.#silenceMs = silenceMs;
-    this.#latenessMs = latenessMs;
-    this.#frontier = start.floor;
-    this.#number = start.number;
+type Order = 'follows' | 'repeated' | Break;
+type Break =
+  | 'messages-missed'
+  | 'counter-restarted'
+  | 'message-without-number'
+  | 'message-gap'
+  | 'time-went-back';
+
+/** The hub has no more of them under way at once, so it sends no older ones again. */
+const maxRepeated = 256;
+
+export class InputStream {
+  readonly #options: InputStreamOptions;
+  #observation: Observation | undefined;
+  /** How far all is known to be here; undefined where something may be missing behind it. */
+  #until: number | undefined;
+  /** The latest time since observation began, and 1. */
+  #top: number | undefined;
+  /** The latest time of the message before. */
+  #previous: number | undefined;
+  #number: number | undefined;
+  /** Nothing new has come in this process: what the hub sends again comes first. */
+  #isFresh = true;
+  /** Monotonic ms since when messages, though in order, are far behind the top. */
+  #behindSince: number | undefined;
+
+  constructor(options: InputStreamOptions) {
+    const { floor, seen, number } = options.start;
+    this.#options = options;
+    this.#until = floor;
+    this.#top = seen ?? floor;
+    this.#previous = this.latest;
+    this.#number = number;
   }
 
   /** Where something without a time of its own belongs; undefined before anything has come. */
   get latest(): number | undefined {
-    return this.#frontier === undefined ? undefined : this.#frontier - 1;
+    return this.#top === undefined ? undefined : this.#top - 1;
   }
 
   /** A session begins: nothing was stated in it yet. */
@@ -55,78 +85,139 @@ export class InputStream {
     this.#observation = new Observation(sink);
   }
 
-  /** One message's samples. False where the sink did not take all that they state. */
-  take(samples: readonly PlacedSample[], number: number | undefined): boolean {
-    const observation = this.#observation;
-    if (observation === undefined) throw new Error('no session has begun');
-    const sorted = samples.toSorted((a, b) => a.index - b.index);
-    const [first, last] = [sorted[0]?.index, sorted.at(-1)?.index];
-    const order = this.#orderOf(number, last);
-    if (order === 'repeated') return first === undefined || this.#add(observation, sorted);
-    const before = this.#number;
-    this.#number = number ?? before;
-    if (order !== 'follows') this.#lose(observation, order, last);
-    if (first === undefined || last === undefined) return true;
-    if (number === undefined && this.#isGap(first)) observation.lose('message-gap');
-    if (observation.isBroken && order !== 'follows')
-      observation.begin(this.#latenessMs > 0 ? last + 1 : first);
-    else if (observation.isBroken) this.#resume(observation, first, before, number);
-    const isTaken = this.#add(observation, sorted);
-    // From where observation began: a sender's clock that was set back does not reach at once where it was.
-    this.#frontier = Math.max(observation.until ?? last + 1, last + 1);
-    return observation.observe(this.#frontier, number) && isTaken;
+  /** False where the sink did not take the readings. */
+  take(message: Message): boolean {
+    const observation = this.#begun();
+    const samples = message.samples.toSorted((a, b) => a.index - b.index);
+    const [first, last] = [samples[0]?.index, samples.at(-1)?.index];
+    const order = this.#orderOf(message, first, last);
+    if (order !== 'follows' && order !== 'repeated') this.#break(observation, order);
+    if (order === 'repeated' || order === 'message-without-number')
+      return observation.late(readingsOf(samples));
+    if (first === undefined || last === undefined) this.#count(observation, message.number);
+    // One that is not taken comes again.
+    else if (!this.#report(observation, message, { samples, first, last })) return false;
+    this.#isFresh = false;
+    this.#previous = last ?? this.#previous;
+    this.#number = message.number ?? this.#number;
+    return true;
   }
 
-  /** `last`: the latest time in the message. A message that the hub sends again is known by its number and its time. */
-  #orderOf(
-    number: number | undefined,
-    last: number | undefined,
-  ): 'follows' | 'repeated' | 'messages-missed' | 'counter-restarted' {
+  /** A message of which nothing is known but, perhaps, its number. `kept`: what is left of it. */
+  refuse(kept: Reading, { number, now }: Omit<Message, 'samples'>): boolean {
+    return this.take({ samples: [], number, now }) && this.#begun().late([kept]);
+  }
+
+  /** Nothing has come for as long as messages may be out of order. */
+  quiet(): void {
+    const { isNumbered, latenessMs } = this.#options;
+    const observation = this.#begun();
+    if (isNumbered || latenessMs === undefined || observation.isBroken || this.#top === undefined) return;
+    this.#state(observation, this.#top, undefined);
+  }
+
+  #begun(): Observation {
+    if (this.#observation === undefined) throw new Error('no session has begun');
+    return this.#observation;
+  }
+
+  #orderOf({ number, now }: Message, first: number | undefined, last: number | undefined): Order {
+    if (!this.#options.isNumbered) return this.#orderByTime(first, last);
     const before = this.#number;
-    if (number === undefined || before === undefined || number === before + 1) return 'follows';
+    // Nobody knows how many others without one there were.
+    if (number === undefined) return 'message-without-number';
+    if (before === undefined) return 'follows';
+    if (number === before + 1) return this.#isLeftBehind(last, now) ? 'time-went-back' : 'follows';
     if (number > before) return 'messages-missed';
-    const isOld = last === undefined || (this.#frontier !== undefined && last < this.#frontier);
-    return isOld ? 'repeated' : 'counter-restarted';
+    // What was safe here before this process began, but the hub does not know it.
+    const isOld = last === undefined || (this.#top !== undefined && last < this.#top);
+    return this.#isFresh && isOld && before - number < maxRepeated ? 'repeated' : 'counter-restarted';
   }
 
-  /** The message at `last` shows that others are missing before it. */
-  #lose(observation: Observation, reason: string, last: number | undefined): void {
-    if (this.#latenessMs === 0) {
-      observation.lose(reason);
-      return;
+  #orderByTime(first: number | undefined, last: number | undefined): Order {
+    const { silenceMs, latenessMs = 0 } = this.#options;
+    const [top, previous] = [this.#top, this.#previous];
+    if (first === undefined || last === undefined || top === undefined || previous === undefined)
+      return 'follows';
+    if (previous - last >= silenceMs + latenessMs) return 'time-went-back';
+    return first - top >= silenceMs || first - previous >= silenceMs + latenessMs ? 'message-gap' : 'follows';
+  }
+
+  /** The clock of a sender was ahead, and was put right: nothing would be claimed until it has caught up. */
+  #isLeftBehind(last: number | undefined, now: number): boolean {
+    const { silenceMs, latenessMs = 0 } = this.#options;
+    const isBehind =
+      last !== undefined && this.#until !== undefined && last < this.#until - silenceMs - latenessMs;
+    this.#behindSince = isBehind ? (this.#behindSince ?? now) : undefined;
+    return this.#behindSince !== undefined && now - this.#behindSince >= silenceMs;
+  }
+
+  #break(observation: Observation, reason: Break): void {
+    observation.lose(reason);
+    this.#until = undefined;
+    this.#behindSince = undefined;
+  }
+
+  /** A message without a time. */
+  #count(observation: Observation, number: number | undefined): void {
+    if (number !== undefined && this.#until !== undefined && !observation.isBroken)
+      this.#state(observation, this.#until, number);
+  }
+
+  /** A message that follows what is known, or begins anew. False where its readings were not taken. */
+  #report(
+    observation: Observation,
+    { number }: Message,
+    { samples, first, last }: { samples: readonly PlacedSample[]; first: number; last: number },
+  ): boolean {
+    if (observation.isBroken && !this.#resume(observation, { first, last }, number)) {
+      this.#until = undefined;
+      return observation.late(readingsOf(samples));
     }
-    const at = observation.until === undefined ? {} : { at: observation.until - this.#latenessMs };
-    observation.lose(reason, { ...at, ...(last !== undefined && { upTo: last + 1 }) });
+    const readings = readingsOf(samples);
+    if (readings.length > 0 && !observation.take(readings)) {
+      this.#until = undefined;
+      return false;
+    }
+    const { latenessMs } = this.#options;
+    const top = Math.max(this.#top ?? last + 1, last + 1);
+    if (this.#state(observation, latenessMs === undefined ? top : top - 1 - latenessMs, number))
+      this.#top = top;
+    return true;
   }
 
+  /** Observation begins where it ended, if it is proven that nothing is missing, or behind all that may be. */
   #resume(
     observation: Observation,
-    first: number,
-    numberBefore: number | undefined,
+    { first, last }: { readonly first: number; readonly last: number },
     number: number | undefined,
-  ): void {
-    const frontier = this.#frontier;
-    const continues =
-      number === undefined
-        ? Continuation.keptUpstream({ lastIndex: frontier, index: first, silenceMs: this.#silenceMs })
-        : Continuation.nextNumber(numberBefore, number);
-    const goesOn =
-      continues !== undefined &&
-      frontier !== undefined &&
-      observation.begin(frontier, continues) !== undefined;
-    if (!goesOn) observation.begin(first);
+  ): boolean {
+    const { latenessMs } = this.#options;
+    const until = this.#until;
+    const continues = until === undefined ? undefined : this.#proof(first, number);
+    if (until !== undefined && continues !== undefined && observation.begin(until, continues) !== undefined)
+      return true;
+    const from = observation.begin(latenessMs === undefined ? first : last + 1 + Math.max(1, latenessMs));
+    [this.#until, this.#top] = [from, undefined];
+    return from !== undefined;
   }
 
-  #isGap(index: number): boolean {
-    return this.#frontier !== undefined && index - this.#frontier >= this.#silenceMs;
+  #proof(first: number, number: number | undefined): Continuation | undefined {
+    const { silenceMs, latenessMs = 0 } = this.#options;
+    if (number !== undefined) return Continuation.nextNumber(this.#number, number);
+    return Continuation.keptUpstream({ lastIndex: this.latest, index: first, silenceMs, latenessMs });
   }
 
-  #add(observation: Observation, samples: readonly PlacedSample[]): boolean {
-    const readings = samples.flatMap(({ index, values }) =>
-      values.map((value): Reading => ({ index, ...value })),
-    );
-    return readings.length === 0 || observation.take(readings);
+  /** False where it is not believed, or there is no room: then something may be missing. */
+  #state(observation: Observation, until: number, number: number | undefined): boolean {
+    const stated = Math.max(until, this.#until ?? until);
+    this.#until = observation.observe(stated, number) ? stated : undefined;
+    return this.#until !== undefined;
   }
+}
+
+function readingsOf(samples: readonly PlacedSample[]): readonly Reading[] {
+  return samples.flatMap(({ index, values }) => values.map((value): Reading => ({ index, ...value })));
 }
 
 /** Samples without a time of their own get `arrival`. */

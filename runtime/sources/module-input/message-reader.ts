@@ -32,9 +32,11 @@ export function createMessageReader(config: ModuleInputConfig): MessageReader {
   const plan = compile(config);
   return (message) => {
     const document = parseBody(message.body);
-    if (!document.ok) return { ok: false, reason: 'not-json', detail: document.problem };
-    const sequence = sequenceIn(plan.sequence, document.value, message);
-    const found = readDocument(plan, document.value, message);
+    // A number among the properties is there whatever the body is.
+    const sequence = sequenceIn(plan.sequence, document.ok ? document.value : undefined, message);
+    const found = document.ok
+      ? readDocument(plan, document.value, message)
+      : refused('not-json', document.problem);
     return sequence === undefined ? found : { ...found, sequence };
   };
 }
@@ -189,7 +191,7 @@ function timeIn(
 function sequenceIn(place: Place | undefined, document: unknown, message: InputMessage): number | undefined {
   if (!place) return undefined;
   const found = 'property' in place ? propertyOf(message, place.property) : readPath(document, place.path);
-  const number = typeof found === 'string' && /^\d{1,16}$/.test(found) ? Number(found) : found;
+  const number = typeof found === 'string' && /^-?\d{1,16}$/.test(found) ? Number(found) : found;
   return Number.isSafeInteger(number) ? (number as number) : undefined;
 }
 

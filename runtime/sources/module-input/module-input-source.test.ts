@@ -66,7 +66,7 @@ class SlowSink extends RecordingSink {
 
 function start(more: object = {}, floor?: number, number?: number) {
   const made = makeSource(more, undefined, floor, number);
-  const sink = new SlowSink(made.source.latenessMs);
+  const sink = new SlowSink(made.source.isUnordered);
   const abort = new AbortController();
   let ended: unknown;
   const over = made.source.run(sink, abort.signal).then(
@@ -95,16 +95,28 @@ describe('a pushed stream', () => {
     await inputs.receive(message({ t: 5900, v: 2 }));
     await inputs.receive(message({ t: 7000, v: 3 }));
     expect(told(sink.events)).toEqual([
-      'resumed 5000',
+      'resumed 6001',
       '1@5000',
-      'observed 5001',
+      'observed 6001',
       '2@5900',
-      'observed 5901',
-      'broken 5901 message-gap',
-      'resumed 7000',
+      'observed 6001',
+      'broken 6001 message-gap',
+      'resumed 8001',
       '3@7000',
-      'observed 7001',
+      'observed 8001',
     ]);
+  });
+
+  it('begins where nothing can be missing that was sent before: as much later as messages may be out of order', async () => {
+    for (const [latenessMs, begin] of [
+      [0, 5002],
+      [300, 5301],
+    ]) {
+      const { inputs, sink } = start({ latenessMs });
+      for (const t of [5000, 5400, 5800]) await inputs.receive(message({ t, v: 1 }));
+      expect(sink.of('resumed').map(({ at }) => at)).toEqual([begin]);
+      expect(sink.of('observed').at(-1)?.until).toBe(5800 - latenessMs!);
+    }
   });
 
   it('is broken by a jump in its numbers, and by a counter that starts again; not by a number that comes twice', async () => {
@@ -117,14 +129,14 @@ describe('a pushed stream', () => {
     await send(10, 5300);
     await send(1, 5400);
     expect(told(sink.events).filter((event) => !event.startsWith('observed'))).toEqual([
-      'resumed 5000',
+      'resumed 6001',
       '7@5000',
       '8@5100',
-      'broken 5000 messages-missed',
-      'resumed 5301',
+      'broken 6001 messages-missed',
+      'resumed 6301',
       '10@5300',
-      'broken 5301 counter-restarted',
-      'resumed 5401',
+      'broken 6301 counter-restarted',
+      'resumed 6401',
       '1@5400',
     ]);
   });
@@ -139,11 +151,11 @@ describe('a pushed stream', () => {
     await send(13, 11_001);
     await send(15, 11_002);
     expect(told(sink.events).filter((event) => /resumed|broken/.test(event))).toEqual([
-      'resumed 10500',
+      'resumed 10502',
       'broken 11000 messages-missed',
-      'resumed 11001',
-      'broken 11001 messages-missed',
-      'resumed 11003',
+      'resumed 11002',
+      'broken 11002 messages-missed',
+      'resumed 11004',
     ]);
   });
 
@@ -154,7 +166,7 @@ describe('a pushed stream', () => {
     await inputs.receive(message({ t: 7_205_500, v: 2 }));
     await inputs.receive(message({ t: 6000, v: 3 }));
     await inputs.receive(message({ t: 6500, v: 4 }));
-    expect(sink.of('observed').map(({ until }) => until)).toEqual([7_205_001, 6001, 6501]);
+    expect(sink.of('observed').map(({ until }) => until)).toEqual([7_206_001, 7001, 7001]);
   });
 
   it('knows the last number across a restart: the next one continues, a later one does not', async () => {
@@ -169,7 +181,7 @@ describe('a pushed stream', () => {
     expect(await take(11, 5400)).toEqual([5001, 'next-number', 11]);
     // However long the sender was silent: nothing is missing between two numbers.
     expect(await take(11, 90_000)).toEqual([5001, 'next-number', 11]);
-    expect(await take(13, 5400)).toEqual([5401, undefined, 13]);
+    expect(await take(13, 5400)).toEqual([6401, undefined, 13]);
   });
 
   it('takes a message that the hub sends again after a restart for what it is', async () => {
@@ -179,7 +191,136 @@ describe('a pushed stream', () => {
     await send(9, 4800);
     await send(10, 5000);
     await send(11, 5100);
-    expect(told(sink.events)).toEqual(['resumed 5001', '11@5100', 'observed 5101']);
+    // What was not known to be settled goes up again; it breaks nothing.
+    expect(told(sink.events)).toEqual(['9@4800', '10@5000', 'resumed 5001', '11@5100', 'observed 5001']);
+  });
+
+  it('is not observed where the next message may still belong, which may be lost', async () => {
+    const { inputs, sink, clock } = start({
+      sequence: { property: 'n' },
+      latenessMs: 300,
+      silenceMs: 60_000,
+    });
+    const send = (n: number, t: number) =>
+      inputs.receive(message({ t, v: n }, { properties: { n: String(n) } }));
+    await send(1, 5000);
+    await send(2, 9000);
+    // However long nothing comes: number 3 may have the time of number 2.
+    await clock.advance(30_000);
+    expect(sink.of('observed').at(-1)?.until).toBe(8700);
+    await send(4, 9000);
+    expect(sink.of('broken').map(({ at }) => at)).toEqual([8700]);
+  });
+
+  it('is observed up to its last message once none has come for as long as they may be late, where they have no numbers', async () => {
+    const { inputs, sink, clock } = start({ latenessMs: 300, silenceMs: 60_000 });
+    for (const t of [5000, 9000]) await inputs.receive(message({ t, v: t }));
+    await clock.advance(299);
+    expect(sink.of('observed').at(-1)?.until).toBe(8700);
+    await clock.advance(1);
+    expect(sink.of('observed').at(-1)?.until).toBe(9001);
+  });
+
+  it('does not go on from a number where something was lost before, though nothing was claimed since', async () => {
+    const { inputs, sink } = start({ sequence: { property: 'n' }, latenessMs: 0 });
+    const send = (n: number, t: number) =>
+      inputs.receive(message({ t, v: n }, { properties: { n: String(n) } }));
+    await send(1, 5000);
+    await send(2, 5100);
+    await send(4, 5400);
+    sink.refuse(1);
+    await send(5, 5500);
+    await send(6, 5600);
+    expect(sink.of('resumed').map(({ at, continues }) => [at, continues?.because])).toEqual([
+      [5002, undefined],
+      [5402, undefined],
+      [5602, undefined],
+    ]);
+  });
+
+  it('keeps, and claims nothing for, a message without its number, or with one that is none', async () => {
+    const { inputs, sink } = start({ sequence: { path: 'n' }, latenessMs: 0 });
+    const numbers = [7, '8', undefined, '18446744073709551615', 2.5, '0x9', null, 9, 10];
+    for (const [k, n] of numbers.entries()) await inputs.receive(message({ t: 5000 + k * 100, v: k, n }));
+    expect(sink.readings.map(({ value }) => value)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(told(sink.events).filter((event) => /resumed|broken/.test(event))).toEqual([
+      'resumed 5002',
+      'broken 5100 message-without-number',
+      'resumed 5702',
+    ]);
+    const late = sink.of('readings').filter(({ isLate }) => isLate);
+    expect(late.map(({ readings }) => readings[0]?.value)).toEqual([2, 3, 4, 5, 6]);
+  });
+
+  it('counts below zero, far up, and breaks where a counter wraps', async () => {
+    const { inputs, sink } = start({ sequence: { path: 'n' }, latenessMs: 0 });
+    const big = Number.MAX_SAFE_INTEGER;
+    for (const [k, n] of [-2, '-1', 0, 1, big - 1, big, 0, 1].entries())
+      await inputs.receive(message({ t: 5000 + k * 100, v: k, n }));
+    expect(told(sink.events).filter((event) => /broken/.test(event))).toEqual([
+      'broken 5300 messages-missed',
+      'broken 5500 counter-restarted',
+    ]);
+  });
+
+  it('takes the number of a message that has no samples, or cannot be read, as one that came', async () => {
+    const { inputs, sink } = start({ sequence: { property: 'n' }, items: 'list', latenessMs: 0 });
+    const send = (n: number, body: unknown) =>
+      inputs.receive(message(body, { properties: { n: String(n) } }));
+    await send(1, { list: [{ t: 5000, v: 1 }] });
+    await send(2, { list: [] });
+    await send(3, '{"list":');
+    await send(4, { list: [{ t: 5300, v: 4 }] });
+    expect(told(sink.events)).toEqual([
+      'resumed 5002',
+      '1@5000',
+      'observed 5002',
+      'observed 5002',
+      'observed 5002',
+      '{"list":@5000',
+      '4@5300',
+      'observed 5300',
+    ]);
+    expect(sink.of('observed').map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('does not begin with a message that cannot be read, whose time nobody knows', async () => {
+    const { inputs, sink } = start();
+    await inputs.receive(message('{"t":'));
+    expect(sink.kinds()).toEqual(['readings']);
+    await inputs.receive(message({ t: 5000, v: 1 }));
+    expect(sink.of('resumed').map(({ at }) => at)).toEqual([6001]);
+  });
+
+  it('is broken by a time that goes back as by one that leaps, where there are no numbers', async () => {
+    const { inputs, sink } = start({ silenceMs: 1000, latenessMs: 0 });
+    for (const t of [50_000, 50_500, 20_000, 20_500]) await inputs.receive(message({ t, v: t }));
+    expect(told(sink.events).filter((event) => /broken|resumed/.test(event))).toEqual([
+      'resumed 50002',
+      'broken 50500 time-went-back',
+      'resumed 20002',
+    ]);
+  });
+
+  it('begins anew where a numbered sender stays far behind what was observed: its clock was put right', async () => {
+    const { inputs, sink, clock } = start({ sequence: { path: 'n' }, silenceMs: 1000, latenessMs: 0 });
+    let n = 0;
+    const send = async (t: number) => {
+      await inputs.receive(message({ t, v: t, n: ++n }));
+      await clock.advance(500);
+    };
+    await send(90_000);
+    await send(90_500);
+    // One that waited for long with the sender is late, and nothing else.
+    await send(40_000);
+    await send(91_000);
+    for (let t = 30_000; t < 32_500; t += 500) await send(t);
+    expect(told(sink.events).filter((event) => /broken|resumed/.test(event))).toEqual([
+      'resumed 90002',
+      'broken 91000 time-went-back',
+      'resumed 31002',
+    ]);
+    expect(sink.of('observed').at(-1)?.until).toBe(32_000);
   });
 
   it('goes on without a hole after a restart, where the next message follows in time', async () => {
@@ -188,7 +329,7 @@ describe('a pushed stream', () => {
     expect(told(sink.events)[0]).toBe('resumed 5001');
     const later = start({}, 5001);
     await later.inputs.receive(message({ t: 6500, v: 2 }));
-    expect(told(later.sink.events)[0]).toBe('resumed 6500');
+    expect(told(later.sink.events)[0]).toBe('resumed 7501');
   });
 
   it('ends its session when the sender is silent, and goes on with the next where the messages do', async () => {
@@ -196,11 +337,11 @@ describe('a pushed stream', () => {
     await first.inputs.receive(message({ t: 5000, v: 1 }));
     await first.clock.advance(silenceMs);
     expect(first.ended()).toMatchObject({ code: 'module-input-silent' });
-    const sink = new RecordingSink(first.source.latenessMs);
+    const sink = new RecordingSink(first.source.isUnordered);
     const abort = new AbortController();
     const over = first.source.run(sink, abort.signal);
     await first.inputs.receive(message({ t: 5800, v: 2 }));
-    expect(told(sink.events)).toEqual(['resumed 5001', '2@5800', 'observed 5801']);
+    expect(told(sink.events)).toEqual(['resumed 6001', '2@5800', 'observed 6001']);
     abort.abort();
     await over;
   });
@@ -213,7 +354,7 @@ describe('a pushed stream', () => {
         { t: 5000, v: 1 },
       ]),
     );
-    expect(told(sink.events)).toEqual(['resumed 5000', '1@5000 2@5200', 'observed 5201']);
+    expect(told(sink.events)).toEqual(['resumed 6201', '1@5000 2@5200', 'observed 6201']);
   });
 
   it('stamps what has no time with its arrival', async () => {
@@ -292,6 +433,28 @@ describe('a message', () => {
     expect(String(sink.readings[0]?.value)).toMatch(/^x{8192}\.\.\. \(200000 bytes\)$/);
   });
 
+  it('of which the room ended amid its readings comes again whole', async () => {
+    const { inputs, sink } = start({ sequence: { property: 'n' }, latenessMs: 0 });
+    const send = (n: number, t: number) =>
+      inputs.receive(message({ t, v: n }, { properties: { n: String(n) } }));
+    await send(1, 5000);
+    await send(2, 5100);
+    const { emit } = sink;
+    sink.emit = (event) => {
+      if (event.kind !== 'readings') return emit.call(sink, event);
+      sink.room = false;
+      return false;
+    };
+    await expect(send(3, 5200)).rejects.toMatchObject({ code: 'module-input-no-room' });
+    sink.emit = emit;
+    sink.room = true;
+    await send(3, 5200);
+    await send(4, 5300);
+    expect(sink.readings.map(({ value }) => value)).toEqual([1, 2, 3, 4]);
+    // Nothing goes on from what did not get in.
+    expect(sink.of('resumed').map(({ continues }) => continues?.because)).toEqual([undefined, undefined]);
+  });
+
   it('for an input that nobody reads is given back at once; for one between sessions it waits', async () => {
     const { clock, inputs, source, abort, over } = start();
     const error = { code: 'module-input-given-back' };
@@ -300,7 +463,7 @@ describe('a message', () => {
     await over;
     const waiting = inputs.receive(message({ t: 5000, v: 1 }));
     await clock.advance(500);
-    const sink = new RecordingSink(source.latenessMs);
+    const sink = new RecordingSink(source.isUnordered);
     const again = new AbortController();
     const second = source.run(sink, again.signal);
     await waiting;

@@ -12,7 +12,7 @@ import type { StreamStart } from '../../windows/window-store.ts';
 import { PolledIndex } from '../polled-index.ts';
 import type { Source, SourceSink } from '../source.ts';
 import type { ModuleInputConfig } from './config.ts';
-import { InputStream, type PlacedSample, placeSamples } from './input-stream.ts';
+import { InputStream, placeSamples } from './input-stream.ts';
 import type { InputMessage, Inputs } from './inputs.ts';
 import { createMessageReader, type MessageReader, type ReadMessage } from './message-reader.ts';
 import { keyOf, RecentMessages } from './recent-messages.ts';
@@ -35,6 +35,8 @@ export function createModuleInputSource(config: ModuleInputConfig, deps: ModuleI
 
 /** The source gives up by itself before the supervisor does it. */
 const silenceMarginMs = 5000;
+/** Messages of one time come together. */
+const leastQuietMs = 100;
 /** A refused message is kept up to here. */
 const maxKeptChars = 8192;
 /** Clocks of senders that are wrong by decades would end the stream for as long. */
@@ -45,8 +47,8 @@ const plausibleSince = Date.UTC(2024, 0, 1);
 class ModuleInputSource implements Source {
   readonly index = 'time';
   readonly stampedByGateway: boolean;
-  readonly latenessMs: number;
-  readonly isQueued = true;
+  readonly isUnordered: boolean;
+  readonly queued: { readonly silenceMs: number };
   readonly silenceLimitMs: number;
   /** Listening costs nothing, and who waits for an answer shall not wait for us. */
   readonly backoff = { minMs: 100, maxMs: 1000 };
@@ -58,14 +60,15 @@ class ModuleInputSource implements Source {
   readonly #arrival: PolledIndex;
   #stream: InputStream | undefined;
   #hasRefused = false;
+  #saidNumber = false;
 
   constructor(config: ModuleInputConfig, deps: ModuleInputDeps) {
     this.#config = config;
     this.#deps = deps;
     this.#read = createMessageReader(config);
     this.stampedByGateway = config.time === undefined && config.format !== 'readings/1';
-    // At least 1: messages of several senders, and readings within one, may share or swap their times.
-    this.latenessMs = this.stampedByGateway ? 0 : Math.max(1, config.latenessMs);
+    this.isUnordered = !this.stampedByGateway;
+    this.queued = { silenceMs: config.silenceMs };
     this.silenceLimitMs = config.silenceMs + silenceMarginMs;
     this.#arrival = new PolledIndex(deps.stampClock ?? deps.clock);
   }
@@ -73,24 +76,32 @@ class ModuleInputSource implements Source {
   run(sink: SourceSink, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
     const { inputs, clock } = this.#deps;
-    const { input, silenceMs } = this.#config;
-    this.#stream ??= new InputStream({ silenceMs, latenessMs: this.latenessMs, start: this.#start() });
-    this.#stream.begin(sink);
+    const { input, silenceMs, latenessMs } = this.#config;
+    const stream = this.#openStream();
+    stream.begin(sink);
     return new Promise((resolve, reject) => {
-      let timer: Timer | undefined;
+      let timers: readonly Timer[] = [];
+      const rest = () => {
+        for (const timer of timers) timer.cancel();
+      };
       const watch = () => {
-        timer?.cancel();
-        timer = clock.setTimer(silenceMs, () => {
+        rest();
+        const onSilence = () => {
           end();
           reject(silent(input, silenceMs));
-        });
+        };
+        const quietMs = Math.max(latenessMs, leastQuietMs);
+        timers = [
+          clock.setTimer(silenceMs, onSilence),
+          ...(quietMs < silenceMs ? [clock.setTimer(quietMs, () => stream.quiet())] : []),
+        ];
       };
       const stopListening = inputs.listen(input, (message) => {
         watch();
-        return this.#take(message, sink);
+        return this.#take(message, stream, sink);
       });
       const end = () => {
-        timer?.cancel();
+        rest();
         stopListening();
         signal.removeEventListener('abort', onAbort);
       };
@@ -103,7 +114,7 @@ class ModuleInputSource implements Source {
     });
   }
 
-  async #take(message: InputMessage, sink: SourceSink): Promise<void> {
+  async #take(message: InputMessage, stream: InputStream, sink: SourceSink): Promise<void> {
     // Given back rather than dropped: the hub keeps it until there is room.
     if (sink.hasRoom?.() === false) throw this.#noRoom();
     const read = this.#judge(this.#read(message));
@@ -112,21 +123,29 @@ class ModuleInputSource implements Source {
     if (key !== undefined && this.#recent.has(key)) {
       this.#count('holdfast_module_input_repeated_total');
     } else {
-      const isTaken = this.#stream?.take(this.#samplesOf(read, message), read.sequence);
+      const isTaken = this.#hand(read, message, stream);
       // The room ended amid the message: what did not get in comes again.
-      if (isTaken === false && sink.hasRoom?.() === false) throw this.#noRoom();
+      if (!isTaken && sink.hasRoom?.() === false) throw this.#noRoom();
       if (key !== undefined) this.#recent.add(key);
     }
     await sink.durable();
   }
 
-  /** Where messages are stamped on arrival, an earlier stamp says nothing about them. */
-  #start(): Omit<StreamStart, 'continuity'> {
-    const { floor, number } = this.#deps.start?.() ?? {};
-    return {
-      ...(floor !== undefined && !this.stampedByGateway && { floor }),
-      ...(number !== undefined && { number }),
-    };
+  #openStream(): InputStream {
+    const { silenceMs, latenessMs, sequence } = this.#config;
+    const { floor, seen, number } = this.#deps.start?.() ?? {};
+    this.#stream ??= new InputStream({
+      silenceMs,
+      latenessMs: this.stampedByGateway ? undefined : latenessMs,
+      isNumbered: sequence !== undefined,
+      start: {
+        // Where messages are stamped on arrival, an earlier stamp says nothing about them.
+        ...(floor !== undefined && !this.stampedByGateway && { floor }),
+        ...(seen !== undefined && !this.stampedByGateway && { seen }),
+        ...(number !== undefined && { number }),
+      },
+    });
+    return this.#stream;
   }
 
   #noRoom(): HoldfastError {
@@ -146,17 +165,34 @@ class ModuleInputSource implements Source {
     return { ok: false, reason: 'time-ahead', detail, ...(sequence !== undefined && { sequence }) };
   }
 
-  #samplesOf(read: ReadMessage, message: InputMessage): readonly PlacedSample[] {
+  /** False where the stream did not take it. */
+  #hand(read: ReadMessage, message: InputMessage, stream: InputStream): boolean {
+    const { clock } = this.#deps;
+    const now = clock.monotonic();
     const arrival = () => this.#arrival.next().index;
+    const { sequence: number } = read;
+    if (this.#config.sequence && number === undefined) this.#sayWithoutNumber();
     if (read.ok) {
       const isStamped = read.samples.every(({ time }) => time !== undefined);
-      return placeSamples(read.samples, isStamped ? 0 : arrival());
+      return stream.take({ samples: placeSamples(read.samples, isStamped ? 0 : arrival()), number, now });
     }
     this.#sayRefused(read.reason, read.detail);
+    const index = this.stampedByGateway ? arrival() : (stream.latest ?? clock.now());
     const value = keptText(message.body);
-    const values = [{ tag: this.#config.refusedTag, value, quality: `bad:${read.reason}` as const }];
-    const index = this.stampedByGateway ? arrival() : (this.#stream?.latest ?? this.#deps.clock.now());
-    return [{ index, values }];
+    return stream.refuse(
+      { index, tag: this.#config.refusedTag, value, quality: `bad:${read.reason}` },
+      { number, now },
+    );
+  }
+
+  #sayWithoutNumber(): void {
+    this.#count('holdfast_module_input_without_number_total');
+    if (this.#saidNumber) return;
+    this.#saidNumber = true;
+    this.#deps.log.warn(
+      { input: this.#config.input },
+      'a message has no whole number up to 2^53 where `sequence` says: its readings are kept, but nothing proves that none is missing',
+    );
   }
 
   #sayRefused(reason: string, detail: string): void {

@@ -10,7 +10,7 @@ import {
   TimestampsToReturn,
 } from './library.ts';
 import { serviceFailed } from './opcua-errors.ts';
-import type { HistoryNode, ItemRequest, WireValue } from './opcua-session.ts';
+import type { HistoryNode, ItemRequest, Times, WireValue } from './opcua-session.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each service answers with a class of its own.
 export type LibraryResponse = any;
@@ -57,9 +57,19 @@ export function hasStructure(values: readonly WireValue[]): boolean {
   return false;
 }
 
-export function historyRequest(nodes: readonly HistoryNode[], fields: object): HistoryReadRequest {
+const timestamps = {
+  both: TimestampsToReturn.Both,
+  source: TimestampsToReturn.Source,
+  server: TimestampsToReturn.Server,
+} as const;
+
+export function historyRequest(
+  nodes: readonly HistoryNode[],
+  times: Times,
+  fields: object,
+): HistoryReadRequest {
   return new HistoryReadRequest({
-    timestampsToReturn: TimestampsToReturn.Both,
+    timestampsToReturn: timestamps[times],
     releaseContinuationPoints: false,
     nodesToRead: nodes.map(({ nodeId, continuation }) => ({
       nodeId: coerceNodeId(nodeId),

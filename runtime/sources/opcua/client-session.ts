@@ -234,7 +234,10 @@ export class ClientSession implements OpcuaSession {
       numValuesPerNode: request.valuesPerNode,
       returnBounds: false,
     });
-    const response = await this.#request('history', historyRequest(request.nodes, { historyReadDetails }));
+    const response = await this.#request(
+      'history',
+      historyRequest(request.nodes, request.times, { historyReadDetails }),
+    );
     const results: LibraryResponse[] = counted(response.results, request.nodes.length, 'history');
     const read = results.map(({ statusCode, historyData, continuationPoint }) => ({
       status: statusCode as WireStatus,
@@ -247,7 +250,7 @@ export class ClientSession implements OpcuaSession {
 
   async historyRelease(nodes: readonly HistoryNode[]): Promise<void> {
     const historyReadDetails = new ReadRawModifiedDetails({ isReadModified: false });
-    const request = historyRequest(nodes, { historyReadDetails, releaseContinuationPoints: true });
+    const request = historyRequest(nodes, 'both', { historyReadDetails, releaseContinuationPoints: true });
     await this.#request('the release of history', request);
   }
 

@@ -18,7 +18,9 @@ export function contentOf({ value: variant, statusCode }: WireValue): Content {
   return { value, quality: fault === undefined ? quality : faulty(quality, value, fault) };
 }
 
-/** In one go: the spread of a content costs as much again as all the rest. */
+/**
+ * A value of a server's history. In one go: the spread of a content costs as much again as all the rest.
+ */
 export function readingOf(index: number, tag: string, wire: WireValue): Reading {
   const { value: variant, statusCode } = wire;
   if (variant && variant.arrayType === 0 && statusCode.value === 0) {
@@ -27,7 +29,14 @@ export function readingOf(index: number, tag: string, wire: WireValue): Reading 
       return { index, tag, value: value === 0 ? 0 : value, quality: 'good' };
   }
   const { value, quality } = contentOf(wire);
-  return { index, tag, value, quality };
+  return { index, tag, value, quality: quality === 'good' ? originOf(statusCode.value) : quality };
+}
+
+/** OPC 10000-11, 6.3.3: whether the equipment said it, or the historian put it between what it kept. */
+function originOf(code: number): Quality {
+  const isTold = (code & 0x0c00) === 0x0400;
+  if (!isTold || (code & 0b11) === 0) return 'good';
+  return (code & 0b11) === 1 ? 'uncertain:calculated' : 'uncertain:interpolated';
 }
 
 /** The server's own reason counts where it has one: it knows more than what could not be decoded. */

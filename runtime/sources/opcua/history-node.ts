@@ -1,10 +1,18 @@
-// Where the reading of one node's history stands. Pure: told of each answer, it says what to ask next, and which
-// values came. It pages by the server's continuation points where there are any, and by time where there are none,
-// where they vanish, or where the server leaves out the rest without a word.
+// Where the reading of one node's history stands. Pure: told of each answer, it says what to ask next, which values
+// came, and how far that goes.
+//
+// Nothing is taken from one answer alone, since a server may say Good to less than all. Each question begins at the
+// newest value that is known, which the answer has to show once more: so its memory reached back to that value when it
+// answered, and no value fell between two questions. What follows that value, up to the last one shown, is whole, since
+// servers answer in order of time. That nothing follows the last one shown is borne out by another look (see
+// history-looks.ts). Places that a server holds for the rest are used only where more values share one time than come
+// at once, or where an answer is empty; then the same question is asked again, unchanged, since some servers count
+// their places from its start.
 import type { Reading } from '../../../wire/reading.ts';
 import { readingOf } from './content.ts';
-import type { HistoryResult, WireValue } from './opcua-session.ts';
-import { isBad } from './quality.ts';
+import { meaningOf, plainName } from './history-status.ts';
+import { isBound, isSame, stampOf } from './history-values.ts';
+import type { HistoryResult, Times, WireValue } from './opcua-session.ts';
 
 export interface HistoryAsk {
   readonly start: number;
@@ -13,181 +21,342 @@ export interface HistoryAsk {
   readonly continuation?: Uint8Array;
 }
 
-/** `refused`: this node has no history. `failed`: perhaps it has, later. */
-export type HistoryOutcome = 'ok' | 'refused' | 'failed';
+/**
+ * `moved`: what was known is no longer there: the server's memory moved on, or was changed. `refused`: this node has no
+ * history any more. `failed`: an answer that proves nothing. In each case the same may be asked later, anew.
+ */
+export type NodeOutcome = 'ok' | 'moved' | 'refused' | 'failed';
 
-const refusals = new Set([
-  'BadHistoryOperationUnsupported',
-  'BadHistoryOperationInvalid',
-  'BadServiceUnsupported',
-  'BadNotSupported',
-  'BadNodeIdUnknown',
-  'BadNodeIdInvalid',
-  'BadUserAccessDenied',
-  'BadNotReadable',
-  'BadNoDataAvailable',
-]);
+export interface HistoryNodeOptions {
+  readonly tag: string;
+  readonly nodeId: string;
+  readonly times: Times;
+  readonly range: { readonly start: number; readonly end: number };
+  readonly valuesPerNode: number;
+  /** Its memory reaches back to before the range. */
+  readonly reaches: boolean;
+  /** The newest value from before the range, where one is known. */
+  readonly anchor?: WireValue | undefined;
+}
 
-/** Statuses by which a server says that there are no values, which is an answer. */
-const emptyStatuses = new Set([
-  'GoodNoData',
-  'BadNoData',
-  'BadBoundNotFound',
-  'BadNoEntryExists',
-  'BadDataLost',
-]);
-
+const lost = { value: 0x809d_0000, name: 'BadDataLost' };
 const maxValuesPerNode = 100_000;
 const maxStalls = 20;
 
-export function isRefusal(status: string): boolean {
-  return refusals.has(status);
+interface Held {
+  readonly ask: HistoryAsk;
+  readonly continuation: Uint8Array;
+  /** The time that the values share for whose sake it is held, and how many of them came at first. */
+  readonly at: number;
+  readonly atOnce: number;
 }
 
-export function isEmpty(status: string): boolean {
-  return emptyStatuses.has(status.replace(/#.*$/s, ''));
-}
-
-export function markOf(tag: string, index: number, cause: string): Reading {
-  return { index, tag, value: null, quality: `bad:${cause}` };
+/** Values of one time that came over several answers, by places. */
+export interface Run {
+  readonly at: number;
+  readonly values: readonly WireValue[];
+  /** So many came with the first answer. */
+  readonly atOnce: number;
 }
 
 export class HistoryNode {
   readonly tag: string;
   readonly nodeId: string;
-  /** In index order, not handed on yet. */
-  pending: Reading[] = [];
-  isDone = false;
-  #start: number;
-  readonly #end: number;
-  /** Of the time range that is asked for at once; shrinks where the server cannot page. */
-  #spanMs: number;
+  readonly times: Times;
+  /** Start of the range that is read. */
+  readonly from: number;
+  /** In order of time, not handed on yet. */
+  #pending: WireValue[] = [];
+  /** The newest values that are known, which share one time. */
+  #newest: WireValue[] = [];
+  #newestAt = Number.NEGATIVE_INFINITY;
+  /** Of these, those that the question under way has still to show. */
+  #toShow: WireValue[] = [];
+  /** It has shown some of them: an answer that ends there was cut short. */
+  #showsSome = false;
+  #seen: number;
+  #held: Held | undefined;
+  /** What follows it is asked for by time, and it has to be borne out, since nothing else shows that it is whole. */
+  #run: Run | undefined;
+  #wentOn = false;
+  readonly #reaches: boolean;
+  #unmoored: number | undefined;
+  /** A question that begins before what is known did not come as far as that. */
+  #isAlone = false;
+  /** Of the time range that is asked for at once; shrinks where the server cannot hold a place. */
+  #spanMs = Number.POSITIVE_INFINITY;
+  readonly #usualValues: number;
   #valuesPerNode: number;
-  #continuation: Uint8Array | undefined;
-  /** Values at `#start` that were taken already. */
-  #taken = 0;
-  /** Of these, those that are to come once more. */
-  #toSkip = 0;
   #stalls = 0;
-  /** The server holds places where there is more: without one, there is none. */
-  #hasPoints = false;
+  #doubts = 0;
+  #count = 0;
+  #problem = '';
 
-  constructor(tag: string, nodeId: string, range: { start: number; end: number }, valuesPerNode: number) {
+  constructor({ tag, nodeId, times, range, valuesPerNode, anchor, reaches }: HistoryNodeOptions) {
     this.tag = tag;
     this.nodeId = nodeId;
-    this.#start = range.start;
-    this.#end = range.end;
-    this.#spanMs = range.end - range.start;
+    this.times = times;
+    this.from = range.start;
+    this.#seen = range.start;
+    this.#usualValues = valuesPerNode;
     this.#valuesPerNode = valuesPerNode;
+    this.#reaches = reaches;
+    if (anchor) this.#add([anchor], stampOf(anchor)!);
   }
 
-  get continuation(): Uint8Array | undefined {
-    return this.#continuation;
+  /** Below this, one answer has shown all. */
+  get seen(): number {
+    return this.#seen;
   }
 
-  /** Everything of this node below is known. */
-  get completeBelow(): number {
-    return this.isDone ? this.#end : this.#start;
+  /** Time of the newest value that is known; from before the range, too. */
+  get newestAt(): number {
+    return this.#newestAt;
   }
 
-  next(): HistoryAsk {
-    const end = Math.min(this.#end, this.#start + this.#spanMs);
-    const ask = { start: this.#start, end, valuesPerNode: this.#valuesPerNode };
-    return this.#continuation ? { ...ask, continuation: this.#continuation } : ask;
+  /** Values that share the newest time that is known. */
+  get newestCount(): number {
+    return this.#newest.length;
+  }
+
+  get isKnown(): boolean {
+    return this.#newest.length > 0;
+  }
+
+  /** Values that the last answer brought. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Why the last answer failed. */
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /** The place that the server holds for this node. */
+  get held(): Uint8Array | undefined {
+    return this.#held?.continuation;
+  }
+
+  /** Waits to be borne out, now that what follows it was asked for. */
+  get openRun(): Run | undefined {
+    return this.#run && this.#wentOn ? this.#run : undefined;
+  }
+
+  /** Where a question began that no known value was to be shown in: the memory has to reach back to before it still. */
+  get unmooredAt(): number | undefined {
+    return this.#unmoored;
+  }
+
+  /** Only a question of its own will do: on from a place, or from what is known of this node. */
+  get isAlone(): boolean {
+    if (this.#held !== undefined || this.#run !== undefined) return true;
+    return this.#isAlone || this.#spanMs !== Number.POSITIVE_INFINITY;
+  }
+
+  /** All below `proven` is known. */
+  next(end: number, proven: number): HistoryAsk {
+    if (this.#held) return { ...this.#held.ask, continuation: this.#held.continuation };
+    const known = this.#run ? this.#run.at + 1 : this.isKnown ? this.#newestAt : this.from;
+    // A server that holds no places is asked bit by bit: a bit without values must not be asked for again and again.
+    const start = this.#spanMs === Number.POSITIVE_INFINITY ? known : Math.max(known, proven);
+    return { start, end: Math.min(end, start + this.#spanMs), valuesPerNode: this.#valuesPerNode };
   }
 
   /** The server's place is given up: what follows is asked for by time. */
   forget(): Uint8Array | undefined {
-    const held = this.#continuation;
-    this.#continuation = undefined;
+    const held = this.#held?.continuation;
+    this.#held = undefined;
     return held;
   }
 
-  /** It has no more to say: what is left of it is marked where it ends. */
-  refuse(): void {
-    this.pending.push(markOf(this.tag, this.completeBelow, 'no-history'));
-    this.isDone = true;
+  take(ask: HistoryAsk, result: HistoryResult): NodeOutcome {
+    this.#count = 0;
+    this.#problem = plainName(result.status);
+    const meaning = meaningOf(result.status);
+    if (meaning === 'no-places') return this.#narrow(ask);
+    if (meaning === 'place-gone' && ask.continuation) return this.#widen();
+    if (meaning === 'no-history' || meaning === 'denied') return 'refused';
+    const isEnd = meaning === 'all' || meaning === 'empty' || meaning === 'lost';
+    if (!isEnd && meaning !== 'more') return 'failed';
+    if (!ask.continuation) this.#begin(ask);
+    if (meaning === 'lost') this.#noteLoss();
+    const before = this.#newestAt;
+    const run = ask.continuation && this.#held?.at !== Number.NEGATIVE_INFINITY ? this.#held : undefined;
+    const { outcome, isBeyond } = this.#takeValues(ask, result.values, run?.at ?? Number.POSITIVE_INFINITY);
+    if (outcome !== 'ok') return outcome;
+    if (this.#run && ask.start > this.#run.at) this.#wentOn = true;
+    const isCut = !isEnd || result.continuation !== undefined || result.values.length >= ask.valuesPerNode;
+    if (run !== undefined && (isBeyond || !isCut)) return this.#endRun(run);
+    if (isCut) return this.#goOn(ask, result, before);
+    if (this.#toShow.length > 0) return this.#showsSome ? this.#stall() : 'moved';
+    this.#held = undefined;
+    this.#isAlone = false;
+    this.#spanMs *= 2;
+    if (this.#count === 0 && ask.end <= this.#seen) return this.#stall();
+    this.#stalls = 0;
+    this.#seen = Math.max(this.#seen, ask.end);
+    return 'ok';
+  }
+
+  /** Another look shows a value that no answer had: what follows the newest one is asked for again. */
+  doubt(): NodeOutcome {
+    this.#seen = Math.max(this.from, Math.min(this.#seen, this.#newestAt));
+    this.#doubts += 1;
+    this.#problem = 'it shows a value from one side, and not from the other';
+    return this.#doubts > maxStalls ? 'failed' : 'ok';
+  }
+
+  /** The memory still reaches back. */
+  moor(): void {
+    this.#unmoored = undefined;
+  }
+
+  /** The run is borne out. */
+  closeRun(): void {
+    this.#run = undefined;
+  }
+
+  /** Whether `value` is the newest that is known. */
+  knows(value: WireValue): boolean {
+    return this.#newest.some((known) => isSame(known, value));
   }
 
   takeBelow(end: number): readonly Reading[] {
-    const all = this.pending;
-    if (all.length === 0 || all[0]!.index >= end) return [];
+    const all = this.#pending;
     let count = all.length;
-    while (all[count - 1]!.index >= end) count -= 1;
-    this.pending = all.slice(count);
-    return count === all.length ? all : all.slice(0, count);
+    while (count > 0 && stampOf(all[count - 1]!)! >= end) count -= 1;
+    if (count === 0) return [];
+    this.#pending = all.slice(count);
+    const readings: Reading[] = [];
+    for (let at = 0; at < count; at++) {
+      const value = all[at]!;
+      readings.push(readingOf(stampOf(value)!, this.tag, value));
+    }
+    return readings;
   }
 
-  take(ask: HistoryAsk, { status, values, continuation }: HistoryResult): HistoryOutcome {
-    const name = status.name.replace(/#.*$/s, '');
-    if (isBad(status) && !isEmpty(name)) return this.#takeBad(name);
-    const before = this.#start;
-    const taken = this.#take(values, ask);
-    this.#continuation = continuation;
-    this.#hasPoints ||= continuation !== undefined;
-    if (continuation) return this.#progressed(taken > 0);
-    const isCut = !this.#hasPoints && values.length >= ask.valuesPerNode;
-    if (isCut) {
-      // As many values as were asked for, and never a place held: perhaps there are more, perhaps not.
-      if (this.#start === before && taken === 0) return this.#askForMore();
-      return this.#progressed(true);
+  #begin({ start }: HistoryAsk): void {
+    const isMoored = start <= this.#newestAt;
+    this.#showsSome = false;
+    this.#toShow = isMoored ? [...this.#newest] : [];
+    if (!isMoored && !this.#run && (this.#reaches || this.isKnown))
+      this.#unmoored = Math.min(this.#unmoored ?? start, start);
+  }
+
+  /** Those up to `limit`; `isBeyond`: there were others. */
+  #takeValues(
+    ask: HistoryAsk,
+    values: readonly WireValue[],
+    limit: number,
+  ): { readonly outcome: NodeOutcome; readonly isBeyond: boolean } {
+    let last = Number.NEGATIVE_INFINITY;
+    let isBeyond = false;
+    const found: WireValue[] = [];
+    const ended = (outcome: NodeOutcome) => ({ outcome, isBeyond });
+    for (const value of values) {
+      const index = stampOf(value);
+      if (isBound(value)) continue;
+      if (index === undefined) return ended(this.#fail('a value has no time'));
+      // Bounding values lie outside, and say nothing about what is inside.
+      if (index < ask.start || index >= ask.end) continue;
+      if (index < last) return ended(this.#fail('its values are not in order of time'));
+      last = index;
+      if (index < this.#newestAt || (index === this.#newestAt && this.#isShown(value))) continue;
+      if (index > this.#newestAt && this.#toShow.length > 0) return ended('moved');
+      if (index > limit) {
+        isBeyond = true;
+        break;
+      }
+      found.push(value);
     }
-    if (ask.end >= this.#end) this.isDone = true;
-    else this.#moveTo(ask.end);
+    this.#count = found.length;
+    if (found.length > 0) {
+      this.#add(found, stampOf(found.at(-1)!)!);
+      this.#doubts = 0;
+    }
+    return ended('ok');
+  }
+
+  #fail(problem: string): NodeOutcome {
+    this.#problem = problem;
+    return 'failed';
+  }
+
+  #isShown(value: WireValue): boolean {
+    const at = this.#toShow.findIndex((known) => isSame(known, value));
+    if (at < 0) return false;
+    this.#toShow.splice(at, 1);
+    this.#showsSome = true;
+    return true;
+  }
+
+  /** In order; none is older than what is known. */
+  #add(values: readonly WireValue[], last: number): void {
+    let first = values.length;
+    while (first > 0 && stampOf(values[first - 1]!) === last) first -= 1;
+    const newest = values.slice(first);
+    this.#newest = last === this.#newestAt ? [...this.#newest, ...newest] : newest;
+    this.#newestAt = last;
+    for (const value of values) if (stampOf(value)! >= this.from) this.#pending.push(value);
+  }
+
+  /** There is more, or may be. */
+  #goOn(ask: HistoryAsk, { continuation, values }: HistoryResult, before: number): NodeOutcome {
+    const hasMoved = this.#newestAt > before && this.#newestAt > ask.start;
+    if (this.#toShow.length > 0 && ask.start < before && !ask.continuation) {
+      this.#isAlone = true;
+      return this.#stall();
+    }
+    if (hasMoved) {
+      this.#held = undefined;
+      this.#valuesPerNode = this.#usualValues;
+      this.#isAlone = false;
+      this.#stalls = 0;
+      this.#seen = this.#newestAt;
+      return 'ok';
+    }
+    // More of them at once where that is for us to say; a place where it is not.
+    const isOurs = values.length >= ask.valuesPerNode && ask.valuesPerNode < maxValuesPerNode;
+    if (!continuation || (isOurs && !ask.continuation)) return this.#widen();
+    const { continuation: _, ...first } = ask;
+    const atOnce = this.#held?.atOnce || values.length;
+    this.#held = { ask: first, continuation, at: this.#newestAt, atOnce };
+    return this.#count > 0 ? 'ok' : this.#stall();
+  }
+
+  /** All that came of one time is here. What came after it with a place is asked for again, by time. */
+  #endRun({ at, atOnce }: Held): NodeOutcome {
+    if (this.#toShow.length > 0) return 'moved';
+    this.#held = undefined;
+    this.#run = { at, atOnce, values: this.#newest };
+    this.#wentOn = false;
     return 'ok';
   }
 
-  #takeBad(name: string): HistoryOutcome {
-    if (name === 'BadContinuationPointInvalid' && this.#continuation) {
-      this.#continuation = undefined;
-      // The same values would come again, and the point might vanish again.
-      return this.#taken >= this.#valuesPerNode ? this.#askForMore() : this.#progressed(false);
-    }
-    if (name === 'BadNoContinuationPoints' || name === 'BadResponseTooLarge') {
-      this.#continuation = undefined;
-      if (this.#spanMs <= 1) return this.#askForMore();
-      this.#spanMs = Math.max(1, Math.floor(this.#spanMs / 4));
-      return 'ok';
-    }
-    return refusals.has(name) ? 'refused' : 'failed';
+  /** The server says that it lost something: nothing is claimed of the tag from there until its next value. */
+  #noteLoss(): void {
+    const time = new Date(this.#seen);
+    this.#pending.push({ statusCode: lost, sourceTimestamp: time, serverTimestamp: time });
   }
 
-  /** Takes the values that are new, and moves on to the last one's time: others may share it. */
-  #take(values: readonly WireValue[], ask: HistoryAsk): number {
-    // Asked for by time, what was taken of the first instant comes again, perhaps over several answers.
-    if (!ask.continuation) this.#toSkip = this.#taken;
-    let taken = 0;
-    for (const value of values) {
-      const index = value.sourceTimestamp?.getTime() ?? value.serverTimestamp?.getTime();
-      // Bounding values lie outside, and say nothing about what is inside.
-      if (index === undefined || index < this.#start || index >= ask.end) continue;
-      if (index === this.#start && this.#toSkip > 0) {
-        this.#toSkip -= 1;
-        continue;
-      }
-      if (index > this.#start) this.#moveTo(index);
-      this.#taken += 1;
-      taken += 1;
-      this.pending.push(readingOf(index, this.tag, value));
-    }
-    return taken;
-  }
-
-  #moveTo(index: number): void {
-    this.#start = index;
-    this.#taken = 0;
-    this.#toSkip = 0;
-  }
-
-  #progressed(didMove: boolean): HistoryOutcome {
-    this.#stalls = didMove ? 0 : this.#stalls + 1;
-    return this.#stalls > maxStalls ? 'failed' : 'ok';
+  #narrow({ start, end }: HistoryAsk): NodeOutcome {
+    this.#held = undefined;
+    if (end - start <= 1) return this.#widen();
+    this.#spanMs = Math.max(1, Math.floor((end - start) / 4));
+    return this.#stall();
   }
 
   /** More values share one time than were asked for at once. */
-  #askForMore(): HistoryOutcome {
-    if (this.#valuesPerNode >= maxValuesPerNode) return 'failed';
+  #widen(): NodeOutcome {
+    this.#held = undefined;
+    this.#isAlone = true;
     this.#valuesPerNode = Math.min(maxValuesPerNode, this.#valuesPerNode * 4);
-    return 'ok';
+    return this.#stall();
+  }
+
+  #stall(): NodeOutcome {
+    this.#stalls += 1;
+    return this.#stalls > maxStalls ? this.#fail('its answers do not move on') : 'ok';
   }
 }

@@ -1,164 +1,158 @@
 // Re-reads a range from the server's own history: many nodes at once, merged into pages in order of time.
 //
-// What is told apart. A node that the server does not historise, or whose memory begins later: its tag is marked at
-// the start of what is read (`bad:no-history`, `bad:history-expired`), and the others are answered. No node with
-// history: unavailable, `no-history`. No node whose memory reaches so far back: unavailable, `history-expired`. No
-// values within memory: verified empty. A server that fails: an error, and the same is asked again later.
+// What is told apart. A node that the server does not historise, or whose memory begins later, or whose history it will
+// not give: its tag is marked at the start of each page (`bad:no-history`, `bad:history-expired`, or the server's
+// reason), nothing is claimed of it until its next value, and the others are answered. No node with history, by the server's own
+// word: void, `no-history`. No node whose memory reaches so far back: void, `history-expired`, up to the oldest value
+// of any. No values within memory: verified empty. A server that fails, or whose answers prove nothing: an error, and
+// the same is asked again later.
+import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import { type HistoryPage, unprovenPage } from '../history-page.ts';
+import { GonePage, type HistoryPage } from '../history-page.ts';
 import type { SourceHistory } from '../source.ts';
-import { historyFailed } from './history-lane.ts';
-import { isEmpty, isRefusal, markOf } from './history-node.ts';
-import { readPages } from './history-pages.ts';
+import { BackLooks } from './history-back.ts';
+import { type Memory, MemoryLooks } from './history-memory.ts';
+import { type ReadNode, readPages } from './history-pages.ts';
 import { HistoryRequests } from './history-requests.ts';
-import type { HistoryRequest, HistoryResult, OpcuaSession } from './opcua-session.ts';
-import { isBad } from './quality.ts';
+import type { OpcuaSession } from './opcua-session.ts';
 
 export interface HistoryLink {
   readonly session: OpcuaSession;
   /** Node ids by tag. */
   readonly nodes: ReadonlyMap<string, string>;
+  /** Tags for which the server has no node, with the cause as in a quality. */
+  readonly missing: ReadonlyMap<string, string>;
   /** The server may write its history so much later than the values' times. */
-  readonly settleMs: number;
+  readonly settleMs: () => number;
 }
 
 export interface HistoryOptions {
   /** @throws HoldfastError `source-not-connected` */
   readonly link: () => HistoryLink;
   readonly valuesPerNode: number;
+  /** Told why a range could not be answered: it is asked again, perhaps for hours. */
+  readonly onFailed?: (problem: string) => void;
 }
-
-/** OPC 10000-6, 5.2.2.5 takes the earliest times for "none", so memory is looked for from here on. */
-const beginning = 0;
 
 export function createHistory(options: HistoryOptions): SourceHistory {
   return {
     async *read(range, signal) {
       signal.throwIfAborted();
-      yield* new HistoryReading(options.link(), options.valuesPerNode, signal).read(range);
+      try {
+        yield* new HistoryReading(options.link(), options.valuesPerNode, signal).read(range);
+      } catch (error) {
+        if (error instanceof HoldfastError && error.code === 'opcua-history-failed')
+          options.onFailed?.(error.message);
+        throw error;
+      }
     },
   };
 }
-
-const noPoints = 'BadNoContinuationPoints';
-
-type Memory = 'reaches' | 'later' | 'none';
 
 class HistoryReading {
   readonly #link: HistoryLink;
   readonly #valuesPerNode: number;
   readonly #requests: HistoryRequests;
+  readonly #memory: MemoryLooks;
 
   constructor(link: HistoryLink, valuesPerNode: number, signal: AbortSignal) {
     this.#link = link;
     this.#valuesPerNode = valuesPerNode;
     this.#requests = new HistoryRequests(link.session, signal);
+    this.#memory = new MemoryLooks(this.#requests, new BackLooks(this.#requests));
   }
 
   async *read(range: Window): AsyncGenerator<HistoryPage> {
     const { session, settleMs, nodes } = this.#link;
     const now = await this.#requests.may(session.serverTime());
-    const end = Math.min(range.end, Math.floor(now - settleMs));
+    const recordedTo = Math.floor(now - settleMs());
+    const end = Math.min(range.end, recordedTo);
     if (end <= range.start) return;
-    const memory = await this.#memoryAt(range.start);
-    const remembering = [...memory].filter(([, reach]) => reach !== 'none').map(([tag]) => tag);
-    if (remembering.length === 0) {
-      yield unprovenPage.gone({ start: range.start, end }, 'no-history');
+    const all = [...nodes].map(([tag, nodeId]) => ({ tag, nodeId }));
+    // From before the range: of values that share one time, a memory may have lost some.
+    const memory = await this.#memory.at(all, range.start - 1);
+    const readable = readableOf(all, memory);
+    if (readable.length === 0) {
+      checkNone(memory);
+      yield GonePage.of({ start: range.start, end }, { reason: 'no-history', said: saidOf(memory) });
       return;
     }
     let { start } = range;
-    if (![...memory.values()].includes('reaches')) {
-      const oldest = await this.#firstFrom(range.start, end, remembering);
-      start = oldest ?? end;
-      if (start > range.start) yield unprovenPage.gone({ start: range.start, end: start }, 'history-expired');
+    if (!readable.some(({ reaches }) => reaches)) {
+      checkDenied(memory);
+      const oldest = await this.#memory.earliest(readable, start, Math.floor(now) + 1);
+      // Nothing at all, so far: perhaps it has only begun to remember.
+      if (oldest === undefined) return;
+      start = Math.min(oldest, end);
+      if (start > range.start)
+        yield GonePage.of(
+          { start: range.start, end: start },
+          { reason: 'history-expired', heldFrom: oldest },
+        );
       if (start >= end) return;
     }
     yield* readPages({
       requests: this.#requests,
       range: { start, end },
-      nodes: remembering.map((tag) => [tag, nodes.get(tag)!]),
+      nodes: readable,
       valuesPerNode: this.#valuesPerNode,
-      marks: marksOf(memory, start, oldestReach(memory)),
+      recordedTo,
+      marksAt: (at, isKnown) => this.#marksAt(at, memory, isKnown),
     });
   }
 
-  /** For each tag, whether the server still has a value from `at`, or from before. */
-  async #memoryAt(at: number): Promise<Map<string, Memory>> {
-    const found = new Map<string, Memory>();
-    const results = await this.#one([...this.#link.nodes], { start: at, end: beginning });
-    for (const [tag, { status, values }] of results) {
-      const name = status.name.replace(/#.*$/s, '');
-      if (isRefusal(name)) found.set(tag, 'none');
-      // More than the one value that was asked for, and no place to hold.
-      else if (name === noPoints) found.set(tag, 'reaches');
-      else if (isBad(status) && !isEmpty(name)) throw historyFailed(tag, name);
-      else
-        found.set(
-          tag,
-          values.some((value) => (value.sourceTimestamp?.getTime() ?? at) <= at) ? 'reaches' : 'later',
-        );
+  #marksAt(at: number, memory: ReadonlyMap<string, Memory>, isKnown: (tag: string) => boolean): Reading[] {
+    const marks: Reading[] = [...this.#link.missing].map(([tag, cause]) => markOf(tag, at, cause));
+    for (const [tag, found] of memory) {
+      if (found.kind === 'none') marks.push(markOf(tag, at, 'no-history'));
+      else if (found.kind === 'absent' || found.kind === 'denied') marks.push(markOf(tag, at, found.cause));
+      else if (!isKnown(tag)) marks.push(markOf(tag, at, 'history-expired'));
     }
-    return found;
-  }
-
-  async #firstFrom(start: number, end: number, tags: readonly string[]): Promise<number | undefined> {
-    const { nodes } = this.#link;
-    const wanted = tags.map((tag) => [tag, nodes.get(tag)!] as const);
-    let [from, to] = [start, end];
-    // A server that cannot page is asked for less and less, until one value is all there is.
-    for (;;) {
-      const results = [...(await this.#one(wanted, { start: from, end: to })).values()];
-      const isMore = results.some(({ status }) => status.name.startsWith(noPoints));
-      const half = from + Math.floor((to - from) / 2);
-      if (isMore && half > from) {
-        if (await this.#isAny(wanted, from, half)) to = half;
-        else from = half;
-        continue;
-      }
-      const times = results.flatMap(({ values }) =>
-        values.flatMap(({ sourceTimestamp }) => sourceTimestamp?.getTime() ?? []),
-      );
-      const inside = times.filter((time) => time >= start && time < end);
-      if (inside.length > 0) return Math.min(...inside);
-      return isMore ? from : undefined;
-    }
-  }
-
-  async #isAny(nodes: readonly (readonly [string, string])[], start: number, end: number): Promise<boolean> {
-    const results = [...(await this.#one(nodes, { start, end })).values()];
-    return results.some(({ status, values }) => values.length > 0 || status.name.startsWith(noPoints));
-  }
-
-  /** One value of each node. */
-  async #one(
-    nodes: readonly (readonly [tag: string, nodeId: string])[],
-    range: Pick<HistoryRequest, 'start' | 'end'>,
-  ): Promise<Map<string, HistoryResult>> {
-    const found = new Map<string, HistoryResult>();
-    for (const part of this.#requests.parts(nodes)) {
-      const asked = part.map(([, nodeId]) => ({ nodeId }));
-      const results = await this.#requests.read({ ...range, valuesPerNode: 1, nodes: asked });
-      for (const [at, [tag]] of part.entries()) found.set(tag, results[at]!);
-      this.#requests.release(
-        part.flatMap(([, nodeId], at) => {
-          const { continuation } = results[at]!;
-          return continuation ? [{ nodeId, continuation }] : [];
-        }),
-      );
-    }
-    return found;
+    return marks;
   }
 }
 
-/** Whether any tag's memory reaches back: then one that does not is an exception worth a mark. */
-function oldestReach(memory: ReadonlyMap<string, Memory>): boolean {
-  return [...memory.values()].includes('reaches');
-}
-
-function marksOf(memory: ReadonlyMap<string, Memory>, at: number, isMixed: boolean): readonly Reading[] {
-  return [...memory].flatMap(([tag, reach]) => {
-    if (reach === 'none') return [markOf(tag, at, 'no-history')];
-    return reach === 'later' && isMixed ? [markOf(tag, at, 'history-expired')] : [];
+function readableOf(
+  nodes: readonly { readonly tag: string; readonly nodeId: string }[],
+  memory: ReadonlyMap<string, Memory>,
+): readonly ReadNode[] {
+  return nodes.flatMap((node): ReadNode[] => {
+    const found = memory.get(node.tag)!;
+    if (found.kind === 'reaches')
+      return [{ ...node, times: found.times, reaches: true, anchor: found.anchor }];
+    return found.kind === 'later' ? [{ ...node, times: found.times, reaches: false }] : [];
   });
+}
+
+/** That no node has history is the server's word only where it says so of one, and refuses us none. */
+function checkNone(memory: ReadonlyMap<string, Memory>): void {
+  checkDenied(memory);
+  if ([...memory.values()].some(({ kind }) => kind === 'none')) return;
+  throw new HoldfastError(
+    'opcua-history-failed',
+    'the server has none of the nodes whose history is asked for: correct the tags, or wait until it has them',
+    { retryable: true },
+  );
+}
+
+function saidOf(memory: ReadonlyMap<string, Memory>): string {
+  const said = [...memory.values()].map((found) => (found.kind === 'none' ? found.by : ''));
+  return [...new Set(said)].filter((by) => by !== '').join(', ');
+}
+
+/** Of a node that is there and refused, nothing is known. */
+function checkDenied(memory: ReadonlyMap<string, Memory>): void {
+  for (const [tag, found] of memory) {
+    if (found.kind !== 'denied') continue;
+    throw new HoldfastError(
+      'opcua-history-failed',
+      `the server does not give the history of '${tag}' (${found.cause}): grant it to this user, or leave out the tag`,
+      { retryable: true },
+    );
+  }
+}
+
+function markOf(tag: string, index: number, cause: string): Reading {
+  return { index, tag, value: null, quality: `bad:${cause}` };
 }

@@ -52,3 +52,12 @@ export function connectionLost(endpoint: string, cause?: unknown): HoldfastError
 export function sessionOver(): HoldfastError {
   return new HoldfastError('opcua-closed', 'the session was closed from this side', { retryable: true });
 }
+
+export function historyFailed(tag: string, why: string): HoldfastError {
+  const message = `the history of '${tag}' cannot be read now: ${why}`;
+  return new HoldfastError('opcua-history-failed', message, { retryable: true });
+}
+
+export function historyMoved(tag: string): HoldfastError {
+  return historyFailed(tag, "the server's memory moved on, or was changed, while it was read");
+}

@@ -23,6 +23,8 @@ export interface WireValue {
   readonly value?: WireVariant | null;
   readonly statusCode: WireStatus;
   readonly sourceTimestamp: Date | null;
+  /** What its time has beyond milliseconds. */
+  readonly sourcePicoseconds?: number;
   readonly serverTimestamp: Date | null;
 }
 
@@ -113,11 +115,15 @@ export interface HistoryNode {
   readonly continuation?: Uint8Array;
 }
 
+/** Which times the server is asked for: some keep only one of them, and refuse the other. */
+export type Times = 'both' | 'source' | 'server';
+
 export interface HistoryRequest {
   /** Epoch ms. Backwards where `end` lies before `start`. */
   readonly start: number;
   readonly end: number;
   readonly valuesPerNode: number;
+  readonly times: Times;
   readonly nodes: readonly HistoryNode[];
 }
 

@@ -11,7 +11,7 @@ import type { StreamStart } from '../../windows/window-store.ts';
 import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
-import { connect } from './connect.ts';
+import { type Connect, connect } from './connect.ts';
 import { createHistory, type HistoryLink } from './history.ts';
 import { seedHistory } from './history-seed.ts';
 import type { OpcuaSession } from './opcua-session.ts';
@@ -30,6 +30,8 @@ export interface OpcuaSourceDeps {
   readonly uuid?: () => string;
   /** Where the stream ends that was kept before; undefined where there is none, and then `history.since` counts. */
   readonly start?: () => StreamStart | undefined;
+  /** Opens a session. Default: with the server that the configuration names. */
+  readonly connect?: Connect;
   /** Passwords by name. Default: the process's. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -48,6 +50,7 @@ class OpcuaSource implements Source {
   readonly probe: Probe;
   #live: HistoryLink | undefined;
   #isSeeded = false;
+  #historyProblem: string | undefined;
   /** How far all sessions so far have reported. */
   #floor: number | undefined;
 
@@ -58,7 +61,11 @@ class OpcuaSource implements Source {
     this.probe = createProbe({ config, clock: deps.clock, connect: (signal) => this.#connect(signal) });
     if (config.history) {
       const { valuesPerNode } = config.history;
-      this.history = createHistory({ link: () => this.#linked(), valuesPerNode });
+      this.history = createHistory({
+        link: () => this.#linked(),
+        valuesPerNode,
+        onFailed: (problem) => this.#onHistoryFailed(problem),
+      });
     }
     const writable = new Set(config.tags.filter((tag) => tag.writable).map(({ name }) => name));
     if (writable.size > 0) this.write = (tag, value, signal) => this.#write(writable, tag, value, signal);
@@ -90,6 +97,14 @@ class OpcuaSource implements Source {
     await unlessAborted(writeTag(session, tag, nodeId, value), signal);
   }
 
+  #onHistoryFailed(problem: string): void {
+    const { log, metrics } = this.#deps;
+    metrics.count('holdfast_opcua_history_failures_total', { source: this.#config.name });
+    // The same is asked again for hours: one line of it is enough.
+    if (problem !== this.#historyProblem) log.warn({}, problem);
+    this.#historyProblem = problem;
+  }
+
   #linked(): HistoryLink {
     if (!this.#live) throw notConnected(this.#config.name);
     return this.#live;
@@ -111,6 +126,7 @@ class OpcuaSource implements Source {
 
   #connect(signal: AbortSignal): Promise<OpcuaSession> {
     const { clock, log, folder, uuid = systemRandom.uuid, environment = process.env } = this.#deps;
+    if (this.#deps.connect) return this.#deps.connect(signal);
     return connect(this.#config, { clock, log, folder, uuid, environment }, signal);
   }
 
@@ -130,8 +146,8 @@ class OpcuaSource implements Source {
       log,
       metrics,
       floor: this.#floor ?? this.#deps.start?.()?.floor,
-      onTags: (nodes, settleMs) => {
-        this.#live = { session, nodes, settleMs };
+      onTags: ({ nodes, missing, latenessMs }) => {
+        this.#live = { session, nodes, missing, settleMs: latenessMs };
       },
       beforeValues: () => this.#seed(openSink, ended.signal),
     });

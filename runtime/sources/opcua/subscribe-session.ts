@@ -20,10 +20,19 @@ export interface SubscribeOptions {
   readonly metrics: Metrics;
   /** How far the sessions before reported. */
   readonly floor: number | undefined;
-  /** Told of the tags' node ids as they are known, and how late their values may be. */
-  readonly onTags: (nodes: ReadonlyMap<string, string>, latenessMs: number) => void;
+  /** Told of what is known of the tags each time that it changes. */
+  readonly onTags: (tags: KnownTags) => void;
   /** After the tags are known, and before anything is reported. */
   readonly beforeValues: () => Promise<void>;
+}
+
+export interface KnownTags {
+  /** Node ids by tag. */
+  readonly nodes: ReadonlyMap<string, string>;
+  /** Tags for which the server has no node, with the cause as in a quality. */
+  readonly missing: ReadonlyMap<string, string>;
+  /** Values may come so much later than their times say. */
+  readonly latenessMs: () => number;
 }
 
 /** Refused tags are asked for again. */
@@ -38,6 +47,7 @@ export class SubscribeSession {
   readonly #timeline: Timeline;
   readonly #names = new Map<number, string>();
   readonly #nodes = new Map<string, string>();
+  readonly #missing = new Map<string, string>();
   /** Asked for and not granted; by name, with the quality that says why. */
   readonly #refused = new Map<string, string>();
   #nextHandle = 1;
@@ -86,9 +96,13 @@ export class SubscribeSession {
     const { session, config, log, onTags } = this.#options;
     const { tags, unresolved, problems } = await resolveTags(session, config, only);
     for (const problem of problems) log.warn({}, problem);
-    for (const { name, cause } of unresolved) this.#onRefused(name, cause);
+    for (const { name, cause } of unresolved) {
+      this.#missing.set(name, cause);
+      this.#onRefused(name, cause);
+    }
     await this.#monitor(subscription, tags);
-    onTags(this.#nodes, this.#timeline.latenessMs);
+    const latenessMs = () => this.#timeline.latenessMs;
+    onTags({ nodes: this.#nodes, missing: this.#missing, latenessMs });
   }
 
   async #monitor({ id }: Subscription, tags: readonly ResolvedTag[]): Promise<void> {
@@ -104,6 +118,7 @@ export class SubscribeSession {
     for (const [at, { status, samplingMs }] of results.entries()) {
       const { name, nodeId } = tags[at]!;
       this.#nodes.set(name, nodeId);
+      this.#missing.delete(name);
       if (isBad(status)) {
         this.#names.delete(requests[at]!.handle);
         this.#onRefused(name, causeOf(status.name));

@@ -4,12 +4,12 @@ import type { SourceEvent, SourceSink } from '../source.ts';
 /** A sink that keeps everything, and states what is wrong with it by the rules of the source port. */
 export class RecordingSink implements SourceSink {
   readonly events: SourceEvent[] = [];
-  readonly #latenessMs: number;
+  readonly #isUnordered: boolean;
   #refuses = 0;
 
-  /** `latenessMs`: the source's own. */
-  constructor(latenessMs = 0) {
-    this.#latenessMs = latenessMs;
+  /** `isUnordered`: the source's own. */
+  constructor(isUnordered = false) {
+    this.#isUnordered = isUnordered;
   }
 
   emit(event: SourceEvent): boolean {
@@ -54,12 +54,12 @@ export class RecordingSink implements SourceSink {
 
   /** Every breach of the port's rules, in words. */
   breaches(): readonly string[] {
-    return findBreaches(this.events, this.#latenessMs);
+    return findBreaches(this.events, this.#isUnordered);
   }
 }
 
 /** The rules of `SourceEvent`: an event stream that keeps them gives an empty list. */
-export function findBreaches(events: readonly SourceEvent[], latenessMs = 0): readonly string[] {
+export function findBreaches(events: readonly SourceEvent[], isUnordered = false): readonly string[] {
   const found: string[] = [];
   let observed: number | undefined;
   let last = Number.NEGATIVE_INFINITY;
@@ -78,15 +78,15 @@ export function findBreaches(events: readonly SourceEvent[], latenessMs = 0): re
         break;
       case 'broken':
         if (observed === undefined) breach('observation was broken already');
-        else if (event.at < observed - latenessMs)
-          breach(`takes back what was observed, from ${observed} to ${event.at}`);
+        else if (event.at < observed) breach(`takes back what was observed, from ${observed} to ${event.at}`);
         observed = undefined;
         break;
       case 'readings':
         if (event.readings.length === 0) breach('has no readings');
+        if (event.isLate) break;
         if (observed === undefined) breach('comes while nothing is being observed');
         // Where readings may be late, their order says nothing: what is too late goes up as such.
-        for (const { index } of latenessMs > 0 ? [] : event.readings) {
+        for (const { index } of isUnordered ? [] : event.readings) {
           if (index < last) breach(`index ${index} comes after ${last}`);
           if (observed !== undefined && index < observed)
             breach(`index ${index} was already observed up to ${observed}`);

@@ -39,7 +39,7 @@ class Watched {
   eventsAtEnd = 0;
 
   constructor(source: Source) {
-    this.sink = new RecordingSink(source.latenessMs);
+    this.sink = new RecordingSink(source.isUnordered);
     this.ended = source.run(this.sink, this.abort.signal).then(
       () => this.#end(undefined),
       (error: unknown) => this.#end(error ?? new Error('rejected with nothing')),

@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
+import { displace } from '../../../kernel/small-file.ts';
 import type { SpoolCore } from '../core.ts';
-import { textKey } from '../keys.ts';
+import { folderKey } from '../keys.ts';
 import { openJson } from '../record.ts';
 import type { BatchOp } from '../store.ts';
 import type { StreamTable } from '../streams.ts';
@@ -47,7 +48,6 @@ export interface ContinuityOptions {
   readonly log: Log;
 }
 
-const recordKey = textKey('m', 'folder');
 const elsewhereEveryMs = 60_000;
 
 export class ContinuityKeeper {
@@ -153,7 +153,7 @@ export class ContinuityKeeper {
 
   /** For a store that was put together anew. */
   recordOp(core: SpoolCore): BatchOp {
-    return core.putJson('S', recordKey, this.#record);
+    return core.putJson('S', folderKey, this.#record);
   }
 
   #mark(): Omit<Mark, 'at'> {
@@ -193,8 +193,10 @@ export class ContinuityKeeper {
   }
 
   async #open(path: string): Promise<MarkFile | undefined> {
+    const open = () => MarkFile.open(path, () => this.#options.wallClock.now());
     try {
-      return await MarkFile.open(path, () => this.#options.wallClock.now());
+      // What cannot be read tells nothing: another one is begun beside it.
+      return (await open().catch(() => undefined)) ?? (await displace(path).then(open));
     } catch (error) {
       this.#complain(error);
       return undefined;
@@ -211,9 +213,9 @@ export class ContinuityKeeper {
 }
 
 async function readRecord(core: SpoolCore): Promise<FolderRecord | undefined> {
-  const value = await core.store.get(recordKey);
+  const value = await core.store.get(folderKey);
   try {
-    const record = value && (openJson(core.codec, 'S', recordKey, value) as Partial<FolderRecord>);
+    const record = value && (openJson(core.codec, 'S', folderKey, value) as Partial<FolderRecord>);
     const isWhole = typeof record?.id === 'string' && Number.isSafeInteger(record.starts);
     return isWhole ? (record as FolderRecord) : undefined;
   } catch (error) {

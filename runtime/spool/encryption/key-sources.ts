@@ -1,4 +1,5 @@
 // Where a key comes from: a file, the environment, or wrapped by IoT Edge. Nothing here ever shows a part of one.
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { KeySource } from './config.ts';
@@ -52,7 +53,8 @@ export function nameSource(source: KeySource): string {
 async function readKeyFile(path: string, warn: (text: string) => void): Promise<MasterKey> {
   const content = Buffer.alloc(maxFileBytes);
   try {
-    const file = await open(path, 'r');
+    // A pipe would be waited for without end.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const { mode } = await file.stat();
       if ((mode & 0o077) !== 0) {

@@ -3,9 +3,10 @@
 // A file is complete and on the disk before anything is sealed with its key, and is never removed: a store that was
 // set aside years ago may still need it. Without the keeper it says nothing.
 import { randomFillSync } from 'node:crypto';
-import { open, readdir, readFile, rename } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { displace, kindOf, readSmallFile, replaceFile } from '../../../kernel/small-file.ts';
 import { makeFolder, syncFolder } from '../folder-layout.ts';
 import type { KeyWrapper } from './key-wrapper.ts';
 import { type MasterKey, masterKeyBytes, toMasterKey } from './master-key.ts';
@@ -30,6 +31,7 @@ export interface UnwrappedKeys {
 
 // Each is one start with a key that was lost; more were never seen.
 const maxKeys = 100;
+const maxFileBytes = 64 * 1024;
 
 /**
  * `final`: what the keeper refuses now counts as refused for good.
@@ -89,19 +91,13 @@ export async function createWrappedKey(folder: string, wrapper: KeyWrapper, now:
 }
 
 async function writeWhole(folder: string, name: string, content: WrappedKey): Promise<void> {
-  const temporary = join(folder, `${name}.new`);
-  const handle = await open(temporary, 'w', 0o600);
-  try {
-    await handle.writeFile(`${JSON.stringify(content)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, join(folder, name));
+  await replaceFile(join(folder, name), `${JSON.stringify(content)}\n`, { sync: true });
   await syncFolder(folder);
 }
 
 async function readFiles(folder: string): Promise<{ files: WrappedKey[]; problems: string[] }> {
+  const kind = await kindOf(folder);
+  if (kind !== 'folder' && kind !== 'missing') await displace(folder);
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw new HoldfastError('spool-key-missing', `${folder} cannot be read (${error.code})`, {
@@ -121,7 +117,8 @@ async function readFiles(folder: string): Promise<{ files: WrappedKey[]; problem
 
 async function readWrapped(path: string): Promise<WrappedKey | undefined> {
   try {
-    const file = JSON.parse(await readFile(path, 'utf8')) as Partial<WrappedKey>;
+    const bytes = await readSmallFile(path, maxFileBytes);
+    const file = JSON.parse(bytes?.toString('utf8') ?? '') as Partial<WrappedKey>;
     const { id, vector, wrapped, createdAt } = file;
     const isText = [id, vector, wrapped].every((text) => typeof text === 'string');
     return file.holdfast === 'spool-key' && isText && typeof createdAt === 'number'

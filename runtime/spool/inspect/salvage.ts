@@ -11,7 +11,7 @@
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
 import { markAsBackfill, messageBytes } from '../../../wire/message.ts';
 import { noteKey } from '../encryption/key-record.ts';
-import { idKey, idOf, indexKeyOf, type KeySpace, queuedKey, stateKey } from '../keys.ts';
+import { folderKey, idKey, idOf, indexKeyOf, type KeySpace, queuedKey, stateKey } from '../keys.ts';
 import {
   decodeIndexEntry,
   decodeMessage,
@@ -104,6 +104,7 @@ class Salvage {
     await this.#copySpace('v');
     await this.#copySpace('d');
     await this.#windows.writeStreams();
+    await this.#copyFolder();
     await this.#writeState();
     await this.#target.flush();
     const { totals } = this.#target;
@@ -278,6 +279,13 @@ class Salvage {
       copied++;
     }
     return copied;
+  }
+
+  /** Which spool it is. Where that cannot be read, the next start finds it out. */
+  async #copyFolder(): Promise<void> {
+    const value = this.#reader.source.get(folderKey);
+    const record = value && this.#reader.read('S', folderKey, value, (payload) => payload);
+    if (record !== undefined && 'value' in record) await this.#target.put('S', folderKey, record.value);
   }
 
   async #writeState(): Promise<void> {

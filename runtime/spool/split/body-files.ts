@@ -3,6 +3,7 @@
 //
 // A file goes once nothing in it is named any more. Messages are deleted in about the order in which they were
 // stored, so files empty one after the other; for the rest there is `sparse`.
+import { isSystemError } from '../folder-layout.ts';
 import { bodyHeadBytes, encodeBodyHead } from './body-record.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Files } from './files.ts';
@@ -36,6 +37,7 @@ export class BodyFiles {
   readonly #limits: SplitLimits;
   readonly #uses = new Map<number, Use>();
   readonly #unsynced = new Set<number>();
+  readonly #left = new Set<number>();
   // Emptied by the batch of that sequence: until it is on the disk a power cut may bring the names back.
   readonly #emptied = new Map<number, number>();
   #current = 0;
@@ -48,6 +50,18 @@ export class BodyFiles {
   /** Begins a file of its own for what comes: what the last one holds at its end is not known. */
   startNew(): void {
     this.#current = Math.max(this.#current, ...this.#uses.keys(), 0) + 1;
+  }
+
+  /** Whether what comes can be written behind what the last file holds: it may be somebody else's. */
+  async canWrite(): Promise<boolean> {
+    if (this.#current === 0) return true;
+    try {
+      await this.#files.write(bodyFileName(this.#current), 0, []);
+      return true;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      return false;
+    }
   }
 
   /** A file as the disk has it, before anything in it is counted. */
@@ -132,6 +146,11 @@ export class BodyFiles {
     }
   }
 
+  /** It cannot be read: its values stay where they are. */
+  leave(file: number): void {
+    this.#left.add(file);
+  }
+
   /** Files in which nothing is named: to be removed by the next `removeEmptied`. */
   dropUnnamed(sequence: number): void {
     for (const [file, { live }] of this.#uses) if (live <= 0) this.#emptied.set(file, sequence);
@@ -143,7 +162,7 @@ export class BodyFiles {
     let found: number | undefined;
     for (const [file, use] of this.#uses) {
       const { live, liveBytes } = use;
-      if (file === this.#current || live <= 0) continue;
+      if (file === this.#current || live <= 0 || this.#left.has(file)) continue;
       const bytes = Math.max(use.bytes, use.size);
       total += bytes;
       dead += bytes - liveBytes;

@@ -20,6 +20,8 @@ export class CommitLog {
   readonly #limits: SplitLimits;
   readonly #parts = new Map<number, LogPart>();
   readonly #spare = new Set<string>();
+  /** The medium does not give all of them back: they are not used again. */
+  readonly #bad = new Set<string>();
   /** Bytes that each file has on the disk. */
   readonly #filled = new Map<string, number>();
   #generation = 0;
@@ -36,7 +38,9 @@ export class CommitLog {
     inUse: ReadonlyMap<number, string>,
     lastGeneration: number,
     all: readonly { name: string; bytes: number }[],
+    bad: ReadonlySet<string>,
   ): void {
+    for (const name of bad) this.#bad.add(name);
     for (const [generation, name] of inUse)
       this.#parts.set(generation, { name, end: this.#limits.logFileBytes });
     const used = new Set(inUse.values());
@@ -85,9 +89,12 @@ export class CommitLog {
       this.#parts.delete(generation);
       this.#spare.add(name);
     }
-    for (const name of [...this.#spare].slice(this.#limits.spareFiles)) {
+    const good = [...this.#spare].filter((name) => !this.#bad.has(name)).slice(0, this.#limits.spareFiles);
+    for (const name of this.#spare) {
+      if (good.includes(name)) continue;
       this.#spare.delete(name);
       this.#filled.delete(name);
+      this.#bad.delete(name);
       await this.#files.remove(name);
     }
   }
@@ -98,7 +105,7 @@ export class CommitLog {
       return current;
     // What is in the next file must never outlive what is in this one.
     await this.sync();
-    const [spare] = this.#spare;
+    const spare = [...this.#spare].find((each) => !this.#bad.has(each));
     const name = spare ?? this.#unusedName();
     this.#spare.delete(name);
     this.#generation++;
@@ -108,7 +115,7 @@ export class CommitLog {
   }
 
   #unusedName(): string {
-    const used = new Set([...this.#parts.values()].map(({ name }) => name));
+    const used = new Set([...[...this.#parts.values()].map(({ name }) => name), ...this.#spare]);
     for (let n = 1; ; n++) {
       const name = `${String(n).padStart(4, '0')}.commits`;
       if (!used.has(name)) return name;

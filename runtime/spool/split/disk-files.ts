@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { displace, kindOf } from '../../../kernel/small-file.ts';
 import { makeFolder, syncFolder } from '../folder-layout.ts';
 import type { FileFacts, Files } from './files.ts';
 
@@ -12,6 +13,11 @@ const maxOpen = 16;
 export async function openDiskFiles(folder: string): Promise<Files> {
   await makeFolder(folder);
   return new DiskFiles(folder);
+}
+
+function unlessGone(error: NodeJS.ErrnoException): undefined {
+  // A link that leads nowhere, or in a circle; or the file was removed just now.
+  if (error.code !== 'ENOENT' && error.code !== 'ELOOP') throw error;
 }
 
 class DiskFiles implements Files {
@@ -26,10 +32,12 @@ class DiskFiles implements Files {
   }
 
   async list(): Promise<readonly FileFacts[]> {
-    const names = await readdir(this.#folder);
-    return Promise.all(
-      names.map(async (name) => ({ name, bytes: (await stat(join(this.#folder, name))).size })),
-    );
+    const files: FileFacts[] = [];
+    for (const name of await readdir(this.#folder)) {
+      const facts = await stat(join(this.#folder, name)).catch(unlessGone);
+      if (facts?.isFile()) files.push({ name, bytes: facts.size });
+    }
+    return files;
   }
 
   write(name: string, offset: number, pieces: readonly Uint8Array[]): Promise<void> {
@@ -99,7 +107,9 @@ class DiskFiles implements Files {
     const known = this.#handles.get(name);
     // Last used stands last.
     this.#handles.delete(name);
-    const handle = known ?? this.#open(name, create);
+    // Who reads does not make a file, and must not spoil it for who does.
+    const opening = () => this.#open(name, create);
+    const handle = known === undefined ? opening() : create ? known.catch(opening) : known;
     this.#handles.set(name, handle);
     handle.catch(() => {
       if (this.#handles.get(name) === handle) this.#handles.delete(name);
@@ -109,13 +119,13 @@ class DiskFiles implements Files {
 
   async #open(name: string, create: boolean): Promise<FileHandle> {
     const path = join(this.#folder, name);
-    try {
-      return await open(path, constants.O_RDWR);
-    } catch (error) {
-      if (!create || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+    const kind = await kindOf(path);
+    if (kind === 'file') return open(path, constants.O_RDWR | constants.O_NONBLOCK);
+    if (!create) throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' });
+    // What came here while the module runs and is no file of ours is out of the way before anything is written.
+    if (kind !== 'missing') await displace(path);
     this.#created.add(name);
-    return open(path, constants.O_RDWR | constants.O_CREAT);
+    return open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   }
 
   #closeOld(): void {

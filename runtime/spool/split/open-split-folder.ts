@@ -8,6 +8,8 @@ export interface SplitFolderOptions {
   readonly folder: string;
   /** False: the folder must hold a store already. Default true. */
   readonly create?: boolean;
+  /** What cannot be read is done without: it was tried often enough. Default false. */
+  readonly insist?: boolean;
 }
 
 export const logFolder = 'commits';
@@ -19,7 +21,7 @@ export async function openSplitFolder(options: SplitFolderOptions): Promise<Open
   try {
     const log = await openDiskFiles(join(options.folder, logFolder));
     const bodies = await openDiskFiles(join(options.folder, bodiesFolder));
-    return await openSplitStore({ index, log, bodies });
+    return await openSplitStore({ index, log, bodies, insist: options.insist ?? false });
   } catch (error) {
     await index.close();
     throw error;

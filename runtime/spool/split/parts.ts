@@ -13,6 +13,8 @@ export interface SplitFiles {
   readonly bodies: Files;
   /** Where they differ from `defaultLimits`. */
   readonly limits?: Partial<SplitLimits>;
+  /** What cannot be read is done without, also where it is all of a file. */
+  readonly insist?: boolean;
 }
 
 export interface SplitParts {

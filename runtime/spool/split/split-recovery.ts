@@ -15,12 +15,15 @@ import { defaultLimits } from './limits.ts';
 import { journalOf, lossesOf, wentBack } from './log-journal.ts';
 import { decodeOps } from './log-ops.ts';
 import { decodeDurable, durableKey, type SplitFiles, type SplitParts } from './parts.ts';
+import { readAround } from './read-around.ts';
 import { type LogContents, type LogFile, readLogFiles } from './replay.ts';
 import { SplitWriter } from './split-writer.ts';
 
 const pageEntries = 2000;
 // No log file is longer: it takes one record at least, and a record is a commit.
 const maxLogBytes = 64 * 1024 * 1024;
+// A file ends with the message that goes beyond 8 MB.
+const maxBodyFileBytes = 64 * 1024 * 1024;
 
 export interface Recovered {
   readonly parts: SplitParts;
@@ -36,7 +39,7 @@ export interface Recovered {
  */
 export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<Recovered> {
   const listed = (await files.log.list()).filter(({ name }) => isLogFile(name));
-  const logFiles = await readFiles(files.log, listed);
+  const { logFiles, unreadable } = await readFiles(files, listed);
   const contents = readLogFiles(logFiles);
   const { places: journal, missing } = journalOf(contents);
   const durable = decodeDurable(await files.index.get(durableKey));
@@ -45,7 +48,7 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   const sequence = Math.max(contents.lastSequence, durable);
   const limits = { ...defaultLimits, ...files.limits };
   const log = new CommitLog(files.log, limits);
-  log.adopt(contents.generations, contents.lastGeneration, listed);
+  log.adopt(contents.generations, contents.lastGeneration, listed, new Set(unreadable.keys()));
   const bodies = new BodyFiles(files.bodies, limits);
   const parts: SplitParts = {
     files,
@@ -60,17 +63,23 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
     indexHasJournal: await hasJournal(files.index),
   };
   const writer = new SplitWriter(parts, contents.clean);
-  if (!contents.clean) await makeDurable(files.log, logFiles, contents);
+  // Writing over what cannot be read may fail as well; the checkpoint below puts all of it on the disk.
+  const sound = logFiles.filter(({ name }) => !unreadable.has(name));
+  if (!contents.clean) await makeDurable(files.log, sound, contents);
   for (const { kind, payload } of contents.after) {
     if (kind === 'batch') await writer.redo([...decodeOps(payload)].map(({ op }) => op));
   }
   const found = await listBodies(files.bodies);
   if (contents.clean) bodies.restore(contents.checkpoint?.bodies ?? [], found);
   else await countBodies(files.index, bodies, found);
-  const problems = [...lossesOf(contents, missing, durable), ...missingBodies(bodies, found)];
+  const problems = [
+    ...lossesOf(contents, missing, durable),
+    ...[...unreadable].map(([name, bytes]) => `${bytes} bytes of ${name} cannot be read`),
+    ...missingBodies(bodies, found),
+  ];
   if (problems.length > 0) await refuseToForget(files, bodies, found, problems);
   await removeStrangers(files.bodies, bodies, found);
-  if (fresh) bodies.startNew();
+  if (fresh || !(await bodies.canWrite())) bodies.startNew();
   // Nothing goes on before what was done again is on the disk: the records that it came from may not be.
   const isNew = sequence === 0 && found.size === 0;
   if (!contents.clean && !isNew) {
@@ -80,15 +89,19 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   return { parts, writer, ...(problems.length === 0 ? {} : { problem: problems.join('; ') }) };
 }
 
+/** `unreadable`: files of which the medium does not give back so many bytes. */
 async function readFiles(
-  files: Files,
+  { log, insist = false }: SplitFiles,
   listed: readonly { name: string; bytes: number }[],
-): Promise<LogFile[]> {
-  const read: LogFile[] = [];
-  for (const { name, bytes } of listed) {
-    read.push({ name, bytes: await files.read(name, 0, Math.min(bytes, maxLogBytes)) });
+): Promise<{ logFiles: LogFile[]; unreadable: ReadonlyMap<string, number> }> {
+  const logFiles: LogFile[] = [];
+  const unreadable = new Map<string, number>();
+  for (const { name, bytes: size } of listed) {
+    const { bytes, missing } = await readAround(log, name, Math.min(size, maxLogBytes), insist);
+    logFiles.push({ name, bytes });
+    if (missing > 0) unreadable.set(name, missing);
   }
-  return read;
+  return { logFiles, unreadable };
 }
 
 /**
@@ -105,7 +118,9 @@ async function makeDurable(files: Files, read: readonly LogFile[], contents: Log
     .map(({ offset, payload }) => offset + payload.byteLength);
   const end = ends.reduce((a, b) => Math.max(a, b), 0);
   if (newest !== undefined && bytes !== undefined) await files.write(newest, 0, [bytes.subarray(0, end)]);
-  for (const name of new Set(generations.values())) await files.sync(name);
+  for (const name of new Set(generations.values())) {
+    if (read.some((file) => file.name === name)) await files.sync(name);
+  }
 }
 
 async function hasJournal(index: IndexStore): Promise<boolean> {
@@ -164,7 +179,8 @@ async function refuseToForget(
   const last = Math.max(0, ...found.keys());
   const suspects = [...found].filter(([file]) => file === last || !isNamed(bodies, file));
   for (const [file, bytes] of suspects) {
-    const contents = await files.bodies.read(bodyFileName(file), 0, bytes);
+    const length = Math.min(bytes, maxBodyFileBytes);
+    const { bytes: contents } = await readAround(files.bodies, bodyFileName(file), length, true);
     for (const { key, offset } of bodiesIn(contents)) {
       const named = await files.index.get(key);
       if (named !== undefined) continue;

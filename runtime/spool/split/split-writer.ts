@@ -1,5 +1,6 @@
 // Writes of the split store: one batch, or one checkpoint, at a time.
 
+import { isMedium, isSystemError } from '../folder-layout.ts';
 import { stateKey } from '../keys.ts';
 import type { BatchOp } from '../store.ts';
 import type { NewBody } from './body-files.ts';
@@ -94,7 +95,11 @@ export class SplitWriter {
         ? [{ key: op.key, value: op.value, place: op.place }]
         : [],
     );
-    await this.#parts.bodies.write(again);
+    const { bodies, files } = this.#parts;
+    await bodies.write(again).catch((error) => {
+      // Then it is the message that is damaged, and not the store.
+      if (files.insist !== true || !isMedium(error)) throw error;
+    });
     this.#noteIndex(ops);
     await this.#settle();
   }
@@ -188,7 +193,12 @@ export class SplitWriter {
   /** Writes what is still named in the file once more, elsewhere. */
   async #moveOut(file: number): Promise<void> {
     const { bodies, index } = this.#parts;
-    const contents = await bodies.readAll(file);
+    const contents = await bodies.readAll(file).catch((error) => {
+      if (!isSystemError(error)) throw error;
+      return undefined;
+    });
+    // What is in it is as safe as before; only its space does not come back.
+    if (contents === undefined) return bodies.leave(file);
     let ops: BatchOp[] = [];
     let bytes = 0;
     for (const { key, offset, value } of bodiesIn(contents)) {

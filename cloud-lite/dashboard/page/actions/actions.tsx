@@ -1,4 +1,4 @@
-// The three things that a person may do, each with what it means.
+// The things that a person may do, each with what it means.
 import { useState } from 'preact/hooks';
 import type { StreamView } from '../../../ledger/streams.ts';
 import type { RangeOfStream } from '../../../repair/range-of-stream.ts';
@@ -14,7 +14,7 @@ import { RangeField } from './range-field.tsx';
 type Asked = Range & Partial<Pick<RangeOfStream, 'streamId' | 'lateSeries' | 'index'>>;
 
 export type Action =
-  | { readonly kind: 'request' | 'waive'; readonly range: Asked; readonly editable?: boolean }
+  | { readonly kind: 'request' | 'waive' | 'accept'; readonly range: Asked; readonly editable?: boolean }
   | { readonly kind: 'cancel'; readonly request: RequestView };
 
 interface Props {
@@ -26,6 +26,7 @@ interface Props {
 export function Actions({ action, ...props }: Props & { readonly action: Action }) {
   if (action.kind === 'cancel') return <Cancel {...props} request={action.request} />;
   const { range, editable = false } = action;
+  if (action.kind === 'accept') return <Accept {...props} range={range} editable={editable} />;
   return action.kind === 'request' ? (
     <Request {...props} range={range} editable={editable} />
   ) : (
@@ -81,6 +82,32 @@ function Waive({ stream, range, editable, onClose, onDone }: RangeProps) {
         still counts. This cannot be taken back, and your reason stays in the history.
       </p>
       <Reason reason={reason} onReason={setReason} placeholder="such as: line stood still for maintenance" />
+    </ActionDialog>
+  );
+}
+
+function Accept({ stream, range, editable, onClose, onDone }: RangeProps) {
+  const [chosen, setChosen] = useState<Range | undefined>(range);
+  const [reason, setReason] = useState('');
+  const notice = useNotice();
+  return (
+    <ActionDialog
+      title="Accept what no clock or counter should say"
+      confirm="Accept"
+      ready={chosen !== undefined && reason.trim() !== ''}
+      onClose={onClose}
+      act={async (token) => {
+        await calls.accept(range.streamId ?? stream.id, chosen!, reason.trim(), token);
+        notice('Accepted. What is kept of it counts now, and what comes for it is believed.');
+        onDone();
+      }}
+    >
+      <Subject stream={stream} range={range} editable={editable} onRange={setChosen} />
+      <p>
+        The stream was there, whatever its clock or counter looked like. What lies between that and the rest
+        of the stream becomes a gap, and is asked for. This cannot be taken back.
+      </p>
+      <Reason reason={reason} onReason={setReason} placeholder="such as: the counter was replaced" />
     </ActionDialog>
   );
 }

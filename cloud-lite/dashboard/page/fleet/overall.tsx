@@ -58,7 +58,7 @@ export function Overall({
         <Figure
           name="Duplicates"
           value={countText(summary.duplicates)}
-          note={aside === 0 ? 'merged' : `${countText(aside)} not ours, set aside`}
+          note={aside === 0 ? 'merged' : `${countText(aside)} messages set aside`}
         />
       </dl>
     </section>

@@ -136,6 +136,8 @@ export const calls = {
     post(`api/streams/${id}/requests`, { ...range }, token),
   waive: (id: number, range: Range, reason: string, token: string) =>
     post(`api/streams/${id}/waivers`, { ...range, reason }, token),
+  accept: (id: number, range: Range, reason: string, token: string) =>
+    post(`api/streams/${id}/acceptances`, { ...range, reason }, token),
   cancel: (requestId: string, reason: string, token: string) =>
     post(`api/requests/${encodeURIComponent(requestId)}/cancel`, { reason }, token),
 };

@@ -10,7 +10,7 @@ export const stateNames: Readonly<Record<StreamState, string>> = {
 
 export const stateMeanings: Readonly<Record<StreamState, string>> = {
   silent: 'nothing comes any more',
-  lossy: 'something is lost and nothing is being fetched',
+  lossy: 'something is lost or set aside, and nothing is being fetched',
   repairing: 'something is missing and being fetched',
   healthy: 'all of it is there',
 };

@@ -27,6 +27,7 @@ const healthy: StreamView = {
   late: { arrived: 3, missing: 0, excused: 0, abandoned: 0, openRequests: 0 },
   lengths: { covered: 100, excused: 0, missing: 0 },
   lastArrivalAt: 0,
+  setAside: [],
   silentSince: null,
   truncated: false,
 };
@@ -45,6 +46,7 @@ describe('a stream is', () => {
     ['repairing', { late: { ...late, openRequests: 1 } }],
     ['repairing', { gapsFound: 3, late: { ...late, missing: 2 } }],
     ['lossy', { late: { ...late, excused: 1 } }],
+    ['lossy', { setAside: [{ reason: 'implausible-time' }] }],
     ['lossy', { gapsFound: 3, late: { ...late, missing: 2, abandoned: 2 } }],
     ['lossy', { gapsFound: 3, abandoned: [[10, 20]], lengths: { covered: 90, excused: 0, missing: 10 } }],
   ] as const)('%s with %o', (state, change) =>

@@ -1,0 +1,134 @@
+// A person accepts what no honest clock or counter says: that the stream was there all the same. What was set aside for it
+// and is still kept is taken now, and what comes from then on within the range is believed.
+import { covers, union } from '../../wire/coverage.ts';
+import { asRecord } from '../../wire/fields.ts';
+import type { Window } from '../../wire/window.ts';
+import type { Database, Session } from '../database/database.ts';
+import { formatMultirange, parseMultirange } from '../database/multirange.ts';
+import type { ResolvedArrival } from '../ledger/arrival.ts';
+import { applyArrivals } from '../ledger/ledger.ts';
+import { createStreamRegistry } from '../ledger/stream-registry.ts';
+import type { ActionResult } from '../repair/actions.ts';
+import { takeRepairLock } from '../repair/lock.ts';
+import { classify } from './classify.ts';
+import { implausibleReasons } from './plausible.ts';
+
+interface KeptRow {
+  readonly id: number;
+  readonly partition_id: string;
+  readonly sequence_number: number;
+  readonly enqueued_at: number;
+  readonly device_id: string;
+  readonly module_id: string | null;
+  /** JSON, as it was kept for people to look at: cut where it was long. */
+  readonly properties: string;
+}
+
+/** `ranges` of the result: what of it is accepted now that was not before. */
+export async function acceptRange(
+  database: Database,
+  streamId: number,
+  range: Window,
+  reason: string,
+  now: number,
+): Promise<ActionResult> {
+  return database.transaction(async (session) => {
+    await takeRepairLock(session);
+    // In the order in which ingest locks: first the partitions, then the stream.
+    const kept = await readKept(session, streamId);
+    const partitions = [...new Set(kept.map((row) => row.partition_id))];
+    await session.query(
+      'select from checkpoint where partition_id = any($1) order by partition_id for update',
+      [partitions],
+    );
+    const [stream] = await session.query<{ accepted: string }>(
+      'select accepted::text from stream where id = $1 for update',
+      [streamId],
+    );
+    if (stream === undefined) return { kind: 'not-found' };
+    const before = parseMultirange(stream.accepted);
+    if (covers(before, range)) return { kind: 'conflict', why: 'all of this range is accepted already' };
+    const accepted = union(before, [range]);
+    await session.query('update stream set accepted = $2::int8multirange where id = $1', [
+      streamId,
+      formatMultirange(accepted),
+    ]);
+    const taken = await takeKept(session, kept, accepted, now);
+    await session.query(
+      `insert into audit (at, subject, subject_id, stream_id, event, cause) values ($1, 'stream', $2, $3, 'accepted', $4)`,
+      [now, String(streamId), streamId, `${formatMultirange([range])}: ${reason}; ${taken} messages taken`],
+    );
+    await session.query('delete from set_aside_source where stream_id = $1 and reason = any($2)', [
+      streamId,
+      implausibleReasons,
+    ]);
+    return { kind: 'done', requestIds: [], ranges: [range] };
+  });
+}
+
+function readKept(session: Session, streamId: number): Promise<readonly KeptRow[]> {
+  return session.query<KeptRow>(
+    `select id, partition_id, sequence_number, enqueued_at, device_id, module_id, properties from set_aside
+      where stream_id = $1 and reason = any($2) order by id`,
+    [streamId, implausibleReasons],
+  );
+}
+
+/** Takes the messages that lie in what is accepted now. Returns how many they were. */
+async function takeKept(
+  session: Session,
+  kept: readonly KeptRow[],
+  accepted: readonly Window[],
+  now: number,
+): Promise<number> {
+  const taken = kept.flatMap((row) => acceptedArrival(row, accepted).map((arrival) => ({ row, arrival })));
+  const known = await createStreamRegistry(session).resolve(
+    taken.map(({ arrival }) => arrival),
+    now,
+  );
+  for (const partitionId of new Set(taken.map(({ row }) => row.partition_id))) {
+    const resolved = taken
+      .filter(({ row }) => row.partition_id === partitionId)
+      .map(({ arrival }): ResolvedArrival => {
+        const countId = known.countOf(arrival);
+        return { ...arrival, streamId: known.of(arrival).id, ...(countId === undefined ? {} : { countId }) };
+      });
+    await applyArrivals(session, resolved, now, partitionId);
+  }
+  await session.query('delete from set_aside where id = any($1::int8[])', [taken.map(({ row }) => row.id)]);
+  return taken.length;
+}
+
+function acceptedArrival(row: KeptRow, accepted: readonly Window[]) {
+  const properties = parseObject(row.properties);
+  if (properties === undefined) return [];
+  const item = classify({
+    sequenceNumber: row.sequence_number,
+    offset: '',
+    enqueuedAt: row.enqueued_at,
+    properties,
+    annotations: {
+      'iothub-connection-device-id': row.device_id,
+      ...(row.module_id === null ? {} : { 'iothub-connection-module-id': row.module_id }),
+    },
+  });
+  if (item.kind === 'aside') return [];
+  // What it says of late windows is judged by itself, by the next message that says it.
+  const { lateThrough: _, ...arrival } = item.arrival;
+  const { content } = arrival;
+  const window =
+    content.kind === 'batch' || content.kind === 'void'
+      ? content.window
+      : content.kind === 'late'
+        ? { start: content.late.number, end: content.late.number + 1 }
+        : { start: content.late.first, end: content.late.last + 1 };
+  return covers(accepted, window) ? [arrival] : [];
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return asRecord(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

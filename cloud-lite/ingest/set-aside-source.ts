@@ -1,0 +1,130 @@
+// Whose messages are set aside, for people: one row a stream and reason, with an alert when it begins and once a day
+// while it goes on.
+import { hull, type Window } from '../../wire/window.ts';
+import type { Session } from '../database/database.ts';
+import { formatRange, parseRange } from '../database/multirange.ts';
+import { type NewAlert, raiseAlerts } from '../health/alerts.ts';
+
+/** One message that was set aside. */
+export interface AsideOf {
+  readonly deviceId: string;
+  readonly moduleId: string;
+  /** Empty where the message names no stream that can be one. */
+  readonly batchId: string;
+  readonly streamId?: number;
+  readonly reason: string;
+  readonly detail: string;
+  /** What it claims, where that is known. */
+  readonly window?: Window;
+}
+
+export interface AsideSource {
+  readonly deviceId: string;
+  readonly moduleId: string;
+  readonly batchId: string;
+  readonly streamId: number | null;
+  readonly reason: string;
+  readonly messages: number;
+  /** UTC epoch ms. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly detail: string;
+  /** From the first position to the last that was claimed; null where none was. */
+  readonly range: readonly [start: number, end: number] | null;
+}
+
+const tellAgainMs = 86_400_000;
+/** The hub's own events, which come by the same way: no message of anybody is lost with them. */
+const untold: readonly string[] = ['not-telemetry'];
+
+export async function noteSources(session: Session, asides: readonly AsideOf[], now: number): Promise<void> {
+  const groups = new Map<string, { readonly of: AsideOf; messages: number; window: Window | undefined }>();
+  for (const of of asides) {
+    const key = [of.deviceId, of.moduleId, of.batchId, of.reason].join('\n');
+    const before = groups.get(key);
+    groups.set(key, {
+      of,
+      messages: (before?.messages ?? 0) + 1,
+      window: both(before?.window, of.window),
+    });
+  }
+  if (groups.size === 0) return;
+  const list = [...groups.values()];
+  const keys = [
+    list.map(({ of }) => of.deviceId),
+    list.map(({ of }) => of.moduleId),
+    list.map(({ of }) => of.batchId),
+    list.map(({ of }) => of.reason),
+  ];
+  await session.query(
+    `insert into set_aside_source as a
+       (device_id, module_id, batch_id, reason, stream_id, messages, first_at, last_at, detail, range)
+     select d, m, b, r, stream_id, messages, $5::int8, $5::int8, detail, range::int8range
+       from unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::int8[], $7::int8[], $8::text[], $9::text[])
+         as t(d, m, b, r, stream_id, messages, detail, range)
+     on conflict (device_id, module_id, batch_id, reason) do update set
+       stream_id = coalesce(excluded.stream_id, a.stream_id), messages = a.messages + excluded.messages,
+       last_at = greatest(a.last_at, excluded.last_at), detail = excluded.detail,
+       range = range_merge(a.range, excluded.range)`,
+    [
+      ...keys,
+      now,
+      list.map(({ of }) => of.streamId ?? null),
+      list.map(({ messages }) => messages),
+      list.map(({ of }) => of.detail),
+      list.map(({ window }) => (window === undefined ? 'empty' : formatRange(window))),
+    ],
+  );
+  const told = await session.query<ToldRow>(
+    `update set_aside_source a set told_at = $5::int8
+       from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as t(d, m, b, r)
+      where (a.device_id, a.module_id, a.batch_id, a.reason) = (t.d, t.m, t.b, t.r)
+        and (a.told_at is null or a.told_at <= $5::int8 - $6::int8 or a.told_at > $5::int8) and not a.reason = any($7)
+     returning a.device_id, a.module_id, a.batch_id, a.reason, a.messages, a.detail`,
+    [...keys, now, tellAgainMs, untold],
+  );
+  await raiseAlerts(session, told.map(alertOf), now);
+}
+
+interface ToldRow {
+  readonly device_id: string;
+  readonly module_id: string;
+  readonly batch_id: string;
+  readonly reason: string;
+  readonly messages: number;
+  readonly detail: string;
+}
+
+function alertOf({ device_id, module_id, batch_id, reason, messages, detail }: ToldRow): NewAlert {
+  const who = device_id === '' ? 'somebody who is not known' : `${device_id}/${module_id}`;
+  const whose = batch_id === '' ? `messages of ${who}` : `messages of stream ${batch_id} of ${who}`;
+  return {
+    kind: 'messages-set-aside',
+    deviceId: device_id,
+    moduleId: module_id,
+    batchId: batch_id,
+    message: `${whose} are set aside, ${messages} by now: ${reason}: ${detail}`,
+  };
+}
+
+/** The newest first. */
+export async function listAsideSources(
+  session: Session,
+  query: { readonly streamId?: number | undefined; readonly limit: number },
+): Promise<readonly AsideSource[]> {
+  const rows = await session.query<Omit<AsideSource, 'range'> & { readonly range: string }>(
+    `select device_id as "deviceId", module_id as "moduleId", batch_id as "batchId", stream_id as "streamId", reason,
+            messages, first_at as "firstAt", last_at as "lastAt", detail, range::text
+       from set_aside_source where $1::int8 is null or stream_id = $1
+      order by last_at desc, device_id, module_id, batch_id, reason limit $2`,
+    [query.streamId ?? null, query.limit],
+  );
+  return rows.map(({ range, ...row }) => {
+    const window = parseRange(range);
+    return { ...row, range: window === undefined ? null : [window.start, window.end] };
+  });
+}
+
+function both(a: Window | undefined, b: Window | undefined): Window | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : hull(a, b);
+}

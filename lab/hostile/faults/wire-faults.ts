@@ -1,0 +1,97 @@
+// Faults in how an answer is tied to its request: what comes is changed on its way, so that an adapter which looks sees
+// what it wants to see, as one does that does not look.
+import { Duplex } from 'node:stream';
+import type { OpcuaSession, WireStatus } from '../../../runtime/sources/opcua/opcua-session.ts';
+import { withMethods } from '../with-methods.ts';
+
+/** Passes bytes on in both directions, changed. */
+class ChangedStream extends Duplex {
+  readonly #inner: Duplex;
+
+  constructor(inner: Duplex, heard: (bytes: Buffer) => Buffer, asked: (bytes: Buffer) => void = () => {}) {
+    super();
+    this.#inner = inner;
+    this.#asked = asked;
+    inner.on('data', (bytes: Buffer) => this.push(heard(bytes)));
+    inner.on('end', () => this.push(null));
+    inner.on('error', (error) => this.destroy(error));
+    inner.on('close', () => this.destroy());
+  }
+
+  readonly #asked: (bytes: Buffer) => void;
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#asked(chunk);
+    this.#inner.write(chunk, () => done());
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#inner.destroy();
+    done(error);
+  }
+}
+
+/** Modbus TCP: every answer passes for that to the last request, whatever transaction it names. */
+export function anyTransaction(inner: Duplex): Duplex {
+  let transaction = 0;
+  return new ChangedStream(
+    inner,
+    (bytes) => {
+      if (bytes.length >= 6 && bytes.readUInt16BE(2) === 0) bytes.writeUInt16BE(transaction, 0);
+      return bytes;
+    },
+    (asked) => {
+      transaction = asked.readUInt16BE(0);
+    },
+  );
+}
+
+/** Serial: answers to two commands are joined, of whatever records they are. */
+export function joinedAnswers(inner: Duplex): Duplex {
+  let head = '';
+  return new ChangedStream(inner, (bytes) => {
+    const text = bytes.toString('latin1');
+    const [, word, stamp, rest] = /^\$([AB])(,\d+,\d+)(,[0-9.]+)(?:\*..)?\r\n$/.exec(text) ?? [];
+    if (word === undefined) return bytes;
+    if (word === 'A') head = stamp!;
+    if (word === 'A' || head === '') return bytes;
+    const changed = `B${head}${rest}`;
+    const sum = [...changed].reduce((all, character) => all ^ character.charCodeAt(0), 0);
+    const check = text.includes('*') ? `*${sum.toString(16).toUpperCase().padStart(2, '0')}` : '';
+    return Buffer.from(`$${changed}${check}\r\n`, 'latin1');
+  });
+}
+
+/** OPC UA: a request that comes with a continuation point begins where the last answer ended. */
+export function movedStart(inner: OpcuaSession): OpcuaSession {
+  const last = new Map<string, number>();
+  return withMethods(inner, {
+    async historyRead(request) {
+      const first = request.nodes[0];
+      const start = first?.continuation ? (last.get(first.nodeId) ?? request.start) : request.start;
+      const results = await inner.historyRead({ ...request, start });
+      for (const [at, { values }] of results.entries()) {
+        const time = values.at(-1)?.sourceTimestamp?.getTime();
+        if (time !== undefined) last.set(request.nodes[at]!.nodeId, time);
+      }
+      return results;
+    },
+  });
+}
+
+/** OPC UA: what was lost in the server's queue is not looked for. */
+export function noOverflow(inner: OpcuaSession): OpcuaSession {
+  const plain = ({ value, name }: WireStatus) => ({ value: (value & 0xffff_0000) >>> 0, name });
+  return withMethods(inner, {
+    async publish(acknowledge, limitMs) {
+      const message = await inner.publish(acknowledge, limitMs);
+      const values = message.values.map(({ handle, value }) => ({
+        handle,
+        value: { ...value, statusCode: plain(value.statusCode) },
+      }));
+      return { ...message, values };
+    },
+  });
+}

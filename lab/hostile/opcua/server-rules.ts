@@ -1,0 +1,44 @@
+// What is right of a stream of an OPC UA server: by the values' own times.
+import type { Value } from '../../../wire/reading.ts';
+import type { EquipmentClock } from '../equipment-clock.ts';
+import type { RecordRules } from '../judge/records.ts';
+import { type Change, placeOf, type Server } from './server.ts';
+import type { ServerPlan } from './server-plan.ts';
+
+export function serverRules(
+  server: Server,
+  plan: ServerPlan,
+  clocks: { readonly source: EquipmentClock; readonly server: EquipmentClock },
+): RecordRules<Change> {
+  const clock = plan.tags[0]!.hasSourceTime ? clocks.source : clocks.server;
+  return {
+    placeOf,
+    misplaced: (change, index) => (placeOf(change) === index ? undefined : `its time is ${placeOf(change)}`),
+    hadCome(index, trueTime) {
+      for (let ms = 0; ms < plan.stampStepMs; ms += 10) if (clock.showed(index + ms, trueTime)) return true;
+      return false;
+    },
+    isHeld: (change) => server.isHeld(change),
+    isShownElse: (index, tag, value) => wasHolding(server, index, tag, value),
+    isExcused: (change) => plan.history !== null && !change.tag.hasHistory,
+    isUnwatched: (change) => !server.isWatched(change),
+    isUnreadable: (change) => !server.isHeld(change),
+  };
+}
+
+/**
+ * What a node holds when observation begins is told there, however long ago it changed: by its own times, or by the
+ * server's, where the equipment's clock is another.
+ */
+function wasHolding(server: Server, index: number, tag: string, value: Value): boolean {
+  const changes = server.records.all.filter((change) => change.tag.name === tag);
+  const at = changes.findIndex((change) => change.value === value);
+  const change = changes[at];
+  if (change?.status.value !== 0) return false;
+  const next = changes[at + 1];
+  return [placeOf, ({ serverTime }: Change) => serverTime].some((timeOf) => {
+    if (timeOf(change) > index) return false;
+    // A clock that was set back in between: nobody can say what was held at that time.
+    return next === undefined || timeOf(next) >= index || timeOf(next) < timeOf(change);
+  });
+}

@@ -1,0 +1,141 @@
+// A server and the equipment behind it: what each node held from when on, and what the server remembers of it.
+import type { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import type { WireStatus, WireValue } from '../../../runtime/sources/opcua/opcua-session.ts';
+import type { Dice } from '../dice.ts';
+import type { EquipmentClock } from '../equipment-clock.ts';
+import { type Made, Records } from '../judge/records.ts';
+import type { Trace } from '../trace.ts';
+import type { ServerPlan, ServerTag } from './server-plan.ts';
+
+export interface Change extends Made {
+  readonly tag: ServerTag;
+  /** By the equipment's clock; undefined where it gives none. */
+  readonly sourceTime: number | undefined;
+  readonly serverTime: number;
+  readonly status: WireStatus;
+  readonly value: number;
+}
+
+export interface ServerOptions {
+  readonly plan: ServerPlan;
+  readonly clock: VirtualClock;
+  readonly sourceClock: EquipmentClock;
+  readonly serverClock: EquipmentClock;
+  readonly dice: Dice;
+  readonly trace: Trace;
+}
+
+export const good: WireStatus = { value: 0, name: 'Good' };
+const sensorFailure: WireStatus = { value: 0x808c_0000, name: 'BadSensorFailure' };
+const double = 11;
+
+export class Server {
+  readonly records = new Records<Change>();
+  /** It answers at all. */
+  isOn = true;
+  readonly #options: ServerOptions;
+  readonly #current = new Map<string, Change>();
+  readonly #history = new Map<string, Change[]>();
+  readonly #watched = new Map<string, { readonly from: number; to: number | undefined }[]>();
+  readonly #listeners = new Set<(change: Change) => void>();
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    for (const tag of options.plan.tags) {
+      this.#history.set(tag.name, []);
+      // It has run for a while.
+      for (let ago = 30; ago >= 1; ago--) this.#change(tag, -ago * tag.changeMs);
+      this.#schedule(tag);
+    }
+  }
+
+  current(tag: string): Change {
+    return this.#current.get(tag)!;
+  }
+
+  /** In the order in which they were written, oldest first. */
+  history(tag: string): readonly Change[] {
+    return this.#history.get(tag)!;
+  }
+
+  isHeld(change: Change): boolean {
+    return change.tag.hasHistory && this.history(change.tag.name).includes(change);
+  }
+
+  now(): number {
+    return this.#options.serverClock.now();
+  }
+
+  /** An item of the live subscription reports the tag, or no longer does. */
+  watch(tag: string, isWatched: boolean): void {
+    const now = this.#options.clock.monotonic();
+    const spans = this.#watched.get(tag) ?? [];
+    this.#watched.set(tag, spans);
+    const open = spans.findLast(({ to }) => to === undefined);
+    if (isWatched && !open) spans.push({ from: now, to: undefined });
+    if (!isWatched && open) open.to = now;
+  }
+
+  isWatched({ tag, at }: Change): boolean {
+    const spans = this.#watched.get(tag.name) ?? [];
+    return spans.some(({ from, to = Number.POSITIVE_INFINITY }) => at >= from && at <= to);
+  }
+
+  onChange(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #schedule(tag: ServerTag): void {
+    const { clock, dice } = this.#options;
+    clock.setTimer(dice.between(20, tag.changeMs), () => {
+      const change = this.#change(tag, 0);
+      for (const listener of [...this.#listeners]) listener(change);
+      this.#schedule(tag);
+    });
+  }
+
+  /** `agoMs`: 0, or so long before the episode, as a negative number. */
+  #change(tag: ServerTag, agoMs: number): Change {
+    const { clock, sourceClock, serverClock, plan, dice, trace } = this.#options;
+    const id = this.records.all.length + 1;
+    const isFine = !dice.chance(0.05);
+    const step = (time: number) => Math.floor(time / plan.stampStepMs) * plan.stampStepMs;
+    const change: Change = {
+      id,
+      at: clock.monotonic() + agoMs,
+      tag,
+      value: id,
+      status: isFine ? good : sensorFailure,
+      sourceTime: tag.hasSourceTime ? step(sourceClock.now() + agoMs) : undefined,
+      serverTime: step(serverClock.now() + agoMs),
+      values: new Map([[tag.name, { value: id, good: isFine }]]),
+    };
+    this.records.add(change);
+    this.#current.set(tag.name, change);
+    const history = this.#history.get(tag.name)!;
+    history.push(change);
+    if (history.length > tag.capacity) history.shift();
+    trace.note('server', `${tag.name} = ${id} at ${placeOf(change)}${isFine ? '' : ', sensor failure'}`);
+    return change;
+  }
+}
+
+/** The time that orders it. */
+export function placeOf({ sourceTime, serverTime }: Change): number {
+  return sourceTime ?? serverTime;
+}
+
+export function wireOf(change: Change, status: WireStatus = change.status): WireValue {
+  return {
+    value: { dataType: double, arrayType: 0, value: change.value },
+    statusCode: status,
+    sourceTimestamp: change.sourceTime === undefined ? null : new Date(change.sourceTime),
+    serverTimestamp: new Date(change.serverTime),
+  };
+}
+
+/** With the flag that values before it were lost (OPC 10000-4, 7.38.1: info type DataValue, overflow). */
+export function withOverflow({ value, name }: WireStatus): WireStatus {
+  return { value: (value | 0x0480) >>> 0, name };
+}

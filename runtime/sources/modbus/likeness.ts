@@ -1,0 +1,95 @@
+// What an answer to a Modbus request looks like (application protocol V1.1b3, section 6): unit, function, length, and for
+// writes what they repeat. Requests and answers are unit and PDU. Pure.
+import type { Likeness } from '../line/exchange.ts';
+
+export const loopbackCode = 8;
+const exceptionBytes = 3;
+/** Unit, function, and two words: the answers to writes and to the loopback. */
+const shortBytes = 6;
+
+/** Exceptions by which a gateway says that it waited in vain: the unit may still answer, and then to whom? */
+const gatewayExceptions: ReadonlySet<number> = new Set([10, 11]);
+
+export const modbusLikeness: Likeness<Buffer, Buffer> = {
+  fits: (answer, request) => isExceptionTo(answer, request) || isUsualAnswer(answer, request),
+  isAlike(request, other) {
+    if (request[0] !== other[0] || request[1] !== other[1]) return false;
+    const length = dataBytes(request);
+    return length === undefined ? repeats(other, request) : length === dataBytes(other);
+  },
+  isSame: (request, other) => request.equals(other),
+  // No source reads or writes by it, and each one carries a number of its own.
+  isUnmistakable: (request) => request[1] === loopbackCode,
+};
+
+export function isGatewayException(answer: Buffer): boolean {
+  return answer.length === exceptionBytes && answer[1]! > 0x80 && gatewayExceptions.has(answer[2]!);
+}
+
+/** Its usual answer is the same as the request, byte for byte. */
+export function isRepeated(request: Buffer): boolean {
+  return (
+    request.length === shortBytes && (request[1] === 5 || request[1] === 6 || request[1] === loopbackCode)
+  );
+}
+
+function isExceptionTo(answer: Buffer, request: Buffer): boolean {
+  return answer.length === exceptionBytes && answer[0] === request[0] && answer[1] === (request[1]! | 0x80);
+}
+
+function isUsualAnswer(answer: Buffer, request: Buffer): boolean {
+  if (answer[0] !== request[0] || answer[1] !== request[1]) return false;
+  const length = dataBytes(request);
+  if (length === undefined) return answer.length === shortBytes && repeats(answer, request);
+  return answer[2] === length && answer.length === exceptionBytes + length;
+}
+
+/** Function 5, 6 and the loopback are answered by the request; 15 and 16 by its first bytes. */
+function repeats(answer: Buffer, request: Buffer): boolean {
+  return answer.subarray(0, shortBytes).equals(request.subarray(0, shortBytes));
+}
+
+/** Bytes of data that the answer has, as its third byte says; undefined where it repeats the request. */
+export function dataBytes(request: Buffer): number | undefined {
+  switch (request[1]) {
+    case 1:
+    case 2:
+      return Math.ceil(request.readUInt16BE(4) / 8);
+    case 3:
+    case 4:
+      return 2 * request.readUInt16BE(4);
+    case 20:
+      // Length and reference type of the one group, and its registers.
+      return 2 + 2 * request.readUInt16BE(8);
+    default:
+      return undefined;
+  }
+}
+
+/** Function 8, sub-function 0: whoever understands it gives `nonce` back; all others say that they do not. */
+export function loopback(unit: number, nonce: number): Buffer {
+  const request = Buffer.from([unit, loopbackCode, 0, 0, 0, 0]);
+  request.writeUInt16BE(nonce, 4);
+  return request;
+}
+
+/** A read that any unit answers, if only with an exception. */
+export function firstRegister(unit: number): Buffer {
+  return Buffer.from([unit, 3, 0, 0, 0, 1]);
+}
+
+const mostRegisters = 125;
+const mostBits = 2000;
+
+/** The same read, of so much more or less that its answer has another length; undefined where there is none. */
+export function resized(request: Buffer, by: 1 | -1): Buffer | undefined {
+  const code = request[1]!;
+  if (code > 4) return undefined;
+  const isBits = code <= 2;
+  const [step, most] = isBits ? [8, mostBits] : [1, mostRegisters];
+  const count = request.readUInt16BE(4) + by * step;
+  if (count < 1 || count > most || request.readUInt16BE(2) + count > 0x1_0000) return undefined;
+  const other = Buffer.from(request);
+  other.writeUInt16BE(count, 4);
+  return other;
+}

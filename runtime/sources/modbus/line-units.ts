@@ -1,0 +1,271 @@
+// The units of one line, or behind one connection: what each was asked, which frames are their answers, and what has to be
+// asked first where an answer could not be told from another (line/exchange.ts).
+//
+// How a unit is proven to be in step. First it is seen whether it is there, by what is wanted, whatever it says to that.
+// Then, going on from what it answered last:
+// - loopback: function 8 with a number of its own. Devices without it answer with an exception, which proves as much,
+//   since nothing else is asked by that function. Behind a reconnected line it is the only proof, but for silence.
+// - a read of one more, then of one less: an answer of another length than those that may still come.
+// - silence, for units that never answered a loopback: nothing is sent until it has lasted.
+//
+// Some adapters of two-wire lines hear what they send. An echo is the request itself, which no read is ever answered with,
+// so the first read on a line shows whether there is one; only then can the answers that repeat their request be told
+// from it.
+import type { Clock } from '../../../kernel/clock.ts';
+import { type Exchange, Exchanges, type TiedAnswer } from '../line/exchange.ts';
+import {
+  firstRegister,
+  isGatewayException,
+  isRepeated,
+  loopback,
+  modbusLikeness,
+  resized,
+} from './likeness.ts';
+
+export interface LineUnitsOptions {
+  readonly clock: Clock;
+  /**
+   * Frames come from a line that others may use, or have used: before a unit's first answer is believed, it is proven to be
+   * in step. False for a connection of our own.
+   */
+  readonly isLine: boolean;
+  /** Answers carry the number of their request. */
+  readonly hasIds: boolean;
+  readonly minSilenceMs: number;
+}
+
+/** What to send before, or instead of, a request. */
+export type Step =
+  | { readonly kind: 'send' }
+  /** `frame` first: what comes shows that the unit is there, and whether there is an echo; or that it is in step. */
+  | { readonly kind: 'probe'; readonly frame: Buffer; readonly shows: 'life' | 'step' }
+  /** Nothing, for the time being. */
+  | { readonly kind: 'wait' };
+
+/**
+ * `seen`: it may be the answer, and so may another. `gave-up`: a gateway says that the unit did not answer it in time,
+ * which is no answer, and proves nothing. `others`: somebody else is heard, so that no answer to this request can be
+ * believed any more.
+ */
+export type Heard = TiedAnswer<Buffer, Buffer> | 'seen' | 'gave-up' | 'others' | 'nothing';
+
+/** The loopback more than once, since silence, which comes last, proves least. */
+const proofs = ['loopback', 'longer', 'loopback', 'shorter', 'loopback', 'silence'] as const;
+
+interface Unit {
+  readonly exchanges: Exchanges<Buffer, Buffer>;
+  /** Position in `proofs` of the one to try next: the one that was answered last, or the one after it. */
+  proof: number;
+  /** It answered a loopback once, and will again: then silence is no proof. */
+  hasLoopback: boolean;
+  /** Times that silence proved it. */
+  silences: number;
+  /** It was heard after what it left unanswered last. */
+  isAlive: boolean;
+  /** Of the loopback: the same until something else was asked, or it was answered. */
+  nonce: number;
+  /** Typical time to an answer. */
+  usualMs: number;
+}
+
+interface Pending {
+  readonly exchange: Exchange<Buffer, Buffer>;
+  isEchoed: boolean;
+}
+
+/** How long the frames that belong to an answer may lag behind it, beside twice the usual time. */
+const quietMs = 20;
+const maxQuietMs = 250;
+/** A unit that answers no loopback is asked for one again after so many silences. */
+const silencesATrial = 10;
+
+export class LineUnits {
+  readonly #options: LineUnitsOptions;
+  readonly #units = new Map<number, Unit>();
+  #pending: Pending | undefined;
+  /** On each line one kind of adapter. */
+  #echo: 'unknown' | 'heard' | 'none';
+  #nonce: number;
+
+  constructor(options: LineUnitsOptions) {
+    this.#options = options;
+    this.#echo = options.isLine ? 'unknown' : 'none';
+    this.#nonce = Math.floor(options.clock.now()) & 0xffff;
+  }
+
+  /** The line was opened anew: who used it meanwhile, and what is still under way on it, nobody knows. */
+  reopened(): void {
+    this.#pending = undefined;
+    if (this.#options.isLine) this.#echo = 'unknown';
+    for (const unit of this.#units.values()) {
+      unit.isAlive = false;
+      if (this.#options.isLine) unit.exchanges.suspectOthers();
+    }
+  }
+
+  /** What to do so that `request` can be asked. */
+  next(request: Buffer): Step {
+    const unit = this.#unit(request[0]!);
+    const { exchanges } = unit;
+    if (exchanges.isFull && !exchanges.proveBySilence()) return { kind: 'wait' };
+    if (this.isAskable(request)) return { kind: 'send' };
+    const proof = this.#proofFor(unit, request);
+    if (proof === 'silence') return this.#bySilence(unit);
+    // A unit that is not there proves nothing, and whether there is an echo shows in a read. What that is answered with is
+    // not believed.
+    if (this.#echo === 'unknown' || !unit.isAlive) {
+      const frame = isRepeated(request) ? firstRegister(request[0]!) : request;
+      return { kind: 'probe', frame, shows: 'life' };
+    }
+    return { kind: 'probe', frame: proof, shows: 'step' };
+  }
+
+  /** An answer to `request` could be told from whatever else may come. */
+  isAskable(request: Buffer): boolean {
+    if (this.#echo === 'unknown' && isRepeated(request)) return false;
+    return !this.#unit(request[0]!).exchanges.isMistakable(request);
+  }
+
+  /** `request` is sent now. */
+  begin(request: Buffer): void {
+    const unit = this.#unit(request[0]!);
+    // The same again is one request; behind another it is to be told from the one before.
+    if (!modbusLikeness.isUnmistakable(request)) unit.nonce = this.#nextNonce();
+    this.#pending = { exchange: unit.exchanges.begin(request), isEchoed: false };
+  }
+
+  /** Nothing more is waited for. */
+  end(): void {
+    this.#pending = undefined;
+  }
+
+  /** `unit` did not answer; `isProof`: what was to prove that it is in step. */
+  unanswered(unit: number, isProof: boolean): void {
+    const known = this.#unit(unit);
+    if (isProof) known.proof = (known.proof + 1) % proofs.length;
+    known.isAlive = false;
+  }
+
+  hear(frame: Buffer): Heard {
+    const pending = this.#pending;
+    const { isLine } = this.#options;
+    if (!pending || (isLine && frame[0] !== pending.exchange.request[0])) {
+      this.#units.get(frame[0]!)?.exchanges.hear(frame);
+      return 'nothing';
+    }
+    const { exchange } = pending;
+    const { request } = exchange;
+    const unit = this.#unit(request[0]!);
+    if (isLine && frame.equals(request)) {
+      if (this.#takeEcho(pending)) return 'nothing';
+      // No read is answered with the request, so somebody else asks the same; or there is an echo after all.
+      if (!isRepeated(request)) {
+        unit.exchanges.suspectOthers();
+        this.#echo = 'unknown';
+        return 'others';
+      }
+    }
+    const isFitting = modbusLikeness.fits(frame, request);
+    if (isFitting && !isGatewayException(frame)) this.#onAlive(unit, request);
+    if (isFitting && isGatewayException(frame)) return 'gave-up';
+    if (isFitting && this.#echo === 'unknown' && !isRepeated(request))
+      this.#echo = pending.isEchoed ? 'heard' : 'none';
+    const answer = exchange.offer(frame);
+    if (!answer) {
+      if (isFitting) return 'seen';
+      return unit.exchanges.isMistakable(request) ? 'others' : 'nothing';
+    }
+    unit.usualMs += (answer.tookMs - unit.usualMs) / (unit.usualMs === 0 ? 1 : 8);
+    this.#pending = undefined;
+    return answer;
+  }
+
+  /** Frames of `unit` that nobody here had asked for. */
+  strays(unit: number): number {
+    return this.#unit(unit).exchanges.strays;
+  }
+
+  /** The longest that `unit` took to answer, late answers included. */
+  worstMs(unit: number): number {
+    return this.#unit(unit).exchanges.worstMs;
+  }
+
+  /** Silence that proves `unit` to be in step where nothing else does. */
+  silenceMs(unit: number): number {
+    return this.#unit(unit).exchanges.silenceMs;
+  }
+
+  /**
+   * So long after an answer it is seen whether another one comes, which then is the true one: what came first was
+   * somebody else's, or said twice. 0 where answers carry the number of their request.
+   */
+  quietMs(unit: number): number {
+    if (this.#options.hasIds) return 0;
+    return Math.min(maxQuietMs, quietMs + 2 * this.#unit(unit).usualMs);
+  }
+
+  #onAlive(unit: Unit, request: Buffer): void {
+    unit.isAlive = true;
+    if (!modbusLikeness.isUnmistakable(request)) return;
+    unit.nonce = this.#nextNonce();
+    unit.hasLoopback = true;
+    unit.silences = 0;
+  }
+
+  #nextNonce(): number {
+    this.#nonce = (this.#nonce + 1) & 0xffff;
+    return this.#nonce;
+  }
+
+  /** The request came back: true where that is its echo, or must be taken for it. */
+  #takeEcho(pending: Pending): boolean {
+    if (pending.isEchoed || this.#echo === 'none') return false;
+    pending.isEchoed = true;
+    if (!isRepeated(pending.exchange.request)) this.#echo = 'heard';
+    return true;
+  }
+
+  /** What to ask so that the answer proves the unit to be in step; silence where nothing else is left to try. */
+  #proofFor(unit: Unit, request: Buffer): Buffer | 'silence' {
+    for (;;) {
+      const proof = proofs[unit.proof]!;
+      if (proof === 'silence' && !unit.hasLoopback) return 'silence';
+      const isSkipped = proof === 'silence' || (proof === 'loopback' && unit.silences % silencesATrial > 0);
+      const frame = isSkipped ? undefined : this.#frameFor(proof, request);
+      if (frame && (proof === 'loopback' || !unit.exchanges.isMistakable(frame))) return frame;
+      unit.proof = (unit.proof + 1) % proofs.length;
+    }
+  }
+
+  #bySilence(unit: Unit): Step {
+    if (!unit.exchanges.proveBySilence()) return { kind: 'wait' };
+    // Perhaps the others were only lost: now and then they are tried again.
+    unit.proof = 0;
+    unit.silences += 1;
+    return { kind: 'send' };
+  }
+
+  #frameFor(proof: (typeof proofs)[number], request: Buffer): Buffer | undefined {
+    if (proof !== 'loopback') return resized(request, proof === 'longer' ? 1 : -1);
+    return loopback(request[0]!, this.#unit(request[0]!).nonce);
+  }
+
+  #unit(number: number): Unit {
+    const known = this.#units.get(number);
+    if (known) return known;
+    const { clock, isLine, minSilenceMs } = this.#options;
+    const exchanges = new Exchanges({ likeness: modbusLikeness, clock, minSilenceMs, hasOthers: isLine });
+    const nonce = this.#nextNonce();
+    const unit: Unit = {
+      exchanges,
+      proof: 0,
+      isAlive: false,
+      hasLoopback: false,
+      silences: 0,
+      nonce,
+      usualMs: 0,
+    };
+    this.#units.set(number, unit);
+    return unit;
+  }
+}
