@@ -17,6 +17,7 @@ import { createConfigKeeper } from './config/keeper.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
 import type { Config, SourceConfig } from './config/schema.ts';
 import { readStartSettings } from './config/start-settings.ts';
+import { frontierOf } from './frontier.ts';
 import { createProcessLog } from './health/pino-log.ts';
 import { composeReported, lifeIn } from './health/reported-state.ts';
 import { createReporter } from './health/reporter.ts';
@@ -29,6 +30,7 @@ import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
 import { notReady } from './not-ready.ts';
 import { createRuntime } from './runtime.ts';
+import { historyOf, mayBeHad } from './source-history.ts';
 import { createSourceSet } from './source-set.ts';
 import { createInputs } from './sources/module-input/inputs.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
@@ -80,7 +82,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
   // Read at each encoding, so that a reload reaches it.
   const encode = encodingOf(atStart);
   // Until the sources are known, nothing is taken for lost that one of them might still have.
-  let hasHistory: (batchId: string) => boolean = () => true;
+  let mayHaveHistory: (batchId: string) => boolean = () => true;
   const spool: Spool = await openSpool({
     folder: join(dataFolder, 'spool'),
     clock: siteClock.storing,
@@ -91,7 +93,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     encode,
     codec: keys.codec,
     ...(atStart.spool.retention && { retention: atStart.spool.retention }),
-    hasHistory: (batchId) => hasHistory(batchId),
+    hasHistory: (batchId) => mayHaveHistory(batchId),
     bootId: boot.id,
     noteElsewhere: process.env.HOLDFAST_MARK_FOLDER ?? join(tmpdir(), 'holdfast'),
     signal,
@@ -141,7 +143,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     });
     const inputs = createInputs({ clock, log: log.child({ part: 'inputs' }), metrics });
     const makeSource = createAdapters({ clock, random, metrics, dataFolder, inputs });
-    const holding = keepHolding(spool, windows, (batchId) => hasHistory(batchId));
+    const holding = keepHolding(spool, windows, (batchId) => typeof history(batchId) === 'object');
     const sources = createSourceSet<SourceConfig, SupervisedSource>({
       build: (settings, batchId) =>
         holding.heed(
@@ -159,7 +161,8 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       log,
     });
     sources.load(config.sources);
-    hasHistory = (batchId) => sources.running.get(batchId)?.source.history !== undefined;
+    const history = historyOf(sources, () => keeper.isDecided());
+    mayHaveHistory = (batchId) => mayBeHad(history(batchId));
     holding.begin(sources.running);
     const uplink = createIotEdgeUplink({
       identity,
@@ -193,10 +196,8 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
     });
     const jobs = createBackfillJobs({
       store: spool,
-      sources: (batchId) => {
-        const running = sources.running.get(batchId);
-        return running && (running.source.history ?? 'no-history');
-      },
+      sources: history,
+      frontier: frontierOf(windows, spool),
       queued: () => spool.depth('backfill').messages,
       clock,
       random,

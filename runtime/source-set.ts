@@ -33,6 +33,8 @@ export interface SourceSet<Settings, Member> {
   stop(): Promise<void>;
   readonly running: ReadonlyMap<string, Member>;
   readonly failed: readonly { readonly name: string; readonly reason: string }[];
+  /** The configuration has the stream's source, but it could not be built: what its equipment has, nobody can say. */
+  isFailed(batchId: string): boolean;
 }
 
 export function createSourceSet<Settings extends SourceSettings, Member extends SetMember>(
@@ -71,6 +73,7 @@ export function createSourceSet<Settings extends SourceSettings, Member extends 
     get failed() {
       return [...failed.values()];
     },
+    isFailed: (batchId) => failed.has(batchId),
     load(settings) {
       for (const each of settings) add(each);
     },

@@ -155,6 +155,27 @@ describe('at boot', () => {
     expect(two.names()).toEqual(['b']);
   });
 
+  it('is decided once somebody gave what runs, and the twin, where it is heeded, cannot hold another', async () => {
+    const waiting = bench();
+    await waiting.boot(true);
+    expect(waiting.keeper.isDecided()).toBe(false);
+    await waiting.twin({ $version: 1, sources: [source('b')] });
+    expect(waiting.keeper.isDecided()).toBe(true);
+    // What ran last is lost, and the twin, which may have it, was not read yet.
+    const bereft = bench({ file: yaml('a') });
+    await bereft.boot();
+    expect(bereft.names()).toEqual(['a']);
+    expect(bereft.keeper.isDecided()).toBe(false);
+    await bereft.twin({});
+    expect(bereft.keeper.isDecided()).toBe(true);
+    const again = bench({ file: yaml('a'), store: bereft.store });
+    await again.boot();
+    expect(again.keeper.isDecided()).toBe(true);
+    const alone = bench({ file: yaml('a'), heedTwin: false });
+    await alone.boot();
+    expect(alone.keeper.isDecided()).toBe(true);
+  });
+
   it('with a wrong file and nothing else: refuses to start, or under IoT Edge waits for the twin', async () => {
     await expect(bench({ file: 'sources: 5' }).keeper.boot(false)).rejects.toThrow(ConfigError);
     const edge = bench({ file: 'sources: 5' });

@@ -61,6 +61,11 @@ export interface ConfigKeeper {
   report(): ConfigReport;
   /** What runs. */
   config(): Config;
+  /**
+   * Whether what runs is what somebody wants: false while no configuration was had, and where the twin, which may hold
+   * another one, was not read yet and nothing is known of what ran last.
+   */
+  isDecided(): boolean;
   /** No reload begins any more; one that is under way is waited for. */
   stop(): Promise<void>;
 }
@@ -91,6 +96,7 @@ class Keeper implements ConfigKeeper {
   #fallback: LastGood | undefined;
   /** A configuration that lost its trial, by hash: it is not tried again in this process's life. */
   readonly #failed = new Map<string, readonly Problem[]>();
+  #knowsLast = false;
 
   constructor(options: ConfigKeeperOptions) {
     this.#options = options;
@@ -119,6 +125,7 @@ class Keeper implements ConfigKeeper {
     if (kept.kind === 'unusable')
       log.error({ reason: kept.reason }, 'the last good configuration is unusable');
     const last = kept.kind === 'found' ? kept.value : undefined;
+    this.#knowsLast = last !== undefined;
     if (last && last.origin !== 'file' && this.#twin === 'unread') {
       this.#run(last);
       this.#say({ state: 'last-good', origin: last.origin, version: last.version, errors: [] });
@@ -187,6 +194,10 @@ class Keeper implements ConfigKeeper {
 
   config(): Config {
     return this.#config!;
+  }
+
+  isDecided(): boolean {
+    return this.#running !== undefined && (this.#twin !== 'unread' || this.#knowsLast);
   }
 
   async stop(): Promise<void> {

@@ -34,17 +34,18 @@ export function stopping(): MethodAnswer {
 const maxListed = 500;
 
 /**
- * `{requestId, batchId, state, requested, covered, void, remaining}`; windows as `[start, end]` texts. Of a job for late
+ * `{requestId, batchId, state, ended, requested, covered, void, remaining}`; windows as `[start, end]` texts. Of a job for late
  * windows: their numbers, `end` being the one after the last, and `lateSeries`.
  */
 export function jobReport(job: JobRecord): object {
-  const { requestId, batchId, state, range, lateSeries } = job;
+  const { requestId, batchId, state, ended, range, lateSeries } = job;
   const index = lateSeries === undefined ? job.index : 'sequence';
   const remaining = remainingOf(job);
   return {
     requestId,
     batchId,
     state,
+    ...(ended === undefined ? {} : { ended }),
     ...(lateSeries === undefined ? {} : { lateSeries }),
     requested: pair(index, range),
     covered: job.covered.slice(0, maxListed).map((window) => pair(index, window)),

@@ -73,6 +73,7 @@ async function play(scenario: Scenario) {
     const jobs = createBackfillJobs({
       store,
       sources: () => history,
+      frontier: async () => ({ below: length, isLive: true }),
       queued: () => 0,
       clock,
       random: seededRandom(7),

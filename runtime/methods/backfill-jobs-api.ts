@@ -8,13 +8,29 @@ import type { SourceHistory } from '../sources/source.ts';
 import type { BackfillLimits } from './backfill-limits.ts';
 import type { BackfillStore, JobRecord } from './backfill-store.ts';
 
+/**
+ * Who can be asked for what a stream lacks: the history of its equipment; nobody, since the source was built and offers no
+ * history (`no-history`), or since the configuration in force has no such source (`removed`). Undefined where nobody
+ * knows: it could not be built, or no configuration was had yet. Then its equipment may have it all.
+ */
+export type HistoryAnswer = SourceHistory | 'no-history' | 'removed' | undefined;
+
+/** How far a stream is settled. A module answers up to here, never by the clock. */
+export interface Frontier {
+  /**
+   * No window will ever claim anything below, and each that does can be found in the store: what is not there was not
+   * observed. Undefined: nothing is settled.
+   */
+  readonly below: number | undefined;
+  /** Whether it may move: something feeds the stream, or is about to. */
+  readonly isLive: boolean;
+}
+
 export interface BackfillJobsOptions {
   readonly store: BackfillStore;
-  /**
-   * The history of the equipment behind a stream; `no-history` where it remembers nothing; undefined where
-   * the stream has no source now.
-   */
-  readonly sources: (batchId: string) => SourceHistory | 'no-history' | undefined;
+  readonly sources: (batchId: string) => HistoryAnswer;
+  /** Resolves once what it says is on the disk. */
+  readonly frontier: (batchId: string) => Promise<Frontier>;
   /** Messages now waiting in the backfill lane. */
   readonly queued: () => number;
   readonly clock: Clock;

@@ -7,7 +7,7 @@ import type { BackfillRequest } from '../../wire/methods.ts';
 import type { Reading } from '../../wire/reading.ts';
 import { unprovenPage } from '../sources/history-page.ts';
 import { createBackfillJobs } from './backfill-jobs.ts';
-import type { BackfillJobs } from './backfill-jobs-api.ts';
+import type { BackfillJobs, Frontier, HistoryAnswer } from './backfill-jobs-api.ts';
 import type { BackfillLimits } from './backfill-limits.ts';
 import { remainingOf } from './job-ranges.ts';
 import { FakeDisk, type FakeStoreOptions, fakeBackfillStore } from './testing/fake-backfill-store.ts';
@@ -33,6 +33,7 @@ function request(start: number, end: number, requestId = 'r1', batchId = 'press'
 interface BenchOptions extends FakeStoreOptions {
   readonly disk?: FakeDisk;
   readonly sources?: Parameters<typeof createBackfillJobs>[0]['sources'];
+  readonly frontier?: () => Frontier;
   readonly limits?: Partial<BackfillLimits>;
   readonly queued?: () => number;
   readonly clock?: VirtualClock;
@@ -46,6 +47,7 @@ async function bench(options: BenchOptions = {}) {
   const jobs = createBackfillJobs({
     store,
     sources: options.sources ?? (() => 'no-history'),
+    frontier: async () => options.frontier?.() ?? { below: at(100_000), isLive: true },
     queued: options.queued ?? (() => 0),
     clock,
     random: seededRandom(1),
@@ -262,7 +264,7 @@ describe('answering', () => {
   test('a stream whose source is missing for a moment, as in a reload, is not declared lost', async () => {
     const history = fakeHistory({ readings: readings(0, 100), pageSize: 100 });
     let present = false;
-    const { jobs, clock, disk } = await bench({ sources: () => (present ? history : undefined) });
+    const { jobs, clock, disk } = await bench({ sources: () => (present ? history : 'removed') });
     await jobs.request(request(0, 100));
     await clock.advance(3_000);
     expect(disk.queued).toEqual([]);
@@ -272,9 +274,36 @@ describe('answering', () => {
   });
 
   test('a stream whose source is gone for good ends in a void', async () => {
-    const { jobs, clock } = await bench({ sources: () => undefined });
+    const { jobs, clock } = await bench({ sources: () => 'removed' });
     await jobs.request(request(0, 100));
     expect((await finished(jobs, clock))?.voids).toMatchObject([{ reason: 'no-history' }]);
+  });
+
+  test('a source that cannot be built blocks its jobs: nothing is declared lost, and they go on once it can', async () => {
+    const history = fakeHistory({ readings: readings(0, 100), pageSize: 100 });
+    let answer: HistoryAnswer;
+    const { jobs, clock, disk } = await bench({ sources: () => answer });
+    await jobs.request(request(0, 100));
+    await clock.advance(3_600_000);
+    expect(disk.queued).toEqual([]);
+    expect(jobs.get('r1')?.state).toBe('accepted');
+    answer = history;
+    expect((await finished(jobs, clock))?.voids).toEqual([]);
+    expect(collected(disk)).toHaveLength(10);
+  });
+
+  test('what makes no message is not answered: the job stays open, and says so', async () => {
+    const refuses = { notEncoded: true };
+    const history = fakeHistory({ readings: readings(0, 100), pageSize: 100 });
+    const { jobs, clock, disk } = await bench({
+      sources: () => history,
+      ...refuses,
+      limits: { giveUpMs: 100_000 },
+    });
+    await jobs.request(request(0, 100));
+    await clock.advance(300_000);
+    expect(jobs.get('r1')).toMatchObject({ state: 'cancelled', ended: 'no-progress', covered: [] });
+    expect(disk.queued).toEqual([]);
   });
 
   test('what the equipment verifiably does not have is verified empty, what it cannot say is void', async () => {
@@ -403,7 +432,98 @@ describe('answering', () => {
   });
 });
 
+describe('what is not settled yet', () => {
+  const live = (end: number): Frontier => ({ below: at(end), isLive: true });
+
+  test('is neither void nor asked for; what is below is answered, and the rest once it is settled', async () => {
+    let frontier = live(50);
+    const { jobs, clock, disk } = await bench({ frontier: () => frontier });
+    await jobs.request(request(0, 100));
+    await clock.advance(60_000);
+    expect(disk.queued).toMatchObject([{ window: window(0, 50), void: 'no-history' }]);
+    expect(jobs.get('r1')?.state).toBe('running');
+    frontier = live(80);
+    await clock.advance(120_000);
+    expect(disk.queued).toMatchObject([{ window: window(0, 50) }, { window: window(50, 80) }]);
+    frontier = live(150);
+    expect((await finished(jobs, clock))?.voids).toEqual([{ window: window(0, 100), reason: 'no-history' }]);
+  });
+
+  test('is not asked of the equipment either, whatever that says of the future', async () => {
+    const history = fakeHistory({ readings: readings(0, 200), pageSize: 1_000 });
+    const { jobs, clock } = await bench({ sources: () => history, frontier: () => live(50) });
+    await jobs.request(request(0, 100));
+    await clock.advance(60_000);
+    expect(history.asked).toEqual([window(0, 50)]);
+    expect(jobs.get('r1')).toMatchObject({ state: 'running', covered: [window(0, 50)] });
+  });
+
+  test('is waited for so long, then the job ends and leaves it unanswered, also across a restart', async () => {
+    const far = { frontier: () => live(50) };
+    const first = await bench(far);
+    await first.jobs.request(request(0, 9_000));
+    await first.clock.advance(600_000);
+    await first.jobs.stop();
+    const { jobs, clock, disk } = await bench({ ...far, disk: first.disk, clock: first.clock });
+    await clock.advance(299_000);
+    expect(jobs.get('r1')?.state).toBe('running');
+    await clock.advance(62_000);
+    const job = jobs.get('r1')!;
+    expect(job).toMatchObject({ state: 'cancelled', ended: 'beyond-observed' });
+    expect(remainingOf(job)).toEqual([window(50, 9_000)]);
+    expect(disk.queued).toHaveLength(1);
+    // Its place is free again.
+    expect((await jobs.request(request(0, 10, 'next'))).kind).toBe('accepted');
+  });
+
+  test('of a stream that ended is not waited for: nothing was ever observed there', async () => {
+    const ended = { below: at(50), isLive: false };
+    const { jobs, clock, disk } = await bench({ sources: () => 'removed', frontier: () => ended });
+    await jobs.request(request(0, 100));
+    await clock.advance(20_000);
+    expect(jobs.get('r1')).toMatchObject({ state: 'cancelled', ended: 'beyond-observed' });
+    expect(disk.queued).toMatchObject([{ window: window(0, 50), void: 'no-history' }]);
+  });
+
+  test('is nothing at all of a stream that was never observed', async () => {
+    const { jobs, clock, disk } = await bench({ frontier: () => ({ below: undefined, isLive: true }) });
+    await jobs.request(request(0, 100));
+    await clock.advance(60_000);
+    expect(disk.queued).toEqual([]);
+    expect(jobs.get('r1')?.state).toBe('accepted');
+  });
+
+  test('is known only once the disk has what was claimed: until then the job waits, and can be cancelled', async () => {
+    const { jobs, clock, disk } = await bench({ frontier: () => new Promise<never>(() => {}) as never });
+    await jobs.request(request(0, 100));
+    await clock.advance(60_000);
+    expect(disk.queued).toEqual([]);
+    await jobs.cancel('r1', false);
+    expect(jobs.get('r1')).toMatchObject({ state: 'cancelled', ended: 'cancelled' });
+  });
+});
+
 describe('cancelling', () => {
+  test('declares nothing void that is on its way or not settled, whatever the caller asks for', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    const history = fakeHistory({ readings: [], pageSize: 100, failing: { times: 1e9 } });
+    const { jobs, clock } = await bench({
+      disk,
+      sources: () => history,
+      frontier: () => ({ below: at(80), isLive: true }),
+      limits: { archivePage: 1 },
+    });
+    await jobs.request(request(0, 100));
+    await clock.advance(1_000);
+    // Queued since the job looked.
+    disk.keep('press', window(10, 30), readings(10, 30), 'queued');
+    disk.keep('press', window(10, 20), readings(10, 20), 'queued');
+    disk.keep('press', window(40, 50), readings(40, 50), 'archived');
+    const job = await jobs.cancel('r1', true);
+    expect(job?.voids.map(({ window: lost }) => lost)).toEqual([window(0, 10), window(30, 80)]);
+  });
+
   test('the rest becomes void only if the caller asks for it', async () => {
     for (const declareVoid of [false, true]) {
       const history = fakeHistory({ readings: [], pageSize: 100, failing: { times: 1e9 } });

@@ -24,8 +24,13 @@ export interface BackfillLimits {
    * has let the request expire long before and asks again.
    */
   readonly giveUpMs: number;
-  /** A stream without a source for so long has no history. Spans a reload of the configuration. */
+  /** A stream whose source was removed for so long has no history. Spans a reload of the configuration. */
   readonly sourceGoneMs: number;
+  /**
+   * What lies beyond the stream's frontier is waited for so long after the job was accepted. Then the job ends: what
+   * is observed later goes up by itself, and a gap in it is asked for when it shows.
+   */
+  readonly aheadMs: number;
 }
 
 export const defaultBackfillLimits: BackfillLimits = {
@@ -42,4 +47,5 @@ export const defaultBackfillLimits: BackfillLimits = {
   retryMaxMs: 60_000,
   giveUpMs: 6 * 3_600_000,
   sourceGoneMs: 5_000,
+  aheadMs: 900_000,
 };

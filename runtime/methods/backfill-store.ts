@@ -5,6 +5,12 @@ import type { IndexKind, Window } from '../../wire/window.ts';
 
 export type JobState = 'accepted' | 'running' | 'done' | 'cancelled';
 
+/**
+ * Why a job ended that did not answer all of its range: a caller's wish; the equipment, or what stands for it, could not
+ * be asked for too long; the rest lies beyond what the stream was observed to.
+ */
+export type JobEnd = 'cancelled' | 'no-progress' | 'beyond-observed';
+
 export interface JobRecord {
   readonly requestId: string;
   readonly batchId: string;
@@ -16,6 +22,8 @@ export interface JobRecord {
   /** Disjoint, in order: what has been queued for sending (or already was), and what was declared void. */
   readonly covered: readonly Window[];
   readonly voids: readonly { readonly window: Window; readonly reason: VoidReason }[];
+  /** With state `cancelled`. */
+  readonly ended?: JobEnd;
   /** Wall clock, epoch ms. */
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -66,6 +74,8 @@ export interface BackfillStore {
    * One atomic, synced write: the job as it now stands together with what it produced. After a power cut
    * either both are there or neither, so a job resumes exactly where it stood and declares nothing twice.
    * Everything queued is marked as backfill, with the job's `requestId`.
+   * @throws HoldfastError `spool-window-not-encoded`, and nothing is written, where a batch makes no message: a job must
+   * not say that it answered what was not written.
    */
   save(job: JobRecord, output?: JobOutput): Promise<void>;
   forget(requestId: string): Promise<void>;

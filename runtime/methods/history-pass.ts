@@ -2,6 +2,7 @@
 // for. Memory holds one page.
 import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
+import { orAborted } from '../../kernel/or-aborted.ts';
 import type { MiniBatch } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { HistoryPage } from '../sources/history-page.ts';
@@ -69,20 +70,15 @@ async function takePage(page: HistoryPage, wanted: Window, options: HistoryPassO
   return window.end;
 }
 
-async function nextPage(
+function nextPage(
   iterator: AsyncIterator<HistoryPage>,
   { clock, pageTimeoutMs, signal }: HistoryPassOptions,
 ): Promise<IteratorResult<HistoryPage>> {
   signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    const page = withTimeout(clock, pageTimeoutMs, iterator.next(), () => slow(pageTimeoutMs));
-    return await Promise.race([page, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+  return orAborted(
+    withTimeout(clock, pageTimeoutMs, iterator.next(), () => slow(pageTimeoutMs)),
+    signal,
+  );
 }
 
 function badHistory(problem: string): HoldfastError {

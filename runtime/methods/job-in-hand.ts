@@ -3,11 +3,21 @@
 import { createBackoff } from '../../kernel/backoff.ts';
 import { sleep } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { orAborted } from '../../kernel/or-aborted.ts';
 import type { BackfillJobsOptions } from './backfill-jobs-api.ts';
 import type { BackfillLimits } from './backfill-limits.ts';
-import type { JobOutput, JobRecord } from './backfill-store.ts';
-import { advanced, declaredVoid, isOpen, type JobChange, remainingOf, withState } from './job-ranges.ts';
-import { runRound } from './job-round.ts';
+import type { JobEnd, JobOutput, JobRecord } from './backfill-store.ts';
+import {
+  advanced,
+  declaredVoid,
+  endedBy,
+  isOpen,
+  type JobChange,
+  remainingOf,
+  withState,
+} from './job-ranges.ts';
+import { type RoundOutcome, runRound } from './job-round.ts';
+import { voidableOf } from './voidable.ts';
 
 /** How often a full lane is looked at again. */
 const roomPollMs = 250;
@@ -79,16 +89,21 @@ export class JobInHand {
   async #tryRound(): Promise<void> {
     const { clock, log, limits } = this.#parts;
     const { requestId, batchId } = this.#job;
-    let why = 'the equipment has not recorded it yet';
+    let why = 'it lies beyond what the stream is observed to';
     try {
-      if ((await this.#runRound()) === 'finished') return await this.#finish();
+      const outcome = await this.#runRound();
+      if (outcome === 'finished') return await this.#finish();
+      if (outcome === 'over' || (outcome === 'ahead' && this.#isOld()))
+        return await this.#end('beyond-observed', why);
+      if (outcome !== 'ahead') why = outcome.blocked;
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       why = describeError(error);
       if (!(error instanceof HoldfastError)) log.error({ requestId, err: error }, 'a backfill step failed');
     }
     try {
-      if (clock.monotonic() - this.#lastProgressAt >= limits.giveUpMs) return await this.#giveUp(why);
+      if (clock.monotonic() - this.#lastProgressAt >= limits.giveUpMs)
+        return await this.#end('no-progress', why);
     } catch (error) {
       why = describeError(error);
     }
@@ -97,7 +112,13 @@ export class JobInHand {
     log.debug({ requestId, batchId, why, pauseMs }, 'backfill job waits');
   }
 
-  #runRound(): Promise<'finished' | 'blocked'> {
+  /** By the wall clock, so that restarts do not begin it anew. */
+  #isOld(): boolean {
+    const { clock, limits } = this.#parts;
+    return clock.now() - this.#job.createdAt >= limits.aheadMs;
+  }
+
+  #runRound(): Promise<RoundOutcome> {
     const { store, clock, limits } = this.#parts;
     const { signal } = this.#abort;
     return runRound({
@@ -108,6 +129,7 @@ export class JobInHand {
         signal.throwIfAborted();
         await this.#save(change, output);
       },
+      frontier: () => this.#frontier(signal),
       history: () => this.#history(),
       sourceIsGone: () => this.#sourceMissingMs() >= limits.sourceGoneMs,
       room: () => this.#room(signal),
@@ -119,9 +141,14 @@ export class JobInHand {
 
   #history() {
     const history = this.#parts.sources(this.#job.batchId);
-    if (history !== undefined) this.#sourceMissingSince = undefined;
+    if (history !== 'removed') this.#sourceMissingSince = undefined;
     else this.#sourceMissingSince ??= this.#parts.clock.monotonic();
     return history;
+  }
+
+  /** It waits for the disk, which may refuse for long. */
+  #frontier(signal: AbortSignal) {
+    return orAborted(this.#parts.frontier(this.#job.batchId), signal);
   }
 
   #sourceMissingMs(): number {
@@ -140,7 +167,8 @@ export class JobInHand {
     const next = advanced(this.#job, change, clock.now());
     await store.save(next, output);
     this.#job = next;
-    this.#backoff.reset();
+    // What is observed meanwhile is no reason to look again at once.
+    if (Object.keys(output).length > 0) this.#backoff.reset();
     this.#lastProgressAt = clock.monotonic();
   }
 
@@ -156,22 +184,24 @@ export class JobInHand {
     log.info({ requestId, batchId, range, voids: voids.length }, 'backfill job done');
   }
 
-  async #giveUp(why: string): Promise<void> {
+  /** What remains is neither answered nor declared lost. */
+  async #end(ended: JobEnd, why: string): Promise<void> {
     const { store, clock, log } = this.#parts;
-    const given = withState(this.#job, 'cancelled', clock.now());
+    const given = endedBy(this.#job, ended, clock.now());
     await store.save(given);
     this.#job = given;
     const { requestId, batchId } = given;
-    log.warn({ requestId, batchId, why, remaining: remainingOf(given) }, 'backfill job given up');
+    log.warn({ requestId, batchId, ended, why, remaining: remainingOf(given) }, 'backfill job given up');
   }
 
   async #saveCancelled(declareVoid: boolean): Promise<void> {
-    const { store, clock } = this.#parts;
-    const voids = declareVoid
-      ? remainingOf(this.#job).map((window) => ({ window, reason: 'cancelled' as const }))
+    const { store, clock, limits } = this.#parts;
+    const lost = declareVoid
+      ? await voidableOf(this.#job, await this.#parts.frontier(this.#job.batchId), store, limits.archivePage)
       : [];
-    const next = withState(advanced(this.#job, { voids }, clock.now()), 'cancelled', clock.now());
-    await store.save(next, declareVoid ? declaredVoid(this.#job, voids) : {});
+    const voids = lost.map((window) => ({ window, reason: 'cancelled' as const }));
+    const next = endedBy(advanced(this.#job, { voids }, clock.now()), 'cancelled', clock.now());
+    await store.save(next, voids.length > 0 ? declaredVoid(this.#job, voids) : {});
     this.#job = next;
   }
 }

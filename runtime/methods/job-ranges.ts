@@ -1,8 +1,8 @@
 // What a backfill job has answered and what is left of it: arithmetic on job records, pure.
-import { type Coverage, normalise, subtract, union } from '../../wire/coverage.ts';
+import { type Coverage, intersection, normalise, subtract, union } from '../../wire/coverage.ts';
 import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { Window } from '../../wire/window.ts';
-import type { JobOutput, JobRecord, JobState } from './backfill-store.ts';
+import type { JobEnd, JobOutput, JobRecord, JobState } from './backfill-store.ts';
 
 export interface VoidRange {
   readonly window: Window;
@@ -23,6 +23,11 @@ export function isOpen(job: JobRecord): boolean {
 export function remainingOf(job: JobRecord): Coverage {
   const answered = union(normalise(job.covered), normalise(job.voids.map(({ window }) => window)));
   return subtract([job.range], answered);
+}
+
+/** The part of `pieces` below the frontier. */
+export function settledOf(pieces: Coverage, below: number | undefined): Coverage {
+  return below === undefined ? [] : intersection(pieces, [{ start: Number.NEGATIVE_INFINITY, end: below }]);
 }
 
 /** The job after a step. It is done when nothing remains. `now`: wall clock, epoch ms. */
@@ -51,6 +56,11 @@ export function declaredVoid(
 
 export function withState(job: JobRecord, state: JobState, now: number): JobRecord {
   return { ...job, state, updatedAt: now };
+}
+
+/** The job, given up before all of it was answered. */
+export function endedBy(job: JobRecord, ended: JobEnd, now: number): JobRecord {
+  return { ...withState(job, 'cancelled', now), ended };
 }
 
 /** Sorted, and joined where they touch and have one reason: a long range of pages stays one entry. */

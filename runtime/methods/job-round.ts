@@ -1,15 +1,20 @@
 // One round of one backfill job: the archive first, then the source's history, then what neither has.
 // A round goes as far as it gets; the job's record in the store is what the next round starts from, in this
 // process or after a power cut.
+//
+// Why no void lies over what is observed. The frontier is asked first: below it nothing will be claimed that is not in
+// the store by then. Then the archive is looked through, and what it holds counts as answered. So what is left below the
+// frontier is in no window, and in none to come; what lies beyond is later.
 import type { Clock } from '../../kernel/clock.ts';
-import { intersection } from '../../wire/coverage.ts';
+import { type Coverage, intersection } from '../../wire/coverage.ts';
 import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { SourceHistory } from '../sources/source.ts';
 import { archivePass } from './archive-pass.ts';
+import type { Frontier, HistoryAnswer } from './backfill-jobs-api.ts';
 import type { BackfillStore, JobOutput, JobRecord } from './backfill-store.ts';
 import type { CutLimits } from './history-batches.ts';
 import { historyPass } from './history-pass.ts';
-import { type JobChange, remainingOf } from './job-ranges.ts';
+import { type JobChange, remainingOf, settledOf } from './job-ranges.ts';
 import { latePass } from './late-pass.ts';
 
 export interface RoundOptions {
@@ -20,8 +25,9 @@ export interface RoundOptions {
   readonly job: () => JobRecord;
   /** Makes a step durable, together with what it produced. */
   readonly save: (change: JobChange, output: JobOutput) => Promise<void>;
-  readonly history: () => SourceHistory | 'no-history' | undefined;
-  /** The stream has had no source for long enough to say that it has none. */
+  readonly frontier: () => Promise<Frontier>;
+  readonly history: () => HistoryAnswer;
+  /** The source has been removed for long enough to say that nobody puts it back at once. */
   readonly sourceIsGone: () => boolean;
   readonly room: () => Promise<void>;
   readonly limits: CutLimits & { readonly pageTimeoutMs: number; readonly archivePage: number };
@@ -29,21 +35,31 @@ export interface RoundOptions {
   readonly signal: AbortSignal;
 }
 
-/** `blocked`: what remains cannot be answered now. */
-export async function runRound(options: RoundOptions): Promise<'finished' | 'blocked'> {
+/**
+ * `blocked`: what remains cannot be answered now. `ahead`: it lies beyond the frontier, and `over` where that will not
+ * move any more.
+ */
+export type RoundOutcome = 'finished' | { readonly blocked: string } | 'ahead' | 'over';
+
+export async function runRound(options: RoundOptions): Promise<RoundOutcome> {
   const { lateSeries } = options.job();
+  const { below, isLive } = await options.frontier();
   if (lateSeries !== undefined) {
     await latePass(lateSeries, { ...options, pageSize: options.limits.archivePage });
     return 'finished';
   }
   await answerFromArchive(options);
-  while (remainingOf(options.job()).length > 0) {
+  const settled = () => settledOf(remainingOf(options.job()), below);
+  while (settled().length > 0) {
     const history = options.history();
-    if (history === undefined && !options.sourceIsGone()) return 'blocked';
-    if (history === undefined || history === 'no-history') await declareVoid('no-history', options);
-    else if ((await answerFromHistory(history, options)) === 'later') return 'blocked';
+    if (history === undefined) return { blocked: 'its source cannot be built as it is configured' };
+    if (history === 'removed' && !options.sourceIsGone()) return { blocked: 'its source is not there now' };
+    if (history === 'no-history' || history === 'removed') await declareVoid(settled(), options);
+    else if ((await answerFromHistory(history, settled(), options)) === 'later')
+      return { blocked: 'the equipment has not recorded it yet, or does not say that this was all' };
   }
-  return 'finished';
+  if (remainingOf(options.job()).length === 0) return 'finished';
+  return !isLive && options.history() === 'removed' && options.sourceIsGone() ? 'over' : 'ahead';
 }
 
 async function answerFromArchive(options: RoundOptions): Promise<void> {
@@ -66,10 +82,11 @@ async function answerFromArchive(options: RoundOptions): Promise<void> {
 
 async function answerFromHistory(
   history: SourceHistory,
+  pieces: Coverage,
   options: RoundOptions,
 ): Promise<'complete' | 'later'> {
   const { batchId, index } = options.job();
-  for (const piece of remainingOf(options.job())) {
+  for (const piece of pieces) {
     const pass = await historyPass(piece, {
       batchId,
       index,
@@ -92,8 +109,10 @@ async function answerFromHistory(
   return 'complete';
 }
 
-async function declareVoid(reason: VoidReason, options: RoundOptions): Promise<void> {
+/** Nobody has it, and nobody will. */
+async function declareVoid(pieces: Coverage, options: RoundOptions): Promise<void> {
   const { batchId, index } = options.job();
-  const voids = remainingOf(options.job()).map((window) => ({ window, reason }));
+  const reason: VoidReason = 'no-history';
+  const voids = pieces.map((window) => ({ window, reason }));
   await options.save({ voids }, { voids: voids.map(({ window }) => ({ batchId, index, window, reason })) });
 }

@@ -24,7 +24,7 @@ export interface EvictionOptions {
   readonly writer: () => WindowWriter;
   /** From when something ages that was queued at that time. */
   readonly storedSince: (storedAt: number) => number;
-  /** Streams whose source can be asked again. */
+  /** Streams whose equipment can perhaps be asked again, now or later. */
   readonly hasHistory: (batchId: string) => boolean;
 }
 

@@ -3,8 +3,8 @@
 // Crash argument. Archived windows are removed unsynced, each with all of its records in one batch: a power
 // cut brings whole windows back, and the next sweep removes them again. A window that was never sent goes
 // in one synced batch together with the void that says so, so a loss is never silent. Of streams whose
-// source has a history no void is written: the gap makes the detector ask, and the history answers, or
-// declares the void then.
+// equipment can perhaps be asked again no void is written: the gap makes the detector ask, and the history answers, or
+// declares the void then. That counts for a source that cannot be built, too: its equipment may have it all.
 import type { Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Archive } from './archive.ts';
@@ -34,7 +34,7 @@ export interface RetentionOptions {
   readonly clockTrusted: () => boolean;
   /** From when something ages that was stored at that time, perhaps on a clock that was wrong. */
   readonly storedSince: (storedAt: number) => number;
-  /** Streams whose source can be asked again. */
+  /** Streams whose equipment can perhaps be asked again, now or later. */
   readonly hasHistory: (batchId: string) => boolean;
 }
 

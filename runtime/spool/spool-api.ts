@@ -44,7 +44,10 @@ export interface SpoolOptions {
   readonly clockTrusted?: () => boolean;
   /** From when something ages that was stored at that time by `clock`. Default: that time. */
   readonly storedSince?: (storedAt: number) => number;
-  /** Streams whose source can be asked again for what was removed unsent: no void is declared for them. */
+  /**
+   * Streams whose equipment can perhaps be asked again, now or later, for what was removed unsent: no void is declared for
+   * them. False only where it is known that nobody has it. Default: nobody has.
+   */
   readonly hasHistory?: (batchId: string) => boolean;
   /** Free bytes of the disk. Default: asks the file system of `folder`. */
   readonly freeBytes?: () => Promise<number | undefined>;
@@ -121,6 +124,8 @@ export interface Spool extends Lanes, BackfillStore, WindowStore {
   /** Where the site clock keeps what it must not forget. */
   readonly time: TimeStore;
   stats(): SpoolStats;
+  /** The end of all that the stream ever claimed, where it is not open. */
+  floorOf(batchId: string): number | undefined;
   /**
    * What an earlier process told outside of the gateway of this module's spool; undefined if nothing was told, or it cannot
    * be had. The first call counts. If the spool is older than that, all streams are `lost` from now on.

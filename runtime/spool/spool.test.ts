@@ -278,6 +278,23 @@ describe('the archive', () => {
 });
 
 describe('backfill jobs', () => {
+  it('say nothing of what makes no message: neither the job nor the rest of the step is written', async () => {
+    const { spool } = await openTestSpool();
+    await spool.commitWindows([change('a', [closed('a', window(0, 10))])]);
+    const good = { batchId: 'a', index: 'sequence', window: window(20, 30), readings: [] } as const;
+    // A position between two.
+    const odd = { ...readingsIn(window(35, 36))[0]!, index: 35.5 };
+    const bad = { batchId: 'a', index: 'sequence', window: window(30, 40), readings: [odd] } as const;
+    await expect(spool.save(job('r1'), { batches: [good, bad] })).rejects.toMatchObject({
+      code: 'spool-window-not-encoded',
+    });
+    expect(await spool.jobs()).toEqual([]);
+    expect(spool.depth('backfill')).toEqual({ messages: 0, bytes: 0 });
+    expect(await spool.find('a', window(20, 40), 9)).toEqual([]);
+    await spool.save(job('r1'), { batches: [good] });
+    expect(idsOf(await takeAll(spool, 'backfill'))).toEqual(['a;20-30;b']);
+  });
+
   it('saves a job and what it produced in one write', async () => {
     const store = new MemoryStore();
     const { spool } = await openTestSpool(store);

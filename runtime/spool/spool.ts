@@ -1,5 +1,6 @@
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { LateNumbers } from '../../wire/late.ts';
+import type { MiniBatch } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type {
   JobOutput,
@@ -196,6 +197,10 @@ class DurableSpool implements Spool {
     return { batchId, index, late, ...(open === undefined ? {} : { open }) };
   }
 
+  floorOf(batchId: string): number | undefined {
+    return this.#parts?.streams.get(batchId)?.floor;
+  }
+
   async jobs(): Promise<readonly JobRecord[]> {
     return this.#open().documents.jobs();
   }
@@ -312,7 +317,8 @@ class DurableSpool implements Spool {
     written.add(documents.jobOp(job));
     written.requeue(requeued);
     for (const batch of output.batches ?? []) {
-      written.addBatch(streams.openOrCreate(batch.batchId, batch.index, now), batch, to);
+      const stream = streams.openOrCreate(batch.batchId, batch.index, now);
+      if (written.addBatch(stream, batch, to) === 0) throw notEncoded(batch);
     }
     for (const declared of output.voids ?? []) {
       written.addVoid(streams.openOrCreate(declared.batchId, declared.index, now), declared, to);
@@ -336,6 +342,11 @@ class DurableSpool implements Spool {
       throw new HoldfastError('spool-closed', 'the spool is closed');
     return this.#parts;
   }
+}
+
+function notEncoded({ batchId, window: { start, end } }: MiniBatch): HoldfastError {
+  const message = `[${start}, ${end}) of stream ${batchId} cannot be made into messages: it stays unanswered`;
+  return new HoldfastError('spool-window-not-encoded', message);
 }
 
 async function stateOf(

@@ -21,6 +21,10 @@ const lagMs = 2000;
 /** More islands than this are joined: what lies between them is then never claimed, and shows as a hole. */
 const maxIslands = 16;
 
+interface Island extends Window {
+  readonly at: number;
+}
+
 export interface Beginning {
   readonly start: number;
   /** Claimed already from here on: the window must end. */
@@ -33,8 +37,8 @@ export class Claims {
   #floor: number | undefined;
   /** Monotonic ms at which the floor was reached; undefined where that is not known. */
   #reachedAt: number | undefined;
-  /** Above the floor, in order, disjoint. */
-  #islands: readonly Window[] = [];
+  /** Above the floor, in order, disjoint; since when by monotonic ms. */
+  #islands: readonly Island[] = [];
   /** The end of the latest claim, wherever it lies, and the monotonic ms at which it was reached. */
   #last: { readonly end: number; readonly at: number } | undefined;
   /** Readings below this, and above the floor, were sent; reached at that monotonic ms. */
@@ -60,6 +64,19 @@ export class Claims {
       ...(floor === undefined ? {} : { floor }),
       ...(seen === undefined || (floor !== undefined && seen <= floor) ? {} : { seen }),
     };
+  }
+
+  /**
+   * No window will ever claim anything below. What lies before an island may still be lived through, but for so long only
+   * as a right clock takes to get there. `openStart`: of the window that is open.
+   */
+  settled(now: number, openStart = Number.POSITIVE_INFINITY): number | undefined {
+    const first = this.#islands[0];
+    if (first === undefined || this.#reachedAt === undefined || openStart < first.start) return this.#floor;
+    if (this.#floor! + (now - this.#reachedAt) < first.start + islandMs) return this.#floor;
+    [this.#floor, this.#reachedAt] = [first.end, first.at];
+    this.#absorb();
+    return this.settled(now, openStart);
   }
 
   /** True where `at` may be claimed by a window that begins now. */
@@ -88,7 +105,7 @@ export class Claims {
     this.#last = { end, at: reachedAt };
     if (this.#floor === undefined || start <= this.#floor) {
       if (end > (this.#floor ?? Number.NEGATIVE_INFINITY)) [this.#floor, this.#reachedAt] = [end, reachedAt];
-    } else this.#addIsland({ start, end });
+    } else this.#addIsland({ start, end, at: reachedAt });
     this.#absorb();
     if (this.#held !== undefined && this.#held.to <= (this.#floor ?? this.#held.to - 1))
       this.#held = undefined;
@@ -107,7 +124,7 @@ export class Claims {
     if (floor === undefined || !this.#isFarAhead(index, now)) {
       [this.#floor, this.#reachedAt] = [index + 1, now];
       this.#islands = this.#islands.filter(({ end }) => end > index + 1);
-    } else this.#addIsland({ start: index, end: index + 1 });
+    } else this.#addIsland({ start: index, end: index + 1, at: now });
     this.#absorb();
   }
 
@@ -128,7 +145,7 @@ export class Claims {
   #leaveLost(at: number, now: number): void {
     const last = this.#last;
     if (!this.#isTime || last === undefined || at >= last.end - lagMs) return;
-    const lost = { start: last.end, end: last.end + Math.ceil(now - last.at) + lagMs };
+    const lost = { start: last.end, end: last.end + Math.ceil(now - last.at) + lagMs, at: now };
     this.#last = undefined;
     if (last.end > (this.#floor ?? last.end)) this.#addIsland(lost);
     else [this.#floor, this.#reachedAt] = [Math.max(this.#floor ?? lost.end, lost.end), now];
@@ -155,14 +172,14 @@ export class Claims {
     return index > this.#floor + (now - this.#reachedAt) + lagMs + islandMs;
   }
 
-  #addIsland(island: Window): void {
-    const islands: Window[] = [];
-    let { start, end } = island;
+  #addIsland(island: Island): void {
+    const islands: Island[] = [];
+    let { start, end, at } = island;
     for (const each of this.#islands) {
       if (each.end < start || each.start > end) islands.push(each);
-      else [start, end] = [Math.min(start, each.start), Math.max(end, each.end)];
+      else [start, end, at] = [Math.min(start, each.start), Math.max(end, each.end), Math.min(at, each.at)];
     }
-    islands.push({ start, end });
+    islands.push({ start, end, at });
     this.#islands = islands.sort((a, b) => a.start - b.start);
     if (this.#islands.length > maxIslands) this.#floor = this.#islands[0]!.end;
   }

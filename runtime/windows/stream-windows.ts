@@ -81,10 +81,8 @@ export class StreamWindows {
   }
   /** What the open window claims so far. */
   get open(): Window | undefined {
-    const open = this.#open;
-    return open === undefined || open.until <= open.start
-      ? undefined
-      : { start: open.start, end: open.until };
+    const { start = 0, until: end = 0 } = this.#open ?? {};
+    return end > start ? { start, end } : undefined;
   }
   get openReadings(): number {
     return this.#open?.count ?? 0;
@@ -92,6 +90,10 @@ export class StreamWindows {
   /** The end of all that was ever claimed. */
   get floor(): number | undefined {
     return this.#claims.end;
+  }
+  /** No window will ever claim anything below. */
+  settled(now: number): number | undefined {
+    return this.#claims.settled(now, this.#open?.start);
   }
   /** As a source that is built anew finds the stream. */
   get known(): StreamStart {
@@ -111,10 +113,9 @@ export class StreamWindows {
   }
 
   setLimits(limits: Pick<StreamWindowsOptions, 'ageMs' | 'quietMs' | 'maxBytes' | 'maxReadings'>): void {
-    const { ageMs, quietMs, maxBytes, maxReadings } = limits;
     // How well this stream compresses is learned again within a few windows.
-    if (maxBytes !== this.#options.maxBytes) this.#estimate = new SizeEstimate(maxBytes);
-    this.#options = { ...this.#options, ageMs, quietMs, maxBytes, maxReadings };
+    if (limits.maxBytes !== this.#options.maxBytes) this.#estimate = new SizeEstimate(limits.maxBytes);
+    this.#options = { ...this.#options, ...limits };
   }
 
   learn(plainBytes: number, encodedBytes: number): void {

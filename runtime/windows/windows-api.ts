@@ -86,6 +86,11 @@ export interface Windows {
   hold(isHeld: ((batchId: string) => boolean) | undefined): void;
   /** What the disk learned later of what was claimed before: as `StreamStart.continuity` `lost`, for all streams. */
   loseContinuity(): void;
+  /**
+   * How far the stream is settled: no window will ever claim anything below, and what claims something there is on the
+   * disk once this resolves. Undefined where the stream is not open.
+   */
+  settled(batchId: string): Promise<number | undefined> | undefined;
   /** What a source that is built now has to know of the stream. */
   known(batchId: string): StreamStart | undefined;
   streams(): readonly StreamState[];

@@ -131,6 +131,13 @@ class WindowKeeper implements Windows {
     this.#schedule(this.#limits.commitIntervalMs);
   }
 
+  settled(batchId: string): Promise<number | undefined> | undefined {
+    const member = this.#members.get(batchId);
+    if (member === undefined) return undefined;
+    const settled = member.windows.settled(this.#options.clock.monotonic());
+    return this.#durable().then(() => settled);
+  }
+
   known(batchId: string): StreamStart | undefined {
     return this.#members.get(batchId)?.windows.known;
   }

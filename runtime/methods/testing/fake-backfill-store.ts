@@ -74,6 +74,8 @@ export interface FakeStoreOptions {
   readonly dieAt?: { readonly save: number; readonly durable: boolean };
   /** Rejects this many saves first, as a full disk does. */
   readonly failing?: { times: number };
+  /** No batch makes a message. */
+  readonly notEncoded?: boolean;
 }
 
 const forever = new Promise<never>(() => {});
@@ -96,6 +98,8 @@ export function fakeBackfillStore(
         options.failing.times--;
         throw new HoldfastError('store-write-failed', 'the disk is full', { retryable: true });
       }
+      if (options.notEncoded && output.batches?.length)
+        throw new HoldfastError('spool-window-not-encoded', 'it cannot be made into messages');
       saves++;
       const dies = options.dieAt?.save === saves;
       if (!dies || options.dieAt?.durable) apply(disk, job, output);

@@ -2,7 +2,7 @@
 // with the sources of other units on the same line: then they take turns on it, and the last to let go closes it.
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
-import { orAborted } from '../line/or-aborted.ts';
+import { orAborted } from '../../../kernel/or-aborted.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
 import type { ModbusSourceConfig } from './config.ts';
 import { LineUnits } from './line-units.ts';

@@ -2,7 +2,7 @@
 // a session it shows what came when nothing could be made of it: wrong line settings look like something.
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
-import { orAborted } from '../line/or-aborted.ts';
+import { orAborted } from '../../../kernel/or-aborted.ts';
 import type { Probe, ProbedTag, RawValue } from '../probe.ts';
 import { framingOf } from './compile-framing.ts';
 import type { SerialSourceConfig, SerialTagConfig } from './config.ts';

@@ -1,0 +1,25 @@
+// Who can be asked for what a stream lacks, and so what may be declared lost. "Nobody" is a claim: it rests on a source that
+// was built and offers no history, or on a configuration that somebody gave and that has no such source. A source that could
+// not be built may stand for equipment that has it all.
+import type { HistoryAnswer } from './methods/backfill-jobs-api.ts';
+import type { SourceSet } from './source-set.ts';
+import type { SupervisedSource } from './sources/supervisor.ts';
+
+type Sources = Pick<SourceSet<never, Pick<SupervisedSource, 'source'>>, 'running' | 'isFailed'>;
+
+/** `isDecided`: the configuration in force is one that somebody gave. */
+export function historyOf(
+  { running, isFailed }: Sources,
+  isDecided: () => boolean,
+): (batchId: string) => HistoryAnswer {
+  return (batchId) => {
+    const source = running.get(batchId)?.source;
+    if (source !== undefined) return source.history ?? 'no-history';
+    return isFailed(batchId) || !isDecided() ? undefined : 'removed';
+  };
+}
+
+/** Whether the equipment can perhaps be asked again, now or once its source is mended. */
+export function mayBeHad(answer: HistoryAnswer): boolean {
+  return answer !== 'no-history' && answer !== 'removed';
+}
