@@ -33,7 +33,7 @@ export class ModbusException extends HoldfastError {
 
   /** The device objects to what was asked, not to the moment: asking for less may succeed. */
   get isRefusal(): boolean {
-    return this.exception >= 1 && this.exception <= 4;
+    return this.exception >= 1 && this.exception <= 3;
   }
 }
 

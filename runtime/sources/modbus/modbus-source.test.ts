@@ -265,9 +265,10 @@ describe('registers that a device refuses', () => {
     await clock.advance(4950);
     const alone = () =>
       device.requests.filter(({ pdu }) => pdu.readUInt16BE(1) === 7 && pdu.readUInt16BE(3) === 1);
-    expect(alone()).toHaveLength(1);
-    await clock.advance(200);
+    // Said twice, it is believed.
     expect(alone()).toHaveLength(2);
+    await clock.advance(200);
+    expect(alone()).toHaveLength(3);
     registers.refused = [];
     await clock.advance(5000);
     expect(sink.readings.at(-33)).toMatchObject({ tag: 't7', quality: 'good' });
@@ -308,7 +309,7 @@ describe('registers that a device refuses', () => {
     const { sink } = run();
     await clock.advance(50);
     expect(sink.readings).toHaveLength(40);
-    expect(device.requests.length - before).toBeLessThan(12);
+    expect(device.requests.length - before).toBeLessThan(14);
   });
 
   it('may be holes that no tag uses: then no tag suffers', async () => {
@@ -317,7 +318,7 @@ describe('registers that a device refuses', () => {
     const { sink } = run();
     await clock.advance(110);
     expect(sink.readings.map(({ quality }) => quality)).toEqual(['good', 'good', 'good', 'good']);
-    expect(device.requests).toHaveLength(1 + 2 + 2);
+    expect(device.requests).toHaveLength(2 + 2 + 2);
   });
 
   it('may be all of them: then the device is still asked, and a lost one noticed', async () => {
@@ -347,6 +348,77 @@ describe('registers that a device refuses', () => {
     await clock.advance(100);
     device.answer = registers.answer;
     await clock.advance(100);
+    expect(sink.readings.every(({ quality }) => quality === 'good')).toBe(true);
+  });
+});
+
+describe('exceptions that pass', () => {
+  const many = Array.from({ length: 40 }, (_, at) => word(`t${at}`, at));
+  const two = [word('a', 0), word('b', 100)];
+  const named = new Map([
+    [4, 'device-failure'],
+    [5, 'acknowledge'],
+    [6, 'device-busy'],
+    [8, 'memory-parity-error'],
+    [10, 'gateway-path-unavailable'],
+    [11, 'gateway-target-failed'],
+  ]);
+
+  it.each([1, 2, 3, 4, 5, 6, 8, 10, 11])('are asked about again: every tenth answer is %i', async (code) => {
+    const { clock, registers, device, run } = setUp({ tags: many });
+    let answers = 0;
+    device.answer = (request) =>
+      ++answers % 10 === 0 ? { pdu: exceptionPdu(request.pdu[0]!, code) } : registers.answer(request);
+    const { sink } = run();
+    await clock.advance(20_000);
+    expect(sink.readings.filter(({ quality }) => quality !== 'good')).toEqual([]);
+    expect(sink.of('broken')).toEqual([]);
+    // One a poll, one more for each tenth, and what proves a gateway to be in step.
+    expect(device.requests.length).toBeLessThan(300);
+  });
+
+  it.each([2, 4])('of a tag in a block of its own do not make it null: answer 12 is %i', async (code) => {
+    const { clock, registers, device, run } = setUp({ tags: two });
+    let answers = 0;
+    device.answer = (request) =>
+      ++answers === 12 ? { pdu: exceptionPdu(3, code) } : registers.answer(request);
+    const { sink } = run();
+    await clock.advance(20_000);
+    expect(sink.readings.filter(({ quality }) => quality !== 'good')).toEqual([]);
+  });
+
+  it.each([...named])(
+    'leave the rest of the poll alone, where one table always answers %i',
+    async (code, name) => {
+      const tags = [word('a', 0), word('b', 0, { table: 'input' }), word('c', 50)];
+      const { clock, registers, device, run } = setUp({ tags });
+      device.answer = (request) =>
+        request.pdu[0] === 4 ? { pdu: exceptionPdu(4, code) } : registers.answer(request);
+      const { sink, state } = run();
+      await clock.advance(5000);
+      expect(state.error).toBeUndefined();
+      const qualities = (tag: string) => [
+        ...new Set(sink.readings.filter((reading) => reading.tag === tag).map(({ quality }) => quality)),
+      ];
+      expect([qualities('a'), qualities('b'), qualities('c')]).toEqual([['good'], [`bad:${name}`], ['good']]);
+      expect(sink.readings.length).toBeGreaterThan(3 * 20);
+      expect(sink.breaches()).toEqual([]);
+    },
+  );
+
+  it('do not leave a block halved for ever', async () => {
+    const { clock, registers, device, run } = setUp({ tags: many });
+    // A device that starts refuses everything but small requests.
+    let isStarting = true;
+    device.answer = (request) =>
+      isStarting && request.pdu.readUInt16BE(3) > 5 ? { pdu: exceptionPdu(3, 2) } : registers.answer(request);
+    const { sink } = run();
+    await clock.advance(1000);
+    isStarting = false;
+    await clock.advance(6000);
+    const before = device.requests.length;
+    await clock.advance(1000);
+    expect(device.requests.length - before).toBe(10);
     expect(sink.readings.every(({ quality }) => quality === 'good')).toBe(true);
   });
 });

@@ -3,7 +3,7 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Quality, Reading } from '../../../wire/reading.ts';
-import { type BlockData, BlockReader, type Refusal } from './block-reader.ts';
+import { type BlockData, BlockReader, type ReadPass, type Refusal } from './block-reader.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import type { Item } from './read-plan.ts';
@@ -18,6 +18,8 @@ export interface Poll {
   /** Instead of `stamp`, where record numbers order the stream. */
   readonly numbered?: NumberedStamp;
   readings(index: number): readonly Reading[];
+  /** What it lacks is not to be had in a moment. */
+  readonly isCertain: boolean;
 }
 
 export interface Poller {
@@ -90,8 +92,8 @@ class BlockPoller implements Poller {
   async poll(client: ModbusClient): Promise<Poll> {
     const { stamp } = this;
     if (stamp) return this.#pollStamped(client, stamp);
-    const { data } = await this.#reader.read(client);
-    return { readings: (index) => this.#assemble(data, index) };
+    const pass = await this.#reader.read(client);
+    return { isCertain: pass.isCertain, readings: (index) => this.#assemble(pass, index) };
   }
 
   get isRetryDue(): boolean {
@@ -104,27 +106,29 @@ class BlockPoller implements Poller {
 
   async #pollStamped(client: ModbusClient, item: MappedStamp): Promise<Poll> {
     for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-      const { data, isLearning } = await this.#reader.read(client);
-      const { block, bytes } = this.#stampBlock(data, item);
+      const pass = await this.#reader.read(client);
+      const { data, isLearning, isCertain } = pass;
+      const { block, bytes } = this.#stampBlock(pass, item);
       const read: ReadStamp = this.#isNumbered ? readNumbered : readStamp;
       const stamp = read(item, bytes, block.address);
       // The stamp's block was read first. If the stamp is still the same after the last block, so was the sample.
       const isWhole =
         data.length === 1 || (!isLearning && isSame(stamp, await this.#reread(client, item, read)));
       if (!isWhole) continue;
-      const readings = (index: number) => this.#assemble(data, index, stamp);
+      const readings = (index: number) => this.#assemble(pass, index, stamp);
       return this.#isNumbered
-        ? { numbered: stamp as NumberedStamp, readings }
-        : { stamp: stamp as Stamp, readings };
+        ? { numbered: stamp as NumberedStamp, readings, isCertain }
+        : { stamp: stamp as Stamp, readings, isCertain };
     }
     const message = `the sample changed while it was read, ${maxAttempts} times: put the tags closer together or poll fewer of them`;
     throw new HoldfastError('modbus-sample-torn', message, { retryable: true });
   }
 
-  #stampBlock(data: readonly BlockData<ReadItem>[], item: MappedStamp): BlockData<ReadItem> {
-    const refused = this.#reader.refused.get(item);
-    if (refused) {
-      const message = `the device refuses the registers of the stamp (${refused.reason}): correct stamp.timestamp.address and its table`;
+  #stampBlock({ data, missing }: ReadPass<ReadItem>, item: MappedStamp): BlockData<ReadItem> {
+    const refusal = missing.get(item);
+    if (refusal?.exception) throw refusal.exception;
+    if (refusal) {
+      const message = `the device refuses the registers of the stamp (${refusal.reason}): correct stamp.timestamp.address and its table`;
       throw new HoldfastError('modbus-stamp-refused', message, { retryable: true });
     }
     return data.find(({ block }) => block.items.includes(item))!;
@@ -138,7 +142,7 @@ class BlockPoller implements Poller {
     );
   }
 
-  #assemble(data: readonly BlockData<ReadItem>[], index: number, stamp?: AnyStamp): readonly Reading[] {
+  #assemble({ data, missing }: ReadPass<ReadItem>, index: number, stamp?: AnyStamp): readonly Reading[] {
     const readings = new Array<Reading>(this.#tags.length);
     for (const { block, bytes } of data) {
       for (const item of block.items) {
@@ -146,7 +150,7 @@ class BlockPoller implements Poller {
           readings[item.position] = toReading(item, bytes, item.address - block.address, index);
       }
     }
-    for (const [item, refusal] of this.#reader.refused) {
+    for (const [item, refusal] of missing) {
       if ('name' in item) readings[item.position] = toRefused(item, refusal, index);
     }
     const timeTag = this.stamp?.timeTag;

@@ -25,18 +25,43 @@ export interface PlanLimits {
   readonly maxHole: number;
 }
 
-/** Blocks that cover every item, each within the limits (an item wider than a limit is an error of the configuration). */
-export function planReads<I extends Item>(items: readonly I[], limits: PlanLimits): readonly Block<I>[] {
+/** Between which addresses no request may read: what a device refused. */
+export interface Barrier {
+  readonly table: Table;
+  /** From `address`, `width` registers or bits; none: between that and the one before. */
+  readonly address: number;
+  readonly width: number;
+}
+
+/**
+ * Blocks that cover every item, each within the limits (an item wider than a limit is an error of the configuration), and
+ * none over a barrier.
+ */
+export function planReads<I extends Item>(
+  items: readonly I[],
+  limits: PlanLimits,
+  barriers: readonly Barrier[] = [],
+): readonly Block<I>[] {
   const byTable = new Map<Table, I[]>();
   for (const item of items) {
     const list = byTable.get(item.table);
     if (list) list.push(item);
     else byTable.set(item.table, [item]);
   }
-  return [...byTable.values()].flatMap((list) => planTable(list, limits));
+  return [...byTable].flatMap(([table, list]) =>
+    planTable(
+      list,
+      limits,
+      barriers.filter((barrier) => barrier.table === table),
+    ),
+  );
 }
 
-function planTable<I extends Item>(items: readonly I[], limits: PlanLimits): readonly Block<I>[] {
+function planTable<I extends Item>(
+  items: readonly I[],
+  limits: PlanLimits,
+  barriers: readonly Barrier[],
+): readonly Block<I>[] {
   const sorted = [...items].sort((a, b) => a.address - b.address || a.width - b.width);
   const bits = isBitTable(sorted[0]!.table);
   const limit = bits ? limits.maxBits : limits.maxRegisters;
@@ -46,7 +71,8 @@ function planTable<I extends Item>(items: readonly I[], limits: PlanLimits): rea
   let end = 0;
   for (const item of sorted) {
     const itemEnd = Math.max(end, item.address + item.width);
-    const fits = itemEnd - (group[0]?.address ?? 0) <= limit && item.address - end <= maxHole;
+    const isBarred = barriers.some(({ address, width }) => address >= end && address + width <= item.address);
+    const fits = itemEnd - (group[0]?.address ?? 0) <= limit && item.address - end <= maxHole && !isBarred;
     if (group.length > 0 && !fits) {
       blocks.push(toBlock(group));
       group = [];
