@@ -15,6 +15,7 @@ import type { HistoryResult, OpcuaSession, WireValue } from './opcua-session.ts'
 const beginning = 0;
 const mostAtOnce = 1000;
 const maxPages = 20;
+const longestSpanMs = 30 * 86_400_000;
 
 /** `alone`: only where it is asked for one node. */
 type Direction = 'back' | 'alone' | 'forward';
@@ -69,25 +70,38 @@ export class BackLooks {
   }
 
   /**
-   * Whether the values of one time, read by places, are the same from the other side, by answers of another size: a
-   * place that leaves out or repeats would do so elsewhere.
+   * Whether the values of one time, read by places, are the same by answers of other sizes, and from the other side
+   * where the server looks back: a place that leaves out or repeats would do so elsewhere.
    */
-  async isRunWhole({ nodeId, times }: HistoryNode, { at, values, atOnce }: Run): Promise<boolean> {
-    if (!this.#doesLookBack) return false;
-    const request = { start: at + 1, end: at - 1, valuesPerNode: Math.max(1, atOnce >> 1), times };
+  async isRunWhole(node: HistoryNode, run: Run): Promise<boolean> {
+    const { at, atOnce } = run;
+    const forward = { start: at - 1, end: at + 1 };
+    for (const size of new Set([Math.max(1, atOnce >> 1), Math.max(1, atOnce - 1)]))
+      if (!(await this.#isSameRun(node, run, forward, size))) return false;
+    const back = { start: at + 1, end: at - 1 };
+    return !this.#doesLookBack || this.#isSameRun(node, run, back, Math.max(1, atOnce >> 1));
+  }
+
+  async #isSameRun(
+    { nodeId, times }: HistoryNode,
+    { at, values }: Run,
+    range: { readonly start: number; readonly end: number },
+    valuesPerNode: number,
+  ): Promise<boolean> {
+    const request = { ...range, valuesPerNode, times };
     const open = [...values];
     let continuation: Uint8Array | undefined;
-    for (let page = 0; open.length > 0; page++) {
-      if (page > 2 * values.length + maxPages) break;
+    for (let page = 0; page <= 2 * values.length + maxPages; page++) {
       const asked = [{ nodeId, ...(continuation && { continuation }) }];
       const [result] = await this.#requests.read({ ...request, nodes: asked });
       continuation = result!.continuation;
       const shown = result!.values.filter((value) => !isBound(value) && stampOf(value) === at);
       const isKnown = shown.every((value) => takeOut(open, value));
-      if (!isView(meaningOf(result!.status)) || !isKnown || !continuation) break;
+      if (!isView(meaningOf(result!.status)) || !isKnown) break;
+      if (!continuation) return open.length === 0;
     }
     if (continuation) this.#requests.release([{ nodeId, continuation }]);
-    return open.length === 0;
+    return false;
   }
 
   get #doesLookBack(): boolean {
@@ -132,18 +146,39 @@ export class BackLooks {
     return found;
   }
 
+  /** Whether the server gives more than so many values at once, with all of the newest ones that are known at the end. */
+  async #givesMore(node: HistoryNode, count: number): Promise<boolean> {
+    const end = node.newestAt + 1;
+    for (let spanMs = 1000; spanMs < longestSpanMs; spanMs *= 8) {
+      const result = (await this.#requests.few([node], { start: end - spanMs, end }, mostAtOnce)).get(node)!;
+      const shown = result.values.filter((value) => !isBound(value) && stampOf(value) === node.newestAt);
+      if (shown.length === node.newestCount && result.values.length > count) return true;
+    }
+    return false;
+  }
+
   /** Those whose newest values are not all that has their time. @throws HoldfastError where they are there no more */
   async #notHeld(nodes: readonly HistoryNode[]): Promise<readonly HistoryNode[]> {
     const found: HistoryNode[] = [];
     const known = nodes.filter(({ isKnown }) => isKnown);
     for (const [at, group] of Map.groupBy(known, ({ newestAt }) => newestAt))
-      for (const [node, result] of await this.#requests.few(group, { start: at, end: at + 1 }, mostAtOnce)) {
+      for (const [node, result] of await this.#requests.few(
+        group,
+        { start: at - 1, end: at + 1 },
+        mostAtOnce,
+      )) {
         checkAnswer(node, result);
         const shown = result.values.filter((value) => !isBound(value) && stampOf(value) === at);
         // As many as it ever gave at once: perhaps it has more, and never says so.
-        const isFull = shown.length > 1 && result.values.length >= this.#requests.mostShown;
-        const isWhole = meaningOf(result.status) !== 'no-places' && !isFull;
-        if (!isWhole || !shown.every((value) => node.knows(value))) found.push(node);
+        const isSilent = !result.continuation && meaningOf(result.status) !== 'more';
+        const isFull = isSilent && shown.length > 1 && result.values.length >= this.#requests.mostShown;
+        const isWhole = meaningOf(result.status) !== 'no-places';
+        if (
+          !isWhole ||
+          (isFull && !(await this.#givesMore(node, result.values.length))) ||
+          !shown.every((value) => node.knows(value))
+        )
+          found.push(node);
         else if (shown.length === 0) throw historyMoved(node.tag);
       }
     return found;

@@ -21,6 +21,7 @@ function randomHabits(random: Random): Habits {
     forgets: isOften(4),
     seam: pick(random, 'right', 'right', 'repeats', 'skips-time', 'skips-one'),
     bounds: pick(random, 'none', 'none', 'values', 'statuses'),
+    beginsAmid: isOften(4),
     hasEnd: isOften(3),
     emptyStatus: pick(random, 'Good', 'GoodNoData', 'BadNoData'),
     saysMore: isOften(4),

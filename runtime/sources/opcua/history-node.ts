@@ -42,6 +42,8 @@ export interface HistoryNodeOptions {
 const lost = { value: 0x809d_0000, name: 'BadDataLost' };
 const maxValuesPerNode = 100_000;
 const maxStalls = 20;
+/** From before a value's time to behind it. */
+const leastSpanMs = 2;
 
 interface Held {
   readonly ask: HistoryAsk;
@@ -79,6 +81,8 @@ export class HistoryNode {
   /** What follows it is asked for by time, and it has to be borne out, since nothing else shows that it is whole. */
   #run: Run | undefined;
   #wentOn = false;
+  /** The first value behind the run, as it came with a place. */
+  #beyond: WireValue | undefined;
   readonly #reaches: boolean;
   #unmoored: number | undefined;
   /** A question that begins before what is known did not come as far as that. */
@@ -157,9 +161,10 @@ export class HistoryNode {
   /** All below `proven` is known. */
   next(end: number, proven: number): HistoryAsk {
     if (this.#held) return { ...this.#held.ask, continuation: this.#held.continuation };
-    const known = this.#run ? this.#run.at + 1 : this.isKnown ? this.#newestAt : this.from;
+    // From a little before: asked for a time that several values share, open62541 begins amid them.
+    const known = this.#run ? this.#run.at + 1 : (this.isKnown ? this.#newestAt : this.from) - 1;
     // A server that holds no places is asked bit by bit: a bit without values must not be asked for again and again.
-    const start = this.#spanMs === Number.POSITIVE_INFINITY ? known : Math.max(known, proven);
+    const start = this.#spanMs === Number.POSITIVE_INFINITY ? known : Math.max(known, proven - 1);
     return { start, end: Math.min(end, start + this.#spanMs), valuesPerNode: this.#valuesPerNode };
   }
 
@@ -185,7 +190,8 @@ export class HistoryNode {
     const run = ask.continuation && this.#held?.at !== Number.NEGATIVE_INFINITY ? this.#held : undefined;
     const { outcome, isBeyond } = this.#takeValues(ask, result.values, run?.at ?? Number.POSITIVE_INFINITY);
     if (outcome !== 'ok') return outcome;
-    if (this.#run && ask.start > this.#run.at) this.#wentOn = true;
+    if (this.#run && ask.start > this.#run.at && !this.#goesOn(ask, result.values))
+      return this.#fail('it shows other values by time than with a continuation point');
     const isCut = !isEnd || result.continuation !== undefined || result.values.length >= ask.valuesPerNode;
     if (run !== undefined && (isBeyond || !isCut)) return this.#endRun(run);
     if (isCut) return this.#goOn(ask, result, before);
@@ -266,6 +272,7 @@ export class HistoryNode {
       if (index > this.#newestAt && this.#toShow.length > 0) return ended('moved');
       if (index > limit) {
         isBeyond = true;
+        this.#beyond = value;
         break;
       }
       found.push(value);
@@ -304,7 +311,7 @@ export class HistoryNode {
   /** There is more, or may be. */
   #goOn(ask: HistoryAsk, { continuation, values }: HistoryResult, before: number): NodeOutcome {
     const hasMoved = this.#newestAt > before && this.#newestAt > ask.start;
-    if (this.#toShow.length > 0 && ask.start < before && !ask.continuation) {
+    if (this.#toShow.length > 0 && ask.start < before - 1 && !ask.continuation) {
       this.#isAlone = true;
       return this.#stall();
     }
@@ -334,6 +341,14 @@ export class HistoryNode {
     return 'ok';
   }
 
+  /** What came behind the run with a place has to come by time, too. */
+  #goesOn({ end }: HistoryAsk, values: readonly WireValue[]): boolean {
+    const next = this.#beyond;
+    this.#beyond = undefined;
+    this.#wentOn = true;
+    return !next || stampOf(next)! >= end || values.some((value) => isSame(value, next));
+  }
+
   /** The server says that it lost something: nothing is claimed of the tag from there until its next value. */
   #noteLoss(): void {
     const time = new Date(this.#seen);
@@ -342,8 +357,8 @@ export class HistoryNode {
 
   #narrow({ start, end }: HistoryAsk): NodeOutcome {
     this.#held = undefined;
-    if (end - start <= 1) return this.#widen();
-    this.#spanMs = Math.max(1, Math.floor((end - start) / 4));
+    if (end - start <= leastSpanMs) return this.#widen();
+    this.#spanMs = Math.max(leastSpanMs, Math.floor((end - start) / 4));
     return this.#stall();
   }
 

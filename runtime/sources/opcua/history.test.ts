@@ -30,6 +30,7 @@ describe('a page of history', () => {
     ['the last value once more', { seam: 'repeats', most: 7 }],
     ['what follows the time of the last value', { seam: 'skips-time', most: 7 }],
     ['all but one value after a place', { seam: 'skips-one', most: 7 }],
+    ['values from amid those that share a time', { beginsAmid: true }],
     ['GoodMoreData, and a place', { saysMore: true, most: 7 }],
     ['GoodMoreData, and no place', { saysMore: true, most: 7, places: 'none' }],
     ['Good to an empty range', { emptyStatus: 'Good' }],

@@ -24,6 +24,8 @@ export interface Habits {
   readonly seam: 'right' | 'repeats' | 'skips-time' | 'skips-one';
   /** Sends values from outside of what was asked for, or what stands for bounds that are not there. */
   readonly bounds: 'none' | 'values' | 'statuses';
+  /** A question that begins at a time that several values share begins amid them, as open62541 has it. */
+  readonly beginsAmid: boolean;
   /** The end of a question belongs to it. */
   readonly hasEnd: boolean;
   readonly emptyStatus: 'Good' | 'GoodNoData' | 'BadNoData';
@@ -154,8 +156,15 @@ export class HostileHistory {
       if (isBack) return at <= high && (at > low || (hasEnd && at === low));
       return at >= low && (at < high || (hasEnd && at === high));
     });
-    const shown = inside.map((value) => shownWith(value, times));
+    const shown = this.#without(inside, start, isBack).map((value) => shownWith(value, times));
     return isBack && back === 'right' ? shown.reverse() : shown;
+  }
+
+  /** Of the values at the very start of a question, perhaps only the later half. */
+  #without(inside: readonly WireValue[], start: number, isBack: boolean): readonly WireValue[] {
+    const count = inside.filter((value) => timeOf(value) === start).length;
+    if (!this.#habits.beginsAmid || isBack || count < 2) return inside;
+    return inside.slice(count >> 1);
   }
 
   #refusal(nodeId: string, { times }: HistoryRequest): string | undefined {
