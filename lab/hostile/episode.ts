@@ -29,8 +29,8 @@ export interface EpisodeResult {
   readonly exchanges: number;
   readonly readings: number;
   readonly faults: readonly Fault[];
-  /** What happened, the last of it. */
-  lines(count: number): readonly string[];
+  /** What happened, the last of it, or around a true time. */
+  lines(count: number, at?: number): readonly string[];
 }
 
 export async function runEpisode(options: EpisodeOptions): Promise<EpisodeResult> {
@@ -134,7 +134,7 @@ class Episode {
       exchanges: this.#equipment.exchanges,
       readings: this.#judge.readings,
       faults: [...this.#judge.faults, ...this.#stuck],
-      lines: (count) => this.#trace.last(count),
+      lines: (count, at) => this.#trace.lines(count, at),
     };
   }
 
@@ -172,7 +172,7 @@ class Episode {
   async #disturb(): Promise<void> {
     const dice = this.#dice;
     const gateway = this.#gateway;
-    const act = dice.weighted({ kill: 3, rollBack: 1, stop: 1, hold: 2, stall: 2, clock: 2 });
+    const act = dice.weighted({ kill: 3, rollBack: 1, stop: 1, hold: 2, stall: 2, clock: 2, doubt: 1 });
     const commits = dice.between(1, 60);
     switch (act) {
       case 'kill':
@@ -196,6 +196,8 @@ class Episode {
         this.#trace.note('disk', `takes ${ms} ms for each commit`);
         return this.#store.stall(ms, forMs);
       }
+      case 'doubt':
+        return gateway.doubt();
       case 'clock': {
         const by = dice.between(10, dice.pick([1500, 20_000, 7_200_000]));
         const ms = dice.pick([-1, 1]) * by;
@@ -230,7 +232,7 @@ class Episode {
     }
     for (const what of this.#troubles()) {
       this.#trace.note('JUDGE', `stuck: ${what}`);
-      this.#stuck.push({ kind: 'stuck', what });
+      this.#stuck.push({ kind: 'stuck', what, at: this.#clock.monotonic() });
     }
   }
 

@@ -35,7 +35,7 @@ const say = (line: string) => console.error(line);
 
 async function showEpisode(adapter: AdapterName, seed: number): Promise<number> {
   const result = await runEpisode({ seed, make: adapters[adapter], exchanges: episodeExchanges });
-  for (const line of result.lines(options.lines)) console.log(line);
+  for (const line of result.lines(options.lines, result.faults[0]?.at)) console.log(line);
   console.log(`${adapter}, episode ${seed}: ${result.kind}; ${result.exchanges} exchanges`);
   for (const { kind, what } of result.faults) console.log(`${kind}: ${what}`);
   return result.faults.length > 0 ? 1 : 0;
@@ -53,7 +53,7 @@ async function explain(adapter: AdapterName, { failed }: RunResult): Promise<voi
       .join(', ')}`,
   );
   say(`episode ${shown.seed}, ended after ${shown.exchanges} exchanges: ${shown.kind}`);
-  for (const line of shown.lines(options.lines)) say(line);
+  for (const line of shown.lines(options.lines, shown.faults[0]?.at)) say(line);
   for (const { kind, what } of shown.faults) say(`${kind}: ${what}`);
   say(`again: npm run hostile -- --adapter ${adapter} --episode ${shown.seed}`);
 }

@@ -184,7 +184,7 @@ export class RecordJudge<M extends Made> implements Judge {
         );
         if (isThere || this.#unreadable.has(`${at} ${made.id}`)) continue;
         const what = `history of [${window.start}, ${window.end}) is complete, but ${tag} of record ${made.id} at ${place} is missing`;
-        this.#fault('falseCoverage', what);
+        this.#fault('falseCoverage', what, heard);
         break;
       }
     }
@@ -195,7 +195,7 @@ export class RecordJudge<M extends Made> implements Judge {
     const later = inside.find(({ made, place }) => made.at > at && !this.#options.rules.hadCome(place, at));
     if (!later) return;
     const what = `[${window.start}, ${window.end}) is void (${reason}), but record ${later.made.id} at ${later.place} was made later`;
-    this.#fault('falseVoids', what);
+    this.#fault('falseVoids', what, at);
   }
 
   #wasToCome(made: M, place: number, heard: number): boolean {
@@ -236,12 +236,12 @@ export class RecordJudge<M extends Made> implements Judge {
   #blame(made: M, kind: FaultKind, what: string): void {
     if (this.#blamed.has(String(made.id))) return;
     this.#blamed.add(String(made.id));
-    this.#fault(kind, what);
+    this.#fault(kind, what, made.at);
   }
 
-  #fault(kind: FaultKind, what: string): void {
-    this.faults.push({ kind, what });
-    this.#options.onFault({ kind, what });
+  #fault(kind: FaultKind, what: string, at = this.#options.now()): void {
+    this.faults.push({ kind, what, at });
+    this.#options.onFault({ kind, what, at });
   }
 }
 

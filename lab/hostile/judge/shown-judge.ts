@@ -117,6 +117,7 @@ export class ShownJudge implements Judge {
     this.#fault(
       'wrongValues',
       `${tag} = ${JSON.stringify(value)} at ${index}, but the unit had shown ${shown}`,
+      at,
     );
   }
 
@@ -171,7 +172,7 @@ export class ShownJudge implements Judge {
     for (const at of [...times, run.to]) {
       if (at - last > 3 * pollMs + slackMs) {
         const what = `${name} was not read for ${Math.round(at - last)} ms within the run [${run.start}, ${run.end})`;
-        this.#fault('missedBreaks', what);
+        this.#fault('missedBreaks', what, at);
         return;
       }
       last = at;
@@ -197,6 +198,7 @@ export class ShownJudge implements Judge {
       this.#fault(
         'falseCoverage',
         `${name} at ${position} is ${here[0]!.quality}, but the unit had shown it`,
+        at,
       );
       return;
     }
@@ -208,7 +210,7 @@ export class ShownJudge implements Judge {
       Math.abs(value - before.value) <= deadband;
     if (isNear(seen.at(-1)!.value)) return;
     const what = `${name} at ${position} is claimed, but not there: the unit showed ${JSON.stringify(seen.at(-1)!.value)}, last told was ${JSON.stringify(before?.value)}`;
-    this.#fault('falseCoverage', what);
+    this.#fault('falseCoverage', what, at);
   }
 
   #wasShown(tag: string, value: Value, at: number): boolean {
@@ -234,9 +236,9 @@ export class ShownJudge implements Judge {
     return found;
   }
 
-  #fault(kind: FaultKind, what: string): void {
-    this.faults.push({ kind, what });
-    this.#options.onFault({ kind, what });
+  #fault(kind: FaultKind, what: string, at = this.#options.now()): void {
+    this.faults.push({ kind, what, at });
+    this.#options.onFault({ kind, what, at });
   }
 }
 

@@ -13,6 +13,8 @@ export type FaultKind = (typeof faultKinds)[number];
 export interface Fault {
   readonly kind: FaultKind;
   readonly what: string;
+  /** True time, ms: what happened around it tells how it came about. */
+  readonly at: number;
 }
 
 export type FaultCounts = Readonly<Record<FaultKind, number>>;

@@ -156,9 +156,10 @@ export class Gateway {
     this.#windows?.hold(isHeld ? () => true : undefined);
   }
 
-  /** Whether what windows say rests on what was heard lately. */
-  get open() {
-    return this.#windows?.streams()[0]?.open;
+  /** The disk learns that it does not know all that was claimed. */
+  doubt(): void {
+    this.#options.trace.note('disk', 'what was claimed before is not known for sure');
+    this.#windows?.loseContinuity();
   }
 
   #tap(windows: Windows, inner: SourceSink, life: number): SourceSink {
