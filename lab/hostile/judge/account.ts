@@ -49,9 +49,10 @@ export class Account {
     return [...this.#sent, ...this.#unsent].filter(({ late }) => !late).map(({ batch }) => batch.window);
   }
 
-  /** An event that the windows took, and what the open one says now; undefined where there is none. */
-  observe(event: SourceEvent, open: Window | undefined): void {
-    this.#options.judge.watch?.(event);
+  /** What the adapter said, whether the windows took it, and what the open one says now; undefined where there is none. */
+  observe(event: SourceEvent, isTaken: boolean, open: Window | undefined): void {
+    this.#options.judge.watch?.(event, isTaken);
+    if (!isTaken) return;
     const now = this.#options.now();
     if (event.kind === 'resumed') this.#begin(event.at, event.continues !== undefined);
     if (event.kind === 'observed') this.#reach(event.until);

@@ -30,8 +30,8 @@ export interface VoidClaim {
 export type Via = 'live' | 'history';
 
 export interface Judge {
-  /** What the adapter said, and the windows took. */
-  watch?(event: SourceEvent): void;
+  /** What the adapter said, and whether the windows took it. */
+  watch?(event: SourceEvent, isTaken: boolean): void;
   /** Reached the cloud. `via`: from a window or as late, or from a page of history. */
   deliver(reading: Reading, via: Via): void;
   claim(claim: LiveClaim): void;

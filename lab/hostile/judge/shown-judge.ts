@@ -86,11 +86,11 @@ export class ShownJudge implements Judge {
     this.#refused.get(tag)!.push({ at, until });
   }
 
-  watch(event: SourceEvent): void {
+  watch(event: SourceEvent, isTaken: boolean): void {
     const at = this.#options.now();
     if (event.kind === 'readings') {
       for (const { tag, index } of event.readings) this.#saidAt.set(`${tag} ${index}`, at);
-    } else if (event.kind === 'observed') {
+    } else if (event.kind === 'observed' && isTaken) {
       const last = this.#polls.at(-1);
       const position = event.until - 1;
       if (last?.position !== position)

@@ -10,8 +10,8 @@ export interface HubQueueOptions {
   readonly clock: VirtualClock;
   readonly dice: Dice;
   readonly trace: Trace;
-  /** About to be handed over. */
-  readonly onHand: (sent: SentMessage) => void;
+  /** About to hand one over. All that was made up to `madeBy` was handed over by then, or never will be. */
+  readonly onHand: (madeBy: number) => void;
 }
 
 const settleLimitMs = 30_000;
@@ -27,6 +27,8 @@ export class HubQueue {
   #waiting: SentMessage[] = [];
   #settled: SentMessage[] = [];
   #isHanding = false;
+  /** When the newest was made that was handed over. */
+  #newest = 0;
 
   constructor(options: HubQueueOptions) {
     this.#options = options;
@@ -84,7 +86,8 @@ export class HubQueue {
       'hub',
       `message ${sent.at}${number}${messageId ? '' : ', no id'}: ${Buffer.from(body).toString().slice(0, 120)}`,
     );
-    onHand(sent);
+    this.#newest = Math.max(this.#newest, sent.madeAt);
+    onHand(this.#newest);
     return new Promise((resolve) => {
       const timer = clock.setTimer(settleLimitMs, () => resolve(false));
       take(sent.message).then(

@@ -22,7 +22,7 @@ export function senderEquipment(parts: EquipmentParts): Equipment {
     clock.now() - clock.monotonic() + dice.between(-500, 500),
   );
   const sender = new Sender({ plan, clock, senderClock, dice: dice.fork() });
-  const hub = new HubQueue({ clock, dice: dice.fork(), trace, onHand: ({ madeAt }) => heard.tell(madeAt) });
+  const hub = new HubQueue({ clock, dice: dice.fork(), trace, onHand: (madeBy) => heard.tell(madeBy) });
   let pausedUntil = 0;
   let isHostile = false;
   let wasSetBack = false;

@@ -170,7 +170,7 @@ export class Gateway {
         if (life !== this.#life) return false;
         const isTaken = inner.emit(event);
         trace.note('adapter', `${describe(event)}${isTaken ? '' : ' (not taken)'}`);
-        if (isTaken) account.observe(event, windows.streams()[0]?.open);
+        account.observe(event, isTaken, windows.streams()[0]?.open);
         return isTaken;
       },
       durable: () => (life === this.#life ? inner.durable() : new Promise(() => {})),
