@@ -12,6 +12,7 @@ import { plausibleContract } from './ingest/plausible.contract.ts';
 import { evidenceContract } from './ledger/evidence.contract.ts';
 import { fleetContract } from './ledger/fleet.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
+import { fairnessContract } from './repair/fairness.contract.ts';
 import { repairContract } from './repair/repair.contract.ts';
 import { historiesEndRight, historyRuns } from './testing/history/check.ts';
 import { startPostgres, type TestPostgres } from './testing/postgres.ts';
@@ -36,6 +37,7 @@ describe('on PostgreSQL', () => {
   fleetContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);
+  fairnessContract(() => database);
   healthContract(() => database);
   httpContract(() => database);
 

@@ -9,6 +9,7 @@ import { plausibleContract } from './ingest/plausible.contract.ts';
 import { evidenceContract } from './ledger/evidence.contract.ts';
 import { fleetContract } from './ledger/fleet.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
+import { fairnessContract } from './repair/fairness.contract.ts';
 import { repairContract } from './repair/repair.contract.ts';
 import { openTestDatabase } from './testing/databases.ts';
 
@@ -26,6 +27,7 @@ describe('on PGlite', () => {
   fleetContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);
+  fairnessContract(() => database);
   healthContract(() => database);
   httpContract(() => database);
 });

@@ -148,6 +148,7 @@ function repairLimits(settings: Settings): RepairLimits {
     detectionDelayMs: settings.HOLDFAST_DETECTION_DELAY_MS,
     expiryMs: settings.HOLDFAST_REQUEST_EXPIRY_MS,
     maxAttempts: settings.HOLDFAST_REQUEST_ATTEMPTS,
+    retryMs: settings.HOLDFAST_REQUEST_RETRY_MS,
     maxRange: { time: settings.HOLDFAST_REQUEST_MAX_MS, sequence: settings.HOLDFAST_REQUEST_MAX_RECORDS },
     maxActivePerDevice: settings.HOLDFAST_REQUESTS_PER_DEVICE,
     maxActive: settings.HOLDFAST_REQUESTS_ACTIVE,

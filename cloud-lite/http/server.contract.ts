@@ -17,6 +17,7 @@ const limits = {
   detectionDelayMs: 0,
   expiryMs: 1000,
   maxAttempts: 3,
+  retryMs: 30_000,
   maxRange: { time: 1000, sequence: 1000 },
   maxActivePerDevice: 4,
   maxActive: 8,

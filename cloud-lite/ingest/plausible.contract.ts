@@ -24,6 +24,7 @@ const limits: RepairLimits = {
   detectionDelayMs: 30 * second,
   expiryMs: 3 * hour,
   maxAttempts: 3,
+  retryMs: 30_000,
   maxRange: { time: hour, sequence: 1000 },
   maxActivePerDevice: 100,
   maxActive: 1000,

@@ -14,6 +14,7 @@ const limits: RepairLimits = {
   detectionDelayMs: 1000,
   expiryMs: 3_600_000,
   maxAttempts: 3,
+  retryMs: 30_000,
   maxRange: { time: 3_600_000, sequence: 1000 },
   maxActivePerDevice: 4,
   maxActive: 6,

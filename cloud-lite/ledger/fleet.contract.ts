@@ -11,6 +11,7 @@ const limits = {
   detectionDelayMs: 0,
   expiryMs: 1000,
   maxAttempts: 3,
+  retryMs: 30_000,
   maxRange: { time: 10_000, sequence: 10_000 },
   maxActivePerDevice: 4,
   maxActive: 8,

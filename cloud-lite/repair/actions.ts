@@ -49,7 +49,7 @@ export function requestRange(
       return { kind: 'conflict', why: 'nothing in this range is missing that is not asked for already' };
     }
     const wanted = ranges.map((part) => ({ streamId, range: part }));
-    const requestIds = await insertRequests(session, random, wanted, 'person', now);
+    const requestIds = await insertRequests(session, random, wanted, 'person', now, limits);
     await takeUpAgain(session, streamId, normalise(ranges));
     return { kind: 'done', requestIds, ranges };
   });

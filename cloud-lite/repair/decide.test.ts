@@ -8,6 +8,7 @@ const limits = {
   detectionDelayMs: 30,
   expiryMs: 1000,
   maxAttempts: 3,
+  retryMs: 10,
   maxRange: { time: 100, sequence: 100 },
   maxActivePerDevice: 4,
   maxActive: 8,
@@ -51,6 +52,7 @@ describe('following a request', () => {
     progressAt: 0,
     moduleBackfillAt: 0,
     knownUntil: 0,
+    moduleHeardAt: Number.MAX_SAFE_INTEGER,
   };
 
   test.each<[string, Partial<OpenRequest>, number, object]>([
@@ -70,6 +72,18 @@ describe('following a request', () => {
       529,
       { kind: 'same' },
     ],
+    [
+      'answered, and nothing at all comes any more: it may all stand in its queue',
+      { answeredAt: 100, moduleHeardAt: 129 },
+      999,
+      { kind: 'same' },
+    ],
+    [
+      'answered, and live data comes without it',
+      { answeredAt: 100, moduleHeardAt: 130 },
+      999,
+      { state: 'expired' },
+    ],
     ['answered, backfill has ended', { answeredAt: 100, moduleBackfillAt: 500 }, 530, { state: 'expired' }],
   ])('%s', (_, change, knownUntil, expected) => {
     expect(followRequest({ ...base, ...change, knownUntil }, limits)).toMatchObject(expected);
@@ -84,17 +98,21 @@ describe('judging an answer', () => {
       answered(400, [{ field: 'batchId' }]),
       { kind: 'refused', why: 'the module answered 400: [{"field":"batchId"}]' },
     ],
-    [answered(404), { kind: 'failed' }],
-    [answered(500, 'x'.repeat(10_000)), { kind: 'failed', why: expect.stringMatching(/^.{1,400}$/) }],
-    [answered(429), { kind: 'wait', unreachable: false }],
-    [answered(503), { kind: 'wait', unreachable: false }],
+    [answered(404), { kind: 'declined' }],
+    [answered(500, 'x'.repeat(10_000)), { kind: 'declined', why: expect.stringMatching(/^.{1,400}$/) }],
+    ...[0, -1, 201, 204, 301, 401, 403, 408, 410, 501, 599, 1e9].map((status): [MethodOutcome, object] => [
+      answered(status),
+      { kind: 'declined' },
+    ]),
+    [answered(429), { kind: 'wait', whose: 'module', unreachable: false }],
+    [answered(503), { kind: 'wait', whose: 'module', unreachable: false }],
     [
       { kind: 'unreachable', detail: 'offline' },
       { kind: 'wait', unreachable: true, why: 'offline' },
     ],
     [
       { kind: 'throttled', detail: '', retryAfterMs: 5 },
-      { kind: 'wait', unreachable: false, retryAfterMs: 5 },
+      { kind: 'wait', whose: 'hub', unreachable: false, retryAfterMs: 5 },
     ],
     [
       { kind: 'unauthorised', detail: '401' },
@@ -115,7 +133,8 @@ describe('judging an answer', () => {
     [answered(200, 'what?'), 'working'],
     [answered(404), 'forgotten'],
     [answered(500), 'unknown'],
-    [{ kind: 'unreachable', detail: 'offline' }, 'unknown'],
+    [answered(429), 'wait'],
+    [{ kind: 'unreachable', detail: 'offline' }, 'wait'],
   ])('of getBackfill: %o is %s', (outcome, kind) => {
     expect(judgeFollowUp(outcome).kind).toBe(kind);
   });

@@ -11,12 +11,17 @@ export interface RepairLimits {
   readonly expiryMs: number;
   /** How often a range is asked for before it is abandoned. */
   readonly maxAttempts: number;
+  /** Pause before the second attempt; each further one waits four times as long, an hour at most. */
+  readonly retryMs: number;
   /** The widest range of one request, by what the stream counts in. */
   readonly maxRange: Readonly<Record<IndexKind, number>>;
   /** Requests that modules may be working on at once. */
   readonly maxActivePerDevice: number;
   readonly maxActive: number;
 }
+
+/** Without anything for this long, a request that a module works on gives up its place, not the range. */
+export const stallMs = ({ expiryMs }: RepairLimits): number => Math.min(300_000, expiryMs / 4);
 
 export const endStates = ['closed', 'partly-void', 'expired', 'abandoned', 'cancelled'] as const;
 export type EndState = (typeof endStates)[number];
@@ -49,6 +54,8 @@ export interface OpenRequest {
   readonly moduleBackfillAt: number;
   /** Up to when it is known what has come from it: now, unless its messages lie unread in the hub. */
   readonly knownUntil: number;
+  /** When anything at all last came from the module. */
+  readonly moduleHeardAt: number;
 }
 
 export type Following =
@@ -74,37 +81,41 @@ function overdue(request: OpenRequest, limits: RepairLimits): string | undefined
   const now = request.knownUntil;
   if (now - request.progressAt >= limits.expiryMs) return 'no progress until it expired';
   // The module has queued all it has, its lane has gone quiet, and part of the answer is not here: lost on
-  // the way. As long as backfill of any kind comes from it, the rest may stand in the same queue.
+  // the way. As long as backfill of any kind comes from it, the rest may stand in the same queue; and as long as
+  // nothing at all comes from it, all of it may: only while the module is heard, quiet counts.
   if (request.answeredAt === undefined) return undefined;
   const quietSince = Math.max(request.answeredAt, request.progressAt, request.moduleBackfillAt);
-  return now - quietSince >= limits.detectionDelayMs ? 'answered, but not all of it arrived' : undefined;
+  const quietMs = Math.min(now, request.moduleHeardAt) - quietSince;
+  return quietMs >= limits.detectionDelayMs ? 'answered, but not all of it arrived' : undefined;
+}
+
+/** The module has not had a say, so it is no attempt: all that is for whoever has the trouble waits. */
+export interface Waits {
+  readonly kind: 'wait';
+  /** `hub`: no module can be called. */
+  readonly whose: 'module' | 'hub';
+  readonly unreachable: boolean;
+  readonly retryAfterMs?: number;
+  readonly why: string;
 }
 
 /** What the outcome of sending a request means for it. */
 export type Sent =
   | { readonly kind: 'accepted'; readonly answered: boolean }
-  /** Try again later; the module has not had a say, so it is no attempt. */
-  | {
-      readonly kind: 'wait';
-      readonly unreachable: boolean;
-      readonly retryAfterMs?: number;
-      readonly why: string;
-    }
-  /** The module had a say and could not: one attempt used. */
-  | { readonly kind: 'failed'; readonly why: string }
+  | Waits
+  /** The module had a say, and does not take it now. While that goes on, time uses up attempts, not calls. */
+  | { readonly kind: 'declined'; readonly why: string }
   /** The module will never take this request. */
   | { readonly kind: 'refused'; readonly why: string };
 
 export function judgeBackfillAnswer(outcome: MethodOutcome): Sent {
-  if (outcome.kind !== 'answered') return judgeNoAnswer(outcome);
-  const { status } = outcome;
-  const why = `the module answered ${status}${detailOf(outcome.payload)}`;
-  if (status === 200 || status === 202)
-    return { kind: 'accepted', answered: stateOf(outcome.payload) === 'done' };
-  if (status === 400) return { kind: 'refused', why };
-  // Too many jobs, or stopping: it said itself that later is better.
-  if (status === 429 || status === 503) return { kind: 'wait', unreachable: false, why };
-  return { kind: 'failed', why };
+  const waits = judgeWait(outcome);
+  if (waits !== undefined) return waits;
+  const { status, payload } = outcome as Answered;
+  if (status === 200 || status === 202) return { kind: 'accepted', answered: stateOf(payload) === 'done' };
+  const why = `the module answered ${status}${detailOf(payload)}`;
+  // 404 among the others: a source that is not up yet, after a start, is not known yet.
+  return status === 400 ? { kind: 'refused', why } : { kind: 'declined', why };
 }
 
 export type FollowUp =
@@ -113,22 +124,47 @@ export type FollowUp =
   | { readonly kind: 'answered' }
   /** It knows nothing of the request (any more): to be sent again. */
   | { readonly kind: 'forgotten'; readonly why: string }
+  | Waits
   | { readonly kind: 'unknown'; readonly why: string };
 
 /** What the outcome of `getBackfill` means. */
 export function judgeFollowUp(outcome: MethodOutcome): FollowUp {
-  if (outcome.kind !== 'answered') return { kind: 'unknown', why: outcome.detail };
-  if (outcome.status === 404) return { kind: 'forgotten', why: 'the module does not know the request' };
-  if (outcome.status !== 200) return { kind: 'unknown', why: `the module answered ${outcome.status}` };
-  const state = stateOf(outcome.payload);
+  const waits = judgeWait(outcome);
+  if (waits !== undefined) return waits;
+  const { status, payload } = outcome as Answered;
+  if (status === 404) return { kind: 'forgotten', why: 'the module does not know the request' };
+  if (status !== 200) return { kind: 'unknown', why: `the module answered ${status}` };
+  const state = stateOf(payload);
   return state === 'done' || state === 'cancelled' ? { kind: 'answered' } : { kind: 'working' };
 }
 
-function judgeNoAnswer(outcome: Exclude<MethodOutcome, { kind: 'answered' }>): Sent {
-  const unreachable = outcome.kind === 'unreachable';
-  const retryAfterMs = outcome.kind === 'throttled' ? outcome.retryAfterMs : undefined;
-  const wait = { kind: 'wait', unreachable, why: outcome.detail } as const;
-  return retryAfterMs === undefined ? wait : { ...wait, retryAfterMs };
+type Answered = Extract<MethodOutcome, { kind: 'answered' }>;
+
+/** Undefined when the module has answered to what it was asked. */
+function judgeWait(outcome: MethodOutcome): Waits | undefined {
+  if (outcome.kind === 'answered') {
+    const { status, payload } = outcome;
+    // Too many jobs, or stopping: it said itself that later is better.
+    return status === 429 || status === 503
+      ? {
+          kind: 'wait',
+          whose: 'module',
+          unreachable: false,
+          why: `the module answered ${status}${detailOf(payload)}`,
+        }
+      : undefined;
+  }
+  // A hub that fails may do so over one module: it is no reason not to call the others.
+  const whose = outcome.kind === 'throttled' || outcome.kind === 'unauthorised' ? 'hub' : 'module';
+  const wait = {
+    kind: 'wait',
+    whose,
+    unreachable: outcome.kind === 'unreachable',
+    why: outcome.detail,
+  } as const;
+  return outcome.kind === 'throttled' && outcome.retryAfterMs !== undefined
+    ? { ...wait, retryAfterMs: outcome.retryAfterMs }
+    : wait;
 }
 
 function stateOf(payload: unknown): unknown {

@@ -1,11 +1,12 @@
-// The queue of calls to modules: requests whose time has come, claimed by pushing their due time past the
-// longest call. An instance that dies in the middle frees its claims by that, without anyone's help; the
-// call is then made again, with the same request id, which the module recognises.
+// The queue of calls to modules: requests whose time has come, claimed until after the longest call. An instance that
+// dies in the middle frees its claims by that, without anyone's help; the call is then made again, with the same request
+// id, which the module recognises.
 
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { parseRange } from '../database/multirange.ts';
-import type { RepairLimits } from './decide.ts';
+import { type RepairLimits, stallMs } from './decide.ts';
+import { lackingOf } from './range-of-stream.ts';
 
 export interface DueRequest {
   readonly id: string;
@@ -41,8 +42,21 @@ interface DueRow {
 }
 
 /**
- * Claims at most `limit` requests that are due: new ones while their device and the whole have room, and
- * accepted ones to look after. Oldest ranges first. The caller holds the repair lock, so the counts are exact.
+ * Requests of a stream that a module may have before anything has come of one: a history that hangs must not fill the
+ * module's own list of jobs.
+ */
+const firstOfStream = 2;
+/** Beyond the limits for a device and for all, a stream and a device without any may still have one each, up to so many times the limit. */
+const guaranteed = 4;
+/** Due requests that are looked at; those behind them have their turn when these have gone, or later. */
+const maxLookedAt = 2000;
+const lookedAtAgainMs = 5000;
+
+/**
+ * Claims at most `limit` requests that are due: accepted ones to look after, and new ones in fair shares. Of a device
+ * each stream gets one before any gets two, and so does each device of all. A request holds its place as long as it
+ * moves: where nothing came of it, or of its stream, for a while, the place is free for others. The caller holds the
+ * repair lock, so the counts are exact.
  */
 export async function claimDue(
   session: Session,
@@ -50,35 +64,87 @@ export async function claimDue(
   limit: number,
   limits: RepairLimits,
 ): Promise<readonly DueRequest[]> {
-  const rows = await session.query<DueRow>(
+  const stalledBefore = now - stallMs(limits);
+  const [found] = await session.query<{
+    looked: number;
+    chosen: readonly string[];
+    waiting: readonly string[];
+  }>(
     `with active as (
-       select s.device_id, count(*) as n
+       select r.stream_id, s.device_id,
+              r.state = 'pending' or greatest(r.accepted_at, r.progress_at, s.last_backfill_at) > $2 as moves
          from request r join stream s on s.id = r.stream_id
-        where r.state = 'accepted' or (r.state = 'pending' and r.tried_at is not null and not r.unreachable)
-        group by s.device_id
-     ), candidate as (
-       select r.id, r.due_at, r.state,
-              r.state = 'accepted' or r.tried_at is not null and not r.unreachable as counted,
-              coalesce(a.n, 0) as active,
-              row_number() over (
-                partition by s.device_id, r.state = 'accepted' or r.tried_at is not null and not r.unreachable
-                order by r.due_at, r.created_at, lower(r.range)) as place,
-              row_number() over (
-                partition by r.state = 'accepted' or r.tried_at is not null and not r.unreachable
-                order by r.due_at, r.created_at, lower(r.range)) as place_in_all
-         from request r join stream s on s.id = r.stream_id left join active a on a.device_id = s.device_id
-        where r.state in ('pending', 'accepted') and r.due_at <= $1
-     ), chosen as (
-       select id from candidate
-        where counted or (active + place <= $2 and (select coalesce(sum(n), 0) from active) + place_in_all <= $3)
-        order by due_at limit $4
+        where r.state = 'accepted' or (r.state = 'pending' and r.claimed_until > $1)
+     ), by_stream as (
+       select stream_id, count(*) as n from active group by stream_id
+     ), by_device as (
+       select device_id, count(*) as n from active where moves group by device_id
+     ), due as (
+       select r.id, r.stream_id, r.state, r.due_at, r.created_at, lower(r.range) as start, s.device_id,
+              c.device_id is null or row_number() over (
+                partition by s.device_id, s.module_id order by r.due_at, r.created_at, lower(r.range)) = 1 as goes,
+              case when s.last_backfill_at > $2 then $3::int8 else least($3, ${firstOfStream}) end as most
+         from (select * from request
+                where state in ('pending', 'accepted') and due_at <= $1 and claimed_until <= $1
+                order by due_at limit ${maxLookedAt}) r
+         join stream s on s.id = r.stream_id
+         left join module_contact c on c.device_id = s.device_id and c.module_id = s.module_id
+        where c.device_id is null or (c.due_at <= $1 and c.called_until <= $1)
+     ), of_stream as (
+       select d.*, coalesce(b.n, 0) + row_number() over (
+                partition by d.stream_id order by d.due_at, d.created_at, d.start) as in_stream
+         from due d left join by_stream b on b.stream_id = d.stream_id
+        where d.state = 'pending' and d.goes
+     ), of_device as (
+       select o.*, coalesce(b.n, 0) + row_number() over (
+                partition by o.device_id order by o.in_stream, o.due_at, o.start) as in_device
+         from of_stream o left join by_device b on b.device_id = o.device_id
+        where o.in_stream <= o.most
+     ), of_all as (
+       select *, (select coalesce(sum(n), 0) from by_device)
+                 + row_number() over (order by in_device, due_at, start) as in_all
+         from of_device where in_device <= $3 * case when in_stream = 1 then ${guaranteed} else 1 end
+     ), allowed as (
+       select id, in_all as turn from of_all
+        where in_all <= $4 * case when in_device = 1 then ${guaranteed} else 1 end
+       union all
+       select id, row_number() over (order by due_at) from due where state = 'accepted' and goes
      )
-     update request r set due_at = $5, tried_at = $1, unreachable = false
-       from chosen c, stream s
-      where r.id = c.id and s.id = r.stream_id
-     returning r.id, r.stream_id, r.state, s.device_id, s.module_id, s.batch_id, s.index_kind,
-               s.late_series, range_merge(r.remaining)::text as range, r.attempt, r.failures`,
-    [now, limits.maxActivePerDevice, limits.maxActive, limit, now + claimMs],
+     select (select count(*) from due) as looked,
+            array(select id from allowed order by turn limit $5) as chosen,
+            array(select id from due where id not in (select id from allowed)) as waiting`,
+    [now, stalledBefore, limits.maxActivePerDevice, limits.maxActive, limit],
+  );
+  const { looked, chosen, waiting } = found!;
+  // So that what cannot go now is not looked at for ever, and what stands behind it never.
+  if (looked >= maxLookedAt) {
+    await session.query('update request set due_at = $2 where id = any($1::text[])', [
+      waiting,
+      now + lookedAtAgainMs,
+    ]);
+  }
+  return markClaimed(session, chosen, now);
+}
+
+async function markClaimed(
+  session: Session,
+  ids: readonly string[],
+  now: number,
+): Promise<readonly DueRequest[]> {
+  if (ids.length === 0) return [];
+  const rows = await session.query<DueRow>(
+    `with claimed as (
+       update request r set claimed_until = $2, tried_at = $1 where r.id = any($3::text[])
+       returning r.id, r.stream_id, r.state, r.range, r.attempt, r.failures
+     ), calling as (
+       update module_contact c set called_until = $2
+         from claimed r join stream s on s.id = r.stream_id
+        where c.device_id = s.device_id and c.module_id = s.module_id
+     )
+     select r.id, r.stream_id, r.state, s.device_id, s.module_id, s.batch_id, s.index_kind, s.late_series,
+            range_merge(${lackingOf('r')})::text as range, r.attempt, r.failures
+       from claimed r join stream s on s.id = r.stream_id`,
+    [now, now + claimMs, ids],
   );
   return rows
     .flatMap((row) => {
@@ -102,16 +168,4 @@ function dueRequest(row: DueRow, range: Window): DueRequest {
     attempt: row.attempt,
     failures: row.failures,
   };
-}
-
-/** Requests to devices that could not be reached and have been heard of since: they are tried at once. */
-export async function wakeReachable(session: Session, now: number, notAgainBeforeMs: number): Promise<void> {
-  await session.query(
-    `update request r set due_at = $1
-       from stream s
-      where s.id = r.stream_id and r.state = 'pending' and r.unreachable
-        and r.due_at > $1 and r.tried_at <= $2
-        and exists (select from stream d where d.device_id = s.device_id and d.last_arrival_at > r.tried_at)`,
-    [now, now - notAgainBeforeMs],
-  );
 }

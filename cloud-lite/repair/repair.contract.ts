@@ -1,126 +1,59 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { silentLog } from '../../kernel/log.ts';
-import { noMetrics } from '../../kernel/metrics.ts';
 import { seededRandom } from '../../kernel/random.ts';
-import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
 import { markRead } from '../ingest/checkpoint.ts';
-import { listStreams } from '../ledger/streams.ts';
 import { arrive as arriveAt, type ShortArrival } from '../testing/arrivals.ts';
-import { emptyDatabase } from '../testing/databases.ts';
-import type { RepairLimits } from './decide.ts';
-import type { HubMethods, MethodOutcome } from './hub-methods.ts';
-import { createRepairer } from './repairer.ts';
-import { listRequests } from './request-views.ts';
+import {
+  accepted,
+  answered,
+  hole,
+  limits,
+  offline,
+  RepairRig,
+  takesAndSaysDone,
+  takesAndWorks,
+} from '../testing/repair-rig.ts';
+import type { MethodOutcome } from './hub-methods.ts';
 import { sweep } from './sweep.ts';
 
-const limits: RepairLimits = {
-  detectionDelayMs: 30_000,
-  expiryMs: 3_600_000,
-  maxAttempts: 3,
-  maxRange: { time: 3_600_000, sequence: 1000 },
-  maxActivePerDevice: 4,
-  maxActive: 6,
-};
-
-type Answer = (method: string, payload: Record<string, string>, device: string) => MethodOutcome;
-const accepted: MethodOutcome = { kind: 'answered', status: 202, payload: { state: 'accepted' } };
-const offline: MethodOutcome = { kind: 'unreachable', detail: 'offline' };
-const answered = (status: number, payload: unknown = null): MethodOutcome => ({
-  kind: 'answered',
-  status,
-  payload,
-});
-
-/** What repair owes, on any database. Time is virtual: hours pass in milliseconds. */
+/** What repair owes, on any rig.database. */
 export function repairContract(open: () => Database): void {
   describe('repair', () => {
-    let database: Database;
-    let clock: VirtualClock;
-    let answer: Answer;
-    const calls: { method: string; device: string; payload: Record<string, string> }[] = [];
+    let rig: RepairRig;
     beforeAll(() => {
-      database = open();
+      rig = new RepairRig(open());
     });
-    beforeEach(async () => {
-      await emptyDatabase(database);
-      clock = new VirtualClock();
-      calls.length = 0;
-      answer = () => accepted;
-    });
-
-    /** What went wrong inside; expected by one test alone. */
-    const errors: object[] = [];
+    beforeEach(() => rig.begin());
     afterEach(() => {
-      expect(errors.splice(0)).toEqual([]);
+      // What went wrong inside is expected by one test alone, which takes it away.
+      expect(rig.errors).toEqual([]);
     });
-    const methods: HubMethods = {
-      async call(target, method, payload) {
-        const call = { method, device: target.deviceId, payload: payload as Record<string, string> };
-        calls.push(call);
-        return answer(method, call.payload, call.device);
-      },
-    };
-    const asks = () =>
-      calls
-        .filter((call) => call.method === 'backfill')
-        .map(({ payload }) => [Number(payload.startWindow), Number(payload.endWindow)]);
-    const arrive = (...list: readonly ShortArrival[]) => arriveAt(database, list, clock.now());
-    const stream = async () => (await listStreams(database, { limit: 1 }))[0]!;
-    const requests = async () => [...(await listRequests(database, { limit: 100, offset: 0 }))].reverse();
-    const states = async () => (await requests()).map((request) => request.state);
-
-    /** Lets one detector run for `ms`. Its steps wait for the database in real time, so time goes in small ones. */
-    const live = async (ms: number, stepMs = 5000) => {
-      const stop = new AbortController();
-      const repairer = createRepairer({
-        database,
-        methods,
-        limits,
-        sweepIntervalMs: stepMs,
-        clock,
-        random: seededRandom(clock.now()),
-        log: { ...silentLog, error: (fields) => errors.push(fields) },
-        metrics: noMetrics,
-      });
-      const done = repairer.run(stop.signal);
-      for (let passed = 0; passed < ms; passed += stepMs) {
-        const before = sweeps(repairer);
-        await clock.advance(stepMs);
-        await until(() => sweeps(repairer) !== before || passed === 0);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      stop.abort();
-      await done;
-    };
-    const sweeps = (repairer: { lastSweepAt(): number | undefined }) => repairer.lastSweepAt();
-    const until = async (done: () => boolean) => {
-      for (let i = 0; i < 400 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-    };
-    const hole: ShortArrival[] = [
-      { start: 0, end: 10 },
-      { start: 50, end: 60 },
-    ];
+    const arrive = (...list: readonly ShortArrival[]) => rig.arrive(...list);
+    const live = (...args: Parameters<RepairRig['live']>) => rig.live(...args);
+    const asks = () => rig.asks();
+    const requests = () => rig.requests();
+    const states = () => rig.states();
+    const stream = () => rig.stream();
 
     test('what is only late is never found and never asked for', async () => {
       await arrive(...hole);
       await live(20_000);
       await arrive({ start: 10, end: 50 });
       await live(60_000);
-      expect(calls).toEqual([]);
+      expect(rig.calls).toEqual([]);
       expect(await stream()).toMatchObject({ gapsFound: 0, gapsClosed: 0, gaps: [] });
     });
 
     test('a gap is asked for after the detection delay, and closed by the answer', async () => {
       await arrive(...hole);
       await live(60_000);
-      expect(calls[0]).toMatchObject({
+      expect(rig.calls[0]).toMatchObject({
         method: 'backfill',
         device: 'd',
         payload: { batchId: 's', startWindow: '10', endWindow: '50' },
       });
       expect(asks()).toEqual([[10, 50]]);
-      const { requestId } = calls[0]!.payload;
+      const { requestId } = rig.calls[0]!.payload;
       await arrive({ start: 10, end: 50, requestId: requestId! });
       await live(10_000);
       expect(await requests()).toMatchObject([{ requestId, state: 'closed', attempt: 1 }]);
@@ -135,21 +68,20 @@ export function repairContract(open: () => Database): void {
       expect(await states()).toEqual(['partly-void']);
     });
 
-    test('asks in pieces no wider than the limit, few at a time', async () => {
+    test('asks in pieces no wider than the limit, two until something comes, then a few at a time', async () => {
       await arrive({ start: 0, end: 10 }, { start: 9000, end: 9010 });
       await live(60_000);
       expect(asks()).toEqual([
         [10, 1010],
         [1010, 2010],
+      ]);
+      await arrive({ start: 10, end: 2010, backfill: true });
+      await live(10_000);
+      expect(asks().slice(2)).toEqual([
         [2010, 3010],
         [3010, 4010],
-      ]);
-      await arrive({ start: 10, end: 3010 });
-      await live(10_000);
-      expect(asks().slice(4)).toEqual([
         [4010, 5010],
         [5010, 6010],
-        [6010, 7010],
       ]);
     });
 
@@ -160,7 +92,7 @@ export function repairContract(open: () => Database): void {
       await live(60_000);
       expect(asks()).toHaveLength(limits.maxActive);
       const perDevice = Map.groupBy(
-        calls.filter((call) => call.method === 'backfill'),
+        rig.calls.filter((call) => call.method === 'backfill'),
         (call) => call.device,
       );
       for (const list of perDevice.values())
@@ -168,7 +100,7 @@ export function repairContract(open: () => Database): void {
     });
 
     test('a device that cannot be reached is waited for without using up attempts, and more and more rarely', async () => {
-      answer = () => offline;
+      rig.answer = () => offline;
       await arrive(...hole);
       await live(7_200_000, 120_000);
       expect(asks().length).toBeGreaterThan(8);
@@ -176,22 +108,22 @@ export function repairContract(open: () => Database): void {
       expect(await requests()).toMatchObject([
         { state: 'pending', attempt: 1, unreachable: true, answer: 'offline' },
       ]);
-      answer = () => accepted;
-      const before = calls.length;
+      rig.answer = () => accepted;
+      const before = rig.calls.length;
       // It is heard of again: no need to wait for the next turn.
       await arrive({ start: 60, end: 70 });
       await live(15_000);
-      expect(calls.length).toBeGreaterThan(before);
+      expect(rig.calls.length).toBeGreaterThan(before);
       expect(await states()).toEqual(['accepted']);
     });
 
     test('what came in while the device was away is not asked for', async () => {
-      answer = () => offline;
+      rig.answer = () => offline;
       await arrive(...hole);
       await live(40_000);
-      answer = () => accepted;
+      rig.answer = () => accepted;
       await arrive({ start: 10, end: 40 });
-      calls.length = 0;
+      rig.calls.length = 0;
       await live(60_000);
       expect(asks()).toEqual([[40, 50]]);
     });
@@ -204,23 +136,28 @@ export function repairContract(open: () => Database): void {
       ['a hub that fails', { kind: 'hub-failed', detail: '500' }],
     ])('is no attempt: %s', async (_, outcome) => {
       let failures = 4;
-      answer = () => (failures-- > 0 ? outcome : accepted);
+      rig.answer = () => (failures-- > 0 ? outcome : accepted);
       await arrive(...hole);
       await live(300_000);
       expect(await requests()).toMatchObject([{ state: 'accepted', attempt: 1 }]);
     });
 
-    test('a module that fails uses up attempts, and at the limit the range is abandoned for good', async () => {
-      answer = () => answered(500, 'out of order');
-      await arrive(...hole);
-      await live(600_000, 10_000);
-      expect(asks()).toHaveLength(3);
-      expect(await requests()).toMatchObject([{ state: 'abandoned', attempt: 3 }]);
-      expect(await stream()).toMatchObject({ gaps: [[10, 50]], abandoned: [[10, 50]], openRequests: 0 });
-    });
+    test.each([404, 500, 302, 0])(
+      'a module that answers %i to each call is asked again and again, for as long as three attempts may take',
+      async (status) => {
+        rig.answer = () => answered(status, 'out of order');
+        await arrive(...hole);
+        await live(3 * limits.expiryMs - 120_000, 120_000);
+        expect(await requests()).toMatchObject([{ state: 'pending', attempt: 3 }]);
+        expect(asks().length).toBeLessThan(150);
+        await live(1_200_000, 120_000);
+        expect(await requests()).toMatchObject([{ state: 'abandoned', attempt: 3 }]);
+        expect(await stream()).toMatchObject({ gaps: [[10, 50]], abandoned: [[10, 50]], openRequests: 0 });
+      },
+    );
 
     test('a refused request is not repeated', async () => {
-      answer = () => answered(400, [{ field: 'batchId', problem: 'unknown' }]);
+      rig.answer = () => answered(400, [{ field: 'batchId', problem: 'unknown' }]);
       await arrive(...hole);
       await live(300_000, 10_000);
       expect(asks()).toHaveLength(1);
@@ -228,15 +165,15 @@ export function repairContract(open: () => Database): void {
     });
 
     test('a request expires after its last progress, and what it left is asked for again', async () => {
-      answer = (method) => (method === 'backfill' ? accepted : answered(200, { state: 'running' }));
+      rig.answer = takesAndWorks;
       await arrive(...hole);
       await live(60_000);
       await live(3_000_000, 300_000);
-      await arrive({ start: 20, end: 30, requestId: calls[0]!.payload.requestId! });
+      await arrive({ start: 20, end: 30, requestId: rig.calls[0]!.payload.requestId! });
       await live(3_000_000, 300_000);
       // Still within the hour after the progress.
       expect(await states()).toEqual(['accepted']);
-      await live(900_000, 300_000);
+      await live(1_500_000, 300_000);
       expect(asks().slice(1)).toEqual([
         [10, 20],
         [30, 50],
@@ -248,19 +185,45 @@ export function repairContract(open: () => Database): void {
       ]);
     });
 
-    test('an answer that was lost on the way is asked for again without waiting for the expiry', async () => {
-      answer = (method) => (method === 'backfill' ? accepted : answered(200, { state: 'done' }));
+    test('an answer that was lost on the way is asked for again without waiting for the expiry, in longer and longer pauses', async () => {
+      rig.answer = takesAndSaysDone;
       await arrive(...hole);
-      await live(150_000);
-      expect(asks().length).toBeGreaterThan(1);
-      expect((await requests())[0]).toMatchObject({ state: 'expired' });
-      await live(600_000, 10_000);
+      let sent = 60;
+      const goesOn = () => arrive({ start: sent++, end: sent });
+      await live(180_000, 10_000, goesOn);
+      expect(asks()).toHaveLength(2);
+      expect(await states()).toMatchObject(['expired', 'accepted']);
+      await live(400_000, 10_000, goesOn);
       expect(asks()).toHaveLength(3);
       expect(await states()).toEqual(['expired', 'expired', 'abandoned']);
     });
 
+    test('a module that says it has sent all, and is not heard any more, is not held to have lost anything', async () => {
+      rig.answer = takesAndSaysDone;
+      await arrive(...hole);
+      await live(1_800_000, 60_000);
+      expect(asks()).toHaveLength(1);
+      expect(await requests()).toMatchObject([{ state: 'accepted', attempt: 1 }]);
+      // Its way to the hub is back, and what had waited comes.
+      await arrive(
+        { start: 60, end: 70 },
+        { start: 10, end: 50, requestId: rig.calls[0]!.payload.requestId! },
+      );
+      await live(60_000, 10_000);
+      expect(await states()).toEqual(['closed']);
+    });
+
+    test('a source that is not up yet is waited for', async () => {
+      rig.answer = () => answered(404, { problem: 'unknown stream' });
+      await arrive(...hole);
+      await live(1_800_000, 60_000);
+      rig.answer = () => accepted;
+      await live(600_000, 60_000);
+      expect(await requests()).toMatchObject([{ state: 'accepted', attempt: 1 }]);
+    });
+
     test('as long as the module sends other backfill, an answer may stand in its queue', async () => {
-      answer = (method) => (method === 'backfill' ? accepted : answered(200, { state: 'done' }));
+      rig.answer = takesAndSaysDone;
       await arrive(...hole);
       for (let minute = 0; minute < 10; minute++) {
         await live(20_000, 10_000);
@@ -271,26 +234,28 @@ export function repairContract(open: () => Database): void {
     });
 
     test('what lies unread in the hub is neither found missing nor held for lost', async () => {
-      answer = (method) => (method === 'backfill' ? accepted : answered(200, { state: 'done' }));
+      rig.answer = takesAndSaysDone;
       const partition = { hub: 'h', consumerGroup: 'g', partitionId: '7' };
-      const arriveFrom = (list: readonly ShortArrival[]) => arriveAt(database, list, clock.now(), '7');
-      await markRead(database, partition, clock.now());
+      const arriveFrom = (list: readonly ShortArrival[]) =>
+        arriveAt(rig.database, list, rig.clock.now(), '7');
+      await markRead(rig.database, partition, rig.clock.now());
       await arriveFrom(hole);
       await live(300_000, 30_000);
       expect(await stream()).toMatchObject({ gapsFound: 0 });
-      await markRead(database, partition, clock.now());
+      await markRead(rig.database, partition, rig.clock.now());
       await live(60_000);
       expect(asks()).toEqual([[10, 50]]);
       await live(300_000, 30_000);
       expect(await states()).toEqual(['accepted']);
-      await markRead(database, partition, clock.now());
+      await arriveFrom([{ start: 60, end: 70 }]);
+      await markRead(rig.database, partition, rig.clock.now());
       await live(10_000);
       expect((await states())[0]).toBe('expired');
     });
 
     test('a module that has forgotten a request is told again', async () => {
       let known = false;
-      answer = (method) => {
+      rig.answer = ({ method }) => {
         if (method === 'backfill') return accepted;
         return known ? answered(200, { state: 'running' }) : answered(404);
       };
@@ -303,26 +268,26 @@ export function repairContract(open: () => Database): void {
     });
 
     test('a request whose gap closes by itself ends without a call', async () => {
-      answer = () => offline;
+      rig.answer = () => offline;
       await arrive(...hole);
       await live(40_000);
-      calls.length = 0;
+      rig.calls.length = 0;
       await arrive({ start: 10, end: 50 });
       await live(60_000);
-      expect(calls).toEqual([]);
+      expect(rig.calls).toEqual([]);
       expect(await states()).toEqual(['closed']);
     });
 
     test('a detector that died in the middle of a call makes it again, with the same request id', async () => {
-      answer = () => {
+      rig.answer = () => {
         throw new Error('the process is gone');
       };
       await arrive(...hole);
       await live(40_000);
-      expect(errors.splice(0)).not.toEqual([]);
-      answer = () => accepted;
+      expect(rig.errors.splice(0)).not.toEqual([]);
+      rig.answer = () => accepted;
       await live(60_000);
-      expect(new Set(calls.map((call) => call.payload.requestId)).size).toBe(1);
+      expect(new Set(rig.calls.map((call) => call.payload.requestId)).size).toBe(1);
       expect(await states()).toEqual(['accepted']);
     });
 
@@ -342,14 +307,14 @@ export function repairContract(open: () => Database): void {
         ...hole.map((window) => ({ ...window, stream: 'other' })),
       );
       const random = seededRandom(1);
-      const look = (at: number) => sweep(database, random, at, limits);
+      const look = (at: number) => sweep(rig.database, random, at, limits);
       await look(0);
       expect(await look(limits.detectionDelayMs)).toMatchObject({ gapsFound: gaps + 1, failed: [] });
       const asked = await requests();
       expect(asked.filter(({ batchId }) => batchId === 'other')).toMatchObject([{ start: 10, end: 50 }]);
       // A stream's oldest gaps first.
       const starts = asked.filter(({ batchId }) => batchId === 's').map(({ start }) => start);
-      expect(starts.sort((x, y) => x - y)).toEqual(Array.from({ length: 64 }, (_, i) => i * 10 + 5));
+      expect(starts.sort((x, y) => x - y)).toEqual(Array.from({ length: 16 }, (_, i) => i * 10 + 5));
       await arrive({ start: 0, end: gaps * 5, backfill: true });
       expect(await look(limits.detectionDelayMs + 1)).toMatchObject({ gapsClosed: gaps / 2, failed: [] });
       expect((await stream()).gapsClosed).toBe(gaps / 2);
@@ -358,9 +323,9 @@ export function repairContract(open: () => Database): void {
     test('a stream that the database fails on is named, and left out: others are looked after', async () => {
       for (const stream of ['a', 'b', 'c']) await arrive(...hole.map((window) => ({ ...window, stream })));
       const failing: Database = {
-        ...database,
+        ...rig.database,
         transaction: (work) =>
-          database.transaction((session) =>
+          rig.database.transaction((session) =>
             work({
               ...session,
               query: (sql, params) =>
@@ -381,7 +346,7 @@ export function repairContract(open: () => Database): void {
       await live(40_000);
       await arrive({ start: 10, end: 50 });
       await live(10_000);
-      const audit = await database.query<{ subject: string; event: string; cause: string; at: number }>(
+      const audit = await rig.database.query<{ subject: string; event: string; cause: string; at: number }>(
         'select subject, event, cause, at from audit order by id',
       );
       expect(audit.map(({ subject, event }) => `${subject} ${event}`)).toEqual([

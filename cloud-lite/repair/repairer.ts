@@ -8,8 +8,9 @@ import type { Random } from '../../kernel/random.ts';
 import { formatLateNumber } from '../../wire/late.ts';
 import { formatIndex } from '../../wire/window.ts';
 import type { Database } from '../database/database.ts';
-import { judgeBackfillAnswer, judgeFollowUp, type RepairLimits, type Sent } from './decide.ts';
+import { type FollowUp, judgeBackfillAnswer, judgeFollowUp, type RepairLimits, type Sent } from './decide.ts';
 import type { HubMethods } from './hub-methods.ts';
+import { createHubPace } from './hub-pace.ts';
 import { delayAfter, type OutcomeTimes, recordFollowUp, recordSent } from './outcome.ts';
 import type { DueRequest } from './queue.ts';
 import { claim, sweep } from './sweep.ts';
@@ -41,6 +42,7 @@ const retryBackoff = { minMs: 4000, maxMs: 300_000 };
 
 export function createRepairer(options: RepairerOptions): Repairer {
   const { database, methods, limits, clock, random, log, metrics } = options;
+  const pace = createHubPace(maxCalls, clock, random);
   const calls = new Set<Promise<void>>();
   let wakeUp: () => void = () => {};
   let woken = false;
@@ -70,7 +72,7 @@ export function createRepairer(options: RepairerOptions): Repairer {
           );
         }
       }
-      for (const request of await claim(database, clock.now(), maxCalls - calls.size, limits)) {
+      for (const request of await claim(database, clock.now(), pace.room(calls.size), limits)) {
         const done = call(request, signal).finally(() => calls.delete(done));
         calls.add(done);
       }
@@ -96,14 +98,21 @@ export function createRepairer(options: RepairerOptions): Repairer {
     const payload = backfillPayload(request);
     const sent = judgeBackfillAnswer(await methods.call(request, 'backfill', payload, signal));
     metrics.count('holdfast_backfill_calls_total', { outcome: sent.kind });
+    hear(sent);
     tell(log, request, payload, sent);
     await recordSent(database, request, sent, times(), limits);
+  };
+
+  const hear = (answer: Sent | FollowUp) => {
+    if (answer.kind !== 'wait' || answer.whose === 'module') pace.took();
+    else pace.refused(answer.retryAfterMs);
   };
 
   const lookAfter = async (request: DueRequest, signal: AbortSignal) => {
     const followUp = judgeFollowUp(
       await methods.call(request, 'getBackfill', { requestId: request.id }, signal),
     );
+    hear(followUp);
     await recordFollowUp(database, request, followUp, times(), limits);
   };
 

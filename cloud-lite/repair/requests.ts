@@ -12,7 +12,7 @@ import { lackingOf, missingOf, rangesOf } from './range-of-stream.ts';
  * Requests that a stream may have waiting or being worked on; the rest of a long gap is asked for later. Each of them
  * lies in one gap, so that among twice as many gaps there are enough to ask for.
  */
-const maxOpenPerStream = 64;
+const maxOpenPerStream = 16;
 
 interface FollowRow {
   readonly id: string;
@@ -25,6 +25,7 @@ interface FollowRow {
   readonly progress_at: number;
   readonly answered_at: number | null;
   readonly module_backfill_at: number;
+  readonly module_heard_at: number;
   readonly known_until: number;
 }
 
@@ -54,14 +55,17 @@ export async function followRequests(
               ${lackingOf('r')}::text as missing,
               ${rangesOf('s.voided - s.covered', 'r')} <> '{}' as partly_void,
               r.progress_at, r.answered_at,
-              (select max(m.last_backfill_at) from stream m
-                where m.device_id = s.device_id and m.module_id = s.module_id) as module_backfill_at,
+              m.backfill_at as module_backfill_at, m.heard_at as module_heard_at,
               least($1::int8, coalesce(k.known_until, $1::int8)) as known_until
          from request r join stream s on s.id = r.stream_id
+        cross join lateral (
+           select max(last_backfill_at) as backfill_at, max(last_arrival_at) as heard_at from stream
+            where device_id = s.device_id and module_id = s.module_id) m
          left join partition_known k on k.partition_id = s.partition_id
         where r.id = any($4::text[]) and r.state in ('pending', 'accepted')) as open
      where missing <> remaining or (state = 'accepted' and progress_at <= known_until - $2)
-        or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at) <= known_until - $3)`,
+        or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at)
+                                          <= least(known_until, module_heard_at) - $3)`,
     [now, limits.expiryMs, limits.detectionDelayMs, ids],
   );
   const changes = rows.map((row) => ({ row, following: followRequest(openRequest(row), limits) }));
@@ -85,6 +89,7 @@ function openRequest(row: FollowRow): OpenRequest {
     ...(row.answered_at === null ? {} : { answeredAt: row.answered_at }),
     moduleBackfillAt: row.module_backfill_at,
     knownUntil: row.known_until,
+    moduleHeardAt: row.module_heard_at,
   };
 }
 
@@ -213,13 +218,18 @@ export async function createRequests(
       (range) => ({ streamId: row.id, range }),
     ),
   );
-  await insertRequests(session, random, wanted.slice(0, limit), 'detector', now);
+  await insertRequests(session, random, wanted.slice(0, limit), 'detector', now, limits);
   return Math.min(wanted.length, limit);
 }
 
 export interface WantedRequest {
   readonly streamId: number;
   readonly range: Window;
+}
+
+/** The pause before an attempt: a range that was asked for in vain is not asked for again in the same minute. */
+export function nextAttemptMs(attempt: number, { retryMs }: RepairLimits): number {
+  return attempt <= 1 ? 0 : Math.min(3_600_000, retryMs * 4 ** Math.min(attempt - 2, 20));
 }
 
 /**
@@ -232,21 +242,24 @@ export async function insertRequests(
   wanted: readonly WantedRequest[],
   origin: 'detector' | 'person',
   now: number,
+  limits: RepairLimits,
 ): Promise<readonly string[]> {
   if (wanted.length === 0) return [];
   const ids = wanted.map(() => random.uuid());
   await session.query(
-    `with fresh as (
-       insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at)
-       select t.id, t.stream_id, t.range, ${lackingOf('t')},
-              'pending', $2,
-              1 + case when $2 = 'person' then 0 else coalesce(
+    `with wanted as (
+       select t.*, 1 + case when $2 = 'person' then 0 else coalesce(
                 (select case when e.state = 'expired' then e.attempt else 0 end from request e
                   where e.stream_id = t.stream_id and e.range && t.range
-                  order by e.created_at desc, e.attempt desc limit 1), 0) end,
-              $1, $1, $1
+                    and lower(e.range) between lower(t.range) - $6::int8 and upper(t.range)
+                  order by e.created_at desc, e.attempt desc limit 1), 0) end as attempt
          from (select id, stream_id, range::int8range
                  from unnest($3::text[], $4::int8[], $5::text[]) as u(id, stream_id, range)) t
+     ), fresh as (
+       insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at)
+       select t.id, t.stream_id, t.range, ${lackingOf('t')}, 'pending', $2, t.attempt,
+              $1 + ($7::int8[])[least(t.attempt, cardinality($7::int8[]))], $1, $1
+         from wanted t
        returning id, stream_id, range, attempt
      )
      insert into audit (at, subject, subject_id, stream_id, event, cause)
@@ -258,6 +271,9 @@ export async function insertRequests(
       ids,
       wanted.map((request) => request.streamId),
       wanted.map((request) => formatRange(request.range)),
+      // No request is wider: what begins further back does not reach into this one.
+      Math.max(limits.maxRange.time, limits.maxRange.sequence),
+      Array.from({ length: 12 }, (_, i) => nextAttemptMs(i + 1, limits)),
     ],
   );
   return ids;

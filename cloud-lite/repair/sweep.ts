@@ -4,6 +4,7 @@
 import { type Random, randomInt } from '../../kernel/random.ts';
 import type { Database, Session } from '../database/database.ts';
 import { isOfTheWork } from '../database/database-error.ts';
+import { wakeReachable } from './contact.ts';
 import type { RepairLimits } from './decide.ts';
 import {
   closeGaps,
@@ -14,7 +15,7 @@ import {
   openGaps,
 } from './gaps.ts';
 import { tryRepairLock } from './lock.ts';
-import { claimDue, type DueRequest, wakeReachable } from './queue.ts';
+import { claimDue, type DueRequest } from './queue.ts';
 import { createRequests, followRequests, listOpenRequests, listStreamsToAsk } from './requests.ts';
 
 export interface SweepResult {

@@ -19,6 +19,7 @@ const limits = {
   detectionDelayMs: 0,
   expiryMs: 3 * 60 * minute,
   maxAttempts: 3,
+  retryMs: 30_000,
   maxRange: { time: 60 * minute, sequence: 100_000 },
   maxActivePerDevice: 4,
   maxActive: 64,

@@ -147,10 +147,14 @@ create table request (
   attempt int4 not null,
   -- pending: when to send next. accepted: when to look after it next.
   due_at int8 not null,
+  -- A call is being made; it ends by then, also when whoever makes it is gone.
+  claimed_until int8 not null default 0,
   -- Calls in a row that came to nothing, for the backoff.
   failures int4 not null default 0,
-  -- The last call did not reach the module.
+  -- The module cannot be reached (module_contact).
   unreachable bool not null default false,
+  -- Since when the module answers, and does not take it.
+  declined_at int8,
   tried_at int8,
   -- What the last call brought, for people.
   answer text,
@@ -166,7 +170,24 @@ create index request_open on request (stream_id) where state in ('pending', 'acc
 create index request_open_by_id on request (id) where state in ('pending', 'accepted');
 create index request_due on request (due_at) where state in ('pending', 'accepted');
 create index request_by_stream on request (stream_id, created_at);
+create index request_by_place on request (stream_id, lower(range));
 create index request_ended on request (ended_at) where ended_at is not null;
+
+create index request_claimed on request (claimed_until) where state = 'pending' and claimed_until > 0;
+create index request_accepted on request (stream_id) where state = 'accepted';
+
+-- Modules that the last call did not reach, or that had no time. All requests to such a one wait for one call at a time.
+create table module_contact (
+  device_id text not null,
+  module_id text not null,
+  unreachable bool not null,
+  failures int4 not null,
+  due_at int8 not null,
+  tried_at int8 not null,
+  -- A call is being made.
+  called_until int8 not null default 0,
+  primary key (device_id, module_id)
+);
 
 -- Every change of state, with its time and cause.
 create table audit (

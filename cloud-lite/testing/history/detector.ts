@@ -20,6 +20,7 @@ export const historyLimits: RepairLimits = {
   detectionDelayMs: 1000,
   expiryMs: 20_000,
   maxAttempts: 3,
+  retryMs: 500,
   maxRange: { time: 40, sequence: 40 },
   maxActivePerDevice: 3,
   maxActive: 6,

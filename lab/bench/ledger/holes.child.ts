@@ -109,6 +109,7 @@ async function look(at: number): Promise<void> {
     detectionDelayMs: 30_000,
     expiryMs: 10_800_000,
     maxAttempts: 5,
+    retryMs: 30_000,
     maxRange: { time: 3_600_000, sequence: 100_000 },
     maxActivePerDevice: 8,
     maxActive: 256,

@@ -25,6 +25,7 @@ const limits = {
   detectionDelayMs: 30_000,
   expiryMs: 10_800_000,
   maxAttempts: 5,
+  retryMs: 30_000,
   maxRange: { time: 3_600_000, sequence: 100_000 },
   maxActivePerDevice: 8,
   maxActive: 256,

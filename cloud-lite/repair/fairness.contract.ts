@@ -1,0 +1,133 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Database } from '../database/database.ts';
+import {
+  accepted,
+  hole,
+  limits,
+  type MadeCall,
+  offline,
+  RepairRig,
+  takesAndWorks,
+} from '../testing/repair-rig.ts';
+import type { MethodOutcome } from './hub-methods.ts';
+import { claim } from './sweep.ts';
+
+const minute = 60_000;
+
+/** That nobody waits for another's trouble, on any database. */
+export function fairnessContract(open: () => Database): void {
+  describe('shares of repair', { timeout: 120_000 }, () => {
+    let rig: RepairRig;
+    beforeAll(() => {
+      rig = new RepairRig(open());
+    });
+    beforeEach(() => rig.begin());
+    afterEach(() => {
+      expect(rig.errors).toEqual([]);
+    });
+
+    /** Much is missing of each. */
+    const long = (list: readonly { device?: string; stream?: string }[]) =>
+      rig.arrive(
+        ...list.flatMap((of) => [
+          { ...of, start: 0, end: 10 },
+          { ...of, start: 90_000, end: 90_010 },
+        ]),
+      );
+    const firstAsk = (device: string, stream = 's') =>
+      rig.calls.find(({ device: d, payload }) => d === device && payload.batchId === stream)?.at;
+
+    test('streams whose history hangs do not keep another one of their device waiting', async () => {
+      rig.answer = takesAndWorks;
+      await long(Array.from({ length: 12 }, (_, n) => ({ stream: `hangs-${n}` })));
+      await rig.live(10 * minute, 30_000);
+      const startedAt = rig.clock.now();
+      await rig.arrive(...hole.map((window) => ({ ...window, stream: 'other' })));
+      await rig.live(5 * minute, 30_000);
+      expect(firstAsk('d', 'other')! - startedAt).toBeLessThanOrEqual(limits.detectionDelayMs + 90_000);
+      // What hangs is not given more and more: the module's own list has an end.
+      for (let n = 0; n < 12; n++) expect(rig.asks(`hangs-${n}`).length).toBeLessThanOrEqual(2);
+    });
+
+    test('devices whose histories hang do not keep another one waiting', async () => {
+      rig.answer = takesAndWorks;
+      await long(Array.from({ length: 10 }, (_, n) => ({ device: `hangs-${n}` })));
+      await rig.live(10 * minute, 30_000);
+      const startedAt = rig.clock.now();
+      await long([{ device: 'other' }]);
+      await rig.live(5 * minute, 30_000);
+      expect(firstAsk('other')! - startedAt).toBeLessThanOrEqual(limits.detectionDelayMs + 90_000);
+    });
+
+    test('streams that move slowly leave each other one of a device a place', async () => {
+      rig.answer = takesAndWorks;
+      await long(Array.from({ length: 3 }, (_, n) => ({ stream: `slow-${n}` })));
+      let sent = 10;
+      const trickles = async () => {
+        for (let n = 0; n < 3; n++)
+          await rig.arrive({ stream: `slow-${n}`, start: sent, end: sent + 1, backfill: true });
+        sent++;
+      };
+      await rig.live(10 * minute, 30_000, trickles);
+      const active = (await rig.requests()).filter(({ state }) => state === 'accepted');
+      expect(new Set(active.map(({ batchId }) => batchId)).size).toBe(3);
+      expect(active.length).toBe(limits.maxActivePerDevice);
+      const startedAt = rig.clock.now();
+      await rig.arrive(...hole.map((window) => ({ ...window, stream: 'other' })));
+      await rig.live(3 * minute, 30_000, trickles);
+      expect(firstAsk('d', 'other')! - startedAt).toBeLessThanOrEqual(limits.detectionDelayMs + 90_000);
+    });
+
+    test('what cannot go now never keeps what stands behind it from being looked at', async () => {
+      await rig.arrive(...hole, ...hole.map((window) => ({ ...window, stream: 'behind' })));
+      await rig.database.query(
+        `insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at)
+         select 'r' || n, 1, int8range(10, 50), '{[10,50)}'::int8multirange, 'pending', 'person', 1, n, 0, 0 from generate_series(1, 5000) n
+          union all select 'behind', 2, int8range(10, 50), '{[10,50)}'::int8multirange, 'pending', 'person', 1, 6000, 0, 0`,
+      );
+      const claimed: string[] = [];
+      for (let turn = 0; turn < 4; turn++) {
+        claimed.push(...(await claim(rig.database, 10_000_000 + turn, 64, limits)).map(({ id }) => id));
+      }
+      expect(claimed).toHaveLength(3);
+      expect(claimed).toContain('behind');
+    });
+
+    test('a module that was removed is called more and more rarely, however much its device sends', async () => {
+      const gone = (call: MadeCall): MethodOutcome => (call.module === 'gone' ? offline : accepted);
+      rig.answer = gone;
+      for (let n = 0; n < 5; n++) {
+        await rig.arrive(...hole.map((window) => ({ ...window, module: 'gone', stream: `s${n}` })));
+      }
+      let sent = 0;
+      const lives = () => rig.arrive({ module: 'lives', start: sent++, end: sent });
+      await rig.live(20 * minute, 30_000, lives);
+      rig.calls.length = 0;
+      await rig.live(60 * minute, 60_000, lives);
+      expect(rig.calls.filter(({ module }) => module === 'gone').length).toBeLessThanOrEqual(24);
+      expect((await rig.requests()).every(({ attempt, unreachable }) => attempt === 1 && unreachable)).toBe(
+        true,
+      );
+      // It comes back, and all of it is asked for within a minute.
+      rig.answer = () => accepted;
+      await rig.arrive({ module: 'gone', stream: 's0', start: 60, end: 61 });
+      await rig.live(minute, 10_000, lives);
+      expect(await rig.states()).toEqual(Array.from({ length: 5 }, () => 'accepted'));
+    });
+
+    test('a hub that throttles is left alone by all for as long as it asks', async () => {
+      rig.answer = () => ({ kind: 'throttled', detail: 'slow down', retryAfterMs: 5 * minute });
+      let devices = 0;
+      const arrives = async () => {
+        if (devices < 30) await rig.arrive(...hole.map((window) => ({ ...window, device: `d${devices}` })));
+        devices++;
+      };
+      await rig.live(5 * minute, 10_000, arrives);
+      expect(rig.calls.length).toBe(1);
+      rig.answer = () => accepted;
+      await rig.live(2 * minute, 10_000);
+      expect(await rig.states()).toContain('accepted');
+      expect((await rig.requests()).every(({ attempt }) => attempt === 1)).toBe(true);
+    });
+  });
+}

@@ -1,0 +1,129 @@
+// Repair on any database, with modules that answer as a test says. Time is virtual: hours pass in milliseconds.
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { seededRandom } from '../../kernel/random.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { Database } from '../database/database.ts';
+import { listStreams } from '../ledger/streams.ts';
+import type { RepairLimits } from '../repair/decide.ts';
+import type { HubMethods, MethodOutcome } from '../repair/hub-methods.ts';
+import { createRepairer } from '../repair/repairer.ts';
+import { listRequests } from '../repair/request-views.ts';
+import { arrive, type ShortArrival } from './arrivals.ts';
+import { emptyDatabase } from './databases.ts';
+
+export const limits: RepairLimits = {
+  detectionDelayMs: 30_000,
+  expiryMs: 3_600_000,
+  maxAttempts: 3,
+  retryMs: 30_000,
+  maxRange: { time: 3_600_000, sequence: 1000 },
+  maxActivePerDevice: 4,
+  maxActive: 6,
+};
+
+export interface MadeCall {
+  readonly method: string;
+  readonly device: string;
+  readonly module: string;
+  readonly payload: Readonly<Record<string, string>>;
+  readonly at: number;
+}
+
+export type Answer = (call: MadeCall) => MethodOutcome | Promise<MethodOutcome>;
+
+export const accepted: MethodOutcome = { kind: 'answered', status: 202, payload: { state: 'accepted' } };
+export const offline: MethodOutcome = { kind: 'unreachable', detail: 'offline' };
+export const answered = (status: number, payload: unknown = null): MethodOutcome => ({
+  kind: 'answered',
+  status,
+  payload,
+});
+/** Takes what it is asked, and says that it has queued all it has. */
+export const takesAndSaysDone: Answer = ({ method }) =>
+  method === 'backfill' ? accepted : answered(200, { state: 'done' });
+/** Takes what it is asked, and goes on working on it. */
+export const takesAndWorks: Answer = ({ method }) =>
+  method === 'backfill' ? accepted : answered(200, { state: 'running' });
+
+export class RepairRig {
+  readonly database: Database;
+  readonly limits: RepairLimits = limits;
+  clock = new VirtualClock();
+  answer: Answer = () => accepted;
+  readonly calls: MadeCall[] = [];
+  /** What went wrong inside. */
+  readonly errors: object[] = [];
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async begin(): Promise<void> {
+    await emptyDatabase(this.database);
+    this.clock = new VirtualClock();
+    this.calls.length = 0;
+    this.errors.length = 0;
+    this.answer = () => accepted;
+  }
+
+  asks(stream?: string): number[][] {
+    return this.calls
+      .filter(
+        ({ method, payload }) => method === 'backfill' && (stream ?? payload.batchId) === payload.batchId,
+      )
+      .map(({ payload }) => [Number(payload.startWindow), Number(payload.endWindow)]);
+  }
+
+  arrive = (...list: readonly ShortArrival[]): Promise<void> => arrive(this.database, list, this.clock.now());
+
+  stream = async () => (await listStreams(this.database, { limit: 1 }))[0]!;
+  requests = async () => [...(await listRequests(this.database, { limit: 1000, offset: 0 }))].reverse();
+  states = async () => (await this.requests()).map((request) => request.state);
+
+  /**
+   * Lets one detector run for `ms`. Its steps wait for the database in real time, so time goes in small ones. Between
+   * two of them `between` does what it likes.
+   */
+  live = async (ms: number, stepMs = 5000, between: () => Promise<unknown> = async () => {}) => {
+    const stop = new AbortController();
+    const methods: HubMethods = {
+      call: async ({ deviceId, moduleId }, method, payload) => {
+        const made = { method, device: deviceId, module: moduleId, at: this.clock.now() };
+        const call = { ...made, payload: payload as Record<string, string> };
+        this.calls.push(call);
+        return this.answer(call);
+      },
+    };
+    const repairer = createRepairer({
+      database: this.database,
+      methods,
+      limits: this.limits,
+      sweepIntervalMs: stepMs,
+      clock: this.clock,
+      random: seededRandom(this.clock.now()),
+      log: { ...silentLog, error: (fields) => this.errors.push(fields) },
+      metrics: noMetrics,
+    });
+    const done = repairer.run(stop.signal);
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      const before = repairer.lastSweepAt();
+      await this.clock.advance(stepMs);
+      await until(() => repairer.lastSweepAt() !== before || passed === 0);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await between();
+    }
+    stop.abort();
+    await done;
+  };
+}
+
+async function until(done: () => boolean): Promise<void> {
+  for (let i = 0; i < 400 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Of one stream: 10 to 50 is missing. */
+export const hole: readonly ShortArrival[] = [
+  { start: 0, end: 10 },
+  { start: 50, end: 60 },
+];
