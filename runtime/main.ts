@@ -48,6 +48,9 @@ import { version } from './version.ts';
 import { createWindows } from './windows/windows.ts';
 import type { WindowLimits, Windows } from './windows/windows-api.ts';
 
+// What this process makes is for its user alone: readings, configuration, keys.
+process.umask(0o077);
+
 const clock = systemClock;
 const random = systemRandom;
 const metrics = noMetrics;

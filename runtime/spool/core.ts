@@ -6,6 +6,7 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import { Committer, type CommitterOptions, type Submission } from './committer.ts';
 import { idKey } from './keys.ts';
 import { type RecordCodec, type RecordKind, sealJson } from './record.ts';
+import { StallWatch, watched } from './stall-watch.ts';
 import type { BatchOp, Store } from './store.ts';
 import { addTotals, type SpoolState, stateOp, type Totals, type TotalsDelta } from './totals.ts';
 import { Unreadable } from './unreadable.ts';
@@ -30,6 +31,7 @@ export class SpoolCore {
   readonly committer: Committer;
   /** Messages that the disk does not give out at the moment. */
   readonly unreadable: Unreadable;
+  readonly stalls: StallWatch;
   readonly #heads: CoreOptions['heads'];
   #onSynced: (() => Promise<void>) | undefined;
   #nextId: number;
@@ -39,7 +41,8 @@ export class SpoolCore {
   storedHead: number;
 
   constructor(options: CoreOptions) {
-    this.store = options.store;
+    this.stalls = new StallWatch(options.clock, options.log);
+    this.store = watched(options.store, this.stalls);
     this.codec = options.codec;
     this.clock = options.clock;
     this.log = options.log;
@@ -52,8 +55,9 @@ export class SpoolCore {
     this.unreadable = new Unreadable(options.clock);
     this.committer = new Committer({
       ...options,
+      store: this.store,
       trailer: (deltas, drained) => this.#trailer(deltas, drained),
-      onSynced: async () => this.#onSynced?.(),
+      onSynced: () => this.stalls.run('a write', async () => this.#onSynced?.()),
     });
   }
 

@@ -178,6 +178,45 @@ describe.skipIf(!canMountLoop())('a disk', () => {
     await windows.closeAll();
   });
 
+  it('that others fill up, and take each block that comes free: what waits is handed out and acknowledged all the same', {
+    timeout: 60_000,
+  }, async () => {
+    const disk = newDisk(64);
+    const spool = await open(disk, { retention: { reserveBytes: 0 } });
+    const { windows, sink } = start(spool, 50);
+    for (let n = 0; n < 100; n++) {
+      say(sink, n);
+      if (n % 10 === 9) await sink.durable();
+    }
+    let others: NodeJS.Timeout | undefined;
+    const takeAll_ = () => {
+      disk.fill(0);
+      others = setTimeout(takeAll_, 5);
+    };
+    takeAll_();
+    let next = 100;
+    await until('the disk refuses, and goes on refusing', () => {
+      for (let n = 0; n < 3; n++) say(sink, next++);
+      const { state, problemSince = Number.POSITIVE_INFINITY } = spool.stats();
+      return state === 'failing' && Date.now() - problemSince > 3000;
+    });
+    // The hub is back.
+    spool.demoteLive();
+    let sent = 0;
+    for (let tries = 0; tries < 20 && sent < 5; tries++) {
+      const taken = await spool.take('backlog', { messages: 5, bytes: 1e9 });
+      void spool.acknowledge(taken);
+      sent += taken.length;
+      await wait(50);
+    }
+    expect(sent).toBeGreaterThanOrEqual(5);
+    expect(spool.stats().state).toBe('failing');
+    clearTimeout(others);
+    disk.unfill();
+    await until('the disk takes commits again', () => spool.stats().state === 'ok');
+    await windows.closeAll();
+  });
+
   it('that fails and turns read-only: the spool waits for it, and writes on once it is mounted anew', {
     timeout: 60_000,
   }, async () => {

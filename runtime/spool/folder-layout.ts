@@ -87,7 +87,7 @@ export async function lookAt(folder: string): Promise<'none' | 'store' | 'foreig
 
 /** Moves a store, or whatever stands in its place, into `aside`. Returns where it went. */
 export async function setAside(layout: FolderLayout, from: string, name: string): Promise<string> {
-  await mkdir(layout.aside, { recursive: true });
+  await mkdir(layout.aside, { recursive: true, mode: 0o700 });
   let target = join(layout.aside, name);
   for (let n = 2; await exists(target); n++) target = join(layout.aside, `${name}-${n}`);
   await rename(from, target);
@@ -135,7 +135,7 @@ export async function bytesUnder(folder: string): Promise<number> {
 
 /** Makes a folder and its name durable. */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
   let current = folder;
   while (current !== dirname(first)) {

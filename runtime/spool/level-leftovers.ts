@@ -1,7 +1,7 @@
 // Files that LevelDB no longer needs, and would remove itself if it could open. After a compaction that failed for
 // want of room they may be what fills the disk, and LevelDB needs room to open: a dead end, unless somebody
 // else removes them.
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLog } from './inspect/level-log.ts';
 import { readManifest } from './inspect/level-manifest.ts';
@@ -12,10 +12,26 @@ import { readManifest } from './inspect/level-manifest.ts';
  * not sound. Returns the names.
  */
 export async function removeLeftovers(folder: string): Promise<readonly string[]> {
+  const removed = await findLeftovers(folder);
+  for (const file of removed) await rm(join(folder, file), { force: true });
+  return removed;
+}
+
+/** How much room that would bring, in bytes. */
+export async function leftoverBytes(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const file of await findLeftovers(folder)) {
+    const facts = await stat(join(folder, file)).catch(() => undefined);
+    bytes += (facts?.blocks ?? 0) * 512;
+  }
+  return bytes;
+}
+
+async function findLeftovers(folder: string): Promise<readonly string[]> {
   const current = await soundManifest(folder);
   if (current === undefined) return [];
   const { name, manifest } = current;
-  const removed: string[] = [];
+  const found: string[] = [];
   for (const file of await readdir(folder)) {
     const number = Number.parseInt(file, 10);
     const needless =
@@ -23,11 +39,9 @@ export async function removeLeftovers(folder: string): Promise<readonly string[]
       (/^\d+\.log$/.test(file) && number < manifest.logNumber && number !== manifest.previousLogNumber) ||
       (/^MANIFEST-\d+$/.test(file) && file !== name) ||
       /^\d+\.dbtmp$/.test(file);
-    if (!needless) continue;
-    await rm(join(folder, file), { force: true });
-    removed.push(file);
+    if (needless) found.push(file);
   }
-  return removed;
+  return found;
 }
 
 async function soundManifest(folder: string) {

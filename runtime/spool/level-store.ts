@@ -5,10 +5,11 @@
 // recovery would skip it, in silence. And after a failed fsync the kernel may have dropped the dirty
 // pages. Opening again replays the log up to the tear, writes what it found into a new, synced table and
 // starts a new log: from there on "appended and synced" means what it says.
+import { statfs } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { bytesUnder, isDiskTrouble, makeFolder } from './folder-layout.ts';
-import { removeLeftovers } from './level-leftovers.ts';
+import { leftoverBytes, removeLeftovers } from './level-leftovers.ts';
 import type { IndexStore } from './split/index-store.ts';
 import type { BatchOp, Entry, RangeOptions } from './store.ts';
 
@@ -25,6 +26,9 @@ const cacheBytes = 1024 * 1024;
 // Each open table is mapped, so it counts as resident memory once it is read.
 const maxOpenFiles = 64;
 const beyondAllKeys = Buffer.alloc(8, 0xff);
+// Not that one: a range in which there is something is compacted.
+const neverUsed = Buffer.of(0);
+const roomToOpenBytes = 1024 * 1024;
 
 /**
  * @throws HoldfastError `store-locked` while another process holds the folder, `store-damaged` when LevelDB
@@ -112,9 +116,12 @@ class LevelStore implements IndexStore {
   // Compacting writes what is in memory to a synced table first, whatever the range. Beyond all keys there is nothing
   // else to compact. A synced batch would not do: LevelDB syncs only the log that it is writing to, and the one
   // before it may still wait for its table.
+  //
+  // Compacting does not say that it failed. After it did, LevelDB takes no write any more: so one that changes nothing tells.
   async flush(): Promise<void> {
     await this.#lastBatch;
     await this.compactRange(beyondAllKeys, beyondAllKeys);
+    await this.batch([{ type: 'del', key: neverUsed }], { sync: false });
   }
 
   async sizeBytes(): Promise<number> {
@@ -138,8 +145,14 @@ class LevelStore implements IndexStore {
     await level?.close();
   }
 
+  // It is closed only where it can be opened again: what others took of a full disk would keep it shut, and nothing could
+  // be read either, though the hub were back.
   async #reopen(): Promise<void> {
     const level = this.#level;
+    if (level !== undefined) {
+      if (!this.#spent) return;
+      await this.#assertRoom();
+    }
     this.#level = undefined;
     await level?.close();
     try {
@@ -149,6 +162,16 @@ class LevelStore implements IndexStore {
       throw error;
     }
     this.#spent = false;
+  }
+
+  /** LevelDB begins a log and a MANIFEST when it opens. */
+  async #assertRoom(): Promise<void> {
+    const { folder } = this.#options;
+    const { bavail, bsize } = await statfs(folder);
+    if (bavail * bsize >= roomToOpenBytes || (await leftoverBytes(folder)) >= roomToOpenBytes) return;
+    const cause = Object.assign(new Error('No space left on device'), { code: 'ENOSPC' });
+    const text = `${folder} is not opened again: there is no room for it, and what is open can still be read`;
+    throw new HoldfastError('store-open-failed', text, { retryable: true, cause });
   }
 
   async #open(): Promise<Level> {

@@ -23,7 +23,9 @@ export function damageOf(folder: string, thorough: boolean): StoreDamage {
   const files = openFiles(folder);
   if (files === undefined) return { store: 'the index is missing altogether' };
   if (thorough) files.check();
-  const { problems } = files;
+  const { problems, shares } = files;
+  // All that LevelDB's log holds is done again from the commit log. A power cut may leave it in any state.
+  const hasCommitLog = shares.log > 0;
   files.close();
   const damaged = problems.filter(({ severity }) => severity === 'damage');
   const forbidden = damaged.find(({ reason }) => notDamage.test(reason));
@@ -36,7 +38,7 @@ export function damageOf(folder: string, thorough: boolean): StoreDamage {
   const elsewhere = ofIndex.filter((problem) => !inLogs.includes(problem));
   return {
     ...(elsewhere.length === 0 ? {} : { store: elsewhere.map(textOf).join('; ') }),
-    ...(inLogs.length === 0 ? {} : { log: inLogs.map(textOf).join('; ') }),
+    ...(inLogs.length === 0 || hasCommitLog ? {} : { log: inLogs.map(textOf).join('; ') }),
   };
 }
 

@@ -43,7 +43,7 @@ import { type SalvageReport, salvage } from './inspect/salvage.ts';
 import { StoreFiles } from './inspect/store-files.ts';
 import { openLevelStore } from './level-store.ts';
 import { damageOf } from './look-through.ts';
-import { type Cleared, clearForLock, clearPlaces } from './places.ts';
+import { type Cleared, clearForLock, clearPlaces, closeToOthers } from './places.ts';
 import type { RecordCodec } from './record.ts';
 import { openSplitFolder } from './split/open-split-folder.ts';
 import { noteEnd, noteStart } from './start-log.ts';
@@ -101,6 +101,7 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
     let suspicious: boolean | undefined;
     const opened = await whenDiskAllows(options, layout, async (insist) => {
       tellCleared(options, await clearPlaces(layout, insist));
+      await closeToOthers(layout);
       suspicious ??= await noteStart(layout.starts, options.clock);
       return openStore({ ...options, insist }, layout, suspicious);
     });

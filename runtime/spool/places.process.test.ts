@@ -239,6 +239,20 @@ function giveAway(folder: string): void {
 
 const known = Object.keys(places).filter((place) => !/beside|new|aside|keys|old|starts|ballast/.test(place));
 
+describe('files and folders that others may read', () => {
+  it('are closed to them at the next start', async () => {
+    const folder = await prepare();
+    execFileSync('chmod', ['-R', 'a+rX', folder]);
+    await (await open(folder)).close();
+    const loose = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => (statSync(join(folder, name)).mode & 0o077) !== 0)
+      // LevelDB's own new files are as the process makes them: the module's umask is 077.
+      .filter((name) => !/(LOG|LOCK|CURRENT|MANIFEST-\d+|\d+\.(log|ldb))$/.test(name));
+    expect(loose).toEqual([]);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+  });
+});
+
 describe('without leave to read or write', () => {
   it.each(known)('%s of our own: we give ourselves leave, nothing is lost', async (place) => {
     const folder = await prepare();

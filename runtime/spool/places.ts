@@ -2,7 +2,7 @@
 // anything is opened: LevelDB would wait for a pipe for ever, read gigabytes into memory, or not open at all. Then
 // the file counts as missing, and what that costs is told by who misses it.
 import { constants } from 'node:fs';
-import { access, chmod, readdir } from 'node:fs/promises';
+import { access, chmod, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { displace, kindOf } from '../../kernel/small-file.ts';
 import type { FolderLayout } from './folder-layout.ts';
@@ -115,6 +115,21 @@ export async function clearPlaces(layout: FolderLayout, insist: boolean): Promis
   await clearing.clearIn(join(store, logFolder), placeIn(isLogFile));
   await clearing.clearIn(join(store, bodiesFolder), placeIn(isBodyFile));
   return clearing.done;
+}
+
+/** What is left from before is for its user alone, too: the spool holds what the equipment said. */
+export async function closeToOthers({ root }: FolderLayout): Promise<void> {
+  const tighten = async (path: string, kind: 'file' | 'folder') => {
+    const { mode } = await stat(path);
+    if ((mode & 0o077) !== 0) await chmod(path, modes[kind]);
+  };
+  await tighten(root, 'folder').catch(() => {});
+  const entries = await readdir(root, { withFileTypes: true, recursive: true }).catch(() => []);
+  for (const entry of entries) {
+    if (!entry.isFile() && !entry.isDirectory()) continue;
+    // Somebody else's, or gone: then it is as it was.
+    await tighten(join(entry.parentPath, entry.name), entry.isFile() ? 'file' : 'folder').catch(() => {});
+  }
 }
 
 const isBodyFile = (name: string): boolean => bodyFileNumber(name) !== undefined;

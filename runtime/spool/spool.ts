@@ -249,7 +249,7 @@ class DurableSpool implements Spool {
 
   stats(): SpoolStats {
     const { core, retention, streams } = this.#parts ?? {};
-    const problem = core?.committer.problem ?? core?.unreadable.problem;
+    const problem = core?.committer.problem ?? core?.stalls.problem ?? core?.unreadable.problem;
     const totals = core?.totals ?? noTotals;
     return {
       state: this.#closed ? 'closed' : problem === undefined ? 'ok' : 'failing',

@@ -149,12 +149,15 @@ export class LevelFiles implements StoreSource {
     size: number,
     facts: { bytes: number; smallest: Buffer; largest: Buffer } | undefined,
   ) {
-    const table = new LevelTable(join(this.folder, name), this.#pool, ({ offset, length, reason }) =>
+    const known = facts === undefined ? {} : { bytes: facts.bytes };
+    const table = new LevelTable(join(this.folder, name), this.#pool, known, ({ offset, length, reason }) =>
       this.#report('damage', name, `${reason} (${length} bytes at byte ${offset})`),
     );
     this.#tables.push(table);
-    if (facts !== undefined && facts.bytes !== size) {
+    if (facts !== undefined && facts.bytes > size) {
       this.#report('damage', name, `the file has ${size} bytes instead of ${facts.bytes}`);
+    } else if (facts !== undefined && facts.bytes < size) {
+      this.#report('note', name, `${size - facts.bytes} bytes that are none of the table's stand behind it`);
     }
     const bounds = facts ?? table.bounds();
     if (bounds === undefined) return;

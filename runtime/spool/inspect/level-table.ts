@@ -9,6 +9,8 @@ import { unpackSnappy } from './snappy.ts';
 const footerBytes = 48;
 const magic = Buffer.from('57fb808b247547db', 'hex');
 const trailerBytes = 5;
+// A table has some 2 MB.
+const searchedBytes = 16 * 1024 * 1024;
 // A block is 4 KB or one value; a size beyond this is a damaged handle.
 const maxBlockBytes = 64 * 1024 * 1024;
 
@@ -62,15 +64,22 @@ export class LevelTable {
   readonly #path: string;
   readonly #pool: TablePool;
   readonly #onBad: (bad: BadStretch) => void;
+  readonly #bytes: number | undefined;
   #file: { readonly fd: number; readonly size: number } | undefined;
   #index: IndexBlock | undefined;
   // Single keys are looked up in order, so the next is mostly in the same block.
   #lastBlock: { readonly offset: number; readonly entries: readonly LevelEntry[] } | undefined;
 
-  /** `onBad` hears of what cannot be used, each time that it is come across. */
-  constructor(path: string, pool: TablePool, onBad: (bad: BadStretch) => void) {
+  /** `bytes`: of the table, where that is known. `onBad` hears of what cannot be used, each time that it is come across. */
+  constructor(
+    path: string,
+    pool: TablePool,
+    { bytes }: { readonly bytes?: number },
+    onBad: (bad: BadStretch) => void,
+  ) {
     this.#path = path;
     this.#pool = pool;
+    this.#bytes = bytes;
     this.#onBad = onBad;
   }
 
@@ -118,7 +127,7 @@ export class LevelTable {
   #readFooter(): IndexBlock {
     let size = footerBytes;
     try {
-      size = this.#opened().size;
+      size = this.#tableSize();
       if (size < footerBytes) throw new BadBytesError('too short to be a table');
       const footer = this.#read(size - footerBytes, footerBytes);
       if (!footer.subarray(40).equals(magic)) throw new BadBytesError('the footer is not that of a table');
@@ -131,6 +140,15 @@ export class LevelTable {
       this.#bad(error, Math.max(0, size - footerBytes), Math.min(size, footerBytes));
       return { index: [] };
     }
+  }
+
+  /** Where its size is not known, the table ends with the last footer in the file: something may stand behind it. */
+  #tableSize(): number {
+    const { size } = this.#opened();
+    if (this.#bytes !== undefined) return Math.min(size, this.#bytes);
+    const from = Math.max(0, size - searchedBytes);
+    const at = this.#read(from, size - from).lastIndexOf(magic);
+    return at < 0 ? size : from + at + magic.byteLength;
   }
 
   #handlesIn(block: Buffer, where: Handle): { key: Buffer; handle: Handle }[] {
