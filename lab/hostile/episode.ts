@@ -228,7 +228,8 @@ class Episode {
     const { recoveryMs } = this.#equipment;
     for (let waited = 0; waited < recoveryMs; waited += calmStepMs) {
       await this.#clock.advance(calmStepMs);
-      if (waited >= leastCalmMs && this.#troubles().length === 0) return;
+      const isBusy = this.#gateway.history && this.#detector.open > 0 && waited < 60_000;
+      if (waited >= leastCalmMs && !isBusy && this.#troubles().length === 0) return;
     }
     for (const what of this.#troubles()) {
       this.#trace.note('JUDGE', `stuck: ${what}`);
@@ -243,10 +244,10 @@ class Episode {
     // Where times came again, their windows are claimed already, and what comes is late.
     const quietMs = this.#clock.monotonic() - (isAnswerable ? claimedAt : heardAt);
     if (quietMs > 30_000) troubles.push(`nothing was observed for ${Math.round(quietMs / 1000)} s`);
-    const { open } = this.#detector;
-    if (isAnswerable && this.#gateway.history && open.length > 0) {
-      const [{ start, end }] = open as [{ start: number; end: number }];
-      troubles.push(`history does not answer for ${open.length} holes, as for [${start}, ${end})`);
+    const { unanswered } = this.#detector;
+    if (isAnswerable && this.#gateway.history && unanswered.length > 0) {
+      const [{ start, end }] = unanswered as [{ start: number; end: number }];
+      troubles.push(`history does not answer for ${unanswered.length} holes, as for [${start}, ${end})`);
     }
     return troubles;
   }

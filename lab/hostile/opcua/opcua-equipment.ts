@@ -2,11 +2,12 @@
 import { type OpcuaSourceConfig, opcuaSourceSchema } from '../../../runtime/sources/opcua/config.ts';
 import { unreachable } from '../../../runtime/sources/opcua/opcua-errors.ts';
 import { createOpcuaSource } from '../../../runtime/sources/opcua/opcua-source.ts';
+import type { Dice } from '../dice.ts';
 import type { Equipment, EquipmentParts } from '../equipment.ts';
 import { EquipmentClock } from '../equipment-clock.ts';
 import { RecordJudge } from '../judge/record-judge.ts';
 import { Server } from './server.ts';
-import { configureServer, describeServer, planServer } from './server-plan.ts';
+import { configureServer, describeServer, planServer, type ServerPlan } from './server-plan.ts';
 import { serverRules } from './server-rules.ts';
 import { ServerSession } from './server-session.ts';
 
@@ -16,7 +17,7 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
   const offset = clock.now() - clock.monotonic() + dice.between(-3000, 3000);
   const clocks = {
     server: new EquipmentClock(() => clock.monotonic(), offset),
-    source: new EquipmentClock(() => clock.monotonic(), offset + dice.between(-200, 200)),
+    source: new EquipmentClock(() => clock.monotonic(), offset + sourceOffset(dice)),
   };
   const server = new Server({
     plan,
@@ -111,7 +112,17 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
       acts[dice.weighted({ source: 1, clock: 1, cut: 2, subscription: 1, unreachable: 2, hang: 1 })](),
     recoveryMs: 240_000,
     get isAnswerable() {
-      return clockSteps === 0;
+      return clockSteps === 0 && !isOverfull(plan);
     },
   };
+}
+
+/** Mostly right; sometimes as wrong as clocks of equipment are. */
+function sourceOffset(dice: Dice): number {
+  return dice.chance(0.8) ? dice.between(-200, 200) : dice.pick([-60_000, -8000, 3000, 60_000]);
+}
+
+/** More changes than its queues hold: nearly every message says that something was lost. */
+function isOverfull({ tags, publishMs, grantedQueue }: ServerPlan): boolean {
+  return tags.some(({ changeMs }) => publishMs / changeMs > grantedQueue / 4);
 }

@@ -10,19 +10,21 @@ export function serverRules(
   plan: ServerPlan,
   clocks: { readonly source: EquipmentClock; readonly server: EquipmentClock },
 ): RecordRules<Change> {
-  const clock = plan.tags[0]!.hasSourceTime ? clocks.source : clocks.server;
   return {
     placeOf,
     misplaced: (change, index) => (placeOf(change) === index ? undefined : `its time is ${placeOf(change)}`),
+    // By the server's clock too: that the equipment's own is behind shows only when its next value comes, late.
     hadCome(index, trueTime) {
-      for (let ms = 0; ms < plan.stampStepMs; ms += 10) if (clock.showed(index + ms, trueTime)) return true;
+      for (let ms = 0; ms < plan.stampStepMs; ms += 10)
+        if (clocks.source.showed(index + ms, trueTime) || clocks.server.showed(index + ms, trueTime))
+          return true;
       return false;
     },
     isHeld: (change) => server.isHeld(change),
     isShownElse: (index, tag, value) => wasHolding(server, index, tag, value),
     isExcused: (change) => plan.history !== null && !change.tag.hasHistory,
     isUnwatched: (change) => !server.isWatched(change),
-    isUnreadable: (change) => !server.isHeld(change),
+    isUnreadable: (change) => !server.isHeld(change) || server.isUnknown(change),
   };
 }
 

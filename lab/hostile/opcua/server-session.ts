@@ -88,12 +88,14 @@ export class ServerSession implements port.OpcuaSession {
   }
 
   translate(paths: readonly string[]): Promise<readonly (string | port.WireStatus)[]> {
-    const { plan, dice, isHostile } = this.#options;
+    const { plan, server, dice, isHostile } = this.#options;
     return this.#ask('paths', () =>
       paths.map((path) => {
-        // The node is not made yet.
-        if (isHostile() && dice.chance(0.3)) return noMatch;
-        return plan.tags.find((tag) => tag.path === path)?.nodeId ?? noMatch;
+        const tag = plan.tags.find((each) => each.path === path);
+        // The node is not made yet, now and then.
+        const isFound = tag !== undefined && !(isHostile() && dice.chance(0.3));
+        if (tag) server.translate(tag.name, isFound);
+        return isFound ? tag.nodeId : noMatch;
       }),
     );
   }

@@ -37,6 +37,7 @@ export class Server {
   readonly #current = new Map<string, Change>();
   readonly #history = new Map<string, Change[]>();
   readonly #watched = new Map<string, { readonly from: number; to: number | undefined }[]>();
+  readonly #unknown = new Set<string>();
   readonly #listeners = new Set<(change: Change) => void>();
 
   constructor(options: ServerOptions) {
@@ -79,6 +80,16 @@ export class Server {
   isWatched({ tag, at }: Change): boolean {
     const spans = this.#watched.get(tag.name) ?? [];
     return spans.some(({ from, to = Number.POSITIVE_INFINITY }) => at >= from && at <= to);
+  }
+
+  /** It said of the path of a tag, when it was asked last, whether there is such a node. */
+  translate(tag: string, isFound: boolean): void {
+    if (isFound) this.#unknown.delete(tag);
+    else this.#unknown.add(tag);
+  }
+
+  isUnknown({ tag }: Change): boolean {
+    return this.#unknown.has(tag.name);
   }
 
   onChange(listener: (change: Change) => void): () => void {

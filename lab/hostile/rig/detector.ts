@@ -41,9 +41,14 @@ export class Detector {
     this.#options = options;
   }
 
+  /** Holes that are not answered although they were asked for again and again. */
+  get unanswered(): readonly Window[] {
+    return this.#asks.filter(({ isIdle, attempts }) => !isIdle && attempts >= 4).map(({ window }) => window);
+  }
+
   /** Holes that are not answered yet. */
-  get open(): readonly Window[] {
-    return this.#asks.filter(({ isIdle }) => !isIdle).map(({ window }) => window);
+  get open(): number {
+    return this.#asks.filter(({ isIdle }) => !isIdle).length;
   }
 
   /** Looks for new holes, and now and then for what nobody misses; works on one. */
@@ -89,6 +94,7 @@ export class Detector {
     this.#pass = undefined;
     trace.note('detector', `[${ask.window.start}, ${ask.window.end}): ${outcome}`);
     this.#settle(ask);
+    void this.#work();
   }
 
   async #read(history: SourceHistory, window: Window, signal: AbortSignal): Promise<string> {
