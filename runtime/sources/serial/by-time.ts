@@ -4,8 +4,8 @@
 // to it: once a record with a later time has come, or the instrument's clock has gone on for certain. And where
 // something may have been missed before a record, it may have had the same time: observation begins behind it.
 import type { Clock, Timer } from '../../../kernel/clock.ts';
-import type { Window } from '../../../wire/window.ts';
 import type { Observation } from '../observation.ts';
+import type { InstrumentClock } from './instrument-clock.ts';
 import { type DecodedRecord, toReadings } from './record-layout.ts';
 import { type KnownTime, TimeGuard } from './time-guard.ts';
 
@@ -13,8 +13,7 @@ import { type KnownTime, TimeGuard } from './time-guard.ts';
 export interface TimeState {
   /** Of the newest record; undefined where none was seen. */
   newest: KnownTime | undefined;
-  /** Times that came twice, since the instrument's clock was set back; the newest of them. */
-  repeated: readonly Window[];
+  readonly clock: InstrumentClock;
 }
 
 export interface ByTimeOptions {
@@ -23,6 +22,8 @@ export interface ByTimeOptions {
   readonly clock: Clock;
   /** What the instrument's times are rounded to. */
   readonly stepMs: number;
+  /** A message has begun to come. */
+  readonly isAmid: () => boolean;
   readonly count: (name: string, by?: number) => void;
 }
 
@@ -41,14 +42,16 @@ export class ByTime {
   /** Those with the newest time. */
   #latest: { readonly time: number; readonly records: DecodedRecord[] } | undefined;
   #timer: Timer | undefined;
+  /** Nothing was missed since the last record: observation begins once times have come far enough. */
+  #isWaiting = false;
 
   constructor(options: ByTimeOptions) {
     this.#options = options;
-    this.#guard = new TimeGuard(options.state.newest, options.stepMs);
+    this.#guard = new TimeGuard(options.state.clock.known, options.stepMs);
   }
 
   place(record: DecodedRecord): void {
-    const { clock, count, observation } = this.#options;
+    const { clock, count } = this.#options;
     const held = this.#held;
     this.#held = undefined;
     const step = this.#guard.take({
@@ -59,7 +62,7 @@ export class ByTime {
     if (held && !(step.kind === 'placed' && step.bearsOut)) {
       count('holdfast_serial_unbelievable_times_total');
       // It was a record, at a time that nobody knows.
-      observation.lose('unbelievable-time');
+      this.lose('unbelievable-time');
     }
     if (step.kind === 'held') {
       this.#held = record;
@@ -69,6 +72,24 @@ export class ByTime {
       if (step.isClaimed) this.#take(each, each.timestamp!);
       else this.#pass(each, each.timestamp!);
     }
+  }
+
+  /** Something may be missing. */
+  lose(reason: string): void {
+    this.#isWaiting = false;
+    this.#options.observation.lose(reason);
+  }
+
+  /** Something may have come that had the newest time: its position is not claimed before a later record shows more. */
+  doubt(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** The newest record is still the newest. */
+  confirm(): void {
+    this.#options.observation.confirm();
+    if (this.#latest && !this.#timer) this.#settleLater(this.#latest.time);
   }
 
   /** The session is over. */
@@ -83,15 +104,14 @@ export class ByTime {
       this.#takeAnother(record, latest);
       return;
     }
-    if (latest && time < latest.time) {
-      observation.lose('equipment-clock-went-back');
-      state.repeated = [...state.repeated, { start: time, end: latest.time + 1 }].slice(-maxRepeated);
-    }
+    const hasMissed = observation.isBroken && !this.#isWaiting;
+    state.clock.show(time, { now: clock.monotonic(), wall: clock.now() }, hasMissed);
+    if (latest && time < latest.time) observation.lose('equipment-clock-went-back');
     this.#timer?.cancel();
     this.#latest = { time, records: [record] };
     state.newest = { timestamp: time, at: clock.monotonic() };
     if (observation.isBroken) this.#begin(record, time);
-    else if (observation.take(toReadings(record, time))) observation.observe(time);
+    else if (observation.take(toReadings(record, time))) observation.observe(time, state.clock.mark);
     this.#settleLater(time);
   }
 
@@ -99,7 +119,7 @@ export class ByTime {
   #takeAnother(record: DecodedRecord, { time, records }: { time: number; records: DecodedRecord[] }): void {
     const { observation, count } = this.#options;
     if (record.number === undefined && records.some((known) => isSame(record, known))) {
-      observation.confirm();
+      this.confirm();
       return;
     }
     if (records.length < maxAtOneTime) records.push(record);
@@ -112,9 +132,10 @@ export class ByTime {
 
   /** What was missed before it may have had the same time: it is given, and observation begins behind it. */
   #begin(record: DecodedRecord, time: number): void {
-    const { observation } = this.#options;
+    const { observation, state } = this.#options;
     this.#pass(record, time);
-    observation.begin(time + 1);
+    this.#isWaiting = time + 1 < state.clock.freeFrom;
+    if (!this.#isWaiting) observation.begin(time + 1);
   }
 
   /** It is given, and says nothing about what lies around it. */
@@ -126,15 +147,18 @@ export class ByTime {
   }
 
   #settleLater(time: number): void {
-    const { clock, stepMs, observation } = this.#options;
+    const { clock, stepMs, observation, state, isAmid } = this.#options;
+    this.#timer?.cancel();
     this.#timer = clock.setTimer(settledAfterMs(stepMs), () => {
-      if (observation.until !== undefined && observation.until <= time) observation.observe(time + 1);
+      this.#timer = undefined;
+      if (observation.until === undefined || observation.until > time) return;
+      // What is coming just now may have that time.
+      if (isAmid()) this.#settleLater(time);
+      else observation.observe(time + 1, state.clock.mark);
     });
   }
 }
 
-/** Times that came twice, of which that is remembered. */
-const maxRepeated = 100;
 /** More records with one time are compared with the first ones only. */
 const maxAtOneTime = 100;
 

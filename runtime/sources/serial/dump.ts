@@ -7,7 +7,7 @@ import type { HistoryConfig, SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { isEcho } from './exchange.ts';
 import type { Framing } from './frame-reader.ts';
-import { beginsWith, dumpMessages, type MessageReader } from './message-reader.ts';
+import { beginsWith, dumpMessages, liveMessages, type MessageReader } from './message-reader.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import { refused } from './serial-errors.ts';
 import type { SerialLine } from './serial-line.ts';
@@ -31,6 +31,8 @@ export interface DumperOptions {
   readonly log: Log;
 }
 
+type Taken = DecodedRecord | 'other' | 'mark' | 'none' | 'damaged' | 'unclear';
+
 /** An instrument that was stopped has finished what it was saying. */
 const stopQuietMs = 100;
 
@@ -38,6 +40,7 @@ export class Dumper {
   readonly #options: DumperOptions;
   readonly #framing: Framing | undefined;
   readonly #read: MessageReader;
+  readonly #readLive: MessageReader;
   readonly #end: Buffer | undefined;
   readonly #none: Buffer | undefined;
   /** Records of a dump look different from live messages. */
@@ -48,6 +51,7 @@ export class Dumper {
     const { config, history } = options;
     this.#framing = dumpFraming(config);
     this.#read = dumpMessages(config);
+    this.#readLive = liveMessages(config);
     this.#end = history.end === undefined ? undefined : toBytes(history.end);
     this.#none = history.none === undefined ? undefined : toBytes(history.none);
     this.#isDistinct = history.startsWith !== undefined || history.fields !== undefined;
@@ -86,7 +90,9 @@ export class Dumper {
       limitMs: history.limitMs,
       take: (content) => {
         const taken = this.#take(content, command);
-        if (taken === 'other') return taken;
+        // It goes to live reading as well: nobody can tell which of both it was.
+        if (taken === 'unclear') damaged += 1;
+        if (taken === 'other' || taken === 'unclear') return 'other';
         if (taken === 'mark' || taken === 'none') {
           end = taken;
           return 'last';
@@ -105,7 +111,7 @@ export class Dumper {
     return { records, end, damaged: damaged + (line.garbageBytes > garbageBefore ? 1 : 0) };
   }
 
-  #take(content: Buffer, command: Buffer): DecodedRecord | 'other' | 'mark' | 'none' | 'damaged' {
+  #take(content: Buffer, command: Buffer): Taken {
     if (this.#end && beginsWith(content, this.#end)) return 'mark';
     if (this.#none && beginsWith(content, this.#none)) return 'none';
     if (isEcho(content, command)) return 'other';
@@ -116,8 +122,9 @@ export class Dumper {
       case 'record':
         return !this.#isDistinct && this.#options.isNews(message.record) ? 'other' : message.record;
       case 'damaged':
+        if (!this.#isDistinct || this.#framing) return 'damaged';
         // Live messages are no records of a dump where these have a form of their own.
-        return this.#isDistinct && !this.#framing ? 'other' : 'damaged';
+        return this.#readLive(content).kind === 'record' ? 'other' : 'unclear';
       case 'other':
         return 'other';
     }

@@ -29,6 +29,8 @@ export interface ReporterOptions {
   readonly tags: readonly SerialTagConfig[];
   /** What the instrument's times are rounded to. */
   readonly stepMs: number;
+  /** A message has begun to come. */
+  readonly isAmid: () => boolean;
   readonly sink: SourceSink;
   readonly clock: Clock;
   readonly stampClock: Clock;
@@ -67,7 +69,7 @@ export class Reporter {
     else {
       this.#drop();
       if (step.kind === 'held') this.#held = record;
-      else this.#observation.confirm();
+      else this.confirm();
     }
   }
 
@@ -81,10 +83,10 @@ export class Reporter {
     this.#held = undefined;
     if (step.dropped) this.#options.count('holdfast_serial_unbelievable_numbers_total');
     if (broken === 'counter-reset') this.#onReset(held?.number ?? record.number, confirmed ?? position);
-    if (broken) this.#observation.lose(broken);
+    if (broken) this.#lose(broken);
     if (held && confirmed !== undefined) {
       this.#place(held, confirmed);
-      if (step.isApart) this.#observation.lose('records-missed');
+      if (step.isApart) this.#lose('records-missed');
     }
     this.#place(record, position, Continuation.nextNumber(before, position));
   }
@@ -100,8 +102,9 @@ export class Reporter {
   /** Something came that may have been a record, or a part of the line was not listened to. */
   damaged(reason: string): void {
     const { state, order, stampClock } = this.#options;
+    this.#byTime.doubt();
     if (state.counter !== undefined) return;
-    if (order !== 'arrival') this.#observation.lose(reason);
+    if (order !== 'arrival') this.#lose(reason);
     else this.#loseArrival(reason, Math.max(stampClock.now(), this.#freeFrom) + 1);
   }
 
@@ -116,7 +119,8 @@ export class Reporter {
 
   /** The instrument answered with what is known already. */
   confirm(): void {
-    this.#observation.confirm();
+    if (this.#options.order === 'time') this.#byTime.confirm();
+    else this.#observation.confirm();
   }
 
   #drop(): void {
@@ -138,6 +142,10 @@ export class Reporter {
     const at = Math.max(index, this.#freeFrom);
     this.#freeFrom = at + 1;
     this.#report(at, record, {});
+  }
+
+  #lose(reason: string): void {
+    this.#byTime.lose(reason);
   }
 
   #loseArrival(reason: string, upTo: number): void {

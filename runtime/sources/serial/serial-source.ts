@@ -17,6 +17,7 @@ import { DumpTails } from './dump-tails.ts';
 import { toBytes } from './escapes.ts';
 import type { GarbageKind } from './frame-scanner.ts';
 import { createHistory } from './history.ts';
+import { InstrumentClock } from './instrument-clock.ts';
 import { liveMessages, type MessageReader } from './message-reader.ts';
 import { type OpenStream, openStream, peerOf } from './open-line.ts';
 import { createProbe } from './probe.ts';
@@ -26,7 +27,6 @@ import { Reporter, type StreamState } from './reporter.ts';
 import { SerialLine } from './serial-line.ts';
 import { ListenSession, maxFailures, PollSession, sampleAttempts } from './session.ts';
 import { type Order, orderOf } from './stream-order.ts';
-import type { KnownTime } from './time-guard.ts';
 import { createWriter } from './writer.ts';
 
 export interface SerialSourceDeps {
@@ -100,7 +100,7 @@ class SerialSource implements Source {
     const ended = new AbortController();
     const onAbort = () => ended.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    const reporter = this.#makeReporter(sink);
+    const reporter = this.#makeReporter(sink, () => line.isAmid);
     const count = (name: string, by?: number) => this.#count(name, by);
     const line = new SerialLine({
       stream,
@@ -180,28 +180,35 @@ class SerialSource implements Source {
   }
 
   #stateNow(): StreamState {
-    this.#state ??= { counter: this.#makeCounter(), newest: this.#knownTime(), repeated: [] };
+    this.#state ??= this.#makeState();
     return this.#state;
   }
 
-  #makeReporter(sink: SourceSink): Reporter {
+  #makeState(): StreamState {
+    const { clock } = this.#deps;
+    const { floor, number: mark } = (this.#order === 'time' && this.#deps.start?.()) || {};
+    const at = { now: clock.monotonic(), wall: clock.now() };
+    return {
+      counter: this.#makeCounter(),
+      newest: floor === undefined ? undefined : { timestamp: floor - 1, at: undefined },
+      clock: new InstrumentClock(stepMsOf(this.#config.stamp?.timestamp), mark, at),
+    };
+  }
+
+  #makeReporter(sink: SourceSink, isAmid: () => boolean): Reporter {
     const { clock, log, stampClock = clock } = this.#deps;
     return new Reporter({
       order: this.#order,
       state: this.#stateNow(),
       tags: this.#config.tags,
       stepMs: stepMsOf(this.#config.stamp?.timestamp),
+      isAmid,
       sink,
       clock,
       stampClock,
       log,
       count: (name, by) => this.#count(name, by),
     });
-  }
-
-  #knownTime(): KnownTime | undefined {
-    const floor = this.#order === 'time' ? this.#deps.start?.()?.floor : undefined;
-    return floor === undefined ? undefined : { timestamp: floor - 1, at: undefined };
   }
 
   #makeCounter(): RecordCounter | undefined {

@@ -7,7 +7,7 @@ import type { PollConfig, SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { isEcho } from './exchange.ts';
 import type { GarbageKind } from './frame-scanner.ts';
-import { type Joined, joinAnswers } from './joined-answers.ts';
+import { joinAnswers } from './joined-answers.ts';
 import { pendingInputMs } from './line-quiet.ts';
 import type { MessageReader } from './message-reader.ts';
 import type { DecodedRecord } from './record-layout.ts';
@@ -113,8 +113,6 @@ export class PollSession {
   #failures = maxFailures - 1;
   /** Records say which one they are. */
   readonly #isMarked: boolean;
-  /** Tags of the fullest sample: one with fewer, and one of them twice, holds an answer twice and another not at all. */
-  #mostTags = 0;
 
   constructor(parts: SessionParts, poll: PollConfig) {
     this.#parts = parts;
@@ -163,24 +161,20 @@ export class PollSession {
     await this.#getInStep();
     for (let attempt = 1; ; attempt++) {
       const answers: DecodedRecord[] = [];
-      for (const command of this.#commands) answers.push(await this.#ask(command));
+      for (const command of this.#commands) answers.push(await this.#ask(command, answers));
       this.#requireInStep();
-      const joined = joinAnswers(answers);
-      if (joined.kind === 'joined' && !this.#isShort(joined)) return joined.record;
+      const record = joinAnswers(answers);
+      if (record) return record;
       if (attempt === sampleAttempts) throw mixedSamples(attempt);
       this.#parts.count('holdfast_serial_mixed_samples_total');
     }
   }
 
-  #ask(command: Buffer): Promise<DecodedRecord> {
-    return ask(this.#parts, this.#poll, command, { isMarked: this.#isMarked });
-  }
-
-  #isShort({ record, isRepeated }: Extract<Joined, { kind: 'joined' }>): boolean {
-    const tags = record.values.length;
-    if (isRepeated && tags < this.#mostTags) return true;
-    this.#mostTags = Math.max(this.#mostTags, tags);
-    return false;
+  /** What brings no tag that is not there yet is an answer to one of the `others` once more. */
+  #ask(command: Buffer, others: readonly DecodedRecord[] = []): Promise<DecodedRecord> {
+    const known = new Set(others.flatMap(({ values }) => values.map(({ tag }) => tag)));
+    const isAnswer = ({ values }: DecodedRecord) => values.some(({ tag }) => !known.has(tag));
+    return ask(this.#parts, this.#poll, command, { isMarked: this.#isMarked, isAnswer });
   }
 
   /**
@@ -225,6 +219,8 @@ const failureCounters: Readonly<Record<string, string>> = {
 
 interface AskOptions {
   readonly isMarked?: boolean;
+  /** Whether a record may be the answer. Default: any. */
+  readonly isAnswer?: (record: DecodedRecord) => boolean;
   readonly onAnswer?: (content: Buffer) => void;
 }
 
@@ -235,7 +231,7 @@ export async function ask(
   { line, read, count, isTail }: AskParts,
   { timeoutMs, echo }: Pick<PollConfig, 'timeoutMs' | 'echo'>,
   command: Buffer,
-  { isMarked = false, onAnswer }: AskOptions = {},
+  { isMarked = false, isAnswer = () => true, onAnswer }: AskOptions = {},
 ): Promise<DecodedRecord> {
   let record: DecodedRecord | undefined;
   let damaged = 0;
@@ -252,6 +248,7 @@ export async function ask(
         onAnswer?.(content);
         if (message.kind === 'damaged') damaged += content.length;
         if (message.kind !== 'record' || isTail?.(message.record)) return 'other';
+        if (!isAnswer(message.record)) return 'taken';
         record = message.record;
         return 'last';
       },

@@ -291,7 +291,7 @@ class TimeRead {
   }
 
   #requireOnce({ start, end }: Window): void {
-    const { repeated } = this.#options.state();
+    const { repeated } = this.#options.state().clock;
     if (repeated.some((each) => start < each.end && end > each.start))
       throw unproven(
         'its clock was set back, and that time came twice: nobody can tell what is missing of it',
