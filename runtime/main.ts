@@ -113,6 +113,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       ...(configFile !== undefined && { file: configFile }),
       heedTwin,
       dataFolder,
+      remoteFolders: process.env.HOLDFAST_CONFIG_FOLDERS,
       store: spool,
       clock,
       log: log.child({ part: 'config' }),

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,6 +44,7 @@ interface Bench {
 function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Bench = {}) {
   const folder = given ?? mkdtempSync(join(tmpdir(), 'keeper-'));
   if (!given) folders.push(folder);
+  mkdirSync(join(folder, 'data'), { recursive: true });
   const path = join(folder, 'site.yaml');
   const write = (value: unknown) =>
     writeFileSync(path, typeof value === 'string' ? value : JSON.stringify(value));
@@ -56,7 +57,7 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
   const keeper = createConfigKeeper({
     file: path,
     heedTwin,
-    dataFolder: folder,
+    dataFolder: join(folder, 'data'),
     store,
     clock,
     log: silentLog,

@@ -19,6 +19,7 @@ import { LastGoodSaver } from './last-good-saver.ts';
 import { ConfigError, loadValue } from './load.ts';
 import type { Problem } from './problems.ts';
 import { planReload, type ReloadPlan } from './reload-plan.ts';
+import { type RemoteFiles, remoteFilesOf } from './remote-files.ts';
 import type { Config } from './schema.ts';
 import type { SettingStore } from './setting-store.ts';
 import { type TwinWish, twinWish } from './twin-wish.ts';
@@ -33,6 +34,8 @@ export interface ConfigKeeperOptions {
   readonly heedTwin: boolean;
   /** The one in use. */
   readonly dataFolder: string;
+  /** Where files lie that the twin may name, parted by colons: see remote-files.ts for the default. */
+  readonly remoteFolders?: string | undefined;
   readonly store: SettingStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -80,6 +83,7 @@ const emptyInput = { sources: [] };
 class Keeper implements ConfigKeeper {
   readonly #options: ConfigKeeperOptions;
   readonly #watch: FileWatch;
+  readonly #remote: RemoteFiles;
   #twin: TwinWish | 'unread';
   #running: LastGood | undefined;
   #config: Config | undefined;
@@ -101,6 +105,8 @@ class Keeper implements ConfigKeeper {
   constructor(options: ConfigKeeperOptions) {
     this.#options = options;
     this.#twin = options.heedTwin ? 'unread' : { kind: 'none' };
+    const { file: configFile, dataFolder, remoteFolders } = options;
+    this.#remote = remoteFilesOf({ named: remoteFolders, configFile, dataFolder });
     this.#saver = new LastGoodSaver(options);
     this.#trial = new UplinkTrial({
       clock: options.clock,
@@ -231,7 +237,7 @@ class Keeper implements ConfigKeeper {
   async #consider(): Promise<void> {
     const files: string[] = this.#options.file === undefined ? [] : [this.#options.file];
     const outcome = await loadWanted(
-      { twin: this.#twin, file: this.#options.file, running: this.#running },
+      { twin: this.#twin, file: this.#options.file, running: this.#running, remote: this.#remote },
       (file) => files.push(file),
     );
     await this.#follow(files);

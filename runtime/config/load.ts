@@ -1,10 +1,8 @@
-// Reads a configuration: from a file, or a value that came from elsewhere (the twin). The only file that knows
-// YAML (JSON is a part of it). What comes out is whole: tables of tags are filled in, files that it names were
+// Reads a configuration: from a file, or a value that came from elsewhere (the twin). What comes out is whole: tables of tags are filled in, files that it names were
 // there, and `input` alone is enough to run again with none of these files.
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import {
   formatProblems,
@@ -13,9 +11,12 @@ import {
   problemsOf as rawProblemsOf,
   toProblem,
 } from './problems.ts';
+import { quietProblem } from './quiet.ts';
+import { isNamed, type RemoteFiles, readRemoteFile } from './remote-files.ts';
 import { type Config, configSchema } from './schema.ts';
 import { tagColumns } from './tag-columns.ts';
 import { parseTagTable, type TagTable } from './tags-csv.ts';
+import { type PlaceOf, readYaml, settingIn } from './yaml-text.ts';
 
 /** What a configuration may measure at most, so that a wrong path (a log, a disk image) cannot fill memory. */
 const maxConfigBytes = 16 * 1024 * 1024;
@@ -48,22 +49,33 @@ export interface LoadOptions {
   readonly expectedHash?: string;
   /** Told of each file before it is read, also of one that is not there. */
   readonly onFile?: (file: string) => void;
+  /**
+   * Present where somebody far away named the file: it must lie there, as all that it names, and problems say nothing of
+   * what is in it.
+   */
+  readonly remote?: RemoteFiles;
 }
 
 /** @throws ConfigError that lists every problem of the file, each with its path and a hint. */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<LoadedConfig> {
-  options.onFile?.(file);
-  const bytes = await readBytes(file, (cause, message) => {
-    throw new ConfigError(file, [{ path: '', message }], cause);
-  });
-  const { expectedHash } = options;
+  const { expectedHash, remote } = options;
+  const isOutside = remote !== undefined && !isNamed(file, remote);
+  if (!isOutside) options.onFile?.(file);
+  const bytes = await readBytes(
+    file,
+    (cause, message) => {
+      throw new ConfigError(file, [{ path: '', message }], cause);
+    },
+    remote,
+  );
   const hash = createHash('sha256').update(bytes).digest('hex');
   if (expectedHash !== undefined && hash !== expectedHash.toLowerCase()) {
-    const message = `its SHA-256 is ${hash}, not ${expectedHash.slice(0, 64)}: the file on this gateway is another one`;
+    const is = remote === undefined ? `its SHA-256 is ${hash}, not` : 'its SHA-256 is not';
+    const message = `${is} ${expectedHash.slice(0, 64)}: the file on this gateway is another one`;
     throw new ConfigError(file, [{ path: 'configHash', message }]);
   }
-  const value = parseYaml(decode(bytes, file), file);
-  const loaded = await loadValue(value, file, { folder: dirname(file), ...pick(options) });
+  const { value, placeOf } = parseYaml(decode(bytes, file), file, remote !== undefined);
+  const loaded = await loadValue(value, file, { folder: dirname(file), placeOf, ...pick(options) });
   return { ...loaded, files: [file, ...loaded.files] };
 }
 
@@ -71,6 +83,10 @@ export interface LoadValueOptions {
   /** What relative file names start from. Without it, they are refused. */
   readonly folder?: string;
   readonly onFile?: (file: string) => void;
+  /** As for a file: of what the value names. */
+  readonly remote?: RemoteFiles;
+  /** Where the value is in the file that it came from. */
+  readonly placeOf?: PlaceOf;
 }
 
 /** `where` names the value in messages: a file's path, or the twin. @throws ConfigError with every problem. */
@@ -79,17 +95,25 @@ export async function loadValue(
   where: string,
   options: LoadValueOptions = {},
 ): Promise<LoadedConfig> {
+  const { remote, placeOf } = options;
   const { input, tables, files, problems } = await fillInTags(value, options);
   const result = configSchema.safeParse(input);
-  const found = result.success ? [] : rawProblemsOf(result.error).map((raw) => inTable(raw, tables));
+  // Of a value that came with the twin itself, the twin's readers know every word.
+  const say = (raw: RawProblem) =>
+    remote !== undefined && placeOf !== undefined ? quietProblem(raw, placeOf) : toProblem(raw);
+  const found = result.success ? [] : rawProblemsOf(result.error).map((raw) => inTable(raw, tables, say));
   const all = [...problems, ...found.filter((problem) => problem !== undefined)];
   if (all.length > 0 || !result.success) throw new ConfigError(where, all);
   const { caFile } = result.data.uplink;
   if (caFile !== undefined) {
     options.onFile?.(caFile);
-    await readBytes(caFile, (cause, message) => {
-      throw new ConfigError(where, [{ path: 'uplink.caFile', message: `${caFile} ${message}` }], cause);
-    });
+    await readBytes(
+      caFile,
+      (cause, message) => {
+        throw new ConfigError(where, [{ path: 'uplink.caFile', message: `${caFile} ${message}` }], cause);
+      },
+      remote,
+    );
   }
   const hash = createHash('sha256').update(JSON.stringify(input)).digest('hex');
   return { config: result.data, input, hash, files };
@@ -97,7 +121,7 @@ export async function loadValue(
 
 /** @throws ConfigError. Without tables of tags: those need the disk. */
 export function parseConfig(text: string, where: string): Config {
-  return validateConfig(parseYaml(text, where), where);
+  return validateConfig(parseYaml(text, where, false).value, where);
 }
 
 export function validateConfig(value: unknown, where: string): Config {
@@ -110,7 +134,7 @@ export function validateConfig(value: unknown, where: string): Config {
 export async function dataFolderIn(file: string): Promise<string | undefined> {
   try {
     const text = decode(await readBytes(file, (cause) => Promise.reject(cause)), file);
-    const folder: unknown = parseDocument(text, { prettyErrors: false }).get('dataFolder');
+    const folder = settingIn(text, 'dataFolder');
     return typeof folder === 'string' && folder !== '' ? folder : undefined;
   } catch {
     return undefined;
@@ -120,8 +144,10 @@ export async function dataFolderIn(file: string): Promise<string | undefined> {
 async function readBytes(
   file: string,
   fail: (cause: unknown, message: string) => never | Promise<never>,
+  remote?: RemoteFiles,
 ): Promise<Uint8Array> {
   try {
+    if (remote !== undefined) return await readRemoteFile(file, remote, maxConfigBytes);
     // Reading a pipe or a device could wait, or go on, for ever.
     const found = await stat(file);
     if (!found.isFile()) throw new Error('not a file');
@@ -140,28 +166,14 @@ function decode(bytes: Uint8Array, where: string): string {
   }
 }
 
-function parseYaml(text: string, where: string): unknown {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => {
-      const { line, col } = lines.linePos(error.pos[0]);
-      return { path: '', message: `line ${line}, column ${col}: not valid YAML: ${error.message}` };
-    });
-    throw new ConfigError(where, problems);
-  }
-  let value: unknown;
-  try {
-    // Aliases can multiply a small file into gigabytes; a configuration has no need of more than a few.
-    value = document.toJS({ maxAliasCount: 100 });
-  } catch (cause) {
-    throw new ConfigError(where, [{ path: '', message: describeError(cause) }], cause);
-  }
-  if (value === null || value === undefined) {
+function parseYaml(text: string, where: string, isQuiet: boolean): { value: unknown; placeOf: PlaceOf } {
+  const read = readYaml(text, isQuiet);
+  if ('problems' in read) throw new ConfigError(where, read.problems, read.cause);
+  if (read.value === null || read.value === undefined) {
     const message = 'it is empty: was it cut off? A configuration names its sources, if only as []';
     throw new ConfigError(where, [{ path: '', message }]);
   }
-  return value;
+  return read;
 }
 
 interface Table {
@@ -211,7 +223,7 @@ async function fillInTags(value: unknown, options: LoadValueOptions): Promise<Fi
 async function readTable(
   name: unknown,
   sourceType: unknown,
-  { folder, onFile }: LoadValueOptions,
+  { folder, onFile, remote }: LoadValueOptions,
   problem: (message: string) => void,
 ): Promise<{ file: string; table: TagTable } | undefined> {
   if (typeof name !== 'string' || name === '') {
@@ -223,11 +235,13 @@ async function readTable(
     return undefined;
   }
   const file = isAbsolute(name) ? name : join(folder ?? '/', name);
-  onFile?.(file);
+  if (remote === undefined || isNamed(file, remote)) onFile?.(file);
   try {
-    const bytes = await readBytes(file, (cause) => Promise.reject(cause));
+    const bytes = await readBytes(file, (cause) => Promise.reject(cause), remote);
     const table = parseTagTable(decode(bytes, file), tagColumns(sourceType));
-    for (const message of table.problems) problem(`${name}, ${message}`);
+    // Of a file that somebody far away named, the place alone.
+    const say = (text: string) => (remote === undefined ? text : `${text.split(':')[0]}: cannot stand there`);
+    for (const message of table.problems) problem(`${name}, ${say(message)}`);
     return { file, table };
   } catch (cause) {
     problem(
@@ -240,18 +254,22 @@ async function readTable(
 }
 
 /** A problem of a tag out of a table is shown where the tag stands. */
-function inTable(raw: RawProblem, tables: FilledIn['tables']): Problem | undefined {
+function inTable(
+  raw: RawProblem,
+  tables: FilledIn['tables'],
+  say: (raw: RawProblem) => Problem,
+): Problem | undefined {
   const [first, source, field, tag, ...setting] = raw.path;
   if (first !== 'sources' || typeof source !== 'number' || field !== 'tags' || !tables.has(source))
-    return toProblem(raw);
+    return say(raw);
   const found = tables.get(source);
   // What is said of the table is enough: that its tags are then missing follows from it.
   if (!found) return undefined;
-  if (typeof tag !== 'number' || tag < found.before) return toProblem(raw);
+  if (typeof tag !== 'number' || tag < found.before) return say(raw);
   const place = found.table.place(tag - found.before, setting.length === 0 ? undefined : setting.join('.'));
   return { path: `sources[${source}].tagsFile`, message: `${found.file}, ${place}: ${raw.message}` };
 }
 
-function pick({ onFile }: LoadOptions): LoadValueOptions {
-  return onFile === undefined ? {} : { onFile };
+function pick({ onFile, remote }: LoadOptions): LoadValueOptions {
+  return { ...(onFile === undefined ? {} : { onFile }), ...(remote === undefined ? {} : { remote }) };
 }

@@ -12,6 +12,8 @@ export interface Problem {
 export interface RawProblem {
   readonly path: readonly PropertyKey[];
   readonly message: string;
+  /** The last part of `path`, where no setting has that name. */
+  readonly unknownKey?: string;
 }
 
 /** Every problem that zod found, in the order of the document, each with its path and a hint. */
@@ -30,6 +32,7 @@ function flatten(issue: z.core.$ZodIssue): readonly RawProblem[] {
     // One problem a key, at the key's own path: that is where the person has to look.
     return issue.keys.map((key) => ({
       path: [...issue.path, key],
+      unknownKey: key,
       message: secretKey.test(key)
         ? 'a secret does not belong here, where it would be shown and kept: put it into the environment or a file'
         : 'unknown setting: check its spelling and its place, or remove it',

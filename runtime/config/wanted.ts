@@ -2,6 +2,7 @@
 import type { LastGood } from './last-good.ts';
 import { ConfigError, type LoadedConfig, loadConfig, loadValue } from './load.ts';
 import type { Problem } from './problems.ts';
+import type { RemoteFiles } from './remote-files.ts';
 import type { TwinWish } from './twin-wish.ts';
 import type { ConfigVersion } from './version.ts';
 
@@ -22,12 +23,14 @@ export interface Wish {
   /** The gateway's own file. */
   readonly file: string | undefined;
   readonly running: LastGood | undefined;
+  /** Where files lie that the twin may name. */
+  readonly remote: RemoteFiles;
 }
 
 type OnFile = (file: string) => void;
 
 /** `onFile` hears each file that was read. */
-export async function loadWanted({ twin, file, running }: Wish, onFile: OnFile): Promise<Outcome> {
+export async function loadWanted({ twin, file, running, remote }: Wish, onFile: OnFile): Promise<Outcome> {
   if (twin === 'unread') {
     // Last good stands for the twin until it was read.
     if (running && running.origin !== 'file') return { kind: 'loaded', good: running };
@@ -40,12 +43,12 @@ export async function loadWanted({ twin, file, running }: Wish, onFile: OnFile):
       return { kind: 'wrong', of: { origin: 'twin', version: twin.version }, problems: twin.problems };
     case 'inline': {
       const of = { origin: 'twin', version: twin.version } as const;
-      return outcomeOf(of, () => loadValue(twin.value, 'module twin', { onFile }));
+      return outcomeOf(of, () => loadValue(twin.value, 'module twin', { onFile, remote }));
     }
     case 'file': {
       const of = { origin: 'twin-file', version: twin.version } as const;
       const expectedHash = twin.hash === undefined ? {} : { expectedHash: twin.hash };
-      return outcomeOf(of, () => loadConfig(twin.path, { onFile, ...expectedHash }));
+      return outcomeOf(of, () => loadConfig(twin.path, { onFile, remote, ...expectedHash }));
     }
   }
 }
