@@ -145,6 +145,7 @@ async function startModule(options: StartOptions, log: Log): Promise<RunningModu
       limits: windowLimitsOf(config),
       present: () => (siteClock.trusted() ? clock.now() : undefined),
     });
+    spool.onLost(() => windows.loseContinuity());
     const inputs = createInputs({ clock, log: log.child({ part: 'inputs' }), metrics });
     const makeSource = createAdapters({ clock, random, metrics, dataFolder, inputs });
     const holding = keepHolding(spool, windows, (batchId) => typeof history(batchId) === 'object');

@@ -218,6 +218,25 @@ describe('a break', () => {
     expect(windows.apply(resumed(5, next), 0)).toBe(false);
   });
 
+  it('is put where an earlier process ended, when the disk turns out to have lost what that one claimed', () => {
+    const next = Continuation.nextNumber(7, 8);
+    const start = { floor: 5, continuity: 'proven' } as const;
+    const { windows } = make({ start });
+    windows.apply(resumed(5, next), 0);
+    windows.apply(readings(6), 0);
+    windows.apply(observed(9), 0);
+    windows.loseDisk();
+    expect(show(windows.fetch()?.closed ?? [])).toEqual(['~6-7[6]']);
+    expect(windows.apply(resumed(9, next), 0)).toBe(false);
+    // What this process began by itself is as good as before.
+    const own = make({ start }).windows;
+    own.apply(resumed(20), 0);
+    own.apply(readings(21), 0);
+    own.apply(observed(25), 0);
+    own.loseDisk();
+    expect(show(own.fetch()?.closed ?? [])).toEqual(['20-25[21]']);
+  });
+
   it('opens a hole when the source starts again further on, without having said that it stopped', () => {
     expect(play([resumed(0), observed(5), resumed(7), observed(9)]).shown).toEqual(['0-5[]', '7-9[]']);
   });

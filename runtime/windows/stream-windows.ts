@@ -62,6 +62,9 @@ export class StreamWindows {
   readonly #late = new LateReadings();
   #restart = false;
   #skip = 0;
+  /** The open window begins where an earlier process ended, by the word of the disk. */
+  #goesOnFromDisk = false;
+  #hasBegun = false;
   readonly counts = { readings: 0, late: 0, violations: 0, refused: 0, dropped: 0 };
 
   constructor(options: StreamWindowsOptions) {
@@ -168,6 +171,15 @@ export class StreamWindows {
     this.#mayContinue = false;
   }
 
+  /**
+   * The disk turns out to have lost what was claimed before this process began. A window that goes on from there, and did
+   * not close yet, claims nothing: its readings go up as late ones.
+   */
+  loseDisk(): void {
+    if (this.#open !== undefined && this.#goesOnFromDisk) this.#end(this.#open, this.#open.start);
+    this.loseContinuity();
+  }
+
   /** Closes what is due at `now`. */
   closeDue(now: number): void {
     const open = this.#open;
@@ -234,6 +246,8 @@ export class StreamWindows {
     const open = this.#open;
     if (open !== undefined && isProven && at <= open.until) return true;
     if (open !== undefined) this.#end(open, open.until);
+    this.#goesOnFromDisk = isProven && !this.#hasBegun;
+    this.#hasBegun = true;
     const { start, ceiling } = this.#claims.begin(at, isProven, now);
     this.#pace.begin(at, now);
     this.#mayContinue = true;
@@ -378,6 +392,7 @@ export class StreamWindows {
     const { readings, rest } = open.splitAt(end);
     const plainBytes = open.bytes - rest.reduce((sum, { bytes }) => sum + bytes, 0);
     const window = { start: open.start, end };
+    this.#goesOnFromDisk = false;
     this.#addClosed(window, readings, plainBytes, false);
     this.#restart = true;
     this.#claims.add(window, open.grewAt);

@@ -127,7 +127,7 @@ class WindowKeeper implements Windows {
   }
 
   loseContinuity(): void {
-    for (const member of this.#members.values()) this.#change(member, () => member.windows.loseContinuity());
+    for (const member of this.#members.values()) this.#change(member, () => member.windows.loseDisk());
     this.#schedule(this.#limits.commitIntervalMs);
   }
 
