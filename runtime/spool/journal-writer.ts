@@ -39,7 +39,10 @@ export function writeChange(
     stream = streams.update(stream, { continuity: 'proven' });
   // The journal names its stream by number: the first commit of a stream must say which that is.
   const isChanged = restart || closed.length > 0 || floorMoved || seenMoved || number !== undefined;
-  if (isChanged || !stream.stored) writer.add(...streams.recordOps(stream));
+  if (isChanged || !stream.stored) {
+    stream = streams.update(stream, { committedAt: core.clock.now() });
+    writer.add(...streams.recordOps(stream));
+  }
   return encoded;
 }
 

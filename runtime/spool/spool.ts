@@ -54,6 +54,8 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 }
 
 const closeLimitMs = 5000;
+/** Lower values of the spool's clock are no times of day. */
+const earliestStored = Date.UTC(2020, 0, 1);
 
 class DurableSpool implements Spool {
   readonly #options: SpoolOptions;
@@ -153,6 +155,7 @@ class DurableSpool implements Spool {
     const { floor, seen, lastNumber, continuity = 'proven' } = stream;
     return {
       continuity,
+      ...ageOf(stream, this.#options.clock.now()),
       ...(floor === undefined ? {} : { floor }),
       ...(seen === undefined || seen <= (floor ?? seen - 1) ? {} : { seen }),
       ...(lastNumber === undefined ? {} : { number: lastNumber }),
@@ -342,6 +345,12 @@ class DurableSpool implements Spool {
       throw new HoldfastError('spool-closed', 'the spool is closed');
     return this.#parts;
   }
+}
+
+/** `now`: by the spool's clock, which tells ms since some start of the machine while the wall clock is not trusted. */
+function ageOf({ index, committedAt }: Stream, now: number): Pick<StreamStart, 'ageMs'> {
+  if (index !== 'time' || committedAt === undefined || committedAt < earliestStored) return {};
+  return now < committedAt ? {} : { ageMs: now - committedAt };
 }
 
 function notEncoded({ batchId, window: { start, end } }: MiniBatch): HoldfastError {

@@ -31,6 +31,8 @@ export interface StreamRecord {
   /** Size classes (see keys.ts) that the stream's index entries use. */
   readonly classes: readonly number[];
   readonly createdAt: number;
+  /** When a commit of windows last changed it, as the spool's clock told the time. */
+  readonly committedAt?: number;
   /**
    * The count of its late windows: its name, and the last number given out. Where the last ones may have been
    * forgotten, another count begins, so that no number ever names two windows.

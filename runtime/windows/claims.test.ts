@@ -114,5 +114,28 @@ describe('what a stream has claimed', () => {
     const other = new Claims('time');
     other.add({ start: other.begin(0, false, 0).start, end: hour }, hour);
     expect(other.begin(hour - 1500, false, now).start).toBe(hour + 1);
+    // Nor is there one where this gateway stamps.
+    const own = new Claims('time', {}, { isOwnClock: true });
+    own.add({ start: own.begin(0, false, 0).start, end: hour }, hour);
+    expect(own.begin(hour / 2, false, now).start).toBe(hour + 1);
+  });
+
+  it('nor across a restart, where the disk tells how long ago the last claim was made', () => {
+    const start = { floor: hour, ageMs: 600_000, continuity: 'proven' } as const;
+    expect(new Claims('time', start, { now: 5 }).begin(hour - 10_000, false, 1005).start).toBeGreaterThan(
+      hour + 601_000,
+    );
+    expect(new Claims('time', start, { now: 5 }).begin(hour + 10, false, 1005).start).toBe(hour + 10);
+    // Where nobody knows it, an hour.
+    const unknown = new Claims('time', { floor: hour, continuity: 'proven' });
+    expect(unknown.begin(hour - 10_000, false, 0).start).toBeGreaterThan(2 * hour);
+  });
+
+  it('includes nothing that the disk lost: claims may have reached as far as time has', () => {
+    const start = { floor: hour, ageMs: 600_000, continuity: 'lost' } as const;
+    const claims = new Claims('time', start);
+    expect(claims.begin(hour + 10_000, false, 0).start).toBeGreaterThan(hour + 600_000);
+    claims.add({ start: 2 * hour, end: 2 * hour + 10 }, 10);
+    expect(claims.begin(2 * hour + 20, false, 30).start).toBe(2 * hour + 20);
   });
 });

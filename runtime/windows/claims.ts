@@ -20,9 +20,18 @@ const islandMs = 60_000;
 const lagMs = 2000;
 /** More islands than this are joined: what lies between them is then never claimed, and shows as a hole. */
 const maxIslands = 16;
+/** Where nobody knows how long ago the last claim was made. */
+const unknownAgeMs = 3_600_000;
 
 interface Island extends Window {
   readonly at: number;
+}
+
+export interface ClaimsOptions {
+  /** Monotonic ms. Default 0. */
+  readonly now?: number;
+  /** Positions are this gateway's own time, which never goes back. Default: the equipment's. */
+  readonly isOwnClock?: boolean;
 }
 
 export interface Beginning {
@@ -33,6 +42,8 @@ export interface Beginning {
 
 export class Claims {
   readonly #isTime: boolean;
+  /** The equipment's clock may be set back. */
+  readonly #mayGoBack: boolean;
   /** Everything below counts as claimed. */
   #floor: number | undefined;
   /** Monotonic ms at which the floor was reached; undefined where that is not known. */
@@ -41,13 +52,21 @@ export class Claims {
   #islands: readonly Island[] = [];
   /** The end of the latest claim, wherever it lies, and the monotonic ms at which it was reached. */
   #last: { readonly end: number; readonly at: number } | undefined;
+  /** The disk lost claims: of the last one that it has nobody knows that it was the last. */
+  #isLost: boolean;
   /** Readings below this, and above the floor, were sent; reached at that monotonic ms. */
   #held: { readonly to: number; readonly at: number | undefined } | undefined;
 
-  constructor(index: IndexKind, { floor, seen }: Pick<StreamStart, 'floor' | 'seen'> = {}) {
+  /** `now`: monotonic ms. */
+  constructor(index: IndexKind, start: Partial<StreamStart> = {}, options: ClaimsOptions = {}) {
+    const { floor, seen, ageMs = unknownAgeMs, continuity } = start;
+    const { now = 0, isOwnClock = false } = options;
     this.#isTime = index === 'time';
+    this.#mayGoBack = this.#isTime && !isOwnClock;
     this.#floor = floor;
     if (seen !== undefined) this.#held = { to: seen, at: undefined };
+    if (floor !== undefined) this.#last = { end: Math.max(floor, seen ?? floor), at: now - ageMs };
+    this.#isLost = continuity === 'lost' && start.ageMs !== undefined;
   }
 
   /** The end of all that was ever claimed. */
@@ -140,13 +159,15 @@ export class Claims {
 
   /**
    * The equipment's clock was set back: what was lost before that may lie where it will come by again, as far beyond the
-   * last claim as the clock can have got meanwhile. So nothing of that is ever claimed.
+   * last claim as the clock can have got meanwhile. So nothing of that is ever claimed. Where the disk lost claims, they
+   * may lie there, too, and what they held.
    */
   #leaveLost(at: number, now: number): void {
     const last = this.#last;
-    if (!this.#isTime || last === undefined || at >= last.end - lagMs) return;
+    if (!this.#mayGoBack || last === undefined || (!this.#isLost && at >= last.end - lagMs)) return;
     const lost = { start: last.end, end: last.end + Math.ceil(now - last.at) + lagMs, at: now };
     this.#last = undefined;
+    this.#isLost = false;
     if (last.end > (this.#floor ?? last.end)) this.#addIsland(lost);
     else [this.#floor, this.#reachedAt] = [Math.max(this.#floor ?? lost.end, lost.end), now];
     this.#absorb();

@@ -34,6 +34,8 @@ export interface StreamWindowsOptions {
   /** What is known of the stream from before. */
   readonly start: StreamStart;
   readonly pace: PaceKind;
+  /** Monotonic ms. Default 0. */
+  readonly openedAt?: number;
   /** The present, where messages come out of a queue; undefined while nobody knows it. */
   readonly present?: () => number | undefined;
   readonly ageMs: number;
@@ -70,7 +72,7 @@ export class StreamWindows {
   constructor(options: StreamWindowsOptions) {
     const { index, start, pace, present, isUnordered, maxBytes } = options;
     this.#options = options;
-    this.#claims = new Claims(index, start);
+    this.#claims = new Claims(index, start, { now: options.openedAt ?? 0, isOwnClock: pace === 'own' });
     this.#pace = createPace(index, pace, present);
     this.#mayContinue = start.continuity === 'proven';
     this.#number = start.number;

@@ -62,6 +62,8 @@ export interface StreamStart {
   readonly floor?: number;
   /** As `StreamChange.seen`. */
   readonly seen?: number;
+  /** Of a stream ordered by time: so long ago, or less, the floor was reached. Undefined where nobody knows. */
+  readonly ageMs?: number;
   readonly continuity: Continuity;
   /** As `StreamChange.number`, from the last commit. */
   readonly number?: number;

@@ -168,6 +168,7 @@ class WindowKeeper implements Windows {
       isUnordered: options.isUnordered ?? false,
       start,
       pace: options.pace ?? 'live',
+      openedAt: clock.monotonic(),
       present,
       ...this.#limits,
       onViolation: (what, fields) => {

@@ -27,6 +27,7 @@ interface State {
   readonly floor?: number;
   readonly seen?: number;
   readonly number?: number;
+  readonly committedAt?: number;
   readonly journal?: Journal;
 }
 
@@ -87,6 +88,7 @@ export class RecordingStore {
     this.#setState({
       ...(floor === undefined ? {} : { floor }),
       ...(seen > (floor ?? seen - 1) ? { seen } : {}),
+      ...(this.#state.committedAt === undefined ? {} : { committedAt: this.#state.committedAt }),
       ...numberOf(this.#state),
     });
   }
@@ -107,9 +109,11 @@ export class RecordingStore {
   }
 
   #start(): StreamStart {
-    const { floor, seen, number } = this.#state;
+    const { floor, seen, number, committedAt } = this.#state;
+    const ageMs = committedAt === undefined ? -1 : this.#clock.now() - committedAt;
     return {
       continuity: this.#continuity,
+      ...(ageMs < 0 ? {} : { ageMs }),
       ...(floor === undefined ? {} : { floor }),
       ...(seen === undefined ? {} : { seen }),
       ...(number === undefined ? {} : { number }),
@@ -130,6 +134,7 @@ export class RecordingStore {
     const floor = change.floor ?? this.#state.floor;
     this.#setState({
       ...(floor === undefined ? {} : { floor }),
+      committedAt: this.#clock.now(),
       ...(change.seen === undefined ? {} : { seen: change.seen }),
       ...numberOf({ number: change.number ?? this.#state.number }),
       ...(journal ? { journal } : {}),
