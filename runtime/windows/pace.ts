@@ -14,6 +14,9 @@ const drift = 1 / 1000;
 const firstSlackMs = 12_000;
 /** A sender's clock may be ahead of ours. */
 const queueSlackMs = 60_000;
+/** Stamps that keep step with time for so long come out of a queue that is empty. */
+const caughtUpMs = 10_000;
+const stepMs = 1000;
 
 /**
  * What bounds a stream's index. `live`: the time that passes. `own`: nothing, since this gateway stamps by its own
@@ -23,8 +26,8 @@ const queueSlackMs = 60_000;
 export type PaceKind = 'live' | 'own' | { readonly silenceMs: number };
 
 export interface Pace {
-  /** Observation begins at `at`. `now`: monotonic ms. */
-  begin(at: number, now: number): void;
+  /** Observation begins at `at`, or goes on there, which is proven. `now`: monotonic ms. */
+  begin(at: number, now: number, isProven?: boolean): void;
   /** Whether it may advance from `from` to `until` by `now`. Only what is allowed counts for what comes next. */
   allows(from: number, until: number, now: number): boolean;
 }
@@ -59,21 +62,26 @@ class TimePace implements Pace {
   #lead = Number.POSITIVE_INFINITY;
   #highest = Number.NEGATIVE_INFINITY;
   #at = 0;
+  /** Of a queue: the lead that was not exceeded since. */
+  #steady: { readonly lead: number; readonly since: number } | undefined;
 
   constructor(queue: Queue | undefined) {
     this.#queue = queue;
   }
 
-  begin(at: number, now: number): void {
+  begin(at: number, now: number, isProven = false): void {
     this.#lead = at - now + firstSlackMs;
     this.#highest = Number.NEGATIVE_INFINITY;
     this.#at = now;
+    // It may have been set back, or these are of a time when it stood elsewhere.
+    if (!isProven && at - now < (this.#steady?.lead ?? 0) - slackMs) this.#steady = undefined;
   }
 
   allows(from: number, until: number, now: number): boolean {
     const lead = until - now;
     const allowed = this.#lead + (now - this.#at) * drift;
-    if (lead > allowed && !this.#isQueued(from, until)) return false;
+    if (lead > allowed && !this.#isQueued(from, until, now)) return false;
+    if (lead > (this.#steady?.lead ?? Number.NEGATIVE_INFINITY) + stepMs) this.#steady = { lead, since: now };
     this.#highest = Math.max(this.#highest, lead);
     // What a queue made up for counts from here on.
     this.#lead = Math.max(lead, Math.min(this.#highest + slackMs, allowed));
@@ -81,8 +89,11 @@ class TimePace implements Pace {
     return true;
   }
 
-  #isQueued(from: number, until: number): boolean {
+  #isQueued(from: number, until: number, now: number): boolean {
     if (this.#queue === undefined) return false;
+    const { lead, since } = this.#steady ?? { lead: 0, since: now };
+    // Once the queue is empty, what waits in it later was made later, too.
+    if (now - since >= caughtUpMs) return until - now <= lead + slackMs + (now - since) * drift;
     const present = this.#queue.present();
     return present === undefined || until <= present + queueSlackMs || until - from <= this.#queue.silenceMs;
   }

@@ -701,6 +701,40 @@ describe('a stream whose stamps jump', () => {
     expect(shown).toEqual(['0-3599001[]', '~-50--49[-50]', '~3500-3501[3500]', '~3550-3551[3550]']);
   });
 
+  it('of a queue that is empty comes no faster than time passes', () => {
+    const start = 10 * hour;
+    const queued = { present: () => start + 9 * hour, isUnordered: true } as const;
+    const run = (leapAt: number) => {
+      const events = everySecond(0, leapAt, (now) => start + now);
+      return playAt([[0, resumed(start)], ...events, [leapAt, observed(start + leapAt + 47_000)]], {
+        ...queued,
+        pace: { silenceMs: 5000 },
+      });
+    };
+    // It may still hold what was sent meanwhile.
+    expect(run(3000).violations).toEqual([]);
+    expect(run(20_000).violations).toEqual(['index-jumped']);
+  });
+
+  it('of a queue that stands still for a while comes as fast as it likes up to where it would be', () => {
+    const queued = { pace: { silenceMs: 5000 }, present: () => 0, isUnordered: true } as const;
+    const drained = playAt(
+      [
+        [0, resumed(0)],
+        ...everySecond(0, 20_000, (now) => now),
+        [80_000, observed(21_000)],
+        [80_001, observed(60_000)],
+        [80_002, observed(80_000)],
+        // Its session ended, and the next number proves that nothing is missing.
+        [80_003, broken(80_000)],
+        [500_000, resumed(80_000, Continuation.nextNumber(1, 2))],
+        [500_000, observed(500_000)],
+      ],
+      queued,
+    );
+    expect(drained.violations).toEqual([]);
+  });
+
   it('of a queue comes as fast as it likes, up to the present', () => {
     const present = () => 10 * hour;
     const queued = { pace: { silenceMs: 5000 }, present, isUnordered: true } as const;

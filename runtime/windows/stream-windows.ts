@@ -35,7 +35,7 @@ export interface StreamWindowsOptions {
   readonly start: StreamStart;
   readonly pace: PaceKind;
   /** Monotonic ms. Default 0. */
-  readonly openedAt?: number;
+  readonly now?: number;
   /** The present, where messages come out of a queue; undefined while nobody knows it. */
   readonly present?: () => number | undefined;
   readonly ageMs: number;
@@ -70,9 +70,9 @@ export class StreamWindows {
   readonly counts = { readings: 0, late: 0, violations: 0, refused: 0, dropped: 0 };
 
   constructor(options: StreamWindowsOptions) {
-    const { index, start, pace, present, isUnordered, maxBytes } = options;
+    const { index, start, pace, present, isUnordered, maxBytes, now = 0 } = options;
     this.#options = options;
-    this.#claims = new Claims(index, start, { now: options.openedAt ?? 0, isOwnClock: pace === 'own' });
+    this.#claims = new Claims(index, start, { now, isOwnClock: pace === 'own' });
     this.#pace = createPace(index, pace, present);
     this.#mayContinue = start.continuity === 'proven';
     this.#number = start.number;
@@ -141,7 +141,7 @@ export class StreamWindows {
     }
   }
 
-  /** Ends observation where it was last stated to reach. Nothing is claimed until the source says that it resumed. */
+  /** Ends observation where it was last stated to reach. */
   interrupt(): void {
     if (this.#open !== undefined) this.#end(this.#open, this.#open.until);
   }
@@ -154,10 +154,7 @@ export class StreamWindows {
         ? event.readings.flatMap(({ index }) => (this.#isIndex(index) ? [index] : []))
         : [];
     this.counts.dropped += indexes.length;
-    const open = this.#open;
-    if (open !== undefined) {
-      this.#end(open, open.until);
-    }
+    this.interrupt();
     for (const index of indexes) this.#claims.forbid(index, now);
   }
 
@@ -251,7 +248,7 @@ export class StreamWindows {
     this.#goesOnFromDisk = isProven && !this.#hasBegun;
     this.#hasBegun = true;
     const { start, ceiling } = this.#claims.begin(at, isProven, now);
-    this.#pace.begin(at, now);
+    this.#pace.begin(at, now, isProven);
     this.#mayContinue = true;
     this.#open = new OpenWindow({ start, ceiling, since: now, stated: at, position: at - 1 });
     return true;

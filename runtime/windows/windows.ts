@@ -168,7 +168,7 @@ class WindowKeeper implements Windows {
       isUnordered: options.isUnordered ?? false,
       start,
       pace: options.pace ?? 'live',
-      openedAt: clock.monotonic(),
+      now: clock.monotonic(),
       present,
       ...this.#limits,
       onViolation: (what, fields) => {
