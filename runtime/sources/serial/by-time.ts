@@ -42,6 +42,8 @@ export class ByTime {
   /** Those with the newest time. */
   #latest: { readonly time: number; readonly records: DecodedRecord[] } | undefined;
   #timer: Timer | undefined;
+  /** The last one that its clock showed in the future. */
+  #passed: DecodedRecord | undefined;
   /** Nothing was missed since the last record: observation begins once times have come far enough. */
   #isWaiting = false;
 
@@ -70,8 +72,16 @@ export class ByTime {
     }
     for (const each of held && step.bearsOut ? [held, record] : [record]) {
       if (step.isClaimed) this.#take(each, each.timestamp!);
-      else this.#pass(each, each.timestamp!);
+      else this.#passOnce(each, each.timestamp!);
     }
+  }
+
+  /** An instrument that is asked says the same record again and again. */
+  #passOnce(record: DecodedRecord, time: number): void {
+    const last = this.#passed;
+    this.#passed = record;
+    if (record.number === undefined && last?.timestamp === time && isSame(record, last)) return;
+    this.#pass(record, time);
   }
 
   /** Something may be missing. */

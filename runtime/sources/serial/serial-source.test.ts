@@ -311,6 +311,34 @@ describe('an instrument that stamps its records', () => {
   });
 });
 
+describe('an instrument that is asked, with a clock in the future', () => {
+  it('gives each record once, however often it is said', async () => {
+    let ahead = 0;
+    const clock = new VirtualClock();
+    const line = new MemoryLine(clock, (_, self) => {
+      const at = Math.floor(clock.now() / 5000) * 5000 + ahead;
+      self.say(`${at},${(at / 5000) % 1000}\r\n`);
+    });
+    const { sink } = run(
+      {
+        poll: { command: 'P\\r', everyMs: 500, timeoutMs: 300 },
+        fields: { separator: ',' },
+        stamp: { timestamp: { column: 0, format: 'unix-ms' } },
+        tags: [{ name: 'a', column: 1 }],
+      },
+      line,
+      clock,
+    );
+    await clock.advance(10_000);
+    ahead = 7_200_000;
+    await clock.advance(30_000);
+    const seen = indexes(sink);
+    expect(seen.length).toBeGreaterThan(6);
+    expect(new Set(seen).size).toBe(seen.length);
+    for (const { until } of sink.of('observed')) expect(until).toBeLessThan(clock.now());
+  });
+});
+
 describe('an instrument that is asked', () => {
   it('answers, and each answer is a sample', async () => {
     const { sink, clock } = asked({}, (_bytes, line) => line.say('12.5 kg\r\n', 20));
