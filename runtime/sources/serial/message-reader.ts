@@ -25,7 +25,10 @@ export function liveMessages(config: SerialSourceConfig): MessageReader {
 
 export function dumpMessages(config: SerialSourceConfig): MessageReader {
   const checksum = config.history?.checksum ?? config.checksum;
-  return compile(config, dumpLayout(config), checksum !== undefined && checksum !== 'none');
+  // Live messages that begin as the records of a dump do may be of no interest; in a dump they are.
+  const { startsWith } = config.history ?? {};
+  const ignore = config.ignore.filter((prefix) => !startsWith?.startsWith(prefix));
+  return compile({ ...config, ignore }, dumpLayout(config), checksum !== undefined && checksum !== 'none');
 }
 
 function compile(
