@@ -1,9 +1,9 @@
 // The proof that observation went on without a hole although its session ended, the process was restarted, or the wall
 // clock was set. Of what the equipment or a sender does only they can tell: our own connection proves nothing.
 
-/** Made only by its three makers. */
+/** Made only by its four makers. */
 export class Continuation {
-  readonly because: 'next-number' | 'kept-upstream' | 'own-clock';
+  readonly because: 'next-number' | 'same-number' | 'kept-upstream' | 'own-clock';
   // A private field makes the type nominal: an object that merely looks like it does not pass for it.
   readonly #isProven = true;
 
@@ -19,6 +19,11 @@ export class Continuation {
     if (last === undefined) return undefined;
     const expected = modulus === undefined ? last + 1 : (last + 1) % modulus;
     return next === expected ? new Continuation('next-number') : undefined;
+  }
+
+  /** The equipment still shows the sample that was taken last: none came since. Undefined where it shows another. */
+  static sameNumber(last: number | undefined, shown: number | undefined): Continuation | undefined {
+    return last !== undefined && last === shown ? new Continuation('same-number') : undefined;
   }
 
   /**

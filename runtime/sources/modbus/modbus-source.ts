@@ -16,12 +16,15 @@ import { widthOf } from './fields.ts';
 import { createHistory } from './history.ts';
 import { createModbusLinks, type Link, type ModbusLinks } from './link.ts';
 import type { ModbusClient } from './modbus-client.ts';
+import { type NumberedMemory, NumberedStream } from './numbered-stream.ts';
 import { shareKeyOf } from './open-stream.ts';
 import { maxFailures, type PollGroup, PollSession } from './poll-session.ts';
 import { createPoller } from './poller.ts';
 import { createProbe } from './probe.ts';
 import { mapHistory } from './register-map.ts';
+import { PolledStream, type SampleStream } from './sample-stream.ts';
 import { createSequenceHistory } from './sequence-history.ts';
+import { type StampedMemory, StampedStream } from './stamped-stream.ts';
 import { createWriter } from './writer.ts';
 
 export interface ModbusSourceDeps {
@@ -58,7 +61,8 @@ class ModbusSource implements Source {
   /** Outlive sessions: what the device refuses is not learned again at each reconnect. */
   readonly #groups: readonly PollGroup[];
   #link: Link | undefined;
-  #counter: RecordCounter | undefined;
+  readonly #stamped: StampedMemory;
+  #numberedMemory: NumberedMemory | undefined;
 
   constructor(config: ModbusSourceConfig, deps: ModbusSourceDeps) {
     this.#config = config;
@@ -66,6 +70,8 @@ class ModbusSource implements Source {
     this.index = config.index;
     this.stampedByGateway = config.stamp === undefined;
     this.#links = deps.links ?? createModbusLinks({ clock: deps.clock });
+    // What counts in seconds gives several samples one stamp.
+    this.#stamped = { last: undefined, isCoarse: config.stamp?.timestamp?.unit === 's' };
     this.probe = createProbe({ config, links: this.#links, clock: deps.clock });
     this.#groups = this.#makeGroups();
     this.silenceLimitMs = this.#silenceLimitMs();
@@ -76,7 +82,7 @@ class ModbusSource implements Source {
       const options = { map, unit, maxRegisters, turn, log: deps.log };
       this.history =
         config.index === 'sequence'
-          ? createSequenceHistory({ ...options, counter: () => this.#numbers() })
+          ? createSequenceHistory({ ...options, counter: () => this.#numbered().counter })
           : createHistory(options);
     }
     const write = createWriter(config, this.#turn('write'));
@@ -89,23 +95,9 @@ class ModbusSource implements Source {
       this.#link = link;
       try {
         const { clock, log, metrics } = this.#deps;
-        const { name, unit, tags } = this.#config;
-        const stampClock = this.#deps.stampClock ?? clock;
-        const counter = this.index === 'sequence' ? { counter: this.#numbers() } : {};
-        counter.counter?.forgetHeld();
-        const session = {
-          stampClock,
-          groups: this.#groups,
-          tags,
-          name,
-          unit,
-          link,
-          sink,
-          ...counter,
-          clock,
-          log,
-          metrics,
-        };
+        const { name, unit } = this.#config;
+        const stream = this.#openStream(sink);
+        const session = { groups: this.#groups, stream, name, unit, link, clock, log, metrics };
         await new PollSession(session).run(signal);
       } finally {
         this.#link = undefined;
@@ -116,18 +108,32 @@ class ModbusSource implements Source {
     }
   }
 
+  #openStream(sink: SourceSink): SampleStream {
+    const { clock, stampClock = clock, metrics } = this.#deps;
+    const { name, tags, stamp } = this.#config;
+    const hasHistory = this.history !== undefined;
+    const count = (counted: string) => metrics.count(counted, { source: name });
+    if (!stamp) return new PolledStream({ sink, tags, clock, stampClock });
+    if (this.index === 'sequence') {
+      const memory = this.#numbered();
+      return new NumberedStream({ sink, memory, clock, hasHistory, count });
+    }
+    const modulus = this.#groups[0]?.poller.stamp?.number?.modulus;
+    const start = this.#deps.start?.();
+    return new StampedStream({ sink, memory: this.#stamped, start, modulus, clock, hasHistory, count });
+  }
+
   /** Outlives sessions, like the equipment's own counter. After a restart of ours the stream tells where it stood. */
-  #numbers(): RecordCounter {
+  #numbered(): NumberedMemory {
+    if (this.#numberedMemory) return this.#numberedMemory;
     const { number } = this.#config.stamp ?? {};
     // A number beyond 2^53 could not be an index.
     const last = Math.min(2 ** (16 * widthOf(number?.type ?? 'uint32')), Number.MAX_SAFE_INTEGER) - 1;
     const { floor, number: mark } = this.#deps.start?.() ?? {};
-    this.#counter ??= new RecordCounter(
-      { first: 0, last },
-      floor === undefined ? undefined : floor - 1,
-      mark,
-    );
-    return this.#counter;
+    const known = floor === undefined ? undefined : floor - 1;
+    const counter = new RecordCounter({ first: 0, last, isChecked: true }, known, mark);
+    this.#numberedMemory = { counter, taken: mark === undefined ? undefined : known };
+    return this.#numberedMemory;
   }
 
   /** Tags that are polled at the same pace, together. */
@@ -150,7 +156,8 @@ class ModbusSource implements Source {
   /** Longer than a healthy session may be silent: until it has given up by itself. */
   #silenceLimitMs(): number {
     const fastestMs = Math.min(...this.#groups.map(({ pollMs }) => pollMs));
-    const requests = this.#groups.reduce((sum, { poller }) => sum + poller.requests + 1, 0);
+    // Beside those of its plan: what is asked again, and what proves the unit to be in step.
+    const requests = this.#groups.reduce((sum, { poller }) => sum + poller.requests + 3, 0);
     const roundMs = fastestMs + requests * this.#config.timeoutMs;
     const marginMs = shareKeyOf(this.#config) === undefined ? silenceMarginMs : sharedMarginMs;
     return maxFailures * roundMs + fastestMs + marginMs;

@@ -1,4 +1,4 @@
-// Whether a sample that the equipment stamped follows the one before it, or something is missing between. Pure.
+// What a sample that the equipment stamps says of itself. Pure.
 
 export interface Stamp {
   /** Epoch ms. */
@@ -15,22 +15,8 @@ export interface NumberedStamp {
 
 export type AnyStamp = Stamp | NumberedStamp;
 
-export type Continuity =
-  /** The same sample as before. */
-  | { readonly kind: 'unchanged' }
-  /** The next sample; `broken` says why others may be missing between, or before it. */
-  | { readonly kind: 'next'; readonly broken?: string }
-  /** Another sample with the same timestamp: it has no place of its own in the stream. */
-  | { readonly kind: 'repeated-stamp' };
-
-/** `modulus` is where the record number starts again from 0. */
-export function compareStamps(last: Stamp | undefined, next: Stamp, modulus: number): Continuity {
-  if (last === undefined) return { kind: 'next' };
-  const isSameTime = next.timestamp === last.timestamp;
-  if (isSameTime) return next.number === last.number ? { kind: 'unchanged' } : { kind: 'repeated-stamp' };
-  if (next.timestamp < last.timestamp) return { kind: 'next', broken: 'equipment-clock-went-back' };
-  const isCounted = last.number !== undefined && next.number !== undefined;
-  if (isCounted && next.number !== (last.number! + 1) % modulus)
-    return { kind: 'next', broken: 'samples-missed' };
-  return { kind: 'next' };
+/** `next` is the sample after `last`. `modulus` is where the numbers start again from 0. */
+export function isNextStamp(last: Stamp, next: Stamp, modulus: number): boolean {
+  if (last.number === undefined || next.number === undefined) return false;
+  return next.number === (last.number + 1) % modulus;
 }

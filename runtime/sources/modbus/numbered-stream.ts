@@ -1,0 +1,93 @@
+// Samples in the order of their own numbers, whatever the equipment's clock says. A break is a jump in the numbers, and
+// nothing else: a poll that failed has lost nothing if they go on. What continues without a hole across sessions, and
+// restarts of ours, is what has the next number after the last that was taken.
+import type { Clock } from '../../../kernel/clock.ts';
+import { Continuation } from '../continuation.ts';
+import { Observation } from '../observation.ts';
+import type { RecordCounter } from '../serial/record-counter.ts';
+import type { SourceSink } from '../source.ts';
+import type { Poll } from './poller.ts';
+import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';
+
+/** What outlives a session. */
+export interface NumberedMemory {
+  readonly counter: RecordCounter;
+  /** Position of the last sample that the stream took. */
+  taken: number | undefined;
+}
+
+export interface NumberedStreamOptions {
+  readonly sink: SourceSink;
+  readonly memory: NumberedMemory;
+  readonly clock: Clock;
+  /** The equipment keeps its samples: a null in place of a value would hide that it is to be had. */
+  readonly hasHistory: boolean;
+  readonly count: (name: string) => void;
+}
+
+export class NumberedStream implements SampleStream {
+  readonly #options: NumberedStreamOptions;
+  readonly #observation: Observation;
+  readonly #confirmer: Confirmer;
+  readonly #incomplete = new Incomplete<number>((a, b) => a === b);
+
+  constructor(options: NumberedStreamOptions) {
+    this.#options = options;
+    this.#observation = new Observation(options.sink);
+    this.#confirmer = new Confirmer(this.#observation, options.clock);
+    options.memory.counter.forgetHeld();
+  }
+
+  take(poll: Poll): void {
+    const { memory, hasHistory, count } = this.#options;
+    const { counter } = memory;
+    const { number } = poll.numbered!;
+    const isWhole = poll.isCertain || !hasHistory;
+    // A sample that went before it was whole shows as a jump.
+    if (isWhole) this.#incomplete.isOver(number);
+    else if (counter.position === undefined || counter.numberAt(counter.position) !== number) {
+      if (!this.#incomplete.note(number)) return;
+    }
+    const step = counter.place(number);
+    if (step.kind === 'held') {
+      count('holdfast_modbus_doubted_numbers_total');
+      this.#confirmer.confirm();
+    } else if (step.kind === 'unchanged') this.#unchanged(counter.position!);
+    else {
+      if (step.broken) this.#observation.lose(step.broken);
+      this.#report(step.position, poll, isWhole);
+    }
+  }
+
+  /** The numbers tell what was missed. */
+  gap(): void {}
+
+  #unchanged(position: number): void {
+    if (this.#observation.isBroken) {
+      const { taken } = this.#options.memory;
+      const continues = Continuation.sameNumber(taken, position);
+      if (continues === undefined || this.#observation.begin(position + 1, continues) === undefined)
+        this.#observation.begin(position + 1);
+      this.#confirmer.stated();
+    }
+    this.#confirmer.confirm();
+  }
+
+  #report(position: number, poll: Poll, isWhole: boolean): void {
+    const { memory, clock } = this.#options;
+    const readings = poll.readings(position);
+    this.#confirmer.stated();
+    if (!isWhole) {
+      this.#observation.late(readings);
+      this.#observation.lose('sample-incomplete', { at: position });
+      return;
+    }
+    const continues = Continuation.nextNumber(memory.taken, position);
+    this.#observation.report(position, readings, {
+      now: clock.monotonic(),
+      continues,
+      number: memory.counter.mark,
+    });
+    if (!this.#observation.isBroken) memory.taken = position;
+  }
+}

@@ -1,0 +1,250 @@
+// Samples that the equipment stamps: several with one stamp, clocks that jump, sinks that refuse, sessions and processes
+// that end.
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import type { StreamStart } from '../../windows/window-store.ts';
+import type { SourceEvent } from '../source.ts';
+import { RecordingSink } from '../testing/recording-sink.ts';
+import type { Stamp } from './stamp-continuity.ts';
+import { type StampedMemory, StampedStream } from './stamped-stream.ts';
+
+const t0 = 1_700_000_000_000;
+
+/** Refuses what it is told to. */
+class FussySink extends RecordingSink {
+  refuses: (event: SourceEvent) => boolean = () => false;
+
+  override emit(event: SourceEvent): boolean {
+    return !this.refuses(event) && super.emit(event);
+  }
+}
+
+interface SetUp {
+  readonly isCounted?: boolean;
+  readonly isCoarse?: boolean;
+  readonly start?: StreamStart;
+  readonly hasHistory?: boolean;
+  readonly memory?: StampedMemory;
+}
+
+function setUp({ isCounted = true, isCoarse = false, start, hasHistory = true, memory }: SetUp = {}) {
+  const clock = new VirtualClock();
+  const sink = new FussySink();
+  const kept: StampedMemory = memory ?? { last: undefined, isCoarse };
+  const stream = new StampedStream({
+    sink,
+    memory: kept,
+    start,
+    modulus: isCounted ? 65_536 : undefined,
+    clock,
+    hasHistory,
+    count: () => {},
+  });
+  const take = (at: number, number: number, { value = number, isCertain = true } = {}) => {
+    const stamp: Stamp = { timestamp: t0 + at, ...(isCounted && { number }) };
+    const readings = (index: number) => [{ index, tag: 'a', value, quality: 'good' as const }];
+    stream.take({ stamp, isCertain, readings }, clock.monotonic());
+  };
+  const events = () =>
+    sink.events.map((event) => {
+      if (event.kind === 'readings')
+        return `${event.isLate ? 'late' : 'readings'} ${event.readings.map(({ value }) => value).join()}`;
+      const at = event.kind === 'observed' ? event.until : event.at;
+      const proof = event.kind === 'resumed' && event.continues ? ` by ${event.continues.because}` : '';
+      return `${event.kind} ${at - t0}${proof}`;
+    });
+  return { clock, sink, stream, take, events, memory: kept };
+}
+
+describe('samples with one stamp', () => {
+  it('are all reported live where the stamp counts in seconds, and their second is claimed only once it is over', () => {
+    const { take, events, sink } = setUp({ isCoarse: true });
+    take(0, 1);
+    take(1000, 2);
+    take(1000, 3);
+    take(1000, 4);
+    take(2000, 5);
+    expect(events()).toEqual([
+      'resumed 1',
+      'late 1',
+      ...['readings 2', 'observed 1000', 'readings 3', 'observed 1000', 'readings 4', 'observed 1000'],
+      ...['readings 5', 'observed 2000'],
+    ]);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('are told apart by their values where nothing counts them', () => {
+    const { take, events } = setUp({ isCoarse: true, isCounted: false });
+    take(0, 0, { value: 7 });
+    take(0, 0, { value: 7 });
+    take(0, 0, { value: 8 });
+    take(1000, 0, { value: 9 });
+    expect(events()).toEqual(['resumed 1', 'late 7', 'late 8', 'readings 9', 'observed 1000']);
+  });
+
+  it('show a unit that is finer than the clock: the second one goes up late, the next ones in their place', () => {
+    const { take, events, sink } = setUp();
+    take(0, 1);
+    take(0, 2);
+    take(500, 3);
+    take(500, 4);
+    take(1500, 5);
+    expect(events()).toEqual([
+      ...['resumed 0', 'readings 1', 'observed 1'],
+      'late 2',
+      ...['readings 3', 'observed 500', 'readings 4', 'observed 500', 'readings 5', 'observed 1500'],
+    ]);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('may be missing where the count jumps within a second: it is not claimed', () => {
+    const { take, events } = setUp({ isCoarse: true });
+    take(0, 1);
+    take(1000, 2);
+    take(1000, 4);
+    take(2000, 5);
+    expect(events().slice(2)).toEqual([
+      ...['readings 2', 'observed 1000'],
+      ...['broken 1000', 'resumed 1001', 'late 4'],
+      ...['readings 5', 'observed 2000'],
+    ]);
+  });
+
+  it('cannot come any more once a poll that began a second later still shows the same one', async () => {
+    const { clock, take, events } = setUp({ isCoarse: true });
+    take(0, 1);
+    take(1000, 2);
+    await clock.advance(1000);
+    take(1000, 2);
+    expect(events().at(-1)).toBe('observed 1000');
+    await clock.advance(1);
+    take(1000, 2);
+    expect(events().at(-1)).toBe('observed 1001');
+  });
+});
+
+describe('what continues across sessions and restarts', () => {
+  it('is the sample with the next number, whatever time lies between', () => {
+    const first = setUp();
+    first.take(0, 1);
+    const next = setUp({ memory: first.memory });
+    next.take(90_000, 2);
+    expect(next.events()).toEqual(['resumed 90000 by next-number', 'readings 2', 'observed 90001']);
+  });
+
+  it('is the sample that is still shown, and is not reported again', () => {
+    const first = setUp();
+    first.take(0, 1);
+    const next = setUp({ memory: first.memory });
+    next.take(0, 1);
+    next.take(1000, 2);
+    expect(next.events()).toEqual(['resumed 1 by same-number', 'readings 2', 'observed 1001']);
+  });
+
+  it('is not one that nothing counts, or that comes after a number was left out', () => {
+    const first = setUp({ isCounted: false });
+    first.take(0, 0);
+    const uncounted = setUp({ isCounted: false, memory: first.memory });
+    uncounted.take(1000, 0, { value: 1 });
+    expect(uncounted.events()[0]).toBe('resumed 1000');
+    const counted = setUp();
+    counted.take(0, 1);
+    const jumped = setUp({ memory: counted.memory });
+    jumped.take(1000, 3);
+    expect(jumped.events()[0]).toBe('resumed 1000');
+  });
+
+  it('is known after a restart by the number that was kept, over the end of the counter', () => {
+    const start: StreamStart = { floor: t0 + 1, continuity: 'proven', number: 65_535 };
+    const next = setUp({ start });
+    next.take(5000, 0);
+    expect(next.events()[0]).toBe('resumed 5000 by next-number');
+    const same = setUp({ start });
+    same.take(0, 65_535);
+    expect(same.events()).toEqual(['resumed 1 by same-number']);
+    // The number that was kept, at another time: another round of the counter.
+    const other = setUp({ start });
+    other.take(5000, 65_535);
+    expect(other.events()).toEqual(['resumed 5000', 'readings 65535', 'observed 5001']);
+    const earlier = setUp({ start });
+    earlier.take(-5000, 0);
+    expect(earlier.events()[0]).toBe('resumed -5000');
+  });
+});
+
+describe('a sink that does not take what it is told', () => {
+  it('is told anew where observation begins, from the sample on that it did not take', () => {
+    const { take, events, sink } = setUp();
+    take(0, 1);
+    sink.refuses = (event) => event.kind === 'readings';
+    take(7_200_000, 2);
+    sink.refuses = () => false;
+    take(7_200_000, 2);
+    take(7_201_000, 3);
+    expect(events().slice(3)).toEqual(['resumed 7200001', 'readings 3', 'observed 7201001']);
+  });
+
+  it('is told again and again, and never that it went on', () => {
+    const { take, events, sink } = setUp();
+    take(0, 1);
+    sink.refuses = () => true;
+    take(1000, 2);
+    take(2000, 3);
+    sink.refuses = () => false;
+    take(3000, 4);
+    expect(events().slice(3)).toEqual(['resumed 3000', 'readings 4', 'observed 3001']);
+  });
+});
+
+describe('a clock of the equipment', () => {
+  it('that is set back is followed, and ahead again', () => {
+    const { take, events, sink } = setUp();
+    take(0, 1);
+    take(7_200_000, 2);
+    take(1000, 3);
+    take(2000, 4);
+    expect(events().slice(5)).toEqual([
+      ...['broken 7200001', 'resumed 1000', 'readings 3', 'observed 1001'],
+      ...['readings 4', 'observed 2001'],
+    ]);
+    expect(sink.breaches()).toEqual([]);
+  });
+});
+
+describe('a sample that lacks what may come in a moment', () => {
+  it('is asked for again, and reported whole', () => {
+    const { take, events } = setUp();
+    take(0, 1);
+    take(1000, 2, { isCertain: false });
+    take(1000, 2, { isCertain: false });
+    take(1000, 2);
+    expect(events().slice(3)).toEqual(['readings 2', 'observed 1001']);
+  });
+
+  it('goes up late after three polls, and its place is not claimed: the equipment keeps it', () => {
+    const { take, events } = setUp();
+    take(0, 1);
+    for (let poll = 0; poll < 4; poll++) take(1000, 2, { isCertain: false });
+    take(2000, 3);
+    expect(events().slice(3)).toEqual([
+      ...['late 2', 'broken 1000', 'resumed 1001'],
+      ...['readings 3', 'observed 2001'],
+    ]);
+  });
+
+  it('leaves a hole where the next one comes first', () => {
+    for (const isCounted of [true, false]) {
+      const { take, events } = setUp({ isCounted });
+      take(0, 1);
+      take(1000, 2, { isCertain: false });
+      take(2000, 3);
+      expect(events().slice(3)).toEqual(['broken 1', 'resumed 2000', 'readings 3', 'observed 2001']);
+    }
+  });
+
+  it('is reported as it is where the equipment keeps nothing', () => {
+    const { take, events } = setUp({ hasHistory: false });
+    take(0, 1, { isCertain: false });
+    expect(events()).toEqual(['resumed 0', 'readings 1', 'observed 1']);
+  });
+});

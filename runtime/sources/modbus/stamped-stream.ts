@@ -1,0 +1,184 @@
+// Samples in the order of the times that the equipment gives them.
+//
+// Where it counts them as well, a break is a jump in the count, or its clock going back: a poll that failed has lost
+// nothing if the count goes on by one. Otherwise it is a poll that failed or was missed, for nobody can tell.
+//
+// Several samples may have one stamp, where it counts in seconds, or in whatever step was not known. So a stamp in seconds
+// says that all before that second has come, and of the second itself only once the next one is there, or once a poll that was
+// begun more than a second after the sample was first seen still shows it. Where observation begins amid such a second, that
+// second is not claimed: another sample of it may have gone by. Stamps in finer units are taken to be unique, until two
+// samples share one: the second goes up late, and from then on the stamps count as coarse.
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Reading } from '../../../wire/reading.ts';
+import type { StreamStart } from '../../windows/window-store.ts';
+import { Continuation } from '../continuation.ts';
+import { Observation } from '../observation.ts';
+import type { SourceSink } from '../source.ts';
+import type { Poll } from './poller.ts';
+import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';
+import { isNextStamp, type Stamp } from './stamp-continuity.ts';
+
+interface Seen {
+  readonly stamp: Stamp;
+  readonly readings: readonly Reading[];
+  /** When it was first seen, monotonic ms. */
+  readonly at: number;
+  /** The stream has it within what is observed. */
+  readonly isTaken: boolean;
+}
+
+/** What outlives a session. */
+export interface StampedMemory {
+  last: Seen | undefined;
+  /** Several samples may have one stamp. */
+  isCoarse: boolean;
+}
+
+export interface StampedStreamOptions {
+  readonly sink: SourceSink;
+  readonly memory: StampedMemory;
+  /** What is known of the stream from before this process. */
+  readonly start: StreamStart | undefined;
+  /** Where the samples' numbers start again from 0; undefined where they are not counted. */
+  readonly modulus: number | undefined;
+  readonly clock: Clock;
+  /** The equipment keeps its samples: a null in place of a value would hide that it is to be had. */
+  readonly hasHistory: boolean;
+  readonly count: (name: string) => void;
+}
+
+/** The step of a coarse stamp, on a clock that is slow by 1,000 ppm. */
+const coarseStepMs = 1001;
+
+export class StampedStream implements SampleStream {
+  readonly #options: StampedStreamOptions;
+  readonly #observation: Observation;
+  readonly #confirmer: Confirmer;
+  readonly #incomplete = new Incomplete<Stamp>(isSameStamp);
+
+  constructor(options: StampedStreamOptions) {
+    this.#options = options;
+    this.#observation = new Observation(options.sink);
+    this.#confirmer = new Confirmer(this.#observation, options.clock);
+  }
+
+  take(poll: Poll, startedAt: number): void {
+    const { memory, hasHistory, modulus } = this.#options;
+    const stamp = poll.stamp!;
+    const readings = poll.readings(stamp.timestamp);
+    memory.last ??= this.#knownBefore(stamp);
+    const isWhole = poll.isCertain || !hasHistory;
+    if (this.#isSeen(stamp, readings)) this.#unchanged(startedAt);
+    else if (isWhole || this.#incomplete.note(stamp)) {
+      // It went before it was whole: a count shows that as a jump.
+      if (this.#incomplete.isOver(stamp) && modulus === undefined)
+        this.#observation.lose('sample-incomplete');
+      this.#report(stamp, readings, isWhole);
+    }
+  }
+
+  gap(reason: string): void {
+    if (this.#options.modulus === undefined) this.#observation.lose(reason);
+  }
+
+  /** The sample that the stream ended with before this process, where the equipment still shows it. */
+  #knownBefore(stamp: Stamp): Seen | undefined {
+    const { start, clock } = this.#options;
+    if (stamp.number === undefined || stamp.number !== start?.number || start.floor === undefined)
+      return undefined;
+    if (stamp.timestamp !== start.floor && stamp.timestamp !== start.floor - 1) return undefined;
+    return { stamp, readings: [], at: clock.monotonic(), isTaken: true };
+  }
+
+  #isSeen(stamp: Stamp, readings: readonly Reading[]): boolean {
+    const { last } = this.#options.memory;
+    if (!last || !isSameStamp(last.stamp, stamp)) return false;
+    return stamp.number !== undefined || hasSameValues(last.readings, readings);
+  }
+
+  /** The same sample as before: none came between. */
+  #unchanged(startedAt: number): void {
+    const { memory } = this.#options;
+    const { stamp, at, isTaken } = memory.last!;
+    const isSettled = !memory.isCoarse || startedAt - at >= coarseStepMs;
+    const until = isSettled ? stamp.timestamp + 1 : stamp.timestamp;
+    if (this.#observation.isBroken) {
+      const continues = isTaken ? Continuation.sameNumber(stamp.number, stamp.number) : undefined;
+      this.#begin(stamp.timestamp, continues === undefined ? stamp.timestamp + 1 : until, continues);
+      this.#confirmer.stated();
+    } else if (isSettled && until > this.#observation.until!) {
+      this.#observation.observe(until, stamp.number);
+      this.#confirmer.stated();
+    }
+    this.#confirmer.confirm();
+  }
+
+  #report(stamp: Stamp, readings: readonly Reading[], isWhole: boolean): void {
+    const { memory, clock } = this.#options;
+    const { timestamp, number } = stamp;
+    const continues = this.#proof(stamp);
+    const isNext = this.#relate(stamp);
+    this.#confirmer.stated();
+    const at = clock.monotonic();
+    if (!isWhole) {
+      this.#observation.late(readings);
+      this.#observation.lose('sample-incomplete', { at: timestamp });
+      memory.last = { stamp, readings, at, isTaken: false };
+      return;
+    }
+    if (this.#observation.isBroken) this.#begin(timestamp, isNext ? timestamp : undefined, continues);
+    const { until } = this.#observation;
+    // What lies below was claimed without it, or may not be claimed.
+    if (until === undefined || until > timestamp) this.#observation.late(readings);
+    else if (this.#observation.take(readings))
+      this.#observation.observe(memory.isCoarse ? timestamp : timestamp + 1, number);
+    const isTaken = until !== undefined && until <= timestamp && !this.#observation.isBroken;
+    memory.last = { stamp, readings, at, isTaken };
+  }
+
+  /** That nothing is missing since the last sample that the stream took. */
+  #proof({ timestamp, number }: Stamp): Continuation | undefined {
+    const { memory, start, modulus } = this.#options;
+    if (number === undefined) return undefined;
+    const { last } = memory;
+    if (last) {
+      if (!last.isTaken || timestamp < last.stamp.timestamp) return undefined;
+      return Continuation.nextNumber(last.stamp.number, number, modulus);
+    }
+    if (start?.floor === undefined || timestamp < start.floor - 1) return undefined;
+    return Continuation.nextNumber(start.number, number, modulus);
+  }
+
+  /** Breaks off where something may be missing between the last sample and this one. True where it is the next one. */
+  #relate(stamp: Stamp): boolean {
+    const { memory, modulus, count } = this.#options;
+    const last = memory.last?.stamp;
+    if (!last) return false;
+    const isNext = modulus !== undefined && isNextStamp(last, stamp, modulus);
+    if (stamp.timestamp < last.timestamp) this.#observation.lose('equipment-clock-went-back');
+    else if (modulus !== undefined && !isNext) this.#observation.lose('samples-missed');
+    if (stamp.timestamp === last.timestamp) {
+      memory.isCoarse = true;
+      count('holdfast_modbus_repeated_stamps_total');
+    }
+    return isNext;
+  }
+
+  /** `from`: where nothing is missing. Absent: at `timestamp`, but of a coarse one others may have gone by. */
+  #begin(timestamp: number, from: number | undefined, continues: Continuation | undefined): void {
+    const at = from ?? (this.#options.memory.isCoarse ? timestamp + 1 : timestamp);
+    if (continues !== undefined && this.#observation.begin(at, continues) !== undefined) return;
+    this.#observation.begin(at);
+  }
+}
+
+function isSameStamp(a: Stamp, b: Stamp): boolean {
+  return a.timestamp === b.timestamp && a.number === b.number;
+}
+
+function hasSameValues(a: readonly Reading[], b: readonly Reading[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ value, quality }, at) => value === b[at]!.value && quality === b[at]!.quality)
+  );
+}
