@@ -15,6 +15,10 @@ export interface StoreDamage {
 // What keeps a file from being read without anything being wrong with it.
 const notDamage = /\((EACCES|EPERM|EMFILE|ENFILE|ENOMEM)\)/;
 
+// LevelDB does not check the sums of what it reads: of a damaged block it may show less than there was, without a word. So
+// all of an index is read that costs no more than some tenths of a second.
+const smallIndexBytes = 8 * 1024 * 1024;
+
 /**
  * `thorough`: every block of every table is read. What is wrong with commit log and bodies is for the opening to say.
  * @throws HoldfastError `store-open-failed` (retryable) while a file may not be read.
@@ -22,7 +26,7 @@ const notDamage = /\((EACCES|EPERM|EMFILE|ENFILE|ENOMEM)\)/;
 export function damageOf(folder: string, thorough: boolean): StoreDamage {
   const files = openFiles(folder);
   if (files === undefined) return { store: 'the index is missing altogether' };
-  if (thorough) files.check();
+  if (thorough || files.shares.index <= smallIndexBytes) files.check();
   const { problems, shares } = files;
   // All that LevelDB's log holds is done again from the commit log. A power cut may leave it in any state.
   const hasCommitLog = shares.log > 0;
