@@ -146,11 +146,26 @@ class TimeRead {
       if (held === undefined || held === 'empty') throw unproven('it was cleared while it was read');
       const isFirst = first?.time === held.oldest;
       if (this.#isNumbered && held.oldest < this.#cursor && !isFirst) return this.#reachTo(held.oldest);
-      return held.oldest + (dump.sharesTimes ? 1 : 0);
+      return this.#heldSince(dump, held.oldest);
     }
     const back = await this.#recordBefore(hasBack ? first.time : undefined);
     if (this.#isNumbered && back !== undefined) return this.#reachTo(back);
     return back;
+  }
+
+  /** By the instrument's word, and by what came: records that were overwritten since are in hand. */
+  #heldSince({ records, sharesTimes }: TimedDump, oldest: number): number {
+    const [first] = records;
+    if (first === undefined) return oldest;
+    // Numbers without a gap: from the first one that came on nothing is missing, but what shared its time before it.
+    if (this.#isNumbered && first.time < oldest) return first.time + (sharesTimes ? 1 : 0);
+    if (!sharesTimes || first.time > oldest) return oldest;
+    const counts = new Map<number, number>();
+    for (const { time } of records) counts.set(time, (counts.get(time) ?? 0) + 1);
+    const most = [...counts.values()].reduce((a, b) => Math.max(a, b), 0);
+    if ((counts.get(oldest) ?? 0) < most)
+      throw unproven('of the records with its oldest time some may be gone already');
+    return oldest;
   }
 
   #reachTo(time: number): 'wider' {
