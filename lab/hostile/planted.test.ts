@@ -4,7 +4,7 @@ import { runEpisode } from './episode.ts';
 import { type PlantedFault, plantedFaults } from './faults/planted.ts';
 import { seedOf } from './run.ts';
 
-const exchanges = 300;
+const exchanges = 200;
 const mostEpisodes = 60;
 
 /** Faults of its kind that an episode finds, with it and without it. */

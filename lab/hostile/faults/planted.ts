@@ -130,6 +130,12 @@ export const plantedFaults: readonly PlantedFault[] = [
     foundAs: 'falseCoverage',
   },
   {
+    name: 'values of a history that was not read to its end are called complete',
+    adapter: 'opcua',
+    plant: { source: history.leavesOneOut },
+    foundAs: 'falseCoverage',
+  },
+  {
     name: 'a page with a damaged record is declared lost',
     adapter: 'modbus-rtu',
     plant: { source: history.voidsThePage },

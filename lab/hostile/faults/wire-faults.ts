@@ -64,23 +64,6 @@ export function joinedAnswers(inner: Duplex): Duplex {
   });
 }
 
-/** OPC UA: a request that comes with a continuation point begins where the last answer ended. */
-export function movedStart(inner: OpcuaSession): OpcuaSession {
-  const last = new Map<string, number>();
-  return withMethods(inner, {
-    async historyRead(request) {
-      const first = request.nodes[0];
-      const start = first?.continuation ? (last.get(first.nodeId) ?? request.start) : request.start;
-      const results = await inner.historyRead({ ...request, start });
-      for (const [at, { values }] of results.entries()) {
-        const time = values.at(-1)?.sourceTimestamp?.getTime();
-        if (time !== undefined) last.set(request.nodes[at]!.nodeId, time);
-      }
-      return results;
-    },
-  });
-}
-
 /** OPC UA: what was lost in the server's queue is not looked for. */
 export function noOverflow(inner: OpcuaSession): OpcuaSession {
   const plain = ({ value, name }: WireStatus) => ({ value: (value & 0xffff_0000) >>> 0, name });
