@@ -9,7 +9,7 @@ describe('adapters against equipment that misbehaves', () => {
   it.each(adapterNames)('%s does the same again from the same seed', async (adapter: AdapterName) => {
     const run = async () => {
       const { lines, ...facts } = await runEpisode({
-        seed: seedOf(seed, 3),
+        seed: seedOf(adapter, seed, 3),
         make: adapters[adapter],
         exchanges: 200,
       });

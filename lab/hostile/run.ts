@@ -1,5 +1,5 @@
 // Runs episodes of one adapter until so many exchanges have been had, and adds up what was found.
-import { type AdapterName, adapters } from './adapters.ts';
+import { type AdapterName, adapterNames, adapters } from './adapters.ts';
 import { type EpisodeResult, runEpisode } from './episode.ts';
 import { addCounts, countFaults, type FaultCounts } from './judge/verdict.ts';
 import type { Plant } from './plant.ts';
@@ -33,7 +33,7 @@ export async function runAdapter(options: RunOptions): Promise<RunResult> {
   const failed: { seed: number; exchanges: number }[] = [];
   while (exchanges < options.exchanges) {
     const result = await runEpisode({
-      seed: seedOf(seed, episodes),
+      seed: seedOf(adapter, seed, episodes),
       make: adapters[adapter],
       exchanges: Math.min(episodeExchanges, options.exchanges - exchanges),
       ...(plant && { plant }),
@@ -49,9 +49,9 @@ export async function runAdapter(options: RunOptions): Promise<RunResult> {
   return { exchanges, readings, counts, episodes, failed };
 }
 
-/** Of episode number `episode` of the run with `seed`. Seeds of a run are far from those of the next. */
-export function seedOf(seed: number, episode: number): number {
-  return (seed * 1_000_003 + episode) % 2 ** 31;
+/** Of episode number `episode` of the run with `seed`. Seeds of a run are far from those of the next, and of other adapters. */
+export function seedOf(adapter: AdapterName, seed: number, episode: number): number {
+  return (seed * 1_000_003 + adapterNames.indexOf(adapter) * 100_003 + episode) % 2 ** 31;
 }
 
 /** The same episode, ended as early as it can be with something found. */
