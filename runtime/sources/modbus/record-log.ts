@@ -31,6 +31,9 @@ export interface RecordLogOptions {
   readonly turn: Turn;
 }
 
+/** A counter of 16 bits comes round in the life of a device; no larger one does. */
+const smallCounter = 0x1_0000;
+
 /** `undefined` from a method: the device has overwritten what was asked for. */
 export class RecordLog {
   readonly #options: RecordLogOptions;
@@ -53,15 +56,20 @@ export class RecordLog {
     // The oldest is read first or in the same request: read later, it could be newer than what we take for newest.
     const [oldestRead, newest] = await this.#pointers(oldestField, newestField, signal);
     const { capacity, firstRecord = 1 } = this.#config;
+    const { modulus } = newestField;
     if (oldestRead === undefined) {
       // The oldest slot is the next to be overwritten, perhaps right now: without a pointer it does not count.
-      return { oldest: Math.max(firstRecord, newest - capacity + 2), newest };
+      const oldest = newest - capacity + 2;
+      // A small counter may have come round: then the records before are those before its end.
+      return { oldest: modulus > smallCounter ? Math.max(firstRecord, oldest) : oldest, newest };
     }
-    if (newest < oldestRead - 1) {
+    // Numbers before the end of the counter count as negative ones.
+    const held = (((newest - oldestRead + 1) % modulus) + modulus) % modulus;
+    if (held > capacity) {
       const message = `the event log's pointers make no sense (newest ${newest}, oldest ${oldestRead}): check history.newest and history.oldest`;
       throw new HoldfastError('modbus-history-invalid', message, { retryable: true });
     }
-    return { oldest: Math.max(oldestRead, newest - capacity + 1, this.#config.firstRecord ?? 0), newest };
+    return { oldest: newest - held + 1, newest };
   }
 
   /** Time of record `number`, epoch ms; null where it shows no valid one. */
@@ -78,16 +86,26 @@ export class RecordLog {
     limit: number,
     signal: AbortSignal,
   ): Promise<readonly LogRecord[] | undefined> {
+    const records = await this.slots(first, limit, signal);
+    if (records.includes(undefined)) return undefined;
+    return (await this.#isHeld(first, signal)) ? (records as LogRecord[]) : undefined;
+  }
+
+  /**
+   * What lies in the slots of the records from number `first` on, at most `limit`; undefined for one that has another
+   * number. That the others were not overwritten meanwhile is for the caller to see, by `range`.
+   */
+  async slots(
+    first: number,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<readonly (LogRecord | undefined)[]> {
     const count = this.#places.contiguous(first, limit);
     const bytes = await this.#readAll(this.#places.records(first, count), signal);
     const size = this.#config.recordRegisters * 2;
-    const records: LogRecord[] = [];
-    for (let at = 0; at < count; at++) {
-      const record = this.#parse(bytes.subarray(at * size, (at + 1) * size), first + at, 0);
-      if (!record) return undefined;
-      records.push(record);
-    }
-    return (await this.#isHeld(first, signal)) ? records : undefined;
+    return Array.from({ length: count }, (_, at) =>
+      this.#parse(bytes.subarray(at * size, (at + 1) * size), first + at, 0),
+    );
   }
 
   /** Records that are read in `requests` requests: a page. */
@@ -99,7 +117,8 @@ export class RecordLog {
     const { timestamp, number: numberField } = this.#options.map.record;
     if (numberField) {
       const found = Number(numberField.decode(bytes, numberField.address - start));
-      if (found !== number % numberField.modulus) return undefined;
+      const { modulus } = numberField;
+      if (found !== ((number % modulus) + modulus) % modulus) return undefined;
     }
     return { number, timestamp: timestamp?.read(bytes, timestamp.address - start), bytes };
   }

@@ -22,7 +22,7 @@ export interface RecordPlaces {
 export function placeRecords(config: HistoryConfig, maxRegisters: number): RecordPlaces {
   const { capacity, recordRegisters: size } = config;
   const perFile = config.kind === 'ring' ? capacity : Math.floor(config.registersPerFile / size);
-  const slotOf = (record: number) => record % capacity;
+  const slotOf = (record: number) => ((record % capacity) + capacity) % capacity;
   const placeOf = (record: number): SpanRequest => {
     const slot = slotOf(record);
     if (config.kind === 'ring') return { address: config.base + slot * size, count: size };

@@ -60,6 +60,11 @@ function setUp({ floor, timed = true }: { floor?: number; timed?: boolean } = {}
     newest.writeUInt32BE(number);
     registers.write('holding', 900, newest);
   };
+  /** The record shows another number. */
+  const corrupt = (number: number) => {
+    const at = 1000 + (number % capacity) * recordRegisters;
+    registers.write('holding', at + 4, Buffer.from([0xde, 0xad, 0xbe, 0xef]));
+  };
   const sink = new RecordingSink();
   const abort = new AbortController();
   const start = () => void source.run(sink, abort.signal).catch(() => {});
@@ -76,7 +81,7 @@ function setUp({ floor, timed = true }: { floor?: number; timed?: boolean } = {}
       pages.push(page);
     return pages;
   };
-  return { clock, source, sink, start, sample, produce, read };
+  return { clock, source, sink, start, sample, produce, read, corrupt };
 }
 
 const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
@@ -165,6 +170,39 @@ describe('a Modbus source ordered by record numbers', () => {
     expect(await read(1000, 1005)).toEqual([
       { kind: 'unavailable', window: { start: 1000, end: 1005 }, reason: 'history-expired' },
     ]);
+  });
+
+  it('never answers for positions of the old round with records of the new one', async () => {
+    const { start, sample, produce, read } = setUp();
+    start();
+    await produce(upTo(100, 120));
+    // The memory is cleared, and the new round has come to the same numbers before it was polled again.
+    for (const number of upTo(1, 115)) sample(number, 2e12 + number);
+    await expect(read(110, 116)).rejects.toMatchObject({ code: 'modbus-history-doubtful', retryable: true });
+    await produce([116, 117]);
+    expect(await read(110, 116)).toMatchObject([{ kind: 'unavailable', window: { start: 110, end: 116 } }]);
+  });
+
+  it('follows a new round that runs faster than it is polled', async () => {
+    const { sink, start, produce } = setUp();
+    start();
+    await produce(upTo(1000, 1004));
+    const before = sink.readings.length;
+    await produce([1, 6, 11, 16]);
+    expect(sink.readings.length).toBeGreaterThan(before);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('gives all that is held around a record that is corrupt, and declares that one alone', async () => {
+    const { start, produce, read, corrupt } = setUp();
+    start();
+    await produce(upTo(1, 40));
+    corrupt(20);
+    const pages = await read(10, 31);
+    expect(pages.filter(({ kind }) => kind === 'unavailable')).toMatchObject([
+      { window: { start: 20, end: 21 }, reason: 'no-history' },
+    ]);
+    expect(numbersOf(pages).map(([index]) => index)).toEqual([...upTo(10, 19), ...upTo(21, 30)]);
   });
 
   it.each<[object, RegExp]>([
