@@ -122,9 +122,9 @@ export class Dumper {
       case 'record':
         return !this.#isDistinct && this.#options.isNews(message.record) ? 'other' : message.record;
       case 'damaged':
-        if (!this.#isDistinct || this.#framing) return 'damaged';
+        if (this.#framing) return 'damaged';
         // Live messages are no records of a dump where these have a form of their own.
-        return this.#readLive(content).kind === 'record' ? 'other' : 'unclear';
+        return this.#isDistinct && this.#readLive(content).kind === 'record' ? 'other' : 'unclear';
       case 'other':
         return 'other';
     }

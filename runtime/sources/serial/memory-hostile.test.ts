@@ -195,6 +195,24 @@ async function timed(
   return { ...made, at: (number: number) => start + number * 1000 };
 }
 
+describe('a message that is damaged amid a dump', () => {
+  it('may have been live: it is a break as well, though it looks like the records of the dump', async () => {
+    const { memory, line, read, sink, clock } = await timed({
+      history: { startsWith: undefined, command: 'D {from} {to}\\r\\n' },
+    });
+    let asked = 0;
+    memory.onLine = () => {
+      if (asked++ === 0) line.say('#?L,31\r\n');
+      return 1;
+    };
+    const before = sink.of('broken').length;
+    const reading = read(clock.now() - 30_000, clock.now() - 20_000).catch(() => {});
+    await clock.advance(5000);
+    await reading;
+    expect(sink.of('broken').length).toBeGreaterThan(before);
+  });
+});
+
 describe('a memory by time', () => {
   it('whose ring moved between its bounds and the dump is gone up to what it holds then', async () => {
     const { memory, read, at } = await timed({});
