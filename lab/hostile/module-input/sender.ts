@@ -75,7 +75,8 @@ export class Sender {
     const { clock, plan } = this.#options;
     const at = this.messages.length;
     const number = this.#number++;
-    const madeAt = clock.monotonic();
+    // Of two that are made at once, one is made first.
+    const madeAt = clock.monotonic() + at * 1e-7;
     for (const { t, tag, v } of samples) {
       const values = new Map<string, Shown>(isBroken ? [] : [[tag, { value: v, good: true }]]);
       const id = this.records.all.length + 1;
