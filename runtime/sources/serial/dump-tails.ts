@@ -28,11 +28,17 @@ export class DumpTails {
   }
 
   /** `counter`: where numbers order the stream. */
-  has({ number, timestamp }: DecodedRecord, counter: RecordCounter | undefined, now: number): boolean {
-    return this.#tails.some(({ window: { start, end }, until }) => {
-      if (now > until) return false;
-      if (counter) return counter.positionFrom(start, number!) < end;
-      return timestamp! >= start && timestamp! < end;
-    });
+  has(record: DecodedRecord, counter: RecordCounter | undefined, now: number): boolean {
+    return this.#tails.some(({ window, until }) => now <= until && isWithin(record, window, counter));
   }
+}
+
+/** `counter`: where numbers order the stream. */
+export function isWithin(
+  { number, timestamp }: DecodedRecord,
+  { start, end }: Window,
+  counter: RecordCounter | undefined,
+): boolean {
+  if (counter) return counter.positionFrom(start, number!) < end;
+  return timestamp! >= start && timestamp! < end;
 }

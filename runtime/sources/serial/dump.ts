@@ -28,6 +28,8 @@ export interface DumperOptions {
   readonly history: HistoryConfig;
   /** True for a record that the instrument has just made: newer than any that was reported. */
   readonly isNews: (record: DecodedRecord) => boolean;
+  /** A live record may have been taken for one of the dump. */
+  readonly onDoubt: () => void;
   readonly log: Log;
 }
 
@@ -41,6 +43,7 @@ export class Dumper {
   readonly #framing: Framing | undefined;
   readonly #read: MessageReader;
   readonly #readLive: MessageReader;
+  #isAsked: (record: DecodedRecord) => boolean = () => true;
   readonly #end: Buffer | undefined;
   readonly #none: Buffer | undefined;
   /** Records of a dump look different from live messages. */
@@ -62,8 +65,14 @@ export class Dumper {
    * of a dump is over before the next command.
    * @throws HoldfastError `serial-dump-too-large`, or what the exchange ended with.
    */
-  async dump(line: SerialLine, command: Buffer, count: (bytes: number) => void): Promise<DumpResult> {
+  async dump(
+    line: SerialLine,
+    command: Buffer,
+    count: (bytes: number) => void,
+    isAsked: (record: DecodedRecord) => boolean,
+  ): Promise<DumpResult> {
     const { history } = this.#options;
+    this.#isAsked = isAsked;
     if (history.before !== undefined) line.send(toBytes(history.before));
     try {
       // What the instrument still says of its own accord would be taken for the beginning of its dump.
@@ -120,7 +129,11 @@ export class Dumper {
       case 'refusal':
         throw refused(command, content);
       case 'record':
-        return !this.#isDistinct && this.#options.isNews(message.record) ? 'other' : message.record;
+        if (this.#isDistinct || !this.#options.isNews(message.record)) return message.record;
+        // What was asked for is of the dump; that it may have been live is a reason to observe nothing from here on.
+        if (!this.#isAsked(message.record)) return 'other';
+        this.#options.onDoubt();
+        return message.record;
       case 'damaged':
         if (this.#framing) return 'damaged';
         // Live messages are no records of a dump where these have a form of their own.

@@ -7,7 +7,7 @@ import type { SourceHistory } from '../source.ts';
 import { fillTemplate } from './command-template.ts';
 import type { HistoryConfig, SerialSourceConfig } from './config.ts';
 import { type DumpEnd, Dumper } from './dump.ts';
-import type { DumpTails } from './dump-tails.ts';
+import { type DumpTails, isWithin } from './dump-tails.ts';
 import { dumpStampOf, type MemoryAccess } from './memory-access.ts';
 import { askBounds } from './memory-bounds.ts';
 import { numberHistory } from './number-history.ts';
@@ -25,6 +25,8 @@ export interface HistoryOptions {
   readonly state: () => StreamState;
   /** True for a record that the instrument has just made. */
   readonly isNews: (record: DecodedRecord) => boolean;
+  /** A live record may have been taken for one of a dump. */
+  readonly onDoubt: () => void;
   readonly turn: (lane: TurnLane) => LineTurn;
   /** Told of dumps that may go on unseen. */
   readonly tails: DumpTails;
@@ -52,17 +54,19 @@ export function createHistory(options: HistoryOptions): SourceHistory {
 type Filler = (window: Window, placeholder: Parameters<Parameters<typeof fillTemplate>[1]>[0]) => string;
 
 function accessOf(options: HistoryOptions, fill: Filler): MemoryAccess {
-  const { config, history, isNews, turn, log, count, tails, clock } = options;
-  const dumper = new Dumper({ config, history, isNews, log });
+  const { config, history, isNews, onDoubt, turn, log, count, tails, clock, state } = options;
+  const dumper = new Dumper({ config, history, isNews, onDoubt, log });
   const take = turn('history');
   const { bounds, command } = history;
   return {
     dump: (window, signal) => {
+      const counter = isNumbered(config) ? state().counter : undefined;
+      const isAsked = (record: DecodedRecord) => isWithin(record, window, counter);
       const filled = fillTemplate(command, (placeholder) => fill(window, placeholder));
       return take(async (line) => {
         let end: DumpEnd = 'silence';
         try {
-          const result = await dumper.dump(line, filled, count);
+          const result = await dumper.dump(line, filled, count, isAsked);
           end = result.end;
           return result;
         } finally {

@@ -65,6 +65,7 @@ class SerialSource implements Source {
   readonly #read: MessageReader;
   #state: StreamState | undefined;
   #line: SerialLine | undefined;
+  #reporter: Reporter | undefined;
   readonly #commands = new CommandOrder();
   readonly #tails: DumpTails;
 
@@ -117,6 +118,7 @@ class SerialSource implements Source {
         onLost: (error) => ended.abort(error),
       },
     });
+    this.#reporter = reporter;
     const isTail = (record: DecodedRecord) => this.#isTail(record);
     const parts = { config, line, reporter, read: this.#read, isTail, clock, log, count };
     const session = config.poll ? new PollSession(parts, config.poll) : new ListenSession(parts);
@@ -129,6 +131,7 @@ class SerialSource implements Source {
       signal.removeEventListener('abort', onAbort);
       this.#line = undefined;
       reporter.stop();
+      this.#reporter = undefined;
       line.close();
     }
   }
@@ -140,6 +143,7 @@ class SerialSource implements Source {
       history,
       state: () => this.#stateNow(),
       isNews: (record) => this.#isNews(record),
+      onDoubt: () => this.#reporter?.damaged('serial-dump-doubt'),
       turn: (lane) => this.#turn(lane),
       tails: this.#tails,
       clock,
