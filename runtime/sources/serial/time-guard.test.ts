@@ -75,6 +75,15 @@ describe('times that an instrument shows', () => {
     expect(shown(606_000, 4 * hours, 606_000 + 4 * hours)).toBe('believed');
   });
 
+  it('are counted from when they were first shown: an instrument that is asked says them again', () => {
+    const guard = new TimeGuard(undefined, 1);
+    // Our wall clock is an hour behind, so that all of it looks like the future.
+    const shown = (atMs: number, recordMs: number) =>
+      show(guard.take({ timestamp: now + recordMs, now: atMs, wall: now + atMs - hours }));
+    for (const atMs of [0, 2000, 4000, 6000, 7900]) expect(shown(atMs, 0)).toBe('believed');
+    expect(shown(8300, 8000)).toBe('believed');
+  });
+
   it('may be rounded, and may always be ahead of our clock', () => {
     const minute = 60_000;
     expect(steps(now - minute, [now, now + minute], minute)).toEqual(['believed', 'believed']);

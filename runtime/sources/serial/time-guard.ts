@@ -84,7 +84,9 @@ export class TimeGuard {
   }
 
   #believe({ timestamp, now }: ShownTime, bearsOut: boolean): TimeStep {
-    this.#last = { timestamp, at: now };
+    // Said again, it was shown first before: its clock has gone on since then.
+    const isAgain = timestamp === this.#last?.timestamp && this.#last.at !== undefined;
+    if (!isAgain) this.#last = { timestamp, at: now };
     this.#held = undefined;
     this.#aheadSince = undefined;
     return { kind: 'placed', bearsOut, isClaimed: true };
