@@ -136,16 +136,15 @@ describe.each([
     expectTruth(at + 1, pages, 251, 259);
   });
 
-  it('knows that nothing came before the first record only where it is told which that is', async () => {
-    const unsure = setUp(at);
-    unsure.make(20);
-    expect((await unsure.read(timeOf(-50), timeOf(5)))[0]).toMatchObject({ kind: 'unavailable' });
-    const sure = setUp(at, { change: { firstRecord: 1 } });
-    sure.make(20);
-    const pages = await sure.read(timeOf(-50), timeOf(5));
-    expect(pages).toHaveLength(1);
-    expectTouching(pages, timeOf(-50), timeOf(5));
-    expectTruth(at + 1, pages, 1, 4);
+  it('never calls empty what lies before its first record: a memory that was cleared looks like a new one', async () => {
+    for (const change of [{}, { firstRecord: 1 }]) {
+      const { make, read } = setUp(at, { change });
+      make(20);
+      const pages = await read(timeOf(-50), timeOf(5));
+      expect(pages[0]).toMatchObject({ kind: 'unavailable', window: { end: timeOf(1) } });
+      expectTouching(pages, timeOf(-50), timeOf(5));
+      expectTruth(at + 1, pages, 1, 4);
+    }
   });
 
   it('states what it verified to be empty', async () => {
@@ -315,6 +314,16 @@ describe.each([
     const pages = await read(start, start + 1_000_000);
     expect(pages.at(-1)?.window.end).toBe(after.at(-1)! + 1);
     expect(await read(after.at(-1)! + 1, start + 1_000_000)).toEqual([]);
+  });
+
+  it('answers nothing from the newer run alone where the older one was partly overwritten', async () => {
+    const { unit, read } = setUp(at, { capacity: 120 });
+    record(unit, start, 100);
+    record(unit, start + 50 * sample, 100);
+    // 80 of the older run are overwritten, among them those of these times.
+    expect(await read(start + 60 * sample, start + 70 * sample)).toEqual([]);
+    const pages = await read(start + 85 * sample, start + 90 * sample);
+    expectTouching(pages, start + 85 * sample, start + 90 * sample);
   });
 
   it('finds a small step while reading, goes on, and merges from the next time on', async () => {

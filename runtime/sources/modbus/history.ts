@@ -92,12 +92,17 @@ class HistoryRead {
     );
     if (!oldestTimes) return 'overwritten';
     const oldestTime = Math.min(...oldestTimes);
-    if (this.#cursor < oldestTime && log.oldest !== this.#map.config.firstRecord) {
+    // Never empty: a memory that was cleared looks like one that is new.
+    if (this.#cursor < oldestTime) {
       const window = { start: this.#cursor, end: Math.min(oldestTime, this.#end) };
       this.#cursor = window.end;
       yield unprovenPage.gone(window, 'history-expired');
     }
     if (this.#cursor >= this.#end) return 'done';
+    // An older run was partly overwritten: below what is left of it some is held and some is gone, so it can neither be given
+    // as all, nor be called gone.
+    const isWhole = log.oldest === this.#map.config.firstRecord;
+    if (!isWhole && this.#cursor < oldestTimes[0]!) return 'done';
     if (runs.length > 1) return yield* this.#mergeRuns(log, runs);
     const newestTime = await this.#timeOf(log.newest, log);
     if (newestTime === undefined) return 'overwritten';
