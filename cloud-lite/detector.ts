@@ -5,6 +5,7 @@ import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
+import { tellAlerts } from './health/delivery.ts';
 import { createMonitor } from './health/monitor.ts';
 import type { EventSource } from './ingest/event-source.ts';
 import { createIngestor } from './ingest/ingestor.ts';
@@ -21,7 +22,7 @@ export interface DetectorOptions {
   readonly limits: RepairLimits;
   readonly plausible: Bounds;
   readonly sweepIntervalMs: number;
-  /** See monitor.ts. */
+  /** See monitor.ts, and delivery.ts. */
   readonly silenceMs: number;
   readonly historyMs: number;
   readonly webhookUrl?: string | undefined;
@@ -69,7 +70,9 @@ export function createDetector(options: DetectorOptions): Detector {
   return {
     async start() {
       await migrate(database);
-      const rest = Promise.all([repairer.run(repairing.signal), monitor.run(repairing.signal)]);
+      const { signal } = repairing;
+      const telling = tellAlerts({ ...options, log: log.child({ part: 'alerts' }) }, signal);
+      const rest = Promise.all([repairer.run(signal), monitor.run(signal), telling]);
       running = [reader.run(reading.signal), rest];
     },
     state() {

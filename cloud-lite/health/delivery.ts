@@ -1,7 +1,7 @@
-// Delivers alerts: each as a line of the log, and to a webhook where there is one. At least once; the
-// alert's id tells a repeat.
+// Tells alerts: each at once as a line of the log, and to a webhook where there is one, at least once; the alert's id tells
+// a repeat. The webhook has a loop of its own: one that hangs holds up nothing but itself.
 import { createBackoff } from '../../kernel/backoff.ts';
-import type { Clock } from '../../kernel/clock.ts';
+import { type Clock, sleep } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
@@ -19,12 +19,19 @@ export interface DeliveryOptions {
   readonly fetch: typeof fetch;
 }
 
+/** How often new alerts are looked for. */
+const intervalMs = 2000;
+const maxLoggedAtOnce = 1000;
 const callLimitMs = 10_000;
+const atOnce = 20;
 /** Longer than all calls of one turn. */
 const claimMs = 300_000;
-const atOnce = 20;
 /** With the backoff's ceiling, about a day. */
 const maxTries = 30;
+/** A webhook that is away for longer gets no old news: they are in the log, and in the API's list. */
+const maxAgeMs = 3 * 86_400_000;
+/** Pause while the webhook does not answer. */
+const awayBackoff = { minMs: 4000, maxMs: 300_000 };
 
 interface AlertRow {
   readonly id: number;
@@ -37,45 +44,136 @@ interface AlertRow {
   readonly tries: number;
 }
 
-/** Delivers what is due; instances share the work. */
-export async function deliverAlerts(options: DeliveryOptions, signal: AbortSignal): Promise<void> {
-  const { database, clock } = options;
+const columns = 'id, at, kind, device_id, module_id, batch_id, message, tries';
+
+/** Until an abort of the signal. Never rejects. */
+export async function tellAlerts(options: DeliveryOptions, signal: AbortSignal): Promise<void> {
+  await Promise.all([
+    repeat(options, signal, async () => {
+      await logAlerts(options);
+      return intervalMs;
+    }),
+    options.webhookUrl === undefined ? undefined : deliverForEver(options, signal),
+  ]);
+}
+
+async function deliverForEver(options: DeliveryOptions, signal: AbortSignal): Promise<void> {
+  const backoff = createBackoff(awayBackoff, options.random);
+  await repeat(options, signal, async () => {
+    const isThere = await deliverAlerts(options, signal);
+    if (isThere) backoff.reset();
+    return isThere ? intervalMs : backoff.next();
+  });
+}
+
+/** @param turn says how long to pause after it, ms. */
+async function repeat(
+  { clock, log }: DeliveryOptions,
+  signal: AbortSignal,
+  turn: () => Promise<number>,
+): Promise<void> {
+  while (!signal.aborted) {
+    const pauseMs = await turn().catch((error) => {
+      if (!signal.aborted) log.error({ err: describeError(error) }, 'alerts could not be told; tried again');
+      return intervalMs;
+    });
+    await sleep(clock, pauseMs, signal).catch(() => {});
+  }
+}
+
+/** Writes alerts that are new to the log; instances share the work. Without a webhook that is all. */
+export async function logAlerts({
+  database,
+  clock,
+  log,
+  metrics,
+  webhookUrl,
+}: DeliveryOptions): Promise<void> {
+  const rows = await database.query<AlertRow>(
+    `update alert set is_logged = true
+      where id in (select id from alert where not is_logged order by id limit $1 for update skip locked)
+     returning ${columns}`,
+    [maxLoggedAtOnce],
+  );
+  if (webhookUrl === undefined) {
+    await database.query('update alert set done_at = $1 where done_at is null and is_logged', [clock.now()]);
+  }
+  for (const row of [...rows].sort((a, b) => a.id - b.id)) {
+    metrics.count('holdfast_alerts_total', { kind: row.kind });
+    log.warn(fieldsOf(row), `alert: ${row.message}`);
+  }
+}
+
+const fieldsOf = ({ id, kind, device_id: device, module_id: module, batch_id: stream }: AlertRow) => ({
+  id,
+  kind,
+  device,
+  module,
+  stream,
+});
+
+/**
+ * Delivers what is due, oldest first; instances share the work.
+ * @returns false when the webhook does not answer, or says that it has trouble: the rest of what was due waits.
+ */
+export async function deliverAlerts(options: DeliveryOptions, signal: AbortSignal): Promise<boolean> {
+  const { database, clock, webhookUrl } = options;
+  if (webhookUrl === undefined) return true;
   const now = clock.now();
   const rows = await database.query<AlertRow>(
     `update alert set due_at = $2, tries = tries + 1
       where id in (select id from alert where done_at is null and due_at <= $1 order by id limit $3
                      for update skip locked)
-     returning id, at, kind, device_id, module_id, batch_id, message, tries`,
+     returning ${columns}`,
     [now, now + claimMs, atOnce],
   );
-  for (const row of [...rows].sort((a, b) => a.id - b.id)) await deliver(options, row, signal);
+  const queue = [...rows].sort((a, b) => a.id - b.id);
+  for (const [i, row] of queue.entries()) {
+    if (await deliver(options, webhookUrl, row, signal)) continue;
+    await giveBack(database, queue.slice(i + 1), now);
+    return false;
+  }
+  return true;
 }
 
-async function deliver(options: DeliveryOptions, row: AlertRow, signal: AbortSignal): Promise<void> {
-  const { database, clock, random, log, metrics, webhookUrl } = options;
-  const fields = {
-    id: row.id,
-    kind: row.kind,
-    device: row.device_id,
-    module: row.module_id,
-    stream: row.batch_id,
-  };
-  if (row.tries === 1) {
-    metrics.count('holdfast_alerts_total', { kind: row.kind });
-    log.warn(fields, `alert: ${row.message}`);
-  }
-  const problem = webhookUrl === undefined ? undefined : await post(options, webhookUrl, row, signal);
-  if (problem === undefined || row.tries >= maxTries) {
-    if (problem !== undefined)
-      log.error({ ...fields, problem }, 'an alert could not be delivered and is given up');
+async function giveBack(database: Database, rows: readonly AlertRow[], now: number): Promise<void> {
+  await database.query('update alert set due_at = $2, tries = tries - 1 where id = any($1::int8[])', [
+    rows.map(({ id }) => id),
+    now,
+  ]);
+}
+
+/** False when the webhook itself has trouble. */
+async function deliver(
+  options: DeliveryOptions,
+  url: string,
+  row: AlertRow,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { database, clock, random, log } = options;
+  const failure = await post(options, url, row, signal);
+  if (failure === undefined || row.tries >= maxTries || clock.now() - row.at >= maxAgeMs) {
+    if (failure !== undefined) {
+      log.error(
+        { ...fieldsOf(row), problem: failure.problem },
+        'an alert could not be delivered and is given up',
+      );
+    }
     await database.query('update alert set done_at = $2 where id = $1', [row.id, clock.now()]);
-    return;
+    return failure?.isThere ?? true;
   }
   const backoff = createBackoff({ minMs: 10_000, maxMs: 3_600_000 }, random);
   for (let i = 1; i < row.tries; i++) backoff.next();
   const retryMs = Math.round(backoff.next());
-  log.warn({ ...fields, problem, retryMs }, 'an alert could not be delivered');
+  log.warn({ ...fieldsOf(row), problem: failure.problem, retryMs }, 'an alert could not be delivered');
   await database.query('update alert set due_at = $2 where id = $1', [row.id, clock.now() + retryMs]);
+  return failure.isThere;
+}
+
+interface Failure {
+  readonly problem: string;
+  /** The webhook answers, and does not take this alert. */
+  readonly isThere: boolean;
 }
 
 /** What went wrong; undefined when it arrived. */
@@ -84,7 +182,7 @@ async function post(
   url: string,
   row: AlertRow,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Failure | undefined> {
   const timeout = new AbortController();
   const timer = clock.setTimer(callLimitMs, () => timeout.abort(new Error('no answer in time')));
   try {
@@ -105,9 +203,11 @@ async function post(
       signal: AbortSignal.any([signal, timeout.signal]),
     });
     await response.body?.cancel();
-    return response.ok ? undefined : `the webhook answered ${response.status}`;
+    if (response.ok) return undefined;
+    const { status } = response;
+    return { problem: `the webhook answered ${status}`, isThere: status < 500 && status !== 429 };
   } catch (error) {
-    return describeError(error);
+    return { problem: describeError(error), isThere: false };
   } finally {
     timer.cancel();
   }

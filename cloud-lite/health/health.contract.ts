@@ -8,7 +8,7 @@ import { markRead } from '../ingest/checkpoint.ts';
 import { arrive } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { listAlerts, raiseAlerts } from './alerts.ts';
-import { deliverAlerts } from './delivery.ts';
+import { deliverAlerts, tellAlerts } from './delivery.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
 
@@ -111,6 +111,82 @@ export function healthContract(open: () => Database): void {
       expect(bodies[1]).toMatchObject({ kind: 'device-silent', deviceId: 'd' });
       expect(bodies[1]!.id).toBe(bodies[0]!.id);
       expect(await listAlerts(database, { limit: 1 })).toMatchObject([{ doneAt: clock.now() - 86_400_000 }]);
+    });
+
+    test('a webhook that hangs holds up neither the log nor anything else, and gets all of it once it is back', async () => {
+      const logged: string[] = [];
+      const taken: number[] = [];
+      let hangs = true;
+      let calls = 0;
+      const options = {
+        database,
+        clock,
+        random: seededRandom(1),
+        log: { ...silentLog, warn: (_: object, text: string) => logged.push(text) },
+        metrics: noMetrics,
+        webhookUrl: 'http://alerts.example/',
+        fetch: ((_: string, init: RequestInit) => {
+          calls++;
+          const { id } = JSON.parse(init.body as string) as { id: number };
+          if (!hangs) {
+            taken.push(id);
+            return Promise.resolve(new Response(null, { status: 204 }));
+          }
+          return new Promise((_, reject) => {
+            init.signal!.addEventListener('abort', () => reject(init.signal!.reason));
+          });
+        }) as typeof fetch,
+      };
+      const raise = (n: number) =>
+        raiseAlerts(
+          database,
+          [{ kind: 'device-silent', deviceId: `d${n}`, message: `alert ${n}` }],
+          clock.now(),
+        );
+      for (let n = 0; n < 400; n++) await raise(n);
+      const stop = new AbortController();
+      const telling = tellAlerts(options, stop.signal);
+      const pass = async (seconds: number) => {
+        for (let passed = 0; passed < seconds; passed++) {
+          await clock.advance(1000);
+          await new Promise((resolve) => setTimeout(resolve, 4));
+        }
+      };
+      await pass(60);
+      expect(logged.filter((text) => text.startsWith('alert: '))).toHaveLength(400);
+      await raise(400);
+      await pass(10);
+      expect(logged).toContain('alert: alert 400');
+      // It is asked again and again, by one call at a time.
+      expect(calls).toBeGreaterThan(1);
+      expect(calls).toBeLessThan(10);
+      hangs = false;
+      await pass(900);
+      stop.abort();
+      await telling;
+      expect(new Set(taken).size).toBe(401);
+    });
+
+    test('an alert that the webhook does not take keeps no other one from it', async () => {
+      const taken: string[] = [];
+      const options = {
+        database,
+        clock,
+        random: seededRandom(1),
+        log: silentLog,
+        metrics: noMetrics,
+        webhookUrl: 'http://alerts.example/',
+        fetch: (async (_: string, init: RequestInit) => {
+          const { message } = JSON.parse(init.body as string) as { message: string };
+          if (message === 'b') return new Response(null, { status: 413 });
+          taken.push(message);
+          return new Response(null, { status: 204 });
+        }) as typeof fetch,
+      };
+      const alerts = ['a', 'b', 'c'].map((message) => ({ kind: 'device-silent' as const, message }));
+      await raiseAlerts(database, alerts, clock.now());
+      expect(await deliverAlerts(options, signal)).toBe(true);
+      expect(taken).toEqual(['a', 'c']);
     });
 
     test('an alert that nobody takes is given up in the end', async () => {

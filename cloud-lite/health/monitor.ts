@@ -1,27 +1,22 @@
-// Looks after the fleet's health: silence, alerts, gauges, old history.
+// Looks after the fleet's health: silence, gauges, old history.
 import { type Clock, sleep } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
-import type { Random } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
 import { readSummary } from '../ledger/summary.ts';
-import { deliverAlerts } from './delivery.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
 
 export interface MonitorOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
   /** A stream from which nothing came for this long is silent. */
   readonly silenceMs: number;
   /** History of gaps, requests, alerts and changes is kept for this long. */
   readonly historyMs: number;
-  readonly webhookUrl?: string | undefined;
-  readonly fetch: typeof fetch;
 }
 
 export interface Monitor {
@@ -54,15 +49,16 @@ export function createMonitor(options: MonitorOptions): Monitor {
     historyDueAt = clock.monotonic() + (more ? 0 : historyIntervalMs);
   };
 
+  // Each by itself: what fails, or has much to do, must not keep the others from being looked after.
   const look = async (signal: AbortSignal) => {
-    try {
-      await judge();
-      await deliverAlerts(options, signal);
-      await showGauges(database, metrics, clock.now());
-      await clean();
-    } catch (error) {
-      if (!signal.aborted)
-        log.error({ err: describeError(error) }, "the monitor's look failed; the next one tries again");
+    for (const work of [judge, () => showGauges(database, metrics, clock.now()), clean]) {
+      await work().catch((error: unknown) => {
+        if (!signal.aborted)
+          log.error(
+            { err: describeError(error) },
+            "a part of the monitor's look failed; the next one tries again",
+          );
+      });
     }
   };
 

@@ -21,11 +21,15 @@ create table alert (
   module_id text,
   batch_id text,
   message text not null,
+  -- It stands in a detector's log.
+  is_logged bool not null default false,
   due_at int8 not null,
   tries int4 not null default 0,
   -- Delivered, or given up, or there is nowhere to deliver to.
   done_at int8
 );
+
+create index alert_unlogged on alert (id) where not is_logged;
 
 create index alert_due on alert (due_at) where done_at is null;
 create index alert_by_time on alert (at);
