@@ -18,7 +18,7 @@ import { sweep } from './sweep.ts';
 
 /** What repair owes, on any rig.database. */
 export function repairContract(open: () => Database): void {
-  describe('repair', () => {
+  describe('repair', { timeout: 60_000 }, () => {
     let rig: RepairRig;
     beforeAll(() => {
       rig = new RepairRig(open());
@@ -142,15 +142,15 @@ export function repairContract(open: () => Database): void {
       expect(await requests()).toMatchObject([{ state: 'accepted', attempt: 1 }]);
     });
 
-    test.each([404, 500, 302, 0])(
+    test.each([404, 500])(
       'a module that answers %i to each call is asked again and again, for as long as three attempts may take',
       async (status) => {
         rig.answer = () => answered(status, 'out of order');
         await arrive(...hole);
-        await live(3 * limits.expiryMs - 120_000, 120_000);
+        await live(3 * limits.expiryMs - 300_000, 300_000);
         expect(await requests()).toMatchObject([{ state: 'pending', attempt: 3 }]);
         expect(asks().length).toBeLessThan(150);
-        await live(1_200_000, 120_000);
+        await live(1_800_000, 300_000);
         expect(await requests()).toMatchObject([{ state: 'abandoned', attempt: 3 }]);
         expect(await stream()).toMatchObject({ gaps: [[10, 50]], abandoned: [[10, 50]], openRequests: 0 });
       },

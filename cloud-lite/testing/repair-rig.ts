@@ -95,8 +95,9 @@ export class RepairRig {
         return this.answer(call);
       },
     };
+    const quiet = new Quiet(this.database);
     const repairer = createRepairer({
-      database: this.database,
+      database: quiet.database,
       methods,
       limits: this.limits,
       sweepIntervalMs: stepMs,
@@ -107,10 +108,8 @@ export class RepairRig {
     });
     const done = repairer.run(stop.signal);
     for (let passed = 0; passed < ms; passed += stepMs) {
-      const before = repairer.lastSweepAt();
       await this.clock.advance(stepMs);
-      await until(() => repairer.lastSweepAt() !== before || passed === 0);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await quiet.wait();
       await between();
     }
     stop.abort();
@@ -118,8 +117,40 @@ export class RepairRig {
   };
 }
 
-async function until(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+/** Tells when nothing is asked of the database any more, nor about to be: what a step began is done then. */
+class Quiet {
+  readonly database: Database;
+  #underWay = 0;
+  #nothing: () => void = () => {};
+
+  constructor(database: Database) {
+    const counted =
+      <A extends unknown[], T>(work: (...args: A) => Promise<T>) =>
+      async (...args: A): Promise<T> => {
+        this.#underWay++;
+        try {
+          return await work(...args);
+        } finally {
+          if (--this.#underWay === 0) this.#nothing();
+        }
+      };
+    this.database = {
+      ...database,
+      query: counted(database.query) as Database['query'],
+      transaction: counted(database.transaction) as Database['transaction'],
+    };
+  }
+
+  async wait(): Promise<void> {
+    for (let still = 0; still < 4; still++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#underWay === 0) continue;
+      still = -1;
+      await new Promise<void>((resolve) => {
+        this.#nothing = resolve;
+      });
+    }
+  }
 }
 
 /** Of one stream: 10 to 50 is missing. */
