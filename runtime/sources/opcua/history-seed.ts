@@ -2,9 +2,11 @@
 // reported, the earliest that the server remembers; between that and the present lies a hole, which the detector
 // then asks for like any other. So the import is paced beside live data, survives power cuts, and is accounted for,
 // however many months it takes.
+import { Observation } from '../observation.ts';
 import type { SourceHistory, SourceSink } from '../source.ts';
 
-export type Seeded = 'seeded' | 'nothing-there';
+/** `not-taken`: there was no room for it. */
+export type Seeded = 'seeded' | 'nothing-there' | 'not-taken';
 
 export async function seedHistory(
   history: SourceHistory,
@@ -18,10 +20,12 @@ export async function seedHistory(
   if (at === undefined) return 'nothing-there';
   for await (const page of history.read({ start: at, end: at + 1 }, signal)) {
     if (page.kind !== 'readings' || page.window.end !== at + 1) return 'nothing-there';
-    sink.emit({ kind: 'resumed', at });
-    if (page.readings.length > 0) sink.emit({ kind: 'readings', readings: page.readings });
-    sink.emit({ kind: 'observed', until: at + 1 });
-    sink.emit({ kind: 'broken', at: at + 1, reason: 'history-to-come' });
+    const observation = new Observation(sink);
+    if (observation.begin(at) === undefined) return 'not-taken';
+    const { readings } = page;
+    const isTaken = readings.length === 0 || observation.take(readings);
+    if (!isTaken || !observation.observe(at + 1)) return 'not-taken';
+    observation.lose('history-to-come');
     return 'seeded';
   }
   return 'nothing-there';

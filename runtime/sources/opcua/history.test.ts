@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import type { HistoryPage } from '../history-page.ts';
 import { createHistory } from './history.ts';
+import { Refusals } from './refusals.ts';
 import { every, never, readAll, readIn, serverWith, T, valuesAt } from './testing/history-judge.ts';
 import type { Habits, HostileNode } from './testing/hostile-history.ts';
 
@@ -102,7 +103,7 @@ describe('a node without history', () => {
   const withOther = (kind: HostileNode['kind'], missing = new Map<string, string>()) => {
     const server = serverWith({}, every(10, 20));
     server.nodes.set('n=t1', { kind, recorded: valuesAt(every(7, 20)), gone: 0 });
-    return readAll(server, range, 3, 2, missing);
+    return readAll(server, range, 3, 2, { missing });
   };
 
   it.each([
@@ -120,6 +121,15 @@ describe('a node without history', () => {
         { index: page.window.start, tag: 't1', value: null, quality },
       ]);
     }
+  });
+
+  it('is waited for at first: it may be there in a moment', async () => {
+    const server = serverWith({}, every(10, 20));
+    server.nodes.set('n=t1', { kind: 'unknown', recorded: [], gone: 0 });
+    const { pages, error } = await readAll(server, range, 3, 9, { patience: 60_000 });
+    expect(pages).toEqual([]);
+    expect((error as HoldfastError).message).toMatch(/'t1'.*node-id-unknown.*stays so for 10 minutes/);
+    expect((await readAll(server, range, 3, 12, { patience: 60_000 })).until).toBe(range.end);
   });
 
   it('and a tag whose node was not found is marked, too', async () => {
@@ -140,8 +150,11 @@ describe('a node without history', () => {
   });
 
   it.each([
-    ['denied', /does not give the history of 't0' \(user-access-denied\): grant it/],
-    ['unknown', /has none of the nodes whose history is asked for/],
+    [
+      'denied',
+      /'t0' cannot be read now: the server answers user-access-denied|does not give the history of 't0' \(user-access-denied\): grant it/,
+    ],
+    ['unknown', /node-id-unknown|has none of the nodes whose history is asked for/],
   ] as const)('(%s) and alone is asked for again: it may be there', async (kind, message) => {
     const server = serverWith({}, []);
     server.nodes.set('n=t0', { kind, recorded: valuesAt(every(10, 20)), gone: 0 });
@@ -190,8 +203,15 @@ describe('a memory that does not reach so far back', () => {
     const server = serverWith({}, every(10, 300));
     const range = { start: T + 5, end: T + 2500 };
     const nodes = new Map([['t0', 'n=t0']]);
-    const link = { session: server.session(), nodes, missing: new Map(), settleMs: () => 0 };
-    const pages = createHistory({ link: () => link, valuesPerNode: 10 }).read(range, never);
+    const link = {
+      session: server.session(),
+      nodes,
+      missing: new Map(),
+      findMissing: async () => {},
+      settleMs: () => 0,
+    };
+    const refusals = new Refusals({ monotonic: () => 0 });
+    const pages = createHistory({ link: () => link, valuesPerNode: 10, refusals }).read(range, never);
     const reading = pages[Symbol.asyncIterator]();
     const { window } = (await reading.next()).value as HistoryPage;
     server.nodes.get('n=t0')!.gone = 200;

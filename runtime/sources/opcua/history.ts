@@ -1,8 +1,8 @@
 // Re-reads a range from the server's own history: many nodes at once, merged into pages in order of time.
 //
 // What is told apart. A node that the server does not historise, or whose memory begins later, or whose history it will
-// not give: its tag is marked at the start of each page (`bad:no-history`, `bad:history-expired`, or the server's
-// reason), nothing is claimed of it until its next value, and the others are answered. No node with history, by the server's own
+// not give for a while now: its tag is marked at the start of each page (`bad:no-history`, `bad:history-expired`, or the
+// server's reason), nothing is claimed of it until its next value, and the others are answered. No node with history, by the server's own
 // word: void, `no-history`. No node whose memory reaches so far back: void, `history-expired`, up to the oldest value
 // of any. No values within memory: verified empty. A server that fails, or whose answers prove nothing: an error, and
 // the same is asked again later.
@@ -16,6 +16,7 @@ import { type Memory, MemoryLooks } from './history-memory.ts';
 import { type ReadNode, readPages } from './history-pages.ts';
 import { HistoryRequests } from './history-requests.ts';
 import type { OpcuaSession } from './opcua-session.ts';
+import type { Refusals } from './refusals.ts';
 
 export interface HistoryLink {
   readonly session: OpcuaSession;
@@ -23,6 +24,8 @@ export interface HistoryLink {
   readonly nodes: ReadonlyMap<string, string>;
   /** Tags for which the server has no node, with the cause as in a quality. */
   readonly missing: ReadonlyMap<string, string>;
+  /** Looks for those once more. */
+  readonly findMissing: () => Promise<void>;
   /** The server may write its history so much later than the values' times. */
   readonly settleMs: () => number;
 }
@@ -31,6 +34,8 @@ export interface HistoryOptions {
   /** @throws HoldfastError `source-not-connected` */
   readonly link: () => HistoryLink;
   readonly valuesPerNode: number;
+  /** Of this source, over all its sessions. */
+  readonly refusals: Refusals;
   /** Told why a range could not be answered: it is asked again, perhaps for hours. */
   readonly onFailed?: (problem: string) => void;
 }
@@ -40,7 +45,7 @@ export function createHistory(options: HistoryOptions): SourceHistory {
     async *read(range, signal) {
       signal.throwIfAborted();
       try {
-        yield* new HistoryReading(options.link(), options.valuesPerNode, signal).read(range);
+        yield* new HistoryReading(options.link(), options, signal).read(range);
       } catch (error) {
         if (error instanceof HoldfastError && error.code === 'opcua-history-failed')
           options.onFailed?.(error.message);
@@ -52,26 +57,28 @@ export function createHistory(options: HistoryOptions): SourceHistory {
 
 class HistoryReading {
   readonly #link: HistoryLink;
-  readonly #valuesPerNode: number;
+  readonly #options: HistoryOptions;
   readonly #requests: HistoryRequests;
   readonly #memory: MemoryLooks;
 
-  constructor(link: HistoryLink, valuesPerNode: number, signal: AbortSignal) {
+  constructor(link: HistoryLink, options: HistoryOptions, signal: AbortSignal) {
     this.#link = link;
-    this.#valuesPerNode = valuesPerNode;
+    this.#options = options;
     this.#requests = new HistoryRequests(link.session, signal);
     this.#memory = new MemoryLooks(this.#requests, new BackLooks(this.#requests));
   }
 
   async *read(range: Window): AsyncGenerator<HistoryPage> {
-    const { session, settleMs, nodes } = this.#link;
+    const { session, settleMs, nodes, missing } = this.#link;
     const now = await this.#requests.may(session.serverTime());
     const recordedTo = Math.floor(now - settleMs());
     const end = Math.min(range.end, recordedTo);
     if (end <= range.start) return;
+    if (missing.size > 0) await this.#requests.may(this.#link.findMissing());
     const all = [...nodes].map(([tag, nodeId]) => ({ tag, nodeId }));
     // From before the range: of values that share one time, a memory may have lost some.
     const memory = await this.#memory.at(all, range.start - 1);
+    this.#options.refusals.check(this.#refused(memory));
     const readable = readableOf(all, memory);
     if (readable.length === 0) {
       checkNone(memory);
@@ -96,18 +103,26 @@ class HistoryReading {
       requests: this.#requests,
       range: { start, end },
       nodes: readable,
-      valuesPerNode: this.#valuesPerNode,
+      valuesPerNode: this.#options.valuesPerNode,
       recordedTo,
       marksAt: (at, isKnown) => this.#marksAt(at, memory, isKnown),
     });
   }
 
+  /** What cannot be had as things are, with the cause as in a quality. */
+  #refused(memory: ReadonlyMap<string, Memory>): ReadonlyMap<string, string> {
+    const refused = new Map(this.#link.missing);
+    for (const [tag, found] of memory)
+      if (found.kind === 'absent' || found.kind === 'denied') refused.set(tag, found.cause);
+    return refused;
+  }
+
   #marksAt(at: number, memory: ReadonlyMap<string, Memory>, isKnown: (tag: string) => boolean): Reading[] {
-    const marks: Reading[] = [...this.#link.missing].map(([tag, cause]) => markOf(tag, at, cause));
-    for (const [tag, found] of memory) {
-      if (found.kind === 'none') marks.push(markOf(tag, at, 'no-history'));
-      else if (found.kind === 'absent' || found.kind === 'denied') marks.push(markOf(tag, at, found.cause));
-      else if (!isKnown(tag)) marks.push(markOf(tag, at, 'history-expired'));
+    const marks: Reading[] = [...this.#refused(memory)].map(([tag, cause]) => markOf(tag, at, cause));
+    for (const [tag, { kind }] of memory) {
+      if (kind === 'none') marks.push(markOf(tag, at, 'no-history'));
+      else if ((kind === 'reaches' || kind === 'later') && !isKnown(tag))
+        marks.push(markOf(tag, at, 'history-expired'));
     }
     return marks;
   }

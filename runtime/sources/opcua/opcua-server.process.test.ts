@@ -64,7 +64,11 @@ describe('the address space', () => {
 
   it('observes a value that does not change through the keep-alives', async () => {
     const run = begin(
-      sourceOf({ history: undefined, tags: [{ name: 'recipe', node: 'ns=1;s=setpoints.recipe' }] }),
+      sourceOf({
+        history: undefined,
+        snapshots: true,
+        tags: [{ name: 'recipe', node: 'ns=1;s=setpoints.recipe' }],
+      }),
     );
     const reaches = () => (run.sink.of('observed').at(-1)?.until ?? 0) - (run.sink.of('resumed')[0]?.at ?? 0);
     await run.until(() => run.sink.of('observed').length > 0 && reaches() > 11_000, 20_000);

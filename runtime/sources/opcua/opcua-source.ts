@@ -13,9 +13,10 @@ import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
 import { type Connect, connect } from './connect.ts';
 import { createHistory, type HistoryLink } from './history.ts';
-import { seedHistory } from './history-seed.ts';
+import { type Seeded, seedHistory } from './history-seed.ts';
 import type { OpcuaSession } from './opcua-session.ts';
 import { createProbe } from './probe.ts';
+import { Refusals } from './refusals.ts';
 import { SubscribeSession } from './subscribe-session.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { writeTag } from './writer.ts';
@@ -64,6 +65,7 @@ class OpcuaSource implements Source {
       this.history = createHistory({
         link: () => this.#linked(),
         valuesPerNode,
+        refusals: new Refusals(deps.clock),
         onFailed: (problem) => this.#onHistoryFailed(problem),
       });
     }
@@ -117,11 +119,8 @@ class OpcuaSource implements Source {
       return;
     const { log, clock } = this.#deps;
     const outcome = await seedHistory(this.history, Date.parse(since), clock.now(), sink, signal);
-    this.#isSeeded = true;
-    log.info(
-      { since, outcome },
-      outcome === 'seeded' ? 'history is asked for' : 'the server remembers nothing since',
-    );
+    this.#isSeeded = outcome !== 'not-taken';
+    log.info({ since, outcome }, seedTexts[outcome]);
   }
 
   #connect(signal: AbortSignal): Promise<OpcuaSession> {
@@ -146,8 +145,8 @@ class OpcuaSource implements Source {
       log,
       metrics,
       floor: this.#floor ?? this.#deps.start?.()?.floor,
-      onTags: ({ nodes, missing, latenessMs }) => {
-        this.#live = { session, nodes, missing, settleMs: latenessMs };
+      onTags: (tags) => {
+        this.#live = { session, ...tags };
       },
       beforeValues: () => this.#seed(openSink, ended.signal),
     });
@@ -157,14 +156,16 @@ class OpcuaSource implements Source {
     } finally {
       ended.abort();
       work.catch(() => {});
-      this.#floor = Math.max(
-        this.#floor ?? Number.NEGATIVE_INFINITY,
-        subscribed.until ?? Number.NEGATIVE_INFINITY,
-      );
-      if (this.#floor === Number.NEGATIVE_INFINITY) this.#floor = undefined;
+      this.#floor = subscribed.until ?? this.#floor;
     }
   }
 }
+
+const seedTexts: Readonly<Record<Seeded, string>> = {
+  seeded: 'history is asked for',
+  'nothing-there': 'the server remembers nothing since',
+  'not-taken': 'there was no room to ask for history: again with the next session',
+};
 
 /** Longer than a healthy session is silent: from the first connection, over all that is asked, to the first values. */
 function silenceLimitMs({ timeoutMs, keepAliveMs }: OpcuaSourceConfig): number {

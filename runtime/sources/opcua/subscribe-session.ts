@@ -5,10 +5,10 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
-import type { OpcuaSession, Published, Subscription } from './opcua-session.ts';
+import type { ItemResult, OpcuaSession, Published, Subscription } from './opcua-session.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { causeOf, isBad } from './quality.ts';
-import { type ResolvedTag, resolveTags } from './resolve-tags.ts';
+import { type Monitoring, type ResolvedTag, resolveTags } from './resolve-tags.ts';
 import { type OddTime, Timeline } from './timeline.ts';
 
 export interface SubscribeOptions {
@@ -31,8 +31,10 @@ export interface KnownTags {
   readonly nodes: ReadonlyMap<string, string>;
   /** Tags for which the server has no node, with the cause as in a quality. */
   readonly missing: ReadonlyMap<string, string>;
+  /** Looks for those once more, and has the server watch what it finds. */
+  readonly findMissing: () => Promise<void>;
   /** Values may come so much later than their times say. */
-  readonly latenessMs: () => number;
+  readonly settleMs: () => number;
 }
 
 /** Refused tags are asked for again. */
@@ -53,14 +55,23 @@ export class SubscribeSession {
   #nextHandle = 1;
   #slowestMs = 0;
   #beginBy = 0;
+  /** When all items were watched, by the server's clock. */
+  #watchedFrom = 0;
+  /** Handles of items that keep one value between two messages, and say nothing of those that it took the place of. */
+  readonly #hiding = new Set<number>();
+  /** Messages are missing: what the items hold is not known. */
+  #isStale = false;
   #retryAt = 0;
+  #asking: Promise<void> = Promise.resolve();
   #hasWarned = false;
+  #hasWarnedOfHiding = false;
 
   constructor(options: SubscribeOptions) {
     this.#options = options;
     const { sink, config, floor } = options;
     this.#timeline = new Timeline({
       sink,
+      clock: options.clock,
       timestamp: config.timestamp,
       snapshots: config.snapshots,
       latenessMs: config.latenessMs ?? marginMs,
@@ -79,6 +90,7 @@ export class SubscribeSession {
     const { session, config, clock } = this.#options;
     const subscription = await session.subscribe(requestOf(config));
     await this.#monitorAll(subscription);
+    this.#watchedFrom = await session.serverTime();
     await this.#options.beforeValues();
     const now = clock.monotonic();
     this.#beginBy = now + firstValuesMs + 2 * Math.max(this.#slowestMs, subscription.publishMs);
@@ -101,11 +113,12 @@ export class SubscribeSession {
       this.#onRefused(name, cause);
     }
     await this.#monitor(subscription, tags);
-    const latenessMs = () => this.#timeline.latenessMs;
-    onTags({ nodes: this.#nodes, missing: this.#missing, latenessMs });
+    const settleMs = () => this.#timeline.settleMs;
+    const findMissing = () => this.#askAgain(subscription, [...this.#missing.keys()]);
+    onTags({ nodes: this.#nodes, missing: this.#missing, findMissing, settleMs });
   }
 
-  async #monitor({ id }: Subscription, tags: readonly ResolvedTag[]): Promise<void> {
+  async #monitor({ id, publishMs }: Subscription, tags: readonly ResolvedTag[]): Promise<void> {
     const { session, config } = this.#options;
     const requests = tags.map(({ nodeId, monitoring }) => ({
       nodeId,
@@ -115,8 +128,8 @@ export class SubscribeSession {
     // Known before they are asked for: the first values may overtake the answer.
     for (const [at, { handle }] of requests.entries()) this.#names.set(handle, tags[at]!.name);
     const results = await session.monitor(id, requests);
-    for (const [at, { status, samplingMs }] of results.entries()) {
-      const { name, nodeId } = tags[at]!;
+    for (const [at, { status, samplingMs, queueSize }] of results.entries()) {
+      const { name, nodeId, monitoring } = tags[at]!;
       this.#nodes.set(name, nodeId);
       this.#missing.delete(name);
       if (isBad(status)) {
@@ -125,9 +138,23 @@ export class SubscribeSession {
         continue;
       }
       this.#refused.delete(name);
+      if (hides(monitoring, { samplingMs, queueSize }, publishMs)) this.#hiding.add(requests[at]!.handle);
       this.#slowestMs = Math.max(this.#slowestMs, samplingMs);
     }
     if (config.latenessMs === undefined) this.#timeline.allow(this.#slowestMs + marginMs);
+    this.#warnOfHiding();
+  }
+
+  #warnOfHiding(): void {
+    const { log, metrics, config } = this.#options;
+    const { size } = this.#hiding;
+    metrics.gauge('holdfast_opcua_narrow_queues', size, { source: config.name });
+    if (size === 0 || this.#hasWarnedOfHiding) return;
+    this.#hasWarnedOfHiding = true;
+    log.warn(
+      { tags: size },
+      'the server keeps one value of these tags between two messages, and does not say what it took the place of: no change of them is claimed to be the only one. Let it grant a longer queue, or set samplingMs to publishMs or more, and queueSize: 1',
+    );
   }
 
   #onRefused(tag: string, cause: string): void {
@@ -145,13 +172,14 @@ export class SubscribeSession {
     if (lost > 0) this.#onLost(lost, publishedAt);
     for (const { handle, value } of values) {
       const name = this.#names.get(handle);
-      if (name !== undefined) this.#timeline.add(name, value, publishedAt);
+      if (name !== undefined) this.#timeline.add(name, value, publishedAt, this.#hiding.has(handle));
     }
     if (more) return;
-    if (!this.#timeline.isObserving) {
+    if (this.#isStale) await this.#readAgain();
+    if (!this.#timeline.hasBegun) {
       const isWhole = this.#timeline.tagsSeen >= this.#names.size + this.#refused.size;
       if (!isWhole && this.#options.clock.monotonic() < this.#beginBy) return;
-      this.#timeline.begin(publishedAt);
+      this.#timeline.begin(this.#watchedFrom, publishedAt);
     }
     this.#timeline.advance(publishedAt);
     await this.#retryRefused(subscription);
@@ -163,11 +191,23 @@ export class SubscribeSession {
     if (this.#refused.size === 0 || now < this.#retryAt) return;
     this.#retryAt = now + retryMs;
     try {
-      await this.#monitorAll(subscription, new Set(this.#refused.keys()));
+      await this.#askAgain(subscription, [...this.#refused.keys()]);
     } catch (error) {
       session.lost.throwIfAborted();
       log.debug({ reason: describeError(error) }, 'refused tags were not asked for again');
     }
+  }
+
+  /** One after the other: nothing is to be watched twice. */
+  #askAgain(subscription: Subscription, tags: readonly string[]): Promise<void> {
+    const work = this.#asking
+      .catch(() => {})
+      .then(() => {
+        const open = tags.filter((tag) => this.#refused.has(tag));
+        return open.length === 0 ? undefined : this.#monitorAll(subscription, new Set(open));
+      });
+    this.#asking = work;
+    return work;
   }
 
   #onLost(lost: number, publishedAt: number): void {
@@ -175,6 +215,18 @@ export class SubscribeSession {
     metrics.count('holdfast_opcua_lost_messages_total', { source: config.name }, lost);
     log.warn({ lost }, 'messages of the server are missing, and it no longer has them');
     this.#timeline.lose('messages-lost', publishedAt);
+    this.#isStale = true;
+  }
+
+  /** What the items hold: a change that a lost message told of is not told again. */
+  async #readAgain(): Promise<void> {
+    const { session } = this.#options;
+    const tags = [...new Set(this.#names.values())];
+    const values = await session.read(tags.map((tag) => this.#nodes.get(tag)!));
+    const now = await session.serverTime();
+    this.#timeline.lose('messages-lost', now);
+    for (const [at, tag] of tags.entries()) this.#timeline.add(tag, values[at]!, now);
+    this.#isStale = false;
   }
 
   #onOdd(what: OddTime, count: number): void {
@@ -192,6 +244,19 @@ const hints: Readonly<Record<Exclude<OddTime, 'in-a-break'>, string>> = {
     "values carry times that lie ahead of the server's clock, and are marked uncertain:time-ahead: set that clock, or timestamp: server",
   overflow: 'values were lost in the queue of the server: raise queueSize, or samplingMs',
 };
+
+/**
+ * A queue of one does not say that it overflowed (OPC 10000-4, 5.12.1.5). Where it was asked for, by somebody who has the
+ * server look no more often than it sends, there is nothing to be lost in it.
+ */
+function hides(
+  asked: Monitoring,
+  granted: Pick<ItemResult, 'samplingMs' | 'queueSize'>,
+  publishMs: number,
+): boolean {
+  if (granted.queueSize >= 2) return false;
+  return asked.queueSize > 1 || granted.samplingMs < publishMs;
+}
 
 function requestOf({ publishMs, keepAliveMs }: OpcuaSourceConfig) {
   const keepAliveCount = Math.max(1, Math.round(keepAliveMs / publishMs));

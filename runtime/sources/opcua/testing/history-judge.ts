@@ -7,6 +7,7 @@ import type { Window } from '../../../../wire/window.ts';
 import type { HistoryPage } from '../../history-page.ts';
 import { createHistory } from '../history.ts';
 import type { WireValue } from '../opcua-session.ts';
+import { Refusals } from '../refusals.ts';
 import { goodStatus, type Habits, HostileHistory, timeOf } from './hostile-history.ts';
 
 export const T = Date.UTC(2026, 0, 1);
@@ -39,6 +40,12 @@ export function valuesAt(times: readonly number[], first = 0): WireValue[] {
   }));
 }
 
+export interface ReadOptions {
+  readonly missing?: ReadonlyMap<string, string>;
+  /** Time that passes before each attempt. */
+  readonly patience?: number;
+}
+
 export interface Answered {
   readonly pages: readonly HistoryPage[];
   /** How far they reach. */
@@ -55,19 +62,23 @@ export async function readAll(
   range: Window,
   valuesPerNode = 10,
   tries = 40,
-  missing: ReadonlyMap<string, string> = new Map(),
+  { missing = new Map(), patience = 600_000 }: ReadOptions = {},
 ): Promise<Answered> {
   const nodes = new Map([...server.nodes.keys()].map((nodeId) => [nodeId.slice(2), nodeId]));
-  const link = { session: server.session(), nodes, missing, settleMs: () => 0 };
+  const link = { session: server.session(), nodes, missing, findMissing: async () => {}, settleMs: () => 0 };
+  // Each attempt finds what was refused before as it was, for so long.
+  const clock = { passed: 0, monotonic: () => clock.passed };
+  const refusals = new Refusals(clock);
   const problems: string[] = [];
   const onFailed = (problem: string) => problems.push(problem);
-  const history = createHistory({ link: () => link, valuesPerNode, onFailed });
+  const history = createHistory({ link: () => link, valuesPerNode, refusals, onFailed });
   const pages: HistoryPage[] = [];
   let until = range.start;
   let error: unknown;
   for (let attempt = 0; attempt < tries && until < range.end; attempt++) {
     try {
       error = undefined;
+      clock.passed += patience;
       server.requests = 0;
       for await (const page of history.read({ start: until, end: range.end }, never)) {
         expect(page.window.start).toBe(until);

@@ -1,0 +1,34 @@
+// The server's clock, as its messages tell it, held against the time that passes here: whether it was set meanwhile.
+import type { Clock } from '../../../kernel/clock.ts';
+
+/** What time synchronisation corrects all day. */
+const slackMs = 2000;
+/** A clock that runs fast by more than 1,000 ppm is wrong. */
+const drift = 1 / 1000;
+
+export class PublishClock {
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  #last: number | undefined;
+  /** Greatest lead over the time here so far: a message that was held up has less, and the next one may have it again. */
+  #lead = Number.NEGATIVE_INFINITY;
+  #at = 0;
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock;
+  }
+
+  /** A message was published at this time. Undefined: no more than what passes. */
+  step(publishedAt: number): 'back' | 'ahead' | undefined {
+    const now = this.#clock.monotonic();
+    const last = this.#last;
+    const allowed = this.#lead + (now - this.#at) * drift;
+    const lead = publishedAt - now;
+    this.#last = publishedAt;
+    const isBack = last !== undefined && publishedAt < last - slackMs;
+    const isAhead = last !== undefined && lead > allowed + slackMs;
+    this.#lead = isBack || last === undefined ? lead : Math.max(allowed, lead);
+    this.#at = now;
+    if (isBack) return 'back';
+    return isAhead ? 'ahead' : undefined;
+  }
+}
