@@ -7,6 +7,7 @@ import { migrate } from './database/migrate.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
 import { healthContract } from './health/health.contract.ts';
 import { httpContract } from './http/server.contract.ts';
+import { hubContract } from './ingest/hub.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { plausibleContract } from './ingest/plausible.contract.ts';
 import { evidenceContract } from './ledger/evidence.contract.ts';
@@ -34,6 +35,7 @@ describe('on PostgreSQL', () => {
   ledgerContract(() => database);
   evidenceContract(() => database);
   plausibleContract(() => database);
+  hubContract(() => database);
   fleetContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);

@@ -4,6 +4,7 @@ import { databaseContract } from './database/database.contract.ts';
 import type { Database } from './database/database.ts';
 import { healthContract } from './health/health.contract.ts';
 import { httpContract } from './http/server.contract.ts';
+import { hubContract } from './ingest/hub.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { plausibleContract } from './ingest/plausible.contract.ts';
 import { evidenceContract } from './ledger/evidence.contract.ts';
@@ -24,6 +25,7 @@ describe('on PGlite', () => {
   ledgerContract(() => database);
   evidenceContract(() => database);
   plausibleContract(() => database);
+  hubContract(() => database);
   fleetContract(() => database);
   ingestorContract(() => database);
   repairContract(() => database);

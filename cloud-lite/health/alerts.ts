@@ -11,6 +11,11 @@ export type AlertKind =
   | 'ingest-resumed'
   | 'range-abandoned'
   | 'messages-set-aside'
+  | 'hub-remade'
+  | 'hub-moved'
+  | 'events-lost'
+  | 'streams-began-unread'
+  | 'streams-ended-unread'
   /** More changes at once than are told one by one. */
   | 'alerts-left-out';
 

@@ -5,7 +5,8 @@ import { seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
 import { markRead } from '../ingest/checkpoint.ts';
-import { arrive } from '../testing/arrivals.ts';
+import { settleHub } from '../ingest/hub-identity.ts';
+import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { listAlerts, raiseAlerts } from './alerts.ts';
 import { deliverAlerts, tellAlerts } from './delivery.ts';
@@ -37,8 +38,8 @@ export function healthContract(open: () => Database): void {
       [...(await listAlerts(database, { limit: 100 }))]
         .reverse()
         .map(({ kind, batchId }) => (batchId ? `${kind} ${batchId}` : kind));
-    const send = (device: string, stream: string, start: number) =>
-      arrive(database, [{ device, stream, start, end: start + 1 }], clock.now(), '0');
+    const send = (device: string, stream: string, start: number, more: Partial<ShortArrival> = {}) =>
+      arrive(database, [{ device, stream, start, end: start + 1, index: 'time', ...more }], clock.now(), '0');
 
     test('a stream that stops is told once, and once when it is back', async () => {
       await send('d', 'stops', 0);
@@ -49,6 +50,63 @@ export function healthContract(open: () => Database): void {
         await judge();
       }
       expect(await kinds()).toEqual(['stream-silent stops', 'stream-resumed stops']);
+    });
+
+    test('a stream of records that has none is quiet, not silent, while its module is heard of', async () => {
+      const records = { index: 'sequence' as const };
+      await send('d', 'log', 0, records);
+      await send('d', 'log of another module', 0, { ...records, module: 'other' });
+      for (let minute = 1; minute <= 12; minute++) {
+        await clock.advance(60_000);
+        await send('d', 'polled', minute);
+        await judge();
+      }
+      expect(await kinds()).toEqual(['stream-silent log of another module']);
+      await clock.advance(400_000);
+      await judge();
+      expect(await kinds()).toEqual(['stream-silent log of another module', 'device-silent']);
+      await send('d', 'polled', 99);
+      await judge();
+      const silent = await database.query<{ name: string }>(
+        'select batch_id as name from silent_stream join stream on id = stream_id',
+      );
+      expect(silent.map(({ name }) => name)).toEqual(['log of another module']);
+    });
+
+    test('a stream that is left behind on a hub that is read no more is silent', async () => {
+      const old = { hub: 'old', consumerGroup: 'g', partitionId: '3' };
+      await markRead(database, old, clock.now());
+      await arrive(
+        database,
+        [{ device: 'd', stream: 's', start: 0, end: 1, index: 'time' }],
+        clock.now(),
+        '3',
+      );
+      await clock.advance(400_000);
+      await judge();
+      expect(await kinds()).toEqual(['device-silent']);
+    });
+
+    test('a partition that has not been read yet keeps the streams silent that may be in it', async () => {
+      await arrive(
+        database,
+        [{ device: 'd', stream: 's', start: 0, end: 1, index: 'time' }],
+        clock.now(),
+        '',
+      );
+      const partitions = new Map(['0', '1'].map((id) => [id, { isEmpty: true, newest: -1, newestAt: 0 }]));
+      const facts = { createdAt: 1, partitionIds: ['0', '1'] };
+      const { hub, consumerGroup } = partition;
+      await settleHub(database, { hub, consumerGroup, checkpoints: [], facts, partitions }, clock.now());
+      await clock.advance(200_000);
+      await judge();
+      expect(await kinds()).toEqual([]);
+      await clock.advance(200_000);
+      await judge();
+      expect(await kinds()).toEqual(['ingest-stalled']);
+      await markRead(database, { ...partition, partitionId: '1' }, clock.now());
+      await judge();
+      expect(await kinds()).toEqual(['ingest-stalled', 'ingest-resumed', 'device-silent']);
     });
 
     test('a device of which all streams stop is told as one', async () => {

@@ -7,6 +7,7 @@ import type { Database } from '../database/database.ts';
 import { readSummary } from '../ledger/summary.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
+import { judgeUnread } from './unread.ts';
 
 export interface MonitorOptions {
   readonly database: Database;
@@ -40,7 +41,9 @@ export function createMonitor(options: MonitorOptions): Monitor {
         'select pg_try_advisory_xact_lock($1) as locked',
         [monitorLock],
       );
-      if (row!.locked) await judgeSilence(session, clock.now(), silenceMs);
+      if (!row!.locked) return;
+      await judgeSilence(session, clock.now(), silenceMs);
+      await judgeUnread(session, clock.now(), silenceMs);
     });
 
   const clean = async () => {

@@ -1,6 +1,8 @@
-// Tells streams that have stopped from streams that are quiet. A quiet one sends empty windows; one that
-// has stopped sends nothing. What has been sent and not been read yet must not look like silence, so it
-// is judged against the time up to which the stream's partition is known to have been read.
+// Tells streams that have stopped from streams that are quiet. A quiet one by time sends empty windows; one that has
+// stopped sends nothing. A quiet one by record number has nothing to send: it is heard of as long as its module is. What
+// has been sent and not been read yet must not look like silence, so all is judged against the time up to which the
+// stream's partition is known to have been read; of a stream that has not been heard of since the hub has other
+// partitions, all of them.
 import type { Session } from '../database/database.ts';
 import { type NewAlert, raiseAlerts } from './alerts.ts';
 
@@ -19,14 +21,19 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
   if (horizon === undefined) return;
   await judgeIngest(session, now, now - horizon > silenceMs);
   const resumed = await session.query<StreamName>(
-    `delete from silent_stream q using stream s where s.id = q.stream_id and s.last_arrival_at >= q.since
+    `delete from silent_stream q using stream s
+      where s.id = q.stream_id and (s.last_arrival_at >= q.since or ${isHeardSince('q.since')})
      returning s.device_id, s.module_id, s.batch_id`,
   );
   const silent = await session.query<StreamName>(
     `with fresh as (
        insert into silent_stream (stream_id, since)
-       select s.id, $1 from stream s join partition_known k on k.partition_id = s.partition_id
-        where s.messages > 0 and s.late_of is null and s.last_arrival_at < least($1, k.known_until) - $2::int8
+       select s.id, $1 from stream s
+         left join partition_known k on k.partition_id = s.partition_id
+        cross join (select min(known_until) as all_until from partition_known) h
+        cross join lateral (select least($1, coalesce(k.known_until, h.all_until)) - $2::int8 as limit_at) l
+        where s.messages > 0 and s.late_of is null and s.last_arrival_at < l.limit_at
+          and not ${isHeardSince('l.limit_at')}
           and not exists (select from silent_stream q where q.stream_id = s.id)
        returning stream_id
      )
@@ -48,10 +55,20 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
   );
 }
 
-/** Up to when all partitions have been read; undefined before anything was. */
+/** SQL: the stream `s` is one by record number, and something of its module has come since. */
+const isHeardSince = (at: string) => `(s.index_kind = 'sequence' and exists (
+  select from stream m where m.device_id = s.device_id and m.module_id = s.module_id and m.late_of is null
+                         and m.messages > 0 and m.last_arrival_at >= ${at}))`;
+
+/**
+ * Up to when all partitions have been read, of one that never was: since when it is to be. Undefined before anything was
+ * read.
+ */
 async function readHorizon(session: Session): Promise<number | undefined> {
   const [row] = await session.query<{ horizon: number | null }>(
-    'select min(known_until) as horizon from partition_known',
+    `select min(case when known_until > 0 then known_until
+                     else (select max(opened_at) from hub_read) end) as horizon
+       from partition_known`,
   );
   return row?.horizon ?? undefined;
 }

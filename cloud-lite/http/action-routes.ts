@@ -33,7 +33,8 @@ export function addActionRoutes(server: ApiServer, options: HttpOptions): void {
     {
       onRequest,
       schema: {
-        summary: 'Asks the module for what a range lacks',
+        summary:
+          "Asks the module for what a range lacks, of what the stream was observed to be; also for what is void 'no-history' or 'cancelled'",
         security,
         params: schemas.streamParams,
         body: schemas.requestBody,

@@ -20,6 +20,11 @@ const rangeLists = {
 const lengths = z
   .object({ covered: z.number(), excused: z.number(), missing: z.number() })
   .describe('index positions covered, void or waived, and missing');
+const unheard = z
+  .number()
+  .describe(
+    'milliseconds behind the end of the stream of which nothing was heard, though its partition was read',
+  );
 const indexKind = z.enum(['time', 'sequence']);
 const identity = { deviceId: z.string(), moduleId: z.string(), batchId: z.string(), index: indexKind };
 
@@ -46,6 +51,7 @@ export const stream = z.object({
     })
     .describe('windows that came after theirs had closed: they add readings, and cover nothing'),
   lengths,
+  unheard,
   lastArrivalAt: epoch,
   setAside: z
     .array(
@@ -82,6 +88,7 @@ export const coverage = z.object({
   to: position.nullable(),
   ...rangeLists,
   lengths,
+  unheard,
   delivered: z.number().nullable().describe('share of the period that has data, 0 to 1'),
   accounted: z.number().nullable().describe('share that has data, or a reason for having none'),
   truncated: z.boolean(),
@@ -185,6 +192,7 @@ export const fleetStream = z.object({
   first: position.nullable(),
   last: position.nullable(),
   lengths: lengths.extend({ abandoned: z.number().describe('missing, and asked for no more') }),
+  unheard,
   openGaps: z.number(),
   openRequests: z.number(),
   readings: z.number(),

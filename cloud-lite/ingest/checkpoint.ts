@@ -11,6 +11,8 @@ export interface Checkpoint {
   /** Of the last event taken; `beforeFirst` when none was. */
   readonly sequenceNumber: number;
   readonly offset: string;
+  /** The hub's time of that event, epoch ms. */
+  readonly enqueuedAt: number;
 }
 
 export function listCheckpoints(
@@ -19,17 +21,24 @@ export function listCheckpoints(
   consumerGroup: string,
 ): Promise<readonly Checkpoint[]> {
   return session.query<Checkpoint>(
-    `select partition_id as "partitionId", sequence_number as "sequenceNumber", event_offset as "offset"
+    `select partition_id as "partitionId", sequence_number as "sequenceNumber", event_offset as "offset",
+            enqueued_at as "enqueuedAt"
        from checkpoint where hub = $1 and consumer_group = $2`,
     [hub, consumerGroup],
   );
 }
 
+/** The last event taken. */
+export interface LockedCheckpoint {
+  readonly sequenceNumber: number;
+  readonly enqueuedAt: number;
+}
+
 /**
- * Locks the partition's row until the transaction ends and returns the sequence number of the last event
- * taken. The lock makes two instances that both believe to own the partition take turns.
+ * Locks the partition's row until the transaction ends. The lock makes two instances that both believe to own the
+ * partition take turns.
  */
-export async function lockCheckpoint(session: Session, partition: PartitionRef): Promise<number> {
+export async function lockCheckpoint(session: Session, partition: PartitionRef): Promise<LockedCheckpoint> {
   const key = [partition.hub, partition.consumerGroup, partition.partitionId];
   await session.query(
     `insert into checkpoint (hub, consumer_group, partition_id, sequence_number, event_offset, enqueued_at,
@@ -37,12 +46,12 @@ export async function lockCheckpoint(session: Session, partition: PartitionRef):
      values ($1, $2, $3, $4, '', 0, 0, 0) on conflict do nothing`,
     [...key, beforeFirst],
   );
-  const [row] = await session.query<{ sequence_number: number }>(
-    `select sequence_number from checkpoint
+  const [row] = await session.query<LockedCheckpoint>(
+    `select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt" from checkpoint
       where hub = $1 and consumer_group = $2 and partition_id = $3 for update`,
     key,
   );
-  return row!.sequence_number;
+  return row!;
 }
 
 export async function advanceCheckpoint(
@@ -77,19 +86,5 @@ export async function markRead(session: Session, partition: PartitionRef, at: nu
      values ($1, $2, $3, $4, '', 0, 0, 0, $5)
      on conflict (hub, consumer_group, partition_id) do update set idle_at = greatest(c.idle_at, excluded.idle_at)`,
     [partition.hub, partition.consumerGroup, partition.partitionId, beforeFirst, at],
-  );
-}
-
-/** The partition is to be read from its beginning; unless somebody moved the checkpoint from `sequenceNumber`. */
-export async function putBack(
-  session: Session,
-  partition: PartitionRef,
-  sequenceNumber: number,
-  now: number,
-): Promise<void> {
-  await session.query(
-    `update checkpoint set sequence_number = $1, event_offset = '', updated_at = $2
-      where hub = $3 and consumer_group = $4 and partition_id = $5 and sequence_number = $6`,
-    [beforeFirst, now, partition.hub, partition.consumerGroup, partition.partitionId, sequenceNumber],
   );
 }

@@ -43,14 +43,21 @@ export interface PartitionHandlers {
 
 export interface PartitionFacts {
   readonly isEmpty: boolean;
-  /** Sequence number of the newest event that the hub ever had. */
+  /** Sequence number of the newest event that the hub ever had, and the hub's time of it: epoch ms, 0 for none. */
   readonly newest: number;
+  readonly newestAt: number;
+}
+
+export interface HubFacts {
+  /** By the hub's own word, epoch ms. */
+  readonly createdAt: number;
+  readonly partitionIds: readonly string[];
 }
 
 export interface EventHubClient {
   /** Namespace and name. */
   readonly hub: string;
-  partitionIds(): Promise<readonly string[]>;
+  hubFacts(): Promise<HubFacts>;
   facts(partitionId: string): Promise<PartitionFacts>;
   /** Reads what it comes to own, until what this returns is closed. */
   subscribe(handlers: PartitionHandlers): { close(): Promise<void> };
@@ -67,10 +74,14 @@ export function connectEventHub(options: ClientOptions, books: Bookkeeping): Eve
   const client = makeClient(options, checkpointStore(options, books));
   return {
     hub: `${client.fullyQualifiedNamespace}/${client.eventHubName}`,
-    partitionIds: () => client.getPartitionIds(),
+    hubFacts: async () => {
+      const { createdOn, partitionIds } = await client.getEventHubProperties();
+      return { createdAt: timeOf(createdOn), partitionIds };
+    },
     facts: async (partitionId) => {
-      const { isEmpty, lastEnqueuedSequenceNumber } = await client.getPartitionProperties(partitionId);
-      return { isEmpty, newest: lastEnqueuedSequenceNumber };
+      const { isEmpty, lastEnqueuedSequenceNumber, lastEnqueuedOnUtc } =
+        await client.getPartitionProperties(partitionId);
+      return { isEmpty, newest: lastEnqueuedSequenceNumber, newestAt: timeOf(lastEnqueuedOnUtc) };
     },
     subscribe: (handlers) =>
       client.subscribe(
@@ -131,6 +142,12 @@ function checkpointStore({ consumerGroup: ours }: ClientOptions, books: Bookkeep
     // The ingestor writes checkpoints itself, with the ledger.
     updateCheckpoint: async () => {},
   };
+}
+
+/** 0 for what a hub leaves out, and for the year 1, which stands for no time at all. */
+function timeOf(date: Date | undefined): number {
+  const at = date?.getTime() ?? 0;
+  return Number.isFinite(at) ? Math.max(0, at) : 0;
 }
 
 /** What of the client's events is looked at. */

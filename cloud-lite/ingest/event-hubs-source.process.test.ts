@@ -7,6 +7,7 @@ import { systemRandom } from '../../kernel/random.ts';
 import { type Hub, startHub } from '../../lab/hub/hub.ts';
 import type { Database } from '../database/database.ts';
 import { emptyLedger } from '../database/rebuild.ts';
+import { listAlerts } from '../health/alerts.ts';
 import { listStreams } from '../ledger/streams.ts';
 import { emptyDatabase, openTestDatabase } from '../testing/databases.ts';
 import { type EdgeModule, openEdgeModule } from '../testing/edge-module.ts';
@@ -137,7 +138,10 @@ describe('the event hub source', () => {
     await expectAll({ a: 20 });
   });
 
-  test('reads a hub that was made anew from its beginning, though its checkpoint is further on', async () => {
+  test.each([
+    ['is further on than its last event', 5],
+    ['lies among its events', 60],
+  ])('reads a hub that was made anew from its beginning, though its checkpoint %s', async (_, sent) => {
     const module = await edge('a');
     const first = start();
     await send(module, 0, 30);
@@ -148,9 +152,31 @@ describe('the event hub source', () => {
     await hub.stop();
     hub = await startHub({ partitions: 4, eventHubPort });
     const again = await edge('a');
-    await send(again, 30, 5);
+    await send(again, 30, sent);
     start();
-    await expectAll({ a: 35 });
+    await expectAll({ a: 30 + sent });
+    const alerts = await listAlerts(database, { limit: 5 });
+    expect(alerts.map(({ kind }) => kind)).toEqual(['hub-remade']);
+  });
+
+  test('a ledger that is begun anew before a detector has read anything is filled with all that the hub retains', async () => {
+    const module = await edge('a');
+    const first = start();
+    await send(module, 0, 30);
+    await expectAll({ a: 30 });
+    await first.stop();
+    const { reader } = start();
+    const isOpen = async () =>
+      (await database.query(`select from ownership where owner_id <> ''`)).length === 4 &&
+      reader.state().running;
+    for (const end = Date.now() + 20_000; !(await isOpen()) && Date.now() < end; ) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    // Partitions are open by now, each at its checkpoint.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await emptyLedger(database);
+    await send(module, 30, 1);
+    await expectAll({ a: 31 });
   });
 
   test('a ledger that is begun anew under a running detector is filled with all that the hub retains', async () => {

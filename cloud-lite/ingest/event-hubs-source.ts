@@ -9,7 +9,7 @@ import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
-import { listCheckpoints } from './checkpoint.ts';
+import { beforeFirst, listCheckpoints } from './checkpoint.ts';
 import {
   connectEventHub,
   type EventHubAccess,
@@ -64,6 +64,9 @@ class Session {
   readonly #watch: PartitionWatch;
   readonly #failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
+  /** By partition: the sequence number behind which it is read. */
+  readonly #after = new Map<string, number>();
+  readonly #opened = new Set<string>();
   /** Once true, nothing that the client still delivers is taken. */
   #over = false;
 
@@ -97,7 +100,7 @@ class Session {
     try {
       // A predecessor of this name is dead, or it is this process's last session: its claims are ours.
       await this.#ownership.release();
-      await Promise.race([this.#watch.putBackRestarted(), aborted]);
+      await Promise.race([this.#watch.settleHub(), aborted]);
       if (signal.aborted) return;
       subscription = this.#client.subscribe(this.#handlers());
       await Promise.race([this.#failed, this.#watch.run(watching), aborted]);
@@ -126,7 +129,14 @@ class Session {
           return this.#ownership.list(hub, consumerGroup);
         },
         claim: async (wanted) => (this.#over ? [] : this.#ownership.claim(wanted)),
-        checkpoints: () => listCheckpoints(database, this.#client.hub, this.#consumerGroup),
+        checkpoints: async () => {
+          const checkpoints = await listCheckpoints(database, this.#client.hub, this.#consumerGroup);
+          for (const { partitionId, sequenceNumber } of checkpoints) {
+            // The client asks before it opens a partition, and begins behind what it is told; never again while it reads.
+            if (!this.#opened.has(partitionId)) this.#after.set(partitionId, sequenceNumber);
+          }
+          return checkpoints;
+        },
       },
     );
   }
@@ -135,11 +145,13 @@ class Session {
     const { log } = this.#deps;
     return {
       opened: (partitionId) => {
+        this.#opened.add(partitionId);
         this.#watch.waiting(partitionId);
         log.info({ partition: partitionId }, 'reading partition');
       },
       closed: (partitionId, why) => {
         this.#watch.gone(partitionId);
+        this.#opened.delete(partitionId);
         if (why === 'to another instance')
           log.info({ partition: partitionId }, 'partition went to another instance');
         else if (!this.#over) this.#fail(sessionLost(`reading of partition ${partitionId} ended`));
@@ -157,7 +169,10 @@ class Session {
     this.#watch.working(partitionId);
     const partition = { hub: this.#client.hub, consumerGroup: this.#consumerGroup, partitionId };
     try {
-      if (events.length > 0) await this.#take(partition, events);
+      const last = events[events.length - 1];
+      if (last === undefined) return;
+      await this.#take(partition, events, this.#after.get(partitionId) ?? beforeFirst);
+      this.#after.set(partitionId, last.sequenceNumber);
     } catch (error) {
       // The client would go on with the next batch, and leave a hole.
       this.#over = true;

@@ -26,8 +26,14 @@ export interface ReceivedEvent {
 /**
  * Takes the next events of a partition, in order. Resolves once they are in the ledger and the checkpoint
  * says so. Rejects only when the session is over: what follows must not be given then.
+ * @param after the sequence number behind which the session reads: nothing that the partition still holds lies between it
+ * and the first of `events`; whatever lies before it, the session does not bring.
  */
-export type TakeEvents = (partition: PartitionRef, events: readonly ReceivedEvent[]) => Promise<void>;
+export type TakeEvents = (
+  partition: PartitionRef,
+  events: readonly ReceivedEvent[],
+  after: number,
+) => Promise<void>;
 
 export interface EventSource {
   /**

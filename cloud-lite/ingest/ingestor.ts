@@ -9,13 +9,14 @@ import { isOfTheWork } from '../database/database-error.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
 import type { SegmentLimits } from '../ledger/segment.ts';
 import { createStreamRegistry } from '../ledger/stream-registry.ts';
-import { advanceCheckpoint, beforeFirst, lockCheckpoint } from './checkpoint.ts';
+import { advanceCheckpoint, beforeFirst, type LockedCheckpoint, lockCheckpoint } from './checkpoint.ts';
 import { type Classified, classify } from './classify.ts';
 import type { PartitionRef, ReceivedEvent } from './event-source.ts';
 import { type Bounds, defaultBounds } from './plausible.ts';
 import { countSetAside, setAside } from './set-aside.ts';
 import { noteSources } from './set-aside-source.ts';
 import { type Sorted, sortEvents } from './sort.ts';
+import { noteUnread, unreadBetween } from './unread.ts';
 
 export interface IngestorOptions {
   readonly database: Database;
@@ -40,15 +41,17 @@ export interface Ingested {
 export interface Ingestor {
   /**
    * Takes the next events of a partition. Safe to call again with the same events.
+   * @param after as `TakeEvents`; default: the last event taken here.
    * @throws HoldfastError as `Database` does, retryable: then what is not in the ledger yet is to be given again;
-   * `ingest-position-lost` when the checkpoint lies before what was taken here: then all from it on is.
+   * `ingest-position-lost` when the checkpoint lies before `after`: then all from it on is.
    */
-  ingest(partition: PartitionRef, events: readonly ReceivedEvent[]): Promise<Ingested>;
+  ingest(partition: PartitionRef, events: readonly ReceivedEvent[], after?: number): Promise<Ingested>;
 }
 
 /** What one transaction wrote. */
 interface Written extends Sorted {
-  readonly after: number;
+  /** The last event that had been taken before. */
+  readonly after: LockedCheckpoint;
   readonly fresh: readonly ReceivedEvent[];
 }
 
@@ -59,7 +62,12 @@ export function createIngestor(options: IngestorOptions): Ingestor {
   /** The last event taken here, by partition. */
   const taken = new Map<string, number>();
 
-  const write = async (partition: PartitionRef, events: readonly ReceivedEvent[], refused?: string) => {
+  const write = async (
+    partition: PartitionRef,
+    events: readonly ReceivedEvent[],
+    readAfter: number,
+    refused?: string,
+  ) => {
     const now = clock.now();
     const items = events.map((event) => classifyUnless(refused, event));
     const known = await registry.resolve(
@@ -68,9 +76,10 @@ export function createIngestor(options: IngestorOptions): Ingestor {
     );
     return database.transaction(async (session): Promise<Written> => {
       const after = await lockCheckpoint(session, partition);
-      if (after < (taken.get(partitionKey(partition)) ?? beforeFirst)) throw positionLost(partition);
-      const fresh = events.filter((event) => event.sequenceNumber > after);
+      if (after.sequenceNumber < readAfter) throw positionLost(partition);
+      const fresh = events.filter((event) => event.sequenceNumber > after.sequenceNumber);
       if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
+      await noteUnread(session, partition, after, fresh[0]!, now);
       const sorted = await sortEvents(session, fresh, items.slice(-fresh.length), known, bounds);
       await applyArrivals(session, sorted.arrivals, now, partition.partitionId, options.segmentLimits);
       await setAside(session, partition, sorted.aside, now);
@@ -79,12 +88,13 @@ export function createIngestor(options: IngestorOptions): Ingestor {
     });
   };
 
-  const ingest: Ingestor['ingest'] = async (partition, events) => {
+  const ingest: Ingestor['ingest'] = async (partition, events, given) => {
     if (events.length === 0) return { taken: 0, replayed: 0, setAside: 0 };
+    const readAfter = given ?? taken.get(partitionKey(partition)) ?? beforeFirst;
     try {
-      const written = await write(partition, events);
+      const written = await write(partition, events, readAfter);
       const { fresh, aside, after } = written;
-      taken.set(partitionKey(partition), fresh[fresh.length - 1]?.sequenceNumber ?? after);
+      taken.set(partitionKey(partition), fresh[fresh.length - 1]?.sequenceNumber ?? after.sequenceNumber);
       report(options, partition, events.length, written);
       return { taken: fresh.length, replayed: events.length - fresh.length, setAside: aside.length };
     } catch (error) {
@@ -93,7 +103,7 @@ export function createIngestor(options: IngestorOptions): Ingestor {
       // Fewer at once may be quick enough; one that is too slow by itself is the database's trouble, not its own.
       const isTheirs = isOfTheEvents(error) || (isOfTheWork(error) && events.length > 1);
       if (!isTheirs) throw error;
-      return ingestApart(partition, events, error);
+      return ingestApart(partition, events, readAfter, error);
     }
   };
 
@@ -101,7 +111,7 @@ export function createIngestor(options: IngestorOptions): Ingestor {
   const countAlone = (partition: PartitionRef, events: readonly ReceivedEvent[]) =>
     database.transaction(async (session): Promise<Written> => {
       const after = await lockCheckpoint(session, partition);
-      const fresh = events.filter((event) => event.sequenceNumber > after);
+      const fresh = events.filter((event) => event.sequenceNumber > after.sequenceNumber);
       const last = fresh[fresh.length - 1];
       if (last === undefined) return { after, fresh, arrivals: [], aside: [] };
       const reason = 'refused-by-database' as const;
@@ -122,9 +132,14 @@ export function createIngestor(options: IngestorOptions): Ingestor {
     });
 
   // One event that the database will never take must not block its partition: halve until it stands alone.
-  const ingestApart = async (partition: PartitionRef, events: readonly ReceivedEvent[], cause: unknown) => {
+  const ingestApart = async (
+    partition: PartitionRef,
+    events: readonly ReceivedEvent[],
+    readAfter: number,
+    cause: unknown,
+  ) => {
     if (events.length === 1) {
-      const written = await write(partition, events, describeError(cause)).catch((error) => {
+      const written = await write(partition, events, readAfter, describeError(cause)).catch((error) => {
         if (!isOfTheEvents(error)) throw error;
         return countAlone(partition, events);
       });
@@ -136,8 +151,8 @@ export function createIngestor(options: IngestorOptions): Ingestor {
       };
     }
     const middle = events.length >>> 1;
-    const first = await ingest(partition, events.slice(0, middle));
-    const second = await ingest(partition, events.slice(middle));
+    const first = await ingest(partition, events.slice(0, middle), readAfter);
+    const second = await ingest(partition, events.slice(middle), events[middle - 1]!.sequenceNumber);
     return {
       taken: first.taken + second.taken,
       replayed: first.replayed + second.replayed,
@@ -185,11 +200,12 @@ function classifyUnless(refused: string | undefined, event: ReceivedEvent) {
 function report(options: IngestorOptions, partition: PartitionRef, given: number, written: Written): void {
   const { log, metrics } = options;
   const { after, fresh, arrivals, aside } = written;
-  const first = fresh[0]?.sequenceNumber;
-  if (first !== undefined && after !== beforeFirst && first > after + 1) {
-    log.warn(
-      { partition: partition.partitionId, expected: after + 1, got: first },
-      'the hub skipped events, most likely because its retention removed them unread; what they carried shows as gaps',
+  const unread = fresh[0] === undefined ? 0 : unreadBetween(after, fresh[0]);
+  if (unread > 0) {
+    metrics.count('holdfast_ingest_unread_events_total', undefined, unread);
+    log.error(
+      { partition: partition.partitionId, after: after.sequenceNumber, events: unread },
+      'the hub removed events before they were read',
     );
   }
   const last = aside[aside.length - 1];

@@ -3,8 +3,9 @@
 import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Database } from '../database/database.ts';
-import { beforeFirst, listCheckpoints, markRead, putBack } from './checkpoint.ts';
-import { type EventHubClient, operationTimeoutMs } from './event-hub-client.ts';
+import { beforeFirst, listCheckpoints, markRead } from './checkpoint.ts';
+import { type EventHubClient, operationTimeoutMs, type PartitionFacts } from './event-hub-client.ts';
+import { settleHub } from './hub-identity.ts';
 import { sessionLost } from './session-lost.ts';
 
 export interface WatchOptions {
@@ -93,25 +94,16 @@ export class PartitionWatch {
     }
   }
 
-  /**
-   * Compares each checkpoint with what the partition holds, before anything is read: a hub that was made
-   * anew counts from zero, below our checkpoint, and would be read only once it had caught up with it.
-   */
-  async putBackRestarted(): Promise<void> {
-    const { client, clock, database, log } = this.#options;
+  /** Before anything is read: sees to it that the checkpoints are those of this hub. */
+  async settleHub(): Promise<void> {
+    const { client, clock, consumerGroup, database, log } = this.#options;
     const checkpoints = await this.#checkpoints();
-    for (const partitionId of await this.#limited(client.partitionIds())) {
-      const checkpoint = checkpoints.find((row) => row.partitionId === partitionId);
-      if (checkpoint === undefined || checkpoint.sequenceNumber === beforeFirst) continue;
-      const { newest } = await this.#limited(client.facts(partitionId));
-      // Read before the facts, so another instance's progress cannot look like a hub that started over.
-      if (newest >= checkpoint.sequenceNumber) continue;
-      log.warn(
-        { partition: partitionId, checkpoint: checkpoint.sequenceNumber, newest },
-        'the event hub counts from the start again, as one made anew does: reading it from its beginning',
-      );
-      await putBack(database, this.#partition(partitionId), checkpoint.sequenceNumber, clock.now());
-    }
+    const facts = await this.#limited(client.hubFacts());
+    const partitions = new Map<string, PartitionFacts>();
+    for (const id of facts.partitionIds) partitions.set(id, await this.#limited(client.facts(id)));
+    const sight = { hub: client.hub, consumerGroup, checkpoints, facts, partitions };
+    const change = await settleHub(database, sight, clock.now());
+    if (change !== 'none') log.warn({ hub: client.hub, change }, 'the event hub is not what it was');
   }
 
   #partition(partitionId: string) {

@@ -40,13 +40,18 @@ export function createReader(options: ReaderOptions): Reader {
     running: false,
   };
 
-  const take = async (partition: PartitionRef, events: readonly ReceivedEvent[], signal: AbortSignal) => {
+  const take = async (
+    partition: PartitionRef,
+    events: readonly ReceivedEvent[],
+    after: number,
+    signal: AbortSignal,
+  ) => {
     const backoff = createBackoff({ minMs: 500, maxMs: 30_000 }, random);
     // No way out but success or the end of the session: going on would leave a hole.
     for (;;) {
       signal.throwIfAborted();
       try {
-        await options.ingestor.ingest(partition, events);
+        await options.ingestor.ingest(partition, events, after);
         state.trouble = undefined;
         state.newestEventAt = Math.max(state.newestEventAt ?? 0, events[events.length - 1]?.enqueuedAt ?? 0);
         return;
@@ -66,7 +71,7 @@ export function createReader(options: ReaderOptions): Reader {
   const session = async (signal: AbortSignal, backoff: Backoff) => {
     const startedAt = clock.monotonic();
     try {
-      await source.run((partition, events) => take(partition, events, signal), signal);
+      await source.run((partition, events, after) => take(partition, events, after, signal), signal);
     } catch (error) {
       if (signal.aborted) return;
       state.trouble = describeError(error);

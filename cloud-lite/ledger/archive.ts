@@ -4,7 +4,8 @@
 // comes for the past, as backfill does, is added to the row that it lies in, and its gaps are gaps like all others.
 //
 // All of it happens in the transaction that has written the stream row, and so holds its lock.
-import { type Coverage, intersection } from '../../wire/coverage.ts';
+import { type Coverage, intersection, normalise } from '../../wire/coverage.ts';
+import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange, parseMultirange } from '../database/multirange.ts';
 import { allVoids, type StreamChange, spanText } from './fold.ts';
@@ -72,6 +73,50 @@ export async function mergeWaived(session: Session, streamId: number, ranges: Co
       where stream_id = $1 and low < upper($2::int8multirange) and high > lower($2::int8multirange)`,
     [streamId, text],
   );
+}
+
+/**
+ * Takes back that ranges of a stream are void, for these reasons alone: they are missing again. The caller holds the
+ * stream row locked. @returns what is so.
+ */
+export async function reopenVoids(
+  session: Session,
+  streamId: number,
+  range: Window,
+  reasons: readonly string[],
+): Promise<Coverage> {
+  const rows = await session.query<{ segment_id: number; ranges: string }>(
+    `select segment_id, ranges::text from (
+       select g.segment_id,
+              (coalesce(range_agg(v.ranges) filter (where v.reason = any($3)), '{}') * $2::int8multirange) - g.covered
+                - coalesce(range_agg(v.ranges) filter (where not v.reason = any($3)), '{}') as ranges
+         from stream_segment g
+         join void_range v on (v.stream_id, v.segment_id) = (g.stream_id, g.segment_id)
+        where g.stream_id = $1 and g.low < upper($2::int8multirange) and g.high > lower($2::int8multirange)
+        group by g.segment_id, g.covered) v
+      where ranges <> '{}'`,
+    [streamId, formatMultirange([range]), reasons],
+  );
+  if (rows.length === 0) return [];
+  const segments = [rows.map((row) => row.segment_id), rows.map((row) => row.ranges)];
+  const given = 'unnest($2::int8[], $3::text[]) as t(segment_id, ranges)';
+  await session.query(
+    `update stream s set voided = s.voided - t.ranges::int8multirange from ${given}
+      where s.id = $1 and t.segment_id = ${streamRow}`,
+    [streamId, ...segments],
+  );
+  await session.query(
+    `update stream_archive a set voided = a.voided - t.ranges::int8multirange from ${given}
+      where a.stream_id = $1 and a.id = t.segment_id`,
+    [streamId, ...segments],
+  );
+  await session.query(
+    `update void_range v set ranges = v.ranges - t.ranges::int8multirange from ${given}
+      where v.stream_id = $1 and v.segment_id = t.segment_id`,
+    [streamId, ...segments],
+  );
+  await session.query(`delete from void_range where stream_id = $1 and ranges = '{}'`, [streamId]);
+  return normalise(rows.flatMap((row) => parseMultirange(row.ranges)));
 }
 
 interface SegmentRow {

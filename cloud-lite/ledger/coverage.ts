@@ -11,9 +11,14 @@ export interface CoverageView extends RangesView {
   readonly to: number | null;
   /** Index positions of each kind: milliseconds, or records. */
   readonly lengths: Lengths;
+  /**
+   * Milliseconds of the period behind the end of the stream of which nothing was heard, up to where its partition has been
+   * read: it counts as not there. 0 while a window may still be open or on its way, and for record numbers.
+   */
+  readonly unheard: number;
   /** Share of the period that has data, 0 to 1. Null when there is nothing to have. */
   readonly delivered: number | null;
-  /** Share of the period that has data, or a reason for having none. */
+  /** Share of the period that has data, or a reason for having none: nobody waits for the rest. */
   readonly accounted: number | null;
   /** Lists were cut; `lengths` and the shares are whole. */
   readonly truncated: boolean;
@@ -30,7 +35,22 @@ const maxRanges = 5000;
 
 interface CoverageRow extends RangesRow {
   readonly span: string;
+  readonly unheard: number;
 }
+
+/** A window is open for a minute as a rule, and takes its time to come. */
+const windowMs = 120_000;
+
+/**
+ * SQL: what of the period, an int8range, lies behind the end of the stream `s` by time and was not heard of, up to where
+ * its partition has been read.
+ */
+export const unheardOf = (period: string) => `
+  (case when s.index_kind = 'time' and not isempty(s.span)
+             and (select known_until from stream_known where stream_id = s.id) - upper(s.span) > ${windowMs}
+        then greatest(0, least(upper(${period}), (select known_until from stream_known where stream_id = s.id))
+                           - greatest(upper(s.span), lower(${period})))
+        else 0 end)::int8`;
 
 /** Undefined when there is no such stream. */
 export async function readCoverage(
@@ -39,7 +59,7 @@ export async function readCoverage(
   period: Window,
 ): Promise<CoverageView | undefined> {
   const [row] = await session.query<CoverageRow>(
-    `select (int8multirange(s.span) * p.m)::text as span,
+    `select (int8multirange(s.span) * p.m)::text as span, ${unheardOf('range_merge(p.m)')} as unheard,
             g.covered::text, g.backfilled::text, g.waived::text, g.missing::text,
             (coalesce((select range_agg(range) from request
                         where stream_id = s.id and state in ('pending', 'accepted')), '{}') * p.m)::text as requested,
@@ -69,12 +89,13 @@ function coverageView(row: CoverageRow): CoverageView {
   const span = parseMultirange(row.span)[0];
   const ranges = parseRanges(row);
   const lengths = measure(span, ranges.covered, ranges.gaps);
-  const total = lengths.covered + lengths.excused + lengths.missing;
+  const total = lengths.covered + lengths.excused + lengths.missing + row.unheard;
   return {
     from: span?.start ?? null,
     to: span?.end ?? null,
     ...showRanges(ranges, maxRanges, 'oldest'),
     lengths,
+    unheard: row.unheard,
     delivered: total === 0 ? null : lengths.covered / total,
     accounted: total === 0 ? null : (lengths.covered + lengths.excused) / total,
   };

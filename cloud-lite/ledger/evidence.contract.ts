@@ -1,11 +1,16 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
+import { markRead } from '../ingest/checkpoint.ts';
+import { requestRange, waiveRange } from '../repair/actions.ts';
 import type { RepairLimits } from '../repair/decide.ts';
 import { backfillPayload } from '../repair/repairer.ts';
 import { claim, sweep } from '../repair/sweep.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
+import { listAudit } from './audit.ts';
+import { readCoverage } from './coverage.ts';
+import { readFleet } from './fleet.ts';
 import { judgeFleet } from './fleet-judgement.ts';
 import { listStreams, type StreamView } from './streams.ts';
 import { readSummary } from './summary.ts';
@@ -213,6 +218,141 @@ export function evidenceContract(open: () => Database): void {
           covered: [[0, 10]],
           pendingParts: 0,
         });
+      });
+    });
+
+    describe('what a person asks for', () => {
+      const ask = async (start: number, end: number, now = 5000) => {
+        const { id } = await stream();
+        return requestRange(database, seededRandom(now), limits, id, { start, end }, now);
+      };
+
+      test('is cut to what the stream was observed to be', async () => {
+        await stream([
+          { start: 100, end: 110 },
+          { start: 120, end: 130 },
+        ]);
+        expect(await ask(0, 1000)).toMatchObject({ kind: 'done', ranges: [{ start: 110, end: 120 }] });
+        expect(await ask(0, 100)).toMatchObject({ kind: 'conflict' });
+        expect(await ask(130, 1000)).toMatchObject({ kind: 'conflict' });
+        expect(await stream()).toMatchObject({ first: 100, last: 130, voids: [] });
+      });
+
+      test('may be what was void for want of a history, or cancelled; nothing else that is void', async () => {
+        await stream([
+          { start: 0, end: 10 },
+          { start: 10, end: 20, void: 'no-history' },
+          { start: 20, end: 30, void: 'cancelled' },
+          { start: 30, end: 40, void: 'evicted' },
+          { start: 35, end: 45, void: 'no-history' },
+          { start: 45, end: 50 },
+        ]);
+        expect(await ask(5, 50)).toMatchObject({
+          kind: 'done',
+          ranges: [
+            { start: 10, end: 30 },
+            { start: 40, end: 45 },
+          ],
+        });
+        const reopened = await stream();
+        expect(reopened).toMatchObject({
+          gaps: [
+            [10, 30],
+            [40, 45],
+          ],
+          openRequests: 2,
+        });
+        expect(reopened.voids).toEqual([
+          { start: 30, end: 40, reason: 'evicted' },
+          { start: 35, end: 40, reason: 'no-history' },
+        ]);
+        const audit = await listAudit(database, { limit: 10 });
+        expect(audit.map(({ event, cause }) => [event, cause])).toContainEqual([
+          'reopened',
+          '{[10,30),[40,45)}: was void, and a person asks for it again',
+        ]);
+        // It may end as it was, or better.
+        expect(
+          await stream([
+            { start: 10, end: 25, requestId: 'r' },
+            { start: 25, end: 30, void: 'no-history' },
+          ]),
+        ).toMatchObject({ gaps: [[40, 45]] });
+      });
+
+      test('may be void in the archive of a stream', async () => {
+        const many = Array.from({ length: 600 }, (_, n): ShortArrival[] => [
+          { start: n * 10, end: n * 10 + 5 },
+          { start: n * 10 + 5, end: n * 10 + 10, void: 'no-history' },
+        ]);
+        await stream(many.flat());
+        expect(await ask(100, 120)).toMatchObject({
+          ranges: [
+            { start: 105, end: 110 },
+            { start: 115, end: 120 },
+          ],
+        });
+        expect(await stream()).toMatchObject({ lengths: { missing: 10, excused: 598 * 5 } });
+      });
+
+      test('and waives meanwhile, is closed by the waiver, and the audit says so', async () => {
+        const { id } = await stream([
+          { start: 0, end: 10 },
+          { start: 20, end: 30 },
+        ]);
+        await ask(10, 20);
+        await waiveRange(database, id, { start: 10, end: 20 }, 'nobody was there', 6000);
+        await sweep(database, seededRandom(1), 7000, limits);
+        const audit = await listAudit(database, { limit: 10 });
+        const ended = audit.find(({ subject, event }) => subject === 'request' && event === 'closed');
+        expect(ended?.cause).toBe('nothing is missing, part of it was waived');
+      });
+    });
+
+    describe('complete', () => {
+      const hour = 3_600_000;
+      const partition = { hub: 'h', consumerGroup: 'g', partitionId: '0' };
+      const send = (start: number, end: number) =>
+        arrive(database, [{ start, end, index: 'time' }], end, '0');
+      const day = { start: 0, end: 24 * hour };
+      const cover = async (period = day) => (await readCoverage(database, (await stream()).id, period))!;
+
+      test('is not what ended after an hour of the day, as far as it is known that nothing came', async () => {
+        await send(0, hour);
+        await markRead(database, partition, 24 * hour);
+        expect(await cover()).toMatchObject({
+          lengths: { covered: hour, missing: 0, excused: 0 },
+          unheard: 23 * hour,
+          delivered: 1 / 24,
+          accounted: 1 / 24,
+        });
+        expect((await cover({ start: 0, end: 2 * hour })).delivered).toBe(1 / 2);
+        expect((await cover({ start: 0, end: 100 * hour })).delivered).toBe(1 / 24);
+        expect(await cover({ start: 5 * hour, end: 6 * hour })).toMatchObject({
+          delivered: 0,
+          unheard: hour,
+        });
+        expect(await stream()).toMatchObject({ unheard: 23 * hour });
+        const query = { order: 'name', offset: 0, limit: 1, cells: 10, period: day } as const;
+        expect((await readFleet(database, query)).streams).toMatchObject([{ unheard: 23 * hour }]);
+      });
+
+      test('is what has come while the partition is not read any further', async () => {
+        await send(0, hour);
+        await markRead(database, partition, hour);
+        expect(await cover()).toMatchObject({ unheard: 0, delivered: 1 });
+      });
+
+      test('is what has come while the next window may still be open', async () => {
+        await send(0, hour);
+        await markRead(database, partition, hour + 100_000);
+        expect(await cover()).toMatchObject({ unheard: 0, delivered: 1 });
+      });
+
+      test('waits for no record: their numbers have no time', async () => {
+        await arrive(database, [{ start: 0, end: 10 }], 0, '0');
+        await markRead(database, partition, hour);
+        expect(await cover()).toMatchObject({ unheard: 0, delivered: 1 });
       });
     });
   });

@@ -3,6 +3,7 @@ import { normalise } from '../../wire/coverage.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatRange, parseMultirange } from '../database/multirange.ts';
+import { unheardOf } from './coverage.ts';
 import { type FleetSelection, type JudgedStream, judgeFleet } from './fleet-judgement.ts';
 import { abandonedOf } from './ranges.ts';
 import type { StreamState } from './stream-states.ts';
@@ -27,6 +28,8 @@ export interface FleetStream {
     readonly missing: number;
     readonly abandoned: number;
   };
+  /** Of the period, behind the stream's end: see coverage.ts. */
+  readonly unheard: number;
   readonly openGaps: number;
   readonly openRequests: number;
   readonly readings: number;
@@ -63,6 +66,7 @@ interface FleetRow {
   readonly missing_length: number;
   readonly abandoned_length: number;
   readonly excused_length: number;
+  readonly unheard: number;
   readonly open_gaps: number;
   readonly open_requests: number;
   readonly readings: number;
@@ -98,7 +102,7 @@ async function describe(
   const rows = await session.query<FleetRow>(
     `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, page.state,
             lower(s.span) as first, upper(s.span) as last,
-            g.covered_length, g.missing_length, g.abandoned_length, g.excused_length,
+            ${unheardOf('w.period')} as unheard, g.covered_length, g.missing_length, g.abandoned_length, g.excused_length,
             (select count(*) from gap g where g.stream_id = any(f.members) and g.state = 'open') as open_gaps,
             (select count(*) from request r
               where r.stream_id = any(f.members) and r.state in ('pending', 'accepted')) as open_requests,
@@ -152,6 +156,7 @@ function fleetStream(row: FleetRow, { period, cells }: FleetQuery): FleetStream 
       excused: row.excused_length,
       abandoned: row.abandoned_length,
     },
+    unheard: row.unheard,
     openGaps: row.open_gaps,
     openRequests: row.open_requests,
     readings: row.readings,

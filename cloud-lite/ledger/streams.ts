@@ -1,6 +1,7 @@
 // Reads the ledger: what the API and the dashboard show.
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
+import { unheardOf } from './coverage.ts';
 import {
   abandonedOf,
   type Pair,
@@ -31,6 +32,8 @@ export interface StreamView extends RangesView {
   readonly late: LateView;
   /** Index positions: milliseconds, or records. Whole, whatever was cut from the lists. */
   readonly lengths: { readonly covered: number; readonly excused: number; readonly missing: number };
+  /** Up to now, behind the stream's end: see coverage.ts. */
+  readonly unheard: number;
   /** UTC epoch ms. */
   readonly lastArrivalAt: number;
   /** Its messages that were set aside, by reason. */
@@ -102,6 +105,7 @@ interface StreamRow extends RangesRow {
   readonly covered_length: number;
   readonly missing_length: number;
   readonly silent_since: number | null;
+  readonly unheard: number;
   readonly late: LateView;
   readonly set_aside: readonly StreamAside[];
 }
@@ -192,7 +196,7 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
               where f.stream_id = s.id) as pending_parts,
             to_jsonb(late) - '{readings,duplicates,gaps_found,gaps_closed}'::text[] as late,
             l.covered_length, l.missing_length,
-            q.since as silent_since,
+            q.since as silent_since, ${unheardOf('int8range(null, null)')} as unheard,
             coalesce((select jsonb_agg(jsonb_build_object(
                         'streamId', a.stream_id, 'reason', a.reason, 'messages', a.messages, 'lastAt', a.last_at,
                         'detail', a.detail, 'range', case when not isempty(a.range)
@@ -246,6 +250,7 @@ function streamView(row: StreamRow): StreamView {
       // Whatever lies in the span and is neither there nor missing was declared void or waived.
       excused: (row.last ?? 0) - (row.first ?? 0) - row.covered_length - row.missing_length,
     },
+    unheard: row.unheard,
     lastArrivalAt: row.last_arrival_at,
     setAside: row.set_aside,
     silentSince: row.silent_since,

@@ -4,12 +4,12 @@ import type { Random } from '../../kernel/random.ts';
 import { normalise } from '../../wire/coverage.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Database, Session } from '../database/database.ts';
-import { formatMultirange, formatRange, parseMultirange } from '../database/multirange.ts';
-import { mergeWaived } from '../ledger/archive.ts';
+import { formatMultirange, formatRange, parseMultirange, parseRange } from '../database/multirange.ts';
+import { mergeWaived, reopenVoids } from '../ledger/archive.ts';
 import { type RepairLimits, splitAsk } from './decide.ts';
 import { takeUpAgain } from './gaps.ts';
 import { takeRepairLock } from './lock.ts';
-import { lackingOf, missingOf } from './range-of-stream.ts';
+import { missingOf } from './range-of-stream.ts';
 import { endRequests, insertRequests } from './requests.ts';
 
 export type ActionResult =
@@ -22,8 +22,15 @@ export type ActionResult =
 const maxRequests = 64;
 
 /**
- * Asks for what `range` lacks, less what is asked for already; also beyond the stream's span, and for what
- * had been abandoned. The first attempt begins again.
+ * Voids that may be so no more: the equipment may have by now what it had not then, and what a person cancelled a person
+ * may want. Others are lost for good.
+ */
+const reopenable = ['no-history', 'cancelled'];
+
+/**
+ * Asks for what `range` lacks, less what is asked for already; also for what had been abandoned, and for what was void for
+ * want of a history. The first attempt begins again. Nothing beyond what the stream was observed to be is asked for: the
+ * answer could only be a void of what nobody has seen.
  */
 export function requestRange(
   database: Database,
@@ -35,16 +42,21 @@ export function requestRange(
 ): Promise<ActionResult> {
   return database.transaction(async (session) => {
     await takeRepairLock(session);
+    const observed = await lockObserved(session, streamId, range);
+    if (observed === undefined) return { kind: 'not-found' };
+    if (observed === 'nothing')
+      return { kind: 'conflict', why: 'nothing of the stream was observed in this range' };
+    await reopen(session, streamId, observed, now);
     const [stream] = await session.query<{ index_kind: IndexKind; ask: string }>(
       `select s.index_kind,
-              (${lackingOf('t')}
+              (${missingOf('t')}
                 - coalesce((select range_agg(range) from request
                              where stream_id = s.id and state in ('pending', 'accepted')), '{}'))::text as ask
          from stream s join (select $1::int8 as stream_id, $2::int8range as range) t on t.stream_id = s.id`,
-      [streamId, formatRange(range)],
+      [streamId, formatRange(observed)],
     );
-    if (stream === undefined) return { kind: 'not-found' };
-    const ranges = splitAsk(parseMultirange(stream.ask), limits.maxRange[stream.index_kind], maxRequests);
+    const { ask, index_kind } = stream!;
+    const ranges = splitAsk(parseMultirange(ask), limits.maxRange[index_kind], maxRequests);
     if (ranges.length === 0) {
       return { kind: 'conflict', why: 'nothing in this range is missing that is not asked for already' };
     }
@@ -53,6 +65,33 @@ export function requestRange(
     await takeUpAgain(session, streamId, normalise(ranges));
     return { kind: 'done', requestIds, ranges };
   });
+}
+
+/** The part of `range` that lies in the stream's span; undefined where there is no stream. Locks it. */
+async function lockObserved(
+  session: Session,
+  streamId: number,
+  range: Window,
+): Promise<Window | 'nothing' | undefined> {
+  const [row] = await session.query<{ observed: string }>(
+    'select (span * $2::int8range)::text as observed from stream where id = $1 for update',
+    [streamId, formatRange(range)],
+  );
+  return row === undefined ? undefined : (parseRange(row.observed) ?? 'nothing');
+}
+
+async function reopen(session: Session, streamId: number, range: Window, now: number): Promise<void> {
+  const reopened = await reopenVoids(session, streamId, range, reopenable);
+  if (reopened.length === 0) return;
+  await session.query(
+    `insert into audit (at, subject, subject_id, stream_id, event, cause) values ($1, 'stream', $2, $3, 'reopened', $4)`,
+    [
+      now,
+      String(streamId),
+      streamId,
+      `${formatMultirange(reopened)}: was void, and a person asks for it again`,
+    ],
+  );
 }
 
 /** Ends an open request. What it left is asked for no more, until a person asks. */

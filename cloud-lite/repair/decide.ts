@@ -46,6 +46,8 @@ export interface OpenRequest {
   readonly missing: Coverage;
   /** Part of it is void, and no data came for that part. */
   readonly partlyVoid: boolean;
+  /** Part of it was waived by a person, and no data came for that part. */
+  readonly partlyWaived?: boolean;
   /** Epoch ms. */
   readonly progressAt: number;
   /** When the module said that it has queued all it has. */
@@ -65,16 +67,21 @@ export type Following =
 
 /** What has become of a request, as the ledger shows it. */
 export function followRequest(request: OpenRequest, limits: RepairLimits): Following {
-  if (request.missing.length === 0) {
-    return request.partlyVoid
-      ? { kind: 'ended', state: 'partly-void', cause: 'nothing is missing, part of it is void' }
-      : { kind: 'ended', state: 'closed', cause: 'all of it arrived' };
-  }
+  if (request.missing.length === 0) return nothingMissing(request);
   if (size(request.missing) < size(request.remaining)) return { kind: 'progress' };
   if (request.state === 'pending') return { kind: 'same' };
   const cause = overdue(request, limits);
   if (cause === undefined) return { kind: 'same' };
   return { kind: 'ended', state: request.attempt >= limits.maxAttempts ? 'abandoned' : 'expired', cause };
+}
+
+/** It is closed, and the cause says on what that rests: what arrived, what was declared, or what a person said. */
+function nothingMissing({ partlyVoid, partlyWaived = false }: OpenRequest): Following {
+  const waived = partlyWaived ? ', part of it was waived' : '';
+  if (partlyVoid)
+    return { kind: 'ended', state: 'partly-void', cause: `nothing is missing, part of it is void${waived}` };
+  const cause = partlyWaived ? `nothing is missing${waived}` : 'all of it arrived';
+  return { kind: 'ended', state: 'closed', cause };
 }
 
 function overdue(request: OpenRequest, limits: RepairLimits): string | undefined {

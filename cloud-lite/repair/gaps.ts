@@ -166,8 +166,7 @@ export async function openGaps(
   const opened = await session.query(
     `with due as (
        select g.id from gap g
-         join stream s on s.id = g.stream_id
-         left join partition_known k on k.partition_id = s.partition_id
+         join stream_known k on k.stream_id = g.stream_id
         where g.state = 'waiting' and g.seen_at <= $1 - $2::int8
           and g.seen_at <= coalesce(k.known_until, $1) - $2::int8
         limit $3

@@ -22,6 +22,7 @@ interface FollowRow {
   readonly remaining: string;
   readonly missing: string;
   readonly partly_void: boolean;
+  readonly partly_waived: boolean;
   readonly progress_at: number;
   readonly answered_at: number | null;
   readonly module_backfill_at: number;
@@ -54,6 +55,7 @@ export async function followRequests(
        select r.id, r.stream_id, r.state, r.attempt, r.remaining::text as remaining,
               ${lackingOf('r')}::text as missing,
               ${rangesOf('s.voided - s.covered', 'r')} <> '{}' as partly_void,
+              ${rangesOf('s.waived - s.covered - s.voided', 'r')} <> '{}' as partly_waived,
               r.progress_at, r.answered_at,
               m.backfill_at as module_backfill_at, m.heard_at as module_heard_at,
               least($1::int8, coalesce(k.known_until, $1::int8)) as known_until
@@ -61,7 +63,7 @@ export async function followRequests(
         cross join lateral (
            select max(last_backfill_at) as backfill_at, max(last_arrival_at) as heard_at from stream
             where device_id = s.device_id and module_id = s.module_id) m
-         left join partition_known k on k.partition_id = s.partition_id
+         join stream_known k on k.stream_id = s.id
         where r.id = any($4::text[]) and r.state in ('pending', 'accepted')) as open
      where missing <> remaining or (state = 'accepted' and progress_at <= known_until - $2)
         or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at)
@@ -85,6 +87,7 @@ function openRequest(row: FollowRow): OpenRequest {
     remaining: parseMultirange(row.remaining),
     missing: parseMultirange(row.missing),
     partlyVoid: row.partly_void,
+    partlyWaived: row.partly_waived,
     progressAt: row.progress_at,
     ...(row.answered_at === null ? {} : { answeredAt: row.answered_at }),
     moduleBackfillAt: row.module_backfill_at,

@@ -63,7 +63,7 @@ function FleetRow(props: {
   readonly periodName: string;
 }) {
   const { stream, now, periodName } = props;
-  const { delivered } = shareOf(stream.lengths);
+  const { delivered } = shareOf(stream.lengths, stream.unheard);
   return (
     <tr>
       <th scope="row" class="name">

@@ -1,10 +1,14 @@
 /** How complete a stream is: the share that has data, and the share that has data or a reason for having none. */
-export function shareOf(lengths: {
-  readonly covered: number;
-  readonly excused: number;
-  readonly missing: number;
-}) {
-  const total = lengths.covered + lengths.excused + lengths.missing;
+export function shareOf(
+  lengths: {
+    readonly covered: number;
+    readonly excused: number;
+    readonly missing: number;
+  },
+  /** Behind the stream's end: nothing came of it. */
+  unheard = 0,
+) {
+  const total = lengths.covered + lengths.excused + lengths.missing + unheard;
   if (total <= 0) return { delivered: null, accounted: null };
   return { delivered: lengths.covered / total, accounted: (lengths.covered + lengths.excused) / total };
 }

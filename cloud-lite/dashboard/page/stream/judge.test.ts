@@ -29,6 +29,7 @@ const healthy: StreamView = {
   lastArrivalAt: 0,
   setAside: [],
   silentSince: null,
+  unheard: 0,
   truncated: false,
 };
 

@@ -19,7 +19,7 @@ import { judgeStream } from './judge.ts';
 export function StreamFigures({ stream }: { readonly stream: StreamView }) {
   const now = useNow();
   const { index, lengths } = stream;
-  const { delivered, accounted } = shareOf(lengths);
+  const { delivered, accounted } = shareOf(lengths, stream.unheard);
   return (
     <section aria-label="The stream in figures">
       <div class="headline">

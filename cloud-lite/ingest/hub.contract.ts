@@ -1,0 +1,191 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { Database } from '../database/database.ts';
+import { emptyLedger } from '../database/rebuild.ts';
+import { listAlerts } from '../health/alerts.ts';
+import { judgeUnread } from '../health/unread.ts';
+import { listStreams } from '../ledger/streams.ts';
+import { emptyDatabase } from '../testing/databases.ts';
+import { listCheckpoints, markRead } from './checkpoint.ts';
+import { type HubSight, settleHub } from './hub-identity.ts';
+import { createIngestor } from './ingestor.ts';
+
+const partition = { hub: 'hub', consumerGroup: 'group', partitionId: '0' };
+const noon = Date.UTC(2026, 10, 21, 12);
+const minute = 60_000;
+
+/** What becomes of the ledger when the hub under it changes, on any database. */
+export function hubContract(open: () => Database): void {
+  describe('the hub under the ledger', () => {
+    let database: Database;
+    let clock: VirtualClock;
+    beforeAll(() => {
+      database = open();
+    });
+    beforeEach(async () => {
+      await emptyDatabase(database);
+      clock = new VirtualClock(noon);
+    });
+
+    const newIngestor = () => createIngestor({ database, clock, log: silentLog, metrics: noMetrics });
+    const event = (sequenceNumber: number, stream = 's') => ({
+      sequenceNumber,
+      offset: String(sequenceNumber),
+      enqueuedAt: clock.now(),
+      properties: {
+        batchId: stream,
+        index: 'sequence',
+        startWindow: String(sequenceNumber * 10),
+        endWindow: String(sequenceNumber * 10 + 10),
+        count: '1',
+      },
+      annotations: { 'iothub-connection-device-id': 'd', 'iothub-connection-module-id': 'm' },
+    });
+    const events = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => event(from + i));
+    const streams = () => listStreams(database, { limit: 10 });
+    const kinds = async () =>
+      [...(await listAlerts(database, { limit: 10 }))].reverse().map(({ kind }) => kind);
+    const position = async () => {
+      const rows = await listCheckpoints(database, partition.hub, partition.consumerGroup);
+      return rows.find(({ partitionId }) => partitionId === '0')?.sequenceNumber;
+    };
+    const partitionsOf = async () =>
+      (await database.query<{ id: string }>('select partition_id as id from stream')).map(({ id }) => id);
+    /** Looks at the hub as a session does before it reads. */
+    const settle = async (
+      newest: number,
+      more: Partial<HubSight> & { createdAt?: number; newestAt?: number } = {},
+    ) => {
+      const { createdAt = 1000, newestAt = clock.now(), ...rest } = more;
+      const { hub, consumerGroup } = { ...partition, ...rest };
+      const ids = rest.facts?.partitionIds ?? ['0', '1'];
+      return settleHub(
+        database,
+        {
+          hub,
+          consumerGroup,
+          checkpoints: await listCheckpoints(database, hub, consumerGroup),
+          partitions: new Map(ids.map((id) => [id, { isEmpty: newest < 0, newest, newestAt }])),
+          facts: { createdAt, partitionIds: ids },
+          ...rest,
+        },
+        clock.now(),
+      );
+    };
+
+    test('that is what it was goes on where it was read to', async () => {
+      expect(await settle(-1)).toBe('none');
+      await newIngestor().ingest(partition, events(0, 5), -1);
+      expect(await settle(4)).toBe('none');
+      expect(await settle(9)).toBe('none');
+      expect(await position()).toBe(4);
+      expect(await kinds()).toEqual([]);
+      expect(await partitionsOf()).toEqual(['0']);
+    });
+
+    test('that was made anew and has more events than were read of the one before is read from its beginning', async () => {
+      await settle(-1);
+      await newIngestor().ingest(partition, events(0, 5), -1);
+      expect(await settle(100, { createdAt: 9000 })).toBe('remade');
+      expect(await position()).toBe(-1);
+      expect(await kinds()).toEqual(['hub-remade']);
+      // Nobody knows where the streams are now.
+      expect(await partitionsOf()).toEqual(['']);
+      expect(await settle(100, { createdAt: 9000 })).toBe('none');
+    });
+
+    test.each<[string, number, number | undefined]>([
+      ['that counts from the start again', 2, undefined],
+      ['whose newest event came before one that was read', 100, noon - 10_000],
+    ])('%s was made anew, though it does not say when', async (_, newest, newestAt) => {
+      await settle(-1, { createdAt: 0 });
+      await newIngestor().ingest(partition, events(0, 5), -1);
+      const how = newestAt === undefined ? {} : { newestAt };
+      expect(await settle(newest, { createdAt: 0, ...how })).toBe('remade');
+      expect(await position()).toBe(-1);
+    });
+
+    test('is not made anew because another instance has read on meanwhile, or has seen it already', async () => {
+      await settle(-1);
+      const ingestor = newIngestor();
+      await ingestor.ingest(partition, events(0, 5), -1);
+      const checkpoints = await listCheckpoints(database, partition.hub, partition.consumerGroup);
+      await ingestor.ingest(partition, events(5, 10), 4);
+      expect(await settle(4, { checkpoints })).toBe('none');
+      const stale = await listCheckpoints(database, partition.hub, partition.consumerGroup);
+      expect(await settle(2)).toBe('remade');
+      await newIngestor().ingest(partition, events(0, 2), -1);
+      expect(await settle(2, { checkpoints: stale })).toBe('none');
+      expect(await position()).toBe(1);
+    });
+
+    test('that is another one than before is told, and streams are looked for in all of it', async () => {
+      await settle(-1);
+      await newIngestor().ingest(partition, events(0, 5), -1);
+      await clock.advance(minute);
+      expect(await settle(-1, { hub: 'other', facts: { createdAt: 5, partitionIds: ['0'] } })).toBe('moved');
+      expect(await kinds()).toEqual(['hub-moved']);
+      expect(await partitionsOf()).toEqual(['']);
+      // What is in the other's partition is not known; so nothing is.
+      const known = () =>
+        database.query<{ known_until: number }>('select known_until from stream_known order by stream_id');
+      const other = { hub: 'other', consumerGroup: 'group', partitionId: '0' };
+      await markRead(database, other, clock.now());
+      expect(await known()).toEqual([{ known_until: clock.now() }]);
+    });
+
+    test('that has other partitions is told', async () => {
+      await settle(-1);
+      const facts = { createdAt: 1000, partitionIds: ['0', '1', '2', '3'] };
+      expect(await settle(-1, { facts })).toBe('repartitioned');
+      expect(await kinds()).toEqual(['hub-moved']);
+      expect((await listCheckpoints(database, 'hub', 'group')).length).toBe(4);
+    });
+
+    test('that removed events unread: the hole is missing, and told; so are streams that began or ended in it', async () => {
+      const ingestor = newIngestor();
+      await ingestor.ingest(partition, [...events(0, 3), event(3, 'ended')], -1);
+      await clock.advance(60 * minute);
+      await ingestor.ingest(partition, [event(50), event(51, 'began')], 3);
+      const [s] = await streams();
+      expect(s).toMatchObject({ batchId: 's', gaps: [[30, 500]] });
+      const [alert, ...more] = await listAlerts(database, { limit: 10 });
+      expect(more).toEqual([]);
+      expect(alert!.kind).toBe('events-lost');
+      expect(alert!.message).toContain('46 events of partition 0');
+      const judge = async () => {
+        await markRead(database, partition, clock.now());
+        await database.transaction((session) => judgeUnread(session, clock.now(), 5 * minute));
+      };
+      await judge();
+      expect((await kinds()).length).toBe(1);
+      await clock.advance(6 * minute);
+      await judge();
+      await judge();
+      const told = [...(await listAlerts(database, { limit: 10 }))].reverse().slice(1);
+      expect(told.map(({ kind }) => kind)).toEqual(['streams-began-unread', 'streams-ended-unread']);
+      expect(told[0]!.message).toContain('began of d/m');
+      expect(told[1]!.message).toContain('ended of d/m');
+    });
+
+    test('that removed events before anything was read is no hole', async () => {
+      await newIngestor().ingest(partition, events(100, 105), -1);
+      expect(await kinds()).toEqual([]);
+    });
+
+    test('is read from its beginning when the ledger is begun anew under a detector that has not read anything yet', async () => {
+      const first = newIngestor();
+      await first.ingest(partition, events(0, 10), -1);
+      // Another one opens at event 9, and the ledger is emptied before event 10 comes.
+      const second = newIngestor();
+      await emptyLedger(database);
+      await expect(second.ingest(partition, [event(10)], 9)).rejects.toMatchObject({
+        code: 'ingest-position-lost',
+      });
+      await second.ingest(partition, events(0, 11), -1);
+      expect(await streams()).toMatchObject([{ covered: [[0, 110]], messages: 11 }]);
+    });
+  });
+}
