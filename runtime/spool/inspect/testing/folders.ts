@@ -92,7 +92,7 @@ export async function makeRun(dataFolder: string, windows: number): Promise<void
     kind: 'readings',
     readings: [{ index: 100, tag: 'alarm', value: 'door open', quality: 'good' }],
   });
-  log.emit({ kind: 'observed', until: 105 });
+  for (let until = 101; until <= 105; until++) log.emit({ kind: 'observed', until });
   await keeper.closeAll();
   await spool.close();
 }
