@@ -4,8 +4,9 @@ import { covers, normalise } from '../../wire/coverage.ts';
 import type { Reading } from '../../wire/reading.ts';
 import { Continuation } from '../sources/continuation.ts';
 import type { SourceEvent } from '../sources/source.ts';
-import { StreamWindows, type StreamWindowsOptions } from './stream-windows.ts';
+import { StreamWindows } from './stream-windows.ts';
 import type { ClosedWindow } from './window-store.ts';
+import type { StreamWindowsOptions } from './windows-api.ts';
 
 const reading = (index: number, tag = 'level'): Reading => ({ index, tag, value: index, quality: 'good' });
 const resumed = (at: number, continues?: Continuation): SourceEvent => ({

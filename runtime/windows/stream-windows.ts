@@ -15,37 +15,17 @@
 // - A source that breaks the port's rules gets a break, and is told so: the hole says what is not known.
 import { isIndex } from '../../wire/index-position.ts';
 import type { Reading } from '../../wire/reading.ts';
-import type { IndexKind, Window } from '../../wire/window.ts';
+import type { Window } from '../../wire/window.ts';
 import type { Continuation } from '../sources/continuation.ts';
 import type { SourceEvent } from '../sources/source.ts';
 import { Claims } from './claims.ts';
 import { LateReadings } from './late-readings.ts';
 import { OpenWindow, type Sized } from './open-window.ts';
-import { createPace, type Pace, type PaceKind } from './pace.ts';
+import { createPace, type Pace } from './pace.ts';
 import { type Intake, takeIn } from './reading-intake.ts';
 import { SizeEstimate } from './size-estimate.ts';
 import type { ClosedWindow, StreamChange, StreamStart } from './window-store.ts';
-
-export interface StreamWindowsOptions {
-  readonly batchId: string;
-  readonly index: IndexKind;
-  /** Readings come in any order. */
-  readonly isUnordered: boolean;
-  /** What is known of the stream from before. */
-  readonly start: StreamStart;
-  readonly pace: PaceKind;
-  /** Monotonic ms. Default 0. */
-  readonly now?: number;
-  /** The present, where messages come out of a queue; undefined while nobody knows it. */
-  readonly present?: () => number | undefined;
-  readonly ageMs: number;
-  readonly quietMs: number;
-  readonly maxBytes: number;
-  readonly maxReadings: number;
-  /** Called for each break of the source port's rules. */
-  readonly onViolation: (what: string, fields: object) => void;
-  readonly onRefused: (reading: Reading) => void;
-}
+import type { StreamWindowsOptions } from './windows-api.ts';
 
 export class StreamWindows {
   #options: StreamWindowsOptions;

@@ -2,6 +2,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
+import type { Reading } from '../../wire/reading.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { SourceSink } from '../sources/source.ts';
 import type { PaceKind } from './pace.ts';
@@ -96,4 +97,26 @@ export interface Windows {
   streams(): readonly StreamState[];
   /** Estimated memory of readings not yet handed to the spool, in bytes. */
   memoryBytes(): number;
+}
+
+/** Of the windows of one stream. */
+export interface StreamWindowsOptions {
+  readonly batchId: string;
+  readonly index: IndexKind;
+  /** Readings come in any order. */
+  readonly isUnordered: boolean;
+  /** What is known of the stream from before. */
+  readonly start: StreamStart;
+  readonly pace: PaceKind;
+  /** Monotonic ms. Default 0. */
+  readonly now?: number;
+  /** The present, where messages come out of a queue; undefined while nobody knows it. */
+  readonly present?: () => number | undefined;
+  readonly ageMs: number;
+  readonly quietMs: number;
+  readonly maxBytes: number;
+  readonly maxReadings: number;
+  /** Called for each break of the source port's rules. */
+  readonly onViolation: (what: string, fields: object) => void;
+  readonly onRefused: (reading: Reading) => void;
 }
