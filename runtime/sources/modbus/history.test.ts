@@ -155,6 +155,16 @@ describe.each([
     ]);
   });
 
+  it('gives all records of one time', async () => {
+    const { unit, read } = setUp(at, { capacity: 200 });
+    for (const time of [0, 200, 200, 200, 400]) unit.scan(start + time);
+    const pages = await read(start, start + 400);
+    const times = pages.flatMap((page) =>
+      page.kind === 'readings' ? page.readings.filter(({ tag }) => tag === 'temperature') : [],
+    );
+    expect(times.map(({ index }) => index - start)).toEqual([0, 200, 200, 200]);
+  });
+
   it('ends right after the newest record', async () => {
     const { make, read } = setUp(at);
     make(30);

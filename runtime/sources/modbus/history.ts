@@ -195,8 +195,7 @@ class HistoryRead {
           this.#clock.note(record.number);
           return 'stepped';
         }
-        // As when it is read live: the first of several samples with one time.
-        if (time + 1 > reader.until) reader.read.push({ time, record });
+        if (time + 1 >= reader.until) reader.read.push({ time, record });
         reader.until = Math.max(reader.until, time + 1);
       }
     }
@@ -252,8 +251,9 @@ class HistoryRead {
         this.#log.warn({ number }, 'a record of the event log shows no valid time: left out');
         continue;
       }
-      // Live reading, too, knows only the first of several samples with one timestamp.
-      if (timestamp < this.#cursor) continue;
+      // Several may have one time.
+      const isAgain = readings.length > 0 && timestamp === this.#cursor - 1;
+      if (timestamp < this.#cursor && !isAgain) continue;
       if (timestamp >= this.#end) {
         this.#cursor = this.#end;
         break;
