@@ -89,7 +89,9 @@ export class Observation {
 
   /** Readings that belong to nothing that is observed: also while observation is broken. False where they were not taken. */
   late(readings: readonly Reading[]): boolean {
-    return readings.length === 0 || this.#sink.emit({ kind: 'readings', readings, isLate: true });
+    if (readings.length === 0 || this.#sink.emit({ kind: 'readings', readings, isLate: true })) return true;
+    this.#until = undefined;
+    return false;
   }
 
   /** Every reading below `until` has been given. False where that was not taken. */

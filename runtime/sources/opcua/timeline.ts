@@ -342,6 +342,8 @@ export class Timeline {
     for (const { index, tag } of kept) if (index === at) latest.delete(tag);
     const dropped = older.length - older.filter(({ tag }) => latest.has(tag)).length;
     if (dropped > 0) this.#options.onOdd('in-a-break', dropped);
+    // They came, so they are not lost, though what came with them may be.
+    this.#observation.late(older.filter(({ tag, index }) => index >= this.#brokenAt && !latest.has(tag)));
     this.#pending = [...latest.values(), ...kept];
     this.#snapshot = new Set(latest.keys());
     this.#until = at;
