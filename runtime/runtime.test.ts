@@ -3,7 +3,7 @@ import { silentLog } from '../kernel/log.ts';
 import { VirtualClock } from '../kernel/testing/virtual-clock.ts';
 import { createRuntime, type RuntimeParts } from './runtime.ts';
 
-function harness(hang: readonly string[] = [], fail: readonly string[] = [], pauseMs = 0) {
+function harness(hang: readonly string[] = [], fail: readonly string[] = []) {
   const calls: string[] = [];
   const clock = new VirtualClock();
   const step = (name: string) => () => {
@@ -15,7 +15,6 @@ function harness(hang: readonly string[] = [], fail: readonly string[] = [], pau
   const parts: RuntimeParts = {
     sources: { start: note('source.start'), stop: step('source.stop') },
     config: { start: note('config.start'), stop: step('config.stop') },
-    ...(pauseMs > 0 && { pauseMs }),
     windows: { closeAll: step('windows.closeAll') },
     jobs: { start: step('jobs.start'), stop: step('jobs.stop') },
     methods: { stop: note('methods.stop') },
@@ -58,31 +57,6 @@ describe('the runtime', () => {
     await clock.advance(10_000);
     expect(calls).toEqual(stopOrder);
     expect(done).toBe(true);
-  });
-
-  it('keeps the sources alone waiting after quick crashes, until the time is over or they are released', async () => {
-    const { runtime, calls, clock } = harness([], [], 5000);
-    await runtime.start();
-    expect(calls).toEqual(['jobs.start', 'uplink.start', 'forwarder.start', 'config.start']);
-    expect(runtime.waiting()).toBe(true);
-    await clock.advance(4999);
-    expect(calls).not.toContain('source.start');
-    await clock.advance(1);
-    expect(calls).toContain('source.start');
-    expect(runtime.waiting()).toBe(false);
-
-    const second = harness([], [], 5000);
-    await second.runtime.start();
-    second.runtime.releaseSources();
-    second.runtime.releaseSources();
-    await second.clock.advance(10_000);
-    expect(second.calls.filter((call) => call === 'source.start')).toHaveLength(1);
-
-    const third = harness([], [], 5000);
-    await third.runtime.start();
-    await third.runtime.stop();
-    await third.clock.advance(10_000);
-    expect(third.calls).not.toContain('source.start');
   });
 
   it('goes on stopping when a part fails to', async () => {

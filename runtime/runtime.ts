@@ -1,11 +1,10 @@
 // The order in which the module's parts start and stop, and nothing else.
 //
-// Start: whatever can lose nothing comes first, what produces readings last. Nobody waits for the network. After
-// quick crashes the sources alone wait; a new configuration, which may be the cure, ends the wait.
+// Start: whatever can lose nothing comes first, what produces readings last. Nobody waits for the network.
 // Stop: no reload begins any more; then what produces stops first, then what it produced becomes durable, then as much as the remaining
 // time allows is sent. IoT Edge kills a module 10 s after SIGTERM, so each step is bounded; what a step
 // leaves undone is safe in the journal and the lanes, and is done after the next start.
-import { type Clock, type Timer, withTimeout } from '../kernel/clock.ts';
+import { type Clock, withTimeout } from '../kernel/clock.ts';
 import { describeError, HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 
@@ -17,8 +16,6 @@ export interface Startable {
 export interface RuntimeParts {
   /** All of them, as one. */
   readonly sources: Startable;
-  /** How long the sources wait at start. */
-  readonly pauseMs?: number;
   /** Reloads. */
   readonly config: Startable;
   readonly windows: { closeAll(): Promise<void> };
@@ -33,10 +30,6 @@ export interface RuntimeParts {
 
 export interface Runtime {
   start(): Promise<void>;
-  /** Ends the sources' wait. */
-  releaseSources(): void;
-  /** Whether the sources wait. */
-  waiting(): boolean;
   /** Idempotent; takes at most 9.4 s; never rejects. */
   stop(): Promise<void>;
 }
@@ -55,7 +48,6 @@ const limits = {
 export function createRuntime(parts: RuntimeParts): Runtime {
   const { clock, log } = parts;
   let stopping: Promise<void> | undefined;
-  let pause: Timer | undefined;
 
   /** One bounded step of stopping: neither a failure nor a hang of one keeps the next from its turn. */
   async function step(name: string, limitMs: number, work: () => Promise<unknown>): Promise<void> {
@@ -70,17 +62,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
     }
   }
 
-  function releaseSources(): void {
-    if (!pause || stopping) return;
-    pause.cancel();
-    pause = undefined;
-    log.info({}, 'the sources start now');
-    parts.sources.start();
-  }
-
   async function stopAll(): Promise<void> {
-    pause?.cancel();
-    pause = undefined;
     parts.methods.stop();
     await step('config', limits.configMs, () => parts.config.stop());
     await step('sources', limits.sourcesMs, () => parts.sources.stop());
@@ -97,12 +79,9 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       await parts.jobs.start();
       parts.uplink.start();
       parts.forwarder.start();
-      if (parts.pauseMs) pause = clock.setTimer(parts.pauseMs, releaseSources);
-      else parts.sources.start();
+      parts.sources.start();
       parts.config.start();
     },
-    releaseSources,
-    waiting: () => pause !== undefined,
     stop() {
       stopping ??= stopAll();
       return stopping;

@@ -5,17 +5,14 @@ import type { HistoryAnswer } from './methods/backfill-jobs-api.ts';
 import type { SourceSet } from './source-set.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 
-type Sources = Pick<SourceSet<never, Pick<SupervisedSource, 'source'>>, 'running' | 'isFailed'>;
+type Sources = Pick<SourceSet<never, SupervisedSource>, 'isLoaded' | 'running' | 'isFailed'>;
 
 /** `isDecided`: the configuration in force is one that somebody gave. */
-export function historyOf(
-  { running, isFailed }: Sources,
-  isDecided: () => boolean,
-): (batchId: string) => HistoryAnswer {
+export function historyOf(sources: Sources, isDecided: () => boolean): (batchId: string) => HistoryAnswer {
   return (batchId) => {
-    const source = running.get(batchId)?.source;
+    const source = sources.running.get(batchId)?.source;
     if (source !== undefined) return source.history ?? 'no-history';
-    return isFailed(batchId) || !isDecided() ? undefined : 'removed';
+    return !sources.isLoaded || sources.isFailed(batchId) || !isDecided() ? undefined : 'removed';
   };
 }
 

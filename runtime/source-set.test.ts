@@ -12,8 +12,8 @@ function bench() {
   const calls: string[] = [];
   const gates = new Map<string, () => void>();
   const state = { slow: new Set<string>(), broken: new Set<string>() };
-  const set = createSourceSet({
-    build: ({ name }: Settings, batchId) => {
+  const builder = {
+    build: ({ name }: Settings, batchId: string) => {
       if (state.broken.has(name)) throw new Error(`${name} cannot be built`);
       calls.push(`build ${batchId}`);
       return {
@@ -25,16 +25,17 @@ function bench() {
         },
       };
     },
-    closeStream: async (batchId) => void calls.push(`close ${batchId}`),
-    log: silentLog,
-  });
-  return { set, calls, gates, state };
+    closeStream: async (batchId: string) => void calls.push(`close ${batchId}`),
+  };
+  const set = createSourceSet<Settings, ReturnType<typeof builder.build>>({ log: silentLog });
+  const load = (settings: readonly Settings[]) => set.load(settings, builder);
+  return { set, load, calls, gates, state };
 }
 
 describe('the set of sources', () => {
   it('a change touches what it names alone: stops all of that, then starts', async () => {
-    const { set, calls } = bench();
-    set.load([{ name: 'a' }, { name: 'b' }, { name: 'c' }]);
+    const { set, load, calls } = bench();
+    load([{ name: 'a' }, { name: 'b' }, { name: 'c' }]);
     set.start();
     calls.length = 0;
     await set.change(['c'], [{ name: 'b' }, { name: 'd' }]);
@@ -43,8 +44,8 @@ describe('the set of sources', () => {
   });
 
   it('a source that changes stays known until its successor is there', async () => {
-    const { set, gates, state } = bench();
-    set.load([{ name: 'a' }]);
+    const { set, load, gates, state } = bench();
+    load([{ name: 'a' }]);
     set.start();
     state.slow.add('a');
     const changed = set.change([], [{ name: 'a' }]);
@@ -56,9 +57,9 @@ describe('the set of sources', () => {
   });
 
   it('one that cannot be built is left out and named, its stream closed, until it can', async () => {
-    const { set, calls, state } = bench();
+    const { set, load, calls, state } = bench();
     state.broken.add('a');
-    set.load([{ name: 'a' }, { name: 'b' }]);
+    load([{ name: 'a' }, { name: 'b' }]);
     set.start();
     expect(set.failed).toEqual([{ name: 'a', reason: expect.stringContaining('cannot be built') }]);
     expect([...set.running.keys()]).toEqual(['b']);
@@ -73,8 +74,8 @@ describe('the set of sources', () => {
   });
 
   it('stopped amid a change it starts nothing any more', async () => {
-    const { set, calls, gates, state } = bench();
-    set.load([{ name: 'a' }]);
+    const { set, load, calls, gates, state } = bench();
+    load([{ name: 'a' }]);
     set.start();
     state.slow.add('a');
     const changed = set.change([], [{ name: 'a' }]);
@@ -87,8 +88,8 @@ describe('the set of sources', () => {
   });
 
   it('before its start a change builds and does not start', async () => {
-    const { set, calls } = bench();
-    set.load([{ name: 'a' }]);
+    const { set, load, calls } = bench();
+    load([{ name: 'a' }]);
     await set.change([], [{ name: 'b' }]);
     expect(calls).not.toContain('start b');
     set.start();

@@ -14,33 +14,38 @@ export interface SourceSettings {
   readonly batchId?: string | undefined;
 }
 
-export interface SourceSetOptions<Settings extends SourceSettings, Member extends SetMember> {
+/** What makes a source, and what its stream needs once it is gone. */
+export interface SourceBuilder<Settings extends SourceSettings, Member extends SetMember> {
   /** Opens the stream and builds the source; the stream may be open already, and then goes on. May throw. */
-  readonly build: (settings: Settings, batchId: string) => Member;
+  build(settings: Settings, batchId: string): Member;
   /** Closes the window of a stream that no source feeds any more. */
-  readonly closeStream: (batchId: string) => Promise<void>;
-  readonly log: Log;
+  closeStream(batchId: string): Promise<void>;
 }
 
-export interface SourceSet<Settings, Member> {
-  /** Builds what is to run at first. */
-  load(settings: readonly Settings[]): void;
+export interface SourceSet<Settings extends SourceSettings, Member extends SetMember> {
+  /** Builds what is to run at first; a change builds with the same builder. */
+  load(settings: readonly Settings[], builder: SourceBuilder<Settings, Member>): void;
   /** Starts everything built; from now on a change starts what it builds. */
   start(): void;
   /** Resolves once what ended has ended and what is new has started. One call at a time. */
   change(removed: readonly string[], started: readonly Settings[]): Promise<void>;
   /** Stops everything, also amid a change. Idempotent. */
   stop(): Promise<void>;
+  /** Before that nobody can say which streams have a source. */
+  readonly isLoaded: boolean;
   readonly running: ReadonlyMap<string, Member>;
   readonly failed: readonly { readonly name: string; readonly reason: string }[];
   /** The configuration has the stream's source, but it could not be built: what its equipment has, nobody can say. */
   isFailed(batchId: string): boolean;
 }
 
-export function createSourceSet<Settings extends SourceSettings, Member extends SetMember>(
-  options: SourceSetOptions<Settings, Member>,
-): SourceSet<Settings, Member> {
-  const { build, closeStream, log } = options;
+/** An empty set: nothing is known of any stream until it is loaded. */
+export function createSourceSet<Settings extends SourceSettings, Member extends SetMember>({
+  log,
+}: {
+  readonly log: Log;
+}): SourceSet<Settings, Member> {
+  let builder: SourceBuilder<Settings, Member> | undefined;
   const running = new Map<string, Member>();
   const failed = new Map<string, { name: string; reason: string }>();
   let isStarted = false;
@@ -50,7 +55,7 @@ export function createSourceSet<Settings extends SourceSettings, Member extends 
     const { name } = settings;
     const batchId = settings.batchId ?? name;
     try {
-      const member = build(settings, batchId);
+      const member = builder!.build(settings, batchId);
       running.set(batchId, member);
       failed.delete(batchId);
       return member;
@@ -63,18 +68,22 @@ export function createSourceSet<Settings extends SourceSettings, Member extends 
   };
   const close = (batchId: string) => {
     // In the background: it resolves when the disk has it, and the disk may be slow.
-    closeStream(batchId).catch((error) =>
-      log.warn({ batchId, reason: describeError(error) }, 'a stream was not closed'),
-    );
+    builder!
+      .closeStream(batchId)
+      .catch((error) => log.warn({ batchId, reason: describeError(error) }, 'a stream was not closed'));
   };
 
   return {
     running,
+    get isLoaded() {
+      return builder !== undefined;
+    },
     get failed() {
       return [...failed.values()];
     },
     isFailed: (batchId) => failed.has(batchId),
-    load(settings) {
+    load(settings, wanted) {
+      builder = wanted;
       for (const each of settings) add(each);
     },
     start() {

@@ -2,22 +2,11 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
+import type { ComposedModule } from '../compose.ts';
 import { type Identity, readIdentity } from '../config/identity.ts';
 import { ConfigError, dataFolderIn } from '../config/load.ts';
 import { isOfClient, isOfNobody } from '../health/stray-errors.ts';
 import { exitCodes } from './exit-codes.ts';
-
-export interface RunningModule {
-  /** Where status is served; undefined where it is not. */
-  readonly statusPort: number | undefined;
-  /** An exception that the client library threw where nobody could catch it. */
-  onClientError(error: unknown): void;
-  /** A connection was reset while nobody listened: survived, and counted. */
-  onStrayReset(): void;
-  /** Reads the configuration's files again. */
-  reread(): void;
-  stop(): Promise<void>;
-}
 
 /** What a start knows before any configuration. */
 export interface StartOptions {
@@ -36,7 +25,7 @@ export interface StartOptions {
 export type ProcessLog = Log & { flush(): void; setLevel(level: string): void };
 
 export interface RunDependencies {
-  readonly startModule: (options: StartOptions, log: Log) => Promise<RunningModule>;
+  readonly startModule: (options: StartOptions, log: Log) => Promise<ComposedModule>;
   readonly createLog: (level: string) => ProcessLog;
   readonly clock: Clock;
 }
@@ -52,7 +41,7 @@ export async function runModule(
   const log = parts.createLog(process.env.HOLDFAST_LOG_LEVEL ?? 'info');
   // First of all: as a container's first process, one without listeners would not hear its signals at all.
   const signals = listenForSignals();
-  let module: RunningModule | undefined;
+  let module: ComposedModule | undefined;
   surviveStrayErrors(log, () => module);
   try {
     module = await parts.startModule(await startOptions(configFile, log, signals.stop), log);
@@ -134,7 +123,7 @@ function listenForSignals() {
  * library has its own timeouts. An exception out of the Azure client's event handlers costs the connection, a reset of
  * nobody's nothing. Any other is a defect: what it left half done is unknown, so the process ends, and starts again from the journal.
  */
-function surviveStrayErrors(log: ProcessLog, module: () => RunningModule | undefined): void {
+function surviveStrayErrors(log: ProcessLog, module: () => ComposedModule | undefined): void {
   process.on('unhandledRejection', (reason) => {
     log.error(
       { reason: describeError(reason), stack: (reason as Error)?.stack },

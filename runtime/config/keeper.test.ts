@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
-import { createConfigKeeper } from './keeper.ts';
+import { type ConfiguredModule, createConfigKeeper } from './keeper.ts';
 import { ConfigError } from './load.ts';
 import type { ReloadPlan } from './reload-plan.ts';
 import type { Config } from './schema.ts';
@@ -58,20 +58,21 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
     file: path,
     heedTwin,
     dataFolder: join(folder, 'data'),
-    store,
     clock,
     log: silentLog,
-    apply: async (next, plan) => {
-      applied.push({ next, plan });
-      await state.applying();
-    },
-    onReport: (report) => reports.push(report),
-    isConnected: () => state.connected,
     watch: ({ onChange }) => {
       changed = onChange;
       return { follow: async () => {}, stop() {} };
     },
   });
+  const module: ConfiguredModule = {
+    apply: async (next, plan) => {
+      applied.push({ next, plan });
+      await state.applying();
+    },
+    onReport: (report) => void reports.push(report),
+    isConnected: () => state.connected,
+  };
   const rest = async () => {
     // Files are read for real: what was asked for before is there once as many reads of ours are.
     for (let turn = 0; turn < 8; turn++) {
@@ -92,8 +93,8 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
       await rest();
     },
     async boot(mayWait = false) {
-      const config = await keeper.boot(mayWait);
-      keeper.start();
+      const config = await keeper.boot(store, mayWait);
+      keeper.start(module);
       await rest();
       return config;
     },
@@ -178,7 +179,8 @@ describe('at boot', () => {
   });
 
   it('with a wrong file and nothing else: refuses to start, or under IoT Edge waits for the twin', async () => {
-    await expect(bench({ file: 'sources: 5' }).keeper.boot(false)).rejects.toThrow(ConfigError);
+    const wrong = bench({ file: 'sources: 5' });
+    await expect(wrong.keeper.boot(wrong.store, false)).rejects.toThrow(ConfigError);
     const edge = bench({ file: 'sources: 5' });
     await edge.boot(true);
     expect(edge.keeper.report()).toMatchObject({ state: 'refused', origin: 'file' });

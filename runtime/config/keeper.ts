@@ -36,27 +36,30 @@ export interface ConfigKeeperOptions {
   readonly dataFolder: string;
   /** Where files lie that the twin may name, parted by colons: see remote-files.ts for the default. */
   readonly remoteFolders?: string | undefined;
-  readonly store: SettingStore;
   readonly clock: Clock;
   readonly log: Log;
-  /** Resolves once the parts have taken it. Never rejects for what equipment or network do. */
-  readonly apply: (next: Config, plan: ReloadPlan) => Promise<void>;
-  /** After `start` only. */
-  readonly onReport: (report: ConfigReport) => void;
-  readonly isConnected: () => boolean;
   /** Default 180,000. */
   readonly trialMs?: number;
   readonly watch?: typeof watchFiles;
 }
 
+/** The module, as far as a configuration changes it. */
+export interface ConfiguredModule {
+  /** Resolves once the parts have taken it. Never rejects for what equipment or network do. */
+  apply(next: Config, plan: ReloadPlan): Promise<void>;
+  onReport(report: ConfigReport): void;
+  isConnected(): boolean;
+}
+
 export interface ConfigKeeper {
   /**
-   * What to start with; without any configuration at all, one that reads nothing and waits.
+   * What to start with; without any configuration at all, one that reads nothing and waits. `store` has what ran last,
+   * and is where what runs is kept.
    * @throws ConfigError when there is a file, it is wrong, nothing ran before, and `mayWait` is false.
    */
-  boot(mayWait: boolean): Promise<Config>;
+  boot(store: SettingStore, mayWait: boolean): Promise<Config>;
   /** From now on changes are applied. */
-  start(): void;
+  start(module: ConfiguredModule): void;
   /** The desired properties, whole. */
   desired(properties: Readonly<Record<string, unknown>>): void;
   /** Reads the files again now (SIGHUP). */
@@ -92,9 +95,11 @@ class Keeper implements ConfigKeeper {
   #files: readonly string[] = [];
   #dirty = false;
   #working: Promise<void> | undefined;
-  #isStarted = false;
+  /** Once started. */
+  #module: ConfiguredModule | undefined;
   #stopped = false;
-  readonly #saver: LastGoodSaver;
+  /** Once booted. */
+  #saver: LastGoodSaver | undefined;
   readonly #trial: UplinkTrial;
   /** Lost its trial: what to go back to. */
   #fallback: LastGood | undefined;
@@ -107,14 +112,13 @@ class Keeper implements ConfigKeeper {
     this.#twin = options.heedTwin ? 'unread' : { kind: 'none' };
     const { file: configFile, dataFolder, remoteFolders } = options;
     this.#remote = remoteFilesOf({ named: remoteFolders, configFile, dataFolder });
-    this.#saver = new LastGoodSaver(options);
     this.#trial = new UplinkTrial({
       clock: options.clock,
       log: options.log,
       trialMs: options.trialMs ?? 180_000,
-      isConnected: options.isConnected,
+      isConnected: () => this.#isConnected(),
       onPassed: () => {
-        if (this.#running) this.#saver.save(this.#running);
+        if (this.#running) this.#saver?.save(this.#running);
       },
       onExpired: (fallback) => {
         this.#fallback = fallback;
@@ -125,8 +129,9 @@ class Keeper implements ConfigKeeper {
     this.#watch = watch({ clock: options.clock, onChange: () => this.#again() });
   }
 
-  async boot(mayWait: boolean): Promise<Config> {
-    const { store, log } = this.#options;
+  async boot(store: SettingStore, mayWait: boolean): Promise<Config> {
+    const { dataFolder, log } = this.#options;
+    this.#saver = new LastGoodSaver({ store, dataFolder, log });
     const kept = await readLastGood(store);
     if (kept.kind === 'unusable')
       log.error({ reason: kept.reason }, 'the last good configuration is unusable');
@@ -140,7 +145,7 @@ class Keeper implements ConfigKeeper {
     const outcome = await loadFile(this.#options.file);
     if (outcome.kind === 'loaded') {
       this.#run(outcome.good);
-      this.#saver.save(outcome.good);
+      this.#saver?.save(outcome.good);
       this.#say({ state: 'applied', ...versionOf(outcome.good), errors: [] });
       return outcome.good.loaded.config;
     }
@@ -177,8 +182,8 @@ class Keeper implements ConfigKeeper {
     return config;
   }
 
-  start(): void {
-    this.#isStarted = true;
+  start(module: ConfiguredModule): void {
+    this.#module = module;
     // Whatever changed since it was read at boot.
     this.#again();
   }
@@ -213,10 +218,14 @@ class Keeper implements ConfigKeeper {
     await this.#working;
   }
 
+  #isConnected(): boolean {
+    return this.#module?.isConnected() ?? false;
+  }
+
   /** One change at a time; whatever comes meanwhile is looked at once after it. */
   #again(): void {
     this.#dirty = true;
-    if (this.#stopped || !this.#isStarted) return;
+    if (this.#stopped || this.#module === undefined) return;
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
     });
@@ -264,7 +273,7 @@ class Keeper implements ConfigKeeper {
     if (plan.refused.length > 0) return this.#refuse(good, plan.refused);
     const isUnread = this.#twin === 'unread' && good.origin !== 'file';
     const before = this.#running;
-    const wasConnected = this.#options.isConnected();
+    const wasConnected = this.#isConnected();
     if (before?.hash !== good.hash) {
       const { sources, atNextStart } = plan;
       log.info(
@@ -278,7 +287,7 @@ class Keeper implements ConfigKeeper {
         'applying a configuration',
       );
       this.#atNextStart = [...new Set([...this.#atNextStart, ...atNextStart])];
-      await this.#options.apply(good.loaded.config, plan);
+      await this.#module?.apply(good.loaded.config, plan);
     }
     this.#run(good);
     this.#reviewTrial(good);
@@ -287,7 +296,7 @@ class Keeper implements ConfigKeeper {
       this.#trial.fallback === undefined &&
       (before?.hash !== good.hash || before.version !== good.version || !sameOrigin(before, good))
     )
-      this.#saver.save(good);
+      this.#saver?.save(good);
     this.#say({ state: isUnread ? 'last-good' : 'applied', ...versionOf(good), errors: [] });
   }
 
@@ -319,7 +328,7 @@ class Keeper implements ConfigKeeper {
     this.#failed.set(tried.hash, [{ path: 'uplink', message }]);
     this.#options.log.error(versionOf(tried), message);
     const plan = planReload(this.config(), fallback.loaded.config, this.#options.dataFolder);
-    await this.#options.apply(fallback.loaded.config, plan);
+    await this.#module?.apply(fallback.loaded.config, plan);
     this.#run(fallback);
   }
 
@@ -339,7 +348,7 @@ class Keeper implements ConfigKeeper {
     if (JSON.stringify(next) === JSON.stringify(this.#report)) return;
     this.#report = next;
     this.#log(next);
-    if (this.#isStarted) this.#options.onReport(next);
+    this.#module?.onReport(next);
   }
 
   #log({ state, origin, version, errors, running }: ConfigReport): void {

@@ -1,0 +1,427 @@
+// How the parts of the module are put together, from what lies at its edges: time, disk, hub, equipment. `main.ts` gives the
+// real edges; benches, tests and simulations give others. Each step needs only what steps before it have made.
+import type { Boot } from '../kernel/boot.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { describeError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Metrics } from '../kernel/metrics.ts';
+import type { Random } from '../kernel/random.ts';
+import type { MakeSource } from './adapters.ts';
+import { buildSource, openWindows } from './build-source.ts';
+import { commitLimitsOf } from './config/commit-limits.ts';
+import { type ConfigKeeper, createConfigKeeper } from './config/keeper.ts';
+import type { ReloadPlan } from './config/reload-plan.ts';
+import type { Config, SourceConfig } from './config/schema.ts';
+import { type DelayedStart, delayStart } from './delayed-start.ts';
+import { frontierOf } from './frontier.ts';
+import { composeReported, lifeIn } from './health/reported-state.ts';
+import { createReporter, type Reporter } from './health/reporter.ts';
+import type { DampingSettings, StartJournal } from './health/start-journal.ts';
+import { createStatusPort, type StatusPort } from './health/status-port.ts';
+import { keepHolding } from './hold-back.ts';
+import { createBackfillJobs } from './methods/backfill-jobs.ts';
+import type { BackfillJobs, HistoryAnswer } from './methods/backfill-jobs-api.ts';
+import { createMethodRouter, type MethodRouter } from './methods/router.ts';
+import type { Skip } from './methods/skip.ts';
+import { composeStatus } from './methods/status.ts';
+import { notReady } from './not-ready.ts';
+import { createRuntime } from './runtime.ts';
+import { historyOf, mayBeHad } from './source-history.ts';
+import { createSourceSet, type SourceSet } from './source-set.ts';
+import { createInputs, type Inputs } from './sources/module-input/inputs.ts';
+import type { SupervisedSource } from './sources/supervisor.ts';
+import { type SpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
+import type { Spool, SpoolEncoding, SpoolOptions } from './spool/spool.ts';
+import { releasedAt } from './time/release-date.ts';
+import { createSiteClock, type SiteClock } from './time/site-clock.ts';
+import { type DayUseKeeper, keepDayUse, readDayUse } from './uplink/day-use.ts';
+import type { EdgeUplink } from './uplink/edge-uplink.ts';
+import type { ForwarderLimits } from './uplink/forwarder-limits.ts';
+import { createForwarderSlot, type ForwarderSlot } from './uplink/forwarder-slot.ts';
+import { version } from './version.ts';
+import { createWindows } from './windows/windows.ts';
+import type { WindowLimits, Windows } from './windows/windows-api.ts';
+
+/** What lies around the module, and what a start knows before any configuration. */
+export interface Edges {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly boot: Boot;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly dataFolder: string;
+  /** The gateway's own configuration file; it may be missing. */
+  readonly configFile?: string | undefined;
+  /** Folders of files that the twin may name, parted by colons. */
+  readonly configFolders?: string | undefined;
+  /** Whether the twin may configure the module. */
+  readonly heedTwin: boolean;
+  /** Whether the module may begin without a configuration, and wait for one. */
+  readonly mayWait: boolean;
+  /** What clock and spool need before the last good configuration, which is in the spool, can be read. */
+  readonly settings: Config;
+  readonly keys: SpoolKeys;
+  /** Whether something else keeps the wall clock synchronised; absent where nobody says. */
+  readonly synchronised?: () => Promise<boolean>;
+  openSpool(options: Omit<SpoolOptions, 'folder'>): Promise<Spool>;
+  makeAdapters(inputs: Inputs): MakeSource;
+  connect(settings: Config['uplink']): EdgeUplink;
+  noteStart(settings: DampingSettings): Promise<StartJournal>;
+  /** A configuration is about to take effect. */
+  onLogLevel(level: string): void;
+}
+
+export interface ComposedModule {
+  /** Where status is served; undefined where it is not. */
+  readonly statusPort: number | undefined;
+  /** An exception that the client library threw where nobody could catch it. */
+  onClientError(error: unknown): void;
+  /** A connection was reset while nobody listened: survived, and counted. */
+  onStrayReset(): void;
+  /** Reads the configuration's files again. */
+  reread(): void;
+  stop(): Promise<void>;
+}
+
+/** The parts, in the order in which they are made. */
+interface Disk {
+  readonly keeper: ConfigKeeper;
+  readonly sources: SourceSet<SourceConfig, SupervisedSource>;
+  /** Who can be asked for what a stream lacks. */
+  readonly history: (batchId: string) => HistoryAnswer;
+  readonly siteClock: SiteClock;
+  readonly spool: Spool;
+  /** Read at each encoding: a reload changes it in place. */
+  readonly encoding: { -readonly [K in keyof SpoolEncoding]: SpoolEncoding[K] };
+}
+
+interface Intake {
+  readonly windows: Windows;
+  readonly inputs: Inputs;
+  readonly delayed: DelayedStart;
+  readonly starts: StartJournal;
+  /** Of a stream whose source is gone: what waits for the clock still goes to its windows. */
+  readonly closeStream: (batchId: string) => Promise<void>;
+}
+
+interface WayOut {
+  readonly uplink: EdgeUplink;
+  readonly forwarder: ForwarderSlot;
+  readonly dayUse: DayUseKeeper;
+  readonly jobs: BackfillJobs;
+}
+
+interface Reports {
+  readonly methods: MethodRouter;
+  readonly reporter: Reporter;
+  readonly server: StatusPort;
+  /** Errors out of libraries that nobody could catch. */
+  readonly stray: { count: number };
+}
+
+type Parts = Disk & Intake & WayOut & Reports;
+
+/** Builds and starts the whole module. @throws HoldfastError when it cannot start; nothing is left open then. */
+export async function composeModule(edges: Edges): Promise<ComposedModule> {
+  const startedAt = edges.clock.now();
+  const disk = await openDisk(edges);
+  try {
+    const config = await disk.keeper.boot(disk.spool, edges.mayWait);
+    edges.onLogLevel(config.logLevel);
+    Object.assign(disk.encoding, encodingOf(config));
+    const intake = await makeIntake(edges, disk, config);
+    const wayOut = await makeWayOut(edges, disk, intake, config);
+    const reports = makeReports(edges, { ...disk, ...intake, ...wayOut }, startedAt);
+    return await run(edges, { ...disk, ...intake, ...wayOut, ...reports }, config);
+  } catch (error) {
+    await disk.spool.close();
+    throw error;
+  }
+}
+
+async function openDisk(edges: Edges): Promise<Disk> {
+  const { clock, log, metrics, settings, keys, boot, synchronised } = edges;
+  const sources = createSourceSet<SourceConfig, SupervisedSource>({ log });
+  const keeper = createConfigKeeper({
+    ...(edges.configFile !== undefined && { file: edges.configFile }),
+    heedTwin: edges.heedTwin,
+    dataFolder: edges.dataFolder,
+    remoteFolders: edges.configFolders,
+    clock,
+    log: log.child({ part: 'config' }),
+  });
+  const history = historyOf(sources, () => keeper.isDecided());
+  const siteClock = createSiteClock({
+    clock,
+    boot,
+    settings: settings.clock,
+    store: () => spool.time,
+    releasedAt,
+    ...(synchronised && { synchronised }),
+    log: log.child({ part: 'clock' }),
+    metrics,
+  });
+  const encoding = encodingOf(settings);
+  const spool: Spool = await edges.openSpool({
+    clock: siteClock.storing,
+    clockTrusted: () => siteClock.trusted(),
+    storedSince: (storedAt) => siteClock.storedSince(storedAt),
+    log: log.child({ part: 'spool' }),
+    metrics,
+    encode: encoding,
+    codec: keys.codec,
+    ...(settings.spool.retention && { retention: settings.spool.retention }),
+    hasHistory: (batchId) => mayBeHad(history(batchId)),
+    bootId: boot.id,
+  });
+  return { keeper, sources, history, siteClock, spool, encoding };
+}
+
+async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Intake> {
+  const { clock, random, log, metrics } = edges;
+  const { sources, history, siteClock, spool } = disk;
+  const starts = await edges.noteStart(config.restarts);
+  if (starts.pauseMs > 0) {
+    log.warn(
+      { quickCrashes: starts.crashes, pauseMs: starts.pauseMs },
+      'this module has crashed again and again: the sources wait before they start',
+    );
+  }
+  const windows = createWindows({
+    store: spool,
+    clock,
+    log: log.child({ part: 'windows' }),
+    metrics,
+    limits: windowLimitsOf(config),
+    present: () => (siteClock.trusted() ? clock.now() : undefined),
+  });
+  spool.onLost(() => windows.loseContinuity());
+  const inputs = createInputs({ clock, log: log.child({ part: 'inputs' }), metrics });
+  const makeSource = edges.makeAdapters(inputs);
+  const holding = keepHolding(spool, windows, (batchId) => typeof history(batchId) === 'object');
+  const building = { windows, siteClock, makeSource, clock, random, metrics, log };
+  const closeStream = async (batchId: string) => {
+    if (await siteClock.close(batchId)) await windows.closeStream(batchId);
+  };
+  sources.load(config.sources, {
+    build: (settings, batchId) => holding.heed(buildSource(settings, batchId, building)),
+    closeStream,
+  });
+  holding.begin(sources.running);
+  const delayed = delayStart(sources, { delayMs: starts.pauseMs, clock, log });
+  return { windows, inputs, delayed, starts, closeStream };
+}
+
+async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config: Config): Promise<WayOut> {
+  const { clock, random, log, metrics } = edges;
+  const { spool, keeper, history } = disk;
+  const uplink = edges.connect(config.uplink);
+  const usedBefore = await readDayUse(spool);
+  const forwarder = createForwarderSlot(
+    {
+      uplink,
+      lanes: spool,
+      clock,
+      random,
+      log: log.child({ part: 'forwarder' }),
+      metrics,
+      ...(usedBefore && { dayUse: usedBefore }),
+    },
+    forwarderLimitsOf(config),
+  );
+  const dayUse = keepDayUse({
+    store: spool,
+    use: () => (keeper.config().uplink.caps.messagesPerDay > 0 ? forwarder.state().dayUse : undefined),
+    clock,
+    log,
+  });
+  const jobs = createBackfillJobs({
+    store: spool,
+    sources: history,
+    frontier: frontierOf(windows, spool),
+    queued: () => spool.depth('backfill').messages,
+    clock,
+    random,
+    log: log.child({ part: 'backfill' }),
+    metrics,
+  });
+  return { uplink, forwarder, dayUse, jobs };
+}
+
+function makeReports(edges: Edges, parts: Disk & Intake & WayOut, startedAt: number): Reports {
+  const { clock, log, metrics, keys } = edges;
+  const { keeper, sources, siteClock, spool, windows, delayed, starts, uplink, forwarder, jobs } = parts;
+  const stray = { count: 0 };
+  // What both reports say.
+  const common = () => ({
+    version,
+    now: clock.now(),
+    sources: [...sources.running].map(([batchId, source]) => ({
+      batchId,
+      name: source.name,
+      ...source.state(),
+    })),
+    failedSources: sources.failed,
+    spool: withKeyProblem(spool.stats(), keys),
+    clock: siteClock.state(),
+    config: keeper.report(),
+  });
+  const status = () => ({
+    ...composeStatus({
+      ...common(),
+      startedAt,
+      streams: windows.streams(),
+      uplink: uplink.state(),
+      forwarder: forwarder.state(),
+      jobs: jobs.jobs(),
+    }),
+    starts: { quickCrashes: starts.crashes, waiting: delayed.isWaiting },
+    strayErrors: stray.count,
+  });
+  const methods = createMethodRouter({
+    host: uplink,
+    jobs,
+    status,
+    skip: skipIn(windows, sources.running, () => keeper.config().faultInjection),
+    log: log.child({ part: 'methods' }),
+    metrics,
+  });
+  const reporter = createReporter({
+    compose: () =>
+      composeReported({
+        ...common(),
+        starts: { crashes: starts.crashes, waiting: delayed.isWaiting },
+        strayErrors: stray.count,
+      }),
+    report: uplink.report,
+    clock,
+    log,
+  });
+  const server = createStatusPort({
+    status,
+    notReady: () => notReady(sources.failed, spool.stats(), delayed.isWaiting, keys.problem),
+    log,
+  });
+  return { methods, reporter, server, stray };
+}
+
+/** Starts the parts in their order. */
+async function run(edges: Edges, parts: Parts, config: Config): Promise<ComposedModule> {
+  const { clock, log, metrics, dataFolder } = edges;
+  const { keeper, siteClock, spool, windows, uplink, inputs, reporter, dayUse, server, starts, stray } =
+    parts;
+  // Only where a source is sent messages: IoT Hub itself, without IoT Edge, has no inputs to attach to.
+  const wantInputs = ({ sources: wanted }: Config) => {
+    if (wanted.some(({ type }) => type === 'module-input')) uplink.handleInputs(inputs.receive);
+  };
+  const runtime = createRuntime({
+    sources: parts.delayed,
+    config: {
+      start: () =>
+        keeper.start({
+          apply: async (next, plan) => {
+            await applyTo(parts, edges, next, plan);
+            wantInputs(next);
+          },
+          onReport: () => reporter.now(),
+          isConnected: () => uplink.state().connected,
+        }),
+      stop: () => keeper.stop(),
+    },
+    windows: {
+      // What waits for the clock is a source's too: it is kept once the sources have stopped.
+      async closeAll() {
+        await siteClock.stop();
+        await windows.closeAll();
+      },
+    },
+    jobs: parts.jobs,
+    methods: parts.methods,
+    forwarder: parts.forwarder,
+    uplink,
+    spool,
+    clock,
+    log,
+  });
+  uplink.onDesired((properties) => keeper.desired(properties));
+  uplink.onReported((reported) => {
+    spool.hearLife(lifeIn(reported)).catch((error) => {
+      log.warn({ reason: describeError(error) }, 'what the hub knows of the spool was not taken in');
+    });
+  });
+  wantInputs(config);
+  await startClock(parts);
+  await runtime.start();
+  reporter.start();
+  dayUse.start();
+  await server.listen({ host: config.statusHost, port: config.statusPort });
+  log.info({ sources: config.sources.length, dataFolder, config: keeper.report().state }, 'started');
+  return {
+    get statusPort() {
+      return server.port;
+    },
+    onStrayReset() {
+      stray.count += 1;
+    },
+    onClientError(error) {
+      stray.count += 1;
+      metrics.count('holdfast_uplink_stray_errors_total');
+      uplink.renew(error);
+    },
+    reread: () => keeper.reread(),
+    async stop() {
+      reporter.stop();
+      // Beside the stop, not before it: a slow disk would take their time from the ten seconds that there are. What
+      // is on its way to the spool is written when that closes.
+      const notes = [starts.stopped(), server.close()];
+      void dayUse.stop();
+      await runtime.stop();
+      await Promise.all(notes);
+    },
+  };
+}
+
+/** With streams whose source was removed while its readings waited for the clock, in an earlier process. */
+async function startClock({ siteClock, windows, closeStream }: Parts): Promise<void> {
+  const left: string[] = [];
+  await siteClock.start((batchId) => {
+    siteClock.open(...openWindows({ batchId, index: 'time', pace: 'own' }, windows));
+    left.push(batchId);
+  });
+  for (const batchId of left) void closeStream(batchId).catch(() => {});
+}
+
+/** A new configuration takes effect: each part takes what concerns it, the others go on untouched. */
+async function applyTo(parts: Parts, edges: Edges, next: Config, plan: ReloadPlan): Promise<void> {
+  edges.onLogLevel(next.logLevel);
+  Object.assign(parts.encoding, encodingOf(next));
+  if (plan.windows) parts.windows.setLimits(windowLimitsOf(next));
+  if (plan.status) await parts.server.listen({ host: next.statusHost, port: next.statusPort });
+  await parts.sources.change(plan.sources.removed, plan.sources.started);
+  parts.delayed.release();
+  if (plan.forwarder) await parts.forwarder.setLimits(forwarderLimitsOf(next));
+  if (plan.uplink) parts.uplink.reconfigure(next.uplink);
+}
+
+function encodingOf({ uplink: { body, gzip } }: Config): Disk['encoding'] {
+  return { schema: body, gzip };
+}
+
+function windowLimitsOf({ windows, spool }: Config): WindowLimits {
+  return { ...windows, ...commitLimitsOf(spool) };
+}
+
+function forwarderLimitsOf({ uplink: { caps, inFlight } }: Config): Partial<ForwarderLimits> {
+  return { ...caps, inFlightMessages: inFlight.messages, inFlightBytes: inFlight.bytes };
+}
+
+function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>, isAllowed: () => boolean): Skip {
+  return (batchId, count) => {
+    // As if the method did not exist: nobody shall lose data on purpose where it is not switched on.
+    if (!isAllowed()) return false;
+    const targets = batchId === undefined ? [...known.keys()] : [batchId];
+    if (!targets.every((target) => known.has(target))) return false;
+    for (const target of targets) windows.skipNext(target, count);
+    return true;
+  };
+}
