@@ -104,6 +104,7 @@ export function createAmqpServer(name: string, handlers: LinkHandlers, log: Log)
         ...connectionOptions,
         receiver_options: { autoaccept: false, credit_window: 0 },
       } as unknown as ConnectionOptions);
+      forgiveLateFrames(connection);
       // rhea listens to `end` and `error` only; a destroyed socket says `close`, and its timers must go.
       socket.once('close', () => {
         closed(connection);
@@ -113,6 +114,36 @@ export function createAmqpServer(name: string, handlers: LinkHandlers, log: Log)
       return connection;
     },
   };
+}
+
+type FrameHandler = (frame: { readonly channel: number }) => void;
+
+/**
+ * The clients settle what came while they closed a session after its end. rhea holds that for a breach and cuts the
+ * connection; a client that is closing then waits for ever, since it never gives up on a connection that is gone.
+ */
+function forgiveLateFrames(connection: Connection): void {
+  const ended = new Set<number>();
+  const handlers = connection as unknown as Record<string, FrameHandler>;
+  const wrap = (
+    name: string,
+    around: (frame: { readonly channel: number }, handle: FrameHandler) => void,
+  ) => {
+    const handle = handlers[name]!.bind(connection);
+    handlers[name] = (frame) => around(frame, handle);
+  };
+  wrap('on_begin', (frame, handle) => {
+    ended.delete(frame.channel);
+    handle(frame);
+  });
+  wrap('on_end', (frame, handle) => {
+    ended.add(frame.channel);
+    handle(frame);
+  });
+  for (const name of ['on_disposition', 'on_flow'])
+    wrap(name, (frame, handle) => {
+      if (!ended.has(frame.channel)) handle(frame);
+    });
 }
 
 export function dataSection(data: Uint8Array | string): unknown {
