@@ -95,7 +95,7 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
   const options: Options = { ...given, room: { forArchive: true }, insist: false };
   const lock = await whenDiskAllows(options, layout, async (insist) => {
     tellCleared(options, await clearForLock(layout, insist));
-    return lockFolder(layout);
+    return lockFolder(layout, insist);
   });
   try {
     let suspicious: boolean | undefined;
@@ -163,7 +163,8 @@ function mayPass(error: unknown): boolean {
   return isLevel || isDiskTrouble(error) || isSystemError(error);
 }
 
-async function lockFolder(layout: FolderLayout): Promise<Store> {
+/** `insist`: what the medium does not give back is done without. */
+async function lockFolder(layout: FolderLayout, insist: boolean): Promise<Store> {
   await makeFolder(layout.root);
   const open = () => openLevelStore({ folder: layout.lock, writeBufferBytes: 64 * 1024 });
   try {
@@ -171,8 +172,8 @@ async function lockFolder(layout: FolderLayout): Promise<Store> {
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     if (error.code === 'store-locked') throw lockedError(layout.root, error);
-    if (error.code !== 'store-damaged') throw error;
-    // It holds nothing.
+    if (error.code !== 'store-damaged' && !(insist && error.code === 'store-open-failed')) throw error;
+    // It holds nothing. Nobody else has it: LevelDB takes its LOCK before it reads.
     await rm(layout.lock, { recursive: true, force: true });
     return open();
   }

@@ -21,15 +21,15 @@ import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
-import { decodeBody } from '../../wire/body.ts';
-import { openSpool, type Spool } from './spool.ts';
-import { change, closed, readingsIn, takeAll, window } from './testing/open-test-spool.ts';
+import { openSpool } from './spool.ts';
+import { claimsOf } from './testing/claims.ts';
+import { checkClaims } from './testing/damage-oracle.ts';
+import { change, closed, window } from './testing/open-test-spool.ts';
 
 const count = Number(process.env.HOLDFAST_DAMAGES ?? 60);
 const first = Number(process.env.HOLDFAST_SEED ?? 1);
 const root = mkdtempSync(join(tmpdir(), 'holdfast-random-damage-'));
 const killed = join(root, 'killed');
-const promised = { windows: 90, open: 100 };
 
 beforeAll(() => {
   const child = join(import.meta.dirname, 'testing', 'damage-child.ts');
@@ -81,30 +81,6 @@ const damages: Readonly<Record<string, Damage>> = {
   },
 };
 
-/** What each window says is so. Which of the promised ones are there? */
-async function heldIn(spool: Spool, seed: string): Promise<{ windows: number; openTo: number }> {
-  const ids = new Set<string>();
-  let openTo = 0;
-  for (const { message } of await takeAll(spool, 'backlog')) {
-    const { batchId, startWindow, endWindow, schema, isLate } = message.properties;
-    const encoding = message.contentEncoding;
-    const readings = decodeBody(message.body, {
-      schema: schema ?? '',
-      contentEncoding: encoding,
-      index: 'sequence',
-    });
-    if (isLate !== undefined) {
-      for (const { index, value } of readings) expect(value, seed).toBe(index * 2);
-      continue;
-    }
-    const range = window(Number(startWindow), Number(endWindow));
-    expect(readings, `${seed}: ${message.messageId}`).toEqual(readingsIn(range));
-    if (batchId === 'a') ids.add(message.messageId);
-    else openTo = Math.max(openTo, range.end);
-  }
-  return { windows: ids.size, openTo };
-}
-
 describe(`${count} folders, damaged from seed ${first} on`, () => {
   it('claim nothing falsely, and tell what they lost', {
     timeout: 30_000 + count * 5000,
@@ -127,18 +103,7 @@ describe(`${count} folders, damaged from seed ${first} on`, () => {
       }
       const story = `seed ${seed}, ${done.join(', ')}`;
       const spool = await open(folder);
-      const starts = { a: spool.openStream('a', 'sequence'), open: spool.openStream('open', 'sequence') };
-      const held = await heldIn(spool, story);
-      const isLost = held.windows < promised.windows || held.openTo < promised.open;
-      const isTold = () => spool.stats().damaged > 0 || spool.stats().repair !== undefined;
-      for (let turns = 0; isLost && !isTold() && turns < 2000; turns++)
-        await new Promise((resolve) => setImmediate(resolve));
-      if (isLost) {
-        lossy++;
-        expect(isTold(), `${story}: ${JSON.stringify(held)}`).toBe(true);
-      }
-      if ((starts.a.floor ?? 0) < promised.windows * 10) expect(starts.a.continuity, story).toBe('lost');
-      if ((starts.open.floor ?? 0) < promised.open) expect(starts.open.continuity, story).toBe('lost');
+      if (checkClaims(await claimsOf(spool), story)) lossy++;
       await spool.commitWindows([change('a', [closed('a', window(9000, 9010))])]);
       await spool.close();
       const next = await open(folder);

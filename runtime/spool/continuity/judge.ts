@@ -39,7 +39,8 @@ const toleranceMs = 2000;
 export function judge(evidence: Evidence): Verdict {
   const { record, beside, isNew } = evidence;
   if (record === undefined) {
-    if (isNew && beside?.mark === undefined) return proven;
+    // A first start that the power ended before it could tell the store.
+    if (isNew && (beside?.mark?.start ?? 0) === 0) return proven;
     return unknown('the store says nothing of the folder that it belongs to');
   }
   const { commits } = evidence;

@@ -1,8 +1,9 @@
 // Knows whether this spool is the one that was left, keeps what the next start needs to know the same, and hears what
 // is learned later of a spool that is said to be further on.
 //
-// Crash argument. A start first tells the store, synced, its number and which file the mark is; then it writes the
-// marks. Between the two the marks are one start behind, which is taken for what it is. After each synced batch the mark
+// Crash argument. A start first brings the mark to where the store is, synced: a power cut may have left it as it was many
+// starts ago. Then it tells the store, synced, its number and which file the mark is; then it writes the marks. Between the
+// two the marks are one start behind, which is taken for what it is. After each synced batch the mark
 // beside the store is written before anybody hears that the batch is safe: so whatever was promised to anybody, the mark
 // knows of, as long as the machine runs. The mark elsewhere may be on another file system, and costs that one writes: it
 // is written now and then.
@@ -98,6 +99,7 @@ export class ContinuityKeeper {
     this.#found = { starts: starts - 1, commits: core.commits };
     this.#record = { id, starts, ...(beside === undefined ? {} : { mark: beside.identity }) };
     if (verdict.continuity === 'lost') this.#lose(streams, verdict.reason);
+    else if ((beside?.mark?.start ?? -1) < starts - 1) await this.#bringUp(core.commits);
     await this.#submit(core, streams);
     await this.#writeMarks(core.commits);
     core.onSynced(() => this.#synced(core.commits));
@@ -154,6 +156,14 @@ export class ContinuityKeeper {
   /** For a store that was put together anew. */
   recordOp(core: SpoolCore): BatchOp {
     return core.putJson('S', folderKey, this.#record);
+  }
+
+  async #bringUp(commits: number): Promise<void> {
+    const mark = { ...this.#mark(), start: this.#record.starts - 1, commits };
+    await this.#beside
+      ?.write(mark)
+      .then(() => this.#beside?.sync())
+      .catch((error) => this.#complain(error));
   }
 
   #mark(): Omit<Mark, 'at'> {

@@ -10,6 +10,7 @@ import { constants, mkdirSync } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { syncFolder } from '../folder-layout.ts';
 
 export interface Mark {
   /** Id of the spool. */
@@ -54,12 +55,14 @@ export async function readMark(path: string): Promise<FoundMark | undefined> {
 
 export class MarkFile {
   readonly #file: FileHandle;
+  readonly #path: string;
   readonly #now: () => number;
   readonly found: FoundMark;
   #last: Promise<void> = Promise.resolve();
 
-  private constructor(file: FileHandle, found: FoundMark, now: () => number) {
+  private constructor(file: FileHandle, path: string, found: FoundMark, now: () => number) {
     this.#file = file;
+    this.#path = path;
     this.found = found;
     this.#now = now;
   }
@@ -70,7 +73,7 @@ export class MarkFile {
     const file = await openFile(path, constants.O_RDWR | constants.O_CREAT);
     if (file === undefined) return undefined;
     try {
-      return new MarkFile(file, await readFrom(file), now);
+      return new MarkFile(file, path, await readFrom(file), now);
     } catch (error) {
       await file.close();
       throw error;
@@ -82,6 +85,13 @@ export class MarkFile {
     const written = this.#last.then(() => this.#write(mark));
     this.#last = written.catch(() => {});
     return written;
+  }
+
+  /** What was written, and the file's name, are on the disk. */
+  async sync(): Promise<void> {
+    await this.#last;
+    await this.#file.sync();
+    await syncFolder(dirname(this.#path));
   }
 
   async close(mark?: Omit<Mark, 'at'>): Promise<void> {

@@ -4,7 +4,9 @@
 //   {sent: [...]}              messages, as taken, before they are acknowledged
 //   {acked: [...]}             the acknowledgement was taken
 //   {setting: n}               the setting was stored
-// Arguments: folder, log file, number of the run, `drain` to stop by itself once all has been sent.
+//   {opened: {...}}            what the spool says of itself once it is open
+// Arguments: folder, log file, number of the run, `drain` to stop by itself once all has been sent or `work`, and, where
+// the machine is said to have been started anew, the id of that start.
 import { createHash } from 'node:crypto';
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -21,14 +23,23 @@ import { createWindows } from '../../windows/windows.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { firstIndexOf, killStreams, readingsAt } from './kill-script.ts';
 
-const [folder = '', logFile = '', runText = '0', mode = ''] = process.argv.slice(2);
+const [folder = '', logFile = '', runText = '0', mode = 'work', bootId] = process.argv.slice(2);
 const run = Number(runText);
 const random = seededRandom(run + 17);
 const log = openSync(logFile, 'a');
 const say = (fact: object) => writeSync(log, `${JSON.stringify({ run, ...fact })}\n`);
 const loud: Log = { ...silentLog, error: (fields, message) => void say({ error: message, ...fields }) };
 
-const spool = await openSpool({ folder, clock: systemClock, random, log: loud, metrics: noMetrics });
+const boot = bootId === undefined ? {} : { bootId };
+const spool = await openSpool({ folder, clock: systemClock, random, log: loud, metrics: noMetrics, ...boot });
+const { damaged, continuity, repair } = spool.stats();
+say({
+  opened: {
+    damaged,
+    continuity: continuity?.state,
+    ...(repair === undefined ? {} : { repair: repair.reason }),
+  },
+});
 say({ setting: (await spool.getSetting('n')) ?? -1, read: true });
 let sending = true;
 const senders = laneNames.map((lane) => send(spool, lane));

@@ -1,0 +1,119 @@
+// Sectors that the medium does not give back, of each kind of file that a spool has: what a kill -9 left is opened by a real
+// process. It opens at once or after a few tries, claims nothing falsely, and tells what is lost. HOLDFAST_DAMAGES draws so many
+// more by the dice, HOLDFAST_SEED begins elsewhere.
+import { fork, spawnSync } from 'node:child_process';
+import { cpSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
+import type { Claims } from '../../runtime/spool/testing/claims.ts';
+import { checkClaims } from '../../runtime/spool/testing/damage-oracle.ts';
+import { canMountFuse, FuseDisk } from './fuse-disk.ts';
+import { sectorBytes } from './simulated-files.ts';
+
+const more = Number(process.env.HOLDFAST_DAMAGES ?? 2);
+const first = Number(process.env.HOLDFAST_SEED ?? 1);
+const limitMs = 60_000;
+
+/** Which of the file's sectors. */
+type Where = 'first' | 'middle' | 'last' | 'all';
+const table: readonly (readonly [file: RegExp, where: Where])[] = [
+  [/^FORMAT\.json$/, 'all'],
+  [/^starts\.json$/, 'all'],
+  [/^high-water\.json$/, 'all'],
+  [/^lock\/CURRENT$/, 'all'],
+  [/^store\/CURRENT$/, 'all'],
+  [/^store\/MANIFEST-\d+$/, 'first'],
+  [/^store\/\d+\.ldb$/, 'first'],
+  [/^store\/\d+\.ldb$/, 'last'],
+  [/^store\/\d+\.log$/, 'first'],
+  [/^store\/commits\/\d+\.commits$/, 'first'],
+  [/^store\/commits\/\d+\.commits$/, 'middle'],
+  [/^store\/commits\/\d+\.commits$/, 'all'],
+  [/^store\/bodies\/\d+\.bodies$/, 'middle'],
+];
+
+describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
+  let disk: FuseDisk;
+  let killed: string;
+  let copies = 0;
+  beforeAll(async () => {
+    disk = await FuseDisk.make();
+    killed = join(disk.folder, 'killed');
+    const child = join(import.meta.dirname, '../../runtime/spool/testing/damage-child.ts');
+    const { signal, stderr } = spawnSync(process.execPath, [child, killed]);
+    expect(signal, String(stderr)).toBe('SIGKILL');
+  });
+  afterAll(() => disk.remove());
+
+  const filesIn = (folder: string) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => statSync(join(folder, name)).isFile() && statSync(join(folder, name)).size > 0)
+      .sort();
+
+  async function claimsOf(folder: string): Promise<Claims> {
+    const child = fork(join(import.meta.dirname, 'claims-child.ts'), [folder], { execArgv: [] });
+    const tooLate = setTimeout(() => child.kill('SIGKILL'), limitMs);
+    let claims: Claims | undefined;
+    child.on('message', (said) => {
+      claims = said as Claims;
+    });
+    const ended = await new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)));
+    clearTimeout(tooLate);
+    expect(ended, folder).toBe(0);
+    return claims!;
+  }
+
+  async function afterSpoiling(spoil: (folder: string, random: Random) => Promise<string>, random: Random) {
+    const name = `copy-${copies++}`;
+    const folder = join(disk.folder, name);
+    cpSync(killed, folder, { recursive: true, filter: (path) => !path.endsWith('/ballast') });
+    const story = await spoil(name, random);
+    // So that nothing is in the kernel's memory.
+    await disk.mountAnew();
+    checkClaims(await claimsOf(folder), story);
+    return { folder, story };
+  }
+
+  const spoilFile = async (name: string, file: string, where: Where, random: Random) => {
+    const sectors = Math.ceil(statSync(join(disk.folder, name, file)).size / sectorBytes);
+    const at = { first: 0, middle: randomInt(random, sectors), last: sectors - 1, all: 0 }[where];
+    const count = where === 'all' ? sectors : 1;
+    await disk.spoil(
+      `${name}/${file}`,
+      Array.from({ length: count }, (_, n) => at + n),
+    );
+    return `${file}: ${count === 1 ? `sector ${at} of ${sectors}` : 'all sectors'}`;
+  };
+
+  it.each(table)('of %s, %s', { timeout: 3 * limitMs, retry: 0 }, async (pattern, where) => {
+    const random = seededRandom(first);
+    await afterSpoiling(async (name) => {
+      const file = filesIn(join(disk.folder, name)).find((each) => pattern.test(each));
+      expect(file, `${pattern}`).toBeDefined();
+      return spoilFile(name, file!, where, random);
+    }, random);
+  });
+
+  it(`anywhere, ${more} times from seed ${first} on`, {
+    timeout: limitMs + more * 30_000,
+    retry: 0,
+  }, async () => {
+    for (let seed = first; seed < first + more; seed++) {
+      const random = seededRandom(seed);
+      const { folder, story } = await afterSpoiling(async (name) => {
+        const told: string[] = [`seed ${seed}`];
+        for (let n = 1 + randomInt(random, 3); n > 0; n--) {
+          const files = filesIn(join(disk.folder, name));
+          const file = files[randomInt(random, files.length)]!;
+          const where = (['first', 'middle', 'middle', 'last', 'all'] as const)[randomInt(random, 5)]!;
+          told.push(await spoilFile(name, file, where, random));
+        }
+        return told.join(', ');
+      }, random);
+      const next = await claimsOf(folder);
+      expect(next.starts.a, story).toEqual({ floor: 9010, continuity: 'proven' });
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

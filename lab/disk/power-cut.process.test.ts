@@ -1,0 +1,67 @@
+// The power goes at random moments of a real process on a real LevelDB and real system calls, on a disk that loses what was
+// not synced. What the process had promised before is checked against what comes out in the end; and a mere power cut is never
+// called damage. HOLDFAST_CUTS sets how many, HOLDFAST_SEED begins elsewhere.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
+import { checkPromises, factsIn } from '../../runtime/spool/testing/kill-oracle.ts';
+import { canMountFuse, FuseDisk } from './fuse-disk.ts';
+
+const cuts = Number(process.env.HOLDFAST_CUTS ?? 8);
+const seed = Number(process.env.HOLDFAST_SEED ?? 1);
+const child = join(import.meta.dirname, '../../runtime/spool/testing/kill-child.ts');
+const home = mkdtempSync(join(tmpdir(), 'holdfast-power-cut-'));
+const logFile = join(home, 'promises.jsonl');
+// A life that has not come so far by then ends all the same.
+const lifeLimitMs = 8000;
+
+describe.skipIf(!canMountFuse())(`${cuts} power cuts from seed ${seed} on`, () => {
+  let disk: FuseDisk;
+  beforeAll(async () => {
+    disk = await FuseDisk.make();
+  });
+  afterAll(async () => {
+    await disk.remove();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  function start(run: number, mode: 'work' | 'drain'): { process: ChildProcess; ended: Promise<unknown> } {
+    const args = [child, join(disk.folder, 'spool'), logFile, String(run), mode, `boot-${run}`];
+    const started = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    return { process: started, ended: new Promise((resolve) => started.on('exit', resolve)) };
+  }
+
+  async function endedByPowerCut(run: number, random: Random): Promise<void> {
+    // Amid the start and what it repairs, or amid the work.
+    const amidStart = run % 3 === 0;
+    const operation = amidStart ? 1 + randomInt(random, 250) : 250 + randomInt(random, 1500);
+    const { cut } = await disk.cutAt(operation);
+    const life = start(run, 'work');
+    await Promise.race([cut, wait(lifeLimitMs), life.ended]);
+    await disk.cutNow();
+    expect(life.process.exitCode, `run ${run} ended by itself`).toBeNull();
+    life.process.kill('SIGKILL');
+    await disk.letGo();
+    await life.ended;
+    await disk.powerBack(seed * 1_000_003 + run);
+  }
+
+  it('break no promise, and none is called damage', {
+    timeout: 60_000 + cuts * 15_000,
+    retry: 0,
+  }, async () => {
+    const random = seededRandom(seed);
+    for (let run = 0; run < cuts; run++) await endedByPowerCut(run, random);
+    await start(cuts, 'drain').ended;
+    expect(statSync(logFile).size).toBeGreaterThan(0);
+    const facts = factsIn(logFile);
+    checkPromises(facts, cuts, true);
+    // Else it shows nothing.
+    expect(facts.filter(({ durable }) => durable !== undefined).length).toBeGreaterThan(cuts * 5);
+    expect(facts.filter(({ opened }) => opened !== undefined).length).toBeGreaterThan(cuts / 3);
+  });
+});
