@@ -6,7 +6,7 @@ import { describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
-import type { MakeSource } from './adapters.ts';
+import { adapterOf, type MakeSource } from './adapters.ts';
 import { buildSource, openWindows } from './build-source.ts';
 import { commitLimitsOf } from './config/commit-limits.ts';
 import { type ConfigKeeper, createConfigKeeper } from './config/keeper.ts';
@@ -28,7 +28,7 @@ import { notReady } from './not-ready.ts';
 import { createRuntime } from './runtime.ts';
 import { historyOf, mayBeHad } from './source-history.ts';
 import { createSourceSet, type SourceSet } from './source-set.ts';
-import { createInputs, type Inputs } from './sources/module-input/inputs.ts';
+import { createInputs, type Inputs } from './sources/inputs.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 import { type SpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
 import type { Spool, SpoolEncoding, SpoolOptions } from './spool/spool.ts';
@@ -312,7 +312,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
     parts;
   // Only where a source is sent messages: IoT Hub itself, without IoT Edge, has no inputs to attach to.
   const wantInputs = ({ sources: wanted }: Config) => {
-    if (wanted.some(({ type }) => type === 'module-input')) uplink.handleInputs(inputs.receive);
+    if (wanted.some((source) => adapterOf(source).hearsInputs)) uplink.handleInputs(inputs.receive);
   };
   const runtime = createRuntime({
     sources: parts.delayed,

@@ -16,7 +16,7 @@ import type { SourceConfig } from './config/schema.ts';
 import { readStartSettings } from './config/start-settings.ts';
 import { createProcessLog } from './health/pino-log.ts';
 import { openStartJournal } from './health/start-journal.ts';
-import { createInputs } from './sources/module-input/inputs.ts';
+import { createInputs } from './sources/inputs.ts';
 import { openSpoolKeys } from './spool/encryption/open-keys.ts';
 import { openSpool } from './spool/spool.ts';
 import { fileExists } from './time/synchronised-file.ts';

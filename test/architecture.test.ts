@@ -51,6 +51,7 @@ describe('the architecture', () => {
     (room) => `runtime/${room}`,
   );
   const ports = new Set([
+    'runtime/sources/adapter.ts',
     'runtime/sources/source.ts',
     'runtime/sources/continuation.ts',
     'runtime/sources/history-page.ts',
@@ -70,9 +71,30 @@ describe('the architecture', () => {
       violations(inRooms, (file, i) => {
         if (!i.ours || !i.target.startsWith('runtime/') || roomOf(i.target) === roomOf(file.path))
           return false;
-        // The one schema is composed of the schemas that the adapters declare.
-        if (roomOf(file.path) === 'runtime/config' && i.target.endsWith('/config.ts')) return false;
+        // The one schema is composed of the schemas that adapters and other rooms declare.
+        if (roomOf(file.path) === 'runtime/config' && /\/config\.ts$|^runtime\/adapters\.ts$/.test(i.target))
+          return false;
         return !(ports.has(i.target) && (i.typeOnly || withValues.has(i.target)));
+      }),
+    ).toEqual([]);
+  });
+
+  it('an adapter is one folder and one line of registration', () => {
+    const adapterOf = (path: string) =>
+      /^runtime\/sources\/([^/]+)\//.exec(path)?.[1] ??
+      (path === 'runtime/adapters.ts' ? 'registration' : undefined);
+    const folders = new Set(
+      shipped.filter(({ path }) => path.endsWith('/adapter.ts')).map(({ path }) => adapterOf(path)),
+    );
+    folders.delete(undefined);
+    expect(folders.size).toBeGreaterThan(3);
+    expect(
+      violations(shipped, (file, i) => {
+        const adapter = adapterOf(i.target);
+        if (adapter === undefined || !folders.has(adapter) || adapterOf(file.path) === adapter) return false;
+        // Only OPC UA servers can be browsed.
+        if (/^runtime\/cli\/browse/.test(file.path) && adapter === 'opcua') return false;
+        return !(file.path === 'runtime/adapters.ts' && i.target.endsWith('/adapter.ts'));
       }),
     ).toEqual([]);
   });

@@ -5,12 +5,9 @@ import { seededRandom } from '../../kernel/random.ts';
 import { meteredUnitBytes } from '../../wire/limits.ts';
 import { encodeMiniBatch, messageBytes } from '../../wire/message.ts';
 import type { Reading } from '../../wire/reading.ts';
+import { adapterOf } from '../adapters.ts';
 import { type Config, type SourceConfig, streamIdOf } from '../config/schema.ts';
-import { askOfModbus } from './plan/modbus-ask.ts';
-import { askOfModuleInput } from './plan/module-input-ask.ts';
-import { askOfOpcua } from './plan/opcua-ask.ts';
-import { askOfSerial } from './plan/serial-ask.ts';
-import { type AskOf, type Pace, type PollPlan, type SourceAsk, sum } from './plan/source-ask.ts';
+import { type Pace, type PollPlan, type SourceAsk, sum } from '../sources/ask.ts';
 
 export interface BusPlan {
   /** Where the bus is, and whether its connection is shared. */
@@ -40,15 +37,6 @@ export interface SitePlan {
   readonly warnings: readonly string[];
 }
 
-const asks: { readonly [T in SourceConfig['type']]: AskOf<Extract<SourceConfig, { type: T }>> } = {
-  'modbus-tcp': askOfModbus,
-  'modbus-rtu-tcp': askOfModbus,
-  'modbus-rtu': askOfModbus,
-  serial: askOfSerial,
-  opcua: askOfOpcua,
-  'module-input': askOfModuleInput,
-};
-
 const dayMs = 86_400_000;
 const crowdedLoad = 0.7;
 
@@ -59,8 +47,7 @@ interface Asking {
 
 export function planSite(config: Config, clock: Clock): SitePlan {
   const asking = config.sources.map((source): Asking => {
-    const askOf = asks[source.type] as AskOf<SourceConfig>;
-    return { source, ask: askOf(source, clock) };
+    return { source, ask: adapterOf(source).ask(source as never, clock) };
   });
   const streams = asking.map((each) => planStream(each, config));
   const total = {

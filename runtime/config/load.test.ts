@@ -122,7 +122,9 @@ describe('a table of tags beside the configuration', () => {
     expect(text).toMatch(/tags\.csv, line 3, column 7 \(address\)/);
     expect(text).toMatch(/tags\.csv, line 3, column 13 \(type\): must be one of/);
     write('tags.csv', 'name,address,type\nfirst,7,int16\n');
-    await expect(loadConfig(site)).rejects.toThrow(/line 2, column 1 \(name\): 'first' is already the name/);
+    await expect(loadConfig(site)).rejects.toThrow(
+      /line 2, column 1 \(name\): the name 'first' is taken by tags/,
+    );
   });
 
   it('must be there, and in a twin be named by an absolute path', async () => {

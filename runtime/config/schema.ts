@@ -1,14 +1,8 @@
 // The one schema of the configuration: what a site writes into its YAML file. Defaults stand here and
 // nowhere else; docs/LIMITS.md says why the bounds are what they are.
 import { z } from 'zod';
-import {
-  modbusRtuSourceSchema,
-  modbusRtuTcpSourceSchema,
-  modbusTcpSourceSchema,
-} from '../sources/modbus/config.ts';
-import { moduleInputSourceSchema } from '../sources/module-input/config.ts';
-import { opcuaSourceSchema } from '../sources/opcua/config.ts';
-import { serialSourceSchema } from '../sources/serial/config.ts';
+import { adapterOf, type SourceConfig, sourceSchema } from '../adapters.ts';
+import type { Exclusive } from '../sources/adapter.ts';
 import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
 
@@ -109,24 +103,6 @@ const restarts = z.strictObject({
   maxPauseMs: z.int().min(0).max(3_600_000).default(300_000),
 });
 
-const source = z.discriminatedUnion(
-  'type',
-  [
-    modbusTcpSourceSchema,
-    modbusRtuTcpSourceSchema,
-    modbusRtuSourceSchema,
-    serialSourceSchema,
-    opcuaSourceSchema,
-    moduleInputSourceSchema,
-  ],
-  {
-    error: (issue) =>
-      issue.code === 'invalid_union'
-        ? 'unknown type of source; known: modbus-tcp, modbus-rtu-tcp, modbus-rtu, serial, opcua, module-input'
-        : undefined,
-  },
-);
-
 const missingSources = 'is missing: list the equipment to read, or write [] to read nothing';
 
 export const configSchema = z
@@ -136,7 +112,7 @@ export const configSchema = z
     // Required, also where there are none: a file that was cut off, or a twin that holds something else, must
     // not pass for the wish to read nothing.
     sources: z
-      .array(source, { error: (issue) => (issue.input === undefined ? missingSources : undefined) })
+      .array(sourceSchema, { error: (issue) => (issue.input === undefined ? missingSources : undefined) })
       .max(1000, 'must be at most 1000 sources'),
     windows: windows.prefault({}),
     spool: spool.prefault({}),
@@ -152,7 +128,7 @@ export const configSchema = z
     restarts: restarts.prefault({}),
   })
   .superRefine((config, context) => {
-    checkPorts(config.sources, context);
+    checkExclusive(config.sources, context);
     // One stream, one source: two sources on one batchId would claim each other's windows.
     const seen = new Map<string, number>();
     for (const [index, { name, batchId }] of config.sources.entries()) {
@@ -167,42 +143,30 @@ export const configSchema = z
         });
       }
     }
-    checkInputs(config.sources, context);
   });
 
-/** One input, one source: each message belongs to one stream. */
-function checkInputs(sources: readonly z.infer<typeof source>[], context: z.RefinementCtx): void {
-  const seen = new Map<string, number>();
-  for (const [index, each] of sources.entries()) {
-    if (each.type !== 'module-input') continue;
-    const first = seen.get(each.input);
-    if (first === undefined) seen.set(each.input, index);
-    else {
-      context.addIssue({
-        code: 'custom',
-        path: ['sources', index, 'input'],
-        message: `the input '${each.input}' is read by sources[${first}]: let a route lead to another input`,
-      });
+/** What one source takes for itself, as a serial port: no other may name it. */
+function checkExclusive(sources: readonly SourceConfig[], context: z.RefinementCtx): void {
+  const taken = new Map<string, { readonly index: number; readonly sharedBy: string | undefined }>();
+  for (const [index, source] of sources.entries()) {
+    for (const { setting, name, sharedBy, hint } of exclusiveOf(source)) {
+      const thing = `${setting} ${name}`;
+      const first = taken.get(thing);
+      if (first === undefined) taken.set(thing, { index, sharedBy });
+      else if (sharedBy === undefined || sharedBy !== first.sharedBy) {
+        const message = `${name} is taken by sources[${first.index}] already: ${hint}`;
+        context.addIssue({ code: 'custom', path: ['sources', index, setting], message });
+      }
     }
   }
 }
 
-/** A serial port can be opened once: units of Modbus share one by taking turns, other instruments cannot. */
-function checkPorts(sources: readonly z.infer<typeof source>[], context: z.RefinementCtx): void {
-  const taken = new Map<string, { readonly index: number; readonly type: string }>();
-  for (const [index, each] of sources.entries()) {
-    if (!('path' in each) || typeof each.path !== 'string') continue;
-    const first = taken.get(each.path);
-    if (first === undefined) taken.set(each.path, { index, type: each.type });
-    else if (first.type === 'serial' || each.type === 'serial') {
-      const message = `is the port of sources[${first.index}] already: one instrument a port; ask it for several things with several commands`;
-      context.addIssue({ code: 'custom', path: ['sources', index, 'path'], message });
-    }
-  }
+function exclusiveOf(source: SourceConfig): readonly Exclusive[] {
+  return adapterOf(source).exclusive?.(source as never) ?? [];
 }
 
 export type Config = z.infer<typeof configSchema>;
-export type SourceConfig = Config['sources'][number];
+export type { SourceConfig } from '../adapters.ts';
 
 /** The id of a source's stream. */
 export function streamIdOf(source: { readonly name: string; readonly batchId?: string | undefined }): string {

@@ -1,7 +1,7 @@
 // The hub between the modules: keeps what is sent, hands it over in order, the next when the last is settled, and again
 // what was given back or not settled in time. What lies too long expires.
 import type { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
-import type { TakeInput } from '../../../runtime/sources/module-input/inputs.ts';
+import type { TakeInput } from '../../../runtime/sources/inputs.ts';
 import type { Dice } from '../dice.ts';
 import type { Trace } from '../trace.ts';
 import type { SentMessage } from './sender.ts';

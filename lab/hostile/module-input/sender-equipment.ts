@@ -1,10 +1,10 @@
 // A sender and the hub, read by the module-input adapter.
 import { silentLog } from '../../../kernel/log.ts';
+import { createInputs } from '../../../runtime/sources/inputs.ts';
 import {
   type ModuleInputConfig,
   moduleInputSourceSchema,
 } from '../../../runtime/sources/module-input/config.ts';
-import { createInputs } from '../../../runtime/sources/module-input/inputs.ts';
 import { createModuleInputSource } from '../../../runtime/sources/module-input/module-input-source.ts';
 import type { Equipment, EquipmentParts } from '../equipment.ts';
 import { EquipmentClock } from '../equipment-clock.ts';

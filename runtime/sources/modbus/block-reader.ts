@@ -8,7 +8,7 @@
 // What is not there is certain only once it was refused again, ten seconds later or more. Before that it may be there in a
 // moment, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
 import type { Clock } from '../../../kernel/clock.ts';
-import { isBitTable, type RegisterTable } from './fields.ts';
+import { isBitTable, type RegisterTable } from '../codec/fields.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import { ModbusException } from './modbus-errors.ts';
 import { type Barrier, type Block, type Item, type PlanLimits, planReads, splitBlock } from './read-plan.ts';

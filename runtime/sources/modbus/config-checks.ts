@@ -1,7 +1,9 @@
 // Checks that span several settings: each names the setting to change and what would be right.
+
 import type { z } from 'zod';
+import { addressSpace, isBitTable, isCountable, isNumberType, widthOf } from '../codec/fields.ts';
+import { checkNames } from '../settings.ts';
 import type { HistoryShape, SourceShape, TagShape } from './config-shapes.ts';
-import { addressSpace, isBitTable, isCountable, isNumberType, widthOf } from './fields.ts';
 import { invalidProblem } from './invalid-values.ts';
 import { resolveLayout, timeTagOf } from './record-layout.ts';
 
@@ -198,20 +200,6 @@ function checkStamp({ stamp, maxRegisters }: SourceShape, context: Context): voi
       ['stamp', 'number', 'address'],
       `must lie within ${maxRegisters} registers of the timestamp: both are read in one request`,
     );
-}
-
-function checkNames(tags: readonly { readonly name: string }[], path: Path, context: Context): void {
-  const first = new Map<string, number>();
-  for (const [at, { name }] of tags.entries()) {
-    const earlier = first.get(name);
-    if (earlier === undefined) first.set(name, at);
-    else
-      problem(
-        context,
-        [...path, at, 'name'],
-        `'${name}' is already the name of tag ${earlier}: names must differ`,
-      );
-  }
 }
 
 /**

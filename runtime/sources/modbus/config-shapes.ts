@@ -1,16 +1,8 @@
 // The shapes of the configuration of one Modbus source: one unit, one stream. Each message says what is wrong
 // and what would be right; what spans several settings is checked in config-checks.ts.
 import { z } from 'zod';
-import * as field from './fields.ts';
-
-const streamId = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9._:-]{1,128}$/,
-    'must be 1 to 128 of A-Z a-z 0-9 . _ : - (it becomes part of message ids)',
-  );
-
-const tagName = z.string().min(1, 'must not be empty').max(128, 'must have at most 128 characters');
+import * as field from '../codec/fields.ts';
+import { streamName, tagName } from '../settings.ts';
 
 const qualityWord = z
   .string()
@@ -148,9 +140,7 @@ export const history = z.discriminatedUnion(
 
 /** What every Modbus source has, whatever the transport. */
 export const common = z.strictObject({
-  /** Names the source in logs and status; also the stream's id unless `batchId` is given. */
-  name: streamId,
-  batchId: streamId.optional(),
+  ...streamName,
   unit: z.int().min(0).max(255, 'must be 0 to 255').default(1),
   pollMs: pollMs.default(1000),
   timeoutMs: z.int().min(10, 'must be at least 10 ms').max(60_000, 'must be at most 60000 ms').default(1000),

@@ -92,7 +92,7 @@ describe('the configuration of a Modbus source', () => {
     ],
     ['writing one bit', tag({ type: 'bit', bit: 1, writable: true }), /^tags\.0\.writable: .*whole register/],
     ['no tags', { ...good, tags: [] }, /^tags: must have at least one/],
-    ['a name twice', tags({}, {}), /^tags\.1\.name: 't' is already the name of tag 0/],
+    ['a name twice', tags({}, {}), /^tags\.1\.name: the name 't' is taken by tags\[0\]/],
     [
       'numbers that overlap',
       tags({}, { name: 'u', address: 7 }),

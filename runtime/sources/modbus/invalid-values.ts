@@ -1,8 +1,8 @@
 // Values by which a device says that it has none: 0xFFFF, 0x8000, a NaN. They are what stands in the registers, before
 // `scale` and `offset`. Pure.
 import type { Quality } from '../../../wire/reading.ts';
-import { type ByteOrder, integerTypes, type ValueType, widthOf } from './fields.ts';
-import { straightBytes } from './straight-bytes.ts';
+import { type ByteOrder, integerTypes, type ValueType, widthOf } from '../codec/fields.ts';
+import { straightBytes } from '../codec/straight-bytes.ts';
 
 /** `sunspec`; or values and ranges (`30000..32767`), with the quality `bad:invalid` or one of their own. */
 export type Invalid = 'sunspec' | readonly (number | string)[] | Readonly<Record<string, string>>;

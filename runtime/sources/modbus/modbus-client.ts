@@ -1,7 +1,7 @@
 // The requests that sources make, over a connection that several of them may share. Each answer is held against
 // what was asked: its length, or what it echoes.
 import type { HoldfastError } from '../../../kernel/errors.ts';
-import { type BitTable, isBitTable, type RegisterTable, type Table } from './fields.ts';
+import { type BitTable, isBitTable, type RegisterTable, type Table } from '../codec/fields.ts';
 import type { ModbusConnection, Next, Wire } from './modbus-connection.ts';
 import { garbage } from './modbus-errors.ts';
 

@@ -2,9 +2,9 @@
 // nothing else: a poll that failed has lost nothing if they go on. What continues without a hole across sessions, and
 // restarts of ours, is what has the next number after the last that was taken.
 import type { Clock } from '../../../kernel/clock.ts';
+import type { RecordCounter } from '../codec/record-counter.ts';
 import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
-import type { RecordCounter } from '../serial/record-counter.ts';
 import type { SourceSink } from '../source.ts';
 import type { Poll } from './poller.ts';
 import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';

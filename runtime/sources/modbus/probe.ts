@@ -2,9 +2,9 @@
 // Unlike a poll it goes on past what fails, so that one wrong address does not hide the other tags.
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError } from '../../../kernel/errors.ts';
+import { isBitTable, type RegisterTable } from '../codec/fields.ts';
 import type { Probe, ProbedTag, RawValue } from '../probe.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
-import { isBitTable, type RegisterTable } from './fields.ts';
 import type { Link, ModbusLinks } from './link.ts';
 import { ModbusException } from './modbus-errors.ts';
 import { type ReadItem, readNumbered, readStamp, toReading } from './poller.ts';

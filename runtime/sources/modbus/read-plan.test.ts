@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tables } from './fields.ts';
+import { tables } from '../codec/fields.ts';
 import { type Block, type Item, planReads, splitBlock } from './read-plan.ts';
 
 const limits = { maxRegisters: 125, maxBits: 2000, maxHole: 32 };

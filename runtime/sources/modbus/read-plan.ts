@@ -1,6 +1,6 @@
 // Which requests read a set of values: neighbours share one request, as far as the limits and the hole
 // budget allow. Pure. When a device refuses a block, `splitBlock` says what to ask instead.
-import { isBitTable, type Table } from './fields.ts';
+import { isBitTable, type Table } from '../codec/fields.ts';
 
 /** One value's place in the device. `width` counts registers, or bits in the bit tables. */
 export interface Item {

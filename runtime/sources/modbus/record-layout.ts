@@ -1,7 +1,14 @@
 // Where each value lies in one record of a device's event log, once defaults are filled in: what the
 // configuration leaves out is as in the live sample, whose lowest address is the start of a record.
+
+import {
+  type ByteOrder,
+  type RegisterTable,
+  type TimeUnit,
+  type ValueType,
+  widthOf,
+} from '../codec/fields.ts';
 import type { HistoryShape, SourceShape, TagShape } from './config-shapes.ts';
-import { type ByteOrder, type RegisterTable, type TimeUnit, type ValueType, widthOf } from './fields.ts';
 import { type Invalid, invalidProblem } from './invalid-values.ts';
 
 export interface Placed {

@@ -1,9 +1,15 @@
 // A source's configuration, compiled: every value with its place and its decoder.
 
 import type { Quality, Reading } from '../../../wire/reading.ts';
+import { type Coding, compileDecoder, type Decoder, invalidReason, toEpochMs } from '../codec/decode.ts';
+import {
+  type ByteOrder,
+  type RegisterTable,
+  type TimeUnit,
+  type ValueType,
+  widthOf,
+} from '../codec/fields.ts';
 import type { HistoryConfig, ModbusSourceConfig, TagConfig } from './config.ts';
-import { type Coding, compileDecoder, type Decoder, invalidReason, toEpochMs } from './decode.ts';
-import { type ByteOrder, type RegisterTable, type TimeUnit, type ValueType, widthOf } from './fields.ts';
 import { compileInvalid, type InvalidCoding } from './invalid-values.ts';
 import type { Item } from './read-plan.ts';
 import { type PlacedTag, resolveLayout, timeTagOf } from './record-layout.ts';

@@ -9,8 +9,8 @@
 // that is held and yet shows another number, three times, is not to be had: it alone is declared lost.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Window } from '../../../wire/window.ts';
+import type { RecordCounter } from '../codec/record-counter.ts';
 import { CompletePage, GonePage, type HistoryPage } from '../history-page.ts';
-import type { RecordCounter } from '../serial/record-counter.ts';
 import type { SourceHistory } from '../source.ts';
 import { type HistoryOptions, requestsPerPage } from './history.ts';
 import { timeReading, toReading } from './poller.ts';

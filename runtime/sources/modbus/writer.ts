@@ -1,8 +1,8 @@
 // Writes one tag: checks that it may be written, turns the value into registers, and takes a turn ahead of polls.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Value } from '../../../wire/reading.ts';
+import { encodeValue } from '../codec/encode.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
-import { encodeValue } from './encode.ts';
 import type { ModbusClient } from './modbus-client.ts';
 
 /** Takes a turn at the connection. Rejects with a retryable HoldfastError when there is none. */

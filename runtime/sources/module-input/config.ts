@@ -1,15 +1,7 @@
 // The schema of a source that is sent its readings by other modules, as a site writes it into its configuration.
 import { z } from 'zod';
+import { checkNames, streamName, tagName } from '../settings.ts';
 import { parsePath } from './json-path.ts';
-
-const streamId = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9._:-]{1,128}$/,
-    'must be 1 to 128 of A-Z a-z 0-9 . _ : - (it becomes part of message ids)',
-  );
-
-const tagName = z.string().min(1, 'must not be empty').max(128, 'must have at most 128 characters');
 
 const path = z
   .string()
@@ -52,9 +44,7 @@ const tag = z.strictObject({
 
 const shape = z.strictObject({
   type: z.literal('module-input'),
-  /** Names the source in logs and status; also the stream's id unless `batchId` is given. */
-  name: streamId,
-  batchId: streamId.optional(),
+  ...streamName,
   /** The input of this module that a route of the deployment leads to. */
   input: z
     .string()
@@ -97,15 +87,7 @@ export const moduleInputSourceSchema = shape.superRefine((source, context) => {
   } else if (tags !== undefined && named !== undefined) {
     problem('named', 'is for items that name their tags themselves: give either tags or named');
   }
-  const seen = new Map<string, number>();
-  for (const [index, { name }] of (tags ?? []).entries()) {
-    const first = seen.get(name);
-    if (first === undefined) seen.set(name, index);
-    else {
-      const message = `the name '${name}' is taken by tags[${first}]: each tag needs its own`;
-      context.addIssue({ code: 'custom', path: ['tags', index, 'name'], message });
-    }
-  }
+  checkNames(tags ?? [], ['tags'], context);
 });
 
 export type ModuleInputConfig = z.infer<typeof moduleInputSourceSchema>;

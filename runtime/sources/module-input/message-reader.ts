@@ -1,8 +1,8 @@
 // From a message to readings. Pure. A message that makes no sense has a reason, never an exception: it comes from
 // somebody else's program.
 import type { Quality, Value } from '../../../wire/reading.ts';
+import type { InputMessage } from '../inputs.ts';
 import type { ModuleInputConfig } from './config.ts';
-import type { InputMessage } from './inputs.ts';
 import { type JsonPath, parsePath, readPath } from './json-path.ts';
 
 /** Values that were taken at one time. */

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { createInputs, type InputMessage } from '../inputs.ts';
 import type { SourceEvent } from '../source.ts';
 import { RecordingSink } from '../testing/recording-sink.ts';
 import { sourceContract } from '../testing/source-contract.ts';
 import { moduleInputSourceSchema } from './config.ts';
-import { createInputs, type InputMessage } from './inputs.ts';
 import { createModuleInputSource } from './module-input-source.ts';
 
 const silenceMs = 1000;

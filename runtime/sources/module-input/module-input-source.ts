@@ -9,11 +9,11 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
+import type { InputMessage, Inputs } from '../inputs.ts';
 import { PolledIndex } from '../polled-index.ts';
 import type { Source, SourceSink } from '../source.ts';
 import type { ModuleInputConfig } from './config.ts';
 import { InputStream, placeSamples } from './input-stream.ts';
-import type { InputMessage, Inputs } from './inputs.ts';
 import { createMessageReader, type MessageReader, type ReadMessage } from './message-reader.ts';
 import { keyOf, RecentMessages } from './recent-messages.ts';
 

@@ -1,7 +1,7 @@
 // Which messages came already. The hub sends a message again that was not settled in time, or when the connection was
 // lost before it knew; then its readings are here, and only the answer has to be given again.
 import { createHash } from 'node:crypto';
-import type { InputMessage } from './inputs.ts';
+import type { InputMessage } from '../inputs.ts';
 
 /** Far more than a hub has in flight. */
 const maxRemembered = 4096;

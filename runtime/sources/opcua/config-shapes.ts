@@ -1,15 +1,7 @@
 // The shapes of the configuration of one OPC UA source: one server, one session, one stream. Each message says what
 // is wrong and what would be right; what spans several settings is checked in config.ts.
 import { z } from 'zod';
-
-const streamId = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9._:-]{1,128}$/,
-    'must be 1 to 128 of A-Z a-z 0-9 . _ : - (it becomes part of message ids)',
-  );
-
-const tagName = z.string().min(1, 'must not be empty').max(128, 'must have at most 128 characters');
+import { streamName, tagName } from '../settings.ts';
 
 const dayMs = 86_400_000;
 const file = z.string().min(1, 'must be the name of a file').max(1024);
@@ -118,9 +110,7 @@ const history = z.strictObject({
 
 export const source = z.strictObject({
   type: z.literal('opcua'),
-  /** Names the source in logs and status; also the stream's id unless `batchId` is given. */
-  name: streamId,
-  batchId: streamId.optional(),
+  ...streamName,
   endpoint: z
     .string()
     .max(1024)

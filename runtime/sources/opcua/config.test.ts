@@ -40,7 +40,7 @@ describe('the configuration of an OPC UA source', () => {
     [{ tags: [{ name: 'a', node: 'Temperature' }] }, /^tags\.0\.node: must be a node id such as/],
     [{ tags: [{ name: 'a' }] }, /^tags\.0\.node: is missing/],
     [{ tags: [{ name: 'a', node: 'i=1', path: '2:A' }] }, /^tags\.0\.path: must be left out/],
-    [{ tags: [...site.tags, ...site.tags] }, /^tags\.1\.name: 'a' is the name of tags\[0\]/],
+    [{ tags: [...site.tags, ...site.tags] }, /^tags\.1\.name: the name 'a' is taken by tags\[0\]/],
     [{ tags: [{ name: 'a', node: 'i=1', deadbandType: 'percent' }] }, /deadband: is missing/],
     [{ tags: [{ name: 'a', node: 'i=1', deadband: 101, deadbandType: 'percent' }] }, /at most 100 percent/],
     [

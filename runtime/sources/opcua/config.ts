@@ -1,5 +1,6 @@
 // The schema of OPC UA sources, as a site writes them into its configuration.
 import type { z } from 'zod';
+import { checkNames } from '../settings.ts';
 import * as shape from './config-shapes.ts';
 
 export const opcuaSourceSchema = shape.source.superRefine(checkSource);
@@ -20,13 +21,10 @@ function problem(context: Context, path: Path, message: string): void {
 
 function checkSource(source: shape.SourceShape, context: Context): void {
   const { tags, folders, identity, security, keepAliveMs, publishMs } = source;
-  const seen = new Map<string, number>();
+  checkNames(tags, ['tags'], context);
   for (const [at, tag] of tags.entries()) {
     checkPlace(tag, ['tags', at], context);
     checkDeadband(tag, source.trigger, ['tags', at], context);
-    const first = seen.get(tag.name);
-    if (first === undefined) seen.set(tag.name, at);
-    else problem(context, ['tags', at, 'name'], `'${tag.name}' is the name of tags[${first}], too`);
   }
   for (const [at, folder] of folders.entries()) {
     checkPlace(folder, ['folders', at], context);

@@ -3,8 +3,6 @@ import { z } from 'zod';
 import { unescapeBytes } from './escapes.ts';
 import { compilePattern, maxPatternLength } from './patterns.ts';
 
-export const tagName = z.string().min(1, 'must not be empty').max(128, 'must have at most 128 characters');
-
 /** Bytes as text with escapes. */
 export const escaped = (maxLength: number) =>
   z

@@ -1,4 +1,5 @@
 // Checks that span several settings: each names the setting to change and what would be right.
+import { checkNames } from '../settings.ts';
 import { placeholdersOf, templateProblem } from './command-template.ts';
 import type { SourceShape, TagShape } from './config-shapes.ts';
 import { checkFraming, checkSum } from './framing-checks.ts';
@@ -7,7 +8,6 @@ import { invalidProblem } from './invalid-marks.ts';
 import {
   type Context,
   checkFields,
-  checkNames,
   checkPlace,
   checkStampPlaces,
   type Groups,

@@ -1,16 +1,10 @@
 // The shapes of the configuration of a serial source: one instrument on one line, one stream. Each message says what
 // is wrong and what would be right; what spans several settings is checked in config-checks.ts.
 import { z } from 'zod';
-import { escaped, ms, pattern, tagName } from './common-shapes.ts';
+import { streamName, tagName } from '../settings.ts';
+import { escaped, ms, pattern } from './common-shapes.ts';
 import { coding, fields, stamp, tag } from './field-shapes.ts';
 import { checksum, framing } from './framing-shapes.ts';
-
-const streamId = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9._:-]{1,128}$/,
-    'must be 1 to 128 of A-Z a-z 0-9 . _ : - (it becomes part of message ids)',
-  );
 
 const hour = 3_600_000;
 
@@ -97,9 +91,7 @@ const where = {
 
 export const source = {
   type: z.literal('serial'),
-  /** Names the source in logs and status; also the stream's id unless `batchId` is given. */
-  name: streamId,
-  batchId: streamId.optional(),
+  ...streamName,
   ...where,
   framing: framing.prefault({ kind: 'delimiter' }),
   checksum: checksum.optional(),

@@ -2,7 +2,7 @@
 // dump look like live ones, those that come after a long pause would be taken for what the instrument has just made: by
 // their numbers for a counter that started anew, by their times for a clock that was set back.
 import type { Window } from '../../../wire/window.ts';
-import type { RecordCounter } from './record-counter.ts';
+import type { RecordCounter } from '../codec/record-counter.ts';
 import type { DecodedRecord } from './record-layout.ts';
 
 interface Tail {

@@ -1,7 +1,8 @@
 // The shapes in which a configuration says where a value lies in a message, and how it is written there.
 import { z } from 'zod';
-import { byteOrders, numberTypes, timeUnits } from '../modbus/fields.ts';
-import { escaped, ms, pattern, tagName } from './common-shapes.ts';
+import { byteOrders, numberTypes, timeUnits } from '../codec/fields.ts';
+import { tagName } from '../settings.ts';
+import { escaped, ms, pattern } from './common-shapes.ts';
 import { textTypes } from './text-values.ts';
 
 export const binaryTypes = ['int8', 'uint8', ...numberTypes, 'bit', 'string'] as const;

@@ -11,12 +11,12 @@
 import type { Log } from '../../../kernel/log.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
+import type { RecordCounter } from '../codec/record-counter.ts';
 import { CompletePage, GonePage, type HistoryPage } from '../history-page.ts';
 import type { SourceHistory } from '../source.ts';
 import type { HistoryConfig } from './config.ts';
 import { type MemoryAccess, type WholeDump, wholeDump } from './memory-access.ts';
 import { type HeldNumbers, heldNumbers } from './number-memory.ts';
-import type { RecordCounter } from './record-counter.ts';
 import { type DecodedRecord, toReadings } from './record-layout.ts';
 import { unproven } from './serial-errors.ts';
 

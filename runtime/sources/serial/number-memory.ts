@@ -1,8 +1,8 @@
 // Where record numbers order the stream: how a memory is asked for positions, and what it holds, as positions.
 import type { Window } from '../../../wire/window.ts';
+import type { RecordCounter } from '../codec/record-counter.ts';
 import type { Placeholder } from './command-template.ts';
 import { type BoundTexts, invalidBounds } from './memory-bounds.ts';
-import type { RecordCounter } from './record-counter.ts';
 import { unproven } from './serial-errors.ts';
 
 /** Fills a placeholder of the command. */

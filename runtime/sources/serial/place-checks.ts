@@ -106,16 +106,6 @@ function checkCoding(place: PlaceShape, isBinary: boolean, path: Path, context: 
       problem(context, [...path, key], 'is only for numbers; remove it');
 }
 
-export function checkNames(tags: readonly { name: string }[], path: Path, context: Context): void {
-  const seen = new Map<string, number>();
-  for (const [at, { name }] of tags.entries()) {
-    const first = seen.get(name);
-    if (first === undefined) seen.set(name, at);
-    else
-      problem(context, [...path, at, 'name'], `'${name}' is taken by tags[${first}]: each tag needs its own`);
-  }
-}
-
 export function checkStampPlaces(
   stamp: Pick<NonNullable<SourceShape['stamp']>, 'number' | 'timestamp'>,
   fields: SourceShape['fields'],

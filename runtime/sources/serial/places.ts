@@ -1,7 +1,7 @@
 // Where a value lies in a message, compiled into a function that finds it. Pure.
 import type { Value } from '../../../wire/reading.ts';
-import { compileDecoder } from '../modbus/decode.ts';
-import { type ByteOrder, isNumberType, type NumberType, widthOf } from '../modbus/fields.ts';
+import { compileDecoder } from '../codec/decode.ts';
+import { type ByteOrder, isNumberType, type NumberType, widthOf } from '../codec/fields.ts';
 import type { SourceShape, TagShape } from './config-shapes.ts';
 import { toBytes } from './escapes.ts';
 import { compilePattern, type Matcher } from './patterns.ts';

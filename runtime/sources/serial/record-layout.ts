@@ -1,8 +1,8 @@
 // From a message to what it says: values of tags, and where the instrument itself puts it in time or in its own count.
 // Pure: a layout is compiled once, for live messages and for those of a dump.
 import type { Quality, Reading, Value } from '../../../wire/reading.ts';
-import { toEpochMs } from '../modbus/decode.ts';
-import type { TimeUnit } from '../modbus/fields.ts';
+import { toEpochMs } from '../codec/decode.ts';
+import type { TimeUnit } from '../codec/fields.ts';
 import type { FieldsConfig, SerialSourceConfig, SerialTagConfig, StampConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { compileInvalid } from './invalid-marks.ts';

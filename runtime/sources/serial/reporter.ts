@@ -6,6 +6,7 @@
 // our clock: as the last, and observation reaches as far as the line was listened to.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
+import type { RecordCounter, Step } from '../codec/record-counter.ts';
 import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import { PolledIndex } from '../polled-index.ts';
@@ -13,7 +14,6 @@ import { ReportFilter } from '../report-filter.ts';
 import type { SourceSink } from '../source.ts';
 import { ByTime, type TimeState } from './by-time.ts';
 import type { SerialTagConfig } from './config.ts';
-import type { RecordCounter, Step } from './record-counter.ts';
 import { type DecodedRecord, toReadings } from './record-layout.ts';
 import type { Order } from './stream-order.ts';
 

@@ -1,6 +1,6 @@
 // Values that instruments write as text.
 import type { Value } from '../../../wire/reading.ts';
-import { scaler } from '../modbus/decode.ts';
+import { scaler } from '../codec/decode.ts';
 
 export const textTypes = ['number', 'hex', 'bool', 'string'] as const;
 export type TextType = (typeof textTypes)[number];

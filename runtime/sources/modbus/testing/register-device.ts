@@ -1,5 +1,5 @@
 // The registers and bits behind a MemoryDevice, with parts that it refuses.
-import { isBitTable, type Table, tables } from '../fields.ts';
+import { isBitTable, type Table, tables } from '../../codec/fields.ts';
 import { type DeviceAnswer, type DeviceRequest, exceptionPdu } from './memory-device.ts';
 
 const tableOf: Readonly<Record<number, Table>> = { 1: 'coil', 2: 'discrete', 3: 'holding', 4: 'input' };

@@ -1,7 +1,8 @@
 // What a source asks that other modules send to: nothing of any bus. How often they send is not said anywhere; a
 // message each second is assumed, so that the hub's part can be shown.
-import type { ModuleInputConfig } from '../../sources/module-input/config.ts';
-import { type SourceAsk, wanderNumber } from './source-ask.ts';
+
+import { type SourceAsk, wanderNumber } from '../ask.ts';
+import type { ModuleInputConfig } from './config.ts';
 
 const assumedMs = 1000;
 

@@ -1,15 +1,9 @@
 // What a serial source asks of its line: how many bytes go over it, as far as the configuration tells.
-import type { SerialSourceConfig, SerialTagConfig } from '../../sources/serial/config.ts';
-import { toBytes } from '../../sources/serial/escapes.ts';
-import { lineDefaults, peerOf } from '../../sources/serial/open-line.ts';
-import {
-  type PollPlan,
-  type SampleTag,
-  type SourceAsk,
-  sum,
-  wanderNumber,
-  wanderState,
-} from './source-ask.ts';
+
+import { type PollPlan, type SampleTag, type SourceAsk, sum, wanderNumber, wanderState } from '../ask.ts';
+import type { SerialSourceConfig, SerialTagConfig } from './config.ts';
+import { toBytes } from './escapes.ts';
+import { lineDefaults, peerOf } from './open-line.ts';
 
 /** Where nobody says how often the instrument talks. */
 const assumedEveryMs = 10_000;

@@ -1,18 +1,11 @@
 // What a Modbus source asks: the requests are the plan that it polls by.
 import type { Clock } from '../../../kernel/clock.ts';
-import type { ModbusSourceConfig, TagConfig } from '../../sources/modbus/config.ts';
-import { peerOf, shareKeyOf, timingOf } from '../../sources/modbus/open-stream.ts';
-import { createPoller } from '../../sources/modbus/poller.ts';
-import { type Item, planReads } from '../../sources/modbus/read-plan.ts';
-import { mapStamp, mapTags } from '../../sources/modbus/register-map.ts';
-import {
-  type PollPlan,
-  type SampleTag,
-  type SourceAsk,
-  sum,
-  wanderNumber,
-  wanderState,
-} from './source-ask.ts';
+import { type PollPlan, type SampleTag, type SourceAsk, sum, wanderNumber, wanderState } from '../ask.ts';
+import type { ModbusSourceConfig, TagConfig } from './config.ts';
+import { peerOf, shareKeyOf, timingOf } from './open-stream.ts';
+import { createPoller } from './poller.ts';
+import { type Item, planReads } from './read-plan.ts';
+import { mapStamp, mapTags } from './register-map.ts';
 
 const bitsPerByte = 11;
 /** The time a unit takes to answer is its own; a typical one, for the load of a line. */

@@ -1,10 +1,10 @@
 // How messages of other modules reach their source. The hub sends one message for this module after the other, the
 // next when the last was settled, and sends again what was given back or was not settled in time: so a message is
 // given back only where that may help, and never because it makes no sense.
-import type { Clock } from '../../../kernel/clock.ts';
-import { HoldfastError } from '../../../kernel/errors.ts';
-import type { Log } from '../../../kernel/log.ts';
-import type { Metrics } from '../../../kernel/metrics.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { HoldfastError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Metrics } from '../../kernel/metrics.ts';
 
 /** A message that a route led to one of this module's inputs. */
 export interface InputMessage {

@@ -1,7 +1,8 @@
 // What an OPC UA source asks: the server looks at values and sends what changed, so the figures are what it may send
 // at most, where every look finds another value.
-import type { OpcuaSourceConfig } from '../../sources/opcua/config.ts';
-import { type Pace, type PollPlan, type SourceAsk, sum, wanderNumber } from './source-ask.ts';
+
+import { type Pace, type PollPlan, type SourceAsk, sum, wanderNumber } from '../ask.ts';
+import type { OpcuaSourceConfig } from './config.ts';
 
 /** Sampling 0 is as fast as the server can: nobody knows how fast that is. */
 const assumedFastestMs = 100;

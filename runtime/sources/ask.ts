@@ -1,7 +1,6 @@
-// What one source asks of its surroundings, in the same terms for every type of source: one file beside this says
-// it for each.
-import type { Clock } from '../../../kernel/clock.ts';
-import type { Value } from '../../../wire/reading.ts';
+// What one source asks of its surroundings, in the same terms for every type of source: each adapter's
+// `ask.ts` says it.
+import type { Value } from '../../wire/reading.ts';
 
 export interface PollPlan {
   readonly pollMs: number;
@@ -36,8 +35,6 @@ export interface SourceAsk {
   readonly paces: readonly Pace[];
   readonly warnings?: readonly string[];
 }
-
-export type AskOf<Settings> = (source: Settings, clock: Clock) => SourceAsk;
 
 export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);

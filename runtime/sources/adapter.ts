@@ -1,0 +1,72 @@
+// The port of an adapter: all that the module knows of one kind of equipment. From it follow the configuration's schema and
+// its error texts, tables of tags, the JSON Schema, the plan of `holdfast check`, and the sources that run.
+import type { z } from 'zod';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Metrics } from '../../kernel/metrics.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { StreamStart } from '../windows/window-store.ts';
+import type { SourceAsk } from './ask.ts';
+import type { Inputs } from './inputs.ts';
+import type { Source } from './source.ts';
+
+/** What an adapter has for all its sources in a process. */
+export interface AdapterParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  /** Messages of other modules. */
+  readonly inputs: Inputs;
+  /** For what the adapter itself keeps; its own alone. Not made before it is needed. */
+  readonly folder: string;
+}
+
+export interface SourceParts {
+  /** What readings are stamped with that the equipment does not stamp. */
+  readonly stampClock: Clock;
+  /** Bound to the source's name. */
+  readonly log: Log;
+  /** What is known of a source's stream from before. Asked when a session begins. */
+  readonly start?: () => StreamStart | undefined;
+}
+
+/** What every type of source has among its settings; `type` is a literal. */
+export type SourceSchema = z.ZodObject<{
+  readonly type: z.ZodLiteral<string>;
+  readonly name: z.ZodType<string>;
+  readonly batchId: z.ZodType<string | undefined>;
+}>;
+
+/** Something that one source takes for itself, as a serial port. */
+export interface Exclusive {
+  /** The setting that names it. */
+  readonly setting: string;
+  /** What it is called; two sources that name the same thing by the same name collide. */
+  readonly name: string;
+  /** Sources that give the same word here may share it. */
+  readonly sharedBy?: string;
+  /** Said to people behind `is taken by sources[0] already: `. */
+  readonly hint: string;
+}
+
+export interface Adapter<Schema extends SourceSchema = SourceSchema> {
+  /** The name of its folder, and of its folder among the module's data. */
+  readonly name: string;
+  /** Its page of the docs. */
+  readonly page: string;
+  /** One for each type of source that it reads. */
+  readonly schemas: readonly Schema[];
+  /** Called once a process: what its sources share (lines, connections) they find through it. Opens nothing. */
+  create(parts: AdapterParts): (settings: z.output<Schema>, parts: SourceParts) => Source;
+  /** What a source asks of its surroundings. Pure. */
+  ask(settings: z.output<Schema>, clock: Clock): SourceAsk;
+  /** What only one source may use, beyond the name of its stream. Absent: nothing. */
+  exclusive?(settings: z.output<Schema>): readonly Exclusive[];
+  /** Its sources are sent messages by other modules: the uplink attaches this module's inputs. */
+  readonly hearsInputs?: true;
+}
+
+/** Names what is wrong where an adapter is written, rather than where it is used. */
+export function defineAdapter<Schema extends SourceSchema>(adapter: Adapter<Schema>): Adapter<Schema> {
+  return adapter;
+}

@@ -1,0 +1,21 @@
+import { defineAdapter } from '../adapter.ts';
+import { askOfModbus } from './ask.ts';
+import { modbusRtuSourceSchema, modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
+import { createModbusLinks } from './link.ts';
+import { createModbusSource } from './modbus-source.ts';
+
+export const modbusAdapter = defineAdapter({
+  name: 'modbus',
+  page: 'docs/MODBUS.md',
+  schemas: [modbusTcpSourceSchema, modbusRtuTcpSourceSchema, modbusRtuSourceSchema],
+  create({ clock, metrics }) {
+    const links = createModbusLinks({ clock });
+    return (settings, parts) => createModbusSource(settings, { clock, metrics, links, ...parts });
+  },
+  ask: askOfModbus,
+  exclusive(settings) {
+    if (settings.type !== 'modbus-rtu') return [];
+    const hint = 'Modbus units may share a port, other instruments have one of their own';
+    return [{ setting: 'path', name: settings.path, sharedBy: 'modbus', hint }];
+  },
+});

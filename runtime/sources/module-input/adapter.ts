@@ -1,0 +1,18 @@
+import { defineAdapter } from '../adapter.ts';
+import { askOfModuleInput } from './ask.ts';
+import { moduleInputSourceSchema } from './config.ts';
+import { createModuleInputSource } from './module-input-source.ts';
+
+export const moduleInputAdapter = defineAdapter({
+  name: 'module-input',
+  page: 'docs/ADAPTERS.md',
+  schemas: [moduleInputSourceSchema],
+  create:
+    ({ clock, metrics, inputs }) =>
+    (settings, parts) =>
+      createModuleInputSource(settings, { clock, metrics, inputs, ...parts }),
+  ask: askOfModuleInput,
+  // Each message belongs to one stream.
+  exclusive: ({ input }) => [{ setting: 'input', name: input, hint: 'let a route lead to another input' }],
+  hearsInputs: true,
+});

@@ -1,0 +1,15 @@
+import { defineAdapter } from '../adapter.ts';
+import { askOfOpcua } from './ask.ts';
+import { opcuaSourceSchema } from './config.ts';
+import { createOpcuaSource } from './opcua-source.ts';
+
+export const opcuaAdapter = defineAdapter({
+  name: 'opcua',
+  page: 'docs/OPCUA.md',
+  schemas: [opcuaSourceSchema],
+  create:
+    ({ clock, metrics, folder, random }) =>
+    (settings, parts) =>
+      createOpcuaSource(settings, { clock, metrics, folder, uuid: () => random.uuid(), ...parts }),
+  ask: askOfOpcua,
+});

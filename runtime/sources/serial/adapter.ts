@@ -1,0 +1,19 @@
+import { defineAdapter } from '../adapter.ts';
+import { askOfSerial } from './ask.ts';
+import { serialSourceSchema } from './config.ts';
+import { createSerialSource } from './serial-source.ts';
+
+export const serialAdapter = defineAdapter({
+  name: 'serial',
+  page: 'docs/SERIAL.md',
+  schemas: [serialSourceSchema],
+  create:
+    ({ clock, metrics }) =>
+    (settings, parts) =>
+      createSerialSource(settings, { clock, metrics, ...parts }),
+  ask: askOfSerial,
+  exclusive({ path }) {
+    const hint = 'one instrument a port; ask it for several things with several commands';
+    return path === undefined ? [] : [{ setting: 'path', name: path, hint }];
+  },
+});
