@@ -5,8 +5,16 @@ import { defineConfig } from 'vitest/config';
 // from the others, two files at a time: they wait more than they work.
 export default defineConfig({
   test: {
+    reporters: ['default', './scripts/second-try.mjs'],
     projects: [
-      { test: { name: 'architecture', include: ['test/architecture.test.ts'], sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          name: 'architecture',
+          include: ['test/*.test.ts'],
+          exclude: ['test/*.process.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         test: {
           name: 'unit',
@@ -24,7 +32,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
-          // What waits for processes may be too late on a busy machine, once. Tests that look for rare defects
+          // What waits for processes may be too late on a busy machine, once; the run then names it. Tests that look for rare defects
           // (kill -9 at random moments) say `retry: 0`: there one failure is one too many.
           retry: 1,
           sequence: { groupOrder: 1 },

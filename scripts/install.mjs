@@ -1,4 +1,4 @@
-// Runs before every npm script, on whatever Node the machine has (18 or later): installs the
+// Runs before every npm script, on whatever Node the machine has (20 or later): installs the
 // dependencies when they are missing or older than the lockfile. Among them is the Node that
 // the project itself runs on, so this file alone must stay plain JavaScript.
 import { execFileSync } from 'node:child_process';

@@ -45,6 +45,7 @@ describe('what a reload changes', () => {
     [{ uplink: { inFlight: { messages: 10 } } }, { forwarder: true }],
     [{ statusPort: 9464 }, { status: true }],
     [{ clock: { slewMs: 100 } }, { atNextStart: ['clock'] }],
+    [{ restarts: { free: 2 } }, { atNextStart: ['restarts'] }],
     [{ logLevel: 'debug', faultInjection: true, uplink: { body: 'readings/1' } }, {}],
   ])('%j takes effect on %j alone', (change, effect) => {
     const { sources: _, ...rest } = plan({}, change);

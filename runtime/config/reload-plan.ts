@@ -36,7 +36,6 @@ const live: ReadonlySet<string> = new Set([
   'statusHost',
   'faultInjection',
   'logLevel',
-  'restarts',
 ]);
 
 /** `dataFolder`: the one in use. */

@@ -1,4 +1,4 @@
-// The answers of the module's methods, as protocol.md states them.
+// The answers of the module's direct methods, with status codes as HTTP has them.
 
 import { formatIndex } from '../../wire/index-position.ts';
 import type { FieldError } from '../../wire/methods.ts';

@@ -1,7 +1,7 @@
 // What the method router needs of the uplink: somewhere to register handlers.
 
 export interface MethodAnswer {
-  /** HTTP-like, as in protocol.md. */
+  /** As HTTP has them. */
   readonly status: number;
   readonly body: unknown;
 }

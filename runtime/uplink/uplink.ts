@@ -11,7 +11,7 @@ export interface UplinkState {
 }
 
 export interface MethodAnswer {
-  /** HTTP-like, as in protocol.md. */
+  /** As HTTP has them. */
   readonly status: number;
   readonly body: unknown;
 }

@@ -13,7 +13,7 @@ export interface WindowLimits {
   readonly ageMs?: number;
   /** A window without readings closes at this age. Default 60,000. */
   readonly quietMs?: number;
-  /** A window closes when its encoded size is estimated to reach this. Default 192 KiB: one message. */
+  /** A window closes when its encoded size is estimated to reach this. Default 200 KiB: one message. */
   readonly maxBytes?: number;
   /** A window closes at this many readings, however small. Default 20,000. */
   readonly maxReadings?: number;

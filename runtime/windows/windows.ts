@@ -24,7 +24,7 @@ export function createWindows(options: WindowsOptions): Windows {
 const defaults: Required<WindowLimits> = {
   ageMs: 10_000,
   quietMs: 60_000,
-  maxBytes: 192 * 1024,
+  maxBytes: 200 * 1024,
   maxReadings: 20_000,
   commitIntervalMs: 200,
   progressIntervalMs: 2000,

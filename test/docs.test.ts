@@ -1,0 +1,118 @@
+// What the documents say, as far as a machine can check it: error codes, links, commands, variables of the environment, files.
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { root } from './support/source-tree.ts';
+
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const documents = globSync(['*.md', 'docs/**/*.md'], { cwd: root }).sort();
+const isShipped = (path: string) =>
+  /^(wire|kernel|runtime|cloud-lite)\//.test(path) &&
+  !/node_modules|\/dist\/|\.test\.tsx?$|\/testing\/|contract\.ts$/.test(path);
+const shipped = globSync('{wire,kernel,runtime,cloud-lite}/**/*.{ts,tsx}', { cwd: root }).filter(isShipped);
+const code = new Map(shipped.map((path) => [path, read(path)]));
+const allCode = [...code.values()].join('\n');
+
+describe('docs/ERRORS.md', () => {
+  const listed = [...read('docs/ERRORS.md').matchAll(/^\| (`[a-z-]+`(?:, `[a-z-]+`)*) \|/gm)].flatMap((row) =>
+    [...row[1]!.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name!),
+  );
+
+  it('lists every code that is raised', () => {
+    // The first argument, be it one code or a choice of two.
+    const raised = [...allCode.matchAll(/new HoldfastError\(\s*((?:[^,'"`]*'[a-z-]+')+)/g)].flatMap(
+      ([, first]) => [...first!.matchAll(/'([a-z]+(?:-[a-z]+)+)'/g)].map(([, name]) => name!),
+    );
+    expect(raised.length).toBeGreaterThan(100);
+    expect([...new Set(raised)].filter((name) => !listed.includes(name)).sort()).toEqual([]);
+  });
+
+  it('lists no code that is nowhere raised', () => {
+    expect(listed.length).toBeGreaterThan(100);
+    expect(listed.filter((name) => !allCode.includes(`'${name}'`))).toEqual([]);
+  });
+});
+
+it('every link of the documents leads somewhere', () => {
+  const slug = (heading: string) =>
+    heading
+      .toLowerCase()
+      .replace(/[`*]/g, '')
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replace(/\s/g, '-');
+  const anchors = (path: string) => [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, text]) => slug(text!));
+  const broken = documents.flatMap((path) =>
+    [...read(path).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target]) => {
+      if (/^[a-z]+:/.test(target!)) return [];
+      const [file, anchor] = target!.split('#');
+      const to = file === '' ? path : join(dirname(path), file!);
+      if (!existsSync(join(root, to))) return [`${path}: ${target}`];
+      return anchor === undefined || anchors(to).includes(anchor) ? [] : [`${path}: ${target}`];
+    }),
+  );
+  expect(broken).toEqual([]);
+});
+
+it('every file of the project that a document names is there', () => {
+  const folders = ['wire', 'kernel', 'runtime', 'cloud-lite', 'lab', 'test', 'docs', 'scripts'];
+  const rooms = globSync('runtime/*/', { cwd: root }).map((path) => path.replace(/^runtime\//, ''));
+  const missing = documents.flatMap((path) =>
+    [...read(path).matchAll(/`([\w./-]+\/[\w.-]+\.(?:ts|mjs|md|yaml))`/g)].flatMap(([, named]) => {
+      const first = named!.split('/')[0]!;
+      const isOurs = folders.includes(first) || rooms.includes(first);
+      if (!isOurs || /kernel-files/.test(named!)) return [];
+      const isThere = ['', 'runtime', 'cloud-lite'].some((base) => existsSync(join(root, base, named!)));
+      return isThere ? [] : [`${path}: ${named}`];
+    }),
+  );
+  expect(missing).toEqual([]);
+});
+
+it('every npm command that a document shows exists', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const unknown = documents.flatMap((path) =>
+    [...read(path).matchAll(/npm (?:-s )?run (?:-s )?([a-z:-]+)/g)].flatMap(([, name]) =>
+      name! in scripts ? [] : [`${path}: npm run ${name}`],
+    ),
+  );
+  expect(unknown).toEqual([]);
+});
+
+it('every command of holdfast that a document shows exists, and each is shown in the README', () => {
+  const commands = new Set([...allCode.matchAll(/\.command\('([a-z]+)'\)/g)].map(([, name]) => name!));
+  for (const [, name] of allCode.matchAll(/new Command\('([a-z]+)'\)/g)) commands.add(name!);
+  const shown = (path: string) =>
+    [...read(path).matchAll(/(?:^|`)holdfast (?:spool )?([a-z]+)/gm)].map(([, name]) => name!);
+  // There, `holdfast key` and the like are labels of derived keys.
+  const others = documents.filter((path) => path !== 'docs/FORMAT.md');
+  const unknown = others.flatMap((path) => shown(path).map((name) => `${path}: ${name}`));
+  expect(unknown.filter((each) => !commands.has(each.split(': ')[1]!))).toEqual([]);
+  for (const name of [
+    'run',
+    'check',
+    'probe',
+    'browse',
+    'schema',
+    'stats',
+    'verify',
+    'list',
+    'export',
+    'salvage',
+  ])
+    expect(shown('README.md')).toContain(name);
+});
+
+it('every variable of the environment that is read is documented, and the other way round', () => {
+  const inCode = new Set([...allCode.matchAll(/\bHOLDFAST_[A-Z0-9_]+\b/g)].map(([name]) => name));
+  const everywhere = globSync('{lab,test,runtime,cloud-lite,scripts,.ci}/**/*', {
+    cwd: root,
+    exclude: ['**/node_modules/**'],
+  })
+    .filter((path) => /\.(ts|mjs)$|\.ci\/run$/.test(path))
+    .map(read)
+    .join('\n');
+  const inDocs = new Set(documents.flatMap((path) => read(path).match(/\bHOLDFAST_[A-Z0-9_]+\b/g) ?? []));
+  expect([...inCode].filter((name) => !inDocs.has(name)).sort()).toEqual([]);
+  expect([...inDocs].filter((name) => !everywhere.includes(name)).sort()).toEqual([]);
+});
