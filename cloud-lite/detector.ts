@@ -13,7 +13,7 @@ import type { Bounds } from './ingest/plausible.ts';
 import { createReader, type ReaderState } from './ingest/reader.ts';
 import type { RepairLimits } from './repair/decide.ts';
 import type { HubMethods } from './repair/hub-methods.ts';
-import { createRepairer } from './repair/repairer.ts';
+import { createRepairer, type RepairerState } from './repair/repairer.ts';
 
 export interface DetectorOptions {
   readonly database: Database;
@@ -35,8 +35,7 @@ export interface DetectorOptions {
 
 export interface DetectorState {
   readonly ingest: ReaderState;
-  /** UTC epoch ms; absent before the first. */
-  readonly lastSweepAt?: number;
+  readonly repair: RepairerState;
 }
 
 export interface Detector {
@@ -75,10 +74,7 @@ export function createDetector(options: DetectorOptions): Detector {
       const rest = Promise.all([repairer.run(signal), monitor.run(signal), telling]);
       running = [reader.run(reading.signal), rest];
     },
-    state() {
-      const lastSweepAt = repairer.lastSweepAt();
-      return { ingest: reader.state(), ...(lastSweepAt === undefined ? {} : { lastSweepAt }) };
-    },
+    state: () => ({ ingest: reader.state(), repair: repairer.state() }),
     wake: () => repairer.wake(),
     async stop() {
       reading.abort(new Error('stopping'));

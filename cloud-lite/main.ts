@@ -18,6 +18,7 @@ import { createDetector, type Detector } from './detector.ts';
 import { createPrometheusMetrics } from './health/prometheus.ts';
 import type { Server } from './http/api.ts';
 import { createHttpServer } from './http/server.ts';
+import { turnLimits } from './http/turns.ts';
 import type { EventHubAccess } from './ingest/event-hub-client.ts';
 import { createEventHubsSource } from './ingest/event-hubs-source.ts';
 import type { Bounds } from './ingest/plausible.ts';
@@ -34,6 +35,7 @@ const stopLimitMs = 20_000;
 async function run(settings: Settings, log: Log): Promise<void> {
   const metrics = createPrometheusMetrics();
   const database = await openDatabase(settings, log);
+  const views = await openViews(settings, log);
   const limits = repairLimits(settings);
   const detector = createDetector({
     database,
@@ -64,6 +66,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
   });
   const server = await createHttpServer({
     database,
+    views,
     clock,
     random,
     limits,
@@ -74,7 +77,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
     token: settings.HOLDFAST_API_TOKEN,
     staticFolder: settings.HOLDFAST_DASHBOARD_FOLDER ?? builtDashboard(),
   });
-  stopOnSignals({ server, detector, database, log });
+  stopOnSignals({ server, detector, databases: views === undefined ? [database] : [views, database], log });
   await detector.start();
   await server.listen({ host: settings.HOLDFAST_HTTP_HOST, port: settings.HOLDFAST_HTTP_PORT });
   const httpPort = (server.server.address() as AddressInfo).port;
@@ -85,11 +88,11 @@ async function run(settings: Settings, log: Log): Promise<void> {
 interface Running {
   readonly server: Server;
   readonly detector: Detector;
-  readonly database: Database;
+  readonly databases: readonly Database[];
   readonly log: Log;
 }
 
-function stopOnSignals({ server, detector, database, log }: Running): void {
+function stopOnSignals({ server, detector, databases, log }: Running): void {
   let stopping = false;
   const stop = async (signal: string) => {
     if (stopping) return;
@@ -101,7 +104,7 @@ function stopOnSignals({ server, detector, database, log }: Running): void {
     });
     await server.close();
     await detector.stop();
-    await database.close();
+    for (const database of databases) await database.close();
     log.info({}, 'stopped');
     process.exit(0);
   };
@@ -168,6 +171,19 @@ async function openDatabase(settings: Settings, log: Log): Promise<Database> {
   }
   const { openPostgresDatabase } = await import('./database/postgres-database.ts');
   return openPostgresDatabase({ url, log: log.child({ part: 'database' }) });
+}
+
+/** What the API's reading calls ask. An embedded database has one connection, and nothing to give them of their own. */
+async function openViews(settings: Settings, log: Log): Promise<Database | undefined> {
+  const url = settings.DATABASE_URL;
+  if (url === undefined) return undefined;
+  const { openPostgresDatabase } = await import('./database/postgres-database.ts');
+  return openPostgresDatabase({
+    url,
+    maxConnections: 4,
+    statementTimeoutMs: turnLimits.limitMs,
+    log: log.child({ part: 'views' }),
+  });
 }
 
 /** Inside the data folder, so that it can be put in place and set aside where that is a volume of its own. */

@@ -10,7 +10,7 @@ export function storable(param: unknown): unknown {
   return param;
 }
 
-const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
+export const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
 
 const storableText = (text: string) =>
   isStorable(text) ? text : text.replaceAll('\0', '\ufffd').toWellFormed();

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { acceptRange } from '../ingest/accept.ts';
 import { type ActionResult, cancelRequest, requestRange, waiveRange } from '../repair/actions.ts';
-import type { ApiServer, HttpOptions } from './api.ts';
+import type { ApiOptions, ApiServer } from './api.ts';
 import { HttpProblem } from './problem.ts';
 import * as schemas from './schemas.ts';
 import { requireToken } from './token.ts';
@@ -12,15 +12,17 @@ const failures = {
   403: schemas.problem,
   404: schemas.problem,
   409: schemas.problem,
+  503: schemas.problem,
 };
 const security = [{ bearer: [] }];
 const answer = { 200: schemas.actionResult, ...failures };
 
-export function addActionRoutes(server: ApiServer, options: HttpOptions): void {
-  const { database, clock, random, limits } = options;
+export function addActionRoutes(server: ApiServer, options: ApiOptions): void {
+  const { database, clock, random, limits, turns } = options;
   const onRequest = async (request: { headers: { authorization?: string | undefined } }) =>
     requireToken(options.token, request.headers.authorization);
-  const finish = (result: ActionResult): z.infer<typeof schemas.actionResult> => {
+  const change = async (act: () => Promise<ActionResult>): Promise<z.infer<typeof schemas.actionResult>> => {
+    const result = await turns.change(act);
     if (result.kind === 'not-found')
       throw new HttpProblem(404, 'http-not-found', 'there is no such stream or request');
     if (result.kind === 'conflict') throw new HttpProblem(409, 'http-nothing-to-do', result.why);
@@ -42,7 +44,7 @@ export function addActionRoutes(server: ApiServer, options: HttpOptions): void {
       },
     },
     async ({ params, body }) =>
-      finish(await requestRange(database, random, limits, params.id, body, clock.now())),
+      change(() => requestRange(database, random, limits, params.id, body, clock.now())),
   );
 
   server.post(
@@ -57,7 +59,7 @@ export function addActionRoutes(server: ApiServer, options: HttpOptions): void {
         response: answer,
       },
     },
-    async ({ params, body }) => finish(await waiveRange(database, params.id, body, body.reason, clock.now())),
+    async ({ params, body }) => change(() => waiveRange(database, params.id, body, body.reason, clock.now())),
   );
 
   server.post(
@@ -73,7 +75,7 @@ export function addActionRoutes(server: ApiServer, options: HttpOptions): void {
       },
     },
     async ({ params, body }) =>
-      finish(await acceptRange(database, params.id, body, body.reason, clock.now())),
+      change(() => acceptRange(database, params.id, body, body.reason, clock.now())),
   );
 
   server.post(
@@ -88,6 +90,6 @@ export function addActionRoutes(server: ApiServer, options: HttpOptions): void {
         response: answer,
       },
     },
-    async ({ params, body }) => finish(await cancelRequest(database, params.id, body.reason, clock.now())),
+    async ({ params, body }) => change(() => cancelRequest(database, params.id, body.reason, clock.now())),
   );
 }

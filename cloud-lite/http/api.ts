@@ -7,9 +7,12 @@ import type { Random } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
 import type { DetectorState } from '../detector.ts';
 import type { RepairLimits } from '../repair/decide.ts';
+import type { Turns } from './turns.ts';
 
 export interface HttpOptions {
   readonly database: Database;
+  /** What reading calls ask: with connections of its own, so that they keep none from ingest and repair. Default `database`. */
+  readonly views?: Database | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -25,6 +28,12 @@ export interface HttpOptions {
   readonly staticFolder?: string | undefined;
   /** Calls of one address to the API, each minute. Default 3000. */
   readonly callsPerMinute?: number;
+}
+
+/** What the routes of the API are given. */
+export interface ApiOptions extends HttpOptions {
+  readonly views: Database;
+  readonly turns: Turns;
 }
 
 export type Server = FastifyInstance;

@@ -1,11 +1,10 @@
 // Tells pages what has changed, by server-sent events, so that they ask for that and nothing else. Asked
 // of the database, once for all listeners: what other instances did shows as well.
-import type { ServerResponse } from 'node:http';
 import type { Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Database } from '../database/database.ts';
-import type { ApiServer, HttpOptions } from './api.ts';
-import { HttpProblem } from './problem.ts';
+import type { ApiOptions, ApiServer } from './api.ts';
+import { createListeners } from './listeners.ts';
 
 /** One event's data. Ids of streams that had arrivals or changes of state; `all` when there are too many to name. */
 export interface Changes {
@@ -14,7 +13,6 @@ export interface Changes {
   readonly at: number;
 }
 
-const maxListeners = 100;
 const intervalMs = 1000;
 /** The pause between two looks, in times of what the last one took. */
 const pauseTimes = 4;
@@ -22,9 +20,9 @@ const pauseTimes = 4;
 const heartbeatMs = 15_000;
 const maxNamed = 500;
 
-export function addChangeStream(server: ApiServer, options: HttpOptions): void {
-  const { clock, database, log } = options;
-  const listeners = new Set<ServerResponse>();
+export function addChangeStream(server: ApiServer, options: ApiOptions): void {
+  const { clock, views, log } = options;
+  const listeners = createListeners();
   let timer: Timer | undefined;
   let since = { at: 0, audit: 0 };
   let lastSentAt = 0;
@@ -32,7 +30,7 @@ export function addChangeStream(server: ApiServer, options: HttpOptions): void {
   const tick = async () => {
     const startedAt = clock.monotonic();
     try {
-      const found = await readChanges(database, since);
+      const found = await readChanges(views, since);
       since = found.since;
       const due = clock.monotonic() - lastSentAt > heartbeatMs;
       if (found.streams.length > 0) {
@@ -44,26 +42,19 @@ export function addChangeStream(server: ApiServer, options: HttpOptions): void {
     }
     // Over a large fleet, and a slow database, less often: to look is a part of the work, not all of it.
     const pauseMs = Math.max(intervalMs, (clock.monotonic() - startedAt) * pauseTimes);
-    timer = listeners.size > 0 ? clock.setTimer(pauseMs, tick) : undefined;
+    timer = listeners.count() > 0 ? clock.setTimer(pauseMs, tick) : undefined;
   };
 
   const send = (text: string) => {
     lastSentAt = clock.monotonic();
-    for (const listener of listeners) {
-      // A listener that does not read is let go: it asks again, and then for everything.
-      if (listener.writableLength > 64 * 1024) listener.destroy();
-      else listener.write(text);
-    }
+    listeners.send(text);
   };
 
   server.get(
     '/events',
     { schema: { summary: 'Changes as they happen (server-sent events)' } },
-    async (_, reply) => {
-      if (listeners.size >= maxListeners) {
-        throw new HttpProblem(503, 'http-too-many-listeners', `${maxListeners} pages listen already`);
-      }
-      if (listeners.size === 0) since = await readPosition(database, clock.now());
+    async (request, reply) => {
+      if (listeners.count() === 0) since = await readPosition(views, clock.now());
       reply.hijack();
       const { raw } = reply;
       raw.writeHead(200, {
@@ -72,15 +63,14 @@ export function addChangeStream(server: ApiServer, options: HttpOptions): void {
         'x-accel-buffering': 'no',
       });
       raw.write('retry: 2000\nevent: hello\ndata: {}\n\n');
-      listeners.add(raw);
-      raw.on('close', () => listeners.delete(raw));
+      listeners.add(request.ip, raw);
       timer ??= clock.setTimer(intervalMs, tick);
     },
   );
 
   server.addHook('onClose', async () => {
     timer?.cancel();
-    for (const listener of listeners) listener.destroy();
+    listeners.end();
   });
 }
 

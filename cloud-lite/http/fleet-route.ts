@@ -1,13 +1,14 @@
 import type { z } from 'zod';
 import { readFleet } from '../ledger/fleet.ts';
-import type { ApiServer, HttpOptions } from './api.ts';
+import type { ApiOptions, ApiServer } from './api.ts';
 import * as schemas from './schemas.ts';
 import { shareAnswers } from './shared-answers.ts';
 
-export function addFleetRoute(server: ApiServer, { database, clock }: HttpOptions): void {
+export function addFleetRoute(server: ApiServer, { views, turns, clock }: ApiOptions): void {
   const fleets = shareAnswers(({ periodMs, ...query }: z.output<typeof schemas.fleetQuery>) => {
     const now = clock.now();
-    return readFleet(database, { ...query, period: { start: now - periodMs, end: now } });
+    const period = { start: now - periodMs, end: now };
+    return turns.read(() => readFleet(views, { ...query, period }));
   }, clock);
   server.get(
     '/fleet',

@@ -1,5 +1,6 @@
 // Errors as problem details, RFC 9457.
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { tellableTrouble } from '../health/trouble.ts';
 
 export interface Problem {
   readonly type: 'about:blank';
@@ -34,9 +35,16 @@ export class HttpProblem extends HoldfastError {
 /** What an error that reached the server says to the caller. A bug's message stays in the log. */
 export function problemOf(error: unknown): Problem {
   const status = statusOf(error);
-  const detail = status === 500 ? 'this is a fault of the detector; its log says more' : describeError(error);
+  const detail = status === 500 ? 'this is a fault of the detector; its log says more' : detailOf(error);
   const code = error instanceof HoldfastError ? { code: error.code } : {};
   return { type: 'about:blank', title: titles[status] ?? 'Error', status, detail, ...code };
+}
+
+/** Of what is not our own answer to the caller only what names no host. */
+function detailOf(error: unknown): string {
+  return error instanceof HoldfastError && !(error instanceof HttpProblem)
+    ? tellableTrouble(error)
+    : describeError(error);
 }
 
 function statusOf(error: unknown): number {

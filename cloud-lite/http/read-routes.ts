@@ -7,7 +7,7 @@ import { readStream, readStreamPage } from '../ledger/streams.ts';
 import { readSummary } from '../ledger/summary.ts';
 import { listGaps } from '../repair/gap-views.ts';
 import { listRequests } from '../repair/request-views.ts';
-import type { ApiServer, HttpOptions } from './api.ts';
+import type { ApiOptions, ApiServer } from './api.ts';
 import { HttpProblem } from './problem.ts';
 import * as schemas from './schemas.ts';
 import { shareAnswers } from './shared-answers.ts';
@@ -16,8 +16,8 @@ const failures = { 400: schemas.problem, 404: schemas.problem, 429: schemas.prob
 const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();
 const answer = <T extends z.ZodType>(schema: T) => ({ 200: schema, ...failures });
 
-export function addReadRoutes(server: ApiServer, { database, clock }: HttpOptions): void {
-  const summaries = shareAnswers((_: 'summary') => readSummary(database), clock);
+export function addReadRoutes(server: ApiServer, { views, turns, clock }: ApiOptions): void {
+  const summaries = shareAnswers((_: 'summary') => turns.read(() => readSummary(views)), clock);
   server.get(
     '/summary',
     { schema: { summary: 'The fleet in figures', response: answer(schemas.summary) } },
@@ -34,7 +34,7 @@ export function addReadRoutes(server: ApiServer, { database, clock }: HttpOption
       },
     },
     async ({ query }) => {
-      const { streams, isWhole } = await readStreamPage(database, query);
+      const { streams, isWhole } = await turns.read(() => readStreamPage(views, query));
       return isWhole ? { streams } : { streams, next: streams[streams.length - 1]!.id };
     },
   );
@@ -43,7 +43,7 @@ export function addReadRoutes(server: ApiServer, { database, clock }: HttpOption
     '/streams/:id',
     { schema: { summary: 'One stream', params: schemas.streamParams, response: answer(schemas.stream) } },
     async ({ params }) => {
-      return (await readStream(database, params.id)) ?? noStream(params.id);
+      return (await turns.read(() => readStream(views, params.id))) ?? noStream(params.id);
     },
   );
 
@@ -60,7 +60,7 @@ export function addReadRoutes(server: ApiServer, { database, clock }: HttpOption
     async ({ params, query }) => {
       if (query.from >= query.to) throw new HttpProblem(400, 'http-bad-request', 'from must be before to');
       const period = { start: query.from, end: query.to };
-      return (await readCoverage(database, params.id, period)) ?? noStream(params.id);
+      return (await turns.read(() => readCoverage(views, params.id, period))) ?? noStream(params.id);
     },
   );
 
@@ -73,7 +73,7 @@ export function addReadRoutes(server: ApiServer, { database, clock }: HttpOption
         response: answer(z.object({ gaps: list(schemas.gap) })),
       },
     },
-    async ({ query }) => ({ gaps: await listGaps(database, query) }),
+    async ({ query }) => ({ gaps: await turns.read(() => listGaps(views, query)) }),
   );
 
   server.get(
@@ -85,7 +85,7 @@ export function addReadRoutes(server: ApiServer, { database, clock }: HttpOption
         response: answer(z.object({ requests: list(schemas.request) })),
       },
     },
-    async ({ query }) => ({ requests: await listRequests(database, query) }),
+    async ({ query }) => ({ requests: await turns.read(() => listRequests(views, query)) }),
   );
 
   server.get(
@@ -97,7 +97,7 @@ export function addReadRoutes(server: ApiServer, { database, clock }: HttpOption
         response: answer(z.object({ audit: list(schemas.auditEntry) })),
       },
     },
-    async ({ query }) => ({ audit: await listAudit(database, query) }),
+    async ({ query }) => ({ audit: await turns.read(() => listAudit(views, query)) }),
   );
 
   server.get(
@@ -109,7 +109,7 @@ export function addReadRoutes(server: ApiServer, { database, clock }: HttpOption
         response: answer(z.object({ sources: list(schemas.asideSource) })),
       },
     },
-    async ({ query }) => ({ sources: await listAsideSources(database, query) }),
+    async ({ query }) => ({ sources: await turns.read(() => listAsideSources(views, query)) }),
   );
 
   server.get(
@@ -121,7 +121,7 @@ export function addReadRoutes(server: ApiServer, { database, clock }: HttpOption
         response: answer(z.object({ alerts: list(schemas.alert) })),
       },
     },
-    async ({ query }) => ({ alerts: await listAlerts(database, query) }),
+    async ({ query }) => ({ alerts: await turns.read(() => listAlerts(views, query)) }),
   );
 }
 

@@ -1,5 +1,6 @@
 // The API's shapes, for validation and for its OpenAPI document.
 import { z } from 'zod';
+import { isStorable } from '../database/storable.ts';
 import { streamStates } from '../ledger/stream-states.ts';
 import { endStates } from '../repair/decide.ts';
 
@@ -234,21 +235,24 @@ export const problem = z.object({
   code: z.string().optional(),
 });
 
+/** Of a caller: what PostgreSQL has as text. It has no NUL, and no half of a character. */
+const text = (max: number) =>
+  z.string().max(max).refine(isStorable, { error: 'must not contain a NUL character, or half a character' });
 const whole = z.coerce.number().int();
 const id = whole.min(0);
 const limit = (standard: number) => whole.min(1).max(1000).default(standard);
 
 export const streamParams = z.object({ id });
-export const requestParams = z.object({ id: z.string().max(128) });
+export const requestParams = z.object({ id: text(128) });
 export const streamQuery = z.object({
   after: id.optional().describe("the page's last id, for the next one"),
   limit: limit(1000),
-  deviceId: z.string().max(128).optional(),
-  batchId: z.string().max(128).optional(),
+  deviceId: text(128).optional(),
+  batchId: text(128).optional(),
 });
 export const fleetQuery = z.object({
   state: streamState.optional(),
-  search: z.string().max(128).optional(),
+  search: text(128).optional(),
   order: z.enum(['worst', 'name']).default('worst'),
   offset: whole.min(0).max(1_000_000).default(0),
   limit: whole.min(1).max(200).default(50),
@@ -271,8 +275,8 @@ export const gapQuery = z.object({
 export const requestQuery = z.object({
   state: z.enum(['open', ...requestState.options]).optional(),
   streamId: id.optional(),
-  deviceId: z.string().max(128).optional(),
-  batchId: z.string().max(128).optional(),
+  deviceId: text(128).optional(),
+  batchId: text(128).optional(),
   offset: whole.min(0).max(1_000_000).default(0),
   limit: limit(200),
 });
@@ -286,7 +290,7 @@ const isRange = [
   (body: { start: number; end: number }) => body.start < body.end,
   'start must be before end',
 ] as const;
-const reason = z.string().trim().min(1).max(500);
+const reason = text(500).trim().min(1);
 export const requestBody = range.refine(...isRange);
 export const waiverBody = range.extend({ reason }).refine(...isRange);
 export const cancelBody = z.object({ reason });

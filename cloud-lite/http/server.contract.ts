@@ -5,12 +5,15 @@ import { silentLog } from '../../kernel/log.ts';
 import { systemRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
+import { databaseError } from '../database/database-error.ts';
+import { tellableTrouble } from '../health/trouble.ts';
 import { sweep } from '../repair/sweep.ts';
 import { arrive } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import type { HttpOptions, Server } from './api.ts';
 import * as schemas from './schemas.ts';
 import { createHttpServer } from './server.ts';
+import { turnLimits } from './turns.ts';
 
 const token = 'a-token-of-sixteen-or-more';
 const limits = {
@@ -39,7 +42,7 @@ export function httpContract(open: () => Database): void {
         random: systemRandom,
         log: silentLog,
         limits,
-        state: () => ({ ingest: { running: true }, lastSweepAt: clock.now() }),
+        state: () => ({ ingest: { running: true }, repair: { lastSweepAt: clock.now() } }),
         wake: () => {
           woken++;
         },
@@ -253,6 +256,16 @@ export function httpContract(open: () => Database): void {
       ['GET', '/api/streams?limit=100000', undefined, 400],
       ['GET', '/api/gaps?state=lost', undefined, 400],
       ['GET', '/nowhere', undefined, 404],
+      ['GET', '/api/fleet?search=a%00b', undefined, 400],
+      ['GET', '/api/streams?deviceId=%00', undefined, 400],
+      ['GET', '/api/streams?batchId=a%00', undefined, 400],
+      ['GET', '/api/requests?deviceId=a%00', undefined, 400],
+      ['GET', '/api/requests?batchId=%00a', undefined, 400],
+      ['POST', '/api/requests/a%00b/cancel', { reason: 'x' }, 400],
+      ['POST', '/api/requests/unknown/cancel', { reason: 'x\0' }, 400],
+      ['POST', '/api/requests/unknown/cancel', { reason: 'x\ud800' }, 400],
+      ['POST', '/api/streams/1/waivers', { start: 1, end: 5, reason: '\0' }, 400],
+      ['POST', '/api/streams/1/acceptances', { start: 1, end: 5, reason: '\udc00y' }, 400],
     ] as const)('%s %s with %o is %i, as problem details', async (method, url, payload, status) => {
       await gapAndRequest();
       const headers = { authorization: `Bearer ${token}` };
@@ -268,13 +281,61 @@ export function httpContract(open: () => Database): void {
       server = await make({ database: away });
       expect(await get('/api/summary')).toMatchObject({ status: 500 });
       expect(JSON.stringify((await get('/api/summary')).body)).not.toContain('secret');
-      expect(await get('/readyz')).toMatchObject({ status: 503, body: { ready: false } });
+    });
+
+    test('names no host while the database is away: neither in an answer, nor as ready or alive', async () => {
+      const cause = new Error('getaddrinfo ENOTFOUND ledger.internal.example');
+      const failure = databaseError(cause);
+      server = await make({
+        database: { ...database, query: () => Promise.reject(failure) },
+        state: () => ({
+          ingest: { running: true, trouble: tellableTrouble(cause) },
+          repair: { lastSweepAt: clock.now(), trouble: tellableTrouble(failure) },
+        }),
+      });
+      for (const url of ['/api/summary', '/api/fleet', '/readyz']) {
+        const response = await server.inject({ url });
+        expect(response.statusCode, url).toBe(503);
+        expect(response.body, url).not.toContain('internal');
+      }
+      expect((await get('/readyz')).body.problems).toEqual([
+        'ingest: no connection with the event hub',
+        'repair: the database does not answer, or takes nothing (database-failed)',
+      ]);
+      expect((await server.inject({ url: '/healthz' })).body).not.toContain('internal');
+      expect((await get('/api/summary')).body.code).toBe('database-failed');
+    });
+
+    test('answers health from memory, and the rest with 503, while the database gives no answer', async () => {
+      const asked: string[] = [];
+      const hangs = (sql: string) => {
+        asked.push(sql);
+        return new Promise<never>(() => {});
+      };
+      server = await make({ database: { ...database, query: hangs, transaction: () => hangs('a change') } });
+      // An injected call begins when somebody waits for it.
+      const call = async (n: number) => await server.inject({ url: `/api/fleet?offset=${n}` });
+      const calls = Array.from({ length: 300 }, (_, n) => call(n));
+      const refused = (response: { statusCode: number; headers: object; body: string }) => {
+        expect(response.statusCode).toBe(503);
+        expect(response.headers).toMatchObject({ 'retry-after': '5' });
+        expect(JSON.parse(response.body)).toMatchObject({ code: 'http-busy' });
+      };
+      const running = database.engine === 'pglite' ? 1 : 4;
+      const full = await Promise.all(calls.slice(running + turnLimits.waiting));
+      full.forEach(refused);
+      expect(asked).toHaveLength(running);
+      expect((await get('/healthz')).status).toBe(200);
+      expect((await get('/readyz')).status).toBe(200);
+      expect((await server.inject({ url: '/metrics' })).statusCode).toBe(200);
+      await clock.advance(turnLimits.limitMs);
+      (await Promise.all(calls.slice(0, running + turnLimits.waiting))).forEach(refused);
     });
 
     test('is ready only while ingest and repair do their work', async () => {
       expect(await get('/readyz')).toMatchObject({ status: 200, body: { ready: true, problems: [] } });
       server = await make({
-        state: () => ({ ingest: { running: true, trouble: 'no answer from the event hub' } }),
+        state: () => ({ ingest: { running: true, trouble: 'no answer from the event hub' }, repair: {} }),
       });
       expect(await get('/readyz')).toMatchObject({
         status: 503,

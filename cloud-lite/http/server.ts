@@ -5,6 +5,7 @@ import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import Fastify from 'fastify';
 import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
+import { keepNewestConnections } from '../../kernel/newest-connections.ts';
 import { addActionRoutes } from './action-routes.ts';
 import { type HttpOptions, type Server, withZod } from './api.ts';
 import { addChangeStream } from './change-stream.ts';
@@ -14,21 +15,35 @@ import { addHealthRoutes } from './health-routes.ts';
 import { HttpProblem, problemOf } from './problem.ts';
 import { addReadRoutes } from './read-routes.ts';
 import { addTrend } from './trend.ts';
+import { createTurns, turnLimits } from './turns.ts';
 
-export async function createHttpServer(options: HttpOptions): Promise<Server> {
+const maxConnections = 1000;
+const retryAfterSeconds = 5;
+// An embedded database does one thing at a time.
+const readsAtOnce = { pglite: 1, postgres: 4 };
+
+export async function createHttpServer(given: HttpOptions): Promise<Server> {
+  const { database, clock } = given;
+  const turns = createTurns(clock, { ...turnLimits, running: readsAtOnce[database.engine] });
+  const options = { ...given, views: given.views ?? database, turns };
   const server = Fastify({
     logger: false,
     bodyLimit: 64 * 1024,
-    requestTimeout: 30_000,
+    requestTimeout: 10_000,
+    // Node looks each 30 s for requests that take too long, unless it is told otherwise.
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
   });
+  keepNewestConnections(server.server, maxConnections);
   server.setValidatorCompiler(validatorCompiler);
   // Answers are built by our own code; their schemas are documentation, and checked by the tests.
   server.setSerializerCompiler(() => (data) => JSON.stringify(data));
   server.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error);
-    if (problem.status >= 500) options.log.error({ err: error, url: request.url }, 'an HTTP call failed');
+    if (problem.status >= 500 && !(error instanceof HttpProblem))
+      options.log.error({ err: error, url: request.url }, 'an HTTP call failed');
+    if (problem.status === 503) reply.header('retry-after', String(retryAfterSeconds));
     return reply.status(problem.status).type('application/problem+json').send(problem);
   });
   server.setNotFoundHandler((request) => {

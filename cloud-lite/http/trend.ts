@@ -4,7 +4,7 @@ import type { Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Database } from '../database/database.ts';
 import { readSummary } from '../ledger/summary.ts';
-import type { ApiServer, HttpOptions } from './api.ts';
+import type { ApiOptions, ApiServer } from './api.ts';
 import * as schemas from './schemas.ts';
 
 export interface TrendSample {
@@ -25,14 +25,14 @@ export interface TrendSample {
 export const trendIntervalMs = 5000;
 const maxSamples = 720;
 
-export function addTrend(server: ApiServer, { clock, database, log }: HttpOptions): void {
+export function addTrend(server: ApiServer, { clock, views, log }: ApiOptions): void {
   const samples: TrendSample[] = [];
   let timer: Timer | undefined;
   let closed = false;
 
   const sample = async () => {
     try {
-      samples.push(await readSample(database, clock.now()));
+      samples.push(await readSample(views, clock.now()));
       if (samples.length > maxSamples) samples.shift();
     } catch (error) {
       log.debug({ err: describeError(error) }, 'the trend could not be sampled');

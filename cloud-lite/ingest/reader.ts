@@ -5,6 +5,7 @@ import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
+import { tellableTrouble } from '../health/trouble.ts';
 import type { EventSource, PartitionRef, ReceivedEvent } from './event-source.ts';
 import { type Ingestor, isPositionLost } from './ingestor.ts';
 
@@ -19,7 +20,7 @@ export interface ReaderOptions {
 
 export interface ReaderState {
   readonly running: boolean;
-  /** Why the last session ended or the last batch failed, while that is not over. */
+  /** Why the last session ended or the last batch failed, while that is not over. Names no host. */
   readonly trouble?: string;
   /** UTC epoch ms of the newest event taken, by the hub's clock. */
   readonly newestEventAt?: number;
@@ -56,11 +57,11 @@ export function createReader(options: ReaderOptions): Reader {
         state.newestEventAt = Math.max(state.newestEventAt ?? 0, events[events.length - 1]?.enqueuedAt ?? 0);
         return;
       } catch (error) {
-        state.trouble = describeError(error);
+        state.trouble = tellableTrouble(error);
         if (isPositionLost(error)) throw error;
         metrics.count('holdfast_ingest_failures_total');
         log.error(
-          { partition: partition.partitionId, err: state.trouble },
+          { partition: partition.partitionId, err: describeError(error) },
           'a batch could not be written; trying again',
         );
         await sleep(clock, backoff.next(), signal);
@@ -74,12 +75,12 @@ export function createReader(options: ReaderOptions): Reader {
       await source.run((partition, events, after) => take(partition, events, after, signal), signal);
     } catch (error) {
       if (signal.aborted) return;
-      state.trouble = describeError(error);
+      state.trouble = tellableTrouble(error);
       metrics.count('holdfast_ingest_sessions_lost_total');
       if (clock.monotonic() - startedAt > goodSessionMs) backoff.reset();
       const delayMs = backoff.next();
       log.warn(
-        { err: state.trouble, retryInMs: Math.round(delayMs) },
+        { err: describeError(error), retryInMs: Math.round(delayMs) },
         'the connection to the event hub was lost',
       );
       await sleep(clock, delayMs, signal).catch(() => {});

@@ -8,6 +8,7 @@ import type { Random } from '../../kernel/random.ts';
 import { formatLateNumber } from '../../wire/late.ts';
 import { formatIndex } from '../../wire/window.ts';
 import type { Database } from '../database/database.ts';
+import { tellableTrouble } from '../health/trouble.ts';
 import { type FollowUp, judgeBackfillAnswer, judgeFollowUp, type RepairLimits, type Sent } from './decide.ts';
 import type { HubMethods } from './hub-methods.ts';
 import { createHubPace } from './hub-pace.ts';
@@ -26,13 +27,19 @@ export interface RepairerOptions {
   readonly metrics: Metrics;
 }
 
+export interface RepairerState {
+  /** Epoch ms, of the last look that went through. */
+  readonly lastSweepAt?: number;
+  /** Why the last look failed, while none went through since. Names no host. */
+  readonly trouble?: string;
+}
+
 export interface Repairer {
   /** Resolves after an abort of the signal, with no call in flight. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
   /** Something has changed that is worth a look before the interval is over. */
   wake(): void;
-  /** Wall clock, epoch ms, of the last look that went through. */
-  lastSweepAt(): number | undefined;
+  state(): RepairerState;
 }
 
 const maxCalls = 64;
@@ -46,7 +53,7 @@ export function createRepairer(options: RepairerOptions): Repairer {
   const calls = new Set<Promise<void>>();
   let wakeUp: () => void = () => {};
   let woken = false;
-  let lastSweepAt: number | undefined;
+  const state: { lastSweepAt?: number; trouble?: string } = {};
 
   const times = (): OutcomeTimes => ({
     now: clock.now(),
@@ -58,7 +65,7 @@ export function createRepairer(options: RepairerOptions): Repairer {
     try {
       const result = await sweep(database, random, clock.now(), limits);
       if (result !== undefined) {
-        lastSweepAt = clock.now();
+        state.lastSweepAt = clock.now();
         metrics.count('holdfast_gaps_found_total', undefined, result.gapsFound);
         metrics.count('holdfast_gaps_closed_total', undefined, result.gapsClosed);
         metrics.count('holdfast_requests_recorded_total', undefined, result.requestsRecorded);
@@ -76,7 +83,9 @@ export function createRepairer(options: RepairerOptions): Repairer {
         const done = call(request, signal).finally(() => calls.delete(done));
         calls.add(done);
       }
+      delete state.trouble;
     } catch (error) {
+      state.trouble = tellableTrouble(error);
       metrics.count('holdfast_sweep_failures_total');
       log.error({ err: describeError(error) }, 'a sweep failed; the next one tries again');
     }
@@ -151,7 +160,7 @@ export function createRepairer(options: RepairerOptions): Repairer {
       await Promise.allSettled(calls);
     },
     wake,
-    lastSweepAt: () => lastSweepAt,
+    state: () => ({ ...state }),
   };
 }
 

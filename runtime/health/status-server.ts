@@ -3,6 +3,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HoldfastError } from '../../kernel/errors.ts';
+import { keepNewestConnections } from '../../kernel/newest-connections.ts';
 
 export interface StatusServerOptions {
   readonly host: string;
@@ -19,9 +20,13 @@ export interface StatusServer {
   close(): Promise<void>;
 }
 
+const maxConnections = 32;
+// Node looks each 30 s for requests that take too long, unless it is told otherwise.
+const timeouts = { requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 500 };
+
 /** @throws HoldfastError `status-port` when the address cannot be listened on. */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
+  const server = createServer(timeouts, (request, response) => {
     // Whatever a client does with its half of the connection is not our trouble.
     response.on('error', () => {});
     const path = (request.url ?? '').split('?')[0];
@@ -31,7 +36,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     else if (path === '/status') answer(response, 200, options.status());
     else answer(response, 404, { error: 'known paths: /status /healthz /readyz' });
   });
-  server.maxConnections = 32;
+  keepNewestConnections(server, maxConnections);
   await listen(server, options);
   return {
     port: (server.address() as AddressInfo).port,

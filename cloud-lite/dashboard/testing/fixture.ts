@@ -54,7 +54,7 @@ export async function startFixture(
       random: seededRandom(7),
       log: silentLog,
       limits,
-      state: () => ({ ingest: { running: true }, lastSweepAt: Date.now() }),
+      state: () => ({ ingest: { running: true }, repair: { lastSweepAt: Date.now() } }),
       wake: () => {},
       metricsText: async () => '',
       token,

@@ -10,7 +10,7 @@ import { firstLinkState, type LinkEvent, type LinkState, reduceLink } from './li
 export interface ChangeSource {
   onopen: ((event: Event) => void) | null;
   onerror: ((event: Event) => void) | null;
-  addEventListener(type: 'changes', listener: (event: MessageEvent<string>) => void): void;
+  addEventListener(type: 'changes' | 'bye', listener: (event: MessageEvent<string>) => void): void;
   close(): void;
 }
 
@@ -30,6 +30,9 @@ export interface LinkOptions {
   readonly random: Random;
   readonly open: () => ChangeSource;
 }
+
+/** There are too many pages. To come back at once would push another one out, which comes back at once. */
+const sentAwayMs = 30_000;
 
 export function createLink({ clock, random, open }: LinkOptions): Link {
   const watchers = new Set<() => void>();
@@ -51,6 +54,7 @@ export function createLink({ clock, random, open }: LinkOptions): Link {
     timer?.cancel();
     source?.close();
     apply({ kind: 'connecting' });
+    let sentAway = false;
     const opening = open();
     source = opening;
     opening.onopen = () => {
@@ -62,10 +66,13 @@ export function createLink({ clock, random, open }: LinkOptions): Link {
       if (source !== opening) return;
       source = undefined;
       opening.close();
-      const delayMs = backoff.next();
+      const delayMs = sentAway ? sentAwayMs : backoff.next();
       apply({ kind: 'lost', at: clock.now(), retryAt: clock.now() + delayMs });
       timer = clock.setTimer(delayMs, connect);
     };
+    opening.addEventListener('bye', () => {
+      sentAway = true;
+    });
     opening.addEventListener('changes', ({ data }) => tell((JSON.parse(data) as Changes).streams));
   };
 

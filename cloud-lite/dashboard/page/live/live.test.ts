@@ -10,8 +10,10 @@ class FakeSource implements ChangeSource {
   onerror: ((event: Event) => void) | null = null;
   closed = false;
   listener: ((event: MessageEvent<string>) => void) | undefined;
-  addEventListener(_: 'changes', listener: (event: MessageEvent<string>) => void): void {
-    this.listener = listener;
+  sendAway: ((event: MessageEvent<string>) => void) | undefined;
+  addEventListener(type: 'changes' | 'bye', listener: (event: MessageEvent<string>) => void): void {
+    if (type === 'changes') this.listener = listener;
+    else this.sendAway = listener;
   }
   close(): void {
     this.closed = true;
@@ -60,6 +62,16 @@ describe('the link', () => {
     link.loaded();
     sources.at(-1)!.onopen?.(event);
     expect(moodOf(link.state())).toBe('live');
+  });
+
+  test('comes back only after half a minute when it was sent away for others', async () => {
+    const { clock, sources } = make();
+    sources[0]!.sendAway?.({ data: '{"why":"too many"}' } as MessageEvent<string>);
+    sources[0]!.onerror?.(event);
+    await clock.advance(29_999);
+    expect(sources).toHaveLength(1);
+    await clock.advance(1);
+    expect(sources).toHaveLength(2);
   });
 
   test('is tried at once when a person says so', () => {

@@ -1,0 +1,20 @@
+// What of an error is told to whoever asks over HTTP, without a token: no host, no address, no user. The log has all of it.
+import { HoldfastError } from '../../kernel/errors.ts';
+
+const told: Readonly<Record<string, string>> = {
+  'database-failed': 'the database does not answer, or takes nothing',
+  'database-too-slow': 'the database took too long',
+  'database-refused-data': 'the database refused what was to be written',
+};
+
+/** One sentence with the error's code. Only our own words: a driver's message names hosts and users. */
+export function tellableTrouble(error: unknown): string {
+  if (error instanceof HoldfastError) {
+    // The session's own messages are ours, and say what of the event hub is wrong.
+    const words = error.code === 'eventhub-session-lost' ? error.message : told[error.code];
+    return words === undefined ? error.code : `${words} (${error.code})`;
+  }
+  const { code } = (error ?? {}) as { code?: unknown };
+  const known = typeof code === 'string' && /^\w{1,60}$/.test(code) ? ` (${code})` : '';
+  return `no connection with the event hub${known}`;
+}

@@ -1,0 +1,84 @@
+// Calls that ask the database take turns: a few at a time, the rest in a queue with an end. However many pages and
+// programs ask, ingest and repair then wait for a few statements at most, and health, which asks nothing, for none.
+import { type Clock, withTimeout } from '../../kernel/clock.ts';
+import { HttpProblem } from './problem.ts';
+
+export interface Turns {
+  /**
+   * Runs `read` when it is its turn.
+   * @throws HttpProblem 503 when the queue is full, or the answer is not there in time; a read that has begun goes on,
+   * and holds its place until it ends.
+   */
+  read<A>(read: () => Promise<A>): Promise<A>;
+  /** Of a person who showed the token: before all reads, and not given up once it has begun, for it may have its effect. */
+  change<A>(change: () => Promise<A>): Promise<A>;
+}
+
+export interface TurnLimits {
+  readonly running: number;
+  readonly waiting: number;
+  /** Of a read: in the queue and under way. Of a change: in the queue. */
+  readonly limitMs: number;
+}
+
+export const turnLimits = { waiting: 64, limitMs: 10_000 };
+
+interface Waiting {
+  readonly begin: () => void;
+}
+
+export function createTurns(clock: Clock, limits: TurnLimits): Turns {
+  const queues = { changes: new Set<Waiting>(), reads: new Set<Waiting>() };
+  let running = 0;
+
+  const next = () => {
+    const queue = queues.changes.size > 0 ? queues.changes : queues.reads;
+    const [first] = queue;
+    if (first === undefined || running >= limits.running) return;
+    queue.delete(first);
+    running++;
+    first.begin();
+  };
+  const done = () => {
+    running--;
+    // With the next turn of the event loop: an embedded database answers within one, and what else came is to be heard.
+    setImmediate(next);
+  };
+
+  /** Resolves with a place, to be given back by `done`. */
+  const place = (queue: Set<Waiting>) =>
+    new Promise<void>((resolve, reject) => {
+      if (queue.size >= limits.waiting)
+        throw busy(`${limits.waiting} calls wait for the database already; ask again later`);
+      const timer = clock.setTimer(limits.limitMs, () => {
+        queue.delete(waiting);
+        reject(tooLate(limits.limitMs));
+      });
+      const waiting: Waiting = {
+        begin: () => {
+          timer.cancel();
+          resolve();
+        },
+      };
+      queue.add(waiting);
+      next();
+    });
+
+  return {
+    async read(read) {
+      const since = clock.monotonic();
+      await place(queues.reads);
+      const work = read().finally(done);
+      const leftMs = Math.max(0, limits.limitMs - (clock.monotonic() - since));
+      return withTimeout(clock, leftMs, work, () => tooLate(limits.limitMs));
+    },
+    async change(change) {
+      await place(queues.changes);
+      return change().finally(done);
+    },
+  };
+}
+
+const busy = (detail: string) => new HttpProblem(503, 'http-busy', detail);
+const tooLate = (limitMs: number) =>
+  busy(`the database had no answer within ${limitMs / 1000} s; ask for less, or later`);
