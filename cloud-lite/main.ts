@@ -180,7 +180,7 @@ async function openViews(settings: Settings, log: Log): Promise<Database | undef
   const { openPostgresDatabase } = await import('./database/postgres-database.ts');
   return openPostgresDatabase({
     url,
-    maxConnections: 4,
+    maxConnections: 3,
     statementTimeoutMs: turnLimits.limitMs,
     log: log.child({ part: 'views' }),
   });

@@ -321,7 +321,7 @@ export function httpContract(open: () => Database): void {
         expect(response.headers).toMatchObject({ 'retry-after': '5' });
         expect(JSON.parse(response.body)).toMatchObject({ code: 'http-busy' });
       };
-      const running = database.engine === 'pglite' ? 1 : 4;
+      const running = database.engine === 'pglite' ? 1 : 2;
       const full = await Promise.all(calls.slice(running + turnLimits.waiting));
       full.forEach(refused);
       expect(asked).toHaveLength(running);

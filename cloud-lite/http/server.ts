@@ -20,7 +20,7 @@ import { createTurns, turnLimits } from './turns.ts';
 const maxConnections = 1000;
 const retryAfterSeconds = 5;
 // An embedded database does one thing at a time.
-const readsAtOnce = { pglite: 1, postgres: 4 };
+const readsAtOnce = { pglite: 1, postgres: 2 };
 
 export async function createHttpServer(given: HttpOptions): Promise<Server> {
   const { database, clock } = given;

@@ -23,6 +23,9 @@ export interface TurnLimits {
 
 export const turnLimits = { waiting: 64, limitMs: 10_000 };
 
+/** A place rests for as long as it was used: half of the time is for ingest, repair and health. */
+const maxPauseMs = 500;
+
 interface Waiting {
   readonly begin: () => void;
 }
@@ -39,10 +42,21 @@ export function createTurns(clock: Clock, limits: TurnLimits): Turns {
     running++;
     first.begin();
   };
-  const done = () => {
-    running--;
-    // With the next turn of the event loop: an embedded database answers within one, and what else came is to be heard.
-    setImmediate(next);
+  const run = async <A>(work: () => Promise<A>): Promise<A> => {
+    const startedAt = clock.monotonic();
+    try {
+      return await work();
+    } finally {
+      // An embedded database keeps this thread for as long as a statement takes, and the system hands over one new
+      // connection for each round of the event loop: without a pause nobody else would be heard for minutes.
+      const pauseMs = Math.min(maxPauseMs, clock.monotonic() - startedAt);
+      const free = () => {
+        running--;
+        next();
+      };
+      if (pauseMs < 1) setImmediate(free);
+      else clock.setTimer(pauseMs, free);
+    }
   };
 
   /** Resolves with a place, to be given back by `done`. */
@@ -68,13 +82,13 @@ export function createTurns(clock: Clock, limits: TurnLimits): Turns {
     async read(read) {
       const since = clock.monotonic();
       await place(queues.reads);
-      const work = read().finally(done);
+      const work = run(read);
       const leftMs = Math.max(0, limits.limitMs - (clock.monotonic() - since));
       return withTimeout(clock, leftMs, work, () => tooLate(limits.limitMs));
     },
     async change(change) {
       await place(queues.changes);
-      return change().finally(done);
+      return run(change);
     },
   };
 }
