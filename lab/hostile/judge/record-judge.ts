@@ -4,11 +4,15 @@
 // made by T has been delivered, and none is to come but repetitions. Windows that touch say more: nothing that was made
 // between what the first and the last of them rest on is missing, wherever its position lies. That is how a loss is
 // found although a clock that was set back has the lost records stand at positions that were claimed long ago.
+import type { SourceEvent } from '../../../runtime/sources/source.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { HistoryClaim, Judge, LiveClaim, Via, VoidClaim } from './judge.ts';
 import type { Made, RecordRules, Records } from './records.ts';
 import type { Fault, FaultKind } from './verdict.ts';
+
+/** What was published is said a little later. */
+const onTheWayMs = 1500;
 
 interface Voided extends VoidClaim {
   /** True time. */
@@ -29,13 +33,18 @@ export class RecordJudge<M extends Made> implements Judge {
   readings = 0;
   readonly #options: RecordJudgeOptions<M>;
   readonly #live: LiveClaim[] = [];
+  /** When the run of windows that touch began that the claim is of, in true time of what was heard. */
+  readonly #begun = new Map<LiveClaim, number>();
   readonly #history: HistoryClaim[] = [];
   readonly #voids: Voided[] = [];
   /** `id tag` of what came live, or was declared to have no value. */
   readonly #delivered = new Set<string>();
   readonly #blamed = new Set<string>();
-  /** By tag, what was told live of it, whatever it was. */
-  readonly #told = new Map<string, { readonly index: number; readonly isBad: boolean }[]>();
+  /** By tag, what the adapter said live of it, whatever it was, in the order in which it did. */
+  readonly #told = new Map<
+    string,
+    { readonly at: number; readonly index: number; readonly isBad: boolean }[]
+  >();
   readonly #unplaced: Reading[] = [];
   /** `claim record`: the page says that it is not to be had, and so it was. */
   readonly #unreadable = new Set<string>();
@@ -43,6 +52,16 @@ export class RecordJudge<M extends Made> implements Judge {
 
   constructor(options: RecordJudgeOptions<M>) {
     this.#options = options;
+  }
+
+  watch(event: SourceEvent, isTaken: boolean): void {
+    if (event.kind !== 'readings' || !isTaken) return;
+    const at = this.#options.now();
+    for (const { tag, index, value, quality } of event.readings) {
+      const told = this.#told.get(tag) ?? [];
+      told.push({ at, index, isBad: value === null || quality.startsWith('bad') });
+      this.#told.set(tag, told);
+    }
   }
 
   deliver(reading: Reading, via: Via): void {
@@ -54,12 +73,11 @@ export class RecordJudge<M extends Made> implements Judge {
     const { rules } = this.#options;
     const { index, tag, value, quality } = reading;
     const isBad = value === null || quality.startsWith('bad');
-    if (via === 'live') this.#tell(reading, isBad);
+    const candidates = this.#options.records.showing(tag, value);
     if (isBad) {
-      if (via === 'live') this.#declare(reading);
+      if (via === 'live') this.#declare(reading, candidates);
       return;
     }
-    const candidates = this.#options.records.showing(tag, value);
     // Live values tell where the others of their round lie: those of history are judged once that is known.
     if (
       via === 'history' &&
@@ -87,6 +105,10 @@ export class RecordJudge<M extends Made> implements Judge {
   }
 
   claim(claim: LiveClaim): void {
+    const before = this.#live.findLast(
+      ({ window, heard }) => window.end === claim.window.start && heard.to === claim.heard.from,
+    );
+    this.#begun.set(claim, before ? this.#begun.get(before)! : claim.heard.from);
     this.#live.push(claim);
   }
 
@@ -136,10 +158,13 @@ export class RecordJudge<M extends Made> implements Judge {
     for (const claim of this.#voids) this.#judgeFuture(claim, within(claim.window));
   }
 
-  #judgeLive({ window, heard }: LiveClaim, inside: readonly { made: M; place: number }[]): void {
+  #judgeLive(claim: LiveClaim, inside: readonly { made: M; place: number }[]): void {
+    const { window, heard } = claim;
+    const { rules } = this.#options;
     for (const { made, place } of inside) {
-      if (!this.#wasToCome(made, place, heard.to) || this.#options.rules.isHidden?.(made)) continue;
-      const missing = this.#missing(made);
+      if (!this.#wasToCome(made, place, heard.to) || rules.isHidden?.(made)) continue;
+      if (rules.isOutOfSight?.(made, this.#begun.get(claim)!)) continue;
+      const missing = this.#missing(made, heard.to);
       if (missing === undefined) continue;
       const what = `[${window.start}, ${window.end}) is claimed, but ${missing} of record ${made.id} at ${place} is missing`;
       this.#blame(made, 'falseCoverage', what);
@@ -154,7 +179,7 @@ export class RecordJudge<M extends Made> implements Judge {
       const place = rules.placeOf(made);
       // Beyond the window nothing is claimed, whatever was heard.
       if (place !== undefined && place >= window.end) continue;
-      const missing = this.#missing(made);
+      const missing = this.#missing(made, heard.to);
       if (missing === undefined) continue;
       const what = `${missing} of record ${made.id} at ${place ?? '?'} was lost under observation, in the run of [${window.start}, ${window.end})`;
       this.#blame(made, 'missedBreaks', what);
@@ -175,7 +200,7 @@ export class RecordJudge<M extends Made> implements Judge {
     for (const { made, place } of inside) {
       if (!this.#wasToCome(made, place, heard)) continue;
       // It was made later, and came later.
-      if (made.at > heard && this.#missing(made) === undefined) continue;
+      if (made.at > heard && this.#missing(made, heard) === undefined) continue;
       const here = given.get(place) ?? [];
       for (const [tag, shown] of made.values) {
         const isThere = here.some(
@@ -202,9 +227,13 @@ export class RecordJudge<M extends Made> implements Judge {
     return made.at <= heard || !this.#options.rules.hadCome(place, heard);
   }
 
-  /** A reading without a value: honest where the equipment gave none. */
-  #declare({ index, tag }: Reading): void {
+  /** A reading without a value, or with one that is bad: honest where the equipment gave none, or that one. */
+  #declare({ index, tag, value }: Reading, candidates: readonly M[]): void {
     const { records, rules } = this.#options;
+    // Of a bad value nobody says that its time is its own.
+    if (value !== null)
+      for (const made of candidates)
+        if (made.values.get(tag)!.good === false) this.#delivered.add(`${made.id} ${tag}`);
     for (const made of records.all) {
       const shown = made.values.get(tag);
       if (shown === undefined || rules.placeOf(made) !== index) continue;
@@ -212,24 +241,23 @@ export class RecordJudge<M extends Made> implements Judge {
     }
   }
 
-  #tell({ index, tag }: Reading, isBad: boolean): void {
-    const told = this.#told.get(tag) ?? [];
-    told.push({ index, isBad });
-    this.#told.set(tag, told);
-  }
-
-  #missing(made: M): string | undefined {
+  /** `heard`: up to when in true time the adapter had heard of what the equipment did. */
+  #missing(made: M, heard: number): string | undefined {
     for (const tag of made.values.keys()) {
-      if (!this.#delivered.has(`${made.id} ${tag}`) && !this.#isDenied(made, tag)) return tag;
+      if (!this.#delivered.has(`${made.id} ${tag}`) && !this.#isDenied(made, tag, heard)) return tag;
     }
     return undefined;
   }
 
-  #isDenied(made: M, tag: string): boolean {
+  /** It was said before that the tag has no value, and nothing else since. */
+  #isDenied(made: M, tag: string, heard: number): boolean {
     const { rules } = this.#options;
     if (!rules.isUnwatched?.(made)) return false;
+    const told = this.#told.get(tag) ?? [];
+    const isBadAt = (place: number) =>
+      told.findLast(({ at, index }) => at <= heard + onTheWayMs && index <= place)?.isBad ?? false;
     const place = rules.placeOf(made) ?? Number.NEGATIVE_INFINITY;
-    return this.#told.get(tag)?.findLast(({ index }) => index <= place)?.isBad ?? false;
+    return isBadAt(place) || isBadAt(rules.saidAt?.(made) ?? place);
   }
 
   /** Once for each record. */

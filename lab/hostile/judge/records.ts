@@ -31,6 +31,13 @@ export interface RecordRules<M extends Made> {
   isHeld(made: M): boolean;
   /** Lost in a way that nobody can notice. Default: never. */
   isHidden?(made: M): boolean;
+  /**
+   * It was made before observation began at `since`, in true time, and nothing that anybody was shown from then on tells
+   * of positions as far as its own. Default: never.
+   */
+  isOutOfSight?(made: M, since: number): boolean;
+  /** Where it was said to have no value, if that was said of the time at which it was made. Default: its position. */
+  saidAt?(made: M): number;
   /** A good value that no record shows, and that is right all the same. Default: none is. */
   isShownElse?(index: number, tag: string, value: Value): boolean;
   /**

@@ -20,6 +20,10 @@ export function serverRules(
           return true;
       return false;
     },
+    isOutOfSight: (change, since) =>
+      change.at <= since && (isTooFarAhead(change) || server.wentBackAfter(change, since)),
+    // Of a clock that is slow nobody knows before it says something.
+    saidAt: (change) => Math.max(placeOf(change), change.serverTime),
     isHeld: (change) => server.isHeld(change),
     isShownElse: (index, tag, value) => wasHolding(server, index, tag, value),
     isExcused: (change) => plan.history !== null && !change.tag.hasHistory,
@@ -43,4 +47,9 @@ function wasHolding(server: Server, index: number, tag: string, value: Value): b
     // A clock that was set back in between: nobody can say what was held at that time.
     return next === undefined || timeOf(next) >= index || timeOf(next) < timeOf(change);
   });
+}
+
+/** Its clock is further ahead than anybody waits: its tag is marked, and what it had before has no position. */
+function isTooFarAhead(change: Change): boolean {
+  return placeOf(change) - change.serverTime > 120_000;
 }

@@ -82,6 +82,17 @@ export class Server {
     return spans.some(({ from, to = Number.POSITIVE_INFINITY }) => at >= from && at <= to);
   }
 
+  /**
+   * A later value of the tag, made by `until`, has an earlier time: the clock was set back in between. A session that
+   * begins then is shown the later one, and no other.
+   */
+  wentBackAfter({ tag, id, ...change }: Change, until: number): boolean {
+    const place = change.sourceTime ?? change.serverTime;
+    return this.records.all.some(
+      (other) => other.id > id && other.tag === tag && other.at <= until && placeOf(other) < place,
+    );
+  }
+
   /** It said of the path of a tag, when it was asked last, whether there is such a node. */
   translate(tag: string, isFound: boolean): void {
     if (isFound) this.#unknown.delete(tag);

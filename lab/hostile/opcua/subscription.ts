@@ -164,7 +164,7 @@ export class ServerSubscription {
       this.#outbox.push(each);
       this.#handOut();
     };
-    if (what === 'forgotten') this.#kept = this.#kept.filter((each) => each !== sent);
+    if (what === 'forgotten') this.#kept = this.#kept.filter(({ message }) => message !== sent.message);
     // The next message shows by its number that this one is missing; a forgotten one cannot be had again.
     if (what === 'lost' || what === 'forgotten') return;
     // Left over from a session before.

@@ -154,6 +154,7 @@ class OpcuaSource implements Source {
     try {
       await unlessAborted(unlessAborted(work, session.lost), signal);
     } finally {
+      subscribed.end();
       ended.abort();
       work.catch(() => {});
       this.#floor = subscribed.until ?? this.#floor;

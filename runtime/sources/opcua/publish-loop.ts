@@ -19,6 +19,8 @@ export interface PublishLoopOptions {
 const inFlight = 3;
 /** More numbers missing than this is a server that counts wrongly, or was away: not asked for one by one. */
 const maxRepublished = 100;
+/** A message comes no later than so many others. */
+const maxTaken = 200;
 
 export class PublishLoop {
   readonly #options: PublishLoopOptions;
@@ -26,6 +28,9 @@ export class PublishLoop {
   /** Number of the message to come. */
   #next = 1;
   #wanted = inFlight;
+  /** When the latest messages were published, by number. */
+  readonly #taken = new Map<number, number>();
+  #publishedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PublishLoopOptions) {
     this.#options = options;
@@ -77,6 +82,7 @@ export class PublishLoop {
     // Left over from a session before: not ours to take.
     if (message.subscriptionId !== subscription.id) return;
     if (message.ended) throw subscriptionLost(message.ended.name);
+    if (this.#isOld(message)) return;
     const missing = this.#missing(message.sequence);
     let lost = missing > maxRepublished ? missing : 0;
     for (let at = 0; at < missing && lost === 0; at++) {
@@ -88,8 +94,15 @@ export class PublishLoop {
       }
     }
     this.#next = message.sequence;
+    this.#publishedAt = message.publishedAt;
     if (!message.isKeepAlive) this.#count(message);
     await onMessage(message, lost);
+  }
+
+  /** Came before: once more, or late, when it had been asked for again. A keep-alive that is late says nothing new. */
+  #isOld({ sequence, publishedAt, isKeepAlive }: Published): boolean {
+    if (isKeepAlive) return sequence < this.#next && publishedAt <= this.#publishedAt;
+    return this.#taken.get(sequence) === publishedAt;
   }
 
   /** A keep-alive carries the number of the message to come. Numbers start again at 1, not 0: OPC 10000-4, 5.14.5. */
@@ -99,7 +112,9 @@ export class PublishLoop {
     return isWrap ? sequence - 1 + (0xffff_ffff - this.#next) + 1 : 0;
   }
 
-  #count({ subscriptionId, sequence }: Published): void {
+  #count({ subscriptionId, sequence, publishedAt }: Published): void {
+    this.#taken.set(sequence, publishedAt);
+    if (this.#taken.size > maxTaken) this.#taken.delete(this.#taken.keys().next().value!);
     this.#acknowledge.push({ subscriptionId, sequence });
     this.#next = sequence >= 0xffff_ffff ? 1 : sequence + 1;
   }

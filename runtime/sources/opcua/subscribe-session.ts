@@ -5,11 +5,12 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
+import type { OddTime } from './odd-time.ts';
 import type { ItemResult, OpcuaSession, Published, Subscription } from './opcua-session.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { causeOf, isBad } from './quality.ts';
 import { type Monitoring, type ResolvedTag, resolveTags } from './resolve-tags.ts';
-import { type OddTime, Timeline } from './timeline.ts';
+import { Timeline } from './timeline.ts';
 
 export interface SubscribeOptions {
   readonly session: OpcuaSession;
@@ -89,8 +90,10 @@ export class SubscribeSession {
   async run(): Promise<never> {
     const { session, config, clock } = this.#options;
     const subscription = await session.subscribe(requestOf(config));
+    this.#timeline.watch(await session.serverTime());
     await this.#monitorAll(subscription);
     this.#watchedFrom = await session.serverTime();
+    this.#timeline.hear(this.#watchedFrom);
     await this.#options.beforeValues();
     const now = clock.monotonic();
     this.#beginBy = now + firstValuesMs + 2 * Math.max(this.#slowestMs, subscription.publishMs);
@@ -102,6 +105,11 @@ export class SubscribeSession {
       silenceMs: silenceMsOf(config, subscription),
       onMessage: (message, lost) => this.#take(message, lost, subscription),
     }).run();
+  }
+
+  /** What came goes up, though nothing more will be stated. */
+  end(): void {
+    this.#timeline.end();
   }
 
   async #monitorAll(subscription: Subscription, only?: ReadonlySet<string>): Promise<void> {
@@ -169,6 +177,7 @@ export class SubscribeSession {
 
   async #take(message: Published, lost: number, subscription: Subscription): Promise<void> {
     const { publishedAt, values, more } = message;
+    this.#timeline.hear(publishedAt);
     if (lost > 0) this.#onLost(lost, publishedAt);
     for (const { handle, value } of values) {
       const name = this.#names.get(handle);
@@ -177,7 +186,7 @@ export class SubscribeSession {
     if (more) return;
     if (this.#isStale) await this.#readAgain();
     if (!this.#timeline.hasBegun) {
-      const isWhole = this.#timeline.tagsSeen >= this.#names.size + this.#refused.size;
+      const isWhole = this.#timeline.tagsSeen >= this.#names.size;
       if (!isWhole && this.#options.clock.monotonic() < this.#beginBy) return;
       this.#timeline.begin(this.#watchedFrom, publishedAt);
     }
@@ -225,7 +234,7 @@ export class SubscribeSession {
     const values = await session.read(tags.map((tag) => this.#nodes.get(tag)!));
     const now = await session.serverTime();
     this.#timeline.lose('messages-lost', now);
-    for (const [at, tag] of tags.entries()) this.#timeline.add(tag, values[at]!, now);
+    for (const [at, tag] of tags.entries()) this.#timeline.addRead(tag, values[at]!, now);
     this.#isStale = false;
   }
 

@@ -8,16 +8,21 @@
 // Where observation begins. The server watches the items from some moment on, by its own clock; what happened before was
 // not watched, whatever the values' times say, since clocks of equipment may be slow. And the first value of an item is
 // the last of those that came before it: others, with an earlier time or the same, were not shown. So observation begins
-// behind both. Values that are older than this are reported at it: the items held them then. The same is done
-// after each break, so that no item's value is forgotten because its last change fell into the hole.
+// behind both; behind the times of clocks that are ahead, too, which others had before. What the items held
+// there is reported there. The same is done after each break, so that no item's value is forgotten because its last
+// change fell into the hole; that change itself goes up late, with its own time.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import { Observation } from '../observation.ts';
 import type { SourceSink } from '../source.ts';
 import { type Content, contentOf } from './content.ts';
+import { HeldValues } from './held-values.ts';
+import { doubt, type OddTime, type Stamp, stampOf } from './odd-time.ts';
 import type { WireValue } from './opcua-session.ts';
 import { PublishClock } from './publish-clock.ts';
 import { hasOverflow } from './quality.ts';
+import { maxHoldMs, TagClocks } from './tag-clocks.ts';
+import { inOrder, readingOf, type Waiting, WaitingValues } from './waiting-values.ts';
 
 export interface TimelineOptions {
   readonly sink: SourceSink;
@@ -31,57 +36,37 @@ export interface TimelineOptions {
   readonly onOdd: (what: OddTime, count: number) => void;
 }
 
-/** What was wrong with a value's time. */
-export type OddTime = 'late' | 'ahead' | 'overflow' | 'in-a-break';
-
-interface Times {
-  readonly index: number;
-  readonly odd?: OddTime;
-  /** When the server had it, where it says so. */
-  readonly server?: number | undefined;
-}
-
-/** A clock of equipment that is further ahead of the server's than this is wrong. */
-const maxAheadMs = 5000;
 /** A server's clock that goes back by less was slewed. */
 const maxBackMs = 2000;
-/** A clock of equipment that is slower than this is wrong: the stream does not wait for it. */
-const maxHoldMs = 120_000;
-/** Nothing was measured before: such a date stands for none. */
-const earliest = Date.UTC(1990, 0, 1);
 export const maxPending = 200_000;
 
 export class Timeline {
   readonly #options: TimelineOptions;
   readonly #published: PublishClock;
+  readonly #clocks: TagClocks;
+  readonly #held = new HeldValues();
   #observation: Observation;
-  #latenessMs: number;
-  #pending: Reading[] = [];
-  /** Index of the latest value of each tag in this session. */
-  readonly #latest = new Map<string, number>();
-  /** What each tag held last, of what was handed on or left out. */
-  readonly #held = new Map<string, Content>();
-  /** Tags whose equipment's clock is slow, and by how much. */
-  readonly #slow = new Map<string, number>();
+  readonly #pending = new WaitingValues();
+  /** Of the message that is being read, values that belong to what was stated already. */
+  #late: Waiting[] = [];
+  /** When the latest message that is whole was published; before any, when the server was asked to watch. */
   #publishedAt = Number.NEGATIVE_INFINITY;
-  /** Of the first values, the newest. */
-  #newestFirst = Number.NEGATIVE_INFINITY;
   /** How far values were handed on; undefined while observation is broken. */
   #until: number | undefined;
   #reached: number | undefined;
   #hasBegun = false;
-  #brokenAt = Number.POSITIVE_INFINITY;
-  #resumedAt = Number.NEGATIVE_INFINITY;
-  /** How far ahead of a message the time of a value in it lay. */
-  #leadMs = 0;
-  /** Tags whose older values stand at `#resumedAt`, while nothing of it is emitted. */
-  #snapshot = new Set<string>();
+  /** What lies between was not observed. */
+  #hole = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
+  /** Nothing was handed on since observation began. */
+  #isAtBeginning = false;
+  /** The server's clock was set, to this, after it had been asked to watch. */
+  #setTo: number | undefined;
   /** What a message says that has to be told once it is known whole. */
-  #hole: { from: number; to: number } | undefined;
+  #lost: { from: number; to: number } | undefined;
 
   constructor(options: TimelineOptions) {
     this.#options = options;
-    this.#latenessMs = options.latenessMs;
+    this.#clocks = new TagClocks(options.latenessMs);
     this.#observation = new Observation(options.sink);
     this.#published = new PublishClock(options.clock);
   }
@@ -95,34 +80,58 @@ export class Timeline {
     return this.#reached;
   }
 
-  get latenessMs(): number {
-    return this.#latenessMs;
-  }
-
   get tagsSeen(): number {
-    return this.#latest.size;
+    return this.#clocks.tagsSeen;
   }
 
-  /** How much older than a message the time of a value in the next one may be: lateness, or what clocks are slow by. */
+  /** How much older than a message the time of a value in the next one may be. */
   get settleMs(): number {
-    return Math.max(this.#latenessMs, ...this.#slow.values());
+    return this.#clocks.settleMs;
   }
 
   /** Grows when an item is sampled more slowly than those before. */
   allow(latenessMs: number): void {
-    this.#latenessMs = Math.max(this.#latenessMs, latenessMs);
+    this.#clocks.allow(latenessMs);
+  }
+
+  /** The server is about to be asked to watch: what is no first value was sampled after this, by its clock. */
+  watch(serverTime: number): void {
+    this.#published.step(serverTime);
+    this.#publishedAt = serverTime;
+    this.#hole = { from: serverTime, to: serverTime };
+  }
+
+  /** By the server's clock it is now so late: before anything of a message that was published then is added. */
+  hear(publishedAt: number): void {
+    const step = this.#published.step(publishedAt);
+    if (step === undefined) return;
+    if (this.#hasBegun) this.#leap(step, publishedAt);
+    this.#setTo = publishedAt;
+    this.#publishedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** One value, out of a message that was published at `publishedAt`; `mayHide`: others before it, without a word. */
   add(tag: string, value: WireValue, publishedAt: number, mayHide = false): void {
-    const isHiding = mayHide || hasOverflow(value.statusCode);
-    this.#place(tag, this.#timesOf(value, publishedAt), contentOf(value), { isHiding, publishedAt });
+    const stamp = this.#stampOf(tag, value, publishedAt);
+    const { before, own, index } = stamp;
+    if (mayHide || hasOverflow(value.statusCode)) this.#hide(before, own, publishedAt);
+    // Others may have had the times up to its own, before it was watched.
+    else if (before === undefined && this.#hasBegun && own > index && own <= publishedAt + maxHoldMs)
+      this.#lose(index, own);
+    this.#place(tag, contentOf(value), stamp, before !== undefined);
+  }
+
+  /** What an item was read to hold at `publishedAt`. */
+  addRead(tag: string, value: WireValue, publishedAt: number): void {
+    const stamp = this.#stampOf(tag, value, publishedAt);
+    this.#place(tag, contentOf(value), stamp, stamp.before !== undefined && stamp.own !== stamp.before);
   }
 
   /** A tag that has no value, for a reason that the server gave. */
   addRefused(tag: string, quality: Quality): void {
     const index = this.#until ?? Number.NEGATIVE_INFINITY;
-    this.#place(tag, { index }, { value: null, quality }, { isHiding: false, publishedAt: index });
+    const own = Number.NEGATIVE_INFINITY;
+    this.#pending.push({ index, own, tag, value: null, quality, isNews: false, isRefused: true });
   }
 
   /**
@@ -131,117 +140,123 @@ export class Timeline {
    */
   begin(watchedFrom: number, publishedAt: number): void {
     this.#hasBegun = true;
-    const first = Math.max(watchedFrom, this.#newestFirst + 1);
+    const { newestFirst } = this.#clocks;
+    const first = Math.max(
+      this.#setTo ?? watchedFrom,
+      newestFirst <= publishedAt + maxHoldMs ? newestFirst + 1 : watchedFrom,
+    );
     const { floor = first } = this.#options;
     // A server whose clock was put back does not have to wait until it comes to where it was.
     const from = floor > publishedAt + maxBackMs ? first : Math.max(first, floor);
     this.#observation.lose('not-watched', { upTo: from });
+    this.#hole.from = Math.min(this.#hole.from, watchedFrom);
     this.#resume(from);
   }
 
   /** All that was sampled before `publishedAt` is here. */
   advance(publishedAt: number): void {
-    const step = this.#published.step(publishedAt);
     this.#publishedAt = publishedAt;
     if (!this.#hasBegun) return;
     const frontier = publishedAt - this.settleMs;
-    if (step !== undefined) this.#leap(step, publishedAt);
-    else if (this.#hole) this.#tellHole(this.#hole, publishedAt);
-    this.#hole = undefined;
+    if (this.#lost) this.#tellLost(this.#lost, publishedAt);
+    this.#lost = undefined;
     if (this.#observation.isBroken) this.#resume(Math.max(this.#reached ?? frontier, frontier), true);
+    if (this.#observation.isBroken) this.#fold(frontier);
+    this.#giveLateOnes(frontier);
     this.#emitBelow(frontier);
     this.#state();
-    if (this.#pending.length > maxPending) this.#emitBelow(this.#middle());
+    if (this.#pending.length > maxPending) this.#makeRoom();
   }
 
   /** Messages are missing: anything may have happened until `publishedAt`. Begins again with `advance`. */
   lose(reason: string, publishedAt: number): void {
+    const upTo = publishedAt + this.#clocks.leadMs + 1;
+    this.#break(reason, this.#until, upTo);
     // What the items held before may have changed.
-    this.#held.clear();
-    this.#break(reason, this.#until, publishedAt + this.#leadMs + 1);
+    this.#fold(Number.POSITIVE_INFINITY);
+    this.#held.forget();
   }
 
-  #place(
-    tag: string,
-    { index, odd, server }: Times,
-    { value, quality }: Content,
-    { isHiding, publishedAt }: { readonly isHiding: boolean; readonly publishedAt: number },
-  ): void {
-    const before = this.#latest.get(tag);
-    if (before === undefined) this.#newestFirst = Math.max(this.#newestFirst, index);
-    else this.#noteClock(tag, before, index, publishedAt);
-    this.#latest.set(tag, index);
-    if (odd) this.#options.onOdd(odd, 1);
-    if (isHiding) this.#hide(before, index, publishedAt);
-    const until = this.#until;
-    if (index === this.#resumedAt) this.#dropSnapshot(tag);
-    if (until === undefined || index >= until) {
-      this.#pending.push({ index, tag, value, quality: odd ? doubt(quality, odd) : quality });
+  /** The session is over. What came and still waits is not lost, though what would have come with it may be. */
+  end(): void {
+    this.#giveLate([...this.#pending.takeBelow(Number.POSITIVE_INFINITY), ...this.#late]);
+    this.#late = [];
+  }
+
+  #stampOf(tag: string, value: WireValue, publishedAt: number): Stamp & { before: number | undefined } {
+    const stamp = stampOf(value, publishedAt, this.#options.timestamp);
+    if (stamp.odd) this.#options.onOdd(stamp.odd, 1);
+    const before = this.#clocks.note(tag, stamp.own, { after: this.#publishedAt, publishedAt });
+    return { ...stamp, before };
+  }
+
+  #place(tag: string, content: Content, { index, own, odd, server }: Stamp, isNews: boolean): void {
+    const { value, quality } = odd ? { ...content, quality: doubt(content.quality, odd) } : content;
+    const waiting = { index, own, server, tag, value, quality, isNews };
+    if (this.#until === undefined || index >= this.#until) this.#pending.push(waiting);
+    else if (isNews) this.#takeOlder(waiting, this.#until);
+    else this.#takeHeld(waiting, this.#until);
+  }
+
+  /** It may be of any age: it is what the item holds. */
+  #takeHeld(held: Waiting, until: number): void {
+    if (!this.#keepsOlder(held)) return;
+    if (this.#isAtBeginning) this.#owe(held);
+    else this.#pending.push({ ...held, index: Math.max(until, this.#hadAt(held) ?? until) });
+  }
+
+  #isInHole({ index }: Waiting): boolean {
+    return index >= this.#hole.from && index < this.#hole.to;
+  }
+
+  /** A change that was watched, and whose time lies below what was stated. */
+  #takeOlder(older: Waiting, until: number): void {
+    const { tag } = older;
+    if (this.#isInHole(older)) {
+      this.#options.onOdd('in-a-break', 1);
+      this.#giveLate([older]);
+      if (this.#isAtBeginning && this.#keepsOlder(older)) this.#owe(older);
       return;
     }
-    // An item's first value may be of any age, and one out of a break is what the item holds after it. Another that
-    // comes so late belongs to what was stated already: it is not lost, but its time is not its own.
-    const isOutOfBreak = index >= this.#brokenAt && index < this.#resumedAt;
-    const isLate = before !== undefined && !isOutOfBreak;
-    if (!isLate) {
-      // A newer one is known where the items were read again.
-      const isOlder = before !== undefined && index < before;
-      if (isOlder || !this.#keepsOlder(index)) return;
-      this.#dropSnapshot(tag);
-      this.#pending.push({ index: until, tag, value, quality });
-      if (until === this.#resumedAt) this.#snapshot.add(tag);
-      return;
-    }
+    // It belongs to what was stated already: it is not lost, but its time is not its own.
     this.#options.onOdd('late', 1);
-    this.#doubtSnapshot(tag);
-    // When the server had it is as near as can be said.
-    const place = server !== undefined && server <= publishedAt ? Math.max(until, server) : until;
-    this.#pending.push({ index: place, tag, value, quality: doubt(quality, 'late') });
-  }
-
-  /** What the item held before is not reported where it is known to have held something else. */
-  #dropSnapshot(tag: string): void {
-    if (!this.#snapshot.delete(tag)) return;
-    this.#pending = this.#pending.filter((each) => each.tag !== tag || each.index !== this.#resumedAt);
-  }
-
-  /** By its time the late value was held there. */
-  #doubtSnapshot(tag: string): void {
-    if (!this.#snapshot.delete(tag)) return;
-    const isIt = (each: Reading) => each.tag === tag && each.index === this.#resumedAt;
-    this.#pending = this.#pending.map((each) =>
-      isIt(each) ? { ...each, quality: doubt(each.quality, 'late') } : each,
-    );
+    this.#held.doubt(tag);
+    const index = Math.max(until, older.server ?? until);
+    this.#late.push({ ...older, index, quality: doubt(older.quality, 'late') });
   }
 
   /**
-   * A value was sampled after the message before, and until the one that brings it; so its clock is slow by what its time
-   * lies before the one at least, and before the other at most. A time that stays as it was is that of an old value with
-   * another status, and says nothing of clocks. What is stated waits for slow ones.
+   * When the server had a late value is as near to its time as can be said. But what is stated below `frontier` says that
+   * it was given: so it does not wait.
    */
-  #noteClock(tag: string, before: number, index: number, publishedAt: number): void {
-    const [least, most] = [this.#publishedAt - index, publishedAt - index];
-    const known = this.#slow.get(tag);
-    if (most <= this.#latenessMs) this.#slow.delete(tag);
-    else if (least > (known ?? this.#latenessMs)) {
-      if (index !== before && most <= maxHoldMs) this.#slow.set(tag, most);
-    } else if (known !== undefined) this.#slow.set(tag, Math.min(known, most));
+  #giveLateOnes(frontier: number): void {
+    const until = this.#until;
+    const late = this.#late;
+    this.#late = [];
+    if (until === undefined || frontier <= until) this.#giveLate(late);
+    else
+      for (const each of late)
+        this.#pending.push({ ...each, index: Math.max(until, Math.min(each.index, frontier - 1)) });
   }
 
-  /** Values of this tag up to `index` are lost, behind the one before, or with its time. */
-  #hide(before: number | undefined, index: number, publishedAt: number): void {
+  /** Values of this tag are lost: behind the one before, or with its time, up to the one at `own`. */
+  #hide(before: number | undefined, own: number, publishedAt: number): void {
     this.#options.onOdd('overflow', 1);
+    // Where its clock went back in between, they may lie anywhere that it has come by.
+    const wentBack = before !== undefined && own < before;
+    const soFar = publishedAt + this.#clocks.leadMs;
+    const last = Math.min(wentBack ? Math.max(before, soFar) : own, publishedAt + maxHoldMs);
     // Before observation begins it is enough to know behind what it may; from when on the item held it, nobody knows.
-    if (!this.#hasBegun) {
-      this.#observation.lose('queue-overflow', { upTo: Math.max(index + 1, publishedAt) });
-      return;
-    }
-    const from = before ?? Number.NEGATIVE_INFINITY;
-    const hole = this.#hole ?? { from, to: index };
-    this.#hole = { from: Math.min(hole.from, from), to: Math.max(hole.to, index) };
+    if (this.#hasBegun) this.#lose(wentBack ? Number.NEGATIVE_INFINITY : (before ?? own), last);
+    else this.#observation.lose('queue-overflow', { upTo: Math.max(last + 1, publishedAt) });
   }
 
-  #tellHole({ from, to }: { readonly from: number; readonly to: number }, publishedAt: number): void {
+  #lose(from: number, to: number): void {
+    const known = this.#lost ?? { from, to };
+    this.#lost = { from: Math.min(known.from, from), to: Math.max(known.to, to) };
+  }
+
+  #tellLost({ from, to }: { readonly from: number; readonly to: number }, publishedAt: number): void {
     const until = this.#until;
     if (until === undefined) {
       this.#observation.lose('queue-overflow', { upTo: to + 1 });
@@ -254,38 +269,46 @@ export class Timeline {
     this.#resume(at);
   }
 
-  #timesOf(value: WireValue, publishedAt: number): Times {
-    const server = timeOf(value.serverTimestamp);
-    const own = this.#options.timestamp === 'source' ? (timeOf(value.sourceTimestamp) ?? server) : server;
-    if (own === undefined) return { index: publishedAt, server };
-    this.#leadMs = Math.min(maxAheadMs, Math.max(this.#leadMs, own - publishedAt));
-    if (own <= publishedAt + maxAheadMs) return { index: own, server };
-    const index = server !== undefined && server <= publishedAt + maxAheadMs ? server : publishedAt;
-    return { index, odd: 'ahead', server };
-  }
-
   /** The server's clock was set: what lies between is no time that passed. */
   #leap(step: 'back' | 'ahead', publishedAt: number): void {
-    this.#break(step === 'back' ? 'server-clock-went-back' : 'server-clock-jumped', this.#until, publishedAt);
+    const reason = step === 'back' ? 'server-clock-went-back' : 'server-clock-jumped';
+    this.#break(reason, this.#until, publishedAt);
+    // They have times of the clock as it was.
+    this.#fold(Number.POSITIVE_INFINITY);
     // The same positions come again: what was missing among them, or reached, was another time.
-    if (step === 'back') this.#observation = new Observation(this.#options.sink);
-    this.#slow.clear();
+    if (step === 'back') {
+      this.#observation = new Observation(this.#options.sink);
+      this.#hole.from = Number.NEGATIVE_INFINITY;
+    }
+    this.#clocks.forget();
+    this.#lost = undefined;
     this.#reached = publishedAt;
-    this.#resume(publishedAt);
   }
 
   /** Hands on what is complete below `limit`. Never goes back. */
   #emitBelow(limit: number): void {
     const until = this.#until;
     if (until === undefined || limit <= until) return;
-    const ready = this.#pending.filter(({ index }) => index < limit);
-    this.#snapshot.clear();
+    const ready = this.#pending.takeBelow(limit);
+    const readings = [...this.#takeOwed(until, ready), ...ready.map(readingOf)];
+    for (const each of ready) this.#held.set(each.tag, each);
     this.#until = limit;
-    if (ready.length === 0) return;
-    this.#pending = this.#pending.filter(({ index }) => index >= limit);
-    const inTime = inOrder(ready);
-    this.#hold(inTime);
-    if (!this.#observation.take(inTime)) this.#until = undefined;
+    if (readings.length > 0 && !this.#observation.take(readings)) this.#onUntaken(ready);
+  }
+
+  /** They are missing, at their own times: these may lie ahead of where they were placed. */
+  #onUntaken(values: readonly Waiting[]): void {
+    this.#until = undefined;
+    const last = Math.max(...values.map(({ own }) => own));
+    if (last <= this.#publishedAt + maxHoldMs) this.#observation.lose('not-taken', { upTo: last + 1 });
+  }
+
+  /** What each tag held where observation began. */
+  #takeOwed(at: number, ready: readonly Waiting[]): readonly Reading[] {
+    if (!this.#isAtBeginning) return [];
+    this.#isAtBeginning = false;
+    const shown = ready.filter(({ index }) => index === at).map(({ tag }) => tag);
+    return this.#held.takeAt(at, new Set(shown));
   }
 
   #state(): void {
@@ -294,16 +317,27 @@ export class Timeline {
     else this.#until = undefined;
   }
 
-  /** A refused tag has no time of its own, and is reported in any case. */
-  #keepsOlder(index: number): boolean {
-    return this.#options.snapshots || index === Number.NEGATIVE_INFINITY;
+  #keepsOlder({ isRefused = false }: Waiting): boolean {
+    return this.#options.snapshots || isRefused;
+  }
+
+  #owe(held: Waiting): void {
+    this.#held.owe(held.tag, { ...held, hadAt: this.#hadAt(held) });
+  }
+
+  /** When the server had it, where it says so, and the equipment's clock is another. */
+  #hadAt({ own, server }: Waiting): number | undefined {
+    return server !== undefined && server - own > this.#clocks.latenessMs ? server : undefined;
   }
 
   #break(reason: string, at: number | undefined, upTo: number): void {
-    this.#giveSnapshot();
+    if (at !== undefined) {
+      this.#giveOwed(at);
+      this.#reached = Math.max(this.#reached ?? at, at);
+      // Nothing was claimed since it began: the hole before it goes on.
+      if (at > this.#hole.to) this.#hole.from = at;
+    }
     this.#observation.lose(reason, { ...(at !== undefined && { at }), upTo });
-    if (at !== undefined) this.#reached = Math.max(this.#reached ?? at, at);
-    this.#brokenAt = at ?? this.#brokenAt;
     this.#until = undefined;
   }
 
@@ -311,66 +345,50 @@ export class Timeline {
    * What stands where observation began is given before it ends: where breaks follow each other, nothing else would be. A
    * newer value of that time may not have come yet.
    */
-  #giveSnapshot(): void {
-    const isIt = ({ index, tag }: Reading) => index === this.#resumedAt && this.#snapshot.has(tag);
-    const given = this.#pending.filter(isIt);
-    if (given.length === 0 || this.#until === undefined) return;
-    this.#pending = this.#pending.filter((reading) => !isIt(reading));
-    this.#snapshot.clear();
-    this.#hold(given);
-    this.#observation.take(given.map((each) => ({ ...each, quality: doubt(each.quality, 'late') })));
+  #giveOwed(at: number): void {
+    if (!this.#isAtBeginning) return;
+    this.#isAtBeginning = false;
+    const owed = this.#held.takeAt(at, new Set());
+    this.#observation.late(owed.map((each) => ({ ...each, quality: doubt(each.quality, 'late') })));
   }
 
   /** `isAfresh`: with what each tag holds, since what was stated before was not taken. */
   #resume(wanted: number, isAfresh = false): void {
     const at = this.#observation.begin(wanted);
     if (at === undefined) return;
-    const latest = new Map<string, Reading>();
-    const kept: Reading[] = [];
-    const older: Reading[] = [];
-    for (const reading of inOrder(this.#pending)) {
-      if (reading.index >= at) kept.push(reading);
-      else {
-        older.push(reading);
-        if (this.#keepsOlder(reading.index)) latest.set(reading.tag, { ...reading, index: at });
-      }
-    }
-    this.#hold(older);
-    if (isAfresh && this.#options.snapshots)
-      for (const [tag, content] of this.#held)
-        if (!latest.has(tag)) latest.set(tag, { index: at, tag, ...content });
-    for (const { index, tag } of kept) if (index === at) latest.delete(tag);
-    const dropped = older.length - older.filter(({ tag }) => latest.has(tag)).length;
-    if (dropped > 0) this.#options.onOdd('in-a-break', dropped);
-    // They came, so they are not lost, though what came with them may be.
-    this.#observation.late(older.filter(({ tag, index }) => index >= this.#brokenAt && !latest.has(tag)));
-    this.#pending = [...latest.values(), ...kept];
-    this.#snapshot = new Set(latest.keys());
+    if (isAfresh) this.#held.oweAll(this.#options.snapshots ? 'all' : 'refused');
     this.#until = at;
-    this.#resumedAt = at;
+    this.#isAtBeginning = true;
+    this.#hole = { from: Math.min(this.#hole.from, at), to: at };
+    const older = this.#pending.takeBelow(at);
+    const inHole = older.filter((each) => each.isNews && this.#isInHole(each));
+    if (inHole.length > 0) this.#options.onOdd('in-a-break', inHole.length);
+    this.#giveLate(inHole);
+    for (const each of older) {
+      if (each.isNews && !this.#isInHole(each)) this.#takeOlder(each, at);
+      else if (this.#keepsOlder(each)) this.#owe(each);
+    }
   }
 
-  #hold(readings: readonly Reading[]): void {
-    for (const { tag, value, quality } of readings) this.#held.set(tag, { value, quality });
+  /** What waits below `limit` is given, and held, while nothing can be stated. */
+  #fold(limit: number): void {
+    const older = this.#pending.takeBelow(limit);
+    this.#giveLate(older);
+    for (const each of older) if (this.#keepsOlder(each)) this.#owe(each);
   }
 
-  /** Half of what waits lies below: memory is bounded, whatever lateness was asked for. */
-  #middle(): number {
-    const indexes = this.#pending.map(({ index }) => index).sort((a, b) => a - b);
-    return indexes[indexes.length >> 1]!;
+  /** They came, so they are not lost, though what came with them may be. */
+  #giveLate(values: readonly Waiting[]): void {
+    const news = values.filter(({ isNews }) => isNews);
+    if (news.length === 0) return;
+    if (!this.#observation.late(inOrder(news).map(readingOf))) this.#onUntaken(news);
   }
-}
 
-function inOrder(readings: Reading[]): Reading[] {
-  // Stable: values of one tag at one time stay in the order in which the server sent them.
-  return readings.sort((a, b) => a.index - b.index);
-}
-
-function timeOf(date: Date | null): number | undefined {
-  const time = date?.getTime();
-  return time === undefined || Number.isNaN(time) || time < earliest ? undefined : time;
-}
-
-function doubt(quality: Quality, odd: OddTime): Quality {
-  return quality === 'good' ? `uncertain:time-${odd}` : quality;
+  /** Memory is bounded, whatever lateness was asked for: half of what waits is not waited for. */
+  #makeRoom(): void {
+    const middle = this.#pending.middle();
+    this.#clocks.holdLess();
+    this.#break('too-many-values', this.#until, middle);
+    this.#fold(middle);
+  }
 }

@@ -1,0 +1,68 @@
+// What each tag holds at the place up to which its values were handed on, and of which tags that has still to be said.
+// Where observation begins, it is said there: the last change of a tag may lie before it.
+import type { Quality, Reading } from '../../../wire/reading.ts';
+import type { Content } from './content.ts';
+import { doubt } from './odd-time.ts';
+
+interface Held extends Content {
+  /** The value's own time; -Infinity where it has none. */
+  readonly own: number;
+  /** When the server had it, where it says so, and its time was not near to that. */
+  readonly hadAt?: number | undefined;
+  readonly isDoubted?: boolean;
+  /** The tag has no value, for a reason that the server gave: this is said wherever observation begins. */
+  readonly isRefused?: boolean;
+}
+
+export class HeldValues {
+  readonly #held = new Map<string, Held>();
+  readonly #unsaid = new Set<string>();
+
+  /** It holds this, and that was said, or need not be. */
+  set(tag: string, { value, quality, own, isRefused }: Held): void {
+    this.#held.set(tag, { value, quality, own, ...(isRefused && { isRefused }) });
+    this.#unsaid.delete(tag);
+  }
+
+  /** It holds this, which has to be said where observation begins. */
+  owe(tag: string, { value, quality, own, hadAt, isRefused }: Held): void {
+    this.#held.set(tag, { value, quality, own, hadAt, ...(isRefused && { isRefused }) });
+    this.#unsaid.add(tag);
+  }
+
+  /** What was said before is not known to have arrived. */
+  oweAll(which: 'all' | 'refused'): void {
+    for (const [tag, { isRefused }] of this.#held) if (which === 'all' || isRefused) this.#unsaid.add(tag);
+  }
+
+  /** What was said to be held may not have been: another value says that it is older than where it stands. */
+  doubt(tag: string): void {
+    const held = this.#held.get(tag);
+    if (!held || !this.#unsaid.has(tag)) return;
+    this.#held.set(tag, { ...held, quality: doubt(held.quality, 'late'), isDoubted: true });
+  }
+
+  /** What tags hold is not known any more. */
+  forget(): void {
+    for (const [tag, { isRefused }] of this.#held) if (!isRefused) this.#held.delete(tag);
+    for (const tag of this.#unsaid) if (!this.#held.has(tag)) this.#unsaid.delete(tag);
+  }
+
+  /** What is owed, as it stands at `index`, but for tags that have a value of that time. It is said now. */
+  takeAt(index: number, but: ReadonlySet<string>): Reading[] {
+    const readings: Reading[] = [];
+    for (const tag of this.#unsaid) {
+      const held = this.#held.get(tag)!;
+      if (but.has(tag) && !held.isDoubted) continue;
+      readings.push({ index, tag, value: held.value, quality: qualityAt(index, held) });
+    }
+    this.#unsaid.clear();
+    return readings;
+  }
+}
+
+/** By a clock that was put back it came later; and where the equipment's clock is slow, the server had it later. */
+function qualityAt(index: number, { quality, own, hadAt }: Held): Quality {
+  if (own > index) return doubt(quality, 'ahead');
+  return hadAt !== undefined && hadAt > index ? doubt(quality, 'late') : quality;
+}

@@ -1,0 +1,99 @@
+// What the times of values tell of the clocks of the equipment that gave them: which are slow, and which are ahead. Pure.
+//
+// A value was sampled after the message before the one that brings it, and until that one. So the clock that gave its time
+// is slow by what the time lies before the one at least, and before the other at most. What is stated of a stream waits
+// for slow clocks; where observation begins, it waits until it is behind those that are ahead.
+
+/** A clock that is further off than this is not waited for. */
+export const maxHoldMs = 120_000;
+
+interface TagClock {
+  /** Of its latest value. */
+  readonly own: number;
+  /** How far that lay ahead of the message that brought it. */
+  readonly leadMs: number;
+}
+
+export interface Sampled {
+  /** After this, by the server's clock; unknown where it is -Infinity. */
+  readonly after: number;
+  /** And until this. */
+  readonly publishedAt: number;
+}
+
+export class TagClocks {
+  #latenessMs: number;
+  readonly #latest = new Map<string, TagClock>();
+  /** By how much a tag's clock is slow. */
+  readonly #slow = new Map<string, number>();
+  #holdMs = maxHoldMs;
+  #newestFirst = Number.NEGATIVE_INFINITY;
+
+  /** `latenessMs`: clocks that are slow by no more than this are right. */
+  constructor(latenessMs: number) {
+    this.#latenessMs = latenessMs;
+  }
+
+  get latenessMs(): number {
+    return this.#latenessMs;
+  }
+
+  get tagsSeen(): number {
+    return this.#latest.size;
+  }
+
+  /** Of the first values of all tags, the newest time; times that are too far ahead stand for none. */
+  get newestFirst(): number {
+    return this.#newestFirst;
+  }
+
+  /** How much older than a message the time of a value in the next one may be: lateness, or what clocks are slow by. */
+  get settleMs(): number {
+    return Math.max(this.#latenessMs, ...this.#slow.values());
+  }
+
+  /** How much newer than a message the time of a value in it may be. */
+  get leadMs(): number {
+    let most = 0;
+    for (const { leadMs } of this.#latest.values()) if (leadMs > most && leadMs <= maxHoldMs) most = leadMs;
+    return most;
+  }
+
+  /** Grows when an item is sampled more slowly than those before. */
+  allow(latenessMs: number): void {
+    this.#latenessMs = Math.max(this.#latenessMs, latenessMs);
+  }
+
+  /** A value of `tag` with the time `own`. Returns that of the value before; undefined for the first one. */
+  note(tag: string, own: number, sampled: Sampled): number | undefined {
+    const before = this.#latest.get(tag)?.own;
+    const leadMs = own - sampled.publishedAt;
+    if (before === undefined) {
+      if (leadMs <= maxHoldMs) this.#newestFirst = Math.max(this.#newestFirst, own);
+    } else this.#noteSlow(tag, before, own, sampled);
+    this.#latest.set(tag, { own, leadMs });
+    return before;
+  }
+
+  /** The server's clock was set: what is known of others by it is not so any more. */
+  forget(): void {
+    this.#slow.clear();
+    for (const [tag, { own }] of this.#latest) this.#latest.set(tag, { own, leadMs: 0 });
+  }
+
+  /** There is no room to wait for clocks that are as slow as now. */
+  holdLess(): void {
+    this.#holdMs = Math.min(this.#holdMs, Math.floor(this.settleMs / 2));
+    for (const [tag, slowMs] of this.#slow) if (slowMs > this.#holdMs) this.#slow.delete(tag);
+  }
+
+  /** A time that stays as it was is that of an old value with another status, and says nothing of clocks. */
+  #noteSlow(tag: string, before: number, own: number, { after, publishedAt }: Sampled): void {
+    const [least, most] = [after - own, publishedAt - own];
+    const known = this.#slow.get(tag);
+    if (most <= this.#latenessMs) this.#slow.delete(tag);
+    else if (least > (known ?? this.#latenessMs)) {
+      if (own !== before && most <= this.#holdMs) this.#slow.set(tag, most);
+    } else if (known !== undefined) this.#slow.set(tag, Math.min(known, most));
+  }
+}

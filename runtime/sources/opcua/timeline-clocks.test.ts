@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest';
+import { at, make, overflow, T } from './testing/timeline-rig.ts';
+
+/** A value whose clock is off by `offMs`, as the server had it at `time`. */
+const off = (offMs: number, time: number, value: number, change: object = {}) =>
+  at(time + offMs, value, { serverTimestamp: new Date(T + time), ...change });
+
+describe('clocks of equipment, and where observation begins', () => {
+  it('begins behind what a clock that is a minute ahead may have said before', () => {
+    const { timeline, sink, seen, begin, message } = make();
+    timeline.watch(T + 900);
+    timeline.add('a', off(60_000, 850, 1), T + 1000);
+    begin(1000);
+    timeline.add('a', off(60_000, 1500, 2), T + 1600);
+    message(1600);
+    message(60_000);
+    expect(sink.of('resumed')).toEqual([{ kind: 'resumed', at: T + 60_851 }]);
+    expect(sink.of('observed').every(({ until }) => until === T + 60_851)).toBe(true);
+    // What comes meanwhile goes up all the same.
+    message(62_000);
+    expect(seen()).toEqual(['a=2@1500 uncertain:time-ahead', 'a=2@60851 uncertain:time-ahead']);
+    expect(sink.of('observed').at(-1)?.until).toBe(T + 61_900);
+  });
+
+  it('does not wait for a clock that is ahead by more than two minutes: its values are marked', () => {
+    const { timeline, sink, begin, message } = make();
+    timeline.watch(T + 900);
+    timeline.add('a', off(3_600_000, 850, 1), T + 1000);
+    begin(1000);
+    message(2000);
+    expect(sink.of('resumed')).toEqual([{ kind: 'resumed', at: T + 1000 }]);
+    expect(sink.readings[0]?.quality).toBe('uncertain:time-ahead');
+  });
+
+  it('leaves out, behind messages that are lost, as much as a clock is ahead', () => {
+    const { timeline, sink, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    timeline.add('a', off(20_000, 900, 2), T + 1000);
+    message(1000);
+    timeline.lose('messages-lost', T + 2000);
+    message(2000);
+    message(30_000);
+    expect(sink.of('resumed').at(-1)?.at).toBe(T + 2000 + 19_900 + 1);
+  });
+
+  it('leaves out the times of values that were not taken, though they were placed before those', () => {
+    const { timeline, sink, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    message(1000);
+    timeline.add('a', off(7000, 1800, 2), T + 2000);
+    sink.refuse(1);
+    message(2000);
+    message(3000);
+    expect(sink.of('resumed').at(-1)?.at).toBe(T + 8801);
+  });
+
+  it('leaves out all that a clock has come by, where it was set back amid an overflow', () => {
+    const { timeline, sink, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    timeline.add('a', at(1500, 2), T + 1600);
+    message(1600);
+    // Lost behind 1500: before the clock was set, up to 2600, or after it.
+    timeline.add('a', off(-1500, 2550, 3, { statusCode: overflow }), T + 2600);
+    message(2600);
+    expect(sink.of('broken')).toEqual([{ kind: 'broken', at: T + 1500, reason: 'queue-overflow' }]);
+    expect(sink.of('resumed').at(-1)?.at).toBe(T + 2601);
+  });
+});
+
+describe('what an item is said to have held', () => {
+  it('is not good where the server had it later: its clock is slow', () => {
+    const { timeline, seen, message } = make();
+    timeline.watch(T + 900);
+    timeline.add('a', off(-60_000, 1200, 1), T + 1300);
+    timeline.begin(T + 1000, T + 1300);
+    message(1300);
+    message(2000);
+    expect(seen()).toEqual(['a=1@1000 uncertain:time-late']);
+  });
+
+  it('is not good where two values of the first message say that its clock is slow', () => {
+    const { timeline, seen, message } = make();
+    const old = (time: number, value: number) => at(time, value, { serverTimestamp: null });
+    timeline.watch(T + 900);
+    timeline.add('a', old(-60_000, 1), T + 1300);
+    timeline.add('a', old(-58_800, 2), T + 1300);
+    timeline.begin(T + 1000, T + 1300);
+    message(1300);
+    expect(timeline.settleMs).toBe(60_100);
+    message(62_000);
+    expect(seen()).toEqual(['a=2@1000 uncertain:time-late', 'a=1@1000 uncertain:time-late']);
+  });
+
+  it('is not good where a clock that was put back has not come to its time yet', () => {
+    const { timeline, seen, begin, message } = make();
+    timeline.watch(T);
+    timeline.add('a', at(50, 1), T + 100);
+    begin(100);
+    message(5000);
+    message(-60_000);
+    message(-59_000);
+    expect(seen()).toEqual(['a=1@100', 'a=1@-60000 uncertain:time-ahead']);
+  });
+
+  it('is not what came before messages that are lost', () => {
+    const { timeline, seen, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    message(1000);
+    timeline.add('a', at(1500, 2), T + 1600);
+    timeline.hear(T + 1600);
+    timeline.lose('messages-lost', T + 1600);
+    // Read again, it is newer than where observation begins.
+    timeline.addRead('a', at(1650, 3), T + 1600);
+    message(1600);
+    message(3000);
+    expect(seen()).toEqual(['a=1@0', 'a=2@1500', 'a=3@1650']);
+  });
+
+  it('is said again of a refused tag wherever observation begins, though nothing of others is', () => {
+    const { timeline, sink, seen, begin, message } = make({ snapshots: false });
+    timeline.watch(T - 100);
+    timeline.addRefused('gone', 'bad:no-match');
+    begin(0);
+    sink.refuse(1);
+    message(1000);
+    message(2000);
+    message(3000);
+    expect(seen()).toEqual(['gone=null@1900 bad:no-match']);
+  });
+});
+
+describe('values that come late', () => {
+  it('are given at once, whatever the stream waits for: what is stated says that they were', () => {
+    const { timeline, sink, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    message(100_000);
+    // Its clock was set back by 20 s.
+    timeline.add('a', off(-20_000, 100_900, 2), T + 101_000);
+    message(101_000);
+    expect(timeline.settleMs).toBe(20_100);
+    const late = sink.of('readings').at(-1);
+    expect(late?.isLate).toBe(true);
+    expect(late?.readings[0]).toMatchObject({ index: T + 100_900, value: 2, quality: 'uncertain:time-late' });
+  });
+
+  it('go up with their own times where these lie in a break', () => {
+    const { timeline, sink, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    timeline.add('b', at(-50, 1), T);
+    begin(0);
+    message(1000);
+    timeline.add('b', at(1700, 2), T + 2000);
+    timeline.add('a', at(1900, 3, { statusCode: overflow }), T + 2000);
+    message(2000);
+    const late = sink.of('readings').filter(({ isLate }) => isLate);
+    expect(late.flatMap(({ readings }) => readings.map(({ index }) => index - T))).toEqual([1700, 1900]);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('are not lost with the session', () => {
+    const { timeline, sink, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    timeline.add('a', at(980, 2), T + 1000);
+    message(1000);
+    timeline.end();
+    expect(sink.of('readings').at(-1)).toMatchObject({ isLate: true, readings: [{ index: T + 980 }] });
+  });
+});
+
+describe("the server's clock", () => {
+  it('may be set between the question to watch and the first message', () => {
+    const back = make();
+    back.timeline.watch(T + 3_600_000);
+    back.timeline.hear(T + 3_600_010);
+    back.timeline.hear(T + 500);
+    back.timeline.add('a', at(-100, 1), T + 500);
+    back.timeline.begin(T + 3_600_010, T + 500);
+    expect(back.sink.of('resumed')).toEqual([{ kind: 'resumed', at: T + 500 }]);
+    const ahead = make();
+    ahead.timeline.watch(T);
+    ahead.timeline.hear(T + 10);
+    ahead.timeline.hear(T + 3_600_000);
+    ahead.timeline.begin(T + 10, T + 3_600_000);
+    expect(ahead.sink.of('resumed')).toEqual([{ kind: 'resumed', at: T + 3_600_000 }]);
+  });
+
+  it('is set: values that waited keep their times, and those of the message that shows it have theirs', () => {
+    const { timeline, sink, seen, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    timeline.add('a', at(980, 2), T + 1000);
+    message(1000);
+    timeline.hear(T - 60_000);
+    timeline.add('a', at(-60_050, 3), T - 60_000);
+    timeline.advance(T - 60_000);
+    message(-59_000);
+    expect(sink.of('resumed').at(-1)?.at).toBe(T - 60_000);
+    expect(seen()).toEqual(['a=1@0', 'a=2@980', 'a=3@-60050', 'a=3@-60000']);
+  });
+});

@@ -1,0 +1,50 @@
+// Values that wait until nothing older can come.
+import type { Reading } from '../../../wire/reading.ts';
+import type { Content } from './content.ts';
+
+export interface Waiting extends Content {
+  /** Where it is placed. */
+  readonly index: number;
+  readonly tag: string;
+  /** The value's own time; -Infinity where it has none. */
+  readonly own: number;
+  readonly server?: number | undefined;
+  /** It tells of a change that was watched; else of what the item held before, or was read to hold. */
+  readonly isNews: boolean;
+  /** There is none, for a reason that the server gave. */
+  readonly isRefused?: boolean;
+}
+
+export class WaitingValues {
+  #values: Waiting[] = [];
+
+  get length(): number {
+    return this.#values.length;
+  }
+
+  push(value: Waiting): void {
+    this.#values.push(value);
+  }
+
+  /** In order of time. */
+  takeBelow(limit: number): readonly Waiting[] {
+    const taken = this.#values.filter(({ index }) => index < limit);
+    if (taken.length > 0) this.#values = this.#values.filter(({ index }) => index >= limit);
+    return inOrder(taken);
+  }
+
+  /** Half of them lie below. */
+  middle(): number {
+    const indexes = this.#values.map(({ index }) => index).sort((a, b) => a - b);
+    return indexes[indexes.length >> 1]!;
+  }
+}
+
+export function readingOf({ index, tag, value, quality }: Waiting): Reading {
+  return { index, tag, value, quality };
+}
+
+/** Stable: values of one tag at one time stay in the order in which the server sent them. */
+export function inOrder<T extends { readonly index: number }>(values: readonly T[]): readonly T[] {
+  return values.toSorted((a, b) => a.index - b.index);
+}
