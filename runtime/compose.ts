@@ -173,6 +173,7 @@ async function openDisk(edges: Edges): Promise<Disk> {
     ...(settings.spool.retention && { retention: settings.spool.retention }),
     hasHistory: (batchId) => mayBeHad(history(batchId)),
     bootId: boot.id,
+    asksHub: true,
   });
   return { keeper, sources, history, siteClock, spool, encoding };
 }

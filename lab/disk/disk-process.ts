@@ -71,7 +71,7 @@ async function serve(handle: FileHandle): Promise<void> {
       if (code === 'ENOENT' || code === 'EINTR' || code === 'EAGAIN') continue;
       await handle.close();
       // Not mounted any more.
-      if (code === 'ENODEV') return;
+      if (code === 'ENODEV' || code === 'ECONNABORTED') return;
       throw error;
     }
   }

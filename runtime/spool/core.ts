@@ -22,7 +22,18 @@ export interface CoreOptions extends Omit<CommitterOptions, 'trailer' | 'onSynce
   readonly heads: () => { unsent: number | undefined; backfill: number | undefined };
 }
 
+/** What the hub, which was told of each start, says of this spool. */
+export interface HubWord {
+  /** `not-asked`: nobody will hear it. `denies`: it knows of a later state of this spool, or of another one. */
+  readonly state: 'not-asked' | 'awaited' | 'confirms' | 'denies';
+  /** The how-manieth start this is. */
+  readonly start: number;
+  /** What is withheld with a lower id is never claimed. */
+  readonly deniedBelow: number;
+}
+
 export class SpoolCore {
+  hub: HubWord = { state: 'not-asked', start: 0, deniedBelow: 0 };
   readonly store: Store;
   readonly codec: RecordCodec;
   readonly clock: Clock;

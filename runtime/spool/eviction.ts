@@ -13,6 +13,7 @@ import { storedOverheadBytes } from './message-record.ts';
 import type { Removal } from './retention-policy.ts';
 import { idsOf, minus, removalOps, type StoredWindowAt } from './stored-windows.ts';
 import type { Stream, StreamTable } from './streams.ts';
+import { addCounts } from './totals.ts';
 import type { WindowWriter } from './window-writer.ts';
 
 export interface EvictionOptions {
@@ -104,15 +105,14 @@ export class Eviction {
       writer.addLateVoid(stream, { batchId, index, late, reason: 'evicted' }, { lane: 'live' });
     }
     const { ops, delta, publish } = writer.finish();
-    const stored = delta.stored ?? { messages: 0, bytes: 0 };
     const less = minus(windows);
     await core.submit({
       ops: [...windows.flatMap(removalOps), ...removed.ops, ...ops],
       sync: true,
       delta: {
         evicted: windows.length,
-        stored: { messages: stored.messages + less.messages, bytes: stored.bytes + less.bytes },
-        unsent: sumOf(removed.delta.unsent, delta.unsent),
+        stored: addCounts(delta.stored, less),
+        unsent: addCounts(removed.delta.unsent, delta.unsent),
       },
     });
     publish();
@@ -167,10 +167,6 @@ function lateRuns(windows: readonly StoredWindowAt[]): readonly { stream: number
     } else runs.push({ stream, late: { series, first: number, last: number } });
   }
   return runs;
-}
-
-function sumOf(a = { messages: 0, bytes: 0 }, b = { messages: 0, bytes: 0 }) {
-  return { messages: a.messages + b.messages, bytes: a.bytes + b.bytes };
 }
 
 // Its entry among the stored windows was damaged: the message goes, and nobody can say what it covered.

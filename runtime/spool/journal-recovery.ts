@@ -10,6 +10,7 @@ import type { LaneStore } from './lane-store.ts';
 import type { BatchOp, Entry } from './store.ts';
 import type { Stream, StreamTable } from './streams.ts';
 import { type BodyEncoding, WindowWriter } from './window-writer.ts';
+import { goesOnFromBefore } from './withheld.ts';
 
 // Journal records of one stream are read in pages of this size; windows are bounded, so few need two.
 const pageEntries = 2000;
@@ -88,7 +89,7 @@ async function recoverStream(
   const records = entries.map((entry) => openRecord(core, stream, entry));
   const inSequence = withHoles(entries, records);
   const recovered = recoverWindows(inSequence);
-  for (const each of recovered) closeRecovered(streams, writer, stream, each);
+  for (const each of recovered) closeRecovered(core, streams, writer, stream, each);
   const last = entries.at(-1);
   const sequence = last === undefined ? 0 : journalKeyOf(last.key).sequence + 1;
   const known = streams.get(stream.batchId) ?? stream;
@@ -105,6 +106,7 @@ async function recoverStream(
 }
 
 function closeRecovered(
+  core: SpoolCore,
   streams: StreamTable,
   writer: WindowWriter,
   stream: Stream,
@@ -116,11 +118,17 @@ function closeRecovered(
   const late = recovered.late || window.start < (stream.floor ?? Number.NEGATIVE_INFINITY);
   const batch = { batchId, index, window, readings };
   if (late) writer.addLate(streams.get(batchId) ?? stream, batch, { lane: 'live' });
-  else writer.addBatch(stream, batch, { lane: 'live' });
+  else {
+    const withheld = goesOnFromBefore(core.hub, streams.get(batchId) ?? stream, window, core.hub.start - 1);
+    writer.addBatch(stream, batch, { lane: 'live', withheld });
+  }
   const known = streams.get(batchId) ?? stream;
   // Beyond what was claimed others may have been on their way: only a proof claims what lies among them.
   if (late) streams.update(known, { seen: Math.max(known.seen ?? window.end, window.end) });
-  else streams.update(known, { floor: Math.max(known.floor ?? window.end, window.end), lastWindow: window });
+  else {
+    const floor = Math.max(known.floor ?? window.end, window.end);
+    streams.update(known, { floor, reachedIn: core.hub.start - 1, lastWindow: window });
+  }
 }
 
 async function readJournal(core: SpoolCore, number: number): Promise<readonly Entry[]> {

@@ -1,10 +1,11 @@
 // One stream's part of a commit: closed windows, and what the journal learns of the open one.
-import type { EncodedWindow, JournalAppend, StreamChange } from '../windows/window-store.ts';
+import type { ClosedWindow, EncodedWindow, JournalAppend, StreamChange } from '../windows/window-store.ts';
 import type { SpoolCore } from './core.ts';
 import { encodeJournal, readTo } from './journal.ts';
 import { journalKey } from './keys.ts';
 import type { Stream, StreamTable } from './streams.ts';
 import type { WindowWriter } from './window-writer.ts';
+import { addUnclaimed, goesOnFromBefore } from './withheld.ts';
 
 /** Adds the change to `writer`. The table of streams is ahead of the disk until that batch is written. */
 export function writeChange(
@@ -15,6 +16,7 @@ export function writeChange(
 ): EncodedWindow[] {
   const { batchId, index, closed, restart, append, floor, seen, number } = change;
   const encoded: EncodedWindow[] = [];
+  let hasClaimed = append !== undefined;
   let stream = streams.openOrCreate(batchId, index, core.clock.now());
   // It never goes back, whatever the caller says.
   const floorMoved = floor !== undefined && floor > (stream.floor ?? Number.NEGATIVE_INFINITY);
@@ -22,21 +24,18 @@ export function writeChange(
   if (restart) stream = dropJournal(streams, writer, stream);
   // Late ones first: so the others say that they were there.
   for (const window of [...closed].sort((a, b) => Number(b.late) - Number(a.late))) {
-    const to = window.to === 'archive' ? ({ lane: 'none' } as const) : ({ lane: 'live' } as const);
-    const encodedBytes = window.late
-      ? writer.addLate(stream, window.batch, to)
-      : writer.addBatch(stream, window.batch, to);
+    const { encodedBytes, isClaimed } = addWindow(core, stream, writer, window);
     encoded.push({ batchId, plainBytes: window.plainBytes, encodedBytes });
     stream = streams.get(batchId) ?? stream;
-    if (!window.late) stream = streams.update(stream, { lastWindow: window.batch.window });
+    if (isClaimed) stream = streams.update(stream, { lastWindow: window.batch.window });
+    hasClaimed ||= isClaimed;
   }
   if (append !== undefined) stream = appendJournal(core, streams, writer, stream, append);
-  if (floorMoved) stream = streams.update(stream, { floor });
+  if (floorMoved) stream = streams.update(stream, { floor, reachedIn: core.hub.start });
   if (seenMoved) stream = streams.update(stream, { seen });
   if (number !== undefined) stream = streams.update(stream, { lastNumber: number });
   // From here on its claims are its own again: whatever was lost lies below the first of them.
-  if (append !== undefined || closed.some(({ late }) => !late))
-    stream = streams.update(stream, { continuity: 'proven' });
+  if (hasClaimed) stream = streams.update(stream, { continuity: 'proven' });
   // The journal names its stream by number: the first commit of a stream must say which that is.
   const isChanged = restart || closed.length > 0 || floorMoved || seenMoved || number !== undefined;
   if (isChanged || !stream.stored) {
@@ -44,6 +43,17 @@ export function writeChange(
     writer.add(...streams.recordOps(stream));
   }
   return encoded;
+}
+
+function addWindow(core: SpoolCore, stream: Stream, writer: WindowWriter, { batch, late, to }: ClosedWindow) {
+  const withheld = !late && goesOnFromBefore(core.hub, stream, batch.window, core.hub.start);
+  if (withheld && core.hub.state === 'denies')
+    return { encodedBytes: addUnclaimed(writer, stream, batch), isClaimed: false };
+  const destination = to === 'archive' ? ({ lane: 'none' } as const) : ({ lane: 'live', withheld } as const);
+  const encodedBytes = late
+    ? writer.addLate(stream, batch, destination)
+    : writer.addBatch(stream, batch, destination);
+  return { encodedBytes, isClaimed: !late };
 }
 
 function dropJournal(streams: StreamTable, writer: WindowWriter, stream: Stream): Stream {

@@ -13,6 +13,7 @@ import { isOfOneFile } from './unreadable.ts';
 export interface QueuedMessage extends LaneEntry {
   readonly messageId: number;
   readonly mark?: BackfillMark;
+  readonly withheld?: true;
 }
 
 /** The disk does not give it out. */
@@ -89,18 +90,26 @@ export class LaneReader {
     const core = this.#core;
     const id = idOf(entry.key);
     try {
-      const {
-        id: messageId,
-        bytes,
-        queuedAt,
-        mark,
-      } = decodePointer(core.codec.open('P', entry.key, entry.value));
-      return { id, messageId, bytes, queuedAt, ...(mark === undefined ? {} : { mark }) };
+      const pointer = decodePointer(core.codec.open('P', entry.key, entry.value));
+      return { ...pointer, id, messageId: pointer.id };
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       core.log.error({ error: error.message }, 'a damaged entry in a lane');
       core.metrics.count('holdfast_spool_damaged_total');
       return { id, messageId: space === 'u' ? id : 0, bytes: 0, queuedAt: core.clock.now() };
+    }
+  }
+
+  /** The message's record, opened. */
+  payload(
+    key: Uint8Array,
+    value: Uint8Array,
+  ): { readonly payload: Buffer } | { readonly error: HoldfastError } {
+    try {
+      return { payload: this.#core.codec.open('M', key, value) };
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      return { error };
     }
   }
 

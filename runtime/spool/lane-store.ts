@@ -4,32 +4,32 @@
 // in a lane is always there to be sent. It is deleted, unsynced, after the hub has acknowledged: a power
 // cut may bring it back, which sends the message twice, never not at all. After a start everything
 // unsent is backlog, whatever it was before.
-import type { Timer } from '../../kernel/clock.ts';
 import { describeError, type HoldfastError } from '../../kernel/errors.ts';
 import type { LaneDepth, LaneName, Lanes, Outgoing } from '../uplink/lanes.ts';
 import type { SpoolCore } from './core.ts';
+import { HeldEntries } from './held-entries.ts';
 import { idKey, queuedKey } from './keys.ts';
+import { lowest, type NewEntries, removalOps } from './lane-entries.ts';
 import { LaneQueue } from './lane-queue.ts';
 import { LaneReader, type QueuedMessage, type Unread } from './lane-reader.ts';
 import { encodePointer, type Pointer } from './message-record.ts';
 import type { BatchOp } from './store.ts';
-import type { Count, TotalsDelta } from './totals.ts';
-import { unreadableLimits } from './unreadable.ts';
-
-export interface NewEntries {
-  readonly ops: readonly BatchOp[];
-  readonly delta: TotalsDelta;
-  /** Call once the ops are durable: the entries can be taken from then on. */
-  readonly publish: () => void;
-}
+import type { Count } from './totals.ts';
+import { fateOf } from './withheld.ts';
 
 // While the disk refuses, acknowledgements wait in memory. Beyond this nothing more is handed out.
 const maxPendingOps = 50_000;
 const maxTake = 1000;
-// Messages that the disk does not give, all lanes together. Beyond this nothing more is handed out until they are tried again.
-const maxPassedOver = 20_000;
 const nothing = { page: [], readTo: 0 };
 const none: Count = { messages: 0, bytes: 0 };
+
+export interface LaneStoreOptions {
+  readonly core: SpoolCore;
+  /** What else must change when a message is refused for good. */
+  readonly onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
+  /** What a withheld entry, which is taken, says is not so. Its message leaves the lane, its readings go without the claim. */
+  readonly unclaim: (lane: 'live' | 'backlog', entry: QueuedMessage, message: Buffer) => Promise<void>;
+}
 
 export class LaneStore implements Lanes {
   readonly #core: SpoolCore;
@@ -46,16 +46,16 @@ export class LaneStore implements Lanes {
   // Entries of `live` below this were there when an outage ended.
   #demotedBelow = 0;
   #lock: Promise<unknown> = Promise.resolve();
-  // Taken, and not handed out: the disk does not give them.
-  readonly #passedOver: { readonly lane: LaneName; readonly id: number }[] = [];
-  #again: Timer | undefined;
+  readonly #held: HeldEntries;
+  readonly #unclaim: LaneStoreOptions['unclaim'];
 
-  constructor(options: {
-    core: SpoolCore;
-    /** What else must change when a message is refused for good. */
-    onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
-  }) {
+  constructor(options: LaneStoreOptions) {
     this.#core = options.core;
+    this.#unclaim = options.unclaim;
+    this.#held = new HeldEntries(options.core, (places) => {
+      for (const { lane, id } of places) this.#giveBack(lane, id);
+      this.#announceWork();
+    });
     this.#reader = new LaneReader(options.core);
     this.#onRejected = options.onRejected;
   }
@@ -249,7 +249,7 @@ export class LaneStore implements Lanes {
   }
 
   async #take(lane: LaneName, limit: { messages: number; bytes: number }): Promise<readonly Outgoing[]> {
-    if (this.#core.committer.pendingOps > maxPendingOps || this.#passedOver.length > maxPassedOver) return [];
+    if (this.#core.committer.pendingOps > maxPendingOps || this.#held.isFull) return [];
     for (;;) {
       const chosen = await this.#choose(lane, limit);
       if (chosen.length === 0) return [];
@@ -303,6 +303,7 @@ export class LaneStore implements Lanes {
         this.#passOver(lane, entry, key, value);
         continue;
       }
+      if (lane !== 'backfill' && value !== undefined && this.#isWithheld(lane, entry, key, value)) continue;
       const opened = this.#reader.message(key, value, entry);
       if ('message' in opened)
         outgoing.push({ id: entry.id, lane, bytes: entry.bytes, message: opened.message });
@@ -317,20 +318,41 @@ export class LaneStore implements Lanes {
       this.#dropDamaged(lane, entry, key, undefined, unread);
       return;
     }
-    const { clock, log } = this.#core;
-    if (this.#passedOver.length === 0)
-      log.error({ error: describeError(unread) }, 'messages cannot be read: they are passed over for now');
-    this.#passedOver.push({ lane, id: entry.id });
-    this.#again ??= clock.setTimer(unreadableLimits.pauseMs, () => {
-      this.#again = undefined;
-      for (const each of this.#passedOver.splice(0)) this.#giveBack(each.lane, each.id);
-      this.#announceWork();
+    this.#held.holdUnread({ lane, id: entry.id }, unread);
+  }
+
+  /** True where the message is not handed out: it waits for the hub's word, or does not claim its window any more. */
+  #isWithheld(lane: 'live' | 'backlog', entry: QueuedMessage, key: Uint8Array, value: Uint8Array): boolean {
+    if (!entry.withheld) return false;
+    const core = this.#core;
+    const fate = fateOf(core.hub, entry.messageId);
+    if (fate === 'send') return false;
+    if (fate === 'wait' && this.#held.withhold({ lane, id: entry.id })) return true;
+    this.#dropClaim(lane, entry, key, value).catch((error) => {
+      core.log.warn({ error: describeError(error) }, 'a window could not be taken back; it is tried again');
+      this.#giveBack(lane, entry.id);
     });
+    return true;
+  }
+
+  async #dropClaim(lane: 'live' | 'backlog', entry: QueuedMessage, key: Uint8Array, value: Uint8Array) {
+    const opened = this.#reader.payload(key, value);
+    if ('error' in opened) this.#dropDamaged(lane, entry, key, value, opened.error);
+    else await this.#unclaim(lane, entry, opened.payload);
+  }
+
+  /** The hub was heard: what waited for that is looked at again. */
+  hubHeard(): void {
+    this.#held.heard();
+  }
+
+  get withheld(): number {
+    return this.#held.withheld;
   }
 
   /** No timer is left behind. */
   close(): void {
-    this.#again?.cancel();
+    this.#held.close();
   }
 
   // The window stays a hole in the coverage: the detector asks for it, and the source's history may have it.
@@ -369,18 +391,4 @@ export class LaneStore implements Lanes {
   #announceWork(): void {
     for (const listener of this.#listeners) listener();
   }
-}
-
-function removalOps(lane: LaneName, entry: QueuedMessage): BatchOp[] {
-  if (lane !== 'backfill') return [{ type: 'del', key: idKey('u', entry.id) }];
-  return [
-    { type: 'del', key: idKey('b', entry.id) },
-    { type: 'del', key: queuedKey(entry.messageId, entry.id) },
-  ];
-}
-
-function lowest(ids: readonly (number | undefined)[]): number | undefined {
-  let found: number | undefined;
-  for (const id of ids) if (id !== undefined && (found === undefined || id < found)) found = id;
-  return found;
 }

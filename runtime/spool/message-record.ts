@@ -198,11 +198,21 @@ export interface Pointer {
   readonly bytes: number;
   readonly queuedAt: number;
   readonly mark?: BackfillMark;
+  /** It is not handed out before the hub was heard: see withheld.ts. */
+  readonly withheld?: true;
+}
+
+const marks = { none: 0, plain: 1, request: 2, withheld: 3 } as const;
+
+function markOf({ mark, withheld }: Pointer): number {
+  if (withheld) return marks.withheld;
+  if (mark === undefined) return marks.none;
+  return mark.requestId === undefined ? marks.plain : marks.request;
 }
 
 /**
  * u48 id, u32 bytes, u48 queuedAt, u8 mark (0 none, 1 marked without a requestId, as earlier versions did with late
- * windows, 2 marked with a requestId, which follows).
+ * windows, 2 marked with a requestId, which follows, 3 none, withheld).
  */
 export function encodePointer(pointer: Pointer): Uint8Array {
   const requestId = Buffer.from(pointer.mark?.requestId ?? '', 'utf8');
@@ -210,7 +220,7 @@ export function encodePointer(pointer: Pointer): Uint8Array {
   payload.writeUIntBE(pointer.id, 0, 6);
   payload.writeUInt32BE(pointer.bytes, 6);
   payload.writeUIntBE(pointer.queuedAt, 10, 6);
-  payload[16] = pointer.mark === undefined ? 0 : pointer.mark.requestId === undefined ? 1 : 2;
+  payload[16] = markOf(pointer);
   payload.set(requestId, 17);
   return payload;
 }
@@ -223,6 +233,11 @@ export function decodePointer(payload: Buffer): Pointer {
     id: payload.readUIntBE(0, 6),
     bytes: payload.readUInt32BE(6),
     queuedAt: payload.readUIntBE(10, 6),
-    ...(payload[16] === 0 ? {} : { mark: payload[16] === 1 ? {} : { requestId } }),
+    ...(payload[16] === marks.plain
+      ? { mark: {} }
+      : payload[16] === marks.request
+        ? { mark: { requestId } }
+        : {}),
+    ...(payload[16] === marks.withheld ? { withheld: true } : {}),
   };
 }

@@ -57,6 +57,11 @@ export interface SpoolOptions {
   readonly bootId?: string;
   /** A folder outside of the data folder, where it is noted how far the spool has come. Default: none. */
   readonly noteElsewhere?: string;
+  /**
+   * `hearLife` will be called once the hub is reached: until then, windows that go on from before this start are not handed
+   * out. Default false.
+   */
+  readonly asksHub?: boolean;
   /** Ends the tries to open a folder on a disk that refuses. */
   readonly signal?: AbortSignal;
   /** Instead of LevelDB in `folder`: tests and the simulation. */
@@ -106,6 +111,8 @@ export interface SpoolStats {
   readonly holding: boolean;
   readonly commits: number;
   readonly recoveredWindows: number;
+  /** Messages that wait until the hub was heard; absent where there are none. */
+  readonly withheld?: number;
   /** Present where records are sealed, or were. */
   readonly encryption?: EncryptionStats;
   /** The last damage to the store's files since this process began: why, and what could be read. */

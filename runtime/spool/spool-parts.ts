@@ -17,6 +17,7 @@ import { retentionLimits } from './retention-policy.ts';
 import type { SpoolEncoding, SpoolOptions } from './spool-api.ts';
 import { StreamTable } from './streams.ts';
 import { WindowWriter } from './window-writer.ts';
+import { unclaim } from './withheld.ts';
 
 export interface SpoolParts {
   readonly core: SpoolCore;
@@ -60,7 +61,12 @@ export async function loadParts(
     },
   });
   const archive = new Archive(core, streams);
-  const lanes = new LaneStore({ core, onRejected: (id) => archive.unindexOps(id) });
+  const lanes: LaneStore = new LaneStore({
+    core,
+    onRejected: (id) => archive.unindexOps(id),
+    unclaim: (lane, entry, message) =>
+      unclaim({ core, lanes, archive, streams, writer }, lane, entry, message),
+  });
   const writer = () => new WindowWriter(core, lanes, streams, encoding);
   const retention = new Retention({
     core,
@@ -86,11 +92,12 @@ export async function loadParts(
 /** Undefined for a spool without a folder. */
 export function continuityKeeper(options: SpoolOptions): ContinuityKeeper | undefined {
   if (options.store !== undefined) return undefined;
-  const { folder, log, random = systemRandom, bootId, noteElsewhere } = options;
+  const { folder, log, random = systemRandom, bootId, noteElsewhere, asksHub = false } = options;
   return new ContinuityKeeper({
     mark: layoutOf(folder).mark,
     ...(noteElsewhere === undefined ? {} : { elsewhere: noteElsewhere }),
     boot: bootId ?? readBoot(random.uuid()).id,
+    asksHub,
     // Not the spool's own: it is held against what the file system stamps.
     wallClock: systemClock,
     newId: () => systemRandom.uuid(),

@@ -251,7 +251,7 @@ class DurableSpool implements Spool {
   }
 
   stats(): SpoolStats {
-    const { core, retention, streams } = this.#parts ?? {};
+    const { core, lanes, retention, streams } = this.#parts ?? {};
     const problem = core?.committer.problem ?? core?.stalls.problem ?? core?.unreadable.problem;
     const totals = core?.totals ?? noTotals;
     return {
@@ -265,6 +265,7 @@ class DurableSpool implements Spool {
       holding: retention?.holding ?? false,
       commits: core?.committer.batches ?? 0,
       recoveredWindows: this.#recoveredWindows,
+      ...(lanes === undefined || lanes.withheld === 0 ? {} : { withheld: lanes.withheld }),
       ...encryptionStats(this.#codec, this.#keys, core?.storedHead ?? 0),
       ...(this.#lastRepair === undefined ? {} : { repair: this.#lastRepair }),
       ...(this.#continuity === undefined
@@ -291,6 +292,7 @@ class DurableSpool implements Spool {
   async hearLife(told: Partial<SpoolLife> | undefined): Promise<void> {
     const { core, streams } = this.#open();
     const reason = await this.#continuity?.hear(told ?? {}, core, streams);
+    this.#open().lanes.hubHeard();
     if (reason === undefined) return;
     await this.#keepRepair({ reason });
     for (const listener of this.#lostListeners) listener();

@@ -38,6 +38,8 @@ export interface StreamRecord {
    * forgotten, another count begins, so that no number ever names two windows.
    */
   readonly late?: LateNumber | undefined;
+  /** The how-manieth start of the spool moved the floor last. */
+  readonly reachedIn?: number;
   /** Absent in a record: `proven`. It is kept, since nothing may have been claimed between two starts. */
   readonly continuity?: Continuity;
 }

@@ -48,13 +48,18 @@ export const noTotals: Totals = {
   evicted: 0,
 };
 
+const none: Count = { messages: 0, bytes: 0 };
+
+export const addCounts = (a: Count = none, b: Count = none): Count => ({
+  messages: a.messages + b.messages,
+  bytes: a.bytes + b.bytes,
+});
+
 export function addTotals(totals: Totals, delta: TotalsDelta): Totals {
-  const add = (a: Count, b: Count | undefined) =>
-    b === undefined ? a : { messages: a.messages + b.messages, bytes: a.bytes + b.bytes };
   return {
-    unsent: add(totals.unsent, delta.unsent),
-    backfill: add(totals.backfill, delta.backfill),
-    stored: add(totals.stored, delta.stored),
+    unsent: addCounts(totals.unsent, delta.unsent),
+    backfill: addCounts(totals.backfill, delta.backfill),
+    stored: addCounts(totals.stored, delta.stored),
     rejected: totals.rejected + (delta.rejected ?? 0),
     damaged: totals.damaged + (delta.damaged ?? 0),
     evicted: totals.evicted + (delta.evicted ?? 0),

@@ -20,7 +20,8 @@ import type {
 import type { Window } from '../../wire/window.ts';
 import type { SpoolCore } from './core.ts';
 import { idKey, indexKey, lateKey, sizeClassOf } from './keys.ts';
-import type { LaneStore, NewEntries } from './lane-store.ts';
+import type { NewEntries } from './lane-entries.ts';
+import type { LaneStore } from './lane-store.ts';
 import {
   encodeIndexEntry,
   encodeMessage,
@@ -41,7 +42,8 @@ export interface BodyEncoding {
 }
 
 export type Destination =
-  | { readonly lane: 'live' }
+  /** `withheld`: until the hub was heard. */
+  | { readonly lane: 'live'; readonly withheld?: boolean }
   | { readonly lane: 'backfill'; readonly mark: BackfillMark }
   | { readonly lane: 'none' };
 
@@ -192,7 +194,7 @@ export class WindowWriter {
     };
     if (to.lane === 'none') return storedBytes;
     const pointer = { id, bytes: messageBytes(message), queuedAt: core.clock.now() };
-    if (to.lane === 'live') this.#live.push(pointer);
+    if (to.lane === 'live') this.#live.push(to.withheld ? { ...pointer, withheld: true } : pointer);
     else {
       const bytes = messageBytes(markAsBackfill(message, to.mark));
       this.#backfill.push({ ...pointer, bytes, mark: to.mark });

@@ -10,7 +10,14 @@ export interface FolderRecord {
   readonly starts: number;
   /** Identity of the mark beside the store. */
   readonly mark?: string;
+  /** The last starts. */
+  readonly runs?: readonly Run[];
+  /** What is withheld with a lower id is never claimed: see withheld.ts. */
+  readonly deniedBelow?: number;
 }
+
+/** A start of the spool: the how-manieth, an id that it alone has, and how many batches there were when it began. */
+export type Run = readonly [start: number, id: string, commits: number];
 
 export interface Evidence {
   /** From the store; undefined where it has none. */
@@ -82,6 +89,19 @@ export function olderThan(
   if (known.start > starts) return `start ${known.start} was seen, the store knows of ${starts}`;
   if (known.commits > commits) return `batch ${known.commits} was on the disk, the store has ${commits}`;
   return undefined;
+}
+
+/** For people, where another process than ours had that start, or had come further in it than ours went on from. */
+export function otherThan(
+  runs: readonly Run[],
+  known: { start: number; commits: number; run: string },
+): string | undefined {
+  const at = runs.findIndex(([start]) => start === known.start);
+  const run = runs[at];
+  if (run === undefined) return undefined;
+  if (run[1] !== known.run) return `start ${known.start} was another one than the store knows`;
+  const next = runs[at + 1];
+  return next === undefined ? undefined : olderThan({ starts: known.start, commits: next[2] }, known);
 }
 
 const unknown = (reason: string): Verdict => ({ continuity: 'lost', reason, isDamage: false });

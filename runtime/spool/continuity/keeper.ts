@@ -17,7 +17,7 @@ import { folderKey } from '../keys.ts';
 import { openJson } from '../record.ts';
 import type { BatchOp } from '../store.ts';
 import type { StreamTable } from '../streams.ts';
-import { type FolderRecord, judge, olderThan, type Verdict } from './judge.ts';
+import { type FolderRecord, judge, olderThan, otherThan, type Run, type Verdict } from './judge.ts';
 import { type Mark, MarkFile, readMark } from './mark-file.ts';
 
 /** What is told outside of the gateway, to be held against the spool at a later start. */
@@ -26,6 +26,8 @@ export interface SpoolLife {
   readonly spool: string;
   readonly start: number;
   readonly commits: number;
+  /** Of the start: no other has it. */
+  readonly run?: string;
 }
 
 export interface ContinuityStats {
@@ -43,6 +45,8 @@ export interface ContinuityOptions {
   readonly elsewhere?: string;
   /** Identifies the start of the machine. */
   readonly boot: string;
+  /** `hear` will be called. */
+  readonly asksHub: boolean;
   /** The one that file systems stamp with. */
   readonly wallClock: Clock;
   readonly newId: () => string;
@@ -50,6 +54,8 @@ export interface ContinuityOptions {
 }
 
 const elsewhereEveryMs = 60_000;
+// The hub was told of one of the last starts, unless it was not reached for as many.
+const maxRuns = 64;
 
 export class ContinuityKeeper {
   readonly #options: ContinuityOptions;
@@ -72,7 +78,9 @@ export class ContinuityKeeper {
   }
 
   get life(): SpoolLife {
-    return { spool: this.#record.id, start: this.#record.starts, commits: this.#commits };
+    const run = this.#record.runs?.at(-1)?.[1];
+    const { id: spool, starts: start } = this.#record;
+    return { spool, start, commits: this.#commits, ...(run === undefined ? {} : { run }) };
   }
 
   /**
@@ -97,7 +105,15 @@ export class ContinuityKeeper {
     const starts = Math.max(known?.starts ?? 0, ...marks.map(({ start }) => start)) + 1;
     core.countFrom(Math.max(commits, ...marks.map((mark) => mark.commits)));
     this.#found = { starts: starts - 1, commits: core.commits };
-    this.#record = { id, starts, ...(beside === undefined ? {} : { mark: beside.identity }) };
+    const { runs = [], deniedBelow = 0 } = known ?? {};
+    this.#record = {
+      id,
+      starts,
+      ...(beside === undefined ? {} : { mark: beside.identity }),
+      runs: [...runs.slice(1 - maxRuns), [starts, newId().slice(0, 8), core.commits]],
+      deniedBelow,
+    };
+    core.hub = { state: this.#options.asksHub ? 'awaited' : 'not-asked', start: starts, deniedBelow };
     if (verdict.continuity === 'lost') this.#lose(streams, verdict.reason);
     else if ((beside?.mark?.start ?? -1) < starts - 1) await this.#bringUp(core.commits);
     await this.#submit(core, streams);
@@ -114,9 +130,18 @@ export class ContinuityKeeper {
     if (this.#isTold) return undefined;
     this.#isTold = true;
     const reason = this.#contradiction(told);
-    if (reason === undefined) return undefined;
+    if (reason === undefined) {
+      core.hub = { ...core.hub, state: 'confirms' };
+      return undefined;
+    }
     const { start = 0, commits = 0 } = told.spool === this.#record.id ? told : {};
-    this.#record = { ...this.#record, starts: Math.max(this.#record.starts, start + 1) };
+    const deniedBelow = core.nextId;
+    core.hub = { ...core.hub, state: 'denies', deniedBelow };
+    const starts = Math.max(this.#record.starts, start + 1);
+    const runs = (this.#record.runs ?? []).map(
+      (run, n, all): Run => (n < all.length - 1 ? run : [starts, run[1], run[2]]),
+    );
+    this.#record = { ...this.#record, starts, runs, deniedBelow };
     core.countFrom(Math.max(core.commits, commits));
     this.#lose(streams, reason);
     await this.#submit(core, streams);
@@ -132,11 +157,14 @@ export class ContinuityKeeper {
     }
   }
 
-  #contradiction({ spool, start, commits }: Partial<SpoolLife>): string | undefined {
+  #contradiction({ spool, start, commits, run }: Partial<SpoolLife>): string | undefined {
     if (typeof spool !== 'string') return undefined;
     if (spool !== this.#record.id) return `the hub knows this module by another data folder (${spool})`;
     const known = { start: numberOf(start), commits: numberOf(commits) };
-    const older = olderThan(this.#found, known);
+    const { runs = [] } = this.#record;
+    const older =
+      olderThan(this.#found, known) ??
+      (typeof run === 'string' ? otherThan(runs, { ...known, run }) : undefined);
     return older && `the data folder was put back to an earlier state: the hub was told that ${older}`;
   }
 
