@@ -4,8 +4,9 @@ import type { SpoolCore } from './core.ts';
 import { encodeJournal, readTo } from './journal.ts';
 import { journalKey } from './keys.ts';
 import type { Stream, StreamTable } from './streams.ts';
+import { addUnclaimed } from './unclaim.ts';
 import type { WindowWriter } from './window-writer.ts';
-import { addUnclaimed, goesOnFromBefore } from './withheld.ts';
+import { goesOnFromBefore } from './withheld.ts';
 
 /** Adds the change to `writer`. The table of streams is ahead of the disk until that batch is written. */
 export function writeChange(

@@ -16,8 +16,8 @@ import { Retention } from './retention.ts';
 import { retentionLimits } from './retention-policy.ts';
 import type { SpoolEncoding, SpoolOptions } from './spool-api.ts';
 import { StreamTable } from './streams.ts';
+import { unclaim } from './unclaim.ts';
 import { WindowWriter } from './window-writer.ts';
-import { unclaim } from './withheld.ts';
 
 export interface SpoolParts {
   readonly core: SpoolCore;
