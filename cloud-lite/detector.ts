@@ -51,7 +51,11 @@ export interface Detector {
 export function createDetector(options: DetectorOptions): Detector {
   const { database, clock, random, log, metrics } = options;
   const repairer = createRepairer({ ...options, log: log.child({ part: 'repair' }) });
-  const monitor = createMonitor({ ...options, log: log.child({ part: 'monitor' }) });
+  const monitor = createMonitor({
+    ...options,
+    longestMs: options.limits.expiryMs,
+    log: log.child({ part: 'monitor' }),
+  });
   const ingestLog = log.child({ part: 'ingest' });
   const ingestor = createIngestor({
     database,

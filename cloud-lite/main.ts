@@ -7,11 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import { systemClock } from '../kernel/clock.ts';
+import { type Clock, systemClock } from '../kernel/clock.ts';
 import { describeError, HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { systemRandom } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
+import { createDatabaseClock } from './database/database-clock.ts';
 import { migrate } from './database/migrate.ts';
 import { emptyLedger, setFolderAside } from './database/rebuild.ts';
 import { createDetector, type Detector } from './detector.ts';
@@ -27,7 +28,7 @@ import type { RepairLimits } from './repair/decide.ts';
 import { createRestHubMethods } from './repair/rest-hub-methods.ts';
 import { readSettings, type Settings } from './settings.ts';
 
-const clock = systemClock;
+const machineClock = systemClock;
 const random = systemRandom;
 const stopLimitMs = 20_000;
 
@@ -37,6 +38,11 @@ async function run(settings: Settings, log: Log): Promise<void> {
   const database = await openDatabase(settings, log);
   const views = await openViews(settings, log);
   const limits = repairLimits(settings);
+  // The first question is asked before anything is stamped: of the machine's own clock nothing is known.
+  const clock = createDatabaseClock(database, machineClock, log.child({ part: 'clock' }));
+  await clock.read();
+  const keepingTime = new AbortController();
+  clock.run(keepingTime.signal);
   const detector = createDetector({
     database,
     clock,
@@ -57,7 +63,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
       },
       { database, clock, random, log: log.child({ part: 'ingest' }) },
     ),
-    methods: createRestHubMethods({ ...(await hubAccess(settings)), clock, fetch }),
+    methods: createRestHubMethods({ ...(await hubAccess(settings, clock)), clock, fetch }),
     plausible: plausibleBounds(settings),
     sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,
     silenceMs: settings.HOLDFAST_SILENCE_MS,
@@ -77,7 +83,8 @@ async function run(settings: Settings, log: Log): Promise<void> {
     token: settings.HOLDFAST_API_TOKEN,
     staticFolder: settings.HOLDFAST_DASHBOARD_FOLDER ?? builtDashboard(),
   });
-  stopOnSignals({ server, detector, databases: views === undefined ? [database] : [views, database], log });
+  const databases = views === undefined ? [database] : [views, database];
+  stopOnSignals({ server, detector, keepingTime, databases, log });
   await detector.start();
   await server.listen({ host: settings.HOLDFAST_HTTP_HOST, port: settings.HOLDFAST_HTTP_PORT });
   const httpPort = (server.server.address() as AddressInfo).port;
@@ -88,22 +95,24 @@ async function run(settings: Settings, log: Log): Promise<void> {
 interface Running {
   readonly server: Server;
   readonly detector: Detector;
+  readonly keepingTime: AbortController;
   readonly databases: readonly Database[];
   readonly log: Log;
 }
 
-function stopOnSignals({ server, detector, databases, log }: Running): void {
+function stopOnSignals({ server, detector, keepingTime, databases, log }: Running): void {
   let stopping = false;
   const stop = async (signal: string) => {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'stopping');
-    clock.setTimer(stopLimitMs, () => {
+    machineClock.setTimer(stopLimitMs, () => {
       log.error({}, 'stopping took too long; what was in flight is taken up again after the next start');
       process.exit(1);
     });
     await server.close();
     await detector.stop();
+    keepingTime.abort();
     for (const database of databases) await database.close();
     log.info({}, 'stopped');
     process.exit(0);
@@ -121,7 +130,7 @@ function stopOnSignals({ server, detector, databases, log }: Running): void {
 async function rebuild(settings: Settings, log: Log): Promise<void> {
   if (settings.DATABASE_URL === undefined) {
     const folder = embeddedFolder(settings);
-    const aside = await setFolderAside(folder, clock.now());
+    const aside = await setFolderAside(folder, machineClock.now());
     log.info({ folder, aside }, 'the ledger begins anew at the next start');
     return;
   }
@@ -205,7 +214,10 @@ async function eventHubAccess(settings: Settings): Promise<EventHubAccess> {
   return { namespace, name, credential: await entraCredential() };
 }
 
-async function hubAccess(settings: Settings): Promise<{ hostName: string; authorize: Authorize }> {
+async function hubAccess(
+  settings: Settings,
+  clock: Clock,
+): Promise<{ hostName: string; authorize: Authorize }> {
   const connection = settings.HOLDFAST_HUB_CONNECTION;
   return connection === undefined
     ? { hostName: settings.HOLDFAST_HUB_HOSTNAME!, authorize: authorizeByEntra(await entraCredential()) }

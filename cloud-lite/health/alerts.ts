@@ -16,6 +16,7 @@ export type AlertKind =
   | 'events-lost'
   | 'streams-began-unread'
   | 'streams-ended-unread'
+  | 'clock-was-ahead'
   /** More changes at once than are told one by one. */
   | 'alerts-left-out';
 

@@ -6,10 +6,12 @@ import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
 import { markRead } from '../ingest/checkpoint.ts';
 import { settleHub } from '../ingest/hub-identity.ts';
+import { claim, sweep } from '../repair/sweep.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { listAlerts, raiseAlerts } from './alerts.ts';
 import { deliverAlerts, tellAlerts } from './delivery.ts';
+import { settleFutureStamps } from './future-stamps.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
 
@@ -137,6 +139,49 @@ export function healthContract(open: () => Database): void {
     test('nothing is judged before anything was read', async () => {
       await database.transaction((session) => judgeSilence(session, clock.now(), silenceMs));
       expect(await kinds()).toEqual([]);
+    });
+
+    test('a clock that was a year ahead for one look holds nothing up once it is right again', async () => {
+      const year = 365 * 86_400_000;
+      const limits = {
+        detectionDelayMs: 30_000,
+        expiryMs: 10_800_000,
+        maxAttempts: 3,
+        retryMs: 30_000,
+        maxRange: { time: 3_600_000, sequence: 1000 },
+        maxActivePerDevice: 4,
+        maxActive: 6,
+      };
+      const look = () => sweep(database, seededRandom(1), clock.now(), limits);
+      const claimed = async () => (await claim(database, clock.now(), 10, limits)).map(({ range }) => range);
+      clock.stepWall(year);
+      for (const [stream, start] of [
+        ['s', 0],
+        ['s', 50],
+        ['other', 0],
+      ] as const)
+        await send('d', stream, start);
+      await judge();
+      await look();
+      clock.stepWall(-year);
+      expect(await settleFutureStamps(database, clock.now(), limits.expiryMs)).toBeGreaterThan(3);
+      expect(await settleFutureStamps(database, clock.now(), limits.expiryMs)).toBe(0);
+      await clock.advance(31_000);
+      await send('d', 's', 51);
+      await judge();
+      await look();
+      expect(await claimed()).toEqual([{ start: 1, end: 50 }]);
+      clock.stepWall(year);
+      await clock.advance(60_000);
+      await claimed();
+      clock.stepWall(-year);
+      await settleFutureStamps(database, clock.now(), limits.expiryMs);
+      // The claim of the year ahead is as long as any.
+      await clock.advance(60_000);
+      expect(await claimed()).toEqual([{ start: 1, end: 50 }]);
+      await clock.advance(200_000);
+      await judge();
+      expect(await kinds()).toEqual(['clock-was-ahead', 'clock-was-ahead', 'device-silent']);
     });
 
     test('an alert goes to the webhook until it is taken, and then no more', async () => {

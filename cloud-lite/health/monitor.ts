@@ -5,6 +5,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Database } from '../database/database.ts';
 import { readSummary } from '../ledger/summary.ts';
+import { settleFutureStamps } from './future-stamps.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
 import { judgeUnread } from './unread.ts';
@@ -16,6 +17,8 @@ export interface MonitorOptions {
   readonly metrics: Metrics;
   /** A stream from which nothing came for this long is silent. */
   readonly silenceMs: number;
+  /** The longest time that an open request waits for anything. */
+  readonly longestMs: number;
   /** History of gaps, requests, alerts and changes is kept for this long. */
   readonly historyMs: number;
 }
@@ -27,6 +30,10 @@ export interface Monitor {
 
 const maxIntervalMs = 15_000;
 const historyIntervalMs = 600_000;
+/** A machine that has just begun may not know the time yet: what looks like the future is not put back to its past. */
+const firstStampsMs = 300_000;
+/** A clock that is slewed goes back by less between two looks. */
+const maxBackMs = 1000;
 // Any constant that nobody else uses.
 const monitorLock = 7_238_543;
 
@@ -34,6 +41,8 @@ export function createMonitor(options: MonitorOptions): Monitor {
   const { database, clock, log, metrics, silenceMs } = options;
   const intervalMs = Math.min(maxIntervalMs, Math.max(100, silenceMs / 4));
   let historyDueAt = 0;
+  let stampsDueAt = clock.monotonic() + firstStampsMs;
+  let last = { now: clock.now(), at: clock.monotonic() };
 
   const judge = () =>
     database.transaction(async (session) => {
@@ -52,9 +61,21 @@ export function createMonitor(options: MonitorOptions): Monitor {
     historyDueAt = clock.monotonic() + (more ? 0 : historyIntervalMs);
   };
 
+  /** After the start, now and then, and when the clock was put back. */
+  const settleStamps = async () => {
+    const [now, at] = [clock.now(), clock.monotonic()];
+    const putBack = now - last.now < at - last.at - maxBackMs;
+    last = { now, at };
+    if (putBack) stampsDueAt = 0;
+    if (at < stampsDueAt) return;
+    const count = await settleFutureStamps(database, now, options.longestMs);
+    if (count > 0) log.warn({ count }, 'stamps of the future were put right: the clock was ahead');
+    stampsDueAt = at + historyIntervalMs;
+  };
+
   // Each by itself: what fails, or has much to do, must not keep the others from being looked after.
   const look = async (signal: AbortSignal) => {
-    for (const work of [judge, () => showGauges(database, metrics, clock.now()), clean]) {
+    for (const work of [judge, settleStamps, () => showGauges(database, metrics, clock.now()), clean]) {
       await work().catch((error: unknown) => {
         if (!signal.aborted)
           log.error(

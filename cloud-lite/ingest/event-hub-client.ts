@@ -7,6 +7,7 @@ import {
   type ReceivedEventData,
   type TokenCredential,
 } from '@azure/event-hubs';
+import { systemClock } from '../../kernel/clock.ts';
 import { beforeFirst, type Checkpoint } from './checkpoint.ts';
 import type { ReceivedEvent } from './event-source.ts';
 import type { Ownership } from './ownership.ts';
@@ -184,7 +185,8 @@ function toSdk(row: Ownership, fullyQualifiedNamespace: string, eventHubName: st
     partitionId: row.partitionId,
     ownerId: row.ownerId,
     ...(row.etag === undefined ? {} : { etag: row.etag }),
-    ...(row.modifiedAt === undefined ? {} : { lastModifiedTimeInMs: row.modifiedAt }),
+    // The client compares it with the machine's clock, whatever that says.
+    ...(row.ageMs === undefined ? {} : { lastModifiedTimeInMs: systemClock.now() - row.ageMs }),
   };
 }
 

@@ -74,7 +74,7 @@ class Session {
     this.#consumerGroup = options.consumerGroup;
     this.#deps = deps;
     this.#take = take;
-    this.#ownership = createOwnershipTable(deps.database, deps.clock, deps.random, options.instance);
+    this.#ownership = createOwnershipTable(deps.database, deps.random, options.instance);
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject;
     });

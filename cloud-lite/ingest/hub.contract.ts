@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
+import { systemRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
 import { emptyLedger } from '../database/rebuild.ts';
@@ -11,6 +12,7 @@ import { emptyDatabase } from '../testing/databases.ts';
 import { listCheckpoints, markRead } from './checkpoint.ts';
 import { type HubSight, settleHub } from './hub-identity.ts';
 import { createIngestor } from './ingestor.ts';
+import { createOwnershipTable } from './ownership.ts';
 
 const partition = { hub: 'hub', consumerGroup: 'group', partitionId: '0' };
 const noon = Date.UTC(2026, 10, 21, 12);
@@ -53,6 +55,22 @@ export function hubContract(open: () => Database): void {
     };
     const partitionsOf = async () =>
       (await database.query<{ id: string }>('select partition_id as id from stream')).map(({ id }) => id);
+    test('how old a claim of a partition is, the database says, whatever clock stamped it', async () => {
+      const table = createOwnershipTable(database, systemRandom, 'one');
+      const claim = { hub: 'hub', consumerGroup: 'group', partitionId: '0', ownerId: 'a' };
+      const age = async () => (await table.list('hub', 'group'))[0]!.ageMs!;
+      const [claimed] = await table.claim([claim]);
+      expect(await age()).toBeGreaterThanOrEqual(0);
+      expect(await age()).toBeLessThan(20_000);
+      // Taken by nobody who saw an older one.
+      expect(await createOwnershipTable(database, systemRandom, 'two').claim([claim])).toEqual([]);
+      expect(await table.claim([claimed!])).toHaveLength(1);
+      const year = 365 * 86_400_000;
+      await database.query('update ownership set modified_at = modified_at + $1::int8', [year]);
+      // A stamp of the future, of an owner that is gone, must not keep the partition for a year.
+      expect(await age()).toBeGreaterThan(year - 60_000);
+    });
+
     /** Looks at the hub as a session does before it reads. */
     const settle = async (
       newest: number,

@@ -1,6 +1,8 @@
 // Which instance reads which partition: the SDK balances the load, this table is where it keeps its word.
 // It only spreads the work; that nothing is counted twice rests on the checkpoint's lock alone.
-import type { Clock } from '../../kernel/clock.ts';
+//
+// How old a claim is, the database says, by its own clock alone: instances whose clocks differ by more than a claim lasts
+// would take each other's partitions without end.
 import type { Random } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
 
@@ -11,7 +13,8 @@ export interface Ownership {
   /** Empty when nobody owns it. */
   readonly ownerId: string;
   readonly etag?: string;
-  readonly modifiedAt?: number;
+  /** Since it was last claimed, ms. */
+  readonly ageMs?: number;
 }
 
 export interface OwnershipTable {
@@ -26,25 +29,23 @@ interface OwnershipRow {
   readonly partition_id: string;
   readonly owner_id: string;
   readonly etag: string;
-  readonly modified_at: number;
+  readonly age_ms: number;
 }
 
-export function createOwnershipTable(
-  database: Database,
-  clock: Clock,
-  random: Random,
-  instance: string,
-): OwnershipTable {
+// A stamp of the future is as far from now as one of the past: the clock was put back, and its owner, if it lives, claims
+// again within seconds.
+const databaseNow = 'floor(extract(epoch from clock_timestamp()) * 1000)::int8';
+
+export function createOwnershipTable(database: Database, random: Random, instance: string): OwnershipTable {
   const claimOne = async (wanted: Ownership): Promise<readonly Ownership[]> => {
     const etag = random.uuid();
-    const now = clock.now();
     const rows = await database.query(
       `insert into ownership as o (hub, consumer_group, partition_id, owner_id, instance, etag, modified_at)
-       values ($1, $2, $3, $4, $5, $6, $7)
+       values ($1, $2, $3, $4, $5, $6, ${databaseNow})
        on conflict (hub, consumer_group, partition_id) do update
          set owner_id = excluded.owner_id, instance = excluded.instance, etag = excluded.etag,
              modified_at = excluded.modified_at
-         where o.etag = $8
+         where o.etag = $7
        returning etag`,
       [
         wanted.hub,
@@ -53,17 +54,17 @@ export function createOwnershipTable(
         wanted.ownerId,
         instance,
         etag,
-        now,
         wanted.etag ?? '',
       ],
     );
-    return rows.length === 0 ? [] : [{ ...wanted, etag, modifiedAt: now }];
+    return rows.length === 0 ? [] : [{ ...wanted, etag, ageMs: 0 }];
   };
 
   return {
     async list(hub, consumerGroup) {
       const rows = await database.query<OwnershipRow>(
-        'select partition_id, owner_id, etag, modified_at from ownership where hub = $1 and consumer_group = $2',
+        `select partition_id, owner_id, etag, abs(${databaseNow} - modified_at) as age_ms
+           from ownership where hub = $1 and consumer_group = $2`,
         [hub, consumerGroup],
       );
       return rows.map((row) => ({
@@ -72,7 +73,7 @@ export function createOwnershipTable(
         partitionId: row.partition_id,
         ownerId: row.owner_id,
         etag: row.etag,
-        modifiedAt: row.modified_at,
+        ageMs: row.age_ms,
       }));
     },
     async claim(wanted) {
