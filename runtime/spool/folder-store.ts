@@ -1,5 +1,6 @@
 // The store that the spool uses, and the room that its disk has: either a folder's, or one that was handed in.
 import { statfs } from 'node:fs/promises';
+import { describeError } from '../../kernel/errors.ts';
 import { systemRandom } from '../../kernel/random.ts';
 import { dropBallast, layBallast } from './ballast.ts';
 import { noteKey } from './encryption/key-record.ts';
@@ -9,6 +10,7 @@ import { openFolder, type Repair } from './open-folder.ts';
 import type { RecordCodec } from './record.ts';
 import type { SpoolOptions } from './spool-api.ts';
 import type { Store } from './store.ts';
+import { checkTables } from './table-check.ts';
 
 export interface SpoolStore {
   readonly store: Store;
@@ -16,6 +18,11 @@ export interface SpoolStore {
   readonly repair?: Repair;
   /** Free bytes of the disk; undefined when it cannot be asked. */
   freeBytes(): Promise<number | undefined>;
+  /** What the store should hold is not there: it is put together anew, if it can be. */
+  suspect(reason: string): void;
+  readonly isRepairable: boolean;
+  /** Ends what goes on beside. Before the store is closed. */
+  stop(): void;
   /** After a failed write: gives the disk room if that was what it lacked. */
   makeRoom(error: unknown): Promise<void>;
   /** Now and then: takes that room again, once there is enough. */
@@ -31,7 +38,8 @@ export async function openSpoolStore(
   if (options.store !== undefined) {
     const store = await options.store();
     await noteKey(store, codec);
-    return { store, freeBytes, makeRoom: async () => {}, reserveRoom: async () => {} };
+    const nothing = { suspect: () => {}, isRepairable: false, stop: () => {} };
+    return { store, freeBytes, makeRoom: async () => {}, reserveRoom: async () => {}, ...nothing };
   }
   const { folder: path, clock, log, signal, random = systemRandom } = options;
   const abort = signal === undefined ? {} : { signal };
@@ -39,8 +47,25 @@ export async function openSpoolStore(
   const { ballast } = folder.layout;
   const reserveRoom = async () => void (await layBallast(ballast, await freeBytes()));
   await reserveRoom();
+  const store = new GuardedStore(folder, events);
+  const stopped = new AbortController();
+  const suspect = (reason: string) => {
+    // Who reads or writes next tries again.
+    store.suspect(reason).catch((error) => log.warn({ error: describeError(error) }, 'not repaired yet'));
+  };
+  if (folder.isUnchecked) {
+    checkTables(folder.layout.store, clock, stopped.signal)
+      .then((damage) => damage !== undefined && suspect(damage))
+      .catch((error) => {
+        if (!stopped.signal.aborted)
+          log.warn({ error: describeError(error) }, 'the index could not be read through');
+      });
+  }
   return {
-    store: new GuardedStore(folder, events),
+    store,
+    suspect,
+    isRepairable: true,
+    stop: () => stopped.abort(),
     ...(folder.repair === undefined ? {} : { repair: folder.repair }),
     freeBytes,
     async makeRoom(error) {

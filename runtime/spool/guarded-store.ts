@@ -49,6 +49,14 @@ export class GuardedStore implements Store {
     return this.#read((store) => store.compactRange(gte, lt));
   }
 
+  /** Something is not there that should be: the store is put together anew. */
+  async suspect(reason: string): Promise<void> {
+    if (this.#damage !== undefined || this.#closed) return;
+    this.#damage = reason;
+    this.#events.onDamage(reason);
+    await this.#repair(reason);
+  }
+
   sizeBytes(): Promise<number> {
     return this.#store.sizeBytes();
   }

@@ -31,6 +31,14 @@ export class LaneQueue<E extends LaneEntry> {
   // When the first unread entry was queued, as far as known.
   #unreadSince: number | undefined;
   #changes = 0;
+  /** What it holds is known to the entry: it was counted with each write. */
+  #isExact = true;
+  readonly #onMissing: (messages: number) => void;
+
+  /** `onMissing`: the store did not show so many entries that were written and not taken out. */
+  constructor(onMissing: (messages: number) => void = () => {}) {
+    this.#onMissing = onMissing;
+  }
 
   /**
    * Differs once segments were added or moved away. A page that was read before and is chosen from after
@@ -69,9 +77,11 @@ export class LaneQueue<E extends LaneEntry> {
   /** The store was replaced: of what it holds now, all that is not in hand is unread. */
   reset(segment: { from: number; to: number } | undefined, held: { messages: number; bytes: number }): void {
     this.#changes++;
+    this.#isExact = false;
     this.#segments.length = 0;
     if (segment !== undefined) this.#segments.push({ ...segment });
     this.#recount();
+    this.#isExact = false;
     this.#messages += held.messages;
     this.#bytes += held.bytes;
   }
@@ -208,6 +218,9 @@ export class LaneQueue<E extends LaneEntry> {
 
   // All is read, so the lane holds what is in hand: counts that came from damaged state end here.
   #recount(): void {
+    const missing = this.#messages - this.inHand;
+    if (this.#isExact && missing > 0) this.#onMissing(missing);
+    this.#isExact = true;
     this.#messages = this.inHand;
     this.#bytes = 0;
     for (const entry of [...this.#taken.values(), ...this.#returned]) this.#bytes += entry.bytes;

@@ -27,6 +27,8 @@ export interface LaneStoreOptions {
   readonly core: SpoolCore;
   /** What else must change when a message is refused for good. */
   readonly onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
+  /** So many entries are not there that should be. */
+  readonly onMissing: (messages: number) => void;
   /** What a withheld entry, which is taken, says is not so. Its message leaves the lane, its readings go without the claim. */
   readonly unclaim: (lane: 'live' | 'backlog', entry: QueuedMessage, message: Buffer) => Promise<void>;
 }
@@ -35,11 +37,7 @@ export class LaneStore implements Lanes {
   readonly #core: SpoolCore;
   readonly #reader: LaneReader;
   readonly #onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
-  readonly #queues: Record<LaneName, LaneQueue<QueuedMessage>> = {
-    live: new LaneQueue(),
-    backlog: new LaneQueue(),
-    backfill: new LaneQueue(),
-  };
+  readonly #queues: Record<LaneName, LaneQueue<QueuedMessage>>;
   readonly #listeners = new Set<() => void>();
   // First ids of entries on their way to the disk: the persisted heads must not pass them.
   readonly #announced: Record<'unsent' | 'backfill', number[]> = { unsent: [], backfill: [] };
@@ -51,6 +49,8 @@ export class LaneStore implements Lanes {
 
   constructor(options: LaneStoreOptions) {
     this.#core = options.core;
+    const newQueue = () => new LaneQueue<QueuedMessage>(options.onMissing);
+    this.#queues = { live: newQueue(), backlog: newQueue(), backfill: newQueue() };
     this.#unclaim = options.unclaim;
     this.#held = new HeldEntries(options.core, (places) => {
       for (const { lane, id } of places) this.#giveBack(lane, id);

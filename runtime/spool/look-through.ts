@@ -10,6 +10,8 @@ export interface StoreDamage {
   readonly store?: string;
   /** LevelDB passes over it without a word. */
   readonly log?: string;
+  /** Not every block of every table was read. */
+  readonly isUnchecked?: boolean;
 }
 
 // What keeps a file from being read without anything being wrong with it.
@@ -26,7 +28,8 @@ const smallIndexBytes = 8 * 1024 * 1024;
 export function damageOf(folder: string, thorough: boolean): StoreDamage {
   const files = openFiles(folder);
   if (files === undefined) return { store: 'the index is missing altogether' };
-  if (thorough || files.shares.index <= smallIndexBytes) files.check();
+  const isUnchecked = !thorough && files.shares.index > smallIndexBytes;
+  if (!isUnchecked) files.check();
   const { problems, shares } = files;
   // All that LevelDB's log holds is done again from the commit log. A power cut may leave it in any state.
   const hasCommitLog = shares.log > 0;
@@ -43,6 +46,7 @@ export function damageOf(folder: string, thorough: boolean): StoreDamage {
   return {
     ...(elsewhere.length === 0 ? {} : { store: elsewhere.map(textOf).join('; ') }),
     ...(inLogs.length === 0 || hasCommitLog ? {} : { log: inLogs.map(textOf).join('; ') }),
+    ...(isUnchecked ? { isUnchecked } : {}),
   };
 }
 

@@ -71,6 +71,8 @@ export interface OpenedFolder {
   readonly store: Store;
   readonly layout: FolderLayout;
   readonly repair?: Repair;
+  /** The index is large: not all of it was read through. */
+  readonly isUnchecked?: boolean;
   /** Replaces the store, whose files turned out damaged while it was in use. The old one must be closed. */
   rebuild(reason: string): Promise<{ store: Store; repair: Repair }>;
   /** After the store is closed. */
@@ -183,7 +185,7 @@ async function openStore(
   options: Options,
   layout: FolderLayout,
   suspicious: boolean,
-): Promise<{ store: Store; repair?: Repair }> {
+): Promise<{ store: Store; repair?: Repair; isUnchecked?: boolean }> {
   await rm(layout.newStore, { recursive: true, force: true });
   const found = await lookAt(layout.store);
   const marker = await readMarker(layout, options.insist);
@@ -220,7 +222,8 @@ async function openStore(
         const name = nameOf(options.clock) + keptForKey + unsalvaged;
         return replaceStore(options, layout, await setAside(layout, layout.store, name), missing);
       }
-      return { store, ...(reason === '' ? {} : { repair: { reason } }) };
+      const { isUnchecked = false } = damage;
+      return { store, isUnchecked, ...(reason === '' ? {} : { repair: { reason } }) };
     } catch (error) {
       if (!isDamage(error, options.insist)) throw error;
       return replaceDamaged(options, layout, describeError(error));

@@ -64,6 +64,12 @@ export async function loadParts(
   const lanes: LaneStore = new LaneStore({
     core,
     onRejected: (id) => archive.unindexOps(id),
+    onMissing: (messages) => {
+      const reason = `${messages} entries of a lane are not in the index any more`;
+      log.error({ reason }, 'the store lost entries without a word');
+      if (from.isRepairable) from.suspect(reason);
+      else core.submit({ ops: [], sync: true, delta: { damaged: messages } }).catch(() => {});
+    },
     unclaim: (lane, entry, message) =>
       unclaim({ core, lanes, archive, streams, writer }, lane, entry, message),
   });

@@ -306,6 +306,7 @@ class DurableSpool implements Spool {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#from?.stop();
     const swept = this.#parts?.retention.stop();
     await this.#parts?.core.committer.close(closeLimitMs);
     await swept;

@@ -6,6 +6,7 @@ import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Continuity } from '../windows/window-store.ts';
 import {
   indexClassKey,
+  indexKeyOf,
   maxSizeClass,
   sizeClassOf,
   spaceBounds,
@@ -104,6 +105,9 @@ export class StreamTable {
       if (known !== undefined) this.update(known, { stored: !doubtful });
       else this.replace({ ...(await restore(store, this.#codec, number)), ...name, number });
     }
+    // Of a stream that both records of are gone without a word, the index may still name the number: it is not given again.
+    const [last] = await store.range({ ...spaceBounds('i'), limit: 1, reverse: true, keysOnly: true });
+    if (last !== undefined) this.#nextNumber = Math.max(this.#nextNumber, indexKeyOf(last.key).stream + 1);
     if (!doubtful) return;
     await this.refresh(store);
     this.lose();

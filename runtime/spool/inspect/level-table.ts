@@ -110,13 +110,23 @@ export class LevelTable {
     return undefined;
   }
 
-  /** Reads every block, those that entries never need too. */
   check(): void {
+    for (const _ of this.checkSteps());
+  }
+
+  /** Reads every block, those that entries never need too: one a step. */
+  *checkSteps(): Generator<void> {
     const { index, meta } = this.#readIndex();
-    for (const { handle } of index) this.#blockEntries(handle);
+    for (const { handle } of index) {
+      this.#blockEntries(handle);
+      yield;
+    }
     const block = meta && this.#readBlock(meta);
     if (block === undefined) return;
-    for (const { handle } of this.#handlesIn(block, meta!)) this.#readBlock(handle);
+    for (const { handle } of this.#handlesIn(block, meta!)) {
+      this.#readBlock(handle);
+      yield;
+    }
   }
 
   #readIndex(): IndexBlock {
