@@ -194,7 +194,6 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
     log: log.child({ part: 'windows' }),
     metrics,
     limits: windowLimitsOf(config),
-    present: () => (siteClock.trusted() ? clock.now() : undefined),
   });
   spool.onLost(() => windows.loseContinuity());
   const inputs = createInputs({ clock, log: log.child({ part: 'inputs' }), metrics });

@@ -12,8 +12,6 @@ const slackMs = 2000;
 const drift = 1 / 1000;
 /** Observation may begin in the past: with values that an item has held for a while. */
 const firstSlackMs = 12_000;
-/** A sender's clock may be ahead of ours. */
-const queueSlackMs = 60_000;
 /** Stamps that keep step with time for so long come out of a queue that is empty. */
 const caughtUpMs = 10_000;
 const stepMs = 1000;
@@ -21,7 +19,9 @@ const stepMs = 1000;
 /**
  * What bounds a stream's index. `live`: the time that passes. `own`: nothing, since this gateway stamps by its own
  * monotonic clock. `silenceMs`: its messages wait in a queue before they reach the source, and may then come faster than
- * they were made: up to the present, and by so much from one to the next where the sender's clock is ahead of ours.
+ * they were made: by so much from one to the next, for more their sender never lets pass; by more only as far as time has
+ * passed since the stream's last claim. Not up to the present: out of a queue, a clock that was set ahead looks like a
+ * sender that stood still for as long.
  */
 export type PaceKind = 'live' | 'own' | { readonly silenceMs: number };
 
@@ -32,15 +32,16 @@ export interface Pace {
   allows(from: number, until: number, now: number): boolean;
 }
 
-/** `present`: wall clock, epoch ms; undefined while nobody knows it. */
-export function createPace(
-  index: IndexKind,
-  kind: PaceKind,
-  present: () => number | undefined = () => undefined,
-): Pace {
+/** `claimed`: the end of all that was claimed before, and the monotonic ms at which it was; undefined where nobody knows. */
+export function createPace(index: IndexKind, kind: PaceKind, claimed?: Claimed): Pace {
   if (index === 'sequence') return numberPace;
   if (kind === 'own') return freePace;
-  return new TimePace(kind === 'live' ? undefined : { ...kind, present });
+  return new TimePace(kind === 'live' ? undefined : { ...kind, claimed });
+}
+
+export interface Claimed {
+  readonly end: number;
+  readonly at: number;
 }
 
 const freePace: Pace = { begin: () => {}, allows: () => true };
@@ -53,7 +54,7 @@ const numberPace: Pace = {
 
 interface Queue {
   readonly silenceMs: number;
-  readonly present: () => number | undefined;
+  readonly claimed: Claimed | undefined;
 }
 
 class TimePace implements Pace {
@@ -94,7 +95,8 @@ class TimePace implements Pace {
     const { lead, since } = this.#steady ?? { lead: 0, since: now };
     // Once the queue is empty, what waits in it later was made later, too.
     if (now - since >= caughtUpMs) return until - now <= lead + slackMs + (now - since) * drift;
-    const present = this.#queue.present();
-    return present === undefined || until <= present + queueSlackMs || until - from <= this.#queue.silenceMs;
+    const { silenceMs, claimed } = this.#queue;
+    if (until - from <= silenceMs) return true;
+    return claimed !== undefined && until - claimed.end <= (now - claimed.at) * (1 + drift) + slackMs;
   }
 }

@@ -50,10 +50,12 @@ export class StreamWindows {
   readonly counts = { readings: 0, late: 0, violations: 0, refused: 0, dropped: 0 };
 
   constructor(options: StreamWindowsOptions) {
-    const { index, start, pace, present, isUnordered, maxBytes, now = 0 } = options;
+    const { index, start, pace, isUnordered, maxBytes, now = 0 } = options;
     this.#options = options;
     this.#claims = new Claims(index, start, { now, isOwnClock: pace === 'own' });
-    this.#pace = createPace(index, pace, present);
+    const { floor: end, ageMs } = start;
+    const isAged = end !== undefined && ageMs !== undefined;
+    this.#pace = createPace(index, pace, isAged ? { end, at: now - ageMs } : undefined);
     this.#mayContinue = start.continuity === 'proven';
     this.#number = start.number;
     this.#committedNumber = start.number;

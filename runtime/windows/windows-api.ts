@@ -36,8 +36,6 @@ export interface WindowsOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly limits?: WindowLimits;
-  /** The wall clock, epoch ms; undefined while it is not trusted. Default: the clock's. */
-  readonly present?: () => number | undefined;
 }
 
 export interface StreamOptions {
@@ -110,8 +108,6 @@ export interface StreamWindowsOptions {
   readonly pace: PaceKind;
   /** Monotonic ms. Default 0. */
   readonly now?: number;
-  /** The present, where messages come out of a queue; undefined while nobody knows it. */
-  readonly present?: () => number | undefined;
   readonly ageMs: number;
   readonly quietMs: number;
   readonly maxBytes: number;

@@ -159,7 +159,7 @@ class WindowKeeper implements Windows {
   }
 
   #makeStream(options: StreamOptions, start: StreamStart): StreamWindows {
-    const { log, metrics, clock, present = () => clock.now() } = this.#options;
+    const { log, metrics, clock } = this.#options;
     const { batchId, index } = options;
     const labels = { batchId };
     return new StreamWindows({
@@ -169,7 +169,6 @@ class WindowKeeper implements Windows {
       start,
       pace: options.pace ?? 'live',
       now: clock.monotonic(),
-      present,
       ...this.#limits,
       onViolation: (what, fields) => {
         log.warn(

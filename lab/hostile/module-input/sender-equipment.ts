@@ -20,6 +20,8 @@ export function senderEquipment(parts: EquipmentParts): Equipment {
   const senderClock = new EquipmentClock(
     () => clock.monotonic(),
     clock.now() - clock.monotonic() + dice.between(-500, 500),
+    // Out of a queue a step that is shorter than its longest silence looks like a sender that had nothing to say.
+    Math.max(2000, plan.silenceMs + plan.latenessMs),
   );
   const sender = new Sender({ plan, clock, senderClock, dice: dice.fork() });
   const hub = new HubQueue({ clock, dice: dice.fork(), trace, onHand: (madeBy) => heard.tell(madeBy) });

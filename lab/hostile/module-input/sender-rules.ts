@@ -2,7 +2,7 @@
 import type { EquipmentClock } from '../equipment-clock.ts';
 import type { RecordRules } from '../judge/records.ts';
 import { stampedPlaces } from '../judge/stamped-places.ts';
-import type { Sender, Sent } from './sender.ts';
+import type { Sender, Sent, SentMessage } from './sender.ts';
 import type { SenderPlan } from './sender-plan.ts';
 
 /** The module may be so far from our wall clock: what it slews, and a message's way through it. */
@@ -24,8 +24,23 @@ export function senderRules(
     },
     hadCome,
     isHeld: () => false,
-    isHidden: (sent) => !plan.isNumbered && isSwallowed(sender, plan, sent),
+    isHidden: (sent) =>
+      isSetBackUnseen(sender, sent) || (!plan.isNumbered && isSwallowed(sender, plan, sent)),
   };
+}
+
+/**
+ * The sender's clock was set back while its messages were lost, and those that came show no time that goes back. How long
+ * ago a message was made that comes out of a queue nobody can tell, so it might have been made at once after the last one;
+ * and if each lost number left unclaimed all up to where the clock could stand by now, a single one would cost the
+ * whole backlog, of which everything else is there.
+ */
+function isSetBackUnseen({ messages }: Sender, { messageAt, time }: Sent): boolean {
+  if (!messages[messageAt]!.isLost) return false;
+  const hasCome = ({ isLost, isBroken }: SentMessage) => !isLost && !isBroken;
+  const before = messages.slice(0, messageAt).findLast(hasCome);
+  const after = messages.slice(messageAt).find(hasCome);
+  return before !== undefined && after !== undefined && after.time >= before.time && time > after.time;
 }
 
 /** Without numbers a lost message is found out by the time between its neighbours alone. */

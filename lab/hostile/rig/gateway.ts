@@ -90,7 +90,6 @@ export class Gateway {
       log: silentLog,
       metrics: noMetrics,
       limits,
-      present: () => clock.now(),
     });
     const openStream: Windows['openStream'] = (options) =>
       this.#tap(windows, windows.openStream(options), life);

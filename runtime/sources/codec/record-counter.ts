@@ -72,6 +72,11 @@ export class RecordCounter {
     this.#isAnew = last !== undefined && mark === undefined;
   }
 
+  /** How many numbers the counter goes through. */
+  get span(): number {
+    return this.#span;
+  }
+
   /** Of the present round: position - number, before the counter has wrapped. */
   get mark(): number {
     return this.#mark;

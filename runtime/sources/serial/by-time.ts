@@ -5,6 +5,7 @@
 // something may have been missed before a record, it may have had the same time: observation begins behind it.
 import type { Clock, Timer } from '../../../kernel/clock.ts';
 import type { Observation } from '../observation.ts';
+import type { HeardTimes } from './heard-times.ts';
 import type { InstrumentClock } from './instrument-clock.ts';
 import { type DecodedRecord, toReadings } from './record-layout.ts';
 import { type KnownTime, TimeGuard } from './time-guard.ts';
@@ -14,6 +15,7 @@ export interface TimeState {
   /** Of the newest record; undefined where none was seen. */
   newest: KnownTime | undefined;
   readonly clock: InstrumentClock;
+  readonly heard: HeardTimes;
 }
 
 export interface ByTimeOptions {
@@ -38,7 +40,7 @@ export function settledAfterMs(stepMs: number): number {
 export class ByTime {
   readonly #options: ByTimeOptions;
   readonly #guard: TimeGuard;
-  #held: DecodedRecord | undefined;
+  #held: Held | undefined;
   /** Those with the newest time. */
   #latest: { readonly time: number; readonly records: DecodedRecord[] } | undefined;
   #timer: Timer | undefined;
@@ -63,17 +65,24 @@ export class ByTime {
     });
     if (held && !(step.kind === 'placed' && step.bearsOut)) {
       count('holdfast_serial_unbelievable_times_total');
-      // It was a record, at a time that nobody knows.
-      this.lose('unbelievable-time');
+      this.#loseHeld(held);
     }
     if (step.kind === 'held') {
-      this.#held = record;
+      this.#held = { record, at: clock.monotonic() };
       return;
     }
-    for (const each of held && step.bearsOut ? [held, record] : [record]) {
+    for (const each of held && step.bearsOut ? [held.record, record] : [record]) {
       if (step.isClaimed) this.#take(each, each.timestamp!);
       else this.#passOnce(each, each.timestamp!);
     }
+  }
+
+  /** It was a record, and perhaps its clock did show that time. */
+  #loseHeld({ record, at }: Held): void {
+    const { clock, state } = this.#options;
+    const now = { now: clock.monotonic(), wall: clock.now() };
+    state.clock.mayHaveShown({ timestamp: record.timestamp!, at }, now);
+    this.lose('unbelievable-time');
   }
 
   /** An instrument that is asked says the same record again and again. */
@@ -81,7 +90,15 @@ export class ByTime {
     const last = this.#passed;
     this.#passed = record;
     if (record.number === undefined && last?.timestamp === time && isSame(record, last)) return;
-    this.#pass(record, time);
+    this.#show(time, false);
+    this.#isWaiting = this.#pass(record, time);
+  }
+
+  #show(time: number, isBelieved: boolean): void {
+    const { observation, state, clock } = this.#options;
+    const hasMissed = observation.isBroken && !this.#isWaiting;
+    state.heard.add(time);
+    state.clock.show(time, { now: clock.monotonic(), wall: clock.now() }, hasMissed, isBelieved);
   }
 
   /** Something may be missing. */
@@ -104,6 +121,7 @@ export class ByTime {
 
   /** The session is over. */
   stop(): void {
+    if (this.#held) this.#loseHeld(this.#held);
     this.#timer?.cancel();
   }
 
@@ -114,8 +132,7 @@ export class ByTime {
       this.#takeAnother(record, latest);
       return;
     }
-    const hasMissed = observation.isBroken && !this.#isWaiting;
-    state.clock.show(time, { now: clock.monotonic(), wall: clock.now() }, hasMissed);
+    this.#show(time, true);
     if (latest && time < latest.time) observation.lose('equipment-clock-went-back');
     this.#timer?.cancel();
     this.#latest = { time, records: [record] };
@@ -149,11 +166,13 @@ export class ByTime {
   }
 
   /** It is given, and says nothing about what lies around it. */
-  #pass(record: DecodedRecord, time: number): void {
+  #pass(record: DecodedRecord, time: number): boolean {
     const { observation } = this.#options;
     observation.lose('equipment-clock-ahead');
-    if (observation.begin(time) === undefined) return;
-    if (observation.take(toReadings(record, time))) observation.lose('may-share-its-time', { at: time });
+    if (observation.begin(time) === undefined) return false;
+    if (!observation.take(toReadings(record, time))) return false;
+    observation.lose('may-share-its-time', { at: time });
+    return true;
   }
 
   #settleLater(time: number): void {
@@ -167,6 +186,12 @@ export class ByTime {
       else observation.observe(time + 1, state.clock.mark);
     });
   }
+}
+
+interface Held {
+  readonly record: DecodedRecord;
+  /** Monotonic ms. */
+  readonly at: number;
 }
 
 /** More records with one time are compared with the first ones only. */

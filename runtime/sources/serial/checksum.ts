@@ -69,10 +69,15 @@ const star = 0x2a;
 const dollar = 0x24;
 const bang = 0x21;
 
-/** NMEA 0183: `$...*hh` (or `!...*hh`), the exclusive or of what stands between; `*hh` is the end of the frame. */
+/**
+ * NMEA 0183: `$...*hh` (or `!...*hh`), the exclusive or of what stands between; `*hh` is the end of the frame. `$` and `*`
+ * are reserved (5.1.3): where one stands between, these are two sentences that a lost end has joined.
+ */
 const checkNmea: ChecksumCheck = (frame) => {
   const at = frame.length - 3;
   if (at < 1 || frame[at] !== star || (frame[0] !== dollar && frame[0] !== bang)) return undefined;
-  const sum = checksumKind('xor').sum(frame.subarray(1, at));
+  const content = frame.subarray(1, at);
+  if (content.includes(dollar) || content.includes(star)) return undefined;
+  const sum = checksumKind('xor').sum(content);
   return readDigits(frame, at + 1, 2, 16) === sum ? [at, frame.length] : undefined;
 };

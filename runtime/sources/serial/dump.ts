@@ -33,7 +33,7 @@ export interface DumperOptions {
   readonly log: Log;
 }
 
-type Taken = DecodedRecord | 'other' | 'mark' | 'none' | 'damaged' | 'unclear';
+type Taken = DecodedRecord | 'other' | 'mark' | 'none' | 'damaged' | 'unclear' | 'stray';
 
 /** An instrument that was stopped has finished what it was saying. */
 const stopQuietMs = 100;
@@ -108,7 +108,7 @@ export class Dumper {
         }
         bytes += content.length;
         // What is too large is still listened to until its end: it would be taken for live messages otherwise.
-        if (bytes <= history.maxBytes) {
+        if (taken !== 'stray' && bytes <= history.maxBytes) {
           if (taken === 'damaged') damaged += 1;
           else records.push(taken);
         }
@@ -129,7 +129,10 @@ export class Dumper {
       case 'refusal':
         throw refused(command, content);
       case 'record':
-        if (this.#isDistinct || !this.#options.isNews(message.record)) return message.record;
+        if (this.#isDistinct) return message.record;
+        // What was not asked for says nothing of the memory: it may be live, of an instrument whose clock was set back.
+        if (!this.#options.isNews(message.record))
+          return this.#isAsked(message.record) ? message.record : 'stray';
         // What was asked for is of the dump; that it may have been live is a reason to observe nothing from here on.
         if (!this.#isAsked(message.record)) return 'other';
         this.#options.onDoubt();

@@ -55,13 +55,19 @@ type Filler = (window: Window, placeholder: Parameters<Parameters<typeof fillTem
 
 function accessOf(options: HistoryOptions, fill: Filler): MemoryAccess {
   const { config, history, isNews, onDoubt, turn, log, count, tails, clock, state } = options;
+  const stepMs = isNumbered(config) ? 1 : stepMsOf(dumpStampOf(config).timestamp);
+  /** As it is asked for: times are rounded to steps. */
+  const inSteps = ({ start, end }: Window): Window => ({
+    start: Math.floor(start / stepMs) * stepMs,
+    end: Math.ceil(end / stepMs) * stepMs,
+  });
   const dumper = new Dumper({ config, history, isNews, onDoubt, log });
   const take = turn('history');
   const { bounds, command } = history;
   return {
     dump: (window, signal) => {
       const counter = isNumbered(config) ? state().counter : undefined;
-      const isAsked = (record: DecodedRecord) => isWithin(record, window, counter);
+      const isAsked = (record: DecodedRecord) => isWithin(record, inSteps(window), counter);
       const filled = fillTemplate(command, (placeholder) => fill(window, placeholder));
       return take(async (line) => {
         let end: DumpEnd = 'silence';

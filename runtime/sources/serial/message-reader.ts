@@ -50,6 +50,16 @@ function compile(
   };
 }
 
+/**
+ * A record hangs on to another message, since the end between them was lost. It would go unseen with that one, where that
+ * is an answer. Not where each part of a message looks like a record: then the whole does, too.
+ */
+export function hidesRecord(read: MessageReader, content: Buffer): boolean {
+  if (read(content).kind === 'record') return false;
+  for (let at = 1; at < content.length; at++) if (read(content.subarray(at)).kind === 'record') return true;
+  return false;
+}
+
 export function beginsWith(content: Buffer, prefix: Buffer): boolean {
   return content.length >= prefix.length && content.subarray(0, prefix.length).equals(prefix);
 }

@@ -24,6 +24,8 @@ import { garbled, lineBusy, lineClosed, lineLost, outOfStep, timedOut } from './
 export interface LineListener {
   onFrame(content: Buffer): void;
   onGarbage(bytes: number, why: GarbageKind): void;
+  /** The message that ended an exchange: an answer, the mark of a dump, a refusal. */
+  onEnd?(content: Buffer): void;
   /** An answer that came after its time: nobody waits for it any more. */
   onLate?(): void;
   onLost(error: HoldfastError): void;
@@ -330,6 +332,7 @@ export class SerialLine {
       listener.onFrame(content);
       return;
     }
+    if (taken !== 'taken') listener.onEnd?.(content);
     this.#answeredAt = clock.monotonic();
     if (taken === 'last' || taken === 'answered') this.#order.answered(this.#answeredAt);
     if (overdue) listener.onLate?.();
@@ -343,6 +346,7 @@ export class SerialLine {
       return taken;
     } catch (error) {
       // A refusal is an answer, too.
+      this.#options.listener.onEnd?.(content);
       this.#order.answered(this.#options.clock.monotonic());
       this.#pending?.end(error);
       return 'taken';

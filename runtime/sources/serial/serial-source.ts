@@ -17,9 +17,10 @@ import type { HistoryConfig, SerialSourceConfig } from './config.ts';
 import { DumpTails } from './dump-tails.ts';
 import { toBytes } from './escapes.ts';
 import type { GarbageKind } from './frame-scanner.ts';
+import { HeardTimes } from './heard-times.ts';
 import { createHistory } from './history.ts';
 import { InstrumentClock } from './instrument-clock.ts';
-import { liveMessages, type MessageReader } from './message-reader.ts';
+import { hidesRecord, liveMessages, type MessageReader } from './message-reader.ts';
 import { type OpenStream, openStream, peerOf } from './open-line.ts';
 import { createProbe } from './probe.ts';
 import { type DecodedRecord, stepMsOf } from './record-layout.ts';
@@ -112,6 +113,7 @@ class SerialSource implements Source {
       clock,
       listener: {
         onFrame: (content) => session.onFrame(content),
+        onEnd: (content) => this.#onEnd(content, reporter),
         onLate: () => count('holdfast_serial_late_answers_total'),
         onGarbage: (bytes, why) => this.#onGarbage(session, bytes, why),
         // The session then ends at once, wherever it waits.
@@ -160,11 +162,15 @@ class SerialSource implements Source {
     return newest !== undefined && timestamp !== undefined && timestamp > newest.timestamp;
   }
 
+  /** Records of a dump look like live ones. */
+  get #looksAlike(): boolean {
+    const { history } = this.#config;
+    return history !== undefined && !history.startsWith && !history.fields && !history.framing;
+  }
+
   /** It may belong to a dump whose end nobody saw. */
   #isTail(record: DecodedRecord): boolean {
-    const { history } = this.#config;
-    const looksAlike = history && !history.startsWith && !history.fields && !history.framing;
-    if (!looksAlike || this.#isNews(record)) return false;
+    if (!this.#looksAlike || this.#isNews(record)) return false;
     const counter = this.#order === 'number' ? this.#stateNow().counter : undefined;
     return this.#tails.has(record, counter, this.#deps.clock.monotonic());
   }
@@ -196,6 +202,7 @@ class SerialSource implements Source {
       counter: this.#makeCounter(),
       newest: floor === undefined ? undefined : { timestamp: floor - 1, at: undefined },
       clock: new InstrumentClock(stepMsOf(this.#config.stamp?.timestamp), mark, at),
+      heard: new HeardTimes(),
     };
   }
 
@@ -221,7 +228,23 @@ class SerialSource implements Source {
     const options = { ...number, isChecked: this.#config.checksum !== undefined };
     // Where time orders the stream, its windows say nothing of numbers.
     const { floor, number: mark } = (this.#order === 'number' && this.#deps.start?.()) || {};
-    return new RecordCounter(options, floor === undefined ? undefined : floor - 1, mark);
+    const counter = new RecordCounter(options, floor === undefined ? undefined : floor - 1, mark);
+    this.#expectTail(counter);
+    return counter;
+  }
+
+  /** An earlier process may have asked for a dump that still goes on: its numbers are no counter that started anew. */
+  #expectTail({ position, span }: RecordCounter): void {
+    if (position === undefined || !this.#looksAlike) return;
+    const end = position + 1;
+    this.#tails.add({ start: end - Math.floor(span / 2), end }, this.#deps.clock.monotonic());
+  }
+
+  /** Of what came with an answer, only what is known to be one was heard. */
+  #onEnd(content: Buffer, reporter: Reporter): void {
+    if (this.#config.poll || !hidesRecord(this.#read, content)) return;
+    this.#count('holdfast_serial_damaged_messages_total');
+    reporter.damaged('serial-joined');
   }
 
   #onGarbage(session: ListenSession | PollSession, bytes: number, why: GarbageKind): void {

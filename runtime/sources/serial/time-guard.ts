@@ -11,7 +11,7 @@
 // twice, once the clock is put right.
 
 /** Longer than any correction of a clock but the first. */
-const leapMs = 86_400_000;
+export const leapMs = 86_400_000;
 /** What time synchronisation corrects all day, and what a message may be held up. */
 const slackMs = 2000;
 /** A clock that runs fast by more than 1,000 ppm is wrong. */

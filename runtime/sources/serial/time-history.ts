@@ -11,7 +11,7 @@
 // nothing older comes.
 //
 // All of that rests on records in the order of their times. Where a dump shows that the clock was set back within it, or
-// that was seen live, nothing is proven for the time that came twice.
+// that was seen live, nothing is proven for the time that came twice. Nor where the memory lacks what was heard live.
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Window } from '../../../wire/window.ts';
@@ -240,9 +240,11 @@ class TimeRead {
   }
 
   #complete(
-    { asked, records, ended }: TimedDump,
+    dump: TimedDump,
     { end, heldFrom, recordedTo }: { end: number; heldFrom: number; recordedTo: number },
   ): HistoryPage {
+    this.#requireHeard(dump, heldFrom, recordedTo);
+    const { asked, records, ended } = dump;
     const window = { start: this.#cursor, end };
     this.#cursor = end;
     const inside = records.filter(({ time }) => time >= window.start && time < end);
@@ -303,6 +305,16 @@ class TimeRead {
     if (leftMs <= 0 || leftMs > patienceMs) return false;
     await sleep(clock, leftMs, this.#signal);
     return true;
+  }
+
+  #requireHeard({ asked, records, until }: TimedDump, heldFrom: number, recordedTo: number): void {
+    const times = new Set(records.map(({ time }) => time));
+    const heard = this.#options
+      .state()
+      .heard.within(Math.max(asked.start, heldFrom), Math.min(until, recordedTo));
+    const lacking = heard.find((time) => !times.has(time));
+    if (lacking !== undefined)
+      throw unproven(`it lacks a record of ${lacking} that was heard: it was cleared, or its clock was set`);
   }
 
   #requireOnce({ start, end }: Window): void {
