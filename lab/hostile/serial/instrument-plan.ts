@@ -122,7 +122,7 @@ function historyOf(
     ...(memory.hasEnd ? { end: '$END' } : { endSilenceMs: 300 }),
     ...(memory.hasNone ? { none: '$NONE' } : {}),
     ...(memory.hasBounds
-      ? { bounds: { command: 'M?\\r\\n', pattern: '^\\$M,(?<oldest>\\d+),(?<newest>\\d+)', timeoutMs: 500 } }
+      ? { bounds: { command: 'M?\\r\\n', pattern: '^\\$M,(?<oldest>\\d+),(?<newest>\\d+)$', timeoutMs: 500 } }
       : {}),
     ...(memory.saysCapacity ? { capacity: plan.capacity } : {}),
     ...(word === 'R'

@@ -138,10 +138,13 @@ export class RecordCounter {
     this.#isAnew = this.#last !== undefined;
   }
 
-  /** It goes on from the newest record, or from the one that is held. */
-  isNext(number: number): boolean {
+  /** It goes on from the newest record, or from the one that is held: at once, or after others that were missed. */
+  isAhead(number: number): boolean {
     const from = [this.#held, this.#last === undefined ? undefined : this.numberAt(this.#last)];
-    return from.some((known) => known !== undefined && mod(number - known, this.#span) === 1);
+    return from.some((known) => {
+      const ahead = known === undefined ? 0 : mod(number - known, this.#span);
+      return ahead > 0 && ahead <= this.#maxJump;
+    });
   }
 
   /** A session begins: what was held in the last one cannot be borne out any more. */

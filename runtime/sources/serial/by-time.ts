@@ -46,6 +46,7 @@ export class ByTime {
   #timer: Timer | undefined;
   /** The last one that its clock showed in the future. */
   #passed: DecodedRecord | undefined;
+  #passedMark: number | undefined;
   /** Nothing was missed since the last record: observation begins once times have come far enough. */
   #isWaiting = false;
 
@@ -160,16 +161,21 @@ export class ByTime {
   /** What was missed before it may have had the same time: it is given, and observation begins behind it. */
   #begin(record: DecodedRecord, time: number): void {
     const { observation, state } = this.#options;
-    this.#pass(record, time);
+    this.#pass(record, time, state.clock.mark);
     this.#isWaiting = time + 1 < state.clock.freeFrom;
     if (!this.#isWaiting) observation.begin(time + 1);
   }
 
-  /** It is given, and says nothing about what lies around it. */
-  #pass(record: DecodedRecord, time: number): boolean {
+  /**
+   * It is given, and says nothing about what lies around it. `mark`: what is known of the clock, which has to be known after a
+   * restart as well, however long nothing is claimed.
+   */
+  #pass(record: DecodedRecord, time: number, mark?: number): boolean {
     const { observation } = this.#options;
     observation.lose('equipment-clock-ahead');
     if (observation.begin(time) === undefined) return false;
+    if (mark !== undefined && mark !== this.#passedMark) observation.observe(time, mark);
+    this.#passedMark = mark;
     if (!observation.take(toReadings(record, time))) return false;
     observation.lose('may-share-its-time', { at: time });
     return true;

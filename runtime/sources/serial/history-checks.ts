@@ -37,6 +37,13 @@ export function checkHistory(source: SourceShape, history: HistoryShape, context
     );
   if (history.after !== undefined && history.before === undefined)
     problem(context, [...path, 'before'], 'is missing: what stops the instrument; or remove after');
+  // A number that was cut off is a number as well, and what it says of the memory may declare records lost.
+  if (history.bounds && !source.checksum && !history.bounds.pattern.endsWith('$'))
+    problem(
+      context,
+      [...path, 'bounds', 'pattern'],
+      'has to match the whole message where there is no check sum: end it with $',
+    );
   checkHistoryLayout(source, history, path, context);
 }
 

@@ -69,7 +69,7 @@ function setUp(
       startsWith: 'R',
       ...(hasEnd ? { end: 'END' } : { endSilenceMs: 300 }),
       none: 'NONE',
-      ...(hasBounds ? { bounds: { command: 'M\\r\\n', pattern: '^M,(?<oldest>\\d+),(?<newest>\\d+)' } } : {}),
+      ...(hasBounds ? { bounds: { command: 'M\\r\\n', pattern: '^M,(?<oldest>\\d+),(?<newest>\\d+)$' } } : {}),
       pageRecords: 100,
       pageMs: 100_000,
       overlapMs: 5000,

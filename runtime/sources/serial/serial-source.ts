@@ -158,7 +158,7 @@ class SerialSource implements Source {
   #isNews({ number, timestamp }: DecodedRecord): boolean {
     if (this.#config.poll) return false;
     const { counter, newest } = this.#stateNow();
-    if (counter && number !== undefined) return counter.isNext(number);
+    if (counter && number !== undefined) return counter.isAhead(number);
     return newest !== undefined && timestamp !== undefined && timestamp > newest.timestamp;
   }
 

@@ -75,7 +75,7 @@ class TimeRead {
     this.#signal = signal;
     this.#isNumbered = options.span !== undefined;
     this.#pageMs = options.history.pageMs;
-    const needsBack = this.#isNumbered || !options.access.bounds;
+    const needsBack = this.#isNumbered || !options.access.bounds || options.history.end === undefined;
     this.#backMs = needsBack ? Math.max(options.history.overlapMs, options.stepMs) : 0;
   }
 
@@ -141,15 +141,17 @@ class TimeRead {
     const hasBack = first !== undefined && first.time < this.#cursor;
     // Numbers without a gap: what came was not overtaken.
     if (this.#isNumbered && hasBack) return first.time;
+    // Nor does a mark show that such a dump begins with the first one: it may be what is left of the dump before.
+    const isOpen = !hasBack && (this.#isNumbered || dump.ended === 'record-beyond');
     if (this.#options.access.bounds) {
       const held = await this.#bounds();
       if (held === undefined || held === 'empty') throw unproven('it was cleared while it was read');
       const isFirst = first?.time === held.oldest;
-      if (this.#isNumbered && held.oldest < this.#cursor && !isFirst) return this.#reachTo(held.oldest);
+      if (isOpen && held.oldest < this.#cursor && !isFirst) return this.#reachTo(held.oldest);
       return this.#heldSince(dump, held.oldest);
     }
     const back = await this.#recordBefore(hasBack ? first.time : undefined);
-    if (this.#isNumbered && back !== undefined) return this.#reachTo(back);
+    if (isOpen && back !== undefined) return this.#reachTo(back);
     return back;
   }
 
