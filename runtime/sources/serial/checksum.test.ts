@@ -57,6 +57,18 @@ describe('where a check sum stands, and how it is written', () => {
     expect(places({ kind: 'sum16', form: 'decimal' }, '12345678900477')).toEqual([9, 14]);
   });
 
+  it('of NMEA is none where two sentences are joined, though the sum of both is right by chance', () => {
+    const sentence = (content: string) => {
+      const sum = [...Buffer.from(content)].reduce((all, byte) => all ^ byte, 0);
+      return `$${content}*${sum.toString(16).toUpperCase().padStart(2, '0')}`;
+    };
+    const first = sentence('D,1,2');
+    expect(places({ kind: 'nmea' }, first)).toEqual([6, 9]);
+    // The second ends so that all of it has the sum of its own end.
+    const joined = sentence(`${first.slice(1)}$D,2,3`);
+    expect(places({ kind: 'nmea' }, joined)).toBe(undefined);
+  });
+
   it('covers a part of the frame, and stands anywhere', () => {
     // STX data ETX BCC, over the data and ETX.
     const bcc = String.fromCharCode(0x31 ^ 0x03);

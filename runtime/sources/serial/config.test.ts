@@ -119,6 +119,17 @@ describe('the configuration of a serial source', () => {
       /^history\.command: has none of \{from\}/,
     ],
     [
+      'bounds whose numbers may be cut off',
+      {
+        history: {
+          command: '{from}',
+          end: '.',
+          bounds: { command: 'M', pattern: '^(?<oldest>\\d+),(?<newest>\\d+)' },
+        },
+      },
+      /^history\.bounds\.pattern: .*end it with \$/,
+    ],
+    [
       'a write without a value',
       { tags: [{ name: 'a', column: 1, write: { command: 'S' } }] },
       /write\.command: has none of \{value\}/,

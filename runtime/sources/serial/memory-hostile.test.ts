@@ -69,7 +69,9 @@ function setUp(
       startsWith: 'R',
       ...(hasEnd ? { end: 'END' } : { endSilenceMs: 300 }),
       none: 'NONE',
-      ...(hasBounds ? { bounds: { command: 'M\\r\\n', pattern: '^M,(?<oldest>\\d+),(?<newest>\\d+)$' } } : {}),
+      ...(hasBounds
+        ? { bounds: { command: 'M\\r\\n', pattern: '^M,(?<oldest>\\d+),(?<newest>\\d+)$' } }
+        : {}),
       pageRecords: 100,
       pageMs: 100_000,
       overlapMs: 5000,
@@ -269,5 +271,66 @@ describe('a memory by time', () => {
     const { read, at } = await timed({});
     const pages = await read(at(28), at(5000));
     expect(pages.at(-1)!.window.end).toBeLessThanOrEqual(at(30) + 1);
+  });
+
+  it('that lacks what was heard live was cleared, or its clock was set unheard: nothing is complete', async () => {
+    const { memory, read, say, at } = await timed({});
+    for (const held of upTo(31, 40, at)) await say(held);
+    // Its clock was behind when it was cleared, and is right again: it holds times from before and from behind.
+    memory.records = [...upTo(1, 5, at), ...upTo(41, 45, at)];
+    await say({ number: 41, time: at(41) });
+    await expect(read(at(6), at(35))).rejects.toMatchObject({ code: 'serial-history-unproven' });
+  });
+
+  it('is not proven by what is left of the dump before, where only silence ends a dump', async () => {
+    const { memory, read, at } = await timed({ hasEnd: false });
+    const all = memory.records;
+    let asks = 0;
+    const answer = memory.answer.bind(memory);
+    memory.answer = (command, line) => {
+      const isFirst = command.startsWith('D') && asks++ === 0;
+      // What comes is the end of an answer that was asked for earlier.
+      memory.records = isFirst ? all.filter(({ number }) => number >= 16) : all;
+      if (command.startsWith('D')) answer(command, line);
+      memory.records = all;
+      if (command.startsWith('M')) answer(command, line);
+    };
+    const pages = await read(at(10), at(20));
+    const values = pages.flatMap((page) =>
+      page.kind === 'readings' ? page.readings.map(({ value }) => value) : [],
+    );
+    expect(values).toEqual([1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9]);
+  });
+
+  it('is not proven by a live record of a clock that was set back, which comes amid a dump that looks alike', async () => {
+    const { memory, line, read, at } = await timed({
+      hasBounds: false,
+      history: { startsWith: undefined },
+    });
+    memory.records = upTo(21, 30, at);
+    let lines = 0;
+    memory.onLine = () => {
+      if (lines++ === 0) line.say(`L,31,${at(-4000)},3.1\r\n`);
+      return 1;
+    };
+    // Before its first record it holds nothing: that is gone, not complete.
+    const pages = await read(at(10), at(25)).catch(() => []);
+    for (const page of pages)
+      if (page.kind === 'readings') expect(page.window.start).toBeGreaterThanOrEqual(at(21));
+  });
+});
+
+describe('a record that hangs on to the end of an answer, since the end between them was lost', () => {
+  it.each(['END', 'M,1,2', 'NONE'])('behind %s is told as a message that was damaged', async (last) => {
+    const { memory, line, read, clock, sink, at } = await timed({});
+    memory.answer = (command) => {
+      const text = command.startsWith('M') ? last : 'END';
+      line.say(`${text}L,31,${at(31)},3.1\r\n`, 1);
+    };
+    const before = sink.of('broken').length;
+    const reading = read(at(10), at(20)).catch(() => {});
+    await clock.advance(5000);
+    await reading;
+    expect(sink.of('broken').length).toBeGreaterThan(before);
   });
 });

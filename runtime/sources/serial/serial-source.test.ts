@@ -221,6 +221,29 @@ describe('an instrument whose counter starts anew', () => {
   });
 });
 
+describe('an instrument whose dumps look like live records', () => {
+  const dumps = {
+    ...numbered,
+    history: { command: 'D {from} {to}\\r\\n', end: 'END', limitMs: 20_000 },
+  };
+
+  it('may still dump for the process before: its numbers are no counter that started anew', async () => {
+    const { sink, hear, clock, counts } = talking(dumps, () => ({
+      continuity: 'proven',
+      floor: 501,
+      number: 0,
+    }));
+    await hear('\r\n', '444,4\r\n', '445,5\r\n', '446,6\r\n', 'END\r\n', '501,1\r\n', '502,2\r\n');
+    expect(indexes(sink)).toEqual([501, 502]);
+    // Later nothing of that dump can come any more.
+    await clock.advance(25_000);
+    await hear('1,1\r\n', '2,2\r\n', '3,3\r\n');
+    expect(counts).toMatchObject({ counter_resets: 1 });
+    expect(values(sink).slice(2)).toEqual([1, 2, 3]);
+    expect(sink.breaches()).toEqual([]);
+  });
+});
+
 describe('an instrument that stamps its records', () => {
   const stamped = {
     fields: { separator: ';' },
@@ -286,6 +309,25 @@ describe('an instrument that stamps its records', () => {
     expect(counts).toMatchObject({ unbelievable_times: 1 });
     await hear('2027-01-05 00:00:00;4\r\n', '2027-01-05 00:00:01;5\r\n');
     expect(values(sink)).toEqual([1, 3, 4, 5]);
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('claims nothing up to a time in the future that it showed once, and that nothing bore out', async () => {
+    const { sink, hear, clock } = talking(stamped);
+    const shown = (aheadMs: number) =>
+      `${new Date(clock.now() + aheadMs).toISOString().slice(0, 19).replace('T', ' ')};1\r\n`;
+    await hear('\r\n', shown(0));
+    await clock.advance(1000);
+    await hear(shown(10_000));
+    const ahead = clock.now() + 10_000;
+    for (let second = 0; second < 20; second++) {
+      await clock.advance(900);
+      await hear(shown(0));
+    }
+    // What was recorded unheard meanwhile may have such times.
+    const later = sink.of('resumed').map(({ at: from }) => from);
+    expect(later.at(-1)).toBeGreaterThan(ahead);
+    expect(sink.of('observed').at(-1)!.until).toBeGreaterThan(ahead);
     expect(sink.breaches()).toEqual([]);
   });
 

@@ -9,7 +9,7 @@ import { isEcho } from './exchange.ts';
 import type { GarbageKind } from './frame-scanner.ts';
 import { joinAnswers } from './joined-answers.ts';
 import { pendingInputMs } from './line-quiet.ts';
-import type { MessageReader } from './message-reader.ts';
+import { hidesRecord, type MessageReader } from './message-reader.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import type { Reporter } from './reporter.ts';
 import { garbled, mixedSamples, outOfStep, refused, silent } from './serial-errors.ts';
@@ -69,11 +69,21 @@ export class ListenSession {
         break;
       case 'refusal':
         count('holdfast_serial_refusals_total');
+        this.#onOther(content);
         break;
       case 'other':
         count('holdfast_serial_other_messages_total');
+        this.#onOther(content);
         break;
     }
+  }
+
+  /** Of no interest by how it begins. Where the end was lost between it and a record, no check sum tells but their own. */
+  #onOther(content: Buffer): void {
+    const { config, read, reporter, count } = this.#parts;
+    if (config.checksum !== undefined || !hidesRecord(read, content)) return;
+    count('holdfast_serial_damaged_messages_total');
+    reporter.damaged('serial-joined');
   }
 
   onGarbage(bytes: number, why: GarbageKind): void {
