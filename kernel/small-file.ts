@@ -57,13 +57,27 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Buf
 }
 
 /**
+ * As `readSmallFile`, of a file that has to be there: a path that a person named.
+ * @throws HoldfastError `not-a-file`; what the file system says, ENOENT included.
+ */
+export async function readNamedFile(path: string, maxBytes: number): Promise<Buffer> {
+  const bytes = await readSmallFile(path, maxBytes);
+  if (bytes !== undefined) return bytes;
+  throw Object.assign(new Error(`ENOENT: no such file: ${path}`), { code: 'ENOENT' });
+}
+
+/**
  * Replaces the file by a rename, so that a reader finds the old contents or the new ones. `sync`: they are on the disk before
  * the rename. What is no file and stands in its place is displaced. @throws what the file system says.
  */
-export async function replaceFile(path: string, contents: string, options: { readonly sync: boolean }) {
+export async function replaceFile(
+  path: string,
+  contents: string | Uint8Array,
+  options: { readonly sync: boolean; readonly mode?: number },
+) {
   const temporary = `${path}.new`;
   await rm(temporary, { recursive: true, force: true });
-  const file = await open(temporary, 'wx', 0o600);
+  const file = await open(temporary, 'wx', options.mode ?? 0o600);
   try {
     await file.writeFile(contents);
     if (options.sync) await file.sync();

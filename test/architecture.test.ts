@@ -146,6 +146,15 @@ describe('the architecture', () => {
     expect(found).toEqual([]);
   });
 
+  // What stands at a path that somebody named may be a pipe, which never answers, or a device without end.
+  it('files outside of the spool are read by kernel/small-file.ts alone', () => {
+    const reading = /\breadFile(?:Sync)?\(|\bcreateReadStream\(/;
+    const elsewhere = shipped
+      .filter(({ path }) => path.startsWith('runtime/') && !path.startsWith('runtime/spool/'))
+      .filter(({ code }) => reading.test(code));
+    expect(elsewhere.map(({ path }) => path)).toEqual([]);
+  });
+
   it('only main.ts and the command line end the process', () => {
     const found = shipped
       .filter((file) => !/main\.ts$|\/cli\//.test(file.path) && /\bprocess\.exit\b/.test(file.code))

@@ -74,7 +74,7 @@ async function startOptions(
     configFile,
     dataFolder: named ?? HOLDFAST_DATA_FOLDER ?? defaultDataFolder,
     heedTwin: from !== 'file',
-    identity: readIdentity(process.env),
+    identity: await readIdentity(process.env),
     onLogLevel: (level) => {
       if (HOLDFAST_LOG_LEVEL === undefined) log.setLevel(level);
     },

@@ -7,24 +7,26 @@ import { readIdentity } from './identity.ts';
 const connectionString = 'HostName=hub;DeviceId=d;ModuleId=m;SharedAccessKey=c2VjcmV0';
 
 describe('the identity', () => {
-  it('comes from the environment, from a file that it names, or from IoT Edge', () => {
+  it('comes from the environment, from a file that it names, or from IoT Edge', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'identity-')), 'secret');
     writeFileSync(file, `${connectionString}\n`);
     const expected = { kind: 'connection-string', connectionString };
-    expect(readIdentity({ HOLDFAST_CONNECTION_STRING: connectionString })).toEqual(expected);
-    expect(readIdentity({ HOLDFAST_CONNECTION_STRING_FILE: file })).toEqual(expected);
-    expect(readIdentity({ IOTEDGE_WORKLOADURI: 'unix:///x' })).toEqual({ kind: 'iot-edge' });
+    expect(await readIdentity({ HOLDFAST_CONNECTION_STRING: connectionString })).toEqual(expected);
+    expect(await readIdentity({ HOLDFAST_CONNECTION_STRING_FILE: file })).toEqual(expected);
+    expect(await readIdentity({ IOTEDGE_WORKLOADURI: 'unix:///x' })).toEqual({ kind: 'iot-edge' });
   });
 
-  it('says what to set where there is none, and where the file is not', () => {
-    expect(() => readIdentity({})).toThrow(/HOLDFAST_CONNECTION_STRING_FILE/);
-    expect(() => readIdentity({ HOLDFAST_CONNECTION_STRING_FILE: '/no/such/file' })).toThrow(/ENOENT/);
+  it('says what to set where there is none, and where the file is not', async () => {
+    await expect(readIdentity({})).rejects.toThrow(/HOLDFAST_CONNECTION_STRING_FILE/);
+    await expect(readIdentity({ HOLDFAST_CONNECTION_STRING_FILE: '/no/such/file' })).rejects.toThrow(
+      /ENOENT/,
+    );
   });
 
-  it('names the missing field of a connection string without repeating the key', () => {
+  it('names the missing field of a connection string without repeating the key', async () => {
     const attempt = () =>
       readIdentity({ HOLDFAST_CONNECTION_STRING: 'HostName=hub;SharedAccessKey=c2VjcmV0' });
-    expect(attempt).toThrow(/lacks DeviceId/);
-    expect(attempt).not.toThrow(/c2VjcmV0/);
+    await expect(attempt()).rejects.toThrow(/lacks DeviceId/);
+    await expect(attempt()).rejects.not.toThrow(/c2VjcmV0/);
   });
 });

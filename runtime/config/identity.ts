@@ -1,19 +1,23 @@
 // Who the module is in the cloud. Secrets come from the environment or a file that it names, never from the
 // configuration, which may be shown, logged and kept.
-import { readFileSync } from 'node:fs';
 import { describeError } from '../../kernel/errors.ts';
+import { readNamedFile } from '../../kernel/small-file.ts';
 import { ConfigError } from './load.ts';
 
 export type Identity =
   | { readonly kind: 'connection-string'; readonly connectionString: string }
   | { readonly kind: 'iot-edge' };
 
+// A connection string has some 200.
+const maxSecretBytes = 64 * 1024;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws ConfigError that says which variables to set. */
-export function readIdentity(environment: Environment): Identity {
+export async function readIdentity(environment: Environment): Promise<Identity> {
   const text =
-    environment.HOLDFAST_CONNECTION_STRING ?? readSecretFile(environment.HOLDFAST_CONNECTION_STRING_FILE);
+    environment.HOLDFAST_CONNECTION_STRING ??
+    (await readSecretFile(environment.HOLDFAST_CONNECTION_STRING_FILE));
   if (text !== undefined) return { kind: 'connection-string', connectionString: checked(text.trim()) };
   if (environment.IOTEDGE_WORKLOADURI) return { kind: 'iot-edge' };
   throw problem(
@@ -21,10 +25,10 @@ export function readIdentity(environment: Environment): Identity {
   );
 }
 
-function readSecretFile(file: string | undefined): string | undefined {
+async function readSecretFile(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
-    return readFileSync(file, 'utf8');
+    return (await readNamedFile(file, maxSecretBytes)).toString('utf8');
   } catch (cause) {
     throw problem(`HOLDFAST_CONNECTION_STRING_FILE cannot be read: ${describeError(cause)}`);
   }

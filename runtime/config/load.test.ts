@@ -142,8 +142,8 @@ describe('files that a configuration names', () => {
   it('have to be there, and to be files: a pipe would be waited for forever', async () => {
     const value = (caFile: string) => ({ sources: [], uplink: { caFile } });
     await expect(loadValue(value(join(folder, 'ca.pem')), 'twin')).rejects.toThrow(/uplink.caFile.*ENOENT/s);
-    await expect(loadValue(value('/dev/zero'), 'twin')).rejects.toThrow(/not a file/);
-    await expect(loadConfig('/dev/zero')).rejects.toThrow(/not a file/);
+    await expect(loadValue(value('/dev/zero'), 'twin')).rejects.toThrow(/no regular file/);
+    await expect(loadConfig('/dev/zero')).rejects.toThrow(/no regular file/);
   });
 
   it('are the ones that are meant, where their sum is given', async () => {

@@ -1,9 +1,9 @@
 // Reads a configuration: from a file, or a value that came from elsewhere (the twin). What comes out is whole: tables of tags are filled in, files that it names were
 // there, and `input` alone is enough to run again with none of these files.
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { readNamedFile } from '../../kernel/small-file.ts';
 import {
   formatProblems,
   type Problem,
@@ -148,11 +148,7 @@ async function readBytes(
 ): Promise<Uint8Array> {
   try {
     if (remote !== undefined) return await readRemoteFile(file, remote, maxConfigBytes);
-    // Reading a pipe or a device could wait, or go on, for ever.
-    const found = await stat(file);
-    if (!found.isFile()) throw new Error('not a file');
-    if (found.size > maxConfigBytes) throw new Error(`larger than ${maxConfigBytes} bytes`);
-    return await readFile(file);
+    return await readNamedFile(file, maxConfigBytes);
   } catch (cause) {
     return fail(cause, `cannot be read: ${describeError(cause)}`);
   }

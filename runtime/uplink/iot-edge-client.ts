@@ -1,7 +1,6 @@
 // The only file that touches Azure's device library. One client is one connection; what the library would
 // do beyond that (retry, reconnect, resend, renew for ever) is switched off or bounded here, because each of
 // those was measured to end in false successes, sends that never settle, or duplicates from dead clients.
-import { readFile } from 'node:fs/promises';
 import iotCommon from 'azure-iot-common';
 import iotDevice, {
   type DeviceMethodResponse,
@@ -11,6 +10,7 @@ import iotDevice, {
 } from 'azure-iot-device';
 import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
+import { readNamedFile } from '../../kernel/small-file.ts';
 import type { WireMessage } from '../../wire/mini-batch.ts';
 import { type CapturedTransport, captureTransport, type TransportName } from './captured-transport.ts';
 import type {
@@ -267,9 +267,12 @@ function targetOf(options: IotEdgeClientOptions, captured: CapturedTransport): E
   };
 }
 
+// A bundle of all authorities of a system has some 200 KB.
+const maxCaBytes = 4 * 1024 * 1024;
+
 async function readCaFile(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readNamedFile(path, maxCaBytes)).toString('utf8');
   } catch (cause) {
     throw new HoldfastError('uplink-bad-ca-file', `cannot read the file of authorities ${path}`, { cause });
   }

@@ -1,11 +1,11 @@
 // From a configuration to an open session: which endpoint, whether its server is trusted, as whom. The driver
 // library is loaded here, when a session begins: a site without OPC UA pays neither its memory nor its time.
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
+import { readNamedFile } from '../../../kernel/small-file.ts';
 import type { ConnectOptions, Identity } from './client-channel.ts';
 import type { IdentityConfig, OpcuaSourceConfig } from './config.ts';
 import { chooseEndpoint, type OfferedEndpoint } from './endpoint-choice.ts';
@@ -136,11 +136,14 @@ async function readIdentity(
   }
 }
 
+// A certificate with its chain, a key, a password.
+const maxSecretBytes = 256 * 1024;
+
 async function readSecret(file: string, encoding: 'utf8'): Promise<string>;
 async function readSecret(file: string): Promise<Buffer>;
 async function readSecret(file: string, encoding?: 'utf8'): Promise<string | Buffer> {
   try {
-    const bytes = await readFile(file);
+    const bytes = await readNamedFile(file, maxSecretBytes);
     return encoding ? bytes.toString(encoding) : bytes;
   } catch (cause) {
     throw missing(`${file} cannot be read: ${describeError(cause)}`, cause);

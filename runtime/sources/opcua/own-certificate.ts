@@ -1,9 +1,12 @@
 // This gateway's own application certificate: made at first use, kept under the data folder, and the same ever
 // after, since each server has to be told to trust it.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { readSmallFile, replaceFile } from '../../../kernel/small-file.ts';
+
+const maxPemBytes = 64 * 1024;
 
 export interface OwnCertificate {
   /** DER. */
@@ -41,11 +44,11 @@ export async function ownCertificate(options: OwnCertificateOptions): Promise<Ow
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const made = await options.make(`urn:holdfast:${options.uuid()}`);
     // The key first: a certificate without its key is the one state that cannot be used, nor made again.
-    await writeWhole(keyFile, made.key, 0o600);
-    await writeWhole(file, made.certificate, 0o644);
+    await replaceFile(keyFile, made.key, { sync: true });
+    await replaceFile(file, made.certificate, { sync: true, mode: 0o644 });
     return { ...parse(made.certificate, made.key), file };
   } catch (cause) {
-    if (cause instanceof HoldfastError) throw cause;
+    if (cause instanceof HoldfastError && cause.code === 'opcua-own-certificate') throw cause;
     throw problem(folder, describeError(cause), cause);
   }
 }
@@ -79,20 +82,7 @@ function parse(certificatePem: string, key: string): OwnCertificate {
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Never half a file, whenever the power fails. */
-async function writeWhole(file: string, text: string, mode: number): Promise<void> {
-  const fresh = `${file}.new`;
-  await writeFile(fresh, text, { mode, flush: true });
-  await chmod(fresh, mode);
-  await rename(fresh, file);
+  return (await readSmallFile(file, maxPemBytes))?.toString('utf8');
 }
 
 function problem(where: string, what: string, cause?: unknown): HoldfastError {

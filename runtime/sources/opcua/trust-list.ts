@@ -1,9 +1,10 @@
 // Which servers are trusted: those whose certificate, or whose issuer's, a person put into `trusted/`. What is
 // refused is saved into `rejected/`, so that trusting it is moving one file.
 import { createHash, X509Certificate } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { readNamedFile, replaceFile } from '../../../kernel/small-file.ts';
 
 export interface TrustListOptions {
   /** Holds `trusted/` and `rejected/`. */
@@ -48,7 +49,8 @@ export function createTrustList({ folder, now }: TrustListOptions): TrustList {
     try {
       await mkdir(rejectedFolder, { recursive: true });
       // A server that shows another one each time must not fill the disk.
-      if ((await readdir(rejectedFolder)).length < maxRejected) await writeFile(file, own.raw);
+      if ((await readdir(rejectedFolder)).length < maxRejected)
+        await replaceFile(file, own.raw, { sync: false });
       else
         saved = `${rejectedFolder} is full (${maxRejected} files): empty it, and the next refusal is saved there`;
     } catch (cause) {
@@ -108,8 +110,7 @@ async function readTrusted(folder: string): Promise<readonly X509Certificate[]> 
   for (const name of names.sort().slice(0, maxTrusted)) {
     if (!/\.(der|crt|cer|pem)$/i.test(name)) continue;
     try {
-      const bytes = await readFile(join(folder, name));
-      if (bytes.length <= maxCertificateBytes) found.push(new X509Certificate(bytes));
+      found.push(new X509Certificate(await readNamedFile(join(folder, name), maxCertificateBytes)));
     } catch {
       // What is no certificate makes nobody trusted.
     }

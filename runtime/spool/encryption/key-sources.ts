@@ -1,7 +1,7 @@
 // Where a key comes from: a file, the environment, or wrapped by IoT Edge. Nothing here ever shows a part of one.
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { readNamedFile } from '../../../kernel/small-file.ts';
 import type { KeySource } from './config.ts';
 import type { KeyWrapper } from './key-wrapper.ts';
 import { type MasterKey, parseMasterKey } from './master-key.ts';
@@ -17,7 +17,6 @@ export interface KeyPlaces {
   readonly warn: (text: string) => void;
 }
 
-// Of a key file that is something else, a disk image perhaps, no more is read.
 const maxFileBytes = 4096;
 
 export interface ReadOptions {
@@ -51,27 +50,24 @@ export function nameSource(source: KeySource): string {
 }
 
 async function readKeyFile(path: string, warn: (text: string) => void): Promise<MasterKey> {
-  const content = Buffer.alloc(maxFileBytes);
+  let content: Buffer | undefined;
   try {
-    // A pipe would be waited for without end.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const { mode } = await file.stat();
-      if ((mode & 0o077) !== 0) {
-        const bits = (mode & 0o777).toString(8).padStart(4, '0');
-        warn(`key file ${path} can be read by others (mode ${bits}): chmod 0400 ${path}`);
-      }
-      const { bytesRead } = await file.read(content, 0, maxFileBytes, 0);
-      return named(`key file ${path}`, () => parseMasterKey(content.subarray(0, bytesRead)));
-    } finally {
-      await file.close();
+    content = await readNamedFile(path, maxFileBytes);
+    const { mode } = await stat(path);
+    if ((mode & 0o077) !== 0) {
+      const bits = (mode & 0o777).toString(8).padStart(4, '0');
+      warn(`key file ${path} can be read by others (mode ${bits}): chmod 0400 ${path}`);
     }
   } catch (error) {
-    if (error instanceof HoldfastError) throw error;
-    const why = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = error instanceof HoldfastError ? message : (code ?? 'unknown error');
     throw new HoldfastError('spool-key-missing', `key file ${path} cannot be read (${why})`, {
       retryable: true,
     });
+  }
+  try {
+    const bytes = content;
+    return named(`key file ${path}`, () => parseMasterKey(bytes));
   } finally {
     content.fill(0);
   }
