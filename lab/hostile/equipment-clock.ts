@@ -34,6 +34,14 @@ export class EquipmentClock {
     this.#runs.push({ from: this.#trueNow(), offset: this.#runs.at(-1)!.offset + ms });
   }
 
+  /** Whether it showed a time beyond `time` at any moment up to `trueTime`: it has lived through it, or leapt over it. */
+  passed(time: number, trueTime: number): boolean {
+    return this.#runs.some(({ from, offset }, at) => {
+      if (from > trueTime) return false;
+      return Math.min(this.#runs[at + 1]?.from ?? trueTime, trueTime) + offset > time;
+    });
+  }
+
   /** Whether it showed `time`, to the step that it counts in, at any moment up to `trueTime`, or passed over it unseen. */
   showed(time: number, trueTime: number): boolean {
     return this.#runs.some(({ from, offset }, at) => {

@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { type AdapterName, adapterNames, adapters } from './adapters.ts';
 import { type EpisodeResult, runEpisode } from './episode.ts';
 import { countFaults } from './judge/verdict.ts';
+import { transports } from './modbus/recorder-equipment.ts';
 import { runAdapter, seedOf } from './run.ts';
 
 const exchanges = Number(process.env.HOLDFAST_EXCHANGES ?? 2000);
 const seed = Number(process.env.HOLDFAST_SEED ?? 1);
 
 /** Those of which long runs are clean as well (docs/PROOFS.md). */
-const cleanAdapters: readonly AdapterName[] = ['serial', 'module-input'];
+const cleanAdapters: readonly AdapterName[] = [...transports, 'serial', 'module-input'];
 
 describe('adapters against equipment that misbehaves', () => {
   it.each(cleanAdapters)('%s claims nothing that is not so', { timeout: 120_000 }, async (adapter) => {

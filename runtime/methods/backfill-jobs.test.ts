@@ -5,7 +5,7 @@ import { seededRandom } from '../../kernel/random.ts';
 import { settle, VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { BackfillRequest } from '../../wire/methods.ts';
 import type { Reading } from '../../wire/reading.ts';
-import { unprovenPage } from '../sources/history-page.ts';
+import { CompletePage } from '../sources/history-page.ts';
 import { createBackfillJobs } from './backfill-jobs.ts';
 import type { BackfillJobs, Frontier, HistoryAnswer } from './backfill-jobs-api.ts';
 import type { BackfillLimits } from './backfill-limits.ts';
@@ -24,6 +24,15 @@ const reading = (offset: number): Reading => ({
 });
 const readings = (start: number, end: number, step = 10) =>
   Array.from({ length: Math.ceil((end - start) / step) }, (_, i) => reading(start + i * step));
+
+/** All of it was asked for, held and recorded, and there was nothing. */
+const emptyPage = (range: { start: number; end: number }) =>
+  CompletePage.of(range, [], {
+    asked: range,
+    ended: 'no-more',
+    heldFrom: range.start,
+    recordedTo: range.end,
+  });
 
 function request(start: number, end: number, requestId = 'r1', batchId = 'press'): BackfillRequest {
   const [startWindow, endWindow] = [String(at(start)), String(at(end))];
@@ -353,7 +362,7 @@ describe('answering', () => {
   test('a source whose pages leave a hole is not believed', async () => {
     const history = {
       async *read() {
-        yield unprovenPage.complete(window(50, 100), []);
+        yield emptyPage(window(50, 100));
       },
     };
     const { jobs, clock, disk } = await bench({ sources: () => history });
@@ -368,7 +377,7 @@ describe('answering', () => {
     const history = {
       async *read(range: { start: number; end: number }) {
         if (++calls === 1) await new Promise(() => {});
-        yield unprovenPage.complete(range, []);
+        yield emptyPage(range);
       },
     };
     const { jobs, clock } = await bench({ sources: () => history, limits: { pageTimeoutMs: 5_000 } });

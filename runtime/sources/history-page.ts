@@ -103,19 +103,3 @@ function unproven({ start, end }: Window, why: string): HoldfastError {
   const message = `a page of history for [${start}, ${end}) proves nothing (${why}): it is asked for again`;
   return new HoldfastError('source-page-unproven', message, { retryable: true });
 }
-
-/** For adapters that do not state their evidence yet: it says nothing that the window does not say. */
-export const unprovenPage = {
-  complete: (window: Window, readings: readonly Reading[]): CompletePage =>
-    CompletePage.of(window, readings, {
-      asked: window,
-      ended: 'no-more',
-      heldFrom: window.start,
-      recordedTo: window.end,
-    }),
-  gone: (window: Window, reason: Absence['reason']): GonePage =>
-    GonePage.of(
-      window,
-      reason === 'no-history' ? { reason, said: 'unknown' } : { reason, heldFrom: window.end },
-    ),
-};

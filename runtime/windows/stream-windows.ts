@@ -84,7 +84,9 @@ export class StreamWindows {
   }
   /** As a source that is built anew finds the stream. */
   get known(): StreamStart {
+    const { ageMs } = this.#options.start;
     return {
+      ...(ageMs === undefined ? {} : { ageMs }),
       continuity: this.#mayContinue ? 'proven' : 'lost',
       ...this.#claims.reached(this.#open?.start),
       ...(this.#number === undefined ? {} : { number: this.#number }),

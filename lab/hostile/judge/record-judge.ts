@@ -17,6 +17,12 @@ const onTheWayMs = 1500;
 interface Voided extends VoidClaim {
   /** True time. */
   readonly at: number;
+  /** What the module's clock showed. */
+  readonly wall: number;
+}
+
+interface Answered extends HistoryClaim {
+  readonly wall: number;
 }
 
 export interface RecordJudgeOptions<M extends Made> {
@@ -24,6 +30,10 @@ export interface RecordJudgeOptions<M extends Made> {
   readonly rules: RecordRules<M>;
   /** True time. */
   readonly now: () => number;
+  /** The module's clock, epoch ms. Default: nothing is past by it. */
+  readonly wall?: () => number;
+  /** As `Judge.watch`. */
+  readonly watch?: NonNullable<Judge['watch']>;
   /** Told of each fault as it is found. */
   readonly onFault: (fault: Fault) => void;
 }
@@ -35,7 +45,7 @@ export class RecordJudge<M extends Made> implements Judge {
   readonly #live: LiveClaim[] = [];
   /** When the run of windows that touch began that the claim is of, in true time of what was heard. */
   readonly #begun = new Map<LiveClaim, number>();
-  readonly #history: HistoryClaim[] = [];
+  readonly #history: Answered[] = [];
   readonly #voids: Voided[] = [];
   /** `id tag` of what came live, or was declared to have no value. */
   readonly #delivered = new Set<string>();
@@ -55,6 +65,7 @@ export class RecordJudge<M extends Made> implements Judge {
   }
 
   watch(event: SourceEvent, isTaken: boolean): void {
+    this.#options.watch?.(event, isTaken);
     if (event.kind !== 'readings' || !isTaken) return;
     const at = this.#options.now();
     for (const { tag, index, value, quality } of event.readings) {
@@ -122,13 +133,13 @@ export class RecordJudge<M extends Made> implements Judge {
       for (const tag of made.values.keys())
         if (isMarked(claim.readings, tag, place)) this.#unreadable.add(`${this.#history.length} ${made.id}`);
     }
-    this.#history.push(claim);
+    this.#history.push({ ...claim, wall: this.#wall() });
   }
 
   claimVoid(claim: VoidClaim): void {
     const { records, rules, now } = this.#options;
     const { start, end } = claim.window;
-    this.#voids.push({ ...claim, at: now() });
+    this.#voids.push({ ...claim, at: now(), wall: this.#wall() });
     for (const made of records.all) {
       const place = rules.placeOf(made);
       if (place === undefined || place < start || place >= end || !rules.isHeld(made)) continue;
@@ -187,10 +198,11 @@ export class RecordJudge<M extends Made> implements Judge {
   }
 
   #judgeHistory(
-    { window, readings, heard }: HistoryClaim,
+    { window, readings, heard, wall }: Answered,
     at: number,
     inside: readonly { made: M; place: number }[],
   ): void {
+    const { rules } = this.#options;
     const given = new Map<number, Reading[]>();
     for (const reading of readings) {
       const list = given.get(reading.index);
@@ -198,7 +210,8 @@ export class RecordJudge<M extends Made> implements Judge {
       else given.set(reading.index, [reading]);
     }
     for (const { made, place } of inside) {
-      if (!this.#wasToCome(made, place, heard)) continue;
+      if (!this.#wasToCome(made, place, heard) || this.#hadPassed(made, place, { at: heard, wall })) continue;
+      if (rules.isForgotten?.(made)) continue;
       // It was made later, and came later.
       if (made.at > heard && this.#missing(made, heard) === undefined) continue;
       const here = given.get(place) ?? [];
@@ -216,8 +229,13 @@ export class RecordJudge<M extends Made> implements Judge {
   }
 
   /** A void over what was still to be made. */
-  #judgeFuture({ window, reason, at }: Voided, inside: readonly { made: M; place: number }[]): void {
-    const later = inside.find(({ made, place }) => made.at > at && !this.#options.rules.hadCome(place, at));
+  #judgeFuture({ window, reason, at, wall }: Voided, inside: readonly { made: M; place: number }[]): void {
+    const later = inside.find(
+      ({ made, place }) =>
+        made.at > at &&
+        !this.#options.rules.hadCome(place, at) &&
+        !this.#hadPassed(made, place, { at, wall }),
+    );
     if (!later) return;
     const what = `[${window.start}, ${window.end}) is void (${reason}), but record ${later.made.id} at ${later.place} was made later`;
     this.#fault('falseVoids', what, at);
@@ -225,6 +243,15 @@ export class RecordJudge<M extends Made> implements Judge {
 
   #wasToCome(made: M, place: number, heard: number): boolean {
     return made.at <= heard || !this.#options.rules.hadCome(place, heard);
+  }
+
+  #wall(): number {
+    return this.#options.wall?.() ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** It was made later, at a time that was over by both clocks. */
+  #hadPassed(made: M, place: number, { at, wall }: { readonly at: number; readonly wall: number }): boolean {
+    return made.at > at && place < wall && (this.#options.rules.hadPassed?.(place, at) ?? false);
   }
 
   /** A reading without a value, or with one that is bad: honest where the equipment gave none, or that one. */

@@ -27,6 +27,12 @@ export interface RecordRules<M extends Made> {
    * was set back): who stated that position could not know of it.
    */
   hadCome(index: number, trueTime: number): boolean;
+  /**
+   * Whether the equipment was past position `index` by `trueTime`, though its clock may have leapt over it. What lies in the
+   * past by the module's own clock as well is to be answered some day: nobody can know that the clock will be
+   * set back again to there. Default: never.
+   */
+  hadPassed?(index: number, trueTime: number): boolean;
   /** The equipment can be asked for it now. */
   isHeld(made: M): boolean;
   /** Lost in a way that nobody can notice. Default: never. */
@@ -38,6 +44,8 @@ export interface RecordRules<M extends Made> {
   isOutOfSight?(made: M, since: number): boolean;
   /** Where it was said to have no value, if that was said of the time at which it was made. Default: its position. */
   saidAt?(made: M): number;
+  /** Lost in a way that nobody can notice, and gone from the memory before anybody looked there. Default: never. */
+  isForgotten?(made: M): boolean;
   /** A good value that no record shows, and that is right all the same. Default: none is. */
   isShownElse?(index: number, tag: string, value: Value): boolean;
   /**

@@ -10,7 +10,7 @@ export interface Stamped extends Made {
 export function stampedPlaces<M extends Stamped>(
   clock: EquipmentClock,
   stampStepMs: number,
-): Pick<RecordRules<M>, 'placeOf' | 'misplaced' | 'hadCome'> {
+): Pick<RecordRules<M>, 'placeOf' | 'misplaced' | 'hadCome' | 'hadPassed'> {
   return {
     placeOf: ({ stamp }) => stamp,
     misplaced: ({ stamp }, index) => (stamp === index ? undefined : `its record has stamp ${stamp}`),
@@ -19,5 +19,6 @@ export function stampedPlaces<M extends Stamped>(
       for (let ms = 0; ms < stampStepMs; ms += 50) if (clock.showed(index + ms, trueTime)) return true;
       return false;
     },
+    hadPassed: (index, trueTime) => clock.passed(index + stampStepMs, trueTime),
   };
 }

@@ -65,12 +65,16 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
   );
   const recorder = new Recorder({ plan, clock, deviceClock, dice: dice.fork(), trace });
   const refusals = new RefusalLog(placesOf(plan), () => clock.monotonic());
+  const heardAt: number[] = [];
   const unit: Unit = {
     answer: (request) => recorder.answer(request),
     onRefused: (request) => refusals.note(request),
+    onHeard: (request) => {
+      if (request.kind === 'file' || request.address >= plan.pointers) recorder.onLooked(request);
+    },
   };
   const line = lineTo(transport, unit, plan.timeoutMs, parts);
-  const rules = recorderRules({ recorder, plan, deviceClock, refusals });
+  const rules = recorderRules({ recorder, plan, deviceClock, refusals, heardAt });
   const { records } = recorder;
   const settings = configOf(transport, configureRecorder(plan));
   const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });
@@ -107,6 +111,8 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     },
     cut: () => line.cut(),
   };
+  const startedAt = clock.now() - clock.monotonic();
+  const behindMs = () => startedAt - (clock.now() - clock.monotonic());
   const stepMs = (least: number) =>
     dice.pick([-1, 1]) * (least + dice.between(0, dice.pick([3000, 60_000, 7_200_000])));
   const on = () => {
@@ -125,7 +131,16 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
         links,
         ...sourceParts,
       }),
-    judge: new RecordJudge({ records, rules, now: () => clock.monotonic(), onFault: parts.onFault }),
+    judge: new RecordJudge({
+      records,
+      rules,
+      now: () => clock.monotonic(),
+      wall: () => clock.now(),
+      watch: (event, isTaken) => {
+        if (isTaken && event.kind !== 'broken') heardAt.push(clock.monotonic());
+      },
+      onFault: parts.onFault,
+    }),
     get exchanges() {
       return line.exchanges;
     },
@@ -138,10 +153,13 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     act: () => acts[dice.weighted({ clock: 3, clear: 1, power: 1, unreachable: 2, cut: 1 })](),
     recoveryMs: 240_000,
     get isAnswerable() {
-      return clockSteps === 0;
+      // By a clock of the module's own that is behind, much of what there is lies in the future.
+      return clockSteps === 0 && behindMs() < mostBehindMs;
     },
   };
 }
+
+const mostBehindMs = 60_000;
 
 function placesOf({ live, far }: { live: number; far: number }) {
   return new Map([

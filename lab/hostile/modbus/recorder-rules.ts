@@ -12,6 +12,8 @@ export interface RecorderRulesOptions {
   readonly plan: RecorderPlan;
   readonly deviceClock: EquipmentClock;
   readonly refusals: RefusalLog;
+  /** When the adapter made something of what it was shown live, true time, growing. */
+  readonly heardAt: readonly number[];
 }
 
 export function recorderRules({
@@ -19,14 +21,31 @@ export function recorderRules({
   plan,
   deviceClock,
   refusals,
+  heardAt,
 }: RecorderRulesOptions): RecordRules<Sample> {
   const places =
     plan.index === 'time'
       ? stampedPlaces<Sample>(deviceClock, plan.stampStepMs)
       : { ...numberedPlaces(recorder.records, plan.modulus), hadCome: () => false };
+  /**
+   * Its clock leapt ahead and was set back while nobody heard it: what it made meanwhile stands at times that no live sample
+   * gives a reason to expect.
+   */
+  const isHidden = (sample: Sample): boolean => {
+    if (plan.index !== 'time') return false;
+    const after = heardAt.find((at) => at >= sample.at);
+    const before = heardAt.findLast((at) => at < sample.at);
+    if (after === undefined || before === undefined) return false;
+    const [shown, known] = [recorder.newestAt(after), recorder.newestAt(before)];
+    return sample.stamp > Math.max(shown.stamp, known.stamp + (after - known.at));
+  };
   return {
     ...places,
     isHeld: (sample) => recorder.isHeld(sample),
+    // The log has something else in its place, and has shown no more than that.
+    isUnreadable: (sample) => recorder.isCorrupt(sample),
+    isHidden,
+    isForgotten: (sample) => isHidden(sample) && !recorder.wasLookedAt(sample),
     isExcused: (sample, tag) => refusals.excuses(tag, sample.at),
   };
 }

@@ -30,6 +30,7 @@ export class Recorder implements Unit {
   #log: Sample[] = [];
   /** Of these the log has something else. */
   readonly #corrupt = new Set<number>();
+  readonly #looked = new Set<number>();
   #round = 0;
   #count: number;
   #isOn = true;
@@ -57,6 +58,35 @@ export class Recorder implements Unit {
     this.#log = [];
     this.#count = this.#options.plan.firstRecord;
     this.#showPointers();
+  }
+
+  /** What was shown live then, true time. */
+  newestAt(trueTime: number): Sample {
+    return this.records.all.findLast(({ at }) => at <= trueTime)!;
+  }
+
+  /** The adapter was given what the log holds there. */
+  onLooked(request: RegisterRequest): void {
+    const { plan } = this.#options;
+    const perFile = Math.floor(plan.registersPerFile / plan.recordRegisters);
+    const from =
+      request.kind === 'file'
+        ? (request.file - 1) * perFile + request.record / plan.recordRegisters
+        : (request.address - plan.base) / plan.recordRegisters;
+    const to = from + request.count / plan.recordRegisters;
+    for (const { id, count } of this.#log) {
+      const slot = this.#shown(count) % plan.capacity;
+      if (slot + 1 > from && slot < to) this.#looked.add(id);
+    }
+  }
+
+  wasLookedAt({ id }: Sample): boolean {
+    return this.#looked.has(id);
+  }
+
+  /** The log never had it. */
+  isCorrupt({ id }: Sample): boolean {
+    return this.#corrupt.has(id);
   }
 
   isHeld(sample: Sample): boolean {

@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
+import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { compileDecoder, toEpochMs } from '../codec/decode.ts';
 import { byteOrders, timeUnits, valueTypes } from '../codec/fields.ts';
+import { ClockSteps } from './clock-steps.ts';
 import { modbusTcpSourceSchema } from './config.ts';
 import type { Framing } from './framing.ts';
 import { createHistory } from './history.ts';
@@ -121,12 +123,15 @@ describe('10,000 random byte strings', () => {
         readRegisters: (_unit: number, _table: string, _address: number, count: number) => answerWith(count),
         readFileRecord: (_unit: number, _file: number, _record: number, count: number) => answerWith(count),
       } as unknown as ModbusClient;
+      const clock = new VirtualClock();
       const history = createHistory({
         map: mapHistory(config)!,
         unit: 1,
         maxRegisters: 125,
         turn: (work) => work(client),
         log: silentLog,
+        clock,
+        steps: new ClockSteps(clock, 1),
       });
       for (let pages = 0; answers < strings; ) {
         const start = random.next() < 0.5 ? 0 : randomInt(random, 1_000_000);

@@ -12,6 +12,7 @@ import { RecordCounter } from '../codec/record-counter.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
 import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
+import { ClockSteps } from './clock-steps.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import { createHistory } from './history.ts';
 import { createModbusLinks, type Link, type ModbusLinks } from './link.ts';
@@ -71,7 +72,8 @@ class ModbusSource implements Source {
     this.stampedByGateway = config.stamp === undefined;
     this.#links = deps.links ?? createModbusLinks({ clock: deps.clock });
     // What counts in seconds gives several samples one stamp.
-    this.#stamped = { last: undefined, isCoarse: config.stamp?.timestamp?.unit === 's' };
+    const isCoarse = config.stamp?.timestamp?.unit === 's';
+    this.#stamped = { last: undefined, isCoarse, steps: new ClockSteps(deps.clock, isCoarse ? 1000 : 1) };
     this.probe = createProbe({ config, links: this.#links, clock: deps.clock });
     this.#groups = this.#makeGroups();
     this.silenceLimitMs = this.#silenceLimitMs();
@@ -83,7 +85,7 @@ class ModbusSource implements Source {
       this.history =
         config.index === 'sequence'
           ? createSequenceHistory({ ...options, counter: () => this.#numbered().counter })
-          : createHistory(options);
+          : createHistory({ ...options, clock: deps.clock, steps: this.#stamped.steps });
     }
     const write = createWriter(config, this.#turn('write'));
     if (write) this.write = write;

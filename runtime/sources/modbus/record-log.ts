@@ -80,15 +80,9 @@ export class RecordLog {
     return record && (await this.#isHeld(number, signal)) ? (record.timestamp ?? null) : undefined;
   }
 
-  /** Records from number `first` on, at most `limit`; at least one, or undefined. */
-  async records(
-    first: number,
-    limit: number,
-    signal: AbortSignal,
-  ): Promise<readonly LogRecord[] | undefined> {
-    const records = await this.slots(first, limit, signal);
-    if (records.includes(undefined)) return undefined;
-    return (await this.#isHeld(first, signal)) ? (records as LogRecord[]) : undefined;
+  /** A record shows its own number, and is read in one piece. */
+  get isProvenByNumber(): boolean {
+    return this.#options.map.record.number !== undefined && this.#places.recordsPerRequest > 0;
   }
 
   /**
@@ -128,7 +122,7 @@ export class RecordLog {
    * device holds now does: what it holds now, it held while we read.
    */
   async #isHeld(number: number, signal: AbortSignal): Promise<boolean> {
-    if (this.#options.map.record.number && this.#places.recordsPerRequest > 0) return true;
+    if (this.isProvenByNumber) return true;
     return (await this.range(signal)).oldest <= number;
   }
 

@@ -34,6 +34,8 @@ export interface MappedCounter extends Item {
 
 export interface MappedTime extends Item {
   readonly table: RegisterTable;
+  /** It counts in seconds: several samples may have one time. */
+  readonly isCoarse: boolean;
   /** Epoch ms; undefined where the device shows no valid time. */
   readonly read: (bytes: Buffer, at: number) => number | undefined;
 }
@@ -99,7 +101,16 @@ export function mapStamp({
 function mapTime(field: Field & { readonly unit: TimeUnit }): MappedTime {
   const { table, address, type, order, unit } = field;
   const decode = compileDecoder({ type, order });
-  return { table, address, width: widthOf(type), read: (bytes, at) => toEpochMs(decode(bytes, at), unit) };
+  const width = widthOf(type);
+  const read = (bytes: Buffer, at: number) =>
+    isErased(bytes, at, width) ? undefined : toEpochMs(decode(bytes, at), unit);
+  return { table, address, width, isCoarse: unit === 's', read };
+}
+
+/** Memory that was never written shows all ones: seconds in 32 bits would make a time in 2106 of them. */
+function isErased(bytes: Buffer, at: number, registers: number): boolean {
+  const own = bytes.subarray(2 * at, 2 * (at + registers));
+  return own.length > 0 && own.every((byte) => byte === 0xff);
 }
 
 function mapCounter(field: Field): MappedCounter {

@@ -1,4 +1,5 @@
 // What a sample that the equipment stamps says of itself. Pure.
+import { twiceStepMs } from './clock-steps.ts';
 
 export interface Stamp {
   /** Epoch ms. */
@@ -19,4 +20,31 @@ export type AnyStamp = Stamp | NumberedStamp;
 export function isNextStamp(last: Stamp, next: Stamp, modulus: number): boolean {
   if (last.number === undefined || next.number === undefined) return false;
   return next.number === (last.number + 1) % modulus;
+}
+
+/** What is kept with the stream, in one whole number below 2^53. */
+export interface Kept {
+  /** The last sample's, where the equipment counts them. */
+  readonly number: number | undefined;
+  /** The time up to which some came twice, by a clock that was set back; 0 where none did. */
+  readonly twiceTo: number;
+}
+
+/** Room for the number of a sample; above it 21 bits of ten minutes each, from 2020 to 2059. */
+const numberSpan = 2 ** 32;
+const since = Date.UTC(2020, 0, 1);
+
+/** `modulus`: where the numbers start again from 0. Those beyond 32 bits leave no room for the time. */
+export function encodeKept({ number, twiceTo }: Kept, modulus: number | undefined): number | undefined {
+  if ((modulus ?? 0) > numberSpan) return number;
+  const steps = Math.min(2 ** 21 - 1, Math.max(0, Math.ceil((twiceTo - since) / twiceStepMs)));
+  return number === undefined && steps === 0 ? undefined : steps * numberSpan + (number ?? 0);
+}
+
+export function decodeKept(kept: number | undefined, modulus: number | undefined): Kept {
+  if (kept === undefined) return { number: undefined, twiceTo: 0 };
+  if ((modulus ?? 0) > numberSpan) return { number: kept, twiceTo: 0 };
+  const steps = Math.floor(kept / numberSpan);
+  const number = modulus === undefined ? undefined : kept % numberSpan;
+  return { number, twiceTo: steps === 0 ? 0 : since + steps * twiceStepMs };
 }

@@ -5,7 +5,8 @@ import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import type { SourceEvent } from '../source.ts';
 import { RecordingSink } from '../testing/recording-sink.ts';
-import type { Stamp } from './stamp-continuity.ts';
+import { ClockSteps } from './clock-steps.ts';
+import { encodeKept, type Stamp } from './stamp-continuity.ts';
 import { type StampedMemory, StampedStream } from './stamped-stream.ts';
 
 const t0 = 1_700_000_000_000;
@@ -30,7 +31,8 @@ interface SetUp {
 function setUp({ isCounted = true, isCoarse = false, start, hasHistory = true, memory }: SetUp = {}) {
   const clock = new VirtualClock();
   const sink = new FussySink();
-  const kept: StampedMemory = memory ?? { last: undefined, isCoarse };
+  const steps = new ClockSteps(clock, isCoarse ? 1000 : 1);
+  const kept: StampedMemory = memory ?? { last: undefined, isCoarse, steps };
   const stream = new StampedStream({
     sink,
     memory: kept,
@@ -208,6 +210,54 @@ describe('a clock of the equipment', () => {
       ...['readings 4', 'observed 2001'],
     ]);
     expect(sink.breaches()).toEqual([]);
+  });
+});
+
+describe('after something was missed', () => {
+  it('observation begins where its clock would stand had nobody set it: what was missed may have these times', async () => {
+    for (const isCounted of [true, false]) {
+      const { clock, stream, take, events } = setUp({ isCounted });
+      take(0, 1);
+      await clock.advance(10_000);
+      stream.gap('poll-failed');
+      // Set back by 6 s meanwhile.
+      take(4000, 9);
+      await clock.advance(1000);
+      take(5000, 10);
+      await clock.advance(9000);
+      take(14_000, 11);
+      expect(events().slice(3)).toEqual([
+        ...['broken 1', 'resumed 10011', 'late 9', 'late 10'],
+        ...['readings 11', 'observed 14001'],
+      ]);
+    }
+  });
+
+  it('and in another session as well', async () => {
+    const first = setUp();
+    first.take(0, 1);
+    await first.clock.advance(10_000);
+    first.take(4000, 9);
+    const next = setUp({ memory: first.memory });
+    next.take(4000, 9);
+    expect(next.events()).toEqual(['resumed 10011']);
+  });
+});
+
+describe('that times came twice', () => {
+  it('is kept with the number of each sample', async () => {
+    const { clock, sink, take } = setUp();
+    take(0, 1);
+    await clock.advance(1000);
+    take(-60_000, 2);
+    const numbers = sink.events.flatMap((event) => (event.kind === 'observed' ? [event.number] : []));
+    expect(numbers).toEqual([1, encodeKept({ number: 2, twiceTo: t0 + 400_000 }, 65_536)]);
+    const next = setUp({
+      start: { floor: t0 + 1, continuity: 'proven', ...(numbers[1] !== undefined && { number: numbers[1] }) },
+    });
+    next.take(500, 3);
+    expect(next.events()[0]).toBe('resumed 500 by next-number');
+    expect(next.memory.steps.twiceTo).toBe(t0 + 400_000);
   });
 });
 

@@ -14,9 +14,10 @@ import type { StreamStart } from '../../windows/window-store.ts';
 import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import type { SourceSink } from '../source.ts';
+import type { ClockSteps } from './clock-steps.ts';
 import type { Poll } from './poller.ts';
 import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';
-import { isNextStamp, type Stamp } from './stamp-continuity.ts';
+import { decodeKept, encodeKept, isNextStamp, type Kept, type Stamp } from './stamp-continuity.ts';
 
 interface Seen {
   readonly stamp: Stamp;
@@ -32,6 +33,8 @@ export interface StampedMemory {
   last: Seen | undefined;
   /** Several samples may have one stamp. */
   isCoarse: boolean;
+  /** How far the equipment's clock has come, and when it was set back. */
+  readonly steps: ClockSteps;
 }
 
 export interface StampedStreamOptions {
@@ -66,6 +69,8 @@ export class StampedStream implements SampleStream {
     const { memory, hasHistory, modulus } = this.#options;
     const stamp = poll.stamp!;
     const readings = poll.readings(stamp.timestamp);
+    const { floor, ageMs = 0 } = this.#options.start ?? {};
+    if (floor !== undefined) memory.steps.recall(floor - 1, ageMs, this.#kept.twiceTo);
     memory.last ??= this.#knownBefore(stamp);
     const isWhole = poll.isCertain || !hasHistory;
     if (this.#isSeen(stamp, readings)) this.#unchanged(startedAt);
@@ -84,10 +89,19 @@ export class StampedStream implements SampleStream {
   /** The sample that the stream ended with before this process, where the equipment still shows it. */
   #knownBefore(stamp: Stamp): Seen | undefined {
     const { start, clock } = this.#options;
-    if (stamp.number === undefined || stamp.number !== start?.number || start.floor === undefined)
+    if (stamp.number === undefined || stamp.number !== this.#kept.number || start?.floor === undefined)
       return undefined;
     if (stamp.timestamp !== start.floor && stamp.timestamp !== start.floor - 1) return undefined;
     return { stamp, readings: [], at: clock.monotonic(), isTaken: true };
+  }
+
+  /** What was kept of the last sample before this process. */
+  get #kept(): Kept {
+    return decodeKept(this.#options.start?.number, this.#options.modulus);
+  }
+
+  #toKeep(number: number | undefined): number | undefined {
+    return encodeKept({ number, twiceTo: this.#options.memory.steps.twiceTo }, this.#options.modulus);
   }
 
   #isSeen(stamp: Stamp, readings: readonly Reading[]): boolean {
@@ -107,7 +121,7 @@ export class StampedStream implements SampleStream {
       this.#begin(stamp.timestamp, continues === undefined ? stamp.timestamp + 1 : until, continues);
       this.#confirmer.stated();
     } else if (isSettled && until > this.#observation.until!) {
-      this.#observation.observe(until, stamp.number);
+      this.#observation.observe(until, this.#toKeep(stamp.number));
       this.#confirmer.stated();
     }
     this.#confirmer.confirm();
@@ -118,6 +132,8 @@ export class StampedStream implements SampleStream {
     const { timestamp, number } = stamp;
     const continues = this.#proof(stamp);
     const isNext = this.#relate(stamp);
+    if (this.#observation.isBroken && !isNext && !this.#isNextKnown(stamp)) memory.steps.miss();
+    memory.steps.show(timestamp);
     this.#confirmer.stated();
     const at = clock.monotonic();
     if (!isWhole) {
@@ -131,7 +147,7 @@ export class StampedStream implements SampleStream {
     // What lies below was claimed without it, or may not be claimed.
     if (until === undefined || until > timestamp) this.#observation.late(readings);
     else if (this.#observation.take(readings))
-      this.#observation.observe(memory.isCoarse ? timestamp : timestamp + 1, number);
+      this.#observation.observe(memory.isCoarse ? timestamp : timestamp + 1, this.#toKeep(number));
     const isTaken = until !== undefined && until <= timestamp && !this.#observation.isBroken;
     memory.last = { stamp, readings, at, isTaken };
   }
@@ -146,7 +162,14 @@ export class StampedStream implements SampleStream {
       return Continuation.nextNumber(last.stamp.number, number, modulus);
     }
     if (start?.floor === undefined || timestamp < start.floor - 1) return undefined;
-    return Continuation.nextNumber(start.number, number, modulus);
+    return Continuation.nextNumber(this.#kept.number, number, modulus);
+  }
+
+  /** It is the one after the last that is known from before this process. */
+  #isNextKnown({ number }: Stamp): boolean {
+    const { memory, modulus } = this.#options;
+    if (memory.last || number === undefined) return false;
+    return Continuation.nextNumber(this.#kept.number, number, modulus) !== undefined;
   }
 
   /** Breaks off where something may be missing between the last sample and this one. True where it is the next one. */
@@ -166,7 +189,8 @@ export class StampedStream implements SampleStream {
 
   /** `from`: where nothing is missing. Absent: at `timestamp`, but of a coarse one others may have gone by. */
   #begin(timestamp: number, from: number | undefined, continues: Continuation | undefined): void {
-    const at = from ?? (this.#options.memory.isCoarse ? timestamp + 1 : timestamp);
+    const { isCoarse, steps } = this.#options.memory;
+    const at = Math.max(from ?? (isCoarse ? timestamp + 1 : timestamp), steps.freeFrom);
     if (continues !== undefined && this.#observation.begin(at, continues) !== undefined) return;
     this.#observation.begin(at);
   }

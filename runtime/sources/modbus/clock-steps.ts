@@ -1,0 +1,137 @@
+// Steps of an equipment's clock, as they are seen while it is watched. What was recorded before a step back and went unseen
+// may stand at times that come a second time: whoever states one of these times as read or watched has to know of it. And
+// what a clock leapt over may still come, once it is put right.
+//
+// After a restart one number tells of it, which is kept with the stream: the time up to which some came twice.
+import type { Clock } from '../../../kernel/clock.ts';
+
+export interface ClockStep {
+  /** Grows by one. */
+  readonly id: number;
+  /** When it was seen, monotonic ms. */
+  readonly at: number;
+  /** The last time that was shown before, and below which all lies that came unseen. */
+  readonly shown: number;
+  readonly expected: number;
+  /** The first time that was shown after. */
+  readonly after: number;
+  /** Where those that came unseen after it may begin. */
+  readonly from: number;
+}
+
+/** What time synchronisation corrects, and what a sample may be held up. */
+const slackMs = 2000;
+/** A clock that runs fast by more than 1,000 ppm is wrong. */
+const drift = 1 / 1000;
+const maxSteps = 64;
+const mostRecalledMs = 120_000;
+/** What is kept of the time up to which some came twice. */
+export const twiceStepMs = 600_000;
+
+export class ClockSteps {
+  readonly #clock: Clock;
+  readonly #stepMs: number;
+  readonly #since: number;
+  #shown: { readonly time: number; readonly at: number } | undefined;
+  #recalled: { readonly time: number; readonly at: number } | undefined;
+  #knownFrom = Number.POSITIVE_INFINITY;
+  #steps: readonly ClockStep[] = [];
+  #count = 0;
+  #freeFrom = Number.NEGATIVE_INFINITY;
+  /** Least lead of its clock over monotonic time. */
+  #lead = Number.POSITIVE_INFINITY;
+  #twiceTo = 0;
+
+  /** `stepMs`: what its times are rounded to. */
+  constructor(clock: Clock, stepMs: number) {
+    this.#clock = clock;
+    this.#stepMs = stepMs;
+    this.#since = clock.monotonic();
+  }
+
+  /** In their order. */
+  get all(): readonly ClockStep[] {
+    return this.#steps;
+  }
+
+  /** Below, a sample that was missed may have its time. */
+  get freeFrom(): number {
+    return this.#freeFrom;
+  }
+
+  /** Below, times are known to have come twice; 0 where none is. Exact to `twiceStepMs`, and never too low. */
+  get twiceTo(): number {
+    return this.#twiceTo;
+  }
+
+  /** What was shown last before this process; undefined where that is not known. */
+  get recalled(): { readonly time: number; readonly expected: number } | undefined {
+    const { time, at } = this.#recalled ?? {};
+    return time === undefined || at === undefined
+      ? undefined
+      : { time, expected: this.#expected({ time, at }) };
+  }
+
+  /**
+   * So far time has passed for what begins at `from`: by our clock, which shows `wall`, or by the equipment's, where it was
+   * known before, and as it was before it leapt ahead.
+   */
+  present(from: number, wall: number): number {
+    const own = from >= this.#knownFrom ? this.#clock.monotonic() + this.#lead : wall;
+    return Math.floor(Math.max(wall, own));
+  }
+
+  /** As far as it had come before this process: so long before it began, or less. `twiceTo`: as it was then. */
+  recall(time: number, ageMs: number, twiceTo: number): void {
+    if (this.#shown) return;
+    this.#shown = { time, at: this.#since - ageMs };
+    this.#recalled = this.#shown;
+    this.#knownFrom = time;
+    this.#lead = time - this.#shown.at;
+    if (twiceTo === 0) return;
+    this.#twiceTo = twiceTo;
+    const [shown, after] = [twiceTo - twiceStepMs, Number.POSITIVE_INFINITY];
+    this.#note({ at: this.#since, shown, expected: twiceTo, after, from: Number.NEGATIVE_INFINITY });
+  }
+
+  /** Samples may have come unseen since the last time was shown: up to where the clock would stand had nobody set it. */
+  miss(): void {
+    const shown = this.#shown;
+    if (!shown) return;
+    // How long ago it was shown to a process before this one only the wall clock tells, which may have been set.
+    const isLongAgo = shown === this.#recalled && this.#clock.monotonic() - shown.at > mostRecalledMs;
+    if (!isLongAgo) this.#freeFrom = Math.max(this.#freeFrom, this.#expected(shown));
+  }
+
+  /** The newest sample shows `time`. */
+  show(time: number): void {
+    const now = this.#clock.monotonic();
+    const shown = this.#shown;
+    if (shown?.time === time) return;
+    this.#lead = Math.min(this.#lead, time - now);
+    this.#knownFrom = Math.min(this.#knownFrom, time);
+    if (shown && time < shown.time) {
+      const expected = this.#expected(shown);
+      const from = time - (now - shown.at) - slackMs;
+      this.#note({ at: now, shown: shown.time, expected, after: time, from });
+      this.cameTwice(expected);
+    }
+    this.#shown = { time, at: now };
+  }
+
+  /** Times up to this one came twice, as the equipment's log shows. */
+  cameTwice(to: number): void {
+    this.#twiceTo = Math.max(this.#twiceTo, Math.ceil(to / twiceStepMs) * twiceStepMs);
+  }
+
+  #note(step: Omit<ClockStep, 'id'>): void {
+    this.#steps = [...this.#steps, { ...step, id: this.#count }].slice(-maxSteps);
+    this.#count += 1;
+  }
+
+  #expected(shown: { readonly time: number; readonly at: number }): number {
+    const passedMs = this.#clock.monotonic() - shown.at;
+    const latest = shown.time + this.#stepMs - 1 + passedMs * (1 + drift);
+    return Math.floor(latest / this.#stepMs) * this.#stepMs + 1;
+  }
+}
