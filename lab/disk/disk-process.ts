@@ -23,20 +23,17 @@ export type Order =
   | { readonly order: 'mount-anew' }
   | { readonly order: 'spoil'; readonly path: string; readonly sectors: readonly number[] }
   | { readonly order: 'capacity'; readonly bytes: number | null }
+  /** Statistics say that there is room; whoever wants it finds that others have it. */
+  | { readonly order: 'taken'; readonly on: boolean }
   | { readonly order: 'read-only'; readonly on: boolean };
 
 const mountPoint = process.argv[2]!;
 const files = new SimulatedFiles(() => Date.now());
-let device: FileHandle | undefined;
-const server = new FuseServer(
-  files,
-  (reply) => answerKernel(reply),
-  () => process.send!({ cut: true }),
-);
+const server = new FuseServer(files, () => process.send!({ cut: true }));
 
-function answerKernel(reply: Buffer): void {
+function answerKernel(device: FileHandle, reply: Buffer): void {
   try {
-    writeSync(device!.fd, reply);
+    writeSync(device.fd, reply);
   } catch (error) {
     // Who asked is gone.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -53,7 +50,6 @@ async function run(program: string, args: readonly string[], fd?: number): Promi
 
 async function mount(): Promise<void> {
   const handle = await open('/dev/fuse', constants.O_RDWR);
-  device = handle;
   const options = 'fd=3,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions';
   await run('mount', ['-i', '-t', 'fuse', '-o', options, 'holdfast-disk', mountPoint], handle.fd);
   void serve(handle);
@@ -64,7 +60,7 @@ async function serve(handle: FileHandle): Promise<void> {
   for (;;) {
     try {
       const { bytesRead } = await handle.read(bytes, 0, bytes.byteLength, null);
-      server.take(bytes.subarray(0, bytesRead));
+      server.take(bytes.subarray(0, bytesRead), (reply) => answerKernel(handle, reply));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // The request was taken back.
@@ -102,6 +98,9 @@ async function obey(order: Order): Promise<void> {
     }
     case 'capacity':
       files.capacity = order.bytes ?? Number.POSITIVE_INFINITY;
+      return;
+    case 'taken':
+      files.isTaken = order.on;
       return;
     case 'read-only':
       files.isReadOnly = order.on;

@@ -71,6 +71,10 @@ export class FuseDisk {
   capacity(bytes: number | undefined): Promise<number> {
     return this.#order({ order: 'capacity', bytes: bytes ?? null });
   }
+  /** All room is taken by others as soon as somebody wants it, though statistics say that there is some. */
+  taken(on: boolean): Promise<number> {
+    return this.#order({ order: 'taken', on });
+  }
   readOnly(on: boolean): Promise<number> {
     return this.#order({ order: 'read-only', on });
   }

@@ -36,17 +36,15 @@ const unanswered = new Set<number>([operations.forget, operations.batchForget, o
 
 export class FuseServer {
   readonly #files: SimulatedFiles;
-  readonly #send: (reply: Buffer) => void;
   readonly #onCut: () => void;
   #left = Number.POSITIVE_INFINITY;
   #isDead = false;
   #isGone = false;
-  #held: bigint[] = [];
+  #held: (() => void)[] = [];
   operations = 0;
 
-  constructor(files: SimulatedFiles, send: (reply: Buffer) => void, onCut: () => void) {
+  constructor(files: SimulatedFiles, onCut: () => void) {
     this.#files = files;
-    this.#send = send;
     this.#onCut = onCut;
   }
 
@@ -62,7 +60,7 @@ export class FuseServer {
   /** Whoever still waits hears that the disk is gone, and so does whoever asks. */
   letGo(): void {
     this.#isGone = true;
-    for (const unique of this.#held.splice(0)) this.#send(encodeReply(unique, errno.EIO, nothing));
+    for (const refuse of this.#held.splice(0)) refuse();
   }
 
   powerBack(): void {
@@ -71,29 +69,32 @@ export class FuseServer {
     this.#isGone = false;
   }
 
-  take(bytes: Buffer): void {
+  /** `send`: to where the request came from, which may not be mounted any more. */
+  take(bytes: Buffer, send: (reply: Buffer) => void): void {
     const request = decodeRequest(bytes);
+    const { unique } = request;
+    const refuse = () => send(encodeReply(unique, errno.EIO, nothing));
     if (unanswered.has(request.operation)) return;
     if (this.#isGone) {
-      this.#send(encodeReply(request.unique, errno.EIO, nothing));
+      refuse();
       return;
     }
     if (this.#isDead) {
-      this.#held.push(request.unique);
+      this.#held.push(refuse);
       return;
     }
     if (changing.has(request.operation)) {
       this.operations++;
       if (--this.#left <= 0) {
         this.#isDead = true;
-        this.#held.push(request.unique);
-        if (request.unique % 4n < 2n) this.#answer(request);
+        this.#held.push(refuse);
+        if (unique % 4n < 2n) this.#answer(request);
         this.#onCut();
         return;
       }
     }
     const { code, body } = this.#answer(request);
-    this.#send(encodeReply(request.unique, code, body));
+    send(encodeReply(unique, code, body));
   }
 
   #answer(request: Request): { code: number; body: Buffer } {

@@ -59,6 +59,7 @@ export class SimulatedFiles {
   /** Bytes that others leave for all files together. */
   capacity = Number.POSITIVE_INFINITY;
   isReadOnly = false;
+  isTaken = false;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -130,7 +131,7 @@ export class SimulatedFiles {
     this.#assertWritable();
     const node = this.node(id);
     const grows = Math.max(0, offset + bytes.byteLength - node.now.length);
-    if (grows > this.freeBytes()) throw new DiskError('ENOSPC');
+    this.#assertRoom(grows);
     const kept = Buffer.from(bytes);
     node.now.write(offset, kept);
     node.unsynced.push({ offset, bytes: kept });
@@ -144,7 +145,7 @@ export class SimulatedFiles {
   resize(id: number, length: number): void {
     this.#assertWritable();
     const node = this.node(id);
-    if (length - node.now.length > this.freeBytes()) throw new DiskError('ENOSPC');
+    this.#assertRoom(length - node.now.length);
     node.now.resize(length);
     node.unsynced.push({ length });
     node.modifiedAt = this.#touch(node);
@@ -226,6 +227,10 @@ export class SimulatedFiles {
   #touch(node: Node): number {
     node.changedAt = this.#now();
     return node.changedAt;
+  }
+
+  #assertRoom(bytes: number): void {
+    if (bytes > 0 && (this.isTaken || bytes > this.freeBytes())) throw new DiskError('ENOSPC');
   }
 
   #assertWritable(): void {

@@ -9,6 +9,7 @@ import { statfs } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { bytesUnder, isDiskTrouble, makeFolder } from './folder-layout.ts';
+import { LevelFilesReader, type LevelReading } from './level-files-reader.ts';
 import { leftoverBytes, removeLeftovers } from './level-leftovers.ts';
 import type { IndexStore } from './split/index-store.ts';
 import type { BatchOp, Entry, RangeOptions } from './store.ts';
@@ -46,6 +47,8 @@ type Level = ClassicLevel<Uint8Array, Uint8Array>;
 class LevelStore implements IndexStore {
   readonly #options: LevelStoreOptions;
   #level: Level | undefined;
+  /** Closed, and not opened again for want of room. */
+  #files: LevelFilesReader | undefined;
   #spent = false;
   #closed = false;
   // Reads wait for a reopening that is under way; they never run beside it.
@@ -71,6 +74,8 @@ class LevelStore implements IndexStore {
       throw openError(this.#options.folder, cause);
     }
     this.#level = level;
+    this.#files?.close();
+    this.#files = undefined;
   }
 
   batch(ops: readonly BatchOp[], options: { readonly sync: boolean }): Promise<void> {
@@ -97,16 +102,16 @@ class LevelStore implements IndexStore {
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#read((level) => level.get(key, { fillCache: false }));
+    return this.#readAnyhow((from) => from.get(key));
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
     if (keys.length === 0) return [];
-    return this.#read((level) => level.getMany(keys as Uint8Array[], { fillCache: false }));
+    return this.#readAnyhow((from) => from.getMany(keys));
   }
 
   async range(options: RangeOptions): Promise<readonly Entry[]> {
-    return this.#read((level) => readRange(level, options));
+    return this.#readAnyhow((from) => from.range(options));
   }
 
   async compactRange(gte: Uint8Array, lt: Uint8Array): Promise<void> {
@@ -142,6 +147,8 @@ class LevelStore implements IndexStore {
     await this.#reopening?.catch(() => {});
     const level = this.#level;
     this.#level = undefined;
+    this.#files?.close();
+    this.#files = undefined;
     await level?.close();
   }
 
@@ -159,6 +166,8 @@ class LevelStore implements IndexStore {
       await this.open();
     } catch (error) {
       if (isDiskTrouble(error)) await removeLeftovers(this.#options.folder);
+      // Others may have taken the room since it was looked for.
+      if (isDiskTrouble(error)) this.#files ??= readFiles(this.#options.folder);
       throw error;
     }
     this.#spent = false;
@@ -186,6 +195,17 @@ class LevelStore implements IndexStore {
     return this.#level;
   }
 
+  /** Also while it cannot be opened again. */
+  async #readAnyhow<T>(work: (from: LevelReading) => Promise<T>): Promise<T> {
+    await this.#reopening?.catch(() => {});
+    const files = this.#files;
+    if (files === undefined || this.#closed) return this.#read((level) => work(readingOf(level)));
+    const found = await work(files);
+    if (!files.isDamaged) return found;
+    const { folder } = this.#options;
+    throw new HoldfastError('store-read-failed', `${folder} cannot be read as it is`, { retryable: true });
+  }
+
   async #read<T>(work: (level: Level) => Promise<T>): Promise<T> {
     const level = await this.#open();
     try {
@@ -197,6 +217,21 @@ class LevelStore implements IndexStore {
 
   #assertNotClosed(): void {
     if (this.#closed) throw new HoldfastError('store-closed', 'the store is closed');
+  }
+}
+
+const readingOf = (level: Level): LevelReading => ({
+  get: (key) => level.get(key, { fillCache: false }),
+  getMany: (keys) => level.getMany(keys as Uint8Array[], { fillCache: false }),
+  range: (options) => readRange(level, options),
+});
+
+function readFiles(folder: string): LevelFilesReader | undefined {
+  try {
+    return new LevelFilesReader(folder);
+  } catch (error) {
+    if (error instanceof HoldfastError) return undefined;
+    throw error;
   }
 }
 
