@@ -2,7 +2,7 @@
 //
 // It remembers what may be missing, also where that is noticed before observation begins: `begin` never lies below it.
 // Where the sink takes no statement, observation is broken here too, so that the next report begins anew, with all
-// values: one that was dropped may have been a change.
+// values: one that was dropped may have been a change. They are given again as well behind a hole that the sink has left by itself.
 import type { Reading } from '../../wire/reading.ts';
 import type { Continuation } from './continuation.ts';
 import type { ReportFilter } from './report-filter.ts';
@@ -33,6 +33,7 @@ export class Observation {
   readonly #filter: ReportFilter | undefined;
   /** How far observation reaches; undefined while it is broken. */
   #until: number | undefined;
+  #begunAnew = 0;
   /** Where it began. */
   #from = Number.NEGATIVE_INFINITY;
   /** Observation may not begin below. */
@@ -58,6 +59,7 @@ export class Observation {
    */
   report(index: number, readings: readonly Reading[], { now, continues, number }: Report): void {
     if (this.#until === undefined && !this.#beginAt(index, continues)) return;
+    this.#heedHoles();
     const news = this.#filter?.pass(readings, now) ?? readings;
     if (news.length > 0 && !this.take(news)) return;
     this.observe(index + 1, number);
@@ -117,6 +119,13 @@ export class Observation {
     if (this.#until === undefined || at === undefined) return;
     this.#until = undefined;
     this.#sink.emit({ kind: 'broken', at: Math.max(this.#from, at), reason });
+  }
+
+  /** What was told before lies on the other side of a hole. */
+  #heedHoles(): void {
+    const begunAnew = this.#sink.begunAnew?.() ?? 0;
+    if (begunAnew !== this.#begunAnew) this.#filter?.reset();
+    this.#begunAnew = begunAnew;
   }
 
   #beginAt(index: number, continues: Continuation | undefined): boolean {

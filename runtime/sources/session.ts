@@ -80,6 +80,10 @@ class FencedSession implements Session, SourceSink {
     return !this.#isOver && (this.#options.sink.hasRoom?.() ?? true);
   }
 
+  begunAnew(): number {
+    return this.#options.sink.begunAnew?.() ?? 0;
+  }
+
   durable(): Promise<void> {
     if (this.#isOver) return Promise.reject(new HoldfastError('source-session-over', 'the session is over'));
     return this.#options.sink.durable();

@@ -43,6 +43,11 @@ export interface SourceSink {
    * back. For sources that can have their data kept elsewhere meanwhile. Absent: it always has room.
    */
   hasRoom?(): boolean;
+  /**
+   * Grows with each hole that is left although observation goes on, as where the wall clock was set ahead. What was told
+   * before lies on its other side: a source that reports by exception then tells all its values again. Absent: there is none.
+   */
+  begunAnew?(): number;
 }
 
 export interface SourceHistory {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Observation } from '../sources/observation.ts';
+import { ReportFilter } from '../sources/report-filter.ts';
 import type { SourceEvent } from '../sources/source.ts';
 import { RecordingSink } from '../sources/testing/recording-sink.ts';
 import { StampingSink } from './stamping-sink.ts';
@@ -63,6 +65,40 @@ describe('a sink that stamps', () => {
     sink.emit(observed(91));
     sink.emit(observed(300));
     expect(inner.of('observed').map(({ until }) => until)).toEqual([1050, 1050, 1051, 1250]);
+    expect(inner.breaches()).toEqual([]);
+  });
+
+  it('does not move an end that is stated again after the clock was slewed ahead', () => {
+    const { sink, inner } = make();
+    sink.emit({ kind: 'resumed', at: 0 });
+    sink.emit(observed(50));
+    sink.rescale(right(2500), undefined);
+    sink.emit(observed(50));
+    sink.emit(observed(50));
+    // Later ones go by the new offset.
+    sink.emit(observed(60));
+    sink.emit(observed(60));
+    expect(inner.of('observed').map(({ until }) => until)).toEqual([1050, 1050, 1050, 2560, 2560]);
+    expect(inner.breaches()).toEqual([]);
+  });
+
+  it('has a source that reports by exception give all values behind the hole of a clock that was set ahead', () => {
+    const { sink, inner } = make();
+    const observation = new Observation(sink, { filter: new ReportFilter([{ name: 'v', deadband: 1 }]) });
+    const report = (at: number) =>
+      observation.report(at, [{ index: at, tag: 'v', value: 7, quality: 'good' }], { now: at });
+    for (const at of [0, 10, 20]) report(at);
+    expect(inner.readings.map(({ index }) => index)).toEqual([1000]);
+    sink.rescale(right(900_000), 'clock-stepped-forward');
+    for (const at of [30, 40]) report(at);
+    expect(inner.readings.map(({ index }) => index)).toEqual([1000, 900_030]);
+    // Set back, it goes on without a hole.
+    sink.rescale(right(1000), 'clock-stepped-back');
+    for (const at of [50, 60]) report(at);
+    expect(inner.readings).toHaveLength(2);
+    // What waits for the clock may be placed behind a hole.
+    sink.wait('clock-not-trusted');
+    expect(sink.begunAnew()).toBe(2);
     expect(inner.breaches()).toEqual([]);
   });
 

@@ -33,6 +33,8 @@ export class StampingSink implements SourceSink {
   #waiting = false;
   /** How far observation reaches, local time; undefined while it is broken. */
   #observed: number | undefined;
+  /** How often a hole was left though the source goes on. */
+  #begunAnew = 0;
   /** There was no room for something that came while waiting, so nothing is kept since. */
   #isFull = false;
 
@@ -68,6 +70,11 @@ export class StampingSink implements SourceSink {
     return this.#waiting ? !this.#isFull : (this.#options.inner.hasRoom?.() ?? true);
   }
 
+  begunAnew(): number {
+    this.#options.check();
+    return this.#begunAnew;
+  }
+
   /** Resolves once all that was placed so far is on disk. */
   placed(): Promise<void> {
     return this.#options.inner.durable();
@@ -80,8 +87,10 @@ export class StampingSink implements SourceSink {
       this.#scale.offset = offset;
       return;
     }
-    this.#options.inner.emit({ kind: 'broken', at: this.#scale.end(observed), reason });
+    const at = this.#scale.end(observed);
+    this.#options.inner.emit({ kind: 'broken', at, reason });
     this.#scale.offset = offset;
+    if (observed + offset.offsetMs > at) this.#begunAnew += 1;
     this.#place({ kind: 'resumed', at: observed, continues: Continuation.ownClock() });
   }
 
@@ -89,6 +98,7 @@ export class StampingSink implements SourceSink {
   wait(reason: string): void {
     if (this.#waiting) return;
     this.#waiting = true;
+    this.#begunAnew += 1;
     if (this.#observed === undefined) return;
     this.#options.inner.emit({ kind: 'broken', at: this.#scale.end(this.#observed), reason });
     this.#wait({ kind: 'resumed', at: this.#observed, continues: Continuation.ownClock() });

@@ -27,8 +27,9 @@ export class StreamScale {
   /** The latest local time that was placed, or stated to be observed, and its index. */
   #lastLocal = Number.NEGATIVE_INFINITY;
   #lastIndex: number;
-  /** The end that was given out last. */
+  /** The end that was given out last, and the local time that it was stated for. */
   #stated = Number.NEGATIVE_INFINITY;
+  #statedLocal = Number.NEGATIVE_INFINITY;
 
   constructor(offset: Offset, slewMs: number, floor: number | undefined) {
     this.#offset = offset;
@@ -52,6 +53,7 @@ export class StreamScale {
     this.#lastIndex = this.#position;
     this.#lastLocal = Number.NEGATIVE_INFINITY;
     this.#stated = Number.NEGATIVE_INFINITY;
+    this.#statedLocal = Number.NEGATIVE_INFINITY;
   }
 
   /** The index of a reading. Readings of one local time share it. */
@@ -75,11 +77,15 @@ export class StreamScale {
     this.#lastLocal = Number.NEGATIVE_INFINITY;
     this.#lastIndex = this.#position - 1;
     this.#stated = this.#position;
+    this.#statedLocal = local;
     return this.#position;
   }
 
   /** The end of what was observed below `local`: readings below it have lower indices, later ones do not. */
   end(local: number): number {
+    // The same moment has one place, whatever the clock was set to since.
+    if (local === this.#statedLocal) return this.#stated;
+    this.#statedLocal = local;
     if (local > this.#lastLocal) {
       this.#lastLocal = local - 1;
       this.#position = Math.max(local + this.#offset.offsetMs, this.#position);

@@ -10,6 +10,7 @@ function through(inner: SourceSink, emit: (event: SourceEvent, pass: Emit) => bo
     emit: (event) => emit(event, (each) => inner.emit(each)),
     durable: () => inner.durable(),
     hasRoom: () => inner.hasRoom?.() ?? true,
+    begunAnew: () => inner.begunAnew?.() ?? 0,
   };
 }
 

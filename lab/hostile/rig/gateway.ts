@@ -174,6 +174,7 @@ export class Gateway {
       },
       durable: () => (life === this.#life ? inner.durable() : new Promise(() => {})),
       hasRoom: () => inner.hasRoom?.() ?? true,
+      begunAnew: () => inner.begunAnew?.() ?? 0,
     };
     return this.#options.sink?.(recorded) ?? recorded;
   }
