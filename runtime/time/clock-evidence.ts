@@ -1,7 +1,8 @@
 // What is known about this run of the machine, from its record on the disk and from watching the clock.
 import type { Boot } from '../../kernel/boot.ts';
+import type { Offset } from './stream-scale.ts';
 import type { ClockRecord } from './time-store.ts';
-import type { TrustFacts } from './trust.ts';
+import { type Doubt, isPlausible, type TrustFacts } from './trust.ts';
 
 export class ClockEvidence {
   readonly #boot: Boot;
@@ -65,6 +66,23 @@ export class ClockEvidence {
     if (this.#recordedTo === undefined) return Math.round(release);
     const recorded = this.#recordedBeforeStart ? this.#recordedTo : this.#recordedTo - this.#watchedSince;
     return Math.round(Math.max(release, recorded));
+  }
+
+  /** A clock that cannot be right is no guide: from what is known, time cannot be earlier than this. */
+  guess(doubt: Doubt, offsetMs: number, before: Offset): Offset {
+    const least = Math.max(this.leastOffsetMs(), before.offsetMs);
+    return { offsetMs: isPlausible(doubt) ? offsetMs : least, marked: true };
+  }
+
+  /** Whether something synchronises the clock; once it does, that stands. */
+  ask(synchronised: (() => Promise<boolean>) | undefined): void {
+    if (this.synchronised) return;
+    void synchronised?.().then(
+      (isSo) => {
+        this.synchronised ||= isSo;
+      },
+      () => {},
+    );
   }
 
   record() {

@@ -19,10 +19,12 @@ import { describeError } from '../../kernel/errors.ts';
 import type { SourceSink } from '../sources/source.ts';
 import { ClockEvidence } from './clock-evidence.ts';
 import { readClockRecord } from './clock-record.ts';
+import { ClockReports } from './clock-reports.ts';
+import { PlacedWaiters } from './placed-waiters.ts';
 import { isReadable, ProvisionalJournal, streamsIn } from './provisional-journal.ts';
 import type { StreamEvent } from './provisional-record.ts';
 import type { ClockState, SiteClock, SiteClockOptions } from './site-clock-api.ts';
-import { StampedStreams } from './stamped-streams.ts';
+import { openLeft, StampedStreams } from './stamped-streams.ts';
 import { StampingSink } from './stamping-sink.ts';
 import type { Offset } from './stream-scale.ts';
 import type { ClockRecord, Decision } from './time-store.ts';
@@ -61,20 +63,16 @@ class GuardedClock implements SiteClock {
   #decision: Decision | undefined;
   #deciding = false;
   #finishing: Promise<void> = Promise.resolve();
-  /** How often what waited was placed. */
-  #releases = 0;
-  /** Told once what that release placed is durable. */
-  #waiters: { readonly release: number; readonly resolve: () => void }[] = [];
+  readonly #placed = new PlacedWaiters();
+  readonly #reports: ClockReports;
   #isRunning = false;
   #timer: Timer | undefined;
   #recordedAt = 0;
-  #steps = { forward: 0, back: 0 };
-  #lost = 0;
-  #refused = 0;
 
   constructor(options: SiteClockOptions) {
     const { clock, boot, store, settings, releasedAt } = options;
     this.#options = options;
+    this.#reports = new ClockReports(options);
     this.#watch = new WallWatch(clock, boot);
     this.#evidence = new ClockEvidence(boot, releasedAt);
     const maxBytes = settings.provisionalMaxBytes;
@@ -97,7 +95,7 @@ class GuardedClock implements SiteClock {
       check: () => this.#check(),
       keep: (event) => this.#keep({ batchId, event }),
       kept: () => this.#journal.durable(),
-      onRefused: (readings) => this.#onRefused(readings),
+      onRefused: (readings) => this.#reports.refused(readings),
     });
     this.#streams.add(sink, floor);
     if (this.#mode === 'waiting') sink.wait('clock-not-trusted');
@@ -114,14 +112,14 @@ class GuardedClock implements SiteClock {
     return true;
   }
 
-  async start(openLeft?: (batchId: string) => void): Promise<void> {
+  async start(open?: (batchId: string) => void): Promise<void> {
     const { boot, clock } = this.#options;
     const store = this.#options.store();
     const record = readClockRecord(await store.loadClock());
     const records = (await store.readProvisional()).filter(isReadable);
     const isSameRun = record?.bootId === boot.id;
     for (const batchId of streamsIn(records))
-      if (!this.#streams.get(batchId)) this.#openLeft(batchId, openLeft);
+      if (!this.#streams.get(batchId)) openLeft(batchId, open, this.#options.log);
     this.#evidence.adopt(record, this.#streams.floor);
     this.#doubtedSince = this.#localNow();
     if (record !== undefined && isSameRun) this.#goOn(record);
@@ -166,9 +164,7 @@ class GuardedClock implements SiteClock {
       ...(this.#doubtedSince !== undefined && { doubtedForMs: local - this.#doubtedSince }),
       ...(this.#journal.isEmpty ? {} : { waitingBytes: this.#journal.bytes }),
       ...(aheadMs > this.#options.settings.slewMs && { aheadMs }),
-      steps: { ...this.#steps },
-      lost: this.#lost,
-      refused: this.#refused,
+      ...this.#reports.counts,
     };
   }
 
@@ -196,14 +192,7 @@ class GuardedClock implements SiteClock {
     if (!this.#isRunning) return;
     this.#timer = clock.setTimer(checkIntervalMs, () => this.#tick());
     this.#check(true);
-    if (settings.trust === 'synchronised' && !this.#evidence.synchronised) {
-      void synchronised?.().then(
-        (isSo) => {
-          this.#evidence.synchronised ||= isSo;
-        },
-        () => {},
-      );
-    }
+    if (settings.trust === 'synchronised') this.#evidence.ask(synchronised);
     if (this.#mode !== 'trusted' || clock.monotonic() - this.#recordedAt < recordIntervalMs) return;
     this.#evidence.reach(clock.now());
     this.#save();
@@ -228,7 +217,7 @@ class GuardedClock implements SiteClock {
     this.#doubt = doubt;
     if (this.#mode === 'waiting') {
       if (doubt === undefined) this.#decide({ offsetMs, marked: false });
-      else if (this.#isPatienceOver()) this.#decide(this.#guess(doubt, offsetMs));
+      else if (this.#isPatienceOver()) this.#decide(this.#evidence.guess(doubt, offsetMs, this.#offset));
     } else if (this.#mode === 'trusted') {
       if (doubt !== undefined) this.#hold();
       else this.#rescale({ offsetMs, marked: false }, reason);
@@ -241,12 +230,8 @@ class GuardedClock implements SiteClock {
   }
 
   #onStep(stepMs: number): void {
-    const { log, metrics } = this.#options;
-    const direction = stepMs > 0 ? 'forward' : 'back';
     this.#evidence.wasSet = true;
-    this.#steps[direction] += 1;
-    metrics.count('holdfast_clock_steps_total', { direction });
-    log.warn({ stepMs, mode: this.#mode }, `the wall clock was set ${direction}`);
+    this.#reports.stepped(stepMs, this.#mode);
     this.#save();
   }
 
@@ -288,13 +273,6 @@ class GuardedClock implements SiteClock {
     return hasRoom;
   }
 
-  #onRefused(readings: number): void {
-    const { log, metrics } = this.#options;
-    if (this.#refused === 0) log.error({}, 'the journal of readings that wait for the clock is full');
-    this.#refused += readings;
-    metrics.count('holdfast_clock_refused_readings_total', {}, readings);
-  }
-
   #isPatienceOver(): boolean {
     const { policy, policyAfterMs, provisionalMaxBytes } = this.#options.settings;
     if (policy === 'hold') return false;
@@ -302,18 +280,12 @@ class GuardedClock implements SiteClock {
     return waitedMs >= policyAfterMs || this.#journal.bytes > provisionalMaxBytes * nearlyFull;
   }
 
-  // A clock that cannot be right is no guide: from what is known, time cannot be earlier than this.
-  #guess(doubt: Doubt, offsetMs: number): Offset {
-    const least = Math.max(this.#evidence.leastOffsetMs(), this.#offset.offsetMs);
-    return { offsetMs: isPlausible(doubt) ? offsetMs : least, marked: true };
-  }
-
   /** Places all that waits, see the crash argument above. */
   #decide(offset: Offset): void {
     if (this.#journal.isEmpty) {
       this.#release({ before: 0, offset, positions: {} });
       this.#save();
-      this.#tellPlaced(this.#releases);
+      this.#placed.tell(this.#placed.releases);
       return;
     }
     this.#deciding = true;
@@ -340,64 +312,33 @@ class GuardedClock implements SiteClock {
   /** In one go: no event of a source comes in between. */
   #release(decision: Decision): void {
     const { offset } = decision;
-    const { boot, log } = this.#options;
     this.#deciding = false;
-    this.#releases += 1;
+    this.#placed.release();
     this.#offset = offset;
     this.#enter(offset.marked ? 'marked' : 'trusted');
+    const { boot } = this.#options;
     const { placed, lost } = this.#streams.release(decision, this.#journal.take(), boot.id);
-    this.#onLost(lost);
-    if (placed === 0) return;
-    log.info(
-      { readings: placed, marked: offset.marked },
-      'readings that waited for the clock have their time',
-    );
-  }
-
-  #onLost(readings: number): void {
-    if (readings === 0) return;
-    this.#lost += readings;
-    const { log, metrics } = this.#options;
-    metrics.count('holdfast_clock_lost_readings_total', {}, readings);
-    log.error(
-      { readings },
-      'readings waited for a clock that never came right before a restart: they are a hole',
-    );
+    this.#reports.lost(lost);
+    this.#reports.placed(placed, offset.marked);
   }
 
   async #finish(before: number): Promise<void> {
-    const release = this.#releases;
+    const { releases } = this.#placed;
     await this.#streams.placed();
     await this.#journal.forget(before);
     this.#decision = undefined;
     await this.#options.store().saveClock(this.#record());
-    this.#tellPlaced(release);
+    this.#placed.tell(releases);
   }
 
   /** Resolves once all that waits now has its place, durably: until then its sink is needed. */
   #allPlaced(): Promise<void> {
     const waits = this.#mode === 'waiting' || this.#deciding;
     if (!waits && this.#decision === undefined) return Promise.resolve();
-    const release = this.#releases + (waits ? 1 : 0);
-    return new Promise((resolve) => this.#waiters.push({ release, resolve }));
-  }
-
-  #tellPlaced(release: number): void {
-    const told = this.#waiters.filter((waiter) => waiter.release <= release);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.release > release);
-    for (const { resolve } of told) resolve();
+    return this.#placed.wait(waits);
   }
 
   // What an earlier process left.
-
-  #openLeft(batchId: string, open: ((batchId: string) => void) | undefined): void {
-    try {
-      open?.(batchId);
-    } catch (error) {
-      // Its readings have no place then, and are counted as lost: no reason not to start.
-      this.#options.log.warn({ batchId, reason: describeError(error) }, 'a stream cannot be opened again');
-    }
-  }
 
   /** It was this run of the machine: its judgement stands, but for what was set meanwhile. */
   #goOn(record: ClockRecord): void {
@@ -420,10 +361,10 @@ class GuardedClock implements SiteClock {
     if (record !== undefined && decision !== undefined) {
       this.#decision = decision;
       const events = journal.takeBelow(decision.before);
-      this.#onLost(this.#streams.replay(decision, events, record.bootId, this.#offset).lost);
+      this.#reports.lost(this.#streams.replay(decision, events, record.bootId, this.#offset).lost);
     }
     const { readings, before } = journal.dropOthers(this.#options.boot.id);
-    this.#onLost(readings);
+    this.#reports.lost(readings);
     const done = Math.max(before, decision?.before ?? 0);
     if (done > 0) this.#finishing = this.#finish(done).catch(() => {});
   }
@@ -449,14 +390,9 @@ class GuardedClock implements SiteClock {
   }
 
   #report(): void {
-    const { log, metrics, clock } = this.#options;
-    metrics.gauge('holdfast_clock_trusted', this.#mode === 'trusted' ? 1 : 0);
     const doubt = this.#doubt;
-    if (doubt === undefined) {
-      log.info({ offsetMs: this.#seenOffsetMs }, 'the wall clock is trusted');
-      return;
-    }
-    const reason = explainDoubt(doubt, clock.now(), this.#evidence.facts(this.#seenOffsetMs));
-    log.warn({ doubt, reason, mode: this.#mode }, 'the wall clock is not trusted');
+    const facts = this.#evidence.facts(this.#seenOffsetMs);
+    const reason = doubt && { doubt, reason: explainDoubt(doubt, this.#options.clock.now(), facts) };
+    this.#reports.judged(this.#mode, this.#seenOffsetMs, reason);
   }
 }

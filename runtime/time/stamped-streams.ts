@@ -1,4 +1,6 @@
 // All streams that this gateway stamps: what happens to the clock happens to all of them at once.
+import { describeError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
 import type { KeptEvent } from './provisional-journal.ts';
 import type { StampingSink } from './stamping-sink.ts';
 import type { Offset } from './stream-scale.ts';
@@ -110,5 +112,15 @@ export class StampedStreams {
       sink.placeKept(event);
     }
     return { placed, lost };
+  }
+}
+
+/** Opens a stream that no source feeds any more, for what of it waits. */
+export function openLeft(batchId: string, open: ((batchId: string) => void) | undefined, log: Log): void {
+  try {
+    open?.(batchId);
+  } catch (error) {
+    // Its readings have no place then, and are counted as lost: no reason not to start.
+    log.warn({ batchId, reason: describeError(error) }, 'a stream cannot be opened again');
   }
 }

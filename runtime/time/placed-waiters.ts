@@ -1,0 +1,29 @@
+// Who waits until what is kept for the clock has its place, durably: until then its sink is needed.
+
+export class PlacedWaiters {
+  /** How often what waited was placed. */
+  #releases = 0;
+  #waiters: { readonly release: number; readonly resolve: () => void }[] = [];
+
+  get releases(): number {
+    return this.#releases;
+  }
+
+  /** What waited is being placed. */
+  release(): void {
+    this.#releases += 1;
+  }
+
+  /** Resolves once the last release is durable or, with `isToCome`, the next. */
+  wait(isToCome: boolean): Promise<void> {
+    const release = this.#releases + (isToCome ? 1 : 0);
+    return new Promise((resolve) => this.#waiters.push({ release, resolve }));
+  }
+
+  /** What that release placed is durable. */
+  tell(release: number): void {
+    const told = this.#waiters.filter((waiter) => waiter.release <= release);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.release > release);
+    for (const { resolve } of told) resolve();
+  }
+}
