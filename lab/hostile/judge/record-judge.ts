@@ -58,6 +58,8 @@ export class RecordJudge<M extends Made> implements Judge {
   readonly #unplaced: Reading[] = [];
   /** `claim record`: the page says that it is not to be had, and so it was. */
   readonly #unreadable = new Set<string>();
+  /** What the last page left marked. */
+  #marked: readonly Reading[] = [];
   #isFinishing = false;
 
   constructor(options: RecordJudgeOptions<M>) {
@@ -126,12 +128,18 @@ export class RecordJudge<M extends Made> implements Judge {
   claimHistory(claim: HistoryClaim): void {
     const { rules, records } = this.#options;
     const { start, end } = claim.window;
+    // A page may be sent in pieces: what is marked stays so up to the next reading of the tag.
+    const before = this.#history.at(-1)?.window.end === start ? this.#marked : [];
+    const readings = [...before, ...claim.readings];
+    this.#marked = marksAmong(readings);
     // Now, for the equipment forgets.
     for (const made of records.all) {
       const place = rules.placeOf(made);
-      if (place === undefined || place < start || place >= end || !rules.isUnreadable?.(made)) continue;
-      for (const tag of made.values.keys())
-        if (isMarked(claim.readings, tag, place)) this.#unreadable.add(`${this.#history.length} ${made.id}`);
+      if (place === undefined || place < start || place >= end) continue;
+      const key = `${this.#history.length} ${made.id}`;
+      if (rules.isBeyondProof?.(made)) this.#unreadable.add(key);
+      if (!rules.isUnreadable?.(made)) continue;
+      for (const tag of made.values.keys()) if (isMarked(readings, tag, place)) this.#unreadable.add(key);
     }
     this.#history.push({ ...claim, wall: this.#wall() });
   }
@@ -284,7 +292,11 @@ export class RecordJudge<M extends Made> implements Judge {
     const isBadAt = (place: number) =>
       told.findLast(({ at, index }) => at <= heard + onTheWayMs && index <= place)?.isBad ?? false;
     const place = rules.placeOf(made) ?? Number.NEGATIVE_INFINITY;
-    return isBadAt(place) || isBadAt(rules.saidAt?.(made) ?? place);
+    const end = rules.saidAt?.(made) ?? place;
+    if (isBadAt(place) || isBadAt(end - 1)) return true;
+    return told.some(({ at, index, isBad }) => {
+      return isBad && at <= heard + onTheWayMs && index >= place && index <= end;
+    });
   }
 
   /** Once for each record. */
@@ -311,8 +323,21 @@ function lowerBound(order: readonly { readonly place: number }[], place: number)
   return low;
 }
 
-/** The page says of the tag that it is not known at `place`. */
+/** The page says of the tag that it is not known at `place`: up to its next reading, and to what shares that one's time. */
 function isMarked(readings: readonly Reading[], tag: string, place: number): boolean {
-  const last = readings.findLast((reading) => reading.tag === tag && reading.index <= place);
-  return last !== undefined && last.value === null && last.quality.startsWith('bad');
+  const last = readings.findLast(
+    (reading) =>
+      reading.tag === tag && (reading.index < place || (reading.index === place && isMark(reading))),
+  );
+  return last !== undefined && isMark(last);
+}
+
+function isMark({ value, quality }: Reading): boolean {
+  return value === null && quality.startsWith('bad');
+}
+
+/** The last reading of each tag, where it says that the tag is not known from there on. */
+function marksAmong(readings: readonly Reading[]): readonly Reading[] {
+  const last = new Map(readings.map((reading) => [reading.tag, reading]));
+  return [...last.values()].filter(isMark);
 }

@@ -87,14 +87,16 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
   return {
     kind: describeServer(plan),
     settings: opcuaSourceSchema.parse(configureServer(plan, dice)),
-    makeSource: (config, sourceParts) =>
-      createOpcuaSource(config as OpcuaSourceConfig, {
+    makeSource: (config, sourceParts) => {
+      server.beginLife();
+      return createOpcuaSource(config as OpcuaSourceConfig, {
         clock,
         metrics: parts.metrics,
         folder: 'none',
         connect,
         ...sourceParts,
-      }),
+      });
+    },
     judge: new RecordJudge({
       records: server.records,
       rules: serverRules(server, plan, clocks),

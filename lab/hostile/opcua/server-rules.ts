@@ -13,13 +13,10 @@ export function serverRules(
   return {
     placeOf,
     misplaced: (change, index) => (placeOf(change) === index ? undefined : `its time is ${placeOf(change)}`),
-    // By the server's clock too: that the equipment's own is behind shows only when its next value comes, late.
-    hadCome(index, trueTime) {
-      for (let ms = 0; ms < plan.stampStepMs; ms += 10)
-        if (clocks.source.showed(index + ms, trueTime) || clocks.server.showed(index + ms, trueTime))
-          return true;
-      return false;
-    },
+    // By the server's clock too: that the equipment's own is behind shows only when its next value comes, late. What a clock
+    // jumped over has come as well: nobody knows that it will be put back to there.
+    hadCome: (index, trueTime) =>
+      clocks.source.passed(index, trueTime) || clocks.server.passed(index, trueTime),
     isOutOfSight: (change, since) =>
       change.at <= since && (isTooFarAhead(change) || server.wentBackAfter(change, since)),
     // Of a clock that is slow nobody knows before it says something.
@@ -28,6 +25,8 @@ export function serverRules(
     isShownElse: (index, tag, value) => wasHolding(server, index, tag, value),
     isExcused: (change) => plan.history !== null && !change.tag.hasHistory,
     isUnwatched: (change) => !server.isWatched(change),
+    isBeyondProof: (change) =>
+      change.tag.hasHistory && !server.isHeld(change) && server.cameAgainUnseen(change),
     isUnreadable: (change) => !server.isHeld(change) || server.isUnknown(change),
   };
 }

@@ -28,6 +28,8 @@ export interface ServerOptions {
 export const good: WireStatus = { value: 0, name: 'Good' };
 const sensorFailure: WireStatus = { value: 0x808c_0000, name: 'BadSensorFailure' };
 const double = 11;
+/** What happened is known to who watches so much later. */
+const seenAfterMs = 5000;
 
 export class Server {
   readonly records = new Records<Change>();
@@ -38,6 +40,7 @@ export class Server {
   readonly #history = new Map<string, Change[]>();
   readonly #watched = new Map<string, { readonly from: number; to: number | undefined }[]>();
   readonly #unknown = new Set<string>();
+  #lifeBegan = 0;
   readonly #listeners = new Set<(change: Change) => void>();
 
   constructor(options: ServerOptions) {
@@ -91,6 +94,30 @@ export class Server {
     return this.records.all.some(
       (other) => other.id > id && other.tag === tag && other.at <= until && placeOf(other) < place,
     );
+  }
+
+  /** A module starts that knows nothing of what was seen before. */
+  beginLife(): void {
+    this.#lifeBegan = this.#options.clock.monotonic();
+  }
+
+  /**
+   * The clock came by the time of this value again, and nobody who listens now has seen it go back: its memory may show
+   * older times that it wrote later, and no word of this one.
+   */
+  cameAgainUnseen(change: Change): boolean {
+    const place = placeOf(change);
+    const now = this.#options.clock.monotonic();
+    const all = this.records.all.filter(({ tag }) => tag === change.tag);
+    const isSeen = (each: Change) =>
+      each.at > this.#lifeBegan && each.at < now - seenAfterMs && this.isWatched(each);
+    return all.some((each, i) => {
+      const isBack = each.id > change.id && placeOf(each) < placeOf(all[i - 1]!) && placeOf(each) <= place;
+      if (!isBack) return false;
+      const before = all.slice(0, i).findLast(isSeen);
+      const after = all.slice(i).find(isSeen);
+      return !before || !after || placeOf(before) < place || placeOf(after) > place;
+    });
   }
 
   /** It said of the path of a tag, when it was asked last, whether there is such a node. */

@@ -195,7 +195,7 @@ export class HistoryNode {
     const isCut = !isEnd || result.continuation !== undefined || result.values.length >= ask.valuesPerNode;
     if (run !== undefined && (isBeyond || !isCut)) return this.#endRun(run);
     if (isCut) return this.#goOn(ask, result, before);
-    if (this.#toShow.length > 0) return this.#showsSome ? this.#stall() : 'moved';
+    if (this.#toShow.length > 0) return this.#onUnshown(ask);
     this.#held = undefined;
     this.#isAlone = false;
     this.#spanMs *= 2;
@@ -283,6 +283,14 @@ export class HistoryNode {
       this.#doubts = 0;
     }
     return ended('ok');
+  }
+
+  /** The answer ended before what is known: asked from further back, it may have been cut short without a word. */
+  #onUnshown({ start, continuation }: HistoryAsk): NodeOutcome {
+    if (this.#showsSome) return this.#stall();
+    if (continuation || this.#isAlone || start >= this.#newestAt - 1) return 'moved';
+    this.#isAlone = true;
+    return this.#stall();
   }
 
   #fail(problem: string): NodeOutcome {

@@ -3,6 +3,7 @@ import type { HoldfastError } from '../../../kernel/errors.ts';
 import type { HistoryPage } from '../history-page.ts';
 import { createHistory } from './history.ts';
 import { Refusals } from './refusals.ts';
+import { RepeatedTimes } from './repeated-times.ts';
 import { every, never, readAll, readIn, serverWith, T, valuesAt } from './testing/history-judge.ts';
 import type { Habits, HostileNode } from './testing/hostile-history.ts';
 
@@ -211,7 +212,12 @@ describe('a memory that does not reach so far back', () => {
       settleMs: () => 0,
     };
     const refusals = new Refusals({ monotonic: () => 0 });
-    const pages = createHistory({ link: () => link, valuesPerNode: 10, refusals }).read(range, never);
+    const pages = createHistory({
+      link: () => link,
+      valuesPerNode: 10,
+      refusals,
+      repeated: new RepeatedTimes({ monotonic: () => 0 }),
+    }).read(range, never);
     const reading = pages[Symbol.asyncIterator]();
     const { window } = (await reading.next()).value as HistoryPage;
     server.nodes.get('n=t0')!.gone = 200;

@@ -15,8 +15,10 @@ import { BackLooks } from './history-back.ts';
 import { type Memory, MemoryLooks } from './history-memory.ts';
 import { type ReadNode, readPages } from './history-pages.ts';
 import { HistoryRequests } from './history-requests.ts';
+import { historyFailed } from './opcua-errors.ts';
 import type { OpcuaSession } from './opcua-session.ts';
 import type { Refusals } from './refusals.ts';
+import type { RepeatedTimes } from './repeated-times.ts';
 
 export interface HistoryLink {
   readonly session: OpcuaSession;
@@ -36,6 +38,8 @@ export interface HistoryOptions {
   readonly valuesPerNode: number;
   /** Of this source, over all its sessions. */
   readonly refusals: Refusals;
+  /** What clocks came by twice. */
+  readonly repeated: RepeatedTimes;
   /** Told why a range could not be answered: it is asked again, perhaps for hours. */
   readonly onFailed?: (problem: string) => void;
 }
@@ -85,6 +89,7 @@ class HistoryReading {
       yield GonePage.of({ start: range.start, end }, { reason: 'no-history', said: saidOf(memory) });
       return;
     }
+    await this.#checkRepeated(readable, { start: range.start, end });
     let { start } = range;
     if (!readable.some(({ reaches }) => reaches)) {
       checkDenied(memory);
@@ -107,6 +112,25 @@ class HistoryReading {
       recordedTo,
       marksAt: (at, isKnown) => this.#marksAt(at, memory, isKnown),
     });
+  }
+
+  /**
+   * Where clocks came by the range twice, the memory of each node has to reach back to before they did so for the first
+   * time, or to begin behind all of it.
+   */
+  async #checkRepeated(nodes: readonly ReadNode[], range: Window): Promise<void> {
+    const repeated = this.#options.repeated.around(range);
+    if (!repeated) return;
+    const start = Math.min(range.start, repeated.start);
+    const short = new Set(await this.#memory.lostBefore(nodes, start - 1));
+    for (const node of nodes) {
+      if (!short.has(node.tag)) continue;
+      if ((await this.#memory.earliest([node], start, repeated.end)) === undefined) continue;
+      throw historyFailed(
+        node.tag,
+        'a clock was set back, and the memory does not reach back to before the times that came twice',
+      );
+    }
   }
 
   /** What cannot be had as things are, with the cause as in a quality. */

@@ -17,7 +17,9 @@ import { type Seeded, seedHistory } from './history-seed.ts';
 import type { OpcuaSession } from './opcua-session.ts';
 import { createProbe } from './probe.ts';
 import { Refusals } from './refusals.ts';
+import { RepeatedTimes } from './repeated-times.ts';
 import { SubscribeSession } from './subscribe-session.ts';
+import { serverClock } from './timeline.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { writeTag } from './writer.ts';
 
@@ -54,10 +56,12 @@ class OpcuaSource implements Source {
   #historyProblem: string | undefined;
   /** How far all sessions so far have reported. */
   #floor: number | undefined;
+  readonly #repeated: RepeatedTimes;
 
   constructor(config: OpcuaSourceConfig, deps: OpcuaSourceDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.#repeated = new RepeatedTimes(deps.clock);
     this.silenceLimitMs = silenceLimitMs(config);
     this.probe = createProbe({ config, clock: deps.clock, connect: (signal) => this.#connect(signal) });
     if (config.history) {
@@ -66,6 +70,7 @@ class OpcuaSource implements Source {
         link: () => this.#linked(),
         valuesPerNode,
         refusals: new Refusals(deps.clock),
+        repeated: this.#repeated,
         onFailed: (problem) => this.#onHistoryFailed(problem),
       });
     }
@@ -136,6 +141,8 @@ class OpcuaSource implements Source {
       emit: (event) => !ended.signal.aborted && sink.emit(event),
       durable: () => sink.durable(),
     };
+    const floor = this.#floor ?? this.#deps.start?.()?.floor;
+    if (floor !== undefined) this.#repeated.begin(serverClock, floor);
     const subscribed = new SubscribeSession({
       session,
       config: this.#config,
@@ -144,7 +151,8 @@ class OpcuaSource implements Source {
       clock,
       log,
       metrics,
-      floor: this.#floor ?? this.#deps.start?.()?.floor,
+      floor,
+      repeated: this.#repeated,
       onTags: (tags) => {
         this.#live = { session, ...tags };
       },

@@ -9,6 +9,7 @@ import type { OddTime } from './odd-time.ts';
 import type { ItemResult, OpcuaSession, Published, Subscription } from './opcua-session.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { causeOf, isBad } from './quality.ts';
+import type { RepeatedTimes } from './repeated-times.ts';
 import { type Monitoring, type ResolvedTag, resolveTags } from './resolve-tags.ts';
 import { Timeline } from './timeline.ts';
 
@@ -21,6 +22,7 @@ export interface SubscribeOptions {
   readonly metrics: Metrics;
   /** How far the sessions before reported. */
   readonly floor: number | undefined;
+  readonly repeated: RepeatedTimes;
   /** Told of what is known of the tags each time that it changes. */
   readonly onTags: (tags: KnownTags) => void;
   /** After the tags are known, and before anything is reported. */
@@ -69,7 +71,7 @@ export class SubscribeSession {
 
   constructor(options: SubscribeOptions) {
     this.#options = options;
-    const { sink, config, floor } = options;
+    const { sink, config, floor, repeated } = options;
     this.#timeline = new Timeline({
       sink,
       clock: options.clock,
@@ -77,6 +79,7 @@ export class SubscribeSession {
       snapshots: config.snapshots,
       latenessMs: config.latenessMs ?? marginMs,
       floor,
+      repeated,
       onOdd: (what, count) => this.#onOdd(what, count),
     });
   }

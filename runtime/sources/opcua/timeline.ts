@@ -21,6 +21,7 @@ import { doubt, type OddTime, type Stamp, stampOf } from './odd-time.ts';
 import type { WireValue } from './opcua-session.ts';
 import { PublishClock } from './publish-clock.ts';
 import { hasOverflow } from './quality.ts';
+import type { RepeatedTimes } from './repeated-times.ts';
 import { maxHoldMs, TagClocks } from './tag-clocks.ts';
 import { inOrder, readingOf, type Waiting, WaitingValues } from './waiting-values.ts';
 
@@ -33,12 +34,16 @@ export interface TimelineOptions {
   readonly snapshots: boolean;
   /** Observation never begins below: what lies there was reported by a session before. */
   readonly floor?: number | undefined;
+  /** Told of all times, over the sessions of a source. */
+  readonly repeated?: RepeatedTimes;
   readonly onOdd: (what: OddTime, count: number) => void;
 }
 
 /** A server's clock that goes back by less was slewed. */
 const maxBackMs = 2000;
 export const maxPending = 200_000;
+/** Its name among those whose times may come again. */
+export const serverClock = 'server';
 
 export class Timeline {
   readonly #options: TimelineOptions;
@@ -103,6 +108,7 @@ export class Timeline {
 
   /** By the server's clock it is now so late: before anything of a message that was published then is added. */
   hear(publishedAt: number): void {
+    this.#options.repeated?.note(serverClock, publishedAt);
     const step = this.#published.step(publishedAt);
     if (step === undefined) return;
     if (this.#hasBegun) this.#leap(step, publishedAt);
@@ -186,6 +192,7 @@ export class Timeline {
   #stampOf(tag: string, value: WireValue, publishedAt: number): Stamp & { before: number | undefined } {
     const stamp = stampOf(value, publishedAt, this.#options.timestamp);
     if (stamp.odd) this.#options.onOdd(stamp.odd, 1);
+    this.#options.repeated?.note(`tag ${tag}`, stamp.own);
     const before = this.#clocks.note(tag, stamp.own, { after: this.#publishedAt, publishedAt });
     return { ...stamp, before };
   }

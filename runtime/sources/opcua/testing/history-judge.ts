@@ -8,6 +8,7 @@ import type { HistoryPage } from '../../history-page.ts';
 import { createHistory } from '../history.ts';
 import type { WireValue } from '../opcua-session.ts';
 import { Refusals } from '../refusals.ts';
+import { RepeatedTimes } from '../repeated-times.ts';
 import { goodStatus, type Habits, HostileHistory, timeOf } from './hostile-history.ts';
 
 export const T = Date.UTC(2026, 0, 1);
@@ -71,7 +72,13 @@ export async function readAll(
   const refusals = new Refusals(clock);
   const problems: string[] = [];
   const onFailed = (problem: string) => problems.push(problem);
-  const history = createHistory({ link: () => link, valuesPerNode, refusals, onFailed });
+  const history = createHistory({
+    link: () => link,
+    valuesPerNode,
+    refusals,
+    repeated: new RepeatedTimes(clock),
+    onFailed,
+  });
   const pages: HistoryPage[] = [];
   let until = range.start;
   let error: unknown;

@@ -1,0 +1,75 @@
+// Stretches of time that clocks came by twice, since somebody set them back: as far as that was seen.
+//
+// A memory that keeps the latest values forgets them in the order in which it wrote them. That it holds a value from before
+// a range shows that it holds the range, but not where that value may have been written when the clock came by for the second time: what
+// was written at the first may be forgotten by then. A value from before the whole stretch was written before both.
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Window } from '../../../wire/window.ts';
+
+/** Where more are known, the first of them are forgotten: they are hardly asked for any more. */
+const maxStretches = 200;
+/** A value is heard of so much later than it was made, or less. */
+const onTheWayMs = 2000;
+
+interface Shown {
+  readonly time: number;
+  /** Monotonic ms. */
+  readonly at: number;
+}
+
+export class RepeatedTimes {
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  #stretches: readonly Window[] = [];
+  readonly #last = new Map<string, Shown>();
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock;
+  }
+
+  /** Where nothing is known of clock `name`: it had come as far as `time`. */
+  begin(name: string, time: number): void {
+    if (!this.#last.has(name)) this.#last.set(name, { time, at: this.#clock.monotonic() });
+  }
+
+  /** Clock `name` shows `time`: the time of a value of that tag, or the server's. */
+  note(name: string, time: number): void {
+    const at = this.#clock.monotonic();
+    const last = this.#last.get(name);
+    this.#last.set(name, { time, at });
+    if (last === undefined || time >= last.time) return;
+    // It may have run on before it was set, and since.
+    const unseenMs = Math.ceil(at - last.at) + onTheWayMs;
+    this.#add({ start: time - unseenMs, end: last.time + unseenMs });
+  }
+
+  /** All that touches `range`, and what touches that; undefined where nothing does. */
+  around(range: Window): Window | undefined {
+    let { start, end } = range;
+    let found: Window | undefined;
+    for (;;) {
+      const next = this.#stretches.find(
+        (each) =>
+          each.start < end &&
+          each.end > start &&
+          !(found && each.start >= found.start && each.end <= found.end),
+      );
+      if (!next) return found;
+      found = found ? hull(found, next) : next;
+      [start, end] = [Math.min(start, found.start), Math.max(end, found.end)];
+    }
+  }
+
+  #add(stretch: Window): void {
+    let joined = stretch;
+    const others = this.#stretches.filter((each) => {
+      if (each.start > joined.end || each.end < joined.start) return true;
+      joined = hull(joined, each);
+      return false;
+    });
+    this.#stretches = [...others, joined].slice(-maxStretches);
+  }
+}
+
+function hull(a: Window, b: Window): Window {
+  return { start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
+}
