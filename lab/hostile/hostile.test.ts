@@ -8,11 +8,8 @@ import { runAdapter, seedOf } from './run.ts';
 const exchanges = Number(process.env.HOLDFAST_EXCHANGES ?? 2000);
 const seed = Number(process.env.HOLDFAST_SEED ?? 1);
 
-/** Those of which long runs are clean as well (docs/PROOFS.md). */
-const cleanAdapters: readonly AdapterName[] = [...transports, 'serial', 'module-input'];
-
 describe('adapters against equipment that misbehaves', () => {
-  it.each(cleanAdapters)('%s claims nothing that is not so', { timeout: 120_000 }, async (adapter) => {
+  it.each(adapterNames)('%s claims nothing that is not so', { timeout: 120_000 }, async (adapter) => {
     const failed: string[] = [];
     const onEpisode = ({ seed: episode, kind, faults }: EpisodeResult) => {
       if (faults[0]) failed.push(`episode ${episode} (${kind}): ${faults[0].kind}: ${faults[0].what}`);

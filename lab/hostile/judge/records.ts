@@ -55,7 +55,10 @@ export interface RecordRules<M extends Made> {
   isUnwatched?(made: M): boolean;
   /** History may say of the record that it is not to be had. Default: never. */
   isUnreadable?(made: M): boolean;
-  /** The equipment forgot the record, in a way that nobody can tell from its never having been. Default: never. */
+  /**
+   * The equipment forgot the record, or made it a moment ago, in a way that nobody can tell yet from its never having been.
+   * Default: never.
+   */
   isBeyondProof?(made: M): boolean;
   /** The equipment refused the value, so that a null is honest. Default: never. */
   isExcused?(made: M, tag: string): boolean;

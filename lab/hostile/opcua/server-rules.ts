@@ -17,8 +17,12 @@ export function serverRules(
     // jumped over has come as well: nobody knows that it will be put back to there.
     hadCome: (index, trueTime) =>
       clocks.source.passed(index, trueTime) || clocks.server.passed(index, trueTime),
-    isOutOfSight: (change, since) =>
-      change.at <= since && (isTooFarAhead(change) || server.wentBackAfter(change, since)),
+    isOutOfSight: (change, since) => {
+      if (change.at > since) return false;
+      // What it shows then is further ahead than anybody waits: the tag is marked, and what it had before has no position.
+      const shown = server.lastBy(change.tag, since);
+      return placeOf(shown) - shown.serverTime > 120_000 || server.wentBackAfter(change, since);
+    },
     // Of a clock that is slow nobody knows before it says something.
     saidAt: (change) => Math.max(placeOf(change), change.serverTime),
     isHeld: (change) => server.isHeld(change),
@@ -26,7 +30,8 @@ export function serverRules(
     isExcused: (change) => plan.history !== null && !change.tag.hasHistory,
     isUnwatched: (change) => !server.isWatched(change),
     isBeyondProof: (change) =>
-      change.tag.hasHistory && !server.isHeld(change) && server.cameAgainUnseen(change),
+      change.tag.hasHistory &&
+      (server.isHeld(change) ? server.cameAgainJustNow(change) : server.cameAgainUnseen(change)),
     isUnreadable: (change) => !server.isHeld(change) || server.isUnknown(change),
   };
 }
@@ -46,9 +51,4 @@ function wasHolding(server: Server, index: number, tag: string, value: Value): b
     // A clock that was set back in between: nobody can say what was held at that time.
     return next === undefined || timeOf(next) >= index || timeOf(next) < timeOf(change);
   });
-}
-
-/** Its clock is further ahead than anybody waits: its tag is marked, and what it had before has no position. */
-function isTooFarAhead(change: Change): boolean {
-  return placeOf(change) - change.serverTime > 120_000;
 }

@@ -85,6 +85,11 @@ export class Server {
     return spans.some(({ from, to = Number.POSITIVE_INFINITY }) => at >= from && at <= to);
   }
 
+  /** What a node held at a true time. */
+  lastBy(tag: ServerTag, at: number): Change {
+    return this.records.all.findLast((each) => each.tag === tag && each.at <= at)!;
+  }
+
   /**
    * A later value of the tag, made by `until`, has an earlier time: the clock was set back in between. A session that
    * begins then is shown the later one, and no other.
@@ -118,6 +123,13 @@ export class Server {
       const after = all.slice(i).find(isSeen);
       return !before || !after || placeOf(before) < place || placeOf(after) > place;
     });
+  }
+
+  /** It was written while its history was read, at a time that had come before: nobody who listens can know yet. */
+  cameAgainJustNow(change: Change): boolean {
+    const now = this.#options.clock.monotonic();
+    if (change.at < now - seenAfterMs) return false;
+    return this.records.all.some((each) => each.id < change.id && placeOf(each) > placeOf(change) + 50);
   }
 
   /** It said of the path of a tag, when it was asked last, whether there is such a node. */

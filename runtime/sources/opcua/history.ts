@@ -74,6 +74,7 @@ class HistoryReading {
 
   async *read(range: Window): AsyncGenerator<HistoryPage> {
     const { session, settleMs, nodes, missing } = this.#link;
+    const repeats = this.#options.repeated.count;
     const now = await this.#requests.may(session.serverTime());
     const recordedTo = Math.floor(now - settleMs());
     const end = Math.min(range.end, recordedTo);
@@ -104,7 +105,7 @@ class HistoryReading {
         );
       if (start >= end) return;
     }
-    yield* readPages({
+    const pages = readPages({
       requests: this.#requests,
       range: { start, end },
       nodes: readable,
@@ -112,6 +113,10 @@ class HistoryReading {
       recordedTo,
       marksAt: (at, isKnown) => this.#marksAt(at, memory, isKnown),
     });
+    for await (const page of pages) {
+      if (this.#options.repeated.count !== repeats) throw wasSetBack(readable[0]!.tag);
+      yield page;
+    }
   }
 
   /**
@@ -190,6 +195,10 @@ function checkDenied(memory: ReadonlyMap<string, Memory>): void {
       { retryable: true },
     );
   }
+}
+
+function wasSetBack(tag: string): HoldfastError {
+  return historyFailed(tag, 'a clock was set back while it was read, so that values may have come behind us');
 }
 
 function markOf(tag: string, index: number, cause: string): Reading {

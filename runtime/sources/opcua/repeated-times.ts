@@ -10,6 +10,7 @@ import type { Window } from '../../../wire/window.ts';
 const maxStretches = 200;
 /** A value is heard of so much later than it was made, or less. */
 const onTheWayMs = 2000;
+const outOfOrderMs = 50;
 
 interface Shown {
   readonly time: number;
@@ -20,10 +21,16 @@ interface Shown {
 export class RepeatedTimes {
   readonly #clock: Pick<Clock, 'monotonic'>;
   #stretches: readonly Window[] = [];
+  #count = 0;
   readonly #last = new Map<string, Shown>();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
+  }
+
+  /** Grows each time that a clock is seen to have gone back by more than values are out of order. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Where nothing is known of clock `name`: it had come as far as `time`. */
@@ -37,6 +44,7 @@ export class RepeatedTimes {
     const last = this.#last.get(name);
     this.#last.set(name, { time, at });
     if (last === undefined || time >= last.time) return;
+    if (time < last.time - outOfOrderMs) this.#count += 1;
     // It may have run on before it was set, and since.
     const unseenMs = Math.ceil(at - last.at) + onTheWayMs;
     this.#add({ start: time - unseenMs, end: last.time + unseenMs });

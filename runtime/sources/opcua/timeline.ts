@@ -39,8 +39,6 @@ export interface TimelineOptions {
   readonly onOdd: (what: OddTime, count: number) => void;
 }
 
-/** A server's clock that goes back by less was slewed. */
-const maxBackMs = 2000;
 export const maxPending = 200_000;
 /** Its name among those whose times may come again. */
 export const serverClock = 'server';
@@ -152,8 +150,8 @@ export class Timeline {
       newestFirst <= publishedAt + maxHoldMs ? newestFirst + 1 : watchedFrom,
     );
     const { floor = first } = this.#options;
-    // A server whose clock was put back does not have to wait until it comes to where it was.
-    const from = floor > publishedAt + maxBackMs ? first : Math.max(first, floor);
+    // A server whose clock was put back far does not have to wait until it comes to where it was.
+    const from = floor > publishedAt + maxHoldMs ? first : Math.max(first, floor);
     this.#observation.lose('not-watched', { upTo: from });
     this.#hole.from = Math.min(this.#hole.from, watchedFrom);
     this.#resume(from);

@@ -45,6 +45,7 @@ export interface ReadOptions {
   readonly missing?: ReadonlyMap<string, string>;
   /** Time that passes before each attempt. */
   readonly patience?: number;
+  readonly repeated?: RepeatedTimes;
 }
 
 export interface Answered {
@@ -63,7 +64,7 @@ export async function readAll(
   range: Window,
   valuesPerNode = 10,
   tries = 40,
-  { missing = new Map(), patience = 600_000 }: ReadOptions = {},
+  { missing = new Map(), patience = 600_000, repeated }: ReadOptions = {},
 ): Promise<Answered> {
   const nodes = new Map([...server.nodes.keys()].map((nodeId) => [nodeId.slice(2), nodeId]));
   const link = { session: server.session(), nodes, missing, findMissing: async () => {}, settleMs: () => 0 };
@@ -76,7 +77,7 @@ export async function readAll(
     link: () => link,
     valuesPerNode,
     refusals,
-    repeated: new RepeatedTimes(clock),
+    repeated: repeated ?? new RepeatedTimes(clock),
     onFailed,
   });
   const pages: HistoryPage[] = [];

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import type { HoldfastError } from '../../../kernel/errors.ts';
+import { RepeatedTimes } from './repeated-times.ts';
+import { every, readAll, readIn, serverWith, T } from './testing/history-judge.ts';
+
+function make() {
+  const clock = { passed: 0, monotonic: () => clock.passed };
+  return { clock, times: new RepeatedTimes(clock) };
+}
+
+describe('times that came twice', () => {
+  it('are none while clocks go on', () => {
+    const { times } = make();
+    for (const time of [1000, 1000, 5000]) times.note('a', time);
+    times.note('b', 10);
+    expect(times.around({ start: 0, end: 100_000 })).toBeUndefined();
+    expect(times.count).toBe(0);
+  });
+
+  it('reach as far as the clock may have run before it was set, and since', () => {
+    const { clock, times } = make();
+    times.note('a', 100_000);
+    clock.passed = 10_000;
+    times.note('a', 50_000);
+    expect(times.around({ start: 70_000, end: 70_001 })).toEqual({ start: 38_000, end: 112_000 });
+    expect(times.around({ start: 112_000, end: 200_000 })).toBeUndefined();
+    expect(times.count).toBe(1);
+  });
+
+  it('are one where they touch, and each alone where they do not', () => {
+    const { times } = make();
+    for (const time of [100_000, 50_000, 99_000, 40_000, 900_000, 800_000]) times.note('a', time);
+    expect(times.around({ start: 60_000, end: 60_001 })).toEqual({ start: 38_000, end: 102_000 });
+    expect(times.around({ start: 850_000, end: 850_001 })).toEqual({ start: 798_000, end: 902_000 });
+    expect(times.around({ start: 60_000, end: 850_000 })).toEqual({ start: 38_000, end: 902_000 });
+  });
+
+  it('are known of a clock whose last time is known from the disk', () => {
+    const { times } = make();
+    times.begin('server', 100_000);
+    times.note('server', 90_000);
+    times.begin('server', 500_000);
+    times.note('server', 91_000);
+    expect(times.around({ start: 95_000, end: 95_001 })).toBeDefined();
+    expect(times.around({ start: 400_000, end: 400_001 })).toBeUndefined();
+  });
+
+  it('are bounded in number', () => {
+    const { times } = make();
+    for (let at = 0; at < 1000; at++) {
+      times.note('a', at * 100_000 + 50_000);
+      times.note('a', at * 100_000 + 40_000);
+    }
+    expect(times.around({ start: 45_000, end: 45_001 })).toBeUndefined();
+    expect(times.around({ start: 99_945_000, end: 99_945_001 })).toBeDefined();
+  });
+});
+
+describe('history of times that came twice', () => {
+  const range = { start: T + 5005, end: T + 5505 };
+  /** Seen to go back from T + 6000 to T + 4500, so that all from T + 2500 on may have come twice. */
+  const setBack = () => {
+    const { times } = make();
+    times.note('t0', T + 6000);
+    times.note('t0', T + 4500);
+    return times;
+  };
+
+  it('is read where the memory reaches back to before the first of them', async () => {
+    const answered = await readAll(serverWith({}, every(10, 700)), range, 10, 1, { repeated: setBack() });
+    expect(answered.until).toBe(range.end);
+    expect(readIn(answered)).toHaveLength(50);
+  });
+
+  it('is asked for later where the memory holds only what may be of the second', async () => {
+    const server = serverWith({}, every(10, 700), 300);
+    const { pages, error } = await readAll(server, range, 10, 2, { repeated: setBack() });
+    expect(pages).toEqual([]);
+    expect((error as HoldfastError).message).toContain(
+      'does not reach back to before the times that came twice',
+    );
+  });
+
+  it('is void once the memory holds nothing of them any more', async () => {
+    const server = serverWith({}, every(10, 1200), 900);
+    const { pages } = await readAll(server, range, 10, 1, { repeated: setBack() });
+    expect(pages.map(({ kind, window }) => [kind, window])).toEqual([['unavailable', range]]);
+  });
+
+  it('is asked for later where the clock is set back while it is read', async () => {
+    const server = serverWith({}, every(10, 700));
+    const { times } = make();
+    times.note('t0', T + 6990);
+    const session = server.session.bind(server);
+    server.session = () => {
+      const inner = session();
+      let asked = 0;
+      return {
+        ...inner,
+        historyRead: (request) => {
+          if (++asked === 3) times.note('t0', T + 5200);
+          return inner.historyRead(request);
+        },
+      };
+    };
+    const { pages, error } = await readAll(server, range, 10, 1, { repeated: times });
+    expect(pages).toEqual([]);
+    expect((error as HoldfastError).message).toContain('a clock was set back while it was read');
+  });
+});
+
+describe('an answer that is cut short without a word', () => {
+  it('and was asked from further back than what is known of a node, is asked for again from there', async () => {
+    // Three values at once, and one from outside: of the node that changes often, they end before what is known of it.
+    const server = serverWith({ places: 'none', most: 3, bounds: 'values' }, every(10, 300));
+    const { recorded } = serverWith({}, every(400, 8)).nodes.get('n=t0')!;
+    server.nodes.set('n=t1', { kind: 'kept', recorded, gone: 0 });
+    const answered = await readAll(server, { start: T + 1005, end: T + 1205 }, 10, 1);
+    expect(answered.error).toBeUndefined();
+    expect(answered.until).toBe(T + 1205);
+  });
+});
