@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { type AdapterName, adapterNames, adapters } from './adapters.ts';
 import { type EpisodeResult, runEpisode } from './episode.ts';
 import { countFaults } from './judge/verdict.ts';
-import { transports } from './modbus/recorder-equipment.ts';
 import { runAdapter, seedOf } from './run.ts';
 
 const exchanges = Number(process.env.HOLDFAST_EXCHANGES ?? 2000);
