@@ -13,6 +13,7 @@ import { runChild } from './harness/child.ts';
 import { median, spread } from './harness/numbers.ts';
 import { buildDetector } from './ledger/build-detector.ts';
 import { fillFleet } from './ledger/fill-fleet.ts';
+import { type Engine, type GrowthPlan, growAll, growthFigures, growthRow } from './ledger/growth.ts';
 import type { IngestSettings } from './ledger/ingest.child.ts';
 import { measureResident, type Resident } from './ledger/resident.ts';
 import type { SweepSettings } from './ledger/sweep.child.ts';
@@ -42,11 +43,11 @@ interface Plan {
   readonly looks: number;
   readonly sweepEngines: readonly Engine[];
   readonly backlog: number;
+  readonly growth: GrowthPlan;
   readonly residentSeconds: number;
   readonly residentRuns: number;
 }
 
-type Engine = 'pglite' | 'postgres';
 const engines: readonly Engine[] = ['pglite', 'postgres'];
 const engineNames: Readonly<Record<Engine, string>> = { pglite: 'PGlite', postgres: 'PostgreSQL' };
 
@@ -56,6 +57,7 @@ const thorough: Plan = {
   looks: 31,
   sweepEngines: engines,
   backlog: 20_000,
+  growth: { engines, holes: 100_000, arrivals: 300 },
   residentSeconds: 20,
   residentRuns: 3,
 };
@@ -65,6 +67,7 @@ const quick: Plan = {
   looks: 9,
   sweepEngines: ['postgres'],
   backlog: 5000,
+  growth: { engines: ['postgres'], holes: 20_000, arrivals: 100 },
   residentSeconds: 3,
   residentRuns: 1,
 };
@@ -82,13 +85,19 @@ async function measure(options: BenchOptions, postgres: TestPostgres): Promise<R
   const plan = options.quick ? quick : thorough;
   const ingested = await ingestAll(options, plan, postgres);
   const looks = await sweepAll(options, plan, postgres);
+  const grown = await growAll(
+    plan.growth,
+    (engine) => freshDatabase(engine, options.folder, postgres),
+    options.say,
+  );
   options.say('memory');
   const resident = await residentAll(options, plan, postgres);
   return {
-    figures: makeFigures(ingested, looks, resident),
+    figures: [...makeFigures(ingested, looks, resident), ...growthFigures(grown)],
     tables: [
       { title: 'Windows to commit', rows: ingested.map(ingestRow) },
       { title: `One look of repair, ${openGaps} open gaps, ms`, rows: looks.map(lookRow) },
+      { title: 'One stream after years of breaks', rows: grown.map(growthRow) },
       { title: 'Memory of the detector, its database elsewhere, MB', rows: resident.map(residentRow) },
     ],
     notes: [

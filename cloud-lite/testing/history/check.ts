@@ -6,6 +6,10 @@ import { type HistoryCounts, liveThrough } from './history.ts';
 /** `HOLDFAST_HISTORY_RUNS`; the default is what fits into every run of the tests. */
 export const historyRuns = Number(process.env.HOLDFAST_HISTORY_RUNS ?? 60);
 
+/** One history in so many begins with a stream of so many breaks. */
+const holedEvery = 100;
+const manyHoles = 10_000;
+
 /**
  * Lives through `historyRuns` histories, from the seed `HOLDFAST_HISTORY_SEED` on.
  * @throws Error that names the seed.
@@ -16,7 +20,7 @@ export async function historiesEndRight(database: Database): Promise<void> {
   for (let seed = first; seed < first + historyRuns; seed++) {
     await emptyLedger(database);
     try {
-      all.push(await liveThrough(database, seed));
+      all.push(await liveThrough(database, seed, seed % holedEvery === 1 ? { holes: manyHoles } : {}));
     } catch (error) {
       const how = `history ${seed} went wrong; HOLDFAST_HISTORY_SEED=${seed} HOLDFAST_HISTORY_RUNS=1 repeats it`;
       throw new Error(`${how}: ${(error as Error).message}`, { cause: error });

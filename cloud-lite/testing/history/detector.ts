@@ -5,16 +5,19 @@ import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { type Random, randomInt } from '../../../kernel/random.ts';
 import type { Database } from '../../database/database.ts';
-import { markRead } from '../../ingest/checkpoint.ts';
+import { listCheckpoints, markRead } from '../../ingest/checkpoint.ts';
 import type { PartitionRef } from '../../ingest/event-source.ts';
+import { settleHub } from '../../ingest/hub-identity.ts';
 import { createIngestor, type Ingestor, isPositionLost } from '../../ingest/ingestor.ts';
 import { judgeBackfillAnswer, judgeFollowUp, type RepairLimits } from '../../repair/decide.ts';
 import type { MethodOutcome } from '../../repair/hub-methods.ts';
 import { recordFollowUp, recordSent } from '../../repair/outcome.ts';
 import type { DueRequest } from '../../repair/queue.ts';
 import { claim, sweep } from '../../repair/sweep.ts';
-import { earliest, eventOf, type LoggedMessage } from './made-message.ts';
+import { consumerGroup, type MadeHub } from './made-hub.ts';
+import { earliest, eventOf } from './made-message.ts';
 import { type MortalDatabase, mortal } from './mortal-database.ts';
+import type { Plants } from './plants.ts';
 
 export const historyLimits: RepairLimits = {
   detectionDelayMs: 1000,
@@ -26,32 +29,41 @@ export const historyLimits: RepairLimits = {
   maxActive: 6,
 };
 
-export const partitionRef = (partition: number): PartitionRef => ({
-  hub: 'hub',
-  consumerGroup: 'group',
-  partitionId: String(partition),
-});
-
 const maxBatch = 40;
+
+export interface DetectorParts {
+  readonly database: Database;
+  /** The database's time, as this instance has it. */
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hub: MadeHub;
+  readonly plants: Plants;
+}
 
 export class Detector {
   readonly database: MortalDatabase;
   readonly random: Random;
+  readonly #hub: MadeHub;
+  readonly #plants: Plants;
   readonly #ingestor: Ingestor;
   readonly #clock: Clock;
+  /** The hub that its session is with; 0 before there is one. */
+  #session = 0;
   /** Where it goes on reading, by partition; absent where it has not read yet. */
   readonly #positions = new Map<number, number>();
 
-  constructor(database: Database, clock: Clock, random: Random) {
-    this.database = mortal(database);
+  constructor({ database, clock, random, hub, plants }: DetectorParts) {
+    this.database = mortal(plants.database(database));
     this.random = random;
     this.#clock = clock;
+    this.#hub = hub;
+    this.#plants = plants;
     this.#ingestor = createIngestor({
       database: this.database,
       clock,
       log: silentLog,
       metrics: noMetrics,
-      plausible: { earliest, maxAheadMs: 1e12 },
+      plausible: { earliest, maxAheadMs: 1e12, ...plants.bounds },
       // So that a few windows make an archive.
       segmentLimits: { most: 6, kept: 2 },
     });
@@ -59,36 +71,48 @@ export class Detector {
 
   /**
    * Reads the next batch; false when there was none. With `again` it first goes back, as the client does after a
-   * retry; from there on it reads without a hole.
+   * retry; from there on it reads without a hole of its own making.
    */
-  async read(partition: number, log: readonly LoggedMessage[], again: boolean): Promise<boolean> {
-    const ref = partitionRef(partition);
+  async read(partition: number, again: boolean): Promise<boolean> {
+    await this.#begin();
+    const hub = this.#hub;
+    const ref = hub.ref(partition);
+    const [log, oldest] = [hub.logs[partition]!, hub.oldest[partition]!];
     const position = this.#positions.get(partition) ?? (await this.#checkpoint(ref));
-    const from = again ? randomInt(this.random, position + 1) : position;
+    const from = Math.max(oldest, again ? randomInt(this.random, position + 1) : position);
     const to = Math.min(log.length, from + 1 + randomInt(this.random, maxBatch));
     if (from >= to) {
       await markRead(this.database, ref, this.#clock.now());
       return false;
     }
-    const events = log.slice(from, to).map((logged, i) => eventOf(logged, from + i));
+    const events = log.slice(from, to).map((logged, i) => this.#plants.event(eventOf(logged, from + i)));
     try {
-      await this.#ingestor.ingest(ref, events);
+      await this.#ingestor.ingest(ref, events, position - 1);
       this.#positions.set(partition, Math.max(position, to));
     } catch (error) {
       // The session with the hub begins anew, at the checkpoint.
-      if (isPositionLost(error)) this.#positions.delete(partition);
+      if (isPositionLost(error)) this.#session = 0;
       // The same events are given again.
       else if (!(error instanceof HoldfastError && error.code === 'ledger-stream-gone')) throw error;
     }
     return true;
   }
 
-  async #checkpoint({ partitionId }: PartitionRef): Promise<number> {
-    const [row] = await this.database.query<{ sequence_number: number }>(
-      'select sequence_number from checkpoint where partition_id = $1',
-      [partitionId],
-    );
-    return (row?.sequence_number ?? -1) + 1;
+  /** A session with the hub that there is now. */
+  async #begin(): Promise<void> {
+    if (this.#session === this.#hub.incarnation) return;
+    const checkpoints = await listCheckpoints(this.database, this.#hub.name, consumerGroup);
+    const { incarnation } = this.#hub;
+    if (!this.#plants.hubUnseen)
+      await settleHub(this.database, { ...this.#hub.sight(), checkpoints }, this.#clock.now());
+    this.#positions.clear();
+    this.#session = incarnation;
+    this.#hub.isKnown = true;
+  }
+
+  async #checkpoint({ hub, partitionId }: PartitionRef): Promise<number> {
+    const rows = await listCheckpoints(this.database, hub, consumerGroup);
+    return (rows.find((row) => row.partitionId === partitionId)?.sequenceNumber ?? -1) + 1;
   }
 
   /** Looks for gaps, and claims calls to make. */
@@ -98,7 +122,8 @@ export class Detector {
     return claim(this.database, now, 5, historyLimits);
   }
 
-  async record(request: DueRequest, outcome: MethodOutcome): Promise<void> {
+  async record(request: DueRequest, answered: MethodOutcome): Promise<void> {
+    const outcome = this.#plants.outcome(answered);
     const times = { now: this.#clock.now(), retryMs: () => 500, followUpMs: 1000 };
     if (request.state === 'pending') {
       await recordSent(this.database, request, judgeBackfillAnswer(outcome), times, historyLimits);

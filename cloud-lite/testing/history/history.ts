@@ -3,21 +3,20 @@
 // that a failing one repeats: exactly on PGlite, which runs one transaction after the other; on PostgreSQL,
 // where the two really overlap, up to who of them comes first.
 
+import type { Clock } from '../../../kernel/clock.ts';
+import { silentLog } from '../../../kernel/log.ts';
 import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../../database/database.ts';
+import { createDatabaseClock } from '../../database/database-clock.ts';
 import { emptyLedger } from '../../database/rebuild.ts';
 import { cancelRequest, requestRange, waiveRange } from '../../repair/actions.ts';
 import type { DueRequest } from '../../repair/queue.ts';
 import { Detector, historyLimits } from './detector.ts';
-import {
-  indexOf,
-  type LoggedMessage,
-  type MadeMessage,
-  partitionCount,
-  partitionOf,
-} from './made-message.ts';
+import { type HubEvent, MadeHub } from './made-hub.ts';
+import { indexOf } from './made-message.ts';
 import { createModules, type Modules, pick, split } from './modules.ts';
+import { noPlants, type Plants } from './plants.ts';
 import { createWitness, type Witness } from './witness.ts';
 
 /** What happened, for a check that the histories were not too kind. */
@@ -28,21 +27,40 @@ export interface HistoryCounts {
   calls: number;
   waivers: number;
   cancellations: number;
+  /** Times that the hub was made anew or another one took its place, and that it lost what was not read. */
+  hubs: number;
+  shortened: number;
+  /** Detectors whose machine's clock was wrong. */
+  wrongClocks: number;
+  /** Of one stream, made at once. */
+  holes: number;
   /** Comparisons of the ledger with the oracle on the way. */
   comparisons: number;
   /** Archive rows at the end. */
   archived: number;
 }
 
+export interface HistoryOptions {
+  readonly plants?: Plants;
+  /** So many breaks of one stream come first. */
+  readonly holes?: number;
+}
+
 /**
  * Lives through one history on an empty ledger, until everything is read and repaired.
  * @throws Error as soon as the ledger is not what the oracle holds, or two detectors do the same thing.
  */
-export async function liveThrough(database: Database, seed: number): Promise<HistoryCounts> {
-  const history = new History(database, seed);
-  await history.live();
+export async function liveThrough(
+  database: Database,
+  seed: number,
+  { plants = noPlants, holes = 0 }: HistoryOptions = {},
+): Promise<HistoryCounts> {
+  const history = new History(database, seed, plants);
+  await history.live(holes);
   return history.counts;
 }
+
+const yearMs = 365 * 86_400_000;
 
 class History {
   readonly counts: HistoryCounts = {
@@ -52,29 +70,40 @@ class History {
     calls: 0,
     waivers: 0,
     cancellations: 0,
+    hubs: 0,
+    shortened: 0,
+    wrongClocks: 0,
+    holes: 0,
     comparisons: 0,
     archived: 0,
   };
   readonly #random: Random;
   readonly #database: Database;
   readonly #clock = new VirtualClock();
-  readonly #partitions: LoggedMessage[][] = Array.from({ length: partitionCount }, () => []);
+  readonly #hub = new MadeHub();
+  readonly #plants: Plants;
   readonly #modules: Modules;
   readonly #witness: Witness;
-  readonly #detectors: Detector[];
+  readonly #detectors: Detector[] = [];
   /** Requests that some detector is calling a module for. */
   readonly #calling = new Set<string>();
   #trouble = true;
 
-  constructor(database: Database, seed: number) {
+  constructor(database: Database, seed: number, plants: Plants) {
     this.#random = seededRandom(seed);
     this.#database = database;
-    this.#modules = createModules(split(this.#random), (message) => this.#deliver(message));
-    this.#witness = createWitness(database, this.#partitions);
-    this.#detectors = [this.#newDetector(), this.#newDetector()];
+    this.#plants = plants;
+    this.#modules = createModules(split(this.#random), (message) => {
+      this.#hub.take(message, this.#clock.now());
+      this.counts.messages++;
+    });
+    this.#witness = createWitness(plants.database(database), this.#hub, this.#clock);
   }
 
-  async live(): Promise<void> {
+  async live(holes: number): Promise<void> {
+    this.#detectors.push(await this.#newDetector(), await this.#newDetector());
+    if (holes > 0) this.#modules.breakUp(holes);
+    this.counts.holes = holes;
     const steps = 10 + randomInt(this.#random, 30);
     for (let step = 0; step < steps; step++) {
       await this.#step();
@@ -91,6 +120,7 @@ class History {
     else if (what < 90) await this.#work();
     else if (what < 93) await this.#personActs();
     else if (what < 94) await this.#rebuild();
+    else if (what < 96) await this.#sufferHub();
     else await this.#compare();
   }
 
@@ -99,13 +129,11 @@ class History {
     await Promise.all(
       this.#detectors.map((detector, i) => {
         const death = this.#chance(0.1) ? randomInt(this.#random, 12) : undefined;
-        const partition = randomInt(this.#random, partitionCount);
+        const partition = randomInt(this.#random, this.#hub.partitions);
         const again = this.#chance(0.2);
         const isRepairing = this.#chance(0.4);
         return this.#withDeath(i, death, () =>
-          isRepairing
-            ? this.#repair(detector)
-            : detector.read(partition, this.#partitions[partition]!, again),
+          isRepairing ? this.#repair(detector) : detector.read(partition, again),
         );
       }),
     );
@@ -123,12 +151,13 @@ class History {
     if (death === undefined) return;
     database.die();
     this.counts.deaths++;
-    this.#detectors[place] = this.#newDetector();
+    this.#detectors[place] = await this.#newDetector();
   }
 
   async #repair(detector: Detector): Promise<void> {
     const claimed = await detector.claim();
     await this.#witness.nothingIsAskedTwice();
+    await this.#witness.nothingIsGivenUpEarly();
     for (const request of claimed) {
       if (this.#calling.has(request.id)) throw new Error(`request ${request.id} was claimed twice`);
       this.#calling.add(request.id);
@@ -145,6 +174,7 @@ class History {
     const outcome = this.#modules.answer(request);
     // Lets the other detector in, as a call does that takes its time.
     await new Promise((resolve) => setImmediate(resolve));
+    this.#witness.heard(request.id, outcome);
     await detector.record(request, outcome);
   }
 
@@ -186,6 +216,15 @@ class History {
     this.counts.rebuilds++;
   }
 
+  async #sufferHub(): Promise<void> {
+    const event = pick<HubEvent>(this.#random, ['remade', 'moved', 'shortened', 'shortened']);
+    await this.#compare();
+    this.#hub.suffer(event, this.#random);
+    this.#witness.hubChanged();
+    if (event === 'shortened') this.counts.shortened++;
+    else this.counts.hubs++;
+  }
+
   async #compare(): Promise<void> {
     await this.#witness.compare();
     this.counts.comparisons++;
@@ -197,16 +236,25 @@ class History {
     this.#trouble = false;
     this.#modules.calmDown();
     for (let round = 0; round < 100; round++) {
-      for (let partition = 0; partition < partitionCount; partition++) {
+      for (let partition = 0; partition < this.#hub.partitions; partition++) {
         const detector = pick(this.#random, this.#detectors);
-        while (await detector.read(partition, this.#partitions[partition]!, false));
+        while (await detector.read(partition, false));
       }
       await this.#repair(pick(this.#random, this.#detectors));
-      if (await this.#witness.isAtRest()) return this.#compare();
+      if (await this.#witness.isAtRest()) return this.#fallSilent();
       await this.#askAgain();
       await this.#clock.advance(2000);
     }
     throw new Error('repair did not come to rest');
+  }
+
+  /** Nothing more comes for hours, and the hub is read all the same. */
+  async #fallSilent(): Promise<void> {
+    await this.#compare();
+    await this.#clock.advance(2 * 3_600_000);
+    for (let partition = 0; partition < this.#hub.partitions; partition++)
+      await this.#detectors[0]!.read(partition, false);
+    await this.#compare();
   }
 
   /** What was given up in bad times stays so until a person asks. */
@@ -221,13 +269,30 @@ class History {
     }
   }
 
-  #deliver(message: MadeMessage): void {
-    this.#partitions[partitionOf(message.deviceId)]!.push({ message, at: this.#clock.now() });
-    this.counts.messages++;
-  }
-
-  #newDetector(): Detector {
-    return new Detector(this.#database, this.#clock, split(this.#random));
+  /** Its machine's clock may be wrong; the database's is right. */
+  async #newDetector(): Promise<Detector> {
+    const random = split(this.#random);
+    const wrongMs = this.#chance(0.5) ? pick(random, [35_000, -35_000, yearMs, -yearMs]) : 0;
+    if (wrongMs !== 0) this.counts.wrongClocks++;
+    const right = this.#clock;
+    const machine: Clock = {
+      now: () => right.now() + wrongMs,
+      monotonic: () => right.monotonic(),
+      setTimer: (delayMs, callback) => right.setTimer(delayMs, callback),
+    };
+    const session = {
+      query: async <R extends object>() => [{ now: right.now() }] as unknown as R[],
+      script: async () => {},
+    };
+    const own = createDatabaseClock(session, machine, silentLog);
+    await own.read();
+    return new Detector({
+      database: this.#database,
+      clock: this.#plants.clock(own, machine),
+      random,
+      hub: this.#hub,
+      plants: this.#plants,
+    });
   }
 
   /** Never, once all is well. */

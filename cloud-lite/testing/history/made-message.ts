@@ -5,7 +5,6 @@ import type { ReceivedEvent } from '../../ingest/event-source.ts';
 
 export const moduleId = 'holdfast';
 export const devices = ['d0', 'd1', 'd2'];
-export const partitionCount = 2;
 /** By name: what orders them. */
 export const streamKinds: Readonly<Record<string, IndexKind>> = { a: 'sequence', b: 'time' };
 /** Position 0 of streams by time. */
@@ -82,9 +81,6 @@ export interface LoggedMessage {
   readonly at: number;
 }
 
-/** The device's messages always go to the same partition. */
-export const partitionOf = (deviceId: string): number => devices.indexOf(deviceId) % partitionCount;
-
 export const indexOf = (batchId: string, position: number): number =>
   streamKinds[batchId] === 'time' ? timeOrigin + position : position;
 
@@ -113,7 +109,16 @@ const foreign = {
     properties: ours('a', 0, 1_000_000),
   },
   'no-device': { annotations: {}, properties: ours('a', 0, 1_000_000) },
-  'not-a-mini-batch': { properties: { batchId: 'a', startWindow: 'soon', text: 'a NUL \0 inside' } },
+  'not-a-mini-batch': {
+    // Text of others: with a NUL, with half a character, and with a whole one where it is cut.
+    properties: {
+      batchId: 'a',
+      startWindow: 'soon',
+      text: 'a NUL \0 inside',
+      half: '\udc00 and \ud800',
+      long: `${'x'.repeat(993)}\u{1f600}${'x'.repeat(5000)}`,
+    },
+  },
   'implausible-time': { properties: ours('b', earliest - 1000, earliest + 1) },
   'implausible-width': { properties: ours('a', 5, 5_000_000) },
   // What a counter says that was replaced, beyond all that a history reaches.

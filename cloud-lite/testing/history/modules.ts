@@ -18,11 +18,16 @@ import {
 export interface Modules {
   /** One stream of one module sends some windows. */
   produce(): void;
+  /** The first stream sends so many windows with a break after each: most of them void, some of them open. */
+  breakUp(holes: number): void;
   /** What a call comes to; what the module sends for it is delivered meanwhile. */
   answer(request: DueRequest): MethodOutcome;
   /** From now on the line and the modules are well, and what was held back has arrived. */
   calmDown(): void;
 }
+
+/** One in so many holes is open. */
+const openShare = 500;
 
 interface Line {
   readonly random: Random;
@@ -55,6 +60,20 @@ export function createModules(random: Random, deliver: (message: MadeMessage) =>
         made.push(...makeLive(own, heads, deviceId, batchId));
       if (chance(own, 0.05)) made.push({ kind: 'foreign', deviceId, reason: pick(random, foreignReasons) });
       send(own, made);
+    },
+    breakUp(holes) {
+      const [deviceId] = devices as [string];
+      const [batchId] = Object.keys(streamKinds) as [string];
+      const plain = { deviceId, batchId, isBackfill: false };
+      let at = 0;
+      for (let hole = 0; hole < holes; hole++) {
+        const window = { start: at, end: at + 1 + randomInt(random, 2) };
+        const broken = { start: window.end, end: window.end + 1 };
+        at = broken.end;
+        deliver({ kind: 'batch', ...plain, window, readings: 1 });
+        if (hole % openShare !== 0) deliver({ kind: 'void', ...plain, window: broken, reason: 'evicted' });
+      }
+      heads.set(`${deviceId}/${batchId}`, at);
     },
     answer(request) {
       return answer(lines.get(request.deviceId)!, request);
@@ -168,14 +187,27 @@ function send(line: Line, messages: readonly MadeMessage[]): void {
 function answer(line: Line, request: DueRequest): MethodOutcome {
   const answered = (status: number, payload: unknown = null) =>
     ({ kind: 'answered', status, payload }) as const;
-  if (chance(line, 0.15)) return { kind: 'unreachable', detail: 'offline' };
-  if (chance(line, 0.1)) return answered(pick(line.random, [400, 404, 429, 500, 503]));
+  if (chance(line, 0.15)) return pick(line.random, noAnswers);
+  if (chance(line, 0.15)) return answered(pick(line.random, oddStatuses), pick(line.random, oddPayloads));
   if (request.state === 'accepted') {
+    if (chance(line, 0.1)) return answered(200, pick(line.random, oddPayloads));
     return answered(200, { state: chance(line, 0.2) ? 'running' : 'done' });
   }
+  // It takes the request, and its history hangs.
+  if (chance(line, 0.1)) return answered(202, pick(line.random, oddPayloads));
   send(line, request.lateSeries === undefined ? pieces(line, request) : latePieces(line, request));
   return answered(202, {});
 }
+
+const noAnswers: readonly MethodOutcome[] = [
+  { kind: 'unreachable', detail: 'offline' },
+  { kind: 'throttled', detail: 'too many calls', retryAfterMs: 300 },
+  { kind: 'throttled', detail: 'too many calls' },
+  { kind: 'unauthorised', detail: 'the key is old' },
+  { kind: 'hub-failed', detail: 'status 500' },
+];
+const oddStatuses = [0, 204, 301, 400, 401, 404, 409, 418, 429, 500, 503, 504];
+const oddPayloads = [null, '', 'text', 7, [], {}, { state: 7 }, { state: 'lost' }, { error: '\ud800\0' }];
 
 /** Late windows as they were, some of them lost for ever. */
 function latePieces(line: Line, { deviceId, batchId, id: requestId, range }: DueRequest): MadeMessage[] {

@@ -1,12 +1,24 @@
 // Holds the ledger against the oracle, as far as the detectors have read, at any moment of a history.
 import { expect } from 'vitest';
+import type { Clock } from '../../../kernel/clock.ts';
 import type { Database } from '../../database/database.ts';
-import type { LoggedMessage } from './made-message.ts';
+import { listCheckpoints } from '../../ingest/checkpoint.ts';
+import { readCoverage } from '../../ledger/coverage.ts';
+import type { MethodOutcome } from '../../repair/hub-methods.ts';
+import { historyLimits } from './detector.ts';
+import { consumerGroup, type MadeHub } from './made-hub.ts';
 import { createOracle, type LedgerImage, type Oracle, type StreamImage } from './oracle.ts';
 
 export interface Witness {
-  /** @throws when the ledger is not what the messages that were read make it. Nothing may be running. */
+  /**
+   * @throws when the ledger is not what the messages that were read make it, or has a stamp of the future. Nothing may be
+   * running.
+   */
   compare(): Promise<void>;
+  /** A call to a module has come to something. */
+  heard(requestId: string, outcome: MethodOutcome): void;
+  /** @throws when a request was given up that no module had a say on, or not for long enough. */
+  nothingIsGivenUpEarly(): Promise<void>;
   /** @throws when two open requests share a position. */
   nothingIsAskedTwice(): Promise<void>;
   /** Everything is read, nothing is missing, and nothing is being asked for. */
@@ -14,30 +26,62 @@ export interface Witness {
   oracle(): Oracle;
   /** The ledger is empty and begins anew. */
   forget(): void;
+  /** Before it happens to the hub, all that was read has to be compared; from then on it has other messages. */
+  hubChanged(): void;
 }
 
-export function createWitness(
-  database: Database,
-  partitions: readonly (readonly LoggedMessage[])[],
-): Witness {
+/** Instances have the database's time to a fraction of this. */
+const clockErrorMs = 1000;
+
+export function createWitness(database: Database, hub: MadeHub, clock: Clock): Witness {
   let oracle = createOracle();
-  let taken = partitions.map(() => 0);
+  let taken = [...hub.oldest];
+  let incarnation = hub.incarnation;
+  /** By request: when a module took it first, when it answered anything last; and whether it said never. */
+  const said = new Map<string, { taken?: number; declined?: number; refused?: boolean }>();
   const checkpoints = async () => {
-    const rows = await database.query<{ partition_id: string; sequence_number: number }>(
-      'select partition_id, sequence_number from checkpoint',
-    );
-    return partitions.map((_, partition) => {
-      const row = rows.find(({ partition_id }) => partition_id === String(partition));
-      return (row?.sequence_number ?? -1) + 1;
+    if (!hub.isKnown) return hub.oldest;
+    const rows = await listCheckpoints(database, hub.name, consumerGroup);
+    return hub.logs.map((_, partition) => {
+      const row = rows.find(({ partitionId }) => partitionId === String(partition));
+      return (row?.sequenceNumber ?? -1) + 1;
     });
   };
   return {
     async compare() {
       for (const [partition, position] of (await checkpoints()).entries()) {
-        const log = partitions[partition]!;
+        const log = hub.logs[partition]!;
+        if (position > log.length) throw new Error(`partition ${partition} is read beyond its end`);
         while (taken[partition]! < position) oracle.take(partition, log[taken[partition]!++]!);
       }
       expect(await readImage(database)).toEqual(oracle.image());
+      await wholenessIsProven(database);
+      await noStampIsAhead(database, clock.now() + clockErrorMs);
+    },
+    heard(requestId, outcome) {
+      if (outcome.kind !== 'answered') return;
+      const before = said.get(requestId) ?? {};
+      const { status } = outcome;
+      const now = clock.now();
+      if (status === 200 || status === 202) said.set(requestId, { ...before, taken: before.taken ?? now });
+      else if (status === 400) said.set(requestId, { ...before, refused: true });
+      else said.set(requestId, { ...before, declined: before.declined ?? now });
+    },
+    async nothingIsGivenUpEarly() {
+      const rows = await database.query<{ id: string; state: string; cause: string }>(
+        `select r.id, r.state, (select cause from audit where subject = 'request' and subject_id = r.id and event = r.state
+                                 order by id desc limit 1) as cause
+           from request r where r.state in ('expired', 'abandoned')`,
+      );
+      for (const { id, state, cause } of rows) {
+        const { taken: at, declined, refused } = said.get(id) ?? {};
+        const now = clock.now();
+        const longEnough =
+          refused === true ||
+          (at !== undefined && now - at >= historyLimits.detectionDelayMs) ||
+          (declined !== undefined && now - declined >= historyLimits.expiryMs);
+        if (!longEnough) throw new Error(`request ${id} is ${state} too early: ${cause}`);
+      }
     },
     async nothingIsAskedTwice() {
       const twice = await database.query(
@@ -54,14 +98,43 @@ export function createWitness(
               + (select count(*) from gap where state <> 'closed') as n`,
       );
       const read = await checkpoints();
-      return row!.n === 0 && partitions.every((log, partition) => log.length === read[partition]);
+      return row!.n === 0 && hub.logs.every((log, partition) => log.length === read[partition]);
     },
     oracle: () => oracle,
     forget() {
       oracle = createOracle();
-      taken = partitions.map(() => 0);
+      taken = [...hub.oldest];
+      said.clear();
+    },
+    hubChanged() {
+      const isSame = taken.length === hub.oldest.length && incarnation === hub.incarnation;
+      taken = hub.oldest.map((oldest, partition) => (isSame ? Math.max(taken[partition]!, oldest) : oldest));
+      incarnation = hub.incarnation;
     },
   };
+}
+
+/** A stream whose share is one has nothing missing, and has been heard of up to where its partition was read. */
+async function wholenessIsProven(database: Database): Promise<void> {
+  const streams = await database.query<{ id: number; missing: boolean; behind: boolean }>(
+    `select s.id, exists (select from stream_segment g where g.stream_id = s.id and g.missing <> '{}') as missing,
+            s.index_kind = 'time' and k.known_until > upper(s.span) + 3600000 as behind
+       from stream s left join stream_known k on k.stream_id = s.id where s.messages > 0 and s.late_of is null`,
+  );
+  for (const { id, missing, behind } of streams) {
+    const all = { start: Number.MIN_SAFE_INTEGER, end: Number.MAX_SAFE_INTEGER };
+    const view = await readCoverage(database, id, all);
+    if (view?.accounted === 1 && (missing || behind)) throw new Error(`stream ${id} is complete, and is not`);
+  }
+}
+
+async function noStampIsAhead(database: Database, limit: number): Promise<void> {
+  const [row] = await database.query<{ newest: number | null }>(
+    `select greatest((select max(last_arrival_at) from stream), (select max(seen_at) from gap),
+                     (select max(greatest(created_at, progress_at, accepted_at)) from request),
+                     (select max(greatest(updated_at, idle_at)) from checkpoint)) as newest`,
+  );
+  if ((row!.newest ?? 0) > limit) throw new Error(`a stamp lies ${row!.newest! - limit} ms in the future`);
 }
 
 async function readImage(database: Database): Promise<LedgerImage> {

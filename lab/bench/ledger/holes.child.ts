@@ -1,5 +1,6 @@
 // What an arrival, a look of repair and a page of the fleet cost for one stream with many holes of its past. The
-// holes are made by the detector's own ingest: windows with a void after each, or with nothing.
+// holes are made by the detector's own ingest: windows with a void after each, or with nothing; or windows of which one
+// part in ten thousand has come, and the rest never will.
 import type { Database } from '../../../cloud-lite/database/database.ts';
 import { migrate } from '../../../cloud-lite/database/migrate.ts';
 import { openPgliteDatabase } from '../../../cloud-lite/database/pglite-database.ts';
@@ -19,8 +20,8 @@ export interface HolesSettings {
   readonly url?: string;
   readonly folder?: string;
   readonly holes: number;
-  /** What lies in a hole: a void, which settles it, or nothing, so that it is to be repaired. */
-  readonly kind: 'void' | 'open';
+  /** What lies in a hole: a void, which settles it; nothing, so that it is to be repaired; or one part of a window. */
+  readonly kind: 'void' | 'open' | 'parts';
   readonly arrivals: number;
 }
 
@@ -48,6 +49,10 @@ mark('start');
 for (let made = 0; made < settings.holes; ) {
   const batch: ReceivedEvent[] = [];
   for (; batch.length < 500 && made < settings.holes; made++) {
+    if (settings.kind === 'parts') {
+      batch.push(event({ count: '500', part: '1/10000', partSet: String(made) }));
+      continue;
+    }
     batch.push(event({ count: '500' }));
     if (settings.kind === 'void') batch.push(event({ void: 'no-history' }));
     else next++;

@@ -1,0 +1,85 @@
+// That the random histories find faults: each is put back, and caught.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Database } from '../database/database.ts';
+import { emptyLedger } from '../database/rebuild.ts';
+import type { ReceivedEvent } from '../ingest/event-source.ts';
+import { openTestDatabase } from '../testing/databases.ts';
+import { liveThrough } from '../testing/history/history.ts';
+import { editStatements, noPlants, type Plants, type StatementEdit } from '../testing/history/plants.ts';
+
+const maxHistories = 60;
+
+const without = (event: ReceivedEvent, ...names: readonly string[]): ReceivedEvent => ({
+  ...event,
+  properties: Object.fromEntries(Object.entries(event.properties).filter(([name]) => !names.includes(name))),
+});
+
+const everything = { time: Number.MAX_SAFE_INTEGER, sequence: Number.MAX_SAFE_INTEGER };
+
+const faults: Readonly<Record<string, Partial<Plants> | readonly StatementEdit[]>> = {
+  'a late window claims what lies between its readings': {
+    event: (event) =>
+      'void' in event.properties ? event : without(event, 'isLate', 'lateNumber', 'lateThrough'),
+  },
+  'a window of which only parts came is no gap': [
+    {
+      find: 'span = range_merge(s.span, d.span)',
+      put: 'span = range_merge(s.span, range_merge(d.covered + d.voided))',
+    },
+  ],
+  'parts of two encodings make up one window': { event: (event) => without(event, 'partSet', 'requestId') },
+  'whatever a clock or counter says is believed': {
+    bounds: { earliest: 0, maxWidth: everything, maxJump: Number.MAX_SAFE_INTEGER, maxAgeMs: 1e15 },
+  },
+  'a stream that stopped is complete': [
+    { find: 'then greatest(0, least(upper(', put: 'then 0 * greatest(0, least(upper(' },
+  ],
+  'nobody looks what has become of the hub': { hubUnseen: true },
+  'a detector stamps by the clock of its machine': { clock: (_, machine) => machine },
+  'what a module does not take now it will never take': {
+    outcome: (outcome) =>
+      outcome.kind === 'answered' && ![200, 202].includes(outcome.status)
+        ? { ...outcome, status: 400 }
+        : outcome,
+  },
+  'a void counts as missing': [
+    {
+      find: 'voided = s.voided + ranges_from(d.voided, s.archived_until)',
+      put: 'voided = s.voided',
+    },
+  ],
+  'events that come again are counted again': [
+    {
+      find: 'select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt" from checkpoint',
+      put: 'select -1::int8 as "sequenceNumber", enqueued_at as "enqueuedAt" from checkpoint',
+    },
+  ],
+  'a gap that is asked for is asked for again': [
+    { find: `r.state in ('pending', 'accepted')`, put: `r.state in ('none')` },
+  ],
+};
+
+describe('random histories find that', () => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await openTestDatabase();
+  }, 120_000);
+  afterAll(() => database.close(), 60_000);
+
+  test.each(Object.entries(faults))('%s', { timeout: 300_000 }, async (_, fault) => {
+    let applied = 0;
+    const plants: Plants = Array.isArray(fault)
+      ? { ...noPlants, database: (whole) => editStatements(whole, fault, () => applied++) }
+      : { ...noPlants, ...(fault as Partial<Plants>) };
+    let caught: unknown;
+    for (let seed = 1; seed <= maxHistories && caught === undefined; seed++) {
+      await emptyLedger(database);
+      caught = await liveThrough(database, seed, { plants }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    }
+    expect(caught).toBeInstanceOf(Error);
+    if (Array.isArray(fault)) expect(applied).toBeGreaterThan(0);
+  });
+});
