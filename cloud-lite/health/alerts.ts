@@ -2,23 +2,26 @@
 // the change that it tells of are one transaction, and its delivery survives whatever happens to us.
 import type { Session } from '../database/database.ts';
 
-export type AlertKind =
-  | 'stream-silent'
-  | 'stream-resumed'
-  | 'device-silent'
-  | 'device-resumed'
-  | 'ingest-stalled'
-  | 'ingest-resumed'
-  | 'range-abandoned'
-  | 'messages-set-aside'
-  | 'hub-remade'
-  | 'hub-moved'
-  | 'events-lost'
-  | 'streams-began-unread'
-  | 'streams-ended-unread'
-  | 'clock-was-ahead'
+/** docs/OPERATIONS.md says what to do about each. */
+export const alertKinds = [
+  'stream-silent',
+  'stream-resumed',
+  'device-silent',
+  'device-resumed',
+  'ingest-stalled',
+  'ingest-resumed',
+  'range-abandoned',
+  'messages-set-aside',
+  'hub-remade',
+  'hub-moved',
+  'events-lost',
+  'streams-began-unread',
+  'streams-ended-unread',
+  'clock-was-ahead',
   /** More changes at once than are told one by one. */
-  | 'alerts-left-out';
+  'alerts-left-out',
+] as const;
+export type AlertKind = (typeof alertKinds)[number];
 
 export interface NewAlert {
   readonly kind: AlertKind;

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { acceptRange } from '../ingest/accept.ts';
-import { type ActionResult, cancelRequest, requestRange, waiveRange } from '../repair/actions.ts';
+import { cancelRequest, requestRange, waiveRange } from '../repair/actions.ts';
+import type { ActionResult } from '../repair/person.ts';
 import type { ApiOptions, ApiServer } from './api.ts';
 import { HttpProblem } from './problem.ts';
 import * as schemas from './schemas.ts';

@@ -6,10 +6,10 @@ import type { Window } from '../../wire/window.ts';
 import type { Database, Session } from '../database/database.ts';
 import { formatMultirange, parseMultirange } from '../database/multirange.ts';
 import type { ResolvedArrival } from '../ledger/arrival.ts';
+import { noteOfStream } from '../ledger/audit.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
 import { createStreamRegistry } from '../ledger/stream-registry.ts';
-import type { ActionResult } from '../repair/actions.ts';
-import { takeRepairLock } from '../repair/lock.ts';
+import { type ActionResult, act } from '../repair/person.ts';
 import { classify } from './classify.ts';
 import { implausibleReasons } from './plausible.ts';
 
@@ -32,8 +32,7 @@ export async function acceptRange(
   reason: string,
   now: number,
 ): Promise<ActionResult> {
-  return database.transaction(async (session) => {
-    await takeRepairLock(session);
+  return act(database, async (session) => {
     // In the order in which ingest locks: first the partitions, then the stream.
     const kept = await readKept(session, streamId);
     const partitions = [...new Set(kept.map((row) => row.partition_id))];
@@ -54,10 +53,8 @@ export async function acceptRange(
       formatMultirange(accepted),
     ]);
     const taken = await takeKept(session, kept, accepted, now);
-    await session.query(
-      `insert into audit (at, subject, subject_id, stream_id, event, cause) values ($1, 'stream', $2, $3, 'accepted', $4)`,
-      [now, String(streamId), streamId, `${formatMultirange([range])}: ${reason}; ${taken} messages taken`],
-    );
+    const cause = `${formatMultirange([range])}: ${reason}; ${taken} messages taken`;
+    await noteOfStream(session, streamId, 'accepted', cause, now);
     await session.query('delete from set_aside_source where stream_id = $1 and reason = any($2)', [
       streamId,
       implausibleReasons,

@@ -18,6 +18,20 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
+/** Of what a person did to a stream. */
+export async function noteOfStream(
+  session: Session,
+  streamId: number,
+  event: 'accepted' | 'reopened' | 'waived',
+  cause: string,
+  now: number,
+): Promise<void> {
+  await session.query(
+    `insert into audit (at, subject, subject_id, stream_id, event, cause) values ($1, 'stream', $2, $3, $4, $5)`,
+    [now, String(streamId), streamId, event, cause],
+  );
+}
+
 /** Newest first. */
 export async function listAudit(session: Session, query: AuditQuery): Promise<readonly AuditView[]> {
   return session.query<AuditView>(

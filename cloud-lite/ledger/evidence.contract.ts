@@ -6,13 +6,13 @@ import { requestRange, waiveRange } from '../repair/actions.ts';
 import type { RepairLimits } from '../repair/decide.ts';
 import { backfillPayload } from '../repair/repairer.ts';
 import { claim, sweep } from '../repair/sweep.ts';
-import { arrive, type ShortArrival } from '../testing/arrivals.ts';
+import { arrive, type ShortArrival, streamAfter } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { listAudit } from './audit.ts';
 import { readCoverage } from './coverage.ts';
 import { readFleet } from './fleet.ts';
 import { judgeFleet } from './fleet-judgement.ts';
-import { listStreams, type StreamView } from './streams.ts';
+import { listStreams } from './streams.ts';
 import { readSummary } from './summary.ts';
 
 const limits: RepairLimits = {
@@ -35,10 +35,7 @@ export function evidenceContract(open: () => Database): void {
     });
     beforeEach(() => emptyDatabase(database));
 
-    const stream = async (...batches: readonly (readonly ShortArrival[])[]): Promise<StreamView> => {
-      for (const batch of batches) await arrive(database, batch);
-      return (await listStreams(database, { limit: 10 }))[0]!;
-    };
+    const stream = (...batches: readonly (readonly ShortArrival[])[]) => streamAfter(database, ...batches);
     const state = async () => {
       const selection = { order: 'worst', offset: 0, limit: 10, period: everything } as const;
       return (await judgeFleet(database, selection)).page[0]?.state;

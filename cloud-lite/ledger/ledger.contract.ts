@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { Database } from '../database/database.ts';
-import { arrive, type ShortArrival } from '../testing/arrivals.ts';
+import { arrive, type ShortArrival, streamAfter } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { readCoverage } from './coverage.ts';
 import { segmentLimits } from './segment.ts';
@@ -16,10 +16,7 @@ export function ledgerContract(open: () => Database): void {
     });
     beforeEach(() => emptyDatabase(database));
 
-    const stream = async (...batches: readonly (readonly ShortArrival[])[]): Promise<StreamView> => {
-      for (const batch of batches) await arrive(database, batch);
-      return (await listStreams(database, { limit: 10 }))[0]!;
-    };
+    const stream = (...batches: readonly (readonly ShortArrival[])[]) => streamAfter(database, ...batches);
 
     test("a new stream's first window opens no gap", async () => {
       expect(await stream([{ start: 500, end: 510 }])).toMatchObject({

@@ -1,22 +1,16 @@
-// What a person may do: ask for a range, cancel a request, waive a range. Each takes the repair lock, so
-// that it meets the sweep's decisions before or after, never in between.
+// What a person may do: ask for a range, cancel a request, waive a range.
 import type { Random } from '../../kernel/random.ts';
 import { normalise } from '../../wire/coverage.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Database, Session } from '../database/database.ts';
 import { formatMultirange, formatRange, parseMultirange, parseRange } from '../database/multirange.ts';
 import { mergeWaived, reopenVoids } from '../ledger/archive.ts';
+import { noteOfStream } from '../ledger/audit.ts';
 import { type RepairLimits, splitAsk } from './decide.ts';
 import { takeUpAgain } from './gaps.ts';
-import { takeRepairLock } from './lock.ts';
+import { type ActionResult, act } from './person.ts';
 import { missingOf } from './range-of-stream.ts';
 import { endRequests, insertRequests } from './requests.ts';
-
-export type ActionResult =
-  | { readonly kind: 'done'; readonly requestIds: readonly string[]; readonly ranges: readonly Window[] }
-  | { readonly kind: 'not-found' }
-  /** Nothing to do, and why. */
-  | { readonly kind: 'conflict'; readonly why: string };
 
 /** Requests that one call may make. */
 const maxRequests = 64;
@@ -40,8 +34,7 @@ export function requestRange(
   range: Window,
   now: number,
 ): Promise<ActionResult> {
-  return database.transaction(async (session) => {
-    await takeRepairLock(session);
+  return act(database, async (session) => {
     const observed = await lockObserved(session, streamId, range);
     if (observed === undefined) return { kind: 'not-found' };
     if (observed === 'nothing')
@@ -83,15 +76,8 @@ async function lockObserved(
 async function reopen(session: Session, streamId: number, range: Window, now: number): Promise<void> {
   const reopened = await reopenVoids(session, streamId, range, reopenable);
   if (reopened.length === 0) return;
-  await session.query(
-    `insert into audit (at, subject, subject_id, stream_id, event, cause) values ($1, 'stream', $2, $3, 'reopened', $4)`,
-    [
-      now,
-      String(streamId),
-      streamId,
-      `${formatMultirange(reopened)}: was void, and a person asks for it again`,
-    ],
-  );
+  const cause = `${formatMultirange(reopened)}: was void, and a person asks for it again`;
+  await noteOfStream(session, streamId, 'reopened', cause, now);
 }
 
 /** Ends an open request. What it left is asked for no more, until a person asks. */
@@ -101,8 +87,7 @@ export function cancelRequest(
   reason: string,
   now: number,
 ): Promise<ActionResult> {
-  return database.transaction(async (session) => {
-    await takeRepairLock(session);
+  return act(database, async (session) => {
     const [request] = await session.query<{ state: string }>('select state from request where id = $1', [
       requestId,
     ]);
@@ -123,8 +108,7 @@ export function waiveRange(
   reason: string,
   now: number,
 ): Promise<ActionResult> {
-  return database.transaction(async (session) => {
-    await takeRepairLock(session);
+  return act(database, async (session) => {
     // Locked first, in a statement of its own: the next one then sees what the last holder of the lock wrote.
     await session.query('select from stream where id = $1 for update', [streamId]);
     const [stream] = await session.query<{ waived: string }>(
@@ -153,8 +137,5 @@ async function recordWaiver(
      select $1, range::int8range, $3, $4 from unnest($2::text[]) as range`,
     [streamId, ranges.map(formatRange), reason, now],
   );
-  await session.query(
-    `insert into audit (at, subject, subject_id, stream_id, event, cause) values ($1, 'stream', $2, $3, 'waived', $4)`,
-    [now, String(streamId), streamId, `${formatMultirange(ranges)}: ${reason}`],
-  );
+  await noteOfStream(session, streamId, 'waived', `${formatMultirange(ranges)}: ${reason}`, now);
 }

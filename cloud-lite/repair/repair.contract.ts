@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
+import { listAlerts } from '../health/alerts.ts';
 import { markRead } from '../ingest/checkpoint.ts';
 import { arrive as arriveAt, type ShortArrival } from '../testing/arrivals.ts';
 import {
@@ -162,6 +163,9 @@ export function repairContract(open: () => Database): void {
       await live(300_000, 10_000);
       expect(asks()).toHaveLength(1);
       expect(await states()).toEqual(['abandoned']);
+      expect(await listAlerts(rig.database, { limit: 10 })).toMatchObject([
+        { kind: 'range-abandoned', deviceId: 'd', moduleId: 'm', batchId: 's' },
+      ]);
     });
 
     test('a request expires after its last progress, and what it left is asked for again', async () => {

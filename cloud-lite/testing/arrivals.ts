@@ -5,6 +5,7 @@ import type { Database } from '../database/database.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
 import { createStreamRegistry } from '../ledger/stream-registry.ts';
+import { listStreams, type StreamView } from '../ledger/streams.ts';
 
 export interface ShortArrival {
   readonly start: number;
@@ -37,6 +38,15 @@ export async function arrive(
     return { ...arrival, streamId: known.of(arrival).id, ...(countId === undefined ? {} : { countId }) };
   });
   await database.transaction((session) => applyArrivals(session, resolved, now, partitionId));
+}
+
+/** Adds batches, a transaction each, and reads the first stream. */
+export async function streamAfter(
+  database: Database,
+  ...batches: readonly (readonly ShortArrival[])[]
+): Promise<StreamView> {
+  for (const batch of batches) await arrive(database, batch);
+  return (await listStreams(database, { limit: 10 }))[0]!;
 }
 
 function arrivalOf(short: ShortArrival): Arrival {

@@ -1,0 +1,21 @@
+// What all that a person does to the ledger has in common.
+import type { Window } from '../../wire/window.ts';
+import type { Database, Session } from '../database/database.ts';
+import { takeRepairLock } from './lock.ts';
+
+export type ActionResult =
+  | { readonly kind: 'done'; readonly requestIds: readonly string[]; readonly ranges: readonly Window[] }
+  | { readonly kind: 'not-found' }
+  /** Nothing to do, and why. */
+  | { readonly kind: 'conflict'; readonly why: string };
+
+/** Under the repair lock: it meets the sweep's decisions before or after, never in between. */
+export function act(
+  database: Database,
+  work: (session: Session) => Promise<ActionResult>,
+): Promise<ActionResult> {
+  return database.transaction(async (session) => {
+    await takeRepairLock(session);
+    return work(session);
+  });
+}
