@@ -12,11 +12,9 @@ import { openSpool, type Spool } from '../../runtime/spool/spool.ts';
 import { type LaneName, laneNames, type Outgoing } from '../../runtime/uplink/lanes.ts';
 import { createWindows } from '../../runtime/windows/windows.ts';
 import type { Windows } from '../../runtime/windows/windows-api.ts';
-import { decodeBody } from '../../wire/body.ts';
-import { parseIndex } from '../../wire/index-position.ts';
 import type { Reading } from '../../wire/reading.ts';
-import type { Window } from '../../wire/window.ts';
 import { type SimulatedDisk, singleStoreDisk } from './simulated-disk.ts';
+import { checkDelivered, type StreamModel } from './stream-model.ts';
 
 export interface LifeFacts {
   lives: number;
@@ -55,15 +53,6 @@ export async function runLives(seed: number, options: StoryOptions = {}): Promis
   } catch (error) {
     throw new Error(`HOLDFAST_SEED=${seed}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-interface StreamModel {
-  /** All that was ever emitted, in order. */
-  readonly emitted: Reading[];
-  /** Observation, as it was stated: no window may reach out of these. Below `durable` it was promised to last. */
-  readonly observed: { start: number; end: number; durable: number; life: number }[];
-  /** Next index to emit at. */
-  at: number;
 }
 
 class Story {
@@ -359,52 +348,7 @@ class Story {
   }
 
   #check(): void {
-    for (const [id, model] of this.#model) this.#checkStream(id, model);
-  }
-
-  #checkStream(id: string, model: StreamModel): void {
-    const windows: { window: Window; readings: readonly Reading[]; late: boolean; id: string }[] = [];
-    const voids: Window[] = [];
-    for (const { message } of this.#delivered.values()) {
-      const {
-        batchId,
-        startWindow,
-        endWindow,
-        void: reason,
-        isBackfill,
-        requestId,
-        schema,
-      } = message.properties;
-      if (batchId !== id) continue;
-      const window = { start: parseIndex('time', startWindow), end: parseIndex('time', endWindow) };
-      if (reason === 'evicted') voids.push(window);
-      if (isBackfill === 'true' && requestId === undefined) {
-        throw new Error(`${message.messageId} calls itself late, and nothing came late`);
-      }
-      if (reason !== undefined) continue;
-      const options = {
-        schema: schema ?? '',
-        contentEncoding: message.contentEncoding,
-        index: 'time' as const,
-      };
-      const readings = decodeBody(message.body, options);
-      windows.push({ window, readings, late: isBackfill === 'true', id: message.messageId });
-    }
-    for (const { window, readings, id: messageId } of windows) {
-      const inside = model.emitted.filter(({ index }) => index >= window.start && index < window.end);
-      if (!isDeepStrictEqual(readings, inside))
-        throw new Error(`${messageId} does not hold what was emitted`);
-      const claimed = model.observed.some(({ start, end }) => window.start >= start && window.end <= end);
-      if (!claimed) throw new Error(`${messageId} claims what was not observed`);
-    }
-    checkDisjoint(windows.filter(({ late }) => !late));
-    const known = [...windows.map(({ window }) => window), ...voids];
-    for (const { start, durable } of model.observed) {
-      for (let index = start; index < durable; index++) {
-        if (known.some((window) => index >= window.start && index < window.end)) continue;
-        throw new Error(`${id}: ${index} was promised (below ${durable}) and is neither there nor void`);
-      }
-    }
+    for (const [id, model] of this.#model) checkDelivered(id, model, [...this.#delivered.values()]);
   }
 
   /** Undefined if the power went while waiting. */
@@ -429,15 +373,3 @@ class Story {
 }
 
 const times = { covered: [], voids: [], createdAt: 0, updatedAt: 0 };
-
-/** Windows of one stream may share nothing, except that the same one came twice. */
-function checkDisjoint(windows: readonly { window: Window; id: string }[]): void {
-  const sorted = [...new Map(windows.map((each) => [each.id, each])).values()];
-  sorted.sort((a, b) => a.window.start - b.window.start);
-  for (const [n, { window, id }] of sorted.entries()) {
-    const before = sorted[n - 1];
-    if (before !== undefined && window.start < before.window.end) {
-      throw new Error(`${id} overlaps ${before.id}: a bound that was durable has changed`);
-    }
-  }
-}

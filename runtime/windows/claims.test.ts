@@ -68,8 +68,29 @@ describe('what a stream has claimed', () => {
       claims.add({ start, end: start + 10 }, n * 1000);
     }
     // The oldest of them are joined: what lies between is not claimed any more.
-    expect(claims.isFree(10 * hour + 1000)).toBe(false);
-    expect(claims.isFree(990 * hour + 1000)).toBe(true);
+    expect(claims.isFree(10 * hour + 60_000)).toBe(false);
+    expect(claims.isFree(990 * hour + 60_000)).toBe(true);
+  });
+
+  it('never includes what was lost in an outage between two of them, when a clock comes by again', () => {
+    const claims = new Claims('time', { floor: 0 });
+    claims.begin(0, true, 0);
+    claims.add({ start: 0, end: 1000 }, 1000);
+    claims.begin(hour, false, 2000);
+    claims.add({ start: hour, end: hour + 1000 }, 3000);
+    // Ten seconds are lost.
+    claims.begin(hour + 11_000, false, 13_000);
+    claims.add({ start: hour + 11_000, end: hour + 12_000 }, 14_000);
+    expect(claims.isFree(hour + 5000)).toBe(false);
+    expect(claims.isFree(hour - 600_000)).toBe(true);
+  });
+
+  it('reaches to where the latest window began, though that claimed nothing: no proof leads across what was lost', () => {
+    const claims = new Claims('time', { floor: 0 });
+    claims.begin(hour, false, 0);
+    claims.add({ start: hour, end: hour + 500 }, 500);
+    claims.begin(hour + 9000, false, 9500);
+    expect(claims.reached()).toEqual({ floor: hour + 9000 });
   });
 
   it('after a restart is the end alone: nobody knows what time passed before it', () => {
@@ -88,7 +109,7 @@ describe('what a stream has claimed', () => {
       claims.add({ start: 0, end: 100 }, 100);
       claims.hold(100, 100);
       claims.hold(104, 100);
-      expect(claims.reached(undefined)).toEqual({ floor: 100, seen: 105 });
+      expect(claims.reached()).toEqual({ floor: 100, seen: 105 });
       expect(claims.begin(100, isProven, 200).start).toBe(isProven ? 100 : 106);
       const after = new Claims('time', { floor: 100, seen: 105 });
       expect(after.begin(100, isProven, 0).start).toBe(isProven ? 100 : 106);
@@ -98,10 +119,10 @@ describe('what a stream has claimed', () => {
   it('may still not include it, where the proof ended before it', () => {
     const claims = new Claims('time', { floor: 100, seen: 105 });
     claims.add({ start: claims.begin(100, true, 0).start, end: 103 }, 1);
-    expect(claims.reached(undefined)).toEqual({ floor: 103, seen: 105 });
+    expect(claims.reached()).toEqual({ floor: 103, seen: 105 });
     expect(claims.begin(103, false, 2).start).toBe(106);
     claims.add({ start: 106, end: 110 }, 3);
-    expect(claims.reached(undefined)).toEqual({ floor: 110 });
+    expect(claims.reached()).toEqual({ floor: 110 });
   });
 
   it('includes nothing that was lost before a clock was set back, when that time comes again', () => {

@@ -52,6 +52,8 @@ export class Claims {
   #islands: readonly Island[] = [];
   /** The end of the latest claim, wherever it lies, and the monotonic ms at which it was reached. */
   #last: { readonly end: number; readonly at: number } | undefined;
+  /** Where the latest window began, also one that then claimed nothing: what lies before it was not observed. */
+  #begun: number | undefined;
   /** The disk lost claims: of the last one that it has nobody knows that it was the last. */
   #isLost: boolean;
   /** Readings below this, and above the floor, were sent; reached at that monotonic ms. */
@@ -74,10 +76,10 @@ export class Claims {
     return this.#islands.at(-1)?.end ?? this.#floor;
   }
 
-  /** For the disk, and for who goes on from there. A window that is open claims from its start on, whatever follows. */
-  reached(openStart: number | undefined): Pick<StreamStart, 'floor' | 'seen'> {
+  /** For the disk, and for who goes on from there: nothing is proven across where the latest window began. */
+  reached(): Pick<StreamStart, 'floor' | 'seen'> {
     const { end } = this;
-    const floor = openStart === undefined || end === undefined ? end : Math.max(end, openStart);
+    const floor = this.#begun === undefined || end === undefined ? end : Math.max(end, this.#begun);
     const seen = this.#held?.to;
     return {
       ...(floor === undefined ? {} : { floor }),
@@ -110,11 +112,13 @@ export class Claims {
       this.#leaveLost(at, now);
     }
     const floor = this.#floor;
+    this.#begun = at;
     if (floor === undefined) return { start: at, ceiling: Number.POSITIVE_INFINITY };
     let start = isProven ? Math.max(at, floor) : Math.max(at, floor + 1);
     for (const island of this.#islands) {
       if (start >= island.start && start <= island.end) start = isProven ? island.end : island.end + 1;
     }
+    this.#begun = start;
     this.#leaveBehind(start, now);
     return { start, ceiling: this.#ceilingOf(start) };
   }
@@ -158,14 +162,23 @@ export class Claims {
   }
 
   /**
-   * The equipment's clock was set back: what was lost before that may lie where it will come by again, as far beyond the
-   * last claim as the clock can have got meanwhile. So nothing of that is ever claimed. Where the disk lost claims, they
-   * may lie there, too, and what they held.
+   * What was lost before a break lies beyond the last claim, as far as the clock can have got meanwhile: up to where
+   * observation begins again or, where the clock was set back, where it will come by again. Nothing of that is ever claimed.
+   * Where the disk lost claims, they may lie there, too, and what they held.
    */
   #leaveLost(at: number, now: number): void {
     const last = this.#last;
-    if (!this.#mayGoBack || last === undefined || (!this.#isLost && at >= last.end - lagMs)) return;
-    const lost = { start: last.end, end: last.end + Math.ceil(now - last.at) + lagMs, at: now };
+    if (!this.#mayGoBack || last === undefined) return;
+    const wasSetBack = at < last.end - lagMs;
+    const reached = last.end + Math.ceil(now - last.at) + lagMs;
+    const lost = { start: last.end, end: reached, at: now };
+    if (!wasSetBack && !this.#isLost) {
+      lost.end = Math.min(at - 1, reached);
+      // Below the islands, `#leaveBehind` sees to it.
+      if (lost.end > lost.start && lost.start > (this.#floor ?? lost.start)) this.#addIsland(lost);
+      this.#absorb();
+      return;
+    }
     this.#last = undefined;
     this.#isLost = false;
     if (last.end > (this.#floor ?? last.end)) this.#addIsland(lost);

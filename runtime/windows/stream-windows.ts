@@ -88,7 +88,7 @@ export class StreamWindows {
     return {
       ...(ageMs === undefined ? {} : { ageMs }),
       continuity: this.#mayContinue ? 'proven' : 'lost',
-      ...this.#claims.reached(this.#open?.start),
+      ...this.#claims.reached(),
       ...(this.#number === undefined ? {} : { number: this.#number }),
     };
   }
@@ -211,7 +211,7 @@ export class StreamWindows {
       closed: this.#closed,
       restart: this.#restart,
       ...(append === undefined ? {} : { append }),
-      ...this.#claims.reached(this.#open?.start),
+      ...this.#claims.reached(),
       ...(this.#number === this.#committedNumber ? {} : { number: this.#number! }),
     };
     this.#closed = [];
