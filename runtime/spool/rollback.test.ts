@@ -135,3 +135,41 @@ describe('an index that went back', () => {
     await again.close();
   });
 });
+
+describe('a folder as a kill -9 leaves it', () => {
+  let killed: string;
+  beforeAll(async () => {
+    const folder = copyOf(template);
+    const spool = await open(folder);
+    await commit(spool, windows, windows + 20);
+    killed = copyOf(folder);
+    rmSync(join(killed, 'lock'), { recursive: true });
+    await spool.close();
+  });
+
+  it('is never called undamaged where LevelDB does not open it: its MANIFEST cut anywhere', async () => {
+    for (const cut of cutsOf(manifestOf(killed))) {
+      const folder = copyOf(killed);
+      truncateSync(manifestOf(folder), cut);
+      const files = new StoreFiles(join(folder, 'store'));
+      const told = files.problems.filter(({ severity }) => severity === 'damage');
+      files.close();
+      const spool = await open(folder);
+      const { repair } = spool.stats();
+      expect(told.length > 0, `cut at ${cut}: ${repair?.reason}`).toBe(repair !== undefined);
+      expect(await takeAll(spool, 'backlog')).toHaveLength(windows + 20);
+      await spool.close();
+    }
+  });
+
+  it('tells at the start of a file of bodies that was cut, though what is done again lengthens it', async () => {
+    const folder = copyOf(killed);
+    truncateSync(join(folder, 'store', 'bodies', '00000001.bodies'), 5000);
+    const spool = await open(folder);
+    expect(spool.stats()).toMatchObject({
+      damaged: 1,
+      repair: { reason: expect.stringMatching(/00000001\.bodies has 5000 of \d+ bytes/) },
+    });
+    await spool.close();
+  });
+});

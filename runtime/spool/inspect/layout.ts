@@ -39,7 +39,7 @@ const storeFile = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
 
 /**
  * Takes the module's data folder, the `spool` folder in it, or one store's own folder (as one that was set
- * aside). @throws HoldfastError `spool-not-found`.
+ * aside). @throws HoldfastError `spool-not-found`, `spool-gone`.
  */
 export function findSpool(folder: string): SpoolLayout {
   const given = resolve(folder);
@@ -52,6 +52,11 @@ export function findSpool(folder: string): SpoolLayout {
   }
   if (holdsStore(given)) {
     return { root: undefined, store: given, locks: [join(given, 'LOCK')], setAside: [] };
+  }
+  const gone = spools.find(({ marker }) => existsSync(marker));
+  if (gone !== undefined) {
+    const text = `the store is gone: ${gone.store} is missing or empty, beside a FORMAT.json. All is lost that was in it`;
+    throw new HoldfastError('spool-gone', text);
   }
   const what = existsSync(given) ? 'holds no spool' : 'does not exist';
   const aside = spools.flatMap((layout) => findSetAside(layout.aside)).map((each) => each.folder);

@@ -17,12 +17,22 @@ export interface Manifest {
   readonly previousLogNumber: number;
 }
 
+const needed = [
+  [2, 'log'],
+  [3, 'next file'],
+  [4, 'last sequence'],
+] as const;
+
 /** Applies all edits in order. @throws BadBytesError */
 export function readManifest(records: readonly Buffer[]): Manifest {
   const tables = new Map<number, TableFacts>();
   const numbers = { log: 0, previous: 0 };
   if (records.length === 0) throw new BadBytesError('it is empty');
-  for (const record of records) applyEdit(new ByteReader(record), tables, numbers);
+  const seen = new Set<number>();
+  for (const record of records) applyEdit(new ByteReader(record), tables, numbers, seen);
+  // Without one of them LevelDB does not open: the first entry names the tables, only a later one these.
+  for (const [tag, name] of needed)
+    if (!seen.has(tag)) throw new BadBytesError(`its last entries are missing: none says the ${name}`);
   return { tables, logNumber: numbers.log, previousLogNumber: numbers.previous };
 }
 
@@ -30,11 +40,13 @@ function applyEdit(
   reader: ByteReader,
   tables: Map<number, TableFacts>,
   numbers: { log: number; previous: number },
+  seen: Set<number>,
 ): void {
   // Of one edit LevelDB applies deletions first, wherever they stand.
   const added: TableFacts[] = [];
   while (!reader.done) {
     const tag = reader.varint();
+    seen.add(tag);
     if (tag === 1) reader.prefixed();
     else if (tag === 2) numbers.log = reader.varint();
     else if (tag === 3 || tag === 4) reader.varint();

@@ -65,6 +65,7 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   const writer = new SplitWriter(parts, contents.clean);
   // Writing over what cannot be read may fail as well; the checkpoint below puts all of it on the disk.
   const sound = logFiles.filter(({ name }) => !unreadable.has(name));
+  const shorter = cutSince(contents, await listBodies(files.bodies));
   if (!contents.clean) await makeDurable(files.log, sound, contents);
   for (const { kind, payload } of contents.after) {
     if (kind === 'batch') await writer.redo([...decodeOps(payload)].map(({ op }) => op));
@@ -72,10 +73,11 @@ export async function recoverParts(files: SplitFiles, fresh: boolean): Promise<R
   const found = await listBodies(files.bodies);
   if (contents.clean) bodies.restore(contents.checkpoint?.bodies ?? [], found);
   else await countBodies(files.index, bodies, found);
+  const gone = missingBodies(bodies, found);
   const problems = [
     ...lossesOf(contents, missing, durable),
     ...[...unreadable].map(([name, bytes]) => `${bytes} bytes of ${name} cannot be read`),
-    ...missingBodies(bodies, found),
+    ...(gone.length > 0 ? gone : shorter),
   ];
   if (problems.length > 0) await refuseToForget(files, bodies, found, problems);
   await removeStrangers(files.bodies, bodies, found);
@@ -157,12 +159,24 @@ async function countBodies(
   }
 }
 
+/** What is done again lengthens a file that was cut, so this is looked at before. All that a checkpoint counts is on the disk. */
+function cutSince({ checkpoint }: LogContents, found: ReadonlyMap<number, number>): readonly string[] {
+  return (checkpoint?.bodies ?? []).flatMap(([file, bytes, live]) => {
+    const there = found.get(file);
+    if (live === 0 || there === undefined || there >= bytes) return [];
+    return [cutText(file, `has ${there} of ${bytes} bytes`, live)];
+  });
+}
+
+const cutText = (file: number, what: string, live: number): string =>
+  `${bodyFileName(file)} ${what}: it held ${live} messages, of which some may be lost`;
+
 function missingBodies(bodies: BodyFiles, found: ReadonlyMap<number, number>): readonly string[] {
   return bodies.counts().flatMap(([file, bytes, live]) => {
     const there = found.get(file);
     if (live === 0 || (there !== undefined && there >= bytes)) return [];
     const what = there === undefined ? 'is missing' : `has ${there} of ${bytes} bytes`;
-    return [`${bodyFileName(file)} ${what}: it held ${live} messages, of which some may be lost`];
+    return [cutText(file, what, live)];
   });
 }
 
