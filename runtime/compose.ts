@@ -9,28 +9,23 @@ import type { Random } from '../kernel/random.ts';
 import { adapterOf, type MakeSource } from './adapters.ts';
 import { buildSource, openWindows } from './build-source.ts';
 import { commitLimitsOf } from './config/commit-limits.ts';
-import { type ConfigKeeper, createConfigKeeper } from './config/keeper.ts';
+import { type ConfigKeeper, type ConfigKeeperOptions, createConfigKeeper } from './config/keeper.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
 import type { Config, SourceConfig } from './config/schema.ts';
 import { type DelayedStart, delayStart } from './delayed-start.ts';
 import { frontierOf } from './frontier.ts';
-import { composeReported, lifeIn } from './health/reported-state.ts';
-import { createReporter, type Reporter } from './health/reporter.ts';
+import { lifeIn } from './health/reported-state.ts';
 import type { DampingSettings, StartJournal } from './health/start-journal.ts';
-import { createStatusPort, type StatusPort } from './health/status-port.ts';
 import { keepHolding } from './hold-back.ts';
 import { createBackfillJobs } from './methods/backfill-jobs.ts';
 import type { BackfillJobs, HistoryAnswer } from './methods/backfill-jobs-api.ts';
-import { createMethodRouter, type MethodRouter } from './methods/router.ts';
-import type { Skip } from './methods/skip.ts';
-import { composeStatus } from './methods/status.ts';
-import { notReady } from './not-ready.ts';
+import { makeReports, type Reports } from './reports.ts';
 import { createRuntime } from './runtime.ts';
 import { historyOf, mayBeHad } from './source-history.ts';
 import { createSourceSet, type SourceSet } from './source-set.ts';
 import { createInputs, type Inputs } from './sources/inputs.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
-import { type SpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
+import type { SpoolKeys } from './spool/encryption/open-keys.ts';
 import type { Spool, SpoolEncoding, SpoolOptions } from './spool/spool.ts';
 import { releasedAt } from './time/release-date.ts';
 import { createSiteClock, type SiteClock } from './time/site-clock.ts';
@@ -38,7 +33,6 @@ import { type DayUseKeeper, keepDayUse, readDayUse } from './uplink/day-use.ts';
 import type { EdgeUplink } from './uplink/edge-uplink.ts';
 import type { ForwarderLimits } from './uplink/forwarder-limits.ts';
 import { createForwarderSlot, type ForwarderSlot } from './uplink/forwarder-slot.ts';
-import { version } from './version.ts';
 import { createWindows } from './windows/windows.ts';
 import type { WindowLimits, Windows } from './windows/windows-api.ts';
 
@@ -67,6 +61,8 @@ export interface Edges {
   makeAdapters(inputs: Inputs): MakeSource;
   connect(settings: Config['uplink']): EdgeUplink;
   noteStart(settings: DampingSettings): Promise<StartJournal>;
+  /** Keeps what clock and spool of the next start need. Default: a file in the data folder. */
+  readonly keepForStart?: ConfigKeeperOptions['keepForStart'];
   /** A configuration is about to take effect. */
   onLogLevel(level: string): void;
 }
@@ -111,14 +107,6 @@ interface WayOut {
   readonly jobs: BackfillJobs;
 }
 
-interface Reports {
-  readonly methods: MethodRouter;
-  readonly reporter: Reporter;
-  readonly server: StatusPort;
-  /** Errors out of libraries that nobody could catch. */
-  readonly stray: { count: number };
-}
-
 type Parts = Disk & Intake & WayOut & Reports;
 
 /** Builds and starts the whole module. @throws HoldfastError when it cannot start; nothing is left open then. */
@@ -131,7 +119,7 @@ export async function composeModule(edges: Edges): Promise<ComposedModule> {
     Object.assign(disk.encoding, encodingOf(config));
     const intake = await makeIntake(edges, disk, config);
     const wayOut = await makeWayOut(edges, disk, intake, config);
-    const reports = makeReports(edges, { ...disk, ...intake, ...wayOut }, startedAt);
+    const reports = makeReports({ ...edges, ...disk, ...intake, ...wayOut }, startedAt);
     return await run(edges, { ...disk, ...intake, ...wayOut, ...reports }, config);
   } catch (error) {
     await disk.spool.close();
@@ -147,6 +135,7 @@ async function openDisk(edges: Edges): Promise<Disk> {
     heedTwin: edges.heedTwin,
     dataFolder: edges.dataFolder,
     remoteFolders: edges.configFolders,
+    keepForStart: edges.keepForStart,
     clock,
     log: log.child({ part: 'config' }),
   });
@@ -246,63 +235,6 @@ async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config:
     metrics,
   });
   return { uplink, forwarder, dayUse, jobs };
-}
-
-function makeReports(edges: Edges, parts: Disk & Intake & WayOut, startedAt: number): Reports {
-  const { clock, log, metrics, keys } = edges;
-  const { keeper, sources, siteClock, spool, windows, delayed, starts, uplink, forwarder, jobs } = parts;
-  const stray = { count: 0 };
-  // What both reports say.
-  const common = () => ({
-    version,
-    now: clock.now(),
-    sources: [...sources.running].map(([batchId, source]) => ({
-      batchId,
-      name: source.name,
-      ...source.state(),
-    })),
-    failedSources: sources.failed,
-    spool: withKeyProblem(spool.stats(), keys),
-    clock: siteClock.state(),
-    config: keeper.report(),
-  });
-  const status = () => ({
-    ...composeStatus({
-      ...common(),
-      startedAt,
-      streams: windows.streams(),
-      uplink: uplink.state(),
-      forwarder: forwarder.state(),
-      jobs: jobs.jobs(),
-    }),
-    starts: { quickCrashes: starts.crashes, waiting: delayed.isWaiting },
-    strayErrors: stray.count,
-  });
-  const methods = createMethodRouter({
-    host: uplink,
-    jobs,
-    status,
-    skip: skipIn(windows, sources.running, () => keeper.config().faultInjection),
-    log: log.child({ part: 'methods' }),
-    metrics,
-  });
-  const reporter = createReporter({
-    compose: () =>
-      composeReported({
-        ...common(),
-        starts: { crashes: starts.crashes, waiting: delayed.isWaiting },
-        strayErrors: stray.count,
-      }),
-    report: uplink.report,
-    clock,
-    log,
-  });
-  const server = createStatusPort({
-    status,
-    notReady: () => notReady(sources.failed, spool.stats(), delayed.isWaiting, keys.problem),
-    log,
-  });
-  return { methods, reporter, server, stray };
 }
 
 /** Starts the parts in their order. */
@@ -413,15 +345,4 @@ function windowLimitsOf({ windows, spool }: Config): WindowLimits {
 
 function forwarderLimitsOf({ uplink: { caps, inFlight } }: Config): Partial<ForwarderLimits> {
   return { ...caps, inFlightMessages: inFlight.messages, inFlightBytes: inFlight.bytes };
-}
-
-function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>, isAllowed: () => boolean): Skip {
-  return (batchId, count) => {
-    // As if the method did not exist: nobody shall lose data on purpose where it is not switched on.
-    if (!isAllowed()) return false;
-    const targets = batchId === undefined ? [...known.keys()] : [batchId];
-    if (!targets.every((target) => known.has(target))) return false;
-    for (const target of targets) windows.skipNext(target, count);
-    return true;
-  };
 }

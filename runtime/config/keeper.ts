@@ -15,7 +15,7 @@ import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { type FileWatch, watchFiles } from './file-watch.ts';
 import { type LastGood, readLastGood } from './last-good.ts';
-import { LastGoodSaver } from './last-good-saver.ts';
+import { LastGoodSaver, type SaverOptions } from './last-good-saver.ts';
 import { ConfigError, loadValue } from './load.ts';
 import type { Problem } from './problems.ts';
 import { planReload, type ReloadPlan } from './reload-plan.ts';
@@ -41,6 +41,7 @@ export interface ConfigKeeperOptions {
   /** Default 180,000. */
   readonly trialMs?: number;
   readonly watch?: typeof watchFiles;
+  readonly keepForStart?: SaverOptions['keepForStart'];
 }
 
 /** The module, as far as a configuration changes it. */
@@ -130,8 +131,8 @@ class Keeper implements ConfigKeeper {
   }
 
   async boot(store: SettingStore, mayWait: boolean): Promise<Config> {
-    const { dataFolder, log } = this.#options;
-    this.#saver = new LastGoodSaver({ store, dataFolder, log });
+    const { log } = this.#options;
+    this.#saver = new LastGoodSaver({ ...this.#options, store });
     const kept = await readLastGood(store);
     if (kept.kind === 'unusable')
       log.error({ reason: kept.reason }, 'the last good configuration is unusable');

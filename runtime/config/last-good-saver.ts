@@ -5,16 +5,26 @@ import { keepLastGood, type LastGood } from './last-good.ts';
 import type { SettingStore } from './setting-store.ts';
 import { keepStartSettings } from './start-settings.ts';
 
+export interface SaverOptions {
+  readonly store: SettingStore;
+  readonly dataFolder: string;
+  /** Keeps what the next start needs before the store is open. Default: a file in the data folder. */
+  readonly keepForStart?: typeof keepStartSettings | undefined;
+  readonly log: Log;
+}
+
 export class LastGoodSaver {
   readonly #store: SettingStore;
   readonly #dataFolder: string;
+  readonly #keepForStart: typeof keepStartSettings;
   readonly #log: Log;
   #next: LastGood | undefined;
   #saving: Promise<void> | undefined;
 
-  constructor({ store, dataFolder, log }: { store: SettingStore; dataFolder: string; log: Log }) {
+  constructor({ store, dataFolder, keepForStart = keepStartSettings, log }: SaverOptions) {
     this.#store = store;
     this.#dataFolder = dataFolder;
+    this.#keepForStart = keepForStart;
     this.#log = log;
   }
 
@@ -31,7 +41,7 @@ export class LastGoodSaver {
       this.#next = undefined;
       try {
         await keepLastGood(this.#store, good);
-        await keepStartSettings(this.#dataFolder, good.loaded.config, good.origin);
+        await this.#keepForStart(this.#dataFolder, good.loaded.config, good.origin);
       } catch (error) {
         this.#log.error({ reason: describeError(error) }, 'this configuration is not kept as last good');
       }

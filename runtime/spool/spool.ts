@@ -78,6 +78,11 @@ class DurableSpool implements Spool {
     this.#encoding = options.encode ?? { schema: 'columns/1', gzip: true };
   }
 
+  /** Undefined for a spool without one. */
+  get #folder(): string | undefined {
+    return this.#options.store === undefined ? this.#options.folder : undefined;
+  }
+
   async start(): Promise<void> {
     const { clock, log } = this.#options;
     const startedAt = clock.monotonic();
@@ -96,7 +101,7 @@ class DurableSpool implements Spool {
     this.#parts = parts;
     if (from.repair !== undefined) await this.#keepRepair(from.repair);
     await this.#judge(parts, from.repair);
-    this.#keys = await settleKeys(parts.core, this.#options.folder);
+    this.#keys = await settleKeys(parts.core, this.#folder);
     const recovery = await closeOpenWindows(parts, this.#encoding);
     this.#recoveredWindows = recovery.windows;
     // Repaired amid all this: what was read before may no longer be so.
@@ -128,7 +133,7 @@ class DurableSpool implements Spool {
       lanes.reset(totals);
       await streams.refresh(core.store);
       await this.#keepRepair(repair);
-      this.#keys = await settleKeys(core, this.#options.folder);
+      this.#keys = await settleKeys(core, this.#folder);
       log.info({ totals: core.totals }, 'the repaired store is in use');
     } catch (error) {
       log.error({ error: describeError(error) }, 'the repaired store could not be read through');

@@ -27,8 +27,9 @@ export interface KeyState {
 }
 
 /** Call before the first message is written. */
-export async function settleKeys(core: SpoolCore, folder: string): Promise<KeyState> {
-  return { former: await settle(core), setAside: await findSetAside(folder) };
+export async function settleKeys(core: SpoolCore, folder: string | undefined): Promise<KeyState> {
+  const setAside = folder === undefined ? [] : await findSetAside(folder);
+  return { former: await settle(core), setAside };
 }
 
 /** What status says; nothing where there is nothing to say. */

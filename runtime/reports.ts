@@ -1,0 +1,119 @@
+// What the module says about itself: the status that an operator asks for, the state in its twin, the status port.
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Metrics } from '../kernel/metrics.ts';
+import type { ConfigKeeper } from './config/keeper.ts';
+import type { DelayedStart } from './delayed-start.ts';
+import { composeReported } from './health/reported-state.ts';
+import { createReporter, type Reporter } from './health/reporter.ts';
+import type { StartJournal } from './health/start-journal.ts';
+import { createStatusPort, type StatusPort } from './health/status-port.ts';
+import type { BackfillJobs } from './methods/backfill-jobs-api.ts';
+import { createMethodRouter, type MethodRouter } from './methods/router.ts';
+import type { Skip } from './methods/skip.ts';
+import { composeStatus } from './methods/status.ts';
+import { notReady } from './not-ready.ts';
+import type { SourceSet } from './source-set.ts';
+import type { SupervisedSource } from './sources/supervisor.ts';
+import { type SpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
+import type { Spool } from './spool/spool.ts';
+import type { SiteClock } from './time/site-clock.ts';
+import type { EdgeUplink } from './uplink/edge-uplink.ts';
+import type { Forwarder } from './uplink/forwarder-api.ts';
+import { version } from './version.ts';
+import type { Windows } from './windows/windows-api.ts';
+
+/** What is reported on, and with what. */
+export interface ReportedOn {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly keys: SpoolKeys;
+  readonly keeper: ConfigKeeper;
+  readonly sources: Pick<SourceSet<never, SupervisedSource>, 'running' | 'failed'>;
+  readonly siteClock: SiteClock;
+  readonly spool: Spool;
+  readonly windows: Windows;
+  readonly delayed: DelayedStart;
+  readonly starts: StartJournal;
+  readonly uplink: EdgeUplink;
+  readonly forwarder: Forwarder;
+  readonly jobs: BackfillJobs;
+}
+
+export interface Reports {
+  readonly methods: MethodRouter;
+  readonly reporter: Reporter;
+  readonly server: StatusPort;
+  /** Errors out of libraries that nobody could catch. */
+  readonly stray: { count: number };
+}
+
+/** `startedAt`: of this process, epoch ms. */
+export function makeReports(parts: ReportedOn, startedAt: number): Reports {
+  const { clock, log, metrics, keys } = parts;
+  const { keeper, sources, siteClock, spool, windows, delayed, starts, uplink, forwarder, jobs } = parts;
+  const stray = { count: 0 };
+  // What both reports say.
+  const common = () => ({
+    version,
+    now: clock.now(),
+    sources: [...sources.running].map(([batchId, source]) => ({
+      batchId,
+      name: source.name,
+      ...source.state(),
+    })),
+    failedSources: sources.failed,
+    spool: withKeyProblem(spool.stats(), keys),
+    clock: siteClock.state(),
+    config: keeper.report(),
+  });
+  const status = () => ({
+    ...composeStatus({
+      ...common(),
+      startedAt,
+      streams: windows.streams(),
+      uplink: uplink.state(),
+      forwarder: forwarder.state(),
+      jobs: jobs.jobs(),
+    }),
+    starts: { quickCrashes: starts.crashes, waiting: delayed.isWaiting },
+    strayErrors: stray.count,
+  });
+  const methods = createMethodRouter({
+    host: uplink,
+    jobs,
+    status,
+    skip: skipIn(windows, sources.running, () => keeper.config().faultInjection),
+    log: log.child({ part: 'methods' }),
+    metrics,
+  });
+  const reporter = createReporter({
+    compose: () =>
+      composeReported({
+        ...common(),
+        starts: { crashes: starts.crashes, waiting: delayed.isWaiting },
+        strayErrors: stray.count,
+      }),
+    report: uplink.report,
+    clock,
+    log,
+  });
+  const server = createStatusPort({
+    status,
+    notReady: () => notReady(sources.failed, spool.stats(), delayed.isWaiting, keys.problem),
+    log,
+  });
+  return { methods, reporter, server, stray };
+}
+
+function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>, isAllowed: () => boolean): Skip {
+  return (batchId, count) => {
+    // As if the method did not exist: nobody shall lose data on purpose where it is not switched on.
+    if (!isAllowed()) return false;
+    const targets = batchId === undefined ? [...known.keys()] : [batchId];
+    if (!targets.every((target) => known.has(target))) return false;
+    for (const target of targets) windows.skipNext(target, count);
+    return true;
+  };
+}
