@@ -1,0 +1,133 @@
+// What befalls a world, drawn from its seed: what happens when, to whom. Each fault is whole by itself (what it breaks it also
+// mends), so that a run can be had again with some of them left out.
+import { type Random, randomInt } from '../../../kernel/random.ts';
+import type { LinkState } from './link.ts';
+
+export type Fault = { readonly at: number } & (
+  | { readonly kind: 'kill' | 'stop'; readonly gateway: number; readonly forMs: number }
+  | {
+      readonly kind: 'power-cut';
+      readonly gateway: number;
+      readonly forMs: number;
+      readonly operations: number;
+    }
+  | { readonly kind: 'link'; readonly gateway: number; readonly state: LinkState; readonly forMs: number }
+  | { readonly kind: 'flap'; readonly gateway: number; readonly times: number }
+  | {
+      readonly kind: 'slow-link';
+      readonly gateway: number;
+      readonly latencyMs: number;
+      readonly forMs: number;
+    }
+  | { readonly kind: 'lose' | 'repeat'; readonly count: number }
+  | { readonly kind: 'lose-calls' | 'lose-answers'; readonly count: number }
+  | { readonly kind: 'unplug'; readonly gateway: number; readonly source: number; readonly forMs: number }
+  | { readonly kind: 'forget'; readonly gateway: number; readonly source: number }
+  | {
+      readonly kind: 'disk-full' | 'disk-error';
+      readonly gateway: number;
+      readonly operations: number;
+      readonly count: number;
+    }
+  | { readonly kind: 'clock'; readonly gateway: number; readonly stepMs: number }
+  | {
+      readonly kind: 'kill-detector';
+      readonly detector: number;
+      readonly statements: number;
+      readonly forMs: number;
+    }
+);
+
+export interface WorldShape {
+  /** Sources of each gateway. */
+  readonly gateways: readonly number[];
+  readonly detectors: number;
+  readonly durationMs: number;
+}
+
+type Kind = Fault['kind'];
+
+const weights: readonly (readonly [Kind, number])[] = [
+  ['kill', 5],
+  ['stop', 3],
+  ['power-cut', 6],
+  ['link', 7],
+  ['flap', 2],
+  ['slow-link', 2],
+  ['lose', 4],
+  ['repeat', 2],
+  ['lose-calls', 2],
+  ['lose-answers', 2],
+  ['unplug', 6],
+  ['forget', 1],
+  ['disk-full', 2],
+  ['disk-error', 2],
+  ['clock', 2],
+  ['kill-detector', 4],
+];
+
+/** In the order of time. */
+export function drawFaults(random: Random, shape: WorldShape): readonly Fault[] {
+  const count = 2 + randomInt(random, 10);
+  const faults = Array.from({ length: count }, () => draw(random, shape));
+  return faults.sort((a, b) => a.at - b.at);
+}
+
+/** Short ones are as likely as long ones. */
+const span = (random: Random, least: number, most: number) =>
+  Math.round(least * (most / least) ** random.next());
+
+function draw(random: Random, { gateways, detectors, durationMs }: WorldShape): Fault {
+  const kind = drawKind(random);
+  const at = randomInt(random, durationMs);
+  const gateway = randomInt(random, gateways.length);
+  const source = randomInt(random, gateways[gateway]!);
+  const forMs = span(random, 200, 180_000);
+  switch (kind) {
+    case 'kill':
+    case 'stop':
+      return { kind, at, gateway, forMs };
+    case 'power-cut':
+      return { kind, at, gateway, forMs, operations: span(random, 1, 400) };
+    case 'link':
+      return {
+        kind,
+        at,
+        gateway,
+        forMs,
+        state: (['down', 'silent', 'deaf'] as const)[randomInt(random, 3)]!,
+      };
+    case 'flap':
+      return { kind, at, gateway, times: 2 + randomInt(random, 8) };
+    case 'slow-link':
+      return { kind, at, gateway, forMs, latencyMs: span(random, 200, 8000) };
+    case 'lose':
+    case 'repeat':
+    case 'lose-calls':
+    case 'lose-answers':
+      return { kind, at, count: 1 + randomInt(random, 5) };
+    case 'unplug':
+      return { kind, at, gateway, source, forMs };
+    case 'forget':
+      return { kind, at, gateway, source };
+    case 'disk-full':
+    case 'disk-error':
+      return { kind, at, gateway, operations: span(random, 1, 200), count: span(random, 1, 60) };
+    case 'clock':
+      return { kind, at, gateway, stepMs: (random.next() < 0.5 ? -1 : 1) * span(random, 500, 7_200_000) };
+    case 'kill-detector':
+      return { kind, at, detector: randomInt(random, detectors), statements: randomInt(random, 30), forMs };
+  }
+}
+
+function drawKind(random: Random): Kind {
+  let left = randomInt(
+    random,
+    weights.reduce((sum, [, weight]) => sum + weight, 0),
+  );
+  for (const [kind, weight] of weights) {
+    if (left < weight) return kind;
+    left -= weight;
+  }
+  return 'kill';
+}

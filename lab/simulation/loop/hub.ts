@@ -1,0 +1,121 @@
+// The hub: event partitions, twins, direct methods. What it acknowledged it keeps, unless it is told to lose it.
+
+import type { MethodOutcome } from '../../../cloud-lite/repair/hub-methods.ts';
+import type { EdgeClientEvents } from '../../../runtime/uplink/edge-client.ts';
+import { applyPatch } from '../../../runtime/uplink/merge-patch.ts';
+import type { WireMessage } from '../../../wire/mini-batch.ts';
+import type { Link } from './link.ts';
+import type { Trace } from './trace.ts';
+import type { WorldTime } from './world-time.ts';
+
+export interface HubEvent {
+  readonly sequenceNumber: number;
+  readonly enqueuedAt: number;
+  readonly deviceId: string;
+  readonly message: WireMessage;
+}
+
+interface Device {
+  readonly link: Link;
+  readonly partition: number;
+  desired: Record<string, unknown>;
+  version: number;
+  reported: Record<string, unknown>;
+  /** Of the connection that methods go over. */
+  events: EdgeClientEvents | undefined;
+}
+
+export const partitionCount = 2;
+const methodTimeoutMs = 15_000;
+
+export class Hub {
+  readonly partitions: HubEvent[][] = Array.from({ length: partitionCount }, () => []);
+  readonly #time: WorldTime;
+  readonly #trace: Trace;
+  readonly #devices = new Map<string, Device>();
+  /** So many of the messages to come are acknowledged and lost. */
+  loses = 0;
+  /** So many are stored twice. */
+  repeats = 0;
+  /** So many methods are lost on their way there, and so many answers on their way back. */
+  losesCalls = 0;
+  losesAnswers = 0;
+  /** Told of each event that is stored. */
+  onEvent: (event: HubEvent) => void = () => {};
+  calls = 0;
+
+  constructor(time: WorldTime, trace: Trace) {
+    this.#time = time;
+    this.#trace = trace;
+  }
+
+  register(deviceId: string, link: Link, desired: Record<string, unknown>): void {
+    const partition = this.#devices.size % partitionCount;
+    this.#devices.set(deviceId, { link, partition, desired, version: 1, reported: {}, events: undefined });
+  }
+
+  device(deviceId: string): Device {
+    return this.#devices.get(deviceId)!;
+  }
+
+  twin(deviceId: string) {
+    const { desired, version, reported } = this.device(deviceId);
+    return structuredClone({ desired: { ...desired, $version: version }, reported });
+  }
+
+  report(deviceId: string, patch: Readonly<Record<string, unknown>>): void {
+    const device = this.device(deviceId);
+    device.reported = applyPatch(device.reported, structuredClone(patch)) as Record<string, unknown>;
+  }
+
+  /** The hub takes a message, and is about to acknowledge it. */
+  accept(deviceId: string, message: WireMessage): void {
+    if (this.loses > 0) {
+      this.loses -= 1;
+      this.#trace.note('hub', `acknowledges and loses ${message.messageId} of ${deviceId}`);
+      return;
+    }
+    this.#store(deviceId, message);
+    if (this.repeats === 0) return;
+    this.repeats -= 1;
+    this.#store(deviceId, message);
+  }
+
+  async invoke(deviceId: string, method: string, payload: object): Promise<MethodOutcome> {
+    this.calls += 1;
+    const device = this.#devices.get(deviceId);
+    const { link, events } = device ?? {};
+    if (events === undefined || link === undefined) return { kind: 'unreachable', detail: 'not connected' };
+    const answered = this.#over(link, events, method, payload);
+    const late = this.#time.sleep(methodTimeoutMs).then((): MethodOutcome => {
+      return { kind: 'unreachable', detail: 'no answer' };
+    });
+    const outcome = await Promise.race([answered, late]);
+    const { requestId } = payload as { requestId?: string };
+    const status = outcome.kind === 'answered' ? ` ${outcome.status}` : '';
+    this.#trace.note('hub', `${method} ${requestId} of ${deviceId}: ${outcome.kind}${status}`);
+    return outcome;
+  }
+
+  async #over(link: Link, events: EdgeClientEvents, method: string, payload: object): Promise<MethodOutcome> {
+    const isLost = this.losesCalls > 0;
+    if (isLost) this.losesCalls -= 1;
+    await link.down();
+    if (isLost) return new Promise(() => {});
+    const { status, body } = await events.method(method, structuredClone(payload));
+    await link.up();
+    if (this.losesAnswers > 0) {
+      this.losesAnswers -= 1;
+      return new Promise(() => {});
+    }
+    return { kind: 'answered', status, payload: structuredClone(body) };
+  }
+
+  #store(deviceId: string, message: WireMessage): void {
+    const partition = this.partitions[this.device(deviceId).partition]!;
+    const event = { sequenceNumber: partition.length, enqueuedAt: this.#time.wall, deviceId, message };
+    partition.push(event);
+    this.#trace.note('hub', `stores ${message.messageId} of ${deviceId}`);
+    this.onEvent(event);
+  }
+}

@@ -1,0 +1,13 @@
+// What a world needs of whatever keeps its ledger: the real detectors, or the model of one.
+import type { StreamAccount } from './judge.ts';
+import type { WallClock } from './world-time.ts';
+
+export interface Ledger {
+  start(name: string, wall: WallClock): void;
+  /** It dies before the n-th statement from now, where it makes any. */
+  kill(name: string, afterStatements: number): void;
+  /** By stream, as `device/batchId`. */
+  accounts(): Promise<ReadonlyMap<string, StreamAccount>>;
+  /** `open`: whatever is missing, asked for, or not closed. `gaps`: found so far. */
+  count(): Promise<{ readonly open: number; readonly gaps: number }>;
+}

@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
+import { planted, seamsWith } from './planted.ts';
+import { runWorld } from './world.ts';
+
+const seeds = Number(process.env.HOLDFAST_SIM_SEEDS ?? 4);
+const limit = { timeout: 600_000 };
+
+describe('a simulated world', () => {
+  it(`is innocent, whatever befalls it: ${seeds} seeds`, limit, async () => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const { findings, readings } = await runWorld({ seed });
+      expect(findings, `seed ${seed}`).toEqual([]);
+      expect(readings).toBeGreaterThan(0);
+    }
+  });
+
+  it('happens again, to the last line, from the same seed', limit, async () => {
+    const again = promisify(execFile);
+    const main = join(import.meta.dirname, 'main.ts');
+    const runs = [1, 2].map(() => again(process.execPath, [main, '--seed', '5']));
+    const [one, other] = await Promise.all(runs);
+    const hash = (text: string) => /, ([0-9a-f]{12})$/m.exec(text)?.[1];
+    expect(hash(one!.stdout)).toMatch(/^[0-9a-f]{12}$/);
+    expect(hash(one!.stdout)).toBe(hash(other!.stdout));
+  });
+
+  it('is innocent with the real detectors on a real database, too', limit, async () => {
+    const database = await openTestDatabase();
+    expect((await runWorld({ seed: 5, database })).findings).toEqual([]);
+    await database.close();
+  });
+});
+
+describe('a bug that is planted', () => {
+  // One for each seam; `npm run sim -- --sabotage all` looks for all of them.
+  it.each(['reading-dropped-in-silence', 'history-leaves-out-a-record', 'void-too-early', 'end-inclusive'])(
+    '%s is found within four worlds',
+    limit,
+    async (name) => {
+      const bug = planted[name]!;
+      const found: string[] = [];
+      for (
+        let seed = 1;
+        seed <= 4 && !found.some((verdict) => bug.foundAs.includes(verdict as never));
+        seed++
+      ) {
+        const { findings } = await runWorld({ seed, seams: seamsWith(bug) });
+        found.push(...findings.map(({ verdict }) => verdict));
+      }
+      expect(bug.foundAs).toContain(found.find((verdict) => bug.foundAs.includes(verdict as never)));
+    },
+  );
+});

@@ -1,0 +1,104 @@
+// `npm run sim`: lives through simulated worlds, and says what they are guilty of.
+//
+//   --seed N --seeds M     worlds N to N + M - 1 (1, 1)
+//   --database             the real detectors on PGlite, instead of the model of one
+//   --sabotage NAME | all  with a planted bug: how many worlds it takes to find it
+//   --trace LINES          so many last lines of what happened
+//   --json                 one line of JSON
+import { parseArgs } from 'node:util';
+import type { Database } from '../../../cloud-lite/database/database.ts';
+import { emptyDatabase, openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
+import { planted, seamsWith } from './planted.ts';
+import { shrink } from './shrink.ts';
+import { type RunResult, runWorld } from './world.ts';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
+    database: { type: 'boolean', default: false },
+    sabotage: { type: 'string' },
+    trace: { type: 'string', default: '40' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const first = Number(values.seed);
+const count = Number(values.seeds);
+/** A bug is looked for in so many worlds, unless `--seeds` says more. */
+const sabotageSeeds = Math.max(count, 12);
+
+process.exit(values.sabotage === undefined ? await live() : await sabotage(values.sabotage));
+
+async function live(): Promise<number> {
+  const database = values.database ? await openTestDatabase() : undefined;
+  const startedAt = performance.now();
+  const results: RunResult[] = [];
+  for (let seed = first; seed < first + count; seed++) results.push(await one(seed, database));
+  const seconds = (performance.now() - startedAt) / 1000;
+  const sum = (of: (result: RunResult) => number) => results.reduce((total, result) => total + of(result), 0);
+  const failures = results.filter(({ findings }) => findings.length > 0);
+  const virtualMs = sum((result) => result.virtualMs);
+  const summary = {
+    runs: results.length,
+    failures: failures.length,
+    virtualHours: round(virtualMs / 3_600_000),
+    speedup: Math.round(virtualMs / 1000 / seconds),
+    readings: sum((result) => result.readings),
+    crashes: sum((result) => result.crashes),
+    gapsRepaired: sum((result) => result.gapsRepaired),
+    voids: sum((result) => result.voids),
+    verdicts: [...new Set(failures.flatMap(({ findings }) => findings.map(({ verdict }) => verdict)))],
+    seconds: round(seconds),
+  };
+  if (values.json) console.log(JSON.stringify(summary));
+  else console.log(summary);
+  return failures.length > 0 ? 1 : 0;
+}
+
+async function one(seed: number, database: Database | undefined): Promise<RunResult> {
+  if (database !== undefined) await emptyDatabase(database);
+  const result = await runWorld({ seed, database, keep: Number(values.trace) });
+  if (!values.json) console.log(describe(result));
+  if (result.findings.length > 0 && database === undefined) {
+    const least = await shrink(result, { keep: Number(values.trace) });
+    console.error(`seed ${seed} fails with these faults alone:`);
+    for (const fault of least.faults) console.error(`  ${JSON.stringify(fault)}`);
+    for (const line of least.trace) console.error(line);
+    for (const { verdict, stream, detail } of least.findings)
+      console.error(`  ${verdict}: ${stream}: ${detail}`);
+  }
+  return result;
+}
+
+async function sabotage(name: string): Promise<number> {
+  const names = name === 'all' ? Object.keys(planted) : [name];
+  const seedsNeeded: Record<string, number | null> = {};
+  for (const each of names) {
+    seedsNeeded[each] = await findPlanted(each);
+    if (!values.json) console.log(`${each}: ${seedsNeeded[each] ?? 'not found'}`);
+  }
+  const caught = Object.values(seedsNeeded).filter((seeds) => seeds !== null).length;
+  if (values.json) console.log(JSON.stringify({ planted: names.length, caught, seedsNeeded }));
+  return caught === names.length ? 0 : 1;
+}
+
+/** Worlds that it takes; null where it is not found in time. */
+async function findPlanted(name: string): Promise<number | null> {
+  const bug = planted[name];
+  if (bug === undefined) throw new Error(`unknown: ${name}; known: ${Object.keys(planted).join(', ')}`);
+  for (let n = 0; n < sabotageSeeds; n++) {
+    const { findings } = await runWorld({ seed: first + n, seams: seamsWith(bug) });
+    if (findings.some(({ verdict }) => bug.foundAs.includes(verdict))) return n + 1;
+  }
+  return null;
+}
+
+function describe({ seed, findings, faults, virtualMs, readings, voids, hash }: RunResult): string {
+  const verdict =
+    findings.length === 0 ? 'ok' : `GUILTY of ${findings.map(({ verdict: v }) => v).join(', ')}`;
+  return `seed ${seed}: ${verdict}; ${faults.length} faults, ${Math.round(virtualMs / 1000)} s, ${readings} readings, ${voids} voids, ${hash.slice(0, 12)}`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -1,0 +1,31 @@
+// Where a planted fault gets into the production code: around what it is given from outside. Each seam gives back what it
+// was given where nothing is planted.
+import type { Database } from '../../../cloud-lite/database/database.ts';
+import type { EventSource } from '../../../cloud-lite/ingest/event-source.ts';
+import type { HubMethods } from '../../../cloud-lite/repair/hub-methods.ts';
+import type { Source } from '../../../runtime/sources/source.ts';
+import type { SpoolOptions } from '../../../runtime/spool/spool.ts';
+import type { Store } from '../../../runtime/spool/store.ts';
+import type { EdgeClient } from '../../../runtime/uplink/edge-client.ts';
+
+export interface Seams {
+  source(source: Source): Source;
+  store(store: Store): Store;
+  spool(options: SpoolOptions): SpoolOptions;
+  client(client: EdgeClient): EdgeClient;
+  database(database: Database): Database;
+  events(source: EventSource): EventSource;
+  hub(hub: HubMethods): HubMethods;
+}
+
+const same = <T>(given: T): T => given;
+
+export const noFault: Seams = {
+  source: same,
+  store: same,
+  spool: same,
+  client: same,
+  database: same,
+  events: same,
+  hub: same,
+};

@@ -1,0 +1,303 @@
+// One simulated world from one seed: gateways, hub, detectors, and what befalls them. It runs, is healed, and must then
+// close its ledger within a stated time.
+import type { Database } from '../../../cloud-lite/database/database.ts';
+import { type Log, silentLog } from '../../../kernel/log.ts';
+import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
+import { Detectors } from './detectors.ts';
+import { Equipment, type EquipmentPlan } from './equipment.ts';
+import { drawFaults, type Fault, type WorldShape } from './faults.ts';
+import { desiredOf, Gateway } from './gateway.ts';
+import { Hub } from './hub.ts';
+import { type Finding, Judge, type StreamAccount } from './judge.ts';
+import type { Ledger } from './ledger.ts';
+import { Link } from './link.ts';
+import { ModelDetector } from './model-detector.ts';
+import { noFault, type Seams } from './seams.ts';
+import { Trace } from './trace.ts';
+import { WorldTime } from './world-time.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Empty, with the schema, for the real detectors. Default: a model of a detector. */
+  readonly database?: Database | undefined;
+  /** Instead of those of the seed. */
+  readonly faults?: readonly Fault[];
+  readonly seams?: Seams;
+  /** Lines of the trace that are kept. */
+  readonly keep?: number;
+  readonly log?: Log;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly findings: readonly Finding[];
+  readonly faults: readonly Fault[];
+  readonly hash: string;
+  readonly trace: readonly string[];
+  readonly virtualMs: number;
+  readonly readings: number;
+  readonly voids: number;
+  readonly crashes: number;
+  readonly gapsRepaired: number;
+}
+
+/** Once nothing is broken any more, the ledger is closed within this. */
+export const closeLimitMs = 2_400_000;
+/** How far live data may be behind then. */
+const behindLimitMs = 120_000;
+const startWall = Date.UTC(2026, 10, 21);
+
+export function runWorld(options: RunOptions): Promise<RunResult> {
+  return new World(options).run();
+}
+
+interface Site {
+  readonly gateway: Gateway;
+  readonly link: Link;
+  readonly equipment: readonly Equipment[];
+}
+
+class World {
+  readonly #options: RunOptions;
+  readonly #random: Random;
+  readonly #time = new WorldTime(startWall);
+  readonly #trace: Trace;
+  readonly #hub: Hub;
+  readonly #judge: Judge;
+  readonly #sites: Site[] = [];
+  readonly #ledger: Ledger;
+  readonly #detectorNames: readonly string[];
+  readonly #shape: WorldShape;
+  readonly #faults: readonly Fault[];
+  #clocksWereSet = false;
+  #crashes = 0;
+
+  constructor(options: RunOptions) {
+    const { seed, database, seams = noFault, keep = 0 } = options;
+    this.#options = options;
+    this.#random = seededRandom(seed);
+    this.#trace = new Trace(this.#time, keep);
+    this.#hub = new Hub(this.#time, this.#trace);
+    this.#judge = new Judge(this.#time, () => this.#clocksWereSet);
+    this.#shape = this.#drawShape();
+    for (const [n, sources] of this.#shape.gateways.entries())
+      this.#sites.push(this.#makeSite(n, sources, seams));
+    const parts = { hub: this.#hub, time: this.#time, trace: this.#trace, seams, seed: seed * 13 + 5 };
+    this.#ledger = database === undefined ? new ModelDetector(parts) : new Detectors({ ...parts, database });
+    this.#detectorNames = Array.from({ length: this.#shape.detectors }, (_, n) => `detector-${n}`);
+    const drawn = drawFaults(this.#random, this.#shape);
+    this.#faults = options.faults ?? drawn;
+    this.#hub.onEvent = (event) => this.#judge.hear(event);
+  }
+
+  async run(): Promise<RunResult> {
+    for (const name of this.#detectorNames) this.#ledger.start(name, { offsetMs: 0 });
+    for (const { gateway } of this.#sites) gateway.start();
+    for (const fault of this.#faults) this.#time.setTimer(fault.at, () => void this.#befall(fault));
+    await this.#watch(this.#shape.durationMs);
+    this.#heal();
+    await this.#comeToRest();
+    const { gaps } = await this.#ledger.count();
+    return {
+      seed: this.#options.seed,
+      findings: this.#judge.findings,
+      faults: this.#faults,
+      hash: this.#trace.digest(),
+      trace: this.#trace.lines,
+      virtualMs: this.#time.elapsed,
+      readings: this.#judge.readings,
+      voids: this.#judge.voids,
+      crashes: this.#crashes,
+      gapsRepaired: gaps,
+    };
+  }
+
+  #drawShape(): WorldShape {
+    const random = this.#random;
+    return {
+      gateways: Array.from({ length: 1 + randomInt(random, 2) }, () => 1 + randomInt(random, 3)),
+      detectors: 1 + randomInt(random, 2),
+      durationMs: 300_000 + randomInt(random, 900_000),
+    };
+  }
+
+  #makeSite(n: number, sources: number, seams: Seams): Site {
+    const random = this.#random;
+    const deviceId = `gateway-${n}`;
+    const equipment = Array.from({ length: sources }, (_, at) => {
+      const plan = drawEquipment(random, `source-${at}`);
+      return new Equipment(plan, this.#time, seededRandom(randomInt(random, 2 ** 31)));
+    });
+    const link = new Link(this.#time);
+    this.#hub.register(deviceId, link, desiredOf(equipment));
+    for (const each of equipment) this.#judge.follow(deviceId, each);
+    const gateway = new Gateway({
+      ...{ deviceId, equipment, link, seams },
+      hub: this.#hub,
+      time: this.#time,
+      trace: this.#trace,
+      seed: randomInt(random, 2 ** 31),
+      log: this.#options.log ?? silentLog,
+    });
+    return { gateway, link, equipment };
+  }
+
+  /** A disk that lost its power takes the machine with it: it starts again after a while. */
+  async #watch(ms: number): Promise<void> {
+    const until = this.#time.elapsed + ms;
+    while (this.#time.elapsed < until) {
+      await this.#time.run(Math.min(1000, until - this.#time.elapsed));
+      for (const { gateway } of this.#sites) {
+        if (gateway.failure !== undefined) {
+          this.#judge.find('crashed', gateway.deviceId, String(gateway.failure));
+          gateway.failure = undefined;
+        }
+        if (!gateway.isRunning || gateway.isPowered) continue;
+        this.#crashes += 1;
+        await gateway.cutPower();
+        this.#time.setTimer(5000, () => gateway.start());
+      }
+    }
+  }
+
+  async #befall(fault: Fault): Promise<void> {
+    this.#trace.note('fault', JSON.stringify(fault));
+    const site = 'gateway' in fault ? this.#sites[fault.gateway] : undefined;
+    const later = (ms: number, work: () => void) => this.#time.setTimer(ms, work);
+    switch (fault.kind) {
+      case 'kill':
+        if (!site?.gateway.isRunning) return;
+        this.#crashes += 1;
+        await site.gateway.kill();
+        later(fault.forMs, () => site.gateway.start());
+        return;
+      case 'stop':
+        await site?.gateway.stop();
+        later(fault.forMs, () => site?.gateway.start());
+        return;
+      case 'power-cut':
+        site?.gateway.planPowerCut(fault.operations);
+        return;
+      case 'link':
+        site?.link.set(fault.state);
+        later(fault.forMs, () => site?.link.set('up'));
+        return;
+      case 'flap':
+        for (let n = 0; n < fault.times; n++) {
+          later(n * 4000, () => site?.link.set('down'));
+          later(n * 4000 + 2000, () => site?.link.set('up'));
+        }
+        return;
+      case 'slow-link':
+        site!.link.latencyMs = fault.latencyMs;
+        later(fault.forMs, () => {
+          site!.link.latencyMs = 20;
+        });
+        return;
+      case 'lose':
+        this.#hub.loses += fault.count;
+        return;
+      case 'repeat':
+        this.#hub.repeats += fault.count;
+        return;
+      case 'lose-calls':
+        this.#hub.losesCalls += fault.count;
+        return;
+      case 'lose-answers':
+        this.#hub.losesAnswers += fault.count;
+        return;
+      case 'unplug': {
+        const equipment = site!.equipment[fault.source]!;
+        equipment.isReachable = false;
+        later(fault.forMs, () => {
+          equipment.isReachable = true;
+        });
+        return;
+      }
+      case 'forget':
+        site!.equipment[fault.source]!.forget();
+        return;
+      case 'disk-full':
+        site!.gateway.refuse(fault.operations, 'ENOSPC', fault.count);
+        return;
+      case 'disk-error':
+        site!.gateway.refuse(fault.operations, 'EIO', fault.count);
+        return;
+      case 'clock':
+        this.#clocksWereSet = true;
+        site!.gateway.wall.offsetMs += fault.stepMs;
+        later(60_000, () => {
+          site!.gateway.wall.offsetMs -= fault.stepMs;
+        });
+        return;
+      case 'kill-detector': {
+        const name = this.#detectorNames[fault.detector]!;
+        this.#ledger.kill(name, fault.statements);
+        later(fault.forMs, () => this.#ledger.start(name, { offsetMs: 0 }));
+        return;
+      }
+    }
+  }
+
+  #heal(): void {
+    this.#trace.note('fault', 'all is healed');
+    Object.assign(this.#hub, { loses: 0, repeats: 0, losesCalls: 0, losesAnswers: 0 });
+    for (const { gateway, link, equipment } of this.#sites) {
+      link.set('up');
+      link.latencyMs = 20;
+      gateway.wall.offsetMs = 0;
+      for (const each of equipment) each.isReachable = true;
+      gateway.start();
+    }
+    for (const name of this.#detectorNames) this.#ledger.start(name, { offsetMs: 0 });
+  }
+
+  /** Waits until the ledger is closed, and judges it. */
+  async #comeToRest(): Promise<void> {
+    const healedAt = this.#time.elapsed;
+    const limit = healedAt + closeLimitMs;
+    for (;;) {
+      await this.#watch(30_000);
+      // Faults that were begun late mend themselves later.
+      if (this.#time.elapsed < healedAt + 240_000) continue;
+      const accounts = await this.#ledger.accounts();
+      if ((await this.#ledger.count()).open === 0) {
+        this.#judgeAll(accounts);
+        return;
+      }
+      if (this.#time.elapsed < limit) continue;
+      for (const [name, { missing }] of accounts)
+        if (missing.length > 0)
+          this.#judge.find('not-closed', name, `missing ${JSON.stringify(missing.slice(0, 3))}`);
+      if (this.#judge.findings.length === 0) this.#judge.find('not-closed', '', 'requests are open');
+      return;
+    }
+  }
+
+  #judgeAll(accounts: ReadonlyMap<string, StreamAccount>): void {
+    for (const name of this.#judge.streams) {
+      const account = accounts.get(name);
+      if (account === undefined) {
+        this.#judge.find('behind', name, 'nothing ever arrived');
+        continue;
+      }
+      this.#judge.close(name, account);
+      const equipment = this.#judge.equipmentOf(name);
+      const end = account.covered.at(-1)?.end ?? 0;
+      const { index, periodMs } = equipment.plan;
+      const behindMs = index === 'time' ? this.#time.wall - end : (equipment.samples.length - end) * periodMs;
+      if (behindMs > behindLimitMs && !this.#clocksWereSet)
+        this.#judge.find('behind', name, `${Math.round(behindMs / 1000)} s`);
+    }
+  }
+}
+
+function drawEquipment(random: Random, name: string): EquipmentPlan {
+  const kind = randomInt(random, 5);
+  const periodMs = 400 + randomInt(random, 3000);
+  const memory = 30 + randomInt(random, 1500);
+  if (kind === 0) return { name, index: 'time', stamping: 'gateway', periodMs, memory: 0 };
+  if (kind === 1) return { name, index: 'time', stamping: 'own', periodMs, memory: 0 };
+  if (kind === 2) return { name, index: 'sequence', stamping: 'own', periodMs, memory: 0 };
+  return { name, index: kind === 3 ? 'time' : 'sequence', stamping: 'own', periodMs, memory };
+}
