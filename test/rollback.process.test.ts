@@ -21,6 +21,8 @@ import { type Hub, startHub } from '../lab/hub/hub.ts';
 import { moduleClient, telemetry } from '../lab/hub/testing/clients.ts';
 import { type Logger, startLogger } from '../lab/plant/logger.ts';
 import { loggerSource } from '../lab/plant/logger-site.ts';
+import { type Plant, startPlant } from '../lab/plant/plant.ts';
+import { plantSources } from '../lab/plant/site.ts';
 import { eventually, type ModuleProcess, startModule } from './support/module-process.ts';
 
 const deviceId = 'gateway';
@@ -32,6 +34,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 let hub: Hub;
 let tap: CloudTap;
 let logger: Logger;
+let plant: Plant;
 let sender: device.ModuleClient;
 let module: ModuleProcess | undefined;
 let isSending = true;
@@ -43,10 +46,13 @@ beforeAll(async () => {
   hub = await startHub({ strictMessageIds: true });
   tap = startCloudTap({ connectionString: hub.eventHubConnectionString });
   logger = await startLogger({ seed: 5, scanMs: 40, capacity: 20_000 });
+  plant = await startPlant({ seed: 5, scanMs: 60 });
   hub.route({ deviceId, from: 'sensor', output: 'out', to: 'holdfast', input: 'in' });
   sender = await moduleClient(hub, hub.deviceConnectionString(deviceId, 'sensor'));
   await sender.open();
   const { history: _, ...serial } = loggerSource(logger.info, { index: 'number' });
+  const [press] = plantSources(plant.info, { pollMs: 20 });
+  const { history: __, ...modbus } = press as typeof press & { history: unknown };
   const config = {
     dataFolder: data,
     statusPort: 0,
@@ -65,6 +71,7 @@ beforeAll(async () => {
         tags: [{ name: 'v', path: 'v' }],
       },
       serial,
+      { ...modbus, index: 'sequence' },
     ],
   };
   writeFileSync(join(folder, 'site.yaml'), JSON.stringify(config));
@@ -86,6 +93,7 @@ afterAll(async () => {
   await sender?.close();
   await tap?.close();
   await logger?.stop();
+  await plant?.stop();
   await hub?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -102,12 +110,14 @@ async function start(): Promise<void> {
   });
 }
 
+/** Streams that the equipment's own record numbers order. */
+const numbered = ['logger', 'press'];
 const streamOf = (batchId: string) => tap.copy.streams().get(batchId);
 const countOf = (batchId: string) => streamOf(batchId)?.readings.size ?? 0;
 
-/** What came before and goes on: both streams have delivered so many readings more. */
+/** What came before and goes on: all streams have delivered so many readings more. */
 async function deliver(count: number): Promise<void> {
-  const goals = ['sensor', 'logger'].map((batchId) => [batchId, countOf(batchId) + count] as const);
+  const goals = ['sensor', ...numbered].map((batchId) => [batchId, countOf(batchId) + count] as const);
   await eventually(() => goals.every(([batchId, goal]) => countOf(batchId) >= goal), 40_000);
 }
 
@@ -128,10 +138,12 @@ function missingClaims() {
     .filter(([n, t]) => claimed(sensor.covered, t) && sensor.readings.get(t)?.get('v')?.value !== n)
     .map(([n]) => n);
   // Each record number is a reading.
-  const serial = streamOf('logger')!;
-  const records: number[] = [];
-  for (const { start, end } of serial.covered)
-    for (let n = start; n < end; n++) if (!serial.readings.has(n)) records.push(n);
+  const records: string[] = [];
+  for (const batchId of numbered) {
+    const { covered, readings } = streamOf(batchId)!;
+    for (const { start, end } of covered)
+      for (let n = start; n < end; n++) if (!readings.has(n)) records.push(`${batchId} ${n}`);
+  }
   return { messages, records };
 }
 
@@ -192,5 +204,6 @@ describe('after a stop, a start, six seconds whose messages reach nobody, and a 
     expect(await module!.end('SIGTERM')).toBe(0);
     await pause(500);
     expect(missingClaims()).toEqual({ messages: [], records: [] });
+    for (const batchId of numbered) expect(streamOf(batchId)!.covered.length).toBeGreaterThan(1);
   });
 });

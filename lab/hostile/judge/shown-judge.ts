@@ -5,6 +5,7 @@
 // have been read about as often as it is to be polled: otherwise a poll was missed, and nobody was told.
 import type { SourceEvent } from '../../../runtime/sources/source.ts';
 import type { Reading, Value } from '../../../wire/reading.ts';
+import type { Window } from '../../../wire/window.ts';
 import type { HistoryClaim, Judge, LiveClaim, Via, VoidClaim } from './judge.ts';
 import type { Fault, FaultKind } from './verdict.ts';
 
@@ -41,6 +42,15 @@ interface Poll {
 const lastingRefusals = new Set([1, 2, 3]);
 const slackMs = 150;
 
+interface Run {
+  readonly start: number;
+  end: number;
+  readonly from: number;
+  to: number;
+  /** Where what counts as told last begins. */
+  readonly toldFrom: number;
+}
+
 export class ShownJudge implements Judge {
   readonly faults: Fault[] = [];
   readings = 0;
@@ -50,6 +60,8 @@ export class ShownJudge implements Judge {
   readonly #heard = new Map<string, HeardValue[]>();
   readonly #refused = new Map<string, { readonly at: number; readonly until: number }[]>();
   readonly #polls: Poll[] = [];
+  /** Positions at which it went on although its own clock was set. */
+  readonly #goesOn = new Set<number>();
   readonly #claims: LiveClaim[] = [];
   /** By `tag index`: when the adapter said it, true time. */
   readonly #saidAt = new Map<string, number>();
@@ -90,6 +102,8 @@ export class ShownJudge implements Judge {
     const at = this.#options.now();
     if (event.kind === 'readings') {
       for (const { tag, index } of event.readings) this.#saidAt.set(`${tag} ${index}`, at);
+    } else if (event.kind === 'resumed' && isTaken && event.continues?.because === 'own-clock') {
+      this.#goesOn.add(event.at);
     } else if (event.kind === 'observed' && isTaken) {
       const last = this.#polls.at(-1);
       const position = event.until - 1;
@@ -133,14 +147,14 @@ export class ShownJudge implements Judge {
 
   finish(): void {
     for (const list of this.#delivered.values()) list.sort((a, b) => a.index - b.index);
-    const runs: { start: number; end: number; from: number; to: number }[] = [];
+    const runs: Run[] = [];
     for (const { window, heard } of this.#claims) {
       // One position may be claimed at two times, by a disk that was put back: so both have to fit.
       const run = runs.find(
         ({ start, end, from, to }) =>
           window.start >= start && window.start <= end && heard.from >= from && heard.from <= to,
       );
-      if (!run) runs.push({ ...window, ...heard });
+      if (!run) runs.push({ ...window, ...heard, toldFrom: this.#toldFrom(window, runs.at(-1)) });
       else [run.end, run.to] = [Math.max(run.end, window.end), Math.max(run.to, heard.to)];
     }
     // A position that came again, on a disk that was put back under a clock that was set back: two polls share it.
@@ -152,16 +166,22 @@ export class ShownJudge implements Judge {
         if (poll.position < run.start || poll.position >= run.end) continue;
         if (timesAt.get(poll.position)! > 1) continue;
         const pace = this.#paceOf(poll);
-        for (const tag of this.#options.tags) if (tag.pollMs === pace) this.#judgePoll(tag, poll, run.start);
+        for (const tag of this.#options.tags)
+          if (tag.pollMs === pace) this.#judgePoll(tag, poll, run.toldFrom);
       }
     }
   }
 
+  /**
+   * Where the module's own clock was set, its positions leap, and by its monotonic clock observation went on: what was told
+   * before and has not changed is not told again.
+   */
+  #toldFrom({ start }: Window, before: Run | undefined): number {
+    return this.#goesOn.has(start) && before !== undefined && before.end <= start ? before.toldFrom : start;
+  }
+
   /** The tag must have been read, or refused, all the while. */
-  #judgeGaps(
-    { name, pollMs }: ShownTag,
-    run: { start: number; end: number; from: number; to: number },
-  ): void {
+  #judgeGaps({ name, pollMs }: ShownTag, run: Run): void {
     const times = [
       ...this.#heardIn(name, run.from, run.to).map(({ at }) => at),
       ...this.#refused.get(name)!.flatMap(({ at, until }) => span(at, until, pollMs)),
@@ -185,7 +205,7 @@ export class ShownJudge implements Judge {
   }
 
   /** What was read for this poll must be told. */
-  #judgePoll({ name, deadband }: ShownTag, { at, since, position }: Poll, runStart: number): void {
+  #judgePoll({ name, deadband }: ShownTag, { at, since, position }: Poll, toldFrom: number): void {
     const seen = this.#heardIn(name, Math.max(since, at - this.#options.pollLimitMs), at);
     if (seen.length === 0) return;
     const list = this.#delivered.get(name)!;
@@ -202,7 +222,7 @@ export class ShownJudge implements Judge {
       );
       return;
     }
-    const before = list.findLast(({ index }) => index < position && index >= runStart);
+    const before = list.findLast(({ index }) => index < position && index >= toldFrom);
     const isNear = (value: Value) =>
       deadband !== undefined &&
       typeof value === 'number' &&
