@@ -79,6 +79,7 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
   const settings = configOf(transport, configureRecorder(plan));
   const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });
   let clockSteps = 0;
+  let isAmbiguous = false;
   let clearedAt = plan.firstCount;
   const acts = {
     clock: () => {
@@ -97,6 +98,8 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
       site.ownsPositions ||= plan.index === 'sequence';
       recorder.clear();
       clearedAt = plan.firstRecord;
+      // What was cleared may share the second with the first record after.
+      isAmbiguous ||= plan.index === 'time' && plan.stampStepMs > 1;
     },
     power: () => {
       trace.note('unit', 'loses its power');
@@ -154,7 +157,7 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     recoveryMs: 240_000,
     get isAnswerable() {
       // By a clock of the module's own that is behind, much of what there is lies in the future.
-      return clockSteps === 0 && behindMs() < mostBehindMs;
+      return clockSteps === 0 && !isAmbiguous && behindMs() < mostBehindMs;
     },
   };
 }

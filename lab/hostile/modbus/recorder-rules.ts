@@ -28,14 +28,15 @@ export function recorderRules({
       ? stampedPlaces<Sample>(deviceClock, plan.stampStepMs)
       : { ...numberedPlaces(recorder.records, plan.modulus), hadCome: () => false };
   /**
-   * Its clock leapt ahead and was set back while nobody heard it: what it made meanwhile stands at times that no live sample
-   * gives a reason to expect.
+   * It was made before anybody watched; or its clock leapt ahead and was set back while nobody heard it: what it made
+   * meanwhile stands at times that no live sample gives a reason to expect.
    */
   const isHidden = (sample: Sample): boolean => {
     if (plan.index !== 'time') return false;
     const after = heardAt.find((at) => at >= sample.at);
     const before = heardAt.findLast((at) => at < sample.at);
-    if (after === undefined || before === undefined) return false;
+    if (after === undefined) return false;
+    if (before === undefined) return true;
     const [shown, known] = [recorder.newestAt(after), recorder.newestAt(before)];
     return sample.stamp > Math.max(shown.stamp, known.stamp + (after - known.at));
   };

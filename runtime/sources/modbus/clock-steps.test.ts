@@ -59,7 +59,8 @@ describe('a clock that is watched', () => {
   it('is remembered over a restart: how far it had come, and that times had come twice', async () => {
     const clock = new VirtualClock();
     const steps = new ClockSteps(clock, 1);
-    steps.recall(t0, 5000, t0 + 600_000);
+    steps.recall(t0, 5000);
+    steps.recallTwice(t0 + 600_000);
     expect(steps.twiceTo).toBe(t0 + 600_000);
     expect(steps.all).toMatchObject([{ expected: t0 + 600_000 }]);
     expect(steps.recalled).toEqual({ time: t0, expected: t0 + 5006 });
@@ -70,7 +71,7 @@ describe('a clock that is watched', () => {
 
   it('is not believed over a restart for long: only a wall clock tells how long ago it was', async () => {
     const steps = new ClockSteps(new VirtualClock(), 1);
-    steps.recall(t0, 3_600_000, 0);
+    steps.recall(t0, 3_600_000);
     steps.miss();
     expect(steps.freeFrom).toBe(Number.NEGATIVE_INFINITY);
   });

@@ -29,6 +29,9 @@ const mostRecalledMs = 120_000;
 export const twiceStepMs = 600_000;
 
 export class ClockSteps {
+  /** What was handed over to be kept, and the number of the sample that it was kept with. */
+  keptTwiceTo = 0;
+  lastTaken: number | undefined;
   readonly #clock: Clock;
   readonly #stepMs: number;
   readonly #since: number;
@@ -81,15 +84,19 @@ export class ClockSteps {
     return Math.floor(Math.max(wall, own));
   }
 
-  /** As far as it had come before this process: so long before it began, or less. `twiceTo`: as it was then. */
-  recall(time: number, ageMs: number, twiceTo: number): void {
+  /** As far as it had come before this process: so long before it began, or less. */
+  recall(time: number, ageMs: number): void {
     if (this.#shown) return;
     this.#shown = { time, at: this.#since - ageMs };
     this.#recalled = this.#shown;
     this.#knownFrom = time;
     this.#lead = time - this.#shown.at;
-    if (twiceTo === 0) return;
-    this.#twiceTo = twiceTo;
+  }
+
+  /** What was kept before this process. */
+  recallTwice(twiceTo: number): void {
+    if (twiceTo <= this.#twiceTo) return;
+    this.#twiceTo = this.keptTwiceTo = twiceTo;
     const [shown, after] = [twiceTo - twiceStepMs, Number.POSITIVE_INFINITY];
     this.#note({ at: this.#since, shown, expected: twiceTo, after, from: Number.NEGATIVE_INFINITY });
   }

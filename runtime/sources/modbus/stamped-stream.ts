@@ -70,7 +70,8 @@ export class StampedStream implements SampleStream {
     const stamp = poll.stamp!;
     const readings = poll.readings(stamp.timestamp);
     const { floor, ageMs = 0 } = this.#options.start ?? {};
-    if (floor !== undefined) memory.steps.recall(floor - 1, ageMs, this.#kept.twiceTo);
+    if (floor !== undefined) memory.steps.recall(floor - 1, ageMs);
+    memory.steps.recallTwice(this.#kept.twiceTo);
     memory.last ??= this.#knownBefore(stamp);
     const isWhole = poll.isCertain || !hasHistory;
     if (this.#isSeen(stamp, readings)) this.#unchanged(startedAt);
@@ -100,8 +101,21 @@ export class StampedStream implements SampleStream {
     return decodeKept(this.#options.start?.number, this.#options.modulus);
   }
 
+  /** That some times came twice, while nothing is taken that it could be kept with. */
+  #keepTwice(): void {
+    const { memory, modulus } = this.#options;
+    const { steps } = memory;
+    const { until } = this.#observation;
+    const number = steps.lastTaken ?? this.#kept.number;
+    if (until === undefined || steps.twiceTo === steps.keptTwiceTo) return;
+    if (modulus === undefined || number !== undefined) this.#observation.observe(until, this.#toKeep(number));
+  }
+
   #toKeep(number: number | undefined): number | undefined {
-    return encodeKept({ number, twiceTo: this.#options.memory.steps.twiceTo }, this.#options.modulus);
+    const { steps } = this.#options.memory;
+    steps.keptTwiceTo = steps.twiceTo;
+    steps.lastTaken = number;
+    return encodeKept({ number, twiceTo: steps.twiceTo }, this.#options.modulus);
   }
 
   #isSeen(stamp: Stamp, readings: readonly Reading[]): boolean {
@@ -145,8 +159,10 @@ export class StampedStream implements SampleStream {
     if (this.#observation.isBroken) this.#begin(timestamp, isNext ? timestamp : undefined, continues);
     const { until } = this.#observation;
     // What lies below was claimed without it, or may not be claimed.
-    if (until === undefined || until > timestamp) this.#observation.late(readings);
-    else if (this.#observation.take(readings))
+    if (until === undefined || until > timestamp) {
+      this.#observation.late(readings);
+      this.#keepTwice();
+    } else if (this.#observation.take(readings))
       this.#observation.observe(memory.isCoarse ? timestamp : timestamp + 1, this.#toKeep(number));
     const isTaken = until !== undefined && until <= timestamp && !this.#observation.isBroken;
     memory.last = { stamp, readings, at, isTaken };
