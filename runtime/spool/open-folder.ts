@@ -84,6 +84,8 @@ interface Options extends OpenFolderOptions {
   readonly room: { forArchive: boolean };
   /** What cannot be read is not waited for any longer. */
   readonly insist: boolean;
+  /** Something else stood in the place of the whole folder. */
+  readonly isReplaced: boolean;
 }
 
 const unsalvaged = '-unsalvaged';
@@ -94,9 +96,12 @@ const maxAsideBytes = 64 * 1024 * 1024;
 /** @throws HoldfastError `spool-locked`; the signal's reason. */
 export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder> {
   const layout = layoutOf(given.folder);
-  const options: Options = { ...given, room: { forArchive: true }, insist: false };
+  const options: Options = { ...given, room: { forArchive: true }, insist: false, isReplaced: false };
+  let isReplaced = false;
   const lock = await whenDiskAllows(options, layout, async (insist) => {
-    tellCleared(options, await clearForLock(layout, insist));
+    const cleared = await clearForLock(layout, insist);
+    tellCleared(options, cleared);
+    isReplaced ||= cleared.some(({ path }) => path.startsWith(`${layout.root}.foreign-`));
     return lockFolder(layout, insist);
   });
   try {
@@ -105,7 +110,7 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
       tellCleared(options, await clearPlaces(layout, insist));
       await closeToOthers(layout);
       suspicious ??= await noteStart(layout.starts, options.clock);
-      return openStore({ ...options, insist }, layout, suspicious);
+      return openStore({ ...options, insist, isReplaced }, layout, suspicious);
     });
     return {
       ...opened,
@@ -195,7 +200,7 @@ async function openStore(
     const left = await findUnsalvaged(layout);
     if (left !== undefined) return replaceStore(options, layout, left, 'a salvage was interrupted');
     // The marker is written before the first store: without one of the two, the folder is new.
-    const isGone = marker !== 'unreadable';
+    const isGone = marker !== 'unreadable' || options.isReplaced;
     const reason = 'the store is gone: its folder is missing or empty';
     if (isGone) options.log.error({ folder: layout.store }, reason);
     await marked(layout, marker);

@@ -1,6 +1,16 @@
 // A part of the store, or all of it, that went back to what it was before: consistent in itself, with right sums
 // everywhere, and yet not what was promised.
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -84,6 +94,33 @@ describe('a store that is gone from beside the rest', () => {
     expect(next.stats()).toMatchObject({ damaged: 1 });
     expect(next.stats().repair).toBeUndefined();
     await next.close();
+  });
+
+  it('is told, too, where something else stands in the place of the whole folder', async () => {
+    const folder = join(root, 'replaced');
+    writeFileSync(folder, 'a file');
+    const spool = await open(folder);
+    expect(spool.stats()).toMatchObject({ damaged: 1, repair: { reason: expect.stringMatching(/gone/) } });
+    expect(spool.openStream('a', 'sequence')).toEqual({ continuity: 'lost' });
+    await spool.close();
+  });
+
+  it('is not what a link makes of it: files and folders that were moved elsewhere are read where they are', async () => {
+    const folder = copyOf(template);
+    const store = join(folder, 'store');
+    for (const name of [...readdirSync(store), 'bodies/00000001.bodies', 'commits/0001.commits']) {
+      const to = join(root, `elsewhere-${copies++}`);
+      renameSync(join(store, name), to);
+      symlinkSync(to, join(store, name));
+    }
+    const files = new StoreFiles(store);
+    files.check();
+    expect(files.problems.filter(({ severity }) => severity === 'damage')).toEqual([]);
+    files.close();
+    const spool = await open(folder);
+    expect(spool.stats()).toMatchObject({ damaged: 0 });
+    expect(await takeAll(spool, 'backlog')).toHaveLength(windows);
+    await spool.close();
   });
 
   it('a folder where nothing ever was is a new spool', async () => {

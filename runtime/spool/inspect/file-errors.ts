@@ -1,4 +1,18 @@
 // What kept a file from being read, in words for people.
+import { statSync } from 'node:fs';
+
+/** Links followed, as the module follows them; undefined for what is no regular file, or leads nowhere. */
+export function sizeOfFile(path: string): number | undefined {
+  try {
+    const facts = statSync(path);
+    return facts.isFile() ? facts.size : undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ELOOP') return undefined;
+    throw error;
+  }
+}
+
 export function isFileError(error: unknown): boolean {
   return typeof (error as NodeJS.ErrnoException)?.code === 'string';
 }

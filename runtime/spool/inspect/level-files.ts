@@ -5,13 +5,13 @@
 // Which version of a key is the newest is told by its sequence number alone, so tables may be merged in any
 // order and levels do not matter. Without a usable MANIFEST all files are read: then a table that LevelDB
 // had already replaced, and not yet removed, may bring deleted entries back.
-import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Entry } from '../store.ts';
 import { BadBytesError, ByteReader } from './byte-reader.ts';
 import type { FileProblem, StoreSource } from './entry-source.ts';
-import { describeFileError, isFileError } from './file-errors.ts';
+import { describeFileError, isFileError, sizeOfFile } from './file-errors.ts';
 import { readLog } from './level-log.ts';
 import { type Manifest, readManifest } from './level-manifest.ts';
 import { type LevelEntry, LevelTable, TablePool } from './level-table.ts';
@@ -208,18 +208,15 @@ const leveldbFile = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
 
 function listFiles(folder: string): ReadonlyMap<string, number> {
   const files = new Map<string, number>();
-  let entries: Dirent[];
   try {
-    entries = readdirSync(folder, { withFileTypes: true });
+    for (const name of readdirSync(folder).filter((each) => leveldbFile.test(each))) {
+      const size = sizeOfFile(join(folder, name));
+      if (size !== undefined) files.set(name, size);
+    }
   } catch (cause) {
     throw new HoldfastError('spool-unreadable', `${folder} cannot be read: ${describeFileError(cause)}`, {
       cause,
     });
-  }
-  for (const entry of entries) {
-    if (leveldbFile.test(entry.name) && entry.isFile()) {
-      files.set(entry.name, statSync(join(folder, entry.name)).size);
-    }
   }
   if (files.size === 0) throw new HoldfastError('spool-unreadable', `${folder} holds no store`);
   return files;

@@ -1,8 +1,8 @@
 // Files of one of the store's sub-folders, read as they stand: the commit log's, and those that hold bodies.
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileProblem } from './entry-source.ts';
-import { describeFileError, isFileError } from './file-errors.ts';
+import { describeFileError, isFileError, sizeOfFile } from './file-errors.ts';
 
 const maxOpen = 4;
 // One damaged file can be wrong in very many places.
@@ -82,9 +82,9 @@ export class SubFolder {
   #list(wanted: (name: string) => boolean): ReadonlyMap<string, number> {
     const sizes = new Map<string, number>();
     try {
-      const names = readdirSync(this.#folder, { withFileTypes: true }).filter((entry) => entry.isFile());
-      for (const { name } of names.filter((entry) => wanted(entry.name)).sort(byName)) {
-        sizes.set(name, statSync(join(this.#folder, name)).size);
+      for (const name of readdirSync(this.#folder).filter(wanted).sort()) {
+        const size = sizeOfFile(join(this.#folder, name));
+        if (size !== undefined) sizes.set(name, size);
       }
     } catch (error) {
       if (!isFileError(error)) throw error;
@@ -95,5 +95,3 @@ export class SubFolder {
     return sizes;
   }
 }
-
-const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
