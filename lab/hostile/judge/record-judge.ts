@@ -182,8 +182,9 @@ export class RecordJudge<M extends Made> implements Judge {
     const { rules } = this.#options;
     for (const { made, place } of inside) {
       if (!this.#wasToCome(made, place, heard.to) || rules.isHidden?.(made)) continue;
-      if (rules.isOutOfSight?.(made, this.#begun.get(claim)!)) continue;
-      const missing = this.#missing(made, heard.to);
+      const begun = this.#begun.get(claim)!;
+      if (rules.isOutOfSight?.(made, begun)) continue;
+      const missing = this.#missing(made, heard.to, begun);
       if (missing === undefined) continue;
       const what = `[${window.start}, ${window.end}) is claimed, but ${missing} of record ${made.id} at ${place} is missing`;
       this.#blame(made, 'falseCoverage', what);
@@ -276,18 +277,21 @@ export class RecordJudge<M extends Made> implements Judge {
     }
   }
 
-  /** `heard`: up to when in true time the adapter had heard of what the equipment did. */
-  #missing(made: M, heard: number): string | undefined {
+  /**
+   * `heard`: up to when in true time the adapter had heard of what the equipment did. `begun`: when the run of windows
+   * began that may claim it.
+   */
+  #missing(made: M, heard: number, begun = Number.NEGATIVE_INFINITY): string | undefined {
     for (const tag of made.values.keys()) {
-      if (!this.#delivered.has(`${made.id} ${tag}`) && !this.#isDenied(made, tag, heard)) return tag;
+      if (!this.#delivered.has(`${made.id} ${tag}`) && !this.#isDenied(made, tag, heard, begun)) return tag;
     }
     return undefined;
   }
 
-  /** It was said before that the tag has no value, and nothing else since. */
-  #isDenied(made: M, tag: string, heard: number): boolean {
+  /** It was said before that the tag has no value, and nothing else since: who saw it earlier may have lost it. */
+  #isDenied(made: M, tag: string, heard: number, begun: number): boolean {
     const { rules } = this.#options;
-    if (!rules.isUnwatched?.(made)) return false;
+    if (!rules.isUnwatched || !(made.at <= begun || rules.isUnwatched(made))) return false;
     const told = this.#told.get(tag) ?? [];
     const isBadAt = (place: number) =>
       told.findLast(({ at, index }) => at <= heard + onTheWayMs && index <= place)?.isBad ?? false;
