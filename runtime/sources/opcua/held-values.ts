@@ -19,14 +19,14 @@ export class HeldValues {
   readonly #unsaid = new Set<string>();
 
   /** It holds this, and that was said, or need not be. */
-  set(tag: string, { value, quality, own, isRefused }: Held): void {
-    this.#held.set(tag, { value, quality, own, ...(isRefused && { isRefused }) });
+  set(tag: string, held: Held): void {
+    this.#held.set(tag, held);
     this.#unsaid.delete(tag);
   }
 
   /** It holds this, which has to be said where observation begins. */
-  owe(tag: string, { value, quality, own, hadAt, isRefused }: Held): void {
-    this.#held.set(tag, { value, quality, own, hadAt, ...(isRefused && { isRefused }) });
+  owe(tag: string, held: Held): void {
+    this.#held.set(tag, held);
     this.#unsaid.add(tag);
   }
 

@@ -12,10 +12,11 @@ const maxStretches = 200;
 const onTheWayMs = 2000;
 const outOfOrderMs = 50;
 
+/** Changed in place: there is one for each tag, and each value tells its time. */
 interface Shown {
-  readonly time: number;
+  time: number;
   /** Monotonic ms. */
-  readonly at: number;
+  at: number;
 }
 
 export class RepeatedTimes {
@@ -38,12 +39,19 @@ export class RepeatedTimes {
     if (!this.#last.has(name)) this.#last.set(name, { time, at: this.#clock.monotonic() });
   }
 
-  /** Clock `name` shows `time`: the time of a value of that tag, or the server's. */
-  note(name: string, time: number): void {
-    const at = this.#clock.monotonic();
+  /** Clock `name` shows `time`: the time of a value of that tag, or the server's. `at`: monotonic ms. */
+  note(name: string, time: number, at = this.#clock.monotonic()): void {
     const last = this.#last.get(name);
-    this.#last.set(name, { time, at });
-    if (last === undefined || time >= last.time) return;
+    if (last === undefined) {
+      this.#last.set(name, { time, at });
+      return;
+    }
+    if (time < last.time) this.#onBack(last, time, at);
+    last.time = time;
+    last.at = at;
+  }
+
+  #onBack(last: Shown, time: number, at: number): void {
     if (time < last.time - outOfOrderMs) this.#count += 1;
     // It may have run on before it was set, and since.
     const unseenMs = Math.ceil(at - last.at) + onTheWayMs;

@@ -7,18 +7,12 @@
 /** A clock that is further off than this is not waited for. */
 export const maxHoldMs = 120_000;
 
+/** Changed in place: each value tells of its clock. */
 interface TagClock {
   /** Of its latest value. */
-  readonly own: number;
+  own: number;
   /** How far that lay ahead of the message that brought it. */
-  readonly leadMs: number;
-}
-
-export interface Sampled {
-  /** After this, by the server's clock; unknown where it is -Infinity. */
-  readonly after: number;
-  /** And until this. */
-  readonly publishedAt: number;
+  leadMs: number;
 }
 
 export class TagClocks {
@@ -64,21 +58,30 @@ export class TagClocks {
     this.#latenessMs = Math.max(this.#latenessMs, latenessMs);
   }
 
-  /** A value of `tag` with the time `own`. Returns that of the value before; undefined for the first one. */
-  note(tag: string, own: number, sampled: Sampled): number | undefined {
-    const before = this.#latest.get(tag)?.own;
-    const leadMs = own - sampled.publishedAt;
-    if (before === undefined) {
+  /**
+   * A value of `tag` with the time `own`, sampled after the time `after` by the server's clock, which may be -Infinity, and
+   * until `publishedAt`. Returns the time of the value before; undefined for the first one.
+   */
+  note(tag: string, own: number, after: number, publishedAt: number): number | undefined {
+    const leadMs = own - publishedAt;
+    const clock = this.#latest.get(tag);
+    if (clock === undefined) {
       if (leadMs <= maxHoldMs) this.#newestFirst = Math.max(this.#newestFirst, own);
-    } else this.#noteSlow(tag, before, own, sampled);
-    this.#latest.set(tag, { own, leadMs });
+      this.#latest.set(tag, { own, leadMs });
+      return undefined;
+    }
+    const before = clock.own;
+    const isRight = -leadMs <= this.#latenessMs;
+    if (!isRight || this.#slow.size > 0) this.#noteSlow(tag, before, own, after, publishedAt);
+    clock.own = own;
+    clock.leadMs = leadMs;
     return before;
   }
 
   /** The server's clock was set: what is known of others by it is not so any more. */
   forget(): void {
     this.#slow.clear();
-    for (const [tag, { own }] of this.#latest) this.#latest.set(tag, { own, leadMs: 0 });
+    for (const clock of this.#latest.values()) clock.leadMs = 0;
   }
 
   /** There is no room to wait for clocks that are as slow as now. */
@@ -88,7 +91,7 @@ export class TagClocks {
   }
 
   /** A time that stays as it was is that of an old value with another status, and says nothing of clocks. */
-  #noteSlow(tag: string, before: number, own: number, { after, publishedAt }: Sampled): void {
+  #noteSlow(tag: string, before: number, own: number, after: number, publishedAt: number): void {
     const [least, most] = [after - own, publishedAt - own];
     const known = this.#slow.get(tag);
     if (most <= this.#latenessMs) this.#slow.delete(tag);

@@ -23,7 +23,7 @@ import { PublishClock } from './publish-clock.ts';
 import { hasOverflow } from './quality.ts';
 import type { RepeatedTimes } from './repeated-times.ts';
 import { maxHoldMs, TagClocks } from './tag-clocks.ts';
-import { inOrder, readingOf, type Waiting, WaitingValues } from './waiting-values.ts';
+import { inOrder, readingOf, refusedOf, type Waiting, WaitingValues } from './waiting-values.ts';
 
 export interface TimelineOptions {
   readonly sink: SourceSink;
@@ -40,8 +40,8 @@ export interface TimelineOptions {
 }
 
 export const maxPending = 200_000;
-/** Its name among those whose times may come again. */
-export const serverClock = 'server';
+/** Its name among those whose times may come again; no tag's. */
+export const serverClock = '';
 
 export class Timeline {
   readonly #options: TimelineOptions;
@@ -54,6 +54,8 @@ export class Timeline {
   #late: Waiting[] = [];
   /** When the latest message that is whole was published; before any, when the server was asked to watch. */
   #publishedAt = Number.NEGATIVE_INFINITY;
+  /** Monotonic ms. */
+  #heardAt = 0;
   /** How far values were handed on; undefined while observation is broken. */
   #until: number | undefined;
   #reached: number | undefined;
@@ -106,7 +108,8 @@ export class Timeline {
 
   /** By the server's clock it is now so late: before anything of a message that was published then is added. */
   hear(publishedAt: number): void {
-    this.#options.repeated?.note(serverClock, publishedAt);
+    this.#heardAt = this.#options.clock.monotonic();
+    this.#options.repeated?.note(serverClock, publishedAt, this.#heardAt);
     const step = this.#published.step(publishedAt);
     if (step === undefined) return;
     if (this.#hasBegun) this.#leap(step, publishedAt);
@@ -117,7 +120,8 @@ export class Timeline {
   /** One value, out of a message that was published at `publishedAt`; `mayHide`: others before it, without a word. */
   add(tag: string, value: WireValue, publishedAt: number, mayHide = false): void {
     const stamp = this.#stampOf(tag, value, publishedAt);
-    const { before, own, index } = stamp;
+    const { own, index } = stamp;
+    const before = this.#clocks.note(tag, own, this.#publishedAt, publishedAt);
     if (mayHide || hasOverflow(value.statusCode)) this.#hide(before, own, publishedAt);
     // Others may have had the times up to its own, before it was watched.
     else if (before === undefined && this.#hasBegun && own > index && own <= publishedAt + maxHoldMs)
@@ -128,14 +132,13 @@ export class Timeline {
   /** What an item was read to hold at `publishedAt`. */
   addRead(tag: string, value: WireValue, publishedAt: number): void {
     const stamp = this.#stampOf(tag, value, publishedAt);
-    this.#place(tag, contentOf(value), stamp, stamp.before !== undefined && stamp.own !== stamp.before);
+    const before = this.#clocks.note(tag, stamp.own, this.#publishedAt, publishedAt);
+    this.#place(tag, contentOf(value), stamp, before !== undefined && stamp.own !== before);
   }
 
   /** A tag that has no value, for a reason that the server gave. */
   addRefused(tag: string, quality: Quality): void {
-    const index = this.#until ?? Number.NEGATIVE_INFINITY;
-    const own = Number.NEGATIVE_INFINITY;
-    this.#pending.push({ index, own, tag, value: null, quality, isNews: false, isRefused: true });
+    this.#pending.push(refusedOf(tag, quality, this.#until));
   }
 
   /**
@@ -145,10 +148,8 @@ export class Timeline {
   begin(watchedFrom: number, publishedAt: number): void {
     this.#hasBegun = true;
     const { newestFirst } = this.#clocks;
-    const first = Math.max(
-      this.#setTo ?? watchedFrom,
-      newestFirst <= publishedAt + maxHoldMs ? newestFirst + 1 : watchedFrom,
-    );
+    const behind = newestFirst <= publishedAt + maxHoldMs ? newestFirst + 1 : watchedFrom;
+    const first = Math.max(this.#setTo ?? watchedFrom, behind);
     const { floor = first } = this.#options;
     // A server whose clock was put back far does not have to wait until it comes to where it was.
     const from = floor > publishedAt + maxHoldMs ? first : Math.max(first, floor);
@@ -187,17 +188,16 @@ export class Timeline {
     this.#late = [];
   }
 
-  #stampOf(tag: string, value: WireValue, publishedAt: number): Stamp & { before: number | undefined } {
+  #stampOf(tag: string, value: WireValue, publishedAt: number): Stamp {
     const stamp = stampOf(value, publishedAt, this.#options.timestamp);
     if (stamp.odd) this.#options.onOdd(stamp.odd, 1);
-    this.#options.repeated?.note(`tag ${tag}`, stamp.own);
-    const before = this.#clocks.note(tag, stamp.own, { after: this.#publishedAt, publishedAt });
-    return { ...stamp, before };
+    this.#options.repeated?.note(tag, stamp.own, this.#heardAt);
+    return stamp;
   }
 
   #place(tag: string, content: Content, { index, own, odd, server }: Stamp, isNews: boolean): void {
-    const { value, quality } = odd ? { ...content, quality: doubt(content.quality, odd) } : content;
-    const waiting = { index, own, server, tag, value, quality, isNews };
+    const quality = odd ? doubt(content.quality, odd) : content.quality;
+    const waiting = { index, own, server, tag, value: content.value, quality, isNews };
     if (this.#until === undefined || index >= this.#until) this.#pending.push(waiting);
     else if (isNews) this.#takeOlder(waiting, this.#until);
     else this.#takeHeld(waiting, this.#until);

@@ -1,5 +1,5 @@
 // Values that wait until nothing older can come.
-import type { Reading } from '../../../wire/reading.ts';
+import type { Quality, Reading } from '../../../wire/reading.ts';
 import type { Content } from './content.ts';
 
 export interface Waiting extends Content {
@@ -38,6 +38,12 @@ export class WaitingValues {
     const indexes = this.#values.map(({ index }) => index).sort((a, b) => a - b);
     return indexes[indexes.length >> 1]!;
   }
+}
+
+/** That a tag has no value; placed at `until`, where that is known. */
+export function refusedOf(tag: string, quality: Quality, until: number | undefined): Waiting {
+  const own = Number.NEGATIVE_INFINITY;
+  return { index: until ?? own, own, tag, value: null, quality, isNews: false, isRefused: true };
 }
 
 export function readingOf({ index, tag, value, quality }: Waiting): Reading {
