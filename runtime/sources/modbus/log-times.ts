@@ -337,7 +337,9 @@ export class LogTimes {
     for (const { id, at, shown, expected, after, from: start } of steps.toReversed()) {
       if (id < this.#stepsSeen) break;
       if (at >= this.#knownSince) continue;
-      const found = back.slice(0, left).findLastIndex(({ from, to }) => from >= shown && to <= after);
+      const found = back
+        .slice(0, left)
+        .findLastIndex(({ from, to }) => from >= shown && from < expected && to <= after);
       if (found >= 0) left = found;
       else {
         this.#unseen += 1;

@@ -63,15 +63,16 @@ export class StampedStream implements SampleStream {
     this.#options = options;
     this.#observation = new Observation(options.sink);
     this.#confirmer = new Confirmer(this.#observation, options.clock);
+    // Before history is read as well.
+    const { memory, start } = options;
+    if (start?.floor !== undefined) memory.steps.recall(start.floor - 1, start.ageMs ?? 0);
+    memory.steps.recallTwice(this.#kept.twiceTo);
   }
 
   take(poll: Poll, startedAt: number): void {
     const { memory, hasHistory, modulus } = this.#options;
     const stamp = poll.stamp!;
     const readings = poll.readings(stamp.timestamp);
-    const { floor, ageMs = 0 } = this.#options.start ?? {};
-    if (floor !== undefined) memory.steps.recall(floor - 1, ageMs);
-    memory.steps.recallTwice(this.#kept.twiceTo);
     memory.last ??= this.#knownBefore(stamp);
     const isWhole = poll.isCertain || !hasHistory;
     if (this.#isSeen(stamp, readings)) this.#unchanged(startedAt);
