@@ -113,8 +113,8 @@ process.on('message', (order: Order) => {
     (error) => process.send!({ failed: String(error) }),
   );
 });
-process.on('disconnect', () => {
-  unmount().finally(() => process.exit(0));
-});
+const end = () => void unmount().finally(() => process.exit(0));
+process.on('disconnect', end);
+process.on('SIGTERM', end);
 await mount();
 process.send!({ done: true, operations: 0 });
