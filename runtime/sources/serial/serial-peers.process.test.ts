@@ -2,9 +2,6 @@
 // pseudo terminals), in each framing and with several check sums; written to, and heard talking.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -16,40 +13,31 @@ import { missingPrograms, missingPythonModules, systemPython } from '../../../te
 import { RecordingSink } from '../testing/recording-sink.ts';
 import { serialSourceSchema } from './config.ts';
 import { createSerialSource } from './serial-source.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'serial-peers-'));
-const [ours, theirs] = [join(folder, 'ours'), join(folder, 'theirs')];
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+import { openPortPair, type PortPair } from './testing/port-pair.ts';
 
 describe.skipIf(missingPrograms('socat') || missingPythonModules('serial'))(
   'an instrument with pyserial',
   () => {
-    let pair: ChildProcess;
-    let held: number;
+    let ports: PortPair;
     let instrument: ChildProcess;
 
     beforeAll(async () => {
-      pair = spawn('socat', [`PTY,link=${ours},rawer`, `PTY,link=${theirs},rawer`], { stdio: 'ignore' });
-      while (!existsSync(ours) || !existsSync(theirs)) await delay(10);
-      // When the last user of a pseudo terminal closes it, its other end reads an error: no serial port does that.
-      held = openSync(ours, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+      ports = await openPortPair();
       const script = fileURLToPath(new URL('./testing/pyserial_instrument.py', import.meta.url));
-      instrument = spawn(systemPython, [script, theirs], { stdio: ['ignore', 'pipe', 'inherit'] });
+      instrument = spawn(systemPython, [script, ports.theirs], { stdio: ['ignore', 'pipe', 'inherit'] });
       await once(createInterface(instrument.stdout!), 'line');
     });
 
     afterAll(() => {
       instrument.kill('SIGKILL');
-      closeSync(held);
-      pair.kill('SIGKILL');
+      ports.close();
     });
 
     const sourceOf = (config: object) => {
       const parsed = serialSourceSchema.parse({
         name: 'instrument',
         type: 'serial',
-        path: ours,
+        path: ports.ours,
         baudRate: 19_200,
         ...config,
       });
