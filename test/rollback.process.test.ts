@@ -14,28 +14,23 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type device from 'azure-iot-device';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type CloudTap, startCloudTap } from '../lab/demo/cloud-tap.ts';
-import { type Hub, startHub } from '../lab/hub/hub.ts';
-import { moduleClient, telemetry } from '../lab/hub/testing/clients.ts';
+import { telemetry } from '../lab/hub/testing/clients.ts';
 import { type Logger, startLogger } from '../lab/plant/logger.ts';
 import { loggerSource } from '../lab/plant/logger-site.ts';
 import { type Plant, startPlant } from '../lab/plant/plant.ts';
 import { plantSources } from '../lab/plant/site.ts';
 import { eventually, type ModuleProcess, startModule } from './support/module-process.ts';
+import { openSenderSite, type SenderSite } from './support/sender-site.ts';
 
-const deviceId = 'gateway';
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-rollback-'));
 const data = join(folder, 'data');
 const marks = join(folder, 'marks');
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-let hub: Hub;
-let tap: CloudTap;
+let site: SenderSite;
 let logger: Logger;
 let plant: Plant;
-let sender: device.ModuleClient;
 let module: ModuleProcess | undefined;
 let isSending = true;
 let sending: Promise<void>;
@@ -43,13 +38,9 @@ let sending: Promise<void>;
 const sent = new Map<number, number>();
 
 beforeAll(async () => {
-  hub = await startHub({ strictMessageIds: true });
-  tap = startCloudTap({ connectionString: hub.eventHubConnectionString });
+  site = await openSenderSite({ out: 'in' });
   logger = await startLogger({ seed: 5, scanMs: 40, capacity: 20_000 });
   plant = await startPlant({ seed: 5, scanMs: 60 });
-  hub.route({ deviceId, from: 'sensor', output: 'out', to: 'holdfast', input: 'in' });
-  sender = await moduleClient(hub, hub.deviceConnectionString(deviceId, 'sensor'));
-  await sender.open();
   const { history: _, ...serial } = loggerSource(logger.info, { index: 'number' });
   const [press] = plantSources(plant.info, { pollMs: 20 });
   const { history: __, ...modbus } = press as typeof press & { history: unknown };
@@ -79,7 +70,7 @@ beforeAll(async () => {
     for (let n = 1; isSending; n++) {
       const t = Date.now();
       sent.set(n, t);
-      await sender.sendOutputEvent('out', telemetry(JSON.stringify({ t, v: n }), { n: String(n) }));
+      await site.sender.sendOutputEvent('out', telemetry(JSON.stringify({ t, v: n }), { n: String(n) }));
       await pause(30);
     }
   })();
@@ -90,11 +81,9 @@ afterEach(async () => {
 afterAll(async () => {
   isSending = false;
   await sending;
-  await sender?.close();
-  await tap?.close();
   await logger?.stop();
   await plant?.stop();
-  await hub?.stop();
+  await site?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -102,8 +91,7 @@ async function start(): Promise<void> {
   module = await startModule({
     config: join(folder, 'site.yaml'),
     env: {
-      NODE_EXTRA_CA_CERTS: hub.caFile,
-      HOLDFAST_CONNECTION_STRING: hub.deviceConnectionString(deviceId, 'holdfast'),
+      ...site.env,
       HOLDFAST_MARK_FOLDER: marks,
       HOLDFAST_LOG_LEVEL: 'error',
     },
@@ -112,7 +100,7 @@ async function start(): Promise<void> {
 
 /** Streams that the equipment's own record numbers order. */
 const numbered = ['logger', 'press'];
-const streamOf = (batchId: string) => tap.copy.streams().get(batchId);
+const streamOf = (batchId: string) => site.tap.copy.streams().get(batchId);
 const countOf = (batchId: string) => streamOf(batchId)?.readings.size ?? 0;
 
 /** What came before and goes on: all streams have delivered so many readings more. */
@@ -123,10 +111,10 @@ async function deliver(count: number): Promise<void> {
 
 /** Takes messages for so long, and tells their senders that they are safe, while none gets through to the hub. */
 async function holdBack(ms: number): Promise<void> {
-  await hub.setFaults({ neverSettle: true });
-  const before = hub.state().routes.completed;
+  await site.hub.setFaults({ neverSettle: true });
+  const before = site.hub.state().routes.completed;
   await pause(ms);
-  expect(hub.state().routes.completed).toBeGreaterThan(before + 20);
+  expect(site.hub.state().routes.completed).toBeGreaterThan(before + 20);
 }
 
 /** Positions that windows claim and that no reading came for, though there was one. */
@@ -196,7 +184,7 @@ describe('after a stop, a start, six seconds whose messages reach nobody, and a 
     await holdBack(6000);
     await module!.end('SIGKILL');
     after();
-    await hub.setFaults({ neverSettle: null });
+    await site.hub.setFaults({ neverSettle: null });
     await start();
     await deliver(60);
     const status = await module!.status();

@@ -3,32 +3,22 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type device from 'azure-iot-device';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomInt, seededRandom } from '../../../kernel/random.ts';
-import { type CloudTap, startCloudTap } from '../../../lab/demo/cloud-tap.ts';
-import { type Hub, startHub } from '../../../lab/hub/hub.ts';
-import { moduleClient, telemetry } from '../../../lab/hub/testing/clients.ts';
+import { telemetry } from '../../../lab/hub/testing/clients.ts';
 import { eventually, type ModuleProcess, startModule } from '../../../test/support/module-process.ts';
+import { openSenderSite, type SenderSite } from '../../../test/support/sender-site.ts';
 import { covers } from '../../../wire/coverage.ts';
 
-const deviceId = 'gateway';
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-module-input-'));
 const seed = Number(process.env.HOLDFAST_SEED ?? Date.now() % 1_000_000);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-let hub: Hub;
-let tap: CloudTap;
-let sender: device.ModuleClient;
+let site: SenderSite;
 let module: ModuleProcess | undefined;
 
 beforeAll(async () => {
-  hub = await startHub({ strictMessageIds: true });
-  tap = startCloudTap({ connectionString: hub.eventHubConnectionString });
-  for (const output of ['temperatureOutput', 'adapter'])
-    hub.route({ deviceId, from: 'sensor', output, to: 'holdfast', input: output });
-  sender = await moduleClient(hub, hub.deviceConnectionString(deviceId, 'sensor'));
-  await sender.open();
+  site = await openSenderSite({ temperatureOutput: 'temperatureOutput', adapter: 'adapter' });
   const fields = ['machine.temperature', 'machine.pressure', 'ambient.temperature', 'ambient.humidity'];
   const config = {
     dataFolder: join(folder, 'data'),
@@ -53,23 +43,18 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await module?.end('SIGKILL');
-  await sender?.close();
-  await tap?.close();
-  await hub?.stop();
+  await site?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 async function start(): Promise<void> {
   module = await startModule({
     config: join(folder, 'site.yaml'),
-    env: {
-      NODE_EXTRA_CA_CERTS: hub.caFile,
-      HOLDFAST_CONNECTION_STRING: hub.deviceConnectionString(deviceId, 'holdfast'),
-    },
+    env: site.env,
   });
 }
 
-const streamOf = (batchId: string) => tap.copy.streams().get(batchId);
+const streamOf = (batchId: string) => site.tap.copy.streams().get(batchId);
 
 describe('messages of another module', () => {
   it('all arrive, although the module is killed between receipt and completion', { retry: 0 }, async () => {
@@ -86,7 +71,7 @@ describe('messages of another module', () => {
           ambient: { temperature: 21, humidity: 25 },
           timeCreated: new Date(at).toISOString(),
         });
-        await sender.sendOutputEvent(
+        await site.sender.sendOutputEvent(
           'temperatureOutput',
           telemetry(body, { sequenceNumber: String(number) }),
         );
@@ -95,17 +80,17 @@ describe('messages of another module', () => {
     })();
     await start();
     for (let kill = 0; kill < 2; kill++) {
-      const done = hub.state().routes.completed;
-      await eventually(() => hub.state().routes.completed > done + 3);
+      const done = site.hub.state().routes.completed;
+      await eventually(() => site.hub.state().routes.completed > done + 3);
       await pause(randomInt(random, 400));
       await module!.end('SIGKILL');
       await start();
     }
-    const done = hub.state().routes.completed;
-    await eventually(() => hub.state().routes.completed > done + 10);
+    const done = site.hub.state().routes.completed;
+    await eventually(() => site.hub.state().routes.completed > done + 10);
     isSending = false;
     await sending;
-    await eventually(() => hub.waitingFor(deviceId, 'holdfast') === 0, 30_000);
+    await eventually(() => site.hub.waitingFor('gateway', 'holdfast') === 0, 30_000);
     const missing = () =>
       [...sent].filter(([at, temperature]) => {
         const reading = streamOf('sensor')?.readings.get(at)?.get('machine.temperature');
@@ -120,13 +105,13 @@ describe('messages of another module', () => {
     // The last message's own position is not claimed: another may share it, and be lost.
     expect(covers(covered, { start: first + 2, end: last }), `seed ${seed}`).toBe(true);
     expect(misplaced).toBe(0);
-    expect(tap.undecodable).toEqual([]);
+    expect(site.tap.undecodable).toEqual([]);
   });
 
   it('that cannot be read reach the cloud as they are, and hold up nothing', async () => {
     const at = Date.now();
-    await sender.sendOutputEvent('adapter', telemetry('{"broken":'));
-    await sender.sendOutputEvent(
+    await site.sender.sendOutputEvent('adapter', telemetry('{"broken":'));
+    await site.sender.sendOutputEvent(
       'adapter',
       telemetry(JSON.stringify([{ t: at, tag: 'level', v: 7, q: 'good' }])),
     );
@@ -137,6 +122,6 @@ describe('messages of another module', () => {
       return level && refused;
     });
     expect(found).toBeTruthy();
-    expect(hub.waitingFor(deviceId, 'holdfast')).toBe(0);
+    expect(site.hub.waitingFor('gateway', 'holdfast')).toBe(0);
   });
 });
