@@ -95,8 +95,8 @@ export class SubscribeSession {
     const subscription = await session.subscribe(requestOf(config));
     this.#timeline.watch(await session.serverTime());
     await this.#monitorAll(subscription);
+    // Not heard by the timeline: a message that was made before may come after it.
     this.#watchedFrom = await session.serverTime();
-    this.#timeline.hear(this.#watchedFrom);
     await this.#options.beforeValues();
     const now = clock.monotonic();
     this.#beginBy = now + firstValuesMs + 2 * Math.max(this.#slowestMs, subscription.publishMs);
