@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { type Clock, systemClock } from '../kernel/clock.ts';
+import { errorOutput } from '../kernel/error-output.ts';
 import { describeError, HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { systemRandom } from '../kernel/random.ts';
@@ -236,7 +237,7 @@ async function main([command = 'run', ...rest]: readonly string[]): Promise<void
     throw new HoldfastError('settings-invalid', `usage: main.ts [run | rebuild]`);
   }
   const settings = readSettings(process.env);
-  const log = pino({ level: settings.HOLDFAST_LOG_LEVEL, base: { app: 'cloud-lite' } }, pino.destination(2));
+  const log = pino({ level: settings.HOLDFAST_LOG_LEVEL, base: { app: 'cloud-lite' } }, errorOutput);
   await commands[command as keyof typeof commands](settings, log);
 }
 

@@ -22,7 +22,7 @@ export interface StartOptions {
   readonly signal: AbortSignal;
 }
 
-export type ProcessLog = Log & { flush(): void; setLevel(level: string): void };
+export type ProcessLog = Log & { setLevel(level: string): void };
 
 export interface RunDependencies {
   readonly startModule: (options: StartOptions, log: Log) => Promise<ComposedModule>;
@@ -53,7 +53,6 @@ export async function runModule(
     console.log(JSON.stringify({ ready: true, pid: process.pid, statusPort: module.statusPort }));
   log.info({ signal: await signals.received }, 'stopping');
   await module.stop();
-  log.flush();
   // Not left to the event loop: a client library may hold a timer or a socket for another minute.
   process.exit(exitCodes.ok);
 }
@@ -85,13 +84,11 @@ async function startOptions(
 function cannotStart(error: unknown, log: ProcessLog, stop: AbortSignal): number {
   if (stop.aborted) {
     log.info({}, 'stopped before it had started');
-    log.flush();
     process.exit(exitCodes.ok);
   }
   const isConfig = error instanceof ConfigError;
   if (isConfig) console.error(error.message);
   else log.error({ reason: describeError(error), code: (error as { code?: unknown }).code }, 'cannot start');
-  log.flush();
   // At once, for the same reason as above.
   process.exit(isConfig ? exitCodes.badInput : exitCodes.failed);
 }
@@ -144,7 +141,6 @@ function surviveStrayErrors(log: ProcessLog, module: () => ComposedModule | unde
       return;
     }
     log.error(fields, 'uncaught exception; ending for a restart');
-    log.flush();
     process.exit(exitCodes.crashed);
   });
 }

@@ -1,20 +1,18 @@
-import { destination, pino } from 'pino';
+import { pino } from 'pino';
+import { errorOutput } from '../../kernel/error-output.ts';
 import type { Log } from '../../kernel/log.ts';
 
 export interface ProcessLog extends Log {
-  /** Writes out what is buffered; call before the process ends. */
-  flush(): void;
   /** For this log and all of its children. */
   setLevel(level: string): void;
 }
 
 /**
- * JSON lines on standard error: standard output belongs to what a command prints. Synchronous, so that the
- * last lines before a crash are there to be read; a module logs a few lines a minute, not thousands a second.
+ * JSON lines on standard error: standard output belongs to what a command prints. Each is written at once; a module
+ * logs a few lines a minute, not thousands a second.
  */
 export function createProcessLog(level: string): ProcessLog {
   let threshold = levelValue(level);
-  const stream = destination({ fd: 2, sync: true });
   const logger = pino(
     {
       // Children keep the level that they were made with: the one that may change is asked at each line.
@@ -33,10 +31,9 @@ export function createProcessLog(level: string): ProcessLog {
         remove: true,
       },
     },
-    stream,
+    errorOutput,
   );
   return Object.assign(logger as unknown as Log, {
-    flush: () => stream.flushSync(),
     setLevel: (next: string) => {
       threshold = levelValue(next);
     },
