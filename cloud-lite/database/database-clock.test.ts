@@ -15,9 +15,11 @@ const setUp = async (tookMs = 10) => {
     script: async () => {},
     query: async <R extends object>() => {
       if (database.away) throw new Error('away');
-      await machine.advance(tookMs / 2);
+      // A clock that is being advanced must not be advanced by what it runs.
+      const pass = async () => (tookMs > 0 ? machine.advance(tookMs / 2) : undefined);
+      await pass();
       const now = Math.floor(trueNow() + database.aheadMs);
-      await machine.advance(tookMs / 2);
+      await pass();
       return [{ now }] as unknown as R[];
     },
   };
