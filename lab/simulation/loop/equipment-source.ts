@@ -15,7 +15,7 @@ import type { Equipment, Sample } from './equipment.ts';
 
 const answerMs = 15;
 const timeoutMs = 500;
-const pageSamples = 40;
+const pageSamples = 12;
 const confirmMs = 1000;
 
 export class EquipmentSource implements Source {
