@@ -79,6 +79,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
     limits,
     log: log.child({ part: 'http' }),
     state: () => detector.state(),
+    sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,
     wake: () => detector.wake(),
     metricsText: () => metrics.text(),
     token: settings.HOLDFAST_API_TOKEN,

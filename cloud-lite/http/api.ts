@@ -18,6 +18,8 @@ export interface HttpOptions {
   readonly log: Log;
   readonly limits: RepairLimits;
   readonly state: () => DetectorState;
+  /** How often repair looks. Default: every few seconds. */
+  readonly sweepIntervalMs?: number;
   /** Repair has something to do. */
   readonly wake: () => void;
   /** The metrics in Prometheus' text form. */

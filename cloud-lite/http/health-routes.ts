@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { ApiServer, HttpOptions } from './api.ts';
 
-/** Without a sweep for this long something is wrong; sweeps are seconds apart. */
+/** Without a sweep for this long, or for three of its intervals, something is wrong. */
 const sweepLimitMs = 120_000;
 
 export function addHealthRoutes(server: ApiServer, options: HttpOptions): void {
@@ -27,13 +27,13 @@ export function addHealthRoutes(server: ApiServer, options: HttpOptions): void {
   );
 }
 
-function stateProblems({ state, clock }: HttpOptions): readonly string[] {
+function stateProblems({ state, clock, sweepIntervalMs = 0 }: HttpOptions): readonly string[] {
   const { ingest, repair } = state();
   const problems: string[] = [];
   if (ingest.trouble !== undefined) problems.push(`ingest: ${ingest.trouble}`);
   if (repair.trouble !== undefined) problems.push(`repair: ${repair.trouble}`);
   else if (repair.lastSweepAt === undefined) problems.push('repair: has not looked yet');
-  else if (clock.now() - repair.lastSweepAt > sweepLimitMs)
+  else if (clock.now() - repair.lastSweepAt > Math.max(sweepLimitMs, 3 * sweepIntervalMs))
     problems.push('repair: has not looked for minutes');
   return problems;
 }

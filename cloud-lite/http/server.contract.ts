@@ -344,6 +344,19 @@ export function httpContract(open: () => Database): void {
       expect(await get('/healthz')).toMatchObject({ status: 200 });
     });
 
+    test('is ready while repair looks as rarely as it was told to', async () => {
+      const lookedAgo = (ms: number) => () => ({
+        ingest: { running: true },
+        repair: { lastSweepAt: clock.now() - ms },
+      });
+      server = await make({ state: lookedAgo(700_000), sweepIntervalMs: 600_000 });
+      expect((await get('/readyz')).status).toBe(200);
+      server = await make({ state: lookedAgo(1_800_001), sweepIntervalMs: 600_000 });
+      expect((await get('/readyz')).body.problems).toEqual(['repair: has not looked for minutes']);
+      server = await make({ state: lookedAgo(120_001) });
+      expect((await get('/readyz')).status).toBe(503);
+    });
+
     test('limits how often one address may call', async () => {
       server = await make({ callsPerMinute: 3 });
       const statuses = [];
