@@ -1,4 +1,4 @@
-// Files on a disk that loses what was not synced. They keep the contract of runtime/spool/split/files.ts as long as
+// Files on a disk that loses what was not synced. They keep the contract of runtime/spool/engine/files.ts as long as
 // there is power; `survivor` is what the next start finds. Of each write since the last sync of its file, by itself,
 // that is all, nothing, or a piece: so a later one may be there without an earlier one. A file whose name was not
 // synced may be gone, and one that was removed may be back, as it was before.
@@ -6,7 +6,7 @@
 // After a sync that failed the writes before it are seen as long as there is power, and yet no later sync brings them
 // to the disk: an operating system takes the pages for clean then. Only writing them again helps.
 import { type Random, randomInt } from '../../kernel/random.ts';
-import type { FileFacts, Files } from '../../runtime/spool/split/files.ts';
+import type { FileFacts, Files } from '../../runtime/spool/engine/files.ts';
 import { type PowerSupply, silence } from './power-supply.ts';
 
 interface Write {

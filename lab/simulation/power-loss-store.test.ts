@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../kernel/random.ts';
-import type { Store } from '../../runtime/spool/store.ts';
-import { describeStore } from '../../runtime/spool/store-contract.ts';
+import type { Store } from '../../runtime/spool/engine/store.ts';
+import { describeStore } from '../../runtime/spool/engine/testing/store-contract.ts';
 import { newPowerLossStore, PowerLossStore } from './power-loss-store.ts';
 import { PowerSupply } from './power-supply.ts';
 import { SplitDisk, smallLimits } from './simulated-disk.ts';

@@ -7,9 +7,9 @@
 // one that is lost, and passes over a damaged stretch of one without a word.
 import { HoldfastError } from '../../kernel/errors.ts';
 import { type Random, randomInt } from '../../kernel/random.ts';
-import type { IndexStore } from '../../runtime/spool/split/index-store.ts';
-import type { BatchOp, Entry, RangeOptions } from '../../runtime/spool/store.ts';
-import { MemoryStore } from '../../runtime/spool/testing/memory-store.ts';
+import type { IndexStore } from '../../runtime/spool/engine/index-store.ts';
+import type { BatchOp, Entry, RangeOptions } from '../../runtime/spool/engine/store.ts';
+import { MemoryStore } from '../../runtime/spool/engine/testing/memory-store.ts';
 import { PowerSupply, silence } from './power-supply.ts';
 
 export interface PowerLossStoreOptions {

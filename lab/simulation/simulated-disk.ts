@@ -1,9 +1,9 @@
 // What a spool's machine has to store things, under one supply of power: either one ordered store, or the three
 // parts of the split store. A story runs on it life by life.
 import { type Random, seededRandom } from '../../kernel/random.ts';
-import type { SplitLimits } from '../../runtime/spool/split/limits.ts';
-import { openSplitStore } from '../../runtime/spool/split/split-store.ts';
-import type { Store } from '../../runtime/spool/store.ts';
+import { openSplitStore } from '../../runtime/spool/engine/engine.ts';
+import type { SplitLimits } from '../../runtime/spool/engine/limits.ts';
+import type { Store } from '../../runtime/spool/engine/store.ts';
 import { PowerLossFiles } from './power-loss-files.ts';
 import { PowerLossStore } from './power-loss-store.ts';
 import { PowerSupply } from './power-supply.ts';

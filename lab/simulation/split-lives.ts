@@ -4,9 +4,9 @@
 // What must hold after each: the contents are those after some batch, not before the last one that was promised; a
 // process that only died leaves all that resolved; and nothing is reported as damage.
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
-import { idKey, journalKey, journalKeyOf, stateKey } from '../../runtime/spool/keys.ts';
-import type { SplitLimits } from '../../runtime/spool/split/limits.ts';
-import type { BatchOp, Store } from '../../runtime/spool/store.ts';
+import type { SplitLimits } from '../../runtime/spool/engine/limits.ts';
+import type { BatchOp, Store } from '../../runtime/spool/engine/store.ts';
+import { idKey, journalKey, journalKeyOf, stateKey } from '../../runtime/spool/format/keys.ts';
 import { limitsFor, SplitDisk } from './simulated-disk.ts';
 
 export interface SplitFacts {

@@ -7,7 +7,7 @@ import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { JobRecord } from '../../runtime/methods/backfill-store.ts';
 import type { SourceSink } from '../../runtime/sources/source.ts';
-import { plainCodec, type RecordCodec } from '../../runtime/spool/record.ts';
+import { plainCodec, type RecordCodec } from '../../runtime/spool/format/record.ts';
 import { openSpool, type Spool } from '../../runtime/spool/spool.ts';
 import { type LaneName, laneNames, type Outgoing } from '../../runtime/uplink/lanes.ts';
 import { createWindows } from '../../runtime/windows/windows.ts';

@@ -4,7 +4,7 @@
 // HOLDFAST_SEED runs one seed; HOLDFAST_SEEDS sets how many.
 import { describe, expect, it } from 'vitest';
 import type { Random } from '../../kernel/random.ts';
-import { plainCodec } from '../../runtime/spool/record.ts';
+import { plainCodec } from '../../runtime/spool/format/record.ts';
 import { plainAfter, sealedWith } from '../../runtime/spool/testing/sealed.ts';
 import { limitsFor, SplitDisk } from './simulated-disk.ts';
 import { runLives, type StoryOptions } from './spool-lives.ts';

@@ -3,9 +3,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
-import { type FilterOptions, parseFilter } from '../spool/inspect/filter.ts';
-import { type OpenedSpool, openStoppedSpool } from '../spool/inspect/open.ts';
 import { exitCodes } from './exit-codes.ts';
+import { type FilterOptions, parseFilter } from './spool/filter.ts';
+import { type OpenedSpool, openStoppedSpool } from './spool/open.ts';
 import { printReadings } from './spool-export.ts';
 import { missingKeyLines, openKeys } from './spool-keys.ts';
 import { printList, printMessage } from './spool-list.ts';

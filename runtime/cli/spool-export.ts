@@ -1,8 +1,9 @@
 // `holdfast spool export`: readings as JSON lines.
-import type { Filter } from '../spool/inspect/filter.ts';
-import type { OpenedSpool } from '../spool/inspect/open.ts';
-import { exportReadings } from '../spool/inspect/readings.ts';
+
 import { exitCodes } from './exit-codes.ts';
+import type { Filter } from './spool/filter.ts';
+import type { OpenedSpool } from './spool/open.ts';
+import { exportReadings } from './spool/readings.ts';
 import { readingJson } from './spool-list.ts';
 import type { Output } from './spool-output.ts';
 import { formatCount, printable, windowJson } from './spool-text.ts';

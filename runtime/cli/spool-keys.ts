@@ -5,11 +5,11 @@ import { loadConfig } from '../config/load.ts';
 import { readStartSettings } from '../config/start-settings.ts';
 import type { EncryptionSettings } from '../spool/encryption/config.ts';
 import { openKeysNow } from '../spool/encryption/open-keys.ts';
-import { layoutOf } from '../spool/folder-layout.ts';
-import type { SpoolLayout } from '../spool/inspect/layout.ts';
-import type { OpenedSpool } from '../spool/inspect/open.ts';
-import { plainCodec, type RecordCodec } from '../spool/record.ts';
+import { layoutOf } from '../spool/format/folder-layout.ts';
+import { plainCodec, type RecordCodec } from '../spool/format/record.ts';
 import { createWorkloadWrapper } from '../uplink/workload-wrapper.ts';
+import type { SpoolLayout } from './spool/layout.ts';
+import type { OpenedSpool } from './spool/open.ts';
 
 export interface KeyOptions {
   readonly config?: string;

@@ -2,11 +2,11 @@
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { IndexKind } from '../../wire/window.ts';
-import type { Filter } from '../spool/inspect/filter.ts';
-import { describeMessage, type ListedMessage, listMessages } from '../spool/inspect/listing.ts';
-import type { OpenedSpool } from '../spool/inspect/open.ts';
-import { readBody } from '../spool/inspect/readings.ts';
 import { exitCodes } from './exit-codes.ts';
+import type { Filter } from './spool/filter.ts';
+import { describeMessage, type ListedMessage, listMessages } from './spool/listing.ts';
+import type { OpenedSpool } from './spool/open.ts';
+import { readBody } from './spool/readings.ts';
 import type { Output } from './spool-output.ts';
 import {
   formatBytes,

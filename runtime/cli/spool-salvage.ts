@@ -2,12 +2,12 @@
 import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../kernel/errors.ts';
-import { layoutOf, writeMarker } from '../spool/folder-layout.ts';
-import { maxLost } from '../spool/inspect/losses.ts';
-import { checkSalvageTarget, type OpenedSpool } from '../spool/inspect/open.ts';
-import { type SalvageReport, salvage } from '../spool/inspect/salvage.ts';
-import { openSplitFolder } from '../spool/split/open-split-folder.ts';
+import { openSplitFolder } from '../spool/engine/open-engine.ts';
+import { layoutOf, writeMarker } from '../spool/format/folder-layout.ts';
+import { maxLost } from '../spool/repair/losses.ts';
+import { type SalvageReport, salvage } from '../spool/repair/salvage.ts';
 import { exitCodes } from './exit-codes.ts';
+import { checkSalvageTarget, type OpenedSpool } from './spool/open.ts';
 import { keysFolderOf } from './spool-keys.ts';
 import type { Output } from './spool-output.ts';
 import { formatBytes, formatCount, formatWindow, printable, windowJson } from './spool-text.ts';

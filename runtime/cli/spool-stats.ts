@@ -1,5 +1,7 @@
 // `holdfast spool stats` for people and for programs.
-import type { OpenedSpool } from '../spool/inspect/open.ts';
+
+import { exitCodes } from './exit-codes.ts';
+import type { OpenedSpool } from './spool/open.ts';
 import {
   type Aged,
   type Amount,
@@ -7,8 +9,7 @@ import {
   type SpoolSummary,
   type StreamSummary,
   summarise,
-} from '../spool/inspect/stats.ts';
-import { exitCodes } from './exit-codes.ts';
+} from './spool/stats.ts';
 import type { Output } from './spool-output.ts';
 import {
   formatBytes,

@@ -1,9 +1,9 @@
 // `holdfast spool verify` for people and for programs.
 
-import type { Finding } from '../spool/inspect/finding.ts';
-import type { OpenedSpool } from '../spool/inspect/open.ts';
-import { verifySpool } from '../spool/inspect/verify.ts';
 import { exitCodes } from './exit-codes.ts';
+import type { Finding } from './spool/finding.ts';
+import type { OpenedSpool } from './spool/open.ts';
+import { verifySpool } from './spool/verify.ts';
 import type { Output } from './spool-output.ts';
 import { formatCount, printable, tableLines } from './spool-text.ts';
 

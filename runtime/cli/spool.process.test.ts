@@ -24,7 +24,7 @@ import {
   pressReadings,
   pressStart,
   removeFolders,
-} from '../spool/inspect/testing/folders.ts';
+} from '../spool/repair/testing/folders.ts';
 import { closed, window } from '../spool/testing/open-test-spool.ts';
 
 let data: string;

@@ -9,12 +9,12 @@ import { seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { LateNumbers } from '../../wire/late.ts';
 import { parseMessage } from '../../wire/message.ts';
+import { verifySpool } from '../cli/spool/verify.ts';
 import type { Outgoing } from '../uplink/lanes.ts';
-import { SpoolReader } from './inspect/reader.ts';
-import { sourceOf } from './inspect/testing/memory-source.ts';
-import { verifySpool } from './inspect/verify.ts';
+import { MemoryStore } from './engine/testing/memory-store.ts';
+import { SpoolReader } from './repair/spool-reader.ts';
+import { sourceOf } from './repair/testing/memory-source.ts';
 import { openSpool, type Spool } from './spool.ts';
-import { MemoryStore } from './testing/memory-store.ts';
 import { all, change, closed, openTestSpool, takeAll, window } from './testing/open-test-spool.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'holdfast-late-'));

@@ -8,8 +8,8 @@ import { messageBytes } from '../../wire/message.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Outgoing } from '../uplink/lanes.ts';
 import { createWindows } from '../windows/windows.ts';
+import { MemoryStore } from './engine/testing/memory-store.ts';
 import type { SpoolEncoding } from './spool.ts';
-import { MemoryStore } from './testing/memory-store.ts';
 import { openTestSpool, takeAll } from './testing/open-test-spool.ts';
 
 async function start(encode: SpoolEncoding) {

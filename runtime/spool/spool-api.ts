@@ -9,10 +9,11 @@ import type { TimeStore } from '../time/time-store.ts';
 import type { LaneDepth, LaneName, Lanes } from '../uplink/lanes.ts';
 import type { WindowStore } from '../windows/window-store.ts';
 import type { ContinuityStats, SpoolLife } from './continuity/keeper.ts';
-import type { Repair } from './open-folder.ts';
-import type { RecordCodec } from './record.ts';
-import type { RetentionLimits } from './retention-policy.ts';
-import type { Store } from './store.ts';
+import type { EncryptionStats } from './encryption/settle-keys.ts';
+import type { Store } from './engine/store.ts';
+import type { RecordCodec } from './format/record.ts';
+import type { Repair } from './repair/open-folder.ts';
+import type { RetentionLimits } from './retention/retention-policy.ts';
 
 export interface SpoolEncoding {
   readonly schema: 'readings/1' | 'columns/1';
@@ -38,7 +39,7 @@ export interface SpoolOptions {
   readonly limits?: SpoolLimits;
   /** For jitter between tries. Default: the system's. */
   readonly random?: Random;
-  /** What is kept for how long, and how much. See retention-policy.ts for the defaults. */
+  /** What is kept for how long, and how much. See retention/retention-policy.ts for the defaults. */
   readonly retention?: { readonly [K in keyof RetentionLimits]?: RetentionLimits[K] | undefined };
   /** Age counts only while this is true. Default: always. */
   readonly clockTrusted?: () => boolean;
@@ -80,17 +81,6 @@ export interface StreamStats {
 export interface RepairStats extends Repair {
   /** Wall clock, epoch ms. */
   readonly at: number;
-}
-
-export interface EncryptionStats {
-  /** Id of the key that seals what is written now; undefined: it is written plain. */
-  readonly keyId?: string;
-  /** Older messages that retention has not removed yet were sealed with these, or are `plain`. */
-  readonly former: readonly string[];
-  /** Stores that were set aside for want of their key: `holdfast spool salvage` recovers them with it. */
-  readonly setAside: readonly string[];
-  /** For people: which key of the configuration could not be had, and what that means. */
-  readonly problem?: string;
 }
 
 export interface SpoolStats {

@@ -2,22 +2,22 @@
 import { readBoot } from '../../kernel/boot.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { systemRandom } from '../../kernel/random.ts';
-import { Archive } from './archive.ts';
+import { Archive } from './archive/archive.ts';
+import { unclaim } from './archive/unclaim.ts';
+import { WindowWriter } from './archive/window-writer.ts';
 import { ContinuityKeeper } from './continuity/keeper.ts';
-import { SpoolCore } from './core.ts';
-import { Documents } from './documents.ts';
-import { layoutOf } from './folder-layout.ts';
-import type { SpoolStore } from './folder-store.ts';
-import { type Recovery, recoverJournal } from './journal-recovery.ts';
-import { LaneStore } from './lane-store.ts';
-import { loadState } from './load-state.ts';
-import type { RecordCodec } from './record.ts';
-import { Retention } from './retention.ts';
-import { retentionLimits } from './retention-policy.ts';
+import { SpoolCore } from './core/core.ts';
+import { Documents } from './core/documents.ts';
+import { loadState } from './core/load-state.ts';
+import { StreamTable } from './core/streams.ts';
+import { layoutOf } from './format/folder-layout.ts';
+import type { RecordCodec } from './format/record.ts';
+import { type Recovery, recoverJournal } from './journal/journal-recovery.ts';
+import { LaneStore } from './lanes/lane-store.ts';
+import type { SpoolStore } from './repair/spool-store.ts';
+import { Retention } from './retention/retention.ts';
+import { retentionLimits } from './retention/retention-policy.ts';
 import type { SpoolEncoding, SpoolOptions } from './spool-api.ts';
-import { StreamTable } from './streams.ts';
-import { unclaim } from './unclaim.ts';
-import { WindowWriter } from './window-writer.ts';
 
 export interface SpoolParts {
   readonly core: SpoolCore;

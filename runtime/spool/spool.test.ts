@@ -3,8 +3,8 @@ import { settle } from '../../kernel/testing/virtual-clock.ts';
 import { decodeBody } from '../../wire/body.ts';
 import type { JobRecord } from '../methods/backfill-store.ts';
 import type { Outgoing } from '../uplink/lanes.ts';
-import { idKey } from './keys.ts';
-import { MemoryStore } from './testing/memory-store.ts';
+import { MemoryStore } from './engine/testing/memory-store.ts';
+import { idKey } from './format/keys.ts';
 import {
   all,
   change,

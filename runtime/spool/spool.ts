@@ -11,16 +11,20 @@ import type {
 } from '../methods/backfill-store.ts';
 import type { LaneDepth, LaneName, Outgoing } from '../uplink/lanes.ts';
 import type { EncodedWindow, StreamChange, StreamStart } from '../windows/window-store.ts';
+import type { WindowWriter } from './archive/window-writer.ts';
 import type { ContinuityKeeper, SpoolLife } from './continuity/keeper.ts';
+import { countAnew } from './core/load-state.ts';
+import type { Stream, StreamTable } from './core/streams.ts';
+import { TimeRecords } from './core/time-records.ts';
 import { encryptionStats, type KeyState, settleKeys } from './encryption/settle-keys.ts';
-import { openSpoolStore, type SpoolStore } from './folder-store.ts';
-import type { Recovery } from './journal-recovery.ts';
-import { writeChange } from './journal-writer.ts';
-import { textKey } from './keys.ts';
-import { countAnew } from './load-state.ts';
-import type { Pointer } from './message-record.ts';
-import type { Repair } from './open-folder.ts';
-import { plainCodec, type RecordCodec } from './record.ts';
+import { textKey } from './format/keys.ts';
+import type { Pointer } from './format/message-record.ts';
+import { plainCodec, type RecordCodec } from './format/record.ts';
+import { noTotals } from './format/totals.ts';
+import type { Recovery } from './journal/journal-recovery.ts';
+import { writeChange } from './journal/journal-writer.ts';
+import type { Repair } from './repair/open-folder.ts';
+import { openSpoolStore, type SpoolStore } from './repair/spool-store.ts';
 import type {
   RepairStats,
   Spool,
@@ -30,10 +34,6 @@ import type {
   StreamStats,
 } from './spool-api.ts';
 import { closeOpenWindows, continuityKeeper, loadParts, type SpoolParts } from './spool-parts.ts';
-import type { Stream, StreamTable } from './streams.ts';
-import { TimeRecords } from './time-records.ts';
-import { noTotals } from './totals.ts';
-import type { WindowWriter } from './window-writer.ts';
 
 export type { Spool, SpoolEncoding, SpoolLimits, SpoolOptions, SpoolStats } from './spool-api.ts';
 

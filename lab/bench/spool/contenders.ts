@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
-import { openSplitFolder } from '../../../runtime/spool/split/open-split-folder.ts';
+import { openSplitFolder } from '../../../runtime/spool/engine/open-engine.ts';
 import { keepInFile } from './file-keeper.ts';
 import { fill, fillLimits } from './fill.ts';
 import { type Keeper, nothing } from './keeper.ts';

@@ -7,9 +7,9 @@ import { type ComposedModule, composeModule } from '../../../runtime/compose.ts'
 import { validateConfig } from '../../../runtime/config/load.ts';
 import type { Config } from '../../../runtime/config/schema.ts';
 import type { Source } from '../../../runtime/sources/source.ts';
-import { plainCodec } from '../../../runtime/spool/record.ts';
+import type { Store } from '../../../runtime/spool/engine/store.ts';
+import { plainCodec } from '../../../runtime/spool/format/record.ts';
 import { openSpool } from '../../../runtime/spool/spool.ts';
-import type { Store } from '../../../runtime/spool/store.ts';
 import { createIotEdgeUplink } from '../../../runtime/uplink/edge-uplink.ts';
 import { limitsFor, type SimulatedDisk, SplitDisk } from '../simulated-disk.ts';
 import type { Equipment } from './equipment.ts';

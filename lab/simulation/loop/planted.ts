@@ -2,7 +2,7 @@
 import { Continuation } from '../../../runtime/sources/continuation.ts';
 import { CompletePage, GonePage, type HistoryPage } from '../../../runtime/sources/history-page.ts';
 import type { SourceEvent, SourceSink } from '../../../runtime/sources/source.ts';
-import type { Store } from '../../../runtime/spool/store.ts';
+import type { Store } from '../../../runtime/spool/engine/store.ts';
 import type { EdgeClient } from '../../../runtime/uplink/edge-client.ts';
 import type { WireMessage } from '../../../wire/mini-batch.ts';
 import type { Window } from '../../../wire/window.ts';

@@ -4,8 +4,8 @@ import type { Database } from '../../../cloud-lite/database/database.ts';
 import type { EventSource } from '../../../cloud-lite/ingest/event-source.ts';
 import type { HubMethods } from '../../../cloud-lite/repair/hub-methods.ts';
 import type { Source } from '../../../runtime/sources/source.ts';
+import type { Store } from '../../../runtime/spool/engine/store.ts';
 import type { SpoolOptions } from '../../../runtime/spool/spool.ts';
-import type { Store } from '../../../runtime/spool/store.ts';
 import type { EdgeClient } from '../../../runtime/uplink/edge-client.ts';
 
 export interface Seams {

@@ -12,7 +12,7 @@ export interface FolderRecord {
   readonly mark?: string;
   /** The last starts. */
   readonly runs?: readonly Run[];
-  /** What is withheld with a lower id is never claimed: see withheld.ts. */
+  /** What is withheld with a lower id is never claimed: see lanes/withheld.ts. */
   readonly deniedBelow?: number;
 }
 

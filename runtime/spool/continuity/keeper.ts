@@ -12,11 +12,11 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { displace } from '../../../kernel/small-file.ts';
-import type { SpoolCore } from '../core.ts';
-import { folderKey } from '../keys.ts';
-import { openJson } from '../record.ts';
-import type { BatchOp } from '../store.ts';
-import type { StreamTable } from '../streams.ts';
+import type { SpoolCore } from '../core/core.ts';
+import type { StreamTable } from '../core/streams.ts';
+import type { BatchOp } from '../engine/store.ts';
+import { folderKey } from '../format/keys.ts';
+import { openJson } from '../format/record.ts';
 import { type FolderRecord, judge, olderThan, otherThan, type Run, type Verdict } from './judge.ts';
 import { type Mark, MarkFile, readMark } from './mark-file.ts';
 

@@ -10,7 +10,7 @@ import { constants, mkdirSync } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { syncFolder } from '../folder-layout.ts';
+import { syncFolder } from '../engine/disk.ts';
 
 export interface Mark {
   /** Id of the spool. */

@@ -13,7 +13,7 @@ import { seededRandom, systemRandom } from '../../../kernel/random.ts';
 import { startHub } from '../../../lab/hub/hub.ts';
 import { root as sources } from '../../../test/support/source-tree.ts';
 import { createWorkloadWrapper } from '../../uplink/workload-wrapper.ts';
-import type { RecordCodec } from '../record.ts';
+import type { RecordCodec } from '../format/record.ts';
 import { openSpool } from '../spool.ts';
 import { change, closed, takeAll, window } from '../testing/open-test-spool.ts';
 import { keyBytes, sealedWith } from '../testing/sealed.ts';

@@ -4,10 +4,10 @@
 // A key that is listed and not given may be out of use by then. So before a store is set aside for want of it,
 // the store is looked through for a record that really takes it.
 import { HoldfastError } from '../../../kernel/errors.ts';
-import { stateKey, textKey } from '../keys.ts';
-import { openJson, plainCodec, type RecordCodec, sealJson } from '../record.ts';
-import type { BatchOp, Store } from '../store.ts';
-import { keyIdOf } from './sealed-envelope.ts';
+import type { BatchOp, Store } from '../engine/store.ts';
+import { stateKey, textKey } from '../format/keys.ts';
+import { openJson, plainCodec, type RecordCodec, sealJson } from '../format/record.ts';
+import { keyIdOf } from '../format/sealed-envelope.ts';
 
 /** A key's id, or `plain` for records that are not sealed. */
 export type KeyName = string;

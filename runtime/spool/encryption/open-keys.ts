@@ -7,12 +7,12 @@ import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Random } from '../../../kernel/random.ts';
-import { plainCodec, type RecordCodec } from '../record.ts';
-import type { SpoolStats } from '../spool-api.ts';
+import { plainCodec, type RecordCodec } from '../format/record.ts';
 import type { EncryptionSettings, KeySource } from './config.ts';
 import { type KeyPlaces, nameSource, type ReadOptions, readKeys } from './key-sources.ts';
 import type { MasterKey } from './master-key.ts';
 import { createSealedCodec } from './sealed-codec.ts';
+import type { EncryptionStats } from './settle-keys.ts';
 
 export interface SpoolKeys {
   readonly codec: RecordCodec;
@@ -64,7 +64,10 @@ export async function openSpoolKeys(
 }
 
 /** The spool's facts for status, with what is wrong with its keys. */
-export function withKeyProblem(stats: SpoolStats, { problem }: SpoolKeys): SpoolStats {
+export function withKeyProblem<T extends { readonly encryption?: EncryptionStats }>(
+  stats: T,
+  { problem }: SpoolKeys,
+): T {
   if (problem === undefined) return stats;
   return { ...stats, encryption: { former: [], setAside: [], ...stats.encryption, problem } };
 }

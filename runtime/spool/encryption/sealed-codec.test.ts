@@ -2,10 +2,10 @@ import { createDecipheriv, hkdfSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../kernel/errors.ts';
-import { plainCodec } from '../record.ts';
+import { plainCodec } from '../format/record.ts';
+import { keyIdOf, sealedBytes } from '../format/sealed-envelope.ts';
 import { keyBytes, plainAfter, sealedWith, testKey } from '../testing/sealed.ts';
 import { createSealedCodec, watchMissingKeys } from './sealed-codec.ts';
-import { keyIdOf, sealedBytes } from './sealed-envelope.ts';
 
 const codec = sealedWith('a');
 const key = Buffer.from('r123456');

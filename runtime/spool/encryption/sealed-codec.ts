@@ -18,8 +18,7 @@ import {
   randomFillSync,
 } from 'node:crypto';
 import { HoldfastError } from '../../../kernel/errors.ts';
-import { damagedRecord, plainCodec, type RecordCodec, type RecordKind } from '../record.ts';
-import type { MasterKey } from './master-key.ts';
+import { damagedRecord, plainCodec, type RecordCodec, type RecordKind } from '../format/record.ts';
 import {
   epochBytes,
   headerBytes,
@@ -29,7 +28,8 @@ import {
   sealedBytes,
   sealedVersion,
   tagBytes,
-} from './sealed-envelope.ts';
+} from '../format/sealed-envelope.ts';
+import type { MasterKey } from './master-key.ts';
 
 export interface SealedCodecOptions {
   /** Seals what is written from now on; absent: it is written plain. */

@@ -4,4 +4,4 @@ import { sealedWith } from '../testing/sealed.ts';
 
 useCodecInTests(sealedWith('contract'));
 await import('../spool.test.ts');
-await import('../retention.test.ts');
+await import('../retention/retention.test.ts');

@@ -7,18 +7,28 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
-import type { SpoolCore } from '../core.ts';
-import { keptForKey, layoutOf } from '../folder-layout.ts';
-import type { RecordCodec, RecordKind } from '../record.ts';
-import type { EncryptionStats } from '../spool-api.ts';
-import type { BatchOp, Entry } from '../store.ts';
+import type { SpoolCore } from '../core/core.ts';
+import type { BatchOp, Entry } from '../engine/store.ts';
+import { keptForKey, layoutOf } from '../format/folder-layout.ts';
+import type { RecordCodec, RecordKind } from '../format/record.ts';
+import { keyIdOf } from '../format/sealed-envelope.ts';
 import { type FormerKey, keyRecordOp, readKeyRecord, recordKey } from './key-record.ts';
-import { keyIdOf } from './sealed-envelope.ts';
 
 // Key spaces of messages and of the journal.
 const leftAlone = 'abijlqru';
 const pageEntries = 500;
 const pageBytes = 4 * 1024 * 1024;
+
+export interface EncryptionStats {
+  /** Id of the key that seals what is written now; undefined: it is written plain. */
+  readonly keyId?: string;
+  /** Older messages that retention has not removed yet were sealed with these, or are `plain`. */
+  readonly former: readonly string[];
+  /** Stores that were set aside for want of their key: `holdfast spool salvage` recovers them with it. */
+  readonly setAside: readonly string[];
+  /** For people: which key of the configuration could not be had, and what that means. */
+  readonly problem?: string;
+}
 
 export interface KeyState {
   readonly former: readonly FormerKey[];

@@ -7,10 +7,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { displace, kindOf, readSmallFile, replaceFile } from '../../../kernel/small-file.ts';
-import { makeFolder, syncFolder } from '../folder-layout.ts';
+import { makeFolder, syncFolder } from '../engine/disk.ts';
+import { nonceBytes } from '../format/sealed-envelope.ts';
 import type { KeyWrapper } from './key-wrapper.ts';
 import { type MasterKey, masterKeyBytes, toMasterKey } from './master-key.ts';
-import { nonceBytes } from './sealed-envelope.ts';
 
 interface WrappedKey {
   readonly holdfast: 'spool-key';

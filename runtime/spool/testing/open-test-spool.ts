@@ -7,10 +7,10 @@ import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { LaneName, Outgoing } from '../../uplink/lanes.ts';
 import type { ClosedWindow, StreamChange } from '../../windows/window-store.ts';
-import type { RecordCodec } from '../record.ts';
+import type { Store } from '../engine/store.ts';
+import { MemoryStore } from '../engine/testing/memory-store.ts';
+import type { RecordCodec } from '../format/record.ts';
 import { openSpool, type Spool, type SpoolOptions } from '../spool.ts';
-import type { Store } from '../store.ts';
-import { MemoryStore } from './memory-store.ts';
 
 export interface TestSpool {
   readonly spool: Spool;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type MasterKey, toMasterKey } from '../encryption/master-key.ts';
 import { createSealedCodec } from '../encryption/sealed-codec.ts';
-import type { RecordCodec } from '../record.ts';
+import type { RecordCodec } from '../format/record.ts';
 
 /** 32 bytes that nobody has to keep secret. */
 export const keyBytes = (name: string): Buffer => createHash('sha256').update(`test key ${name}`).digest();

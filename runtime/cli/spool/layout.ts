@@ -1,0 +1,169 @@
+// Which folder a person means, and the lock on it.
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import { openLevelStore } from '../../spool/engine/leveldb/level-store.ts';
+import type { Store } from '../../spool/engine/store.ts';
+import { layoutOf, readMarker } from '../../spool/format/folder-layout.ts';
+
+/** A store that the module could not use and put beside the one that it made instead. */
+export interface SetAside {
+  readonly folder: string;
+  readonly bytes: number;
+  /** Wall clock, epoch ms: the newest of its files. */
+  readonly changedAt: number;
+}
+
+export interface SpoolLayout {
+  /** The spool's folder; undefined for a store that stands by itself. */
+  readonly root: string | undefined;
+  /** LevelDB's folder. */
+  readonly store: string;
+  /** What a running module holds; those that exist. */
+  readonly locks: readonly string[];
+  readonly setAside: readonly SetAside[];
+}
+
+const storeFile = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
+
+/**
+ * Takes the module's data folder, the `spool` folder in it, or one store's own folder (as one that was set
+ * aside). @throws HoldfastError `spool-not-found`, `spool-gone`.
+ */
+export function findSpool(folder: string): SpoolLayout {
+  const given = resolve(folder);
+  const spools = [join(given, 'spool'), given].map(layoutOf);
+  const spool = spools.find(({ store }) => holdsStore(store));
+  if (spool !== undefined) {
+    const { root, store, lock } = spool;
+    const locks = [join(lock, 'LOCK'), join(store, 'LOCK')];
+    return { root, store, locks, setAside: findSetAside(spool.aside) };
+  }
+  if (holdsStore(given)) {
+    return { root: undefined, store: given, locks: [join(given, 'LOCK')], setAside: [] };
+  }
+  const gone = spools.find(({ marker }) => existsSync(marker));
+  if (gone !== undefined) {
+    const text = `the store is gone: ${gone.store} is missing or empty, beside a FORMAT.json. All is lost that was in it`;
+    throw new HoldfastError('spool-gone', text);
+  }
+  const what = existsSync(given) ? 'holds no spool' : 'does not exist';
+  const aside = spools.flatMap((layout) => findSetAside(layout.aside)).map((each) => each.folder);
+  const hint =
+    aside.length === 0 ? '' : `; a store that was set aside can be named itself: ${aside.join(', ')}`;
+  throw new HoldfastError(
+    'spool-not-found',
+    `${folder} ${what}: name the module's data folder (dataFolder in its configuration), or the spool folder in it${hint}`,
+  );
+}
+
+/** @throws HoldfastError `spool-newer-format`. */
+export async function checkFormat({ root }: SpoolLayout): Promise<void> {
+  if (root === undefined || (await readMarker(layoutOf(root))) !== 'newer') return;
+  throw new HoldfastError(
+    'spool-newer-format',
+    `${root} was written by a newer version of Holdfast: look into it with that version`,
+  );
+}
+
+export interface HeldLock {
+  /** Why the lock could not be taken, although nobody is known to hold it. */
+  readonly warning?: string;
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the locks that a module holds while it runs, so that none starts amid the reading. LevelDB locks a file
+ * named LOCK, by its inode: an empty store elsewhere whose LOCK is a link to the real one takes the same lock,
+ * and nothing in the real folder changes, not even a time.
+ * @throws HoldfastError `store-locked`.
+ */
+export async function lockSpool(layout: SpoolLayout): Promise<HeldLock> {
+  const holders: Store[] = [];
+  const release = async () => {
+    for (const holder of holders.splice(0)) await holder.close();
+  };
+  let warning: string | undefined;
+  // A module makes these files at its first start. Making one here would write.
+  for (const lock of layout.locks.filter((path) => existsSync(path))) {
+    try {
+      if (isWritable(lock)) holders.push(await lockFile(lock));
+      else warning = `${lock} is not writable, so no lock is held: make sure that no module uses this folder`;
+    } catch (cause) {
+      await release();
+      if (!(cause instanceof HoldfastError) || cause.code !== 'store-locked') throw cause;
+      throw new HoldfastError('store-locked', `a module is running on ${layout.store}: stop it first`, {
+        cause,
+      });
+    }
+  }
+  return { release, ...(warning === undefined ? {} : { warning }) };
+}
+
+async function lockFile(path: string): Promise<Store> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-lock-'));
+  try {
+    symlinkSync(realpathSync(path), join(folder, 'LOCK'));
+    return await openLevelStore({ folder });
+  } finally {
+    // The lock lives in the open file; so nothing stays behind, however the process ends.
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Total size of the files under a folder, and the newest change. */
+export function measureFolder(folder: string): { bytes: number; changedAt: number } {
+  let bytes = 0;
+  let changedAt = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    const facts = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false });
+    if (facts?.isFile() !== true) continue;
+    bytes += facts.size;
+    changedAt = Math.max(changedAt, Math.floor(facts.mtimeMs));
+  }
+  return { bytes, changedAt };
+}
+
+/** True when `inner` is `outer` or lies in it. Paths need not exist. */
+export function isInside(inner: string, outer: string): boolean {
+  const [from, to] = [realPath(inner), realPath(outer)];
+  return from === to || from.startsWith(to.endsWith('/') ? to : `${to}/`);
+}
+
+function realPath(path: string): string {
+  const full = resolve(path);
+  if (existsSync(full)) return realpathSync(full);
+  const parent = dirname(full);
+  return parent === full ? full : join(realPath(parent), full.slice(parent.length));
+}
+
+function findSetAside(aside: string): SetAside[] {
+  if (statSync(aside, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  const folders = readdirSync(aside, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return folders.map(({ name }) => ({ folder: join(aside, name), ...measureFolder(join(aside, name)) }));
+}
+
+function holdsStore(folder: string): boolean {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
+  return readdirSync(folder).some((name) => storeFile.test(name));
+}

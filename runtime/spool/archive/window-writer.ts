@@ -1,0 +1,209 @@
+// Turns mini-batches and voids into what one batch writes for them: a record per message, one entry in
+// the index, and (unless they stay unsent) pointers in a lane. All in the same atomic write.
+import { describeError, type HoldfastError } from '../../../kernel/errors.ts';
+import type { LateNumber } from '../../../wire/late.ts';
+import {
+  encodeLateVoid,
+  encodeMiniBatch,
+  encodeVoid,
+  markAsBackfill,
+  messageBytes,
+} from '../../../wire/message.ts';
+import type {
+  BackfillMark,
+  LateVoid,
+  MiniBatch,
+  VoidDeclaration,
+  VoidReason,
+  WireMessage,
+} from '../../../wire/mini-batch.ts';
+import type { Window } from '../../../wire/window.ts';
+import type { SpoolCore } from '../core/core.ts';
+import type { Stream, StreamTable } from '../core/streams.ts';
+import type { BatchOp } from '../engine/store.ts';
+import { idKey, indexKey, lateKey, sizeClassOf } from '../format/keys.ts';
+import {
+  encodeIndexEntry,
+  encodeMessage,
+  encodeStoredEntry,
+  hasWindow,
+  type MessageHeader,
+  noWindow,
+  type Pointer,
+  storedOverheadBytes,
+} from '../format/message-record.ts';
+import type { Count, TotalsDelta } from '../format/totals.ts';
+import type { NewEntries } from '../lanes/lane-entries.ts';
+import type { LaneStore } from '../lanes/lane-store.ts';
+
+export interface BodyEncoding {
+  readonly schema: 'readings/1' | 'columns/1';
+  readonly gzip: boolean;
+}
+
+export type Destination =
+  /** `withheld`: until the hub was heard. */
+  | { readonly lane: 'live'; readonly withheld?: boolean }
+  | { readonly lane: 'backfill'; readonly mark: BackfillMark }
+  | { readonly lane: 'none' };
+
+/** Collects what one submission writes. */
+export class WindowWriter {
+  readonly #core: SpoolCore;
+  readonly #lanes: LaneStore;
+  readonly #streams: StreamTable;
+  readonly #encoding: BodyEncoding;
+  readonly #ops: BatchOp[] = [];
+  readonly #live: Pointer[] = [];
+  readonly #backfill: Pointer[] = [];
+  #stored: Count = { messages: 0, bytes: 0 };
+
+  constructor(core: SpoolCore, lanes: LaneStore, streams: StreamTable, encoding: BodyEncoding) {
+    this.#core = core;
+    this.#lanes = lanes;
+    this.#streams = streams;
+    this.#encoding = encoding;
+  }
+
+  add(...ops: readonly BatchOp[]): void {
+    this.#ops.push(...ops);
+  }
+
+  /**
+   * All readings of the batch's window. Bytes stored: 0 when the batch cannot be encoded, nothing is written then, and
+   * its window stays a hole.
+   */
+  addBatch(stream: Stream, batch: MiniBatch, to: Destination): number {
+    return this.#encode(stream, batch, to, undefined);
+  }
+
+  /**
+   * Readings that came after their window had closed. Gives the stream's next late number out: the stream's record must
+   * be in the same batch, so that the number is as durable as what it names.
+   */
+  addLate(stream: Stream, batch: MiniBatch, to: Destination): number {
+    const late = this.#streams.nextLate(stream);
+    const bytes = this.#encode(stream, batch, to, late);
+    if (bytes > 0) this.#streams.update(this.#streams.get(stream.batchId) ?? stream, { late });
+    return bytes;
+  }
+
+  #encode(stream: Stream, batch: MiniBatch, to: Destination, late: LateNumber | undefined): number {
+    try {
+      const messages = encodeMiniBatch(batch, {
+        ...this.#encoding,
+        creationTime: this.#core.clock.now(),
+        late,
+        lateThrough: late === undefined ? this.#streams.get(stream.batchId)?.late : undefined,
+        onRefused: (reading, error) => this.#refused(stream, reading.tag, error),
+      });
+      return this.#addMessages(stream, { ...batch, late }, messages, to);
+    } catch (error) {
+      this.#core.log.error(
+        { batchId: stream.batchId, ...batch.window, error: describeError(error) },
+        'a window cannot be encoded and is left out',
+      );
+      this.#core.metrics.count('holdfast_spool_windows_not_encoded_total');
+      return 0;
+    }
+  }
+
+  addVoid(stream: Stream, declaration: VoidDeclaration, to: Destination): void {
+    const lateThrough = this.#streams.get(stream.batchId)?.late;
+    const message = encodeVoid(declaration, { creationTime: this.#core.clock.now(), lateThrough });
+    this.#addMessages(stream, declaration, [message], to);
+  }
+
+  addLateVoid(stream: Stream, declaration: LateVoid, to: Destination): void {
+    const message = encodeLateVoid(declaration, { creationTime: this.#core.clock.now() });
+    this.#addMessages(stream, { window: noWindow, reason: declaration.reason }, [message], to);
+  }
+
+  /** Queues stored messages once more. */
+  requeue(pointers: readonly Pointer[]): void {
+    this.#backfill.push(...pointers);
+  }
+
+  /** Everything as one submission; call `publish` once it is durable. */
+  finish(): { ops: readonly BatchOp[]; delta: TotalsDelta; publish: () => void } {
+    const live = this.#lanes.queueLive(this.#live);
+    const backfill = this.#lanes.queueBackfill(this.#backfill);
+    const entries: readonly NewEntries[] = [live, backfill];
+    return {
+      ops: [...this.#ops, ...live.ops, ...backfill.ops],
+      delta: { ...live.delta, ...backfill.delta, stored: this.#stored },
+      publish: () => {
+        for (const added of entries) added.publish();
+      },
+    };
+  }
+
+  #addMessages(
+    stream: Stream,
+    about: { readonly window: Window; readonly reason?: VoidReason; readonly late?: LateNumber | undefined },
+    messages: readonly WireMessage[],
+    to: Destination,
+  ): number {
+    const core = this.#core;
+    const first = core.allocate(messages.length);
+    const storedAt = core.clock.now();
+    const { window, late } = about;
+    const parts = messages.length;
+    const mark = {
+      ...(about.reason === undefined ? {} : { void: about.reason }),
+      ...(late === undefined ? {} : { late }),
+    };
+    const header = { stream: stream.number, window, first, parts, ...mark, storedAt };
+    let bytes = 0;
+    for (const [part, message] of messages.entries()) {
+      bytes += this.#addMessage(first + part, message, header, to);
+    }
+    const stored = { ...header, bytes, void: about.reason !== undefined };
+    this.#ops.push(
+      core.put('A', idKey('a', first), encodeStoredEntry(stored)),
+      ...this.#indexOps(stream, header),
+    );
+    return bytes;
+  }
+
+  /** Finds the window by its range, and a late one by its number, too. */
+  #indexOps(stream: Stream, { window, first, parts, void: reason, late }: MessageHeader): readonly BatchOp[] {
+    const core = this.#core;
+    if (!hasWindow(window)) return [];
+    this.#streams.withClass(this.#streams.get(stream.batchId) ?? stream, window);
+    const key = indexKey(stream.number, sizeClassOf(window), window.start, first);
+    const entry = encodeIndexEntry({
+      end: window.end,
+      parts,
+      ...(reason === undefined ? {} : { void: reason }),
+      ...(late === undefined ? {} : { late: true }),
+    });
+    const byNumber =
+      late === undefined ? [] : [core.put('L', lateKey(stream.number, late, first), new Uint8Array(0))];
+    return [core.put('I', key, entry), ...byNumber];
+  }
+
+  /** Bytes stored, about. */
+  #addMessage(id: number, message: WireMessage, header: MessageHeader, to: Destination): number {
+    const core = this.#core;
+    this.#ops.push(core.put('M', idKey('r', id), encodeMessage({ header, message })));
+    const storedBytes = messageBytes(message) + storedOverheadBytes;
+    this.#stored = {
+      messages: this.#stored.messages + 1,
+      bytes: this.#stored.bytes + storedBytes,
+    };
+    if (to.lane === 'none') return storedBytes;
+    const pointer = { id, bytes: messageBytes(message), queuedAt: core.clock.now() };
+    if (to.lane === 'live') this.#live.push(to.withheld ? { ...pointer, withheld: true } : pointer);
+    else {
+      const bytes = messageBytes(markAsBackfill(message, to.mark));
+      this.#backfill.push({ ...pointer, bytes, mark: to.mark });
+    }
+    return storedBytes;
+  }
+
+  #refused(stream: Stream, tag: string, error: HoldfastError): void {
+    this.#core.log.warn({ batchId: stream.batchId, tag, code: error.code }, 'a reading cannot be sent');
+    this.#core.metrics.count('holdfast_spool_readings_refused_total', { batchId: stream.batchId });
+  }
+}

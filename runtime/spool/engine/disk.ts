@@ -1,0 +1,80 @@
+// Folders made durable, and what the operating system's errors mean.
+import { mkdir, open, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+export async function bytesUnder(folder: string): Promise<number> {
+  let bytes = 0;
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
+  for (const entry of entries) {
+    const facts = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
+    if (facts?.isFile()) bytes += facts.blocks * 512;
+  }
+  return bytes;
+}
+
+/** Makes a folder and its name durable. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  let current = folder;
+  while (current !== dirname(first)) {
+    current = dirname(current);
+    await syncFolder(current);
+  }
+}
+
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The medium does not give it back; asking another time, or with other rights, helps as little. */
+export function isMedium(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EIO' || code === 'EBADMSG' || code === 'EUCLEAN';
+}
+
+/** Codes of a disk that is full, ailing or read-only: nothing is wrong with what is on it. */
+const troubles = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EIO',
+  'EROFS',
+  'EACCES',
+  'EPERM',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+]);
+const troubleText =
+  /No space left|Disk quota|Input\/output error|Read-only file system|Permission denied|Too many open/i;
+
+export function isDiskTrouble(error: unknown): boolean {
+  for (let current = error; current !== undefined && current !== null; ) {
+    const { code, message, cause } = current as { code?: string; message?: string; cause?: unknown };
+    if (troubles.has(code ?? '') || troubleText.test(message ?? '')) return true;
+    current = cause;
+  }
+  return false;
+}
+
+/** Raised by the operating system, or because of that. */
+export function isSystemError(error: unknown): boolean {
+  for (let current = error; current !== undefined && current !== null; ) {
+    const { code, cause } = current as { code?: string; cause?: unknown };
+    if (/^E[A-Z0-9]+$/.test(code ?? '')) return true;
+    current = cause;
+  }
+  return false;
+}

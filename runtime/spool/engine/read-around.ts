@@ -1,0 +1,58 @@
+// Reads a file that the medium does not give back everywhere: page by page where it must, zeros where nothing comes.
+import { isMedium } from './disk.ts';
+import type { Files } from './files.ts';
+
+export interface ReadAround {
+  readonly bytes: Buffer;
+  /** Of them, so many could not be read and are zeros. */
+  readonly missing: number;
+}
+
+// What an operating system reads at once: with one bad sector all of it is refused.
+const pageBytes = 4096;
+const tries = 3;
+
+/**
+ * Fewer bytes than `length` at the end of the file. `insist`: also where not a single page can be read, which as a rule is
+ * a disk that does not answer at all. @throws what the file system says.
+ */
+export async function readAround(
+  files: Files,
+  name: string,
+  length: number,
+  insist: boolean,
+): Promise<ReadAround> {
+  for (let n = 1; ; n++) {
+    try {
+      return { bytes: await files.read(name, 0, length), missing: 0 };
+    } catch (error) {
+      if (!isMedium(error)) throw error;
+      if (n === tries) return readPages(files, name, length, insist ? undefined : error);
+    }
+  }
+}
+
+async function readPages(
+  files: Files,
+  name: string,
+  length: number,
+  unlessAny: unknown,
+): Promise<ReadAround> {
+  const bytes = Buffer.alloc(length);
+  let [end, missing] = [0, 0];
+  for (let at = 0; at < length; at += pageBytes) {
+    const wanted = Math.min(pageBytes, length - at);
+    try {
+      const page = await files.read(name, at, wanted);
+      page.copy(bytes, at);
+      if (page.byteLength === 0) break;
+      end = at + page.byteLength;
+    } catch (error) {
+      if (!isMedium(error)) throw error;
+      missing += wanted;
+      end = at + wanted;
+    }
+  }
+  if (missing >= end && unlessAny !== undefined) throw unlessAny;
+  return { bytes: bytes.subarray(0, end), missing };
+}

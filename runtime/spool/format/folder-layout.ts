@@ -1,0 +1,69 @@
+// What lies in the spool's folder beside the store, and how each piece gets there durably.
+import { join } from 'node:path';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import { readSmallFile, replaceFile } from '../../../kernel/small-file.ts';
+import { isMedium, syncFolder } from '../engine/disk.ts';
+
+/** 2: bodies and journal have files of their own. A store of format 1 is used as it is, and grows into it. */
+export const formatVersion = 2;
+
+export interface FolderLayout {
+  readonly root: string;
+  readonly store: string;
+  /** A store that is being put together from a damaged one. */
+  readonly newStore: string;
+  readonly aside: string;
+  readonly lock: string;
+  readonly marker: string;
+  readonly ballast: string;
+  readonly starts: string;
+  /** How far the spool has come: see continuity/mark-file.ts. */
+  readonly mark: string;
+  /** Keys of the records, wrapped: see encryption/wrapped-keys.ts. */
+  readonly keys: string;
+}
+
+/** In the name of a store that was set aside for want of a key: it is never removed. */
+export const keptForKey = '-sealed';
+
+export function layoutOf(root: string): FolderLayout {
+  return {
+    root,
+    store: join(root, 'store'),
+    newStore: join(root, 'store.new'),
+    aside: join(root, 'aside'),
+    lock: join(root, 'lock'),
+    marker: join(root, 'FORMAT.json'),
+    ballast: join(root, 'ballast'),
+    keys: join(root, 'keys'),
+    starts: join(root, 'starts.json'),
+    mark: join(root, 'high-water.json'),
+  };
+}
+
+const maxMarkerBytes = 4096;
+
+/** `newer`, `older`: written by a version that knows more, or less. `unreadable`: missing, or not ours. */
+export type MarkerState = 'ours' | 'newer' | 'older' | 'unreadable';
+
+/** `insist`: what the medium does not give back is not readable. */
+export async function readMarker(layout: FolderLayout, insist = false): Promise<MarkerState> {
+  try {
+    const text = await readSmallFile(layout.marker, maxMarkerBytes);
+    const marker = JSON.parse(text?.toString('utf8') ?? '') as { holdfast?: unknown; format?: unknown };
+    if (marker.holdfast !== 'spool' || !Number.isSafeInteger(marker.format)) return 'unreadable';
+    const format = marker.format as number;
+    return format > formatVersion ? 'newer' : format < formatVersion ? 'older' : 'ours';
+  } catch (error) {
+    const isOther = error instanceof HoldfastError && error.code === 'not-a-file';
+    if (error instanceof SyntaxError || error instanceof TypeError || isOther) return 'unreadable';
+    if (insist && isMedium(error)) return 'unreadable';
+    throw error;
+  }
+}
+
+export async function writeMarker(layout: FolderLayout): Promise<void> {
+  const text = `${JSON.stringify({ holdfast: 'spool', format: formatVersion })}\n`;
+  await replaceFile(layout.marker, text, { sync: true });
+  await syncFolder(layout.root);
+}

@@ -1,0 +1,139 @@
+// Each name in the spool's folder belongs to a file or a folder of ours. Whatever else stands there is renamed before
+// anything is opened: LevelDB would wait for a pipe for ever, read gigabytes into memory, or not open at all. Then
+// the file counts as missing, and what that costs is told by who misses it.
+import { constants } from 'node:fs';
+import { access, chmod, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { displace, kindOf } from '../../../kernel/small-file.ts';
+import { bodiesFolder, logFolder } from '../engine/open-engine.ts';
+import { bodyFileNumber } from '../engine/value-log.ts';
+import { isLogFile } from '../engine/wal.ts';
+import type { FolderLayout } from '../format/folder-layout.ts';
+
+const kib = 1024;
+const mib = 1024 * kib;
+
+interface Place {
+  readonly kind: 'file' | 'folder';
+  /** Nothing of ours is larger. */
+  readonly maxBytes?: number;
+}
+
+const smallFile: Place = { kind: 'file', maxBytes: 64 * kib };
+const folder: Place = { kind: 'folder' };
+
+/** What LevelDB reads whole is bounded; a table is read by blocks. */
+function placeInLevel(name: string): Place | undefined {
+  if (name === 'CURRENT') return { kind: 'file', maxBytes: kib };
+  if (/^(MANIFEST-\d+|\d+\.log)$/.test(name)) return { kind: 'file', maxBytes: 256 * mib };
+  return /^(\d+\.(ldb|sst|dbtmp)|LOCK|LOG|LOG\.old)$/.test(name) ? { kind: 'file' } : undefined;
+}
+
+function placeInStore(name: string): Place | undefined {
+  return name === logFolder || name === bodiesFolder ? folder : placeInLevel(name);
+}
+
+/** What was done about what stood there. */
+export interface Cleared {
+  /** As it is called now. */
+  readonly path: string;
+  readonly what: 'renamed' | 'made accessible';
+}
+
+class Clearing {
+  readonly done: Cleared[] = [];
+  readonly #insist: boolean;
+
+  constructor(insist: boolean) {
+    this.#insist = insist;
+  }
+
+  async clear(path: string, place: Place): Promise<void> {
+    const kind = await kindOf(path, place.maxBytes);
+    if (kind === 'missing') return;
+    if (kind !== place.kind) await this.#rename(path);
+    else if (!(await isAccessible(path, kind))) await this.#open(path, kind);
+  }
+
+  async clearIn(path: string, placeOf: (name: string) => Place | undefined): Promise<void> {
+    if ((await kindOf(path)) !== 'folder') return;
+    for (const name of await readdir(path)) {
+      const place = placeOf(name);
+      if (place !== undefined) await this.clear(join(path, name), place);
+    }
+  }
+
+  async #rename(path: string): Promise<void> {
+    this.done.push({ path: await displace(path), what: 'renamed' });
+  }
+
+  // Who owns it may give himself leave. Else it is waited for, but not for ever.
+  async #open(path: string, kind: 'file' | 'folder'): Promise<void> {
+    await chmod(path, modes[kind]).catch(() => {});
+    if (await isAccessible(path, kind)) this.done.push({ path, what: 'made accessible' });
+    else if (this.#insist) await this.#rename(path);
+  }
+}
+
+export const modes = { file: 0o600, folder: 0o700 } as const;
+
+async function isAccessible(path: string, kind: 'file' | 'folder'): Promise<boolean> {
+  const { R_OK, W_OK, X_OK } = constants;
+  try {
+    await access(path, kind === 'folder' ? R_OK | W_OK | X_OK : R_OK | W_OK);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES' || code === 'EPERM') return false;
+    throw error;
+  }
+}
+
+/**
+ * What is needed to take the folder's lock. `insist`: what may not be read is renamed, too.
+ * @throws what the file system says.
+ */
+export async function clearForLock(
+  { root, lock }: FolderLayout,
+  insist: boolean,
+): Promise<readonly Cleared[]> {
+  const clearing = new Clearing(insist);
+  await clearing.clear(root, folder);
+  await clearing.clear(lock, folder);
+  await clearing.clearIn(lock, placeInLevel);
+  return clearing.done;
+}
+
+/** All the rest, once the lock is held. As `clearForLock`. */
+export async function clearPlaces(layout: FolderLayout, insist: boolean): Promise<readonly Cleared[]> {
+  const { store, aside, keys, marker, starts, mark, ballast, newStore } = layout;
+  const clearing = new Clearing(insist);
+  for (const path of [store, newStore, aside, keys]) await clearing.clear(path, folder);
+  for (const path of [marker, starts, mark]) await clearing.clear(path, smallFile);
+  await clearing.clear(ballast, { kind: 'file' });
+  await clearing.clearIn(store, placeInStore);
+  await clearing.clearIn(join(store, logFolder), placeIn(isLogFile));
+  await clearing.clearIn(join(store, bodiesFolder), placeIn(isBodyFile));
+  return clearing.done;
+}
+
+/** What is left from before is for its user alone, too: the spool holds what the equipment said. */
+export async function closeToOthers({ root }: FolderLayout): Promise<void> {
+  const tighten = async (path: string, kind: 'file' | 'folder') => {
+    const { mode } = await stat(path);
+    if ((mode & 0o077) !== 0) await chmod(path, modes[kind]);
+  };
+  await tighten(root, 'folder').catch(() => {});
+  const entries = await readdir(root, { withFileTypes: true, recursive: true }).catch(() => []);
+  for (const entry of entries) {
+    if (!entry.isFile() && !entry.isDirectory()) continue;
+    // Somebody else's, or gone: then it is as it was.
+    await tighten(join(entry.parentPath, entry.name), entry.isFile() ? 'file' : 'folder').catch(() => {});
+  }
+}
+
+const isBodyFile = (name: string): boolean => bodyFileNumber(name) !== undefined;
+
+// Read in pieces, so of any size.
+const placeIn = (isOurs: (name: string) => boolean) => (name: string) =>
+  isOurs(name) ? ({ kind: 'file' } as const) : undefined;

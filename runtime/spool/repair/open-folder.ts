@@ -1,0 +1,354 @@
+// Opens the store in a spool's folder, whatever state the folder is in. Never refuses for what is on the
+// disk, and never begins an empty store over one that might be read:
+//
+// - Another process holds the folder: refused (`spool-locked`). The lock is that of a LevelDB of its own, empty,
+//   since the store's cannot be held while the store is replaced.
+// - The store opens: used. What LevelDB dropped from its log in silence was counted before.
+// - Its files are damaged: moved to `aside`, salvaged record by record into a new store.
+// - It takes a key that was not given: moved to `aside` and kept for good; what can be read goes into a new one.
+// - A newer format, or something that is no store: moved to `aside`, and a new store begun.
+// - The disk is full, failing or read-only: tried again, for ever. Nothing is wrong with the data.
+//
+// Crash argument. The new store is put together under another name and takes its place by a rename, once it is
+// complete and synced. A store that was moved away and not salvaged yet carries `-unsalvaged` in its name: a
+// start that finds one, and no store, begins the salvage again.
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createBackoff } from '../../../kernel/backoff.ts';
+import { type Clock, sleep } from '../../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { Random } from '../../../kernel/random.ts';
+import { missingKeys, noteKey } from '../encryption/key-record.ts';
+import { watchMissingKeys } from '../encryption/sealed-codec.ts';
+import { exists, isDiskTrouble, isSystemError, makeFolder, syncFolder } from '../engine/disk.ts';
+import { openLevelStore } from '../engine/leveldb/level-store.ts';
+import { StoreFiles } from '../engine/offline/store-files.ts';
+import { openSplitFolder } from '../engine/open-engine.ts';
+import type { Store } from '../engine/store.ts';
+import { type FolderLayout, keptForKey, layoutOf, readMarker, writeMarker } from '../format/folder-layout.ts';
+import type { RecordCodec } from '../format/record.ts';
+import { dropBallast } from '../retention/ballast.ts';
+import { type Cleared, clearForLock, clearPlaces, closeToOthers } from './foreign-files.ts';
+import { lockedError, lookAt, pruneAside, setAside } from './quarantine.ts';
+import { type SalvageReport, salvage } from './salvage.ts';
+import { SpoolReader } from './spool-reader.ts';
+import { damageOf } from './start-check.ts';
+import { noteEnd, noteStart } from './start-log.ts';
+
+export interface OpenFolderOptions {
+  readonly folder: string;
+  readonly codec: RecordCodec;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Ends the tries while the disk refuses. */
+  readonly signal?: AbortSignal;
+}
+
+/** What was found wrong and what became of it; undefined when nothing was. */
+export interface Repair {
+  readonly reason: string;
+  /** Where the damaged store went, if it had to be replaced. */
+  readonly aside?: string;
+  readonly salvaged?: SalvageReport;
+}
+
+export interface OpenedFolder {
+  readonly store: Store;
+  readonly layout: FolderLayout;
+  readonly repair?: Repair;
+  /** The index is large: not all of it was read through. */
+  readonly isUnchecked?: boolean;
+  /** Replaces the store, whose files turned out damaged while it was in use. The old one must be closed. */
+  rebuild(reason: string): Promise<{ store: Store; repair: Repair }>;
+  /** After the store is closed. */
+  release(): Promise<void>;
+}
+
+interface Options extends OpenFolderOptions {
+  /** Turns false once a salvage ran out of room: the next one leaves out what has been sent. */
+  readonly room: { forArchive: boolean };
+  /** What cannot be read is not waited for any longer. */
+  readonly insist: boolean;
+  /** Something else stood in the place of the whole folder. */
+  readonly isReplaced: boolean;
+}
+
+const unsalvaged = '-unsalvaged';
+// What was set aside is kept for people to look at, within bounds.
+const maxAsideCount = 4;
+const maxAsideBytes = 64 * 1024 * 1024;
+
+/** @throws HoldfastError `spool-locked`; the signal's reason. */
+export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder> {
+  const layout = layoutOf(given.folder);
+  const options: Options = { ...given, room: { forArchive: true }, insist: false, isReplaced: false };
+  let isReplaced = false;
+  const lock = await whenDiskAllows(options, layout, async (insist) => {
+    const cleared = await clearForLock(layout, insist);
+    tellCleared(options, cleared);
+    isReplaced ||= cleared.some(({ path }) => path.startsWith(`${layout.root}.foreign-`));
+    return lockFolder(layout, insist);
+  });
+  try {
+    let suspicious: boolean | undefined;
+    const opened = await whenDiskAllows(options, layout, async (insist) => {
+      tellCleared(options, await clearPlaces(layout, insist));
+      await closeToOthers(layout);
+      suspicious ??= await noteStart(layout.starts, options.clock);
+      return openStore({ ...options, insist, isReplaced }, layout, suspicious);
+    });
+    return {
+      ...opened,
+      layout,
+      async rebuild(reason) {
+        // A rebuild that failed half-way has moved the store already.
+        const left = (await exists(layout.store)) ? undefined : await findUnsalvaged(layout);
+        const aside = left ?? (await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged));
+        return replaceStore(options, layout, aside, reason);
+      },
+      async release() {
+        await noteEnd(layout.starts);
+        await lock.close();
+      },
+    };
+  } catch (error) {
+    await lock.close();
+    throw error;
+  }
+}
+
+function tellCleared({ log }: Options, cleared: readonly Cleared[]): void {
+  for (const { path, what } of cleared) {
+    if (what === 'renamed')
+      log.error({ path }, 'what stood in the place of a file or folder of the spool was renamed');
+    else
+      log.warn({ path }, 'a file or folder of the spool could not be read and written: its mode was changed');
+  }
+}
+
+// Then what cannot be read is not waited for any longer.
+const patientTries = 5;
+
+/** `insist`: it was tried often enough: what cannot be read is to be done without. */
+async function whenDiskAllows<T>(
+  options: Options,
+  layout: FolderLayout,
+  work: (insist: boolean) => Promise<T>,
+): Promise<T> {
+  const backoff = createBackoff({ minMs: 200, maxMs: 10_000 }, options.random);
+  for (let tries = 0; ; tries++) {
+    options.signal?.throwIfAborted();
+    try {
+      return await work(tries >= patientTries);
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+      options.log.error({ error: describeError(error) }, 'the spool cannot be opened yet; trying again');
+      if (await dropBallast(layout.ballast)) continue;
+      await sleep(options.clock, backoff.next(), options.signal);
+    }
+  }
+}
+
+/** LevelDB's own words for what is wrong with its files are not known one by one. */
+function mayPass(error: unknown): boolean {
+  const isLevel = error instanceof HoldfastError && error.code === 'store-open-failed';
+  return isLevel || isDiskTrouble(error) || isSystemError(error);
+}
+
+/** `insist`: what the medium does not give back is done without. */
+async function lockFolder(layout: FolderLayout, insist: boolean): Promise<Store> {
+  await makeFolder(layout.root);
+  const open = () => openLevelStore({ folder: layout.lock, writeBufferBytes: 64 * 1024 });
+  try {
+    return await open();
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    if (error.code === 'store-locked') throw lockedError(layout.root, error);
+    if (error.code !== 'store-damaged' && !(insist && error.code === 'store-open-failed')) throw error;
+    // It holds nothing. Nobody else has it: LevelDB takes its LOCK before it reads.
+    await rm(layout.lock, { recursive: true, force: true });
+    return open();
+  }
+}
+
+async function openStore(
+  options: Options,
+  layout: FolderLayout,
+  suspicious: boolean,
+): Promise<{ store: Store; repair?: Repair; isUnchecked?: boolean }> {
+  await rm(layout.newStore, { recursive: true, force: true });
+  const found = await lookAt(layout.store);
+  const marker = await readMarker(layout, options.insist);
+  if (marker === 'newer') return beginAnew(options, layout, found, 'it was written by a newer version');
+  if (found === 'foreign') return beginAnew(options, layout, found, 'what stood in its place is no store');
+  if (found === 'none') {
+    const left = await findUnsalvaged(layout);
+    if (left !== undefined) return replaceStore(options, layout, left, 'a salvage was interrupted');
+    // The marker is written before the first store: without one of the two, the folder is new.
+    const isGone = marker !== 'unreadable' || options.isReplaced;
+    const reason = 'the store is gone: its folder is missing or empty';
+    if (isGone) options.log.error({ folder: layout.store }, reason);
+    await marked(layout, marker);
+    return { store: await begin(options, layout), ...(isGone ? { repair: { reason } } : {}) };
+  }
+  const damage = damageOf(layout.store, suspicious);
+  if (damage.store === undefined) {
+    try {
+      // Before the first record of this format, so that an older version leaves it alone.
+      await marked(layout, marker);
+      const { store, problem } = await openSplitFolder({
+        folder: layout.store,
+        create: false,
+        insist: options.insist,
+      });
+      const reasons = [
+        damage.log,
+        problem,
+        marker === 'unreadable' ? 'its FORMAT.json is not readable' : undefined,
+      ];
+      const reason = reasons.filter((each) => each !== undefined).join('; ');
+      const missing = await takeKeys(store, options.codec);
+      if (missing !== undefined) {
+        const name = nameOf(options.clock) + keptForKey + unsalvaged;
+        return replaceStore(options, layout, await setAside(layout, layout.store, name), missing);
+      }
+      const { isUnchecked = false } = damage;
+      return { store, isUnchecked, ...(reason === '' ? {} : { repair: { reason } }) };
+    } catch (error) {
+      if (!isDamage(error, options.insist)) throw error;
+      return replaceDamaged(options, layout, describeError(error));
+    }
+  }
+  return replaceDamaged(options, layout, damage.store);
+}
+
+/** What LevelDB does not open for a reason that is none of the disk's is damaged, too, once it was tried often enough. */
+function isDamage(error: unknown, insist: boolean): boolean {
+  if (!(error instanceof HoldfastError)) return false;
+  return (
+    error.code === 'store-damaged' || (insist && error.code === 'store-open-failed' && !isDiskTrouble(error))
+  );
+}
+
+async function replaceDamaged(options: Options, layout: FolderLayout, reason: string) {
+  const aside = await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged);
+  return replaceStore(options, layout, aside, reason);
+}
+
+async function replaceStore(
+  options: Options,
+  layout: FolderLayout,
+  aside: string,
+  reason: string,
+): Promise<{ store: Store; repair: Repair }> {
+  options.log.error(
+    { reason, aside },
+    'the store cannot be used as it is; what can be read goes into a new one',
+  );
+  await rm(layout.newStore, { recursive: true, force: true });
+  const { store: fresh } = await openSplitFolder({ folder: layout.newStore });
+  const { codec, missing } = watchMissingKeys(options.codec);
+  let salvaged: SalvageReport | undefined;
+  try {
+    salvaged = await salvageInto(fresh, aside, { ...options, codec });
+  } finally {
+    await fresh.close();
+  }
+  await rename(layout.newStore, layout.store);
+  await syncFolder(layout.root);
+  const base = aside.endsWith(unsalvaged) ? aside.slice(0, -unsalvaged.length) : aside;
+  const kept = missing.size === 0 || base.includes(keptForKey) ? base : base + keptForKey;
+  await rename(aside, kept);
+  if (missing.size > 0) {
+    const advice = `give the key back under spool.encryption and run: holdfast spool salvage ${kept} NEWFOLDER`;
+    options.log.error(
+      { keys: [...missing.keys()], aside: kept },
+      `records take a key that is not here; ${advice}`,
+    );
+  }
+  await pruneAside(layout, maxAsideCount, maxAsideBytes);
+  await writeMarker(layout);
+  options.log.error({ reason, salvaged, aside: kept }, 'the store was replaced');
+  const { store } = await openSplitFolder({ folder: layout.store });
+  return { store, repair: { reason, aside: kept, ...(salvaged === undefined ? {} : { salvaged }) } };
+}
+
+/** Why the codec cannot be used on the store, which is closed then. Else the store knows of its key. */
+async function takeKeys(store: Store, codec: RecordCodec): Promise<string | undefined> {
+  try {
+    const missing = await missingKeys(store, codec);
+    if (missing.length === 0) {
+      await noteKey(store, codec);
+      return undefined;
+    }
+    await store.close();
+    return `it holds records that are sealed with key ${missing.join(' and ')}, which was not given`;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Undefined when not a word of it can be read: it stays aside, and the module goes on. */
+async function salvageInto(
+  fresh: Store,
+  aside: string,
+  { codec, clock, log, room }: Options,
+): Promise<SalvageReport | undefined> {
+  let files: StoreFiles | undefined;
+  try {
+    files = new StoreFiles(aside);
+    return await salvage(new SpoolReader(files, codec), fresh, { archive: room.forArchive, clock });
+  } catch (error) {
+    if (isDiskTrouble(error)) room.forArchive = false;
+    if (!(error instanceof HoldfastError) || error.code !== 'spool-unreadable') throw error;
+    log.error({ error: error.message }, 'nothing of the damaged store can be read');
+    return undefined;
+  } finally {
+    files?.close();
+  }
+}
+
+async function beginAnew(
+  options: Options,
+  layout: FolderLayout,
+  found: 'none' | 'store' | 'foreign',
+  reason: string,
+): Promise<{ store: Store; repair?: Repair }> {
+  if (found === 'none') {
+    await writeMarker(layout);
+    return { store: await begin(options, layout) };
+  }
+  const aside = await setAside(layout, layout.store, nameOf(options.clock));
+  options.log.error({ reason, aside }, 'the store cannot be used by this version; a new one is begun');
+  await writeMarker(layout);
+  return { store: await begin(options, layout), repair: { reason, aside } };
+}
+
+async function begin({ codec }: Options, layout: FolderLayout): Promise<Store> {
+  const { store } = await openSplitFolder({ folder: layout.store });
+  try {
+    await noteKey(store, codec);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function marked(layout: FolderLayout, marker: 'ours' | 'older' | 'unreadable'): Promise<object> {
+  if (marker !== 'ours') await writeMarker(layout);
+  return {};
+}
+
+async function findUnsalvaged(layout: FolderLayout): Promise<string | undefined> {
+  const names = await readdir(layout.aside).catch(() => []);
+  const name = names.toSorted().findLast((each) => each.endsWith(unsalvaged));
+  return name === undefined ? undefined : join(layout.aside, name);
+}
+
+function nameOf(clock: Clock): string {
+  return new Date(clock.now()).toISOString().replaceAll(':', '');
+}

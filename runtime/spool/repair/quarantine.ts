@@ -1,0 +1,66 @@
+// What a start moves out of the way: it is kept, within bounds, for people to look at.
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import { bytesUnder, exists, syncFolder } from '../engine/disk.ts';
+import { type FolderLayout, keptForKey } from '../format/folder-layout.ts';
+
+const storeName = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log)|commits|bodies)$/;
+
+/** What is in a store's folder: `none` (no such folder, or empty), a `store` (or pieces of one), `foreign`. */
+export async function lookAt(folder: string): Promise<'none' | 'store' | 'foreign'> {
+  try {
+    const names = await readdir(folder);
+    if (names.some((name) => storeName.test(name))) return 'store';
+    return names.every((name) => name === 'LOCK' || name === 'LOG' || name === 'LOG.old')
+      ? 'none'
+      : 'foreign';
+  } catch (error) {
+    if (isMissing(error)) return 'none';
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return 'foreign';
+    throw error;
+  }
+}
+
+/** Moves a store, or whatever stands in its place, into `aside`. Returns where it went. */
+export async function setAside(layout: FolderLayout, from: string, name: string): Promise<string> {
+  await mkdir(layout.aside, { recursive: true, mode: 0o700 });
+  let target = join(layout.aside, name);
+  for (let n = 2; await exists(target); n++) target = join(layout.aside, `${name}-${n}`);
+  await rename(from, target);
+  await syncFolder(layout.aside);
+  await syncFolder(layout.root);
+  return target;
+}
+
+/** Keeps the newest of what was set aside, within `maxBytes` and `maxCount`. Returns what was removed. */
+export async function pruneAside(
+  layout: FolderLayout,
+  maxCount: number,
+  maxBytes: number,
+): Promise<readonly string[]> {
+  const names = await readdir(layout.aside).catch(() => []);
+  const removed: string[] = [];
+  let bytes = 0;
+  // Names begin with the date.
+  const ours = names.filter((name) => !name.includes(keptForKey));
+  for (const [n, name] of ours.toSorted().toReversed().entries()) {
+    bytes += await bytesUnder(join(layout.aside, name));
+    if (n < maxCount && bytes <= maxBytes) continue;
+    await rm(join(layout.aside, name), { recursive: true, force: true });
+    removed.push(name);
+  }
+  return removed;
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+export function lockedError(root: string, cause: unknown): HoldfastError {
+  return new HoldfastError(
+    'spool-locked',
+    `another process uses the spool in ${root}; two modules must never share a data folder`,
+    { cause },
+  );
+}

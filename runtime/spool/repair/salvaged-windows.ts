@@ -1,0 +1,131 @@
+// Whole windows into the new store of a salvage: messages with their places in the lanes. Index, order of storing and
+// what is known of a stream are made anew from them, so they agree with one another.
+import { HoldfastError } from '../../../kernel/errors.ts';
+import { messageBytes } from '../../../wire/message.ts';
+import { idKey, indexKey, lateKey, sizeClassOf, streamKey, textKey } from '../format/keys.ts';
+import {
+  encodeIndexEntry,
+  encodeMessage,
+  encodePointer,
+  encodeStoredEntry,
+  hasWindow,
+  type Pointer,
+  type StoredMessage,
+  storedOverheadBytes,
+} from '../format/message-record.ts';
+import type { SalvageTarget } from './salvage-target.ts';
+import { type KnownStream, type SpoolMessage, type SpoolReader, streamOf } from './spool-reader.ts';
+
+export class WindowKeeper {
+  readonly streams = new Map<number, KnownStream>();
+  /** Streams that only their messages know. */
+  readonly rebuilt: string[] = [];
+  windows = 0;
+  unsentHead = Number.POSITIVE_INFINITY;
+  readonly #reader: SpoolReader;
+  readonly #target: SalvageTarget;
+
+  constructor(reader: SpoolReader, target: SalvageTarget) {
+    this.#reader = reader;
+    this.#target = target;
+    for (const [number, stream] of reader.streams) this.streams.set(number, { ...stream, classes: [] });
+  }
+
+  /** All parts of a window, in order. */
+  async keep(parts: readonly SpoolMessage[]): Promise<void> {
+    const target = this.#target;
+    const stored = storedIn(parts[0]!);
+    const { header } = stored;
+    const stream = this.#streamFor(stored);
+    const { window, void: reason, storedAt, late } = header;
+    let bytes = 0;
+    for (const part of parts) bytes += await this.#keepMessage(part);
+    const isRefused = parts.some(({ refused }) => refused !== undefined);
+    if (!isRefused && hasWindow(window)) {
+      const entry = {
+        end: window.end,
+        parts: parts.length,
+        ...(reason === undefined ? {} : { void: reason }),
+        ...(late === undefined ? {} : { late: true as const }),
+      };
+      const key = indexKey(stream.number, sizeClassOf(window), window.start, header.first);
+      await target.put('I', key, encodeIndexEntry(entry));
+      if (late !== undefined)
+        await target.put('L', lateKey(stream.number, late, header.first), new Uint8Array(0));
+    }
+    const count = late === undefined ? {} : { late };
+    const order = { stream: stream.number, window, parts: parts.length, bytes, storedAt, ...count };
+    const isVoid = reason !== undefined;
+    await target.put('A', idKey('a', header.first), encodeStoredEntry({ ...order, void: isVoid }));
+    this.windows++;
+  }
+
+  async writeStreams(): Promise<void> {
+    // Where one stream has had two numbers, its record names the newer.
+    const ordered = [...this.streams.values()].sort((a, b) => a.number - b.number);
+    // The last late numbers may be among what is lost: the count begins anew.
+    for (const { batchId, late: _, ...record } of ordered) {
+      await this.#target.putJson('S', textKey('s', batchId), record);
+      const { index, createdAt, number } = record;
+      await this.#target.putJson('N', streamKey(number), { batchId, index, createdAt });
+    }
+  }
+
+  async #keepMessage(message: SpoolMessage): Promise<number> {
+    const target = this.#target;
+    const stored = storedIn(message);
+    await target.put('M', idKey('r', message.id), encodeMessage(stored));
+    const storedBytes = messageBytes(stored.message) + storedOverheadBytes;
+    target.count({ stored: { messages: 1, bytes: storedBytes } });
+    for (const { lane, pointer } of message.places) {
+      if (lane !== 'unsent') continue;
+      const known = 'value' in pointer ? pointer.value : pointerTo(message.id, stored);
+      await target.put('P', idKey('u', message.id), encodePointer(known));
+      target.count({ unsent: { messages: 1, bytes: known.bytes } });
+      this.unsentHead = Math.min(this.unsentHead, message.id);
+    }
+    if (message.refused !== undefined) {
+      const refusal = 'value' in message.refused ? message.refused.value : {};
+      await target.putJson('X', idKey('x', message.id), refusal);
+      target.count({ rejected: 1 });
+    }
+    return storedBytes;
+  }
+
+  /** The stream as it will be written, with what this window adds to it. */
+  #streamFor(stored: StoredMessage): KnownStream {
+    const { stream: number, window, storedAt } = stored.header;
+    let stream = this.streams.get(number);
+    if (stream === undefined) {
+      const { batchId, index } = streamOf(this.#reader, stored);
+      stream = { number, batchId, index, classes: [], createdAt: storedAt };
+      this.rebuilt.push(batchId);
+    }
+    if (!hasWindow(window)) {
+      this.streams.set(number, stream);
+      return stream;
+    }
+    // Nothing may claim what a stored window claims already, so the floor is at least there.
+    if (this.#reader.streams.get(number)?.floor === undefined) {
+      stream = { ...stream, floor: Math.max(stream.floor ?? window.end, window.end) };
+    }
+    const sizeClass = sizeClassOf(window);
+    if (!stream.classes.includes(sizeClass)) {
+      stream = { ...stream, classes: [...stream.classes, sizeClass].sort((a, b) => a - b) };
+    }
+    this.streams.set(number, stream);
+    return stream;
+  }
+}
+
+/** Without the mark, which only the pointer knew: the message then goes up as live data. */
+function pointerTo(id: number, stored: StoredMessage): Pointer {
+  return { id, bytes: messageBytes(stored.message), queuedAt: stored.header.storedAt };
+}
+
+export function storedIn(message: SpoolMessage): StoredMessage {
+  if (message.stored === undefined || 'problem' in message.stored) {
+    throw new HoldfastError('spool-record-damaged', `message ${message.id} was not read`);
+  }
+  return message.stored.value;
+}
