@@ -6,6 +6,7 @@ import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
 import { healthContract } from './health/health.contract.ts';
+import { quietContract } from './health/quiet.contract.ts';
 import { httpContract } from './http/server.contract.ts';
 import { hubContract } from './ingest/hub.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
@@ -41,6 +42,7 @@ describe('on PostgreSQL', () => {
   repairContract(() => database);
   fairnessContract(() => database);
   healthContract(() => database);
+  quietContract(() => database);
   httpContract(() => database);
 
   test('a transaction that the server gives up for another one is run again', async () => {

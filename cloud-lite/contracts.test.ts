@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { databaseContract } from './database/database.contract.ts';
 import type { Database } from './database/database.ts';
 import { healthContract } from './health/health.contract.ts';
+import { quietContract } from './health/quiet.contract.ts';
 import { httpContract } from './http/server.contract.ts';
 import { hubContract } from './ingest/hub.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
@@ -31,5 +32,6 @@ describe('on PGlite', () => {
   repairContract(() => database);
   fairnessContract(() => database);
   healthContract(() => database);
+  quietContract(() => database);
   httpContract(() => database);
 });

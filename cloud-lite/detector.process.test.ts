@@ -89,6 +89,36 @@ describe('the detector process', () => {
     expect(await detector.stop()).toBe(0);
   });
 
+  test('asks the module of a stream of records that is quiet, and tells it from one that has stopped', async () => {
+    let asked = 0;
+    let phase = 'connected';
+    const sources = () => [{ batchId: 'log', name: 'log', phase }];
+    const onStatus = () => {
+      asked++;
+      return { sources: sources(), totals: { sources: 1 } };
+    };
+    const quiet = await edge('quiet', { onStatus });
+    const stopped = await edge('stopped', {
+      onStatus: () => ({ sources: sources(), totals: { sources: 1 } }),
+    });
+    const detector = await start('quiet', { HOLDFAST_SILENCE_MS: '1000' });
+    await quiet.send('log', { start: 0, end: 10 });
+    await stopped.send('log', { start: 0, end: 10 });
+    await stopped.close();
+    const alerts = async () => {
+      const response = await fetch(`${detector.url}/api/alerts`);
+      const { alerts: list } = (await response.json()) as { alerts: { deviceId: string; message: string }[] };
+      return list.filter(({ deviceId }) => ['quiet', 'stopped'].includes(deviceId));
+    };
+    await eventually(async () => expect(await alerts()).toMatchObject([{ deviceId: 'stopped' }]));
+    const before = asked;
+    await eventually(async () => expect(asked).toBeGreaterThan(before + 5));
+    expect(await alerts()).toHaveLength(1);
+    phase = 'backoff';
+    await eventually(async () => expect(await alerts()).toMatchObject([{ deviceId: 'quiet' }, {}]));
+    expect(await detector.stop()).toBe(0);
+  });
+
   test('killed and restarted again and again, it counts nothing twice and misses nothing', async () => {
     const module = await edge('survives');
     let sent = 0;

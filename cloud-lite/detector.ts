@@ -7,6 +7,7 @@ import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { tellAlerts } from './health/delivery.ts';
 import { createMonitor } from './health/monitor.ts';
+import { askQuietModules } from './health/quiet.ts';
 import type { EventSource } from './ingest/event-source.ts';
 import { createIngestor } from './ingest/ingestor.ts';
 import type { Bounds } from './ingest/plausible.ts';
@@ -75,7 +76,8 @@ export function createDetector(options: DetectorOptions): Detector {
       await migrate(database);
       const { signal } = repairing;
       const telling = tellAlerts({ ...options, log: log.child({ part: 'alerts' }) }, signal);
-      const rest = Promise.all([repairer.run(signal), monitor.run(signal), telling]);
+      const asking = askQuietModules({ ...options, log: log.child({ part: 'monitor' }) }, signal);
+      const rest = Promise.all([repairer.run(signal), monitor.run(signal), telling, asking]);
       running = [reader.run(reading.signal), rest];
     },
     state: () => ({ ingest: reader.state(), repair: repairer.state() }),

@@ -54,27 +54,6 @@ export function healthContract(open: () => Database): void {
       expect(await kinds()).toEqual(['stream-silent stops', 'stream-resumed stops']);
     });
 
-    test('a stream of records that has none is quiet, not silent, while its module is heard of', async () => {
-      const records = { index: 'sequence' as const };
-      await send('d', 'log', 0, records);
-      await send('d', 'log of another module', 0, { ...records, module: 'other' });
-      for (let minute = 1; minute <= 12; minute++) {
-        await clock.advance(60_000);
-        await send('d', 'polled', minute);
-        await judge();
-      }
-      expect(await kinds()).toEqual(['stream-silent log of another module']);
-      await clock.advance(400_000);
-      await judge();
-      expect(await kinds()).toEqual(['stream-silent log of another module', 'device-silent']);
-      await send('d', 'polled', 99);
-      await judge();
-      const silent = await database.query<{ name: string }>(
-        'select batch_id as name from silent_stream join stream on id = stream_id',
-      );
-      expect(silent.map(({ name }) => name)).toEqual(['log of another module']);
-    });
-
     test('a stream that is left behind on a hub that is read no more is silent', async () => {
       const old = { hub: 'old', consumerGroup: 'g', partitionId: '3' };
       await markRead(database, old, clock.now());

@@ -1,6 +1,6 @@
 // Tells streams that have stopped from streams that are quiet. A quiet one by time sends empty windows; one that has
-// stopped sends nothing. A quiet one by record number has nothing to send: it is heard of as long as its module is. What
-// has been sent and not been read yet must not look like silence, so all is judged against the time up to which the
+// stopped sends nothing. A quiet one by record number has nothing to send: its module is asked (quiet.ts) before it is
+// judged, and only where that says nothing of it, it is heard of as long as other streams of its module are. What has been sent and not been read yet must not look like silence, so all is judged against the time up to which the
 // stream's partition is known to have been read; of a stream that has not been heard of since the hub has other
 // partitions, all of them.
 import type { Session } from '../database/database.ts';
@@ -21,44 +21,58 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
   if (horizon === undefined) return;
   await judgeIngest(session, now, now - horizon > silenceMs);
   const resumed = await session.query<StreamName>(
-    `delete from silent_stream q using stream s
+    `delete from silent_stream q using stream s left join stream_word w on w.stream_id = s.id
       where s.id = q.stream_id and (s.last_arrival_at >= q.since or ${isHeardSince('q.since')})
      returning s.device_id, s.module_id, s.batch_id`,
   );
-  const silent = await session.query<StreamName>(
+  const silent = await session.query<StreamName & { says: string | null }>(
     `with fresh as (
        insert into silent_stream (stream_id, since)
        select s.id, $1 from stream s
+         left join stream_word w on w.stream_id = s.id
          left join partition_known k on k.partition_id = s.partition_id
         cross join (select min(known_until) as all_until from partition_known) h
         cross join lateral (select least($1, coalesce(k.known_until, h.all_until)) - $2::int8 as limit_at) l
         where s.messages > 0 and s.late_of is null and s.last_arrival_at < l.limit_at
-          and not ${isHeardSince('l.limit_at')}
+          and not ${isHeardSince('l.limit_at')} and ${wasAskedSince('l.limit_at')}
           and not exists (select from silent_stream q where q.stream_id = s.id)
        returning stream_id
      )
-     select s.device_id, s.module_id, s.batch_id from fresh join stream s on s.id = fresh.stream_id`,
+     select s.device_id, s.module_id, s.batch_id, w.says
+       from fresh join stream s on s.id = fresh.stream_id left join stream_word w on w.stream_id = s.id`,
     [now, silenceMs],
   );
   const devices = await judgeDevices(session, now);
   await raiseAlerts(
     session,
     [
-      ...devices.resumed.map(deviceAlert('device-resumed', 'sends again')),
-      ...resumed.filter(notOf(devices.resumed)).map(streamAlert('stream-resumed', 'sends again')),
+      ...devices.resumed.map(deviceAlert('device-resumed', 'is heard of again')),
+      ...resumed.filter(notOf(devices.resumed)).map(streamAlert('stream-resumed', 'is heard of again')),
       ...devices.silent.map(deviceAlert('device-silent', `has sent nothing for ${silenceMs / 1000} s`)),
-      ...silent
-        .filter(notOf(devices.silent))
-        .map(streamAlert('stream-silent', `has sent nothing for ${silenceMs / 1000} s`)),
+      ...silent.filter(notOf(devices.silent)).map((stream) => {
+        const says = stream.says === null ? '' : `; its module says: ${stream.says}`;
+        return streamAlert('stream-silent', `has sent nothing for ${silenceMs / 1000} s${says}`)(stream);
+      }),
     ],
     now,
   );
 }
 
-/** SQL: the stream `s` is one by record number, and something of its module has come since. */
-const isHeardSince = (at: string) => `(s.index_kind = 'sequence' and exists (
-  select from stream m where m.device_id = s.device_id and m.module_id = s.module_id and m.late_of is null
-                         and m.messages > 0 and m.last_arrival_at >= ${at}))`;
+/**
+ * SQL: the stream `s` is one by record number, and has been watched since by the word `w` of its module; or its module
+ * says nothing of it, and something else of the module has come since.
+ */
+const isHeardSince = (at: string) => `(s.index_kind = 'sequence' and (coalesce(w.heard_at, 0) >= ${at}
+  or w.says is null and exists (
+    select from stream m where m.device_id = s.device_id and m.module_id = s.module_id and m.late_of is null
+                           and m.messages > 0 and m.last_arrival_at >= ${at})))`;
+
+/** Where the hub lets nobody ask, the messages alone must do after so many tries, 45 s apart. */
+const maxTries = 4;
+
+/** SQL: the module of `s` has been asked since, if its silence alone says nothing. */
+const wasAskedSince = (at: string) =>
+  `(s.index_kind = 'time' or w.asked_at >= ${at} or w.tries > ${maxTries})`;
 
 /**
  * Up to when all partitions have been read, of one that never was: since when it is to be. Undefined before anything was

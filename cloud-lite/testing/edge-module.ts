@@ -41,6 +41,8 @@ export interface EdgeModuleOptions {
     module: EdgeModule,
     request: { requestId: string; batchId: string; range: Window },
   ) => Promise<{ status: number; payload: unknown } | undefined>;
+  /** What it says of itself. Without it there is no such method. */
+  readonly onStatus?: () => object;
 }
 
 export async function openEdgeModule(options: EdgeModuleOptions): Promise<EdgeModule> {
@@ -112,6 +114,8 @@ export async function openEdgeModule(options: EdgeModuleOptions): Promise<EdgeMo
     if (options.onBackfill === undefined) await module.send(batchId, range.value, { mark: { requestId } });
     answer(response, 202, { requestId, state: 'accepted' });
   });
+  const { onStatus } = options;
+  if (onStatus) handle('status', async (_, response) => answer(response, 200, onStatus()));
   handle('getBackfill', async (_, response) => answer(response, 200, { state: 'done' }));
   return module;
 }

@@ -1,0 +1,180 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { seededRandom } from '../../kernel/random.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { Database } from '../database/database.ts';
+import { markRead } from '../ingest/checkpoint.ts';
+import type { HubMethods, MethodOutcome, MethodTarget } from '../repair/hub-methods.ts';
+import { createHubPace } from '../repair/hub-pace.ts';
+import { arrive, type ShortArrival } from '../testing/arrivals.ts';
+import { emptyDatabase } from '../testing/databases.ts';
+import { listAlerts } from './alerts.ts';
+import { askModule, claimQuiet } from './quiet.ts';
+import { judgeSilence } from './silence.ts';
+
+const silenceMs = 300_000;
+const partition = { hub: 'h', consumerGroup: 'g', partitionId: '0' };
+
+/** How streams by record number that have nothing to send are told from those that have stopped, on any database. */
+export function quietContract(open: () => Database): void {
+  describe('quiet streams of records', () => {
+    let database: Database;
+    let clock: VirtualClock;
+    const signal = new AbortController().signal;
+    beforeAll(() => {
+      database = open();
+    });
+    beforeEach(async () => {
+      await emptyDatabase(database);
+      clock = new VirtualClock();
+    });
+
+    const judge = async () => {
+      await markRead(database, partition, clock.now());
+      await database.transaction((session) => judgeSilence(session, clock.now(), silenceMs));
+    };
+    const kinds = async () =>
+      [...(await listAlerts(database, { limit: 100 }))]
+        .reverse()
+        .map(({ kind, batchId }) => (batchId ? `${kind} ${batchId}` : kind));
+    const send = (device: string, stream: string, start: number, more: Partial<ShortArrival> = {}) =>
+      arrive(database, [{ device, stream, start, end: start + 1, index: 'time', ...more }], clock.now(), '0');
+
+    /** Asks after all streams of records that are due, as the detector's own loop does; `answer` is a module's. */
+    const askQuiet = async (answer: (call: MethodTarget) => MethodOutcome) => {
+      const asked: string[] = [];
+      const methods: HubMethods = {
+        call: async (target) => {
+          asked.push(`${target.deviceId}/${target.moduleId}`);
+          return answer(target);
+        },
+      };
+      const random = seededRandom(1);
+      const pace = createHubPace(10, clock, random);
+      const options = { database, methods, clock, random, log: silentLog, metrics: noMetrics, silenceMs };
+      for (const module of await claimQuiet(database, clock.now(), silenceMs, pace.room(0)))
+        await askModule(options, module, pace, signal);
+      return asked;
+    };
+    const gone: MethodOutcome = { kind: 'unreachable', detail: 'offline' };
+    const says = (...sources: object[]): MethodOutcome => ({
+      kind: 'answered',
+      status: 200,
+      payload: { sources, totals: { sources: sources.length } },
+    });
+    const records = { index: 'sequence' as const };
+    /** Minutes pass; each is judged after what is due was asked. */
+    const minutes = async (count: number, answer: (call: MethodTarget) => MethodOutcome) => {
+      let asked = 0;
+      for (let minute = 0; minute < count; minute++) {
+        await clock.advance(60_000);
+        asked += (await askQuiet(answer)).length;
+        await judge();
+      }
+      return asked;
+    };
+
+    test('one on a module with no others is quiet while the module says that it is watched', async () => {
+      await send('d', 'log', 7, records);
+      const answer = () => says({ batchId: 'log', name: 'log', phase: 'connected' });
+      // Twice in the time of silence, for as long as it is quiet.
+      expect(await minutes(60, answer)).toBeLessThan(25);
+      expect(await kinds()).toEqual([]);
+      await minutes(6, () => gone);
+      expect(await kinds()).toEqual(['device-silent']);
+      await minutes(20, () => gone);
+      await minutes(3, answer);
+      expect(await kinds()).toEqual(['device-silent', 'device-resumed']);
+      await minutes(30, answer);
+      expect(await kinds()).toHaveLength(2);
+    });
+
+    test('one whose source does not hear its equipment is silent, whatever else its module sends', async () => {
+      await send('d', 'log', 7, records);
+      const lastError = { code: 'modbus-timeout', message: 'no answer', at: 'then' };
+      const broken = () => says({ batchId: 'log', name: 'log', phase: 'backoff', lastError });
+      for (let minute = 1; minute <= 8; minute++) {
+        await send('d', 'polled', minute);
+        await minutes(1, broken);
+      }
+      expect(await kinds()).toEqual(['stream-silent log']);
+      const [alert] = await listAlerts(database, { limit: 1 });
+      expect(alert!.message).toBe(
+        'stream log of d/m has sent nothing for 300 s; its module says: backoff: modbus-timeout, no answer',
+      );
+      await send('d', 'log', 8, records);
+      await judge();
+      expect(await kinds()).toEqual(['stream-silent log', 'stream-resumed log']);
+    });
+
+    test('one that no source feeds any more is silent', async () => {
+      await send('d', 'log', 7, records);
+      await minutes(8, () => says({ batchId: 'other', name: 'other', phase: 'connected' }));
+      expect(await kinds()).toEqual(['device-silent']);
+    });
+
+    test('a module of another make, and one with more sources than it lists, are heard of by their answer', async () => {
+      await send('d', 'log', 7, records);
+      await send('e', 'log', 7, records);
+      const listed = { sources: [{ batchId: 'other', phase: 'backoff' }], totals: { sources: 151 } };
+      await minutes(60, ({ deviceId }) => ({
+        kind: 'answered',
+        status: deviceId === 'd' ? 501 : 200,
+        payload: deviceId === 'd' ? null : listed,
+      }));
+      expect(await kinds()).toEqual([]);
+    });
+
+    test('after a pause of the detector nothing is called silent before its module was asked', async () => {
+      await send('d', 'log', 7, records);
+      await clock.advance(7_200_000);
+      await judge();
+      await judge();
+      expect(await kinds()).toEqual([]);
+      await minutes(1, () => says({ batchId: 'log', phase: 'connected' }));
+      expect(await kinds()).toEqual([]);
+    });
+
+    test('a hub that lets nobody ask makes no stream silent at once, and none healthy for ever', async () => {
+      await send('d', 'log', 7, records);
+      const refused = (): MethodOutcome => ({ kind: 'throttled', detail: 'too many' });
+      await minutes(5, refused);
+      await judge();
+      expect(await kinds()).toEqual([]);
+      await minutes(5, refused);
+      expect(await kinds()).toEqual(['device-silent']);
+    });
+
+    test('two detectors ask a module once', async () => {
+      for (let n = 0; n < 20; n++) await send(`d${n}`, 'log', 7, records);
+      await clock.advance(200_000);
+      const claims = await Promise.all([1, 2, 3].map(() => claimQuiet(database, clock.now(), silenceMs, 10)));
+      const all = claims.flat().map(({ deviceId }) => deviceId);
+      expect(new Set(all).size).toBe(all.length);
+      expect(all.length).toBeGreaterThan(9);
+    });
+
+    test('one is quiet, not silent, while its module is heard of, where that can be asked nothing', async () => {
+      await send('d', 'log', 0, records);
+      await send('d', 'log of another module', 0, { ...records, module: 'other' });
+      for (let minute = 1; minute <= 12; minute++) {
+        await clock.advance(60_000);
+        await send('d', 'polled', minute);
+        await askQuiet(() => gone);
+        await judge();
+      }
+      expect(await kinds()).toEqual(['stream-silent log of another module']);
+      await clock.advance(400_000);
+      await askQuiet(() => gone);
+      await judge();
+      expect(await kinds()).toEqual(['stream-silent log of another module', 'device-silent']);
+      await send('d', 'polled', 99);
+      await judge();
+      const silent = await database.query<{ name: string }>(
+        'select batch_id as name from silent_stream join stream on id = stream_id',
+      );
+      expect(silent.map(({ name }) => name)).toEqual(['log of another module']);
+    });
+  });
+}
