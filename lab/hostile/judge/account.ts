@@ -101,8 +101,9 @@ export class Account {
     this.#options.heard.forget();
   }
 
-  /** Commits above `commit` are undone: what they stored and was not sent is gone. */
-  rollBack(commit: number): void {
+  /** Commits above `commit`, of `at` in true time, are undone: what they stored and was not sent is gone. */
+  rollBack({ commit, at }: { readonly commit: number; readonly at: number }): void {
+    this.#options.judge.rollBack?.(at);
     const before = this.#unsent.length;
     this.#unsent = this.#unsent.filter((stored) => stored.commit <= commit);
     const lost = before - this.#unsent.length;

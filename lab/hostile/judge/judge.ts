@@ -38,6 +38,8 @@ export interface Judge {
   claimHistory(claim: HistoryClaim): void;
   /** To be told at once: what the equipment holds changes. */
   claimVoid(claim: VoidClaim): void;
+  /** What the disk was told after `since`, in true time, is undone. */
+  rollBack?(since: number): void;
   /** Readings that were delivered. */
   readonly readings: number;
   /** So far; complete after `finish`. */

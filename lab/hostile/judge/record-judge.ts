@@ -117,6 +117,10 @@ export class RecordJudge<M extends Made> implements Judge {
     this.#fault('wrongValues', `${tag} = ${JSON.stringify(value)} at ${index} by ${via}: ${why}`);
   }
 
+  rollBack(since: number): void {
+    this.#options.rules.rollBack?.(since);
+  }
+
   claim(claim: LiveClaim): void {
     const before = this.#live.findLast(
       ({ window, heard }) => window.end === claim.window.start && heard.to === claim.heard.from,

@@ -39,7 +39,7 @@ interface Poll {
   readonly position: number;
 }
 
-const lastingRefusals = new Set([1, 2, 3]);
+export const lastingRefusals = new Set([1, 2, 3]);
 const slackMs = 150;
 
 interface Run {

@@ -4,7 +4,7 @@ import { createModbusLinks } from '../../../runtime/sources/modbus/link.ts';
 import { createModbusSource } from '../../../runtime/sources/modbus/modbus-source.ts';
 import type { Dice } from '../dice.ts';
 import type { Equipment, EquipmentParts } from '../equipment.ts';
-import { ShownJudge } from '../judge/shown-judge.ts';
+import { lastingRefusals, ShownJudge } from '../judge/shown-judge.ts';
 import { Panel, type PanelTag } from './panel.ts';
 import { configOf, lineTo, planted, type Transport } from './recorder-equipment.ts';
 
@@ -28,7 +28,11 @@ export function panelEquipment(transport: Transport, parts: EquipmentParts): Equ
     onChange: (tag, value) => judge.change(tag, value),
     onAsked: (tag) => judge.ask(tag),
     onHeard: (tag, value, isValid) => judge.hear(tag, value, isValid),
-    onRefused: (tag, exception) => judge.refuse(tag, exception),
+    onRefused: (tag, exception) => {
+      judge.refuse(tag, exception);
+      // One that is meant to last shows the unit as well as a value does.
+      if (lastingRefusals.has(exception)) parts.heard.tell(clock.monotonic());
+    },
   });
   const line = lineTo(transport, panel, timeoutMs, parts);
   const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });

@@ -46,6 +46,12 @@ export function recorderRules({
     // The log has something else in its place, and has shown no more than that.
     isUnreadable: (sample) => recorder.isCorrupt(sample),
     isHidden,
+    isBeyondProof: (sample) =>
+      plan.index === 'time' &&
+      !recorder.isHeld(sample) &&
+      !recorder.wasLookedAt(sample) &&
+      recorder.isBehindSmallStep(sample),
+    rollBack: (since) => recorder.forgetLooks(since),
     isForgotten: (sample) => isHidden(sample) && !recorder.wasLookedAt(sample),
     isExcused: (sample, tag) => refusals.excuses(tag, sample.at),
   };

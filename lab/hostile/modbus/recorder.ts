@@ -21,6 +21,9 @@ export interface RecorderOptions {
   readonly trace: Trace;
 }
 
+/** What time synchronisation corrects. */
+const smallStepMs = 2000;
+
 export class Recorder implements Unit {
   readonly records = new Records<Sample>();
   readonly #options: RecorderOptions;
@@ -30,7 +33,8 @@ export class Recorder implements Unit {
   #log: Sample[] = [];
   /** Of these the log has something else. */
   readonly #corrupt = new Set<number>();
-  readonly #looked = new Set<number>();
+  /** By their ids, when they were first looked at, true time. */
+  readonly #looked = new Map<number, number>();
   #round = 0;
   #count: number;
   #isOn = true;
@@ -67,7 +71,7 @@ export class Recorder implements Unit {
 
   /** The adapter was given what the log holds there. */
   onLooked(request: RegisterRequest): void {
-    const { plan } = this.#options;
+    const { plan, clock } = this.#options;
     const perFile = Math.floor(plan.registersPerFile / plan.recordRegisters);
     const from =
       request.kind === 'file'
@@ -76,12 +80,22 @@ export class Recorder implements Unit {
     const to = from + request.count / plan.recordRegisters;
     for (const { id, count } of this.#log) {
       const slot = this.#shown(count) % plan.capacity;
-      if (slot + 1 > from && slot < to) this.#looked.add(id);
+      if (slot + 1 > from && slot < to && !this.#looked.has(id)) this.#looked.set(id, clock.monotonic());
     }
   }
 
   wasLookedAt({ id }: Sample): boolean {
     return this.#looked.has(id);
+  }
+
+  forgetLooks(since: number): void {
+    for (const [id, at] of this.#looked) if (at > since) this.#looked.delete(id);
+  }
+
+  /** Its clock was set back by as little as time synchronisation does, among records that went before they were looked at. */
+  isBehindSmallStep({ id, stamp }: Sample): boolean {
+    const next = this.#log.find((sample) => sample.id > id && this.isHeld(sample));
+    return next !== undefined && next.stamp <= stamp && stamp - next.stamp < smallStepMs;
   }
 
   /** The log never had it. */

@@ -29,6 +29,8 @@ interface State {
   readonly number?: number;
   readonly committedAt?: number;
   readonly journal?: Journal;
+  /** When it was committed, true time. */
+  readonly at?: number;
 }
 
 export class RecordingStore {
@@ -93,14 +95,17 @@ export class RecordingStore {
     });
   }
 
-  /** Called before `restart`: the disk is as it was some commits ago. Returns which was the last that it has. */
-  rollBack(commits: number): number {
+  /**
+   * Called before `restart`: the disk is as it was some commits ago. Returns which was the last that it has, and when that
+   * was made, in true time.
+   */
+  rollBack(commits: number): { readonly commit: number; readonly at: number } {
     const older = this.#older.at(-commits);
-    if (!older) return this.#commit;
+    if (!older) return { commit: this.#commit, at: this.#clock.monotonic() };
     this.#state = older;
     this.#older = this.#older.slice(0, -commits);
     this.#commit -= commits;
-    return this.#commit;
+    return { commit: this.#commit, at: older.at ?? Number.NEGATIVE_INFINITY };
   }
 
   /** After `restart`: whether what was claimed before is known. */
@@ -158,7 +163,7 @@ export class RecordingStore {
     this.#commit += 1;
     this.#older.push(this.#state);
     if (this.#older.length > 200) this.#older = this.#older.slice(-100);
-    this.#state = state;
+    this.#state = { ...state, at: this.#clock.monotonic() };
   }
 }
 

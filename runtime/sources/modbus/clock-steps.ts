@@ -17,6 +17,11 @@ export interface ClockStep {
   readonly after: number;
   /** Where those that came unseen after it may begin. */
   readonly from: number;
+  /**
+   * The clock did not go back, but shows so much less than has passed while samples went unseen: it was set back among
+   * these, or it only stood still, or the sample is so old. Absent: it went back.
+   */
+  readonly lostMs?: number;
 }
 
 /** What time synchronisation corrects, and what a sample may be held up. */
@@ -44,6 +49,10 @@ export class ClockSteps {
   /** Least lead of its clock over monotonic time. */
   #lead = Number.POSITIVE_INFINITY;
   #twiceTo = 0;
+  /** Samples may have come unseen since the last time was shown. */
+  #hasMissed = false;
+  /** As kept by a process before this one, until a sample is shown. */
+  #recalledTwiceTo = Number.NEGATIVE_INFINITY;
 
   /** `stepMs`: what its times are rounded to. */
   constructor(clock: Clock, stepMs: number) {
@@ -96,15 +105,18 @@ export class ClockSteps {
   /** What was kept before this process. */
   recallTwice(twiceTo: number): void {
     if (twiceTo <= this.#twiceTo) return;
-    this.#twiceTo = this.keptTwiceTo = twiceTo;
+    this.#twiceTo = this.keptTwiceTo = this.#recalledTwiceTo = twiceTo;
     const [shown, after] = [twiceTo - twiceStepMs, Number.POSITIVE_INFINITY];
     this.#note({ at: this.#since, shown, expected: twiceTo, after, from: Number.NEGATIVE_INFINITY });
   }
 
   /** Samples may have come unseen since the last time was shown: up to where the clock would stand had nobody set it. */
   miss(): void {
+    // What went by while no process watched may have come at the first of the times that came twice.
+    this.#freeFrom = Math.max(this.#freeFrom, this.#recalledTwiceTo);
     const shown = this.#shown;
     if (!shown) return;
+    this.#hasMissed = true;
     // How long ago it was shown to a process before this one only the wall clock tells, which may have been set.
     const isLongAgo = shown === this.#recalled && this.#clock.monotonic() - shown.at > mostRecalledMs;
     if (!isLongAgo) this.#freeFrom = Math.max(this.#freeFrom, this.#expected(shown));
@@ -114,15 +126,22 @@ export class ClockSteps {
   show(time: number): void {
     const now = this.#clock.monotonic();
     const shown = this.#shown;
+    this.#recalledTwiceTo = Number.NEGATIVE_INFINITY;
     if (shown?.time === time) return;
     this.#lead = Math.min(this.#lead, time - now);
     this.#knownFrom = Math.min(this.#knownFrom, time);
-    if (shown && time < shown.time) {
-      const expected = this.#expected(shown);
-      const from = time - (now - shown.at) - slackMs;
-      this.#note({ at: now, shown: shown.time, expected, after: time, from });
-      this.cameTwice(expected);
+    if (shown) {
+      const passedMs = now - shown.at;
+      const lostMs = Math.floor(shown.time + passedMs * (1 - drift) - time - slackMs);
+      const isBack = time < shown.time;
+      if (isBack || (this.#hasMissed && lostMs > 0)) {
+        const expected = this.#expected(shown);
+        const from = time - passedMs - slackMs;
+        this.#note({ at: now, shown: shown.time, expected, after: time, from, ...(!isBack && { lostMs }) });
+        if (isBack) this.cameTwice(expected);
+      }
     }
+    this.#hasMissed = false;
     this.#shown = { time, at: now };
   }
 

@@ -386,6 +386,24 @@ describe('the history of a log', () => {
     expect(await read(start + 62_000, start + 63_000)).toMatchObject([{ kind: 'readings' }]);
   });
 
+  it('is not all read where its clock shows less than has passed, and what went by meanwhile is gone', async () => {
+    const { unit, read, steps, clock } = setUp(0);
+    for (let n = 0; n < 50; n++) unit.scan(start + n * 200);
+    steps.show(start + 9_800);
+    await read(start, start + 1000);
+    // Nobody watches: 6 s go by, the clock is set back by 4 s, the memory is erased.
+    for (let n = 50; n < 80; n++) unit.scan(start + n * 200);
+    unit.log!.erase();
+    for (let n = 60; n < 80; n++) unit.scan(start + n * 200);
+    await clock.advance(10_000);
+    steps.miss();
+    steps.show(start + 15_800);
+    expect(await read(start + 13_000, start + 15_000)).toEqual([]);
+    for (let n = 80; n < 200; n++) unit.scan(start + n * 200);
+    // Beyond where it can have come, all is there.
+    expect(await read(start + 25_000, start + 26_000)).toMatchObject([{ kind: 'readings' }]);
+  });
+
   it('says so when its pointers make no sense', async () => {
     const { make, read } = setUp(0, {
       change: { oldest: { address: 1000, type: 'uint32' }, newest: { address: 1004, type: 'uint16' } },

@@ -15,13 +15,8 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { normalise } from '../../../wire/coverage.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { ClockStep, ClockSteps } from './clock-steps.ts';
+import { leapsIn, longestIn, type TimedPosition } from './log-leaps.ts';
 import type { LogRange } from './record-log.ts';
-
-export interface TimedPosition {
-  readonly position: number;
-  /** Epoch ms. */
-  readonly time: number;
-}
 
 /** Times that a record without a valid time of its own may have had. */
 export interface Doubt extends Window {
@@ -131,7 +126,9 @@ export class LogTimes {
     this.#times.clear();
     this.#current = undefined;
     this.#newest = undefined;
+    // Records may have come after the newest that was looked at.
     this.#isTorn = true;
+    this.#knownSince = Number.POSITIVE_INFINITY;
   }
 
   /** Grows whenever it turns out that records went unseen. */
@@ -334,9 +331,11 @@ export class LogTimes {
     back: readonly { readonly from: number; readonly to: number }[],
   ): void {
     let left = back.length;
-    for (const { id, at, shown, expected, after, from: start } of steps.toReversed()) {
+    const { order } = this.#view;
+    for (const { id, at, shown, expected, after, from: start, lostMs } of steps.toReversed()) {
       if (id < this.#stepsSeen) break;
-      if (at >= this.#knownSince) continue;
+      // The newest sample may be as old as the next one is away.
+      if (at >= this.#knownSince || (lostMs !== undefined && lostMs <= longestIn(order))) continue;
       const found = back
         .slice(0, left)
         .findLastIndex(({ from, to }) => from >= shown && from < expected && to <= after);
@@ -344,6 +343,7 @@ export class LogTimes {
       else {
         this.#unseen += 1;
         this.#add({ start, end: expected });
+        this.#options.steps.cameTwice(expected);
       }
     }
     this.#stepsSeen = Math.max(this.#stepsSeen, ...steps.map(({ id }) => id + 1));
@@ -352,19 +352,6 @@ export class LogTimes {
   #add(window: Window): void {
     this.#gone = bounded([...this.#gone, window]);
   }
-}
-
-/** Between records that are further apart than usual: their clock may have been set. */
-function leapsIn(order: readonly TimedPosition[]): readonly Window[] {
-  const intervals = order.slice(1).map(({ time }, at) => time - order[at]!.time);
-  const usual = intervals
-    .slice(-64)
-    .filter((interval) => interval > 0)
-    .sort((a, b) => a - b);
-  const longestMs = 2 * (usual[usual.length >> 1] ?? 0);
-  return intervals.flatMap((interval, at) =>
-    interval > longestMs ? [{ start: order[at]!.time + 1, end: order[at + 1]!.time }] : [],
-  );
 }
 
 function lowerBound(byTime: readonly TimedPosition[], time: number): number {

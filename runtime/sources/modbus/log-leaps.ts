@@ -1,0 +1,29 @@
+// Where the times of an event log leap: somebody may have set the clock.
+import type { Window } from '../../../wire/window.ts';
+
+export interface TimedPosition {
+  readonly position: number;
+  /** Epoch ms. */
+  readonly time: number;
+}
+
+/** Between records that are further apart than usual: their clock may have been set. */
+export function leapsIn(order: readonly TimedPosition[]): readonly Window[] {
+  const longestMs = longestIn(order);
+  return intervalsIn(order).flatMap((interval, at) =>
+    interval > longestMs ? [{ start: order[at]!.time + 1, end: order[at + 1]!.time }] : [],
+  );
+}
+
+/** What lies between two records at most, where nobody sets their clock. */
+export function longestIn(order: readonly TimedPosition[]): number {
+  const usual = intervalsIn(order)
+    .slice(-64)
+    .filter((interval) => interval > 0)
+    .sort((a, b) => a - b);
+  return 2 * (usual[usual.length >> 1] ?? 0);
+}
+
+function intervalsIn(order: readonly TimedPosition[]): readonly number[] {
+  return order.slice(1).map(({ time }, at) => time - order[at]!.time);
+}
