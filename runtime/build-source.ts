@@ -3,7 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
-import type { MakeSource } from './adapters.ts';
+import { adapterOf, type MakeSource } from './adapters.ts';
 import type { SourceConfig } from './config/schema.ts';
 import type { SourceSink } from './sources/source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
@@ -35,7 +35,8 @@ export function buildSource(
   const [inner, stream] = openWindows({ batchId, index, isUnordered, pace }, windows);
   // What the equipment stamps, or numbers, needs no clock of ours.
   const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
-  return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics });
+  const writable = adapterOf(settings).writable?.(settings as never) ?? new Map();
+  return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics, writable });
 }
 
 /** The stream's windows, and where they end. */

@@ -9,6 +9,7 @@ import type { StreamStart } from '../windows/window-store.ts';
 import type { SourceAsk } from './ask.ts';
 import type { Inputs } from './inputs.ts';
 import type { Source } from './source.ts';
+import type { WritableTags } from './tag-write.ts';
 
 /** What an adapter has for all its sources in a process. */
 export interface AdapterParts {
@@ -60,6 +61,8 @@ export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   create(parts: AdapterParts): (settings: z.output<Schema>, parts: SourceParts) => Source;
   /** What a source asks of its surroundings. Pure. */
   ask(settings: z.output<Schema>, clock: Clock): SourceAsk;
+  /** The tags that may be written, and within which limits. Pure. Absent: none, ever. */
+  writable?(settings: z.output<Schema>): WritableTags;
   /** What only one source may use, beyond the name of its stream. Absent: nothing. */
   exclusive?(settings: z.output<Schema>): readonly Exclusive[];
   /** Its sources are sent messages by other modules: the uplink attaches this module's inputs. */

@@ -1,5 +1,6 @@
 // What the settings of every source are made of.
 import { z } from 'zod';
+import type { WritableTags } from './tag-write.ts';
 
 const streamId = z
   .string()
@@ -15,6 +16,45 @@ export const streamName = {
 };
 
 export const tagName = z.string().min(1, 'must not be empty').max(128, 'must have at most 128 characters');
+
+/** What may be written to a tag, as numbers in the tag's own unit; both ends belong to it. */
+export const writeLimits = {
+  min: z.number('must be a number').optional(),
+  max: z.number('must be a number').optional(),
+};
+
+interface LimitedTag {
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+  readonly names?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Limits stand only on what may be written, and leave room for a value. */
+export function checkLimits(
+  tag: LimitedTag,
+  isWritable: boolean,
+  path: readonly (string | number)[],
+  context: z.RefinementCtx,
+): void {
+  const say = (key: 'min' | 'max', message: string) =>
+    context.addIssue({ code: 'custom', path: [...path, key], message });
+  for (const key of ['min', 'max'] as const) {
+    if (tag[key] === undefined) continue;
+    if (!isWritable) say(key, 'is a limit for writing: make the tag writable, or remove it');
+    else if (tag.names) say(key, 'is for numbers: the values of this tag have names; remove one of both');
+  }
+  const { min, max } = tag;
+  if (min !== undefined && max !== undefined && min > max)
+    say('max', `must be at least min (${min}): no value could be written`);
+}
+
+/** Those that may be written, with their limits. */
+export function limitsOf<Tag extends LimitedTag & { readonly name: string }>(
+  tags: readonly Tag[],
+  isWritable: (tag: Tag) => boolean,
+): WritableTags {
+  return new Map(tags.filter(isWritable).map(({ name, min, max }) => [name, { min, max }]));
+}
 
 /** Each tag of a source has a name of its own. */
 export function checkNames(

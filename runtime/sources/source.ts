@@ -1,11 +1,12 @@
 // The port between equipment and windows. A source turns one piece of equipment into one stream:
 // readings in index order, and statements about how far observation reaches. The statements matter as
 // much as the readings: a window may be claimed only over what was observed.
-import type { Reading, Value } from '../../wire/reading.ts';
+import type { Reading } from '../../wire/reading.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Continuation } from './continuation.ts';
 import type { HistoryPage } from './history-page.ts';
 import type { Probe } from './probe.ts';
+import type { TagWrite } from './tag-write.ts';
 
 export type SourceEvent =
   /**
@@ -93,8 +94,12 @@ export interface Source {
   run(sink: SourceSink, signal: AbortSignal): Promise<void>;
   /** Absent where the equipment remembers nothing. */
   readonly history?: SourceHistory;
-  /** Writes one tag. @throws HoldfastError naming the tag and what the equipment answered. */
-  write?(tag: string, value: Value, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes one tag, in a turn of its own between polls. Resolves only once the equipment has confirmed it, by an answer that
+   * belongs to this request. An abort ends a write that still waits for its turn.
+   * @throws HoldfastError naming the tag and what the equipment answered; retryable where it may work later.
+   */
+  write?(write: TagWrite, signal: AbortSignal): Promise<void>;
   /**
    * Connects by itself, reads each tag once, yields each as soon as it is known, and lets go of the equipment, also
    * when the caller stops listening. Never called while `run` runs. A tag that the equipment refuses, or whose answer

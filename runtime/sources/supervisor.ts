@@ -9,6 +9,8 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import { openSession, type Session } from './session.ts';
 import type { Source, SourceSink } from './source.ts';
+import type { WritableTags } from './tag-write.ts';
+import { type GatedWrite, gateWrites } from './write-gate.ts';
 
 export interface SupervisorOptions {
   readonly name: string;
@@ -19,6 +21,8 @@ export interface SupervisorOptions {
   /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Tags of the source that may be written. Default: none. */
+  readonly writable?: WritableTags;
   /** First and longest wait between sessions. Default: the source's own, or 1 s and 30 s. */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number };
   /** How long a session may take to stop before it is abandoned. Default 2 s. */
@@ -44,6 +48,8 @@ export interface SourceState {
 export interface SupervisedSource {
   readonly name: string;
   readonly source: Source;
+  /** The one way to write to the equipment: nothing goes past the gate. */
+  readonly write: GatedWrite;
   start(): void;
   /**
    * True ends the session, with a break in observation, and begins no other until false: for a source that keeps its
@@ -67,6 +73,7 @@ const defaultStopLimitMs = 2000;
 class Supervisor implements SupervisedSource {
   readonly name: string;
   readonly source: Source;
+  readonly write: GatedWrite;
   readonly #options: SupervisorOptions;
   readonly #log: Log;
   readonly #labels: { readonly source: string };
@@ -80,6 +87,7 @@ class Supervisor implements SupervisedSource {
   constructor(options: SupervisorOptions) {
     this.name = options.name;
     this.source = options.source;
+    this.write = gateWrites(options.name, options.source, options.writable ?? new Map());
     this.#options = options;
     this.#log = options.log;
     this.#labels = { source: options.name };

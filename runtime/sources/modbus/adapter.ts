@@ -1,4 +1,5 @@
 import { defineAdapter } from '../adapter.ts';
+import { limitsOf } from '../settings.ts';
 import { askOfModbus } from './ask.ts';
 import { modbusRtuSourceSchema, modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
 import { createModbusLinks } from './link.ts';
@@ -13,6 +14,7 @@ export const modbusAdapter = defineAdapter({
     return (settings, parts) => createModbusSource(settings, { clock, metrics, links, ...parts });
   },
   ask: askOfModbus,
+  writable: ({ tags }) => limitsOf(tags, ({ writable }) => writable !== false),
   exclusive(settings) {
     if (settings.type !== 'modbus-rtu') return [];
     const hint = 'Modbus units may share a port, other instruments have one of their own';

@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import { addressSpace, isBitTable, isCountable, isNumberType, widthOf } from '../codec/fields.ts';
-import { checkNames } from '../settings.ts';
+import { checkLimits, checkNames } from '../settings.ts';
 import type { HistoryShape, SourceShape, TagShape } from './config-shapes.ts';
 import { invalidProblem } from './invalid-values.ts';
 import { resolveLayout, timeTagOf } from './record-layout.ts';
@@ -72,7 +72,11 @@ function checkUse(tag: TagShape, context: Context): void {
       ['heartbeatMs'],
       'is only for tags with a deadband (0 to report changes only); add one or remove it',
     );
-  if (!tag.writable) return;
+  checkLimits(tag, tag.writable !== false, [], context);
+  if (!tag.writable) {
+    if (tag.readBack) problem(context, ['readBack'], 'is for tags that may be written; remove it');
+    return;
+  }
   if (tag.table === 'input' || tag.table === 'discrete')
     problem(context, ['writable'], `must be left out: the ${tag.table} table can only be read`);
   if (tag.type === 'bit')

@@ -2,7 +2,7 @@
 // and what would be right; what spans several settings is checked in config-checks.ts.
 import { z } from 'zod';
 import * as field from '../codec/fields.ts';
-import { streamName, tagName } from '../settings.ts';
+import { streamName, tagName, writeLimits } from '../settings.ts';
 
 const qualityWord = z
   .string()
@@ -68,6 +68,9 @@ export const tag = z.strictObject({
   heartbeatMs: z.int().min(100).max(86_400_000).optional(),
   /** May be written: `true` with functions 5, 6 and 16, `multiple` with 15 and 16 alone. */
   writable: z.union([z.boolean(), z.literal('multiple')], 'must be true, false or multiple').default(false),
+  ...writeLimits,
+  /** A write is read again in the same turn, and counts only if the device holds it. */
+  readBack: z.boolean('must be true or false').default(false),
 });
 
 const stamp = z.strictObject({

@@ -90,6 +90,18 @@ describe('the configuration of a Modbus source', () => {
       tag({ table: 'input', writable: true }),
       /^tags\.0\.writable: .*input table can only be read/,
     ],
+    ['a limit without leave to write', tag({ type: 'int16', max: 5 }), /^tags\.0\.max: .*writable/],
+    [
+      'limits without room',
+      tag({ type: 'int16', writable: true, min: 6, max: 5 }),
+      /^tags\.0\.max: .*at least min \(6\)/,
+    ],
+    [
+      'a limit of names',
+      tag({ type: 'int16', writable: true, min: 1, names: { 1: 'on' } }),
+      /^tags\.0\.min: .*have names/,
+    ],
+    ['a read-back of nothing', tag({ type: 'int16', readBack: true }), /^tags\.0\.readBack: /],
     ['writing one bit', tag({ type: 'bit', bit: 1, writable: true }), /^tags\.0\.writable: .*whole register/],
     ['no tags', { ...good, tags: [] }, /^tags: must have at least one/],
     ['a name twice', tags({}, {}), /^tags\.1\.name: the name 't' is taken by tags\[0\]/],

@@ -17,11 +17,18 @@ export interface ModbusClient {
   /** Function 20, up to 121 registers of one file. */
   readFileRecord(unit: number, file: number, record: number, count: number): Promise<Buffer>;
   /** Functions 6 (one register, unless `isMultiple`) and 16: up to 123 registers, two bytes each. */
-  writeRegisters(unit: number, address: number, bytes: Buffer, isMultiple: boolean): Promise<void>;
+  writeRegisters(address: number, bytes: Buffer, how: WriteHow): Promise<void>;
   /** Functions 5 (unless `isMultiple`) and 15. */
-  writeCoil(unit: number, address: number, state: boolean, isMultiple: boolean): Promise<void>;
+  writeCoil(address: number, state: boolean, how: WriteHow): Promise<void>;
   /** Why no request will succeed any more; undefined while the connection is open. */
   readonly lost: HoldfastError | undefined;
+}
+
+export interface WriteHow {
+  readonly unit: number;
+  readonly isMultiple: boolean;
+  /** Called right before the write itself is sent: what it throws ends the write unsent. */
+  onSend(): void;
 }
 
 /** Registers that fit into one answer of function 20. */
@@ -80,24 +87,26 @@ class Client implements ModbusClient {
     });
   }
 
-  writeRegisters(unit: number, address: number, bytes: Buffer, isMultiple: boolean): Promise<void> {
+  writeRegisters(address: number, bytes: Buffer, how: WriteHow): Promise<void> {
+    const { unit } = how;
     const count = bytes.length / 2;
     const value = bytes.readUInt16BE(0);
-    if (count === 1 && !isMultiple) {
+    if (count === 1 && !how.isMultiple) {
       const expected = { address, value };
-      return this.#write(unit, `register ${address}`, expected, (wire, next) =>
+      return this.#write(how, `register ${address}`, expected, (wire, next) =>
         wire.writeFC6(unit, address, value, next),
       );
     }
     const words = Array.from({ length: count }, (_, at) => bytes.readUInt16BE(2 * at));
-    return this.#write(unit, `${count} registers from ${address}`, { address, length: count }, (wire, next) =>
+    return this.#write(how, `${count} registers from ${address}`, { address, length: count }, (wire, next) =>
       wire.writeFC16(unit, address, words, next),
     );
   }
 
-  writeCoil(unit: number, address: number, state: boolean, isMultiple: boolean): Promise<void> {
+  writeCoil(address: number, state: boolean, how: WriteHow): Promise<void> {
+    const { unit, isMultiple } = how;
     const expected = isMultiple ? { address, length: 1 } : { address, state };
-    return this.#write(unit, `coil ${address}`, expected, (wire, next) =>
+    return this.#write(how, `coil ${address}`, expected, (wire, next) =>
       isMultiple ? wire.writeFC15(unit, address, [state], next) : wire.writeFC5(unit, address, state, next),
     );
   }
@@ -120,7 +129,7 @@ class Client implements ModbusClient {
   }
 
   #write(
-    unit: number,
+    { unit, onSend }: WriteHow,
     what: string,
     expected: Written,
     send: (wire: Wire, next: Next) => void,
@@ -128,6 +137,7 @@ class Client implements ModbusClient {
     return this.#connection.request({
       send,
       describe: () => `writing ${what} of unit ${unit}`,
+      onSend,
       take: (result) => checkEcho(result as Written, expected),
       timeoutMs: this.#timeoutMs,
     });

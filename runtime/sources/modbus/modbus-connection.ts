@@ -49,6 +49,8 @@ export interface ModbusRequest<T> {
   /** What modbus-serial made of the answer, and the answer itself (unit and PDU). May throw `modbus-garbage`. */
   take(result: unknown, answer: Buffer | undefined): T;
   readonly timeoutMs: number;
+  /** Called right before the request itself is sent, after what has to be known first. What it throws ends it unsent. */
+  onSend?(): void;
 }
 
 export interface ModbusConnection {
@@ -71,6 +73,7 @@ export function openModbusConnection(options: ModbusConnectionOptions): ModbusCo
 interface Pending {
   readonly timeoutMs: number;
   describe(): string;
+  onSend(): void;
   /** What is to be asked, once modbus-serial has made it. */
   wanted: Buffer;
   /** What was sent last: `wanted` itself, or what has to be known before. */
@@ -135,6 +138,7 @@ class Connection implements ModbusConnection {
       const pending: Pending = {
         timeoutMs: request.timeoutMs,
         describe: () => request.describe(),
+        onSend: () => request.onSend?.(),
         wanted: nobody,
         sent: nobody,
         phase: 'asking',
@@ -201,6 +205,12 @@ class Connection implements ModbusConnection {
     const step = this.units.next(wanted);
     if (step.kind === 'send') {
       pending.phase = 'asking';
+      try {
+        pending.onSend();
+      } catch (cause) {
+        pending.fail(cause);
+        return;
+      }
       this.#transmit(pending, wanted);
     } else if (step.kind === 'wait' || pending.proofs >= maxProofs) {
       pending.fail(outOfStep(pending.describe(), this.units.silenceMs(wanted[0]!)));

@@ -1,10 +1,12 @@
 // Writes, over equipment in memory that keeps what was written.
 import { describe, expect, it } from 'vitest';
+import { HoldfastError } from '../../../kernel/errors.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { answerPdu } from '../../../lab/plant/pdu.ts';
 import { PlantUnit } from '../../../lab/plant/unit.ts';
+import type { TagWrite } from '../tag-write.ts';
 import { RecordingSink } from '../testing/recording-sink.ts';
 import { modbusTcpSourceSchema } from './config.ts';
 import { createModbusSource } from './modbus-source.ts';
@@ -30,6 +32,7 @@ function setUp() {
       { name: 'reset', table: 'coil', address: 16, writable: true },
       { name: 'hold', table: 'coil', address: 17, writable: 'multiple' },
       { name: 'level', address: 17, type: 'int16' },
+      { name: 'checked', address: 104, type: 'uint32', writable: true, readBack: true },
       { name: 'beyond', address: 16, type: 'uint16', writable: true },
     ],
   });
@@ -42,7 +45,8 @@ function setUp() {
   const sink = new RecordingSink();
   const abort = new AbortController();
   void source.run(sink, abort.signal);
-  const write = (tag: string, value: never) => source.write!(tag, value, new AbortController().signal);
+  const write = (tag: string, value: never, more: Partial<TagWrite> = {}) =>
+    source.write!({ tag, value, onSend() {}, ...more }, new AbortController().signal);
   const codes = () => device.requests.map(({ pdu }) => pdu[0]).filter((code) => code! > 4);
   return {
     clock,
@@ -50,7 +54,7 @@ function setUp() {
     source,
     sink,
     abort,
-    write: write as (tag: string, value: unknown) => Promise<void>,
+    write: write as (tag: string, value: unknown, more?: Partial<TagWrite>) => Promise<void>,
     codes,
   };
 }
@@ -66,7 +70,7 @@ describe('writing', () => {
     await write('hold', true);
     expect(codes()).toEqual([16, 6, 16, 5, 15]);
     await clock.advance(100);
-    const last = Object.fromEntries(sink.readings.slice(-7).map(({ tag, value }) => [tag, value]));
+    const last = Object.fromEntries(sink.readings.slice(-8).map(({ tag, value }) => [tag, value]));
     expect(last).toMatchObject({ setpoint: 21.5, mode: 'auto', strict: 7, reset: true, hold: true });
   });
 
@@ -113,6 +117,60 @@ describe('writing', () => {
     await clock.advance(50);
     device.answer = () => ({ pdu: Buffer.from([6, 0, 102, 0, 9]) });
     await expect(write('mode', 1)).rejects.toMatchObject({ code: 'modbus-garbage' });
+  });
+
+  it('writes only where the device holds what was expected, as readings show it', async () => {
+    const { clock, write, codes } = setUp();
+    await clock.advance(50);
+    await write('setpoint', 21.1);
+    await write('mode', 'auto');
+    const refused = { code: 'source-not-as-expected', retryable: false };
+    await expect(write('setpoint', 30, { expected: 22 })).rejects.toMatchObject(refused);
+    await expect(write('mode', 'manual', { expected: 'manual' })).rejects.toMatchObject(refused);
+    await expect(write('reset', true, { expected: true })).rejects.toMatchObject(refused);
+    expect(codes()).toEqual([16, 6]);
+    await write('setpoint', 30, { expected: 21.1 });
+    await write('setpoint', 31, { expected: 30 });
+    await write('mode', 'manual', { expected: 'auto' });
+    await write('reset', true, { expected: false });
+    await write('hold', true, { expected: false });
+    expect(codes()).toEqual([16, 6, 16, 16, 6, 5, 15]);
+  });
+
+  it('with readBack counts only if the device holds it', async () => {
+    const { clock, device, write } = setUp();
+    await clock.advance(50);
+    await write('checked', 70_000);
+    const plain = device.answer;
+    // It confirms, and keeps what it had.
+    device.answer = (request) =>
+      request.pdu[0] === 16 ? { pdu: request.pdu.subarray(0, 5) } : plain(request);
+    await expect(write('checked', 5)).rejects.toMatchObject({
+      code: 'source-not-held',
+      message: expect.stringContaining('70000'),
+    });
+  });
+
+  it('sends nothing once it is too late, also where it had to wait for its turn', async () => {
+    const { clock, device, write, codes } = setUp();
+    await clock.advance(50);
+    let isLate = false;
+    const onSend = () => {
+      if (isLate) throw new HoldfastError('write-expired', 'too late');
+    };
+    const plain = device.answer;
+    device.answer = (request) => ({ afterMs: 20, answer: plain(request) });
+    await clock.advance(55);
+    const late = expect(write('mode', 1, { onSend })).rejects.toMatchObject({ code: 'write-expired' });
+    isLate = true;
+    await clock.advance(200);
+    await late;
+    expect(codes()).toEqual([]);
+    // The line is free for whoever comes next.
+    const next = write('mode', 1);
+    await clock.advance(100);
+    await next;
+    expect(codes()).toEqual([6]);
   });
 
   it('is refused, to be tried again, while there is no connection', async () => {

@@ -1,7 +1,11 @@
-// Writes one tag: checks that it may be written, turns the value into registers, and takes a turn ahead of polls.
+// Writes one tag: checks that it may be written, turns the value into registers, and takes a turn ahead of polls. What
+// has to be read around a write, before it or after it, is read in the same turn: no request of ours comes between.
+import { isDeepStrictEqual } from 'node:util';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Value } from '../../../wire/reading.ts';
+import { type Coding, compileDecoder } from '../codec/decode.ts';
 import { encodeValue } from '../codec/encode.ts';
+import type { TagWrite } from '../tag-write.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import type { ModbusClient } from './modbus-client.ts';
 
@@ -11,34 +15,80 @@ export type WriteTurn = <T>(work: (client: ModbusClient) => Promise<T>, signal: 
 /**
  * The `write` of a source; undefined where none of its tags may be written.
  *
- * It rejects with `source-unknown-tag`, `source-read-only` or `source-value-invalid`, or with what the request
- * ended in. After a timeout or a lost connection the device may have taken the value all the same.
+ * It rejects with `source-unknown-tag`, `source-read-only` or `source-value-invalid`, with `source-not-as-expected` or
+ * `source-not-held`, or with what a request ended in. After a timeout or a lost connection the device may have taken
+ * the value all the same.
  */
 export function createWriter(config: ModbusSourceConfig, turn: WriteTurn) {
   const tags = new Map(config.tags.map((tag) => [tag.name, tag]));
   if (![...tags.values()].some(({ writable }) => writable)) return undefined;
-  return async (name: string, value: Value, signal: AbortSignal): Promise<void> => {
-    const tag = tags.get(name);
-    if (!tag) throw new HoldfastError('source-unknown-tag', `${config.name} has no tag '${name}'`);
+  const { unit } = config;
+  return async (write: TagWrite, signal: AbortSignal): Promise<void> => {
+    const tag = tags.get(write.tag);
+    if (!tag) throw new HoldfastError('source-unknown-tag', `${config.name} has no tag '${write.tag}'`);
     if (!tag.writable) {
-      const message = `'${name}' of ${config.name} may not be written: set writable on the tag to allow it`;
+      const message = `'${tag.name}' of ${config.name} may not be written: set writable on the tag to allow it`;
       throw new HoldfastError('source-read-only', message);
     }
-    const bytes = encode(tag, value);
-    await turn((client) => send(client, config.unit, tag, bytes), signal);
+    const bytes = encode(tag, write.value);
+    await turn(async (client) => {
+      if (write.expected !== undefined) await compare(client, unit, tag, write.expected);
+      await send(client, unit, tag, bytes, write);
+      if (tag.readBack) await confirm(client, unit, tag, bytes);
+    }, signal);
   };
 }
 
+function codingOf({ type = 'bool', offset: add, ...tag }: TagConfig): Coding {
+  return { ...tag, type, add };
+}
+
 function encode(tag: TagConfig, value: Value): Buffer {
-  const { type = 'bool', order, length, encoding, perRegister, scale, offset: add, names } = tag;
-  const encoded = encodeValue({ type, order, length, encoding, perRegister, scale, add, names }, value);
+  const encoded = encodeValue(codingOf(tag), value);
   if (encoded.ok) return encoded.bytes;
   throw new HoldfastError('source-value-invalid', `the value of '${tag.name}' ${encoded.problem}`);
 }
 
-function send(client: ModbusClient, unit: number, tag: TagConfig, bytes: Buffer): Promise<void> {
-  const isMultiple = tag.writable === 'multiple';
+function send(
+  client: ModbusClient,
+  unit: number,
+  tag: TagConfig,
+  bytes: Buffer,
+  write: TagWrite,
+): Promise<void> {
+  const how = { unit, isMultiple: tag.writable === 'multiple', onSend: () => write.onSend() };
   return tag.table === 'coil'
-    ? client.writeCoil(unit, tag.address, bytes[0] === 1, isMultiple)
-    : client.writeRegisters(unit, tag.address, bytes, isMultiple);
+    ? client.writeCoil(tag.address, bytes[0] === 1, how)
+    : client.writeRegisters(tag.address, bytes, how);
+}
+
+/** As a poll would see it now: for a coil one byte, 0 or 1 in its lowest bit. `width`: of its registers in bytes. */
+function read(client: ModbusClient, unit: number, { table, address }: TagConfig, width: number) {
+  return table === 'coil'
+    ? client.readBits(unit, 'coil', address, 1)
+    : client.readRegisters(unit, 'holding', address, width / 2);
+}
+
+/** @throws HoldfastError `source-not-as-expected` where the device holds another value */
+async function compare(client: ModbusClient, unit: number, tag: TagConfig, expected: Value): Promise<void> {
+  const wanted = encode(tag, expected);
+  const held = await read(client, unit, tag, wanted.length);
+  // By value, as text may be filled up in another way; by registers, as 21.1 is none that a float32 could show.
+  const shown = compileDecoder(codingOf(tag))(held, 0);
+  if (isDeepStrictEqual(shown, expected) || isSame(tag, held, wanted)) return;
+  const message = `'${tag.name}' holds ${JSON.stringify(shown ?? null)}, not ${JSON.stringify(expected)}: nothing was written`;
+  throw new HoldfastError('source-not-as-expected', message);
+}
+
+/** @throws HoldfastError `source-not-held` where the device confirmed the write and shows something else */
+async function confirm(client: ModbusClient, unit: number, tag: TagConfig, bytes: Buffer): Promise<void> {
+  const held = await read(client, unit, tag, bytes.length);
+  if (isSame(tag, held, bytes)) return;
+  const shown = compileDecoder(codingOf(tag))(held, 0);
+  const message = `'${tag.name}' was written and confirmed, but holds ${JSON.stringify(shown ?? null)} afterwards`;
+  throw new HoldfastError('source-not-held', message);
+}
+
+function isSame({ table }: TagConfig, held: Buffer, wanted: Buffer): boolean {
+  return table === 'coil' ? (held[0]! & 1) === wanted[0] : held.equals(wanted);
 }

@@ -1,4 +1,5 @@
 import { defineAdapter } from '../adapter.ts';
+import { limitsOf } from '../settings.ts';
 import { askOfOpcua } from './ask.ts';
 import { opcuaSourceSchema } from './config.ts';
 import { createOpcuaSource } from './opcua-source.ts';
@@ -12,4 +13,5 @@ export const opcuaAdapter = defineAdapter({
     (settings, parts) =>
       createOpcuaSource(settings, { clock, metrics, folder, uuid: () => random.uuid(), ...parts }),
   ask: askOfOpcua,
+  writable: ({ tags }) => limitsOf(tags, ({ writable }) => writable),
 });

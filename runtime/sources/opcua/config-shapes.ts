@@ -1,7 +1,7 @@
 // The shapes of the configuration of one OPC UA source: one server, one session, one stream. Each message says what
 // is wrong and what would be right; what spans several settings is checked in config.ts.
 import { z } from 'zod';
-import { streamName, tagName } from '../settings.ts';
+import { streamName, tagName, writeLimits } from '../settings.ts';
 
 const dayMs = 86_400_000;
 const file = z.string().min(1, 'must be the name of a file').max(1024);
@@ -50,6 +50,7 @@ export const tag = z.strictObject({
   path: browsePath.optional(),
   ...monitoring,
   writable: z.boolean('must be true or false').default(false),
+  ...writeLimits,
 });
 
 export const folder = z.strictObject({

@@ -59,7 +59,7 @@ it('begins with all values again where the stream was held back, and claims noth
   try {
     await expect.poll(() => since(0).length, { timeout: 30_000 }).toBeGreaterThan(1);
     windows.hold(() => true);
-    await source.write!('recipe', 'changed while held', never);
+    await source.write!({ tag: 'recipe', value: 'changed while held', onSend() {} }, never);
     // What tells of the change is heard, and dropped.
     const dropped = () => windows.streams()[0]!.observing;
     await expect.poll(dropped, { timeout: 30_000 }).toBe(false);

@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { HoldfastError } from '../../../kernel/errors.ts';
+import type { Value } from '../../../wire/reading.ts';
 import type { ProbedTag } from '../probe.ts';
 import {
   byPlace,
@@ -120,14 +121,19 @@ describe('writes', () => {
       recipe: 'B',
       limits: [4, 5],
     };
-    for (const [tag, value] of Object.entries(wanted)) await source.write!(tag, value, never);
+    const write = (tag: string, value: Value, expected?: Value) =>
+      source.write!({ tag, value, expected, onSend() {} }, never);
+    for (const [tag, value] of Object.entries(wanted)) await write(tag, value);
     const last = () => Object.fromEntries(run.sink.readings.map(({ tag, value }) => [tag, value]));
     await run.until(() => JSON.stringify(last().limits) === '[4,5]');
     expect(last()).toMatchObject(wanted);
-    await expect(source.write!('count', 40_000, never)).rejects.toMatchObject({ code: 'opcua-bad-value' });
-    await expect(source.write!('enabled', 'yes', never)).rejects.toMatchObject({ code: 'opcua-bad-value' });
-    await expect(source.write!('fixed', 1, never)).rejects.toMatchObject({ code: 'opcua-write-refused' });
-    await expect(source.write!('unknown', 1, never)).rejects.toMatchObject({ code: 'opcua-not-writable' });
+    await expect(write('count', 40_000)).rejects.toMatchObject({ code: 'opcua-bad-value' });
+    await expect(write('enabled', 'yes')).rejects.toMatchObject({ code: 'opcua-bad-value' });
+    await expect(write('fixed', 1)).rejects.toMatchObject({ code: 'opcua-write-refused' });
+    await expect(write('unknown', 1)).rejects.toMatchObject({ code: 'source-read-only' });
+    await expect(write('count', 5, 4)).rejects.toMatchObject({ code: 'source-not-as-expected' });
+    await write('count', 5, -12);
+    await expect(write('count', 6, -12)).rejects.toMatchObject({ code: 'source-not-as-expected' });
   });
 });
 

@@ -6,10 +6,10 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import { systemRandom } from '../../../kernel/random.ts';
-import type { Value } from '../../../wire/reading.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
+import type { TagWrite } from '../tag-write.ts';
 import type { OpcuaSourceConfig } from './config.ts';
 import { type Connect, connect } from './connect.ts';
 import { createHistory, type HistoryLink } from './history.ts';
@@ -46,7 +46,7 @@ export function createOpcuaSource(config: OpcuaSourceConfig, deps: OpcuaSourceDe
 class OpcuaSource implements Source {
   readonly index = 'time';
   readonly silenceLimitMs: number;
-  readonly write?: (tag: string, value: Value, signal: AbortSignal) => Promise<void>;
+  readonly write?: (write: TagWrite, signal: AbortSignal) => Promise<void>;
   readonly #config: OpcuaSourceConfig;
   readonly #deps: OpcuaSourceDeps;
   readonly history?: SourceHistory;
@@ -75,7 +75,7 @@ class OpcuaSource implements Source {
       });
     }
     const writable = new Set(config.tags.filter((tag) => tag.writable).map(({ name }) => name));
-    if (writable.size > 0) this.write = (tag, value, signal) => this.#write(writable, tag, value, signal);
+    if (writable.size > 0) this.write = (write, signal) => this.#write(writable, write, signal);
   }
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
@@ -92,16 +92,17 @@ class OpcuaSource implements Source {
     }
   }
 
-  async #write(writable: ReadonlySet<string>, tag: string, value: Value, signal: AbortSignal): Promise<void> {
+  async #write(writable: ReadonlySet<string>, write: TagWrite, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    const { tag } = write;
     if (!writable.has(tag)) {
       const message = `tag '${tag}' of ${this.#config.name} cannot be written: set writable: true on it`;
-      throw new HoldfastError('opcua-not-writable', message);
+      throw new HoldfastError('source-read-only', message);
     }
     const { session, nodes } = this.#linked();
     const nodeId = nodes.get(tag);
     if (nodeId === undefined) throw notConnected(this.#config.name);
-    await unlessAborted(writeTag(session, tag, nodeId, value), signal);
+    await unlessAborted(writeTag(session, nodeId, write), signal);
   }
 
   #onHistoryFailed(problem: string): void {

@@ -1,4 +1,5 @@
 import { defineAdapter } from '../adapter.ts';
+import { limitsOf } from '../settings.ts';
 import { askOfSerial } from './ask.ts';
 import { serialSourceSchema } from './config.ts';
 import { createSerialSource } from './serial-source.ts';
@@ -12,6 +13,7 @@ export const serialAdapter = defineAdapter({
     (settings, parts) =>
       createSerialSource(settings, { clock, metrics, ...parts }),
   ask: askOfSerial,
+  writable: ({ tags }) => limitsOf(tags, ({ write }) => write !== undefined),
   exclusive({ path }) {
     const hint = 'one instrument a port; ask it for several things with several commands';
     return path === undefined ? [] : [{ setting: 'path', name: path, hint }];

@@ -1,5 +1,5 @@
 // Checks that span several settings: each names the setting to change and what would be right.
-import { checkNames } from '../settings.ts';
+import { checkLimits, checkNames } from '../settings.ts';
 import { placeholdersOf, templateProblem } from './command-template.ts';
 import type { SourceShape, TagShape } from './config-shapes.ts';
 import { checkFraming, checkSum } from './framing-checks.ts';
@@ -86,6 +86,7 @@ function checkTag(source: SourceShape, tag: TagShape, groups: Groups, path: Path
   if (invalid !== undefined) problem(context, [...path, 'invalid'], invalid);
   if (tag.heartbeatMs !== undefined && tag.deadband === undefined)
     problem(context, [...path, 'heartbeatMs'], 'is only for tags with a deadband; add one or remove it');
+  checkLimits(tag, tag.write !== undefined, path, context);
   if (tag.write) {
     const message = templateProblem(tag.write.command, ['value']);
     if (message) problem(context, [...path, 'write', 'command'], message);

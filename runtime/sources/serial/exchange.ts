@@ -18,6 +18,8 @@ export interface Exchange {
   readonly limitMs?: number;
   /** Answers say by themselves which record they are of: it does not matter to which command they belong. */
   readonly isMarked?: boolean;
+  /** Called right before the command is sent. What it throws ends the exchange unsent. */
+  onSend?(): void;
   /** What a message is to this exchange; `last` ends it well. What it throws ends it, too. */
   take(content: Buffer): 'taken' | 'last' | 'other';
 }

@@ -1,7 +1,7 @@
 // The shapes in which a configuration says where a value lies in a message, and how it is written there.
 import { z } from 'zod';
 import { byteOrders, numberTypes, timeUnits } from '../codec/fields.ts';
-import { tagName } from '../settings.ts';
+import { tagName, writeLimits } from '../settings.ts';
 import { escaped, ms, pattern } from './common-shapes.ts';
 import { textTypes } from './text-values.ts';
 
@@ -65,6 +65,7 @@ export const tag = z.strictObject({
       timeoutMs: ms(10, 60_000).default(1000),
     })
     .optional(),
+  ...writeLimits,
 });
 
 export const fields = z.strictObject({

@@ -207,6 +207,12 @@ export class SerialLine {
   }
 
   #begin(running: RunningExchange, timers: { now?: Timer }): void {
+    try {
+      running.exchange.onSend?.();
+    } catch (cause) {
+      this.#pending?.end(cause);
+      return;
+    }
     if (!this.#options.isTalking) this.#reader.restart();
     this.#stray = undefined;
     running.isSent = true;

@@ -193,7 +193,7 @@ describe.skipIf(missingPrograms('socat') || missingPythonModules('serial'))(
       const session = source.run(sink, abort.signal);
       while (sink.readings.length === 0) await delay(5);
       expect(sink.readings[0]!.value).toBe(7.5);
-      await source.write!('limit', 12.25, abort.signal);
+      await source.write!({ tag: 'limit', value: 12.25, onSend() {} }, abort.signal);
       while (sink.readings.at(-1)!.value !== 12.25) await delay(5);
       abort.abort();
       await session;

@@ -1,5 +1,6 @@
 // What a source says of an instrument that talks, is asked, is written to, and misbehaves.
 import { describe, expect, it } from 'vitest';
+import { HoldfastError } from '../../../kernel/errors.ts';
 import { randomInt, seededRandom } from '../../../kernel/random.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
@@ -526,16 +527,17 @@ describe('a write', () => {
   };
   const writing = (answer: Instrument) => {
     const made = asked({ ...writable }, answer);
-    const write = async (tag: string, value: never) => {
+    const write = async (tag: string, value: never, more: object = {}, onSend = () => {}) => {
       await made.clock.advance(10);
-      const written = made.source.write!(tag, value, made.abort.signal).then(
+      const written = made.source.write!({ tag, value, ...more, onSend }, made.abort.signal).then(
         () => 'written',
         (error: { code: string }) => error.code,
       );
       await made.clock.advance(1000);
       return written;
     };
-    return { ...made, write: write as (tag: string, value: unknown) => Promise<string> };
+    type Write = (tag: string, value: unknown, more?: object, onSend?: () => void) => Promise<string>;
+    return { ...made, write: write as Write };
   };
   const obliging: Instrument = (bytes, line) =>
     line.say(bytes.toString().startsWith('SET') ? 'OK\r\n' : '5\r\n');
@@ -556,6 +558,12 @@ describe('a write', () => {
     expect(await write('limit', Number.NaN)).toBe('source-value-invalid');
     expect(await write('fixed', 1)).toBe('source-read-only');
     expect(await write('nothing', 1)).toBe('source-unknown-tag');
+    expect(await write('limit', 1, { expected: 2 })).toBe('source-cannot-compare');
+    const tooLate = () => {
+      throw new HoldfastError('write-expired', 'too late');
+    };
+    expect(await write('limit', 1, {}, tooLate)).toBe('write-expired');
+    expect(await write('mode', 'auto', {}, tooLate)).toBe('write-expired');
     expect(line.heard.map(String).every((text) => text.startsWith('P'))).toBe(true);
   });
 

@@ -1,6 +1,7 @@
 // Writes one tag by a command of its own: checks that it may be written, and fills the value in.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Value } from '../../../wire/reading.ts';
+import type { TagWrite } from '../tag-write.ts';
 import { fillTemplate } from './command-template.ts';
 import type { SerialSourceConfig, SerialTagConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
@@ -14,14 +15,15 @@ export type LineTurn = <T>(work: (line: SerialLine) => Promise<T>, signal: Abort
 /**
  * The `write` of a source; undefined where none of its tags may be written.
  *
- * It rejects with `source-unknown-tag`, `source-read-only` or `source-value-invalid`, or with what the exchange ended
+ * It rejects with `source-unknown-tag`, `source-read-only`, `source-cannot-compare` or `source-value-invalid`, or with what the exchange ended
  * in. After a timeout or a lost connection the instrument may have taken the value all the same.
  */
 export function createWriter(config: SerialSourceConfig, turn: LineTurn) {
   const tags = new Map(config.tags.map((tag) => [tag.name, tag]));
   if (!config.tags.some(({ write }) => write)) return undefined;
   const refusals = config.refusals.map(toBytes);
-  return async (name: string, value: Value, signal: AbortSignal): Promise<void> => {
+  return async (asked: TagWrite, signal: AbortSignal): Promise<void> => {
+    const { tag: name, value } = asked;
     const tag = tags.get(name);
     if (!tag) throw new HoldfastError('source-unknown-tag', `${config.name} has no tag '${name}'`);
     const { write } = tag;
@@ -29,16 +31,24 @@ export function createWriter(config: SerialSourceConfig, turn: LineTurn) {
       const message = `'${name}' of ${config.name} may not be written: give the tag write.command to allow it`;
       throw new HoldfastError('source-read-only', message);
     }
+    if (asked.expected !== undefined) {
+      const message = `'${name}' of ${config.name} cannot be compared before it is written: no command reads it alone`;
+      throw new HoldfastError('source-cannot-compare', message);
+    }
     const text = (format: string | undefined) => textOf(tag, value, format, config.fields.decimal);
     const command = fillTemplate(write.command, ({ format }) => text(format));
     const answer = write.answer === undefined ? undefined : toBytes(write.answer);
     await turn(async (line) => {
-      if (!answer) return line.send(command);
+      if (!answer) {
+        asked.onSend();
+        return line.send(command);
+      }
       await line.exchange({
         command,
         echo: config.poll?.echo ?? false,
         timeoutMs: write.timeoutMs,
         limitMs: write.timeoutMs,
+        onSend: () => asked.onSend(),
         take(content) {
           if (beginsWith(content, answer)) return 'last';
           if (refusals.some((prefix) => beginsWith(content, prefix))) throw refused(command, content);
