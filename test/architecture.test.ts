@@ -60,6 +60,7 @@ describe('the architecture', () => {
     'runtime/uplink/lanes.ts',
     'runtime/methods/backfill-store.ts',
     'runtime/time/time-store.ts',
+    'runtime/rules/rule-store.ts',
   ]);
 
   // The names of the lanes; and proofs, which only their makers make.

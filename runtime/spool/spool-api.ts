@@ -5,6 +5,7 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { BackfillStore } from '../methods/backfill-store.ts';
+import type { RuleStore } from '../rules/rule-store.ts';
 import type { TimeStore } from '../time/time-store.ts';
 import type { LaneDepth, LaneName, Lanes } from '../uplink/lanes.ts';
 import type { WindowStore } from '../windows/window-store.ts';
@@ -120,6 +121,8 @@ export interface Spool extends Lanes, BackfillStore, WindowStore {
   getSetting(name: string): Promise<unknown>;
   /** Where the site clock keeps what it must not forget. */
   readonly time: TimeStore;
+  /** What rules begin from. */
+  readonly rules: RuleStore;
   stats(): SpoolStats;
   /** The end of all that the stream ever claimed, where it is not open. */
   floorOf(batchId: string): number | undefined;

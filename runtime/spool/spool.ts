@@ -10,10 +10,12 @@ import type {
   StreamFacts,
 } from '../methods/backfill-store.ts';
 import type { LaneDepth, LaneName, Outgoing } from '../uplink/lanes.ts';
-import type { EncodedWindow, StreamChange, StreamStart } from '../windows/window-store.ts';
+import type { EncodedWindow, SettingChanges, StreamChange, StreamStart } from '../windows/window-store.ts';
+import { StoredReadings } from './archive/stored-readings.ts';
 import type { WindowWriter } from './archive/window-writer.ts';
 import type { ContinuityKeeper, SpoolLife } from './continuity/keeper.ts';
 import { countAnew } from './core/load-state.ts';
+import { streamStats } from './core/stream-stats.ts';
 import type { Stream, StreamTable } from './core/streams.ts';
 import { TimeRecords } from './core/time-records.ts';
 import { encryptionStats, type KeyState, settleKeys } from './encryption/settle-keys.ts';
@@ -25,14 +27,7 @@ import type { Recovery } from './journal/journal-recovery.ts';
 import { writeChange } from './journal/journal-writer.ts';
 import type { Repair } from './repair/open-folder.ts';
 import { openSpoolStore, type SpoolStore } from './repair/spool-store.ts';
-import type {
-  RepairStats,
-  Spool,
-  SpoolEncoding,
-  SpoolOptions,
-  SpoolStats,
-  StreamStats,
-} from './spool-api.ts';
+import type { RepairStats, Spool, SpoolEncoding, SpoolOptions, SpoolStats } from './spool-api.ts';
 import { closeOpenWindows, continuityKeeper, loadParts, type SpoolParts } from './spool-parts.ts';
 
 export type { Spool, SpoolEncoding, SpoolLimits, SpoolOptions, SpoolStats } from './spool-api.ts';
@@ -62,6 +57,7 @@ class DurableSpool implements Spool {
   readonly #codec: RecordCodec;
   readonly #encoding: SpoolEncoding;
   readonly time = new TimeRecords(() => this.#open());
+  readonly rules = new StoredReadings(() => this.#open());
   #from: SpoolStore | undefined;
   #parts: SpoolParts | undefined;
   #lastRepair: RepairStats | undefined;
@@ -167,9 +163,13 @@ class DurableSpool implements Spool {
     };
   }
 
-  async commitWindows(changes: readonly StreamChange[]): Promise<readonly EncodedWindow[]> {
-    const { core, streams, writer } = this.#open();
+  async commitWindows(
+    changes: readonly StreamChange[],
+    settings?: SettingChanges,
+  ): Promise<readonly EncodedWindow[]> {
+    const { core, streams, writer, documents } = this.#open();
     const written = writer();
+    if (settings !== undefined) written.add(...documents.settingOps(settings));
     const encoded = changes.flatMap((change) => writeChange(core, streams, written, change));
     await this.#write(written);
     streams.settle(changes.map(({ batchId }) => batchId));
@@ -383,15 +383,4 @@ function lostIn({ salvaged }: Repair): number {
 function recordOpsOf(streams: StreamTable, batchId: string) {
   const stream = streams.get(batchId);
   return stream === undefined ? [] : streams.recordOps(stream);
-}
-
-function streamStats(stream: Stream): StreamStats {
-  const { batchId, index, floor, lastWindow, open } = stream;
-  return {
-    batchId,
-    index,
-    ...(floor === undefined ? {} : { floor }),
-    ...(lastWindow === undefined ? {} : { lastWindow }),
-    ...(open === undefined ? {} : { open }),
-  };
 }

@@ -69,6 +69,9 @@ export interface StreamStart {
   readonly number?: number;
 }
 
+/** What is on the disk with the commit that it is given to, or not at all: JSON values by name; undefined removes one. */
+export type SettingChanges = ReadonlyMap<string, unknown>;
+
 export interface WindowStore {
   /**
    * Makes the stream known. Whatever its journal held at the last stop or crash has been closed already.
@@ -79,5 +82,8 @@ export interface WindowStore {
    * Writes all changes in one atomic, synced batch. While the disk refuses, it is tried again, exactly the
    * same, for ever; so this rejects only with `spool-closed`. Call again only after it has settled.
    */
-  commitWindows(changes: readonly StreamChange[]): Promise<readonly EncodedWindow[]>;
+  commitWindows(
+    changes: readonly StreamChange[],
+    settings?: SettingChanges,
+  ): Promise<readonly EncodedWindow[]>;
 }

@@ -9,7 +9,13 @@ import type { StreamTable } from '../core/streams.ts';
 import { isOfOneFile } from '../core/unreadable.ts';
 import type { BatchOp } from '../engine/store.ts';
 import { idKey, indexKey, indexKeyOf, lateKey, lateKeyOf, maxId, sizeClassOf } from '../format/keys.ts';
-import { decodeIndexEntry, decodeMessage, hasWindow, type Pointer } from '../format/message-record.ts';
+import {
+  decodeIndexEntry,
+  decodeMessage,
+  hasWindow,
+  type Pointer,
+  type StoredMessage,
+} from '../format/message-record.ts';
 import { type StoredWindowAt, storedWindowOf } from './stored-windows.ts';
 
 export interface ArchivedWindow {
@@ -125,7 +131,7 @@ export class Archive {
     const pointers: Pointer[] = [];
     let parts = 1;
     for (let part = 0; part < parts; part++) {
-      const { header, message } = await this.#message(id + part);
+      const { header, message } = await this.message(id + part);
       parts = header.parts;
       pointers.push({
         id: id + part,
@@ -150,7 +156,8 @@ export class Archive {
     ];
   }
 
-  async #message(id: number) {
+  /** @throws HoldfastError `spool-window-gone` (retryable: look again) when it is missing or damaged. */
+  async message(id: number): Promise<StoredMessage> {
     const core = this.#core;
     const key = idKey('r', id);
     try {

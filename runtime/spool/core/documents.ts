@@ -1,8 +1,9 @@
 // Small JSON documents: settings and backfill jobs. A handful of each, so all reads are one bounded range.
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { JobRecord } from '../../methods/backfill-store.ts';
+import type { SettingChanges } from '../../windows/window-store.ts';
 import type { BatchOp } from '../engine/store.ts';
-import { spaceBounds, textKey } from '../format/keys.ts';
+import { spaceBounds, textKey, textOf } from '../format/keys.ts';
 import { openJson } from '../format/record.ts';
 import type { SpoolCore } from './core.ts';
 
@@ -17,8 +18,28 @@ export class Documents {
   }
 
   async putSetting(name: string, value: unknown): Promise<void> {
-    const core = this.#core;
-    await core.submit({ ops: [core.putJson('K', textKey('k', name), { value })], sync: true });
+    await this.#core.submit({ ops: this.settingOps(new Map([[name, value]])), sync: true });
+  }
+
+  /** Undefined removes a setting. */
+  settingOps(changes: SettingChanges): readonly BatchOp[] {
+    return [...changes].map(([name, value]) => {
+      const key = textKey('k', name);
+      return value === undefined ? { type: 'del', key } : this.#core.putJson('K', key, { value });
+    });
+  }
+
+  /** Those whose names begin with `prefix`, at most `limit`. */
+  async settings(prefix: string, limit: number): Promise<ReadonlyMap<string, unknown>> {
+    const gte = textKey('k', prefix);
+    const lt = Buffer.concat([gte, Buffer.of(0xff)]);
+    const entries = await this.#core.store.range({ gte, lt, limit });
+    const found = new Map<string, unknown>();
+    for (const { key, value } of entries) {
+      const opened = this.#open('K', key, value) as { value?: unknown } | undefined;
+      if (opened !== undefined) found.set(textOf(key), opened.value);
+    }
+    return found;
   }
 
   /** Undefined when never set, and when what was stored is damaged (which is counted and logged). */

@@ -1,0 +1,116 @@
+// What a rule wants done, as it stands on the disk before anything of it is done, and until when it may be. Pure.
+import { createHash } from 'node:crypto';
+import type { Value } from '../../../wire/reading.ts';
+
+export type ActionTarget =
+  /** A message to an output of this module; a route leads it on. */
+  | { readonly kind: 'send'; readonly output: string }
+  | { readonly kind: 'write'; readonly source: string; readonly tag: string };
+
+export interface Intent {
+  /** The same at each repetition, so that who receives it twice can tell. */
+  readonly id: string;
+  readonly rule: string;
+  readonly target: ActionTarget;
+  /** The value to write, or the message's body. */
+  readonly value: Value;
+  /** System.Timestamp of the verdict, epoch ms. */
+  readonly time: number;
+  /** Wall clock when it was decided, epoch ms, and that clock of the machine which nobody can set. */
+  readonly bornAt: number;
+  readonly boot: string;
+  readonly bornMs: number;
+  /** Not to be done later than this after the verdict's time, nor after it was decided. */
+  readonly validForMs: number;
+  /** Of its target, in a minute. */
+  readonly perMinute: number;
+  readonly dryRun: boolean;
+}
+
+export type OutcomeKind =
+  /** It was carried out, and confirmed. */
+  | 'done'
+  /** It was not to be carried out. */
+  | 'dry-run'
+  /** Nothing was sent, and its time is over. */
+  | 'expired'
+  /** The target, or the configuration, says no. Nothing was carried out, unless the code says that it is not known. */
+  | 'refused'
+  /** Nothing was sent in all the tries that it had. */
+  | 'failed'
+  /** It was sent, and nobody said what became of it. */
+  | 'unconfirmed';
+
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  /** Of the error, for programs; the message for people. */
+  readonly code?: string;
+  readonly message?: string;
+  readonly attempts: number;
+}
+
+/** What names one verdict of a rule. */
+export interface VerdictName {
+  readonly rule: string;
+  readonly output: string;
+  /** The group's key. */
+  readonly key: string;
+  readonly time: number;
+  readonly ordinal: number;
+}
+
+/** `at`: the how-manieth action of the output. At most 128 characters that a message id may have. */
+export function intentId({ rule, output, key, time, ordinal }: VerdictName, at: number): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([output, key]))
+    .digest('hex')
+    .slice(0, 16);
+  return `rule:${rule};${time};${hash}.${ordinal}.${at}`;
+}
+
+/** The clocks at one moment. */
+export interface Moment {
+  readonly boot: string;
+  readonly sinceStartMs: number;
+  readonly wall: number;
+  /** Whether the wall clock can be trusted. */
+  readonly isTrusted: boolean;
+}
+
+/** What clock synchronisation corrects all day. */
+const slackMs = 2000;
+
+/**
+ * How long the intent may still be carried out, in ms; a reason where it may not. Two clocks have to agree: the machine's own,
+ * which no setting of the wall clock moves but which ends with the machine's run, and the wall clock, which goes on over a
+ * restart but says something only while it is trusted. Where neither says how old the intent is, it counts as too old.
+ */
+export function remainingMs(intent: Intent, moment: Moment): number | 'expired' | 'clock-untrusted' {
+  const { boot, bornMs, bornAt, time, validForMs } = intent;
+  const ageMs = moment.sinceStartMs - bornMs;
+  const isSameRun = moment.boot === boot;
+  if (isSameRun && ageMs > validForMs) return 'expired';
+  if (!moment.isTrusted) return 'clock-untrusted';
+  // By a clock that was set back, all that is old would be young again.
+  if (!isSameRun && moment.wall < bornAt - slackMs) return 'clock-untrusted';
+  const byWall = Math.min(time, bornAt) + validForMs - moment.wall;
+  if (byWall < 0) return 'expired';
+  return isSameRun ? Math.min(byWall, validForMs - ageMs) : byWall;
+}
+
+/** One queue each: what is for one target is carried out in the order in which it was decided. */
+export function targetKey(target: ActionTarget): string {
+  return target.kind === 'send' ? `send ${target.output}` : `write ${target.source} ${target.tag}`;
+}
+
+/** As it stands on the disk; undefined for what is none. */
+export function readIntent(stored: unknown): Intent | undefined {
+  const { id, rule, target, time, bornAt, boot, bornMs, validForMs } = (stored ?? {}) as Partial<Intent>;
+  const isWhole =
+    typeof id === 'string' &&
+    typeof rule === 'string' &&
+    (target?.kind === 'send' || target?.kind === 'write') &&
+    typeof boot === 'string' &&
+    [time, bornAt, bornMs, validForMs].every(Number.isFinite);
+  return isWhole ? (stored as Intent) : undefined;
+}

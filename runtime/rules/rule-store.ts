@@ -1,0 +1,17 @@
+// What rules need of the disk, beside the streams that their rows become: what earlier processes of the module noted, and
+// the readings that are stored already.
+import type { MiniBatch } from '../../wire/mini-batch.ts';
+import type { Window } from '../../wire/window.ts';
+
+export interface RuleStore {
+  /**
+   * Settings whose names begin with `prefix`, at most `limit`. They are written by `WindowStore.commitWindows`, with the rows
+   * that they belong to. One that is damaged is left out, counted and logged.
+   */
+  settings(prefix: string, limit: number): Promise<ReadonlyMap<string, unknown>>;
+  /**
+   * Windows of the stream that claim something within `range`, with all of their readings, by start, at most `limit`. Late
+   * ones are left out, and so is what can no longer be read: it is a hole then.
+   */
+  batches(batchId: string, range: Window, limit: number): Promise<readonly MiniBatch[]>;
+}
