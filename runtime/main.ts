@@ -1,4 +1,6 @@
-// The module's entry: gives it the real edges.
+#!/usr/bin/env -S sh -c 'exec "$(dirname "$(readlink -f "$0")")/../holdfast" "$@"'
+// The module's entry: gives it the real edges. Run as a program (`npx holdfast`), it hands over to the launcher, since the
+// machine's own Node may be too old.
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
-// Runs before every npm script, on whatever Node the machine has (20 or later): installs the
-// dependencies when they are missing or older than the lockfile. Among them is the Node that
+// Runs before every npm script and before `./holdfast`, on whatever Node the machine has (20 or later): installs the
+// dependencies when they are missing or older than the lockfile, and shows how far it is. Among them is the Node that
 // the project itself runs on, so this file alone must stay plain JavaScript.
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,20 +10,60 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(root, 'node_modules', '.holdfast-lock');
 
-const lock = createHash('sha256')
-  .update(readFileSync(join(root, 'package-lock.json')))
-  .digest('hex');
+const text = readFileSync(join(root, 'package-lock.json'), 'utf8');
+const lock = createHash('sha256').update(text).digest('hex');
 const installed = existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
 
 if (installed !== lock) {
-  console.error('Installing dependencies (npm ci) ...');
+  const stopShowing = showProgress(packagesOf(text));
+  const ended = await runNpm();
+  stopShowing();
+  if (ended !== 0) {
+    process.stderr.write(`Installing failed (npm ci: ${ended}): what npm says above is the reason.\n`);
+    process.exit(1);
+  }
+  // Written last: an install that was cut off is repeated.
+  writeFileSync(stamp, lock);
+}
+
+/** The folders that npm will make, without those that this machine may leave out. */
+function packagesOf(lockText) {
+  const all = Object.entries(JSON.parse(lockText).packages ?? {});
+  return all
+    .filter(([path, { optional }]) => path.includes('node_modules/') && !optional)
+    .map(([path]) => path);
+}
+
+/** npm's exit code, or why it could not be started. */
+function runNpm() {
   // npm sets npm_execpath for its scripts, so the same npm is used wherever it lives.
   const npm = process.env.npm_execpath;
   const [command, args] = npm ? [process.execPath, [npm, 'ci']] : ['npm', ['ci']];
-  execFileSync(command, [...args, '--no-progress', '--loglevel=error'], {
+  const child = spawn(command, [...args, '--no-progress', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
-  // Written last: an install that was cut off is repeated.
-  writeFileSync(stamp, lock);
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', (code, signal) => resolve(code ?? signal));
+  });
+}
+
+/** One line that changes on a terminal, else a line now and then. Returns the way to end it. */
+function showProgress(packages) {
+  const out = process.stderr;
+  const startedAt = Date.now();
+  const say = () => {
+    const there = packages.filter((path) => existsSync(join(root, path, 'package.json'))).length;
+    const seconds = Math.round((Date.now() - startedAt) / 1000);
+    const line = `Installing dependencies: ${there} of ${packages.length} packages, ${seconds} s`;
+    out.write(out.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
+  };
+  out.write('Installing dependencies (npm ci); this is done once, and takes about half a minute.\n');
+  const timer = setInterval(say, out.isTTY ? 500 : 5000);
+  return () => {
+    clearInterval(timer);
+    say();
+    if (out.isTTY) out.write('\n');
+  };
 }

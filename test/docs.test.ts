@@ -83,7 +83,7 @@ it('every command of holdfast that a document shows exists, and each is shown in
   const commands = new Set([...allCode.matchAll(/\.command\('([a-z]+)'\)/g)].map(([, name]) => name!));
   for (const [, name] of allCode.matchAll(/new Command\('([a-z]+)'\)/g)) commands.add(name!);
   const shown = (path: string) =>
-    [...read(path).matchAll(/(?:^|`)holdfast (?:spool )?([a-z]+)/gm)].map(([, name]) => name!);
+    [...read(path).matchAll(/(?:^|`)(?:\.\/)?holdfast (?:spool )?([a-z]+)/gm)].map(([, name]) => name!);
   // There, `holdfast key` and the like are labels of derived keys.
   const others = documents.filter((path) => path !== 'docs/FORMAT.md');
   const unknown = others.flatMap((path) => shown(path).map((name) => `${path}: ${name}`));

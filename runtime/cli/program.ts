@@ -1,5 +1,5 @@
 // The command line: `holdfast run`, `check`, `probe`, `browse`, `schema` and `spool`.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, type CommanderError, InvalidArgumentError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { type BrowseOptions, browse } from './browse.ts';
 import { checkConfig } from './check.ts';
@@ -18,7 +18,9 @@ export function createProgram(dependencies: ProgramDependencies): Command {
       'Reads legacy equipment, keeps every reading through power and network loss, and proves what arrived.',
     )
     .version(dependencies.version)
-    .showHelpAfterError();
+    .showHelpAfterError()
+    // Inherited by every command below: bad arguments end as bad configuration does.
+    .exitOverride(endsWith);
   program
     .command('run')
     .description('run the module until SIGTERM; SIGHUP reads the configuration again')
@@ -46,7 +48,6 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     .argument('[source]', 'by its name; all sources if none is named')
     .option('--json', 'one line of JSON for each source')
     .option('--timeout <seconds>', 'for each source', seconds, 60)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput))
     .action(async (file: string, source: string | undefined, options: ProbeOptions) => {
       // Not left to the event loop: a driver may hold a timer for a while.
       process.exit(await probe(file, source, options, dependencies));
@@ -61,7 +62,6 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     .option('--depth <n>', 'levels of folders to go down', upTo(32), 8)
     .option('--max <n>', 'variables to list', upTo(20_000), 1000)
     .option('--timeout <seconds>', 'for the whole of it', seconds, 60)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput))
     .action(async (file: string, source: string, node: string | undefined, options: BrowseOptions) => {
       // As above.
       process.exit(await browse(file, source, node, options, dependencies.clock));
@@ -75,6 +75,11 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     });
   program.addCommand(spoolCommand(dependencies));
   return program;
+}
+
+/** What commander ends with: 0 after help that was asked for and the version, else an argument was wrong. */
+function endsWith({ exitCode }: CommanderError): never {
+  return process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput);
 }
 
 function upTo(most: number): (text: string) => number {

@@ -41,9 +41,10 @@ describe.skipIf(skip)('the images', () => {
     it('runs on an ARM64 Node, as a user who is not root, with the entry point that it states', async () => {
       const { container, config } = opened;
       expect(await who(container)).toBe('arm64 1000');
-      expect(config.Entrypoint).toEqual(['node', '/app/dist/runtime/main.js']);
+      expect(config.Entrypoint).toEqual(['/app/holdfast']);
       const version = await workshop.buildah('run', container, '--', ...config.Entrypoint, '--version');
       expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+      expect(await workshop.buildah('run', container, '--', 'holdfast', '--version')).toBe(version);
     });
 
     it('carries what the module runs on and nothing else', async () => {
