@@ -112,6 +112,8 @@ describe('a clock that is watched', () => {
     steps.recall(t0, 3_600_000);
     steps.miss();
     expect(steps.freeFrom).toBe(Number.NEGATIVE_INFINITY);
+    steps.show(t0 + 60_000);
+    expect(steps.all).toEqual([]);
   });
 });
 

@@ -117,9 +117,7 @@ export class ClockSteps {
     const shown = this.#shown;
     if (!shown) return;
     this.#hasMissed = true;
-    // How long ago it was shown to a process before this one only the wall clock tells, which may have been set.
-    const isLongAgo = shown === this.#recalled && this.#clock.monotonic() - shown.at > mostRecalledMs;
-    if (!isLongAgo) this.#freeFrom = Math.max(this.#freeFrom, this.#expected(shown));
+    if (!this.#isUnsure(shown)) this.#freeFrom = Math.max(this.#freeFrom, this.#expected(shown));
   }
 
   /** The newest sample shows `time`. */
@@ -134,7 +132,7 @@ export class ClockSteps {
       const passedMs = now - shown.at;
       const lostMs = Math.floor(shown.time + passedMs * (1 - drift) - time - slackMs);
       const isBack = time < shown.time;
-      if (isBack || (this.#hasMissed && lostMs > 0)) {
+      if (isBack || (this.#hasMissed && lostMs > 0 && !this.#isUnsure(shown))) {
         const expected = this.#expected(shown);
         const from = time - passedMs - slackMs;
         this.#note({ at: now, shown: shown.time, expected, after: time, from, ...(!isBack && { lostMs }) });
@@ -148,6 +146,11 @@ export class ClockSteps {
   /** Times up to this one came twice, as the equipment's log shows. */
   cameTwice(to: number): void {
     this.#twiceTo = Math.max(this.#twiceTo, Math.ceil(to / twiceStepMs) * twiceStepMs);
+  }
+
+  /** How long ago it was shown to a process before this one only the wall clock tells, which may have been set. */
+  #isUnsure(shown: { readonly at: number }): boolean {
+    return shown === this.#recalled && this.#clock.monotonic() - shown.at > mostRecalledMs;
   }
 
   #note(step: Omit<ClockStep, 'id'>): void {
