@@ -57,9 +57,9 @@ class Episode {
   readonly #detector: Detector;
   readonly #stuck: Fault[] = [];
   readonly #site = { isRolledBack: false, ownsPositions: false };
-  /** How far this gateway's wall clock was set ahead, at most. */
-  #setAheadMs = 0;
-  /** A disk came back from before this gateway's clock was set ahead: nobody knows how long ago that was. */
+  /** How far this gateway's wall clock was set, at most. */
+  #setByMs = 0;
+  /** A disk came back from before this gateway's clock was set: nobody knows how long ago that was, or how far ahead the equipment is. */
   #isAgeUnknown = false;
 
   constructor(options: EpisodeOptions) {
@@ -184,7 +184,7 @@ class Episode {
         this.#detector.interrupt();
         const isRolledBack = act === 'rollBack' && this.#mayRollBack();
         this.#site.isRolledBack ||= isRolledBack;
-        this.#isAgeUnknown ||= isRolledBack && this.#setAheadMs > 30_000;
+        this.#isAgeUnknown ||= isRolledBack && this.#setByMs > 30_000;
         await gateway.kill(isRolledBack ? { commits } : undefined);
         return this.#startAgain();
       }
@@ -207,7 +207,7 @@ class Episode {
         const by = dice.between(10, dice.pick([1500, 20_000, 7_200_000]));
         const ms = dice.pick([-1, 1]) * by;
         if (ms < 0 && this.#site.isRolledBack && gateway.isStampedHere) return;
-        this.#setAheadMs = Math.max(this.#setAheadMs, ms);
+        this.#setByMs = Math.max(this.#setByMs, Math.abs(ms));
         this.#trace.note('module', `its wall clock is set by ${ms} ms`);
         return this.#clock.stepWall(ms);
       }
@@ -248,7 +248,8 @@ class Episode {
     const { heardAt, claimedAt } = this.#account;
     const { isAnswerable } = this.#equipment;
     // Where times came again, their windows are claimed already, and what comes is late. And what a disk lost may have been
-    // claimed up to where the equipment's clock can have come since, which is as far as our own was set.
+    // claimed up to where the equipment's clock can have come since, which is as far as our own was set. Behind a clock of our
+    // own that was set back, its times lie in the future.
     const isClaimable = isAnswerable && !this.#isAgeUnknown;
     const quietMs = this.#clock.monotonic() - (isClaimable ? claimedAt : heardAt);
     if (quietMs > 30_000) troubles.push(`nothing was observed for ${Math.round(quietMs / 1000)} s`);

@@ -60,6 +60,8 @@ export class ShownJudge implements Judge {
   readonly #heard = new Map<string, HeardValue[]>();
   readonly #refused = new Map<string, { readonly at: number; readonly until: number }[]>();
   readonly #polls: Poll[] = [];
+  /** Observation began, and nothing was stated since. */
+  #isBegun = false;
   /** Positions at which it went on although its own clock was set. */
   readonly #goesOn = new Set<number>();
   readonly #claims: LiveClaim[] = [];
@@ -102,13 +104,16 @@ export class ShownJudge implements Judge {
     const at = this.#options.now();
     if (event.kind === 'readings') {
       for (const { tag, index } of event.readings) this.#saidAt.set(`${tag} ${index}`, at);
-    } else if (event.kind === 'resumed' && isTaken && event.continues?.because === 'own-clock') {
-      this.#goesOn.add(event.at);
+    } else if (event.kind === 'resumed' && isTaken) {
+      this.#isBegun = true;
+      if (event.continues?.because === 'own-clock') this.#goesOn.add(event.at);
     } else if (event.kind === 'observed' && isTaken) {
       const last = this.#polls.at(-1);
       const position = event.until - 1;
-      if (last?.position !== position)
+      // Said again, it is no other poll; but a process that was killed may have had the same position.
+      if (last?.position !== position || this.#isBegun)
         this.#polls.push({ at, since: last?.at ?? Number.NEGATIVE_INFINITY, position });
+      this.#isBegun = false;
     }
   }
 
