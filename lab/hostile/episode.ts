@@ -56,11 +56,9 @@ class Episode {
   readonly #gateway: Gateway;
   readonly #detector: Detector;
   readonly #stuck: Fault[] = [];
-  readonly #site = { isRolledBack: false, ownsPositions: false };
+  readonly #site = { isRolledBack: false, ownsPositions: false, isAgeUnknown: false };
   /** How far this gateway's wall clock was set, at most. */
   #setByMs = 0;
-  /** A disk came back from before this gateway's clock was set: nobody knows how long ago that was, or how far ahead the equipment is. */
-  #isAgeUnknown = false;
 
   constructor(options: EpisodeOptions) {
     this.#options = options;
@@ -184,7 +182,7 @@ class Episode {
         this.#detector.interrupt();
         const isRolledBack = act === 'rollBack' && this.#mayRollBack();
         this.#site.isRolledBack ||= isRolledBack;
-        this.#isAgeUnknown ||= isRolledBack && this.#setByMs > 30_000;
+        this.#site.isAgeUnknown ||= isRolledBack && this.#setByMs > 30_000;
         await gateway.kill(isRolledBack ? { commits } : undefined);
         return this.#startAgain();
       }
@@ -250,7 +248,7 @@ class Episode {
     // Where times came again, their windows are claimed already, and what comes is late. And what a disk lost may have been
     // claimed up to where the equipment's clock can have come since, which is as far as our own was set. Behind a clock of our
     // own that was set back, its times lie in the future.
-    const isClaimable = isAnswerable && !this.#isAgeUnknown;
+    const isClaimable = isAnswerable && !this.#site.isAgeUnknown;
     const quietMs = this.#clock.monotonic() - (isClaimable ? claimedAt : heardAt);
     if (quietMs > 30_000) troubles.push(`nothing was observed for ${Math.round(quietMs / 1000)} s`);
     const { unanswered } = this.#detector;

@@ -74,7 +74,7 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     },
   };
   const line = lineTo(transport, unit, plan.timeoutMs, parts);
-  const rules = recorderRules({ recorder, plan, deviceClock, refusals, heardAt });
+  const rules = recorderRules({ recorder, plan, deviceClock, refusals, heardAt, site });
   const { records } = recorder;
   const settings = configOf(transport, configureRecorder(plan));
   const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });

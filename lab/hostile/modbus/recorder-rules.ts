@@ -1,4 +1,5 @@
 // What is right of a recorder's stream: by the times or by the numbers of its samples.
+import type { Site } from '../equipment.ts';
 import type { EquipmentClock } from '../equipment-clock.ts';
 import { numberedPlaces } from '../judge/numbered-places.ts';
 import type { RecordRules } from '../judge/records.ts';
@@ -13,7 +14,8 @@ export interface RecorderRulesOptions {
   readonly deviceClock: EquipmentClock;
   readonly refusals: RefusalLog;
   /** When the adapter made something of what it was shown live, true time, growing. */
-  readonly heardAt: readonly number[];
+  readonly heardAt: number[];
+  readonly site: Site;
 }
 
 export function recorderRules({
@@ -22,6 +24,7 @@ export function recorderRules({
   deviceClock,
   refusals,
   heardAt,
+  site,
 }: RecorderRulesOptions): RecordRules<Sample> {
   const places =
     plan.index === 'time'
@@ -38,7 +41,8 @@ export function recorderRules({
     if (after === undefined) return false;
     if (before === undefined) return true;
     const [shown, known] = [recorder.newestAt(after), recorder.newestAt(before)];
-    return sample.stamp > Math.max(shown.stamp, known.stamp + (after - known.at));
+    const passedMs = site.isAgeUnknown ? 0 : after - known.at;
+    return sample.stamp > Math.max(shown.stamp, known.stamp + passedMs);
   };
   return {
     ...places,
@@ -51,7 +55,10 @@ export function recorderRules({
       !recorder.isHeld(sample) &&
       !recorder.wasLookedAt(sample) &&
       recorder.isBehindSmallStep(sample),
-    rollBack: (since) => recorder.forgetLooks(since),
+    rollBack: (since) => {
+      recorder.forgetLooks(since);
+      while (heardAt.length > 0 && heardAt.at(-1)! > since) heardAt.pop();
+    },
     isForgotten: (sample) => isHidden(sample) && !recorder.wasLookedAt(sample),
     isExcused: (sample, tag) => refusals.excuses(tag, sample.at),
   };

@@ -8,8 +8,7 @@ export interface TimedPosition {
 }
 
 /** Between records that are further apart than usual: their clock may have been set. */
-export function leapsIn(order: readonly TimedPosition[]): readonly Window[] {
-  const longestMs = longestIn(order);
+export function leapsIn(order: readonly TimedPosition[], longestMs: number): readonly Window[] {
   return intervalsIn(order).flatMap((interval, at) =>
     interval > longestMs ? [{ start: order[at]!.time + 1, end: order[at + 1]!.time }] : [],
   );

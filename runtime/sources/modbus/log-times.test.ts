@@ -49,3 +49,21 @@ describe('the times of a log whose counter started anew', () => {
     expect(steps.twiceTo).toBe(0);
   });
 });
+
+describe('a log that is looked at after a restart', () => {
+  it('does not tell what it never had from what is gone, below a time that is known to have come twice', () => {
+    const { steps, times } = setUp();
+    steps.recallTwice(t0 + 600_000);
+    // Ten records, then its clock was set ahead by five minutes.
+    const held = times.see({ oldest: 1, newest: 20 });
+    for (let position = held.oldest; position <= held.newest; position++)
+      times.note(position, t0 + position * 1000 + (position > 10 ? 300_000 : 0));
+    times.complete();
+    const between = { start: t0 + 10_001, end: t0 + 311_000 };
+    expect(times.gone.some(({ start, end }) => start <= between.start && end >= between.end)).toBe(true);
+    // Where no time came twice, it never had any there.
+    const other = setUp();
+    other.look(10, t0);
+    expect(other.times.gone.some(({ end }) => end > t0 + 1000)).toBe(false);
+  });
+});

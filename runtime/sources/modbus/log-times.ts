@@ -177,7 +177,10 @@ export class LogTimes {
         this.#current = undefined;
       }
     }
-    if (this.#knownAt === undefined) this.#recall(steps.recalled);
+    if (this.#knownAt === undefined) {
+      this.#recall(steps.recalled);
+      this.#recallTwice();
+    }
     this.#settleEdge();
     this.#matchSteps(steps.all, back);
     this.#knownAt = now;
@@ -249,7 +252,7 @@ export class LogTimes {
       order.push({ position, time });
     }
     const byTime = order.toSorted((a, b) => a.time - b.time || a.position - b.position);
-    return { order, byTime, doubts, leaps: leapsIn(order) };
+    return { order, byTime, doubts, leaps: leapsIn(order, longestIn(order)) };
   }
 
   #between(before: number | undefined, after: number): readonly Doubt[] {
@@ -323,6 +326,17 @@ export class LogTimes {
     const { time, expected: end } = recalled;
     const isLeapt = this.#view.leaps.some((leap) => time > leap.start + joinMs && time < leap.end);
     if (isLeapt) this.#add({ start: Number.NEGATIVE_INFINITY, end });
+  }
+
+  /**
+   * Below a time that is kept from before this process some came twice, of steps back that the log need not show any more: where it
+   * holds nothing, there may have been records.
+   */
+  #recallTwice(): void {
+    const { twiceTo } = this.#options.steps;
+    const { byTime, order } = this.#view;
+    for (const { start, end } of leapsIn(byTime, longestIn(order)))
+      if (start < twiceTo) this.#add({ start, end: Math.min(end, twiceTo) });
   }
 
   /** A step that was seen live, and that neither the log shows nor what was known of it then, is of records that are gone. */
