@@ -136,8 +136,8 @@ function missingClaims() {
 }
 
 const newestLog = () => {
-  const commits = join(data, 'spool', 'store', 'commits');
-  const names = readdirSync(commits).filter((name) => name.endsWith('.commits'));
+  const commits = join(data, 'spool', 'store', 'wal');
+  const names = readdirSync(commits).filter((name) => name.endsWith('.wal'));
   return join(commits, names.sort().at(-1)!);
 };
 

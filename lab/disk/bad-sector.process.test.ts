@@ -27,10 +27,10 @@ const table: readonly (readonly [file: RegExp, where: Where])[] = [
   [/^store\/\d+\.ldb$/, 'first'],
   [/^store\/\d+\.ldb$/, 'last'],
   [/^store\/\d+\.log$/, 'first'],
-  [/^store\/commits\/\d+\.commits$/, 'first'],
-  [/^store\/commits\/\d+\.commits$/, 'middle'],
-  [/^store\/commits\/\d+\.commits$/, 'all'],
-  [/^store\/bodies\/\d+\.bodies$/, 'middle'],
+  [/^store\/wal\/\d+\.wal$/, 'first'],
+  [/^store\/wal\/\d+\.wal$/, 'middle'],
+  [/^store\/wal\/\d+\.wal$/, 'all'],
+  [/^store\/values\/\d+\.values$/, 'middle'],
 ];
 
 describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {

@@ -4,22 +4,22 @@ import type { Store } from '../../runtime/spool/engine/store.ts';
 import { describeStore } from '../../runtime/spool/engine/testing/store-contract.ts';
 import { newPowerLossStore, PowerLossStore } from './power-loss-store.ts';
 import { PowerSupply } from './power-supply.ts';
-import { SplitDisk, smallLimits } from './simulated-disk.ts';
+import { EngineDisk, smallLimits } from './simulated-disk.ts';
 
 describeStore('the store that loses unsynced writes', async () => ({
   open: async () => newPowerLossStore(seededRandom(1)),
   restart: (store) => (store as PowerLossStore).restarted(new PowerSupply(seededRandom(1))),
 }));
 
-describeStore('the split store on parts that lose unsynced writes', async () => {
-  const disks = new Map<Store, SplitDisk>();
-  const open = async (disk: SplitDisk) => {
+describeStore('the engine on parts that lose unsynced writes', async () => {
+  const disks = new Map<Store, EngineDisk>();
+  const open = async (disk: EngineDisk) => {
     const store = await disk.open();
     disks.set(store, disk);
     return store;
   };
   return {
-    open: () => open(new SplitDisk(seededRandom(1), smallLimits)),
+    open: () => open(new EngineDisk(seededRandom(1), smallLimits)),
     async restart(store) {
       await store.close();
       return open(await disks.get(store)!.restarted());
@@ -81,7 +81,7 @@ describe('a power cut', () => {
   it('comes while a batch that flushes is made durable: then all before it is there', async () => {
     const store = newPowerLossStore(seededRandom(3));
     for (let n = 0; n < 5; n++) await store.batch(put(n), { sync: false });
-    await store.flush();
+    await store.sync();
     const after = await store.survivor(new PowerSupply(seededRandom(4)));
     expect(await after.range({ gte: key(0), lt: key(99), limit: 99 })).toHaveLength(5);
   });

@@ -1,4 +1,4 @@
-// An ordered store on a disk that loses what was not synced. It keeps the contract of runtime/spool/store.ts as long
+// An ordered store on a disk that loses what was not synced. It keeps the contract of runtime/spool/engine/store.ts as long
 // as there is power; `survivor` is what the next start finds: every batch up to the last one whose sync was
 // promised, and of those after it all, none, or a prefix. A batch that was being written when the power went
 // may be there as a whole or not at all: LevelDB sums each write, so a torn one counts as never made.
@@ -53,7 +53,7 @@ export class PowerLossStore implements IndexStore {
     if (sync) await this.#sync();
   }
 
-  async flush(): Promise<void> {
+  async sync(): Promise<void> {
     await this.#last;
     await this.#compact();
   }

@@ -1,9 +1,10 @@
-// What a spool's machine has to store things, under one supply of power: either one ordered store, or the three
-// parts of the split store. A story runs on it life by life.
+// What a spool's machine has to store things, under one supply of power: either one ordered store, or the three parts of
+// the engine. A simulated run uses it from one start to the next.
 import { type Random, seededRandom } from '../../kernel/random.ts';
-import { openSplitStore } from '../../runtime/spool/engine/engine.ts';
-import type { SplitLimits } from '../../runtime/spool/engine/limits.ts';
+import { openEngine } from '../../runtime/spool/engine/engine.ts';
+import type { EngineLimits } from '../../runtime/spool/engine/limits.ts';
 import type { Store } from '../../runtime/spool/engine/store.ts';
+import { spoolKeySpaces } from '../../runtime/spool/format/spool-engine.ts';
 import { PowerLossFiles } from './power-loss-files.ts';
 import { PowerLossStore } from './power-loss-store.ts';
 import { PowerSupply } from './power-supply.ts';
@@ -12,7 +13,7 @@ export interface SimulatedDisk {
   readonly supply: PowerSupply;
   /** @throws Error when the store reports damage: there is none. */
   open(): Promise<Store>;
-  /** What the next life finds after a power cut. */
+  /** What the next start finds after a power cut. */
   survivor(): Promise<SimulatedDisk>;
   /** What it finds when only the process ended. */
   restarted(): Promise<SimulatedDisk>;
@@ -33,82 +34,88 @@ export function singleStoreDisk(random: Random): SimulatedDisk {
   return diskOf(new PowerLossStore({ random, supply }), supply);
 }
 
-interface SplitParts {
+interface EngineParts {
   readonly index: PowerLossStore;
-  readonly log: PowerLossFiles;
-  readonly bodies: PowerLossFiles;
+  readonly wal: PowerLossFiles;
+  readonly values: PowerLossFiles;
 }
 
-export class SplitDisk implements SimulatedDisk {
+export class EngineDisk implements SimulatedDisk {
   readonly supply: PowerSupply;
-  readonly log: PowerLossFiles;
-  readonly bodies: PowerLossFiles;
+  readonly wal: PowerLossFiles;
+  readonly values: PowerLossFiles;
   readonly index: PowerLossStore;
   readonly #random: Random;
-  readonly #limits: Partial<SplitLimits>;
+  readonly #limits: Partial<EngineLimits>;
 
   constructor(
     random: Random,
-    limits: Partial<SplitLimits>,
-    found?: { supply: PowerSupply; parts: SplitParts },
+    limits: Partial<EngineLimits>,
+    found?: { supply: PowerSupply; parts: EngineParts },
   ) {
     this.#random = random;
     this.#limits = limits;
     this.supply = found?.supply ?? new PowerSupply(random);
     const { supply } = this;
     this.index = found?.parts.index ?? new PowerLossStore({ random, supply, holes: true });
-    this.log = found?.parts.log ?? new PowerLossFiles(random, supply);
-    this.bodies = found?.parts.bodies ?? new PowerLossFiles(random, supply);
+    this.wal = found?.parts.wal ?? new PowerLossFiles(random, supply);
+    this.values = found?.parts.values ?? new PowerLossFiles(random, supply);
   }
 
   async open(): Promise<Store> {
-    const { index, log, bodies } = this;
-    const { store, problem } = await openSplitStore({ index, log, bodies, limits: this.#limits });
+    const { index, wal, values } = this;
+    const { store, problem } = await openEngine({
+      index,
+      wal,
+      values,
+      spaces: spoolKeySpaces,
+      limits: this.#limits,
+    });
     if (problem !== undefined) throw new Error(`false alarm: ${problem}`);
     return store;
   }
 
-  async survivor(): Promise<SplitDisk> {
+  async survivor(): Promise<EngineDisk> {
     const supply = new PowerSupply(this.#random);
     const index = await this.index.survivor(supply);
-    const parts = { index, log: this.log.survivor(supply), bodies: this.bodies.survivor(supply) };
-    return new SplitDisk(this.#random, this.#limits, { supply, parts });
+    const parts = { index, wal: this.wal.survivor(supply), values: this.values.survivor(supply) };
+    return new EngineDisk(this.#random, this.#limits, { supply, parts });
   }
 
-  async restarted(): Promise<SplitDisk> {
+  async restarted(): Promise<EngineDisk> {
     const supply = new PowerSupply(this.#random);
     const index = await this.index.restarted(supply);
-    const parts = { index, log: this.log.restarted(supply), bodies: this.bodies.restarted(supply) };
-    return new SplitDisk(this.#random, this.#limits, { supply, parts });
+    const parts = { index, wal: this.wal.restarted(supply), values: this.values.restarted(supply) };
+    return new EngineDisk(this.#random, this.#limits, { supply, parts });
   }
 }
 
-/** So small that a short story meets many checkpoints, files used again, files emptied and files moved out of. */
-export const smallLimits: SplitLimits = {
-  logFileBytes: 2000,
-  aheadBytes: 300,
-  spareFiles: 1,
-  bodyFileBytes: 1200,
-  minBodyBytes: 60,
-  directBytes: 700,
+/** So small that a short run has many checkpoints, segments used again, segments emptied and segments rewritten. */
+export const smallLimits: EngineLimits = {
+  walSegmentBytes: 2000,
+  walPreallocateBytes: 300,
+  walSpareSegments: 1,
+  valueSegmentBytes: 1200,
+  minValueBytes: 60,
+  directValueBytes: 700,
   checkpointBytes: 3000,
-  lateBytes: 1000,
-  moveBytes: 500,
+  memtableBytes: 1000,
+  gcBatchBytes: 500,
 };
 
-/** Sizes that differ from story to story. */
-export function limitsFor(seed: number): SplitLimits {
+/** Sizes that differ from run to run. */
+export function limitsFor(seed: number): EngineLimits {
   const random = seededRandom(seed * 31 + 7);
   const scale = (value: number) => Math.max(1, Math.round(value * (0.3 + random.next() * 2.5)));
   return {
-    logFileBytes: scale(smallLimits.logFileBytes),
-    aheadBytes: scale(smallLimits.aheadBytes),
-    spareFiles: Math.floor(random.next() * 3),
-    bodyFileBytes: scale(smallLimits.bodyFileBytes),
-    minBodyBytes: scale(smallLimits.minBodyBytes),
-    directBytes: scale(smallLimits.directBytes),
+    walSegmentBytes: scale(smallLimits.walSegmentBytes),
+    walPreallocateBytes: scale(smallLimits.walPreallocateBytes),
+    walSpareSegments: Math.floor(random.next() * 3),
+    valueSegmentBytes: scale(smallLimits.valueSegmentBytes),
+    minValueBytes: scale(smallLimits.minValueBytes),
+    directValueBytes: scale(smallLimits.directValueBytes),
     checkpointBytes: scale(smallLimits.checkpointBytes),
-    lateBytes: scale(smallLimits.lateBytes),
-    moveBytes: scale(smallLimits.moveBytes),
+    memtableBytes: scale(smallLimits.memtableBytes),
+    gcBatchBytes: scale(smallLimits.gcBatchBytes),
   };
 }

@@ -1,4 +1,4 @@
-// What was emitted into one stream of a story, and whether what came to the cloud is that: nothing claimed that was not
+// What was emitted into one stream of a simulation, and whether what came to the cloud is that: nothing claimed that was not
 // observed, nothing missing that was promised.
 import { isDeepStrictEqual } from 'node:util';
 import type { Outgoing } from '../../runtime/uplink/lanes.ts';
@@ -11,7 +11,7 @@ export interface StreamModel {
   /** All that was ever emitted, in order. */
   readonly emitted: Reading[];
   /** Observation, as it was stated: no window may reach out of these. Below `durable` it was promised to last. */
-  readonly observed: { start: number; end: number; durable: number; life: number }[];
+  readonly observed: { start: number; end: number; durable: number; run: number }[];
   /** Next index to emit at. */
   at: number;
 }

@@ -32,7 +32,7 @@ export async function openKeys(layout: SpoolLayout, options: KeyOptions): Promis
   return codec;
 }
 
-/** Where a spool, or a store that was set aside from it, has its wrapped keys. */
+/** Where a spool, or a store that was quarantined from it, has its wrapped keys. */
 export function keysFolderOf(layout: SpoolLayout): string {
   return layoutOf(rootOf(layout)).keys;
 }

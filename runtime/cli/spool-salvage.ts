@@ -1,9 +1,10 @@
 // `holdfast spool salvage` for people and for programs.
+
 import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../kernel/errors.ts';
-import { openSplitFolder } from '../spool/engine/open-engine.ts';
 import { layoutOf, writeMarker } from '../spool/format/folder-layout.ts';
+import { openSpoolEngine } from '../spool/format/spool-engine.ts';
 import { maxLost } from '../spool/repair/losses.ts';
 import { type SalvageReport, salvage } from '../spool/repair/salvage.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -30,7 +31,7 @@ export async function printSalvage(
   checkSalvageTarget(spool, source, target, nearestFolder(target));
   mkdirSync(target, { recursive: true });
   const layout = layoutOf(join(target, 'spool'));
-  const { store } = await openSplitFolder({ folder: layout.store });
+  const { store } = await openSpoolEngine({ folder: layout.store });
   let report: SalvageReport;
   try {
     report = await salvage(spool.reader, store);

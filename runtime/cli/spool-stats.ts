@@ -65,7 +65,7 @@ export function statsJson(spool: OpenedSpool, summary: SpoolSummary, now: number
       updatedAt: formatTime(updatedAt),
     })),
     settings: summary.settings,
-    setAside: spool.layout.setAside.map(({ folder, bytes, changedAt }) => ({
+    quarantinedStores: spool.layout.quarantinedStores.map(({ folder, bytes, changedAt }) => ({
       folder,
       bytes,
       changedAt: formatTime(changedAt),
@@ -112,9 +112,9 @@ function streamJson(stream: StreamSummary) {
 export function* statsLines(spool: OpenedSpool, summary: SpoolSummary, now: number): Generator<string> {
   const { stored } = summary;
   yield `Store     ${spool.layout.store}`;
-  const { index, log, bodies } = spool.files.shares;
+  const { index, wal, values } = spool.files.shares;
   yield `On disk   ${formatBytes(spool.files.bytes)} in ${formatCount(spool.files.files.size)} files`;
-  yield `          messages ${formatBytes(bodies)}, commit log ${formatBytes(log)}, index ${formatBytes(index)}`;
+  yield `          messages ${formatBytes(values)}, write-ahead log ${formatBytes(wal)}, index ${formatBytes(index)}`;
   yield `Stored    ${formatCount(stored.messages)} messages, ${formatBytes(stored.bytes)}`;
   yield '';
   yield* tableLines(
@@ -211,7 +211,7 @@ function* troubleLines(spool: OpenedSpool, summary: SpoolSummary): Generator<str
   const counts: readonly (readonly [number, string])[] = [
     [refused, 'refused by the hub for good (list --lane refused)'],
     [evicted ?? 0, 'windows removed unsent in the life of this store'],
-    [quarantined, 'damaged records that the module set aside'],
+    [quarantined, 'damaged records that the module quarantined'],
     [unreadable, 'messages that cannot be read now'],
     [summary.damagedDocuments.length, 'backfill jobs that cannot be read now'],
     [spool.files.problems.length, "problems in the store's files"],
@@ -222,11 +222,15 @@ function* troubleLines(spool: OpenedSpool, summary: SpoolSummary): Generator<str
   if (unreadable + summary.damagedDocuments.length + spool.files.problems.length > 0) {
     yield 'Run `holdfast spool verify` for each of them.';
   }
-  const { setAside } = spool.layout;
-  if (setAside.length === 0) return;
+  const { quarantinedStores } = spool.layout;
+  if (quarantinedStores.length === 0) return;
   yield '';
   yield* tableLines(
     [{ title: 'STORE SET ASIDE' }, { title: 'BYTES', right: true }, { title: 'LAST WRITTEN' }],
-    setAside.map(({ folder, bytes, changedAt }) => [folder, formatBytes(bytes), formatTime(changedAt)]),
+    quarantinedStores.map(({ folder, bytes, changedAt }) => [
+      folder,
+      formatBytes(bytes),
+      formatTime(changedAt),
+    ]),
   );
 }

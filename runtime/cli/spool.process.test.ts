@@ -279,7 +279,9 @@ describe('holdfast spool, beside a running module', () => {
     module.kill('SIGTERM');
     expect(await stopped).toBe(0);
     expect(await spool('verify', join(folder, 'data'))).toMatchObject({ code: 0 });
-    expect(readdirSync(join(folder, 'data', 'spool')).filter((name) => name.startsWith('aside'))).toEqual([]);
+    expect(
+      readdirSync(join(folder, 'data', 'spool')).filter((name) => name.startsWith('quarantine')),
+    ).toEqual([]);
   });
 });
 

@@ -65,7 +65,7 @@ class DurableSpool implements Spool {
   #recoveredWindows = 0;
   #continuity: ContinuityKeeper | undefined;
   readonly #lostListeners = new Set<() => void>();
-  #keys: KeyState = { former: [], setAside: [] };
+  #keys: KeyState = { former: [], quarantinedStores: [] };
   #closed = false;
 
   constructor(options: SpoolOptions) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
-import { openSplitFolder } from '../../../runtime/spool/engine/open-engine.ts';
+import { openSpoolEngine } from '../../../runtime/spool/format/spool-engine.ts';
 import { keepInFile } from './file-keeper.ts';
 import { fill, fillLimits } from './fill.ts';
 import { type Keeper, nothing } from './keeper.ts';
@@ -42,12 +42,12 @@ async function fillArchive(folder: string, megabytes: number): Promise<void> {
   });
   await fill(filler, megabytes, 1);
   await filler.stop();
-  await settleStore(join(folder, 'store'));
+  await compactStore(join(folder, 'store'));
 }
 
 // What LevelDB would still have to tidy up of it must not be counted against what is measured.
-async function settleStore(folder: string): Promise<void> {
-  const { store } = await openSplitFolder({ folder, create: false });
+async function compactStore(folder: string): Promise<void> {
+  const { store } = await openSpoolEngine({ folder, create: false });
   await store.compactRange(Buffer.of(0), Buffer.of(255));
   await store.close();
 }

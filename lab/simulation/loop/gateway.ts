@@ -11,7 +11,7 @@ import type { Store } from '../../../runtime/spool/engine/store.ts';
 import { plainCodec } from '../../../runtime/spool/format/record.ts';
 import { openSpool } from '../../../runtime/spool/spool.ts';
 import { createIotEdgeUplink } from '../../../runtime/uplink/edge-uplink.ts';
-import { limitsFor, type SimulatedDisk, SplitDisk } from '../simulated-disk.ts';
+import { EngineDisk, limitsFor, type SimulatedDisk } from '../simulated-disk.ts';
 import type { Equipment } from './equipment.ts';
 import { EquipmentSource } from './equipment-source.ts';
 import type { Hub } from './hub.ts';
@@ -57,7 +57,7 @@ export class Gateway {
     this.#options = options;
     this.deviceId = options.deviceId;
     this.#random = seededRandom(options.seed);
-    this.#disk = new SplitDisk(this.#random, limitsFor(options.seed));
+    this.#disk = new EngineDisk(this.#random, limitsFor(options.seed));
     this.#boot = this.#newBoot();
   }
 

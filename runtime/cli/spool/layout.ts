@@ -18,7 +18,7 @@ import type { Store } from '../../spool/engine/store.ts';
 import { layoutOf, readMarker } from '../../spool/format/folder-layout.ts';
 
 /** A store that the module could not use and put beside the one that it made instead. */
-export interface SetAside {
+export interface QuarantinedStore {
   readonly folder: string;
   readonly bytes: number;
   /** Wall clock, epoch ms: the newest of its files. */
@@ -32,14 +32,14 @@ export interface SpoolLayout {
   readonly store: string;
   /** What a running module holds; those that exist. */
   readonly locks: readonly string[];
-  readonly setAside: readonly SetAside[];
+  readonly quarantinedStores: readonly QuarantinedStore[];
 }
 
 const storeFile = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
 
 /**
  * Takes the module's data folder, the `spool` folder in it, or one store's own folder (as one that was set
- * aside). @throws HoldfastError `spool-not-found`, `spool-gone`.
+ * quarantine). @throws HoldfastError `spool-not-found`, `spool-gone`.
  */
 export function findSpool(folder: string): SpoolLayout {
   const given = resolve(folder);
@@ -48,10 +48,10 @@ export function findSpool(folder: string): SpoolLayout {
   if (spool !== undefined) {
     const { root, store, lock } = spool;
     const locks = [join(lock, 'LOCK'), join(store, 'LOCK')];
-    return { root, store, locks, setAside: findSetAside(spool.aside) };
+    return { root, store, locks, quarantinedStores: findQuarantined(spool.quarantine) };
   }
   if (holdsStore(given)) {
-    return { root: undefined, store: given, locks: [join(given, 'LOCK')], setAside: [] };
+    return { root: undefined, store: given, locks: [join(given, 'LOCK')], quarantinedStores: [] };
   }
   const gone = spools.find(({ marker }) => existsSync(marker));
   if (gone !== undefined) {
@@ -59,9 +59,13 @@ export function findSpool(folder: string): SpoolLayout {
     throw new HoldfastError('spool-gone', text);
   }
   const what = existsSync(given) ? 'holds no spool' : 'does not exist';
-  const aside = spools.flatMap((layout) => findSetAside(layout.aside)).map((each) => each.folder);
+  const quarantine = spools
+    .flatMap((layout) => findQuarantined(layout.quarantine))
+    .map((each) => each.folder);
   const hint =
-    aside.length === 0 ? '' : `; a store that was set aside can be named itself: ${aside.join(', ')}`;
+    quarantine.length === 0
+      ? ''
+      : `; a store that was quarantined can be named itself: ${quarantine.join(', ')}`;
   throw new HoldfastError(
     'spool-not-found',
     `${folder} ${what}: name the module's data folder (dataFolder in its configuration), or the spool folder in it${hint}`,
@@ -157,10 +161,13 @@ function realPath(path: string): string {
   return parent === full ? full : join(realPath(parent), full.slice(parent.length));
 }
 
-function findSetAside(aside: string): SetAside[] {
-  if (statSync(aside, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
-  const folders = readdirSync(aside, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return folders.map(({ name }) => ({ folder: join(aside, name), ...measureFolder(join(aside, name)) }));
+function findQuarantined(quarantine: string): QuarantinedStore[] {
+  if (statSync(quarantine, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  const folders = readdirSync(quarantine, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return folders.map(({ name }) => ({
+    folder: join(quarantine, name),
+    ...measureFolder(join(quarantine, name)),
+  }));
 }
 
 function holdsStore(folder: string): boolean {

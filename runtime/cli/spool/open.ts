@@ -1,9 +1,11 @@
 // Opens a stopped module's spool for looking.
+
 import { statfsSync } from 'node:fs';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { watchMissingKeys } from '../../spool/encryption/sealed-codec.ts';
-import { StoreFiles } from '../../spool/engine/offline/store-files.ts';
+import type { StoreFiles } from '../../spool/engine/offline/store-files.ts';
 import { plainCodec, type RecordCodec } from '../../spool/format/record.ts';
+import { readSpoolFiles } from '../../spool/format/spool-engine.ts';
 import { SpoolReader } from '../../spool/repair/spool-reader.ts';
 import { checkFormat, findSpool, type HeldLock, isInside, lockSpool, type SpoolLayout } from './layout.ts';
 
@@ -32,7 +34,7 @@ export async function openStoppedSpool(
   const lock: HeldLock = await lockSpool(layout);
   let files: StoreFiles;
   try {
-    files = new StoreFiles(layout.store);
+    files = readSpoolFiles(layout.store);
     const reader = new SpoolReader(files, codec);
     return {
       layout,

@@ -43,9 +43,10 @@ export function* verifyRecords(reader: SpoolReader): Generator<Step> {
       : reader.read(kind, key, value, () => undefined);
     if ('problem' in record) yield damage('record', key, record.problem);
     else if (space === 'd') {
-      const aside = reader.readJson<{ key?: string; error?: string }>('D', key, value);
-      const what = 'value' in aside ? `${aside.value.error} (${aside.value.key})` : aside.problem;
-      yield note('record', key, `set aside by the module when it read it: ${what}`);
+      const quarantine = reader.readJson<{ key?: string; error?: string }>('D', key, value);
+      const what =
+        'value' in quarantine ? `${quarantine.value.error} (${quarantine.value.key})` : quarantine.problem;
+      yield note('record', key, `quarantined by the module when it read it: ${what}`);
     }
   }
 }

@@ -129,7 +129,7 @@ describe('verifying a spool', () => {
     expect(found.some((line) => /the next id would be/.test(line))).toBe(true);
   });
 
-  it('takes what the module set aside, and what the hub refused, for what they are', async () => {
+  it('takes what the module quarantined, and what the hub refused, for what they are', async () => {
     const store = await makeSpool();
     const { spool } = await openTestSpool(store.restarted());
     await spool.close();
@@ -138,13 +138,13 @@ describe('verifying a spool', () => {
     const [entry] = await again.take('backlog', all);
     await again.reject(entry!, 'too large');
     await again.close();
-    const aside = idKey('d', 50);
+    const quarantine = idKey('d', 50);
     await next.restarted().batch(
       [
         {
           type: 'put',
-          key: aside,
-          value: sealJson(plainCodec, 'D', aside, { key: '72', error: 'the sum' }),
+          key: quarantine,
+          value: sealJson(plainCodec, 'D', quarantine, { key: '72', error: 'the sum' }),
         },
       ],
       {

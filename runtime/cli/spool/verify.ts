@@ -5,7 +5,7 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { StoreSource } from '../../spool/engine/offline/entry-source.ts';
 import type { SpoolReader } from '../../spool/repair/spool-reader.ts';
-import { Breather } from '../../spool/repair/time-slice.ts';
+import { TimeSlice } from '../../spool/repair/time-slice.ts';
 import { type Finding, type Step, tick } from './finding.ts';
 import { verifyIndex } from './verify-index.ts';
 import { verifyMessages } from './verify-messages.ts';
@@ -23,10 +23,10 @@ export async function* verifyInTurns(
   files: StoreSource | undefined,
   clock: Clock,
 ): AsyncGenerator<Finding> {
-  const breather = new Breather(clock);
+  const slice = new TimeSlice(clock);
   for (const step of steps(reader, files)) {
     if (step !== tick) yield step;
-    if (breather.isDue) await breather.pause();
+    if (slice.isDue) await slice.pause();
   }
 }
 

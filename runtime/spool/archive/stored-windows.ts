@@ -16,7 +16,7 @@ export interface StoredWindowAt extends StoredEntry {
   readonly id: number;
 }
 
-/** From `from` on, at most `limit`. Damaged entries are set aside and left out. */
+/** From `from` on, at most `limit`. Damaged entries are quarantined and left out. */
 export async function readStoredWindows(
   core: SpoolCore,
   from: number,

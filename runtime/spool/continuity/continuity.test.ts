@@ -255,8 +255,7 @@ describe('a part that was put back, or lost', () => {
     let folder = join(root, 'log-gone');
     await live(folder, { kill: true });
     folder = moved(folder);
-    for (const name of readdirSync(join(folder, 'store', 'commits')))
-      rmSync(join(folder, 'store', 'commits', name));
+    for (const name of readdirSync(join(folder, 'store', 'wal'))) rmSync(join(folder, 'store', 'wal', name));
     const said = await live(folder);
     expect(said.continuity).toBe('lost');
     expect(said.stats.damaged).toBeGreaterThan(0);
@@ -266,10 +265,10 @@ describe('a part that was put back, or lost', () => {
     let folder = join(root, 'log-wiped');
     await live(folder, { journal: 5, kill: true });
     folder = moved(folder);
-    const commits = join(folder, 'store', 'commits');
+    const commits = join(folder, 'store', 'wal');
     const log = join(commits, readdirSync(commits).sort().at(-1)!);
     const bytes = readFileSync(log);
-    for (let n = 0; n < 2; n++) bytes.fill(0, bytes.lastIndexOf('HFC1'));
+    for (let n = 0; n < 2; n++) bytes.fill(0, bytes.lastIndexOf('HFW1'));
     writeFileSync(log, bytes);
     const said = await live(folder);
     expect(said.continuity).toBe('lost');

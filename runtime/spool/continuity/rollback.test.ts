@@ -1,5 +1,6 @@
 // A part of the store, or all of it, that went back to what it was before: consistent in itself, with right sums
 // everywhere, and yet not what was promised.
+
 import {
   cpSync,
   mkdtempSync,
@@ -17,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
-import { StoreFiles } from '../engine/offline/store-files.ts';
+import { readSpoolFiles } from '../format/spool-engine.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { change, closed, takeAll, window } from '../testing/open-test-spool.ts';
 
@@ -108,12 +109,12 @@ describe('a store that is gone from beside the rest', () => {
   it('is not what a link makes of it: files and folders that were moved elsewhere are read where they are', async () => {
     const folder = copyOf(template);
     const store = join(folder, 'store');
-    for (const name of [...readdirSync(store), 'bodies/00000001.bodies', 'commits/0001.commits']) {
+    for (const name of [...readdirSync(store), 'values/00000001.values', 'wal/0001.wal']) {
       const to = join(root, `elsewhere-${copies++}`);
       renameSync(join(store, name), to);
       symlinkSync(to, join(store, name));
     }
-    const files = new StoreFiles(store);
+    const files = readSpoolFiles(store);
     files.check();
     expect(files.problems.filter(({ severity }) => severity === 'damage')).toEqual([]);
     files.close();
@@ -138,7 +139,7 @@ describe('an index that went back', () => {
     for (const cut of cuts) {
       const folder = copyOf(template);
       truncateSync(manifestOf(folder), cut);
-      const files = new StoreFiles(join(folder, 'store'));
+      const files = readSpoolFiles(join(folder, 'store'));
       const told = files.problems.filter(({ severity }) => severity === 'damage');
       files.close();
       expect(told, `cut at ${cut}`).not.toEqual([]);
@@ -160,10 +161,10 @@ describe('an index that went back', () => {
     await commit(spool, windows, windows + 20);
     await spool.close();
     for (const name of readdirSync(join(folder, 'store'))) {
-      if (name !== 'commits' && name !== 'bodies') rmSync(join(folder, 'store', name));
+      if (name !== 'wal' && name !== 'values') rmSync(join(folder, 'store', name));
     }
     for (const name of readdirSync(join(before, 'store'))) {
-      if (name !== 'commits' && name !== 'bodies')
+      if (name !== 'wal' && name !== 'values')
         cpSync(join(before, 'store', name), join(folder, 'store', name));
     }
     const again = await open(folder);
@@ -188,7 +189,7 @@ describe('a folder as a kill -9 leaves it', () => {
     for (const cut of cutsOf(manifestOf(killed))) {
       const folder = copyOf(killed);
       truncateSync(manifestOf(folder), cut);
-      const files = new StoreFiles(join(folder, 'store'));
+      const files = readSpoolFiles(join(folder, 'store'));
       const told = files.problems.filter(({ severity }) => severity === 'damage');
       files.close();
       const spool = await open(folder);
@@ -201,11 +202,11 @@ describe('a folder as a kill -9 leaves it', () => {
 
   it('tells at the start of a file of bodies that was cut, though what is done again lengthens it', async () => {
     const folder = copyOf(killed);
-    truncateSync(join(folder, 'store', 'bodies', '00000001.bodies'), 5000);
+    truncateSync(join(folder, 'store', 'values', '00000001.values'), 5000);
     const spool = await open(folder);
     expect(spool.stats()).toMatchObject({
       damaged: 1,
-      repair: { reason: expect.stringMatching(/00000001\.bodies has 5000 of \d+ bytes/) },
+      repair: { reason: expect.stringMatching(/00000001\.values has 5000 of \d+ bytes/) },
     });
     await spool.close();
   });

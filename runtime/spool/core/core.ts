@@ -127,18 +127,18 @@ export class SpoolCore {
    * Operations that take a damaged record out of use and keep its bytes under `d`, for people to look at.
    */
   quarantine(key: Uint8Array, value: Uint8Array | undefined, error: HoldfastError): readonly BatchOp[] {
-    this.log.error({ error: error.message, code: error.code }, 'a damaged record is set aside');
+    this.log.error({ error: error.message, code: error.code }, 'a damaged record is quarantined');
     this.metrics.count('holdfast_spool_damaged_total');
     const ops: BatchOp[] = [{ type: 'del', key }];
     if (value !== undefined) {
-      const aside = idKey('d', this.allocate(1));
+      const quarantine = idKey('d', this.allocate(1));
       const text = {
         key: Buffer.from(key).toString('hex'),
         value: Buffer.from(value).toString('base64'),
         error: error.message,
         at: this.clock.now(),
       };
-      ops.push(this.putJson('D', aside, text));
+      ops.push(this.putJson('D', quarantine, text));
     }
     return ops;
   }

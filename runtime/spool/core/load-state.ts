@@ -89,7 +89,7 @@ async function countSpace(
   }
 }
 
-// A damaged entry counts without its bytes: who meets it sets it aside.
+// A damaged entry counts without its bytes: who meets it quarantines it.
 function pointerCount(codec: RecordCodec, key: Uint8Array, value: Uint8Array): Count {
   const pointer = attempt(() => decodePointer(codec.open('P', key, value)));
   return { messages: 1, bytes: pointer?.bytes ?? 0 };

@@ -9,14 +9,14 @@ import { unreadableLimits } from './unreadable.ts';
 
 const { pauseMs, triesOfMedium, triesOfOthers } = unreadableLimits;
 
-/** Refuses messages with the ids in `bad`, as the split store does. */
+/** Refuses messages with the ids in `bad`, as the engine does. */
 class RefusingStore extends MemoryStore {
   bad = new Set<number>();
   code = 'EACCES';
 
   override async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     if (key[0] === 0x72 && this.bad.has(idOf(key))) {
-      const cause = Object.assign(new Error(`${this.code}: open '00000001.bodies'`), { code: this.code });
+      const cause = Object.assign(new Error(`${this.code}: open '00000001.values'`), { code: this.code });
       throw new HoldfastError('store-read-failed', 'reading the store failed', { retryable: true, cause });
     }
     return super.get(key);
@@ -42,7 +42,7 @@ describe('messages that cannot be read', () => {
     expect(spool.depth('live').messages).toBe(6);
     expect(spool.stats()).toMatchObject({
       state: 'failing',
-      problem: expect.stringMatching(/3 messages cannot be read.*00000001\.bodies/),
+      problem: expect.stringMatching(/3 messages cannot be read.*00000001\.values/),
       problemSince: clock.now(),
       damaged: 0,
     });

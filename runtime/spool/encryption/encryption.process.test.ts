@@ -109,7 +109,7 @@ describe("a key wrapped by IoT Edge's workload API", () => {
       expect(other.problem).toBeUndefined();
       expect(other.codec.keyId).not.toBe(first.codec.keyId);
       await fill(folder, other.codec, 2000);
-      expect(readdirSync(join(folder, 'aside'))).toEqual([expect.stringMatching(/-sealed$/)]);
+      expect(readdirSync(join(folder, 'quarantine'))).toEqual([expect.stringMatching(/-sealed$/)]);
       expect(readdirSync(join(folder, 'keys'))).toHaveLength(4);
 
       const gone = await keysFor({ ...ours, IOTEDGE_WORKLOADURI: `unix://${root}/none.sock` }, 100);
@@ -177,14 +177,16 @@ describe('holdfast spool on an encrypted spool', () => {
     }
   });
 
-  it('salvage brings a store back that was set aside for want of its key', async () => {
+  it('salvage brings a store back that was quarantined for want of its key', async () => {
     const [data, target] = [newFolder(), newFolder()];
     const folder = join(data, 'spool');
     await fill(folder, sealedWith('a'), 0);
     await fill(folder, sealedWith('b'), 1000);
-    const [aside] = readdirSync(join(folder, 'aside')).map((name) => join(folder, 'aside', name));
+    const [quarantine] = readdirSync(join(folder, 'quarantine')).map((name) =>
+      join(folder, 'quarantine', name),
+    );
     const config = configFile({ key: { file: keyFile('b') }, previousKeys: [{ file: keyFile('a') }] });
-    const salvaged = await holdfast('spool', 'salvage', aside!, target, '--config', config);
+    const salvaged = await holdfast('spool', 'salvage', quarantine!, target, '--config', config);
     expect(salvaged).toMatchObject({ code: 0, err: '' });
     // As the module of that configuration would find it: its key alone opens all.
     const spool = await open(join(target, 'spool'), sealedWith('b'));
@@ -239,14 +241,16 @@ describe('the module with encryption', () => {
     const config = configFile({ key: { file }, waitMs: 0 }, { statusPort: 0, logLevel: 'debug' });
     const first = await start(config, data);
     const { spool } = (await first.get('status')) as { spool: object };
-    expect(spool).toMatchObject({ encryption: { keyId: sealedWith('a').keyId, former: [], setAside: [] } });
+    expect(spool).toMatchObject({
+      encryption: { keyId: sealedWith('a').keyId, former: [], quarantinedStores: [] },
+    });
     await first.stop();
 
     rmSync(file);
     const second = await start(config, data);
     const status = JSON.stringify(await second.get('status'));
     expect(status).toContain('UNENCRYPTED');
-    expect(status).toMatch(/setAside":\["[^"]+-sealed"\]/);
+    expect(status).toMatch(/quarantinedStores":\["[^"]+-sealed"\]/);
     expect(JSON.stringify(await second.get('readyz'))).toContain('the spool lacks a key');
     await second.stop();
 

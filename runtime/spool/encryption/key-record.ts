@@ -1,7 +1,7 @@
 // Which keys a store needs: its record `mkeys`, never sealed. Written, synced, before the first record is sealed with
 // a key; so a start knows from one small record whether it was given all keys.
 //
-// A key that is listed and not given may be out of use by then. So before a store is set aside for want of it,
+// A key that is listed and not given may be out of use by then. So before a store is quarantined for want of it,
 // the store is looked through for a record that really takes it.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { BatchOp, Store } from '../engine/store.ts';

@@ -1,5 +1,5 @@
 // The keys that the configuration names, as a codec for the spool. A key that cannot be had is waited for: the
-// volume that it lies on may be mounted late, and a store that is set aside for want of it comes back only by hand.
+// volume that it lies on may be mounted late, and a store that is quarantined for want of it comes back only by hand.
 // Then the module goes on with what keys there are, since readings that are not recorded are lost for good; a
 // site that would rather lose them than write them plain says `withoutKey: wait`.
 import { createBackoff } from '../../../kernel/backoff.ts';
@@ -69,7 +69,7 @@ export function withKeyProblem<T extends { readonly encryption?: EncryptionStats
   { problem }: SpoolKeys,
 ): T {
   if (problem === undefined) return stats;
-  return { ...stats, encryption: { former: [], setAside: [], ...stats.encryption, problem } };
+  return { ...stats, encryption: { former: [], quarantinedStores: [], ...stats.encryption, problem } };
 }
 
 /** Without waiting: the keys that are there, and why others are not. For the command line. */

@@ -1,4 +1,5 @@
 // Sealed stores on a real disk: what stands in the files, keys that change, keys that are lost, and the way back.
+
 import {
   mkdirSync,
   mkdtempSync,
@@ -19,12 +20,11 @@ import { decodeBody } from '../../../wire/body.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import { verifySpool } from '../../cli/spool/verify.ts';
 import type { Outgoing } from '../../uplink/lanes.ts';
-import { StoreFiles } from '../engine/offline/store-files.ts';
-import { openSplitFolder } from '../engine/open-engine.ts';
 import { MemoryStore } from '../engine/testing/memory-store.ts';
 import { idKey } from '../format/keys.ts';
 import { plainCodec, type RecordCodec } from '../format/record.ts';
 import { keyIdOf } from '../format/sealed-envelope.ts';
+import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
 import { salvage } from '../repair/salvage.ts';
 import { SpoolReader } from '../repair/spool-reader.ts';
 import { openSpool, type Spool } from '../spool.ts';
@@ -102,7 +102,7 @@ function plaintextIn(folder: string): string[] {
 }
 
 const isSound = (folder: string, codec: RecordCodec) => {
-  const files = new StoreFiles(join(folder, 'store'));
+  const files = readSpoolFiles(join(folder, 'store'));
   const findings = [...verifySpool(new SpoolReader(files, codec), files)];
   files.close();
   return findings.filter(({ severity }) => severity === 'damage');
@@ -122,8 +122,8 @@ async function unsentIn(spool: Spool): Promise<string[]> {
 }
 
 const valuesFrom = (from: number, to: number) => readings(from, to).map(({ value }) => String(value));
-const asideIn = (folder: string) =>
-  readdirSync(join(folder, 'aside')).map((name) => join(folder, 'aside', name));
+const quarantineIn = (folder: string) =>
+  readdirSync(join(folder, 'quarantine')).map((name) => join(folder, 'quarantine', name));
 
 describe('the files of a sealed store', () => {
   it('hold no tag, value, setting or job in the clear, through lives, compaction and quarantine', async () => {
@@ -139,7 +139,7 @@ describe('the files of a sealed store', () => {
         await spool.close();
       }
       // One record damaged, so that its bytes are kept for people.
-      const { store } = await openSplitFolder({ folder: join(folder, 'store') });
+      const { store } = await openSpoolEngine({ folder: join(folder, 'store') });
       const key = idKey('r', 3);
       const value = Buffer.from((await store.get(key))!);
       value[value.byteLength - 1]! ^= 1;
@@ -180,7 +180,7 @@ async function plaintextValuesIn(folder: string): Promise<number> {
 }
 
 async function entriesOf(folder: string) {
-  const { store } = await openSplitFolder({ folder: join(folder, 'store') });
+  const { store } = await openSpoolEngine({ folder: join(folder, 'store') });
   const found = await store.range({ gte: Buffer.of(0), lt: Buffer.of(255), limit: 100_000 });
   await store.close();
   return found.map(({ key, value }) => {
@@ -241,7 +241,7 @@ describe('a change of keys', () => {
     expect(second.stats().encryption?.former).toEqual([]);
     await second.close();
     const third = await open(folder, sealedWith('b'), more);
-    expect(third.stats()).toMatchObject({ encryption: { former: [], setAside: [] } });
+    expect(third.stats()).toMatchObject({ encryption: { former: [], quarantinedStores: [] } });
     expect(third.stats().repair).toBeUndefined();
     await third.close();
   });
@@ -273,7 +273,7 @@ describe('a store whose key is not given', () => {
     ['wrong', sealedWith('wrong')],
     ['lost', plainCodec],
   ])(
-    'because it is %s goes aside whole, the module goes on, and salvage brings it back',
+    'because it is %s goes to quarantine whole, the module goes on, and salvage brings it back',
     async (_, other) => {
       const folder = newFolder();
       const first = await open(folder, sealedWith('a'));
@@ -282,13 +282,13 @@ describe('a store whose key is not given', () => {
       lines.length = 0;
 
       const second = await open(folder, other);
-      const [aside] = asideIn(folder);
-      expect(aside).toMatch(/-sealed$/);
+      const [quarantine] = quarantineIn(folder);
+      expect(quarantine).toMatch(/-sealed$/);
       expect(second.stats().repair?.reason).toContain(`sealed with key ${sealedWith('a').keyId}`);
-      expect(second.stats().encryption).toMatchObject({ setAside: [aside] });
+      expect(second.stats().encryption).toMatchObject({ quarantinedStores: [quarantine] });
       expect(second.stats().damaged).toBeGreaterThan(0);
       const said = lines.join('\n');
-      expect(said).toContain(`holdfast spool salvage ${aside} NEWFOLDER`);
+      expect(said).toContain(`holdfast spool salvage ${quarantine} NEWFOLDER`);
       for (const form of ['hex', 'base64'] as const) expect(said).not.toContain(keyBytes('a').toString(form));
       // It works: and claims nothing of what it cannot see, so that is a gap.
       expect(await unsentIn(second)).toEqual([]);
@@ -301,8 +301,8 @@ describe('a store whose key is not given', () => {
       await again.close();
 
       const target = newFolder();
-      const files = new StoreFiles(aside!);
-      const { store: out } = await openSplitFolder({ folder: join(target, 'store') });
+      const files = readSpoolFiles(quarantine!);
+      const { store: out } = await openSpoolEngine({ folder: join(target, 'store') });
       const report = await salvage(new SpoolReader(files, sealedWith('a')), out);
       await out.close();
       files.close();
@@ -316,7 +316,7 @@ describe('a store whose key is not given', () => {
     },
   );
 
-  it('keeps what can be read of a mixed store, and all of it aside', async () => {
+  it('keeps what can be read of a mixed store, and all of it quarantine', async () => {
     const folder = newFolder();
     for (const [n, codec] of [plainCodec, sealedWith('a')].entries()) {
       const spool = await open(folder, codec);
@@ -331,10 +331,10 @@ describe('a store whose key is not given', () => {
     expect(
       (await entriesOf(folder)).every(({ keyId, key }) => keyId !== undefined || key.toString() === 'mkeys'),
     ).toBe(true);
-    expect(asideIn(folder)).toHaveLength(1);
+    expect(quarantineIn(folder)).toHaveLength(1);
   });
 
-  it('is never removed, however many others are set aside', async () => {
+  it('is never removed, however many others are quarantined', async () => {
     const folder = newFolder();
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
     for (const [n, name] of names.entries()) {
@@ -345,7 +345,7 @@ describe('a store whose key is not given', () => {
       await fill(spool, 0);
       await spool.close();
     }
-    expect(asideIn(folder).filter((name) => name.endsWith('-sealed'))).toHaveLength(names.length - 1);
+    expect(quarantineIn(folder).filter((name) => name.endsWith('-sealed'))).toHaveLength(names.length - 1);
   });
 
   it('left by a start that was cut off is taken whole by the next one that has the key', async () => {
@@ -353,8 +353,8 @@ describe('a store whose key is not given', () => {
     const first = await open(folder, sealedWith('a'));
     await fill(first, 0);
     await first.close();
-    mkdirSync(join(folder, 'aside'));
-    renameSync(join(folder, 'store'), join(folder, 'aside', '2026-11-21T000000.000Z-sealed-unsalvaged'));
+    mkdirSync(join(folder, 'quarantine'));
+    renameSync(join(folder, 'store'), join(folder, 'quarantine', '2026-11-21T000000.000Z-sealed-unsalvaged'));
     mkdirSync(join(folder, 'store.new'));
     writeFileSync(join(folder, 'store.new', 'CURRENT'), 'half');
     const next = await open(folder, sealedWith('a'));
@@ -378,7 +378,7 @@ describe('a store whose key is not given', () => {
 });
 
 describe('damage to sealed records', () => {
-  it('costs each its record, is set aside and counted, and no false reading ever comes out (150 seeds)', async () => {
+  it('costs each its record, is quarantined and counted, and no false reading ever comes out (150 seeds)', async () => {
     const codec = sealedWith('a');
     const whole = new MemoryStore();
     const { spool } = await openTestSpool(whole, { codec });

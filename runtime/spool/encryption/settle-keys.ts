@@ -24,40 +24,40 @@ export interface EncryptionStats {
   readonly keyId?: string;
   /** Older messages that retention has not removed yet were sealed with these, or are `plain`. */
   readonly former: readonly string[];
-  /** Stores that were set aside for want of their key: `holdfast spool salvage` recovers them with it. */
-  readonly setAside: readonly string[];
+  /** Stores that were quarantined for want of their key: `holdfast spool salvage` recovers them with it. */
+  readonly quarantinedStores: readonly string[];
   /** For people: which key of the configuration could not be had, and what that means. */
   readonly problem?: string;
 }
 
 export interface KeyState {
   readonly former: readonly FormerKey[];
-  /** Stores that were set aside for want of their key. */
-  readonly setAside: readonly string[];
+  /** Stores that were quarantined for want of their key. */
+  readonly quarantinedStores: readonly string[];
 }
 
 /** Call before the first message is written. */
 export async function settleKeys(core: SpoolCore, folder: string | undefined): Promise<KeyState> {
-  const setAside = folder === undefined ? [] : await findSetAside(folder);
-  return { former: await settle(core), setAside };
+  const quarantinedStores = folder === undefined ? [] : await findQuarantined(folder);
+  return { former: await settle(core), quarantinedStores };
 }
 
 /** What status says; nothing where there is nothing to say. */
 export function encryptionStats(
   { keyId }: RecordCodec,
-  { former, setAside }: KeyState,
+  { former, quarantinedStores }: KeyState,
   storedHead: number,
 ): { encryption?: EncryptionStats } {
-  if (keyId === undefined && former.length + setAside.length === 0) return {};
+  if (keyId === undefined && former.length + quarantinedStores.length === 0) return {};
   // Messages below the head are gone.
   const inUse = former.filter(({ below }) => below === null || below > storedHead).map(({ key }) => key);
-  return { encryption: { ...(keyId === undefined ? {} : { keyId }), former: inUse, setAside } };
+  return { encryption: { ...(keyId === undefined ? {} : { keyId }), former: inUse, quarantinedStores } };
 }
 
-async function findSetAside(folder: string): Promise<readonly string[]> {
-  const { aside } = layoutOf(folder);
-  const names = await readdir(aside).catch(() => []);
-  return names.filter((name) => name.includes(keptForKey)).map((name) => join(aside, name));
+async function findQuarantined(folder: string): Promise<readonly string[]> {
+  const { quarantine } = layoutOf(folder);
+  const names = await readdir(quarantine).catch(() => []);
+  return names.filter((name) => name.includes(keptForKey)).map((name) => join(quarantine, name));
 }
 
 async function settle(core: SpoolCore): Promise<readonly FormerKey[]> {

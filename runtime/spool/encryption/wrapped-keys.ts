@@ -1,7 +1,7 @@
 // Data keys that a keeper wrapped, in the spool's folder `keys`: `<id>.json`, and the same again as `<id>.copy.json`.
 //
 // A file is complete and on the disk before anything is sealed with its key, and is never removed: a store that was
-// set aside years ago may still need it. Without the keeper it says nothing.
+// quarantined years ago may still need it. Without the keeper it says nothing.
 import { randomFillSync } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -2,11 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { randomInt, seededRandom } from '../../../kernel/random.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
-import { bodiesIn, decodePlace, encodeBodyHead, encodePlace } from './value-record.ts';
-import { journalOf } from './wal-contents.ts';
+import { testSpaces, walKey } from './testing/test-engine.ts';
+import { decodeValuePointer, encodeValueHead, encodeValuePointer, valueRecordsIn } from './value-record.ts';
 import { decodeOps, encodeOps } from './wal-ops.ts';
 import { encodeHead } from './wal-record.ts';
-import { readLogFiles } from './wal-replay.ts';
+import { readWal } from './wal-replay.ts';
+import { walValuesOf } from './wal-values.ts';
 
 const rounds = 10_000;
 const random = seededRandom(20_261_122);
@@ -36,15 +37,25 @@ function record(sequence: number, payload: Uint8Array): Buffer {
   return Buffer.concat([encodeHead(head, [payload]), payload]);
 }
 
-const key = Buffer.from('6a0000000100000000002a', 'hex');
+const key = walKey(1, 42);
 
 describe('noise', () => {
-  it('in the commit log, also under sums that are right, is no more than records that do not count', () => {
-    const checkpoint = encodeCheckpoint({ applied: 2, generations: [1], journal: [[1, 0, 99]], bodies: [] });
+  it('in the write-ahead log, also under sums that are right, is no more than records that do not count', () => {
+    const checkpoint = encodeCheckpoint({
+      applied: 2,
+      generations: [1],
+      retained: [['5701', 0, 99]],
+      values: [],
+    });
     const ops = Buffer.concat(
       encodeOps([
         { type: 'put', key, value: Buffer.from('value') },
-        { type: 'placed', key, place: { file: 1, offset: 2, length: 3 }, value: Buffer.from('abc') },
+        {
+          type: 'put-pointer',
+          key,
+          pointer: { segment: 1, offset: 2, length: 3 },
+          value: Buffer.from('abc'),
+        },
       ]),
     );
     for (let n = 0; n < rounds; n++) {
@@ -58,36 +69,42 @@ describe('noise', () => {
         { name: 'a', bytes: spoilt(records) },
         { name: 'b', bytes: noise(200) },
       ];
-      const contents = readLogFiles(files);
+      const contents = readWal(files);
       expect(contents.before.length + contents.after.length).toBeLessThanOrEqual(records.length);
       for (const { payload } of contents.after) {
         for (const { op } of decodeOps(payload))
           expect(op.key.byteLength).toBeLessThanOrEqual(payload.byteLength);
       }
-      journalOf(contents);
+      walValuesOf(contents, testSpaces);
     }
   });
 
-  it('among bodies yields only what has a head with a right sum', () => {
+  it('in the value log yields only what has a head with a right sum', () => {
     const value = Buffer.alloc(30, 7);
-    const body = Buffer.concat([encodeBodyHead(key, value.byteLength), value]);
+    const body = Buffer.concat([encodeValueHead(key, value.byteLength), value]);
     for (let n = 0; n < rounds; n++) {
-      for (const found of bodiesIn(spoilt([body, noise(50), body]))) {
+      for (const found of valueRecordsIn(spoilt([body, noise(50), body]))) {
         expect(found.key.equals(key)).toBe(true);
         expect(found.length).toBe(value.byteLength);
       }
     }
   });
 
-  it('in the place of a place, or of a checkpoint, is none', () => {
-    const place = { file: 1, offset: 2, length: 3 };
+  it('is neither a pointer nor a checkpoint', () => {
+    const pointer = { segment: 1, offset: 2, length: 3 };
     for (let n = 0; n < rounds; n++) {
-      const bytes = spoilt([encodePlace(key, place)]);
-      const found = decodePlace(key, bytes);
-      if (found !== undefined) expect(found).toEqual(place);
+      const bytes = spoilt([encodeValuePointer(key, pointer)]);
+      const found = decodeValuePointer(key, bytes);
+      if (found !== undefined) expect(found).toEqual(pointer);
       expect(decodeCheckpoint(noise(60))).toBeUndefined();
     }
-    for (const text of ['null', '1', '{}', '{"applied":1,"generations":[],"journal":[5],"bodies":[]}']) {
+    for (const text of [
+      'null',
+      '1',
+      '{}',
+      '{"applied":1,"generations":[],"retained":[5],"values":[]}',
+      '{"applied":1,"generations":[],"retained":[["x",0,1]],"values":[]}',
+    ]) {
       expect(decodeCheckpoint(Buffer.from(text))).toBeUndefined();
     }
   });

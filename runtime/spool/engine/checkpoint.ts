@@ -1,14 +1,14 @@
-// The payload of a checkpoint's record: JSON. From there on a replay begins.
+// The payload of a checkpoint's record: JSON. A replay begins there.
 export interface Checkpoint {
-  /** Every batch up to this sequence is in the index, on the disk. */
+  /** Every batch up to this sequence is in the index and in the value log, on the disk. */
   readonly applied: number;
-  /** Generations that are still needed, beside the one that holds this record and what comes after it. */
+  /** Generations of the log that are still needed, beside the one that holds this record. */
   readonly generations: readonly number[];
-  /** Journal records that count: stream, first sequence, and the one after the last. */
-  readonly journal: readonly (readonly [stream: number, from: number, to: number])[];
-  /** Files of bodies: number, bytes used, values that are named, bytes of those. */
-  readonly bodies: readonly (readonly [file: number, bytes: number, live: number, liveBytes: number])[];
-  /** Present when nothing came after it that was not put in order: the store was closed. */
+  /** Values of `wal` key spaces that count: group in hex, first counter, and the one after the last. */
+  readonly retained: readonly (readonly [group: string, from: number, to: number])[];
+  /** Segments of the value log: number, bytes used, values that are referenced, bytes of those. */
+  readonly values: readonly (readonly [segment: number, bytes: number, live: number, liveBytes: number])[];
+  /** Present when the store was closed: nothing is to be replayed unless a record follows. */
   readonly clean?: true;
 }
 
@@ -24,24 +24,21 @@ export function decodeCheckpoint(payload: Buffer): Checkpoint | undefined {
   } catch {
     return undefined;
   }
-  const { applied, generations, journal, bodies } = value ?? {};
+  const { applied, generations, retained, values } = value ?? {};
   const known =
-    Number.isSafeInteger(applied) &&
-    areNumbers([generations]) &&
-    areNumbers(journal, 3) &&
-    areNumbers(bodies, 4);
+    isCount(applied) &&
+    Array.isArray(generations) &&
+    generations.every(isCount) &&
+    areRows(retained, [isGroup, isCount, isCount]) &&
+    areRows(values, [isCount, isCount, isCount, isCount]);
   return known ? (value as Checkpoint) : undefined;
 }
 
-/** A list of lists of numbers, each of that length. */
-function areNumbers(lists: unknown, length?: number): boolean {
-  return (
-    Array.isArray(lists) &&
-    lists.every(
-      (list) =>
-        Array.isArray(list) &&
-        (length === undefined || list.length === length) &&
-        list.every((each) => Number.isSafeInteger(each)),
-    )
-  );
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value);
+const isGroup = (value: unknown): boolean => typeof value === 'string' && /^(?:[0-9a-f]{2})+$/.test(value);
+
+function areRows(rows: unknown, columns: readonly ((value: unknown) => boolean)[]): boolean {
+  const isRow = (row: unknown) =>
+    Array.isArray(row) && row.length === columns.length && columns.every((check, n) => check(row[n]));
+  return Array.isArray(rows) && rows.every(isRow);
 }

@@ -1,39 +1,41 @@
-// Bodies that lie next to each other, in one read: a lane is drained in the order in which it was stored, and each
-// read of its own costs more than the body that it brings.
-import type { Place } from './wal-ops.ts';
+// Values that lie next to each other, in one read: a lane is drained in the order in which it was stored, and each read of
+// its own costs more than the value that it brings.
+import type { ValuePointer } from './value-record.ts';
 
-/** Less is read in vain than a read of its own costs. */
+/** Fewer bytes are read in vain than a read of its own costs. */
 const maxGapBytes = 4096;
 const maxReadBytes = 1024 * 1024;
 
-export interface WantedBody {
-  /** Among what was asked for. */
+export interface WantedValue {
+  /** Its place among the keys that were asked for. */
   readonly n: number;
-  readonly place: Place;
-  /** With its head. */
+  readonly pointer: ValuePointer;
+  /** Of the record, head and value. */
   readonly bytes: number;
 }
 
-export interface Stretch {
-  readonly file: number;
+export interface CoalescedRead {
+  readonly segment: number;
   readonly offset: number;
   readonly bytes: number;
-  readonly bodies: readonly WantedBody[];
+  readonly values: readonly WantedValue[];
 }
 
-/** As few reads as reach them all; each of bounded size, but for one body that is larger. */
-export function stretchesOf(wanted: readonly WantedBody[]): readonly Stretch[] {
-  const sorted = wanted.toSorted((a, b) => a.place.file - b.place.file || a.place.offset - b.place.offset);
-  const stretches: { file: number; offset: number; bytes: number; bodies: WantedBody[] }[] = [];
-  for (const body of sorted) {
-    const { file, offset } = body.place;
-    const last = stretches.at(-1);
+/** As few reads as bring all of them; each of bounded size, unless one value alone is larger. */
+export function coalesceReads(wanted: readonly WantedValue[]): readonly CoalescedRead[] {
+  const sorted = wanted.toSorted(
+    (a, b) => a.pointer.segment - b.pointer.segment || a.pointer.offset - b.pointer.offset,
+  );
+  const reads: { segment: number; offset: number; bytes: number; values: WantedValue[] }[] = [];
+  for (const value of sorted) {
+    const { segment, offset } = value.pointer;
+    const last = reads.at(-1);
     const end = last && last.offset + last.bytes;
-    const bytes = last ? offset + body.bytes - last.offset : 0;
-    if (last && last.file === file && offset - end! <= maxGapBytes && bytes <= maxReadBytes) {
+    const bytes = last ? offset + value.bytes - last.offset : 0;
+    if (last && last.segment === segment && offset - end! <= maxGapBytes && bytes <= maxReadBytes) {
       last.bytes = Math.max(last.bytes, bytes);
-      last.bodies.push(body);
-    } else stretches.push({ file, offset, bytes: body.bytes, bodies: [body] });
+      last.values.push(value);
+    } else reads.push({ segment, offset, bytes: value.bytes, values: [value] });
   }
-  return stretches;
+  return reads;
 }

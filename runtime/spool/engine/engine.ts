@@ -1,26 +1,78 @@
-// The spool's store, in three parts by what each is good at:
+// # The storage engine
 //
-// - the commit log takes every batch first, in one sync: what is durable is decided there alone;
-// - bodies of messages lie one after the other in files of their own, written once;
-// - the index (LevelDB) has all the rest, unsynced: lost pieces of it are done again from the log.
+// An ordered key-value store (the port is store.ts) for many small synced batches on flash: a write-ahead log with
+// key-value separation over LevelDB.
 //
-// Why not all of it in LevelDB: its log, its flush of the log's contents to a table and its compactions write what
-// is dead within seconds, and bodies that never change their order, over and over: 5.4 times the bytes of a plain
-// file with the same commits, of which log and flush alone are 2.9. See docs/BENCHMARKS.md.
+// ## Constraints
 //
-// Crash argument. Order of one batch: bodies that do not go through the log are synced; the log's record is written
-// and synced; the index follows. Whatever point the power goes at, the log has the batch or has not, and a replay
-// does to the index, from the last checkpoint on, what the records say: puts, deletions and writes to fixed
-// places, which may be done twice. A checkpoint syncs the bodies and the index before it says so in the log.
+// - A batch is durable after one sync of one file that, as a rule, changes no metadata of the file system.
+// - A batch is atomic, and what survives a power cut is a prefix of the batches with every one whose sync was confirmed.
+// - Large values are written once, short-lived values never reach the index.
+// - One writer; batches are applied one at a time. Reads run beside it and see whole batches.
+// - Memory grows neither with the number of keys nor with the number of large values. Of a `wal` key space each value
+//   takes some 50 bytes of memory, so such a space must stay small.
+// - The engine knows the bytes of no key. A policy for each key space says what to treat apart: key-spaces.ts.
+//
+// Why not LevelDB alone: its own log, its flush to a table and its compactions write short-lived values, and large values
+// whose order never changes, several times: 5.4 times the bytes of a plain file with the same commits, of which its
+// log and flush alone are 2.9 (docs/BENCHMARKS.md).
+//
+// ## Format
+//
+// - Write-ahead log, `wal/0001.wal` and so on (wal.ts, wal-record.ts, wal-ops.ts): records of batches and checkpoints,
+//   numbered by a sequence. Segments of about 1 MiB are used again; a generation tells one use from another.
+// - Value log, `values/00000001.values` and so on (value-log.ts, value-record.ts): key and value, one record after the
+//   other. Segments of about 8 MiB are written once and removed as a whole.
+// - Index (leveldb/): every key but those of `wal` key spaces. In place of a value in the value log it holds a pointer.
+//   Its key `\0durable` is the engine's own: a sequence up to which the log was on the disk when the index was written.
+//
+// docs/FORMAT.md describes them to the byte.
+//
+// ## Write (writer.ts)
+//
+// 1. Large values are given places in the value log. If together they have 32 KiB or more, they are written and synced
+//    there first, and the log's record has only their pointers. Otherwise the record has the values too.
+// 2. The batch is appended to the log; a synced batch waits for the disk. From here on the batch is in the store.
+// 3. Smaller values are written to the value log; the batch is put into the memtable, where reads see it.
+// 4. Once the log is synced the memtable is flushed to LevelDB, which is not synced.
+//
+// ## Read (reader.ts)
+//
+// The index with the memtable over it (memtable.ts) and the values of `wal` key spaces among it. Pointers are followed;
+// values that lie close together are read at once.
+//
+// ## Delete
+//
+// A deletion drops the reference to the value's segment. A segment without references is removed once the batch that
+// dropped the last one is on the disk. `compactRange` collects garbage: it compacts LevelDB, and rewrites the segment
+// with the smallest share of live bytes when garbage is more than a quarter.
+//
+// ## Checkpoint
+//
+// After each 2 MiB of log, before garbage collection and at a close: sync the log, flush the memtable, sync the value log,
+// sync the index, then append a checkpoint that says so. Segments of the log before it can be used again, but for those
+// that hold values of `wal` key spaces.
+//
+// ## Recovery (recovery.ts, wal-replay.ts)
+//
+// Records behind the last checkpoint are applied again in order: puts, deletions, and writes to fixed places, all of which
+// may be done twice. The log ends at the first hole in the sequence, unless a later synced record proves that the hole
+// is damage; then the rest counts and the damage is reported. The index may lack any batch since the checkpoint and
+// never has one that the log lacks: it is given a batch only after the log was synced. An index that is older than
+// the checkpoint says, or values without a pointer after damage to the log, are refused (`store-damaged`): the
+// caller rebuilds the store from what can be read (runtime/spool/repair/salvage.ts).
+//
+// After a failed write it is unknown where the log ends, and after a failed sync what of it the disk has. So the store then
+// refuses every batch until `reopen`, which recovers from the files alone, and the caller repeats the batch.
 import { HoldfastError } from '../../../kernel/errors.ts';
-import type { SplitFiles } from './parts.ts';
-import { SplitReader } from './reader.ts';
-import { type Recovered, recoverParts } from './recovery.ts';
+import { EngineReader } from './reader.ts';
+import { type Recovered, recover } from './recovery.ts';
+import type { EngineOptions } from './state.ts';
 import type { BatchOp, Entry, RangeOptions, Store } from './store.ts';
 
-export interface OpenedSplitStore {
+export interface OpenedEngine {
   readonly store: Store;
-  /** For people: what the medium lost of the log or the bodies. What is gone with it is a hole. */
+  /** For people: what the disk lost of the logs. */
   readonly problem?: string;
 }
 
@@ -28,39 +80,40 @@ export interface OpenedSplitStore {
  * Takes over the files, which it closes with the store, or when it cannot open.
  * @throws HoldfastError `store-damaged`, `store-open-failed` (retryable).
  */
-export async function openSplitStore(files: SplitFiles): Promise<OpenedSplitStore> {
+export async function openEngine(options: EngineOptions): Promise<OpenedEngine> {
   try {
-    const recovered = await recoverParts(files, false);
+    const recovered = await recover(options, false);
     const { problem } = recovered;
-    return { store: new SplitStore(files, recovered), ...(problem === undefined ? {} : { problem }) };
+    return { store: new Engine(options, recovered), ...(problem === undefined ? {} : { problem }) };
   } catch (error) {
-    await closeAll(files);
+    await closeAll(options);
     throw asHoldfast('store-open-failed', 'the store does not open', error);
   }
 }
 
-class SplitStore implements Store {
-  readonly #files: SplitFiles;
+class Engine implements Store {
+  readonly #options: EngineOptions;
   #recovered: Recovered;
-  #reader: SplitReader;
-  #spent = false;
-  #again = false;
+  #reader: EngineReader;
+  #needsReopen = false;
+  // The next batch may have been written before.
+  #repeats = false;
   #closed = false;
   // Reads wait for a reopening that is under way.
   #reopening: Promise<void> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(files: SplitFiles, recovered: Recovered) {
-    this.#files = files;
+  constructor(options: EngineOptions, recovered: Recovered) {
+    this.#options = options;
     this.#recovered = recovered;
-    this.#reader = new SplitReader(recovered.parts);
+    this.#reader = new EngineReader(recovered.state);
   }
 
   batch(ops: readonly BatchOp[], options: { readonly sync: boolean }): Promise<void> {
     return this.#inTurn(async () => {
       this.#assertWritable();
-      await this.#write(() => this.#recovered.writer.batch(ops, options.sync, this.#again));
-      this.#again = false;
+      await this.#write(() => this.#recovered.writer.batch(ops, options.sync, this.#repeats));
+      this.#repeats = false;
     });
   }
 
@@ -77,18 +130,21 @@ class SplitStore implements Store {
   }
 
   async compactRange(gte: Uint8Array, lt: Uint8Array): Promise<void> {
-    await this.#read(() => this.#files.index.compactRange(gte, lt));
-    if (!coversMessages(gte, lt)) return;
+    const { index, spaces } = this.#options;
+    await this.#read(() => index.compactRange(gte, lt));
+    const isInRange = (space: { gte: Buffer; lt: Buffer }) =>
+      Buffer.compare(gte, space.lt) < 0 && Buffer.compare(lt, space.gte) > 0;
+    if (!spaces.valueLogRanges().some(isInRange)) return;
     await this.#inTurn(async () => {
-      // Nothing is lost by leaving it: the next one does it.
-      if (this.#spent || this.#closed) return;
-      await this.#write(() => this.#recovered.writer.giveBack());
+      // Nothing is lost by leaving it to the next call.
+      if (this.#needsReopen || this.#closed) return;
+      await this.#write(() => this.#recovered.writer.collectGarbage());
     });
   }
 
-  // Log and bodies lie in the index's folder.
+  // The logs lie in the index's folder.
   async sizeBytes(): Promise<number> {
-    return this.#files.index.sizeBytes();
+    return this.#options.index.sizeBytes();
   }
 
   reopen(): Promise<void> {
@@ -103,9 +159,9 @@ class SplitStore implements Store {
     if (this.#closed) return;
     this.#closed = true;
     await this.#last;
-    // A start after this one then has nothing to do again. If the disk refuses, it has.
-    if (!this.#spent) await this.#recovered.writer.checkpoint(true).catch(() => {});
-    await closeAll(this.#files);
+    // The next start then has nothing to replay. If the disk refuses, it has.
+    if (!this.#needsReopen) await this.#recovered.writer.checkpoint(true).catch(() => {});
+    await closeAll(this.#options);
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -114,34 +170,33 @@ class SplitStore implements Store {
     return done;
   }
 
-  // After a failed write nobody knows where the log ends, and after a failed sync not what of it the disk has: from
-  // here on only what is read back from the files counts.
   async #write(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.#spent = true;
+      this.#needsReopen = true;
       throw asHoldfast('store-write-failed', 'writing to the store failed', error);
     }
   }
 
   async #reopen(): Promise<void> {
     if (this.#closed) throw closedError();
-    this.#spent = true;
+    this.#needsReopen = true;
+    const { wal, values, index } = this.#options;
     try {
-      await this.#files.log.close();
-      await this.#files.bodies.close();
-      await this.#files.index.reopen();
-      this.#recovered = await recoverParts(this.#files, true);
+      await wal.close();
+      await values.close();
+      await index.reopen();
+      this.#recovered = await recover(this.#options, true);
     } catch (error) {
       throw asHoldfast('store-open-failed', 'the store does not open again', error);
     }
-    this.#reader = new SplitReader(this.#recovered.parts);
-    this.#spent = false;
-    this.#again = true;
+    this.#reader = new EngineReader(this.#recovered.state);
+    this.#needsReopen = false;
+    this.#repeats = true;
   }
 
-  async #read<T>(work: (reader: SplitReader) => Promise<T>): Promise<T> {
+  async #read<T>(work: (reader: EngineReader) => Promise<T>): Promise<T> {
     if (this.#closed) throw closedError();
     await this.#reopening?.catch(() => {});
     try {
@@ -153,21 +208,17 @@ class SplitStore implements Store {
 
   #assertWritable(): void {
     if (this.#closed) throw closedError();
-    if (!this.#spent) return;
+    if (!this.#needsReopen) return;
     throw new HoldfastError('store-needs-reopen', 'a batch failed; reopen the store first', {
       retryable: true,
     });
   }
 }
 
-async function closeAll({ index, log, bodies }: SplitFiles): Promise<void> {
-  await log.close();
-  await bodies.close();
+async function closeAll({ index, wal, values }: EngineOptions): Promise<void> {
+  await wal.close();
+  await values.close();
   await index.close();
-}
-
-function coversMessages(gte: Uint8Array, lt: Uint8Array): boolean {
-  return (gte[0] ?? 0) <= 0x72 && (lt[0] ?? 0) >= 0x72;
 }
 
 function asHoldfast(code: string, message: string, cause: unknown): HoldfastError {

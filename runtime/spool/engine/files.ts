@@ -1,13 +1,13 @@
-// Files that the split store writes at any place: the port under the commit log and the bodies.
+// The port under the write-ahead log and the value log: files that are written at any offset.
 //
 // What every implementation owes:
 // - `write` replaces the bytes at `offset` and lengthens the file if need be. It resolves once all is handed to the
 //   operating system: readable at once, kept when the process dies, lost perhaps when the power goes.
-// - `sync` resolves once all that was written to that file before, and the file's name, is on the disk. What was not
-//   synced may survive a power cut in part: any of the writes, or a piece of one.
+// - `sync` resolves once all that was written to that file before, and the file's name, is on the disk. Of what was not
+//   synced a power cut may keep a part: any of the writes, or a piece of one.
 // - `remove` may be undone by a power cut.
-// - Errors reject, with the operating system's code. After a rejected write or sync nobody knows what the file
-//   holds where it was written last.
+// - Errors reject, with the operating system's code. After a rejected write or sync it is unknown what the file holds
+//   where it was written last.
 export interface Files {
   /** Names and lengths, in no order. */
   list(): Promise<readonly FileFacts[]>;

@@ -1,7 +1,7 @@
-// The ordered store under the split store. Its batches are never synced: what they did is in the commit log too.
+// The ordered store under the engine. Its batches are never synced: the write-ahead log has what they did.
 import type { Store } from './store.ts';
 
 export interface IndexStore extends Store {
   /** All batches so far are on the disk when it resolves. @throws as `compactRange`. */
-  flush(): Promise<void>;
+  sync(): Promise<void>;
 }

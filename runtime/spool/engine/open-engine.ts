@@ -1,27 +1,30 @@
-// A store in a folder: LevelDB's files, and beside them `commits` and `bodies`.
+// The engine in a folder: LevelDB's files, and beside them the folders `wal` and `values`.
 import { join } from 'node:path';
 import { openDiskFiles } from './disk-files.ts';
-import { type OpenedSplitStore, openSplitStore } from './engine.ts';
+import { type OpenedEngine, openEngine } from './engine.ts';
+import type { KeySpaces } from './key-spaces.ts';
 import { openLevelStore } from './leveldb/level-store.ts';
 
-export interface SplitFolderOptions {
+export interface EngineFolderOptions {
   readonly folder: string;
+  readonly spaces: KeySpaces;
   /** False: the folder must hold a store already. Default true. */
   readonly create?: boolean;
-  /** What cannot be read is done without: it was tried often enough. Default false. */
-  readonly insist?: boolean;
+  /** Opens without what the disk does not return: it was tried often enough. Default false. */
+  readonly skipUnreadable?: boolean;
 }
 
-export const logFolder = 'commits';
-export const bodiesFolder = 'bodies';
+export const walFolder = 'wal';
+export const valuesFolder = 'values';
 
-/** @throws HoldfastError as `openLevelStore` and `openSplitStore`. */
-export async function openSplitFolder(options: SplitFolderOptions): Promise<OpenedSplitStore> {
+/** @throws HoldfastError as `openLevelStore` and `openEngine`. */
+export async function openEngineFolder(options: EngineFolderOptions): Promise<OpenedEngine> {
+  const { folder, spaces, skipUnreadable = false } = options;
   const index = await openLevelStore({ ...options, writeBufferBytes: 1024 * 1024 });
   try {
-    const log = await openDiskFiles(join(options.folder, logFolder));
-    const bodies = await openDiskFiles(join(options.folder, bodiesFolder));
-    return await openSplitStore({ index, log, bodies, insist: options.insist ?? false });
+    const wal = await openDiskFiles(join(folder, walFolder));
+    const values = await openDiskFiles(join(folder, valuesFolder));
+    return await openEngine({ index, wal, values, spaces, skipUnreadable });
   } catch (error) {
     await index.close();
     throw error;

@@ -1,4 +1,4 @@
-// Reads a file that the medium does not give back everywhere: page by page where it must, zeros where nothing comes.
+// Reads a file of which the disk does not return every sector: page by page where it must, with zeros for what is missing.
 import { isMedium } from './disk.ts';
 import type { Files } from './files.ts';
 
@@ -8,26 +8,26 @@ export interface ReadAround {
   readonly missing: number;
 }
 
-// What an operating system reads at once: with one bad sector all of it is refused.
+// An operating system reads a page at once: with one bad sector it refuses the whole page.
 const pageBytes = 4096;
 const tries = 3;
 
 /**
- * Fewer bytes than `length` at the end of the file. `insist`: also where not a single page can be read, which as a rule is
- * a disk that does not answer at all. @throws what the file system says.
+ * Fewer bytes than `length` at the end of the file. `skipUnreadable`: zeros also where not one page can be read, which
+ * mostly means that the disk does not answer at all. @throws what the file system says.
  */
 export async function readAround(
   files: Files,
   name: string,
   length: number,
-  insist: boolean,
+  skipUnreadable: boolean,
 ): Promise<ReadAround> {
   for (let n = 1; ; n++) {
     try {
       return { bytes: await files.read(name, 0, length), missing: 0 };
     } catch (error) {
       if (!isMedium(error)) throw error;
-      if (n === tries) return readPages(files, name, length, insist ? undefined : error);
+      if (n === tries) return readPages(files, name, length, skipUnreadable ? undefined : error);
     }
   }
 }

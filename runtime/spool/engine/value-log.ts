@@ -1,63 +1,64 @@
-// Files that hold the messages' bodies, one value after the other. Values are never moved within the index: it holds
-// a place (value-record.ts), so no compaction ever writes a body a second time.
+// The value log: large values, appended to segments and never moved by a compaction, since the index holds only pointers
+// to them.
 //
-// A file goes once nothing in it is named any more. Messages are deleted in about the order in which they were
-// stored, so files empty one after the other; for the rest there is `sparse`.
-
+// Each segment counts the pointers in the index that lead into it. A segment is removed once its count is zero and the
+// batch that brought it there is on the disk. Values are deleted in about the order in which they were written, so
+// segments empty one after the other; `sparsestSegment` names one to rewrite where they do not.
 import type { Checkpoint } from './checkpoint.ts';
 import { isSystemError } from './disk.ts';
 import type { Files } from './files.ts';
-import type { SplitLimits } from './limits.ts';
-import { bodyHeadBytes, encodeBodyHead } from './value-record.ts';
-import type { Place } from './wal-ops.ts';
+import type { EngineLimits } from './limits.ts';
+import { encodeValueHead, type ValuePointer, valueHeadBytes } from './value-record.ts';
 
-export interface NewBody {
+export interface NewValue {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
-  readonly place: Place;
+  readonly pointer: ValuePointer;
 }
 
-interface Use {
-  /** Up to where it is written, as far as anybody relies on it. */
+interface Usage {
+  /** Up to where records are, as far as a pointer tells. */
   bytes: number;
-  /** As a start found it: with what no name reaches at its end, which may be written over. */
+  /** The file's size at the start. Behind `bytes` may be values without a pointer, which may be overwritten. */
   size: number;
+  /** References from the index, and the bytes of those values. */
   live: number;
   liveBytes: number;
 }
 
-export const bodyFileName = (file: number): string => `${String(file).padStart(8, '0')}.bodies`;
+export const valueSegmentName = (segment: number): string => `${String(segment).padStart(8, '0')}.values`;
 
-export function bodyFileNumber(name: string): number | undefined {
-  const match = /^(\d{8,10})\.bodies$/.exec(name);
+export function valueSegmentNumber(name: string): number | undefined {
+  const match = /^(\d{8,10})\.values$/.exec(name);
   return match === null ? undefined : Number(match[1]);
 }
 
-export class BodyFiles {
+export class ValueLog {
   readonly #files: Files;
-  readonly #limits: SplitLimits;
-  readonly #uses = new Map<number, Use>();
+  readonly #limits: EngineLimits;
+  readonly #usage = new Map<number, Usage>();
   readonly #unsynced = new Set<number>();
-  readonly #left = new Set<number>();
-  // Emptied by the batch of that sequence: until it is on the disk a power cut may bring the names back.
-  readonly #emptied = new Map<number, number>();
+  /** They cannot be read, so garbage collection leaves them alone. */
+  readonly #unreadable = new Set<number>();
+  // Without references since the batch of that sequence: until it is on the disk, a power cut may bring the pointers back.
+  readonly #unreferenced = new Map<number, number>();
   #current = 0;
 
-  constructor(files: Files, limits: SplitLimits) {
+  constructor(files: Files, limits: EngineLimits) {
     this.#files = files;
     this.#limits = limits;
   }
 
-  /** Begins a file of its own for what comes: what the last one holds at its end is not known. */
-  startNew(): void {
-    this.#current = Math.max(this.#current, ...this.#uses.keys(), 0) + 1;
+  /** Continues in a new segment: what stands at the end of the current one is not known. */
+  rotate(): void {
+    this.#current = Math.max(this.#current, ...this.#usage.keys(), 0) + 1;
   }
 
-  /** Whether what comes can be written behind what the last file holds: it may be somebody else's. */
+  /** Whether the current segment can be written to: its file may belong to another user. */
   async canWrite(): Promise<boolean> {
     if (this.#current === 0) return true;
     try {
-      await this.#files.write(bodyFileName(this.#current), 0, []);
+      await this.#files.write(valueSegmentName(this.#current), 0, []);
       return true;
     } catch (error) {
       if (!isSystemError(error)) throw error;
@@ -65,136 +66,135 @@ export class BodyFiles {
     }
   }
 
-  /** A file as the disk has it, before anything in it is counted. */
-  found(file: number, size: number): void {
-    this.#uses.set(file, { bytes: 0, size, live: 0, liveBytes: 0 });
-    this.#current = Math.max(this.#current, file);
+  /** A segment as the disk has it, before any reference to it is counted. */
+  add(segment: number, size: number): void {
+    this.#usage.set(segment, { bytes: 0, size, live: 0, liveBytes: 0 });
+    this.#current = Math.max(this.#current, segment);
   }
 
-  has(file: number): boolean {
-    return this.#uses.has(file);
+  has(segment: number): boolean {
+    return this.#usage.has(segment);
   }
 
-  /** Something in the index names the place. */
-  name(key: Uint8Array, place: Place): void {
-    const use = this.#use(place.file);
-    use.live++;
-    use.liveBytes += place.length;
-    use.bytes = Math.max(use.bytes, place.offset + bodyHeadBytes(key) + place.length);
-    this.#emptied.delete(place.file);
+  isReferenced(segment: number): boolean {
+    return (this.#usage.get(segment)?.live ?? 0) > 0;
   }
 
-  /** It does so no longer, from the batch `sequence` on. */
-  unname(place: Place, sequence: number): void {
-    const use = this.#use(place.file);
-    use.live--;
-    use.liveBytes -= place.length;
-    if (use.live <= 0) this.#emptied.set(place.file, sequence);
+  addReference(key: Uint8Array, pointer: ValuePointer): void {
+    const usage = this.#usageOf(pointer.segment);
+    usage.live++;
+    usage.liveBytes += pointer.length;
+    usage.bytes = Math.max(usage.bytes, pointer.offset + valueHeadBytes(key) + pointer.length);
+    this.#unreferenced.delete(pointer.segment);
   }
 
-  /** Where the value will lie. */
-  allocate(key: Uint8Array, length: number): Place {
-    let use = this.#use(this.#current);
-    if (use.bytes >= this.#limits.bodyFileBytes || this.#current === 0) {
-      this.startNew();
-      use = this.#use(this.#current);
+  /** The pointer is deleted or replaced by the batch `sequence`. */
+  dropReference(pointer: ValuePointer, sequence: number): void {
+    const usage = this.#usageOf(pointer.segment);
+    usage.live--;
+    usage.liveBytes -= pointer.length;
+    if (usage.live <= 0) this.#unreferenced.set(pointer.segment, sequence);
+  }
+
+  /** Where the value will be written. */
+  allocate(key: Uint8Array, length: number): ValuePointer {
+    let usage = this.#usageOf(this.#current);
+    if (usage.bytes >= this.#limits.valueSegmentBytes || this.#current === 0) {
+      this.rotate();
+      usage = this.#usageOf(this.#current);
     }
-    const place = { file: this.#current, offset: use.bytes, length };
-    use.bytes += bodyHeadBytes(key) + length;
-    return place;
+    const pointer = { segment: this.#current, offset: usage.bytes, length };
+    usage.bytes += valueHeadBytes(key) + length;
+    return pointer;
   }
 
-  async write(bodies: readonly NewBody[]): Promise<void> {
-    for (const [file, group] of Map.groupBy(bodies, ({ place }) => place.file)) {
-      // Those of one batch were given places in a row.
-      const pieces = group.flatMap(({ key, value }) => [encodeBodyHead(key, value.byteLength), value]);
-      this.#unsynced.add(file);
-      await this.#files.write(bodyFileName(file), group[0]!.place.offset, pieces);
+  /** The values of one batch, which were allocated one after the other. */
+  async write(values: readonly NewValue[]): Promise<void> {
+    for (const [segment, group] of Map.groupBy(values, ({ pointer }) => pointer.segment)) {
+      const pieces = group.flatMap(({ key, value }) => [encodeValueHead(key, value.byteLength), value]);
+      this.#unsynced.add(segment);
+      await this.#files.write(valueSegmentName(segment), group[0]!.pointer.offset, pieces);
     }
   }
 
   async sync(): Promise<void> {
-    for (const file of this.#unsynced) {
-      await this.#files.sync(bodyFileName(file));
-      this.#unsynced.delete(file);
+    for (const segment of this.#unsynced) {
+      await this.#files.sync(valueSegmentName(segment));
+      this.#unsynced.delete(segment);
     }
   }
 
-  /** The record at the place, head and value; cut short where the file is. */
-  read(place: Place, key: Uint8Array): Promise<Buffer> {
-    const length = bodyHeadBytes(key) + place.length;
-    return this.#files.read(bodyFileName(place.file), place.offset, length);
+  /** Bytes of a segment; fewer where its file ends. */
+  read(segment: number, offset: number, bytes: number): Promise<Buffer> {
+    return this.#files.read(valueSegmentName(segment), offset, bytes);
   }
 
-  /** A part of a file; cut short where the file is. */
-  readStretch(file: number, offset: number, bytes: number): Promise<Buffer> {
-    return this.#files.read(bodyFileName(file), offset, bytes);
+  /** All records of a segment: of bounded size. */
+  readSegment(segment: number): Promise<Buffer> {
+    return this.read(segment, 0, this.#usageOf(segment).bytes);
   }
 
-  /** A whole file: of bounded size. */
-  readAll(file: number): Promise<Buffer> {
-    return this.#files.read(bodyFileName(file), 0, this.#use(file).bytes);
-  }
-
-  /** Removes the files that were empty by the batch `sequence`, which is on the disk. */
-  async removeEmptied(sequence: number): Promise<void> {
-    for (const [file, since] of this.#emptied) {
-      if (since > sequence || file === this.#current) continue;
-      this.#emptied.delete(file);
-      this.#uses.delete(file);
-      this.#unsynced.delete(file);
-      await this.#files.remove(bodyFileName(file));
+  /** Removes the segments that have had no reference since a batch up to `sequence`, which is on the disk. */
+  async removeUnreferenced(sequence: number): Promise<void> {
+    for (const [segment, since] of this.#unreferenced) {
+      if (since > sequence || segment === this.#current) continue;
+      this.#unreferenced.delete(segment);
+      this.#usage.delete(segment);
+      this.#unsynced.delete(segment);
+      await this.#files.remove(valueSegmentName(segment));
     }
   }
 
-  /** It cannot be read: its values stay where they are. */
-  leave(file: number): void {
-    this.#left.add(file);
+  /** Its values stay where they are. */
+  markUnreadable(segment: number): void {
+    this.#unreadable.add(segment);
   }
 
-  /** Files in which nothing is named: to be removed by the next `removeEmptied`. */
-  dropUnnamed(sequence: number): void {
-    for (const [file, { live }] of this.#uses) if (live <= 0) this.#emptied.set(file, sequence);
+  /** After references were counted anew: the next `removeUnreferenced` removes all segments without one. */
+  findUnreferenced(sequence: number): void {
+    for (const [segment, { live }] of this.#usage) if (live <= 0) this.#unreferenced.set(segment, sequence);
   }
 
-  /** A file of which most is no longer named, when all files together hold too much of that. */
-  sparse(): number | undefined {
-    let [dead, total, sparsest] = [0, 0, 1];
+  /** The segment with the smallest share of referenced bytes, when garbage takes too much room altogether. */
+  sparsestSegment(): number | undefined {
+    let [garbage, total, smallest] = [0, 0, 1];
     let found: number | undefined;
-    for (const [file, use] of this.#uses) {
-      const { live, liveBytes } = use;
-      if (file === this.#current || live <= 0 || this.#left.has(file)) continue;
-      const bytes = Math.max(use.bytes, use.size);
+    for (const [segment, usage] of this.#usage) {
+      const { live, liveBytes } = usage;
+      if (segment === this.#current || live <= 0 || this.#unreadable.has(segment)) continue;
+      const bytes = Math.max(usage.bytes, usage.size);
       total += bytes;
-      dead += bytes - liveBytes;
-      if (liveBytes / bytes >= sparsest) continue;
-      sparsest = liveBytes / bytes;
-      found = file;
+      garbage += bytes - liveBytes;
+      if (liveBytes / bytes >= smallest) continue;
+      smallest = liveBytes / bytes;
+      found = segment;
     }
-    // One file is always being emptied: that is no waste.
-    return dead > 2 * this.#limits.bodyFileBytes && dead > total / 4 && sparsest < 0.5 ? found : undefined;
+    // The oldest segment is always being emptied: that alone is no reason to rewrite it.
+    const isTooMuch = garbage > 2 * this.#limits.valueSegmentBytes && garbage > total / 4;
+    return isTooMuch && smallest < 0.5 ? found : undefined;
   }
 
-  /** Of the files that stay. What is not among them is removed by a start, even if a power cut brought it back. */
-  counts(): Checkpoint['bodies'] {
-    return [...this.#uses]
-      .filter(([file, { live }]) => live > 0 || file === this.#current)
-      .map(([file, { bytes, live, liveBytes }]) => [file, bytes, live, liveBytes]);
+  /** Of the segments that stay. A start removes all others, even if a power cut brought one back. */
+  usage(): Checkpoint['values'] {
+    return [...this.#usage]
+      .filter(([segment, { live }]) => live > 0 || segment === this.#current)
+      .map(([segment, { bytes, live, liveBytes }]) => [segment, bytes, live, liveBytes]);
   }
 
-  restore(counts: Checkpoint['bodies'], sizes: ReadonlyMap<number, number>): void {
-    for (const [file, bytes, live, liveBytes] of counts) {
-      this.#uses.set(file, { bytes, size: sizes.get(file) ?? 0, live, liveBytes });
+  /** As a clean checkpoint has it. `sizes`: of the files, by segment. */
+  restore(usage: Checkpoint['values'], sizes: ReadonlyMap<number, number>): void {
+    for (const [segment, bytes, live, liveBytes] of usage) {
+      this.#usage.set(segment, { bytes, size: sizes.get(segment) ?? 0, live, liveBytes });
     }
-    this.#current = Math.max(0, ...this.#uses.keys());
+    this.#current = Math.max(0, ...this.#usage.keys());
   }
 
-  #use(file: number): Use {
-    let use = this.#uses.get(file);
-    if (use === undefined) {
-      use = { bytes: 0, size: 0, live: 0, liveBytes: 0 };
-      this.#uses.set(file, use);
+  #usageOf(segment: number): Usage {
+    let usage = this.#usage.get(segment);
+    if (usage === undefined) {
+      usage = { bytes: 0, size: 0, live: 0, liveBytes: 0 };
+      this.#usage.set(segment, usage);
     }
-    return use;
+    return usage;
   }
 }

@@ -1,23 +1,31 @@
-// One value among the bodies, and what stands in the index in its place.
+// One record of the value log, and the pointer that the index holds in place of the value.
 //
-// In a file of bodies: u32 mark "HFB1", u32 sum (CRC-32 over bytes 8-13 and the key), u32 length of the value, u16
-// length of the key, the key, the value. The value has a sum of its own (record.ts), so this one covers only what
-// finds it. With the key in front the index can be made anew from the files alone.
+// In a segment: u32 mark "HFV1", u32 sum (CRC-32 over bytes 8-13 and the key), u32 length of the value, u16 length of the
+// key, the key, the value. The caller's value has a sum of its own, so this one covers only what finds it. Because the
+// key stands in front of it, the index can be rebuilt from the segments alone.
 //
-// In the index: u8 3, u32 file, u32 offset, u32 length, u32 sum (CRC-32 over key and bytes 0-12). Envelopes of values
-// begin with 1 or 2, so a value that stands in the index itself, as in format 1, is told by its first byte.
+// In the index: u8 3, u32 segment, u32 offset, u32 length, u32 sum (CRC-32 over key and bytes 0-12). No value that is
+// stored in the index itself begins with 3: the engine's caller sees to that (docs/FORMAT.md, Values).
 import { crc32 } from 'node:zlib';
-import type { Place } from './wal-ops.ts';
 
-export const bodyMark = Buffer.from('HFB1', 'latin1');
+/** Where a value lies in the value log. */
+export interface ValuePointer {
+  readonly segment: number;
+  /** Of the record's head. */
+  readonly offset: number;
+  /** Of the value, without the head. */
+  readonly length: number;
+}
+
+export const valueMark = Buffer.from('HFV1', 'latin1');
 const headBytes = 14;
-const placeMark = 3;
-const placeBytes = 17;
+const pointerMark = 3;
+const pointerBytes = 17;
 
 /** What goes before the value. */
-export function encodeBodyHead(key: Uint8Array, valueBytes: number): Buffer {
+export function encodeValueHead(key: Uint8Array, valueBytes: number): Buffer {
   const head = Buffer.allocUnsafe(headBytes + key.byteLength);
-  bodyMark.copy(head);
+  valueMark.copy(head);
   head.writeUInt32BE(valueBytes, 8);
   head.writeUInt16BE(key.byteLength, 12);
   head.set(key, headBytes);
@@ -25,55 +33,65 @@ export function encodeBodyHead(key: Uint8Array, valueBytes: number): Buffer {
   return head;
 }
 
-export const bodyHeadBytes = (key: Uint8Array): number => headBytes + key.byteLength;
+export const valueHeadBytes = (key: Uint8Array): number => headBytes + key.byteLength;
 
-export interface BodyAt {
+export interface ValueRecord {
   readonly key: Buffer;
   readonly offset: number;
   readonly length: number;
-  /** Cut short where the file is. */
+  /** Shorter than `length` where the segment ends. */
   readonly value: Buffer;
 }
 
-/** The value whose head begins at `at`; undefined when no whole head does. */
-export function bodyAt(file: Buffer, at: number): BodyAt | undefined {
-  if (at + headBytes > file.byteLength || file.compare(bodyMark, 0, 4, at, at + 4) !== 0) return undefined;
-  const keyEnd = at + headBytes + file.readUInt16BE(at + 12);
-  if (keyEnd > file.byteLength) return undefined;
-  if (crc32(file.subarray(at + 8, keyEnd)) !== file.readUInt32BE(at + 4)) return undefined;
-  const length = file.readUInt32BE(at + 8);
-  const key = file.subarray(at + headBytes, keyEnd);
-  return { key, offset: at, length, value: file.subarray(keyEnd, keyEnd + length) };
+/** The record whose head begins at `at`; undefined when no whole head does. */
+export function valueRecordAt(segment: Buffer, at: number): ValueRecord | undefined {
+  if (at + headBytes > segment.byteLength || segment.compare(valueMark, 0, 4, at, at + 4) !== 0)
+    return undefined;
+  const keyEnd = at + headBytes + segment.readUInt16BE(at + 12);
+  if (keyEnd > segment.byteLength) return undefined;
+  if (crc32(segment.subarray(at + 8, keyEnd)) !== segment.readUInt32BE(at + 4)) return undefined;
+  const length = segment.readUInt32BE(at + 8);
+  const key = segment.subarray(at + headBytes, keyEnd);
+  return { key, offset: at, length, value: segment.subarray(keyEnd, keyEnd + length) };
 }
 
-/** All that a file of bodies holds, past damaged stretches too. */
-export function* bodiesIn(file: Buffer): Generator<BodyAt> {
+/** All records of a segment, those behind damaged bytes too. */
+export function* valueRecordsIn(segment: Buffer): Generator<ValueRecord> {
   let at = 0;
-  while (at >= 0 && at < file.byteLength) {
-    const body = bodyAt(file, at);
-    if (body === undefined) {
-      at = file.indexOf(bodyMark, at + 1);
+  while (at >= 0 && at < segment.byteLength) {
+    const record = valueRecordAt(segment, at);
+    if (record === undefined) {
+      at = segment.indexOf(valueMark, at + 1);
       continue;
     }
-    yield body;
-    at = body.offset + bodyHeadBytes(body.key) + body.length;
+    yield record;
+    at = record.offset + valueHeadBytes(record.key) + record.length;
   }
 }
 
-export function encodePlace(key: Uint8Array, place: Place): Buffer {
-  const bytes = Buffer.allocUnsafe(placeBytes);
-  bytes[0] = placeMark;
-  bytes.writeUInt32BE(place.file, 1);
-  bytes.writeUInt32BE(place.offset, 5);
-  bytes.writeUInt32BE(place.length, 9);
+/** Whether the record is the one that the key's pointer names, with all of its value. */
+export function isWhole(
+  { key: found, value }: ValueRecord,
+  key: Uint8Array,
+  { length }: ValuePointer,
+): boolean {
+  return found.equals(key) && value.byteLength === length;
+}
+
+export function encodeValuePointer(key: Uint8Array, pointer: ValuePointer): Buffer {
+  const bytes = Buffer.allocUnsafe(pointerBytes);
+  bytes[0] = pointerMark;
+  bytes.writeUInt32BE(pointer.segment, 1);
+  bytes.writeUInt32BE(pointer.offset, 5);
+  bytes.writeUInt32BE(pointer.length, 9);
   bytes.writeUInt32BE(crc32(bytes.subarray(0, 13), crc32(key)), 13);
   return bytes;
 }
 
-/** Undefined: the value stands here itself, or is damaged. */
-export function decodePlace(key: Uint8Array, value: Uint8Array): Place | undefined {
-  if (value[0] !== placeMark || value.byteLength !== placeBytes) return undefined;
+/** Undefined: it is the value itself, or a damaged pointer. */
+export function decodeValuePointer(key: Uint8Array, value: Uint8Array): ValuePointer | undefined {
+  if (value[0] !== pointerMark || value.byteLength !== pointerBytes) return undefined;
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (crc32(bytes.subarray(0, 13), crc32(key)) !== bytes.readUInt32BE(13)) return undefined;
-  return { file: bytes.readUInt32BE(1), offset: bytes.readUInt32BE(5), length: bytes.readUInt32BE(9) };
+  return { segment: bytes.readUInt32BE(1), offset: bytes.readUInt32BE(5), length: bytes.readUInt32BE(9) };
 }

@@ -1,31 +1,24 @@
-// The payload of a batch's record in the commit log: its operations, one after the other.
+// The payload of a batch's record in the write-ahead log: its operations, one after the other.
 //
 //   u8 form, u16 length of the key, key, then by form:
-//   1 put      u32 length, value
-//   2 del      nothing
-//   3 placed   u32 file, u32 offset, u32 length: the value lies there, and was on the disk before this record
-//   4 to place the same, then the value: to be written there again by a replay
+//   1 put           u32 length, value
+//   2 del           nothing
+//   3 put-pointer   u32 segment, u32 offset, u32 length: the value was on the disk, there, before this record
+//   4 put-pointer   the same, then the value: a replay writes it there once more
 import type { BatchOp } from './store.ts';
-
-/** Where a value lies among the bodies: of its record's head, and the value's length. */
-export interface Place {
-  readonly file: number;
-  readonly offset: number;
-  /** Of the value, without the head. */
-  readonly length: number;
-}
+import type { ValuePointer } from './value-record.ts';
 
 export type LogOp =
   | BatchOp
   | {
-      readonly type: 'placed';
+      readonly type: 'put-pointer';
       readonly key: Uint8Array;
-      readonly place: Place;
-      /** Present: the disk may not hold it yet. */
+      readonly pointer: ValuePointer;
+      /** Present: the value log may not have it on the disk yet. */
       readonly value?: Uint8Array;
     };
 
-/** Pieces of the payload, in order. */
+/** Pieces of the payload, in order: of each operation its head, then its value where it carries one. */
 export function encodeOps(ops: readonly LogOp[]): readonly Uint8Array[] {
   const pieces: Uint8Array[] = [];
   for (const op of ops) {
@@ -35,9 +28,9 @@ export function encodeOps(ops: readonly LogOp[]): readonly Uint8Array[] {
     } else if (op.type === 'del') {
       pieces.push(opHead(2, op.key, 0, () => {}));
     } else {
-      const { file, offset, length } = op.place;
+      const { segment, offset, length } = op.pointer;
       const write = (bytes: Buffer, at: number) => {
-        bytes.writeUInt32BE(file, at);
+        bytes.writeUInt32BE(segment, at);
         bytes.writeUInt32BE(offset, at + 4);
         bytes.writeUInt32BE(length, at + 8);
       };
@@ -64,11 +57,11 @@ function opHead(
 
 export interface DecodedOp {
   readonly op: LogOp;
-  /** Of the value, from the start of the payload; 0 where there is none. */
+  /** Where the value begins in the payload; 0 where there is none. */
   readonly valueAt: number;
 }
 
-/** Keys and values are views of `payload`. Its sum was right, so what does not parse is a newer form: it ends the list. */
+/** Keys and values are views of `payload`. Its sum was right, so what does not parse is a newer form: the list ends there. */
 export function* decodeOps(payload: Buffer): Generator<DecodedOp> {
   let at = 0;
   while (at + 3 <= payload.byteLength) {
@@ -94,15 +87,15 @@ function decodeOp(
   }
   if (form === 2 && has(0)) return { op: { type: 'del', key }, valueAt: 0, end: keyEnd };
   if ((form === 3 || form === 4) && has(12)) {
-    const place = {
-      file: payload.readUInt32BE(keyEnd),
+    const pointer = {
+      segment: payload.readUInt32BE(keyEnd),
       offset: payload.readUInt32BE(keyEnd + 4),
       length: payload.readUInt32BE(keyEnd + 8),
     };
     const valueAt = keyEnd + 12;
-    if (form === 3) return { op: { type: 'placed', key, place }, valueAt: 0, end: valueAt };
-    const end = valueAt + place.length;
-    return { op: { type: 'placed', key, place, value: payload.subarray(valueAt, end) }, valueAt, end };
+    if (form === 3) return { op: { type: 'put-pointer', key, pointer }, valueAt: 0, end: valueAt };
+    const end = valueAt + pointer.length;
+    return { op: { type: 'put-pointer', key, pointer, value: payload.subarray(valueAt, end) }, valueAt, end };
   }
   return undefined;
 }

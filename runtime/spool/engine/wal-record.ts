@@ -1,40 +1,35 @@
-// One record of the commit log: a batch, as it is written before anything else is done with it.
+// One record of the write-ahead log: a batch, as it is written before anything else is done with it, or a checkpoint.
 //
-//   u32 mark          "HFC1"
-//   u32 generation    of the file's use: files are used again, and what an earlier use left behind is no record
+//   u32 mark          "HFW1"
+//   u32 generation    of the segment's use: segments are used again, and records of an earlier use no longer count
 //   u32 length        of the payload
 //   u32 sum           CRC-32 over bytes 4-11, bytes 16-23 and the payload
-//   u48 sequence      one more than the record before
-//   u8  flags         1: the writer waited for the disk before it wrote the next one
+//   u48 sequence      one more than that of the record before
+//   u8  flags         1: the writer waited for the disk before it wrote the next record
 //   u8  kind          0 batch, 1 checkpoint
 //   payload
 //
-// The mark is there to find records behind a damaged one. Whether what follows a damaged stretch is worth anything
-// is decided by sequence and flags: see wal-replay.ts.
+// The mark finds the records behind a damaged one. Sequence and flags decide whether those count: see wal-replay.ts.
 import { crc32 } from 'node:zlib';
 
 export const recordHeadBytes = 24;
-const mark = 0x48_46_43_31;
-const markBytes = Buffer.from('HFC1', 'latin1');
+const mark = 0x48_46_57_31;
+const markBytes = Buffer.from('HFW1', 'latin1');
 const flagSynced = 1;
 
 export type RecordKind = 'batch' | 'checkpoint';
-
-export interface LogRecord {
-  readonly generation: number;
-  readonly sequence: number;
-  readonly synced: boolean;
-  readonly kind: RecordKind;
-  readonly payload: Buffer;
-  /** Of the payload, in its file. */
-  readonly offset: number;
-}
 
 export interface RecordHead {
   readonly generation: number;
   readonly sequence: number;
   readonly synced: boolean;
   readonly kind: RecordKind;
+}
+
+export interface LogRecord extends RecordHead {
+  readonly payload: Buffer;
+  /** Of the payload, in its file. */
+  readonly offset: number;
 }
 
 /** The head that goes before `pieces`, which together are the payload. */
@@ -57,7 +52,7 @@ function sumOf(head: Buffer, pieces: readonly Uint8Array[]): number {
   return sum;
 }
 
-/** The record that begins at `at`; undefined when there is none, or none that is whole. */
+/** The record that begins at `at`; undefined when no whole record does. */
 export function recordAt(file: Buffer, at: number): LogRecord | undefined {
   if (at + recordHeadBytes > file.byteLength || file.readUInt32BE(at) !== mark) return undefined;
   const head = file.subarray(at, at + recordHeadBytes);
@@ -76,7 +71,7 @@ export function recordAt(file: Buffer, at: number): LogRecord | undefined {
   };
 }
 
-/** All whole records of a file, past damaged stretches too, those of earlier uses included. */
+/** All whole records of a file, those behind damaged bytes and those of earlier uses too. */
 export function* recordsIn(file: Buffer): Generator<LogRecord> {
   let at = 0;
   while (at >= 0 && at < file.byteLength) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Checkpoint, encodeCheckpoint } from './checkpoint.ts';
 import { encodeOps } from './wal-ops.ts';
 import { encodeHead, type RecordHead } from './wal-record.ts';
-import { readLogFiles } from './wal-replay.ts';
+import { readWal } from './wal-replay.ts';
 
 type Made = { readonly bytes: Buffer };
 
@@ -13,7 +13,7 @@ function record(head: Partial<RecordHead> & { sequence: number }, payload?: Buff
 }
 
 function checkpoint(head: { generation: number; sequence: number }, more: Partial<Checkpoint> = {}): Made {
-  const said = { applied: head.sequence - 1, generations: [], journal: [], bodies: [], ...more };
+  const said = { applied: head.sequence - 1, generations: [], retained: [], values: [], ...more };
   return record({ ...head, kind: 'checkpoint' }, encodeCheckpoint(said));
 }
 
@@ -29,14 +29,13 @@ const file = (name: string, ...made: Made[]) => ({
 });
 
 /** A log of one file. */
-const readLog = (...made: Made[]) => readLogFiles([file('a', ...made)]);
+const readLog = (...made: Made[]) => readWal([file('a', ...made)]);
 
-const sequences = (contents: ReturnType<typeof readLogFiles>) =>
-  contents.after.map(({ sequence }) => sequence);
+const sequences = (contents: ReturnType<typeof readWal>) => contents.after.map(({ sequence }) => sequence);
 
-describe('the files of the commit log', () => {
+describe('the files of the write-ahead log', () => {
   it('are read in the order of their records, whatever order the files have', () => {
-    const contents = readLogFiles([
+    const contents = readWal([
       file('b', record({ generation: 2, sequence: 3 }), record({ generation: 2, sequence: 4 })),
       file('a', record({ sequence: 1 }), record({ sequence: 2 })),
     ]);
@@ -47,12 +46,12 @@ describe('the files of the commit log', () => {
   });
 
   it('that are empty say nothing', () => {
-    expect(readLogFiles([])).toMatchObject({ after: [], before: [], lastSequence: 0, clean: false });
-    expect(readLogFiles([{ name: 'a', bytes: Buffer.alloc(5000) }]).lastSequence).toBe(0);
+    expect(readWal([])).toMatchObject({ after: [], before: [], lastSequence: 0, clean: false });
+    expect(readWal([{ name: 'a', bytes: Buffer.alloc(5000) }]).lastSequence).toBe(0);
   });
 
   it('leave out what an earlier use of a file left behind', () => {
-    const contents = readLogFiles([
+    const contents = readWal([
       // Generation 5 was written over generation 2, of which two records still stand.
       file(
         'a',
@@ -97,11 +96,11 @@ describe('the files of the commit log', () => {
       record({ sequence: 4, synced: false }),
     );
     expect(sequences(contents)).toEqual([1, 3, 4]);
-    expect(contents.damage).toMatch(/1 records? of the commit log/);
+    expect(contents.damage).toMatch(/1 records? of the write-ahead log/);
   });
 
   it('never mix in what an earlier start dropped as torn', () => {
-    const contents = readLogFiles([
+    const contents = readWal([
       // 3 and 4 stood behind the hole at 2; the next start wrote another 2.
       file(
         'a',
@@ -122,7 +121,7 @@ describe('the files of the commit log', () => {
     const closed = [record({ sequence: 1 }), checkpoint({ generation: 1, sequence: 2 }, { clean: true })];
     expect(readLog(...closed).clean).toBe(true);
     const again = file('b', record({ generation: 2, sequence: 3 }));
-    expect(readLogFiles([file('a', ...closed), again]).clean).toBe(false);
+    expect(readWal([file('a', ...closed), again]).clean).toBe(false);
   });
 
   it('fall back on the checkpoint before, when the last one is damaged', () => {

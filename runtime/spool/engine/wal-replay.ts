@@ -1,18 +1,18 @@
-// What the files of the commit log say, taken together: pure, so that the module, `holdfast spool` and the salvage
-// read the same out of the same bytes.
+// What the segments of the write-ahead log say, taken together. A pure function, so that the module, `holdfast spool` and
+// the salvage read the same out of the same bytes.
 //
-// Records are put in the order of their sequence. Not counted are:
-// - those of an earlier use of a file: their generation is neither one that the last checkpoint names nor a later one;
-// - those that an earlier start left behind as torn: a record of a later generation stands before them.
+// Records are put in the order of their sequence. Two kinds do not count:
+// - records of an earlier use of a segment: their generation is neither named by the last checkpoint nor a later one;
+// - records behind a torn end that an earlier start found: a record of a later generation precedes them.
 //
-// Where sequences have a hole, either the power went while the last ones were on their way to the disk, which
-// promised nothing; or the medium lost what was durable. A writer that was told "synced" and then wrote on is
-// the proof of the latter: so what follows a hole counts if it holds a synced record with another one behind
-// it, and is reported as damage. Otherwise the log ends at the hole.
+// Sequences may have a hole for two reasons. Either the power went while the last records were on their way to the disk:
+// nothing had been promised of them, and the log ends at the hole. Or the disk lost what was durable. A writer that
+// waited for the disk and then wrote on proves the latter: if a synced record with another record after it follows
+// the hole, the hole is damage, which is reported, and what follows it counts.
 import { type Checkpoint, decodeCheckpoint } from './checkpoint.ts';
 import { type LogRecord, recordsIn } from './wal-record.ts';
 
-export interface LogFile {
+export interface WalFile {
   readonly name: string;
   readonly bytes: Buffer;
 }
@@ -21,25 +21,25 @@ export interface FiledRecord extends LogRecord {
   readonly name: string;
 }
 
-export interface LogContents {
+export interface WalContents {
   readonly checkpoint?: Checkpoint;
-  /** That count for the journal alone: what else they did is in the index. In order. */
+  /** Up to the checkpoint. Only values of `wal` key spaces are still needed from them. In order. */
   readonly before: readonly FiledRecord[];
-  /** To be done again, in order. */
+  /** To be replayed, in order. */
   readonly after: readonly FiledRecord[];
-  /** All that stands in the files, in order, of earlier uses too: for an index that is older than the checkpoint. */
+  /** All records in the files, of earlier uses too, in order: for an index that is older than the checkpoint. */
   readonly history: readonly FiledRecord[];
   readonly lastSequence: number;
   readonly lastGeneration: number;
-  /** Files by generation: a file has one. */
+  /** The segment of each generation. */
   readonly generations: ReadonlyMap<number, string>;
-  /** For people: what the medium lost. */
+  /** For people: what the disk lost. */
   readonly damage?: string;
-  /** The store was closed, and nothing came after. */
+  /** The store was closed, and nothing was written after that. */
   readonly clean: boolean;
 }
 
-export function readLogFiles(files: readonly LogFile[]): LogContents {
+export function readWal(files: readonly WalFile[]): WalContents {
   const found = files.flatMap(({ name, bytes }) => [...recordsIn(bytes)].map((each) => ({ ...each, name })));
   const last = found
     .filter(({ kind, payload }) => kind === 'checkpoint' && decodeCheckpoint(payload) !== undefined)
@@ -114,5 +114,26 @@ function provesDamage(rest: readonly FiledRecord[]): boolean {
 }
 
 function told(lost: number): { damage?: string } {
-  return lost === 0 ? {} : { damage: `${lost} records of the commit log cannot be read` };
+  return lost === 0 ? {} : { damage: `${lost} records of the write-ahead log cannot be read` };
+}
+
+/**
+ * For people, where the index is older than the last checkpoint, which was written only when the index was on the disk,
+ * with a `durable` at least as high. All sums in such an index are right: only this shows it.
+ */
+export function wentBack({ checkpoint }: WalContents, durable: number): string | undefined {
+  if (checkpoint === undefined || durable >= checkpoint.applied) return undefined;
+  return `the index went back: of ${checkpoint.applied} batches that it held it knows ${durable}`;
+}
+
+/**
+ * For people: what the disk lost of the log. `missing`: values that only the log had. `durable`: up to there the index knows
+ * that the log was on the disk.
+ */
+export function lossesOf(contents: WalContents, missing: number, durable: number): readonly string[] {
+  return [
+    ...(contents.damage === undefined ? [] : [contents.damage]),
+    ...(missing > 0 ? [`${missing} values are missing from the write-ahead log`] : []),
+    ...(contents.lastSequence < durable ? ['the end of the write-ahead log is missing'] : []),
+  ];
 }

@@ -1,58 +1,62 @@
-// Where in the commit log the journal of open windows lies. The index never hears of it: most of what is written to
-// the disk is dead within seconds, and would be sorted and written again there for nothing.
-import { journalKey, journalKeyOf } from '../format/keys.ts';
+// Where the values of `wal` key spaces lie in the log. The index never has them: most are deleted within seconds, and
+// it would sort and write them again for nothing.
 import type { Checkpoint } from './checkpoint.ts';
+import type { KeySpaces } from './key-spaces.ts';
+import { decodeOps } from './wal-ops.ts';
+import type { FiledRecord, WalContents } from './wal-replay.ts';
 
-export interface JournalPlace {
+export interface WalPointer {
   readonly generation: number;
-  /** Of the value, in the file of that generation. */
+  /** Of the value, in the segment of that generation. */
   readonly offset: number;
   readonly length: number;
 }
 
-// A thousand streams have tens of thousands of records at times: three numbers a record, and no objects.
-type Places = Map<number, number>;
+// There may be tens of thousands of values: three numbers each, and no objects.
+type Pointers = Map<number, number>;
 const lengthBits = 2 ** 25;
+const counterBytes = 6;
 
+/** Values of one group in one generation. */
 interface Extent {
   generation: number;
-  places: Places;
+  pointers: Pointers;
 }
 
-export class JournalPlaces {
-  // By stream, then by generation: a file can be used again once no stream has an extent in it.
-  readonly #streams = new Map<number, Extent[]>();
+export class WalValues {
+  // By group, then by generation: a segment can be used again once no group has an extent in it.
+  readonly #groups = new Map<string, Extent[]>();
   readonly #perGeneration = new Map<number, number>();
-  // The streams in order, while that is known.
-  #sorted: readonly number[] | undefined;
+  // The groups in order, while that is known.
+  #sorted: readonly string[] | undefined;
 
-  put(key: Uint8Array, place: JournalPlace): void {
+  put(key: Uint8Array, pointer: WalPointer): void {
     this.remove(key);
-    const { stream, sequence } = journalKeyOf(key);
-    const extents = this.#streams.get(stream) ?? [];
+    const { group, counter } = partsOf(key);
+    const extents = this.#groups.get(group) ?? [];
     if (extents.length === 0) {
-      this.#streams.set(stream, extents);
+      this.#groups.set(group, extents);
       this.#sorted = undefined;
     }
     let extent = extents.at(-1);
-    if (extent?.generation !== place.generation) {
-      extent = { generation: place.generation, places: new Map() };
+    if (extent?.generation !== pointer.generation) {
+      extent = { generation: pointer.generation, pointers: new Map() };
       extents.push(extent);
     }
-    extent.places.set(sequence, place.offset * lengthBits + place.length);
-    this.#count(place.generation, 1);
+    extent.pointers.set(counter, pointer.offset * lengthBits + pointer.length);
+    this.#count(pointer.generation, 1);
   }
 
   remove(key: Uint8Array): boolean {
-    const { stream, sequence } = journalKeyOf(key);
-    const extents = this.#streams.get(stream);
+    const { group, counter } = partsOf(key);
+    const extents = this.#groups.get(group);
     if (extents === undefined) return false;
-    for (const [at, { generation, places }] of extents.entries()) {
-      if (!places.delete(sequence)) continue;
+    for (const [at, { generation, pointers }] of extents.entries()) {
+      if (!pointers.delete(counter)) continue;
       this.#count(generation, -1);
-      if (places.size === 0) extents.splice(at, 1);
+      if (pointers.size === 0) extents.splice(at, 1);
       if (extents.length === 0) {
-        this.#streams.delete(stream);
+        this.#groups.delete(group);
         this.#sorted = undefined;
       }
       return true;
@@ -60,52 +64,53 @@ export class JournalPlaces {
     return false;
   }
 
-  find(key: Uint8Array): JournalPlace | undefined {
-    const { stream, sequence } = journalKeyOf(key);
-    for (const { generation, places } of this.#streams.get(stream) ?? []) {
-      const packed = places.get(sequence);
+  find(key: Uint8Array): WalPointer | undefined {
+    const { group, counter } = partsOf(key);
+    for (const { generation, pointers } of this.#groups.get(group) ?? []) {
+      const packed = pointers.get(counter);
       if (packed !== undefined) return unpack(generation, packed);
     }
     return undefined;
   }
 
-  get isEmpty(): boolean {
-    return this.#streams.size === 0;
-  }
-
-  /** Generations that hold a record that counts. */
+  /** Generations that hold a value that counts. */
   generations(): readonly number[] {
     return [...this.#perGeneration.keys()];
   }
 
-  /** Keys `[gte, lt)` in order. */
-  *range(gte: Uint8Array, lt: Uint8Array): Generator<{ readonly key: Buffer; readonly place: JournalPlace }> {
-    const lowest = streamFrom(gte);
-    this.#sorted ??= [...this.#streams.keys()].sort((a, b) => a - b);
-    for (const stream of this.#sorted.filter((each) => each >= lowest)) {
-      for (const [sequence, place] of this.#ofStream(stream)) {
-        const key = journalKey(stream, sequence);
-        if (key.compare(lt) >= 0) return;
-        if (key.compare(gte) >= 0) yield { key, place };
+  /** Keys `[gte, lt)` in order; without bounds all. */
+  *range(
+    gte: Uint8Array = Buffer.alloc(0),
+    lt?: Uint8Array,
+  ): Generator<{ readonly key: Buffer; readonly pointer: WalPointer }> {
+    this.#sorted ??= [...this.#groups.keys()].sort();
+    for (const group of this.#sorted) {
+      if (keyOf(group, 2 ** 48 - 1).compare(gte) < 0) continue;
+      if (lt !== undefined && keyOf(group, 0).compare(lt) >= 0) return;
+      for (const [counter, pointer] of this.#inGroup(group)) {
+        const key = keyOf(group, counter);
+        if (lt !== undefined && key.compare(lt) >= 0) return;
+        if (key.compare(gte) >= 0) yield { key, pointer };
       }
     }
   }
 
   /** What counts, for a checkpoint. */
-  ranges(): Checkpoint['journal'] {
-    const ranges: [number, number, number][] = [];
-    for (const { key } of this.range(Buffer.of(0x6a), Buffer.of(0x6b))) {
-      const { stream, sequence } = journalKeyOf(key);
+  retained(): Checkpoint['retained'] {
+    const ranges: [string, number, number][] = [];
+    for (const { key } of this.range()) {
+      const { group, counter } = partsOf(key);
+      const name = hexOf(group);
       const last = ranges.at(-1);
-      if (last?.[0] === stream && last[2] === sequence) last[2]++;
-      else ranges.push([stream, sequence, sequence + 1]);
+      if (last?.[0] === name && last[2] === counter) last[2]++;
+      else ranges.push([name, counter, counter + 1]);
     }
     return ranges;
   }
 
-  #ofStream(stream: number): readonly (readonly [number, JournalPlace])[] {
-    const all = (this.#streams.get(stream) ?? []).flatMap(({ generation, places }) =>
-      [...places].map(([sequence, packed]) => [sequence, unpack(generation, packed)] as const),
+  #inGroup(group: string): readonly (readonly [number, WalPointer])[] {
+    const all = (this.#groups.get(group) ?? []).flatMap(({ generation, pointers }) =>
+      [...pointers].map(([counter, packed]) => [counter, unpack(generation, packed)] as const),
     );
     return all.sort(([a], [b]) => a - b);
   }
@@ -117,21 +122,66 @@ export class JournalPlaces {
   }
 }
 
-function unpack(generation: number, packed: number): JournalPlace {
+/** What a replay finds. `missing`: values that the last checkpoint counts and the files no longer hold. */
+export function walValuesOf(
+  contents: WalContents,
+  spaces: KeySpaces,
+): { values: WalValues; missing: number } {
+  const values = new WalValues();
+  const retained = contents.checkpoint?.retained ?? [];
+  const counts = isRetained(retained);
+  let found = 0;
+  for (const record of contents.before) {
+    for (const { op, valueAt } of walOps(record, spaces)) {
+      if (op.type !== 'put' || !counts(op.key)) continue;
+      if (values.find(op.key) === undefined) found++;
+      values.put(op.key, pointerTo(record, valueAt, op.value.byteLength));
+    }
+  }
+  for (const record of contents.after) {
+    for (const { op, valueAt } of walOps(record, spaces)) {
+      if (op.type === 'put') values.put(op.key, pointerTo(record, valueAt, op.value.byteLength));
+      else values.remove(op.key);
+    }
+  }
+  const counted = retained.reduce((sum, [, from, to]) => sum + to - from, 0);
+  return { values, missing: counted - found };
+}
+
+function* walOps(record: FiledRecord, spaces: KeySpaces) {
+  if (record.kind !== 'batch') return;
+  for (const each of decodeOps(record.payload)) {
+    if (spaces.placementOf(each.op.key) === 'wal' && each.op.type !== 'put-pointer') yield each;
+  }
+}
+
+function pointerTo(record: FiledRecord, valueAt: number, length: number): WalPointer {
+  return { generation: record.generation, offset: record.offset + valueAt, length };
+}
+
+function isRetained(retained: Checkpoint['retained']): (key: Uint8Array) => boolean {
+  const byGroup = Map.groupBy(retained, ([group]) => group);
+  return (key) => {
+    const { group, counter } = partsOf(key);
+    return (byGroup.get(hexOf(group)) ?? []).some(([, from, to]) => from <= counter && counter < to);
+  };
+}
+
+function unpack(generation: number, packed: number): WalPointer {
   return { generation, offset: Math.floor(packed / lengthBits), length: packed % lengthBits };
 }
 
-function streamFrom(key: Uint8Array): number {
-  const bytes = Buffer.alloc(5);
-  bytes.set(key.subarray(0, 5));
-  return key[0] === 0x6a ? bytes.readUInt32BE(1) : 0;
+function partsOf(key: Uint8Array): { group: string; counter: number } {
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  const at = bytes.byteLength - counterBytes;
+  return { group: bytes.toString('latin1', 0, at), counter: bytes.readUIntBE(at, counterBytes) };
 }
 
-/** Says, of the ranges of a checkpoint, whether a record counts. */
-export function inRanges(ranges: Checkpoint['journal']): (key: Uint8Array) => boolean {
-  const byStream = Map.groupBy(ranges, ([stream]) => stream);
-  return (key) => {
-    const { stream, sequence } = journalKeyOf(key);
-    return (byStream.get(stream) ?? []).some(([, from, to]) => from <= sequence && sequence < to);
-  };
+function keyOf(group: string, counter: number): Buffer {
+  const key = Buffer.allocUnsafe(group.length + counterBytes);
+  key.write(group, 'latin1');
+  key.writeUIntBE(counter, group.length, counterBytes);
+  return key;
 }
+
+const hexOf = (group: string): string => Buffer.from(group, 'latin1').toString('hex');

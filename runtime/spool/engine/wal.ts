@@ -1,52 +1,58 @@
-// The commit log: every batch, in order, before it is done. One sync here is all that a commit waits for.
+// The write-ahead log: every batch, in order, before it is applied. A commit waits for one sync of this log and for
+// nothing else.
 //
-// Files are used again once nothing in them is needed, and are filled with zeros ahead of what is written. So a sync
-// as a rule writes blocks that the file has already: no file system has to note a new length or new blocks
-// with it, which on small commits is most of what a disk is made to write, and a full disk does not stop it.
-
+// Segments are used again once nothing in them is needed, and zeros are written ahead of the log's end. So most syncs
+// write blocks that the file has already: the file system has no new length and no new block to note, which is most
+// of what a small commit makes a disk write, and a full disk does not stop it.
 import type { Files } from './files.ts';
-import type { SplitLimits } from './limits.ts';
+import type { EngineLimits } from './limits.ts';
 import { encodeHead, type RecordHead, recordHeadBytes } from './wal-record.ts';
 
-interface LogPart {
+interface Segment {
   readonly name: string;
   /** Up to where it is written. */
   end: number;
 }
 
-export const isLogFile = (name: string): boolean => /^\d{4,}\.commits$/.test(name);
+export const isWalSegment = (name: string): boolean => /^\d{4,}\.wal$/.test(name);
 
-export class CommitLog {
+/** What a start found of the log. */
+export interface FoundLog {
+  /** Names of the segments that are in use, by generation. */
+  readonly inUse: ReadonlyMap<number, string>;
+  readonly lastGeneration: number;
+  readonly all: readonly { readonly name: string; readonly bytes: number }[];
+  /** Segments that the disk does not return in full. */
+  readonly bad: ReadonlySet<string>;
+}
+
+export class Wal {
   readonly #files: Files;
-  readonly #limits: SplitLimits;
-  readonly #parts = new Map<number, LogPart>();
+  readonly #limits: EngineLimits;
+  /** In use, by generation. */
+  readonly #segments = new Map<number, Segment>();
   readonly #spare = new Set<string>();
-  /** The medium does not give all of them back: they are not used again. */
+  /** Never used again. */
   readonly #bad = new Set<string>();
   /** Bytes that each file has on the disk. */
-  readonly #filled = new Map<string, number>();
+  readonly #fileBytes = new Map<string, number>();
   #generation = 0;
   #unsynced = false;
   #sinceCheckpoint = 0;
 
-  constructor(files: Files, limits: SplitLimits) {
+  constructor(files: Files, limits: EngineLimits) {
     this.#files = files;
     this.#limits = limits;
   }
 
-  /** Takes over what is there. What comes goes into a file of its own, of a new generation. */
-  adopt(
-    inUse: ReadonlyMap<number, string>,
-    lastGeneration: number,
-    all: readonly { name: string; bytes: number }[],
-    bad: ReadonlySet<string>,
-  ): void {
+  /** Takes over what is there. The next record begins a new segment, of a new generation. */
+  adopt({ inUse, lastGeneration, all, bad }: FoundLog): void {
     for (const name of bad) this.#bad.add(name);
     for (const [generation, name] of inUse)
-      this.#parts.set(generation, { name, end: this.#limits.logFileBytes });
+      this.#segments.set(generation, { name, end: this.#limits.walSegmentBytes });
     const used = new Set(inUse.values());
     for (const { name, bytes } of all) {
-      this.#filled.set(name, bytes);
+      this.#fileBytes.set(name, bytes);
       if (!used.has(name)) this.#spare.add(name);
     }
     this.#generation = lastGeneration;
@@ -58,76 +64,80 @@ export class CommitLog {
   }
 
   nameOf(generation: number): string | undefined {
-    return this.#parts.get(generation)?.name;
+    return this.#segments.get(generation)?.name;
   }
 
-  /** Resolves when it is handed over, or with `synced` when it is on the disk. Where the payload begins, and in which generation. */
+  /**
+   * Resolves when the record is handed to the operating system, or with `synced` when it is on the disk. Returns where its
+   * payload begins, and in which generation.
+   */
   async append(
     head: Omit<RecordHead, 'generation'>,
     pieces: readonly Uint8Array[],
   ): Promise<{ generation: number; offset: number }> {
     const bytes = recordHeadBytes + pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
-    const part = await this.#partFor(bytes);
+    const segment = await this.#segmentFor(bytes);
     const generation = this.#generation;
-    const at = part.end;
-    const filledTo = this.#filled.get(part.name) ?? 0;
-    const zeros = at + bytes > filledTo ? Buffer.alloc(this.#limits.aheadBytes) : undefined;
+    const at = segment.end;
+    const fileBytes = this.#fileBytes.get(segment.name) ?? 0;
+    const zeros = at + bytes > fileBytes ? Buffer.alloc(this.#limits.walPreallocateBytes) : undefined;
     this.#unsynced = true;
     const record = [encodeHead({ ...head, generation }, pieces), ...pieces];
-    await this.#files.write(part.name, at, zeros === undefined ? record : [...record, zeros]);
-    part.end += bytes;
+    await this.#files.write(segment.name, at, zeros === undefined ? record : [...record, zeros]);
+    segment.end += bytes;
     this.#sinceCheckpoint += bytes;
-    if (zeros !== undefined) this.#filled.set(part.name, part.end + zeros.byteLength);
+    if (zeros !== undefined) this.#fileBytes.set(segment.name, segment.end + zeros.byteLength);
     if (head.synced) await this.sync();
     return { generation, offset: at + recordHeadBytes };
   }
 
-  /** After a checkpoint that is on the disk: all but `generations` and the current one may be written over. */
+  /** After a checkpoint that is on the disk: all segments but those of `generations` and the current one can be used again. */
   async release(generations: readonly number[]): Promise<void> {
     this.#sinceCheckpoint = 0;
-    for (const [generation, { name }] of this.#parts) {
+    for (const [generation, { name }] of this.#segments) {
       if (generation === this.#generation || generations.includes(generation)) continue;
-      this.#parts.delete(generation);
+      this.#segments.delete(generation);
       this.#spare.add(name);
     }
-    const good = [...this.#spare].filter((name) => !this.#bad.has(name)).slice(0, this.#limits.spareFiles);
+    const good = [...this.#spare].filter((name) => !this.#bad.has(name));
+    const kept = good.slice(0, this.#limits.walSpareSegments);
     for (const name of this.#spare) {
-      if (good.includes(name)) continue;
+      if (kept.includes(name)) continue;
       this.#spare.delete(name);
-      this.#filled.delete(name);
+      this.#fileBytes.delete(name);
       this.#bad.delete(name);
       await this.#files.remove(name);
     }
   }
 
-  async #partFor(bytes: number): Promise<LogPart> {
-    const current = this.#parts.get(this.#generation);
-    if (current !== undefined && (current.end === 0 || current.end + bytes <= this.#limits.logFileBytes))
+  /** All that was appended is on the disk when it resolves. */
+  async sync(): Promise<void> {
+    const segment = this.#segments.get(this.#generation);
+    if (segment === undefined || !this.#unsynced) return;
+    await this.#files.sync(segment.name);
+    this.#unsynced = false;
+  }
+
+  async #segmentFor(bytes: number): Promise<Segment> {
+    const current = this.#segments.get(this.#generation);
+    if (current !== undefined && (current.end === 0 || current.end + bytes <= this.#limits.walSegmentBytes))
       return current;
-    // What is in the next file must never outlive what is in this one.
+    // A record in the next segment must never survive one in this segment that was lost.
     await this.sync();
     const spare = [...this.#spare].find((each) => !this.#bad.has(each));
     const name = spare ?? this.#unusedName();
     this.#spare.delete(name);
     this.#generation++;
-    const part = { name, end: 0 };
-    this.#parts.set(this.#generation, part);
-    return part;
+    const segment = { name, end: 0 };
+    this.#segments.set(this.#generation, segment);
+    return segment;
   }
 
   #unusedName(): string {
-    const used = new Set([...[...this.#parts.values()].map(({ name }) => name), ...this.#spare]);
+    const used = new Set([...[...this.#segments.values()].map(({ name }) => name), ...this.#spare]);
     for (let n = 1; ; n++) {
-      const name = `${String(n).padStart(4, '0')}.commits`;
+      const name = `${String(n).padStart(4, '0')}.wal`;
       if (!used.has(name)) return name;
     }
-  }
-
-  /** All that was appended is on the disk when it resolves. */
-  async sync(): Promise<void> {
-    const part = this.#parts.get(this.#generation);
-    if (part === undefined || !this.#unsynced) return;
-    await this.#files.sync(part.name);
-    this.#unsynced = false;
   }
 }

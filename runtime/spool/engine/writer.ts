@@ -1,224 +1,224 @@
-// Writes of the split store: one batch, or one checkpoint, at a time.
-
-import { stateKey } from '../format/keys.ts';
+// Writes of the engine: one batch, or one checkpoint, at a time.
 import { type Checkpoint, encodeCheckpoint } from './checkpoint.ts';
 import { isMedium, isSystemError } from './disk.ts';
-import { durableKey, encodeDurable, type SplitParts } from './parts.ts';
+import { durableKey, type EngineState, encodeDurable } from './state.ts';
 import type { BatchOp } from './store.ts';
-import type { NewBody } from './value-log.ts';
-import { bodiesIn, decodePlace, encodePlace } from './value-record.ts';
-import { isJournalKey } from './wal-contents.ts';
-import { encodeOps, type LogOp, type Place } from './wal-ops.ts';
+import type { NewValue } from './value-log.ts';
+import { decodeValuePointer, encodeValuePointer, type ValuePointer, valueRecordsIn } from './value-record.ts';
+import { encodeOps, type LogOp } from './wal-ops.ts';
 
-export class SplitWriter {
-  readonly #parts: SplitParts;
-  // A clean checkpoint stands there: nothing has come since.
+export class EngineWriter {
+  readonly #state: EngineState;
+  // The sequence of a clean checkpoint with nothing behind it.
   #cleanAt: number | undefined;
 
-  constructor(parts: SplitParts, clean: boolean) {
-    this.#parts = parts;
-    this.#cleanAt = clean ? parts.sequence : undefined;
+  constructor(state: EngineState, clean: boolean) {
+    this.#state = state;
+    this.#cleanAt = clean ? state.sequence : undefined;
   }
 
   /** `again`: the batch may have been written before, in whole or in part. */
   async batch(ops: readonly BatchOp[], waits: boolean, again = false): Promise<void> {
-    const parts = this.#parts;
-    const { bodies, index, limits, log } = parts;
-    const sync = waits || index.lateBytes >= limits.lateBytes;
-    const former = await this.#formerPlaces(ops, again);
-    const fresh = this.#place(ops);
-    const direct = fresh.bytes >= limits.directBytes;
+    const state = this.#state;
+    const { valueLog, memtable, limits, wal } = state;
+    const sync = waits || memtable.bytes >= limits.memtableBytes;
+    const replaced = await this.#replacedPointers(ops, again);
+    const separated = this.#separate(ops);
+    const direct = separated.bytes >= limits.directValueBytes;
     if (direct) {
-      await bodies.write(fresh.bodies);
-      await bodies.sync();
+      await valueLog.write(separated.values);
+      await valueLog.sync();
     }
-    const sequence = parts.sequence + 1;
-    const logged = fresh.ops.map((op) => (op.type === 'placed' && direct ? withoutValue(op) : op));
+    const sequence = state.sequence + 1;
+    const logged = separated.ops.map((op) => (op.type === 'put-pointer' && direct ? withoutValue(op) : op));
     const pieces = encodeOps(logged);
-    const at = await log.append({ kind: 'batch', sequence, synced: sync }, pieces);
-    parts.sequence = sequence;
-    if (!direct) await bodies.write(fresh.bodies);
-    // From here on it is seen, all at once.
-    this.#noteJournal(pieces, at, logged);
-    this.#noteBodies(fresh.ops, former, sequence);
-    this.#noteIndex(fresh.ops);
+    const at = await wal.append({ kind: 'batch', sequence, synced: sync }, pieces);
+    state.sequence = sequence;
+    if (!direct) await valueLog.write(separated.values);
+    // No await from here to the last of them: reads see the whole batch or nothing of it.
+    this.#noteWalValues(pieces, at, logged);
+    this.#countReferences(separated.ops, replaced, sequence);
+    this.#noteIndex(separated.ops);
     if (sync) {
-      parts.durable = sequence;
-      await this.#settle();
-      await bodies.removeEmptied(sequence);
+      state.durable = sequence;
+      await this.#flush();
+      await valueLog.removeUnreferenced(sequence);
     }
-    if (log.sinceCheckpoint >= limits.checkpointBytes) await this.checkpoint();
+    if (wal.sinceCheckpoint >= limits.checkpointBytes) await this.checkpoint();
   }
 
-  /** Puts bodies and index on the disk, so that the log before it is needed for the open windows alone. */
+  /** Puts value log and index on the disk. What the log has up to here is then needed for `wal` key spaces alone. */
   async checkpoint(clean = false): Promise<void> {
-    const parts = this.#parts;
-    const { bodies, index, log, journal } = parts;
-    if (clean && this.#cleanAt === parts.sequence) return;
+    const state = this.#state;
+    const { valueLog, memtable, wal, walValues } = state;
+    if (clean && this.#cleanAt === state.sequence) return;
     // The index must never have what the log may lose.
-    await log.sync();
-    parts.durable = parts.sequence;
-    await index.settle(this.#stateOps());
-    await bodies.sync();
-    await index.flush();
-    const sequence = parts.sequence + 1;
-    const generations = journal.generations();
+    await wal.sync();
+    state.durable = state.sequence;
+    await memtable.flush(this.#durableOp());
+    await valueLog.sync();
+    await memtable.syncIndex();
+    const sequence = state.sequence + 1;
+    const generations = walValues.generations();
     const checkpoint: Checkpoint = {
       applied: sequence - 1,
       generations,
-      journal: journal.ranges(),
-      bodies: bodies.counts(),
+      retained: walValues.retained(),
+      values: valueLog.usage(),
       ...(clean ? { clean } : {}),
     };
-    await log.append({ kind: 'checkpoint', sequence, synced: true }, [encodeCheckpoint(checkpoint)]);
-    parts.sequence = sequence;
-    parts.durable = sequence;
+    await wal.append({ kind: 'checkpoint', sequence, synced: true }, [encodeCheckpoint(checkpoint)]);
+    state.sequence = sequence;
+    state.durable = sequence;
     this.#cleanAt = clean ? sequence : undefined;
-    await log.release(generations);
-    await bodies.removeEmptied(sequence);
+    await wal.release(generations);
+    await valueLog.removeUnreferenced(sequence);
   }
 
-  /** Deletions so far are made durable, and what they freed goes back to the disk. */
-  async giveBack(): Promise<void> {
+  /** Makes deletions so far durable, removes segments without references, and rewrites one that is mostly garbage. */
+  async collectGarbage(): Promise<void> {
     await this.checkpoint();
-    const file = this.#parts.bodies.sparse();
-    if (file !== undefined) {
-      await this.#moveOut(file);
+    const segment = this.#state.valueLog.sparsestSegment();
+    if (segment !== undefined) {
+      await this.#rewrite(segment);
       await this.checkpoint();
     }
   }
 
-  /** Does a record of the log once more: it is on the disk. */
-  async redo(ops: readonly LogOp[]): Promise<void> {
-    const again = ops.flatMap((op) =>
-      op.type === 'placed' && op.value !== undefined
-        ? [{ key: op.key, value: op.value, place: op.place }]
+  /** Applies a record of the log, which is on the disk, once more. */
+  async replay(ops: readonly LogOp[]): Promise<void> {
+    const values = ops.flatMap(({ key, ...op }) =>
+      op.type === 'put-pointer' && op.value !== undefined
+        ? [{ key, value: op.value, pointer: op.pointer }]
         : [],
     );
-    const { bodies, files } = this.#parts;
-    await bodies.write(again).catch((error) => {
-      // Then it is the message that is damaged, and not the store.
-      if (files.insist !== true || !isMedium(error)) throw error;
+    const { valueLog, options } = this.#state;
+    await valueLog.write(values).catch((error) => {
+      // Then one value is damaged, and not the store.
+      if (options.skipUnreadable !== true || !isMedium(error)) throw error;
     });
     this.#noteIndex(ops);
-    await this.#settle();
+    await this.#flush();
   }
 
-  /** Where the messages lie that this deletes or, written again, puts anew. */
-  async #formerPlaces(ops: readonly BatchOp[], again: boolean): Promise<Map<string, Place>> {
+  /** Pointers that the batch deletes or, when it is written again, replaces. */
+  async #replacedPointers(ops: readonly BatchOp[], again: boolean): Promise<Map<string, ValuePointer>> {
     const keys = ops
-      .filter((op) => isMessageKey(op.key) && (op.type === 'del' || again))
+      .filter((op) => this.#isInValueLog(op.key) && (op.type === 'del' || again))
       .map(({ key }) => key);
-    const values = await this.#parts.index.getMany(keys);
-    const places = new Map<string, Place>();
+    const values = await this.#state.memtable.getMany(keys);
+    const pointers = new Map<string, ValuePointer>();
     for (const [n, value] of values.entries()) {
-      const place = value && decodePlace(keys[n]!, value);
-      if (place !== undefined) places.set(nameOf(keys[n]!), place);
+      const pointer = value && decodeValuePointer(keys[n]!, value);
+      if (pointer !== undefined) pointers.set(nameOf(keys[n]!), pointer);
     }
-    return places;
+    return pointers;
   }
 
-  #place(ops: readonly BatchOp[]): { ops: readonly LogOp[]; bodies: readonly NewBody[]; bytes: number } {
-    const bodies: NewBody[] = [];
+  /** Key-value separation: large values go to the value log, pointers to them to the index. */
+  #separate(ops: readonly BatchOp[]) {
+    const values: NewValue[] = [];
     let bytes = 0;
-    const placed = ops.map((op): LogOp => {
-      if (op.type !== 'put' || !isMessageKey(op.key) || op.value.byteLength < this.#parts.limits.minBodyBytes)
+    const separated = ops.map((op): LogOp => {
+      const { limits, valueLog } = this.#state;
+      if (op.type !== 'put' || op.value.byteLength < limits.minValueBytes || !this.#isInValueLog(op.key))
         return op;
-      const place = this.#parts.bodies.allocate(op.key, op.value.byteLength);
-      bodies.push({ key: op.key, value: op.value, place });
-      bytes += op.value.byteLength;
-      return { type: 'placed', key: op.key, place, value: op.value };
+      const { key, value } = op;
+      const pointer = valueLog.allocate(key, value.byteLength);
+      values.push({ key, value, pointer });
+      bytes += value.byteLength;
+      return { type: 'put-pointer', key, pointer, value };
     });
-    return { ops: placed, bodies, bytes };
+    return { ops: separated, values, bytes };
   }
 
   #noteIndex(ops: readonly LogOp[]): void {
-    const parts = this.#parts;
+    const { memtable, options } = this.#state;
     const indexed: BatchOp[] = [];
     for (const op of ops) {
-      if (op.type === 'put' && stateKey.equals(op.key)) parts.state = op.value;
-      else if (op.type === 'placed') {
-        indexed.push({ type: 'put', key: op.key, value: encodePlace(op.key, op.place) });
-      } else if (!isJournalKey(op.key) || (op.type === 'del' && parts.indexHasJournal)) indexed.push(op);
+      if (op.type === 'put-pointer')
+        indexed.push({ type: 'put', key: op.key, value: encodeValuePointer(op.key, op.pointer) });
+      else if (options.spaces.placementOf(op.key) !== 'wal') indexed.push(op);
     }
-    parts.index.add(indexed);
+    memtable.add(indexed);
   }
 
-  async #settle(): Promise<void> {
-    // Batches of the journal alone are none of its business.
-    if (this.#parts.index.lateBytes > 0) await this.#parts.index.settle(this.#stateOps());
+  async #flush(): Promise<void> {
+    // Batches that leave the index as it is need no flush.
+    if (this.#state.memtable.bytes > 0) await this.#state.memtable.flush(this.#durableOp());
   }
 
-  #stateOps(): readonly BatchOp[] {
-    const { state, durable } = this.#parts;
-    const ops: BatchOp[] = [{ type: 'put', key: durableKey, value: encodeDurable(durable) }];
-    return state === undefined ? ops : [...ops, { type: 'put', key: stateKey, value: state }];
+  #durableOp(): readonly BatchOp[] {
+    return [{ type: 'put', key: durableKey, value: encodeDurable(this.#state.durable) }];
   }
 
-  #noteJournal(
+  #noteWalValues(
     pieces: readonly Uint8Array[],
     at: { generation: number; offset: number },
     ops: readonly LogOp[],
   ): void {
-    const { journal } = this.#parts;
+    const { walValues, options } = this.#state;
     let offset = at.offset;
     let piece = 0;
     for (const op of ops) {
       // Each has a head, and a value where it carries one.
       offset += pieces[piece++]!.byteLength;
       const value = op.type === 'del' ? undefined : op.value;
-      if (isJournalKey(op.key)) {
-        if (op.type === 'put') {
-          journal.put(op.key, { generation: at.generation, offset, length: op.value.byteLength });
-        } else journal.remove(op.key);
+      if (options.spaces.placementOf(op.key) === 'wal') {
+        if (op.type === 'put')
+          walValues.put(op.key, { generation: at.generation, offset, length: op.value.byteLength });
+        else walValues.remove(op.key);
       }
       if (value !== undefined) offset += pieces[piece++]!.byteLength;
     }
   }
 
-  #noteBodies(ops: readonly LogOp[], former: Map<string, Place>, sequence: number): void {
-    const { bodies } = this.#parts;
+  #countReferences(ops: readonly LogOp[], replaced: Map<string, ValuePointer>, sequence: number): void {
+    const { valueLog } = this.#state;
     for (const op of ops) {
-      if (!isMessageKey(op.key)) continue;
+      if (!this.#isInValueLog(op.key)) continue;
       const name = nameOf(op.key);
-      const before = former.get(name);
-      if (before !== undefined) bodies.unname(before, sequence);
-      former.delete(name);
-      if (op.type !== 'placed') continue;
-      bodies.name(op.key, op.place);
-      former.set(name, op.place);
+      const before = replaced.get(name);
+      if (before !== undefined) valueLog.dropReference(before, sequence);
+      replaced.delete(name);
+      if (op.type !== 'put-pointer') continue;
+      valueLog.addReference(op.key, op.pointer);
+      replaced.set(name, op.pointer);
     }
   }
 
-  /** Writes what is still named in the file once more, elsewhere. */
-  async #moveOut(file: number): Promise<void> {
-    const { bodies, index } = this.#parts;
-    const contents = await bodies.readAll(file).catch((error) => {
+  /** Writes what is still referenced in the segment once more, elsewhere. */
+  async #rewrite(segment: number): Promise<void> {
+    const { valueLog, memtable, limits } = this.#state;
+    const bytes = await valueLog.readSegment(segment).catch((error) => {
       if (!isSystemError(error)) throw error;
       return undefined;
     });
-    // What is in it is as safe as before; only its space does not come back.
-    if (contents === undefined) return bodies.leave(file);
+    // Its values are as safe as before; only the space of its garbage does not come back.
+    if (bytes === undefined) return valueLog.markUnreadable(segment);
     let ops: BatchOp[] = [];
-    let bytes = 0;
-    for (const { key, offset, value } of bodiesIn(contents)) {
-      const named = await index.get(key);
-      const place = named && decodePlace(key, named);
-      if (place?.file !== file || place.offset !== offset || place.length !== value.byteLength) continue;
+    let size = 0;
+    for (const { key, offset, value } of valueRecordsIn(bytes)) {
+      const indexed = await memtable.get(key);
+      const pointer = indexed && decodeValuePointer(key, indexed);
+      if (pointer?.segment !== segment || pointer.offset !== offset || pointer.length !== value.byteLength)
+        continue;
       ops.push({ type: 'put', key, value });
-      bytes += value.byteLength;
-      if (bytes < this.#parts.limits.moveBytes) continue;
+      size += value.byteLength;
+      if (size < limits.gcBatchBytes) continue;
       await this.batch(ops, true, true);
-      [ops, bytes] = [[], 0];
+      [ops, size] = [[], 0];
     }
     if (ops.length > 0) await this.batch(ops, true, true);
   }
-}
 
-const isMessageKey = (key: Uint8Array): boolean => key[0] === 0x72 && key.byteLength === 7;
+  #isInValueLog(key: Uint8Array): boolean {
+    return this.#state.options.spaces.placementOf(key) === 'value-log';
+  }
+}
 
 const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
 
-function withoutValue(op: LogOp & { type: 'placed' }): LogOp {
-  return { type: 'placed', key: op.key, place: op.place };
+function withoutValue({ type, key, pointer }: LogOp & { type: 'put-pointer' }): LogOp {
+  return { type, key, pointer };
 }

@@ -4,15 +4,15 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import { readSmallFile, replaceFile } from '../../../kernel/small-file.ts';
 import { isMedium, syncFolder } from '../engine/disk.ts';
 
-/** 2: bodies and journal have files of their own. A store of format 1 is used as it is, and grows into it. */
-export const formatVersion = 2;
+/** Of all that docs/FORMAT.md describes. */
+export const formatVersion = 1;
 
 export interface FolderLayout {
   readonly root: string;
   readonly store: string;
   /** A store that is being put together from a damaged one. */
   readonly newStore: string;
-  readonly aside: string;
+  readonly quarantine: string;
   readonly lock: string;
   readonly marker: string;
   readonly ballast: string;
@@ -23,7 +23,7 @@ export interface FolderLayout {
   readonly keys: string;
 }
 
-/** In the name of a store that was set aside for want of a key: it is never removed. */
+/** In the name of a store that was quarantined for want of a key: it is never removed. */
 export const keptForKey = '-sealed';
 
 export function layoutOf(root: string): FolderLayout {
@@ -31,7 +31,7 @@ export function layoutOf(root: string): FolderLayout {
     root,
     store: join(root, 'store'),
     newStore: join(root, 'store.new'),
-    aside: join(root, 'aside'),
+    quarantine: join(root, 'quarantine'),
     lock: join(root, 'lock'),
     marker: join(root, 'FORMAT.json'),
     ballast: join(root, 'ballast'),
@@ -43,21 +43,21 @@ export function layoutOf(root: string): FolderLayout {
 
 const maxMarkerBytes = 4096;
 
-/** `newer`, `older`: written by a version that knows more, or less. `unreadable`: missing, or not ours. */
-export type MarkerState = 'ours' | 'newer' | 'older' | 'unreadable';
+/** `newer`: written by a version that knows more. `unreadable`: missing, or not ours. */
+export type MarkerState = 'ours' | 'newer' | 'unreadable';
 
-/** `insist`: what the medium does not give back is not readable. */
-export async function readMarker(layout: FolderLayout, insist = false): Promise<MarkerState> {
+/** `skipUnreadable`: a file that the disk does not return counts as unreadable. */
+export async function readMarker(layout: FolderLayout, skipUnreadable = false): Promise<MarkerState> {
   try {
     const text = await readSmallFile(layout.marker, maxMarkerBytes);
     const marker = JSON.parse(text?.toString('utf8') ?? '') as { holdfast?: unknown; format?: unknown };
     if (marker.holdfast !== 'spool' || !Number.isSafeInteger(marker.format)) return 'unreadable';
     const format = marker.format as number;
-    return format > formatVersion ? 'newer' : format < formatVersion ? 'older' : 'ours';
+    return format > formatVersion ? 'newer' : 'ours';
   } catch (error) {
     const isOther = error instanceof HoldfastError && error.code === 'not-a-file';
     if (error instanceof SyntaxError || error instanceof TypeError || isOther) return 'unreadable';
-    if (insist && isMedium(error)) return 'unreadable';
+    if (skipUnreadable && isMedium(error)) return 'unreadable';
     throw error;
   }
 }

@@ -28,7 +28,7 @@ export type KeySpace =
   | 'q'
   /** `x` + id u48: the hub refused message `id` for good. */
   | 'x'
-  /** `d` + number u48: a damaged record, set aside. */
+  /** `d` + number u48: a damaged record, quarantined. */
   | 'd'
   /** `k` + name: a setting. */
   | 'k'

@@ -211,8 +211,7 @@ function markOf({ mark, withheld }: Pointer): number {
 }
 
 /**
- * u48 id, u32 bytes, u48 queuedAt, u8 mark (0 none, 1 marked without a requestId, as earlier versions did with late
- * windows, 2 marked with a requestId, which follows, 3 none, withheld).
+ * u48 id, u32 bytes, u48 queuedAt, u8 mark (0 none, 1 marked without a requestId, 2 marked with a requestId, which follows, 3 none, withheld).
  */
 export function encodePointer(pointer: Pointer): Uint8Array {
   const requestId = Buffer.from(pointer.mark?.requestId ?? '', 'utf8');

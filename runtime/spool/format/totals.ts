@@ -73,11 +73,10 @@ export function stateOp(codec: RecordCodec, state: SpoolState): BatchOp {
 /** @throws HoldfastError `spool-record-damaged`. */
 export function readState(codec: RecordCodec, value: Uint8Array): SpoolState {
   const state = openJson(codec, 'S', stateKey, value) as Partial<SpoolState>;
-  const { nextId, unsentHead, backfillHead, storedHead, totals } = state;
-  const numbers = [nextId, unsentHead, backfillHead, storedHead, totals?.unsent?.messages];
+  const { nextId, unsentHead, backfillHead, storedHead, commits, totals } = state;
+  const numbers = [nextId, unsentHead, backfillHead, storedHead, commits, totals?.unsent?.messages];
   if (!numbers.every((value) => Number.isSafeInteger(value))) {
     throw new HoldfastError('spool-record-damaged', "the spool's state record lacks fields");
   }
-  // Absent in a folder of an earlier format.
-  return { commits: 0, ...(state as Omit<SpoolState, 'commits'>) };
+  return state as SpoolState;
 }

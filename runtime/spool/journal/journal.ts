@@ -32,9 +32,8 @@ export interface JournalRecord {
 const formAt = 24;
 const readToAt = 25;
 const headBytes = 33;
-/** Bits of the form. Records of earlier versions do not say how far the ones before them go. */
+/** Bit of the form: readings follow. */
 const hasReadings = 1;
-const hasReadTo = 2;
 const maxReadings = 20_000;
 const zstdOptions = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } };
 
@@ -89,7 +88,7 @@ function encodeRecord(index: IndexKind, record: JournalRecord): Uint8Array {
   payload.writeDoubleBE(record.start, 0);
   payload.writeDoubleBE(record.from, 8);
   payload.writeDoubleBE(record.end, 16);
-  payload[formAt] = hasReadTo | (packed.byteLength === 0 ? 0 : hasReadings);
+  payload[formAt] = packed.byteLength === 0 ? 0 : hasReadings;
   payload.writeDoubleBE(record.readTo, readToAt);
   payload.set(packed, headBytes);
   return payload;
@@ -99,18 +98,16 @@ function encodeRecord(index: IndexKind, record: JournalRecord): Uint8Array {
 export function decodeJournal(index: IndexKind, payload: Buffer): JournalRecord {
   try {
     const form = payload.readUInt8(formAt);
-    const saysReadTo = (form & hasReadTo) !== 0;
-    const packed = payload.subarray(saysReadTo ? headBytes : readToAt);
+    const packed = payload.subarray(headBytes);
     const body =
       (form & hasReadings) === 0
         ? undefined
         : zstdDecompressSync(packed, { maxOutputLength: maxUnpackedBytes });
-    const from = payload.readDoubleBE(8);
     return {
       start: payload.readDoubleBE(0),
-      from,
+      from: payload.readDoubleBE(8),
       end: payload.readDoubleBE(16),
-      readTo: saysReadTo ? payload.readDoubleBE(readToAt) : from,
+      readTo: payload.readDoubleBE(readToAt),
       readings:
         body === undefined
           ? []

@@ -366,7 +366,7 @@ export class LaneStore implements Lanes {
   ): void {
     this.#queues[lane].settle(entry.id);
     this.#removeDamaged(lane, entry, key, value, error).catch((cause) => {
-      this.#core.log.warn({ error: describeError(cause) }, 'a damaged record could not be set aside');
+      this.#core.log.warn({ error: describeError(cause) }, 'a damaged record could not be quarantined');
     });
   }
 

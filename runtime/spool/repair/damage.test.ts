@@ -95,8 +95,8 @@ const targets: Readonly<Record<string, (folder: string) => readonly string[]>> =
   MANIFEST: (folder) => files(folder, /^MANIFEST/),
   "the index's log": (folder) => files(folder, /\.log$/),
   'all of the index': (folder) => files(folder, /^CURRENT$|^MANIFEST|\.(log|ldb)$/),
-  'the commit log': (folder) => files(join(folder, 'store'), /\.commits$/, 'commits'),
-  'the bodies': (folder) => files(join(folder, 'store'), /\.bodies$/, 'bodies'),
+  'the commit log': (folder) => files(join(folder, 'store'), /\.wal$/, 'wal'),
+  'the bodies': (folder) => files(join(folder, 'store'), /\.values$/, 'values'),
   'the first table': (folder) => files(folder, /\.ldb$/).slice(0, 1),
   'the last table': (folder) => files(folder, /\.ldb$/).slice(-1),
   'all tables': (folder) => files(folder, /\.ldb$/),
@@ -174,7 +174,7 @@ describe.each(ends)('%s, after %s', (target, _end, from) => {
       const known = await checkTruth(spool);
       const told = () => spool.stats().damaged + (spool.stats().repair === undefined ? 0 : 1);
       const lost = known < sent.size;
-      // What a reader comes across is counted when it has been set aside.
+      // What a reader comes across is counted when it has been quarantined.
       for (let tries = 0; lost && told() === 0 && tries < 200; tries++) await wait(5);
       if (lost) expect(told()).toBeGreaterThan(0);
 
@@ -253,16 +253,16 @@ describe('a folder that is not ours to use', () => {
     await (await open(folder)).close();
   });
 
-  it('of a newer format is set aside untouched, and a new spool begun', async () => {
+  it('of a newer format is quarantined untouched, and a new spool begun', async () => {
     const folder = copyOfTemplate();
     writeFileSync(join(folder, 'FORMAT.json'), '{"holdfast":"spool","format":3}\n');
     const before = readdirSync(join(folder, 'store')).filter((name) => /ldb$/.test(name));
     const spool = await open(folder);
     expect(spool.depth('backlog').messages).toBe(0);
     expect(spool.stats().repair?.reason).toMatch(/newer/);
-    const aside = readdirSync(join(folder, 'aside'));
-    expect(aside).toHaveLength(1);
-    expect(readdirSync(join(folder, 'aside', aside[0]!))).toEqual(expect.arrayContaining(before));
+    const quarantine = readdirSync(join(folder, 'quarantine'));
+    expect(quarantine).toHaveLength(1);
+    expect(readdirSync(join(folder, 'quarantine', quarantine[0]!))).toEqual(expect.arrayContaining(before));
     await spool.close();
   });
 
@@ -274,15 +274,15 @@ describe('a folder that is not ours to use', () => {
     await spool.commitWindows([change('a', [closed('a', window(0, 1))])]);
     await spool.close();
     expect(readFileSync(join(folder, 'notes.txt'), 'utf8')).toBe('not ours');
-    const [aside] = readdirSync(join(folder, 'aside'));
-    expect(readdirSync(join(folder, 'aside', aside!))).toContain('claims.ts');
+    const [quarantine] = readdirSync(join(folder, 'quarantine'));
+    expect(readdirSync(join(folder, 'quarantine', quarantine!))).toContain('claims.ts');
   });
 
   it('left by a salvage that was interrupted is salvaged again', async () => {
     const folder = copyOfTemplate();
     const { renameSync, mkdirSync } = await import('node:fs');
-    mkdirSync(join(folder, 'aside'));
-    renameSync(join(folder, 'store'), join(folder, 'aside', '2026-11-21T000000.000Z-unsalvaged'));
+    mkdirSync(join(folder, 'quarantine'));
+    renameSync(join(folder, 'store'), join(folder, 'quarantine', '2026-11-21T000000.000Z-unsalvaged'));
     mkdirSync(join(folder, 'store.new'));
     writeFileSync(join(folder, 'store.new', 'CURRENT'), 'half');
     const spool = await open(folder);

@@ -88,7 +88,7 @@ const places: Readonly<Record<string, (folder: string) => string>> = {
   'lock/LOCK': (folder) => join(folder, 'lock', 'LOCK'),
   'lock/CURRENT': (folder) => join(folder, 'lock', 'CURRENT'),
   'lock/MANIFEST': (folder) => found(folder, 'lock', /^MANIFEST/),
-  aside: (folder) => join(folder, 'aside'),
+  quarantine: (folder) => join(folder, 'quarantine'),
   keys: (folder) => join(folder, 'keys'),
   'store.new': (folder) => join(folder, 'store.new'),
   store: (folder) => join(folder, 'store'),
@@ -100,12 +100,12 @@ const places: Readonly<Record<string, (folder: string) => string>> = {
   "the index's log": (folder) => found(folder, 'store', /^\d+\.log$/),
   'a table': (folder) => found(folder, 'store', /\.ldb$/),
   'beside the tables': (folder) => join(folder, 'store', '999999.ldb'),
-  'store/commits': (folder) => join(folder, 'store', 'commits'),
-  'a file of the commit log': (folder) => found(folder, 'store/commits', /commits$/),
-  'beside the commit log': (folder) => join(folder, 'store', 'commits', '0002.commits'),
-  'store/bodies': (folder) => join(folder, 'store', 'bodies'),
-  'a file of bodies': (folder) => found(folder, 'store/bodies', /bodies$/),
-  'beside the bodies': (folder) => join(folder, 'store', 'bodies', '00000099.bodies'),
+  'store/wal': (folder) => join(folder, 'store', 'wal'),
+  'a file of the commit log': (folder) => found(folder, 'store/wal', /wal$/),
+  'beside the commit log': (folder) => join(folder, 'store', 'wal', '0002.wal'),
+  'store/values': (folder) => join(folder, 'store', 'values'),
+  'a file of bodies': (folder) => found(folder, 'store/values', /values$/),
+  'beside the bodies': (folder) => join(folder, 'store', 'values', '00000099.values'),
 };
 
 const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
@@ -237,7 +237,9 @@ function giveAway(folder: string): void {
   chmodSync(root, 0o755);
 }
 
-const known = Object.keys(places).filter((place) => !/beside|new|aside|keys|old|starts|ballast/.test(place));
+const known = Object.keys(places).filter(
+  (place) => !/beside|new|quarantine|keys|old|starts|ballast/.test(place),
+);
 
 describe('files and folders that others may read', () => {
   it('are closed to them at the next start', async () => {

@@ -5,9 +5,9 @@ import { constants } from 'node:fs';
 import { access, chmod, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { displace, kindOf } from '../../../kernel/small-file.ts';
-import { bodiesFolder, logFolder } from '../engine/open-engine.ts';
-import { bodyFileNumber } from '../engine/value-log.ts';
-import { isLogFile } from '../engine/wal.ts';
+import { valuesFolder, walFolder } from '../engine/open-engine.ts';
+import { valueSegmentNumber } from '../engine/value-log.ts';
+import { isWalSegment } from '../engine/wal.ts';
 import type { FolderLayout } from '../format/folder-layout.ts';
 
 const kib = 1024;
@@ -30,7 +30,7 @@ function placeInLevel(name: string): Place | undefined {
 }
 
 function placeInStore(name: string): Place | undefined {
-  return name === logFolder || name === bodiesFolder ? folder : placeInLevel(name);
+  return name === walFolder || name === valuesFolder ? folder : placeInLevel(name);
 }
 
 /** What was done about what stood there. */
@@ -42,10 +42,10 @@ export interface Cleared {
 
 class Clearing {
   readonly done: Cleared[] = [];
-  readonly #insist: boolean;
+  readonly #skipUnreadable: boolean;
 
-  constructor(insist: boolean) {
-    this.#insist = insist;
+  constructor(skipUnreadable: boolean) {
+    this.#skipUnreadable = skipUnreadable;
   }
 
   async clear(path: string, place: Place): Promise<void> {
@@ -71,7 +71,7 @@ class Clearing {
   async #open(path: string, kind: 'file' | 'folder'): Promise<void> {
     await chmod(path, modes[kind]).catch(() => {});
     if (await isAccessible(path, kind)) this.done.push({ path, what: 'made accessible' });
-    else if (this.#insist) await this.#rename(path);
+    else if (this.#skipUnreadable) await this.#rename(path);
   }
 }
 
@@ -90,14 +90,14 @@ async function isAccessible(path: string, kind: 'file' | 'folder'): Promise<bool
 }
 
 /**
- * What is needed to take the folder's lock. `insist`: what may not be read is renamed, too.
+ * What is needed to take the folder's lock. `skipUnreadable`: what may not be read is renamed, too.
  * @throws what the file system says.
  */
 export async function clearForLock(
   { root, lock }: FolderLayout,
-  insist: boolean,
+  skipUnreadable: boolean,
 ): Promise<readonly Cleared[]> {
-  const clearing = new Clearing(insist);
+  const clearing = new Clearing(skipUnreadable);
   await clearing.clear(root, folder);
   await clearing.clear(lock, folder);
   await clearing.clearIn(lock, placeInLevel);
@@ -105,15 +105,18 @@ export async function clearForLock(
 }
 
 /** All the rest, once the lock is held. As `clearForLock`. */
-export async function clearPlaces(layout: FolderLayout, insist: boolean): Promise<readonly Cleared[]> {
-  const { store, aside, keys, marker, starts, mark, ballast, newStore } = layout;
-  const clearing = new Clearing(insist);
-  for (const path of [store, newStore, aside, keys]) await clearing.clear(path, folder);
+export async function clearPlaces(
+  layout: FolderLayout,
+  skipUnreadable: boolean,
+): Promise<readonly Cleared[]> {
+  const { store, quarantine, keys, marker, starts, mark, ballast, newStore } = layout;
+  const clearing = new Clearing(skipUnreadable);
+  for (const path of [store, newStore, quarantine, keys]) await clearing.clear(path, folder);
   for (const path of [marker, starts, mark]) await clearing.clear(path, smallFile);
   await clearing.clear(ballast, { kind: 'file' });
   await clearing.clearIn(store, placeInStore);
-  await clearing.clearIn(join(store, logFolder), placeIn(isLogFile));
-  await clearing.clearIn(join(store, bodiesFolder), placeIn(isBodyFile));
+  await clearing.clearIn(join(store, walFolder), placeIn(isWalSegment));
+  await clearing.clearIn(join(store, valuesFolder), placeIn(isBodyFile));
   return clearing.done;
 }
 
@@ -132,7 +135,7 @@ export async function closeToOthers({ root }: FolderLayout): Promise<void> {
   }
 }
 
-const isBodyFile = (name: string): boolean => bodyFileNumber(name) !== undefined;
+const isBodyFile = (name: string): boolean => valueSegmentNumber(name) !== undefined;
 
 // Read in pieces, so of any size.
 const placeIn = (isOurs: (name: string) => boolean) => (name: string) =>

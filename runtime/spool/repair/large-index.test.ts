@@ -1,5 +1,6 @@
 // An index that is too large to be read through before it is opened. LevelDB does not check the sums of what it reads: what is
 // missing has to be told all the same, and is put together again from the bodies.
+
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,9 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
-import { openSplitFolder } from '../engine/open-engine.ts';
 import { MemoryStore } from '../engine/testing/memory-store.ts';
 import { idKey } from '../format/keys.ts';
+import { openSpoolEngine } from '../format/spool-engine.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { change, closed, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
 
@@ -40,8 +41,8 @@ beforeAll(async () => {
     ),
   ]);
   await spool.close();
-  // What was set aside over the years, as far as LevelDB is concerned. Noise, so that it is not packed.
-  const { store } = await openSplitFolder({ folder: join(folder, 'store') });
+  // What was quarantined over the years, as far as LevelDB is concerned. Noise, so that it is not packed.
+  const { store } = await openSpoolEngine({ folder: join(folder, 'store') });
   for (let n = 0; n < 24; n++) {
     const ops = Array.from({ length: 1000 }, (_, at) => {
       const value = Buffer.alloc(480, Buffer.from(`${(n * 1000 + at) * 2654435761}`));

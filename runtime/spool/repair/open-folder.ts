@@ -4,14 +4,15 @@
 // - Another process holds the folder: refused (`spool-locked`). The lock is that of a LevelDB of its own, empty,
 //   since the store's cannot be held while the store is replaced.
 // - The store opens: used. What LevelDB dropped from its log in silence was counted before.
-// - Its files are damaged: moved to `aside`, salvaged record by record into a new store.
-// - It takes a key that was not given: moved to `aside` and kept for good; what can be read goes into a new one.
-// - A newer format, or something that is no store: moved to `aside`, and a new store begun.
+// - Its files are damaged: moved to `quarantine`, salvaged record by record into a new store.
+// - It takes a key that was not given: moved to `quarantine` and kept for good; what can be read goes into a new one.
+// - A newer format, or something that is no store: moved to `quarantine`, and a new store begun.
 // - The disk is full, failing or read-only: tried again, for ever. Nothing is wrong with the data.
 //
 // Crash argument. The new store is put together under another name and takes its place by a rename, once it is
 // complete and synced. A store that was moved away and not salvaged yet carries `-unsalvaged` in its name: a
 // start that finds one, and no store, begins the salvage again.
+
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBackoff } from '../../../kernel/backoff.ts';
@@ -23,14 +24,14 @@ import { missingKeys, noteKey } from '../encryption/key-record.ts';
 import { watchMissingKeys } from '../encryption/sealed-codec.ts';
 import { exists, isDiskTrouble, isSystemError, makeFolder, syncFolder } from '../engine/disk.ts';
 import { openLevelStore } from '../engine/leveldb/level-store.ts';
-import { StoreFiles } from '../engine/offline/store-files.ts';
-import { openSplitFolder } from '../engine/open-engine.ts';
+import type { StoreFiles } from '../engine/offline/store-files.ts';
 import type { Store } from '../engine/store.ts';
 import { type FolderLayout, keptForKey, layoutOf, readMarker, writeMarker } from '../format/folder-layout.ts';
 import type { RecordCodec } from '../format/record.ts';
+import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
 import { dropBallast } from '../retention/ballast.ts';
 import { type Cleared, clearForLock, clearPlaces, closeToOthers } from './foreign-files.ts';
-import { lockedError, lookAt, pruneAside, setAside } from './quarantine.ts';
+import { lockedError, lookAt, moveToQuarantine, pruneQuarantine } from './quarantine.ts';
 import { type SalvageReport, salvage } from './salvage.ts';
 import { SpoolReader } from './spool-reader.ts';
 import { damageOf } from './start-check.ts';
@@ -50,7 +51,7 @@ export interface OpenFolderOptions {
 export interface Repair {
   readonly reason: string;
   /** Where the damaged store went, if it had to be replaced. */
-  readonly aside?: string;
+  readonly quarantine?: string;
   readonly salvaged?: SalvageReport;
 }
 
@@ -70,34 +71,34 @@ interface Options extends OpenFolderOptions {
   /** Turns false once a salvage ran out of room: the next one leaves out what has been sent. */
   readonly room: { forArchive: boolean };
   /** What cannot be read is not waited for any longer. */
-  readonly insist: boolean;
+  readonly skipUnreadable: boolean;
   /** Something else stood in the place of the whole folder. */
   readonly isReplaced: boolean;
 }
 
 const unsalvaged = '-unsalvaged';
-// What was set aside is kept for people to look at, within bounds.
-const maxAsideCount = 4;
-const maxAsideBytes = 64 * 1024 * 1024;
+// What was quarantined is kept for people to look at, within bounds.
+const maxQuarantineCount = 4;
+const maxQuarantineBytes = 64 * 1024 * 1024;
 
 /** @throws HoldfastError `spool-locked`; the signal's reason. */
 export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder> {
   const layout = layoutOf(given.folder);
-  const options: Options = { ...given, room: { forArchive: true }, insist: false, isReplaced: false };
+  const options: Options = { ...given, room: { forArchive: true }, skipUnreadable: false, isReplaced: false };
   let isReplaced = false;
-  const lock = await whenDiskAllows(options, layout, async (insist) => {
-    const cleared = await clearForLock(layout, insist);
+  const lock = await whenDiskAllows(options, layout, async (skipUnreadable) => {
+    const cleared = await clearForLock(layout, skipUnreadable);
     tellCleared(options, cleared);
     isReplaced ||= cleared.some(({ path }) => path.startsWith(`${layout.root}.foreign-`));
-    return lockFolder(layout, insist);
+    return lockFolder(layout, skipUnreadable);
   });
   try {
     let suspicious: boolean | undefined;
-    const opened = await whenDiskAllows(options, layout, async (insist) => {
-      tellCleared(options, await clearPlaces(layout, insist));
+    const opened = await whenDiskAllows(options, layout, async (skipUnreadable) => {
+      tellCleared(options, await clearPlaces(layout, skipUnreadable));
       await closeToOthers(layout);
       suspicious ??= await noteStart(layout.starts, options.clock);
-      return openStore({ ...options, insist, isReplaced }, layout, suspicious);
+      return openStore({ ...options, skipUnreadable, isReplaced }, layout, suspicious);
     });
     return {
       ...opened,
@@ -105,8 +106,9 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
       async rebuild(reason) {
         // A rebuild that failed half-way has moved the store already.
         const left = (await exists(layout.store)) ? undefined : await findUnsalvaged(layout);
-        const aside = left ?? (await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged));
-        return replaceStore(options, layout, aside, reason);
+        const quarantine =
+          left ?? (await moveToQuarantine(layout, layout.store, nameOf(options.clock) + unsalvaged));
+        return replaceStore(options, layout, quarantine, reason);
       },
       async release() {
         await noteEnd(layout.starts);
@@ -131,11 +133,11 @@ function tellCleared({ log }: Options, cleared: readonly Cleared[]): void {
 // Then what cannot be read is not waited for any longer.
 const patientTries = 5;
 
-/** `insist`: it was tried often enough: what cannot be read is to be done without. */
+/** `skipUnreadable`: it was tried often enough: what cannot be read is to be done without. */
 async function whenDiskAllows<T>(
   options: Options,
   layout: FolderLayout,
-  work: (insist: boolean) => Promise<T>,
+  work: (skipUnreadable: boolean) => Promise<T>,
 ): Promise<T> {
   const backoff = createBackoff({ minMs: 200, maxMs: 10_000 }, options.random);
   for (let tries = 0; ; tries++) {
@@ -157,8 +159,8 @@ function mayPass(error: unknown): boolean {
   return isLevel || isDiskTrouble(error) || isSystemError(error);
 }
 
-/** `insist`: what the medium does not give back is done without. */
-async function lockFolder(layout: FolderLayout, insist: boolean): Promise<Store> {
+/** `skipUnreadable`: what the medium does not give back is done without. */
+async function lockFolder(layout: FolderLayout, skipUnreadable: boolean): Promise<Store> {
   await makeFolder(layout.root);
   const open = () => openLevelStore({ folder: layout.lock, writeBufferBytes: 64 * 1024 });
   try {
@@ -166,7 +168,8 @@ async function lockFolder(layout: FolderLayout, insist: boolean): Promise<Store>
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     if (error.code === 'store-locked') throw lockedError(layout.root, error);
-    if (error.code !== 'store-damaged' && !(insist && error.code === 'store-open-failed')) throw error;
+    if (error.code !== 'store-damaged' && !(skipUnreadable && error.code === 'store-open-failed'))
+      throw error;
     // It holds nothing. Nobody else has it: LevelDB takes its LOCK before it reads.
     await rm(layout.lock, { recursive: true, force: true });
     return open();
@@ -180,7 +183,7 @@ async function openStore(
 ): Promise<{ store: Store; repair?: Repair; isUnchecked?: boolean }> {
   await rm(layout.newStore, { recursive: true, force: true });
   const found = await lookAt(layout.store);
-  const marker = await readMarker(layout, options.insist);
+  const marker = await readMarker(layout, options.skipUnreadable);
   if (marker === 'newer') return beginAnew(options, layout, found, 'it was written by a newer version');
   if (found === 'foreign') return beginAnew(options, layout, found, 'what stood in its place is no store');
   if (found === 'none') {
@@ -196,12 +199,11 @@ async function openStore(
   const damage = damageOf(layout.store, suspicious);
   if (damage.store === undefined) {
     try {
-      // Before the first record of this format, so that an older version leaves it alone.
       await marked(layout, marker);
-      const { store, problem } = await openSplitFolder({
+      const { store, problem } = await openSpoolEngine({
         folder: layout.store,
         create: false,
-        insist: options.insist,
+        skipUnreadable: options.skipUnreadable,
       });
       const reasons = [
         damage.log,
@@ -212,12 +214,12 @@ async function openStore(
       const missing = await takeKeys(store, options.codec);
       if (missing !== undefined) {
         const name = nameOf(options.clock) + keptForKey + unsalvaged;
-        return replaceStore(options, layout, await setAside(layout, layout.store, name), missing);
+        return replaceStore(options, layout, await moveToQuarantine(layout, layout.store, name), missing);
       }
       const { isUnchecked = false } = damage;
       return { store, isUnchecked, ...(reason === '' ? {} : { repair: { reason } }) };
     } catch (error) {
-      if (!isDamage(error, options.insist)) throw error;
+      if (!isDamage(error, options.skipUnreadable)) throw error;
       return replaceDamaged(options, layout, describeError(error));
     }
   }
@@ -225,54 +227,55 @@ async function openStore(
 }
 
 /** What LevelDB does not open for a reason that is none of the disk's is damaged, too, once it was tried often enough. */
-function isDamage(error: unknown, insist: boolean): boolean {
+function isDamage(error: unknown, skipUnreadable: boolean): boolean {
   if (!(error instanceof HoldfastError)) return false;
   return (
-    error.code === 'store-damaged' || (insist && error.code === 'store-open-failed' && !isDiskTrouble(error))
+    error.code === 'store-damaged' ||
+    (skipUnreadable && error.code === 'store-open-failed' && !isDiskTrouble(error))
   );
 }
 
 async function replaceDamaged(options: Options, layout: FolderLayout, reason: string) {
-  const aside = await setAside(layout, layout.store, nameOf(options.clock) + unsalvaged);
-  return replaceStore(options, layout, aside, reason);
+  const quarantine = await moveToQuarantine(layout, layout.store, nameOf(options.clock) + unsalvaged);
+  return replaceStore(options, layout, quarantine, reason);
 }
 
 async function replaceStore(
   options: Options,
   layout: FolderLayout,
-  aside: string,
+  quarantine: string,
   reason: string,
 ): Promise<{ store: Store; repair: Repair }> {
   options.log.error(
-    { reason, aside },
+    { reason, quarantine },
     'the store cannot be used as it is; what can be read goes into a new one',
   );
   await rm(layout.newStore, { recursive: true, force: true });
-  const { store: fresh } = await openSplitFolder({ folder: layout.newStore });
+  const { store: fresh } = await openSpoolEngine({ folder: layout.newStore });
   const { codec, missing } = watchMissingKeys(options.codec);
   let salvaged: SalvageReport | undefined;
   try {
-    salvaged = await salvageInto(fresh, aside, { ...options, codec });
+    salvaged = await salvageInto(fresh, quarantine, { ...options, codec });
   } finally {
     await fresh.close();
   }
   await rename(layout.newStore, layout.store);
   await syncFolder(layout.root);
-  const base = aside.endsWith(unsalvaged) ? aside.slice(0, -unsalvaged.length) : aside;
+  const base = quarantine.endsWith(unsalvaged) ? quarantine.slice(0, -unsalvaged.length) : quarantine;
   const kept = missing.size === 0 || base.includes(keptForKey) ? base : base + keptForKey;
-  await rename(aside, kept);
+  await rename(quarantine, kept);
   if (missing.size > 0) {
     const advice = `give the key back under spool.encryption and run: holdfast spool salvage ${kept} NEWFOLDER`;
     options.log.error(
-      { keys: [...missing.keys()], aside: kept },
+      { keys: [...missing.keys()], quarantine: kept },
       `records take a key that is not here; ${advice}`,
     );
   }
-  await pruneAside(layout, maxAsideCount, maxAsideBytes);
+  await pruneQuarantine(layout, maxQuarantineCount, maxQuarantineBytes);
   await writeMarker(layout);
-  options.log.error({ reason, salvaged, aside: kept }, 'the store was replaced');
-  const { store } = await openSplitFolder({ folder: layout.store });
-  return { store, repair: { reason, aside: kept, ...(salvaged === undefined ? {} : { salvaged }) } };
+  options.log.error({ reason, salvaged, quarantine: kept }, 'the store was replaced');
+  const { store } = await openSpoolEngine({ folder: layout.store });
+  return { store, repair: { reason, quarantine: kept, ...(salvaged === undefined ? {} : { salvaged }) } };
 }
 
 /** Why the codec cannot be used on the store, which is closed then. Else the store knows of its key. */
@@ -291,15 +294,15 @@ async function takeKeys(store: Store, codec: RecordCodec): Promise<string | unde
   }
 }
 
-/** Undefined when not a word of it can be read: it stays aside, and the module goes on. */
+/** Undefined when not a word of it can be read: it stays in quarantine, and the module goes on. */
 async function salvageInto(
   fresh: Store,
-  aside: string,
+  quarantine: string,
   { codec, clock, log, room }: Options,
 ): Promise<SalvageReport | undefined> {
   let files: StoreFiles | undefined;
   try {
-    files = new StoreFiles(aside);
+    files = readSpoolFiles(quarantine);
     return await salvage(new SpoolReader(files, codec), fresh, { archive: room.forArchive, clock });
   } catch (error) {
     if (isDiskTrouble(error)) room.forArchive = false;
@@ -321,14 +324,14 @@ async function beginAnew(
     await writeMarker(layout);
     return { store: await begin(options, layout) };
   }
-  const aside = await setAside(layout, layout.store, nameOf(options.clock));
-  options.log.error({ reason, aside }, 'the store cannot be used by this version; a new one is begun');
+  const quarantine = await moveToQuarantine(layout, layout.store, nameOf(options.clock));
+  options.log.error({ reason, quarantine }, 'the store cannot be used by this version; a new one is begun');
   await writeMarker(layout);
-  return { store: await begin(options, layout), repair: { reason, aside } };
+  return { store: await begin(options, layout), repair: { reason, quarantine } };
 }
 
 async function begin({ codec }: Options, layout: FolderLayout): Promise<Store> {
-  const { store } = await openSplitFolder({ folder: layout.store });
+  const { store } = await openSpoolEngine({ folder: layout.store });
   try {
     await noteKey(store, codec);
     return store;
@@ -338,15 +341,15 @@ async function begin({ codec }: Options, layout: FolderLayout): Promise<Store> {
   }
 }
 
-async function marked(layout: FolderLayout, marker: 'ours' | 'older' | 'unreadable'): Promise<object> {
+async function marked(layout: FolderLayout, marker: 'ours' | 'unreadable'): Promise<object> {
   if (marker !== 'ours') await writeMarker(layout);
   return {};
 }
 
 async function findUnsalvaged(layout: FolderLayout): Promise<string | undefined> {
-  const names = await readdir(layout.aside).catch(() => []);
+  const names = await readdir(layout.quarantine).catch(() => []);
   const name = names.toSorted().findLast((each) => each.endsWith(unsalvaged));
-  return name === undefined ? undefined : join(layout.aside, name);
+  return name === undefined ? undefined : join(layout.quarantine, name);
 }
 
 function nameOf(clock: Clock): string {

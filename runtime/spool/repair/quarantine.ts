@@ -5,7 +5,7 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import { bytesUnder, exists, syncFolder } from '../engine/disk.ts';
 import { type FolderLayout, keptForKey } from '../format/folder-layout.ts';
 
-const storeName = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log)|commits|bodies)$/;
+const storeName = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log)|wal|values)$/;
 
 /** What is in a store's folder: `none` (no such folder, or empty), a `store` (or pieces of one), `foreign`. */
 export async function lookAt(folder: string): Promise<'none' | 'store' | 'foreign'> {
@@ -22,32 +22,32 @@ export async function lookAt(folder: string): Promise<'none' | 'store' | 'foreig
   }
 }
 
-/** Moves a store, or whatever stands in its place, into `aside`. Returns where it went. */
-export async function setAside(layout: FolderLayout, from: string, name: string): Promise<string> {
-  await mkdir(layout.aside, { recursive: true, mode: 0o700 });
-  let target = join(layout.aside, name);
-  for (let n = 2; await exists(target); n++) target = join(layout.aside, `${name}-${n}`);
+/** Moves a store, or whatever stands in its place, into `quarantine`. Returns where it went. */
+export async function moveToQuarantine(layout: FolderLayout, from: string, name: string): Promise<string> {
+  await mkdir(layout.quarantine, { recursive: true, mode: 0o700 });
+  let target = join(layout.quarantine, name);
+  for (let n = 2; await exists(target); n++) target = join(layout.quarantine, `${name}-${n}`);
   await rename(from, target);
-  await syncFolder(layout.aside);
+  await syncFolder(layout.quarantine);
   await syncFolder(layout.root);
   return target;
 }
 
-/** Keeps the newest of what was set aside, within `maxBytes` and `maxCount`. Returns what was removed. */
-export async function pruneAside(
+/** Keeps the newest of what was quarantined, within `maxBytes` and `maxCount`. Returns what was removed. */
+export async function pruneQuarantine(
   layout: FolderLayout,
   maxCount: number,
   maxBytes: number,
 ): Promise<readonly string[]> {
-  const names = await readdir(layout.aside).catch(() => []);
+  const names = await readdir(layout.quarantine).catch(() => []);
   const removed: string[] = [];
   let bytes = 0;
   // Names begin with the date.
   const ours = names.filter((name) => !name.includes(keptForKey));
   for (const [n, name] of ours.toSorted().toReversed().entries()) {
-    bytes += await bytesUnder(join(layout.aside, name));
+    bytes += await bytesUnder(join(layout.quarantine, name));
     if (n < maxCount && bytes <= maxBytes) continue;
-    await rm(join(layout.aside, name), { recursive: true, force: true });
+    await rm(join(layout.quarantine, name), { recursive: true, force: true });
     removed.push(name);
   }
   return removed;

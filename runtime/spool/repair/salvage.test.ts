@@ -6,11 +6,10 @@ import { randomInt, seededRandom } from '../../../kernel/random.ts';
 import { listMessages } from '../../cli/spool/listing.ts';
 import { summarise } from '../../cli/spool/stats.ts';
 import { verifyInTurns, verifySpool } from '../../cli/spool/verify.ts';
-import { StoreFiles } from '../engine/offline/store-files.ts';
-import { openSplitFolder } from '../engine/open-engine.ts';
 import { MemoryStore } from '../engine/testing/memory-store.ts';
 import { layoutOf, writeMarker } from '../format/folder-layout.ts';
 import { idKey, idOf, indexKey, sizeClassOf, streamKey, textKey } from '../format/keys.ts';
+import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
 import { change, closed, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
 import { salvage } from './salvage.ts';
 import { SpoolReader } from './spool-reader.ts';
@@ -161,21 +160,21 @@ describe('salvaging a spool', () => {
     const spool = await openRealSpool(data);
     await spool.close();
     const store = join(data, 'spool', 'store');
-    const intact = new StoreFiles(store);
+    const intact = readSpoolFiles(store);
     const windows = [...new SpoolReader(intact).messages()].length;
     intact.close();
-    const [bodies] = filesOf(join(store, 'bodies'), /bodies$/);
+    const [bodies] = filesOf(join(store, 'values'), /values$/);
     damageFile(bodies!, (bytes) => bytes.fill(0xee, bytes.length >> 1, (bytes.length >> 1) + 50));
-    const files = new StoreFiles(store);
+    const files = readSpoolFiles(store);
     const target = layoutOf(join(makeFolder(), 'spool'));
-    const { store: out } = await openSplitFolder({ folder: target.store });
+    const { store: out } = await openSpoolEngine({ folder: target.store });
     const report = await salvage(new SpoolReader(files), out);
     await out.close();
     await writeMarker(target);
     expect(report.lostMessages).toBeGreaterThan(0);
     expect(report.kept.windows).toBeGreaterThan(5);
     expect(report.kept.windows).toBeLessThan(windows);
-    const found = new StoreFiles(target.store);
+    const found = readSpoolFiles(target.store);
     expect([...verifySpool(new SpoolReader(found), found)]).toEqual([]);
     const again = await openRealSpool(join(target.root, '..'));
     expect(again.stats()).toMatchObject({ state: 'ok', stored: { messages: report.kept.messages } });
@@ -187,12 +186,12 @@ describe('salvaging a spool', () => {
     const data = makeFolder();
     await makeRun(data, 30);
     const folder = join(data, 'spool', 'store');
-    const intact = new StoreFiles(folder);
+    const intact = readSpoolFiles(folder);
     const large = [...new SpoolReader(intact).messages()].filter(({ bytes }) => bytes >= 256).length;
     intact.close();
     for (const path of filesOf(folder, /^(CURRENT|MANIFEST-|\d+\.)/)) rmSync(path);
-    rmSync(join(folder, 'commits'), { recursive: true });
-    const files = new StoreFiles(folder);
+    rmSync(join(folder, 'wal'), { recursive: true });
+    const files = readSpoolFiles(folder);
     const out = new MemoryStore();
     const report = await salvage(new SpoolReader(files), out);
     files.close();
@@ -208,7 +207,7 @@ describe('salvaging a spool', () => {
     const bodies = [...readerOf(store).entries('r')];
     store.damage(idKey('r', 7), () => undefined);
     store.damage(idKey('r', 8), (value) => value.fill(0, 20, 30));
-    const twice = { ...sourceOf(store), bodies: () => [...bodies, ...bodies] };
+    const twice = { ...sourceOf(store), values: () => [...bodies, ...bodies] };
     const half = new MemoryStore();
     const again = await salvage(new SpoolReader(twice), half);
     expect(again).toMatchObject({ unnamedMessages: 2, unsent: 7, lostMessages: 0, lostRecordCount: 0 });
@@ -223,9 +222,9 @@ describe('salvaging a spool', () => {
     const index = indexKey(1, sizeClassOf(window(20, 30)), 20, 3);
     for (const key of [idKey('r', 3), idKey('a', 3), index]) store.damage(key, () => undefined);
     const out = new MemoryStore();
-    const report = await salvage(new SpoolReader({ ...source, bodies: () => removed }), out);
+    const report = await salvage(new SpoolReader({ ...source, values: () => removed }), out);
     expect(report.unnamedMessages).toBe(0);
-    const asked = await salvage(new SpoolReader({ ...source, bodies: () => removed }), new MemoryStore(), {
+    const asked = await salvage(new SpoolReader({ ...source, values: () => removed }), new MemoryStore(), {
       unnamed: true,
     });
     expect(asked.unnamedMessages).toBe(1);

@@ -26,7 +26,7 @@ import { keyName, kindOf } from './record-reading.ts';
 import { SalvageTarget } from './salvage-target.ts';
 import { storedIn, WindowKeeper } from './salvaged-windows.ts';
 import type { SpoolMessage, SpoolReader } from './spool-reader.ts';
-import { Breather } from './time-slice.ts';
+import { TimeSlice } from './time-slice.ts';
 
 export interface SalvageReport {
   readonly kept: { readonly messages: number; readonly bytes: number; readonly windows: number };
@@ -72,7 +72,7 @@ class Salvage {
   readonly #target: SalvageTarget;
   readonly #windows: WindowKeeper;
   readonly #losses = new Losses();
-  readonly #breather: Breather;
+  readonly #slice: TimeSlice;
   readonly #archive: boolean;
   readonly #unnamed: boolean | undefined;
   #unnamedMessages = 0;
@@ -86,7 +86,7 @@ class Salvage {
     this.#reader = reader;
     this.#target = new SalvageTarget(out, reader.codec);
     this.#windows = new WindowKeeper(reader, this.#target);
-    this.#breather = new Breather(clock);
+    this.#slice = new TimeSlice(clock);
     this.#archive = archive;
     this.#unnamed = unnamed;
   }
@@ -130,7 +130,7 @@ class Salvage {
   async #copyMessages(): Promise<void> {
     let parts: SpoolMessage[] = [];
     for (const message of this.#reader.messages()) {
-      if (this.#breather.isDue) await this.#breather.pause();
+      if (this.#slice.isDue) await this.#slice.pause();
       this.#highestId = Math.max(this.#highestId, message.id);
       const stored = message.stored;
       if (stored === undefined || 'problem' in stored) {
@@ -173,8 +173,8 @@ class Salvage {
   /** Parts of a window were stored in a row, so they lie in a row. */
   async #copyUnnamed(): Promise<void> {
     let parts: SpoolMessage[] = [];
-    for (const entry of this.#reader.source.bodies?.() ?? []) {
-      if (this.#breather.isDue) await this.#breather.pause();
+    for (const entry of this.#reader.source.values?.() ?? []) {
+      if (this.#slice.isDue) await this.#slice.pause();
       const message = await this.#unnamedMessage(entry);
       if (message === undefined) continue;
       const { header } = storedIn(message);
@@ -212,14 +212,14 @@ class Salvage {
   async #copyBackfillLane(): Promise<void> {
     await this.#target.flush();
     for (const { key, value } of this.#reader.entries('b')) {
-      if (this.#breather.isDue) await this.#breather.pause();
+      if (this.#slice.isDue) await this.#slice.pause();
       const pointer = this.#reader.read('P', key, value, decodePointer);
       // Its message knows the place too, if it was kept.
       if ('value' in pointer) await this.#keepPlace(idOf(key), pointer.value, keyName(key));
     }
     await this.#target.flush();
     for (const { key } of this.#reader.entries('q')) {
-      if (this.#breather.isDue) await this.#breather.pause();
+      if (this.#slice.isDue) await this.#slice.pause();
       const id = idOf(key);
       const sequence = Buffer.from(key).readUIntBE(7, 6);
       if (await this.#target.has(idKey('b', sequence))) continue;
@@ -247,7 +247,7 @@ class Salvage {
     await this.#target.flush();
     if (!this.#archive) return;
     for (const { key, value } of this.#reader.entries('i')) {
-      if (this.#breather.isDue) await this.#breather.pause();
+      if (this.#slice.isDue) await this.#slice.pause();
       if (key.byteLength !== 20 || (await this.#target.has(key))) continue;
       const { stream, start, id } = indexKeyOf(key);
       const entry = this.#reader.read('I', key, value, decodeIndexEntry);
@@ -263,7 +263,7 @@ class Salvage {
   async #copySpace(space: KeySpace): Promise<number> {
     let copied = 0;
     for (const { key, value } of this.#reader.entries(space)) {
-      if (this.#breather.isDue) await this.#breather.pause();
+      if (this.#slice.isDue) await this.#slice.pause();
       const record = this.#reader.read(kindOf[space], key, value, (payload) => payload);
       if ('problem' in record) {
         this.#losses.record(key, record.problem);

@@ -1,9 +1,11 @@
 // Looks at a store's files before LevelDB opens them: opening one writes, removes files that its MANIFEST does not name,
 // and passes over damaged stretches of its log in silence.
+
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { isDiskTrouble } from '../engine/disk.ts';
 import type { FileProblem } from '../engine/offline/entry-source.ts';
-import { StoreFiles } from '../engine/offline/store-files.ts';
+import type { StoreFiles } from '../engine/offline/store-files.ts';
+import { readSpoolFiles } from '../format/spool-engine.ts';
 
 export interface StoreDamage {
   /** The store has to be replaced. */
@@ -22,7 +24,7 @@ const notDamage = /\((EACCES|EPERM|EMFILE|ENFILE|ENOMEM)\)/;
 const smallIndexBytes = 8 * 1024 * 1024;
 
 /**
- * `thorough`: every block of every table is read. What is wrong with commit log and bodies is for the opening to say.
+ * `thorough`: every block of every table is read. What is wrong with the two logs is for the opening to say.
  * @throws HoldfastError `store-open-failed` (retryable) while a file may not be read.
  */
 export function damageOf(folder: string, thorough: boolean): StoreDamage {
@@ -31,8 +33,8 @@ export function damageOf(folder: string, thorough: boolean): StoreDamage {
   const isUnchecked = !thorough && files.shares.index > smallIndexBytes;
   if (!isUnchecked) files.check();
   const { problems, shares } = files;
-  // All that LevelDB's log holds is done again from the commit log. A power cut may leave it in any state.
-  const hasCommitLog = shares.log > 0;
+  // All that LevelDB's log holds is replayed from the write-ahead log. A power cut may leave it in any state.
+  const hasWal = shares.wal > 0;
   files.close();
   const damaged = problems.filter(({ severity }) => severity === 'damage');
   const forbidden = damaged.find(({ reason }) => notDamage.test(reason));
@@ -40,12 +42,12 @@ export function damageOf(folder: string, thorough: boolean): StoreDamage {
     const text = `Permission denied: ${forbidden.file}: ${forbidden.reason}`;
     throw new HoldfastError('store-open-failed', text, { retryable: true });
   }
-  const ofIndex = damaged.filter(({ file }) => !/^(commits|bodies)(\/|$)/.test(file));
+  const ofIndex = damaged.filter(({ file }) => !/^(wal|values)(\/|$)/.test(file));
   const inLogs = ofIndex.filter(({ file, reason }) => /^\d+\.log$/.test(file) && !reason.includes('missing'));
   const elsewhere = ofIndex.filter((problem) => !inLogs.includes(problem));
   return {
     ...(elsewhere.length === 0 ? {} : { store: elsewhere.map(textOf).join('; ') }),
-    ...(inLogs.length === 0 || hasCommitLog ? {} : { log: inLogs.map(textOf).join('; ') }),
+    ...(inLogs.length === 0 || hasWal ? {} : { log: inLogs.map(textOf).join('; ') }),
     ...(isUnchecked ? { isUnchecked } : {}),
   };
 }
@@ -55,7 +57,7 @@ const textOf = ({ file, reason }: FileProblem): string => `${file}: ${reason}`;
 /** Undefined: not a word is left. */
 function openFiles(folder: string): StoreFiles | undefined {
   try {
-    return new StoreFiles(folder);
+    return readSpoolFiles(folder);
   } catch (error) {
     const isGone = error instanceof HoldfastError && error.code === 'spool-unreadable';
     if (isGone && !isDiskTrouble(error)) return undefined;

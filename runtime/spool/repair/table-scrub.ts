@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { LevelTable, TablePool } from '../engine/leveldb/level-table.ts';
-import { Breather } from './time-slice.ts';
+import { TimeSlice } from './time-slice.ts';
 
 // Behind each 5 ms of work: so it takes a fifth of a processor at most, and some 20 MB a second.
 const pauseMs = 20;
@@ -22,7 +22,7 @@ export async function checkTables(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const pool = new TablePool(1);
-  const breather = new Breather(clock);
+  const slice = new TimeSlice(clock);
   try {
     for (const name of readdirSync(folder).filter((each) => /^\d+\.(ldb|sst)$/.test(each))) {
       const path = join(folder, name);
@@ -31,9 +31,9 @@ export async function checkTables(
         if (!notDamage.test(reason)) bad.push(`${reason} (${length} bytes at byte ${offset})`);
       });
       for (const _ of table.checkSteps()) {
-        if (!breather.isDue) continue;
+        if (!slice.isDue) continue;
         await sleep(clock, pauseMs, signal);
-        await breather.pause();
+        await slice.pause();
       }
       if (bad.length > 0 && existsSync(path)) return `${name}: ${bad.slice(0, 3).join('; ')}`;
     }

@@ -4,7 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 
 const workMs = 5;
 
-export class Breather {
+export class TimeSlice {
   readonly #clock: Clock;
   #since: number;
 

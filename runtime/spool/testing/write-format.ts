@@ -1,6 +1,6 @@
 // Writes the spool that `format.test.ts` keeps of each format version: run once when a version is released.
 //   node runtime/spool/testing/write-format.ts runtime/spool/testing/formats/1
-// It holds something in every key space but `d`, in tables, bodies and logs.
+// It holds something in every key space but `d`, in the index and both logs.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../../kernel/clock.ts';
@@ -47,6 +47,6 @@ await second.commitWindows([
 ]);
 await second.close();
 // Not part of the format.
-for (const name of ['lock', 'ballast', 'store/LOCK', 'store/LOG', 'store/LOG.old']) {
+for (const name of ['lock', 'ballast', 'high-water.json', 'store/LOCK', 'store/LOG', 'store/LOG.old']) {
   rmSync(join(folder, name), { recursive: true, force: true });
 }

@@ -123,7 +123,7 @@ class LevelStore implements IndexStore {
   // before it may still wait for its table.
   //
   // Compacting does not say that it failed. After it did, LevelDB takes no write any more: so one that changes nothing tells.
-  async flush(): Promise<void> {
+  async sync(): Promise<void> {
     await this.#lastBatch;
     await this.compactRange(beyondAllKeys, beyondAllKeys);
     await this.batch([{ type: 'del', key: neverUsed }], { sync: false });

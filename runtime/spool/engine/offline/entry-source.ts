@@ -15,8 +15,8 @@ export interface EntrySource {
   get(key: Uint8Array): Uint8Array | undefined;
   /** Grows while damaged places are come across. */
   readonly problems?: readonly FileProblem[];
-  /** Messages that lie in the files, whether anything names them or not, in no order. */
-  bodies?(): Iterable<Entry>;
+  /** All values in the value log, those without a pointer in the index too, in no order. */
+  values?(): Iterable<Entry>;
 }
 
 export interface StoreSource extends EntrySource {

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../../kernel/random.ts';
 import { idKey } from '../../format/keys.ts';
-import { copyOf, openSmallSplit, writeBatches } from '../../repair/testing/engine-folder.ts';
+import { readSpoolFiles } from '../../format/spool-engine.ts';
+import { copyOf, openSmallEngine, writeBatches } from '../../repair/testing/engine-folder.ts';
 import { damageFile, filesOf, fingerprint, makeFolder, removeFolders } from '../../repair/testing/folders.ts';
 import type { Entry } from '../store.ts';
 import { recordsIn } from '../wal-record.ts';
-import { StoreFiles } from './store-files.ts';
+import type { StoreFiles } from './store-files.ts';
 
 afterAll(removeFolders);
 
@@ -20,7 +21,7 @@ const shown = (entries: Iterable<Entry>) =>
 
 async function makeStore(seed: number, count: number): Promise<{ folder: string; truth: string[][] }> {
   const folder = join(makeFolder(), 'store');
-  const store = await openSmallSplit(folder);
+  const store = await openSmallEngine(folder);
   await writeBatches(store, seededRandom(seed), count);
   const truth = shown(await store.range({ gte: everything[0], lt: everything[1], limit: 1e6 }));
   const killed = copyOf(folder);
@@ -29,13 +30,13 @@ async function makeStore(seed: number, count: number): Promise<{ folder: string;
 }
 const damageIn = (files: StoreFiles) => files.problems.filter(({ severity }) => severity === 'damage');
 
-describe('the files of a split store', () => {
+describe('the files of an engine', () => {
   it.each([1, 2, 3, 4])(
     'are read as its next start would find them, and nothing in the folder changes (seed %i)',
     async (seed) => {
       const { folder, truth } = await makeStore(seed, 60 * seed);
       const before = fingerprint(folder);
-      const files = new StoreFiles(folder);
+      const files = readSpoolFiles(folder);
       expect(shown(files.scan(...everything))).toEqual(truth);
       for (const [key, value] of truth) {
         const found = files.get(Buffer.from(key!, 'latin1'));
@@ -47,7 +48,7 @@ describe('the files of a split store', () => {
       expect(damageIn(files)).toEqual([]);
       files.close();
       expect(fingerprint(folder)).toEqual(before);
-      const next = await openSmallSplit(folder);
+      const next = await openSmallEngine(folder);
       expect(shown(await next.range({ gte: everything[0], lt: everything[1], limit: 1e6 }))).toEqual(truth);
       await next.close();
     },
@@ -55,7 +56,7 @@ describe('the files of a split store', () => {
 
   it('give ranges with both ends right', async () => {
     const { folder, truth } = await makeStore(5, 80);
-    const files = new StoreFiles(folder);
+    const files = readSpoolFiles(folder);
     const keys = truth.map(([key]) => key!);
     const [from, to] = [keys[10]!, keys[keys.length - 10]!];
     const found = shown(files.scan(Buffer.from(from, 'latin1'), Buffer.from(to, 'latin1')));
@@ -66,27 +67,27 @@ describe('the files of a split store', () => {
 
   it('say of each file what is damaged, and give the rest', async () => {
     const { folder, truth } = await makeStore(6, 200);
-    const [first, second] = filesOf(join(folder, 'bodies'), /bodies$/);
+    const [first, second] = filesOf(join(folder, 'values'), /values$/);
     damageFile(first!, (bytes) => bytes.fill(0, 0, 4));
     truncateSync(second!, 700);
-    const files = new StoreFiles(folder);
+    const files = readSpoolFiles(folder);
     expect(shown(files.scan(...everything)).map(([key]) => key)).toEqual(truth.map(([key]) => key));
     const reasons = damageIn(files).map(({ file, reason }) => `${file}: ${reason}`);
     expect(
-      reasons.some((text) => /^bodies\/\d+\.bodies: .*is not the message that is named/.test(text)),
+      reasons.some((text) => /^values\/\d+\.values: .*another record than the pointer says/.test(text)),
     ).toBe(true);
-    expect(reasons.some((text) => /^bodies\/\d+\.bodies: it ends within the message/.test(text))).toBe(true);
+    expect(reasons.some((text) => /^values\/\d+\.values: it ends within the record/.test(text))).toBe(true);
     files.close();
     rmSync(first!);
-    const without = new StoreFiles(folder);
+    const without = readSpoolFiles(folder);
     for (const _ of without.scan(...everything));
     expect(damageIn(without).map(({ reason }) => reason)).toContain('the file is missing');
     without.close();
   });
 
-  it('say what the commit log lost: a record amid others, its end, all of it', async () => {
+  it('say what the write-ahead log lost: a record amid others, its end, all of it', async () => {
     const { folder } = await makeStore(7, 150);
-    const newest = filesOf(join(folder, 'commits'), /commits$/)
+    const newest = filesOf(join(folder, 'wal'), /wal$/)
       .flatMap((path) => [...recordsIn(readFileSync(path))].map((record) => ({ ...record, path })))
       .filter(({ kind }) => kind === 'batch')
       .sort((a, b) => b.sequence - a.sequence);
@@ -98,18 +99,18 @@ describe('the files of a split store', () => {
           const name = path.slice(folder.length);
           damageFile(join(copy, name), (bytes) => bytes.fill(0xee, offset, offset + 4));
         },
-        /1 records of the commit log cannot be read/,
+        /1 records of the write-ahead log cannot be read/,
       ],
       [
         'all of it',
-        (copy) => rmSync(join(copy, 'commits'), { recursive: true }),
-        /the end of the commit log is missing/,
+        (copy) => rmSync(join(copy, 'wal'), { recursive: true }),
+        /the end of the write-ahead log is missing/,
       ],
     ];
     for (const [what, damage, reason] of cases) {
       const copy = copyOf(folder);
       damage(copy);
-      const files = new StoreFiles(copy);
+      const files = readSpoolFiles(copy);
       expect(
         damageIn(files)
           .map((problem) => problem.reason)
@@ -121,19 +122,19 @@ describe('the files of a split store', () => {
     }
   });
 
-  it('give the messages although the index is gone', async () => {
+  it('give the large values although the index is gone', async () => {
     const { folder, truth } = await makeStore(8, 150);
     for (const path of filesOf(folder, /^(CURRENT|MANIFEST-|\d+\.)/)) rmSync(path);
-    const files = new StoreFiles(folder);
+    const files = readSpoolFiles(folder);
     expect(damageIn(files)).toMatchObject([{ file: 'CURRENT' }]);
-    const bodies = new Map(shown(files.bodies()) as [string, string][]);
+    const values = new Map(shown(files.values()) as [string, string][]);
     const large = truth.filter(([key, value]) => key!.startsWith('r') && value!.length > 400);
     expect(large.length).toBeGreaterThan(10);
-    for (const [key, value] of large) expect(bodies.get(key!)).toBe(value);
+    for (const [key, value] of large) expect(values.get(key!)).toBe(value);
     files.close();
   });
 
   it('of a folder that holds none of them are refused', () => {
-    expect(() => new StoreFiles(makeFolder())).toThrow(/holds no store/);
+    expect(() => readSpoolFiles(makeFolder())).toThrow(/holds no store/);
   });
 });

@@ -81,6 +81,11 @@ export class MemoryStore implements Store {
     return next;
   }
 
+  /** Puts what another store holds. */
+  load(entries: readonly Entry[]): void {
+    for (const { key, value } of entries) this.#put(key, value);
+  }
+
   /** For tests of damage: changes one stored value in place. */
   damage(key: Uint8Array, change: (value: Buffer) => Uint8Array | undefined): void {
     const at = this.#lowerBound(key);

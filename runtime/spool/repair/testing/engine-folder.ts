@@ -1,29 +1,36 @@
-// Folders of the split store with small files, so that a few hundred batches have checkpoints, files used again and
-// bodies in many files.
+// Folders of the engine with small segments, so that a few hundred batches have checkpoints, segments used again and
+// values in many segments.
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Random, randomInt } from '../../../../kernel/random.ts';
 import { openDiskFiles } from '../../engine/disk-files.ts';
-import { openSplitStore } from '../../engine/engine.ts';
+import { openEngine } from '../../engine/engine.ts';
 import { openLevelStore } from '../../engine/leveldb/level-store.ts';
 import { defaultLimits } from '../../engine/limits.ts';
-import { bodiesFolder, logFolder } from '../../engine/open-engine.ts';
+import { valuesFolder, walFolder } from '../../engine/open-engine.ts';
 import type { BatchOp, Store } from '../../engine/store.ts';
 import { idKey, journalKey, stateKey } from '../../format/keys.ts';
+import { spoolKeySpaces } from '../../format/spool-engine.ts';
 import { makeFolder } from './folders.ts';
 
-const limits = { ...defaultLimits, logFileBytes: 20_000, bodyFileBytes: 15_000, checkpointBytes: 40_000 };
+const limits = {
+  ...defaultLimits,
+  walSegmentBytes: 20_000,
+  valueSegmentBytes: 15_000,
+  checkpointBytes: 40_000,
+};
 
-export async function openSmallSplit(folder: string): Promise<Store> {
+export async function openSmallEngine(folder: string): Promise<Store> {
   mkdirSync(folder, { recursive: true });
   const index = await openLevelStore({ folder, writeBufferBytes: 64 * 1024 });
-  const log = await openDiskFiles(join(folder, logFolder));
-  const bodies = await openDiskFiles(join(folder, bodiesFolder));
-  const { store, problem } = await openSplitStore({
+  const wal = await openDiskFiles(join(folder, walFolder));
+  const values = await openDiskFiles(join(folder, valuesFolder));
+  const { store, problem } = await openEngine({
     index,
-    log,
-    bodies,
-    limits: { ...limits, directBytes: 2000 },
+    wal,
+    values,
+    spaces: spoolKeySpaces,
+    limits: { ...limits, directValueBytes: 2000 },
   });
   if (problem !== undefined) throw new Error(problem);
   return store;

@@ -1,16 +1,16 @@
-// One seeded story of the split store alone: several lives, each ended by a power cut at a random operation of any of
-// its parts, by the death of the process, or by an orderly end. Beside it a model that knows every batch.
+// One seeded crash simulation of the engine alone: several starts, each ended by a power cut at a random operation of any of
+// its parts, by the death of the process, or by a close. Beside it a model that knows every batch.
 //
 // What must hold after each: the contents are those after some batch, not before the last one that was promised; a
 // process that only died leaves all that resolved; and nothing is reported as damage.
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
-import type { SplitLimits } from '../../runtime/spool/engine/limits.ts';
+import type { EngineLimits } from '../../runtime/spool/engine/limits.ts';
 import type { BatchOp, Store } from '../../runtime/spool/engine/store.ts';
 import { idKey, journalKey, journalKeyOf, stateKey } from '../../runtime/spool/format/keys.ts';
-import { limitsFor, SplitDisk } from './simulated-disk.ts';
+import { EngineDisk, limitsFor } from './simulated-disk.ts';
 
-export interface SplitFacts {
-  lives: number;
+export interface EngineCrashFacts {
+  starts: number;
   cuts: number;
   /** Of these, while the store was being opened. */
   cutsInRecovery: number;
@@ -19,23 +19,26 @@ export interface SplitFacts {
   undone: number;
   refusals: number;
   reopenings: number;
-  mostBodyFiles: number;
-  mostLogFiles: number;
+  mostValueSegments: number;
+  mostWalSegments: number;
 }
 
-export interface SplitStoryOptions {
+export interface CrashOptions {
   /** The disk refuses now and then. */
   readonly faults?: boolean;
-  readonly limits?: Partial<SplitLimits>;
-  /** Hears what happens, to look into a failure. */
+  readonly limits?: Partial<EngineLimits>;
+  /** Is told what happens, to look into a failure. */
   readonly tell?: (line: string) => void;
 }
 
 /** @throws Error that names the seed and the broken promise. */
-export async function runSplitLives(seed: number, options: SplitStoryOptions = {}): Promise<SplitFacts> {
-  const story = new Story(seed, options);
+export async function simulateEngineCrashes(
+  seed: number,
+  options: CrashOptions = {},
+): Promise<EngineCrashFacts> {
+  const simulation = new CrashSimulation(seed, options);
   try {
-    return await story.run();
+    return await simulation.run();
   } catch (error) {
     throw new Error(`HOLDFAST_SEED=${seed}: ${(error as Error).message}`, { cause: error });
   }
@@ -46,23 +49,23 @@ type Batch = readonly BatchOp[];
 
 const everything = { gte: Buffer.of(0), lt: Buffer.of(255), limit: 100_000 };
 
-class Story {
+class CrashSimulation {
   readonly #random: Random;
   readonly #faults: boolean;
   readonly #tell: (line: string) => void;
-  readonly #facts: SplitFacts = {
-    lives: 0,
+  readonly #facts: EngineCrashFacts = {
+    starts: 0,
     cuts: 0,
     cutsInRecovery: 0,
     promises: 0,
     undone: 0,
     refusals: 0,
     reopenings: 0,
-    mostBodyFiles: 0,
-    mostLogFiles: 0,
+    mostValueSegments: 0,
+    mostWalSegments: 0,
   };
-  #disk: SplitDisk;
-  /** What was found at the start of this life, and what came since. */
+  #disk: EngineDisk;
+  /** What this start found, and what came since. */
   #before: Contents = new Map();
   #batches: Batch[] = [];
   /** Of `#batches`: these are on the disk. */
@@ -73,22 +76,22 @@ class Story {
   #now: Contents = new Map();
   #nextId = 1;
 
-  constructor(seed: number, { faults = false, limits, tell = () => {} }: SplitStoryOptions) {
+  constructor(seed: number, { faults = false, limits, tell = () => {} }: CrashOptions) {
     this.#random = seededRandom(seed * 2 + 1);
     this.#faults = faults;
     this.#tell = tell;
-    this.#disk = new SplitDisk(this.#random, { ...limitsFor(seed), ...limits });
+    this.#disk = new EngineDisk(this.#random, { ...limitsFor(seed), ...limits });
   }
 
-  async run(): Promise<SplitFacts> {
-    const lives = 2 + randomInt(this.#random, 5);
-    for (let life = 0; life < lives; life++) await this.#live();
+  async run(): Promise<EngineCrashFacts> {
+    const starts = 2 + randomInt(this.#random, 5);
+    for (let n = 0; n < starts; n++) await this.#start();
     await this.#end();
     return this.#facts;
   }
 
-  async #live(): Promise<void> {
-    this.#facts.lives++;
+  async #start(): Promise<void> {
+    this.#facts.starts++;
     const { supply } = this.#disk;
     const inRecovery = this.#chance(0.3);
     supply.plan({ atOperation: 1 + randomInt(this.#random, inRecovery ? 15 : 200) });
@@ -228,7 +231,7 @@ class Story {
     this.#required = this.#batches.length;
   }
 
-  /** The last life: all is removed, and the room comes back. */
+  /** The last start: all is removed, and the room comes back. */
   async #end(): Promise<void> {
     const store = (await this.#open())!;
     const ops = [...this.#now.keys()].map(
@@ -239,16 +242,16 @@ class Story {
     await store.batch([{ type: 'put', key: stateKey, value: Buffer.from('end') }], { sync: true });
     await store.close();
     this.#note();
-    const bodies = this.#disk.bodies.contents.size;
-    if (bodies > 1) throw new Error(`${bodies} files of bodies are left, and nothing is in them`);
-    const logs = this.#disk.log.contents.size;
-    if (logs > 4) throw new Error(`${logs} files of the commit log are left`);
+    const values = this.#disk.values.contents.size;
+    if (values > 1) throw new Error(`${values} segments of the value log are left, and nothing is in them`);
+    const wal = this.#disk.wal.contents.size;
+    if (wal > 4) throw new Error(`${wal} segments of the write-ahead log are left`);
   }
 
   #note(): void {
-    const { log, bodies, supply } = this.#disk;
-    this.#facts.mostBodyFiles = Math.max(this.#facts.mostBodyFiles, bodies.contents.size);
-    this.#facts.mostLogFiles = Math.max(this.#facts.mostLogFiles, log.contents.size);
+    const { wal, values, supply } = this.#disk;
+    this.#facts.mostValueSegments = Math.max(this.#facts.mostValueSegments, values.contents.size);
+    this.#facts.mostWalSegments = Math.max(this.#facts.mostWalSegments, wal.contents.size);
     this.#facts.refusals += supply.refusals;
   }
 
@@ -331,7 +334,7 @@ class Story {
     return keys.sort().map((key) => Buffer.from(key, 'latin1'));
   }
 
-  /** The first byte is none that a place begins with, as with all that the spool stores. */
+  /** No pointer begins with the first byte, as in all that the spool stores. */
   #bytes(most: number): Buffer {
     const bytes = Buffer.alloc(1 + randomInt(this.#random, most), randomInt(this.#random, 256));
     bytes[0] = 1;

@@ -1,4 +1,4 @@
-// One seeded story of a spool: several lives, each ended by a power cut at a random write, then a last one in
+// One seeded crash simulation of a spool: several runs, each ended by a power cut at a random write, then a last one in
 // which all is sent. A model beside it knows what was emitted and what was promised.
 import { isDeepStrictEqual } from 'node:util';
 import { silentLog } from '../../kernel/log.ts';
@@ -16,8 +16,8 @@ import type { Reading } from '../../wire/reading.ts';
 import { type SimulatedDisk, singleStoreDisk } from './simulated-disk.ts';
 import { checkDelivered, type StreamModel } from './stream-model.ts';
 
-export interface LifeFacts {
-  lives: number;
+export interface CrashFacts {
+  runs: number;
   cuts: number;
   promises: number;
   evicted: number;
@@ -30,32 +30,32 @@ export interface LifeFacts {
 const streams = ['a', 'b', 'c'];
 const everything = { messages: 1000, bytes: 1e9 };
 
-/** What seals the records of a life, counted from 0. It must open those of all lives before. */
-export type CodecOf = (life: number) => RecordCodec;
+/** What seals the records of a run, counted from 0. It must open those of all runs before. */
+export type CodecOf = (run: number) => RecordCodec;
 
-export interface StoryOptions {
+export interface CrashOptions {
   /** Hears what happens, to look into a failure. */
   readonly tell?: (line: string) => void;
   readonly codecOf?: CodecOf;
   /** What the spool's store is made of. Default: one ordered store. */
   readonly diskOf?: (random: Random, seed: number) => SimulatedDisk;
-  /** The power goes at one of the first so many operations of a life. Default 40. */
+  /** The power goes at one of the first so many operations of a run. Default 40. */
   readonly operations?: number;
   /** The disk refuses writes now and then. */
   readonly faults?: boolean;
 }
 
 /** @throws Error that names the seed and the broken promise. */
-export async function runLives(seed: number, options: StoryOptions = {}): Promise<LifeFacts> {
-  const story = new Story(seed, options);
+export async function simulateSpoolCrashes(seed: number, options: CrashOptions = {}): Promise<CrashFacts> {
+  const simulation = new CrashSimulation(seed, options);
   try {
-    return await story.run();
+    return await simulation.run();
   } catch (error) {
     throw new Error(`HOLDFAST_SEED=${seed}: ${(error as Error).message}`, { cause: error });
   }
 }
 
-class Story {
+class CrashSimulation {
   readonly #tell: (line: string) => void;
   readonly #codecOf: CodecOf;
   readonly #random: Random;
@@ -63,17 +63,17 @@ class Story {
   readonly #model = new Map<string, StreamModel>();
   readonly #delivered = new Map<string, Outgoing>();
   readonly #jobs = new Map<string, JobRecord>();
-  readonly #facts: LifeFacts = { lives: 0, cuts: 0, promises: 0, evicted: 0, resent: 0, refusals: 0 };
+  readonly #facts: CrashFacts = { runs: 0, cuts: 0, promises: 0, evicted: 0, resent: 0, refusals: 0 };
   // What is skipped on purpose is in the archive alone, so the archive must last then.
   readonly #skips: boolean;
   #setting = -1;
   #nextSetting = 0;
-  #life = 0;
+  #run = 0;
   #disk: SimulatedDisk;
   readonly #operations: number;
   readonly #faults: boolean;
 
-  constructor(seed: number, options: StoryOptions) {
+  constructor(seed: number, options: CrashOptions) {
     const {
       tell = () => {},
       codecOf = () => plainCodec,
@@ -83,17 +83,17 @@ class Story {
     this.#codecOf = codecOf;
     this.#operations = operations;
     this.#faults = options.faults ?? false;
-    this.#tell = (line) => tell(`life ${this.#life}, ${this.#clock.monotonic()} ms: ${line}`);
+    this.#tell = (line) => tell(`run ${this.#run}, ${this.#clock.monotonic()} ms: ${line}`);
     this.#random = seededRandom(seed * 2 + 1);
     this.#disk = diskOf(this.#random, seed);
     this.#skips = this.#random.next() < 0.5;
     for (const id of streams) this.#model.set(id, { emitted: [], observed: [], at: 0 });
   }
 
-  async run(): Promise<LifeFacts> {
-    const lives = 1 + randomInt(this.#random, 4);
-    for (this.#life = 0; this.#life < lives; this.#life++) {
-      await this.#live();
+  async run(): Promise<CrashFacts> {
+    const runs = 1 + randomInt(this.#random, 4);
+    for (this.#run = 0; this.#run < runs; this.#run++) {
+      await this.#untilPowerCut();
       this.#facts.refusals += this.#disk.supply.refusals;
       this.#disk = await this.#disk.survivor();
       this.#facts.cuts++;
@@ -104,8 +104,8 @@ class Story {
   }
 
   /** Starts, works until the power goes, and leaves its promises in the model. */
-  async #live(): Promise<void> {
-    this.#facts.lives++;
+  async #untilPowerCut(): Promise<void> {
+    this.#facts.runs++;
     const { supply } = this.#disk;
     supply.plan({ atOperation: 1 + randomInt(this.#random, this.#operations) });
     let spool: Spool | undefined;
@@ -138,9 +138,9 @@ class Story {
       metrics: noMetrics,
       encode: { schema: 'columns/1', gzip: false },
       store: () => this.#disk.open(),
-      codec: this.#codecOf(this.#life),
+      codec: this.#codecOf(this.#run),
       // Small groups: what is submitted together is then often written in several batches.
-      limits: this.#life % 2 === 0 ? { maxCommitBytes: 1500 } : {},
+      limits: this.#run % 2 === 0 ? { maxCommitBytes: 1500 } : {},
       freeBytes: async () => undefined,
       retention: {
         archiveMs: this.#skips ? 1e12 : 3000,
@@ -185,7 +185,7 @@ class Story {
     const n = randomInt(this.#random, sinks.length);
     const [sink, id] = [sinks[n]!, streams[n]!];
     const model = this.#model.get(id)!;
-    const run = model.observed.at(-1)!;
+    const observed = model.observed.at(-1)!;
     const until = model.at + 1 + randomInt(this.#random, 12);
     const readings: Reading[] = [];
     for (let index = model.at; index < until; index++) {
@@ -203,17 +203,17 @@ class Story {
     sink.emit({ kind: 'readings', readings });
     model.emitted.push(...readings);
     sink.emit({ kind: 'observed', until });
-    run.end = until;
+    observed.end = until;
     model.at = until;
     if (this.#random.next() < 0.4) return;
     const { supply } = this.#disk;
-    const life = this.#life;
+    const run = this.#run;
     void sink.durable().then(() => {
       if (supply.isDead) return;
       this.#facts.promises++;
       this.#tell(`${id} is durable to ${until}`);
       for (const known of model.observed) {
-        if (known.life === life) known.durable = Math.max(known.durable, Math.min(known.end, until));
+        if (known.run === run) known.durable = Math.max(known.durable, Math.min(known.end, until));
       }
     });
   }
@@ -229,9 +229,9 @@ class Story {
 
   #resume(sink: SourceSink, id: string): void {
     const model = this.#model.get(id)!;
-    // A new life starts further on: what came between nobody saw.
+    // A new run starts further on: what came between nobody saw.
     if (model.observed.length > 0) model.at += 5;
-    model.observed.push({ start: model.at, end: model.at, durable: model.at, life: this.#life });
+    model.observed.push({ start: model.at, end: model.at, durable: model.at, run: this.#run });
     sink.emit({ kind: 'resumed', at: model.at });
   }
 
@@ -267,7 +267,7 @@ class Story {
 
   #saveJob(spool: Spool): void {
     const batchId = streams[randomInt(this.#random, 3)]!;
-    const requestId = `r${this.#life}-${this.#jobs.size}-${randomInt(this.#random, 1e6)}`;
+    const requestId = `r${this.#run}-${this.#jobs.size}-${randomInt(this.#random, 1e6)}`;
     const at = -1000 - this.#jobs.size * 10 - randomInt(this.#random, 1000) * 100_000;
     const range = { start: at, end: at + 5 };
     const job: JobRecord = {
@@ -309,7 +309,7 @@ class Story {
     this.#setting = value;
   }
 
-  /** The last life: no more cuts, everything goes out. */
+  /** The last run: no more cuts, everything goes out. */
   async #drain(): Promise<void> {
     const spool = await this.#open();
     await this.#checkJobs(spool);

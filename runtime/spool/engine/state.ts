@@ -1,0 +1,47 @@
+// The parts of an open engine, between one opening and the next.
+import type { Files } from './files.ts';
+import type { IndexStore } from './index-store.ts';
+import type { KeySpaces } from './key-spaces.ts';
+import type { EngineLimits } from './limits.ts';
+import type { Memtable } from './memtable.ts';
+import type { ValueLog } from './value-log.ts';
+import type { Wal } from './wal.ts';
+import type { WalValues } from './wal-values.ts';
+
+export interface EngineOptions {
+  readonly index: IndexStore;
+  readonly wal: Files;
+  readonly values: Files;
+  readonly spaces: KeySpaces;
+  /** Where they differ from `defaultLimits`. */
+  readonly limits?: Partial<EngineLimits>;
+  /** Opens without what the disk does not return, even if it is a whole file. Default false. */
+  readonly skipUnreadable?: boolean;
+}
+
+export interface EngineState {
+  readonly options: EngineOptions;
+  readonly limits: EngineLimits;
+  readonly memtable: Memtable;
+  readonly wal: Wal;
+  readonly valueLog: ValueLog;
+  readonly walValues: WalValues;
+  /** Of the last batch in the log. */
+  sequence: number;
+  /** Up to there the log is on the disk. */
+  durable: number;
+}
+
+/** The engine's own key in the index: u48, a sequence up to which the log was on the disk when the index was written. */
+export const durableKey = Buffer.from('\0durable', 'latin1');
+
+export function encodeDurable(sequence: number): Buffer {
+  const value = Buffer.allocUnsafe(6);
+  value.writeUIntBE(sequence, 0, 6);
+  return value;
+}
+
+/** 0 where the index knows of none. */
+export function decodeDurable(value: Uint8Array | undefined): number {
+  return value?.byteLength === 6 ? Buffer.from(value).readUIntBE(0, 6) : 0;
+}
