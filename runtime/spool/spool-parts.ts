@@ -54,9 +54,9 @@ export async function loadParts(
     retryMaxMs: limits?.retryMaxMs ?? 5000,
     state,
     heads: () => lanes.heads(),
-    // On a full disk nothing can be written, deletions included: room comes first, then retention.
+    // See retention/full-disk.ts.
     onFailure: async (error) => {
-      await from.makeRoom(error);
+      await from.space.makeRoom(error);
       void retention.sweep();
     },
   });
@@ -81,8 +81,8 @@ export async function loadParts(
     streams,
     limits: retentionLimits(options.retention),
     writer,
-    freeBytes: from.freeBytes,
-    onSwept: () => from.reserveRoom(),
+    freeBytes: from.space.freeBytes,
+    onSwept: () => from.space.reserveRoom(),
     clockTrusted: options.clockTrusted ?? (() => true),
     storedSince: options.storedSince ?? ((storedAt) => storedAt),
     hasHistory: options.hasHistory ?? (() => false),

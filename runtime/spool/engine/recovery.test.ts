@@ -120,6 +120,8 @@ describe('the write-ahead log', () => {
     const { store, problem } = await disk.open();
     expect(problem).toMatch(/4096 bytes of 0001\.wal cannot be read/);
     disk.wal.onCall = fail('write');
+    const ofTheLog = Array.from({ length: 12 }, (_, n) => del(walKey(1, n + 1)));
+    await store.batch(ofTheLog, { sync: true });
     for (let n = 0; n < 80; n++) await store.batch([put(plainKey(`${n}`), 'x'.repeat(900))], { sync: true });
     expect(disk.wal.contents.has(bad)).toBe(false);
   });

@@ -52,7 +52,7 @@ export async function recover(options: EngineOptions, rotate: boolean): Promise<
     ...[...found.unreadable].map(([name, bytes]) => `${bytes} bytes of ${name} cannot be read`),
     ...(gone.length > 0 ? gone : cut),
   ];
-  if (problems.length > 0) await assertNothingUnreferenced(options, valueLog, sizes, problems);
+  if (problems.length > 0) await assertNothingUnreferenced(options, writtenSince(contents, sizes), problems);
   await removeOrphans(options.values, valueLog, sizes);
   if (rotate || !(await valueLog.canWrite())) valueLog.rotate();
   // Nothing is written on top of a replay before its result is on the disk: the records that it came from may not be.
@@ -195,24 +195,32 @@ function missingSegments(valueLog: ValueLog, sizes: ReadonlyMap<number, number>)
   });
 }
 
+/** What of the value log was written since the last checkpoint. */
+function writtenSince({ checkpoint }: WalContents, sizes: ReadonlyMap<number, number>) {
+  const before = new Map(checkpoint?.values.map(([segment, bytes]) => [segment, bytes]));
+  // A checkpoint names the segment that was written to: all that it does not name with a lower number were removed.
+  const last = Math.max(0, ...before.keys());
+  return [...sizes].flatMap(([segment, size]) => {
+    const from = before.get(segment) ?? (segment > last ? 0 : size);
+    return from < size ? [{ segment, from, size }] : [];
+  });
+}
+
 /**
- * A lost record of the log may have held the only pointer to a value. So before orphans are removed, the newest segment and
- * all without a reference are searched for values without a pointer. If there is one, the store has to be rebuilt,
- * starting with the value log.
+ * A lost record of the log may have held the only pointer to a value. So before orphans are removed, what was written since
+ * the last checkpoint is searched for values without a pointer. If there is one, the store has to be rebuilt, starting
+ * with the value log. (Older values had their pointers in the index at the checkpoint, or were deleted by then.)
  */
 async function assertNothingUnreferenced(
   { index, values }: EngineOptions,
-  valueLog: ValueLog,
-  sizes: ReadonlyMap<number, number>,
+  written: ReturnType<typeof writtenSince>,
   problems: readonly string[],
 ): Promise<void> {
-  const newest = Math.max(0, ...sizes.keys());
-  const searched = [...sizes].filter(([segment]) => segment === newest || !valueLog.isReferenced(segment));
-  for (const [segment, size] of searched) {
+  for (const { segment, from, size } of written) {
     const name = valueSegmentName(segment);
     const { bytes } = await readAround(values, name, Math.min(size, maxValueSegmentBytes), true);
     for (const { key, offset } of valueRecordsIn(bytes)) {
-      if ((await index.get(key)) !== undefined) continue;
+      if (offset < from || (await index.get(key)) !== undefined) continue;
       const text = `${problems.join('; ')}; ${name} holds a value at ${offset} without a pointer in the index`;
       throw new HoldfastError('store-damaged', text, { retryable: true });
     }

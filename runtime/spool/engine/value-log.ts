@@ -76,10 +76,6 @@ export class ValueLog {
     return this.#usage.has(segment);
   }
 
-  isReferenced(segment: number): boolean {
-    return (this.#usage.get(segment)?.live ?? 0) > 0;
-  }
-
   addReference(key: Uint8Array, pointer: ValuePointer): void {
     const usage = this.#usageOf(pointer.segment);
     usage.live++;

@@ -29,7 +29,7 @@ import type { Store } from '../engine/store.ts';
 import { type FolderLayout, keptForKey, layoutOf, readMarker, writeMarker } from '../format/folder-layout.ts';
 import type { RecordCodec } from '../format/record.ts';
 import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
-import { dropBallast } from '../retention/ballast.ts';
+import { diskSpace } from '../retention/full-disk.ts';
 import { type Cleared, clearForLock, clearPlaces, closeToOthers } from './foreign-files.ts';
 import { lockedError, lookAt, moveToQuarantine, pruneQuarantine } from './quarantine.ts';
 import { type SalvageReport, salvage } from './salvage.ts';
@@ -147,7 +147,7 @@ async function whenDiskAllows<T>(
     } catch (error) {
       if (!mayPass(error)) throw error;
       options.log.error({ error: describeError(error) }, 'the spool cannot be opened yet; trying again');
-      if (await dropBallast(layout.ballast)) continue;
+      if (await diskSpace(layout.ballast, layout.root).makeRoom(error)) continue;
       await sleep(options.clock, backoff.next(), options.signal);
     }
   }
