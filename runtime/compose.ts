@@ -7,6 +7,7 @@ import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
 import { adapterOf, type MakeSource } from './adapters.ts';
+import { applyBackpressure } from './backpressure.ts';
 import { buildSource, openWindows } from './build-source.ts';
 import { commitLimitsOf } from './config/commit-limits.ts';
 import { type ConfigKeeper, type ConfigKeeperOptions, createConfigKeeper } from './config/keeper.ts';
@@ -16,7 +17,6 @@ import { type DelayedStart, delayStart } from './delayed-start.ts';
 import { frontierOf } from './frontier.ts';
 import { lifeIn } from './health/reported-state.ts';
 import type { DampingSettings, StartJournal } from './health/start-journal.ts';
-import { keepHolding } from './hold-back.ts';
 import { createBackfillJobs } from './methods/backfill-jobs.ts';
 import type { BackfillJobs, HistoryAnswer } from './methods/backfill-jobs-api.ts';
 import { makeReports, type Reports } from './reports.ts';
@@ -187,16 +187,16 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
   spool.onLost(() => windows.loseContinuity());
   const inputs = createInputs({ clock, log: log.child({ part: 'inputs' }), metrics });
   const makeSource = edges.makeAdapters(inputs);
-  const holding = keepHolding(spool, windows, (batchId) => typeof history(batchId) === 'object');
+  const backpressure = applyBackpressure(spool, windows, (batchId) => typeof history(batchId) === 'object');
   const building = { windows, siteClock, makeSource, clock, random, metrics, log };
   const closeStream = async (batchId: string) => {
     if (await siteClock.close(batchId)) await windows.closeStream(batchId);
   };
   sources.load(config.sources, {
-    build: (settings, batchId) => holding.heed(buildSource(settings, batchId, building)),
+    build: (settings, batchId) => backpressure.register(buildSource(settings, batchId, building)),
     closeStream,
   });
-  holding.begin(sources.running);
+  backpressure.begin(sources.running);
   const delayed = delayStart(sources, { delayMs: starts.pauseMs, clock, log });
   return { windows, inputs, delayed, starts, closeStream };
 }

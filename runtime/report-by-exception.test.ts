@@ -98,9 +98,9 @@ describe('a change that found no room is reported again before anything is claim
   it('when the stream is held back', async () => {
     const { windows, poll, judge } = bench();
     await poll(1, 10);
-    windows.hold(() => true);
+    windows.pause(() => true);
     await poll(50, 10);
-    windows.hold(undefined);
+    windows.pause(undefined);
     await poll(50, 10);
     const { wrong, claimed } = await judge();
     expect(wrong).toEqual([]);

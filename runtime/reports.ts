@@ -12,7 +12,7 @@ import type { BackfillJobs } from './methods/backfill-jobs-api.ts';
 import { createMethodRouter, type MethodRouter } from './methods/router.ts';
 import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
-import { notReady } from './not-ready.ts';
+import { notReady } from './readiness.ts';
 import type { SourceSet } from './source-set.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 import { type SpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';

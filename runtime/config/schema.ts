@@ -35,7 +35,7 @@ const retention = z
     maxBytes: z.int().min(16 * mib, 'must be at least 16777216'),
     /** The disk keeps this much free for others. */
     reserveBytes: z.int().min(0),
-    policy: z.enum(['drop-oldest', 'hold']),
+    policy: z.enum(['drop-oldest', 'backpressure']),
   })
   .partial();
 

@@ -16,7 +16,7 @@ const parts = (more: Partial<ReportedParts> = {}): ReportedParts => ({
     stored: { bytes: 123_456 },
     evicted: 0,
     damaged: 0,
-    holding: false,
+    backpressure: false,
   },
   clock: { trusted: true, mode: 'trusted' },
   starts: { crashes: 0, waiting: false },

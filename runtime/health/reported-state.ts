@@ -20,7 +20,7 @@ export interface ReportedParts {
     readonly stored: { readonly bytes: number };
     readonly evicted: number;
     readonly damaged: number;
-    readonly holding: boolean;
+    readonly backpressure: boolean;
     readonly continuity?: { readonly state: string; readonly reason?: string };
     readonly life?: { readonly spool: string; readonly start: number; readonly commits: number };
   };
@@ -68,7 +68,7 @@ function spoolReport(spool: ReportedParts['spool']): object {
   const { continuity, life } = spool;
   return {
     state: spool.state,
-    holding: spool.holding,
+    backpressure: spool.backpressure,
     storedBytes: coarse(spool.stored.bytes),
     // What a later start holds its spool against: see `lifeIn`.
     life: life ? { ...life, commits: Math.floor(life.commits / commitsApart) * commitsApart } : null,

@@ -244,14 +244,14 @@ describe('the supervisor of a source', () => {
     const { clock, source, sink, supervised } = setUp();
     supervised.start();
     source.sample(clock.now(), { a: 1 }, true);
-    supervised.hold(true);
+    supervised.pause(true);
     await settle();
-    expect(sink.events.at(-1)).toMatchObject({ kind: 'broken', reason: 'source-held' });
+    expect(sink.events.at(-1)).toMatchObject({ kind: 'broken', reason: 'source-paused' });
     expect(supervised.state()).toMatchObject({ phase: 'held', sessions: 1 });
     expect(supervised.state().lastError).toBeUndefined();
     await clock.advance(600_000);
     expect(supervised.state()).toMatchObject({ phase: 'held', sessions: 1 });
-    supervised.hold(false);
+    supervised.pause(false);
     await settle();
     expect(supervised.state().sessions).toBe(2);
     source.sample(clock.now(), { a: 2 }, true);
@@ -261,14 +261,14 @@ describe('the supervisor of a source', () => {
 
   it('that is held before it starts connects once released, and stops while held', async () => {
     const { supervised } = setUp();
-    supervised.hold(true);
+    supervised.pause(true);
     supervised.start();
     await settle();
     expect(supervised.state()).toMatchObject({ phase: 'held', sessions: 0 });
-    supervised.hold(false);
+    supervised.pause(false);
     await settle();
     expect(supervised.state().sessions).toBe(1);
-    supervised.hold(true);
+    supervised.pause(true);
     await settle();
     await supervised.stop();
     expect(supervised.state().phase).toBe('stopped');

@@ -55,7 +55,7 @@ export interface SupervisedSource {
    * True ends the session, with a break in observation, and begins no other until false: for a source that keeps its
    * own history, which is asked for what it saw meanwhile.
    */
-  hold(held: boolean): void;
+  pause(isPaused: boolean): void;
   /** Prompt: bounded by `stopLimitMs`. Idempotent. */
   stop(): Promise<void>;
   state(): SourceState;
@@ -100,9 +100,9 @@ class Supervisor implements SupervisedSource {
     this.#running ??= this.#runForEver();
   }
 
-  hold(held: boolean): void {
-    if (this.#stopping.signal.aborted || held === this.#pause.signal.aborted) return;
-    if (held) this.#pause.abort(new HoldfastError('source-held', 'there is no room for its readings'));
+  pause(isPaused: boolean): void {
+    if (this.#stopping.signal.aborted || isPaused === this.#pause.signal.aborted) return;
+    if (isPaused) this.#pause.abort(new HoldfastError('source-paused', 'there is no room for its readings'));
     else {
       this.#pause = new AbortController();
       this.#release?.();

@@ -98,8 +98,8 @@ export interface SpoolStats {
   readonly damaged: number;
   /** Windows that were removed without having been sent. */
   readonly evicted: number;
-  /** True while sources that keep their own history should wait: the spool is full, its policy is to hold. */
-  readonly holding: boolean;
+  /** True while sources that keep their own history should wait: the spool is full, its policy is `backpressure`. */
+  readonly backpressure: boolean;
   readonly commits: number;
   readonly recoveredWindows: number;
   /** Messages that wait until the hub was heard; absent where there are none. */
@@ -133,8 +133,8 @@ export interface Spool extends Lanes, BackfillStore, WindowStore {
   hearLife(told: Partial<SpoolLife> | undefined): Promise<void>;
   /** Calls `listener` when a stream that was `proven` at its opening turns out not to be. Returns the way to stop that. */
   onLost(listener: () => void): () => void;
-  /** Calls `listener` when `stats().holding` changes. Returns the way to stop that. */
-  onHold(listener: (holding: boolean) => void): () => void;
+  /** Calls `listener` when `stats().backpressure` changes. Returns the way to stop that. */
+  onBackpressure(listener: (isActive: boolean) => void): () => void;
   /** Runs retention now, and gives the disk back what it can. */
   compact(): Promise<void>;
   /** Bytes that the folder takes on the disk. */

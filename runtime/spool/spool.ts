@@ -267,7 +267,7 @@ class DurableSpool implements Spool {
       rejected: totals.rejected,
       damaged: totals.damaged,
       evicted: totals.evicted,
-      holding: retention?.holding ?? false,
+      backpressure: retention?.backpressure ?? false,
       commits: core?.committer.batches ?? 0,
       recoveredWindows: this.#recoveredWindows,
       ...(lanes === undefined || lanes.withheld === 0 ? {} : { withheld: lanes.withheld }),
@@ -280,8 +280,8 @@ class DurableSpool implements Spool {
     };
   }
 
-  onHold(listener: (holding: boolean) => void): () => void {
-    return this.#open().retention.onHold(listener);
+  onBackpressure(listener: (isActive: boolean) => void): () => void {
+    return this.#open().retention.onBackpressure(listener);
   }
 
   async compact(): Promise<void> {

@@ -82,7 +82,7 @@ export interface Windows {
    * While set, events of the streams that it names are dropped, and leave a hole: their sources keep their own
    * history, and are asked for it once there is room again. Undefined ends that.
    */
-  hold(isHeld: ((batchId: string) => boolean) | undefined): void;
+  pause(isPaused: ((batchId: string) => boolean) | undefined): void;
   /** What the disk learned later of what was claimed before: as `StreamStart.continuity` `lost`, for all streams. */
   loseContinuity(): void;
   /**

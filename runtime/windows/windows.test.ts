@@ -280,9 +280,9 @@ describe('holding', () => {
     };
     for (const sink of [a!, b!]) sink.emit({ kind: 'resumed', at: 0 });
     both(1);
-    windows.hold((batchId) => batchId === 'a');
+    windows.pause((batchId) => batchId === 'a');
     for (let n = 2; n < 50; n++) both(n);
-    windows.hold(undefined);
+    windows.pause(undefined);
     both(50);
     void windows.closeAll();
     await clock.advance(200);
@@ -328,9 +328,9 @@ describe('room', () => {
     const sink = windows.openStream({ batchId: 'a', index: 'time' });
     sink.emit({ kind: 'resumed', at: 0 });
     expect(sink.hasRoom?.()).toBe(true);
-    windows.hold((batchId) => batchId === 'a');
+    windows.pause((batchId) => batchId === 'a');
     expect(sink.hasRoom?.()).toBe(false);
-    windows.hold(undefined);
+    windows.pause(undefined);
     const disk = gate();
     store.hold = disk.hold;
     for (let n = 0; n < 100 && sink.hasRoom?.(); n++) {

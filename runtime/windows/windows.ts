@@ -64,7 +64,7 @@ class WindowKeeper implements Windows {
   #waiters: { readonly commit: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #lastCommitAt: number;
   #dropping = false;
-  #isHeld: ((batchId: string) => boolean) | undefined;
+  #isPaused: ((batchId: string) => boolean) | undefined;
   #failed: unknown;
 
   constructor(options: WindowsOptions) {
@@ -122,8 +122,8 @@ class WindowKeeper implements Windows {
     this.#members.get(batchId)?.windows.skipNext(count);
   }
 
-  hold(isHeld: ((batchId: string) => boolean) | undefined): void {
-    this.#isHeld = isHeld;
+  pause(isPaused: ((batchId: string) => boolean) | undefined): void {
+    this.#isPaused = isPaused;
   }
 
   loseContinuity(): void {
@@ -193,7 +193,7 @@ class WindowKeeper implements Windows {
       durable: () => this.#durable(true),
       hasRoom: () =>
         member.sink === sink &&
-        !this.#isHeld?.(member.options.batchId) &&
+        !this.#isPaused?.(member.options.batchId) &&
         this.memoryBytes() <= this.#limits.maxMemoryBytes,
     };
     return sink;
@@ -203,7 +203,7 @@ class WindowKeeper implements Windows {
     const now = this.#options.clock.monotonic();
     const costsRoom = event.kind === 'readings' || event.kind === 'observed';
     let isTaken = false;
-    if (costsRoom && this.#isHeld?.(member.options.batchId))
+    if (costsRoom && this.#isPaused?.(member.options.batchId))
       this.#change(member, () => member.windows.drop(event, now));
     else if (costsRoom && this.memoryBytes() > this.#limits.maxMemoryBytes) this.#drop(member, event, now);
     else

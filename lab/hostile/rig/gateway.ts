@@ -152,7 +152,7 @@ export class Gateway {
   /** The module drops what comes for so long: the stream is held back. */
   hold(isHeld: boolean): void {
     this.#options.trace.note('module', isHeld ? 'holds the stream back' : 'lets the stream go on');
-    this.#windows?.hold(isHeld ? () => true : undefined);
+    this.#windows?.pause(isHeld ? () => true : undefined);
   }
 
   /** The disk learns that it does not know all that was claimed. */

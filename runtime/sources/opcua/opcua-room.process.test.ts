@@ -58,7 +58,7 @@ it('begins with all values again where the stream was held back, and claims noth
   supervised.start();
   try {
     await expect.poll(() => since(0).length, { timeout: 30_000 }).toBeGreaterThan(1);
-    windows.hold(() => true);
+    windows.pause(() => true);
     await source.write!({ tag: 'recipe', value: 'changed while held', onSend() {} }, never);
     // What tells of the change is heard, and dropped.
     const dropped = () => windows.streams()[0]!.observing;
@@ -66,7 +66,7 @@ it('begins with all values again where the stream was held back, and claims noth
     const heard = supervised.state().readings;
     await expect.poll(() => supervised.state().readings, { timeout: 30_000 }).toBeGreaterThan(heard);
     const heldTo = windows.known(batchId)!.floor!;
-    windows.hold(undefined);
+    windows.pause(undefined);
     await expect.poll(() => since(heldTo + 1).length, { timeout: 30_000 }).toBeGreaterThan(1);
     const [first] = since(heldTo + 1);
     const told = new Map(first!.readings.map(({ tag, value }) => [tag, value]));

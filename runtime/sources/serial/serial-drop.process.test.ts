@@ -148,12 +148,12 @@ describe.skipIf(missingPrograms('socat'))('a value that changed while nothing co
     const site = new Site();
     await site.start();
     await until(() => site.has(1));
-    site.windows.hold(() => true);
+    site.windows.pause(() => true);
     await delay(100);
     site.scale.value = 50;
     await until(() => (site.windows.streams()[0]?.dropped ?? 0) > 0);
     await delay(300);
-    site.windows.hold(undefined);
+    site.windows.pause(undefined);
     await until(() => site.has(50));
     await site.stop();
     expect(site.told).toBe(50);

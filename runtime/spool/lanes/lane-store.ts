@@ -11,10 +11,10 @@ import type { BatchOp } from '../engine/store.ts';
 import { idKey, queuedKey } from '../format/keys.ts';
 import { encodePointer, type Pointer } from '../format/message-record.ts';
 import type { Count } from '../format/totals.ts';
-import { HeldEntries } from './held-entries.ts';
 import { lowest, type NewEntries, removalOps } from './lane-entries.ts';
 import { LaneQueue } from './lane-queue.ts';
 import { LaneReader, type QueuedMessage, type Unread } from './lane-reader.ts';
+import { PendingEntries } from './pending-entries.ts';
 import { fateOf } from './withheld.ts';
 
 // While the disk refuses, acknowledgements wait in memory. Beyond this nothing more is handed out.
@@ -44,7 +44,7 @@ export class LaneStore implements Lanes {
   // Entries of `live` below this were there when an outage ended.
   #demotedBelow = 0;
   #lock: Promise<unknown> = Promise.resolve();
-  readonly #held: HeldEntries;
+  readonly #pending: PendingEntries;
   readonly #unclaim: LaneStoreOptions['unclaim'];
 
   constructor(options: LaneStoreOptions) {
@@ -52,8 +52,8 @@ export class LaneStore implements Lanes {
     const newQueue = () => new LaneQueue<QueuedMessage>(options.onMissing);
     this.#queues = { live: newQueue(), backlog: newQueue(), backfill: newQueue() };
     this.#unclaim = options.unclaim;
-    this.#held = new HeldEntries(options.core, (places) => {
-      for (const { lane, id } of places) this.#giveBack(lane, id);
+    this.#pending = new PendingEntries(options.core, (entries) => {
+      for (const { lane, id } of entries) this.#giveBack(lane, id);
       this.#announceWork();
     });
     this.#reader = new LaneReader(options.core);
@@ -249,7 +249,7 @@ export class LaneStore implements Lanes {
   }
 
   async #take(lane: LaneName, limit: { messages: number; bytes: number }): Promise<readonly Outgoing[]> {
-    if (this.#core.committer.pendingOps > maxPendingOps || this.#held.isFull) return [];
+    if (this.#core.committer.pendingOps > maxPendingOps || this.#pending.isFull) return [];
     for (;;) {
       const chosen = await this.#choose(lane, limit);
       if (chosen.length === 0) return [];
@@ -318,7 +318,7 @@ export class LaneStore implements Lanes {
       this.#dropDamaged(lane, entry, key, undefined, unread);
       return;
     }
-    this.#held.holdUnread({ lane, id: entry.id }, unread);
+    this.#pending.addUnreadable({ lane, id: entry.id }, unread);
   }
 
   /** True where the message is not handed out: it waits for the hub's word, or does not claim its window any more. */
@@ -327,7 +327,7 @@ export class LaneStore implements Lanes {
     const core = this.#core;
     const fate = fateOf(core.hub, entry.messageId);
     if (fate === 'send') return false;
-    if (fate === 'wait' && this.#held.withhold({ lane, id: entry.id })) return true;
+    if (fate === 'wait' && this.#pending.withhold({ lane, id: entry.id })) return true;
     this.#dropClaim(lane, entry, key, value).catch((error) => {
       core.log.warn({ error: describeError(error) }, 'a window could not be taken back; it is tried again');
       this.#giveBack(lane, entry.id);
@@ -343,16 +343,16 @@ export class LaneStore implements Lanes {
 
   /** The hub was heard: what waited for that is looked at again. */
   hubHeard(): void {
-    this.#held.heard();
+    this.#pending.hubHeard();
   }
 
   get withheld(): number {
-    return this.#held.withheld;
+    return this.#pending.withheld;
   }
 
   /** No timer is left behind. */
   close(): void {
-    this.#held.close();
+    this.#pending.close();
   }
 
   // The window stays a hole in the coverage: the detector asks for it, and the source's history may have it.

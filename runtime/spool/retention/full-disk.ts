@@ -9,8 +9,7 @@
 //    (retention-policy.ts decides, archive-sweep.ts and freed-space.ts do it).
 // 4. Windows that were never sent, the oldest first, down to the newest 8 MiB, if the policy is `drop-oldest`. The batch that
 //    removes them declares them void, unless their equipment can be asked again (eviction.ts). If the policy is
-//    `backpressure`, nothing unsent is removed: sources that keep their own history are paused instead, and the rest of
-//    what comes waits in memory.
+//    `backpressure`, nothing unsent is removed: sources that keep their own history are paused instead (needsBackpressure).
 // 5. Where LevelDB was closed and does not open again for want of room: files that it no longer needs
 //    (engine/leveldb/obsolete-files.ts).
 // A salvage that runs out of room leaves out what was sent (repair/open-folder.ts).
@@ -19,8 +18,8 @@
 // closed all the same, its files are read without it (engine/leveldb/level-store.ts). Acknowledgements wait in memory;
 // beyond 50,000 operations nothing more is handed out (lanes/lane-store.ts). No reading counts as durable before it is on
 // the disk: the batch that was refused is repeated unchanged, for ever, and later ones wait behind it (core/committer.ts);
-// windows bound what waits, and then pause their sources. Status says `failing`, with what the disk said and since when.
-// A start tries again for ever too.
+// 64 MiB of readings wait in the windows, and beyond that events become holes. Status says `failing`, with what the disk
+// said and since when. A start tries again for ever too.
 //
 // How it resumes. The refused batch is repeated after 0.1 to 5 s; each refusal starts a retention sweep. Once the disk takes
 // the batch, all that waited follows in order, and status says `ok`. The ballast is made again after a sweep that finds

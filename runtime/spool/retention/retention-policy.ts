@@ -1,10 +1,10 @@
 // What retention decides, as functions of what it sees: nothing here touches the disk.
 //
 // The archive goes first: it has been acknowledged once. Then what was never sent: by age, on a clock that is
-// trusted, and by bytes if the policy is to drop the oldest. Under `hold` nothing unsent goes for want of
+// trusted, and by bytes if the policy is `drop-oldest`. Under `backpressure` nothing unsent goes for want of
 // space: sources that keep their own history are asked to wait instead.
 
-export type RetentionPolicy = 'drop-oldest' | 'hold';
+export type RetentionPolicy = 'drop-oldest' | 'backpressure';
 
 export interface RetentionLimits {
   /** Acknowledged windows are kept this long, to answer backfill. Default 3 days. */
@@ -97,11 +97,11 @@ export function decide(limits: RetentionLimits, facts: SpaceFacts): Decision {
 }
 
 /** Whether sources with a history should wait. Has a band, so that it does not flap. */
-export function shouldHold(limits: RetentionLimits, facts: SpaceFacts, holding: boolean): boolean {
-  if (limits.policy !== 'hold') return false;
-  const full = facts.unsentBytes > limits.maxBytes * (holding ? 0.8 : 0.9);
+export function needsBackpressure(limits: RetentionLimits, facts: SpaceFacts, isActive: boolean): boolean {
+  if (limits.policy !== 'backpressure') return false;
+  const full = facts.unsentBytes > limits.maxBytes * (isActive ? 0.8 : 0.9);
   const short =
-    missingFree({ ...limits, reserveBytes: limits.reserveBytes * (holding ? 1.2 : 1) }, facts) > 0;
+    missingFree({ ...limits, reserveBytes: limits.reserveBytes * (isActive ? 1.2 : 1) }, facts) > 0;
   return full || short;
 }
 

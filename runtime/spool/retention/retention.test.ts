@@ -9,7 +9,7 @@ import { openLevelStore } from '../engine/leveldb/level-store.ts';
 import { MemoryStore } from '../engine/testing/memory-store.ts';
 import type { Spool, SpoolOptions } from '../spool.ts';
 import { all, change, closed, idsOf, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
-import { decide, defaultRetention, leastUnsentBytes, shouldHold } from './retention-policy.ts';
+import { decide, defaultRetention, leastUnsentBytes, needsBackpressure } from './retention-policy.ts';
 
 const mib = 1024 * 1024;
 const limits = {
@@ -57,13 +57,16 @@ describe('the decision', () => {
   });
 
   it('holds instead of dropping, with a band', () => {
-    const hold = { ...limits, policy: 'hold' as const };
+    const withBackpressure = { ...limits, policy: 'backpressure' as const };
     const full = { ...facts, storedBytes: 1300, unsentBytes: 1250 };
-    expect(decide(hold, full).unsent.bytes).toBe(0);
-    expect(shouldHold(hold, full, false)).toBe(true);
+    expect(decide(withBackpressure, full).unsent.bytes).toBe(0);
+    expect(needsBackpressure(withBackpressure, full, false)).toBe(true);
     const eased = { ...facts, unsentBytes: 850 };
-    expect([shouldHold(hold, eased, false), shouldHold(hold, eased, true)]).toEqual([false, true]);
-    expect(shouldHold(limits, full, false)).toBe(false);
+    expect([
+      needsBackpressure(withBackpressure, eased, false),
+      needsBackpressure(withBackpressure, eased, true),
+    ]).toEqual([false, true]);
+    expect(needsBackpressure(limits, full, false)).toBe(false);
   });
 });
 
@@ -202,14 +205,18 @@ describe('windows that were never sent', () => {
     expect(ids.length).toBeLessThan(11);
   });
 
-  it('stay when the policy is to hold, and sources are told to wait, then to go on', async () => {
-    const { spool, clock } = await open({ maxBytes: 3000, policy: 'hold' });
+  it('stay when the policy is backpressure, and sources are told to wait, then to go on', async () => {
+    const { spool, clock } = await open({ maxBytes: 3000, policy: 'backpressure' });
     const told: boolean[] = [];
-    spool.onHold((holding) => told.push(holding));
+    spool.onBackpressure((isActive) => told.push(isActive));
     for (let n = 0; n < 20; n++) await write(spool, n * 10);
     await clock.advance(1000);
     expect(told).toEqual([true]);
-    expect(spool.stats()).toMatchObject({ holding: true, evicted: 0, lanes: { live: { messages: 20 } } });
+    expect(spool.stats()).toMatchObject({
+      backpressure: true,
+      evicted: 0,
+      lanes: { live: { messages: 20 } },
+    });
     await spool.acknowledge(await takeAll(spool, 'live'));
     await clock.advance(1000);
     expect(told).toEqual([true, false]);

@@ -18,7 +18,7 @@ import type { LaneStore } from '../lanes/lane-store.ts';
 import { ArchiveSweep } from './archive-sweep.ts';
 import { Eviction } from './eviction.ts';
 import { FreedSpace } from './freed-space.ts';
-import { decide, type RetentionLimits, type SpaceFacts, shouldHold } from './retention-policy.ts';
+import { decide, needsBackpressure, type RetentionLimits, type SpaceFacts } from './retention-policy.ts';
 
 export interface RetentionOptions {
   readonly core: SpoolCore;
@@ -45,12 +45,12 @@ export class Retention {
   readonly #freed: FreedSpace;
   readonly #archived: ArchiveSweep;
   readonly #unsent: Eviction;
-  readonly #listeners = new Set<(holding: boolean) => void>();
+  readonly #listeners = new Set<(isActive: boolean) => void>();
   #timer: Timer | undefined;
   #sweeping: Promise<void> | undefined;
   #again = false;
   #stopped = false;
-  #holding = false;
+  #backpressure = false;
   #lastFailure: string | undefined;
 
   constructor(options: RetentionOptions) {
@@ -61,11 +61,11 @@ export class Retention {
     this.#unsent = new Eviction({ ...options, freed: this.#freed });
   }
 
-  get holding(): boolean {
-    return this.#holding;
+  get backpressure(): boolean {
+    return this.#backpressure;
   }
 
-  onHold(listener: (holding: boolean) => void): () => void {
+  onBackpressure(listener: (isActive: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -125,7 +125,7 @@ export class Retention {
     await this.#archived.remove(archive);
     await this.#unsent.remove(unsent);
     await this.#removeQuarantined();
-    this.#setHolding(shouldHold(limits, await this.#facts(), this.#holding));
+    this.#setBackpressure(needsBackpressure(limits, await this.#facts(), this.#backpressure));
     const urgent =
       archive.bytes > 0 && facts.freeBytes !== undefined && facts.freeBytes < limits.reserveBytes;
     if (this.#freed.bytes >= limits.compactBytes || (urgent && this.#freed.bytes > 0)) await this.compact();
@@ -153,12 +153,12 @@ export class Retention {
     if (ops.length > 0) await core.submit({ ops, sync: false });
   }
 
-  #setHolding(holding: boolean): void {
-    if (holding === this.#holding) return;
-    this.#holding = holding;
+  #setBackpressure(isActive: boolean): void {
+    if (isActive === this.#backpressure) return;
+    this.#backpressure = isActive;
     const { log } = this.#options.core;
-    if (holding) log.warn({}, 'the spool is full: sources that keep their own history should wait');
+    if (isActive) log.warn({}, 'the spool is full: sources that keep their own history should wait');
     else log.info({}, 'the spool has room again');
-    for (const listener of this.#listeners) listener(holding);
+    for (const listener of this.#listeners) listener(isActive);
   }
 }

@@ -1,4 +1,4 @@
-// Files of one of the store's sub-folders, read as they stand: the commit log's, and those that hold bodies.
+// Files of one of the store's sub-folders, read as they stand: the segments of one of the two logs.
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileProblem } from './entry-source.ts';
