@@ -112,7 +112,7 @@ export async function printMessage(spool: OpenedSpool, options: ShowOptions, out
   const problem = listed.problem ?? (body !== undefined && 'problem' in body ? body.problem : undefined);
   const readings = body !== undefined && 'value' in body ? body.value : [];
   const shown = readings.slice(0, options.limit);
-  const places = message.places.map(({ lane, pointer }) => ({
+  const places = message.queued.map(({ lane, pointer }) => ({
     lane,
     ...('value' in pointer
       ? { queuedAt: formatTime(pointer.value.queuedAt), mark: pointer.value.mark ?? null }

@@ -5,7 +5,7 @@ import { systemRandom } from '../../kernel/random.ts';
 import { Archive } from './archive/archive.ts';
 import { unclaim } from './archive/unclaim.ts';
 import { WindowWriter } from './archive/window-writer.ts';
-import { ContinuityKeeper } from './continuity/keeper.ts';
+import { ContinuityTracker } from './continuity/tracker.ts';
 import { SpoolCore } from './core/core.ts';
 import { Documents } from './core/documents.ts';
 import { loadState } from './core/load-state.ts';
@@ -67,7 +67,7 @@ export async function loadParts(
     onMissing: (messages) => {
       const reason = `${messages} entries of a lane are not in the index any more`;
       log.error({ reason }, 'the store lost entries without a word');
-      if (from.isRepairable) from.suspect(reason);
+      if (from.isRepairable) from.reportDamage(reason);
       else core.submit({ ops: [], sync: true, delta: { damaged: messages } }).catch(() => {});
     },
     unclaim: (lane, entry, message) =>
@@ -96,10 +96,10 @@ export async function loadParts(
 }
 
 /** Undefined for a spool without a folder. */
-export function continuityKeeper(options: SpoolOptions): ContinuityKeeper | undefined {
+export function continuityTracker(options: SpoolOptions): ContinuityTracker | undefined {
   if (options.store !== undefined) return undefined;
   const { folder, log, random = systemRandom, bootId, noteElsewhere, asksHub = false } = options;
-  return new ContinuityKeeper({
+  return new ContinuityTracker({
     mark: layoutOf(folder).mark,
     ...(noteElsewhere === undefined ? {} : { elsewhere: noteElsewhere }),
     boot: bootId ?? readBoot(random.uuid()).id,

@@ -13,12 +13,12 @@ import type { LaneDepth, LaneName, Outgoing } from '../uplink/lanes.ts';
 import type { EncodedWindow, SettingChanges, StreamChange, StreamStart } from '../windows/window-store.ts';
 import { StoredReadings } from './archive/stored-readings.ts';
 import type { WindowWriter } from './archive/window-writer.ts';
-import type { ContinuityKeeper, SpoolLife } from './continuity/keeper.ts';
+import type { ContinuityTracker, SpoolLife } from './continuity/tracker.ts';
 import { countAnew } from './core/load-state.ts';
 import { streamStats } from './core/stream-stats.ts';
 import type { Stream, StreamTable } from './core/streams.ts';
 import { TimeRecords } from './core/time-records.ts';
-import { encryptionStats, type KeyState, settleKeys } from './encryption/settle-keys.ts';
+import { applyKeyChange, encryptionStats, type KeyState } from './encryption/key-change.ts';
 import { textKey } from './format/keys.ts';
 import type { Pointer } from './format/message-record.ts';
 import { plainCodec, type RecordCodec } from './format/record.ts';
@@ -28,7 +28,7 @@ import { writeChange } from './journal/journal-writer.ts';
 import type { Repair } from './repair/open-folder.ts';
 import { openSpoolStore, type SpoolStore } from './repair/spool-store.ts';
 import type { RepairStats, Spool, SpoolEncoding, SpoolOptions, SpoolStats } from './spool-api.ts';
-import { closeOpenWindows, continuityKeeper, loadParts, type SpoolParts } from './spool-parts.ts';
+import { closeOpenWindows, continuityTracker, loadParts, type SpoolParts } from './spool-parts.ts';
 
 export type { Spool, SpoolEncoding, SpoolLimits, SpoolOptions, SpoolStats } from './spool-api.ts';
 
@@ -63,7 +63,7 @@ class DurableSpool implements Spool {
   #lastRepair: RepairStats | undefined;
   #repairAmidStart: Repair | undefined;
   #recoveredWindows = 0;
-  #continuity: ContinuityKeeper | undefined;
+  #continuity: ContinuityTracker | undefined;
   readonly #lostListeners = new Set<() => void>();
   #keys: KeyState = { former: [], quarantinedStores: [] };
   #closed = false;
@@ -97,19 +97,19 @@ class DurableSpool implements Spool {
     this.#parts = parts;
     if (from.repair !== undefined) await this.#keepRepair(from.repair);
     await this.#judge(parts, from.repair);
-    this.#keys = await settleKeys(parts.core, this.#folder);
+    this.#keys = await applyKeyChange(parts.core, this.#folder);
     const recovery = await closeOpenWindows(parts, this.#encoding);
     this.#recoveredWindows = recovery.windows;
     // Repaired amid all this: what was read before may no longer be so.
     if (this.#repairAmidStart !== undefined) await this.#afterRepair(this.#repairAmidStart);
-    parts.streams.settle();
+    parts.streams.markDurable();
     parts.retention.start();
     return recovery;
   }
 
   /** Whether it is the spool that was left: before anything is done with what it holds. */
   async #judge({ core, streams }: SpoolParts, repair: Repair | undefined): Promise<void> {
-    this.#continuity = continuityKeeper(this.#options);
+    this.#continuity = continuityTracker(this.#options);
     const verdict = await this.#continuity?.begin(core, streams, repair?.reason);
     if (verdict?.continuity === 'lost' && verdict.isDamage)
       await this.#keepRepair({ reason: verdict.reason });
@@ -129,7 +129,7 @@ class DurableSpool implements Spool {
       lanes.reset(totals);
       await streams.refresh(core.store);
       await this.#keepRepair(repair);
-      this.#keys = await settleKeys(core, this.#folder);
+      this.#keys = await applyKeyChange(core, this.#folder);
       log.info({ totals: core.totals }, 'the repaired store is in use');
     } catch (error) {
       log.error({ error: describeError(error) }, 'the repaired store could not be read through');
@@ -172,7 +172,7 @@ class DurableSpool implements Spool {
     if (settings !== undefined) written.add(...documents.settingOps(settings));
     const encoded = changes.flatMap((change) => writeChange(core, streams, written, change));
     await this.#write(written);
-    streams.settle(changes.map(({ batchId }) => batchId));
+    streams.markDurable(changes.map(({ batchId }) => batchId));
     return encoded;
   }
 
@@ -199,7 +199,7 @@ class DurableSpool implements Spool {
   }
 
   stream(batchId: string): StreamFacts | undefined {
-    const stream = this.#parts?.streams.settled(batchId);
+    const stream = this.#parts?.streams.durable(batchId);
     if (stream === undefined) return undefined;
     const { index, open, late } = stream;
     return { batchId, index, late, ...(open === undefined ? {} : { open }) };
@@ -276,7 +276,7 @@ class DurableSpool implements Spool {
       ...(this.#continuity === undefined
         ? {}
         : { continuity: this.#continuity.stats, life: this.#continuity.life }),
-      streams: streams?.all().map(({ batchId }) => streamStats(streams.settled(batchId)!)) ?? [],
+      streams: streams?.all().map(({ batchId }) => streamStats(streams.durable(batchId)!)) ?? [],
     };
   }
 

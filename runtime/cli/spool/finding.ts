@@ -14,7 +14,7 @@ export interface Finding {
 /** Between two findings: nothing was found, and some work was done. Others may have their turn. */
 export const tick = undefined;
 
-export type Step = Finding | typeof tick;
+export type VerifyStep = Finding | typeof tick;
 
 export const damage = (kind: Finding['kind'], key: Uint8Array, reason: string): Finding => ({
   severity: 'damage',

@@ -43,7 +43,7 @@ export function describeMessage(reader: SpoolReader, message: SpoolMessage): Lis
   if (stored === undefined) return { id, lanes, bytes, problem: 'the message is missing' };
   if ('problem' in stored) return { id, lanes, bytes, problem: stored.problem };
   const { header, message: wire } = stored.value;
-  const queued = message.places.flatMap(({ pointer }) =>
+  const queued = message.queued.flatMap(({ pointer }) =>
     'value' in pointer ? [pointer.value.queuedAt] : [],
   );
   return {
@@ -59,7 +59,7 @@ export function describeMessage(reader: SpoolReader, message: SpoolMessage): Lis
 }
 
 function lanesOf(message: SpoolMessage): readonly Lane[] {
-  const lanes = new Set<Lane>(message.places.map(({ lane }) => lane));
+  const lanes = new Set<Lane>(message.queued.map(({ lane }) => lane));
   if (message.refused !== undefined) lanes.add('refused');
   return lanes.size === 0 ? ['archive'] : [...lanes];
 }

@@ -23,7 +23,7 @@ export type ExportStep = ReadingPage | { readonly unreadable: string };
 /** Holds one message's readings at a time (a stream's open windows, for the journal). By id, journal last. */
 export function* exportReadings(reader: SpoolReader, filter: Filter): Generator<ExportStep> {
   for (const message of reader.messages()) {
-    if (message.stored === undefined && message.places.length === 0) continue;
+    if (message.stored === undefined && message.queued.length === 0) continue;
     const listed = describeMessage(reader, message);
     if (filter.lane !== undefined && !listed.lanes.includes(filter.lane)) continue;
     if (message.stored === undefined || 'problem' in message.stored) {

@@ -74,7 +74,7 @@ export function summarise(reader: SpoolReader): SpoolSummary {
   for (const message of reader.messages()) {
     if (message.refused !== undefined) refused++;
     if (message.stored === undefined || 'problem' in message.stored) {
-      if (message.stored !== undefined || message.places.length > 0) unreadable++;
+      if (message.stored !== undefined || message.queued.length > 0) unreadable++;
       continue;
     }
     const stored = message.stored.value;
@@ -136,11 +136,11 @@ function count(
   into: { stored: Tally; unsent: Tally; backfill: Tally; archive: Tally },
 ): void {
   into.stored.add(message.bytes, storedAt);
-  for (const { lane, pointer } of message.places) {
+  for (const { lane, pointer } of message.queued) {
     const known = 'value' in pointer ? pointer.value : { bytes: message.bytes, queuedAt: storedAt };
     into[lane].add(known.bytes, known.queuedAt);
   }
-  if (message.places.length === 0 && message.refused === undefined) into.archive.add(message.bytes, storedAt);
+  if (message.queued.length === 0 && message.refused === undefined) into.archive.add(message.bytes, storedAt);
 }
 
 class Tally {

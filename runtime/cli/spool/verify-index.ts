@@ -3,10 +3,10 @@ import { isWindow } from '../../../wire/window.ts';
 import { indexKeyOf, sizeClassOf } from '../../spool/format/keys.ts';
 import { decodeIndexEntry } from '../../spool/format/message-record.ts';
 import type { SpoolReader } from '../../spool/repair/spool-reader.ts';
-import { damage, type Step, tick } from './finding.ts';
+import { damage, tick, type VerifyStep } from './finding.ts';
 
 /** Returns the ids of the first messages that the index names, in order. */
-export function* verifyIndex(reader: SpoolReader): Generator<Step, Float64Array> {
+export function* verifyIndex(reader: SpoolReader): Generator<VerifyStep, Float64Array> {
   let ids = new Float64Array(1024);
   let count = 0;
   for (const { key, value } of reader.entries('i')) {

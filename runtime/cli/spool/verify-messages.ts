@@ -2,7 +2,7 @@
 import { idKey, idOf } from '../../spool/format/keys.ts';
 import { Cursor } from '../../spool/repair/cursor.ts';
 import type { SpoolMessage, SpoolReader } from '../../spool/repair/spool-reader.ts';
-import { damage, type Finding, type Step, tick } from './finding.ts';
+import { damage, type Finding, tick, type VerifyStep } from './finding.ts';
 import { Ids } from './verify-index.ts';
 import { checkMessage, checkWindowEntries, PartGroup } from './verify-window.ts';
 
@@ -15,7 +15,7 @@ export interface Counts {
   lowestUnsent: number;
 }
 
-export function* verifyMessages(reader: SpoolReader, indexed: Float64Array): Generator<Step, Counts> {
+export function* verifyMessages(reader: SpoolReader, indexed: Float64Array): Generator<VerifyStep, Counts> {
   const counts: Counts = {
     stored: { messages: 0, bytes: 0 },
     unsent: { messages: 0, bytes: 0 },
@@ -32,7 +32,7 @@ export function* verifyMessages(reader: SpoolReader, indexed: Float64Array): Gen
     // Index and order name windows of which no part is left.
     for (const id of index.takeBelow(message.id)) yield lostWindow('i', id);
     for (const entry of order.takeBelow(message.id)) yield lostWindow('a', idOf(entry.key));
-    for (const place of message.places) {
+    for (const place of message.queued) {
       if (message.stored !== undefined) continue;
       yield damage(
         'reference',
@@ -78,7 +78,7 @@ function lostWindow(space: 'i' | 'a', id: number): Finding {
 function countMessage(message: SpoolMessage, counts: Counts): void {
   counts.highestId = Math.max(counts.highestId, message.id);
   if (message.stored !== undefined) counts.stored.messages++;
-  for (const { lane, pointer } of message.places) {
+  for (const { lane, pointer } of message.queued) {
     if (lane === 'backfill') continue;
     counts.unsent.messages++;
     counts.lowestUnsent = Math.min(counts.lowestUnsent, message.id);

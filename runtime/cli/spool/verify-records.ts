@@ -2,7 +2,7 @@
 import type { KeySpace } from '../../spool/format/keys.ts';
 import { kindOf } from '../../spool/repair/record-reading.ts';
 import type { SpoolReader } from '../../spool/repair/spool-reader.ts';
-import { damage, note, type Step, tick } from './finding.ts';
+import { damage, note, tick, type VerifyStep } from './finding.ts';
 
 /** Key lengths by space; undefined where the key holds a name. */
 const keyLengths: Readonly<Record<KeySpace, number | undefined>> = {
@@ -24,7 +24,7 @@ const keyLengths: Readonly<Record<KeySpace, number | undefined>> = {
   v: 7,
 };
 
-export function* verifyRecords(reader: SpoolReader): Generator<Step> {
+export function* verifyRecords(reader: SpoolReader): Generator<VerifyStep> {
   for (const { key, value } of reader.source.scan(Buffer.of(0), Buffer.of(255))) {
     yield tick;
     const space = String.fromCharCode(key[0] ?? 0) as KeySpace;

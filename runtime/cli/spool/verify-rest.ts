@@ -12,11 +12,11 @@ import { decodePointer, type Pointer } from '../../spool/format/message-record.t
 import { readState, type SpoolState } from '../../spool/format/totals.ts';
 import type { Read } from '../../spool/repair/record-reading.ts';
 import type { SpoolReader } from '../../spool/repair/spool-reader.ts';
-import { damage, type Finding, type Step, tick } from './finding.ts';
+import { damage, type Finding, tick, type VerifyStep } from './finding.ts';
 import type { Counts } from './verify-messages.ts';
 
 /** Entries of the lane and their second key by message must come in pairs. */
-export function* verifyBackfillLane(reader: SpoolReader, counts: Counts): Generator<Step> {
+export function* verifyBackfillLane(reader: SpoolReader, counts: Counts): Generator<VerifyStep> {
   for (const { key, value } of reader.entries('b')) {
     yield tick;
     if (key.byteLength !== 7) continue;
@@ -48,7 +48,7 @@ export function* verifyBackfillLane(reader: SpoolReader, counts: Counts): Genera
   }
 }
 
-export function* verifyJournals(reader: SpoolReader): Generator<Step> {
+export function* verifyJournals(reader: SpoolReader): Generator<VerifyStep> {
   for (const journal of reader.journals()) {
     yield tick;
     if (!reader.streams.has(journal.number)) {

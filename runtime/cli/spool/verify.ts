@@ -6,7 +6,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { StoreSource } from '../../spool/engine/offline/entry-source.ts';
 import type { SpoolReader } from '../../spool/repair/spool-reader.ts';
 import { TimeSlice } from '../../spool/repair/time-slice.ts';
-import { type Finding, type Step, tick } from './finding.ts';
+import { type Finding, tick, type VerifyStep } from './finding.ts';
 import { verifyIndex } from './verify-index.ts';
 import { verifyMessages } from './verify-messages.ts';
 import { verifyRecords } from './verify-records.ts';
@@ -30,7 +30,7 @@ export async function* verifyInTurns(
   }
 }
 
-function* steps(reader: SpoolReader, files: StoreSource | undefined): Generator<Step> {
+function* steps(reader: SpoolReader, files: StoreSource | undefined): Generator<VerifyStep> {
   files?.check();
   yield* verifyRecords(reader);
   const indexed = yield* verifyIndex(reader);

@@ -42,7 +42,7 @@ export interface CommitterOptions {
   readonly onFailure?: (error: unknown) => Promise<void>;
 }
 
-interface Waiting extends Submission {
+interface PendingSubmission extends Submission {
   readonly bytes: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -51,11 +51,11 @@ interface Waiting extends Submission {
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #stop = new AbortController();
-  #waiting: Waiting[] = [];
+  #pending: PendingSubmission[] = [];
   #running: Promise<void> | undefined;
   #problem: { readonly text: string; readonly since: number } | undefined;
   #batches = 0;
-  #waitingOps = 0;
+  #pendingOps = 0;
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -65,8 +65,8 @@ export class Committer {
   submit(submission: Submission): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...submission, bytes: bytesOf(submission.ops), resolve, reject });
-      this.#waitingOps += submission.ops.length;
+      this.#pending.push({ ...submission, bytes: bytesOf(submission.ops), resolve, reject });
+      this.#pendingOps += submission.ops.length;
       this.#running ??= this.#run();
     });
   }
@@ -79,7 +79,7 @@ export class Committer {
   }
   /** Operations not written yet: grows while the disk refuses. */
   get pendingOps(): number {
-    return this.#waitingOps;
+    return this.#pendingOps;
   }
 
   /** Waits for what was submitted, at most `limitMs`, and not at all while the disk refuses; gives up the rest. */
@@ -97,32 +97,32 @@ export class Committer {
   async #run(): Promise<void> {
     // Lets submissions of the same turn join the first batch.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
+    while (this.#pending.length > 0) {
       const group = this.#nextGroup();
-      const deltas = group.flatMap((waiting) => waiting.delta ?? []);
-      const trailer = this.#options.trailer(deltas, this.#waiting.length === 0);
-      const ops = [...group.flatMap((waiting) => waiting.ops), ...trailer];
-      const sync = group.some((waiting) => waiting.sync);
+      const deltas = group.flatMap((pending) => pending.delta ?? []);
+      const trailer = this.#options.trailer(deltas, this.#pending.length === 0);
+      const ops = [...group.flatMap((pending) => pending.ops), ...trailer];
+      const sync = group.some((pending) => pending.sync);
       const written = await this.#write(ops, sync);
       if (written && sync) await this.#options.onSynced?.();
-      for (const waiting of group) {
-        this.#waitingOps -= waiting.ops.length;
-        if (written) waiting.resolve();
-        else waiting.reject(closedError());
+      for (const pending of group) {
+        this.#pendingOps -= pending.ops.length;
+        if (written) pending.resolve();
+        else pending.reject(closedError());
       }
     }
     this.#running = undefined;
   }
 
-  #nextGroup(): Waiting[] {
+  #nextGroup(): PendingSubmission[] {
     let bytes = 0;
     let count = 0;
-    for (const waiting of this.#waiting) {
-      bytes += waiting.bytes;
+    for (const pending of this.#pending) {
+      bytes += pending.bytes;
       if (count > 0 && bytes > this.#options.maxBytes) break;
       count++;
     }
-    return this.#waiting.splice(0, count);
+    return this.#pending.splice(0, count);
   }
 
   /** False when stopped before it succeeded. */

@@ -75,7 +75,7 @@ export class StreamTable {
   readonly #random: Random;
   readonly #byId = new Map<string, Stream>();
   /** As the disk has them. */
-  readonly #settled = new Map<string, Stream>();
+  readonly #durable = new Map<string, Stream>();
   readonly #byNumber = new Map<number, Stream>();
   #nextNumber = 1;
   // Of a stream that nobody knows: the disk may have forgotten it.
@@ -151,16 +151,16 @@ export class StreamTable {
   }
 
   /** These are on the disk as they are now; without names, all. */
-  settle(batchIds: Iterable<string> = this.#byId.keys()): void {
+  markDurable(batchIds: Iterable<string> = this.#byId.keys()): void {
     for (const batchId of batchIds) {
       const stream = this.#byId.get(batchId);
-      if (stream !== undefined) this.#settled.set(batchId, stream);
+      if (stream !== undefined) this.#durable.set(batchId, stream);
     }
   }
 
   /** As the disk has it: what a commit that is under way says of it is not so yet. */
-  settled(batchId: string): Stream | undefined {
-    return this.#settled.get(batchId) ?? this.#byId.get(batchId);
+  durable(batchId: string): Stream | undefined {
+    return this.#durable.get(batchId) ?? this.#byId.get(batchId);
   }
 
   /** @throws HoldfastError `spool-index-changed`, `spool-too-many-streams`. */

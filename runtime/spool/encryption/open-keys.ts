@@ -9,10 +9,10 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Random } from '../../../kernel/random.ts';
 import { plainCodec, type RecordCodec } from '../format/record.ts';
 import type { EncryptionSettings, KeySource } from './config.ts';
+import type { EncryptionStats } from './key-change.ts';
 import { type KeyPlaces, nameSource, type ReadOptions, readKeys } from './key-sources.ts';
 import type { MasterKey } from './master-key.ts';
 import { createSealedCodec } from './sealed-codec.ts';
-import type { EncryptionStats } from './settle-keys.ts';
 
 export interface SpoolKeys {
   readonly codec: RecordCodec;

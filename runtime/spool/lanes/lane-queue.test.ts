@@ -76,10 +76,10 @@ describe('lanes', () => {
           } else {
             for (const entry of pair.taken[name].splice(0, count)) {
               if (what === 'settle') {
-                expect(pair[name].settle(entry.id)).toEqual(entry);
+                expect(pair[name].remove(entry.id)).toEqual(entry);
                 pair.stored.delete(entry.id);
               } else if (name === 'live' && entry.id < pair.demotedBelow) {
-                pair.live.settle(entry.id);
+                pair.live.remove(entry.id);
                 pair.backlog.adopt(entry);
               } else pair[name].release(entry.id);
             }

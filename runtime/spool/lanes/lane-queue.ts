@@ -123,7 +123,7 @@ export class LaneQueue<E extends LaneEntry> {
   }
 
   /** The entry leaves the lane. Undefined if it was not taken from here. */
-  settle(id: number): E | undefined {
+  remove(id: number): E | undefined {
     const entry = this.#taken.get(id);
     if (entry === undefined) return undefined;
     this.#taken.delete(id);

@@ -53,7 +53,7 @@ export class LaneStore implements Lanes {
     this.#queues = { live: newQueue(), backlog: newQueue(), backfill: newQueue() };
     this.#unclaim = options.unclaim;
     this.#pending = new PendingEntries(options.core, (entries) => {
-      for (const { lane, id } of entries) this.#giveBack(lane, id);
+      for (const { lane, id } of entries) this.#release(lane, id);
       this.#announceWork();
     });
     this.#reader = new LaneReader(options.core);
@@ -129,45 +129,45 @@ export class LaneStore implements Lanes {
     const ops: BatchOp[] = [];
     const delta = { unsent: { messages: 0, bytes: 0 }, backfill: { messages: 0, bytes: 0 } };
     for (const entry of entries) {
-      const settled = this.#queues[entry.lane].settle(entry.id);
-      if (settled === undefined) continue;
-      ops.push(...removalOps(entry.lane, settled));
+      const removed = this.#queues[entry.lane].remove(entry.id);
+      if (removed === undefined) continue;
+      ops.push(...removalOps(entry.lane, removed));
       const count = delta[entry.lane === 'backfill' ? 'backfill' : 'unsent'];
       count.messages--;
-      count.bytes -= settled.bytes;
+      count.bytes -= removed.bytes;
     }
     if (ops.length > 0) await this.#core.submit({ ops, sync: false, delta });
   }
 
   release(entries: readonly Outgoing[]): void {
-    for (const entry of entries) this.#giveBack(entry.lane, entry.id);
+    for (const entry of entries) this.#release(entry.lane, entry.id);
     if (entries.length > 0) this.#announceWork();
   }
 
   // What was live when it was taken is backlog once the lane has been demoted.
-  #giveBack(lane: LaneName, id: number): void {
+  #release(lane: LaneName, id: number): void {
     const queue = this.#queues[lane];
     if (lane !== 'live' || id >= this.#demotedBelow) {
       queue.release(id);
       return;
     }
-    const entry = queue.settle(id);
+    const entry = queue.remove(id);
     if (entry !== undefined) this.#queues.backlog.adopt(entry);
   }
 
   async reject(entry: Outgoing, reason: string): Promise<void> {
     const core = this.#core;
-    const settled = this.#queues[entry.lane].settle(entry.id);
-    if (settled === undefined) return;
+    const removed = this.#queues[entry.lane].remove(entry.id);
+    if (removed === undefined) return;
     core.log.error({ messageId: entry.message.messageId, reason }, 'the hub refuses a message for good');
     core.metrics.count('holdfast_spool_rejected_total');
     const space = entry.lane === 'backfill' ? 'backfill' : 'unsent';
     const ops = [
-      ...removalOps(entry.lane, settled),
-      ...(await this.#onRejected(settled.messageId)),
-      core.putJson('X', idKey('x', settled.messageId), { lane: entry.lane, reason, at: core.clock.now() }),
+      ...removalOps(entry.lane, removed),
+      ...(await this.#onRejected(removed.messageId)),
+      core.putJson('X', idKey('x', removed.messageId), { lane: entry.lane, reason, at: core.clock.now() }),
     ];
-    const delta = { [space]: { messages: -1, bytes: -settled.bytes }, rejected: 1 };
+    const delta = { [space]: { messages: -1, bytes: -removed.bytes }, rejected: 1 };
     await core.submit({ ops, sync: true, delta });
   }
 
@@ -205,8 +205,8 @@ export class LaneStore implements Lanes {
     return taken;
   }
 
-  giveBack(lane: LaneName, entries: readonly QueuedMessage[]): void {
-    for (const entry of entries) this.#giveBack(lane, entry.id);
+  returnEntries(lane: LaneName, entries: readonly QueuedMessage[]): void {
+    for (const entry of entries) this.#release(lane, entry.id);
   }
 
   /** Taken entries leave the lane; the deletion of their pointers is the caller's to submit. */
@@ -215,11 +215,11 @@ export class LaneStore implements Lanes {
     let bytes = 0;
     let messages = 0;
     for (const { id } of entries) {
-      const settled = this.#queues[lane].settle(id);
-      if (settled === undefined) continue;
-      ops.push(...removalOps(lane, settled));
+      const removed = this.#queues[lane].remove(id);
+      if (removed === undefined) continue;
+      ops.push(...removalOps(lane, removed));
       messages--;
-      bytes -= settled.bytes;
+      bytes -= removed.bytes;
     }
     return { ops, delta: { [lane === 'backfill' ? 'backfill' : 'unsent']: { messages, bytes } } };
   }
@@ -330,7 +330,7 @@ export class LaneStore implements Lanes {
     if (fate === 'wait' && this.#pending.withhold({ lane, id: entry.id })) return true;
     this.#dropClaim(lane, entry, key, value).catch((error) => {
       core.log.warn({ error: describeError(error) }, 'a window could not be taken back; it is tried again');
-      this.#giveBack(lane, entry.id);
+      this.#release(lane, entry.id);
     });
     return true;
   }
@@ -364,7 +364,7 @@ export class LaneStore implements Lanes {
     value: Uint8Array | undefined,
     error: HoldfastError,
   ): void {
-    this.#queues[lane].settle(entry.id);
+    this.#queues[lane].remove(entry.id);
     this.#removeDamaged(lane, entry, key, value, error).catch((cause) => {
       this.#core.log.warn({ error: describeError(cause) }, 'a damaged record could not be quarantined');
     });

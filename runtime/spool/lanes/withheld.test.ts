@@ -8,7 +8,7 @@ import { noMetrics } from '../../../kernel/metrics.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { decodeBody } from '../../../wire/body.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { SpoolLife } from '../continuity/keeper.ts';
+import type { SpoolLife } from '../continuity/tracker.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { change, closed, idsOf, readingsIn, takeAll, window } from '../testing/open-test-spool.ts';
 

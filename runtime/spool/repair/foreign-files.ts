@@ -13,24 +13,24 @@ import type { FolderLayout } from '../format/folder-layout.ts';
 const kib = 1024;
 const mib = 1024 * kib;
 
-interface Place {
+interface Expected {
   readonly kind: 'file' | 'folder';
   /** Nothing of ours is larger. */
   readonly maxBytes?: number;
 }
 
-const smallFile: Place = { kind: 'file', maxBytes: 64 * kib };
-const folder: Place = { kind: 'folder' };
+const smallFile: Expected = { kind: 'file', maxBytes: 64 * kib };
+const folder: Expected = { kind: 'folder' };
 
 /** What LevelDB reads whole is bounded; a table is read by blocks. */
-function placeInLevel(name: string): Place | undefined {
+function expectedInLevel(name: string): Expected | undefined {
   if (name === 'CURRENT') return { kind: 'file', maxBytes: kib };
   if (/^(MANIFEST-\d+|\d+\.log)$/.test(name)) return { kind: 'file', maxBytes: 256 * mib };
   return /^(\d+\.(ldb|sst|dbtmp)|LOCK|LOG|LOG\.old)$/.test(name) ? { kind: 'file' } : undefined;
 }
 
-function placeInStore(name: string): Place | undefined {
-  return name === walFolder || name === valuesFolder ? folder : placeInLevel(name);
+function expectedInStore(name: string): Expected | undefined {
+  return name === walFolder || name === valuesFolder ? folder : expectedInLevel(name);
 }
 
 /** What was done about what stood there. */
@@ -48,18 +48,18 @@ class Clearing {
     this.#skipUnreadable = skipUnreadable;
   }
 
-  async clear(path: string, place: Place): Promise<void> {
-    const kind = await kindOf(path, place.maxBytes);
+  async clear(path: string, expected: Expected): Promise<void> {
+    const kind = await kindOf(path, expected.maxBytes);
     if (kind === 'missing') return;
-    if (kind !== place.kind) await this.#rename(path);
+    if (kind !== expected.kind) await this.#rename(path);
     else if (!(await isAccessible(path, kind))) await this.#open(path, kind);
   }
 
-  async clearIn(path: string, placeOf: (name: string) => Place | undefined): Promise<void> {
+  async clearIn(path: string, expectedFor: (name: string) => Expected | undefined): Promise<void> {
     if ((await kindOf(path)) !== 'folder') return;
     for (const name of await readdir(path)) {
-      const place = placeOf(name);
-      if (place !== undefined) await this.clear(join(path, name), place);
+      const expected = expectedFor(name);
+      if (expected !== undefined) await this.clear(join(path, name), expected);
     }
   }
 
@@ -100,12 +100,12 @@ export async function clearForLock(
   const clearing = new Clearing(skipUnreadable);
   await clearing.clear(root, folder);
   await clearing.clear(lock, folder);
-  await clearing.clearIn(lock, placeInLevel);
+  await clearing.clearIn(lock, expectedInLevel);
   return clearing.done;
 }
 
 /** All the rest, once the lock is held. As `clearForLock`. */
-export async function clearPlaces(
+export async function clearFolder(
   layout: FolderLayout,
   skipUnreadable: boolean,
 ): Promise<readonly Cleared[]> {
@@ -114,9 +114,9 @@ export async function clearPlaces(
   for (const path of [store, newStore, quarantine, keys]) await clearing.clear(path, folder);
   for (const path of [marker, starts, mark]) await clearing.clear(path, smallFile);
   await clearing.clear(ballast, { kind: 'file' });
-  await clearing.clearIn(store, placeInStore);
-  await clearing.clearIn(join(store, walFolder), placeIn(isWalSegment));
-  await clearing.clearIn(join(store, valuesFolder), placeIn(isBodyFile));
+  await clearing.clearIn(store, expectedInStore);
+  await clearing.clearIn(join(store, walFolder), expectedIn(isWalSegment));
+  await clearing.clearIn(join(store, valuesFolder), expectedIn(isBodyFile));
   return clearing.done;
 }
 
@@ -138,5 +138,5 @@ export async function closeToOthers({ root }: FolderLayout): Promise<void> {
 const isBodyFile = (name: string): boolean => valueSegmentNumber(name) !== undefined;
 
 // Read in pieces, so of any size.
-const placeIn = (isOurs: (name: string) => boolean) => (name: string) =>
+const expectedIn = (isOurs: (name: string) => boolean) => (name: string) =>
   isOurs(name) ? ({ kind: 'file' } as const) : undefined;

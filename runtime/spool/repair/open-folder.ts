@@ -30,7 +30,7 @@ import { type FolderLayout, keptForKey, layoutOf, readMarker, writeMarker } from
 import type { RecordCodec } from '../format/record.ts';
 import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
 import { diskSpace } from '../retention/full-disk.ts';
-import { type Cleared, clearForLock, clearPlaces, closeToOthers } from './foreign-files.ts';
+import { type Cleared, clearFolder, clearForLock, closeToOthers } from './foreign-files.ts';
 import { lockedError, lookAt, moveToQuarantine, pruneQuarantine } from './quarantine.ts';
 import { type SalvageReport, salvage } from './salvage.ts';
 import { SpoolReader } from './spool-reader.ts';
@@ -95,7 +95,7 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
   try {
     let suspicious: boolean | undefined;
     const opened = await whenDiskAllows(options, layout, async (skipUnreadable) => {
-      tellCleared(options, await clearPlaces(layout, skipUnreadable));
+      tellCleared(options, await clearFolder(layout, skipUnreadable));
       await closeToOthers(layout);
       suspicious ??= await noteStart(layout.starts, options.clock);
       return openStore({ ...options, skipUnreadable, isReplaced }, layout, suspicious);

@@ -24,7 +24,7 @@ import { readState, stateOp } from '../format/totals.ts';
 import { Losses, type LostRecord, type LostWindow } from './losses.ts';
 import { keyName, kindOf } from './record-reading.ts';
 import { SalvageTarget } from './salvage-target.ts';
-import { storedIn, WindowKeeper } from './salvaged-windows.ts';
+import { SalvagedWindows, storedIn } from './salvaged-windows.ts';
 import type { SpoolMessage, SpoolReader } from './spool-reader.ts';
 import { TimeSlice } from './time-slice.ts';
 
@@ -70,7 +70,7 @@ export async function salvage(
 class Salvage {
   readonly #reader: SpoolReader;
   readonly #target: SalvageTarget;
-  readonly #windows: WindowKeeper;
+  readonly #windows: SalvagedWindows;
   readonly #losses = new Losses();
   readonly #slice: TimeSlice;
   readonly #archive: boolean;
@@ -85,7 +85,7 @@ class Salvage {
   ) {
     this.#reader = reader;
     this.#target = new SalvageTarget(out, reader.codec);
-    this.#windows = new WindowKeeper(reader, this.#target);
+    this.#windows = new SalvagedWindows(reader, this.#target);
     this.#slice = new TimeSlice(clock);
     this.#archive = archive;
     this.#unnamed = unnamed;
@@ -135,7 +135,7 @@ class Salvage {
       const stored = message.stored;
       if (stored === undefined || 'problem' in stored) {
         if (stored !== undefined) this.#losses.message(idKey('r', message.id), stored.problem);
-        else if (message.places.length > 0) this.#losses.messages++;
+        else if (message.queued.length > 0) this.#losses.messages++;
         continue;
       }
       const { header } = stored.value;
@@ -159,7 +159,7 @@ class Salvage {
 
   async #keepWindow(parts: readonly SpoolMessage[]): Promise<void> {
     // A window goes as a whole: of one that was sent in part, the sent parts stay too.
-    if (!this.#archive && parts.every(({ places }) => places.length === 0)) return;
+    if (!this.#archive && parts.every(({ queued }) => queued.length === 0)) return;
     await this.#windows.keep(parts);
   }
 
@@ -195,7 +195,7 @@ class Salvage {
     const id = idOf(key);
     const known = this.#reader.message(id);
     const refused = known?.refused === undefined ? {} : { refused: known.refused };
-    return { id, stored, bytes: value.byteLength, places: known?.places ?? [], ...refused };
+    return { id, stored, bytes: value.byteLength, queued: known?.queued ?? [], ...refused };
   }
 
   async #keepUnnamed(parts: readonly SpoolMessage[]): Promise<void> {
@@ -203,7 +203,7 @@ class Salvage {
       this.#highestId = Math.max(this.#highestId, id);
       const known = this.#reader.message(id);
       const isRecord = known?.stored !== undefined;
-      if (isRecord || (known?.places.length ?? 0) > 0) this.#losses.takeBack(idKey('r', id), isRecord);
+      if (isRecord || (known?.queued.length ?? 0) > 0) this.#losses.takeBack(idKey('r', id), isRecord);
     }
     this.#unnamedMessages += parts.length;
     await this.#windows.keep(parts);
@@ -215,7 +215,7 @@ class Salvage {
       if (this.#slice.isDue) await this.#slice.pause();
       const pointer = this.#reader.read('P', key, value, decodePointer);
       // Its message knows the place too, if it was kept.
-      if ('value' in pointer) await this.#keepPlace(idOf(key), pointer.value, keyName(key));
+      if ('value' in pointer) await this.#keepEntry(idOf(key), pointer.value, keyName(key));
     }
     await this.#target.flush();
     for (const { key } of this.#reader.entries('q')) {
@@ -227,11 +227,11 @@ class Salvage {
       if (stored === undefined || 'problem' in stored) continue;
       const bytes = messageBytes(markAsBackfill(stored.value.message, {}));
       const pointer = { id, bytes, queuedAt: stored.value.header.storedAt, mark: {} };
-      await this.#keepPlace(sequence, pointer, keyName(key));
+      await this.#keepEntry(sequence, pointer, keyName(key));
     }
   }
 
-  async #keepPlace(sequence: number, pointer: Pointer, from: string): Promise<void> {
+  async #keepEntry(sequence: number, pointer: Pointer, from: string): Promise<void> {
     this.#highestId = Math.max(this.#highestId, sequence);
     if (!(await this.#target.has(idKey('r', pointer.id)))) {
       this.#losses.record(from, `message ${pointer.id} is lost`);

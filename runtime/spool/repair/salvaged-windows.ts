@@ -16,7 +16,7 @@ import {
 import type { SalvageTarget } from './salvage-target.ts';
 import { type KnownStream, type SpoolMessage, type SpoolReader, streamOf } from './spool-reader.ts';
 
-export class WindowKeeper {
+export class SalvagedWindows {
   readonly streams = new Map<number, KnownStream>();
   /** Streams that only their messages know. */
   readonly rebuilt: string[] = [];
@@ -77,7 +77,7 @@ export class WindowKeeper {
     await target.put('M', idKey('r', message.id), encodeMessage(stored));
     const storedBytes = messageBytes(stored.message) + storedOverheadBytes;
     target.count({ stored: { messages: 1, bytes: storedBytes } });
-    for (const { lane, pointer } of message.places) {
+    for (const { lane, pointer } of message.queued) {
       if (lane !== 'unsent') continue;
       const known = 'value' in pointer ? pointer.value : pointerTo(message.id, stored);
       await target.put('P', idKey('u', message.id), encodePointer(known));

@@ -5,21 +5,21 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { BatchOp, Entry, RangeOptions, Store } from '../engine/store.ts';
 import type { OpenedFolder, Repair } from './open-folder.ts';
 
-export interface GuardedStoreEvents {
+export interface RepairEvents {
   onDamage(reason: string): void;
   /** The store was replaced; whatever is known of its contents must be read again. */
   onRepair(repair: Repair): void;
 }
 
-export class GuardedStore implements Store {
+export class SelfRepairingStore implements Store {
   readonly #folder: OpenedFolder;
-  readonly #events: GuardedStoreEvents;
+  readonly #events: RepairEvents;
   #store: Store;
   #damage: string | undefined;
   #repairing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(folder: OpenedFolder, events: GuardedStoreEvents) {
+  constructor(folder: OpenedFolder, events: RepairEvents) {
     this.#folder = folder;
     this.#store = folder.store;
     this.#events = events;
@@ -50,7 +50,7 @@ export class GuardedStore implements Store {
   }
 
   /** Something is not there that should be: the store is put together anew. */
-  async suspect(reason: string): Promise<void> {
+  async reportDamage(reason: string): Promise<void> {
     if (this.#damage !== undefined || this.#closed) return;
     this.#damage = reason;
     this.#events.onDamage(reason);

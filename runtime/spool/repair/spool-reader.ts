@@ -1,4 +1,4 @@
-// What the entries of a stopped spool mean: streams, messages with their places in the lanes, the journal.
+// What the entries of a stopped spool mean: streams, messages with their entries in the lanes, the journal.
 // Reads only. What is damaged is yielded as such, never thrown.
 import type { IndexKind, Window } from '../../../wire/window.ts';
 import type { StreamRecord } from '../core/streams.ts';
@@ -23,8 +23,8 @@ export interface KnownStream extends StreamRecord {
   readonly batchId: string;
 }
 
-/** A place in a lane that names the message. */
-export interface Place {
+/** An entry of a lane that names the message. */
+export interface QueueEntry {
   readonly lane: 'unsent' | 'backfill';
   /** Of the pointer's record: `u` or `b`. */
   readonly key: Uint8Array;
@@ -37,7 +37,7 @@ export interface SpoolMessage {
   readonly stored: Read<StoredMessage> | undefined;
   /** Of the record as stored. */
   readonly bytes: number;
-  readonly places: readonly Place[];
+  readonly queued: readonly QueueEntry[];
   /** Present when the hub refused the message for good. */
   readonly refused?: Read<{ lane?: string; reason?: string; at?: number }>;
 }
@@ -93,22 +93,22 @@ export class SpoolReader {
   /** All messages by id, and ids that only a lane or a refusal names. Memory does not grow with their number. */
   *messages(): Generator<SpoolMessage> {
     const heads = (['r', 'u', 'q', 'x'] as const).map((space) => new Cursor(this.entries(space)));
-    const [stored, unsent, queued, refused] = heads as [Cursor, Cursor, Cursor, Cursor];
+    const [stored, unsent, backfill, refused] = heads as [Cursor, Cursor, Cursor, Cursor];
     try {
       for (;;) {
         const id = Math.min(...heads.map((head) => head.id));
         if (id === Number.POSITIVE_INFINITY) return;
         const record = stored.takeAt(id)[0];
-        const places = [
-          ...unsent.takeAt(id).map((entry) => this.#unsentPlace(entry)),
-          ...queued.takeAt(id).map((entry) => this.#backfillPlace(entry)),
+        const queued = [
+          ...unsent.takeAt(id).map((entry) => this.#unsentEntry(entry)),
+          ...backfill.takeAt(id).map((entry) => this.#backfillEntry(entry)),
         ];
         const refusal = refused.takeAt(id)[0];
         yield {
           id,
           stored: record && this.read('M', record.key, record.value, decodeMessage),
           bytes: record?.value.byteLength ?? 0,
-          places,
+          queued,
           ...(refusal && { refused: this.readJson('X', refusal.key, refusal.value) }),
         };
       }
@@ -125,16 +125,16 @@ export class SpoolReader {
     const unsent = this.source.get(unsentKey);
     const refusalKey = idKey('x', id);
     const refusal = this.source.get(refusalKey);
-    const places = unsent === undefined ? [] : [this.#unsentPlace({ key: unsentKey, value: unsent })];
+    const queued = unsent === undefined ? [] : [this.#unsentEntry({ key: unsentKey, value: unsent })];
     for (const entry of this.source.scan(queuedKey(id, 0), queuedKey(id + 1, 0))) {
-      places.push(this.#backfillPlace(entry));
+      queued.push(this.#backfillEntry(entry));
     }
-    if (value === undefined && refusal === undefined && places.length === 0) return undefined;
+    if (value === undefined && refusal === undefined && queued.length === 0) return undefined;
     return {
       id,
       stored: value && this.read('M', key, value, decodeMessage),
       bytes: value?.byteLength ?? 0,
-      places,
+      queued,
       ...(refusal && { refused: this.readJson('X', refusalKey, refusal) }),
     };
   }
@@ -160,11 +160,11 @@ export class SpoolReader {
     return readJournal(this.codec, { number, index: this.streams.get(number)?.index }, entries);
   }
 
-  #unsentPlace({ key, value }: Entry): Place {
+  #unsentEntry({ key, value }: Entry): QueueEntry {
     return { lane: 'unsent', key, pointer: this.read('P', key, value, decodePointer) };
   }
 
-  #backfillPlace({ key }: Entry): Place {
+  #backfillEntry({ key }: Entry): QueueEntry {
     const sequence = Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(7, 6);
     const place = idKey('b', sequence);
     const value = this.source.get(place);

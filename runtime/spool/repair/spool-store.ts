@@ -8,7 +8,7 @@ import type { Store } from '../engine/store.ts';
 import type { RecordCodec } from '../format/record.ts';
 import { type DiskSpace, diskSpace } from '../retention/full-disk.ts';
 import { openFolder, type Repair } from './open-folder.ts';
-import { GuardedStore, type GuardedStoreEvents } from './self-repairing-store.ts';
+import { type RepairEvents, SelfRepairingStore } from './self-repairing-store.ts';
 import { checkTables } from './table-scrub.ts';
 
 /** As the spool's own options. */
@@ -29,7 +29,7 @@ export interface SpoolStore {
   /** What was found damaged, and what became of it. */
   readonly repair?: Repair;
   /** What the store should hold is not there: it is put together anew, if it can be. */
-  suspect(reason: string): void;
+  reportDamage(reason: string): void;
   readonly isRepairable: boolean;
   /** Ends what goes on beside. Before the store is closed. */
   stop(): void;
@@ -38,12 +38,12 @@ export interface SpoolStore {
 export async function openSpoolStore(
   options: SpoolStoreOptions,
   codec: RecordCodec,
-  events: GuardedStoreEvents,
+  events: RepairEvents,
 ): Promise<SpoolStore> {
   if (options.store !== undefined) {
     const store = await options.store();
     await noteKey(store, codec);
-    const nothing = { suspect: () => {}, isRepairable: false, stop: () => {} };
+    const nothing = { reportDamage: () => {}, isRepairable: false, stop: () => {} };
     return { store, space: diskSpace(undefined, options.folder, options.freeBytes), ...nothing };
   }
   const { folder: path, clock, log, signal, random = systemRandom } = options;
@@ -51,15 +51,17 @@ export async function openSpoolStore(
   const folder = await openFolder({ folder: path, codec, clock, random, log, ...abort });
   const space = diskSpace(folder.layout.ballast, path, options.freeBytes);
   await space.reserveRoom();
-  const store = new GuardedStore(folder, events);
+  const store = new SelfRepairingStore(folder, events);
   const stopped = new AbortController();
-  const suspect = (reason: string) => {
+  const reportDamage = (reason: string) => {
     // Who reads or writes next tries again.
-    store.suspect(reason).catch((error) => log.warn({ error: describeError(error) }, 'not repaired yet'));
+    store
+      .reportDamage(reason)
+      .catch((error) => log.warn({ error: describeError(error) }, 'not repaired yet'));
   };
   if (folder.isUnchecked) {
     checkTables(folder.layout.store, clock, stopped.signal)
-      .then((damage) => damage !== undefined && suspect(damage))
+      .then((damage) => damage !== undefined && reportDamage(damage))
       .catch((error) => {
         if (!stopped.signal.aborted)
           log.warn({ error: describeError(error) }, 'the index could not be read through');
@@ -68,7 +70,7 @@ export async function openSpoolStore(
   return {
     store,
     space,
-    suspect,
+    reportDamage,
     isRepairable: true,
     stop: () => stopped.abort(),
     ...(folder.repair === undefined ? {} : { repair: folder.repair }),

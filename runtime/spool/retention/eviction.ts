@@ -73,7 +73,7 @@ export class Eviction {
         if (storedSince(queuedAt) >= removal.olderThan && before + freed >= removal.bytes) break;
         freed += bytes + storedOverheadBytes;
       }
-      lanes.giveBack(lane, entries.slice(count));
+      lanes.returnEntries(lane, entries.slice(count));
       if (count > 0) await remove(entries.slice(0, count));
       if (count < entries.length || entries.length === 0) break;
     }
@@ -83,7 +83,7 @@ export class Eviction {
   async #evict(lane: 'backlog' | 'live', entries: readonly QueuedMessage[]): Promise<void> {
     const { core, lanes, streams, hasHistory, freed } = this.#options;
     const { windows, incomplete } = await this.#windowsOf(entries);
-    lanes.giveBack(lane, incomplete);
+    lanes.returnEntries(lane, incomplete);
     if (windows.length === 0) return;
     const gone = new Set(windows.flatMap(idsOf));
     const removed = lanes.removeTaken(

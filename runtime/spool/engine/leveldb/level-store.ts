@@ -12,7 +12,7 @@ import { bytesUnder, isDiskTrouble, makeFolder } from '../disk.ts';
 import type { IndexStore } from '../index-store.ts';
 import type { BatchOp, Entry, RangeOptions } from '../store.ts';
 import { LevelFilesReader, type LevelReading } from './level-files-reader.ts';
-import { leftoverBytes, removeLeftovers } from './obsolete-files.ts';
+import { obsoleteBytes, removeObsoleteFiles } from './obsolete-files.ts';
 
 export interface LevelStoreOptions {
   readonly folder: string;
@@ -165,7 +165,7 @@ class LevelStore implements IndexStore {
     try {
       await this.open();
     } catch (error) {
-      if (isDiskTrouble(error)) await removeLeftovers(this.#options.folder);
+      if (isDiskTrouble(error)) await removeObsoleteFiles(this.#options.folder);
       // Others may have taken the room since it was looked for.
       if (isDiskTrouble(error)) this.#files ??= readFiles(this.#options.folder);
       throw error;
@@ -177,7 +177,7 @@ class LevelStore implements IndexStore {
   async #assertRoom(): Promise<void> {
     const { folder } = this.#options;
     const { bavail, bsize } = await statfs(folder);
-    if (bavail * bsize >= roomToOpenBytes || (await leftoverBytes(folder)) >= roomToOpenBytes) return;
+    if (bavail * bsize >= roomToOpenBytes || (await obsoleteBytes(folder)) >= roomToOpenBytes) return;
     const cause = Object.assign(new Error('No space left on device'), { code: 'ENOSPC' });
     const text = `${folder} is not opened again: there is no room for it, and what is open can still be read`;
     throw new HoldfastError('store-open-failed', text, { retryable: true, cause });

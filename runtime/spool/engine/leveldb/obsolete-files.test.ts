@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openLevelStore } from './level-store.ts';
-import { removeLeftovers } from './obsolete-files.ts';
+import { removeObsoleteFiles } from './obsolete-files.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'holdfast-leftovers-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -30,7 +30,7 @@ async function makeStore(name: string): Promise<string> {
 describe('what LevelDB left behind', () => {
   it('goes, and nothing else', async () => {
     const folder = await makeStore('sound');
-    const removed = await removeLeftovers(folder);
+    const removed = await removeObsoleteFiles(folder);
     expect([...removed].sort()).toEqual(['000001.log', '000777.ldb', '000900.dbtmp', 'MANIFEST-000001']);
     expect(readdirSync(folder)).toContain('notes.txt');
     const store = await openLevelStore({ folder, create: false });
@@ -46,7 +46,7 @@ describe('what LevelDB left behind', () => {
       const current = readFileSync(join(folder, 'CURRENT'), 'latin1').trim();
       truncateSync(join(folder, target === 'CURRENT' ? 'CURRENT' : current), 0);
       const before = readdirSync(folder);
-      expect(await removeLeftovers(folder)).toEqual([]);
+      expect(await removeObsoleteFiles(folder)).toEqual([]);
       expect(readdirSync(folder)).toEqual(before);
     },
   );

@@ -11,35 +11,35 @@ import { readManifest } from './level-manifest.ts';
  * does not name, logs that are in tables already, earlier MANIFESTs. Removes nothing when the MANIFEST is
  * not sound. Returns the names.
  */
-export async function removeLeftovers(folder: string): Promise<readonly string[]> {
-  const removed = await findLeftovers(folder);
+export async function removeObsoleteFiles(folder: string): Promise<readonly string[]> {
+  const removed = await findObsoleteFiles(folder);
   for (const file of removed) await rm(join(folder, file), { force: true });
   return removed;
 }
 
 /** How much room that would bring, in bytes. */
-export async function leftoverBytes(folder: string): Promise<number> {
+export async function obsoleteBytes(folder: string): Promise<number> {
   let bytes = 0;
-  for (const file of await findLeftovers(folder)) {
+  for (const file of await findObsoleteFiles(folder)) {
     const facts = await stat(join(folder, file)).catch(() => undefined);
     bytes += (facts?.blocks ?? 0) * 512;
   }
   return bytes;
 }
 
-async function findLeftovers(folder: string): Promise<readonly string[]> {
+async function findObsoleteFiles(folder: string): Promise<readonly string[]> {
   const current = await soundManifest(folder);
   if (current === undefined) return [];
   const { name, manifest } = current;
   const found: string[] = [];
   for (const file of await readdir(folder)) {
     const number = Number.parseInt(file, 10);
-    const needless =
+    const isObsolete =
       (/^\d+\.(ldb|sst)$/.test(file) && !manifest.tables.has(number)) ||
       (/^\d+\.log$/.test(file) && number < manifest.logNumber && number !== manifest.previousLogNumber) ||
       (/^MANIFEST-\d+$/.test(file) && file !== name) ||
       /^\d+\.dbtmp$/.test(file);
-    if (needless) found.push(file);
+    if (isObsolete) found.push(file);
   }
   return found;
 }
@@ -49,7 +49,7 @@ async function soundManifest(folder: string) {
     const name = /^(MANIFEST-\d+)\n$/.exec(await readFile(join(folder, 'CURRENT'), 'latin1'))?.[1];
     if (name === undefined) return undefined;
     const { records, bad } = readLog(await readFile(join(folder, name)));
-    // A torn tail is an edit that never took effect: its new files are needless, its old ones are named still.
+    // A torn tail is an edit that never took effect: its new files are isObsolete, its old ones are named still.
     return bad.length > 0 ? undefined : { name, manifest: readManifest(records) };
   } catch {
     return undefined;

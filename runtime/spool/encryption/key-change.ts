@@ -37,9 +37,9 @@ export interface KeyState {
 }
 
 /** Call before the first message is written. */
-export async function settleKeys(core: SpoolCore, folder: string | undefined): Promise<KeyState> {
+export async function applyKeyChange(core: SpoolCore, folder: string | undefined): Promise<KeyState> {
   const quarantinedStores = folder === undefined ? [] : await findQuarantined(folder);
-  return { former: await settle(core), quarantinedStores };
+  return { former: await resealRecords(core), quarantinedStores };
 }
 
 /** What status says; nothing where there is nothing to say. */
@@ -60,7 +60,7 @@ async function findQuarantined(folder: string): Promise<readonly string[]> {
   return names.filter((name) => name.includes(keptForKey)).map((name) => join(quarantine, name));
 }
 
-async function settle(core: SpoolCore): Promise<readonly FormerKey[]> {
+async function resealRecords(core: SpoolCore): Promise<readonly FormerKey[]> {
   const record = await readKeyRecord(core.store);
   if (record === undefined) return [];
   if (record.former.every(({ below }) => below !== null)) return record.former;

@@ -57,7 +57,7 @@ const elsewhereEveryMs = 60_000;
 // The hub was told of one of the last starts, unless it was not reached for as many.
 const maxRuns = 64;
 
-export class ContinuityKeeper {
+export class ContinuityTracker {
   readonly #options: ContinuityOptions;
   #record: FolderRecord = { id: '', starts: 0 };
   #beside: MarkFile | undefined;
