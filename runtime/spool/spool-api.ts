@@ -48,7 +48,7 @@ export interface SpoolOptions {
   readonly storedSince?: (storedAt: number) => number;
   /**
    * Streams whose equipment can perhaps be asked again, now or later, for what was removed unsent: no void is declared for
-   * them. False only where it is known that nobody has it. Default: nobody has.
+   * them. False only where it is known that there is no history. Default: false.
    */
   readonly hasHistory?: (batchId: string) => boolean;
   /** Free bytes of the disk. Default: asks the file system of `folder`. */

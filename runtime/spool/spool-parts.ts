@@ -1,4 +1,4 @@
-// The parts of a spool, put together and read in from a store.
+// The parts of a spool: makes them, and loads their state from the store.
 import { readBoot } from '../../kernel/boot.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { systemRandom } from '../../kernel/random.ts';
@@ -66,7 +66,7 @@ export async function loadParts(
     onRejected: (id) => archive.unindexOps(id),
     onMissing: (messages) => {
       const reason = `${messages} entries of a lane are not in the index any more`;
-      log.error({ reason }, 'the store lost entries without a word');
+      log.error({ reason }, 'entries are missing from the index');
       if (from.isRepairable) from.reportDamage(reason);
       else core.submit({ ops: [], sync: true, delta: { damaged: messages } }).catch(() => {});
     },

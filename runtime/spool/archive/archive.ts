@@ -43,7 +43,7 @@ export class Archive {
   readonly #core: SpoolCore;
   readonly #streams: StreamTable;
   // Messages that turned out unreadable. Their records cannot say where the index names them, so the
-  // entries are removed when a search comes by.
+  // entries are removed when a search finds them.
   readonly #gone = new Set<number>();
   readonly #pinned = new Map<number, number>();
   readonly #removing = new Set<number>();
@@ -217,7 +217,7 @@ export class Archive {
     this.#core.submit({ ops: [{ type: 'del', key }], sync: false }).catch(() => {});
   }
 
-  // A damaged entry hides its window from backfill, which then asks the source: a loss of thrift, not of data.
+  // A damaged entry hides its window from backfill, which then asks the source: which costs a request, but no data.
   #readEntry(key: Uint8Array, value: Uint8Array): ArchivedWindow | undefined {
     const core = this.#core;
     const { id, start } = indexKeyOf(key);

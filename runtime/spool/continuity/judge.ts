@@ -6,7 +6,7 @@ import type { FoundMark, Mark } from './mark-file.ts';
 export interface FolderRecord {
   /** Of the spool: made up once, at its first start. */
   readonly id: string;
-  /** The how-manieth start wrote this. */
+  /** Number of the start that wrote this. */
   readonly starts: number;
   /** Identity of the mark beside the store. */
   readonly mark?: string;
@@ -16,7 +16,7 @@ export interface FolderRecord {
   readonly deniedBelow?: number;
 }
 
-/** A start of the spool: the how-manieth, an id that it alone has, and how many batches there were when it began. */
+/** A start of the spool: its number, its own id, and how many batches there were when it began. */
 export type Run = readonly [start: number, id: string, commits: number];
 
 export interface Evidence {
@@ -36,7 +36,7 @@ export interface Evidence {
 
 export type Verdict =
   | { readonly continuity: 'proven' }
-  /** `isDamage`: something that was on the disk is not there. Else nobody can say. */
+  /** `isDamage`: something that was on the disk is missing. Otherwise it is unknown whether anything is. */
   | { readonly continuity: 'lost'; readonly reason: string; readonly isDamage: boolean };
 
 const proven: Verdict = { continuity: 'proven' };
@@ -71,7 +71,7 @@ function besideTheStore(
   const older = olderThan({ starts: record.starts, commits: evidence.commits }, mark);
   if (older !== undefined) return damage(`the store went back: ${older}`);
   if (identity !== record.mark) return unknown('the data folder is a copy, or was put back from one');
-  // At a start the store is told first.
+  // A start writes to the store first.
   if (mark.start < record.starts - 1)
     return unknown('the mark beside the store was put back to an earlier state');
   // After a power cut it may be behind, and its times are no longer those of one moment.

@@ -1,10 +1,12 @@
-// A small file that says how far a spool had come: which spool, its how-manieth start, how many batches were on the disk.
-// It is written over in place after each synced batch, and not synced itself: when the process dies the operating system
-// has it, and after a power cut it may be behind. So it is never ahead of a disk that keeps its promises, and what the
-// store has less than it says was lost.
+// The high-water mark: a small file that says which spool it belongs to, the number of its last start, and how many
+// batches were on the disk.
+// It is overwritten in place after each synced batch, and not synced itself: when the process dies the operating system has
+// it, and after a power cut it may be behind. So on a disk that keeps what it synced it is never ahead of the store, and
+// a store that has less than it says has lost something.
 //
-// A copy betrays itself. No program can set when a file was made, nor when it was last changed: so a file that was put
-// back from a backup is another one than the store knows, or was changed at another time than it says itself.
+// A copy can be told from the original. No program can set when a file was created, nor when it was last changed. So a file
+// that was restored from a backup was created at another time than the store says, or changed at another time than the
+// file itself says.
 import type { Stats } from 'node:fs';
 import { constants, mkdirSync } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
@@ -15,7 +17,7 @@ import { syncFolder } from '../engine/disk.ts';
 export interface Mark {
   /** Id of the spool. */
   readonly spool: string;
-  /** The how-manieth start wrote it. */
+  /** Number of the start that wrote it. */
   readonly start: number;
   /** Batches that were on the disk. */
   readonly commits: number;

@@ -20,7 +20,7 @@ import { openJson } from '../format/record.ts';
 import { type FolderRecord, judge, olderThan, otherThan, type Run, type Verdict } from './judge.ts';
 import { type Mark, MarkFile, readMark } from './mark-file.ts';
 
-/** What is told outside of the gateway, to be held against the spool at a later start. */
+/** What the hub is told, and compared with the spool at a later start. */
 export interface SpoolLife {
   /** Of the spool: another data folder has another one. */
   readonly spool: string;
@@ -84,7 +84,7 @@ export class ContinuityTracker {
   }
 
   /**
-   * Before anything else is written. `repair`: why the store was put together anew, if it was. What is lost is lost for all
+   * Before anything else is written. `repair`: why the store was rebuilt, if it was. What is lost is lost for all
    * streams.
    */
   async begin(core: SpoolCore, streams: StreamTable, repair: string | undefined): Promise<Verdict> {
@@ -181,7 +181,7 @@ export class ContinuityTracker {
     return core.submit({ ops: [this.recordOp(core), ...records], sync: true });
   }
 
-  /** For a store that was put together anew. */
+  /** For a rebuilt store. */
   recordOp(core: SpoolCore): BatchOp {
     return core.putJson('S', folderKey, this.#record);
   }

@@ -24,9 +24,9 @@ export interface CoreOptions extends Omit<CommitterOptions, 'trailer' | 'onSynce
 
 /** What the hub, which was told of each start, says of this spool. */
 export interface HubWord {
-  /** `not-asked`: nobody will hear it. `denies`: it knows of a later state of this spool, or of another one. */
+  /** `not-asked`: `hearLife` will not be called. `denies`: it knows of a later state of this spool, or of another one. */
   readonly state: 'not-asked' | 'awaited' | 'confirms' | 'denies';
-  /** The how-manieth start this is. */
+  /** Number of this start. */
   readonly start: number;
   /** What is withheld with a lower id is never claimed. */
   readonly deniedBelow: number;
@@ -124,7 +124,7 @@ export class SpoolCore {
   }
 
   /**
-   * Operations that take a damaged record out of use and keep its bytes under `d`, for people to look at.
+   * Operations that take a damaged record out of use and keep its bytes under `d`, for a person to look at.
    */
   quarantine(key: Uint8Array, value: Uint8Array | undefined, error: HoldfastError): readonly BatchOp[] {
     this.log.error({ error: error.message, code: error.code }, 'a damaged record is quarantined');

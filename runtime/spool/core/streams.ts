@@ -39,7 +39,7 @@ export interface StreamRecord {
    * forgotten, another count begins, so that no number ever names two windows.
    */
   readonly late?: LateNumber | undefined;
-  /** The how-manieth start of the spool moved the floor last. */
+  /** Number of the spool's start that moved the floor last. */
   readonly reachedIn?: number;
   /** Absent in a record: `proven`. It is kept, since nothing may have been claimed between two starts. */
   readonly continuity?: Continuity;
@@ -78,7 +78,7 @@ export class StreamTable {
   readonly #durable = new Map<string, Stream>();
   readonly #byNumber = new Map<number, Stream>();
   #nextNumber = 1;
-  // Of a stream that nobody knows: the disk may have forgotten it.
+  // Of a stream without a record: the disk may have lost it.
   #unknown: Continuity = 'proven';
 
   constructor(codec: RecordCodec, random: Random) {
@@ -87,7 +87,7 @@ export class StreamTable {
   }
 
   /**
-   * Reads all streams. One whose record is damaged or gone is put together again from the name of its number
+   * Reads all streams. One whose record is damaged or gone is rebuilt from the name of its number
    * and from what the index holds of it: messages and journal name streams by number alone. `doubtful`: newer
    * records may be gone, so the index is asked for every stream.
    */
@@ -105,7 +105,7 @@ export class StreamTable {
       if (known !== undefined) this.update(known, { stored: !doubtful });
       else this.replace({ ...(await restore(store, this.#codec, number)), ...name, number });
     }
-    // Of a stream that both records of are gone without a word, the index may still name the number: it is not given again.
+    // A stream may have lost both of its records while the index still names its number: that number is not used again.
     const [last] = await store.range({ ...spaceBounds('i'), limit: 1, reverse: true, keysOnly: true });
     if (last !== undefined) this.#nextNumber = Math.max(this.#nextNumber, indexKeyOf(last.key).stream + 1);
     if (!doubtful) return;

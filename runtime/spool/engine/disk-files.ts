@@ -6,7 +6,7 @@ import { displace, kindOf } from '../../../kernel/small-file.ts';
 import { makeFolder, syncFolder } from './disk.ts';
 import type { FileFacts, Files } from './files.ts';
 
-// Each open file costs a descriptor; old ones are closed first.
+// Each open file costs a descriptor; those that were used least recently are closed first.
 const maxOpen = 16;
 
 /** Makes the folder when missing. */
@@ -107,7 +107,7 @@ class DiskFiles implements Files {
     const known = this.#handles.get(name);
     // Last used stands last.
     this.#handles.delete(name);
-    // Who reads does not make a file, and must not spoil it for who does.
+    // A read makes no file. If it found none, a write that comes later must still make it.
     const opening = () => this.#open(name, create);
     const handle = known === undefined ? opening() : create ? known.catch(opening) : known;
     this.#handles.set(name, handle);
@@ -122,7 +122,7 @@ class DiskFiles implements Files {
     const kind = await kindOf(path);
     if (kind === 'file') return open(path, constants.O_RDWR | constants.O_NONBLOCK);
     if (!create) throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' });
-    // What came here while the module runs and is no file of ours is out of the way before anything is written.
+    // Something else may have been put here while the module runs: it is renamed before anything is written.
     if (kind !== 'missing') await displace(path);
     this.#created.add(name);
     return open(path, constants.O_RDWR | constants.O_CREAT, 0o600);

@@ -17,7 +17,7 @@ export interface EngineLimits {
   readonly directValueBytes: number;
   /** Records of the log after which there is a checkpoint. */
   readonly checkpointBytes: number;
-  /** Operations in the memtable after which the log is synced and the memtable flushed, though nobody asked for it. */
+  /** Operations in the memtable after which the log is synced and the memtable flushed, even if no batch asks for it. */
   readonly memtableBytes: number;
   /** Values in one batch when garbage collection rewrites a segment. */
   readonly gcBatchBytes: number;

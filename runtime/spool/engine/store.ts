@@ -9,7 +9,7 @@
 // - Visible: what `batch` resolved is seen by every later read. A read sees whole batches only.
 // - Errors: a batch that rejects may have taken effect or not, and may do so after the next open. From
 //   then on every batch rejects with `store-needs-reopen`, until `reopen` has resolved: after a failed
-//   write nobody knows where the log of the store ends. To go on, reopen and repeat the same batch.
+//   write it is unknown where the store's log ends. To go on, reopen and repeat the same batch.
 // - Damage: values may come back changed if the medium is bad. Callers check their own sums. Where the store
 //   itself finds its files damaged, any call may reject with `store-damaged`; `reopen` then repairs what can
 //   be repaired, or rejects.

@@ -5,7 +5,7 @@
 //   bytes 2-5  CRC-32 (as in zlib), big-endian, over key, version, kind, payload
 //   bytes 6-   payload
 //
-// LevelDB sums its own blocks, but skips a damaged log record in silence and does not check tables when
+// LevelDB sums its own blocks, but skips a damaged log record without an error and does not check tables when
 // it reads them. The key is part of the sum, so a value that turns up under another key is damage too.
 //
 // Sealed records have an envelope of their own: sealed-envelope.ts.
@@ -41,7 +41,7 @@ function seal(kind: RecordKind, key: Uint8Array, payload: Uint8Array): Uint8Arra
   value[1] = kind.charCodeAt(0);
   value.set(payload, envelopeBytes);
   value.writeUInt32BE(sum(key, value), 2);
-  // Read back what was just put together: memory fails too, and this is the last place to see it.
+  // Read back at once: memory fails too, and this is the last place where that can be noticed.
   if (crc32(payload, crc32(value.subarray(0, 2), crc32(key))) !== value.readUInt32BE(2)) {
     throw new HoldfastError('spool-memory-damaged', 'a record changed while it was written: failing memory?');
   }

@@ -80,10 +80,7 @@ async function recoverStream(
   writer.add(...entries.map((entry): BatchOp => ({ type: 'del', key: entry.key })));
   const stream = streams.byNumber(number);
   if (stream === undefined) {
-    core.log.error(
-      { stream: number, records: entries.length },
-      'a journal whose stream nobody knows is dropped',
-    );
+    core.log.error({ stream: number, records: entries.length }, 'a journal of an unknown stream is dropped');
     return { windows: 0, readings: 0, damaged: entries.length };
   }
   const records = entries.map((entry) => openRecord(core, stream, entry));

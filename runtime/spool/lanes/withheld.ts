@@ -10,7 +10,7 @@ import type { Window } from '../../../wire/window.ts';
 import type { HubWord } from '../core/core.ts';
 import type { Stream } from '../core/streams.ts';
 
-/** `start`: the how-manieth start observed the window. It goes on where an earlier one ended, and the hub did not confirm that. */
+/** `start`: number of the start that observed the window. True where it continues an earlier start's windows and the hub has not confirmed that. */
 export function goesOnFromBefore(
   hub: HubWord,
   stream: Stream,

@@ -1,6 +1,6 @@
-// Each name in the spool's folder belongs to a file or a folder of ours. Whatever else stands there is renamed before
+// Each name in the spool's folder is that of one of the spool's files or folders. Whatever else stands there is renamed before
 // anything is opened: LevelDB would wait for a pipe for ever, read gigabytes into memory, or not open at all. Then
-// the file counts as missing, and what that costs is told by who misses it.
+// the file counts as missing, and the part that needs it reports what is lost.
 import { constants } from 'node:fs';
 import { access, chmod, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const mib = 1024 * kib;
 
 interface Expected {
   readonly kind: 'file' | 'folder';
-  /** Nothing of ours is larger. */
+  /** A larger file is not the spool's. */
   readonly maxBytes?: number;
 }
 
@@ -67,7 +67,7 @@ class Clearing {
     this.done.push({ path: await displace(path), what: 'renamed' });
   }
 
-  // Who owns it may give himself leave. Else it is waited for, but not for ever.
+  // The owner may change the mode. Otherwise it is waited for, but not for ever.
   async #open(path: string, kind: 'file' | 'folder'): Promise<void> {
     await chmod(path, modes[kind]).catch(() => {});
     if (await isAccessible(path, kind)) this.done.push({ path, what: 'made accessible' });

@@ -3,13 +3,13 @@
 //
 // - Another process holds the folder: refused (`spool-locked`). The lock is that of a LevelDB of its own, empty,
 //   since the store's cannot be held while the store is replaced.
-// - The store opens: used. What LevelDB dropped from its log in silence was counted before.
+// - The store opens: used. What LevelDB skips in its log was counted before.
 // - Its files are damaged: moved to `quarantine`, salvaged record by record into a new store.
 // - It takes a key that was not given: moved to `quarantine` and kept for good; what can be read goes into a new one.
 // - A newer format, or something that is no store: moved to `quarantine`, and a new store begun.
 // - The disk is full, failing or read-only: tried again, for ever. Nothing is wrong with the data.
 //
-// Crash argument. The new store is put together under another name and takes its place by a rename, once it is
+// Crash argument. The new store is built under another name and takes its place by a rename, once it is
 // complete and synced. A store that was moved away and not salvaged yet carries `-unsalvaged` in its name: a
 // start that finds one, and no store, begins the salvage again.
 
@@ -70,7 +70,7 @@ export interface OpenedFolder {
 interface Options extends OpenFolderOptions {
   /** Turns false once a salvage ran out of room: the next one leaves out what has been sent. */
   readonly room: { forArchive: boolean };
-  /** What cannot be read is not waited for any longer. */
+  /** The opening goes on without what cannot be read. */
   readonly skipUnreadable: boolean;
   /** Something else stood in the place of the whole folder. */
   readonly isReplaced: boolean;
@@ -130,10 +130,10 @@ function tellCleared({ log }: Options, cleared: readonly Cleared[]): void {
   }
 }
 
-// Then what cannot be read is not waited for any longer.
+// Then the opening goes on without what cannot be read.
 const patientTries = 5;
 
-/** `skipUnreadable`: it was tried often enough: what cannot be read is to be done without. */
+/** After `patientTries` the work goes on without what cannot be read. */
 async function whenDiskAllows<T>(
   options: Options,
   layout: FolderLayout,
@@ -159,7 +159,7 @@ function mayPass(error: unknown): boolean {
   return isLevel || isDiskTrouble(error) || isSystemError(error);
 }
 
-/** `skipUnreadable`: what the medium does not give back is done without. */
+/** `skipUnreadable`: a lock that the disk does not return is made anew. */
 async function lockFolder(layout: FolderLayout, skipUnreadable: boolean): Promise<Store> {
   await makeFolder(layout.root);
   const open = () => openLevelStore({ folder: layout.lock, writeBufferBytes: 64 * 1024 });
@@ -226,7 +226,7 @@ async function openStore(
   return replaceDamaged(options, layout, damage.store);
 }
 
-/** What LevelDB does not open for a reason that is none of the disk's is damaged, too, once it was tried often enough. */
+/** After enough tries, whatever LevelDB does not open counts as damaged, unless the disk is the reason. */
 function isDamage(error: unknown, skipUnreadable: boolean): boolean {
   if (!(error instanceof HoldfastError)) return false;
   return (
@@ -294,7 +294,7 @@ async function takeKeys(store: Store, codec: RecordCodec): Promise<string | unde
   }
 }
 
-/** Undefined when not a word of it can be read: it stays in quarantine, and the module goes on. */
+/** Undefined when nothing of it can be read: it stays in quarantine, and the module goes on. */
 async function salvageInto(
   fresh: Store,
   quarantine: string,

@@ -38,7 +38,7 @@ export interface SalvageReport {
   readonly settings: number;
   /** Of what was kept, messages that nothing named any more. */
   readonly unnamedMessages: number;
-  /** Streams put together from their messages, their own record being damaged. */
+  /** Streams that were rebuilt from their messages: their own record was damaged. */
   readonly rebuiltStreams: readonly string[];
   readonly lostMessages: number;
   /** Windows that were known by name, of which a message is lost: at most `maxLost` of them. */
@@ -270,7 +270,7 @@ class Salvage {
         continue;
       }
       if (space === 'j' && !this.#windows.streams.has(Buffer.from(key).readUInt32BE(1))) {
-        this.#losses.record(key, 'nobody knows its stream');
+        this.#losses.record(key, 'its stream is unknown');
         continue;
       }
       if (space === 'd') this.#highestId = Math.max(this.#highestId, idOf(key));

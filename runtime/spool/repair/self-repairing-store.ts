@@ -49,7 +49,7 @@ export class SelfRepairingStore implements Store {
     return this.#read((store) => store.compactRange(gte, lt));
   }
 
-  /** Something is not there that should be: the store is put together anew. */
+  /** Something is missing that was written: the store is rebuilt. */
   async reportDamage(reason: string): Promise<void> {
     if (this.#damage !== undefined || this.#closed) return;
     this.#damage = reason;

@@ -28,7 +28,7 @@ export interface SpoolStore {
   readonly space: DiskSpace;
   /** What was found damaged, and what became of it. */
   readonly repair?: Repair;
-  /** What the store should hold is not there: it is put together anew, if it can be. */
+  /** Entries are missing that were written: the store is rebuilt, if it can be. */
   reportDamage(reason: string): void;
   readonly isRepairable: boolean;
   /** Ends what goes on beside. Before the store is closed. */
@@ -54,7 +54,7 @@ export async function openSpoolStore(
   const store = new SelfRepairingStore(folder, events);
   const stopped = new AbortController();
   const reportDamage = (reason: string) => {
-    // Who reads or writes next tries again.
+    // The next read or write tries again.
     store
       .reportDamage(reason)
       .catch((error) => log.warn({ error: describeError(error) }, 'not repaired yet'));

@@ -1,5 +1,5 @@
 // Looks at a store's files before LevelDB opens them: opening one writes, removes files that its MANIFEST does not name,
-// and passes over damaged stretches of its log in silence.
+// and skips damaged parts of its log without an error.
 
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { isDiskTrouble } from '../engine/disk.ts';
@@ -10,7 +10,7 @@ import { readSpoolFiles } from '../format/spool-engine.ts';
 export interface StoreDamage {
   /** The store has to be replaced. */
   readonly store?: string;
-  /** LevelDB passes over it without a word. */
+  /** LevelDB skips it without an error. */
   readonly log?: string;
   /** Not every block of every table was read. */
   readonly isUnchecked?: boolean;
@@ -19,7 +19,7 @@ export interface StoreDamage {
 // What keeps a file from being read without anything being wrong with it.
 const notDamage = /\((EACCES|EPERM|EMFILE|ENFILE|ENOMEM)\)/;
 
-// LevelDB does not check the sums of what it reads: of a damaged block it may show less than there was, without a word. So
+// LevelDB does not check the sums of what it reads: of a damaged block it may show less than there was, without an error. So
 // all of an index is read that costs no more than some tenths of a second.
 const smallIndexBytes = 8 * 1024 * 1024;
 
@@ -54,7 +54,7 @@ export function damageOf(folder: string, thorough: boolean): StoreDamage {
 
 const textOf = ({ file, reason }: FileProblem): string => `${file}: ${reason}`;
 
-/** Undefined: not a word is left. */
+/** Undefined: nothing is left. */
 function openFiles(folder: string): StoreFiles | undefined {
   try {
     return readSpoolFiles(folder);

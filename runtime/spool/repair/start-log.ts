@@ -1,6 +1,6 @@
 // Remembers starts that had no proper end. A disk with a bad sector can kill the process outright: LevelDB maps
 // its tables into memory, and a page that cannot be read raises SIGBUS. The next start would walk into
-// the same page. So after several starts in a row that ended without a word, all tables are read through
+// the same page. So after several starts in a row that had no clean end, all tables are read through
 // first, in a way that survives the error.
 import { rm } from 'node:fs/promises';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -19,7 +19,7 @@ export async function noteStart(path: string, clock: Clock): Promise<boolean> {
   return before.length >= suspiciousStarts;
 }
 
-/** The process ends as it should. */
+/** A clean end. */
 export async function noteEnd(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true }).catch(() => {});
 }

@@ -23,7 +23,7 @@ export interface StreamJournal {
   readonly windows: readonly RecoveredWindow[];
 }
 
-/** `index`: how the stream is ordered; undefined when nobody knows it. */
+/** `index`: how the stream is ordered; undefined for an unknown stream. */
 export function readJournal(
   codec: RecordCodec,
   stream: { readonly number: number; readonly index: IndexKind | undefined },
@@ -40,7 +40,7 @@ export function readJournal(
       records.push(undefined);
     }
     expected = sequence + 1;
-    // Without its stream nobody knows how it is ordered; decoding tells whether it is whole all the same.
+    // The order of an unknown stream is unknown; decoding still shows whether the record is whole.
     const decode = (payload: Buffer) => decodeJournal(stream.index ?? 'sequence', payload);
     const record = readRecord(codec, 'J', key, value, decode);
     if ('problem' in record) problems.push({ key, ...record });

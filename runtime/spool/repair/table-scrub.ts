@@ -1,5 +1,5 @@
 // Reads the tables of a large index through, beside the module's work. LevelDB does not check the sums of what it reads: of a
-// damaged block it may show less than there was, without a word. A small index is read through before it is opened; for a
+// damaged block it may show less than there was, without an error. A small index is read through before it is opened; for a
 // large one that would hold up the start.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

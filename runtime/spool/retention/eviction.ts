@@ -46,7 +46,7 @@ export class Eviction {
     for (const lane of ['backlog', 'live'] as const) {
       freed += await this.#removeFrom(lane, removal, freed, (due) => this.#evict(lane, due));
     }
-    // Answers to requests that nobody waits for any more. What they would have sent stays in the archive.
+    // Answers to requests that have expired by now. What they would have sent stays in the archive.
     await this.#removeFrom('backfill', { ...removal, bytes: 0 }, 0, async (due) => {
       await core.submit({ ...lanes.removeTaken('backfill', due), sync: false });
     });
@@ -97,7 +97,7 @@ export class Eviction {
       for (const window of lost) declareVoid(writer, stream, window);
       writer.add(...streams.recordOps(streams.get(stream.batchId) ?? stream));
     }
-    // No history says again what came late: it lies in windows that were claimed without it, which nobody asks for.
+    // Late readings are in no history request: they lie in windows that were claimed without them.
     for (const { stream: number, late } of lateRuns(windows)) {
       const stream = streams.byNumber(number);
       if (stream === undefined) continue;
@@ -169,7 +169,7 @@ function lateRuns(windows: readonly StoredWindowAt[]): readonly { stream: number
   return runs;
 }
 
-// Its entry among the stored windows was damaged: the message goes, and nobody can say what it covered.
+// Its entry among the stored windows was damaged: the message is removed, and what it covered is unknown.
 function lostWindow(entry: QueuedMessage): StoredWindowAt {
   const window = { start: 0, end: 0 };
   return { id: entry.messageId, stream: 0, window, parts: 1, bytes: entry.bytes, storedAt: 0, void: false };

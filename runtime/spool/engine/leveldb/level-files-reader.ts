@@ -1,5 +1,5 @@
-// Reads a LevelDB folder that nobody has open, as LevelDB would: where it was closed and does not open again for want of room,
-// what waits can be sent all the same.
+// Reads a LevelDB folder that no process has open, as LevelDB would: where LevelDB was closed and does not open again for
+// want of room, what is stored can still be sent.
 
 import type { Entry, RangeOptions } from '../store.ts';
 import { LevelFiles } from './level-files.ts';
@@ -18,7 +18,7 @@ export class LevelFilesReader implements LevelReading {
     this.#files = new LevelFiles(folder);
   }
 
-  /** Something is damaged: then it tells less than there is, and LevelDB has to say so. */
+  /** Then reads may show less than there was, and must not be used. */
   get isDamaged(): boolean {
     return this.#files.problems.some(({ severity }) => severity === 'damage');
   }

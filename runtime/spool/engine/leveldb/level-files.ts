@@ -1,5 +1,5 @@
 // A LevelDB folder, read without LevelDB. Opening one with LevelDB itself writes: it rolls the log, a new
-// MANIFEST and new tables, and passes over damaged stretches of its log in silence. Here nothing is
+// MANIFEST and new tables, and skips damaged parts of its log without reporting them. Here nothing is
 // written, every sum is checked, whatever is damaged is named, and the rest is read all the same.
 //
 // Which version of a key is the newest is told by its sequence number alone, so tables may be merged in any

@@ -2,7 +2,7 @@
 //
 // Why a failed batch spends the store until `reopen`: LevelDB's log writer counts its place in a block even
 // when the write failed half-way, so whatever it appends after that is out of step with the blocks and
-// recovery would skip it, in silence. And after a failed fsync the kernel may have dropped the dirty
+// recovery would skip it without an error. And after a failed fsync the kernel may have dropped the dirty
 // pages. Opening again replays the log up to the tear, writes what it found into a new, synced table and
 // starts a new log: from there on "appended and synced" means what it says.
 import { statfs } from 'node:fs/promises';

@@ -1,13 +1,12 @@
-// Files that LevelDB no longer needs, and would remove itself if it could open. After a compaction that failed for
-// want of room they may be what fills the disk, and LevelDB needs room to open: a dead end, unless somebody
-// else removes them.
+// Files that LevelDB no longer needs, and would remove itself if it could open. After a compaction that failed for want of
+// room they may be what fills the disk, and LevelDB needs room to open. So they are removed here.
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLog } from './level-log.ts';
 import { readManifest } from './level-manifest.ts';
 
 /**
- * Removes them from the folder of a store that nobody has open, by LevelDB's own rule: tables that the MANIFEST
+ * Removes them from the folder of a store that no process has open, by LevelDB's own rule: tables that the MANIFEST
  * does not name, logs that are in tables already, earlier MANIFESTs. Removes nothing when the MANIFEST is
  * not sound. Returns the names.
  */
