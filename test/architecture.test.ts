@@ -100,6 +100,23 @@ describe('the architecture', () => {
     ).toEqual([]);
   });
 
+  // From the ground up; what puts them together stands in the folder itself.
+  const floors = 'engine format core encryption continuity lanes archive journal retention repair'.split(' ');
+
+  it('a folder of the spool imports only those below it', () => {
+    const floorOf = (path: string) => {
+      const folder = /^runtime\/spool\/([^/]+)\//.exec(path)?.[1];
+      return folder === undefined ? floors.length : floors.indexOf(folder);
+    };
+    const inSpool = shipped.filter(({ path }) => path.startsWith('runtime/spool/'));
+    expect(inSpool.filter(({ path }) => floorOf(path) < 0).map(({ path }) => path)).toEqual([]);
+    expect(
+      violations(inSpool, (file, { target }) => {
+        return target.startsWith('runtime/spool/') && floorOf(target) > floorOf(file.path);
+      }),
+    ).toEqual([]);
+  });
+
   it('has no import cycles', () => {
     expect(findCycle(files)).toBeUndefined();
   });
