@@ -61,7 +61,7 @@ async function makeBallast(path: string, freeBytes: number | undefined): Promise
   if (facts?.size === ballastBytes) return;
   if (freeBytes !== undefined && freeBytes < freeForBallast) return;
   try {
-    if ((await kindOf(path)) === 'foreign') await displace(path);
+    if (!['file', 'missing'].includes(await kindOf(path))) await displace(path);
     const file = await open(path, 'w', 0o600);
     try {
       // Written, not just allotted: some file systems give room only then.
