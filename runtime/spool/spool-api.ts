@@ -10,6 +10,7 @@ import type { TimeStore } from '../time/time-store.ts';
 import type { LaneDepth, LaneName, Lanes } from '../uplink/lanes.ts';
 import type { WindowStore } from '../windows/window-store.ts';
 import type { ContinuityStats, SpoolLife } from './continuity/tracker.ts';
+import type { StreamStats } from './core/stream-stats.ts';
 import type { EncryptionStats } from './encryption/key-change.ts';
 import type { Store } from './engine/store.ts';
 import type { RecordCodec } from './format/record.ts';
@@ -68,15 +69,6 @@ export interface SpoolOptions {
   readonly signal?: AbortSignal;
   /** Instead of LevelDB in `folder`: tests and the simulation. */
   readonly store?: () => Promise<Store>;
-}
-
-export interface StreamStats {
-  readonly batchId: string;
-  readonly index: IndexKind;
-  /** End of the last closed window. */
-  readonly floor?: number;
-  readonly lastWindow?: Window;
-  readonly open?: Window;
 }
 
 export interface RepairStats extends Repair {

@@ -1,5 +1,14 @@
-import type { StreamStats } from '../spool-api.ts';
+import type { IndexKind, Window } from '../../../wire/window.ts';
 import type { Stream } from './streams.ts';
+
+export interface StreamStats {
+  readonly batchId: string;
+  readonly index: IndexKind;
+  /** End of the last closed window. */
+  readonly floor?: number;
+  readonly lastWindow?: Window;
+  readonly open?: Window;
+}
 
 /** What status says of a stream. */
 export function streamStats(stream: Stream): StreamStats {
