@@ -3,7 +3,6 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
-import type { IndexKind, Window } from '../../wire/window.ts';
 import type { BackfillStore } from '../methods/backfill-store.ts';
 import type { RuleStore } from '../rules/rule-store.ts';
 import type { TimeStore } from '../time/time-store.ts';
