@@ -61,6 +61,7 @@ describe('the architecture', () => {
     'runtime/methods/backfill-store.ts',
     'runtime/time/time-store.ts',
     'runtime/rules/rule-store.ts',
+    'runtime/sources/tag-write.ts',
   ]);
 
   // The names of the lanes; and proofs, which only their makers make.

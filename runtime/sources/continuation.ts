@@ -1,9 +1,9 @@
 // The proof that observation went on without a hole although its session ended, the process was restarted, or the wall
 // clock was set. Of what the equipment or a sender does only they can tell: our own connection proves nothing.
 
-/** Made only by its four makers. */
+/** Made only by its five makers. */
 export class Continuation {
-  readonly because: 'next-number' | 'same-number' | 'kept-upstream' | 'own-clock';
+  readonly because: 'next-number' | 'same-number' | 'kept-upstream' | 'own-clock' | 'derived';
   // A private field makes the type nominal: an object that merely looks like it does not pass for it.
   readonly #isProven = true;
 
@@ -49,6 +49,19 @@ export class Continuation {
    */
   static ownClock(): Continuation {
     return new Continuation('own-clock');
+  }
+
+  /**
+   * Of a stream that is computed from others: what it is computed from is known without a hole from `knownFrom` to
+   * `knownTo`, and its claims end within. Undefined where they do not.
+   */
+  static derived(given: {
+    readonly claimedTo: number;
+    readonly knownFrom: number;
+    readonly knownTo: number;
+  }): Continuation | undefined {
+    const { claimedTo, knownFrom, knownTo } = given;
+    return knownFrom <= claimedTo && claimedTo <= knownTo ? new Continuation('derived') : undefined;
   }
 
   get isProven(): boolean {

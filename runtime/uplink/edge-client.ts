@@ -58,8 +58,8 @@ export interface EdgeClient {
   receiveInputs(): Promise<void>;
   /** Merges into the twin's reported properties. */
   report(patch: Readonly<Record<string, unknown>>): Promise<void>;
-  /** True when the hub accepted the message; false when it was settled in any other way. */
-  send(message: WireMessage): Promise<boolean>;
+  /** True when the hub accepted the message; false when it was settled in any other way. `output`: instead of the usual one. */
+  send(message: WireMessage, output?: string): Promise<boolean>;
   /** Closes in good order. May take very long: follow with `discard`. */
   close(): Promise<void>;
   /**

@@ -39,7 +39,7 @@ export interface EdgeSession {
   readonly over: boolean;
   /** The hub acknowledged a message over it. */
   readonly carried: boolean;
-  send(message: WireMessage): Promise<void>;
+  send(message: WireMessage, output?: string): Promise<void>;
   watchDesired(): Promise<void>;
   readTwin(): Promise<ReadTwin>;
   report(patch: TwinObject): Promise<void>;
@@ -161,7 +161,7 @@ function createSender(client: EdgeClient, life: SessionLife, limits: SessionLimi
     if (endsConnection(failure)) life.end(failure);
   };
 
-  const send = (message: WireMessage): Promise<void> => {
+  const send = (message: WireMessage, output?: string): Promise<void> => {
     if (life.over) return Promise.reject(lostError(life.cause, false));
     const id = watch.sent(clock.monotonic(), message.body.byteLength);
     const alone = pending.size === 0;
@@ -170,7 +170,7 @@ function createSender(client: EdgeClient, life: SessionLife, limits: SessionLimi
     return new Promise((resolve, reject) => {
       pending.set(id, { alone, reject });
       guard();
-      client.send(message).then(
+      client.send(message, output).then(
         (accepted) => onAnswer(id, accepted, resolve),
         (error: unknown) => onFailure(id, error),
       );

@@ -184,14 +184,14 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
     },
     state: status.state,
     onState: status.onState,
-    async send(message) {
+    async send(message, output) {
       if (messageBytes(message) > maxMessageBytes) {
         throw new HoldfastError('uplink-message-refused', `the message is over ${maxMessageBytes} bytes`);
       }
       if (!session) {
         throw new HoldfastError('uplink-not-connected', 'there is no connection', { retryable: true });
       }
-      await session.send(message);
+      await session.send(message, output);
     },
     handleMethod: methods.handle,
     report: reported.add,

@@ -151,11 +151,11 @@ function adapt(
       return settled((done) => transport.enableInputMessages(done));
     },
     report: (patch) => settled((done) => transport.updateTwinReportedProperties(patch, done)),
-    async send(message) {
+    async send(message, output = options.output) {
       const outgoing = toMessage(message);
       // Settled as released, modified, or rejected without a reason, a message resolves with nothing.
-      const result = options.output
-        ? await client.sendOutputEvent(options.output, outgoing)
+      const result = output
+        ? await client.sendOutputEvent(output, outgoing)
         : await client.sendEvent(outgoing);
       return Boolean(result);
     },

@@ -28,9 +28,10 @@ export interface Uplink {
   /**
    * Resolves when the hub (edgeHub) has acknowledged the message, and only then. Rejects with a
    * HoldfastError; retryable unless the message itself is at fault (`uplink-message-refused`). A rejected
-   * message may have arrived all the same: sending is at least once. Several sends may be in flight.
+   * message may have arrived all the same: sending is at least once. Several sends may be in flight. `output`: the module
+   * output that it goes to, for routes to lead on from; absent, the one that is configured.
    */
-  send(message: WireMessage): Promise<void>;
+  send(message: WireMessage, output?: string): Promise<void>;
   /** Registers a direct method, for this and every later connection. Call before `start`. */
   handleMethod(name: string, handler: MethodHandler): void;
   /** Merges into the module twin's reported properties when connected; the last value wins. */

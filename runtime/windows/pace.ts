@@ -17,13 +17,13 @@ const caughtUpMs = 10_000;
 const stepMs = 1000;
 
 /**
- * What bounds a stream's index. `live`: the time that passes. `own`: nothing, since this gateway stamps by its own
+ * What bounds a stream's index. `derived`: nothing, since what it is computed from is bounded. `live`: the time that passes. `own`: nothing, since this gateway stamps by its own
  * monotonic clock. `silenceMs`: its messages wait in a queue before they reach the source, and may then come faster than
  * they were made: by so much from one to the next, for more their sender never lets pass; by more only as far as time has
  * passed since the stream's last claim. Not up to the present: out of a queue, a clock that was set ahead looks like a
  * sender that stood still for as long.
  */
-export type PaceKind = 'live' | 'own' | { readonly silenceMs: number };
+export type PaceKind = 'live' | 'own' | 'derived' | { readonly silenceMs: number };
 
 export interface Pace {
   /** Observation begins at `at`, or goes on there, which is proven. `now`: monotonic ms. */
@@ -35,7 +35,7 @@ export interface Pace {
 /** `claimed`: the end of all that was claimed before, and the monotonic ms at which it was; undefined where nobody knows. */
 export function createPace(index: IndexKind, kind: PaceKind, claimed?: Claimed): Pace {
   if (index === 'sequence') return numberPace;
-  if (kind === 'own') return freePace;
+  if (kind === 'own' || kind === 'derived') return freePace;
   return new TimePace(kind === 'live' ? undefined : { ...kind, claimed });
 }
 

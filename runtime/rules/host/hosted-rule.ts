@@ -1,0 +1,272 @@
+// One rule at work: what its inputs are known to have held goes into its engine, and what that decides becomes rows of its
+// stream and intents of actions, with one commit.
+//
+// Time moves by observation alone. The watermark is how far all of its sources are known; one that stands still is waited for
+// `waitMs`. Where none is known, the rule's stream has a hole as its sources have, and what a window that reaches into it
+// decides is marked, and as a rule not acted on.
+//
+// Exactly once: rows below the end of what the stream claims are in it, since a row and the statement "observed" behind it
+// are emitted in one turn, and so are in one commit. A rule that begins anew is given the stored readings again
+// from before that end, and what it decides below it is left out.
+import type { Clock } from '../../../kernel/clock.ts';
+import { describeError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { Metrics } from '../../../kernel/metrics.ts';
+import { Continuation } from '../../sources/continuation.ts';
+import type { CompiledRule, RuleRow, RuleState, RunningRule } from '../engine-api.ts';
+import type { Span } from './input-tracker.ts';
+import { type Origin, Origins, type Stretch } from './origins.ts';
+import { rowsOf } from './rows-of.ts';
+import type { RuleStream } from './rule-stream.ts';
+
+export interface HostedRuleOptions {
+  readonly compiled: CompiledRule;
+  /** Streams of each input. */
+  readonly inputs: ReadonlyMap<string, readonly string[]>;
+  readonly stream: RuleStream;
+  /** Below it all rows are in the stream. */
+  readonly floor: number | undefined;
+  readonly waitMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** What a row asks for. `isWhole`: all that it rests on was known. In the turn in which the row was emitted. */
+  readonly onRow: (row: RuleRow, isWhole: boolean) => void;
+  /** Outputs whose rows belong into the stream. */
+  readonly upstream: ReadonlySet<string>;
+}
+
+/** As noted with a commit. */
+export interface RuleMemory {
+  readonly state: RuleState;
+  /** How far each stream was given to the engine, and what of that nobody knows. */
+  readonly origins: Readonly<Record<string, Pick<Origin, 'until' | 'holes'>>>;
+  /** As `#knownFrom`. */
+  readonly knownFrom: number;
+}
+
+export interface RuleStatus {
+  readonly phase: 'running' | 'halted';
+  readonly watermark?: number;
+  readonly rows: number;
+  readonly unwritten: number;
+  readonly halts: number;
+  readonly problem?: string;
+}
+
+/** Decisions of one step. More is taken for a flood. */
+const maxRowsAStep = 10_000;
+/** One step of one rule holds up everything else for so long at most, before it is taken out for a while. */
+const maxStepMs = 2000;
+const haltMs = { least: 1000, most: 300_000 };
+
+export class HostedRule {
+  readonly #options: HostedRuleOptions;
+  readonly #reach: number;
+  #origins: Origins;
+  #engine: RunningRule;
+  #watermark: number | undefined;
+  /** Where windows that reach back beyond this rest on what nobody knows. */
+  #knownFrom = Number.MIN_SAFE_INTEGER;
+  #lacked: readonly string[] = [];
+  /** What lies right behind the watermark follows from what the engine knows. */
+  #hasBegun = false;
+  #floor: number | undefined;
+  #haltedUntil: number | undefined;
+  #haltPauseMs = haltMs.least;
+  #counts = { rows: 0, unwritten: 0, halts: 0 };
+  #problem: string | undefined;
+
+  constructor(options: HostedRuleOptions) {
+    this.#options = options;
+    const { compiled, inputs, clock } = options;
+    const sizes = compiled.windows.map(({ kind, sizeMs, hopMs = 0 }) =>
+      kind === 'session' ? Math.max(sizeMs, hopMs) : sizeMs,
+    );
+    this.#reach = Math.max(0, ...sizes);
+    this.#origins = new Origins(inputs, clock.monotonic());
+    this.#engine = compiled.start();
+    this.#floor = options.floor;
+  }
+
+  get streams(): ReadonlySet<string> {
+    return new Set(this.#origins.all.map(({ streamId }) => streamId));
+  }
+
+  /** Goes on from what an earlier process noted. False where that is none of this rule: it begins without. */
+  remember(memory: RuleMemory): boolean {
+    const { compiled, log } = this.#options;
+    try {
+      if (memory.state.fingerprint !== compiled.fingerprint) return false;
+      this.#engine = compiled.start(memory.state);
+      const { watermark } = memory.state;
+      this.#watermark = watermark ?? undefined;
+      for (const origin of this.#origins.all)
+        Object.assign(origin, structuredClone(memory.origins[origin.streamId]));
+      this.#knownFrom = memory.knownFrom;
+      this.#hasBegun = this.#watermark !== undefined;
+      return true;
+    } catch (error) {
+      log.warn(
+        { reason: describeError(error) },
+        'what was noted of this rule cannot be used; it begins without',
+      );
+      this.#engine = compiled.start();
+      return false;
+    }
+  }
+
+  memory(): RuleMemory | undefined {
+    if (this.#haltedUntil !== undefined) return undefined;
+    const known = this.#origins.all.map(({ streamId, until, holes }) => [
+      streamId,
+      { until, holes: [...holes] },
+    ]);
+    return { state: this.#engine.state(), origins: Object.fromEntries(known), knownFrom: this.#knownFrom };
+  }
+
+  /** A stretch of one of its streams is known, and durable. `settle` decides. */
+  take(streamId: string, span: Span): void {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    if (this.#isHalted(now)) return;
+    if (span.follows === 'back') {
+      this.#beginAnew('clock-set-back');
+      // The stretch before what was claimed is free, and nothing was decided there.
+      this.#floor = undefined;
+    }
+    for (const origin of this.#origins.of(streamId)) {
+      // Noted before: the engine has it.
+      const known = origin.until ?? Number.NEGATIVE_INFINITY;
+      if (span.end <= known) continue;
+      const fresh = span.readings.filter(({ index }) => index >= known);
+      this.#origins.take(origin, span, now);
+      this.#guard(() => {
+        for (const { index, row } of rowsOf(fresh)) this.#engine.push(origin.input, streamId, index, row);
+      });
+    }
+  }
+
+  /** Decides what can be decided by now. */
+  settle(): void {
+    const { clock, waitMs } = this.#options;
+    const now = clock.monotonic();
+    if (this.#isHalted(now)) return;
+    const watermark = this.#origins.watermark(now, waitMs);
+    if (watermark === undefined || watermark <= (this.#watermark ?? Number.NEGATIVE_INFINITY)) return;
+    const from = this.#watermark ?? this.#begin(watermark);
+    this.#guard(() => {
+      for (const stretch of this.#origins.stretches(from, watermark)) this.#decide(stretch);
+      this.#watermark = watermark;
+      this.#hasBegun = true;
+      const tookMs = clock.monotonic() - now;
+      if (tookMs > maxStepMs) throw new Error(`one step took ${Math.round(tookMs)} ms`);
+    });
+  }
+
+  /** When `settle` may have something to do although nothing comes; monotonic ms. */
+  nextDue(): number | undefined {
+    const { waitMs, clock } = this.#options;
+    return this.#haltedUntil ?? this.#origins.nextGiveUp(clock.monotonic(), waitMs);
+  }
+
+  /** Nothing more comes: the stream ends where its inputs were observed last. */
+  end(reason: string): void {
+    this.#options.stream.break(reason);
+  }
+
+  status(): RuleStatus {
+    return {
+      phase: this.#haltedUntil === undefined ? 'running' : 'halted',
+      ...(this.#watermark === undefined ? {} : { watermark: this.#watermark }),
+      ...this.#counts,
+      ...this.#engine.counts(),
+      ...this.#engine.usage(),
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      ...(this.#lacked.length === 0 ? {} : { lacking: this.#lacked }),
+    } as RuleStatus;
+  }
+
+  /** Nothing was decided yet: from the first position that one of its sources knows. */
+  #begin(watermark: number): number {
+    const starts = this.#origins.all.flatMap(({ holes, until }) =>
+      until === undefined ? [] : (holes[0]?.end ?? until),
+    );
+    const start = Math.min(watermark, ...starts);
+    this.#knownFrom = start;
+    return start;
+  }
+
+  #decide({ start, end, lacking, isBlind }: Stretch): void {
+    const { stream } = this.#options;
+    const floor = this.#floor ?? Number.NEGATIVE_INFINITY;
+    if (isBlind) stream.break('input-broken');
+    else if (!stream.isObserving && end > floor) this.#resume(start);
+    const rows = lacking.length === 0 ? this.#engine.advance(end) : this.#engine.advance(end, lacking);
+    if (rows.length > maxRowsAStep) throw new Error(`${rows.length} rows at once: it decides too often`);
+    if (lacking.length > 0) this.#knownFrom = end;
+    this.#lacked = lacking;
+    for (const row of rows) if (row.time >= floor) this.#emit(row);
+    if (!isBlind) stream.observed(end);
+  }
+
+  /** What is decided is in the stream up to `floor`, what is known goes back to `#knownFrom`: between both nothing was decided. */
+  #resume(start: number): void {
+    const { stream } = this.#options;
+    const floor = this.#floor;
+    // What was broken in this process is a hole, whatever is known of it.
+    if (floor === undefined || stream.position !== floor) {
+      stream.resume(Math.max(start, floor ?? start));
+      return;
+    }
+    const knownFrom = this.#hasBegun ? this.#knownFrom : start;
+    const at = Math.max(knownFrom, floor);
+    stream.resume(at, Continuation.derived({ claimedTo: floor, knownFrom, knownTo: at }));
+  }
+
+  #emit(row: RuleRow): void {
+    const { stream, upstream, onRow, metrics, compiled } = this.#options;
+    const isWhole = row.lacking === undefined && row.time - this.#reach >= this.#knownFrom;
+    const isWritten = !upstream.has(row.output) || stream.row(row, isWhole);
+    metrics.count('holdfast_rules_rows_total', { rule: compiled.name });
+    this.#counts.rows += 1;
+    // What is not in the stream was not decided: its range is a hole now.
+    if (isWritten) onRow(row, isWhole);
+    else this.#counts.unwritten += 1;
+  }
+
+  #isHalted(now: number): boolean {
+    if (this.#haltedUntil === undefined) return false;
+    if (now < this.#haltedUntil) return true;
+    this.#haltedUntil = undefined;
+    return false;
+  }
+
+  /** Whatever a rule does, nobody else notices: it is taken out for a while, and begins anew. */
+  #guard(work: () => void): void {
+    const { clock, log, metrics, compiled } = this.#options;
+    try {
+      work();
+    } catch (error) {
+      this.#problem = describeError(error).slice(0, 500);
+      this.#counts.halts += 1;
+      metrics.count('holdfast_rules_halts_total', { rule: compiled.name });
+      log.error(
+        { reason: this.#problem, pauseMs: this.#haltPauseMs },
+        'this rule is taken out for a while; nothing else is',
+      );
+      this.#beginAnew('rule-halted');
+      this.#haltedUntil = clock.monotonic() + this.#haltPauseMs;
+      this.#haltPauseMs = Math.min(haltMs.most, 2 * this.#haltPauseMs);
+    }
+  }
+
+  #beginAnew(reason: string): void {
+    const { stream, compiled, inputs, clock } = this.#options;
+    stream.break(reason);
+    this.#engine = compiled.start();
+    this.#origins = new Origins(inputs, clock.monotonic());
+    this.#watermark = undefined;
+    this.#hasBegun = false;
+  }
+}

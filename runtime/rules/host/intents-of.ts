@@ -1,0 +1,58 @@
+// From a row to what is to be done about it. Pure.
+import type { Value } from '../../../wire/reading.ts';
+import { type ActionTarget, type Intent, intentId, type Moment, type Outcome } from '../actions/intent.ts';
+import type { ActionSettings, RuleSettings } from '../config.ts';
+import type { RuleRow } from '../engine-api.ts';
+
+export interface Wanted {
+  readonly intent: Intent;
+  /** Known at once: it is never carried out. */
+  readonly outcome?: Outcome;
+}
+
+export function intentsOf(
+  settings: RuleSettings,
+  actions: ReadonlyMap<string, readonly ActionSettings[]>,
+  row: RuleRow,
+  isWhole: boolean,
+  moment: Moment,
+): readonly Wanted[] {
+  const { name: rule, validForMs, perMinute, dryRun, actOnLacking } = settings;
+  const wanted: Wanted[] = [];
+  for (const [at, action] of (actions.get(row.output) ?? []).entries()) {
+    if (action === 'upstream') continue;
+    const { target, value } = partsOf(action, row);
+    const intent: Intent = {
+      id: intentId({ rule, ...row }, at),
+      ...{ rule, target, value: value ?? null, time: row.time, validForMs, perMinute, dryRun },
+      ...{ bornAt: moment.wall, boot: moment.boot, bornMs: moment.sinceStartMs },
+    };
+    const outcome = problemOf(isWhole || actOnLacking, value);
+    wanted.push({ intent, ...(outcome && { outcome }) });
+  }
+  return wanted;
+}
+
+function problemOf(mayAct: boolean, value: Value | undefined): Outcome | undefined {
+  if (!mayAct) {
+    const message = 'it rests on inputs of which something is not known (actOnLacking)';
+    return { kind: 'refused', code: 'rules-input-missing', message, attempts: 0 };
+  }
+  if (value !== undefined) return undefined;
+  return { kind: 'refused', code: 'rules-no-value', message: 'the row has no such field', attempts: 0 };
+}
+
+function partsOf(
+  action: Exclude<ActionSettings, 'upstream'>,
+  { row }: RuleRow,
+): {
+  readonly target: ActionTarget;
+  readonly value: Value | undefined;
+} {
+  if ('send' in action) return { target: { kind: 'send', output: action.send }, value: row as Value };
+  const { source, tag, value } = action.write;
+  const target = { kind: 'write', source, tag } as const;
+  if (typeof value !== 'object') return { target, value };
+  const found = Object.hasOwn(row, value.field) ? row[value.field] : undefined;
+  return { target, value: found === null ? undefined : (found as Value | undefined) };
+}

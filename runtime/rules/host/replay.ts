@@ -1,0 +1,40 @@
+// Gives a rule that begins the stored readings again, from where its noted state ends, or from as far back as its windows
+// reach. Page by page, always of the stream that is known least far, so that no more waits in the engine than when it was live.
+import type { RuleStore } from '../rule-store.ts';
+import type { HostedRule, RuleMemory } from './hosted-rule.ts';
+import { InputTracker } from './input-tracker.ts';
+
+export interface ReplayOptions {
+  readonly store: RuleStore;
+  readonly rule: Pick<HostedRule, 'streams' | 'take' | 'settle'>;
+  readonly from: RuleMemory['origins'] | undefined;
+  /** The end of what the rule's stream claims. A rule without one never ran: it begins with what comes. */
+  readonly floor: number | undefined;
+  readonly reachMs: number;
+}
+
+const pageWindows = 20;
+/** Beyond that it begins without what is older. */
+const maxPages = 10_000;
+
+/** How far each of its streams is known, for what comes next. */
+export async function replay(options: ReplayOptions): Promise<ReadonlyMap<string, InputTracker>> {
+  const { store, rule, from, floor, reachMs } = options;
+  const trackers = new Map([...rule.streams].map((id) => [id, new InputTracker()]));
+  if (floor === undefined && from === undefined) return trackers;
+  const start = floor === undefined ? Number.MIN_SAFE_INTEGER : floor - reachMs;
+  const at = new Map([...trackers.keys()].map((id) => [id, from?.[id]?.until ?? start]));
+  for (let pages = 0; at.size > 0 && pages < maxPages; pages++) {
+    const [id, position] = [...at].reduce((least, each) => (each[1] < least[1] ? each : least));
+    const range = { start: position, end: Number.MAX_SAFE_INTEGER };
+    const batches = await store.batches(id, range, pageWindows);
+    for (const batch of batches) {
+      for (const span of trackers.get(id)!.takeBatch(batch)) rule.take(id, span);
+    }
+    const end = batches.at(-1)?.window.end;
+    if (end === undefined || end <= position) at.delete(id);
+    else at.set(id, end);
+    rule.settle();
+  }
+  return trackers;
+}

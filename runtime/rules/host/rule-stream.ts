@@ -1,0 +1,88 @@
+// The stream of one rule: its rows as readings, how far its inputs were observed, and what became of its actions.
+//
+// A row's columns are the tags of readings at its System.Timestamp; the n-th further row of one moment has `#n` behind its tags, in
+// the order of the engine, which is the same at each repetition. Outcomes of actions stand under the tag `action`, where the
+// stream is when they come.
+import type { Quality, Reading, Value } from '../../../wire/reading.ts';
+import type { Continuation } from '../../sources/continuation.ts';
+import type { SourceSink } from '../../sources/source.ts';
+import type { RuleRow } from '../engine-api.ts';
+
+export class RuleStream {
+  readonly #sink: SourceSink;
+  /** Observed to here; undefined while it is broken. */
+  #until: number | undefined;
+  /** Where the stream is, also while it is broken. */
+  #position: number | undefined;
+  readonly #used = { index: Number.NaN, rows: 0, outcomes: 0 };
+
+  constructor(sink: SourceSink, position: number | undefined) {
+    this.#sink = sink;
+    this.#position = position;
+  }
+
+  get isObserving(): boolean {
+    return this.#until !== undefined;
+  }
+
+  get position(): number | undefined {
+    return this.#position;
+  }
+
+  resume(at: number, continues?: Continuation): void {
+    const isTaken =
+      this.#sink.emit({ kind: 'resumed', at, continues }) || this.#sink.emit({ kind: 'resumed', at });
+    this.#until = isTaken ? at : undefined;
+    this.#position = at;
+  }
+
+  /** False where there was no room: it is nowhere, and so nothing may follow from it. */
+  row({ time, row }: RuleRow, isWhole: boolean): boolean {
+    const count = this.#use(time).rows++;
+    if (this.#until !== undefined) this.#position = time;
+    const quality: Quality = isWhole ? 'good' : 'uncertain:input-missing';
+    const readings = Object.entries(row).map(
+      ([name, value]): Reading => ({
+        index: time,
+        tag: count === 0 ? name : `${name}#${count}`,
+        value,
+        quality,
+      }),
+    );
+    return this.#emit(readings);
+  }
+
+  outcome(value: Value): boolean {
+    if (this.#position === undefined) return false;
+    const index = this.#position;
+    const count = this.#use(index).outcomes++;
+    const tag = count === 0 ? 'action' : `action#${count}`;
+    return this.#emit([{ index, tag, value, quality: 'good' }]);
+  }
+
+  observed(until: number): void {
+    if (this.#until === undefined || until <= this.#until) return;
+    this.#position = until;
+    this.#until = this.#sink.emit({ kind: 'observed', until }) ? until : undefined;
+  }
+
+  break(reason: string): void {
+    if (this.#until === undefined) return;
+    this.#sink.emit({ kind: 'broken', at: this.#until, reason });
+    this.#until = undefined;
+  }
+
+  #emit(readings: readonly Reading[]): boolean {
+    if (readings.length === 0) return true;
+    // What stands in a hole goes up by itself, and claims nothing around it.
+    if (this.#until === undefined) return this.#sink.emit({ kind: 'readings', readings, isLate: true });
+    const isTaken = this.#sink.emit({ kind: 'readings', readings });
+    if (!isTaken) this.#until = undefined;
+    return isTaken;
+  }
+
+  #use(index: number) {
+    if (this.#used.index !== index) Object.assign(this.#used, { index, rows: 0, outcomes: 0 });
+    return this.#used;
+  }
+}

@@ -1,0 +1,255 @@
+// Rules between windows and spool, on a virtual clock, over a store in memory.
+import { describe, expect, it } from 'vitest';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import { silentLog } from '../../../kernel/log.ts';
+import { noMetrics } from '../../../kernel/metrics.ts';
+import { seededRandom } from '../../../kernel/random.ts';
+import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import type { MiniBatch } from '../../../wire/mini-batch.ts';
+import type { Reading } from '../../../wire/reading.ts';
+import { MemoryStore } from '../../spool/engine/testing/memory-store.ts';
+import { openTestSpool } from '../../spool/testing/open-test-spool.ts';
+import { createWindows } from '../../windows/windows.ts';
+import { createExecutor } from '../actions/executor.ts';
+import type { Intent } from '../actions/intent.ts';
+import { type RuleSettings, ruleSchema } from '../config.ts';
+import { CommitTap } from './commit-tap.ts';
+import { createRulesHost } from './rules-host.ts';
+import { compileTiny } from './testing/tiny-rule.ts';
+
+const origin = Date.UTC(2026, 10, 21);
+const sources = new Map([
+  ['a', 'a'],
+  ['b', 'b'],
+]);
+const rule = (more: object = {}): RuleSettings =>
+  ruleSchema.parse({
+    name: 'hot',
+    query: 'COUNT',
+    inputs: { input: { source: 'a' } },
+    outputs: ['upstream', { send: 'control' }],
+    waitMs: 500,
+    actOnLacking: true,
+    ...more,
+  });
+
+/** One life of a module over a store. */
+async function begin(
+  store: MemoryStore,
+  clock: VirtualClock,
+  rules: readonly RuleSettings[],
+  perform = async () => {},
+) {
+  const { spool } = await openTestSpool(store, { clock });
+  const tap = new CommitTap(silentLog);
+  const windows = createWindows({ store: tap.over(spool), clock, log: silentLog, metrics: noMetrics });
+  const performed: Intent[] = [];
+  const moment = () => ({ boot: 'x', sinceStartMs: clock.monotonic(), wall: clock.now(), isTrusted: true });
+  const host = createRulesHost({
+    ...{ store: spool.rules, tap, clock, moment, log: silentLog, metrics: noMetrics },
+    openStream: (batchId) => {
+      const sink = windows.openStream({ batchId, index: 'time', pace: 'derived' });
+      return { sink, floor: windows.known(batchId)?.floor };
+    },
+    closeStream: (batchId) => windows.closeStream(batchId),
+    loadCompiler: async () => compileTiny,
+    executor: (onOutcome) =>
+      createExecutor({
+        ...{ clock, moment, random: seededRandom(1), log: silentLog, metrics: noMetrics, onOutcome },
+        performer: {
+          async perform(intent, { onSend }) {
+            onSend();
+            await perform();
+            performed.push(intent);
+          },
+        },
+      }),
+  });
+  await host.start(rules, sources);
+  const sink = (batchId: string) => windows.openStream({ batchId, index: 'time', pace: 'own' });
+  return { spool, tap, windows, host, performed, a: sink('a'), b: sink('b') };
+}
+type Life = Awaited<ReturnType<typeof begin>>;
+
+const at = (ms: number) => origin + ms;
+const readings = (from: number, to: number, v = 1): Reading[] =>
+  Array.from({ length: to - from }, (_, n) => ({ index: at(from + n), tag: 'v', value: v, quality: 'good' }));
+
+/** Observes `[from, to)` with a reading at each ms. */
+function observe(sink: Life['a'], from: number, to: number, isFirst = false): void {
+  if (isFirst) sink.emit({ kind: 'resumed', at: at(from) });
+  sink.emit({ kind: 'readings', readings: readings(from, to) });
+  sink.emit({ kind: 'observed', until: at(to) });
+}
+
+async function stored({ spool }: Life, name = 'hot'): Promise<readonly MiniBatch[]> {
+  const range = { start: 0, end: Number.MAX_SAFE_INTEGER };
+  const found = await spool.rules.batches(`rule:${name}`, range, 1000);
+  return found.map(({ window, readings, ...batch }) => ({
+    ...batch,
+    window: { start: window.start - origin, end: window.end - origin },
+    readings: readings.map((each) => ({ ...each, index: each.index - origin })),
+  }));
+}
+const rowsIn = (batches: readonly MiniBatch[]) =>
+  batches.flatMap((batch) =>
+    batch.readings.flatMap(({ index, tag, value, quality }) =>
+      tag === 'n' ? [[index, value, quality]] : [],
+    ),
+  );
+const windowsIn = (batches: readonly MiniBatch[]) => batches.map(({ window }) => [window.start, window.end]);
+
+async function end(life: Life, clock: VirtualClock) {
+  const stopped = life.host.stop();
+  await clock.advance(10);
+  await stopped;
+  const closed = life.windows.closeAll();
+  await clock.advance(500);
+  await closed;
+}
+
+describe('rules over what commits make durable', () => {
+  it('decide by observation, once a commit has it, and their rows are a stream that claims what its inputs do', async () => {
+    const clock = new VirtualClock(origin);
+    const life = await begin(new MemoryStore(), clock, [rule()]);
+    observe(life.a, 0, 25, true);
+    expect(life.performed).toEqual([]);
+    await clock.advance(210);
+    expect(life.host.status()).toMatchObject([
+      { name: 'hot', phase: 'running', watermark: at(25), rowsIn: 25 },
+    ]);
+    observe(life.a, 25, 41);
+    await clock.advance(1000);
+    await end(life, clock);
+    const batches = await stored(life);
+    expect(windowsIn(batches)).toEqual([[0, 41]]);
+    // The first window reaches back to before anything was known.
+    expect(rowsIn(batches)).toEqual([
+      [0, 1, 'uncertain:input-missing'],
+      [10, 10, 'good'],
+      [20, 10, 'good'],
+      [30, 10, 'good'],
+      [40, 10, 'good'],
+    ]);
+    expect(life.performed.map(({ time, value }) => [time - origin, value])).toContainEqual([
+      20,
+      { n: 10, sum: 10 },
+    ]);
+    const outcomes = batches.flatMap((batch) => batch.readings.filter(({ tag }) => tag.startsWith('action')));
+    expect(outcomes.every(({ value }) => (value as { outcome: string }).outcome === 'done')).toBe(true);
+    expect(outcomes.length).toBeGreaterThanOrEqual(3);
+    expect(life.performed).toHaveLength(5);
+    expect((await life.spool.rules.settings('rules.intent.', 10)).size).toBe(0);
+  });
+
+  it('leave a hole where their input has one, and mark what reaches into it', async () => {
+    const clock = new VirtualClock(origin);
+    const life = await begin(new MemoryStore(), clock, [rule({ actOnLacking: false })]);
+    observe(life.a, 0, 15, true);
+    await clock.advance(300);
+    life.a.emit({ kind: 'broken', at: at(15), reason: 'gone' });
+    observe(life.a, 33, 51, true);
+    await clock.advance(1000);
+    await end(life, clock);
+    const batches = await stored(life);
+    expect(windowsIn(batches)).toEqual([
+      [0, 15],
+      [33, 51],
+    ]);
+    expect(rowsIn(batches)).toEqual([
+      [0, 1, 'uncertain:input-missing'],
+      [10, 10, 'good'],
+      [40, 8, 'uncertain:input-missing'],
+      [50, 10, 'good'],
+    ]);
+    expect(life.performed.map(({ time }) => time - origin)).toEqual([10, 50]);
+  });
+
+  it('wait for the slowest of several sources, and for a broken one no longer than they may', async () => {
+    const clock = new VirtualClock(origin);
+    const life = await begin(new MemoryStore(), clock, [
+      rule({ inputs: { x: { source: 'a' }, y: { source: 'b' } } }),
+    ]);
+    observe(life.a, 0, 41, true);
+    observe(life.b, 0, 21, true);
+    await clock.advance(300);
+    expect(life.host.status()).toMatchObject([{ watermark: at(21) }]);
+    await clock.advance(600);
+    expect(life.host.status()).toMatchObject([{ watermark: at(41), lacking: ['y'] }]);
+    await end(life, clock);
+    expect(rowsIn(await stored(life))).toEqual([
+      [0, 2, 'uncertain:input-missing'],
+      [10, 20, 'good'],
+      [20, 20, 'good'],
+      [30, 10, 'uncertain:input-missing'],
+      [40, 10, 'uncertain:input-missing'],
+    ]);
+  });
+
+  it('never see late readings', async () => {
+    const clock = new VirtualClock(origin);
+    const life = await begin(new MemoryStore(), clock, [rule()]);
+    observe(life.a, 0, 15, true);
+    life.a.emit({ kind: 'readings', readings: readings(3, 6), isLate: true });
+    await clock.advance(300);
+    life.a.emit({ kind: 'readings', readings: readings(3, 6), isLate: true });
+    observe(life.a, 15, 31);
+    await clock.advance(1000);
+    await end(life, clock);
+    expect(rowsIn(await stored(life)).map(([index, n]) => [index, n])).toEqual([
+      [0, 1],
+      [10, 10],
+      [20, 10],
+      [30, 10],
+    ]);
+  });
+
+  it('that throw harm no other rule and no source, and begin again after a while', async () => {
+    const clock = new VirtualClock(origin);
+    const life = await begin(new MemoryStore(), clock, [rule({ name: 'bad', query: 'FAIL' }), rule()]);
+    observe(life.a, 0, 25, true);
+    await clock.advance(300);
+    expect(life.host.status()).toMatchObject([
+      { name: 'bad', phase: 'halted', problem: 'it fails', halts: 1 },
+      { name: 'hot', phase: 'running', watermark: at(25) },
+    ]);
+    await clock.advance(2000);
+    observe(life.a, 25, 45);
+    await clock.advance(1000);
+    expect(life.host.status()).toMatchObject([{ halts: 2 }, { watermark: at(45) }]);
+    await end(life, clock);
+    expect(rowsIn(await stored(life))).toHaveLength(5);
+  });
+
+  it('go on untouched over a reload that does not change them', async () => {
+    const clock = new VirtualClock(origin);
+    const life = await begin(new MemoryStore(), clock, [rule(), rule({ name: 'other' })]);
+    observe(life.a, 0, 15, true);
+    await clock.advance(300);
+    await life.host.change([rule(), rule({ name: 'other', dryRun: true }), rule({ name: 'new' })], sources);
+    observe(life.a, 15, 31);
+    await clock.advance(1000);
+    await end(life, clock);
+    expect(windowsIn(await stored(life))).toEqual([[0, 31]]);
+    expect(rowsIn(await stored(life, 'other')).length).toBeGreaterThan(1);
+    expect(windowsIn(await stored(life, 'new'))).toEqual([[15, 31]]);
+  });
+
+  it('keep what they want done until it has an outcome, over a restart, and no longer than it is valid', async () => {
+    const clock = new VirtualClock(origin);
+    const store = new MemoryStore();
+    const away = async () => {
+      throw new HoldfastError('uplink-not-connected', 'away', { retryable: true });
+    };
+    const first = await begin(store, clock, [rule({ validForMs: 5000 })], away);
+    observe(first.a, 0, 25, true);
+    await clock.advance(1000);
+    await end(first, clock);
+    expect((await first.spool.rules.settings('rules.intent.', 10)).size).toBe(3);
+    const second = await begin(store, clock, [rule({ validForMs: 5000 })]);
+    await clock.advance(1000);
+    expect(second.performed.map(({ time }) => time - origin)).toEqual([0, 10, 20]);
+    await end(second, clock);
+    expect((await second.spool.rules.settings('rules.intent.', 10)).size).toBe(0);
+  });
+});

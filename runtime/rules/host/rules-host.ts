@@ -1,0 +1,302 @@
+// All rules of the module: begins them from what is stored, gives them what commits make durable, keeps what they want
+// done until it has an outcome, and takes in a new configuration without touching what did not change.
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock, Timer } from '../../../kernel/clock.ts';
+import { describeError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { Metrics } from '../../../kernel/metrics.ts';
+import type { SourceSink } from '../../sources/source.ts';
+import type { StreamChange } from '../../windows/window-store.ts';
+import type { Executor } from '../actions/executor.ts';
+import { type Intent, type Moment, type Outcome, readIntent } from '../actions/intent.ts';
+import { actionsOf, inputStreams, type RuleSettings, ruleStreamId } from '../config.ts';
+import type { CompiledRule, RuleConfig } from '../engine-api.ts';
+import type { RuleStore } from '../rule-store.ts';
+import type { CommitTap } from './commit-tap.ts';
+import { HostedRule, type RuleMemory } from './hosted-rule.ts';
+import { InputTracker, type Span } from './input-tracker.ts';
+import { intentsOf } from './intents-of.ts';
+import { replay } from './replay.ts';
+import { RuleStream } from './rule-stream.ts';
+
+export type CompileRule = (config: RuleConfig) => CompiledRule;
+
+export interface RulesHostOptions {
+  readonly store: RuleStore;
+  readonly tap: CommitTap;
+  /** The sink of a rule's stream, and the end of what that claimed before. */
+  openStream(batchId: string): { readonly sink: SourceSink; readonly floor: number | undefined };
+  closeStream(batchId: string): Promise<void>;
+  /** Loads the engine: only where there are rules. */
+  loadCompiler(): Promise<CompileRule>;
+  executor(onOutcome: (intent: Intent, outcome: Outcome) => void): Executor;
+  readonly moment: () => Moment;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface RulesHost {
+  /** Before the sources start. `sources`: ids of streams by the names of their sources. */
+  start(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void>;
+  /** A rule whose settings and streams are the same goes on untouched. One call at a time. */
+  change(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void>;
+  readonly executor: Executor;
+  status(): readonly object[];
+  /** After the sources, before the windows close. */
+  stop(): Promise<void>;
+}
+
+export function createRulesHost(options: RulesHostOptions): RulesHost {
+  return new Host(options);
+}
+
+interface Member {
+  readonly settings: RuleSettings;
+  readonly inputs: ReadonlyMap<string, readonly string[]>;
+  readonly rule: HostedRule;
+  readonly stream: RuleStream;
+  readonly queue: { readonly streamId: string; readonly span: Span }[];
+  notedAt: number;
+}
+
+const intentPrefix = 'rules.intent.';
+const statePrefix = 'rules.state.';
+const maxIntents = 20_000;
+/** Between two notes of a rule's state: what came since is read again at a start. */
+const noteEveryMs = 60_000;
+/** A larger state is not noted: its rule reads as far back as its windows reach. */
+const maxStateBytes = 64 * 1024;
+/** Stretches that wait for one rule; beyond, it is taken out for a while. */
+const maxQueued = 10_000;
+
+class Host implements RulesHost {
+  readonly executor: Executor;
+  readonly #options: RulesHostOptions;
+  readonly #members = new Map<string, Member>();
+  readonly #failed = new Map<string, string>();
+  readonly #trackers = new Map<string, InputTracker>();
+  /** Without an outcome that is in a stream. */
+  readonly #untold: { readonly intent: Intent; readonly outcome: Outcome }[] = [];
+  #timer: Timer | undefined;
+  #isPumping = false;
+  #isStopped = false;
+
+  constructor(options: RulesHostOptions) {
+    this.#options = options;
+    this.executor = options.executor((intent, outcome) => this.#tell(intent, outcome));
+    options.tap.onCommit((changes) => this.#onCommit(changes));
+  }
+
+  async start(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
+    const { store } = this.#options;
+    for (const settings of rules) await this.#begin(settings, sources, true);
+    const noted = await store.settings(intentPrefix, maxIntents);
+    const intents = [...noted.values()].flatMap((each) => readIntent(each) ?? []);
+    this.executor.take(intents.sort((a, b) => a.bornAt - b.bornAt || a.time - b.time));
+  }
+
+  async change(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
+    const next = new Map(rules.map((settings) => [settings.name, settings]));
+    const ended: string[] = [];
+    for (const [name, member] of this.#members) {
+      const settings = next.get(name);
+      const isSame =
+        settings !== undefined &&
+        isDeepStrictEqual(settings, member.settings) &&
+        isDeepStrictEqual(inputStreams(settings, sources), member.inputs);
+      if (isSame) continue;
+      member.rule.end('rule-changed');
+      this.#options.tap.note(statePrefix + name, undefined);
+      this.#members.delete(name);
+      if (settings === undefined) ended.push(name);
+    }
+    for (const name of this.#failed.keys()) if (!next.has(name)) this.#failed.delete(name);
+    for (const settings of rules)
+      if (!this.#members.has(settings.name)) await this.#begin(settings, sources, false);
+    for (const name of ended) void this.#options.closeStream(ruleStreamId({ name })).catch(() => {});
+  }
+
+  status(): readonly object[] {
+    const running = [...this.#members.values()].map(({ settings, rule }) => ({
+      name: settings.name,
+      ...(settings.dryRun ? { dryRun: true } : {}),
+      ...rule.status(),
+    }));
+    const failed = [...this.#failed].map(([name, problem]) => ({ name, phase: 'failed', problem }));
+    return [...running, ...failed];
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    await this.executor.stop();
+    this.#tellUntold();
+    for (const member of this.#members.values()) {
+      this.#note(member);
+      member.rule.end('rules-stopping');
+    }
+  }
+
+  /** One that cannot be compiled is left out, and told; the others run. */
+  async #begin(
+    settings: RuleSettings,
+    sources: ReadonlyMap<string, string>,
+    isStart: boolean,
+  ): Promise<void> {
+    const { log, loadCompiler, clock, metrics, openStream, store } = this.#options;
+    const { name } = settings;
+    try {
+      const inputs = inputStreams(settings, sources);
+      const compiled = (await loadCompiler())(ruleConfigOf(settings, inputs));
+      const { sink, floor } = openStream(ruleStreamId(settings));
+      const stream = new RuleStream(sink, floor);
+      const actions = actionsOf(settings, compiled.outputs);
+      const used = new Map([...inputs].filter(([input]) => compiled.inputs.includes(input)));
+      const rule: HostedRule = new HostedRule({
+        ...{ compiled, inputs: used, stream, floor, clock, metrics, waitMs: settings.waitMs },
+        log: log.child({ rule: name }),
+        upstream: new Set(
+          [...actions].flatMap(([output, list]) => (list.includes('upstream') ? [output] : [])),
+        ),
+        onRow: (row, isWhole) => {
+          for (const { intent, outcome } of intentsOf(
+            settings,
+            actions,
+            row,
+            isWhole,
+            this.#options.moment(),
+          ))
+            if (outcome) this.#tell(intent, outcome);
+            else this.#keep(intent);
+        },
+      });
+      const member: Member = { settings, inputs, rule, stream, queue: [], notedAt: clock.monotonic() };
+      // What the windows hold open meanwhile is not stored yet: one that begins amid all that begins with what comes.
+      if (isStart) {
+        const noted = await store.settings(statePrefix + name, 1);
+        const memory = noted.get(statePrefix + name) as RuleMemory | undefined;
+        const isKnown = memory !== undefined && rule.remember(memory);
+        const from = isKnown ? memory.origins : undefined;
+        const reachMs = Math.max(1, compiled.reachMs);
+        for (const [id, tracker] of await replay({ store, rule, from, floor, reachMs })) {
+          const known = this.#trackers.get(id)?.until ?? Number.NEGATIVE_INFINITY;
+          if ((tracker.until ?? known) >= known) this.#trackers.set(id, tracker);
+        }
+      }
+      this.#members.set(name, member);
+      this.#failed.delete(name);
+    } catch (error) {
+      this.#failed.set(name, describeError(error));
+      log.error({ rule: name, reason: describeError(error) }, 'this rule cannot run; the others do');
+    }
+  }
+
+  /** Durable with the row that it follows from, then carried out. */
+  #keep(intent: Intent): void {
+    const { tap } = this.#options;
+    tap.note(intentPrefix + intent.id, intent);
+    tap.afterCommit(() => this.executor.take([intent]));
+  }
+
+  /** The outcome's row and the end of the intent are in one commit. */
+  #tell(intent: Intent, outcome: Outcome): void {
+    const { tap, clock } = this.#options;
+    const member = this.#members.get(intent.rule);
+    const { id, target, time } = intent;
+    const at = clock.now();
+    const told = { id, target, outcome: outcome.kind, time, at, attempts: outcome.attempts };
+    const { code, message } = outcome;
+    const why = { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { message }) };
+    if (member !== undefined && !member.stream.outcome({ ...told, ...why })) {
+      // There is no room for its row: it is told later, and until then the intent stands.
+      if (this.#untold.length < maxIntents) this.#untold.push({ intent, outcome });
+      return;
+    }
+    tap.note(intentPrefix + id, undefined);
+  }
+
+  #tellUntold(): void {
+    for (const { intent, outcome } of this.#untold.splice(0)) this.#tell(intent, outcome);
+  }
+
+  #onCommit(changes: readonly StreamChange[]): void {
+    if (this.#members.size === 0 || this.#isStopped) return;
+    const wanted = new Set([...this.#members.values()].flatMap(({ rule }) => [...rule.streams]));
+    for (const change of changes) {
+      if (!wanted.has(change.batchId)) continue;
+      const tracker = this.#trackers.get(change.batchId) ?? new InputTracker();
+      this.#trackers.set(change.batchId, tracker);
+      for (const span of tracker.take(change)) this.#queue(change.batchId, span);
+    }
+    this.#schedule(0);
+  }
+
+  #queue(streamId: string, span: Span): void {
+    for (const { rule, queue } of this.#members.values()) {
+      if (!rule.streams.has(streamId)) continue;
+      // Behind by so much it would never catch up: what is left out is a hole for it.
+      if (queue.length >= maxQueued) queue.splice(0);
+      queue.push({ streamId, span });
+    }
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isPumping || this.#isStopped) return;
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.setTimer(delayMs, () => void this.#pump());
+  }
+
+  /** One rule after the other; sources and streams have their turn between two of them. */
+  async #pump(): Promise<void> {
+    const { clock } = this.#options;
+    this.#isPumping = true;
+    for (const member of [...this.#members.values()]) {
+      if (this.#isStopped) break;
+      for (const { streamId, span } of member.queue.splice(0)) member.rule.take(streamId, span);
+      member.rule.settle();
+      if (clock.monotonic() - member.notedAt >= noteEveryMs) this.#note(member);
+      await new Promise<void>((resolve) => clock.setTimer(0, resolve));
+    }
+    this.#tellUntold();
+    this.#isPumping = false;
+    const isBusy = [...this.#members.values()].some(({ queue }) => queue.length > 0);
+    const due = Math.min(
+      ...[...this.#members.values()].map(({ rule }) => rule.nextDue() ?? Number.POSITIVE_INFINITY),
+    );
+    if (isBusy) this.#schedule(0);
+    else if (Number.isFinite(due)) this.#schedule(Math.max(100, due - clock.monotonic()));
+  }
+
+  /** With the commit that has all rows up to here. */
+  #note(member: Member): void {
+    const { clock, tap } = this.#options;
+    member.notedAt = clock.monotonic();
+    const memory = member.rule.memory();
+    const isSmall = memory !== undefined && JSON.stringify(memory).length <= maxStateBytes;
+    tap.note(statePrefix + member.settings.name, isSmall ? memory : undefined);
+  }
+}
+
+function ruleConfigOf(settings: RuleSettings, inputs: ReadonlyMap<string, readonly string[]>): RuleConfig {
+  const { name, query, when, until, for: hold, tolerance, limits } = settings;
+  const known = [...inputs.keys()].map((input) => {
+    const { time = 'time', types } = settings.inputs?.[input] ?? {};
+    return [input, { indexField: time, ...(types && { types }) }];
+  });
+  return {
+    name,
+    inputs: Object.fromEntries(known),
+    ...(query === undefined ? {} : { query }),
+    ...(when === undefined ? {} : { when }),
+    ...(until === undefined ? {} : { until }),
+    ...(hold === undefined ? {} : { for: hold }),
+    ...(tolerance === undefined ? {} : { eventOrder: tolerance }),
+    ...(limits === undefined ? {} : { limits: withoutUndefined(limits) }),
+  };
+}
+
+function withoutUndefined<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
