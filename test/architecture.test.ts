@@ -127,6 +127,7 @@ describe('the architecture', () => {
       'azure-iot-device',
       'azure-iot-device-amqp',
       'azure-iot-common',
+      'chevrotain',
       'classic-level',
       'level',
       'modbus-serial',

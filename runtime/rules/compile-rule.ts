@@ -1,0 +1,60 @@
+// A rule's configuration to a rule that can be started. This file loads the parser: import it only where there are rules.
+import { createHash } from 'node:crypto';
+import { compileScript } from './compile/compile-script.ts';
+import { compileShortForm } from './compile/short-form.ts';
+import { defaultLimits } from './engine/budget.ts';
+import type { RulePlan } from './engine/plan.ts';
+import { Running } from './engine/running-rule.ts';
+import type { CompiledRule, EventOrder, RuleConfig } from './engine-api.ts';
+import { parseQuery } from './language/parse-query.ts';
+import { RuleQueryError } from './language/query-error.ts';
+
+/** Counts up where state of an earlier engine means something else. */
+const engineVersion = 1;
+
+export const defaultOrder: Required<EventOrder> = { outOfOrderMs: 0, lateMs: 5000, policy: 'adjust' };
+
+/** @throws RuleQueryError (a HoldfastError): `rule-query-invalid`, `rule-query-unsupported`, with line and column */
+export function compileRule(config: RuleConfig): CompiledRule {
+  const { name, inputs, query, when } = config;
+  if ((query === undefined) === (when === undefined))
+    throw new RuleQueryError(
+      { line: 1, column: 1 },
+      'a rule has either `query` or `when`',
+      'Give one of the two.',
+    );
+  const script = query === undefined ? compileShortForm(config) : compileScript(parseQuery(query), inputs);
+  const order = { ...defaultOrder, ...config.eventOrder };
+  const limits = { ...defaultLimits, ...config.limits };
+  const plan: RulePlan = { inputs: script.inputs, selects: script.selects, order };
+  const isTimed = script.inputs.some(({ time }) => time !== undefined);
+  const fingerprint = fingerprintOf(config, order);
+  return {
+    name,
+    inputs: [...new Set(script.inputs.map(({ input }) => input))],
+    outputs: script.outputs,
+    fields: script.fields,
+    windows: script.windows,
+    reachMs:
+      Math.max(0, ...script.selects.map(({ reachMs }) => reachMs)) +
+      (isTimed ? order.outOfOrderMs + order.lateMs : 0),
+    needsState: script.selects.some(({ needsState }) => needsState),
+    limits,
+    warnings: [],
+    fingerprint,
+    start: (state) => {
+      const running = new Running(plan, fingerprint, limits);
+      if (state !== undefined) running.load(state);
+      return running;
+    },
+  };
+}
+
+function fingerprintOf(
+  { inputs, query, when, until, for: hold }: RuleConfig,
+  order: Required<EventOrder>,
+): string {
+  const sorted = Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = JSON.stringify([engineVersion, sorted, query, when, until, hold, order]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}

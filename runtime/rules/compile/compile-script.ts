@@ -1,0 +1,207 @@
+// A whole query to its plan: which SELECT reads which, in the order of who feeds whom.
+import type { InputPlan, SelectPlan } from '../engine/plan.ts';
+import type { RuleInput, WindowUse } from '../engine-api.ts';
+import { compileExpression } from '../expressions/compile-expression.ts';
+import { commonType } from '../expressions/operators.ts';
+import type { StaticType } from '../expressions/values.ts';
+import { printExpression } from '../language/print.ts';
+import { RuleQueryError } from '../language/query-error.ts';
+import type { Expression, Position, Query, Script, Select, Source } from '../language/tree.ts';
+import { compileSelect } from './compile-select.ts';
+import { RowScope, type SourceShape } from './row-scope.ts';
+
+export interface CompiledScript {
+  readonly inputs: readonly InputPlan[];
+  readonly selects: readonly SelectPlan[];
+  readonly outputs: readonly string[];
+  readonly windows: readonly WindowUse[];
+  /** By input. */
+  readonly fields: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Rows that one row may become on its way, where steps read each other more than once. */
+const maxFanOut = 256;
+
+interface Step {
+  readonly name: string;
+  /** Positions of its selects. */
+  readonly selects: readonly number[];
+  readonly types: ReadonlyMap<string, StaticType>;
+}
+
+/** @throws RuleQueryError */
+export function compileScript(script: Script, inputs: Readonly<Record<string, RuleInput>>): CompiledScript {
+  return new ScriptCompiler(inputs).compile(script);
+}
+
+class ScriptCompiler {
+  readonly #configured: Readonly<Record<string, RuleInput>>;
+  readonly #inputs: { readonly plan: InputPlan; readonly text: string }[] = [];
+  readonly #selects: SelectPlan[] = [];
+  readonly #fanOut: number[] = [];
+  readonly #steps: Step[] = [];
+  readonly #windows: WindowUse[] = [];
+  readonly #fields = new Map<string, Set<string>>();
+
+  constructor(configured: Readonly<Record<string, RuleInput>>) {
+    this.#configured = configured;
+  }
+
+  compile({ steps, statements }: Script): CompiledScript {
+    for (const { name, query, at } of steps) {
+      if (this.#stepNamed(name) !== undefined || this.#inputNamed(name) !== undefined)
+        throw new RuleQueryError(at, `${name} is the name of another step or input`, 'Choose another one.');
+      this.#steps.push({ name, ...this.#query(query, undefined) });
+    }
+    for (const statement of statements) {
+      const named = statement.selects.find(({ into }) => into !== undefined)?.into;
+      this.#query(statement, named ?? 'output');
+    }
+    const outputs = [...new Set(this.#selects.flatMap(({ output }) => output ?? []))];
+    const fields = Object.fromEntries([...this.#fields].map(([input, names]) => [input, [...names].sort()]));
+    const inputs = this.#inputs.map(({ plan }) => plan);
+    return { inputs, selects: this.#selects, outputs, windows: this.#windows, fields };
+  }
+
+  /** `output`: where its rows go out, unless a SELECT names another; `undefined` for a step. */
+  #query({ selects }: Query, output: string | undefined): Omit<Step, 'name'> {
+    const types = new Map<string, StaticType>();
+    const positions = selects.map((select) => {
+      if (output === undefined && select.into !== undefined)
+        throw new RuleQueryError(
+          select.at,
+          'a step of WITH has INTO',
+          'Leave it out: INTO stands in the statements below.',
+        );
+      const { position, columnTypes } = this.#select(
+        select,
+        output === undefined ? undefined : (select.into ?? output),
+      );
+      for (const [name, type] of columnTypes) types.set(name, commonType([types.get(name) ?? type, type]));
+      return position;
+    });
+    return { selects: positions, types };
+  }
+
+  #select(select: Select, output: string | undefined) {
+    const { shape, connect, reachMs, fanOut } = this.#source(select.from);
+    const { plan, ownReachMs, windows, columnTypes } = compileSelect(select, shape);
+    const position = this.#selects.length;
+    this.#selects.push({
+      ...plan,
+      reachMs: reachMs + ownReachMs,
+      ...(output === undefined ? {} : { output }),
+    });
+    this.#windows.push(...windows);
+    this.#fanOut.push(plan.grouping === undefined ? fanOut : 1);
+    connect(position);
+    return { position, columnTypes };
+  }
+
+  #source(source: Source) {
+    if (typeof source.of !== 'string') {
+      const step = this.#query(source.of, undefined);
+      return this.#fromSteps(source, step, source.alias === undefined ? [] : [source.alias]);
+    }
+    const names = [source.of, ...(source.alias === undefined ? [] : [source.alias])];
+    const step = this.#stepNamed(source.of);
+    if (step !== undefined) return this.#fromSteps(source, step, names);
+    const input = this.#inputNamed(source.of);
+    if (input === undefined) throw this.#unknown(source.of, source.at);
+    return this.#fromInput(source, input, names);
+  }
+
+  #unknown(name: string, at: Position): RuleQueryError {
+    const known = [...this.#steps.map((step) => step.name), ...Object.keys(this.#configured)];
+    return new RuleQueryError(at, `there is no step and no input ${name}`, `There are: ${known.join(', ')}.`);
+  }
+
+  #fromSteps(source: Source, step: Omit<Step, 'name'>, names: readonly string[]) {
+    if (source.timestampBy !== undefined)
+      throw new RuleQueryError(
+        source.timestampBy.at,
+        'TIMESTAMP BY stands with a step',
+        'It belongs to the input, where that is first read.',
+      );
+    const shape: SourceShape = {
+      prefixes: names.map((name) => name.toLowerCase()),
+      typeOf: (dotted) => step.types.get(dotted) ?? 'any',
+      timeFields: new Set(),
+      onField: () => {},
+    };
+    const fanOut = step.selects.reduce((sum, position) => sum + this.#fanOut[position]!, 0);
+    if (fanOut > maxFanOut)
+      throw new RuleQueryError(
+        source.at,
+        `one row would become ${fanOut} rows`,
+        'Steps read each other too often: simplify them.',
+      );
+    const connect = (position: number) => {
+      for (const from of step.selects) this.#selects[from]!.feeds.push(position);
+    };
+    const reachMs = Math.max(0, ...step.selects.map((position) => this.#selects[position]!.reachMs));
+    return { shape, connect, reachMs, fanOut };
+  }
+
+  #fromInput(source: Source, input: string, names: readonly string[]) {
+    const { indexField = 'time', types = {} } = this.#configured[input]!;
+    const byName = new Map(Object.entries(types).map(([name, type]) => [name.toLowerCase(), type]));
+    const fields = this.#fieldsOf(input);
+    const timeFields = new Set([indexField, ...arrivalFields].map((name) => name.toLowerCase()));
+    const isByIndex = source.timestampBy === undefined || isField(source.timestampBy, names, timeFields);
+    const shape: SourceShape = {
+      prefixes: names.map((name) => name.toLowerCase()),
+      typeOf: (dotted) => byName.get(dotted) ?? 'any',
+      timeFields: isByIndex ? timeFields : new Set(),
+      onField: (path) => void fields.add(path.join('.')),
+    };
+    const timestampBy = isByIndex ? undefined : source.timestampBy;
+    const plan = this.#inputPlan(input, timestampBy, shape);
+    const connect = (position: number) => void plan.feeds.push(position);
+    return { shape, connect, reachMs: 0, fanOut: 1 };
+  }
+
+  #fieldsOf(input: string): Set<string> {
+    const fields = this.#fields.get(input) ?? new Set<string>();
+    this.#fields.set(input, fields);
+    return fields;
+  }
+
+  #inputPlan(input: string, timestampBy: Expression | undefined, shape: SourceShape): InputPlan {
+    const scope = new RowScope(shape, []);
+    const text = timestampBy === undefined ? '' : scope.textOf(timestampBy);
+    const found = this.#inputs.find(({ plan, text: other }) => plan.input === input && other === text);
+    if (found !== undefined) return found.plan;
+    const time = timestampBy === undefined ? undefined : compileExpression(timestampBy, scope).run;
+    if (scope.analytics.length > 0)
+      throw new RuleQueryError(
+        timestampBy!.at,
+        'TIMESTAMP BY looks back',
+        `${printExpression(timestampBy!)} must be of the row alone.`,
+      );
+    const plan: InputPlan = { input, time, isWrapped: false, feeds: [] };
+    this.#inputs.push({ plan, text });
+    return plan;
+  }
+
+  #stepNamed(name: string): Step | undefined {
+    return this.#steps.find((step) => step.name.toLowerCase() === name.toLowerCase());
+  }
+
+  /** As the configuration spells it. */
+  #inputNamed(name: string): string | undefined {
+    const all = Object.keys(this.#configured);
+    return all.find((one) => one === name) ?? all.find((one) => one.toLowerCase() === name.toLowerCase());
+  }
+}
+
+/** What Stream Analytics calls the time of arrival: here a reading's index. */
+const arrivalFields = ['EventEnqueuedUtcTime', 'EventProcessedUtcTime'];
+
+function isField(expression: Expression, names: readonly string[], fields: ReadonlySet<string>): boolean {
+  if (expression.kind !== 'column') return false;
+  const { path } = expression;
+  const isPrefixed = path.length === 2 && names.some((name) => name.toLowerCase() === path[0]!.toLowerCase());
+  const own = isPrefixed ? path.slice(1) : path;
+  return own.length === 1 && fields.has(own[0]!.toLowerCase());
+}

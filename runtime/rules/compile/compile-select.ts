@@ -1,0 +1,181 @@
+// One SELECT to its plan.
+import type { ApplyPlan, Column, Grouping, SelectPlan, WindowPlan } from '../engine/plan.ts';
+import type { WindowUse } from '../engine-api.ts';
+import { compileExpression, type Scope } from '../expressions/compile-expression.ts';
+import type { Compiled } from '../expressions/frame.ts';
+import { tableFunctions } from '../expressions/functions.ts';
+import { condition } from '../expressions/operators.ts';
+import type { StaticType } from '../expressions/values.ts';
+import { RuleQueryError } from '../language/query-error.ts';
+import type { Apply, Expression, Select } from '../language/tree.ts';
+import { GroupScope } from './group-scope.ts';
+import { RowScope, type SourceShape } from './row-scope.ts';
+import { type NamedWindow, windowsOf } from './window-call.ts';
+
+export interface CompiledSelect {
+  readonly plan: Omit<SelectPlan, 'reachMs'>;
+  /** How far back it looks itself. */
+  readonly ownReachMs: number;
+  readonly windows: readonly WindowUse[];
+  /** Of its rows, by name in lower case. `isOpen`: it has others that are not known. */
+  readonly columnTypes: ReadonlyMap<string, StaticType>;
+}
+
+/** @throws RuleQueryError */
+export function compileSelect(select: Select, source: SourceShape): CompiledSelect {
+  const aliases = select.from.applies.map(({ alias }) => alias.toLowerCase());
+  const rows = new RowScope(source, aliases);
+  const applies = select.from.applies.map((apply) => compileApply(apply, rows));
+  const where = select.where === undefined ? undefined : condition(compileExpression(select.where, rows));
+  const windows = select.groupBy.flatMap((item) => windowsOf(item) ?? []);
+  if (select.groupBy.length > 0 && windows.length === 0)
+    throw new RuleQueryError(
+      select.groupBy[0]!.at,
+      'GROUP BY has no window',
+      'Add one, such as TumblingWindow(second, 10).',
+    );
+  if (select.groupBy.filter((item) => windowsOf(item) !== undefined).length > 1)
+    throw new RuleQueryError(
+      select.at,
+      'GROUP BY has several windows',
+      'Use Windows(), or several statements.',
+    );
+  if (select.having !== undefined && select.groupBy.length === 0)
+    throw new RuleQueryError(
+      select.having.at,
+      'HAVING stands without GROUP BY',
+      'Use WHERE, or group by a window.',
+    );
+  const keyExpressions = select.groupBy.filter((item) => windowsOf(item) === undefined);
+  const keys = keyExpressions.map((expression) => ({ expression, ...compileExpression(expression, rows) }));
+  const groups = windows.length === 0 ? undefined : new GroupScope(rows, keys);
+  const scope: Scope = groups ?? rows;
+  const { columns, columnTypes } = compileItems(select, scope, source, aliases);
+  const having = select.having === undefined ? undefined : condition(compileExpression(select.having, scope));
+  const windowPlans = windows.map((window) => windowPlan(window, rows));
+  const grouping: Grouping | undefined =
+    groups === undefined
+      ? undefined
+      : { keys: keys.map(({ run }) => run), windows: windowPlans, aggregates: groups.aggregates };
+  const { analytics } = rows;
+  const lookBack = Math.max(0, ...analytics.map(({ limitMs }) => limitMs));
+  return {
+    plan: {
+      applies,
+      analytics,
+      where,
+      grouping,
+      having,
+      columns,
+      feeds: [],
+      needsState: windowPlans.some(({ kind }) => kind === 'session'),
+    },
+    ownReachMs: lookBack + Math.max(0, ...windowPlans.map(reachOf)),
+    windows: windows.map(windowUse),
+    columnTypes,
+  };
+}
+
+function compileApply({ call, isOuter, at }: Apply, scope: Scope): ApplyPlan {
+  const rows = call.kind === 'call' ? tableFunctions.get(call.name.toUpperCase()) : undefined;
+  if (call.kind !== 'call' || rows === undefined || call.args.length !== 1)
+    throw new RuleQueryError(
+      at,
+      'APPLY takes GetArrayElements(x) or GetRecordProperties(x)',
+      'Write CROSS APPLY GetArrayElements(x) AS e.',
+    );
+  return { isOuter, of: compileExpression(call.args[0]!, scope).run, rows };
+}
+
+function compileItems(
+  select: Select,
+  scope: Scope,
+  source: SourceShape,
+  aliases: readonly string[],
+): { columns: readonly Column[]; columnTypes: ReadonlyMap<string, StaticType> } {
+  const columnTypes = new Map<string, StaticType>();
+  const isGrouped = select.groupBy.length > 0;
+  const columns = select.items.map(({ value, alias }, index): Column => {
+    if (value.kind === 'star') {
+      if (isGrouped)
+        throw new RuleQueryError(value.at, '* stands with GROUP BY', 'Name keys and aggregates.');
+      return allOf(value, source, aliases);
+    }
+    const name = alias ?? defaultName(value, index);
+    if (columnTypes.has(name.toLowerCase()))
+      throw new RuleQueryError(
+        value.at,
+        `two columns are named ${name}`,
+        'Give one of them another name: AS name.',
+      );
+    const { run, type } = compileExpression(value, scope);
+    columnTypes.set(name.toLowerCase(), type);
+    return { kind: 'value', name, run };
+  });
+  return { columns, columnTypes };
+}
+
+function allOf(
+  star: Extract<Expression, { kind: 'star' }>,
+  source: SourceShape,
+  aliases: readonly string[],
+): Column {
+  const of = star.of?.toLowerCase();
+  const applied = of === undefined ? -1 : aliases.indexOf(of);
+  if (applied >= 0) return { kind: 'all', applied };
+  if (of !== undefined && !source.prefixes.includes(of))
+    throw new RuleQueryError(
+      star.at,
+      `there is no source ${star.of}`,
+      `Sources here: ${[...source.prefixes, ...aliases].join(', ')}.`,
+    );
+  source.onField(['*']);
+  return { kind: 'all' };
+}
+
+/** Of a column its last name, of a function its own; else its place. */
+function defaultName(value: Expression, index: number): string {
+  if (value.kind === 'column') return value.path.at(-1)!;
+  if (value.kind === 'member') return value.name;
+  if (value.kind === 'call') return value.name.split('.').at(-1)!.toLowerCase();
+  return `column${index + 1}`;
+}
+
+function windowPlan({ id, spec }: NamedWindow, scope: Scope): WindowPlan {
+  switch (spec.kind) {
+    case 'tumbling':
+    case 'hopping':
+      return { kind: 'grid', id, grid: { sizeMs: spec.sizeMs, hopMs: spec.hopMs, offsetMs: spec.offsetMs } };
+    case 'sliding':
+      return { kind: 'sliding', id, sizeMs: spec.sizeMs };
+    case 'snapshot':
+      return { kind: 'sliding', id, sizeMs: 0 };
+    case 'session': {
+      const by = spec.partitionBy.map((one) => compileExpression(one, scope).run);
+      const partition: Compiled['run'] | undefined =
+        by.length === 0 ? undefined : (frame) => by.map((run) => run(frame));
+      return { kind: 'session', id, shape: { timeoutMs: spec.timeoutMs, maxMs: spec.maxMs }, partition };
+    }
+  }
+}
+
+function reachOf(window: WindowPlan): number {
+  if (window.kind === 'grid') return window.grid.sizeMs + window.grid.hopMs;
+  return window.kind === 'sliding' ? window.sizeMs : 2 * window.shape.maxMs + window.shape.timeoutMs;
+}
+
+function windowUse({ spec }: NamedWindow): WindowUse {
+  switch (spec.kind) {
+    case 'tumbling':
+    case 'hopping': {
+      const offset = spec.offsetMs === 0 ? {} : { offsetMs: spec.offsetMs };
+      return { kind: spec.kind, sizeMs: spec.sizeMs, hopMs: spec.hopMs, ...offset };
+    }
+    case 'sliding':
+      return { kind: 'sliding', sizeMs: spec.sizeMs };
+    case 'snapshot':
+      return { kind: 'snapshot', sizeMs: 0 };
+    case 'session':
+      return { kind: 'session', sizeMs: spec.timeoutMs, hopMs: spec.maxMs };
+  }
+}

@@ -1,0 +1,142 @@
+// What names mean before GROUP BY: fields of the row, of rows of APPLY, and functions that look back.
+import type { AnalyticPlan } from '../engine/analytic.ts';
+import { fieldOf, type Scope } from '../expressions/compile-expression.ts';
+import type { Compiled, Frame } from '../expressions/frame.ts';
+import type { StaticType, Value } from '../expressions/values.ts';
+import { printExpression, walkExpression } from '../language/print.ts';
+import { RuleQueryError } from '../language/query-error.ts';
+import type { Call, Expression, Position } from '../language/tree.ts';
+import { isAggregate } from './aggregate-call.ts';
+import { analyticOf, isAnalytic } from './analytic-call.ts';
+
+/** Where a SELECT's rows come from, as far as names go. */
+export interface SourceShape {
+  /** Names that may stand before a column, in lower case. */
+  readonly prefixes: readonly string[];
+  /** By dotted name in lower case. */
+  readonly typeOf: (dotted: string) => StaticType;
+  /** Fields that are the row's time where the row has none of that name; in lower case. */
+  readonly timeFields: ReadonlySet<string>;
+  /** Told of each field that is read, as it is written; `*` for all. */
+  readonly onField: (path: readonly string[]) => void;
+}
+
+export class RowScope implements Scope {
+  readonly analytics: AnalyticPlan[] = [];
+  readonly #source: SourceShape;
+  readonly #applied: readonly string[];
+  readonly #slots = new Map<string, Compiled>();
+  #isWithinAnalytic = false;
+
+  /** `applied`: aliases of APPLY in lower case. */
+  constructor(source: SourceShape, applied: readonly string[]) {
+    this.#source = source;
+    this.#applied = applied;
+  }
+
+  /** The path within the row, without the source's name. */
+  stripped(path: readonly string[]): readonly string[] {
+    return path.length > 1 && this.#source.prefixes.includes(path[0]!.toLowerCase()) ? path.slice(1) : path;
+  }
+
+  /** The one text of equal expressions. */
+  textOf(expression: Expression): string {
+    return printExpression(expression, (path) => this.stripped(path).join('.').toLowerCase());
+  }
+
+  column(path: readonly string[], _at: Position): Compiled {
+    if (/^System\.Timestamp$/i.test(path.join('.')))
+      return { run: (frame) => new Date(frame.time), type: 'datetime' };
+    const applied = this.#applied.indexOf(path[0]!.toLowerCase());
+    if (applied >= 0) return { run: pathOf((frame) => frame.applied[applied]!, path.slice(1)), type: 'any' };
+    const names = this.stripped(path);
+    const dotted = names.join('.').toLowerCase();
+    this.#source.onField(names);
+    const type = this.#source.typeOf(dotted);
+    if (this.#source.timeFields.has(dotted)) return { run: timeOr(names[0]!), type };
+    return { run: pathOf((frame) => frame.row, names), type };
+  }
+
+  known(expression: Expression): Compiled | undefined {
+    if (isAnalytic(expression)) return this.#analytic(expression as Call);
+    if (isAggregate(expression))
+      throw new RuleQueryError(
+        expression.at,
+        `${expression.name} needs a window`,
+        'Add GROUP BY with a window such as TumblingWindow(second, 10); in WHERE use HAVING, or OVER (LIMIT DURATION(second, 10)).',
+      );
+    return undefined;
+  }
+
+  #analytic(call: Call): Compiled {
+    if (this.#isWithinAnalytic)
+      throw new RuleQueryError(
+        call.at,
+        `${call.name} stands within another one that looks back`,
+        'Make a step of WITH of it.',
+      );
+    const text = this.textOf(call);
+    const found = this.#slots.get(text);
+    if (found !== undefined) return found;
+    this.#isWithinAnalytic = true;
+    try {
+      const slot = this.analytics.length;
+      const plan = analyticOf(call, aggregateArguments(this, call));
+      this.analytics.push(plan);
+      const compiled: Compiled = { run: (frame) => frame.analytics[slot]!, type: plan.type };
+      this.#slots.set(text, compiled);
+      return compiled;
+    } finally {
+      this.#isWithinAnalytic = false;
+    }
+  }
+}
+
+/** `SUM(x) OVER (..)`: the call itself is known already, its arguments are of the row. */
+function aggregateArguments(scope: RowScope, call: Expression): Scope {
+  return {
+    column: (path, at) => scope.column(path, at),
+    known: (expression) => (expression === call ? undefined : scope.known(expression)),
+  };
+}
+
+/** What plain objects have by themselves is no field. */
+const inherited = new Set(Object.getOwnPropertyNames(Object.prototype));
+
+function pathOf(of: (frame: Frame) => Value, names: readonly string[]): Compiled['run'] {
+  const [first, second] = names;
+  if (first === undefined) return of;
+  if (names.some((name) => inherited.has(name)))
+    return (frame) => names.reduce<Value>((value, name) => fieldOf(value, name), of(frame));
+  if (second === undefined) return (frame) => step(of(frame), first);
+  if (names.length === 2) return (frame) => step(step(of(frame), first), second);
+  return (frame) => {
+    let value = of(frame);
+    for (const name of names) value = step(value, name);
+    return value;
+  };
+}
+
+function step(of: Value, name: string): Value {
+  if (typeof of !== 'object' || of === null || Array.isArray(of)) return null;
+  const value = (of as { readonly [field: string]: Value | undefined })[name];
+  return value !== undefined && !(of instanceof Date) ? value : fieldOf(of, name);
+}
+
+function timeOr(name: string): Compiled['run'] {
+  return (frame) => {
+    const value = fieldOf(frame.row, name);
+    return value === null ? new Date(frame.time) : value;
+  };
+}
+
+/** @throws RuleQueryError where an aggregate stands within another one */
+export function refuseNested(expression: Expression): void {
+  for (const inner of walkExpression(expression))
+    if (inner !== expression && isAggregate(inner) && !isAnalytic(inner))
+      throw new RuleQueryError(
+        inner.at,
+        `${inner.name} stands within another aggregate`,
+        'Make a step of WITH of it.',
+      );
+}

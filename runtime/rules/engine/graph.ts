@@ -1,0 +1,54 @@
+// The SELECTs of a rule as one machine: rows in, in the order of time; windows close in the order of time, and those that feed others before
+// these, so that a step's row at t is in its reader's window that ends at t.
+import type { RecordValue } from '../expressions/values.ts';
+import type { Budget } from './budget.ts';
+import type { RulePlan } from './plan.ts';
+import { SelectNode } from './select-node.ts';
+
+/** A row for an output. */
+export type Sink = (output: string, row: RecordValue, time: number, key: string) => void;
+
+export class Graph {
+  readonly #nodes: readonly SelectNode[];
+  readonly #timed: readonly SelectNode[];
+
+  constructor(plan: RulePlan, budget: Budget, sink: Sink, onProblem: (error: unknown) => void) {
+    const nodes: SelectNode[] = [];
+    for (const select of plan.selects) {
+      const emit = (row: RecordValue, time: number, key: string, output: string | undefined) => {
+        if (output !== undefined) sink(output, row, time, key);
+        for (const reader of select.feeds) nodes[reader]!.push(row, time, key);
+      };
+      nodes.push(new SelectNode(select, budget, emit, onProblem));
+    }
+    this.#nodes = nodes;
+    this.#timed = nodes.filter(({ isTimed }) => isTimed);
+  }
+
+  /** One row of an input, never before one that was given. Windows that end before `time` are closed first. */
+  push(feeds: readonly number[], row: RecordValue, time: number): void {
+    this.advanceTo(time);
+    for (const reader of feeds) this.#nodes[reader]!.push(row, time, '[]');
+  }
+
+  /** Closes what ends before `time`: rows at `time` itself may still come. */
+  advanceTo(time: number): void {
+    for (;;) {
+      let due = Number.POSITIVE_INFINITY;
+      for (const node of this.#timed) {
+        const one = node.due();
+        if (one < due) due = one;
+      }
+      if (due >= time) return;
+      for (const node of this.#timed) if (node.due() === due) node.close(due);
+    }
+  }
+
+  save(): unknown {
+    return this.#nodes.map((node) => node.save());
+  }
+
+  load(saved: unknown): void {
+    for (const [index, node] of this.#nodes.entries()) node.load((saved as unknown[])[index]);
+  }
+}

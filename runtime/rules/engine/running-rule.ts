@@ -1,0 +1,275 @@
+// A rule that runs: rows wait until the watermark has passed them, go through the graph in the order of time, and come out with names
+// that are the same at each repetition.
+import { HoldfastError } from '../../../kernel/errors.ts';
+import type {
+  RuleCounts,
+  RuleInputRow,
+  RuleLimits,
+  RuleRecord,
+  RuleRow,
+  RuleState,
+  RunningRule,
+} from '../engine-api.ts';
+import { plain, type RecordValue } from '../expressions/values.ts';
+import { Budget, RowRefused } from './budget.ts';
+import { decode, encode } from './codec.ts';
+import { EventTimes } from './event-times.ts';
+import { Graph } from './graph.ts';
+import type { InputPlan, RulePlan } from './plan.ts';
+
+interface Pending {
+  readonly index: number;
+  readonly input: string;
+  readonly origin: string;
+  readonly row: RuleInputRow;
+}
+
+/** A row with its own time, which rows of other inputs may still precede. */
+interface Waiting {
+  readonly time: number;
+  /** Position of its input in the plan. */
+  readonly of: number;
+  readonly row: RecordValue;
+}
+
+/** A waiting row, roughly: looking at each field of each row would cost more than the rule does. */
+const rowBytes = 256;
+
+type Counts = { -readonly [Name in keyof RuleCounts]: number };
+
+const noCounts: Counts = { rowsIn: 0, rowsOut: 0, refused: 0, adjusted: 0, dropped: 0, late: 0, failed: 0 };
+
+export class Running implements RunningRule {
+  readonly #plan: RulePlan;
+  readonly #fingerprint: string;
+  readonly #budget: Budget;
+  readonly #graph: Graph;
+  readonly #inputs: ReadonlyMap<string, readonly number[]>;
+  /** By position of the input; `undefined` where the index is the time. */
+  readonly #times: readonly (EventTimes | undefined)[];
+  #counts: Counts = { ...noCounts };
+  #problem: string | undefined;
+  #watermark = Number.NEGATIVE_INFINITY;
+  #pending: Pending[] = [];
+  #isSorted = true;
+  /** In the order of time, and of coming. */
+  #waiting: Waiting[] = [];
+  #rows: RuleRow[] = [];
+  #lacking: readonly string[] = [];
+  /** Rows of the latest time so far, by output and key. */
+  #ordinals = new Map<string, number>();
+  #latestTime = Number.NEGATIVE_INFINITY;
+
+  constructor(plan: RulePlan, fingerprint: string, limits: Required<RuleLimits>) {
+    this.#plan = plan;
+    this.#fingerprint = fingerprint;
+    this.#budget = new Budget(limits);
+    const sink = (output: string, row: RecordValue, time: number, key: string) =>
+      this.#emit(output, row, time, key);
+    this.#graph = new Graph(plan, this.#budget, sink, (error) => this.#note(error));
+    this.#times = plan.inputs.map(({ time }) =>
+      time === undefined ? undefined : new EventTimes(time, plan.order),
+    );
+    const inputs = new Map<string, number[]>();
+    for (const [position, { input }] of plan.inputs.entries())
+      inputs.set(input, [...(inputs.get(input) ?? []), position]);
+    this.#inputs = inputs;
+  }
+
+  push(input: string, origin: string, index: number, row: RuleInputRow): void {
+    this.#counts.rowsIn++;
+    if (index < this.#watermark) {
+      this.#counts.late++;
+      return;
+    }
+    if (!this.#inputs.has(input)) return;
+    try {
+      this.#budget.takeRow(rowBytes);
+    } catch (error) {
+      this.#note(error);
+      return;
+    }
+    const last = this.#pending.at(-1);
+    const next: Pending = { index, input, origin, row };
+    if (last !== undefined && inOrder(next, last) < 0) this.#isSorted = false;
+    this.#pending.push(next);
+  }
+
+  advance(until: number, lacking: readonly string[] = []): readonly RuleRow[] {
+    if (!(until > this.#watermark)) return [];
+    this.#lacking = lacking;
+    this.#rows = [];
+    const isDirect = this.#times.every((times) => times === undefined);
+    for (const pending of this.#takePending(until)) {
+      this.#budget.giveRows(1, rowBytes);
+      for (const position of this.#inputs.get(pending.input)!) this.#place(position, pending, isDirect);
+    }
+    this.#watermark = until;
+    const settled = Math.min(...this.#times.map((times) => times?.floor(until) ?? until));
+    this.#drain(settled);
+    this.#graph.advanceTo(settled);
+    const rows = this.#rows;
+    this.#rows = [];
+    return rows;
+  }
+
+  #takePending(until: number): readonly Pending[] {
+    // Stable: of one position and origin in the order of calls.
+    if (!this.#isSorted) this.#pending.sort(inOrder);
+    this.#isSorted = true;
+    const all = this.#pending;
+    if (all.length === 0 || all.at(-1)!.index < until) {
+      this.#pending = [];
+      return all;
+    }
+    const count = all.findIndex(({ index }) => index >= until);
+    this.#pending = all.slice(count);
+    return all.slice(0, count);
+  }
+
+  #place(position: number, { index, row, input }: Pending, isDirect: boolean): void {
+    const { feeds, isWrapped } = this.#plan.inputs[position] as InputPlan;
+    const own = isWrapped ? { [input]: row } : row;
+    if (isDirect) {
+      this.#graph.push(feeds, own, index);
+      return;
+    }
+    const times = this.#times[position];
+    try {
+      const placed = times === undefined ? { time: index, done: 'kept' } : times.place(own, index);
+      if (placed.done === 'dropped') {
+        this.#counts.dropped++;
+        return;
+      }
+      if (placed.done === 'adjusted') this.#counts.adjusted++;
+      this.#budget.takeRow(rowBytes);
+      this.#wait({ time: placed.time, of: position, row: own });
+    } catch (error) {
+      this.#note(error);
+    }
+  }
+
+  /** Behind all of its time: nearly always at the end. */
+  #wait(next: Waiting): void {
+    const all = this.#waiting;
+    let [low, high] = [0, all.length];
+    if (high > 0 && all[high - 1]!.time <= next.time) low = high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (all[middle]!.time <= next.time) low = middle + 1;
+      else high = middle;
+    }
+    all.splice(low, 0, next);
+  }
+
+  #drain(settled: number): void {
+    let count = 0;
+    for (; count < this.#waiting.length && this.#waiting[count]!.time < settled; count++) {
+      const { time, of, row } = this.#waiting[count]!;
+      this.#budget.giveRows(1, rowBytes);
+      this.#graph.push(this.#plan.inputs[of]!.feeds, row, time);
+    }
+    if (count > 0) this.#waiting = this.#waiting.slice(count);
+  }
+
+  #emit(output: string, row: RecordValue, time: number, key: string): void {
+    if (time !== this.#latestTime) {
+      this.#latestTime = time;
+      this.#ordinals.clear();
+    }
+    const name = JSON.stringify([output, key]);
+    const ordinal = this.#ordinals.get(name) ?? 0;
+    this.#ordinals.set(name, ordinal + 1);
+    this.#counts.rowsOut++;
+    const lacking = this.#lacking.length === 0 ? {} : { lacking: this.#lacking };
+    this.#rows.push({ output, time, key, ordinal, row: plain(row) as RuleRecord, ...lacking });
+  }
+
+  #note(error: unknown): void {
+    if (error instanceof RowRefused) this.#counts.refused++;
+    else this.#counts.failed++;
+    this.#problem = error instanceof Error ? error.message : String(error);
+  }
+
+  counts(): RuleCounts {
+    return { ...this.#counts };
+  }
+
+  usage(): { keys: number; rows: number; bytes: number } {
+    const { keys, rows, bytes } = this.#budget;
+    return { keys, rows, bytes };
+  }
+
+  lastProblem(): string | undefined {
+    return this.#problem;
+  }
+
+  state(): RuleState {
+    if (!this.#isSorted) this.#pending.sort(inOrder);
+    this.#isSorted = true;
+    return {
+      fingerprint: this.#fingerprint,
+      watermark: Number.isFinite(this.#watermark) ? this.#watermark : null,
+      counts: { ...this.#counts },
+      pending: this.#pending.map(({ index, input, origin, row }) => [index, input, origin, encode(row)]),
+      waiting: this.#waiting.map(({ time, of, row }) => [time, of, encode(row)]),
+      times: this.#times.map((times) => times?.save() ?? null),
+      ordinals: [...this.#ordinals],
+      latestTime: Number.isFinite(this.#latestTime) ? this.#latestTime : null,
+      selects: this.#graph.save(),
+    };
+  }
+
+  /** @throws HoldfastError `rule-state-invalid` */
+  load(state: RuleState): void {
+    if (state?.fingerprint !== this.#fingerprint)
+      throw new HoldfastError(
+        'rule-state-invalid',
+        'the state is of another rule, or of another version of it: start anew',
+      );
+    try {
+      this.#restore(state);
+    } catch (cause) {
+      throw new HoldfastError('rule-state-invalid', 'the state of the rule cannot be read: start anew', {
+        cause,
+      });
+    }
+  }
+
+  #restore(state: RuleState): void {
+    const { watermark, counts, pending, waiting, times, ordinals, latestTime, selects } =
+      state as unknown as SavedState;
+    this.#watermark = watermark ?? Number.NEGATIVE_INFINITY;
+    this.#counts = { ...noCounts, ...counts };
+    this.#pending = pending.map(([index, input, origin, row]) => ({
+      index,
+      input,
+      origin,
+      row: decode(row) as RuleInputRow,
+    }));
+    this.#waiting = waiting.map(([time, of, row]) => ({ time, of, row: decode(row) as RecordValue }));
+    this.#budget.addRows(pending.length + waiting.length, (pending.length + waiting.length) * rowBytes);
+    for (const [position, one] of this.#times.entries()) one?.load(times[position]);
+    this.#ordinals = new Map(ordinals);
+    this.#latestTime = latestTime ?? Number.NEGATIVE_INFINITY;
+    this.#graph.load(selects);
+  }
+}
+
+interface SavedState {
+  readonly watermark: number | null;
+  readonly counts: Counts;
+  readonly pending: readonly [number, string, string, unknown][];
+  readonly waiting: readonly [number, number, unknown][];
+  readonly times: readonly unknown[];
+  readonly ordinals: readonly [string, number][];
+  readonly latestTime: number | null;
+  readonly selects: unknown;
+}
+
+/** By position, then by name of input and origin. */
+function inOrder(a: Pending, b: Pending): number {
+  if (a.index !== b.index) return a.index - b.index;
+  if (a.input !== b.input) return a.input < b.input ? -1 : 1;
+  return a.origin === b.origin ? 0 : a.origin < b.origin ? -1 : 1;
+}

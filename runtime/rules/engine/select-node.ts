@@ -1,0 +1,189 @@
+// One SELECT at work: a row goes through APPLY, functions that look back, WHERE and the windows, and comes out as rows.
+import { Frame } from '../expressions/frame.ts';
+import { keyOf, type RecordValue, setField, type Value } from '../expressions/values.ts';
+import { type AnalyticFunction, startAnalytic } from './analytic.ts';
+import type { Budget } from './budget.ts';
+import { Cells, type GroupKey } from './cells.ts';
+import { GridWindow } from './grid-window.ts';
+import { Latch } from './latch.ts';
+import type { ApplyPlan, Grouping, SelectPlan, WindowPlan } from './plan.ts';
+import { SessionWindow } from './session-window.ts';
+import { SlidingWindow } from './sliding-window.ts';
+import type { GroupOf, MapKey, WindowOperator } from './window-port.ts';
+
+/** A row that a SELECT yields: to those that read it, and to `output`. `key`: of its group, as text. */
+export type Emit = (row: RecordValue, time: number, key: string, output: string | undefined) => void;
+
+interface OpenWindow {
+  readonly id: string | null;
+  readonly operator: WindowOperator;
+}
+
+const emptyKey: GroupKey = { values: [], text: '[]' };
+
+export class SelectNode {
+  readonly #plan: SelectPlan;
+  readonly #emit: Emit;
+  /** Told of each row that cannot be computed or taken. */
+  readonly #onProblem: (error: unknown) => void;
+  readonly #frame = new Frame();
+  readonly #analytics: readonly AnalyticFunction[];
+  readonly #cells: Cells | undefined;
+  readonly #windows: readonly OpenWindow[];
+  readonly #latch: Latch | undefined;
+
+  constructor(plan: SelectPlan, budget: Budget, emit: Emit, onProblem: (error: unknown) => void) {
+    this.#plan = plan;
+    this.#emit = emit;
+    this.#onProblem = onProblem;
+    this.#analytics = plan.analytics.map((one) => startAnalytic(one, budget));
+    this.#latch = plan.latch === undefined ? undefined : new Latch(plan.latch);
+    const { grouping } = plan;
+    if (grouping === undefined) this.#windows = [];
+    else {
+      const cells = new Cells(grouping.aggregates, budget);
+      const groupOf = groupsBy(grouping.keys);
+      this.#cells = cells;
+      this.#windows = grouping.windows.map((window) => ({
+        id: window.id,
+        operator: openWindow(window, cells, groupOf, budget),
+      }));
+    }
+  }
+
+  /** True where it can have something to close. */
+  get isTimed(): boolean {
+    return this.#windows.length > 0 || this.#latch !== undefined;
+  }
+
+  push(row: RecordValue, time: number, key: string): void {
+    const frame = this.#frame;
+    frame.row = row;
+    frame.time = time;
+    try {
+      for (let i = 0; i < this.#analytics.length; i++) frame.analytics[i] = this.#analytics[i]!.next(frame);
+      if (this.#plan.applies.length === 0) this.#take(key);
+      else this.#apply(0, key);
+    } catch (error) {
+      this.#onProblem(error);
+    }
+  }
+
+  #apply(index: number, key: string): void {
+    const apply: ApplyPlan | undefined = this.#plan.applies[index];
+    if (apply === undefined) {
+      this.#take(key);
+      return;
+    }
+    const value = apply.of(this.#frame);
+    const rows = value === null ? [] : apply.rows(value);
+    for (const row of rows.length === 0 && apply.isOuter ? [{}] : rows) {
+      this.#frame.applied[index] = row;
+      this.#apply(index + 1, key);
+    }
+  }
+
+  #take(key: string): void {
+    const { where, grouping } = this.#plan;
+    const frame = this.#frame;
+    if (where !== undefined && where(frame) !== true) return;
+    if (this.#latch !== undefined)
+      this.#latch.next(frame, (output, time, row) => this.#emit(row, time, key, output));
+    else if (grouping === undefined) this.#emit(this.#project(), frame.time, key, this.#plan.output);
+    else for (const { operator } of this.#windows) operator.add(frame);
+  }
+
+  #project(): RecordValue {
+    const row: Record<string, Value> = {};
+    for (const column of this.#plan.columns) {
+      if (column.kind === 'value') {
+        const value = column.run(this.#frame);
+        if (column.name === '__proto__') setField(row, column.name, value);
+        else row[column.name] = value;
+      } else {
+        const all = column.applied === undefined ? this.#frame.row : this.#frame.applied[column.applied]!;
+        for (const [name, value] of Object.entries(all)) setField(row, name, value ?? null);
+      }
+    }
+    return row;
+  }
+
+  /** When it next closes something. */
+  due(): number {
+    let due = this.#latch?.due() ?? Number.POSITIVE_INFINITY;
+    for (const { operator } of this.#windows) {
+      const one = operator.due();
+      if (one < due) due = one;
+    }
+    return due;
+  }
+
+  /** Closes all that is due at `time`. */
+  close(time: number): void {
+    if (this.#latch?.due() === time)
+      this.#latch.close(time, (output, at, row) => this.#emit(row, at, emptyKey.text, output));
+    for (const { id, operator } of this.#windows)
+      if (operator.due() === time)
+        operator.close(time, (at, key, states) => this.#closeGroup(at, key, states, id));
+  }
+
+  #closeGroup(time: number, key: GroupKey, states: readonly unknown[], id: string | null): void {
+    const frame = this.#frame;
+    const { having, output } = this.#plan;
+    frame.time = time;
+    frame.keys = key.values;
+    frame.windowId = id;
+    try {
+      frame.aggregates = this.#cells!.values(states);
+      if (having !== undefined && having(frame) !== true) return;
+      const text = id === null ? key.text : keyOf([...key.values, id]);
+      this.#emit(this.#project(), time, text, output);
+    } catch (error) {
+      this.#onProblem(error);
+    }
+  }
+
+  save(): unknown {
+    return [
+      this.#analytics.map((one) => one.save()),
+      this.#windows.map(({ operator }) => operator.save()),
+      this.#latch?.save() ?? null,
+    ];
+  }
+
+  load(saved: unknown): void {
+    const [analytics, windows, latch] = saved as [unknown[], unknown[], unknown];
+    for (const [index, one] of this.#analytics.entries()) one.load(analytics[index]);
+    for (const [index, { operator }] of this.#windows.entries()) operator.load(windows[index]);
+    this.#latch?.load(latch);
+  }
+}
+
+function openWindow(window: WindowPlan, cells: Cells, groupOf: GroupOf, budget: Budget): WindowOperator {
+  switch (window.kind) {
+    case 'grid':
+      return new GridWindow(window.grid, cells, groupOf, budget);
+    case 'sliding':
+      return new SlidingWindow(window.sizeMs, cells, groupOf, budget);
+    case 'session':
+      return new SessionWindow(window.shape, window.partition, cells, groupOf, budget);
+  }
+}
+
+/** One key that is a number, a bit or a text is found as it is; others by their text. */
+function groupsBy(keys: Grouping['keys']): GroupOf {
+  const [only] = keys;
+  const valuesOf = (frame: Frame) => keys.map((run) => run(frame));
+  const key = (frame: Frame): GroupKey => {
+    const values = valuesOf(frame);
+    return { values, text: keyOf(values) };
+  };
+  if (only === undefined) return { mapKey: () => null, key: () => emptyKey };
+  if (keys.length > 1) return { mapKey: (frame) => keyOf(valuesOf(frame)), key };
+  const mapKey = (frame: Frame): MapKey => {
+    const value = only(frame);
+    // A text may look like the text of a record: that begins with a character of its own.
+    return value !== null && typeof value === 'object' ? `\0${keyOf(value)}` : value;
+  };
+  return { mapKey, key };
+}

@@ -1,0 +1,24 @@
+// What an expression is computed from: one object for each SELECT, filled anew for each row, so that no closure allocates.
+import type { RecordValue, StaticType, Value } from './values.ts';
+
+export class Frame {
+  row: RecordValue = {};
+  /** System.Timestamp, epoch ms. */
+  time = 0;
+  /** Results of analytic functions, for this row. */
+  readonly analytics: Value[] = [];
+  /** Rows of APPLY, by its position. */
+  readonly applied: RecordValue[] = [];
+  /** Of the window that closes: its group's key and aggregates, and the identity that `Windows()` gave it. */
+  keys: readonly Value[] = [];
+  aggregates: Value[] = [];
+  windowId: string | null = null;
+}
+
+export interface Compiled {
+  readonly run: (frame: Frame) => Value;
+  readonly type: StaticType;
+}
+
+/** A compiled condition: null is unknown. */
+export type Condition = (frame: Frame) => boolean | null;

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseExpression, parseQuery, queryBounds } from './parse-query.ts';
+import { printExpression } from './print.ts';
+import { RuleQueryError } from './query-error.ts';
+
+const problemOf = (text: string) => {
+  try {
+    parseQuery(text);
+  } catch (error) {
+    if (error instanceof RuleQueryError)
+      return `${error.code} ${error.line}:${error.column} ${error.message}`;
+    throw error;
+  }
+  return 'parsed';
+};
+
+describe('a query', () => {
+  it('is read with steps, statements, unions, quoted names and comments', () => {
+    const { steps, statements } = parseQuery(`
+      -- the first step
+      WITH [hot ones] AS (SELECT * FROM input i TIMESTAMP BY time WHERE i.temperature > 3.5e1), b AS (SELECT a FROM x UNION ALL SELECT a FROM y)
+      SELECT "a b" AS [c]]d], COUNT(DISTINCT e) INTO [my output] FROM [hot ones] /* here */ GROUP BY TumblingWindow(second, 5);
+      SELECT a FROM b PARTITION BY PartitionId;;
+      SELECT a FROM (SELECT a FROM b) AS c CROSS APPLY GetArrayElements(c.list) AS e`);
+    expect(steps.map(({ name, query }) => [name, query.selects.length])).toEqual([
+      ['hot ones', 1],
+      ['b', 2],
+    ]);
+    expect(statements).toHaveLength(3);
+    expect(statements[0]!.selects[0]).toMatchObject({
+      into: 'my output',
+      items: [{ alias: 'c]d', value: { path: ['a b'] } }, { value: { name: 'COUNT', isDistinct: true } }],
+    });
+  });
+
+  it('may use words of the language as names where they mean nothing', () => {
+    expect(
+      problemOf(
+        'SELECT count, time, timestamp, [order], limit, cast, distinct FROM input TIMESTAMP BY timestamp',
+      ),
+    ).toBe('parsed');
+  });
+
+  it.each([
+    ['a OR b AND NOT c = 1', '(a OR (b AND NOT ((c = 1))))'],
+    ['1 + 2 * -3 % x', '(1 + ((2 * - (3)) % x))'],
+    ["a BETWEEN 1 AND 2 AND b NOT IN ('x', NULL)", "((a BETWEEN 1 AND 2) AND (b NOT IN ('x', null)))"],
+    ["a NOT LIKE 'x!%' ESCAPE '!' OR b IS NOT NULL", "((a NOT LIKE 'x!%' ESCAPE '!') OR (b IS NOT NULL))"],
+    ['CASE a WHEN 1 THEN 2 ELSE 3 END <> 4', '(CASE a WHEN 1 THEN 2 ELSE 3 END <> 4)'],
+    ['TRY_CAST(a AS nvarchar(max)) != f(x).y', '(TRY_CAST(a AS nvarchar) <> F(x).y)'],
+  ])('%s binds as %s', (text, printed) => {
+    expect(printExpression(parseExpression(text))).toBe(printed);
+  });
+
+  it.each([
+    ['SELECT a\n  FROM b JOIN c ON 1 = 1', 'rule-query-unsupported 2:10', 'UNION'],
+    ['SELECT a FROM b LEFT JOIN c ON 1 = 1', 'rule-query-unsupported 1:22', 'LAG'],
+    ['SELECT DISTINCT a FROM b', 'rule-query-unsupported 1:1', 'COUNT(DISTINCT ..)'],
+    ['SELECT TOP 3 a FROM b', 'rule-query-unsupported 1:1', 'CollectTop'],
+    ['SELECT a FROM b TIMESTAMP BY t OVER d', 'rule-query-unsupported 1:32', 'input'],
+    ['SELECT a FROM b MATCH_RECOGNIZE (x)', 'rule-query-unsupported 1:17', 'LAG'],
+    ['CREATE TABLE b (a bigint) SELECT a FROM b', 'rule-query-unsupported 1:1', 'leave it out'],
+    ['SELECT a FROM', 'rule-query-invalid 1:14', 'ends too early'],
+    ['SELECT end FROM b', 'rule-query-invalid 1:8', '[end]'],
+    ["SELECT 'a FROM b", 'rule-query-invalid 1:8', 'not closed'],
+    ['SELECT a FROM b WHERE a = = 1', 'rule-query-invalid 1:27', 'a number'],
+    ['', 'rule-query-invalid 1:1', 'SELECT'],
+    [`SELECT ${'('.repeat(100)}`, 'rule-query-invalid 1:72', 'WITH'],
+    [`SELECT ${'a'.repeat(queryBounds.characters)} FROM b`, 'rule-query-invalid 1:1', 'split'],
+  ])('%s is refused with its place and what to do', (text, where, advice) => {
+    const problem = problemOf(text);
+    expect(problem.startsWith(`${where} `), problem).toBe(true);
+    expect(problem).toContain(advice);
+  });
+
+  it('never fails in another way, whatever the text', () => {
+    const words = fc.constantFrom(
+      ...'SELECT FROM WHERE GROUP BY HAVING WITH AS UNION AND OR NOT NULL IN LIKE BETWEEN CASE WHEN THEN ELSE END OVER'.split(
+        ' ',
+      ),
+      ..."( ) , . ; * + - / % = < > [a] \"b\" 'c' 1 2.5 10s x input COUNT CAST TIMESTAMP LIMIT DURATION /* -- \n é 😀 [ ' CROSS APPLY".split(
+        ' ',
+      ),
+    );
+    const anyText = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 40 }),
+      fc.array(words, { maxLength: 25 }).map((all) => all.join(' ')),
+      fc.array(words, { maxLength: 12 }).map((all) => `SELECT a FROM input WHERE ${all.join(' ')}`),
+    );
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const problem = problemOf(text);
+        if (problem === 'parsed') return;
+        expect(problem).toMatch(/^rule-query-(?:invalid|unsupported) [1-9]\d*:[1-9]\d* line/);
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  it('is walked through without recursion that a long one could exhaust', () => {
+    const sum = Array.from({ length: 3000 }, () => 'a').join(' + ');
+    expect(problemOf(`SELECT ${sum} AS s FROM b`)).toBe('parsed');
+    expect(problemOf(`SELECT ${'NOT '.repeat(6000)} a AS s FROM b`)).toBe('parsed');
+  });
+});

@@ -1,0 +1,155 @@
+// Text to tree. Throws RuleQueryError and nothing else.
+
+import { queryParser } from './parser.ts';
+import { RuleQueryError, refused } from './query-error.ts';
+import {
+  allTokens,
+  By,
+  Case,
+  Close,
+  Distinct,
+  Identifier,
+  Join,
+  Open,
+  Over,
+  Select,
+  Timestamp,
+} from './tokens.ts';
+import { type IToken, Lexer } from './toolkit.ts';
+import type { Expression, Position, Script } from './tree.ts';
+
+/** A query of people is below 10 KB; what the parser and the compiler walk through recursively stays far from the stack's end. */
+export const queryBounds = { characters: 65_536, tokens: 8000, depth: 64 } as const;
+
+const lexer = new Lexer([...allTokens], { ensureOptimizations: false, positionTracking: 'onlyStart' });
+
+/** @throws RuleQueryError */
+export function parseQuery(text: string): Script {
+  const tokens = tokensOf(text);
+  refuseByName(tokens);
+  return parse(tokens, () => queryParser.script());
+}
+
+/** One expression alone, for the short form. @throws RuleQueryError */
+export function parseExpression(text: string): Expression {
+  const tokens = tokensOf(text);
+  return parse(tokens, () => queryParser.expression());
+}
+
+function parse<Result>(tokens: IToken[], rule: () => Result): Result {
+  queryParser.input = tokens;
+  const tree = rule();
+  const [error] = queryParser.errors;
+  queryParser.input = [];
+  if (error === undefined) return tree;
+  throw new RuleQueryError(positionOf(error.token, tokens), error.message, adviceFor(error.token));
+}
+
+/** The end of the text has no position of its own. */
+function positionOf(token: IToken, tokens: readonly IToken[]): Position {
+  if (token.startLine !== undefined && token.startLine > 0)
+    return { line: token.startLine!, column: token.startColumn! };
+  const last = tokens.at(-1);
+  if (last === undefined) return { line: 1, column: 1 };
+  return { line: last.startLine!, column: last.startColumn! + last.image.length };
+}
+
+function adviceFor({ image, tokenType }: IToken): string {
+  if (image === '') return 'The query ends too early: is a bracket, END or FROM missing?';
+  if (!(tokenType.CATEGORIES?.length ?? 0) && /^[a-z_]+$/i.test(image))
+    return `${image.toUpperCase()} is a word of the language: write [${image}] where it is meant as a name.`;
+  return 'Compare with the examples of docs/RULES.md.';
+}
+
+function tokensOf(text: string): IToken[] {
+  const start = { line: 1, column: 1 };
+  if (text.length > queryBounds.characters)
+    throw new RuleQueryError(
+      start,
+      `the query has ${text.length} characters`,
+      `At most ${queryBounds.characters} are taken: split the rule.`,
+    );
+  const { tokens, errors } = lexer.tokenize(text);
+  const [error] = errors;
+  if (error !== undefined) {
+    const at = { line: error.line ?? 1, column: error.column ?? 1 };
+    const character = String.fromCodePoint(text.codePointAt(error.offset) ?? 32);
+    throw new RuleQueryError(at, `${JSON.stringify(character)} has no meaning here`, lexerAdvice(character));
+  }
+  if (tokens.length > queryBounds.tokens)
+    throw new RuleQueryError(start, `the query has ${tokens.length} words`, 'Split the rule.');
+  checkDepth(tokens);
+  return tokens;
+}
+
+function lexerAdvice(character: string): string {
+  if (character === "'") return "The text is not closed: texts stand between ', and a ' within is doubled.";
+  if (character === '[' || character === '"') return 'The name is not closed.';
+  if (character === '/') return 'The comment is not closed with */.';
+  return 'Names with other characters than letters, digits and _ stand in [brackets].';
+}
+
+function checkDepth(tokens: readonly IToken[]): void {
+  let depth = 0;
+  for (const token of tokens) {
+    if (token.tokenType === Open || token.tokenType === Case) depth++;
+    if (token.tokenType === Close) depth--;
+    if (depth > queryBounds.depth)
+      throw new RuleQueryError(
+        { line: token.startLine!, column: token.startColumn! },
+        `brackets and CASE are nested deeper than ${queryBounds.depth}`,
+        'Name parts of it in WITH.',
+      );
+  }
+}
+
+/** What the language has and these rules do not, said before a syntax error would say something less helpful. */
+function refuseByName(tokens: readonly IToken[]): void {
+  tokens.forEach((token, index) => {
+    const at = { line: token.startLine!, column: token.startColumn! };
+    const next = tokens[index + 1];
+    const word = token.image.toUpperCase();
+    if (token.tokenType === Join)
+      throw refused(
+        at,
+        'JOIN (of streams, or with reference data)',
+        'Bring both inputs into one stream with UNION and group it, or look back with LAG or LAST; write reference data into the query with CASE.',
+      );
+    if (token.tokenType === Identifier && word === 'MATCH_RECOGNIZE')
+      throw refused(at, 'MATCH_RECOGNIZE', 'Compare with earlier events by LAG, in steps of WITH.');
+    if (token.tokenType === Identifier && word === 'CREATE' && /^(table|function)$/i.test(next?.image ?? ''))
+      throw refused(
+        at,
+        `CREATE ${next!.image.toUpperCase()}`,
+        'Inputs are of the configuration, and have no declared columns: leave it out, and CAST where a type matters.',
+      );
+    if (token.tokenType === Select && (next?.tokenType === Distinct || /^top$/i.test(next?.image ?? '')))
+      throw refusedSelect(at, next!, tokens[index + 2]);
+    if (token.tokenType === Timestamp && next?.tokenType === By) refuseSubstreams(tokens, index + 2);
+  });
+}
+
+/** `SELECT distinct FROM ..`: there it is a column's name. */
+function refusedSelect(at: Position, word: IToken, next: IToken | undefined): RuleQueryError {
+  if (word.tokenType === Distinct)
+    return refused(at, 'SELECT DISTINCT', 'Group by the columns and a window; or use COUNT(DISTINCT ..).');
+  return refused(at, `SELECT TOP ${next?.image ?? ''}`.trim(), 'Use TopOne() or CollectTop() over a window.');
+}
+
+/** `TIMESTAMP BY time OVER device`: substreams with a time each. */
+function refuseSubstreams(tokens: readonly IToken[], from: number): void {
+  let depth = 0;
+  for (const token of tokens.slice(from)) {
+    if (token.tokenType === Open) depth++;
+    if (token.tokenType === Close && --depth < 0) return;
+    if (depth > 0) continue;
+    if (token.tokenType === Over)
+      throw refused(
+        { line: token.startLine!, column: token.startColumn! },
+        'TIMESTAMP BY .. OVER (a time for each substream)',
+        'Make each device an input of its own, and set the tolerance of the event order.',
+      );
+    if (['FROM', 'WHERE', 'GROUP', 'SELECT', 'HAVING', 'UNION', ';'].includes(token.image.toUpperCase()))
+      return;
+  }
+}
