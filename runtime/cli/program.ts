@@ -1,10 +1,11 @@
-// The command line: `holdfast run`, `check`, `probe`, `browse`, `schema` and `spool`.
+// The command line: `holdfast run`, `check`, `probe`, `browse`, `schema`, `rules` and `spool`.
 import { Command, type CommanderError, InvalidArgumentError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { type BrowseOptions, browse } from './browse.ts';
 import { checkConfig } from './check.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type ProbeDependencies, type ProbeOptions, probe } from './probe.ts';
+import { rulesCommand } from './rules-command.ts';
 import { type RunDependencies, runModule } from './run.ts';
 import { spoolCommand } from './spool-command.ts';
 
@@ -74,6 +75,7 @@ export function createProgram(dependencies: ProgramDependencies): Command {
       process.exitCode = exitCodes.ok;
     });
   program.addCommand(spoolCommand(dependencies));
+  program.addCommand(rulesCommand());
   return program;
 }
 

@@ -34,6 +34,7 @@ export function compileRule(config: RuleConfig): CompiledRule {
     inputs: [...new Set(script.inputs.map(({ input }) => input))],
     outputs: script.outputs,
     fields: script.fields,
+    timestampBy: script.timestampBy,
     windows: script.windows,
     reachMs:
       Math.max(0, ...script.selects.map(({ reachMs }) => reachMs)) +

@@ -91,6 +91,8 @@ export interface CompiledRule {
   readonly outputs: readonly string[];
   /** Dotted names of the fields that are read, by input; `*` for all of them. */
   readonly fields: Readonly<Record<string, readonly string[]>>;
+  /** What orders each input: `null` for its index, else the expression of TIMESTAMP BY. */
+  readonly timestampBy: Readonly<Record<string, string | null>>;
   readonly windows: readonly WindowUse[];
   /**
    * Longest time back from the watermark, in ms, from which a row can still matter. A rule that starts without a state, and is

@@ -72,6 +72,11 @@ export function aggregateOf(call: Call, scope: Scope): Aggregate {
 function ordered(call: Call, upper: string, scope: Scope): Aggregate {
   const { name, args, over, at } = call;
   const row: Compiled['run'] = (frame) => frame.row;
+  if (
+    over !== undefined &&
+    (over.partitionBy.length > 0 || over.limit !== undefined || over.when !== undefined)
+  )
+    throw new RuleQueryError(over.at, `OVER of ${name} takes ORDER BY alone`, 'Add the key to GROUP BY.');
   if (upper === 'COLLECT') {
     checkCount(name, args.length, 0, 1, at);
     const of = args[0] === undefined || args[0].kind === 'star' ? row : compileExpression(args[0], scope).run;

@@ -15,6 +15,8 @@ export interface CompiledScript {
   readonly selects: readonly SelectPlan[];
   readonly outputs: readonly string[];
   readonly windows: readonly WindowUse[];
+  /** By input: `null` where its index is the time. */
+  readonly timestampBy: Readonly<Record<string, string | null>>;
   /** By input. */
   readonly fields: Readonly<Record<string, readonly string[]>>;
 }
@@ -60,7 +62,10 @@ class ScriptCompiler {
     const outputs = [...new Set(this.#selects.flatMap(({ output }) => output ?? []))];
     const fields = Object.fromEntries([...this.#fields].map(([input, names]) => [input, [...names].sort()]));
     const inputs = this.#inputs.map(({ plan }) => plan);
-    return { inputs, selects: this.#selects, outputs, windows: this.#windows, fields };
+    const timestampBy = Object.fromEntries(
+      this.#inputs.map(({ plan, text }) => [plan.input, text === '' ? null : text]),
+    );
+    return { inputs, timestampBy, selects: this.#selects, outputs, windows: this.#windows, fields };
   }
 
   /** `output`: where its rows go out, unless a SELECT names another; `undefined` for a step. */

@@ -17,7 +17,7 @@ export interface CompiledSelect {
   /** How far back it looks itself. */
   readonly ownReachMs: number;
   readonly windows: readonly WindowUse[];
-  /** Of its rows, by name in lower case. `isOpen`: it has others that are not known. */
+  /** Of its rows, by name in lower case, as far as they are known. */
   readonly columnTypes: ReadonlyMap<string, StaticType>;
 }
 
@@ -50,7 +50,8 @@ export function compileSelect(select: Select, source: SourceShape): CompiledSele
   const keys = keyExpressions.map((expression) => ({ expression, ...compileExpression(expression, rows) }));
   const groups = windows.length === 0 ? undefined : new GroupScope(rows, keys);
   const scope: Scope = groups ?? rows;
-  const { columns, columnTypes } = compileItems(select, scope, source, aliases);
+  const { columns, aliased } = compileItems(select, scope, source, aliases);
+  if (groups !== undefined) groups.aliases = aliased;
   const having = select.having === undefined ? undefined : condition(compileExpression(select.having, scope));
   const windowPlans = windows.map((window) => windowPlan(window, rows));
   const grouping: Grouping | undefined =
@@ -72,7 +73,7 @@ export function compileSelect(select: Select, source: SourceShape): CompiledSele
     },
     ownReachMs: lookBack + Math.max(0, ...windowPlans.map(reachOf)),
     windows: windows.map(windowUse),
-    columnTypes,
+    columnTypes: new Map([...aliased].map(([name, { type }]) => [name, type])),
   };
 }
 
@@ -92,8 +93,8 @@ function compileItems(
   scope: Scope,
   source: SourceShape,
   aliases: readonly string[],
-): { columns: readonly Column[]; columnTypes: ReadonlyMap<string, StaticType> } {
-  const columnTypes = new Map<string, StaticType>();
+): { columns: readonly Column[]; aliased: ReadonlyMap<string, Compiled> } {
+  const aliased = new Map<string, Compiled>();
   const isGrouped = select.groupBy.length > 0;
   const columns = select.items.map(({ value, alias }, index): Column => {
     if (value.kind === 'star') {
@@ -102,17 +103,17 @@ function compileItems(
       return allOf(value, source, aliases);
     }
     const name = alias ?? defaultName(value, index);
-    if (columnTypes.has(name.toLowerCase()))
+    if (aliased.has(name.toLowerCase()))
       throw new RuleQueryError(
         value.at,
         `two columns are named ${name}`,
         'Give one of them another name: AS name.',
       );
-    const { run, type } = compileExpression(value, scope);
-    columnTypes.set(name.toLowerCase(), type);
-    return { kind: 'value', name, run };
+    const compiled = compileExpression(value, scope);
+    aliased.set(name.toLowerCase(), compiled);
+    return { kind: 'value', name, run: compiled.run };
   });
-  return { columns, columnTypes };
+  return { columns, aliased };
 }
 
 function allOf(

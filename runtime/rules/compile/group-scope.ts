@@ -15,6 +15,8 @@ export class GroupScope implements Scope {
   readonly #rows: RowScope;
   readonly #keys: readonly { readonly text: string; readonly type: Compiled['type'] }[];
   readonly #slots = new Map<string, Compiled>();
+  /** Columns of the SELECT by name in lower case: HAVING may name them. */
+  aliases: ReadonlyMap<string, Compiled> = new Map();
 
   constructor(
     rows: RowScope,
@@ -40,6 +42,8 @@ export class GroupScope implements Scope {
           type: 'any',
         };
     }
+    const alias = names.length === 1 ? this.aliases.get(names[0]!.toLowerCase()) : undefined;
+    if (alias !== undefined) return alias;
     throw new RuleQueryError(
       at,
       `${path.join('.')} has many values within a window`,

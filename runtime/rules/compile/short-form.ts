@@ -70,6 +70,7 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     selects: [select],
     outputs: [...latchOutputs],
     windows: [],
+    timestampBy: Object.fromEntries([...fields.keys()].map((input) => [input, null])),
     fields: Object.fromEntries([...fields].map(([input, all]) => [input, [...all].sort()])),
   };
 }

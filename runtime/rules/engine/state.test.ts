@@ -73,7 +73,7 @@ describe('state', () => {
   it.each(rules)('is restored exactly at any point: %j', (config) => {
     fc.assert(
       fc.property(steps, fc.func(fc.boolean()), (all, isRestored) => {
-        const restoreAt = new Set(all.keys().filter((index) => isRestored(index)));
+        const restoreAt = new Set([...all.keys()].filter((index) => isRestored(index)));
         expect(drive(config, all, restoreAt)).toEqual(drive(config, all, new Set()));
       }),
       { numRuns: 40 },

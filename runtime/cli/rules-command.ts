@@ -1,0 +1,123 @@
+// `holdfast rules ...`: rules tried and explained before they are deployed. The engine is loaded here alone, by the command.
+import { Command } from 'commander';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { readNamedFile } from '../../kernel/small-file.ts';
+import { readYaml } from '../config/yaml-text.ts';
+import type { CompiledRule, RuleConfig } from '../rules/engine-api.ts';
+import { exitCodes } from './exit-codes.ts';
+import type { CaseResult } from './rules/run-cases.ts';
+
+const maxQueryBytes = 1024 * 1024;
+
+export function rulesCommand(): Command {
+  const rules = new Command('rules').description('try and explain rules').showHelpAfterError();
+  rules
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput))
+    .command('test')
+    .description(
+      'run the cases of a folder in the form of the Stream Analytics test tool, and show what differs',
+    )
+    .argument('<dir>', 'a project with testConfig.json, or a folder of such')
+    .option('--json', 'print a summary in the form of testResultSummary.json')
+    .action(async (folder: string, { json = false }: { json?: boolean }) => {
+      process.exitCode = await orBadInput(() => testFolder(folder, json));
+    });
+  rules
+    .command('explain')
+    .description('what rules read, keep and write: windows, memory, rows a day')
+    .argument('<file>', 'a query (.asaql), or YAML with `rules`')
+    .argument('[name]', 'of one rule; all if none is named')
+    .option('--json', 'for programs')
+    .action(async (file: string, name: string | undefined, { json = false }: { json?: boolean }) => {
+      process.exitCode = await orBadInput(() => explain(file, name, json));
+    });
+  return rules;
+}
+
+async function orBadInput(run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof HoldfastError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
+    console.error(describeError(error));
+    return exitCodes.badInput;
+  }
+}
+
+async function testFolder(folder: string, asJson: boolean): Promise<number> {
+  const { findProjects } = await import('./rules/test-project.ts');
+  const { runCase } = await import('./rules/run-cases.ts');
+  const projects = await findProjects(folder);
+  const results = projects.flatMap((project) => project.cases.map((one) => runCase(project, one)));
+  const failed = results.filter(({ problems }) => problems.length > 0).length;
+  if (asJson) console.log(JSON.stringify(summary(results, failed), null, 2));
+  else {
+    for (const { project, name, problems } of results) {
+      console.log(`${problems.length === 0 ? 'passed' : 'FAILED'}  ${project}: ${name}`);
+      for (const problem of problems) console.log(`        ${problem}`);
+    }
+    console.log(`${results.length} cases, ${failed} failed`);
+  }
+  return failed === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+function summary(results: readonly CaseResult[], failed: number) {
+  return {
+    Total: results.length,
+    Passed: results.length - failed,
+    Failed: failed,
+    Results: results.map(({ project, name, problems }) => ({
+      Name: name,
+      Status: problems.length === 0 ? 0 : 1,
+      Project: project,
+      Problems: problems,
+    })),
+  };
+}
+
+async function explain(file: string, name: string | undefined, asJson: boolean): Promise<number> {
+  const { compileRule } = await import('../rules/compile-rule.ts');
+  const { explainRule, explanationText } = await import('../rules/explain.ts');
+  const configs = await readRules(file);
+  const chosen = name === undefined ? configs : configs.filter((config) => config.name === name);
+  if (chosen.length === 0)
+    throw new HoldfastError(
+      'rules-test-invalid',
+      `${file} has no rule ${name ?? ''}; it has: ${configs.map((config) => config.name).join(', ')}`,
+    );
+  const explained = chosen.map((config) => explainRule(compiled(config, compileRule)));
+  console.log(asJson ? JSON.stringify(explained, null, 2) : explained.map(explanationText).join('\n\n'));
+  return exitCodes.ok;
+}
+
+function compiled(config: RuleConfig, compileRule: (config: RuleConfig) => CompiledRule): CompiledRule {
+  try {
+    return compileRule(config);
+  } catch (cause) {
+    if (!(cause instanceof HoldfastError)) throw cause;
+    throw new HoldfastError(cause.code, `rule ${config.name}: ${cause.message}`);
+  }
+}
+
+/** As far as explaining needs them: the configuration's own check is that of `holdfast check`. */
+async function readRules(file: string): Promise<readonly RuleConfig[]> {
+  const text = (await readNamedFile(file, maxQueryBytes)).toString('utf8');
+  if (!/\.(?:ya?ml|json)$/i.test(file)) {
+    const { queryInputs } = await import('../rules/compile/query-inputs.ts');
+    const inputs = Object.fromEntries(queryInputs(text).map((input) => [input, {}]));
+    return [{ name: file, inputs, query: text }];
+  }
+  const read = readYaml(text, false);
+  if (!('value' in read)) throw invalid(read.problems.map(({ message }) => message).join('; '));
+  const list = (read.value as { rules?: unknown } | null)?.rules;
+  if (!Array.isArray(list)) throw invalid(`${file} has no list \`rules\``);
+  return list.map((one: unknown, index) => {
+    const { name, inputs, ...rest } = (one ?? {}) as Partial<RuleConfig>;
+    if (typeof name !== 'string') throw invalid(`${file}: rule ${index + 1} has no name`);
+    return { ...rest, name, inputs: inputs ?? {} } as RuleConfig;
+  });
+}
+
+function invalid(message: string): HoldfastError {
+  return new HoldfastError('rules-test-invalid', message);
+}

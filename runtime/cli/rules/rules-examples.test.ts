@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { runCase } from './run-cases.ts';
+import { findProjects } from './test-project.ts';
+
+const examples = fileURLToPath(new URL('../../../docs/examples/rules', import.meta.url));
+const projects = await findProjects(examples);
+const cases = projects.flatMap((project) => project.cases.map((one) => ({ project, one })));
+
+describe('the examples of docs/examples/rules', () => {
+  it('hold all 18 cases of the semantics', () => {
+    const numbers = new Set(cases.map(({ one }) => Number.parseInt(one.name, 10)));
+    expect([...numbers].sort((a, b) => a - b)).toEqual(Array.from({ length: 18 }, (_, i) => i + 1));
+  });
+
+  it.each(cases.map(({ project, one }) => [one.name, project, one] as const))('%s', (_, project, one) => {
+    expect(runCase(project, one).problems).toEqual([]);
+  });
+
+  it('fail where another row is expected, and say which', () => {
+    const { project, one } = cases.find(({ one: { name } }) => name.startsWith('1:'))!;
+    const [output, windows] = one.outputs;
+    const changed = {
+      ...one,
+      outputs: [{ ...output!, rows: [{ ...output!.rows[0]!, command: 'stop' }] }, windows!],
+    };
+    expect(runCase(project, changed).problems).toEqual([
+      'output: 1 rows expected, 1 came',
+      '  - {"command":"stop","maxEventTime":"2024-01-01T00:00:10.0000000Z"}',
+      '  + {"command":"reset","maxEventTime":"2024-01-01T00:00:10.0000000Z"}',
+    ]);
+  });
+});
+
+describe('a folder of cases', () => {
+  const refused = (message: string) =>
+    expect.objectContaining({ code: 'rules-test-invalid', message: expect.stringContaining(message) });
+  const problemOf = async (files: Readonly<Record<string, string>>) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-rules-'));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    const found = await findProjects(folder).catch((error: unknown) => error);
+    rmSync(folder, { recursive: true });
+    return found;
+  };
+  const config = (one: object) =>
+    JSON.stringify({ Script: 'C:\\jobs\\a.asaql', TestCases: [{ Name: 'a', ...one }] });
+
+  it('that is none is refused with what is missing', async () => {
+    expect(await problemOf({})).toEqual(refused('no testConfig.json'));
+    expect(await problemOf({ 'testConfig.json': '{' })).toEqual(refused('is not JSON'));
+    expect(await problemOf({ 'testConfig.json': '{"TestCases": []}' })).toEqual(refused('asaproj.json'));
+    const inputs = [{ InputAlias: 'input', FilePath: 'in.json' }];
+    expect(await problemOf({ 'a.asaql': '', 'testConfig.json': config({ Inputs: inputs }) })).toEqual(
+      refused('no file in.json'),
+    );
+    const reference = [{ InputAlias: 'input', Type: 'Reference Data', FilePath: 'in.json' }];
+    expect(await problemOf({ 'a.asaql': '', 'testConfig.json': config({ Inputs: reference }) })).toEqual(
+      refused('Reference Data'),
+    );
+    const broken = { 'a.asaql': '', 'in.json': '{"a":1}\n{', 'testConfig.json': config({ Inputs: inputs }) };
+    expect(await problemOf(broken)).toEqual(refused('line 2'));
+  });
+
+  it('may hold events in an array or one a line, paths of Windows, and outputs that are not looked at', async () => {
+    const files = {
+      'a.asaql': 'SELECT x FROM input',
+      'in.json': '\uFEFF[{"x":1},{"x":2}]',
+      'out.json': '{"x":2}\r\n{"x":1}\r\n',
+      'testConfig.json': config({
+        Inputs: [{ InputAlias: 'input', Type: 'Data Stream', FilePath: '.\\in.json' }],
+        ExpectedOutputs: [
+          { OutputAlias: 'output', FilePath: 'out.json', Required: true },
+          { OutputAlias: 'other', FilePath: '[N/A]', Required: false },
+        ],
+      }),
+    };
+    const [project] = (await problemOf(files)) as Awaited<ReturnType<typeof findProjects>>;
+    expect(runCase(project!, project!.cases[0]!).problems).toEqual([]);
+  });
+});

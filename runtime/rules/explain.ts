@@ -1,0 +1,77 @@
+// What a rule needs and does, in words: for `holdfast check` and `holdfast rules explain`.
+import type { CompiledRule, RuleExplanation, WindowUse } from './engine-api.ts';
+import { durationText } from './language/duration-text.ts';
+
+const dayMs = 86_400_000;
+
+export function explainRule(rule: CompiledRule): RuleExplanation {
+  const { windows, limits, outputs } = rule;
+  const perDay = windows.map(endsPerDay);
+  const known = perDay.filter((count) => count !== undefined);
+  const isKnown = windows.length > 0 && known.length === windows.length;
+  const rowsPerDay = known.reduce((sum, count) => sum + count, 0);
+  return {
+    name: rule.name,
+    inputs: rule.inputs.map((name) => ({
+      name,
+      fields: rule.fields[name] ?? [],
+      time: rule.timestampBy[name] ?? 'its index',
+    })),
+    outputs,
+    windows: windows.map(windowText),
+    memory: { ...limits, kept: keptText(rule) },
+    ...(isKnown ? { rowsPerDay } : {}),
+    rows: isKnown
+      ? `at most ${rowsPerDay} rows a day for each key`
+      : windows.length === 0
+        ? 'at most a row for each row of its inputs'
+        : 'as many rows as its events make',
+    warnings: rule.warnings,
+  };
+}
+
+function endsPerDay({ kind, sizeMs, hopMs }: WindowUse): number | undefined {
+  if (kind === 'tumbling' || kind === 'hopping') return Math.ceil(dayMs / (hopMs ?? sizeMs));
+  return undefined;
+}
+
+function windowText({ kind, sizeMs, hopMs = sizeMs, offsetMs }: WindowUse): string {
+  const offset = offsetMs === undefined ? '' : `, moved by ${durationText(offsetMs)}`;
+  switch (kind) {
+    case 'tumbling':
+      return `tumbling: ${durationText(sizeMs)}, ends at multiples of it${offset}`;
+    case 'hopping':
+      return `hopping: ${durationText(sizeMs)} every ${durationText(hopMs)}${offset}`;
+    case 'sliding':
+      return `sliding: ${durationText(sizeMs)}, whenever a row enters or leaves`;
+    case 'session':
+      return `session: until ${durationText(sizeMs)} without a row, cut at multiples of ${durationText(hopMs)}`;
+    case 'snapshot':
+      return 'snapshot: rows of one time';
+  }
+}
+
+function keptText({ windows, reachMs, needsState }: CompiledRule): string {
+  if (reachMs === 0) return 'nothing from one row to the next';
+  const state = needsState ? 'state that is kept for good, and ' : '';
+  const rows =
+    windows.length > 0 ? 'sums of each open window and key' : 'the rows it looks back at, for each partition';
+  return `${state}${rows}, up to ${durationText(reachMs)} back`;
+}
+
+/** For people. */
+export function explanationText(explained: RuleExplanation): string {
+  const { name, inputs, outputs, windows, memory, rows, warnings } = explained;
+  const megabytes = (memory.maxBytes / 1024 / 1024).toFixed(0);
+  return [
+    `${name}:`,
+    ...inputs.map(
+      (input) =>
+        `  reads ${input.name}: ${input.fields.length === 0 ? 'no field' : input.fields.join(', ')}; in the order of ${input.time}`,
+    ),
+    ...windows.map((window) => `  window ${window}`),
+    `  writes ${outputs.join(', ')}: ${rows}`,
+    `  keeps ${memory.kept}; at most ${memory.maxKeys} keys, ${memory.maxRows} rows, ${megabytes} MiB`,
+    ...warnings.map((warning) => `  note: ${warning}`),
+  ].join('\n');
+}
