@@ -135,10 +135,10 @@ function rowsOf(text: string, path: string): readonly RuleRecord[] {
     return (Array.isArray(parsed) ? parsed : [parsed]).map((one) => record(one, path) as RuleRecord);
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
-    return trimmed.split(/\r?\n/).flatMap((line, index) => {
+    return trimmed.split(/\r?\n/).flatMap((line, index): readonly RuleRecord[] => {
       if (line.trim() === '') return [];
       try {
-        return record(JSON.parse(line), path) as RuleRecord;
+        return [record(JSON.parse(line), path) as RuleRecord];
       } catch {
         throw invalid(`${path} is neither JSON nor one JSON record a line (line ${index + 1})`, cause);
       }

@@ -124,10 +124,9 @@ function step(of: Value, name: string): Value {
 }
 
 function timeOr(name: string): Compiled['run'] {
-  return (frame) => {
-    const value = fieldOf(frame.row, name);
-    return value === null ? new Date(frame.time) : value;
-  };
+  if (inherited.has(name)) return (frame) => new Date(frame.time);
+  // Under this very name: nearly all rows have no such field, and to look for it in another case would take longer than all the rest.
+  return (frame) => frame.row[name] ?? new Date(frame.time);
 }
 
 /** @throws RuleQueryError where an aggregate stands within another one */

@@ -65,11 +65,14 @@ export class Cells {
 
   /** In the order of time; the cells stay as they are. What comes out counts against no limit. */
   merged(cells: readonly Cell[]): unknown[] {
-    return this.#aggregates.map((aggregate, i) => {
-      const state = aggregate.create();
-      for (const { states } of cells) aggregate.merge(state, states[i]);
-      return state;
-    });
+    const all = this.#aggregates.map((aggregate) => aggregate.create());
+    for (const cell of cells) this.mergeInto(all, cell);
+    return all;
+  }
+
+  /** As `merged`, into states that nobody else holds. */
+  mergeInto(states: readonly unknown[], { states: others }: Cell): void {
+    for (let i = 0; i < this.#aggregates.length; i++) this.#aggregates[i]!.merge(states[i], others[i]);
   }
 
   values(states: readonly unknown[]): Value[] {

@@ -35,12 +35,9 @@ export class Graph {
   advanceTo(time: number): void {
     for (;;) {
       let due = Number.POSITIVE_INFINITY;
-      for (const node of this.#timed) {
-        const one = node.due();
-        if (one < due) due = one;
-      }
+      for (const node of this.#timed) if (node.dueAt < due) due = node.dueAt;
       if (due >= time) return;
-      for (const node of this.#timed) if (node.due() === due) node.close(due);
+      for (const node of this.#timed) if (node.dueAt === due) node.close(due);
     }
   }
 

@@ -31,7 +31,7 @@ export class GridWindow implements WindowOperator {
   /** Oldest first. */
   #panes: Pane[] = [];
   #latest: Pane | undefined;
-  #due = Number.POSITIVE_INFINITY;
+  dueAt = Number.POSITIVE_INFINITY;
 
   constructor(grid: Grid, cells: Cells, groupOf: GroupOf, budget: Budget) {
     this.#grid = grid;
@@ -77,7 +77,7 @@ export class GridWindow implements WindowOperator {
     const pane: Pane = { end, groups: new Map() };
     this.#panes.push(pane);
     this.#latest = pane;
-    if (firstEnd < this.#due) this.#due = firstEnd;
+    if (firstEnd < this.dueAt) this.dueAt = firstEnd;
     return pane;
   }
 
@@ -85,10 +85,6 @@ export class GridWindow implements WindowOperator {
   #windowEndFrom(time: number): number {
     const { hopMs, offsetMs } = this.#grid;
     return Math.ceil((time - offsetMs) / hopMs) * hopMs + offsetMs;
-  }
-
-  due(): number {
-    return this.#due;
   }
 
   close(end: number, closeGroup: CloseGroup): void {
@@ -99,9 +95,9 @@ export class GridWindow implements WindowOperator {
     else this.#closeMerged(end, panes, closeGroup);
     const next = end + hopMs;
     this.#dropUpTo(next - sizeMs);
-    this.#due = Number.POSITIVE_INFINITY;
+    this.dueAt = Number.POSITIVE_INFINITY;
     const first = this.#panes[0];
-    if (first !== undefined) this.#due = Math.max(next, this.#windowEndFrom(first.end));
+    if (first !== undefined) this.dueAt = Math.max(next, this.#windowEndFrom(first.end));
   }
 
   #closeMerged(end: number, panes: readonly Pane[], closeGroup: CloseGroup): void {
@@ -136,12 +132,12 @@ export class GridWindow implements WindowOperator {
       end,
       [...groups].map(([mapKey, { key, cell }]) => [mapKey, saveKey(key), this.#cells.save(cell)]),
     ]);
-    return [Number.isFinite(this.#due) ? this.#due : null, panes];
+    return [Number.isFinite(this.dueAt) ? this.dueAt : null, panes];
   }
 
   load(saved: unknown): void {
     const [due, panes] = saved as [number | null, [number, [MapKey, unknown, unknown][]][]];
-    this.#due = due ?? Number.POSITIVE_INFINITY;
+    this.dueAt = due ?? Number.POSITIVE_INFINITY;
     for (const [end, groups] of panes) {
       const pane: Pane = { end, groups: new Map() };
       for (const [mapKey, savedKey, cell] of groups) {

@@ -47,6 +47,8 @@ export class Running implements RunningRule {
   readonly #inputs: ReadonlyMap<string, readonly number[]>;
   /** By position of the input; `undefined` where the index is the time. */
   readonly #times: readonly (EventTimes | undefined)[];
+  /** No row of any input waits for others but for its index. */
+  readonly #isDirect: boolean;
   #counts: Counts = { ...noCounts };
   #problem: string | undefined;
   #watermark = Number.NEGATIVE_INFINITY;
@@ -70,6 +72,7 @@ export class Running implements RunningRule {
     this.#times = plan.inputs.map(({ time }) =>
       time === undefined ? undefined : new EventTimes(time, plan.order),
     );
+    this.#isDirect = plan.inputs.every(({ time }) => time === undefined);
     const inputs = new Map<string, number[]>();
     for (const [position, { input }] of plan.inputs.entries())
       inputs.set(input, [...(inputs.get(input) ?? []), position]);
@@ -89,21 +92,23 @@ export class Running implements RunningRule {
       this.#note(error);
       return;
     }
-    const last = this.#pending.at(-1);
+    const all = this.#pending;
     const next: Pending = { index, input, origin, row };
-    if (last !== undefined && inOrder(next, last) < 0) this.#isSorted = false;
-    this.#pending.push(next);
+    if (all.length > 0 && this.#isSorted) {
+      const last = all[all.length - 1]!;
+      if (index <= last.index && inOrder(next, last) < 0) this.#isSorted = false;
+    }
+    all.push(next);
   }
 
   advance(until: number, lacking: readonly string[] = []): readonly RuleRow[] {
     if (!(until > this.#watermark)) return [];
     this.#lacking = lacking;
     this.#rows = [];
-    const isDirect = this.#times.every((times) => times === undefined);
-    for (const pending of this.#takePending(until)) {
-      this.#budget.giveRows(1, rowBytes);
-      for (const position of this.#inputs.get(pending.input)!) this.#place(position, pending, isDirect);
-    }
+    const due = this.#takePending(until);
+    this.#budget.giveRows(due.length, due.length * rowBytes);
+    for (const pending of due)
+      for (const position of this.#inputs.get(pending.input)!) this.#place(position, pending);
     this.#watermark = until;
     const settled = Math.min(...this.#times.map((times) => times?.floor(until) ?? until));
     this.#drain(settled);
@@ -127,10 +132,10 @@ export class Running implements RunningRule {
     return all.slice(0, count);
   }
 
-  #place(position: number, { index, row, input }: Pending, isDirect: boolean): void {
+  #place(position: number, { index, row, input }: Pending): void {
     const { feeds, isWrapped } = this.#plan.inputs[position] as InputPlan;
     const own = isWrapped ? { [input]: row } : row;
-    if (isDirect) {
+    if (this.#isDirect) {
       this.#graph.push(feeds, own, index);
       return;
     }

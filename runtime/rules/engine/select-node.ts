@@ -31,6 +31,7 @@ export class SelectNode {
   readonly #cells: Cells | undefined;
   readonly #windows: readonly OpenWindow[];
   readonly #latch: Latch | undefined;
+  readonly #isTimed: boolean;
 
   constructor(plan: SelectPlan, budget: Budget, emit: Emit, onProblem: (error: unknown) => void) {
     this.#plan = plan;
@@ -39,6 +40,7 @@ export class SelectNode {
     this.#analytics = plan.analytics.map((one) => startAnalytic(one, budget));
     this.#latch = plan.latch === undefined ? undefined : new Latch(plan.latch);
     const { grouping } = plan;
+    this.#isTimed = plan.latch !== undefined || grouping !== undefined;
     if (grouping === undefined) this.#windows = [];
     else {
       const cells = new Cells(grouping.aggregates, budget);
@@ -53,7 +55,7 @@ export class SelectNode {
 
   /** True where it can have something to close. */
   get isTimed(): boolean {
-    return this.#windows.length > 0 || this.#latch !== undefined;
+    return this.#isTimed;
   }
 
   push(row: RecordValue, time: number, key: string): void {
@@ -67,6 +69,7 @@ export class SelectNode {
     } catch (error) {
       this.#onProblem(error);
     }
+    if (this.#isTimed) this.#refreshDue();
   }
 
   #apply(index: number, key: string): void {
@@ -109,13 +112,12 @@ export class SelectNode {
   }
 
   /** When it next closes something. */
-  due(): number {
+  dueAt = Number.POSITIVE_INFINITY;
+
+  #refreshDue(): void {
     let due = this.#latch?.due() ?? Number.POSITIVE_INFINITY;
-    for (const { operator } of this.#windows) {
-      const one = operator.due();
-      if (one < due) due = one;
-    }
-    return due;
+    for (const { operator } of this.#windows) if (operator.dueAt < due) due = operator.dueAt;
+    this.dueAt = due;
   }
 
   /** Closes all that is due at `time`. */
@@ -123,8 +125,9 @@ export class SelectNode {
     if (this.#latch?.due() === time)
       this.#latch.close(time, (output, at, row) => this.#emit(row, at, emptyKey.text, output));
     for (const { id, operator } of this.#windows)
-      if (operator.due() === time)
+      if (operator.dueAt === time)
         operator.close(time, (at, key, states) => this.#closeGroup(at, key, states, id));
+    this.#refreshDue();
   }
 
   #closeGroup(time: number, key: GroupKey, states: readonly unknown[], id: string | null): void {
@@ -156,6 +159,7 @@ export class SelectNode {
     for (const [index, one] of this.#analytics.entries()) one.load(analytics[index]);
     for (const [index, { operator }] of this.#windows.entries()) operator.load(windows[index]);
     this.#latch?.load(latch);
+    this.#refreshDue();
   }
 }
 

@@ -28,7 +28,7 @@ export class SessionWindow implements WindowOperator {
   readonly #budget: Budget;
   readonly #sessions = new Map<string, Session>();
   /** The earliest end of all sessions, or before it: rows only move it on. */
-  #due = Number.POSITIVE_INFINITY;
+  dueAt = Number.POSITIVE_INFINITY;
 
   constructor(
     shape: SessionShape,
@@ -61,7 +61,7 @@ export class SessionWindow implements WindowOperator {
     if (session.cut === Number.POSITIVE_INFINITY) session.cut = Math.ceil(frame.time / maxMs) * maxMs;
     session.last = frame.time;
     this.#cells.add(group.cell);
-    this.#due = Math.min(this.#due, this.#endOf(session));
+    this.dueAt = Math.min(this.dueAt, this.#endOf(session));
   }
 
   #newSession(name: string, time: number): Session {
@@ -76,17 +76,13 @@ export class SessionWindow implements WindowOperator {
     return Math.min(last + this.#shape.timeoutMs, cut);
   }
 
-  due(): number {
-    return this.#due;
-  }
-
   close(time: number, closeGroup: CloseGroup): void {
     let due = Number.POSITIVE_INFINITY;
     for (const [name, session] of this.#sessions) {
       if (this.#endOf(session) <= time) this.#end(name, session, time, closeGroup);
       if (this.#sessions.has(name)) due = Math.min(due, this.#endOf(session));
     }
-    this.#due = due;
+    this.dueAt = due;
   }
 
   #end(name: string, session: Session, time: number, closeGroup: CloseGroup): void {
@@ -109,7 +105,7 @@ export class SessionWindow implements WindowOperator {
       Number.isFinite(cut) ? cut : null,
       [...groups].map(([mapKey, { key, cell }]) => [mapKey, saveKey(key), this.#cells.save(cell)]),
     ]);
-    return [Number.isFinite(this.#due) ? this.#due : null, sessions];
+    return [Number.isFinite(this.dueAt) ? this.dueAt : null, sessions];
   }
 
   load(saved: unknown): void {
@@ -117,7 +113,7 @@ export class SessionWindow implements WindowOperator {
       number | null,
       [string, number, number | null, [MapKey, unknown, unknown][]][],
     ];
-    this.#due = due ?? Number.POSITIVE_INFINITY;
+    this.dueAt = due ?? Number.POSITIVE_INFINITY;
     for (const [name, last, cut, groups] of sessions) {
       this.#budget.takeKey(sessionBytes);
       const session: Session = { last, cut: cut ?? Number.POSITIVE_INFINITY, groups: new Map() };

@@ -49,6 +49,7 @@ export class SlidingWindow implements WindowOperator {
     this.#touched.add(group);
     this.#touchedAt = frame.time;
     if (!hadCell && this.#sizeMs > 0) this.#exits.push({ at: frame.time + this.#sizeMs, group });
+    this.dueAt = Math.min(this.dueAt, frame.time);
   }
 
   #newGroup(mapKey: MapKey, key: GroupKey): Group {
@@ -65,8 +66,10 @@ export class SlidingWindow implements WindowOperator {
     this.#budget.giveKey(group.keyBytes);
   }
 
-  due(): number {
-    return Math.min(this.#touchedAt, this.#exits[this.#firstExit]?.at ?? Number.POSITIVE_INFINITY);
+  dueAt = Number.POSITIVE_INFINITY;
+
+  #refreshDue(): void {
+    this.dueAt = Math.min(this.#touchedAt, this.#exits[this.#firstExit]?.at ?? Number.POSITIVE_INFINITY);
   }
 
   close(time: number, closeGroup: CloseGroup): void {
@@ -90,6 +93,7 @@ export class SlidingWindow implements WindowOperator {
       closeGroup(time, group.key, group.stacks.merged());
       if (this.#sizeMs === 0) this.#forget(group);
     }
+    this.#refreshDue();
   }
 
   /** Between calls no group is touched: what has come is closed at its own time, before the watermark. */
@@ -112,5 +116,6 @@ export class SlidingWindow implements WindowOperator {
       return group;
     });
     this.#exits = exits.map(([at, index]) => ({ at, group: all[index]! }));
+    this.#refreshDue();
   }
 }

@@ -14,11 +14,8 @@ export class TwoStacks {
   /** Oldest last, so that it can be popped. */
   readonly #front: Entry[] = [];
   readonly #back: Entry[] = [];
-  /** Of the back; `undefined` after its last cell has grown. */
-  #backMerged: unknown[] | undefined;
-  /** Of the back's first cells, which grow no more, and how many these are. */
+  /** Of the back without its last cell, which may still grow. */
   #settled: unknown[] | undefined;
-  #settledCount = 0;
 
   constructor(cells: Cells) {
     this.#cells = cells;
@@ -35,14 +32,10 @@ export class TwoStacks {
   /** The cell of this time, which is the latest; made where there is none. @throws RowRefused */
   cellAt(time: number): Cell {
     const last = this.#back.at(-1);
-    if (last?.time === time) {
-      this.#backMerged = undefined;
-      return last.cell;
-    }
+    if (last?.time === time) return last.cell;
     const cell = this.#cells.create();
-    // The last cell is merged once it cannot grow any more.
+    this.#settleLast();
     this.#back.push({ time, cell });
-    this.#backMerged = undefined;
     return cell;
   }
 
@@ -64,8 +57,7 @@ export class TwoStacks {
       const entry = this.#back.pop()!;
       this.#pushFront(entry);
     }
-    this.#backMerged = undefined;
-    this.#settledCount = 0;
+    this.#settled = undefined;
   }
 
   #pushFront(entry: Entry): void {
@@ -76,28 +68,21 @@ export class TwoStacks {
 
   /** States of all cells together. Bring it up to date by `evict` before. */
   merged(): unknown[] {
+    const parts: Cell[] = [];
     const front = this.#front.at(-1)?.merged;
-    const back = this.#mergeBack();
-    if (front === undefined) return back;
-    return this.#cells.merged([partOf(front), partOf(back)]);
+    if (front !== undefined) parts.push(partOf(front));
+    if (this.#settled !== undefined) parts.push(partOf(this.#settled));
+    const last = this.#back.at(-1);
+    if (last !== undefined) parts.push(last.cell);
+    return this.#cells.merged(parts);
   }
 
-  #mergeBack(): unknown[] {
-    if (this.#backMerged !== undefined) return this.#backMerged;
-    if (this.#settledCount === 0) this.#settled = undefined;
-    const settle = this.#back.length - 1;
-    if (settle > this.#settledCount) {
-      const more = this.#back.slice(this.#settledCount, settle).map(({ cell }) => cell);
-      const before = this.#settled === undefined ? [] : [partOf(this.#settled)];
-      this.#settled = this.#cells.merged([...before, ...more]);
-      this.#settledCount = settle;
-    }
+  /** The last cell grows no more. */
+  #settleLast(): void {
     const last = this.#back.at(-1);
-    const parts: Cell[] = [];
-    if (this.#settled !== undefined) parts.push(partOf(this.#settled));
-    if (last !== undefined) parts.push(last.cell);
-    this.#backMerged = this.#cells.merged(parts);
-    return this.#backMerged;
+    if (last === undefined) return;
+    if (this.#settled === undefined) this.#settled = this.#cells.merged([last.cell]);
+    else this.#cells.mergeInto(this.#settled, last.cell);
   }
 
   drop(): void {
@@ -117,7 +102,10 @@ export class TwoStacks {
     for (const [time, cell] of front) {
       this.#pushFront({ time, cell: this.#cells.load(cell) });
     }
-    for (const [time, cell] of back) this.#back.push({ time, cell: this.#cells.load(cell) });
+    for (const [time, cell] of back) {
+      this.#settleLast();
+      this.#back.push({ time, cell: this.#cells.load(cell) });
+    }
   }
 }
 

@@ -18,8 +18,11 @@ export type CloseGroup = (time: number, key: GroupKey, states: readonly unknown[
 export interface WindowOperator {
   /** A row with the frame's time, which is never before that of an earlier one. @throws RowProblem, RowRefused */
   add(frame: Frame): void;
-  /** When it next has something to close: rows up to and with this time belong to it. Infinity where there is nothing. */
-  due(): number;
+  /**
+   * When it next has something to close: rows up to and with this time belong to it. Infinity where there is nothing. A field,
+   * since it is looked at for each row.
+   */
+  readonly dueAt: number;
   /** Closes what is due at `time`. */
   close(time: number, closeGroup: CloseGroup): void;
   save(): unknown;

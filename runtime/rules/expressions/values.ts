@@ -92,7 +92,9 @@ export function compare(a: Value, b: Value): number {
 /** For MIN, MAX and ORDER BY, an order of all values: null first; of two that do not compare, by their types. */
 export function order(a: Value, b: Value): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
-  const [rankOfA, rankOfB] = [typeRank(a), typeRank(b)];
+  if (a instanceof Date && b instanceof Date) return a.getTime() - b.getTime();
+  const rankOfA = typeRank(a);
+  const rankOfB = typeRank(b);
   if (rankOfA !== rankOfB) return rankOfA - rankOfB;
   if (rankOfA === 0) return 0;
   if (rankOfA < 4) return compare(a, b);
