@@ -16,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   sources: () => import('./sources.ts'),
   relay: () => import('./relay.ts'),
   drain: () => import('./drain.ts'),
+  rules: () => import('./rules.ts'),
 };
 
 const { values, positionals } = parseArgs({

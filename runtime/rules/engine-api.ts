@@ -28,8 +28,8 @@ export type RuleInputRow = RuleRecord;
 /** What the rules know of one of their inputs, by its name in `FROM`. */
 export interface RuleInput {
   /**
-   * The field that holds the index itself. `TIMESTAMP BY` this field costs nothing. A query finds the index under this name also
-   * where the row has no such field, as a date and time. Default `time`.
+   * The field that holds the index itself. `TIMESTAMP BY` this field costs nothing. A query finds the index under this name, as a date
+   * and time, whether the row has such a field or not; `SELECT *` takes it only from the row. Default `time`.
    */
   readonly indexField?: string;
   /**

@@ -2,7 +2,7 @@
 import type { Aggregate } from '../engine/aggregates.ts';
 import type { Scope } from '../expressions/compile-expression.ts';
 import { fieldOf } from '../expressions/compile-expression.ts';
-import type { Compiled } from '../expressions/frame.ts';
+import { type Compiled, timestamp } from '../expressions/frame.ts';
 import type { Value } from '../expressions/values.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Position } from '../language/tree.ts';
@@ -27,8 +27,7 @@ export class GroupScope implements Scope {
   }
 
   column(path: readonly string[], at: Position): Compiled {
-    if (/^System\.Timestamp$/i.test(path.join('.')))
-      return { run: (frame) => new Date(frame.time), type: 'datetime' };
+    if (/^System\.Timestamp$/i.test(path.join('.'))) return timestamp;
     const names = this.#rows.stripped(path);
     // A field of a record that is a key.
     for (let length = names.length - 1; length > 0; length--) {

@@ -1,7 +1,7 @@
 // What names mean before GROUP BY: fields of the row, of rows of APPLY, and functions that look back.
 import type { AnalyticPlan } from '../engine/analytic.ts';
 import { fieldOf, type Scope } from '../expressions/compile-expression.ts';
-import type { Compiled, Frame } from '../expressions/frame.ts';
+import { type Compiled, type Frame, timestamp } from '../expressions/frame.ts';
 import type { StaticType, Value } from '../expressions/values.ts';
 import { printExpression, walkExpression } from '../language/print.ts';
 import { RuleQueryError } from '../language/query-error.ts';
@@ -15,7 +15,7 @@ export interface SourceShape {
   readonly prefixes: readonly string[];
   /** By dotted name in lower case. */
   readonly typeOf: (dotted: string) => StaticType;
-  /** Fields that are the row's time where the row has none of that name; in lower case. */
+  /** Fields that are the row's time, whatever the row has there; in lower case. */
   readonly timeFields: ReadonlySet<string>;
   /** Told of each field that is read, as it is written; `*` for all. */
   readonly onField: (path: readonly string[]) => void;
@@ -45,16 +45,14 @@ export class RowScope implements Scope {
   }
 
   column(path: readonly string[], _at: Position): Compiled {
-    if (/^System\.Timestamp$/i.test(path.join('.')))
-      return { run: (frame) => new Date(frame.time), type: 'datetime' };
+    if (/^System\.Timestamp$/i.test(path.join('.'))) return timestamp;
     const applied = this.#applied.indexOf(path[0]!.toLowerCase());
     if (applied >= 0) return { run: pathOf((frame) => frame.applied[applied]!, path.slice(1)), type: 'any' };
     const names = this.stripped(path);
     const dotted = names.join('.').toLowerCase();
     this.#source.onField(names);
-    const type = this.#source.typeOf(dotted);
-    if (this.#source.timeFields.has(dotted)) return { run: timeOr(names[0]!), type };
-    return { run: pathOf((frame) => frame.row, names), type };
+    if (this.#source.timeFields.has(dotted)) return timestamp;
+    return { run: pathOf((frame) => frame.row, names), type: this.#source.typeOf(dotted) };
   }
 
   known(expression: Expression): Compiled | undefined {
@@ -121,12 +119,6 @@ function step(of: Value, name: string): Value {
   if (typeof of !== 'object' || of === null || Array.isArray(of)) return null;
   const value = (of as { readonly [field: string]: Value | undefined })[name];
   return value !== undefined && !(of instanceof Date) ? value : fieldOf(of, name);
-}
-
-function timeOr(name: string): Compiled['run'] {
-  if (inherited.has(name)) return (frame) => new Date(frame.time);
-  // Under this very name: nearly all rows have no such field, and to look for it in another case would take longer than all the rest.
-  return (frame) => frame.row[name] ?? new Date(frame.time);
 }
 
 /** @throws RuleQueryError where an aggregate stands within another one */

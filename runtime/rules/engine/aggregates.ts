@@ -148,6 +148,7 @@ interface Best {
 
 /** `sign` 1 for the largest, -1 for the smallest. */
 export function extreme(of: Compiled, sign: 1 | -1): Aggregate {
+  if (of.ms !== undefined) return extremeTime(of.ms, sign);
   const take = (state: Best, value: Value) => {
     if (value === null) return;
     if (state.value === null || order(value, state.value) * sign > 0) state.value = value;
@@ -166,6 +167,30 @@ export function extreme(of: Compiled, sign: 1 | -1): Aggregate {
     save: (state) => encode((state as Best).value),
     load: (saved): Best => ({ value: decode(saved) }),
   } satisfies Aggregate;
+}
+
+/** [rows, the first or last time in ms]. */
+function extremeTime(ms: (frame: Frame) => number, sign: 1 | -1): Aggregate {
+  const take = (state: number[], time: number) => {
+    if (state[0] === 0 || (time - state[1]!) * sign > 0) state[1] = time;
+  };
+  return {
+    ...numbers(
+      'datetime',
+      2,
+      ms,
+      (state, time) => {
+        take(state, time);
+        state[0]!++;
+      },
+      (target, source) => {
+        if (source[0]! > 0) take(target, source[1]!);
+        target[0]! += source[0]!;
+      },
+      ([, time]) => time!,
+    ),
+    value: (state) => ((state as number[])[0] === 0 ? null : new Date((state as number[])[1]!)),
+  };
 }
 
 /** COUNT(DISTINCT x). */

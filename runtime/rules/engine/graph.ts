@@ -11,6 +11,8 @@ export type Sink = (output: string, row: RecordValue, time: number, key: string)
 export class Graph {
   readonly #nodes: readonly SelectNode[];
   readonly #timed: readonly SelectNode[];
+  /** When the first of them next closes something. */
+  #dueAt = Number.POSITIVE_INFINITY;
 
   constructor(plan: RulePlan, budget: Budget, sink: Sink, onProblem: (error: unknown) => void) {
     const nodes: SelectNode[] = [];
@@ -27,17 +29,26 @@ export class Graph {
 
   /** One row of an input, never before one that was given. Windows that end before `time` are closed first. */
   push(feeds: readonly number[], row: RecordValue, time: number): void {
-    this.advanceTo(time);
-    for (const reader of feeds) this.#nodes[reader]!.push(row, time, '[]');
+    if (this.#dueAt < time) this.advanceTo(time);
+    for (let i = 0; i < feeds.length; i++) this.#nodes[feeds[i]!]!.push(row, time, '[]');
+    this.#refreshDue();
+  }
+
+  #refreshDue(): void {
+    let due = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < this.#timed.length; i++) {
+      const one = this.#timed[i]!.dueAt;
+      if (one < due) due = one;
+    }
+    this.#dueAt = due;
   }
 
   /** Closes what ends before `time`: rows at `time` itself may still come. */
   advanceTo(time: number): void {
-    for (;;) {
-      let due = Number.POSITIVE_INFINITY;
-      for (const node of this.#timed) if (node.dueAt < due) due = node.dueAt;
-      if (due >= time) return;
+    while (this.#dueAt < time) {
+      const due = this.#dueAt;
       for (const node of this.#timed) if (node.dueAt === due) node.close(due);
+      this.#refreshDue();
     }
   }
 
@@ -47,5 +58,6 @@ export class Graph {
 
   load(saved: unknown): void {
     for (const [index, node] of this.#nodes.entries()) node.load((saved as unknown[])[index]);
+    this.#refreshDue();
   }
 }

@@ -52,6 +52,8 @@ export class Running implements RunningRule {
   #counts: Counts = { ...noCounts };
   #problem: string | undefined;
   #watermark = Number.NEGATIVE_INFINITY;
+  #lastInput: string | undefined;
+  #lastPositions: readonly number[] | undefined;
   #pending: Pending[] = [];
   #isSorted = true;
   /** In the order of time, and of coming. */
@@ -85,13 +87,7 @@ export class Running implements RunningRule {
       this.#counts.late++;
       return;
     }
-    if (!this.#inputs.has(input)) return;
-    try {
-      this.#budget.takeRow(rowBytes);
-    } catch (error) {
-      this.#note(error);
-      return;
-    }
+    if (this.#positionsOf(input) === undefined || !this.#takeRow()) return;
     const all = this.#pending;
     const next: Pending = { index, input, origin, row };
     if (all.length > 0 && this.#isSorted) {
@@ -101,14 +97,36 @@ export class Running implements RunningRule {
     all.push(next);
   }
 
+  /** Of the input of the last row, nearly always. */
+  #positionsOf(input: string): readonly number[] | undefined {
+    if (input !== this.#lastInput) {
+      this.#lastInput = input;
+      this.#lastPositions = this.#inputs.get(input);
+    }
+    return this.#lastPositions;
+  }
+
+  #takeRow(): boolean {
+    try {
+      this.#budget.takeRow(rowBytes);
+      return true;
+    } catch (error) {
+      this.#note(error);
+      return false;
+    }
+  }
+
   advance(until: number, lacking: readonly string[] = []): readonly RuleRow[] {
     if (!(until > this.#watermark)) return [];
     this.#lacking = lacking;
     this.#rows = [];
     const due = this.#takePending(until);
     this.#budget.giveRows(due.length, due.length * rowBytes);
-    for (const pending of due)
-      for (const position of this.#inputs.get(pending.input)!) this.#place(position, pending);
+    for (let i = 0; i < due.length; i++) {
+      const pending = due[i]!;
+      const positions = this.#positionsOf(pending.input)!;
+      for (let k = 0; k < positions.length; k++) this.#place(positions[k]!, pending);
+    }
     this.#watermark = until;
     const settled = Math.min(...this.#times.map((times) => times?.floor(until) ?? until));
     this.#drain(settled);

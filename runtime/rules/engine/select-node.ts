@@ -116,7 +116,10 @@ export class SelectNode {
 
   #refreshDue(): void {
     let due = this.#latch?.due() ?? Number.POSITIVE_INFINITY;
-    for (const { operator } of this.#windows) if (operator.dueAt < due) due = operator.dueAt;
+    for (let i = 0; i < this.#windows.length; i++) {
+      const { dueAt } = this.#windows[i]!.operator;
+      if (dueAt < due) due = dueAt;
+    }
     this.dueAt = due;
   }
 

@@ -3,7 +3,7 @@ import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Position } from '../language/tree.ts';
 import { refuseCall } from '../language/unsupported.ts';
 import { cast, castTypes, tryCast } from './cast.ts';
-import type { Compiled, Frame } from './frame.ts';
+import { type Compiled, type Frame, timestamp } from './frame.ts';
 import { type ScalarFunction, scalarFunctions } from './functions.ts';
 import { dateAdd, dateDiff, dateName, datePart } from './functions-date.ts';
 import { likeMatcher } from './like.ts';
@@ -157,7 +157,7 @@ function call(expression: Call, compile: Compile): Compiled {
   const dated = dateCall(upper, args, at, compile);
   if (dated !== undefined) return dated;
   if (upper === 'COALESCE') return coalesce(args.map(compile), at);
-  if (upper === 'SYSTEM.TIMESTAMP') return { run: (frame) => new Date(frame.time), type: 'datetime' };
+  if (upper === 'SYSTEM.TIMESTAMP') return timestamp;
   if (upper === 'SYSTEM.WINDOW') return { run: (frame) => ({ Id: frame.windowId }), type: 'record' };
   const scalar = scalarFunctions.get(upper);
   if (scalar === undefined) refuseCall(expression);

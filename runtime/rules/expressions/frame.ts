@@ -18,7 +18,16 @@ export class Frame {
 export interface Compiled {
   readonly run: (frame: Frame) => Value;
   readonly type: StaticType;
+  /** Where the value is always a date: the same in epoch ms, without making one. */
+  readonly ms?: (frame: Frame) => number;
 }
+
+/** System.Timestamp. */
+export const timestamp: Compiled = {
+  run: (frame) => new Date(frame.time),
+  ms: (frame) => frame.time,
+  type: 'datetime',
+};
 
 /** A compiled condition: null is unknown. */
 export type Condition = (frame: Frame) => boolean | null;

@@ -197,7 +197,7 @@ HAVING Avg(machine.temperature) > 30`,
       { time: `1970-01-01T00:00:0${second}Z`, weight: second === 1 || second === 5 ? 2000 : 25000 },
     ]),
     count: 1,
-    first: { StartFault: '1970-01-01T00:00:02Z', EndFault: '1970-01-01T00:00:04Z' },
+    first: { StartFault: '1970-01-01T00:00:02Z', EndFault: '1970-01-01T00:00:04.0000000Z' },
   },
   {
     name: 'missing values filled in (query patterns)',
