@@ -23,6 +23,12 @@ export function compileRule(config: RuleConfig): CompiledRule {
       'a rule has either `query` or `when`',
       'Give one of the two.',
     );
+  if (query !== undefined && (config.until !== undefined || config.for !== undefined))
+    throw new RuleQueryError(
+      { line: 1, column: 1 },
+      '`until` and `for` stand with a query',
+      'They belong to `when`: say it in the query with HAVING, LAG or a window.',
+    );
   const script = query === undefined ? compileShortForm(config) : compileScript(parseQuery(query), inputs);
   const order = { ...defaultOrder, ...config.eventOrder };
   const limits = { ...defaultLimits, ...config.limits };

@@ -9,6 +9,7 @@ import { RuleQueryError } from '../language/query-error.ts';
 import type { Expression, Position, Query, Script, Select, Source } from '../language/tree.ts';
 import { compileSelect } from './compile-select.ts';
 import { RowScope, type SourceShape } from './row-scope.ts';
+import { isTimestamp } from './window-call.ts';
 
 export interface CompiledScript {
   readonly inputs: readonly InputPlan[];
@@ -204,6 +205,7 @@ class ScriptCompiler {
 const arrivalFields = ['EventEnqueuedUtcTime', 'EventProcessedUtcTime'];
 
 function isField(expression: Expression, names: readonly string[], fields: ReadonlySet<string>): boolean {
+  if (isTimestamp(expression)) return true;
   if (expression.kind !== 'column') return false;
   const { path } = expression;
   const isPrefixed = path.length === 2 && names.some((name) => name.toLowerCase() === path[0]!.toLowerCase());

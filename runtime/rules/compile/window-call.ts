@@ -28,7 +28,8 @@ export interface NamedWindow {
 const dayMs = 86_400_000;
 /** As in Stream Analytics. */
 export const maxWindowMs = 7 * dayMs;
-/** A window of more panes than this would take longer to sum up than is left until the next one. */
+/** Panes that a second's windows are made of, for one key: more would take a good part of that second. */
+const maxPanesASecond = 1_000_000;
 const maxPanes = 100_000;
 const maxWindows = 16;
 
@@ -105,7 +106,7 @@ function windowOf(call: Call): WindowSpec {
   }
   const [sizeMs, hopMs, offsetMs = 0] = lengths(call, ['Duration', 'Hop', 'Offset'], 2);
   const panes = sizeMs! / greatestCommonDivisor(sizeMs!, hopMs!);
-  if (panes > maxPanes)
+  if (panes > maxPanes || (panes * 1000) / hopMs! > maxPanesASecond)
     throw new RuleQueryError(
       args[0]?.at ?? at,
       `a window of ${panes} hops is summed up at each hop`,

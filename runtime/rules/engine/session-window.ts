@@ -6,6 +6,7 @@ import type { Compiled, Frame } from '../expressions/frame.ts';
 import { keyOf } from '../expressions/values.ts';
 import type { Budget } from './budget.ts';
 import { type Cell, type Cells, type GroupKey, loadKey, saveKey } from './cells.ts';
+import { DueHeap } from './due-heap.ts';
 import type { CloseGroup, GroupOf, MapKey, WindowOperator } from './window-port.ts';
 
 export interface SessionShape {
@@ -18,6 +19,8 @@ interface Session {
   /** Where it is cut at the latest. Infinity after a cut, until a row comes. */
   cut: number;
   readonly groups: Map<MapKey, { readonly key: GroupKey; readonly cell: Cell }>;
+  /** When it is looked at again: at its end or before, since rows move that on. */
+  lookAt: number;
 }
 
 export class SessionWindow implements WindowOperator {
@@ -27,7 +30,7 @@ export class SessionWindow implements WindowOperator {
   readonly #groupOf: GroupOf;
   readonly #budget: Budget;
   readonly #sessions = new Map<string, Session>();
-  /** The earliest end of all sessions, or before it: rows only move it on. */
+  readonly #looks = new DueHeap();
   dueAt = Number.POSITIVE_INFINITY;
 
   constructor(
@@ -61,13 +64,23 @@ export class SessionWindow implements WindowOperator {
     if (session.cut === Number.POSITIVE_INFINITY) session.cut = Math.ceil(frame.time / maxMs) * maxMs;
     session.last = frame.time;
     this.#cells.add(group.cell);
-    this.dueAt = Math.min(this.dueAt, this.#endOf(session));
+    this.#look(name, session);
+  }
+
+  /** Only where it ends earlier than it is looked at: so each has one look to come, but for looks that came to nothing. */
+  #look(name: string, session: Session): void {
+    const end = this.#endOf(session);
+    if (end >= session.lookAt) return;
+    session.lookAt = end;
+    this.#looks.push(end, name);
+    this.dueAt = this.#looks.firstAt;
   }
 
   #newSession(name: string, time: number): Session {
     const { maxMs } = this.#shape;
     this.#budget.takeKey(sessionBytes);
-    const session = { last: time, cut: Math.ceil(time / maxMs) * maxMs + maxMs, groups: new Map() };
+    const cut = Math.ceil(time / maxMs) * maxMs + maxMs;
+    const session = { last: time, cut, groups: new Map(), lookAt: Number.POSITIVE_INFINITY };
     this.#sessions.set(name, session);
     return session;
   }
@@ -77,12 +90,15 @@ export class SessionWindow implements WindowOperator {
   }
 
   close(time: number, closeGroup: CloseGroup): void {
-    let due = Number.POSITIVE_INFINITY;
-    for (const [name, session] of this.#sessions) {
+    while (this.#looks.firstAt <= time) {
+      const { at, name } = this.#looks.pop()!;
+      const session = this.#sessions.get(name);
+      if (session === undefined || session.lookAt !== at) continue;
       if (this.#endOf(session) <= time) this.#end(name, session, time, closeGroup);
-      if (this.#sessions.has(name)) due = Math.min(due, this.#endOf(session));
+      session.lookAt = Number.POSITIVE_INFINITY;
+      if (this.#sessions.has(name)) this.#look(name, session);
     }
-    this.dueAt = due;
+    this.dueAt = this.#looks.firstAt;
   }
 
   #end(name: string, session: Session, time: number, closeGroup: CloseGroup): void {
@@ -105,21 +121,23 @@ export class SessionWindow implements WindowOperator {
       Number.isFinite(cut) ? cut : null,
       [...groups].map(([mapKey, { key, cell }]) => [mapKey, saveKey(key), this.#cells.save(cell)]),
     ]);
-    return [Number.isFinite(this.dueAt) ? this.dueAt : null, sessions];
+    return sessions;
   }
 
   load(saved: unknown): void {
-    const [due, sessions] = saved as [
-      number | null,
-      [string, number, number | null, [MapKey, unknown, unknown][]][],
-    ];
-    this.dueAt = due ?? Number.POSITIVE_INFINITY;
+    const sessions = saved as [string, number, number | null, [MapKey, unknown, unknown][]][];
     for (const [name, last, cut, groups] of sessions) {
       this.#budget.takeKey(sessionBytes);
-      const session: Session = { last, cut: cut ?? Number.POSITIVE_INFINITY, groups: new Map() };
+      const session: Session = {
+        last,
+        cut: cut ?? Number.POSITIVE_INFINITY,
+        groups: new Map(),
+        lookAt: Number.POSITIVE_INFINITY,
+      };
       for (const [mapKey, key, cell] of groups)
         session.groups.set(mapKey, { key: loadKey(key), cell: this.#cells.load(cell) });
       this.#sessions.set(name, session);
+      this.#look(name, session);
     }
   }
 }

@@ -9,7 +9,7 @@ import { dateAdd, dateDiff, dateName, datePart } from './functions-date.ts';
 import { likeMatcher } from './like.ts';
 import { between, binary, commonType, condition, isIn, negated, not } from './operators.ts';
 import { unitOf } from './units.ts';
-import { compare, toText, typeName, type Value } from './values.ts';
+import { compare, RowProblem, toText, typeName, type Value } from './values.ts';
 
 /** Where an expression stands, which decides what its names mean. */
 export interface Scope {
@@ -89,6 +89,9 @@ export function fieldOf(of: Value, name: string): Value {
   return null;
 }
 
+/** The time that it takes grows with the product of both lengths. */
+const maxLikeText = 65_536;
+
 function like({ of, pattern, escape: escapedBy, isNot }: Of<'like'>, compile: Compile): Compiled {
   const [text, by, mark] = [of, pattern, escapedBy].map((one) =>
     one === undefined ? undefined : compile(one).run,
@@ -111,7 +114,9 @@ function like({ of, pattern, escape: escapedBy, isNot }: Of<'like'>, compile: Co
           escaping === null ? undefined : toText(escaping, 'ESCAPE'),
         ),
       };
-    return last.matches(toText(value, 'LIKE')) !== isNot;
+    const whole = toText(value, 'LIKE');
+    if (whole.length > maxLikeText) throw new RowProblem(`LIKE takes texts up to ${maxLikeText} characters`);
+    return last.matches(whole) !== isNot;
   };
   return { run, type: 'bit' };
 }

@@ -137,6 +137,11 @@ describe('expressions', () => {
       'rule-query-invalid',
       'longer hop',
     ],
+    [
+      'SELECT COUNT(*) FROM input GROUP BY HoppingWindow(Duration(second, 90), Hop(millisecond, 1))',
+      'rule-query-invalid',
+      'longer hop',
+    ],
     ['SELECT x FROM a TIMESTAMP BY t', 'rule-query-invalid', 'no step and no input a'],
   ])('%s is refused', (query, code, why) => {
     expect(() => ruleOf(query)).toThrowError(

@@ -25,8 +25,10 @@ export interface ScalarFunction {
   readonly run: (...args: Value[]) => Value;
 }
 
-/** Texts that a function makes. */
+/** Texts that a function makes, or looks for a pattern in. */
 const maxText = 65_536;
+/** PATINDEX looks for it at each place. */
+const maxPatternPlaces = 4096;
 
 function bounded(text: string, what: string): string {
   if (text.length > maxText) throw new RowProblem(`${what} makes a text above ${maxText} characters`);
@@ -86,8 +88,9 @@ function patIndex(pattern: Value, value: Value): number {
   const like = toText(pattern, 'PATINDEX');
   if (!like.startsWith('%')) return likeMatcher(like)(text) ? 1 : 0;
   const matcher = likeMatcher(like.slice(1));
-  const most = Math.min(text.length, 1024);
-  for (let at = 0; at <= most; at++) if (matcher(text.slice(at))) return at + 1;
+  if (text.length > maxPatternPlaces)
+    throw new RowProblem(`PATINDEX takes texts up to ${maxPatternPlaces} characters`);
+  for (let at = 0; at <= text.length; at++) if (matcher(text.slice(at))) return at + 1;
   return 0;
 }
 
