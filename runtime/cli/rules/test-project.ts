@@ -57,7 +57,7 @@ async function readProject(folder: string, configPath: string): Promise<TestProj
   if (!Array.isArray(list) || list.length === 0) throw invalid(`${configPath} has no TestCases`);
   const cases: TestCase[] = [];
   for (const one of list) cases.push(await readCase(record(one, configPath), folder, configPath));
-  const query = (await readFile(script)).toString('utf8').replace(/^\uFEFF/, '');
+  const query = (await bytesOf(script)).toString('utf8').replace(/^\uFEFF/, '');
   return { folder, script, query, order: await readOrder(folder), cases };
 }
 
@@ -88,7 +88,7 @@ async function readCase(one: Record<string, unknown>, folder: string, configPath
       throw invalid(`${where}: ${alias} is of type ${entry.Type}; data streams alone are supported`);
     if (typeof entry.FilePath !== 'string') throw invalid(`${where}: FilePath of ${alias} is missing`);
     const path = await findFile(entry.FilePath, [join(configPath, '..'), folder], where);
-    return { alias, rows: rowsOf((await readFile(path)).toString('utf8'), path) };
+    return { alias, rows: rowsOf((await bytesOf(path)).toString('utf8'), path) };
   };
   const inputs = [];
   for (const part of listOf(one.Inputs, where, 'Inputs')) {
@@ -147,7 +147,7 @@ function rowsOf(text: string, path: string): readonly RuleRecord[] {
 }
 
 async function readJson(path: string): Promise<unknown> {
-  const bytes = await readFile(path);
+  const bytes = await bytesOf(path);
   try {
     return JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/, ''));
   } catch (cause) {
@@ -155,7 +155,7 @@ async function readJson(path: string): Promise<unknown> {
   }
 }
 
-async function readFile(path: string): Promise<Buffer> {
+async function bytesOf(path: string): Promise<Buffer> {
   try {
     return await readNamedFile(path, maxFileBytes);
   } catch (cause) {
