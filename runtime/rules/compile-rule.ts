@@ -47,7 +47,7 @@ export function compileRule(config: RuleConfig): CompiledRule {
       (isTimed ? order.outOfOrderMs + order.lateMs : 0),
     needsState: script.selects.some(({ needsState }) => needsState),
     limits,
-    warnings: [],
+    warnings: script.warnings,
     fingerprint,
     start: (state) => {
       const running = new Running(plan, fingerprint, limits);

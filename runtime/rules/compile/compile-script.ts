@@ -18,6 +18,7 @@ export interface CompiledScript {
   readonly windows: readonly WindowUse[];
   /** By input: `null` where its index is the time. */
   readonly timestampBy: Readonly<Record<string, string | null>>;
+  readonly warnings: readonly string[];
   /** By input. */
   readonly fields: Readonly<Record<string, readonly string[]>>;
 }
@@ -39,12 +40,14 @@ export function compileScript(script: Script, inputs: Readonly<Record<string, Ru
 
 class ScriptCompiler {
   readonly #configured: Readonly<Record<string, RuleInput>>;
-  readonly #inputs: { readonly plan: InputPlan; readonly text: string }[] = [];
+  /** `text` is the same for equal expressions, `shown` is for people. */
+  readonly #inputs: { readonly plan: InputPlan; readonly text: string; readonly shown: string | null }[] = [];
   readonly #selects: SelectPlan[] = [];
   readonly #fanOut: number[] = [];
   readonly #steps: Step[] = [];
   readonly #windows: WindowUse[] = [];
   readonly #fields = new Map<string, Set<string>>();
+  readonly #warnings = new Set<string>();
 
   constructor(configured: Readonly<Record<string, RuleInput>>) {
     this.#configured = configured;
@@ -63,10 +66,16 @@ class ScriptCompiler {
     const outputs = [...new Set(this.#selects.flatMap(({ output }) => output ?? []))];
     const fields = Object.fromEntries([...this.#fields].map(([input, names]) => [input, [...names].sort()]));
     const inputs = this.#inputs.map(({ plan }) => plan);
-    const timestampBy = Object.fromEntries(
-      this.#inputs.map(({ plan, text }) => [plan.input, text === '' ? null : text]),
-    );
-    return { inputs, timestampBy, selects: this.#selects, outputs, windows: this.#windows, fields };
+    const timestampBy = Object.fromEntries(this.#inputs.map(({ plan, shown }) => [plan.input, shown]));
+    return {
+      inputs,
+      timestampBy,
+      selects: this.#selects,
+      outputs,
+      windows: this.#windows,
+      warnings: [...this.#warnings],
+      fields,
+    };
   }
 
   /** `output`: where its rows go out, unless a SELECT names another; `undefined` for a step. */
@@ -134,6 +143,7 @@ class ScriptCompiler {
       typeOf: (dotted) => step.types.get(dotted) ?? 'any',
       timeFields: new Set(),
       onField: () => {},
+      onWarning: (text) => void this.#warnings.add(text),
     };
     const fanOut = step.selects.reduce((sum, position) => sum + this.#fanOut[position]!, 0);
     if (fanOut > maxFanOut)
@@ -160,6 +170,7 @@ class ScriptCompiler {
       typeOf: (dotted) => byName.get(dotted) ?? 'any',
       timeFields: isByIndex ? timeFields : new Set(),
       onField: (path) => void fields.add(path.join('.')),
+      onWarning: (text) => void this.#warnings.add(text),
     };
     const timestampBy = isByIndex ? undefined : source.timestampBy;
     const plan = this.#inputPlan(input, timestampBy, shape);
@@ -186,7 +197,8 @@ class ScriptCompiler {
         `${printExpression(timestampBy!)} must be of the row alone.`,
       );
     const plan: InputPlan = { input, time, isWrapped: false, feeds: [] };
-    this.#inputs.push({ plan, text });
+    const shown = timestampBy === undefined ? null : printExpression(timestampBy);
+    this.#inputs.push({ plan, text, shown });
     return plan;
   }
 

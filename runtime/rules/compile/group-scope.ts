@@ -26,6 +26,10 @@ export class GroupScope implements Scope {
     this.#keys = keys.map(({ expression, type }) => ({ text: rows.textOf(expression), type }));
   }
 
+  warn(text: string): void {
+    this.#rows.warn(text);
+  }
+
   column(path: readonly string[], at: Position): Compiled {
     if (/^System\.Timestamp$/i.test(path.join('.'))) return timestamp;
     const names = this.#rows.stripped(path);

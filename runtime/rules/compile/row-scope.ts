@@ -19,6 +19,7 @@ export interface SourceShape {
   readonly timeFields: ReadonlySet<string>;
   /** Told of each field that is read, as it is written; `*` for all. */
   readonly onField: (path: readonly string[]) => void;
+  readonly onWarning: (text: string) => void;
 }
 
 export class RowScope implements Scope {
@@ -53,6 +54,10 @@ export class RowScope implements Scope {
     this.#source.onField(names);
     if (this.#source.timeFields.has(dotted)) return timestamp;
     return { run: pathOf((frame) => frame.row, names), type: this.#source.typeOf(dotted) };
+  }
+
+  warn(text: string): void {
+    this.#source.onWarning(text);
   }
 
   known(expression: Expression): Compiled | undefined {
@@ -94,6 +99,7 @@ export class RowScope implements Scope {
 function aggregateArguments(scope: RowScope, call: Expression): Scope {
   return {
     column: (path, at) => scope.column(path, at),
+    warn: (text) => scope.warn(text),
     known: (expression) => (expression === call ? undefined : scope.known(expression)),
   };
 }

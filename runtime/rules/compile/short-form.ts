@@ -29,7 +29,9 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     );
   const fields = new Map<string, Set<string>>();
   const names = Object.keys(inputs);
+  const warnings = new Set<string>();
   const shape: SourceShape = {
+    onWarning: (text) => void warnings.add(text),
     prefixes: [],
     typeOf: (dotted) => typeOf(inputs, dotted),
     timeFields: new Set(),
@@ -70,6 +72,7 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     selects: [select],
     outputs: [...latchOutputs],
     windows: [],
+    warnings: [...warnings],
     timestampBy: Object.fromEntries([...fields.keys()].map((input) => [input, null])),
     fields: Object.fromEntries([...fields].map(([input, all]) => [input, [...all].sort()])),
   };

@@ -1,4 +1,5 @@
 // Trees to closures, once, when a rule is compiled.
+import { printExpression } from '../language/print.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Position } from '../language/tree.ts';
 import { refuseCall } from '../language/unsupported.ts';
@@ -16,6 +17,8 @@ export interface Scope {
   column(path: readonly string[], at: Position): Compiled;
   /** Aggregates, analytic functions and whole expressions that the place knows already; `undefined` for all others. */
   known(expression: Expression): Compiled | undefined;
+  /** What is legal and may surprise. */
+  warn?(text: string): void;
 }
 
 /** @throws RuleQueryError */
@@ -36,8 +39,11 @@ export function compileExpression(expression: Expression, scope: Scope): Compile
       if (expression.operator === 'NOT') return { run: not(condition(of)), type: 'bit' };
       return expression.operator === '-' ? negated(of) : of;
     }
-    case 'binary':
-      return binary(expression.operator, compile(expression.left), compile(expression.right));
+    case 'binary': {
+      const compiled = binary(expression.operator, compile(expression.left), compile(expression.right));
+      if (expression.operator === '/' && compiled.type !== 'float') scope.warn?.(divisionWarning(expression));
+      return compiled;
+    }
     case 'is-null': {
       const { run } = compile(expression.of);
       const { isNot } = expression;
@@ -73,6 +79,10 @@ export function compileExpression(expression: Expression, scope: Scope): Compile
     case 'duration':
       throw new RuleQueryError(expression.at, 'a duration has no meaning here', 'Write (second, 10).');
   }
+}
+
+function divisionWarning(expression: Expression): string {
+  return `${printExpression(expression)} is cut off to a whole number where both sides are whole: write 2.0, or CAST(x AS float), if that is not meant`;
 }
 
 type Compile = (expression: Expression) => Compiled;
