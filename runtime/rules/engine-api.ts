@@ -21,7 +21,7 @@ export interface RuleRecord {
 
 /**
  * One index position of one source: tags as fields. A dotted tag is a nested field: tag `machine.temperature` is
- * `{machine: {temperature: ..}}` (`rowOfTags` in row-of-tags.ts makes it). It belongs to the rule once it was pushed: change it no more.
+ * `{machine: {temperature: ..}}` (host/rows-of.ts makes it). It belongs to the rule once it was pushed: change it no more.
  */
 export type RuleInputRow = RuleRecord;
 

@@ -118,10 +118,10 @@ export function keyOf(value: Value): string {
   return JSON.stringify(plain(value));
 }
 
-/** JSON of a value: dates as texts, records and arrays copied, what no JSON holds as null. */
+/** JSON of a value: dates as texts, records and arrays copied, what no JSON holds as null, -0 as 0. */
 export function plain(value: Value): RuleJson {
-  if (value === null || typeof value !== 'object')
-    return typeof value === 'number' && !Number.isFinite(value) ? null : (value as RuleJson);
+  if (typeof value === 'number') return Number.isFinite(value) ? value || 0 : null;
+  if (value === null || typeof value !== 'object') return value as RuleJson;
   if (value instanceof Date) return dateText(value);
   if (Array.isArray(value)) return value.map(plain);
   const copy: Record<string, RuleJson> = {};
