@@ -163,6 +163,11 @@ export interface RunningRule {
    * order of time. `lacking`: inputs for which it is not so, and which are waited for no longer.
    */
   advance(until: number, lacking?: readonly string[]): readonly RuleRow[];
+  /**
+   * Every row with a time below it was yielded. The watermark, unless an input has TIMESTAMP BY a field that is not its index: what is late may
+   * then still be decided behind it. -Infinity before the first `advance`.
+   */
+  decidedUntil(): number;
   /** All that is needed to go on from here, also what was pushed and is not decided yet. */
   state(): RuleState;
   counts(): RuleCounts;

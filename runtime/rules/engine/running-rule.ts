@@ -128,12 +128,17 @@ export class Running implements RunningRule {
       for (let k = 0; k < positions.length; k++) this.#place(positions[k]!, pending);
     }
     this.#watermark = until;
-    const settled = Math.min(...this.#times.map((times) => times?.floor(until) ?? until));
+    const settled = this.decidedUntil();
     this.#drain(settled);
     this.#graph.advanceTo(settled);
     const rows = this.#rows;
     this.#rows = [];
     return rows;
+  }
+
+  decidedUntil(): number {
+    const until = this.#watermark;
+    return Math.min(until, ...this.#times.map((times) => times?.floor(until) ?? until));
   }
 
   #takePending(until: number): readonly Pending[] {

@@ -63,7 +63,14 @@ function drive(
     seconds += gap;
     const t = new Date((seconds - behind) * 1000 + 1e12).toISOString();
     rule.push('input', index % 2 === 0 ? 'one' : 'two', seconds * 1000 + 1e12, { k, v, t, $odd: k });
-    if (isAdvance) rows.push(...rule.advance(seconds * 1000 + 1e12));
+    if (!isAdvance) continue;
+    const before = rule.decidedUntil();
+    const fresh = rule.advance(seconds * 1000 + 1e12);
+    for (const { time } of fresh) {
+      expect(time, 'nothing is decided behind what was decided').toBeGreaterThanOrEqual(before);
+      expect(time).toBeLessThan(rule.decidedUntil());
+    }
+    rows.push(...fresh);
   }
   rows.push(...rule.advance(2e12));
   return { rows, counts: rule.counts(), usage: rule.usage() };

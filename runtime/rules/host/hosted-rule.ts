@@ -207,7 +207,7 @@ export class HostedRule {
     if (lacking.length > 0) this.#knownFrom = end;
     this.#lacked = lacking;
     for (const row of rows) if (row.time >= floor) this.#emit(row);
-    if (!isBlind) stream.observed(end);
+    if (!isBlind) stream.observed(Math.min(end, this.#engine.decidedUntil()));
   }
 
   /** What is decided is in the stream up to `floor`, what is known goes back to `#knownFrom`: between both nothing was decided. */

@@ -43,6 +43,7 @@ export function compileTiny({ name, inputs, query }: RuleConfig): CompiledRule {
           counts.rowsOut += decided.length;
           return decided;
         },
+        decidedUntil: () => watermark ?? Number.NEGATIVE_INFINITY,
         state: () => ({ fingerprint, watermark: watermark ?? null, rows: [...rows] }),
         counts: () => counts,
         usage: () => ({ keys: 1, rows: rows.length, bytes: 0 }),
