@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { compileScript } from './compile/compile-script.ts';
 import { compileShortForm } from './compile/short-form.ts';
 import { defaultLimits } from './engine/budget.ts';
+import { paneOf } from './engine/grid-window.ts';
 import type { RulePlan } from './engine/plan.ts';
 import { Running } from './engine/running-rule.ts';
-import type { CompiledRule, EventOrder, RuleConfig } from './engine-api.ts';
+import type { CompiledRule, EventOrder, RuleConfig, RuleLimits, WindowUse } from './engine-api.ts';
 import { parseQuery } from './language/parse-query.ts';
 import { RuleQueryError } from './language/query-error.ts';
 
@@ -47,7 +48,7 @@ export function compileRule(config: RuleConfig): CompiledRule {
       (isTimed ? order.outOfOrderMs + order.lateMs : 0),
     needsState: script.selects.some(({ needsState }) => needsState),
     limits,
-    warnings: script.warnings,
+    warnings: [...script.warnings, ...script.windows.flatMap((window) => tightWarning(window, limits))],
     fingerprint,
     start: (state) => {
       const running = new Running(plan, fingerprint, limits);
@@ -55,6 +56,20 @@ export function compileRule(config: RuleConfig): CompiledRule {
       return running;
     },
   };
+}
+
+/** Where a hopping window's panes leave room for few keys alone. */
+function tightWarning(
+  { kind, sizeMs, hopMs = sizeMs }: WindowUse,
+  { maxRows }: Required<RuleLimits>,
+): readonly string[] {
+  if (kind !== 'hopping') return [];
+  const panes = sizeMs / paneOf({ sizeMs, hopMs, offsetMs: 0 });
+  const keys = Math.floor(maxRows / panes);
+  if (keys >= 100) return [];
+  return [
+    `a window of ${panes} hops keeps as many sums for each key: limits.maxRows has room for ${keys} keys; choose a longer hop, or raise it`,
+  ];
 }
 
 function fingerprintOf(

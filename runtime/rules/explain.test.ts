@@ -19,6 +19,16 @@ describe('a rule explained', () => {
     expect(rule.timestampBy).toEqual({ input: 'timeCreated' });
   });
 
+  it('warns of windows that leave room for few keys', () => {
+    const { warnings } = ruleOf(
+      'SELECT k, COUNT(*) AS n FROM input GROUP BY k, HoppingWindow(Duration(day, 1), Hop(second, 1))',
+    );
+    expect(warnings).toEqual([expect.stringContaining('has room for 1 keys')]);
+    expect(ruleOf('SELECT COUNT(*) AS n FROM input GROUP BY HoppingWindow(second, 10, 5)').warnings).toEqual(
+      [],
+    );
+  });
+
   it('tells what cannot be known beforehand', () => {
     const explained = (query: string) => explainRule(ruleOf(query));
     expect(explained('SELECT a FROM input')).toMatchObject({
