@@ -48,8 +48,10 @@ export function analyticOf(call: Call, scope: Scope): AnalyticPlan {
     const aggregate = aggregateOf(call, scope);
     return { ...shared, ...rest, kind: 'aggregate', type: aggregate.type, aggregate };
   }
-  checkCount(name, args.length, 1, upper === 'LAG' ? 3 : 1, at);
-  const [of, offsetArg, defaultArg] = args;
+  // LAST(x, d) is LAG(x, 0, d).
+  checkCount(name, args.length, 1, upper === 'LAG' ? 3 : 2, at);
+  const [of, ...more] = args;
+  const [offsetArg, defaultArg] = upper === 'LAG' ? more : [undefined, ...more];
   const value: Compiled =
     of!.kind === 'star' ? { run: (frame) => frame.row, type: 'record' } : compileExpression(of!, scope);
   const offset = offsetArg === undefined ? 1 : constantNumber(offsetArg);

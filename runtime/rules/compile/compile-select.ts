@@ -7,7 +7,7 @@ import { tableFunctions } from '../expressions/functions.ts';
 import { condition } from '../expressions/operators.ts';
 import type { StaticType } from '../expressions/values.ts';
 import { RuleQueryError } from '../language/query-error.ts';
-import type { Apply, Expression, Select } from '../language/tree.ts';
+import type { Apply, Expression, Select, SelectItem } from '../language/tree.ts';
 import { GroupScope } from './group-scope.ts';
 import { RowScope, type SourceShape } from './row-scope.ts';
 import { type NamedWindow, windowsOf } from './window-call.ts';
@@ -96,7 +96,7 @@ function compileItems(
 ): { columns: readonly Column[]; aliased: ReadonlyMap<string, Compiled> } {
   const aliased = new Map<string, Compiled>();
   const isGrouped = select.groupBy.length > 0;
-  const columns = select.items.map(({ value, alias }, index): Column => {
+  const columns = select.items.map(named).map(({ value, alias }, index): Column => {
     if (value.kind === 'star') {
       if (isGrouped)
         throw new RuleQueryError(value.at, '* stands with GROUP BY', 'Name keys and aggregates.');
@@ -114,6 +114,19 @@ function compileItems(
     return { kind: 'value', name, run: compiled.run };
   });
   return { columns, aliased };
+}
+
+/** `alias = expression` is the older spelling of `expression AS alias`. */
+function named(item: SelectItem): SelectItem {
+  const { value, alias } = item;
+  if (
+    alias !== undefined ||
+    value.kind !== 'binary' ||
+    value.operator !== '=' ||
+    value.left.kind !== 'column'
+  )
+    return item;
+  return value.left.path.length === 1 ? { value: value.right, alias: value.left.path[0] } : item;
 }
 
 function allOf(

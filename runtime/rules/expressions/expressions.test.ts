@@ -72,7 +72,8 @@ describe('expressions', () => {
     ["CHARINDEX('1', t)", 7],
     ["PATINDEX('%[0-9]%', t)", 7],
     ["REPLACE(UPPER(t), 'PRESS', 'p')", 'p 1'],
-    ["LEN(LTRIM(RTRIM('  ab ')))", 2],
+    ["LEN(LTRIM('  ab  '))", 2],
+    ['CASE WHEN n !> 7 AND n !< 7 THEN 1 END', 1],
     ["DATEADD(month, 1, '2024-01-31T00:00:00Z')", '2024-02-29T00:00:00.0000000Z'],
     ["DATEADD(millisecond, 1717243200123, '1970-01-01T00:00:00Z')", '2024-06-01T12:00:00.1230000Z'],
     ["DATEDIFF(hour, '2024-01-01T12:59:59Z', '2024-01-01T13:00:00Z')", 1],
@@ -91,6 +92,18 @@ describe('expressions', () => {
     ['System.Window().Id', null],
   ])('%s is %j', (expression, value) => {
     expect(computed(expression, row)).toEqual(value);
+  });
+
+  it('a column may be named before it, and LAST has a default', () => {
+    const rule = ruleOf(
+      'SELECT twice = n * 2, LAST(n, 9) OVER (LIMIT DURATION(second, 5) WHEN n > 5) AS last, n FROM input',
+    ).start();
+    for (const [second, n] of [1, 6, 2].entries()) rule.push('input', 's', second * 1000, { n });
+    expect(rule.advance(9000).map(({ row }) => row)).toEqual([
+      { twice: 2, last: 9, n: 1 },
+      { twice: 12, last: 6, n: 6 },
+      { twice: 4, last: 6, n: 2 },
+    ]);
   });
 
   it('a field that is known as a float is divided as one', () => {

@@ -77,6 +77,13 @@ function substring(value: Value, start: Value, length: Value): string {
   return text.slice(Math.max(0, from), Math.max(0, from + count));
 }
 
+/** Blanks at the end do not count, as the reference says. */
+function lengthOf(text: string): number {
+  let length = text.length;
+  while (text[length - 1] === ' ') length--;
+  return length;
+}
+
 /** Positions begin at 1; 0 is nowhere. */
 function charIndex(sought: Value, value: Value, start: Value = 1): number {
   const from = Math.max(0, Math.trunc(toNumber(start, 'CHARINDEX')) - 1);
@@ -134,7 +141,7 @@ export const scalarFunctions: ReadonlyMap<string, ScalarFunction> = new Map<stri
   text('LTRIM', (value) => value.trimStart()),
   text('RTRIM', (value) => value.trimEnd()),
   text('TRIM', (value) => value.trim()),
-  ['LEN', { least: 1, most: 1, type: 'bigint', run: (value) => toText(value!, 'LEN').length }],
+  ['LEN', { least: 1, most: 1, type: 'bigint', run: (value) => lengthOf(toText(value!, 'LEN')) }],
   ['SUBSTRING', { least: 3, most: 3, type: 'nvarchar(max)', run: (a, b, c) => substring(a!, b!, c!) }],
   ['CHARINDEX', { least: 2, most: 3, type: 'bigint', run: (a, b, c) => charIndex(a!, b!, c) }],
   ['PATINDEX', { least: 2, most: 2, type: 'bigint', run: (a, b) => patIndex(a!, b!) }],

@@ -79,7 +79,7 @@ export class ExpressionParser extends EmbeddedActionsParser {
   readonly comparison: PredicateRule = this.RULE('comparison', (left: Expression): Expression => {
     const token = this.CONSUME(t.Compare);
     const right = this.SUBRULE(this.additive);
-    const operator = (token.image === '!=' ? '<>' : token.image) as BinaryOperator;
+    const operator = t.comparisonSpellings.get(token.image) ?? (token.image as BinaryOperator);
     return { kind: 'binary', operator, left, right, at: at(token) };
   });
 

@@ -94,9 +94,15 @@ export const StringLiteral = createToken({
 });
 export const Compare = createToken({
   name: 'Compare',
-  pattern: /<>|!=|<=|>=|=|<|>/,
+  pattern: /<>|!=|!<|!>|<=|>=|=|<|>/,
   label: 'a comparison',
 });
+/** What else comparisons are written as. */
+export const comparisonSpellings: ReadonlyMap<string, '<>' | '<=' | '>='> = new Map([
+  ['!=', '<>'],
+  ['!>', '<='],
+  ['!<', '>='],
+]);
 export const AddOperator = createToken({ name: 'AddOperator', pattern: /[+-]/, label: '+ or -' });
 export const Star = createToken({ name: 'Star', pattern: /\*/, label: '*' });
 export const MultiplyOperator = createToken({
