@@ -9,6 +9,7 @@ import type { Random } from '../kernel/random.ts';
 import { adapterOf, type MakeSource } from './adapters.ts';
 import { applyBackpressure } from './backpressure.ts';
 import { buildSource, openWindows } from './build-source.ts';
+import { makeRules, makeWriteMethod, streamsByName } from './compose-rules.ts';
 import { commitLimitsOf } from './config/commit-limits.ts';
 import { type ConfigKeeper, type ConfigKeeperOptions, createConfigKeeper } from './config/keeper.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
@@ -20,6 +21,8 @@ import type { DampingSettings, StartJournal } from './health/start-journal.ts';
 import { createBackfillJobs } from './methods/backfill-jobs.ts';
 import type { BackfillJobs, HistoryAnswer } from './methods/backfill-jobs-api.ts';
 import { makeReports, type Reports } from './reports.ts';
+import { CommitTap } from './rules/host/commit-tap.ts';
+import type { RulesHost } from './rules/host/rules-host.ts';
 import { createRuntime } from './runtime.ts';
 import { historyOf, mayBeHad } from './source-history.ts';
 import { createSourceSet, type SourceSet } from './source-set.ts';
@@ -92,6 +95,7 @@ interface Disk {
 }
 
 interface Intake {
+  readonly tap: CommitTap;
   readonly windows: Windows;
   readonly inputs: Inputs;
   readonly delayed: DelayedStart;
@@ -107,7 +111,7 @@ interface WayOut {
   readonly jobs: BackfillJobs;
 }
 
-type Parts = Disk & Intake & WayOut & Reports;
+type Parts = Disk & Intake & WayOut & Reports & { readonly rules: RulesHost };
 
 /** Builds and starts the whole module. @throws HoldfastError when it cannot start; nothing is left open then. */
 export async function composeModule(edges: Edges): Promise<ComposedModule> {
@@ -119,8 +123,11 @@ export async function composeModule(edges: Edges): Promise<ComposedModule> {
     Object.assign(disk.encoding, encodingOf(config));
     const intake = await makeIntake(edges, disk, config);
     const wayOut = await makeWayOut(edges, disk, intake, config);
-    const reports = makeReports({ ...edges, ...disk, ...intake, ...wayOut }, startedAt);
-    return await run(edges, { ...disk, ...intake, ...wayOut, ...reports }, config);
+    const acting = makeRules(edges, { ...disk, ...intake, ...wayOut });
+    const { rules } = acting;
+    const write = makeWriteMethod(edges, acting, () => disk.keeper.config().remoteWrites);
+    const reports = makeReports({ ...edges, ...disk, ...intake, ...wayOut, rules, write }, startedAt);
+    return await run(edges, { ...disk, ...intake, ...wayOut, ...reports, rules }, config);
   } catch (error) {
     await disk.spool.close();
     throw error;
@@ -177,8 +184,9 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
       'this module has crashed again and again: the sources wait before they start',
     );
   }
+  const tap = new CommitTap(log.child({ part: 'rules' }));
   const windows = createWindows({
-    store: spool,
+    store: tap.over(spool),
     clock,
     log: log.child({ part: 'windows' }),
     metrics,
@@ -198,7 +206,7 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
   });
   backpressure.begin(sources.running);
   const delayed = delayStart(sources, { delayMs: starts.pauseMs, clock, log });
-  return { windows, inputs, delayed, starts, closeStream };
+  return { tap, windows, inputs, delayed, starts, closeStream };
 }
 
 async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config: Config): Promise<WayOut> {
@@ -264,6 +272,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
       // What waits for the clock is a source's too: it is kept once the sources have stopped.
       async closeAll() {
         await siteClock.stop();
+        await parts.rules.stop();
         await windows.closeAll();
       },
     },
@@ -282,7 +291,9 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
     });
   });
   wantInputs(config);
+  await parts.rules.start(config.rules, streamsByName(config));
   await startClock(parts);
+  parts.rules.release();
   await runtime.start();
   reporter.start();
   dayUse.start();
@@ -330,6 +341,7 @@ async function applyTo(parts: Parts, edges: Edges, next: Config, plan: ReloadPla
   if (plan.windows) parts.windows.setLimits(windowLimitsOf(next));
   if (plan.status) await parts.server.listen({ host: next.statusHost, port: next.statusPort });
   await parts.sources.change(plan.sources.removed, plan.sources.started);
+  await parts.rules.change(next.rules, streamsByName(next));
   parts.delayed.release();
   if (plan.forwarder) await parts.forwarder.setLimits(forwarderLimitsOf(next));
   if (plan.uplink) parts.uplink.reconfigure(next.uplink);

@@ -12,7 +12,9 @@ import type { BackfillJobs } from './methods/backfill-jobs-api.ts';
 import { createMethodRouter, type MethodRouter } from './methods/router.ts';
 import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
+import type { WriteMethod } from './methods/write.ts';
 import { notReady } from './readiness.ts';
+import type { RulesHost } from './rules/host/rules-host.ts';
 import type { SourceSet } from './source-set.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 import { type SpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
@@ -39,6 +41,8 @@ export interface ReportedOn {
   readonly uplink: EdgeUplink;
   readonly forwarder: Forwarder;
   readonly jobs: BackfillJobs;
+  readonly rules: Pick<RulesHost, 'status'>;
+  readonly write: WriteMethod;
 }
 
 export interface Reports {
@@ -76,6 +80,7 @@ export function makeReports(parts: ReportedOn, startedAt: number): Reports {
       uplink: uplink.state(),
       forwarder: forwarder.state(),
       jobs: jobs.jobs(),
+      rules: parts.rules.status(),
     }),
     starts: { quickCrashes: starts.crashes, waiting: delayed.isWaiting },
     strayErrors: stray.count,
@@ -84,6 +89,7 @@ export function makeReports(parts: ReportedOn, startedAt: number): Reports {
     host: uplink,
     jobs,
     status,
+    write: parts.write,
     skip: skipIn(windows, sources.running, () => keeper.config().faultInjection),
     log: log.child({ part: 'methods' }),
     metrics,

@@ -6,6 +6,7 @@ import { asRecord, type FieldError, FieldReader } from './fields.ts';
 import { tryParseIndex } from './index-position.ts';
 import { type LateNumbers, lateNumberRule, lateNumbers, parseLateNumber } from './late.ts';
 import { batchIdRule, isBatchId, isRequestId, requestIdRule } from './names.ts';
+import type { Value } from './reading.ts';
 import type { IndexKind, Window } from './window.ts';
 
 export type { FieldError } from './fields.ts';
@@ -47,6 +48,7 @@ export const methodNames = {
   cancelBackfill: ['cancelBackfill'],
   status: ['status'],
   skip: ['skip', 'SkipMessageMethod'],
+  write: ['write'],
 } as const;
 
 const maxSkipCount = 10_000;
@@ -128,6 +130,34 @@ export function parseSkip(payload: unknown): Parsed<{ batchId?: string; count: n
       fields.optional(['count', 'Count'], readSkipCount, `no integer from 1 to ${maxSkipCount}`) ?? 1;
     return { batchId, count };
   });
+}
+
+export interface WriteRequest {
+  readonly source: string;
+  readonly tag: string;
+  readonly value: Value;
+  /** What the equipment must hold now. */
+  readonly expected?: Value | undefined;
+  /** UTC epoch ms: not written later. */
+  readonly deadline?: number | undefined;
+}
+
+/** `null` is no value to write, nor one to expect. Never throws. */
+export function parseWrite(payload: unknown): Parsed<WriteRequest> {
+  return readFields(payload, (fields) => {
+    const rule = 'no text of 1 to 128 characters';
+    const source = fields.required(['source'], readName, rule) ?? '';
+    const tag = fields.required(['tag'], readName, rule) ?? '';
+    const value = fields.required(['value'], (given) => given as Value, 'no value') ?? null;
+    const expected = fields.optional(['expected'], (given) => given as Value, 'no value');
+    const time = (given: unknown) => tryParseIndex('time', given, 'down');
+    const deadline = fields.optional(['deadline'], time, 'no ISO 8601 UTC time');
+    return { source, tag, value, expected, deadline };
+  });
+}
+
+function readName(value: unknown): string | undefined {
+  return typeof value === 'string' && value.length >= 1 && value.length <= 128 ? value : undefined;
 }
 
 function readFields<T>(payload: unknown, read: (fields: FieldReader) => T): Parsed<T> {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { readNamedFile } from '../../kernel/small-file.ts';
+import { queryProblems } from '../rules/config.ts';
 import {
   formatProblems,
   type Problem,
@@ -102,7 +103,11 @@ export async function loadValue(
   const say = (raw: RawProblem) =>
     remote !== undefined && placeOf !== undefined ? quietProblem(raw, placeOf) : toProblem(raw);
   const found = result.success ? [] : rawProblemsOf(result.error).map((raw) => inTable(raw, tables, say));
-  const all = [...problems, ...found.filter((problem) => problem !== undefined)];
+  const facts = result.success
+    ? result.data.sources.map(({ name, batchId = name }) => ({ name, streamId: batchId }))
+    : [];
+  const inQueries = result.success ? await queryProblems(result.data.rules, facts) : [];
+  const all = [...problems, ...found.filter((problem) => problem !== undefined), ...inQueries.map(say)];
   if (all.length > 0 || !result.success) throw new ConfigError(where, all);
   const { caFile } = result.data.uplink;
   if (caFile !== undefined) {

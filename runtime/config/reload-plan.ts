@@ -36,6 +36,8 @@ const live: ReadonlySet<string> = new Set([
   'statusHost',
   'faultInjection',
   'logLevel',
+  'rules',
+  'remoteWrites',
 ]);
 
 /** `dataFolder`: the one in use. */

@@ -2,6 +2,7 @@
 // nowhere else; docs/LIMITS.md says why the bounds are what they are.
 import { z } from 'zod';
 import { adapterOf, type SourceConfig, sourceSchema } from '../adapters.ts';
+import { checkRules, ruleSchema } from '../rules/config.ts';
 import type { Exclusive } from '../sources/adapter.ts';
 import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
@@ -124,11 +125,16 @@ export const configSchema = z
     statusHost: z.string().min(1).default('127.0.0.1'),
     /** Lets the `skip` method lose windows on purpose. Never in production. */
     faultInjection: z.boolean().default(false),
+    /** Lets the `write` method write tags that may be written. */
+    remoteWrites: z.boolean().default(false),
+    /** What the gateway decides by itself. */
+    rules: z.array(ruleSchema).max(1000, 'must be at most 1000 rules').default([]),
     logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     restarts: restarts.prefault({}),
   })
   .superRefine((config, context) => {
     checkExclusive(config.sources, context);
+    checkRules(config.rules, config.sources.map(factsOf), context);
     // One stream, one source: two sources on one batchId would claim each other's windows.
     const seen = new Map<string, number>();
     for (const [index, { name, batchId }] of config.sources.entries()) {
@@ -159,6 +165,11 @@ function checkExclusive(sources: readonly SourceConfig[], context: z.RefinementC
       }
     }
   }
+}
+
+function factsOf(source: SourceConfig) {
+  const writable = adapterOf(source).writable?.(source as never) ?? new Map();
+  return { name: source.name, streamId: streamIdOf(source), writable };
 }
 
 function exclusiveOf(source: SourceConfig): readonly Exclusive[] {

@@ -7,6 +7,7 @@ import { answer, badRequest, jobReport, notFound, stopping, tooMany } from './an
 import type { BackfillJobs, BackfillOutcome } from './backfill-jobs-api.ts';
 import type { MethodAnswer, MethodHost } from './method-host.ts';
 import type { Skip } from './skip.ts';
+import type { WriteMethod } from './write.ts';
 
 export interface MethodRouterOptions {
   readonly host: MethodHost;
@@ -15,6 +16,8 @@ export interface MethodRouterOptions {
   readonly status: () => unknown;
   /** Absent where fault injection is not configured on: `skip` then answers 404. */
   readonly skip?: Skip;
+  /** Absent: 404. */
+  readonly write?: WriteMethod;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -37,6 +40,7 @@ export function createMethodRouter(options: MethodRouterOptions): MethodRouter {
     cancelBackfill: (payload) => cancelBackfill(options, payload),
     status: async () => answer(200, options.status()),
     skip: async (payload) => skip(options, payload),
+    write: options.write ?? (async () => notFound('this module writes nothing')),
   };
   let stopped = false;
 

@@ -51,6 +51,7 @@ export interface StatusParts {
   /** Whether the wall clock is trusted, and why not. */
   readonly clock?: { readonly trusted: boolean; readonly reason?: string };
   readonly config?: object;
+  readonly rules?: readonly object[];
 }
 
 /** Entries beyond this are counted, not listed: an answer has at most 128 KiB. */
@@ -76,6 +77,7 @@ export function composeStatus(parts: StatusParts): Record<string, unknown> {
     jobs: jobsReport(parts.jobs),
     totals: { sources: parts.sources.length, streams: parts.streams.length },
     ...(parts.config ? { config: parts.config } : {}),
+    ...(parts.rules?.length ? { rules: parts.rules.slice(0, maxListed) } : {}),
   };
 }
 

@@ -1,8 +1,8 @@
 // From a row to what is to be done about it. Pure.
 import type { Value } from '../../../wire/reading.ts';
 import { type ActionTarget, type Intent, intentId, type Moment, type Outcome } from '../actions/intent.ts';
-import type { ActionSettings, RuleSettings } from '../config.ts';
 import type { RuleRow } from '../engine-api.ts';
+import type { ActionSettings, RuleSettings } from '../rule-settings.ts';
 
 export interface Wanted {
   readonly intent: Intent;

@@ -12,9 +12,10 @@ import { openTestSpool } from '../../spool/testing/open-test-spool.ts';
 import { createWindows } from '../../windows/windows.ts';
 import { createExecutor } from '../actions/executor.ts';
 import type { Intent } from '../actions/intent.ts';
-import { type RuleSettings, ruleSchema } from '../config.ts';
+import { compileRule } from '../compile-rule.ts';
+import { type RuleSettings, ruleSchema } from '../rule-settings.ts';
 import { CommitTap } from './commit-tap.ts';
-import { createRulesHost } from './rules-host.ts';
+import { type CompileRule, createRulesHost } from './rules-host.ts';
 import { compileTiny } from './testing/tiny-rule.ts';
 
 const origin = Date.UTC(2026, 10, 21);
@@ -39,6 +40,7 @@ async function begin(
   clock: VirtualClock,
   rules: readonly RuleSettings[],
   perform = async () => {},
+  compile: CompileRule = compileTiny,
 ) {
   const { spool } = await openTestSpool(store, { clock });
   const tap = new CommitTap(silentLog);
@@ -52,7 +54,7 @@ async function begin(
       return { sink, floor: windows.known(batchId)?.floor };
     },
     closeStream: (batchId) => windows.closeStream(batchId),
-    loadCompiler: async () => compileTiny,
+    loadCompiler: async () => compile,
     executor: (onOutcome) =>
       createExecutor({
         ...{ clock, moment, random: seededRandom(1), log: silentLog, metrics: noMetrics, onOutcome },
@@ -66,6 +68,7 @@ async function begin(
       }),
   });
   await host.start(rules, sources);
+  host.release();
   const sink = (batchId: string) => windows.openStream({ batchId, index: 'time', pace: 'own' });
   return { spool, tap, windows, host, performed, a: sink('a'), b: sink('b') };
 }
@@ -251,5 +254,37 @@ describe('rules over what commits make durable', () => {
     expect(second.performed.map(({ time }) => time - origin)).toEqual([0, 10, 20]);
     await end(second, clock);
     expect((await second.spool.rules.settings('rules.intent.', 10)).size).toBe(0);
+  });
+
+  it('decide as their query says, and send its row', async () => {
+    const clock = new VirtualClock(origin);
+    const query = `SELECT 'reset' AS command, Max(timeCreated) AS maxEventTime INTO output
+      FROM input TIMESTAMP BY timeCreated GROUP BY TumblingWindow(second, 10) HAVING Avg(machine.temperature) > 30`;
+    const settings = rule({ query, inputs: { input: { source: 'a', time: 'timeCreated' } } });
+    const life = await begin(new MemoryStore(), clock, [settings], undefined, compileRule);
+    life.a.emit({ kind: 'resumed', at: at(0) });
+    for (let second = 1; second <= 30; second++) {
+      const value = second > 20 ? 29 : 31;
+      const index = at(second * 1000);
+      life.a.emit({
+        kind: 'readings',
+        readings: [{ index, tag: 'machine.temperature', value, quality: 'good' }],
+      });
+      life.a.emit({ kind: 'observed', until: index + 1 });
+      await clock.advance(1000);
+    }
+    await end(life, clock);
+    const batches = await stored(life);
+    const rows = batches.flatMap((batch) => batch.readings.filter(({ tag }) => !tag.startsWith('action')));
+    expect(rows.map(({ index, tag, value }) => [index, tag, String(value).slice(0, 19)])).toEqual([
+      [10_000, 'command', 'reset'],
+      [10_000, 'maxEventTime', '2026-11-21T00:00:10'],
+      [20_000, 'command', 'reset'],
+      [20_000, 'maxEventTime', '2026-11-21T00:00:20'],
+    ]);
+    expect(life.performed.map(({ target, time }) => [target, time - origin])).toEqual([
+      [{ kind: 'send', output: 'control' }, 10_000],
+      [{ kind: 'send', output: 'control' }, 20_000],
+    ]);
   });
 });

@@ -9,8 +9,8 @@ import type { SourceSink } from '../../sources/source.ts';
 import type { StreamChange } from '../../windows/window-store.ts';
 import type { Executor } from '../actions/executor.ts';
 import { type Intent, type Moment, type Outcome, readIntent } from '../actions/intent.ts';
-import { actionsOf, inputStreams, type RuleSettings, ruleStreamId } from '../config.ts';
 import type { CompiledRule, RuleConfig } from '../engine-api.ts';
+import { actionsOf, inputStreams, type RuleSettings, ruleConfigOf, ruleStreamId } from '../rule-settings.ts';
 import type { RuleStore } from '../rule-store.ts';
 import type { CommitTap } from './commit-tap.ts';
 import { HostedRule, type RuleMemory } from './hosted-rule.ts';
@@ -37,8 +37,10 @@ export interface RulesHostOptions {
 }
 
 export interface RulesHost {
-  /** Before the sources start. `sources`: ids of streams by the names of their sources. */
+  /** Before anything is read. What is decided waits for `release`. `sources`: ids of streams by the names of their sources. */
   start(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void>;
+  /** Once the clock can be asked: what waits to be carried out is. */
+  release(): void;
   /** A rule whose settings and streams are the same goes on untouched. One call at a time. */
   change(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void>;
   readonly executor: Executor;
@@ -78,6 +80,8 @@ class Host implements RulesHost {
   readonly #trackers = new Map<string, InputTracker>();
   /** Without an outcome that is in a stream. */
   readonly #untold: { readonly intent: Intent; readonly outcome: Outcome }[] = [];
+  /** Durable, before `release`. */
+  #ready: Intent[] | undefined = [];
   #timer: Timer | undefined;
   #isPumping = false;
   #isStopped = false;
@@ -90,10 +94,16 @@ class Host implements RulesHost {
 
   async start(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
     const { store } = this.#options;
-    for (const settings of rules) await this.#begin(settings, sources, true);
     const noted = await store.settings(intentPrefix, maxIntents);
     const intents = [...noted.values()].flatMap((each) => readIntent(each) ?? []);
-    this.executor.take(intents.sort((a, b) => a.bornAt - b.bornAt || a.time - b.time));
+    this.#carryOut(intents.sort((a, b) => a.bornAt - b.bornAt || a.time - b.time));
+    for (const settings of rules) await this.#begin(settings, sources, true);
+  }
+
+  release(): void {
+    const ready = this.#ready ?? [];
+    this.#ready = undefined;
+    this.executor.take(ready);
   }
 
   async change(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
@@ -196,7 +206,12 @@ class Host implements RulesHost {
   #keep(intent: Intent): void {
     const { tap } = this.#options;
     tap.note(intentPrefix + intent.id, intent);
-    tap.afterCommit(() => this.executor.take([intent]));
+    tap.afterCommit(() => this.#carryOut([intent]));
+  }
+
+  #carryOut(intents: readonly Intent[]): void {
+    if (this.#ready) this.#ready.push(...intents);
+    else this.executor.take(intents);
   }
 
   /** The outcome's row and the end of the intent are in one commit. */
@@ -276,27 +291,4 @@ class Host implements RulesHost {
     const isSmall = memory !== undefined && JSON.stringify(memory).length <= maxStateBytes;
     tap.note(statePrefix + member.settings.name, isSmall ? memory : undefined);
   }
-}
-
-function ruleConfigOf(settings: RuleSettings, inputs: ReadonlyMap<string, readonly string[]>): RuleConfig {
-  const { name, query, when, until, for: hold, tolerance, limits } = settings;
-  const known = [...inputs.keys()].map((input) => {
-    const { time = 'time', types } = settings.inputs?.[input] ?? {};
-    return [input, { indexField: time, ...(types && { types }) }];
-  });
-  return {
-    name,
-    inputs: Object.fromEntries(known),
-    ...(query === undefined ? {} : { query }),
-    ...(when === undefined ? {} : { when }),
-    ...(until === undefined ? {} : { until }),
-    ...(hold === undefined ? {} : { for: hold }),
-    ...(tolerance === undefined ? {} : { eventOrder: tolerance }),
-    ...(limits === undefined ? {} : { limits: withoutUndefined(limits) }),
-  };
-}
-
-function withoutUndefined<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
 }

@@ -1,0 +1,126 @@
+// What rules, and the method `write`, act through: sources, and outputs of this module.
+import type { Boot } from '../kernel/boot.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { HoldfastError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Metrics } from '../kernel/metrics.ts';
+import type { Random } from '../kernel/random.ts';
+import type { Value } from '../wire/reading.ts';
+import { type Config, streamIdOf } from './config/schema.ts';
+import { createWriteMethod, type WriteMethod } from './methods/write.ts';
+import { createExecutor, type Performer } from './rules/actions/executor.ts';
+import type { Moment } from './rules/actions/intent.ts';
+import type { CommitTap } from './rules/host/commit-tap.ts';
+import { createRulesHost, type RulesHost } from './rules/host/rules-host.ts';
+import type { SourceSet } from './source-set.ts';
+import type { SupervisedSource } from './sources/supervisor.ts';
+import type { Spool } from './spool/spool.ts';
+import type { SiteClock } from './time/site-clock.ts';
+import type { EdgeUplink } from './uplink/edge-uplink.ts';
+import type { Windows } from './windows/windows-api.ts';
+
+interface Edges {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly boot: Boot;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface RuleParts {
+  readonly spool: Spool;
+  readonly siteClock: SiteClock;
+  readonly sources: Pick<SourceSet<never, SupervisedSource>, 'running'>;
+  readonly windows: Windows;
+  readonly tap: CommitTap;
+  readonly uplink: EdgeUplink;
+}
+
+export function makeRules(edges: Edges, parts: RuleParts): { rules: RulesHost; moment: () => Moment } {
+  const { clock, random, boot, log, metrics } = edges;
+  const { spool, siteClock, windows, tap } = parts;
+  const moment = (): Moment => ({
+    boot: boot.id,
+    sinceStartMs: boot.sinceStartMs(),
+    wall: clock.now(),
+    isTrusted: siteClock.trusted(),
+  });
+  const rulesLog = log.child({ part: 'rules' });
+  const rules = createRulesHost({
+    ...{ store: spool.rules, tap, moment, clock, metrics, log: rulesLog },
+    openStream(batchId) {
+      const sink = windows.openStream({ batchId, index: 'time', pace: 'derived' });
+      return { sink, floor: windows.known(batchId)?.floor };
+    },
+    closeStream: (batchId) => windows.closeStream(batchId),
+    // The engine and its parser: only where there are rules.
+    loadCompiler: async () => (await import('./rules/compile-rule.ts')).compileRule,
+    executor: (onOutcome) =>
+      createExecutor({
+        performer: performerOf(parts),
+        clock,
+        moment,
+        random,
+        metrics,
+        log: rulesLog,
+        onOutcome,
+      }),
+  });
+  return { rules, moment };
+}
+
+/** Ids of streams by the names of their sources. */
+export function streamsByName({ sources }: Pick<Config, 'sources'>): ReadonlyMap<string, string> {
+  return new Map(sources.map((source) => [source.name, streamIdOf(source)]));
+}
+
+export function makeWriteMethod(
+  edges: Edges,
+  { rules, moment }: ReturnType<typeof makeRules>,
+  isAllowed: () => boolean,
+): WriteMethod {
+  const { random } = edges;
+  return createWriteMethod({
+    isAllowed,
+    newId: () => random.uuid(),
+    now: () => edges.clock.now(),
+    run({ id, source, tag, value, expected, validForMs }) {
+      const { boot, sinceStartMs, wall } = moment();
+      const target = { kind: 'write', source, tag } as const;
+      const born = { time: wall, bornAt: wall, boot, bornMs: sinceStartMs };
+      const intent = {
+        id,
+        rule: 'method',
+        target,
+        value,
+        ...born,
+        validForMs,
+        perMinute: 600,
+        dryRun: false,
+      };
+      return rules.executor.run(intent, expected);
+    },
+  });
+}
+
+function performerOf({ sources, uplink }: RuleParts): Performer {
+  return {
+    async perform({ id, rule, target, value, time }, { expected, onSend }, signal) {
+      if (target.kind === 'write') {
+        const source = [...sources.running.values()].find(({ name }) => name === target.source);
+        if (source) return source.write({ tag: target.tag, value, expected, onSend }, signal);
+        throw new HoldfastError('source-unknown', `there is no source '${target.source}'`);
+      }
+      if (!uplink.state().connected)
+        throw new HoldfastError('uplink-not-connected', 'there is no connection', { retryable: true });
+      onSend();
+      await uplink.send(messageOf(id, rule, value, time), target.output);
+    },
+  };
+}
+
+/** The row as JSON, named by the intent, so that a receiver knows a repetition. */
+function messageOf(messageId: string, rule: string, value: Value, creationTime: number) {
+  const body = Buffer.from(JSON.stringify(value));
+  return { messageId, properties: { rule }, contentEncoding: 'utf-8', creationTime, body } as const;
+}

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { type ConfigError, validateConfig } from '../config/load.ts';
+
+const press = {
+  name: 'press',
+  type: 'modbus-tcp',
+  host: 'h',
+  tags: [
+    { name: 'setpoint', address: 0, type: 'int16', writable: true, min: 0, max: 50 },
+    { name: 'level', address: 1, type: 'int16' },
+  ],
+};
+const good = { name: 'hot', query: 'SELECT 1', outputs: ['upstream'] };
+const problemsOf = (...rules: object[]): readonly string[] => {
+  try {
+    validateConfig({ sources: [press], rules }, 'test');
+    return [];
+  } catch (error) {
+    return (error as ConfigError).problems.map(({ path, message }) => `${path}: ${message}`);
+  }
+};
+const writing = (write: object) => ({ ...good, outputs: { output: [{ write }] } });
+
+describe('rules in a configuration', () => {
+  it('are taken as a site writes them', () => {
+    const write = { source: 'press', tag: 'setpoint', value: 20 };
+    expect(
+      problemsOf(
+        {
+          ...good,
+          inputs: { input: { source: 'press' } },
+          outputs: { output: [{ send: 'control' }, { write }] },
+        },
+        {
+          name: 'short',
+          when: 'press.level > 3',
+          until: 'press.level < 2',
+          for: '5s',
+          outputs: ['upstream'],
+        },
+        { ...writing({ source: 'press', tag: 'setpoint', value: { field: 'to' } }), name: 'third' },
+      ),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ['a name twice', [good, good], /^rules\[1\]\.name: is taken by rules\[0\]/],
+    ['no decision', [{ name: 'x', outputs: ['upstream'] }], /^rules\[0\]\.query: is missing/],
+    ['two decisions', [{ ...good, when: 'a > 1' }], /^rules\[0\]\.when: is the short form/],
+    ['a duration of nothing', [{ ...good, for: '5s' }], /^rules\[0\]\.for: belongs to the short form/],
+    [
+      'a source that is not there',
+      [{ ...good, inputs: { i: { source: ['press', 'oven'] } } }],
+      /^rules\[0\]\.inputs\.i\.source: there is no source 'oven'/,
+    ],
+    [
+      'a write to nobody',
+      [writing({ source: 'oven', tag: 't', value: 1 })],
+      /outputs\.output\[0\]\.write\.source: there is no source 'oven'/,
+    ],
+    [
+      'a write to what is only read',
+      [writing({ source: 'press', tag: 'level', value: 1 })],
+      /write\.tag: 'level' of press may not be written/,
+    ],
+    [
+      'a value beyond the limit',
+      [writing({ source: 'press', tag: 'setpoint', value: 51 })],
+      /write\.value: must be at most 50/,
+    ],
+    [
+      'a value that no limit fits',
+      [writing({ source: 'press', tag: 'setpoint', value: 'hot' })],
+      /write\.value: must be a number/,
+    ],
+    ['an action that nobody knows', [{ ...good, outputs: [{ shout: 1 }] }], /^rules\[0\]\.outputs/],
+  ] as const)('refuse %s, with its place', (_title, rules, expected) => {
+    expect(problemsOf(...rules).join('\n')).toMatch(expected);
+  });
+});

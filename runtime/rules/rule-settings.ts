@@ -1,0 +1,163 @@
+// What a site writes under `rules`.
+import { z } from 'zod';
+import type { RuleConfig } from './engine-api.ts';
+
+const dayMs = 86_400_000;
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ - (its stream is rule:NAME)');
+const identifier = z.string().min(1, 'must not be empty').max(128);
+const sourceName = z.string().min(1).max(128);
+
+const input = z.strictObject({
+  /** One source, several, or `*` for all. */
+  source: z.union(
+    [sourceName, z.array(sourceName).min(1).max(1000)],
+    'must be the name of a source, a list of names, or "*"',
+  ),
+  /** What the query calls the index of a row. */
+  time: identifier.default('time'),
+  /** Of fields whose numbers are to be taken for floats, or for whole numbers, whatever they look like. */
+  types: z.record(identifier, z.enum(['float', 'bigint'], 'must be float or bigint')).optional(),
+});
+
+const value = z.union([z.number(), z.boolean(), z.string().max(1000), z.strictObject({ field: identifier })]);
+
+const action = z.union(
+  [
+    z.literal('upstream'),
+    z.strictObject({
+      /** The module output; a route leads on from it. */
+      send: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 _ -'),
+    }),
+    z.strictObject({ write: z.strictObject({ source: sourceName, tag: identifier, value }) }),
+  ],
+  'must be upstream, {send: OUTPUT} or {write: {source, tag, value}}',
+);
+
+const actions = z.array(action).min(1, 'must name at least one action, or be left out').max(16);
+
+const text = z
+  .string()
+  .min(1)
+  .max(64 * 1024);
+const duration = z.string().regex(/^\d{1,9}(ms|s|m|h|d)$/, 'must be a duration such as 500ms, 5s, 2m or 1h');
+
+export const ruleSchema = z
+  .strictObject({
+    name,
+    /** By their names in the query. Default: each source under its own name. */
+    inputs: z.record(identifier, input).optional(),
+    /** In the Stream Analytics query language. */
+    query: text.optional(),
+    /** The short form: a condition, and when it is over. */
+    when: text.optional(),
+    until: text.optional(),
+    for: duration.optional(),
+    /** By their names after INTO. A list where there is one output. */
+    outputs: z.union([z.record(identifier, actions), actions]),
+    /** Actions are carried out so long after the time of their row, and so long after they were decided, or never. */
+    validForMs: z
+      .int()
+      .min(100, 'must be at least 100 ms')
+      .max(dayMs, 'must be at most a day')
+      .default(30_000),
+    /** Tries a minute for one target. */
+    perMinute: z.int().min(1).max(6000).default(60),
+    /** Decides, and carries nothing out. */
+    dryRun: z.boolean().default(false),
+    /** Also acts on rows that rest on inputs of which something was not known. */
+    actOnLacking: z.boolean().default(false),
+    /** A source that says nothing holds up the others for so long at most. */
+    waitMs: z.int().min(0).max(dayMs).default(5000),
+    /** For inputs with TIMESTAMP BY a field that is not their index: how far events may come out of order. */
+    tolerance: z
+      .strictObject({
+        outOfOrderMs: z.int().min(0).max(dayMs).default(0),
+        lateMs: z.int().min(0).max(dayMs).default(5000),
+        policy: z.enum(['adjust', 'drop'], 'must be adjust or drop').default('adjust'),
+      })
+      .optional(),
+    limits: z
+      .strictObject({
+        maxKeys: z.int().min(1).max(1_000_000),
+        maxRows: z.int().min(1).max(10_000_000),
+        maxBytes: z
+          .int()
+          .min(64 * 1024)
+          .max(1024 ** 3),
+      })
+      .partial()
+      .optional(),
+  })
+  .superRefine((rule, context) => {
+    const say = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    const { query, when } = rule;
+    if (query === undefined && when === undefined)
+      say('query', 'is missing: give a query, or the short form with when');
+    if (query !== undefined && when !== undefined)
+      say('when', 'is the short form of a query: give one of both');
+    for (const key of ['until', 'for'] as const)
+      if (when === undefined && rule[key] !== undefined)
+        say(key, 'belongs to the short form with when; remove it');
+  });
+
+export type RuleSettings = z.output<typeof ruleSchema>;
+export type ActionSettings = z.output<typeof action>;
+
+/** The id of a rule's stream. */
+export function ruleStreamId({ name: of }: { readonly name: string }): string {
+  return `rule:${of}`;
+}
+
+/** By output; of a list, for all of `outputs`. */
+export function actionsOf(
+  { outputs }: Pick<RuleSettings, 'outputs'>,
+  known: readonly string[],
+): ReadonlyMap<string, readonly ActionSettings[]> {
+  return Array.isArray(outputs)
+    ? new Map(known.map((output) => [output, outputs]))
+    : new Map(Object.entries(outputs));
+}
+
+/** Streams by input. `sources`: ids of streams by the names of their sources. */
+export function inputStreams(
+  { inputs }: Pick<RuleSettings, 'inputs'>,
+  sources: ReadonlyMap<string, string>,
+): ReadonlyMap<string, readonly string[]> {
+  if (inputs === undefined) return new Map([...sources].map(([of, id]) => [of, [id]]));
+  return new Map(
+    Object.entries(inputs).map(([of, { source }]) => {
+      const names = source === '*' ? [...sources.keys()] : [source].flat();
+      return [of, names.flatMap((each) => sources.get(each) ?? [])];
+    }),
+  );
+}
+
+/** As the engine takes it. */
+export function ruleConfigOf(
+  settings: RuleSettings,
+  inputs: ReadonlyMap<string, readonly string[]>,
+): RuleConfig {
+  const { name, query, when, until, for: hold, tolerance, limits } = settings;
+  const known = [...inputs.keys()].map((input) => {
+    const { time = 'time', types } = settings.inputs?.[input] ?? {};
+    return [input, { indexField: time, ...(types && { types }) }];
+  });
+  return {
+    name,
+    inputs: Object.fromEntries(known),
+    ...(query === undefined ? {} : { query }),
+    ...(when === undefined ? {} : { when }),
+    ...(until === undefined ? {} : { until }),
+    ...(hold === undefined ? {} : { for: hold }),
+    ...(tolerance === undefined ? {} : { eventOrder: tolerance }),
+    ...(limits === undefined ? {} : { limits: withoutUndefined(limits) }),
+  };
+}
+
+function withoutUndefined<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
