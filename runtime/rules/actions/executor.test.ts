@@ -78,6 +78,17 @@ describe('the executor of actions', () => {
     ]);
   });
 
+  it('carries out what comes at the moment at which the last one before it has ended', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const { clock, executor, kinds, intent } = setUp();
+      executor.take([intent('1')]);
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      executor.take([intent('2')]);
+      await clock.advance(1);
+      expect(kinds(), `${turns} turns later`).toHaveLength(2);
+    }
+  });
+
   it('lets no target wait for another', async () => {
     const { clock, executor, kinds, intent } = setUp((each, { onSend }) =>
       each.target.kind === 'send' ? new Promise(() => {}) : Promise.resolve(onSend()),

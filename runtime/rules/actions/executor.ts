@@ -127,9 +127,7 @@ class QueueExecutor implements Executor {
       return;
     }
     target.waiting.push(job);
-    target.working ??= this.#work(target).finally(() => {
-      target.working = undefined;
-    });
+    target.working ??= this.#work(target);
   }
 
   #target(key: string): Target {
@@ -146,13 +144,18 @@ class QueueExecutor implements Executor {
   async #work(target: Target): Promise<void> {
     // Whoever gave the intent goes on first.
     await Promise.resolve();
-    for (;;) {
-      const job = target.waiting[0];
-      if (job === undefined || this.#stop.signal.aborted) return;
-      const outcome = await this.#carryOut(target, job);
-      if (outcome === undefined) return;
-      target.waiting.shift();
-      this.#settle(job, outcome);
+    try {
+      for (;;) {
+        const job = target.waiting[0];
+        if (job === undefined || this.#stop.signal.aborted) return;
+        const outcome = await this.#carryOut(target, job);
+        if (outcome === undefined) return;
+        target.waiting.shift();
+        this.#settle(job, outcome);
+      }
+    } finally {
+      // In the turn in which nothing was left to do: what comes in a later one would wait for a worker that has ended.
+      target.working = undefined;
     }
   }
 
