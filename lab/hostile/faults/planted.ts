@@ -73,6 +73,12 @@ export const plantedFaults: readonly PlantedFault[] = [
     foundAs: 'wrongValues',
   },
   {
+    name: 'of a line only the first frame that fits is heard, whoever it is for',
+    adapter: 'modbus-rtu',
+    plant: { stream: wire.firstThatFits },
+    foundAs: 'wrongValues',
+  },
+  {
     name: 'answers of two records are one sample',
     adapter: 'serial',
     plant: { stream: wire.joinedAnswers },

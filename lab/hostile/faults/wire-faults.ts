@@ -48,6 +48,29 @@ export function anyTransaction(inner: Duplex): Duplex {
   );
 }
 
+/** Modbus RTU: of all that comes after a read, its first answer alone is heard, by its looks. */
+export function firstThatFits(inner: Duplex): Duplex {
+  let begin: Buffer | undefined;
+  let isAnswered = false;
+  return new ChangedStream(
+    inner,
+    (bytes) => {
+      if (!begin) return bytes;
+      if (isAnswered) return Buffer.alloc(0);
+      const at = bytes.indexOf(begin);
+      const end = at + begin.length + begin[2]! + 2;
+      if (at < 0 || end > bytes.length) return bytes;
+      isAnswered = true;
+      return bytes.subarray(at, end);
+    },
+    (asked) => {
+      const isRead = asked[1] === 3 || asked[1] === 4;
+      begin = isRead ? Buffer.from([asked[0]!, asked[1]!, 2 * asked.readUInt16BE(4)]) : undefined;
+      isAnswered = false;
+    },
+  );
+}
+
 /** Serial: answers to two commands are joined, of whatever records they are. */
 export function joinedAnswers(inner: Duplex): Duplex {
   let head = '';

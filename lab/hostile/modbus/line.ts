@@ -50,6 +50,14 @@ interface Asked {
   readonly mischief: Mischief;
 }
 
+/**
+ * Once an adapter has heard that answers come twice, so long it may be expected to reckon with it. Before that nobody can
+ * tell a second saying from the true answer, where that one is late.
+ */
+const rememberedMs = 3_000_000;
+/** So soon after an answer it is said again, if it is asked for as much. */
+const againMs = 2000;
+
 /** Busy, memory parity, gateway: exceptions that pass. */
 const passing = [4, 5, 6, 8, 10, 11];
 const refusing = [1, 2, 3];
@@ -68,6 +76,12 @@ export class ModbusLine {
   #last: Asked | undefined;
   /** Frames that were sent before, newest last. */
   #old: Buffer[] = [];
+  /** The last registers that we asked for. */
+  #lastRead: Asked | undefined;
+  /** When the adapter was told an answer twice that it surely took. */
+  #saidTwiceAt = Number.NEGATIVE_INFINITY;
+  /** To be said again as soon as as much is asked for. */
+  #again: { readonly frame: Buffer; readonly pdu: Buffer; readonly at: number } | undefined;
 
   constructor(options: LineOptions) {
     this.#options = options;
@@ -103,12 +117,22 @@ export class ModbusLine {
     trace.note('asks', describe(request));
     // Another unit's number: nobody answers.
     if (request.unit !== unitNumber) return;
-    const mischief = dice.weighted(this.#weights) as Mischief;
+    const again = this.#takeAgain(request);
+    const drawn = dice.weighted(this.#weights) as Mischief;
+    const mischief = again ? 'late' : drawn === 'again-later' && !this.#isRemembered() ? 'fine' : drawn;
     const asked = { request, stream, at: clock.monotonic(), mischief };
+    const before = this.#last;
     this.#last = asked;
+    if (isRead(request)) this.#lastRead = asked;
+    // It asked that in step, or it would prove the line first: so it knows of each frame that comes too much.
+    const isInStep = before?.mischief === 'fine' && before.stream === stream && isRead(request);
+    if (mischief === 'twice' && isInStep) this.#saidTwiceAt = clock.monotonic();
+    if (again) clock.setTimer(dice.between(1, 30), () => this.#say(asked, again));
     const parsed = parseRequest(request.pdu);
     if (parsed) this.#options.unit.onAsked?.(parsed);
     if (!this.isOn || mischief === 'silent') return;
+    if (mischief === 'other-asks')
+      clock.setTimer(dice.between(0, this.#options.timeoutMs), () => this.#onOther(asked));
     const from = Math.max(clock.monotonic(), this.#busyUntil);
     this.#busyUntil = from + this.#serviceMs(mischief);
     clock.setTimer(this.#busyUntil - clock.monotonic(), () => this.#answer(asked));
@@ -119,6 +143,7 @@ export class ModbusLine {
     if (mischief === 'slow') return dice.between(Math.floor(timeoutMs / 2), timeoutMs - 20);
     if (mischief === 'late') return dice.between(timeoutMs + 1, 2 * timeoutMs);
     if (mischief === 'very-late') return dice.between(2 * timeoutMs, 8 * timeoutMs);
+    if (mischief === 'other-asks') return dice.between(1, dice.pick([30, 3 * timeoutMs]));
     return dice.between(1, 30);
   }
 
@@ -200,6 +225,11 @@ export class ModbusLine {
         );
       case 'not-modbus':
         return say(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
+      case 'again-later':
+        if (isRead(request)) this.#again = { frame, pdu: request.pdu, at: this.#options.clock.monotonic() };
+        return say(frame);
+      case 'flipped-length':
+        return this.#sayDamaged(asked, frame);
       case 'bad-crc':
         return say(withBadCrc(frame));
       case 'noise-before':
@@ -221,12 +251,51 @@ export class ModbusLine {
   #foreign(unit: number, { request }: Asked): readonly Buffer[] {
     const { format, dice } = this.#options;
     const pdu = Buffer.from(request.pdu);
-    if (pdu[0] !== 3 && pdu[0] !== 4) return [];
+    if (!isRead(request)) return [];
     const count = pdu.readUInt16BE(3);
     pdu.writeUInt16BE(dice.between(0, 30_000), 1);
     const data = Buffer.from(Array.from({ length: 2 * count }, () => dice.between(0, 255)));
-    const answer = Buffer.concat([Buffer.from([pdu[0], data.length]), data]);
+    const answer = Buffer.concat([Buffer.from([pdu[0]!, data.length]), data]);
     return [format.frame({ transaction: 0, unit, pdu }), format.frame({ transaction: 0, unit, pdu: answer })];
+  }
+
+  /** Another master asks the unit while we wait, or just after that, and is answered in its turn. */
+  #onOther(asked: Asked): void {
+    const { clock, dice, timeoutMs, unitNumber } = this.#options;
+    const [question, answer] = this.#foreign(unitNumber, this.#lastRead ?? asked);
+    if (!question || !answer || !this.isOn) return;
+    this.#options.trace.note('line', `another master asks: ${show(question)}`);
+    this.#say(asked, question);
+    const from = Math.max(clock.monotonic(), this.#busyUntil);
+    this.#busyUntil = from + dice.between(1, dice.pick([30, timeoutMs]));
+    clock.setTimer(this.#busyUntil - clock.monotonic(), () => this.#say(asked, answer));
+  }
+
+  /** One bit of the byte that says how long it is, and right behind it what another master asks and is answered. */
+  #sayDamaged(asked: Asked, frame: Buffer): boolean {
+    const { clock, dice, unitNumber } = this.#options;
+    const damaged = Buffer.from(frame);
+    damaged[2]! ^= 1 << dice.between(1, 6);
+    const [question, answer] = this.#foreign(unitNumber, asked);
+    const at = dice.between(1, 30);
+    if (question) clock.setTimer(at, () => this.#say(asked, question));
+    if (answer) clock.setTimer(at + dice.between(1, 19), () => this.#say(asked, answer));
+    return this.#say(asked, damaged);
+  }
+
+  #isRemembered(): boolean {
+    return this.#options.clock.monotonic() - this.#saidTwiceAt < rememberedMs;
+  }
+
+  /** What is said again, to a request for as much. */
+  #takeAgain(request: WireRequest): Buffer | undefined {
+    const again = this.#again;
+    if (!again || !isRead(request)) return undefined;
+    this.#again = undefined;
+    if (this.#options.clock.monotonic() - again.at > againMs) return undefined;
+    const isAsMuch =
+      again.pdu[0] === request.pdu[0] && again.pdu.readUInt16BE(3) === request.pdu.readUInt16BE(3);
+    return isAsMuch ? again.frame : undefined;
   }
 
   #sayInPieces(asked: Asked, frame: Buffer): boolean {
@@ -247,6 +316,10 @@ export class ModbusLine {
     if (!this.isReachable) return undefined;
     return this.#options.isBus ? [...this.#streams].at(-1) : stream;
   }
+}
+
+function isRead({ pdu }: WireRequest): boolean {
+  return pdu[0] === 3 || pdu[0] === 4;
 }
 
 /** With more or fewer bytes of data, said so. */

@@ -27,7 +27,10 @@ export type Mischief =
   | 'noise-after'
   | 'echo'
   | 'other-unit'
-  | 'other-master';
+  | 'other-master'
+  | 'other-asks'
+  | 'again-later'
+  | 'flipped-length';
 
 /** The right answer is among what comes, in its time: an adapter may take it, or refuse all of it. */
 export const fittingKinds: ReadonlySet<Mischief> = new Set<Mischief>([
@@ -42,6 +45,8 @@ export const fittingKinds: ReadonlySet<Mischief> = new Set<Mischief>([
   'echo',
   'other-unit',
   'other-master',
+  'other-asks',
+  'again-later',
 ]);
 
 const common: Partial<Record<Mischief, number>> = {
@@ -79,6 +84,9 @@ export const onLine: Readonly<Record<string, number>> = {
   echo: 2,
   'other-unit': 3,
   'other-master': 2,
+  'other-asks': 3,
+  'again-later': 3,
+  'flipped-length': 2,
   twice: 2,
 };
 

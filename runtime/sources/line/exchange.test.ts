@@ -22,6 +22,7 @@ const likeness: Likeness<Ask, Said> = {
   isAlike: (request, other) => request.looks === other.looks,
   isSame: (request, other) => request.n === other.n,
   isUnmistakable: ({ looks }) => looks === '*',
+  asUnmistakable: ({ looks, n }) => (looks === '*?' ? { looks: '*', n } : undefined),
 };
 
 function setUp(hasOthers = false) {
@@ -87,6 +88,53 @@ describe('an exchange', () => {
     const probe = exchanges.begin(ask('*', 2));
     expect(probe.offer(ask('*', 2))).toBeDefined();
     expect(exchanges.isMistakable(ask('a'))).toBe(false);
+  });
+
+  it('takes an answer for no proof of what others were heard to ask after its own request was sent', () => {
+    const { exchanges } = setUp();
+    exchanges.hear(ask('a', 9));
+    const probe = exchanges.begin(ask('*', 2));
+    exchanges.hear(ask('a', 8));
+    expect(probe.offer(ask('*', 2))).toBeDefined();
+    expect(exchanges.isMistakable(ask('a'))).toBe(true);
+    expect(exchanges.begin(ask('*', 3)).offer(ask('*', 3))).toBeDefined();
+    expect(exchanges.isMistakable(ask('a'))).toBe(false);
+    // Sent twice, it may be the first that is answered.
+    exchanges.begin(ask('*', 4));
+    exchanges.hear(ask('a', 7));
+    exchanges.begin(ask('*', 4)).offer(ask('*', 4));
+    expect(exchanges.isMistakable(ask('a'))).toBe(true);
+  });
+
+  it('takes no answer for its own that somebody else was heard asking for', () => {
+    const { exchanges } = setUp();
+    exchanges.hear(ask('*?', 9));
+    const probe = exchanges.begin(ask('*', 2));
+    expect(probe.offer(ask('*', 9))).toBeUndefined();
+    expect(exchanges.isMistakable(ask('a'))).toBe(true);
+    expect(probe.offer(ask('*', 2))).toBeDefined();
+    expect(exchanges.isMistakable(ask('a'))).toBe(false);
+  });
+
+  it('is doubtful for an hour after more came than was asked for, not for what an earlier run had asked', async () => {
+    const { clock, exchanges } = setUp(true);
+    exchanges.hear(ask('a', 9));
+    expect(exchanges.isDoubtful).toBe(false);
+    exchanges.begin(ask('*', 1)).offer(ask('*', 1));
+    exchanges.hear(ask('a', 9));
+    await clock.advance(3_599_999);
+    expect(exchanges.isDoubtful).toBe(true);
+    await clock.advance(1);
+    expect(exchanges.isDoubtful).toBe(false);
+  });
+
+  it('counts no silence from before it was listened to again', async () => {
+    const { clock, exchanges } = setUp(true);
+    await clock.advance(60_000);
+    exchanges.suspectOthers();
+    expect(exchanges.proveBySilence()).toBe(false);
+    await clock.advance(3000);
+    expect(exchanges.proveBySilence()).toBe(true);
   });
 
   it('takes an answer for the first one only: a second one is somebody else`s', () => {

@@ -12,7 +12,9 @@
 //   answer was ever seen to take. That is weaker, so it is the last resort.
 //
 // When something came that nobody here asked for, others may be asking, too (another master, an earlier run of ours), or
-// answers are said twice: then only a request that no other could have made is believed.
+// answers are said twice: then only a request that no other could have made is believed, until one is answered that was
+// sent after the last such sign. For an hour the unit stays doubtful all the same: whoever uses this may have each answer
+// followed by another one, before it believes it.
 import type { Clock } from '../../../kernel/clock.ts';
 
 /** How answers of type A look, to requests of type Q. */
@@ -25,6 +27,8 @@ export interface Likeness<Q, A> {
   isSame(request: Q, other: Q): boolean;
   /** Nothing that others ask is answered like this request. */
   isUnmistakable(request: Q): boolean;
+  /** What came may be an unmistakable request, of somebody else. */
+  asUnmistakable?(answer: A): Q | undefined;
 }
 
 /** An answer, and to which request it was tied. Only `Exchange.offer` makes one. */
@@ -77,6 +81,8 @@ interface Sent<Q> {
   /** When it was sent last, and how often it was. */
   readonly at: number;
   readonly times: number;
+  /** Its place among all that was sent and heard; the first time that it was sent. */
+  readonly place: number;
 }
 
 /** As many different requests without an answer are kept; then nothing but silence helps. */
@@ -86,6 +92,8 @@ const maxOpen = 16;
  * belongs to a line that cannot be used.
  */
 const maxSilenceMs = 60_000;
+/** Where more came than was asked for it will come again, on the same line: so long it is not believed that it will not. */
+const doubtMs = 3_600_000;
 
 export interface ExchangesOptions<Q, A> {
   readonly likeness: Likeness<Q, A>;
@@ -101,7 +109,12 @@ export class Exchanges<Q, A> {
   readonly #options: ExchangesOptions<Q, A>;
   /** Sent, and not known to be answered no more; in order. */
   #open: readonly Sent<Q>[] = [];
-  #hasOthers: boolean;
+  /** Counts all that was sent and heard. */
+  #place = 0;
+  /** Place of the last sign that others may be asking; undefined where what was asked since has proven otherwise. */
+  #othersAt: number | undefined;
+  /** When more came than was asked for, from a unit that was in step. */
+  #doubtedAt = Number.NEGATIVE_INFINITY;
   #worstMs = 0;
   /** When something was last sent to it, or heard from it. */
   #lastSignAt: number;
@@ -109,7 +122,7 @@ export class Exchanges<Q, A> {
 
   constructor(options: ExchangesOptions<Q, A>) {
     this.#options = options;
-    this.#hasOthers = options.hasOthers ?? false;
+    this.#othersAt = options.hasOthers ? this.#place : undefined;
     this.#lastSignAt = options.clock.monotonic();
   }
 
@@ -121,6 +134,15 @@ export class Exchanges<Q, A> {
   /** Answers that came to nothing that was asked. */
   get strays(): number {
     return this.#strays;
+  }
+
+  /** More came lately than was asked for: what fits a request may again be what came too much. */
+  get isDoubtful(): boolean {
+    return this.#options.clock.monotonic() - this.#doubtedAt < doubtMs;
+  }
+
+  get #hasOthers(): boolean {
+    return this.#othersAt !== undefined;
   }
 
   /** An answer to `request`, asked now, could not be told from what may still come: prove that the line is in step first. */
@@ -145,12 +167,13 @@ export class Exchanges<Q, A> {
     this.#open = this.#open.filter(
       (each) => now - each.at < maxSilenceMs || !likeness.isUnmistakable(each.request),
     );
-    const sent = { request, at: now, times: 1 };
+    this.#place += 1;
+    const sent = { request, at: now, times: 1, place: this.#place };
     const last = this.#open.at(-1);
     // Asked again, with nothing in between, it is one request that may be answered more than once.
     this.#open =
       last && likeness.isSame(last.request, request)
-        ? this.#open.with(-1, { request, at: now, times: last.times + 1 })
+        ? this.#open.with(-1, { ...last, at: now, times: last.times + 1 })
         : [...this.#open, sent];
     return { request, offer: (answer) => this.#offer(sent, answer) };
   }
@@ -160,9 +183,11 @@ export class Exchanges<Q, A> {
     this.#take(answer);
   }
 
-  /** Others may be asking the same unit, or may have asked before us. */
+  /** Others may be asking the same unit, or may have asked before us. Whatever was said until now, it was not listened for. */
   suspectOthers(): void {
-    this.#hasOthers = true;
+    this.#place += 1;
+    this.#othersAt = this.#place;
+    this.#lastSignAt = this.#options.clock.monotonic();
   }
 
   /** Silence that is needed, since the last sign, to prove what no answer proves; in ms. */
@@ -174,7 +199,7 @@ export class Exchanges<Q, A> {
   proveBySilence(): boolean {
     if (this.#options.clock.monotonic() - this.#lastSignAt < this.silenceMs) return false;
     this.#open = [];
-    this.#hasOthers = false;
+    this.#othersAt = undefined;
     return true;
   }
 
@@ -204,8 +229,7 @@ export class Exchanges<Q, A> {
     this.#lastSignAt = now;
     const oldest = this.#open.findIndex(({ request }) => likeness.fits(answer, request));
     if (oldest < 0) {
-      this.#strays += 1;
-      this.#hasOthers = true;
+      this.#onStray(answer);
       return;
     }
     const sent = this.#open[oldest]!;
@@ -216,9 +240,20 @@ export class Exchanges<Q, A> {
     // Where others ask as well, it may be the answer to one of theirs.
     if (this.#hasOthers && !isOurs) return;
     // Answers come in the order of their requests: what was asked before is answered no more, by whomever it was asked.
-    this.#hasOthers = false;
+    // Who was heard after it was sent may have asked after it.
+    if ((this.#othersAt ?? 0) < sent.place) this.#othersAt = undefined;
     // Ours alone: either it is answered by this, or it was lost, since a later one is.
     const rest = isOurs && sent.times === 1 ? [] : [isOurs ? { ...sent, times: sent.times - 1 } : sent];
     this.#open = [...rest, ...this.#open.slice(oldest + 1)];
+  }
+
+  #onStray(answer: A): void {
+    if (!this.#hasOthers || this.isDoubtful) this.#doubtedAt = this.#options.clock.monotonic();
+    this.#strays += 1;
+    this.suspectOthers();
+    const request = this.#options.likeness.asUnmistakable?.(answer);
+    // It is answered in its turn, and that would look like the answer to the next one of ours.
+    if (request !== undefined && !this.isFull)
+      this.#open = [...this.#open, { request, at: this.#lastSignAt, times: 1, place: this.#place }];
   }
 }

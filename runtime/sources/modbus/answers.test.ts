@@ -127,6 +127,27 @@ describe('answers over Modbus TCP', () => {
     },
   );
 
+  it('of a gateway that gives up on a loopback are proven by the next that proves it, at once', async () => {
+    const { clock, registers, device, sink, wrong } = setUp({});
+    let isLate = true;
+    // The unit behind it is mute to function 8, and was too slow once.
+    device.answer = (request) => {
+      const [code] = request.pdu;
+      const gaveUp = { afterMs: 300, answer: { pdu: exceptionPdu(code!, 11) } };
+      if (code === 8) return gaveUp;
+      if (clock.monotonic() < 10_000 || !isLate) return registers.answer(request);
+      isLate = false;
+      return gaveUp;
+    };
+    await clock.advance(9999);
+    const before = sink.readings.length;
+    await clock.advance(10_001);
+    expect(isLate).toBe(false);
+    expect(wrong()).toEqual([]);
+    // Twenty polls of six tags, but for those that it took to prove it.
+    expect(sink.readings.length).toBeGreaterThan(before + 10 * addresses.length);
+  });
+
   it('never carry a number again that an unanswered request had', () => {
     const framing = new MbapFraming();
     const request = Buffer.from([1, 3, 0, 0, 0, 1]);

@@ -5,7 +5,7 @@
 // left out of later polls, and tried again now and then, since a device may have been restarting when it refused. Any
 // other exception is a failed request: its items have no value this time, and the rest is read all the same.
 //
-// What is not there is certain only once it was refused again, ten seconds later or more. Before that it may be there in a
+// What is not there is certain only once it was refused again, ten seconds later or more, in the same session. Before that it may be there in a
 // moment, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
 import type { Clock } from '../../../kernel/clock.ts';
 import { isBitTable, type RegisterTable } from '../codec/fields.ts';
@@ -52,6 +52,8 @@ interface Refused extends Refusal {
   /** The wait after the next failed try. */
   waitMs: number;
   isConfirmed: boolean;
+  /** Of the session in which it was refused. */
+  client: ModbusClient | undefined;
 }
 
 /** A device that is starting up refuses what it gives a moment later: so the first wait is short, later ones double. */
@@ -76,8 +78,12 @@ interface Part<I extends Item> {
 export class BlockReader<I extends Item> {
   readonly #options: BlockReaderOptions<I>;
   readonly #refused = new Map<I, Refused>();
-  /** Since when requests for an item fail, monotonic ms. */
-  readonly #failing = new Map<I, number>();
+  /** Since when requests for an item fail, in every pass of one session, monotonic ms. */
+  #failing: ReadonlyMap<I, number> = new Map();
+  /** The same, before this pass. */
+  #failedBefore: ReadonlyMap<I, number> = new Map();
+  /** Of the last pass: each session has its own. */
+  #client: ModbusClient | undefined;
   /** Places that a request may not read over, without an item that is refused there. */
   #cuts: readonly Cut[] = [];
   #blocks: readonly Block<I>[];
@@ -94,6 +100,7 @@ export class BlockReader<I extends Item> {
 
   /** One pass over all blocks that the device does not refuse. Rejects with the first error that is no exception. */
   async read(client: ModbusClient): Promise<ReadPass<I>> {
+    this.#begin(client);
     // Where everything is refused, something must still be asked, or a dead connection would look alive.
     if (this.#blocks.length === 0 && !(await this.#retry(client))) return this.#passOf([], new Map(), false);
     const pending: Part<I>[] = this.#blocks.map((block) => ({ block, search: { cuts: [], isFound: false } }));
@@ -141,10 +148,16 @@ export class BlockReader<I extends Item> {
     this.#blocks = this.#plan();
   }
 
+  /** What fails on both sides of an outage may have passed in between: it counts anew after a pass that was cut short. */
+  #begin(client: ModbusClient): void {
+    this.#failedBefore = client === this.#client ? this.#failing : new Map();
+    this.#failing = new Map();
+    this.#client = client;
+  }
+
   #passOf(data: readonly BlockData<I>[], failed: ReadonlyMap<I, Refusal>, isLearning: boolean): ReadPass<I> {
     const now = this.#options.clock.monotonic();
-    for (const item of this.#failing.keys()) if (!failed.has(item)) this.#failing.delete(item);
-    for (const item of failed.keys()) if (!this.#failing.has(item)) this.#failing.set(item, now);
+    this.#failing = new Map([...failed.keys()].map((item) => [item, this.#failedBefore.get(item) ?? now]));
     const isCertain =
       [...this.#failing.values()].every((since) => now - since >= firstRetryMs) &&
       [...this.#refused.values()].every(({ isConfirmed }) => isConfirmed);
@@ -187,7 +200,7 @@ export class BlockReader<I extends Item> {
       await this.#readBlock(client, block!);
     } catch (error) {
       const isRefused = error instanceof ModbusException && error.isRefusal;
-      this.#postpone(block!, isRefused);
+      this.#postpone(block!, isRefused ? client : undefined);
       if (isRefused) return false;
       throw error;
     }
@@ -213,20 +226,24 @@ export class BlockReader<I extends Item> {
     const waitMs = Math.min(firstRetryMs, this.#options.refusedRetryMs);
     const retryAt = this.#options.clock.monotonic() + waitMs;
     for (const item of block.items) {
-      this.#refused.set(item, { reason, retryAt, waitMs: 2 * waitMs, isConfirmed: false });
+      const client = this.#client;
+      this.#refused.set(item, { reason, retryAt, waitMs: 2 * waitMs, isConfirmed: false, client });
       this.#options.onRefusal?.(item, reason);
     }
   }
 
   /** Tags that share a register share its fate, so they share the wait. */
-  #postpone({ table, address, count }: Block<I>, isRefused: boolean): void {
+  #postpone({ table, address, count }: Block<I>, refusedTo: ModbusClient | undefined): void {
     const now = this.#options.clock.monotonic();
     for (const [item, refused] of this.#refused) {
       if (item.table !== table || item.address !== address || item.width !== count) continue;
-      const waitMs = Math.min(refused.waitMs, this.#options.refusedRetryMs);
+      // A device that starts up twice refuses twice, and has had all of it in between.
+      const isAnew = refusedTo !== undefined && refusedTo !== refused.client && !refused.isConfirmed;
+      const waitMs = Math.min(isAnew ? firstRetryMs : refused.waitMs, this.#options.refusedRetryMs);
       refused.retryAt = now + waitMs;
       refused.waitMs = 2 * waitMs;
-      if (isRefused) refused.isConfirmed = true;
+      if (refusedTo !== undefined && !isAnew) refused.isConfirmed = true;
+      refused.client = refusedTo ?? refused.client;
     }
   }
 

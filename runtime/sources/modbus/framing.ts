@@ -15,6 +15,8 @@ export interface Framing {
   readonly isAmid: boolean;
   /** It has been quiet for a while: what came last may be a frame behind noise. */
   settle(onFrame: OnFrame): void;
+  /** Something is about to be sent, quiet or not: gives the frames that came before. */
+  flush(onFrame: OnFrame): void;
   /**
    * The request was given up. What was heard since, in words, where it was something and no frame could be made of it, or
    * none that carries what ties it to the request.

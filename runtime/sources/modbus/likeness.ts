@@ -3,6 +3,7 @@
 import type { Likeness } from '../line/exchange.ts';
 
 export const loopbackCode = 8;
+const fileCode = 20;
 const exceptionBytes = 3;
 /** Unit, function, and two words: the answers to writes and to the loopback. */
 const shortBytes = 6;
@@ -20,6 +21,8 @@ export const modbusLikeness: Likeness<Buffer, Buffer> = {
   isSame: (request, other) => request.equals(other),
   // No source reads or writes by it, and each one carries a number of its own.
   isUnmistakable: (request) => request[1] === loopbackCode,
+  // Or the answer to one, which is the same.
+  asUnmistakable: (frame) => (frame[1] === loopbackCode && frame.length === shortBytes ? frame : undefined),
 };
 
 export function isGatewayException(answer: Buffer): boolean {
@@ -58,7 +61,7 @@ export function dataBytes(request: Buffer): number | undefined {
     case 3:
     case 4:
       return 2 * request.readUInt16BE(4);
-    case 20:
+    case fileCode:
       // Length and reference type of the one group, and its registers.
       return 2 + 2 * request.readUInt16BE(8);
     default:
@@ -79,17 +82,20 @@ export function firstRegister(unit: number): Buffer {
 }
 
 const mostRegisters = 125;
+const mostFileRegisters = 121;
 const mostBits = 2000;
 
 /** The same read, of so much more or less that its answer has another length; undefined where there is none. */
 export function resized(request: Buffer, by: 1 | -1): Buffer | undefined {
   const code = request[1]!;
-  if (code > 4) return undefined;
+  const isFile = code === fileCode;
+  if (code > 4 && !isFile) return undefined;
   const isBits = code <= 2;
-  const [step, most] = isBits ? [8, mostBits] : [1, mostRegisters];
-  const count = request.readUInt16BE(4) + by * step;
-  if (count < 1 || count > most || request.readUInt16BE(2) + count > 0x1_0000) return undefined;
+  const [step, most] = isBits ? [8, mostBits] : [1, isFile ? mostFileRegisters : mostRegisters];
+  const [addressAt, countAt] = isFile ? [6, 8] : [2, 4];
+  const count = request.readUInt16BE(countAt) + by * step;
+  if (count < 1 || count > most || request.readUInt16BE(addressAt) + count > 0x1_0000) return undefined;
   const other = Buffer.from(request);
-  other.writeUInt16BE(count, 4);
+  other.writeUInt16BE(count, countAt);
   return other;
 }

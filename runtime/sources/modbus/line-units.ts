@@ -14,6 +14,7 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { type Exchange, Exchanges, type TiedAnswer } from '../line/exchange.ts';
 import {
+  dataBytes,
   firstRegister,
   isGatewayException,
   isRepeated,
@@ -83,6 +84,8 @@ export class LineUnits {
   readonly #options: LineUnitsOptions;
   readonly #units = new Map<number, Unit>();
   #pending: Pending | undefined;
+  /** The last request, of whichever unit. */
+  #sent: Buffer | undefined;
   /** On each line one kind of adapter. */
   #echo: 'unknown' | 'heard' | 'none';
   #nonce: number;
@@ -131,6 +134,7 @@ export class LineUnits {
     const unit = this.#unit(request[0]!);
     // The same again is one request; behind another it is to be told from the one before.
     if (!modbusLikeness.isUnmistakable(request)) unit.nonce = this.#nextNonce();
+    this.#sent = request;
     this.#pending = { exchange: unit.exchanges.begin(request), isEchoed: false };
   }
 
@@ -150,7 +154,12 @@ export class LineUnits {
     const pending = this.#pending;
     const { isLine } = this.#options;
     if (!pending || (isLine && frame[0] !== pending.exchange.request[0])) {
-      this.#units.get(frame[0]!)?.exchanges.hear(frame);
+      const exchanges = this.#units.get(frame[0]!)?.exchanges;
+      // Its echo may come late, behind what made an end to it; or somebody asks the same. Its answer will show.
+      if (!pending && isLine && this.#sent?.equals(frame)) {
+        exchanges?.suspectOthers();
+        this.#echo = 'unknown';
+      } else exchanges?.hear(frame);
       return 'nothing';
     }
     const { exchange } = pending;
@@ -178,6 +187,19 @@ export class LineUnits {
     unit.usualMs += (answer.tookMs - unit.usualMs) / (unit.usualMs === 0 ? 1 : 8);
     this.#pending = undefined;
     return answer;
+  }
+
+  /**
+   * What to ask behind the answer to a read of a unit from which more came lately than it was asked for. Units answer in
+   * order, so if that answer was too much, the true one comes before the one to this. Undefined: believe it.
+   */
+  confirmationOf(request: Buffer): Buffer | undefined {
+    const unit = this.#unit(request[0]!);
+    if (this.#options.hasIds || !unit.exchanges.isDoubtful || dataBytes(request) === undefined)
+      return undefined;
+    if (unit.hasLoopback) return loopback(request[0]!, unit.nonce);
+    const others = [resized(request, 1), resized(request, -1)];
+    return others.find((other) => other && !unit.exchanges.isMistakable(other));
   }
 
   /** Frames of `unit` that nobody here had asked for. */

@@ -71,6 +71,8 @@ export class MbapFraming implements Framing {
 
   settle(): void {}
 
+  flush(): void {}
+
   forget(): string | undefined {
     if (this.#expected !== none) this.#keep(this.#expected);
     this.#expected = none;

@@ -19,6 +19,7 @@ import {
   ModbusException,
   outOfStep,
   timedOut,
+  tooMany,
 } from './modbus-errors.ts';
 import { StreamPort } from './stream-port.ts';
 
@@ -78,7 +79,10 @@ interface Pending {
   wanted: Buffer;
   /** What was sent last: `wanted` itself, or what has to be known before. */
   sent: Buffer;
-  phase: 'asking' | 'looking' | 'proving';
+  phase: 'asking' | 'looking' | 'proving' | 'confirming';
+  /** The answer that is being confirmed, and what of the unit had come by then that nobody asked for. */
+  answer: Buffer;
+  strays: number;
   /** Requests of our own so far. */
   proofs: number;
   timer: Timer | undefined;
@@ -142,6 +146,8 @@ class Connection implements ModbusConnection {
         wanted: nobody,
         sent: nobody,
         phase: 'asking',
+        answer: nobody,
+        strays: 0,
         proofs: 0,
         timer: undefined,
         fail: (error) => {
@@ -173,7 +179,6 @@ class Connection implements ModbusConnection {
 
   #end(pending: Pending, waitMs: number | undefined): void {
     this.#pending = undefined;
-    this.#settling?.cancel();
     this.#stop(pending, waitMs);
   }
 
@@ -201,6 +206,7 @@ class Connection implements ModbusConnection {
   /** Sends the request, or first what has to be known to tell its answer from others. */
   #proceed(pending: Pending): void {
     if (this.#pending !== pending) return;
+    this.#options.framing.flush(this.#onFrame);
     const { wanted } = pending;
     const step = this.units.next(wanted);
     if (step.kind === 'send') {
@@ -245,7 +251,8 @@ class Connection implements ModbusConnection {
     const { clock, framing } = this.#options;
     framing.push(chunk, this.#onFrame);
     this.#settling?.cancel();
-    if (!this.#pending || !framing.isAmid) return;
+    // Also where nothing is waited for: whoever speaks then is to be noticed.
+    if (!framing.isAmid) return;
     this.#settling = clock.setTimer(settleMs, () => framing.settle(this.#onFrame));
   }
 
@@ -254,17 +261,47 @@ class Connection implements ModbusConnection {
     const pending = this.#pending;
     if (!pending || heard === 'nothing') return;
     if (heard === 'gave-up') {
+      this.units.unanswered(frame[0]!, pending.phase === 'proving');
       pending.fail(new ModbusException(frame[2]!, pending.describe()));
+    } else if (pending.phase === 'confirming') {
+      this.#onConfirmed(pending, heard);
     } else if (pending.phase !== 'asking') {
       this.#onProof(pending, heard);
     } else if (heard === 'others') {
       const what = 'something that it was not asked for: is the line in use by another master?';
       pending.fail(garbage(`${pending.describe()} was answered with ${what}`));
     } else if (heard !== 'seen') {
-      this.#answer = heard.answer;
-      this.#port.answer(heard.answer);
+      this.#onAnswer(pending, heard.answer);
     }
   };
+
+  #onAnswer(pending: Pending, answer: Buffer): void {
+    const confirmation = this.units.confirmationOf(pending.sent);
+    if (!confirmation) {
+      this.#accept(answer);
+      return;
+    }
+    const { clock, framing, gapMs = 0 } = this.#options;
+    pending.phase = 'confirming';
+    pending.answer = answer;
+    pending.strays = this.units.strays(answer[0]!);
+    this.#stop(pending);
+    pending.timer = clock.setTimer(gapMs, () => {
+      framing.flush(this.#onFrame);
+      this.#transmit(pending, confirmation);
+    });
+  }
+
+  #onConfirmed(pending: Pending, heard: Heard): void {
+    const isOne = typeof heard === 'object' && this.units.strays(pending.answer[0]!) === pending.strays;
+    if (isOne) this.#accept(pending.answer);
+    else pending.fail(tooMany(pending.answer[0]!));
+  }
+
+  #accept(answer: Buffer): void {
+    this.#answer = answer;
+    this.#port.answer(answer);
+  }
 
   #onProof(pending: Pending, heard: Heard): void {
     // A refusal to an earlier proof looks like that to this one: one less of those, so the next proves more.
@@ -281,6 +318,7 @@ class Connection implements ModbusConnection {
 
   #fail(error: HoldfastError): void {
     this.#lost ??= error;
+    this.#settling?.cancel();
     const pending = this.#pending;
     // Some devices close the connection over a function that they do not know.
     if (pending?.phase === 'proving') this.units.unanswered(pending.wanted[0]!, true);

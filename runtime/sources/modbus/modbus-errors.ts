@@ -56,6 +56,12 @@ export function garbage(what: string, cause?: unknown): HoldfastError {
   return new HoldfastError('modbus-garbage', what, { retryable: true, cause });
 }
 
+export function tooMany(unit: number): HoldfastError {
+  return garbage(
+    `more answers of unit ${unit} came than it was asked for: does another master use the line?`,
+  );
+}
+
 export function connectionLost(peer: string, cause?: unknown): HoldfastError {
   return new HoldfastError('modbus-connection-lost', `${peer} closed the connection`, {
     retryable: true,

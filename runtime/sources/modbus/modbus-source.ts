@@ -22,6 +22,7 @@ import { shareKeyOf } from './open-stream.ts';
 import { maxFailures, type PollGroup, PollSession } from './poll-session.ts';
 import { createPoller } from './poller.ts';
 import { createProbe } from './probe.ts';
+import { untilQuiet } from './quiet.ts';
 import { mapHistory } from './register-map.ts';
 import { PolledStream, type SampleStream } from './sample-stream.ts';
 import { createSequenceHistory } from './sequence-history.ts';
@@ -46,8 +47,8 @@ export function createModbusSource(config: ModbusSourceConfig, deps: ModbusSourc
 }
 
 const silenceMarginMs = 5000;
-/** Others on the line, dead ones among them, may be in front of us. */
-const sharedMarginMs = 30_000;
+/** Others on the line, dead ones among them, may be in front of us; and a minute of silence may have to prove a unit. */
+const sharedMarginMs = 90_000;
 
 class ModbusSource implements Source {
   readonly index: IndexKind;
@@ -168,10 +169,25 @@ class ModbusSource implements Source {
   #turn(lane: TurnLane) {
     return <T>(work: (client: ModbusClient) => Promise<T>, signal: AbortSignal): Promise<T> => {
       const link = this.#link;
+      if (link && lane === 'history') return this.#askAlone(link, work, signal);
       if (link) return link.turns.run(lane, () => work(link.client), signal);
       const message = `${this.#config.name} is not connected: ask again once it is`;
       return Promise.reject(new HoldfastError('source-not-connected', message, { retryable: true }));
     };
+  }
+
+  /** A record has nothing behind it that would show that its answer was not its own. */
+  async #askAlone<T>(
+    link: Link,
+    work: (client: ModbusClient) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const { units, turns, client } = link;
+    const { unit } = this.#config;
+    const strays = units.strays(unit);
+    const answer = await turns.run('history', () => work(client), signal);
+    await untilQuiet({ units, unit, clock: this.#deps.clock, strays }, signal);
+    return answer;
   }
 
   #onRefusal(tag: string, reason: string | undefined): void {

@@ -1,12 +1,12 @@
 // One session of polling: asks on schedule, and hands what is answered to the stream (sample-stream.ts).
-import { type Clock, sleep } from '../../../kernel/clock.ts';
+import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import { createPollSchedule, type PollSchedule } from '../line/poll-schedule.ts';
 import type { Link } from './link.ts';
-import { garbage } from './modbus-errors.ts';
 import type { Poller } from './poller.ts';
+import { untilQuiet } from './quiet.ts';
 import type { SampleStream } from './sample-stream.ts';
 
 /** Tags that are polled together. Equipment that stamps its samples has one group. */
@@ -37,6 +37,8 @@ interface Pace {
 
 export class PollSession {
   readonly #options: PollSessionOptions;
+  /** Since when polls wait for silence, monotonic ms. */
+  #waitingSince: number | undefined;
 
   constructor(options: PollSessionOptions) {
     this.#options = options;
@@ -74,31 +76,29 @@ export class PollSession {
       // What went by while this poll was under way lies before its answer, so the break comes before it too.
       this.#onMissed(schedule.ended());
       const answered = stream.answered?.();
-      await this.#untilQuiet(strays, nextDueAt(), signal);
+      // The line is free meanwhile.
+      await untilQuiet({ units, unit, clock, strays, limitMs: nextDueAt() - clock.monotonic() }, signal);
       stream.take(poll, startedAt, answered);
       pace.failures = 0;
+      this.#waitingSince = undefined;
       if (poller.isRetryDue) await turns.run('live', () => poller.retryRefused(client), signal);
     } catch (error) {
       signal.throwIfAborted();
-      pace.failures += 1;
+      if (!this.#isWaiting(error)) pace.failures += 1;
       this.#onFailure(error);
       if (client.lost) throw client.lost;
       if (pace.failures >= maxFailures) throw error;
     }
   }
 
-  /**
-   * Where answers do not say which request they belong to, another one that comes behind them is the true one of this
-   * poll, and one of the poll's was somebody else's. The line is free meanwhile.
-   */
-  async #untilQuiet(strays: number, nextDueAt: number, signal: AbortSignal): Promise<void> {
+  /** Silence proves something while it is listened to: a line that is closed and opened again would begin it anew. */
+  #isWaiting(error: unknown): boolean {
+    const isWaiting = error instanceof HoldfastError && error.code === 'modbus-out-of-step';
     const { link, unit, clock } = this.#options;
-    const quietMs = Math.min(link.units.quietMs(unit), nextDueAt - clock.monotonic());
-    if (quietMs > 0) await sleep(clock, quietMs, signal);
-    if (link.units.strays(unit) === strays) return;
-    throw garbage(
-      `more answers of unit ${unit} came than it was asked for: does another master use the line?`,
-    );
+    const now = clock.monotonic();
+    this.#waitingSince = isWaiting ? (this.#waitingSince ?? now) : undefined;
+    // Somebody else speaks all the time.
+    return isWaiting && now - this.#waitingSince! < 2 * link.units.silenceMs(unit);
   }
 
   #onMissed(missed: number): void {

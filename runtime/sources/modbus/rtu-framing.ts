@@ -4,6 +4,9 @@
 // others and the answers to them: what lies inside a longer frame is no frame, though it may have a right CRC. So of the
 // lengths that a frame may have, as an answer or as a request, the longest counts; while that is still to come, nothing is
 // decided before it is quiet. What begins as the awaited answer does is that, or nothing.
+//
+// Noise may be the beginning of a longer frame, or the awaited answer itself, damaged. So behind it nothing is taken before
+// it is quiet, and then one frame alone: where there are several, as when another master asks and is answered, none is.
 import { crc16 } from './crc16.ts';
 import type { Framing, OnFrame } from './framing.ts';
 import { dataBytes } from './likeness.ts';
@@ -14,12 +17,16 @@ const maxKept = 512;
 
 export class RtuFraming implements Framing {
   #heard: Buffer = Buffer.alloc(0);
+  /** Bytes were dropped, since the request. */
   #isNoisy = false;
+  /** What comes may belong to what was dropped, or cut by a request of ours, until it is quiet. */
+  #isUnclear = false;
   #sent: Buffer = Buffer.alloc(0);
   /** How the usual answer begins; empty where it repeats the request. */
   #awaited: Buffer = Buffer.alloc(0);
 
   wrap(request: Buffer): Buffer {
+    this.#isUnclear ||= this.#heard.length > 0;
     this.#heard = Buffer.alloc(0);
     this.#isNoisy = false;
     const frame = Buffer.allocUnsafe(request.length + crcBytes);
@@ -32,37 +39,48 @@ export class RtuFraming implements Framing {
   }
 
   get isAmid(): boolean {
-    return this.#heard.length > 0;
+    return this.#isUnclear || this.#heard.length > 0;
   }
 
   push(chunk: Buffer, onFrame: OnFrame): void {
     this.#heard = this.#heard.length > 0 ? Buffer.concat([this.#heard, chunk]) : chunk;
-    while (this.#heard.length > 0) {
+    while (this.#heard.length > 0 && !this.#isUnclear) {
       const found = this.#first();
       if (found === 'incomplete') break;
       if (found === undefined) this.#drop(1);
-      else this.#take(0, found, onFrame);
+      else this.#take(found, onFrame);
     }
     if (this.#heard.length > maxKept) this.#drop(this.#heard.length - maxKept);
   }
 
   settle(onFrame: OnFrame): void {
-    for (let start = 0; start < this.#heard.length; ) {
-      const { longest = 0 } = framesAt(this.#heard, start);
-      // Behind noise it counts where nothing follows it, which would make it a part of something else.
-      const isFrame = longest > 0 && (start === 0 || start + longest + crcBytes === this.#heard.length);
-      if (!isFrame) {
-        start += 1;
-        continue;
-      }
-      if (start > 0) this.#isNoisy = true;
-      this.#take(start, longest, onFrame);
-      start = 0;
+    // What was not noise so far is taken in its order.
+    for (let longest = this.#isUnclear ? undefined : 0; longest !== undefined; ) {
+      longest = framesAt(this.#heard, 0).longest;
+      if (longest !== undefined) this.#take(longest, onFrame);
     }
+    const heard = this.#heard;
+    const starts = [...heard.keys()].filter((start) => framesAt(heard, start).longest !== undefined);
+    // One that ends where it became quiet, and no other but our request before it, not even within it.
+    const ends = starts.map((start) => start + framesAt(heard, start).longest! + crcBytes);
+    const isEcho =
+      starts.length === 2 && ends[0] === starts[1] && startsWith(heard.subarray(starts[0]), this.#sent);
+    const isFound = (starts.length === 1 || isEcho) && ends.at(-1) === heard.length;
+    this.#drop(isFound ? starts[0]! : heard.length);
+    if (isFound)
+      for (const [at, start] of starts.entries()) this.#take(ends[at]! - start - crcBytes, onFrame);
+    this.#isUnclear = false;
+  }
+
+  flush(onFrame: OnFrame): void {
+    const isUnclear = this.isAmid;
+    this.settle(onFrame);
+    this.#isUnclear = isUnclear;
   }
 
   forget(): string | undefined {
     const isNoise = this.#isNoisy || this.#heard.length > 0;
+    this.#isUnclear ||= this.#heard.length > 0;
     this.#heard = Buffer.alloc(0);
     this.#isNoisy = false;
     return isNoise ? 'noise' : undefined;
@@ -80,14 +98,16 @@ export class RtuFraming implements Framing {
     return isOpen ? 'incomplete' : longest;
   }
 
-  #take(start: number, length: number, onFrame: OnFrame): void {
-    const frame = this.#heard.subarray(start, start + length);
-    this.#heard = this.#heard.subarray(start + length + crcBytes);
+  #take(length: number, onFrame: OnFrame): void {
+    const frame = this.#heard.subarray(0, length);
+    this.#heard = this.#heard.subarray(length + crcBytes);
     onFrame(frame);
   }
 
   #drop(count: number): void {
+    if (count === 0) return;
     this.#isNoisy = true;
+    this.#isUnclear = true;
     this.#heard = this.#heard.subarray(count);
   }
 }
