@@ -8,14 +8,14 @@ import type { SpoolCore } from '../core/core.ts';
 import type { StreamTable } from '../core/streams.ts';
 import { isOfOneFile } from '../core/unreadable.ts';
 import type { BatchOp } from '../engine/store.ts';
-import { idKey, indexKey, indexKeyOf, lateKey, lateKeyOf, maxId, sizeClassOf } from '../format/keys.ts';
+import { idKey, indexKey, indexKeyOf, lateKey, lateKeyOf, maxId } from '../format/keys.ts';
 import {
   decodeIndexEntry,
   decodeMessage,
-  hasWindow,
   type Pointer,
   type StoredMessage,
 } from '../format/message-record.ts';
+import { indexKeysOf } from '../format/window-records.ts';
 import { type StoredWindowAt, storedWindowOf } from './stored-windows.ts';
 
 export interface ArchivedWindow {
@@ -147,13 +147,7 @@ export class Archive {
   async unindexOps(id: number): Promise<readonly BatchOp[]> {
     const stored = await this.windowOf(id);
     if (stored === undefined) return [];
-    const { window, late, stream, id: first } = stored;
-    return [
-      ...(hasWindow(window)
-        ? [{ type: 'del', key: indexKey(stream, sizeClassOf(window), window.start, first) } as const]
-        : []),
-      ...(late === undefined ? [] : [{ type: 'del', key: lateKey(stream, late, first) } as const]),
-    ];
+    return indexKeysOf(stored, stored.id).map((key) => ({ type: 'del', key }));
   }
 
   /** @throws HoldfastError `spool-window-gone` (retryable: look again) when it is missing or damaged. */

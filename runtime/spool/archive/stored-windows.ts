@@ -2,14 +2,14 @@
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { SpoolCore } from '../core/core.ts';
 import type { BatchOp, Entry } from '../engine/store.ts';
-import { idKey, idOf, indexKey, lateKey, maxId, sizeClassOf } from '../format/keys.ts';
+import { idKey, idOf, maxId } from '../format/keys.ts';
 import {
   decodeMessage,
   decodeStoredEntry,
   encodeStoredEntry,
-  hasWindow,
   type StoredEntry,
 } from '../format/message-record.ts';
+import { indexKeysOf } from '../format/window-records.ts';
 
 export interface StoredWindowAt extends StoredEntry {
   /** Of its first message. */
@@ -91,10 +91,8 @@ export function idsOf({ id, parts }: StoredWindowAt): number[] {
 
 /** Deletes all records of a window but its places in the lanes. */
 export function removalOps(window: StoredWindowAt): BatchOp[] {
-  const { id, stream, window: range, late } = window;
-  const ops: BatchOp[] = [{ type: 'del', key: idKey('a', id) }];
-  if (hasWindow(range)) ops.push({ type: 'del', key: indexKey(stream, sizeClassOf(range), range.start, id) });
-  if (late !== undefined) ops.push({ type: 'del', key: lateKey(stream, late, id) });
+  const keys = [idKey('a', window.id), ...indexKeysOf(window, window.id)];
+  const ops = keys.map((key): BatchOp => ({ type: 'del', key }));
   for (const message of idsOf(window)) {
     ops.push({ type: 'del', key: idKey('r', message) }, { type: 'del', key: idKey('x', message) });
   }

@@ -21,11 +21,9 @@ import type { Window } from '../../../wire/window.ts';
 import type { SpoolCore } from '../core/core.ts';
 import type { Stream, StreamTable } from '../core/streams.ts';
 import type { BatchOp } from '../engine/store.ts';
-import { idKey, indexKey, lateKey, sizeClassOf } from '../format/keys.ts';
+import { idKey } from '../format/keys.ts';
 import {
-  encodeIndexEntry,
   encodeMessage,
-  encodeStoredEntry,
   hasWindow,
   type MessageHeader,
   noWindow,
@@ -33,6 +31,7 @@ import {
   storedOverheadBytes,
 } from '../format/message-record.ts';
 import type { Count, TotalsDelta } from '../format/totals.ts';
+import { windowRecords } from '../format/window-records.ts';
 import type { NewEntries } from '../lanes/lane-entries.ts';
 import type { LaneStore } from '../lanes/lane-store.ts';
 
@@ -158,29 +157,10 @@ export class WindowWriter {
     for (const [part, message] of messages.entries()) {
       bytes += this.#addMessage(first + part, message, header, to);
     }
-    const stored = { ...header, bytes, void: about.reason !== undefined };
-    this.#ops.push(
-      core.put('A', idKey('a', first), encodeStoredEntry(stored)),
-      ...this.#indexOps(stream, header),
-    );
+    if (hasWindow(window)) this.#streams.withClass(this.#streams.get(stream.batchId) ?? stream, window);
+    const records = windowRecords(header, bytes);
+    this.#ops.push(...records.map(({ kind, key, payload }) => core.put(kind, key, payload)));
     return bytes;
-  }
-
-  /** Finds the window by its range, and a late one by its number, too. */
-  #indexOps(stream: Stream, { window, first, parts, void: reason, late }: MessageHeader): readonly BatchOp[] {
-    const core = this.#core;
-    if (!hasWindow(window)) return [];
-    this.#streams.withClass(this.#streams.get(stream.batchId) ?? stream, window);
-    const key = indexKey(stream.number, sizeClassOf(window), window.start, first);
-    const entry = encodeIndexEntry({
-      end: window.end,
-      parts,
-      ...(reason === undefined ? {} : { void: reason }),
-      ...(late === undefined ? {} : { late: true }),
-    });
-    const byNumber =
-      late === undefined ? [] : [core.put('L', lateKey(stream.number, late, first), new Uint8Array(0))];
-    return [core.put('I', key, entry), ...byNumber];
   }
 
   /** Bytes stored, about. */

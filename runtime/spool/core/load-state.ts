@@ -2,8 +2,9 @@
 // can be had from the store again, at the price of one scan.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
+import { pagesOf } from '../engine/pages.ts';
 import type { Store } from '../engine/store.ts';
-import { idKey, idOf, maxId, stateKey } from '../format/keys.ts';
+import { idKey, idOf, maxId, spaceBounds, stateKey } from '../format/keys.ts';
 import { decodePointer, decodeStoredEntry } from '../format/message-record.ts';
 import type { RecordCodec } from '../format/record.ts';
 import { type Count, noTotals, readState, type SpoolState } from '../format/totals.ts';
@@ -75,18 +76,14 @@ async function countSpace(
 ): Promise<Count> {
   let messages = 0;
   let bytes = 0;
-  let from = 0;
-  for (;;) {
-    const page = await store.range({ gte: idKey(space, from), lt: idKey(space, maxId), limit: pageEntries });
-    const last = page.at(-1);
-    if (last === undefined) return { messages, bytes };
+  for await (const page of pagesOf(store, { ...spaceBounds(space), limit: pageEntries })) {
     for (const entry of page) {
       const count = countOf(entry.key, entry.value);
       messages += count.messages;
       bytes += count.bytes;
     }
-    from = idOf(last.key) + 1;
   }
+  return { messages, bytes };
 }
 
 // A damaged entry counts without its bytes: who meets it quarantines it.

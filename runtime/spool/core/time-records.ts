@@ -2,6 +2,7 @@
 // wall clock to come right (key space `v`).
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { ClockRecord, ProvisionalRecord, TimeStore } from '../../time/time-store.ts';
+import { entriesIn, pagesOf } from '../engine/pages.ts';
 import type { BatchOp, Entry } from '../engine/store.ts';
 import { idKey, idOf, spaceBounds } from '../format/keys.ts';
 import type { SpoolCore } from './core.ts';
@@ -33,15 +34,8 @@ export class TimeRecords implements TimeStore {
 
   async readProvisional(): Promise<readonly ProvisionalRecord[]> {
     const { core } = this.#parts();
-    const records: ProvisionalRecord[] = [];
-    let { gte, lt } = spaceBounds('v');
-    for (;;) {
-      const page = await core.store.range({ gte, lt, limit: pageRecords });
-      records.push(...page.flatMap((entry) => openRecord(core, entry) ?? []));
-      const last = page.at(-1);
-      if (last === undefined || page.length < pageRecords) return records;
-      gte = idKey('v', idOf(last.key) + 1);
-    }
+    const entries = await entriesIn(core.store, { ...spaceBounds('v'), limit: pageRecords });
+    return entries.flatMap((entry) => openRecord(core, entry) ?? []);
   }
 
   async appendProvisional({ sequence, payload }: ProvisionalRecord): Promise<void> {
@@ -51,15 +45,9 @@ export class TimeRecords implements TimeStore {
 
   async removeProvisional(from: number, before: number): Promise<void> {
     const { core } = this.#parts();
-    let gte = idKey('v', from);
-    const lt = idKey('v', before);
-    for (;;) {
-      const page = await core.store.range({ gte, lt, limit: pageRecords, keysOnly: true });
-      const last = page.at(-1);
-      if (last === undefined) return;
+    const removed = { gte: idKey('v', from), lt: idKey('v', before), limit: pageRecords, keysOnly: true };
+    for await (const page of pagesOf(core.store, removed))
       await core.submit({ ops: page.map(({ key }): BatchOp => ({ type: 'del', key })), sync: true });
-      gte = idKey('v', idOf(last.key) + 1);
-    }
   }
 }
 

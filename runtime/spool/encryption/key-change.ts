@@ -8,6 +8,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { SpoolCore } from '../core/core.ts';
+import { pagesOf } from '../engine/pages.ts';
 import type { BatchOp, Entry } from '../engine/store.ts';
 import { keptForKey, layoutOf } from '../format/folder-layout.ts';
 import type { RecordCodec, RecordKind } from '../format/record.ts';
@@ -74,15 +75,10 @@ async function resealRecords(core: SpoolCore): Promise<readonly FormerKey[]> {
   return former;
 }
 
-async function resealRange(core: SpoolCore, from: Uint8Array, lt: Uint8Array): Promise<void> {
-  let gte = from;
-  for (;;) {
-    const page = await core.store.range({ gte, lt, limit: pageEntries, maxBytes: pageBytes });
+async function resealRange(core: SpoolCore, gte: Uint8Array, lt: Uint8Array): Promise<void> {
+  for await (const page of pagesOf(core.store, { gte, lt, limit: pageEntries, maxBytes: pageBytes })) {
     const ops = page.flatMap((entry) => reseal(core, entry) ?? []);
     if (ops.length > 0) await core.submit({ ops, sync: true });
-    const last = page.at(-1);
-    if (last === undefined) return;
-    gte = Buffer.concat([last.key, Buffer.of(0)]);
   }
 }
 

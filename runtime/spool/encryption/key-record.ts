@@ -4,6 +4,7 @@
 // A key that is listed and not given may be out of use by then. So before a store is quarantined for want of it,
 // the store is looked through for a record that really takes it.
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { pagesOf } from '../engine/pages.ts';
 import type { BatchOp, Store } from '../engine/store.ts';
 import { stateKey, textKey } from '../format/keys.ts';
 import { openJson, plainCodec, type RecordCodec, sealJson } from '../format/record.ts';
@@ -82,15 +83,13 @@ async function isEmpty(store: Store): Promise<boolean> {
 
 async function findInUse(store: Store, keys: ReadonlySet<string>): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
-  let gte: Uint8Array = Buffer.of(0);
-  for (;;) {
-    const page = await store.range({ gte, lt: Buffer.of(255), limit: pageEntries, maxBytes: pageBytes });
+  const all = { gte: Buffer.of(0), lt: Buffer.of(255), limit: pageEntries, maxBytes: pageBytes };
+  for await (const page of pagesOf(store, all)) {
     for (const { value } of page) {
       const keyId = keyIdOf(value);
       if (keyId !== undefined && keys.has(keyId)) found.add(keyId);
     }
-    const last = page.at(-1);
-    if (last === undefined || found.size === keys.size) return found;
-    gte = Buffer.concat([last.key, Buffer.of(0)]);
+    if (found.size === keys.size) break;
   }
+  return found;
 }

@@ -5,9 +5,9 @@
 // of the checkpoint are as old as it is, and after damage to the log a wrong count would be carried on for good.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Files } from './files.ts';
-import type { IndexStore } from './index-store.ts';
 import { defaultLimits, maxValueSegmentBytes, maxWalSegmentBytes } from './limits.ts';
 import { Memtable } from './memtable.ts';
+import { pagesOf } from './pages.ts';
 import { readAround } from './read-around.ts';
 import { decodeDurable, durableKey, type EngineOptions, type EngineState } from './state.ts';
 import { ValueLog, valueSegmentName, valueSegmentNumber } from './value-log.ts';
@@ -152,25 +152,12 @@ async function countReferences(
 ): Promise<void> {
   for (const [segment, bytes] of sizes) valueLog.add(segment, bytes);
   for (const { gte, lt } of spaces.valueLogRanges()) {
-    await forEachEntry(index, gte, lt, (key, value) => {
-      const pointer = decodeValuePointer(key, value);
-      if (pointer !== undefined) valueLog.addReference(key, pointer);
-    });
-  }
-}
-
-async function forEachEntry(
-  index: IndexStore,
-  gte: Uint8Array,
-  lt: Uint8Array,
-  visit: (key: Uint8Array, value: Uint8Array) => void,
-): Promise<void> {
-  for (let from = gte; ; ) {
-    const page = await index.range({ gte: from, lt, limit: pageEntries });
-    for (const { key, value } of page) visit(key, value);
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageEntries) return;
-    from = Buffer.concat([last.key, Buffer.of(0)]);
+    for await (const page of pagesOf(index, { gte, lt, limit: pageEntries })) {
+      for (const { key, value } of page) {
+        const pointer = decodeValuePointer(key, value);
+        if (pointer !== undefined) valueLog.addReference(key, pointer);
+      }
+    }
   }
 }
 

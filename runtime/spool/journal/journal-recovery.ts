@@ -6,6 +6,7 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import { type BodyEncoding, WindowWriter } from '../archive/window-writer.ts';
 import type { SpoolCore } from '../core/core.ts';
 import type { Stream, StreamTable } from '../core/streams.ts';
+import { entriesIn } from '../engine/pages.ts';
 import type { BatchOp, Entry } from '../engine/store.ts';
 import { journalKey, journalKeyOf, spaceBounds } from '../format/keys.ts';
 import type { LaneStore } from '../lanes/lane-store.ts';
@@ -128,17 +129,9 @@ function closeRecovered(
   }
 }
 
-async function readJournal(core: SpoolCore, number: number): Promise<readonly Entry[]> {
-  const entries: Entry[] = [];
-  let gte = journalKey(number, 0);
+function readJournal(core: SpoolCore, number: number): Promise<readonly Entry[]> {
   const lt = number === lastStream ? spaceBounds('j').lt : journalKey(number + 1, 0);
-  for (;;) {
-    const page = await core.store.range({ gte, lt, limit: pageEntries });
-    entries.push(...page);
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageEntries) return entries;
-    gte = journalKey(number, journalKeyOf(last.key).sequence + 1);
-  }
+  return entriesIn(core.store, { gte: journalKey(number, 0), lt, limit: pageEntries });
 }
 
 function openRecord(core: SpoolCore, stream: Stream, entry: Entry): JournalRecord | undefined {

@@ -4,6 +4,7 @@ import { markAsBackfill } from '../../../wire/message.ts';
 import type { BackfillMark, WireMessage } from '../../../wire/mini-batch.ts';
 import type { SpoolCore } from '../core/core.ts';
 import { isOfOneFile } from '../core/unreadable.ts';
+import { entriesIn } from '../engine/pages.ts';
 import type { Entry } from '../engine/store.ts';
 import { idKey, idOf, maxId, queuedKey } from '../format/keys.ts';
 import { decodeMessage, decodePointer } from '../format/message-record.ts';
@@ -130,14 +131,7 @@ export class LaneReader {
   }
 
   async #readKeys(gte: Buffer, lt: Buffer): Promise<readonly Uint8Array[]> {
-    const keys: Uint8Array[] = [];
-    let from = gte;
-    for (;;) {
-      const page = await this.#core.store.range({ gte: from, lt, limit: pageKeys, keysOnly: true });
-      keys.push(...page.map(({ key }) => key));
-      const last = page.at(-1);
-      if (last === undefined || page.length < pageKeys) return keys;
-      from = Buffer.concat([last.key, Buffer.of(0)]);
-    }
+    const entries = await entriesIn(this.#core.store, { gte, lt, limit: pageKeys, keysOnly: true });
+    return entries.map(({ key }) => key);
   }
 }

@@ -1,18 +1,17 @@
 // Whole windows into the new store of a salvage: messages with their places in the lanes. Index, order of storing and
-// what is known of a stream are made anew from them, so they agree with one another.
+// what is known of a stream are rebuilt from them, so they agree with one another.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { messageBytes } from '../../../wire/message.ts';
-import { idKey, indexKey, lateKey, sizeClassOf, streamKey, textKey } from '../format/keys.ts';
+import { idKey, sizeClassOf, streamKey, textKey } from '../format/keys.ts';
 import {
-  encodeIndexEntry,
   encodeMessage,
   encodePointer,
-  encodeStoredEntry,
   hasWindow,
   type Pointer,
   type StoredMessage,
   storedOverheadBytes,
 } from '../format/message-record.ts';
+import { windowRecords } from '../format/window-records.ts';
 import type { SalvageTarget } from './salvage-target.ts';
 import { type KnownStream, type SpoolMessage, type SpoolReader, streamOf } from './spool-reader.ts';
 
@@ -36,27 +35,12 @@ export class SalvagedWindows {
     const target = this.#target;
     const stored = storedIn(parts[0]!);
     const { header } = stored;
-    const stream = this.#streamFor(stored);
-    const { window, void: reason, storedAt, late } = header;
+    const { number } = this.#streamFor(stored);
     let bytes = 0;
     for (const part of parts) bytes += await this.#keepMessage(part);
     const isRefused = parts.some(({ refused }) => refused !== undefined);
-    if (!isRefused && hasWindow(window)) {
-      const entry = {
-        end: window.end,
-        parts: parts.length,
-        ...(reason === undefined ? {} : { void: reason }),
-        ...(late === undefined ? {} : { late: true as const }),
-      };
-      const key = indexKey(stream.number, sizeClassOf(window), window.start, header.first);
-      await target.put('I', key, encodeIndexEntry(entry));
-      if (late !== undefined)
-        await target.put('L', lateKey(stream.number, late, header.first), new Uint8Array(0));
-    }
-    const count = late === undefined ? {} : { late };
-    const order = { stream: stream.number, window, parts: parts.length, bytes, storedAt, ...count };
-    const isVoid = reason !== undefined;
-    await target.put('A', idKey('a', header.first), encodeStoredEntry({ ...order, void: isVoid }));
+    for (const { kind, key, payload } of windowRecords({ ...header, stream: number }, bytes, !isRefused))
+      await target.put(kind, key, payload);
     this.windows++;
   }
 
