@@ -45,7 +45,7 @@ describe.skipIf(!canMountFuse())('a disk whose free room others take before it i
     await first.close();
     const spool = await open();
     await disk.taken(true);
-    // More than the commit log has blocks for.
+    // More than the write-ahead log has blocks for.
     let refused = false;
     const commits: Promise<unknown>[] = [];
     for (let n = 0; !refused && n < 400; n++) {

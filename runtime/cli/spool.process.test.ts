@@ -199,9 +199,9 @@ describe('holdfast spool, on damage', () => {
     expect(JSON.parse(salvaged.out).files).toHaveLength(1);
     expect(fingerprint(folder)).toEqual(before);
     expect(await spool('verify', target)).toMatchObject({ code: 0 });
-    // The table was the index's: what it named lies among the bodies all the same, and salvage finds it there.
+    // The table was the index's: what it named lies in the value log all the same, and salvage finds it there.
     const lines = ({ out }: { out: string }) => out.split('\n').toSorted();
-    // What the damage left is true, whether or not the commit log still has what the table lost.
+    // What the damage left is true, whether or not the write-ahead log still has what the table lost.
     expect(lines(whole)).toEqual(expect.arrayContaining(lines(exported)));
     expect(lines(await spool('export', target))).toEqual(lines(whole));
   });

@@ -133,7 +133,7 @@ describe('a store that is gone from beside the rest', () => {
 });
 
 describe('an index that went back', () => {
-  it('is noticed wherever its MANIFEST is cut, and put together again from bodies and log', async () => {
+  it('is noticed wherever its MANIFEST is cut, and salvaged from the value log and the log', async () => {
     const cuts = cutsOf(manifestOf(template));
     expect(cuts.length).toBeGreaterThan(6);
     for (const cut of cuts) {
@@ -200,7 +200,7 @@ describe('a folder as a kill -9 leaves it', () => {
     }
   });
 
-  it('tells at the start of a file of bodies that was cut, though what is done again lengthens it', async () => {
+  it('tells at the start of a segment of the value log that was cut, though the replay lengthens it', async () => {
     const folder = copyOf(killed);
     truncateSync(join(folder, 'store', 'values', '00000001.values'), 5000);
     const spool = await open(folder);

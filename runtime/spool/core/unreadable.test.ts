@@ -1,4 +1,4 @@
-// A file of bodies that the disk does not give out. What is in other files goes on.
+// A segment of the value log that the disk does not return. What is in other files goes on.
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { settle, VirtualClock } from '../../../kernel/testing/virtual-clock.ts';

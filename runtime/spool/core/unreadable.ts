@@ -1,4 +1,4 @@
-// Messages whose bodies the disk does not give out: the file may not be read, or a sector of it is bad. They are passed
+// Messages that the disk does not return: the file may not be read, or a sector of it is bad. They are passed
 // over, so that what is behind them is sent, and tried again from time to time, since a file's mode can be put right and
 // a disk may only be away. What cannot be read in all that time counts as damaged: it is a hole then, and the
 // equipment's history is asked.
@@ -62,7 +62,7 @@ export class Unreadable {
   }
 }
 
-/** The operating system refuses a file of bodies; the store as a whole answers. */
+/** The operating system refuses a segment of the value log; the store as a whole answers. */
 export function isOfOneFile(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && error.code === 'store-read-failed' && isSystemError(error);
 }

@@ -2,7 +2,7 @@
 // written until retention removes them; the open windows' journal becomes messages at this start anyway.
 //
 // Crash argument. Each batch replaces values by the same payloads, so any part of them may be done. Only when all
-// are is the change marked as settled; until then each start begins again.
+// are is the change marked as done; until then each start begins again.
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';

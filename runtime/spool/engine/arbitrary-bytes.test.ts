@@ -39,7 +39,7 @@ function record(sequence: number, payload: Uint8Array): Buffer {
 
 const key = walKey(1, 42);
 
-describe('noise', () => {
+describe('arbitrary bytes', () => {
   it('in the write-ahead log, also under sums that are right, is no more than records that do not count', () => {
     const checkpoint = encodeCheckpoint({
       applied: 2,

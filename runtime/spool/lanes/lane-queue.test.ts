@@ -5,14 +5,14 @@ import { type LaneEntry, LaneQueue } from './lane-queue.ts';
 // The model: what a lane is to the outside is a sorted list, of which some is taken.
 type Step =
   | { readonly do: 'append'; readonly count: number }
-  | { readonly do: 'take' | 'settle' | 'release'; readonly lane: 'live' | 'backlog'; readonly count: number }
+  | { readonly do: 'take' | 'remove' | 'release'; readonly lane: 'live' | 'backlog'; readonly count: number }
   | { readonly do: 'demote' };
 
 const lane = fc.constantFrom('live' as const, 'backlog' as const);
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('append' as const), count: fc.nat(4) }),
   fc.record({
-    do: fc.constantFrom('take' as const, 'settle' as const, 'release' as const),
+    do: fc.constantFrom('take' as const, 'remove' as const, 'release' as const),
     lane,
     count: fc.nat(4),
   }),
@@ -60,7 +60,7 @@ class Pair {
 }
 
 describe('lanes', () => {
-  it('hand out everything once, in order, whatever is settled, released and demoted in between', () => {
+  it('hand out everything once, in order, whatever is removed, released and demoted in between', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const pair = new Pair();
@@ -75,7 +75,7 @@ describe('lanes', () => {
             pair.demotedBelow = pair.next;
           } else {
             for (const entry of pair.taken[name].splice(0, count)) {
-              if (what === 'settle') {
+              if (what === 'remove') {
                 expect(pair[name].remove(entry.id)).toEqual(entry);
                 pair.stored.delete(entry.id);
               } else if (name === 'live' && entry.id < pair.demotedBelow) {

@@ -37,7 +37,7 @@ export class LaneReader {
    * Their records as they are stored, in the order of `ids`.
    * @throws HoldfastError where the store itself does not answer.
    */
-  async bodies(ids: readonly number[]): Promise<readonly (Uint8Array | Unread | undefined)[]> {
+  async messages(ids: readonly number[]): Promise<readonly (Uint8Array | Unread | undefined)[]> {
     const { store, unreadable } = this.#core;
     try {
       const values = await store.getMany(ids.map((id) => idKey('r', id)));
@@ -47,10 +47,10 @@ export class LaneReader {
       if (!isOfOneFile(error)) throw error;
     }
     // One file holds many: the rest of them must not wait for those in it.
-    return Promise.all(ids.map((id) => this.#body(id)));
+    return Promise.all(ids.map((id) => this.#messageRecord(id)));
   }
 
-  async #body(id: number): Promise<Uint8Array | Unread | undefined> {
+  async #messageRecord(id: number): Promise<Uint8Array | Unread | undefined> {
     const { store, unreadable } = this.#core;
     try {
       const value = await store.get(idKey('r', id));

@@ -291,7 +291,7 @@ export class LaneStore implements Lanes {
   async #load(lane: LaneName, chosen: readonly QueuedMessage[]): Promise<readonly Outgoing[]> {
     let values: readonly (Uint8Array | Unread | undefined)[];
     try {
-      values = await this.#reader.bodies(chosen.map(({ messageId }) => messageId));
+      values = await this.#reader.messages(chosen.map(({ messageId }) => messageId));
     } catch (error) {
       for (const entry of chosen) this.#queues[lane].release(entry.id);
       throw error;

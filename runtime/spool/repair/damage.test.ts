@@ -95,8 +95,8 @@ const targets: Readonly<Record<string, (folder: string) => readonly string[]>> =
   MANIFEST: (folder) => files(folder, /^MANIFEST/),
   "the index's log": (folder) => files(folder, /\.log$/),
   'all of the index': (folder) => files(folder, /^CURRENT$|^MANIFEST|\.(log|ldb)$/),
-  'the commit log': (folder) => files(join(folder, 'store'), /\.wal$/, 'wal'),
-  'the bodies': (folder) => files(join(folder, 'store'), /\.values$/, 'values'),
+  'the write-ahead log': (folder) => files(join(folder, 'store'), /\.wal$/, 'wal'),
+  'the value log': (folder) => files(join(folder, 'store'), /\.values$/, 'values'),
   'the first table': (folder) => files(folder, /\.ldb$/).slice(0, 1),
   'the last table': (folder) => files(folder, /\.ldb$/).slice(-1),
   'all tables': (folder) => files(folder, /\.ldb$/),
@@ -156,7 +156,7 @@ async function checkTruth(spool: Spool): Promise<number> {
 const ends = [
   ...Object.keys(targets).map((target) => [target, 'a proper end', template] as const),
   // Only these differ while a module runs.
-  ...["the index's log", 'the commit log', 'the bodies'].map(
+  ...["the index's log", 'the write-ahead log', 'the value log'].map(
     (target) => [target, 'a kill -9', killed] as const,
   ),
 ];

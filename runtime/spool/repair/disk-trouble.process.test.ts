@@ -126,7 +126,7 @@ describe.skipIf(!canMountLoop())('a disk', () => {
       void sink.durable().then(() => {
         promised = Math.max(promised, index);
       });
-    // The ballast buys a while, and the commit log writes where it has written before; then the disk is full for good.
+    // The ballast buys a while, and the write-ahead log writes where it has written before; then the disk is full for good.
     await until('the disk refuses, and goes on refusing', () => {
       for (let n = 0; n < 3; n++) say(sink, next++);
       ask(next - 1);
@@ -158,7 +158,7 @@ describe.skipIf(!canMountLoop())('a disk', () => {
     expect(held.size + dropped).toBe(next + 1);
   });
 
-  it('that others fill up does not stop what comes into open windows: the commit log has its blocks already', {
+  it('that others fill up does not stop what comes into open windows: the write-ahead log has its blocks already', {
     timeout: 60_000,
   }, async () => {
     const disk = newDisk(32);

@@ -101,11 +101,11 @@ const places: Readonly<Record<string, (folder: string) => string>> = {
   'a table': (folder) => found(folder, 'store', /\.ldb$/),
   'beside the tables': (folder) => join(folder, 'store', '999999.ldb'),
   'store/wal': (folder) => join(folder, 'store', 'wal'),
-  'a file of the commit log': (folder) => found(folder, 'store/wal', /wal$/),
-  'beside the commit log': (folder) => join(folder, 'store', 'wal', '0002.wal'),
+  'a segment of the write-ahead log': (folder) => found(folder, 'store/wal', /wal$/),
+  'beside the write-ahead log': (folder) => join(folder, 'store', 'wal', '0002.wal'),
   'store/values': (folder) => join(folder, 'store', 'values'),
-  'a file of bodies': (folder) => found(folder, 'store/values', /values$/),
-  'beside the bodies': (folder) => join(folder, 'store', 'values', '00000099.values'),
+  'a segment of the value log': (folder) => found(folder, 'store/values', /values$/),
+  'beside the value log': (folder) => join(folder, 'store', 'values', '00000099.values'),
 };
 
 const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
@@ -266,7 +266,7 @@ describe('without leave to read or write', () => {
     expect(found.told.join()).toContain('its mode was changed');
   });
 
-  const foreign = ['FORMAT.json', 'store/MANIFEST', 'a table', 'a file of the commit log'];
+  const foreign = ['FORMAT.json', 'store/MANIFEST', 'a table', 'a segment of the write-ahead log'];
   it.runIf(isRoot).each(foreign)(
     '%s of somebody else: it is waited for a while, then done without',
     async (place) => {
@@ -281,10 +281,10 @@ describe('without leave to read or write', () => {
   );
 
   it.runIf(isRoot)(
-    'a file of bodies of somebody else: its messages wait, the rest works, and status says so',
+    'a segment of the value log of somebody else: its messages wait, the rest works, and status says so',
     async () => {
       const folder = await prepare();
-      const path = places['a file of bodies']!(folder);
+      const path = places['a segment of the value log']!(folder);
       takeAway(folder, path);
       expect(await openElsewhere(folder)).toMatchObject({ messages: 0, damaged: 0, state: 'failing' });
       execFileSync('chown', [`${nobody}:${nobody}`, path]);

@@ -1,5 +1,5 @@
 // An index that is too large to be read through before it is opened. LevelDB does not check the sums of what it reads: what is
-// missing has to be told all the same, and is put together again from the bodies.
+// missing has to be told all the same, and is salvaged from the value log.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -85,7 +85,7 @@ describe('an index of more than 8 MiB with a damaged block', () => {
     await until(() => spool.stats().repair !== undefined);
     expect(spool.stats().repair!.reason).toMatch(/\.ldb: .*sum of a block does not match/);
     await until(() => spool.stats().damaged > 0);
-    // All of them are in the bodies: they wait in the lane, or are archived where the lane's entry is what was lost.
+    // All of them are in the value log: they wait in the lane, or are archived where the lane's entry is what was lost.
     const ids = new Set((await takeAll(spool, 'backlog')).map(({ message }) => message.messageId));
     const found = await spool.find('a', window(0, windows * 10), windows + 10);
     expect(found.length).toBe(windows);

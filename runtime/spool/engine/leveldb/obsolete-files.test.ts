@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { openLevelStore } from './level-store.ts';
 import { removeObsoleteFiles } from './obsolete-files.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-leftovers-'));
+const root = mkdtempSync(join(tmpdir(), 'holdfast-obsolete-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const key = (n: number) => Buffer.from(`k${n}`);
