@@ -18,7 +18,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Plant, startPlant } from '../lab/plant/plant.ts';
 import { plantSources } from '../lab/plant/site.ts';
-import { makeRun } from '../runtime/spool/repair/testing/folders.ts';
+import { makeRun } from '../runtime/spool/testing/folders.ts';
 import { type DocumentCommand, documentCommands } from './support/document-commands.ts';
 import { root } from './support/source-tree.ts';
 

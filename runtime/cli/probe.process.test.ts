@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Plant, startPlant } from '../../lab/plant/plant.ts';
 import { plantSources } from '../../lab/plant/site.ts';
 import { root } from '../../test/support/source-tree.ts';
-import { makeFolder } from '../spool/repair/testing/folders.ts';
+import { makeFolder } from '../spool/testing/folders.ts';
 
 let plant: Plant;
 /** Accepts, and never answers. */

@@ -24,7 +24,7 @@ import {
   pressReadings,
   pressStart,
   removeFolders,
-} from '../spool/repair/testing/folders.ts';
+} from '../spool/testing/folders.ts';
 import { closed, window } from '../spool/testing/open-test-spool.ts';
 
 let data: string;

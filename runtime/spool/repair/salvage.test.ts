@@ -21,7 +21,7 @@ import {
   openRealSpool,
   pressStart,
   removeFolders,
-} from './testing/folders.ts';
+} from '../testing/folders.ts';
 import { sourceOf } from './testing/memory-source.ts';
 
 afterAll(removeFolders);

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { randomInt, seededRandom } from '../../../../kernel/random.ts';
-import { damageFile, filesOf, fingerprint, makeFolder, removeFolders } from '../../repair/testing/folders.ts';
+import { damageFile, filesOf, fingerprint, makeFolder, removeFolders } from '../../testing/folders.ts';
 import { BadBytesError } from './byte-reader.ts';
 import { crc32c } from './crc32c.ts';
 import { LevelFiles } from './level-files.ts';

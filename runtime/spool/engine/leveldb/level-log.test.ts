@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { randomInt, seededRandom } from '../../../../kernel/random.ts';
-import { filesOf, makeFolder, removeFolders } from '../../repair/testing/folders.ts';
+import { filesOf, makeFolder, removeFolders } from '../../testing/folders.ts';
 import { readLog } from './level-log.ts';
 import { openLevelStore } from './level-store.ts';
 

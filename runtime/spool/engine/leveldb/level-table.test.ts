@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { filesOf, makeFolder, removeFolders } from '../../repair/testing/folders.ts';
+import { filesOf, makeFolder, removeFolders } from '../../testing/folders.ts';
 import { openLevelStore } from './level-store.ts';
 import { LevelTable, TablePool } from './level-table.ts';
 

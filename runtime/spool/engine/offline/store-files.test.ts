@@ -5,7 +5,7 @@ import { seededRandom } from '../../../../kernel/random.ts';
 import { idKey } from '../../format/keys.ts';
 import { readSpoolFiles } from '../../format/spool-engine.ts';
 import { copyOf, openSmallEngine, writeBatches } from '../../repair/testing/engine-folder.ts';
-import { damageFile, filesOf, fingerprint, makeFolder, removeFolders } from '../../repair/testing/folders.ts';
+import { damageFile, filesOf, fingerprint, makeFolder, removeFolders } from '../../testing/folders.ts';
 import type { Entry } from '../store.ts';
 import { recordsIn } from '../wal-record.ts';
 import type { StoreFiles } from './store-files.ts';

@@ -11,7 +11,7 @@ import { valuesFolder, walFolder } from '../../engine/open-engine.ts';
 import type { BatchOp, Store } from '../../engine/store.ts';
 import { idKey, journalKey, stateKey } from '../../format/keys.ts';
 import { spoolKeySpaces } from '../../format/spool-engine.ts';
-import { makeFolder } from './folders.ts';
+import { makeFolder } from '../../testing/folders.ts';
 
 const limits = {
   ...defaultLimits,

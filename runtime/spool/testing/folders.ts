@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../../../kernel/clock.ts';
-import { silentLog } from '../../../../kernel/log.ts';
-import { noMetrics } from '../../../../kernel/metrics.ts';
-import { seededRandom } from '../../../../kernel/random.ts';
-import type { Reading } from '../../../../wire/reading.ts';
-import { createWindows } from '../../../windows/windows.ts';
-import { openSpool, type Spool } from '../../spool.ts';
+import { systemClock } from '../../../kernel/clock.ts';
+import { silentLog } from '../../../kernel/log.ts';
+import { noMetrics } from '../../../kernel/metrics.ts';
+import { seededRandom } from '../../../kernel/random.ts';
+import type { Reading } from '../../../wire/reading.ts';
+import { createWindows } from '../../windows/windows.ts';
+import { openSpool, type Spool } from '../spool.ts';
 
 const made: string[] = [];
 
