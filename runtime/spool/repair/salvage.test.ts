@@ -10,9 +10,6 @@ import { MemoryStore } from '../engine/testing/memory-store.ts';
 import { layoutOf, writeMarker } from '../format/folder-layout.ts';
 import { idKey, idOf, indexKey, sizeClassOf, streamKey, textKey } from '../format/keys.ts';
 import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
-import { change, closed, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
-import { salvage } from './salvage.ts';
-import { SpoolReader } from './spool-reader.ts';
 import {
   damageFile,
   filesOf,
@@ -22,6 +19,9 @@ import {
   pressStart,
   removeFolders,
 } from '../testing/folders.ts';
+import { change, closed, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
+import { salvage } from './salvage.ts';
+import { SpoolReader } from './spool-reader.ts';
 import { sourceOf } from './testing/memory-source.ts';
 
 afterAll(removeFolders);
