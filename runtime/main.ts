@@ -14,6 +14,7 @@ import { createAdapters } from './adapters.ts';
 import { createProgram } from './cli/program.ts';
 import type { StartOptions } from './cli/run.ts';
 import { type ComposedModule, composeModule } from './compose.ts';
+import { namesOf } from './config/identity.ts';
 import type { SourceConfig } from './config/schema.ts';
 import { readStartSettings } from './config/start-settings.ts';
 import { createProcessLog } from './health/pino-log.ts';
@@ -68,6 +69,7 @@ async function startModule(options: StartOptions, log: Log): Promise<ComposedMod
       openSpool({
         ...of,
         folder: join(dataFolder, 'spool'),
+        owners: namesOf(identity, process.env),
         noteElsewhere: HOLDFAST_MARK_FOLDER ?? join(tmpdir(), 'holdfast'),
         signal,
       }),

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readIdentity } from './identity.ts';
+import { namesOf, readIdentity } from './identity.ts';
 
 const connectionString = 'HostName=hub;DeviceId=d;ModuleId=m;SharedAccessKey=c2VjcmV0';
 
@@ -14,6 +14,18 @@ describe('the identity', () => {
     expect(await readIdentity({ HOLDFAST_CONNECTION_STRING: connectionString })).toEqual(expected);
     expect(await readIdentity({ HOLDFAST_CONNECTION_STRING_FILE: file })).toEqual(expected);
     expect(await readIdentity({ IOTEDGE_WORKLOADURI: 'unix:///x' })).toEqual({ kind: 'iot-edge' });
+  });
+
+  it('says what the module is called, and was called before', async () => {
+    const identity = { kind: 'connection-string', connectionString } as const;
+    expect(namesOf(identity, {})).toEqual(['d/m']);
+    expect(namesOf(identity, { HOLDFAST_FORMER_IDENTITY: 'old/m ' })).toEqual(['d/m', 'old/m']);
+    expect(
+      namesOf({ ...identity, connectionString: 'HostName=hub;DeviceId=d;SharedAccessKey=x=' }, {}),
+    ).toEqual(['d/']);
+    const edge = { IOTEDGE_DEVICEID: 'gateway', IOTEDGE_MODULEID: 'holdfast' };
+    expect(namesOf({ kind: 'iot-edge' }, edge)).toEqual(['gateway/holdfast']);
+    expect(namesOf({ kind: 'iot-edge' }, {})).toEqual([]);
   });
 
   it('says what to set where there is none, and where the file is not', async () => {

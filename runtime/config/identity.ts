@@ -25,6 +25,27 @@ export async function readIdentity(environment: Environment): Promise<Identity> 
   );
 }
 
+/**
+ * What the module is called in the cloud, `device/module` (`device/` for a device of its own), and what it was called before
+ * (`HOLDFAST_FORMER_IDENTITY`). Empty where the environment does not say.
+ */
+export function namesOf(identity: Identity, environment: Environment): readonly string[] {
+  const name = nameOf(identity, environment);
+  const former = environment.HOLDFAST_FORMER_IDENTITY?.trim();
+  if (name === undefined) return [];
+  return former ? [name, former] : [name];
+}
+
+function nameOf(identity: Identity, environment: Environment): string | undefined {
+  if (identity.kind === 'iot-edge') {
+    const { IOTEDGE_DEVICEID: device, IOTEDGE_MODULEID: module } = environment;
+    return device && module ? `${device}/${module}` : undefined;
+  }
+  const parts = identity.connectionString.split(';').map((part) => part.trim());
+  const field = (of: string) => parts.find((part) => part.startsWith(`${of}=`))?.slice(of.length + 1);
+  return `${field('DeviceId')}/${field('ModuleId') ?? ''}`;
+}
+
 async function readSecretFile(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {

@@ -103,6 +103,7 @@ export function continuityTracker(options: SpoolOptions): ContinuityTracker | un
     mark: layoutOf(folder).mark,
     ...(noteElsewhere === undefined ? {} : { elsewhere: noteElsewhere }),
     boot: bootId ?? readBoot(random.uuid()).id,
+    owner: options.owners?.[0],
     asksHub,
     // Not the spool's own: it is held against what the file system stamps.
     wallClock: systemClock,

@@ -87,14 +87,19 @@ interface Life {
   readonly kill?: boolean;
   readonly boot?: string;
   readonly elsewhere?: string;
+  readonly owners?: readonly string[];
 }
 
 let next = 0;
 
 /** One life of a spool. Returns what it said at its start of stream `a`. `kill`: as a kill -9 leaves it. */
 async function live(folder: string, life: Life = {}) {
-  const { windows = 3, journal = 0, kill = false, boot = 'boot', elsewhere } = life;
-  const spool = await open(folder, { bootId: boot, ...(elsewhere && { noteElsewhere: elsewhere }) });
+  const { windows = 3, journal = 0, kill = false, boot = 'boot', elsewhere, owners = [] } = life;
+  const spool = await open(folder, {
+    bootId: boot,
+    owners,
+    ...(elsewhere && { noteElsewhere: elsewhere }),
+  });
   const said = { ...spool.openStream('a', 'sequence'), stats: spool.stats() };
   for (let n = 0; n < windows; n++) {
     await spool.commitWindows([change('a', [closed('a', window(next, next + 10))])]);
@@ -247,6 +252,74 @@ describe('a folder that was put back', () => {
     await spool.hearLife({ spool: 'other', start: 1, commits: 1 });
     expect(spool.stats().continuity).toMatchObject({ state: 'lost', reason: expect.stringMatching(/other/) });
     await spool.close();
+  });
+});
+
+describe('a folder of another gateway', () => {
+  const takeAll = async (folder: string, ...owners: string[]) => {
+    const spool = await open(folder, { owners, asksHub: true });
+    const stats = spool.stats();
+    const taken = await spool.take('backlog', { messages: 100, bytes: 1e6 });
+    const stream = spool.openStream('a', 'sequence');
+    await spool.close();
+    return { sent: taken.length, floor: stream.floor, continuity: stream.continuity, stats };
+  };
+
+  it.each([
+    ['after a stop', false],
+    ['after a kill -9', true],
+  ])(
+    'has its store set aside, %s: nothing of it goes up under this name, nor goes on; both take their own again',
+    async (_when, kill) => {
+      const folders = ['north', 'south'].map((name) => join(root, `${name}-${copies++}`));
+      for (const [n, folder] of folders.entries()) {
+        await live(folder, { owners: [`${['north', 'south'][n]}/holdfast`], kill });
+        if (kill) folders[n] = moved(folder);
+      }
+      const [north, south] = folders as [string, string];
+      const found = await takeAll(south, 'north/holdfast');
+      expect(found).toMatchObject({ sent: 0, floor: undefined, continuity: 'lost' });
+      expect(found.stats.repair!.reason).toContain('south/holdfast');
+      expect(found.stats.damaged).toBe(1);
+      // As it was, with its mark, in the place of the new one.
+      const aside = readdirSync(join(south, 'quarantine'));
+      expect(aside).toHaveLength(2);
+      rmSync(join(south, 'store'), { recursive: true });
+      renameSync(
+        join(south, 'quarantine', aside.find((name) => name.endsWith('-of-another'))!),
+        join(south, 'store'),
+      );
+      renameSync(
+        join(south, 'quarantine', aside.find((name) => name.endsWith('.json'))!),
+        join(south, 'high-water.json'),
+      );
+      expect(await takeAll(south, 'south/holdfast')).toMatchObject({ sent: 3, continuity: 'proven' });
+      expect(await takeAll(north, 'north/holdfast')).toMatchObject({ sent: 3, continuity: 'proven' });
+    },
+  );
+
+  it('is that of the same module, where it says that it was called so, or nobody says what it is called', async () => {
+    const folder = join(root, `renamed-${copies++}`);
+    await live(folder, { owners: ['old/holdfast'] });
+    expect(await takeAll(folder)).toMatchObject({ sent: 3, continuity: 'proven' });
+    expect(await takeAll(folder, 'new/holdfast', 'old/holdfast')).toMatchObject({ sent: 3 });
+    expect(await takeAll(folder, 'new/holdfast')).toMatchObject({ sent: 3, continuity: 'proven' });
+    expect(await takeAll(folder, 'old/holdfast')).toMatchObject({ sent: 0 });
+  });
+
+  it('is found out also where its store is damaged, or stands beside files of our own', async () => {
+    const folder = join(root, `foreign-${copies++}`);
+    const ours = join(root, `ours-${copies++}`);
+    await live(ours, { owners: ['north/holdfast'] });
+    await live(folder, { owners: ['south/holdfast'] });
+    rmSync(join(ours, 'store'), { recursive: true });
+    cpSync(join(folder, 'store'), join(ours, 'store'), { recursive: true });
+    expect(await takeAll(ours, 'north/holdfast')).toMatchObject({ sent: 0, continuity: 'lost' });
+    truncateSync(
+      join(folder, 'store', readdirSync(join(folder, 'store')).find((name) => name.startsWith('MANIFEST'))!),
+      10,
+    );
+    expect(await takeAll(folder, 'north/holdfast')).toMatchObject({ sent: 0, continuity: 'lost' });
   });
 });
 

@@ -1,23 +1,7 @@
 // Whether the spool that was opened is the one that was left: pure. What the store says of itself is held against what was
 // noted beside it, and elsewhere. Nothing that is merely missing proves anything.
+import type { FolderRecord, Run } from './folder-record.ts';
 import type { FoundMark, Mark } from './mark-file.ts';
-
-/** In the store. */
-export interface FolderRecord {
-  /** Of the spool: made up once, at its first start. */
-  readonly id: string;
-  /** Number of the start that wrote this. */
-  readonly starts: number;
-  /** Identity of the mark beside the store. */
-  readonly mark?: string;
-  /** The last starts. */
-  readonly runs?: readonly Run[];
-  /** What is withheld with a lower id is never claimed: see lanes/withheld.ts. */
-  readonly deniedBelow?: number;
-}
-
-/** A start of the spool: its number, its own id, and how many batches there were when it began. */
-export type Run = readonly [start: number, id: string, commits: number];
 
 export interface Evidence {
   /** From the store; undefined where it has none. */

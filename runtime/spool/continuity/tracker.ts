@@ -9,15 +9,15 @@
 // is written now and then.
 import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
-import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { displace } from '../../../kernel/small-file.ts';
 import type { SpoolCore } from '../core/core.ts';
 import type { StreamTable } from '../core/streams.ts';
 import type { BatchOp } from '../engine/store.ts';
 import { folderKey } from '../format/keys.ts';
-import { openJson } from '../format/record.ts';
-import { type FolderRecord, judge, olderThan, otherThan, type Run, type Verdict } from './judge.ts';
+import { type FolderRecord, type Run, readFolderRecord } from './folder-record.ts';
+import { judge, olderThan, otherThan, type Verdict } from './judge.ts';
 import { type Mark, MarkFile, readMark } from './mark-file.ts';
 
 /** What the hub is told, and compared with the spool at a later start. */
@@ -45,6 +45,8 @@ export interface ContinuityOptions {
   readonly elsewhere?: string;
   /** Identifies the start of the machine. */
   readonly boot: string;
+  /** The module as the hub knows it; undefined where nobody says. */
+  readonly owner?: string | undefined;
   /** `hear` will be called. */
   readonly asksHub: boolean;
   /** The one that file systems stamp with. */
@@ -89,7 +91,7 @@ export class ContinuityTracker {
    */
   async begin(core: SpoolCore, streams: StreamTable, repair: string | undefined): Promise<Verdict> {
     const { newId, boot } = this.#options;
-    const known = await readRecord(core);
+    const known = await readFolderRecord(core.store, core.codec);
     const isNew = core.nextId === 1 && streams.all().length === 0 && repair === undefined;
     const commits = core.commits;
     this.#beside = await this.#open(this.#options.mark);
@@ -106,8 +108,10 @@ export class ContinuityTracker {
     core.countFrom(Math.max(commits, ...marks.map((mark) => mark.commits)));
     this.#found = { starts: starts - 1, commits: core.commits };
     const { runs = [], deniedBelow = 0 } = known ?? {};
+    const owner = this.#options.owner ?? known?.owner;
     this.#record = {
       id,
+      ...(owner === undefined ? {} : { owner }),
       starts,
       ...(beside === undefined ? {} : { mark: beside.identity }),
       runs: [...runs.slice(1 - maxRuns), [starts, newId().slice(0, 8), core.commits]],
@@ -247,18 +251,6 @@ export class ContinuityTracker {
       { error: describeError(error) },
       'the mark of how far the spool has come is not kept',
     );
-  }
-}
-
-async function readRecord(core: SpoolCore): Promise<FolderRecord | undefined> {
-  const value = await core.store.get(folderKey);
-  try {
-    const record = value && (openJson(core.codec, 'S', folderKey, value) as Partial<FolderRecord>);
-    const isWhole = typeof record?.id === 'string' && Number.isSafeInteger(record.starts);
-    return isWhole ? (record as FolderRecord) : undefined;
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
-    return undefined;
   }
 }
 

@@ -25,6 +25,8 @@ export interface FolderLayout {
 
 /** In the name of a store that was quarantined for want of a key: it is never removed. */
 export const keptForKey = '-sealed';
+/** In the name of one that was set aside because it is another module's: the same. */
+export const keptForOwner = '-of-another';
 
 export function layoutOf(root: string): FolderLayout {
   return {

@@ -6,6 +6,7 @@
 // - The store opens: used. What LevelDB skips in its log was counted before.
 // - Its files are damaged: moved to `quarantine`, salvaged record by record into a new store.
 // - It takes a key that was not given: moved to `quarantine` and kept for good; what can be read goes into a new one.
+// - It is another module's: moved to `quarantine` and kept for good; a new one begun.
 // - A newer format, or something that is no store: moved to `quarantine`, and a new store begun.
 // - The disk is full, failing or read-only: tried again, for ever. Nothing is wrong with the data.
 //
@@ -20,18 +21,26 @@ import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Random } from '../../../kernel/random.ts';
+import { foreignOwner } from '../continuity/folder-record.ts';
 import { missingKeys, noteKey } from '../encryption/key-record.ts';
 import { watchMissingKeys } from '../encryption/sealed-codec.ts';
 import { exists, isDiskTrouble, isSystemError, makeFolder, syncFolder } from '../engine/disk.ts';
 import { openLevelStore } from '../engine/leveldb/level-store.ts';
 import type { StoreFiles } from '../engine/offline/store-files.ts';
 import type { Store } from '../engine/store.ts';
-import { type FolderLayout, keptForKey, layoutOf, readMarker, writeMarker } from '../format/folder-layout.ts';
+import {
+  type FolderLayout,
+  keptForKey,
+  keptForOwner,
+  layoutOf,
+  readMarker,
+  writeMarker,
+} from '../format/folder-layout.ts';
 import type { RecordCodec } from '../format/record.ts';
 import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
 import { diskSpace } from '../retention/full-disk.ts';
 import { type Cleared, clearFolder, clearForLock, closeToOthers } from './foreign-files.ts';
-import { lockedError, lookAt, moveToQuarantine, pruneQuarantine } from './quarantine.ts';
+import { keepMark, lockedError, lookAt, moveToQuarantine, pruneQuarantine } from './quarantine.ts';
 import { type SalvageReport, salvage } from './salvage.ts';
 import { SpoolReader } from './spool-reader.ts';
 import { damageOf } from './start-check.ts';
@@ -43,6 +52,8 @@ export interface OpenFolderOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** See the spool's own options. */
+  readonly owners: readonly string[];
   /** Ends the tries while the disk refuses. */
   readonly signal?: AbortSignal;
 }
@@ -98,7 +109,7 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
       tellCleared(options, await clearFolder(layout, skipUnreadable));
       await closeToOthers(layout);
       suspicious ??= await noteStart(layout.starts, options.clock);
-      return openStore({ ...options, skipUnreadable, isReplaced }, layout, suspicious);
+      return openOwnStore({ ...options, skipUnreadable, isReplaced }, layout, suspicious);
     });
     return {
       ...opened,
@@ -174,6 +185,28 @@ async function lockFolder(layout: FolderLayout, skipUnreadable: boolean): Promis
     await rm(layout.lock, { recursive: true, force: true });
     return open();
   }
+}
+
+/** What another module's store holds would go up as ours: it is kept for whoever it belongs to. */
+async function openOwnStore(
+  options: Options,
+  layout: FolderLayout,
+  suspicious: boolean,
+): Promise<{ store: Store; repair?: Repair; isUnchecked?: boolean }> {
+  const opened = await openStore(options, layout, suspicious);
+  const { codec, owners, clock, log } = options;
+  const owner = await foreignOwner(opened.store, codec, owners);
+  if (owner === undefined) return opened;
+  await opened.store.close();
+  const name = nameOf(clock) + keptForOwner;
+  // First: the spool that is begun must not take it for its own.
+  await keepMark(layout, name);
+  const quarantine = await moveToQuarantine(layout, layout.store, name);
+  const reason = `the spool is that of ${owner}, this is ${owners[0]}: what it holds is not sent under this name`;
+  const advice =
+    'put it back to the module that it belongs to; if it is this one, renamed: docs/OPERATIONS.md';
+  log.error({ reason, quarantine, advice }, "another module's spool was set aside, and a new one begun");
+  return { store: await begin(options, layout), repair: { reason, quarantine } };
 }
 
 async function openStore(

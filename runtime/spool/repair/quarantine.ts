@@ -1,9 +1,9 @@
 // What a start moves out of the way: it is kept, within bounds, for people to look at.
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { bytesUnder, exists, syncFolder } from '../engine/disk.ts';
-import { type FolderLayout, keptForKey } from '../format/folder-layout.ts';
+import { type FolderLayout, keptForKey, keptForOwner } from '../format/folder-layout.ts';
 
 const storeName = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log)|wal|values)$/;
 
@@ -33,6 +33,14 @@ export async function moveToQuarantine(layout: FolderLayout, from: string, name:
   return target;
 }
 
+/** Moves the mark of how far a store has come to where that store goes. */
+export async function keepMark(layout: FolderLayout, name: string): Promise<void> {
+  await mkdir(layout.quarantine, { recursive: true, mode: 0o700 });
+  await rename(layout.mark, join(layout.quarantine, `${name}-${basename(layout.mark)}`)).catch((error) => {
+    if (!isMissing(error)) throw error;
+  });
+}
+
 /** Keeps the newest of what was quarantined, within `maxBytes` and `maxCount`. Returns what was removed. */
 export async function pruneQuarantine(
   layout: FolderLayout,
@@ -43,7 +51,7 @@ export async function pruneQuarantine(
   const removed: string[] = [];
   let bytes = 0;
   // Names begin with the date.
-  const ours = names.filter((name) => !name.includes(keptForKey));
+  const ours = names.filter((name) => !name.includes(keptForKey) && !name.includes(keptForOwner));
   for (const [n, name] of ours.toSorted().toReversed().entries()) {
     bytes += await bytesUnder(join(layout.quarantine, name));
     if (n < maxCount && bytes <= maxBytes) continue;

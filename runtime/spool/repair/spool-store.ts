@@ -19,6 +19,7 @@ export interface SpoolStoreOptions {
   readonly random?: Random;
   readonly signal?: AbortSignal;
   readonly freeBytes?: () => Promise<number | undefined>;
+  readonly owners?: readonly string[];
   /** Instead of a folder. */
   readonly store?: () => Promise<Store>;
 }
@@ -48,7 +49,15 @@ export async function openSpoolStore(
   }
   const { folder: path, clock, log, signal, random = systemRandom } = options;
   const abort = signal === undefined ? {} : { signal };
-  const folder = await openFolder({ folder: path, codec, clock, random, log, ...abort });
+  const folder = await openFolder({
+    folder: path,
+    codec,
+    clock,
+    random,
+    log,
+    owners: options.owners ?? [],
+    ...abort,
+  });
   const space = diskSpace(folder.layout.ballast, path, options.freeBytes);
   await space.reserveRoom();
   const store = new SelfRepairingStore(folder, events);
