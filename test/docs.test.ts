@@ -69,6 +69,20 @@ it('every file of the project that a document names is there', () => {
   expect(missing).toEqual([]);
 });
 
+it('every line of the log by which docs/OPERATIONS.md names a trouble is written somewhere', () => {
+  const sections = read('docs/OPERATIONS.md')
+    .split(/^### /m)
+    .filter((text) => /^What names which/.test(text));
+  const rows = sections.flatMap((text) => [...text.matchAll(/^\| .*$/gm)].map(([row]) => row));
+  const lines = rows.flatMap((row) =>
+    [...row.matchAll(/`([^`]+)`/g)]
+      .map(([, text]) => text!.replace(/ ?\.\.$/, ''))
+      .filter((text) => / \w+ /.test(text)),
+  );
+  expect(lines.length).toBeGreaterThan(15);
+  expect(lines.filter((line) => !allCode.includes(line))).toEqual([]);
+});
+
 it('every npm command that a document shows exists', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const unknown = documents.flatMap((path) =>

@@ -67,7 +67,7 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
   async function afterSpoiling(spoil: (folder: string, random: Random) => Promise<string>, random: Random) {
     const name = `copy-${copies++}`;
     const folder = join(disk.folder, name);
-    cpSync(killed, folder, { recursive: true, filter: (path) => !path.endsWith('/ballast') });
+    cpSync(killed, folder, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
     const story = await spoil(name, random);
     // So that nothing is in the kernel's memory.
     await disk.mountAnew();

@@ -68,7 +68,7 @@ export async function measureBacklog(
         'against the same process after the same work with everything acknowledged, run with ' +
         '--max-semi-space-size=4 and MALLOC_ARENA_MAX=2.',
       'Opened cold: the files of the store are dropped from the page cache first. The filler ends by kill -9.',
-      'On the disk there is left a ballast of 8 MB, which the spool gives up when the disk is full.',
+      'On the disk there are left a ballast of 8 MB and a reserve of 4 MB, which the spool gives up when the disk is full.',
     ],
   };
 }

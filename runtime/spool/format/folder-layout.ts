@@ -15,7 +15,9 @@ export interface FolderLayout {
   readonly quarantine: string;
   readonly lock: string;
   readonly marker: string;
+  /** Room for a full disk, and for a start on one: see retention/ballast.ts. */
   readonly ballast: string;
+  readonly reserve: string;
   readonly starts: string;
   /** How far the spool has come: see continuity/mark-file.ts. */
   readonly mark: string;
@@ -37,6 +39,7 @@ export function layoutOf(root: string): FolderLayout {
     lock: join(root, 'lock'),
     marker: join(root, 'FORMAT.json'),
     ballast: join(root, 'ballast'),
+    reserve: join(root, 'reserve'),
     keys: join(root, 'keys'),
     starts: join(root, 'starts.json'),
     mark: join(root, 'high-water.json'),

@@ -67,7 +67,7 @@ beforeAll(async () => {
     if (life === 1) await spool.acknowledge(await spool.take('live', { messages: 10, bytes: 1e9 }));
     if (life === 2) {
       for (let n = 0; n < 5; n++) await spool.commitWindows([journal(0, n * 10, n * 10 + 10)]);
-      cpSync(template, killed, { recursive: true, filter: (path) => !path.endsWith('/ballast') });
+      cpSync(template, killed, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
     }
     await spool.close();
   }

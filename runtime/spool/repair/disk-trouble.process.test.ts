@@ -1,6 +1,8 @@
 // A real disk that is full, or fails. The module keeps running, promises nothing that is not kept, and goes on
 // by itself when the disk does.
+import { spawnSync } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -18,6 +20,7 @@ import { canMountLoop, type LoopDisk, makeLoopDisk } from '../testing/loop-disk.
 import { takeAll } from '../testing/open-test-spool.ts';
 
 const mib = 1024 * 1024;
+const damageChild = join(import.meta.dirname, '..', 'testing', 'damage-child.ts');
 const disks: LoopDisk[] = [];
 const spools: Spool[] = [];
 afterEach(async () => {
@@ -243,13 +246,33 @@ describe.skipIf(!canMountLoop())('a disk', () => {
     expect(held.size).toBe(40);
   });
 
-  it('that is full at the start is waited for, and the spool opens once there is room', {
+  it('that is full at the start, and stays full: what waits is handed out, start after start', {
+    timeout: 60_000,
+  }, async () => {
+    const disk = newDisk(24);
+    // As a kill leaves it: the index has its log to turn into a table, the commit log its records to do again.
+    const { signal } = spawnSync(process.execPath, [damageChild, join(disk.folder, 'data', 'spool')]);
+    expect(signal).toBe('SIGKILL');
+    const opened = await open(disk);
+    await opened.close();
+    for (let start = 0; start < 3; start++) {
+      disk.fill(0);
+      const spool = await open(disk);
+      const waiting = await takeAll(spool, 'backlog');
+      expect(waiting.length).toBeGreaterThan(89);
+      spool.release(waiting);
+      await spool.close();
+    }
+  });
+
+  it('that is full at the start, and has no reserve left, is waited for until there is room', {
     timeout: 60_000,
   }, async () => {
     const disk = newDisk(16);
     const spool = await open(disk);
     await spool.putSetting('n', 1);
     await spool.close();
+    rmSync(join(disk.folder, 'data', 'spool', 'reserve'));
     disk.fill(0);
     let opened = false;
     const opening = open(disk).then((again) => {

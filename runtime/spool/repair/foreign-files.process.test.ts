@@ -84,6 +84,7 @@ const places: Readonly<Record<string, (folder: string) => string>> = {
   'starts.json.new': (folder) => join(folder, 'starts.json.new'),
   'high-water.json': (folder) => join(folder, 'high-water.json'),
   ballast: (folder) => join(folder, 'ballast'),
+  reserve: (folder) => join(folder, 'reserve'),
   lock: (folder) => join(folder, 'lock'),
   'lock/LOCK': (folder) => join(folder, 'lock', 'LOCK'),
   'lock/CURRENT': (folder) => join(folder, 'lock', 'CURRENT'),
@@ -238,7 +239,7 @@ function giveAway(folder: string): void {
 }
 
 const known = Object.keys(places).filter(
-  (place) => !/beside|new|quarantine|keys|old|starts|ballast/.test(place),
+  (place) => !/beside|new|quarantine|keys|old|starts|ballast|reserve/.test(place),
 );
 
 describe('files and folders that others may read', () => {

@@ -109,11 +109,11 @@ export async function clearFolder(
   layout: FolderLayout,
   skipUnreadable: boolean,
 ): Promise<readonly Cleared[]> {
-  const { store, quarantine, keys, marker, starts, mark, ballast, newStore } = layout;
+  const { store, quarantine, keys, marker, starts, mark, ballast, reserve, newStore } = layout;
   const clearing = new Clearing(skipUnreadable);
   for (const path of [store, newStore, quarantine, keys]) await clearing.clear(path, folder);
   for (const path of [marker, starts, mark]) await clearing.clear(path, smallFile);
-  await clearing.clear(ballast, { kind: 'file' });
+  for (const path of [ballast, reserve]) await clearing.clear(path, { kind: 'file' });
   await clearing.clearIn(store, expectedInStore);
   await clearing.clearIn(join(store, walFolder), expectedIn(isWalSegment));
   await clearing.clearIn(join(store, valuesFolder), expectedIn(isBodyFile));

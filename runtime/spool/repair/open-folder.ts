@@ -158,7 +158,7 @@ async function whenDiskAllows<T>(
     } catch (error) {
       if (!mayPass(error)) throw error;
       options.log.error({ error: describeError(error) }, 'the spool cannot be opened yet; trying again');
-      if (await diskSpace(layout.ballast, layout.root).makeRoom(error)) continue;
+      if (await diskSpace(layout, layout.root).makeRoomToOpen(error)) continue;
       await sleep(options.clock, backoff.next(), options.signal);
     }
   }

@@ -90,7 +90,7 @@ describe(`${count} folders, damaged from seed ${first} on`, () => {
     for (let seed = first; seed < first + count; seed++) {
       const random = seededRandom(seed);
       const folder = join(root, `seed-${seed}`);
-      cpSync(killed, folder, { recursive: true, filter: (path) => !path.endsWith('/ballast') });
+      cpSync(killed, folder, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
       const done: string[] = [];
       for (let more = 1 + randomInt(random, 3); more > 0; more--) {
         const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>

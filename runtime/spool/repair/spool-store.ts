@@ -58,7 +58,7 @@ export async function openSpoolStore(
     owners: options.owners ?? [],
     ...abort,
   });
-  const space = diskSpace(folder.layout.ballast, path, options.freeBytes);
+  const space = diskSpace(folder.layout, path, options.freeBytes);
   await space.reserveRoom();
   const store = new SelfRepairingStore(folder, events);
   const stopped = new AbortController();

@@ -1,4 +1,4 @@
-// What happens when the disk is full: the whole policy, and the reserve that makes it possible.
+// What happens when the disk is full: the whole policy, and the files that make it possible.
 //
 // What is given up, in this order. Each step is taken only while the one before did not bring enough room.
 // 1. Nothing. The write-ahead log overwrites blocks that it has already, so commits mostly go on for a while
@@ -19,7 +19,10 @@
 // beyond 50,000 operations nothing more is handed out (lanes/lane-store.ts). No reading counts as durable before it is on
 // the disk: the batch that was refused is repeated unchanged, for ever, and later ones wait behind it (core/committer.ts);
 // 64 MiB of readings wait in the windows, and beyond that events become holes. Status says `failing`, with what the disk
-// said and since when. A start tries again for ever too.
+// said and since when. To open, LevelDB begins a
+// MANIFEST and a log and turns the old log into a table: for that a start on a full disk gets the reserve, up to 4 MiB in another
+// file of our own, before the ballast, which its forerunner may have used up. What that takes is free again soon after, and is taken anew at
+// once, so that the next start finds it. Without either a start tries again for ever.
 //
 // How it resumes. The refused batch is repeated after 0.1 to 5 s; each refusal starts a retention sweep. Once the disk takes
 // the batch, all that waited follows in order, and status says `ok`. The ballast is made again after a sweep that finds
@@ -28,46 +31,77 @@ import { open, rm, stat, statfs } from 'node:fs/promises';
 import { displace, kindOf } from '../../../kernel/small-file.ts';
 import { isDiskTrouble } from '../engine/disk.ts';
 
-export const ballastBytes = 8 * 1024 * 1024;
+const mib = 1024 * 1024;
+export const ballastBytes = 8 * mib;
+export const reserveBytes = 4 * mib;
+const leastReserveBytes = 2 * mib;
+/** What a running spool is left of a disk that is full but for the reserve. */
+const spareBytes = mib / 4;
 // Others shall have some of what comes free.
 const freeForBallast = 4 * ballastBytes;
 
 export interface DiskSpace {
   /** Free bytes of the disk; undefined when it cannot be asked. */
   freeBytes(): Promise<number | undefined>;
-  /** After a failed write or start: removes the ballast if room was what the disk lacked. True: there was one. */
+  /** After a failed write: removes the ballast if room was what the disk lacked. True: there was one. */
   makeRoom(error: unknown): Promise<boolean>;
-  /** Now and then: makes the ballast again, once there is enough room. */
+  /** After a failed start: the reserve first, then the ballast. */
+  makeRoomToOpen(error: unknown): Promise<boolean>;
+  /** After a start, and now and then: makes the reserve again, as large as there is room for, and the ballast, once there is enough. */
   reserveRoom(): Promise<void>;
 }
 
-/** `ballast`: its path; undefined for a store without a folder, which has none. */
+/** Paths; undefined for a store without a folder, which has none. */
+export interface RoomFiles {
+  readonly ballast: string;
+  readonly reserve: string;
+}
+
 export function diskSpace(
-  ballast: string | undefined,
+  files: RoomFiles | undefined,
   folder: string,
   freeBytes: () => Promise<number | undefined> = () => freeBytesOf(folder),
 ): DiskSpace {
   return {
     freeBytes,
-    makeRoom: async (error) => ballast !== undefined && isDiskTrouble(error) && removeBallast(ballast),
+    makeRoom: async (error) => files !== undefined && isDiskTrouble(error) && giveBack(files.ballast),
+    async makeRoomToOpen(error) {
+      if (files === undefined || !isDiskTrouble(error)) return false;
+      return (await giveBack(files.reserve)) || (await giveBack(files.ballast));
+    },
     async reserveRoom() {
-      if (ballast !== undefined) await makeBallast(ballast, await freeBytes());
+      if (files === undefined) return;
+      await makeReserve(files.reserve, await freeBytes());
+      await makeBallast(files.ballast, await freeBytes());
     },
   };
 }
 
 async function makeBallast(path: string, freeBytes: number | undefined): Promise<void> {
-  const facts = await stat(path).catch(() => undefined);
-  if (facts?.size === ballastBytes) return;
+  if ((await sizeOf(path)) === ballastBytes) return;
   if (freeBytes !== undefined && freeBytes < freeForBallast) return;
+  await take(path, ballastBytes);
+}
+
+async function makeReserve(path: string, freeBytes = Number.POSITIVE_INFINITY): Promise<void> {
+  const there = await sizeOf(path);
+  const room = Math.floor((there + freeBytes - spareBytes) / mib) * mib;
+  const bytes = Math.min(reserveBytes, room);
+  if (bytes >= leastReserveBytes && bytes > there) await take(path, bytes);
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
+}
+
+async function take(path: string, bytes: number): Promise<void> {
   try {
     if (!['file', 'missing'].includes(await kindOf(path))) await displace(path);
     const file = await open(path, 'w', 0o600);
     try {
       // Written, not just allotted: some file systems give room only then.
-      const zeros = Buffer.alloc(1024 * 1024);
-      for (let at = 0; at < ballastBytes; at += zeros.byteLength)
-        await file.write(zeros, 0, zeros.byteLength, at);
+      const zeros = Buffer.alloc(mib);
+      for (let at = 0; at < bytes; at += zeros.byteLength) await file.write(zeros, 0, zeros.byteLength, at);
       await file.sync();
     } finally {
       await file.close();
@@ -78,7 +112,7 @@ async function makeBallast(path: string, freeBytes: number | undefined): Promise
 }
 
 /** False: there was none. */
-async function removeBallast(path: string): Promise<boolean> {
+async function giveBack(path: string): Promise<boolean> {
   const facts = await stat(path).catch(() => undefined);
   if (facts === undefined) return false;
   await rm(path, { force: true }).catch(() => {});

@@ -47,6 +47,14 @@ await second.commitWindows([
 ]);
 await second.close();
 // Not part of the format.
-for (const name of ['lock', 'ballast', 'high-water.json', 'store/LOCK', 'store/LOG', 'store/LOG.old']) {
+for (const name of [
+  'lock',
+  'ballast',
+  'reserve',
+  'high-water.json',
+  'store/LOCK',
+  'store/LOG',
+  'store/LOG.old',
+]) {
   rmSync(join(folder, name), { recursive: true, force: true });
 }
