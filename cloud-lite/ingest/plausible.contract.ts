@@ -151,6 +151,9 @@ export function plausibleContract(open: () => Database): void {
       await send(records(0), { ...records(10), index: 'time', ...at(0) });
       expect(await stream()).toMatchObject({ setAside: [{ reason: 'index-changed', range: null }] });
       expect(await state()).toBe('lossy');
+      expect(await listAlerts(database, { limit: 10 })).toMatchObject([
+        { kind: 'messages-set-aside', batchId: 's', message: expect.stringContaining('index-changed') },
+      ]);
     });
 
     test('is taken once a person accepts it: what is kept, and what comes', async () => {
