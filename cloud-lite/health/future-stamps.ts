@@ -28,7 +28,7 @@ const statements = [
   `update checkpoint set updated_at = least(updated_at, $1::int8), idle_at = 0
     where (idle_at > $1::int8 + ${slackMs} or updated_at > $1::int8 + ${slackMs}) and $2::int8 >= 0 returning 1`,
   stamps('hub_read', ['opened_at'], 'true'),
-  stamps('stream_word', ['asked_at', 'heard_at'], 'true'),
+  stamps('stream_word', ['asked_at', 'heard_at', 'unanswered_since'], 'true'),
   dues('stream_word', 'due_at', String(maxPauseMs), 'true'),
   stamps('silent_stream', ['since'], 'true'),
   stamps('silent_device', ['since'], 'true'),

@@ -42,7 +42,10 @@ export function quietContract(open: () => Database): void {
       arrive(database, [{ device, stream, start, end: start + 1, index: 'time', ...more }], clock.now(), '0');
 
     /** Asks after all streams of records that are due, as the detector's own loop does; `answer` is a module's. */
-    const askQuiet = async (answer: (call: MethodTarget) => MethodOutcome) => {
+    const askQuiet = async (
+      answer: (call: MethodTarget) => MethodOutcome,
+      pace = createHubPace(10, clock, seededRandom(1)),
+    ) => {
       const asked: string[] = [];
       const methods: HubMethods = {
         call: async (target) => {
@@ -51,7 +54,6 @@ export function quietContract(open: () => Database): void {
         },
       };
       const random = seededRandom(1);
-      const pace = createHubPace(10, clock, random);
       const options = { database, methods, clock, random, log: silentLog, metrics: noMetrics, silenceMs };
       for (const module of await claimQuiet(database, clock.now(), silenceMs, pace.room(0)))
         await askModule(options, module, pace, signal);
@@ -144,6 +146,21 @@ export function quietContract(open: () => Database): void {
       expect(await kinds()).toEqual([]);
       await minutes(5, refused);
       expect(await kinds()).toEqual(['device-silent']);
+    });
+
+    test('a hub that refuses one call for an hour has refused all: what could not be asked for is silent, too', async () => {
+      for (const device of ['d', 'e', 'f']) await send(device, 'log', 7, records);
+      const refused: MethodOutcome = { kind: 'throttled', detail: 'too many', retryAfterMs: 3_600_000 };
+      let calls = 0;
+      const pace = createHubPace(1, clock, seededRandom(1));
+      for (let minute = 0; minute < 12; minute++) {
+        await clock.advance(60_000);
+        calls += (await askQuiet(() => refused, pace)).length;
+        await judge();
+        if (minute === 6) expect(await kinds()).toEqual([]);
+      }
+      expect(calls).toBe(1);
+      expect(await kinds()).toEqual(['device-silent', 'device-silent', 'device-silent']);
     });
 
     test('two detectors ask a module once', async () => {

@@ -89,22 +89,10 @@ export async function claimQuiet(
     batch_id: string;
     quiet_ms: number;
   }>(
-    `with quiet as (
-       select s.id, s.device_id, s.module_id, coalesce(w.due_at, 0) as due_at
-         from stream s left join stream_word w on w.stream_id = s.id
-        where s.index_kind = 'sequence' and s.late_of is null and s.messages > 0
-          and s.last_arrival_at <= $1::int8 - $2::int8 and coalesce(w.due_at, 0) <= $1
-     ), module as (
-       select device_id, module_id from quiet group by device_id, module_id order by min(due_at) limit $3
-     ), claimed as (
-       insert into stream_word as w (stream_id, due_at, tries)
-       select id, $1::int8 + ${claimMs}, 1 from quiet join module using (device_id, module_id) order by id
-       on conflict (stream_id) do update set due_at = excluded.due_at, tries = w.tries + 1 where w.due_at <= $1
-       returning stream_id
-     )
+    `${claimed('$4::int8', '$3')}
      select s.id, s.device_id, s.module_id, s.batch_id, $1::int8 - greatest(s.last_arrival_at, w.heard_at) as quiet_ms
        from claimed join stream s on s.id = claimed.stream_id left join stream_word w on w.stream_id = s.id`,
-    [now, Math.ceil(silenceMs / 2), limit],
+    [now, silenceMs, limit, claimMs],
   );
   const modules = Map.groupBy(rows, (row) => JSON.stringify([row.device_id, row.module_id]));
   return [...modules.values()].map((of) => ({
@@ -112,6 +100,42 @@ export async function claimQuiet(
     moduleId: of[0]!.module_id,
     streams: of.map(({ id, batch_id, quiet_ms }) => ({ streamId: id, batchId: batch_id, quietMs: quiet_ms })),
   }));
+}
+
+/** SQL, `$1` is now and `$2` the time of silence: what is due is asked for, and due again after `pause`. */
+const claimed = (pause: string, modules: string) => `with quiet as (
+    select s.id, s.device_id, s.module_id, coalesce(w.due_at, 0) as due_at
+      from stream s left join stream_word w on w.stream_id = s.id
+     where s.index_kind = 'sequence' and s.late_of is null and s.messages > 0
+       and s.last_arrival_at <= $1::int8 - $2::int8 / 2 and coalesce(w.due_at, 0) <= $1
+  ), module as (
+    select device_id, module_id from quiet group by device_id, module_id order by min(due_at) limit ${modules}
+  ), claimed as (
+    insert into stream_word as w (stream_id, due_at, unanswered_since)
+    select id, $1::int8 + ${pause}, $1::int8 from quiet join module using (device_id, module_id) order by id
+    on conflict (stream_id) do update
+       set due_at = excluded.due_at,
+           -- What nobody asked for long, since no detector ran, was not asked in vain.
+           unanswered_since = case when w.due_at < $1::int8 - $2::int8 then $1::int8
+                                   else coalesce(w.unanswered_since, $1::int8) end
+     where w.due_at <= $1
+    returning stream_id
+  )`;
+
+/** The hub lets nobody be asked: that module, and all that are due, have been asked in vain. */
+async function noteRefusal(
+  database: Database,
+  { streams }: QuietModule,
+  now: number,
+  silenceMs: number,
+  pauseMs: number,
+): Promise<void> {
+  await database.transaction(async (session) => {
+    const ids = streams.map(({ streamId }) => streamId);
+    await session.query('update stream_word set due_at = $1 where stream_id = any($2::int8[])', [now, ids]);
+    const sql = `${claimed('$3::int8', 'null')} select count(*) from claimed`;
+    await session.query(sql, [now, silenceMs, pauseMs]);
+  });
 }
 
 /** Asks, and keeps what comes of it. Rejects when the database is away, or the signal aborts: it is asked again. */
@@ -126,8 +150,10 @@ export async function askModule(
   const outcome = await methods.call(module, 'status', {}, signal);
   metrics.count('holdfast_status_calls_total', { outcome: outcome.kind });
   if (outcome.kind === 'throttled' || outcome.kind === 'unauthorised') {
-    pace.refused(outcome.kind === 'throttled' ? outcome.retryAfterMs : undefined);
-    return;
+    const retryAfterMs = outcome.kind === 'throttled' ? outcome.retryAfterMs : undefined;
+    pace.refused(retryAfterMs);
+    const pauseMs = Math.max(retryAfterMs ?? 0, claimMs);
+    return noteRefusal(database, module, clock.now(), silenceMs, pauseMs);
   }
   pace.took();
   // The hub's own trouble says nothing of the module.
@@ -146,7 +172,7 @@ export async function askModule(
   });
   await database.query(
     `update stream_word w
-        set asked_at = greatest(w.asked_at, $1), tries = 0, due_at = x.due_at, says = x.says,
+        set asked_at = greatest(w.asked_at, $1), unanswered_since = null, due_at = x.due_at, says = x.says,
             heard_at = case when x.is_watched then greatest(w.heard_at, $1) else w.heard_at end
        from unnest($2::int8[], $3::int8[], $4::bool[], $5::text[]) as x(stream_id, due_at, is_watched, says)
       where w.stream_id = x.stream_id`,

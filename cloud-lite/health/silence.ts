@@ -67,12 +67,12 @@ const isHeardSince = (at: string) => `(s.index_kind = 'sequence' and (coalesce(w
     select from stream m where m.device_id = s.device_id and m.module_id = s.module_id and m.late_of is null
                            and m.messages > 0 and m.last_arrival_at >= ${at})))`;
 
-/** Where the hub lets nobody ask, the messages alone must do after so many tries, 45 s apart. */
-const maxTries = 4;
-
-/** SQL: the module of `s` has been asked since, if its silence alone says nothing. */
-const wasAskedSince = (at: string) =>
-  `(s.index_kind = 'time' or w.asked_at >= ${at} or w.tries > ${maxTries})`;
+/**
+ * SQL, `$1` is now and `$2` the time of silence: the module of `s` has been asked since, if its silence alone says nothing. Where
+ * the hub lets nobody ask for as long again, the messages alone must do.
+ */
+const wasAskedSince = (at: string) => `(s.index_kind = 'time' or w.asked_at >= ${at}
+  or w.unanswered_since <= $1::int8 - $2::int8 and w.due_at >= $1::int8 - $2::int8)`;
 
 /**
  * Up to when all partitions have been read, of one that never was: since when it is to be. Undefined before anything was
