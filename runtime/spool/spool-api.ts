@@ -59,7 +59,7 @@ export interface SpoolOptions {
   readonly bootId?: string;
   /**
    * Whose readings it keeps: the module as the hub knows it, `device/module`, then whatever else it was called. A spool of
-   * another module is set aside: what it holds must not go up under this name. Default: not known, whatever is found is ours.
+   * another module is quarantined: what it holds must not go up under this name. Default: not known, whatever is found is ours.
    */
   readonly owners?: readonly string[];
   /** A folder outside of the data folder, where it is noted how far the spool has come. Default: none. */

@@ -205,7 +205,7 @@ async function openOwnStore(
   const reason = `the spool is that of ${owner}, this is ${owners[0]}: what it holds is not sent under this name`;
   const advice =
     'put it back to the module that it belongs to; if it is this one, renamed: docs/OPERATIONS.md';
-  log.error({ reason, quarantine, advice }, "another module's spool was set aside, and a new one begun");
+  log.error({ reason, quarantine, advice }, "another module's spool was quarantined, and a new one begun");
   return { store: await begin(options, layout), repair: { reason, quarantine } };
 }
 
