@@ -181,7 +181,7 @@ export class HostedRule {
       ...(this.#watermark === undefined ? {} : { watermark: this.#watermark }),
       ...this.#counts,
       ...this.#engine.counts(),
-      ...this.#engine.usage(),
+      held: this.#engine.usage(),
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
       ...(this.#lacked.length === 0 ? {} : { lacking: this.#lacked }),
     } as RuleStatus;

@@ -119,7 +119,7 @@ describe('rules over what commits make durable', () => {
     expect(life.performed).toEqual([]);
     await clock.advance(210);
     expect(life.host.status()).toMatchObject([
-      { name: 'hot', phase: 'running', watermark: at(25), rowsIn: 25 },
+      { name: 'hot', phase: 'running', watermark: at(25), rowsIn: 25, rows: 3 },
     ]);
     observe(life.a, 25, 41);
     await clock.advance(1000);
