@@ -11,13 +11,14 @@ import { type Clock, systemClock } from '../kernel/clock.ts';
 import { errorOutput } from '../kernel/error-output.ts';
 import { describeError, HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
+import { createPrometheusMetrics } from '../kernel/prometheus.ts';
 import { systemRandom } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
 import { createDatabaseClock } from './database/database-clock.ts';
 import { migrate } from './database/migrate.ts';
 import { emptyLedger, setFolderAside } from './database/rebuild.ts';
 import { createDetector, type Detector } from './detector.ts';
-import { createPrometheusMetrics } from './health/prometheus.ts';
+import { metricCatalogue } from './health/metric-catalogue.ts';
 import type { Server } from './http/api.ts';
 import { createHttpServer } from './http/server.ts';
 import { turnLimits } from './http/turns.ts';
@@ -35,7 +36,7 @@ const stopLimitMs = 20_000;
 
 // Logs go to stderr; stdout carries the one line that says where the HTTP API listens.
 async function run(settings: Settings, log: Log): Promise<void> {
-  const metrics = createPrometheusMetrics();
+  const metrics = createPrometheusMetrics({ catalogue: metricCatalogue });
   const database = await openDatabase(settings, log);
   const views = await openViews(settings, log);
   const limits = repairLimits(settings);

@@ -43,7 +43,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // `ip netns exec` becomes what it starts: the child's pid is the module's.
   const child = spawn('ip', ['netns', 'exec', options.namespace, process.execPath, ...args], {
     cwd: root,
-    env: { ...process.env, ...options.environment, HOLDFAST_LOG_LEVEL: 'info' },
+    env: {
+      ...process.env,
+      ...options.environment,
+      HOLDFAST_LOG_LEVEL: 'info',
+      HOLDFAST_STATUS_TOKEN: statusToken,
+    },
     stdio: ['ignore', 'pipe', log, 'pipe'],
   });
   closeSync(log);
@@ -59,7 +64,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     logFile,
     status: async () =>
-      (await fetch(url, { signal: AbortSignal.timeout(10_000) })).json() as Promise<ModuleStatus>,
+      (
+        await fetch(url, {
+          headers: { authorization: `Bearer ${statusToken}` },
+          signal: AbortSignal.timeout(10_000),
+        })
+      ).json() as Promise<ModuleStatus>,
     footprint: () => footprintOf(child.pid!),
     exited: () => exitCode,
     stop() {
@@ -69,6 +79,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     kill: () => void child.kill('SIGKILL'),
   };
 }
+
+/** It is asked from another network namespace. */
+const statusToken = 'asked-by-the-outages';
 
 function configuration({ folder, sources, sendTimeoutMs }: GatewayOptions): object {
   return {

@@ -3,12 +3,14 @@
 // that does not stop when told to is left behind.
 import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
+import type { Reading } from '../../wire/reading.ts';
 import type { Source, SourceEvent, SourceSink } from './source.ts';
 
 export interface SessionListener {
   /** After each event that passed. */
   onEvent(): void;
-  onReadings(count: number): void;
+  /** `isLate`: they belong to the past. */
+  onReadings(readings: readonly Reading[], isLate: boolean): void;
   onBreak(reason: string): void;
 }
 
@@ -181,7 +183,7 @@ class FencedSession implements Session, SourceSink {
         // Where readings come in index order, all that lie before the last one have been reported.
         const last = this.#isOrdered && !event.isLate ? event.readings.at(-1) : undefined;
         if (last && this.#observed !== undefined) this.#observed = Math.max(this.#observed, last.index);
-        listener.onReadings(event.readings.length);
+        listener.onReadings(event.readings, event.isLate ?? false);
         break;
       }
       case 'broken':

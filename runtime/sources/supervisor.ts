@@ -7,6 +7,8 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
+import type { Reading } from '../../wire/reading.ts';
+import { createLastValues } from './last-values.ts';
 import { openSession, type Session } from './session.ts';
 import type { Source, SourceSink } from './source.ts';
 import type { WritableTags } from './tag-write.ts';
@@ -37,6 +39,8 @@ export interface SourceState {
   readonly since: number;
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number };
   readonly lastEventAt?: number;
+  /** When the last reading came, whatever its own time. */
+  readonly lastReadingAt?: number;
   /** Counts since `superviseSource`. */
   readonly sessions: number;
   readonly readings: number;
@@ -59,6 +63,8 @@ export interface SupervisedSource {
   /** Prompt: bounded by `stopLimitMs`. Idempotent. */
   stop(): Promise<void>;
   state(): SourceState;
+  /** The last reading of each tag. */
+  lastValues(): readonly Reading[];
 }
 
 export function superviseSource(options: SupervisorOptions): SupervisedSource {
@@ -67,6 +73,12 @@ export function superviseSource(options: SupervisorOptions): SupervisedSource {
 
 type Mutable = { -readonly [K in keyof SourceState]: SourceState[K] };
 
+const counters = [
+  'holdfast_source_sessions_total',
+  'holdfast_source_readings_total',
+  'holdfast_source_breaks_total',
+  'holdfast_source_abandoned_sessions_total',
+];
 const defaultBackoff = { minMs: 1000, maxMs: 30_000 };
 const defaultStopLimitMs = 2000;
 
@@ -77,6 +89,7 @@ class Supervisor implements SupervisedSource {
   readonly #options: SupervisorOptions;
   readonly #log: Log;
   readonly #labels: { readonly source: string };
+  readonly #lastValues = createLastValues();
   readonly #state: Mutable;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
@@ -92,6 +105,8 @@ class Supervisor implements SupervisedSource {
     this.#log = options.log;
     this.#labels = { source: options.name };
     const since = options.clock.now();
+    // At 0 from the start, so that the first step of each is seen.
+    for (const counter of counters) options.metrics.count(counter, this.#labels, 0);
     this.#state = { phase: 'stopped', since, sessions: 0, readings: 0, breaks: 0, abandoned: 0 };
   }
 
@@ -119,6 +134,10 @@ class Supervisor implements SupervisedSource {
 
   state(): SourceState {
     return { ...this.#state };
+  }
+
+  lastValues(): readonly Reading[] {
+    return this.#lastValues.list();
   }
 
   async #runForEver(): Promise<void> {
@@ -165,9 +184,11 @@ class Supervisor implements SupervisedSource {
       stopLimitMs: this.#options.stopLimitMs ?? defaultStopLimitMs,
       listener: {
         onEvent: () => this.#onEvent(),
-        onReadings: (count) => {
-          this.#state.readings += count;
-          metrics.count('holdfast_source_readings_total', this.#labels, count);
+        onReadings: (readings, isLate) => {
+          this.#state.readings += readings.length;
+          this.#state.lastReadingAt = clock.now();
+          metrics.count('holdfast_source_readings_total', this.#labels, readings.length);
+          if (!isLate) this.#lastValues.take(readings);
         },
         onBreak: (reason) => this.#onBreak(reason),
       },
@@ -212,8 +233,6 @@ class Supervisor implements SupervisedSource {
     if (this.#state.phase === phase) return;
     this.#state.phase = phase;
     this.#state.since = this.#options.clock.now();
-    const isConnected = phase === 'connected' ? 1 : 0;
-    this.#options.metrics.gauge('holdfast_source_connected', isConnected, this.#labels);
     if (phase === 'connected') this.#log.info({}, 'connected');
   }
 }

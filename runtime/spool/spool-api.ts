@@ -96,6 +96,8 @@ export interface SpoolStats {
   readonly evicted: number;
   /** True while sources that keep their own history should wait: the spool is full, its policy is `backpressure`. */
   readonly backpressure: boolean;
+  /** Bytes that can be stored before anything unsent has to go, the archive counted as room; absent until the first look. */
+  readonly roomBytes?: number;
   readonly commits: number;
   readonly recoveredWindows: number;
   /** Messages that wait until the hub was heard; absent where there are none. */

@@ -53,7 +53,6 @@ export class ClockReports {
     offsetMs: number,
     doubt: { readonly doubt: string; readonly reason: string } | undefined,
   ): void {
-    this.#metrics.gauge('holdfast_clock_trusted', mode === 'trusted' ? 1 : 0);
     if (doubt === undefined) this.#log.info({ offsetMs }, 'the wall clock is trusted');
     else this.#log.warn({ ...doubt, mode }, 'the wall clock is not trusted');
   }

@@ -27,6 +27,8 @@ export interface ForwarderState {
   readonly inFlight: { readonly messages: number; readonly bytes: number };
   /** Acknowledged by the hub since the start. */
   readonly sent: Readonly<Record<LaneName, number>>;
+  /** Bytes of live and backlog among them: what was sent for the first time. */
+  readonly sentBytes: number;
   /** Sends that failed and are tried again. */
   readonly failed: number;
   /** Messages that the hub refused for good. */

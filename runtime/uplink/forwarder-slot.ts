@@ -24,16 +24,17 @@ export function createForwarderSlot(
   let current = make(limits, options.dayUse);
   let isStarted = false;
   let isStopped = false;
-  let before: Pick<ForwarderState, 'sent' | 'failed' | 'rejected'> | undefined;
+  let before: Pick<ForwarderState, 'sent' | 'sentBytes' | 'failed' | 'rejected'> | undefined;
 
   const state = (): ForwarderState => {
     const now = current.state();
     if (!before) return now;
-    const { sent, failed, rejected } = before;
+    const { sent, sentBytes, failed, rejected } = before;
     const total = (lane: LaneName) => sent[lane] + now.sent[lane];
     return {
       ...now,
       sent: { live: total('live'), backlog: total('backlog'), backfill: total('backfill') },
+      sentBytes: sentBytes + now.sentBytes,
       failed: failed + now.failed,
       rejected: rejected + now.rejected,
     };

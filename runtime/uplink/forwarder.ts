@@ -44,6 +44,7 @@ class LaneForwarder implements Forwarder {
   readonly #acknowledger: Acknowledger;
   readonly #sent: Record<LaneName, number> = { live: 0, backlog: 0, backfill: 0 };
   #ledger = emptyLedger;
+  #sentBytes = 0;
   #failed = 0;
   #rejected = 0;
   #waitingFor: Waiting | undefined;
@@ -94,6 +95,7 @@ class LaneForwarder implements Forwarder {
     return {
       inFlight: { messages, bytes },
       sent: { ...this.#sent },
+      sentBytes: this.#sentBytes,
       failed: this.#failed,
       rejected: this.#rejected,
       ...(this.#waitingFor ? { waitingFor: this.#waitingFor } : {}),
@@ -227,6 +229,7 @@ class LaneForwarder implements Forwarder {
     // Not what was given back at stop while it was in flight.
     if (this.#held.remove(entry)) {
       this.#sent[entry.lane]++;
+      if (entry.lane !== 'backfill') this.#sentBytes += entry.bytes;
       this.#acknowledger.add(entry);
     }
     this.#settled();

@@ -36,7 +36,6 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
 
   const set = (next: UplinkState) => {
     state = next;
-    metrics.gauge('holdfast_uplink_connected', next.connected ? 1 : 0);
     for (const listener of listeners) {
       try {
         listener(next);

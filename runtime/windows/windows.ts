@@ -161,7 +161,7 @@ class WindowKeeper implements Windows {
   #makeStream(options: StreamOptions, start: StreamStart): StreamWindows {
     const { log, metrics, clock } = this.#options;
     const { batchId, index } = options;
-    const labels = { batchId };
+    const labels = { stream: batchId };
     return new StreamWindows({
       batchId,
       index,
@@ -225,7 +225,7 @@ class WindowKeeper implements Windows {
       );
     }
     this.#dropping = true;
-    const labels = { batchId: member.options.batchId };
+    const labels = { stream: member.options.batchId };
     if (event.kind === 'readings') {
       metrics.count('holdfast_windows_readings_dropped_total', labels, event.readings.length);
     }

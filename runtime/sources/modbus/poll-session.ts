@@ -37,11 +37,13 @@ interface Pace {
 
 export class PollSession {
   readonly #options: PollSessionOptions;
+  readonly #labels: { readonly source: string };
   /** Since when polls wait for silence, monotonic ms. */
   #waitingSince: number | undefined;
 
   constructor(options: PollSessionOptions) {
     this.#options = options;
+    this.#labels = { source: options.name };
   }
 
   /** Polls until the session is lost or told to stop; rejects in either case. */
@@ -53,12 +55,18 @@ export class PollSession {
     });
     for (;;) {
       const next = paces.reduce((a, b) => (b.schedule.dueAt < a.schedule.dueAt ? b : a));
+      const { dueAt } = next.schedule;
       this.#onMissed(await next.schedule.next(signal));
-      await this.#pollOnce(next, () => Math.min(...paces.map(({ schedule }) => schedule.dueAt)), signal);
+      await this.#pollOnce(
+        next,
+        dueAt,
+        () => Math.min(...paces.map(({ schedule }) => schedule.dueAt)),
+        signal,
+      );
     }
   }
 
-  async #pollOnce(pace: Pace, nextDueAt: () => number, signal: AbortSignal): Promise<void> {
+  async #pollOnce(pace: Pace, dueAt: number, nextDueAt: () => number, signal: AbortSignal): Promise<void> {
     const { link, stream, unit, clock } = this.#options;
     const { client, turns, units } = link;
     const { poller, schedule } = pace;
@@ -69,6 +77,7 @@ export class PollSession {
         'live',
         () => {
           startedAt = clock.monotonic();
+          this.#onStarted(startedAt - dueAt);
           return poller.poll(client);
         },
         signal,
@@ -101,6 +110,14 @@ export class PollSession {
     return isWaiting && now - this.#waitingSince! < 2 * link.units.silenceMs(unit);
   }
 
+  #onStarted(lateMs: number): void {
+    this.#options.metrics.gauge(
+      'holdfast_modbus_poll_lateness_seconds',
+      Math.max(0, lateMs) / 1000,
+      this.#labels,
+    );
+  }
+
   #onMissed(missed: number): void {
     if (missed === 0) return;
     this.#count('holdfast_modbus_missed_polls_total', missed);
@@ -115,6 +132,6 @@ export class PollSession {
   }
 
   #count(name: string, by = 1): void {
-    this.#options.metrics.count(name, { source: this.#options.name }, by);
+    this.#options.metrics.count(name, this.#labels, by);
   }
 }

@@ -184,6 +184,6 @@ export class WindowWriter {
 
   #refused(stream: Stream, tag: string, error: HoldfastError): void {
     this.#core.log.warn({ batchId: stream.batchId, tag, code: error.code }, 'a reading cannot be sent');
-    this.#core.metrics.count('holdfast_spool_readings_refused_total', { batchId: stream.batchId });
+    this.#core.metrics.count('holdfast_spool_readings_refused_total', { stream: stream.batchId });
   }
 }

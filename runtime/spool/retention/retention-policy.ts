@@ -109,3 +109,12 @@ function missingFree(limits: RetentionLimits, facts: SpaceFacts): number {
   if (facts.freeBytes === undefined) return 0;
   return Math.max(0, limits.reserveBytes - facts.freeBytes - facts.deletedBytes);
 }
+
+/** Bytes that can still be stored before anything unsent has to go: what is archived makes room. */
+export function roomLeft(limits: RetentionLimits, facts: SpaceFacts): number {
+  const { storedBytes, unsentBytes, freeBytes, deletedBytes } = facts;
+  const byCap = limits.maxBytes - unsentBytes;
+  if (freeBytes === undefined) return Math.max(0, byCap);
+  const archived = Math.max(0, storedBytes - unsentBytes);
+  return Math.max(0, Math.min(byCap, freeBytes + deletedBytes + archived - limits.reserveBytes));
+}

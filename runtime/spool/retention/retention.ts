@@ -18,7 +18,7 @@ import type { LaneStore } from '../lanes/lane-store.ts';
 import { ArchiveSweep } from './archive-sweep.ts';
 import { Eviction } from './eviction.ts';
 import { FreedSpace } from './freed-space.ts';
-import { decide, needsBackpressure, type RetentionLimits, type SpaceFacts } from './retention-policy.ts';
+import { decide, needsBackpressure, type RetentionLimits, roomLeft, type SpaceFacts } from './retention-policy.ts';
 
 export interface RetentionOptions {
   readonly core: SpoolCore;
@@ -51,6 +51,7 @@ export class Retention {
   #again = false;
   #stopped = false;
   #backpressure = false;
+  #room: number | undefined;
   #lastFailure: string | undefined;
 
   constructor(options: RetentionOptions) {
@@ -59,6 +60,11 @@ export class Retention {
     this.#freed = new FreedSpace(core);
     this.#archived = new ArchiveSweep({ core, lanes, archive, freed: this.#freed, storedSince });
     this.#unsent = new Eviction({ ...options, freed: this.#freed });
+  }
+
+  /** As of the last sweep: see `roomLeft`. */
+  get room(): number | undefined {
+    return this.#room;
   }
 
   get backpressure(): boolean {
@@ -119,17 +125,18 @@ export class Retention {
   }
 
   async #sweepOnce(): Promise<void> {
-    const { limits, core } = this.#options;
+    const { limits } = this.#options;
     const facts = await this.#facts();
     const { archive, unsent } = decide(limits, facts);
     await this.#archived.remove(archive);
     await this.#unsent.remove(unsent);
     await this.#removeQuarantined();
-    this.#setBackpressure(needsBackpressure(limits, await this.#facts(), this.#backpressure));
+    const after = await this.#facts();
+    this.#setBackpressure(needsBackpressure(limits, after, this.#backpressure));
+    this.#room = roomLeft(limits, after);
     const urgent =
       archive.bytes > 0 && facts.freeBytes !== undefined && facts.freeBytes < limits.reserveBytes;
     if (this.#freed.bytes >= limits.compactBytes || (urgent && this.#freed.bytes > 0)) await this.compact();
-    core.metrics.gauge('holdfast_spool_stored_bytes', core.totals.stored.bytes);
     await this.#options.onSwept();
   }
 

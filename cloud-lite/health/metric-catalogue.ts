@@ -1,0 +1,56 @@
+// Every metric of the detector. docs/METRICS.md is made from it; a test holds it against what the code counts.
+import type { MetricCatalogue } from '../../kernel/prometheus.ts';
+
+export const metricCatalogue = {
+  holdfast_streams: { type: 'gauge', help: 'Streams in the ledger.' },
+  holdfast_devices: { type: 'gauge', help: 'Devices in the ledger.' },
+  holdfast_silent_streams: {
+    type: 'gauge',
+    help: 'Streams of which nothing came for `HOLDFAST_SILENCE_MS`.',
+  },
+  holdfast_silent_devices: {
+    type: 'gauge',
+    help: 'Devices of which nothing came for `HOLDFAST_SILENCE_MS`.',
+  },
+  holdfast_streams_with_gaps: { type: 'gauge', help: 'Streams that lack something.' },
+  holdfast_open_gaps: { type: 'gauge', help: 'Gaps that are open.' },
+  holdfast_pending_requests: { type: 'gauge', help: 'Backfill requests that no module has taken yet.' },
+  holdfast_accepted_requests: { type: 'gauge', help: 'Backfill requests that a module works on.' },
+  holdfast_unreachable_requests: { type: 'gauge', help: 'Backfill requests whose module cannot be reached.' },
+  holdfast_ingest_behind_seconds: {
+    type: 'gauge',
+    help: 'How far reading the partition is behind now.',
+    labels: ['partition'],
+  },
+  holdfast_ingest_events_total: { type: 'counter', help: 'Events read for the first time.' },
+  holdfast_ingest_replayed_events_total: { type: 'counter', help: 'Events that had been read before.' },
+  holdfast_ingest_unread_events_total: {
+    type: 'counter',
+    help: 'Events that the hub removed before they were read.',
+  },
+  holdfast_ingest_set_aside_total: {
+    type: 'counter',
+    help: 'Messages that were not taken into the ledger, by reason.',
+    labels: ['reason'],
+  },
+  holdfast_ingest_failures_total: { type: 'counter', help: 'Times that reading the hub failed.' },
+  holdfast_ingest_sessions_lost_total: {
+    type: 'counter',
+    help: 'Connections to the event hub that were lost.',
+  },
+  holdfast_gaps_found_total: { type: 'counter', help: 'Gaps found.' },
+  holdfast_gaps_closed_total: { type: 'counter', help: 'Gaps closed.' },
+  holdfast_requests_recorded_total: { type: 'counter', help: 'Backfill requests made.' },
+  holdfast_backfill_calls_total: {
+    type: 'counter',
+    help: 'Calls of the method `backfill`, by outcome.',
+    labels: ['outcome'],
+  },
+  holdfast_status_calls_total: {
+    type: 'counter',
+    help: 'Calls of the method `status`, by outcome.',
+    labels: ['outcome'],
+  },
+  holdfast_sweep_failures_total: { type: 'counter', help: 'Sweeps for gaps that failed.' },
+  holdfast_alerts_total: { type: 'counter', help: 'Alerts raised, by kind.', labels: ['kind'] },
+} as const satisfies MetricCatalogue;

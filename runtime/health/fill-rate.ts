@@ -1,0 +1,39 @@
+// How long the spool's room lasts without a network. What was stored for the first time since the start (sent by now, or
+// waiting) is looked at every ten minutes and kept for a day: the rate is that of the day, or of what there is of it.
+import type { Clock, Timer } from '../../kernel/clock.ts';
+
+export interface FillRate {
+  start(): void;
+  stop(): void;
+  /** Undefined until it has watched for a minute, and while nothing is stored. */
+  fullInSeconds(roomBytes: number | undefined): number | undefined;
+}
+
+const lookMs = 600_000;
+const maxLooks = 144;
+const leastMs = 60_000;
+/** What is further away than a year is as good as never. */
+const mostSeconds = 365 * 86_400;
+
+/** `storedBytes`: a sum that only grows while the process runs. */
+export function watchFillRate(clock: Clock, storedBytes: () => number): FillRate {
+  const looks: { readonly at: number; readonly bytes: number }[] = [];
+  let timer: Timer | undefined;
+  const look = () => {
+    looks.push({ at: clock.monotonic(), bytes: storedBytes() });
+    if (looks.length > maxLooks) looks.shift();
+    timer = clock.setTimer(lookMs, look);
+  };
+  return {
+    start: look,
+    stop: () => timer?.cancel(),
+    fullInSeconds(roomBytes) {
+      const [first] = looks;
+      if (roomBytes === undefined || first === undefined) return undefined;
+      const ms = clock.monotonic() - first.at;
+      const bytes = storedBytes() - first.bytes;
+      if (ms < leastMs || bytes <= 0) return undefined;
+      return Math.min(mostSeconds, (roomBytes * ms) / bytes / 1000);
+    },
+  };
+}
