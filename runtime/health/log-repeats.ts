@@ -1,0 +1,98 @@
+// The same trouble again and again is a few lines and a sum, not a full disk: a flapping source or link, a bad disk, or a hostile
+// peer. Lines are alike when level, part, source, code and text are, whatever numbers stand in them. Of each kind the first ones
+// pass; the rest of a period is counted, and one line says at its end how many there were.
+import type { Clock, Timer } from '../../kernel/clock.ts';
+import type { LogEntry } from './log-entry.ts';
+
+export interface RepeatGate {
+  /** Passes it on, or counts it. */
+  take(entry: LogEntry): void;
+  /** Tells what was counted until now. */
+  flush(): void;
+}
+
+const firstLines = 5;
+const periodMs = 600_000;
+/** Beyond this many kinds all are one: whoever makes texts cannot fill memory, or the disk. */
+const maxKinds = 500;
+
+interface Kind {
+  since: number;
+  passed: number;
+  /** Lines that pass in this period: fewer once the trouble goes on. */
+  most: number;
+  counted: number;
+  last: LogEntry | undefined;
+}
+
+export function createRepeatGate(clock: Clock, pass: (entry: LogEntry) => void): RepeatGate {
+  const kinds = new Map<string, Kind>();
+  let timer: Timer | undefined;
+
+  const tell = (kind: Kind) => {
+    const { last, counted } = kind;
+    if (last === undefined || counted === 0) return;
+    const minutes = Math.max(1, Math.round((clock.monotonic() - kind.since) / 60_000));
+    const time = new Date(clock.now()).toISOString();
+    pass({
+      ...last,
+      time,
+      repeated: counted,
+      msg: `${last.msg} (${counted} times more within ${minutes} min)`,
+    });
+    kind.counted = 0;
+    kind.last = undefined;
+  };
+  const look = () => {
+    timer = undefined;
+    const now = clock.monotonic();
+    for (const [key, kind] of kinds) {
+      if (now - kind.since < periodMs) continue;
+      const goesOn = kind.counted > 0;
+      tell(kind);
+      // Quiet for a whole period: forgotten, so the next time is told in full.
+      if (!goesOn) kinds.delete(key);
+      else Object.assign(kind, { since: now, passed: 0, most: 1 });
+    }
+    if (kinds.size > 0) schedule();
+  };
+  const schedule = () => {
+    timer ??= clock.setTimer(periodMs / 10, look);
+  };
+
+  return {
+    take(entry) {
+      // Whoever asked for debug wants all of it.
+      if (entry.level === 'debug') return pass(entry);
+      const key = kinds.size < maxKinds ? keyOf(entry) : kinds.has(keyOf(entry)) ? keyOf(entry) : 'others';
+      const known = kinds.get(key);
+      const kind = known ?? {
+        since: clock.monotonic(),
+        passed: 0,
+        most: firstLines,
+        counted: 0,
+        last: undefined,
+      };
+      if (known === undefined) kinds.set(key, kind);
+      schedule();
+      if (kind.passed < kind.most) {
+        kind.passed += 1;
+        pass(entry);
+      } else {
+        kind.counted += 1;
+        kind.last = entry;
+      }
+    },
+    flush() {
+      timer?.cancel();
+      timer = undefined;
+      for (const kind of kinds.values()) tell(kind);
+    },
+  };
+}
+
+function keyOf({ level, part, source, batchId, code, msg }: LogEntry): string {
+  return [level, part, source, batchId, code, msg.replace(/\d+/g, '#').slice(0, 200)]
+    .map(String)
+    .join('\u0000');
+}
