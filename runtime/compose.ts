@@ -5,6 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import type { Sample } from '../kernel/prometheus.ts';
 import type { Random } from '../kernel/random.ts';
 import { adapterOf, type MakeSource } from './adapters.ts';
 import { applyBackpressure } from './backpressure.ts';
@@ -16,8 +17,10 @@ import type { ReloadPlan } from './config/reload-plan.ts';
 import type { Config, SourceConfig } from './config/schema.ts';
 import { type DelayedStart, delayStart } from './delayed-start.ts';
 import { frontierOf } from './frontier.ts';
+import type { LogEntry } from './health/log-entry.ts';
 import { lifeIn } from './health/reported-state.ts';
 import type { DampingSettings, StartJournal } from './health/start-journal.ts';
+import { statusAddress } from './health/status-address.ts';
 import { createBackfillJobs } from './methods/backfill-jobs.ts';
 import type { BackfillJobs, HistoryAnswer } from './methods/backfill-jobs-api.ts';
 import { makeReports, type Reports } from './reports.ts';
@@ -46,6 +49,16 @@ export interface Edges {
   readonly boot: Boot;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** What was counted and `samples`, in Prometheus' form. Default: `/metrics` answers 404. */
+  readonly metricsText?: ((samples: readonly Sample[]) => Promise<string>) | undefined;
+  /** Series of sources that are configured no more are forgotten. */
+  readonly onSources?: ((names: ReadonlySet<string>) => void) | undefined;
+  /** Opens the status to others than the gateway itself. */
+  readonly statusToken?: string | undefined;
+  /** The last lines of the log, for who looks at the status. */
+  readonly recentLog?: (() => readonly LogEntry[]) | undefined;
+  /** Where secrets may come from, which no bundle may hold. Default: none come from there. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly dataFolder: string;
   /** The gateway's own configuration file; it may be missing. */
   readonly configFile?: string | undefined;
@@ -53,6 +66,8 @@ export interface Edges {
   readonly configFolders?: string | undefined;
   /** Whether the twin may configure the module. */
   readonly heedTwin: boolean;
+  /** Where status and metrics are served unless the configuration says. Default false. */
+  readonly isIotEdge?: boolean;
   /** Whether the module may begin without a configuration, and wait for one. */
   readonly mayWait: boolean;
   /** What clock and spool need before the last good configuration, which is in the spool, can be read. */
@@ -297,7 +312,9 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
   await runtime.start();
   reporter.start();
   dayUse.start();
-  await server.listen({ host: config.statusHost, port: config.statusPort });
+  parts.views.fillRate.start();
+  parts.views.outages.start();
+  await server.listen(statusAddress(config, edges.isIotEdge ?? false));
   log.info({ sources: config.sources.length, dataFolder, config: keeper.report().state }, 'started');
   return {
     get statusPort() {
@@ -314,6 +331,8 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
     reread: () => keeper.reread(),
     async stop() {
       reporter.stop();
+      parts.views.fillRate.stop();
+      parts.views.outages.stop();
       // Beside the stop, not before it: a slow disk would take their time from the ten seconds that there are. What
       // is on its way to the spool is written when that closes.
       const notes = [starts.stopped(), server.close()];
@@ -339,9 +358,10 @@ async function applyTo(parts: Parts, edges: Edges, next: Config, plan: ReloadPla
   edges.onLogLevel(next.logLevel);
   Object.assign(parts.encoding, encodingOf(next));
   if (plan.windows) parts.windows.setLimits(windowLimitsOf(next));
-  if (plan.status) await parts.server.listen({ host: next.statusHost, port: next.statusPort });
+  if (plan.status) await parts.server.listen(statusAddress(next, edges.isIotEdge ?? false));
   await parts.sources.change(plan.sources.removed, plan.sources.started);
   await parts.rules.change(next.rules, streamsByName(next));
+  edges.onSources?.(new Set(next.sources.map(({ name }) => name)));
   parts.delayed.release();
   if (plan.forwarder) await parts.forwarder.setLimits(forwarderLimitsOf(next));
   if (plan.uplink) parts.uplink.reconfigure(next.uplink);

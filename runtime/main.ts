@@ -9,15 +9,18 @@ import { systemClock } from '../kernel/clock.ts';
 import { HoldfastError } from '../kernel/errors.ts';
 import { type Log, silentLog } from '../kernel/log.ts';
 import { noMetrics } from '../kernel/metrics.ts';
+import { createPrometheusMetrics } from '../kernel/prometheus.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { createAdapters } from './adapters.ts';
 import { createProgram } from './cli/program.ts';
 import type { StartOptions } from './cli/run.ts';
 import { type ComposedModule, composeModule } from './compose.ts';
-import { namesOf } from './config/identity.ts';
+import { namesOf, readStatusToken } from './config/identity.ts';
 import type { SourceConfig } from './config/schema.ts';
 import { readStartSettings } from './config/start-settings.ts';
-import { createProcessLog } from './health/pino-log.ts';
+import { edgeLabels } from './health/edge-labels.ts';
+import { metricCatalogue } from './health/metric-catalogue.ts';
+import { createProcessLog, type ProcessLog } from './health/pino-log.ts';
 import { openStartJournal } from './health/start-journal.ts';
 import { createInputs } from './sources/inputs.ts';
 import { openSpoolKeys } from './spool/encryption/open-keys.ts';
@@ -32,12 +35,20 @@ process.umask(0o077);
 
 const clock = systemClock;
 const random = systemRandom;
-const metrics = noMetrics;
 
-async function startModule(options: StartOptions, log: Log): Promise<ComposedModule> {
+async function startModule(options: StartOptions, log: ProcessLog): Promise<ComposedModule> {
   const { dataFolder, configFile, identity, heedTwin, signal } = options;
   const { HOLDFAST_CONFIG_FOLDERS, HOLDFAST_MARK_FOLDER } = process.env;
   const boot = readBoot(random.uuid());
+  const statusToken = await readStatusToken(process.env);
+  const metrics = createPrometheusMetrics({
+    catalogue: metricCatalogue,
+    common: edgeLabels(
+      process.env,
+      identity.kind === 'connection-string' ? identity.connectionString : undefined,
+      random.uuid(),
+    ),
+  });
   await makeDataFolder(dataFolder);
   const settings = await readStartSettings({ dataFolder, file: configFile, heedTwin });
   const keys = await openSpoolKeys(settings.spool.encryption, {
@@ -56,6 +67,12 @@ async function startModule(options: StartOptions, log: Log): Promise<ComposedMod
     boot,
     log,
     metrics,
+    metricsText: (samples) => metrics.text(samples),
+    onSources: (names) => metrics.keepOnly('source', names),
+    statusToken,
+    recentLog: () => log.recent(),
+    environment: process.env,
+    isIotEdge: identity.kind === 'iot-edge',
     dataFolder,
     configFile,
     configFolders: HOLDFAST_CONFIG_FOLDERS,
@@ -111,14 +128,14 @@ async function makeDataFolder(folder: string): Promise<void> {
 
 /** For `holdfast probe`. */
 const makeSources = (dataFolder: string) => {
-  const inputs = createInputs({ clock, log: silentLog, metrics });
-  const make = createAdapters({ clock, random, metrics, dataFolder, inputs });
+  const inputs = createInputs({ clock, log: silentLog, metrics: noMetrics });
+  const make = createAdapters({ clock, random, metrics: noMetrics, dataFolder, inputs });
   return (settings: SourceConfig, sourceLog: Log) => make(settings, { stampClock: clock, log: sourceLog });
 };
 
 await createProgram({
   startModule,
-  createLog: createProcessLog,
+  createLog: (level, format) => createProcessLog(level, format, clock),
   makeSources,
   clock,
   version,

@@ -2,8 +2,10 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import type { Sample } from '../kernel/prometheus.ts';
 import type { ConfigKeeper } from './config/keeper.ts';
 import type { DelayedStart } from './delayed-start.ts';
+import type { LogEntry } from './health/log-entry.ts';
 import { composeReported } from './health/reported-state.ts';
 import { createReporter, type Reporter } from './health/reporter.ts';
 import type { StartJournal } from './health/start-journal.ts';
@@ -23,6 +25,7 @@ import type { SiteClock } from './time/site-clock.ts';
 import type { EdgeUplink } from './uplink/edge-uplink.ts';
 import type { Forwarder } from './uplink/forwarder-api.ts';
 import { version } from './version.ts';
+import { makeViews, type Views } from './views.ts';
 import type { Windows } from './windows/windows-api.ts';
 
 /** What is reported on, and with what. */
@@ -30,6 +33,14 @@ export interface ReportedOn {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Shows what was counted, and `samples`; undefined where nobody may look. */
+  readonly metricsText?: ((samples: readonly Sample[]) => Promise<string>) | undefined;
+  /** Opens the status to others than the gateway itself. */
+  readonly statusToken?: string | undefined;
+  /** The last lines of the log. */
+  readonly recentLog?: (() => readonly LogEntry[]) | undefined;
+  /** Where secrets may come from, which no bundle may hold. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly keys: SpoolKeys;
   readonly keeper: ConfigKeeper;
   readonly sources: Pick<SourceSet<never, SupervisedSource>, 'running' | 'failed'>;
@@ -49,13 +60,14 @@ export interface Reports {
   readonly methods: MethodRouter;
   readonly reporter: Reporter;
   readonly server: StatusPort;
+  readonly views: Views;
   /** Errors out of libraries that nobody could catch. */
   readonly stray: { count: number };
 }
 
 /** `startedAt`: of this process, epoch ms. */
 export function makeReports(parts: ReportedOn, startedAt: number): Reports {
-  const { clock, log, metrics, keys } = parts;
+  const { clock, log, metrics, keys, metricsText, statusToken } = parts;
   const { keeper, sources, siteClock, spool, windows, delayed, starts, uplink, forwarder, jobs } = parts;
   const stray = { count: 0 };
   // What both reports say.
@@ -85,11 +97,14 @@ export function makeReports(parts: ReportedOn, startedAt: number): Reports {
     starts: { quickCrashes: starts.crashes, waiting: delayed.isWaiting },
     strayErrors: stray.count,
   });
+  const reasons = () => notReady(sources.failed, spool.stats(), delayed.isWaiting, keys.problem);
+  const views = makeViews(parts, () => ({ sources: common().sources, status, notReady: reasons }), startedAt);
   const methods = createMethodRouter({
     host: uplink,
     jobs,
     status,
     write: parts.write,
+    bundle: (maxBytes) => views.bundle(maxBytes),
     skip: skipIn(windows, sources.running, () => keeper.config().faultInjection),
     log: log.child({ part: 'methods' }),
     metrics,
@@ -107,10 +122,14 @@ export function makeReports(parts: ReportedOn, startedAt: number): Reports {
   });
   const server = createStatusPort({
     status,
-    notReady: () => notReady(sources.failed, spool.stats(), delayed.isWaiting, keys.problem),
+    notReady: reasons,
+    overview: () => views.overview(),
+    bundle: async () => (await views.bundle())!,
+    ...(metricsText && { metricsText: () => metricsText(views.samples()) }),
+    token: statusToken,
     log,
   });
-  return { methods, reporter, server, stray };
+  return { methods, reporter, server, views, stray };
 }
 
 function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>, isAllowed: () => boolean): Skip {

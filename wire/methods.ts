@@ -47,6 +47,7 @@ export const methodNames = {
   getBackfill: ['getBackfill'],
   cancelBackfill: ['cancelBackfill'],
   status: ['status'],
+  bundle: ['bundle'],
   skip: ['skip', 'SkipMessageMethod'],
   write: ['write'],
 } as const;

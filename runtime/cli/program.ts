@@ -8,6 +8,7 @@ import { type ProbeDependencies, type ProbeOptions, probe } from './probe.ts';
 import { rulesCommand } from './rules-command.ts';
 import { type RunDependencies, runModule } from './run.ts';
 import { spoolCommand } from './spool-command.ts';
+import { type AskOptions, defaultStatusUrl, fetchBundle, type StatusOptions, showStatus } from './status.ts';
 
 export interface ProgramDependencies extends RunDependencies, ProbeDependencies {
   readonly version: string;
@@ -74,6 +75,7 @@ export function createProgram(dependencies: ProgramDependencies): Command {
       console.log(JSON.stringify(configJsonSchema(), null, 2));
       process.exitCode = exitCodes.ok;
     });
+  addAsking(program, dependencies);
   program.addCommand(spoolCommand(dependencies));
   program.addCommand(rulesCommand());
   return program;
@@ -82,6 +84,28 @@ export function createProgram(dependencies: ProgramDependencies): Command {
 /** What commander ends with: 0 after help that was asked for and the version, else an argument was wrong. */
 function endsWith({ exitCode }: CommanderError): never {
   return process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput);
+}
+
+/** What asks the module that runs. */
+function addAsking(program: Command, { clock }: ProgramDependencies): void {
+  program
+    .command('status')
+    .description(
+      'show how the module that runs here is: what is wrong, sources, what waits, the last lines of its log',
+    )
+    .option('--watch', 'again every two seconds')
+    .option('--json', 'for programs')
+    .option('--url <url>', 'where its status port is', defaultStatusUrl)
+    .action(async (options: StatusOptions) => {
+      process.exitCode = await showStatus(options, clock);
+    });
+  program
+    .command('bundle')
+    .description('write one archive for whoever is asked for help to standard output; no secret is in it')
+    .option('--url <url>', 'where its status port is', defaultStatusUrl)
+    .action(async (options: AskOptions) => {
+      process.exitCode = await fetchBundle(options, clock);
+    });
 }
 
 function upTo(most: number): (text: string) => number {

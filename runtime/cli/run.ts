@@ -1,10 +1,11 @@
 // `holdfast run`: one process's life, from the environment to the exit code.
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
-import type { Log } from '../../kernel/log.ts';
 import type { ComposedModule } from '../compose.ts';
 import { type Identity, readIdentity } from '../config/identity.ts';
 import { ConfigError, dataFolderIn } from '../config/load.ts';
+import { type LogFormat, logFormats, readLogFormat } from '../health/log-format.ts';
+import type { ProcessLog } from '../health/pino-log.ts';
 import { isOfClient, isOfNobody } from '../health/stray-errors.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -22,11 +23,9 @@ export interface StartOptions {
   readonly signal: AbortSignal;
 }
 
-export type ProcessLog = Log & { setLevel(level: string): void };
-
 export interface RunDependencies {
-  readonly startModule: (options: StartOptions, log: Log) => Promise<ComposedModule>;
-  readonly createLog: (level: string) => ProcessLog;
+  readonly startModule: (options: StartOptions, log: ProcessLog) => Promise<ComposedModule>;
+  readonly createLog: (level: string, format: LogFormat) => ProcessLog;
   readonly clock: Clock;
 }
 
@@ -38,7 +37,12 @@ export async function runModule(
   readyLine: boolean,
   parts: RunDependencies,
 ): Promise<number> {
-  const log = parts.createLog(process.env.HOLDFAST_LOG_LEVEL ?? 'info');
+  const format = readLogFormat(process.env);
+  if (format === undefined) {
+    console.error(`HOLDFAST_LOG_FORMAT must be one of ${logFormats.join(', ')}`);
+    return exitCodes.badInput;
+  }
+  const log = parts.createLog(process.env.HOLDFAST_LOG_LEVEL ?? 'info', format);
   // First of all: as a container's first process, one without listeners would not hear its signals at all.
   const signals = listenForSignals();
   let module: ComposedModule | undefined;
@@ -53,6 +57,7 @@ export async function runModule(
     console.log(JSON.stringify({ ready: true, pid: process.pid, statusPort: module.statusPort }));
   log.info({ signal: await signals.received }, 'stopping');
   await module.stop();
+  log.flush();
   // Not left to the event loop: a client library may hold a timer or a socket for another minute.
   process.exit(exitCodes.ok);
 }

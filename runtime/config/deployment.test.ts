@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../../test/support/source-tree.ts';
+import { statusAddress } from '../health/status-address.ts';
 import { loadValue, parseConfig } from './load.ts';
 import { twinWish } from './twin-wish.ts';
 
@@ -15,10 +16,11 @@ describe('what we publish as an example', () => {
     const { config } = await loadValue(wish.kind === 'inline' && wish.value, 'deployment template');
     expect(config.sources).toHaveLength(1);
     const { settings } = modulesContent.$edgeAgent['properties.desired'].modules.holdfast;
-    const published = settings.createOptions.HostConfig.PortBindings[`${config.statusPort}/tcp`];
+    const published =
+      settings.createOptions.HostConfig.PortBindings[`${statusAddress(config, true).port}/tcp`];
     // Outside of the container on loopback alone; inside, Docker's bridge has to reach it.
     expect(published[0].HostIp).toBe('127.0.0.1');
-    expect(config.statusHost).toBe('0.0.0.0');
+    expect(statusAddress(config, true).host).toBe('0.0.0.0');
   });
 
   it("the README's configuration is valid", () => {

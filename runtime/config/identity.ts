@@ -17,7 +17,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export async function readIdentity(environment: Environment): Promise<Identity> {
   const text =
     environment.HOLDFAST_CONNECTION_STRING ??
-    (await readSecretFile(environment.HOLDFAST_CONNECTION_STRING_FILE));
+    (await readSecretFile(environment.HOLDFAST_CONNECTION_STRING_FILE, 'HOLDFAST_CONNECTION_STRING_FILE'));
   if (text !== undefined) return { kind: 'connection-string', connectionString: checked(text.trim()) };
   if (environment.IOTEDGE_WORKLOADURI) return { kind: 'iot-edge' };
   throw problem(
@@ -46,12 +46,12 @@ function nameOf(identity: Identity, environment: Environment): string | undefine
   return `${field('DeviceId')}/${field('ModuleId') ?? ''}`;
 }
 
-async function readSecretFile(file: string | undefined): Promise<string | undefined> {
+async function readSecretFile(file: string | undefined, variable: string): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
     return (await readNamedFile(file, maxSecretBytes)).toString('utf8');
   } catch (cause) {
-    throw problem(`HOLDFAST_CONNECTION_STRING_FILE cannot be read: ${describeError(cause)}`);
+    throw problem(`${variable} cannot be read: ${describeError(cause)}`);
   }
 }
 
@@ -65,6 +65,22 @@ function checked(text: string): string {
     );
   }
   return text;
+}
+
+const leastTokenChars = 16;
+
+/** What opens the status to others than the gateway itself; undefined where nothing does. @throws ConfigError. */
+export async function readStatusToken(environment: Environment): Promise<string | undefined> {
+  const { HOLDFAST_STATUS_TOKEN: given, HOLDFAST_STATUS_TOKEN_FILE: file } = environment;
+  const token = (given || (await readSecretFile(file, 'HOLDFAST_STATUS_TOKEN_FILE')))?.trim();
+  if (token === undefined) return undefined;
+  // As a header of HTTP can carry it.
+  if (token.length < leastTokenChars || !/^[\x21-\x7e]+$/.test(token)) {
+    throw problem(
+      `the status token must be ${leastTokenChars} or more characters of ASCII without spaces: openssl rand -hex 16`,
+    );
+  }
+  return token;
 }
 
 function problem(message: string): ConfigError {

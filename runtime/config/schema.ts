@@ -120,9 +120,14 @@ export const configSchema = z
     uplink: uplink.prefault({}),
     /** How far this gateway's clock is trusted. */
     clock: clockSchema.prefault({}),
-    /** Serves status and health as JSON; absent: no listener at all. */
-    statusPort: z.int().min(0).max(65_535).optional(),
-    statusHost: z.string().min(1).default('127.0.0.1'),
+    /** Serves the status page, metrics and health. Default: 9600 under IoT Edge, elsewhere `off`. */
+    statusPort: z
+      .union([z.int().min(0).max(65_535), z.literal('off')], {
+        error: 'must be a port from 0 to 65535, or off',
+      })
+      .optional(),
+    /** Default: all addresses under IoT Edge, elsewhere loopback. Status needs HOLDFAST_STATUS_TOKEN from anywhere but loopback. */
+    statusHost: z.string().min(1).optional(),
     /** Lets the `skip` method lose windows on purpose. Never in production. */
     faultInjection: z.boolean().default(false),
     /** Lets the `write` method write tags that may be written. */

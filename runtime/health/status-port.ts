@@ -2,7 +2,7 @@
 // taken, the module says so and works on without it.
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
-import { type StatusServer, startStatusServer } from './status-server.ts';
+import { type StatusAnswers, type StatusServer, startStatusServer } from './status-server.ts';
 
 export interface StatusPort {
   /** Serves there from now on; without a port nowhere. Never rejects. */
@@ -11,11 +11,7 @@ export interface StatusPort {
   close(): Promise<void>;
 }
 
-export function createStatusPort(options: {
-  readonly status: () => unknown;
-  readonly notReady: () => readonly string[];
-  readonly log: Log;
-}): StatusPort {
+export function createStatusPort(options: StatusAnswers & { readonly log: Log }): StatusPort {
   const { log, ...answers } = options;
   let server: StatusServer | undefined;
   const close = async () => {

@@ -34,7 +34,7 @@ test.each([
   ['/readyz', 'GET', [], 200, { ready: true, reasons: [] }],
   ['/readyz', 'GET', ['no hub'], 503, { ready: false, reasons: ['no hub'] }],
   ['/status?full', 'GET', [], 200, { depth: 1 }],
-  ['/other', 'GET', [], 404, { error: 'known paths: /status /healthz /readyz' }],
+  ['/other', 'GET', [], 404, { error: 'known paths: / /status /overview /bundle /metrics /healthz /readyz' }],
   ['/healthz', 'POST', [], 405, { error: 'only GET' }],
 ] as const)('%s by %s with %o in the way is %i', async (path, method, notReady, status, body) => {
   await start(notReady);

@@ -47,6 +47,7 @@ function bench(
       },
     },
     status: () => ({ version: '1' }),
+    bundle: async () => Buffer.from('an archive'),
     log: silentLog,
     metrics: noMetrics,
     ...options,
@@ -54,6 +55,20 @@ function bench(
   const call = (name: string, given?: unknown) => handlers.get(name)!(given);
   return { call, router, requests, cancels, handlers };
 }
+
+describe('bundle', () => {
+  test('is answered as one archive, in base64', async () => {
+    const { status, body } = await bench().call('bundle');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ name: 'holdfast-bundle.tar.gz', encoding: 'base64' });
+    expect(Buffer.from((body as { content: string }).content, 'base64').toString()).toBe('an archive');
+  });
+
+  test('that does not fit, or cannot be made, is said so', async () => {
+    expect((await bench({ bundle: async () => undefined }).call('bundle')).status).toBe(413);
+    expect((await bench({ bundle: () => Promise.reject(new Error('no')) }).call('bundle')).status).toBe(500);
+  });
+});
 
 describe('backfill', () => {
   test('an accepted request is answered 202', async () => {

@@ -14,6 +14,8 @@ export interface MethodRouterOptions {
   readonly jobs: Pick<BackfillJobs, 'request' | 'get' | 'cancel'>;
   /** The status report, as composed by status.ts. */
   readonly status: () => unknown;
+  /** One archive for whoever is asked for help; undefined where it does not fit. */
+  readonly bundle: (maxBytes: number) => Promise<Uint8Array | undefined>;
   /** Absent where fault injection is not configured on: `skip` then answers 404. */
   readonly skip?: Skip;
   /** Absent: 404. */
@@ -27,6 +29,9 @@ export interface MethodRouter {
   stop(): void;
 }
 
+/** An answer has at most 128 KiB; as base64 this has 112. */
+const maxBundleBytes = 84 * 1024;
+
 /** The largest payload that is looked at: a backfill request has 300 bytes. */
 const maxPayloadBytes = 16 * 1024;
 
@@ -39,6 +44,7 @@ export function createMethodRouter(options: MethodRouterOptions): MethodRouter {
     getBackfill: async (payload) => getBackfill(options, payload),
     cancelBackfill: (payload) => cancelBackfill(options, payload),
     status: async () => answer(200, options.status()),
+    bundle: () => bundle(options),
     skip: async (payload) => skip(options, payload),
     write: options.write ?? (async () => notFound('this module writes nothing')),
   };
@@ -111,6 +117,22 @@ async function cancelBackfill(options: MethodRouterOptions, payload: unknown): P
   if (!asked.ok) return badRequest(asked.errors);
   const job = await options.jobs.cancel(asked.value.requestId, asked.value.declareVoid);
   return job ? answer(200, jobReport(job)) : notFound('this module has no such request');
+}
+
+async function bundle({ bundle: make, log }: MethodRouterOptions): Promise<MethodAnswer> {
+  try {
+    const archive = await make(maxBundleBytes);
+    if (archive === undefined)
+      return answer(413, { error: 'it does not fit into an answer: run `holdfast bundle` on the gateway' });
+    return answer(200, {
+      name: 'holdfast-bundle.tar.gz',
+      encoding: 'base64',
+      content: Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength).toString('base64'),
+    });
+  } catch (error) {
+    log.warn({ reason: describeError(error) }, 'the bundle cannot be made');
+    return answer(500, { error: 'the bundle cannot be made; the log says why' });
+  }
 }
 
 function skip(options: MethodRouterOptions, payload: unknown): MethodAnswer {

@@ -12,6 +12,7 @@ export interface SourceStatus {
   readonly since: number;
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number };
   readonly lastEventAt?: number;
+  readonly lastReadingAt?: number;
 }
 
 export interface StreamStatus {
@@ -81,11 +82,15 @@ export function composeStatus(parts: StatusParts): Record<string, unknown> {
   };
 }
 
-function sourceReport({ since, lastEventAt, lastError, ...source }: SourceStatus, now: number): object {
+function sourceReport(
+  { since, lastEventAt, lastReadingAt, lastError, ...source }: SourceStatus,
+  now: number,
+): object {
   return {
     ...source,
     since: iso(since),
     ...(lastEventAt === undefined ? {} : { lastEventAgeMs: now - lastEventAt }),
+    ...(lastReadingAt === undefined ? {} : { lastReadingAgeMs: now - lastReadingAt }),
     ...(lastError === undefined ? {} : { lastError: { ...lastError, at: iso(lastError.at) } }),
   };
 }

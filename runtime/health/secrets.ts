@@ -1,0 +1,78 @@
+// What must never leave the gateway in a bundle, and how it is taken out: the values themselves, wherever they turn up (a log
+// line, an error of a library, a setting that was misused), and whatever looks like a secret. Reading them is the only way to
+// know them: from the environment, and from the files that environment and configuration name as keys.
+import { readSmallFile } from '../../kernel/small-file.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const secretName = /key|secret|token|passw|credential|connection_?string|\bpin\b|\bsas\b|signature/i;
+const maxFileBytes = 64 * 1024;
+/** Shorter values would take half of all texts out with them. */
+const leastChars = 6;
+const replacement = '[secret]';
+
+/** Every secret that this process can know. Never rejects: a file that cannot be read has told nobody anything. */
+export async function collectSecrets(environment: Environment, config: unknown): Promise<readonly string[]> {
+  const found = new Set<string>();
+  const files = new Set<string>();
+  for (const [name, value] of Object.entries(environment)) {
+    if (!value || !secretName.test(name)) continue;
+    if (name.endsWith('_FILE')) files.add(value);
+    else found.add(value);
+  }
+  walk(config, (path, value) => {
+    if (path.at(-1) === 'env' || path.at(-1)?.endsWith('Env')) {
+      const secret = environment[value];
+      if (secret) found.add(secret);
+    } else if (/file$/i.test(path.at(-1) ?? '') && path.some((part) => secretName.test(part)))
+      files.add(value);
+    else if (secretName.test(path.at(-1) ?? '')) found.add(value);
+  });
+  for (const file of files) {
+    const bytes = await readSmallFile(file, maxFileBytes).catch(() => undefined);
+    if (bytes === undefined) continue;
+    for (const encoding of ['utf8', 'hex', 'base64'] as const) found.add(bytes.toString(encoding).trim());
+  }
+  return [...found].flatMap(formsOf).filter((text) => text.length >= leastChars);
+}
+
+/** The text without them. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  // The longest first: one may hold another.
+  for (const secret of secrets.toSorted((a, b) => b.length - a.length))
+    clean = clean.replaceAll(secret, replacement);
+  return clean
+    .replace(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, replacement)
+    .replace(
+      /((?:SharedAccessKey|AccountKey|sig|password|pwd|passwd|secret|token)(?:\\*["'])?\s*[=:]\s*(?:\\*["'])?)[^\s;&"'\\,}]{3,}/gi,
+      `$1${replacement}`,
+    )
+    .replace(/\b(Bearer|Basic|SharedAccessSignature)\s+(?!\[secret\])[\w+/=.%&:-]{6,}/gi, `$1 ${replacement}`)
+    .replace(/(:\/\/[^\s/:@"]+):[^\s/@"]+@/g, `$1:${replacement}@`);
+}
+
+/** As it may have been written: as it is, line by line, within JSON, within an address; and the key of a connection string. */
+function formsOf(secret: string): string[] {
+  const key = /SharedAccessKey=([^;\s]+)/i.exec(secret)?.[1];
+  const lines = secret.includes('\n') ? secret.split(/\r?\n/).map((line) => line.trim()) : [];
+  return [secret, key, ...lines.filter((line) => line.length >= 12 && !line.startsWith('-----'))]
+    .filter((text): text is string => text !== undefined && text.length > 0)
+    .flatMap((text) => [
+      text,
+      JSON.stringify(text).slice(1, -1),
+      encodeURIComponent(text),
+      Buffer.from(text, 'utf8').toString('base64'),
+    ]);
+}
+
+function walk(
+  value: unknown,
+  visit: (path: readonly string[], text: string) => void,
+  path: readonly string[] = [],
+): void {
+  if (typeof value === 'string') visit(path, value);
+  else if (Array.isArray(value)) for (const item of value) walk(item, visit, path);
+  else if (typeof value === 'object' && value !== null)
+    for (const [name, inner] of Object.entries(value)) walk(inner, visit, [...path, name]);
+}

@@ -1,0 +1,145 @@
+// What runs in the browser: plain JavaScript of ten years' age, for whatever a phone on a shop floor has.
+
+export const pageScript = `
+'use strict';
+(function () {
+  var by = function (id) { return document.getElementById(id); };
+  var everyMs = 2000;
+  var heardAt = 0;
+  var opened = {};
+  function el(name, text, cls) {
+    var node = document.createElement(name);
+    if (text !== undefined && text !== null) node.textContent = String(text);
+    if (cls) node.className = cls;
+    return node;
+  }
+  function fill(id, nodes) {
+    var at = by(id);
+    while (at.firstChild) at.removeChild(at.firstChild);
+    nodes.forEach(function (node) { at.appendChild(node); });
+  }
+  function table(heads, rows, none) {
+    if (rows.length === 0) return el('p', none, 'soft');
+    var made = el('table'), head = el('tr');
+    heads.forEach(function (text) { head.appendChild(el('th', text)); });
+    made.appendChild(el('thead')).appendChild(head);
+    var body = made.appendChild(el('tbody'));
+    rows.forEach(function (cells) {
+      var row = body.appendChild(el('tr'));
+      cells.forEach(function (cell) {
+        row.appendChild(cell && cell.nodeType ? cell : el('td', cell, typeof cell === 'number' ? 'n' : ''));
+      });
+    });
+    return made;
+  }
+  function duration(ms) {
+    if (ms === undefined || ms === null) return '';
+    var s = Math.max(0, ms) / 1000;
+    if (s < 100) return Math.round(s) + ' s';
+    if (s < 6000) return Math.round(s / 60) + ' min';
+    if (s < 172800) return (s / 3600).toFixed(1) + ' h';
+    return (s / 86400).toFixed(1) + ' d';
+  }
+  function size(bytes) {
+    var units = ['B', 'KiB', 'MiB', 'GiB'], n = 0;
+    while (bytes >= 1024 && n < 3) { bytes /= 1024; n += 1; }
+    return (n === 0 ? bytes : bytes.toFixed(1)) + ' ' + units[n];
+  }
+  function fact(name, value, grade) {
+    var box = el('div', undefined, 'fact');
+    box.appendChild(el('small', name));
+    box.appendChild(el('b', value, grade));
+    return box;
+  }
+  function quality(text) {
+    return el('td', text, text === 'good' ? 'good' : text.indexOf('uncertain') === 0 ? 'poor' : 'bad');
+  }
+  function source(shown, state) {
+    var box = el('details'), line = box.appendChild(el('summary'));
+    box.open = opened[shown.name] === true;
+    box.addEventListener('toggle', function () { opened[shown.name] = box.open; });
+    line.appendChild(el('b', shown.name + ' '));
+    var isUp = state.phase === 'connected';
+    line.appendChild(el('span', state.phase, isUp ? 'good' : state.phase === 'held' ? 'poor' : 'bad'));
+    if (state.lastReadingAgeMs !== undefined) line.appendChild(el('small', ' last reading ' + duration(state.lastReadingAgeMs) + ' ago'));
+    if (!isUp && state.lastError) box.appendChild(el('p', state.lastError.code + ': ' + state.lastError.message, 'bad'));
+    var rows = shown.values.map(function (value) { return [value.tag, value.value, quality(value.quality), value.at]; });
+    var wide = box.appendChild(el('div', undefined, 'scroll'));
+    wide.appendChild(table(['tag', 'value', 'quality', 'at'], rows, 'no value yet'));
+    if (shown.more > 0) box.appendChild(el('p', 'and ' + shown.more + ' more tags', 'soft'));
+    return box;
+  }
+  function show(view) {
+    var status = view.status, spool = status.spool;
+    by('title').textContent = 'Holdfast ' + status.version;
+    fill('troubles', view.troubles.length === 0
+      ? [el('li', 'All is well: every source is read, the hub is connected.', 'good')]
+      : view.troubles.map(function (trouble) { return el('li', trouble.text, trouble.grade); }));
+    var unsent = spool.lanes.live.bytes + spool.lanes.backlog.bytes;
+    fill('facts', [
+      fact('hub', status.uplink.connected ? 'connected' : 'not reached', status.uplink.connected ? 'good' : 'bad'),
+      fact('disk', spool.state, spool.state === 'ok' ? 'good' : 'bad'),
+      fact('clock', status.clock.mode || 'trusted', status.clock.trusted ? 'good' : 'poor'),
+      fact('configuration', status.config ? status.config.state : '', ''),
+      fact('unsent', size(unsent), ''),
+      fact('stored', size(spool.stored.bytes), ''),
+      fact('room without network', view.fullInSeconds === null ? 'not known yet' : duration(view.fullInSeconds * 1000), ''),
+      fact('sent', String(status.forwarder ? status.forwarder.sent.live + status.forwarder.sent.backlog : 0), ''),
+      fact('running for', duration(status.uptimeMs), '')
+    ]);
+    var states = {};
+    status.sources.forEach(function (each) { states[each.name] = each; });
+    var boxes = view.sources.map(function (each) { return source(each, states[each.name] || { phase: 'running' }); });
+    status.failedSources.forEach(function (each) { boxes.push(el('p', each.name + ' cannot run: ' + each.reason, 'bad')); });
+    fill('sources', boxes.length ? boxes : [el('p', 'none is configured', 'soft')]);
+    fill('lanes', [table(['lane', 'messages', 'size', 'oldest'], Object.keys(spool.lanes).map(function (lane) {
+      var depth = spool.lanes[lane];
+      return [lane, depth.messages, size(depth.bytes), duration(depth.oldestAgeMs)];
+    }), '')]);
+    var holes = status.sources.filter(function (each) { return each.breaks > 0; })
+      .map(function (each) { return [each.name, each.breaks + ' breaks in observation since the start']; });
+    if (spool.evicted > 0) holes.push(['spool', spool.evicted + ' windows removed unsent']);
+    if (spool.damaged > 0) holes.push(['spool', spool.damaged + ' records damaged']);
+    if (status.clock.lost > 0) holes.push(['clock', status.clock.lost + ' readings lost their place']);
+    if (status.clock.refused > 0) holes.push(['clock', status.clock.refused + ' readings found no room to wait']);
+    fill('holes', [table(['where', 'what'], holes, 'none')]);
+    fill('jobs', [table(['stream', 'from', 'to', 'state'], status.jobs.list.map(function (job) {
+      return [job.batchId, job.requested[0], job.requested[1], job.state];
+    }), 'none is open')]);
+    var rules = status.rules && (status.rules.list || status.rules);
+    fill('rules', [Array.isArray(rules) ? table(['rule', 'state'], rules.map(function (rule) {
+      return [rule.name, JSON.stringify(rule)];
+    }), 'none') : el('p', 'none', 'soft')]);
+    by('log').textContent = view.log.slice().reverse().map(function (line) {
+      var rest = {};
+      Object.keys(line).forEach(function (key) { if (['time', 'level', 'msg'].indexOf(key) < 0) rest[key] = line[key]; });
+      return line.time + ' ' + line.level + ' ' + line.msg + ' ' + JSON.stringify(rest);
+    }).join('\\n');
+    by('all').hidden = false;
+  }
+  function token() { try { return sessionStorage.getItem('token'); } catch (e) { return null; } }
+  function ask() {
+    var headers = token() ? { authorization: 'Bearer ' + token() } : {};
+    fetch('/overview', { headers: headers, cache: 'no-store' }).then(function (answer) {
+      if (answer.status === 401) { by('ask').hidden = false; by('all').hidden = true; throw new Error('a token is needed'); }
+      return answer.json().then(function (view) {
+        if (!answer.ok) throw new Error(view.error);
+        by('ask').hidden = true;
+        heardAt = Date.now();
+        show(view);
+        by('when').textContent = 'as of ' + new Date(view.status.time).toLocaleTimeString();
+        by('when').className = '';
+      });
+    }).catch(function (error) {
+      by('when').textContent = (heardAt ? 'no answer since ' + new Date(heardAt).toLocaleTimeString() + ': ' : '') + error.message;
+      by('when').className = 'bad';
+    }).then(function () { setTimeout(ask, everyMs); });
+  }
+  by('ask').addEventListener('submit', function (event) {
+    event.preventDefault();
+    try { sessionStorage.setItem('token', by('token').value.trim()); } catch (e) {}
+    by('token').value = '';
+  });
+  ask();
+})();
+`;

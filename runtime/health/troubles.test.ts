@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { statusText } from '../cli/status-text.ts';
+import { shownSources } from './overview.ts';
+import { type TroubledParts, troublesOf } from './troubles.ts';
+
+const now = 1_700_000_000_000;
+const well: TroubledParts = {
+  now,
+  sources: [{ name: 'press', phase: 'connected', since: now - 1000 }],
+  failedSources: [],
+  spool: {
+    state: 'ok',
+    holding: false,
+    evicted: 0,
+    lanes: { live: { messages: 2, bytes: 9 }, backlog: { messages: 5, bytes: 9 } },
+  },
+  fullInSeconds: 7200,
+  keyProblem: undefined,
+  uplink: { connected: true, since: now - 60_000 },
+  waitingFor: undefined,
+  clock: { trusted: true },
+  config: { state: 'applied' },
+  isWaitingAfterCrashes: false,
+};
+const spool = (more: object) => ({ spool: { ...well.spool, ...more } });
+
+describe('what is wrong, in words', () => {
+  it('is nothing while all is well', () => {
+    expect(troublesOf(well)).toEqual([]);
+  });
+
+  it.each([
+    [
+      {
+        uplink: { connected: false, since: now - 600_000, diagnosis: 'the name hub is not found: check DNS' },
+      },
+      'bad',
+      /not reached for 10 min: the name hub is not found.*7 messages wait; the room lasts 2\.0 h/,
+    ],
+    [{ waitingFor: 'daily-cap' }, 'poor', /cap of messages a day/],
+    [{ waitingFor: 'throttled' }, 'poor', /throttles/],
+    [spool({ state: 'failing', problem: 'ENOSPC' }), 'bad', /disk: ENOSPC/],
+    [spool({ holding: true }), 'bad', /full/],
+    [spool({ evicted: 3 }), 'poor', /3 windows/],
+    [spool({ repair: { reason: 'the store is gone' } }), 'poor', /damaged: the store is gone/],
+    [spool({ continuity: { state: 'lost', reason: 'a copy' } }), 'poor', /not the one that was left: a copy/],
+    [{ keyProblem: 'no such file' }, 'bad', /lacks a key: no such file/],
+    [
+      {
+        sources: [
+          {
+            name: 'oven',
+            phase: 'backoff',
+            since: now - 5000,
+            lastError: { code: 'x', message: 'no answer' },
+          },
+        ],
+      },
+      'bad',
+      /oven is not connected for 5 s: no answer/,
+    ],
+    [{ failedSources: [{ name: 'scale', reason: 'no such port' }] }, 'bad', /scale cannot run: no such port/],
+    [{ clock: { trusted: false, reason: 'never set' } }, 'poor', /clock is not trusted: never set/],
+    [
+      { config: { state: 'refused', errors: [{ path: 'a.b', message: 'is wrong' }] } },
+      'poor',
+      /refused: a\.b: is wrong/,
+    ],
+    [{ isWaitingAfterCrashes: true }, 'bad', /crashed again and again/],
+  ] as [Partial<TroubledParts>, string, RegExp][])('%j', (more, grade, text) => {
+    const [first, ...rest] = troublesOf({ ...well, ...more });
+    expect(rest).toEqual([]);
+    expect(first).toMatchObject({ grade, text: expect.stringMatching(text) });
+  });
+
+  it('has the worst first, and a thousand sources in twenty lines', () => {
+    const sources = Array.from({ length: 1000 }, (_, n) => ({ name: `s${n}`, phase: 'backoff', since: now }));
+    const troubles = troublesOf({ ...well, sources, clock: { trusted: false } });
+    expect(troubles).toHaveLength(22);
+    expect(troubles.at(-1)).toMatchObject({ grade: 'poor' });
+    expect(troubles.some(({ text }) => text.includes('980 more'))).toBe(true);
+  });
+});
+
+describe('what page and terminal show', () => {
+  it('is bounded, however many tags there are and however large their values', () => {
+    const values = Array.from({ length: 10_000 }, (_, n) => ({
+      index: now,
+      tag: `tag${n}`,
+      value: 'x'.repeat(10_000),
+      quality: 'good' as const,
+    }));
+    const shown = shownSources([...'abcdefghijklmnop'].map((name) => ({ name, index: 'time', values })));
+    expect(JSON.stringify(shown).length).toBeLessThan(400_000);
+    expect(shown[0]).toMatchObject({ more: 9800 });
+    expect(shown.at(-1)).toMatchObject({ more: 10_000, values: [] });
+  });
+
+  it('in the terminal has the same words, and nothing that steers it', () => {
+    const text = statusText({
+      status: {
+        version: '1.2.3',
+        time: '2026-01-01T00:00:00.000Z',
+        uptimeMs: 1000,
+        uplink: { connected: false },
+        sources: [{ name: 'pre\u001b[2Jss', phase: 'backoff', readings: 5, breaks: 1 }],
+        spool: { state: 'ok', evicted: 0, damaged: 0, lanes: { live: { messages: 1, bytes: 2 } } },
+        jobs: { open: 0 },
+        clock: { mode: 'trusted' },
+      },
+      troubles: [{ grade: 'bad', text: 'the hub is not reached' }],
+      notReady: [],
+      fullInSeconds: null,
+      sources: [],
+      log: [{ level: 'warn', time: '2026-01-01T00:00:00.000Z', msg: 'a\u0007b' }],
+    });
+    expect(text).toContain('!! the hub is not reached');
+    expect(text).toMatch(/pre \[2Jss\s+backoff\s+5\s+1\s+none/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for.
+    expect(text).not.toMatch(/[\u0007\u001b]/);
+  });
+});

@@ -1,0 +1,128 @@
+// What is wrong, in words: the same on the page, in the terminal and in what the log said. Pure.
+
+export interface Trouble {
+  /** `bad`: something is lost, or will be, or nothing is read; `poor`: it works, with a burden. */
+  readonly grade: 'bad' | 'poor';
+  readonly text: string;
+}
+
+/** Times are wall clock, epoch ms. */
+export interface TroubledParts {
+  readonly now: number;
+  readonly sources: readonly {
+    readonly name: string;
+    readonly phase: string;
+    readonly since: number;
+    readonly lastError?: { readonly code: string; readonly message: string };
+  }[];
+  readonly failedSources: readonly { readonly name: string; readonly reason: string }[];
+  readonly spool: {
+    readonly state: string;
+    readonly problem?: string;
+    readonly holding: boolean;
+    readonly evicted: number;
+    readonly repair?: { readonly reason: string };
+    readonly continuity?: { readonly state: string; readonly reason?: string };
+    readonly lanes: Readonly<Record<string, { messages: number; bytes: number }>>;
+  };
+  readonly fullInSeconds: number | undefined;
+  readonly keyProblem: string | undefined;
+  readonly uplink: { readonly connected: boolean; readonly since: number; readonly diagnosis?: string };
+  readonly waitingFor: string | undefined;
+  readonly clock: { readonly trusted: boolean; readonly reason?: string };
+  readonly config: {
+    readonly state: string;
+    readonly errors?: readonly { readonly path: string; readonly message: string }[];
+  };
+  readonly isWaitingAfterCrashes: boolean;
+}
+
+const maxSources = 20;
+const pauses: Readonly<Record<string, string>> = {
+  throttled: 'the hub throttles: less is sent for a while',
+  quota: "the hub's quota of this day is used up",
+  'daily-cap': 'the cap of messages a day is reached: the rest waits for tomorrow',
+  disk: 'the disk does not give messages out',
+};
+
+/** The worst first. */
+export function troublesOf(parts: TroubledParts): readonly Trouble[] {
+  const all = [...ofDisk(parts), ...ofUplink(parts), ...ofSources(parts), ...ofTheRest(parts)];
+  return all.toSorted((a, b) => a.grade.localeCompare(b.grade));
+}
+
+function ofDisk({ spool, keyProblem }: TroubledParts): Trouble[] {
+  const found: Trouble[] = [];
+  if (spool.state === 'failing') found.push(bad(`the disk: ${spool.problem}`));
+  if (spool.holding) found.push(bad('the spool is full: sources with a history of their own wait'));
+  if (keyProblem !== undefined) found.push(bad(`the spool lacks a key: ${keyProblem}`));
+  if (spool.evicted > 0) found.push(poor(`${spool.evicted} windows were removed before they could be sent`));
+  if (spool.repair !== undefined) found.push(poor(`stored data was damaged: ${spool.repair.reason}`));
+  if (spool.continuity?.state === 'lost')
+    found.push(
+      poor(`the data folder is not the one that was left: ${spool.continuity.reason ?? 'no reason known'}`),
+    );
+  return found;
+}
+
+function ofUplink({ now, uplink, waitingFor, spool, fullInSeconds }: TroubledParts): Trouble[] {
+  if (uplink.connected) {
+    const pause = waitingFor === undefined ? undefined : pauses[waitingFor];
+    return pause === undefined ? [] : [poor(pause)];
+  }
+  const messages = (spool.lanes.live?.messages ?? 0) + (spool.lanes.backlog?.messages ?? 0);
+  const room = fullInSeconds === undefined ? '' : `; the room lasts ${durationText(fullInSeconds * 1000)}`;
+  const why = uplink.diagnosis ?? 'no reason known yet';
+  return [
+    bad(
+      `the hub is not reached for ${durationText(now - uplink.since)}: ${why}; ${messages} messages wait${room}`,
+    ),
+  ];
+}
+
+function ofSources({ now, sources, failedSources }: TroubledParts): Trouble[] {
+  const failed = failedSources.map(({ name, reason }) => bad(`${name} cannot run: ${reason}`));
+  const lost = sources
+    .filter(({ phase }) => phase !== 'connected' && phase !== 'stopped')
+    .map(({ name, phase, since, lastError }) =>
+      phase === 'held'
+        ? poor(`${name} waits for room in the spool`)
+        : bad(
+            `${name} is not connected for ${durationText(now - since)}${lastError ? `: ${lastError.message}` : ''}`,
+          ),
+    );
+  const all = [...failed, ...lost];
+  const more = all.length - maxSources;
+  return more > 0 ? [...all.slice(0, maxSources), bad(`${more} more sources are in trouble`)] : all;
+}
+
+function ofTheRest({ clock, config, isWaitingAfterCrashes }: TroubledParts): Trouble[] {
+  const found: Trouble[] = [];
+  if (isWaitingAfterCrashes) found.push(bad('the module crashed again and again: the sources wait'));
+  if (!clock.trusted) found.push(poor(`the clock is not trusted${clock.reason ? `: ${clock.reason}` : ''}`));
+  if (config.state === 'refused') {
+    const [first] = config.errors ?? [];
+    found.push(
+      poor(`the wanted configuration is refused${first ? `: ${first.path}: ${first.message}` : ''}`),
+    );
+  }
+  if (config.state === 'waiting') found.push(poor('there is no configuration yet'));
+  return found;
+}
+
+/** In the largest unit that fits: `40 s`, `12 min`, `3.5 h`, `2.1 d`. */
+export function durationText(ms: number): string {
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${(seconds / 3600).toFixed(1)} h`;
+  return `${(seconds / 86_400).toFixed(1)} d`;
+}
+
+function bad(text: string): Trouble {
+  return { grade: 'bad', text };
+}
+
+function poor(text: string): Trouble {
+  return { grade: 'poor', text };
+}

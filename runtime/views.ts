@@ -1,0 +1,125 @@
+// What can be looked at besides status and reported state: series for a collector, the overview for page and terminal, the bundle
+// for whoever is asked for help, and how an outage is told.
+import type { Sample } from '../kernel/prometheus.ts';
+import { type BundleParts, makeBundle, makeSmallBundle } from './health/bundle.ts';
+import { type FillRate, watchFillRate } from './health/fill-rate.ts';
+import { createOutageLog, type OutageLog } from './health/outage-log.ts';
+import { maxShownLines, type Overview, shownSources } from './health/overview.ts';
+import { stateSamples } from './health/state-metrics.ts';
+import { troublesOf } from './health/troubles.ts';
+import type { ReportedOn } from './reports.ts';
+import { version } from './version.ts';
+
+/** What every report says of the module. */
+export interface Said {
+  readonly sources: Parameters<typeof stateSamples>[0]['sources'] &
+    Parameters<typeof troublesOf>[0]['sources'];
+  readonly status: () => Record<string, unknown>;
+  readonly notReady: () => readonly string[];
+}
+
+export interface Views {
+  readonly fillRate: FillRate;
+  readonly outages: OutageLog;
+  samples(): readonly Sample[];
+  overview(): Overview;
+  /** A gzipped tar; undefined where it does not fit into `maxBytes`. */
+  bundle(maxBytes?: number): Promise<Uint8Array | undefined>;
+}
+
+export function makeViews(parts: ReportedOn, said: () => Said, startedAt: number): Views {
+  const { clock, log, keeper, spool, uplink, forwarder } = parts;
+  const unsent = () => {
+    const [live, backlog] = [spool.depth('live'), spool.depth('backlog')];
+    return { messages: live.messages + backlog.messages, bytes: live.bytes + backlog.bytes };
+  };
+  const fillRate = watchFillRate(clock, () => forwarder.state().sentBytes + unsent().bytes);
+  const fullInSeconds = () => fillRate.fullInSeconds(spool.stats().roomBytes);
+  const outages = createOutageLog({
+    clock,
+    log: log.child({ part: 'uplink' }),
+    state: () => uplink.state(),
+    onState: (listener) => uplink.onState(listener),
+    waiting: () => ({ ...unsent(), fullInSeconds: fullInSeconds() }),
+  });
+  const bundleParts = async (): Promise<BundleParts> => ({
+    now: clock.now(),
+    status: said().status(),
+    config: keeper.config(),
+    metrics: await parts.metricsText?.(samplesOf(parts, said(), startedAt, fullInSeconds())),
+    log: parts.recentLog?.() ?? [],
+    spool: spool.stats(),
+    uplink: uplink.state(),
+    version,
+    environment: parts.environment ?? {},
+  });
+  return {
+    fillRate,
+    outages,
+    samples: () => samplesOf(parts, said(), startedAt, fullInSeconds()),
+    overview: () => overviewOf(parts, said(), fullInSeconds()),
+    bundle: async (maxBytes) =>
+      maxBytes === undefined
+        ? makeBundle(await bundleParts())
+        : makeSmallBundle(await bundleParts(), maxBytes),
+  };
+}
+
+function samplesOf(
+  { clock, keeper, sources: set, siteClock, spool, keys, delayed, starts, uplink, forwarder }: ReportedOn,
+  { sources, notReady }: Said,
+  startedAt: number,
+  fullInSeconds: number | undefined,
+): readonly Sample[] {
+  return stateSamples({
+    version,
+    now: clock.now(),
+    startedAt,
+    isReady: notReady().length === 0,
+    configState: keeper.report().state,
+    sources,
+    failedSources: set.failed,
+    spool: spool.stats(),
+    fullInSeconds,
+    hasKeyProblem: keys.problem !== undefined,
+    uplink: uplink.state(),
+    forwarder: forwarder.state(),
+    dayCap: keeper.config().uplink.caps.messagesPerDay,
+    clock: siteClock.state(),
+    starts: { quickCrashes: starts.crashes, waiting: delayed.isWaiting },
+  });
+}
+
+function overviewOf(
+  { clock, keeper, sources: set, siteClock, spool, keys, delayed, uplink, forwarder, recentLog }: ReportedOn,
+  { sources, status, notReady }: Said,
+  fullInSeconds: number | undefined,
+): Overview {
+  const troubles = troublesOf({
+    now: clock.now(),
+    sources,
+    failedSources: set.failed,
+    spool: spool.stats(),
+    fullInSeconds,
+    keyProblem: keys.problem,
+    uplink: uplink.state(),
+    waitingFor: forwarder.state().waitingFor,
+    clock: siteClock.state(),
+    config: keeper.report(),
+    isWaitingAfterCrashes: delayed.isWaiting,
+  });
+  return {
+    status: status(),
+    troubles,
+    notReady: notReady(),
+    fullInSeconds: fullInSeconds ?? null,
+    sources: shownSources(
+      [...set.running.values()].map((source) => ({
+        name: source.name,
+        index: source.source.index,
+        values: source.lastValues(),
+      })),
+    ),
+    log: (recentLog?.() ?? []).slice(-maxShownLines),
+  };
+}
