@@ -70,6 +70,7 @@ describe('the bundle', () => {
       misused: secret('misused'),
       named: secret('named'),
       api: secret('api'),
+      quoted: `quo"te\\d-${secret('x')}`,
     };
     const keyBytes = randomBytes(32);
     writeFileSync(keyFile, keyBytes);
@@ -81,12 +82,20 @@ describe('the bundle', () => {
       HOLDFAST_CONNECTION_STRING_FILE: connectionFile,
       HOLDFAST_STATUS_TOKEN: planted.token,
       SOMEBODYS_API_TOKEN: planted.api,
+      ANOTHER_PASSWORD: planted.quoted,
       SPOOL_SEALING: planted.named,
     };
     const everywhere = [
       connection,
       ...Object.values(planted),
       ...Object.values(planted).map(encodeURIComponent),
+      ...Object.values(planted).map((text) =>
+        encodeURIComponent(text).replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+      ),
+      ...Object.values(planted).map((text) => Buffer.from(text).toString('base64url')),
+      // Cut off, and JSON within JSON within JSON.
+      ...Object.values(planted).map((text) => `no end: ${text.slice(0, -3)}`),
+      JSON.stringify(JSON.stringify({ password: planted.quoted })),
       keyBytes.toString('hex'),
       keyBytes.toString('base64'),
       `Authorization: Bearer ${planted.token}`,
@@ -123,6 +132,8 @@ describe('the bundle', () => {
         [name, value!],
         [`${name} in an address`, encodeURIComponent(value!)],
         [`${name} as base64`, Buffer.from(value!).toString('base64')],
+        [`the beginning of ${name}`, value!.slice(0, -3)],
+        [`${name} as JSON`, JSON.stringify(value).slice(1, -1)],
       ])
       .filter(([, value]) => all.includes(value!))
       .map(([name]) => name);

@@ -3,7 +3,7 @@
 import { getServers } from 'node:dns';
 import { arch, cpus, freemem, loadavg, networkInterfaces, release, totalmem, uptime } from 'node:os';
 import type { LogEntry } from './log-entry.ts';
-import { collectSecrets, withoutSecrets } from './secrets.ts';
+import { collectSecrets, valueWithoutSecrets, withoutSecrets } from './secrets.ts';
 import { type ArchiveFile, tarGz } from './tar.ts';
 
 export interface BundleParts {
@@ -22,7 +22,19 @@ export interface BundleParts {
 /** @returns a gzipped tar archive. */
 export async function makeBundle(parts: BundleParts): Promise<Uint8Array> {
   const secrets = await collectSecrets(parts.environment, parts.config);
-  const files = bundleFiles(parts).map(({ name, text }) => ({ name, text: withoutSecrets(text, secrets) }));
+  const clean = <T>(value: T) => valueWithoutSecrets(value, secrets) as T;
+  const { status, config, spool, uplink, log, ...rest } = parts;
+  const told = {
+    ...rest,
+    status: clean(status),
+    config: clean(config),
+    spool: clean(spool),
+    uplink: clean(uplink),
+  };
+  const files = bundleFiles({ ...told, log: clean(log) }).map(({ name, text }) => ({
+    name,
+    text: withoutSecrets(text, secrets),
+  }));
   return tarGz(files, parts.now);
 }
 

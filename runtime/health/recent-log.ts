@@ -8,15 +8,24 @@ export interface RecentLog {
 }
 
 const maxTextChars = 1000;
+const maxFields = 30;
 
 export function createRecentLog(maxLines = 300): RecentLog {
   const kept: LogEntry[] = [];
   return {
     add(entry) {
       const { stack: _, ...rest } = entry;
-      kept.push({ ...(rest as LogEntry), msg: entry.msg.slice(0, maxTextChars) });
+      const fields = Object.entries(rest).slice(0, maxFields);
+      kept.push(Object.fromEntries(fields.map(([name, value]) => [name, cut(value)])) as unknown as LogEntry);
       if (kept.length > maxLines) kept.shift();
     },
     lines: () => [...kept],
   };
+}
+
+/** Large things are kept as the beginning of their text, cut between words: half a secret would not be known for one. */
+function cut(value: unknown): unknown {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  if (text.length <= maxTextChars) return value;
+  return `${text.slice(0, maxTextChars).replace(/[^\s"',;&]*$/, '')}...`;
 }

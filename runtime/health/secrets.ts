@@ -10,6 +10,8 @@ const maxFileBytes = 64 * 1024;
 /** Shorter values would take half of all texts out with them. */
 const leastChars = 6;
 const replacement = '[secret]';
+/** So much of a secret is one, where the rest was cut off. */
+const beginningChars = 10;
 
 /** Every secret that this process can know. Never rejects: a file that cannot be read has told nobody anything. */
 export async function collectSecrets(environment: Environment, config: unknown): Promise<readonly string[]> {
@@ -36,12 +38,37 @@ export async function collectSecrets(environment: Environment, config: unknown):
   return [...found].flatMap(formsOf).filter((text) => text.length >= leastChars);
 }
 
+/** The value without them: each text within it by itself, before anything is written as JSON, whose escapes would hide some. */
+export function valueWithoutSecrets(value: unknown, secrets: readonly string[]): unknown {
+  if (typeof value === 'string') return withoutSecrets(value, secrets);
+  if (Array.isArray(value)) return value.map((item) => valueWithoutSecrets(item, secrets));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => {
+      const isSecret = secretName.test(name) && typeof inner === 'string' && !/file$|env$/i.test(name);
+      return [withoutSecrets(name, secrets), isSecret ? replacement : valueWithoutSecrets(inner, secrets)];
+    }),
+  );
+}
+
 /** The text without them. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   let clean = text;
   // The longest first: one may hold another.
-  for (const secret of secrets.toSorted((a, b) => b.length - a.length))
+  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
     clean = clean.replaceAll(secret, replacement);
+    // Whoever cut a text may have cut through it.
+    const beginning = secret.slice(0, beginningChars);
+    if (
+      secret.length <= beginningChars ||
+      /\s|^[./]|HostName=/i.test(beginning) ||
+      !clean.includes(beginning)
+    )
+      continue;
+    clean = clean
+      .split(beginning)
+      .reduce((all, rest) => `${all}${replacement}${rest.replace(/^[^\s"',;&]*/, '')}`);
+  }
   return clean
     .replace(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, replacement)
     .replace(
@@ -62,7 +89,10 @@ function formsOf(secret: string): string[] {
       text,
       JSON.stringify(text).slice(1, -1),
       encodeURIComponent(text),
-      Buffer.from(text, 'utf8').toString('base64'),
+      encodeURIComponent(text).replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+      ...(['base64', 'base64url', 'hex'] as const).map((encoding) =>
+        Buffer.from(text, 'utf8').toString(encoding),
+      ),
     ]);
 }
 
