@@ -35,7 +35,7 @@ export async function collectSecrets(environment: Environment, config: unknown):
     if (bytes === undefined) continue;
     for (const encoding of ['utf8', 'hex', 'base64'] as const) found.add(bytes.toString(encoding).trim());
   }
-  return [...found].flatMap(formsOf).filter((text) => text.length >= leastChars);
+  return [...new Set([...found].flatMap(formsOf))].filter((text) => text.length >= leastChars);
 }
 
 /** The value without them: each text within it by itself, before anything is written as JSON, whose escapes would hide some. */
@@ -87,13 +87,18 @@ function formsOf(secret: string): string[] {
     .filter((text): text is string => text !== undefined && text.length > 0)
     .flatMap((text) => [
       text,
-      JSON.stringify(text).slice(1, -1),
+      ...[1, 2, 3].map((levels) => asJson(text, levels)),
       encodeURIComponent(text),
       encodeURIComponent(text).replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
       ...(['base64', 'base64url', 'hex'] as const).map((encoding) =>
         Buffer.from(text, 'utf8').toString(encoding),
       ),
     ]);
+}
+
+/** Within texts within texts that are JSON. */
+function asJson(text: string, levels: number): string {
+  return levels === 0 ? text : asJson(JSON.stringify(text).slice(1, -1), levels - 1);
 }
 
 function walk(
