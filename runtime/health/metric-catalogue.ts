@@ -71,7 +71,7 @@ export const stateMetrics = {
     type: 'gauge',
     help: '1 while the disk refuses, does not answer, or does not give messages out.',
   },
-  holdfast_spool_holding: {
+  holdfast_spool_backpressure: {
     type: 'gauge',
     help: '1 while sources with a history of their own wait for room.',
   },
@@ -204,6 +204,11 @@ const countedMetrics = {
   },
   holdfast_backfill_open_jobs: { type: 'gauge', help: 'Requests of the detector that are being answered.' },
   holdfast_backfill_refused_total: { type: 'counter', help: 'Backfill requests that were refused.' },
+  holdfast_rules_actions_total: {
+    type: 'counter',
+    help: 'Actions of rules that came to an end, by outcome.',
+    labels: ['rule', 'outcome'],
+  },
   holdfast_clock_steps_total: {
     type: 'counter',
     help: 'Times that the wall clock was set by more than `slewMs`.',

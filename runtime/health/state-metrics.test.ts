@@ -25,7 +25,7 @@ const parts = (more: Partial<MeasuredParts> = {}): MeasuredParts => ({
     },
     stored: { bytes: 5000 },
     roomBytes: 10_000,
-    holding: false,
+    backpressure: false,
     commits: 12,
     streams: [
       { batchId: 'press', index: 'time', lastWindow: { end: now - 11_000 } },

@@ -22,7 +22,7 @@ export interface MeasuredParts {
     readonly lanes: Readonly<Record<string, { messages: number; bytes: number; oldestAt?: number }>>;
     readonly stored: { readonly bytes: number };
     readonly roomBytes?: number;
-    readonly holding: boolean;
+    readonly backpressure: boolean;
     readonly commits: number;
     readonly withheld?: number;
     readonly repair?: unknown;
@@ -108,7 +108,7 @@ function spoolSamples({ now, spool, fullInSeconds, hasKeyProblem }: MeasuredPart
     ...(roomBytes === undefined ? [] : [sample('holdfast_spool_room_bytes', roomBytes)]),
     ...(fullInSeconds === undefined ? [] : [sample('holdfast_spool_full_in_seconds', fullInSeconds)]),
     sample('holdfast_spool_failing', flag(spool.state === 'failing')),
-    sample('holdfast_spool_holding', flag(spool.holding)),
+    sample('holdfast_spool_backpressure', flag(spool.backpressure)),
     sample('holdfast_spool_repaired', flag(spool.repair !== undefined)),
     sample('holdfast_spool_continuity_lost', flag(spool.continuity?.state === 'lost')),
     sample('holdfast_spool_withheld_messages', spool.withheld ?? 0),

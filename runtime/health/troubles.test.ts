@@ -10,7 +10,7 @@ const well: TroubledParts = {
   failedSources: [],
   spool: {
     state: 'ok',
-    holding: false,
+    backpressure: false,
     evicted: 0,
     lanes: { live: { messages: 2, bytes: 9 }, backlog: { messages: 5, bytes: 9 } },
   },
@@ -40,7 +40,7 @@ describe('what is wrong, in words', () => {
     [{ waitingFor: 'daily-cap' }, 'poor', /cap of messages a day/],
     [{ waitingFor: 'throttled' }, 'poor', /throttles/],
     [spool({ state: 'failing', problem: 'ENOSPC' }), 'bad', /disk: ENOSPC/],
-    [spool({ holding: true }), 'bad', /full/],
+    [spool({ backpressure: true }), 'bad', /full/],
     [spool({ evicted: 3 }), 'poor', /3 windows/],
     [spool({ repair: { reason: 'the store is gone' } }), 'poor', /damaged: the store is gone/],
     [spool({ continuity: { state: 'lost', reason: 'a copy' } }), 'poor', /not the one that was left: a copy/],

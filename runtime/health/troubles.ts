@@ -19,7 +19,7 @@ export interface TroubledParts {
   readonly spool: {
     readonly state: string;
     readonly problem?: string;
-    readonly holding: boolean;
+    readonly backpressure: boolean;
     readonly evicted: number;
     readonly repair?: { readonly reason: string };
     readonly continuity?: { readonly state: string; readonly reason?: string };
@@ -54,7 +54,7 @@ export function troublesOf(parts: TroubledParts): readonly Trouble[] {
 function ofDisk({ spool, keyProblem }: TroubledParts): Trouble[] {
   const found: Trouble[] = [];
   if (spool.state === 'failing') found.push(bad(`the disk: ${spool.problem}`));
-  if (spool.holding) found.push(bad('the spool is full: sources with a history of their own wait'));
+  if (spool.backpressure) found.push(bad('the spool is full: sources with a history of their own wait'));
   if (keyProblem !== undefined) found.push(bad(`the spool lacks a key: ${keyProblem}`));
   if (spool.evicted > 0) found.push(poor(`${spool.evicted} windows were removed before they could be sent`));
   if (spool.repair !== undefined) found.push(poor(`stored data was damaged: ${spool.repair.reason}`));

@@ -18,7 +18,13 @@ import type { LaneStore } from '../lanes/lane-store.ts';
 import { ArchiveSweep } from './archive-sweep.ts';
 import { Eviction } from './eviction.ts';
 import { FreedSpace } from './freed-space.ts';
-import { decide, needsBackpressure, type RetentionLimits, roomLeft, type SpaceFacts } from './retention-policy.ts';
+import {
+  decide,
+  needsBackpressure,
+  type RetentionLimits,
+  roomLeft,
+  type SpaceFacts,
+} from './retention-policy.ts';
 
 export interface RetentionOptions {
   readonly core: SpoolCore;
