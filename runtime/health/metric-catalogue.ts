@@ -204,6 +204,12 @@ const countedMetrics = {
   },
   holdfast_backfill_open_jobs: { type: 'gauge', help: 'Requests of the detector that are being answered.' },
   holdfast_backfill_refused_total: { type: 'counter', help: 'Backfill requests that were refused.' },
+  holdfast_rules_rows_total: { type: 'counter', help: 'Rows that the rule yielded.', labels: ['rule'] },
+  holdfast_rules_halts_total: {
+    type: 'counter',
+    help: 'Times that the rule stopped because of an error in it.',
+    labels: ['rule'],
+  },
   holdfast_rules_actions_total: {
     type: 'counter',
     help: 'Actions of rules that came to an end, by outcome.',
