@@ -100,15 +100,15 @@ describe.skipIf(missingPrograms('chromium'))('the status page', () => {
     const trouble = page.locator('li.bad', { hasText: 'the hub is not reached' });
     await trouble.waitFor();
     await eventually(() => /^<4> .* \[WRN\] - the link is down.*code=link-down/m.test(module.log()), 30_000);
-    const shown = await eventually(async () => {
+    const shown = await eventually(async (): Promise<string | undefined> => {
       const text = await trouble.textContent();
       return /no reason known|not connected yet/.test(text!) ? undefined : text!;
     });
     const { stdout } = await holdfast('status');
     // Duration and messages go on; the cause is the same.
     const cause = (text: string) => /not reached for [^:]+: (.+?); \d+ messages wait/.exec(text)?.[1];
-    expect(cause(stdout.toString())).toBe(cause(shown));
-    expect(cause(shown)).toBeTruthy();
+    expect(cause(stdout.toString())).toBe(cause(shown!));
+    expect(cause(shown!)).toBeTruthy();
     await plant.stop();
     await page.locator('li.bad', { hasText: 'press is not connected' }).waitFor();
     await keep('status-page-outage');
