@@ -1,60 +1,16 @@
 // What the module says about itself: the status that an operator asks for, the state in its twin, the status port.
-import type { Clock } from '../kernel/clock.ts';
-import type { Log } from '../kernel/log.ts';
-import type { Metrics } from '../kernel/metrics.ts';
-import type { Sample } from '../kernel/prometheus.ts';
-import type { ConfigKeeper } from './config/keeper.ts';
-import type { DelayedStart } from './delayed-start.ts';
-import type { LogEntry } from './health/log-entry.ts';
 import { composeReported } from './health/reported-state.ts';
 import { createReporter, type Reporter } from './health/reporter.ts';
-import type { StartJournal } from './health/start-journal.ts';
 import { createStatusPort, type StatusPort } from './health/status-port.ts';
-import type { BackfillJobs } from './methods/backfill-jobs-api.ts';
 import { createMethodRouter, type MethodRouter } from './methods/router.ts';
 import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
-import type { WriteMethod } from './methods/write.ts';
 import { notReady } from './readiness.ts';
-import type { RulesHost } from './rules/host/rules-host.ts';
-import type { SourceSet } from './source-set.ts';
-import type { SupervisedSource } from './sources/supervisor.ts';
-import { type SpoolKeys, withKeyProblem } from './spool/encryption/open-keys.ts';
-import type { Spool } from './spool/spool.ts';
-import type { SiteClock } from './time/site-clock.ts';
-import type { EdgeUplink } from './uplink/edge-uplink.ts';
-import type { Forwarder } from './uplink/forwarder-api.ts';
+import type { ReportedOn } from './reported-on.ts';
+import { withKeyProblem } from './spool/encryption/open-keys.ts';
 import { version } from './version.ts';
 import { makeViews, type Views } from './views.ts';
 import type { Windows } from './windows/windows-api.ts';
-
-/** What is reported on, and with what. */
-export interface ReportedOn {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  /** Shows what was counted, and `samples`; undefined where nobody may look. */
-  readonly metricsText?: ((samples: readonly Sample[]) => Promise<string>) | undefined;
-  /** Opens the status to others than the gateway itself. */
-  readonly statusToken?: string | undefined;
-  /** The last lines of the log. */
-  readonly recentLog?: (() => readonly LogEntry[]) | undefined;
-  /** Where secrets may come from, which no bundle may hold. */
-  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  readonly keys: SpoolKeys;
-  readonly keeper: ConfigKeeper;
-  readonly sources: Pick<SourceSet<never, SupervisedSource>, 'running' | 'failed'>;
-  readonly siteClock: SiteClock;
-  readonly spool: Spool;
-  readonly windows: Windows;
-  readonly delayed: DelayedStart;
-  readonly starts: StartJournal;
-  readonly uplink: EdgeUplink;
-  readonly forwarder: Forwarder;
-  readonly jobs: BackfillJobs;
-  readonly rules: Pick<RulesHost, 'status'>;
-  readonly write: WriteMethod;
-}
 
 export interface Reports {
   readonly methods: MethodRouter;

@@ -7,7 +7,7 @@ import { createOutageLog, type OutageLog } from './health/outage-log.ts';
 import { maxShownLines, type Overview, shownSources } from './health/overview.ts';
 import { stateSamples } from './health/state-metrics.ts';
 import { troublesOf } from './health/troubles.ts';
-import type { ReportedOn } from './reports.ts';
+import type { ReportedOn } from './reported-on.ts';
 import { version } from './version.ts';
 
 /** What every report says of the module. */

@@ -73,7 +73,7 @@ describe.skipIf(isMissing)('a Prometheus that watches', () => {
     });
     const detector = await startDetector();
     url = await startPrometheus(module.statusPort!, detector);
-  });
+  }, 120_000);
 
   afterAll(async () => {
     await module?.end('SIGTERM');
