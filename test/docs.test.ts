@@ -71,7 +71,7 @@ it('every file of the project that a document names is there', () => {
 
 it('every line of the log by which docs/OPERATIONS.md names a trouble is written somewhere', () => {
   const sections = read('docs/OPERATIONS.md')
-    .split(/^### /m)
+    .split(/^##+ /m)
     .filter((text) => /^What names which/.test(text));
   const rows = sections.flatMap((text) => [...text.matchAll(/^\| .*$/gm)].map(([row]) => row));
   const lines = rows.flatMap((row) =>
