@@ -108,6 +108,12 @@ describe('the fields of a message', () => {
     ['a time that is none', { time: { path: 't' }, tags: a }, { a: 1, t: 'soon' }, 'no-time'],
     ['a flag for a time', { time: { path: 't' }, tags: a }, { a: 1, t: true }, 'no-time'],
     ['an impossible date', { time: { path: 't' }, tags: a }, { a: 1, t: '2026-13-45T00:00:00Z' }, 'no-time'],
+    [
+      'a day that no month has',
+      { time: { path: 't' }, tags: a },
+      { a: 1, t: '2026-02-30T00:00:00Z' },
+      'no-time',
+    ],
     ['a tag without name', { items: '$', named: { tag: 'n', value: 'v' } }, [{ v: 1 }], 'no-such-fields'],
   ])('are refused with a reason where there is %s', (_what, config, body, reason) => {
     const bytes = Buffer.isBuffer(body) ? body.toString('latin1') : body;

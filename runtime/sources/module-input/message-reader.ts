@@ -199,7 +199,7 @@ function propertyOf({ properties }: InputMessage, name: string): string | undefi
   return Object.hasOwn(properties, name) ? properties[name] : undefined;
 }
 
-const iso = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/i;
+const iso = /^(\d{4})-(\d\d)-(\d\d)[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/i;
 const perMs = { s: 0.001, ms: 1, us: 1000, ns: 1_000_000 };
 /** The latest time that ISO 8601 text with four digits for the year can hold. */
 const maxEpochMs = 253_402_300_799_999;
@@ -214,8 +214,11 @@ function toEpochMs(given: unknown, unit: keyof typeof perMs): number | undefined
 function isoToMs(text: string): number | undefined {
   const found = iso.exec(text);
   if (!found) return undefined;
+  const [year, month, day] = found.slice(1, 4).map(Number) as [number, number, number];
+  // `Date` takes February 30 for March 2.
+  if (new Date(Date.UTC(year, month - 1, day)).getUTCDate() !== day) return undefined;
   const plain = text.replace(' ', 'T').replace(',', '.');
-  const ms = Date.parse(found[3] === undefined ? `${plain}Z` : plain);
+  const ms = Date.parse(found[4] === undefined ? `${plain}Z` : plain);
   return Number.isNaN(ms) ? undefined : ms;
 }
 

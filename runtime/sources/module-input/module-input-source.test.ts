@@ -398,6 +398,26 @@ describe('a message', () => {
     expect(sink.readings).toHaveLength(1);
   });
 
+  it('is another one where its id comes again with something else: a sender that was started again counts anew', async () => {
+    const { inputs, sink } = start();
+    for (const n of [1, 2, 3]) await inputs.receive(message({ t: 1000 * n, v: n }, { messageId: `m${n}` }));
+    for (const n of [1, 2, 3, 4])
+      await inputs.receive(message({ t: 3000 + 1000 * n, v: 10 + n }, { messageId: `m${n}` }));
+    expect(sink.readings.map(({ value }) => value)).toEqual([1, 2, 3, 11, 12, 13, 14]);
+    // Delivered again all the same.
+    await inputs.receive(message({ t: 7000, v: 14 }, { messageId: 'm4' }));
+    expect(sink.readings).toHaveLength(7);
+  });
+
+  it('is another one where all messages have one id, and nothing else tells them apart', async () => {
+    const { clock, inputs, sink } = start({ time: undefined });
+    for (const v of [1, 2, 2, 2]) {
+      await inputs.receive(message({ v }, { messageId: 'always' }));
+      await clock.advance(10);
+    }
+    expect(sink.readings.map(({ value }) => value)).toEqual([1, 2, 2, 2]);
+  });
+
   it('is given back while there is no room, and taken when it comes again', async () => {
     const { inputs, sink } = start();
     sink.room = false;

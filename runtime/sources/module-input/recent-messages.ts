@@ -1,5 +1,8 @@
 // Which messages came already. The hub sends a message again that was not settled in time, or when the connection was
 // lost before it knew; then its readings are here, and only the answer has to be given again.
+//
+// A message is the same where its id and all of it are: a sender that was started again may begin again with its ids, and
+// some give each message the same one. Once an id came with something else in it, ids tell nothing of this sender.
 import { createHash } from 'node:crypto';
 import type { InputMessage } from '../inputs.ts';
 
@@ -7,29 +10,39 @@ import type { InputMessage } from '../inputs.ts';
 const maxRemembered = 4096;
 
 export class RecentMessages {
-  readonly #keys = new Set<string>();
+  readonly #contents = new Set<string>();
+  /** What came last under an id. */
+  readonly #byId = new Map<string, string>();
+  #areIdsUnique = true;
 
-  has(key: string): boolean {
-    return this.#keys.has(key);
+  /** `isDated`: it carries a time or a number of its own. Without, and without an id that tells, two alike may well be two. */
+  has(message: InputMessage, isDated: boolean): boolean {
+    const content = contentOf(message);
+    const { messageId: id } = message;
+    const known = id ? this.#byId.get(id) : undefined;
+    if (known !== undefined && known !== content) this.#areIdsUnique = false;
+    if (!isDated && !(id && this.#areIdsUnique)) return false;
+    return this.#contents.has(content);
   }
 
-  add(key: string): void {
-    this.#keys.add(key);
-    if (this.#keys.size <= maxRemembered) return;
-    for (const oldest of this.#keys) {
-      this.#keys.delete(oldest);
-      return;
-    }
+  add(message: InputMessage): void {
+    const content = contentOf(message);
+    this.#contents.add(content);
+    if (message.messageId) this.#byId.set(message.messageId, content);
+    forgetOldest(this.#contents);
+    forgetOldest(this.#byId);
   }
 }
 
-/**
- * What makes a message the same message: its id, or all of it where it carries a time or a number of its own. Undefined
- * where nothing does: two alike may then well be two.
- */
-export function keyOf(message: InputMessage, isDated: boolean): string | undefined {
-  const { messageId, body, properties } = message;
-  if (messageId !== undefined && messageId !== '') return `id ${messageId}`;
-  if (!isDated) return undefined;
-  return createHash('sha1').update(JSON.stringify(properties)).update(body).digest('base64');
+function contentOf({ messageId = '', body, properties }: InputMessage): string {
+  const before = JSON.stringify([messageId, Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  return createHash('sha1').update(before).update(body).digest('base64');
+}
+
+function forgetOldest(kept: Set<string> | Map<string, unknown>): void {
+  if (kept.size <= maxRemembered) return;
+  for (const oldest of kept.keys()) {
+    kept.delete(oldest);
+    return;
+  }
 }
