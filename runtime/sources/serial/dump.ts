@@ -41,8 +41,8 @@ const stopQuietMs = 100;
 export class Dumper {
   readonly #options: DumperOptions;
   readonly #framing: Framing | undefined;
-  readonly #read: MessageReader;
-  readonly #readLive: MessageReader;
+  readonly #messages: MessageReader;
+  readonly #live: MessageReader;
   #isAsked: (record: DecodedRecord) => boolean = () => true;
   readonly #end: Buffer | undefined;
   readonly #none: Buffer | undefined;
@@ -53,8 +53,8 @@ export class Dumper {
     this.#options = options;
     const { config, history } = options;
     this.#framing = dumpFraming(config);
-    this.#read = dumpMessages(config);
-    this.#readLive = liveMessages(config);
+    this.#messages = dumpMessages(config);
+    this.#live = liveMessages(config);
     this.#end = history.end === undefined ? undefined : toBytes(history.end);
     this.#none = history.none === undefined ? undefined : toBytes(history.none);
     this.#isDistinct = history.startsWith !== undefined || history.fields !== undefined;
@@ -124,7 +124,7 @@ export class Dumper {
     if (this.#end && beginsWith(content, this.#end)) return 'mark';
     if (this.#none && beginsWith(content, this.#none)) return 'none';
     if (isEcho(content, command)) return 'other';
-    const message = this.#read(content);
+    const message = this.#messages.read(content);
     switch (message.kind) {
       case 'refusal':
         throw refused(command, content);
@@ -140,7 +140,7 @@ export class Dumper {
       case 'damaged':
         if (this.#framing) return 'damaged';
         // Live messages are no records of a dump where these have a form of their own.
-        return this.#isDistinct && this.#readLive(content).kind === 'record' ? 'other' : 'unclear';
+        return this.#isDistinct && this.#live.look(content).kind === 'record' ? 'other' : 'unclear';
       case 'other':
         return 'other';
     }

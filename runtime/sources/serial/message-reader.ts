@@ -1,6 +1,7 @@
-// What a message of an instrument is: a record, a refusal, one of no interest, or damaged. Pure.
+// What a message of an instrument is: a record, a refusal, one of no interest, or damaged.
 import type { SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
+import { JoinedRecords } from './joined-records.ts';
 import {
   compileLayout,
   type DecodedRecord,
@@ -15,9 +16,14 @@ export type MessageKind =
   /** Of no interest. */
   | { readonly kind: 'other' }
   /** It may have been a record. */
-  | { readonly kind: 'damaged'; readonly why: 'serial-unmatched' | 'serial-unplaced' };
+  | { readonly kind: 'damaged'; readonly why: 'serial-unmatched' | 'serial-unplaced' | 'serial-joined' };
 
-export type MessageReader = (content: Buffer) => MessageKind;
+export interface MessageReader {
+  /** A whole message as it came: each once, in their order. */
+  read(content: Buffer): MessageKind;
+  /** As `read`, of what may be a part of a message: nothing is remembered. */
+  look(content: Buffer): MessageKind;
+}
 
 export function liveMessages(config: SerialSourceConfig): MessageReader {
   return compile(config, liveLayout(config), config.checksum !== undefined);
@@ -39,7 +45,7 @@ function compile(
   const decode = compileLayout(layout);
   const refused = refusals.map(toBytes);
   const ignored = ignore.map(toBytes);
-  return (content) => {
+  const look = (content: Buffer): MessageKind => {
     if (refused.some((prefix) => beginsWith(content, prefix))) return { kind: 'refusal' };
     if (ignored.some((prefix) => beginsWith(content, prefix))) return { kind: 'other' };
     const decoded = decode(content);
@@ -48,15 +54,26 @@ function compile(
     // A sound check sum shows that this is what the instrument meant to say.
     return isChecked ? { kind: 'other' } : { kind: 'damaged', why: 'serial-unmatched' };
   };
+  // Where a check sum is sound, the message is one.
+  if (isChecked) return { read: look, look };
+  const joined = new JoinedRecords(decode, layout.fields);
+  return {
+    look,
+    read(content) {
+      const message = look(content);
+      if (message.kind !== 'record' || !joined.has(content, message.record)) return message;
+      return { kind: 'damaged', why: 'serial-joined' };
+    },
+  };
 }
 
 /**
  * A record hangs on to another message, since the end between them was lost. It would go unseen with that one, where that
  * is an answer. Not where each part of a message looks like a record: then the whole does, too.
  */
-export function hidesRecord(read: MessageReader, content: Buffer): boolean {
-  if (read(content).kind === 'record') return false;
-  for (let at = 1; at < content.length; at++) if (read(content.subarray(at)).kind === 'record') return true;
+export function hidesRecord({ look }: MessageReader, content: Buffer): boolean {
+  if (look(content).kind === 'record') return false;
+  for (let at = 1; at < content.length; at++) if (look(content.subarray(at)).kind === 'record') return true;
   return false;
 }
 

@@ -25,7 +25,13 @@ function engine(): typeof RE2JS {
 }
 
 export type CompiledPattern =
-  | { readonly ok: true; readonly groups: readonly string[]; readonly match: Matcher }
+  | {
+      readonly ok: true;
+      readonly groups: readonly string[];
+      readonly match: Matcher;
+      /** What stands behind the match; undefined where there is none. */
+      readonly rest: (text: string) => string | undefined;
+    }
   /** `problem` says what would be right. */
   | { readonly ok: false; readonly problem: string };
 
@@ -36,7 +42,15 @@ export function compilePattern(pattern: string): CompiledPattern {
   try {
     const compiled = engine().compile(pattern);
     const groups = Object.keys(compiled.namedGroups());
-    return { ok: true, groups, match: (text) => match(compiled, groups, text) };
+    return {
+      ok: true,
+      groups,
+      match: (text) => match(compiled, groups, text),
+      rest: (text) => {
+        const matcher = compiled.matcher(text);
+        return matcher.find() ? text.slice(matcher.end()) : undefined;
+      },
+    };
   } catch (error) {
     return { ok: false, problem: `is no regular expression that can be used: ${adviceFor(error)}` };
   }

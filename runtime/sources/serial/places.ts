@@ -48,7 +48,7 @@ function firstMatch(
   return undefined;
 }
 
-function compileSplit(separator: string): (text: string) => readonly string[] {
+export function compileSplit(separator: string): (text: string) => readonly string[] {
   if (separator === 'whitespace') return (text) => text.trim().split(/\s+/, maxColumns);
   const mark = toBytes(separator).toString('latin1');
   return (text) => text.split(mark, maxColumns);

@@ -17,7 +17,7 @@ import { ask } from './session.ts';
 
 export interface ProbeOptions {
   readonly config: SerialSourceConfig;
-  readonly read: MessageReader;
+  readonly messages: MessageReader;
   readonly clock: Clock;
   readonly openStream: OpenStream;
 }
@@ -100,7 +100,7 @@ class Look {
   }
 
   async *ask(signal: AbortSignal): AsyncGenerator<ProbedTag> {
-    const { config, read, clock } = this.#options;
+    const { config, messages, clock } = this.#options;
     const poll = config.poll!;
     const line = this.#line!;
     for (const command of [poll.command].flat().map(toBytes)) {
@@ -110,7 +110,7 @@ class Look {
         content = Buffer.from(answer);
       };
       try {
-        const work = () => ask({ line, read, count() {} }, poll, command, { onAnswer });
+        const work = () => ask({ line, messages, count() {} }, poll, command, { onAnswer });
         const record = await orAborted(line.turns.run('live', work, signal), signal);
         yield* this.#show({ content, record, tookMs: clock.monotonic() - sentAt });
       } catch (error) {
@@ -191,9 +191,9 @@ class Look {
   }
 
   #onFrame(content: Buffer): void {
-    const { read, clock, config } = this.#options;
+    const { messages, clock, config } = this.#options;
     if (config.poll || this.#messages.length > 1000) return;
-    const message = read(content);
+    const message = messages.look(content);
     const tookMs = clock.monotonic() - this.#openedAt;
     if (message.kind === 'record')
       this.#messages.push({ content: Buffer.from(content), record: message.record, tookMs });

@@ -63,7 +63,7 @@ class SerialSource implements Source {
   readonly #config: SerialSourceConfig;
   readonly #deps: SerialSourceDeps;
   readonly #order: Order;
-  readonly #read: MessageReader;
+  readonly #messages: MessageReader;
   #state: StreamState | undefined;
   #line: SerialLine | undefined;
   #reporter: Reporter | undefined;
@@ -77,11 +77,11 @@ class SerialSource implements Source {
     this.index = this.#order === 'number' ? 'sequence' : 'time';
     this.stampedByGateway = this.#order === 'arrival';
     this.silenceLimitMs = silenceLimitOf(config, this.#order);
-    this.#read = liveMessages(config);
+    this.#messages = liveMessages(config);
     this.#tails = new DumpTails(config.history?.limitMs ?? 0);
     if (config.history) this.history = this.#makeHistory(config.history);
     const { clock, openStream: open = openStream } = deps;
-    this.probe = createProbe({ config, read: this.#read, clock, openStream: open });
+    this.probe = createProbe({ config, messages: this.#messages, clock, openStream: open });
     const write = createWriter(config, this.#turn('write'));
     if (write) this.write = write;
   }
@@ -122,7 +122,7 @@ class SerialSource implements Source {
     });
     this.#reporter = reporter;
     const isTail = (record: DecodedRecord) => this.#isTail(record);
-    const parts = { config, line, reporter, read: this.#read, isTail, clock, log, count };
+    const parts = { config, line, reporter, messages: this.#messages, isTail, clock, log, count };
     const session = config.poll ? new PollSession(parts, config.poll) : new ListenSession(parts);
     this.#line = line;
     try {
@@ -242,7 +242,7 @@ class SerialSource implements Source {
 
   /** Of what came with an answer, only what is known to be one was heard. */
   #onEnd(content: Buffer, reporter: Reporter): void {
-    if (this.#config.poll || !hidesRecord(this.#read, content)) return;
+    if (this.#config.poll || !hidesRecord(this.#messages, content)) return;
     this.#count('holdfast_serial_damaged_messages_total');
     reporter.damaged('serial-joined');
   }

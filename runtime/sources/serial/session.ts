@@ -20,7 +20,7 @@ export interface SessionParts {
   readonly config: SerialSourceConfig;
   readonly line: SerialLine;
   readonly reporter: Reporter;
-  readonly read: MessageReader;
+  readonly messages: MessageReader;
   /** It may belong to a dump whose end nobody saw. */
   readonly isTail: (record: DecodedRecord) => boolean;
   readonly clock: Clock;
@@ -48,8 +48,8 @@ export class ListenSession {
   }
 
   onFrame(content: Buffer): void {
-    const { read, reporter, count } = this.#parts;
-    const message = read(content);
+    const { messages, reporter, count } = this.#parts;
+    const message = messages.read(content);
     switch (message.kind) {
       case 'record':
         if (this.#parts.isTail(message.record)) {
@@ -80,8 +80,8 @@ export class ListenSession {
 
   /** Of no interest by how it begins. Where the end was lost between it and a record, no check sum tells but their own. */
   #onOther(content: Buffer): void {
-    const { config, read, reporter, count } = this.#parts;
-    if (config.checksum !== undefined || !hidesRecord(read, content)) return;
+    const { config, messages, reporter, count } = this.#parts;
+    if (config.checksum !== undefined || !hidesRecord(messages, content)) return;
     count('holdfast_serial_damaged_messages_total');
     reporter.damaged('serial-joined');
   }
@@ -133,9 +133,9 @@ export class PollSession {
 
   /** What comes and was not asked for. Where it could be an answer, nobody knows whose the next one is. */
   onFrame(content: Buffer): void {
-    const { count, line, read } = this.#parts;
+    const { count, line, messages } = this.#parts;
     count('holdfast_serial_other_messages_total');
-    if (read(content).kind === 'record') line.doubt();
+    if (messages.look(content).kind === 'record') line.doubt();
   }
 
   onGarbage(): void {}
@@ -234,11 +234,11 @@ interface AskOptions {
   readonly onAnswer?: (content: Buffer) => void;
 }
 
-type AskParts = Pick<SessionParts, 'line' | 'read' | 'count'> & Partial<Pick<SessionParts, 'isTail'>>;
+type AskParts = Pick<SessionParts, 'line' | 'messages' | 'count'> & Partial<Pick<SessionParts, 'isTail'>>;
 
 /** Sends one command and reads its answer. To be called in a turn. */
 export async function ask(
-  { line, read, count, isTail }: AskParts,
+  { line, messages, count, isTail }: AskParts,
   { timeoutMs, echo }: Pick<PollConfig, 'timeoutMs' | 'echo'>,
   command: Buffer,
   { isMarked = false, isAnswer = () => true, onAnswer }: AskOptions = {},
@@ -253,7 +253,7 @@ export async function ask(
       isMarked,
       take(content) {
         if (isEcho(content, command)) return 'taken';
-        const message = read(content);
+        const message = messages.read(content);
         if (message.kind === 'refusal') throw refused(command, content);
         onAnswer?.(content);
         if (message.kind === 'damaged') damaged += content.length;
