@@ -183,7 +183,7 @@ async function openDisk(edges: Edges): Promise<Disk> {
     codec: keys.codec,
     ...(settings.spool.retention && { retention: settings.spool.retention }),
     hasHistory: (batchId) => mayBeHad(history(batchId)),
-    bootId: boot.id,
+    boot,
     asksHub: true,
   });
   return { keeper, sources, history, siteClock, spool, encoding };

@@ -1,4 +1,5 @@
 // What the spool offers, and what it is given.
+import type { Boot } from '../../kernel/boot.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
@@ -55,8 +56,8 @@ export interface SpoolOptions {
   readonly freeBytes?: () => Promise<number | undefined>;
   /** Seals what is stored. Default: a checksum, no encryption. */
   readonly codec?: RecordCodec;
-  /** Identifies the start of the machine. Default: asks the system. */
-  readonly bootId?: string;
+  /** The machine's own count of time, by which ages are told. Default: they are told by `clock`. */
+  readonly boot?: Boot;
   /**
    * Whose readings it keeps: the module as the hub knows it, `device/module`, then whatever else it was called. A spool of
    * another module is quarantined: what it holds must not go up under this name. Default: not known, whatever is found is ours.

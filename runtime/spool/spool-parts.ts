@@ -46,6 +46,7 @@ export async function loadParts(
     store: from.store,
     codec,
     clock,
+    boot: options.boot,
     log,
     metrics,
     random: options.random ?? systemRandom,
@@ -98,11 +99,11 @@ export async function loadParts(
 /** Undefined for a spool without a folder. */
 export function continuityTracker(options: SpoolOptions): ContinuityTracker | undefined {
   if (options.store !== undefined) return undefined;
-  const { folder, log, random = systemRandom, bootId, noteElsewhere, asksHub = false } = options;
+  const { folder, log, random = systemRandom, boot, noteElsewhere, asksHub = false } = options;
   return new ContinuityTracker({
     mark: layoutOf(folder).mark,
     ...(noteElsewhere === undefined ? {} : { elsewhere: noteElsewhere }),
-    boot: bootId ?? readBoot(random.uuid()).id,
+    boot: (boot ?? readBoot(random.uuid())).id,
     owner: options.owners?.[0],
     asksHub,
     // Not the spool's own: it is held against what the file system stamps.

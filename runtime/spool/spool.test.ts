@@ -70,6 +70,33 @@ describe('what is said of a stream', () => {
   });
 });
 
+describe('how long ago a stream was observed last', () => {
+  const claimed = (start: number) => ({
+    ...change('t', [closed('t', window(start, start + 10))]),
+    index: 'time' as const,
+  });
+
+  it('is told by the machine, whatever its wall clock was set to, until it is started anew', async () => {
+    const store = new MemoryStore();
+    let upMs = 5000;
+    const bootOf = (id: string) => ({ boot: { id, sinceStartMs: () => upMs } });
+    const { spool, clock } = await openTestSpool(store, bootOf('first-start'));
+    spool.openStream('t', 'time');
+    await spool.commitWindows([claimed(100)]);
+    await spool.close();
+    upMs += 70_000;
+    clock.stepWall(-3_600_000);
+    const again = await openTestSpool(store.restarted(), { ...bootOf('first-start'), clock });
+    expect(again.spool.openStream('t', 'time')).toMatchObject({ ageMs: 70_000, isAgeSure: true });
+    await again.spool.close();
+    clock.stepWall(3_600_000 + 90_000);
+    const rebooted = await openTestSpool(store.restarted(), { ...bootOf('other-start'), clock });
+    const start = rebooted.spool.openStream('t', 'time');
+    expect(start.ageMs).toBe(90_000);
+    expect(start.isAgeSure).toBeUndefined();
+  });
+});
+
 describe('lanes', () => {
   it('hands out windows in the order in which they closed, with all that was read', async () => {
     const { spool } = await openTestSpool();

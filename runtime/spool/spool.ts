@@ -14,6 +14,7 @@ import type { EncodedWindow, SettingChanges, StreamChange, StreamStart } from '.
 import { StoredReadings } from './archive/stored-readings.ts';
 import type { WindowWriter } from './archive/window-writer.ts';
 import type { ContinuityTracker, SpoolLife } from './continuity/tracker.ts';
+import type { SpoolCore } from './core/core.ts';
 import { countAnew } from './core/load-state.ts';
 import { streamStats } from './core/stream-stats.ts';
 import type { Stream, StreamTable } from './core/streams.ts';
@@ -151,12 +152,12 @@ class DurableSpool implements Spool {
   }
 
   openStream(batchId: string, index: IndexKind): StreamStart {
-    const { streams } = this.#open();
+    const { core, streams } = this.#open();
     const stream = streams.openOrCreate(batchId, index, this.#options.clock.now());
     const { floor, seen, lastNumber, continuity = 'proven' } = stream;
     return {
       continuity,
-      ...ageOf(stream, this.#options.clock.now()),
+      ...ageOf(stream, core),
       ...(floor === undefined ? {} : { floor }),
       ...(seen === undefined || seen <= (floor ?? seen - 1) ? {} : { seen }),
       ...(lastNumber === undefined ? {} : { number: lastNumber }),
@@ -356,10 +357,20 @@ class DurableSpool implements Spool {
   }
 }
 
-/** `now`: by the spool's clock, which tells ms since some start of the machine while the wall clock is not trusted. */
-function ageOf({ index, committedAt }: Stream, now: number): Pick<StreamStart, 'ageMs'> {
-  if (index !== 'time' || committedAt === undefined || committedAt < earliestStored) return {};
-  return now < committedAt ? {} : { ageMs: now - committedAt };
+/**
+ * By the machine's own count where it has not been started since; else by the spool's clock, which tells ms since some start of
+ * the machine while the wall clock is not trusted.
+ */
+function ageOf(
+  { index, committedAt, committedUp }: Stream,
+  { up, clock }: SpoolCore,
+): Pick<StreamStart, 'ageMs' | 'isAgeSure'> {
+  if (index !== 'time') return {};
+  if (up !== undefined && committedUp?.[0] === up[0] && committedUp[1] <= up[1])
+    return { ageMs: up[1] - committedUp[1], isAgeSure: true };
+  const now = clock.now();
+  if (committedAt === undefined || committedAt < earliestStored || now < committedAt) return {};
+  return { ageMs: now - committedAt };
 }
 
 function notEncoded({ batchId, window: { start, end } }: MiniBatch): HoldfastError {

@@ -84,9 +84,10 @@ export class StreamWindows {
   }
   /** As a source that is built anew finds the stream. */
   get known(): StreamStart {
-    const { ageMs } = this.#options.start;
+    const { ageMs, isAgeSure } = this.#options.start;
     return {
       ...(ageMs === undefined ? {} : { ageMs }),
+      ...(isAgeSure === undefined ? {} : { isAgeSure }),
       continuity: this.#mayContinue ? 'proven' : 'lost',
       ...this.#claims.reached(),
       ...(this.#number === undefined ? {} : { number: this.#number }),

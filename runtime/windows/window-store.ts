@@ -64,6 +64,8 @@ export interface StreamStart {
   readonly seen?: number;
   /** Of a stream ordered by time: so long ago, or less, the floor was reached. Undefined where nobody knows. */
   readonly ageMs?: number;
+  /** The age is by the machine's own count of time, which nobody sets. Default: by a wall clock. */
+  readonly isAgeSure?: boolean;
   readonly continuity: Continuity;
   /** As `StreamChange.number`, from the last commit. */
   readonly number?: number;

@@ -118,7 +118,7 @@ export class RecordJudge<M extends Made> implements Judge {
   }
 
   rollBack(since: number): void {
-    this.#options.rules.rollBack?.(since);
+    this.#options.rules.rollBack?.(since, this.#options.now());
   }
 
   claim(claim: LiveClaim): void {

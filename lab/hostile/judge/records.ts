@@ -47,7 +47,7 @@ export interface RecordRules<M extends Made> {
   /** Lost in a way that nobody can notice, and gone from the memory before anybody looked there. Default: never. */
   isForgotten?(made: M): boolean;
   /** Nobody knows any more what was seen after `since`, in true time. */
-  rollBack?(since: number): void;
+  rollBack?(since: number, now: number): void;
   /** A good value that no record shows, and that is right all the same. Default: none is. */
   isShownElse?(index: number, tag: string, value: Value): boolean;
   /**

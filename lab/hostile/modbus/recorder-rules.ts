@@ -4,7 +4,7 @@ import type { EquipmentClock } from '../equipment-clock.ts';
 import { numberedPlaces } from '../judge/numbered-places.ts';
 import type { RecordRules } from '../judge/records.ts';
 import { stampedPlaces } from '../judge/stamped-places.ts';
-import type { Recorder, Sample } from './recorder.ts';
+import { type Recorder, type Sample, smallStepMs } from './recorder.ts';
 import type { RecorderPlan } from './recorder-plan.ts';
 import type { RefusalLog } from './refusal-log.ts';
 
@@ -41,9 +41,24 @@ export function recorderRules({
     if (after === undefined) return false;
     if (before === undefined) return true;
     const [shown, known] = [recorder.newestAt(after), recorder.newestAt(before)];
+    if (isSmallStepUnheard(sample, after)) return true;
     const passedMs = site.isAgeUnknown ? 0 : after - known.at;
     return sample.stamp > Math.max(shown.stamp, known.stamp + passedMs);
   };
+  /** Its clock was set back right after, by no more than time synchronisation does, and nobody heard it in between. */
+  const isSmallStepUnheard = ({ id, stamp }: Sample, after: number): boolean => {
+    const next = recorder.records.all[id];
+    return next !== undefined && next.at < after && next.stamp <= stamp && stamp - next.stamp < smallStepMs;
+  };
+  /** Made, and passed again by a clock that was set back, while a disk lived that was put back to before. */
+  const isUndone = ({ id, at, stamp }: Sample): boolean => {
+    const span = undone.find(({ from, to }) => at > from && at <= to);
+    return (
+      span !== undefined &&
+      recorder.records.all.some((each) => each.id > id && each.at <= span.to && each.stamp <= stamp)
+    );
+  };
+  const undone: { readonly from: number; readonly to: number }[] = [];
   return {
     ...places,
     isHeld: (sample) => recorder.isHeld(sample),
@@ -55,11 +70,12 @@ export function recorderRules({
       !recorder.isHeld(sample) &&
       !recorder.wasLookedAt(sample) &&
       recorder.isBehindSmallStep(sample),
-    rollBack: (since) => {
+    rollBack: (since, now) => {
+      undone.push({ from: since, to: now });
       recorder.forgetLooks(since);
       while (heardAt.length > 0 && heardAt.at(-1)! > since) heardAt.pop();
     },
-    isForgotten: (sample) => isHidden(sample) && !recorder.wasLookedAt(sample),
+    isForgotten: (sample) => (isHidden(sample) || isUndone(sample)) && !recorder.wasLookedAt(sample),
     isExcused: (sample, tag) => refusals.excuses(tag, sample.at),
   };
 }

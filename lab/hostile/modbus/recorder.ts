@@ -22,7 +22,7 @@ export interface RecorderOptions {
 }
 
 /** What time synchronisation corrects. */
-const smallStepMs = 2000;
+export const smallStepMs = 2000;
 
 export class Recorder implements Unit {
   readonly records = new Records<Sample>();

@@ -27,7 +27,8 @@ interface State {
   readonly floor?: number;
   readonly seen?: number;
   readonly number?: number;
-  readonly committedAt?: number;
+  /** True time, ms. */
+  readonly committedUp?: number;
   readonly journal?: Journal;
   /** When it was committed, true time. */
   readonly at?: number;
@@ -90,7 +91,7 @@ export class RecordingStore {
     this.#setState({
       ...(floor === undefined ? {} : { floor }),
       ...(seen > (floor ?? seen - 1) ? { seen } : {}),
-      ...(this.#state.committedAt === undefined ? {} : { committedAt: this.#state.committedAt }),
+      ...(this.#state.committedUp === undefined ? {} : { committedUp: this.#state.committedUp }),
       ...numberOf(this.#state),
     });
   }
@@ -114,11 +115,11 @@ export class RecordingStore {
   }
 
   #start(): StreamStart {
-    const { floor, seen, number, committedAt } = this.#state;
-    const ageMs = committedAt === undefined ? -1 : this.#clock.now() - committedAt;
+    const { floor, seen, number, committedUp } = this.#state;
+    const ageMs = committedUp === undefined ? -1 : Math.floor(this.#clock.monotonic() - committedUp);
     return {
       continuity: this.#continuity,
-      ...(ageMs < 0 ? {} : { ageMs }),
+      ...(ageMs < 0 ? {} : { ageMs, isAgeSure: true }),
       ...(floor === undefined ? {} : { floor }),
       ...(seen === undefined ? {} : { seen }),
       ...(number === undefined ? {} : { number }),
@@ -139,7 +140,7 @@ export class RecordingStore {
     const floor = change.floor ?? this.#state.floor;
     this.#setState({
       ...(floor === undefined ? {} : { floor }),
-      committedAt: this.#clock.now(),
+      committedUp: this.#clock.monotonic(),
       ...(change.seen === undefined ? {} : { seen: change.seen }),
       ...numberOf({ number: change.number ?? this.#state.number }),
       ...(journal ? { journal } : {}),

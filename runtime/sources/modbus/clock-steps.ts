@@ -42,6 +42,7 @@ export class ClockSteps {
   readonly #since: number;
   #shown: { readonly time: number; readonly at: number } | undefined;
   #recalled: { readonly time: number; readonly at: number } | undefined;
+  #isRecalledSurely = false;
   #knownFrom = Number.POSITIVE_INFINITY;
   #steps: readonly ClockStep[] = [];
   #count = 0;
@@ -93,11 +94,12 @@ export class ClockSteps {
     return Math.floor(Math.max(wall, own));
   }
 
-  /** As far as it had come before this process: so long before it began, or less. */
-  recall(time: number, ageMs: number): void {
+  /** As far as it had come before this process: so long before it began, or less. `isSure`: not by a wall clock. */
+  recall(time: number, ageMs: number, isSure = false): void {
     if (this.#shown) return;
     this.#shown = { time, at: this.#since - ageMs };
     this.#recalled = this.#shown;
+    this.#isRecalledSurely = isSure;
     this.#knownFrom = time;
     this.#lead = time - this.#shown.at;
   }
@@ -148,9 +150,10 @@ export class ClockSteps {
     this.#twiceTo = Math.max(this.#twiceTo, Math.ceil(to / twiceStepMs) * twiceStepMs);
   }
 
-  /** How long ago it was shown to a process before this one only the wall clock tells, which may have been set. */
+  /** How long ago it was shown to a process before this one: after a start of the machine only a wall clock tells, which may have been set. */
   #isUnsure(shown: { readonly at: number }): boolean {
-    return shown === this.#recalled && this.#clock.monotonic() - shown.at > mostRecalledMs;
+    if (shown !== this.#recalled || this.#isRecalledSurely) return false;
+    return this.#clock.monotonic() - shown.at > mostRecalledMs;
   }
 
   #note(step: Omit<ClockStep, 'id'>): void {

@@ -65,7 +65,7 @@ export class StampedStream implements SampleStream {
     this.#confirmer = new Confirmer(this.#observation, options.clock);
     // Before history is read as well.
     const { memory, start } = options;
-    if (start?.floor !== undefined) memory.steps.recall(start.floor - 1, start.ageMs ?? 0);
+    if (start?.floor !== undefined) memory.steps.recall(start.floor - 1, start.ageMs ?? 0, start.isAgeSure);
     memory.steps.recallTwice(this.#kept.twiceTo);
   }
 

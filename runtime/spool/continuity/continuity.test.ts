@@ -96,7 +96,7 @@ let next = 0;
 async function live(folder: string, life: Life = {}) {
   const { windows = 3, journal = 0, kill = false, boot = 'boot', elsewhere, owners = [] } = life;
   const spool = await open(folder, {
-    bootId: boot,
+    boot: { id: boot, sinceStartMs: () => 0 },
     owners,
     ...(elsewhere && { noteElsewhere: elsewhere }),
   });

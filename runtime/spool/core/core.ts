@@ -1,4 +1,5 @@
 // What the parts of the spool share: the store, its one writer, the next free id, and the counters.
+import type { Boot } from '../../../kernel/boot.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
@@ -15,6 +16,8 @@ export interface CoreOptions extends Omit<CommitterOptions, 'trailer' | 'onSynce
   readonly store: Store;
   readonly codec: RecordCodec;
   readonly clock: Clock;
+  /** Absent: ages are told by `clock`. */
+  readonly boot?: Boot | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly state: SpoolState;
@@ -37,6 +40,8 @@ export class SpoolCore {
   readonly store: Store;
   readonly codec: RecordCodec;
   readonly clock: Clock;
+  /** Absent: ages are told by `clock`. */
+  readonly boot?: Boot | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly committer: Committer;
@@ -56,6 +61,7 @@ export class SpoolCore {
     this.store = watched(options.store, this.stalls);
     this.codec = options.codec;
     this.clock = options.clock;
+    this.boot = options.boot;
     this.log = options.log;
     this.metrics = options.metrics;
     this.#heads = options.heads;
@@ -70,6 +76,12 @@ export class SpoolCore {
       trailer: (deltas, drained) => this.#trailer(deltas, drained),
       onSynced: () => this.stalls.run('a write', async () => this.#onSynced?.()),
     });
+  }
+
+  /** Which start of the machine this is, and how long ago that was, ms. */
+  get up(): readonly [boot: string, ms: number] | undefined {
+    const { boot } = this;
+    return boot && [boot.id.slice(0, 8), Math.floor(boot.sinceStartMs())];
   }
 
   /** Batches so far, those of earlier processes included. */

@@ -34,6 +34,8 @@ export interface StreamRecord {
   readonly createdAt: number;
   /** When a commit of windows last changed it, as the spool's clock told the time. */
   readonly committedAt?: number;
+  /** The same by the machine's own count, ms since it started, and what tells this start from others. */
+  readonly committedUp?: readonly [boot: string, ms: number] | undefined;
   /**
    * The count of its late windows: its name, and the last number given out. Where the last ones may have been
    * forgotten, another count begins, so that no number ever names two windows.

@@ -40,7 +40,7 @@ export function writeChange(
   // The journal names its stream by number: the first commit of a stream must say which that is.
   const isChanged = restart || closed.length > 0 || floorMoved || seenMoved || number !== undefined;
   if (isChanged || !stream.stored) {
-    stream = streams.update(stream, { committedAt: core.clock.now() });
+    stream = streams.update(stream, { committedAt: core.clock.now(), committedUp: core.up });
     writer.add(...streams.recordOps(stream));
   }
   return encoded;

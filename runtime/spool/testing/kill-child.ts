@@ -30,7 +30,7 @@ const log = openSync(logFile, 'a');
 const say = (fact: object) => writeSync(log, `${JSON.stringify({ run, ...fact })}\n`);
 const loud: Log = { ...silentLog, error: (fields, message) => void say({ error: message, ...fields }) };
 
-const boot = bootId === undefined ? {} : { bootId };
+const boot = bootId === undefined ? {} : { boot: { id: bootId, sinceStartMs: () => performance.now() } };
 const spool = await openSpool({ folder, clock: systemClock, random, log: loud, metrics: noMetrics, ...boot });
 const { damaged, continuity, repair } = spool.stats();
 say({
