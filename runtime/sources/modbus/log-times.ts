@@ -292,10 +292,12 @@ export class LogTimes {
     const next = this.#view.order[0]?.time;
     if (next === undefined) return;
     this.#current = undefined;
-    const { isCoarse, firstRecord = 1 } = this.#options;
-    const isWhole = this.numberAt(this.#first) === firstRecord;
-    // Nothing of this round was overwritten. What a memory held that was cleared before, nobody knows.
-    const hasShared = isCoarse || (this.#isCoarse && !isWhole);
+    const { isCoarse, firstRecord } = this.#options;
+    const isWhole = this.numberAt(this.#first) === (firstRecord ?? 1);
+    // Nothing of this round was overwritten. What a memory held that was cleared before, nobody knows, unless the site
+    // says which record was the first of all, and none was cleared since.
+    const isFirstOfAll = isWhole && firstRecord !== undefined && this.#round === 0;
+    const hasShared = !isFirstOfAll && (isCoarse || (this.#isCoarse && !isWhole));
     this.#tearBefore(next, hasShared);
     this.#edge ??= Number.NEGATIVE_INFINITY;
   }

@@ -90,6 +90,33 @@ describe('the clock of an instrument', () => {
     expect(clock.freeFrom).toBe(wall + 3_600_000 + 2002 + 1);
   });
 
+  it('is known after a restart also where our wall clock was set back meanwhile', () => {
+    const before = new InstrumentClock(1, undefined, at(0));
+    before.show(wall, at(0), false);
+    const setBack = { now: 60_000, wall: wall - 3_600_000 };
+    const after = new InstrumentClock(1, before.mark, setBack, wall + 60_000);
+    // It shows 40 s less than has passed: it was set back as well, among what was missed.
+    after.show(wall + 20_000, setBack, true);
+    expect(after.freeFrom).toBeGreaterThanOrEqual(wall + 60_000);
+    expect(after.repeated.some(({ start, end }) => start <= wall + 20_000 && end >= wall + 60_000)).toBe(
+      true,
+    );
+    const byWall = new InstrumentClock(1, before.mark, setBack);
+    byWall.show(wall + 20_000, setBack, true);
+    expect(byWall.repeated).toEqual([]);
+  });
+
+  it('remembers, over a restart too, what its memory shows to have come twice', () => {
+    const clock = new InstrumentClock(1, undefined, at(0));
+    clock.show(wall, at(0), false);
+    const window = { start: wall - 5000, end: wall - 1000 };
+    clock.cameTwice(window);
+    clock.cameTwice(window);
+    expect(clock.repeated).toEqual([window]);
+    const after = new InstrumentClock(1, clock.mark, at(1000));
+    expect(after.repeated.some(({ start, end }) => start <= window.start && end >= window.end)).toBe(true);
+  });
+
   it('has a mark that is a whole number, wherever it stands', () => {
     for (const timestamp of [1, wall, wall - 40 * 86_400_000, Date.UTC(2090, 0, 1)]) {
       const clock = new InstrumentClock(1, undefined, at(0));

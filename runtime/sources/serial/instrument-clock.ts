@@ -62,15 +62,19 @@ export class InstrumentClock {
   #freeFrom = Number.NEGATIVE_INFINITY;
   #aheadS: number | undefined;
 
-  /** `stepMs`: what its times are rounded to. `mark`: as `mark` gave it before a restart. */
-  constructor(stepMs: number, mark: number | undefined, at: ClockNow) {
+  /**
+   * `stepMs`: what its times are rounded to. `mark`: as `mark` gave it before a restart. `least`: where it stands at least, by
+   * the machine's own count since it was shown to a process before: our wall clock may have been set since.
+   */
+  constructor(stepMs: number, mark: number | undefined, at: ClockNow, least = Number.NEGATIVE_INFINITY) {
     this.#stepMs = stepMs;
     if (mark === undefined) return;
     const { aheadS, repeatedTo } = decode(mark);
     this.#aheadS = aheadS;
     if (aheadS !== undefined) {
-      this.#known = { timestamp: at.wall - aheadS * 1000, at: at.now };
-      this.#estimate = { timestamp: at.wall - aheadS * 1000, at: at.now, slackMs: slackMs + markSlackMs };
+      const timestamp = Math.max(at.wall - aheadS * 1000, least);
+      this.#known = { timestamp, at: at.now };
+      this.#estimate = { timestamp, at: at.now, slackMs: slackMs + markSlackMs };
     }
     if (repeatedTo === undefined) return;
     this.#repeated = [{ start: Number.NEGATIVE_INFINITY, end: repeatedTo }];
@@ -123,6 +127,12 @@ export class InstrumentClock {
   mayHaveShown({ timestamp, at }: { timestamp: number; at: number }, { now, wall }: ClockNow): void {
     const end = this.#roundUp(timestamp + (now - at) * (1 + drift));
     if (end <= wall + leapMs) this.#freeFrom = Math.max(this.#freeFrom, end);
+  }
+
+  /** What its memory shows. */
+  cameTwice(window: Window): void {
+    const isKnown = this.#repeated.some(({ start, end }) => start <= window.start && end >= window.end);
+    if (!isKnown) this.#repeated = bounded([...this.#repeated, window]);
   }
 
   /** What has to be known after a restart. */

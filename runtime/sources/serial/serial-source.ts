@@ -196,12 +196,18 @@ class SerialSource implements Source {
 
   #makeState(): StreamState {
     const { clock } = this.#deps;
-    const { floor, number: mark } = (this.#order === 'time' && this.#deps.start?.()) || {};
+    const {
+      floor,
+      number: mark,
+      ageMs = 0,
+      isAgeSure,
+    } = (this.#order === 'time' && this.#deps.start?.()) || {};
+    const least = floor === undefined || !isAgeSure ? undefined : floor - 1 + ageMs;
     const at = { now: clock.monotonic(), wall: clock.now() };
     return {
       counter: this.#makeCounter(),
       newest: floor === undefined ? undefined : { timestamp: floor - 1, at: undefined },
-      clock: new InstrumentClock(stepMsOf(this.#config.stamp?.timestamp), mark, at),
+      clock: new InstrumentClock(stepMsOf(this.#config.stamp?.timestamp), mark, at, least),
       heard: new HeardTimes(),
     };
   }

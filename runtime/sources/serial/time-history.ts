@@ -275,7 +275,9 @@ class TimeRead {
     const dump = await wholeDump({ ...this.#options, signal: this.#signal }, asked, (records) =>
       span === undefined ? true : isConsecutive(records, span),
     );
-    return dump === 'too-large' ? dump : timedDump(dump, this.#isNumbered);
+    return dump === 'too-large'
+      ? dump
+      : timedDump(dump, this.#isNumbered, (window) => this.#options.state().clock.cameTwice(window));
   }
 
   async #bounds(): Promise<HeldTimes | 'empty' | undefined> {

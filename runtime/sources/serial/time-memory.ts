@@ -70,14 +70,22 @@ export interface TimedDump {
 }
 
 /**
+ * `onBack` is told of times that came twice, as the records show. They are to be remembered: once the record from before the step is
+ * overwritten, no dump shows it any more.
  * @throws HoldfastError `serial-history-unproven` where its records are not in the order of their times: the clock was set
  * back within what it holds, so that nobody can tell what is missing between them.
  */
-export function timedDump({ asked, records, end }: WholeDump, isNumbered: boolean): TimedDump {
+export function timedDump(
+  { asked, records, end }: WholeDump,
+  isNumbered: boolean,
+  onBack: (window: Window) => void,
+): TimedDump {
   const timed = records.map((record) => ({ time: record.timestamp!, record }));
   const isReversed = timed.length > 1 && timed[0]!.time > timed.at(-1)!.time;
   const ordered = isReversed ? timed.reverse() : timed;
-  if (ordered.some(({ time }, at) => at > 0 && time < ordered[at - 1]!.time))
+  const back = stepsBack(ordered);
+  for (const window of back) onBack(window);
+  if (back.length > 0)
     throw unproven('the times of its records go back: its clock was set back within what it holds');
   const last = ordered.at(-1)?.time ?? asked.start;
   // Newest first, what silence cut off is the oldest.
@@ -90,6 +98,15 @@ export function timedDump({ asked, records, end }: WholeDump, isNumbered: boolea
     ended: isNumbered ? 'every-number' : endedBy(end),
     sharesTimes: ordered.some(({ time }, at) => at > 0 && time === ordered[at - 1]!.time),
   };
+}
+
+/** From the record after each step to the one before, and one record further on both sides: the clock may have come as far. */
+function stepsBack(ordered: readonly TimedRecord[]): readonly Window[] {
+  const steps = ordered.slice(1).map(({ time }, at) => time - ordered[at]!.time);
+  const longestMs = Math.min(60_000, Math.max(0, ...steps.slice(-10_000)));
+  return steps.flatMap((step, at) =>
+    step < 0 ? [{ start: ordered[at + 1]!.time - longestMs, end: ordered[at]!.time + longestMs + 1 }] : [],
+  );
 }
 
 function endedBy(end: WholeDump['end']): TimedDump['ended'] {
