@@ -67,4 +67,14 @@ describe("LevelDB's log", () => {
       expect(records).toEqual(all.slice(0, records.length));
     }
   });
+
+  it('of damaged bytes that all look like fragments is not searched for minutes, and the rest is read', async () => {
+    const bytes = await writtenLog();
+    const { records: all } = readLog(bytes);
+    // Each second offset states a length of 4,097 bytes and a type that there is.
+    const misleading = Buffer.alloc(32 * 1024 * 8, Buffer.from([0x10, 0x01]));
+    const { records, bad } = readLog(Buffer.concat([misleading, bytes]));
+    expect(bad.length).toBeGreaterThan(0);
+    expect(records).toEqual(all);
+  });
 });

@@ -8,6 +8,8 @@ const full = 1;
 const first = 2;
 // 3 continues a record.
 const last = 4;
+// In damaged bytes each offset may look like a fragment: so many times the file's bytes are summed in search of one.
+const searchedTimes = 16;
 
 /** Bytes of a file that cannot be used. */
 export interface BadStretch {
@@ -26,10 +28,11 @@ export interface LogContents {
 
 /**
  * After damage LevelDB passes over the rest of the block, or of the file if a length points beyond its end: the
- * length may be what is wrong. Here the next fragment is looked for byte by byte; its sum says that it is one.
+ * length may be what is wrong. Here the next fragment is looked for byte by byte; its sum says that it is one. The search
+ * is bounded; beyond that the rest of a block is passed over here too.
  */
 export function readLog(file: Buffer): LogContents {
-  const reader = new LogReader();
+  const reader = new LogReader(file.byteLength * searchedTimes);
   for (let at = 0; at < file.byteLength; ) {
     const blockEnd = Math.min(file.byteLength, (Math.floor(at / blockBytes) + 1) * blockBytes);
     at = blockEnd - at < headBytes ? reader.skipTrailer(file, at, blockEnd) : reader.take(file, at, blockEnd);
@@ -38,6 +41,7 @@ export function readLog(file: Buffer): LogContents {
 }
 
 class LogReader {
+  readonly #search: { bytesLeft: number };
   readonly #records: Buffer[] = [];
   readonly #bad: BadStretch[] = [];
   // Fragments of the record that is being put together.
@@ -46,11 +50,16 @@ class LogReader {
   // Not yet known to be damage: something whole may follow.
   #open: (BadStretch & { readonly isWrong: boolean }) | undefined;
 
+  /** `searchBytes`: as many are summed in search of fragments behind damage. */
+  constructor(searchBytes: number) {
+    this.#search = { bytesLeft: searchBytes };
+  }
+
   /** Returns where to go on. */
   take(file: Buffer, at: number, blockEnd: number): number {
     const fragment = readFragment(file, at, blockEnd);
     if ('reason' in fragment) {
-      const next = findFragment(file, at + 1, blockEnd);
+      const next = findFragment(file, at + 1, blockEnd, this.#search);
       this.#spoil(at, next, fragment.reason, fragment.isWrong);
       return next;
     }
@@ -124,11 +133,13 @@ function readFragment(file: Buffer, at: number, blockEnd: number): Fragment {
   return { type, data: file.subarray(at + headBytes, end), end };
 }
 
-/** Where the next whole fragment begins, else the end of the block. Few places get as far as a sum. */
-function findFragment(file: Buffer, from: number, blockEnd: number): number {
-  for (let at = from; at + headBytes <= blockEnd; at++) {
+/** Where the next whole fragment begins, else the end of the block. Few offsets get as far as a sum. */
+function findFragment(file: Buffer, from: number, blockEnd: number, search: { bytesLeft: number }): number {
+  for (let at = from; at + headBytes <= blockEnd && search.bytesLeft > 0; at++) {
     const type = file[at + 6]!;
-    if (type < full || type > last || at + headBytes + file.readUInt16LE(at + 4) > blockEnd) continue;
+    const length = file.readUInt16LE(at + 4);
+    if (type < full || type > last || at + headBytes + length > blockEnd) continue;
+    search.bytesLeft -= headBytes + length;
     if (!('reason' in readFragment(file, at, blockEnd))) return at;
   }
   return blockEnd;
