@@ -6,11 +6,10 @@ import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pino } from 'pino';
 import { type Clock, systemClock } from '../kernel/clock.ts';
-import { errorOutput } from '../kernel/error-output.ts';
 import { describeError, HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
+import { createProcessLog } from '../kernel/process-log.ts';
 import { createPrometheusMetrics } from '../kernel/prometheus.ts';
 import { systemRandom } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
@@ -20,6 +19,7 @@ import { emptyLedger, setFolderAside } from './database/rebuild.ts';
 import { createDetector, type Detector } from './detector.ts';
 import { metricCatalogue } from './health/metric-catalogue.ts';
 import type { Server } from './http/api.ts';
+import { noDashboard } from './http/dashboard-files.ts';
 import { createHttpServer } from './http/server.ts';
 import { turnLimits } from './http/turns.ts';
 import type { EventHubAccess } from './ingest/event-hub-client.ts';
@@ -72,6 +72,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
     historyMs: settings.HOLDFAST_HISTORY_MS,
     webhookUrl: settings.HOLDFAST_ALERT_WEBHOOK,
   });
+  const page = settings.HOLDFAST_DASHBOARD_FOLDER ?? builtDashboard();
   const server = await createHttpServer({
     database,
     views,
@@ -84,10 +85,11 @@ async function run(settings: Settings, log: Log): Promise<void> {
     wake: () => detector.wake(),
     metricsText: () => metrics.text(),
     token: settings.HOLDFAST_API_TOKEN,
-    staticFolder: settings.HOLDFAST_DASHBOARD_FOLDER ?? builtDashboard(),
+    staticFolder: page,
   });
   const databases = views === undefined ? [database] : [views, database];
   stopOnSignals({ server, detector, keepingTime, databases, log });
+  if (page === undefined) log.warn({ code: 'dashboard-not-built' }, noDashboard.trim());
   await detector.start();
   await server.listen({ host: settings.HOLDFAST_HTTP_HOST, port: settings.HOLDFAST_HTTP_PORT });
   const httpPort = (server.server.address() as AddressInfo).port;
@@ -239,7 +241,7 @@ async function main([command = 'run', ...rest]: readonly string[]): Promise<void
     throw new HoldfastError('settings-invalid', `usage: main.ts [run | rebuild]`);
   }
   const settings = readSettings(process.env);
-  const log = pino({ level: settings.HOLDFAST_LOG_LEVEL, base: { app: 'cloud-lite' } }, errorOutput);
+  const log = createProcessLog(settings.HOLDFAST_LOG_LEVEL, { app: 'cloud-lite' });
   await commands[command as keyof typeof commands](settings, log);
 }
 

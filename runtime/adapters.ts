@@ -33,9 +33,7 @@ export const sourceSchema = z.discriminatedUnion(
   ],
   {
     error: (issue) =>
-      issue.code === 'invalid_union'
-        ? `unknown type of source; known: ${[...byType.keys()].join(', ')}`
-        : undefined,
+      issue.code === 'invalid_union' ? `must be one of ${[...byType.keys()].join(', ')}` : undefined,
   },
 );
 

@@ -13,7 +13,7 @@ import { createPrometheusMetrics } from '../kernel/prometheus.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { createAdapters } from './adapters.ts';
 import { createProgram } from './cli/program.ts';
-import type { StartOptions } from './cli/run.ts';
+import type { Destination, StartOptions } from './cli/run.ts';
 import { type ComposedModule, composeModule } from './compose.ts';
 import { namesOf, readStatusToken } from './config/identity.ts';
 import type { SourceConfig } from './config/schema.ts';
@@ -27,6 +27,7 @@ import { openSpoolKeys } from './spool/encryption/open-keys.ts';
 import { openSpool } from './spool/spool.ts';
 import { fileExists } from './time/synchronised-file.ts';
 import { createIotEdgeUplink } from './uplink/edge-uplink.ts';
+import { createLineUplink } from './uplink/line-uplink.ts';
 import { createWorkloadWrapper } from './uplink/workload-wrapper.ts';
 import { version } from './version.ts';
 
@@ -37,17 +38,13 @@ const clock = systemClock;
 const random = systemRandom;
 
 async function startModule(options: StartOptions, log: ProcessLog): Promise<ComposedModule> {
-  const { dataFolder, configFile, identity, heedTwin, signal } = options;
+  const { dataFolder, configFile, destination, heedTwin, mayWait, signal } = options;
   const { HOLDFAST_CONFIG_FOLDERS, HOLDFAST_MARK_FOLDER } = process.env;
   const boot = readBoot(random.uuid());
   const statusToken = await readStatusToken(process.env);
   const metrics = createPrometheusMetrics({
     catalogue: metricCatalogue,
-    common: edgeLabels(
-      process.env,
-      identity.kind === 'connection-string' ? identity.connectionString : undefined,
-      random.uuid(),
-    ),
+    common: edgeLabels(process.env, connectionStringOf(destination), random.uuid()),
   });
   await makeDataFolder(dataFolder);
   const settings = await readStartSettings({ dataFolder, file: configFile, heedTwin });
@@ -77,7 +74,7 @@ async function startModule(options: StartOptions, log: ProcessLog): Promise<Comp
     configFile,
     configFolders: HOLDFAST_CONFIG_FOLDERS,
     heedTwin,
-    mayWait: identity.kind === 'iot-edge',
+    mayWait,
     settings,
     keys,
     ...(synchronisedFile && { synchronised: fileExists(synchronisedFile) }),
@@ -99,19 +96,27 @@ async function startModule(options: StartOptions, log: ProcessLog): Promise<Comp
         clock,
         log: log.child({ part: 'starts' }),
       }),
-    connect: ({ transport, caFile, output, sendTimeoutMs }) =>
-      createIotEdgeUplink({
-        identity,
+    connect: ({ transport, caFile, output, sendTimeoutMs }) => {
+      const uplinkLog = log.child({ part: 'uplink' });
+      if (destination.kind === 'lines') return createLineUplink({ ...destination, clock, log: uplinkLog });
+      return createIotEdgeUplink({
+        identity: destination.identity,
         transport,
         ...(caFile && { caFile }),
         ...(output && { output }),
         limits: { sendTimeoutMs },
         clock,
         random,
-        log: log.child({ part: 'uplink' }),
+        log: uplinkLog,
         metrics,
-      }),
+      });
+    },
   });
+}
+
+function connectionStringOf(destination: Destination): string | undefined {
+  const identity = destination.kind === 'hub' ? destination.identity : undefined;
+  return identity?.kind === 'connection-string' ? identity.connectionString : undefined;
 }
 
 async function makeDataFolder(folder: string): Promise<void> {

@@ -68,6 +68,8 @@ function filledIn(args: readonly string[]): readonly string[] {
     NODE: () => 'i=85',
     DIR: () => data,
     ID: () => '1',
+    KIND: () => 'serial',
+    NEWFILE: () => join(folder, `new-${++fresh}.yaml`),
     NEW: freshFolder,
     '/mnt/usb/holdfast': freshFolder,
     '/data/recovered': freshFolder,

@@ -206,7 +206,9 @@ describe('a module with a file', () => {
     writeFileSync(site.file, 'sources: 5\noops: 1');
     const failed = await failStart({ config: site.file, env: site.env });
     expect(failed.code).toBe(2);
-    expect(failed.output).toMatch(/site\.yaml: 2 problems\n {2}- sources: .*\n {2}- oops: unknown setting/);
+    expect(failed.output).toMatch(
+      /site\.yaml: 2 problems\n {2}- line 1, column 1: sources: .*\n {2}- line 2, column 1: oops: unknown setting/,
+    );
 
     site.write({ sources: sources('l') });
     const module = await site.start({ config: site.file });

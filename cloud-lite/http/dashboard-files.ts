@@ -26,3 +26,7 @@ export function dashboardFiles(root: string) {
     },
   };
 }
+
+/** What the root says where no page was built. */
+export const noDashboard =
+  'There is no dashboard here, only the API (/api/openapi.json): build it with "npx node cloud-lite/dashboard/main.ts FOLDER", and start the detector with HOLDFAST_DASHBOARD_FOLDER=FOLDER.\n';

@@ -80,6 +80,14 @@ export function httpContract(open: () => Database): void {
       await Promise.all(servers.map((each) => each.close()));
     });
 
+    test('without a built page the root says how to build one', async () => {
+      const { statusCode, headers, body } = await server.inject({ url: '/' });
+      expect({ statusCode, type: headers['content-type'] }).toEqual({ statusCode: 404, type: 'text/plain' });
+      expect(body).toMatch(
+        /npx node cloud-lite\/dashboard\/main\.ts FOLDER.*HOLDFAST_DASHBOARD_FOLDER=FOLDER/,
+      );
+    });
+
     const gapAndRequest = async () => {
       await arrive(
         database,

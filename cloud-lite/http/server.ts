@@ -9,7 +9,7 @@ import { keepNewestConnections } from '../../kernel/newest-connections.ts';
 import { addActionRoutes } from './action-routes.ts';
 import { type HttpOptions, type Server, withZod } from './api.ts';
 import { addChangeStream } from './change-stream.ts';
-import { dashboardFiles } from './dashboard-files.ts';
+import { dashboardFiles, noDashboard } from './dashboard-files.ts';
 import { addFleetRoute } from './fleet-route.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { HttpProblem, problemOf } from './problem.ts';
@@ -88,6 +88,8 @@ export async function createHttpServer(given: HttpOptions): Promise<Server> {
   );
   if (options.staticFolder !== undefined) {
     await server.register(fastifyStatic, dashboardFiles(options.staticFolder));
+  } else {
+    server.get('/', async (_, reply) => reply.code(404).type('text/plain').send(noDashboard));
   }
   return server;
 }

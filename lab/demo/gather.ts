@@ -3,6 +3,7 @@
 import { gaps, size, subtract, union } from '../../wire/coverage.ts';
 import { voidCoverage } from './cloud-copy.ts';
 import type { LedgerStream } from './ledger-check.ts';
+import type { LifeCounters } from './life-counters.ts';
 import type { DemoEvent, LiveState, StreamView } from './live-state.ts';
 import { runtimeView } from './runtime-view.ts';
 import type { World } from './world.ts';
@@ -12,17 +13,19 @@ export interface GatherInput {
   readonly startedAt: number;
   readonly events: readonly DemoEvent[];
   readonly step?: string | undefined;
+  /** Of all lives of the runtime. */
+  readonly counters: LifeCounters;
 }
 
 export async function gatherLive(input: GatherInput): Promise<LiveState> {
-  const { world, startedAt, events, step } = input;
+  const { world, startedAt, events, step, counters } = input;
   const [made, hub, status, ledger] = await Promise.all([
     orNothing(world.made()),
     orNothing(world.hubFacts()),
     orNothing(world.runtimeStatus()),
     orNothing(world.ledger()),
   ]);
-  const runtime = runtimeView(status);
+  const runtime = counters.add(runtimeView(status));
   return {
     now: Date.now(),
     startedAt,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clockText, drawLive, eventText } from './live-draw.ts';
+import { clockText, drawLive, eventText, keysHelp } from './live-draw.ts';
 import type { LiveState, StreamView } from './live-state.ts';
 
 const now = 1_000_100_000;
@@ -71,6 +71,31 @@ describe('the screen', () => {
     expect(Math.max(...plain.map((line) => line.length))).toBeLessThanOrEqual(columns);
     expect(coloured.map(withoutColour)).toEqual(plain);
     expect(coloured).not.toEqual(plain);
+  });
+
+  const eight = Array.from({ length: 8 }, (_, i) => stream({ name: `unit-${i}` }));
+  test.each([
+    [80, 24],
+    [80, 12],
+    [40, 10],
+    [80, 2],
+    [80, 1],
+  ])('shows the keys in %i columns and %i rows, however many streams there are', (columns, rows) => {
+    const events = [{ at: now, text: 'network cut', tone: 'bad' as const }];
+    const lines = drawLive(state({ streams: eight, events }), { columns, rows, color: false });
+    expect(lines).toHaveLength(rows);
+    expect(lines.at(-1)).toBe(keysHelp.slice(0, columns));
+  });
+
+  test('gives up timelines before figures and events in a small terminal, and says in a large one what words mean', () => {
+    const events = [{ at: now, text: 'network cut', tone: 'bad' as const }];
+    const change = { streams: eight, events };
+    const lines = drawLive(state(change), small);
+    for (const { name } of eight) expect(lines.some((line) => line.startsWith(name))).toBe(true);
+    expect(lines.join('\n')).toContain('network cut');
+    expect(lines.filter((line) => line.includes('██')).length).toBeGreaterThan(2);
+    expect(lines.filter((line) => line.includes('██')).length).toBeLessThan(8);
+    expect(text(change, { ...small, rows: 40 })).toMatch(/made: by the equipment.*void: lost for good/);
   });
 
   test('keeps the newest events', () => {

@@ -1,5 +1,5 @@
-// Draws the demo's state as lines of text, with or without colour. Pure. Fits 80 x 24: the lines that matter
-// stand first, the list of events takes what is left, and no line is longer than the screen is wide.
+// Draws the demo's state as lines of text, with or without colour. Pure. Fits any terminal: the last line always shows the
+// keys, the lines that matter stand first, timelines give way where there is no room, the list of events takes what is left.
 import { covers } from '../../wire/coverage.ts';
 import type { Cable, DemoEvent, LiveState, ProcessView, StreamView } from './live-state.ts';
 
@@ -33,14 +33,34 @@ const styled = (style: Style | undefined, text: string): Span => ({ text, style 
 export const keysHelp = 'n network  u unplug device  l lose messages  k kill runtime  d detector  q quit';
 const tourHelp = 'the tour plays by itself; q ends it, without an account';
 
+/** Events that stay in view, whatever else is there. */
+const leastEvents = 3;
+
 /** At most `rows` lines of at most `columns` characters. */
 export function drawLive(state: LiveState, screen: Screen): string[] {
-  const head: Line[] = [title(state), [], ...path(state), [], ...streams(state, screen), []];
-  const foot: Line[] = [[styled('dim', state.step === undefined ? keysHelp : tourHelp)]];
-  const room = Math.max(0, screen.rows - head.length - foot.length);
-  const events = state.events.slice(-room).map((event) => eventLine(event, state.startedAt));
-  while (events.length < room) events.push([]);
-  return [...head, ...events, ...foot].slice(0, screen.rows).map((line) => render(line, screen));
+  const keys: Line = [styled('dim', state.step === undefined ? keysHelp : tourHelp)];
+  const room = screen.rows - 1;
+  const head = headThatFits(state, screen, room - leastEvents).slice(0, Math.max(0, room));
+  const left = Math.max(0, room - head.length);
+  const events =
+    left === 0 ? [] : state.events.slice(-left).map((event) => eventLine(event, state.startedAt));
+  while (events.length < left) events.push([]);
+  return [...head, ...events, keys].slice(-screen.rows).map((line) => render(line, screen));
+}
+
+/** All of it where it fits; else without empty lines and explanations, and with as many timelines as have room. */
+function headThatFits(state: LiveState, screen: Screen, room: number): Line[] {
+  const width = Math.max(10, screen.columns - nameWidth - 2);
+  const strips = state.streams.map((stream) => strip(stream, state.now, width));
+  const table = figures(state);
+  const whole: Line[] = [
+    ...[title(state), [], ...path(state), [], ...table],
+    ...[[styled('dim', meanings)], [], ...strips, legend(width), []],
+  ];
+  if (whole.length <= room) return whole;
+  const least: Line[] = [title(state), ...path(state), ...table];
+  const forStrips = room - least.length - 1;
+  return forStrips < 1 ? least : [...least, ...strips.slice(0, forStrips), legend(width)];
 }
 
 /** One event as a line, for terminals that are not one. */
@@ -113,26 +133,23 @@ function cable(state: Cable): Span {
 const nameWidth = 8;
 const columnWidths = [9, 9, 10, 8, 9, 13] as const;
 
-function streams(state: LiveState, screen: Screen): Line[] {
-  const width = Math.max(10, screen.columns - nameWidth - 2);
-  return [
-    [styled('dim', row('stream', ['made', 'arrived', 'repaired', 'void', 'missing', 'gaps closed']))],
-    ...state.streams.map((stream) => figures(stream)),
-    [],
-    ...state.streams.map((stream) => [
-      plain(stream.name.slice(0, nameWidth).padEnd(nameWidth + 1)),
-      ...timeline(stream, state.now, width),
-    ]),
-    [
-      styled(
-        'dim',
-        `${' '.repeat(nameWidth + 1)}last ${width} s: █ arrived  ▓ repaired  v void  ○ missing  · not yet`,
-      ),
-    ],
-  ];
+const meanings = 'made: by the equipment  arrived: in the cloud  void: lost for good, with its reason';
+
+function figures(state: LiveState): Line[] {
+  const head = row('stream', ['made', 'arrived', 'repaired', 'void', 'missing', 'gaps closed']);
+  return [[styled('dim', head)], ...state.streams.map(figuresOf)];
 }
 
-function figures(stream: StreamView): Line {
+function strip(stream: StreamView, now: number, width: number): Line {
+  return [plain(stream.name.slice(0, nameWidth).padEnd(nameWidth + 1)), ...timeline(stream, now, width)];
+}
+
+function legend(width: number): Line {
+  const text = `last ${width} s: █ arrived  ▓ repaired  v void  ○ missing  · not yet`;
+  return [styled('dim', `${' '.repeat(nameWidth + 1)}${text}`)];
+}
+
+function figuresOf(stream: StreamView): Line {
   const { made, arrived, repaired, voidMs, missingMs, openRequests, gapsFound, gapsClosed } = stream;
   const repairing = openRequests > 0 ? ` asked for ${openRequests}` : '';
   const cells = [

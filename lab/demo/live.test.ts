@@ -19,6 +19,7 @@ function setUp() {
     network: fakeRelay(),
     device: fakeRelay(),
     loseNext: vi.fn(async () => {}),
+    runtimeStatus: vi.fn(() => new Promise<unknown>(() => {})),
     runtime: { killAndRestart: vi.fn(async () => {}) },
     detector: { killAndRestart: vi.fn(() => Promise.reject(new Error('is not running'))) },
   };
@@ -38,6 +39,26 @@ test('n and u cut a cable and restore it', () => {
   expect(world.device.mode().kind).toBe('cut');
   expect(world.network.mode().kind).toBe('up');
   expect(said).toEqual(['network cut', 'network restored', 'cables to the equipment cut']);
+});
+
+test('says what came once the network is back', async () => {
+  const { world, said } = setUp();
+  const waiting = [17, 17, 12, 2];
+  const status = (messages: number, connected: boolean) => ({
+    uplink: { connected },
+    forwarder: { sent: {} },
+    sources: [],
+    spool: { lanes: { live: { messages, bytes: 1 } } },
+    jobs: { open: 0 },
+  });
+  const runtimeStatus = vi.fn(async () => status(waiting.shift() ?? 0, waiting.length < 3));
+  const say = (text: string) => said.push(text);
+  const pause = async () => {};
+  const press = liveKeys({ ...world, runtimeStatus } as unknown as World, { say, quit: () => {}, pause });
+  press('n');
+  press('n');
+  await expect.poll(() => said.at(-1)).toMatch(/^network restored: 17 windows that had waited came, \d+ s$/);
+  expect(runtimeStatus).toHaveBeenCalledTimes(4);
 });
 
 test('k and l break the runtime and the hub', () => {

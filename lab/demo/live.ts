@@ -1,18 +1,22 @@
 // `npm start`: the world runs until someone has seen enough; keys break it.
 import type { Cable } from './equipment.ts';
 import type { DemoEvent } from './live-state.ts';
+import { runtimeView } from './runtime-view.ts';
 import type { World } from './world.ts';
 
 export interface LiveOptions {
   readonly say: (text: string, tone?: DemoEvent['tone']) => void;
   /** Ends the demo. */
   readonly quit: () => void;
+  /** Between two looks at what still waits. Default: half a second. */
+  readonly pause?: () => Promise<void>;
 }
 
 const loseCount = 3;
 
 /** What each key does. Failures are told, never thrown: a key may come while a process is down. */
-export function liveKeys(world: World, { say, quit }: LiveOptions): (key: string) => void {
+export function liveKeys(world: World, options: LiveOptions): (key: string) => void {
+  const { say, quit } = options;
   const act = (text: string, action: () => Promise<unknown>) => {
     say(text, 'key');
     action().catch((error: unknown) => say(`${text}: ${(error as Error).message}`, 'bad'));
@@ -22,7 +26,11 @@ export function liveKeys(world: World, { say, quit }: LiveOptions): (key: string
     act(`${what} ${cut ? 'cut' : 'restored'}`, () => relay.set({ kind: cut ? 'cut' : 'up' }));
   };
   const actions: Readonly<Record<string, () => void>> = {
-    n: () => toggle('network', world.network),
+    n: () => {
+      const isCut = world.network.mode().kind !== 'up';
+      toggle('network', world.network);
+      if (isCut) void sayWhatCame(world, options).catch(() => {});
+    },
     u: () => toggle('cables to the equipment', world.device),
     l: () =>
       act(`the hub will acknowledge and lose the next ${loseCount} messages`, () =>
@@ -35,6 +43,28 @@ export function liveKeys(world: World, { say, quit }: LiveOptions): (key: string
     '\x03': quit,
   };
   return (key) => actions[key.toLowerCase()]?.();
+}
+
+const halfASecond = () => new Promise<void>((wake) => setTimeout(wake, 500));
+/** Then it is left to the figures on the screen. */
+const maxLooks = 240;
+/** Windows that are on their way while all is well. */
+const fewWindows = 9;
+
+/** Once the network is back: how many windows had waited, and how long it took until they had gone. */
+async function sayWhatCame(world: World, { say, pause = halfASecond }: LiveOptions): Promise<void> {
+  const startedAt = performance.now();
+  let waited = 0;
+  for (let look = 0; look < maxLooks && world.network.mode().kind === 'up'; look++) {
+    const view = runtimeView(await world.runtimeStatus().catch(() => undefined));
+    if (view) waited = Math.max(waited, view.spooled.messages);
+    if (view?.connected && view.spooled.messages <= fewWindows) {
+      const seconds = Math.round((performance.now() - startedAt) / 1000);
+      say(`network restored: ${waited} windows that had waited came, ${seconds} s`, 'good');
+      return;
+    }
+    await pause();
+  }
 }
 
 /** Calls `onKey` for each key pressed. Returns the way to stop that. */

@@ -7,6 +7,7 @@ import { demoToken } from './dashboard.ts';
 import { findBrowser, openEye } from './dashboard-eye.ts';
 import { createDashboardWatch, type DashboardWatch } from './dashboard-watch.ts';
 import { gatherLive } from './gather.ts';
+import { createLifeCounters } from './life-counters.ts';
 import { liveKeys, readKeys } from './live.ts';
 import type { DemoEvent } from './live-state.ts';
 import { repositoryFile } from './processes.ts';
@@ -156,9 +157,10 @@ function untilStopped(): Promise<[number, string[]]> {
 /** Redraws for ever, one drawing at a time. Returns the way to stop. */
 function keepDrawing(world: World): () => void {
   let drawing = true;
+  const counters = createLifeCounters();
   const draw = async () => {
     while (drawing) {
-      const state = await gatherLive({ world, startedAt, events, step });
+      const state = await gatherLive({ world, startedAt, events, step, counters });
       if (drawing) screen.show(state);
       await new Promise((wake) => setTimeout(wake, refreshMs));
     }

@@ -1,6 +1,6 @@
 // The hub as a process. Prints one JSON line once it is ready; logs go to stderr; SIGTERM stops it.
 import { Command } from 'commander';
-import { pino } from 'pino';
+import { createProcessLog } from '../../kernel/process-log.ts';
 import { seededRandom, systemRandom } from '../../kernel/random.ts';
 import { startHub } from './hub.ts';
 
@@ -32,7 +32,7 @@ const hub = await startHub({
   retention: { maxEvents: options.maxEvents },
   strictMessageIds: options.strictMessageIds,
   random: options.seed === undefined ? systemRandom : seededRandom(options.seed),
-  log: pino({ level: options.logLevel }, pino.destination(2)),
+  log: createProcessLog(options.logLevel, { app: 'hub' }),
 });
 
 const ready = {

@@ -27,7 +27,7 @@ export function describePlan(file: string, { buses, streams, total, warnings }: 
   const lines = [`${file}: valid. Sources: ${streams.length}, tags: ${tags}.`];
   for (const bus of buses) {
     const load = bus.load === undefined ? '' : `, ${Math.round(bus.load * 100)} % of the line's time`;
-    lines.push('', `${bus.name}: ${bus.requestsPerSecond} requests/s${load}`);
+    lines.push('', `${bus.name}: ${plural(bus.requestsPerSecond, 'request')}/s${load}`);
     for (const stream of streams.filter(({ bus: name }) => name === bus.name))
       lines.push(...describe(stream));
   }

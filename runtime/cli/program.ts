@@ -1,12 +1,14 @@
-// The command line: `holdfast run`, `check`, `probe`, `browse`, `schema`, `rules` and `spool`.
+// The command line: one command a block.
 import { Command, type CommanderError, InvalidArgumentError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { type BrowseOptions, browse } from './browse.ts';
 import { checkConfig } from './check.ts';
 import { exitCodes } from './exit-codes.ts';
+import { explainSetting } from './explain.ts';
+import { initSite, siteKinds } from './init.ts';
 import { type ProbeDependencies, type ProbeOptions, probe } from './probe.ts';
 import { rulesCommand } from './rules-command.ts';
-import { type RunDependencies, runModule } from './run.ts';
+import { type RunDependencies, type RunOptions, runModule } from './run.ts';
 import { spoolCommand } from './spool-command.ts';
 import { type AskOptions, defaultStatusUrl, fetchBundle, type StatusOptions, showStatus } from './status.ts';
 
@@ -31,9 +33,11 @@ export function createProgram(dependencies: ProgramDependencies): Command {
       "YAML configuration; without it, the module twin's alone",
       process.env.HOLDFAST_CONFIG,
     )
+    .option('--stdout', 'without a hub: windows as lines of JSON on standard output')
+    .option('--to <file>', 'without a hub: windows as lines of JSON, added to this file')
     .option('--ready-line', 'print one line of JSON on standard output once started')
-    .action(async (options: { config?: string; readyLine?: boolean }) => {
-      process.exitCode = await runModule(options.config, options.readyLine ?? false, dependencies);
+    .action(async (options: RunOptions) => {
+      process.exitCode = await runModule(options, dependencies);
     });
   program
     .command('check')
@@ -76,9 +80,31 @@ export function createProgram(dependencies: ProgramDependencies): Command {
       process.exitCode = exitCodes.ok;
     });
   addAsking(program, dependencies);
+  addWriting(program);
   program.addCommand(spoolCommand(dependencies));
   program.addCommand(rulesCommand());
   return program;
+}
+
+/** For those who write a configuration. */
+function addWriting(program: Command): void {
+  program
+    .command('explain')
+    .description(
+      'say what a setting is: unit, default, what is possible, an example; all of them without one',
+    )
+    .argument('[setting]', 'as windows.ageMs')
+    .action((setting: string | undefined) => {
+      process.exitCode = explainSetting(setting);
+    });
+  program
+    .command('init')
+    .description('write a commented configuration to begin with')
+    .argument('<kind>', `kind of site: ${Object.keys(siteKinds).join(', ')}`)
+    .argument('[file]', 'a new file; standard output if none is named')
+    .action(async (kind: string, file: string | undefined) => {
+      process.exitCode = await initSite(kind, file);
+    });
 }
 
 /** What commander ends with: 0 after help that was asked for and the version, else an argument was wrong. */

@@ -1,4 +1,5 @@
 // `holdfast run`: one process's life, from the environment to the exit code.
+import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { ComposedModule } from '../compose.ts';
@@ -7,7 +8,26 @@ import { ConfigError, dataFolderIn } from '../config/load.ts';
 import { type LogFormat, logFormats, readLogFormat } from '../health/log-format.ts';
 import type { ProcessLog } from '../health/pino-log.ts';
 import { isOfClient, isOfNobody } from '../health/stray-errors.ts';
+import { fileExists } from '../time/synchronised-file.ts';
+import type { LineSink } from '../uplink/line-uplink.ts';
 import { exitCodes } from './exit-codes.ts';
+import { lineFile, standardOutput } from './line-sinks.ts';
+
+/** Where messages go. */
+export type Destination =
+  | { readonly kind: 'hub'; readonly identity: Identity }
+  /** Lines of JSON instead of a hub. */
+  | { readonly kind: 'lines'; readonly sink: LineSink };
+
+export interface RunOptions {
+  /** The gateway's own configuration file. */
+  readonly config?: string;
+  readonly readyLine?: boolean;
+  /** Lines of JSON on standard output, without a hub. */
+  readonly stdout?: boolean;
+  /** The same, into this file. */
+  readonly to?: string;
+}
 
 /** What a start knows before any configuration. */
 export interface StartOptions {
@@ -16,7 +36,9 @@ export interface StartOptions {
   readonly dataFolder: string;
   /** False: the gateway's own file alone decides. */
   readonly heedTwin: boolean;
-  readonly identity: Identity;
+  readonly destination: Destination;
+  /** Whether the module may begin without a configuration, and wait for one. */
+  readonly mayWait: boolean;
   /** Sets the log's level unless the environment does. */
   readonly onLogLevel: (level: string) => void;
   /** Aborts when the process is told to stop before it has started. */
@@ -32,11 +54,7 @@ export interface RunDependencies {
 const defaultDataFolder = '/data/holdfast';
 
 /** Resolves with the exit code after SIGTERM or SIGINT, or at once when the module cannot start. */
-export async function runModule(
-  configFile: string | undefined,
-  readyLine: boolean,
-  parts: RunDependencies,
-): Promise<number> {
+export async function runModule(options: RunOptions, parts: RunDependencies): Promise<number> {
   const format = readLogFormat(process.env);
   if (format === undefined) {
     console.error(`HOLDFAST_LOG_FORMAT must be one of ${logFormats.join(', ')}`);
@@ -48,12 +66,12 @@ export async function runModule(
   let module: ComposedModule | undefined;
   surviveStrayErrors(log, () => module);
   try {
-    module = await parts.startModule(await startOptions(configFile, log, signals.stop), log);
+    module = await parts.startModule(await startOptions(options, log, signals), log);
   } catch (error) {
     return cannotStart(error, log, signals.stop);
   }
   signals.onHangUp(() => module?.reread());
-  if (readyLine)
+  if (options.readyLine)
     console.log(JSON.stringify({ ready: true, pid: process.pid, statusPort: module.statusPort }));
   log.info({ signal: await signals.received }, 'stopping');
   await module.stop();
@@ -62,28 +80,56 @@ export async function runModule(
   process.exit(exitCodes.ok);
 }
 
-async function startOptions(
-  configFile: string | undefined,
-  log: ProcessLog,
-  signal: AbortSignal,
-): Promise<StartOptions> {
+async function startOptions(options: RunOptions, log: ProcessLog, signals: Signals): Promise<StartOptions> {
   const { HOLDFAST_DATA_FOLDER, HOLDFAST_CONFIG_FROM: from, HOLDFAST_LOG_LEVEL } = process.env;
   if (from !== undefined && from !== 'file' && from !== 'twin') {
     const message =
       "HOLDFAST_CONFIG_FROM must be twin (the default) or file, for the gateway's own file alone";
-    throw new ConfigError('environment', [{ path: '', message }]);
+    throw badStart('environment', message);
   }
+  const configFile = options.config;
+  const isHubless = options.stdout === true || options.to !== undefined;
+  if (isHubless && configFile === undefined)
+    throw badStart('arguments', 'without a hub no twin configures the module: name a file with --config');
   const named = configFile === undefined ? undefined : await dataFolderIn(configFile);
+  const dataFolder = named ?? HOLDFAST_DATA_FOLDER ?? defaultDataFolder;
+  const identity = isHubless ? undefined : await readIdentity(process.env);
+  // Under IoT Edge the twin may bring what the file does not.
+  const mayWait = identity !== undefined && (identity.kind === 'iot-edge' || from === 'twin');
+  if (configFile !== undefined && !mayWait) await beThere(configFile, dataFolder);
   return {
     configFile,
-    dataFolder: named ?? HOLDFAST_DATA_FOLDER ?? defaultDataFolder,
-    heedTwin: from !== 'file',
-    identity: await readIdentity(process.env),
+    dataFolder,
+    heedTwin: !isHubless && from !== 'file',
+    destination:
+      identity === undefined
+        ? { kind: 'lines', sink: await lineSink(options, signals.end) }
+        : { kind: 'hub', identity },
+    mayWait,
     onLogLevel: (level) => {
       if (HOLDFAST_LOG_LEVEL === undefined) log.setLevel(level);
     },
-    signal,
+    signal: signals.stop,
   };
+}
+
+function lineSink({ stdout, to }: RunOptions, onGone: () => void): LineSink | Promise<LineSink> {
+  if (to === undefined) return standardOutput(onGone);
+  if (stdout) throw badStart('arguments', 'give --stdout or --to, not both');
+  return lineFile(to);
+}
+
+/** A file that is not there is a slip, unless an earlier run left what ran last. Looked at before anything is made. */
+async function beThere(configFile: string, dataFolder: string): Promise<void> {
+  if ((await fileExists(configFile)()) || (await fileExists(join(dataFolder, 'spool'))())) return;
+  throw badStart(
+    configFile,
+    "there is no such file: correct the path; or, where the module's twin brings the configuration, set HOLDFAST_CONFIG_FROM=twin",
+  );
+}
+
+function badStart(where: string, message: string): ConfigError {
+  return new ConfigError(where, [{ path: '', message }]);
 }
 
 function cannotStart(error: unknown, log: ProcessLog, stop: AbortSignal): number {
@@ -98,22 +144,32 @@ function cannotStart(error: unknown, log: ProcessLog, stop: AbortSignal): number
   process.exit(isConfig ? exitCodes.badInput : exitCodes.failed);
 }
 
-function listenForSignals() {
+interface Signals {
+  /** Aborts when the process is told to stop. */
+  readonly stop: AbortSignal;
+  readonly received: Promise<string>;
+  /** Ends the process in good order, as a signal does. */
+  end(): void;
+  onHangUp(listener: () => void): void;
+}
+
+function listenForSignals(): Signals {
   const stop = new AbortController();
   let hangUp = () => {};
-  const received = new Promise<NodeJS.Signals>((resolve) => {
-    // Listeners stay: a second SIGTERM while stopping must not cut the drain short.
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        stop.abort(new Error('told to stop'));
-        resolve(signal);
-      });
-    }
-    process.on('SIGHUP', () => hangUp());
+  let end = (_why: string) => {};
+  const received = new Promise<string>((resolve) => {
+    end = (why) => {
+      stop.abort(new Error('told to stop'));
+      resolve(why);
+    };
   });
+  // Listeners stay: a second SIGTERM while stopping must not cut the drain short.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal));
+  process.on('SIGHUP', () => hangUp());
   return {
     stop: stop.signal,
     received,
+    end: () => end('nobody reads standard output any more'),
     onHangUp(listener: () => void) {
       hangUp = listener;
     },

@@ -74,10 +74,20 @@ describe('the plan of a site', () => {
     expect(warnings[0]).toMatch(/cap is 8000/);
   });
 
+  it('hints at addresses that were copied from a manual, once a source, unless they are said to be meant', () => {
+    const sources = [{ ...tcp, name: 'a', tags: [tag('level', 40_007), tag('flow', 40_009)] }];
+    expect(plan({ sources }).warnings).toEqual([
+      expect.stringMatching(/^a: address 40007 of level \(the first of 2 .*most likely means address 6: /),
+    ]);
+    const meant = sources.map((source) => ({ ...source, addressing: 'zero-based' as const }));
+    expect(plan({ sources: meant }).warnings).toEqual([]);
+    expect(plan({ sources: [{ ...tcp, name: 'a', tags: [tag('level', 6)] }] }).warnings).toEqual([]);
+  });
+
   it('is told to people in lines, and without sources too', () => {
     const text = describePlan('f.yaml', plan({ sources: [{ ...rtu, name: 'a', tags: [tag('x', 6)] }] }));
     expect(text).toMatch(/^f\.yaml: valid\. Sources: 1, tags: 1\./);
-    expect(text).toMatch(/modbus-rtu \/dev\/ttyUSB0: 1 requests\/s, \d+ % of the line's time/);
+    expect(text).toMatch(/modbus-rtu \/dev\/ttyUSB0: 1 request\/s, \d+ % of the line's time/);
     expect(text).toMatch(/every 1000 ms: 1 tag in 1 request: holding 6-7/);
     expect(describePlan('f.yaml', plan({ sources: [] }))).toBe('f.yaml: valid. Sources: 0, tags: 0.');
   });

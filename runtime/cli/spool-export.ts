@@ -6,7 +6,7 @@ import type { OpenedSpool } from './spool/open.ts';
 import { exportReadings } from './spool/readings.ts';
 import { readingJson } from './spool-list.ts';
 import type { Output } from './spool-output.ts';
-import { formatCount, printable, windowJson } from './spool-text.ts';
+import { counted, printable, windowJson } from './spool-text.ts';
 
 // Of very many damaged messages, people need a few and the number.
 const maxComplaints = 20;
@@ -42,7 +42,7 @@ export async function printReadings(
   for (const { severity, file, reason } of spool.files.problems) {
     if (severity === 'damage') complain(`damaged: ${file}: ${reason}`);
   }
-  complain(`${formatCount(readings)} readings of ${formatCount(messages)} windows`);
+  complain(`${counted(readings, 'readings')} of ${counted(messages, 'windows')}`);
   const isWhole = unreadable === 0 && spool.files.problems.every(({ severity }) => severity === 'note');
   if (isWhole) return exitCodes.ok;
   complain('not everything could be read: see holdfast spool verify');

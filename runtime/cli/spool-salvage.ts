@@ -11,7 +11,7 @@ import { exitCodes } from './exit-codes.ts';
 import { checkSalvageTarget, type OpenedSpool } from './spool/open.ts';
 import { keysFolderOf } from './spool-keys.ts';
 import type { Output } from './spool-output.ts';
-import { formatBytes, formatCount, formatWindow, printable, windowJson } from './spool-text.ts';
+import { counted, formatBytes, formatCount, formatWindow, printable, windowJson } from './spool-text.ts';
 
 const shownLosses = 20;
 
@@ -67,13 +67,13 @@ export async function printSalvage(
 function* reportLines(report: SalvageReport, target: string): Generator<string> {
   const { kept, unsent, backfill, journalRecords, streams, jobs, settings, unnamedMessages } = report;
   yield `Salvaged into ${target}, as a data folder for the module:`;
-  yield `  ${formatCount(kept.windows)} windows in ${formatCount(kept.messages)} messages, ${formatBytes(kept.bytes)}`;
+  yield `  ${counted(kept.windows, 'windows')} in ${counted(kept.messages, 'messages')}, ${formatBytes(kept.bytes)}`;
   if (unnamedMessages > 0) {
     yield `  ${formatCount(unnamedMessages)} of the messages were named by nothing any more: kept as archive, removed ones among them`;
   }
   yield `  ${formatCount(unsent)} of them unsent, ${formatCount(backfill)} entries in the backfill lane`;
-  yield `  ${formatCount(journalRecords)} journal records of open windows, ${formatCount(streams)} streams`;
-  yield `  ${formatCount(jobs)} backfill jobs, ${formatCount(settings)} settings`;
+  yield `  ${formatCount(journalRecords)} journal records of open windows, ${counted(streams, 'streams')}`;
+  yield `  ${formatCount(jobs)} backfill jobs, ${counted(settings, 'settings')}`;
 }
 
 function* lossLines(
@@ -88,7 +88,7 @@ function* lossLines(
     yield 'No record was lost.';
     return;
   }
-  yield `Lost: ${formatCount(lostMessages)} messages, ${formatCount(lostRecordCount)} records.`;
+  yield `Lost: ${counted(lostMessages, 'messages')}, ${counted(lostRecordCount, 'records')}.`;
   for (const { key, reason } of report.lostRecords.slice(0, shownLosses)) {
     yield `  ${printable(key)}: ${printable(reason)}`;
   }

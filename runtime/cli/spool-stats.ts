@@ -12,6 +12,7 @@ import {
 } from './spool/stats.ts';
 import type { Output } from './spool-output.ts';
 import {
+  counted,
   formatBytes,
   formatCount,
   formatDuration,
@@ -113,9 +114,9 @@ export function* statsLines(spool: OpenedSpool, summary: SpoolSummary, now: numb
   const { stored } = summary;
   yield `Store     ${spool.layout.store}`;
   const { index, wal, values } = spool.files.shares;
-  yield `On disk   ${formatBytes(spool.files.bytes)} in ${formatCount(spool.files.files.size)} files`;
+  yield `On disk   ${formatBytes(spool.files.bytes)} in ${counted(spool.files.files.size, 'files')}`;
   yield `          messages ${formatBytes(values)}, write-ahead log ${formatBytes(wal)}, index ${formatBytes(index)}`;
-  yield `Stored    ${formatCount(stored.messages)} messages, ${formatBytes(stored.bytes)}`;
+  yield `Stored    ${counted(stored.messages, 'messages')}, ${formatBytes(stored.bytes)}`;
   yield '';
   yield* tableLines(
     [
@@ -168,7 +169,7 @@ function* streamLines(streams: readonly StreamSummary[]): Generator<string> {
       stream.span === undefined ? '-' : formatPlace(stream.index, stream.span.end),
       formatCount(stream.holeCount),
       stream.holeCount === 0 ? '-' : formatLength(stream.index, stream.holeSize),
-      stream.open === undefined ? '-' : `${formatCount(stream.open.readings)} readings`,
+      stream.open === undefined ? '-' : counted(stream.open.readings, 'readings'),
     ]),
   );
   for (const stream of streams) yield* holeLines(stream);

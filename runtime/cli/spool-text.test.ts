@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  counted,
   formatBytes,
   formatCount,
   formatDuration,
@@ -77,4 +78,9 @@ describe('a table', () => {
     expect(read).toBeLessThan(1010);
     lines.return(undefined);
   });
+});
+
+it('counts have their word in the singular or the plural', () => {
+  const all = [1, 0, 1200].flatMap((count) => ['notes', 'entries'].map((word) => counted(count, word)));
+  expect(all).toEqual(['1 note', '1 entry', '0 notes', '0 entries', '1,200 notes', '1,200 entries']);
 });

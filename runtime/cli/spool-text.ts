@@ -38,6 +38,15 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** `1 note`, `1,200 notes`; `word` is the plural. */
+export function counted(count: number, word: string): string {
+  return `${formatCount(count)} ${count === 1 ? singular(word) : word}`;
+}
+
+function singular(word: string): string {
+  return word.endsWith('ies') ? `${word.slice(0, -3)}y` : word.slice(0, -1);
+}
+
 /** What is beyond the range of dates is shown as a number, not refused: the store is what it is. */
 export function formatPlace(kind: IndexKind, index: number): string {
   const isDate = kind === 'time' && Math.abs(index) <= 8_640_000_000_000_000 && Number.isInteger(index);
@@ -58,7 +67,7 @@ export function formatTime(at: number): string {
 
 /** How much index a range spans: a duration, or a number of records. */
 export function formatLength(kind: IndexKind, length: number): string {
-  return kind === 'time' ? formatDuration(length) : `${formatCount(length)} records`;
+  return kind === 'time' ? formatDuration(length) : counted(length, 'records');
 }
 
 export interface Column {

@@ -5,7 +5,7 @@ import type { Finding } from './spool/finding.ts';
 import type { OpenedSpool } from './spool/open.ts';
 import { verifySpool } from './spool/verify.ts';
 import type { Output } from './spool-output.ts';
-import { formatCount, printable, tableLines } from './spool-text.ts';
+import { counted, formatCount, printable, tableLines } from './spool-text.ts';
 
 /** Findings that `--json` lists; all are counted. */
 const maxFindings = 10_000;
@@ -49,10 +49,10 @@ async function printRows(
     for (const _ of rows);
     await out.line('');
   }
-  const notes = counts.note === 0 ? '' : `, ${formatCount(counts.note)} notes`;
+  const notes = counts.note === 0 ? '' : `, ${counted(counts.note, 'notes')}`;
   if (counts.damage > 0) {
     await out.line(
-      `${formatCount(counts.damage)} damaged places${notes}. What is whole: holdfast spool salvage`,
+      `${formatCount(counts.damage)} damaged ${counts.damage === 1 ? 'place' : 'places'}${notes}. What is whole: holdfast spool salvage`,
     );
   } else await out.line(`No damage${notes}: every sum and every reference is right.`);
 }

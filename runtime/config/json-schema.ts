@@ -2,13 +2,12 @@
 // with what is read before that schema applies: `tagsFile`.
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
+import { wordsOf } from './setting-words.ts';
+import { parseYamlValue } from './yaml-text.ts';
 
 type Json = { [key: string]: unknown };
 
-const tagsFile = {
-  type: 'string',
-  description: 'CSV file of tags, relative to this file: one row a tag, one column a setting',
-};
+const tagsFile = { type: 'string' };
 
 export function configJsonSchema(): Json {
   const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as Json;
@@ -23,7 +22,41 @@ export function configJsonSchema(): Json {
     variant.required = required.filter((name) => name !== 'tags');
     variant.anyOf = [{ required: ['tags'] }, { required: ['tagsFile'] }];
   }
+  allowDurations(schema);
+  describe(schema, '');
   return { title: 'Holdfast configuration', ...schema };
+}
+
+/** What editors show beside a setting. */
+function describe(node: Json, path: string): void {
+  for (const each of [...((node.oneOf ?? node.anyOf ?? []) as Json[])]) describe(each, path);
+  for (const [name, setting] of Object.entries((node.properties ?? {}) as Record<string, Json>)) {
+    const at = path === '' ? name : `${path}.${name}`;
+    const words = wordsOf(at);
+    if (words !== undefined) {
+      setting.description = `${words.what}${words.unit === undefined ? '' : `. Unit: ${words.unit}`}`;
+      setting.examples = [parseYamlValue(words.example)];
+    }
+    describe(setting, at);
+  }
+  if (node.items !== undefined) describe(node.items as Json, `${path}[]`);
+}
+
+const duration = { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)? *(ms|s|min|m|h|d)$' };
+
+/** A setting of milliseconds may be written as a duration, as `1s`. */
+function allowDurations(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const { properties } = value as { properties?: Record<string, Json> };
+  for (const [name, setting] of Object.entries(properties ?? {})) {
+    if (!/Ms$/.test(name) || !['integer', 'number'].includes(String(setting.type))) continue;
+    const { default: standard, description, ...number } = setting;
+    for (const key of Object.keys(setting)) delete setting[key];
+    if (description !== undefined) setting.description = description;
+    if (standard !== undefined) setting.default = standard;
+    setting.anyOf = [number, duration];
+  }
+  for (const inner of Object.values(value)) allowDurations(inner);
 }
 
 function sourceVariants(schema: Json): Json[] {

@@ -146,8 +146,10 @@ describe('at boot', () => {
   });
 
   it('without anything: waits for the file or the twin, and applies what comes first', async () => {
+    // Where nobody may bring one, a file that is named and not there is a slip.
+    await expect(bench().boot()).rejects.toThrow(/site\.yaml: 1 problem/);
     const one = bench();
-    expect((await one.boot()).sources).toEqual([]);
+    expect((await one.boot(true)).sources).toEqual([]);
     expect(one.keeper.report()).toMatchObject({ state: 'waiting' });
     await one.touch(yaml('a'));
     expect(one.names()).toEqual(['a']);
@@ -217,8 +219,9 @@ describe('while running', () => {
   it('a bad twin changes nothing, is reported with every error, bounded, and heals by the next', async () => {
     const site = bench({ file: yaml('a') });
     await site.boot();
-    const bad = Array.from({ length: 40 }, (_, at) => source(`s${at}`, { unit: 999, hots: 'x'.repeat(50) }));
-    await site.twin({ $version: 3, sources: bad });
+    const wrong = Array.from({ length: 79 }, (_, at) => [`zz${at}`, 'x'.repeat(50)]);
+    const bad = Array.from({ length: 40 }, (_, at) => source(`s${at}`, { unit: 999 }));
+    await site.twin({ $version: 3, sources: bad, ...Object.fromEntries(wrong) });
     expect(site.applied).toEqual([]);
     const report = site.keeper.report();
     expect(report).toMatchObject({

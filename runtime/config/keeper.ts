@@ -17,7 +17,7 @@ import { type FileWatch, watchFiles } from './file-watch.ts';
 import { type LastGood, readLastGood } from './last-good.ts';
 import { LastGoodSaver, type SaverOptions } from './last-good-saver.ts';
 import { ConfigError, loadValue } from './load.ts';
-import type { Problem } from './problems.ts';
+import type { Problem } from './problem-text.ts';
 import { planReload, type ReloadPlan } from './reload-plan.ts';
 import { type RemoteFiles, remoteFilesOf } from './remote-files.ts';
 import type { Config } from './schema.ts';
@@ -56,7 +56,7 @@ export interface ConfigKeeper {
   /**
    * What to start with; without any configuration at all, one that reads nothing and waits. `store` has what ran last,
    * and is where what runs is kept.
-   * @throws ConfigError when there is a file, it is wrong, nothing ran before, and `mayWait` is false.
+   * @throws ConfigError when a file is named, it is wrong or not there, nothing ran before, and `mayWait` is false.
    */
   boot(store: SettingStore, mayWait: boolean): Promise<Config>;
   /** From now on changes are applied. */
@@ -170,7 +170,8 @@ class Keeper implements ConfigKeeper {
       });
       return last.loaded.config;
     }
-    if (outcome.kind === 'wrong' && !mayWait) {
+    // Without a named file, the twin alone configures, and is waited for.
+    if (!mayWait && (outcome.kind === 'wrong' || this.#options.file !== undefined)) {
       throw new ConfigError(this.#options.file ?? 'configuration', problems);
     }
     const { config } = await loadValue(emptyInput, 'no configuration');

@@ -52,7 +52,7 @@ sources:
     expect(problemsOf('')[0]?.message).toMatch(/cut off/);
     expect(problemsOf('# only a comment')[0]?.message).toMatch(/cut off/);
     expect(problemsOf('statusPort: 0')).toEqual([
-      { path: 'sources', message: expect.stringMatching(/is missing.*\[\]/) },
+      expect.objectContaining({ path: 'sources', message: expect.stringMatching(/is missing.*\[\]/) }),
     ]);
   });
 
@@ -70,7 +70,7 @@ sources:
   });
 
   it('says in which line YAML is broken, and refuses alias bombs, other types and duplicate keys', () => {
-    expect(problemsOf('windows: {ageMs: 5\nsources: [')[0]?.message).toMatch(/line \d+, column \d+/);
+    expect(problemsOf('windows: {ageMs: 5\nsources: [')[0]?.place).toEqual({ line: 2, column: 1 });
     expect(problemsOf('windows: {}\nwindows: {}')[0]?.message).toMatch(/unique/i);
     expect(problemsOf('just a text').length).toBeGreaterThan(0);
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefghi'].map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`).join('\n')}`;

@@ -3,21 +3,17 @@
 import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
-import { readNamedFile } from '../../kernel/small-file.ts';
+import { kindOf, readNamedFile } from '../../kernel/small-file.ts';
 import { queryProblems } from '../rules/config.ts';
-import {
-  formatProblems,
-  type Problem,
-  type RawProblem,
-  problemsOf as rawProblemsOf,
-  toProblem,
-} from './problems.ts';
+import { arranged, formatProblems, type PlaceOf, type Problem } from './problem-text.ts';
+import { formatPath, noWords, type RawProblem, problemsOf as rawProblemsOf, toProblem } from './problems.ts';
 import { quietProblem } from './quiet.ts';
 import { isNamed, type RemoteFiles, readRemoteFile } from './remote-files.ts';
 import { type Config, configSchema } from './schema.ts';
 import { tagColumns } from './tag-columns.ts';
 import { parseTagTable, type TagTable } from './tags-csv.ts';
-import { type PlaceOf, readYaml, settingIn } from './yaml-text.ts';
+import { withDurations, withVariables } from './values.ts';
+import { readYaml, settingIn } from './yaml-text.ts';
 
 /** What a configuration may measure at most, so that a wrong path (a log, a disk image) cannot fill memory. */
 const maxConfigBytes = 16 * 1024 * 1024;
@@ -27,7 +23,8 @@ export class ConfigError extends HoldfastError {
   /** The file is not there, as against: it is wrong. */
   readonly missing: boolean;
 
-  constructor(where: string, problems: readonly Problem[], cause?: unknown) {
+  constructor(where: string, found: readonly Problem[], cause?: unknown) {
+    const problems = arranged(found);
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
     super('config-invalid', `${where}: ${count}\n${formatProblems(problems)}`, { cause });
     this.problems = problems;
@@ -97,18 +94,31 @@ export async function loadValue(
   options: LoadValueOptions = {},
 ): Promise<LoadedConfig> {
   const { remote, placeOf } = options;
-  const { input, tables, files, problems } = await fillInTags(value, options);
-  const result = configSchema.safeParse(input);
+  const { value: known, problems: unknown } = withVariables(value, environmentFor(options));
+  const filled = await fillInTags(known, options);
+  const { tables, files } = filled;
+  const input = withDurations(filled.input);
+  const problems = [...unknown.map((raw) => toProblem(raw, placeOf, value)), ...filled.problems];
+  const result = configSchema.safeParse(input, parseParams);
   // Of a value that came with the twin itself, the twin's readers know every word.
   const say = (raw: RawProblem) =>
-    remote !== undefined && placeOf !== undefined ? quietProblem(raw, placeOf) : toProblem(raw);
-  const found = result.success ? [] : rawProblemsOf(result.error).map((raw) => inTable(raw, tables, say));
+    remote !== undefined && placeOf !== undefined
+      ? quietProblem(raw, placeOf)
+      : toProblem(raw, placeOf, input);
+  const found = result.success
+    ? []
+    : rawProblemsOf(result.error, input).map((raw) => inTable(raw, tables, say));
+  const before = new Set(unknown.map(({ path }) => formatPath(path)));
+  // What is said of a variable is the cause of what its setting lacks.
+  const more = found.flatMap((problem) => (problem && !before.has(problem.path) ? [problem] : []));
   const facts = result.success
     ? result.data.sources.map(({ name, batchId = name }) => ({ name, streamId: batchId }))
     : [];
   const inQueries = result.success ? await queryProblems(result.data.rules, facts) : [];
-  const all = [...problems, ...found.filter((problem) => problem !== undefined), ...inQueries.map(say)];
+  const all = [...problems, ...more, ...inQueries.map(say)];
   if (all.length > 0 || !result.success) throw new ConfigError(where, all);
+  // Not of a configuration that was kept: it ran, and a file that has gone since keeps no module from starting.
+  if (remote === undefined && placeOf !== undefined) await findNamedFiles(result.data, where, placeOf, input);
   const { caFile } = result.data.uplink;
   if (caFile !== undefined) {
     options.onFile?.(caFile);
@@ -124,16 +134,35 @@ export async function loadValue(
   return { config: result.data, input, hash, files };
 }
 
-/** @throws ConfigError. Without tables of tags: those need the disk. */
-export function parseConfig(text: string, where: string): Config {
-  return validateConfig(parseYaml(text, where, false).value, where);
+/**
+ * Variables are the gateway's: what somebody far away wrote must not learn them. A configuration that was kept has none
+ * any more.
+ */
+function environmentFor({
+  remote,
+}: LoadValueOptions): Readonly<Record<string, string | undefined>> | undefined {
+  return remote === undefined ? process.env : undefined;
 }
 
-export function validateConfig(value: unknown, where: string): Config {
-  const result = configSchema.safeParse(value ?? {});
-  if (!result.success) throw new ConfigError(where, rawProblemsOf(result.error).map(toProblem));
-  return result.data;
+/** @throws ConfigError. Without tables of tags: those need the disk. */
+export function parseConfig(text: string, where: string): Config {
+  const { value, placeOf } = parseYaml(text, where, false);
+  return validateConfig(value, where, placeOf);
 }
+
+export function validateConfig(value: unknown, where: string, placeOf?: PlaceOf): Config {
+  const input = withDurations(value ?? {});
+  const result = configSchema.safeParse(input, parseParams);
+  if (result.success) return result.data;
+  const found = rawProblemsOf(result.error, input);
+  throw new ConfigError(
+    where,
+    found.map((raw) => toProblem(raw, placeOf, input)),
+  );
+}
+
+/** Zod says what is wrong, problems.ts says it in words. */
+const parseParams = { reportInput: true, error: () => noWords } as const;
 
 /** The data folder that a file names, though the rest of it may be wrong: where the last good one is kept. */
 export async function dataFolderIn(file: string): Promise<string | undefined> {
@@ -212,7 +241,8 @@ async function fillInTags(value: unknown, options: LoadValueOptions): Promise<Fi
     }
     const { tagsFile, ...rest } = source;
     const inline = Array.isArray(rest.tags) ? rest.tags : [];
-    const problem = (message: string) => problems.push({ path: `sources[${index}].tagsFile`, message });
+    const problem = (message: string) =>
+      problems.push(toProblem({ path: ['sources', index, 'tagsFile'], message }, options.placeOf, value));
     const read = await readTable(tagsFile, source.type, options, problem);
     if (read) files.push(read.file);
     tables.set(index, read && { ...read, before: inline.length });
@@ -268,7 +298,39 @@ function inTable(
   if (!found) return undefined;
   if (typeof tag !== 'number' || tag < found.before) return say(raw);
   const place = found.table.place(tag - found.before, setting.length === 0 ? undefined : setting.join('.'));
-  return { path: `sources[${source}].tagsFile`, message: `${found.file}, ${place}: ${raw.message}` };
+  const shown = raw.here === undefined ? '' : ` (here: ${raw.here})`;
+  return { path: `sources[${source}].tagsFile`, message: `${found.file}, ${place}: ${raw.message}${shown}` };
+}
+
+/** Certificates and keys that sources name: one that is not there would end each session as it begins. */
+async function findNamedFiles(
+  { sources }: Config,
+  where: string,
+  placeOf: PlaceOf,
+  input: unknown,
+): Promise<void> {
+  const named = sources.flatMap((source, index) => filesIn(source, ['sources', index]));
+  const problems: Problem[] = [];
+  for (const { path, file } of named) {
+    const kind = await kindOf(file, maxConfigBytes).catch(() => 'foreign' as const);
+    if (kind === 'file') continue;
+    const what =
+      kind === 'missing' ? 'there is no such file' : 'this is no regular file, or cannot be reached';
+    problems.push(toProblem({ path, message: `${what}: ${file}` }, placeOf, input));
+  }
+  if (problems.length > 0) throw new ConfigError(where, problems);
+}
+
+function filesIn(
+  value: unknown,
+  path: readonly PropertyKey[],
+): { path: readonly PropertyKey[]; file: string }[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    typeof inner === 'string' && /^(certificate|key)File$/.test(name)
+      ? [{ path: [...path, name], file: inner }]
+      : filesIn(inner, [...path, name]),
+  );
 }
 
 function pick({ onFile, remote }: LoadOptions): LoadValueOptions {

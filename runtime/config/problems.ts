@@ -1,44 +1,222 @@
+// What is wrong with a configuration, in words: where (line, column, source, setting), what, and what would be right.
 import type { z } from 'zod';
-
-/** One thing that is wrong with a configuration. */
-export interface Problem {
-  /** Where, as in `sources[0].tags[3].address`; empty for the whole document. */
-  readonly path: string;
-  /** What is wrong and what would be right. */
-  readonly message: string;
-}
+import { configJsonSchema } from './json-schema.ts';
+import { nearest } from './nearest.ts';
+import type { PlaceOf, Problem } from './problem-text.ts';
+import { allSettings, namesAt, type SchemaNode } from './schema-tree.ts';
 
 /** A problem whose path is not yet text. */
 export interface RawProblem {
   readonly path: readonly PropertyKey[];
+  /** Repeats nothing of what the file holds. */
   readonly message: string;
+  /** What stands there, as a person would write it; for those who may see the file. */
+  readonly here?: string;
   /** The last part of `path`, where no setting has that name. */
   readonly unknownKey?: string;
+  /** The name of a setting that was meant by `unknownKey`. */
+  readonly meant?: string;
+  readonly isMissing?: boolean;
 }
 
-/** Every problem that zod found, in the order of the document, each with its path and a hint. */
-export function problemsOf(error: z.ZodError): readonly RawProblem[] {
-  return error.issues.flatMap(flatten);
+/** Given to the schema, so that zod's own words can be told from ours. */
+export const noWords = '\u0000';
+
+/** Every problem that zod found, each with its path and a hint; what merely follows from another is left out. */
+export function problemsOf(error: z.ZodError, input: unknown): readonly RawProblem[] {
+  const all = error.issues.flatMap((issue) => flatten(issue, input));
+  const meant = new Set(
+    all.flatMap(({ path, meant: name }) =>
+      name === undefined ? [] : [formatPath([...path.slice(0, -1), name])],
+    ),
+  );
+  const seen = new Set<string>();
+  return all.filter(({ path, isMissing }) => {
+    const at = formatPath(path);
+    // What is said first of a setting is the cause of the rest; one that was misspelt is not missing as well.
+    const follows = seen.has(at) || (isMissing === true && meant.has(at));
+    seen.add(at);
+    return !follows;
+  });
 }
 
-export function toProblem({ path, message }: RawProblem): Problem {
-  return { path: formatPath(path), message };
+export function toProblem({ path, message, here }: RawProblem, placeOf?: PlaceOf, value?: unknown): Problem {
+  const place = placeOf?.(path);
+  const of = ownerOf(path, value);
+  return {
+    path: formatPath(path),
+    message: here === undefined ? message : `${message} (here: ${here})`,
+    ...(place && { place }),
+    ...(of !== undefined && { of }),
+  };
 }
 
-const secretKey = /passw|secret|token|credential|sharedaccess|connectionstring|privatekey/i;
+export const secretKey = /passw|secret|token|credential|sharedaccess|connectionstring|privatekey/i;
+/** Settings that name where a secret is. */
+const namesSecret = /File$|Environment$/;
 
-function flatten(issue: z.core.$ZodIssue): readonly RawProblem[] {
+function flatten(issue: z.core.$ZodIssue, input: unknown): readonly RawProblem[] {
+  const path = issue.path as readonly PropertyKey[];
   if (issue.code === 'unrecognized_keys') {
     // One problem a key, at the key's own path: that is where the person has to look.
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key],
-      unknownKey: key,
-      message: secretKey.test(key)
-        ? 'a secret does not belong here, where it would be shown and kept: put it into the environment or a file'
-        : 'unknown setting: check its spelling and its place, or remove it',
-    }));
+    return issue.keys.map((key) => unknownSetting([...path, key], key, input));
   }
-  return [{ path: issue.path, message: issue.message }];
+  const given = valueIn(input, path);
+  const words = issue.message === noWords ? wordsFor(issue, path) : issue.message;
+  if (given === undefined && path.length > 0) {
+    const message = words.startsWith('is missing') ? words : `is missing: it ${words}`;
+    return [{ path, message, isMissing: true }];
+  }
+  const hasComma = typeof given === 'string' && /^[+-]?\d+,\d+$/.test(given);
+  const own = hasComma && /number/.test(words) ? `${words}; write its decimals behind a point` : words;
+  const text = issue.code === 'custom' ? undefined : shown(given);
+  const isSecret = secretKey.test(String(path.at(-1))) && !namesSecret.test(String(path.at(-1)));
+  const meant = typeof given === 'string' ? nearest(given, choicesOf(issue, own)) : undefined;
+  return [
+    {
+      path,
+      message: `${own}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+      ...(text !== undefined && !isSecret && { here: text }),
+    },
+  ];
+}
+
+function unknownSetting(path: readonly PropertyKey[], key: string, input: unknown): RawProblem {
+  if (secretKey.test(key)) {
+    const message =
+      'a secret does not belong here, where it would be shown and kept: put it into the environment or a file';
+    return { path, unknownKey: key, message };
+  }
+  const schema = configJsonSchema() as SchemaNode;
+  const here = namesAt(schema, path.slice(0, -1), input);
+  const meant = nearest(key, here);
+  if (meant !== undefined)
+    return { path, unknownKey: key, meant, message: `unknown setting; did you mean ${meant}?` };
+  const paths = [...allSettings(schema).keys()];
+  const elsewhere = paths.filter((each) => each.split('.').at(-1) === key);
+  const hint =
+    elsewhere.length > 0
+      ? `there is no such setting here: it belongs into ${elsewhere.slice(0, 2).map(parentOf).join(' or ')}`
+      : (slip(key, paths) ?? knownText(here));
+  return { path, unknownKey: key, message: hint.startsWith('there') ? hint : `unknown setting; ${hint}` };
+}
+
+function slip(key: string, paths: readonly string[]): string | undefined {
+  const meant = nearest(key, new Set(paths.map((each) => each.split('.').at(-1)!)));
+  return meant === undefined ? undefined : `did you mean ${meant}?`;
+}
+
+function parentOf(path: string): string {
+  const at = path.lastIndexOf('.');
+  return at < 0 ? 'the topmost level' : path.slice(0, at);
+}
+
+function knownText(known: readonly string[]): string {
+  return known.length > 0 && known.length <= 16
+    ? `known here: ${known.join(', ')}`
+    : 'check its spelling and its place, or remove it';
+}
+
+/** What one could have meant: the values of a choice, and those that the message names. */
+function choicesOf(issue: z.core.$ZodIssue, message: string): readonly string[] {
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  const listed = /must be (?:one of )?([^:;]+)/.exec(message)?.[1]?.replace(/ \([^)]*\)/g, '');
+  return issue.code === 'invalid_union' ? (listed?.split(/, | or /).map((each) => each.trim()) ?? []) : [];
+}
+
+function wordsFor(issue: z.core.$ZodIssue, path: readonly PropertyKey[]): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return (
+        typeWords[issue.expected === 'int' ? 'int' : issue.expected]?.(path) ?? `must be ${issue.expected}`
+      );
+    case 'invalid_value':
+      return issue.values.length === 1
+        ? `must be ${String(issue.values[0])}`
+        : `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return `must ${boundOf(issue.origin)} at least ${boundText(issue.minimum, issue.origin, path)}`;
+    case 'too_big':
+      return `must ${boundOf(issue.origin)} at most ${boundText(issue.maximum, issue.origin, path)}`;
+    case 'invalid_union': {
+      const branches = issue.errors.flatMap(([first]) =>
+        first ? [wordsFor(first as z.core.$ZodIssue, path)] : [],
+      );
+      return [...new Set(branches)].join(', or ') || 'is of no form that is known here';
+    }
+    case 'invalid_key':
+      return 'has a name that is not possible here';
+    default:
+      return 'is of a form that is not possible here';
+  }
+}
+
+const ofMs = (path: readonly PropertyKey[]) => /Ms$/.test(String(path.at(-1)));
+const typeWords: Readonly<Record<string, (path: readonly PropertyKey[]) => string>> = {
+  int: (path) =>
+    `must be a whole number${ofMs(path) ? ' of milliseconds, or a duration such as 1s, 5min or 7d' : ''}`,
+  number: (path) =>
+    `must be a number${ofMs(path) ? ' of milliseconds, or a duration such as 1s, 5min or 7d' : ''}`,
+  boolean: () => 'must be true or false',
+  string: () => 'must be text: put it in quotes where it looks like something else',
+  array: () => 'must be a list: [..], or lines that begin with a dash',
+  object: () => 'must hold settings, as name: value',
+  record: () => 'must hold pairs, as name: value',
+};
+
+function boundOf(origin: string): string {
+  return origin === 'string' || origin === 'array' ? 'have' : 'be';
+}
+
+function boundText(bound: number | bigint, origin: string, path: readonly PropertyKey[]): string {
+  if (origin === 'string') return `${bound} characters`;
+  if (origin === 'array') return `${bound} items`;
+  return ofMs(path) ? `${bound} ms${inLargerUnit(Number(bound))}` : String(bound);
+}
+
+function inLargerUnit(ms: number): string {
+  const [unit, size] = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1000],
+  ].find(([, each]) => ms >= Number(each) && ms % Number(each) === 0) ?? ['', 0];
+  return unit === '' ? '' : ` (${ms / Number(size)}${unit})`;
+}
+
+const maxShown = 60;
+
+/** What stands there, where that can be said in a few letters. */
+function shown(input: unknown): string | undefined {
+  if (Array.isArray(input)) return 'a list';
+  if (input === null) return 'nothing';
+  if (typeof input === 'object') return 'settings';
+  const text = typeof input === 'string' ? `'${input}'` : String(input);
+  return text.length <= maxShown ? text : `${text.slice(0, maxShown)}…`;
+}
+
+/** `press`, `press, tag level` */
+function ownerOf(path: readonly PropertyKey[], value: unknown): string | undefined {
+  const [first, source, field, tag] = path;
+  if (first !== 'sources' || typeof source !== 'number') return undefined;
+  const at = valueIn(value, ['sources', source]);
+  const name = nameOf(at);
+  const tagName =
+    field === 'tags' && typeof tag === 'number' ? nameOf(valueIn(at, ['tags', tag])) : undefined;
+  return [name, tagName && `tag ${tagName}`].filter((each) => each !== undefined).join(', ') || undefined;
+}
+
+function nameOf(value: unknown): string | undefined {
+  const name = valueIn(value, ['name']);
+  return typeof name === 'string' && name !== '' ? name.slice(0, 128) : undefined;
+}
+
+export function valueIn(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (at, part) =>
+      typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[part] : undefined,
+    value,
+  );
 }
 
 export function formatPath(path: readonly PropertyKey[]): string {
@@ -46,9 +224,4 @@ export function formatPath(path: readonly PropertyKey[]): string {
     if (typeof part === 'number') return `${text}[${part}]`;
     return text === '' ? String(part) : `${text}.${String(part)}`;
   }, '');
-}
-
-/** The problems as a person reads them, one a line. */
-export function formatProblems(problems: readonly Problem[]): string {
-  return problems.map((p) => (p.path === '' ? `  - ${p.message}` : `  - ${p.path}: ${p.message}`)).join('\n');
 }

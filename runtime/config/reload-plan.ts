@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { commitLimitsOf } from './commit-limits.ts';
-import type { Problem } from './problems.ts';
+import type { Problem } from './problem-text.ts';
 import { type Config, type SourceConfig, streamIdOf } from './schema.ts';
 
 export interface ReloadPlan {

@@ -124,11 +124,13 @@ describe('a file that the twin names', () => {
       problems: [
         {
           path: 'windows.(…)',
-          message: expect.stringMatching(/^line 3, column 3: unknown setting.*did you mean ageMs\?/),
+          place: { line: 3, column: 3 },
+          message: expect.stringMatching(/^unknown setting.*did you mean ageMs\?/),
         },
         {
           path: 'uplink.(…)',
-          message: expect.stringMatching(/^line 5, column 3: unknown setting.*did you mean body\?/),
+          place: { line: 5, column: 3 },
+          message: expect.stringMatching(/^unknown setting.*did you mean body\?/),
         },
       ],
     });

@@ -3,7 +3,7 @@
 // A twin that holds nothing of ours leaves the gateway's own file in charge. One that holds something must hold a
 // whole configuration, or name a file with one: settings that are merged from two places are understood by nobody.
 import { isAbsolute } from 'node:path';
-import type { Problem } from './problems.ts';
+import type { Problem } from './problem-text.ts';
 
 export type TwinWish =
   | { readonly kind: 'none' }

@@ -1,5 +1,5 @@
 // Which configuration this is, and where it came from.
-import { formatProblems, type Problem } from './problems.ts';
+import { formatProblems, type Problem, problemText } from './problem-text.ts';
 
 /** `twin`: the module twin's desired properties. `twin-file`: a file that they name. `file`: the gateway's own. */
 export type ConfigOrigin = 'twin' | 'twin-file' | 'file';
@@ -40,9 +40,9 @@ const maxErrorChars = 240;
 export function boundErrors(
   problems: readonly Problem[],
 ): Pick<ConfigReport, 'errors'> & { moreErrors?: number } {
-  const errors = problems.slice(0, maxErrors).map(({ path, message }) => ({
+  const errors = problems.slice(0, maxErrors).map(({ path, ...rest }) => ({
     path: cut(path, 120),
-    message: cut(message.replaceAll('\n', ' '), maxErrorChars),
+    message: cut(problemText({ path: '', ...rest }).replaceAll('\n', ' '), maxErrorChars),
   }));
   const more = problems.length - errors.length;
   return more > 0 ? { errors, moreErrors: more } : { errors };

@@ -1,7 +1,7 @@
 // Which configuration is wanted right now, and what it says: the twin's, where it holds one, else the gateway's file.
 import type { LastGood } from './last-good.ts';
 import { ConfigError, type LoadedConfig, loadConfig, loadValue } from './load.ts';
-import type { Problem } from './problems.ts';
+import type { Problem } from './problem-text.ts';
 import type { RemoteFiles } from './remote-files.ts';
 import type { TwinWish } from './twin-wish.ts';
 import type { ConfigVersion } from './version.ts';

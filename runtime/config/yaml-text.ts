@@ -1,10 +1,7 @@
 // YAML, of which JSON is a part: the only file that knows the library.
-import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { isMap, isSeq, LineCounter, type Node, parse, parseDocument } from 'yaml';
 import { describeError } from '../../kernel/errors.ts';
-import type { Problem } from './problems.ts';
-
-/** Where a path of the value begins in the text, for people; undefined where it is not in it. */
-export type PlaceOf = (path: readonly PropertyKey[]) => string | undefined;
+import type { Place, PlaceOf, Problem } from './problem-text.ts';
 
 export type ReadYaml =
   | { readonly value: unknown; readonly placeOf: PlaceOf }
@@ -14,16 +11,17 @@ export type ReadYaml =
 export function readYaml(text: string, isQuiet: boolean): ReadYaml {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  const place = (at: number) => {
+  const place = (at: number): Place => {
     const { line, col } = lines.linePos(at);
-    return `line ${line}, column ${col}`;
+    return { line, column: col };
   };
-  if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => {
-      const message = `${place(error.pos[0])}: not valid YAML`;
-      return { path: '', message: isQuiet ? message : `${message}: ${error.message}` };
-    });
-    return { problems };
+  const [first, ...rest] = document.errors;
+  if (first !== undefined) {
+    // The library goes on after a mistake, and what it then finds mostly follows from it.
+    const more = rest.length > 0 ? '. What comes behind it was not looked at' : '';
+    const said = yamlWords[first.code] ?? (isQuiet ? undefined : first.message);
+    const message = `not valid YAML${said === undefined ? '' : `: ${said}`}${more}`;
+    return { problems: [{ path: '', message, place: place(first.pos[0]) }] };
   }
   try {
     // Aliases can multiply a small file into gigabytes; a configuration has no need of more than a few.
@@ -34,6 +32,27 @@ export function readYaml(text: string, isQuiet: boolean): ReadYaml {
   }
 }
 
+const yamlWords: Readonly<Record<string, string>> = {
+  BAD_INDENT: 'this line is indented otherwise than the lines that it belongs to',
+  TAB_AS_INDENT: 'there is a tab in the indentation: use spaces',
+  DUPLICATE_KEY: 'this name stands here twice: each setting must be unique',
+  MISSING_CHAR:
+    'a colon, a comma, a bracket or a closing quotation mark is missing here, or a space behind a colon; or this line is indented otherwise than those that it belongs to',
+  MULTILINE_IMPLICIT_KEY: 'a bracket or a quotation mark above is not closed, or a colon is missing',
+  BLOCK_AS_IMPLICIT_KEY:
+    'there are two colons in this line: put the value in quotes, or the second setting on a line of its own',
+  UNEXPECTED_TOKEN: 'this cannot stand here: put it in quotes where it is text',
+  BAD_ALIAS: '* stands for another place of the file: put the value in quotes',
+  BAD_SCALAR_START: 'a value that begins with this letter must be in quotes',
+  BAD_DQ_ESCAPE: 'a backslash between double quotes begins an escape: use single quotes',
+  MULTIPLE_DOCS: 'there is a second document in this file: remove the line ---',
+};
+
+/** One value, as it stands behind a setting. @throws Error where it is no YAML. */
+export function parseYamlValue(text: string): unknown {
+  return parse(text);
+}
+
 /** A setting of the topmost level; undefined where there is none, or no YAML. */
 export function settingIn(text: string, name: string): unknown {
   return parseDocument(text, { prettyErrors: false }).get(name);
@@ -42,8 +61,8 @@ export function settingIn(text: string, name: string): unknown {
 function placeIn(
   contents: unknown,
   path: readonly PropertyKey[],
-  place: (at: number) => string,
-): string | undefined {
+  place: (at: number) => Place,
+): Place | undefined {
   let node = contents;
   let at: number | undefined;
   for (const part of path) {

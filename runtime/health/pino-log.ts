@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorOutput } from '../../kernel/error-output.ts';
 import type { Log } from '../../kernel/log.ts';
+import { withReadableTimes } from '../../kernel/readable-times.ts';
 import { withCode } from './log-codes.ts';
 import type { LogEntry } from './log-entry.ts';
 import { formatEntry, type LogFormat } from './log-format.ts';
@@ -44,7 +45,10 @@ export function createProcessLog(
       },
       base: null,
       timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => withReadableTimes(fields) as Record<string, unknown>,
+      },
       // Belt and braces: no caller should log these, and none can by accident.
       redact: {
         paths: ['*.connectionString', '*.SharedAccessKey', '*.password', 'token', '*.token'],

@@ -1,4 +1,5 @@
 // What the settings of every source are made of.
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { WritableTags } from './tag-write.ts';
 
@@ -14,6 +15,37 @@ export const streamName = {
   name: streamId,
   batchId: streamId.optional(),
 };
+
+/** A host alone; what people paste in its place is told apart. */
+export const host = z
+  .string('must be a host name or an IP address')
+  .min(1, 'must be a host name or an IP address')
+  .max(253, 'must have at most 253 characters')
+  .superRefine((text, context) => {
+    const message = hostProblem(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+function hostProblem(text: string): string | undefined {
+  if (isIP(text) !== 0) return undefined;
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text))
+    return 'must be a host name or an IP address alone: no ://, no path; the port goes into port';
+  if (/^[^\s/]+:\d+$/.test(text))
+    return 'must be a host alone: its port goes into port, a setting of its own';
+  if (/^\$\{/.test(text))
+    return 'must be a host name or an IP address; the name of a variable is written in capitals';
+  if (!/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?$/.test(text))
+    return 'must be a host name or an IP address: letters, digits, dots, hyphens';
+  return undefined;
+}
+
+/** A decimal comma makes a 0 of `0,1` where commas part the cells of a table. */
+export const scale = z
+  .number('must be a number')
+  .refine(
+    (value) => value !== 0,
+    'must not be 0: every value would be the same. In a table with commas between the cells write 0.1, not 0,1',
+  );
 
 export const tagName = z.string().min(1, 'must not be empty').max(128, 'must have at most 128 characters');
 

@@ -10,6 +10,7 @@ import { FakeSource } from './testing/fake-source.ts';
 import { RecordingSink } from './testing/recording-sink.ts';
 
 function setUp(source = new FakeSource({ silenceLimitMs: 10_000 }), sink: SourceSink = new RecordingSink()) {
+  const warnings: string[] = [];
   const clock = new VirtualClock();
   const counts = new Map<string, number>();
   const supervised = superviseSource({
@@ -18,13 +19,13 @@ function setUp(source = new FakeSource({ silenceLimitMs: 10_000 }), sink: Source
     sink,
     clock,
     random: seededRandom(7),
-    log: silentLog,
+    log: { ...silentLog, warn: (_: object, text: string) => void warnings.push(text) },
     metrics: {
       ...noMetrics,
       count: (name, _labels, by = 1) => counts.set(name, (counts.get(name) ?? 0) + by),
     },
   });
-  return { clock, source, sink: sink as RecordingSink, supervised, counts };
+  return { clock, source, sink: sink as RecordingSink, supervised, counts, warnings };
 }
 
 const lost = () => new HoldfastError('modbus-connection-lost', 'gone', { retryable: true });
@@ -40,6 +41,20 @@ describe('the supervisor of a source', () => {
     expect(sink.events.at(-1)).toEqual({ kind: 'broken', at, reason: 'modbus-connection-lost' });
     expect(supervised.state()).toMatchObject({ phase: 'backoff', breaks: 1, readings: 1, sessions: 1 });
     expect(supervised.state().lastError).toMatchObject({ code: 'modbus-connection-lost', message: 'gone' });
+  });
+
+  it('calls a session lost that was there, and says of one that never was that there is none', async () => {
+    const there = setUp();
+    there.supervised.start();
+    there.source.sample(there.clock.now(), { a: 1 }, true);
+    there.source.lose(lost());
+    await settle();
+    expect(there.warnings).toEqual([expect.stringMatching(/^session lost: /)]);
+    const never = setUp();
+    never.supervised.start();
+    never.source.lose(lost());
+    await settle();
+    expect(never.warnings).toEqual([expect.stringMatching(/^no session: /)]);
   });
 
   it('states no second break when the session had already stated one', async () => {

@@ -225,8 +225,10 @@ class Supervisor implements SupervisedSource {
     const isNew = this.#state.lastError?.message !== message || session.events > 0;
     this.#state.lastError = { code, message, at: this.#options.clock.now() };
     // The same failure every 30 s for a month is one line to an operator, not a full disk.
-    if (isNew) this.#log.warn({ code }, `session lost: ${message}`);
-    else this.#log.debug({ code }, `session lost again: ${message}`);
+    // One that never brought anything was never there to be lost.
+    const what = session.events > 0 ? 'session lost' : 'no session';
+    if (isNew) this.#log.warn({ code }, `${what}: ${message}`);
+    else this.#log.debug({ code }, `${what}, again: ${message}`);
   }
 
   #enter(phase: SourceState['phase']): void {

@@ -19,7 +19,30 @@ export function askOfModbus(source: ModbusSourceConfig, clock: Clock): SourceAsk
     requestsPerSecond: sum(polls.map(({ requests, pollMs }) => (requests * 1000) / pollMs)),
     ...(source.type === 'modbus-rtu' && { load: lineLoad(source, polls) }),
     paces: groupsOf(source).map(({ pollMs, tags }) => ({ periodMs: pollMs, tags: tags.map(toSample) })),
+    warnings: manualNumbers(source),
   };
+}
+
+/** What manuals call the first entry of each table. */
+const manualFirst: Readonly<Record<string, number>> = { holding: 40_001, input: 30_001, discrete: 10_001 };
+const manualCount = 9999;
+
+/** Addresses that look as if they were copied from a manual, which counts otherwise. */
+function manualNumbers({ tags, addressing }: ModbusSourceConfig): readonly string[] {
+  // The SunSpec models lie there.
+  if (addressing === 'zero-based' || tags.some(({ invalid }) => invalid === 'sunspec')) return [];
+  const copied = tags.filter(({ table, address }) => {
+    const first = manualFirst[table];
+    return first !== undefined && address >= first && address < first + manualCount;
+  });
+  const [tag] = copied;
+  if (tag === undefined) return [];
+  const { name, table, address } = tag;
+  const likely = address - manualFirst[table]!;
+  const more = copied.length > 1 ? ` (the first of ${copied.length} tags with such addresses)` : '';
+  return [
+    `address ${address} of ${name}${more} is read as ${table} ${address}, counted from 0. A manual that writes ${address} most likely means address ${likely}: write that, or addressing: zero-based where it is meant as it stands`,
+  ];
 }
 
 type CountedPoll = PollPlan & { readonly registers: number };

@@ -33,7 +33,7 @@ export function checkTag(tag: TagShape, context: Context): void {
   checkUse(tag, context);
   const width = widthOf(type ?? 'bool', tag.length, tag.perRegister);
   if (tag.address + width > addressSpace) {
-    const message = `${width} registers from ${tag.address} reach beyond address 65535`;
+    const message = `${width} register${width === 1 ? '' : 's'} from ${tag.address} reach beyond address 65535`;
     problem(context, ['address'], message);
   }
 }
@@ -58,7 +58,6 @@ function checkCoding(tag: TagShape, context: Context): void {
   for (const key of ['scale', 'offset'] as const) {
     if (tag[key] !== undefined && !isNumber) problem(context, [key], 'is only for numbers; remove it');
   }
-  if (tag.scale === 0) problem(context, ['scale'], 'must not be 0: every value would be the same');
 }
 
 /** What is done with the value, as against where it lies. */

@@ -2,7 +2,7 @@
 // and what would be right; what spans several settings is checked in config-checks.ts.
 import { z } from 'zod';
 import * as field from '../codec/fields.ts';
-import { streamName, tagName, writeLimits } from '../settings.ts';
+import { host, scale, streamName, tagName, writeLimits } from '../settings.ts';
 
 const qualityWord = z
   .string()
@@ -45,7 +45,7 @@ const coding = {
     )
     .optional(),
   /** value = raw * scale + offset. */
-  scale: z.number('must be a number').optional(),
+  scale: scale.optional(),
   offset: z.number('must be a number').optional(),
 };
 
@@ -159,12 +159,16 @@ export const common = z.strictObject({
    * can disturb.
    */
   index: z.enum(['time', 'sequence'], 'must be time or sequence').default('time'),
+  /**
+   * `zero-based`: addresses are meant as they stand, also those from 30001 and 40001 on, which most manuals write for
+   * 0 and the like.
+   */
+  addressing: z.literal('zero-based', 'must be zero-based, or be left out').optional(),
   stamp: stamp.optional(),
   tags: z.array(tag).min(1, 'must have at least one tag').max(10_000, 'must be at most 10000 tags'),
   history: history.optional(),
 });
 
-const host = z.string().min(1, 'must be a host name or an IP address').max(253);
 const port = z.int().min(1).max(65_535, 'must be 1 to 65535');
 
 /** Units on one line share it in turns, with these silences between. */

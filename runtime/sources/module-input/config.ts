@@ -1,6 +1,6 @@
 // The schema of a source that is sent its readings by other modules, as a site writes it into its configuration.
 import { z } from 'zod';
-import { checkNames, streamName, tagName } from '../settings.ts';
+import { checkNames, scale, streamName, tagName } from '../settings.ts';
 import { parsePath } from './json-path.ts';
 
 const path = z
@@ -38,7 +38,7 @@ const tag = z.strictObject({
   /** Where the message says how good the value is. */
   quality: path.optional(),
   /** value = number * scale + offset. */
-  scale: z.number('must be a number').optional(),
+  scale: scale.optional(),
   offset: z.number('must be a number').optional(),
 });
 

@@ -60,6 +60,7 @@ class ModuleInputSource implements Source {
   readonly #arrival: PolledIndex;
   #stream: InputStream | undefined;
   #hasRefused = false;
+  #wasHeard = false;
   #saidNumber = false;
 
   constructor(config: ModuleInputConfig, deps: ModuleInputDeps) {
@@ -88,7 +89,7 @@ class ModuleInputSource implements Source {
         rest();
         const onSilence = () => {
           end();
-          reject(silent(input, silenceMs));
+          reject(silent(input, silenceMs, this.#wasHeard));
         };
         const quietMs = Math.max(latenessMs, leastQuietMs);
         timers = [
@@ -98,6 +99,7 @@ class ModuleInputSource implements Source {
       };
       const stopListening = inputs.listen(input, (message) => {
         watch();
+        this.#wasHeard = true;
         return this.#take(message, stream, sink);
       });
       const end = () => {
@@ -220,7 +222,11 @@ function keptText(body: Uint8Array): string {
   return kept.length <= maxKeptChars ? kept : `${kept.slice(0, maxKeptChars)}... (${bytes.length} bytes)`;
 }
 
-function silent(input: string, silenceMs: number): HoldfastError {
-  const message = `no message has come to the input '${input}' for ${silenceMs / 1000} s: does the sender run, and does a route lead here?`;
+function silent(input: string, silenceMs: number, wasHeard: boolean): HoldfastError {
+  // A route that messages came by is there: asking for it would lead astray, above all while the hub is out of reach.
+  const hint = wasHeard
+    ? 'the sender is silent, or what brings its messages (IoT Edge, the hub) is out of reach'
+    : 'does the sender run, and does a route of the deployment lead here?';
+  const message = `no message has come to the input '${input}' for ${silenceMs / 1000} s: ${hint}`;
   return new HoldfastError('module-input-silent', message, { retryable: true });
 }

@@ -1,7 +1,7 @@
 // The shapes of the configuration of a serial source: one instrument on one line, one stream. Each message says what
 // is wrong and what would be right; what spans several settings is checked in config-checks.ts.
 import { z } from 'zod';
-import { streamName, tagName } from '../settings.ts';
+import { host, streamName, tagName } from '../settings.ts';
 import { escaped, ms, pattern } from './common-shapes.ts';
 import { coding, fields, stamp, tag } from './field-shapes.ts';
 import { checksum, framing } from './framing-shapes.ts';
@@ -84,7 +84,7 @@ const where = {
   flowControl: z
     .enum(['none', 'rts-cts', 'xon-xoff'], 'must be none, rts-cts (wires) or xon-xoff (characters)')
     .optional(),
-  host: z.string().min(1).max(253).optional(),
+  host: host.optional(),
   port: z.int().min(1).max(65_535, 'must be 1 to 65535').optional(),
   connectTimeoutMs: ms(100, 60_000).default(5000),
 };

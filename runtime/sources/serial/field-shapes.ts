@@ -1,7 +1,7 @@
 // The shapes in which a configuration says where a value lies in a message, and how it is written there.
 import { z } from 'zod';
 import { byteOrders, numberTypes, timeUnits } from '../codec/fields.ts';
-import { tagName, writeLimits } from '../settings.ts';
+import { scale, tagName, writeLimits } from '../settings.ts';
 import { escaped, ms, pattern } from './common-shapes.ts';
 import { textTypes } from './text-values.ts';
 
@@ -32,7 +32,7 @@ export const coding = {
     .optional(),
   order: z.enum(orders, `must be one of ${orders.join(', ')}: the order of the bytes`).optional(),
   bit: z.int().min(0).max(7, 'must be 0 (least significant) to 7: a bit of the byte at `at`').optional(),
-  scale: z.number('must be a number').optional(),
+  scale: scale.optional(),
   /** value = raw * scale + offset. */
   offset: z.number('must be a number').optional(),
 };

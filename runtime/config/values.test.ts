@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, loadValue, parseConfig } from './load.ts';
+import { durationMs, withDurations, withVariables } from './values.ts';
+
+describe('durations', () => {
+  it('stand for milliseconds wherever a setting counts them', () => {
+    const texts = ['1s', '250ms', '1.5 h', '7d', '5min', '2m', '0s'];
+    expect(texts.map(durationMs)).toEqual([1000, 250, 5_400_000, 604_800_000, 300_000, 120_000, 0]);
+    for (const text of ['1 sec', 's', '1', '-1s', '1s 2s', '']) expect(durationMs(text)).toBeUndefined();
+    const config = parseConfig(
+      'sources: []\nwindows: {ageMs: 1s, quietMs: 1min}\nspool: {retention: {archiveMs: 7d}}',
+      'x',
+    );
+    expect(config.windows).toMatchObject({ ageMs: 1000, quietMs: 60_000 });
+    expect(config.spool.retention?.archiveMs).toBe(604_800_000);
+  });
+
+  it('are texts everywhere else', () => {
+    expect(withDurations({ name: '1s', tags: [{ pollMs: '1s', type: '7d' }] })).toEqual({
+      name: '1s',
+      tags: [{ pollMs: 1000, type: '7d' }],
+    });
+  });
+
+  it('and the same duration in other words is the same configuration', async () => {
+    const hash = async (ageMs: unknown) => (await loadValue({ sources: [], windows: { ageMs } }, 'x')).hash;
+    expect(await hash('1s')).toBe(await hash(1000));
+  });
+});
+
+describe('variables of the environment', () => {
+  const environment = { HOST: '10.0.0.5', PORT: '502', EMPTY: '', ON: 'true' };
+  const of = (value: unknown) => withVariables(value, environment);
+
+  it('stand in any text, with a default for those that are not set or empty', () => {
+    expect(
+      of({ a: 'opc.tcp://${HOST}:${PORT}/x', b: ['${NONE:-there}', '${EMPTY:-full}', '${NONE:-}'] }),
+    ).toEqual({
+      value: { a: 'opc.tcp://10.0.0.5:502/x', b: ['there', 'full', ''] },
+      problems: [],
+    });
+  });
+
+  it('are numbers, true and false where they stand alone, and text in names and hosts', () => {
+    const { value } = of({
+      port: '${PORT}',
+      on: '${ON}',
+      name: '${PORT}',
+      host: '${PORT}',
+      text: 'a${PORT}',
+    });
+    expect(value).toEqual({ port: 502, on: true, name: '502', host: '502', text: 'a502' });
+  });
+
+  it('are left alone in small letters: an instrument may want to be sent such a text', () => {
+    expect(of({ command: '${from:6}${to}' }).value).toEqual({ command: '${from:6}${to}' });
+  });
+
+  it('are each a problem at their place where they are not set, name a secret, or come from far away', async () => {
+    const { problems } = of({ a: { b: '${NONE}' }, c: '${API_TOKEN:-x}' });
+    expect(problems.map(({ path }) => path)).toEqual([['a', 'b'], ['c']]);
+    expect(problems[1]?.message).toMatch(/a secret does not belong/);
+    const loading = loadValue({ sources: [], logLevel: '${HOST}' }, 'module twin', {
+      remote: { folders: [] } as never,
+    });
+    await expect(loading).rejects.toBeInstanceOf(ConfigError);
+    await expect(loading).rejects.toThrow(
+      /logLevel: \$\{HOST\}: only the gateway's own file may name variables/,
+    );
+  });
+});

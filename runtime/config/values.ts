@@ -1,0 +1,86 @@
+// What a person may write where the schema has something simpler: `1s` for 1000 in settings of milliseconds, and
+// `${NAME}` for a variable of the gateway's environment.
+import { type RawProblem, secretKey } from './problems.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Path = readonly PropertyKey[];
+
+const unitMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const durationForm = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)$/;
+
+/** `1s`, `1.5 h`, `7d` in milliseconds; undefined for what is no duration. */
+export function durationMs(text: string): number | undefined {
+  const [, count, unit] = durationForm.exec(text.trim()) ?? [];
+  return unit === undefined ? undefined : Math.round(Number(count) * unitMs[unit]! * 1e6) / 1e6;
+}
+
+/** Durations in all settings whose names end with `Ms`. What is none stays, for the schema to refuse. */
+export function withDurations(value: unknown): unknown {
+  return mapped(value, [], (text, path) =>
+    /Ms$/.test(String(path.at(-1))) ? (durationMs(text) ?? text) : text,
+  );
+}
+
+/** Names are in capitals: `${from}` is what some instruments want to be sent. */
+const variableForm = /\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}/g;
+
+/**
+ * `${NAME}` and `${NAME:-default}` replaced by the variables of `environment`; without one, each is a problem. Where nothing
+ * else stands in the value, one that reads as a number, true or false becomes that.
+ */
+export function withVariables(
+  value: unknown,
+  environment: Environment | undefined,
+): { readonly value: unknown; readonly problems: readonly RawProblem[] } {
+  const problems: RawProblem[] = [];
+  const replaced = mapped(value, [], (text, path) => {
+    const isAlone = /^\$\{[^}]*\}$/.test(text);
+    let isReplaced = false;
+    const filled = text.replace(variableForm, (all, name: string, otherwise: string | undefined) => {
+      const problem = problemWith(name, environment);
+      if (problem === undefined) {
+        // As a shell has it: an empty variable counts as none where there is a default.
+        const found = environment![name];
+        const given = otherwise === undefined ? found : found || otherwise;
+        isReplaced ||= given !== undefined;
+        if (given !== undefined) return given;
+      }
+      const message =
+        problem ?? `the variable ${name} is not set: set it, or give a default, as \${${name}:-value}`;
+      problems.push({ path, message });
+      return all;
+    });
+    return isAlone && isReplaced ? asScalar(filled, path) : filled;
+  });
+  return { value: replaced, problems };
+}
+
+function problemWith(name: string, environment: Environment | undefined): string | undefined {
+  if (environment === undefined) return `\${${name}}: only the gateway's own file may name variables`;
+  if (secretKey.test(name))
+    return `\${${name}}: a secret does not belong into a configuration, where it would be shown and kept`;
+  return undefined;
+}
+
+/** Names stay text, whatever they look like. */
+function asScalar(text: string, path: Path): unknown {
+  if (/^(name|batchId|host|path|node)$/.test(String(path.at(-1)))) return text;
+  if (/^(true|false)$/.test(text)) return text === 'true';
+  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+function mapped(value: unknown, path: Path, change: (text: string, path: Path) => unknown): unknown {
+  if (typeof value === 'string') return change(value, path);
+  if (Array.isArray(value)) return value.map((each, at) => mapped(each, [...path, at], change));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, mapped(inner, [...path, name], change)]),
+  );
+}
