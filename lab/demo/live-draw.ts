@@ -133,7 +133,7 @@ function cable(state: Cable): Span {
 const nameWidth = 8;
 const columnWidths = [9, 9, 10, 8, 9, 13] as const;
 
-const meanings = 'made: by the equipment  arrived: in the cloud  void: lost for good, with its reason';
+const meanings = 'made: by the equipment  arrived: in the cloud  void: lost for good, with why';
 
 function figures(state: LiveState): Line[] {
   const head = row('stream', ['made', 'arrived', 'repaired', 'void', 'missing', 'gaps closed']);

@@ -7,7 +7,7 @@ it.each(Object.keys(siteKinds))(
   (kind) => {
     const text = siteText(kind);
     expect(parseConfig(text, kind).sources[0]?.type).toBe(kind);
-    const all = text.replace(/^( *)#(?=\S)/gm, '$1');
+    const all = text.replace(/^( *)#(?=\S| {2})/gm, '$1');
     const { sources, spool } = parseConfig(all, kind);
     expect(sources).toHaveLength(1);
     expect(spool.retention).toMatchObject({ archiveMs: 259_200_000, unsentMs: 604_800_000 });

@@ -9,7 +9,15 @@ type Json = { [key: string]: unknown };
 
 const tagsFile = { type: 'string' };
 
+let made: Json | undefined;
+
+/** Made once: it takes a tenth of a second, and every unknown setting asks it. Not to be changed. */
 export function configJsonSchema(): Json {
+  made ??= makeSchema();
+  return made;
+}
+
+function makeSchema(): Json {
   const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as Json;
   const variants = sourceVariants(schema);
   for (const variant of variants) {

@@ -154,7 +154,7 @@ describe('at boot', () => {
     await one.touch(yaml('a'));
     expect(one.names()).toEqual(['a']);
     const two = bench();
-    await two.boot();
+    await two.boot(true);
     await two.twin({ $version: 1, sources: [source('b')] });
     expect(two.names()).toEqual(['b']);
   });

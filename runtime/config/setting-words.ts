@@ -29,7 +29,7 @@ retention.archiveBytes | bytes | 1073741824 | So much is kept of what was sent
 retention.unsentMs | ms | 7d | So long is kept what could not be sent
 retention.maxBytes | bytes | 4294967296 | All of the spool at most
 retention.reserveBytes | bytes | 268435456 | The disk keeps this much free for others
-retention.policy |  | hold | Without room: drop-oldest removes the oldest unsent windows, hold stops reading sources that keep a history of their own
+retention.policy |  | backpressure | Without room: drop-oldest removes the oldest unsent windows, backpressure stops reading sources that keep a history of their own
 spool.encryption |  | {key: {file: /run/secrets/spool.key}} | Encryption at rest. Read at start only; without it nothing is encrypted
 encryption.key |  | {file: /run/secrets/spool.key} | Where the key is: a file, a variable of the environment, or IoT Edge
 encryption.key.file |  | /run/secrets/spool.key | File with 32 random bytes: 64 hex digits, base64, or as they are
