@@ -3,7 +3,7 @@
 // the project itself runs on, so this file alone must stay plain JavaScript.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,9 +12,42 @@ const stamp = join(root, 'node_modules', '.holdfast-lock');
 
 const text = readFileSync(join(root, 'package-lock.json'), 'utf8');
 const lock = createHash('sha256').update(text).digest('hex');
-const installed = existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
+const isInstalled = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === lock;
 
-if (installed !== lock) {
+if (!isInstalled()) await inTurn();
+
+/** Two installations at once would remove each other's files: the second waits, and mostly finds nothing left to do. */
+async function inTurn() {
+  const turn = join(root, '.holdfast', 'installing');
+  mkdirSync(dirname(turn), { recursive: true });
+  for (;;) {
+    try {
+      writeFileSync(turn, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    if (!isAlive(turn)) rmSync(turn, { force: true });
+    else await new Promise((wake) => setTimeout(wake, 200));
+  }
+  process.once('exit', () => rmSync(turn, { force: true }));
+  if (!isInstalled()) await install();
+}
+
+/** Whether the process that is named there still runs: one that was killed holds nobody up. */
+function isAlive(turn) {
+  try {
+    const pid = Number(readFileSync(turn, 'utf8'));
+    // Between being made and being written it is empty, for a moment.
+    if (!(pid > 0)) return Date.now() - statSync(turn).mtimeMs < 5000;
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM' || error.code === 'ENOENT';
+  }
+}
+
+async function install() {
   const stopShowing = showProgress(packagesOf(text));
   const ended = await runNpm();
   stopShowing();

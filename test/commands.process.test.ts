@@ -75,7 +75,13 @@ function filledIn(args: readonly string[]): readonly string[] {
     '/data/recovered': freshFolder,
     'press.jsonl': () => join(folder, `${++fresh}.jsonl`),
   };
+  // Rules have files of their own.
+  const rules: Readonly<Record<string, string>> = {
+    FILE: join(root, 'docs/examples/rules/lag/lag.asaql'),
+    DIR: join(root, 'docs/examples/rules/lag'),
+  };
   return args.map((arg) => {
+    if (args[0] === 'rules' && rules[arg]) return rules[arg];
     const name = arg.replace(/^\[|\]$/g, '');
     if (values[name]) return values[name]();
     if (/^\/data\/holdfast(\/|$)/.test(name)) return data;
@@ -223,9 +229,16 @@ describe('the first run', () => {
       packages,
     });
     const install = () => run(process.execPath, ['scripts/install.mjs'], { cwd: clone });
-    expect((await install()).stderr).toMatch(
-      /^Installing dependencies[\s\S]*\nInstalling dependencies: 1 of 1 packages, \d+ s\n/,
-    );
+    // One that was killed amid it, and two at once.
+    mkdirSync(join(clone, '.holdfast'));
+    writeFileSync(join(clone, '.holdfast/installing'), '99999999');
+    const both = await Promise.all([install(), install()]);
+    expect(
+      both
+        .map(({ stderr }) => stderr)
+        .sort()
+        .join(''),
+    ).toMatch(/^Installing dependencies[\s\S]*\nInstalling dependencies: 1 of 1 packages, \d+ s\n/);
     expect(existsSync(join(clone, 'node_modules/inner/package.json'))).toBe(true);
     expect((await install()).stderr).toBe('');
     write('package-lock.json', {});

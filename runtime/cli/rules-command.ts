@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { readNamedFile } from '../../kernel/small-file.ts';
+import { problemText } from '../config/problem-text.ts';
 import { readYaml } from '../config/yaml-text.ts';
 import type { CompiledRule, RuleConfig } from '../rules/engine-api.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -108,7 +109,7 @@ async function readRules(file: string): Promise<readonly RuleConfig[]> {
     return [{ name: file, inputs, query: text }];
   }
   const read = readYaml(text, false);
-  if (!('value' in read)) throw invalid(read.problems.map(({ message }) => message).join('; '));
+  if (!('value' in read)) throw invalid(read.problems.map(problemText).join('; '));
   const list = (read.value as { rules?: unknown } | null)?.rules;
   if (!Array.isArray(list)) throw invalid(`${file} has no list \`rules\``);
   return list.map((one: unknown, index) => {

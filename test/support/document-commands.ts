@@ -82,7 +82,9 @@ function inline(text: string): Line[] {
     [...line.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => {
       const [first, ...rest] = wordsOf(code!);
       // With nothing after it, or nothing but a command's name, it is a name.
-      const isName = first === 'holdfast' && (rest.length < 2 || (rest[0] === 'spool' && rest.length < 3));
+      const isName =
+        first === 'holdfast' &&
+        (rest.length < 2 || (['spool', 'rules'].includes(rest[0]!) && rest.length < 3));
       const isShown = programs.has(first ?? '') && rest.length > 0 && !isName;
       // Derived keys have labels of this kind.
       return isShown && !/^holdfast (spool )?(key|record)/.test(code!) ? [{ line: at + 1, code: code! }] : [];
