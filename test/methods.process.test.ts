@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Hub, startHub } from '../lab/hub/hub.ts';
 import { type Plant, startPlant } from '../lab/plant/plant.ts';
-import { plantSources } from '../lab/plant/site.ts';
+import { setpoints } from '../lab/plant/register-map.ts';
 import { methodNames } from '../wire/methods.ts';
 import { commandsOf } from './support/document-commands.ts';
 import { eventually, type ModuleProcess, startModule } from './support/module-process.ts';
@@ -22,16 +22,26 @@ let module: ModuleProcess;
 beforeAll(async () => {
   [hub, plant] = await Promise.all([startHub(), startPlant({ seed: 1, scanMs: 200, historyS: 10 })]);
   const config = join(folder, 'site.yaml');
-  const [source] = plantSources(plant.info, { pollMs: 100 });
-  const sources = [{ ...source, name: 'press', batchId: undefined }];
+  const { host, port } = plant.info;
+  const tags = [
+    { name: 'level', address: setpoints.from + 1, type: 'int16' },
+    { name: 'setpoint', address: setpoints.from, type: 'int16', writable: true },
+  ];
+  const sources = [{ name: 'press', type: 'modbus-tcp', host, port, unit: 1, pollMs: 100, tags }];
   const dataFolder = join(folder, 'data');
-  writeFileSync(config, JSON.stringify({ dataFolder, statusPort: 0, faultInjection: true, sources }));
+  writeFileSync(
+    config,
+    JSON.stringify({ dataFolder, statusPort: 0, faultInjection: true, remoteWrites: true, sources }),
+  );
   const connection = hub.deviceConnectionString('DEVICE', 'holdfast');
   module = await startModule({
     config,
     env: { NODE_EXTRA_CA_CERTS: hub.caFile, HOLDFAST_CONNECTION_STRING: connection },
   });
-  await eventually(async () => (await module.status()).uplink.connected, 30_000);
+  await eventually(async () => {
+    const { uplink, sources: read } = await module.status();
+    return uplink.connected && read[0].readings > 0;
+  }, 30_000);
 });
 afterAll(async () => {
   await module?.end('SIGTERM');

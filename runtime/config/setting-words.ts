@@ -68,6 +68,34 @@ restarts |  | {free: 5} | Starts that follow crashes: sources wait before they b
 restarts.free | crashes | 5 | Crashes in a row, each soon after its start, before a start waits
 restarts.quickMs | ms | 5min | A run that held for so long was sound
 restarts.maxPauseMs | ms | 5min | The first wait is 1 s; each further crash doubles it, up to this
+remoteWrites |  | true | Lets the direct method write write tags that may be written
+rules |  | [] | What the gateway decides by itself, with or without a network
+rules[].name |  | overheated | Name of the rule; its stream is rule:NAME
+rules[].inputs |  | {input: {source: press}} | Inputs by their names in the query. Default: each source under its own name
+rules[].query |  | "SELECT tag INTO output FROM press" | Query in the Stream Analytics query language
+rules[].when |  | temperature > 30 | The short form: the condition
+rules[].until |  | temperature < 25 | The short form: when the condition is over
+rules[].for |  | 10s | The short form: how long the condition must hold
+rules[].outputs |  | [upstream] | What is done with a row: upstream, send to an output of the module, write a tag; by the names after INTO, or a list
+outputs[].send |  | control | Output of the module; a route leads on from it
+outputs[].write |  | {source: press, tag: setpoint, value: 20} | A tag to write
+write.source |  | press | Source of the tag
+write.tag |  | setpoint | Tag to write
+write.value |  | 20 | Value to write, or the field of the row that holds it
+value.field |  | command | Field of the row that holds the value
+rules[].validForMs | ms | 30s | An action is carried out so long after the time of its row, and after its decision, or never
+rules[].perMinute | actions | 60 | Actions a minute for one target
+rules[].dryRun |  | true | Decides, and carries nothing out
+rules[].actOnLacking |  | true | Also acts on rows that rest on inputs of which something was not known
+rules[].waitMs | ms | 5s | A source that says nothing holds up the others for so long at most
+rules[].tolerance |  | {lateMs: 5s} | How far events may be late or out of order, for inputs with TIMESTAMP BY a field that is not their index
+tolerance.outOfOrderMs | ms | 0 | How far events may come out of order
+tolerance.lateMs | ms | 5s | How late events may come
+tolerance.policy |  | drop | What becomes of others: adjust their time, or drop them
+rules[].limits |  | {maxKeys: 1000} | What the rule may keep in memory
+limits.maxKeys | keys | 1000 | Groups at most
+limits.maxRows | rows | 100000 | Rows at most
+limits.maxBytes | bytes | 16777216 | Memory at most
 sources |  | [] | The equipment to read, one source a stream; [] reads nothing
 sources[].type |  | modbus-tcp | Kind of source
 sources[].name |  | press | Name of the source in logs and status; also the stream's id in the cloud unless batchId is given

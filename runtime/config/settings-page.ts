@@ -65,7 +65,7 @@ function describedSettings(): readonly Described[] {
   return all.toSorted((a, b) => orderOf(groupOf(a.path)) - orderOf(groupOf(b.path)));
 }
 
-const groupOrder = ['', 'windows', 'spool', 'uplink', 'clock', 'restarts', 'sources'];
+const groupOrder = ['', 'windows', 'spool', 'uplink', 'clock', 'restarts', 'rules', 'sources'];
 const orderOf = (group: string) => groupOrder.indexOf(group) + 1 || groupOrder.length;
 
 function groupOf(path: string): string {
