@@ -13,9 +13,9 @@ import { createPrometheusMetrics } from '../kernel/prometheus.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { createAdapters } from './adapters.ts';
 import { createProgram } from './cli/program.ts';
-import type { Destination, StartOptions } from './cli/run.ts';
+import type { StartOptions } from './cli/run.ts';
 import { type ComposedModule, composeModule } from './compose.ts';
-import { namesOf, readStatusToken } from './config/identity.ts';
+import { type Identity, namesOf, readStatusToken } from './config/identity.ts';
 import type { SourceConfig } from './config/schema.ts';
 import { readStartSettings } from './config/start-settings.ts';
 import { edgeLabels } from './health/edge-labels.ts';
@@ -39,12 +39,13 @@ const random = systemRandom;
 
 async function startModule(options: StartOptions, log: ProcessLog): Promise<ComposedModule> {
   const { dataFolder, configFile, destination, heedTwin, mayWait, signal } = options;
+  const identity = destination.kind === 'hub' ? destination.identity : undefined;
   const { HOLDFAST_CONFIG_FOLDERS, HOLDFAST_MARK_FOLDER } = process.env;
   const boot = readBoot(random.uuid());
   const statusToken = await readStatusToken(process.env);
   const metrics = createPrometheusMetrics({
     catalogue: metricCatalogue,
-    common: edgeLabels(process.env, connectionStringOf(destination), random.uuid()),
+    common: edgeLabels(process.env, connectionStringOf(identity), random.uuid()),
   });
   await makeDataFolder(dataFolder);
   const settings = await readStartSettings({ dataFolder, file: configFile, heedTwin });
@@ -69,7 +70,7 @@ async function startModule(options: StartOptions, log: ProcessLog): Promise<Comp
     statusToken,
     recentLog: () => log.recent(),
     environment: process.env,
-    isIotEdge: identity.kind === 'iot-edge',
+    isIotEdge: identity?.kind === 'iot-edge',
     dataFolder,
     configFile,
     configFolders: HOLDFAST_CONFIG_FOLDERS,
@@ -83,7 +84,7 @@ async function startModule(options: StartOptions, log: ProcessLog): Promise<Comp
       openSpool({
         ...of,
         folder: join(dataFolder, 'spool'),
-        owners: namesOf(identity, process.env),
+        owners: identity === undefined ? [] : namesOf(identity, process.env),
         noteElsewhere: HOLDFAST_MARK_FOLDER ?? join(tmpdir(), 'holdfast'),
         signal,
       }),
@@ -114,8 +115,7 @@ async function startModule(options: StartOptions, log: ProcessLog): Promise<Comp
   });
 }
 
-function connectionStringOf(destination: Destination): string | undefined {
-  const identity = destination.kind === 'hub' ? destination.identity : undefined;
+function connectionStringOf(identity: Identity | undefined): string | undefined {
   return identity?.kind === 'connection-string' ? identity.connectionString : undefined;
 }
 
