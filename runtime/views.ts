@@ -91,7 +91,19 @@ function samplesOf(
 }
 
 function overviewOf(
-  { clock, keeper, sources: set, siteClock, spool, keys, delayed, uplink, forwarder, recentLog }: ReportedOn,
+  {
+    clock,
+    keeper,
+    sources: set,
+    siteClock,
+    spool,
+    keys,
+    delayed,
+    uplink,
+    forwarder,
+    recentLog,
+    rules,
+  }: ReportedOn,
   { sources, status, notReady }: Said,
   fullInSeconds: number | undefined,
 ): Overview {
@@ -107,6 +119,7 @@ function overviewOf(
     clock: siteClock.state(),
     config: keeper.report(),
     isWaitingAfterCrashes: delayed.isWaiting,
+    rules: rules.status(),
   });
   return {
     status: status(),

@@ -7,6 +7,8 @@ export const pageScript = `
   var everyMs = 2000;
   var heardAt = 0;
   var opened = {};
+  /** The gateway's day, UTC. */
+  var today = '';
   function el(name, text, cls) {
     var node = document.createElement(name);
     if (text !== undefined && text !== null) node.textContent = String(text);
@@ -51,8 +53,17 @@ export const pageScript = `
     box.appendChild(el('b', value, grade));
     return box;
   }
-  function quality(text) {
-    return el('td', text, text === 'good' ? 'good' : text.indexOf('uncertain') === 0 ? 'poor' : 'bad');
+  function quality(text, isUp) {
+    // What is good was so when it was read: of a source that is not connected nobody knows it now.
+    if (text === 'good') return el('td', text, isUp ? 'good' : 'soft');
+    return el('td', text, text.indexOf('uncertain') === 0 ? 'poor' : 'bad');
+  }
+  function moment(at) {
+    var parts = /^(\\d{4}-\\d\\d-\\d\\d)T(.+)Z$/.exec(at);
+    var isToday = parts && parts[1] === today;
+    var cell = el('td', isToday ? parts[2] : at, 'moment');
+    cell.title = at;
+    return cell;
   }
   function source(shown, state) {
     var box = el('details'), line = box.appendChild(el('summary'));
@@ -63,7 +74,7 @@ export const pageScript = `
     line.appendChild(el('span', state.phase, isUp ? 'good' : state.phase === 'held' ? 'poor' : 'bad'));
     if (state.lastReadingAgeMs !== undefined) line.appendChild(el('small', ' last reading ' + duration(state.lastReadingAgeMs) + ' ago'));
     if (!isUp && state.lastError) box.appendChild(el('p', state.lastError.code + ': ' + state.lastError.message, 'bad'));
-    var rows = shown.values.map(function (value) { return [value.tag, value.value, quality(value.quality), value.at]; });
+    var rows = shown.values.map(function (value) { return [value.tag, value.value, quality(value.quality, isUp), moment(value.at)]; });
     var wide = box.appendChild(el('div', undefined, 'scroll'));
     wide.appendChild(table(['tag', 'value', 'quality', 'at'], rows, 'no value yet'));
     if (shown.more > 0) box.appendChild(el('p', 'and ' + shown.more + ' more tags', 'soft'));
@@ -71,6 +82,7 @@ export const pageScript = `
   }
   function show(view) {
     var status = view.status, spool = status.spool;
+    today = status.time.slice(0, 10);
     by('title').textContent = 'Holdfast ' + status.version;
     fill('troubles', view.troubles.length === 0
       ? [el('li', 'All is well: every source is read, the hub is connected.', 'good')]
@@ -106,10 +118,10 @@ export const pageScript = `
     fill('jobs', [table(['stream', 'from', 'to', 'state'], status.jobs.list.map(function (job) {
       return [job.batchId, job.requested[0], job.requested[1], job.state];
     }), 'none is open')]);
-    var rules = status.rules && (status.rules.list || status.rules);
-    fill('rules', [Array.isArray(rules) ? table(['rule', 'state'], rules.map(function (rule) {
-      return [rule.name, JSON.stringify(rule)];
-    }), 'none') : el('p', 'none', 'soft')]);
+    fill('rules', [table(['rule', 'state', 'rows', 'not written', 'halts', 'trouble'], (status.rules || []).map(function (rule) {
+      var state = el('td', rule.phase, rule.phase === 'running' ? 'good' : 'bad');
+      return [rule.name, state, rule.rows, rule.unwritten, rule.halts, rule.problem || ''];
+    }), 'none is configured')]);
     by('log').textContent = view.log.slice().reverse().map(function (line) {
       var rest = {};
       Object.keys(line).forEach(function (key) { if (['time', 'level', 'msg'].indexOf(key) < 0) rest[key] = line[key]; });

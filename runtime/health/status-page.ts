@@ -15,7 +15,7 @@ ul.troubles{list-style:none;margin:.5rem 0;padding:0}ul.troubles li{padding:8px 
 .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:8px}
 .fact{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:8px 10px}.fact b{display:block;font-size:1.05rem;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
-th{color:var(--soft);font-weight:500}td{overflow-wrap:anywhere}td.n{text-align:right;font-variant-numeric:tabular-nums}
+th{color:var(--soft);font-weight:500}td{overflow-wrap:anywhere}td:first-child{overflow-wrap:break-word;min-width:6.5em}td.n,td.moment{font-variant-numeric:tabular-nums}td.moment{white-space:nowrap}
 details{border:1px solid var(--line);border-radius:6px;margin:6px 0;padding:6px 10px}summary{cursor:pointer;min-height:28px}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font:12px/1.5 ui-monospace,monospace;margin:0}
 form{margin:1rem 0}input,button{font:inherit;padding:8px 10px;min-height:40px}

@@ -66,6 +66,16 @@ describe('what is wrong, in words', () => {
       'poor',
       /refused: a\.b: is wrong/,
     ],
+    [
+      {
+        rules: [
+          { name: 'a', phase: 'running' },
+          { name: 'hot', phase: 'halted', problem: 'too slow' },
+        ],
+      },
+      'bad',
+      /rule hot is taken out for a while: too slow/,
+    ],
     [{ isWaitingAfterCrashes: true }, 'bad', /crashed again and again/],
   ] as [Partial<TroubledParts>, string, RegExp][])('%j', (more, grade, text) => {
     const [first, ...rest] = troublesOf({ ...well, ...more });

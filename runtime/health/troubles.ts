@@ -35,6 +35,7 @@ export interface TroubledParts {
     readonly errors?: readonly { readonly path: string; readonly message: string }[];
   };
   readonly isWaitingAfterCrashes: boolean;
+  readonly rules?: readonly { readonly name?: string; readonly phase?: string; readonly problem?: string }[];
 }
 
 const maxSources = 20;
@@ -96,8 +97,13 @@ function ofSources({ now, sources, failedSources }: TroubledParts): Trouble[] {
   return more > 0 ? [...all.slice(0, maxSources), bad(`${more} more sources are in trouble`)] : all;
 }
 
-function ofTheRest({ clock, config, isWaitingAfterCrashes }: TroubledParts): Trouble[] {
-  const found: Trouble[] = [];
+function ofTheRest({ clock, config, isWaitingAfterCrashes, rules = [] }: TroubledParts): Trouble[] {
+  const found: Trouble[] = rules
+    .filter(({ phase }) => phase === 'halted' || phase === 'failed')
+    .slice(0, maxSources)
+    .map(({ name, phase, problem = 'no reason known' }) =>
+      bad(`the rule ${name} ${phase === 'failed' ? 'cannot run' : 'is taken out for a while'}: ${problem}`),
+    );
   if (isWaitingAfterCrashes) found.push(bad('the module crashed again and again: the sources wait'));
   if (!clock.trusted) found.push(poor(`the clock is not trusted${clock.reason ? `: ${clock.reason}` : ''}`));
   if (config.state === 'refused') {
