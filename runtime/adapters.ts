@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Adapter, AdapterParts, SourceParts, SourceSchema } from './sources/adapter.ts';
+import type { Discovery } from './sources/discover.ts';
 import { modbusAdapter } from './sources/modbus/adapter.ts';
 import { moduleInputAdapter } from './sources/module-input/adapter.ts';
 import { opcuaAdapter } from './sources/opcua/adapter.ts';
@@ -24,6 +25,14 @@ const byType = new Map(
 export function adapterOf({ type }: { readonly type: SourceConfig['type'] }): Adapter<never> {
   return byType.get(type) as Adapter<never>;
 }
+
+/** Who finds out what a device is, by the scheme of its address. */
+export const discoveries: ReadonlyMap<string, { readonly name: string; readonly discovery: Discovery }> =
+  new Map(
+    (adapters as readonly unknown[] as readonly Adapter[]).flatMap(({ name, discover }) =>
+      (discover?.schemes ?? []).map((scheme) => [scheme, { name, discovery: discover! }] as const),
+    ),
+  );
 
 /** What a source is, as a site writes it. */
 export const sourceSchema = z.discriminatedUnion(

@@ -5,6 +5,7 @@ import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
 import { adapterOf, type MakeSource } from './adapters.ts';
 import type { SourceConfig } from './config/schema.ts';
+import type { LearnedBook } from './sources/learned.ts';
 import type { SourceSink } from './sources/source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
 import type { SiteClock } from './time/site-clock.ts';
@@ -18,17 +19,23 @@ interface BuildParts {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly log: Log;
+  readonly learned?: LearnedBook;
 }
 
 /** A source with its supervisor, feeding its windows. The stream may be open already, and then goes on. */
 export function buildSource(
   settings: SourceConfig,
   batchId: string,
-  { windows, siteClock, makeSource, clock, random, metrics, log }: BuildParts,
+  { windows, siteClock, makeSource, clock, random, metrics, log, learned }: BuildParts,
 ): SupervisedSource {
   const { name } = settings;
   const sourceLog = log.child({ part: 'source', source: name });
-  const parts = { stampClock: siteClock.local, log: sourceLog, start: () => windows.known(batchId) };
+  const parts = {
+    stampClock: siteClock.local,
+    log: sourceLog,
+    start: () => windows.known(batchId),
+    ...(learned && { learned: learned.of(batchId) }),
+  };
   const source = makeSource(settings, parts);
   const { index, isUnordered = false } = source;
   const pace = source.stampedByGateway ? 'own' : (source.queued ?? 'live');

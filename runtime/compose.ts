@@ -30,6 +30,7 @@ import { createRuntime } from './runtime.ts';
 import { historyOf, mayBeHad } from './source-history.ts';
 import { createSourceSet, type SourceSet } from './source-set.ts';
 import { createInputs, type Inputs } from './sources/inputs.ts';
+import { LearnedBook } from './sources/learned.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 import type { SpoolKeys } from './spool/encryption/open-keys.ts';
 import type { Spool, SpoolEncoding, SpoolOptions } from './spool/spool.ts';
@@ -115,6 +116,7 @@ interface Intake {
   readonly inputs: Inputs;
   readonly delayed: DelayedStart;
   readonly starts: StartJournal;
+  readonly learned: LearnedBook;
   /** Of a stream whose source is gone: what waits for the clock still goes to its windows. */
   readonly closeStream: (batchId: string) => Promise<void>;
 }
@@ -211,7 +213,8 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
   const inputs = createInputs({ clock, log: log.child({ part: 'inputs' }), metrics });
   const makeSource = edges.makeAdapters(inputs);
   const backpressure = applyBackpressure(spool, windows, (batchId) => typeof history(batchId) === 'object');
-  const building = { windows, siteClock, makeSource, clock, random, metrics, log };
+  const learned = await LearnedBook.open(spool, log);
+  const building = { windows, siteClock, makeSource, clock, random, metrics, log, learned };
   const closeStream = async (batchId: string) => {
     if (await siteClock.close(batchId)) await windows.closeStream(batchId);
   };
@@ -221,7 +224,7 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
   });
   backpressure.begin(sources.running);
   const delayed = delayStart(sources, { delayMs: starts.pauseMs, clock, log });
-  return { tap, windows, inputs, delayed, starts, closeStream };
+  return { tap, windows, inputs, delayed, starts, learned, closeStream };
 }
 
 async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config: Config): Promise<WayOut> {

@@ -11,6 +11,7 @@ import type { BackfillJobs } from './methods/backfill-jobs-api.ts';
 import type { WriteMethod } from './methods/write.ts';
 import type { RulesHost } from './rules/host/rules-host.ts';
 import type { SourceSet } from './source-set.ts';
+import type { LearnedBook } from './sources/learned.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 import type { SpoolKeys } from './spool/encryption/open-keys.ts';
 import type { Spool } from './spool/spool.ts';
@@ -43,6 +44,7 @@ export interface ReportedOn {
   readonly uplink: EdgeUplink;
   readonly forwarder: Forwarder;
   readonly jobs: BackfillJobs;
+  readonly learned: LearnedBook;
   readonly rules: Pick<RulesHost, 'status'>;
   readonly write: WriteMethod;
 }

@@ -24,7 +24,8 @@ export interface Reports {
 /** `startedAt`: of this process, epoch ms. */
 export function makeReports(parts: ReportedOn, startedAt: number): Reports {
   const { clock, log, metrics, keys, metricsText, statusToken } = parts;
-  const { keeper, sources, siteClock, spool, windows, delayed, starts, uplink, forwarder, jobs } = parts;
+  const { keeper, sources, siteClock, spool, windows, delayed, starts, uplink, forwarder, jobs, learned } =
+    parts;
   const stray = { count: 0 };
   // What both reports say.
   const common = () => ({
@@ -34,6 +35,7 @@ export function makeReports(parts: ReportedOn, startedAt: number): Reports {
       batchId,
       name: source.name,
       ...source.state(),
+      ...(Object.keys(learned.get(batchId)).length > 0 && { learned: learned.get(batchId) }),
     })),
     failedSources: sources.failed,
     spool: withKeyProblem(spool.stats(), keys),
@@ -61,6 +63,7 @@ export function makeReports(parts: ReportedOn, startedAt: number): Reports {
     status,
     write: parts.write,
     bundle: (maxBytes) => views.bundle(maxBytes),
+    forget: (batchId) => learned.forget(batchId),
     skip: skipIn(windows, sources.running, () => keeper.config().faultInjection),
     log: log.child({ part: 'methods' }),
     metrics,

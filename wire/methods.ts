@@ -48,6 +48,7 @@ export const methodNames = {
   cancelBackfill: ['cancelBackfill'],
   status: ['status'],
   bundle: ['bundle'],
+  forget: ['forget'],
   skip: ['skip', 'SkipMessageMethod'],
   write: ['write'],
 } as const;
@@ -159,6 +160,14 @@ export function parseWrite(payload: unknown): Parsed<WriteRequest> {
 
 function readName(value: unknown): string | undefined {
   return typeof value === 'string' && value.length >= 1 && value.length <= 128 ? value : undefined;
+}
+
+/** For `forget`: of one source, or of all where there is no `batchId`. Never throws. */
+export function parseForget(payload: unknown): Parsed<{ batchId?: string }> {
+  if (isEmpty(payload)) return { ok: true, value: {} };
+  return readFields(payload, (fields) => ({
+    batchId: fields.required(batchIdNames, readBatchId, `not ${batchIdRule}`) ?? '',
+  }));
 }
 
 function readFields<T>(payload: unknown, read: (fields: FieldReader) => T): Parsed<T> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Bench, BenchOptions, Report } from './harness/bench.ts';
 import { measureModbus } from './sources/modbus.ts';
 import { measureOpcua } from './sources/opcua.ts';
+import { measureQuirky } from './sources/quirky.ts';
 
 export const bench: Bench = {
   about: 'sources beside the bare clients of their protocols',
@@ -17,7 +18,11 @@ export const bench: Bench = {
   },
 };
 
-const parts: readonly ((options: BenchOptions) => Promise<Report>)[] = [measureModbus, measureOpcua];
+const parts: readonly ((options: BenchOptions) => Promise<Report>)[] = [
+  measureModbus,
+  measureQuirky,
+  measureOpcua,
+];
 
 async function measure(options: BenchOptions): Promise<Report> {
   const reports: Report[] = [];

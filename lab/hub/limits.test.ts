@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { maxMessageBytes, messageIdProblem, messageSize, refusal } from './limits.ts';
+import { maxMessageBytes, messageIdProblem, messageSize, methodNameProblem, refusal } from './limits.ts';
 
 const message = (bodyBytes: number, properties: Record<string, unknown> = {}) => ({
   bodyBytes,
@@ -35,6 +35,13 @@ describe('a message', () => {
       refusal(message(1, { at: '2026-11-21T22:20:00.000Z', path: 'a/b', json: '{"a": 1}' })),
     ).toBeUndefined();
   });
+});
+
+test('method names: printable US-ASCII without separators', () => {
+  for (const name of ['backfill', 'getBackfill', 'a.b_c-d~1'])
+    expect(methodNameProblem(name), name).toBeUndefined();
+  for (const name of ['', 'a b', 'a/b', 'a:b', 'a{b}', 'größe', 'a\tb', 'a$b', '"a"', 'a,b'])
+    expect(methodNameProblem(name), name).toMatch(/not allowed/);
 });
 
 test('message ids: 128 characters of a set without slash or space', () => {

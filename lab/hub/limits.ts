@@ -56,6 +56,13 @@ export function messageIdProblem(messageId: string | undefined): string | undefi
   return undefined;
 }
 
+/** Printable US-ASCII, without separators (Microsoft's "Understand and invoke direct methods", the method's life cycle). */
+export function methodNameProblem(name: string): string | undefined {
+  return /^[!#%&'*+\-.0-9A-Z^_`a-z|~]+$/.test(name)
+    ? undefined
+    : `the method name ${JSON.stringify(name)} has a character that is not allowed`;
+}
+
 function propertyProblem(name: string, value: unknown): string | undefined {
   if (name === '') return 'a property has an empty name';
   if (!asciiPattern.test(name)) return `the property name ${name} is not ASCII`;

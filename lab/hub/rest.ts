@@ -5,6 +5,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { FaultState } from './faults.ts';
 import { HttpError, parseUrl, readJson, sendJson } from './http.ts';
 import { type Identities, type Identity, identityName } from './identities.ts';
+import { methodNameProblem } from './limits.ts';
 import type { DirectMethods } from './methods.ts';
 import type { JsonObject, Twin, Twins } from './twins.ts';
 
@@ -97,6 +98,8 @@ async function invoke(
   const { methodName, payload } = body;
   if (typeof methodName !== 'string' || methodName === '')
     throw new HttpError(400, 'ArgumentInvalid', 'methodName must be a string');
+  const problem = methodNameProblem(methodName);
+  if (problem !== undefined) throw new HttpError(400, 'ArgumentInvalid', problem);
   if (Buffer.byteLength(JSON.stringify(payload ?? null)) > maxMethodPayloadBytes)
     throw new HttpError(
       413,
@@ -145,10 +148,10 @@ async function answerTwin(
     try {
       if (request.method === 'PATCH' && desired) twins.patchDesired(target, desired);
       else if (desired) twins.replaceDesired(target, desired);
+      if (body.tags) twins.patchTags(target, body.tags as JsonObject);
     } catch (error) {
       throw new HttpError(400, 'ArgumentInvalid', (error as Error).message);
     }
-    if (body.tags) Object.assign(twin.tags, body.tags);
   } else if (request.method !== 'GET')
     throw new HttpError(405, 'ArgumentInvalid', `${request.method} is not for twins`);
   sendJson(response, 200, twinForService(twin));

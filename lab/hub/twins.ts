@@ -1,7 +1,8 @@
 // Device and module twins: JSON documents of desired and reported properties, with versions.
 import { type Identity, identityName } from './identities.ts';
+import { checkTwinPatch, checkTwinSize, type JsonObject, type TwinSection } from './twin-rules.ts';
 
-export type JsonObject = { [name: string]: unknown };
+export type { JsonObject } from './twin-rules.ts';
 
 export interface Twin {
   readonly deviceId: string;
@@ -12,11 +13,6 @@ export interface Twin {
   reported: JsonObject;
   reportedVersion: number;
 }
-
-/** IoT Hub's limits: serialised size of each section, depth of nesting, length of a name. */
-export const maxTwinBytes = 32 * 1024;
-export const maxTwinDepth = 10;
-export const maxTwinNameBytes = 1024;
 
 export class Twins {
   readonly #twins = new Map<string, Twin>();
@@ -52,7 +48,7 @@ export class Twins {
   /** Merges into the desired properties and notifies. Throws with the reason when a limit is broken. */
   patchDesired(of: Pick<Identity, 'deviceId' | 'moduleId'>, patch: JsonObject): Twin {
     const twin = this.of(of);
-    twin.desired = merged(twin.desired, patch);
+    twin.desired = merged('desired', twin.desired, patch);
     twin.desiredVersion++;
     for (const listener of this.#listeners) listener(twin, { ...patch, $version: twin.desiredVersion });
     return twin;
@@ -64,9 +60,15 @@ export class Twins {
     return this.patchDesired(of, { ...removals, ...desired });
   }
 
+  patchTags(of: Pick<Identity, 'deviceId' | 'moduleId'>, patch: JsonObject): Twin {
+    const twin = this.of(of);
+    twin.tags = merged('tags', twin.tags, patch);
+    return twin;
+  }
+
   patchReported(of: Pick<Identity, 'deviceId' | 'moduleId'>, patch: JsonObject): Twin {
     const twin = this.of(of);
-    twin.reported = merged(twin.reported, patch);
+    twin.reported = merged('reported', twin.reported, patch);
     twin.reportedVersion++;
     return twin;
   }
@@ -92,26 +94,11 @@ export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   return result;
 }
 
-function merged(target: JsonObject, patch: JsonObject): JsonObject {
-  checkNames(patch, 1);
+function merged(section: TwinSection, target: JsonObject, patch: JsonObject): JsonObject {
+  checkTwinPatch(patch);
   const result = mergePatch(target, patch);
-  const bytes = Buffer.byteLength(JSON.stringify(result));
-  if (bytes > maxTwinBytes)
-    throw new Error(`the properties have ${bytes} bytes, the limit is ${maxTwinBytes}`);
+  checkTwinSize(section, result);
   return result;
-}
-
-function checkNames(value: JsonObject, depth: number): void {
-  if (depth > maxTwinDepth) throw new Error(`properties are nested deeper than ${maxTwinDepth}`);
-  for (const [name, inner] of Object.entries(value)) {
-    if (Buffer.byteLength(name) > maxTwinNameBytes) throw new Error('a property name is longer than 1 KB');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is forbidden.
-    if (/[.$ \x00-\x1f\x7f]/.test(name.replace(/^\$(version|metadata)$/, '')))
-      throw new Error(
-        `the property name ${JSON.stringify(name)} holds a dot, a dollar sign, a space or a control character`,
-      );
-    if (isObject(inner)) checkNames(inner, depth + 1);
-  }
 }
 
 // defineProperty, so that a property called __proto__ is a property.

@@ -1,6 +1,7 @@
 // What can be made to go wrong, as data: the shape that the control port takes, and how a change is merged.
 import { z } from 'zod';
 import { garbageFault } from './garbage.ts';
+import { habitsFault } from './habits.ts';
 
 const address = z.int().min(0).max(65535);
 
@@ -22,6 +23,8 @@ const unitPatch = z.strictObject({
   maxRegisters: z.int().min(1).max(125).nullish(),
   /** Answers are spoiled on the wire. */
   garbage: garbageFault.nullish(),
+  /** What it does on a Modbus TCP connection, as real devices do. */
+  habits: habitsFault.nullish(),
   /** The event log keeps only this many records; what is older is gone for good. */
   historyRecords: z.int().min(0).nullish(),
 });

@@ -2,8 +2,10 @@
 // answers to one received chunk leave in one write. A peer that does not read its answers is not read from
 // either, so a connection holds a bounded amount of memory.
 import type { Socket } from 'node:net';
+import { systemClock } from '../../kernel/clock.ts';
 import type { Device } from './device.ts';
 import { spoil } from './garbage.ts';
+import { HabitualConnection } from './habits.ts';
 import { MbapReader, maxFrameBytes, mbapBytes, writeMbap } from './mbap.ts';
 import { type ListenerOptions, type PluggableListener, startListener } from './pluggable-listener.ts';
 
@@ -18,6 +20,7 @@ export function startModbusServer(device: Device, options: ListenerOptions): Pro
 
 function serve(socket: Socket, device: Device): void {
   const reader = new MbapReader();
+  const connection = new HabitualConnection(systemClock.monotonic());
   const delayed = new Set<NodeJS.Timeout>();
   let filled = 0;
 
@@ -33,8 +36,14 @@ function serve(socket: Socket, device: Device): void {
     const length = device.answer(unit, request, scratch, filled + mbapBytes, garbage !== undefined);
     writeMbap(transaction, unit, length, scratch, filled);
     const end = filled + mbapBytes + length;
+    const habits = device.unitFaults(unit)?.habits;
+    connection.change(habits, scratch.subarray(filled, end));
     if (garbage === undefined) {
       filled = end;
+      connection.answered(habits, systemClock.monotonic(), () => {
+        flush();
+        socket.destroySoon();
+      });
       return;
     }
     const frame = Buffer.from(scratch.subarray(filled, end));
@@ -53,6 +62,7 @@ function serve(socket: Socket, device: Device): void {
     if (delayed.size >= maxDelayed) socket.pause();
   };
   const onFrame = (transaction: number, unit: number, request: Buffer) => {
+    if (!connection.hears(device.unitFaults(unit)?.habits, systemClock.monotonic())) return;
     if (!device.takes(unit)) return;
     const delayMs = device.unitFaults(unit)?.delayMs;
     if (delayMs) respondLater(delayMs, transaction, unit, request);
@@ -69,5 +79,6 @@ function serve(socket: Socket, device: Device): void {
   });
   socket.on('close', () => {
     for (const timer of delayed) clearTimeout(timer);
+    connection.stop();
   });
 }

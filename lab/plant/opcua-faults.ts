@@ -29,6 +29,8 @@ export const opcuaFaultsPatchSchema = z.strictObject({
   history: z.enum(historyFaults).nullish(),
   /** History keeps only this many samples; older ones are gone for good. */
   historyRecords: z.int().min(1).nullish(),
+  /** A request with more operations is refused as a whole, and nothing says so beforehand. */
+  operations: z.int().min(1).nullish(),
   /** Queues of monitored items hold only so many values, whatever was asked for. */
   queueSize: z.int().min(2).nullish(),
   /** By unit number. Null heals the unit. */
@@ -53,6 +55,7 @@ export interface OpcuaFaults {
   readonly history: (typeof historyFaults)[number] | null;
   readonly historyRecords: number | null;
   readonly queueSize: number | null;
+  readonly operations: number | null;
   readonly units: Readonly<Record<string, OpcuaUnitFaults>>;
 }
 
@@ -64,6 +67,7 @@ export const noOpcuaFaults: OpcuaFaults = {
   history: null,
   historyRecords: null,
   queueSize: null,
+  operations: null,
   units: {},
 };
 

@@ -16,6 +16,7 @@ import {
   opcuaFaultsPatchSchema,
 } from './opcua-faults.ts';
 import { spoilHistory } from './opcua-history-faults.ts';
+import { limitOperations } from './opcua-operation-faults.ts';
 import { startRelay } from './opcua-relay.ts';
 import { namespaceUri, type OpcuaServerHandle, startOpcuaServer } from './opcua-server.ts';
 import { startScanSchedule } from './scan-schedule.ts';
@@ -106,6 +107,7 @@ export async function startOpcuaPlant(options: OpcuaPlantOptions = {}): Promise<
   const numbers = new Map<number, number>();
   const random = seededRandom(seed);
   spoilHistory(handle, () => faults);
+  limitOperations(handle.server, () => faults);
   const relay = await startRelay({
     host,
     port: options.port ?? 0,

@@ -122,6 +122,15 @@ describe('what is shown of a probed source', () => {
     `);
   });
 
+  it('counts the tags that it did not come to', () => {
+    const failure = { code: 'modbus-timeout', message: 'it is silent' };
+    const bad = tag('gone', { value: null, quality: 'bad:no-answer' });
+    const shown = (wanted: number) =>
+      describeProbed({ name: 'press', type: 'modbus-tcp', wanted, tookMs: 1, tags: [bad], failure });
+    expect(shown(2)).toContain('0 of 2 good, 1 not read');
+    expect(shown(1)).toContain('0 of 1 good, 1 ms');
+  });
+
   it('leaves nothing out for programs', () => {
     const raw = { kind: 'bytes', bytes: new Uint8Array([1, 255]), length: 2 } as const;
     const timestamp = Date.UTC(2026, 0, 1);

@@ -7,6 +7,8 @@ import type { Source } from '../sources/source.ts';
 export interface ProbeTarget {
   readonly name: string;
   readonly type: string;
+  /** Tags that it has, where they are known beforehand. */
+  readonly wanted?: number;
   /** @throws HoldfastError where the source cannot be built. */
   make(): Source;
 }
@@ -14,6 +16,8 @@ export interface ProbeTarget {
 export interface ProbedSource {
   readonly name: string;
   readonly type: string;
+  /** Tags that it has, where they are known beforehand: those that are not in `tags` were not read. */
+  readonly wanted?: number;
   readonly tags: readonly ProbedTag[];
   readonly tookMs: number;
   /** Why it ended before every tag was read. */
@@ -77,10 +81,10 @@ async function probeOne(
   timer.cancel();
   signal.removeEventListener('abort', onStop);
   abort.abort(new HoldfastError('probe-over', 'the probe is over'));
-  const { name, type } = target;
+  const { name, type, wanted } = target;
   const tookMs = clock.monotonic() - startedAt;
   // A copy: a source that did not let go may still add to its own.
-  const probed = { name, type, tags: [...tags], tookMs };
+  const probed = { name, type, ...(wanted !== undefined && { wanted }), tags: [...tags], tookMs };
   return failure === undefined ? probed : { ...probed, failure: toFailure(failure) };
 }
 

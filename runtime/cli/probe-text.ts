@@ -7,9 +7,11 @@ import { type Column, formatTime, printable, tableLines } from './spool-text.ts'
 const maxCell = 48;
 
 /** One source: a heading, then a line a tag, then why it ended early, if it did. */
-export function describeProbed({ name, type, tags, tookMs, failure }: ProbedSource): string {
+export function describeProbed({ name, type, wanted = 0, tags, tookMs, failure }: ProbedSource): string {
   const good = tags.filter(({ quality }) => quality === 'good').length;
-  const said = tags.length === 0 ? 'nothing was read' : `${good} of ${tags.length} good`;
+  const unread = failure ? Math.max(0, wanted - tags.length) : 0;
+  const rest = unread > 0 ? `, ${unread} not read` : '';
+  const said = tags.length === 0 ? 'nothing was read' : `${good} of ${tags.length + unread} good${rest}`;
   const lines = [`${name} (${type}): ${said}, ${formatMs(tookMs)}`];
   if (tags.length > 0) lines.push(...table(tags));
   if (failure) lines.push(`  ${failure.code}: ${printable(failure.message)}`);

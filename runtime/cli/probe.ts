@@ -85,6 +85,7 @@ async function chooseTargets(
   return chosen.map((source) => ({
     name: source.name,
     type: source.type,
+    ...(source.tags && { wanted: source.tags.length }),
     make: () => make(source, silentLog),
   }));
 }

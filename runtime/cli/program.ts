@@ -3,6 +3,7 @@ import { Command, type CommanderError, InvalidArgumentError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { type BrowseOptions, browse } from './browse.ts';
 import { checkConfig } from './check.ts';
+import { discover } from './discover.ts';
 import { exitCodes } from './exit-codes.ts';
 import { explainSetting } from './explain.ts';
 import { initSite, siteKinds } from './init.ts';
@@ -50,14 +51,22 @@ export function createProgram(dependencies: ProgramDependencies): Command {
   program
     .command('probe')
     .description('read each tag once: value, quality, time taken, and what came over the wire')
-    .argument('<file>', 'YAML configuration')
+    .argument('<file>', 'YAML configuration; with --discover the address of a device')
     .argument('[source]', 'by its name; all sources if none is named')
+    .option('--discover', 'find out what a device is and needs, and print a source ready to paste')
     .option('--json', 'one line of JSON for each source')
     .option('--timeout <seconds>', 'for each source', seconds, 60)
-    .action(async (file: string, source: string | undefined, options: ProbeOptions) => {
-      // Not left to the event loop: a driver may hold a timer for a while.
-      process.exit(await probe(file, source, options, dependencies));
-    });
+    .action(
+      async (file: string, source: string | undefined, options: ProbeOptions & { discover?: boolean }) => {
+        // Not left to the event loop: a driver may hold a timer for a while.
+        const dataFolder = process.env.HOLDFAST_DATA_FOLDER ?? '/data/holdfast';
+        const { clock } = dependencies;
+        const code = options.discover
+          ? await discover(file, { ...options, dataFolder }, clock)
+          : await probe(file, source, options, dependencies);
+        process.exit(code);
+      },
+    );
   program
     .command('browse')
     .description("walk an OPC UA server's address space, and print its variables as tags")

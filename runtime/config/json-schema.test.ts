@@ -21,7 +21,11 @@ describe("the configuration's JSON Schema", () => {
       expect(variant.required).not.toContain('tags');
       if (!variant.properties.type.const.startsWith('modbus')) continue;
       // Other types may do without.
-      expect(variant.anyOf).toEqual([{ required: ['tags'] }, { required: ['tagsFile'] }]);
+      expect(variant.anyOf).toEqual([
+        { required: ['tags'] },
+        { required: ['tagsFile'] },
+        { required: ['profile'] },
+      ]);
     }
     expect(schema.required).toEqual(['sources']);
   });

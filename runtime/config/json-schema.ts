@@ -1,5 +1,5 @@
 // The configuration's JSON Schema: editors complete and check a site's file with it. Made from the one schema,
-// with what is read before that schema applies: `tagsFile`.
+// with what is read before that schema applies: `tagsFile` and `profile`.
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 import { wordsOf } from './setting-words.ts';
@@ -8,6 +8,8 @@ import { parseYamlValue } from './yaml-text.ts';
 type Json = { [key: string]: unknown };
 
 const tagsFile = { type: 'string' };
+/** A name, a place of one, or a list of these: what it stands for is checked where it is filled in. */
+const profile = {};
 
 let made: Json | undefined;
 
@@ -25,10 +27,11 @@ function makeSchema(): Json {
     const required = (variant.required ?? []) as string[];
     if (properties.tags === undefined) continue;
     properties.tagsFile = tagsFile;
+    properties.profile = profile;
     // Where tags may be left out altogether, a table of them may be, too.
     if (!required.includes('tags')) continue;
     variant.required = required.filter((name) => name !== 'tags');
-    variant.anyOf = [{ required: ['tags'] }, { required: ['tagsFile'] }];
+    variant.anyOf = [{ required: ['tags'] }, { required: ['tagsFile'] }, { required: ['profile'] }];
   }
   allowDurations(schema);
   describe(schema, '');

@@ -7,6 +7,7 @@ import { kindOf, readNamedFile } from '../../kernel/small-file.ts';
 import { queryProblems } from '../rules/config.ts';
 import { arranged, formatProblems, type PlaceOf, type Problem } from './problem-text.ts';
 import { formatPath, noWords, type RawProblem, problemsOf as rawProblemsOf, toProblem } from './problems.ts';
+import { fillInProfiles } from './profiles.ts';
 import { quietProblem } from './quiet.ts';
 import { isNamed, type RemoteFiles, readRemoteFile } from './remote-files.ts';
 import { type Config, configSchema } from './schema.ts';
@@ -95,10 +96,24 @@ export async function loadValue(
 ): Promise<LoadedConfig> {
   const { remote, placeOf } = options;
   const { value: known, problems: unknown } = withVariables(value, environmentFor(options));
-  const filled = await fillInTags(known, options);
-  const { tables, files } = filled;
+  const { folder, onFile } = options;
+  const profiled = await fillInProfiles(known, {
+    ...(folder !== undefined && { folder }),
+    isQuiet: remote !== undefined,
+    read: (file) => {
+      if (remote === undefined || isNamed(file, remote)) onFile?.(file);
+      return readBytes(file, (cause) => Promise.reject(cause), remote);
+    },
+  });
+  const filled = await fillInTags(profiled.input, options);
+  const { tables } = filled;
+  const files = [...profiled.files, ...filled.files];
   const input = withDurations(filled.input);
-  const problems = [...unknown.map((raw) => toProblem(raw, placeOf, value)), ...filled.problems];
+  const problems = [
+    ...unknown.map((raw) => toProblem(raw, placeOf, value)),
+    ...profiled.problems,
+    ...filled.problems,
+  ];
   const result = configSchema.safeParse(input, parseParams);
   // Of a value that came with the twin itself, the twin's readers know every word.
   const say = (raw: RawProblem) =>

@@ -104,7 +104,13 @@ sources[].tagsFile |  | press.csv | CSV file of tags, relative to this file: one
 sources[].host |  | 10.0.0.5 | Host name or IP address
 sources[].port |  | 502 | TCP port
 sources[].connection |  | shared | shared: all sources with this host and port take turns on one connection
-sources[].transactionIds |  | ignored | ignored: for devices that do not repeat the number of a request in its answer
+sources[].transactionId |  | ignore | ignore: for devices that do not repeat the number of a request in its answer
+sources[].unitId |  | ignore | ignore: for devices that fill in another unit in their answers. Only with a connection of its own
+sources[].frameLength |  | ignore | ignore: for devices that miscount in the header of their answers
+sources[].connectDelayMs | ms | 2s | Nothing is sent so long after the connection was made. Default with Modbus: as the device turned out to need; with serial instruments 0
+sources[].profile |  | energy-meter | Tags and settings of a family of devices: a built-in profile, a file, {use, at, prefix, only}, or a list of these
+tags[].scaleFrom |  | 40085 | Register that holds the power of ten of the value, in the same table
+sources[].between |  | <NUL> | Single bytes that mean nothing between messages
 sources[].unit |  | 1 | Unit id of the device (slave address)
 sources[].pollMs | ms | 1s | How often tags are read
 sources[].timeoutMs | ms | 1s | Longest wait for an answer

@@ -1,5 +1,5 @@
 // YAML, of which JSON is a part: the only file that knows the library.
-import { isMap, isSeq, LineCounter, type Node, parse, parseDocument } from 'yaml';
+import { isMap, isSeq, LineCounter, type Node, parse, parseDocument, stringify } from 'yaml';
 import { describeError } from '../../kernel/errors.ts';
 import type { Place, PlaceOf, Problem } from './problem-text.ts';
 
@@ -76,6 +76,11 @@ function placeIn(
     } else break;
   }
   return at === undefined ? undefined : place(at);
+}
+
+/** As it is pasted into a configuration. */
+export function writeYaml(value: unknown): string {
+  return stringify(value).trimEnd();
 }
 
 const keyText = (key: unknown): string => String((key as { value?: unknown } | null)?.value ?? key);

@@ -35,9 +35,9 @@ const maxListed = 500;
 
 /**
  * `{requestId, batchId, state, ended, requested, covered, void, remaining}`; windows as `[start, end]` texts. Of a job for late
- * windows: their numbers, `end` being the one after the last, and `lateSeries`.
+ * windows: their numbers, `end` being the one after the last, and `lateSeries`. `waiting`: why it gets no further now.
  */
-export function jobReport(job: JobRecord): object {
+export function jobReport(job: JobRecord, waiting?: string): object {
   const { requestId, batchId, state, ended, range, lateSeries } = job;
   const index = lateSeries === undefined ? job.index : 'sequence';
   const remaining = remainingOf(job);
@@ -46,6 +46,7 @@ export function jobReport(job: JobRecord): object {
     batchId,
     state,
     ...(ended === undefined ? {} : { ended }),
+    ...(waiting === undefined ? {} : { waiting }),
     ...(lateSeries === undefined ? {} : { lateSeries }),
     requested: pair(index, range),
     covered: job.covered.slice(0, maxListed).map((window) => pair(index, window)),

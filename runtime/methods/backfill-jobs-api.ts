@@ -54,6 +54,8 @@ export interface BackfillJobs {
   /** Resolves once the job is durable. Rejects where the store cannot take it. */
   request(request: BackfillRequest): Promise<BackfillOutcome>;
   get(requestId: string): JobRecord | undefined;
+  /** Why the job gets no further just now, for people. */
+  waiting(requestId: string): string | undefined;
   /** With `declareVoid`, what is not yet queued becomes void `cancelled`. Undefined: no such job. */
   cancel(requestId: string, declareVoid: boolean): Promise<JobRecord | undefined>;
   jobs(): readonly JobRecord[];

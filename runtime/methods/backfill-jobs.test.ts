@@ -343,7 +343,9 @@ describe('answering', () => {
     await jobs.request(request(0, 500));
     await clock.advance(2_000);
     expect(jobs.get('r1')?.state).not.toBe('done');
+    expect(jobs.waiting('r1')).toBeTypeOf('string');
     expect((await finished(jobs, clock))?.voids).toEqual([]);
+    expect(jobs.waiting('r1')).toBeUndefined();
     expect(collected(disk)).toHaveLength(50);
   });
 

@@ -61,6 +61,10 @@ class Jobs implements BackfillJobs {
     return this.#jobs.get(requestId)?.job;
   }
 
+  waiting(requestId: string): string | undefined {
+    return this.#jobs.get(requestId)?.waiting;
+  }
+
   jobs(): readonly JobRecord[] {
     return [...this.#jobs.values()].map(({ job }) => job);
   }

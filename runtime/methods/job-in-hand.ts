@@ -35,6 +35,8 @@ export class JobInHand {
   #notBefore = 0;
   #lastProgressAt: number;
   #sourceMissingSince: number | undefined;
+  /** Why the last round got no further. */
+  #waiting: string | undefined;
 
   constructor(job: JobRecord, parts: Parts) {
     const { clock, random, limits } = parts;
@@ -50,6 +52,11 @@ export class JobInHand {
 
   get isOpen(): boolean {
     return isOpen(this.#job);
+  }
+
+  /** Why it waits, for people; undefined where it does not. */
+  get waiting(): string | undefined {
+    return this.isOpen ? this.#waiting : undefined;
   }
 
   /** Monotonic ms: when it may be worked on; undefined: not at all. */
@@ -109,7 +116,10 @@ export class JobInHand {
     }
     const pauseMs = this.#backoff.next();
     this.#notBefore = clock.monotonic() + pauseMs;
-    log.debug({ requestId, batchId, why, pauseMs }, 'backfill job waits');
+    // Each reason once: the same is asked again for hours.
+    const isNew = why !== this.#waiting;
+    this.#waiting = why;
+    log[isNew ? 'info' : 'debug']({ requestId, batchId, why, pauseMs }, 'backfill job waits');
   }
 
   /** By the wall clock, so that restarts do not begin it anew. */
@@ -170,6 +180,7 @@ export class JobInHand {
     // What is observed meanwhile is no reason to look again at once.
     if (Object.keys(output).length > 0) this.#backoff.reset();
     this.#lastProgressAt = clock.monotonic();
+    this.#waiting = undefined;
   }
 
   async #finish(): Promise<void> {

@@ -41,6 +41,7 @@ function bench(
         return outcome;
       },
       get: (requestId) => (requestId === 'r1' ? job : undefined),
+      waiting: (requestId) => (requestId === 'r1' ? 'the equipment is away' : undefined),
       async cancel(requestId, declareVoid) {
         cancels.push([requestId, declareVoid]);
         return requestId === 'r1' ? { ...job, state: 'cancelled' } : undefined;
@@ -48,6 +49,7 @@ function bench(
     },
     status: () => ({ version: '1' }),
     bundle: async () => Buffer.from('an archive'),
+    forget: async (batchId) => batchId !== 'nobody',
     log: silentLog,
     metrics: noMetrics,
     ...options,
@@ -122,6 +124,7 @@ describe('backfill', () => {
       jobs: {
         request: () => Promise.reject(new Error('the disk is full')),
         get: () => undefined,
+        waiting: () => undefined,
         cancel: async () => undefined,
       },
     });
@@ -163,6 +166,14 @@ describe('other methods', () => {
 
   test('status', async () => {
     expect(await bench().call('status')).toEqual({ status: 200, body: { version: '1' } });
+  });
+
+  test('forget takes a stream, or none for all', async () => {
+    const { call } = bench();
+    expect(await call('forget', { batchId: 'press' })).toEqual({ status: 200, body: { batchId: 'press' } });
+    expect(await call('forget')).toEqual({ status: 200, body: {} });
+    expect((await call('forget', { batchId: 'nobody' })).status).toBe(404);
+    expect((await call('forget', { batchId: 7 })).status).toBe(400);
   });
 
   test('skip exists only where fault injection is on', async () => {

@@ -2,7 +2,13 @@
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
-import { methodNames, parseBackfillRequest, parseRequestId, parseSkip } from '../../wire/methods.ts';
+import {
+  methodNames,
+  parseBackfillRequest,
+  parseForget,
+  parseRequestId,
+  parseSkip,
+} from '../../wire/methods.ts';
 import { answer, badRequest, jobReport, notFound, stopping, tooMany } from './answers.ts';
 import type { BackfillJobs, BackfillOutcome } from './backfill-jobs-api.ts';
 import type { MethodAnswer, MethodHost } from './method-host.ts';
@@ -11,11 +17,13 @@ import type { WriteMethod } from './write.ts';
 
 export interface MethodRouterOptions {
   readonly host: MethodHost;
-  readonly jobs: Pick<BackfillJobs, 'request' | 'get' | 'cancel'>;
+  readonly jobs: Pick<BackfillJobs, 'request' | 'get' | 'cancel' | 'waiting'>;
   /** The status report, as composed by status.ts. */
   readonly status: () => unknown;
   /** One archive for whoever is asked for help; undefined where it does not fit. */
   readonly bundle: (maxBytes: number) => Promise<Uint8Array | undefined>;
+  /** Forgets what was learned of a source's equipment, or of all. False where nothing was. */
+  readonly forget: (batchId: string | undefined) => Promise<boolean>;
   /** Absent where fault injection is not configured on: `skip` then answers 404. */
   readonly skip?: Skip;
   /** Absent: 404. */
@@ -45,6 +53,7 @@ export function createMethodRouter(options: MethodRouterOptions): MethodRouter {
     cancelBackfill: (payload) => cancelBackfill(options, payload),
     status: async () => answer(200, options.status()),
     bundle: () => bundle(options),
+    forget: (payload) => forget(options, payload),
     skip: async (payload) => skip(options, payload),
     write: options.write ?? (async () => notFound('this module writes nothing')),
   };
@@ -108,8 +117,11 @@ function toAnswer(outcome: BackfillOutcome): MethodAnswer {
 function getBackfill({ jobs }: MethodRouterOptions, payload: unknown): MethodAnswer {
   const asked = parseRequestId(payload);
   if (!asked.ok) return badRequest(asked.errors);
-  const job = jobs.get(asked.value.requestId);
-  return job ? answer(200, jobReport(job)) : notFound('this module has no such request');
+  const { requestId } = asked.value;
+  const job = jobs.get(requestId);
+  return job
+    ? answer(200, jobReport(job, jobs.waiting(requestId)))
+    : notFound('this module has no such request');
 }
 
 async function cancelBackfill(options: MethodRouterOptions, payload: unknown): Promise<MethodAnswer> {
@@ -133,6 +145,15 @@ async function bundle({ bundle: make, log }: MethodRouterOptions): Promise<Metho
     log.warn({ reason: describeError(error) }, 'the bundle cannot be made');
     return answer(500, { error: 'the bundle cannot be made; the log says why' });
   }
+}
+
+async function forget(options: MethodRouterOptions, payload: unknown): Promise<MethodAnswer> {
+  const asked = parseForget(payload);
+  if (!asked.ok) return badRequest(asked.errors);
+  const { batchId } = asked.value;
+  if (!(await options.forget(batchId))) return notFound('nothing was learned of it');
+  options.log.info({ batchId: batchId ?? 'all' }, 'what was learned of the equipment is forgotten');
+  return answer(200, batchId === undefined ? {} : { batchId });
 }
 
 function skip(options: MethodRouterOptions, payload: unknown): MethodAnswer {

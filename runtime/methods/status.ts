@@ -13,6 +13,10 @@ export interface SourceStatus {
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number };
   readonly lastEventAt?: number;
   readonly lastReadingAt?: number;
+  readonly lastBreak?: { readonly reason: string; readonly at: number; readonly recent: number };
+  readonly complaint?: string;
+  /** What its equipment was found to refuse, need or ignore. */
+  readonly learned?: Readonly<Record<string, unknown>>;
 }
 
 export interface StreamStatus {
@@ -83,7 +87,7 @@ export function composeStatus(parts: StatusParts): Record<string, unknown> {
 }
 
 function sourceReport(
-  { since, lastEventAt, lastReadingAt, lastError, ...source }: SourceStatus,
+  { since, lastEventAt, lastReadingAt, lastError, lastBreak, ...source }: SourceStatus,
   now: number,
 ): object {
   return {
@@ -92,6 +96,7 @@ function sourceReport(
     ...(lastEventAt === undefined ? {} : { lastEventAgeMs: now - lastEventAt }),
     ...(lastReadingAt === undefined ? {} : { lastReadingAgeMs: now - lastReadingAt }),
     ...(lastError === undefined ? {} : { lastError: { ...lastError, at: iso(lastError.at) } }),
+    ...(lastBreak === undefined ? {} : { lastBreak: { ...lastBreak, at: iso(lastBreak.at) } }),
   };
 }
 

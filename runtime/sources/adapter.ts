@@ -7,7 +7,9 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { StreamStart } from '../windows/window-store.ts';
 import type { SourceAsk } from './ask.ts';
+import type { Discovery } from './discover.ts';
 import type { Inputs } from './inputs.ts';
+import type { LearnedStore } from './learned.ts';
 import type { Source } from './source.ts';
 import type { WritableTags } from './tag-write.ts';
 
@@ -29,6 +31,8 @@ export interface SourceParts {
   readonly log: Log;
   /** What is known of a source's stream from before. Asked when a session begins. */
   readonly start?: () => StreamStart | undefined;
+  /** What was learned of the equipment before. Absent: nothing is kept. */
+  readonly learned?: LearnedStore;
 }
 
 /** What every type of source has among its settings; `type` is a literal. */
@@ -65,6 +69,8 @@ export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   writable?(settings: z.output<Schema>): WritableTags;
   /** What only one source may use, beyond the name of its stream. Absent: nothing. */
   exclusive?(settings: z.output<Schema>): readonly Exclusive[];
+  /** Finds out what it can of one device, for a person who wires it up. Absent: nothing can be found. */
+  readonly discover?: Discovery;
   /** Its sources are sent messages by other modules: the uplink attaches this module's inputs. */
   readonly hearsInputs?: true;
 }

@@ -92,6 +92,11 @@ export interface Source {
    * it has settled, observation counts as broken where it was last stated to reach.
    */
   run(sink: SourceSink, signal: AbortSignal): Promise<void>;
+  /**
+   * What was wrong of late with what the equipment says, for people, one line: bytes that were dropped, a limit that it
+   * turned out to have. Undefined where there is nothing to complain of.
+   */
+  complaint?(): string | undefined;
   /** Absent where the equipment remembers nothing. */
   readonly history?: SourceHistory;
   /**

@@ -9,6 +9,7 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { Reading } from '../../wire/reading.ts';
 import { createLastValues } from './last-values.ts';
+import { Repeated } from './repeated.ts';
 import { openSession, type Session } from './session.ts';
 import type { Source, SourceSink } from './source.ts';
 import type { WritableTags } from './tag-write.ts';
@@ -38,6 +39,10 @@ export interface SourceState {
   /** Since when in this phase. */
   readonly since: number;
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number };
+  /** The latest break in observation, and how many there were in the ten minutes before it, with it. */
+  readonly lastBreak?: { readonly reason: string; readonly at: number; readonly recent: number };
+  /** What the source complains of in its equipment, for people. */
+  readonly complaint?: string;
   readonly lastEventAt?: number;
   /** When the last reading came, whatever its own time. */
   readonly lastReadingAt?: number;
@@ -91,6 +96,7 @@ class Supervisor implements SupervisedSource {
   readonly #labels: { readonly source: string };
   readonly #lastValues = createLastValues();
   readonly #state: Mutable;
+  readonly #breaks = new Repeated();
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   /** Aborted while the source is held, or stopped. */
@@ -133,7 +139,8 @@ class Supervisor implements SupervisedSource {
   }
 
   state(): SourceState {
-    return { ...this.#state };
+    const complaint = this.source.complaint?.();
+    return { ...this.#state, ...(complaint !== undefined && { complaint }) };
   }
 
   lastValues(): readonly Reading[] {
@@ -205,9 +212,18 @@ class Supervisor implements SupervisedSource {
   }
 
   #onBreak(reason: string): void {
+    const { clock, metrics } = this.#options;
     this.#state.breaks += 1;
-    this.#options.metrics.count('holdfast_source_breaks_total', this.#labels);
-    this.#log.debug({ reason }, 'observation broken');
+    metrics.count('holdfast_source_breaks_total', this.#labels);
+    const recent = this.#breaks.note(clock.monotonic());
+    this.#state.lastBreak = { reason, at: clock.now(), recent };
+    if (!this.#breaks.isToBeSaid(clock.monotonic())) {
+      this.#log.debug({ reason }, 'observation broken');
+      return;
+    }
+    const complaint = this.source.complaint?.();
+    const why = complaint === undefined ? reason : `${reason}; ${complaint}`;
+    this.#log.warn({ reason, recent }, `holes again and again, ${recent} in the last ten minutes: ${why}`);
   }
 
   #onAbandoned(): void {

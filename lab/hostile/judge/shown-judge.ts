@@ -21,6 +21,8 @@ export interface ShownJudgeOptions {
   readonly now: () => number;
   /** Longest poll that counts as one. */
   readonly pollLimitMs: number;
+  /** An answer that comes later than this is none to the request that was asked. Default: each counts. */
+  readonly answerLimitMs?: number;
   /** A refusal may be believed for so long, where it is one that is meant to last. */
   readonly believedMs: number;
   readonly onFault: (fault: Fault) => void;
@@ -41,6 +43,8 @@ interface Poll {
 
 export const lastingRefusals = new Set([1, 2, 3]);
 const slackMs = 150;
+/** The quality by which the module says that a request for the value stayed without an answer. */
+const noAnswer = 'bad:no-answer';
 
 interface Run {
   readonly start: number;
@@ -185,11 +189,20 @@ export class ShownJudge implements Judge {
     return this.#goesOn.has(start) && before !== undefined && before.end <= start ? before.toldFrom : start;
   }
 
-  /** The tag must have been read, or refused, all the while. */
+  /** When it was told that a request for the tag stayed without an answer. */
+  #toldUnanswered(tag: string): readonly number[] {
+    return this.#delivered.get(tag)!.flatMap(({ index, quality }) => {
+      const at = quality === noAnswer ? this.#saidAt.get(`${tag} ${index}`) : undefined;
+      return at === undefined ? [] : [at];
+    });
+  }
+
+  /** The tag must have been read, refused, or told to be without an answer, all the while. */
   #judgeGaps({ name, pollMs }: ShownTag, run: Run): void {
     const times = [
       ...this.#heardIn(name, run.from, run.to).map(({ at }) => at),
       ...this.#refused.get(name)!.flatMap(({ at, until }) => span(at, until, pollMs)),
+      ...this.#toldUnanswered(name),
     ]
       .filter((at) => at >= run.from && at <= run.to)
       .sort((a, b) => a - b);
@@ -219,7 +232,8 @@ export class ShownJudge implements Judge {
     if (seen.some(({ isValid }) => !isValid)) return;
     if (here.length > 0) {
       const isExcused = this.#refused.get(name)!.some((refused) => refused.at <= at && refused.until >= at);
-      if (isExcused) return;
+      const saysNoAnswer = here.every(({ quality }) => quality === noAnswer);
+      if (isExcused || (saysNoAnswer && this.#wasUnanswered(name, since, at))) return;
       this.#fault(
         'falseCoverage',
         `${name} at ${position} is ${here[0]!.quality}, but the unit had shown it`,
@@ -233,9 +247,17 @@ export class ShownJudge implements Judge {
       typeof value === 'number' &&
       typeof before?.value === 'number' &&
       Math.abs(value - before.value) <= deadband;
-    if (isNear(seen.at(-1)!.value)) return;
+    // It may have been read twice, to confirm what came first: that one was believed.
+    if (seen.some((each) => isNear(each.value))) return;
     const what = `${name} at ${position} is claimed, but not there: the unit showed ${JSON.stringify(seen.at(-1)!.value)}, last told was ${JSON.stringify(before?.value)}`;
     this.#fault('falseCoverage', what, at);
+  }
+
+  /** It was asked for, and not answered in time: what came later was no answer to that. */
+  #wasUnanswered(tag: string, since: number, at: number): boolean {
+    const { answerLimitMs = Number.POSITIVE_INFINITY } = this.#options;
+    const asked = this.#asked.get(tag)!.filter((each) => each > since && each <= at);
+    return asked.some((each) => this.#heardIn(tag, each, each + answerLimitMs).length === 0);
   }
 
   #wasShown(tag: string, value: Value, at: number): boolean {

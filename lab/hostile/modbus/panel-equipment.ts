@@ -18,6 +18,7 @@ export function panelEquipment(transport: Transport, parts: EquipmentParts): Equ
     tags,
     now: () => clock.monotonic(),
     pollLimitMs: (tags.length + 2) * timeoutMs * 2,
+    answerLimitMs: timeoutMs,
     believedMs: 2 * refusedRetryMs + 2000,
     onFault: parts.onFault,
   });

@@ -19,6 +19,11 @@ export class TurnQueue {
   #isBusy = false;
   #lastLane: TurnLane = 'history';
 
+  /** Somebody has the turn, or waits for it. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
   /**
    * Runs `work` when its turn comes, and settles as it does. Rejects at once with the signal's reason when
    * that aborts; work that has begun then still keeps the turn until it has settled, so it must be bounded.

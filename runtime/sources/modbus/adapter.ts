@@ -2,6 +2,7 @@ import { defineAdapter } from '../adapter.ts';
 import { limitsOf } from '../settings.ts';
 import { askOfModbus } from './ask.ts';
 import { modbusRtuSourceSchema, modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
+import { discoverModbus } from './discover.ts';
 import { createModbusLinks } from './link.ts';
 import { createModbusSource } from './modbus-source.ts';
 
@@ -14,6 +15,7 @@ export const modbusAdapter = defineAdapter({
     return (settings, parts) => createModbusSource(settings, { clock, metrics, links, ...parts });
   },
   ask: askOfModbus,
+  discover: discoverModbus(),
   writable: ({ tags }) => limitsOf(tags, ({ writable }) => writable !== false),
   exclusive(settings) {
     if (settings.type !== 'modbus-rtu') return [];

@@ -81,11 +81,11 @@ describe('answers over Modbus TCP', () => {
     });
     await clock.advance(10_000);
     expect(sink.readings).toEqual([]);
-    expect(supervised.state().lastError?.message).toContain('transactionIds: ignored');
+    expect(supervised.state().lastError?.message).toContain('transactionId: ignore');
   });
 
   it('are believed without it where the site says so, each proven by the order of the answers', async () => {
-    const { clock, registers, device, sink, wrong } = setUp({ transactionIds: 'ignored' });
+    const { clock, registers, device, sink, wrong } = setUp({ transactionId: 'ignore' });
     const { answer } = registers;
     const unnumbered: Answerer = (request) => ({
       raw: frame({ ...request, transaction: 0 }, (answer(request) as { pdu: Buffer }).pdu),

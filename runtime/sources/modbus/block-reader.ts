@@ -5,12 +5,19 @@
 // left out of later polls, and tried again now and then, since a device may have been restarting when it refused. Any
 // other exception is a failed request: its items have no value this time, and the rest is read all the same.
 //
+// A block that is not answered at all, or with nonsense, is such a failure, too, where the unit answers others: the request
+// after it proves the line to be in step before it counts. Two of them in a row end the pass. Some devices say nothing
+// where others refuse: a block that stayed without an answer three times while others were answered is halved in the
+// passes that follow, down to what is then left alone like a refused register.
+//
 // What is not there is certain only once it was refused again, ten seconds later or more, in the same session. Before that it may be there in a
 // moment, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
 import type { Clock } from '../../../kernel/clock.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
 import { isBitTable, type RegisterTable } from '../codec/fields.ts';
+import type { LearnedStore } from '../learned.ts';
 import type { ModbusClient } from './modbus-client.ts';
-import { ModbusException } from './modbus-errors.ts';
+import { ModbusException, UnprovenError } from './modbus-errors.ts';
 import { type Barrier, type Block, type Item, type PlanLimits, planReads, splitBlock } from './read-plan.ts';
 
 export interface BlockData<I extends Item> {
@@ -22,7 +29,7 @@ export interface Refusal {
   /** The exception's name, as it goes into a quality. */
   readonly reason: string;
   /** Where it is a failed request of this pass. */
-  readonly exception?: ModbusException;
+  readonly error?: HoldfastError;
 }
 
 export interface BlockReaderOptions<I extends Item> {
@@ -33,6 +40,8 @@ export interface BlockReaderOptions<I extends Item> {
   readonly limits: PlanLimits;
   readonly refusedRetryMs: number;
   readonly clock: Clock;
+  /** What the device was found to refuse before, by place. */
+  readonly learned?: LearnedStore | undefined;
   /** Called when an item turns out to be refused, and (without a reason) when it may no longer be. */
   readonly onRefusal?: (item: I, reason: string | undefined) => void;
 }
@@ -55,6 +64,12 @@ interface Refused extends Refusal {
   /** Of the session in which it was refused. */
   client: ModbusClient | undefined;
 }
+
+/** Times that a block stays without an answer, while others are answered, before that is taken for a refusal. */
+const maxSilent = 3;
+/** Blocks in a row without an answer that end a pass: the unit is not there, or the line is not in step. */
+const maxUnanswered = 2;
+const noAnswer = 'no-answer';
 
 /** A device that is starting up refuses what it gives a moment later: so the first wait is short, later ones double. */
 const firstRetryMs = 10_000;
@@ -84,12 +99,15 @@ export class BlockReader<I extends Item> {
   #failedBefore: ReadonlyMap<I, number> = new Map();
   /** Of the last pass: each session has its own. */
   #client: ModbusClient | undefined;
+  /** Passes in a row in which a block, by its place, stayed without an answer. */
+  #silent = new Map<string, number>();
   /** Places that a request may not read over, without an item that is refused there. */
   #cuts: readonly Cut[] = [];
   #blocks: readonly Block<I>[];
 
   constructor(options: BlockReaderOptions<I>) {
     this.#options = options;
+    this.#refuseKnown();
     this.#blocks = this.#plan();
   }
 
@@ -98,7 +116,7 @@ export class BlockReader<I extends Item> {
     return this.#blocks.length;
   }
 
-  /** One pass over all blocks that the device does not refuse. Rejects with the first error that is no exception. */
+  /** One pass over all blocks that the device does not refuse. Rejects where the unit is not there, or the line is lost. */
   async read(client: ModbusClient): Promise<ReadPass<I>> {
     this.#begin(client);
     // Where everything is refused, something must still be asked, or a dead connection would look alive.
@@ -107,18 +125,24 @@ export class BlockReader<I extends Item> {
     const searches = new Set<Search>();
     const data: BlockData<I>[] = [];
     const failed = new Map<I, Refusal>();
+    const silent: Block<I>[] = [];
+    let unanswered = 0;
     try {
       // Bounded: each block is read once, or replaced by two smaller ones.
       for (let part = pending.shift(); part; part = pending.shift()) {
         const { block, search } = part;
         const answer = await this.#ask(client, block);
+        unanswered = isSilence(answer) ? unanswered + 1 : 0;
         if (Buffer.isBuffer(answer)) data.push({ block, bytes: answer });
-        else if (answer.isRefusal) {
+        else if (answer instanceof ModbusException && answer.isRefusal) {
           searches.add(search);
           pending.unshift(...this.#learn(part, answer.exceptionName));
         } else {
-          for (const item of block.items)
-            failed.set(item, { reason: answer.exceptionName, exception: answer });
+          if (isSilence(answer)) silent.push(block);
+          const [first] = failed.values();
+          // What was wrong at first says more than what the line was then asked to find out.
+          if (unanswered >= maxUnanswered || client.lost) throw first?.error ?? answer;
+          for (const item of block.items) failed.set(item, { reason: reasonOf(answer), error: answer });
         }
       }
     } finally {
@@ -127,12 +151,14 @@ export class BlockReader<I extends Item> {
     }
     const [failure] = failed.values();
     // Nothing at all was to be had, and that may pass.
-    if (data.length === 0 && failure) throw failure.exception;
+    if (data.length === 0 && failure) throw failure.error;
+    this.#noteSilent(silent);
     return this.#passOf(data, failed, searches.size > 0);
   }
 
-  /** Something was refused long enough ago to ask for it again. */
+  /** Something was refused long enough ago to ask for it again, or what was learned is to be forgotten. */
   get isRetryDue(): boolean {
+    if (this.#isForgotten) return true;
     const now = this.#options.clock.monotonic();
     if (this.#cuts.some((cut) => this.#isOld(cut, now))) return true;
     return [...this.#refused.values()].some(({ retryAt }) => retryAt <= now);
@@ -140,12 +166,23 @@ export class BlockReader<I extends Item> {
 
   /** Asks once more for what was refused longest ago, if its time has come. Never rejects: the next poll will. */
   async retryRefused(client: ModbusClient): Promise<void> {
+    if (this.#isForgotten) return this.#forget();
     const now = this.#options.clock.monotonic();
     const [due] = [...this.#refused].find(([, { retryAt }]) => retryAt <= now) ?? [];
-    if (due) return void (await this.#retry(client, due).catch(() => false));
-    // The next pass reads over what it could not read over, and finds out whether it can.
+    if (due) {
+      const error = await this.#retry(client, due).then(
+        () => undefined,
+        (cause: unknown) => cause,
+      );
+      // Nothing came: the line is proven to be in step now, not at the cost of the next poll.
+      const [known] = this.#blocks;
+      if (error !== undefined && known && !client.lost) await this.#readBlock(client, known).catch(() => {});
+      return;
+    }
+    // Whether it can be read over what could not be read over is found out now, not at the cost of the next poll.
     this.#cuts = this.#cuts.filter((cut) => !this.#isOld(cut, now));
     this.#blocks = this.#plan();
+    await this.read(client).catch(() => {});
   }
 
   /** What fails on both sides of an outage may have passed in between: it counts anew after a pass that was cut short. */
@@ -158,18 +195,39 @@ export class BlockReader<I extends Item> {
   #passOf(data: readonly BlockData<I>[], failed: ReadonlyMap<I, Refusal>, isLearning: boolean): ReadPass<I> {
     const now = this.#options.clock.monotonic();
     this.#failing = new Map([...failed.keys()].map((item) => [item, this.#failedBefore.get(item) ?? now]));
+    // What says nothing may answer in a moment, however long it was silent.
     const isCertain =
+      [...failed.values()].every(({ error }) => error instanceof ModbusException) &&
       [...this.#failing.values()].every((since) => now - since >= firstRetryMs) &&
       [...this.#refused.values()].every(({ isConfirmed }) => isConfirmed);
     return { data, missing: new Map<I, Refusal>([...this.#refused, ...failed]), isCertain, isLearning };
   }
 
   /** Reads a block; a second time where the device says no. It refuses what it has refused twice. */
-  async #ask(client: ModbusClient, block: Block<I>): Promise<Buffer | ModbusException> {
-    const first = await this.#readBlock(client, block).catch(asException);
-    if (Buffer.isBuffer(first)) return first;
-    const second = await this.#readBlock(client, block).catch(asException);
+  async #ask(client: ModbusClient, block: Block<I>): Promise<Buffer | HoldfastError> {
+    const first = await this.#readBlock(client, block).catch(asFailure);
+    if (Buffer.isBuffer(first) || !(first instanceof ModbusException)) return first;
+    const second = await this.#readBlock(client, block).catch(asFailure);
     return Buffer.isBuffer(second) || first.isRefusal ? second : first;
+  }
+
+  /** `blocks` stayed without an answer in a pass in which others were answered. */
+  #noteSilent(blocks: readonly Block<I>[]): void {
+    const before = this.#silent;
+    this.#silent = new Map(blocks.map((block) => [placeOf(block), (before.get(placeOf(block)) ?? 0) + 1]));
+    const since = this.#options.clock.monotonic();
+    for (const block of blocks) {
+      const times = this.#silent.get(placeOf(block))!;
+      if (times < maxSilent) continue;
+      const halves = splitBlock(block);
+      if (halves) {
+        const [, { table, address }] = halves;
+        this.#cuts = [...this.#cuts, { table, address, width: 0, since }];
+        // Neither half has to be silent so often again.
+        for (const half of halves) this.#silent.set(placeOf(half), maxSilent - 1);
+      } else this.#refuse(block, noAnswer);
+      this.#blocks = this.#plan();
+    }
   }
 
   /** The block is refused: two smaller ones in its place, or none where its items are what is refused. */
@@ -205,11 +263,52 @@ export class BlockReader<I extends Item> {
       throw error;
     }
     // The device has changed: what else it refuses, and which holes it minds, is learned again.
+    this.#forget();
+    return true;
+  }
+
+  #forget(): void {
     for (const [each] of this.#refused) this.#options.onRefusal?.(each, undefined);
     this.#refused.clear();
     this.#cuts = [];
     this.#blocks = this.#plan();
-    return true;
+    this.#remember();
+  }
+
+  /** Somebody had it forgotten. */
+  get #isForgotten(): boolean {
+    const { learned } = this.#options;
+    return learned !== undefined && this.#refused.size > 0 && learned.get().refused === undefined;
+  }
+
+  /** What an earlier process learned; asked for once more soon. */
+  #refuseKnown(): void {
+    const known = (this.#options.learned?.get().refused ?? {}) as Readonly<Record<string, unknown>>;
+    const retryAt = this.#options.clock.monotonic() + Math.min(firstRetryMs, this.#options.refusedRetryMs);
+    for (const item of this.#options.items) {
+      const reason = known[itemPlace(item)];
+      if (typeof reason !== 'string' || !/^[a-z0-9-]+$/.test(reason)) continue;
+      this.#refused.set(item, {
+        reason,
+        retryAt,
+        waitMs: 2 * firstRetryMs,
+        isConfirmed: false,
+        client: undefined,
+      });
+    }
+  }
+
+  /** Those of other paces are kept by their own readers. */
+  #remember(): void {
+    const { learned, items } = this.#options;
+    if (!learned) return;
+    const own = new Set(items.map(itemPlace));
+    const others = Object.entries((learned.get().refused ?? {}) as object).filter(
+      ([place]) => !own.has(place),
+    );
+    const mine = [...this.#refused].map(([item, { reason }]) => [itemPlace(item), reason]);
+    const all = [...others, ...mine];
+    learned.note('refused', all.length === 0 ? undefined : Object.fromEntries(all));
   }
 
   #plan(): readonly Block<I>[] {
@@ -230,6 +329,7 @@ export class BlockReader<I extends Item> {
       this.#refused.set(item, { reason, retryAt, waitMs: 2 * waitMs, isConfirmed: false, client });
       this.#options.onRefusal?.(item, reason);
     }
+    this.#remember();
   }
 
   /** Tags that share a register share its fate, so they share the wait. */
@@ -259,7 +359,27 @@ export class BlockReader<I extends Item> {
   }
 }
 
-function asException(error: unknown): ModbusException {
-  if (error instanceof ModbusException) return error;
+/** What concerns this request alone. Whether the unit is there at all, the next request shows. */
+const failures: ReadonlySet<string> = new Set(['modbus-exception', 'modbus-timeout', 'modbus-garbage']);
+
+function asFailure(error: unknown): HoldfastError {
+  const isProven = !(error instanceof UnprovenError);
+  if (isProven && error instanceof HoldfastError && failures.has(error.code)) return error;
   throw error;
+}
+
+function isSilence(answer: Buffer | HoldfastError): boolean {
+  return !Buffer.isBuffer(answer) && !(answer instanceof ModbusException);
+}
+
+function reasonOf(error: HoldfastError): string {
+  return error instanceof ModbusException ? error.exceptionName : noAnswer;
+}
+
+function itemPlace({ table, address, width }: Item): string {
+  return `${table} ${address} ${width}`;
+}
+
+function placeOf({ table, address, count }: Block<Item>): string {
+  return `${table} ${address} ${count}`;
 }

@@ -38,6 +38,19 @@ export function checkTag(tag: TagShape, context: Context): void {
   }
 }
 
+/** Where several units answer on one connection, the unit is what tells whose answer it is. */
+export function checkHeader(
+  { unitId, connection }: { readonly unitId: string; readonly connection: string },
+  context: Context,
+): void {
+  if (unitId === 'ignore' && connection === 'shared')
+    problem(
+      context,
+      ['unitId'],
+      'must be check where the connection is shared: only the unit says which of them answered; use connection: own',
+    );
+}
+
 function checkCoding(tag: TagShape, context: Context): void {
   const { type } = tag;
   if (type === 'bit' && tag.bit === undefined)
@@ -58,6 +71,17 @@ function checkCoding(tag: TagShape, context: Context): void {
   for (const key of ['scale', 'offset'] as const) {
     if (tag[key] !== undefined && !isNumber) problem(context, [key], 'is only for numbers; remove it');
   }
+  if (tag.scaleFrom !== undefined) checkScaleFrom(tag, isNumber, context);
+}
+
+function checkScaleFrom(tag: TagShape, isNumber: boolean, context: Context): void {
+  const path = ['scaleFrom'];
+  if (!isNumber) problem(context, path, 'is only for numbers; remove it');
+  if (tag.names) problem(context, path, 'must be left out where the value has names');
+  if (tag.writable) problem(context, path, 'must be left out of what is written: use scale');
+  const end = tag.address + (isNumber ? widthOf(tag.type ?? 'bool') : 1);
+  if (tag.scaleFrom! >= tag.address && tag.scaleFrom! < end)
+    problem(context, path, 'must be another register than the value itself');
 }
 
 /** What is done with the value, as against where it lies. */
@@ -140,9 +164,17 @@ export function checkSource(source: SourceShape, context: Context): void {
 }
 
 /** A value is read in one request: its registers are then surely of one moment. */
-function checkWidths({ tags, maxRegisters }: SourceShape, context: Context): void {
-  for (const [at, { type = 'bool', length, perRegister }] of tags.entries()) {
+function checkWidths({ tags, maxRegisters, history }: SourceShape, context: Context): void {
+  for (const [at, { type = 'bool', length, perRegister, address, scaleFrom }] of tags.entries()) {
     const width = widthOf(type, length, perRegister);
+    if (scaleFrom !== undefined) {
+      const path = ['tags', at, 'scaleFrom'];
+      if (history)
+        problem(context, path, 'must be left out where there is a history: its records hold no scale');
+      const span = Math.max(address + width, scaleFrom + 1) - Math.min(address, scaleFrom);
+      const message = `must lie within ${maxRegisters} registers of the value: both are read in one request`;
+      if (span > maxRegisters) problem(context, path, message);
+    }
     if (width <= maxRegisters) continue;
     const message = `takes ${width} registers where one request reads ${maxRegisters}: make it shorter`;
     problem(context, ['tags', at, type === 'string' ? 'length' : 'type'], message);

@@ -54,6 +54,12 @@ export const tag = z.strictObject({
   table: z.enum(field.tables, `must be one of ${field.tables.join(', ')}`).default('holding'),
   address: field.address,
   ...coding,
+  /**
+   * The register, in the same table, that holds the power of ten by which the value is scaled, as an `int16` (SunSpec calls
+   * it a scale factor): value = raw * 10 ^ that * scale + offset. It is read in the same request. The value is null while
+   * that register says that it is not available (0x8000).
+   */
+  scaleFrom: field.address.optional(),
   /** Default: `bool` for coils and discrete inputs; registers need it. */
   type: coding.type.optional(),
   /** Names for the values of a whole number or a bit, by the number: `{0: stopped, 1: running}`. */
@@ -171,13 +177,19 @@ export const common = z.strictObject({
 
 const port = z.int().min(1).max(65_535, 'must be 1 to 65535');
 
+/** Nothing is asked so long after the connection was opened: many devices lose it. Default: what they turn out to need. */
+const connectDelayMs = z.int().min(0).max(60_000, 'must be at most 60000 ms').optional();
+
 /** Units on one line share it in turns, with these silences between. */
 const line = {
   /** Between an answer and the next request. Default: 3.5 characters at the line's speed. */
   gapMs: z.int().min(0).max(1000).optional(),
   /** After a request that got no good answer, so that a late one is over before the next request. */
   turnaroundMs: z.int().min(0).max(10_000).default(100),
+  connectDelayMs,
 };
+
+const heed = z.enum(['check', 'ignore'], 'must be check or ignore').default('check');
 
 /** Modbus TCP. */
 export const tcp = z.strictObject({
@@ -189,11 +201,18 @@ export const tcp = z.strictObject({
    * serve only one.
    */
   connection: z.enum(['own', 'shared'], 'must be own or shared').default('own'),
+  /** Between an answer and the next request, for devices that need time. */
+  gapMs: z.int().min(0).max(10_000, 'must be at most 10000 ms').default(0),
+  connectDelayMs,
   /**
-   * `ignored`: the device does not repeat the number of a request in its answer. Each answer is then proven to be the
+   * `ignore`: the device does not repeat the number of a request in its answer. Each answer is then proven to be the
    * right one as on a serial line.
    */
-  transactionIds: z.enum(['repeated', 'ignored'], 'must be repeated or ignored').default('repeated'),
+  transactionId: heed,
+  /** `ignore`: the device does not repeat the unit in its answers. Only for a connection of its own. */
+  unitId: heed,
+  /** `ignore`: the length in the header of an answer is wrong; its function and its own count say how long it is. */
+  frameLength: heed,
 });
 
 /** RTU frames over TCP, as terminal servers carry them. */

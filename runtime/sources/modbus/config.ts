@@ -1,6 +1,6 @@
 // The schemas of Modbus sources, as a site writes them into its configuration: one for each transport.
 import { z } from 'zod';
-import { checkHistory, checkSource, checkTag } from './config-checks.ts';
+import { checkHeader, checkHistory, checkSource, checkTag } from './config-checks.ts';
 import * as shape from './config-shapes.ts';
 
 const common = {
@@ -14,7 +14,8 @@ const common = {
 
 export const modbusTcpSourceSchema = z
   .strictObject({ ...shape.tcp.shape, ...common })
-  .superRefine(checkSource);
+  .superRefine(checkSource)
+  .superRefine(checkHeader);
 export const modbusRtuTcpSourceSchema = z
   .strictObject({ ...shape.rtuTcp.shape, ...common })
   .superRefine(checkSource);

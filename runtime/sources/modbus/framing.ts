@@ -4,6 +4,8 @@
 export type OnFrame = (frame: Buffer) => void;
 
 export interface Framing {
+  /** Another stream begins: what was heard in part on the one before is nothing any more. */
+  restart(): void;
   /** Wraps a request (unit and PDU). */
   wrap(request: Buffer): Buffer;
   /**

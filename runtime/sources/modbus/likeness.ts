@@ -4,6 +4,8 @@ import type { Likeness } from '../line/exchange.ts';
 
 export const loopbackCode = 8;
 const fileCode = 20;
+/** Read device identification, with 14 behind it. */
+export const identificationCode = 43;
 const exceptionBytes = 3;
 /** Unit, function, and two words: the answers to writes and to the loopback. */
 const shortBytes = 6;
@@ -42,6 +44,10 @@ function isExceptionTo(answer: Buffer, request: Buffer): boolean {
 
 function isUsualAnswer(answer: Buffer, request: Buffer): boolean {
   if (answer[0] !== request[0] || answer[1] !== request[1]) return false;
+  if (request[1] === identificationCode)
+    return (
+      answer[2] === request[2] && answer[3] === request[3] && identificationBytes(answer) === answer.length
+    );
   const length = dataBytes(request);
   if (length === undefined) return answer.length === shortBytes && repeats(answer, request);
   return answer[2] === length && answer.length === exceptionBytes + length;
@@ -67,6 +73,53 @@ export function dataBytes(request: Buffer): number | undefined {
     default:
       return undefined;
   }
+}
+
+/**
+ * Bytes of an answer (unit and PDU) that begins as `answer` does, by its function and its own count; undefined where that
+ * is still to come, or the function does not tell.
+ */
+export function frameBytes(answer: Buffer): number | undefined {
+  const [, code, count] = answer;
+  if (code === undefined) return undefined;
+  if (code > 0x80) return exceptionBytes;
+  if ([1, 2, 3, 4, 20].includes(code)) return count === undefined ? undefined : exceptionBytes + count;
+  if (code === identificationCode) return identificationBytes(answer);
+  return [5, 6, 8, 15, 16].includes(code) ? shortBytes : undefined;
+}
+
+/** What does not fit about `answer`, for people; `request` is what was asked. */
+export function misfit(answer: Buffer, request: Buffer): string {
+  if (answer[0] !== request[0])
+    return `an answer of unit ${answer[0]}: is the unit's number right? where this device always fills in that one, set unitId: ignore`;
+  const code = answer[1]!;
+  if ((code & 0x7f) !== request[1])
+    return `an answer to function ${code & 0x7f}, where ${request[1]} was asked`;
+  const length = dataBytes(request);
+  if (length !== undefined)
+    return `${answer.length - exceptionBytes} bytes of data (${answer[2]} by their own count), where ${length} were asked for`;
+  return `something else than what was asked (${answer.subarray(0, 16).toString('hex')})`;
+}
+
+/**
+ * Bytes of an answer of function 43 / 14 (application protocol, section 6.21): after seven of its own, objects that each
+ * say how long they are. Undefined where a byte that says so is to come.
+ */
+export function identificationBytes(answer: Buffer): number | undefined {
+  const objects = answer[7];
+  if (objects === undefined) return undefined;
+  let end = 8;
+  for (let left = objects; left > 0; left--) {
+    const length = answer[end + 1];
+    if (length === undefined) return undefined;
+    end += 2 + length;
+  }
+  return end;
+}
+
+/** Nothing happens to the unit by it, however often it is asked. */
+export function isRead(request: Buffer): boolean {
+  return [1, 2, 3, 4, 7, loopbackCode, 17, 20, 43].includes(request[1]!);
 }
 
 /** Function 8, sub-function 0: whoever understands it gives `nonce` back; all others say that they do not. */

@@ -96,12 +96,15 @@ export class LineUnits {
     this.#nonce = Math.floor(options.clock.now()) & 0xffff;
   }
 
-  /** The line was opened anew: who used it meanwhile, and what is still under way on it, nobody knows. */
-  reopened(): void {
+  /**
+   * The line was opened anew: who used it meanwhile, and what is still under way on it, nobody knows. `isAtOnce`: since the
+   * peer closed it behind an answer; on a connection of our own the unit is as it was.
+   */
+  reopened(isAtOnce = false): void {
     this.#pending = undefined;
     if (this.#options.isLine) this.#echo = 'unknown';
     for (const unit of this.#units.values()) {
-      unit.isAlive = false;
+      if (this.#options.isLine || !isAtOnce) unit.isAlive = false;
       if (this.#options.isLine) unit.exchanges.suspectOthers();
     }
   }
@@ -200,6 +203,15 @@ export class LineUnits {
     if (unit.hasLoopback) return loopback(request[0]!, unit.nonce);
     const others = [resized(request, 1), resized(request, -1)];
     return others.find((other) => other && !unit.exchanges.isMistakable(other));
+  }
+
+  get isLine(): boolean {
+    return this.#options.isLine;
+  }
+
+  /** The line gives back what is sent, as far as that is known. */
+  get hasEcho(): boolean {
+    return this.#echo === 'heard';
   }
 
   /** Frames of `unit` that nobody here had asked for. */

@@ -3,30 +3,40 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { orAborted } from '../../../kernel/or-aborted.ts';
+import type { LearnedStore } from '../learned.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
 import type { ModbusSourceConfig } from './config.ts';
 import { LineUnits } from './line-units.ts';
 import { createModbusClient, type ModbusClient } from './modbus-client.ts';
 import { type ModbusConnection, openModbusConnection } from './modbus-connection.ts';
 import { framingFor, type OpenStream, openStream, peerOf, shareKeyOf, timingOf } from './open-stream.ts';
+import { PeerHabits } from './peer-habits.ts';
 
 export interface Link {
   readonly client: ModbusClient;
   readonly turns: TurnQueue;
   readonly units: LineUnits;
+  /** What was asked so far may have been lost: ask again before it is given up. */
+  readonly isDeaf: boolean;
   /** Gives the share back. Idempotent. What the source has under way rejects if it was the last. */
   release(): void;
 }
 
 export interface ModbusLinks {
   /** @throws HoldfastError `modbus-connect-failed` or `modbus-line-mismatch`, or the signal's reason. */
-  acquire(config: ModbusSourceConfig, signal: AbortSignal): Promise<Link>;
+  acquire(config: ModbusSourceConfig, signal: AbortSignal, learned?: LearnedStore): Promise<Link>;
 }
 
 export interface ModbusLinksOptions {
   readonly clock: Clock;
   /** Default: what the configuration names. */
   readonly openStream?: OpenStream;
+}
+
+/** What is known of a peer, whatever connection there is to it. */
+interface PeerKnown {
+  readonly units: LineUnits;
+  readonly habits: PeerHabits;
 }
 
 interface Shared {
@@ -44,21 +54,21 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
   const { clock } = options;
   const open = options.openStream ?? openStream;
   const shared = new Map<string, Shared>();
-  const unitsByPeer = new Map<string, LineUnits>();
+  const knownByPeer = new Map<string, PeerKnown>();
 
   /** Outlives connections: a gateway may give the answer that one did not get to the next one. */
-  const unitsOf = (config: ModbusSourceConfig): LineUnits => {
+  const peerKnown = (config: ModbusSourceConfig, learned: LearnedStore | undefined): PeerKnown => {
     const key = shareKeyOf(config) ?? `${config.name} ${peerOf(config)}`;
-    const known = unitsByPeer.get(key);
+    const known = knownByPeer.get(key);
     if (known) return known;
-    const units = createUnits(config, clock);
-    unitsByPeer.set(key, units);
-    const [oldest] = unitsByPeer.keys();
-    if (unitsByPeer.size > maxPeers) unitsByPeer.delete(oldest!);
-    return units;
+    const fresh = { units: createUnits(config, clock), habits: new PeerHabits(learned) };
+    knownByPeer.set(key, fresh);
+    const [oldest] = knownByPeer.keys();
+    if (knownByPeer.size > maxPeers) knownByPeer.delete(oldest!);
+    return fresh;
   };
 
-  const connect = (config: ModbusSourceConfig): Shared => {
+  const connect = (config: ModbusSourceConfig, learned: LearnedStore | undefined): Shared => {
     const opening = new AbortController();
     const entry: Shared = {
       settings: settingsOf(config),
@@ -68,10 +78,13 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
       connection: open(config, clock, opening.signal).then((stream) => {
         entry.open = openModbusConnection({
           stream,
-          framing: framingFor(config),
-          units: unitsOf(config),
+          framing: framingFor(config, clock.now()),
+          ...peerKnown(config, learned),
           clock,
           peer: peerOf(config),
+          connectDelayMs: config.connectDelayMs,
+          // A serial port does not close because it was idle: it was pulled out.
+          ...(config.type !== 'modbus-rtu' && { reopen: (signal) => open(config, clock, signal) }),
           ...timingOf(config),
         });
         return entry.open;
@@ -80,16 +93,16 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
     return entry;
   };
 
-  const find = (config: ModbusSourceConfig): Shared => {
+  const find = (config: ModbusSourceConfig, learned: LearnedStore | undefined): Shared => {
     const key = shareKeyOf(config);
-    if (key === undefined) return connect(config);
+    if (key === undefined) return connect(config, learned);
     const known = shared.get(key);
     if (known && !known.open?.lost) {
       if (known.settings === settingsOf(config)) return known;
       const message = `${peerOf(config)} is in use with other line settings: give all its sources the same`;
       throw new HoldfastError('modbus-line-mismatch', message, { retryable: true });
     }
-    const entry = connect(config);
+    const entry = connect(config, learned);
     shared.set(key, entry);
     return entry;
   };
@@ -107,9 +120,9 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
   };
 
   return {
-    async acquire(config, signal) {
+    async acquire(config, signal, learned) {
       signal.throwIfAborted();
-      const entry = find(config);
+      const entry = find(config, learned);
       entry.users += 1;
       let isReleased = false;
       const release = () => {
@@ -119,7 +132,15 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
       try {
         const connection = await orAborted(entry.connection, signal);
         const client = createModbusClient(connection, config.timeoutMs);
-        return { client, turns: entry.turns, units: connection.units, release };
+        return {
+          client,
+          turns: entry.turns,
+          units: connection.units,
+          get isDeaf() {
+            return connection.isDeaf;
+          },
+          release,
+        };
       } catch (error) {
         release();
         throw error;
@@ -136,7 +157,7 @@ const maxPeers = 10_000;
 
 function createUnits(config: ModbusSourceConfig, clock: Clock): LineUnits {
   const isLine = config.type !== 'modbus-tcp';
-  const hasIds = !isLine && config.transactionIds === 'repeated';
+  const hasIds = !isLine && config.transactionId === 'check';
   return new LineUnits({
     clock,
     isLine,
@@ -148,8 +169,10 @@ function createUnits(config: ModbusSourceConfig, clock: Clock): LineUnits {
 /** What must be the same for all who share a line. */
 function settingsOf(config: ModbusSourceConfig): string {
   const { gapMs, turnaroundMs } = timingOf(config);
-  if (config.type === 'modbus-tcp') return config.transactionIds;
-  if (config.type === 'modbus-rtu-tcp') return `${gapMs} ${turnaroundMs}`;
+  const { connectDelayMs } = config;
+  if (config.type === 'modbus-tcp')
+    return `${config.transactionId} ${config.frameLength} ${gapMs} ${connectDelayMs}`;
+  if (config.type === 'modbus-rtu-tcp') return `${gapMs} ${turnaroundMs} ${connectDelayMs}`;
   const { baudRate, dataBits, parity, stopBits } = config;
-  return `${baudRate} ${dataBits} ${parity} ${stopBits} ${gapMs} ${turnaroundMs}`;
+  return `${baudRate} ${dataBits} ${parity} ${stopBits} ${gapMs} ${turnaroundMs} ${connectDelayMs}`;
 }

@@ -1,9 +1,12 @@
 // Modbus TCP's frame (Messaging on TCP/IP Implementation Guide V1.0b, section 3.1): transaction, protocol (0),
 // length, then unit and PDU. The transaction's number is repeated by the answer: no number is used again while the request
-// that had it may still be answered.
+// that had it may still be answered, also over connections that were made anew.
 //
-// Some devices do not repeat it. Where the site says so, every frame may be an answer, as on a serial line.
+// Some devices do not repeat it, or fill in another unit or a wrong length. Where the site says so, that field counts for
+// nothing: without the number every frame may be an answer, as on a serial line; the unit is taken as the one that was
+// asked; the length follows from the PDU.
 import type { Framing, OnFrame } from './framing.ts';
+import { frameBytes } from './likeness.ts';
 import { garbage } from './modbus-errors.ts';
 
 const headerBytes = 6;
@@ -15,18 +18,35 @@ const none = -1;
 /** Numbers of unanswered requests that are kept; the oldest is free again after so many others. */
 const maxUnanswered = 1024;
 
+export interface MbapOptions {
+  /** Answers repeat the number of their request. Default true. */
+  readonly hasIds?: boolean;
+  /** Answers repeat the unit. Default true. */
+  readonly hasUnits?: boolean;
+  /** The header says how long the frame is. Default true. */
+  readonly hasLength?: boolean;
+  /** The number before the first: a device that answers with the same one always is not right by chance then. Default 0. */
+  readonly before?: number;
+}
+
 export class MbapFraming implements Framing {
   readonly #hasIds: boolean;
-  #transaction = 0;
+  readonly #hasUnits: boolean;
+  readonly #hasLength: boolean;
+  #transaction: number;
   #expected = none;
+  #unit = 0;
   readonly #unanswered = new Set<number>();
   #rest: Buffer | undefined;
   #stray = 0;
   /** Numbers that came instead of the expected one, since the request. */
   #others: number[] = [];
 
-  constructor({ hasIds = true }: { readonly hasIds?: boolean } = {}) {
+  constructor({ hasIds = true, hasUnits = true, hasLength = true, before = 0 }: MbapOptions = {}) {
     this.#hasIds = hasIds;
+    this.#hasUnits = hasUnits;
+    this.#hasLength = hasLength;
+    this.#transaction = before & 0xffff;
   }
 
   /** Frames that were dropped, since they carried the number of another request. */
@@ -38,7 +58,10 @@ export class MbapFraming implements Framing {
     do this.#transaction = (this.#transaction + 1) & 0xffff;
     while (this.#unanswered.has(this.#transaction));
     this.#expected = this.#transaction;
+    this.#unit = request[0]!;
     this.#others = [];
+    // What follows a frame that is shorter than its header says is no beginning of another.
+    if (!this.#hasLength) this.#rest = undefined;
     const frame = Buffer.allocUnsafe(headerBytes + request.length);
     frame.writeUInt16BE(this.#transaction, 0);
     frame.writeUInt16BE(0, 2);
@@ -50,15 +73,18 @@ export class MbapFraming implements Framing {
   push(chunk: Buffer, onFrame: OnFrame): void {
     let bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
     while (bytes.length >= headerBytes) {
-      const length = bytes.readUInt16BE(4);
+      const said = bytes.readUInt16BE(4);
       // Whatever follows a header that cannot be one has no beginning that could be found again.
-      if (bytes.readUInt16BE(2) !== 0 || length < minLength || length > maxLength)
-        throw garbage('what came is not a Modbus TCP frame: does another protocol live at this port?');
+      if (bytes.readUInt16BE(2) !== 0 || said < minLength || said > maxLength)
+        throw garbage(
+          `what came is no Modbus TCP frame (${shown(bytes)}): does another protocol live at this port, or RTU frames (type: modbus-rtu-tcp)?`,
+        );
+      const length = this.#hasLength ? said : frameBytes(bytes.subarray(headerBytes));
+      if (length === undefined || bytes.length < headerBytes + length) break;
       const end = headerBytes + length;
-      if (bytes.length < end) break;
       const frame = bytes;
       bytes = bytes.subarray(end);
-      if (this.#isTied(frame.readUInt16BE(0))) onFrame(frame.subarray(headerBytes, end));
+      if (this.#isTied(frame.readUInt16BE(0))) onFrame(this.#ofUnit(frame.subarray(headerBytes, end)));
     }
     // Bounded: less than one frame.
     this.#rest = bytes.length > 0 ? bytes : undefined;
@@ -73,15 +99,40 @@ export class MbapFraming implements Framing {
 
   flush(): void {}
 
+  restart(): void {
+    this.#rest = undefined;
+  }
+
   forget(): string | undefined {
     if (this.#expected !== none) this.#keep(this.#expected);
     this.#expected = none;
     const [other] = this.#others;
     this.#others = [];
-    if (other === undefined) return undefined;
-    return other === 0
-      ? 'an answer without the number of its request (0): where this device repeats none, set transactionIds: ignored'
-      : `an answer with the number of another request (${other})`;
+    if (other !== undefined) {
+      return other === 0
+        ? 'an answer without the number of its request (0): where this device repeats none, set transactionId: ignore'
+        : `an answer with the number of another request (${other}): where this device always answers with that one, set transactionId: ignore`;
+    }
+    return this.#forgetRest();
+  }
+
+  /** The beginning of a frame is left over, and the rest of it did not come in time. */
+  #forgetRest(): string | undefined {
+    const rest = this.#rest;
+    if (rest === undefined || rest.length < headerBytes) return undefined;
+    const [came, said] = [rest.length - headerBytes, rest.readUInt16BE(4)];
+    const heard = `an answer of ${came} bytes, where its header says ${said}`;
+    if (frameBytes(rest.subarray(headerBytes)) !== came) return `${heard} (${shown(rest)})`;
+    // It is whole in itself: nothing more of it will come.
+    this.#rest = undefined;
+    return `${heard}: the device miscounts; set frameLength: ignore`;
+  }
+
+  #ofUnit(frame: Buffer): Buffer {
+    if (this.#hasUnits || frame[0] === this.#unit) return frame;
+    const own = Buffer.from(frame);
+    own[0] = this.#unit;
+    return own;
   }
 
   #isTied(transaction: number): boolean {
@@ -102,4 +153,14 @@ export class MbapFraming implements Framing {
     const [oldest] = this.#unanswered;
     this.#unanswered.delete(oldest!);
   }
+}
+
+const maxShown = 16;
+
+function shown(bytes: Buffer): string {
+  const more = bytes.length > maxShown ? ' ...' : '';
+  return `${bytes
+    .subarray(0, maxShown)
+    .toString('hex')
+    .replace(/..(?=.)/g, '$& ')}${more}`;
 }

@@ -2,6 +2,7 @@
 // what was asked: its length, or what it echoes.
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { type BitTable, isBitTable, type RegisterTable, type Table } from '../codec/fields.ts';
+import { identificationBytes, identificationCode } from './likeness.ts';
 import type { ModbusConnection, Next, Wire } from './modbus-connection.ts';
 import { garbage } from './modbus-errors.ts';
 
@@ -16,6 +17,8 @@ export interface ModbusClient {
   readBits(unit: number, table: BitTable, address: number, count: number): Promise<Buffer>;
   /** Function 20, up to 121 registers of one file. */
   readFileRecord(unit: number, file: number, record: number, count: number): Promise<Buffer>;
+  /** Function 43 / 14, the basic objects: maker, product, version, by their numbers (0, 1, 2). */
+  readIdentification(unit: number): Promise<ReadonlyMap<number, string>>;
   /** Functions 6 (one register, unless `isMultiple`) and 16: up to 123 registers, two bytes each. */
   writeRegisters(address: number, bytes: Buffer, how: WriteHow): Promise<void>;
   /** Functions 5 (unless `isMultiple`) and 15. */
@@ -83,6 +86,15 @@ class Client implements ModbusClient {
       send: (wire, next) => wire.writeCustomFC(unit, 20, body, next),
       describe: () => `reading ${count} registers from record ${record} of file ${file} of unit ${unit}`,
       take: (_result, answer) => parseFileRecord(answer, count),
+      timeoutMs: this.#timeoutMs,
+    });
+  }
+
+  readIdentification(unit: number): Promise<ReadonlyMap<number, string>> {
+    return this.#connection.request({
+      send: (wire, next) => wire.writeCustomFC(unit, identificationCode, [14, 1, 0], next),
+      describe: () => `reading the device identification of unit ${unit}`,
+      take: (_result, answer) => parseIdentification(answer),
       timeoutMs: this.#timeoutMs,
     });
   }
@@ -155,6 +167,16 @@ function checkEcho(written: Written, expected: Written): void {
     if (expected[key] !== undefined && written[key] !== expected[key])
       throw garbage(`the answer confirms ${key} ${written[key]} where ${expected[key]} was written`);
   }
+}
+
+/** Unit, 43, 14, four bytes and the number of objects; each its number, its length and its text. */
+function parseIdentification(answer: Buffer | undefined): ReadonlyMap<number, string> {
+  if (answer === undefined || identificationBytes(answer) !== answer.length)
+    throw garbage('the answer is no device identification');
+  const objects = new Map<number, string>();
+  for (let at = 8; at < answer.length; at += 2 + answer[at + 1]!)
+    objects.set(answer[at]!, answer.toString('latin1', at + 2, at + 2 + answer[at + 1]!).trim());
+  return objects;
 }
 
 /** Unit, 20, bytes that follow, then one group: bytes that follow, reference type, data. */

@@ -7,10 +7,10 @@
 // proven to be in step, by requests of our own. One request is under way at a time; TurnQueue sees to that.
 import type { Duplex } from 'node:stream';
 import modbusSerial from 'modbus-serial';
-import type { Clock, Timer } from '../../../kernel/clock.ts';
+import type { Timer } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
-import type { Framing } from './framing.ts';
-import { modbusLikeness } from './likeness.ts';
+import type { ModbusConnectionOptions } from './connection-options.ts';
+import { isRead, misfit, modbusLikeness } from './likeness.ts';
 import type { Heard, LineUnits } from './line-units.ts';
 import {
   closedByUs,
@@ -20,23 +20,10 @@ import {
   outOfStep,
   timedOut,
   tooMany,
+  UnprovenError,
 } from './modbus-errors.ts';
+import { PeerHabits, StreamLife } from './peer-habits.ts';
 import { StreamPort } from './stream-port.ts';
-
-export interface ModbusConnectionOptions {
-  /** An open connection, which is owned from here on. */
-  readonly stream: Duplex;
-  readonly framing: Framing;
-  /** What is known of the units, which outlives the connection. */
-  readonly units: LineUnits;
-  readonly clock: Clock;
-  /** Names the peer in messages. */
-  readonly peer: string;
-  /** Silence that a serial bus needs between an answer and the next request. Default 0. */
-  readonly gapMs?: number;
-  /** The same after a request that got no good answer: what is still under way must not meet the next one. Default 0. */
-  readonly turnaroundMs?: number;
-}
 
 /** How modbus-serial is asked: its methods take unit, address and so on, and this callback. */
 export type Wire = InstanceType<typeof modbusSerial.default>;
@@ -61,6 +48,11 @@ export interface ModbusConnection {
    */
   request<T>(request: ModbusRequest<T>): Promise<T>;
   readonly units: LineUnits;
+  /**
+   * Nothing was heard yet, and it was opened so lately that what was asked may have been lost: many a device is deaf at
+   * first. Worth asking again before the connection is given up.
+   */
+  readonly isDeaf: boolean;
   /** Closes for real, at once. What is under way rejects. Idempotent. */
   close(): void;
   /** Why no request will succeed any more; undefined while open. */
@@ -79,10 +71,12 @@ interface Pending {
   wanted: Buffer;
   /** What was sent last: `wanted` itself, or what has to be known before. */
   sent: Buffer;
-  phase: 'asking' | 'looking' | 'proving' | 'confirming';
+  phase: 'waiting' | 'asking' | 'looking' | 'proving' | 'confirming';
   /** The answer that is being confirmed, and what of the unit had come by then that nobody asked for. */
   answer: Buffer;
   strays: number;
+  /** A frame that came, and was no answer. */
+  unfit: Buffer | undefined;
   /** Requests of our own so far. */
   proofs: number;
   timer: Timer | undefined;
@@ -101,24 +95,34 @@ class Connection implements ModbusConnection {
   readonly #options: ModbusConnectionOptions;
   readonly #port: StreamPort;
   readonly #wire: Wire;
+  readonly #habits: PeerHabits;
+  readonly #closing = new AbortController();
   #pending: Pending | undefined;
   #answer: Buffer | undefined;
   #lost: HoldfastError | undefined;
   #settling: Timer | undefined;
   /** On the monotonic clock: no request before. */
   #quietUntil = 0;
+  /** The stream of this moment. */
+  readonly #life: StreamLife;
 
   constructor(options: ModbusConnectionOptions) {
     this.#options = options;
-    this.#port = new StreamPort(options.stream, {
+    this.#habits = options.habits ?? new PeerHabits();
+    this.#life = new StreamLife(options.clock, this.#habits);
+    this.#port = new StreamPort({
       onRequest: (request) => this.#onRequest(request),
       onBytes: (chunk) => this.#onBytes(chunk),
       onLost: (cause) => this.#onLost(cause),
     });
-    options.units.reopened();
+    this.#attach(options.stream);
     this.#wire = new modbusSerial.default(this.#port);
     this.#wire.on('error', () => {});
     this.#wire.open();
+  }
+
+  get isDeaf(): boolean {
+    return this.#lost === undefined && this.#life.isDeaf;
   }
 
   get units(): LineUnits {
@@ -131,7 +135,8 @@ class Connection implements ModbusConnection {
 
   close(): void {
     this.#fail(closedByUs());
-    this.#options.stream.destroy();
+    this.#closing.abort(this.#lost);
+    this.#port.detach();
   }
 
   request<T>(request: ModbusRequest<T>): Promise<T> {
@@ -145,9 +150,10 @@ class Connection implements ModbusConnection {
         onSend: () => request.onSend?.(),
         wanted: nobody,
         sent: nobody,
-        phase: 'asking',
+        phase: 'waiting',
         answer: nobody,
         strays: 0,
+        unfit: undefined,
         proofs: 0,
         timer: undefined,
         fail: (error) => {
@@ -185,6 +191,7 @@ class Connection implements ModbusConnection {
   /** Nothing more is waited for, and nothing is sent for a while. */
   #stop(pending: Pending, waitMs = 0): void {
     pending.timer?.cancel();
+    pending.phase = 'waiting';
     this.units.end();
     if (waitMs > 0) this.#quietUntil = this.#options.clock.monotonic() + waitMs;
   }
@@ -206,6 +213,7 @@ class Connection implements ModbusConnection {
   /** Sends the request, or first what has to be known to tell its answer from others. */
   #proceed(pending: Pending): void {
     if (this.#pending !== pending) return;
+    if (this.#isSpent()) return void this.#reopen(pending);
     this.#options.framing.flush(this.#onFrame);
     const { wanted } = pending;
     const step = this.units.next(wanted);
@@ -231,6 +239,7 @@ class Connection implements ModbusConnection {
     const { clock, framing } = this.#options;
     pending.timer = clock.setTimer(pending.timeoutMs, () => this.#onTimeout(pending));
     pending.sent = request;
+    this.#life.asked();
     this.units.begin(request);
     this.#port.send(framing.wrap(request));
   }
@@ -239,12 +248,14 @@ class Connection implements ModbusConnection {
     const { units, framing } = this.#options;
     const unit = pending.wanted[0]!;
     units.unanswered(unit, pending.phase === 'proving');
-    const heard = framing.forget();
-    pending.fail(
+    this.#life.unanswered(unit);
+    const heard = framing.forget() ?? (pending.unfit && misfit(pending.unfit, pending.sent));
+    const error =
       heard === undefined
         ? timedOut(pending.describe(), pending.timeoutMs, units.worstMs(unit))
-        : garbage(`${pending.describe()} was answered with ${heard}`),
-    );
+        : garbage(`${pending.describe()} was answered with ${heard}`);
+    const isProven = pending.phase === 'asking' || pending.phase === 'looking';
+    pending.fail(isProven ? error : new UnprovenError(error));
   }
 
   #onBytes(chunk: Buffer): void {
@@ -259,7 +270,13 @@ class Connection implements ModbusConnection {
   readonly #onFrame = (frame: Buffer): void => {
     const heard = this.units.hear(frame);
     const pending = this.#pending;
-    if (!pending || heard === 'nothing') return;
+    if (heard !== 'nothing') this.#life.answered(frame[0]!);
+    if (!pending) return;
+    if (heard === 'nothing') {
+      this.#noteUnfit(pending, frame);
+      return;
+    }
+    if (heard === 'others') this.#noteUnfit(pending, frame);
     if (heard === 'gave-up') {
       this.units.unanswered(frame[0]!, pending.phase === 'proving');
       pending.fail(new ModbusException(frame[2]!, pending.describe()));
@@ -268,7 +285,9 @@ class Connection implements ModbusConnection {
     } else if (pending.phase !== 'asking') {
       this.#onProof(pending, heard);
     } else if (heard === 'others') {
-      const what = 'something that it was not asked for: is the line in use by another master?';
+      const what = modbusLikeness.fits(frame, pending.sent)
+        ? 'something that it was not asked for: is the line in use by another master?'
+        : `${misfit(frame, pending.sent)}; or does another master use the line?`;
       pending.fail(garbage(`${pending.describe()} was answered with ${what}`));
     } else if (heard !== 'seen') {
       this.#onAnswer(pending, heard.answer);
@@ -282,10 +301,10 @@ class Connection implements ModbusConnection {
       return;
     }
     const { clock, framing, gapMs = 0 } = this.#options;
+    this.#stop(pending);
     pending.phase = 'confirming';
     pending.answer = answer;
     pending.strays = this.units.strays(answer[0]!);
-    this.#stop(pending);
     pending.timer = clock.setTimer(gapMs, () => {
       framing.flush(this.#onFrame);
       this.#transmit(pending, confirmation);
@@ -303,6 +322,12 @@ class Connection implements ModbusConnection {
     this.#port.answer(answer);
   }
 
+  /** Said where nothing better comes. */
+  #noteUnfit(pending: Pending, frame: Buffer): void {
+    const isOfOurs = pending.phase !== 'waiting' && !frame.equals(pending.sent);
+    if (isOfOurs && !modbusLikeness.fits(frame, pending.sent)) pending.unfit ??= frame;
+  }
+
   #onProof(pending: Pending, heard: Heard): void {
     // A refusal to an earlier proof looks like that to this one: one less of those, so the next proves more.
     const isMore = pending.phase === 'looking' || modbusLikeness.isUnmistakable(pending.sent);
@@ -313,15 +338,72 @@ class Connection implements ModbusConnection {
 
   #onLost(cause: unknown): void {
     const isGarbage = cause instanceof Error && 'code' in cause && cause.code === 'modbus-garbage';
-    this.#fail(isGarbage ? (cause as HoldfastError) : connectionLost(this.#options.peer, cause));
+    if (isGarbage) this.#fail(cause as HoldfastError);
+    else this.#onClosed(cause);
+  }
+
+  #onClosed(cause: unknown): void {
+    const { peer, reopen } = this.#options;
+    const lost = connectionLost(peer, cause);
+    // A peer that answers nothing before it closes is not asked for ever.
+    const pending = this.#pending?.phase === 'waiting' ? undefined : this.#pending;
+    // Some close over a function that they do not know: that says nothing of other answers.
+    if (pending?.phase !== 'proving') this.#life.closed();
+    // On a line nothing would tie an answer on another connection to what was asked on this one, but for silence.
+    const isLost = !reopen || !this.#life.hasAnswered || (pending && this.units.isLine);
+    if (isLost) this.#fail(lost);
+    else if (pending) this.#askAgain(pending, lost);
+  }
+
+  /** `pending` was sent, and the peer closed before it answered. */
+  #askAgain(pending: Pending, lost: HoldfastError): void {
+    // Whether a write was carried out, nobody knows: it is not sent twice.
+    if (!isRead(pending.sent)) {
+      pending.fail(lost);
+      return;
+    }
+    if (pending.phase === 'proving') this.units.unanswered(pending.wanted[0]!, true);
+    this.#stop(pending, this.#options.gapMs);
+    this.#options.framing.forget();
+    pending.phase = 'waiting';
+    this.#proceedAfterQuiet(pending);
+  }
+
+  /** Nothing more can be asked on the stream of this moment. */
+  #isSpent(): boolean {
+    if (!this.#port.isAttached) return true;
+    return this.#life.isSpent && this.#options.reopen !== undefined && !this.units.isLine;
+  }
+
+  async #reopen(pending: Pending): Promise<void> {
+    const { reopen } = this.#options;
+    this.#port.detach();
+    try {
+      const stream = await reopen!(this.#closing.signal);
+      if (this.#lost) return void stream.destroy();
+      this.#attach(stream);
+    } catch (error) {
+      return this.#fail(connectionLost(this.#options.peer, error));
+    }
+    if (this.#pending === pending) this.#proceedAfterQuiet(pending);
+  }
+
+  #attach(stream: Duplex): void {
+    const { clock, units, framing, connectDelayMs } = this.#options;
+    framing.restart();
+    units.reopened(this.#life.begin());
+    const delayMs = connectDelayMs ?? this.#habits.learned.connectDelayMs ?? 0;
+    if (delayMs > 0) this.#quietUntil = Math.max(this.#quietUntil, clock.monotonic() + delayMs);
+    this.#port.attach(stream);
   }
 
   #fail(error: HoldfastError): void {
     this.#lost ??= error;
     this.#settling?.cancel();
     const pending = this.#pending;
-    // Some devices close the connection over a function that they do not know.
-    if (pending?.phase === 'proving') this.units.unanswered(pending.wanted[0]!, true);
+    // Some devices close the connection over a function that they do not know, having answered others.
+    if (pending?.phase === 'proving' && this.#life.hasAnswered)
+      this.units.unanswered(pending.wanted[0]!, true);
     pending?.fail(this.#lost);
   }
 }

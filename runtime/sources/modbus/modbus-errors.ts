@@ -47,6 +47,13 @@ export function timedOut(request: string, limitMs: number, worstMs: number): Hol
   return new HoldfastError('modbus-timeout', message, { retryable: true });
 }
 
+/** The request failed while the line was still to be proven in step: what was asked may have been answered. */
+export class UnprovenError extends HoldfastError {
+  constructor({ code, message, cause }: HoldfastError) {
+    super(code, message, { retryable: true, cause });
+  }
+}
+
 export function outOfStep(request: string, silenceMs: number): HoldfastError {
   const message = `${request} is not asked: an earlier request may still be answered, and nothing yet proves that it is not; after ${Math.ceil(silenceMs / 1000)} s of silence it is asked again`;
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });
@@ -63,7 +70,8 @@ export function tooMany(unit: number): HoldfastError {
 }
 
 export function connectionLost(peer: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('modbus-connection-lost', `${peer} closed the connection`, {
+  const why = cause instanceof HoldfastError ? `, and then: ${cause.message}` : '';
+  return new HoldfastError('modbus-connection-lost', `${peer} closed the connection${why}`, {
     retryable: true,
     cause,
   });

@@ -302,7 +302,7 @@ describe('registers that a device refuses', () => {
     let budget = 8;
     device.answer = (request) => (budget-- > 0 ? answer(request) : 'silence');
     const { state } = run();
-    await clock.advance(250);
+    await clock.advance(500);
     expect(state.error).toMatchObject({ code: 'modbus-timeout' });
     budget = 1000;
     const before = device.requests.length;

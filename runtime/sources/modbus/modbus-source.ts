@@ -8,6 +8,7 @@ import type { IndexKind } from '../../../wire/window.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import { widthOf } from '../codec/fields.ts';
 import { RecordCounter } from '../codec/record-counter.ts';
+import type { LearnedStore } from '../learned.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
 import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
@@ -38,6 +39,8 @@ export interface ModbusSourceDeps {
   readonly metrics: Metrics;
   /** What is known of the stream from before. Known once the source runs. */
   readonly start?: () => StreamStart | undefined;
+  /** What was learned of the unit before. Default: nothing, and nothing is kept. */
+  readonly learned?: LearnedStore;
   /** Give all sources of a process the same, so that those on one line can share it. Default: one of its own. */
   readonly links?: ModbusLinks;
 }
@@ -94,13 +97,23 @@ class ModbusSource implements Source {
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
     try {
-      const link = await this.#links.acquire(this.#config, signal);
+      const link = await this.#links.acquire(this.#config, signal, this.#deps.learned);
       this.#link = link;
       try {
         const { clock, log, metrics } = this.#deps;
         const { name, unit } = this.#config;
         const stream = this.#openStream(sink);
-        const session = { groups: this.#groups, stream, name, unit, link, clock, log, metrics };
+        const session = {
+          groups: this.#groups,
+          stream,
+          name,
+          unit,
+          link,
+          isShared: shareKeyOf(this.#config) !== undefined,
+          clock,
+          log,
+          metrics,
+        };
         await new PollSession(session).run(signal);
       } finally {
         this.#link = undefined;
@@ -152,7 +165,7 @@ class ModbusSource implements Source {
     const onRefusal = (tag: string, reason: string | undefined) => this.#onRefusal(tag, reason);
     return [...byPace].map(([pollMs, tags]) => ({
       pollMs,
-      poller: createPoller({ config, tags, clock: this.#deps.clock, onRefusal }),
+      poller: createPoller({ config, tags, clock: this.#deps.clock, learned: this.#deps.learned, onRefusal }),
     }));
   }
 

@@ -22,9 +22,15 @@ export const openStream: OpenStream = (config, clock, signal) => {
   return openTcp({ host: config.host, port: config.port, limitMs, failedCode, clock, signal });
 };
 
-export function framingFor(config: ModbusSourceConfig): Framing {
+/** `before`: any number; transactions are counted from there. */
+export function framingFor(config: ModbusSourceConfig, before: number): Framing {
   if (config.type !== 'modbus-tcp') return new RtuFraming();
-  return new MbapFraming({ hasIds: config.transactionIds === 'repeated' });
+  return new MbapFraming({
+    hasIds: config.transactionId === 'check',
+    hasUnits: config.unitId === 'check',
+    hasLength: config.frameLength === 'check',
+    before,
+  });
 }
 
 /** Names the peer in messages. */
@@ -51,7 +57,7 @@ const gapCharacters = 3.5;
 const minGapMs = 2;
 
 export function timingOf(config: ModbusSourceConfig): LineTiming {
-  if (config.type === 'modbus-tcp') return { gapMs: 0, turnaroundMs: 0 };
+  if (config.type === 'modbus-tcp') return { gapMs: config.gapMs, turnaroundMs: config.gapMs };
   const baudRate = config.type === 'modbus-rtu' ? config.baudRate : unknownBaudRate;
   const characterMs = (bitsPerCharacter * 1000) / baudRate;
   const gapMs = config.gapMs ?? Math.max(minGapMs, Math.ceil(gapCharacters * characterMs));

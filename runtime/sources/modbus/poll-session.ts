@@ -21,6 +21,8 @@ export interface PollSessionOptions {
   readonly name: string;
   readonly unit: number;
   readonly link: Link;
+  /** Others take turns on the same line. */
+  readonly isShared: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -33,7 +35,13 @@ interface Pace {
   readonly poller: Poller;
   readonly schedule: PollSchedule;
   failures: number;
+  /** Times that what was refused was not asked for again, since the line was in use. */
+  postponed: number;
+  isRetrying: boolean;
 }
+
+/** So often others go first. */
+const maxPostponed = 10;
 
 export class PollSession {
   readonly #options: PollSessionOptions;
@@ -51,7 +59,13 @@ export class PollSession {
     const { groups, clock } = this.#options;
     const paces = groups.map(({ poller, pollMs }): Pace => {
       // A unit that has never answered is not asked three times before the supervisor's waits spare the line.
-      return { poller, schedule: createPollSchedule(clock, pollMs), failures: maxFailures - 1 };
+      return {
+        poller,
+        schedule: createPollSchedule(clock, pollMs),
+        failures: maxFailures - 1,
+        postponed: 0,
+        isRetrying: false,
+      };
     });
     for (;;) {
       const next = paces.reduce((a, b) => (b.schedule.dueAt < a.schedule.dueAt ? b : a));
@@ -90,14 +104,46 @@ export class PollSession {
       stream.take(poll, startedAt, answered);
       pace.failures = 0;
       this.#waitingSince = undefined;
-      if (poller.isRetryDue) await turns.run('live', () => poller.retryRefused(client), signal);
+      if (poller.isRetryDue && !pace.isRetrying) {
+        if (!this.#options.isShared) await turns.run('live', () => poller.retryRefused(client), signal);
+        else this.#retryBesides(pace, nextDueAt(), signal);
+      }
     } catch (error) {
       signal.throwIfAborted();
       if (!this.#isWaiting(error)) pace.failures += 1;
       this.#onFailure(error);
       if (client.lost) throw client.lost;
+      // Some devices lose what they are asked in the first second or two: a new connection would begin that anew.
+      const isLost = error instanceof HoldfastError && error.code === 'modbus-timeout';
+      if (isLost && link.isDeaf) return this.#pollOnce(pace, nextDueAt, signal);
       if (pace.failures >= maxFailures) throw error;
     }
+  }
+
+  /**
+   * Half way to the next poll, where the line is idle: what is not answered takes a whole time limit, and others that share the
+   * line are polled at about the same time as we are. Nobody waits for it, so that the unit keeps its place among them.
+   */
+  #retryBesides(pace: Pace, nextDueAt: number, signal: AbortSignal): void {
+    pace.isRetrying = true;
+    this.#retryWhenIdle(pace, nextDueAt, signal)
+      // What became of it shows in the next poll.
+      .catch(() => {})
+      .finally(() => {
+        pace.isRetrying = false;
+      });
+  }
+
+  async #retryWhenIdle(pace: Pace, nextDueAt: number, signal: AbortSignal): Promise<void> {
+    const { link, clock } = this.#options;
+    const leftMs = nextDueAt - clock.monotonic();
+    if (leftMs > 0) await sleep(clock, leftMs / 2, signal);
+    if (link.turns.isBusy && pace.postponed < maxPostponed) {
+      pace.postponed += 1;
+      return;
+    }
+    pace.postponed = 0;
+    await link.turns.run('live', () => pace.poller.retryRefused(link.client), signal);
   }
 
   /** Silence proves something while it is listened to: a line that is closed and opened again would begin it anew. */

@@ -3,6 +3,7 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Quality, Reading } from '../../../wire/reading.ts';
+import type { LearnedStore } from '../learned.ts';
 import { type BlockData, BlockReader, type ReadPass, type Refusal } from './block-reader.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import type { ModbusClient } from './modbus-client.ts';
@@ -39,6 +40,7 @@ export interface PollerOptions {
   /** The tags to read: all that the source has, or those that are polled together. */
   readonly tags: readonly TagConfig[];
   readonly clock: Clock;
+  readonly learned?: LearnedStore | undefined;
   /** A tag's registers are refused; without a reason: they may no longer be. */
   readonly onRefusal?: (tag: string, reason: string | undefined) => void;
 }
@@ -59,7 +61,7 @@ class BlockPoller implements Poller {
   readonly #tags: readonly MappedTag[];
   readonly #reader: BlockReader<ReadItem>;
 
-  constructor({ config, tags, clock, onRefusal }: PollerOptions) {
+  constructor({ config, tags, clock, learned, onRefusal }: PollerOptions) {
     const { unit, maxRegisters, maxBits, maxHole, refusedRetryMs } = config;
     this.#unit = unit;
     this.#tags = mapTags(tags);
@@ -78,6 +80,7 @@ class BlockPoller implements Poller {
       },
       refusedRetryMs,
       clock,
+      learned,
       onRefusal: (item, reason) => {
         if ('name' in item) onRefusal?.(item.name, reason);
       },
@@ -126,7 +129,7 @@ class BlockPoller implements Poller {
 
   #stampBlock({ data, missing }: ReadPass<ReadItem>, item: MappedStamp): BlockData<ReadItem> {
     const refusal = missing.get(item);
-    if (refusal?.exception) throw refusal.exception;
+    if (refusal?.error) throw refusal.error;
     if (refusal) {
       const message = `the device refuses the registers of the stamp (${refusal.reason}): correct stamp.timestamp.address and its table`;
       throw new HoldfastError('modbus-stamp-refused', message, { retryable: true });

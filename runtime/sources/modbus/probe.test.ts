@@ -111,7 +111,7 @@ describe('a probe of a Modbus unit', () => {
     ],
   ])('fails as a whole where the unit %s', async (_what, answer, code) => {
     const { clock, device, ended } = setUp({}, () => answer);
-    await clock.advance(2000);
+    await clock.advance(8000);
     expect(await ended).toMatchObject({ code });
     expect(device.connections).toBe(0);
   });

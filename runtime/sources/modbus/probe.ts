@@ -1,7 +1,7 @@
 // One look at a unit: each tag read once, by the same blocks as polling, and shown with the registers it came in.
 // Unlike a poll it goes on past what fails, so that one wrong address does not hide the other tags.
 import type { Clock } from '../../../kernel/clock.ts';
-import { describeError } from '../../../kernel/errors.ts';
+import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import { isBitTable, type RegisterTable } from '../codec/fields.ts';
 import type { Probe, ProbedTag, RawValue } from '../probe.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
@@ -64,7 +64,7 @@ class UnitProbe {
     const { config, clock } = this.#options;
     const items: readonly ReadItem[] = [...(this.#stamp ? [this.#stamp] : []), ...mapTags(config.tags)];
     const pending = [...planReads(items, config)];
-    // Bounded: each block is read once, or replaced by two smaller ones.
+    // Bounded: each block is read once, or replaced by two smaller ones; for a few seconds again while nothing came yet.
     for (let block = pending.shift(); block; block = pending.shift()) {
       const startedAt = clock.monotonic();
       try {
@@ -72,6 +72,11 @@ class UnitProbe {
       } catch (error) {
         this.#signal.throwIfAborted();
         if (this.#link.client.lost) throw this.#link.client.lost;
+        // Lost by a device that is deaf at first: asked again while that may be.
+        if (this.#link.isDeaf && error instanceof HoldfastError && error.code === 'modbus-timeout') {
+          pending.unshift(block);
+          continue;
+        }
         const isRefused = error instanceof ModbusException && error.isRefusal;
         const halves = isRefused ? splitBlock(block) : undefined;
         if (isRefused) this.#hasAnswered = true;
@@ -136,9 +141,11 @@ class UnitProbe {
 
   #invalid(name: string): string {
     const { type, order } = this.#configOf.get(name)!;
-    return type?.startsWith('bcd')
-      ? `the registers hold no ${type} in order ${order}: try another order, or a binary type`
-      : `the registers hold no finite ${type} in order ${order}: try another order or type`;
+    if (type?.startsWith('bcd'))
+      return `the registers hold no ${type} in order ${order}: try another order, or a binary type`;
+    if (type?.startsWith('float'))
+      return `the registers hold no number (a NaN or an infinity) in order ${order}: by that many devices say that they have no value just now, and then all is well (invalid: sunspec); else try another order or type`;
+    return `the registers hold no ${type} that means something: by what invalid says, by its characters, or by its scale, the device has no value there just now`;
   }
 }
 

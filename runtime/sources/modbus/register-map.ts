@@ -53,10 +53,37 @@ export interface MappedStamp extends Item {
 export function mapTags(tags: readonly TagConfig[]): readonly MappedTag[] {
   return tags.map((tag, position) => {
     const type = tag.type ?? 'bool';
-    const { name, table, address, length, perRegister, offset: add } = tag;
+    const { name, table, address, length, perRegister, offset: add, scaleFrom } = tag;
     const width = widthOf(type, length, perRegister);
-    return { name, position, table, address, width, read: compileReader({ ...tag, type, add }) };
+    const place = { name, position, table };
+    if (scaleFrom === undefined)
+      return { ...place, address, width, read: compileReader({ ...tag, type, add }) };
+    const first = Math.min(address, scaleFrom);
+    const end = Math.max(address + width, scaleFrom + 1);
+    const read = compileScaled({ ...tag, type, add }, address - first, scaleFrom - first);
+    return { ...place, address: first, width: end - first, read };
   });
+}
+
+/** Powers of ten that a SunSpec scale factor may say. */
+const maxPower = 10;
+const noPower = -0x8000;
+
+/** A number, and the register of its power of ten; both at so many registers behind the first. */
+function compileScaled(coding: Coding & InvalidCoding, valueAt: number, powerAt: number): ValueReader {
+  const { scale = 1, add = 0, ...bare } = coding;
+  const readRaw = compileReader({ ...bare, scale: undefined, add: undefined });
+  const readPower = compileDecoder({ type: 'int16', order: 'ABCD' });
+  return (bytes, at) => {
+    const raw = readRaw(bytes, at + valueAt);
+    if (raw.quality !== 'good') return raw;
+    const power = Number(readPower(bytes, at + powerAt));
+    if (power === noPower) return { value: null, quality: 'bad:not-implemented' };
+    if (Math.abs(power) > maxPower) return { value: null, quality: 'bad:invalid' };
+    // Divided, not multiplied by a tenth, which no binary number is.
+    const value = power < 0 ? Number(raw.value) / 10 ** -power : Number(raw.value) * 10 ** power;
+    return { value: value * scale + add, quality: 'good' };
+  };
 }
 
 function compileReader(coding: Coding & InvalidCoding): ValueReader {

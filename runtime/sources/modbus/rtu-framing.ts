@@ -9,7 +9,7 @@
 // it is quiet, and then one frame alone: where there are several, as when another master asks and is answered, none is.
 import { crc16 } from './crc16.ts';
 import type { Framing, OnFrame } from './framing.ts';
-import { dataBytes } from './likeness.ts';
+import { dataBytes, identificationBytes, identificationCode } from './likeness.ts';
 
 const crcBytes = 2;
 /** Unit, a PDU of 253 bytes, CRC; and as much noise around it. */
@@ -76,6 +76,11 @@ export class RtuFraming implements Framing {
     const isUnclear = this.isAmid;
     this.settle(onFrame);
     this.#isUnclear = isUnclear;
+  }
+
+  restart(): void {
+    this.#heard = Buffer.alloc(0);
+    this.#isNoisy = false;
   }
 
   forget(): string | undefined {
@@ -168,6 +173,8 @@ function lengthsAt(bytes: Buffer, start: number): readonly (number | undefined)[
       return [8];
     case 23:
       return [by(2, 3), by(10, 11)];
+    case identificationCode:
+      return [5, identificationBytes(bytes.subarray(start))];
     default:
       return [];
   }

@@ -12,7 +12,7 @@ export interface PortListener {
   onRequest(request: Buffer): void;
   /** May throw: the stream is then given up, with that as the cause. */
   onBytes(chunk: Buffer): void;
-  /** Called once, when the stream has ended. */
+  /** The stream has ended. */
   onLost(cause: unknown): void;
 }
 
@@ -20,18 +20,24 @@ export class StreamPort extends EventEmitter {
   /** One request is under way at a time: all use the same slot of modbus-serial's table of transactions. */
   readonly _transactionIdWrite = 1;
   readonly _transactionIdRead = 1;
-  readonly #stream: Duplex;
   readonly #listener: PortListener;
-  #isOpen = true;
+  #stream: Duplex | undefined;
 
-  constructor(stream: Duplex, listener: PortListener) {
+  constructor(listener: PortListener) {
     super();
-    this.#stream = stream;
     this.#listener = listener;
+  }
+
+  /** Speaks over `stream` from here on. What the one before it still says is not heard. */
+  attach(stream: Duplex): void {
+    const old = this.#stream;
+    this.#stream = stream;
+    old?.destroy();
     let cause: unknown;
     stream.on('data', (chunk: Buffer) => {
+      if (this.#stream !== stream) return;
       try {
-        listener.onBytes(chunk);
+        this.#listener.onBytes(chunk);
       } catch (error) {
         cause = error;
         stream.destroy();
@@ -43,13 +49,26 @@ export class StreamPort extends EventEmitter {
     // A peer that closes its half will answer nothing more: devices do not half-close on purpose.
     stream.on('end', () => stream.destroy());
     stream.on('close', () => {
-      this.#isOpen = false;
-      listener.onLost(cause);
+      if (this.#stream !== stream) return;
+      this.#stream = undefined;
+      this.#listener.onLost(cause);
     });
   }
 
+  /** Lets go of the stream, without a word to the listener. */
+  detach(): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    stream?.destroy();
+  }
+
+  get isAttached(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** Part of modbus-serial's idea of a port: whether there is a stream just now is the connection's business. */
   get isOpen(): boolean {
-    return this.#isOpen && !this.#stream.destroyed;
+    return true;
   }
 
   /** Part of modbus-serial's idea of a port: the stream is open already. */
@@ -63,7 +82,7 @@ export class StreamPort extends EventEmitter {
   }
 
   send(bytes: Buffer): void {
-    this.#stream.write(bytes);
+    this.#stream?.write(bytes);
   }
 
   /** Gives modbus-serial the answer, unit and PDU, with a CRC, which it checks whatever the transport. */

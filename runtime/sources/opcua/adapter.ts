@@ -2,6 +2,7 @@ import { defineAdapter } from '../adapter.ts';
 import { limitsOf } from '../settings.ts';
 import { askOfOpcua } from './ask.ts';
 import { opcuaSourceSchema } from './config.ts';
+import { discoverOpcua } from './discover.ts';
 import { createOpcuaSource } from './opcua-source.ts';
 
 export const opcuaAdapter = defineAdapter({
@@ -13,5 +14,6 @@ export const opcuaAdapter = defineAdapter({
     (settings, parts) =>
       createOpcuaSource(settings, { clock, metrics, folder, uuid: () => random.uuid(), ...parts }),
   ask: askOfOpcua,
+  discover: discoverOpcua,
   writable: ({ tags }) => limitsOf(tags, ({ writable }) => writable),
 });

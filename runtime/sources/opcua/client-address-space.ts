@@ -1,5 +1,4 @@
 // Reads values, browses and finds paths with the driver library: the services that look at a server's address space.
-import { chunk } from './chunk.ts';
 import {
   type Ask,
   counted,
@@ -20,6 +19,7 @@ import {
   TranslateBrowsePathsToNodeIdsRequest,
 } from './library.ts';
 import type { Browsed, WireStatus, WireValue } from './opcua-session.ts';
+import type { OperationSizes } from './operation-sizes.ts';
 
 const objectsFolder = 'i=85';
 /** References of one node, and answers that they may be spread over. */
@@ -27,26 +27,24 @@ const maxReferences = 20_000;
 const maxBrowseRounds = 200;
 const noMatch: WireStatus = { value: 0x806f_0000, name: 'BadNoMatch' };
 
-/** In the order of `nodeIds`; `limit` of them a request, 0 for no limit that is known. */
-export async function readValues(
+/** In the order of `nodeIds`. */
+export function readValues(
   ask: Ask,
-  limit: number,
+  sizes: OperationSizes,
   nodeIds: readonly string[],
   attributeId: number = AttributeIds.Value,
 ): Promise<WireValue[]> {
-  const values: WireValue[] = [];
-  for (const part of chunk(nodeIds, limit)) {
+  return sizes.inParts('nodesPerRead', nodeIds, async (part) => {
     const nodesToRead = part.map((nodeId) => ({ nodeId: coerceNodeId(nodeId), attributeId }));
     const request = new ReadRequest({ nodesToRead, timestampsToReturn: TimestampsToReturn.Both });
     const { results } = await ask('reading values', request);
-    values.push(...counted(results, part.length, 'reading values'));
-  }
-  return values;
+    return counted(results, part.length, 'reading values');
+  });
 }
 
-export async function browse(ask: Ask, limit: number, nodeIds: readonly string[]): Promise<Browsed[]> {
-  const found: Browsed[] = [];
-  for (const part of chunk(nodeIds, limit)) {
+export function browse(ask: Ask, sizes: OperationSizes, nodeIds: readonly string[]): Promise<Browsed[]> {
+  return sizes.inParts('nodesPerBrowse', nodeIds, async (part) => {
+    const found: Browsed[] = [];
     const nodesToBrowse = part.map((nodeId) => ({
       nodeId: coerceNodeId(nodeId),
       browseDirection: 0,
@@ -59,8 +57,8 @@ export async function browse(ask: Ask, limit: number, nodeIds: readonly string[]
     const request = new BrowseRequest({ nodesToBrowse, requestedMaxReferencesPerNode: 1000 });
     const { results } = await ask('browsing', request);
     for (const result of counted(results, part.length, 'browsing')) found.push(await browseRest(ask, result));
-  }
-  return found;
+    return found;
+  });
 }
 
 async function browseRest(ask: Ask, first: LibraryResponse): Promise<Browsed> {
@@ -85,13 +83,13 @@ async function browseRest(ask: Ask, first: LibraryResponse): Promise<Browsed> {
 }
 
 /** From the Objects folder on; a node id, or why there is none. */
-export async function translate(
+export function translate(
   ask: Ask,
-  limit: number,
+  sizes: OperationSizes,
   paths: readonly string[],
 ): Promise<(string | WireStatus)[]> {
-  const found: (string | WireStatus)[] = [];
-  for (const part of chunk(paths, limit)) {
+  return sizes.inParts('nodesPerTranslate', paths, async (part) => {
+    const found: (string | WireStatus)[] = [];
     const browsePaths = part.map((path) => ({
       startingNode: coerceNodeId(objectsFolder),
       relativePath: { elements: pathElements(path) },
@@ -102,6 +100,6 @@ export async function translate(
       const target = targets?.find((each: LibraryResponse) => each.remainingPathIndex === 0xffff_ffff);
       found.push(target ? String(target.targetId) : statusCode.value === 0 ? noMatch : statusCode);
     }
-  }
-  return found;
+    return found;
+  });
 }

@@ -14,6 +14,7 @@ import {
   UserTokenType,
 } from './library.ts';
 import { sessionOver } from './opcua-errors.ts';
+import type { LearnedSizes } from './operation-sizes.ts';
 import type { OwnCertificate } from './own-certificate.ts';
 
 export type Identity =
@@ -29,6 +30,8 @@ export interface ConnectOptions {
   readonly idleMs: number;
   /** Ends whatever is under way, at once. */
   readonly signal: AbortSignal;
+  /** What earlier sessions found the server to take at once. */
+  readonly learned?: LearnedSizes;
 }
 
 /** Longest silence of the session's own requests; keep-alives come far more often. */

@@ -5,7 +5,6 @@
 // that is half open.
 import { withTimeout } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
-import { chunk } from './chunk.ts';
 import { browse, readValues, translate } from './client-address-space.ts';
 import { type ConnectOptions, release, statusIn } from './client-channel.ts';
 import {
@@ -54,6 +53,7 @@ import type {
   WireValue,
   WireVariant,
 } from './opcua-session.ts';
+import { noLimits, OperationSizes } from './operation-sizes.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 const serverCurrentTime = 'i=2258';
@@ -72,16 +72,6 @@ const limitNodes = {
   historyContinuationPoints: 'i=2737',
 } as const satisfies Record<keyof OperationLimits, string>;
 
-const noLimits: OperationLimits = {
-  nodesPerRead: 0,
-  nodesPerWrite: 0,
-  nodesPerBrowse: 0,
-  nodesPerTranslate: 0,
-  itemsPerCall: 0,
-  nodesPerHistoryRead: 0,
-  historyContinuationPoints: 0,
-};
-
 export interface LibrarySession {
   performMessageTransaction(
     request: object,
@@ -93,11 +83,11 @@ export interface LibrarySession {
 export class ClientSession implements OpcuaSession {
   readonly security: string;
   readonly lost: AbortSignal;
-  limits: OperationLimits = noLimits;
   namespaces: readonly string[] = [];
   readonly #client: OPCUAClient;
   readonly #session: LibrarySession;
   readonly #options: ConnectOptions;
+  readonly #sizes: OperationSizes;
   readonly #end = new AbortController();
   readonly #ask: Ask = (what, request, limitMs) => this.#request(what, request, limitMs);
   #closing: Promise<void> | undefined;
@@ -111,21 +101,26 @@ export class ClientSession implements OpcuaSession {
     this.#client = client;
     this.#session = session;
     this.#options = options;
+    this.#sizes = new OperationSizes(options.learned);
     this.lost = this.#end.signal;
     this.security = endpoint.mode === 'None' ? 'None' : `${endpoint.mode}, ${endpoint.policy}`;
     client.on('close', (error) => this.#end.abort(connectionLost(endpoint.url, error ?? undefined)));
     client.on('connection_lost', () => this.#end.abort(connectionLost(endpoint.url)));
   }
 
+  get limits(): OperationLimits {
+    return this.#sizes.limits;
+  }
+
   /** What the server says of itself. Servers without it have no limits that we know of. */
   async learn(): Promise<void> {
     // How many values one request may ask for comes first, alone: the rest would be refused whole.
     const [most] = await this.read([limitNodes.nodesPerRead]);
-    this.limits = { ...noLimits, nodesPerRead: numberIn(most) };
+    this.#sizes.stated = { ...noLimits, nodesPerRead: numberIn(most) };
     const names = Object.keys(limitNodes) as (keyof OperationLimits)[];
     const [uris, ...limits] = await this.read([namespaceArray, ...names.map((name) => limitNodes[name])]);
     const numbers = names.map((name, at) => [name, numberIn(limits[at])] as const);
-    this.limits = { ...noLimits, ...Object.fromEntries(numbers) };
+    this.#sizes.stated = { ...noLimits, ...Object.fromEntries(numbers) };
     const found = uris?.value?.value;
     this.namespaces = Array.isArray(found) ? found.map(String) : [];
   }
@@ -139,15 +134,15 @@ export class ClientSession implements OpcuaSession {
   }
 
   async read(nodeIds: readonly string[], attribute?: number): Promise<readonly WireValue[]> {
-    return this.#resolve(await readValues(this.#ask, this.limits.nodesPerRead, nodeIds, attribute));
+    return this.#resolve(await readValues(this.#ask, this.#sizes, nodeIds, attribute));
   }
 
   browse(nodeIds: readonly string[]): Promise<readonly Browsed[]> {
-    return browse(this.#ask, this.limits.nodesPerBrowse, nodeIds);
+    return browse(this.#ask, this.#sizes, nodeIds);
   }
 
   translate(paths: readonly string[]): Promise<readonly (string | WireStatus)[]> {
-    return translate(this.#ask, this.limits.nodesPerTranslate, paths);
+    return translate(this.#ask, this.#sizes, paths);
   }
 
   async subscribe(request: SubscriptionRequest): Promise<Subscription> {
@@ -168,9 +163,9 @@ export class ClientSession implements OpcuaSession {
     };
   }
 
-  async monitor(subscriptionId: number, items: readonly ItemRequest[]): Promise<readonly ItemResult[]> {
-    const results: ItemResult[] = [];
-    for (const part of chunk(items, this.limits.itemsPerCall)) {
+  monitor(subscriptionId: number, items: readonly ItemRequest[]): Promise<readonly ItemResult[]> {
+    return this.#sizes.inParts('itemsPerCall', items, async (part) => {
+      const results: ItemResult[] = [];
       const request = new CreateMonitoredItemsRequest({
         subscriptionId,
         timestampsToReturn: TimestampsToReturn.Both,
@@ -185,8 +180,8 @@ export class ClientSession implements OpcuaSession {
           queueSize: result.revisedQueueSize,
         });
       }
-    }
-    return results;
+      return results;
+    });
   }
 
   async publish(acknowledge: readonly Acknowledgement[], limitMs: number): Promise<Published> {
@@ -226,7 +221,13 @@ export class ClientSession implements OpcuaSession {
     };
   }
 
-  async historyRead(request: HistoryRequest): Promise<readonly HistoryResult[]> {
+  historyRead(request: HistoryRequest): Promise<readonly HistoryResult[]> {
+    return this.#sizes.inParts('nodesPerHistoryRead', request.nodes, (nodes) =>
+      this.#historyOf({ ...request, nodes }),
+    );
+  }
+
+  async #historyOf(request: HistoryRequest): Promise<readonly HistoryResult[]> {
     const historyReadDetails = new ReadRawModifiedDetails({
       isReadModified: false,
       startTime: new Date(request.start),

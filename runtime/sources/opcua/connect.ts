@@ -10,6 +10,7 @@ import type { ConnectOptions, Identity } from './client-channel.ts';
 import type { IdentityConfig, OpcuaSourceConfig } from './config.ts';
 import { chooseEndpoint, type OfferedEndpoint } from './endpoint-choice.ts';
 import type { OpcuaSession } from './opcua-session.ts';
+import type { LearnedSizes } from './operation-sizes.ts';
 import { type OwnCertificate, ownCertificate, passingCertificate } from './own-certificate.ts';
 import { createTrustList } from './trust-list.ts';
 
@@ -20,6 +21,8 @@ export interface ConnectParts {
   /** Keeps `own/`, `trusted/` and `rejected/`. */
   readonly folder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What earlier sessions found the server to take at once. */
+  readonly learned?: LearnedSizes;
 }
 
 const idleMarginMs = 60_000;
@@ -41,7 +44,14 @@ export async function connect(
   const options = async (own: OwnCertificate): Promise<ConnectOptions> => {
     signal.throwIfAborted();
     const { timeoutMs, keepAliveMs } = config;
-    return { own, clock, timeoutMs, idleMs: idleMarginMs + 4 * (keepAliveMs + timeoutMs), signal };
+    return {
+      own,
+      clock,
+      timeoutMs,
+      idleMs: idleMarginMs + 4 * (keepAliveMs + timeoutMs),
+      signal,
+      ...(parts.learned && { learned: parts.learned }),
+    };
   };
   const own = await certificates(folder, { make, uuid });
   const found = await client.findEndpoints(

@@ -19,7 +19,7 @@ import {
   SecurityPolicy,
   UserTokenType,
 } from './library.ts';
-import { timedOut, unreachable } from './opcua-errors.ts';
+import { OpcuaServiceError, timedOut, unreachable } from './opcua-errors.ts';
 import type { OpcuaSession } from './opcua-session.ts';
 import type { OwnCertificate } from './own-certificate.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -77,7 +77,7 @@ async function withDiscovery<T>(
     );
   } catch (error) {
     signal.throwIfAborted();
-    throw unreachable(url, error);
+    throw faultOf(url, 'a search for endpoints', error) ?? unreachable(url, error);
   } finally {
     await release(client, clock);
   }
@@ -160,7 +160,7 @@ function openingFailed(
   if (status === 'BadTooManySessions' || status === 'BadTcpNotEnoughResources')
     return refused('opcua-refused', `the server has no room for another session: ${status}`);
   // It was there: it listed its endpoints, took this connection, and then ended it.
-  if (!wasEnded(error)) return unreachable(url, error);
+  if (!wasEnded(error)) return faultOf(url, 'a session', error) ?? unreachable(url, error);
   if (endpoint.mode === 'None')
     return refused(
       'opcua-refused',
@@ -171,6 +171,31 @@ function openingFailed(
     `the server at ${url} answers, but ends the connection when this gateway shows its certificate (${endpoint.mode}, ${endpoint.policy}): most likely it does not trust it. Trust ${certificate} on the server; its log says more`,
   );
 }
+
+/** A server answered, though with a fault: it is there. Undefined where nothing answered. */
+function faultOf(url: string, what: string, error: unknown): HoldfastError | undefined {
+  const [status] = /\bBad[A-Z]\w+/.exec(`${statusIn(error)} ${describeError(error)}`) ?? [];
+  if (status === undefined || noAnswers.has(status)) return undefined;
+  return new OpcuaServiceError(
+    'opcua-refused',
+    `the server at ${url} refused ${what}: ${status}`,
+    status,
+    error,
+  );
+}
+
+/** What the library itself says where nothing came. */
+const noAnswers: ReadonlySet<string> = new Set([
+  'BadTimeout',
+  'BadCommunicationError',
+  'BadConnectionClosed',
+  'BadConnectionRejected',
+  'BadNoCommunication',
+  'BadSecureChannelClosed',
+  'BadServerNotConnected',
+  'BadUnexpectedError',
+  'BadInternalError',
+]);
 
 /** The other side took the connection and let it go, sometimes with a reason that the library keeps to itself. */
 function wasEnded(error: unknown): boolean {

@@ -7,6 +7,7 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import { systemRandom } from '../../../kernel/random.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
+import type { LearnedStore } from '../learned.ts';
 import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { TagWrite } from '../tag-write.ts';
@@ -15,6 +16,7 @@ import { type Connect, connect } from './connect.ts';
 import { createHistory, type HistoryLink } from './history.ts';
 import { type Seeded, seedHistory } from './history-seed.ts';
 import type { OpcuaSession } from './opcua-session.ts';
+import { LearnedSizes } from './operation-sizes.ts';
 import { createProbe } from './probe.ts';
 import { Refusals } from './refusals.ts';
 import { RepeatedTimes } from './repeated-times.ts';
@@ -33,6 +35,8 @@ export interface OpcuaSourceDeps {
   readonly uuid?: () => string;
   /** Where the stream ends that was kept before; undefined where there is none, and then `history.since` counts. */
   readonly start?: () => StreamStart | undefined;
+  /** What was learned of the server before. Default: nothing, and nothing is kept. */
+  readonly learned?: LearnedStore;
   /** Opens a session. Default: with the server that the configuration names. */
   readonly connect?: Connect;
   /** Passwords by name. Default: the process's. */
@@ -57,11 +61,16 @@ class OpcuaSource implements Source {
   /** How far all sessions so far have reported. */
   #floor: number | undefined;
   readonly #repeated: RepeatedTimes;
+  readonly #learned: LearnedSizes;
 
   constructor(config: OpcuaSourceConfig, deps: OpcuaSourceDeps) {
     this.#config = config;
     this.#deps = deps;
     this.#repeated = new RepeatedTimes(deps.clock);
+    this.#learned = new LearnedSizes((service, size) => {
+      const message = `the server takes no more than that of it in one request, and does not say so: ${service}`;
+      deps.log.info({ service, size }, message);
+    }, deps.learned);
     this.silenceLimitMs = silenceLimitMs(config);
     this.probe = createProbe({ config, clock: deps.clock, connect: (signal) => this.#connect(signal) });
     if (config.history) {
@@ -132,7 +141,7 @@ class OpcuaSource implements Source {
   #connect(signal: AbortSignal): Promise<OpcuaSession> {
     const { clock, log, folder, uuid = systemRandom.uuid, environment = process.env } = this.#deps;
     if (this.#deps.connect) return this.#deps.connect(signal);
-    return connect(this.#config, { clock, log, folder, uuid, environment }, signal);
+    return connect(this.#config, { clock, log, folder, uuid, environment, learned: this.#learned }, signal);
   }
 
   async #subscribe(session: OpcuaSession, sink: SourceSink, signal: AbortSignal): Promise<void> {

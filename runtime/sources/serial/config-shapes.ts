@@ -99,14 +99,18 @@ export const source = {
   stamp: stamp.optional(),
   /** Absent: the instrument talks by itself. */
   poll: poll.optional(),
+  /** Nothing is sent so long after the line was opened: some instruments start anew with it. */
+  connectDelayMs: ms(0, 60_000).default(0),
   /** Sent once connected. */
   onConnect: escaped(1000).optional(),
   /** An instrument that talks by itself and was not heard for so long is taken for gone. */
   expectEveryMs: ms(50, 86_400_000).optional(),
   /** What answers begin with by which the instrument refuses. */
   refusals: z.array(escaped(200)).max(32).default([]),
-  /** What messages begin with that hold nothing of interest. Others without a tag count as damaged ones. */
+  /** What messages, and lines between them, begin with that hold nothing of interest. Others without a tag count as damaged ones. */
   ignore: z.array(escaped(200)).max(32).default([]),
+  /** Single bytes that mean nothing between messages: idle NULs, a CR LF behind a check sum. */
+  between: escaped(32).optional(),
   tags: z.array(tag).min(1, 'must have at least one tag').max(1000, 'must be at most 1000 tags'),
   history: history.optional(),
 };

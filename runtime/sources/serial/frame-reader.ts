@@ -7,7 +7,7 @@ import type { FrameScanner, GarbageKind } from './frame-scanner.ts';
 export interface FrameListener {
   /** The message alone: without start, end, and without the check sum where that stands at its edge. */
   onFrame(content: Buffer): void;
-  onGarbage(bytes: number, why: GarbageKind): void;
+  onGarbage(garbage: Buffer, why: GarbageKind): void;
 }
 
 export interface Framing {
@@ -61,7 +61,7 @@ export class FrameReader {
 
   /** Drops what is kept: what comes next begins at the edge of a message. */
   restart(): void {
-    if (this.#kept.length > 0) this.#options.listener.onGarbage(this.#kept.length, 'cut');
+    if (this.#kept.length > 0) this.#options.listener.onGarbage(this.#kept, 'cut');
     this.#kept = Buffer.alloc(0);
     this.#isLost = false;
   }
@@ -85,7 +85,7 @@ export class FrameReader {
       rest = rest.subarray(found.used);
       if (found.kind === 'garbage') {
         this.#isLost = found.isLost;
-        listener.onGarbage(found.used, found.why);
+        listener.onGarbage(frame.subarray(0, found.used), found.why);
         continue;
       }
       this.#isLost = false;

@@ -7,11 +7,16 @@ import { type Found, type FrameScanner, garbage, needMore } from './frame-scanne
 type Valid = (frame: Buffer) => boolean;
 type Kind<K extends FramingConfig['kind']> = Extract<FramingConfig, { kind: K }>;
 
-/** `isValid` is the check sum's; `isChecked` whether there is one. */
-export function compileFraming(config: FramingConfig, isValid: Valid, isChecked: boolean): FrameScanner {
+/** `isValid` is the check sum's; `isChecked` whether there is one; `between`: bytes that mean nothing between messages. */
+export function compileFraming(
+  config: FramingConfig,
+  isValid: Valid,
+  isChecked: boolean,
+  between: Uint8Array = new Uint8Array(),
+): FrameScanner {
   switch (config.kind) {
     case 'delimiter':
-      return delimited(config, isValid);
+      return delimited(config, isValid, between);
     case 'fixed':
       return fixed(config, isValid, isChecked);
     case 'start-end':
@@ -24,7 +29,11 @@ export function compileFraming(config: FramingConfig, isValid: Valid, isChecked:
 }
 
 /** A message ends with certain bytes. After a loss, the next end is the edge. */
-function delimited({ end, maxBytes, gapMs }: Kind<'delimiter'>, isValid: Valid): FrameScanner {
+function delimited(
+  { end, maxBytes, gapMs }: Kind<'delimiter'>,
+  isValid: Valid,
+  between: Uint8Array,
+): FrameScanner {
   const mark = toBytes(end);
   return {
     isValid,
@@ -41,8 +50,10 @@ function delimited({ end, maxBytes, gapMs }: Kind<'delimiter'>, isValid: Valid):
       if (at < 0) return isSilent ? cut(bytes) : needMore;
       const used = at + mark.length;
       if (isLost) return garbage(used, 'noise', false);
-      if (at > 0 && !isValid(bytes.subarray(0, at))) return garbage(used, 'checksum', false);
-      return { kind: 'frame', from: 0, to: at, contentFrom: 0, contentTo: at, used };
+      let from = 0;
+      while (from < at && between.includes(bytes[from]!)) from += 1;
+      if (at > from && !isValid(bytes.subarray(from, at))) return garbage(used, 'checksum', false);
+      return { kind: 'frame', from, to: at, contentFrom: from, contentTo: at, used };
     },
   };
 }

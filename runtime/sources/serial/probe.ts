@@ -7,6 +7,7 @@ import type { Probe, ProbedTag, RawValue } from '../probe.ts';
 import { framingOf } from './compile-framing.ts';
 import type { SerialSourceConfig, SerialTagConfig } from './config.ts';
 import { showBytes, toBytes } from './escapes.ts';
+import { lookOf } from './line-advice.ts';
 import { askBounds } from './memory-bounds.ts';
 import type { MessageReader } from './message-reader.ts';
 import { type OpenStream, peerOf } from './open-line.ts';
@@ -80,14 +81,14 @@ class Look {
     this.#openedAt = clock.monotonic();
     this.#line = new SerialLine({
       stream,
-      framing: framingOf(config.framing, config.checksum),
+      framing: framingOf(config.framing, config.checksum, config.between),
       isTalking: config.poll === undefined,
       peer: peerOf(config),
       clock,
       listener: {
         onFrame: (content) => this.#onFrame(content),
-        onGarbage: (bytes, why) => {
-          this.#lastProblem ||= `${bytes} bytes were no message (${why})`;
+        onGarbage: (garbage, why) => {
+          this.#lastProblem ||= `${garbage.length} bytes were no message (${why})`;
         },
         onLost() {},
       },
@@ -146,7 +147,7 @@ class Look {
     const came =
       this.#heardBytes === 0
         ? 'not a byte came: is the instrument on, is it the right port, are the wires right?'
-        : `${this.#heardBytes} bytes came, the first of them: ${showBytes(this.#heard)}`;
+        : `${this.#heardBytes} bytes came, the first of them: ${lookOf(this.#heard)}`;
     const isAtAll = this.#open.size === this.#options.config.tags.length;
     const advice =
       isAtAll && this.#heardBytes > 0 ? '; check line settings, framing, checksum and fields' : '';

@@ -2,6 +2,7 @@
 // sense, or the line broke.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { showBytes } from './escapes.ts';
+import { lookOf } from './line-advice.ts';
 
 export const connectFailedCode = 'serial-connect-failed';
 
@@ -10,8 +11,9 @@ export function timedOut(command: Buffer, limitMs: number): HoldfastError {
   return new HoldfastError('serial-timeout', message, { retryable: true });
 }
 
-export function garbled(what: string, bytes: number): HoldfastError {
-  const message = `${what}: ${bytes} bytes came, and no message was in them: check line settings, framing and checksum`;
+/** `recent`: what came last. */
+export function garbled(what: string, bytes: number, recent: Uint8Array): HoldfastError {
+  const message = `${what.replace(/: is the instrument on.*$/, '')}: ${bytes} bytes came, and no message was in them: check line settings, framing and checksum; the last of them: ${lookOf(recent)}`;
   return new HoldfastError('serial-garbage', message, { retryable: true });
 }
 

@@ -17,19 +17,10 @@ import { CommandOrder } from './command-order.ts';
 import { type Exchange, RunningExchange, type Taken } from './exchange.ts';
 import { FrameReader, type Framing } from './frame-reader.ts';
 import type { GarbageKind } from './frame-scanner.ts';
+import type { LineListener } from './line-listener.ts';
 import { pendingInputMs, untilQuiet } from './line-quiet.ts';
 import { OverdueExchange } from './overdue-exchange.ts';
 import { garbled, lineBusy, lineClosed, lineLost, outOfStep, timedOut } from './serial-errors.ts';
-
-export interface LineListener {
-  onFrame(content: Buffer): void;
-  onGarbage(bytes: number, why: GarbageKind): void;
-  /** The message that ended an exchange: an answer, the mark of a dump, a refusal. */
-  onEnd?(content: Buffer): void;
-  /** An answer that came after its time: nobody waits for it any more. */
-  onLate?(): void;
-  onLost(error: HoldfastError): void;
-}
 
 export interface SerialLineOptions {
   readonly stream: Duplex;
@@ -49,6 +40,8 @@ const turnaroundMs = 100;
 const prompt = { withinMs: 50, bytes: 8 };
 /** Between the last byte that nobody asked for and the next command. */
 const strayQuietMs = 30;
+/** Of what came, so much is kept to be shown. */
+const recentBytes = 80;
 
 /** Bytes of a line that is asked, which nobody asked for. */
 interface Stray {
@@ -69,6 +62,7 @@ export class SerialLine {
   #lastByteAt: number;
   #quietUntil = 0;
   #garbageBytes = 0;
+  #recent: Buffer = Buffer.alloc(0);
   #answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SerialLineOptions) {
@@ -115,6 +109,11 @@ export class SerialLine {
   /** Bytes since the line was opened that were part of no message. */
   get garbageBytes(): number {
     return this.#garbageBytes;
+  }
+
+  /** What came last, whatever it is. */
+  get recent(): Buffer {
+    return this.#recent;
   }
 
   /** Bytes that came and are no message yet. */
@@ -279,7 +278,7 @@ export class SerialLine {
       lastByteAt: () => (isTalking ? undefined : this.#lastByteAt),
       onOver: () => this.#endOverdue(running),
     });
-    this.#pending?.end(heard > 0 ? garbled(error.message, heard) : error);
+    this.#pending?.end(heard > 0 ? garbled(error.message, heard, this.#recent) : error);
   }
 
   #endOverdue({ reader }: RunningExchange): void {
@@ -304,6 +303,7 @@ export class SerialLine {
     const { clock, isTalking } = this.#options;
     const now = clock.monotonic();
     this.#lastByteAt = now;
+    this.#recent = Buffer.concat([this.#recent, chunk]).subarray(-recentBytes);
     const answering = this.#answering;
     const bytes = answering ? answering.withoutEcho(chunk) : chunk;
     if (bytes.length === 0) return;
@@ -322,10 +322,10 @@ export class SerialLine {
   #listener() {
     return {
       onFrame: (content: Buffer) => this.#onFrame(content),
-      onGarbage: (bytes: number, why: GarbageKind) => {
-        if (this.#answering) this.#answering.garbage += bytes;
-        this.#garbageBytes += bytes;
-        this.#options.listener.onGarbage(bytes, why);
+      onGarbage: (garbage: Buffer, why: GarbageKind) => {
+        if (this.#answering) this.#answering.garbage += garbage.length;
+        this.#garbageBytes += garbage.length;
+        this.#options.listener.onGarbage(garbage, why);
       },
     };
   }

@@ -1,5 +1,5 @@
 // A serial instrument as a source: listens or asks, answers for the instrument's memory, and writes, all over one line.
-import type { Clock } from '../../../kernel/clock.ts';
+import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
@@ -14,6 +14,7 @@ import type { TagWrite } from '../tag-write.ts';
 import { CommandOrder, longestWait } from './command-order.ts';
 import { framingOf } from './compile-framing.ts';
 import type { HistoryConfig, SerialSourceConfig } from './config.ts';
+import { DroppedBytes } from './dropped-bytes.ts';
 import { DumpTails } from './dump-tails.ts';
 import { toBytes } from './escapes.ts';
 import type { GarbageKind } from './frame-scanner.ts';
@@ -69,6 +70,9 @@ class SerialSource implements Source {
   #reporter: Reporter | undefined;
   readonly #commands = new CommandOrder();
   readonly #tails: DumpTails;
+  readonly #dropped: DroppedBytes;
+  readonly #onDropped = (bytes: Buffer, why: GarbageKind) => this.#dropped.note(bytes.length, why, bytes);
+  readonly #onDamaged = (content: Buffer) => this.#dropped.note(content.length, 'unmatched', content);
 
   constructor(config: SerialSourceConfig, deps: SerialSourceDeps) {
     this.#config = config;
@@ -78,12 +82,17 @@ class SerialSource implements Source {
     this.stampedByGateway = this.#order === 'arrival';
     this.silenceLimitMs = silenceLimitOf(config, this.#order);
     this.#messages = liveMessages(config);
+    this.#dropped = new DroppedBytes(deps.clock, deps.log);
     this.#tails = new DumpTails(config.history?.limitMs ?? 0);
     if (config.history) this.history = this.#makeHistory(config.history);
     const { clock, openStream: open = openStream } = deps;
     this.probe = createProbe({ config, messages: this.#messages, clock, openStream: open });
     const write = createWriter(config, this.#turn('write'));
     if (write) this.write = write;
+  }
+
+  complaint(): string | undefined {
+    return this.#dropped.complaint;
   }
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
@@ -102,11 +111,11 @@ class SerialSource implements Source {
     const ended = new AbortController();
     const onAbort = () => ended.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    const reporter = this.#makeReporter(sink, () => line.isAmid);
+    const reporter = this.#makeReporter(sink, () => line.isAmid || session.isAmid);
     const count = (name: string, by?: number) => this.#count(name, by);
     const line = new SerialLine({
       stream,
-      framing: framingOf(config.framing, config.checksum),
+      framing: framingOf(config.framing, config.checksum, config.between),
       isTalking: config.poll === undefined,
       order: this.#commands,
       peer: peerOf(config),
@@ -115,18 +124,30 @@ class SerialSource implements Source {
         onFrame: (content) => session.onFrame(content),
         onEnd: (content) => this.#onEnd(content, reporter),
         onLate: () => count('holdfast_serial_late_answers_total'),
-        onGarbage: (bytes, why) => this.#onGarbage(session, bytes, why),
+        onGarbage: (garbage, why) => this.#onGarbage(session, garbage, why),
         // The session then ends at once, wherever it waits.
         onLost: (error) => ended.abort(error),
       },
     });
     this.#reporter = reporter;
     const isTail = (record: DecodedRecord) => this.#isTail(record);
-    const parts = { config, line, reporter, messages: this.#messages, isTail, clock, log, count };
+    const parts = {
+      config,
+      line,
+      reporter,
+      messages: this.#messages,
+      isTail,
+      clock,
+      log,
+      count,
+      onDropped: this.#onDropped,
+      onDamaged: this.#onDamaged,
+    };
     const session = config.poll ? new PollSession(parts, config.poll) : new ListenSession(parts);
     this.#line = line;
     try {
       signal.throwIfAborted();
+      if (config.connectDelayMs > 0) await sleep(clock, config.connectDelayMs, ended.signal);
       if (config.onConnect !== undefined) line.send(toBytes(config.onConnect));
       await session.run(ended.signal);
     } finally {
@@ -253,10 +274,10 @@ class SerialSource implements Source {
     reporter.damaged('serial-joined');
   }
 
-  #onGarbage(session: ListenSession | PollSession, bytes: number, why: GarbageKind): void {
-    this.#count('holdfast_serial_garbage_bytes_total', bytes);
+  #onGarbage(session: ListenSession | PollSession, garbage: Buffer, why: GarbageKind): void {
+    this.#count('holdfast_serial_garbage_bytes_total', garbage.length);
     if (why === 'checksum') this.#count('holdfast_serial_bad_checksums_total');
-    session.onGarbage(bytes, why);
+    session.onGarbage(garbage, why);
   }
 
   #count(name: string, by?: number): void {

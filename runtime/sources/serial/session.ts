@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { createPollSchedule } from '../line/poll-schedule.ts';
+import { BetweenFrames } from './between-frames.ts';
 import type { PollConfig, SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { isEcho } from './exchange.ts';
@@ -26,12 +27,18 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly count: (name: string, by?: number) => void;
+  /** Bytes were thrown away. */
+  readonly onDropped: (bytes: Buffer, why: GarbageKind) => void;
+  /** A whole message in which no record was found. */
+  readonly onDamaged: (content: Buffer, why: string) => void;
 }
 
 /** How often a line on which nothing happens is stated to be listened to. */
 const stateEveryMs = 1000;
 /** Failed polls in a row after which the session ends: the supervisor's growing waits then spare the line. */
 export const maxFailures = 3;
+/** An instrument that was not heard since the line was opened may be starting: another session would begin that anew. */
+const deafMs = 5000;
 /** Tries to get the answers to several commands out of one sample. */
 export const sampleAttempts = 3;
 
@@ -41,14 +48,18 @@ export class ListenSession {
   #lastRecordAt: number;
   /** Bytes since the last record that were no record. */
   #garbage = 0;
+  readonly #between: BetweenFrames;
+  #heldBack: GarbageKind = 'noise';
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
+    this.#between = new BetweenFrames(parts.config, parts.messages);
     this.#lastRecordAt = parts.clock.monotonic();
   }
 
   onFrame(content: Buffer): void {
     const { messages, reporter, count } = this.#parts;
+    this.#settle();
     const message = messages.read(content);
     switch (message.kind) {
       case 'record':
@@ -65,6 +76,7 @@ export class ListenSession {
       case 'damaged':
         count('holdfast_serial_damaged_messages_total');
         this.#garbage += content.length;
+        this.#parts.onDamaged(content, message.why);
         reporter.damaged(message.why);
         break;
       case 'refusal':
@@ -86,8 +98,27 @@ export class ListenSession {
     reporter.damaged('serial-joined');
   }
 
-  onGarbage(bytes: number, why: GarbageKind): void {
-    this.#garbage += bytes;
+  onGarbage(garbage: Buffer, why: GarbageKind): void {
+    this.#garbage += garbage.length;
+    if (why !== 'checksum' && why !== 'too-long' && this.#between.add(garbage)) this.#heldBack = why;
+    else this.#dropped(garbage, why);
+  }
+
+  /** Something came between messages, of which nobody knows yet whether it was one. */
+  get isAmid(): boolean {
+    return this.#between.isPending;
+  }
+
+  /** What came between messages is over. */
+  #settle(): void {
+    if (!this.#between.isPending) return;
+    const bytes = this.#between.bytes;
+    if (!this.#between.settle()) this.#dropped(bytes, this.#heldBack);
+    else this.#parts.count('holdfast_serial_other_messages_total');
+  }
+
+  #dropped(bytes: Buffer, why: GarbageKind): void {
+    this.#parts.onDropped(bytes, why);
     this.#parts.reporter.damaged(`serial-${why}`);
   }
 
@@ -102,13 +133,14 @@ export class ListenSession {
       if (leftMs <= 0 && isLooked) {
         const { message } = silent(limitMs);
         const heard = this.#garbage + line.keptBytes;
-        throw heard > 0 ? garbled(message, heard) : silent(limitMs);
+        throw heard > 0 ? garbled(message, heard, line.recent) : silent(limitMs);
       }
       isLooked = leftMs <= 0;
       await sleep(clock, isLooked ? pendingInputMs : Math.min(stateEveryMs, leftMs), signal);
       if (line.lost) throw line.lost;
+      if (!line.isAmid) this.#settle();
       // Where messages are expected, only a message shows that the instrument is there.
-      if (config.expectEveryMs === undefined) reporter.quiet(line.isAmid);
+      if (config.expectEveryMs === undefined) reporter.quiet(line.isAmid || this.isAmid);
       else if (line.answeredAt > this.#lastRecordAt) reporter.confirm();
     }
   }
@@ -119,14 +151,18 @@ export class PollSession {
   readonly #parts: SessionParts;
   readonly #poll: PollConfig;
   readonly #commands: readonly Buffer[];
+  readonly #between: BetweenFrames;
   // An instrument that has never answered is not asked three times before the supervisor's waits spare the line.
   #failures = maxFailures - 1;
   /** Records say which one they are. */
   readonly #isMarked: boolean;
+  readonly #openedAt: number;
 
   constructor(parts: SessionParts, poll: PollConfig) {
     this.#parts = parts;
     this.#poll = poll;
+    this.#between = new BetweenFrames(parts.config, parts.messages);
+    this.#openedAt = parts.clock.monotonic();
     this.#isMarked = orderOf(parts.config) !== 'arrival';
     this.#commands = (typeof poll.command === 'string' ? [poll.command] : poll.command).map(toBytes);
   }
@@ -138,7 +174,19 @@ export class PollSession {
     if (messages.look(content).kind === 'record') line.doubt();
   }
 
-  onGarbage(): void {}
+  readonly isAmid = false;
+
+  /** It is no hole where an instrument is asked; what it is, is told. */
+  onGarbage(garbage: Buffer, why: GarbageKind): void {
+    if (why === 'checksum' || why === 'too-long' || !this.#between.add(garbage))
+      this.#parts.onDropped(garbage, why);
+  }
+
+  /** What came around the answers of a poll is over. */
+  #settle(): void {
+    const { bytes } = this.#between;
+    if (bytes.length > 0 && !this.#between.settle()) this.#parts.onDropped(bytes, 'noise');
+  }
 
   async run(signal: AbortSignal): Promise<never> {
     const { clock } = this.#parts;
@@ -153,17 +201,25 @@ export class PollSession {
     const { line, reporter } = this.#parts;
     try {
       const record = await line.turns.run('live', () => this.#sample(), signal);
+      this.#settle();
       // What went by while this poll was under way lies before its answer, so the break comes before it too.
       beforeReport();
       reporter.take(record);
       this.#failures = 0;
     } catch (error) {
       signal.throwIfAborted();
+      this.#settle();
       this.#failures += 1;
       this.#onFailure(error);
       if (line.lost) throw line.lost;
-      if (this.#failures >= maxFailures) throw error;
+      if (this.#failures >= maxFailures && !this.#isDeaf) throw error;
     }
+  }
+
+  /** Not a byte came, and it may not hear yet. */
+  get #isDeaf(): boolean {
+    const { line, clock } = this.#parts;
+    return line.recent.length === 0 && clock.monotonic() - this.#openedAt < deafMs;
   }
 
   /** The answers to all commands are one sample: of the same record, where the instrument numbers or stamps them. */
@@ -266,7 +322,7 @@ export async function ask(
   } catch (error) {
     // An answer came, and made no sense: not the same as none.
     if (damaged > 0 && error instanceof HoldfastError && error.code === 'serial-timeout')
-      throw garbled(error.message, damaged);
+      throw garbled(error.message, damaged, line.recent);
     throw error;
   }
   count('holdfast_serial_records_total');

@@ -15,7 +15,7 @@ export interface DeviceRequest {
 
 /** A PDU; bytes to put on the wire as they are; nothing; or one of these later. */
 export type DeviceAnswer =
-  | { readonly pdu: Buffer }
+  | { readonly pdu: Buffer; readonly thenClose?: true }
   | { readonly raw: Buffer }
   | { readonly afterMs: number; readonly answer: DeviceAnswer }
   | 'silence'
@@ -29,6 +29,8 @@ export class MemoryDevice {
   answer: Answerer;
   isReachable = true;
   readonly requests: DeviceRequest[] = [];
+  /** Connections that were made so far. */
+  opened = 0;
   readonly #clock: Clock;
   readonly #streams = new Set<DeviceStream>();
 
@@ -63,6 +65,7 @@ export class MemoryDevice {
       this.#send(stream, request, this.answer(request));
     });
     this.#streams.add(stream);
+    this.opened += 1;
     stream.on('close', () => this.#streams.delete(stream));
     return stream;
   }
@@ -84,6 +87,7 @@ export class MemoryDevice {
       this.#clock.setTimer(answer.afterMs, () => this.#send(stream, request, answer.answer));
     } else if (!stream.destroyed) {
       stream.push('raw' in answer ? answer.raw : this.frame(request, answer.pdu));
+      if ('thenClose' in answer) stream.push(null);
     }
   }
 }

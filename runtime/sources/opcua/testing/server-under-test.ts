@@ -59,6 +59,7 @@ export function serverUnderTest(options: OpcuaPlantOptions = {}): ServerUnderTes
     await plant.setFaults({
       history: null,
       queueSize: null,
+      operations: null,
       units: null,
       unreachable: null,
       silent: null,

@@ -41,9 +41,9 @@ export function readFrames(
       ...framing,
       listener: {
         onFrame: (content) => frames.push(content.toString('latin1')),
-        onGarbage(bytes, why) {
-          garbage[why] = (garbage[why] ?? 0) + bytes;
-          garbageBytes += bytes;
+        onGarbage(dropped, why) {
+          garbage[why] = (garbage[why] ?? 0) + dropped.length;
+          garbageBytes += dropped.length;
         },
       },
     },

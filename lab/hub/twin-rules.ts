@@ -1,0 +1,78 @@
+// What IoT Hub refuses in a twin, as pure functions.
+// Source: Microsoft's "Understand and use device twins in IoT Hub", sections "Device twin size" and "Tags and properties
+// format"; that nulls may not stand in arrays is what the hub answers.
+
+export type JsonObject = { [name: string]: unknown };
+
+/** Bytes of each section, by IoT Hub's own way of counting. */
+export const maxTwinBytes = { tags: 8 * 1024, desired: 32 * 1024, reported: 32 * 1024 } as const;
+export const maxTwinDepth = 10;
+export const maxTwinNameBytes = 1024;
+export const maxTwinTextBytes = 4096;
+export const twinIntegers = { least: -4503599627370496, most: 4503599627370495 } as const;
+
+/** From here on JSON writes a number with an exponent, which is no integer there. */
+const leastWithExponent = 1e21;
+
+export type TwinSection = keyof typeof maxTwinBytes;
+
+/** What is wrong with a patch, whatever it is merged into. @throws Error with the reason */
+export function checkTwinPatch(patch: JsonObject): void {
+  checkObject(patch, 1, false);
+}
+
+/** @throws Error with the reason */
+export function checkTwinSize(section: TwinSection, whole: JsonObject): void {
+  const bytes = sizeOf(whole);
+  if (bytes <= maxTwinBytes[section]) return;
+  throw new Error(`${section} has ${bytes} bytes, the limit is ${maxTwinBytes[section]}`);
+}
+
+function checkObject(value: JsonObject, depth: number, isInArray: boolean): void {
+  if (depth > maxTwinDepth) throw new Error(`properties are nested deeper than ${maxTwinDepth}`);
+  for (const [name, inner] of Object.entries(value)) {
+    checkName(name);
+    checkValue(name, inner, depth + 1, isInArray);
+  }
+}
+
+function checkName(name: string): void {
+  if (Buffer.byteLength(name) > maxTwinNameBytes) throw new Error('a property name is longer than 1 KB');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is forbidden.
+  if (/[.$ \x00-\x1f\x7f-\x9f]/.test(name.replace(/^\$(version|metadata)$/, '')))
+    throw new Error(
+      `the property name ${JSON.stringify(name)} holds a dot, a dollar sign, a space or a control character`,
+    );
+}
+
+/** A null removes a property. In an array, and in what stands in one, there is nothing to remove. */
+function checkValue(name: string, value: unknown, depth: number, isInArray: boolean): void {
+  const where = `the value of ${JSON.stringify(name)}`;
+  if (value === null) {
+    if (isInArray) throw new Error(`${where} holds a null in an array`);
+  } else if (Array.isArray(value)) {
+    for (const each of value) checkValue(name, each, depth, true);
+  } else if (typeof value === 'object') checkObject(value as JsonObject, depth, isInArray);
+  else if (typeof value === 'string') {
+    if (Buffer.byteLength(value) > maxTwinTextBytes) throw new Error(`${where} is text of more than 4 KB`);
+  } else if (Number.isInteger(value) && Math.abs(value as number) < leastWithExponent) {
+    const { least, most } = twinIntegers;
+    if ((value as number) < least || (value as number) > most)
+      throw new Error(`${where} is an integer beyond ${least} to ${most}`);
+  }
+}
+
+/** Names and text count their characters but for control characters, numbers 8 and booleans 4 bytes. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return textBytes(value);
+  if (typeof value === 'number') return 8;
+  if (typeof value === 'boolean') return 4;
+  if (Array.isArray(value)) return value.reduce((sum: number, each) => sum + sizeOf(each), 0);
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.entries(value).reduce((sum, [name, inner]) => sum + textBytes(name) + sizeOf(inner), 0);
+}
+
+function textBytes(text: string): number {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what does not count.
+  return Buffer.byteLength(text.replace(/[\x00-\x1f\x7f-\x9f]/g, ''));
+}

@@ -1,0 +1,54 @@
+// `holdfast probe --discover`: finds out what it can of one device, and prints a source ready to paste. All that it prints is
+// YAML: what it found stands in comments.
+import { join } from 'node:path';
+import type { Clock } from '../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { discoveries } from '../adapters.ts';
+import { writeYaml } from '../config/yaml-text.ts';
+import { exitCodes } from './exit-codes.ts';
+
+export interface DiscoverOptions {
+  /** Findings and source as one line of JSON. */
+  readonly json?: boolean;
+  /** For the whole of it, in seconds. */
+  readonly timeout: number;
+  readonly dataFolder: string;
+}
+
+/** Returns the exit code. `print` takes one line. */
+export async function discover(
+  address: string,
+  { json = false, timeout, dataFolder }: DiscoverOptions,
+  clock: Clock,
+  print: (line: string) => void = (line) => console.log(line),
+): Promise<number> {
+  const where = URL.parse(address);
+  const found = discoveries.get(where?.protocol.slice(0, -1) ?? '');
+  if (!where || !found) {
+    const usages = [...new Set([...discoveries.values()].map(({ discovery }) => discovery.usage))].join(', ');
+    console.error(`holdfast: ${address} is no address that can be looked at; write ${usages}`);
+    return exitCodes.badInput;
+  }
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new Error('interrupted'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
+  const timer = clock.setTimer(timeout * 1000, () => stop.abort(new Error(`not done within ${timeout} s`)));
+  const findings: string[] = [];
+  const say = (line: string) => {
+    findings.push(line);
+    if (!json) print(`# ${line}`);
+  };
+  try {
+    const folder = join(dataFolder, found.name);
+    const source = await found.discovery.run(where, { clock, signal: stop.signal, folder, say });
+    print(json ? JSON.stringify({ findings, source }) : writeYaml([source]));
+    return exitCodes.ok;
+  } catch (error) {
+    console.error(`holdfast: ${describeError(error)}`);
+    return error instanceof HoldfastError && error.code === 'discover-bad-address'
+      ? exitCodes.badInput
+      : exitCodes.failed;
+  } finally {
+    timer.cancel();
+  }
+}

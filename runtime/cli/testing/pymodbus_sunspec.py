@@ -1,0 +1,34 @@
+"""A Modbus TCP server with a device identification and two SunSpec models; prints its port as JSON."""
+import asyncio
+import json
+
+from pymodbus.datastore import ModbusServerContext, ModbusSlaveContext, ModbusSparseDataBlock
+from pymodbus.device import ModbusDeviceIdentification
+from pymodbus.server.async_io import ModbusTcpServer
+
+
+def registers():
+    words = {40000: 0x5375, 40001: 0x6E53}
+    words |= {40002: 1, 40003: 66} | {40004 + at: 0 for at in range(66)}
+    words |= {40070: 103, 40071: 50} | {40072 + at: 0 for at in range(50)}
+    words |= {40122: 0xFFFF, 40123: 0}
+    # The blocks of this library count from 1.
+    return ModbusSparseDataBlock({address + 1: word for address, word in words.items()})
+
+
+async def main():
+    block = registers()
+    unit = ModbusSlaveContext(di=block, co=block, hr=block, ir=block)
+    identity = ModbusDeviceIdentification()
+    identity.VendorName = "ACME"
+    identity.ProductCode = "Sun 8000"
+    identity.MajorMinorRevision = "1.2"
+    context = ModbusServerContext(slaves=unit, single=True)
+    server = ModbusTcpServer(context, identity=identity, address=("127.0.0.1", 0))
+    running = asyncio.ensure_future(server.serve_forever())
+    await server.serving
+    print(json.dumps({"port": server.server.sockets[0].getsockname()[1]}), flush=True)
+    await running
+
+
+asyncio.run(main())

@@ -1,0 +1,21 @@
+// The port of `holdfast probe --discover`: what a device shows of itself, and a source ready to paste. Beside `run`, as the probe
+// is: nothing that is read reaches a window.
+import type { Clock } from '../../kernel/clock.ts';
+
+export interface DiscoverParts {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** For what the adapter keeps, as certificates. */
+  readonly folder: string;
+  /** One finding, for people. */
+  say(line: string): void;
+}
+
+export interface Discovery {
+  /** Of addresses that it understands, as `modbus-tcp` in `modbus-tcp://10.0.0.7:502?unit=1`. */
+  readonly schemes: readonly string[];
+  /** For people: how an address is written. */
+  readonly usage: string;
+  /** The settings of a source. @throws HoldfastError where the device cannot be reached, or the address makes no sense */
+  run(where: URL, parts: DiscoverParts): Promise<Readonly<Record<string, unknown>>>;
+}

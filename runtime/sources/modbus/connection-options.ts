@@ -1,0 +1,26 @@
+// What a connection to Modbus units is made of.
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Framing } from './framing.ts';
+import type { LineUnits } from './line-units.ts';
+import type { PeerHabits } from './peer-habits.ts';
+
+export interface ModbusConnectionOptions {
+  /** An open connection, which is owned from here on. */
+  readonly stream: Duplex;
+  readonly framing: Framing;
+  /** What is known of the units, which outlives the connection. */
+  readonly units: LineUnits;
+  readonly clock: Clock;
+  /** Names the peer in messages. */
+  readonly peer: string;
+  /** Silence that a serial bus needs between an answer and the next request. Default 0. */
+  readonly gapMs?: number;
+  /** The same after a request that got no good answer: what is still under way must not meet the next one. Default 0. */
+  readonly turnaroundMs?: number;
+  /** Nothing is asked so long after the connection was opened. Default: as was learned. */
+  readonly connectDelayMs?: number | undefined;
+  /** Opens the connection anew where the peer closed it after an answer. Absent: then it is lost. */
+  readonly reopen?: (signal: AbortSignal) => Promise<Duplex>;
+  readonly habits?: PeerHabits;
+}

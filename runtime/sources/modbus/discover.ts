@@ -1,0 +1,315 @@
+// Finds out what it can of a Modbus unit: what odd headers it has, whether it needs time, who it is, which SunSpec models it
+// has, and how much it takes in a request. Reads only.
+import { HoldfastError } from '../../../kernel/errors.ts';
+import type { RegisterTable } from '../codec/fields.ts';
+import type { DiscoverParts, Discovery } from '../discover.ts';
+import {
+  type ModbusSourceConfig,
+  modbusRtuSourceSchema,
+  modbusRtuTcpSourceSchema,
+  modbusTcpSourceSchema,
+} from './config.ts';
+import { createModbusLinks, type Link, type ModbusLinks } from './link.ts';
+import type { ModbusClient } from './modbus-client.ts';
+import { ModbusException } from './modbus-errors.ts';
+
+type Settings = Record<string, unknown>;
+
+export interface ModbusDiscoverOptions {
+  /** Default: what the address names. Each with nothing known of the device. */
+  readonly links?: () => ModbusLinks;
+}
+
+const schemas = {
+  'modbus-tcp': modbusTcpSourceSchema,
+  'modbus-rtu-tcp': modbusRtuTcpSourceSchema,
+  'modbus-rtu': modbusRtuSourceSchema,
+} as const;
+
+export function discoverModbus({ links }: ModbusDiscoverOptions = {}): Discovery {
+  return {
+    schemes: Object.keys(schemas),
+    usage:
+      'modbus-tcp://HOST:PORT?unit=1, modbus-rtu-tcp://HOST:PORT?unit=1, modbus-rtu:///dev/ttyUSB0?unit=1&baudRate=9600',
+    run: (where, parts) => new UnitDiscovery(where, parts, links).run(),
+  };
+}
+
+/** Odd headers that may come together, and one round without. */
+const maxRounds = 4;
+/** Requests in a row that show whether a unit needs time. */
+const gapRequests = 4;
+const gapsMs = [50, 100, 200, 350, 500, 1000];
+const mostRegisters = 125;
+const sunSpecMarker = 'SunS';
+/** Where the marker may stand (SunSpec Device Information Model Specification, section 6.2). */
+const sunSpecBases = [40_000, 50_000, 0];
+const sunSpecEnd = 0xffff;
+const maxModels = 64;
+/** Models that there is a profile for. */
+const profiled: ReadonlySet<number> = new Set([1, 101, 102, 103, 160, 802]);
+
+interface Place {
+  readonly table: RegisterTable;
+  readonly address: number;
+}
+
+class UnitDiscovery {
+  readonly #parts: DiscoverParts;
+  readonly #makeLinks: () => ModbusLinks;
+  readonly #settings: Settings;
+  readonly #schema: (typeof schemas)[keyof typeof schemas];
+  /** It answered something, whatever came of it. */
+  #wasHeard = false;
+
+  constructor(where: URL, parts: DiscoverParts, makeLinks?: () => ModbusLinks) {
+    this.#parts = parts;
+    this.#makeLinks = makeLinks ?? (() => createModbusLinks({ clock: parts.clock }));
+    const type = where.protocol.slice(0, -1) as keyof typeof schemas;
+    this.#schema = schemas[type];
+    this.#settings = settingsOf(type, where);
+  }
+
+  async run(): Promise<Settings> {
+    await this.#getAnswer();
+    await this.#findGap();
+    return this.#withLink(async (link) => {
+      if (link.units.hasEcho)
+        this.#parts.say('the line gives back what is sent (echo): nothing is to be set for that');
+      await this.#identify(link);
+      const models = await this.#findModels(link);
+      const place = models.base ?? (await this.#readable(link));
+      if (place) await this.#findLargest(link, place);
+      return { ...this.#settings, ...this.#whatToRead(models.found, place) };
+    });
+  }
+
+  /** Until an answer is believed: with odd headers ignored, and time between requests, where that is needed. */
+  async #getAnswer(): Promise<void> {
+    const { clock, say } = this.#parts;
+    const gaps = [...gapsMs];
+    for (let round = 1; ; round++) {
+      const startedAt = clock.monotonic();
+      try {
+        const tries = await this.#withLink((link) => this.#firstAnswer(link));
+        if (tries > 1) {
+          const deafMs = Math.ceil((clock.monotonic() - startedAt) / 100) * 100;
+          this.#settings.connectDelayMs = deafMs;
+          say(`it hears nothing for about ${deafMs} ms after the connection is made: connectDelayMs`);
+        }
+        return;
+      } catch (error) {
+        // What proves that it is in step may come too soon for it.
+        const gapMs = isSilence(error) && this.#wasHeard ? gaps.shift() : undefined;
+        if (gapMs !== undefined) {
+          this.#settings.gapMs = gapMs;
+          round -= 1;
+          continue;
+        }
+        const setting = oddHeaderOf(error);
+        if (setting === undefined || round === maxRounds) throw error;
+        this.#settings[setting] = 'ignore';
+        say(`${(error as Error).message.replace(/[:;] set .*$/s, '')}: ${setting}: ignore`);
+      }
+    }
+  }
+
+  /** How often it was asked. */
+  async #firstAnswer(link: Link): Promise<number> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#hears(link);
+        return tries;
+      } catch (error) {
+        this.#wasHeard ||= link.units.worstMs(this.#unit) > 0 || oddHeaderOf(error) !== undefined;
+        if (!(isSilence(error) && link.isDeaf)) throw error;
+      }
+    }
+  }
+
+  /** Any answer will do, a refusal as well. */
+  async #hears(link: Link): Promise<void> {
+    await this.#ask(link, (client) => client.readRegisters(this.#unit, 'holding', 0, 1));
+  }
+
+  async #findGap(): Promise<void> {
+    const known = this.#settings.gapMs as number | undefined;
+    const tried = known === undefined ? [0, ...gapsMs] : gapsMs.filter((gapMs) => gapMs >= known);
+    for (const gapMs of tried) {
+      this.#settings.gapMs = gapMs;
+      if (!(await this.#answersInARow())) continue;
+      if (gapMs === 0) delete this.#settings.gapMs;
+      else this.#parts.say(`it loses what it is asked at once after an answer: gapMs: ${gapMs}`);
+      return;
+    }
+    delete this.#settings.gapMs;
+    this.#parts.say('it does not answer each request, however long it is left in peace: is the line bad?');
+  }
+
+  #answersInARow(): Promise<boolean> {
+    return this.#withLink(async (link) => {
+      await this.#firstAnswer(link);
+      for (let at = 1; at < gapRequests; at++) await this.#hears(link);
+      return true;
+    }).catch((error: unknown) => {
+      if (isSilence(error)) return false;
+      throw error;
+    });
+  }
+
+  async #identify(link: Link): Promise<void> {
+    const objects = await this.#ask(link, (client) => client.readIdentification(this.#unit)).catch(
+      failedHere,
+    );
+    if (!objects || objects.size === 0) return;
+    const words = ['maker', 'product', 'version'].flatMap((word, at) =>
+      objects.has(at) ? [`${word} ${objects.get(at)}`] : [],
+    );
+    this.#parts.say(`it says of itself: ${words.join(', ')}`);
+  }
+
+  async #findModels(
+    link: Link,
+  ): Promise<{ readonly base?: Place; readonly found: readonly [number, number][] }> {
+    for (const address of sunSpecBases) {
+      const marker = await this.#read(link, { table: 'holding', address }, 2);
+      if (marker?.toString('latin1') !== sunSpecMarker) continue;
+      const found = await this.#walkModels(link, address + 2);
+      const list = found.map(([id, at]) => `${id} at ${at}`).join(', ');
+      this.#parts.say(`SunSpec marker at ${address}; models ${list}`);
+      return { base: { table: 'holding', address }, found };
+    }
+    return { found: [] };
+  }
+
+  async #walkModels(link: Link, first: number): Promise<[number, number][]> {
+    const found: [number, number][] = [];
+    for (let at = first; found.length < maxModels && at < 0xfffe; ) {
+      const head = await this.#read(link, { table: 'holding', address: at }, 2);
+      const id = head?.readUInt16BE(0) ?? sunSpecEnd;
+      if (id === sunSpecEnd) break;
+      found.push([id, at]);
+      at += 2 + head!.readUInt16BE(2);
+    }
+    return found;
+  }
+
+  async #readable(link: Link): Promise<Place | undefined> {
+    for (const table of ['holding', 'input'] as const)
+      for (const address of [0, 1, 100, 1000]) {
+        const place = { table, address };
+        if (await this.#read(link, place, 1)) return place;
+      }
+    this.#parts.say('no register was found to be there: look them up in its manual');
+    return undefined;
+  }
+
+  /** The most that it gives from there on; that may also be where its registers end, which does no harm. */
+  async #findLargest(link: Link, place: Place): Promise<void> {
+    if (await this.#read(link, place, mostRegisters)) return;
+    let [given, refused] = [1, mostRegisters];
+    while (refused - given > 1) {
+      const count = (given + refused) >> 1;
+      if (await this.#read(link, place, count)) given = count;
+      else refused = count;
+    }
+    this.#settings.maxRegisters = given;
+    this.#parts.say(
+      `it gives at most ${given} registers in a request from ${place.table} ${place.address}: maxRegisters`,
+    );
+  }
+
+  #whatToRead(models: readonly [number, number][], place: Place | undefined): Settings {
+    const known = models.filter(([id]) => profiled.has(id));
+    if (known.length > 0)
+      return {
+        profile: known.map(([id, at], position) => ({
+          use: `sunspec-${id}`,
+          at,
+          ...(position > 1 && { prefix: `model-${id}.` }),
+        })),
+      };
+    const { table, address } = place ?? { table: 'holding', address: 0 };
+    return { tags: [{ name: `${table}-${address}`, table, address, type: 'uint16' }] };
+  }
+
+  /** Undefined where it is refused, or not answered. */
+  #read(link: Link, { table, address }: Place, count: number): Promise<Buffer | undefined> {
+    return link.turns
+      .run('live', () => link.client.readRegisters(this.#unit, table, address, count), this.#parts.signal)
+      .catch(failedHere);
+  }
+
+  /** Undefined where it is refused. */
+  #ask<T>(link: Link, work: (client: ModbusClient) => Promise<T>): Promise<T | undefined> {
+    return link.turns
+      .run('live', () => work(link.client), this.#parts.signal)
+      .catch((error: unknown) => {
+        if (error instanceof ModbusException) return undefined;
+        throw error;
+      });
+  }
+
+  async #withLink<T>(work: (link: Link) => Promise<T>): Promise<T> {
+    const config = this.#schema.parse({
+      ...this.#settings,
+      tags: [{ name: 'any', address: 0, type: 'uint16' }],
+    }) as ModbusSourceConfig;
+    const link = await this.#makeLinks().acquire(config, this.#parts.signal);
+    try {
+      return await work(link);
+    } finally {
+      link.release();
+    }
+  }
+
+  get #unit(): number {
+    return (this.#settings.unit as number | undefined) ?? 1;
+  }
+}
+
+/** @throws HoldfastError `discover-bad-address` */
+function settingsOf(type: keyof typeof schemas, where: URL): Settings {
+  const query = [...where.searchParams].map(([name, text]) => [
+    name,
+    /^\d+$/.test(text) ? Number(text) : text,
+  ]);
+  const place =
+    type === 'modbus-rtu'
+      ? { path: decodeURIComponent(where.pathname) }
+      : {
+          host: where.hostname.replace(/^\[|\]$/g, ''),
+          ...(where.port !== '' && { port: Number(where.port) }),
+        };
+  const settings = { name: 'device', type, ...place, ...Object.fromEntries(query) };
+  const tags = [{ name: 'any', address: 0, type: 'uint16' }];
+  const result = schemas[type].safeParse({ ...settings, tags });
+  if (result.success) return settings;
+  const [problem] = result.error.issues;
+  const message = `${where.href} makes no sense: ${problem?.path.join('.')} ${problem?.message}`;
+  throw new HoldfastError('discover-bad-address', message);
+}
+
+const oddHeader = /set (transactionId|unitId|frameLength): ignore/;
+
+function oddHeaderOf(error: unknown): string | undefined {
+  if (!(error instanceof HoldfastError) || error.code !== 'modbus-garbage') return undefined;
+  return oddHeader.exec(error.message)?.[1];
+}
+
+function isSilence(error: unknown): boolean {
+  return (
+    error instanceof HoldfastError && (error.code === 'modbus-timeout' || error.code === 'modbus-out-of-step')
+  );
+}
+
+/** What concerns one request alone. */
+function failedHere(error: unknown): undefined {
+  const isOfRequest = error instanceof ModbusException || isSilence(error) || oddAnswer(error);
+  if (!isOfRequest) throw error;
+  return undefined;
+}
+
+function oddAnswer(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'modbus-garbage';
+}

@@ -1,0 +1,125 @@
+// What a peer was seen to do with connections, so that it costs a request once and not each time: some lose what they are
+// asked in the first second or two, some close after each answer. It outlives connections and sessions.
+
+import type { Clock } from '../../../kernel/clock.ts';
+import { type LearnedStore, passingStore } from '../learned.ts';
+
+export interface LearnedHabits {
+  /** No request is heard so long after the connection was opened. */
+  readonly connectDelayMs?: number;
+  /** The peer closes the connection after each answer. */
+  readonly closesAfterAnswer?: true;
+}
+
+/** Believed from the second time on: once may be chance. */
+const timesToBelieve = 2;
+/** Longer than any device was seen to be deaf. */
+const maxConnectDelayMs = 5000;
+/** A close that comes later than this after an answer is that of a connection that was idle. */
+const closeAfterAnswerMs = 500;
+
+/** One stream to the peer, from when it was opened. */
+export class StreamLife {
+  readonly #clock: Clock;
+  readonly #habits: PeerHabits;
+  readonly #unanswered = new Set<number>();
+  #openedAt: number | undefined;
+  #answers = 0;
+  #sentAt = 0;
+  #answeredAt = 0;
+
+  constructor(clock: Clock, habits: PeerHabits) {
+    this.#clock = clock;
+    this.#habits = habits;
+  }
+
+  /** Another one begins; true where it is not the first. */
+  begin(): boolean {
+    const isAgain = this.#openedAt !== undefined;
+    this.#openedAt = this.#clock.monotonic();
+    this.#answers = 0;
+    this.#unanswered.clear();
+    return isAgain;
+  }
+
+  asked(): void {
+    this.#sentAt = this.#clock.monotonic();
+  }
+
+  unanswered(unit: number): void {
+    this.#unanswered.add(unit);
+  }
+
+  answered(unit: number): void {
+    this.#answers += 1;
+    this.#answeredAt = this.#clock.monotonic();
+    if (this.#answers > 1) return;
+    this.#habits.answered(this.#unanswered.has(unit) ? this.#sentAt - this.#openedAt! : 0);
+  }
+
+  closed(): void {
+    this.#habits.closed(this.#answers, this.#clock.monotonic() - this.#answeredAt);
+  }
+
+  get hasAnswered(): boolean {
+    return this.#answers > 0;
+  }
+
+  /** The peer will close it, or has. */
+  get isSpent(): boolean {
+    return this.hasAnswered && this.#habits.learned.closesAfterAnswer === true;
+  }
+
+  /** Nothing came yet, and it was opened so lately that the peer may not hear. */
+  get isDeaf(): boolean {
+    return !this.hasAnswered && this.#clock.monotonic() - (this.#openedAt ?? 0) < maxConnectDelayMs;
+  }
+}
+
+export class PeerHabits {
+  readonly #store: LearnedStore;
+  #closes = 0;
+  #deaf = 0;
+  #deafMs = 0;
+
+  constructor(store: LearnedStore = passingStore()) {
+    this.#store = store;
+  }
+
+  /** As it is kept: what somebody had forgotten is not there any more. */
+  get learned(): LearnedHabits {
+    const { connectDelayMs, closesAfterAnswer } = (this.#store.get().connection ?? {}) as LearnedHabits;
+    return {
+      ...(typeof connectDelayMs === 'number' && {
+        connectDelayMs: Math.min(connectDelayMs, maxConnectDelayMs),
+      }),
+      ...(closesAfterAnswer === true && { closesAfterAnswer }),
+    };
+  }
+
+  /** A connection ended. `answers`: given on it; `sinceAnswerMs`: since the last of them. */
+  closed(answers: number, sinceAnswerMs: number): void {
+    if (answers !== 1 || sinceAnswerMs > closeAfterAnswerMs) {
+      this.#closes = 0;
+      return;
+    }
+    this.#closes += 1;
+    if (this.#closes >= timesToBelieve && !this.learned.closesAfterAnswer)
+      this.#store.note('connection', { ...this.learned, closesAfterAnswer: true });
+  }
+
+  /**
+   * The first answer on a connection. `askedAfterMs`: when after it was opened, where it was asked before in vain; else 0.
+   */
+  answered(askedAfterMs: number): void {
+    if (askedAfterMs === 0 || askedAfterMs > maxConnectDelayMs) {
+      this.#deaf = 0;
+      return;
+    }
+    this.#deaf += 1;
+    this.#deafMs = Math.max(this.#deafMs, Math.ceil(askedAfterMs));
+    const known = this.learned.connectDelayMs ?? 0;
+    if (this.#deaf >= timesToBelieve && this.#deafMs > known)
+      this.#store.note('connection', { ...this.learned, connectDelayMs: this.#deafMs });
+  }
+}

@@ -1,0 +1,60 @@
+import { expect, it } from 'vitest';
+import { serviceFailed } from './opcua-errors.ts';
+import { LearnedSizes, noLimits, OperationSizes } from './operation-sizes.ts';
+
+/** A server that takes `most` operations at once. */
+function taking(most: number, status = 'BadTooManyOperations') {
+  const asked: number[] = [];
+  const work = async (part: readonly number[]) => {
+    asked.push(part.length);
+    if (part.length > most) throw serviceFailed('it', status);
+    return part.map((each) => 2 * each);
+  };
+  return { asked, work };
+}
+
+const items = Array.from({ length: 150 }, (_, at) => at);
+const doubled = items.map((each) => 2 * each);
+
+it('a request that is too long is asked in halves, in order, and the size is known to later sessions', async () => {
+  const learned = new LearnedSizes();
+  const first = taking(100);
+  expect(await new OperationSizes(learned).inParts('itemsPerCall', items, first.work)).toEqual(doubled);
+  expect(first.asked).toEqual([150, 75, 75]);
+  const second = taking(100);
+  expect(await new OperationSizes(learned).inParts('itemsPerCall', items, second.work)).toEqual(doubled);
+  expect(second.asked).toEqual([75, 75]);
+});
+
+it('what one service takes says nothing of another', async () => {
+  const sizes = new OperationSizes();
+  await sizes.inParts('nodesPerRead', items, taking(7).work);
+  const { asked, work } = taking(1000);
+  await sizes.inParts('nodesPerBrowse', items, work);
+  expect(asked).toEqual([150]);
+  expect(sizes.limits.nodesPerRead).toBeLessThanOrEqual(7);
+});
+
+it('what was learned goes no further than what the server states', async () => {
+  const sizes = new OperationSizes();
+  sizes.stated = { ...noLimits, nodesPerRead: 10 };
+  const { asked, work } = taking(100);
+  await sizes.inParts('nodesPerRead', items, work);
+  expect(Math.max(...asked)).toBe(10);
+});
+
+it('items are not asked for twice where they may have been made: an answer that is too long is an error', async () => {
+  const { asked, work } = taking(100, 'BadResponseTooLarge');
+  await expect(new OperationSizes().inParts('itemsPerCall', items, work)).rejects.toMatchObject({
+    status: 'BadResponseTooLarge',
+  });
+  expect(asked).toEqual([150]);
+});
+
+it('what is refused one by one is an error', async () => {
+  const { asked, work } = taking(0);
+  await expect(new OperationSizes().inParts('nodesPerRead', [1, 2, 3], work)).rejects.toMatchObject({
+    status: 'BadTooManyOperations',
+  });
+  expect(asked).toEqual([3, 1]);
+});

@@ -1,0 +1,99 @@
+// How many operations one request of each service may hold: what the server states, and what it turned out to take. Many
+// state nothing, and refuse a request that is too long as a whole (BadTooManyOperations): it is asked in halves, and the size
+// that was taken is known from then on, also to later sessions.
+import { type LearnedStore, passingStore } from '../learned.ts';
+import { chunk } from './chunk.ts';
+import { OpcuaServiceError } from './opcua-errors.ts';
+import type { OperationLimits } from './opcua-session.ts';
+
+type Service = keyof OperationLimits;
+
+/** The request was not carried out, for none of its operations. */
+const tooMany: ReadonlySet<string> = new Set(['BadTooManyOperations', 'BadRequestTooLarge']);
+/** It was perhaps carried out, and its answer did not fit: no harm where it only looked. */
+const tooLarge: ReadonlySet<string> = new Set(['BadResponseTooLarge', 'BadEncodingLimitsExceeded']);
+
+export const noLimits: OperationLimits = {
+  nodesPerRead: 0,
+  nodesPerWrite: 0,
+  nodesPerBrowse: 0,
+  nodesPerTranslate: 0,
+  itemsPerCall: 0,
+  nodesPerHistoryRead: 0,
+  historyContinuationPoints: 0,
+};
+
+/** What servers took, by service; outlives sessions. */
+export class LearnedSizes {
+  readonly #store: LearnedStore;
+  readonly #onLearned: ((service: Service, size: number) => void) | undefined;
+
+  constructor(onLearned?: (service: Service, size: number) => void, store: LearnedStore = passingStore()) {
+    this.#onLearned = onLearned;
+    this.#store = store;
+  }
+
+  /** Where nothing is known, 0. */
+  of(service: Service): number {
+    const size = this.#sizes[service];
+    return typeof size === 'number' && size >= 1 ? Math.floor(size) : 0;
+  }
+
+  learn(service: Service, size: number): void {
+    this.#store.note('sizes', { ...this.#sizes, [service]: size });
+    this.#onLearned?.(service, size);
+  }
+
+  get #sizes(): Readonly<Partial<Record<Service, unknown>>> {
+    return (this.#store.get().sizes ?? {}) as Readonly<Partial<Record<Service, unknown>>>;
+  }
+}
+
+/** One session's sizes. */
+export class OperationSizes {
+  readonly #learned: LearnedSizes;
+  stated: OperationLimits = noLimits;
+
+  constructor(learned = new LearnedSizes()) {
+    this.#learned = learned;
+  }
+
+  /** 0 where there is no limit that is known. */
+  get limits(): OperationLimits {
+    const services = Object.keys(noLimits) as Service[];
+    return Object.fromEntries(
+      services.map((service) => [service, this.#of(service)]),
+    ) as unknown as OperationLimits;
+  }
+
+  /** The answers to all of `items`, in their order. `work` answers as many as it was given. */
+  async inParts<T, R>(
+    service: Service,
+    items: readonly T[],
+    work: (part: readonly T[]) => Promise<readonly R[]>,
+  ): Promise<R[]> {
+    const answers: R[] = [];
+    while (answers.length < items.length) {
+      const [part = []] = chunk(items.slice(answers.length), this.#of(service));
+      try {
+        answers.push(...(await work(part)));
+      } catch (error) {
+        // Bounded: each time half as many.
+        if (part.length === 1 || !isTooLong(error, service)) throw error;
+        this.#learned.learn(service, part.length >> 1);
+      }
+    }
+    return answers;
+  }
+
+  #of(service: Service): number {
+    const [stated, learned] = [this.stated[service], this.#learned.of(service)];
+    return stated > 0 && learned > 0 ? Math.min(stated, learned) : Math.max(stated, learned);
+  }
+}
+
+function isTooLong(error: unknown, service: Service): boolean {
+  if (!(error instanceof OpcuaServiceError)) return false;
+  const isLook = service !== 'itemsPerCall' && service !== 'nodesPerWrite';
+  return tooMany.has(error.status) || (isLook && tooLarge.has(error.status));
+}

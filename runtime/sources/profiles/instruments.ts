@@ -1,0 +1,128 @@
+// Scales, chargers and navigation: instruments on serial lines.
+import type { Profile } from './profile.ts';
+
+const types = ['serial'];
+
+/** One line of a block, which may be missing. */
+const field = (label: string, group: string, value = '-?[0-9]+') =>
+  `(?:.*?\\r\\n${label}\\t(?<${group}>${value}))?`;
+
+/** Text blocks, once a second (VE.Direct protocol, version 3.33); lines of its other protocol may stand between them. */
+const veDirect: Profile = {
+  title: 'Victron chargers and battery monitors, VE.Direct text protocol',
+  types,
+  settings: {
+    baudRate: 19_200,
+    expectEveryMs: 10_000,
+    framing: { kind: 'start-end', start: '\\r\\nPID\\t', end: '\\r\\nChecksum\\t', trailer: 1 },
+    checksum: { kind: 'lrc', at: -1, from: 0, to: -1 },
+    ignore: [':'],
+    fields: {
+      pattern: `(?s)${field('V', 'v')}${field('I', 'i')}${field('VPV', 'vpv')}${field('PPV', 'ppv')}${field('CS', 'cs')}${field('ERR', 'err')}${field('H19', 'h19')}${field('H20', 'h20')}`,
+    },
+  },
+  tags: [
+    { name: 'battery-voltage', group: 'v', scale: 0.001 },
+    { name: 'battery-current', group: 'i', scale: 0.001 },
+    { name: 'panel-voltage', group: 'vpv', scale: 0.001 },
+    { name: 'panel-power', group: 'ppv' },
+    {
+      name: 'state',
+      group: 'cs',
+      names: { 0: 'off', 2: 'fault', 3: 'bulk', 4: 'absorption', 5: 'float', 7: 'equalize' },
+    },
+    { name: 'error', group: 'err' },
+    { name: 'yield', group: 'h19', scale: 0.01 },
+    { name: 'yield-today', group: 'h20', scale: 0.01 },
+  ],
+};
+
+/** MT-SICS, level 0: `SI` is answered at once, stable or not. */
+const mettlerSics: Profile = {
+  title: 'Mettler Toledo balances, MT-SICS',
+  types,
+  settings: {
+    baudRate: 9600,
+    poll: { command: 'SI\\r\\n', everyMs: 1000, timeoutMs: 1000 },
+    refusals: ['S I', 'ES', 'ET', 'EL'],
+    fields: {
+      pattern: ['^S (?<state>[SD]) +(?<weight>-?[0-9.]+) +(?<unit>\\S+)$', '^S (?<weight>[-+])$'],
+    },
+  },
+  tags: [
+    { name: 'weight', invalid: { '+': 'over-range', '-': 'under-range' } },
+    { name: 'state', type: 'string', names: { S: 'stable', D: 'moving' } },
+    { name: 'unit', type: 'string' },
+  ],
+};
+
+/** SBI: ESC P is answered with 16 or 22 characters; without a unit the weight is not stable. */
+const sartorius: Profile = {
+  title: 'Sartorius balances, SBI',
+  types,
+  settings: {
+    baudRate: 1200,
+    dataBits: 7,
+    parity: 'odd',
+    poll: { command: '<ESC>P\\r\\n', everyMs: 1000, timeoutMs: 1000 },
+    fields: {
+      pattern: [
+        '^(?:[A-Z# ].{5})?(?<weight>[-+ ] *[0-9]+(?:\\.[0-9]+)?) ?(?<unit>[a-zA-Z%]*) *$',
+        '^(?:Stat +)?(?<weight>High|Low|OFF) *$',
+      ],
+    },
+  },
+  tags: [
+    { name: 'weight', invalid: { High: 'over-range', Low: 'under-range', OFF: 'no-value' } },
+    { name: 'unit', type: 'string' },
+  ],
+};
+
+/** `w` is answered at once, stable or not. */
+const kern: Profile = {
+  title: 'Kern balances',
+  types,
+  settings: {
+    baudRate: 9600,
+    poll: { command: 'w\\r\\n', everyMs: 1000, timeoutMs: 1000 },
+    fields: {
+      pattern: [
+        '^ *(?<weight>[-+]? *[0-9]+(?:\\.[0-9]+)?) *(?<unit>[a-zA-Z%]*) *$',
+        '^ *(?<weight>Error) *$',
+      ],
+    },
+  },
+  tags: [
+    { name: 'weight', invalid: { Error: 'over-range' } },
+    { name: 'unit', type: 'string' },
+  ],
+};
+
+const sentence = (name: string, startsWith: string, column: number) => ({ name, startsWith, column });
+
+/** NMEA 0183: what a receiver says of its place, and a weather station of the wind. Others with a right sum are passed over. */
+const nmea: Profile = {
+  title: 'receivers and weather stations, NMEA 0183',
+  types,
+  settings: {
+    baudRate: 4800,
+    checksum: { kind: 'nmea' },
+    fields: { separator: ',' },
+  },
+  tags: [
+    sentence('speed', '$GPRMC', 7),
+    sentence('course', '$GPRMC', 8),
+    sentence('satellites', '$GPGGA', 7),
+    sentence('altitude', '$GPGGA', 9),
+    sentence('wind-angle', '$WIMWV', 1),
+    sentence('wind-speed', '$WIMWV', 3),
+  ],
+};
+
+export const instrumentProfiles = {
+  've-direct': veDirect,
+  'mettler-sics': mettlerSics,
+  sartorius,
+  kern,
+  'nmea-0183': nmea,
+} as const satisfies Readonly<Record<string, Profile>>;

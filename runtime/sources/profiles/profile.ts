@@ -1,0 +1,18 @@
+// What a device profile is: what is known of a family of devices, as data, so that a site names only where the device is.
+import { z } from 'zod';
+
+const record = z.record(z.string(), z.unknown());
+
+export const profileSchema = z.strictObject({
+  /** What it is for, in a few words. */
+  title: z.string().max(200).optional(),
+  /** Types of sources that it fits. */
+  types: z.array(z.string()).min(1).optional(),
+  /** Where it begins, of registers: addresses of its tags count from there. The site may say another place. */
+  at: z.int().min(0).max(65_535).optional(),
+  /** Settings of the source; the site's own come first. */
+  settings: record.optional(),
+  tags: z.array(record).min(1, 'must have at least one tag').max(10_000),
+});
+
+export type Profile = z.output<typeof profileSchema>;

@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { type Log, silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { seededRandom } from '../../kernel/random.ts';
+import { settle, VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import { superviseSource } from './supervisor.ts';
+import { FakeSource } from './testing/fake-source.ts';
+import { RecordingSink } from './testing/recording-sink.ts';
+
+function setUp() {
+  const clock = new VirtualClock();
+  const warnings: string[] = [];
+  const log: Log = { ...silentLog, warn: (_fields, message) => void warnings.push(message) };
+  const source = new FakeSource({ silenceLimitMs: 1e9 });
+  const parts = { clock, log, random: seededRandom(1), metrics: noMetrics, sink: new RecordingSink() };
+  const supervised = superviseSource({ name: 'scale', source, ...parts });
+  supervised.start();
+  const hole = async (reason: string) => {
+    source.sample(clock.now(), { a: 1 }, true);
+    source.emit({ kind: 'broken', at: clock.now() + 1, reason });
+    await clock.advance(1000);
+  };
+  return { clock, warnings, source, supervised, hole };
+}
+
+it('a source that yields holes again and again is said at warn once an hour, and shown in its state', async () => {
+  const { warnings, supervised, hole } = setUp();
+  for (let at = 0; at < 5000; at++) await hole('serial-noise');
+  expect(warnings).toHaveLength(2);
+  expect(warnings[0]).toContain('serial-noise');
+  expect(supervised.state().lastBreak).toMatchObject({ reason: 'serial-noise', recent: 600 });
+  await supervised.stop();
+});
+
+it('one hole now and then is nothing to speak of', async () => {
+  const { clock, warnings, supervised, hole } = setUp();
+  for (let at = 0; at < 20; at++) {
+    await hole('poll-missed');
+    await clock.advance(300_000);
+  }
+  expect(warnings).toEqual([]);
+  expect(supervised.state().lastBreak?.recent).toBeLessThan(3);
+  await supervised.stop();
+  await settle();
+});

@@ -1,0 +1,33 @@
+// What happens now and then is nothing to speak of; what happens again and again is said, and then not for a while.
+
+/** So often within `windowMs` is again and again. */
+const often = 3;
+const windowMs = 600_000;
+/** It is not said again before. */
+const againMs = 3_600_000;
+/** More are counted as so many. */
+const maxCounted = 1000;
+
+/** Times are monotonic ms. */
+export class Repeated {
+  #times: number[] = [];
+  #saidAt = Number.NEGATIVE_INFINITY;
+
+  /** It happened; gives how often in the last ten minutes. */
+  note(now: number): number {
+    this.#times = [...this.#times.filter((at) => now - at < windowMs), now].slice(-maxCounted);
+    return this.#times.length;
+  }
+
+  /** True once an hour while it happens again and again. */
+  isToBeSaid(now: number): boolean {
+    if (this.#times.length < often || now - this.#saidAt < againMs) return false;
+    this.#saidAt = now;
+    return true;
+  }
+
+  /** It happened in the last ten minutes. */
+  isRecent(now: number): boolean {
+    return now - (this.#times.at(-1) ?? Number.NEGATIVE_INFINITY) < windowMs;
+  }
+}

@@ -1,0 +1,53 @@
+// Bytes that were thrown away since no message was in them: said where it happens repeatedly, and shown in the status. A
+// line that is taken for noise now and then is none to speak of.
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Log } from '../../../kernel/log.ts';
+import { Repeated } from '../repeated.ts';
+import type { GarbageKind } from './frame-scanner.ts';
+import { lookOf } from './line-advice.ts';
+
+const keptBytes = 80;
+
+/** `unmatched`: a whole message in which there is no tag. */
+export type DroppedKind = GarbageKind | 'unmatched';
+
+const words: Readonly<Record<DroppedKind, string>> = {
+  unmatched: 'as messages without any of the tags',
+  noise: 'outside of any message',
+  checksum: 'with a wrong check sum',
+  'too-long': 'longer than a message may be',
+  cut: 'a message without its end',
+};
+
+export class DroppedBytes {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #drops = new Repeated();
+  #last = '';
+  #bytes = 0;
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** `sample`: the first of `bytes`. */
+  note(bytes: number, why: DroppedKind, sample: Uint8Array): void {
+    const now = this.#clock.monotonic();
+    this.#drops.note(now);
+    this.#bytes += bytes;
+    const hint =
+      why !== 'checksum' && why !== 'too-long'
+        ? '; where they mean nothing, name them in ignore or between'
+        : '';
+    this.#last = `${words[why]}: ${lookOf(sample.subarray(0, keptBytes))}${hint}`;
+    if (this.#drops.isToBeSaid(now))
+      this.#log.warn({ bytes: this.#bytes, why }, `bytes are dropped again and again, ${this.#last}`);
+  }
+
+  /** For the status; undefined where nothing was dropped of late. */
+  get complaint(): string | undefined {
+    if (!this.#drops.isRecent(this.#clock.monotonic())) return undefined;
+    return `${this.#bytes} bytes were dropped, the last ${this.#last}`;
+  }
+}

@@ -1,0 +1,61 @@
+// What bytes look like that made no message: line settings that are wrong, or another framing. Pure.
+import { showBytes } from './escapes.ts';
+
+/** Fewer than these look like anything. */
+const minBytes = 8;
+const maxShown = 60;
+
+/** The bytes for people, and what would fit them; `''` where there are none. */
+export function lookOf(bytes: Uint8Array): string {
+  if (bytes.length === 0) return '';
+  return `${showBytes(bytes, maxShown)}${adviceFor(bytes)}`;
+}
+
+function adviceFor(bytes: Uint8Array): string {
+  if (bytes.length < minBytes) return '';
+  const settings = settingsFor(bytes);
+  if (settings !== undefined) return ` (${settings})`;
+  const framing = framingFor(Buffer.from(bytes).toString('latin1'));
+  return framing === undefined ? '' : ` (${framing})`;
+}
+
+/** The eighth bit is the parity of the other seven, or there are no characters among them at all. */
+function settingsFor(bytes: Uint8Array): string | undefined {
+  const high = bytes.filter((byte) => byte > 0x7f).length;
+  if (high === 0) return undefined;
+  const isText = bytes.every((byte) => isCharacter(byte & 0x7f));
+  if (isText && bytes.every((byte) => ones(byte) % 2 === 0)) return seven('even');
+  if (isText && bytes.every((byte) => ones(byte) % 2 === 1)) return seven('odd');
+  if (isText && high === bytes.length) return 'each byte has its highest bit set: set dataBits: 7';
+  const strange = bytes.filter((byte) => !isCharacter(byte)).length;
+  return strange * 3 > bytes.length
+    ? 'that is no text: is baudRate right, or is the protocol a binary one?'
+    : undefined;
+}
+
+function seven(parity: string): string {
+  return `the highest bit of each byte is the ${parity} parity of the others: set dataBits: 7 and parity: ${parity}`;
+}
+
+function isCharacter(byte: number): boolean {
+  return (byte >= 0x20 && byte < 0x7f) || byte === 0 || (byte >= 2 && byte <= 6) || (byte >= 9 && byte <= 13);
+}
+
+function ones(byte: number): number {
+  let count = 0;
+  for (let rest = byte; rest > 0; rest >>= 1) count += rest & 1;
+  return count;
+}
+
+function framingFor(text: string): string | undefined {
+  const [stx, etx] = ['\x02', '\x03'];
+  if (text.includes(stx) && text.includes(etx)) return 'framing that fits: {kind: start-end}';
+  for (const [end, shown] of [
+    ['\r\n', '\\r\\n'],
+    ['\n', '\\n'],
+    ['\r', '\\r'],
+  ] as const)
+    if (text.includes(end))
+      return `lines end with ${shown}: framing that fits: {kind: delimiter, end: '${shown}'}`;
+  return undefined;
+}

@@ -1,0 +1,13 @@
+// Who hears what comes over a line.
+import type { HoldfastError } from '../../../kernel/errors.ts';
+import type { GarbageKind } from './frame-scanner.ts';
+
+export interface LineListener {
+  onFrame(content: Buffer): void;
+  onGarbage(garbage: Buffer, why: GarbageKind): void;
+  /** The message that ended an exchange: an answer, the mark of a dump, a refusal. */
+  onEnd?(content: Buffer): void;
+  /** An answer that came after its time: nobody waits for it any more. */
+  onLate?(): void;
+  onLost(error: HoldfastError): void;
+}
