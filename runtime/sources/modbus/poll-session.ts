@@ -1,5 +1,5 @@
 // One session of polling: asks on schedule, and hands what is answered to the stream (sample-stream.ts).
-import type { Clock } from '../../../kernel/clock.ts';
+import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
