@@ -115,7 +115,7 @@ export class PollSession {
       if (client.lost) throw client.lost;
       // Some devices lose what they are asked in the first second or two: a new connection would begin that anew.
       const isLost = error instanceof HoldfastError && error.code === 'modbus-timeout';
-      if (isLost && link.isDeaf) return this.#pollOnce(pace, nextDueAt, signal);
+      if (isLost && link.isDeaf) return this.#pollOnce(pace, clock.monotonic(), nextDueAt, signal);
       if (pace.failures >= maxFailures) throw error;
     }
   }
