@@ -67,6 +67,14 @@ interface Unit {
   nonce: number;
   /** Typical time to an answer. */
   usualMs: number;
+  /** Answers that were believed without another one behind them. */
+  unconfirmed: number;
+}
+
+/** What had come from a unit at some moment; only for `LineUnits`. */
+export interface Mark {
+  readonly strays: number;
+  readonly unconfirmed: number;
 }
 
 interface Pending {
@@ -194,15 +202,37 @@ export class LineUnits {
 
   /**
    * What to ask behind the answer to a read of a unit from which more came lately than it was asked for. Units answer in
-   * order, so if that answer was too much, the true one comes before the one to this. Undefined: believe it.
+   * order, so if that answer was too much, the true one comes before the one to this. Undefined: believe it. `none`: do not,
+   * since what could be asked may be taken for what was asked before.
    */
-  confirmationOf(request: Buffer): Buffer | undefined {
+  confirmationOf(request: Buffer): Buffer | 'none' | undefined {
     const unit = this.#unit(request[0]!);
     if (this.#options.hasIds || !unit.exchanges.isDoubtful || dataBytes(request) === undefined)
       return undefined;
     if (unit.hasLoopback) return loopback(request[0]!, unit.nonce);
-    const others = [resized(request, 1), resized(request, -1)];
-    return others.find((other) => other && !unit.exchanges.isMistakable(other));
+    const others = [resized(request, 1), resized(request, -1)].filter((other) => other !== undefined);
+    if (others.length === 0) return undefined;
+    return others.find((other) => !unit.exchanges.isMistakable(other)) ?? 'none';
+  }
+
+  /** An answer of `unit` was not confirmed, so the true one may still come: only what is asked from now on proves otherwise. */
+  unconfirmed(unit: number): void {
+    this.#unit(unit).exchanges.suspectOthers();
+  }
+
+  /** An answer of `unit` is believed as it is. */
+  believed(unit: number): void {
+    this.#unit(unit).unconfirmed += 1;
+  }
+
+  mark(unit: number): Mark {
+    const { exchanges, unconfirmed } = this.#unit(unit);
+    return { strays: exchanges.strays, unconfirmed };
+  }
+
+  /** All that was believed of `unit` since then was confirmed: what else came is nothing to it. */
+  isConfirmed(unit: number, since: Mark): boolean {
+    return this.#unit(unit).unconfirmed === since.unconfirmed;
   }
 
   get isLine(): boolean {
@@ -298,6 +328,7 @@ export class LineUnits {
       silences: 0,
       nonce,
       usualMs: 0,
+      unconfirmed: 0,
     };
     this.#units.set(number, unit);
     return unit;

@@ -158,6 +158,7 @@ class Connection implements ModbusConnection {
         timer: undefined,
         fail: (error) => {
           if (isOver()) return;
+          if (pending.phase === 'confirming') this.units.unconfirmed(pending.wanted[0]!);
           this.#end(pending, this.#options.turnaroundMs);
           reject(error);
         },
@@ -297,12 +298,17 @@ class Connection implements ModbusConnection {
   #onAnswer(pending: Pending, answer: Buffer): void {
     const confirmation = this.units.confirmationOf(pending.sent);
     if (!confirmation) {
+      this.units.believed(answer[0]!);
       this.#accept(answer);
       return;
     }
     const { clock, framing, gapMs = 0 } = this.#options;
     this.#stop(pending);
     pending.phase = 'confirming';
+    if (confirmation === 'none') {
+      pending.fail(outOfStep(pending.describe(), this.units.silenceMs(answer[0]!)));
+      return;
+    }
     pending.answer = answer;
     pending.strays = this.units.strays(answer[0]!);
     pending.timer = clock.setTimer(gapMs, () => {
