@@ -10,7 +10,7 @@ const codes: readonly (readonly [string, string])[] = [
   ['the spool is full', 'spool-full'],
   ['the spool goes on without a key', 'spool-key-missing'],
   ['a key of the spool cannot be had', 'spool-key-missing'],
-  ['a damaged record is set aside', 'spool-damage'],
+  ['a damaged record is quarantined', 'spool-damage'],
   ["the spool's state is damaged", 'spool-damage'],
   ['the wall clock is not trusted', 'clock-not-trusted'],
   ['the journal of readings that wait for the clock is full', 'clock-journal-full'],
