@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 // Three projects, by what a test needs: `architecture` is fast enough for `npm run check`; `unit` runs
 // beside the code, in parallel; `process` starts real processes, servers and browsers, and runs apart
-// from the others, two files at a time: they wait more than they work.
+// from the others, three files at a time: they wait more than they work.
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/second-try.mjs'],
@@ -32,7 +32,7 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
           // Hundreds of processes compile the same modules: half of their time.
           env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compile') },
           // What waits for processes may be too late on a busy machine, once; the run then names it. Tests that look for rare defects
