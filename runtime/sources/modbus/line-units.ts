@@ -67,14 +67,6 @@ interface Unit {
   nonce: number;
   /** Typical time to an answer. */
   usualMs: number;
-  /** Answers that were believed without another one behind them. */
-  unconfirmed: number;
-}
-
-/** What had come from a unit at some moment; only for `LineUnits`. */
-export interface Mark {
-  readonly strays: number;
-  readonly unconfirmed: number;
 }
 
 interface Pending {
@@ -220,30 +212,6 @@ export class LineUnits {
     this.#unit(unit).exchanges.suspectOthers();
   }
 
-  /** An answer of `unit` is believed as it is. */
-  believed(unit: number): void {
-    this.#unit(unit).unconfirmed += 1;
-  }
-
-  mark(unit: number): Mark {
-    const { exchanges, unconfirmed } = this.#unit(unit);
-    return { strays: exchanges.strays, unconfirmed };
-  }
-
-  /** All that was believed of `unit` since then was confirmed: what else came is nothing to it. */
-  isConfirmed(unit: number, since: Mark): boolean {
-    return this.#unit(unit).unconfirmed === since.unconfirmed;
-  }
-
-  get isLine(): boolean {
-    return this.#options.isLine;
-  }
-
-  /** The line gives back what is sent, as far as that is known. */
-  get hasEcho(): boolean {
-    return this.#echo === 'heard';
-  }
-
   /** Frames of `unit` that nobody here had asked for. */
   strays(unit: number): number {
     return this.#unit(unit).exchanges.strays;
@@ -328,7 +296,6 @@ export class LineUnits {
       silences: 0,
       nonce,
       usualMs: 0,
-      unconfirmed: 0,
     };
     this.#units.set(number, unit);
     return unit;

@@ -298,7 +298,6 @@ class Connection implements ModbusConnection {
   #onAnswer(pending: Pending, answer: Buffer): void {
     const confirmation = this.units.confirmationOf(pending.sent);
     if (!confirmation) {
-      this.units.believed(answer[0]!);
       this.#accept(answer);
       return;
     }

@@ -197,9 +197,9 @@ class ModbusSource implements Source {
   ): Promise<T> {
     const { units, turns, client } = link;
     const { unit } = this.#config;
-    const since = units.mark(unit);
+    const strays = units.strays(unit);
     const answer = await turns.run('history', () => work(client), signal);
-    await untilQuiet({ units, unit, clock: this.#deps.clock, since }, signal);
+    await untilQuiet({ units, unit, clock: this.#deps.clock, strays }, signal);
     return answer;
   }
 

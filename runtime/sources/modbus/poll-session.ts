@@ -84,7 +84,7 @@ export class PollSession {
     const { link, stream, unit, clock } = this.#options;
     const { client, turns, units } = link;
     const { poller, schedule } = pace;
-    const since = units.mark(unit);
+    const strays = units.strays(unit);
     let startedAt = 0;
     try {
       const poll = await turns.run(
@@ -100,7 +100,7 @@ export class PollSession {
       this.#onMissed(schedule.ended());
       const answered = stream.answered?.();
       // The line is free meanwhile.
-      await untilQuiet({ units, unit, clock, since, limitMs: nextDueAt() - clock.monotonic() }, signal);
+      await untilQuiet({ units, unit, clock, strays, limitMs: nextDueAt() - clock.monotonic() }, signal);
       stream.take(poll, startedAt, answered);
       pace.failures = 0;
       this.#waitingSince = undefined;
