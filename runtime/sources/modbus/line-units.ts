@@ -67,6 +67,8 @@ interface Unit {
   nonce: number;
   /** Typical time to an answer. */
   usualMs: number;
+  /** Times that an answer was to be confirmed. */
+  confirmations: number;
 }
 
 interface Pending {
@@ -201,15 +203,27 @@ export class LineUnits {
     const unit = this.#unit(request[0]!);
     if (this.#options.hasIds || !unit.exchanges.isDoubtful || dataBytes(request) === undefined)
       return undefined;
-    if (unit.hasLoopback) return loopback(request[0]!, unit.nonce);
     const others = [resized(request, 1), resized(request, -1)].filter((other) => other !== undefined);
-    if (others.length === 0) return undefined;
-    return others.find((other) => !unit.exchanges.isMistakable(other)) ?? 'none';
+    const other = others.find((each) => !unit.exchanges.isMistakable(each));
+    unit.confirmations += 1;
+    // In turns: what is said twice for the one does not fit the next, and a refusal of the loopback carries no number.
+    if (unit.hasLoopback && !(other && unit.confirmations % 2 === 0))
+      return loopback(request[0]!, unit.nonce);
+    return other ?? (others.length === 0 ? undefined : 'none');
   }
 
   /** An answer of `unit` was not confirmed, so the true one may still come: only what is asked from now on proves otherwise. */
   unconfirmed(unit: number): void {
     this.#unit(unit).exchanges.suspectOthers();
+  }
+
+  get isLine(): boolean {
+    return this.#options.isLine;
+  }
+
+  /** The line gives back what is sent, as far as that is known. */
+  get hasEcho(): boolean {
+    return this.#echo === 'heard';
   }
 
   /** Frames of `unit` that nobody here had asked for. */
@@ -296,6 +310,7 @@ export class LineUnits {
       silences: 0,
       nonce,
       usualMs: 0,
+      confirmations: 0,
     };
     this.#units.set(number, unit);
     return unit;
