@@ -23,6 +23,7 @@ import {
   UnprovenError,
 } from './modbus-errors.ts';
 import { PeerHabits, StreamLife } from './peer-habits.ts';
+import type { Pending } from './pending-request.ts';
 import { StreamPort } from './stream-port.ts';
 
 /** How modbus-serial is asked: its methods take unit, address and so on, and this callback. */
@@ -61,27 +62,6 @@ export interface ModbusConnection {
 
 export function openModbusConnection(options: ModbusConnectionOptions): ModbusConnection {
   return new Connection(options);
-}
-
-interface Pending {
-  readonly timeoutMs: number;
-  describe(): string;
-  onSend(): void;
-  /** What is to be asked, once modbus-serial has made it. */
-  wanted: Buffer;
-  /** What was sent last: `wanted` itself, or what has to be known before. */
-  sent: Buffer;
-  phase: 'waiting' | 'asking' | 'looking' | 'proving' | 'confirming';
-  /** The answer that is being confirmed, and what of the unit had come by then that nobody asked for. */
-  answer: Buffer;
-  strays: number;
-  /** A frame that came, and was no answer. */
-  unfit: Buffer | undefined;
-  /** Requests of our own so far. */
-  proofs: number;
-  timer: Timer | undefined;
-  /** Ends the request under way; does nothing when it has ended already. */
-  fail(error: unknown): void;
 }
 
 /** A frame that noise hides is looked for after so long a silence: longer than adapters and networks hold bytes back. */
