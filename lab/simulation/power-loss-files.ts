@@ -5,14 +5,10 @@
 //
 // After a sync that failed the writes before it are seen as long as there is power, and yet no later sync brings them
 // to the disk: an operating system takes the pages for clean then. Only writing them again helps.
-import { type Random, randomInt } from '../../kernel/random.ts';
+import type { Random } from '../../kernel/random.ts';
 import type { FileFacts, Files } from '../../runtime/spool/engine/files.ts';
 import { type PowerSupply, silence } from './power-supply.ts';
-
-interface Write {
-  readonly offset: number;
-  readonly bytes: Buffer;
-}
+import { type DiskWrite, pieceOf, type Survival, survivalByChance } from './survival.ts';
 
 /** One file, whatever its name. */
 interface Inode {
@@ -20,10 +16,8 @@ interface Inode {
   seen: Buffer;
   /** What is on the disk for certain. */
   disk: Buffer;
-  pending: Write[];
+  pending: DiskWrite[];
 }
-
-const sectorBytes = 512;
 
 export class PowerLossFiles implements Files {
   readonly #random: Random;
@@ -66,6 +60,7 @@ export class PowerLossFiles implements Files {
   async sync(name: string): Promise<void> {
     const fate = await this.#supply.operation();
     const inode = this.#inode(name);
+    if (fate === 'done' && this.#supply.isSyncFalse) return;
     if (fate === 'done') {
       for (const write of inode.pending) inode.disk = put(inode.disk, write);
       inode.pending = [];
@@ -91,14 +86,14 @@ export class PowerLossFiles implements Files {
   async close(): Promise<void> {}
 
   /** What the disk holds now that the power is back. */
-  survivor(supply: PowerSupply): PowerLossFiles {
+  survivor(supply: PowerSupply, survival: Survival = survivalByChance(this.#random, false)): PowerLossFiles {
     const next = new PowerLossFiles(this.#random, supply);
     for (const name of new Set([...this.#seen.keys(), ...this.#disk.keys()])) {
-      const known = [this.#seen.get(name), this.#disk.get(name)];
+      const [seen, synced] = [this.#seen.get(name), this.#disk.get(name)];
       // A creation, a removal, or one after the other: in time or not.
-      const inode = known[randomInt(this.#random, 2)];
+      const inode = seen === synced ? seen : survival.name(seen, synced);
       if (inode === undefined) continue;
-      const bytes = this.#survivorOf(inode);
+      const bytes = survivorOf(inode, survival);
       next.#seen.set(name, { seen: bytes, disk: bytes, pending: [] });
     }
     next.#disk = new Map(next.#seen);
@@ -117,7 +112,7 @@ export class PowerLossFiles implements Files {
     return new Map([...this.#seen].map(([name, { seen }]) => [name, seen]));
   }
 
-  #write(name: string, write: Write): void {
+  #write(name: string, write: DiskWrite): void {
     const inode = this.#inode(name);
     inode.seen = put(inode.seen, write);
     inode.pending.push(write);
@@ -131,41 +126,19 @@ export class PowerLossFiles implements Files {
     }
     return inode;
   }
+}
 
-  #survivorOf({ disk, pending }: Inode): Buffer {
-    let bytes = disk;
-    for (const write of pending) {
-      const done = pieceOf(this.#random, write);
-      if (done !== undefined) bytes = put(bytes, done);
-    }
-    return bytes;
+function survivorOf({ disk, pending }: Inode, survival: Survival): Buffer {
+  let bytes = disk;
+  for (const write of pending) {
+    const done = survival.piece(write);
+    if (done !== undefined) bytes = put(bytes, done);
   }
-}
-
-/** All of the write, nothing, its beginning, its end, a stretch, or some of the sectors that it touches. */
-function pieceOf(random: Random, write: Write): Write | undefined {
-  const { offset, bytes } = write;
-  const fate = random.next();
-  if (fate < 0.3) return write;
-  if (fate < 0.6) return undefined;
-  const [a, b] = [randomInt(random, bytes.byteLength + 1), randomInt(random, bytes.byteLength + 1)];
-  if (fate < 0.75) return { offset, bytes: bytes.subarray(0, a) };
-  const [from, to] = fate < 0.85 ? [a, bytes.byteLength] : [Math.min(a, b), Math.max(a, b)];
-  if (fate < 0.92) return { offset: offset + from, bytes: bytes.subarray(from, to) };
-  // A length that reached the disk before what fills it.
-  if (fate < 0.95) return { offset: offset + bytes.byteLength, bytes: Buffer.alloc(0) };
-  return wholeSectors(write, from, to);
-}
-
-function wholeSectors({ offset, bytes }: Write, from: number, to: number): Write {
-  const first = Math.floor((offset + from) / sectorBytes) * sectorBytes;
-  const end = Math.ceil((offset + to) / sectorBytes) * sectorBytes;
-  const [start, stop] = [Math.max(first, offset), Math.min(end, offset + bytes.byteLength)];
-  return { offset: start, bytes: bytes.subarray(start - offset, stop - offset) };
+  return bytes;
 }
 
 /** A new buffer: what was seen or kept before stays as it was. What lies between is zeros. */
-function put(file: Buffer, { offset, bytes }: Write): Buffer {
+function put(file: Buffer, { offset, bytes }: DiskWrite): Buffer {
   const result = Buffer.alloc(Math.max(file.byteLength, offset + bytes.byteLength));
   file.copy(result);
   bytes.copy(result, offset);

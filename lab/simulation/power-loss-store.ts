@@ -6,11 +6,12 @@
 // With `holes` a stretch amid those may be missing too: LevelDB has two logs at times, of which the older may be the
 // one that is lost, and passes over a damaged stretch of one without a word.
 import { HoldfastError } from '../../kernel/errors.ts';
-import { type Random, randomInt } from '../../kernel/random.ts';
+import type { Random } from '../../kernel/random.ts';
 import type { IndexStore } from '../../runtime/spool/engine/index-store.ts';
 import type { BatchOp, Entry, RangeOptions } from '../../runtime/spool/engine/store.ts';
 import { MemoryStore } from '../../runtime/spool/engine/testing/memory-store.ts';
 import { PowerSupply, silence } from './power-supply.ts';
+import { type Survival, survivalByChance } from './survival.ts';
 
 export interface PowerLossStoreOptions {
   readonly random: Random;
@@ -98,9 +99,11 @@ export class PowerLossStore implements IndexStore {
   }
 
   /** What the disk holds now that the power is back. */
-  async survivor(supply: PowerSupply): Promise<PowerLossStore> {
+  async survivor(supply: PowerSupply, survival?: Survival): Promise<PowerLossStore> {
+    const { random, holes = false } = this.#options;
     const contents = this.#disk.restarted();
-    for (const batch of this.#survivingTail()) await contents.batch(batch, { sync: true });
+    const { batches } = survival ?? survivalByChance(random, holes);
+    for (const batch of batches(this.#tail)) await contents.batch(batch, { sync: true });
     return new PowerLossStore({ ...this.#options, supply }, contents);
   }
 
@@ -109,18 +112,6 @@ export class PowerLossStore implements IndexStore {
     const contents = this.#disk.restarted();
     for (const batch of this.#tail) await contents.batch(batch, { sync: true });
     return new PowerLossStore({ ...this.#options, supply }, contents);
-  }
-
-  #survivingTail(): readonly Batch[] {
-    const { random, holes = false } = this.#options;
-    const count = this.#tail.length;
-    const kept = random.next();
-    if (holes && kept < 0.3) {
-      const [a, b] = [randomInt(random, count + 1), randomInt(random, count + 1)];
-      return this.#tail.filter((_, n) => n < Math.min(a, b) || n >= Math.max(a, b));
-    }
-    if (kept < 0.5) return [];
-    return kept < 0.7 ? this.#tail : this.#tail.slice(0, randomInt(random, count + 1));
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

@@ -22,6 +22,8 @@ export const silence = new Promise<never>(() => {});
 export type Fate = 'done' | 'cut' | { readonly refused: NodeJS.ErrnoException };
 
 export class PowerSupply {
+  /** A disk that says that it has written what it has not: a planted fault. */
+  isSyncFalse = false;
   readonly #random: Random;
   #left = Number.POSITIVE_INFINITY;
   #faultIn = Number.POSITIVE_INFINITY;

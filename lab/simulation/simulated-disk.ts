@@ -8,6 +8,7 @@ import { spoolKeySpaces } from '../../runtime/spool/format/spool-engine.ts';
 import { PowerLossFiles } from './power-loss-files.ts';
 import { PowerLossStore } from './power-loss-store.ts';
 import { PowerSupply } from './power-supply.ts';
+import type { Survival } from './survival.ts';
 
 export interface SimulatedDisk {
   readonly supply: PowerSupply;
@@ -75,10 +76,12 @@ export class EngineDisk implements SimulatedDisk {
     return store;
   }
 
-  async survivor(): Promise<EngineDisk> {
+  /** Default: what is on the disk is a matter of luck. */
+  async survivor(survival?: Survival): Promise<EngineDisk> {
     const supply = new PowerSupply(this.#random);
-    const index = await this.index.survivor(supply);
-    const parts = { index, wal: this.wal.survivor(supply), values: this.values.survivor(supply) };
+    const wal = this.wal.survivor(supply, survival);
+    const values = this.values.survivor(supply, survival);
+    const parts = { index: await this.index.survivor(supply, survival), wal, values };
     return new EngineDisk(this.#random, this.#limits, { supply, parts });
   }
 

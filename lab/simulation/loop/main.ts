@@ -4,10 +4,12 @@
 //   --database             the real detectors on PGlite, instead of the model of one
 //   --sabotage NAME | all  with a planted bug: how many worlds it takes to find it
 //   --trace LINES          so many last lines of what happened
+//   --exhaustive           one small workload of the spool alone, cut off at each operation, in each state of the disk
 //   --json                 one line of JSON
 import { parseArgs } from 'node:util';
 import type { Database } from '../../../cloud-lite/database/database.ts';
 import { emptyDatabase, openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
+import { runExhaustively } from '../exhaustive.ts';
 import { planted, seamsWith } from './planted.ts';
 import { shrink } from './shrink.ts';
 import { type RunResult, runWorld } from './world.ts';
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     database: { type: 'boolean', default: false },
     sabotage: { type: 'string' },
     trace: { type: 'string', default: '40' },
+    exhaustive: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -27,7 +30,16 @@ const count = Number(values.seeds);
 /** A bug is looked for in so many worlds, unless `--seeds` says more. */
 const sabotageSeeds = Math.max(count, 12);
 
+if (values.exhaustive) process.exit(await exhaust());
 process.exit(values.sabotage === undefined ? await live() : await sabotage(values.sabotage));
+
+async function exhaust(): Promise<number> {
+  const startedAt = performance.now();
+  const facts = await runExhaustively();
+  const summary = { ...facts, seconds: round((performance.now() - startedAt) / 1000) };
+  console.log(values.json ? JSON.stringify(summary) : summary);
+  return 0;
+}
 
 async function live(): Promise<number> {
   const database = values.database ? await openTestDatabase() : undefined;
