@@ -40,8 +40,12 @@ export function healthContract(open: () => Database): void {
       [...(await listAlerts(database, { limit: 100 }))]
         .reverse()
         .map(({ kind, batchId }) => (batchId ? `${kind} ${batchId}` : kind));
-    const send = (device: string, stream: string, start: number, more: Partial<ShortArrival> = {}) =>
-      arrive(database, [{ device, stream, start, end: start + 1, index: 'time', ...more }], clock.now(), '0');
+    /** A stream by time claims what is `start` ms from now. */
+    const send = (device: string, stream: string, start: number, more: Partial<ShortArrival> = {}) => {
+      const from = more.index === 'sequence' ? start : clock.now() + start;
+      const arrival = { device, stream, start: from, end: from + 1, index: 'time' as const, ...more };
+      return arrive(database, [arrival], clock.now(), '0');
+    };
 
     test('a stream that stops is told once, and once when it is back', async () => {
       await send('d', 'stops', 0);
@@ -54,12 +58,62 @@ export function healthContract(open: () => Database): void {
       expect(await kinds()).toEqual(['stream-silent stops', 'stream-resumed stops']);
     });
 
+    const late = (n: number) => ({ start: 0, end: 1, late: n });
+    test.each<[string, (began: number, minute: number) => Partial<ShortArrival>]>([
+      ['late messages', (_, minute) => late(minute)],
+      ['repeated windows', (began) => ({ start: began, end: began + 1 })],
+      ['answers to requests', (began) => ({ start: began - 9, end: began - 8, requestId: 'r' })],
+      ['voids of the past', (began) => ({ start: began - 9, end: began - 8, void: 'evicted' })],
+    ])(
+      'a stream by time whose live windows stop is silent, whatever else of it comes: %s',
+      async (_, other) => {
+        const began = clock.now();
+        await send('d', 's', 0);
+        await send('d', 'alive', 0);
+        for (let minute = 1; minute <= 12; minute++) {
+          await clock.advance(60_000);
+          await send('d', 's', 0, other(began, minute));
+          await send('d', 'alive', 0);
+          await judge();
+          expect(await kinds()).toEqual(minute <= 5 ? [] : ['stream-silent s']);
+        }
+        await send('d', 's', 0);
+        await judge();
+        expect(await kinds()).toEqual(['stream-silent s', 'stream-resumed s']);
+      },
+    );
+
+    test('a stream by time of which nothing but late messages ever came is silent in time', async () => {
+      for (let minute = 0; minute < 7; minute++) {
+        await send('d', 's', 0, late(minute + 1));
+        await judge();
+        await clock.advance(60_000);
+      }
+      expect(await kinds()).toEqual(['device-silent']);
+    });
+
+    test('a claim of the future does not keep a stream from being silent', async () => {
+      await send('d', 's', 10_000_000);
+      await clock.advance(301_000);
+      await judge();
+      expect(await kinds()).toEqual(['device-silent']);
+    });
+
+    test('a stream whose clock is slow by about the time of silence does not come and go', async () => {
+      for (let half = 0; half < 40; half++) {
+        if (half % 2 === 0) await send('d', 's', -280_000);
+        await judge();
+        await clock.advance(30_000);
+      }
+      expect(await kinds()).toEqual(['device-silent']);
+    });
+
     test('a stream that is left behind on a hub that is read no more is silent', async () => {
       const old = { hub: 'old', consumerGroup: 'g', partitionId: '3' };
       await markRead(database, old, clock.now());
       await arrive(
         database,
-        [{ device: 'd', stream: 's', start: 0, end: 1, index: 'time' }],
+        [{ device: 'd', stream: 's', start: clock.now() - 1, end: clock.now(), index: 'time' }],
         clock.now(),
         '3',
       );
@@ -71,7 +125,7 @@ export function healthContract(open: () => Database): void {
     test('a partition that has not been read yet keeps the streams silent that may be in it', async () => {
       await arrive(
         database,
-        [{ device: 'd', stream: 's', start: 0, end: 1, index: 'time' }],
+        [{ device: 'd', stream: 's', start: clock.now() - 1, end: clock.now(), index: 'time' }],
         clock.now(),
         '',
       );
@@ -134,22 +188,25 @@ export function healthContract(open: () => Database): void {
       const look = () => sweep(database, seededRandom(1), clock.now(), limits);
       const claimed = async () => (await claim(database, clock.now(), 10, limits)).map(({ range }) => range);
       clock.stepWall(year);
+      const base = clock.now() - 1000;
+      const sendAt = (stream: string, start: number) =>
+        send('d', stream, 0, { start: base + start, end: base + start + 1 });
       for (const [stream, start] of [
         ['s', 0],
         ['s', 50],
         ['other', 0],
       ] as const)
-        await send('d', stream, start);
+        await sendAt(stream, start);
       await judge();
       await look();
       clock.stepWall(-year);
       expect(await settleFutureStamps(database, clock.now(), limits.expiryMs)).toBeGreaterThan(3);
       expect(await settleFutureStamps(database, clock.now(), limits.expiryMs)).toBe(0);
       await clock.advance(31_000);
-      await send('d', 's', 51);
+      await sendAt('s', 51);
       await judge();
       await look();
-      expect(await claimed()).toEqual([{ start: 1, end: 50 }]);
+      expect(await claimed()).toEqual([{ start: base + 1, end: base + 50 }]);
       clock.stepWall(year);
       await clock.advance(60_000);
       await claimed();
@@ -157,7 +214,7 @@ export function healthContract(open: () => Database): void {
       await settleFutureStamps(database, clock.now(), limits.expiryMs);
       // The claim of the year ahead is as long as any.
       await clock.advance(60_000);
-      expect(await claimed()).toEqual([{ start: 1, end: 50 }]);
+      expect(await claimed()).toEqual([{ start: base + 1, end: base + 50 }]);
       await clock.advance(200_000);
       await judge();
       expect(await kinds()).toEqual(['clock-was-ahead', 'clock-was-ahead', 'device-silent']);

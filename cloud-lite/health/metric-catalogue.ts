@@ -6,11 +6,11 @@ export const metricCatalogue = {
   holdfast_devices: { type: 'gauge', help: 'Devices in the ledger.' },
   holdfast_silent_streams: {
     type: 'gauge',
-    help: 'Streams of which nothing came for `HOLDFAST_SILENCE_MS`.',
+    help: 'Streams that have said nothing of the last `HOLDFAST_SILENCE_MS`.',
   },
   holdfast_silent_devices: {
     type: 'gauge',
-    help: 'Devices of which nothing came for `HOLDFAST_SILENCE_MS`.',
+    help: 'Devices of which all streams are silent.',
   },
   holdfast_streams_with_gaps: { type: 'gauge', help: 'Streams that lack something.' },
   holdfast_open_gaps: { type: 'gauge', help: 'Gaps that are open.' },

@@ -15,7 +15,7 @@ export interface MonitorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** A stream from which nothing came for this long is silent. */
+  /** A stream that says nothing of the last so many ms is silent. */
   readonly silenceMs: number;
   /** The longest time that an open request waits for anything. */
   readonly longestMs: number;

@@ -38,8 +38,12 @@ export function quietContract(open: () => Database): void {
       [...(await listAlerts(database, { limit: 100 }))]
         .reverse()
         .map(({ kind, batchId }) => (batchId ? `${kind} ${batchId}` : kind));
-    const send = (device: string, stream: string, start: number, more: Partial<ShortArrival> = {}) =>
-      arrive(database, [{ device, stream, start, end: start + 1, index: 'time', ...more }], clock.now(), '0');
+    /** A stream by time claims what is `start` ms from now. */
+    const send = (device: string, stream: string, start: number, more: Partial<ShortArrival> = {}) => {
+      const from = more.index === 'sequence' ? start : clock.now() + start;
+      const arrival = { device, stream, start: from, end: from + 1, index: 'time' as const, ...more };
+      return arrive(database, [arrival], clock.now(), '0');
+    };
 
     /** Asks after all streams of records that are due, as the detector's own loop does; `answer` is a module's. */
     const askQuiet = async (

@@ -1,8 +1,10 @@
 // Tells streams that have stopped from streams that are quiet. A quiet one by time sends empty windows; one that has
-// stopped sends nothing. A quiet one by record number has nothing to send: its module is asked (quiet.ts) before it is
-// judged, and only where that says nothing of it, it is heard of as long as other streams of its module are. What has been sent and not been read yet must not look like silence, so all is judged against the time up to which the
-// stream's partition is known to have been read; of a stream that has not been heard of since the hub has other
+// stopped claims nothing new, whatever else of it still comes: late messages, repeated windows, answers to requests. A
+// quiet one by record number has nothing to send: its module is asked (quiet.ts) before it is judged, and only where that
+// says nothing of it, it is heard of as long as other streams of its module are. What has been sent and not been read yet
+// must not look like silence, so all is judged against the time up to which the stream's partition is known to have been read; of a stream that has not been heard of since the hub has other
 // partitions, all of them.
+import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { type NewAlert, raiseAlerts } from './alerts.ts';
 
@@ -14,7 +16,8 @@ interface StreamName {
 
 /**
  * Records streams and devices that went silent or came back, and raises an alert for each change: one for
- * a device with all of its streams, otherwise one a stream.
+ * a device with all of its streams, otherwise one a stream. A stream by time is back only when it is behind by half of
+ * that time or less: one whose clock is slow by about that time must not come and go with each of its windows.
  */
 export async function judgeSilence(session: Session, now: number, silenceMs: number): Promise<void> {
   const horizon = await readHorizon(session);
@@ -22,10 +25,14 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
   await judgeIngest(session, now, now - horizon > silenceMs);
   const resumed = await session.query<StreamName>(
     `delete from silent_stream q using stream s left join stream_word w on w.stream_id = s.id
-      where s.id = q.stream_id and (s.last_arrival_at >= q.since or ${isHeardSince('q.since')})
+        left join stream_known k on k.stream_id = s.id
+      where s.id = q.stream_id
+        and case when s.index_kind = 'time' then least($1, k.known_until) - ${heardUntil} <= $2::int8 / 2
+                 else s.last_arrival_at >= q.since or ${isHeardSince('q.since')} end
      returning s.device_id, s.module_id, s.batch_id`,
+    [now, silenceMs],
   );
-  const silent = await session.query<StreamName & { says: string | null }>(
+  const silent = await session.query<StreamName & { index_kind: IndexKind; says: string | null }>(
     `with fresh as (
        insert into silent_stream (stream_id, since)
        select s.id, $1 from stream s
@@ -33,12 +40,12 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
          left join partition_known k on k.partition_id = s.partition_id
         cross join (select min(known_until) as all_until from partition_known) h
         cross join lateral (select least($1, coalesce(k.known_until, h.all_until)) - $2::int8 as limit_at) l
-        where s.messages > 0 and s.late_of is null and s.last_arrival_at < l.limit_at
+        where s.messages > 0 and s.late_of is null and ${heardUntil} < l.limit_at
           and not ${isHeardSince('l.limit_at')} and ${wasAskedSince('l.limit_at')}
           and not exists (select from silent_stream q where q.stream_id = s.id)
        returning stream_id
      )
-     select s.device_id, s.module_id, s.batch_id, w.says
+     select s.device_id, s.module_id, s.batch_id, s.index_kind, w.says
        from fresh join stream s on s.id = fresh.stream_id left join stream_word w on w.stream_id = s.id`,
     [now, silenceMs],
   );
@@ -48,15 +55,25 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
     [
       ...devices.resumed.map(deviceAlert('device-resumed', 'is heard of again')),
       ...resumed.filter(notOf(devices.resumed)).map(streamAlert('stream-resumed', 'is heard of again')),
-      ...devices.silent.map(deviceAlert('device-silent', `has sent nothing for ${silenceMs / 1000} s`)),
+      ...devices.silent.map(
+        deviceAlert('device-silent', `has sent nothing of the last ${silenceMs / 1000} s`),
+      ),
       ...silent.filter(notOf(devices.silent)).map((stream) => {
         const says = stream.says === null ? '' : `; its module says: ${stream.says}`;
-        return streamAlert('stream-silent', `has sent nothing for ${silenceMs / 1000} s${says}`)(stream);
+        const span = stream.index_kind === 'time' ? 'of the last' : 'for';
+        return streamAlert('stream-silent', `has sent nothing ${span} ${silenceMs / 1000} s${says}`)(stream);
       }),
     ],
     now,
   );
 }
+
+/**
+ * SQL: up to when the stream `s` is heard of. By time, as far as its claims reach; one whose claims lie in the future, no
+ * longer than something came; one that never claimed anything, since it began.
+ */
+const heardUntil = `(case when s.index_kind = 'time'
+  then least(coalesce(upper(s.span), s.created_at), s.last_arrival_at) else s.last_arrival_at end)`;
 
 /**
  * SQL: the stream `s` is one by record number, and has been watched since by the word `w` of its module; or its module
