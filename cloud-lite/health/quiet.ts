@@ -9,7 +9,12 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import { cutText } from '../../kernel/text.ts';
 import type { Database } from '../database/database.ts';
-import type { HubMethods, MethodOutcome, MethodTarget } from '../repair/hub-methods.ts';
+import {
+  type HubMethods,
+  type MethodOutcome,
+  type MethodTarget,
+  retryAfterOf,
+} from '../repair/hub-methods.ts';
 import { createHubPace, type HubPace } from '../repair/hub-pace.ts';
 
 export interface QuietOptions {
@@ -150,7 +155,7 @@ export async function askModule(
   const outcome = await methods.call(module, 'status', {}, signal);
   metrics.count('holdfast_status_calls_total', { outcome: outcome.kind });
   if (outcome.kind === 'throttled' || outcome.kind === 'unauthorised') {
-    const retryAfterMs = outcome.kind === 'throttled' ? outcome.retryAfterMs : undefined;
+    const retryAfterMs = retryAfterOf(outcome);
     pace.refused(retryAfterMs);
     const pauseMs = Math.max(retryAfterMs ?? 0, claimMs);
     return noteRefusal(database, module, clock.now(), silenceMs, pauseMs);

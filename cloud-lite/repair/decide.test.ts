@@ -126,6 +126,27 @@ describe('judging an answer', () => {
     expect(judgeBackfillAnswer(outcome)).toMatchObject(expected);
   });
 
+  test.each([
+    [0.5, 1],
+    [1e300, 3_600_000],
+    [Number.POSITIVE_INFINITY, 3_600_000],
+    [Number.NaN, undefined],
+    [-5, undefined],
+  ])('a hub that says to wait %d ms is left alone for %s ms', (retryAfterMs, expected) => {
+    const sent = judgeBackfillAnswer({ kind: 'throttled', detail: '', retryAfterMs });
+    expect((sent as { retryAfterMs?: number }).retryAfterMs).toBe(expected);
+  });
+
+  test('a payload deeper than can be written is declined with a bounded text', () => {
+    const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+    const sent = judgeBackfillAnswer(answered(404, deep)) as { kind: string; why: string };
+    expect([sent.kind, sent.why]).toEqual([
+      'declined',
+      expect.stringMatching(/^the module answered 404: .{1,310}$/),
+    ]);
+    expect(judgeBackfillAnswer(answered(202, deep))).toEqual({ kind: 'accepted', answered: false });
+  });
+
   test.each<[MethodOutcome, string]>([
     [answered(200, { state: 'running' }), 'working'],
     [answered(200, { state: 'done' }), 'answered'],

@@ -1,8 +1,9 @@
 // What to do next about a request. Pure: facts in, decision out.
+import { describeError } from '../../kernel/errors.ts';
 import { cutText } from '../../kernel/text.ts';
 import { type Coverage, size } from '../../wire/coverage.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
-import type { MethodOutcome } from './hub-methods.ts';
+import { type MethodOutcome, retryAfterOf } from './hub-methods.ts';
 
 export interface RepairLimits {
   /** How long a gap may be only late. Also how long an answer may take that the module says it has sent. */
@@ -169,9 +170,8 @@ function judgeWait(outcome: MethodOutcome): Waits | undefined {
     unreachable: outcome.kind === 'unreachable',
     why: outcome.detail,
   } as const;
-  return outcome.kind === 'throttled' && outcome.retryAfterMs !== undefined
-    ? { ...wait, retryAfterMs: outcome.retryAfterMs }
-    : wait;
+  const retryAfterMs = retryAfterOf(outcome);
+  return retryAfterMs === undefined ? wait : { ...wait, retryAfterMs };
 }
 
 function stateOf(payload: unknown): unknown {
@@ -180,5 +180,14 @@ function stateOf(payload: unknown): unknown {
 
 function detailOf(payload: unknown): string {
   if (payload === undefined || payload === null) return '';
-  return `: ${cutText(JSON.stringify(payload), 300)}`;
+  return `: ${cutText(showPayload(payload), 300)}`;
+}
+
+/** What was parsed may still be nested deeper than it can be written. */
+function showPayload(payload: unknown): string {
+  try {
+    return JSON.stringify(payload);
+  } catch (error) {
+    return `a payload that cannot be shown (${describeError(error)})`;
+  }
 }

@@ -18,6 +18,15 @@ export type MethodOutcome =
   /** The hub itself failed or cannot be reached. */
   | { readonly kind: 'hub-failed'; readonly detail: string };
 
+/** An hour. */
+const maxRetryAfterMs = 3_600_000;
+
+/** For how long the hub wants to be left alone, whole ms; undefined where it says nothing that can be believed. */
+export function retryAfterOf(outcome: MethodOutcome): number | undefined {
+  const ms = outcome.kind === 'throttled' ? outcome.retryAfterMs : undefined;
+  return ms !== undefined && ms > 0 ? Math.min(Math.ceil(ms), maxRetryAfterMs) : undefined;
+}
+
 export interface HubMethods {
   /** Bounded in time; never rejects, except with the signal's reason when it aborts. */
   call(target: MethodTarget, method: string, payload: object, signal: AbortSignal): Promise<MethodOutcome>;

@@ -65,6 +65,27 @@ export function recordFollowUp(
   });
 }
 
+/**
+ * Something threw, of our own or of what the module sent, and will as often as it is tried: it counts as if the module had
+ * declined, so it ends. A request that was accepted is ended by the ledger or its expiry.
+ */
+export function recordFailure(
+  database: Database,
+  request: DueRequest,
+  why: string,
+  times: OutcomeTimes,
+  limits: RepairLimits,
+): Promise<void> {
+  return underLock(database, async (session) => {
+    if (request.state === 'pending') return decline(session, request, why, times, limits);
+    await session.query(
+      `update request set due_at = $2, claimed_until = 0, failures = failures + 1, answer = $3
+        where id = $1 and state = 'accepted'`,
+      [request.id, times.now + times.retryMs(request.failures), why],
+    );
+  });
+}
+
 async function underLock(database: Database, work: (session: Session) => Promise<void>): Promise<void> {
   await database.transaction(async (session) => {
     await takeRepairLock(session);

@@ -5,6 +5,7 @@ import { listAlerts } from '../health/alerts.ts';
 import { markRead } from '../ingest/checkpoint.ts';
 import { arrive as arriveAt, type ShortArrival } from '../testing/arrivals.ts';
 import {
+  type Answer,
   accepted,
   answered,
   hole,
@@ -156,6 +157,46 @@ export function repairContract(open: () => Database): void {
         expect(await stream()).toMatchObject({ gaps: [[10, 50]], abandoned: [[10, 50]], openRequests: 0 });
       },
     );
+
+    const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+    test.each<[string, Answer, RegExp]>([
+      [
+        'answers deeper than can be written',
+        () => answered(404, deep),
+        /^the module answered 404: .{1,300}$/,
+      ],
+      ['throws', () => Promise.reject(new TypeError('boom')), /^the call failed: boom$/],
+    ])('a call that %s counts as declined, and ends in time with its reason', async (_, answer, reason) => {
+      rig.answer = answer;
+      await arrive(...hole);
+      await live(300_000, 60_000);
+      expect(await requests()).toMatchObject([
+        { state: 'pending', attempt: 1, answer: expect.stringMatching(reason) },
+      ]);
+      await live(3.5 * limits.expiryMs, 300_000);
+      expect(await requests()).toMatchObject([{ state: 'abandoned', attempt: limits.maxAttempts }]);
+      rig.errors.length = 0;
+    });
+
+    test('a call for an accepted request that throws is repeated, until it expires', async () => {
+      rig.answer = ({ method }) => (method === 'backfill' ? accepted : Promise.reject(new Error('boom')));
+      await arrive(...hole);
+      await live(300_000, 60_000);
+      expect(await requests()).toMatchObject([{ state: 'accepted', answer: 'the call failed: boom' }]);
+      await live(limits.expiryMs, 300_000);
+      expect(await states()).toContain('expired');
+      rig.errors.length = 0;
+    });
+
+    test.each([1000.5, Number.NaN])('a hub that says to wait %d ms is asked again', async (retryAfterMs) => {
+      let failures = 2;
+      rig.answer = () =>
+        failures-- > 0 ? { kind: 'throttled', detail: 'slow down', retryAfterMs } : accepted;
+      await arrive(...hole);
+      await live(300_000, 60_000);
+      expect(rig.errors).toEqual([]);
+      expect(await requests()).toMatchObject([{ state: 'accepted', attempt: 1 }]);
+    });
 
     test('a refused request is not repeated', async () => {
       rig.answer = () => answered(400, [{ field: 'batchId', problem: 'unknown' }]);

@@ -1,10 +1,11 @@
 // Repair as a running thing: sweeps at an interval and when woken, and makes the calls that are due.
 import { createBackoff } from '../../kernel/backoff.ts';
 import type { Clock, Timer } from '../../kernel/clock.ts';
-import { describeError } from '../../kernel/errors.ts';
+import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
+import { cutText } from '../../kernel/text.ts';
 import { formatLateNumber } from '../../wire/late.ts';
 import { formatIndex } from '../../wire/window.ts';
 import type { Database } from '../database/database.ts';
@@ -12,7 +13,7 @@ import { tellableTrouble } from '../health/trouble.ts';
 import { type FollowUp, judgeBackfillAnswer, judgeFollowUp, type RepairLimits, type Sent } from './decide.ts';
 import type { HubMethods } from './hub-methods.ts';
 import { createHubPace } from './hub-pace.ts';
-import { delayAfter, type OutcomeTimes, recordFollowUp, recordSent } from './outcome.ts';
+import { delayAfter, type OutcomeTimes, recordFailure, recordFollowUp, recordSent } from './outcome.ts';
 import type { DueRequest } from './queue.ts';
 import { claim, sweep } from './sweep.ts';
 
@@ -97,10 +98,19 @@ export function createRepairer(options: RepairerOptions): Repairer {
       else await lookAfter(request, signal);
       wake();
     } catch (error) {
-      // Aborted, or the database is away: the claim runs out, and the call is made again.
-      if (!signal.aborted)
-        log.error({ request: request.id, err: describeError(error) }, 'a call is to be repeated');
+      await fail(request, error, signal).catch((last: unknown) => {
+        if (!signal.aborted)
+          log.error({ request: request.id, err: describeError(last) }, 'a call is to be repeated');
+      });
     }
+  };
+
+  /** Aborted, or the database is away: the claim runs out, and the call is made again. All else would be so for ever. */
+  const fail = async (request: DueRequest, error: unknown, signal: AbortSignal) => {
+    if (signal.aborted || (error instanceof HoldfastError && error.retryable)) throw error;
+    log.error({ request: request.id, err: describeError(error) }, 'a call failed');
+    const why = `the call failed: ${cutText(describeError(error), 300)}`;
+    await recordFailure(database, request, why, times(), limits);
   };
 
   const send = async (request: DueRequest, signal: AbortSignal) => {

@@ -72,6 +72,7 @@ describe("the hub's REST call", () => {
     [401, {}, '', { kind: 'unauthorised' }],
     [403, {}, '', { kind: 'unauthorised' }],
     [429, { 'retry-after': '7' }, '', { kind: 'throttled', retryAfterMs: 7000 }],
+    [429, { 'retry-after': '1.1' }, '', { kind: 'throttled', retryAfterMs: 1100 }],
     [429, { 'retry-after': 'soon' }, '', { kind: 'throttled' }],
     [429, {}, '', { kind: 'throttled' }],
     [500, {}, 'x'.repeat(5000), { kind: 'hub-failed', detail: expect.stringMatching(/^.{1,400}$/) }],

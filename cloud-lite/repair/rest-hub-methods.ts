@@ -89,7 +89,7 @@ export function readOutcome(status: number, retryAfter: string | null, text: str
   if (status === 429) {
     const seconds = Number(retryAfter);
     return retryAfter !== null && seconds > 0
-      ? { kind: 'throttled', retryAfterMs: Math.min(seconds, 3600) * 1000, detail }
+      ? { kind: 'throttled', retryAfterMs: Math.round(Math.min(seconds, 3600) * 1000), detail }
       : { kind: 'throttled', detail };
   }
   return { kind: 'hub-failed', detail };
