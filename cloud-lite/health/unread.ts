@@ -18,18 +18,22 @@ const atOnce = 100;
 export async function judgeUnread(session: Session, now: number, silenceMs: number): Promise<void> {
   const holes = await session.query<HoleRow>(
     `select u.id, u.partition_id, u.from_at, u.to_at, u.found_at from unread_hole u
-       join partition_known k on k.partition_id = u.partition_id
-      where u.told_at is null and u.found_at <= least($1, k.known_until) - $2::int8 order by u.id limit $3`,
+       left join partition_known k on k.partition_id = u.partition_id
+      cross join (select min(known_until) as all_until from partition_known) h
+      where u.told_at is null and u.found_at <= least($1, coalesce(k.known_until, h.all_until)) - $2::int8
+        and h.all_until is not null
+      order by u.id limit $3`,
     [now, silenceMs, atOnce],
   );
   for (const hole of holes) await tell(session, hole, now, silenceMs);
 }
 
 async function tell(session: Session, hole: HoleRow, now: number, silenceMs: number): Promise<void> {
+  // A stream that has not been heard of since the hub changed may be of any partition.
   const names = (where: string) =>
     session.query<{ name: string }>(
       `select batch_id || ' of ' || device_id || '/' || module_id as name from stream
-        where late_of is null and messages > 0 and partition_id = $1 and ${where}
+        where late_of is null and messages > 0 and partition_id in ($1, '') and ${where}
         order by device_id, module_id, batch_id`,
       [hole.partition_id, hole.found_at, silenceMs],
     );

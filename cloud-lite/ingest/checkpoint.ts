@@ -78,6 +78,20 @@ export async function advanceCheckpoint(
   );
 }
 
+/** What lies between is gone: the next event is behind `sequenceNumber`. */
+export async function skipTo(
+  session: Session,
+  { hub, consumerGroup, partitionId }: PartitionRef,
+  sequenceNumber: number,
+  enqueuedAt: number,
+): Promise<void> {
+  await session.query(
+    `update checkpoint set sequence_number = $4, enqueued_at = $5
+      where hub = $1 and consumer_group = $2 and partition_id = $3`,
+    [hub, consumerGroup, partitionId, sequenceNumber, enqueuedAt],
+  );
+}
+
 /** The partition held nothing that was not taken, at `at`. */
 export async function markRead(session: Session, partition: PartitionRef, at: number): Promise<void> {
   await session.query(

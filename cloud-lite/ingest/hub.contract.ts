@@ -10,9 +10,11 @@ import { judgeUnread } from '../health/unread.ts';
 import { listStreams } from '../ledger/streams.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { listCheckpoints, markRead } from './checkpoint.ts';
+import type { EventHubClient } from './event-hub-client.ts';
 import { type HubSight, settleHub } from './hub-identity.ts';
 import { createIngestor } from './ingestor.ts';
 import { createOwnershipTable } from './ownership.ts';
+import { PartitionWatch } from './partition-watch.ts';
 
 const partition = { hub: 'hub', consumerGroup: 'group', partitionId: '0' };
 const noon = Date.UTC(2026, 10, 21, 12);
@@ -186,6 +188,65 @@ export function hubContract(open: () => Database): void {
       expect(told.map(({ kind }) => kind)).toEqual(['streams-began-unread', 'streams-ended-unread']);
       expect(told[0]!.message).toContain('began of d/m');
       expect(told[1]!.message).toContain('ended of d/m');
+    });
+
+    /** One look of the watch at a partition that the reader waits for. */
+    const look = async (facts: { isEmpty: boolean; newest: number; newestAt: number }) => {
+      const { hub, consumerGroup } = partition;
+      const stop = new AbortController();
+      // Asked for the first time it is told to end: the look under way ends first.
+      const asked = async () => {
+        stop.abort();
+        return facts;
+      };
+      const client = { hub, facts: asked } as unknown as EventHubClient;
+      const options = { client, consumerGroup, database, clock, log: silentLog };
+      const watch = new PartitionWatch({ ...options, stallMs: minute, inspectIntervalMs: 1000 });
+      watch.waiting('0');
+      const done = watch.run(stop.signal);
+      await clock.advance(1000);
+      await done;
+    };
+
+    test('that removed events unread and holds none now: that is a hole at once, told once', async () => {
+      const ingestor = newIngestor();
+      await ingestor.ingest(partition, events(0, 3), -1);
+      const takenAt = clock.now();
+      await clock.advance(2000 * minute);
+      const facts = { isEmpty: true, newest: 49, newestAt: takenAt + 1000 * minute };
+      await look(facts);
+      await look(facts);
+      expect(await kinds()).toEqual(['events-lost']);
+      expect((await listAlerts(database, { limit: 1 }))[0]!.message).toContain('47 events of partition 0');
+      expect(await position()).toBe(49);
+      await clock.advance(6 * minute);
+      await look(facts);
+      await database.transaction((session) => judgeUnread(session, clock.now(), 5 * minute));
+      expect(await kinds()).toEqual(['events-lost', 'streams-ended-unread']);
+      // It goes on behind the hole, which is not told again.
+      await ingestor.ingest(partition, [event(50)], 2);
+      expect(await kinds()).toHaveLength(2);
+      expect(await streams()).toMatchObject([{ gaps: [[30, 500]] }]);
+    });
+
+    test('that is empty as it was left, or before anything was read, has no hole', async () => {
+      await look({ isEmpty: true, newest: 7, newestAt: 1 });
+      await newIngestor().ingest(partition, events(0, 3), -1);
+      await look({ isEmpty: true, newest: 2, newestAt: clock.now() });
+      expect(await kinds()).toEqual([]);
+    });
+
+    test('that changes before it is told which streams ended in a hole: they are told all the same', async () => {
+      await newIngestor().ingest(partition, [event(0, 'ended'), event(1)], -1);
+      await clock.advance(minute);
+      await newIngestor().ingest(partition, [event(50)], -1);
+      await database.query(`update stream set partition_id = ''`);
+      await clock.advance(6 * minute);
+      await markRead(database, { ...partition, hub: 'other', partitionId: '7' }, clock.now());
+      await database.transaction((session) => judgeUnread(session, clock.now(), 5 * minute));
+      expect(await kinds()).toEqual(['events-lost', 'streams-ended-unread']);
+      const [alert] = await listAlerts(database, { limit: 1 });
+      expect(alert!.message).toContain(': ended of d/m;');
     });
 
     test('that removed events before anything was read is no hole', async () => {

@@ -144,6 +144,29 @@ export function ingestorContract(open: () => Database): void {
       ]);
     });
 
+    test.each([1, 2])(
+      'a message that is set aside does not say what orders its stream, in batches of %i',
+      async (size) => {
+        const far = { startWindow: '2070-01-01T00:00:00Z', endWindow: '2070-01-01T00:00:10Z' };
+        const list = [
+          event(0, { batchId: 's', count: '1', ...far }),
+          event(1, windowOf(0)),
+          event(2, {
+            batchId: 's',
+            count: '1',
+            startWindow: '2026-11-21T11:59:00Z',
+            endWindow: '2026-11-21T11:59:10Z',
+          }),
+          event(3, windowOf(10)),
+        ];
+        for (let at = 0; at < list.length; at += size)
+          await ingestor.ingest(partition, list.slice(at, at + size));
+        expect(await streams()).toMatchObject([{ index: 'sequence', covered: [[0, 20]], messages: 2 }]);
+        const aside = await database.query<{ reason: string }>('select reason from set_aside order by id');
+        expect(aside.map(({ reason }) => reason)).toEqual(['implausible-time', 'index-changed']);
+      },
+    );
+
     test('what is set aside is counted for ever and kept within bounds, whatever it holds', async () => {
       const strange = {
         a: 'nul \0 inside',

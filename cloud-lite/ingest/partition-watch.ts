@@ -7,6 +7,7 @@ import { beforeFirst, listCheckpoints, markRead } from './checkpoint.ts';
 import { type EventHubClient, operationTimeoutMs, type PartitionFacts } from './event-hub-client.ts';
 import { settleHub } from './hub-identity.ts';
 import { sessionLost } from './session-lost.ts';
+import { noteEmptied } from './unread.ts';
 
 export interface WatchOptions {
   readonly client: EventHubClient;
@@ -74,7 +75,8 @@ export class PartitionWatch {
 
   /**
    * Asks the hub how far each partition goes. One that has been read to its end is marked so; one that has
-   * more and yields nothing ends the session: an idle tick alone does not tell it from an empty one.
+   * more and yields nothing ends the session: an idle tick alone does not tell it from an empty one. One that holds
+   * nothing, and had more than was taken, has lost it to retention.
    */
   async #inspectProgress(deadline: number): Promise<void> {
     const { client, clock, database } = this.#options;
@@ -85,6 +87,11 @@ export class PartitionWatch {
       const taken = checkpoint?.sequenceNumber ?? beforeFirst;
       const before = this.#progress.get(partitionId);
       const isRead = facts.isEmpty || facts.newest <= taken;
+      if (facts.isEmpty && facts.newest > taken) {
+        // What it held last may be what we work on.
+        if (this.#reading.get(partitionId) === undefined) continue;
+        await noteEmptied(database, this.#partition(partitionId), taken, facts, at);
+      }
       if (isRead) await markRead(database, this.#partition(partitionId), at);
       if (isRead || before === undefined || before.taken !== taken) {
         this.#progress.set(partitionId, { taken, since: clock.monotonic() });

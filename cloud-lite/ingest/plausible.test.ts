@@ -26,6 +26,7 @@ const reach = (span?: Window, more: Partial<Reach> = {}): Reach => ({
   accepted: [],
   since: now - day,
   until: now,
+  index: undefined,
   ...more,
 });
 const judge = (of: Arrival, stream: Reach = reach(), count?: Reach) =>

@@ -1,9 +1,9 @@
 // Sorts the events of a batch into what the ledger takes and what is set aside, each held against what its stream is by
 // then: the ledger's word, and the events before it.
-import type { Window } from '../../wire/window.ts';
+import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import type { Arrival, ResolvedArrival } from '../ledger/arrival.ts';
-import { noReach, type Reach, reaching, readReach } from '../ledger/reach.ts';
+import { noReach, type Reach, reaching, readReach, writeIndexes } from '../ledger/reach.ts';
 import type { KnownStream, KnownStreams } from '../ledger/stream-registry.ts';
 import type { Classified } from './classify.ts';
 import type { ReceivedEvent } from './event-source.ts';
@@ -27,12 +27,15 @@ export async function sortEvents(
   const ids = arrivals.flatMap((arrival) => [known.of(arrival).id, known.countOf(arrival) ?? []].flat());
   const sorting = new Sorting(known, bounds, await readReach(session, ids));
   for (const [i, item] of items.entries()) sorting.take(events[i]!, item);
+  await writeIndexes(session, sorting.indexes);
   return sorting;
 }
 
 class Sorting implements Sorted {
   readonly arrivals: ResolvedArrival[] = [];
   readonly aside: SetAsideEvent[] = [];
+  /** Of streams whose first message is among these: a message that is set aside says nothing of its stream. */
+  readonly indexes = new Map<number, IndexKind>();
   readonly #known: KnownStreams;
   readonly #bounds: Bounds;
   readonly #reach: Map<number, Reach>;
@@ -52,14 +55,16 @@ class Sorting implements Sorted {
     const { batchId } = arrival.stream;
     const stream = this.#known.of(arrival);
     const of = { event, stream: { id: stream.id, batchId } };
-    if (stream.index !== arrival.index) {
-      const detail = `stream ${batchId} is ordered by ${stream.index}, the message says ${arrival.index}`;
+    const index = this.#reach.get(stream.id)?.index ?? this.indexes.get(stream.id);
+    if (index !== undefined && index !== arrival.index) {
+      const detail = `stream ${batchId} is ordered by ${index}, the message says ${arrival.index}`;
       this.aside.push({ ...of, reason: 'index-changed', detail });
       return;
     }
     const problem = this.#judge(arrival, stream, event.enqueuedAt);
     if (problem === undefined) this.#accept(event, arrival, stream);
     else this.aside.push({ event, stream: { id: this.#rowOf(arrival), batchId }, ...problem });
+    if (problem === undefined && index === undefined) this.indexes.set(stream.id, arrival.index);
   }
 
   /** Whose positions it speaks of: of a late message those are the numbers of a count. */

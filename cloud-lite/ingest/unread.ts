@@ -1,22 +1,41 @@
 // Events that the hub's retention removed before they were read: the detector was down for longer than the hub keeps
 // them. What they carried of streams that go on lies between what was read before and after, so it is missing there, and
 // asked for. Of streams that began or ended in them nothing shows it: health/unread.ts tells of those.
-import type { Session } from '../database/database.ts';
+import type { Database, Session } from '../database/database.ts';
 import { raiseAlerts } from '../health/alerts.ts';
-import { beforeFirst, type LockedCheckpoint } from './checkpoint.ts';
+import { beforeFirst, type LockedCheckpoint, lockCheckpoint, skipTo } from './checkpoint.ts';
+import type { PartitionFacts } from './event-hub-client.ts';
 import type { PartitionRef, ReceivedEvent } from './event-source.ts';
 
 /** How many events there were between the last that was taken and the first that is still there. */
-export function unreadBetween(after: LockedCheckpoint, first: ReceivedEvent): number {
+export function unreadBetween(after: LockedCheckpoint, first: Pick<ReceivedEvent, 'sequenceNumber'>): number {
   // Of what was removed before anything was read nobody has waited for anything.
   return after.sequenceNumber === beforeFirst ? 0 : first.sequenceNumber - after.sequenceNumber - 1;
+}
+
+/** The partition holds nothing, and had more than was `taken`: none of that will come, so it is told now, once. */
+export function noteEmptied(
+  database: Database,
+  partition: PartitionRef,
+  taken: number,
+  { newest, newestAt }: PartitionFacts,
+  now: number,
+): Promise<void> {
+  return database.transaction(async (session) => {
+    const after = await lockCheckpoint(session, partition);
+    // Somebody has taken events of it, or told of this, meanwhile; or nobody has waited for anything.
+    if (after.sequenceNumber !== taken || taken === beforeFirst) return;
+    const next = { sequenceNumber: newest + 1, enqueuedAt: Math.max(newestAt, after.enqueuedAt) };
+    await noteUnread(session, partition, after, next, now);
+    await skipTo(session, partition, newest, next.enqueuedAt);
+  });
 }
 
 export async function noteUnread(
   session: Session,
   { hub, consumerGroup, partitionId }: PartitionRef,
   after: LockedCheckpoint,
-  first: ReceivedEvent,
+  first: Pick<ReceivedEvent, 'sequenceNumber' | 'enqueuedAt'>,
   now: number,
 ): Promise<void> {
   const events = unreadBetween(after, first);

@@ -33,7 +33,7 @@ export function createStreamRegistry(session: Session): StreamRegistry {
   const counts = new Map<string, number>();
   return {
     async resolve(arrivals, now) {
-      // The first message of a stream says what orders it.
+      // What orders a stream, the first of its messages that is taken says: sort.ts.
       const known = await complete(
         streams,
         arrivals,
