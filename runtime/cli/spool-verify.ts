@@ -4,6 +4,7 @@ import { exitCodes } from './exit-codes.ts';
 import type { Finding } from './spool/finding.ts';
 import type { OpenedSpool } from './spool/open.ts';
 import { verifySpool } from './spool/verify.ts';
+import { verifyMark } from './spool/verify-mark.ts';
 import type { Output } from './spool-output.ts';
 import { counted, formatCount, printable, tableLines } from './spool-text.ts';
 
@@ -14,8 +15,13 @@ const maxFindings = 10_000;
 export async function printFindings(spool: OpenedSpool, json: boolean, out: Output): Promise<number> {
   const counts = { damage: 0, note: 0 };
   const kept: Finding[] = [];
+  const beside = await verifyMark(spool.layout.root, spool.reader);
+  function* findings() {
+    yield* beside;
+    yield* verifySpool(spool.reader, spool.files);
+  }
   function* rows() {
-    for (const finding of verifySpool(spool.reader, spool.files)) {
+    for (const finding of findings()) {
       counts[finding.severity]++;
       if (json && kept.length < maxFindings) kept.push(finding);
       yield [finding.severity, finding.kind, printable(finding.key), printable(finding.reason)];

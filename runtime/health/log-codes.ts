@@ -12,6 +12,8 @@ const codes: readonly (readonly [string, string])[] = [
   ['a key of the spool cannot be had', 'spool-key-missing'],
   ['a damaged record is quarantined', 'spool-damage'],
   ["the spool's state is damaged", 'spool-damage'],
+  ['another store stood in the place of the spool', 'spool-store-swapped'],
+  ['a store stood in the place of the lock', 'spool-store-swapped'],
   ['the wall clock is not trusted', 'clock-not-trusted'],
   ['the journal of readings that wait for the clock is full', 'clock-journal-full'],
   ['readings waited for a clock', 'clock-readings-lost'],

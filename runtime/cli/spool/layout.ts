@@ -1,21 +1,11 @@
 // Which folder a person means, and the lock on it.
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
-import { openLevelStore } from '../../spool/engine/leveldb/level-store.ts';
 import type { Store } from '../../spool/engine/store.ts';
 import { layoutOf, readMarker } from '../../spool/format/folder-layout.ts';
+import { lockFile } from '../../spool/repair/folder-lock.ts';
 
 /** A store that the module could not use and put beside the one that it made instead. */
 export interface QuarantinedStore {
@@ -88,9 +78,7 @@ export interface HeldLock {
 }
 
 /**
- * Takes the locks that a module holds while it runs, so that none starts amid the reading. LevelDB locks a file
- * named LOCK, by its inode: an empty store elsewhere whose LOCK is a link to the real one takes the same lock,
- * and nothing in the real folder changes, not even a time.
+ * Takes the locks that a module holds while it runs, so that none starts amid the reading. Nothing in the folder changes.
  * @throws HoldfastError `store-locked`.
  */
 export async function lockSpool(layout: SpoolLayout): Promise<HeldLock> {
@@ -102,7 +90,7 @@ export async function lockSpool(layout: SpoolLayout): Promise<HeldLock> {
   // A module makes these files at its first start. Making one here would write.
   for (const lock of layout.locks.filter((path) => existsSync(path))) {
     try {
-      if (isWritable(lock)) holders.push(await lockFile(lock));
+      if (isWritable(lock)) holders.push(await lockFile(lock, tmpdir()));
       else warning = `${lock} is not writable, so no lock is held: make sure that no module uses this folder`;
     } catch (cause) {
       await release();
@@ -113,17 +101,6 @@ export async function lockSpool(layout: SpoolLayout): Promise<HeldLock> {
     }
   }
   return { release, ...(warning === undefined ? {} : { warning }) };
-}
-
-async function lockFile(path: string): Promise<Store> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-lock-'));
-  try {
-    symlinkSync(realpathSync(path), join(folder, 'LOCK'));
-    return await openLevelStore({ folder });
-  } finally {
-    // The lock lives in the open file; so nothing stays behind, however the process ends.
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 function isWritable(path: string): boolean {

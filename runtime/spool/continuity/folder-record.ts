@@ -22,8 +22,16 @@ export interface FolderRecord {
 /** A start of the spool: its number, its own id, and how many batches there were when it began. */
 export type Run = readonly [start: number, id: string, commits: number];
 
+/** A store that is open, or the files of one. */
+export interface Readable {
+  get(key: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+}
+
 /** Undefined where there is none, or it is damaged. */
-export async function readFolderRecord(store: Store, codec: RecordCodec): Promise<FolderRecord | undefined> {
+export async function readFolderRecord(
+  store: Readable,
+  codec: RecordCodec,
+): Promise<FolderRecord | undefined> {
   const value = await store.get(folderKey);
   try {
     const record = value && (openJson(codec, 'S', folderKey, value) as Partial<FolderRecord>);

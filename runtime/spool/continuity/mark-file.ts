@@ -35,6 +35,8 @@ export interface FoundMark {
   readonly isEmpty: boolean;
   /** Of the file: differs from that of every copy. */
   readonly identity: string;
+  /** Wall clock, epoch ms, when the file was made; undefined where the file system does not know. */
+  readonly madeAt?: number;
   /** Wall clock, epoch ms, of its last change, as the file system says. */
   readonly changedAt: number;
 }
@@ -139,6 +141,7 @@ async function readFrom(file: FileHandle): Promise<FoundMark> {
     isEmpty: bytesRead === 0,
     // Inode numbers are given anew, and some file systems do not know when a file was made.
     identity: birthtimeNs > 0n ? `made ${birthtimeNs}` : `inode ${ino}`,
+    ...(birthtimeNs > 0n ? { madeAt: Number(birthtimeNs) / 1e6 } : {}),
     changedAt: Number(ctimeNs / 1_000_000n),
   };
 }

@@ -27,7 +27,7 @@ export interface FolderLayout {
 
 /** In the name of a store that was quarantined for want of a key: it is never removed. */
 export const keptForKey = '-sealed';
-/** In the name of one that was set aside because it is another module's: the same. */
+/** In the name of one that was set aside because it is another module's, or another spool's: the same. */
 export const keptForOwner = '-of-another';
 
 export function layoutOf(root: string): FolderLayout {

@@ -2,13 +2,14 @@
 // anything is opened: LevelDB would wait for a pipe for ever, read gigabytes into memory, or not open at all. Then
 // the file counts as missing, and the part that needs it reports what is lost.
 import { constants } from 'node:fs';
-import { access, chmod, readdir, stat } from 'node:fs/promises';
+import { access, chmod, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { displace, kindOf } from '../../../kernel/small-file.ts';
 import { valuesFolder, walFolder } from '../engine/open-engine.ts';
 import { valueSegmentNumber } from '../engine/value-log.ts';
 import { isWalSegment } from '../engine/wal.ts';
 import type { FolderLayout } from '../format/folder-layout.ts';
+import { expectUnused, holdsTables } from './folder-lock.ts';
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -51,7 +52,7 @@ class Clearing {
   async clear(path: string, expected: Expected): Promise<void> {
     const kind = await kindOf(path, expected.maxBytes);
     if (kind === 'missing') return;
-    if (kind !== expected.kind) await this.#rename(path);
+    if (kind !== expected.kind) await this.rename(path);
     else if (!(await isAccessible(path, kind))) await this.#open(path, kind);
   }
 
@@ -63,7 +64,7 @@ class Clearing {
     }
   }
 
-  async #rename(path: string): Promise<void> {
+  async rename(path: string): Promise<void> {
     this.done.push({ path: await displace(path), what: 'renamed' });
   }
 
@@ -71,7 +72,7 @@ class Clearing {
   async #open(path: string, kind: 'file' | 'folder'): Promise<void> {
     await chmod(path, modes[kind]).catch(() => {});
     if (await isAccessible(path, kind)) this.done.push({ path, what: 'made accessible' });
-    else if (this.#skipUnreadable) await this.#rename(path);
+    else if (this.#skipUnreadable) await this.rename(path);
   }
 }
 
@@ -91,15 +92,21 @@ async function isAccessible(path: string, kind: 'file' | 'folder'): Promise<bool
 
 /**
  * What is needed to take the folder's lock. `skipUnreadable`: what may not be read is renamed, too.
- * @throws what the file system says.
+ * @throws what the file system says; HoldfastError `spool-locked`.
  */
 export async function clearForLock(
-  { root, lock }: FolderLayout,
+  layout: FolderLayout,
   skipUnreadable: boolean,
 ): Promise<readonly Cleared[]> {
+  const { root, lock } = layout;
   const clearing = new Clearing(skipUnreadable);
   await clearing.clear(root, folder);
   await clearing.clear(lock, folder);
+  // A store opens as a lock does: it would be written to, and never be found.
+  if (await holdsTables(lock)) {
+    await expectUnused(layout);
+    await clearing.rename(lock);
+  }
   await clearing.clearIn(lock, expectedInLevel);
   return clearing.done;
 }
@@ -111,6 +118,8 @@ export async function clearFolder(
 ): Promise<readonly Cleared[]> {
   const { store, quarantine, keys, marker, starts, mark, ballast, reserve, newStore } = layout;
   const clearing = new Clearing(skipUnreadable);
+  // Through a link the lock would be taken for the store.
+  if (await isSame(store, layout.lock)) await clearing.rename(store);
   for (const path of [store, newStore, quarantine, keys]) await clearing.clear(path, folder);
   for (const path of [marker, starts, mark]) await clearing.clear(path, smallFile);
   for (const path of [ballast, reserve]) await clearing.clear(path, { kind: 'file' });
@@ -118,6 +127,11 @@ export async function clearFolder(
   await clearing.clearIn(join(store, walFolder), expectedIn(isWalSegment));
   await clearing.clearIn(join(store, valuesFolder), expectedIn(isBodyFile));
   return clearing.done;
+}
+
+async function isSame(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([one, other].map((path) => realpath(path).catch(() => undefined)));
+  return a !== undefined && a === b;
 }
 
 /** What is left from before is for its user alone, too: the spool holds what the equipment said. */

@@ -6,6 +6,7 @@
 // - The store opens: used. What LevelDB skips in its log was counted before.
 // - Its files are damaged: moved to `quarantine`, salvaged record by record into a new store.
 // - It takes a key that was not given: moved to `quarantine` and kept for good; what can be read goes into a new one.
+// - It is not the one of which the mark beside it speaks: moved to `quarantine`. What is ours goes into a new one.
 // - It is another module's: moved to `quarantine` and kept for good; a new one begun.
 // - A newer format, or something that is no store: moved to `quarantine`, and a new store begun.
 // - The disk is full, failing or read-only: tried again, for ever. Nothing is wrong with the data.
@@ -14,18 +15,15 @@
 // complete and synced. A store that was moved away and not salvaged yet carries `-unsalvaged` in its name: a
 // start that finds one, and no store, begins the salvage again.
 
-import { readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createBackoff } from '../../../kernel/backoff.ts';
-import { type Clock, sleep } from '../../../kernel/clock.ts';
+import { rename, rm } from 'node:fs/promises';
+import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Random } from '../../../kernel/random.ts';
 import { foreignOwner } from '../continuity/folder-record.ts';
 import { missingKeys, noteKey } from '../encryption/key-record.ts';
 import { watchMissingKeys } from '../encryption/sealed-codec.ts';
-import { exists, isDiskTrouble, isSystemError, makeFolder, syncFolder } from '../engine/disk.ts';
-import { openLevelStore } from '../engine/leveldb/level-store.ts';
+import { exists, isDiskTrouble, syncFolder } from '../engine/disk.ts';
 import type { StoreFiles } from '../engine/offline/store-files.ts';
 import type { Store } from '../engine/store.ts';
 import {
@@ -38,13 +36,30 @@ import {
 } from '../format/folder-layout.ts';
 import type { RecordCodec } from '../format/record.ts';
 import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
-import { diskSpace } from '../retention/full-disk.ts';
+import { lockFolder } from './folder-lock.ts';
 import { type Cleared, clearFolder, clearForLock, closeToOthers } from './foreign-files.ts';
-import { keepMark, lockedError, lookAt, moveToQuarantine, pruneQuarantine } from './quarantine.ts';
+import {
+  findFromLock,
+  keepFromLock,
+  type NotOurs,
+  setAsideFromLock,
+  toldMark,
+  toSalvage,
+  whyNotOurs,
+} from './own-store.ts';
+import {
+  findUnsalvaged,
+  keepMark,
+  lookAt,
+  moveToQuarantine,
+  pruneQuarantine,
+  unsalvaged,
+} from './quarantine.ts';
 import { type SalvageReport, salvage } from './salvage.ts';
 import { SpoolReader } from './spool-reader.ts';
 import { damageOf } from './start-check.ts';
 import { noteEnd, noteStart } from './start-log.ts';
+import { whenDiskAllows } from './when-disk-allows.ts';
 
 export interface OpenFolderOptions {
   readonly folder: string;
@@ -87,7 +102,6 @@ interface Options extends OpenFolderOptions {
   readonly isReplaced: boolean;
 }
 
-const unsalvaged = '-unsalvaged';
 // What was quarantined is kept for people to look at, within bounds.
 const maxQuarantineCount = 4;
 const maxQuarantineBytes = 64 * 1024 * 1024;
@@ -107,6 +121,7 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
     let suspicious: boolean | undefined;
     const opened = await whenDiskAllows(options, layout, async (skipUnreadable) => {
       tellCleared(options, await clearFolder(layout, skipUnreadable));
+      await setAsideFromLock(layout, nameOf(options.clock), options.log);
       await closeToOthers(layout);
       suspicious ??= await noteStart(layout.starts, options.clock);
       return openOwnStore({ ...options, skipUnreadable, isReplaced }, layout, suspicious);
@@ -141,50 +156,12 @@ function tellCleared({ log }: Options, cleared: readonly Cleared[]): void {
   }
 }
 
-// Then the opening goes on without what cannot be read.
-const patientTries = 5;
-
-/** After `patientTries` the work goes on without what cannot be read. */
-async function whenDiskAllows<T>(
-  options: Options,
-  layout: FolderLayout,
-  work: (skipUnreadable: boolean) => Promise<T>,
-): Promise<T> {
-  const backoff = createBackoff({ minMs: 200, maxMs: 10_000 }, options.random);
-  for (let tries = 0; ; tries++) {
-    options.signal?.throwIfAborted();
-    try {
-      return await work(tries >= patientTries);
-    } catch (error) {
-      if (!mayPass(error)) throw error;
-      options.log.error({ error: describeError(error) }, 'the spool cannot be opened yet; trying again');
-      if (await diskSpace(layout, layout.root).makeRoomToOpen(error)) continue;
-      await sleep(options.clock, backoff.next(), options.signal);
-    }
-  }
-}
-
-/** LevelDB's own words for what is wrong with its files are not known one by one. */
-function mayPass(error: unknown): boolean {
-  const isLevel = error instanceof HoldfastError && error.code === 'store-open-failed';
-  return isLevel || isDiskTrouble(error) || isSystemError(error);
-}
-
-/** `skipUnreadable`: a lock that the disk does not return is made anew. */
-async function lockFolder(layout: FolderLayout, skipUnreadable: boolean): Promise<Store> {
-  await makeFolder(layout.root);
-  const open = () => openLevelStore({ folder: layout.lock, writeBufferBytes: 64 * 1024 });
-  try {
-    return await open();
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
-    if (error.code === 'store-locked') throw lockedError(layout.root, error);
-    if (error.code !== 'store-damaged' && !(skipUnreadable && error.code === 'store-open-failed'))
-      throw error;
-    // It holds nothing. Nobody else has it: LevelDB takes its LOCK before it reads.
-    await rm(layout.lock, { recursive: true, force: true });
-    return open();
-  }
+interface OpenedStore {
+  readonly store: Store;
+  readonly repair?: Repair;
+  readonly isUnchecked?: boolean;
+  /** It was made by this start. */
+  readonly isBegun?: boolean;
 }
 
 /** What another module's store holds would go up as ours: it is kept for whoever it belongs to. */
@@ -192,11 +169,17 @@ async function openOwnStore(
   options: Options,
   layout: FolderLayout,
   suspicious: boolean,
-): Promise<{ store: Store; repair?: Repair; isUnchecked?: boolean }> {
+): Promise<OpenedStore> {
   const opened = await openStore(options, layout, suspicious);
   const { codec, owners, clock, log } = options;
   const owner = await foreignOwner(opened.store, codec, owners);
-  if (owner === undefined) return opened;
+  if (owner === undefined) {
+    const isMade = opened.isBegun === true || opened.repair?.quarantine !== undefined;
+    const wrong = isMade ? undefined : await whyNotOurs(opened.store, codec, layout);
+    if (wrong !== undefined) return replaceNotOurs(options, layout, opened.store, wrong);
+    await keepFromLock(layout);
+    return opened;
+  }
   await opened.store.close();
   const name = nameOf(clock) + keptForOwner;
   // First: the spool that is begun must not take it for its own.
@@ -209,11 +192,27 @@ async function openOwnStore(
   return { store: await begin(options, layout), repair: { reason, quarantine } };
 }
 
-async function openStore(
+/** Another store stands in the place of ours: it is kept, and what is known to be ours is taken along. */
+async function replaceNotOurs(
   options: Options,
   layout: FolderLayout,
-  suspicious: boolean,
-): Promise<{ store: Store; repair?: Repair; isUnchecked?: boolean }> {
+  store: Store,
+  { reason, isOther }: NotOurs,
+): Promise<OpenedStore> {
+  await store.close();
+  const ours = await findFromLock(layout, options.codec);
+  // Of no other spool: whatever records of a spool it holds are ours.
+  const isSource = ours === undefined && !isOther;
+  const name = nameOf(options.clock) + (isOther ? keptForOwner : isSource ? unsalvaged : '-not-ours');
+  const quarantine = await moveToQuarantine(layout, layout.store, name);
+  const advice = 'docs/OPERATIONS.md, What names which trouble of the disk';
+  options.log.error({ reason, quarantine, advice }, 'another store stood in the place of the spool');
+  const source = ours === undefined ? (isSource ? quarantine : undefined) : await toSalvage(ours);
+  if (source !== undefined) return replaceStore(options, layout, source, reason);
+  return { store: await begin(options, layout), repair: { reason, quarantine } };
+}
+
+async function openStore(options: Options, layout: FolderLayout, suspicious: boolean): Promise<OpenedStore> {
   await rm(layout.newStore, { recursive: true, force: true });
   const found = await lookAt(layout.store);
   const marker = await readMarker(layout, options.skipUnreadable);
@@ -222,12 +221,15 @@ async function openStore(
   if (found === 'none') {
     const left = await findUnsalvaged(layout);
     if (left !== undefined) return replaceStore(options, layout, left, 'a salvage was interrupted');
+    const moved = await findFromLock(layout, options.codec);
+    const why = 'the store stood in the place of the lock';
+    if (moved !== undefined) return replaceStore(options, layout, await toSalvage(moved), why);
     // The marker is written before the first store: without one of the two, the folder is new.
-    const isGone = marker !== 'unreadable' || options.isReplaced;
+    const isGone = marker !== 'unreadable' || options.isReplaced || (await toldMark(layout)) !== undefined;
     const reason = 'the store is gone: its folder is missing or empty';
     if (isGone) options.log.error({ folder: layout.store }, reason);
     await marked(layout, marker);
-    return { store: await begin(options, layout), ...(isGone ? { repair: { reason } } : {}) };
+    return { store: await begin(options, layout), isBegun: true, ...(isGone ? { repair: { reason } } : {}) };
   }
   const damage = damageOf(layout.store, suspicious);
   if (damage.store === undefined) {
@@ -352,10 +354,10 @@ async function beginAnew(
   layout: FolderLayout,
   found: 'none' | 'store' | 'foreign',
   reason: string,
-): Promise<{ store: Store; repair?: Repair }> {
+): Promise<OpenedStore> {
   if (found === 'none') {
     await writeMarker(layout);
-    return { store: await begin(options, layout) };
+    return { store: await begin(options, layout), isBegun: true };
   }
   const quarantine = await moveToQuarantine(layout, layout.store, nameOf(options.clock));
   options.log.error({ reason, quarantine }, 'the store cannot be used by this version; a new one is begun');
@@ -377,12 +379,6 @@ async function begin({ codec }: Options, layout: FolderLayout): Promise<Store> {
 async function marked(layout: FolderLayout, marker: 'ours' | 'unreadable'): Promise<object> {
   if (marker !== 'ours') await writeMarker(layout);
   return {};
-}
-
-async function findUnsalvaged(layout: FolderLayout): Promise<string | undefined> {
-  const names = await readdir(layout.quarantine).catch(() => []);
-  const name = names.toSorted().findLast((each) => each.endsWith(unsalvaged));
-  return name === undefined ? undefined : join(layout.quarantine, name);
 }
 
 function nameOf(clock: Clock): string {

@@ -5,6 +5,9 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import { bytesUnder, exists, syncFolder } from '../engine/disk.ts';
 import { type FolderLayout, keptForKey, keptForOwner } from '../format/folder-layout.ts';
 
+/** At the end of the name of a store that is not salvaged yet. */
+export const unsalvaged = '-unsalvaged';
+
 const storeName = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log)|wal|values)$/;
 
 /** What is in a store's folder: `none` (no such folder, or empty), a `store` (or pieces of one), `foreign`. */
@@ -59,6 +62,12 @@ export async function pruneQuarantine(
     removed.push(name);
   }
   return removed;
+}
+
+export async function findUnsalvaged(layout: FolderLayout): Promise<string | undefined> {
+  const names = await readdir(layout.quarantine).catch(() => []);
+  const name = names.toSorted().findLast((each) => each.endsWith(unsalvaged));
+  return name === undefined ? undefined : join(layout.quarantine, name);
 }
 
 function isMissing(error: unknown): boolean {

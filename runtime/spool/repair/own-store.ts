@@ -1,0 +1,124 @@
+// Whether the store in a spool's folder is the one of which the mark beside it speaks, and the store that was found in
+// the place of the lock.
+//
+// Crash argument. What stands in the place of the lock is renamed to `lock.foreign-N` and quarantined with `-found-in-lock` in its
+// name: each step is found by the next start. It loses that name once the store is known to be right (then it is a copy
+// that nobody needs), or becomes `-unsalvaged`, which every start goes on with.
+import { readdir, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import { type Readable, readFolderRecord } from '../continuity/folder-record.ts';
+import { type FoundMark, type Mark, readMark } from '../continuity/mark-file.ts';
+import type { FolderLayout } from '../format/folder-layout.ts';
+import { folderKey } from '../format/keys.ts';
+import type { RecordCodec } from '../format/record.ts';
+import { readSpoolFiles } from '../format/spool-engine.ts';
+import { holdsTables } from './folder-lock.ts';
+import { moveToQuarantine, unsalvaged } from './quarantine.ts';
+
+export interface NotOurs {
+  readonly reason: string;
+  /** It is that of another spool. Otherwise it is no spool's, or one that lost what it said of itself. */
+  readonly isOther: boolean;
+}
+
+const foundInLock = '-found-in-lock';
+
+/** A mark that a start has written after it told its store; undefined where there is none, or it cannot be read. */
+export async function toldMark({
+  mark: path,
+}: FolderLayout): Promise<(FoundMark & { mark: Mark }) | undefined> {
+  const found = await readMark(path).catch(() => undefined);
+  // Before a first start has told its store who it is, the mark has the number 0.
+  return found?.mark === undefined || found.mark.start === 0 ? undefined : { ...found, mark: found.mark };
+}
+
+/** Why the store is not the one that the mark beside it speaks of; undefined where nothing speaks against it. */
+export async function whyNotOurs(
+  store: Readable,
+  codec: RecordCodec,
+  layout: FolderLayout,
+): Promise<NotOurs | undefined> {
+  const told = await toldMark(layout);
+  if (told === undefined) return undefined;
+  const { spool, commits } = told.mark;
+  const promised = `high-water.json beside it says that ${commits} batches of spool ${spool} were on the disk`;
+  if ((await store.get(folderKey)) === undefined)
+    return { reason: `the store is not this spool's: ${promised}, this one names no spool`, isOther: false };
+  const record = await readFolderRecord(store, codec);
+  if (record === undefined || record.id === spool) return undefined;
+  // Where the store knows this very file, what it holds is what was changed.
+  if (record.mark === told.identity || (await isPutThere(told, layout))) return undefined;
+  return { reason: `the store is that of spool ${record.id}: ${promised}`, isOther: true };
+}
+
+/**
+ * Whether another spool's mark may have been put beside our store, rather than another spool's store beside our mark. No
+ * program can set when a file was made. A mark is older than what a spool writes into it, its copy is younger; and what was
+ * copied is younger than what it was copied beside.
+ */
+async function isPutThere(
+  { madeAt, mark }: FoundMark & { mark: Mark },
+  layout: FolderLayout,
+): Promise<boolean> {
+  if (madeAt === undefined) return true;
+  return madeAt > mark.at && madeAt >= (await stat(layout.store)).birthtimeMs;
+}
+
+/** Quarantines stores that were renamed because they stood in the place of the lock. */
+export async function setAsideFromLock(layout: FolderLayout, date: string, log: Log): Promise<void> {
+  for (const name of await readdir(layout.root)) {
+    const path = join(layout.root, name);
+    if (!/^lock\.foreign-\d+$/.test(name) || !(await holdsTables(path))) continue;
+    const quarantine = await moveToQuarantine(layout, path, date + foundInLock);
+    const advice = 'docs/OPERATIONS.md, What names which trouble of the disk';
+    log.error({ quarantine, advice }, 'a store stood in the place of the lock');
+  }
+}
+
+/** Where the store of this spool is that was found in the place of the lock. */
+export async function findFromLock(layout: FolderLayout, codec: RecordCodec): Promise<string | undefined> {
+  const spool = (await toldMark(layout))?.mark.spool;
+  for (const path of spool === undefined ? [] : await findInLock(layout)) {
+    if ((await spoolIn(path, codec)) === spool) return path;
+  }
+  return undefined;
+}
+
+/** Once no store stands in its own place: from now on every start goes on with its salvage. */
+export async function toSalvage(path: string): Promise<string> {
+  const target = path.slice(0, path.lastIndexOf(foundInLock)) + unsalvaged;
+  await rename(path, target);
+  return target;
+}
+
+/** The store is right: what was found in the place of the lock is a copy, and kept as what else was quarantined. */
+export async function keepFromLock(layout: FolderLayout): Promise<void> {
+  for (const path of await findInLock(layout)) {
+    await rename(path, path.replace(foundInLock, '-kept-from-lock'));
+  }
+}
+
+async function findInLock({ quarantine }: FolderLayout): Promise<readonly string[]> {
+  const names = await readdir(quarantine).catch(() => []);
+  return names
+    .filter((name) => name.includes(foundInLock))
+    .toSorted()
+    .toReversed()
+    .map((name) => join(quarantine, name));
+}
+
+async function spoolIn(folder: string, codec: RecordCodec): Promise<string | undefined> {
+  try {
+    const files = readSpoolFiles(folder);
+    try {
+      return (await readFolderRecord(files, codec))?.id;
+    } finally {
+      files.close();
+    }
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    return undefined;
+  }
+}
