@@ -28,7 +28,8 @@ export function addActionRoutes(server: ApiServer, options: ApiOptions): void {
       throw new HttpProblem(404, 'http-not-found', 'there is no such stream or request');
     if (result.kind === 'conflict') throw new HttpProblem(409, 'http-nothing-to-do', result.why);
     options.wake();
-    return { requestIds: [...result.requestIds], ranges: [...result.ranges] };
+    const { requestIds, ranges, notTaken } = result;
+    return { requestIds: [...requestIds], ranges: [...ranges], ...(notTaken ? { notTaken } : {}) };
   };
 
   server.post(

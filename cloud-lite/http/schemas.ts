@@ -297,4 +297,5 @@ export const cancelBody = z.object({ reason });
 export const actionResult = z.object({
   requestIds: z.array(z.string()),
   ranges: z.array(z.object({ start: position, end: position })),
+  notTaken: z.object({ messages: z.number(), why: z.string() }).optional(),
 });

@@ -9,7 +9,7 @@ import type { ResolvedArrival } from '../ledger/arrival.ts';
 import { noteOfStream } from '../ledger/audit.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
 import { createStreamRegistry } from '../ledger/stream-registry.ts';
-import { type ActionResult, act } from '../repair/person.ts';
+import { type ActionResult, act, type NotTaken } from '../repair/person.ts';
 import { classify } from './classify.ts';
 import { implausibleReasons } from './plausible.ts';
 
@@ -53,14 +53,27 @@ export async function acceptRange(
       formatMultirange(accepted),
     ]);
     const taken = await takeKept(session, kept, accepted, now);
-    const cause = `${formatMultirange([range])}: ${reason}; ${taken} messages taken`;
+    const notTaken = notTakenOf(kept);
+    const left = notTaken === undefined ? '' : `, ${notTaken.messages} not: ${notTaken.why}`;
+    const cause = `${formatMultirange([range])}: ${reason}; ${taken} messages taken${left}`;
     await noteOfStream(session, streamId, 'accepted', cause, now);
+    // What is not taken stays shown, with its stream.
+    if (notTaken !== undefined) return { kind: 'done', requestIds: [], ranges: [range], notTaken };
     await session.query('delete from set_aside_source where stream_id = $1 and reason = any($2)', [
       streamId,
       implausibleReasons,
     ]);
     return { kind: 'done', requestIds: [], ranges: [range] };
   });
+}
+
+/** Where they lie cannot be told any more: it may be in the range. */
+function notTakenOf(kept: readonly KeptRow[]): NotTaken | undefined {
+  const messages = kept.filter((row) => parseObject(row.properties) === undefined).length;
+  if (messages === 0) return undefined;
+  const why =
+    'their properties are longer than what is kept of a message (4,096 characters), so where they lie is not known; what comes for the range from now on is believed, and what is missing of it is asked for';
+  return { messages, why };
 }
 
 function readKept(session: Session, streamId: number): Promise<readonly KeptRow[]> {

@@ -180,6 +180,22 @@ export function plausibleContract(open: () => Database): void {
       });
     });
 
+    test('accepting a range says how many kept messages cannot be taken, and why', async () => {
+      const long = { ...records(10), note: 'x'.repeat(5000) };
+      await send(records(5_000_000), records(0), long);
+      const { id } = await stream();
+      const accepted = await acceptRange(database, id, { start: 0, end: 1000 }, 'a new device', clock.now());
+      expect(accepted).toMatchObject({
+        kind: 'done',
+        notTaken: { messages: 1, why: expect.stringContaining('4,096 characters') },
+      });
+      const [said] = await database.query<{ cause: string }>(
+        `select cause from audit where event = 'accepted'`,
+      );
+      expect(said!.cause).toContain('1 messages taken, 1 not: ');
+      expect((await stream()).setAside).not.toEqual([]);
+    });
+
     test('a gap is judged once the stream can have reached its end', async () => {
       await send(at(0, 5 * second), at(100 * second, 110 * second));
       for (let look = 0; look < 3; look++) {

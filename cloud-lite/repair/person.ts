@@ -3,8 +3,19 @@ import type { Window } from '../../wire/window.ts';
 import type { Database, Session } from '../database/database.ts';
 import { takeRepairLock } from './lock.ts';
 
+/** Kept messages that may lie in the range and cannot be taken. */
+export interface NotTaken {
+  readonly messages: number;
+  readonly why: string;
+}
+
 export type ActionResult =
-  | { readonly kind: 'done'; readonly requestIds: readonly string[]; readonly ranges: readonly Window[] }
+  | {
+      readonly kind: 'done';
+      readonly requestIds: readonly string[];
+      readonly ranges: readonly Window[];
+      readonly notTaken?: NotTaken;
+    }
   | { readonly kind: 'not-found' }
   /** Nothing to do, and why. */
   | { readonly kind: 'conflict'; readonly why: string };

@@ -97,8 +97,10 @@ function Accept({ stream, range, editable, onClose, onDone }: RangeProps) {
       ready={chosen !== undefined && reason.trim() !== ''}
       onClose={onClose}
       act={async (token) => {
-        await calls.accept(range.streamId ?? stream.id, chosen!, reason.trim(), token);
-        notice('Accepted. What is kept of it counts now, and what comes for it is believed.');
+        const { notTaken } = await calls.accept(range.streamId ?? stream.id, chosen!, reason.trim(), token);
+        const left =
+          notTaken && ` ${plural(notTaken.messages, 'message')} could not be taken: ${notTaken.why}.`;
+        notice(`Accepted. What is kept of it counts now, and what comes for it is believed.${left ?? ''}`);
         onDone();
       }}
     >

@@ -94,6 +94,8 @@ export interface Range {
 export interface ActionAnswer {
   readonly requestIds: readonly string[];
   readonly ranges: readonly Range[];
+  /** Kept messages that could not be taken. */
+  readonly notTaken?: { readonly messages: number; readonly why: string };
 }
 
 export const calls = {
