@@ -89,7 +89,9 @@ export async function createHttpServer(given: HttpOptions): Promise<Server> {
   if (options.staticFolder !== undefined) {
     await server.register(fastifyStatic, dashboardFiles(options.staticFolder));
   } else {
-    server.get('/', async (_, reply) => reply.code(404).type('text/plain').send(noDashboard));
+    server.get('/', { schema: { hide: true } }, async (_, reply) =>
+      reply.code(404).type('text/plain').send(noDashboard),
+    );
   }
   return server;
 }
