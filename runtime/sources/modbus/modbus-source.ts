@@ -189,7 +189,10 @@ class ModbusSource implements Source {
     };
   }
 
-  /** A record has nothing behind it that would show that its answer was not its own. */
+  /**
+   * A record has nothing behind it that would show that its answer was not its own. Where never more came than was asked for, it
+   * is not waited for: a log of thousands of records would take as many times as long.
+   */
   async #askAlone<T>(
     link: Link,
     work: (client: ModbusClient) => Promise<T>,
@@ -199,7 +202,7 @@ class ModbusSource implements Source {
     const { unit } = this.#config;
     const strays = units.strays(unit);
     const answer = await turns.run('history', () => work(client), signal);
-    await untilQuiet({ units, unit, clock: this.#deps.clock, strays }, signal);
+    if (units.strays(unit) > 0) await untilQuiet({ units, unit, clock: this.#deps.clock, strays }, signal);
     return answer;
   }
 
