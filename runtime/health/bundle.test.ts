@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type BundleParts, makeBundle, makeSmallBundle } from './bundle.ts';
 import type { LogEntry } from './log-entry.ts';
+import { withoutSecrets } from './secrets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-bundle-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -143,6 +144,15 @@ describe('the bundle', () => {
     expect(all).toContain('10.0.0.7:4840');
     expect(all).toContain('[secret]');
     expect(JSON.parse(files['config.json']!).sources[0].name).toBe('oven');
+  });
+
+  it('takes out a secret alone, of which another form begins alike', async () => {
+    const password = 'a-long-password+and/more=';
+    const clean = withoutSecrets(`opc.tcp://user:${password}@10.0.0.7:4840`, [
+      encodeURIComponent(password),
+      password,
+    ]);
+    expect(clean).toBe('opc.tcp://user:[secret]@10.0.0.7:4840');
   });
 
   it('takes no ordinary word for a secret', async () => {

@@ -55,9 +55,11 @@ export function valueWithoutSecrets(value: unknown, secrets: readonly string[]):
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   let clean = text;
   // The longest first: one may hold another.
-  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
-    clean = clean.replaceAll(secret, replacement);
-    // Whoever cut a text may have cut through it.
+  const sorted = secrets.toSorted((a, b) => b.length - a.length);
+  for (const secret of sorted) clean = clean.replaceAll(secret, replacement);
+  // Whoever cut a text may have cut through one. Only once all that are whole are gone: the forms of one begin alike, and
+  // what stands behind a whole one is no part of it.
+  for (const secret of sorted) {
     const beginning = secret.slice(0, beginningChars);
     if (
       secret.length <= beginningChars ||
