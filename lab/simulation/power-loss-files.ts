@@ -91,7 +91,7 @@ export class PowerLossFiles implements Files {
     for (const name of new Set([...this.#seen.keys(), ...this.#disk.keys()])) {
       const [seen, synced] = [this.#seen.get(name), this.#disk.get(name)];
       // A creation, a removal, or one after the other: in time or not.
-      const inode = seen === synced ? seen : survival.name(seen, synced);
+      const inode = survival.name(seen, synced);
       if (inode === undefined) continue;
       const bytes = survivorOf(inode, survival);
       next.#seen.set(name, { seen: bytes, disk: bytes, pending: [] });

@@ -79,9 +79,11 @@ export class EngineDisk implements SimulatedDisk {
   /** Default: what is on the disk is a matter of luck. */
   async survivor(survival?: Survival): Promise<EngineDisk> {
     const supply = new PowerSupply(this.#random);
+    // The index first: what was under way may still reach the others meanwhile, and no index is ahead of its values.
+    const index = await this.index.survivor(supply, survival);
     const wal = this.wal.survivor(supply, survival);
     const values = this.values.survivor(supply, survival);
-    const parts = { index: await this.index.survivor(supply, survival), wal, values };
+    const parts = { index, wal, values };
     return new EngineDisk(this.#random, this.#limits, { supply, parts });
   }
 

@@ -94,7 +94,7 @@ export function survivalByPlan(plan: SurvivalPlan): Survival & { readonly counte
       if (odd === 'length') return { offset: offset + bytes.byteLength, bytes: Buffer.alloc(0) };
       return write;
     },
-    name: (seen, synced) => (isThere() ? seen : synced),
+    name: (seen, synced) => (seen === synced || isThere() ? seen : synced),
     // LevelDB sums each batch: a torn one counts as never made. Alone is none without those before it.
     batches: (tail) => tail.filter(() => isThere()),
   };
