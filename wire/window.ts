@@ -35,13 +35,6 @@ export function overlaps(a: Window, b: Window): boolean {
   return a.start < b.end && b.start < a.end;
 }
 
-/** What both share, if anything. */
-export function intersect(a: Window, b: Window): Window | undefined {
-  const start = Math.max(a.start, b.start);
-  const end = Math.min(a.end, b.end);
-  return start < end ? { start, end } : undefined;
-}
-
 /** The smallest window that holds both. */
 export function hull(a: Window, b: Window): Window {
   return { start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };

@@ -9,14 +9,12 @@ import { settleHub } from '../ingest/hub-identity.ts';
 import { claim, sweep } from '../repair/sweep.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
+import { partition, silenceDesk, silenceMs } from '../testing/silence-desk.ts';
 import { listAlerts, raiseAlerts } from './alerts.ts';
 import { deliverAlerts, tellAlerts } from './delivery.ts';
 import { settleFutureStamps } from './future-stamps.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
-
-const silenceMs = 300_000;
-const partition = { hub: 'h', consumerGroup: 'g', partitionId: '0' };
 
 /** What the monitor's parts owe, on any database. */
 export function healthContract(open: () => Database): void {
@@ -32,20 +30,10 @@ export function healthContract(open: () => Database): void {
       clock = new VirtualClock();
     });
 
-    const judge = async (readUntil = clock.now()) => {
-      await markRead(database, partition, readUntil);
-      await database.transaction((session) => judgeSilence(session, clock.now(), silenceMs));
-    };
-    const kinds = async () =>
-      [...(await listAlerts(database, { limit: 100 }))]
-        .reverse()
-        .map(({ kind, batchId }) => (batchId ? `${kind} ${batchId}` : kind));
-    /** A stream by time claims what is `start` ms from now. */
-    const send = (device: string, stream: string, start: number, more: Partial<ShortArrival> = {}) => {
-      const from = more.index === 'sequence' ? start : clock.now() + start;
-      const arrival = { device, stream, start: from, end: from + 1, index: 'time' as const, ...more };
-      return arrive(database, [arrival], clock.now(), '0');
-    };
+    const { judge, kinds, send } = silenceDesk(
+      () => database,
+      () => clock,
+    );
 
     test('a stream that stops is told once, and once when it is back', async () => {
       await send('d', 'stops', 0);

@@ -4,17 +4,12 @@ import { noMetrics } from '../../kernel/metrics.ts';
 import { seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
-import { markRead } from '../ingest/checkpoint.ts';
 import type { HubMethods, MethodOutcome, MethodTarget } from '../repair/hub-methods.ts';
 import { createHubPace } from '../repair/hub-pace.ts';
-import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
+import { silenceDesk, silenceMs } from '../testing/silence-desk.ts';
 import { listAlerts } from './alerts.ts';
 import { askModule, claimQuiet } from './quiet.ts';
-import { judgeSilence } from './silence.ts';
-
-const silenceMs = 300_000;
-const partition = { hub: 'h', consumerGroup: 'g', partitionId: '0' };
 
 /** How streams by record number that have nothing to send are told from those that have stopped, on any database. */
 export function quietContract(open: () => Database): void {
@@ -30,20 +25,10 @@ export function quietContract(open: () => Database): void {
       clock = new VirtualClock();
     });
 
-    const judge = async () => {
-      await markRead(database, partition, clock.now());
-      await database.transaction((session) => judgeSilence(session, clock.now(), silenceMs));
-    };
-    const kinds = async () =>
-      [...(await listAlerts(database, { limit: 100 }))]
-        .reverse()
-        .map(({ kind, batchId }) => (batchId ? `${kind} ${batchId}` : kind));
-    /** A stream by time claims what is `start` ms from now. */
-    const send = (device: string, stream: string, start: number, more: Partial<ShortArrival> = {}) => {
-      const from = more.index === 'sequence' ? start : clock.now() + start;
-      const arrival = { device, stream, start: from, end: from + 1, index: 'time' as const, ...more };
-      return arrive(database, [arrival], clock.now(), '0');
-    };
+    const { judge, kinds, send } = silenceDesk(
+      () => database,
+      () => clock,
+    );
 
     /** Asks after all streams of records that are due, as the detector's own loop does; `answer` is a module's. */
     const askQuiet = async (

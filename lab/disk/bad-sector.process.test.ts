@@ -1,13 +1,9 @@
-// Sectors that the medium does not give back, of each kind of file that a spool has: what a kill -9 left is opened by a real
-// process. It opens at once or after a few tries, claims nothing falsely, and tells what is lost. HOLDFAST_DAMAGES draws so many
-// more by the dice, HOLDFAST_SEED begins elsewhere.
-import { fork, spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
-import type { Claims } from '../../runtime/spool/testing/claims.ts';
 import { checkClaims } from '../../runtime/spool/testing/damage-oracle.ts';
+import { claimsOf, makeKilledSpool } from './claims-of.ts';
 import { canMountFuse, FuseDisk } from './fuse-disk.ts';
 import { sectorBytes } from './simulated-files.ts';
 
@@ -40,9 +36,7 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
   beforeAll(async () => {
     disk = await FuseDisk.make();
     killed = join(disk.folder, 'killed');
-    const child = join(import.meta.dirname, '../../runtime/spool/testing/damage-child.ts');
-    const { signal, stderr } = spawnSync(process.execPath, [child, killed]);
-    expect(signal, String(stderr)).toBe('SIGKILL');
+    makeKilledSpool(killed);
   });
   afterAll(() => disk.remove());
 
@@ -51,19 +45,6 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
       .filter((name) => statSync(join(folder, name)).isFile() && statSync(join(folder, name)).size > 0)
       .sort();
 
-  async function claimsOf(folder: string): Promise<Claims> {
-    const child = fork(join(import.meta.dirname, 'claims-child.ts'), [folder], { execArgv: [] });
-    const tooLate = setTimeout(() => child.kill('SIGTERM'), limitMs);
-    let claims: Claims | undefined;
-    child.on('message', (said) => {
-      claims = said as Claims;
-    });
-    const ended = await new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)));
-    clearTimeout(tooLate);
-    expect(ended, folder).toBe(0);
-    return claims!;
-  }
-
   async function afterSpoiling(spoil: (folder: string, random: Random) => Promise<string>, random: Random) {
     const name = `copy-${copies++}`;
     const folder = join(disk.folder, name);
@@ -71,7 +52,7 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
     const story = await spoil(name, random);
     // So that nothing is in the kernel's memory.
     await disk.mountAnew();
-    checkClaims(await claimsOf(folder), story);
+    checkClaims(await claimsOf(folder, limitMs), story);
     return { folder, story };
   }
 
@@ -111,7 +92,7 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
         }
         return told.join(', ');
       }, random);
-      const next = await claimsOf(folder);
+      const next = await claimsOf(folder, limitMs);
       expect(next.starts.a, story).toEqual({ floor: 9010, continuity: 'proven' });
       rmSync(folder, { recursive: true });
     }

@@ -15,7 +15,7 @@ import type { Source, SourceSink } from '../source.ts';
 import type { ModuleInputConfig } from './config.ts';
 import { InputStream, placeSamples } from './input-stream.ts';
 import { createMessageReader, type MessageReader, type ReadMessage } from './message-reader.ts';
-import { RecentMessages } from './recent-messages.ts';
+import { markOf, RecentMessages } from './recent-messages.ts';
 
 export interface ModuleInputDeps {
   readonly inputs: Inputs;
@@ -121,13 +121,14 @@ class ModuleInputSource implements Source {
     if (sink.hasRoom?.() === false) throw this.#noRoom();
     const read = this.#judge(this.#read(message));
     const isDated = read.sequence !== undefined || (read.ok && read.samples.some(({ time }) => time));
-    if (this.#recent.has(message, isDated)) {
+    const mark = markOf(message);
+    if (this.#recent.has(mark, isDated)) {
       this.#count('holdfast_module_input_repeated_total');
     } else {
       const isTaken = this.#hand(read, message, stream);
       // The room ended amid the message: what did not get in comes again.
       if (!isTaken && sink.hasRoom?.() === false) throw this.#noRoom();
-      this.#recent.add(message);
+      this.#recent.add(mark);
     }
     await sink.durable();
   }

@@ -9,6 +9,16 @@ import type { InputMessage } from '../inputs.ts';
 /** Far more than a hub has in flight. */
 const maxRemembered = 4096;
 
+/** What a message is known by. */
+export interface MessageMark {
+  readonly id: string | undefined;
+  readonly content: string;
+}
+
+export function markOf(message: InputMessage): MessageMark {
+  return { id: message.messageId || undefined, content: contentOf(message) };
+}
+
 export class RecentMessages {
   readonly #contents = new Set<string>();
   /** What came last under an id. */
@@ -16,19 +26,16 @@ export class RecentMessages {
   #areIdsUnique = true;
 
   /** `isDated`: it carries a time or a number of its own. Without, and without an id that tells, two alike may well be two. */
-  has(message: InputMessage, isDated: boolean): boolean {
-    const content = contentOf(message);
-    const { messageId: id } = message;
-    const known = id ? this.#byId.get(id) : undefined;
+  has({ id, content }: MessageMark, isDated: boolean): boolean {
+    const known = id === undefined ? undefined : this.#byId.get(id);
     if (known !== undefined && known !== content) this.#areIdsUnique = false;
-    if (!isDated && !(id && this.#areIdsUnique)) return false;
+    if (!isDated && (id === undefined || !this.#areIdsUnique)) return false;
     return this.#contents.has(content);
   }
 
-  add(message: InputMessage): void {
-    const content = contentOf(message);
+  add({ id, content }: MessageMark): void {
     this.#contents.add(content);
-    if (message.messageId) this.#byId.set(message.messageId, content);
+    if (id !== undefined) this.#byId.set(id, content);
     forgetOldest(this.#contents);
     forgetOldest(this.#byId);
   }

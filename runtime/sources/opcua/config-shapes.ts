@@ -163,4 +163,3 @@ export const source = z.strictObject({
 
 export type SourceShape = z.infer<typeof source>;
 export type TagShape = z.infer<typeof tag>;
-export type FolderShape = z.infer<typeof folder>;

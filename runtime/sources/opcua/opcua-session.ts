@@ -158,6 +158,3 @@ export interface OpcuaSession {
   /** Bounded; never rejects. Idempotent. */
   close(): Promise<void>;
 }
-
-/** Ends a session from inside the source. */
-export type EndSession = (error: HoldfastError) => void;
