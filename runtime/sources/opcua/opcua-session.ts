@@ -1,8 +1,3 @@
-// The port between the OPC UA source and the driver library: one session with one server, in the words of the
-// specification (OPC 10000-4, services). One file implements it. Every call is bounded in time and rejects with a
-// HoldfastError; nothing here reconnects, since the supervisor does.
-import type { HoldfastError } from '../../../kernel/errors.ts';
-
 /** OPC 10000-4, 7.38: a status code, and its name without info bits, as `BadNodeIdUnknown`. */
 export interface WireStatus {
   readonly value: number;
