@@ -1,5 +1,6 @@
 // How the parts of the module are put together, from what lies at its edges: time, disk, hub, equipment. `main.ts` gives the
 // real edges; benches, tests and simulations give others. Each step needs only what steps before it have made.
+
 import type { Boot } from '../kernel/boot.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { describeError } from '../kernel/errors.ts';
@@ -7,12 +8,13 @@ import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Sample } from '../kernel/prometheus.ts';
 import type { Random } from '../kernel/random.ts';
+import type { BodyOptions } from '../wire/body.ts';
 import { adapterOf, type MakeSource } from './adapters.ts';
 import { applyBackpressure } from './backpressure.ts';
 import { buildSource, openWindows } from './build-source.ts';
 import { makeRules, makeWriteMethod, streamsByName } from './compose-rules.ts';
+import { type ActiveConfig, type ActiveConfigOptions, createActiveConfig } from './config/active-config.ts';
 import { commitLimitsOf } from './config/commit-limits.ts';
-import { type ConfigKeeper, type ConfigKeeperOptions, createConfigKeeper } from './config/keeper.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
 import type { Config, SourceConfig } from './config/schema.ts';
 import { type DelayedStart, delayStart } from './delayed-start.ts';
@@ -33,10 +35,10 @@ import { createInputs, type Inputs } from './sources/inputs.ts';
 import { LearnedBook } from './sources/learned.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 import type { SpoolKeys } from './spool/encryption/open-keys.ts';
-import type { Spool, SpoolEncoding, SpoolOptions } from './spool/spool.ts';
+import type { Spool, SpoolOptions } from './spool/spool.ts';
 import { releasedAt } from './time/release-date.ts';
 import { createSiteClock, type SiteClock } from './time/site-clock.ts';
-import { type DayUseKeeper, keepDayUse, readDayUse } from './uplink/day-use.ts';
+import { type DayUseSaver, keepDayUse, readDayUse } from './uplink/day-use.ts';
 import type { EdgeUplink } from './uplink/edge-uplink.ts';
 import type { ForwarderLimits } from './uplink/forwarder-limits.ts';
 import { createForwarderSlot, type ForwarderSlot } from './uplink/forwarder-slot.ts';
@@ -81,7 +83,7 @@ export interface Edges {
   connect(settings: Config['uplink']): EdgeUplink;
   noteStart(settings: DampingSettings): Promise<StartJournal>;
   /** Keeps what clock and spool of the next start need. Default: a file in the data folder. */
-  readonly keepForStart?: ConfigKeeperOptions['keepForStart'];
+  readonly keepForStart?: ActiveConfigOptions['keepForStart'];
   /** A configuration is about to take effect. */
   onLogLevel(level: string): void;
 }
@@ -100,14 +102,14 @@ export interface ComposedModule {
 
 /** The parts, in the order in which they are made. */
 interface Disk {
-  readonly keeper: ConfigKeeper;
+  readonly activeConfig: ActiveConfig;
   readonly sources: SourceSet<SourceConfig, SupervisedSource>;
   /** Who can be asked for what a stream lacks. */
   readonly history: (batchId: string) => HistoryAnswer;
   readonly siteClock: SiteClock;
   readonly spool: Spool;
   /** Read at each encoding: a reload changes it in place. */
-  readonly encoding: { -readonly [K in keyof SpoolEncoding]: SpoolEncoding[K] };
+  readonly encoding: { -readonly [K in keyof BodyOptions]: BodyOptions[K] };
 }
 
 interface Intake {
@@ -124,7 +126,7 @@ interface Intake {
 interface WayOut {
   readonly uplink: EdgeUplink;
   readonly forwarder: ForwarderSlot;
-  readonly dayUse: DayUseKeeper;
+  readonly dayUse: DayUseSaver;
   readonly jobs: BackfillJobs;
 }
 
@@ -135,14 +137,14 @@ export async function composeModule(edges: Edges): Promise<ComposedModule> {
   const startedAt = edges.clock.now();
   const disk = await openDisk(edges);
   try {
-    const config = await disk.keeper.boot(disk.spool, edges.mayWait);
+    const config = await disk.activeConfig.boot(disk.spool, edges.mayWait);
     edges.onLogLevel(config.logLevel);
     Object.assign(disk.encoding, encodingOf(config));
     const intake = await makeIntake(edges, disk, config);
     const wayOut = await makeWayOut(edges, disk, intake, config);
     const acting = makeRules(edges, { ...disk, ...intake, ...wayOut });
     const { rules } = acting;
-    const write = makeWriteMethod(edges, acting, () => disk.keeper.config().remoteWrites);
+    const write = makeWriteMethod(edges, acting, () => disk.activeConfig.config().remoteWrites);
     const reports = makeReports({ ...edges, ...disk, ...intake, ...wayOut, rules, write }, startedAt);
     return await run(edges, { ...disk, ...intake, ...wayOut, ...reports, rules }, config);
   } catch (error) {
@@ -154,7 +156,7 @@ export async function composeModule(edges: Edges): Promise<ComposedModule> {
 async function openDisk(edges: Edges): Promise<Disk> {
   const { clock, log, metrics, settings, keys, boot, synchronised } = edges;
   const sources = createSourceSet<SourceConfig, SupervisedSource>({ log });
-  const keeper = createConfigKeeper({
+  const activeConfig = createActiveConfig({
     ...(edges.configFile !== undefined && { file: edges.configFile }),
     heedTwin: edges.heedTwin,
     dataFolder: edges.dataFolder,
@@ -163,7 +165,7 @@ async function openDisk(edges: Edges): Promise<Disk> {
     clock,
     log: log.child({ part: 'config' }),
   });
-  const history = historyOf(sources, () => keeper.isDecided());
+  const history = historyOf(sources, () => activeConfig.isDecided());
   const siteClock = createSiteClock({
     clock,
     boot,
@@ -188,7 +190,7 @@ async function openDisk(edges: Edges): Promise<Disk> {
     boot,
     asksHub: true,
   });
-  return { keeper, sources, history, siteClock, spool, encoding };
+  return { activeConfig, sources, history, siteClock, spool, encoding };
 }
 
 async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Intake> {
@@ -229,7 +231,7 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
 
 async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config: Config): Promise<WayOut> {
   const { clock, random, log, metrics } = edges;
-  const { spool, keeper, history } = disk;
+  const { spool, activeConfig, history } = disk;
   const uplink = edges.connect(config.uplink);
   const usedBefore = await readDayUse(spool);
   const forwarder = createForwarderSlot(
@@ -246,7 +248,7 @@ async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config:
   );
   const dayUse = keepDayUse({
     store: spool,
-    use: () => (keeper.config().uplink.caps.messagesPerDay > 0 ? forwarder.state().dayUse : undefined),
+    use: () => (activeConfig.config().uplink.caps.messagesPerDay > 0 ? forwarder.state().dayUse : undefined),
     clock,
     log,
   });
@@ -266,7 +268,7 @@ async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config:
 /** Starts the parts in their order. */
 async function run(edges: Edges, parts: Parts, config: Config): Promise<ComposedModule> {
   const { clock, log, metrics, dataFolder } = edges;
-  const { keeper, siteClock, spool, windows, uplink, inputs, reporter, dayUse, server, starts, stray } =
+  const { activeConfig, siteClock, spool, windows, uplink, inputs, reporter, dayUse, server, starts, stray } =
     parts;
   // Only where a source is sent messages: IoT Hub itself, without IoT Edge, has no inputs to attach to.
   const wantInputs = ({ sources: wanted }: Config) => {
@@ -276,7 +278,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
     sources: parts.delayed,
     config: {
       start: () =>
-        keeper.start({
+        activeConfig.start({
           apply: async (next, plan) => {
             await applyTo(parts, edges, next, plan);
             wantInputs(next);
@@ -284,7 +286,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
           onReport: () => reporter.now(),
           isConnected: () => uplink.state().connected,
         }),
-      stop: () => keeper.stop(),
+      stop: () => activeConfig.stop(),
     },
     windows: {
       // What waits for the clock is a source's too: it is kept once the sources have stopped.
@@ -302,7 +304,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
     clock,
     log,
   });
-  uplink.onDesired((properties) => keeper.desired(properties));
+  uplink.onDesired((properties) => activeConfig.desired(properties));
   uplink.onReported((reported) => {
     spool.hearLife(lifeIn(reported)).catch((error) => {
       log.warn({ reason: describeError(error) }, 'what the hub knows of the spool was not taken in');
@@ -318,7 +320,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
   parts.views.fillRate.start();
   parts.views.outages.start();
   await server.listen(statusAddress(config, edges.isIotEdge ?? false));
-  log.info({ sources: config.sources.length, dataFolder, config: keeper.report().state }, 'started');
+  log.info({ sources: config.sources.length, dataFolder, config: activeConfig.report().state }, 'started');
   return {
     get statusPort() {
       return server.port;
@@ -331,7 +333,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
       metrics.count('holdfast_uplink_stray_errors_total');
       uplink.renew(error);
     },
-    reread: () => keeper.reread(),
+    reread: () => activeConfig.reread(),
     async stop() {
       reporter.stop();
       parts.views.fillRate.stop();

@@ -3,7 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Sample } from '../kernel/prometheus.ts';
-import type { ConfigKeeper } from './config/keeper.ts';
+import type { ActiveConfig } from './config/active-config.ts';
 import type { DelayedStart } from './delayed-start.ts';
 import type { LogEntry } from './health/log-entry.ts';
 import type { StartJournal } from './health/start-journal.ts';
@@ -34,7 +34,7 @@ export interface ReportedOn {
   /** Where secrets may come from, which no bundle may hold. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly keys: SpoolKeys;
-  readonly keeper: ConfigKeeper;
+  readonly activeConfig: ActiveConfig;
   readonly sources: Pick<SourceSet<never, SupervisedSource>, 'running' | 'failed'>;
   readonly siteClock: SiteClock;
   readonly spool: Spool;

@@ -24,8 +24,19 @@ export interface Reports {
 /** `startedAt`: of this process, epoch ms. */
 export function makeReports(parts: ReportedOn, startedAt: number): Reports {
   const { clock, log, metrics, keys, metricsText, statusToken } = parts;
-  const { keeper, sources, siteClock, spool, windows, delayed, starts, uplink, forwarder, jobs, learned } =
-    parts;
+  const {
+    activeConfig,
+    sources,
+    siteClock,
+    spool,
+    windows,
+    delayed,
+    starts,
+    uplink,
+    forwarder,
+    jobs,
+    learned,
+  } = parts;
   const stray = { count: 0 };
   // What both reports say.
   const common = () => ({
@@ -40,7 +51,7 @@ export function makeReports(parts: ReportedOn, startedAt: number): Reports {
     failedSources: sources.failed,
     spool: withKeyProblem(spool.stats(), keys),
     clock: siteClock.state(),
-    config: keeper.report(),
+    config: activeConfig.report(),
   });
   const status = () => ({
     ...composeStatus({
@@ -64,7 +75,7 @@ export function makeReports(parts: ReportedOn, startedAt: number): Reports {
     write: parts.write,
     bundle: (maxBytes) => views.bundle(maxBytes),
     forget: (batchId) => learned.forget(batchId),
-    skip: skipIn(windows, sources.running, () => keeper.config().faultInjection),
+    skip: skipIn(windows, sources.running, () => activeConfig.config().faultInjection),
     log: log.child({ part: 'methods' }),
     metrics,
   });

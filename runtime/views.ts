@@ -28,7 +28,7 @@ export interface Views {
 }
 
 export function makeViews(parts: ReportedOn, said: () => Said, startedAt: number): Views {
-  const { clock, log, keeper, spool, uplink, forwarder } = parts;
+  const { clock, log, activeConfig, spool, uplink, forwarder } = parts;
   const unsent = () => {
     const [live, backlog] = [spool.depth('live'), spool.depth('backlog')];
     return { messages: live.messages + backlog.messages, bytes: live.bytes + backlog.bytes };
@@ -45,7 +45,7 @@ export function makeViews(parts: ReportedOn, said: () => Said, startedAt: number
   const bundleParts = async (): Promise<BundleParts> => ({
     now: clock.now(),
     status: said().status(),
-    config: keeper.config(),
+    config: activeConfig.config(),
     metrics: await parts.metricsText?.(samplesOf(parts, said(), startedAt, fullInSeconds())),
     log: parts.recentLog?.() ?? [],
     spool: spool.stats(),
@@ -66,7 +66,18 @@ export function makeViews(parts: ReportedOn, said: () => Said, startedAt: number
 }
 
 function samplesOf(
-  { clock, keeper, sources: set, siteClock, spool, keys, delayed, starts, uplink, forwarder }: ReportedOn,
+  {
+    clock,
+    activeConfig,
+    sources: set,
+    siteClock,
+    spool,
+    keys,
+    delayed,
+    starts,
+    uplink,
+    forwarder,
+  }: ReportedOn,
   { sources, notReady }: Said,
   startedAt: number,
   fullInSeconds: number | undefined,
@@ -76,7 +87,7 @@ function samplesOf(
     now: clock.now(),
     startedAt,
     isReady: notReady().length === 0,
-    configState: keeper.report().state,
+    configState: activeConfig.report().state,
     sources,
     failedSources: set.failed,
     spool: spool.stats(),
@@ -84,7 +95,7 @@ function samplesOf(
     hasKeyProblem: keys.problem !== undefined,
     uplink: uplink.state(),
     forwarder: forwarder.state(),
-    dayCap: keeper.config().uplink.caps.messagesPerDay,
+    dayCap: activeConfig.config().uplink.caps.messagesPerDay,
     clock: siteClock.state(),
     starts: { quickCrashes: starts.crashes, waiting: delayed.isWaiting },
   });
@@ -93,7 +104,7 @@ function samplesOf(
 function overviewOf(
   {
     clock,
-    keeper,
+    activeConfig,
     sources: set,
     siteClock,
     spool,
@@ -117,7 +128,7 @@ function overviewOf(
     uplink: uplink.state(),
     waitingFor: forwarder.state().waitingFor,
     clock: siteClock.state(),
-    config: keeper.report(),
+    config: activeConfig.report(),
     isWaitingAfterCrashes: delayed.isWaiting,
     rules: rules.status(),
   });

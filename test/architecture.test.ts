@@ -59,6 +59,7 @@ describe('the architecture', () => {
     'runtime/uplink/uplink.ts',
     'runtime/uplink/lanes.ts',
     'runtime/methods/backfill-store.ts',
+    'runtime/spool/encryption/key-wrapper.ts',
     'runtime/time/time-store.ts',
     'runtime/rules/rule-store.ts',
     'runtime/sources/tag-write.ts',

@@ -1,13 +1,13 @@
 // Problems as people read them: in the order of the file, a mistake that repeats said once.
 
 /** In a file; both from 1. */
-export interface Place {
+export interface TextPosition {
   readonly line: number;
   readonly column: number;
 }
 
 /** Where a path of the value begins in the text; undefined where it is not in it. */
-export type PlaceOf = (path: readonly PropertyKey[]) => Place | undefined;
+export type PlaceOf = (path: readonly PropertyKey[]) => TextPosition | undefined;
 
 /** One thing that is wrong with a configuration. */
 export interface Problem {
@@ -16,7 +16,7 @@ export interface Problem {
   /** What is wrong and what would be right. */
   readonly message: string;
   /** In the file that it was read from. */
-  readonly place?: Place;
+  readonly place?: TextPosition;
   /** The source, and the tag, by their names. */
   readonly of?: string;
 }
@@ -49,7 +49,7 @@ function together(group: readonly Problem[]): Problem {
 const lineOf = ({ place }: Problem) => place?.line ?? 0;
 const columnOf = ({ place }: Problem) => place?.column ?? 0;
 
-export function placeText({ line, column }: Place): string {
+export function placeText({ line, column }: TextPosition): string {
   return `line ${line}, column ${column}`;
 }
 

@@ -18,7 +18,7 @@ export async function readStartSettings(options: {
 }): Promise<Config> {
   const { dataFolder, file, heedTwin } = options;
   const kept = await readKept(dataFolder);
-  // As the keeper decides: what the twin configured stands above the gateway's own file.
+  // As the active configuration is decided: what the twin configured stands above the gateway's own file.
   if (kept && kept.origin !== 'file' && heedTwin) return kept.config;
   return (await fromFile(file)) ?? kept?.config ?? validateConfig({ sources: [] }, 'defaults');
 }

@@ -1,7 +1,7 @@
 // YAML, of which JSON is a part: the only file that knows the library.
 import { isMap, isSeq, LineCounter, type Node, parse, parseDocument, stringify } from 'yaml';
 import { describeError } from '../../kernel/errors.ts';
-import type { Place, PlaceOf, Problem } from './problem-text.ts';
+import type { PlaceOf, Problem, TextPosition } from './problem-text.ts';
 
 export type ReadYaml =
   | { readonly value: unknown; readonly placeOf: PlaceOf }
@@ -11,7 +11,7 @@ export type ReadYaml =
 export function readYaml(text: string, isQuiet: boolean): ReadYaml {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  const place = (at: number): Place => {
+  const place = (at: number): TextPosition => {
     const { line, col } = lines.linePos(at);
     return { line, column: col };
   };
@@ -61,8 +61,8 @@ export function settingIn(text: string, name: string): unknown {
 function placeIn(
   contents: unknown,
   path: readonly PropertyKey[],
-  place: (at: number) => Place,
-): Place | undefined {
+  place: (at: number) => TextPosition,
+): TextPosition | undefined {
   let node = contents;
   let at: number | undefined;
   for (const part of path) {

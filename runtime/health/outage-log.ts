@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 
-export interface Waiting {
+export interface WaitingData {
   readonly messages: number;
   readonly bytes: number;
   /** How long the room lasts; undefined where that is not known. */
@@ -16,7 +16,7 @@ export interface OutageLogOptions {
   readonly state: () => { readonly connected: boolean; readonly diagnosis?: string };
   readonly onState: (listener: () => void) => () => void;
   /** What was never sent. */
-  readonly waiting: () => Waiting;
+  readonly waiting: () => WaitingData;
 }
 
 /** Lost and found within this time is not worth a line. */

@@ -3,9 +3,9 @@
 import { formatIndex } from '../../wire/index-position.ts';
 import type { FieldError } from '../../wire/methods.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
+import type { MethodAnswer } from '../uplink/uplink.ts';
 import type { JobRecord } from './backfill-store.ts';
 import { remainingOf } from './job-ranges.ts';
-import type { MethodAnswer } from './method-host.ts';
 
 export function answer(status: number, body: unknown): MethodAnswer {
   return { status, body };

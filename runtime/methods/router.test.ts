@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
 import type { BackfillRequest } from '../../wire/methods.ts';
+import type { MethodAnswer } from '../uplink/uplink.ts';
 import type { BackfillOutcome } from './backfill-jobs-api.ts';
 import type { JobRecord } from './backfill-store.ts';
-import type { MethodAnswer } from './method-host.ts';
 import { createMethodRouter, type MethodRouterOptions } from './router.ts';
 
 const start = Date.UTC(2026, 0, 1);

@@ -9,14 +9,14 @@ import {
   parseRequestId,
   parseSkip,
 } from '../../wire/methods.ts';
+import type { MethodAnswer, Uplink } from '../uplink/uplink.ts';
 import { answer, badRequest, jobReport, notFound, stopping, tooMany } from './answers.ts';
 import type { BackfillJobs, BackfillOutcome } from './backfill-jobs-api.ts';
-import type { MethodAnswer, MethodHost } from './method-host.ts';
 import type { Skip } from './skip.ts';
 import type { WriteMethod } from './write.ts';
 
 export interface MethodRouterOptions {
-  readonly host: MethodHost;
+  readonly host: Pick<Uplink, 'handleMethod'>;
   readonly jobs: Pick<BackfillJobs, 'request' | 'get' | 'cancel' | 'waiting'>;
   /** The status report, as composed by status.ts. */
   readonly status: () => unknown;

@@ -1,8 +1,8 @@
 // The direct method `write`: one tag of one source, by the same way as what rules write.
 import { parseWrite } from '../../wire/methods.ts';
 import type { Value } from '../../wire/reading.ts';
+import type { MethodAnswer } from '../uplink/uplink.ts';
 import { answer, badRequest, notFound } from './answers.ts';
-import type { MethodAnswer } from './method-host.ts';
 
 export interface WantedWrite {
   readonly id: string;

@@ -5,14 +5,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
-
-/** A message that a route led to one of this module's inputs. */
-export interface InputMessage {
-  readonly input: string;
-  readonly messageId?: string;
-  readonly properties: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
-}
+import type { InputMessage } from '../uplink/uplink.ts';
 
 /** Resolves once the message is safe; a rejection gives it back. */
 export type TakeInput = (message: InputMessage) => Promise<void>;

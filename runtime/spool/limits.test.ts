@@ -2,17 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
-import { decodeBody } from '../../wire/body.ts';
+import { type BodyOptions, decodeBody } from '../../wire/body.ts';
 import { maxMessageBytes } from '../../wire/limits.ts';
 import { messageBytes } from '../../wire/message.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Outgoing } from '../uplink/lanes.ts';
 import { createWindows } from '../windows/windows.ts';
 import { MemoryStore } from './engine/testing/memory-store.ts';
-import type { SpoolEncoding } from './spool.ts';
 import { openTestSpool, takeAll } from './testing/open-test-spool.ts';
 
-async function start(encode: SpoolEncoding) {
+async function start(encode: BodyOptions) {
   const store = new MemoryStore();
   const { spool, clock } = await openTestSpool(store, { encode });
   const windows = createWindows({ store: spool, clock, log: silentLog, metrics: noMetrics });

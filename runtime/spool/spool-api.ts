@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
+import type { BodyOptions } from '../../wire/body.ts';
 import type { BackfillStore } from '../methods/backfill-store.ts';
 import type { RuleStore } from '../rules/rule-store.ts';
 import type { TimeStore } from '../time/time-store.ts';
@@ -16,11 +17,6 @@ import type { Store } from './engine/store.ts';
 import type { RecordCodec } from './format/record.ts';
 import type { Repair } from './repair/open-folder.ts';
 import type { RetentionLimits } from './retention/retention-policy.ts';
-
-export interface SpoolEncoding {
-  readonly schema: 'readings/1' | 'columns/1';
-  readonly gzip: boolean;
-}
 
 export interface SpoolLimits {
   /** Upper bound of one group commit, in bytes. Default 16 MiB. */
@@ -37,7 +33,7 @@ export interface SpoolOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   /** How mini-batches are encoded from now on; what is stored stays as it is. Default columns/1, gzip. */
-  readonly encode?: SpoolEncoding;
+  readonly encode?: BodyOptions;
   readonly limits?: SpoolLimits;
   /** For jitter between tries. Default: the system's. */
   readonly random?: Random;

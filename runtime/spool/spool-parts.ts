@@ -1,7 +1,9 @@
 // The parts of a spool: makes them, and loads their state from the store.
+
 import { readBoot } from '../../kernel/boot.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { systemRandom } from '../../kernel/random.ts';
+import type { BodyOptions } from '../../wire/body.ts';
 import { Archive } from './archive/archive.ts';
 import { unclaim } from './archive/unclaim.ts';
 import { WindowWriter } from './archive/window-writer.ts';
@@ -17,7 +19,7 @@ import { LaneStore } from './lanes/lane-store.ts';
 import type { SpoolStore } from './repair/spool-store.ts';
 import { Retention } from './retention/retention.ts';
 import { retentionLimits } from './retention/retention-policy.ts';
-import type { SpoolEncoding, SpoolOptions } from './spool-api.ts';
+import type { SpoolOptions } from './spool-api.ts';
 
 export interface SpoolParts {
   readonly core: SpoolCore;
@@ -35,7 +37,7 @@ export async function loadParts(
   options: SpoolOptions,
   from: SpoolStore,
   codec: RecordCodec,
-  encoding: SpoolEncoding,
+  encoding: BodyOptions,
 ): Promise<SpoolParts> {
   const { clock, log, metrics, limits } = options;
   // Records may be gone: what can be counted is counted anew.
@@ -114,7 +116,7 @@ export function continuityTracker(options: SpoolOptions): ContinuityTracker | un
 }
 
 /** Closes what was open when the last process ended. All that is unsent is backlog then. */
-export async function closeOpenWindows(parts: SpoolParts, encoding: SpoolEncoding): Promise<Recovery> {
+export async function closeOpenWindows(parts: SpoolParts, encoding: BodyOptions): Promise<Recovery> {
   const recovery = await recoverJournal(parts.core, parts.lanes, parts.streams, encoding);
   parts.lanes.demoteLive();
   return recovery;

@@ -1,4 +1,5 @@
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import type { BodyOptions } from '../../wire/body.ts';
 import type { LateNumbers } from '../../wire/late.ts';
 import type { MiniBatch } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
@@ -28,10 +29,10 @@ import type { Recovery } from './journal/journal-recovery.ts';
 import { writeChange } from './journal/journal-writer.ts';
 import type { Repair } from './repair/open-folder.ts';
 import { openSpoolStore, type SpoolStore } from './repair/spool-store.ts';
-import type { RepairStats, Spool, SpoolEncoding, SpoolOptions, SpoolStats } from './spool-api.ts';
+import type { RepairStats, Spool, SpoolOptions, SpoolStats } from './spool-api.ts';
 import { closeOpenWindows, continuityTracker, loadParts, type SpoolParts } from './spool-parts.ts';
 
-export type { Spool, SpoolEncoding, SpoolLimits, SpoolOptions, SpoolStats } from './spool-api.ts';
+export type { Spool, SpoolLimits, SpoolOptions, SpoolStats } from './spool-api.ts';
 
 /**
  * Opens the spool, closes what the last process left open, and makes everything unsent backlog.
@@ -56,7 +57,7 @@ const earliestStored = Date.UTC(2020, 0, 1);
 class DurableSpool implements Spool {
   readonly #options: SpoolOptions;
   readonly #codec: RecordCodec;
-  readonly #encoding: SpoolEncoding;
+  readonly #encoding: BodyOptions;
   readonly time = new TimeRecords(() => this.#open());
   readonly rules = new StoredReadings(() => this.#open());
   #from: SpoolStore | undefined;

@@ -7,7 +7,7 @@ import { HoldfastError } from '../../kernel/errors.ts';
 import { packBatch, packEvent, type StreamEvent, unpackBatch } from './provisional-record.ts';
 import type { ProvisionalRecord, TimeStore } from './time-store.ts';
 
-export interface JournalOptions {
+export interface ProvisionalJournalOptions {
   readonly store: () => TimeStore;
   readonly clock: Clock;
   readonly bootId: string;
@@ -21,7 +21,7 @@ export interface KeptEvent extends StreamEvent {
 }
 
 export class ProvisionalJournal {
-  readonly #options: JournalOptions;
+  readonly #options: ProvisionalJournalOptions;
   #records: ProvisionalRecord[] = [];
   /** Packed; not yet in a record. */
   #fresh: string[] = [];
@@ -33,7 +33,7 @@ export class ProvisionalJournal {
   /** While a decision is under way. */
   #frozen: PromiseWithResolvers<void> | undefined;
 
-  constructor(options: JournalOptions) {
+  constructor(options: ProvisionalJournalOptions) {
     this.#options = options;
   }
 

@@ -10,7 +10,7 @@ export interface DayUseStore {
   getSetting(name: string): Promise<unknown>;
 }
 
-export interface DayUseKeeper {
+export interface DayUseSaver {
   /** Begins to write. */
   start(): void;
   /** Writes the last. Bounded by the store; never rejects. */
@@ -33,7 +33,7 @@ export function keepDayUse(options: {
   readonly use: () => DayUse | undefined;
   readonly clock: Clock;
   readonly log: Log;
-}): DayUseKeeper {
+}): DayUseSaver {
   const { store, use, clock, log } = options;
   let timer: Timer | undefined;
   let written = '';

@@ -4,7 +4,7 @@
 // Promises of a client may stay pending for ever and its close may take a minute: that is how the library
 // behind it fails. The uplink therefore sets its own time limit on each call.
 import type { WireMessage } from '../../wire/mini-batch.ts';
-import type { MethodAnswer } from './uplink.ts';
+import type { InputMessage, MethodAnswer } from './uplink.ts';
 
 /** Who the module is: a connection string, or IoT Edge's own environment variables and workload API. */
 export type EdgeIdentity =
@@ -17,15 +17,6 @@ export interface EdgeTarget {
   readonly port: number;
   /** PEM certificates that are trusted instead of the machine's own; absent: the machine's own. */
   readonly ca?: string;
-}
-
-export interface InputMessage {
-  /** Name of the module input that a route leads to. */
-  readonly input: string;
-  readonly messageId?: string;
-  readonly contentType?: string;
-  readonly properties: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
 }
 
 export interface EdgeClientEvents {

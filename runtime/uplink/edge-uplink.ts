@@ -11,7 +11,7 @@ import { failureKind } from './client-errors.ts';
 import { createConnectionLoop } from './connection-loop.ts';
 import { createDesiredProperties } from './desired-properties.ts';
 import { createDiagnose, type Diagnose } from './diagnose.ts';
-import type { EdgeIdentity, InputMessage, MakeEdgeClient } from './edge-client.ts';
+import type { EdgeIdentity, MakeEdgeClient } from './edge-client.ts';
 import { type EdgeSession, openEdgeSession, type SessionLimits } from './edge-session.ts';
 import { iotEdgeClients } from './iot-edge-client.ts';
 import { createMethodDispatch } from './method-dispatch.ts';
@@ -19,8 +19,8 @@ import { isReachable } from './probe.ts';
 import type { ReconnectLimits } from './reconnect-pause.ts';
 import { createReportedProperties } from './reported-properties.ts';
 import type { Reach } from './return-watch.ts';
-import { keepTwin } from './twin-keeper.ts';
-import type { Uplink } from './uplink.ts';
+import { syncTwin } from './twin-sync.ts';
+import type { InputMessage, Uplink } from './uplink.ts';
 import { createUplinkStatus } from './uplink-status.ts';
 
 export interface EdgeUplinkLimits extends SessionLimits, ReconnectLimits {
@@ -170,7 +170,7 @@ export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
   async function live(opened: EdgeSession): Promise<unknown> {
     session = opened;
     status.connected();
-    const twin = keepTwin({ session: opened, desired, reported, onReported, clock, random, log });
+    const twin = syncTwin({ session: opened, desired, reported, onReported, clock, random, log });
     onDesiredPatch = twin.changed;
     const cause = await opened.ended;
     twin.stop();

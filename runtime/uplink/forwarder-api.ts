@@ -21,7 +21,7 @@ export interface ForwarderOptions {
   readonly metrics: Metrics;
 }
 
-export type Waiting = 'disconnected' | PauseReason | 'rate' | 'daily-cap';
+export type WaitReason = 'disconnected' | PauseReason | 'rate' | 'daily-cap';
 
 export interface ForwarderState {
   readonly inFlight: { readonly messages: number; readonly bytes: number };
@@ -34,7 +34,7 @@ export interface ForwarderState {
   /** Messages that the hub refused for good. */
   readonly rejected: number;
   /** Why nothing (or not every lane) is sent right now. */
-  readonly waitingFor?: Waiting;
+  readonly waitingFor?: WaitReason;
   /** To hand to the next start as `dayUse`. */
   readonly dayUse: DayUse;
 }

@@ -70,12 +70,12 @@ describe("the day's use", () => {
       getSetting: async (name: string) => kept.get(name),
     };
     let use: { day: number; units: number } | undefined = { day: 1, units: 10 };
-    const keeper = keepDayUse({ store, use: () => use, clock, log: silentLog });
-    keeper.start();
+    const saver = keepDayUse({ store, use: () => use, clock, log: silentLog });
+    saver.start();
     await clock.advance(300_000);
     expect(writes).toBe(1);
     use = { day: 1, units: 11 };
-    await keeper.stop();
+    await saver.stop();
     expect(await readDayUse(store)).toEqual({ day: 1, units: 11 });
     use = undefined;
     await clock.advance(300_000);

@@ -4,7 +4,7 @@
 import type { Timer } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { type Acknowledger, createAcknowledger } from './acknowledger.ts';
-import type { Forwarder, ForwarderOptions, ForwarderState, Waiting } from './forwarder-api.ts';
+import type { Forwarder, ForwarderOptions, ForwarderState, WaitReason } from './forwarder-api.ts';
 import { defaultForwarderLimits, type ForwarderLimits } from './forwarder-limits.ts';
 import { createForwarderPause, type PauseReason } from './forwarder-pause.ts';
 import { createHeldMessages } from './held-messages.ts';
@@ -47,7 +47,7 @@ class LaneForwarder implements Forwarder {
   #sentBytes = 0;
   #failed = 0;
   #rejected = 0;
-  #waitingFor: Waiting | undefined;
+  #waitingFor: WaitReason | undefined;
   #running = false;
   #pumping = false;
   #ageTimer: Timer | undefined;

@@ -18,9 +18,9 @@ import type {
   EdgeClientEvents,
   EdgeIdentity,
   EdgeTarget,
-  InputMessage,
   MakeEdgeClient,
 } from './edge-client.ts';
+import type { InputMessage } from './uplink.ts';
 import { checkWorkloadApi } from './workload-api.ts';
 
 export interface IotEdgeClientOptions {

@@ -16,6 +16,16 @@ export interface MethodAnswer {
   readonly body: unknown;
 }
 
+/** A message that a route led to one of this module's inputs. */
+export interface InputMessage {
+  /** Name of the module input. */
+  readonly input: string;
+  readonly messageId?: string;
+  readonly contentType?: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
 /** Answers a direct method. May throw: the caller of the method then reads status 500. */
 export type MethodHandler = (payload: unknown) => Promise<MethodAnswer>;
 

@@ -3,6 +3,7 @@
 // and added again has a new generation, and cannot decrypt what the old one encrypted.
 import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
+import type { KeyWrapper } from '../spool/encryption/key-wrapper.ts';
 import { callWorkload, moduleOf, workloadApiVersion } from './workload-api.ts';
 
 export interface WorkloadWrapperOptions {
@@ -12,16 +13,8 @@ export interface WorkloadWrapperOptions {
   readonly limitMs?: number;
 }
 
-type Unwrapped = { readonly secret: Buffer } | { readonly refused: string; readonly mayPass: boolean };
-
-export interface WorkloadWrapper {
-  /** @throws HoldfastError `uplink-no-workload-api`, `uplink-workload-refused`. */
-  wrap(secret: Uint8Array, vector: Uint8Array): Promise<Buffer>;
-  /** @throws HoldfastError `uplink-no-workload-api`. */
-  unwrap(wrapped: Uint8Array, vector: Uint8Array): Promise<Unwrapped>;
-}
-
-export function createWorkloadWrapper(options: WorkloadWrapperOptions): WorkloadWrapper {
+/** @throws HoldfastError `uplink-no-workload-api` where it cannot be asked; `wrap` also `uplink-workload-refused`. */
+export function createWorkloadWrapper(options: WorkloadWrapperOptions): KeyWrapper {
   const { environment, clock, limitMs = 10_000 } = options;
   const call = async (operation: 'encrypt' | 'decrypt', body: object, field: string) => {
     const { uri, path } = moduleOf(environment);

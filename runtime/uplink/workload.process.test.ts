@@ -6,9 +6,9 @@ import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
 import { systemRandom } from '../../kernel/random.ts';
 import { type Hub, startHub } from '../../lab/hub/hub.ts';
-import type { InputMessage } from './edge-client.ts';
 import { createIotEdgeUplink, type EdgeUplink, type EdgeUplinkOptions } from './edge-uplink.ts';
 import { message } from './testing/uplink-contract.ts';
+import type { InputMessage } from './uplink.ts';
 
 const variables = [
   'IOTEDGE_WORKLOADURI',

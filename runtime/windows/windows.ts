@@ -18,7 +18,7 @@ import type { EncodedWindow, StreamChange, StreamStart } from './window-store.ts
 import type { StreamOptions, StreamState, WindowLimits, Windows, WindowsOptions } from './windows-api.ts';
 
 export function createWindows(options: WindowsOptions): Windows {
-  return new WindowKeeper(options);
+  return new AllWindows(options);
 }
 
 const defaults: Required<WindowLimits> = {
@@ -46,7 +46,7 @@ interface Member {
   sink: SourceSink | undefined;
 }
 
-class WindowKeeper implements Windows {
+class AllWindows implements Windows {
   readonly #options: WindowsOptions;
   #limits: Required<WindowLimits>;
   readonly #members = new Map<string, Member>();

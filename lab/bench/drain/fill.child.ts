@@ -2,7 +2,7 @@
 import { systemClock } from '../../../kernel/clock.ts';
 import { childSettings, mark } from '../harness/child.ts';
 import { PolledTags, tagsPerPoll } from '../spool/readings.ts';
-import { keepInSpool } from '../spool/spool-keeper.ts';
+import { keepInSpool } from '../spool/spool-recorder.ts';
 
 export interface FillSettings {
   readonly folder: string;
@@ -14,7 +14,7 @@ const { folder, readings, readingsPerMessage } = childSettings<FillSettings>();
 const streams = 10;
 const maxWaitingBytes = 4 * 2 ** 20;
 const pollMs = 1000;
-const keeper = await keepInSpool({
+const recorder = await keepInSpool({
   folder,
   clock: systemClock,
   streams,
@@ -25,8 +25,8 @@ const tags = Array.from({ length: streams }, (_, seed) => new PolledTags(seed));
 const polls = readings / (streams * tagsPerPoll);
 let index = systemClock.now() - polls * pollMs;
 for (let poll = 0; poll < polls; poll++, index += pollMs) {
-  for (let n = 0; n < streams; n++) keeper.keep(n, tags[n]!.poll(index), index + 1);
-  if (keeper.windows.memoryBytes() > maxWaitingBytes) await keeper.durable();
+  for (let n = 0; n < streams; n++) recorder.keep(n, tags[n]!.poll(index), index + 1);
+  if (recorder.windows.memoryBytes() > maxWaitingBytes) await recorder.durable();
 }
-await keeper.stop();
+await recorder.stop();
 mark('end', {});

@@ -2,7 +2,7 @@
 // configuration and its schema, logging, methods, status. Imported for that effect alone.
 import '../../../runtime/adapters.ts';
 import '../../../runtime/cli/program.ts';
-import '../../../runtime/config/keeper.ts';
+import '../../../runtime/config/active-config.ts';
 import '../../../runtime/health/pino-log.ts';
 import '../../../runtime/health/reporter.ts';
 import '../../../runtime/health/start-journal.ts';

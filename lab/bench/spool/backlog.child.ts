@@ -5,7 +5,7 @@ import { systemClock } from '../../../kernel/clock.ts';
 import { childSettings, mark } from '../harness/child.ts';
 import { anonymousMB } from '../harness/usage.ts';
 import { fill, fillLimits } from './fill.ts';
-import { keepInSpool, type SpoolKeeper } from './spool-keeper.ts';
+import { keepInSpool, type SpoolRecorder } from './spool-recorder.ts';
 
 export interface BacklogSettings {
   readonly folder: string;
@@ -23,12 +23,12 @@ const common = {
   gzip: false,
 };
 
-const warm: SpoolKeeper = await keepInSpool({ ...common, acknowledge: true });
+const warm: SpoolRecorder = await keepInSpool({ ...common, acknowledge: true });
 const next = await fill(warm, warmupMB, 1);
 await warm.stop();
-const keeper = await keepInSpool({ ...common, acknowledge: false });
-await fill(keeper, warmupMB / 4, next);
-const unsentMB = () => sizeOf(keeper) / 2 ** 20;
+const recorder = await keepInSpool({ ...common, acknowledge: false });
+await fill(recorder, warmupMB / 4, next);
+const unsentMB = () => sizeOf(recorder) / 2 ** 20;
 const before = await settledMB();
 const emptyMB = unsentMB();
 const startedAt = performance.now();
@@ -36,7 +36,7 @@ let peak = before;
 const sampler = setInterval(() => {
   peak = Math.max(peak, anonymousMB());
 }, 50);
-await fill(keeper, backlogMB, next * 2);
+await fill(recorder, backlogMB, next * 2);
 clearInterval(sampler);
 const fillMs = performance.now() - startedAt;
 const after = await settledMB();
@@ -46,13 +46,13 @@ mark('end', {
   emptyAnonymousMB: before,
   anonymousMB: after,
   backlogMB: unsentMB() - emptyMB,
-  messages: keeper.spool.depth('live').messages,
+  messages: recorder.spool.depth('live').messages,
   fillMBPerSecond: backlogMB / (fillMs / 1000),
 });
 await wait(50);
 process.kill(process.pid, 'SIGKILL');
 
-function sizeOf({ spool }: SpoolKeeper): number {
+function sizeOf({ spool }: SpoolRecorder): number {
   return spool.depth('live').bytes;
 }
 

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
 import { openSpoolEngine } from '../../../runtime/spool/format/spool-engine.ts';
-import { keepInFile } from './file-keeper.ts';
+import { keepInFile } from './file-recorder.ts';
 import { fill, fillLimits } from './fill.ts';
-import { type Keeper, nothing } from './keeper.ts';
-import { keepInSpool } from './spool-keeper.ts';
+import { nothing, type Recorder } from './recorder.ts';
+import { keepInSpool } from './spool-recorder.ts';
 
 export interface ContenderSettings {
   readonly contender: 'spool' | 'file' | 'nothing';
@@ -15,7 +15,7 @@ export interface ContenderSettings {
   readonly archiveMB: number;
 }
 
-export async function makeContender(settings: ContenderSettings, clock: Clock): Promise<Keeper> {
+export async function makeContender(settings: ContenderSettings, clock: Clock): Promise<Recorder> {
   const { contender, folder, streams, commitMs, archiveMB } = settings;
   if (contender === 'nothing') return nothing;
   if (contender === 'file') return keepInFile(join(folder, 'plain'), clock, commitMs);

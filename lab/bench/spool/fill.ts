@@ -2,7 +2,7 @@
 // 16 KB, through windows and journal like all others.
 import { randomBytes } from 'node:crypto';
 import type { Reading } from '../../../wire/reading.ts';
-import type { SpoolKeeper } from './spool-keeper.ts';
+import type { SpoolRecorder } from './spool-recorder.ts';
 
 /** For windows that are filled so: commits follow each other closely. */
 export const fillLimits = { maxBytes: 16 * 1024, commitBytes: 2 ** 20 };
@@ -15,7 +15,7 @@ const maxWaitingBytes = 2 * 2 ** 20;
 const text = randomBytes(3 * 2 ** 20).toString('base64');
 
 /** Keeps about `megabytes`, from position `from` on. Returns where the next may go on. */
-export async function fill(keeper: SpoolKeeper, megabytes: number, from: number): Promise<number> {
+export async function fill(recorder: SpoolRecorder, megabytes: number, from: number): Promise<number> {
   let index = from;
   let offset = (from * 7919) % (text.length - valueBytes);
   for (let bytes = 0; bytes < megabytes * 2 ** 20; bytes += readingsAtOnce * valueBytes) {
@@ -29,9 +29,9 @@ export async function fill(keeper: SpoolKeeper, megabytes: number, from: number)
         quality: 'good',
       });
     }
-    keeper.keep(0, readings, index);
-    if (keeper.windows.memoryBytes() > maxWaitingBytes) await keeper.durable();
+    recorder.keep(0, readings, index);
+    if (recorder.windows.memoryBytes() > maxWaitingBytes) await recorder.durable();
   }
-  await keeper.durable();
+  await recorder.durable();
   return index;
 }

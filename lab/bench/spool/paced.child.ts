@@ -6,8 +6,8 @@ import { systemClock } from '../../../kernel/clock.ts';
 import { childSettings, mark } from '../harness/child.ts';
 import { cpuMicros } from '../harness/usage.ts';
 import { type ContenderSettings, makeContender } from './contenders.ts';
-import type { Keeper } from './keeper.ts';
 import { Polls } from './readings.ts';
+import type { Recorder } from './recorder.ts';
 
 export interface PacedSettings extends ContenderSettings {
   /** All streams together. */
@@ -20,13 +20,13 @@ export interface PacedSettings extends ContenderSettings {
 
 const settings = childSettings<PacedSettings>();
 if (settings.urgent) raisePriority();
-const keeper = await makeContender(settings, systemClock);
-const pace = startPace(keeper);
+const recorder = await makeContender(settings, systemClock);
+const pace = startPace(recorder);
 await wait(settings.warmupMs);
 mark('start');
 const [cpuBefore, commitsBefore, keptBefore, startedAt] = [
   cpuMicros(),
-  keeper.commits(),
+  recorder.commits(),
   pace.kept(),
   performance.now(),
 ];
@@ -39,22 +39,22 @@ mark('end', {
   readings,
   cpuMicrosPerReading: (cpuMicros() - cpuBefore) / readings,
   coreShare: (cpuMicros() - cpuBefore) / 1000 / (performance.now() - startedAt),
-  commits: keeper.commits() - commitsBefore,
+  commits: recorder.commits() - commitsBefore,
   loopDelayP99Ms: delays.percentile(99) / 1e6,
   loopDelayMaxMs: delays.max / 1e6,
-  ...keeper.counts(),
+  ...recorder.counts(),
 });
 pace.stop();
 // What is on its way to the disk is counted; what stopping writes is not.
 await wait(1500);
-await keeper.stop();
+await recorder.stop();
 
 /** Emits what is due, every few milliseconds, whatever became late meanwhile included. */
-function startPace(keeper: Keeper) {
+function startPace(recorder: Recorder) {
   const { streams, readingsPerSecond } = settings;
   const polls = new Polls(streams, readingsPerSecond, systemClock.now());
   const origin = systemClock.monotonic();
-  const timer = setInterval(() => polls.emitUntil(keeper, systemClock.monotonic() - origin), 10);
+  const timer = setInterval(() => polls.emitUntil(recorder, systemClock.monotonic() - origin), 10);
   return {
     kept: () => polls.readings,
     stop: () => clearInterval(timer),

@@ -1,7 +1,7 @@
 // What is kept in these benches: streams of 50 slowly changing tags, as polled equipment gives them. They
 // compress to about 2.8 bytes a reading (JSON columns, zstd level 1); a seed makes every run the same.
 import type { Reading } from '../../../wire/reading.ts';
-import type { Keeper } from './keeper.ts';
+import type { Recorder } from './recorder.ts';
 
 export const tagsPerPoll = 50;
 
@@ -60,11 +60,11 @@ export class Polls {
   }
 
   /** All polls that are due `elapsedMs` after the beginning and were not made yet. */
-  emitUntil(keeper: Keeper, elapsedMs: number): void {
+  emitUntil(recorder: Recorder, elapsedMs: number): void {
     const due = Math.floor(elapsedMs / this.#msPerPoll);
     for (; this.#polls < due; this.#polls++) {
       const index = this.#indexOf(this.#polls);
-      for (const [n, tags] of this.#tags.entries()) keeper.keep(n, tags.poll(index), index + 1);
+      for (const [n, tags] of this.#tags.entries()) recorder.keep(n, tags.poll(index), index + 1);
     }
   }
 

@@ -18,15 +18,15 @@ const settings = childSettings<SteppedSettings>();
 const { streams, readingsPerSecond, commitMs, warmupMs, measureMs } = settings;
 // After what was archived on the real clock.
 const clock = new VirtualClock(systemClock.now() + 600_000);
-const keeper = await makeContender(settings, clock);
+const recorder = await makeContender(settings, clock);
 const polls = new Polls(streams, readingsPerSecond, clock.now());
 const stepMs = commitMs / 8;
 
 await stepUntil(warmupMs);
 mark('start');
-const [commitsBefore, readingsBefore] = [keeper.commits(), polls.readings];
+const [commitsBefore, readingsBefore] = [recorder.commits(), polls.readings];
 await stepUntil(warmupMs + measureMs);
-mark('end', { readings: polls.readings - readingsBefore, commits: keeper.commits() - commitsBefore });
+mark('end', { readings: polls.readings - readingsBefore, commits: recorder.commits() - commitsBefore });
 // Nothing moves until the bytes are counted.
 await wait(1500);
 process.exit(0);
@@ -34,7 +34,7 @@ process.exit(0);
 async function stepUntil(ms: number): Promise<void> {
   while (clock.monotonic() < ms) {
     await clock.advance(stepMs);
-    await keeper.settled();
-    polls.emitUntil(keeper, clock.monotonic());
+    await recorder.settled();
+    polls.emitUntil(recorder, clock.monotonic());
   }
 }

@@ -1,6 +1,6 @@
 // Another module that measures and sends: what it made, message by message.
 import type { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
-import type { InputMessage } from '../../../runtime/sources/inputs.ts';
+import type { InputMessage } from '../../../runtime/uplink/uplink.ts';
 import type { Dice } from '../dice.ts';
 import type { EquipmentClock } from '../equipment-clock.ts';
 import { type Made, Records, type Shown } from '../judge/records.ts';

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type CounterOptions, RecordCounter, type Step } from './record-counter.ts';
+import { type CounterOptions, type Placement, RecordCounter } from './record-counter.ts';
 
 const options = { first: 1, last: 9999, maxJump: 100 };
 const after = (
   last: number | undefined,
   numbers: readonly number[],
   more: CounterOptions = options,
-): Step[] => {
+): Placement[] => {
   const counter = new RecordCounter(more, last, 0);
   return numbers.map((number) => counter.place(number));
 };

@@ -32,7 +32,7 @@ export interface CounterOptions {
   readonly isChecked?: boolean | undefined;
 }
 
-export type Step =
+export type Placement =
   /** The record that was placed before. */
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'held' }
@@ -152,7 +152,7 @@ export class RecordCounter {
     this.#held = undefined;
   }
 
-  place(number: number): Step {
+  place(number: number): Placement {
     const last = this.#last;
     if (last === undefined) return this.#placed({ position: number });
     if (this.#isAnew) return this.#placed(this.#inNextRound(number, last));
@@ -176,13 +176,13 @@ export class RecordCounter {
     return this.#bearOut(number, last) ?? this.#hold(number);
   }
 
-  #hold(number: number): Step {
+  #hold(number: number): Placement {
     this.#held = number;
     return { kind: 'held' };
   }
 
   /** Undefined where the held record, if any, is not borne out by this one. */
-  #bearOut(number: number, last: number): Step | undefined {
+  #bearOut(number: number, last: number): Placement | undefined {
     const held = this.#held;
     if (held === undefined) return undefined;
     const step = mod(number - held, this.#span);
@@ -207,7 +207,7 @@ export class RecordCounter {
     return { position, broken: 'counter-reset' as const };
   }
 
-  #placed(step: Omit<Extract<Step, { kind: 'placed' }>, 'kind'>): Step {
+  #placed(step: Omit<Extract<Placement, { kind: 'placed' }>, 'kind'>): Placement {
     this.#held = undefined;
     this.#isAnew = false;
     this.#last = step.position;

@@ -36,7 +36,7 @@ export interface LineUnitsOptions {
 }
 
 /** What to send before, or instead of, a request. */
-export type Step =
+export type LineStep =
   | { readonly kind: 'send' }
   /** `frame` first: what comes shows that the unit is there, and whether there is an echo; or that it is in step. */
   | { readonly kind: 'probe'; readonly frame: Buffer; readonly shows: 'life' | 'step' }
@@ -112,7 +112,7 @@ export class LineUnits {
   }
 
   /** What to do so that `request` can be asked. */
-  next(request: Buffer): Step {
+  next(request: Buffer): LineStep {
     const unit = this.#unit(request[0]!);
     const { exchanges } = unit;
     if (exchanges.isFull && !exchanges.proveBySilence()) return { kind: 'wait' };
@@ -283,7 +283,7 @@ export class LineUnits {
     }
   }
 
-  #bySilence(unit: Unit): Step {
+  #bySilence(unit: Unit): LineStep {
     if (!unit.exchanges.proveBySilence()) return { kind: 'wait' };
     // Perhaps the others were only lost: now and then they are tried again.
     unit.proof = 0;

@@ -20,7 +20,7 @@ import { createModbusLinks, type Link, type ModbusLinks } from './link.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import { type NumberedMemory, NumberedStream } from './numbered-stream.ts';
 import { shareKeyOf } from './open-stream.ts';
-import { maxFailures, type PollGroup, PollSession } from './poll-session.ts';
+import { ModbusSession, maxFailures, type PollGroup } from './poll-session.ts';
 import { createPoller } from './poller.ts';
 import { createProbe } from './probe.ts';
 import { untilQuiet } from './quiet.ts';
@@ -114,7 +114,7 @@ class ModbusSource implements Source {
           log,
           metrics,
         };
-        await new PollSession(session).run(signal);
+        await new ModbusSession(session).run(signal);
       } finally {
         this.#link = undefined;
         link.release();

@@ -43,7 +43,7 @@ interface Pace {
 /** So often others go first. */
 const maxPostponed = 10;
 
-export class PollSession {
+export class ModbusSession {
   readonly #options: PollSessionOptions;
   readonly #labels: { readonly source: string };
   /** Since when polls wait for silence, monotonic ms. */

@@ -1,7 +1,7 @@
 // From a message to readings. Pure. A message that makes no sense has a reason, never an exception: it comes from
 // somebody else's program.
 import type { Quality, Value } from '../../../wire/reading.ts';
-import type { InputMessage } from '../inputs.ts';
+import type { InputMessage } from '../../uplink/uplink.ts';
 import type { ModuleInputConfig } from './config.ts';
 import { type JsonPath, parsePath, readPath } from './json-path.ts';
 

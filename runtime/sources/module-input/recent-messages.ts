@@ -4,7 +4,7 @@
 // A message is the same where its id and all of it are: a sender that was started again may begin again with its ids, and
 // some give each message the same one. Once an id came with something else in it, ids tell nothing of this sender.
 import { createHash } from 'node:crypto';
-import type { InputMessage } from '../inputs.ts';
+import type { InputMessage } from '../../uplink/uplink.ts';
 
 /** Far more than a hub has in flight. */
 const maxRemembered = 4096;

@@ -23,7 +23,7 @@ import { PublishClock } from './publish-clock.ts';
 import { hasOverflow } from './quality.ts';
 import type { RepeatedTimes } from './repeated-times.ts';
 import { maxHoldMs, TagClocks } from './tag-clocks.ts';
-import { inOrder, readingOf, refusedOf, type Waiting, WaitingValues } from './waiting-values.ts';
+import { inOrder, readingOf, refusedOf, type WaitingValue, WaitingValues } from './waiting-values.ts';
 
 export interface TimelineOptions {
   readonly sink: SourceSink;
@@ -51,7 +51,7 @@ export class Timeline {
   #observation: Observation;
   readonly #pending = new WaitingValues();
   /** Of the message that is being read, values that belong to what was stated already. */
-  #late: Waiting[] = [];
+  #late: WaitingValue[] = [];
   /** When the latest message that is whole was published; before any, when the server was asked to watch. */
   #publishedAt = Number.NEGATIVE_INFINITY;
   /** Monotonic ms. */
@@ -204,18 +204,18 @@ export class Timeline {
   }
 
   /** It may be of any age: it is what the item holds. */
-  #takeHeld(held: Waiting, until: number): void {
+  #takeHeld(held: WaitingValue, until: number): void {
     if (!this.#keepsOlder(held)) return;
     if (this.#isAtBeginning) this.#owe(held);
     else this.#pending.push({ ...held, index: Math.max(until, this.#hadAt(held) ?? until) });
   }
 
-  #isInHole({ index }: Waiting): boolean {
+  #isInHole({ index }: WaitingValue): boolean {
     return index >= this.#hole.from && index < this.#hole.to;
   }
 
   /** A change that was watched, and whose time lies below what was stated. */
-  #takeOlder(older: Waiting, until: number): void {
+  #takeOlder(older: WaitingValue, until: number): void {
     const { tag } = older;
     if (this.#isInHole(older)) {
       this.#options.onOdd('in-a-break', 1);
@@ -302,14 +302,14 @@ export class Timeline {
   }
 
   /** They are missing, at their own times: these may lie ahead of where they were placed. */
-  #onUntaken(values: readonly Waiting[]): void {
+  #onUntaken(values: readonly WaitingValue[]): void {
     this.#until = undefined;
     const last = Math.max(...values.map(({ own }) => own));
     if (last <= this.#publishedAt + maxHoldMs) this.#observation.lose('not-taken', { upTo: last + 1 });
   }
 
   /** What each tag held where observation began. */
-  #takeOwed(at: number, ready: readonly Waiting[]): readonly Reading[] {
+  #takeOwed(at: number, ready: readonly WaitingValue[]): readonly Reading[] {
     if (!this.#isAtBeginning) return [];
     this.#isAtBeginning = false;
     const shown = ready.filter(({ index }) => index === at).map(({ tag }) => tag);
@@ -322,16 +322,16 @@ export class Timeline {
     else this.#until = undefined;
   }
 
-  #keepsOlder({ isRefused = false }: Waiting): boolean {
+  #keepsOlder({ isRefused = false }: WaitingValue): boolean {
     return this.#options.snapshots || isRefused;
   }
 
-  #owe(held: Waiting): void {
+  #owe(held: WaitingValue): void {
     this.#held.owe(held.tag, { ...held, hadAt: this.#hadAt(held) });
   }
 
   /** When the server had it, where it says so, and the equipment's clock is another. */
-  #hadAt({ own, server }: Waiting): number | undefined {
+  #hadAt({ own, server }: WaitingValue): number | undefined {
     return server !== undefined && server - own > this.#clocks.latenessMs ? server : undefined;
   }
 
@@ -383,7 +383,7 @@ export class Timeline {
   }
 
   /** They came, so they are not lost, though what came with them may be. */
-  #giveLate(values: readonly Waiting[]): void {
+  #giveLate(values: readonly WaitingValue[]): void {
     const news = values.filter(({ isNews }) => isNews);
     if (news.length === 0) return;
     if (!this.#observation.late(inOrder(news).map(readingOf))) this.#onUntaken(news);

@@ -2,7 +2,7 @@
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import type { Content } from './content.ts';
 
-export interface Waiting extends Content {
+export interface WaitingValue extends Content {
   /** Where it is placed. */
   readonly index: number;
   readonly tag: string;
@@ -16,18 +16,18 @@ export interface Waiting extends Content {
 }
 
 export class WaitingValues {
-  #values: Waiting[] = [];
+  #values: WaitingValue[] = [];
 
   get length(): number {
     return this.#values.length;
   }
 
-  push(value: Waiting): void {
+  push(value: WaitingValue): void {
     this.#values.push(value);
   }
 
   /** In order of time. */
-  takeBelow(limit: number): readonly Waiting[] {
+  takeBelow(limit: number): readonly WaitingValue[] {
     const taken = this.#values.filter(({ index }) => index < limit);
     if (taken.length > 0) this.#values = this.#values.filter(({ index }) => index >= limit);
     return inOrder(taken);
@@ -41,12 +41,12 @@ export class WaitingValues {
 }
 
 /** That a tag has no value; placed at `until`, where that is known. */
-export function refusedOf(tag: string, quality: Quality, until: number | undefined): Waiting {
+export function refusedOf(tag: string, quality: Quality, until: number | undefined): WaitingValue {
   const own = Number.NEGATIVE_INFINITY;
   return { index: until ?? own, own, tag, value: null, quality, isNews: false, isRefused: true };
 }
 
-export function readingOf({ index, tag, value, quality }: Waiting): Reading {
+export function readingOf({ index, tag, value, quality }: WaitingValue): Reading {
   return { index, tag, value, quality };
 }
 

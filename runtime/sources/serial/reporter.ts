@@ -6,7 +6,7 @@
 // our clock: as the last, and observation reaches as far as the line was listened to.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
-import type { RecordCounter, Step } from '../codec/record-counter.ts';
+import type { Placement, RecordCounter } from '../codec/record-counter.ts';
 import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import { PolledIndex } from '../polled-index.ts';
@@ -75,7 +75,7 @@ export class Reporter {
 
   #takePlaced(
     record: DecodedRecord,
-    step: Extract<Step, { kind: 'placed' }>,
+    step: Extract<Placement, { kind: 'placed' }>,
     before: number | undefined,
   ): void {
     const { position, broken, confirmed } = step;

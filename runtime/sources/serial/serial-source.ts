@@ -27,7 +27,7 @@ import { createProbe } from './probe.ts';
 import { type DecodedRecord, stepMsOf } from './record-layout.ts';
 import { Reporter, type StreamState } from './reporter.ts';
 import { SerialLine } from './serial-line.ts';
-import { ListenSession, maxFailures, PollSession, sampleAttempts } from './session.ts';
+import { ListenSession, maxFailures, SerialSession, sampleAttempts } from './session.ts';
 import { type Order, orderOf } from './stream-order.ts';
 import { createWriter } from './writer.ts';
 
@@ -143,7 +143,7 @@ class SerialSource implements Source {
       onDropped: this.#onDropped,
       onDamaged: this.#onDamaged,
     };
-    const session = config.poll ? new PollSession(parts, config.poll) : new ListenSession(parts);
+    const session = config.poll ? new SerialSession(parts, config.poll) : new ListenSession(parts);
     this.#line = line;
     try {
       signal.throwIfAborted();
@@ -274,7 +274,7 @@ class SerialSource implements Source {
     reporter.damaged('serial-joined');
   }
 
-  #onGarbage(session: ListenSession | PollSession, garbage: Buffer, why: GarbageKind): void {
+  #onGarbage(session: ListenSession | SerialSession, garbage: Buffer, why: GarbageKind): void {
     this.#count('holdfast_serial_garbage_bytes_total', garbage.length);
     if (why === 'checksum') this.#count('holdfast_serial_bad_checksums_total');
     session.onGarbage(garbage, why);

@@ -147,7 +147,7 @@ export class ListenSession {
 }
 
 /** Asks an instrument on schedule. */
-export class PollSession {
+export class SerialSession {
   readonly #parts: SessionParts;
   readonly #poll: PollConfig;
   readonly #commands: readonly Buffer[];

@@ -1,6 +1,7 @@
 // Turns mini-batches and voids into what one batch writes for them: a record per message, one entry in
 // the index, and (unless they stay unsent) pointers in a lane. All in the same atomic write.
 import { describeError, type HoldfastError } from '../../../kernel/errors.ts';
+import type { BodyOptions } from '../../../wire/body.ts';
 import type { LateNumber } from '../../../wire/late.ts';
 import {
   encodeLateVoid,
@@ -35,11 +36,6 @@ import { windowRecords } from '../format/window-records.ts';
 import type { NewEntries } from '../lanes/lane-entries.ts';
 import type { LaneStore } from '../lanes/lane-store.ts';
 
-export interface BodyEncoding {
-  readonly schema: 'readings/1' | 'columns/1';
-  readonly gzip: boolean;
-}
-
 export type Destination =
   /** `withheld`: until the hub was heard. */
   | { readonly lane: 'live'; readonly withheld?: boolean }
@@ -51,13 +47,13 @@ export class WindowWriter {
   readonly #core: SpoolCore;
   readonly #lanes: LaneStore;
   readonly #streams: StreamTable;
-  readonly #encoding: BodyEncoding;
+  readonly #encoding: BodyOptions;
   readonly #ops: BatchOp[] = [];
   readonly #live: Pointer[] = [];
   readonly #backfill: Pointer[] = [];
   #stored: Count = { messages: 0, bytes: 0 };
 
-  constructor(core: SpoolCore, lanes: LaneStore, streams: StreamTable, encoding: BodyEncoding) {
+  constructor(core: SpoolCore, lanes: LaneStore, streams: StreamTable, encoding: BodyOptions) {
     this.#core = core;
     this.#lanes = lanes;
     this.#streams = streams;

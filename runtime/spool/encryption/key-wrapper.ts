@@ -1,15 +1,15 @@
-/** Encrypts small secrets with a key that never leaves its keeper, such as IoT Edge's security daemon. */
+/** Encrypts small secrets with a key that never leaves its key service, such as IoT Edge's security daemon. */
 export interface KeyWrapper {
   /**
    * `vector` is the caller's, random, 12 bytes; the same one unwraps.
-   * @throws HoldfastError when the keeper cannot be asked, or will not.
+   * @throws HoldfastError when the key service cannot be asked, or will not.
    */
   wrap(secret: Uint8Array, vector: Uint8Array): Promise<Buffer>;
-  /** @throws HoldfastError (retryable) when the keeper cannot be asked. */
+  /** @throws HoldfastError (retryable) when the key service cannot be asked. */
   unwrap(wrapped: Uint8Array, vector: Uint8Array): Promise<Unwrapped>;
 }
 
 export type Unwrapped =
   | { readonly secret: Buffer }
-  /** The keeper's answer. `mayPass`: it says that the fault is its own, and may think otherwise later. */
+  /** The key service's answer. `mayPass`: it says that the fault is its own, and may think otherwise later. */
   | { readonly refused: string; readonly mayPass: boolean };

@@ -21,8 +21,8 @@ const note = (fields: object, message: string) => void lines.push(JSON.stringify
 const log: Log = { ...silentLog, info: note, warn: note, error: note };
 beforeEach(() => void lines.splice(0));
 
-/** A keeper whose key is a word; another word is another module. */
-class Keeper implements KeyWrapper {
+/** A key service whose key is a word; another word is another module. */
+class KeyService implements KeyWrapper {
   readonly #word: string;
   mood: 'well' | 'silent' | 'ailing' = 'well';
 
@@ -31,14 +31,14 @@ class Keeper implements KeyWrapper {
   }
 
   async wrap(secret: Uint8Array, vector: Uint8Array) {
-    if (this.mood !== 'well') throw new HoldfastError('keeper', 'no answer', { retryable: true });
+    if (this.mood !== 'well') throw new HoldfastError('key-service', 'no answer', { retryable: true });
     const cipher = createCipheriv('aes-256-gcm', this.#key(), vector);
     const sealed = Buffer.concat([cipher.update(secret), cipher.final()]);
     return Buffer.concat([cipher.getAuthTag(), sealed]);
   }
 
   async unwrap(wrapped: Uint8Array, vector: Uint8Array) {
-    if (this.mood === 'silent') throw new HoldfastError('keeper', 'no answer', { retryable: true });
+    if (this.mood === 'silent') throw new HoldfastError('key-service', 'no answer', { retryable: true });
     if (this.mood === 'ailing') return { refused: 'answered 500', mayPass: true };
     try {
       const decipher = createDecipheriv('aes-256-gcm', this.#key(), vector);
@@ -60,12 +60,15 @@ function keyFile(name: string, content: string | Buffer = keyBytes(name).toStrin
   return path;
 }
 
-function setUp(settings: object, more: { keeper?: Keeper; folder?: string; environment?: object } = {}) {
+function setUp(
+  settings: object,
+  more: { keyService?: KeyService; folder?: string; environment?: object } = {},
+) {
   const clock = new VirtualClock();
   const given = {
     environment: (more.environment ?? {}) as Record<string, string>,
     folder: more.folder ?? join(root, `${made++}`, 'keys'),
-    wrapper: more.keeper ?? new Keeper('module'),
+    wrapper: more.keyService ?? new KeyService('module'),
     clock,
     random: seededRandom(1),
     log,
@@ -182,13 +185,13 @@ describe('a key that IoT Edge wraps', () => {
   const settings = { key: { workload: true }, waitMs: 5000 };
 
   it('is made once, kept twice, and comes back at every start', async () => {
-    const keeper = new Keeper('module');
-    const first = setUp(settings, { keeper });
+    const keyService = new KeyService('module');
+    const first = setUp(settings, { keyService });
     const { codec } = await first.opening;
     expect(codec.keyId).toBeDefined();
     const names = readdirSync(first.folder).sort();
     expect(names).toEqual([`${codec.keyId}.copy.json`, `${codec.keyId}.json`]);
-    const again = await setUp(settings, { keeper, folder: first.folder }).opening;
+    const again = await setUp(settings, { keyService, folder: first.folder }).opening;
     expect(again.codec.keyId).toBe(codec.keyId);
     const value = codec.seal('K', Buffer.from('k'), Buffer.from('x'));
     expect(again.codec.open('K', Buffer.from('k'), value).toString()).toBe('x');
@@ -197,7 +200,7 @@ describe('a key that IoT Edge wraps', () => {
       const whole = readFileSync(path);
       for (const damage of ['', '{"half', '{}']) {
         writeFileSync(path, damage);
-        const next = await setUp(settings, { keeper, folder: first.folder }).opening;
+        const next = await setUp(settings, { keyService, folder: first.folder }).opening;
         expect(next.codec.keyId).toBe(codec.keyId);
       }
       writeFileSync(path, whole);
@@ -206,14 +209,14 @@ describe('a key that IoT Edge wraps', () => {
 
   it('is waited for while nobody answers, or the fault is theirs', async () => {
     for (const mood of ['silent', 'ailing'] as const) {
-      const keeper = new Keeper('module');
-      const first = setUp(settings, { keeper });
+      const keyService = new KeyService('module');
+      const first = setUp(settings, { keyService });
       const { codec } = await first.opening;
-      keeper.mood = mood;
-      const next = setUp(settings, { keeper, folder: first.folder });
+      keyService.mood = mood;
+      const next = setUp(settings, { keyService, folder: first.folder });
       await pass(next.clock, 3000);
       expect(next.opened(), mood).toBeUndefined();
-      keeper.mood = 'well';
+      keyService.mood = 'well';
       expect((await until(next)).codec.keyId, mood).toBe(codec.keyId);
     }
   });
@@ -221,7 +224,7 @@ describe('a key that IoT Edge wraps', () => {
   it('is made anew when the module is another one, and the old files stay', async () => {
     const first = setUp(settings);
     const { codec } = await first.opening;
-    const next = setUp(settings, { keeper: new Keeper('another module'), folder: first.folder });
+    const next = setUp(settings, { keyService: new KeyService('another module'), folder: first.folder });
     const opened = await next.opening;
     expect(opened.codec.keyId).not.toBe(codec.keyId);
     expect(opened.codec.holdsKey?.(codec.keyId!)).toBe(false);
@@ -233,22 +236,22 @@ describe('a key that IoT Edge wraps', () => {
   });
 
   it('is not made twice because nobody answers: the module goes on without', async () => {
-    const keeper = new Keeper('module');
-    keeper.mood = 'silent';
-    const keys = setUp(settings, { keeper });
+    const keyService = new KeyService('module');
+    keyService.mood = 'silent';
+    const keys = setUp(settings, { keyService });
     expect((await until(keys)).problem).toContain('UNENCRYPTED');
     expect(keys.clock.monotonic()).toBeGreaterThanOrEqual(5000);
   });
 
   it('never stands on the disk as it is', async () => {
     let secret = Buffer.alloc(0);
-    class Listening extends Keeper {
+    class Listening extends KeyService {
       override async wrap(bytes: Uint8Array, vector: Uint8Array) {
         secret = Buffer.from(bytes);
         return super.wrap(bytes, vector);
       }
     }
-    const { opening, folder } = setUp(settings, { keeper: new Listening('module') });
+    const { opening, folder } = setUp(settings, { keyService: new Listening('module') });
     await opening;
     for (const name of readdirSync(folder)) {
       const text = readFileSync(join(folder, name), 'utf8');

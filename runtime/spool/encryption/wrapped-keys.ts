@@ -1,7 +1,7 @@
-// Data keys that a keeper wrapped, in the spool's folder `keys`: `<id>.json`, and the same again as `<id>.copy.json`.
+// Data keys that a key service wrapped, in the spool's folder `keys`: `<id>.json`, and the same again as `<id>.copy.json`.
 //
 // A file is complete and on the disk before anything is sealed with its key, and is never removed: a store that was
-// quarantined years ago may still need it. Without the keeper it says nothing.
+// quarantined years ago may still need it. Without the key service it says nothing.
 import { randomFillSync } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ interface WrappedKey {
 export interface UnwrappedKeys {
   /** Newest first. */
   readonly keys: readonly MasterKey[];
-  /** Keys that the keeper cannot unwrap, and files that make no sense: why, for people. */
+  /** Keys that the key service cannot unwrap, and files that make no sense: why, for people. */
   readonly problems: readonly string[];
 }
 
@@ -34,8 +34,8 @@ const maxKeys = 100;
 const maxFileBytes = 64 * 1024;
 
 /**
- * `final`: what the keeper refuses now counts as refused for good.
- * @throws HoldfastError (retryable) when the keeper does not answer, or may think otherwise later.
+ * `final`: what the key service refuses now counts as refused for good.
+ * @throws HoldfastError (retryable) when the key service does not answer, or may think otherwise later.
  */
 export async function unwrapKeys(
   folder: string,

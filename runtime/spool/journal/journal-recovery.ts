@@ -2,8 +2,10 @@
 // batch, each together with the deletion of its journal. A crash in the middle leaves streams that are done
 // and streams that are not; the next start goes on with the latter. The bounds do not depend on when that
 // happens, so what was durable once comes out the same.
+
 import { HoldfastError } from '../../../kernel/errors.ts';
-import { type BodyEncoding, WindowWriter } from '../archive/window-writer.ts';
+import type { BodyOptions } from '../../../wire/body.ts';
+import { WindowWriter } from '../archive/window-writer.ts';
 import type { SpoolCore } from '../core/core.ts';
 import type { Stream, StreamTable } from '../core/streams.ts';
 import { entriesIn } from '../engine/pages.ts';
@@ -29,7 +31,7 @@ export async function recoverJournal(
   core: SpoolCore,
   lanes: LaneStore,
   streams: StreamTable,
-  encoding: BodyEncoding,
+  encoding: BodyOptions,
 ): Promise<Recovery> {
   const total = { windows: 0, readings: 0, damaged: 0 };
   let from: number | undefined = 0;

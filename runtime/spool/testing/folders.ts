@@ -70,14 +70,14 @@ export const pressStart = Date.UTC(2026, 10, 21, 22, 0, 0);
  */
 export async function makeRun(dataFolder: string, windows: number): Promise<void> {
   const spool = await openRealSpool(dataFolder);
-  const keeper = createWindows({
+  const writer = createWindows({
     store: spool,
     clock: systemClock,
     log: silentLog,
     metrics: noMetrics,
     limits: { maxReadings: 10, commitIntervalMs: 1 },
   });
-  const press = keeper.openStream({ batchId: 'press', index: 'time', pace: 'own' });
+  const press = writer.openStream({ batchId: 'press', index: 'time', pace: 'own' });
   for (let n = 0; n < windows; n++) {
     const start = pressStart + n * 10_000 + (n < 3 ? 0 : 7000);
     if (n === 0 || n === 3) press.emit({ kind: 'resumed', at: start });
@@ -86,14 +86,14 @@ export async function makeRun(dataFolder: string, windows: number): Promise<void
     if (n === 2) press.emit({ kind: 'broken', at: start + 10_000, reason: 'no answer' });
     await press.durable();
   }
-  const log = keeper.openStream({ batchId: 'log', index: 'sequence' });
+  const log = writer.openStream({ batchId: 'log', index: 'sequence' });
   log.emit({ kind: 'resumed', at: 100 });
   log.emit({
     kind: 'readings',
     readings: [{ index: 100, tag: 'alarm', value: 'door open', quality: 'good' }],
   });
   for (let until = 101; until <= 105; until++) log.emit({ kind: 'observed', until });
-  await keeper.closeAll();
+  await writer.closeAll();
   await spool.close();
 }
 

@@ -6,9 +6,9 @@ import type { SourceSink } from '../../../runtime/sources/source.ts';
 import { openSpool, type Spool, type SpoolOptions } from '../../../runtime/spool/spool.ts';
 import { createWindows } from '../../../runtime/windows/windows.ts';
 import type { WindowLimits, Windows } from '../../../runtime/windows/windows-api.ts';
-import type { Keeper } from './keeper.ts';
+import type { Recorder } from './recorder.ts';
 
-export interface SpoolKeeperOptions {
+export interface SpoolRecorderOptions {
   readonly folder: string;
   readonly clock: Clock;
   readonly streams: number;
@@ -20,7 +20,7 @@ export interface SpoolKeeperOptions {
   readonly acknowledge: boolean;
 }
 
-export interface SpoolKeeper extends Keeper {
+export interface SpoolRecorder extends Recorder {
   readonly spool: Spool;
   readonly windows: Windows;
   /** Resolves when everything kept so far is on the disk. */
@@ -40,7 +40,7 @@ function complain(fields: object, message: string): void {
   process.exit(1);
 }
 
-export async function keepInSpool(options: SpoolKeeperOptions): Promise<SpoolKeeper> {
+export async function keepInSpool(options: SpoolRecorderOptions): Promise<SpoolRecorder> {
   const { clock, folder } = options;
   const metrics = new CommitTimes();
   const spool = await openSpool({

@@ -1,7 +1,7 @@
 // What keeps readings in these benches, behind one face: Holdfast, the file it is compared with, or nothing.
 import type { Reading } from '../../../wire/reading.ts';
 
-export interface Keeper {
+export interface Recorder {
   /** One poll of one stream; everything before `until` has been said. */
   keep(stream: number, readings: readonly Reading[], until: number): void;
   /** Resolves when no commit is under way. */
@@ -13,7 +13,7 @@ export interface Keeper {
   stop(): Promise<void>;
 }
 
-export const nothing: Keeper = {
+export const nothing: Recorder = {
   keep() {},
   settled: async () => {},
   commits: () => 0,

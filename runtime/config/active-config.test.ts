@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
-import { type ConfiguredModule, createConfigKeeper } from './keeper.ts';
+import { type ConfiguredModule, createActiveConfig } from './active-config.ts';
 import { ConfigError } from './load.ts';
 import type { ReloadPlan } from './reload-plan.ts';
 import type { Config } from './schema.ts';
@@ -19,7 +19,7 @@ const source = (name: string, more: object = {}) => ({
   ...more,
 });
 
-/** The spool's settings: they outlive a keeper. */
+/** The spool's settings: they outlive a process. */
 function makeStore() {
   const kept = new Map<string, string>();
   return {
@@ -42,7 +42,7 @@ interface Bench {
 }
 
 function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Bench = {}) {
-  const folder = given ?? mkdtempSync(join(tmpdir(), 'keeper-'));
+  const folder = given ?? mkdtempSync(join(tmpdir(), 'config-'));
   if (!given) folders.push(folder);
   mkdirSync(join(folder, 'data'), { recursive: true });
   const path = join(folder, 'site.yaml');
@@ -54,7 +54,7 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
   const reports: ConfigReport[] = [];
   let changed = () => {};
   const state = { connected: false, applying: async () => {} };
-  const keeper = createConfigKeeper({
+  const active = createActiveConfig({
     file: path,
     heedTwin,
     dataFolder: join(folder, 'data'),
@@ -82,23 +82,23 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
     }
   };
   return {
-    ...{ keeper, folder, store, clock, applied, reports, state, write, rest },
+    ...{ active, folder, store, clock, applied, reports, state, write, rest },
     async touch(value: unknown) {
       write(value);
       changed();
       await rest();
     },
     async twin(desired: Record<string, unknown>) {
-      keeper.desired(desired);
+      active.desired(desired);
       await rest();
     },
     async boot(mayWait = false) {
-      const config = await keeper.boot(store, mayWait);
-      keeper.start(module);
+      const config = await active.boot(store, mayWait);
+      active.start(module);
       await rest();
       return config;
     },
-    names: () => keeper.config().sources.map(({ name }) => name),
+    names: () => active.config().sources.map(({ name }) => name),
   };
 }
 
@@ -109,7 +109,7 @@ describe('at boot', () => {
     const first = bench({ file: yaml('a') });
     await first.boot();
     expect(first.names()).toEqual(['a']);
-    expect(first.keeper.report()).toMatchObject({ state: 'applied', origin: 'file', errors: [] });
+    expect(first.active.report()).toMatchObject({ state: 'applied', origin: 'file', errors: [] });
     expect(first.applied).toEqual([]);
     expect(JSON.parse(first.store.kept.get('config.lastGood')!)).toMatchObject({ origin: 'file' });
   });
@@ -124,10 +124,10 @@ describe('at boot', () => {
     const next = bench({ store: first.store, ...(text !== undefined && { file: text || ' ' }) });
     await next.boot();
     expect(next.names()).toEqual(['a']);
-    expect(next.keeper.report()).toMatchObject({ state });
+    expect(next.active.report()).toMatchObject({ state });
     if (state === 'refused') {
-      expect(next.keeper.report()).toMatchObject({ running: { origin: 'file' } });
-      expect(next.keeper.report().errors.length).toBeGreaterThan(0);
+      expect(next.active.report()).toMatchObject({ running: { origin: 'file' } });
+      expect(next.active.report().errors.length).toBeGreaterThan(0);
     }
   });
 
@@ -138,10 +138,10 @@ describe('at boot', () => {
     const next = bench({ store: first.store, file: yaml('a') });
     const config = await next.boot();
     expect(config.sources.map(({ name }) => name)).toEqual(['fromTwin']);
-    expect(next.keeper.report()).toMatchObject({ state: 'last-good', origin: 'twin', version: '7' });
+    expect(next.active.report()).toMatchObject({ state: 'last-good', origin: 'twin', version: '7' });
     expect(next.applied).toEqual([]);
     await next.twin({ $version: 7, sources: [source('fromTwin')] });
-    expect(next.keeper.report()).toMatchObject({ state: 'applied', origin: 'twin', version: '7' });
+    expect(next.active.report()).toMatchObject({ state: 'applied', origin: 'twin', version: '7' });
     expect(next.applied).toEqual([]);
   });
 
@@ -150,7 +150,7 @@ describe('at boot', () => {
     await expect(bench().boot()).rejects.toThrow(/site\.yaml: 1 problem/);
     const one = bench();
     expect((await one.boot(true)).sources).toEqual([]);
-    expect(one.keeper.report()).toMatchObject({ state: 'waiting' });
+    expect(one.active.report()).toMatchObject({ state: 'waiting' });
     await one.touch(yaml('a'));
     expect(one.names()).toEqual(['a']);
     const two = bench();
@@ -162,32 +162,32 @@ describe('at boot', () => {
   it('is decided once somebody gave what runs, and the twin, where it is heeded, cannot hold another', async () => {
     const waiting = bench();
     await waiting.boot(true);
-    expect(waiting.keeper.isDecided()).toBe(false);
+    expect(waiting.active.isDecided()).toBe(false);
     await waiting.twin({ $version: 1, sources: [source('b')] });
-    expect(waiting.keeper.isDecided()).toBe(true);
+    expect(waiting.active.isDecided()).toBe(true);
     // What ran last is lost, and the twin, which may have it, was not read yet.
     const bereft = bench({ file: yaml('a') });
     await bereft.boot();
     expect(bereft.names()).toEqual(['a']);
-    expect(bereft.keeper.isDecided()).toBe(false);
+    expect(bereft.active.isDecided()).toBe(false);
     await bereft.twin({});
-    expect(bereft.keeper.isDecided()).toBe(true);
+    expect(bereft.active.isDecided()).toBe(true);
     const again = bench({ file: yaml('a'), store: bereft.store });
     await again.boot();
-    expect(again.keeper.isDecided()).toBe(true);
+    expect(again.active.isDecided()).toBe(true);
     const alone = bench({ file: yaml('a'), heedTwin: false });
     await alone.boot();
-    expect(alone.keeper.isDecided()).toBe(true);
+    expect(alone.active.isDecided()).toBe(true);
   });
 
   it('with a wrong file and nothing else: refuses to start, or under IoT Edge waits for the twin', async () => {
     const wrong = bench({ file: 'sources: 5' });
-    await expect(wrong.keeper.boot(wrong.store, false)).rejects.toThrow(ConfigError);
+    await expect(wrong.active.boot(wrong.store, false)).rejects.toThrow(ConfigError);
     const edge = bench({ file: 'sources: 5' });
     await edge.boot(true);
-    expect(edge.keeper.report()).toMatchObject({ state: 'refused', origin: 'file' });
+    expect(edge.active.report()).toMatchObject({ state: 'refused', origin: 'file' });
     await edge.twin({ $version: 2, sources: [source('a')] });
-    expect(edge.keeper.report()).toMatchObject({ state: 'applied', origin: 'twin' });
+    expect(edge.active.report()).toMatchObject({ state: 'applied', origin: 'twin' });
   });
 
   it('passes over a last good one that this version does not understand', async () => {
@@ -223,7 +223,7 @@ describe('while running', () => {
     const bad = Array.from({ length: 40 }, (_, at) => source(`s${at}`, { unit: 999 }));
     await site.twin({ $version: 3, sources: bad, ...Object.fromEntries(wrong) });
     expect(site.applied).toEqual([]);
-    const report = site.keeper.report();
+    const report = site.active.report();
     expect(report).toMatchObject({
       state: 'refused',
       origin: 'twin',
@@ -234,15 +234,15 @@ describe('while running', () => {
     expect(report.errors).toHaveLength(10);
     expect(JSON.stringify(report).length).toBeLessThan(4096);
     await site.twin({ $version: 4, sources: [source('b')] });
-    expect(site.keeper.report()).toMatchObject({ state: 'applied', version: '4' });
-    expect(site.keeper.report()).not.toHaveProperty('running');
+    expect(site.active.report()).toMatchObject({ state: 'applied', version: '4' });
+    expect(site.active.report()).not.toHaveProperty('running');
   });
 
   it('a twin without sources is no configuration', async () => {
     const site = bench({ file: yaml('a') });
     await site.boot();
     await site.twin({ $version: 3, logLevel: 'debug' });
-    expect(site.keeper.report()).toMatchObject({ state: 'refused', errors: [{ path: 'sources' }] });
+    expect(site.active.report()).toMatchObject({ state: 'refused', errors: [{ path: 'sources' }] });
     expect(site.names()).toEqual(['a']);
   });
 
@@ -254,7 +254,7 @@ describe('while running', () => {
     expect(site.names()).toEqual(['b']);
     await site.twin({ $version: 3 });
     expect(site.names()).toEqual(['c']);
-    expect(site.keeper.report()).toMatchObject({ state: 'applied', origin: 'file' });
+    expect(site.active.report()).toMatchObject({ state: 'applied', origin: 'file' });
   });
 
   it('is heard by a file alone where the twin is not to be heeded', async () => {
@@ -269,13 +269,13 @@ describe('while running', () => {
     await site.boot();
     const named = join(site.folder, 'named.yaml');
     await site.twin({ $version: 5, configFile: named });
-    expect(site.keeper.report()).toMatchObject({ state: 'refused', origin: 'twin-file', version: '5' });
+    expect(site.active.report()).toMatchObject({ state: 'refused', origin: 'twin-file', version: '5' });
     writeFileSync(named, yaml('n'));
-    site.keeper.reread();
+    site.active.reread();
     await site.rest();
     expect(site.names()).toEqual(['n']);
     await site.twin({ $version: 6, configFile: named, configHash: '0'.repeat(64) });
-    expect(site.keeper.report()).toMatchObject({
+    expect(site.active.report()).toMatchObject({
       state: 'refused',
       version: '6',
       errors: [{ path: 'configHash' }],
@@ -287,7 +287,7 @@ describe('while running', () => {
     const site = bench({ file: yaml('a') });
     await site.boot();
     await site.touch({ dataFolder: '/elsewhere', sources: [source('b')] });
-    expect(site.keeper.report()).toMatchObject({ state: 'refused', errors: [{ path: 'dataFolder' }] });
+    expect(site.active.report()).toMatchObject({ state: 'refused', errors: [{ path: 'dataFolder' }] });
     expect(site.names()).toEqual(['a']);
   });
 
@@ -295,7 +295,7 @@ describe('while running', () => {
     const site = bench({ file: yaml('a') });
     await site.boot();
     await site.touch({ clock: { slewMs: 100 }, sources: [source('a')] });
-    expect(site.keeper.report()).toMatchObject({ state: 'applied', atNextStart: ['clock'] });
+    expect(site.active.report()).toMatchObject({ state: 'applied', atNextStart: ['clock'] });
   });
 
   it('a change amid a change is taken after it; the last one wins and none is lost', async () => {
@@ -311,7 +311,7 @@ describe('while running', () => {
     release();
     await site.rest();
     expect(site.applied.map(({ next }) => next.sources[0]?.name)).toEqual(['b', 'd']);
-    expect(site.keeper.report()).toMatchObject({ state: 'applied', version: '4' });
+    expect(site.active.report()).toMatchObject({ state: 'applied', version: '4' });
   });
 
   it('after a crash amid a change, what ran before runs again, whole', async () => {
@@ -328,7 +328,7 @@ describe('while running', () => {
   it('begins nothing any more once it is stopped', async () => {
     const site = bench({ file: yaml('a') });
     await site.boot();
-    await site.keeper.stop();
+    await site.active.stop();
     await site.touch(yaml('b'));
     expect(site.applied).toEqual([]);
   });
@@ -350,19 +350,19 @@ describe('another way to the hub', () => {
     const site = await changed();
     expect(site.applied[0]?.plan.uplink).toBe(true);
     await site.clock.advance(179_000);
-    expect(site.keeper.config().uplink.transport).toBe('amqp-ws');
+    expect(site.active.config().uplink.transport).toBe('amqp-ws');
     await site.clock.advance(2000);
     await site.rest();
-    expect(site.keeper.config().uplink.transport).toBe('amqp');
-    expect(site.keeper.report()).toMatchObject({
+    expect(site.active.config().uplink.transport).toBe('amqp');
+    expect(site.active.report()).toMatchObject({
       state: 'refused',
       version: '2',
       running: { origin: 'file' },
       errors: [{ path: 'uplink' }],
     });
     await site.twin({ $version: 3, ...withTransport('amqp-ws') });
-    expect(site.keeper.report()).toMatchObject({ state: 'refused', version: '3' });
-    expect(site.keeper.config().uplink.transport).toBe('amqp');
+    expect(site.active.report()).toMatchObject({ state: 'refused', version: '3' });
+    expect(site.active.config().uplink.transport).toBe('amqp');
     expect(site.store.kept.get('config.lastGood')).not.toContain('amqp-ws');
   });
 
@@ -374,7 +374,7 @@ describe('another way to the hub', () => {
     site.state.connected = false;
     await site.clock.advance(600_000);
     await site.rest();
-    expect(site.keeper.config().uplink.transport).toBe('amqp-ws');
+    expect(site.active.config().uplink.transport).toBe('amqp-ws');
     expect(site.store.kept.get('config.lastGood')).toContain('amqp-ws');
   });
 
@@ -384,8 +384,8 @@ describe('another way to the hub', () => {
     await site.twin({ $version: 3, ...withTransport('amqp'), logLevel: 'debug' });
     await site.clock.advance(600_000);
     await site.rest();
-    expect(site.keeper.config().logLevel).toBe('debug');
-    expect(site.keeper.report()).toMatchObject({ state: 'applied', version: '3' });
+    expect(site.active.config().logLevel).toBe('debug');
+    expect(site.active.report()).toMatchObject({ state: 'applied', version: '3' });
     expect(site.store.kept.get('config.lastGood')).toContain('debug');
   });
 
@@ -395,7 +395,7 @@ describe('another way to the hub', () => {
     await site.touch(withTransport('amqp-ws'));
     await site.clock.advance(600_000);
     await site.rest();
-    expect(site.keeper.config().uplink.transport).toBe('amqp-ws');
+    expect(site.active.config().uplink.transport).toBe('amqp-ws');
     expect(site.store.kept.get('config.lastGood')).toContain('amqp-ws');
   });
 });

@@ -6,12 +6,12 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import type { Clock } from '../../../kernel/clock.ts';
 import { encodeBody } from '../../../wire/body.ts';
 import type { Reading } from '../../../wire/reading.ts';
-import type { Keeper } from './keeper.ts';
+import type { Recorder } from './recorder.ts';
 
 const zstd = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 const maxReadings = 20_000;
 
-export async function keepInFile(path: string, clock: Clock, commitMs: number): Promise<Keeper> {
+export async function keepInFile(path: string, clock: Clock, commitMs: number): Promise<Recorder> {
   const file = await open(path, 'a');
   let waiting = new Map<number, Reading[]>();
   let commits = 0;

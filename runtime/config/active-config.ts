@@ -27,7 +27,7 @@ import { UplinkTrial } from './uplink-trial.ts';
 import { boundErrors, type ConfigReport, type ConfigVersion, errorText } from './version.ts';
 import { loadFile, loadWanted, type Outcome } from './wanted.ts';
 
-export interface ConfigKeeperOptions {
+export interface ActiveConfigOptions {
   /** The gateway's own file; absent: the twin alone decides. */
   readonly file?: string;
   /** Whether the twin is heeded. */
@@ -52,7 +52,7 @@ export interface ConfiguredModule {
   isConnected(): boolean;
 }
 
-export interface ConfigKeeper {
+export interface ActiveConfig {
   /**
    * What to start with; without any configuration at all, one that reads nothing and waits. `store` has what ran last,
    * and is where what runs is kept.
@@ -77,15 +77,15 @@ export interface ConfigKeeper {
   stop(): Promise<void>;
 }
 
-export function createConfigKeeper(options: ConfigKeeperOptions): ConfigKeeper {
-  return new Keeper(options);
+export function createActiveConfig(options: ActiveConfigOptions): ActiveConfig {
+  return new LayeredConfig(options);
 }
 
 /** Nothing to read, everything by default. */
 const emptyInput = { sources: [] };
 
-class Keeper implements ConfigKeeper {
-  readonly #options: ConfigKeeperOptions;
+class LayeredConfig implements ActiveConfig {
+  readonly #options: ActiveConfigOptions;
   readonly #watch: FileWatch;
   readonly #remote: RemoteFiles;
   #twin: TwinWish | 'unread';
@@ -108,7 +108,7 @@ class Keeper implements ConfigKeeper {
   readonly #failed = new Map<string, readonly Problem[]>();
   #knowsLast = false;
 
-  constructor(options: ConfigKeeperOptions) {
+  constructor(options: ActiveConfigOptions) {
     this.#options = options;
     this.#twin = options.heedTwin ? 'unread' : { kind: 'none' };
     const { file: configFile, dataFolder, remoteFolders } = options;

@@ -12,7 +12,7 @@ import type { EdgeSession } from './edge-session.ts';
 import type { TwinObject } from './merge-patch.ts';
 import type { ReportedProperties } from './reported-properties.ts';
 
-export interface TwinKeeperOptions {
+export interface TwinSyncOptions {
   readonly session: EdgeSession;
   readonly desired: DesiredProperties;
   readonly reported: ReportedProperties;
@@ -23,7 +23,7 @@ export interface TwinKeeperOptions {
   readonly log: Log;
 }
 
-export interface TwinKeeper {
+export interface TwinSync {
   /** A change that was pushed. */
   changed(patch: TwinObject): void;
   stop(): void;
@@ -32,7 +32,7 @@ export interface TwinKeeper {
 /** With pauses that grow to 5 minutes, the fifth failure comes after some minutes. */
 const suspectAfter = 5;
 
-export function keepTwin(options: TwinKeeperOptions): TwinKeeper {
+export function syncTwin(options: TwinSyncOptions): TwinSync {
   const { session, desired, reported, clock, random, log } = options;
   const stopped = new AbortController();
   let reading = false;
