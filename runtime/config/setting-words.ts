@@ -91,6 +91,7 @@ rules[].waitMs | ms | 5s | A source that says nothing holds up the others for so
 rules[].tolerance |  | {lateMs: 5s} | How far events may be late or out of order, for inputs with TIMESTAMP BY a field that is not their index
 tolerance.outOfOrderMs | ms | 0 | How far events may come out of order
 tolerance.lateMs | ms | 5s | How late events may come
+tolerance.aheadMs | ms | 5min | How far an event may lie ahead of its index; after a hole, rows are marked for so long
 tolerance.policy |  | drop | What becomes of others: adjust their time, or drop them
 rules[].limits |  | {maxKeys: 1000} | What the rule may keep in memory
 limits.maxKeys | keys | 1000 | Groups at most

@@ -13,7 +13,12 @@ import { RuleQueryError } from './language/query-error.ts';
 /** Counts up where state of an earlier engine means something else. */
 const engineVersion = 1;
 
-export const defaultOrder: Required<EventOrder> = { outOfOrderMs: 0, lateMs: 5000, policy: 'adjust' };
+export const defaultOrder: Required<EventOrder> = {
+  outOfOrderMs: 0,
+  lateMs: 5000,
+  aheadMs: 300_000,
+  policy: 'adjust',
+};
 
 /** @throws RuleQueryError (a HoldfastError): `rule-query-invalid`, `rule-query-unsupported`, with line and column */
 export function compileRule(config: RuleConfig): CompiledRule {
@@ -46,6 +51,7 @@ export function compileRule(config: RuleConfig): CompiledRule {
     reachMs:
       Math.max(0, ...script.selects.map(({ reachMs }) => reachMs)) +
       (isTimed ? order.outOfOrderMs + order.lateMs : 0),
+    aheadMs: isTimed ? order.aheadMs : 0,
     needsState: script.selects.some(({ needsState }) => needsState),
     limits,
     warnings: [...script.warnings, ...script.windows.flatMap((window) => tightWarning(window, limits))],

@@ -46,6 +46,11 @@ export interface EventOrder {
   readonly outOfOrderMs?: number;
   /** How far an event's time may lie behind its index. Default 5,000. Windows close this much after the watermark, at the latest. */
   readonly lateMs?: number;
+  /**
+   * How far an event's time may lie ahead of its index. One that lies farther ahead is left out and counted: it would close all windows
+   * before it. After a hole in what its input is known to have held, rows may lack an event for so long. Default 300,000, as Stream Analytics has it.
+   */
+  readonly aheadMs?: number;
   /** What becomes of events beyond these. `adjust` moves them to the earliest time allowed, `drop` leaves them out; both count. Default `adjust`. */
   readonly policy?: 'adjust' | 'drop';
 }
@@ -100,6 +105,8 @@ export interface CompiledRule {
    * short form's latch may reach back further: see `needsState`).
    */
   readonly reachMs: number;
+  /** An event may be so much younger, by its index, than the rows that rest on it: 0 where all inputs are in the order of their index. */
+  readonly aheadMs: number;
   /** True where state may depend on rows older than `reachMs`. */
   readonly needsState: boolean;
   readonly limits: Required<RuleLimits>;

@@ -75,6 +75,8 @@ export const ruleSchema = z
       .strictObject({
         outOfOrderMs: z.int().min(0).max(dayMs).default(0),
         lateMs: z.int().min(0).max(dayMs).default(5000),
+        /** What lies farther ahead of its index is left out; after a hole rows are marked for so long. */
+        aheadMs: z.int().min(0).max(300_000, 'must be at most 5 minutes').default(300_000),
         policy: z.enum(['adjust', 'drop'], 'must be adjust or drop').default('adjust'),
       })
       .optional(),

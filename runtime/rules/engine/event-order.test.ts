@@ -33,7 +33,7 @@ describe('the order of events', () => {
     push(rule, [100, 100], [101, null], [102, 'soon'], [103, 500]);
     expect(seconds(rule.advance(1e9))).toEqual([100]);
     expect(rule.counts().failed).toBe(3);
-    expect(rule.lastProblem()).toContain('5 minutes ahead');
+    expect(rule.lastProblem()).toContain('5 min ahead');
   });
 
   it('windows wait for what may still come, no longer than lateMs behind the watermark', () => {

@@ -3,10 +3,8 @@
 import type { EventOrder } from '../engine-api.ts';
 import { Frame } from '../expressions/frame.ts';
 import { type RecordValue, RowProblem, toDate } from '../expressions/values.ts';
+import { durationText } from '../language/duration-text.ts';
 import type { InputPlan } from './plan.ts';
-
-/** Farther ahead of its index an event is not believed: it would close all windows before it. As in Stream Analytics. */
-const maxAheadMs = 300_000;
 
 export class EventTimes {
   readonly #time: NonNullable<InputPlan['time']>;
@@ -29,8 +27,9 @@ export class EventTimes {
     const value = this.#time(this.#frame);
     if (value === null) throw new RowProblem('the field of TIMESTAMP BY is missing');
     const time = toDate(value, 'TIMESTAMP BY').getTime();
-    if (time > index + maxAheadMs)
-      throw new RowProblem('the time of TIMESTAMP BY is more than 5 minutes ahead');
+    const { aheadMs } = this.#order;
+    if (time > index + aheadMs)
+      throw new RowProblem(`the time of TIMESTAMP BY is more than ${durationText(aheadMs)} ahead`);
     const floor = this.floor(index);
     if (time > this.#latest) this.#latest = time;
     if (time >= floor) return { time, done: 'kept' };

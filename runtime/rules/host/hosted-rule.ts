@@ -7,7 +7,9 @@
 //
 // Exactly once: rows below the end of what the stream claims are in it, since a row and the statement "observed" behind it
 // are emitted in one turn, and so are in one commit. A rule that begins anew is given the stored readings again
-// from before that end, and what it decides below it is left out.
+// from before that end, and what it decides below it is left out. The stream claims from where its inputs are known, and up to
+// where all is decided. With TIMESTAMP BY a field that is not the index the latter lags, so rows may come before there is a
+// claim: they go up late, and how far they reach is noted with the same commit.
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
@@ -24,14 +26,18 @@ export interface HostedRuleOptions {
   /** Streams of each input. */
   readonly inputs: ReadonlyMap<string, readonly string[]>;
   readonly stream: RuleStream;
-  /** Below it all rows are in the stream. */
+  /** The end of what the stream claims: below it all rows are in it. */
   readonly floor: number | undefined;
+  /** Below it all rows are in the stream, too, as `onTold` said. */
+  readonly toldTo?: number | undefined;
   readonly waitMs: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
   /** What a row asks for. `isWhole`: all that it rests on was known. In the turn in which the row was emitted. */
   readonly onRow: (row: RuleRow, isWhole: boolean) => void;
+  /** Rows were emitted outside of all claims: all below `until` are in the stream. In the turn in which they were emitted. */
+  readonly onTold: (until: number | undefined) => void;
   /** Outputs whose rows belong into the stream. */
   readonly upstream: ReadonlySet<string>;
 }
@@ -72,6 +78,10 @@ export class HostedRule {
   /** What lies right behind the watermark follows from what the engine knows. */
   #hasBegun = false;
   #floor: number | undefined;
+  /** All rows below were emitted. */
+  #toldTo: number | undefined;
+  /** Where the stream is to go on, once something behind it is decided. */
+  #resumption: { readonly at: number; readonly continues?: Continuation | undefined } | undefined;
   #haltedUntil: number | undefined;
   #haltPauseMs = haltMs.least;
   #counts = { rows: 0, unwritten: 0, halts: 0 };
@@ -83,10 +93,16 @@ export class HostedRule {
     const sizes = compiled.windows.map(({ kind, sizeMs, hopMs = 0 }) =>
       kind === 'session' ? Math.max(sizeMs, hopMs) : sizeMs,
     );
-    this.#reach = Math.max(0, ...sizes);
+    this.#reach = Math.max(0, ...sizes) + compiled.aheadMs;
     this.#origins = new Origins(inputs, clock.monotonic());
     this.#engine = compiled.start();
     this.#floor = options.floor;
+    this.#toldTo = options.toldTo;
+  }
+
+  /** Below it all rows are in the stream. */
+  get toldTo(): number | undefined {
+    return this.#toldTo;
   }
 
   get streams(): ReadonlySet<string> {
@@ -134,6 +150,8 @@ export class HostedRule {
       this.#beginAnew('clock-set-back');
       // The stretch before what was claimed is free, and nothing was decided there.
       this.#floor = undefined;
+      if (this.#toldTo !== undefined) this.#options.onTold(undefined);
+      this.#toldTo = undefined;
     }
     for (const origin of this.#origins.of(streamId)) {
       // Noted before: the engine has it.
@@ -198,30 +216,48 @@ export class HostedRule {
   }
 
   #decide({ start, end, lacking, isBlind }: Stretch): void {
-    const { stream } = this.#options;
-    const floor = this.#floor ?? Number.NEGATIVE_INFINITY;
-    if (isBlind) stream.break('input-broken');
-    else if (!stream.isObserving && end > floor) this.#resume(start);
+    const { stream, onTold } = this.#options;
+    if (isBlind) {
+      stream.break('input-broken');
+      this.#resumption = undefined;
+    } else if (!stream.isObserving && end > (this.#floor ?? Number.NEGATIVE_INFINITY))
+      this.#resumption ??= this.#resumptionAt(start);
     const rows = lacking.length === 0 ? this.#engine.advance(end) : this.#engine.advance(end, lacking);
     if (rows.length > maxRowsAStep) throw new Error(`${rows.length} rows at once: it decides too often`);
+    const decided = Math.min(end, this.#engine.decidedUntil());
     if (lacking.length > 0) this.#knownFrom = end;
     this.#lacked = lacking;
-    for (const row of rows) if (row.time >= floor) this.#emit(row);
-    if (!isBlind) stream.observed(Math.min(end, this.#engine.decidedUntil()));
+    const least = Math.max(this.#floor ?? Number.NEGATIVE_INFINITY, this.#toldTo ?? Number.NEGATIVE_INFINITY);
+    let isOutside = false;
+    for (const row of rows) {
+      if (row.time < least) continue;
+      if ((this.#resumption?.at ?? Number.POSITIVE_INFINITY) <= row.time) this.#resume();
+      isOutside ||= !stream.isObserving;
+      this.#emit(row);
+    }
+    if ((this.#resumption?.at ?? Number.POSITIVE_INFINITY) < decided) this.#resume();
+    stream.observed(decided);
+    if (decided > least) this.#toldTo = decided;
+    if (isOutside) onTold(this.#toldTo);
   }
 
   /** What is decided is in the stream up to `floor`, what is known goes back to `#knownFrom`: between both nothing was decided. */
-  #resume(start: number): void {
+  #resumptionAt(start: number): { readonly at: number; readonly continues?: Continuation | undefined } {
     const { stream } = this.#options;
     const floor = this.#floor;
-    // What was broken in this process is a hole, whatever is known of it.
-    if (floor === undefined || stream.position !== floor) {
-      stream.resume(Math.max(start, floor ?? start));
-      return;
-    }
+    const toldTo = this.#toldTo ?? Number.NEGATIVE_INFINITY;
+    // What was broken in this process is a hole, whatever is known of it; and so is what went up late.
+    if (floor === undefined || stream.position !== floor || toldTo > floor)
+      return { at: Math.max(start, floor ?? start, toldTo) };
     const knownFrom = this.#hasBegun ? this.#knownFrom : start;
     const at = Math.max(knownFrom, floor);
-    stream.resume(at, Continuation.derived({ claimedTo: floor, knownFrom, knownTo: at }));
+    return { at, continues: Continuation.derived({ claimedTo: floor, knownFrom, knownTo: at }) };
+  }
+
+  #resume(): void {
+    const { at, continues } = this.#resumption!;
+    this.#resumption = undefined;
+    this.#options.stream.resume(at, continues);
   }
 
   #emit(row: RuleRow): void {
@@ -264,6 +300,7 @@ export class HostedRule {
   #beginAnew(reason: string): void {
     const { stream, compiled, inputs, clock } = this.#options;
     stream.break(reason);
+    this.#resumption = undefined;
     this.#engine = compiled.start();
     this.#origins = new Origins(inputs, clock.monotonic());
     this.#watermark = undefined;

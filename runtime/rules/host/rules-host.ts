@@ -64,6 +64,7 @@ interface Member {
 
 const intentPrefix = 'rules.intent.';
 const statePrefix = 'rules.state.';
+const toldPrefix = 'rules.told.';
 const maxIntents = 20_000;
 /** Between two notes of a rule's state: what came since is read again at a start. */
 const noteEveryMs = 60_000;
@@ -97,7 +98,7 @@ class Host implements RulesHost {
     const noted = await store.settings(intentPrefix, maxIntents);
     const intents = [...noted.values()].flatMap((each) => readIntent(each) ?? []);
     this.#carryOut(intents.sort((a, b) => a.bornAt - b.bornAt || a.time - b.time));
-    for (const settings of rules) await this.#begin(settings, sources, true);
+    for (const settings of rules) await this.#begin(settings, sources, 'start');
   }
 
   release(): void {
@@ -109,6 +110,7 @@ class Host implements RulesHost {
   async change(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
     const next = new Map(rules.map((settings) => [settings.name, settings]));
     const ended: string[] = [];
+    const told = new Map<string, number | undefined>();
     for (const [name, member] of this.#members) {
       const settings = next.get(name);
       const isSame =
@@ -119,11 +121,13 @@ class Host implements RulesHost {
       member.rule.end('rule-changed');
       this.#options.tap.note(statePrefix + name, undefined);
       this.#members.delete(name);
+      told.set(name, member.rule.toldTo);
       if (settings === undefined) ended.push(name);
     }
     for (const name of this.#failed.keys()) if (!next.has(name)) this.#failed.delete(name);
     for (const settings of rules)
-      if (!this.#members.has(settings.name)) await this.#begin(settings, sources, false);
+      if (!this.#members.has(settings.name))
+        await this.#begin(settings, sources, { toldTo: told.get(settings.name) });
     for (const name of ended) void this.#options.closeStream(ruleStreamId({ name })).catch(() => {});
   }
 
@@ -152,7 +156,7 @@ class Host implements RulesHost {
   async #begin(
     settings: RuleSettings,
     sources: ReadonlyMap<string, string>,
-    isStart: boolean,
+    since: 'start' | { readonly toldTo: number | undefined },
   ): Promise<void> {
     const { log, loadCompiler, clock, metrics, openStream, store } = this.#options;
     const { name } = settings;
@@ -162,13 +166,15 @@ class Host implements RulesHost {
       const { sink, floor } = openStream(ruleStreamId(settings));
       const stream = new RuleStream(sink, floor);
       const actions = actionsOf(settings, compiled.outputs);
+      const toldTo = since === 'start' ? await this.#toldTo(name) : since.toldTo;
       const used = new Map([...inputs].filter(([input]) => compiled.inputs.includes(input)));
       const rule: HostedRule = new HostedRule({
-        ...{ compiled, inputs: used, stream, floor, clock, metrics, waitMs: settings.waitMs },
+        ...{ compiled, inputs: used, stream, floor, toldTo, clock, metrics, waitMs: settings.waitMs },
         log: log.child({ rule: name }),
         upstream: new Set(
           [...actions].flatMap(([output, list]) => (list.includes('upstream') ? [output] : [])),
         ),
+        onTold: (until) => this.#options.tap.note(toldPrefix + name, until),
         onRow: (row, isWhole) => {
           for (const { intent, outcome } of intentsOf(
             settings,
@@ -183,7 +189,7 @@ class Host implements RulesHost {
       });
       const member: Member = { settings, inputs, rule, stream, queue: [], notedAt: clock.monotonic() };
       // What the windows hold open meanwhile is not stored yet: one that begins amid all that begins with what comes.
-      if (isStart) {
+      if (since === 'start') {
         const noted = await store.settings(statePrefix + name, 1);
         const memory = noted.get(statePrefix + name) as RuleMemory | undefined;
         const isKnown = memory !== undefined && rule.remember(memory);
@@ -200,6 +206,12 @@ class Host implements RulesHost {
       this.#failed.set(name, describeError(error));
       log.error({ rule: name, reason: describeError(error) }, 'this rule cannot run; the others do');
     }
+  }
+
+  async #toldTo(name: string): Promise<number | undefined> {
+    const noted = await this.#options.store.settings(toldPrefix + name, 1);
+    const told = noted.get(toldPrefix + name);
+    return typeof told === 'number' ? told : undefined;
   }
 
   /** Durable with the row that it follows from, then carried out. */

@@ -15,6 +15,7 @@ export function compileTiny({ name, inputs, query }: RuleConfig): CompiledRule {
     timestampBy: {},
     windows: [{ kind: 'tumbling', sizeMs }],
     reachMs: sizeMs,
+    aheadMs: 0,
     needsState: false,
     limits: { maxKeys: 1, maxRows: 1, maxBytes: 1 },
     start(given) {
