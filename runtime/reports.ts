@@ -86,7 +86,7 @@ export function makeReports(parts: ReportedOn, startedAt: number): Reports {
         starts: { crashes: starts.crashes, waiting: delayed.isWaiting },
         strayErrors: stray.count,
       }),
-    report: uplink.report,
+    report: (patch) => uplink.report(patch),
     clock,
     log,
   });

@@ -16,7 +16,13 @@ const failures = { 400: schemas.problem, 404: schemas.problem, 429: schemas.prob
 const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();
 const answer = <T extends z.ZodType>(schema: T) => ({ 200: schema, ...failures });
 
-export function addReadRoutes(server: ApiServer, { views, turns, clock }: ApiOptions): void {
+export function addReadRoutes(server: ApiServer, options: ApiOptions): void {
+  addFleetRoutes(server, options);
+  addRepairRoutes(server, options);
+  addNoticeRoutes(server, options);
+}
+
+function addFleetRoutes(server: ApiServer, { views, turns, clock }: ApiOptions): void {
   const summaries = shareAnswers((_: 'summary') => turns.read(() => readSummary(views)), clock);
   server.get(
     '/summary',
@@ -63,7 +69,9 @@ export function addReadRoutes(server: ApiServer, { views, turns, clock }: ApiOpt
       return (await turns.read(() => readCoverage(views, params.id, period))) ?? noStream(params.id);
     },
   );
+}
 
+function addRepairRoutes(server: ApiServer, { views, turns }: ApiOptions): void {
   server.get(
     '/gaps',
     {
@@ -87,7 +95,10 @@ export function addReadRoutes(server: ApiServer, { views, turns, clock }: ApiOpt
     },
     async ({ query }) => ({ requests: await turns.read(() => listRequests(views, query)) }),
   );
+}
 
+/** What a person should look at. */
+function addNoticeRoutes(server: ApiServer, { views, turns }: ApiOptions): void {
   server.get(
     '/audit',
     {

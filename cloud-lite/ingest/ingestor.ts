@@ -8,7 +8,7 @@ import type { Database } from '../database/database.ts';
 import { isOfTheWork } from '../database/database-error.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
 import type { SegmentLimits } from '../ledger/segment.ts';
-import { createStreamRegistry } from '../ledger/stream-registry.ts';
+import { createStreamRegistry, type StreamRegistry } from '../ledger/stream-registry.ts';
 import { advanceCheckpoint, beforeFirst, type LockedCheckpoint, lockCheckpoint } from './checkpoint.ts';
 import { type Classified, classify } from './classify.ts';
 import type { PartitionRef, ReceivedEvent } from './event-source.ts';
@@ -56,21 +56,51 @@ interface Written extends Sorted {
 }
 
 export function createIngestor(options: IngestorOptions): Ingestor {
-  const { database, clock } = options;
-  const bounds = { ...defaultBounds, ...options.plausible };
-  const registry = createStreamRegistry(database);
-  /** The last event taken here, by partition. */
-  const taken = new Map<string, number>();
+  return new LedgerIngestor(options);
+}
 
-  const write = async (
+class LedgerIngestor implements Ingestor {
+  readonly #options: IngestorOptions;
+  readonly #bounds: Bounds;
+  readonly #registry: StreamRegistry;
+  /** The last event taken here, by partition. */
+  readonly #taken = new Map<string, number>();
+
+  constructor(options: IngestorOptions) {
+    this.#options = options;
+    this.#bounds = { ...defaultBounds, ...options.plausible };
+    this.#registry = createStreamRegistry(options.database);
+  }
+
+  async ingest(partition: PartitionRef, events: readonly ReceivedEvent[], after?: number): Promise<Ingested> {
+    if (events.length === 0) return { taken: 0, replayed: 0, setAside: 0 };
+    const key = partitionKey(partition);
+    const readAfter = after ?? this.#taken.get(key) ?? beforeFirst;
+    try {
+      const written = await this.#write(partition, events, readAfter);
+      const { fresh } = written;
+      this.#taken.set(key, fresh[fresh.length - 1]?.sequenceNumber ?? written.after.sequenceNumber);
+      return this.#report(partition, events.length, written);
+    } catch (error) {
+      this.#registry.forget();
+      if (isPositionLost(error)) this.#taken.delete(key);
+      // Fewer at once may be quick enough; one that is too slow by itself is the database's trouble, not its own.
+      const isTheirs = isOfTheEvents(error) || (isOfTheWork(error) && events.length > 1);
+      if (!isTheirs) throw error;
+      return this.#ingestApart(partition, events, readAfter, error);
+    }
+  }
+
+  async #write(
     partition: PartitionRef,
     events: readonly ReceivedEvent[],
     readAfter: number,
     refused?: string,
-  ) => {
+  ): Promise<Written> {
+    const { database, clock, segmentLimits } = this.#options;
     const now = clock.now();
     const items = events.map((event) => classifyUnless(refused, event));
-    const known = await registry.resolve(
+    const known = await this.#registry.resolve(
       items.flatMap((item) => (item.kind === 'arrival' ? [item.arrival] : [])),
       now,
     );
@@ -80,87 +110,70 @@ export function createIngestor(options: IngestorOptions): Ingestor {
       const fresh = events.filter((event) => event.sequenceNumber > after.sequenceNumber);
       if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
       await noteUnread(session, partition, after, fresh[0]!, now);
-      const sorted = await sortEvents(session, fresh, items.slice(-fresh.length), known, bounds);
-      await applyArrivals(session, sorted.arrivals, now, partition.partitionId, options.segmentLimits);
+      const sorted = await sortEvents(session, fresh, items.slice(-fresh.length), known, this.#bounds);
+      await applyArrivals(session, sorted.arrivals, now, partition.partitionId, segmentLimits);
       await setAside(session, partition, sorted.aside, now);
       await advanceCheckpoint(session, partition, fresh[fresh.length - 1]!, fresh.length, now);
       return { after, fresh, ...sorted };
     });
-  };
+  }
 
-  const ingest: Ingestor['ingest'] = async (partition, events, given) => {
-    if (events.length === 0) return { taken: 0, replayed: 0, setAside: 0 };
-    const readAfter = given ?? taken.get(partitionKey(partition)) ?? beforeFirst;
-    try {
-      const written = await write(partition, events, readAfter);
-      const { fresh, aside, after } = written;
-      taken.set(partitionKey(partition), fresh[fresh.length - 1]?.sequenceNumber ?? after.sequenceNumber);
-      report(options, partition, events.length, written);
-      return { taken: fresh.length, replayed: events.length - fresh.length, setAside: aside.length };
-    } catch (error) {
-      registry.forget();
-      if (isPositionLost(error)) taken.delete(partitionKey(partition));
-      // Fewer at once may be quick enough; one that is too slow by itself is the database's trouble, not its own.
-      const isTheirs = isOfTheEvents(error) || (isOfTheWork(error) && events.length > 1);
-      if (!isTheirs) throw error;
-      return ingestApart(partition, events, readAfter, error);
-    }
-  };
-
-  /** The last resort: nothing of the event is written, but that it was there. */
-  const countAlone = (partition: PartitionRef, events: readonly ReceivedEvent[]) =>
-    database.transaction(async (session): Promise<Written> => {
-      const after = await lockCheckpoint(session, partition);
-      const fresh = events.filter((event) => event.sequenceNumber > after.sequenceNumber);
-      const last = fresh[fresh.length - 1];
-      if (last === undefined) return { after, fresh, arrivals: [], aside: [] };
-      const reason = 'refused-by-database' as const;
-      await countSetAside(
-        session,
-        partition,
-        fresh.map(() => reason),
-      );
-      const detail = 'nothing of it could be written, not even to show it';
-      const nobody = { deviceId: '', moduleId: '', batchId: '', reason, detail };
-      await noteSources(
-        session,
-        fresh.map(() => nobody),
-        clock.now(),
-      );
-      await advanceCheckpoint(session, partition, last, fresh.length, clock.now());
-      return { after, fresh, arrivals: [], aside: fresh.map((event) => ({ event, reason, detail })) };
-    });
-
-  // One event that the database will never take must not block its partition: halve until it stands alone.
-  const ingestApart = async (
+  /** One event that the database will never take must not block its partition: halve until it stands alone. */
+  async #ingestApart(
     partition: PartitionRef,
     events: readonly ReceivedEvent[],
     readAfter: number,
     cause: unknown,
-  ) => {
+  ): Promise<Ingested> {
     if (events.length === 1) {
-      const written = await write(partition, events, readAfter, describeError(cause)).catch((error) => {
+      const written = await this.#write(partition, events, readAfter, describeError(cause)).catch((error) => {
         if (!isOfTheEvents(error)) throw error;
-        return countAlone(partition, events);
+        return this.#countAlone(partition, events);
       });
-      report(options, partition, 1, written);
-      return {
-        taken: written.fresh.length,
-        replayed: 1 - written.fresh.length,
-        setAside: written.aside.length,
-      };
+      return this.#report(partition, 1, written);
     }
     const middle = events.length >>> 1;
-    const first = await ingest(partition, events.slice(0, middle), readAfter);
-    const second = await ingest(partition, events.slice(middle), events[middle - 1]!.sequenceNumber);
+    const first = await this.ingest(partition, events.slice(0, middle), readAfter);
+    const second = await this.ingest(partition, events.slice(middle), events[middle - 1]!.sequenceNumber);
     return {
       taken: first.taken + second.taken,
       replayed: first.replayed + second.replayed,
       setAside: first.setAside + second.setAside,
     };
-  };
+  }
 
-  return { ingest };
+  /** The last resort: nothing of the event is written, but that it was there. */
+  #countAlone(partition: PartitionRef, events: readonly ReceivedEvent[]): Promise<Written> {
+    const { database, clock } = this.#options;
+    return database.transaction(async (session): Promise<Written> => {
+      const after = await lockCheckpoint(session, partition);
+      const fresh = events.filter((event) => event.sequenceNumber > after.sequenceNumber);
+      const last = fresh[fresh.length - 1];
+      if (last === undefined) return { after, fresh, arrivals: [], aside: [] };
+      const now = clock.now();
+      const reason = 'refused-by-database' as const;
+      const detail = 'nothing of it could be written, not even to show it';
+      const nobody = { deviceId: '', moduleId: '', batchId: '', reason, detail };
+      await countSetAside(
+        session,
+        partition,
+        fresh.map(() => reason),
+      );
+      await noteSources(
+        session,
+        fresh.map(() => nobody),
+        now,
+      );
+      await advanceCheckpoint(session, partition, last, fresh.length, now);
+      return { after, fresh, arrivals: [], aside: fresh.map((event) => ({ event, reason, detail })) };
+    });
+  }
+
+  #report(partition: PartitionRef, given: number, written: Written): Ingested {
+    const { fresh, aside } = written;
+    report(this.#options, partition, given, written);
+    return { taken: fresh.length, replayed: given - fresh.length, setAside: aside.length };
+  }
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Database } from '../database/database.ts';
 import { tellableTrouble } from '../health/trouble.ts';
 import { type FollowUp, judgeBackfillAnswer, judgeFollowUp, type RepairLimits, type Sent } from './decide.ts';
 import type { HubMethods } from './hub-methods.ts';
-import { createHubPace } from './hub-pace.ts';
+import { createHubPace, type HubPace } from './hub-pace.ts';
 import { delayAfter, type OutcomeTimes, recordFailure, recordFollowUp, recordSent } from './outcome.ts';
 import type { DueRequest } from './queue.ts';
 import { claim, sweep } from './sweep.ts';
@@ -49,129 +49,151 @@ const minIntervalMs = 250;
 const retryBackoff = { minMs: 4000, maxMs: 300_000 };
 
 export function createRepairer(options: RepairerOptions): Repairer {
-  const { database, methods, limits, clock, random, log, metrics } = options;
-  const pace = createHubPace(maxCalls, clock, random);
-  const calls = new Set<Promise<void>>();
-  let wakeUp: () => void = () => {};
-  let woken = false;
-  const state: { lastSweepAt?: number; trouble?: string } = {};
+  return new SweepingRepairer(options);
+}
 
-  const times = (): OutcomeTimes => ({
-    now: clock.now(),
-    retryMs: (failures) => delayAfter(createBackoff(retryBackoff, random), failures),
-    followUpMs: Math.min(60_000, Math.max(1000, limits.detectionDelayMs)),
-  });
+class SweepingRepairer implements Repairer {
+  readonly #options: RepairerOptions;
+  readonly #pace: HubPace;
+  readonly #calls = new Set<Promise<void>>();
+  readonly #state: { lastSweepAt?: number; trouble?: string } = {};
+  #wakeUp: () => void = () => {};
+  #isWoken = false;
 
-  const look = async (signal: AbortSignal) => {
+  constructor(options: RepairerOptions) {
+    this.#options = options;
+    this.#pace = createHubPace(maxCalls, options.clock, options.random);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#isWoken = false;
+      await this.#look(signal);
+      await this.#pause(signal);
+    }
+    await Promise.allSettled(this.#calls);
+  }
+
+  wake(): void {
+    this.#isWoken = true;
+    this.#wakeUp();
+  }
+
+  state(): RepairerState {
+    return { ...this.#state };
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { database, limits, clock, log, metrics } = this.#options;
     try {
-      const result = await sweep(database, random, clock.now(), limits);
-      if (result !== undefined) {
-        state.lastSweepAt = clock.now();
-        metrics.count('holdfast_gaps_found_total', undefined, result.gapsFound);
-        metrics.count('holdfast_gaps_closed_total', undefined, result.gapsClosed);
-        metrics.count('holdfast_requests_recorded_total', undefined, result.requestsRecorded);
-        const { failed, ...counts } = result;
-        if (Object.values(counts).some((count) => count > 0)) log.info(counts, 'swept');
-        for (const { what, error } of failed) {
-          metrics.count('holdfast_sweep_failures_total');
-          log.error(
-            { what, err: describeError(error) },
-            'the database fails on this one: it is not judged, others are',
-          );
-        }
+      await this.#sweep();
+      for (const request of await claim(database, clock.now(), this.#pace.room(this.#calls.size), limits)) {
+        const done = this.#call(request, signal).finally(() => this.#calls.delete(done));
+        this.#calls.add(done);
       }
-      for (const request of await claim(database, clock.now(), pace.room(calls.size), limits)) {
-        const done = call(request, signal).finally(() => calls.delete(done));
-        calls.add(done);
-      }
-      delete state.trouble;
+      delete this.#state.trouble;
     } catch (error) {
-      state.trouble = tellableTrouble(error);
+      this.#state.trouble = tellableTrouble(error);
       metrics.count('holdfast_sweep_failures_total');
       log.error({ err: describeError(error) }, 'a sweep failed; the next one tries again');
     }
-  };
+  }
 
-  const call = async (request: DueRequest, signal: AbortSignal) => {
+  async #sweep(): Promise<void> {
+    const { database, random, limits, clock, log, metrics } = this.#options;
+    const result = await sweep(database, random, clock.now(), limits);
+    if (result === undefined) return;
+    this.#state.lastSweepAt = clock.now();
+    const { failed, ...counts } = result;
+    metrics.count('holdfast_gaps_found_total', undefined, counts.gapsFound);
+    metrics.count('holdfast_gaps_closed_total', undefined, counts.gapsClosed);
+    metrics.count('holdfast_requests_recorded_total', undefined, counts.requestsRecorded);
+    if (Object.values(counts).some((count) => count > 0)) log.info(counts, 'swept');
+    for (const { what, error } of failed) {
+      metrics.count('holdfast_sweep_failures_total');
+      log.error(
+        { what, err: describeError(error) },
+        'the database fails on this one: it is not judged, others are',
+      );
+    }
+  }
+
+  async #call(request: DueRequest, signal: AbortSignal): Promise<void> {
     try {
-      if (request.state === 'pending') await send(request, signal);
-      else await lookAfter(request, signal);
-      wake();
+      if (request.state === 'pending') await this.#send(request, signal);
+      else await this.#lookAfter(request, signal);
+      this.wake();
     } catch (error) {
-      await fail(request, error, signal).catch((last: unknown) => {
-        if (!signal.aborted)
-          log.error({ request: request.id, err: describeError(last) }, 'a call is to be repeated');
+      await this.#fail(request, error, signal).catch((last: unknown) => {
+        if (signal.aborted) return;
+        const fields = { request: request.id, err: describeError(last) };
+        this.#options.log.error(fields, 'a call is to be repeated');
       });
     }
-  };
+  }
 
   /** Aborted, or the database is away: the claim runs out, and the call is made again. All else would be so for ever. */
-  const fail = async (request: DueRequest, error: unknown, signal: AbortSignal) => {
+  async #fail(request: DueRequest, error: unknown, signal: AbortSignal): Promise<void> {
     if (signal.aborted || (error instanceof HoldfastError && error.retryable)) throw error;
+    const { database, limits, log } = this.#options;
     log.error({ request: request.id, err: describeError(error) }, 'a call failed');
     const why = `the call failed: ${cutText(describeError(error), 300)}`;
-    await recordFailure(database, request, why, times(), limits);
-  };
+    await recordFailure(database, request, why, this.#times(), limits);
+  }
 
-  const send = async (request: DueRequest, signal: AbortSignal) => {
+  async #send(request: DueRequest, signal: AbortSignal): Promise<void> {
+    const { database, methods, limits, log, metrics } = this.#options;
     const payload = backfillPayload(request);
     const sent = judgeBackfillAnswer(await methods.call(request, 'backfill', payload, signal));
     metrics.count('holdfast_backfill_calls_total', { outcome: sent.kind });
-    hear(sent);
+    this.#hear(sent);
     tell(log, request, payload, sent);
-    await recordSent(database, request, sent, times(), limits);
-  };
+    await recordSent(database, request, sent, this.#times(), limits);
+  }
 
-  const hear = (answer: Sent | FollowUp) => {
-    if (answer.kind !== 'wait' || answer.whose === 'module') pace.took();
-    else pace.refused(answer.retryAfterMs);
-  };
+  async #lookAfter(request: DueRequest, signal: AbortSignal): Promise<void> {
+    const { database, methods, limits } = this.#options;
+    const answer = await methods.call(request, 'getBackfill', { requestId: request.id }, signal);
+    const followUp = judgeFollowUp(answer);
+    this.#hear(followUp);
+    await recordFollowUp(database, request, followUp, this.#times(), limits);
+  }
 
-  const lookAfter = async (request: DueRequest, signal: AbortSignal) => {
-    const followUp = judgeFollowUp(
-      await methods.call(request, 'getBackfill', { requestId: request.id }, signal),
-    );
-    hear(followUp);
-    await recordFollowUp(database, request, followUp, times(), limits);
-  };
+  #hear(answer: Sent | FollowUp): void {
+    if (answer.kind !== 'wait' || answer.whose === 'module') this.#pace.took();
+    else this.#pace.refused(answer.retryAfterMs);
+  }
 
-  const wake = () => {
-    woken = true;
-    wakeUp();
-  };
+  #times(): OutcomeTimes {
+    const { clock, random, limits } = this.#options;
+    return {
+      now: clock.now(),
+      retryMs: (failures) => delayAfter(createBackoff(retryBackoff, random), failures),
+      followUpMs: Math.min(60_000, Math.max(1000, limits.detectionDelayMs)),
+    };
+  }
 
   /** Until the interval is over, or soon after a wake; at once when aborted. */
-  const pause = (signal: AbortSignal) =>
-    new Promise<void>((resolve) => {
+  #pause(signal: AbortSignal): Promise<void> {
+    const { clock, sweepIntervalMs } = this.#options;
+    return new Promise<void>((resolve) => {
       const timers: Timer[] = [];
       const done = () => {
         for (const timer of timers) timer.cancel();
         signal.removeEventListener('abort', done);
-        wakeUp = () => {};
+        this.#wakeUp = () => {};
         resolve();
       };
       if (signal.aborted) return done();
       signal.addEventListener('abort', done, { once: true });
-      timers.push(clock.setTimer(options.sweepIntervalMs, done));
-      wakeUp = () => {
-        wakeUp = () => {};
-        timers.push(clock.setTimer(Math.min(minIntervalMs, options.sweepIntervalMs), done));
+      timers.push(clock.setTimer(sweepIntervalMs, done));
+      this.#wakeUp = () => {
+        this.#wakeUp = () => {};
+        timers.push(clock.setTimer(Math.min(minIntervalMs, sweepIntervalMs), done));
       };
-      if (woken) wakeUp();
+      if (this.#isWoken) this.#wakeUp();
     });
-
-  return {
-    async run(signal) {
-      while (!signal.aborted) {
-        woken = false;
-        await look(signal);
-        await pause(signal);
-      }
-      await Promise.allSettled(calls);
-    },
-    wake,
-    state: () => ({ ...state }),
-  };
+  }
 }
 
 /** Of the direct method `backfill` (docs/WIRE.md). */

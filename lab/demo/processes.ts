@@ -78,7 +78,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
   process.on('exit', onExit);
   return {
     supervise(spec) {
-      const supervised = superviseOne(spec, options, alive);
+      const supervised = new SupervisedProcess(spec, options, alive);
       all.push(supervised);
       return supervised;
     },
@@ -90,118 +90,141 @@ export function createProcesses(options: ProcessesOptions): Processes {
   };
 }
 
-function superviseOne(spec: ProcessSpec, options: ProcessesOptions, alive: Set<ChildProcess>): Supervised {
-  const logFile = join(options.folder, `${spec.name}.log`);
-  const readyTimeoutMs = options.readyTimeoutMs ?? 60_000;
-  const restartDelayMs = options.restartDelayMs ?? 300;
-  const say = (text: string) => options.onEvent?.(spec.name, text);
-  let phase: ProcessState['phase'] = 'stopped';
-  let child: ChildProcess | undefined;
-  let lastReady: ReadyLine | undefined;
-  let wanted = false;
-  let killed = false;
-  let restarts = 0;
-  let crashes = 0;
-  let restartTimer: NodeJS.Timeout | undefined;
-  const waiting: { resolve: (line: ReadyLine) => void; reject: (error: Error) => void }[] = [];
+class SupervisedProcess implements Supervised {
+  readonly name: string;
+  readonly logFile: string;
+  readonly #spec: ProcessSpec;
+  readonly #options: ProcessesOptions;
+  readonly #alive: Set<ChildProcess>;
+  readonly #waiting: { resolve: (line: ReadyLine) => void; reject: (error: Error) => void }[] = [];
+  #phase: ProcessState['phase'] = 'stopped';
+  #child: ChildProcess | undefined;
+  #ready: ReadyLine | undefined;
+  #isWanted = false;
+  #isKilled = false;
+  #restarts = 0;
+  #crashes = 0;
+  #restartTimer: NodeJS.Timeout | undefined;
 
-  function launch(): void {
-    phase = 'starting';
-    const started = spawnOnLeash(spec, logFile);
-    child = started;
-    alive.add(started);
+  constructor(spec: ProcessSpec, options: ProcessesOptions, alive: Set<ChildProcess>) {
+    this.name = spec.name;
+    this.logFile = join(options.folder, `${spec.name}.log`);
+    this.#spec = spec;
+    this.#options = options;
+    this.#alive = alive;
+  }
+
+  state(): ProcessState {
+    const pid = this.#child?.pid;
+    const counts = { restarts: this.#restarts, crashes: this.#crashes };
+    return { phase: this.#phase, ...(pid === undefined ? {} : { pid }), ...counts };
+  }
+
+  ready(): ReadyLine | undefined {
+    return this.#ready;
+  }
+
+  start(): Promise<ReadyLine> {
+    const ready = this.#nextReady();
+    this.#isWanted = true;
+    this.#launch();
+    return ready;
+  }
+
+  killAndRestart(): Promise<ReadyLine> {
+    if (!this.#isWanted) return Promise.reject(new Error(`${this.name} is not running`));
+    const ready = this.#nextReady();
+    // Between two lives there is nothing to kill; the next one is on its way.
+    if (this.#child) {
+      this.#isKilled = true;
+      // A start that is cut short by this kill is no failure of the start.
+      this.#phase = 'running';
+      this.#say(`kill -9, process ${this.#child.pid}`);
+      this.#child.kill('SIGKILL');
+    }
+    return ready;
+  }
+
+  async stop(graceMs = 8000): Promise<void> {
+    this.#isWanted = false;
+    clearTimeout(this.#restartTimer);
+    const stopping = this.#child;
+    if (stopping) {
+      const gone = new Promise((resolve) => stopping.once('close', resolve));
+      stopping.kill('SIGTERM');
+      const impatience = setTimeout(() => {
+        this.#say('does not stop, killed');
+        stopping.kill('SIGKILL');
+      }, graceMs);
+      await gone;
+      clearTimeout(impatience);
+    }
+    this.#phase = 'stopped';
+    for (const one of this.#waiting.splice(0)) one.reject(new Error(`${this.name} was stopped`));
+  }
+
+  #launch(): void {
+    const readyTimeoutMs = this.#options.readyTimeoutMs ?? 60_000;
+    this.#phase = 'starting';
+    const started = spawnOnLeash(this.#spec, this.logFile);
+    const isStarting = () => this.#child === started && this.#phase === 'starting';
+    this.#child = started;
+    this.#alive.add(started);
     const tooLate = setTimeout(() => {
-      if (child !== started || phase !== 'starting') return;
-      say(`not ready after ${readyTimeoutMs / 1000} s`);
+      if (!isStarting()) return;
+      this.#say(`not ready after ${readyTimeoutMs / 1000} s`);
       started.kill('SIGKILL');
     }, readyTimeoutMs);
     readLines(started.stdout as Readable, (line) => {
-      if (child !== started || phase !== 'starting') return;
-      phase = 'running';
-      lastReady = line;
+      if (!isStarting()) return;
+      this.#phase = 'running';
+      this.#ready = line;
       clearTimeout(tooLate);
-      say(`running, process ${started.pid}`);
-      for (const one of waiting.splice(0)) one.resolve(line);
+      this.#say(`running, process ${started.pid}`);
+      for (const one of this.#waiting.splice(0)) one.resolve(line);
     });
     // `close`, not `exit`: its output has then been read to the end.
     started.once('close', (code, signal) => {
       clearTimeout(tooLate);
-      alive.delete(started);
-      if (child === started) ended(signal ?? `exit code ${code}`);
+      this.#alive.delete(started);
+      if (this.#child === started) this.#ended(signal ?? `exit code ${code}`);
     });
     started.once('error', (error) => {
-      alive.delete(started);
-      if (child === started) ended(error.message);
+      this.#alive.delete(started);
+      if (this.#child === started) this.#ended(error.message);
     });
   }
 
-  function ended(how: string): void {
-    const wasStarting = phase === 'starting';
-    child = undefined;
-    if (!wanted) {
-      phase = 'stopped';
+  #ended(how: string): void {
+    const wasStarting = this.#phase === 'starting';
+    this.#child = undefined;
+    if (!this.#isWanted) {
+      this.#phase = 'stopped';
       return;
     }
-    if (!killed) {
-      crashes += 1;
-      say(`ended by itself (${how})`);
+    if (!this.#isKilled) {
+      this.#crashes += 1;
+      this.#say(`ended by itself (${how})`);
     }
-    killed = false;
-    if (wasStarting) failWaiting(how);
-    phase = 'waiting';
-    restarts += 1;
-    restartTimer = setTimeout(launch, restartDelayMs);
+    this.#isKilled = false;
+    if (wasStarting) this.#failWaiting(how);
+    this.#phase = 'waiting';
+    this.#restarts += 1;
+    this.#restartTimer = setTimeout(() => this.#launch(), this.#options.restartDelayMs ?? 300);
   }
 
-  function failWaiting(how: string): void {
-    const error = new Error(`${spec.name} did not start (${how}); its log ends with:\n${tail(logFile)}`);
-    for (const one of waiting.splice(0)) one.reject(error);
+  #failWaiting(how: string): void {
+    const error = new Error(`${this.name} did not start (${how}); its log ends with:\n${tail(this.logFile)}`);
+    for (const one of this.#waiting.splice(0)) one.reject(error);
   }
 
-  const nextReady = () => new Promise<ReadyLine>((resolve, reject) => waiting.push({ resolve, reject }));
+  #nextReady(): Promise<ReadyLine> {
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
 
-  return {
-    name: spec.name,
-    logFile,
-    state: () => ({ phase, ...(child?.pid === undefined ? {} : { pid: child.pid }), restarts, crashes }),
-    ready: () => lastReady,
-    start() {
-      const ready = nextReady();
-      wanted = true;
-      launch();
-      return ready;
-    },
-    killAndRestart() {
-      if (!wanted) return Promise.reject(new Error(`${spec.name} is not running`));
-      const ready = nextReady();
-      // Between two lives there is nothing to kill; the next one is on its way.
-      if (child) {
-        killed = true;
-        // A start that is cut short by this kill is no failure of the start.
-        phase = 'running';
-        say(`kill -9, process ${child.pid}`);
-        child.kill('SIGKILL');
-      }
-      return ready;
-    },
-    async stop(graceMs = 8000) {
-      wanted = false;
-      clearTimeout(restartTimer);
-      const stopping = child;
-      if (stopping) {
-        const gone = new Promise((resolve) => stopping.once('close', resolve));
-        stopping.kill('SIGTERM');
-        const impatience = setTimeout(() => {
-          say('does not stop, killed');
-          stopping.kill('SIGKILL');
-        }, graceMs);
-        await gone;
-        clearTimeout(impatience);
-      }
-      phase = 'stopped';
-      for (const one of waiting.splice(0)) one.reject(new Error(`${spec.name} was stopped`));
-    },
-  };
+  #say(text: string): void {
+    this.#options.onEvent?.(this.name, text);
+  }
 }
 
 function spawnOnLeash(spec: ProcessSpec, logFile: string): ChildProcess {

@@ -57,37 +57,77 @@ const bindAttempts = 50;
 
 /** @throws the system's error when no port can be had. */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const host = options.host ?? '127.0.0.1';
-  const pairs = new Set<Pair>();
-  const stats = { accepted: 0, sentBytes: 0, returnedBytes: 0, swallowedBytes: 0 };
-  let mode: RelayMode = { kind: 'up' };
-  let closed = false;
-  let queue: Promise<void> = Promise.resolve();
+  const relay = new TcpRelay(options);
+  await relay.start();
+  return relay;
+}
 
-  let server: Server | undefined = await bindSomewhere(host, options.port, accept);
-  const port = (server.address() as { port: number }).port;
+class TcpRelay implements Relay {
+  readonly #options: RelayOptions;
+  readonly #host: string;
+  readonly #pairs = new Set<Pair>();
+  readonly #stats = { accepted: 0, sentBytes: 0, returnedBytes: 0, swallowedBytes: 0 };
+  #mode: RelayMode = { kind: 'up' };
+  #isClosed = false;
+  #queue: Promise<void> = Promise.resolve();
+  #server: Server | undefined;
+  #port = 0;
 
-  function accept(client: Socket): void {
-    stats.accepted += 1;
-    const target = new Socket({ allowHalfOpen: true });
-    const pair: Pair = { client, target, holed: false };
-    pairs.add(pair);
-    // A connection made during a blackhole never reaches the target.
-    if (mode.kind === 'blackhole') pair.holed = true;
-    else target.connect(options.target.port, options.target.host).setNoDelay(true);
-    client.setNoDelay(true);
-    pump(pair, client, target, 'sentBytes');
-    pump(pair, target, client, 'returnedBytes');
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#host = options.host ?? '127.0.0.1';
   }
 
-  function pump(pair: Pair, from: Socket, to: Socket, counter: 'sentBytes' | 'returnedBytes'): void {
+  async start(): Promise<void> {
+    this.#server = await bindSomewhere(this.#host, this.#options.port, (client) => this.#accept(client));
+    this.#port = (this.#server.address() as { port: number }).port;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  mode(): RelayMode {
+    return this.#mode;
+  }
+
+  set(mode: RelayMode): Promise<void> {
+    return this.#inTurn(() => this.#apply(mode));
+  }
+
+  stats(): RelayStats {
+    return { open: this.#pairs.size, ...this.#stats };
+  }
+
+  close(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#apply({ kind: 'cut' });
+      this.#isClosed = true;
+    });
+  }
+
+  #accept(client: Socket): void {
+    this.#stats.accepted += 1;
+    const target = new Socket({ allowHalfOpen: true });
+    const pair: Pair = { client, target, holed: false };
+    this.#pairs.add(pair);
+    // A connection made during a blackhole never reaches the target.
+    if (this.#mode.kind === 'blackhole') pair.holed = true;
+    else target.connect(this.#options.target.port, this.#options.target.host).setNoDelay(true);
+    client.setNoDelay(true);
+    this.#pump(pair, client, target, 'sentBytes');
+    this.#pump(pair, target, client, 'returnedBytes');
+  }
+
+  #pump(pair: Pair, from: Socket, to: Socket, counter: 'sentBytes' | 'returnedBytes'): void {
     from.on('data', (chunk: Buffer) => {
+      const mode = this.#mode;
       if (mode.kind === 'blackhole') {
         pair.holed = true;
-        stats.swallowedBytes += chunk.length;
+        this.#stats.swallowedBytes += chunk.length;
         return;
       }
-      stats[counter] += chunk.length;
+      this.#stats[counter] += chunk.length;
       const delayMs = mode.kind === 'throttle' ? (chunk.length / mode.bytesPerSecond) * 1000 : 0;
       to.write(chunk);
       if (delayMs > 0) {
@@ -100,17 +140,17 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     });
     from.on('end', () => {
       // In a blackhole a goodbye gets lost like everything else.
-      if (mode.kind === 'blackhole') pair.holed = true;
+      if (this.#mode.kind === 'blackhole') pair.holed = true;
       else to.end();
     });
-    from.on('error', () => reset(pair));
+    from.on('error', () => this.#reset(pair));
     from.on('close', () => {
-      if (from.errored !== null || to.destroyed) reset(pair);
+      if (from.errored !== null || to.destroyed) this.#reset(pair);
     });
   }
 
-  function reset(pair: Pair): void {
-    if (!pairs.delete(pair)) return;
+  #reset(pair: Pair): void {
+    if (!this.#pairs.delete(pair)) return;
     for (const socket of [pair.client, pair.target]) {
       // resetAndDestroy waits for a connection that is still being made; destroy does not.
       if (socket.connecting || socket.pending) socket.destroy();
@@ -118,42 +158,30 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     }
   }
 
-  async function apply(next: RelayMode): Promise<void> {
-    if (closed) return;
-    mode = next;
+  async #apply(next: RelayMode): Promise<void> {
+    if (this.#isClosed) return;
+    this.#mode = next;
     if (next.kind === 'cut') {
-      const closing = stopListening();
-      for (const pair of [...pairs]) reset(pair);
+      const closing = this.#stopListening();
+      for (const pair of [...this.#pairs]) this.#reset(pair);
       await closing;
       return;
     }
-    if (next.kind !== 'blackhole') for (const pair of [...pairs]) if (pair.holed) reset(pair);
-    server ??= await bind(host, port, accept);
+    if (next.kind !== 'blackhole') for (const pair of [...this.#pairs]) if (pair.holed) this.#reset(pair);
+    this.#server ??= await bind(this.#host, this.#port, (client) => this.#accept(client));
   }
 
-  function stopListening(): Promise<void> {
-    const listening = server;
-    server = undefined;
+  #stopListening(): Promise<void> {
+    const listening = this.#server;
+    this.#server = undefined;
     return new Promise((resolve) => (listening ? listening.close(() => resolve()) : resolve()));
   }
 
-  function inTurn(step: () => Promise<void>): Promise<void> {
-    const turn = queue.then(step);
-    queue = turn.catch(() => {});
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const turn = this.#queue.then(step);
+    this.#queue = turn.catch(() => {});
     return turn;
   }
-
-  return {
-    port,
-    mode: () => mode,
-    set: (next) => inTurn(() => apply(next)),
-    stats: () => ({ open: pairs.size, ...stats }),
-    close: () =>
-      inTurn(async () => {
-        await apply({ kind: 'cut' });
-        closed = true;
-      }),
-  };
 }
 
 /** Reads on once the other side has taken what is buffered for it, so that buffers stay bounded. */

@@ -83,8 +83,7 @@ export const opcuaUnits = [
 ] as const;
 
 export async function startOpcuaPlant(options: OpcuaPlantOptions = {}): Promise<OpcuaPlant> {
-  const { seed = 1, host = '127.0.0.1', scanMs = 200, prefillS = 0, historyS = 600 } = options;
-  const clock = options.clock ?? systemClock;
+  const { seed = 1, host = '127.0.0.1', scanMs = 200, historyS = 600 } = options;
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'holdfast-opcua-plant-')));
   const capacity = Math.max(2, Math.ceil((historyS * 1000) / scanMs));
   const user = { name: 'operator', password: 'kiln-1200' };
@@ -100,102 +99,16 @@ export async function startOpcuaPlant(options: OpcuaPlantOptions = {}): Promise<
     user,
     limits: { nodesPerRead, itemsPerCall, nodesPerHistoryRead },
   });
-  let faults: OpcuaFaults = noOpcuaFaults;
-  const truths = new Map(
-    opcuaUnits.map(({ id }) => [id as number, new Truth({ seed, unit: id, stepMs: scanMs })]),
-  );
-  const numbers = new Map<number, number>();
-  const random = seededRandom(seed);
-  spoilHistory(handle, () => faults);
-  limitOperations(handle.server, () => faults);
   const relay = await startRelay({
     host,
     port: options.port ?? 0,
     maxConnections: 64,
     serverPort: () => handle.port,
-    faults: () => faults,
-    random,
+    faults: () => plant.faults(),
+    random: seededRandom(seed),
   });
-  const scan = (timestampMs: number) => {
-    for (const { id } of opcuaUnits) {
-      const { off, status } = faults.units[id] ?? {};
-      if (off) continue;
-      const number = (numbers.get(id) ?? 0) + 1;
-      numbers.set(id, number);
-      truths.get(id)!.add(number, timestampMs);
-      handle.show(id, number, timestampMs, status);
-    }
-  };
-  const prefillSlots = Math.floor((prefillS * 1000) / scanMs);
-  const schedule = startScanSchedule({ clock, periodMs: scanMs, prefillSlots }, scan);
-  let isSampling = true;
-  let control: Server | undefined;
-  const stop = async () => {
-    schedule.stop();
-    control?.closeAllConnections();
-    await new Promise<void>((resolve) => (control ? control.close(() => resolve()) : resolve()));
-    await relay.unplug();
-    await handle.stop();
-    if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
-  };
-  const truthOf = (unit: number) => {
-    const found = truths.get(unit);
-    if (!found) throw new RangeError(`there is no unit ${unit}; there are ${[...truths.keys()].join(', ')}`);
-    return found;
-  };
-  const units = Object.fromEntries(
-    opcuaUnits.map(({ id, name, hasHistory }) => [
-      id,
-      { name, hasHistory, capacity: hasHistory ? capacity : 0 },
-    ]),
-  );
-  const plant: Omit<OpcuaPlant, 'info'> = {
-    handle,
-    folder,
-    state: () => ({
-      isSampling,
-      isListening: relay.isListening,
-      connections: relay.connections,
-      sessions: handle.sessions().length,
-      faults,
-      units: Object.fromEntries(
-        opcuaUnits.map(({ id }) => [
-          id,
-          { ...units[id], samples: numbers.get(id) ?? 0, forgotten: truthOf(id).forgotten },
-        ]),
-      ),
-    }),
-    faults: () => faults,
-    async setFaults(given) {
-      const patch = opcuaFaultsPatchSchema.parse(given);
-      faults = mergeOpcuaFaults(faults, patch);
-      limitQueues(handle, faults);
-      limitHistory(handle, faults.historyRecords ?? capacity);
-      actOnce(handle, patch);
-      await (faults.unreachable ? relay.unplug() : relay.plug());
-      return faults;
-    },
-    truth: (unit, query) => truthOf(unit).samples(query),
-    shown: () => {
-      throw new RangeError('each value has its own time: ask /truth');
-    },
-    dropConnections: () => relay.dropConnections(),
-    eraseLog: () => limitHistory(handle, 0),
-    stepClock: () => {
-      throw new RangeError("the server's clock is this machine's");
-    },
-    stopSampling() {
-      isSampling = false;
-      schedule.stop();
-    },
-    stop,
-  };
-  try {
-    control = await startControl(plant as ControlledPlant, options.controlPort ?? 0);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const plant = new ControlledServer({ ...options, seed, scanMs, folder }, handle, relay, capacity);
+  const { control, stop } = await plant.listen(options.controlPort ?? 0, options.folder === undefined);
   const info = {
     host,
     port: relay.port,
@@ -205,9 +118,149 @@ export async function startOpcuaPlant(options: OpcuaPlantOptions = {}): Promise<
     scanMs,
     namespaceUri,
     user,
-    units,
+    units: plant.units,
   };
-  return { ...plant, info };
+  return Object.assign(plant, { info, stop });
+}
+
+type PlantSettings = OpcuaPlantOptions & Required<Pick<OpcuaPlantOptions, 'seed' | 'scanMs' | 'folder'>>;
+
+class ControlledServer implements Omit<OpcuaPlant, 'info' | 'stop'> {
+  readonly handle: OpcuaServerHandle;
+  readonly folder: string;
+  readonly units: OpcuaPlantInfo['units'];
+  readonly #relay: Awaited<ReturnType<typeof startRelay>>;
+  readonly #capacity: number;
+  readonly #truths: ReadonlyMap<number, Truth>;
+  readonly #numbers = new Map<number, number>();
+  readonly #schedule: ReturnType<typeof startScanSchedule>;
+  #faults: OpcuaFaults = noOpcuaFaults;
+  #isSampling = true;
+
+  constructor(
+    settings: PlantSettings,
+    handle: OpcuaServerHandle,
+    relay: Awaited<ReturnType<typeof startRelay>>,
+    capacity: number,
+  ) {
+    const { seed, scanMs, folder, prefillS = 0, clock = systemClock } = settings;
+    this.handle = handle;
+    this.folder = folder;
+    this.#relay = relay;
+    this.#capacity = capacity;
+    this.#truths = new Map(
+      opcuaUnits.map(({ id }) => [id as number, new Truth({ seed, unit: id, stepMs: scanMs })]),
+    );
+    this.units = Object.fromEntries(
+      opcuaUnits.map(({ id, name, hasHistory }) => [
+        id,
+        { name, hasHistory, capacity: hasHistory ? capacity : 0 },
+      ]),
+    );
+    spoilHistory(handle, () => this.#faults);
+    limitOperations(handle.server, () => this.#faults);
+    const prefillSlots = Math.floor((prefillS * 1000) / scanMs);
+    this.#schedule = startScanSchedule({ clock, periodMs: scanMs, prefillSlots }, (at) => this.#scan(at));
+  }
+
+  /** Serves the control port. Where that fails, nothing is left running. */
+  async listen(port: number, removesFolder: boolean) {
+    let control: Server | undefined;
+    const stop = async () => {
+      this.#schedule.stop();
+      control?.closeAllConnections();
+      await new Promise<void>((resolve) => (control ? control.close(() => resolve()) : resolve()));
+      await this.#relay.unplug();
+      await this.handle.stop();
+      if (removesFolder) await rm(this.folder, { recursive: true, force: true });
+    };
+    try {
+      control = await startControl(this as unknown as ControlledPlant, port);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    return { control, stop };
+  }
+
+  state() {
+    return {
+      isSampling: this.#isSampling,
+      isListening: this.#relay.isListening,
+      connections: this.#relay.connections,
+      sessions: this.handle.sessions().length,
+      faults: this.#faults,
+      units: Object.fromEntries(
+        opcuaUnits.map(({ id }) => [
+          id,
+          {
+            ...this.units[id],
+            samples: this.#numbers.get(id) ?? 0,
+            forgotten: this.#truthOf(id).forgotten,
+          },
+        ]),
+      ),
+    };
+  }
+
+  faults(): OpcuaFaults {
+    return this.#faults;
+  }
+
+  async setFaults(given: OpcuaFaultsPatch): Promise<OpcuaFaults> {
+    const patch = opcuaFaultsPatchSchema.parse(given);
+    this.#faults = mergeOpcuaFaults(this.#faults, patch);
+    limitQueues(this.handle, this.#faults);
+    limitHistory(this.handle, this.#faults.historyRecords ?? this.#capacity);
+    actOnce(this.handle, patch);
+    await (this.#faults.unreachable ? this.#relay.unplug() : this.#relay.plug());
+    return this.#faults;
+  }
+
+  truth(unit: number, query: Parameters<Truth['samples']>[0]) {
+    return this.#truthOf(unit).samples(query);
+  }
+
+  shown(): never {
+    throw new RangeError('each value has its own time: ask /truth');
+  }
+
+  dropConnections() {
+    return this.#relay.dropConnections();
+  }
+
+  eraseLog(): void {
+    limitHistory(this.handle, 0);
+  }
+
+  stepClock(): never {
+    throw new RangeError("the server's clock is this machine's");
+  }
+
+  stopSampling(): void {
+    this.#isSampling = false;
+    this.#schedule.stop();
+  }
+
+  #scan(timestampMs: number): void {
+    for (const { id } of opcuaUnits) {
+      const { off, status } = this.#faults.units[id] ?? {};
+      if (off) continue;
+      const number = (this.#numbers.get(id) ?? 0) + 1;
+      this.#numbers.set(id, number);
+      this.#truths.get(id)!.add(number, timestampMs);
+      this.handle.show(id, number, timestampMs, status);
+    }
+  }
+
+  #truthOf(unit: number): Truth {
+    const found = this.#truths.get(unit);
+    if (!found)
+      throw new RangeError(
+        `there is no unit ${unit}; there are ${opcuaUnits.map(({ id }) => id).join(', ')}`,
+      );
+    return found;
+  }
 }
 
 interface Historian {

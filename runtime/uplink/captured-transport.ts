@@ -78,102 +78,138 @@ const keepAliveDelayMs = 30_000;
 const tokenRetryMs = 30_000;
 
 export function captureTransport(name: TransportName, extraCa: string | undefined): CapturedTransport {
-  let transport: AmqpTransport | undefined;
-  let provider: Provider | undefined;
-  let ca: string | undefined;
-  let connection: RawConnection | undefined;
-  let ended: (cause: unknown) => void = () => {};
-  let tokenRetry: Timer | undefined;
-  const webSocket = name === 'amqp-ws' ? capturingAgent() : undefined;
+  return new Capture(name, extraCa);
+}
 
-  class Captured extends amqp.Amqp {
+class Capture implements CapturedTransport {
+  readonly constructorForClient: CapturedTransport['constructorForClient'];
+  readonly extraCa: string | undefined;
+  readonly webSocket: ReturnType<typeof capturingAgent> | undefined;
+  held: { readonly transport: AmqpTransport; readonly provider: Provider } | undefined;
+  trusted: string | undefined;
+  #connection: RawConnection | undefined;
+  #ended: (cause: unknown) => void = () => {};
+  #tokenRetry: Timer | undefined;
+
+  constructor(name: TransportName, extraCa: string | undefined) {
+    this.extraCa = extraCa;
+    this.webSocket = name === 'amqp-ws' ? capturingAgent() : undefined;
+    this.constructorForClient = constructorFor(this);
+  }
+
+  transport(): AmqpTransport {
+    return this.#held().transport;
+  }
+
+  provider(): Provider {
+    return this.#held().provider;
+  }
+
+  credentials(): Credentials {
+    return this.#held().provider._credentials ?? {};
+  }
+
+  ca(): string | undefined {
+    return this.trusted;
+  }
+
+  trust(): void {
+    // `fromEnvironment` has set IoT Edge's trust bundle by now; a connection string sets nothing.
+    const isOurs = this.extraCa !== undefined || this.webSocket !== undefined;
+    if (this.trusted === undefined && isOurs) this.transport().setOptions({});
+  }
+
+  onEnd(listener: (cause: unknown) => void): void {
+    this.#ended = listener;
+  }
+
+  onAnyMethod(handler: (request: MethodMessage) => void): void {
+    const methods = (this.transport() as unknown as Insides)._deviceMethodClient;
+    if (!methods) throw new HoldfastError('uplink-no-client', 'the library has no method client');
+    const emit = methods.emit.bind(methods);
+    // The library answers nothing for a name that nobody registered, and the caller waits its time out.
+    methods.emit = (event, ...rest) => {
+      if (!event.startsWith('method_')) return emit(event, ...rest);
+      handler(rest[0] as MethodMessage);
+      return true;
+    };
+  }
+
+  onTokenError(listener: (error: unknown) => void): void {
+    // Without a listener a failed renewal is an uncaught exception.
+    this.provider().on?.('error', listener);
+  }
+
+  retryTokenLater(clock: Clock): void {
+    // The old token still holds for its margin; giving up the connection now would lose that time.
+    this.#tokenRetry?.cancel();
+    this.#tokenRetry = clock.setTimer(tokenRetryMs, () => this.provider()._expiryTimerHandler?.());
+  }
+
+  disarm(): void {
+    this.#tokenRetry?.cancel();
+    const identity = this.provider();
+    // A closed client with sends pending connects again and resends. Without an identity it cannot.
+    refuseIdentity(identity);
+    identity.stop?.();
+    identity._scheduleNextExpiryTimeout = () => {};
+    // With an error, since the library overlooks a socket that merely closes.
+    this.#socket()?.destroy?.(new Error('discarded'));
+  }
+
+  /** Every connection that the library's container makes is known here. */
+  watch(container: RawContainer): void {
+    const connect = container.connect.bind(container);
+    container.connect = (parameters) => {
+      const made = connect(parameters);
+      this.#connection = made;
+      made.on('disconnected', ({ error }) => this.#ended(error ?? new Error('the connection was closed')));
+      made.on('connection_close', () =>
+        this.#ended(made.error ?? new Error('the hub closed the connection')),
+      );
+      made.on('connection_open', () => this.#socket()?.setKeepAlive?.(true, keepAliveDelayMs));
+      return made;
+    };
+    container.on('azure-iot-amqp-base:error-indicated', (error) => this.#ended(error));
+    // An event that nobody listens to is written to the console, for each failed attempt.
+    container.on('disconnected', () => {});
+  }
+
+  #held() {
+    if (!this.held) throw new HoldfastError('uplink-no-client', 'the library made no transport');
+    return this.held;
+  }
+
+  #socket(): Partial<Socket> | undefined {
+    return this.webSocket?.socket() ?? this.#connection?.socket;
+  }
+}
+
+/** The class that the library makes its transport from, which tells `capture` what it made. */
+function constructorFor(capture: Capture): CapturedTransport['constructorForClient'] {
+  return class Captured extends amqp.Amqp {
     constructor(authentication: AuthenticationProvider) {
       super(authentication);
-      transport = this;
-      provider = authentication as Provider;
+      capture.held = { transport: this, provider: authentication as Provider };
       const { _amqp, _twinClient } = this as unknown as Insides;
-      if (_amqp?._rheaContainer) watchContainer(_amqp._rheaContainer);
+      if (_amqp?._rheaContainer) capture.watch(_amqp._rheaContainer);
       if (_twinClient) standInForLinks(_twinClient);
     }
 
     override setOptions(options: DeviceClientOptions, done?: () => void): void {
-      ca = [options.ca, extraCa].filter((pem) => pem !== undefined && pem !== '').join('\n') || undefined;
-      const agent = webSocket ? { amqp: { webSocketAgent: webSocket.agent } } : {};
+      const authorities = [options.ca, capture.extraCa].filter((pem) => pem !== undefined && pem !== '');
+      const ca = authorities.join('\n') || undefined;
+      capture.trusted = ca;
+      const agent = capture.webSocket ? { amqp: { webSocketAgent: capture.webSocket.agent } } : {};
       super.setOptions({ ...options, ...(ca === undefined ? {} : { ca }), ...agent }, done);
     }
 
     protected override _getConnectionUri(credentials: Credentials): string {
       const host = credentials.gatewayHostName || credentials.host || '';
-      if (!webSocket) return `amqps://${host}`;
+      if (!capture.webSocket) return `amqps://${host}`;
       // The library always says :443, which is no address where the host carries a port already.
       return `wss://${host.includes(':') ? host : `${host}:443`}/$iothub/websocket`;
     }
-  }
-
-  const watchContainer = (container: RawContainer) => {
-    const connect = container.connect.bind(container);
-    container.connect = (parameters) => {
-      const made = connect(parameters);
-      connection = made;
-      made.on('disconnected', ({ error }) => ended(error ?? new Error('the connection was closed')));
-      made.on('connection_close', () => ended(made.error ?? new Error('the hub closed the connection')));
-      made.on('connection_open', () => socket()?.setKeepAlive?.(true, keepAliveDelayMs));
-      return made;
-    };
-    container.on('azure-iot-amqp-base:error-indicated', (error) => ended(error));
-    // An event that nobody listens to is written to the console, for each failed attempt.
-    container.on('disconnected', () => {});
-  };
-
-  const held = () => {
-    if (!transport || !provider) throw new HoldfastError('uplink-no-client', 'the library made no transport');
-    return { transport, provider, insides: transport as unknown as Insides };
-  };
-  const socket = (): Partial<Socket> | undefined => webSocket?.socket() ?? connection?.socket;
-
-  return {
-    constructorForClient: Captured,
-    transport: () => held().transport,
-    provider: () => held().provider,
-    credentials: () => held().provider._credentials ?? {},
-    ca: () => ca,
-    trust() {
-      // `fromEnvironment` has set IoT Edge's trust bundle by now; a connection string sets nothing.
-      if (ca === undefined && (extraCa !== undefined || webSocket)) held().transport.setOptions({});
-    },
-    onEnd(listener) {
-      ended = listener;
-    },
-    onAnyMethod(handler) {
-      const methods = held().insides._deviceMethodClient;
-      if (!methods) throw new HoldfastError('uplink-no-client', 'the library has no method client');
-      const emit = methods.emit.bind(methods);
-      // The library answers nothing for a name that nobody registered, and the caller waits its time out.
-      methods.emit = (event, ...rest) => {
-        if (!event.startsWith('method_')) return emit(event, ...rest);
-        handler(rest[0] as MethodMessage);
-        return true;
-      };
-    },
-    onTokenError(listener) {
-      // Without a listener a failed renewal is an uncaught exception.
-      held().provider.on?.('error', listener);
-    },
-    retryTokenLater(clock) {
-      // The old token still holds for its margin; giving up the connection now would lose that time.
-      tokenRetry?.cancel();
-      tokenRetry = clock.setTimer(tokenRetryMs, () => held().provider._expiryTimerHandler?.());
-    },
-    disarm() {
-      tokenRetry?.cancel();
-      const { provider: identity } = held();
-      // A closed client with sends pending connects again and resends. Without an identity it cannot.
-      refuseIdentity(identity);
-      identity.stop?.();
-      identity._scheduleNextExpiryTimeout = () => {};
-      // With an error, since the library overlooks a socket that merely closes.
-      socket()?.destroy?.(new Error('discarded'));
-    },
   };
 }
 

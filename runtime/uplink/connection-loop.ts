@@ -6,8 +6,13 @@ import type { Random } from '../../kernel/random.ts';
 import { failureKind } from './client-errors.ts';
 import type { EdgeTarget } from './edge-client.ts';
 import type { EdgeSession } from './edge-session.ts';
-import { createReconnectPause, type EndedAttempt, type ReconnectLimits } from './reconnect-pause.ts';
-import { createReturnWatch, type Reach } from './return-watch.ts';
+import {
+  createReconnectPause,
+  type EndedAttempt,
+  type ReconnectLimits,
+  type ReconnectPause,
+} from './reconnect-pause.ts';
+import { createReturnWatch, type Reach, type ReturnWatch } from './return-watch.ts';
 
 export interface ConnectionLoopOptions {
   /** Opens a session; gives up when `signal` aborts. Calls `onTarget` once it knows where it connects. */
@@ -38,94 +43,106 @@ interface Waiting {
 }
 
 export function createConnectionLoop(options: ConnectionLoopOptions): ConnectionLoop {
-  const { clock, random, limits } = options;
-  const pause = createReconnectPause(limits, clock, random);
-  let stopped: HoldfastError | undefined;
-  let target: EdgeTarget | undefined;
-  let waiting: Waiting | undefined;
+  return new EndlessLoop(options);
+}
 
-  const hurry = (cause: HoldfastError) => {
-    if (waiting?.mayHurry) waiting.controller.abort(cause);
-  };
-  const watch = createReturnWatch({
-    ...options,
-    onReturn(awayAt) {
-      pause.networkReturned();
-      // An attempt that began since then may find its way, and is left alone.
-      if (waiting?.attemptAt !== undefined && waiting.attemptAt > awayAt) return;
-      hurry(new HoldfastError('uplink-network-returned', 'the network is back', { retryable: true }));
-    },
-  });
+class EndlessLoop implements ConnectionLoop {
+  readonly #options: ConnectionLoopOptions;
+  readonly #pause: ReconnectPause;
+  readonly #watch: ReturnWatch;
+  #stopped: HoldfastError | undefined;
+  #target: EdgeTarget | undefined;
+  #waiting: Waiting | undefined;
+
+  constructor(options: ConnectionLoopOptions) {
+    this.#options = options;
+    this.#pause = createReconnectPause(options.limits, options.clock, options.random);
+    this.#watch = createReturnWatch({ ...options, onReturn: (awayAt) => this.#onReturn(awayAt) });
+  }
+
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      const { ended, cause } = await this.#connectOnce();
+      if (this.#stopped) break;
+      // A return is no failure, and nothing to diagnose.
+      if (!isReturn(cause)) this.#options.onLost(cause, this.#target);
+      if (this.#target) this.#watch.start(this.#target);
+      await this.#rest(this.#pause.after(ended), true);
+      await this.#rest(this.#pause.owedMs(), false);
+    }
+    this.#watch.stop();
+  }
+
+  hurry(cause: HoldfastError): void {
+    if (this.#waiting?.mayHurry) this.#waiting.controller.abort(cause);
+  }
+
+  stop(cause: HoldfastError): void {
+    this.#stopped = cause;
+    this.#waiting?.controller.abort(cause);
+  }
+
+  #onReturn(awayAt: number): void {
+    this.#pause.networkReturned();
+    // An attempt that began since then may find its way, and is left alone.
+    if (this.#waiting?.attemptAt !== undefined && this.#waiting.attemptAt > awayAt) return;
+    this.hurry(new HoldfastError('uplink-network-returned', 'the network is back', { retryable: true }));
+  }
+
+  /** One attempt, and the life of what came of it. */
+  async #connectOnce(): Promise<{ ended: EndedAttempt; cause: unknown }> {
+    const { clock, live } = this.#options;
+    const beganAt = clock.monotonic();
+    try {
+      this.#pause.began();
+      const session = await this.#openSession();
+      // In the moment between opening and use.
+      if (this.#stopped) session.end(this.#stopped);
+      this.#watch.stop();
+      const since = clock.monotonic();
+      const cause = await live(session);
+      const heldMs = Math.max(1, clock.monotonic() - since);
+      return { ended: this.#endedOf(beganAt, heldMs, session.carried, cause), cause };
+    } catch (cause) {
+      return { ended: this.#endedOf(beganAt, 0, false, cause), cause };
+    }
+  }
+
+  #openSession(): Promise<EdgeSession> {
+    const { clock, open } = this.#options;
+    const onTarget = (where: EdgeTarget) => {
+      this.#target = where;
+      this.#watch.start(where);
+    };
+    const attempt = { mayHurry: true, attemptAt: clock.monotonic() };
+    return this.#interruptible(attempt, (signal) => open(onTarget, signal));
+  }
+
+  #rest(ms: number, mayHurry: boolean): Promise<void> {
+    return this.#interruptible({ mayHurry }, (signal) => sleep(this.#options.clock, ms, signal)).catch(
+      () => {},
+    );
+  }
 
   /** Work that `stop` may end at any time, and `hurry` if it may. */
-  async function interruptible<T>(
+  async #interruptible<T>(
     how: Omit<Waiting, 'controller'>,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const controller = new AbortController();
-    if (stopped) controller.abort(stopped);
-    waiting = { controller, ...how };
+    if (this.#stopped) controller.abort(this.#stopped);
+    this.#waiting = { controller, ...how };
     try {
       return await work(controller.signal);
     } finally {
-      waiting = undefined;
+      this.#waiting = undefined;
     }
   }
 
-  const rest = (ms: number, mayHurry: boolean) =>
-    interruptible({ mayHurry }, (signal) => sleep(clock, ms, signal)).catch(() => {});
-
-  function openSession(): Promise<EdgeSession> {
-    const onTarget = (where: EdgeTarget) => {
-      target = where;
-      watch.start(where);
-    };
-    const attempt = { mayHurry: true, attemptAt: clock.monotonic() };
-    return interruptible(attempt, (signal) => options.open(onTarget, signal));
-  }
-
-  /** One attempt, and the life of what came of it. */
-  async function connectOnce(): Promise<{ ended: EndedAttempt; cause: unknown }> {
-    const beganAt = clock.monotonic();
-    try {
-      pause.began();
-      const session = await openSession();
-      // In the moment between opening and use.
-      if (stopped) session.end(stopped);
-      watch.stop();
-      const since = clock.monotonic();
-      const cause = await options.live(session);
-      const heldMs = Math.max(1, clock.monotonic() - since);
-      return { ended: endedOf(beganAt, heldMs, session.carried, cause), cause };
-    } catch (cause) {
-      return { ended: endedOf(beganAt, 0, false, cause), cause };
-    }
-  }
-
-  function endedOf(beganAt: number, heldMs: number, carried: boolean, cause: unknown): EndedAttempt {
+  #endedOf(beganAt: number, heldMs: number, carried: boolean, cause: unknown): EndedAttempt {
     const unauthorized = failureKind(cause) === 'unauthorized';
-    return { tookMs: clock.monotonic() - beganAt, heldMs, carried, unauthorized };
+    return { tookMs: this.#options.clock.monotonic() - beganAt, heldMs, carried, unauthorized };
   }
-
-  return {
-    hurry,
-    stop(cause) {
-      stopped = cause;
-      waiting?.controller.abort(cause);
-    },
-    async run() {
-      while (!stopped) {
-        const { ended, cause } = await connectOnce();
-        if (stopped) break;
-        // A return is no failure, and nothing to diagnose.
-        if (!isReturn(cause)) options.onLost(cause, target);
-        if (target) watch.start(target);
-        await rest(pause.after(ended), true);
-        await rest(pause.owedMs(), false);
-      }
-      watch.stop();
-    },
-  };
 }
 
 function isReturn(cause: unknown): boolean {

@@ -7,21 +7,22 @@ import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import { maxMessageBytes } from '../../wire/limits.ts';
 import { messageBytes } from '../../wire/message-size.ts';
+import type { WireMessage } from '../../wire/mini-batch.ts';
 import { failureKind } from './client-errors.ts';
-import { createConnectionLoop } from './connection-loop.ts';
-import { createDesiredProperties } from './desired-properties.ts';
+import { type ConnectionLoop, createConnectionLoop } from './connection-loop.ts';
+import { createDesiredProperties, type DesiredProperties } from './desired-properties.ts';
 import { createDiagnose, type Diagnose } from './diagnose.ts';
-import type { EdgeIdentity, MakeEdgeClient } from './edge-client.ts';
+import type { EdgeIdentity, EdgeTarget, MakeEdgeClient } from './edge-client.ts';
 import { type EdgeSession, openEdgeSession, type SessionLimits } from './edge-session.ts';
 import { iotEdgeClients } from './iot-edge-client.ts';
-import { createMethodDispatch } from './method-dispatch.ts';
+import { createMethodDispatch, type MethodDispatch } from './method-dispatch.ts';
 import { isReachable } from './probe.ts';
 import type { ReconnectLimits } from './reconnect-pause.ts';
-import { createReportedProperties } from './reported-properties.ts';
+import { createReportedProperties, type ReportedProperties } from './reported-properties.ts';
 import type { Reach } from './return-watch.ts';
 import { syncTwin } from './twin-sync.ts';
-import type { InputMessage, Uplink } from './uplink.ts';
-import { createUplinkStatus } from './uplink-status.ts';
+import type { InputMessage, MethodHandler, Uplink, UplinkState } from './uplink.ts';
+import { createUplinkStatus, type UplinkStatus } from './uplink-status.ts';
 
 export interface EdgeUplinkLimits extends SessionLimits, ReconnectLimits {
   /** Least time between two updates of the reported properties. */
@@ -112,118 +113,161 @@ export interface UplinkSettings {
 }
 
 export function createIotEdgeUplink(options: EdgeUplinkOptions): EdgeUplink {
-  const { clock, random, log, metrics } = options;
-  let limits: EdgeUplinkLimits = { ...defaultUplinkLimits, ...options.limits };
-  let make = options.makeClient ?? iotEdgeClients({ ...options, transport: options.transport ?? 'amqp' });
-  const status = createUplinkStatus({
-    clock,
-    log,
-    metrics,
-    diagnose: options.diagnose ?? createDiagnose(clock),
-    intervalMs: limits.diagnoseIntervalMs,
-  });
-  const methods = createMethodDispatch({ ...limits, clock, log, metrics });
-  const desired = createDesiredProperties((error) =>
-    log.error({ err: error }, 'desired properties not taken'),
-  );
-  const reported = createReportedProperties({
-    clock,
-    minIntervalMs: limits.reportIntervalMs,
-    maxBytes: 16 * 1024,
-    isRefusal: (error) => failureKind(error) === 'refused',
-    onDropped: (reason) => log.warn({ reason }, 'reported properties dropped'),
-  });
-  const reportedListeners = new Set<(reported: Readonly<Record<string, unknown>>) => void>();
-  const onReported = (found: Readonly<Record<string, unknown>>) => {
-    for (const listener of reportedListeners) listener(found);
-  };
-  let inputs: ((message: InputMessage) => Promise<void>) | undefined;
-  let session: EdgeSession | undefined;
-  let running: Promise<void> | undefined;
-  let onDesiredPatch: (patch: Readonly<Record<string, unknown>>) => void = () => {};
+  return new OneSessionUplink(options);
+}
 
-  const loop = createConnectionLoop({
-    open(onTarget, signal) {
-      metrics.count('holdfast_uplink_connects_total');
-      return openEdgeSession({
-        make,
-        events: {
-          method: methods.call,
-          desired: (patch) => onDesiredPatch(patch),
-          input: (message) => inputs?.(message) ?? Promise.reject(new Error('no input is handled')),
-        },
-        receiveInputs: inputs !== undefined,
-        limits,
-        clock,
-        onTarget,
-        signal,
-      });
-    },
-    live,
-    onLost: status.lost,
-    reach: options.reach ?? ((target) => isReachable(target, clock, reachLimitMs)),
-    limits,
-    clock,
-    random,
-  });
+type Properties = Readonly<Record<string, unknown>>;
 
-  async function live(opened: EdgeSession): Promise<unknown> {
-    session = opened;
-    status.connected();
-    const twin = syncTwin({ session: opened, desired, reported, onReported, clock, random, log });
-    onDesiredPatch = twin.changed;
-    const cause = await opened.ended;
-    twin.stop();
-    session = undefined;
-    return cause;
+class OneSessionUplink implements EdgeUplink {
+  readonly #options: EdgeUplinkOptions;
+  readonly #status: UplinkStatus;
+  readonly #methods: MethodDispatch;
+  readonly #desired: DesiredProperties;
+  readonly #reported: ReportedProperties;
+  readonly #reportedListeners = new Set<(reported: Properties) => void>();
+  readonly #loop: ConnectionLoop;
+  #limits: EdgeUplinkLimits;
+  #make: MakeEdgeClient;
+  #inputs: ((message: InputMessage) => Promise<void>) | undefined;
+  #session: EdgeSession | undefined;
+  #running: Promise<void> | undefined;
+  #onDesiredPatch: (patch: Properties) => void = () => {};
+
+  constructor(options: EdgeUplinkOptions) {
+    const { clock, random, log, metrics } = options;
+    const limits = { ...defaultUplinkLimits, ...options.limits };
+    this.#options = options;
+    this.#limits = limits;
+    this.#make = options.makeClient ?? iotEdgeClients({ ...options, transport: options.transport ?? 'amqp' });
+    this.#status = createUplinkStatus({
+      clock,
+      log,
+      metrics,
+      diagnose: options.diagnose ?? createDiagnose(clock),
+      intervalMs: limits.diagnoseIntervalMs,
+    });
+    this.#methods = createMethodDispatch({ ...limits, clock, log, metrics });
+    this.#desired = createDesiredProperties((error) =>
+      log.error({ err: error }, 'desired properties not taken'),
+    );
+    this.#reported = createReportedProperties({
+      clock,
+      minIntervalMs: limits.reportIntervalMs,
+      maxBytes: 16 * 1024,
+      isRefusal: (error) => failureKind(error) === 'refused',
+      onDropped: (reason) => log.warn({ reason }, 'reported properties dropped'),
+    });
+    this.#loop = createConnectionLoop({
+      open: (onTarget, signal) => this.#open(onTarget, signal),
+      live: (session) => this.#live(session),
+      onLost: (cause, target) => this.#status.lost(cause, target),
+      reach: options.reach ?? ((target) => isReachable(target, clock, reachLimitMs)),
+      limits,
+      clock,
+      random,
+    });
   }
 
-  return {
-    start() {
-      running ??= loop.run();
-    },
-    state: status.state,
-    onState: status.onState,
-    async send(message, output) {
-      if (messageBytes(message) > maxMessageBytes) {
-        throw new HoldfastError('uplink-message-refused', `the message is over ${maxMessageBytes} bytes`);
-      }
-      if (!session) {
-        throw new HoldfastError('uplink-not-connected', 'there is no connection', { retryable: true });
-      }
-      await session.send(message, output);
-    },
-    handleMethod: methods.handle,
-    report: reported.add,
-    onDesired: desired.subscribe,
-    onReported(listener) {
-      reportedListeners.add(listener);
-      return () => reportedListeners.delete(listener);
-    },
-    handleInputs(handler) {
-      const isAttached = inputs !== undefined;
-      inputs = handler;
-      const message = 'the connection was made without inputs';
-      if (!isAttached) session?.end(new HoldfastError('uplink-reconfigured', message, { retryable: true }));
-    },
-    renew(cause) {
-      session?.end(cause);
-    },
-    reconfigure({ transport, caFile, output, sendTimeoutMs }) {
-      const { caFile: _, output: __, ...rest } = options;
-      const next = { ...rest, transport, ...(caFile && { caFile }), ...(output && { output }) };
-      make = options.makeClient ?? iotEdgeClients(next);
-      limits = { ...limits, sendTimeoutMs };
-      const message = 'the way to the hub was configured anew';
-      const cause = new HoldfastError('uplink-reconfigured', message, { retryable: true });
-      if (session) session.end(cause);
-      else loop.hurry(cause);
-    },
-    async stop() {
-      loop.stop(new HoldfastError('uplink-stopped', 'the uplink was stopped', { retryable: true }));
-      await session?.close(limits.closeMs);
-      await running;
-      status.stopped();
-    },
-  };
+  start(): void {
+    this.#running ??= this.#loop.run();
+  }
+
+  state(): UplinkState {
+    return this.#status.state();
+  }
+
+  onState(listener: (state: UplinkState) => void): () => void {
+    return this.#status.onState(listener);
+  }
+
+  async send(message: WireMessage, output?: string): Promise<void> {
+    if (messageBytes(message) > maxMessageBytes) {
+      throw new HoldfastError('uplink-message-refused', `the message is over ${maxMessageBytes} bytes`);
+    }
+    if (!this.#session) {
+      throw new HoldfastError('uplink-not-connected', 'there is no connection', { retryable: true });
+    }
+    await this.#session.send(message, output);
+  }
+
+  handleMethod(name: string, handler: MethodHandler): void {
+    this.#methods.handle(name, handler);
+  }
+
+  report(patch: Properties): void {
+    this.#reported.add(patch);
+  }
+
+  onDesired(listener: (desired: Properties) => void): () => void {
+    return this.#desired.subscribe(listener);
+  }
+
+  onReported(listener: (reported: Properties) => void): () => void {
+    this.#reportedListeners.add(listener);
+    return () => this.#reportedListeners.delete(listener);
+  }
+
+  handleInputs(handler: (message: InputMessage) => Promise<void>): void {
+    const isAttached = this.#inputs !== undefined;
+    this.#inputs = handler;
+    if (!isAttached) this.#session?.end(reconfigured('the connection was made without inputs'));
+  }
+
+  renew(cause: unknown): void {
+    this.#session?.end(cause);
+  }
+
+  reconfigure({ transport, caFile, output, sendTimeoutMs }: UplinkSettings): void {
+    const { caFile: _, output: __, ...rest } = this.#options;
+    const next = { ...rest, transport, ...(caFile && { caFile }), ...(output && { output }) };
+    this.#make = this.#options.makeClient ?? iotEdgeClients(next);
+    this.#limits = { ...this.#limits, sendTimeoutMs };
+    const cause = reconfigured('the way to the hub was configured anew');
+    if (this.#session) this.#session.end(cause);
+    else this.#loop.hurry(cause);
+  }
+
+  async stop(): Promise<void> {
+    this.#loop.stop(new HoldfastError('uplink-stopped', 'the uplink was stopped', { retryable: true }));
+    await this.#session?.close(this.#limits.closeMs);
+    await this.#running;
+    this.#status.stopped();
+  }
+
+  #open(onTarget: (target: EdgeTarget) => void, signal: AbortSignal): Promise<EdgeSession> {
+    this.#options.metrics.count('holdfast_uplink_connects_total');
+    return openEdgeSession({
+      make: this.#make,
+      events: {
+        method: this.#methods.call,
+        desired: (patch) => this.#onDesiredPatch(patch),
+        input: (message) => this.#inputs?.(message) ?? Promise.reject(new Error('no input is handled')),
+      },
+      receiveInputs: this.#inputs !== undefined,
+      limits: this.#limits,
+      clock: this.#options.clock,
+      onTarget,
+      signal,
+    });
+  }
+
+  async #live(session: EdgeSession): Promise<unknown> {
+    const { clock, random, log } = this.#options;
+    this.#session = session;
+    this.#status.connected();
+    const onReported = (found: Properties) => {
+      for (const listener of this.#reportedListeners) listener(found);
+    };
+    const [desired, reported] = [this.#desired, this.#reported];
+    const twin = syncTwin({ session, desired, reported, onReported, clock, random, log });
+    this.#onDesiredPatch = twin.changed;
+    const cause = await session.ended;
+    twin.stop();
+    this.#session = undefined;
+    return cause;
+  }
+}
+
+function reconfigured(message: string): HoldfastError {
+  return new HoldfastError('uplink-reconfigured', message, { retryable: true });
 }

@@ -85,8 +85,8 @@ export async function openEdgeModule(options: EdgeModuleOptions): Promise<EdgeMo
     metrics,
   });
   const heard: Pick<Uplink, 'state' | 'onState' | 'send'> = {
-    state: uplink.state,
-    onState: uplink.onState,
+    state: () => uplink.state(),
+    onState: (listener) => uplink.onState(listener),
     async send(message) {
       await uplink.send(message);
       options.onAcknowledged(message);

@@ -51,24 +51,63 @@ interface Shared {
 
 /** One for all Modbus sources of a process: sources can share only what they acquire from the same. */
 export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
-  const { clock } = options;
-  const open = options.openStream ?? openStream;
-  const shared = new Map<string, Shared>();
-  const knownByPeer = new Map<string, PeerKnown>();
+  return new SharedLinks(options.clock, options.openStream ?? openStream);
+}
 
-  /** Outlives connections: a gateway may give the answer that one did not get to the next one. */
-  const peerKnown = (config: ModbusSourceConfig, learned: LearnedStore | undefined): PeerKnown => {
-    const key = shareKeyOf(config) ?? `${config.name} ${peerOf(config)}`;
-    const known = knownByPeer.get(key);
-    if (known) return known;
-    const fresh = { units: createUnits(config, clock), habits: new PeerHabits(learned) };
-    knownByPeer.set(key, fresh);
-    const [oldest] = knownByPeer.keys();
-    if (knownByPeer.size > maxPeers) knownByPeer.delete(oldest!);
-    return fresh;
-  };
+class SharedLinks implements ModbusLinks {
+  readonly #clock: Clock;
+  readonly #open: OpenStream;
+  readonly #shared = new Map<string, Shared>();
+  readonly #knownByPeer = new Map<string, PeerKnown>();
 
-  const connect = (config: ModbusSourceConfig, learned: LearnedStore | undefined): Shared => {
+  constructor(clock: Clock, open: OpenStream) {
+    this.#clock = clock;
+    this.#open = open;
+  }
+
+  async acquire(config: ModbusSourceConfig, signal: AbortSignal, learned?: LearnedStore): Promise<Link> {
+    signal.throwIfAborted();
+    const entry = this.#find(config, learned);
+    entry.users += 1;
+    let isReleased = false;
+    const release = () => {
+      if (!isReleased) this.#letGo(entry);
+      isReleased = true;
+    };
+    try {
+      const connection = await orAborted(entry.connection, signal);
+      const client = createModbusClient(connection, config.timeoutMs);
+      return {
+        client,
+        turns: entry.turns,
+        units: connection.units,
+        get isDeaf() {
+          return connection.isDeaf;
+        },
+        release,
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #find(config: ModbusSourceConfig, learned: LearnedStore | undefined): Shared {
+    const key = shareKeyOf(config);
+    if (key === undefined) return this.#connect(config, learned);
+    const known = this.#shared.get(key);
+    if (known && !known.open?.lost) {
+      if (known.settings === settingsOf(config)) return known;
+      const message = `${peerOf(config)} is in use with other line settings: give all its sources the same`;
+      throw new HoldfastError('modbus-line-mismatch', message, { retryable: true });
+    }
+    const entry = this.#connect(config, learned);
+    this.#shared.set(key, entry);
+    return entry;
+  }
+
+  #connect(config: ModbusSourceConfig, learned: LearnedStore | undefined): Shared {
+    const [clock, open] = [this.#clock, this.#open];
     const opening = new AbortController();
     const entry: Shared = {
       settings: settingsOf(config),
@@ -79,7 +118,7 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
         entry.open = openModbusConnection({
           stream,
           framing: framingFor(config, clock.now()),
-          ...peerKnown(config, learned),
+          ...this.#peerKnown(config, learned),
           clock,
           peer: peerOf(config),
           connectDelayMs: config.connectDelayMs,
@@ -91,62 +130,31 @@ export function createModbusLinks(options: ModbusLinksOptions): ModbusLinks {
       }),
     };
     return entry;
-  };
+  }
 
-  const find = (config: ModbusSourceConfig, learned: LearnedStore | undefined): Shared => {
-    const key = shareKeyOf(config);
-    if (key === undefined) return connect(config, learned);
-    const known = shared.get(key);
-    if (known && !known.open?.lost) {
-      if (known.settings === settingsOf(config)) return known;
-      const message = `${peerOf(config)} is in use with other line settings: give all its sources the same`;
-      throw new HoldfastError('modbus-line-mismatch', message, { retryable: true });
-    }
-    const entry = connect(config, learned);
-    shared.set(key, entry);
-    return entry;
-  };
+  /** Outlives connections: a gateway may give the answer that one did not get to the next one. */
+  #peerKnown(config: ModbusSourceConfig, learned: LearnedStore | undefined): PeerKnown {
+    const key = shareKeyOf(config) ?? `${config.name} ${peerOf(config)}`;
+    const known = this.#knownByPeer.get(key);
+    if (known) return known;
+    const fresh = { units: createUnits(config, this.#clock), habits: new PeerHabits(learned) };
+    this.#knownByPeer.set(key, fresh);
+    const [oldest] = this.#knownByPeer.keys();
+    if (this.#knownByPeer.size > maxPeers) this.#knownByPeer.delete(oldest!);
+    return fresh;
+  }
 
-  const letGo = (entry: Shared): void => {
+  #letGo(entry: Shared): void {
     entry.users -= 1;
     if (entry.users > 0) return;
-    for (const [key, known] of shared) if (known === entry) shared.delete(key);
+    for (const [key, known] of this.#shared) if (known === entry) this.#shared.delete(key);
     entry.opening.abort(new HoldfastError('modbus-closed', 'nobody waits for the connection any more'));
     entry.connection.then(
       (connection) => connection.close(),
       () => {},
     );
     entry.open?.close();
-  };
-
-  return {
-    async acquire(config, signal, learned) {
-      signal.throwIfAborted();
-      const entry = find(config, learned);
-      entry.users += 1;
-      let isReleased = false;
-      const release = () => {
-        if (!isReleased) letGo(entry);
-        isReleased = true;
-      };
-      try {
-        const connection = await orAborted(entry.connection, signal);
-        const client = createModbusClient(connection, config.timeoutMs);
-        return {
-          client,
-          turns: entry.turns,
-          units: connection.units,
-          get isDeaf() {
-            return connection.isDeaf;
-          },
-          release,
-        };
-      } catch (error) {
-        release();
-        throw error;
-      }
-    },
-  };
+  }
 }
 
 /** Silence proves a unit to be in step after so many timeouts, and so long, at least. */

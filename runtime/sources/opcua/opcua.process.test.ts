@@ -54,6 +54,7 @@ sourceContract('an OPC UA source', async (): Promise<SourceHarness> => {
   return {
     source,
     lossLimitMs: 2500,
+    stopLimitMs: 2000,
     async produce(count) {
       await reached(count, Date.now(), 5000);
     },

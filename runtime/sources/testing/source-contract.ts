@@ -26,6 +26,8 @@ export interface SourceHarness {
   readonly mischief: readonly Mischief[];
   /** Longest time that a source may take from the loss of its equipment to the end of the session. */
   readonly lossLimitMs: number;
+  /** Longest time from being told to stop to the end of the session, where the clock is the machine's. Default 20. */
+  readonly stopLimitMs?: number;
   dispose(): Promise<void>;
 }
 
@@ -173,7 +175,8 @@ export function sourceContract(
       const session = open();
       await harness.produce(2);
       session.abort.abort();
-      await harness.advance(20);
+      const limitMs = harness.stopLimitMs ?? 20;
+      for (let waited = 0; !session.isOver && waited < limitMs; waited += 20) await harness.advance(20);
       expect(session.isOver).toBe(true);
       expect(await session.ended).toBeUndefined();
       await harness.produce(1);

@@ -34,18 +34,15 @@ export function useGestures(surface: RefObject<HTMLElement | null>, gestures: Ge
     return view.start + widthOf(view) * shareAt(x);
   };
 
-  // Not by the component: such listeners are passive, and the page would scroll beneath the zoom.
   useEffect(() => {
-    const element = surface.current!;
     const onWheel = (event: WheelEvent) => {
-      const { view, limits } = current.current;
-      const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
-      // A page that is only scrolled past keeps scrolling: zoom by wheel needs Ctrl, or the focus.
-      if (!sideways && !event.ctrlKey && document.activeElement !== element) return;
+      const next = movedByWheel(event, surface.current!, current.current, shareAt(event.clientX));
+      if (next === undefined) return;
       event.preventDefault();
-      if (sideways) change(pan(view, (event.deltaX || event.deltaY) / element.clientWidth, limits));
-      else change(zoom(view, Math.exp(event.deltaY * 0.002), shareAt(event.clientX), limits));
+      change(next);
     };
+    // Not by the component: such listeners are passive, and the page would scroll beneath the zoom.
+    const element = surface.current!;
     element.addEventListener('wheel', onWheel, { passive: false });
     return () => element.removeEventListener('wheel', onWheel);
   }, []);
@@ -85,23 +82,41 @@ export function useGestures(surface: RefObject<HTMLElement | null>, gestures: Ge
     onKeyDown(event: KeyboardEvent) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const { view, limits } = current.current;
-      const moves: Readonly<Record<string, () => Viewport>> = {
-        ArrowLeft: () => pan(view, event.shiftKey ? -0.8 : -0.1, limits),
-        ArrowRight: () => pan(view, event.shiftKey ? 0.8 : 0.1, limits),
-        ArrowUp: () => zoom(view, 0.7, 0.5, limits),
-        ArrowDown: () => zoom(view, 1 / 0.7, 0.5, limits),
-        '+': () => zoom(view, 0.7, 0.5, limits),
-        '=': () => zoom(view, 0.7, 0.5, limits),
-        '-': () => zoom(view, 1 / 0.7, 0.5, limits),
-        '0': () => fit(limits),
-        Home: () => ({ start: limits.span.start, end: limits.span.start + widthOf(view) }),
-        End: () => newest(limits, widthOf(view)),
-      };
-      const move = moves[event.key];
-      if (move !== undefined) change(move());
+      const moved = movedByKey(event, view, limits);
+      if (moved !== undefined) change(moved);
       else if (event.key === 'Enter') current.current.onPick((view.start + view.end) / 2);
       else return;
       event.preventDefault();
     },
   };
+}
+
+function movedByWheel(
+  event: WheelEvent,
+  element: HTMLElement,
+  { view, limits }: Gestures,
+  at: number,
+): Viewport | undefined {
+  const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+  // A page that is only scrolled past keeps scrolling: zoom by wheel needs Ctrl, or the focus.
+  if (!sideways && !event.ctrlKey && document.activeElement !== element) return undefined;
+  if (sideways) return pan(view, (event.deltaX || event.deltaY) / element.clientWidth, limits);
+  return zoom(view, Math.exp(event.deltaY * 0.002), at, limits);
+}
+
+function movedByKey({ key, shiftKey }: KeyboardEvent, view: Viewport, limits: Limits): Viewport | undefined {
+  const step = shiftKey ? 0.8 : 0.1;
+  const moves: Readonly<Record<string, () => Viewport>> = {
+    ArrowLeft: () => pan(view, -step, limits),
+    ArrowRight: () => pan(view, step, limits),
+    ArrowUp: () => zoom(view, 0.7, 0.5, limits),
+    ArrowDown: () => zoom(view, 1 / 0.7, 0.5, limits),
+    '+': () => zoom(view, 0.7, 0.5, limits),
+    '=': () => zoom(view, 0.7, 0.5, limits),
+    '-': () => zoom(view, 1 / 0.7, 0.5, limits),
+    '0': () => fit(limits),
+    Home: () => ({ start: limits.span.start, end: limits.span.start + widthOf(view) }),
+    End: () => newest(limits, widthOf(view)),
+  };
+  return moves[key]?.();
 }
