@@ -14,7 +14,7 @@ import { EquipmentClock } from '../equipment-clock.ts';
 import { RecordJudge } from '../judge/record-judge.ts';
 import { ModbusLine, type Unit } from './line.ts';
 import { Recorder } from './recorder.ts';
-import { configureRecorder, planRecorder } from './recorder-plan.ts';
+import { configureRecorder, planRecorder, type RecorderPlan } from './recorder-plan.ts';
 import { recorderRules } from './recorder-rules.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { mbap, rtu } from './wire-format.ts';
@@ -78,52 +78,7 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
   const { records } = recorder;
   const settings = configOf(transport, configureRecorder(plan));
   const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });
-  let clockSteps = 0;
-  let isAmbiguous = false;
-  let clearedAt = plan.firstCount;
-  const acts = {
-    clock: () => {
-      const ms = stepMs(plan.isCounted ? 1000 : 90_000);
-      clockSteps += 1;
-      trace.note('unit', `its clock is set by ${ms} ms`);
-      deviceClock.step(ms);
-    },
-    clear: () => {
-      // Soon after, the numbers could by chance go on where they were: nobody could tell.
-      if (recorder.sampleCount - clearedAt < 300 && clearedAt !== plan.firstCount) return;
-      // Shortly before or behind its end, a counter that starts anew looks as if it went on.
-      const shown = recorder.sampleCount % plan.modulus;
-      if (shown < 300 || shown > plan.modulus / 2) return;
-      if (plan.index === 'sequence' && site.isRolledBack) return;
-      site.ownsPositions ||= plan.index === 'sequence';
-      recorder.clear();
-      clearedAt = plan.firstRecord;
-      // What was cleared may share the second with the first record after.
-      isAmbiguous ||= plan.index === 'time' && plan.stampStepMs > 1;
-    },
-    power: () => {
-      trace.note('unit', 'loses its power');
-      line.isOn = recorder.isOn = false;
-      clock.setTimer(dice.between(2000, 40_000), on);
-    },
-    unreachable: () => {
-      trace.note('line', 'is unplugged');
-      line.isReachable = false;
-      line.cut();
-      clock.setTimer(dice.between(1000, 40_000), plugIn);
-    },
-    cut: () => line.cut(),
-  };
-  const startedAt = clock.now() - clock.monotonic();
-  const behindMs = () => startedAt - (clock.now() - clock.monotonic());
-  const stepMs = (least: number) =>
-    dice.pick([-1, 1]) * (least + dice.between(0, dice.pick([3000, 60_000, 7_200_000])));
-  const on = () => {
-    line.isOn = recorder.isOn = true;
-  };
-  const plugIn = () => {
-    line.isReachable = true;
-  };
+  const mishaps = new Mishaps(plan, recorder, deviceClock, line, parts);
   return {
     kind: `${transport}: ${describe(plan)}`,
     settings,
@@ -149,17 +104,112 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     },
     behave(isHostile) {
       line.behave(isHostile);
-      if (isHostile) return;
-      on();
-      plugIn();
+      if (!isHostile) mishaps.end();
     },
-    act: () => acts[dice.weighted({ clock: 3, clear: 1, power: 1, unreachable: 2, cut: 1 })](),
+    act: () => mishaps[dice.weighted({ clock: 3, clear: 1, power: 1, unreachable: 2, cut: 1 })](),
     recoveryMs: 240_000,
     get isAnswerable() {
-      // By a clock of the module's own that is behind, much of what there is lies in the future.
-      return clockSteps === 0 && !isAmbiguous && behindMs() < mostBehindMs;
+      return mishaps.isAnswerable;
     },
   };
+}
+
+/** What happens to the recorder and its line. */
+class Mishaps {
+  readonly #plan: RecorderPlan;
+  readonly #recorder: Recorder;
+  readonly #deviceClock: EquipmentClock;
+  readonly #line: ModbusLine;
+  readonly #parts: EquipmentParts;
+  readonly #startedAt: number;
+  #clockSteps = 0;
+  #isAmbiguous = false;
+  #clearedAt: number;
+
+  constructor(
+    plan: RecorderPlan,
+    recorder: Recorder,
+    deviceClock: EquipmentClock,
+    line: ModbusLine,
+    parts: EquipmentParts,
+  ) {
+    this.#plan = plan;
+    this.#recorder = recorder;
+    this.#deviceClock = deviceClock;
+    this.#line = line;
+    this.#parts = parts;
+    this.#startedAt = this.#beganBy(parts);
+    this.#clearedAt = plan.firstCount;
+  }
+
+  /** By a clock of the module's own that is behind, much of what there is lies in the future. */
+  get isAnswerable(): boolean {
+    const behindMs = this.#startedAt - this.#beganBy(this.#parts);
+    return this.#clockSteps === 0 && !this.#isAmbiguous && behindMs < mostBehindMs;
+  }
+
+  clock(): void {
+    const { dice, trace } = this.#parts;
+    const least = this.#plan.isCounted ? 1000 : 90_000;
+    const ms = dice.pick([-1, 1]) * (least + dice.between(0, dice.pick([3000, 60_000, 7_200_000])));
+    this.#clockSteps += 1;
+    trace.note('unit', `its clock is set by ${ms} ms`);
+    this.#deviceClock.step(ms);
+  }
+
+  clear(): void {
+    const { site } = this.#parts;
+    const { modulus, index, firstCount, firstRecord, stampStepMs } = this.#plan;
+    const { sampleCount } = this.#recorder;
+    // Soon after, the numbers could by chance go on where they were: nobody could tell.
+    if (sampleCount - this.#clearedAt < 300 && this.#clearedAt !== firstCount) return;
+    // Shortly before or behind its end, a counter that starts anew looks as if it went on.
+    const shown = sampleCount % modulus;
+    if (shown < 300 || shown > modulus / 2) return;
+    if (index === 'sequence' && site.isRolledBack) return;
+    site.ownsPositions ||= index === 'sequence';
+    this.#recorder.clear();
+    this.#clearedAt = firstRecord;
+    // What was cleared may share the second with the first record after.
+    this.#isAmbiguous ||= index === 'time' && stampStepMs > 1;
+  }
+
+  power(): void {
+    const { clock, dice, trace } = this.#parts;
+    trace.note('unit', 'loses its power');
+    this.#line.isOn = this.#recorder.isOn = false;
+    clock.setTimer(dice.between(2000, 40_000), () => this.#switchOn());
+  }
+
+  unreachable(): void {
+    const { clock, dice, trace } = this.#parts;
+    trace.note('line', 'is unplugged');
+    this.#line.isReachable = false;
+    this.#line.cut();
+    clock.setTimer(dice.between(1000, 40_000), () => this.#plugIn());
+  }
+
+  cut(): void {
+    this.#line.cut();
+  }
+
+  end(): void {
+    this.#switchOn();
+    this.#plugIn();
+  }
+
+  #switchOn(): void {
+    this.#line.isOn = this.#recorder.isOn = true;
+  }
+
+  #plugIn(): void {
+    this.#line.isReachable = true;
+  }
+
+  /** When virtual time began, by the module's wall clock. */
+  #beganBy({ clock }: EquipmentParts): number {
+    return clock.now() - clock.monotonic();
+  }
 }
 
 const mostBehindMs = 60_000;

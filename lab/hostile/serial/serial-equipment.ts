@@ -17,7 +17,7 @@ import { SerialWire } from './serial-wire.ts';
 const arrivalSlackMs = 2500;
 
 export function serialEquipment(parts: EquipmentParts): Equipment {
-  const { clock, dice, trace, heard, site } = parts;
+  const { clock, dice, trace, heard } = parts;
   const plan = planInstrument(dice);
   const offset = clock.now() - clock.monotonic() + dice.between(-5000, 5000);
   const deviceClock = new EquipmentClock(() => clock.monotonic(), offset);
@@ -62,48 +62,7 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
       now: () => clock.monotonic(),
       onFault: parts.onFault,
     });
-  let isAmbiguous = !plan.memory?.hasEnd || !plan.memory.hasBounds;
-  let clearedAt = Number.NEGATIVE_INFINITY;
-  const stepMs = () => {
-    const least = plan.isNumbered || plan.talks ? 1000 : 90_000;
-    return dice.pick([-1, 1]) * (least + dice.between(0, dice.pick([3000, 60_000, 7_200_000])));
-  };
-  const acts = {
-    clock: () => {
-      const ms = stepMs();
-      trace.note('unit', `its clock is set by ${ms} ms`);
-      isAmbiguous ||= plan.order === 'time';
-      deviceClock.step(ms);
-    },
-    clear: () => {
-      // Soon after, the numbers could by chance go on where they were: nobody could tell.
-      // Shortly before or behind its end, a counter that starts anew looks as if it went on.
-      const shown = instrument.age % plan.span;
-      if (shown < 300 || shown > plan.span / 2) return;
-      if (clock.monotonic() - clearedAt < 200_000) return;
-      if (plan.order === 'number' && site.isRolledBack) return;
-      site.ownsPositions ||= plan.order === 'number';
-      clearedAt = clock.monotonic();
-      isAmbiguous = true;
-      instrument.clear();
-    },
-    power: () => {
-      trace.note('unit', 'loses its power');
-      instrument.isOn = false;
-      clock.setTimer(dice.between(2000, 30_000), () => {
-        instrument.isOn = true;
-      });
-    },
-    unplug: () => {
-      trace.note('line', 'is unplugged');
-      wire.isReachable = false;
-      wire.cut();
-      clock.setTimer(dice.between(1000, 20_000), () => {
-        wire.isReachable = true;
-      });
-    },
-    cut: () => wire.cut(),
-  };
+  const mishaps = new Mishaps(plan, instrument, deviceClock, wire, parts);
   return {
     kind: describe(plan),
     settings: serialSourceSchema.parse(configureInstrument(plan)),
@@ -125,12 +84,86 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
       wire.behave(isHostile);
       if (!isHostile) instrument.isOn = wire.isReachable = true;
     },
-    act: () => acts[dice.weighted({ clock: 2, clear: 1, power: 1, unplug: 2, cut: 1 })](),
+    act: () => mishaps[dice.weighted({ clock: 2, clear: 1, power: 1, unplug: 2, cut: 1 })](),
     recoveryMs: 240_000,
     get isAnswerable() {
-      return !isAmbiguous;
+      return !mishaps.isAmbiguous;
     },
   };
+}
+
+/** What happens to the instrument and its line. */
+class Mishaps {
+  readonly #plan: InstrumentPlan;
+  readonly #instrument: Instrument;
+  readonly #deviceClock: EquipmentClock;
+  readonly #wire: SerialWire;
+  readonly #parts: EquipmentParts;
+  #clearedAt = Number.NEGATIVE_INFINITY;
+  /** What it tells of its past may be read in more than one way. */
+  isAmbiguous: boolean;
+
+  constructor(
+    plan: InstrumentPlan,
+    instrument: Instrument,
+    deviceClock: EquipmentClock,
+    wire: SerialWire,
+    parts: EquipmentParts,
+  ) {
+    this.#plan = plan;
+    this.#instrument = instrument;
+    this.#deviceClock = deviceClock;
+    this.#wire = wire;
+    this.#parts = parts;
+    this.isAmbiguous = !plan.memory?.hasEnd || !plan.memory.hasBounds;
+  }
+
+  clock(): void {
+    const { dice, trace } = this.#parts;
+    const least = this.#plan.isNumbered || this.#plan.talks ? 1000 : 90_000;
+    const ms = dice.pick([-1, 1]) * (least + dice.between(0, dice.pick([3000, 60_000, 7_200_000])));
+    trace.note('unit', `its clock is set by ${ms} ms`);
+    this.isAmbiguous ||= this.#plan.order === 'time';
+    this.#deviceClock.step(ms);
+  }
+
+  clear(): void {
+    const { clock, site } = this.#parts;
+    const { span, order } = this.#plan;
+    // Soon after, the numbers could by chance go on where they were: nobody could tell.
+    // Shortly before or behind its end, a counter that starts anew looks as if it went on.
+    const shown = this.#instrument.age % span;
+    if (shown < 300 || shown > span / 2) return;
+    if (clock.monotonic() - this.#clearedAt < 200_000) return;
+    if (order === 'number' && site.isRolledBack) return;
+    site.ownsPositions ||= order === 'number';
+    this.#clearedAt = clock.monotonic();
+    this.isAmbiguous = true;
+    this.#instrument.clear();
+  }
+
+  power(): void {
+    const { clock, dice, trace } = this.#parts;
+    trace.note('unit', 'loses its power');
+    this.#instrument.isOn = false;
+    clock.setTimer(dice.between(2000, 30_000), () => {
+      this.#instrument.isOn = true;
+    });
+  }
+
+  unplug(): void {
+    const { clock, dice, trace } = this.#parts;
+    trace.note('line', 'is unplugged');
+    this.#wire.isReachable = false;
+    this.#wire.cut();
+    clock.setTimer(dice.between(1000, 20_000), () => {
+      this.#wire.isReachable = true;
+    });
+  }
+
+  cut(): void {
+    this.#wire.cut();
+  }
 }
 
 function shownJudge({ everyMs, timeoutMs, commands }: InstrumentPlan, parts: EquipmentParts): ShownJudge {
