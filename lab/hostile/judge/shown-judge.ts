@@ -224,7 +224,8 @@ export class ShownJudge implements Judge {
 
   /** What was read for this poll must be told. */
   #judgePoll({ name, deadband }: ShownTag, { at, since, position }: Poll, toldFrom: number): void {
-    const seen = this.#heardIn(name, Math.max(since, at - this.#options.pollLimitMs), at);
+    // What came in the moment of the last statement belongs to that one.
+    const seen = this.#heardIn(name, at - this.#options.pollLimitMs, at).filter((each) => each.at > since);
     if (seen.length === 0) return;
     const list = this.#delivered.get(name)!;
     const here = list.filter(({ index }) => index === position);
@@ -242,6 +243,7 @@ export class ShownJudge implements Judge {
       return;
     }
     const before = list.findLast(({ index }) => index < position && index >= toldFrom);
+    if (before?.quality === noAnswer && this.#wasUnanswered(name, since, at)) return;
     const isNear = (value: Value) =>
       deadband !== undefined &&
       typeof value === 'number' &&
@@ -253,11 +255,18 @@ export class ShownJudge implements Judge {
     this.#fault('falseCoverage', what, at);
   }
 
-  /** It was asked for, and not answered in time: what came later was no answer to that. */
+  /**
+   * It was asked for, and not answered in time: what came later was no answer to that. An answer is that to what was asked
+   * last before it, also where the next request was sent in the same moment.
+   */
   #wasUnanswered(tag: string, since: number, at: number): boolean {
     const { answerLimitMs = Number.POSITIVE_INFINITY } = this.#options;
-    const asked = this.#asked.get(tag)!.filter((each) => each > since && each <= at);
-    return asked.some((each) => this.#heardIn(tag, each, each + answerLimitMs).length === 0);
+    const asked = this.#asked.get(tag)!;
+    return asked.some((each, place) => {
+      if (each < since || each > at) return false;
+      const until = Math.min(each + answerLimitMs, asked[place + 1] ?? Number.POSITIVE_INFINITY);
+      return !this.#heardIn(tag, each, until).some((heard) => heard.at > each);
+    });
   }
 
   #wasShown(tag: string, value: Value, at: number): boolean {

@@ -50,6 +50,21 @@ export function recorderRules({
     const next = recorder.records.all[id];
     return next !== undefined && next.at < after && next.stamp <= stamp && stamp - next.stamp < smallStepMs;
   };
+  /**
+   * Its clock was set back after it was made, by more, and set ahead again before anybody heard it: what is shown then does not lag,
+   * and the log, when it is looked at, does not hold any more where the times go back. What it leapt over looks like a time without power.
+   */
+  const isStepUnheard = ({ id, at, stamp }: Sample): boolean => {
+    const { all } = recorder.records;
+    const after = heardAt.find((time) => time >= at);
+    const before = heardAt.findLast((time) => time < at);
+    if (plan.index !== 'time' || after === undefined || before === undefined) return false;
+    const [shown, known] = [recorder.newestAt(after), recorder.newestAt(before)];
+    if (shown.stamp < known.stamp + (after - known.at) - smallStepMs) return false;
+    const back = all.find((next) => next.id > id && next.at < after && next.stamp < all[next.id - 2]!.stamp);
+    if (back === undefined || back.stamp > stamp) return false;
+    return !(recorder.wasLookedAt(back) && recorder.wasLookedAt(all[back.id - 2]!));
+  };
   /** Made, and passed again by a clock that was set back, while a disk lived that was put back to before. */
   const isUndone = ({ id, at, stamp }: Sample): boolean => {
     const span = undone.find(({ from, to }) => at > from && at <= to);
@@ -75,7 +90,8 @@ export function recorderRules({
       recorder.forgetLooks(since);
       while (heardAt.length > 0 && heardAt.at(-1)! > since) heardAt.pop();
     },
-    isForgotten: (sample) => (isHidden(sample) || isUndone(sample)) && !recorder.wasLookedAt(sample),
+    isForgotten: (sample) =>
+      (isHidden(sample) || isUndone(sample) || isStepUnheard(sample)) && !recorder.wasLookedAt(sample),
     isExcused: (sample, tag) => refusals.excuses(tag, sample.at),
   };
 }

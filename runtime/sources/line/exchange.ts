@@ -183,6 +183,11 @@ export class Exchanges<Q, A> {
     this.#take(answer);
   }
 
+  /** Something was heard that proves nothing, but that others may be asking. */
+  overhear(answer: A): void {
+    this.#onStray(answer);
+  }
+
   /** Others may be asking the same unit, or may have asked before us. Whatever was said until now, it was not listened for. */
   suspectOthers(): void {
     this.#place += 1;

@@ -11,7 +11,7 @@ import { RecordingSink } from '../testing/recording-sink.ts';
 import { modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
 import { MbapFraming } from './mbap-framing.ts';
 import { createModbusSource } from './modbus-source.ts';
-import { type Answerer, exceptionPdu, frame, MemoryDevice } from './testing/memory-device.ts';
+import { type Answerer, exceptionPdu, frame, MemoryDevice, rtuFrame } from './testing/memory-device.ts';
 import { RegisterDevice } from './testing/register-device.ts';
 
 const stops: (() => Promise<void>)[] = [];
@@ -192,5 +192,26 @@ describe('a unit that answers no loopback', () => {
       const { lastError } = supervised.state() as { lastError?: Partial<HoldfastError> };
       expect(lastError).toBeDefined();
     }
+  });
+});
+
+describe('on a line', () => {
+  it("what is answered behind noise that hid a question is nobody's answer to us", async () => {
+    const { clock, registers, device, sink, wrong } = setUp({ timeoutMs: 400 }, 'rtu');
+    await clock.advance(20_000);
+    let isDamaged = true;
+    device.answer = (request) => {
+      if (request.pdu.readUInt16BE(1) !== 300 || !isDamaged) return registers.answer(request);
+      isDamaged = false;
+      // Of our answer some bytes are left; another master asks twice, and is answered once at once, and once later.
+      const question = rtuFrame(1, Buffer.from([3, 0, 77, 0, 1]));
+      const answer = rtuFrame(1, Buffer.from([3, 2, 0x22, 0x22]));
+      clock.setTimer(150, () => device.say(answer));
+      return { raw: Buffer.concat([Buffer.from([0xff, 3, 9]), question, question, answer]) };
+    };
+    await clock.advance(20_000);
+    expect(isDamaged).toBe(false);
+    expect(wrong()).toEqual([]);
+    expect(sink.readings.at(-1)!.index).toBeGreaterThan(clock.now() - 2000);
   });
 });

@@ -90,4 +90,52 @@ describe('what a device does not give', () => {
     expect(await pass(12_000)).toBe(false);
     expect(await pass(0)).toBe(true);
   });
+
+  it('is left alone where it says nothing for ten seconds while it gives the rest, and not after three fast polls', async () => {
+    const { registers, device, pass } = setUp();
+    const isAsked = () => device.requests.some(({ pdu }) => pdu.readUInt16BE(1) === 900);
+    device.answer = (request) =>
+      request.pdu.readUInt16BE(1) === 900 ? 'silence' : registers.answer(request);
+    for (let polls = 0; polls < 5; polls++) {
+      device.requests.length = 0;
+      expect(await pass(0)).toBe(false);
+      expect(isAsked()).toBe(true);
+    }
+    await pass(3000);
+    device.requests.length = 0;
+    await pass(0);
+    expect(isAsked()).toBe(false);
+  });
+
+  it('of what was read before a connection was closed whose next one is deaf for a while, nothing is given: it is read again', async () => {
+    const clock = new VirtualClock();
+    const registers = new RegisterDevice();
+    const device = new MemoryDevice(clock, registers.answer);
+    const items: readonly Item[] = [0, 900].map((address) => ({ table: 'holding', address, width: 1 }));
+    const limits = { maxRegisters: 125, maxBits: 2000, maxHole: 0 };
+    const reader = new BlockReader({ unit: 1, items, limits, refusedRetryMs: 300_000, clock });
+    const connection = openModbusConnection({
+      stream: device.open(),
+      framing: new MbapFraming(),
+      units: unitsOn(clock, 'mbap'),
+      clock,
+      peer: 'press',
+      connectDelayMs: 2000,
+      reopen: async () => device.open(),
+    });
+    let isCut = false;
+    device.answer = (request) => {
+      registers.words.holding[0] = clock.monotonic();
+      if (request.pdu.readUInt16BE(1) !== 900 || isCut) return registers.answer(request);
+      isCut = true;
+      return 'close';
+    };
+    const reading = reader.read(createModbusClient(connection, 200));
+    await clock.advance(10_000);
+    const { data } = await reading;
+    expect(isCut).toBe(true);
+    expect(data).toHaveLength(2);
+    const first = data.find(({ block }) => block.address === 0)!;
+    expect(first.bytes.readUInt16BE(0)).toBeGreaterThan(3000);
+  });
 });

@@ -7,8 +7,9 @@
 //
 // A block that is not answered at all, or with nonsense, is such a failure, too, where the unit answers others: the request
 // after it proves the line to be in step before it counts. Two of them in a row end the pass. Some devices say nothing
-// where others refuse: a block that stayed without an answer three times while others were answered is halved in the
-// passes that follow, down to what is then left alone like a refused register.
+// where others refuse: a block that stayed without an answer for ten seconds, three times at least, while others were answered is
+// halved in the passes that follow, down to what is then left alone like a refused register. Sooner it may be chance, and what
+// is left alone is not seen to change.
 //
 // What is not there is certain only once it was refused again, ten seconds later or more, in the same session. Before that it may be there in a
 // moment, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
@@ -70,9 +71,18 @@ const maxSilent = 3;
 /** Blocks in a row without an answer that end a pass: the unit is not there, or the line is not in step. */
 const maxUnanswered = 2;
 const noAnswer = 'no-answer';
+/** A peer that is deaf for seconds on each connection, and closes each, is read over several of them all the same. */
+const maxRestarts = 3;
 
 /** A device that is starting up refuses what it gives a moment later: so the first wait is short, later ones double. */
 const firstRetryMs = 10_000;
+
+interface Silence {
+  /** Passes in a row. */
+  readonly times: number;
+  /** Monotonic ms of the first of them. */
+  readonly since: number;
+}
 
 interface Cut extends Barrier {
   /** Monotonic ms. */
@@ -90,6 +100,10 @@ interface Part<I extends Item> {
   readonly search: Search;
 }
 
+function partOf<I extends Item>(block: Block<I>): Part<I> {
+  return { block, search: { cuts: [], isFound: false } };
+}
+
 export class BlockReader<I extends Item> {
   readonly #options: BlockReaderOptions<I>;
   readonly #refused = new Map<I, Refused>();
@@ -99,8 +113,8 @@ export class BlockReader<I extends Item> {
   #failedBefore: ReadonlyMap<I, number> = new Map();
   /** Of the last pass: each session has its own. */
   #client: ModbusClient | undefined;
-  /** Passes in a row in which a block, by its place, stayed without an answer. */
-  #silent = new Map<string, number>();
+  /** Blocks, by their places, that stayed without an answer in each of the last passes. */
+  #silent: ReadonlyMap<string, Silence> = new Map();
   /** Places that a request may not read over, without an item that is refused there. */
   #cuts: readonly Cut[] = [];
   #blocks: readonly Block<I>[];
@@ -121,17 +135,24 @@ export class BlockReader<I extends Item> {
     this.#begin(client);
     // Where everything is refused, something must still be asked, or a dead connection would look alive.
     if (this.#blocks.length === 0 && !(await this.#retry(client))) return this.#passOf([], new Map(), false);
-    const pending: Part<I>[] = this.#blocks.map((block) => ({ block, search: { cuts: [], isFound: false } }));
+    const pending = this.#blocks.map(partOf);
     const searches = new Set<Search>();
     const data: BlockData<I>[] = [];
     const failed = new Map<I, Refusal>();
     const silent: Block<I>[] = [];
     let unanswered = 0;
+    let [{ waitedMs }, restarts] = [client, 0];
     try {
-      // Bounded: each block is read once, or replaced by two smaller ones.
+      // Bounded: each block is read once, or replaced by two smaller ones, and begun with again three times at most.
       for (let part = pending.shift(); part; part = pending.shift()) {
         const { block, search } = part;
         const answer = await this.#ask(client, block);
+        if (client.waitedMs > waitedMs && restarts < maxRestarts) {
+          // Values of one pass are called those of one moment: what came before the wait is read again.
+          pending.push(...data.splice(0).map(({ block: read }) => partOf(read)));
+          restarts += 1;
+          waitedMs = client.waitedMs;
+        }
         unanswered = isSilence(answer) ? unanswered + 1 : 0;
         if (Buffer.isBuffer(answer)) data.push({ block, bytes: answer });
         else if (answer instanceof ModbusException && answer.isRefusal) {
@@ -214,20 +235,23 @@ export class BlockReader<I extends Item> {
   /** `blocks` stayed without an answer in a pass in which others were answered. */
   #noteSilent(blocks: readonly Block<I>[]): void {
     const before = this.#silent;
-    this.#silent = new Map(blocks.map((block) => [placeOf(block), (before.get(placeOf(block)) ?? 0) + 1]));
-    const since = this.#options.clock.monotonic();
+    const now = this.#options.clock.monotonic();
+    const silent = new Map<string, Silence>();
     for (const block of blocks) {
-      const times = this.#silent.get(placeOf(block))!;
-      if (times < maxSilent) continue;
+      const place = placeOf(block);
+      const { times, since } = before.get(place) ?? { times: 0, since: now };
+      silent.set(place, { times: times + 1, since });
+      if (times + 1 < maxSilent || now - since < firstRetryMs) continue;
       const halves = splitBlock(block);
       if (halves) {
         const [, { table, address }] = halves;
-        this.#cuts = [...this.#cuts, { table, address, width: 0, since }];
+        this.#cuts = [...this.#cuts, { table, address, width: 0, since: now }];
         // Neither half has to be silent so often again.
-        for (const half of halves) this.#silent.set(placeOf(half), maxSilent - 1);
+        for (const half of halves) silent.set(placeOf(half), { times: maxSilent - 1, since });
       } else this.#refuse(block, noAnswer);
       this.#blocks = this.#plan();
     }
+    this.#silent = silent;
   }
 
   /** The block is refused: two smaller ones in its place, or none where its items are what is refused. */

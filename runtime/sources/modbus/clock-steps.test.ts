@@ -103,8 +103,9 @@ describe('a clock that is watched', () => {
     steps.show(t0 + 90_000);
     expect(steps.all).toMatchObject([{ shown: t0 + 69_000, after: t0 + 90_000, lostMs: 36_940 }]);
     expect(steps.all[0]!.expected).toBeGreaterThan(t0 + 129_000);
-    // Nobody has proven it.
+    // Nobody has proven it, and a process after this one could not know of it otherwise.
     expect(steps.twiceTo).toBe(0);
+    expect(steps.toKeep).toBeGreaterThan(t0 + 129_000);
   });
 
   it('is not believed over a restart for long: only a wall clock tells how long ago it was', async () => {

@@ -50,6 +50,8 @@ export class ClockSteps {
   /** Least lead of its clock over monotonic time. */
   #lead = Number.POSITIVE_INFINITY;
   #twiceTo = 0;
+  /** As far as some may have come twice: what was shown lagged after something was missed, and nobody has looked into the log. */
+  #suspectedTo = 0;
   /** Samples may have come unseen since the last time was shown. */
   #hasMissed = false;
   /** As kept by a process before this one, until a sample is shown. */
@@ -75,6 +77,11 @@ export class ClockSteps {
   /** Below, times are known to have come twice; 0 where none is. Exact to `twiceStepMs`, and never too low. */
   get twiceTo(): number {
     return this.#twiceTo;
+  }
+
+  /** What is to be kept of that: over a restart nobody knows any more why some may have come twice. */
+  get toKeep(): number {
+    return Math.max(this.#twiceTo, this.#suspectedTo);
   }
 
   /** What was shown last before this process; undefined where that is not known. */
@@ -139,6 +146,7 @@ export class ClockSteps {
         const from = time - passedMs - slackMs;
         this.#note({ at: now, shown: shown.time, expected, after: time, from, ...(!isBack && { lostMs }) });
         if (isBack) this.cameTwice(expected);
+        else this.#suspectedTo = Math.max(this.#suspectedTo, roundUp(expected));
       }
     }
     this.#hasMissed = false;
@@ -147,7 +155,7 @@ export class ClockSteps {
 
   /** Times up to this one came twice, as the equipment's log shows. */
   cameTwice(to: number): void {
-    this.#twiceTo = Math.max(this.#twiceTo, Math.ceil(to / twiceStepMs) * twiceStepMs);
+    this.#twiceTo = Math.max(this.#twiceTo, roundUp(to));
   }
 
   /** How long ago it was shown to a process before this one: after a start of the machine only a wall clock tells, which may have been set. */
@@ -166,4 +174,8 @@ export class ClockSteps {
     const latest = shown.time + this.#stepMs - 1 + passedMs * (1 + drift);
     return Math.floor(latest / this.#stepMs) * this.#stepMs + 1;
   }
+}
+
+function roundUp(time: number): number {
+  return Math.ceil(time / twiceStepMs) * twiceStepMs;
 }

@@ -151,6 +151,31 @@ describe('a unit that closes the connection', () => {
     },
   );
 
+  it.each([
+    ['in this process', false],
+    ['in a process before this one', true],
+  ])('twice by chance, %s, is not taken for one that does so each time for long', async (_when, isKnown) => {
+    const learned = passingStore();
+    if (isKnown) learned.note('connection', { closesAfterAnswer: true });
+    const unit = setUp({ pollMs: 1000 }, 'mbap', learned);
+    const { clock, registers, device, supervised } = unit;
+    let closes = isKnown ? 0 : 2;
+    device.answer = (request) => {
+      const answer = registers.answer(request) as { readonly pdu: Buffer };
+      return closes-- > 0 ? { ...answer, thenClose: true } : soon(answer);
+    };
+    supervised.start();
+    await clock.advance(30_000);
+    expect(learned.get()).toEqual({});
+    const opened = device.opened;
+    // What comes now and then is no habit, once it has answered twice on one connection.
+    closes = 4;
+    await clock.advance(30_000);
+    expect(device.opened).toBe(opened + 4);
+    expect(learned.get()).toEqual({});
+    await supervised.stop();
+  });
+
   it.each(['mbap', 'rtu'] as const)('when it is idle is no break in observation (%s)', async (wire) => {
     const { clock, registers, device, sink, supervised, good } = setUp({ pollMs: 5000 }, wire);
     let lastAt = 0;

@@ -15,10 +15,13 @@ export interface Framing {
   push(chunk: Buffer, onFrame: OnFrame): void;
   /** Bytes are left over that may be the beginning of a frame, or noise that hides one. */
   readonly isAmid: boolean;
-  /** It has been quiet for a while: what came last may be a frame behind noise. */
-  settle(onFrame: OnFrame): void;
+  /**
+   * It has been quiet for a while: what came last may be a frame behind noise. `onLost` is told of each of several frames within
+   * noise: none of them is an answer to anything, but somebody may have asked, and be answered yet.
+   */
+  settle(onFrame: OnFrame, onLost?: OnFrame): void;
   /** Something is about to be sent, quiet or not: gives the frames that came before. */
-  flush(onFrame: OnFrame): void;
+  flush(onFrame: OnFrame, onLost?: OnFrame): void;
   /**
    * The request was given up. What was heard since, in words, where it was something and no frame could be made of it, or
    * none that carries what ties it to the request.

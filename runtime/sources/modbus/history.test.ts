@@ -316,6 +316,21 @@ describe('the history of a log', () => {
     ]);
   });
 
+  it('says so behind each value between its neighbours as well, where a clock came by there twice', async () => {
+    const { unit, read, damage } = setUp(0);
+    for (const s of [0, 1, 1, 3, 7, 8, 2, 4, 5, 6, 9, 10]) unit.scan(start + s * 1000);
+    // Between 3 and 8.
+    damage(5);
+    const pages = await read(start + 1000, start + 9000);
+    const readings = pages.flatMap((page) => (page.kind === 'readings' ? page.readings : []));
+    const levels = readings.filter(({ tag }) => tag === 'level');
+    const doubted = levels.filter(({ quality }) => quality === 'bad:record-damaged');
+    expect(doubted.map(({ index }) => (index - start) / 1000)).toEqual([3, 4, 5, 6, 8]);
+    // The mark is the last word at its time.
+    for (const { index } of doubted)
+      expect(levels.findLast((each) => each.index === index)?.quality).toBe('bad:record-damaged');
+  });
+
   it('answers nothing while its newest record shows no time: it may have any', async () => {
     const { make, read, damage } = setUp(0);
     make(50);

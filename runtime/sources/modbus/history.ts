@@ -206,30 +206,43 @@ class HistoryRead {
     // What could not be read, and what was written meanwhile.
     const missing = records.filter(({ position }) => !found.has(position));
     const added = within.call(this.#times, window).filter(({ position }) => !planned.has(position));
-    const times = [...missing, ...added].map(({ time }) => time);
-    const end = Math.min(window.end, recordedTo, ...times, ...startsBehind(doubts, start));
+    const unread = [...missing, ...added].map(({ time }) => time);
+    const end = Math.min(window.end, recordedTo, ...unread, ...startsBehind(doubts, start));
     if (end <= start) return undefined;
-    const readings = records
-      .filter(({ time }) => time < end)
-      .flatMap(({ position, time }) => this.#readingsOf(found.get(position)!, time));
+    const given = records.filter(({ time }) => time < end);
+    const readings = given.flatMap(({ position, time }) => this.#readingsOf(found.get(position)!, time));
+    const times = given.map(({ time }) => time);
     this.#cursor = end;
-    return CompletePage.of({ start, end }, [...readings, ...this.#marks({ start, end })].sort(byIndex), {
-      asked: window,
-      ended: recordedTo > end ? 'record-beyond' : 'every-number',
-      heldFrom,
-      recordedTo,
-    });
+    return CompletePage.of(
+      { start, end },
+      [...readings, ...this.#marks({ start, end }, times)].sort(byIndex),
+      {
+        asked: window,
+        ended: recordedTo > end ? 'record-beyond' : 'every-number',
+        heldFrom,
+        recordedTo,
+      },
+    );
   }
 
   #readingsOf({ bytes }: LogRecord, time: number): readonly Reading[] {
     return this.#map.record.tags.map((tag) => toReading(tag, bytes, tag.address, time));
   }
 
-  /** Where stamps are coarse: a damaged record may have the time of either neighbour, or any between. */
-  #marks({ start, end }: Window): readonly Reading[] {
+  /**
+   * Where stamps are coarse: a damaged record may have the time of either neighbour, or any between, and be later than what
+   * others have there, by a clock that came by twice.
+   */
+  #marks({ start, end }: Window, times: readonly number[]): readonly Reading[] {
     if (!this.#times.isCoarse) return [];
     const inside = this.#times.doubts.filter((doubt) => doubt.start < end && doubt.end > start);
-    const places = new Set(inside.flatMap((doubt) => [Math.max(doubt.start, start), doubt.end - 1]));
+    const places = new Set(
+      inside.flatMap((doubt) => [
+        Math.max(doubt.start, start),
+        ...times.filter((time) => time >= doubt.start && time < doubt.end),
+        doubt.end - 1,
+      ]),
+    );
     return [...places]
       .filter((index) => index < end)
       .flatMap((index) =>

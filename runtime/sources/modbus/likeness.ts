@@ -117,6 +117,12 @@ export function identificationBytes(answer: Buffer): number | undefined {
   return end;
 }
 
+/** By its looks it may be asked, not only answered. */
+export function mayBeRequest(frame: Buffer): boolean {
+  const code = frame[1]!;
+  return code < 0x80 && (code > 4 || frame.length === shortBytes);
+}
+
 /** Nothing happens to the unit by it, however often it is asked. */
 export function isRead(request: Buffer): boolean {
   return [1, 2, 3, 4, 7, loopbackCode, 17, 20, 43].includes(request[1]!);

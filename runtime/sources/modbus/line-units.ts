@@ -19,6 +19,7 @@ import {
   isGatewayException,
   isRepeated,
   loopback,
+  mayBeRequest,
   modbusLikeness,
   resized,
 } from './likeness.ts';
@@ -192,6 +193,12 @@ export class LineUnits {
     unit.usualMs += (answer.tookMs - unit.usualMs) / (unit.usualMs === 0 ? 1 : 8);
     this.#pending = undefined;
     return answer;
+  }
+
+  /** It was heard within noise, with others: its unit may have been asked by somebody else, and answer that next. */
+  overhear(frame: Buffer): void {
+    if (!mayBeRequest(frame) || this.#sent?.equals(frame)) return;
+    this.#units.get(frame[0]!)?.exchanges.overhear(frame);
   }
 
   /**

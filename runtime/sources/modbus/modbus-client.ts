@@ -25,6 +25,8 @@ export interface ModbusClient {
   writeCoil(address: number, state: boolean, how: WriteHow): Promise<void>;
   /** Why no request will succeed any more; undefined while the connection is open. */
   readonly lost: HoldfastError | undefined;
+  /** As of the connection: what was read before it grew is older than what is read after, by as much. */
+  readonly waitedMs: number;
 }
 
 export interface WriteHow {
@@ -61,6 +63,10 @@ class Client implements ModbusClient {
 
   get lost(): HoldfastError | undefined {
     return this.#connection.lost;
+  }
+
+  get waitedMs(): number {
+    return this.#connection.waitedMs;
   }
 
   readRegisters(unit: number, table: RegisterTable, address: number, count: number): Promise<Buffer> {

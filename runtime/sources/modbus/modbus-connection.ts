@@ -54,6 +54,8 @@ export interface ModbusConnection {
    * first. Worth asking again before the connection is given up.
    */
   readonly isDeaf: boolean;
+  /** Time that was waited so far behind opening it again, since its peer is deaf at first, ms. */
+  readonly waitedMs: number;
   /** Closes for real, at once. What is under way rejects. Idempotent. */
   close(): void;
   /** Why no request will succeed any more; undefined while open. */
@@ -81,6 +83,7 @@ class Connection implements ModbusConnection {
   #answer: Buffer | undefined;
   #lost: HoldfastError | undefined;
   #settling: Timer | undefined;
+  #waitedMs = 0;
   /** On the monotonic clock: no request before. */
   #quietUntil = 0;
   /** The stream of this moment. */
@@ -103,6 +106,10 @@ class Connection implements ModbusConnection {
 
   get isDeaf(): boolean {
     return this.#lost === undefined && this.#life.isDeaf;
+  }
+
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   get units(): LineUnits {
@@ -133,6 +140,7 @@ class Connection implements ModbusConnection {
         phase: 'waiting',
         answer: nobody,
         strays: 0,
+        isSeen: false,
         unfit: undefined,
         proofs: 0,
         timer: undefined,
@@ -195,7 +203,7 @@ class Connection implements ModbusConnection {
   #proceed(pending: Pending): void {
     if (this.#pending !== pending) return;
     if (this.#isSpent()) return void this.#reopen(pending);
-    this.#options.framing.flush(this.#onFrame);
+    this.#options.framing.flush(this.#onFrame, this.#onLostFrame);
     const { wanted } = pending;
     const step = this.units.next(wanted);
     if (step.kind === 'send') {
@@ -235,7 +243,7 @@ class Connection implements ModbusConnection {
       heard === undefined
         ? timedOut(pending.describe(), pending.timeoutMs, units.worstMs(unit))
         : garbage(`${pending.describe()} was answered with ${heard}`);
-    const isProven = pending.phase === 'asking' || pending.phase === 'looking';
+    const isProven = !pending.isSeen && (pending.phase === 'asking' || pending.phase === 'looking');
     pending.fail(isProven ? error : new UnprovenError(error));
   }
 
@@ -245,7 +253,7 @@ class Connection implements ModbusConnection {
     this.#settling?.cancel();
     // Also where nothing is waited for: whoever speaks then is to be noticed.
     if (!framing.isAmid) return;
-    this.#settling = clock.setTimer(settleMs, () => framing.settle(this.#onFrame));
+    this.#settling = clock.setTimer(settleMs, () => framing.settle(this.#onFrame, this.#onLostFrame));
   }
 
   readonly #onFrame = (frame: Buffer): void => {
@@ -258,6 +266,7 @@ class Connection implements ModbusConnection {
       return;
     }
     if (heard === 'others') this.#noteUnfit(pending, frame);
+    if (heard === 'seen' || modbusLikeness.fits(frame, pending.sent)) pending.isSeen = true;
     if (heard === 'gave-up') {
       this.units.unanswered(frame[0]!, pending.phase === 'proving');
       pending.fail(new ModbusException(frame[2]!, pending.describe()));
@@ -269,11 +278,14 @@ class Connection implements ModbusConnection {
       const what = modbusLikeness.fits(frame, pending.sent)
         ? 'something that it was not asked for: is the line in use by another master?'
         : `${misfit(frame, pending.sent)}; or does another master use the line?`;
-      pending.fail(garbage(`${pending.describe()} was answered with ${what}`));
+      // The answer may be there, or come yet.
+      pending.fail(new UnprovenError(garbage(`${pending.describe()} was answered with ${what}`)));
     } else if (heard !== 'seen') {
       this.#onAnswer(pending, heard.answer);
     }
   };
+
+  readonly #onLostFrame = (frame: Buffer): void => this.units.overhear(frame);
 
   #onAnswer(pending: Pending, answer: Buffer): void {
     const confirmation = this.units.confirmationOf(pending.sent);
@@ -291,7 +303,7 @@ class Connection implements ModbusConnection {
     pending.answer = answer;
     pending.strays = this.units.strays(answer[0]!);
     pending.timer = clock.setTimer(gapMs, () => {
-      framing.flush(this.#onFrame);
+      framing.flush(this.#onFrame, this.#onLostFrame);
       this.#transmit(pending, confirmation);
     });
   }
@@ -299,7 +311,7 @@ class Connection implements ModbusConnection {
   #onConfirmed(pending: Pending, heard: Heard): void {
     const isOne = typeof heard === 'object' && this.units.strays(pending.answer[0]!) === pending.strays;
     if (isOne) this.#accept(pending.answer);
-    else pending.fail(tooMany(pending.answer[0]!));
+    else pending.fail(new UnprovenError(tooMany(pending.answer[0]!)));
   }
 
   #accept(answer: Buffer): void {
@@ -376,8 +388,10 @@ class Connection implements ModbusConnection {
   #attach(stream: Duplex): void {
     const { clock, units, framing, connectDelayMs } = this.#options;
     framing.restart();
-    units.reopened(this.#life.begin());
+    const isAgain = this.#life.begin();
+    units.reopened(isAgain);
     const delayMs = connectDelayMs ?? this.#habits.learned.connectDelayMs ?? 0;
+    if (isAgain) this.#waitedMs += delayMs;
     if (delayMs > 0) this.#quietUntil = Math.max(this.#quietUntil, clock.monotonic() + delayMs);
     this.#port.attach(stream);
   }

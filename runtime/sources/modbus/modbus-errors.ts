@@ -47,7 +47,10 @@ export function timedOut(request: string, limitMs: number, worstMs: number): Hol
   return new HoldfastError('modbus-timeout', message, { retryable: true });
 }
 
-/** The request failed while the line was still to be proven in step: what was asked may have been answered. */
+/**
+ * The request failed while the line was still to be proven in step, or something came that may have been its answer: what was
+ * asked may have been answered.
+ */
 export class UnprovenError extends HoldfastError {
   constructor({ code, message, cause }: HoldfastError) {
     super(code, message, { retryable: true, cause });

@@ -13,6 +13,10 @@ export interface LearnedHabits {
 
 /** Believed from the second time on: once may be chance. */
 const timesToBelieve = 2;
+/** Of a peer that was seen to keep a connection behind its first answer. */
+const timesToBelieveOtherwise = 8;
+/** So many connections are used for one answer, before it is seen whether the peer still closes them. */
+const connectionsATrial = 16;
 /** Longer than any device was seen to be deaf. */
 const maxConnectDelayMs = 5000;
 /** A close that comes later than this after an answer is that of a connection that was idle. */
@@ -24,6 +28,7 @@ export class StreamLife {
   readonly #habits: PeerHabits;
   readonly #unanswered = new Set<number>();
   #openedAt: number | undefined;
+  #isTrial = false;
   #answers = 0;
   #sentAt = 0;
   #answeredAt = 0;
@@ -39,6 +44,7 @@ export class StreamLife {
     this.#openedAt = this.#clock.monotonic();
     this.#answers = 0;
     this.#unanswered.clear();
+    this.#isTrial = this.#habits.begin();
     return isAgain;
   }
 
@@ -53,6 +59,7 @@ export class StreamLife {
   answered(unit: number): void {
     this.#answers += 1;
     this.#answeredAt = this.#clock.monotonic();
+    if (this.#answers === 2) this.#habits.kept();
     if (this.#answers > 1) return;
     this.#habits.answered(this.#unanswered.has(unit) ? this.#sentAt - this.#openedAt! : 0);
   }
@@ -67,7 +74,7 @@ export class StreamLife {
 
   /** The peer will close it, or has. */
   get isSpent(): boolean {
-    return this.hasAnswered && this.#habits.learned.closesAfterAnswer === true;
+    return this.hasAnswered && !this.#isTrial && this.#habits.learned.closesAfterAnswer === true;
   }
 
   /** Nothing came yet, and it was opened so lately that the peer may not hear. */
@@ -79,6 +86,9 @@ export class StreamLife {
 export class PeerHabits {
   readonly #store: LearnedStore;
   #closes = 0;
+  /** It was seen to answer more than once on a connection. */
+  #hasKept = false;
+  #connections = 0;
   #deaf = 0;
   #deafMs = 0;
 
@@ -97,6 +107,21 @@ export class PeerHabits {
     };
   }
 
+  /** A connection begins. True where it is to be seen whether the peer keeps it. */
+  begin(): boolean {
+    this.#connections += 1;
+    return this.#connections % connectionsATrial === 0;
+  }
+
+  /** It answered twice on one connection, so what made it close others was something else. */
+  kept(): void {
+    this.#closes = 0;
+    this.#hasKept = true;
+    const { closesAfterAnswer, ...others } = this.learned;
+    if (!closesAfterAnswer) return;
+    this.#store.note('connection', Object.keys(others).length === 0 ? undefined : others);
+  }
+
   /** A connection ended. `answers`: given on it; `sinceAnswerMs`: since the last of them. */
   closed(answers: number, sinceAnswerMs: number): void {
     if (answers !== 1 || sinceAnswerMs > closeAfterAnswerMs) {
@@ -104,7 +129,8 @@ export class PeerHabits {
       return;
     }
     this.#closes += 1;
-    if (this.#closes >= timesToBelieve && !this.learned.closesAfterAnswer)
+    const enough = this.#hasKept ? timesToBelieveOtherwise : timesToBelieve;
+    if (this.#closes >= enough && !this.learned.closesAfterAnswer)
       this.#store.note('connection', { ...this.learned, closesAfterAnswer: true });
   }
 

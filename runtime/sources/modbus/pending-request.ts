@@ -13,6 +13,8 @@ export interface Pending {
   /** The answer that is being confirmed, and what of the unit had come by then that nobody asked for. */
   answer: Buffer;
   strays: number;
+  /** Something came that may have been the answer, and was not tied to the request. */
+  isSeen: boolean;
   /** A frame that came, and was no answer. */
   unfit: Buffer | undefined;
   /** Requests of our own so far. */

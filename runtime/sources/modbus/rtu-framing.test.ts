@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { createModbusClient } from './modbus-client.ts';
 import { openModbusConnection } from './modbus-connection.ts';
+import { UnprovenError } from './modbus-errors.ts';
 import { RtuFraming } from './rtu-framing.ts';
 import { MemoryDevice, rtuFrame } from './testing/memory-device.ts';
 import { RegisterDevice } from './testing/register-device.ts';
@@ -132,6 +133,23 @@ describe('RTU framing', () => {
     }
   });
 
+  it('tells of each frame among several behind noise that it is lost: somebody may still be answered', () => {
+    const framing = new RtuFraming();
+    framing.wrap(request);
+    const foreign = [Buffer.from('070300c80002', 'hex'), Buffer.concat([Buffer.from([7]), answerPdu])];
+    const wire = Buffer.concat([
+      Buffer.from([0xff, 0x44]),
+      ...foreign.map((frame) => rtuFrame(frame[0]!, frame.subarray(1))),
+    ]);
+    framing.push(wire, () => expect.fail('which of them is an answer, and to whom, nobody knows'));
+    const lost: string[] = [];
+    framing.settle(
+      () => expect.fail('which of them is an answer, and to whom, nobody knows'),
+      (frame) => lost.push(frame.toString('hex')),
+    );
+    expect(lost).toEqual(foreign.map((frame) => frame.toString('hex')));
+  });
+
   it('gives what came before a request is sent, and takes what that one cuts only once it is quiet', () => {
     const framing = new RtuFraming();
     framing.wrap(request);
@@ -224,6 +242,31 @@ describe('requests on a serial line', () => {
     expect(device.requests).toHaveLength(2);
     await second;
   });
+
+  it.each(['an echo where there was none', 'its confirmation said twice'])(
+    'fail as unproven where the answer came, but cannot be told for %s: nobody may say that there was none',
+    async (what) => {
+      const { clock, registers, device, client } = await setUp();
+      const isEcho = what.startsWith('an echo');
+      let reads = 0;
+      device.answer = (asked) => {
+        reads += 1;
+        const { pdu } = registers.answer(asked) as { readonly pdu: Buffer };
+        const frame = rtuFrame(7, pdu);
+        if (isEcho) return { raw: Buffer.concat([rtuFrame(7, asked.pdu), frame]) };
+        // The first is said twice, so the next is confirmed.
+        return reads === 2 ? { pdu } : { raw: Buffer.concat([frame, frame]) };
+      };
+      const results = [1, 2].map(() => undefined) as unknown[];
+      for (const at of results.keys()) {
+        if (isEcho && at > 0) break;
+        const read = client.readRegisters(7, 'holding', 0, 1).catch((error) => error);
+        await clock.advance(1000);
+        results[at] = await read;
+      }
+      expect(results[isEcho ? 0 : 1]).toBeInstanceOf(UnprovenError);
+    },
+  );
 
   it('wait after one without an answer until a late one is over, and never take it for another', async () => {
     const { clock, registers, device, client } = await setUp();

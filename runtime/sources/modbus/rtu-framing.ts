@@ -53,7 +53,7 @@ export class RtuFraming implements Framing {
     if (this.#heard.length > maxKept) this.#drop(this.#heard.length - maxKept);
   }
 
-  settle(onFrame: OnFrame): void {
+  settle(onFrame: OnFrame, onLost?: OnFrame): void {
     // What was not noise so far is taken in its order.
     for (let longest = this.#isUnclear ? undefined : 0; longest !== undefined; ) {
       longest = framesAt(this.#heard, 0).longest;
@@ -67,14 +67,16 @@ export class RtuFraming implements Framing {
       starts.length === 2 && ends[0] === starts[1] && startsWith(heard.subarray(starts[0]), this.#sent);
     const isFound = (starts.length === 1 || isEcho) && ends.at(-1) === heard.length;
     this.#drop(isFound ? starts[0]! : heard.length);
+    if (!isFound)
+      for (const [at, start] of starts.entries()) onLost?.(heard.subarray(start, ends[at]! - crcBytes));
     if (isFound)
       for (const [at, start] of starts.entries()) this.#take(ends[at]! - start - crcBytes, onFrame);
     this.#isUnclear = false;
   }
 
-  flush(onFrame: OnFrame): void {
+  flush(onFrame: OnFrame, onLost?: OnFrame): void {
     const isUnclear = this.isAmid;
-    this.settle(onFrame);
+    this.settle(onFrame, onLost);
     this.#isUnclear = isUnclear;
   }
 

@@ -108,15 +108,15 @@ export class StampedStream implements SampleStream {
     const { steps } = memory;
     const { until } = this.#observation;
     const number = steps.lastTaken ?? this.#kept.number;
-    if (until === undefined || steps.twiceTo === steps.keptTwiceTo) return;
+    if (until === undefined || steps.toKeep === steps.keptTwiceTo) return;
     if (modulus === undefined || number !== undefined) this.#observation.observe(until, this.#toKeep(number));
   }
 
   #toKeep(number: number | undefined): number | undefined {
     const { steps } = this.#options.memory;
-    steps.keptTwiceTo = steps.twiceTo;
+    steps.keptTwiceTo = steps.toKeep;
     steps.lastTaken = number;
-    return encodeKept({ number, twiceTo: steps.twiceTo }, this.#options.modulus);
+    return encodeKept({ number, twiceTo: steps.toKeep }, this.#options.modulus);
   }
 
   #isSeen(stamp: Stamp, readings: readonly Reading[]): boolean {

@@ -75,6 +75,11 @@ export class MemoryDevice {
     return this.#wire === 'mbap' ? frame(request, pdu) : rtuFrame(request.unit, pdu);
   }
 
+  /** Puts `bytes` on the wire, to whoever listens. */
+  say(bytes: Buffer): void {
+    for (const stream of this.#streams) stream.push(bytes);
+  }
+
   /** Resets every connection. */
   cut(): void {
     for (const stream of this.#streams) stream.destroy(new Error('read ECONNRESET'));
