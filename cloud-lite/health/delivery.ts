@@ -130,13 +130,13 @@ export async function deliverAlerts(options: DeliveryOptions, signal: AbortSigna
   const queue = [...rows].sort((a, b) => a.id - b.id);
   for (const [i, row] of queue.entries()) {
     if (await deliver(options, webhookUrl, row, signal)) continue;
-    await giveBack(database, queue.slice(i + 1), now);
+    await requeue(database, queue.slice(i + 1), now);
     return false;
   }
   return true;
 }
 
-async function giveBack(database: Database, rows: readonly AlertRow[], now: number): Promise<void> {
+async function requeue(database: Database, rows: readonly AlertRow[], now: number): Promise<void> {
   await database.query('update alert set due_at = $2, tries = tries - 1 where id = any($1::int8[])', [
     rows.map(({ id }) => id),
     now,

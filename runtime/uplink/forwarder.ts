@@ -12,8 +12,8 @@ import { createInFlight } from './in-flight.ts';
 import { createLaneBuffer, type LaneBuffer } from './lane-buffer.ts';
 import { charge, chooseLane, emptyLedger } from './lane-choice.ts';
 import { type LaneName, laneNames, type Outgoing } from './lanes.ts';
+import { createPoisonWatch } from './poison-watch.ts';
 import { createRateCaps } from './rate-caps.ts';
-import { createSuspects } from './suspects.ts';
 import { createWakeTimer } from './wake-timer.ts';
 
 const ageCheckMs = 1_000;
@@ -38,7 +38,7 @@ class LaneForwarder implements Forwarder {
   readonly #inFlight;
   readonly #caps;
   readonly #pause;
-  readonly #suspects;
+  readonly #poison;
   readonly #held;
   readonly #timer;
   readonly #acknowledger: Acknowledger;
@@ -70,8 +70,8 @@ class LaneForwarder implements Forwarder {
     this.#inFlight = createInFlight(this.#limits);
     this.#caps = createRateCaps(this.#limits, options.dayUse);
     this.#pause = createForwarderPause(this.#limits, clock, random);
-    this.#suspects = createSuspects(4 * this.#limits.inFlightMessages);
-    this.#held = createHeldMessages(lanes, (entries, giveBack) => this.#aroundGivingBack(entries, giveBack));
+    this.#poison = createPoisonWatch(4 * this.#limits.inFlightMessages);
+    this.#held = createHeldMessages(lanes, (entries, requeue) => this.#aroundRequeue(entries, requeue));
     this.#acknowledger = createAcknowledger({ ...options, onWritten: () => this.#onWork() });
     this.#timer = createWakeTimer(clock, () => this.#pump());
   }
@@ -109,10 +109,10 @@ class LaneForwarder implements Forwarder {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#timer.cancel();
     this.#ageTimer?.cancel();
-    for (const lane of laneNames) this.#buffers[lane].giveBack();
+    for (const lane of laneNames) this.#buffers[lane].requeue();
     await this.#drained(drainMs);
     // Those may have arrived; sending is at least once.
-    this.#held.giveBackAll();
+    this.#held.requeueAll();
     await this.#acknowledger.flush();
   }
 
@@ -126,7 +126,7 @@ class LaneForwarder implements Forwarder {
     this.#wasConnected = connected;
     if (!connected) {
       this.#waitingFor = 'disconnected';
-      for (const lane of laneNames) this.#buffers[lane].giveBack();
+      for (const lane of laneNames) this.#buffers[lane].requeue();
       return;
     }
     // Before anything is taken: what waited through the outage must not go before what is new.
@@ -170,7 +170,7 @@ class LaneForwarder implements Forwarder {
   }
 
   #sendNext(): boolean {
-    const single = this.#suspects.any;
+    const single = this.#poison.any;
     if (single && this.#inFlight.messages > 0) return false;
     const ready = {
       live: this.#isReady('live'),
@@ -180,7 +180,7 @@ class LaneForwarder implements Forwarder {
     const lane = chooseLane(this.#ledger, ready);
     const entry = lane && this.#buffers[lane].shift();
     if (!entry) return false;
-    if (single) this.#suspects.sent();
+    if (single) this.#poison.sent();
     const { live, backlog, backfill } = this.#buffers;
     const waiting = {
       live: live.hasWork,
@@ -221,7 +221,7 @@ class LaneForwarder implements Forwarder {
     const { clock, metrics } = this.#options;
     const now = clock.monotonic();
     this.#inFlight.done(entry.lane, entry.bytes, true, now);
-    this.#suspects.cleared(entry.id);
+    this.#poison.cleared(entry.id);
     this.#pause.reset();
     metrics.count('holdfast_messages_sent_total', { lane: entry.lane });
     metrics.count('holdfast_sent_bytes_total', { lane: entry.lane }, entry.bytes);
@@ -243,11 +243,11 @@ class LaneForwarder implements Forwarder {
     if (error instanceof HoldfastError && !error.retryable) this.#reject(entry, error);
     else {
       this.#failed++;
-      if (code === 'uplink-message-suspect') this.#suspects.add(entry.id);
+      if (code === 'uplink-message-suspect') this.#poison.add(entry.id);
       const reason = pauseAfter[code];
       if (reason) this.#slowDown(reason, code);
       else log.debug({ code, reason: describeError(error), id: entry.message.messageId }, 'send failed');
-      this.#held.giveBackSoon(entry);
+      this.#held.requeueSoon(entry);
     }
     this.#settled();
   }
@@ -255,25 +255,25 @@ class LaneForwarder implements Forwarder {
   #reject(entry: Outgoing, error: HoldfastError): void {
     const { lanes, log } = this.#options;
     this.#rejected++;
-    this.#suspects.cleared(entry.id);
+    this.#poison.cleared(entry.id);
     const reason = describeError(error);
     log.error({ id: entry.message.messageId, bytes: entry.bytes, reason }, 'the hub refuses a message');
     lanes.reject(entry, reason).then(
       () => this.#held.remove(entry),
       (failure: unknown) => {
         log.error({ err: failure }, 'a refused message cannot be set aside; it goes back');
-        this.#held.giveBackSoon(entry);
+        this.#held.requeueSoon(entry);
         this.#rest('disk');
       },
     );
   }
 
   // What was taken ahead goes back too: it comes after what failed. Nothing is sent until both are back.
-  #aroundGivingBack(entries: readonly Outgoing[], giveBack: () => void): void {
+  #aroundRequeue(entries: readonly Outgoing[], requeue: () => void): void {
     this.#pumping = true;
     try {
-      for (const lane of new Set(entries.map((entry) => entry.lane))) this.#buffers[lane].giveBack();
-      giveBack();
+      for (const lane of new Set(entries.map((entry) => entry.lane))) this.#buffers[lane].requeue();
+      requeue();
     } finally {
       this.#pumping = false;
     }
@@ -300,7 +300,7 @@ class LaneForwarder implements Forwarder {
     const { oldestAt } = lanes.depth('live');
     const late = oldestAt !== undefined && clock.now() - oldestAt > this.#limits.liveMaxAgeMs;
     if (late && this.#wasConnected) {
-      this.#buffers.live.giveBack();
+      this.#buffers.live.requeue();
       lanes.demoteLive();
     }
     // Also a net under every wake-up that could have been missed.

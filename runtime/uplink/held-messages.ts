@@ -7,20 +7,20 @@ export interface HeldMessages {
   /** Takes it out; false when it was given back meanwhile, and is no longer ours to acknowledge. */
   remove(entry: Outgoing): boolean;
   /** Gives it back, with all others of this turn. */
-  giveBackSoon(entry: Outgoing): void;
+  requeueSoon(entry: Outgoing): void;
   /** Gives everything back, at once. */
-  giveBackAll(): void;
+  requeueAll(): void;
 }
 
-/** `aroundGivingBack` runs what it is given, and may do things of these entries' lanes before and after it. */
+/** `aroundRequeue` runs what it is given, and may do things of these entries' lanes before and after it. */
 export function createHeldMessages(
   lanes: Pick<Lanes, 'release'>,
-  aroundGivingBack: (entries: readonly Outgoing[], giveBack: () => void) => void,
+  aroundRequeue: (entries: readonly Outgoing[], requeue: () => void) => void,
 ): HeldMessages {
   const held = new Set<Outgoing>();
   const failed = new Set<Outgoing>();
 
-  const giveBack = (entries: readonly Outgoing[]) => {
+  const requeue = (entries: readonly Outgoing[]) => {
     const ours = entries.filter((entry) => held.delete(entry)).sort((a, b) => a.id - b.id);
     if (ours.length > 0) lanes.release(ours);
   };
@@ -28,16 +28,16 @@ export function createHeldMessages(
   return {
     add: (entry) => void held.add(entry),
     remove: (entry) => held.delete(entry),
-    giveBackSoon(entry) {
+    requeueSoon(entry) {
       if (failed.size === 0) {
         queueMicrotask(() => {
           const entries = [...failed];
           failed.clear();
-          aroundGivingBack(entries, () => giveBack(entries));
+          aroundRequeue(entries, () => requeue(entries));
         });
       }
       failed.add(entry);
     },
-    giveBackAll: () => giveBack([...held]),
+    requeueAll: () => requeue([...held]),
   };
 }

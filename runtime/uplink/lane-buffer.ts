@@ -22,7 +22,7 @@ export interface LaneBuffer {
   /** The lane may have gained something. */
   moreWork(): void;
   /** Gives everything back, also what is being taken now. */
-  giveBack(): void;
+  requeue(): void;
 }
 
 const takeMessages = 64;
@@ -75,7 +75,7 @@ export function createLaneBuffer(options: LaneBufferOptions): LaneBuffer {
     moreWork() {
       dry = false;
     },
-    giveBack() {
+    requeue() {
       generation++;
       dry = false;
       if (entries.length > 0) lanes.release(entries);

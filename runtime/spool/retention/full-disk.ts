@@ -64,10 +64,10 @@ export function diskSpace(
 ): DiskSpace {
   return {
     freeBytes,
-    makeRoom: async (error) => files !== undefined && isDiskTrouble(error) && giveBack(files.ballast),
+    makeRoom: async (error) => files !== undefined && isDiskTrouble(error) && freeFile(files.ballast),
     async makeRoomToOpen(error) {
       if (files === undefined || !isDiskTrouble(error)) return false;
-      return (await giveBack(files.reserve)) || (await giveBack(files.ballast));
+      return (await freeFile(files.reserve)) || (await freeFile(files.ballast));
     },
     async reserveRoom() {
       if (files === undefined) return;
@@ -112,7 +112,7 @@ async function take(path: string, bytes: number): Promise<void> {
 }
 
 /** False: there was none. */
-async function giveBack(path: string): Promise<boolean> {
+async function freeFile(path: string): Promise<boolean> {
   const facts = await stat(path).catch(() => undefined);
   if (facts === undefined) return false;
   await rm(path, { force: true }).catch(() => {});

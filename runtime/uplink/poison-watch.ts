@@ -1,6 +1,6 @@
-// Messages of which one was refused, in company: the hub says so by ending the link, which fails all that is in
-// flight with the same error. They go again one at a time, to learn which it was.
-export interface Suspects {
+// Which message is poison: of several in company one was refused, and the hub says so by ending the link, which fails all
+// that is in flight with the same error. They go again one at a time, to learn which it was.
+export interface PoisonWatch {
   /** Messages must go one at a time. */
   readonly any: boolean;
   add(id: number): void;
@@ -11,7 +11,7 @@ export interface Suspects {
 }
 
 /** `maxSends`: a suspect that retention removed meanwhile never comes; going single ends after so many in any case. */
-export function createSuspects(maxSends: number): Suspects {
+export function createPoisonWatch(maxSends: number): PoisonWatch {
   const ids = new Set<number>();
   let sendsLeft = 0;
   return {
