@@ -6,10 +6,12 @@ import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
 import { healthContract } from './health/health.contract.ts';
+import { knownContract } from './health/known.contract.ts';
 import { quietContract } from './health/quiet.contract.ts';
 import { httpContract } from './http/server.contract.ts';
 import { hubContract } from './ingest/hub.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
+import { oddEventsContract } from './ingest/odd-events.contract.ts';
 import { plausibleContract } from './ingest/plausible.contract.ts';
 import { evidenceContract } from './ledger/evidence.contract.ts';
 import { fleetContract } from './ledger/fleet.contract.ts';
@@ -39,9 +41,11 @@ describe('on PostgreSQL', () => {
   hubContract(() => database);
   fleetContract(() => database);
   ingestorContract(() => database);
+  oddEventsContract(() => database);
   repairContract(() => database);
   fairnessContract(() => database);
   healthContract(() => database);
+  knownContract(() => database);
   quietContract(() => database);
   httpContract(() => database);
 

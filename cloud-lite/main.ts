@@ -79,6 +79,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
     clock,
     random,
     limits,
+    silenceMs: settings.HOLDFAST_SILENCE_MS,
     log: log.child({ part: 'http' }),
     state: () => detector.state(),
     sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,

@@ -12,6 +12,8 @@ export const alertKinds = [
   'ingest-resumed',
   'range-abandoned',
   'messages-set-aside',
+  /** Its first message was contradicted by two that agree. */
+  'stream-moved',
   'hub-remade',
   'hub-moved',
   'events-lost',

@@ -12,7 +12,7 @@ const maxPauseMs = 3_600_000;
 
 /** SQL, `$1` is now and `$2` the longest time that an open request waits for anything. */
 const statements = [
-  stamps('stream', ['last_arrival_at', 'last_backfill_at'], 'true'),
+  stamps('stream', ['last_arrival_at', 'last_backfill_at', 'heard_at'], 'true'),
   stamps('gap', ['seen_at'], `state = 'waiting'`),
   stamps('gap', ['seen_at', 'opened_at'], `state = 'open'`),
   stamps(

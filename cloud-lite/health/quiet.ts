@@ -95,7 +95,7 @@ export async function claimQuiet(
     quiet_ms: number;
   }>(
     `${claimed('$4::int8', '$3')}
-     select s.id, s.device_id, s.module_id, s.batch_id, $1::int8 - greatest(s.last_arrival_at, w.heard_at) as quiet_ms
+     select s.id, s.device_id, s.module_id, s.batch_id, $1::int8 - greatest(s.heard_at, w.heard_at) as quiet_ms
        from claimed join stream s on s.id = claimed.stream_id left join stream_word w on w.stream_id = s.id`,
     [now, silenceMs, limit, claimMs],
   );
@@ -112,7 +112,7 @@ const claimed = (pause: string, modules: string) => `with quiet as (
     select s.id, s.device_id, s.module_id, coalesce(w.due_at, 0) as due_at
       from stream s left join stream_word w on w.stream_id = s.id
      where s.index_kind = 'sequence' and s.late_of is null and s.messages > 0
-       and s.last_arrival_at <= $1::int8 - $2::int8 / 2 and coalesce(w.due_at, 0) <= $1
+       and s.heard_at <= $1::int8 - $2::int8 / 2 and coalesce(w.due_at, 0) <= $1
   ), module as (
     select device_id, module_id from quiet group by device_id, module_id order by min(due_at) limit ${modules}
   ), claimed as (

@@ -2,10 +2,12 @@
 // stopped claims nothing new, whatever else of it still comes: late messages, repeated windows, answers to requests. A
 // quiet one by record number has nothing to send: its module is asked (quiet.ts) before it is judged, and only where that
 // says nothing of it, it is heard of as long as other streams of its module are. What has been sent and not been read yet
-// must not look like silence, so all is judged against the time up to which the stream's partition is known to have been read; of a stream that has not been heard of since the hub has other
-// partitions, all of them.
+// must not look like silence, so all is judged against the time up to which the stream's partition is known to have been
+// read; of a stream that has not been heard of since the hub has other partitions, all of them. And it is judged by when
+// the hub had what came, not by when it was read or accepted here.
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
+import { heardUntil, isHeardSince } from '../ledger/heard.ts';
 import { type NewAlert, raiseAlerts } from './alerts.ts';
 
 interface StreamName {
@@ -27,8 +29,8 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
     `delete from silent_stream q using stream s left join stream_word w on w.stream_id = s.id
         left join stream_known k on k.stream_id = s.id
       where s.id = q.stream_id
-        and case when s.index_kind = 'time' then least($1, k.known_until) - ${heardUntil} <= $2::int8 / 2
-                 else s.last_arrival_at >= q.since or ${isHeardSince('q.since')} end
+        and case when s.index_kind = 'time' then ${judgedUntil} - ${heardUntil} <= $2::int8 / 2
+                 else ${judgedUntil} - s.heard_at <= $2::int8 or ${isHeardSince('q.since')} end
      returning s.device_id, s.module_id, s.batch_id`,
     [now, silenceMs],
   );
@@ -68,21 +70,8 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
   );
 }
 
-/**
- * SQL: up to when the stream `s` is heard of. By time, as far as its claims reach; one whose claims lie in the future, no
- * longer than something came; one that never claimed anything, since it began.
- */
-const heardUntil = `(case when s.index_kind = 'time'
-  then least(coalesce(upper(s.span), s.created_at), s.last_arrival_at) else s.last_arrival_at end)`;
-
-/**
- * SQL: the stream `s` is one by record number, and has been watched since by the word `w` of its module; or its module
- * says nothing of it, and something else of the module has come since.
- */
-const isHeardSince = (at: string) => `(s.index_kind = 'sequence' and (coalesce(w.heard_at, 0) >= ${at}
-  or w.says is null and exists (
-    select from stream m where m.device_id = s.device_id and m.module_id = s.module_id and m.late_of is null
-                           and m.messages > 0 and m.last_arrival_at >= ${at})))`;
+/** SQL: up to when is known what the stream has sent, and no less than when it was found silent. */
+const judgedUntil = 'greatest(least($1, k.known_until), q.since)';
 
 /**
  * SQL, `$1` is now and `$2` the time of silence: the module of `s` has been asked since, if its silence alone says nothing. Where

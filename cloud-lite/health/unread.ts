@@ -30,15 +30,15 @@ export async function judgeUnread(session: Session, now: number, silenceMs: numb
 
 async function tell(session: Session, hole: HoleRow, now: number, silenceMs: number): Promise<void> {
   // A stream that has not been heard of since the hub changed may be of any partition.
-  const names = (where: string) =>
+  const names = (where: string, ...params: readonly number[]) =>
     session.query<{ name: string }>(
       `select batch_id || ' of ' || device_id || '/' || module_id as name from stream
         where late_of is null and messages > 0 and partition_id in ($1, '') and ${where}
         order by device_id, module_id, batch_id`,
-      [hole.partition_id, hole.found_at, silenceMs],
+      [hole.partition_id, ...params],
     );
-  const began = await names('created_at >= $2 and created_at <= $2 + $3::int8');
-  const ended = await names('last_arrival_at < $2 and $3::int8 >= 0');
+  const began = await names('created_at >= $2 and created_at <= $2 + $3::int8', hole.found_at, silenceMs);
+  const ended = await names('heard_at < $2', hole.to_at);
   const [from, to] = [hole.from_at, hole.to_at].map((at) => new Date(at).toISOString());
   const when = `between ${from} and ${to}, when the hub removed events unread`;
   const alerts: NewAlert[] = [];

@@ -17,6 +17,8 @@ export interface HttpOptions {
   readonly random: Random;
   readonly log: Log;
   readonly limits: RepairLimits;
+  /** A stream that is not heard of for so long is silent, or not known. */
+  readonly silenceMs: number;
   readonly state: () => DetectorState;
   /** How often repair looks. Default: every few seconds. */
   readonly sweepIntervalMs?: number;

@@ -4,11 +4,11 @@ import type { ApiOptions, ApiServer } from './api.ts';
 import * as schemas from './schemas.ts';
 import { shareAnswers } from './shared-answers.ts';
 
-export function addFleetRoute(server: ApiServer, { views, turns, clock }: ApiOptions): void {
+export function addFleetRoute(server: ApiServer, { views, turns, clock, silenceMs }: ApiOptions): void {
   const fleets = shareAnswers(({ periodMs, ...query }: z.output<typeof schemas.fleetQuery>) => {
     const now = clock.now();
     const period = { start: now - periodMs, end: now };
-    return turns.read(() => readFleet(views, { ...query, period }));
+    return turns.read(() => readFleet(views, { ...query, period, now, silenceMs }));
   }, clock);
   server.get(
     '/fleet',

@@ -22,7 +22,8 @@ export function addReadRoutes(server: ApiServer, options: ApiOptions): void {
   addNoticeRoutes(server, options);
 }
 
-function addFleetRoutes(server: ApiServer, { views, turns, clock }: ApiOptions): void {
+function addFleetRoutes(server: ApiServer, { views, turns, clock, silenceMs }: ApiOptions): void {
+  const judged = () => ({ now: clock.now(), silenceMs });
   const summaries = shareAnswers((_: 'summary') => turns.read(() => readSummary(views)), clock);
   server.get(
     '/summary',
@@ -40,7 +41,9 @@ function addFleetRoutes(server: ApiServer, { views, turns, clock }: ApiOptions):
       },
     },
     async ({ query }) => {
-      const { streams, isWhole } = await turns.read(() => readStreamPage(views, query));
+      const { streams, isWhole } = await turns.read(() =>
+        readStreamPage(views, { ...query, judged: judged() }),
+      );
       return isWhole ? { streams } : { streams, next: streams[streams.length - 1]!.id };
     },
   );
@@ -49,7 +52,7 @@ function addFleetRoutes(server: ApiServer, { views, turns, clock }: ApiOptions):
     '/streams/:id',
     { schema: { summary: 'One stream', params: schemas.streamParams, response: answer(schemas.stream) } },
     async ({ params }) => {
-      return (await turns.read(() => readStream(views, params.id))) ?? noStream(params.id);
+      return (await turns.read(() => readStream(views, params.id, judged()))) ?? noStream(params.id);
     },
   );
 

@@ -68,6 +68,7 @@ export const stream = z.object({
     .readonly()
     .describe('messages that no honest clock or counter can have sent, or that contradict the first'),
   silentSince: epoch.nullable(),
+  isKnown: z.boolean().describe('what the hub holds of it has been read up to now, and says that it sends'),
   truncated: z.boolean(),
 });
 

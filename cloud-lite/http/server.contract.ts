@@ -42,6 +42,7 @@ export function httpContract(open: () => Database): void {
         random: systemRandom,
         log: silentLog,
         limits,
+        silenceMs: 300_000,
         state: () => ({ ingest: { running: true }, repair: { lastSweepAt: clock.now() } }),
         wake: () => {
           woken++;

@@ -48,7 +48,7 @@ export async function acceptRange(
     const before = parseMultirange(stream.accepted);
     if (covers(before, range)) return { kind: 'conflict', why: 'all of this range is accepted already' };
     const accepted = union(before, [range]);
-    await session.query('update stream set accepted = $2::int8multirange where id = $1', [
+    await session.query('update stream set accepted = $2::int8multirange, is_placed = true where id = $1', [
       streamId,
       formatMultirange(accepted),
     ]);

@@ -10,7 +10,8 @@ export interface Checkpoint {
   readonly partitionId: string;
   /** Of the last event taken; `beforeFirst` when none was. */
   readonly sequenceNumber: number;
-  readonly offset: string;
+  /** Behind the event before it: it comes once more, and shows whether it is the one. Empty where that is not known. */
+  readonly againOffset: string;
   /** The hub's time of that event, epoch ms. */
   readonly enqueuedAt: number;
 }
@@ -21,7 +22,7 @@ export function listCheckpoints(
   consumerGroup: string,
 ): Promise<readonly Checkpoint[]> {
   return session.query<Checkpoint>(
-    `select partition_id as "partitionId", sequence_number as "sequenceNumber", event_offset as "offset",
+    `select partition_id as "partitionId", sequence_number as "sequenceNumber", again_offset as "againOffset",
             enqueued_at as "enqueuedAt"
        from checkpoint where hub = $1 and consumer_group = $2`,
     [hub, consumerGroup],
@@ -54,29 +55,35 @@ export async function lockCheckpoint(session: Session, partition: PartitionRef):
   return row!;
 }
 
+/** @param events those that were taken now, one or more. What of them is not known leaves what was known before. */
 export async function advanceCheckpoint(
   session: Session,
   partition: PartitionRef,
-  last: ReceivedEvent,
-  events: number,
+  events: readonly ReceivedEvent[],
   now: number,
 ): Promise<void> {
+  const last = events[events.length - 1]!;
+  const offsets = events.map(({ offset }) => offset);
   await session.query(
-    `update checkpoint set sequence_number = $4, event_offset = $5, enqueued_at = $6, events = events + $7,
-                           updated_at = $8
+    `update checkpoint set sequence_number = $4, event_offset = coalesce($5, event_offset),
+                           again_offset = coalesce($6, case when $9::int4 = 1 then event_offset end, again_offset),
+                           enqueued_at = coalesce($7, enqueued_at), events = events + $9::int4, updated_at = $8
       where hub = $1 and consumer_group = $2 and partition_id = $3`,
     [
       partition.hub,
       partition.consumerGroup,
       partition.partitionId,
       last.sequenceNumber,
-      last.offset,
-      last.enqueuedAt,
-      events,
+      offsets.findLast(isSaid) ?? null,
+      offsets.slice(0, -1).findLast(isSaid) ?? null,
+      events.findLast(({ enqueuedAt }) => enqueuedAt > 0)?.enqueuedAt ?? null,
       now,
+      events.length,
     ],
   );
 }
+
+const isSaid = (offset: string) => offset !== '';
 
 /** What lies between is gone: the next event is behind `sequenceNumber`. */
 export async function skipTo(

@@ -16,7 +16,9 @@ export type SetAsideReason =
   /** The stream is ordered by something else than this message says. */
   | 'index-changed'
   /** The database took the batch without it, and not with it. */
-  | 'refused-by-database';
+  | 'refused-by-database'
+  /** The hub, or its client, gave something that is no event: without a time, say (sound-event.ts). */
+  | 'damaged-event';
 
 export type Classified =
   | { readonly kind: 'arrival'; readonly arrival: Arrival }
@@ -53,6 +55,7 @@ function classifyMessage(event: ReceivedEvent, sender: { deviceId: string; modul
       stream: { ...sender, batchId },
       index,
       isBackfill,
+      heardAt: event.enqueuedAt,
       content,
       ...(requestId === undefined ? {} : { requestId }),
       ...(lateThrough === undefined ? {} : { lateThrough }),

@@ -9,8 +9,8 @@ import {
 } from '@azure/event-hubs';
 import { systemClock } from '../../kernel/clock.ts';
 import { beforeFirst, type Checkpoint } from './checkpoint.ts';
-import type { ReceivedEvent } from './event-source.ts';
 import type { Ownership } from './ownership.ts';
+import type { GivenEvent } from './sound-event.ts';
 
 export type EventHubAccess =
   | { readonly connectionString: string }
@@ -38,7 +38,7 @@ export interface PartitionHandlers {
   opened(partitionId: string): void;
   closed(partitionId: string, why: 'to another instance' | 'ended'): void;
   /** In order, one batch of a partition at a time; an empty one is an idle partition's sign of life. */
-  events(partitionId: string, events: readonly ReceivedEvent[]): Promise<void>;
+  events(partitionId: string, events: readonly GivenEvent[]): Promise<void>;
   failed(partitionId: string, error: Error): void;
 }
 
@@ -138,8 +138,16 @@ function checkpointStore({ consumerGroup: ours }: ClientOptions, books: Bookkeep
     },
     listCheckpoints: async (fullyQualifiedNamespace, eventHubName) =>
       (await books.checkpoints())
-        .filter(({ sequenceNumber }) => sequenceNumber !== beforeFirst)
-        .map((row) => ({ fullyQualifiedNamespace, eventHubName, consumerGroup: ours, ...row })),
+        // The client begins behind an offset; without a right one, at the beginning: what was taken is known by its number.
+        .filter(({ sequenceNumber, againOffset }) => sequenceNumber !== beforeFirst && againOffset !== '')
+        .map(({ partitionId, sequenceNumber, againOffset }) => ({
+          fullyQualifiedNamespace,
+          eventHubName,
+          consumerGroup: ours,
+          partitionId,
+          sequenceNumber,
+          offset: againOffset,
+        })),
     // The ingestor writes checkpoints itself, with the ledger.
     updateCheckpoint: async () => {},
   };
@@ -163,17 +171,18 @@ export type HubEvent = Pick<
   | 'contentType'
 >;
 
-export function receivedEvent(event: HubEvent): ReceivedEvent {
-  const annotations = event.systemProperties ?? {};
+/** Never throws, whatever of it is missing or of another kind: the client would go on behind it (sound-event.ts). */
+export function receivedEvent(event: Partial<HubEvent>): GivenEvent {
+  const { enqueuedTimeUtc, systemProperties } = event as Record<keyof HubEvent, unknown>;
   return {
     sequenceNumber: event.sequenceNumber,
-    offset: String(event.offset),
-    enqueuedAt: event.enqueuedTimeUtc.getTime(),
-    properties: event.properties ?? {},
-    annotations,
+    offset: event.offset,
+    enqueuedAt: enqueuedTimeUtc instanceof Date ? enqueuedTimeUtc.getTime() : enqueuedTimeUtc,
+    properties: event.properties,
+    annotations: systemProperties,
     messageId: event.messageId,
     contentType: event.contentType,
-    contentEncoding: annotations.contentEncoding,
+    contentEncoding: (systemProperties as { contentEncoding?: unknown } | null | undefined)?.contentEncoding,
   };
 }
 

@@ -16,10 +16,11 @@ import {
   type EventHubClient,
   type PartitionHandlers,
 } from './event-hub-client.ts';
-import type { EventSource, ReceivedEvent, TakeEvents } from './event-source.ts';
+import type { EventSource, TakeEvents } from './event-source.ts';
 import { createOwnershipTable, type OwnershipTable } from './ownership.ts';
 import { PartitionWatch } from './partition-watch.ts';
 import { sessionLost } from './session-lost.ts';
+import { type GivenEvent, soundEvents } from './sound-event.ts';
 
 export interface EventHubsOptions {
   readonly access: EventHubAccess;
@@ -164,15 +165,17 @@ class Session {
     };
   }
 
-  async #process(partitionId: string, events: readonly ReceivedEvent[]): Promise<void> {
+  async #process(partitionId: string, given: readonly GivenEvent[]): Promise<void> {
     if (this.#over) throw sessionLost('the session is over');
     this.#watch.working(partitionId);
     const partition = { hub: this.#client.hub, consumerGroup: this.#consumerGroup, partitionId };
     try {
+      const after = this.#after.get(partitionId) ?? beforeFirst;
+      const events = soundEvents(given, after);
       const last = events[events.length - 1];
       if (last === undefined) return;
-      await this.#take(partition, events, this.#after.get(partitionId) ?? beforeFirst);
-      this.#after.set(partitionId, last.sequenceNumber);
+      await this.#take(partition, events, after);
+      this.#after.set(partitionId, Math.max(after, last.sequenceNumber));
     } catch (error) {
       // The client would go on with the next batch, and leave a hole.
       this.#over = true;

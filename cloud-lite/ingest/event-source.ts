@@ -1,4 +1,5 @@
 // The port to the event stream.
+import type { SoundEvent } from './sound-event.ts';
 
 /** Names one partition of one hub as one consumer group reads it. */
 export interface PartitionRef {
@@ -31,7 +32,7 @@ export interface ReceivedEvent {
  */
 export type TakeEvents = (
   partition: PartitionRef,
-  events: readonly ReceivedEvent[],
+  events: readonly SoundEvent[],
   after: number,
 ) => Promise<void>;
 

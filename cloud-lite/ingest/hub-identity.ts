@@ -1,10 +1,15 @@
 // Which hub it is that is read, before anything of it is: one that was made anew under the same name counts from zero and
 // knows none of our checkpoints; one with other partitions carries streams elsewhere. Whatever changed, all of it is read
 // from its beginning again, streams are where they are heard of next, and an alert says so.
+//
+// A hub says when it was made. One that does not, and has had more events since than we took, shows it by the event that
+// was taken last: each session begins with that one, and the hub had it at another time (isAnotherHub). Where retention
+// has removed it, and nothing else shows it, nobody can know.
 import type { Database, Session } from '../database/database.ts';
 import { type AlertKind, raiseAlerts } from '../health/alerts.ts';
-import { beforeFirst, type Checkpoint } from './checkpoint.ts';
+import { beforeFirst, type Checkpoint, type LockedCheckpoint, lockCheckpoint } from './checkpoint.ts';
 import type { HubFacts, PartitionFacts } from './event-hub-client.ts';
+import type { PartitionRef, ReceivedEvent } from './event-source.ts';
 
 export interface HubSight {
   readonly hub: string;
@@ -88,10 +93,43 @@ function isBeyond({ sequenceNumber, enqueuedAt }: Checkpoint, facts: PartitionFa
   return facts.newestAt > 0 && facts.newestAt < enqueuedAt - timeErrorMs;
 }
 
+/** The partition's event of the number that was taken last is another one: the hub had it at another time. */
+export function isAnotherHub(after: LockedCheckpoint, events: readonly ReceivedEvent[]): boolean {
+  if (after.sequenceNumber === beforeFirst || after.enqueuedAt <= 0) return false;
+  return events.some(
+    ({ sequenceNumber, enqueuedAt }) =>
+      sequenceNumber === after.sequenceNumber &&
+      enqueuedAt > 0 &&
+      Math.abs(enqueuedAt - after.enqueuedAt) > timeErrorMs,
+  );
+}
+
+/** The hub that `partition` is of was made anew: it is read from its beginning, unless somebody has seen to it. */
+export function forgetHub(
+  database: Database,
+  partition: PartitionRef,
+  seen: LockedCheckpoint,
+  now: number,
+): Promise<void> {
+  return database.transaction(async (session) => {
+    await session.query('select pg_advisory_xact_lock($1)', [hubLock]);
+    const { sequenceNumber, enqueuedAt } = await lockCheckpoint(session, partition);
+    if (sequenceNumber !== seen.sequenceNumber || enqueuedAt !== seen.enqueuedAt) return;
+    const { hub, consumerGroup } = partition;
+    await forgetPositions(session, { hub, consumerGroup });
+    await session.query(`update stream set partition_id = '' where partition_id <> ''`);
+    const message = `the event hub ${hub} was made anew since it was read last: event ${sequenceNumber} of partition ${partition.partitionId} is another one; all of it is read from the beginning; what the one before held and was not read yet is lost, and shows as gaps`;
+    await raiseAlerts(session, [{ kind: 'hub-remade', message }], now);
+  });
+}
+
 const sameIds = (a: readonly string[], b: readonly string[]) =>
   a.length === b.length && [...a].sort().every((id, i) => id === [...b].sort()[i]);
 
-async function forgetPositions(session: Session, { hub, consumerGroup }: HubSight): Promise<void> {
+async function forgetPositions(
+  session: Session,
+  { hub, consumerGroup }: Pick<HubSight, 'hub' | 'consumerGroup'>,
+): Promise<void> {
   await session.query('delete from checkpoint where hub = $1 and consumer_group = $2', [hub, consumerGroup]);
 }
 

@@ -116,6 +116,31 @@ export function hubContract(open: () => Database): void {
       expect(await settle(100, { createdAt: 9000 })).toBe('none');
     });
 
+    test('that says of no time when it was made, and has more and newer events than were read, shows it by the last of them', async () => {
+      await settle(-1, { createdAt: 0 });
+      await newIngestor().ingest(partition, events(0, 5), -1);
+      await clock.advance(60_000);
+      expect(await settle(100, { createdAt: 0 })).toBe('none');
+      // The client begins with the event that was taken last, which is another one here.
+      const again = newIngestor().ingest(partition, events(4, 30), 4);
+      await expect(again).rejects.toMatchObject({ code: 'ingest-position-lost' });
+      expect(await position()).toBeUndefined();
+      expect(await kinds()).toEqual(['hub-remade']);
+      expect(await partitionsOf()).toEqual(['']);
+      await newIngestor().ingest(partition, events(0, 30), -1);
+      expect(await streams()).toMatchObject([{ covered: [[0, 300]], messages: 35 }]);
+      expect(await kinds()).toEqual(['hub-remade']);
+    });
+
+    test('that gives the last event once more goes on behind it', async () => {
+      const read = events(0, 5);
+      await newIngestor().ingest(partition, read, -1);
+      await clock.advance(60_000);
+      const { taken, replayed } = await newIngestor().ingest(partition, [read[4]!, ...events(5, 8)], 4);
+      expect([taken, replayed]).toEqual([3, 1]);
+      expect(await kinds()).toEqual([]);
+    });
+
     test.each<[string, number, number | undefined]>([
       ['that counts from the start again', 2, undefined],
       ['whose newest event came before one that was read', 100, noon - 10_000],

@@ -11,11 +11,13 @@ import type { SegmentLimits } from '../ledger/segment.ts';
 import { createStreamRegistry, type StreamRegistry } from '../ledger/stream-registry.ts';
 import { advanceCheckpoint, beforeFirst, type LockedCheckpoint, lockCheckpoint } from './checkpoint.ts';
 import { type Classified, classify } from './classify.ts';
-import type { PartitionRef, ReceivedEvent } from './event-source.ts';
+import type { PartitionRef } from './event-source.ts';
+import { forgetHub, isAnotherHub } from './hub-identity.ts';
 import { type Bounds, defaultBounds } from './plausible.ts';
 import { countSetAside, setAside } from './set-aside.ts';
 import { noteSources } from './set-aside-source.ts';
 import { type Sorted, sortEvents } from './sort.ts';
+import { type GivenEvent, type SoundEvent, soundEvents } from './sound-event.ts';
 import { noteUnread, unreadBetween } from './unread.ts';
 
 export interface IngestorOptions {
@@ -45,14 +47,14 @@ export interface Ingestor {
    * @throws HoldfastError as `Database` does, retryable: then what is not in the ledger yet is to be given again;
    * `ingest-position-lost` when the checkpoint lies before `after`: then all from it on is.
    */
-  ingest(partition: PartitionRef, events: readonly ReceivedEvent[], after?: number): Promise<Ingested>;
+  ingest(partition: PartitionRef, events: readonly GivenEvent[], after?: number): Promise<Ingested>;
 }
 
 /** What one transaction wrote. */
 interface Written extends Sorted {
   /** The last event that had been taken before. */
   readonly after: LockedCheckpoint;
-  readonly fresh: readonly ReceivedEvent[];
+  readonly fresh: readonly SoundEvent[];
 }
 
 export function createIngestor(options: IngestorOptions): Ingestor {
@@ -72,10 +74,11 @@ class LedgerIngestor implements Ingestor {
     this.#registry = createStreamRegistry(options.database);
   }
 
-  async ingest(partition: PartitionRef, events: readonly ReceivedEvent[], after?: number): Promise<Ingested> {
-    if (events.length === 0) return { taken: 0, replayed: 0, setAside: 0 };
+  async ingest(partition: PartitionRef, given: readonly GivenEvent[], after?: number): Promise<Ingested> {
+    if (given.length === 0) return { taken: 0, replayed: 0, setAside: 0 };
     const key = partitionKey(partition);
     const readAfter = after ?? this.#taken.get(key) ?? beforeFirst;
+    const events = soundEvents(given, readAfter);
     try {
       const written = await this.#write(partition, events, readAfter);
       const { fresh } = written;
@@ -83,6 +86,12 @@ class LedgerIngestor implements Ingestor {
       return this.#report(partition, events.length, written);
     } catch (error) {
       this.#registry.forget();
+      if (error instanceof HubRemadeError) {
+        const { database, clock } = this.#options;
+        await forgetHub(database, partition, error.after, clock.now());
+        this.#taken.delete(key);
+        throw positionLost(partition);
+      }
       if (isPositionLost(error)) this.#taken.delete(key);
       // Fewer at once may be quick enough; one that is too slow by itself is the database's trouble, not its own.
       const isTheirs = isOfTheEvents(error) || (isOfTheWork(error) && events.length > 1);
@@ -93,7 +102,7 @@ class LedgerIngestor implements Ingestor {
 
   async #write(
     partition: PartitionRef,
-    events: readonly ReceivedEvent[],
+    events: readonly SoundEvent[],
     readAfter: number,
     refused?: string,
   ): Promise<Written> {
@@ -107,21 +116,24 @@ class LedgerIngestor implements Ingestor {
     return database.transaction(async (session): Promise<Written> => {
       const after = await lockCheckpoint(session, partition);
       if (after.sequenceNumber < readAfter) throw positionLost(partition);
-      const fresh = events.filter((event) => event.sequenceNumber > after.sequenceNumber);
+      if (isAnotherHub(after, events)) throw new HubRemadeError(after);
+      const isFresh = events.map((event) => event.sequenceNumber > after.sequenceNumber);
+      const fresh = events.filter((_, i) => isFresh[i]);
       if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
-      await noteUnread(session, partition, after, fresh[0]!, now);
-      const sorted = await sortEvents(session, fresh, items.slice(-fresh.length), known, this.#bounds);
-      await applyArrivals(session, sorted.arrivals, now, partition.partitionId, segmentLimits);
-      await setAside(session, partition, sorted.aside, now);
-      await advanceCheckpoint(session, partition, fresh[fresh.length - 1]!, fresh.length, now);
-      return { after, fresh, ...sorted };
+      await noteUnread(session, partition, after, firstOf(fresh, after), now);
+      const freshItems = items.filter((_, i) => isFresh[i]);
+      const { arrivals, aside } = await sortEvents(session, fresh, freshItems, known, this.#bounds, now);
+      await applyArrivals(session, arrivals, now, partition.partitionId, segmentLimits);
+      await setAside(session, partition, aside, now);
+      await advanceCheckpoint(session, partition, fresh, now);
+      return { after, fresh, arrivals, aside };
     });
   }
 
   /** One event that the database will never take must not block its partition: halve until it stands alone. */
   async #ingestApart(
     partition: PartitionRef,
-    events: readonly ReceivedEvent[],
+    events: readonly SoundEvent[],
     readAfter: number,
     cause: unknown,
   ): Promise<Ingested> {
@@ -143,13 +155,12 @@ class LedgerIngestor implements Ingestor {
   }
 
   /** The last resort: nothing of the event is written, but that it was there. */
-  #countAlone(partition: PartitionRef, events: readonly ReceivedEvent[]): Promise<Written> {
+  #countAlone(partition: PartitionRef, events: readonly SoundEvent[]): Promise<Written> {
     const { database, clock } = this.#options;
     return database.transaction(async (session): Promise<Written> => {
       const after = await lockCheckpoint(session, partition);
       const fresh = events.filter((event) => event.sequenceNumber > after.sequenceNumber);
-      const last = fresh[fresh.length - 1];
-      if (last === undefined) return { after, fresh, arrivals: [], aside: [] };
+      if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
       const now = clock.now();
       const reason = 'refused-by-database' as const;
       const detail = 'nothing of it could be written, not even to show it';
@@ -164,7 +175,7 @@ class LedgerIngestor implements Ingestor {
         fresh.map(() => nobody),
         now,
       );
-      await advanceCheckpoint(session, partition, last, fresh.length, now);
+      await advanceCheckpoint(session, partition, fresh, now);
       return { after, fresh, arrivals: [], aside: fresh.map((event) => ({ event, reason, detail })) };
     });
   }
@@ -204,10 +215,28 @@ function isOfTheEvents(error: unknown): boolean {
   );
 }
 
-function classifyUnless(refused: string | undefined, event: ReceivedEvent) {
-  return refused === undefined
+function classifyUnless(refused: string | undefined, event: SoundEvent): Classified {
+  if (refused !== undefined) return { kind: 'aside', reason: 'refused-by-database', detail: refused };
+  return event.problem === undefined
     ? classify(event)
-    : ({ kind: 'aside', reason: 'refused-by-database', detail: refused } satisfies Classified);
+    : { kind: 'aside', reason: 'damaged-event', detail: event.problem };
+}
+
+/** The first of what is new, and when the hub had it, or the first of which it is known. */
+function firstOf(fresh: readonly SoundEvent[], after: LockedCheckpoint) {
+  const { sequenceNumber } = fresh[0]!;
+  const dated = fresh.find(({ enqueuedAt }) => enqueuedAt > 0);
+  return { sequenceNumber, enqueuedAt: dated?.enqueuedAt ?? after.enqueuedAt };
+}
+
+/** The event that was taken last is another one now. */
+class HubRemadeError extends HoldfastError {
+  readonly after: LockedCheckpoint;
+
+  constructor(after: LockedCheckpoint) {
+    super('ingest-hub-remade', 'the event hub was made anew', { retryable: true });
+    this.after = after;
+  }
 }
 
 function report(options: IngestorOptions, partition: PartitionRef, given: number, written: Written): void {

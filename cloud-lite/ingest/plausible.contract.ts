@@ -5,6 +5,7 @@ import { seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
 import { listAlerts } from '../health/alerts.ts';
+import { judgeSilence } from '../health/silence.ts';
 import { judgeFleet } from '../ledger/fleet-judgement.ts';
 import { listStreams } from '../ledger/streams.ts';
 import type { RepairLimits } from '../repair/decide.ts';
@@ -78,7 +79,16 @@ export function plausibleContract(open: () => Database): void {
     };
     const state = async () => {
       const period = { start: clock.now() - hour, end: clock.now() };
-      const { page } = await judgeFleet(database, { order: 'worst', offset: 0, limit: 10, period });
+      const now = clock.now();
+      const selection = {
+        order: 'worst',
+        offset: 0,
+        limit: 10,
+        period,
+        now,
+        silenceMs: 5 * 60 * second,
+      } as const;
+      const { page } = await judgeFleet(database, selection);
       return page[0]?.state;
     };
 
@@ -182,7 +192,7 @@ export function plausibleContract(open: () => Database): void {
 
     test('accepting a range says how many kept messages cannot be taken, and why', async () => {
       const long = { ...records(10), note: 'x'.repeat(5000) };
-      await send(records(5_000_000), records(0), long);
+      await send(records(5_000_000), records(5_000_010), records(0), long);
       const { id } = await stream();
       const accepted = await acceptRange(database, id, { start: 0, end: 1000 }, 'a new device', clock.now());
       expect(accepted).toMatchObject({
@@ -194,6 +204,123 @@ export function plausibleContract(open: () => Database): void {
       );
       expect(said!.cause).toContain('1 messages taken, 1 not: ');
       expect((await stream()).setAside).not.toEqual([]);
+    });
+
+    test('what is accepted late was heard of when the hub had it: a dead device stays silent, however its stream ends', async () => {
+      await send(at(-60 * second, 0), at(10 * hour, 10 * hour + second));
+      await clock.advance(hour);
+      const judge = async () => {
+        await markRead(database, partition, clock.now());
+        await judgeSilence(database, clock.now(), 5 * 60 * second);
+      };
+      await judge();
+      expect(await state()).toBe('silent');
+      const { id } = await stream();
+      const range = { start: noon + 10 * hour, end: noon + 10 * hour + second };
+      await acceptRange(database, id, range, 'a test', clock.now());
+      await judge();
+      expect(await state()).toBe('silent');
+      expect(await stream()).toMatchObject({ messages: 2, lastArrivalAt: noon, last: range.end });
+      const alerts = await listAlerts(database, { limit: 10 });
+      expect(alerts.map(({ kind }) => kind)).toEqual(['device-silent', 'messages-set-aside']);
+    });
+
+    test('of a gap that ends in the future, what is past is asked for', async () => {
+      await send(at(-60 * second, 0), at(10 * hour, 10 * hour + second));
+      const { id } = await stream();
+      const range = { start: noon + 10 * hour, end: noon + 10 * hour + second };
+      await acceptRange(database, id, range, 'a test', clock.now());
+      await clock.advance(20 * 60 * second);
+      const now = clock.now();
+      expect(await asked()).toEqual([[noon, now + 31 * second]]);
+      expect(await stream()).toMatchObject({ gapsFound: 1 });
+    });
+
+    describe('a stream by record number', () => {
+      const lost = async () => (await stream()).lengths.missing;
+
+      test('is moved no further by many messages than by one', async () => {
+        for (let n = 0; n < 60; n++) await send(records(n * 1_000_005, n * 1_000_005 + 5));
+        expect(await lost()).toBeLessThanOrEqual(4_000_000);
+        expect(await stream()).toMatchObject({ setAside: [{ reason: 'implausible-jump', messages: 56 }] });
+        expect(await listAlerts(database, { limit: 10 })).toMatchObject([{ kind: 'messages-set-aside' }]);
+        // A day explains one jump more, however many there are.
+        await clock.advance(day);
+        for (let n = 4; n < 9; n++) await send(records(n * 1_000_005, n * 1_000_005 + 5));
+        expect((await stream()).last).toBeLessThan(20_000_000);
+      });
+
+      test('nor in one batch, nor downwards, nor by windows that are as wide', async () => {
+        await send(...Array.from({ length: 60 }, (_, n) => records(n * 1_000_005, n * 1_000_005 + 5)));
+        expect(await lost()).toBeLessThanOrEqual(4_000_000);
+        const list = Array.from({ length: 60 }, (_, n) => records(-n * 1_000_005, -n * 1_000_005 + 5));
+        await send(...list.map((one) => ({ ...one, batchId: 'down' })));
+        const wide = Array.from({ length: 60 }, (_, n) => records(n * 1_000_000, (n + 1) * 1_000_000));
+        await send(...wide.map((one) => ({ ...one, batchId: 'wide' })));
+        const [, down, widest] = await listStreams(database, { limit: 10 });
+        expect(down!.lengths.missing).toBeLessThanOrEqual(4_000_000);
+        expect(widest!.lengths.covered).toBeLessThanOrEqual(4_000_000);
+      });
+
+      test('may lose what it makes, day after day, and may count faster than it records', async () => {
+        for (let day_ = 0; day_ < 30; day_++) {
+          // 1,800,000 records a day, half of which are lost.
+          for (let part = 0; part < 9; part++) {
+            const start = day_ * 1_800_000 + part * 200_000;
+            await send({ ...records(start, start + 100_000), count: '100000' });
+          }
+          // A thousand numbers for each record.
+          const sparse = {
+            ...records(day_ * 900_000, (day_ + 1) * 900_000),
+            count: '900',
+            batchId: 'sparse',
+          };
+          await send(sparse);
+          await clock.advance(day);
+        }
+        const [dense, sparse] = await listStreams(database, { limit: 10 });
+        expect(dense).toMatchObject({ messages: 270, setAside: [] });
+        expect(sparse).toMatchObject({ messages: 30, setAside: [], gaps: [] });
+      });
+
+      test.each<[string, number]>([
+        ['one batch', 1],
+        ['batches of their own', 0],
+      ])(
+        'is where two messages agree that it is, not where an absurd first one was: in %s',
+        async (_, inOne) => {
+          const absurd = records(2 ** 52);
+          const right = [0, 10, 20, 30].map((start) => records(start));
+          if (inOne === 1) await send(absurd, ...right);
+          else for (const one of [absurd, ...right]) await send(one);
+          expect(await stream()).toMatchObject({ first: 0, last: 40, covered: [[10, 40]], gaps: [[0, 10]] });
+          expect(await asked()).toEqual([[0, 10]]);
+          const told = (await listAlerts(database, { limit: 10 })).find(
+            ({ kind }) => kind === 'stream-moved',
+          );
+          expect(told!.message).toContain('[0,20)');
+          // It is there for good: what is absurd later moves nothing.
+          await send(absurd, records(2 ** 52 + 10), records(40));
+          expect(await stream()).toMatchObject({ first: 0, last: 50 });
+        },
+      );
+
+      test('stays where it is once a second message bore it out, whatever agrees elsewhere', async () => {
+        await send(records(0), records(10), records(2 ** 40), records(2 ** 40 + 10), records(20));
+        expect(await stream()).toMatchObject({ covered: [[0, 30]], messages: 3 });
+        // The same message once more bears nothing out.
+        const other = { batchId: 'other' };
+        await send({ ...records(2 ** 40), ...other }, { ...records(2 ** 40), ...other });
+        await send({ ...records(0), ...other }, { ...records(0), ...other }, { ...records(10), ...other });
+        expect((await listStreams(database, { limit: 10 }))[1]).toMatchObject({ first: 0, last: 20 });
+      });
+
+      test('a count of late windows is moved no further either', async () => {
+        const far = Array.from({ length: 60 }, (_, n) => `aa.${(n + 1) * 1_000_000}`);
+        await send(...far.map((lateThrough, n) => ({ ...records(n * 10), lateThrough })));
+        expect((await stream()).late.missing).toBeLessThanOrEqual(4_000_000);
+        expect(await stream()).toMatchObject({ messages: 60, covered: [[0, 600]] });
+      });
     });
 
     test('a gap is judged once the stream can have reached its end', async () => {

@@ -17,7 +17,13 @@ const bounds: Bounds = {
 };
 
 function arrival(index: IndexKind, content: Arrival['content']): Arrival {
-  return { stream: { deviceId: 'd', moduleId: 'm', batchId: 's' }, index, isBackfill: false, content };
+  return {
+    stream: { deviceId: 'd', moduleId: 'm', batchId: 's' },
+    index,
+    isBackfill: false,
+    heardAt: now,
+    content,
+  };
 }
 const batch = (index: IndexKind, start: number, end: number) =>
   arrival(index, { kind: 'batch', window: { start, end }, readings: 1 });
@@ -26,6 +32,10 @@ const reach = (span?: Window, more: Partial<Reach> = {}): Reach => ({
   accepted: [],
   since: now - day,
   until: now,
+  leapt: 0,
+  leaptAt: 0,
+  isPlaced: true,
+  rival: undefined,
   index: undefined,
   ...more,
 });
@@ -118,10 +128,19 @@ describe('a window of records', () => {
     expect(records(24_000 + 3_000_000, 24_000 + 3_000_010, stream)).toBe('implausible-jump');
   });
 
+  test('is moved no further by what many messages leave out than four jumps, less what time explains', () => {
+    const at = (leapt: number, leaptAt = now) => reach({ start: 0, end: 10 }, { leapt, leaptAt });
+    expect(records(5000, 5010, at(15_000))).toBeUndefined();
+    expect(records(5000, 5010, at(15_002))).toBe('implausible-jump');
+    expect(records(5000, 5010, at(20_000, now - day))).toBeUndefined();
+    const whole = arrival('sequence', { kind: 'batch', window: { start: 10, end: 20 }, readings: 10 });
+    expect(judge(whole, at(20_000))).toBeUndefined();
+  });
+
   test('is not fast because it is young: 1,000 records in its first second are no speed', () => {
     const stream = reach({ start: 0, end: 1000 }, { since: now - hour - 1000, until: now - hour });
-    expect(records(16_000, 16_010, stream)).toBeUndefined();
-    expect(records(16_001, 16_010, stream)).toBe('implausible-jump');
+    expect(records(7000, 7010, stream)).toBeUndefined();
+    expect(records(7001, 7010, stream)).toBe('implausible-jump');
   });
 
   test('is believed where a person accepted it', () => {

@@ -3,10 +3,12 @@
 // no honest clock or counter says is set aside, until a person accepts it. Pure.
 //
 // Windows by time are held against the hub's own time. Record numbers have no time: they are held against where the
-// stream was, and how fast it has moved until then.
+// stream was, and how fast it has moved until then (pace.ts). A stream's first message may say any number; where it is, the
+// second one bears out (sort.ts).
 import { type IndexKind, length, type Window } from '../../wire/window.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import { isAccepted, noReach, type Reach } from '../ledger/reach.ts';
+import { isTooFar, type Move, moveTo, type PaceBounds } from './pace.ts';
 
 export interface Bounds {
   /** Time windows that start before this come from a clock that was never set. UTC epoch ms. */
@@ -17,9 +19,17 @@ export interface Bounds {
   readonly maxAgeMs: number;
   /** The widest window of readings, by what its stream counts in. No less than the widest request. */
   readonly maxWidth: Readonly<Record<IndexKind, number>>;
-  /** Records that a stream may leave out at once, beside those that its speed explains. */
+  /** Records that a stream may leave out at once, beside those that its pace explains. */
   readonly maxJump: number;
 }
+
+/** Of many messages together, in jumps, or in windows that are as wide. */
+const jumpsOfSeries = 4;
+
+const paceBounds = ({ maxJump, maxWidth }: Bounds): PaceBounds => ({
+  maxJump,
+  maxSeries: jumpsOfSeries * Math.max(maxJump, maxWidth.sequence),
+});
 
 const dayMs = 86_400_000;
 
@@ -40,11 +50,6 @@ export interface Implausible {
   readonly window: Window;
 }
 
-/** A stream that is faster than this times its average so far is not believed. */
-const speedFactor = 10;
-/** The shortest time that an average is taken over. */
-const leastSpanMs = 3_600_000;
-
 /** @param enqueuedAt when the hub had the message, epoch ms. */
 export function implausible(
   arrival: Arrival,
@@ -58,7 +63,7 @@ export function implausible(
     if (isAccepted(stream, window)) return undefined;
     return index === 'time'
       ? judgeTime(window, content.kind === 'void', stream, enqueuedAt, bounds)
-      : judgeRecords(window, stream, enqueuedAt, bounds);
+      : judgeRecords(window, moveOf(arrival, window, stream, enqueuedAt, bounds), stream, bounds);
   }
   const numbers =
     content.kind === 'late'
@@ -107,12 +112,26 @@ function judgeTime(
   return undefined;
 }
 
-function judgeRecords(
+/** Where a message that claims `window` moves its stream. Of a void, and where nobody counted, no reading explains anything. */
+export function moveOf(
+  { content }: Pick<Arrival, 'content'>,
   window: Window,
   reach: Reach,
   enqueuedAt: number,
   bounds: Bounds,
-): Implausible | undefined {
+): Move {
+  const isBatch = content.kind === 'batch';
+  const readings = isBatch ? content.readings * (content.part?.n ?? 1) : 0;
+  return moveTo(window, readings, reach, enqueuedAt, paceBounds(bounds));
+}
+
+/** The same of the numbers of a count of late windows, up to `last`. They begin with 1, and each is one window. */
+export function moveOfCount(last: number, count: Reach, enqueuedAt: number, bounds: Bounds): Move {
+  const reach = { ...count, span: count.span ?? { start: 1, end: 1 } };
+  return moveTo({ start: last, end: last + 1 }, 1, reach, enqueuedAt, paceBounds(bounds));
+}
+
+function judgeRecords(window: Window, move: Move, { span }: Reach, bounds: Bounds): Implausible | undefined {
   const bad = (reason: Implausible['reason'], detail: string): Implausible => ({ reason, detail, window });
   if (length(window) > bounds.maxWidth.sequence) {
     const widest = bounds.maxWidth.sequence;
@@ -121,15 +140,12 @@ function judgeRecords(
       `the window [${window.start}, ${window.end}) holds more than ${widest} records`,
     );
   }
-  const { span } = reach;
-  if (span === undefined) return undefined;
-  const left = Math.max(window.start - span.end, span.start - window.end);
-  const most = window.start >= span.end ? mostLeftOut(reach, span, enqueuedAt, bounds) : bounds.maxJump;
-  if (left <= most) return undefined;
-  const from = `the stream was at [${span.start}, ${span.end})`;
+  if (!isTooFar(move, paceBounds(bounds))) return undefined;
+  const from = span === undefined ? 'it was nowhere' : `the stream was at [${span.start}, ${span.end})`;
+  const { leftOut, leapt } = move;
   return bad(
     'implausible-jump',
-    `the window [${window.start}, ${window.end}) leaves out ${left} records; ${from}`,
+    `the window [${window.start}, ${window.end}) leaves out ${leftOut} records; ${from}, and ${Math.round(leapt)} records of its way are explained by nothing that came`,
   );
 }
 
@@ -142,15 +158,11 @@ function judgeNumbers(
 ): Implausible | undefined {
   const reach = count ?? noReach(enqueuedAt);
   if (isAccepted(reach, numbers)) return undefined;
-  const span = reach.span ?? { start: 1, end: 1 };
-  if (numbers.end - span.end <= mostLeftOut(reach, span, enqueuedAt, bounds) + 1) return undefined;
-  const detail = `late windows up to ${numbers.end - 1}; there were ${span.end - 1} until then`;
+  const last = numbers.end - 1;
+  if (!isTooFar(moveOfCount(last, reach, enqueuedAt, bounds), paceBounds(bounds))) return undefined;
+  const before = (reach.span?.end ?? 1) - 1;
+  const detail = `late windows up to ${last}; there were ${before} until then`;
   return { reason: 'implausible-jump', detail, window: numbers };
-}
-
-function mostLeftOut({ since, until }: Reach, span: Window, enqueuedAt: number, { maxJump }: Bounds): number {
-  const perMs = length(span) / Math.max(until - since, leastSpanMs);
-  return maxJump + speedFactor * perMs * Math.max(0, enqueuedAt - until);
 }
 
 const isoText = ({ start, end }: Window) => `from ${isoOf(start)} to ${isoOf(end)}`;

@@ -6,8 +6,9 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import { tellableTrouble } from '../health/trouble.ts';
-import type { EventSource, PartitionRef, ReceivedEvent } from './event-source.ts';
+import type { EventSource, PartitionRef } from './event-source.ts';
 import { type Ingestor, isPositionLost } from './ingestor.ts';
+import type { SoundEvent } from './sound-event.ts';
 
 export interface ReaderOptions {
   readonly source: EventSource;
@@ -43,7 +44,7 @@ export function createReader(options: ReaderOptions): Reader {
 
   const take = async (
     partition: PartitionRef,
-    events: readonly ReceivedEvent[],
+    events: readonly SoundEvent[],
     after: number,
     signal: AbortSignal,
   ) => {

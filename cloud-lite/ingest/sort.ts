@@ -1,13 +1,29 @@
 // Sorts the events of a batch into what the ledger takes and what is set aside, each held against what its stream is by
 // then: the ledger's word, and the events before it.
-import type { IndexKind, Window } from '../../wire/window.ts';
+import { hull, type IndexKind, type Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import type { Arrival, ResolvedArrival } from '../ledger/arrival.ts';
-import { noReach, type Reach, reaching, readReach, writeIndexes } from '../ledger/reach.ts';
+import {
+  isAccepted,
+  moveStreams,
+  noReach,
+  type Reach,
+  reaching,
+  readReach,
+  writeIndexes,
+  writePlaces,
+} from '../ledger/reach.ts';
 import type { KnownStream, KnownStreams } from '../ledger/stream-registry.ts';
 import type { Classified } from './classify.ts';
 import type { ReceivedEvent } from './event-source.ts';
-import { type Bounds, type Implausible, implausible, implausibleThrough } from './plausible.ts';
+import {
+  type Bounds,
+  type Implausible,
+  implausible,
+  implausibleThrough,
+  moveOf,
+  moveOfCount,
+} from './plausible.ts';
 import type { SetAsideEvent } from './set-aside.ts';
 
 export interface Sorted {
@@ -22,20 +38,28 @@ export async function sortEvents(
   items: readonly Classified[],
   known: KnownStreams,
   bounds: Bounds,
+  now: number,
 ): Promise<Sorted> {
   const arrivals = items.flatMap((item) => (item.kind === 'arrival' ? [item.arrival] : []));
   const ids = arrivals.flatMap((arrival) => [known.of(arrival).id, known.countOf(arrival) ?? []].flat());
   const sorting = new Sorting(known, bounds, await readReach(session, ids));
   for (const [i, item] of items.entries()) sorting.take(events[i]!, item);
   await writeIndexes(session, sorting.indexes);
+  await moveStreams(session, sorting.moved, now);
+  await writePlaces(session, sorting.placed());
   return sorting;
 }
 
 class Sorting implements Sorted {
-  readonly arrivals: ResolvedArrival[] = [];
+  arrivals: ResolvedArrival[] = [];
   readonly aside: SetAsideEvent[] = [];
   /** Of streams whose first message is among these: a message that is set aside says nothing of its stream. */
   readonly indexes = new Map<number, IndexKind>();
+  /** Streams that are elsewhere than their first message said, and where. */
+  readonly moved = new Map<number, Window>();
+  /** Of what is in `arrivals`. */
+  readonly #events = new Map<ResolvedArrival, ReceivedEvent>();
+  readonly #changed = new Set<number>();
   readonly #known: KnownStreams;
   readonly #bounds: Bounds;
   readonly #reach: Map<number, Reach>;
@@ -61,7 +85,9 @@ class Sorting implements Sorted {
       this.aside.push({ ...of, reason: 'index-changed', detail });
       return;
     }
-    const problem = this.#judge(arrival, stream, event.enqueuedAt);
+    let problem = this.#judge(arrival, stream, event.enqueuedAt);
+    if (problem?.reason === 'implausible-jump' && this.#contradicts(arrival, stream.id, event.enqueuedAt))
+      problem = this.#judge(arrival, stream, event.enqueuedAt);
     if (problem === undefined) this.#accept(event, arrival, stream);
     else this.aside.push({ event, stream: { id: this.#rowOf(arrival), batchId }, ...problem });
     if (problem === undefined && index === undefined) this.indexes.set(stream.id, arrival.index);
@@ -71,6 +97,48 @@ class Sorting implements Sorted {
   #rowOf(arrival: Arrival): number {
     const isClaim = 'window' in arrival.content;
     return (isClaim ? undefined : this.#known.countOf(arrival)) ?? this.#known.of(arrival).id;
+  }
+
+  /** Streams whose place is to be written down. */
+  placed(): ReadonlyMap<number, Reach> {
+    return new Map([...this.#changed].map((id) => [id, this.#reach.get(id)!]));
+  }
+
+  /**
+   * A stream's first message may have said anything. While no other bore it out, two that lie elsewhere and agree with each
+   * other count more than it does. Returns whether the stream has moved to them.
+   */
+  #contradicts({ content }: Arrival, id: number, at: number): boolean {
+    const reach = this.#reachOf(id, at);
+    if (!('window' in content) || reach.isPlaced) return false;
+    const { window } = content;
+    const { rival } = reach;
+    const isSame = rival?.start === window.start && rival.end === window.end;
+    if (isSame) return false;
+    const between = rival && Math.max(rival.start - window.end, window.start - rival.end);
+    const agrees = between !== undefined && between <= this.#bounds.maxJump;
+    this.#changed.add(id);
+    if (!agrees) {
+      this.#reach.set(id, { ...reach, rival: window });
+      return false;
+    }
+    const place = hull(rival!, window);
+    this.#reach.set(id, { ...reach, span: place, isPlaced: true, rival: undefined, leapt: 0, leaptAt: at });
+    this.moved.set(id, place);
+    this.#withdraw(id);
+    return true;
+  }
+
+  /** What is taken of the stream in this batch lies where it is not. */
+  #withdraw(id: number): void {
+    const isWrong = ({ streamId, content }: ResolvedArrival) =>
+      streamId === id && (content.kind === 'batch' || content.kind === 'void');
+    for (const arrival of this.arrivals.filter(isWrong)) {
+      const detail = 'the first message of its stream, which two others contradict that agree';
+      const stream = { id, batchId: arrival.stream.batchId };
+      this.aside.push({ event: this.#events.get(arrival)!, stream, reason: 'implausible-jump', detail });
+    }
+    this.arrivals = this.arrivals.filter((arrival) => !isWrong(arrival));
   }
 
   #judge(arrival: Arrival, stream: KnownStream, enqueuedAt: number): Implausible | undefined {
@@ -87,23 +155,23 @@ class Sorting implements Sorted {
     const countId = this.#known.countOf(arrival);
     const said = this.#believedThrough(event, arrival, streamId);
     const claimed: Window | undefined = 'window' in content ? content.window : undefined;
-    if (claimed !== undefined) this.#extend(streamId, claimed, event.enqueuedAt);
+    if (claimed !== undefined) this.#claim(streamId, arrival, claimed, event.enqueuedAt);
     const last =
       content.kind === 'late'
         ? content.late.number
         : content.kind === 'late-void'
           ? content.late.last
           : said?.number;
-    if (countId !== undefined && last !== undefined) {
-      this.#extend(countId, { start: 1, end: last + 1 }, event.enqueuedAt);
-    }
-    this.arrivals.push({
+    if (countId !== undefined && last !== undefined) this.#count(countId, last, event.enqueuedAt);
+    const taken: ResolvedArrival = {
       ...rest,
       content,
       streamId,
       ...(countId === undefined || last === undefined ? {} : { countId }),
       ...(said === undefined ? {} : { lateThrough: said }),
-    });
+    };
+    this.arrivals.push(taken);
+    this.#events.set(taken, event);
   }
 
   /** A window is not refused for what it says of late ones; that alone is set aside. */
@@ -122,7 +190,31 @@ class Sorting implements Sorted {
     return this.#reach.get(id) ?? noReach(now);
   }
 
-  #extend(id: number, window: Window, now: number): void {
-    this.#reach.set(id, reaching(this.#reachOf(id, now), window));
+  #claim(id: number, arrival: Arrival, window: Window, at: number): void {
+    const before = this.#reachOf(id, at);
+    const reach = reaching(before, window);
+    if (arrival.index === 'time') {
+      this.#reach.set(id, reach);
+      return;
+    }
+    // What a person accepted is explained.
+    const { leapt } = isAccepted(before, window) ? before : moveOf(arrival, window, before, at, this.#bounds);
+    const isFirst = before.span === undefined;
+    const isAgain = before.span?.start === window.start && before.span.end === window.end;
+    this.#place(id, reach, leapt, at, before.isPlaced || !(isFirst || isAgain));
+  }
+
+  #count(id: number, last: number, at: number): void {
+    const before = this.#reachOf(id, at);
+    const { leapt } = moveOfCount(last, before, at, this.#bounds);
+    this.#place(id, reaching(before, { start: 1, end: last + 1 }), leapt, at, true);
+  }
+
+  /** Noted only where it says something: most streams only ever go on. */
+  #place(id: number, reach: Reach, leapt: number, at: number, isPlaced: boolean): void {
+    const level = Math.max(0, leapt);
+    if (level > 0 || reach.leapt > 0 || isPlaced !== reach.isPlaced) this.#changed.add(id);
+    const rival = isPlaced ? undefined : reach.rival;
+    this.#reach.set(id, { ...reach, leapt: level, leaptAt: at, isPlaced, rival });
   }
 }

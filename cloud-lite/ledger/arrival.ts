@@ -44,6 +44,8 @@ export interface Arrival {
   readonly index: IndexKind;
   readonly isBackfill: boolean;
   readonly requestId?: string;
+  /** When the hub had it, UTC epoch ms: the stream was heard of then, whenever this is read or accepted. */
+  readonly heardAt: number;
   readonly content: Claim | Late;
   /** The last late number that the stream had given out by then. */
   readonly lateThrough?: LateNumber;

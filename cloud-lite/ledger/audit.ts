@@ -18,11 +18,11 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
-/** Of what a person did to a stream. */
+/** Of what became of a stream as a whole, or what a person did to it. */
 export async function noteOfStream(
   session: Session,
   streamId: number,
-  event: 'accepted' | 'reopened' | 'waived',
+  event: 'accepted' | 'moved' | 'reopened' | 'waived',
   cause: string,
   now: number,
 ): Promise<void> {

@@ -11,6 +11,8 @@ export interface Entry {
   readonly window: Window;
   readonly isBackfill: boolean;
   readonly requestId?: string;
+  /** When the hub had the message. */
+  readonly heardAt: number;
   readonly content:
     | { readonly kind: 'batch'; readonly readings: number; readonly part?: Part }
     | { readonly kind: 'void'; readonly reason: VoidReason };
@@ -20,6 +22,7 @@ export interface Entry {
 export interface Heard {
   readonly streamId: number;
   readonly isBackfill: boolean;
+  readonly heardAt: number;
 }
 
 export interface Entries {
@@ -36,10 +39,10 @@ export function entriesOf(arrivals: readonly ResolvedArrival[]): Entries {
   const heard: Heard[] = [];
   const counted = new Map<number, Coverage>();
   for (const arrival of arrivals) {
-    const { countId, streamId, isBackfill } = arrival;
+    const { countId, streamId, isBackfill, heardAt } = arrival;
     const entry = entryOf(arrival);
     entries.push(entry);
-    if (entry.streamId !== streamId) heard.push({ streamId, isBackfill });
+    if (entry.streamId !== streamId) heard.push({ streamId, isBackfill, heardAt });
     if (countId === undefined) continue;
     const end = entry.streamId === countId ? entry.window.end : arrival.lateThrough!.number + 1;
     counted.set(countId, union(counted.get(countId) ?? [], [{ start: 1, end }]));
@@ -47,8 +50,8 @@ export function entriesOf(arrivals: readonly ResolvedArrival[]): Entries {
   return { entries, heard, counted };
 }
 
-function entryOf({ content, streamId, countId, isBackfill, requestId }: ResolvedArrival): Entry {
-  const common = { isBackfill, ...(requestId === undefined ? {} : { requestId }) };
+function entryOf({ content, streamId, countId, isBackfill, requestId, heardAt }: ResolvedArrival): Entry {
+  const common = { isBackfill, heardAt, ...(requestId === undefined ? {} : { requestId }) };
   if (content.kind === 'batch' || content.kind === 'void') {
     return { streamId, window: content.window, ...common, content };
   }

@@ -37,7 +37,14 @@ export function evidenceContract(open: () => Database): void {
 
     const stream = (...batches: readonly (readonly ShortArrival[])[]) => streamAfter(database, ...batches);
     const state = async () => {
-      const selection = { order: 'worst', offset: 0, limit: 10, period: everything } as const;
+      const selection = {
+        order: 'worst',
+        offset: 0,
+        limit: 10,
+        period: everything,
+        now: 0,
+        silenceMs: 300_000,
+      } as const;
       return (await judgeFleet(database, selection)).page[0]?.state;
     };
     /** Two looks, a detection delay apart; what is asked for after them. */
@@ -330,7 +337,15 @@ export function evidenceContract(open: () => Database): void {
           unheard: hour,
         });
         expect(await stream()).toMatchObject({ unheard: 23 * hour });
-        const query = { order: 'name', offset: 0, limit: 1, cells: 10, period: day } as const;
+        const query = {
+          order: 'name',
+          offset: 0,
+          limit: 1,
+          cells: 10,
+          period: day,
+          now: 24 * hour,
+          silenceMs: 300_000,
+        } as const;
         expect((await readFleet(database, query)).streams).toMatchObject([{ unheard: 23 * hour }]);
       });
 

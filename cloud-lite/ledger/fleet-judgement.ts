@@ -1,9 +1,10 @@
 // Judges the fleet: how many streams are in each state, and which ones a page shows. Nearly all streams of a
 // fleet are healthy, and their number can be anything; so the exceptions are found by indexes, each with its
-// state, and healthy is whatever else there is.
+// state. Of whatever else there is, healthy is what is known to send; after the detector was away that may be nothing.
 import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange } from '../database/multirange.ts';
+import { isUnknown, knownJoins, knownTables } from './heard.ts';
 import { type StreamState, streamStates } from './stream-states.ts';
 
 export interface FleetSelection {
@@ -16,6 +17,10 @@ export interface FleetSelection {
   readonly limit: number;
   /** Losses of time streams count only within it; UTC epoch ms. */
   readonly period: Window;
+  /** UTC epoch ms. */
+  readonly now: number;
+  /** What is not heard of for so long is not known to send. */
+  readonly silenceMs: number;
 }
 
 export interface JudgedStream {
@@ -34,7 +39,7 @@ const found = `
   (s.messages > 0 or s.id in (select stream_id from set_aside_source)) and s.late_of is null and ($1::text is null
     or position(lower($1) in lower(s.device_id || ' ' || s.module_id || ' ' || s.batch_id)) > 0)`;
 
-// $1 search, $2 period, $3 its start. "offset 0" keeps the planner from reading the whole table: it has no idea
+// $1 search, $2 period, $3 its start, $4 now, $5 the time of silence. "offset 0" keeps the planner from reading the whole table: it has no idea
 // how few multiranges are not empty.
 const exceptions = `
   member as (
@@ -78,73 +83,86 @@ const exceptions = `
      cross join lateral (select array_agg(member_id) as members from stream_family where stream_id = s.id) f
       left join silent_stream q on q.stream_id = s.id
      where ${found}
-  ), exception as materialized (select * from judged where state <> 'healthy')`;
+  ), exception as materialized (select * from judged where state <> 'healthy'), ${knownTables}, rest as (
+    select s.id, s.device_id, s.module_id, s.batch_id,
+           case when ${isUnknown('$4', '$5')} then 'unknown' else 'healthy' end as state
+      from stream s ${knownJoins}
+     where ${found} and not exists (select from exception e where e.id = s.id)
+  )`;
 
 const byName = 'device_id, module_id, batch_id';
 
 export async function judgeFleet(session: Session, selection: FleetSelection): Promise<Judgement> {
+  const { state, order, offset, limit, period, now, silenceMs } = selection;
   const search = selection.search === undefined || selection.search === '' ? null : selection.search;
-  const facts = [search, formatMultirange([selection.period]), selection.period.start];
+  const facts = [search, formatMultirange([period]), period.start, now, silenceMs];
   const { counts, worst } = await readExceptions(session, facts, selection);
-  const { state, order, offset, limit } = selection;
   if (order === 'name' && state === undefined) {
     return { counts, page: await readByName(session, facts, offset, limit) };
   }
-  if (state !== undefined && state !== 'healthy') return { counts, page: worst };
-  // The healthy come last: behind all exceptions, where those are shown too.
-  const before = state === 'healthy' ? 0 : counts.silent + counts.lossy + counts.repairing;
-  const page = state === 'healthy' ? [] : worst;
-  const rest = limit - page.length;
-  if (rest === 0) return { counts, page };
-  const healthy = await readHealthy(session, facts, Math.max(0, offset - before), rest);
-  return { counts, page: [...page, ...healthy] };
+  if (state !== undefined && !restStates.includes(state)) return { counts, page: worst };
+  // They come last: behind all exceptions, where those are shown too.
+  const page = state === undefined ? [...worst] : [];
+  let before = state === undefined ? counts.silent + counts.lossy + counts.repairing : 0;
+  for (const of of restStates) {
+    if (state !== undefined && state !== of) continue;
+    const room = limit - page.length;
+    if (room > 0) page.push(...(await readRest(session, facts, of, Math.max(0, offset - before), room)));
+    before += counts[of];
+  }
+  return { counts, page };
 }
 
-/** The counts of all states, and the part of the page that is not healthy, the worst first. */
+/** Of streams that are no exceptions. */
+const restStates: readonly StreamState[] = ['unknown', 'healthy'];
+
+/** The counts of all states, and the part of the page that are exceptions, the worst first. */
 async function readExceptions(
   session: Session,
   facts: readonly unknown[],
   { state, offset, limit }: FleetSelection,
 ): Promise<{ counts: Judgement['counts']; worst: readonly JudgedStream[] }> {
   const [row] = await session.query<{
-    total: number;
     counts: Partial<Record<StreamState, number>>;
     worst: readonly JudgedStream[];
   }>(
     `with ${exceptions}, page as (
-       select id, state from exception where $4::text is null or state = $4
-        order by array_position($5::text[], state), ${byName} limit $6 offset $7
+       select id, state from exception where $6::text is null or state = $6
+        order by array_position($7::text[], state), ${byName} limit $8 offset $9
      )
-     select (select count(*) from stream s where ${found}) as total,
-            coalesce((select jsonb_object_agg(state, n)
-                        from (select state, count(*) as n from exception group by state) c), '{}') as counts,
+     select coalesce((select jsonb_object_agg(state, n)
+                        from (select state, count(*) as n
+                                from (select state from exception union all select state from rest) every
+                               group by state) c), '{}') as counts,
             coalesce((select jsonb_agg(jsonb_build_object('id', id, 'state', state)) from page), '[]') as worst`,
     [...facts, state ?? null, streamStates, limit, offset],
   );
-  const { silent = 0, lossy = 0, repairing = 0 } = row!.counts;
-  return {
-    counts: { silent, lossy, repairing, healthy: row!.total - silent - lossy - repairing },
-    worst: row!.worst,
-  };
+  const none = Object.fromEntries(streamStates.map((name) => [name, 0])) as Record<StreamState, number>;
+  return { counts: { ...none, ...row!.counts }, worst: row!.worst };
 }
 
 function readByName(session: Session, facts: readonly unknown[], offset: number, limit: number) {
   return session.query<JudgedStream>(
     `with ${exceptions}, page as (
-       select s.id, ${byName} from stream s where ${found} order by ${byName} limit $4 offset $5
+       select s.id, ${byName} from stream s where ${found} order by ${byName} limit $6 offset $7
      )
-     select page.id, coalesce(e.state, 'healthy') as state from page left join exception e on e.id = page.id
+     select page.id, coalesce(e.state, r.state) as state
+       from page left join exception e on e.id = page.id left join rest r on r.id = page.id
       order by ${byName.replaceAll(/\w+/g, 'page.$&')}`,
     [...facts, limit, offset],
   );
 }
 
-function readHealthy(session: Session, facts: readonly unknown[], offset: number, limit: number) {
+function readRest(
+  session: Session,
+  facts: readonly unknown[],
+  state: StreamState,
+  offset: number,
+  limit: number,
+) {
   return session.query<JudgedStream>(
     `with ${exceptions}
-     select s.id, 'healthy' as state from stream s
-      where ${found} and not exists (select from exception e where e.id = s.id)
-      order by ${byName} limit $4 offset $5`,
-    [...facts, limit, offset],
+     select id, state from rest where state = $6 order by ${byName} limit $7 offset $8`,
+    [...facts, state, limit, offset],
   );
 }

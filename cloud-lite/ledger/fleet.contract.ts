@@ -33,6 +33,8 @@ export function fleetContract(open: () => Database): void {
         limit: 50,
         cells: 10,
         period: { start: 0, end: 100 },
+        now: 100,
+        silenceMs: 300_000,
         ...query,
       });
     const time = (stream: string, start: number, end: number, more: Partial<ShortArrival> = {}) => ({
@@ -58,10 +60,10 @@ export function fleetContract(open: () => Database): void {
         `insert into silent_stream (stream_id, since) select id, 90 from stream where batch_id = 'd-silent'`,
       );
       // Only late, for all that is known.
-      expect((await read()).counts).toEqual({ silent: 1, lossy: 1, repairing: 0, healthy: 2 });
+      expect((await read()).counts).toEqual({ silent: 1, lossy: 1, repairing: 0, unknown: 0, healthy: 2 });
       await look();
       const page = await read();
-      expect(page.counts).toEqual({ silent: 1, lossy: 1, repairing: 1, healthy: 1 });
+      expect(page.counts).toEqual({ silent: 1, lossy: 1, repairing: 1, unknown: 0, healthy: 1 });
       expect(page.streams.map(({ batchId, state, strip }) => [batchId, state, strip])).toEqual([
         ['d-silent', 'silent', 'ccccc.....'],
         ['c-void', 'lossy', 'ccccccccvc'],
@@ -160,7 +162,7 @@ export function fleetContract(open: () => Database): void {
         expect(new Set(whole.map(({ id }) => id)).size).toBe(whole.length);
       }
       const { counts, streams } = await read();
-      expect(counts).toEqual({ silent: 2, lossy: 5, repairing: 4, healthy: 3 });
+      expect(counts).toEqual({ silent: 2, lossy: 5, repairing: 4, unknown: 0, healthy: 3 });
       expect(streams.map(({ state }) => state)).toEqual(
         (['silent', 'lossy', 'repairing', 'healthy'] as const).flatMap((state) =>
           Array(counts[state]).fill(state),

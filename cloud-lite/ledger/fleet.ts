@@ -33,7 +33,7 @@ export interface FleetStream {
   readonly openGaps: number;
   readonly openRequests: number;
   readonly readings: number;
-  /** UTC epoch ms. */
+  /** When the hub had its newest message; UTC epoch ms. */
   readonly lastArrivalAt: number;
   readonly silentSince: number | null;
   /** The fleet's period, or the whole of a sequence; see strip.ts. */
@@ -70,7 +70,7 @@ interface FleetRow {
   readonly open_gaps: number;
   readonly open_requests: number;
   readonly readings: number;
-  readonly last_arrival_at: number;
+  readonly heard_at: number;
   readonly silent_since: number | null;
   readonly covered: string;
   readonly backfilled: string;
@@ -106,7 +106,7 @@ async function describe(
             (select count(*) from gap g where g.stream_id = any(f.members) and g.state = 'open') as open_gaps,
             (select count(*) from request r
               where r.stream_id = any(f.members) and r.state in ('pending', 'accepted')) as open_requests,
-            (select sum(readings)::int8 from stream where id = any(f.members)) as readings, s.last_arrival_at,
+            (select sum(readings)::int8 from stream where id = any(f.members)) as readings, s.heard_at,
             q.since as silent_since,
             g.covered::text, g.backfilled::text, g.missing::text, g.excused::text,
             (coalesce(r.ranges, '{}') * g.missing)::text as requested
@@ -160,7 +160,7 @@ function fleetStream(row: FleetRow, { period, cells }: FleetQuery): FleetStream 
     openGaps: row.open_gaps,
     openRequests: row.open_requests,
     readings: row.readings,
-    lastArrivalAt: row.last_arrival_at,
+    lastArrivalAt: row.heard_at,
     silentSince: row.silent_since,
     strip: drawStrip(layersOf(row), row.index_kind === 'time' ? period : whole, cells),
   };

@@ -15,6 +15,8 @@ export interface FoldInput {
   readonly window: Window;
   readonly isBackfill: boolean;
   readonly readings: number;
+  /** When the hub had it. */
+  readonly heardAt: number;
   readonly voidReason?: VoidReason;
 }
 
@@ -39,6 +41,8 @@ export interface StreamChange {
   /** Readings of parts whose window is not complete. */
   heldReadings: number;
   hasBackfill: boolean;
+  /** When the hub had the newest of the messages; 0 where there is none. */
+  heardAt: number;
   readonly fragments: Fragment[];
 }
 
@@ -67,6 +71,7 @@ export function emptyChange(streamId: number): StreamChange {
     duplicates: 0,
     heldReadings: 0,
     hasBackfill: false,
+    heardAt: 0,
     fragments: [],
   };
 }
@@ -74,6 +79,7 @@ export function emptyChange(streamId: number): StreamChange {
 function add(change: StreamChange, arrival: FoldInput): void {
   change.messages++;
   change.hasBackfill ||= arrival.isBackfill;
+  change.heardAt = Math.max(change.heardAt, arrival.heardAt);
   const isVoid = arrival.voidReason !== undefined;
   const before = isVoid ? union(change.covered, allVoids(change)) : change.covered;
   if (covers(before, arrival.window)) {

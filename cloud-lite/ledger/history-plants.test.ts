@@ -54,6 +54,18 @@ const faults: Readonly<Record<string, Partial<Plants> | readonly StatementEdit[]
       put: 'select -1::int8 as "sequenceNumber", enqueued_at as "enqueuedAt" from checkpoint',
     },
   ],
+  'what is read late was heard of when it was read': [
+    {
+      find: 'heard_at = greatest(s.heard_at, least(d.heard_at, $9::int8))',
+      put: 'heard_at = greatest(s.heard_at, $9::int8 + 0 * d.heard_at)',
+    },
+  ],
+  'a stream is healthy though nobody read what came': [
+    { find: '(coalesce(k.known_until, h.known_until, 0) < $4', put: '(-1 > $4' },
+  ],
+  'an event without a time is one of now': {
+    event: (event) => (event.enqueuedAt > 0 ? event : { ...event, enqueuedAt: Date.UTC(2026, 10, 21, 12) }),
+  },
   'a gap that is asked for is asked for again': [
     { find: `r.state in ('pending', 'accepted')`, put: `r.state in ('none')` },
   ],

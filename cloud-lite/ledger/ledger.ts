@@ -70,18 +70,20 @@ function withoutClaims(
     byStream.set(streamId, change);
     return change;
   };
-  for (const { streamId, window, duplicate, readings, isBackfill } of held) {
+  for (const { streamId, window, duplicate, readings, isBackfill, heardAt } of held) {
     const change = changeOf(streamId);
     change.messages++;
     if (duplicate) change.duplicates++;
     change.heldReadings += readings;
     change.hasBackfill ||= isBackfill;
+    change.heardAt = Math.max(change.heardAt, heardAt);
     change.claimed = union(change.claimed, [window]);
   }
-  for (const { streamId, isBackfill } of heard) {
+  for (const { streamId, isBackfill, heardAt } of heard) {
     const change = changeOf(streamId);
     change.messages++;
     change.hasBackfill ||= isBackfill;
+    change.heardAt = Math.max(change.heardAt, heardAt);
   }
   for (const [streamId, numbers] of counted) {
     const change = changeOf(streamId);
@@ -127,15 +129,16 @@ async function mergeChanges(
                         unnest(d.fragments::text[], d.fragment_readings::int8[], d.fragment_voids::bool[])
                           as u(coverage, readings, is_void)) f),
        last_arrival_at = greatest(s.last_arrival_at, $9::int8),
+       heard_at = greatest(s.heard_at, least(d.heard_at, $9::int8)),
        partition_id = $13,
        last_backfill_at = case when d.has_backfill then $9::int8 else s.last_backfill_at end
      from (select id, covered::int8multirange, backfilled::int8multirange, voided::int8multirange,
                   messages, duplicates, held_readings, has_backfill, fragments, fragment_readings, fragment_voids,
-                  span::int8range
+                  span::int8range, heard_at
              from unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[],
-                         $8::bool[], $10::text[], $11::text[], $12::text[], $14::text[])
+                         $8::bool[], $10::text[], $11::text[], $12::text[], $14::text[], $15::int8[])
                as t(id, covered, backfilled, voided, messages, duplicates, held_readings, has_backfill,
-                    fragments, fragment_readings, fragment_voids, span)) d
+                    fragments, fragment_readings, fragment_voids, span, heard_at)) d
      where s.id = d.id
      returning s.id, coalesce(lower(d.span) < s.archived_until, false) as "reachesBack",
                pg_column_size(s.covered) + pg_column_size(s.backfilled) + pg_column_size(s.voided)
@@ -155,6 +158,7 @@ async function mergeChanges(
       changes.map((change) => arrayText(change.fragments.map((f) => (f.isVoid ? 't' : 'f')))),
       partitionId,
       changes.map((change) => spanText(change)),
+      changes.map(({ heardAt }) => heardAt),
     ],
   );
   if (updated.length !== changes.length) {

@@ -27,6 +27,7 @@ export interface HeldPart {
   readonly duplicate: boolean;
   readonly readings: number;
   readonly isBackfill: boolean;
+  readonly heardAt: number;
 }
 
 export interface Assembled {
@@ -59,18 +60,18 @@ export async function assemble(session: Session, entries: readonly Entry[]): Pro
       continue;
     }
     const set = sets.get(partSetKey(entry, part.n))!;
-    const { streamId, isBackfill, window } = entry;
+    const { streamId, isBackfill, window, heardAt } = entry;
     const readings = entry.content.kind === 'batch' ? entry.content.readings : 0;
     const known = covers(union(set.stored, covered.get(streamId)!), set.window);
     if (known || set.seen.has(part.k)) {
-      held.push({ streamId, window, isBackfill, duplicate: true, readings: 0 });
+      held.push({ streamId, window, isBackfill, heardAt, duplicate: true, readings: 0 });
       continue;
     }
     set.seen.add(part.k);
     set.fresh.add(part.k);
     set.complete = set.seen.size === set.n;
     if (set.complete) take(entry);
-    else held.push({ streamId, window, isBackfill, duplicate: false, readings });
+    else held.push({ streamId, window, isBackfill, heardAt, duplicate: false, readings });
   }
   return { inputs, held, sets: [...sets.values()] };
 }
@@ -191,8 +192,8 @@ function encodingOf(entry: Entry): string {
 }
 
 function foldInput(entry: Entry): FoldInput {
-  const { streamId, window, isBackfill, content } = entry;
+  const { streamId, window, isBackfill, heardAt, content } = entry;
   return content.kind === 'void'
-    ? { streamId, window, isBackfill, readings: 0, voidReason: content.reason }
-    : { streamId, window, isBackfill, readings: content.readings };
+    ? { streamId, window, isBackfill, heardAt, readings: 0, voidReason: content.reason }
+    : { streamId, window, isBackfill, heardAt, readings: content.readings };
 }

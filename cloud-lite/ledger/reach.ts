@@ -2,7 +2,9 @@
 import { type Coverage, covers } from '../../wire/coverage.ts';
 import { hull, type IndexKind, type Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { parseMultirange, parseRange } from '../database/multirange.ts';
+import { formatRange, parseMultirange, parseRange } from '../database/multirange.ts';
+import { raiseAlerts } from '../health/alerts.ts';
+import { noteOfStream } from './audit.ts';
 
 /** What the ledger knows of a stream, or of a count of late windows. */
 export interface Reach {
@@ -13,6 +15,13 @@ export interface Reach {
   /** When the stream was first and last heard of. UTC epoch ms. */
   readonly since: number;
   readonly until: number;
+  /** Positions of its way that nothing explains, as they were at `leaptAt`, UTC epoch ms (ingest/pace.ts). */
+  readonly leapt: number;
+  readonly leaptAt: number;
+  /** A second message bore out where it is. */
+  readonly isPlaced: boolean;
+  /** Before that: what another message claims, far from there. */
+  readonly rival: Window | undefined;
   /** What orders it, by the first of its messages that was taken; undefined before that. */
   readonly index: IndexKind | undefined;
 }
@@ -23,6 +32,10 @@ export const noReach = (now: number): Reach => ({
   accepted: [],
   since: now,
   until: now,
+  leapt: 0,
+  leaptAt: now,
+  isPlaced: false,
+  rival: undefined,
   index: undefined,
 });
 
@@ -34,11 +47,16 @@ export async function readReach(session: Session, ids: readonly number[]): Promi
     span: string;
     accepted: string;
     created_at: number;
-    last_arrival_at: number;
+    heard_at: number;
     index_kind: IndexKind;
     messages: number;
+    leapt: number;
+    leapt_at: number;
+    is_placed: boolean;
+    rival: string;
   }>(
-    `select id, span::text, accepted::text, created_at, last_arrival_at, index_kind, messages
+    `select id, span::text, accepted::text, created_at, heard_at, index_kind, messages, leapt, leapt_at, is_placed,
+            rival::text
        from stream where id = any($1::int8[])`,
     [[...new Set(ids)]],
   );
@@ -49,7 +67,11 @@ export async function readReach(session: Session, ids: readonly number[]): Promi
         span: parseRange(row.span),
         accepted: parseMultirange(row.accepted),
         since: row.created_at,
-        until: row.last_arrival_at,
+        until: row.heard_at || row.created_at,
+        leapt: row.leapt,
+        leaptAt: row.leapt_at,
+        isPlaced: row.is_placed,
+        rival: parseRange(row.rival),
         index: row.messages > 0 ? row.index_kind : undefined,
       },
     ]),
@@ -64,6 +86,65 @@ export async function writeIndexes(session: Session, indexes: ReadonlyMap<number
       where s.id = t.id and s.messages = 0 and s.index_kind <> t.kind`,
     [[...indexes.keys()], [...indexes.values()]],
   );
+}
+
+/** What of streams by record number is not known by their ranges. */
+export async function writePlaces(session: Session, reaches: ReadonlyMap<number, Reach>): Promise<void> {
+  if (reaches.size === 0) return;
+  const list = [...reaches.values()];
+  await session.query(
+    `update stream s set leapt = t.leapt, leapt_at = t.leapt_at, is_placed = t.is_placed, rival = t.rival::int8range
+       from unnest($1::int8[], $2::int8[], $3::int8[], $4::bool[], $5::text[]) as t(id, leapt, leapt_at, is_placed, rival)
+      where s.id = t.id`,
+    [
+      [...reaches.keys()],
+      list.map(({ leapt }) => Math.round(leapt)),
+      list.map(({ leaptAt }) => leaptAt),
+      list.map(({ isPlaced }) => isPlaced),
+      list.map(({ rival }) => (rival === undefined ? 'empty' : formatRange(rival))),
+    ],
+  );
+}
+
+/**
+ * Streams whose first message is borne out by nothing, and contradicted by two that agree: what the first claimed is
+ * withdrawn, and they begin at `place`, of which all is missing yet.
+ */
+export async function moveStreams(
+  session: Session,
+  places: ReadonlyMap<number, Window>,
+  now: number,
+): Promise<void> {
+  for (const [id, place] of places) {
+    const [before] = await session.query<{
+      span: string;
+      batch_id: string;
+      device_id: string;
+      module_id: string;
+    }>('select span::text, batch_id, device_id, module_id from stream where id = $1 for update', [id]);
+    if (before === undefined) continue;
+    await session.query('delete from void_range where stream_id = $1', [id]);
+    await session.query('delete from pending_part where stream_id = $1', [id]);
+    await session.query(`delete from gap where stream_id = $1 and state <> 'closed'`, [id]);
+    await session.query(
+      `update request set state = 'cancelled', ended_at = $2 where stream_id = $1 and state in ('pending', 'accepted')`,
+      [id, now],
+    );
+    await session.query(
+      `update stream set span = $2::int8range, archived_until = null, covered = '{}', backfilled = '{}', voided = '{}',
+                         waived = '{}', newest = null, messages = 0, duplicates = 0, readings = 0
+        where id = $1`,
+      [id, formatRange(place)],
+    );
+    const withdrawn = parseRange(before.span);
+    const first =
+      withdrawn === undefined ? 'its first message' : `its first message, ${formatRange(withdrawn)},`;
+    const cause = `${first} was borne out by no other, and two that came after it agree that it is at ${formatRange(place)}: it is there, and what the first claimed is withdrawn`;
+    await noteOfStream(session, id, 'moved', cause, now);
+    const { batch_id: batchId, device_id: deviceId, module_id: moduleId } = before;
+    const message = `stream ${batchId} of ${deviceId}/${moduleId}: ${cause}`;
+    await raiseAlerts(session, [{ kind: 'stream-moved', deviceId, moduleId, batchId, message }], now);
+  }
 }
 
 /** With what `window` claims. */

@@ -2,6 +2,7 @@
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { unheardOf } from './coverage.ts';
+import { isUnknown, knownJoins, knownTables } from './heard.ts';
 import {
   abandonedOf,
   type Pair,
@@ -34,12 +35,14 @@ export interface StreamView extends RangesView {
   readonly lengths: { readonly covered: number; readonly excused: number; readonly missing: number };
   /** Up to now, behind the stream's end: see coverage.ts. */
   readonly unheard: number;
-  /** UTC epoch ms. */
+  /** When the hub had its newest message; UTC epoch ms. */
   readonly lastArrivalAt: number;
   /** Its messages that were set aside, by reason. */
   readonly setAside: readonly StreamAside[];
   /** UTC epoch ms; null while the stream is sending. */
   readonly silentSince: number | null;
+  /** Whether it still sends is known (heard.ts); false where nobody asked. */
+  readonly isKnown: boolean;
   /** Some list above was cut to its newest ranges. */
   readonly truncated: boolean;
 }
@@ -77,6 +80,8 @@ export interface StreamQuery {
   readonly limit: number;
   readonly deviceId?: string | undefined;
   readonly batchId?: string | undefined;
+  /** For whether it is known that they still send: UTC epoch ms, and the time of silence. */
+  readonly judged?: { readonly now: number; readonly silenceMs: number } | undefined;
 }
 
 /** Ranges shown of each kind. */
@@ -97,7 +102,7 @@ interface StreamRow extends RangesRow {
   readonly messages: number;
   readonly duplicates: number;
   readonly readings: number;
-  readonly last_arrival_at: number;
+  readonly heard_at: number;
   readonly gaps_found: number;
   readonly gaps_closed: number;
   readonly open_requests: number;
@@ -105,13 +110,18 @@ interface StreamRow extends RangesRow {
   readonly covered_length: number;
   readonly missing_length: number;
   readonly silent_since: number | null;
+  readonly is_known: boolean;
   readonly unheard: number;
   readonly late: LateView;
   readonly set_aside: readonly StreamAside[];
 }
 
-export async function readStream(session: Session, id: number): Promise<StreamView | undefined> {
-  const [stream] = await listStreams(session, { id, limit: 1 });
+export async function readStream(
+  session: Session,
+  id: number,
+  judged?: StreamQuery['judged'],
+): Promise<StreamView | undefined> {
+  const [stream] = await listStreams(session, { id, limit: 1, judged });
   return stream;
 }
 
@@ -183,11 +193,12 @@ const voidSegments = `
 
 export async function listStreams(session: Session, query: StreamQuery): Promise<readonly StreamView[]> {
   const rows = await session.query<StreamRow>(
-    `select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, ${newestOf('g.covered')} as covered,
+    `with ${knownTables}
+     select s.id, s.device_id, s.module_id, s.batch_id, s.index_kind, ${newestOf('g.covered')} as covered,
             ${newestOf('g.backfilled')} as backfilled, ${newestOf('g.waived')} as waived,
             ${newestOf('g.missing')} as missing, lower(s.span) as first, upper(s.span) as last,
             s.messages, (s.duplicates + late.duplicates)::int8 as duplicates,
-            (s.readings + late.readings)::int8 as readings, s.last_arrival_at,
+            (s.readings + late.readings)::int8 as readings, s.heard_at,
             (coalesce(p.gaps_found, 0) + late.gaps_found)::int8 as gaps_found,
             (coalesce(p.gaps_closed, 0) + late.gaps_closed)::int8 as gaps_closed,
             ${newestOf(`coalesce(a.ranges, '{}') * g.missing`)} as abandoned,
@@ -196,7 +207,8 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
               where f.stream_id = s.id) as pending_parts,
             to_jsonb(late) - '{readings,duplicates,gaps_found,gaps_closed}'::text[] as late,
             l.covered_length, l.missing_length,
-            q.since as silent_since, ${unheardOf('int8range(null, null)')} as unheard,
+            q.since as silent_since, not coalesce(${isUnknown('$6', '$7')}, true) as is_known,
+            ${unheardOf('int8range(null, null)')} as unheard,
             coalesce((select jsonb_agg(jsonb_build_object(
                         'streamId', a.stream_id, 'reason', a.reason, 'messages', a.messages, 'lastAt', a.last_at,
                         'detail', a.detail, 'range', case when not isempty(a.range)
@@ -208,7 +220,7 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
                                                           'ranges', ${newestOf('g.ranges - g.covered', voidSegments)})
                                        order by v.reason)
                         from (select distinct reason from void_range where stream_id = s.id) v), '[]') as voids
-       from stream s
+       from stream s ${knownJoins}
        left join stream_repair p on p.stream_id = s.id
        left join silent_stream q on q.stream_id = s.id
        left join lateral (select range_agg(range) as ranges, count(*) as n from request
@@ -221,7 +233,15 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
       cross join lateral (${lateOf('s.id')}) late
       where s.late_of is null and s.id > $1 and ($5::int8 is null or s.id = $5) and ($2::text is null or s.device_id = $2) and ($3::text is null or s.batch_id = $3)
       order by s.id limit $4`,
-    [query.after ?? 0, query.deviceId ?? null, query.batchId ?? null, query.limit, query.id ?? null],
+    [
+      query.after ?? 0,
+      query.deviceId ?? null,
+      query.batchId ?? null,
+      query.limit,
+      query.id ?? null,
+      query.judged?.now ?? null,
+      query.judged?.silenceMs ?? null,
+    ],
   );
   return rows.map(streamView);
 }
@@ -251,8 +271,9 @@ function streamView(row: StreamRow): StreamView {
       excused: (row.last ?? 0) - (row.first ?? 0) - row.covered_length - row.missing_length,
     },
     unheard: row.unheard,
-    lastArrivalAt: row.last_arrival_at,
+    lastArrivalAt: row.heard_at,
     setAside: row.set_aside,
     silentSince: row.silent_since,
+    isKnown: row.is_known,
   };
 }

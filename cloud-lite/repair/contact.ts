@@ -64,7 +64,7 @@ export async function wakeReachable(session: Session, now: number, notAgainBefor
     `update module_contact c set due_at = $1
       where c.due_at > $1 and c.tried_at <= $2 and c.unreachable
         and exists (select from stream s where s.device_id = c.device_id and s.module_id = c.module_id
-                                           and s.last_arrival_at > c.tried_at)
+                                           and s.heard_at > c.tried_at)
      returning c.device_id as "deviceId", c.module_id as "moduleId"`,
     [now, now - notAgainBeforeMs],
   );

@@ -30,8 +30,11 @@ export const liveGapsWithin = (stream: string, start: string, end: string) => `
                where b.stream_id = ${stream} and b.state <> 'closed' and lower(b.range) <= ${start}
                order by lower(b.range) desc limit 1), ${start})`;
 
+/** A hole that ends in the future is looked at in pieces of so much that is past: each is a gap of its own. */
+const pieceMs = 300_000;
+
 /**
- * Holes of these segments that were not there at the last look begin to wait. One that ends in the future is none yet: it
+ * Holes of these segments that were not there at the last look begin to wait. What of one lies in the future is none yet: it
  * is where the stream has to come first. @returns how many.
  */
 export async function noticeGaps(
@@ -42,7 +45,7 @@ export async function noticeGaps(
   if (segments.length === 0) return 0;
   const noticed = await session.query(
     `insert into gap (stream_id, range, state, seen_at)
-     select s.stream_id, hole, 'waiting', $1
+     select s.stream_id, past, 'waiting', $1
        from unnest($2::int8[], $3::int8[]) as t(stream_id, segment_id)
       cross join lateral (select * from stream_segment
                            where stream_id = t.stream_id and segment_id = t.segment_id offset 0) s
@@ -50,7 +53,10 @@ export async function noticeGaps(
                             from ${liveGapsWithin('s.stream_id', 's.low', 's.high')}) known
       cross join lateral unnest(s.missing - known.ranges) as hole
        join stream o on o.id = s.stream_id
-      where o.index_kind <> 'time' or upper(hole) <= $1
+      cross join lateral (
+        select case when o.index_kind <> 'time' or upper(hole) <= $1::int8 then hole
+                    when lower(hole) <= $1::int8 - ${pieceMs} then int8range(lower(hole), $1::int8) end as past) p
+      where past is not null
      on conflict do nothing
      returning id`,
     [now, segments.map(({ streamId }) => streamId), segments.map(({ segmentId }) => segmentId)],

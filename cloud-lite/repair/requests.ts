@@ -61,7 +61,7 @@ export async function followRequests(
               least($1::int8, coalesce(k.known_until, $1::int8)) as known_until
          from request r join stream s on s.id = r.stream_id
         cross join lateral (
-           select max(last_backfill_at) as backfill_at, max(last_arrival_at) as heard_at from stream
+           select max(last_backfill_at) as backfill_at, max(heard_at) as heard_at from stream
             where device_id = s.device_id and module_id = s.module_id) m
          join stream_known k on k.stream_id = s.id
         where r.id = any($4::text[]) and r.state in ('pending', 'accepted')) as open

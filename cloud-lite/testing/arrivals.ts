@@ -31,7 +31,7 @@ export async function arrive(
   now = 0,
   partitionId = '',
 ): Promise<void> {
-  const arrivals = list.map(arrivalOf);
+  const arrivals = list.map((short) => arrivalOf(short, now));
   const known = await createStreamRegistry(database).resolve(arrivals, now);
   const resolved = arrivals.map((arrival) => {
     const countId = known.countOf(arrival);
@@ -49,11 +49,12 @@ export async function streamAfter(
   return (await listStreams(database, { limit: 10 }))[0]!;
 }
 
-function arrivalOf(short: ShortArrival): Arrival {
+function arrivalOf(short: ShortArrival, heardAt: number): Arrival {
   return {
     stream: { deviceId: short.device ?? 'd', moduleId: short.module ?? 'm', batchId: short.stream ?? 's' },
     index: short.index ?? 'sequence',
     isBackfill: short.backfill ?? (short.requestId !== undefined || short.late !== undefined),
+    heardAt,
     ...(short.requestId === undefined ? {} : { requestId: short.requestId }),
     ...(short.lateThrough === undefined ? {} : { lateThrough: { series: '', number: short.lateThrough } }),
     content: contentOf(short),

@@ -54,6 +54,7 @@ export async function startFixture(
       random: seededRandom(7),
       log: silentLog,
       limits,
+      silenceMs: 300_000,
       state: () => ({ ingest: { running: true }, repair: { lastSweepAt: Date.now() } }),
       wake: () => {},
       metricsText: async () => '',
@@ -188,7 +189,7 @@ async function tellOutcomes(database: Database, now: number): Promise<void> {
     'insert into silent_stream (stream_id, since) select id, $2 from stream where batch_id = $1',
     ['tank-7', now - 840_000],
   );
-  await database.query('update stream set last_arrival_at = $2 where batch_id = $1', [
+  await database.query('update stream set last_arrival_at = $2, heard_at = $2 where batch_id = $1', [
     'tank-7',
     now - 840_000,
   ]);

@@ -248,12 +248,14 @@ class History {
     throw new Error('repair did not come to rest');
   }
 
-  /** Nothing more comes for hours, and the hub is read all the same. */
+  /** The last messages wait for hours, as the detectors are away, and nothing more comes; then the hub is read. */
   async #fallSilent(): Promise<void> {
     await this.#compare();
+    for (let n = 0; n < 5; n++) this.#modules.produce();
     await this.#clock.advance(2 * 3_600_000);
+    await this.#compare();
     for (let partition = 0; partition < this.#hub.partitions; partition++)
-      await this.#detectors[0]!.read(partition, false);
+      while (await this.#detectors[0]!.read(partition, false));
     await this.#compare();
   }
 

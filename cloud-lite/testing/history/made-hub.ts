@@ -27,7 +27,11 @@ export class MadeHub {
 
   /** A device's messages always go to the same partition. */
   take(message: MadeMessage, at: number): void {
-    this.logs[devices.indexOf(message.deviceId) % this.partitions]!.push({ message, at });
+    this.logs[this.partitionOf(message.deviceId)]!.push({ message, at });
+  }
+
+  partitionOf(deviceId: string): number {
+    return devices.indexOf(deviceId) % this.partitions;
   }
 
   ref(partition: number): PartitionRef {

@@ -119,6 +119,8 @@ const foreign = {
       long: `${'x'.repeat(993)}\u{1f600}${'x'.repeat(5000)}`,
     },
   },
+  // What the hub's client gave is no event: nobody knows when the hub had it.
+  'damaged-event': { enqueuedAt: Number.NaN, properties: ours('a', 0, 10) },
   'implausible-time': { properties: ours('b', earliest - 1000, earliest + 1) },
   'implausible-width': { properties: ours('a', 5, 5_000_000) },
   // What a counter says that was replaced, beyond all that a history reaches.

@@ -4,6 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Database } from '../../database/database.ts';
 import { listCheckpoints } from '../../ingest/checkpoint.ts';
 import { readCoverage } from '../../ledger/coverage.ts';
+import { judgeFleet } from '../../ledger/fleet-judgement.ts';
 import type { MethodOutcome } from '../../repair/hub-methods.ts';
 import { historyLimits } from './detector.ts';
 import { consumerGroup, type MadeHub } from './made-hub.ts';
@@ -30,6 +31,8 @@ export interface Witness {
   hubChanged(): void;
 }
 
+/** As short as histories are. */
+const silenceMs = 1500;
 /** Instances have the database's time to a fraction of this. */
 const clockErrorMs = 1000;
 
@@ -37,6 +40,8 @@ export function createWitness(database: Database, hub: MadeHub, clock: Clock): W
   let oracle = createOracle();
   let taken = [...hub.oldest];
   let incarnation = hub.incarnation;
+  /** By device: when the hub had the newest of its messages that were read. */
+  const heard = new Map<string, number>();
   /** By request: when a module took it first, when it answered anything last; and whether it said never. */
   const said = new Map<string, { taken?: number; declined?: number; refused?: boolean }>();
   const checkpoints = async () => {
@@ -52,10 +57,18 @@ export function createWitness(database: Database, hub: MadeHub, clock: Clock): W
       for (const [partition, position] of (await checkpoints()).entries()) {
         const log = hub.logs[partition]!;
         if (position > log.length) throw new Error(`partition ${partition} is read beyond its end`);
-        while (taken[partition]! < position) oracle.take(partition, log[taken[partition]!++]!);
+        while (taken[partition]! < position) {
+          const logged = log[taken[partition]!++]!;
+          oracle.take(partition, logged);
+          heard.set(logged.message.deviceId, logged.at);
+        }
       }
       expect(await readImage(database)).toEqual(oracle.image());
       await wholenessIsProven(database);
+      await healthIsProven(database, clock.now(), heard, (deviceId) => {
+        const partition = hub.partitionOf(deviceId);
+        return hub.isKnown ? hub.logs[partition]![taken[partition]!]?.at : undefined;
+      });
       await noStampIsAhead(database, clock.now() + clockErrorMs);
     },
     heard(requestId, outcome) {
@@ -104,6 +117,7 @@ export function createWitness(database: Database, hub: MadeHub, clock: Clock): W
     forget() {
       oracle = createOracle();
       taken = [...hub.oldest];
+      heard.clear();
       said.clear();
     },
     hubChanged() {
@@ -125,6 +139,33 @@ async function wholenessIsProven(database: Database): Promise<void> {
     const all = { start: Number.MIN_SAFE_INTEGER, end: Number.MAX_SAFE_INTEGER };
     const view = await readCoverage(database, id, all);
     if (view?.accounted === 1 && (missing || behind)) throw new Error(`stream ${id} is complete, and is not`);
+  }
+}
+
+/**
+ * A stream that is called healthy was heard of lately, by when the hub had it, and nothing older of it is unread.
+ * @param unread when the hub had the oldest message, of the partition that carries the device, which nobody has read.
+ */
+async function healthIsProven(
+  database: Database,
+  now: number,
+  heard: ReadonlyMap<string, number>,
+  unread: (deviceId: string) => number | undefined,
+): Promise<void> {
+  const period = { start: now - 3_600_000, end: now };
+  const selection = { order: 'name', offset: 0, limit: 100, period, now, silenceMs } as const;
+  const { page } = await judgeFleet(database, selection);
+  const rows = await database.query<{ id: number; device_id: string }>('select id, device_id from stream');
+  const deviceOf = new Map(rows.map((row) => [row.id, row.device_id]));
+  for (const { id, state } of page) {
+    if (state !== 'healthy') continue;
+    const deviceId = deviceOf.get(id)!;
+    const what = `stream ${id} of ${deviceId} is called healthy`;
+    if ((heard.get(deviceId) ?? 0) < now - 2 * silenceMs - clockErrorMs)
+      throw new Error(`${what}, and nothing came of its device`);
+    const waiting = unread(deviceId);
+    if (waiting !== undefined && waiting < now - silenceMs - clockErrorMs)
+      throw new Error(`${what}, and what came has not been read`);
   }
 }
 

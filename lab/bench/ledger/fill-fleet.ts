@@ -17,13 +17,13 @@ export async function fillFleet(database: Database, fleet: FleetShape): Promise<
   const { streams, withGap, streamsPerDevice, now } = fleet;
   await database.query(
     `insert into stream (device_id, module_id, batch_id, index_kind, span, covered, newest, messages, readings, created_at,
-                         last_arrival_at, partition_id)
+                         last_arrival_at, heard_at, partition_id)
      select 'gateway-' || lpad((i / $2::int8)::text, 6, '0'), 'holdfast', 'line-' || i % $2::int8, 'time',
             int8range(n - 86400000, n),
             case when i % $3::int8 = 0 then int8multirange(int8range(n - 86400000, n - 120000 - i % 997 * 60000),
                                                            int8range(n - 60000 - i % 997 * 60000, n))
                  else int8multirange(int8range(n - 86400000, n)) end,
-            n, 8640, 4320000, n - 86400000, n - i % 9000, (i / $2 % $5::int8)::text
+            n, 8640, 4320000, n - 86400000, n - i % 9000, n - i % 9000, (i / $2 % $5::int8)::text
        from generate_series(0, $1::int8 - 1) i, (select $4::int8 as n) as now`,
     [streams, streamsPerDevice, streams / withGap, now, partitions],
   );

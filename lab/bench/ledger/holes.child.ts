@@ -72,7 +72,15 @@ for (let n = 0; n < 5; n++) looks.push(await timed(() => look(systemClock.now() 
 const now = systemClock.now();
 const page = async () => {
   const period = { start: now - 3_600_000, end: now };
-  await readFleet(database, { order: 'worst', offset: 0, limit: 50, cells: 120, period });
+  await readFleet(database, {
+    order: 'worst',
+    offset: 0,
+    limit: 50,
+    cells: 120,
+    period,
+    now,
+    silenceMs: 300_000,
+  });
 };
 const pages = [await timed(page), await timed(page), await timed(page)];
 mark('end', {

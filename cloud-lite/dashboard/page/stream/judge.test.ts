@@ -29,6 +29,7 @@ const healthy: StreamView = {
   lastArrivalAt: 0,
   setAside: [],
   silentSince: null,
+  isKnown: true,
   unheard: 0,
   truncated: false,
 };
@@ -38,6 +39,9 @@ const { late } = healthy;
 describe('a stream is', () => {
   test.each([
     ['healthy', {}],
+    // The detector was away, and has yet to read what came meanwhile.
+    ['unknown', { isKnown: false }],
+    ['repairing', { isKnown: false, openRequests: 1 }],
     ['silent', { silentSince: 5, openRequests: 1 }],
     ['repairing', { openRequests: 1 }],
     ['repairing', { gapsFound: 3, lengths: { covered: 90, excused: 0, missing: 10 } }],

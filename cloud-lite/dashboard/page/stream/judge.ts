@@ -9,5 +9,6 @@ export function judgeStream(stream: StreamView): StreamState {
   const givenUp = late.abandoned + stream.abandoned.reduce((sum, [start, end]) => sum + end - start, 0);
   if (stream.gapsFound > stream.gapsClosed && lengths.missing + late.missing > givenUp) return 'repairing';
   const isLossy = givenUp > 0 || lengths.excused + late.excused > 0;
-  return isLossy || stream.setAside.length > 0 ? 'lossy' : 'healthy';
+  if (isLossy || stream.setAside.length > 0) return 'lossy';
+  return stream.isKnown ? 'healthy' : 'unknown';
 }

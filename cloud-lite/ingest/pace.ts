@@ -1,0 +1,56 @@
+// How far a stream by record number can have come. Numbers have no time, so one message proves nothing of them: what
+// its readings do not explain is held against the stream's pace and the time that passed, whatever the number of messages. A
+// stream that is moved further than that in many steps is as little believed as one that is in one.
+import { length, type Window } from '../../wire/window.ts';
+import type { Reach } from '../ledger/reach.ts';
+
+export interface PaceBounds {
+  /** Records that a stream may leave out at once, beside those that its pace explains; and in a day, for ever. */
+  readonly maxJump: number;
+  /** Records that nothing explains, of many messages together. */
+  readonly maxSeries: number;
+}
+
+/** The shortest time that an average is taken over. */
+const leastSpanMs = 3_600_000;
+const dayMs = 86_400_000;
+
+export interface Move {
+  /** Numbers between the stream and the message. */
+  readonly leftOut: number;
+  /** The most that can lie there. */
+  readonly most: number;
+  /** All that nothing explains of the stream's way, this message's included, less what its pace and the time explain. */
+  readonly leapt: number;
+}
+
+/**
+ * What a message that claims `window`, and brings `readings`, makes of a stream that is at `reach`.
+ * @param at when the hub had it, UTC epoch ms.
+ */
+export function moveTo(
+  window: Window,
+  readings: number,
+  reach: Reach,
+  at: number,
+  { maxJump }: PaceBounds,
+): Move {
+  const { span, since, until } = reach;
+  const perMs = span === undefined ? 0 : length(span) / Math.max(until - since, leastSpanMs);
+  const meanwhile = perMs * Math.max(0, at - until);
+  const growth =
+    span === undefined
+      ? length(window)
+      : Math.max(0, window.end - span.end) + Math.max(0, span.start - window.start);
+  const leftOut = span === undefined ? 0 : Math.max(0, window.start - span.end, span.start - window.end);
+  const isOn = span === undefined || window.start >= span.end;
+  const faded = reach.leapt - (perMs + maxJump / dayMs) * Math.max(0, at - reach.leaptAt);
+  return {
+    leftOut,
+    most: isOn ? maxJump + meanwhile : maxJump,
+    leapt: Math.max(faded, -meanwhile) + Math.max(0, growth - readings),
+  };
+}
+
+export const isTooFar = (move: Move, { maxSeries }: PaceBounds) =>
+  move.leftOut > move.most || move.leapt > maxSeries;

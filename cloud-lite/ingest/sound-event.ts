@@ -1,0 +1,97 @@
+// What the hub's client gives, as events that nothing stumbles over. The client hands over whatever the wire held: a time
+// that is no date, a number that is none, properties of any kind. One such event must neither stop its partition nor be
+// lost in silence, so each becomes a sound event, and says itself what was wrong with it.
+import { describeError } from '../../kernel/errors.ts';
+import { cutText } from '../../kernel/text.ts';
+import type { ReceivedEvent } from './event-source.ts';
+
+/** An event as somebody gave it: each field may be anything, and missing. */
+export type GivenEvent = Readonly<Partial<Record<keyof ReceivedEvent, unknown>>> | null | undefined;
+
+export interface SoundEvent extends ReceivedEvent {
+  /** Why it cannot be taken: it is refused, and counted. Its place among the others is known all the same. */
+  readonly problem?: string;
+}
+
+/** Hubs of today were not there before, and none will say anything later. UTC epoch ms. */
+const times = { start: Date.UTC(2010, 0), end: Date.UTC(2200, 0) };
+/** Of Event Hubs: digits, or parts of such; it is quoted in the filter that a partition is opened with. */
+const offsetForm = /^[\w.:-]{1,64}$/;
+const maxProblemLength = 200;
+/** Nothing removes more events between two: a number further on is none. */
+const maxNumberStep = 1e9;
+/** Those that were made here. */
+const sound = new WeakSet<object>();
+
+/**
+ * @param after the number of the event before the first of them. Numbers of a partition grow by one: an event without
+ * one has the next.
+ */
+export function soundEvents(given: readonly GivenEvent[], after: number): readonly SoundEvent[] {
+  let last = after;
+  return given.map((event) => {
+    const made = isSound(event) ? event : soundEvent(event, last + 1);
+    last = made.sequenceNumber;
+    return made;
+  });
+}
+
+function soundEvent(given: GivenEvent, next: number): SoundEvent {
+  const problems: string[] = [];
+  /** Whatever reading the field does. */
+  const read = (name: keyof ReceivedEvent): unknown => {
+    try {
+      return given?.[name];
+    } catch (error) {
+      problems.push(`${name} cannot be read: ${describeError(error)}`);
+      return undefined;
+    }
+  };
+  const copy = (name: 'properties' | 'annotations'): Readonly<Record<string, unknown>> => {
+    const value = read(name);
+    if (value === undefined || value === null) return {};
+    try {
+      if (typeof value === 'object' && !Array.isArray(value)) return { ...value };
+    } catch (error) {
+      problems.push(`${name} cannot be read: ${describeError(error)}`);
+      return {};
+    }
+    problems.push(`${name} is no set of names and values`);
+    return {};
+  };
+  const sequenceNumber = read('sequenceNumber');
+  const isNumbered =
+    typeof sequenceNumber === 'number' &&
+    Number.isSafeInteger(sequenceNumber) &&
+    sequenceNumber >= 0 &&
+    (next === 0 || sequenceNumber <= next + maxNumberStep);
+  if (!isNumbered) problems.push(`its sequence number is ${shown(sequenceNumber)}`);
+  const enqueuedAt = read('enqueuedAt');
+  const isDated = typeof enqueuedAt === 'number' && enqueuedAt >= times.start && enqueuedAt < times.end;
+  if (!isDated) problems.push(`the time when the hub had it is ${shown(enqueuedAt)}`);
+  const offset = read('offset');
+  const offsetText = typeof offset === 'number' ? String(offset) : offset;
+  const event = {
+    sequenceNumber: isNumbered ? sequenceNumber : next,
+    offset: typeof offsetText === 'string' && offsetForm.test(offsetText) ? offsetText : '',
+    enqueuedAt: isDated ? Math.floor(enqueuedAt) : 0,
+    properties: copy('properties'),
+    annotations: copy('annotations'),
+    messageId: read('messageId'),
+    contentType: read('contentType'),
+    contentEncoding: read('contentEncoding'),
+  };
+  const made =
+    problems.length === 0 ? event : { ...event, problem: cutText(problems.join('; '), maxProblemLength) };
+  sound.add(made);
+  return made;
+}
+
+const isSound = (event: GivenEvent): event is SoundEvent => event != null && sound.has(event);
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string')
+    return `no such thing: ${cutText(String(value), 40)}`;
+  return `of the type ${typeof value}`;
+}

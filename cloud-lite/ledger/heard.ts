@@ -1,0 +1,38 @@
+// SQL: how far streams are heard of, and how far that is known. Silence (health/silence.ts) and the fleet's states rest on it.
+
+/**
+ * SQL: up to when the stream `s` is heard of. By time, as far as its claims reach; one whose claims lie in the future, no
+ * longer than something came; one that never claimed anything, since it began.
+ */
+export const heardUntil = `(case when s.index_kind = 'time'
+  then least(coalesce(upper(s.span), s.created_at), s.heard_at) else s.heard_at end)`;
+
+/**
+ * SQL: the stream `s` is one by record number, and has been watched since by the word `w` of its module; or its module
+ * says nothing of it, and something else of the module has come since.
+ */
+export const isHeardSince = (at: string) => `(s.index_kind = 'sequence' and (coalesce(w.heard_at, 0) >= ${at}
+  or w.says is null and exists (
+    select from stream m where m.device_id = s.device_id and m.module_id = s.module_id and m.late_of is null
+                           and m.messages > 0 and m.heard_at >= ${at})))`;
+
+/** SQL: common tables for `isUnknown`: up to when each partition is known, and all of them. */
+export const knownTables = `
+  known_of as materialized (select partition_id, known_until from partition_known),
+  known_all as materialized (select min(known_until) as known_until from known_of)`;
+
+/** SQL: what `isUnknown` joins to the stream `s`. */
+export const knownJoins = `
+  left join known_of k on k.partition_id = s.partition_id
+ cross join known_all h
+  left join stream_word w on w.stream_id = s.id`;
+
+/**
+ * SQL, `now` and `silence` are its parameters: nobody knows whether the stream `s` still sends. What its partition held has
+ * not been read up to a while ago; or it has, and nothing of that says that the stream was there, which is silence once it is judged.
+ */
+export function isUnknown(now: string, silence: string): string {
+  const until = 'coalesce(k.known_until, h.known_until, 0)';
+  const limit = `(least(${now}::int8, ${until}) - ${silence}::int8)`;
+  return `(${until} < ${now}::int8 - ${silence}::int8 or ${heardUntil} < ${limit} and not ${isHeardSince(limit)})`;
+}
