@@ -113,6 +113,8 @@ export function oddEventsContract(open: () => Database): void {
       ['a text as its time', { enqueuedAt: '2026-11-21T12:00:00Z' }],
       ['no number', { sequenceNumber: undefined }],
       ['the last of all numbers', { sequenceNumber: Number.MAX_SAFE_INTEGER }],
+      ['a number further on', { sequenceNumber: 1000 }],
+      ['a number that was', { sequenceNumber: 0 }],
       ['properties that are none', { properties: 'text' }],
       ['annotations that are none', { annotations: [1] }],
     ])('with %s is refused, counted and shown', async (_, change) => {

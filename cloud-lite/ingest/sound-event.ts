@@ -18,25 +18,50 @@ const times = { start: Date.UTC(2010, 0), end: Date.UTC(2200, 0) };
 /** Of Event Hubs: digits, or parts of such; it is quoted in the filter that a partition is opened with. */
 const offsetForm = /^[\w.:-]{1,64}$/;
 const maxProblemLength = 200;
-/** Nothing removes more events between two: a number further on is none. */
+/** Nothing removes more events at once: a number further on is none. */
 const maxNumberStep = 1e9;
 /** Those that were made here. */
 const sound = new WeakSet<object>();
 
 /**
- * @param after the number of the event before the first of them. Numbers of a partition grow by one: an event without
- * one has the next.
+ * @param after the number of the event before the first of them. Numbers of a partition grow by one from event to event, but
+ * for a hole that goes on behind it: an event that says otherwise has the number of its place.
  */
 export function soundEvents(given: readonly GivenEvent[], after: number): readonly SoundEvent[] {
+  const said = given.map(numberOf);
   let last = after;
-  return given.map((event) => {
-    const made = isSound(event) ? event : soundEvent(event, last + 1);
-    last = made.sequenceNumber;
-    return made;
+  return given.map((event, i) => {
+    if (isSound(event)) {
+      last = event.sequenceNumber;
+      return event;
+    }
+    const [own, next] = [said[i], said[i + 1]];
+    const isBelieved = own !== undefined && (i === 0 ? isFirst(own, next, after) : follows(own, next, last));
+    // The first may come again, so the one behind it says more than what was taken before.
+    const place = i === 0 && next !== undefined && next > 0 ? next - 1 : last + 1;
+    last = isBelieved ? own : place;
+    return soundEvent(event, last, isBelieved);
   });
 }
 
-function soundEvent(given: GivenEvent, next: number): SoundEvent {
+const follows = (own: number, next: number | undefined, last: number) =>
+  own === last + 1 || (own > last && next === own + 1);
+
+function isFirst(own: number, next: number | undefined, after: number): boolean {
+  if (next === undefined) return after < 0 || own <= after + maxNumberStep;
+  return next === own + 1 || next !== after + 2;
+}
+
+function numberOf(event: GivenEvent): number | undefined {
+  try {
+    const said = event?.sequenceNumber;
+    return typeof said === 'number' && Number.isSafeInteger(said) && said >= 0 ? said : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function soundEvent(given: GivenEvent, sequenceNumber: number, isNumbered: boolean): SoundEvent {
   const problems: string[] = [];
   /** Whatever reading the field does. */
   const read = (name: keyof ReceivedEvent): unknown => {
@@ -59,20 +84,14 @@ function soundEvent(given: GivenEvent, next: number): SoundEvent {
     problems.push(`${name} is no set of names and values`);
     return {};
   };
-  const sequenceNumber = read('sequenceNumber');
-  const isNumbered =
-    typeof sequenceNumber === 'number' &&
-    Number.isSafeInteger(sequenceNumber) &&
-    sequenceNumber >= 0 &&
-    (next === 0 || sequenceNumber <= next + maxNumberStep);
-  if (!isNumbered) problems.push(`its sequence number is ${shown(sequenceNumber)}`);
+  if (!isNumbered) problems.push(`its sequence number is ${shown(read('sequenceNumber'))}`);
   const enqueuedAt = read('enqueuedAt');
   const isDated = typeof enqueuedAt === 'number' && enqueuedAt >= times.start && enqueuedAt < times.end;
   if (!isDated) problems.push(`the time when the hub had it is ${shown(enqueuedAt)}`);
   const offset = read('offset');
   const offsetText = typeof offset === 'number' ? String(offset) : offset;
   const event = {
-    sequenceNumber: isNumbered ? sequenceNumber : next,
+    sequenceNumber,
     offset: typeof offsetText === 'string' && offsetForm.test(offsetText) ? offsetText : '',
     enqueuedAt: isDated ? Math.floor(enqueuedAt) : 0,
     properties: copy('properties'),
