@@ -1,5 +1,4 @@
 // The port to the event stream.
-import type { SoundEvent } from './sound-event.ts';
 
 /** Names one partition of one hub as one consumer group reads it. */
 export interface PartitionRef {
@@ -22,6 +21,12 @@ export interface ReceivedEvent {
   readonly messageId?: unknown;
   readonly contentType?: unknown;
   readonly contentEncoding?: unknown;
+}
+
+/** One that was looked at (sound-event.ts): nothing stumbles over it. */
+export interface SoundEvent extends ReceivedEvent {
+  /** Why it cannot be taken: it is refused, and counted. Its place among the others is known all the same. */
+  readonly problem?: string;
 }
 
 /**

@@ -11,13 +11,13 @@ import type { SegmentLimits } from '../ledger/segment.ts';
 import { createStreamRegistry, type StreamRegistry } from '../ledger/stream-registry.ts';
 import { advanceCheckpoint, beforeFirst, type LockedCheckpoint, lockCheckpoint } from './checkpoint.ts';
 import { type Classified, classify } from './classify.ts';
-import type { PartitionRef } from './event-source.ts';
+import type { PartitionRef, SoundEvent } from './event-source.ts';
 import { forgetHub, isAnotherHub } from './hub-identity.ts';
 import { type Bounds, defaultBounds } from './plausible.ts';
 import { countSetAside, setAside } from './set-aside.ts';
 import { noteSources } from './set-aside-source.ts';
 import { type Sorted, sortEvents } from './sort.ts';
-import { type GivenEvent, type SoundEvent, soundEvents } from './sound-event.ts';
+import { type GivenEvent, soundEvents } from './sound-event.ts';
 import { noteUnread, unreadBetween } from './unread.ts';
 
 export interface IngestorOptions {

@@ -6,9 +6,8 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import { tellableTrouble } from '../health/trouble.ts';
-import type { EventSource, PartitionRef } from './event-source.ts';
+import type { EventSource, PartitionRef, SoundEvent } from './event-source.ts';
 import { type Ingestor, isPositionLost } from './ingestor.ts';
-import type { SoundEvent } from './sound-event.ts';
 
 export interface ReaderOptions {
   readonly source: EventSource;

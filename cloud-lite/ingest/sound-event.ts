@@ -3,15 +3,10 @@
 // lost in silence, so each becomes a sound event, and says itself what was wrong with it.
 import { describeError } from '../../kernel/errors.ts';
 import { cutText } from '../../kernel/text.ts';
-import type { ReceivedEvent } from './event-source.ts';
+import type { ReceivedEvent, SoundEvent } from './event-source.ts';
 
 /** An event as somebody gave it: each field may be anything, and missing. */
 export type GivenEvent = Readonly<Partial<Record<keyof ReceivedEvent, unknown>>> | null | undefined;
-
-export interface SoundEvent extends ReceivedEvent {
-  /** Why it cannot be taken: it is refused, and counted. Its place among the others is known all the same. */
-  readonly problem?: string;
-}
 
 /** Hubs of today were not there before, and none will say anything later. UTC epoch ms. */
 const times = { start: Date.UTC(2010, 0), end: Date.UTC(2200, 0) };
