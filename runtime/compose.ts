@@ -40,8 +40,8 @@ import { releasedAt } from './time/release-date.ts';
 import { createSiteClock, type SiteClock } from './time/site-clock.ts';
 import { type DayUseSaver, keepDayUse, readDayUse } from './uplink/day-use.ts';
 import type { EdgeUplink } from './uplink/edge-uplink.ts';
-import type { ForwarderLimits } from './uplink/forwarder-limits.ts';
-import { createForwarderSlot, type ForwarderSlot } from './uplink/forwarder-slot.ts';
+import { createForwarder } from './uplink/forwarder/forwarder.ts';
+import type { Forwarder, ForwarderLimits } from './uplink/forwarder/forwarder-api.ts';
 import { createWindows } from './windows/windows.ts';
 import type { WindowLimits, Windows } from './windows/windows-api.ts';
 
@@ -125,7 +125,7 @@ interface Intake {
 
 interface WayOut {
   readonly uplink: EdgeUplink;
-  readonly forwarder: ForwarderSlot;
+  readonly forwarder: Forwarder;
   readonly dayUse: DayUseSaver;
   readonly jobs: BackfillJobs;
 }
@@ -234,18 +234,16 @@ async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config:
   const { spool, activeConfig, history } = disk;
   const uplink = edges.connect(config.uplink);
   const usedBefore = await readDayUse(spool);
-  const forwarder = createForwarderSlot(
-    {
-      uplink,
-      lanes: spool,
-      clock,
-      random,
-      log: log.child({ part: 'forwarder' }),
-      metrics,
-      ...(usedBefore && { dayUse: usedBefore }),
-    },
-    forwarderLimitsOf(config),
-  );
+  const forwarder = createForwarder({
+    uplink,
+    lanes: spool,
+    clock,
+    random,
+    limits: forwarderLimitsOf(config),
+    log: log.child({ part: 'forwarder' }),
+    metrics,
+    ...(usedBefore && { dayUse: usedBefore }),
+  });
   const dayUse = keepDayUse({
     store: spool,
     use: () => (activeConfig.config().uplink.caps.messagesPerDay > 0 ? forwarder.state().dayUse : undefined),
@@ -368,7 +366,7 @@ async function applyTo(parts: Parts, edges: Edges, next: Config, plan: ReloadPla
   await parts.rules.change(next.rules, streamsByName(next));
   edges.onSources?.(new Set(next.sources.map(({ name }) => name)));
   parts.delayed.release();
-  if (plan.forwarder) await parts.forwarder.setLimits(forwarderLimitsOf(next));
+  if (plan.forwarder) parts.forwarder.setLimits(forwarderLimitsOf(next));
   if (plan.uplink) parts.uplink.reconfigure(next.uplink);
 }
 

@@ -17,7 +17,7 @@ import type { SpoolKeys } from './spool/encryption/open-keys.ts';
 import type { Spool } from './spool/spool.ts';
 import type { SiteClock } from './time/site-clock.ts';
 import type { EdgeUplink } from './uplink/edge-uplink.ts';
-import type { Forwarder } from './uplink/forwarder-api.ts';
+import type { Forwarder } from './uplink/forwarder/forwarder-api.ts';
 import type { Windows } from './windows/windows-api.ts';
 
 /** What is reported on, and with what. */

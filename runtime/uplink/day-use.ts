@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
-import type { DayUse } from './rate-caps.ts';
+import type { DayUse } from './forwarder/pace.ts';
 
 export interface DayUseStore {
   putSetting(name: string, value: unknown): Promise<void>;

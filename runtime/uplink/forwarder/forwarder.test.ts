@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { HoldfastError } from '../../kernel/errors.ts';
-import { silentLog } from '../../kernel/log.ts';
-import { noMetrics } from '../../kernel/metrics.ts';
-import { seededRandom } from '../../kernel/random.ts';
-import { settle, VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
+import { silentLog } from '../../../kernel/log.ts';
+import { noMetrics } from '../../../kernel/metrics.ts';
+import { seededRandom } from '../../../kernel/random.ts';
+import { settle, VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import type { LaneName } from '../lanes.ts';
+import { createFakeLanes } from '../testing/fake-lanes.ts';
+import { createFakeUplink } from '../testing/fake-uplink.ts';
 import { createForwarder } from './forwarder.ts';
-import type { ForwarderLimits } from './forwarder-limits.ts';
-import type { LaneName } from './lanes.ts';
-import { createFakeLanes } from './testing/fake-lanes.ts';
-import { createFakeUplink } from './testing/fake-uplink.ts';
+import type { ForwarderLimits } from './forwarder-api.ts';
 
 const retry = (code: string) => new HoldfastError(code, 'not now', { retryable: true });
 
@@ -331,6 +331,57 @@ describe('caps', () => {
     clock.stepWall(86_400_000);
     await clock.advance(120_000);
     expect(uplink.received.length).toBeGreaterThan(100);
+  });
+});
+
+describe('limits that change', () => {
+  test('hold at once; what is in flight stays, and the day goes on counting', async () => {
+    const { uplink, lanes, forwarder, clock, fill } = await bench({ messagesPerDay: 5, liveReserve: 0 });
+    fill('live', 20);
+    await settle();
+    expect(uplink.received).toHaveLength(5);
+    expect(forwarder.state().waitingFor).toBe('daily-cap');
+    uplink.onSend = () => 'hold';
+    forwarder.setLimits({ messagesPerDay: 8, liveReserve: 0 });
+    await settle();
+    expect(uplink.inFlight).toBe(3);
+    forwarder.setLimits({ inFlightMessages: 6 });
+    await settle();
+    expect(uplink.inFlight).toBe(6);
+    uplink.onSend = () => 'accept';
+    forwarder.setLimits({});
+    uplink.releaseHeld();
+    await clock.advance(2000);
+    expect([...lanes.ids('live'), ...lanes.ids('backlog')]).toEqual([]);
+    expect(forwarder.state()).toMatchObject({
+      sent: { live: 20, backlog: 0, backfill: 0 },
+      dayUse: { units: 20 },
+    });
+  });
+
+  test('a cap of messages a second holds from now on, and none is gone when it is', async () => {
+    const { uplink, forwarder, clock, fill } = await bench();
+    fill('live', 10);
+    await settle();
+    expect(uplink.received).toHaveLength(10);
+    forwarder.setLimits({ messagesPerSecond: 2 });
+    fill('live', 20);
+    await clock.advance(3000);
+    expect(uplink.received.length).toBeLessThan(20);
+    forwarder.setLimits({});
+    await settle();
+    expect(uplink.received).toHaveLength(30);
+  });
+
+  test('begin nothing after the stop', async () => {
+    const { uplink, lanes, forwarder, clock } = await bench();
+    const stopped = forwarder.stop(100);
+    await clock.advance(1000);
+    await stopped;
+    forwarder.setLimits({ messagesPerSecond: 5 });
+    lanes.add('live');
+    await clock.advance(5000);
+    expect(uplink.received).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 // A few messages of one lane, taken ahead: a slot in flight is filled again in the same turn in which it
 // came free, while the disk is asked for the next ones, several at a time.
-import type { LaneName, Lanes, Outgoing } from './lanes.ts';
+import type { LaneName, Lanes, Outgoing } from '../lanes.ts';
 
 export interface LaneBufferOptions {
   readonly lane: LaneName;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createRateCaps } from './rate-caps.ts';
+import { createRateCaps } from './pace.ts';
 
 const none = { messagesPerSecond: 0, bytesPerSecond: 0, messagesPerDay: 0, liveReserve: 0.5 };
 const day = 86_400_000;

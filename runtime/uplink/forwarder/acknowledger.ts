@@ -1,9 +1,9 @@
 // Tells the lanes what the hub has: one write at a time, with all that came while the last one ran, or a moment before. A
 // write costs about as much for one message as for fifty, and what is not told yet when the process dies is only sent
 // again.
-import { type Clock, sleep } from '../../kernel/clock.ts';
-import type { Log } from '../../kernel/log.ts';
-import type { Lanes, Outgoing } from './lanes.ts';
+import { type Clock, sleep } from '../../../kernel/clock.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { Lanes, Outgoing } from '../lanes.ts';
 
 export interface AcknowledgerOptions {
   readonly lanes: Pick<Lanes, 'acknowledge'>;

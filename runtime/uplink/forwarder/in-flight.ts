@@ -5,7 +5,7 @@
 //
 // A new connection is asked with one message whether it carries, before more is trusted to it: where it does not, one
 // message is sent again and not 64, and the next connection may be tried so much sooner.
-import type { LaneName } from './lanes.ts';
+import type { LaneName, Lanes, Outgoing } from '../lanes.ts';
 
 export interface InFlightLimits {
   readonly inFlightMessages: number;
@@ -26,6 +26,8 @@ export interface InFlight {
   shrink(): void;
   /** A new connection. */
   restart(): void;
+  /** Other limits hold from now on. */
+  relimit(): void;
 }
 
 /** Slots that only live data may use, so that it never waits for a slot. */
@@ -94,6 +96,9 @@ export function createInFlight(limits: InFlightLimits): InFlight {
     restart() {
       isAsking = true;
     },
+    relimit() {
+      window = limits.inFlightMessages;
+    },
   };
 }
 
@@ -122,5 +127,84 @@ function createRate() {
       }
     },
     bytesPerSecond: () => known,
+  };
+}
+
+/**
+ * What was handed to the uplink and has no end yet: acknowledged it is taken out, failed it goes back to its lane.
+ * Failures come in bursts, all in one turn; they go back together, oldest first, before anything else is sent.
+ */
+export interface HeldMessages {
+  add(entry: Outgoing): void;
+  /** Takes it out; false when it was given back meanwhile, and is no longer ours to acknowledge. */
+  remove(entry: Outgoing): boolean;
+  /** Gives it back, with all others of this turn. */
+  requeueSoon(entry: Outgoing): void;
+  /** Gives everything back, at once. */
+  requeueAll(): void;
+}
+
+/** `aroundRequeue` runs what it is given, and may do things of these entries' lanes before and after it. */
+export function createHeldMessages(
+  lanes: Pick<Lanes, 'release'>,
+  aroundRequeue: (entries: readonly Outgoing[], requeue: () => void) => void,
+): HeldMessages {
+  const held = new Set<Outgoing>();
+  const failed = new Set<Outgoing>();
+
+  const requeue = (entries: readonly Outgoing[]) => {
+    const ours = entries.filter((entry) => held.delete(entry)).sort((a, b) => a.id - b.id);
+    if (ours.length > 0) lanes.release(ours);
+  };
+
+  return {
+    add: (entry) => void held.add(entry),
+    remove: (entry) => held.delete(entry),
+    requeueSoon(entry) {
+      if (failed.size === 0) {
+        queueMicrotask(() => {
+          const entries = [...failed];
+          failed.clear();
+          aroundRequeue(entries, () => requeue(entries));
+        });
+      }
+      failed.add(entry);
+    },
+    requeueAll: () => requeue([...held]),
+  };
+}
+
+/**
+ * Which message is poison: of several in company one was refused, and the hub says so by ending the link, which fails all
+ * that is in flight with the same error. They go again one at a time, to learn which it was.
+ */
+export interface PoisonWatch {
+  /** Messages must go one at a time. */
+  readonly any: boolean;
+  add(id: number): void;
+  /** It went through, or was refused alone. */
+  cleared(id: number): void;
+  /** One message was sent while there were any. */
+  sent(): void;
+}
+
+/** `maxSends`: a suspect that retention removed meanwhile never comes; going single ends after so many in any case. */
+export function createPoisonWatch(maxSends: () => number): PoisonWatch {
+  const ids = new Set<number>();
+  let sendsLeft = 0;
+  return {
+    get any() {
+      return ids.size > 0;
+    },
+    add(id) {
+      ids.add(id);
+      sendsLeft = maxSends();
+    },
+    cleared(id) {
+      ids.delete(id);
+    },
+    sent() {
+      if (--sendsLeft <= 0) ids.clear();
+    },
   };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { type LaneName, laneNames } from '../lanes.ts';
 import { charge, chooseLane, defaultShares, emptyLedger, quantumBytes } from './lane-choice.ts';
-import { type LaneName, laneNames } from './lanes.ts';
 
 type Waiting = Readonly<Record<LaneName, boolean>>;
 const all: Waiting = { live: true, backlog: true, backfill: true };

@@ -1,20 +1,22 @@
 // Moves messages from the lanes to the uplink. What it took it either acknowledges, releases or rejects:
 // nothing is ever dropped here, and a crash at any point only means that something is sent again, since an
 // entry leaves its lane only after the hub has it.
-import type { Timer } from '../../kernel/clock.ts';
-import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import type { Timer } from '../../../kernel/clock.ts';
+import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { type LaneName, laneNames, type Outgoing } from '../lanes.ts';
 import { type Acknowledger, createAcknowledger } from './acknowledger.ts';
-import type { Forwarder, ForwarderOptions, ForwarderState, WaitReason } from './forwarder-api.ts';
-import { defaultForwarderLimits, type ForwarderLimits } from './forwarder-limits.ts';
-import { createForwarderPause, type PauseReason } from './forwarder-pause.ts';
-import { createHeldMessages } from './held-messages.ts';
-import { createInFlight } from './in-flight.ts';
+import {
+  defaultForwarderLimits,
+  type Forwarder,
+  type ForwarderLimits,
+  type ForwarderOptions,
+  type ForwarderState,
+  type WaitReason,
+} from './forwarder-api.ts';
+import { createHeldMessages, createInFlight, createPoisonWatch } from './in-flight.ts';
 import { createLaneBuffer, type LaneBuffer } from './lane-buffer.ts';
 import { charge, chooseLane, emptyLedger } from './lane-choice.ts';
-import { type LaneName, laneNames, type Outgoing } from './lanes.ts';
-import { createPoisonWatch } from './poison-watch.ts';
-import { createRateCaps } from './rate-caps.ts';
-import { createWakeTimer } from './wake-timer.ts';
+import { createForwarderPause, createRateCaps, createWakeTimer, type PauseReason } from './pace.ts';
 
 const ageCheckMs = 1_000;
 
@@ -70,7 +72,7 @@ class LaneForwarder implements Forwarder {
     this.#inFlight = createInFlight(this.#limits);
     this.#caps = createRateCaps(this.#limits, options.dayUse);
     this.#pause = createForwarderPause(this.#limits, clock, random);
-    this.#poison = createPoisonWatch(4 * this.#limits.inFlightMessages);
+    this.#poison = createPoisonWatch(() => 4 * this.#limits.inFlightMessages);
     this.#held = createHeldMessages(lanes, (entries, requeue) => this.#aroundRequeue(entries, requeue));
     this.#acknowledger = createAcknowledger({ ...options, onWritten: () => this.#onWork() });
     this.#timer = createWakeTimer(clock, () => this.#pump());
@@ -101,6 +103,13 @@ class LaneForwarder implements Forwarder {
       ...(this.#waitingFor ? { waitingFor: this.#waitingFor } : {}),
       dayUse: this.#caps.dayUse(this.#options.clock.now()),
     };
+  }
+
+  setLimits(limits: Partial<ForwarderLimits>): void {
+    // The parts read them here, each time.
+    Object.assign(this.#limits, defaultForwarderLimits, limits);
+    this.#inFlight.relimit();
+    this.#pump();
   }
 
   async stop(drainMs = 1_000): Promise<void> {
