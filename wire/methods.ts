@@ -100,7 +100,10 @@ export function resolveRange(
   kind: IndexKind,
 ): Parsed<Window> {
   return readFields({ startWindow, endWindow }, (fields) => {
-    const rule = `no ${kind} index, which this stream has`;
+    const rule =
+      kind === 'time'
+        ? 'no time; this stream is ordered by time'
+        : 'no record number; this stream is ordered by record numbers';
     const start = fields.required(['startWindow'], (text) => tryParseIndex(kind, text, 'down'), rule) ?? 0;
     const end = fields.required(['endWindow'], (text) => tryParseIndex(kind, text, 'up'), rule) ?? 0;
     if (fields.errors.length === 0 && start >= end) fields.report('endWindow', 'not after startWindow');

@@ -1,5 +1,5 @@
-// What of a job's range a caller may have declared lost, who does not want to wait for it any more. A void is for ever, so
-// none lies over what is observed now or later, nor over what waits in a lane: that is on its way.
+// The part of a job's range that may be declared void when its caller cancels it. A void is for ever, so none lies over what is
+// observed now or later, nor over messages that wait in a lane: those are on their way.
 import { type Coverage, normalise, subtract } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Frontier } from './backfill-jobs-api.ts';

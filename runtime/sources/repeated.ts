@@ -1,6 +1,6 @@
-// What happens now and then is nothing to speak of; what happens again and again is said, and then not for a while.
+// Decides when a fault is worth a line in the log: not when it happens now and then, but once it has happened `often` times
+// within `windowMs`; and then not again for `againMs`.
 
-/** So often within `windowMs` is again and again. */
 const often = 3;
 const windowMs = 600_000;
 /** It is not said again before. */

@@ -78,7 +78,7 @@ export interface RepairStats extends Repair {
 }
 
 export interface SpoolStats {
-  /** `failing`: the disk refuses writes; nothing is acknowledged, all is tried again. */
+  /** `failing`: the disk refuses writes; what comes waits in memory, all is tried again. */
   readonly state: 'ok' | 'failing' | 'closed';
   /** For people, while failing: what the disk said, since when. */
   readonly problem?: string;

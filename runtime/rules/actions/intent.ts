@@ -59,7 +59,7 @@ export interface VerdictName {
   readonly ordinal: number;
 }
 
-/** `at`: the how-manieth action of the output. At most 128 characters that a message id may have. */
+/** `at`: the action's place among those of the output. At most 128 characters that a message id may have. */
 export function intentId({ rule, output, key, time, ordinal }: VerdictName, at: number): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([output, key]))

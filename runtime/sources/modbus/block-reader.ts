@@ -11,8 +11,8 @@
 // halved in the passes that follow, down to what is then left alone like a refused register. Sooner it may be chance, and what
 // is left alone is not seen to change.
 //
-// What is not there is certain only once it was refused again, ten seconds later or more, in the same session. Before that it may be there in a
-// moment, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
+// A register counts as missing only once the device has refused it again, ten seconds later or more, in the same session. Before
+// that the refusal may pass, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { isBitTable, type RegisterTable } from '../codec/fields.ts';

@@ -1,5 +1,5 @@
-// Where answers do not say which request they belong to, another one that comes behind them is the true one, and one of
-// those that were taken was somebody else's, or said twice.
+// Waits after a poll's last answer whether another answer comes. On lines whose answers do not say which request they belong
+// to, one that still comes shows that an answer that was taken was somebody else's, or sent twice: the poll is then not used.
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import type { LineUnits } from './line-units.ts';
 import { tooMany } from './modbus-errors.ts';

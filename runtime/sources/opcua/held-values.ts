@@ -1,5 +1,5 @@
-// What each tag holds at the place up to which its values were handed on, and of which tags that has still to be said.
-// Where observation begins, it is said there: the last change of a tag may lie before it.
+// The current value of each tag, as of the position up to which values were handed on, and the tags whose current value still
+// has to be reported. Where observation begins, each tag's value is reported there: its last change may lie before it.
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import type { Content } from './content.ts';
 import { doubt } from './odd-time.ts';

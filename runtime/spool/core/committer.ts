@@ -154,7 +154,7 @@ export class Committer {
     const text = describeError(error);
     metrics.count('holdfast_spool_commit_failures_total');
     if (this.#problem === undefined) {
-      log.error({ error: text }, 'the disk refuses a commit: nothing is acknowledged until it succeeds');
+      log.error({ error: text }, 'the disk refuses a commit: readings wait in memory until it succeeds');
     }
     this.#problem = { text, since: this.#problem?.since ?? clock.now() };
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../kernel/errors.ts';
-import { ballastBytes, diskSpace, reserveBytes } from './full-disk.ts';
+import { ballastBytes, diskSpace, startReserveBytes } from './full-disk.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'holdfast-full-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -68,7 +68,7 @@ describe('the reserve', () => {
     const { ballast, reserve } = filesAt(newPath());
     const space = diskSpace({ ballast, reserve }, root);
     await space.reserveRoom();
-    expect(statSync(reserve).size).toBe(reserveBytes);
+    expect(statSync(reserve).size).toBe(startReserveBytes);
     await space.makeRoom(full);
     expect([existsSync(ballast), existsSync(reserve)]).toEqual([false, true]);
     await space.reserveRoom();

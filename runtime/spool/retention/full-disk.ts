@@ -1,15 +1,17 @@
 // What happens when the disk is full: the whole policy, and the files that make it possible.
 //
 // What is given up, in this order. Each step is taken only while the one before did not bring enough room.
-// 1. Nothing. The write-ahead log overwrites blocks that it has already, so commits mostly go on for a while
-//    (engine/wal.ts).
-// 2. The ballast: 8 MiB of zeros in a file of our own, removed at the first write that the disk refuses. LevelDB that cannot
-//    write cannot delete either, so without it nothing could be cleaned up.
-// 3. Acknowledged windows, the oldest first, until `reserveBytes` are free, and at once the space of what was deleted
+// While less than `retention.reserveBytes` are free, at each sweep:
+// 1. Acknowledged windows, the oldest first, and at once the space of what was deleted
 //    (retention-policy.ts decides, archive-sweep.ts and freed-space.ts do it).
-// 4. Windows that were never sent, the oldest first, down to the newest 8 MiB, if the policy is `drop-oldest`. The batch that
+// 2. Windows that were never sent, the oldest first, down to the newest 8 MiB, if the policy is `drop-oldest`. The batch that
 //    removes them declares them void, unless their equipment can be asked again (eviction.ts). If the policy is
 //    `backpressure`, nothing unsent is removed: sources that keep their own history are paused instead (needsBackpressure).
+// Where the disk refuses a write:
+// 3. Nothing at first. The write-ahead log overwrites blocks that it has already, so commits mostly go on for a while
+//    (engine/wal.ts).
+// 4. The ballast: 8 MiB of zeros in a file of our own, removed at the first write that the disk refuses. LevelDB that cannot
+//    write cannot delete either, so without it nothing could be cleaned up. Then a sweep, as above.
 // 5. Where LevelDB was closed and does not open again for want of room: files that it no longer needs
 //    (engine/leveldb/obsolete-files.ts).
 // A salvage that runs out of room leaves out what was sent (repair/open-folder.ts).
@@ -33,7 +35,7 @@ import { isDiskTrouble } from '../engine/disk.ts';
 
 const mib = 1024 * 1024;
 export const ballastBytes = 8 * mib;
-export const reserveBytes = 4 * mib;
+export const startReserveBytes = 4 * mib;
 const leastReserveBytes = 2 * mib;
 /** What a running spool is left of a disk that is full but for the reserve. */
 const spareBytes = mib / 4;
@@ -86,7 +88,7 @@ async function makeBallast(path: string, freeBytes: number | undefined): Promise
 async function makeReserve(path: string, freeBytes = Number.POSITIVE_INFINITY): Promise<void> {
   const there = await sizeOf(path);
   const room = Math.floor((there + freeBytes - spareBytes) / mib) * mib;
-  const bytes = Math.min(reserveBytes, room);
+  const bytes = Math.min(startReserveBytes, room);
   if (bytes >= leastReserveBytes && bytes > there) await take(path, bytes);
 }
 

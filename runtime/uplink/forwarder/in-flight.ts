@@ -175,8 +175,8 @@ export function createHeldMessages(
 }
 
 /**
- * Which message is poison: of several in company one was refused, and the hub says so by ending the link, which fails all
- * that is in flight with the same error. They go again one at a time, to learn which it was.
+ * Finds the message that the hub refuses. It refuses by ending the link, and all that is in flight fails with the same error;
+ * so they are sent again one at a time, until the one that fails alone is known.
  */
 export interface PoisonWatch {
   /** Messages must go one at a time. */
