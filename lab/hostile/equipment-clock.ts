@@ -38,7 +38,7 @@ export class EquipmentClock {
   passed(time: number, trueTime: number): boolean {
     return this.#runs.some(({ from, offset }, at) => {
       if (from > trueTime) return false;
-      return Math.min(this.#runs[at + 1]?.from ?? trueTime, trueTime) + offset > time;
+      return Math.floor(Math.min(this.#runs[at + 1]?.from ?? trueTime, trueTime) + offset) > time;
     });
   }
 

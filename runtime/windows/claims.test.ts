@@ -141,6 +141,17 @@ describe('what a stream has claimed', () => {
     expect(own.begin(hour / 2, false, now).start).toBe(hour + 1);
   });
 
+  it('nor what lay before where observation began, though it ended before anything was claimed', () => {
+    const claims = new Claims('time');
+    // A minute ahead of what comes then: what was made before it began has times that come again.
+    claims.begin(hour, false, 0);
+    expect(claims.begin(hour - 60_000, false, 5000).start).toBeGreaterThan(hour + 5000);
+    // It has not come further since, however often observation breaks on the way there.
+    expect(claims.begin(hour - 40_000, false, 25_000).start).toBeLessThan(hour + 10_000);
+    claims.begin(hour - 10_000, false, 55_000);
+    expect(claims.begin(hour + 20_000, false, 85_000).start).toBe(hour + 20_000);
+  });
+
   it('nor across a restart, where the disk tells how long ago the last claim was made', () => {
     const start = { floor: hour, ageMs: 600_000, continuity: 'proven' } as const;
     expect(new Claims('time', start, { now: 5 }).begin(hour - 10_000, false, 1005).start).toBeGreaterThan(

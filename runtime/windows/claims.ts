@@ -50,7 +50,7 @@ export class Claims {
   #reachedAt: number | undefined;
   /** Above the floor, in order, disjoint; since when by monotonic ms. */
   #islands: readonly Island[] = [];
-  /** The end of the latest claim, wherever it lies, and the monotonic ms at which it was reached. */
+  /** The end of the latest claim or where observation began since, wherever it lies, and the monotonic ms of it. */
   #last: { readonly end: number; readonly at: number } | undefined;
   /** Where the latest window began, also one that then claimed nothing: what lies before it was not observed. */
   #begun: number | undefined;
@@ -111,14 +111,20 @@ export class Claims {
       this.#leaveHeld();
       this.#leaveLost(at, now);
     }
+    const beginning = this.#beginningAt(at, isProven, now);
+    // Also where nothing is claimed then: what the clock comes by again, once it is set back, was not observed.
+    if (!isProven) this.#last = { end: at, at: now };
+    this.#begun = beginning.start;
+    return beginning;
+  }
+
+  #beginningAt(at: number, isProven: boolean, now: number): Beginning {
     const floor = this.#floor;
-    this.#begun = at;
     if (floor === undefined) return { start: at, ceiling: Number.POSITIVE_INFINITY };
     let start = isProven ? Math.max(at, floor) : Math.max(at, floor + 1);
     for (const island of this.#islands) {
       if (start >= island.start && start <= island.end) start = isProven ? island.end : island.end + 1;
     }
-    this.#begun = start;
     this.#leaveBehind(start, now);
     return { start, ceiling: this.#ceilingOf(start) };
   }

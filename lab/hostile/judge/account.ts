@@ -13,7 +13,8 @@ import type { Heard, Judge } from './judge.ts';
 /** What the adapter stated from one beginning of observation on, and how far it had heard when it stated each position. */
 interface Stretch {
   readonly from: number;
-  readonly points: { readonly end: number; readonly heard: number }[];
+  /** `at`: when it was stated, in true time. */
+  readonly points: { readonly end: number; readonly heard: number; readonly at: number }[];
 }
 
 interface Stored extends ClosedWindow {
@@ -56,7 +57,9 @@ export class Account {
     const now = this.#options.now();
     if (event.kind === 'resumed') this.#begin(event.at, event.continues !== undefined);
     if (event.kind === 'observed') this.#reach(event.until);
-    if (event.kind === 'readings') this.#reach(Math.max(...event.readings.map(({ index }) => index)));
+    // Late ones state nothing.
+    if (event.kind === 'readings' && !event.isLate)
+      this.#reach(Math.max(...event.readings.map(({ index }) => index)));
     if (event.kind === 'readings' || event.kind === 'observed') this.heardAt = now;
     const shown = open === undefined ? '' : `${open.start} ${open.end}`;
     if (shown !== '' && shown !== this.#open) this.claimedAt = now;
@@ -66,13 +69,15 @@ export class Account {
   #begin(at: number, continues: boolean): void {
     const last = this.#stretches.at(-1);
     if (continues && last && at >= endOf(last)) return;
-    this.#stretches.push({ from: at, points: [] });
+    const now = this.#options.now();
+    this.#stretches.push({ from: at, points: [{ end: at, heard: this.#heardNow(), at: now }] });
     if (this.#stretches.length > 400) this.#stretches = this.#stretches.slice(-200);
   }
 
   #reach(end: number): void {
     const stretch = this.#stretches.at(-1);
-    if (stretch && end > endOf(stretch)) stretch.points.push({ end, heard: this.#heardNow() });
+    if (stretch && end > endOf(stretch))
+      stretch.points.push({ end, heard: this.#heardNow(), at: this.#options.now() });
   }
 
   stored(closed: ClosedWindow, commit: number): void {
@@ -104,6 +109,11 @@ export class Account {
   /** Commits above `commit`, of `at` in true time, are undone: what they stored and was not sent is gone. */
   rollBack({ commit, at }: { readonly commit: number; readonly at: number }): void {
     this.#options.judge.rollBack?.(at);
+    // What the disk gives back was stated by then, also where the same positions were stated again since.
+    this.#stretches = this.#stretches.flatMap(({ from, points }): Stretch[] => {
+      const kept = points.filter((point) => point.at <= at);
+      return kept.length > 0 ? [{ from, points: kept }] : [];
+    });
     const before = this.#unsent.length;
     this.#unsent = this.#unsent.filter((stored) => stored.commit <= commit);
     const lost = before - this.#unsent.length;

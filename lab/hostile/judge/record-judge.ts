@@ -297,8 +297,11 @@ export class RecordJudge<M extends Made> implements Judge {
     const { rules } = this.#options;
     if (!rules.isUnwatched || !(made.at <= begun || rules.isUnwatched(made))) return false;
     const told = this.#told.get(tag) ?? [];
+    // By what was said until then, or was on its way: what is said a moment later may be of a clock that was set back since.
     const isBadAt = (place: number) =>
-      told.findLast(({ at, index }) => at <= heard + onTheWayMs && index <= place)?.isBad ?? false;
+      [heard, heard + onTheWayMs].some(
+        (by) => told.findLast(({ at, index }) => at <= by && index <= place)?.isBad ?? false,
+      );
     const place = rules.placeOf(made) ?? Number.NEGATIVE_INFINITY;
     const end = rules.saidAt?.(made) ?? place;
     if (isBadAt(place) || isBadAt(end - 1)) return true;

@@ -159,12 +159,12 @@ export class ServerSession implements port.OpcuaSession {
   }
 
   historyRead(request: port.HistoryRequest): Promise<readonly port.HistoryResult[]> {
-    const { clock, heard, trace, dice, isHostile } = this.#options;
+    const { server, heard, trace, dice, isHostile } = this.#options;
     return this.#ask('history', () => {
       if (!this.#history) throw serviceFailed('history', 'BadHistoryOperationUnsupported');
       if (isHostile() && dice.chance(0.05)) throw serviceFailed('history', dice.pick(busy));
       const results = this.#history.answer(request);
-      heard.tellHistory(clock.monotonic());
+      heard.tellHistory(server.moment());
       trace.note('history', this.#show(request, results));
       return results;
     });

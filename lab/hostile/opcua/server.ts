@@ -42,6 +42,7 @@ export class Server {
   readonly #unknown = new Set<string>();
   #lifeBegan = 0;
   readonly #listeners = new Set<(change: Change) => void>();
+  #latestMoment = 0;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -51,6 +52,12 @@ export class Server {
       for (let ago = 30; ago >= 1; ago--) this.#change(tag, -ago * tag.changeMs);
       this.#schedule(tag);
     }
+  }
+
+  /** True time, ms. Of what happens within one millisecond, too, it tells what came first. */
+  moment(): number {
+    this.#latestMoment = Math.max(this.#options.clock.monotonic(), this.#latestMoment + 1e-4);
+    return this.#latestMoment;
   }
 
   current(tag: string): Change {
@@ -72,7 +79,7 @@ export class Server {
 
   /** An item of the live subscription reports the tag, or no longer does. */
   watch(tag: string, isWatched: boolean): void {
-    const now = this.#options.clock.monotonic();
+    const now = this.moment();
     const spans = this.#watched.get(tag) ?? [];
     this.#watched.set(tag, spans);
     const open = spans.findLast(({ to }) => to === undefined);
@@ -164,7 +171,7 @@ export class Server {
     const step = (time: number) => Math.floor(time / plan.stampStepMs) * plan.stampStepMs;
     const change: Change = {
       id,
-      at: clock.monotonic() + agoMs,
+      at: agoMs === 0 ? this.moment() : clock.monotonic() + agoMs,
       tag,
       value: id,
       status: isFine ? good : sensorFailure,

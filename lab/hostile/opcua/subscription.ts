@@ -88,7 +88,7 @@ export class ServerSubscription {
 
   /** The server ends it, and says so. */
   close(reason: WireStatus): void {
-    const { clock, server } = this.#options;
+    const { server } = this.#options;
     const message = {
       ...this.#head(),
       publishedAt: server.now(),
@@ -96,7 +96,7 @@ export class ServerSubscription {
       values: [],
       isKeepAlive: false,
     };
-    this.#waiting.shift()?.({ message: { ...message, ended: reason }, at: clock.monotonic() });
+    this.#waiting.shift()?.({ message: { ...message, ended: reason }, at: server.moment() });
     this.end();
   }
 
@@ -127,11 +127,11 @@ export class ServerSubscription {
   }
 
   #publish(): void {
-    const { clock, server, keepAliveCount, plan } = this.#options;
+    const { server, keepAliveCount, plan } = this.#options;
     this.#sinceMessage += 1;
     // Nobody asks: it is kept in the queues until somebody does.
     if (this.#waiting.length === 0) return;
-    const [publishedAt, at] = [server.now(), clock.monotonic()];
+    const [publishedAt, at] = [server.now(), server.moment()];
     const values = [...this.#items.values()].flatMap(({ handle, queue }) =>
       queue.map(({ change, status }) => ({ handle, value: wireOf(change, status) })),
     );

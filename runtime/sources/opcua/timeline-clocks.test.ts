@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { at, make, overflow, T } from './testing/timeline-rig.ts';
+import { randomInt, seededRandom } from '../../../kernel/random.ts';
+import { at, make, overflow, placeIn, T } from './testing/timeline-rig.ts';
 
 /** A value whose clock is off by `offMs`, as the server had it at `time`. */
 const off = (offMs: number, time: number, value: number, change: object = {}) =>
@@ -210,5 +211,76 @@ describe("the server's clock", () => {
     message(-59_000);
     expect(sink.of('resumed').at(-1)?.at).toBe(T - 60_000);
     expect(seen()).toEqual(['a=1@0', 'a=2@980', 'a=3@-60050', 'a=3@-60000']);
+  });
+});
+
+describe('a tag that is watched later than others', () => {
+  /** By position, and of one position in the order in which it was told. */
+  const inOrder = (seen: readonly string[]) =>
+    seen
+      .filter((each) => each.startsWith('b'))
+      .toSorted((a, b) => placeIn(a) - placeIn(b))
+      .map((each) => each.replace(/^b=/, ''));
+
+  it('tells what it held before what came after it, however late its clock makes that', () => {
+    const { timeline, seen, message, begin } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    message(1000);
+    // The server had these later than what is stated with the message that brings them.
+    timeline.add('b', off(-600_000, 1950, 1), T + 2000);
+    timeline.add('b', off(-600_000, 1960, 2), T + 2000);
+    message(2000);
+    message(3000);
+    expect(inOrder(seen())).toEqual(['1@1899 uncertain:time-late', '2@1899 uncertain:time-late']);
+  });
+
+  it('also where those are told at once, since nothing is stated', () => {
+    const { timeline, seen, message, begin } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    message(1000);
+    timeline.add('b', off(-60, 850, 1), T + 1000);
+    timeline.add('b', off(-160, 880, 2), T + 1000);
+    message(1000);
+    message(3000);
+    expect(inOrder(seen())).toEqual(['1@900', '2@900 uncertain:time-late']);
+  });
+
+  it('and where one comes whose time is right', () => {
+    const { timeline, seen, message, begin } = make({ latenessMs: 1000 });
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    message(3000);
+    timeline.add('b', off(-10_000, 3900, 1), T + 4000);
+    timeline.add('b', off(-950, 3950, 2), T + 4000);
+    message(4000);
+    message(6000);
+    expect(inOrder(seen())).toEqual(['1@3000 uncertain:time-late', '2@3000']);
+  });
+
+  it('is in order for 300 random servers', () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = seededRandom(seed);
+      const { timeline, seen, message, begin } = make({ latenessMs: randomInt(random, 0, 300) });
+      timeline.watch(T - 100);
+      timeline.add('a', at(randomInt(random, -50, 3000), 1), T);
+      begin(0);
+      const offMs = -randomInt(random, 0, 2) * randomInt(random, 0, 5000);
+      let value = 0;
+      for (let time = 500; time <= 10_000; time += 500) {
+        const count = time < 1000 ? 0 : randomInt(random, 0, 3);
+        const times = Array.from({ length: count }, () => time - randomInt(random, 0, 490));
+        for (const each of times.sort((a, b) => a - b))
+          timeline.add('b', off(offMs, each, ++value), T + time);
+        message(time);
+      }
+      message(30_000);
+      const told = inOrder(seen()).map((each) => Number(each.split('@')[0]));
+      expect(told, `seed ${seed}`).toEqual(told.toSorted((a, b) => a - b));
+    }
   });
 });

@@ -238,7 +238,7 @@ export class Timeline {
     const until = this.#until;
     const late = this.#late;
     this.#late = [];
-    if (until === undefined || frontier <= until) this.#giveLate(late);
+    if (until === undefined || frontier <= until) this.#giveLate(this.#pending.withHeld(late));
     else
       for (const each of late)
         this.#pending.push({ ...each, index: Math.max(until, Math.min(each.index, frontier - 1)) });

@@ -1,6 +1,7 @@
 // Values that wait until nothing older can come.
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import type { Content } from './content.ts';
+import { doubt } from './odd-time.ts';
 
 export interface WaitingValue extends Content {
   /** Where it is placed. */
@@ -17,20 +18,47 @@ export interface WaitingValue extends Content {
 
 export class WaitingValues {
   #values: WaitingValue[] = [];
+  /** Of these, by tag, the one that is no news. */
+  readonly #held = new Map<string, WaitingValue>();
 
   get length(): number {
     return this.#values.length;
   }
 
+  /** What its tag held before it stands no later. */
   push(value: WaitingValue): void {
+    if (!value.isNews) this.#held.set(value.tag, value);
+    else if (this.#held.size > 0) {
+      const held = this.#takeHeld(value);
+      if (held) this.#values.push(held);
+    }
     this.#values.push(value);
+  }
+
+  /** News that do not wait, with what their tags held before, where that does: else it would pass for the newer one. */
+  withHeld(news: readonly WaitingValue[]): readonly WaitingValue[] {
+    return news.flatMap((each) => {
+      const held = this.#takeHeld(each);
+      return held ? [{ ...held, isNews: true }, each] : [each];
+    });
   }
 
   /** In order of time. */
   takeBelow(limit: number): readonly WaitingValue[] {
     const taken = this.#values.filter(({ index }) => index < limit);
     if (taken.length > 0) this.#values = this.#values.filter(({ index }) => index >= limit);
+    if (this.#held.size > 0)
+      for (const each of taken) if (this.#held.get(each.tag) === each) this.#held.delete(each.tag);
     return inOrder(taken);
+  }
+
+  /** What a tag holds, where that waits where this news of it stands, or behind: as it stands there, before its time. */
+  #takeHeld({ tag, index }: WaitingValue): WaitingValue | undefined {
+    const held = this.#held.get(tag);
+    if (!held || held.index < index) return undefined;
+    this.#held.delete(tag);
+    this.#values.splice(this.#values.indexOf(held), 1);
+    return held.index === index ? held : { ...held, index, quality: doubt(held.quality, 'late') };
   }
 
   /** Half of them lie below. */
