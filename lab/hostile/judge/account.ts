@@ -57,6 +57,8 @@ export class Account {
     const now = this.#options.now();
     if (event.kind === 'resumed') this.#begin(event.at, event.continues !== undefined);
     if (event.kind === 'observed') this.#reach(event.until);
+    // All below is said to have been given.
+    if (event.kind === 'broken') this.#reach(event.at);
     // Late ones state nothing.
     if (event.kind === 'readings' && !event.isLate)
       this.#reach(Math.max(...event.readings.map(({ index }) => index)));

@@ -15,9 +15,10 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
   const { clock, dice, trace, heard } = parts;
   const plan = planServer(dice);
   const offset = clock.now() - clock.monotonic() + dice.between(-3000, 3000);
+  const sourceAheadMs = sourceOffset(dice);
   const clocks = {
     server: new EquipmentClock(() => clock.monotonic(), offset),
-    source: new EquipmentClock(() => clock.monotonic(), offset + sourceOffset(dice)),
+    source: new EquipmentClock(() => clock.monotonic(), offset + sourceAheadMs),
   };
   const server = new Server({
     plan,
@@ -114,7 +115,7 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
       acts[dice.weighted({ source: 1, clock: 1, cut: 2, subscription: 1, unreachable: 2, hang: 1 })](),
     recoveryMs: 240_000,
     get isAnswerable() {
-      return clockSteps === 0 && !isOverfull(plan);
+      return clockSteps === 0 && !isOverfull(plan, sourceAheadMs);
     },
   };
 }
@@ -131,8 +132,10 @@ function sourceOffset(dice: Dice): number {
  * More changes than its queues hold: nearly every message says that something was lost. Of a queue of one every value may
  * have hidden another: something is claimed only where none comes for as long as the stream waits.
  */
-function isOverfull({ tags, publishMs, grantedQueue }: ServerPlan): boolean {
-  const inAWait = tags.reduce((sum, { changeMs }) => sum + (2 * (publishMs + waitMs)) / changeMs, 0);
+function isOverfull({ tags, publishMs, grantedQueue }: ServerPlan, sourceAheadMs: number): boolean {
+  // It is over behind the last value, by its own time: a clock that is ahead makes it as much longer.
+  const isOverMs = publishMs + waitMs + Math.max(0, sourceAheadMs);
+  const inAWait = tags.reduce((sum, { changeMs }) => sum + (2 * isOverMs) / changeMs, 0);
   if (grantedQueue === 1 && inAWait > 1) return true;
   return tags.some(({ changeMs }) => publishMs / changeMs > grantedQueue / 4);
 }

@@ -10,6 +10,8 @@ interface Held extends Content {
   /** When the server had it, where it says so, and its time was not near to that. */
   readonly hadAt?: number | undefined;
   readonly isDoubted?: boolean;
+  /** It is told by itself as well, at the same place. */
+  readonly isTold?: boolean;
   /** The tag has no value, for a reason that the server gave: this is said wherever observation begins. */
   readonly isRefused?: boolean;
 }
@@ -30,6 +32,11 @@ export class HeldValues {
     this.#unsaid.add(tag);
   }
 
+  /** It has to be said still that the tag has no value. */
+  owesRefusal(tag: string): boolean {
+    return this.#unsaid.has(tag) && this.#held.get(tag)?.isRefused === true;
+  }
+
   /** What was said before is not known to have arrived. */
   oweAll(which: 'all' | 'refused'): void {
     for (const [tag, { isRefused }] of this.#held) if (which === 'all' || isRefused) this.#unsaid.add(tag);
@@ -38,7 +45,7 @@ export class HeldValues {
   /** What was said to be held may not have been: another value says that it is older than where it stands. */
   doubt(tag: string): void {
     const held = this.#held.get(tag);
-    if (!held || !this.#unsaid.has(tag)) return;
+    if (!held || held.isTold || !this.#unsaid.has(tag)) return;
     this.#held.set(tag, { ...held, quality: doubt(held.quality, 'late'), isDoubted: true });
   }
 

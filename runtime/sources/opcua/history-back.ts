@@ -71,11 +71,16 @@ export class BackLooks {
 
   /**
    * Whether the values of one time, read by places, are the same by answers of other sizes, and from the other side
-   * where the server looks back: a place that leaves out or repeats would do so elsewhere.
+   * where the server looks back: a place that leaves out or repeats would do so elsewhere. Without places, from the other
+   * side: what one answer has no room for is the last of them there, and the first here.
    */
   async isRunWhole(node: HistoryNode, run: Run): Promise<boolean> {
-    const { at, atOnce } = run;
+    const { at, atOnce, values } = run;
     const forward = { start: at - 1, end: at + 1 };
+    if (atOnce === values.length) {
+      if (!this.#doesLookBack || !(await this.#isSameRun(node, run, forward, mostAtOnce))) return false;
+      return this.#isSameRun(node, run, { start: at + 1, end: at - 1 }, mostAtOnce);
+    }
     for (const size of new Set([Math.max(1, atOnce >> 1), Math.max(1, atOnce - 1)]))
       if (!(await this.#isSameRun(node, run, forward, size))) return false;
     const back = { start: at + 1, end: at - 1 };

@@ -53,11 +53,11 @@ interface Held {
   readonly atOnce: number;
 }
 
-/** Values of one time that came over several answers, by places. */
+/** Values of one time that came over several answers, by places; or that fill each answer, and no word says of more. */
 export interface Run {
   readonly at: number;
   readonly values: readonly WireValue[];
-  /** So many came with the first answer. */
+  /** So many came with the first answer: all of them, where there are no places. */
   readonly atOnce: number;
 }
 
@@ -209,6 +209,11 @@ export class HistoryNode {
   doubt(): NodeOutcome {
     this.#seen = Math.max(this.from, Math.min(this.#seen, this.#newestAt));
     this.#doubts += 1;
+    // What follows them is not shown together with them, however often that is asked for.
+    if (this.#doubts > 1 && this.isKnown && !this.#run) {
+      this.#run = { at: this.#newestAt, atOnce: this.#newest.length, values: this.#newest };
+      this.#wentOn = false;
+    }
     this.#problem = 'it shows a value from one side, and not from the other';
     return this.#doubts > maxStalls ? 'failed' : 'ok';
   }

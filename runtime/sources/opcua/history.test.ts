@@ -26,6 +26,8 @@ describe('a page of history', () => {
     ['as many as were asked for, and no place', { places: 'none' }],
     ['nothing, and a place', { isSlow: true }],
     ['a place that it then refuses', { forgets: true, most: 7 }],
+    ['no more at once than share a time, and no place', { places: 'none', most: 3 }],
+    ['no more than that, besides values from outside', { places: 'none', most: 3, bounds: 'values' }],
     ['a refusal of what does not fit', { places: 'refused' }],
     ['values from outside', { bounds: 'values' }],
     ['statuses for bounds that are not there', { bounds: 'statuses', hasEnd: true }],
@@ -62,6 +64,19 @@ describe('a page of history', () => {
     expect((error as HoldfastError).message).toContain(
       "the history of 't0' cannot be read now: more of its values",
     );
+  });
+
+  it('is not made where more values share a time than come at once, without a word of the rest', async () => {
+    for (const [back, shared] of [
+      ['right', 4],
+      ['forward', 3],
+      ['empty', 3],
+    ] as const) {
+      const times = [0, 30, ...Array.from({ length: shared }, () => 50), 90, 95];
+      const server = serverWith({ places: 'none', most: 3, back }, times);
+      const { until } = await readAll(server, { start: T + 10, end: T + 94 }, 10, 3);
+      expect(until, back).toBeLessThanOrEqual(T + 50);
+    }
   });
 
   it.each([

@@ -11,8 +11,10 @@ export const maxHoldMs = 120_000;
 interface TagClock {
   /** Of its latest value. */
   own: number;
-  /** How far that lay ahead of the message that brought it. */
-  leadMs: number;
+  /** How far that lay ahead of the message that brought it: its clock is ahead by so much at least. */
+  leastLeadMs: number;
+  /** It is ahead by no more, as far as its values tell; Infinity where they do not. */
+  mostLeadMs: number;
 }
 
 export class TagClocks {
@@ -49,7 +51,10 @@ export class TagClocks {
   /** How much newer than a message the time of a value in it may be. */
   get leadMs(): number {
     let most = 0;
-    for (const { leadMs } of this.#latest.values()) if (leadMs > most && leadMs <= maxHoldMs) most = leadMs;
+    for (const { leastLeadMs, mostLeadMs } of this.#latest.values()) {
+      const leadMs = mostLeadMs === Number.POSITIVE_INFINITY ? leastLeadMs : mostLeadMs;
+      if (leadMs > most && leadMs <= maxHoldMs) most = leadMs;
+    }
     return most;
   }
 
@@ -67,21 +72,31 @@ export class TagClocks {
     const clock = this.#latest.get(tag);
     if (clock === undefined) {
       if (leadMs <= maxHoldMs) this.#newestFirst = Math.max(this.#newestFirst, own);
-      this.#latest.set(tag, { own, leadMs });
+      // Nobody knows when it was sampled.
+      this.#latest.set(tag, { own, leastLeadMs: leadMs, mostLeadMs: Number.POSITIVE_INFINITY });
       return undefined;
     }
     const before = clock.own;
     const isRight = -leadMs <= this.#latenessMs;
     if (!isRight || this.#slow.size > 0) this.#noteSlow(tag, before, own, after, publishedAt);
     clock.own = own;
-    clock.leadMs = leadMs;
+    // A lead that is more than the most that was known is that of a clock that was set.
+    const mostLeadMs = own - Math.min(after, publishedAt);
+    clock.mostLeadMs = leadMs > clock.mostLeadMs ? mostLeadMs : Math.min(clock.mostLeadMs, mostLeadMs);
+    clock.leastLeadMs = leadMs;
     return before;
+  }
+
+  /** When the server had a value, where it says so, and the equipment's clock is another. */
+  hadAt({ own, server }: { readonly own: number; readonly server?: number | undefined }): number | undefined {
+    return server !== undefined && server - own > this.#latenessMs ? server : undefined;
   }
 
   /** The server's clock was set: what is known of others by it is not so any more. */
   forget(): void {
     this.#slow.clear();
-    for (const clock of this.#latest.values()) clock.leadMs = 0;
+    for (const clock of this.#latest.values())
+      Object.assign(clock, { leastLeadMs: 0, mostLeadMs: Number.POSITIVE_INFINITY });
   }
 
   /** There is no room to wait for clocks that are as slow as now. */

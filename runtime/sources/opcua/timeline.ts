@@ -23,7 +23,7 @@ import { PublishClock } from './publish-clock.ts';
 import { hasOverflow } from './quality.ts';
 import type { RepeatedTimes } from './repeated-times.ts';
 import { maxHoldMs, TagClocks } from './tag-clocks.ts';
-import { inOrder, readingOf, refusedOf, type WaitingValue, WaitingValues } from './waiting-values.ts';
+import { inOrder, lateFrom, readingOf, refusedOf, type WaitingValue, WaitingValues } from './waiting-values.ts';
 
 export interface TimelineOptions {
   readonly sink: SourceSink;
@@ -133,6 +133,9 @@ export class Timeline {
   addRead(tag: string, value: WireValue, publishedAt: number): void {
     const stamp = this.#stampOf(tag, value, publishedAt);
     const before = this.#clocks.note(tag, stamp.own, this.#publishedAt, publishedAt);
+    // What is lost came before it.
+    if (stamp.own <= publishedAt + maxHoldMs)
+      this.#observation.lose('messages-lost', { upTo: stamp.own + 1 });
     this.#place(tag, contentOf(value), stamp, before !== undefined && stamp.own !== before);
   }
 
@@ -206,8 +209,9 @@ export class Timeline {
   /** It may be of any age: it is what the item holds. */
   #takeHeld(held: WaitingValue, until: number): void {
     if (!this.#keepsOlder(held)) return;
-    if (this.#isAtBeginning) this.#owe(held);
-    else this.#pending.push({ ...held, index: Math.max(until, this.#hadAt(held) ?? until) });
+    // Of one that could not be watched when observation began, nothing is known from there to where the server had this.
+    if (this.#isAtBeginning && !this.#held.owesRefusal(held.tag)) this.#owe(held);
+    else this.#pending.push({ ...held, index: Math.max(until, this.#clocks.hadAt(held) ?? until) });
   }
 
   #isInHole({ index }: WaitingValue): boolean {
@@ -216,7 +220,6 @@ export class Timeline {
 
   /** A change that was watched, and whose time lies below what was stated. */
   #takeOlder(older: WaitingValue, until: number): void {
-    const { tag } = older;
     if (this.#isInHole(older)) {
       this.#options.onOdd('in-a-break', 1);
       this.#giveLate([older]);
@@ -225,9 +228,12 @@ export class Timeline {
     }
     // It belongs to what was stated already: it is not lost, but its time is not its own.
     this.#options.onOdd('late', 1);
-    this.#held.doubt(tag);
-    const index = Math.max(until, older.server ?? until);
-    this.#late.push({ ...older, index, quality: doubt(older.quality, 'late') });
+    this.#held.doubt(older.tag);
+    const late = lateFrom(older, until);
+    this.#late.push(late);
+    // The server had it by then: what was held before is not what has to be said there.
+    if (this.#isAtBeginning && late.index === until && this.#keepsOlder(late))
+      this.#held.owe(older.tag, { ...late, isTold: true });
   }
 
   /**
@@ -327,12 +333,7 @@ export class Timeline {
   }
 
   #owe(held: WaitingValue): void {
-    this.#held.owe(held.tag, { ...held, hadAt: this.#hadAt(held) });
-  }
-
-  /** When the server had it, where it says so, and the equipment's clock is another. */
-  #hadAt({ own, server }: WaitingValue): number | undefined {
-    return server !== undefined && server - own > this.#clocks.latenessMs ? server : undefined;
+    this.#held.owe(held.tag, { ...held, hadAt: this.#clocks.hadAt(held) });
   }
 
   #break(reason: string, at: number | undefined, upTo: number): void {

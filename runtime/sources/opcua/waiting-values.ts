@@ -74,6 +74,15 @@ export function refusedOf(tag: string, quality: Quality, until: number | undefin
   return { index: until ?? own, own, tag, value: null, quality, isNews: false, isRefused: true };
 }
 
+/** What belongs to before `until`, and came later: nearest to its time is when the server had it. */
+export function lateFrom(value: WaitingValue, until: number): WaitingValue {
+  return {
+    ...value,
+    index: Math.max(until, value.server ?? until),
+    quality: doubt(value.quality, 'late'),
+  };
+}
+
 export function readingOf({ index, tag, value, quality }: WaitingValue): Reading {
   return { index, tag, value, quality };
 }
