@@ -23,7 +23,7 @@ import { PublishClock } from './publish-clock.ts';
 import { hasOverflow } from './quality.ts';
 import type { RepeatedTimes } from './repeated-times.ts';
 import { maxHoldMs, TagClocks } from './tag-clocks.ts';
-import { inOrder, lateFrom, readingOf, refusedOf, type WaitingValue, WaitingValues } from './waiting-values.ts';
+import { inOrder, lateFrom, readingOf, type WaitingValue, WaitingValues } from './waiting-values.ts';
 
 export interface TimelineOptions {
   readonly sink: SourceSink;
@@ -141,7 +141,7 @@ export class Timeline {
 
   /** A tag that has no value, for a reason that the server gave. */
   addRefused(tag: string, quality: Quality): void {
-    this.#pending.push(refusedOf(tag, quality, this.#until));
+    this.#pending.pushRefused(tag, quality, this.#until);
   }
 
   /**

@@ -35,6 +35,12 @@ export class WaitingValues {
     this.#values.push(value);
   }
 
+  /** That a tag has no value; placed at `until`, where that is known. */
+  pushRefused(tag: string, quality: Quality, until: number | undefined): void {
+    const own = Number.NEGATIVE_INFINITY;
+    this.push({ index: until ?? own, own, tag, value: null, quality, isNews: false, isRefused: true });
+  }
+
   /** News that do not wait, with what their tags held before, where that does: else it would pass for the newer one. */
   withHeld(news: readonly WaitingValue[]): readonly WaitingValue[] {
     return news.flatMap((each) => {
@@ -66,12 +72,6 @@ export class WaitingValues {
     const indexes = this.#values.map(({ index }) => index).sort((a, b) => a - b);
     return indexes[indexes.length >> 1]!;
   }
-}
-
-/** That a tag has no value; placed at `until`, where that is known. */
-export function refusedOf(tag: string, quality: Quality, until: number | undefined): WaitingValue {
-  const own = Number.NEGATIVE_INFINITY;
-  return { index: until ?? own, own, tag, value: null, quality, isNews: false, isRefused: true };
 }
 
 /** What belongs to before `until`, and came later: nearest to its time is when the server had it. */
