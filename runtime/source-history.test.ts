@@ -34,6 +34,12 @@ describe('who can be asked for what a stream lacks', () => {
     expect([mayBeHad(answer('ring')), mayBeHad(answer('meter'))]).toEqual([true, false]);
   });
 
+  it('is nobody for what a rule decided', () => {
+    const { load, answer } = bench();
+    load([]);
+    expect(answer('rule:hot')).toBe('no-history');
+  });
+
   it('is not known while a source cannot be built, at the start or after a reload; it may have it all', async () => {
     const { sources, load, broken, answer } = bench();
     broken.add('ring');

@@ -2,6 +2,7 @@
 // was built and offers no history, or on a configuration that somebody gave and that has no such source. A source that could
 // not be built may stand for equipment that has it all.
 import type { HistoryAnswer } from './methods/backfill-jobs-api.ts';
+import { isRuleStream } from './rules/rule-settings.ts';
 import type { SourceSet } from './source-set.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 
@@ -12,6 +13,8 @@ export function historyOf(sources: Sources, isDecided: () => boolean): (batchId:
   return (batchId) => {
     const source = sources.running.get(batchId)?.source;
     if (source !== undefined) return source.history ?? 'no-history';
+    // What was decided once is in the archive or nowhere: nothing decides again what is past.
+    if (isRuleStream(batchId) && !sources.isFailed(batchId)) return 'no-history';
     return !sources.isLoaded || sources.isFailed(batchId) || !isDecided() ? undefined : 'removed';
   };
 }

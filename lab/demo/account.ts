@@ -18,6 +18,7 @@ import type { LedgerStream } from './ledger-check.ts';
 import { matchAnswers } from './match-answers.ts';
 import { createMissingRanges, type MissingRange } from './missing-ranges.ts';
 import type { TrueSample } from './true-sample.ts';
+import type { VerdictAccount } from './verdict-account.ts';
 
 export interface StreamAccount {
   readonly stream: string;
@@ -212,6 +213,8 @@ export interface Account {
   readonly gapsFound: number;
   readonly gapsClosed: number;
   readonly problems: readonly string[];
+  /** Of the rule that decides meanwhile. */
+  readonly verdicts?: VerdictAccount;
 }
 
 /** The whole account. `ok` only if nothing is missing, invented or changed, no gap is open, nothing contradicts. */
@@ -219,12 +222,14 @@ export function total(
   streams: readonly StreamAccount[],
   ledgers: readonly LedgerStream[],
   problems: readonly string[],
+  verdicts?: VerdictAccount,
 ): Account {
   const sum = (name: keyof Tally) => streams.reduce((total, stream) => total + stream[name], 0);
   const openGaps = streams.reduce((total, stream) => total + stream.openGaps.length, 0);
   const all = [
     ...problems,
     ...streams.flatMap((stream) => stream.problems.map((problem) => `${stream.stream}: ${problem}`)),
+    ...(verdicts?.problems ?? []).map((problem) => `${verdicts?.stream}: ${problem}`),
   ];
   const counts = {
     produced: sum('produced'),
@@ -245,5 +250,6 @@ export function total(
     gapsFound: ledgers.reduce((total, ledger) => total + ledger.gapsFound, 0),
     gapsClosed: ledgers.reduce((total, ledger) => total + ledger.gapsClosed, 0),
     problems: all,
+    ...(verdicts && { verdicts }),
   };
 }

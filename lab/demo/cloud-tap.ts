@@ -19,7 +19,8 @@ export interface CloudTapOptions {
   readonly connectionString: string;
   /** One of its own: the detector reads `$Default`. */
   readonly consumerGroup?: string;
-  readonly onMessage?: (message: CloudMessage) => void;
+  /** `arrived`: when the cloud stored it, epoch ms. */
+  readonly onMessage?: (message: CloudMessage, arrived: number) => void;
   readonly onError?: (error: Error) => void;
 }
 
@@ -49,7 +50,7 @@ export function startCloudTap(options: CloudTapOptions): CloudTap {
       const { messageId, contentType, properties = {}, body } = event;
       const message = unpackMessage(properties, { messageId, contentType, contentEncoding }, body);
       copy.take(message);
-      options.onMessage?.(message);
+      options.onMessage?.(message, event.enqueuedTimeUtc.getTime());
     } catch (error) {
       if (undecodable.length < maxComplaints) undecodable.push(`${event.messageId}: ${error}`);
     }

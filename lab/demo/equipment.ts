@@ -5,7 +5,7 @@ import { loggerSource } from '../plant/logger-site.ts';
 import type { OpcuaPlantInfo } from '../plant/opcua-plant.ts';
 import { opcuaSources } from '../plant/opcua-site.ts';
 import type { SensorInfo } from '../plant/sensor-module.ts';
-import { sensorOutput, sensorSource } from '../plant/sensor-site.ts';
+import { sensorControl, sensorOutput, sensorSource } from '../plant/sensor-site.ts';
 import { busSources, plantSources } from '../plant/site.ts';
 import { findProgram } from './find-program.ts';
 import { postJson } from './http-json.ts';
@@ -157,13 +157,16 @@ async function startOpcua(options: EquipmentOptions): Promise<readonly Equipment
   ];
 }
 
-/** Another module on the same device, whose output is routed to an input of ours. */
+/** Another module on the same device: its output is routed to an input of ours, and what our rule sends back to an input of it. */
 async function startSensor({ processes, seed, hub }: EquipmentOptions): Promise<readonly Equipment[]> {
   const hubReady = await hub;
   const { IOTEDGE_DEVICEID: deviceId, IOTEDGE_MODULEID: to } = hubReady.edgeEnvironment;
-  const route = { deviceId, from: 'sensor', output: sensorOutput, to, input: sensorOutput };
   // First: what has no route goes to the cloud as it is.
-  await postJson(`http://${host}:${hubReady.controlPort}/route`, route);
+  for (const route of [
+    { deviceId, from: 'sensor', output: sensorOutput, to, input: sensorOutput },
+    { deviceId, from: to, output: sensorControl, to: 'sensor', input: sensorControl },
+  ])
+    await postJson(`http://${host}:${hubReady.controlPort}/route`, route);
   const sensor = processes.supervise(sensorSpec(seed, hubReady));
   const ready = (await sensor.start()) as unknown as SensorInfo;
   return [

@@ -80,6 +80,14 @@ test('a tour accounts for every reading, and leaves no process behind', { timeou
     for (const picture of pictures)
       expect(statSync(join(pictureFolder, picture)).size).toBeGreaterThan(10_000);
   }
+  // The gateway went on deciding while the cloud was out of reach, and each of its verdicts came, once, with its old time.
+  const { rule } = account;
+  expect(rule).toMatchObject({ missing: 0, doubled: 0, invented: 0, wrong: 0 });
+  expect(rule.resetsWhileCut).toBeGreaterThanOrEqual(2);
+  const red = rule.shown.filter(({ box }: { box: string }) => box === 'red');
+  expect(red.length).toBeGreaterThanOrEqual(2);
+  const spread = (of: 'maxEventTime' | 'arrived') => Date.parse(red.at(-1)[of]) - Date.parse(red[0][of]);
+  expect(spread('arrived')).toBeLessThan(spread('maxEventTime'));
   expect(leftOver()).toEqual([]);
 });
 

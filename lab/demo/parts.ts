@@ -4,6 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { UnitInfo } from '../plant/plant.ts';
+import { sensorControl } from '../plant/sensor-site.ts';
 import { type DemoDashboard, demoToken } from './dashboard.ts';
 import { type ProcessSpec, repositoryFile } from './processes.ts';
 
@@ -109,12 +110,33 @@ export function detectorSpec(folder: string, hub: HubReady, dashboard: DemoDashb
   };
 }
 
+/** The rule that keeps the sensor's machine cool: the window is short, so that some of them end within a cut of the network. */
+export const demoRule = {
+  name: 'overheated',
+  source: 'sensor',
+  tag: 'machine.temperature',
+  windowMs: 2000,
+  bound: 30,
+};
+
+function ruleEntry() {
+  const { name, source, tag, windowMs, bound } = demoRule;
+  return {
+    name,
+    inputs: { input: { source, time: 'timeCreated' } },
+    query: `SELECT 'reset' AS command, Max(timeCreated) AS maxEventTime INTO output FROM input TIMESTAMP BY timeCreated
+      GROUP BY TumblingWindow(millisecond, ${windowMs}) HAVING Avg(${tag}) > ${bound}`,
+    outputs: { output: [{ send: sensorControl }, 'upstream'] },
+  };
+}
+
 /** Writes the runtime's configuration; JSON is YAML too. Returns the file's path. */
 export function writeConfig(folder: string, sources: readonly object[]): string {
   const file = join(folder, 'holdfast.yaml');
   const config = {
     dataFolder: join(folder, 'runtime-data'),
     sources,
+    rules: [ruleEntry()],
     windows: { ageMs: timings.windowMs, quietMs: timings.windowMs },
     statusPort: 0,
     // The demo's public may kill it as often as it likes, and wants to see it read again at once.

@@ -1,13 +1,17 @@
 // Draws up the account of a running world: asks the equipment for its truth and the detector for its ledger, and
 // sets both against what the tap holds.
 import type { Window } from '../../wire/window.ts';
+import type { Reset } from '../plant/heat.ts';
 import { type Account, accountPolled, accountStamped, type StreamAccount, total } from './account.ts';
 import type { StreamCopy } from './cloud-copy.ts';
 import type { CloudTap } from './cloud-tap.ts';
 import type { DemoStream, Equipment } from './equipment.ts';
 import { getJson, getLines } from './http-json.ts';
 import { compareLedger, type LedgerStream } from './ledger-check.ts';
+import { demoRule } from './parts.ts';
 import type { Values } from './true-sample.ts';
+import { accountVerdicts, type Cut } from './verdict-account.ts';
+import type { Received } from './verdict-log.ts';
 
 interface Facts {
   readonly units: Readonly<Record<string, UnitFacts>>;
@@ -19,7 +23,11 @@ interface UnitFacts {
   readonly oldest?: number;
   /** To polls, where it counts them. */
   readonly answers?: number;
+  /** Where it can be reset. */
+  readonly resets?: readonly Reset[];
 }
+
+export const ruleStream = `rule:${demoRule.name}`;
 
 interface TruthLine {
   readonly number: number;
@@ -44,11 +52,15 @@ export interface ReckoningInput {
   readonly tap: CloudTap;
   /** What else went wrong; spoils the account. */
   readonly problems: readonly string[];
+  readonly verdicts: Received;
+  readonly cut: Cut | undefined;
 }
 
-export async function reckon({ equipment, detectorApi, tap, problems }: ReckoningInput): Promise<Account> {
+export async function reckon(input: ReckoningInput): Promise<Account> {
+  const { equipment, detectorApi, tap, problems, verdicts: received, cut } = input;
   const all = equipment.flatMap(({ control, streams }) => streams.map((stream) => ({ control, stream })));
   const testimonies = await Promise.all(all.map(({ control, stream }) => ask(control, stream)));
+  const resets = await askResets(equipment);
   const ledgers = await askLedger(detectorApi);
   // From here on nothing is awaited: what the tap holds is of one moment.
   const copies = tap.copy.streams();
@@ -57,7 +69,9 @@ export async function reckon({ equipment, detectorApi, tap, problems }: Reckonin
     const ledger = ledgers.find(({ batchId }) => batchId === copy.batchId);
     return compareLedger(ledger, copy).map((problem) => `${copy.batchId}: ${problem}`);
   });
-  return total(streams, ledgers, [...problems, ...contradictions, ...tap.undecodable]);
+  const of = { sensor: copies.get(demoRule.source), copy: copies.get(ruleStream) };
+  const verdicts = accountVerdicts({ ...of, rule: demoRule, stream: ruleStream, received, resets, cut });
+  return total(streams, ledgers, [...problems, ...contradictions, ...tap.undecodable], verdicts);
 }
 
 async function ask(control: string, { unit, kind, remembers }: DemoStream): Promise<Testimony> {
@@ -66,6 +80,14 @@ async function ask(control: string, { unit, kind, remembers }: DemoStream): Prom
   const facts = remembers ? await getJson<Facts>(`${control}/state`) : undefined;
   const lines = await getLines<TruthLine>(`${control}/truth?unit=${unit}`);
   return { kind, lines, oldest: facts && (facts.units[unit]?.oldest ?? 0) };
+}
+
+/** What the machine behind the sensor was told. */
+export async function askResets(equipment: readonly Equipment[]): Promise<readonly Reset[]> {
+  const sensor = equipment.find(({ streams }) => streams.some(({ name }) => name === demoRule.source));
+  if (sensor === undefined) return [];
+  const { units } = await getJson<Facts>(`${sensor.control}/state`);
+  return Object.values(units).flatMap(({ resets = [] }) => resets);
 }
 
 /** By stream: samples made, or answers given. */

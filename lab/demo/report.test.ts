@@ -78,8 +78,30 @@ test('the line for programs is one line with every count', () => {
       ...{ stream, produced, delivered, duplicates, void: gone, missing: 0, invented: 0, changed: 0 },
     })),
     problems: [],
+    rule: null,
     dashboard: null,
   });
+});
+
+test('a rule is told with arrival against event time, each in its box', () => {
+  const [maxEventTime, arrived] = [Date.UTC(2026, 10, 21, 12), Date.UTC(2026, 10, 21, 12, 0, 9, 500)];
+  const verdicts = {
+    ...{ stream: 'rule:overheated', verdicts: 9, missing: 0, doubled: 0, invented: 0, wrong: 0 },
+    ...{ resets: 9, repeatedResets: 1, resetsWhileCut: 4, problems: [] },
+    shown: [{ box: 'red' as const, maxEventTime, arrived }],
+  };
+  const account = total([press], [], [], verdicts);
+  const lines = tableLines(account, 98.76);
+  expect(lines).toContain('  12:00:00.000   12:00:09.500   9.5 s later  red: decided in the cut');
+  expect(lines.find((line) => line.startsWith('rule:overheated'))).toContain(
+    '9 verdicts, 0 missing, 0 doubled',
+  );
+  expect(JSON.parse(jsonLine(account, 98.76)).rule).toMatchObject({
+    verdicts: 9,
+    resetsWhileCut: 4,
+    shown: [{ box: 'red', maxEventTime: '2026-11-21T12:00:00.000Z', arrived: '2026-11-21T12:00:09.500Z' }],
+  });
+  expect(total([press], [], [], { ...verdicts, missing: 1, problems: ['one is missing'] }).ok).toBe(false);
 });
 
 test('what the dashboard showed is told, with why something is void and where the pictures are', () => {

@@ -3,6 +3,7 @@ import { size } from '../../wire/coverage.ts';
 import type { Account, StreamAccount } from './account.ts';
 import type { DashboardSeen } from './dashboard-watch.ts';
 import type { MissingRange } from './missing-ranges.ts';
+import type { VerdictAccount } from './verdict-account.ts';
 
 const columns = ['produced', 'delivered', 'duplicates', 'void', 'missing', 'invented', 'changed'] as const;
 
@@ -28,6 +29,7 @@ export function jsonLine(account: Account, seconds: number, seen?: DashboardSeen
       ...Object.fromEntries(columns.map((name) => [name, stream[name]])),
     })),
     problems: account.problems,
+    rule: account.verdicts === undefined ? null : ruleJson(account.verdicts),
     dashboard: seen ?? null,
   });
 }
@@ -55,6 +57,7 @@ export function tableLines(account: Account, seconds: number, seen?: DashboardSe
     '',
     `gaps found ${account.gapsFound}, closed ${account.gapsClosed}, open ${account.openGaps}; ${seconds.toFixed(1)} s`,
     ...account.streams.flatMap(voidLine),
+    ...(account.verdicts === undefined ? [] : verdictLines(account.verdicts)),
     ...(seen ? dashboardLines(seen) : []),
     verdict,
     ...account.problems.map((problem) => `  ! ${problem}`),
@@ -66,6 +69,32 @@ export function tableLines(account: Account, seconds: number, seen?: DashboardSe
 function voidLine({ stream, voids }: StreamAccount): string[] {
   if (voids.length === 0) return [];
   return [`${stream}: ${(size(voids) / 1000).toFixed(1)} s declared void in ${voids.length} ranges`];
+}
+
+function ruleJson({ shown, problems: _, ...counts }: VerdictAccount) {
+  return {
+    ...counts,
+    shown: shown.map(({ box, maxEventTime, arrived }) => ({
+      box,
+      maxEventTime: new Date(maxEventTime).toISOString(),
+      arrived: new Date(arrived).toISOString(),
+    })),
+  };
+}
+
+/** Arrival against event time, each in the box that the seed draws around it. */
+function verdictLines(account: VerdictAccount): string[] {
+  const { stream, verdicts, missing, doubled, invented, wrong, resets, resetsWhileCut, shown } = account;
+  const boxes = { blue: 'before the cut', red: 'decided in the cut', green: 'after it' };
+  return [
+    `${stream}: ${verdicts} verdicts, ${missing} missing, ${doubled} doubled, ${invented} invented, ${wrong} wrong; ` +
+      `${resets} resets carried out, ${resetsWhileCut} of them while the cloud was out of reach`,
+    ...(shown.length === 0 ? [] : ['  maxEventTime   arrived in the cloud']),
+    ...shown.map(({ box, maxEventTime, arrived }) => {
+      const late = ((arrived - maxEventTime) / 1000).toFixed(1).padStart(5);
+      return `  ${time(maxEventTime)}   ${time(arrived)} ${late} s later  ${box}: ${boxes[box]}`;
+    }),
+  ];
 }
 
 function dashboardLines({ gapsOn, voids, healed, folder, pictures }: DashboardSeen): string[] {

@@ -46,6 +46,7 @@ interface Step {
 const steps: readonly Step[] = [
   { title: 'normal running', run: normalRunning },
   { title: 'network cut', run: networkCut },
+  { title: 'cloud out of reach: the gateway decides alone', run: upstreamCut },
   { title: 'runtime killed (kill -9)', run: runtimeKilled },
   { title: 'messages acknowledged, then lost', run: messagesLost },
   { title: 'all equipment unplugged', run: equipmentUnplugged },
@@ -81,7 +82,7 @@ async function networkCut(tour: Tour): Promise<void> {
   // What the hub had taken before the cut may still be on its way to the tap.
   await pause(tour, 1500);
   const before = world.tap.taken();
-  await pause(tour, tour.quick ? 4000 : 12_000);
+  await pause(tour, tour.quick ? 3000 : 6000);
   const during = world.tap.taken() - before;
   if (during > 0) tour.problems.push(`${during} messages came through a network that was cut`);
   report.say('nothing comes through; the spool fills');
@@ -94,6 +95,30 @@ async function networkCut(tour: Tour): Promise<void> {
     0,
   );
   if (repeated === 0) tour.problems.push('the message that was cut off was not sent again');
+}
+
+/**
+ * The modules reach each other, and the cloud nobody: the rule goes on, and the machine is cooled. Its verdicts come to the cloud
+ * afterwards, in a burst, with the times at which they were decided; the account looks at each of them.
+ */
+async function upstreamCut(tour: Tour): Promise<void> {
+  const { world, report } = tour;
+  const told = async () => new Set((await world.resets()).map(({ id }) => id)).size;
+  await world.cutUpstream(true);
+  // What the hub had taken before the cut may still be on its way to the tap.
+  await pause(tour, 1500);
+  const [before, toldBefore] = [world.tap.taken(), await told()];
+  await pause(tour, tour.quick ? 4000 : 9000);
+  const cooled = async () => (await told()) >= toldBefore + 2;
+  if (!(await until(tour, cooled, 20_000)))
+    tour.problems.push('nothing was decided while the cloud was away');
+  const during = world.tap.taken() - before;
+  if (during > 0) tour.problems.push(`${during} messages came to a cloud that was out of reach`);
+  report.say(`${(await told()) - toldBefore} resets were carried out meanwhile; the cloud knows of none`);
+  await world.cutUpstream(false);
+  const restored = Date.now();
+  report.say('within reach again: the verdicts arrive in a burst, with their old times');
+  await repaired(tour, restored, 25_000);
 }
 
 /**

@@ -2,6 +2,7 @@
 //
 //   equipment ──cables── runtime ──relay── hub ── detector
 //                                           └──── tap
+import type { Reset } from '../plant/heat.ts';
 import type { Account } from './account.ts';
 import type { CloudMessage } from './cloud-copy.ts';
 import { type CloudTap, startCloudTap } from './cloud-tap.ts';
@@ -12,8 +13,10 @@ import type { LedgerStream } from './ledger-check.ts';
 import type { DemoEvent } from './live-state.ts';
 import { detectorSpec, type HubReady, hubSpec, runtimeSpec, writeConfig } from './parts.ts';
 import { createProcesses, type Processes, type Supervised } from './processes.ts';
-import { askLedger, askMade, reckon } from './reckoning.ts';
+import { askLedger, askMade, askResets, reckon, ruleStream } from './reckoning.ts';
 import { type Relay, startRelay } from './relay.ts';
+import type { Cut } from './verdict-account.ts';
+import { createVerdictLog } from './verdict-log.ts';
 
 export interface WorldOptions {
   /** Logs, the spool, the ledger. Must exist and be empty. */
@@ -49,6 +52,10 @@ export interface World {
   ledger(): Promise<readonly LedgerStream[]>;
   /** The hub acknowledges the next messages and loses them. */
   loseNext(count: number): Promise<void>;
+  /** The gateway's own way to the cloud, behind the hub of its modules: they go on reaching each other. */
+  cutUpstream(isCut: boolean): Promise<void>;
+  /** What the machine was told by the rule, as its sensor counts it. */
+  resets(): Promise<readonly Reset[]>;
   /** The hub stores the next message and cuts its connection before it says so. */
   cutAmidNext(): Promise<void>;
   stopSampling(): Promise<void>;
@@ -89,9 +96,13 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   const streams = equipment.flatMap((one) => one.streams);
 
   const network = await openRelay('127.0.0.1', hubReady.amqpsPort, closers);
+  const verdicts = createVerdictLog(ruleStream);
   const tap = startCloudTap({
     connectionString: hubReady.eventHubConnectionString,
-    onMessage: (message) => announce(message, options),
+    onMessage: (message, arrived) => {
+      announce(message, options);
+      verdicts.take(message, arrived);
+    },
     onError: (error) => options.onEvent(`tap: ${error.message}`, 'bad'),
   });
   closers.push(() => tap.close());
@@ -109,6 +120,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   // It chooses its port anew at each start.
   const runtimeApi = () => `http://127.0.0.1:${runtime.ready()?.statusPort}`;
   let stopping: Promise<void> | undefined;
+  let cut: Cut | undefined;
   return {
     dashboardUrl: dashboard.url,
     network,
@@ -125,11 +137,18 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
     ledger: () => askLedger(detectorApi()),
     loseNext: (next) => postJson(`${hubControl}/faults`, { ackAndLose: { next } }),
     cutAmidNext: () => postJson(`${hubControl}/faults`, { cutOnTelemetry: { next: 1 }, cutAfterStore: true }),
+    async cutUpstream(isCut) {
+      const now = Date.now();
+      cut = { from: isCut ? now : (cut?.from ?? now), to: isCut ? Number.POSITIVE_INFINITY : now };
+      await postJson(`${hubControl}/faults`, { noUpstream: isCut });
+    },
+    resets: () => askResets(equipment),
     async stopSampling() {
       const controls = new Set(equipment.map(({ control }) => control));
       await Promise.all([...controls].map((control) => postJson(`${control}/stop-sampling`)));
     },
-    account: (problems = []) => reckon({ equipment, detectorApi: detectorApi(), tap, problems }),
+    account: (problems = []) =>
+      reckon({ equipment, detectorApi: detectorApi(), tap, problems, verdicts, cut }),
     stop() {
       stopping ??= closeAll(closers);
       return stopping;

@@ -42,6 +42,11 @@ export interface Faults {
   readonly cutAfterStore?: boolean;
   /** Telemetry above the rate is rejected as throttled; `true` rejects all. */
   readonly throttle?: true | { readonly perSecond: number };
+  /**
+   * The gateway has no way to the cloud: as edgeHub does, it takes over what its modules send and keeps it until there is one again, leads
+   * on what goes from module to module, and no direct method comes through.
+   */
+  readonly noUpstream?: true;
   /** The day's quota is used up. */
   readonly quota?: true;
   /** Telemetry is handled and settled this much later; a pair is a range, which also mixes the order. */
@@ -78,6 +83,7 @@ const names: readonly (keyof Faults)[] = [
   'cutOnTelemetry',
   'cutAfterStore',
   'throttle',
+  'noUpstream',
   'quota',
   'delayMs',
   'reorder',
@@ -249,6 +255,7 @@ function problemOf(name: keyof Faults, value: unknown): string | undefined {
     case 'neverSettle':
       return value === true || value === 'store' ? undefined : 'true or "store"';
     case 'quota':
+    case 'noUpstream':
     case 'cutAfterStore':
       return value === true ? undefined : 'true';
     case 'rejectCondition':

@@ -195,6 +195,7 @@ class LocalHub implements Hub {
 
   async setFaults(patch: FaultPatch): Promise<Faults> {
     const faults = this.#faults.merge(patch);
+    if (faults.noUpstream === undefined) this.#telemetry.forward();
     if (faults.reorder === undefined) this.#telemetry.flush();
     await this.#front.applyFaults();
     return { ...faults };
@@ -202,6 +203,7 @@ class LocalHub implements Hub {
 
   async clearFaults(): Promise<void> {
     this.#faults.clear();
+    this.#telemetry.forward();
     this.#telemetry.flush();
     await this.#front.applyFaults();
   }

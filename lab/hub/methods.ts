@@ -77,7 +77,7 @@ export class DirectMethods {
 
   #link(deviceId: string, moduleId: string | undefined): Sender | undefined {
     const link = this.#links.get(identityName(deviceId, moduleId));
-    return link?.is_open() ? link : undefined;
+    return link?.is_open() && !this.#faults.current.noUpstream ? link : undefined;
   }
 
   async #whenOnline(call: MethodCall): Promise<Sender | undefined> {

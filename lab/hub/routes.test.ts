@@ -65,6 +65,22 @@ test('send again what is given back, rejected or not settled, and nothing before
   }
 });
 
+test('go on while there is no way to the cloud; what is for the cloud is kept, and comes there afterwards', async () => {
+  const { name, sender, got, receive, send } = await pair('local');
+  await receive('complete');
+  const before = hub.events(0, 10_000).length;
+  await hub.setFaults({ noUpstream: true });
+  await send('1');
+  await sender.sendOutputEvent('elsewhere', telemetry('2', {}));
+  await eventually(() => hub.waitingFor(deviceId, name) === 0);
+  expect(got).toEqual(['in 1 1']);
+  expect(hub.events(0, 10_000)).toHaveLength(before);
+  const call = { deviceId, moduleId: name, name: 'status', responseTimeoutMs: 1000, connectTimeoutMs: 0 };
+  expect(await hub.invoke({ ...call, payload: {} })).toEqual({ kind: 'offline' });
+  await hub.setFaults({ noUpstream: null });
+  expect(hub.events(before, 10).map(({ body }) => String(body))).toEqual(['2']);
+});
+
 test('leave other outputs, other modules and plain telemetry alone', async () => {
   const { name, sender } = await pair('routed');
   const before = hub.events(0, 10_000).length;

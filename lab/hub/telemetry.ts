@@ -42,6 +42,8 @@ export interface TelemetryParts {
 }
 
 const maxRemembered = 10_000;
+/** Of what is kept while there is no way to the cloud: beyond it the oldest is dropped, as edgeHub does when its time is over. */
+const maxKept = 100_000;
 /** A held-back message is let go after this long, however few have come behind it. */
 const reorderFlushMs = 500;
 
@@ -61,6 +63,7 @@ export class Telemetry {
   readonly lost: LostMessage[] = [];
   readonly #parts: TelemetryParts;
   readonly #shuffled: NewEvent[] = [];
+  readonly #kept: NewEvent[] = [];
   #flushTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: TelemetryParts) {
@@ -81,6 +84,11 @@ export class Telemetry {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
     while (this.#shuffled.length > 0) this.#storeOneOf();
+  }
+
+  /** The way to the cloud is there again: all that was kept goes on, in order. */
+  forward(): void {
+    for (const event of this.#kept.splice(0)) this.#store(event);
   }
 
   #isRefused(event: NewEvent, delivery: Delivery): boolean {
@@ -121,6 +129,11 @@ export class Telemetry {
   }
 
   #store(event: NewEvent): void {
+    if (this.#parts.faults.current.noUpstream) {
+      this.#kept.push(event);
+      if (this.#kept.length > maxKept) this.#kept.shift();
+      return;
+    }
     const depth = this.#parts.faults.reorderDepth;
     if (depth === 0 && this.#shuffled.length === 0) {
       this.#parts.events.append(event, Date.now());

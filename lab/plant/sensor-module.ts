@@ -1,6 +1,7 @@
 // Another IoT Edge module that measures and hands its readings to ours, in the shape of the published
 // SimulatedTemperatureSensor: through the unmodified device client, to an output that the hub routes. It keeps no
-// history: what it cannot hand over is lost, and shows by its numbers. Keeps the truth of all it ever measured.
+// history: what it cannot hand over is lost, and shows by its numbers. What it measures heats up until a message to its
+// input `control` resets it. Keeps the truth of all it ever measured, and of each reset.
 
 import { readFileSync } from 'node:fs';
 import common from 'azure-iot-common';
@@ -8,9 +9,10 @@ import device from 'azure-iot-device';
 import transport from 'azure-iot-device-amqp';
 import { systemClock } from '../../kernel/clock.ts';
 import { type ControlledPlant, controlPortOf, startControl } from './control.ts';
+import { Heat } from './heat.ts';
 import { sampleAt, tagValues } from './sample.ts';
 import { startScanSchedule } from './scan-schedule.ts';
-import { sensorFaultsPatch, sensorOutput, sensorUnit, sensorValues } from './sensor-site.ts';
+import { sensorControl, sensorFaultsPatch, sensorOutput, sensorUnit, sensorValues } from './sensor-site.ts';
 import { Truth } from './truth.ts';
 
 // Named imports would do under vitest, but not under Node: these packages re-export what it cannot see.
@@ -47,6 +49,7 @@ const maxWaiting = 1000;
 /** Resolves once it is connected and measures. */
 export async function startSensor(options: SensorOptions): Promise<Sensor> {
   const { seed, scanMs } = options;
+  const heat = new Heat();
   const truth = new Truth({ seed, unit: sensorUnit, stepMs: scanMs });
   const outbox = await openOutbox(options);
   let unplugged = false;
@@ -57,6 +60,7 @@ export async function startSensor(options: SensorOptions): Promise<Sensor> {
     (timestamp) => {
       number += 1;
       truth.add(number, timestamp);
+      heat.measure();
       if (!unplugged) outbox.put({ number, timestamp });
     },
   );
@@ -64,7 +68,10 @@ export async function startSensor(options: SensorOptions): Promise<Sensor> {
     throw new RangeError('the sensor has no such thing');
   };
   const controlled: ControlledPlant = {
-    state: () => ({ isSampling, units: { [sensorUnit]: { samples: number, forgotten: truth.forgotten } } }),
+    state: () => ({
+      isSampling,
+      units: { [sensorUnit]: { samples: number, forgotten: truth.forgotten, ...heat.state() } },
+    }),
     faults: () => ({ unplugged }),
     async setFaults(patch) {
       unplugged = sensorFaultsPatch.parse(patch).unplugged;
@@ -73,7 +80,8 @@ export async function startSensor(options: SensorOptions): Promise<Sensor> {
     *truth(unit, query) {
       if (unit !== sensorUnit) refuse();
       for (const { values, ...sample } of truth.samples(query)) {
-        yield { ...sample, values: sensorValues(values) as unknown as typeof values };
+        const own = sensorValues(values, heat.of(sample.number));
+        yield { ...sample, values: own as unknown as typeof values };
       }
     },
     shown: refuse,
@@ -97,10 +105,10 @@ export async function startSensor(options: SensorOptions): Promise<Sensor> {
   };
 
   function bodyOf(sample: Sample): string {
-    const values = sensorValues(tagValues(sampleAt(seed, sensorUnit, sample.number)));
+    const values = sensorValues(tagValues(sampleAt(seed, sensorUnit, sample.number)), heat.of(sample.number));
     return JSON.stringify({
-      machine: { temperature: values.temperature, pressure: values.pressure },
-      ambient: { temperature: values.ambient, humidity: values.humidity },
+      machine: { temperature: values['machine.temperature'], pressure: values['machine.pressure'] },
+      ambient: { temperature: values['ambient.temperature'], humidity: values['ambient.humidity'] },
       timeCreated: new Date(sample.timestamp).toISOString(),
     });
   }
@@ -112,6 +120,11 @@ export async function startSensor(options: SensorOptions): Promise<Sensor> {
     client.on('error', () => {});
     await client.setOptions({ ca: readFileSync(caFile, 'utf8') });
     await client.open();
+    client.on('inputMessage', (input, message) => {
+      if (input === sensorControl)
+        heat.hear(message.messageId, message.getData().toString(), systemClock.now());
+      client.complete(message).catch(() => {});
+    });
     const waiting: Sample[] = [];
     let isSending = false;
     let isClosed = false;

@@ -33,7 +33,7 @@ test('the runtime accepts that of its serial bus, on the port or over TCP', () =
 
 test('the runtime accepts the sensor module as a source, with a tag for each of its values', () => {
   const { tags } = moduleInputSourceSchema.parse(sensorSource(4000));
-  expect(tags?.map(({ name }) => name)).toEqual(Object.keys(sensorValues(tagValues(sampleAt(1, 31, 1)))));
+  expect(tags?.map(({ name }) => name)).toEqual(Object.keys(sensorValues(tagValues(sampleAt(1, 31, 1)), 21)));
 });
 
 test('its tags are those of the truth', () => {

@@ -108,9 +108,15 @@ export const ruleSchema = z
 export type RuleSettings = z.output<typeof ruleSchema>;
 export type ActionSettings = z.output<typeof action>;
 
+const streamPrefix = 'rule:';
+
+export function isRuleStream(batchId: string): boolean {
+  return batchId.startsWith(streamPrefix);
+}
+
 /** The id of a rule's stream. */
 export function ruleStreamId({ name: of }: { readonly name: string }): string {
-  return `rule:${of}`;
+  return streamPrefix + of;
 }
 
 /** By output; of a list, for all of `outputs`. */
