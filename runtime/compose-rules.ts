@@ -5,11 +5,10 @@ import { HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
-import type { Value } from '../wire/reading.ts';
 import { type Config, streamIdOf } from './config/schema.ts';
 import { createWriteMethod, type WriteMethod } from './methods/write.ts';
 import { createExecutor, type Performer } from './rules/actions/executor.ts';
-import type { Moment } from './rules/actions/intent.ts';
+import type { Intent, Moment } from './rules/actions/intent.ts';
 import type { CommitTap } from './rules/host/commit-tap.ts';
 import { createRulesHost, type RulesHost } from './rules/host/rules-host.ts';
 import type { SourceSet } from './source-set.ts';
@@ -49,7 +48,8 @@ export function makeRules(edges: Edges, parts: RuleParts): { rules: RulesHost; m
   const rules = createRulesHost({
     ...{ store: spool.rules, tap, moment, clock, metrics, log: rulesLog },
     openStream(batchId) {
-      const sink = windows.openStream({ batchId, index: 'time', pace: 'derived' });
+      // Rows come in order, and outcomes when they come: those must not wait until the inputs go on.
+      const sink = windows.openStream({ batchId, index: 'time', pace: 'derived', isUnordered: true });
       return { sink, floor: windows.known(batchId)?.floor };
     },
     closeStream: (batchId) => windows.closeStream(batchId),
@@ -105,7 +105,8 @@ export function makeWriteMethod(
 
 function performerOf({ sources, uplink }: RuleParts): Performer {
   return {
-    async perform({ id, rule, target, value, time }, { expected, onSend }, signal) {
+    async perform(intent, { expected, onSend }, signal) {
+      const { target, value } = intent;
       if (target.kind === 'write') {
         const source = [...sources.running.values()].find(({ name }) => name === target.source);
         if (source) return source.write({ tag: target.tag, value, expected, onSend }, signal);
@@ -114,13 +115,14 @@ function performerOf({ sources, uplink }: RuleParts): Performer {
       if (!uplink.state().connected)
         throw new HoldfastError('uplink-not-connected', 'there is no connection', { retryable: true });
       onSend();
-      await uplink.send(messageOf(id, rule, value, time), target.output);
+      await uplink.send(messageOf(intent), target.output);
     },
   };
 }
 
 /** The row as JSON, named by the intent, so that a receiver knows a repetition. */
-function messageOf(messageId: string, rule: string, value: Value, creationTime: number) {
+function messageOf({ id: messageId, rule, value, time: creationTime, beforeDurable }: Intent) {
   const body = Buffer.from(JSON.stringify(value));
-  return { messageId, properties: { rule }, contentEncoding: 'utf-8', creationTime, body } as const;
+  const properties = { rule, ...(beforeDurable ? { beforeDurable: 'true' } : {}) };
+  return { messageId, properties, contentEncoding: 'utf-8', creationTime, body } as const;
 }

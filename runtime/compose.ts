@@ -204,13 +204,15 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
     );
   }
   const tap = new CommitTap(log.child({ part: 'rules' }));
-  const windows = createWindows({
-    store: tap.over(spool),
-    clock,
-    log: log.child({ part: 'windows' }),
-    metrics,
-    limits: windowLimitsOf(config),
-  });
+  const windows = tap.watched(
+    createWindows({
+      store: tap.over(spool),
+      clock,
+      log: log.child({ part: 'windows' }),
+      metrics,
+      limits: windowLimitsOf(config),
+    }),
+  );
   spool.onLost(() => windows.loseContinuity());
   const inputs = createInputs({ clock, log: log.child({ part: 'inputs' }), metrics });
   const makeSource = edges.makeAdapters(inputs);

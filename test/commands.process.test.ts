@@ -27,6 +27,7 @@ const commands = documentCommands();
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-commands-'));
 const data = join(folder, 'data');
 const site = join(folder, 'site.yaml');
+const counting = join(folder, 'counting.yaml');
 let plant: Plant;
 
 beforeAll(async () => {
@@ -36,6 +37,9 @@ beforeAll(async () => {
     JSON.stringify({ dataFolder: data, sources: plantSources(plant.info, { pollMs: 1000 }) }),
   );
   await makeRun(data, 8);
+  const query = 'SELECT COUNT(*) AS n FROM input GROUP BY TumblingWindow(second, 10)';
+  const rule = { name: 'count', inputs: { input: { source: '*' } }, query, outputs: ['upstream'] };
+  writeFileSync(counting, JSON.stringify({ rules: [rule] }));
 });
 afterAll(async () => {
   await plant?.stop();
@@ -81,7 +85,9 @@ function filledIn(args: readonly string[]): readonly string[] {
     FILE: join(root, 'docs/examples/rules/lag/lag.asaql'),
     DIR: join(root, 'docs/examples/rules/lag'),
   };
+  const replayed: Readonly<Record<string, string>> = { FILE: counting, DIR: data };
   return args.map((arg) => {
+    if (args[1] === 'replay' && replayed[arg]) return replayed[arg];
     if (args[0] === 'rules' && rules[arg]) return rules[arg];
     const name = arg.replace(/^\[|\]$/g, '');
     if (values[name]) return values[name]();

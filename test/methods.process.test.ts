@@ -87,3 +87,32 @@ describe('docs/METHODS.md', () => {
     expect(hasShape(result, { payload: shown.payload }), JSON.stringify(result)).toBe(true);
   });
 });
+
+describe('the method write, through the hub', () => {
+  const write = async (payload: object) => {
+    const call = { deviceId: 'DEVICE', moduleId: 'holdfast', name: 'write', payload };
+    const result = await hub.invoke({ ...call, responseTimeoutMs: 20_000, connectTimeoutMs: 20_000 });
+    if (result.kind !== 'answered') throw new Error(result.kind);
+    return [result.status, (result.payload as { state?: string }).state] as const;
+  };
+  const to = (value: number, more: object = {}) =>
+    write({ source: 'press', tag: 'setpoint', value, ...more });
+
+  it('writes into the equipment, and where it is to hold another value beforehand it does not', async () => {
+    expect(await to(41)).toEqual([200, 'written']);
+    expect(await to(42, { expected: 41 })).toEqual([200, 'written']);
+    expect((await to(43, { expected: 41 }))[0]).toBe(409);
+    expect(await to(44, { expected: 42 })).toEqual([200, 'written']);
+  });
+
+  it('refuses what may not be written, is not there, does not fit, or is too late', async () => {
+    expect((await write({ source: 'press', tag: 'level', value: 1 }))[0]).toBe(403);
+    expect((await write({ source: 'press', tag: 'nothing', value: 1 }))[0]).toBe(404);
+    expect((await write({ source: 'nobody', tag: 'setpoint', value: 1 }))[0]).toBe(404);
+    expect((await to(70_000))[0]).toBe(400);
+    expect((await write({ source: 'press' }))[0]).toBe(400);
+    const deadline = new Date(Date.now() - 1000).toISOString();
+    expect(await to(45, { deadline })).toEqual([504, 'expired']);
+    expect(await to(46, { expected: 44 })).toEqual([200, 'written']);
+  });
+});

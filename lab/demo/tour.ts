@@ -28,7 +28,7 @@ export interface TourOptions {
 }
 
 /** When the steps stop waiting for repair; what they leave the end waits for, a little longer. */
-const limitMs = 140_000;
+const limitMs = 180_000;
 const endLimitMs = 40_000;
 const pollMs = 100;
 

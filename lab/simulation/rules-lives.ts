@@ -155,7 +155,7 @@ class Story {
     const host = createRulesHost({
       ...{ store: spool.rules, tap, clock, moment, log: silentLog, metrics: noMetrics },
       openStream: (batchId) => {
-        const sink = windows.openStream({ batchId, index: 'time', pace: 'derived' });
+        const sink = windows.openStream({ batchId, index: 'time', pace: 'derived', isUnordered: true });
         return { sink, floor: windows.known(batchId)?.floor };
       },
       closeStream: (batchId) => windows.closeStream(batchId),

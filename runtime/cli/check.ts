@@ -9,8 +9,14 @@ export async function checkConfig(file: string, asJson: boolean, clock: Clock): 
   try {
     const { config } = await loadConfig(file);
     const plan = planSite(config, clock);
-    if (asJson) console.log(JSON.stringify(plan));
-    else console.log(describePlan(file, plan));
+    if (config.rules.length === 0) {
+      console.log(asJson ? JSON.stringify(plan) : describePlan(file, plan));
+      return exitCodes.ok;
+    }
+    const { planRules, rulesText } = await import('./rules/rules-plan.ts');
+    const rules = planRules(config);
+    if (asJson) console.log(JSON.stringify({ ...plan, rules }));
+    else console.log(`${describePlan(file, plan)}\n\nRules:\n${rulesText(rules)}`);
     return exitCodes.ok;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

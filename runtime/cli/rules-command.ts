@@ -32,7 +32,35 @@ export function rulesCommand(): Command {
     .action(async (file: string, name: string | undefined, { json = false }: { json?: boolean }) => {
       process.exitCode = await orBadInput(() => explain(file, name, json));
     });
+  rules
+    .command('replay')
+    .description('what rules would have decided on what was recorded; nothing is carried out')
+    .argument('<recorded>', "a stopped module's data folder, or JSON lines of `run --to` or `spool export`")
+    .requiredOption('--rule <file>', 'a query (.asaql), or YAML with `rules`')
+    .option('--summary', 'only how many rows and actions there would have been')
+    .action(async (recorded: string, { rule, summary = false }: { rule: string; summary?: boolean }) => {
+      process.exitCode = await orBadInput(() => replayRecorded(recorded, rule, summary));
+    });
   return rules;
+}
+
+/** Rows as JSON lines on standard output, what they amount to on standard error. */
+async function replayRecorded(path: string, file: string, isSummary: boolean): Promise<number> {
+  const { readRecorded } = await import('./rules/recorded.ts');
+  const { replayRule } = await import('./rules/replay.ts');
+  const { readRuleSettings } = await import('./rules/rule-file.ts');
+  const recorded = await readRecorded(path);
+  for (const problem of recorded.problems) console.error(`cannot be read: ${problem}`);
+  const { rules, sources } = await readRuleSettings(file, recorded.streams);
+  let hasFailed = recorded.problems.length > 0;
+  for (const settings of rules) {
+    const done = await replayRule(settings, sources, recorded, (row) => {
+      if (!isSummary) console.log(JSON.stringify(row));
+    });
+    hasFailed ||= done.problem !== undefined;
+    console.error(JSON.stringify(done));
+  }
+  return hasFailed ? exitCodes.failed : exitCodes.ok;
 }
 
 async function orBadInput(run: () => Promise<number>): Promise<number> {

@@ -86,6 +86,7 @@ value.field |  | command | Field of the row that holds the value
 rules[].validForMs | ms | 30s | An action is carried out so long after the time of its row, and after its decision, or never
 rules[].perMinute | actions | 60 | Actions a minute for one target
 rules[].dryRun |  | true | Decides, and carries nothing out
+rules[].beforeDurable |  | true | Decides and acts before readings are on the disk: sooner by up to two commits, and a power cut may take back what it rests on. Its rows say so
 rules[].actOnLacking |  | true | Also acts on rows that rest on inputs of which something was not known
 rules[].waitMs | ms | 5s | A source that says nothing holds up the others for so long at most
 rules[].tolerance |  | {lateMs: 5s} | How far events may be late or out of order, for inputs with TIMESTAMP BY a field that is not their index

@@ -66,6 +66,8 @@ export const ruleSchema = z
     perMinute: z.int().min(1).max(6000).default(60),
     /** Decides, and carries nothing out. */
     dryRun: z.boolean().default(false),
+    /** Decides on readings that are not on the disk yet, and acts at once. */
+    beforeDurable: z.boolean().default(false),
     /** Also acts on rows that rest on inputs of which something was not known. */
     actOnLacking: z.boolean().default(false),
     /** A source that says nothing holds up the others for so long at most. */

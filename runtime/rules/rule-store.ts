@@ -1,6 +1,7 @@
 // What rules need of the disk, beside the streams that their rows become: what earlier processes of the module noted, and
 // the readings that are stored already.
 import type { MiniBatch } from '../../wire/mini-batch.ts';
+import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
 
 export interface RuleStore {
@@ -10,8 +11,14 @@ export interface RuleStore {
    */
   settings(prefix: string, limit: number): Promise<ReadonlyMap<string, unknown>>;
   /**
-   * Windows of the stream that claim something within `range`, with all of their readings, by start, at most `limit`. Late
-   * ones are left out, and so is what can no longer be read: it is a hole then.
+   * Readings that were sent beyond the end of what the stream claims, and whose positions a window may claim yet. `unknownTo`:
+   * below it something was sent that cannot be read.
+   */
+  ahead(batchId: string): Promise<{ readonly readings: readonly Reading[]; readonly unknownTo?: number }>;
+  /**
+   * Windows of the stream that claim something within `range`, by start, at most `limit`, with all of their readings: also those that
+   * were sent ahead of a window that claims their positions. What came late is left out, and so is what can no longer be
+   * read: it is a hole then.
    */
   batches(batchId: string, range: Window, limit: number): Promise<readonly MiniBatch[]>;
 }

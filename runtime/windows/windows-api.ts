@@ -92,6 +92,8 @@ export interface Windows {
   settled(batchId: string): Promise<number | undefined> | undefined;
   /** What a source that is built now has to know of the stream. */
   known(batchId: string): StreamStart | undefined;
+  /** What the stream's open window claims so far; undefined where it claims nothing. */
+  open(batchId: string): Window | undefined;
   streams(): readonly StreamState[];
   /** Estimated memory of readings not yet handed to the spool, in bytes. */
   memoryBytes(): number;

@@ -12,6 +12,7 @@
 // its bound, then events are dropped and observation counts as broken: a hole, not a silent loss.
 import type { Timer } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import type { Window } from '../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../sources/source.ts';
 import { StreamWindows } from './stream-windows.ts';
 import type { EncodedWindow, StreamChange, StreamStart } from './window-store.ts';
@@ -140,6 +141,10 @@ class AllWindows implements Windows {
 
   known(batchId: string): StreamStart | undefined {
     return this.#members.get(batchId)?.windows.known;
+  }
+
+  open(batchId: string): Window | undefined {
+    return this.#members.get(batchId)?.windows.open;
   }
 
   streams(): readonly StreamState[] {

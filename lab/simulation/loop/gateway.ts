@@ -16,7 +16,9 @@ import type { Equipment } from './equipment.ts';
 import { EquipmentSource } from './equipment-source.ts';
 import type { Hub } from './hub.ts';
 import { HubClient } from './hub-client.ts';
+import { hasRule } from './judge.ts';
 import type { Link } from './link.ts';
+import { ruleOver } from './rule-judge.ts';
 import type { Seams } from './seams.ts';
 import type { Trace } from './trace.ts';
 import { ProcessClock, type WallClock, type WorldTime } from './world-time.ts';
@@ -158,15 +160,17 @@ export class Gateway {
       settings,
       keys: { codec: plainCodec },
       onLogLevel: () => {},
-      openSpool: (of) =>
-        openSpool(
-          seams.spool({
-            ...of,
-            folder: '/simulated',
-            random,
-            store: () => this.#open(disk, life),
-            freeBytes: async () => 2 ** 34,
-          }),
+      openSpool: async (of) =>
+        seams.opened(
+          await openSpool(
+            seams.spool({
+              ...of,
+              folder: '/simulated',
+              random,
+              store: () => this.#open(disk, life),
+              freeBytes: async () => 2 ** 34,
+            }),
+          ),
         ),
       makeAdapters: () => (of, parts) => {
         const found = equipment.find(({ plan }) => plan.name === of.name);
@@ -218,6 +222,7 @@ export function desiredOf(equipment: readonly Equipment[]): Record<string, unkno
       host: 'simulated',
       tags: [{ name: 'value', address: 0, type: 'int16' }],
     })),
+    rules: equipment.filter(hasRule).map(({ plan }) => ruleOver(plan.name)),
     uplink: { body: 'columns/1', gzip: false, sendTimeoutMs: 10_000 },
     clock: { confirmMs: 0 },
     faultInjection: true,

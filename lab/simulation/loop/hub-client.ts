@@ -52,10 +52,11 @@ export class HubClient implements EdgeClient {
   }
 
   /** What was sent may arrive although the connection, or the process, is gone meanwhile. */
-  async send(message: WireMessage): Promise<boolean> {
+  async send(message: WireMessage, output?: string): Promise<boolean> {
     if (this.#isOver) throw new Error('the connection is closed');
+    if (output !== undefined) this.#hub.lead(this.#deviceId, message);
     await this.#link.up();
-    this.#hub.accept(this.#deviceId, message);
+    if (output === undefined) this.#hub.accept(this.#deviceId, message);
     await this.#link.down();
     if (this.#isOver) await never;
     return true;

@@ -43,6 +43,8 @@ export class Hub {
   /** Told of each event that is stored. */
   onEvent: (event: HubEvent) => void = () => {};
   calls = 0;
+  /** Told of what a module sends to an output, once it does. */
+  onAction: (deviceId: string, message: WireMessage) => void = () => {};
 
   constructor(time: WorldTime, trace: Trace) {
     this.#time = time;
@@ -66,6 +68,12 @@ export class Hub {
   report(deviceId: string, patch: Readonly<Record<string, unknown>>): void {
     const device = this.device(deviceId);
     device.reported = applyPatch(device.reported, structuredClone(patch)) as Record<string, unknown>;
+  }
+
+  /** To another module: the hub on the gateway leads it on. */
+  lead(deviceId: string, message: WireMessage): void {
+    this.#trace.note('hub', `leads on ${message.messageId} of ${deviceId}`);
+    this.onAction(deviceId, message);
   }
 
   /** The hub takes a message, and is about to acknowledge it. */

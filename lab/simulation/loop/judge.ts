@@ -3,10 +3,13 @@
 import { decodeBody } from '../../../wire/body.ts';
 import { intersection, normalise, subtract, union } from '../../../wire/coverage.ts';
 import { parseMessage } from '../../../wire/message.ts';
+import type { WireMessage } from '../../../wire/mini-batch.ts';
+import type { ParsedMessage } from '../../../wire/parse-message.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { Equipment, Sample } from './equipment.ts';
 import type { HubEvent } from './hub.ts';
+import { RuleJudge, type RuleVerdict, ruleOver } from './rule-judge.ts';
 import type { WorldTime } from './world-time.ts';
 
 /** What a run can be found guilty of. */
@@ -19,7 +22,8 @@ export type Verdict =
   | 'lost' // the ledger is closed, and a sample is neither delivered nor in a void
   | 'not-closed' // the ledger does not close in bounded time
   | 'behind' // live data does not arrive although all is well
-  | 'crashed'; // the module or the detector ended by itself
+  | 'crashed' // the module or the detector ended by itself
+  | RuleVerdict;
 
 export interface Finding {
   readonly verdict: Verdict;
@@ -42,6 +46,11 @@ interface Followed {
   voids: Window[];
 }
 
+/** Rules are over what stamps its own samples: of that it is known what was to be seen when. */
+export function hasRule({ plan }: Equipment): boolean {
+  return plan.stamping === 'own' && plan.index === 'time';
+}
+
 /** How far the gateway's stamp may be from when the value was shown. */
 const stampSlackMs = 2500;
 const maxFindings = 20;
@@ -50,6 +59,8 @@ export class Judge {
   readonly findings: Finding[] = [];
   readonly #time: WorldTime;
   readonly #streams = new Map<string, Followed>();
+  /** By the names of their streams, and by those of their sources. */
+  readonly #rules = new Map<string, RuleJudge>();
   /** Wall clocks were set: where the gateway stamps, places say less. */
   readonly #clocksWereSet: () => boolean;
   readings = 0;
@@ -68,6 +79,27 @@ export class Judge {
       claimed: [],
       voids: [],
     });
+    if (!hasRule(equipment)) return;
+    const name = `${deviceId}/rule:${ruleOver(equipment.plan.name).name}`;
+    const judge = new RuleJudge(equipment, (verdict, detail) => this.find(verdict, name, detail));
+    this.#rules.set(name, judge);
+    this.#rules.set(`${deviceId}/${equipment.plan.name}`, judge);
+  }
+
+  /** The module sends what a rule wants done. */
+  act(deviceId: string, message: WireMessage): void {
+    const rule = this.#rules.get(`${deviceId}/${message.messageId.split(';')[0]}`);
+    if (rule === undefined) this.find('wild-action', deviceId, `${message.messageId} is of no rule`);
+    // By a clock that is wrong nobody can tell how old it is.
+    else if (!this.#clocksWereSet()) rule.act(message, this.#time.wall);
+  }
+
+  get verdicts(): number {
+    return [...new Set(this.#rules.values())].reduce((sum, rule) => sum + rule.verdicts, 0);
+  }
+
+  get actions(): number {
+    return [...new Set(this.#rules.values())].reduce((sum, rule) => sum + rule.actions, 0);
   }
 
   /** The hub has a message. */
@@ -79,6 +111,11 @@ export class Judge {
     });
     const name = `${deviceId}/${parsed.batchId}`;
     const stream = this.#streams.get(name);
+    const rule = this.#rules.get(name);
+    if (rule !== undefined && stream === undefined) {
+      this.#hearRule(rule, parsed, message);
+      return;
+    }
     if (stream === undefined) {
       this.find('invented', name, 'there is no such stream');
       return;
@@ -97,7 +134,18 @@ export class Judge {
     this.readings += readings.length;
     for (const reading of readings) this.#hearReading(name, stream, reading);
     if (parsed.kind === 'late') return;
+    if (!parsed.isBackfill) rule?.hearInput(parsed.window);
     this.#hearClaim(name, stream, parsed.window, readings, parsed.part, parsed.partSet);
+  }
+
+  #hearRule(rule: RuleJudge, parsed: ParsedMessage, message: WireMessage): void {
+    if (parsed.kind !== 'batch' && parsed.kind !== 'late') return;
+    const readings = decodeBody(message.body, {
+      schema: parsed.schema ?? 'columns/1',
+      index: parsed.index,
+      contentEncoding: parsed.contentEncoding,
+    } as never);
+    rule.hear(parsed.window, parsed.kind === 'late', readings);
   }
 
   #hearReading(name: string, { equipment, delivered }: Followed, { index, value }: Reading): void {
@@ -172,6 +220,16 @@ export class Judge {
     }
     if (equipment.plan.memory > 0 && equipment.held(window).length > 0)
       this.find('false-void', name, `[${window.start}, ${window.end}) ${reason}, and the equipment has it`);
+  }
+
+  /** As `close`, of what rules decided. `accounts`: by stream. */
+  closeRules(accounts: ReadonlyMap<string, StreamAccount>): void {
+    for (const [name, rule] of this.#rules) {
+      const source = this.#streams.get(name);
+      if (source === undefined) continue;
+      const stream = name.replace(/[^/]+$/, (source) => `rule:${ruleOver(source).name}`);
+      rule.close(accounts.get(stream)?.covered ?? [], source.delivered);
+    }
   }
 
   /** All is healed, and the ledger says that it is closed. */

@@ -59,6 +59,8 @@ async function live(): Promise<number> {
     crashes: sum((result) => result.crashes),
     gapsRepaired: sum((result) => result.gapsRepaired),
     voids: sum((result) => result.voids),
+    decided: sum((result) => result.verdicts),
+    actions: sum((result) => result.actions),
     verdicts: [...new Set(failures.flatMap(({ findings }) => findings.map(({ verdict }) => verdict)))],
     seconds: round(seconds),
   };

@@ -1,10 +1,13 @@
 // Bugs that are planted into a world, to know that it can find one. Each sits in a seam, around production code, never in it.
+
+import type { RuleStore } from '../../../runtime/rules/rule-store.ts';
 import { Continuation } from '../../../runtime/sources/continuation.ts';
 import { CompletePage, GonePage, type HistoryPage } from '../../../runtime/sources/history-page.ts';
 import type { SourceEvent, SourceSink } from '../../../runtime/sources/source.ts';
 import type { Store } from '../../../runtime/spool/engine/store.ts';
 import type { EdgeClient } from '../../../runtime/uplink/edge-client.ts';
-import type { WireMessage } from '../../../wire/mini-batch.ts';
+import { decodeBody, encodeBody } from '../../../wire/body.ts';
+import type { MiniBatch, WireMessage } from '../../../wire/mini-batch.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { Verdict } from './judge.ts';
 import { noFault, type Seams } from './seams.ts';
@@ -51,12 +54,25 @@ const pages = (
 /** A client whose messages pass through `change`. */
 const messages = (change: (message: WireMessage) => WireMessage): Partial<Seams> => ({
   client: (client: EdgeClient) =>
-    withMembers(client, { send: (message: WireMessage) => client.send(change(message)) }),
+    withMembers(client, {
+      send: (message: WireMessage, output?: string) => client.send(change(message), output),
+    }),
 });
 
 const store = (members: (store: Store) => Partial<Store>): Partial<Seams> => ({
   store: (given) => withMembers(given, members(given)),
 });
+
+/** Windows that rules read again when they begin. */
+const readAgain = (change: (batch: MiniBatch) => MiniBatch): Partial<Seams> => ({
+  opened: (spool) => {
+    const batches: RuleStore['batches'] = async (...asked) =>
+      (await spool.rules.batches(...asked)).map(change);
+    return withMembers(spool, { rules: withMembers(spool.rules, { batches }) });
+  },
+});
+
+const isOfRule = ({ properties }: WireMessage) => properties.batchId?.startsWith('rule:') ?? false;
 
 /** Every so many calls. */
 function every(n: number): () => boolean {
@@ -220,12 +236,76 @@ export const planted: Readonly<Record<string, Planted>> = {
     }),
     foundAs: ['invented', 'false-coverage'],
   },
+  'verdict-twice': {
+    seams: {
+      client: (client) =>
+        withMembers(client, {
+          async send(message: WireMessage, output?: string) {
+            const isTaken = await client.send(message, output);
+            const { startWindow, endWindow, index } = message.properties;
+            if (!isOfRule(message) || startWindow === undefined || index === 'sequence') return isTaken;
+            const properties = { ...message.properties, endWindow: laterBy(endWindow, 1) };
+            return client.send({ ...message, messageId: `${message.messageId}x`, properties });
+          },
+        }),
+    },
+    foundAs: ['doubled'],
+  },
+  'verdict-left-out': {
+    seams: messages((message) => {
+      const { schema, index } = message.properties;
+      if (!isOfRule(message) || schema === undefined) return message;
+      const facts = {
+        schema,
+        contentEncoding: message.contentEncoding,
+        index: index === 'sequence' ? index : 'time',
+      } as const;
+      const kept = decodeBody(message.body, facts).filter(({ index: at }) => (at / 20_000) % 3 !== 0);
+      const { body, contentEncoding } = encodeBody(facts.index, kept, { schema: 'columns/1', gzip: false });
+      return {
+        ...message,
+        body,
+        contentEncoding,
+        properties: { ...message.properties, count: String(kept.length) },
+      };
+    }),
+    foundAs: ['no-verdict'],
+  },
+  'rule-begins-without-a-reading': {
+    seams: readAgain((batch) => ({ ...batch, readings: batch.readings.slice(1) })),
+    foundAs: ['unfounded'],
+  },
+  'action-held-back': {
+    seams: {
+      client: (client) =>
+        withMembers(client, {
+          async send(message: WireMessage, output?: string) {
+            if (output === undefined) return client.send(message);
+            const held = { ...message, messageId: olderBy(message.messageId, 120_000) };
+            return client.send(held, output);
+          },
+        }),
+    },
+    foundAs: ['old-action', 'wild-action'],
+  },
+  'action-of-nobody': {
+    seams: {
+      client: (client) =>
+        withMembers(client, {
+          async send(message: WireMessage, output?: string) {
+            if (output === undefined) return client.send(message);
+            return client.send({ ...message, messageId: olderBy(message.messageId, 7) }, output);
+          },
+        }),
+    },
+    foundAs: ['wild-action'],
+  },
   'false-success': {
     seams: {
       client: (client) =>
         withMembers(client, {
-          send: async (message: WireMessage) =>
-            message.properties.void === undefined ? client.send(message) : true,
+          send: async (message: WireMessage, output?: string) =>
+            message.properties.void === undefined ? client.send(message, output) : true,
         }),
     },
     foundAs: ['not-closed'],
@@ -243,6 +323,16 @@ function whole(
     recordedTo: window.end,
   } as const;
   return CompletePage.of(window, readings, evidence);
+}
+
+function laterBy(text: string | undefined, ms: number): string {
+  return new Date(Date.parse(text ?? '') + ms).toISOString();
+}
+
+/** The id of an action for a verdict that lies before its own. */
+function olderBy(messageId: string, ms: number): string {
+  const [rule, time, rest] = messageId.split(';');
+  return [rule, Number(time) - ms, rest].join(';');
 }
 
 /** `target` with some members of another. */

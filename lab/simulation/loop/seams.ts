@@ -5,13 +5,15 @@ import type { EventSource } from '../../../cloud-lite/ingest/event-source.ts';
 import type { HubMethods } from '../../../cloud-lite/repair/hub-methods.ts';
 import type { Source } from '../../../runtime/sources/source.ts';
 import type { Store } from '../../../runtime/spool/engine/store.ts';
-import type { SpoolOptions } from '../../../runtime/spool/spool.ts';
+import type { Spool, SpoolOptions } from '../../../runtime/spool/spool.ts';
 import type { EdgeClient } from '../../../runtime/uplink/edge-client.ts';
 
 export interface Seams {
   source(source: Source): Source;
   store(store: Store): Store;
   spool(options: SpoolOptions): SpoolOptions;
+  /** What the module has once it is open. */
+  opened(spool: Spool): Spool;
   client(client: EdgeClient): EdgeClient;
   database(database: Database): Database;
   events(source: EventSource): EventSource;
@@ -24,6 +26,7 @@ export const noFault: Seams = {
   source: same,
   store: same,
   spool: same,
+  opened: same,
   client: same,
   database: same,
   events: same,

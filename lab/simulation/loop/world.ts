@@ -37,6 +37,9 @@ export interface RunResult {
   readonly virtualMs: number;
   readonly readings: number;
   readonly voids: number;
+  /** What rules decided, and had done. */
+  readonly verdicts: number;
+  readonly actions: number;
   readonly crashes: number;
   readonly gapsRepaired: number;
 }
@@ -88,6 +91,7 @@ class World {
     const drawn = drawFaults(this.#random, this.#shape);
     this.#faults = options.faults ?? drawn;
     this.#hub.onEvent = (event) => this.#judge.hear(event);
+    this.#hub.onAction = (deviceId, message) => this.#judge.act(deviceId, message);
   }
 
   async run(): Promise<RunResult> {
@@ -107,6 +111,8 @@ class World {
       virtualMs: this.#time.elapsed,
       readings: this.#judge.readings,
       voids: this.#judge.voids,
+      verdicts: this.#judge.verdicts,
+      actions: this.#judge.actions,
       crashes: this.#crashes,
       gapsRepaired: gaps,
     };
@@ -275,6 +281,7 @@ class World {
   }
 
   #judgeAll(accounts: ReadonlyMap<string, StreamAccount>): void {
+    this.#judge.closeRules(accounts);
     for (const name of this.#judge.streams) {
       const account = accounts.get(name);
       if (account === undefined) {

@@ -25,6 +25,8 @@ export interface Intent {
   /** Of its target, in a minute. */
   readonly perMinute: number;
   readonly dryRun: boolean;
+  /** It may be carried out before it is on the disk, as what it rests on may not be. */
+  readonly beforeDurable?: boolean;
 }
 
 export type OutcomeKind =

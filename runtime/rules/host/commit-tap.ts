@@ -5,13 +5,21 @@
 // in one turn, too. So a commit that has the row has its notes.
 import { describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
+import type { Window } from '../../../wire/window.ts';
+import type { SourceEvent, SourceSink } from '../../sources/source.ts';
 import type { StreamChange, WindowStore } from '../../windows/window-store.ts';
+import type { Windows } from '../../windows/windows-api.ts';
+
+/** What a source said of a stream. `open`: what the stream's window claims by now, before any commit; none where observation is broken. */
+export type EventListener = (batchId: string, event: SourceEvent, open: Window | undefined) => void;
 
 export class CommitTap {
   readonly #log: Log;
   #notes = new Map<string, unknown>();
   #after: (() => void)[] = [];
   readonly #listeners = new Set<(changes: readonly StreamChange[]) => void>();
+
+  readonly #eventListeners = new Set<EventListener>();
 
   constructor(log: Log) {
     this.#log = log;
@@ -30,6 +38,33 @@ export class CommitTap {
   /** Hears of each commit once it is durable. */
   onCommit(listener: (changes: readonly StreamChange[]) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Hears what sources say, before any commit has it. */
+  onEvent(listener: EventListener): void {
+    this.#eventListeners.add(listener);
+  }
+
+  /** The same, with sinks whose events are heard. */
+  watched(windows: Windows): Windows {
+    const openStream: Windows['openStream'] = (options) => {
+      const { batchId } = options;
+      const sink = windows.openStream(options);
+      const emit: SourceSink['emit'] = (event) => {
+        const isTaken = sink.emit(event);
+        for (const listener of this.#eventListeners)
+          this.#run(() => listener(batchId, event, isTaken ? windows.open(batchId) : undefined));
+        return isTaken;
+      };
+      return { ...sink, emit };
+    };
+    return new Proxy(windows, {
+      get(of, name) {
+        if (name === 'openStream') return openStream;
+        const member = Reflect.get(of, name);
+        return typeof member === 'function' ? member.bind(of) : member;
+      },
+    });
   }
 
   over(inner: WindowStore): WindowStore {
@@ -51,7 +86,7 @@ export class CommitTap {
     try {
       work();
     } catch (error) {
-      this.#log.error({ reason: describeError(error) }, 'rules failed over a commit');
+      this.#log.error({ reason: describeError(error) }, 'rules failed over a commit, or over an event');
     }
   }
 }

@@ -34,6 +34,8 @@ export interface HostedRuleOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** It is given what no commit has yet: its rows say so. */
+  readonly beforeDurable: boolean;
   /** What a row asks for. `isWhole`: all that it rests on was known. In the turn in which the row was emitted. */
   readonly onRow: (row: RuleRow, isWhole: boolean) => void;
   /** Rows were emitted outside of all claims: all below `until` are in the stream. In the turn in which they were emitted. */
@@ -60,8 +62,9 @@ export interface RuleStatus {
   readonly problem?: string;
 }
 
-/** Decisions of one step. More is taken for a flood. */
+/** Decisions of one step, and for one row that it was given: more than both is taken for a flood. */
 const maxRowsAStep = 10_000;
+const rowsForOne = 4;
 /** One step of one rule holds up everything else for so long at most, before it is taken out for a while. */
 const maxStepMs = 2000;
 const haltMs = { least: 1000, most: 300_000 };
@@ -86,6 +89,8 @@ export class HostedRule {
   #haltPauseMs = haltMs.least;
   #counts = { rows: 0, unwritten: 0, halts: 0 };
   #problem: string | undefined;
+  /** Rows that the engine was given since it last decided. */
+  #given = 0;
 
   constructor(options: HostedRuleOptions) {
     this.#options = options;
@@ -160,7 +165,10 @@ export class HostedRule {
       const fresh = span.readings.filter(({ index }) => index >= known);
       this.#origins.take(origin, span, now);
       this.#guard(() => {
-        for (const { index, row } of rowsOf(fresh)) this.#engine.push(origin.input, streamId, index, row);
+        for (const { index, row } of rowsOf(fresh)) {
+          this.#engine.push(origin.input, streamId, index, row);
+          this.#given += 1;
+        }
       });
     }
   }
@@ -176,6 +184,7 @@ export class HostedRule {
     this.#guard(() => {
       for (const stretch of this.#origins.stretches(from, watermark)) this.#decide(stretch);
       this.#watermark = watermark;
+      this.#given = 0;
       this.#hasBegun = true;
       const tookMs = clock.monotonic() - now;
       if (tookMs > maxStepMs) throw new Error(`one step took ${Math.round(tookMs)} ms`);
@@ -223,7 +232,8 @@ export class HostedRule {
     } else if (!stream.isObserving && end > (this.#floor ?? Number.NEGATIVE_INFINITY))
       this.#resumption ??= this.#resumptionAt(start);
     const rows = lacking.length === 0 ? this.#engine.advance(end) : this.#engine.advance(end, lacking);
-    if (rows.length > maxRowsAStep) throw new Error(`${rows.length} rows at once: it decides too often`);
+    if (rows.length > Math.max(maxRowsAStep, rowsForOne * this.#given))
+      throw new Error(`${rows.length} rows at once: it decides too often`);
     const decided = Math.min(end, this.#engine.decidedUntil());
     if (lacking.length > 0) this.#knownFrom = end;
     this.#lacked = lacking;
@@ -261,9 +271,11 @@ export class HostedRule {
   }
 
   #emit(row: RuleRow): void {
-    const { stream, upstream, onRow, metrics, compiled } = this.#options;
+    const { stream, upstream, onRow, metrics, compiled, beforeDurable } = this.#options;
     const isWhole = row.lacking === undefined && row.time - this.#reach >= this.#knownFrom;
-    const isWritten = !upstream.has(row.output) || stream.row(row, isWhole);
+    const certain = beforeDurable ? 'uncertain:before-durable' : 'good';
+    const quality = isWhole ? certain : 'uncertain:input-missing';
+    const isWritten = !upstream.has(row.output) || stream.row(row, quality);
     metrics.count('holdfast_rules_rows_total', { rule: compiled.name });
     this.#counts.rows += 1;
     // What is not in the stream was not decided: its range is a hole now.

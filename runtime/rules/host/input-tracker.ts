@@ -1,5 +1,7 @@
 // What a stream is known to have held, from what its commits say: stretches in which every reading is there, one behind the
-// other. Only what windows claim counts: late readings, and what lies beyond what was observed, are never seen here. Pure.
+// other. Only what windows claim counts: readings that came late, and what lies beyond what was observed, are never seen here.
+// Readings that were sent late because nothing proved yet that observation went on are kept until a window claims their
+// positions: it rests on their having been sent (windows/claims.ts), and does not hold them again. Pure.
 import type { MiniBatch } from '../../../wire/mini-batch.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { StreamChange } from '../../windows/window-store.ts';
@@ -16,6 +18,9 @@ export interface Span {
   readonly follows: 'touching' | 'hole' | 'back';
 }
 
+/** Readings that are kept for a claim. */
+const maxAhead = 20_000;
+
 export class InputTracker {
   /** What is known without a hole: all readings from here ... */
   #from: number | undefined;
@@ -23,6 +28,28 @@ export class InputTracker {
   #until: number | undefined;
   /** Of the open window: not known yet to be all that there are. */
   #pending: Reading[] = [];
+  /** Sent ahead of what may claim them, by index. */
+  #ahead: Reading[] = [];
+  /** Below it, and beyond what is known, something was sent ahead that is not kept here. */
+  #lostTo = Number.NEGATIVE_INFINITY;
+  #isAmid = false;
+
+  /** Begins while a window is open: what that holds already is not known, so it begins with the next one. */
+  static amid(): InputTracker {
+    const tracker = new InputTracker();
+    tracker.#isAmid = true;
+    return tracker;
+  }
+
+  /** Knows the same, and goes on by itself. */
+  copy(): InputTracker {
+    const copy = new InputTracker();
+    copy.#from = this.#from;
+    copy.#until = this.#until;
+    copy.#ahead = [...this.#ahead];
+    copy.#lostTo = this.#lostTo;
+    return copy;
+  }
 
   get until(): number | undefined {
     return this.#until;
@@ -30,19 +57,37 @@ export class InputTracker {
 
   /** What a commit made durable. */
   take({ closed, restart, append }: StreamChange): readonly Span[] {
+    if (restart || closed.some(({ late }) => !late)) this.#isAmid = false;
     // What an open window goes on with comes again whole.
     if (restart) this.#pending = [];
     const spans: Span[] = [];
+    for (const { batch, late } of closed) if (late) this.hold(batch.readings);
     const claimed = closed.filter(({ late }) => !late).map(({ batch }) => batch);
     for (const batch of claimed.sort((a, b) => a.window.start - b.window.start)) {
       spans.push(...this.takeBatch(batch));
     }
-    if (append === undefined) return spans;
+    if (append === undefined || this.#isAmid) return spans;
     this.#pending.push(...append.readings);
     const { start, end } = append;
     spans.push(...this.#reach(start, end, this.#pending));
     this.#pending = this.#pending.filter(({ index }) => index >= end);
     return spans;
+  }
+
+  /** Sent, and claimed by nothing so far. `unknownTo`: below it something was sent that nobody has. */
+  hold(readings: readonly Reading[], unknownTo = Number.NEGATIVE_INFINITY): void {
+    this.#lostTo = Math.max(this.#lostTo, unknownTo);
+    const until = this.#until ?? Number.NEGATIVE_INFINITY;
+    for (const reading of readings) if (reading.index >= until) this.#ahead.push(reading);
+    if (this.#ahead.length <= maxAhead) return;
+    for (const { index } of this.#ahead) this.#lostTo = Math.max(this.#lostTo, index + 1);
+    this.#ahead = [];
+  }
+
+  /** Observation is over, and what waited for its end was sent. */
+  holdPending(): void {
+    this.hold(this.#pending);
+    this.#pending = [];
   }
 
   /** A window that is closed, perhaps long ago. */
@@ -54,12 +99,29 @@ export class InputTracker {
     const [from, until] = [this.#from, this.#until];
     if (end <= start) return [];
     const isBack = from !== undefined && start < from;
-    const begin = until === undefined || isBack ? start : Math.max(until, start);
+    const from_ = until === undefined || isBack ? start : Math.max(until, start);
+    // What was sent ahead and is not known here is a hole for who follows.
+    const begin = Math.max(from_, Math.min(end, this.#lostTo));
+    this.#until = isBack ? end : Math.max(end, until ?? end);
+    const ahead = this.#takeAhead(begin, end);
     if (end <= begin) return [];
-    const follows = isBack ? 'back' : until !== undefined && start <= until ? 'touching' : 'hole';
-    if (follows !== 'touching') this.#from = start;
-    this.#until = end;
-    const within = readings.filter(({ index }) => index >= begin && index < end);
+    const isTouching = !isBack && until !== undefined && begin <= until;
+    const follows = isBack ? 'back' : isTouching ? 'touching' : 'hole';
+    if (follows !== 'touching') this.#from = begin;
+    const own = readings.filter(({ index }) => index >= begin && index < end);
+    const known = ahead.length === 0 ? undefined : new Set(own.map(placeOf));
+    const within =
+      known === undefined ? own : [...own, ...ahead.filter((reading) => !known.has(placeOf(reading)))];
     return [{ start: begin, end, follows, readings: within.sort((a, b) => a.index - b.index) }];
   }
+
+  /** Of `[start, end)`; what lies before is claimed by nothing any more. */
+  #takeAhead(start: number, end: number): readonly Reading[] {
+    if (this.#ahead.length === 0) return [];
+    const taken = this.#ahead.filter(({ index }) => index >= start && index < end);
+    this.#ahead = this.#ahead.filter(({ index }) => index >= end);
+    return taken;
+  }
 }
+
+const placeOf = ({ index, tag }: Reading) => `${index} ${tag}`;

@@ -17,7 +17,7 @@ export function intentsOf(
   isWhole: boolean,
   moment: Moment,
 ): readonly Wanted[] {
-  const { name: rule, validForMs, perMinute, dryRun, actOnLacking } = settings;
+  const { name: rule, validForMs, perMinute, dryRun, actOnLacking, beforeDurable } = settings;
   const wanted: Wanted[] = [];
   for (const [at, action] of (actions.get(row.output) ?? []).entries()) {
     if (action === 'upstream') continue;
@@ -26,6 +26,7 @@ export function intentsOf(
       id: intentId({ rule, ...row }, at),
       ...{ rule, target, value: value ?? null, time: row.time, validForMs, perMinute, dryRun },
       ...{ bornAt: moment.wall, boot: moment.boot, bornMs: moment.sinceStartMs },
+      ...(beforeDurable ? { beforeDurable } : {}),
     };
     const outcome = problemOf(isWhole || actOnLacking, value);
     wanted.push({ intent, ...(outcome && { outcome }) });

@@ -30,11 +30,11 @@ export async function replay(options: ReplayOptions): Promise<ReadonlyMap<string
     const batches = await store.batches(id, range, pageWindows);
     for (const batch of batches) {
       for (const span of trackers.get(id)!.takeBatch(batch)) rule.take(id, span);
+      rule.settle();
     }
     const end = batches.at(-1)?.window.end;
     if (end === undefined || end <= position) at.delete(id);
     else at.set(id, end);
-    rule.settle();
   }
   return trackers;
 }

@@ -37,10 +37,9 @@ export class RuleStream {
   }
 
   /** False where there was no room: it is nowhere, and so nothing may follow from it. */
-  row({ time, row }: RuleRow, isWhole: boolean): boolean {
+  row({ time, row }: RuleRow, quality: Quality): boolean {
     const count = this.#use(time).rows++;
     if (this.#until !== undefined) this.#position = time;
-    const quality: Quality = isWhole ? 'good' : 'uncertain:input-missing';
     const readings = Object.entries(row).map(
       ([name, value]): Reading => ({
         index: time,

@@ -5,7 +5,8 @@ import type { Clock, Timer } from '../../../kernel/clock.ts';
 import { describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
-import type { SourceSink } from '../../sources/source.ts';
+import type { Window } from '../../../wire/window.ts';
+import type { SourceEvent, SourceSink } from '../../sources/source.ts';
 import type { StreamChange } from '../../windows/window-store.ts';
 import type { Executor } from '../actions/executor.ts';
 import { type Intent, type Moment, type Outcome, readIntent } from '../actions/intent.ts';
@@ -13,6 +14,7 @@ import type { CompiledRule, RuleConfig } from '../engine-api.ts';
 import { actionsOf, inputStreams, type RuleSettings, ruleConfigOf, ruleStreamId } from '../rule-settings.ts';
 import type { RuleStore } from '../rule-store.ts';
 import type { CommitTap } from './commit-tap.ts';
+import { EarlyInput } from './early-input.ts';
 import { HostedRule, type RuleMemory } from './hosted-rule.ts';
 import { InputTracker, type Span } from './input-tracker.ts';
 import { intentsOf } from './intents-of.ts';
@@ -79,6 +81,10 @@ class Host implements RulesHost {
   readonly #members = new Map<string, Member>();
   readonly #failed = new Map<string, string>();
   readonly #trackers = new Map<string, InputTracker>();
+  /** They know what was sent ahead of the claims of their stream. */
+  readonly #asked = new WeakSet<InputTracker>();
+  /** Of streams that rules follow which decide before a commit. */
+  readonly #early = new Map<string, EarlyInput>();
   /** Without an outcome that is in a stream. */
   readonly #untold: { readonly intent: Intent; readonly outcome: Outcome }[] = [];
   /** Durable, before `release`. */
@@ -91,6 +97,7 @@ class Host implements RulesHost {
     this.#options = options;
     this.executor = options.executor((intent, outcome) => this.#tell(intent, outcome));
     options.tap.onCommit((changes) => this.#onCommit(changes));
+    options.tap.onEvent((batchId, event, open) => this.#onEvent(batchId, event, open));
   }
 
   async start(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
@@ -128,6 +135,7 @@ class Host implements RulesHost {
     for (const settings of rules)
       if (!this.#members.has(settings.name))
         await this.#begin(settings, sources, { toldTo: told.get(settings.name) });
+    this.#forgetStreams();
     for (const name of ended) void this.#options.closeStream(ruleStreamId({ name })).catch(() => {});
   }
 
@@ -170,6 +178,7 @@ class Host implements RulesHost {
       const used = new Map([...inputs].filter(([input]) => compiled.inputs.includes(input)));
       const rule: HostedRule = new HostedRule({
         ...{ compiled, inputs: used, stream, floor, toldTo, clock, metrics, waitMs: settings.waitMs },
+        beforeDurable: settings.beforeDurable,
         log: log.child({ rule: name }),
         upstream: new Set(
           [...actions].flatMap(([output, list]) => (list.includes('upstream') ? [output] : [])),
@@ -200,6 +209,7 @@ class Host implements RulesHost {
           if ((tracker.until ?? known) >= known) this.#trackers.set(id, tracker);
         }
       }
+      for (const id of rule.streams) await this.#follow(id, since === 'start', settings.beforeDurable);
       this.#members.set(name, member);
       this.#failed.delete(name);
     } catch (error) {
@@ -208,16 +218,33 @@ class Host implements RulesHost {
     }
   }
 
+  /** What lies ahead of the stream's claims is known, too, before a window claims it. */
+  async #follow(id: string, isStart: boolean, isEarly: boolean): Promise<void> {
+    const tracker = this.#trackers.get(id) ?? (isStart ? new InputTracker() : InputTracker.amid());
+    // From here on no commit passes it by.
+    this.#trackers.set(id, tracker);
+    if (!this.#asked.has(tracker)) {
+      this.#asked.add(tracker);
+      const { readings, unknownTo } = await this.#options.store.ahead(id);
+      tracker.hold(readings, unknownTo);
+    }
+    if (isEarly && !this.#early.has(id)) this.#early.set(id, new EarlyInput(tracker.copy(), !isStart));
+  }
+
   async #toldTo(name: string): Promise<number | undefined> {
     const noted = await this.#options.store.settings(toldPrefix + name, 1);
     const told = noted.get(toldPrefix + name);
     return typeof told === 'number' ? told : undefined;
   }
 
-  /** Durable with the row that it follows from, then carried out. */
+  /** Durable with the row that it follows from, then carried out; unless the rule is one that does not wait. */
   #keep(intent: Intent): void {
     const { tap } = this.#options;
     tap.note(intentPrefix + intent.id, intent);
+    if (intent.beforeDurable) {
+      this.#carryOut([intent]);
+      return;
+    }
     tap.afterCommit(() => this.#carryOut([intent]));
   }
 
@@ -248,20 +275,40 @@ class Host implements RulesHost {
   }
 
   #onCommit(changes: readonly StreamChange[]): void {
-    if (this.#members.size === 0 || this.#isStopped) return;
-    const wanted = new Set([...this.#members.values()].flatMap(({ rule }) => [...rule.streams]));
+    if (this.#trackers.size === 0 || this.#isStopped) return;
     for (const change of changes) {
-      if (!wanted.has(change.batchId)) continue;
-      const tracker = this.#trackers.get(change.batchId) ?? new InputTracker();
-      this.#trackers.set(change.batchId, tracker);
-      for (const span of tracker.take(change)) this.#queue(change.batchId, span);
+      for (const span of this.#early.get(change.batchId)?.seed(change) ?? [])
+        this.#queue(change.batchId, span, true);
+      const spans = this.#trackers.get(change.batchId)?.take(change) ?? [];
+      for (const span of spans) this.#queue(change.batchId, span, false);
     }
     this.#schedule(0);
   }
 
-  #queue(streamId: string, span: Span): void {
-    for (const { rule, queue } of this.#members.values()) {
-      if (!rule.streams.has(streamId)) continue;
+  #onEvent(batchId: string, event: SourceEvent, open: Window | undefined): void {
+    if (this.#isStopped) return;
+    const spans = this.#early.get(batchId)?.take(batchId, event, open) ?? [];
+    for (const span of spans) this.#queue(batchId, span, true);
+    if (spans.length > 0) this.#schedule(0);
+  }
+
+  /** Those that no rule follows any more: whoever follows one later begins with what comes then. */
+  #forgetStreams(): void {
+    const members = [...this.#members.values()];
+    const followed = (isEarly: boolean) =>
+      new Set(
+        members.flatMap(({ rule, settings }) =>
+          !isEarly || settings.beforeDurable ? [...rule.streams] : [],
+        ),
+      );
+    const [all, early] = [followed(false), followed(true)];
+    for (const id of this.#trackers.keys()) if (!all.has(id)) this.#trackers.delete(id);
+    for (const id of this.#early.keys()) if (!early.has(id)) this.#early.delete(id);
+  }
+
+  #queue(streamId: string, span: Span, isEarly: boolean): void {
+    for (const { rule, queue, settings } of this.#members.values()) {
+      if (settings.beforeDurable !== isEarly || !rule.streams.has(streamId)) continue;
       // Behind by so much it would never catch up: what is left out is a hole for it.
       if (queue.length >= maxQueued) queue.splice(0);
       queue.push({ streamId, span });

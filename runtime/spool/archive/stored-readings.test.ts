@@ -36,6 +36,31 @@ describe('notes that are given to a commit', () => {
   });
 });
 
+describe('readings that were sent ahead of the window that claims them', () => {
+  it('come with that window, and until then by themselves; what came late to it does not', async () => {
+    const { spool } = await openTestSpool();
+    await spool.commitWindows([change('a', [closed('a', window(0, 10))])]);
+    const ahead = closed('a', window(10, 12), { late: true });
+    await spool.commitWindows([{ ...change('a', [ahead]), floor: 10, seen: 12 }]);
+    expect((await spool.rules.ahead('a')).readings).toEqual(readingsIn(window(10, 12)));
+    const empty = closed('a', window(10, 20));
+    await spool.commitWindows([change('a', [{ ...empty, batch: { ...empty.batch, readings: [] } }])]);
+    await spool.commitWindows([change('a', [closed('a', window(15, 17), { late: true })])]);
+    const [, found] = await spool.rules.batches('a', { start: 0, end: 100 }, 10);
+    expect(found).toMatchObject({ window: window(10, 20), readings: readingsIn(window(10, 12)) });
+    expect(await spool.rules.ahead('a')).toEqual({ readings: [] });
+  });
+
+  it('and any number of late windows keeps none that claims from being found', async () => {
+    const { spool } = await openTestSpool();
+    for (let at = 0; at < 30; at++)
+      await spool.commitWindows([change('a', [closed('a', window(at, at + 1), { late: true })])]);
+    await spool.commitWindows([change('a', [closed('a', window(40, 50))])]);
+    const found = await spool.rules.batches('a', { start: 0, end: 100 }, 10);
+    expect(found.map((batch) => batch.window)).toEqual([window(40, 50)]);
+  });
+});
+
 describe('stored windows', () => {
   it('come back with their readings, sent or not, without late ones and other streams', async () => {
     const { spool } = await openTestSpool();
@@ -56,6 +81,7 @@ describe('stored windows', () => {
     // One that needs several messages is whole.
     expect(found[3]!.readings).toEqual(readingsIn(window(100, 30_000)));
     expect(await spool.rules.batches('a', { start: 0, end: 100 }, 2)).toHaveLength(2);
+    expect(found[1]!.readings).toHaveLength(readingsIn(window(10, 20)).length);
     expect(await spool.rules.batches('nobody', { start: 0, end: 100 }, 2)).toEqual([]);
   });
 });

@@ -41,13 +41,15 @@ export async function begin(
 ) {
   const { spool } = await openTestSpool(store, { clock });
   const tap = new CommitTap(silentLog);
-  const windows = createWindows({ store: tap.over(spool), clock, log: silentLog, metrics: noMetrics });
+  const windows = tap.watched(
+    createWindows({ store: tap.over(spool), clock, log: silentLog, metrics: noMetrics }),
+  );
   const performed: Intent[] = [];
   const moment = () => ({ boot: 'x', sinceStartMs: clock.monotonic(), wall: clock.now(), isTrusted: true });
   const host = createRulesHost({
     ...{ store: spool.rules, tap, clock, moment, log: silentLog, metrics: noMetrics },
     openStream: (batchId) => {
-      const sink = windows.openStream({ batchId, index: 'time', pace: 'derived' });
+      const sink = windows.openStream({ batchId, index: 'time', pace: 'derived', isUnordered: true });
       return { sink, floor: windows.known(batchId)?.floor };
     },
     closeStream: (batchId) => windows.closeStream(batchId),

@@ -1,0 +1,136 @@
+// Judges what rules decided: each verdict, when the hub has it, and all of them once the world is healed. The rule of the simulation counts the
+// samples of a source in windows of 20 s; the equipment knows how many there were.
+import { type Coverage, covers, normalise } from '../../../wire/coverage.ts';
+import type { WireMessage } from '../../../wire/mini-batch.ts';
+import type { Reading } from '../../../wire/reading.ts';
+import type { Window } from '../../../wire/window.ts';
+import type { Equipment } from './equipment.ts';
+
+export const simulatedRule = { windowMs: 20_000, validForMs: 30_000, output: 'act' } as const;
+
+/** The rule over one source, as a configuration has it. */
+export function ruleOver(source: string): Record<string, unknown> {
+  const { windowMs, validForMs, output } = simulatedRule;
+  return {
+    name: `count-${source}`,
+    inputs: { input: { source } },
+    query: `SELECT COUNT(*) AS n INTO output FROM input GROUP BY TumblingWindow(millisecond, ${windowMs})`,
+    outputs: ['upstream', { send: output }],
+    validForMs,
+    perMinute: 6000,
+  };
+}
+
+/** What a rule can be found guilty of. */
+export type RuleVerdict =
+  | 'doubled' // a verdict stands in two windows
+  | 'unfounded' // it is called good, and counts what was lost, or not all that there was
+  | 'no-verdict' // the stream claims a moment whose verdict is missing
+  | 'old-action' // something was sent after its time was over
+  | 'wild-action'; // or without a verdict
+
+export type FindRule = (verdict: RuleVerdict, detail: string) => void;
+
+interface Heard {
+  readonly n: number;
+  readonly isGood: boolean;
+  /** Windows that hold it: a message that comes again adds none. */
+  readonly places: Set<string>;
+}
+
+/** The order of link and clock may take so long after the last look at the deadline. */
+const slackMs = 1000;
+
+export class RuleJudge {
+  readonly #equipment: Equipment;
+  readonly #find: FindRule;
+  readonly #verdicts = new Map<number, Heard>();
+  readonly #actions = new Map<string, number>();
+  readonly #seen: Window[] = [];
+
+  constructor(equipment: Equipment, find: FindRule) {
+    this.#equipment = equipment;
+    this.#find = find;
+  }
+
+  get verdicts(): number {
+    return this.#verdicts.size;
+  }
+
+  get actions(): number {
+    return this.#actions.size;
+  }
+
+  /** The hub has a message of the rule's stream. */
+  hear(window: Window, isLate: boolean, readings: readonly Reading[]): void {
+    for (const { index, tag, value, quality } of readings) {
+      if (tag !== 'n') continue;
+      const fresh = { n: Number(value), isGood: quality === 'good', places: new Set<string>() };
+      const verdict = this.#verdicts.get(index) ?? fresh;
+      this.#verdicts.set(index, verdict);
+      verdict.places.add(`${isLate} ${window.start}-${window.end}`);
+      if (verdict.places.size > 1)
+        this.#find('doubled', `the verdict of ${index} stands in ${[...verdict.places].join(' and ')}`);
+      const { length } = this.#equipment.shown(windowOf(index));
+      if (fresh.isGood && fresh.n !== length)
+        this.#find('unfounded', `the verdict of ${index} counts ${value}, there were ${length}`);
+    }
+  }
+
+  /** The module sends an action. `now`: a right wall clock. */
+  act({ messageId }: WireMessage, now: number): void {
+    const time = timeOf(messageId);
+    const lateMs = now - time - simulatedRule.validForMs;
+    if (lateMs > slackMs)
+      this.#find('old-action', `${messageId} is sent ${lateMs} ms after its time was over`);
+    this.#actions.set(messageId, (this.#actions.get(messageId) ?? 0) + 1);
+  }
+
+  /** The source's stream: a window that was no answer to a request, so that the rule was there when it was claimed. */
+  hearInput(window: Window): void {
+    this.#seen.push(window);
+  }
+
+  /** All is healed. `covered`: of the rule's stream, by the ledger. `delivered`: numbers of samples. */
+  close(covered: readonly Window[], delivered: ReadonlySet<number>): void {
+    for (const [time, { isGood }] of this.#verdicts) {
+      const lost = this.#equipment.shown(windowOf(time)).filter(({ number }) => !delivered.has(number));
+      if (isGood && lost.length > 0)
+        this.#find('unfounded', `the verdict of ${time} rests on sample ${lost[0]!.number}, which was lost`);
+    }
+    const seen = normalise(this.#seen);
+    for (const window of covered)
+      for (const time of missingIn(window, seen, this.#verdicts, this.#equipment))
+        this.#find('no-verdict', `${time} is claimed by [${window.start}, ${window.end})`);
+    const last = Math.max(...this.#verdicts.keys());
+    for (const id of this.#actions.keys())
+      if (!this.#verdicts.has(timeOf(id)) && timeOf(id) <= last)
+        this.#find('wild-action', `${id} is of no verdict`);
+  }
+}
+
+/** Moments within `window` whose readings were all seen, and of which nothing was decided. */
+function missingIn(
+  { start, end }: Window,
+  seen: Coverage,
+  verdicts: ReadonlyMap<number, unknown>,
+  equipment: Equipment,
+): readonly number[] {
+  const { windowMs } = simulatedRule;
+  const missing: number[] = [];
+  for (let time = Math.ceil(start / windowMs) * windowMs; time < end; time += windowMs) {
+    if (verdicts.has(time) || !covers(seen, windowOf(time))) continue;
+    if (equipment.shown(windowOf(time)).length > 0) missing.push(time);
+  }
+  return missing;
+}
+
+/** A window holds its end, and not its start. */
+function windowOf(time: number): Window {
+  return { start: time - simulatedRule.windowMs + 1, end: time + 1 };
+}
+
+/** Of the verdict that it follows from. */
+function timeOf(messageId: string): number {
+  return Number(messageId.split(';')[1]);
+}

@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../kernel/clock.ts';
+import { silentLog } from '../../../kernel/log.ts';
+import { noMetrics } from '../../../kernel/metrics.ts';
+import type { Reading } from '../../../wire/reading.ts';
+import { openSpool } from '../../spool/spool.ts';
+import { readRecorded } from './recorded.ts';
+import { type ReplayedRow, replayRule } from './replay.ts';
+import { readRuleSettings } from './rule-file.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-replay-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const origin = Date.UTC(2026, 10, 21);
+const query = `SELECT COUNT(*) AS n INTO output FROM input GROUP BY TumblingWindow(second, 1)`;
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const readings = (from: number, to: number): Reading[] =>
+  Array.from({ length: (to - from) / 100 }, (_, n) => ({
+    index: origin + from + n * 100,
+    tag: 'v',
+    value: n,
+    quality: 'good',
+  }));
+
+async function decided(recordedAt: string, rule: string) {
+  const recorded = await readRecorded(recordedAt);
+  const { rules, sources } = await readRuleSettings(rule, recorded.streams);
+  const rows: ReplayedRow[] = [];
+  const summary = await replayRule(rules[0]!, sources, recorded, (row) => void rows.push(row));
+  const shown = rows.map(({ time, row, isWhole }) => [Date.parse(time) - origin, row.n, isWhole]);
+  return { rows, shown, summary, recorded };
+}
+
+/** Two windows with a hole between, in the lines of \`run --to\`. */
+const lines = [
+  [0, 2500],
+  [4000, 6100],
+]
+  .map(([start = 0, end = 0]) => {
+    const at = (ms: number) => new Date(origin + ms).toISOString();
+    const list = readings(start, end).map(({ index, tag, value }) => ({
+      t: new Date(index).toISOString(),
+      tag,
+      v: value,
+    }));
+    return JSON.stringify({
+      messageId: `${start}`,
+      batchId: 'press',
+      startWindow: at(start),
+      endWindow: at(end),
+      readings: list,
+    });
+  })
+  .join('\n');
+const expected = [
+  [0, 1, false],
+  [1000, 10, true],
+  [2000, 10, true],
+  [3000, 4, false],
+  [4000, 1, false],
+  [5000, 10, true],
+  [6000, 10, true],
+];
+
+describe('rules on what was recorded', () => {
+  it('decide as they would have, with holes as they were, from lines of JSON', async () => {
+    const path = file('lines.jsonl', lines);
+    const rule = file('query.asaql', query);
+    const { shown, summary } = await decided(path, rule);
+    expect(shown).toEqual(expected);
+    expect(summary).toMatchObject({ rule: 'query', rows: 7, actions: 0, readings: 46 });
+  });
+
+  it('from a spool, by the names of a site file, with what would have been carried out', async () => {
+    const data = join(folder, 'data');
+    const spool = await openSpool({
+      ...{ folder: join(data, 'spool'), clock: systemClock, log: silentLog, metrics: noMetrics },
+    });
+    spool.openStream('line-1.press', 'time');
+    const batch = (start: number, end: number) => ({
+      batch: {
+        ...{ batchId: 'line-1.press', index: 'time' as const, readings: readings(start, end) },
+        window: { start: origin + start, end: origin + end },
+      },
+      ...{ late: false, to: 'lane' as const, plainBytes: 1000 },
+    });
+    const closed = [batch(0, 2500), batch(4000, 6100)];
+    await spool.commitWindows([{ batchId: 'line-1.press', index: 'time', closed, restart: false } as never]);
+    await spool.close();
+    const site = file(
+      'site.yaml',
+      [
+        'sources:',
+        '  - {name: press, batchId: line-1.press, type: any}',
+        'rules:',
+        '  - name: count',
+        '    inputs: {input: {source: press}}',
+        `    query: ${JSON.stringify(query)}`,
+        '    outputs: [upstream, {send: control}]',
+      ].join('\n'),
+    );
+    const { shown, rows, summary } = await decided(data, site);
+    expect(shown).toEqual(expected);
+    expect(summary).toMatchObject({ rule: 'count', rows: 7, actions: 4 });
+    expect(rows[1]?.actions).toEqual([{ send: 'control' }]);
+    expect(rows[0]?.actions).toEqual([]);
+  });
+
+  it('say what they read where nothing of it was recorded, and which line cannot be read', async () => {
+    const path = file(
+      'more.jsonl',
+      `${lines}\n{"batchId":"press","startWindow":"never","endWindow":"never"}`,
+    );
+    const site = file(
+      'other.yaml',
+      `rules: [{name: r, inputs: {input: {source: oven}}, query: ${JSON.stringify(query)}, outputs: [upstream]}]`,
+    );
+    expect((await readRecorded(path)).problems).toEqual([expect.stringContaining('line 3')]);
+    await expect(decided(path, site)).rejects.toThrow('rule r reads no source; recorded are: press');
+    await expect(readRecorded(join(folder, 'none'))).rejects.toThrow('is no file and no folder');
+  });
+});
