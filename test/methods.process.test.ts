@@ -107,7 +107,7 @@ describe('the method write, through the hub', () => {
 
   it('refuses what may not be written, is not there, does not fit, or is too late', async () => {
     expect((await write({ source: 'press', tag: 'level', value: 1 }))[0]).toBe(403);
-    expect((await write({ source: 'press', tag: 'nothing', value: 1 }))[0]).toBe(404);
+    expect((await write({ source: 'press', tag: 'nothing', value: 1 }))[0]).toBe(403);
     expect((await write({ source: 'nobody', tag: 'setpoint', value: 1 }))[0]).toBe(404);
     expect((await to(70_000))[0]).toBe(400);
     expect((await write({ source: 'press' }))[0]).toBe(400);

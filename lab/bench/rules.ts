@@ -2,9 +2,16 @@
 import type { Bench, BenchOptions, Figure, Report } from './harness/bench.ts';
 import { runChild } from './harness/child.ts';
 import { median, spread } from './harness/numbers.ts';
+import type { LatencySettings } from './rules/latency.child.ts';
+import type { NodeRedSettings } from './rules/node-red.child.ts';
 import type { RulesSettings } from './rules/rules.child.ts';
 
 const child = new URL('rules/rules.child.ts', import.meta.url);
+const latencyChild = new URL('rules/latency.child.ts', import.meta.url);
+const nodeRedChild = new URL('rules/node-red.child.ts', import.meta.url);
+/** Where `npm install node-red` was run, if anywhere. */
+const nodeRedFolder = process.env.HOLDFAST_NODE_RED;
+const commitIntervalMs = 200;
 const tags = 100;
 const readingsPerSecond = 100_000;
 
@@ -25,12 +32,13 @@ const queries: Readonly<Record<string, string>> = {
 const keyed = 'SELECT key, AVG(value) AS a, MAX(value) AS m FROM input GROUP BY key, TumblingWindow(day, 1)';
 
 export const bench: Bench = {
-  about: 'rules beside a loop written by hand',
+  about: 'rules beside a loop written by hand, and Node-RED',
   async run({ quick, say }: BenchOptions): Promise<Report> {
     const rounds = quick ? 2 : 5;
     const run = (settings: RulesSettings) => runChild(child, settings, { nodeArgs: ['--expose-gc'] });
     const sides = { rules: [] as number[], 'hand-written': [] as number[] };
-    const readings = quick ? 10_000 : 40_000;
+    // Long enough that all of both is compiled.
+    const readings = quick ? 20_000 : 100_000;
     for (let round = 0; round < rounds; round++) {
       for (const what of ['rules', 'hand-written'] as const) {
         say(`${tags} ${what === 'rules' ? 'rules' : 'loops'}, round ${round + 1}`);
@@ -48,11 +56,13 @@ export const bench: Bench = {
         rates.set(name, [...(rates.get(name) ?? []), all / (result.cpuMicros! / 1e6)]);
       }
     }
+    const nodeRed = nodeRedFolder === undefined ? [] : await measureNodeRed(nodeRedFolder, quick, say);
+    const latency = await measureLatency(quick, say);
     say('state');
     const keys = quick ? 10_000 : 50_000;
     const state = await run({ what: 'state', query: keyed, rules: 1, readings: keys });
     return {
-      figures: figures(sides, rates, state.heap! / state.keys!),
+      figures: figures({ sides, rates, nodeRed, latency, stateBytes: state.heap! / state.keys! }),
       tables: [
         {
           title: `${tags} rules over ${tags} tags, ns of processor time a reading`,
@@ -70,6 +80,10 @@ export const bench: Bench = {
           rows: [...rates].map(([rule, all]) => ({ rule, readings: median(all), range: spread(all) })),
         },
         {
+          title: `From a reading to its action, ms; commits every ${commitIntervalMs} ms`,
+          rows: latency.map(({ mode, p50, p99, actions }) => ({ rule: mode, p50, p99, actions })),
+        },
+        {
           title: 'A key of an open window with two aggregates, bytes',
           rows: [
             {
@@ -83,18 +97,72 @@ export const bench: Bench = {
       ],
       notes: [
         `Each tag has a reading every ms, ${readingsPerSecond} readings/s in all; rows are given as a commit makes them durable, 200 of a tag at a time. Rows are made beforehand for both sides.`,
+        nodeRedFolder === undefined
+          ? 'Node-RED was not measured: `npm install node-red` in a folder of its own, and name that in HOLDFAST_NODE_RED.'
+          : 'Node-RED runs the same rule headless, in a function node with its context in memory, behind another function node that makes the messages.',
         'The loop by hand knows this one rule: it waits for the watermark and closes windows as the rules do, and knows no other types, orders, keys or bounds, and no state to restore.',
       ],
     };
   },
 };
 
-function figures(
-  sides: { readonly rules: readonly number[]; readonly 'hand-written': readonly number[] },
-  rates: ReadonlyMap<string, readonly number[]>,
-  stateBytes: number,
-): readonly Figure[] {
+interface Latency {
+  readonly mode: 'durable first' | 'before durable';
+  readonly p50: number;
+  readonly p99: number;
+  readonly actions: number;
+}
+
+async function measureLatency(quick: boolean, say: BenchOptions['say']): Promise<readonly Latency[]> {
+  const measured: Latency[] = [];
+  for (const beforeDurable of [false, true]) {
+    const mode = beforeDurable ? 'before durable' : 'durable first';
+    say(`latency: ${mode}`);
+    const settings: LatencySettings = {
+      ...{ beforeDurable, commitIntervalMs, everyMs: 37, readings: quick ? 100 : 600 },
+    };
+    const { p50, p99, actions } = await runChild(latencyChild, settings);
+    measured.push({ mode, p50: p50!, p99: p99!, actions: actions! });
+  }
+  return measured;
+}
+
+/** Readings for a second of processor time, by round. */
+async function measureNodeRed(folder: string, quick: boolean, say: BenchOptions['say']) {
+  const rates: number[] = [];
+  for (let round = 0; round < (quick ? 1 : 3); round++) {
+    say(`Node-RED, round ${round + 1}`);
+    const readings = quick ? 50_000 : 200_000;
+    const settings: NodeRedSettings = { folder, warmUp: 20_000, readings };
+    const { cpuMicros } = await runChild(nodeRedChild, settings);
+    rates.push(readings / (cpuMicros! / 1e6));
+  }
+  return rates;
+}
+
+interface Measured {
+  readonly sides: { readonly rules: readonly number[]; readonly 'hand-written': readonly number[] };
+  readonly rates: ReadonlyMap<string, readonly number[]>;
+  readonly nodeRed: readonly number[];
+  readonly latency: readonly Latency[];
+  readonly stateBytes: number;
+}
+
+function figures({ sides, rates, nodeRed, latency, stateBytes }: Measured): readonly Figure[] {
   const perReading = median(sides.rules);
+  const throughOne = median(rates.get('average of a window')!);
+  const [durable, early] = latency;
+  const peers: readonly Figure[] =
+    nodeRed.length === 0
+      ? []
+      : [
+          {
+            key: 'rulesVsNodeRed',
+            what: 'readings through one rule for a second of processor time, times those through Node-RED',
+            value: throughOne / median(nodeRed),
+            aim: { at: 'least', value: 20 },
+          },
+        ];
   return [
     {
       key: 'rulesVsHandWritten',
@@ -105,13 +173,24 @@ function figures(
     {
       key: 'ruleReadingsPerSecond',
       what: 'readings through one rule, for a second of processor time',
-      value: median(rates.get('average of a window')!),
+      value: throughOne,
       aim: { at: 'least', value: 300_000 },
     },
+    ...peers,
     {
       key: 'rulesCpuPercent',
       what: `of one processor, ${tags} rules at ${readingsPerSecond} readings/s`,
       value: (perReading * readingsPerSecond) / 1e7,
+    },
+    {
+      key: 'ruleLatencyP99Ms',
+      what: `from the reading to the action, with commits every ${commitIntervalMs} ms, ms`,
+      value: durable!.p99,
+    },
+    {
+      key: 'ruleLatencyBeforeDurableP99Ms',
+      what: 'the same with beforeDurable',
+      value: early!.p99,
     },
     {
       key: 'stateBytesPerKey',
