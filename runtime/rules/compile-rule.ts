@@ -11,7 +11,7 @@ import { parseQuery } from './language/parse-query.ts';
 import { RuleQueryError } from './language/query-error.ts';
 
 /** Counts up where state of an earlier engine means something else. */
-const engineVersion = 1;
+const engineVersion = 2;
 
 export const defaultOrder: Required<EventOrder> = {
   outOfOrderMs: 0,

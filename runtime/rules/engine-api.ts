@@ -139,6 +139,8 @@ export interface RuleRow {
   readonly ordinal: number;
   /** Columns in the order of the query. Dates as ISO 8601 with seven digits, as Stream Analytics writes them. */
   readonly row: RuleRecord;
+  /** Nothing that it rests on has an earlier time, epoch ms: what is known from there on makes it whole. */
+  readonly restsFrom: number;
   /** Inputs that were not known up to `time` when the watermark passed it. Absent: all were. */
   readonly lacking?: readonly string[];
 }

@@ -99,12 +99,13 @@ class ScriptCompiler {
   }
 
   #select(select: Select, output: string | undefined) {
-    const { shape, connect, reachMs, fanOut } = this.#source(select.from);
-    const { plan, ownReachMs, windows, columnTypes } = compileSelect(select, shape);
+    const { shape, connect, reachMs, restsMs, fanOut } = this.#source(select.from);
+    const { plan, ownReachMs, ownRestsMs, windows, columnTypes } = compileSelect(select, shape);
     const position = this.#selects.length;
     this.#selects.push({
       ...plan,
       reachMs: reachMs + ownReachMs,
+      restsMs: restsMs + ownRestsMs,
       ...(output === undefined ? {} : { output }),
     });
     this.#windows.push(...windows);
@@ -155,8 +156,10 @@ class ScriptCompiler {
     const connect = (position: number) => {
       for (const from of step.selects) this.#selects[from]!.feeds.push(position);
     };
-    const reachMs = Math.max(0, ...step.selects.map((position) => this.#selects[position]!.reachMs));
-    return { shape, connect, reachMs, fanOut };
+    const selects = step.selects.map((position) => this.#selects[position]!);
+    const reachMs = Math.max(0, ...selects.map((select) => select.reachMs));
+    const restsMs = Math.max(0, ...selects.map((select) => select.restsMs));
+    return { shape, connect, reachMs, restsMs, fanOut };
   }
 
   #fromInput(source: Source, input: string, names: readonly string[]) {
@@ -175,7 +178,7 @@ class ScriptCompiler {
     const timestampBy = isByIndex ? undefined : source.timestampBy;
     const plan = this.#inputPlan(input, timestampBy, shape);
     const connect = (position: number) => void plan.feeds.push(position);
-    return { shape, connect, reachMs: 0, fanOut: 1 };
+    return { shape, connect, reachMs: 0, restsMs: 0, fanOut: 1 };
   }
 
   #fieldsOf(input: string): Set<string> {

@@ -13,9 +13,10 @@ import { RowScope, type SourceShape } from './row-scope.ts';
 import { type NamedWindow, windowsOf } from './window-call.ts';
 
 export interface CompiledSelect {
-  readonly plan: Omit<SelectPlan, 'reachMs'>;
-  /** How far back it looks itself. */
+  readonly plan: Omit<SelectPlan, 'reachMs' | 'restsMs'>;
+  /** How far back it looks itself: what it needs to begin with, and what a row of its windows rests on. */
   readonly ownReachMs: number;
+  readonly ownRestsMs: number;
   readonly windows: readonly WindowUse[];
   /** Of its rows, by name in lower case, as far as they are known. */
   readonly columnTypes: ReadonlyMap<string, StaticType>;
@@ -72,6 +73,7 @@ export function compileSelect(select: Select, source: SourceShape): CompiledSele
       needsState: windowPlans.some(({ kind }) => kind === 'session'),
     },
     ownReachMs: lookBack + Math.max(0, ...windowPlans.map(reachOf)),
+    ownRestsMs: lookBack + Math.max(0, ...windowPlans.map(sizeOf)),
     windows: windows.map(windowUse),
     columnTypes: new Map([...aliased].map(([name, { type }]) => [name, type])),
   };
@@ -175,6 +177,12 @@ function windowPlan({ id, spec }: NamedWindow, scope: Scope): WindowPlan {
 
 function reachOf(window: WindowPlan): number {
   if (window.kind === 'grid') return window.grid.sizeMs + window.grid.hopMs;
+  return window.kind === 'sliding' ? window.sizeMs : 2 * window.shape.maxMs + window.shape.timeoutMs;
+}
+
+/** A session's row rests on all of it, and on the silence before. */
+function sizeOf(window: WindowPlan): number {
+  if (window.kind === 'grid') return window.grid.sizeMs;
   return window.kind === 'sliding' ? window.sizeMs : 2 * window.shape.maxMs + window.shape.timeoutMs;
 }
 

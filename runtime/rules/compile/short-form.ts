@@ -57,6 +57,7 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     latch: { on, off, holdMs, onOutput: latchOutputs[0], offOutput: latchOutputs[1], shown: values },
     feeds: [],
     reachMs: Math.max(holdMs, ...scope.analytics.map(({ limitMs }) => limitMs)),
+    restsMs: 0,
     needsState: true,
   };
   const used: InputPlan[] = [...fields.keys()].map((input) => ({

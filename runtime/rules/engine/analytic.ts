@@ -45,6 +45,12 @@ interface Memory<Of> {
   load(saved: unknown): Of;
 }
 
+/** Looks back to `time`; a row of a step there rests on what lies before it, as the frame's own row does. */
+function restsOn(frame: Frame, time: number): void {
+  const from = time - frame.depthMs;
+  if (from < frame.restsFrom) frame.restsFrom = from;
+}
+
 const partitionBytes = 160;
 
 class Remembering<Of> implements AnalyticFunction {
@@ -143,7 +149,10 @@ class PastOf implements Memory<Past[]> {
     const isThere = entry !== undefined && entry.time > frame.time - limitMs;
     const before = isThere ? entry.value : this.#plan.otherwise(frame);
     if (isMeant) this.#remember(past, frame.time, current);
-    return kind === 'last' && isMeant ? current : before;
+    if (kind === 'last' && isMeant) return current;
+    // Between the row that was found and this one was no other; where none was found, none was in all of the time.
+    restsOn(frame, isThere ? entry.time : frame.time - limitMs);
+    return before;
   }
 
   #remember(past: Past[], time: number, value: Value): void {
@@ -194,6 +203,7 @@ class FirstOf implements Memory<{ end: number }> {
     const end = Math.ceil(frame.time / this.#limitMs) * this.#limitMs;
     if (end === of.end) return 0;
     of.end = end;
+    restsOn(frame, end - this.#limitMs);
     return 1;
   }
 
@@ -232,6 +242,7 @@ class SumOf implements Memory<TwoStacks> {
       this.#cells.add(stacks.cellAt(frame.time));
     }
     stacks.evict(frame.time - this.#limitMs);
+    restsOn(frame, frame.time - this.#limitMs);
     return this.#cells.values(stacks.merged())[0]!;
   }
 

@@ -3,10 +3,10 @@
 import type { RecordValue } from '../expressions/values.ts';
 import type { Budget } from './budget.ts';
 import type { RulePlan } from './plan.ts';
-import { SelectNode } from './select-node.ts';
+import { type Emit, SelectNode } from './select-node.ts';
 
 /** A row for an output. */
-export type Sink = (output: string, row: RecordValue, time: number, key: string) => void;
+export type Sink = (output: string, row: RecordValue, time: number, key: string, restsFrom: number) => void;
 
 export class Graph {
   readonly #nodes: readonly SelectNode[];
@@ -17,9 +17,9 @@ export class Graph {
   constructor(plan: RulePlan, budget: Budget, sink: Sink, onProblem: (error: unknown) => void) {
     const nodes: SelectNode[] = [];
     for (const select of plan.selects) {
-      const emit = (row: RecordValue, time: number, key: string, output: string | undefined) => {
-        if (output !== undefined) sink(output, row, time, key);
-        for (const reader of select.feeds) nodes[reader]!.push(row, time, key);
+      const emit: Emit = (row, time, key, output, restsFrom) => {
+        if (output !== undefined) sink(output, row, time, key, restsFrom);
+        for (const reader of select.feeds) nodes[reader]!.push(row, time, key, restsFrom);
       };
       nodes.push(new SelectNode(select, budget, emit, onProblem));
     }
@@ -30,7 +30,7 @@ export class Graph {
   /** One row of an input, never before one that was given. Windows that end before `time` are closed first. */
   push(feeds: readonly number[], row: RecordValue, time: number): void {
     if (this.#dueAt < time) this.advanceTo(time);
-    for (let i = 0; i < feeds.length; i++) this.#nodes[feeds[i]!]!.push(row, time, '[]');
+    for (let i = 0; i < feeds.length; i++) this.#nodes[feeds[i]!]!.push(row, time, '[]', time);
     this.#refreshDue();
   }
 

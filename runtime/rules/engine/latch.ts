@@ -6,7 +6,7 @@ import { decode, encode } from './codec.ts';
 import type { LatchPlan } from './plan.ts';
 
 /** A row for one of its two outputs. */
-export type EmitLatched = (output: string, time: number, row: RecordValue) => void;
+export type EmitLatched = (output: string, time: number, row: RecordValue, restsFrom: number) => void;
 
 export class Latch {
   readonly #plan: LatchPlan;
@@ -14,6 +14,8 @@ export class Latch {
   /** Since when `when` holds; `undefined` where it does not. */
   #since: number | undefined;
   #shown: RecordValue = {};
+  /** Of all that spoke for it since then. */
+  #restsFrom = Number.POSITIVE_INFINITY;
 
   constructor(plan: LatchPlan) {
     this.#plan = plan;
@@ -28,11 +30,14 @@ export class Latch {
       if (!isOff) return;
       this.#isOn = false;
       this.#since = undefined;
-      emit(offOutput, frame.time, this.#row('off', frame.time, valuesOf(shown, frame)));
+      emit(offOutput, frame.time, this.#row('off', frame.time, valuesOf(shown, frame)), frame.restsFrom);
     }
-    if (!isOn) this.#since = undefined;
-    else {
+    if (!isOn) {
+      this.#since = undefined;
+      this.#restsFrom = Number.POSITIVE_INFINITY;
+    } else {
       this.#since ??= frame.time;
+      this.#restsFrom = Math.min(this.#restsFrom, frame.restsFrom);
       this.#shown = valuesOf(shown, frame);
     }
   }
@@ -50,15 +55,22 @@ export class Latch {
 
   close(time: number, emit: EmitLatched): void {
     this.#isOn = true;
-    emit(this.#plan.onOutput, time, this.#row('on', this.#since!, this.#shown));
+    emit(
+      this.#plan.onOutput,
+      time,
+      this.#row('on', this.#since!, this.#shown),
+      Math.min(this.#since!, this.#restsFrom),
+    );
   }
 
   save(): unknown {
-    return [this.#isOn, this.#since ?? null, encode(this.#shown)];
+    const restsFrom = Number.isFinite(this.#restsFrom) ? this.#restsFrom : null;
+    return [this.#isOn, this.#since ?? null, encode(this.#shown), restsFrom];
   }
 
   load(saved: unknown): void {
-    const [isOn, since, shown] = saved as [boolean, number | null, unknown];
+    const [isOn, since, shown, restsFrom] = saved as [boolean, number | null, unknown, number | null];
+    this.#restsFrom = restsFrom ?? Number.POSITIVE_INFINITY;
     this.#isOn = isOn;
     this.#since = since ?? undefined;
     this.#shown = decode(shown) as RecordValue;

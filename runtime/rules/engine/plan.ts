@@ -60,6 +60,8 @@ export interface SelectPlan {
   readonly feeds: number[];
   /** For `explain` and for how far back a rule reaches. */
   readonly reachMs: number;
+  /** How far before its own time a row of its windows may rest on others, its steps included. */
+  readonly restsMs: number;
   readonly needsState: boolean;
 }
 

@@ -14,7 +14,7 @@ import { plain, type RecordValue } from '../expressions/values.ts';
 import { Budget, RowRefused } from './budget.ts';
 import { decode, encode } from './codec.ts';
 import { EventTimes } from './event-times.ts';
-import { Graph } from './graph.ts';
+import { Graph, type Sink } from './graph.ts';
 import type { InputPlan, RulePlan } from './plan.ts';
 
 interface Pending {
@@ -68,8 +68,7 @@ export class Running implements RunningRule {
     this.#plan = plan;
     this.#fingerprint = fingerprint;
     this.#budget = new Budget(limits);
-    const sink = (output: string, row: RecordValue, time: number, key: string) =>
-      this.#emit(output, row, time, key);
+    const sink: Sink = (output, row, time, key, restsFrom) => this.#emit(output, row, time, key, restsFrom);
     this.#graph = new Graph(plan, this.#budget, sink, (error) => this.#note(error));
     this.#times = plan.inputs.map(({ time }) =>
       time === undefined ? undefined : new EventTimes(time, plan.order),
@@ -200,7 +199,7 @@ export class Running implements RunningRule {
     if (count > 0) this.#waiting = this.#waiting.slice(count);
   }
 
-  #emit(output: string, row: RecordValue, time: number, key: string): void {
+  #emit(output: string, row: RecordValue, time: number, key: string, restsFrom: number): void {
     if (time !== this.#latestTime) {
       this.#latestTime = time;
       this.#ordinals.clear();
@@ -210,7 +209,7 @@ export class Running implements RunningRule {
     this.#ordinals.set(name, ordinal + 1);
     this.#counts.rowsOut++;
     const lacking = this.#lacking.length === 0 ? {} : { lacking: this.#lacking };
-    this.#rows.push({ output, time, key, ordinal, row: plain(row) as RuleRecord, ...lacking });
+    this.#rows.push({ output, time, key, ordinal, row: plain(row) as RuleRecord, restsFrom, ...lacking });
   }
 
   #note(error: unknown): void {

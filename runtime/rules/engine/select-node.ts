@@ -12,7 +12,13 @@ import { SlidingWindow } from './sliding-window.ts';
 import type { GroupOf, MapKey, WindowOperator } from './window-port.ts';
 
 /** A row that a SELECT yields: to those that read it, and to `output`. `key`: of its group, as text. */
-export type Emit = (row: RecordValue, time: number, key: string, output: string | undefined) => void;
+export type Emit = (
+  row: RecordValue,
+  time: number,
+  key: string,
+  output: string | undefined,
+  restsFrom: number,
+) => void;
 
 interface OpenWindow {
   readonly id: string | null;
@@ -58,10 +64,13 @@ export class SelectNode {
     return this.#isTimed;
   }
 
-  push(row: RecordValue, time: number, key: string): void {
+  /** `restsFrom`: nothing that the row rests on has an earlier time. */
+  push(row: RecordValue, time: number, key: string, restsFrom: number): void {
     const frame = this.#frame;
     frame.row = row;
     frame.time = time;
+    frame.restsFrom = restsFrom;
+    frame.depthMs = time - restsFrom;
     try {
       for (let i = 0; i < this.#analytics.length; i++) frame.analytics[i] = this.#analytics[i]!.next(frame);
       if (this.#plan.applies.length === 0) this.#take(key);
@@ -91,8 +100,9 @@ export class SelectNode {
     const frame = this.#frame;
     if (where !== undefined && where(frame) !== true) return;
     if (this.#latch !== undefined)
-      this.#latch.next(frame, (output, time, row) => this.#emit(row, time, key, output));
-    else if (grouping === undefined) this.#emit(this.#project(), frame.time, key, this.#plan.output);
+      this.#latch.next(frame, (output, time, row, from) => this.#emit(row, time, key, output, from));
+    else if (grouping === undefined)
+      this.#emit(this.#project(), frame.time, key, this.#plan.output, frame.restsFrom);
     else for (const { operator } of this.#windows) operator.add(frame);
   }
 
@@ -126,7 +136,7 @@ export class SelectNode {
   /** Closes all that is due at `time`. */
   close(time: number): void {
     if (this.#latch?.due() === time)
-      this.#latch.close(time, (output, at, row) => this.#emit(row, at, emptyKey.text, output));
+      this.#latch.close(time, (output, at, row, from) => this.#emit(row, at, emptyKey.text, output, from));
     for (const { id, operator } of this.#windows)
       if (operator.dueAt === time)
         operator.close(time, (at, key, states) => this.#closeGroup(at, key, states, id));
@@ -143,7 +153,7 @@ export class SelectNode {
       frame.aggregates = this.#cells!.values(states);
       if (having !== undefined && having(frame) !== true) return;
       const text = id === null ? key.text : keyOf([...key.values, id]);
-      this.#emit(this.#project(), time, text, output);
+      this.#emit(this.#project(), time, text, output, time - this.#plan.restsMs);
     } catch (error) {
       this.#onProblem(error);
     }

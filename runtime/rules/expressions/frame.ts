@@ -5,6 +5,10 @@ export class Frame {
   row: RecordValue = {};
   /** System.Timestamp, epoch ms. */
   time = 0;
+  /** Nothing that the row rests on has an earlier time: lowered by each function that looked back. */
+  restsFrom = 0;
+  /** How far before its time the row rests on others by itself: that of a step on the window it is of. */
+  depthMs = 0;
   /** Results of analytic functions, for this row. */
   readonly analytics: Value[] = [];
   /** Rows of APPLY, by its position. */

@@ -71,7 +71,6 @@ const haltMs = { least: 1000, most: 300_000 };
 
 export class HostedRule {
   readonly #options: HostedRuleOptions;
-  readonly #reach: number;
   #origins: Origins;
   #engine: RunningRule;
   #watermark: number | undefined;
@@ -95,10 +94,6 @@ export class HostedRule {
   constructor(options: HostedRuleOptions) {
     this.#options = options;
     const { compiled, inputs, clock } = options;
-    const sizes = compiled.windows.map(({ kind, sizeMs, hopMs = 0 }) =>
-      kind === 'session' ? Math.max(sizeMs, hopMs) : sizeMs,
-    );
-    this.#reach = Math.max(0, ...sizes) + compiled.aheadMs;
     this.#origins = new Origins(inputs, clock.monotonic());
     this.#engine = compiled.start();
     this.#floor = options.floor;
@@ -272,7 +267,7 @@ export class HostedRule {
 
   #emit(row: RuleRow): void {
     const { stream, upstream, onRow, metrics, compiled, beforeDurable } = this.#options;
-    const isWhole = row.lacking === undefined && row.time - this.#reach >= this.#knownFrom;
+    const isWhole = row.lacking === undefined && row.restsFrom - compiled.aheadMs >= this.#knownFrom;
     const certain = beforeDurable ? 'uncertain:before-durable' : 'good';
     const quality = isWhole ? certain : 'uncertain:input-missing';
     const isWritten = !upstream.has(row.output) || stream.row(row, quality);

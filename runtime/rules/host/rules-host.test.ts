@@ -96,6 +96,27 @@ describe('rules over what commits make durable', () => {
     ]);
   });
 
+  it('that look back to before a hole say that they do not know all, and no longer than they do look back', async () => {
+    const clock = new VirtualClock(origin);
+    const query = 'SELECT v, LAG(v) OVER (LIMIT DURATION(minute, 1)) AS n INTO output FROM input';
+    const settings = rule({ query, outputs: ['upstream'] });
+    const life = await begin(new MemoryStore(), clock, [settings], undefined, compileRule);
+    observe(life.a, 0, 3, true);
+    await clock.advance(300);
+    life.a.emit({ kind: 'broken', at: at(3), reason: 'gone' });
+    observe(life.a, 33, 36, true);
+    await clock.advance(1000);
+    await end(life, clock);
+    expect(rowsIn(await stored(life)).map(([index, , quality]) => [index, quality])).toEqual([
+      [0, 'uncertain:input-missing'],
+      [1, 'good'],
+      [2, 'good'],
+      [33, 'uncertain:input-missing'],
+      [34, 'good'],
+      [35, 'good'],
+    ]);
+  });
+
   it('never see late readings', async () => {
     const clock = new VirtualClock(origin);
     const life = await begin(new MemoryStore(), clock, [rule()]);

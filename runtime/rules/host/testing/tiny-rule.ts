@@ -36,7 +36,16 @@ export function compileTiny({ name, inputs, query }: RuleConfig): CompiledRule {
           const decided = due.map((time): RuleRow => {
             const inside = rows.filter(([, index]) => index > time - sizeMs && index <= time);
             const row = { n: inside.length, sum: inside.reduce((sum, [, , v]) => sum + v, 0) };
-            return { output: 'output', time, key: '[]', ordinal: 0, row, ...(lacking && { lacking }) };
+            const restsFrom = time - sizeMs;
+            return {
+              output: 'output',
+              time,
+              key: '[]',
+              ordinal: 0,
+              row,
+              restsFrom,
+              ...(lacking && { lacking }),
+            };
           });
           const last = due.at(-1);
           if (last !== undefined) rows = rows.filter(([, index]) => index > last);
