@@ -5,7 +5,6 @@ import { HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
-import { type Config, streamIdOf } from './config/schema.ts';
 import { createWriteMethod, type WriteMethod } from './methods/write.ts';
 import { createExecutor, type Performer } from './rules/actions/executor.ts';
 import type { Intent, Moment } from './rules/actions/intent.ts';
@@ -67,11 +66,6 @@ export function makeRules(edges: Edges, parts: RuleParts): { rules: RulesHost; m
       }),
   });
   return { rules, moment };
-}
-
-/** Ids of streams by the names of their sources. */
-export function streamsByName({ sources }: Pick<Config, 'sources'>): ReadonlyMap<string, string> {
-  return new Map(sources.map((source) => [source.name, streamIdOf(source)]));
 }
 
 export function makeWriteMethod(

@@ -10,7 +10,7 @@ import { formatPath, noWords, type RawProblem, problemsOf as rawProblemsOf, toPr
 import { fillInProfiles } from './profiles.ts';
 import { quietProblem } from './quiet.ts';
 import { isNamed, type RemoteFiles, readRemoteFile } from './remote-files.ts';
-import { type Config, configSchema } from './schema.ts';
+import { type Config, configSchema, ruleSources } from './schema.ts';
 import { tagColumns } from './tag-columns.ts';
 import { parseTagTable, type TagTable } from './tags-csv.ts';
 import { withDurations, withVariables } from './values.ts';
@@ -127,7 +127,7 @@ export async function loadValue(
   // What is said of a variable is the cause of what its setting lacks.
   const more = found.flatMap((problem) => (problem && !before.has(problem.path) ? [problem] : []));
   const facts = result.success
-    ? result.data.sources.map(({ name, batchId = name }) => ({ name, streamId: batchId }))
+    ? [...ruleSources(result.data)].map(([name, streamId]) => ({ name, streamId }))
     : [];
   const inQueries = result.success ? await queryProblems(result.data.rules, facts) : [];
   const all = [...problems, ...more, ...inQueries.map(say)];

@@ -174,7 +174,17 @@ function checkExclusive(sources: readonly SourceConfig[], context: z.RefinementC
 
 function factsOf(source: SourceConfig) {
   const writable = adapterOf(source).writable?.(source as never) ?? new Map();
-  return { name: source.name, streamId: streamIdOf(source), writable };
+  return { name: source.name, streamId: streamIdOf(source), writable, isNumbered: isNumbered(source) };
+}
+
+function isNumbered(source: SourceConfig): boolean {
+  return adapterOf(source).isNumbered?.(source as never) ?? false;
+}
+
+/** Ids of the streams that rules may read, by the names of their sources: what is ordered by record numbers has no time to decide by. */
+export function ruleSources({ sources }: Pick<Config, 'sources'>): ReadonlyMap<string, string> {
+  const timed = sources.filter((source) => !isNumbered(source));
+  return new Map(timed.map((source) => [source.name, streamIdOf(source)]));
 }
 
 function exclusiveOf(source: SourceConfig): readonly Exclusive[] {

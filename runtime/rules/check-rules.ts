@@ -14,6 +14,8 @@ export interface SourceFacts {
   readonly name: string;
   readonly streamId: string;
   readonly writable: WritableTags;
+  /** Ordered by record numbers, not by time. */
+  readonly isNumbered: boolean;
 }
 
 /** What rules say of each other, and of sources. */
@@ -36,6 +38,8 @@ export function checkRules(
     for (const [input, { source }] of Object.entries(rule.inputs ?? {})) {
       for (const name of [source].flat())
         if (name !== '*' && !byName.has(name)) say(['inputs', input, 'source'], unknownSource(name));
+        else if (byName.get(name)?.isNumbered)
+          say(['inputs', input, 'source'], `'${name}' is ordered by record numbers: a rule decides by time`);
     }
     checkWrites(rule, byName, say);
   }

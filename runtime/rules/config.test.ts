@@ -43,6 +43,30 @@ describe('rules in a configuration', () => {
     ).toEqual([]);
   });
 
+  it('read no source that is ordered by record numbers: not by name, nor with all', () => {
+    const logger = {
+      ...press,
+      name: 'logger',
+      index: 'sequence',
+      stamp: { number: { address: 9, type: 'uint16' } },
+    };
+    const problems = (source: string) => {
+      try {
+        validateConfig(
+          { sources: [press, logger], rules: [{ ...good, inputs: { input: { source } } }] },
+          'test',
+        );
+        return [];
+      } catch (error) {
+        return (error as ConfigError).problems.map(({ path, message }) => `${path}: ${message}`);
+      }
+    };
+    expect(problems('logger')).toContainEqual(
+      "rules[0].inputs.input.source: 'logger' is ordered by record numbers: a rule decides by time",
+    );
+    expect(problems('*').filter((problem) => problem.includes('rules'))).toEqual([]);
+  });
+
   it.each([
     ['a name twice', [good, good], /^rules\[1\]\.name: is taken by rules\[0\]/],
     ['no decision', [{ name: 'x', outputs: ['upstream'] }], /^rules\[0\]\.query: is missing/],

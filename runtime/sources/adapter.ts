@@ -67,6 +67,8 @@ export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   ask(settings: z.output<Schema>, clock: Clock): SourceAsk;
   /** The tags that may be written, and within which limits. Pure. Absent: none, ever. */
   writable?(settings: z.output<Schema>): WritableTags;
+  /** The stream is ordered by the equipment's own record numbers, not by time. Pure. Absent: none is. */
+  isNumbered?(settings: z.output<Schema>): boolean;
   /** What only one source may use, beyond the name of its stream. Absent: nothing. */
   exclusive?(settings: z.output<Schema>): readonly Exclusive[];
   /** Finds out what it can of one device, for a person who wires it up. Absent: nothing can be found. */

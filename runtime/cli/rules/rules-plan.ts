@@ -1,6 +1,5 @@
 // What rules read, keep and send, for `holdfast check`. Loads the engine: only where there are rules.
-import type { Config } from '../../config/schema.ts';
-import { streamIdOf } from '../../config/schema.ts';
+import { type Config, ruleSources } from '../../config/schema.ts';
 import { compileRule } from '../../rules/compile-rule.ts';
 import type { RuleExplanation } from '../../rules/engine-api.ts';
 import { explainRule, explanationText } from '../../rules/explain.ts';
@@ -25,8 +24,9 @@ export interface RulePlan extends RuleExplanation {
 
 const dayMs = 86_400_000;
 
-export function planRules({ rules, sources, windows }: Config): readonly RulePlan[] {
-  const streams = new Map(sources.map((source) => [source.name, streamIdOf(source)]));
+export function planRules(config: Config): readonly RulePlan[] {
+  const { rules, windows } = config;
+  const streams = ruleSources(config);
   return rules.map((rule) => planRule(rule, streams, windows));
 }
 

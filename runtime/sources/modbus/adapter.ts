@@ -16,6 +16,7 @@ export const modbusAdapter = defineAdapter({
   },
   ask: askOfModbus,
   discover: discoverModbus(),
+  isNumbered: ({ index }) => index === 'sequence',
   writable: ({ tags }) => limitsOf(tags, ({ writable }) => writable !== false),
   exclusive(settings) {
     if (settings.type !== 'modbus-rtu') return [];

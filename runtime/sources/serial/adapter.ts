@@ -3,6 +3,7 @@ import { limitsOf } from '../settings.ts';
 import { askOfSerial } from './ask.ts';
 import { serialSourceSchema } from './config.ts';
 import { createSerialSource } from './serial-source.ts';
+import { isNumbered } from './stream-order.ts';
 
 export const serialAdapter = defineAdapter({
   name: 'serial',
@@ -14,6 +15,7 @@ export const serialAdapter = defineAdapter({
       createSerialSource(settings, { clock, metrics, ...parts }),
   ask: askOfSerial,
   writable: ({ tags }) => limitsOf(tags, ({ write }) => write !== undefined),
+  isNumbered,
   exclusive({ path }) {
     const hint = 'one instrument a port; ask it for several things with several commands';
     return path === undefined ? [] : [{ setting: 'path', name: path, hint }];
