@@ -1,11 +1,9 @@
 // What was recorded, for rules that are tried on it: a stopped module's data folder, or files with JSON lines as `holdfast run --to`
 // and `holdfast spool export` write them. Held in memory, so bounded.
-import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
-import { kindOf } from '../../../kernel/small-file.ts';
+import { kindOf, readNamedFile } from '../../../kernel/small-file.ts';
 import { parseIndex } from '../../../wire/index-position.ts';
 import type { MiniBatch } from '../../../wire/mini-batch.ts';
 import type { Quality, Reading, Value } from '../../../wire/reading.ts';
@@ -16,6 +14,7 @@ import { openStoppedSpool } from '../spool/open.ts';
 import { readBody } from '../spool/readings.ts';
 
 export const maxReadings = 5_000_000;
+const maxFileBytes = 256 * 1024 * 1024;
 
 export interface Recorded {
   readonly store: RuleStore;
@@ -130,8 +129,13 @@ async function readSpool(folder: string, book: Book): Promise<void> {
 }
 
 async function readLines(path: string, book: Book): Promise<void> {
+  const bytes = await readNamedFile(path, maxFileBytes);
   let number = 0;
-  for await (const line of createInterface({ input: createReadStream(path) })) {
+  for (let start = 0; start < bytes.length; ) {
+    const newline = bytes.indexOf(0x0a, start);
+    const end = newline < 0 ? bytes.length : newline;
+    const line = bytes.toString('utf8', start, end);
+    start = end + 1;
     number += 1;
     if (line.trim() === '') continue;
     try {

@@ -8,10 +8,15 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../../sources/source.ts';
 import type { StreamChange, WindowStore } from '../../windows/window-store.ts';
-import type { Windows } from '../../windows/windows-api.ts';
 
 /** What a source said of a stream. `open`: what the stream's window claims by now, before any commit; none where observation is broken. */
 export type EventListener = (batchId: string, event: SourceEvent, open: Window | undefined) => void;
+
+/** Of the windows, what is listened to. */
+export interface StreamOpener {
+  openStream(options: { readonly batchId: string }): SourceSink;
+  open(batchId: string): Window | undefined;
+}
 
 export class CommitTap {
   readonly #log: Log;
@@ -46,8 +51,8 @@ export class CommitTap {
   }
 
   /** The same, with sinks whose events are heard. */
-  watched(windows: Windows): Windows {
-    const openStream: Windows['openStream'] = (options) => {
+  watched<Windows extends StreamOpener>(windows: Windows): Windows {
+    const openStream: StreamOpener['openStream'] = (options) => {
       const { batchId } = options;
       const sink = windows.openStream(options);
       const emit: SourceSink['emit'] = (event) => {
