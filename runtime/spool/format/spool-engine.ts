@@ -19,7 +19,7 @@ export function openSpoolEngine(options: Omit<EngineFolderOptions, 'spaces'>) {
   return openEngineFolder({ ...options, spaces: spoolKeySpaces });
 }
 
-/** The files of a stopped store. @throws HoldfastError `spool-unreadable`. */
-export function readSpoolFiles(folder: string): StoreFiles {
-  return new StoreFiles(folder, spoolKeySpaces);
+/** The files of a stopped store; `index` as `StoreFiles` has it. @throws HoldfastError `spool-unreadable`. */
+export function readSpoolFiles(folder: string, options?: { readonly index: boolean }): StoreFiles {
+  return new StoreFiles(folder, spoolKeySpaces, options);
 }

@@ -35,13 +35,14 @@ import {
   writeMarker,
 } from '../format/folder-layout.ts';
 import type { RecordCodec } from '../format/record.ts';
-import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
+import { openSpoolEngine } from '../format/spool-engine.ts';
 import { lockFolder } from './folder-lock.ts';
 import { type Cleared, clearFolder, clearForLock, closeToOthers } from './foreign-files.ts';
 import {
   findFromLock,
   keepFromLock,
   type NotOurs,
+  readOwnFiles,
   setAsideFromLock,
   toldMark,
   toSalvage,
@@ -201,15 +202,22 @@ async function replaceNotOurs(
 ): Promise<OpenedStore> {
   await store.close();
   const ours = await findFromLock(layout, options.codec);
-  // Of no other spool: whatever records of a spool it holds are ours.
-  const isSource = ours === undefined && !isOther;
-  const name = nameOf(options.clock) + (isOther ? keptForOwner : isSource ? unsalvaged : '-not-ours');
+  // Of no other spool: whatever records of a spool it holds are ours. Of another one's index, what the logs hold may be.
+  const isSource = ours === undefined && (!isOther || (await holdsOurs(options, layout)));
+  const kind = isOther ? keptForOwner : isSource ? '' : '-not-ours';
+  const name = nameOf(options.clock) + kind + (isSource ? unsalvaged : '');
   const quarantine = await moveToQuarantine(layout, layout.store, name);
   const advice = 'docs/OPERATIONS.md, What names which trouble of the disk';
   options.log.error({ reason, quarantine, advice }, 'another store stood in the place of the spool');
   const source = ours === undefined ? (isSource ? quarantine : undefined) : await toSalvage(ours);
   if (source !== undefined) return replaceStore(options, layout, source, reason);
   return { store: await begin(options, layout), repair: { reason, quarantine } };
+}
+
+async function holdsOurs({ codec }: Options, layout: FolderLayout): Promise<boolean> {
+  const files = await readOwnFiles(layout.store, codec, layout);
+  files?.close();
+  return files !== undefined;
 }
 
 async function openStore(options: Options, layout: FolderLayout, suspicious: boolean): Promise<OpenedStore> {
@@ -290,7 +298,7 @@ async function replaceStore(
   const { codec, missing } = watchMissingKeys(options.codec);
   let salvaged: SalvageReport | undefined;
   try {
-    salvaged = await salvageInto(fresh, quarantine, { ...options, codec });
+    salvaged = await salvageInto(fresh, quarantine, layout, { ...options, codec });
   } finally {
     await fresh.close();
   }
@@ -333,11 +341,16 @@ async function takeKeys(store: Store, codec: RecordCodec): Promise<string | unde
 async function salvageInto(
   fresh: Store,
   quarantine: string,
+  layout: FolderLayout,
   { codec, clock, log, room }: Options,
 ): Promise<SalvageReport | undefined> {
   let files: StoreFiles | undefined;
   try {
-    files = readSpoolFiles(quarantine);
+    files = await readOwnFiles(quarantine, codec, layout);
+    if (files === undefined) {
+      log.error({ quarantine }, "nothing of the store is this spool's: nothing of it is taken");
+      return undefined;
+    }
     return await salvage(new SpoolReader(files, codec), fresh, { archive: room.forArchive, clock });
   } catch (error) {
     if (isDiskTrouble(error)) room.forArchive = false;

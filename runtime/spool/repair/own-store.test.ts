@@ -14,6 +14,8 @@ import { change, closed, takeAll, window } from '../testing/open-test-spool.ts';
 const root = mkdtempSync(join(tmpdir(), 'holdfast-own-store-'));
 const template = join(root, 'template');
 const other = join(root, 'other');
+/** Another stream's, of another number of batches. */
+const foreign = join(root, 'foreign');
 const windows = 20;
 let copies = 0;
 
@@ -35,6 +37,11 @@ async function commit(spool: Spool, from: number, to: number): Promise<void> {
 
 // Two lives: the second has tables to open.
 beforeAll(async () => {
+  const spool = await open(foreign);
+  for (let n = 0; n < 15; n++)
+    await spool.commitWindows([change('zzz', [closed('zzz', window(n * 10, n * 10 + 10))])]);
+  await spool.close();
+  await (await open(foreign)).close();
   for (const [folder, first] of [
     [template, 0],
     [other, 500],
@@ -100,6 +107,8 @@ const swap = (folder: string) => {
   renameSync(join(folder, 'store'), join(folder, 'lock'));
   renameSync(join(folder, 'x'), join(folder, 'store'));
 };
+const indexFiles = (store: string) =>
+  readdirSync(store).filter((name) => name !== 'wal' && name !== 'values');
 const inQuarantine = (folder: string) => readdirSync(join(folder, 'quarantine'));
 
 describe('another store in the place of ours', () => {
@@ -128,6 +137,42 @@ describe('another store in the place of ours', () => {
     expect(said.repair?.reason).toMatch(/is that of spool/);
     expect(said.damaged).toBeGreaterThan(0);
     expect(inQuarantine(folder)).toEqual([expect.stringMatching(/-of-another$/)]);
+  });
+
+  it.each([
+    ['in one life', [50]],
+    ['in many lives, the last of which wrote little', [10, 10, 10, 10, 10]],
+    ['in lives of which the log knows nothing any more', [50, 0, 0, 0]],
+  ])(
+    "another spool's index over our own logs, written %s: all that they hold goes up, and nothing by its names",
+    async (_what, lives) => {
+      const folder = join(root, `copy-${copies++}`);
+      let next = 0;
+      for (const life of lives) {
+        const spool = await open(folder);
+        await commit(spool, next, next + life);
+        next += life;
+        await spool.close();
+      }
+      const store = join(folder, 'store');
+      for (const name of indexFiles(store)) rmSync(join(store, name), { recursive: true });
+      for (const name of indexFiles(join(foreign, 'store')))
+        cpSync(join(foreign, 'store', name), join(store, name));
+      const said = await twoLives(folder);
+      expect(said.ids).toHaveLength(next);
+      expect(new Set(said.ids.map((id) => id.split(';')[0]))).toEqual(new Set(['a']));
+      expect(said).toMatchObject({ continuity: 'lost', repair: { salvaged: { unsent: next, streams: 1 } } });
+      expect(said.damaged).toBeGreaterThan(0);
+    },
+  );
+
+  it('a damaged one of another spool: nothing of it is taken for ours', async () => {
+    const folder = copyOfTemplate();
+    into(folder, 'store', join(other, 'store'));
+    rmSync(join(folder, 'store', 'values'), { recursive: true });
+    const said = await twoLives(folder);
+    expect(said).toMatchObject({ continuity: 'lost', ids: [] });
+    expect(said.damaged).toBeGreaterThan(0);
   });
 
   it("is not ours because another spool's mark was put beside it: nobody can say", async () => {

@@ -10,8 +10,9 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { type Readable, readFolderRecord } from '../continuity/folder-record.ts';
 import { type FoundMark, type Mark, readMark } from '../continuity/mark-file.ts';
+import type { StoreFiles } from '../engine/offline/store-files.ts';
 import type { FolderLayout } from '../format/folder-layout.ts';
-import { folderKey } from '../format/keys.ts';
+import { folderKey, spaceBounds } from '../format/keys.ts';
 import type { RecordCodec } from '../format/record.ts';
 import { readSpoolFiles } from '../format/spool-engine.ts';
 import { holdsTables } from './folder-lock.ts';
@@ -76,6 +77,36 @@ export async function setAsideFromLock(layout: FolderLayout, date: string, log: 
     log.error({ quarantine, advice }, 'a store stood in the place of the lock');
   }
 }
+
+/**
+ * The files of a stopped store, as far as they are this spool's: all of them; those without the index, where that is another
+ * spool's over our logs; undefined where all is another spool's. To be closed by the caller.
+ * @throws HoldfastError `spool-unreadable`.
+ */
+export async function readOwnFiles(
+  folder: string,
+  codec: RecordCodec,
+  layout: FolderLayout,
+): Promise<StoreFiles | undefined> {
+  const files = readSpoolFiles(folder);
+  const index = { get: (key: Uint8Array) => files.inIndex(key) };
+  const wrong = await whyNotOurs(index, codec, layout);
+  if (wrong?.isOther !== true) return files;
+  const { found, astray } = files.named(...messageBounds, maxNamed);
+  files.close();
+  const logs = readSpoolFiles(folder, { index: false });
+  // The log names its spool since the last start; where that is long ago, what the index names says whose values they are.
+  const spool = (await readFolderRecord(logs, codec))?.id;
+  const isOurs =
+    spool === undefined ? astray > 0 && found === 0 : spool === (await toldMark(layout))?.mark.spool;
+  if (isOurs) return logs;
+  logs.close();
+  return undefined;
+}
+
+/** Enough to tell: of the values of another spool none is found where an index says. */
+const maxNamed = 1000;
+const messageBounds: readonly [gte: Uint8Array, lt: Uint8Array] = [spaceBounds('r').gte, spaceBounds('r').lt];
 
 /** Where the store of this spool is that was found in the place of the lock. */
 export async function findFromLock(layout: FolderLayout, codec: RecordCodec): Promise<string | undefined> {

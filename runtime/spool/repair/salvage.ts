@@ -20,7 +20,7 @@ import {
   encodePointer,
   type Pointer,
 } from '../format/message-record.ts';
-import { readState, stateOp } from '../format/totals.ts';
+import { readState, type SpoolState, stateOp } from '../format/totals.ts';
 import { Losses, type LostRecord, type LostWindow } from './losses.ts';
 import { keyName, kindOf } from './record-reading.ts';
 import { SalvageTarget } from './salvage-target.ts';
@@ -75,6 +75,8 @@ class Salvage {
   readonly #slice: TimeSlice;
   readonly #archive: boolean;
   readonly #unnamed: boolean | undefined;
+  /** Of what came before it all was sent; undefined where the store does not say. */
+  readonly #unsentHead: number | undefined;
   #unnamedMessages = 0;
   #highestId = 0;
 
@@ -89,6 +91,7 @@ class Salvage {
     this.#slice = new TimeSlice(clock);
     this.#archive = archive;
     this.#unnamed = unnamed;
+    this.#unsentHead = this.#oldState()?.unsentHead;
   }
 
   async run(): Promise<SalvageReport> {
@@ -195,7 +198,17 @@ class Salvage {
     const id = idOf(key);
     const known = this.#reader.message(id);
     const refused = known?.refused === undefined ? {} : { refused: known.refused };
-    return { id, stored, bytes: value.byteLength, queued: known?.queued ?? [], ...refused };
+    return { id, stored, bytes: value.byteLength, queued: this.#queuedOf(id, known), ...refused };
+  }
+
+  /**
+   * The index named its place in the lane, and is gone or another one. Where something before it was not sent yet, nobody
+   * knows whether it was: it goes up, once more perhaps. As archive it would only ever go up if it was missed.
+   */
+  #queuedOf(id: number, known: SpoolMessage | undefined): SpoolMessage['queued'] {
+    const isNamed = known !== undefined && (known.queued.length > 0 || known.refused !== undefined);
+    if (isNamed || this.#unsentHead === undefined || id < this.#unsentHead) return known?.queued ?? [];
+    return [{ lane: 'unsent', key: idKey('u', id), pointer: { problem: 'its place in the lane is lost' } }];
   }
 
   async #keepUnnamed(parts: readonly SpoolMessage[]): Promise<void> {
@@ -288,12 +301,17 @@ class Salvage {
     if (record !== undefined && 'value' in record) await this.#target.put('S', folderKey, record.value);
   }
 
-  async #writeState(): Promise<void> {
+  #oldState(damaged: (problem: string) => void = () => {}): SpoolState | undefined {
     const { codec, source } = this.#reader;
     const value = source.get(stateKey);
-    const before = value && this.#reader.read('S', stateKey, value, () => readState(codec, value));
-    if (before !== undefined && 'problem' in before) this.#losses.record(stateKey, before.problem);
-    const old = before !== undefined && 'value' in before ? before.value : undefined;
+    const read = value && this.#reader.read('S', stateKey, value, () => readState(codec, value));
+    if (read !== undefined && 'problem' in read) damaged(read.problem);
+    return read !== undefined && 'value' in read ? read.value : undefined;
+  }
+
+  async #writeState(): Promise<void> {
+    const { codec } = this.#reader;
+    const old = this.#oldState((problem) => this.#losses.record(stateKey, problem));
     const nextId = Math.max(old?.nextId ?? 1, this.#highestId + 1);
     const lost = this.#losses.messages + this.#losses.recordCount;
     const target = this.#target;

@@ -31,12 +31,17 @@ export class StoreFiles implements StoreSource {
   readonly #overlay: WalOverlay;
   readonly #problems: FileProblem[] = [];
 
-  /** @throws HoldfastError `spool-unreadable` when the folder cannot be listed or holds nothing of a store. */
-  constructor(folder: string, spaces: KeySpaces) {
+  /**
+   * `index: false`: it is not the one of these logs, and left alone.
+   * @throws HoldfastError `spool-unreadable` when the folder cannot be listed or holds nothing of a store.
+   */
+  constructor(folder: string, spaces: KeySpaces, { index = true }: { readonly index?: boolean } = {}) {
     this.folder = folder;
     this.#wal = new SubFolder(folder, walFolder, isWalSegment);
     this.#values = new ValueFiles(folder);
-    this.#index = this.#openIndex();
+    this.#index = index ? this.#openIndex() : undefined;
+    if (!index)
+      this.#problems.push({ severity: 'damage', file: 'CURRENT', reason: 'the index is another one' });
     this.#overlay = this.#readWal(spaces);
     const folders = [this.#wal, this.#values.folder];
     this.files = new Map([
@@ -75,6 +80,24 @@ export class StoreFiles implements StoreSource {
     const value = this.#index?.get(key);
     const entry = newerEntry(this.#overlay, key) ?? (value === undefined ? undefined : { key, value });
     return entry && this.#resolve(entry);
+  }
+
+  /** What the index says by itself. */
+  inIndex(key: Uint8Array): Uint8Array | undefined {
+    return this.#index?.get(key);
+  }
+
+  /** How many of the first `limit` values that the index names are in the value log, and how many are not. */
+  named(gte: Uint8Array, lt: Uint8Array, limit: number): { found: number; astray: number } {
+    const count = { found: 0, astray: 0 };
+    for (const { key, value } of this.#index?.scan(gte, lt) ?? []) {
+      const pointer = decodeValuePointer(key, value);
+      if (pointer === undefined) continue;
+      if (this.#values.has(key, pointer)) count.found++;
+      else count.astray++;
+      if (count.found + count.astray >= limit) break;
+    }
+    return count;
   }
 
   *scan(gte: Uint8Array, lt: Uint8Array): Generator<Entry> {

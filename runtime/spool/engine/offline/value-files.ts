@@ -32,6 +32,14 @@ export class ValueFiles {
     return bytes.subarray(head);
   }
 
+  /** Whether the pointer leads to that value. */
+  has(key: Uint8Array, { segment, offset, length }: ValuePointer): boolean {
+    const name = valueSegmentName(segment);
+    if (!this.folder.sizes.has(name)) return false;
+    const found = valueRecordAt(this.folder.read(name, offset, valueHeadBytes(key) + length), 0);
+    return found?.key.equals(key) === true && found.length === length;
+  }
+
   /** All values whose heads are whole. Holds one segment at a time. */
   *all(): Generator<Entry> {
     for (const [name, size] of this.folder.sizes) {
