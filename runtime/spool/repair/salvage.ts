@@ -208,7 +208,8 @@ class Salvage {
   #queuedOf(id: number, known: SpoolMessage | undefined): SpoolMessage['queued'] {
     const isNamed = known !== undefined && (known.queued.length > 0 || known.refused !== undefined);
     if (isNamed || this.#unsentHead === undefined || id < this.#unsentHead) return known?.queued ?? [];
-    return [{ lane: 'unsent', key: idKey('u', id), pointer: { problem: 'its place in the lane is lost' } }];
+    const pointer = { problem: 'its place in the lane is lost', fault: 'contents' } as const;
+    return [{ lane: 'unsent', key: idKey('u', id), pointer }];
   }
 
   async #keepUnnamed(parts: readonly SpoolMessage[]): Promise<void> {
