@@ -6,13 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { systemClock } from '../../kernel/clock.ts';
 import { startOpcuaPlant } from '../../lab/plant/opcua-plant.ts';
 import { type Plant, startPlant } from '../../lab/plant/plant.ts';
 import { missingPrograms, missingPythonModules, systemPython } from '../../test/support/programs.ts';
 import { loadValue } from '../config/load.ts';
+import { openPortPair } from '../sources/serial/testing/port-pair.ts';
 import { discover } from './discover.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-discover-'));
@@ -108,6 +109,34 @@ it.skipIf(missingPrograms('mbpoll'))('a libmodbus server is described', async ()
   }
 });
 
+describe.skipIf(missingPrograms('socat'))('on a serial port', () => {
+  /** `read`: what was found at the port where a unit is served by `script`. */
+  async function lookAtPort(script: string, query: string) {
+    const ports = await openPortPair();
+    const file = fileURLToPath(new URL(`./testing/${script}`, import.meta.url));
+    const { server } = await serve(systemPython, [file, ports.theirs]);
+    try {
+      return await look(`modbus-rtu://${ports.ours}?baudRate=19200&parity=none&${query}`);
+    } finally {
+      server.kill('SIGKILL');
+      ports.close();
+    }
+  }
+
+  it.skipIf(missingPythonModules('pymodbus'))('a pymodbus unit is described', async () => {
+    const { text, source } = await lookAtPort('pymodbus_sunspec.py', 'unit=3');
+    expect(text).toContain('maker ACME, product Sun 8000, version 1.2');
+    expect(source).toMatchObject({ type: 'modbus-rtu', unit: 3, baudRate: 19_200, parity: 'none' });
+    expect(source.profile).toContainEqual({ use: 'sunspec-103', at: 40_070 });
+  });
+
+  // It answers no loopback.
+  it.skipIf(missingPrograms('mbpoll'))('a libmodbus unit is described', async () => {
+    const { source } = await lookAtPort('libmodbus_server.py', 'unit=5&timeoutMs=200ms');
+    expect(source).toMatchObject({ unit: 5, timeoutMs: 200, maxRegisters: 50, tags: [{ address: 0 }] });
+  });
+});
+
 it('a node-opcua server is described with its variables', async () => {
   const plant = await startOpcuaPlant({ scanMs: 100, folder: join(folder, 'opcua') });
   try {
@@ -122,7 +151,17 @@ it('a node-opcua server is described with its variables', async () => {
   }
 });
 
-it('an address that makes no sense is bad input', async () => {
-  expect((await look('nonsense')).code).toBe(2);
-  expect((await look('modbus-tcp://127.0.0.1?unit=999')).code).toBe(2);
+it.each([
+  ['nonsense', /is no address that can be looked at; write modbus-tcp:/],
+  ['modbus-tcp://127.0.0.1?unit=999', /unit/],
+  ['modbus-tcp://127.0.0.1?uint=3', /unknown setting; did you mean unit\?/],
+  ['modbus-rtu://dev/ttyUSB0?unit=3', /three slashes, modbus-rtu:\/\/\/dev\/ttyUSB0\?unit=3/],
+])('%s is bad input, and it is said how it is written', async (address, words) => {
+  const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+  try {
+    expect((await look(address)).code).toBe(2);
+    expect(said.mock.calls.join('\n')).toMatch(words);
+  } finally {
+    said.mockRestore();
+  }
 });

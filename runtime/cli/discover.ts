@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { discoveries } from '../adapters.ts';
+import { validateConfig } from '../config/load.ts';
+import { withDurations } from '../config/values.ts';
 import { writeYaml } from '../config/yaml-text.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -14,6 +16,9 @@ export interface DiscoverOptions {
   readonly timeout: number;
   readonly dataFolder: string;
 }
+
+const signals = ['SIGINT', 'SIGTERM'] as const;
+const badInput: ReadonlySet<string> = new Set(['discover-bad-address', 'config-invalid']);
 
 /** Returns the exit code. `print` takes one line. */
 export async function discover(
@@ -31,7 +36,7 @@ export async function discover(
   }
   const stop = new AbortController();
   const onSignal = () => stop.abort(new Error('interrupted'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
+  for (const signal of signals) process.once(signal, onSignal);
   const timer = clock.setTimer(timeout * 1000, () => stop.abort(new Error(`not done within ${timeout} s`)));
   const findings: string[] = [];
   const say = (line: string) => {
@@ -40,15 +45,19 @@ export async function discover(
   };
   try {
     const folder = join(dataFolder, found.name);
-    const source = await found.discovery.run(where, { clock, signal: stop.signal, folder, say });
+    const { settings, tag } = found.discovery.asSource(where);
+    // In the words in which a configuration's mistakes are said.
+    validateConfig({ dataFolder, sources: [{ ...settings, tags: [tag] }] }, address);
+    const given = withDurations(settings) as typeof settings;
+    const source = await found.discovery.run(given, { clock, signal: stop.signal, folder, say });
     print(json ? JSON.stringify({ findings, source }) : writeYaml([source]));
     return exitCodes.ok;
   } catch (error) {
+    const isBadInput = error instanceof HoldfastError && badInput.has(error.code);
     console.error(`holdfast: ${describeError(error)}`);
-    return error instanceof HoldfastError && error.code === 'discover-bad-address'
-      ? exitCodes.badInput
-      : exitCodes.failed;
+    return isBadInput ? exitCodes.badInput : exitCodes.failed;
   } finally {
     timer.cancel();
+    for (const signal of signals) process.off(signal, onSignal);
   }
 }

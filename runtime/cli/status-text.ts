@@ -1,6 +1,6 @@
 // The overview for a terminal: the same story as the page's, in the same words. Pure.
+import { durationText } from '../../kernel/duration-text.ts';
 import type { Overview } from '../health/overview.ts';
-import { durationText } from '../health/troubles.ts';
 
 interface Told {
   readonly version: string;

@@ -16,6 +16,20 @@ export interface Discovery {
   readonly schemes: readonly string[];
   /** For people: how an address is written. */
   readonly usage: string;
-  /** The settings of a source. @throws HoldfastError where the device cannot be reached, or the address makes no sense */
-  run(where: URL, parts: DiscoverParts): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * What the address says of a source, as a site would write it, and a tag with which it is a whole one.
+   * @throws HoldfastError `discover-bad-address`
+   */
+  asSource(where: URL): {
+    readonly settings: Readonly<Record<string, unknown>>;
+    readonly tag: Readonly<Record<string, unknown>>;
+  };
+  /**
+   * The settings of a source, more of them than `settings`, which were found to make sense.
+   * @throws HoldfastError where the device cannot be reached
+   */
+  run(
+    settings: Readonly<Record<string, unknown>>,
+    parts: DiscoverParts,
+  ): Promise<Readonly<Record<string, unknown>>>;
 }

@@ -1,7 +1,7 @@
 // A site of units with the habits of real ones, on lines and on connections of their own, for so long by a clock of its own.
 // Units that share nothing are run one after the other: they could not harm each other.
 import { silentLog } from '../../../kernel/log.ts';
-import { noMetrics } from '../../../kernel/metrics.ts';
+import { type Metrics, noMetrics } from '../../../kernel/metrics.ts';
 import { seededRandom } from '../../../kernel/random.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import {
@@ -52,11 +52,18 @@ const ofALine: readonly Kind[] = [
 ];
 
 const { units, unitsOfALine, pollMs, warmupMs, measureMs } = childSettings<QuirkySettings>();
-const found = { readings: 0, wrong: 0, breaks: 0, silent: 0, late: [] as number[] };
+const found = { readings: 0, wrong: 0, breaks: 0, silent: 0, apart: [] as number[], late: [] as number[] };
+let isMeasuring = false;
+/** When polls were sent, against when they were due: what the module itself says of it. */
+const metrics: Metrics = {
+  ...noMetrics,
+  gauge(name, value) {
+    if (isMeasuring && name === 'holdfast_modbus_poll_lateness_seconds') found.late.push(1000 * value);
+  },
+};
 
 /** Holds each reading against what the unit had. */
 class Judge implements SourceSink {
-  isMeasuring = false;
   readings = 0;
   readonly #clock: VirtualClock;
   readonly #unit: number;
@@ -68,11 +75,11 @@ class Judge implements SourceSink {
   }
 
   emit(event: Parameters<SourceSink['emit']>[0]): boolean {
-    if (!this.isMeasuring) return true;
+    if (!isMeasuring) return true;
     if (event.kind === 'broken') found.breaks += 1;
     if (event.kind !== 'readings') return true;
     const now = this.#clock.monotonic();
-    if (this.#lastAt !== undefined) found.late.push(Math.abs(now - this.#lastAt - pollMs));
+    if (this.#lastAt !== undefined) found.apart.push(Math.abs(now - this.#lastAt - pollMs));
     this.#lastAt = now;
     for (const reading of event.readings) {
       if (reading.quality === 'good') this.readings += 1;
@@ -107,17 +114,26 @@ for (let first = 0; first < onLines; first += unitsOfALine) {
 }
 for (let at = 0; at < units - onLines; at++) await runTogether([ofTcp[at % ofTcp.length]!], false);
 
-const sorted = Float64Array.from(found.late).sort();
+const late = spreadOf(found.late);
+const apart = spreadOf(found.apart);
 mark('end', {
   units,
   readings: found.readings,
   wrong: found.wrong,
   breaks: found.breaks,
   silent: found.silent,
-  p99Ms: sorted[Math.min(sorted.length - 1, Math.floor(0.99 * sorted.length))] ?? Number.NaN,
-  maxMs: sorted.at(-1) ?? Number.NaN,
+  p99Ms: late.p99,
+  maxMs: late.most,
+  apartP99Ms: apart.p99,
+  apartMaxMs: apart.most,
 });
 process.exit(0);
+
+function spreadOf(values: readonly number[]): { readonly p99: number; readonly most: number } {
+  const sorted = Float64Array.from(values).sort();
+  const p99 = sorted[Math.min(sorted.length - 1, Math.floor(0.99 * sorted.length))] ?? Number.NaN;
+  return { p99, most: sorted.at(-1) ?? Number.NaN };
+}
 
 /** Units on one line, or one alone. */
 async function runTogether(kinds: readonly Kind[], isLine: boolean): Promise<void> {
@@ -127,7 +143,7 @@ async function runTogether(kinds: readonly Kind[], isLine: boolean): Promise<voi
     clock,
     openStream: async () => new QuirkyStream(clock, numbers, isLine),
   });
-  const deps = { clock, log: silentLog, metrics: noMetrics };
+  const deps = { clock, log: silentLog, metrics };
   const judges = kinds.map(({ settings = {} }, at) => {
     const config = configOf(at + 1, settings, isLine);
     const judge = new Judge(clock, config.unit);
@@ -136,8 +152,9 @@ async function runTogether(kinds: readonly Kind[], isLine: boolean): Promise<voi
     return judge;
   });
   await clock.advance(warmupMs);
-  for (const judge of judges) judge.isMeasuring = true;
+  isMeasuring = true;
   await clock.advance(measureMs);
+  isMeasuring = false;
   for (const judge of judges) if (judge.readings === 0) found.silent += 1;
 }
 

@@ -1,10 +1,14 @@
-"""A Modbus TCP server with a device identification and two SunSpec models; prints its port as JSON."""
+"""A Modbus server with a device identification and two SunSpec models.
+
+Speaks Modbus TCP and prints its port as JSON, or RTU as unit 3 on the serial port that is its argument.
+"""
 import asyncio
 import json
+import sys
 
 from pymodbus.datastore import ModbusServerContext, ModbusSlaveContext, ModbusSparseDataBlock
 from pymodbus.device import ModbusDeviceIdentification
-from pymodbus.server.async_io import ModbusTcpServer
+from pymodbus.server.async_io import ModbusSerialServer, ModbusTcpServer
 
 
 def registers():
@@ -23,6 +27,15 @@ async def main():
     identity.VendorName = "ACME"
     identity.ProductCode = "Sun 8000"
     identity.MajorMinorRevision = "1.2"
+    if len(sys.argv) > 1:
+        context = ModbusServerContext(slaves={3: unit}, single=False)
+        server = ModbusSerialServer(
+            context, identity=identity, port=sys.argv[1], baudrate=19200, parity="N", ignore_missing_slaves=True
+        )
+        await server.start()
+        print(json.dumps({"port": 0}), flush=True)
+        await server.serve_forever()
+        return
     context = ModbusServerContext(slaves=unit, single=True)
     server = ModbusTcpServer(context, identity=identity, address=("127.0.0.1", 0))
     running = asyncio.ensure_future(server.serve_forever())

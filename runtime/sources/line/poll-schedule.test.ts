@@ -58,6 +58,21 @@ describe('the poll schedule', () => {
     expect(await schedule.next(signal)).toBe(0);
   });
 
+  it('goes on from where a poll was moved to', async () => {
+    const clock = new VirtualClock();
+    const schedule = createPollSchedule(clock, 100);
+    const { signal } = new AbortController();
+    await schedule.next(signal);
+    await clock.advance(30);
+    schedule.move(30);
+    expect(schedule.ended()).toBe(0);
+    expect(schedule.dueAt).toBe(130);
+    const next = schedule.next(signal);
+    await clock.advance(100);
+    expect(await next).toBe(0);
+    expect(clock.monotonic()).toBe(130);
+  });
+
   it('rejects at once when it is told to stop', async () => {
     const schedule = createPollSchedule(new VirtualClock(), 1000);
     const abort = new AbortController();

@@ -319,6 +319,7 @@ export class BlockReader<I extends Item> {
         isConfirmed: false,
         client: undefined,
       });
+      this.#options.onRefusal?.(item, reason);
     }
   }
 

@@ -1,9 +1,9 @@
 // What a connection to Modbus units is made of.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
+import type { PeerHabits } from '../line/peer-habits.ts';
 import type { Framing } from './framing.ts';
 import type { LineUnits } from './line-units.ts';
-import type { PeerHabits } from './peer-habits.ts';
 
 export interface ModbusConnectionOptions {
   /** An open connection, which is owned from here on. */

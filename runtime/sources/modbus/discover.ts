@@ -12,6 +12,7 @@ import {
 import { createModbusLinks, type Link, type ModbusLinks } from './link.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import { ModbusException } from './modbus-errors.ts';
+import { untilProven } from './until-proven.ts';
 
 type Settings = Record<string, unknown>;
 
@@ -31,7 +32,8 @@ export function discoverModbus({ links }: ModbusDiscoverOptions = {}): Discovery
     schemes: Object.keys(schemas),
     usage:
       'modbus-tcp://HOST:PORT?unit=1, modbus-rtu-tcp://HOST:PORT?unit=1, modbus-rtu:///dev/ttyUSB0?unit=1&baudRate=9600',
-    run: (where, parts) => new UnitDiscovery(where, parts, links).run(),
+    asSource: (where) => ({ settings: settingsOf(where), tag: anyTag }),
+    run: (settings, parts) => new UnitDiscovery(settings, parts, links).run(),
   };
 }
 
@@ -49,6 +51,8 @@ const maxModels = 64;
 /** Models that there is a profile for. */
 const profiled: ReadonlySet<number> = new Set([1, 101, 102, 103, 160, 802]);
 
+const anyTag = { name: 'any', address: 0, type: 'uint16' } as const;
+
 interface Place {
   readonly table: RegisterTable;
   readonly address: number;
@@ -61,19 +65,26 @@ class UnitDiscovery {
   readonly #schema: (typeof schemas)[keyof typeof schemas];
   /** It answered something, whatever came of it. */
   #wasHeard = false;
+  /** What does not answer the proof that it is in step may only need time between requests: that is tried before silence. */
+  #isPatient = false;
 
-  constructor(where: URL, parts: DiscoverParts, makeLinks?: () => ModbusLinks) {
+  constructor(settings: Readonly<Settings>, parts: DiscoverParts, makeLinks?: () => ModbusLinks) {
     this.#parts = parts;
     this.#makeLinks = makeLinks ?? (() => createModbusLinks({ clock: parts.clock }));
-    const type = where.protocol.slice(0, -1) as keyof typeof schemas;
-    this.#schema = schemas[type];
-    this.#settings = settingsOf(type, where);
+    this.#schema = schemas[settings.type as keyof typeof schemas];
+    this.#settings = { ...settings };
   }
 
   async run(): Promise<Settings> {
-    await this.#getAnswer();
+    const found = await this.#getAnswer();
+    if (found) return this.#lookAt(found);
     await this.#findGap();
-    return this.#withLink(async (link) => {
+    return this.#lookAt(await this.#open());
+  }
+
+  /** What there is to be read, over a link on which it answers. */
+  async #lookAt(link: Link): Promise<Settings> {
+    try {
       if (link.units.hasEcho)
         this.#parts.say('the line gives back what is sent (echo): nothing is to be set for that');
       await this.#identify(link);
@@ -81,28 +92,40 @@ class UnitDiscovery {
       const place = models.base ?? (await this.#readable(link));
       if (place) await this.#findLargest(link, place);
       return { ...this.#settings, ...this.#whatToRead(models.found, place) };
-    });
+    } finally {
+      link.release();
+    }
   }
 
-  /** Until an answer is believed: with odd headers ignored, and time between requests, where that is needed. */
-  async #getAnswer(): Promise<void> {
+  /**
+   * Until an answer is believed: with odd headers ignored, and time between requests, where that is needed. Gives the link,
+   * where it answers each request on it; undefined where it does not, so that it needs more time.
+   */
+  async #getAnswer(): Promise<Link | undefined> {
     const { clock, say } = this.#parts;
     const gaps = [...gapsMs];
     for (let round = 1; ; round++) {
       const startedAt = clock.monotonic();
+      const link = await this.#open();
       try {
-        const tries = await this.#withLink((link) => this.#firstAnswer(link));
+        const tries = await this.#firstAnswer(link);
+        this.#isPatient = true;
         if (tries > 1) {
           const deafMs = Math.ceil((clock.monotonic() - startedAt) / 100) * 100;
           this.#settings.connectDelayMs = deafMs;
           say(`it hears nothing for about ${deafMs} ms after the connection is made: connectDelayMs`);
         }
-        return;
+        if (this.#settings.gapMs === undefined && (await this.#answersInARow(link))) return link;
+        link.release();
+        return undefined;
       } catch (error) {
+        link.release();
         // What proves that it is in step may come too soon for it.
-        const gapMs = isSilence(error) && this.#wasHeard ? gaps.shift() : undefined;
-        if (gapMs !== undefined) {
-          this.#settings.gapMs = gapMs;
+        if (isSilence(error) && this.#wasHeard && !this.#isPatient) {
+          const gapMs = gaps.shift();
+          this.#isPatient = gapMs === undefined;
+          if (gapMs === undefined) delete this.#settings.gapMs;
+          else this.#settings.gapMs = gapMs;
           round -= 1;
           continue;
         }
@@ -134,27 +157,32 @@ class UnitDiscovery {
 
   async #findGap(): Promise<void> {
     const known = this.#settings.gapMs as number | undefined;
-    const tried = known === undefined ? [0, ...gapsMs] : gapsMs.filter((gapMs) => gapMs >= known);
-    for (const gapMs of tried) {
+    for (const gapMs of gapsMs.filter((each) => each >= (known ?? 0))) {
       this.#settings.gapMs = gapMs;
-      if (!(await this.#answersInARow())) continue;
-      if (gapMs === 0) delete this.#settings.gapMs;
-      else this.#parts.say(`it loses what it is asked at once after an answer: gapMs: ${gapMs}`);
+      const link = await this.#open();
+      const isEnough = await this.#firstAnswer(link)
+        .then(() => this.#answersInARow(link))
+        .catch((error: unknown) => {
+          if (isSilence(error)) return false;
+          throw error;
+        })
+        .finally(() => link.release());
+      if (!isEnough) continue;
+      this.#parts.say(`it loses what it is asked at once after an answer: gapMs: ${gapMs}`);
       return;
     }
     delete this.#settings.gapMs;
     this.#parts.say('it does not answer each request, however long it is left in peace: is the line bad?');
   }
 
-  #answersInARow(): Promise<boolean> {
-    return this.#withLink(async (link) => {
-      await this.#firstAnswer(link);
+  async #answersInARow(link: Link): Promise<boolean> {
+    try {
       for (let at = 1; at < gapRequests; at++) await this.#hears(link);
       return true;
-    }).catch((error: unknown) => {
+    } catch (error) {
       if (isSilence(error)) return false;
       throw error;
-    });
+    }
   }
 
   async #identify(link: Link): Promise<void> {
@@ -235,32 +263,33 @@ class UnitDiscovery {
 
   /** Undefined where it is refused, or not answered. */
   #read(link: Link, { table, address }: Place, count: number): Promise<Buffer | undefined> {
-    return link.turns
-      .run('live', () => link.client.readRegisters(this.#unit, table, address, count), this.#parts.signal)
-      .catch(failedHere);
+    return this.#take(link, (client) => client.readRegisters(this.#unit, table, address, count)).catch(
+      failedHere,
+    );
   }
 
   /** Undefined where it is refused. */
   #ask<T>(link: Link, work: (client: ModbusClient) => Promise<T>): Promise<T | undefined> {
-    return link.turns
-      .run('live', () => work(link.client), this.#parts.signal)
-      .catch((error: unknown) => {
-        if (error instanceof ModbusException) return undefined;
-        throw error;
-      });
+    return this.#take(link, work).catch((error: unknown) => {
+      if (error instanceof ModbusException) return undefined;
+      throw error;
+    });
   }
 
-  async #withLink<T>(work: (link: Link) => Promise<T>): Promise<T> {
-    const config = this.#schema.parse({
-      ...this.#settings,
-      tags: [{ name: 'any', address: 0, type: 'uint16' }],
-    }) as ModbusSourceConfig;
-    const link = await this.#makeLinks().acquire(config, this.#parts.signal);
-    try {
-      return await work(link);
-    } finally {
-      link.release();
-    }
+  #take<T>(link: Link, work: (client: ModbusClient) => Promise<T>): Promise<T> {
+    const { clock, signal } = this.#parts;
+    const timeoutMs = this.#config().timeoutMs;
+    const once = () => link.turns.run('live', () => work(link.client), signal);
+    if (!this.#isPatient) return once();
+    return untilProven(once, { link, unit: this.#unit, timeoutMs, clock, signal });
+  }
+
+  #open(): Promise<Link> {
+    return this.#makeLinks().acquire(this.#config(), this.#parts.signal);
+  }
+
+  #config(): ModbusSourceConfig {
+    return this.#schema.parse({ ...this.#settings, tags: [anyTag] }) as ModbusSourceConfig;
   }
 
   get #unit(): number {
@@ -269,24 +298,24 @@ class UnitDiscovery {
 }
 
 /** @throws HoldfastError `discover-bad-address` */
-function settingsOf(type: keyof typeof schemas, where: URL): Settings {
+function settingsOf(where: URL): Settings {
+  const type = where.protocol.slice(0, -1);
   const query = [...where.searchParams].map(([name, text]) => [
     name,
     /^\d+$/.test(text) ? Number(text) : text,
   ]);
-  const place =
-    type === 'modbus-rtu'
-      ? { path: decodeURIComponent(where.pathname) }
-      : {
-          host: where.hostname.replace(/^\[|\]$/g, ''),
-          ...(where.port !== '' && { port: Number(where.port) }),
-        };
-  const settings = { name: 'device', type, ...place, ...Object.fromEntries(query) };
-  const tags = [{ name: 'any', address: 0, type: 'uint16' }];
-  const result = schemas[type].safeParse({ ...settings, tags });
-  if (result.success) return settings;
-  const [problem] = result.error.issues;
-  const message = `${where.href} makes no sense: ${problem?.path.join('.')} ${problem?.message}`;
+  return { name: 'device', type, ...placeOf(where, type), ...Object.fromEntries(query) };
+}
+
+function placeOf(where: URL, type: string): Settings {
+  if (type !== 'modbus-rtu')
+    return {
+      host: where.hostname.replace(/^\[|\]$/g, ''),
+      ...(where.port !== '' && { port: Number(where.port) }),
+    };
+  const path = decodeURIComponent(where.pathname);
+  if (where.hostname === '') return { path };
+  const message = `${where.href} names no serial port: write three slashes, ${type}:///${where.hostname}${path}${where.search}`;
   throw new HoldfastError('discover-bad-address', message);
 }
 

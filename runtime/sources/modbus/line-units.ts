@@ -243,6 +243,17 @@ export class LineUnits {
     return this.#unit(unit).exchanges.worstMs;
   }
 
+  /** No answer of it was believed yet. */
+  isNew(unit: number): boolean {
+    return this.#unit(unit).usualMs === 0;
+  }
+
+  /** For messages. */
+  timesOf(unit: number): { readonly worstMs: number; readonly silenceMs: number } {
+    const { worstMs, silenceMs } = this.#unit(unit).exchanges;
+    return { worstMs, silenceMs };
+  }
+
   /** Silence that proves `unit` to be in step where nothing else does. */
   silenceMs(unit: number): number {
     return this.#unit(unit).exchanges.silenceMs;

@@ -4,13 +4,13 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { orAborted } from '../../../kernel/or-aborted.ts';
 import type { LearnedStore } from '../learned.ts';
+import { PeerHabits } from '../line/peer-habits.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
 import type { ModbusSourceConfig } from './config.ts';
 import { LineUnits } from './line-units.ts';
 import { createModbusClient, type ModbusClient } from './modbus-client.ts';
 import { type ModbusConnection, openModbusConnection } from './modbus-connection.ts';
 import { framingFor, type OpenStream, openStream, peerOf, shareKeyOf, timingOf } from './open-stream.ts';
-import { PeerHabits } from './peer-habits.ts';
 
 export interface Link {
   readonly client: ModbusClient;

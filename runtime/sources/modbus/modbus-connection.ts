@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import modbusSerial from 'modbus-serial';
 import type { Timer } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
+import { PeerHabits, StreamLife } from '../line/peer-habits.ts';
 import type { ModbusConnectionOptions } from './connection-options.ts';
 import { isRead, misfit, modbusLikeness } from './likeness.ts';
 import type { Heard, LineUnits } from './line-units.ts';
@@ -18,11 +19,10 @@ import {
   garbage,
   ModbusException,
   outOfStep,
-  timedOut,
   tooMany,
   UnprovenError,
+  unanswered,
 } from './modbus-errors.ts';
-import { PeerHabits, StreamLife } from './peer-habits.ts';
 import type { Pending } from './pending-request.ts';
 import { StreamPort } from './stream-port.ts';
 
@@ -70,7 +70,6 @@ export function openModbusConnection(options: ModbusConnectionOptions): ModbusCo
 const settleMs = 50;
 /** Requests of our own before one that was asked for: one for an echo, and as many as may be confused with earlier ones. */
 const maxProofs = 8;
-/** Until the request is made. */
 const nobody = Buffer.alloc(2);
 
 class Connection implements ModbusConnection {
@@ -239,10 +238,11 @@ class Connection implements ModbusConnection {
     units.unanswered(unit, pending.phase === 'proving');
     this.#life.unanswered(unit);
     const heard = framing.forget() ?? (pending.unfit && misfit(pending.unfit, pending.sent));
+    const request = pending.describe();
     const error =
       heard === undefined
-        ? timedOut(pending.describe(), pending.timeoutMs, units.worstMs(unit))
-        : garbage(`${pending.describe()} was answered with ${heard}`);
+        ? unanswered(request, pending, { isLine: units.isLine, ofUnit: units.timesOf(unit) })
+        : garbage(`${request} was answered with ${heard}`);
     const isProven = !pending.isSeen && (pending.phase === 'asking' || pending.phase === 'looking');
     pending.fail(isProven ? error : new UnprovenError(error));
   }

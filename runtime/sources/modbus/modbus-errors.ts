@@ -37,13 +37,29 @@ export class ModbusException extends HoldfastError {
   }
 }
 
-/** `worstMs`: the longest that an answer of the unit took so far, late ones included. */
-export function timedOut(request: string, limitMs: number, worstMs: number): HoldfastError {
+export interface Unanswered {
+  /** `proving`: the unit had answered a moment before, and now not what would have shown that it is in step. */
+  readonly phase: string;
+  readonly timeoutMs: number;
+}
+
+/** `ofUnit`: the longest that an answer of it took so far, late ones included; the silence that proves it. */
+export function unanswered(
+  request: string,
+  { phase, timeoutMs }: Unanswered,
+  known: {
+    readonly isLine: boolean;
+    readonly ofUnit: { readonly worstMs: number; readonly silenceMs: number };
+  },
+): HoldfastError {
+  const { worstMs, silenceMs } = known.ofUnit;
+  if (phase === 'proving') return notProven(request, silenceMs);
+  const settings = known.isLine ? ' Are baud rate, parity and stop bits those of the unit?' : '';
   const advice =
-    worstMs > limitMs
+    worstMs > timeoutMs
       ? `it answers late, after up to ${Math.ceil(worstMs)} ms: set timeoutMs above that`
-      : 'is the unit on and its number right?';
-  const message = `${request} got no answer within ${limitMs} ms: ${advice}`;
+      : `is the unit on and its number right?${settings}`;
+  const message = `${request} got no answer within ${timeoutMs} ms: ${advice}`;
   return new HoldfastError('modbus-timeout', message, { retryable: true });
 }
 
@@ -59,6 +75,12 @@ export class UnprovenError extends HoldfastError {
 
 export function outOfStep(request: string, silenceMs: number): HoldfastError {
   const message = `${request} is not asked: an earlier request may still be answered, and nothing yet proves that it is not; after ${Math.ceil(silenceMs / 1000)} s of silence it is asked again`;
+  return new HoldfastError('modbus-out-of-step', message, { retryable: true });
+}
+
+/** It answers what it is asked, but not what would show whose answer that is. */
+function notProven(request: string, silenceMs: number): HoldfastError {
+  const message = `${request} was answered, and that is not believed yet: an earlier request may still be answered, and the unit does not answer what would show that it is not (a loopback, function 8; many have none); after ${Math.ceil(silenceMs / 1000)} s of silence it is`;
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });
 }
 

@@ -11,6 +11,7 @@ import { RecordCounter } from '../codec/record-counter.ts';
 import type { LearnedStore } from '../learned.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
 import type { Probe } from '../probe.ts';
+import { describeRefused } from '../refused-tags.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { TagWrite } from '../tag-write.ts';
 import { ClockSteps } from './clock-steps.ts';
@@ -65,6 +66,8 @@ class ModbusSource implements Source {
   readonly #links: ModbusLinks;
   /** Outlive sessions: what the device refuses is not learned again at each reconnect. */
   readonly #groups: readonly PollGroup[];
+  /** Tags whose registers it refuses, or does not answer for, with the reason. */
+  readonly #refused = new Map<string, string>();
   #link: Link | undefined;
   readonly #stamped: StampedMemory;
   #numberedMemory: NumberedMemory | undefined;
@@ -93,6 +96,10 @@ class ModbusSource implements Source {
     }
     const write = createWriter(config, this.#turn('write'));
     if (write) this.write = write;
+  }
+
+  complaint(): string | undefined {
+    return describeRefused(this.#refused);
   }
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
@@ -209,9 +216,11 @@ class ModbusSource implements Source {
   #onRefusal(tag: string, reason: string | undefined): void {
     const { log, metrics } = this.#deps;
     if (reason === undefined) {
+      this.#refused.delete(tag);
       log.info({ tag }, 'asking again for a tag that the device refused');
       return;
     }
+    this.#refused.set(tag, reason);
     metrics.count('holdfast_modbus_refused_tags_total', { source: this.#config.name });
     log.warn({ tag, reason }, `the device refuses this tag: its value is null, quality bad:${reason}`);
   }

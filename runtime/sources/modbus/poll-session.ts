@@ -5,6 +5,7 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import { createPollSchedule, type PollSchedule } from '../line/poll-schedule.ts';
 import type { Link } from './link.ts';
+import { UnprovenError } from './modbus-errors.ts';
 import type { Poller } from './poller.ts';
 import { untilQuiet } from './quiet.ts';
 import type { SampleStream } from './sample-stream.ts';
@@ -38,10 +39,14 @@ interface Pace {
   /** Times that what was refused was not asked for again, since the line was in use. */
   postponed: number;
   isRetrying: boolean;
+  /** Polls of it that may still be moved to where the line is free. */
+  movable: number;
 }
 
 /** So often others go first. */
 const maxPostponed = 10;
+/** Polls at the beginning of a session that show where the line is free: later ones would drift with whatever keeps it busy. */
+const movablePolls = 3;
 
 export class ModbusSession {
   readonly #options: PollSessionOptions;
@@ -65,6 +70,7 @@ export class ModbusSession {
         failures: maxFailures - 1,
         postponed: 0,
         isRetrying: false,
+        movable: movablePolls,
       };
     });
     for (;;) {
@@ -91,7 +97,7 @@ export class ModbusSession {
         'live',
         () => {
           startedAt = clock.monotonic();
-          this.#onStarted(startedAt - dueAt);
+          this.#onStarted(pace, startedAt - dueAt);
           return poller.poll(client);
         },
         signal,
@@ -148,15 +154,20 @@ export class ModbusSession {
 
   /** Silence proves something while it is listened to: a line that is closed and opened again would begin it anew. */
   #isWaiting(error: unknown): boolean {
-    const isWaiting = error instanceof HoldfastError && error.code === 'modbus-out-of-step';
     const { link, unit, clock } = this.#options;
+    const isOutOfStep = error instanceof HoldfastError && error.code === 'modbus-out-of-step';
+    // One that may have no loopback at all is asked on until that is known; one that had proven itself is spared.
+    const isWaiting = isOutOfStep && (!(error instanceof UnprovenError) || link.units.isNew(unit));
     const now = clock.monotonic();
     this.#waitingSince = isWaiting ? (this.#waitingSince ?? now) : undefined;
     // Somebody else speaks all the time.
     return isWaiting && now - this.#waitingSince! < 2 * link.units.silenceMs(unit);
   }
 
-  #onStarted(lateMs: number): void {
+  #onStarted(pace: Pace, lateMs: number): void {
+    pace.movable -= 1;
+    // A poll that is later than that may be in the slot of another.
+    if (pace.movable >= 0 && lateMs > 0 && lateMs < pace.schedule.periodMs / 2) pace.schedule.move(lateMs);
     this.#options.metrics.gauge(
       'holdfast_modbus_poll_lateness_seconds',
       Math.max(0, lateMs) / 1000,

@@ -4,8 +4,9 @@ import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import type { ProbedTag } from '../probe.ts';
-import { modbusTcpSourceSchema } from './config.ts';
+import { modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
 import { createModbusSource } from './modbus-source.ts';
+import { createProbe } from './probe.ts';
 import { type Answerer, exceptionPdu, MemoryDevice } from './testing/memory-device.ts';
 import { RegisterDevice } from './testing/register-device.ts';
 
@@ -149,4 +150,29 @@ describe('a probe of a Modbus unit', () => {
     expect(found.length).toBeGreaterThan(0);
     expect(device.connections).toBe(0);
   });
+});
+
+it('a unit that answers no loopback is probed all the same: what it said is believed after a silence', async () => {
+  const clock = new VirtualClock();
+  const registers = new RegisterDevice();
+  registers.words.holding[0] = 17;
+  const device = new MemoryDevice(
+    clock,
+    (request) => (request.pdu[0] === 8 ? 'silence' : registers.answer(request)),
+    'rtu',
+  );
+  const shape = { name: 'unit', host: 'h', port: 4001, unit: 7 };
+  const config = modbusRtuTcpSourceSchema.parse({
+    type: 'modbus-rtu-tcp',
+    ...shape,
+    tags: [{ name: 'a', address: 0, type: 'uint16' }],
+  });
+  const probe = createProbe({ config, links: device.links(), clock });
+  const found: ProbedTag[] = [];
+  const ended = (async () => {
+    for await (const tag of probe(new AbortController().signal)) found.push(tag);
+  })();
+  await clock.advance(20_000);
+  await ended;
+  expect(found).toMatchObject([{ tag: 'a', value: 17, quality: 'good' }]);
 });

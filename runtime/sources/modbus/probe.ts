@@ -2,6 +2,7 @@
 // Unlike a poll it goes on past what fails, so that one wrong address does not hide the other tags.
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import type { Quality } from '../../../wire/reading.ts';
 import { isBitTable, type RegisterTable } from '../codec/fields.ts';
 import type { Probe, ProbedTag, RawValue } from '../probe.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
@@ -11,6 +12,7 @@ import { type ReadItem, readNumbered, readStamp, toReading } from './poller.ts';
 import { type Block, planReads, splitBlock } from './read-plan.ts';
 import { RecordLog } from './record-log.ts';
 import { type MappedHistory, type MappedStamp, mapHistory, mapStamp, mapTags } from './register-map.ts';
+import { untilProven } from './until-proven.ts';
 
 export interface ProbeOptions {
   readonly config: ModbusSourceConfig;
@@ -107,7 +109,13 @@ class UnitProbe {
         : await client.readRegisters(config.unit, table as RegisterTable, address, count);
       return { bytes, tookMs: clock.monotonic() - sentAt };
     };
-    const answer = await turns.run('live', read, this.#signal);
+    const answer = await untilProven(() => turns.run('live', read, this.#signal), {
+      link: this.#link,
+      unit: config.unit,
+      timeoutMs: config.timeoutMs,
+      clock,
+      signal: this.#signal,
+    });
     this.#hasAnswered = true;
     return answer;
   }
@@ -121,7 +129,7 @@ class UnitProbe {
         continue;
       }
       const { value, quality } = toReading(item, bytes, at, 0);
-      const problem = quality === 'good' ? undefined : this.#invalid(item.name);
+      const problem = isOdd(quality) ? this.#invalid(item.name) : undefined;
       yield { tag: item.name, ...shown, value, quality, ...(problem !== undefined && { problem }) };
     }
   }
@@ -145,8 +153,13 @@ class UnitProbe {
       return `the registers hold no ${type} in order ${order}: try another order, or a binary type`;
     if (type?.startsWith('float'))
       return `the registers hold no number (a NaN or an infinity) in order ${order}: by that many devices say that they have no value just now, and then all is well (invalid: sunspec); else try another order or type`;
-    return `the registers hold no ${type} that means something: by what invalid says, by its characters, or by its scale, the device has no value there just now`;
+    return `the registers hold no ${type}: is the type right, and the address?`;
   }
+}
+
+/** It cannot be what the type says. What a device marks as no value is well. */
+function isOdd(quality: Quality): boolean {
+  return quality === 'bad:not-finite' || quality === 'bad:not-bcd' || quality === 'bad:not-text';
 }
 
 function stampIn(

@@ -19,8 +19,11 @@ const serverTime = 'i=2258';
 export const discoverOpcua: Discovery = {
   schemes: ['opc.tcp'],
   usage: 'opc.tcp://HOST:PORT/PATH',
-  async run(where, parts) {
-    const settings = { name: 'device', type: 'opcua', endpoint: where.href };
+  asSource: (where) => ({
+    settings: { name: 'device', type: 'opcua', endpoint: where.href },
+    tag: { name: 'time', node: serverTime },
+  }),
+  async run(settings, parts) {
     const learned = new LearnedSizes((service, size) =>
       parts.say(
         `it takes about ${size} in one request, and does not say so (${service}): nothing is to be set for that`,
