@@ -73,13 +73,14 @@ export class Dumper {
   ): Promise<DumpResult> {
     const { history } = this.#options;
     this.#isAsked = isAsked;
-    if (history.before !== undefined) line.send(toBytes(history.before));
+    if (history.before !== undefined) await line.send(toBytes(history.before));
     try {
       // What the instrument still says of its own accord would be taken for the beginning of its dump.
       if (history.before !== undefined && this.#framing) await line.quiet(stopQuietMs, history.timeoutMs);
       return await this.#exchange(line, command, count);
     } finally {
-      if (history.after !== undefined) line.send(toBytes(history.after));
+      // A line that is lost is told of by the exchange.
+      if (history.after !== undefined) await line.send(toBytes(history.after)).catch(() => {});
     }
   }
 

@@ -1,9 +1,12 @@
 // From a source's configuration to an open byte stream.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
+import type { PeerHabits } from '../line/peer-habits.ts';
 import { openSerial } from '../line/serial-stream.ts';
 import { openTcp } from '../line/tcp-stream.ts';
 import type { SerialSourceConfig } from './config.ts';
+import { toBytes } from './escapes.ts';
+import type { Reopening } from './line-port.ts';
 import { connectFailedCode } from './serial-errors.ts';
 
 /** @throws HoldfastError `serial-connect-failed`, or the signal's reason. */
@@ -25,6 +28,20 @@ export const openStream: OpenStream = (config, clock, signal) => {
   const { baudRate, dataBits, parity, stopBits, flowControl } = { ...lineDefaults, ...settingsOf(config) };
   return openSerial({ path, baudRate, dataBits, parity, stopBits, flowControl, ...common });
 };
+
+/** A serial server closes a connection that is idle; a serial port does not: it was pulled out. */
+export function reopeningOf(
+  config: SerialSourceConfig,
+  { clock, open, habits }: { readonly clock: Clock; readonly open: OpenStream; readonly habits: PeerHabits },
+): Reopening | undefined {
+  if (config.path !== undefined) return undefined;
+  return {
+    open: (signal) => open(config, clock, signal),
+    habits,
+    delayMs: config.connectDelayMs,
+    greeting: config.onConnect === undefined ? undefined : toBytes(config.onConnect),
+  };
+}
 
 /** Line settings that are given. */
 function settingsOf(config: SerialSourceConfig): Partial<LineSettings> {

@@ -75,11 +75,20 @@ describe('a probe of a serial instrument', () => {
 
   it('fails as a whole where nothing answers, or the line is lost', async () => {
     const silent = look({ ...scale, poll });
-    await silent.clock.advance(1000);
+    await silent.clock.advance(10_000);
     expect(await silent.ended).toMatchObject({ code: 'serial-timeout' });
     const lost = look({ ...scale, poll }, (_, self) => self.cut());
     await lost.clock.advance(1000);
     expect(await lost.ended).toMatchObject({ code: 'serial-connection-lost' });
+  });
+
+  it('asks again what starts anew when its line is opened', async () => {
+    const { clock, ended, byName } = look({ ...scale, poll }, (_, self) => {
+      if (clock.monotonic() > 2500) self.say('17,12.5,kg\r\n', 20);
+    });
+    await clock.advance(10_000);
+    expect(await ended).toBeUndefined();
+    expect(byName()).toMatchObject({ weight: { value: 12.5 } });
   });
 
   it('says that not a byte came from an instrument that should talk', async () => {

@@ -3,6 +3,7 @@
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import { orAborted } from '../../../kernel/or-aborted.ts';
+import { PeerHabits } from '../line/peer-habits.ts';
 import type { Probe, ProbedTag, RawValue } from '../probe.ts';
 import { framingOf } from './compile-framing.ts';
 import type { SerialSourceConfig, SerialTagConfig } from './config.ts';
@@ -10,11 +11,11 @@ import { showBytes, toBytes } from './escapes.ts';
 import { lookOf } from './line-advice.ts';
 import { askBounds } from './memory-bounds.ts';
 import type { MessageReader } from './message-reader.ts';
-import { type OpenStream, peerOf } from './open-line.ts';
+import { type OpenStream, peerOf, reopeningOf } from './open-line.ts';
 import { compileOpener, compileText, type Message as Opened, type Opener } from './places.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import { SerialLine } from './serial-line.ts';
-import { ask } from './session.ts';
+import { ask, deafMs } from './session.ts';
 
 export interface ProbeOptions {
   readonly config: SerialSourceConfig;
@@ -92,8 +93,10 @@ class Look {
         },
         onLost() {},
       },
+      reopening: reopeningOf(config, { clock, open: openStream, habits: new PeerHabits() }),
     });
-    if (config.onConnect !== undefined) this.#line.send(toBytes(config.onConnect));
+    if (config.connectDelayMs > 0) await sleep(clock, config.connectDelayMs, signal);
+    if (config.onConnect !== undefined) await this.#line.send(toBytes(config.onConnect));
   }
 
   close(): void {
@@ -104,7 +107,8 @@ class Look {
     const { config, messages, clock } = this.#options;
     const poll = config.poll!;
     const line = this.#line!;
-    for (const command of [poll.command].flat().map(toBytes)) {
+    const commands = [poll.command].flat().map(toBytes);
+    for (let command = commands.shift(); command; command = commands.shift()) {
       const sentAt = clock.monotonic();
       let content: Buffer = Buffer.alloc(0);
       const onAnswer = (answer: Buffer) => {
@@ -119,8 +123,11 @@ class Look {
         if (line.lost) throw line.lost;
         this.#tookMs = clock.monotonic() - sentAt;
         this.#lastProblem = describeError(error);
-        if (error instanceof HoldfastError && error.code === 'serial-timeout' && this.#heardBytes === 0)
-          throw error;
+        if (error instanceof HoldfastError && error.code === 'serial-timeout' && this.#heardBytes === 0) {
+          // It may be starting, since its line was opened.
+          if (clock.monotonic() - this.#openedAt >= deafMs) throw error;
+          commands.unshift(command);
+        }
       }
     }
   }

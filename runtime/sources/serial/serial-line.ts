@@ -11,16 +11,19 @@
 // an end that silence alone has shown, and after a message that nobody asked for and that could be an answer.
 import type { Duplex } from 'node:stream';
 import { type Clock, sleep, type Timer } from '../../../kernel/clock.ts';
-import type { HoldfastError } from '../../../kernel/errors.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
 import { CommandOrder } from './command-order.ts';
 import { type Exchange, RunningExchange, type Taken } from './exchange.ts';
 import { FrameReader, type Framing } from './frame-reader.ts';
 import type { GarbageKind } from './frame-scanner.ts';
+import { GapWatch } from './gap-watch.ts';
 import type { LineListener } from './line-listener.ts';
+import { LinePort, type Reopening } from './line-port.ts';
 import { pendingInputMs, untilQuiet } from './line-quiet.ts';
 import { OverdueExchange } from './overdue-exchange.ts';
 import { garbled, lineBusy, lineClosed, lineLost, outOfStep, timedOut } from './serial-errors.ts';
+import { StrayBytes } from './stray-bytes.ts';
 
 export interface SerialLineOptions {
   readonly stream: Duplex;
@@ -32,22 +35,14 @@ export interface SerialLineOptions {
   readonly peer: string;
   readonly clock: Clock;
   readonly listener: LineListener;
+  /** Where a line that is asked may be opened anew amid a session. */
+  readonly reopening?: Reopening | undefined;
 }
 
 /** After an exchange that failed, before the next command. */
 const turnaroundMs = 100;
-/** Bytes that come right after an answer, and no more than these, are what the instrument ends it with: a prompt. */
-const prompt = { withinMs: 50, bytes: 8 };
-/** Between the last byte that nobody asked for and the next command. */
-const strayQuietMs = 30;
 /** Of what came, so much is kept to be shown. */
 const recentBytes = 80;
-
-/** Bytes of a line that is asked, which nobody asked for. */
-interface Stray {
-  readonly isPrompt: boolean;
-  bytes: number;
-}
 
 export class SerialLine {
   readonly turns = new TurnQueue();
@@ -56,9 +51,10 @@ export class SerialLine {
   #lost: HoldfastError | undefined;
   #pending: { readonly running: RunningExchange; end(error?: unknown): void } | undefined;
   #overdue: OverdueExchange | undefined;
-  #stray: Stray | undefined;
+  readonly #stray = new StrayBytes();
   readonly #order: CommandOrder;
-  #gapTimer: Timer | undefined;
+  readonly #gap: GapWatch;
+  readonly #port: LinePort;
   #lastByteAt: number;
   #quietUntil = 0;
   #garbageBytes = 0;
@@ -73,23 +69,22 @@ export class SerialLine {
     const isLost = isTalking && (framing.checksum === undefined || !framing.scanner.findsEdges);
     this.#reader = new FrameReader({ ...framing, listener: this.#listener() }, isLost);
     this.#lastByteAt = clock.monotonic();
-    this.#watchGap();
-    let cause: unknown;
-    stream.on('data', (chunk: Buffer) => {
-      try {
-        this.#onData(chunk);
-      } catch (error) {
-        // A defect of ours: it costs this session, and no other source.
-        cause ??= error;
-        stream.destroy();
-      }
+    this.#gap = new GapWatch({
+      clock,
+      gapMs: () => this.#readerNow().gapMs,
+      lastByteAt: () => this.#lastByteAt,
+      onSilent: () => this.#readerNow().silent(),
     });
-    stream.on('error', (error) => {
-      cause ??= error;
+    this.#gap.watch();
+    this.#port = new LinePort({
+      stream,
+      clock,
+      reopening: isTalking ? undefined : options.reopening,
+      onData: (chunk) => this.#onData(chunk),
+      onLost: (cause) => this.#fail(cause instanceof HoldfastError ? cause : lineLost(options.peer, cause)),
+      state: () => this.#portState,
+      onReopened: () => this.#listenAnew(),
     });
-    // A peer that closes its half will say nothing more.
-    stream.on('end', () => stream.destroy());
-    stream.on('close', () => this.#fail(lineLost(options.peer, cause)));
   }
 
   get lost(): HoldfastError | undefined {
@@ -128,11 +123,14 @@ export class SerialLine {
 
   close(): void {
     this.#fail(lineClosed());
-    this.#options.stream.destroy();
+    this.#port.close();
   }
 
-  send(bytes: Buffer): void {
-    if (!this.#lost) this.#options.stream.write(bytes);
+  /** Resolves once it is on its way. @throws HoldfastError what the line was lost with. */
+  async send(bytes: Buffer): Promise<void> {
+    await this.#port.open();
+    if (this.#lost) throw this.#lost;
+    this.#port.write(bytes);
   }
 
   /** Waits until no exchange is overdue. To be called in a turn. */
@@ -176,7 +174,11 @@ export class SerialLine {
         },
       };
       this.#pending = pending;
-      const begin = () => this.#whenQuiet(exchange, timers, () => this.#begin(running, timers));
+      const send = () => {
+        if (this.#port.isReady) this.#begin(running, timers);
+        else void this.#port.open().then(() => this.#pending === pending && this.#begin(running, timers));
+      };
+      const begin = () => this.#whenQuiet(exchange, timers, send);
       if (this.#overdue) void this.settle().then(() => this.#pending === pending && begin());
       else begin();
     });
@@ -197,12 +199,9 @@ export class SerialLine {
     look();
   }
 
-  /** What was begun and is not whole may be a late answer: what is left of it would be taken for the next one. */
   #strayMs(now: number): number {
-    const stray = this.#stray;
-    if (this.#options.isTalking || stray === undefined) return 0;
-    const isBegun = this.#reader.isAmid && !(stray.isPrompt && stray.bytes <= prompt.bytes);
-    return this.#lastByteAt + (isBegun ? this.#reader.gapMs + pendingInputMs : strayQuietMs) - now;
+    const quietMs = this.#stray.quietMs(this.#reader.isAmid ? this.#reader.gapMs : undefined);
+    return quietMs === 0 ? 0 : this.#lastByteAt + quietMs - now;
   }
 
   #begin(running: RunningExchange, timers: { now?: Timer }): void {
@@ -213,14 +212,14 @@ export class SerialLine {
       return;
     }
     if (!this.#options.isTalking) this.#reader.restart();
-    this.#stray = undefined;
+    this.#stray.clear();
     running.isSent = true;
     const { isMarked = false, timeoutMs, limitMs } = running.exchange;
     running.isProof = !this.#order.isInStep && !isMarked;
     running.lastTakenAt = this.#options.clock.monotonic();
     this.#order.sent(running.lastTakenAt, timeoutMs, limitMs === undefined);
     this.#watchExchange(running, timers);
-    this.send(running.exchange.command);
+    this.#port.write(running.exchange.command);
   }
 
   /** Moves one timer along with the messages rather than setting one for each. */
@@ -237,7 +236,9 @@ export class SerialLine {
       const quietMs = this.#amidMs(running, now);
       const waitMs = running.isAnswered ? this.#order.proofMs(timeoutMs) : timeoutMs;
       const leftMs = isOver ? 0 : Math.max(running.lastTakenAt + waitMs - now, quietMs);
-      if (leftMs > 0) again(running.isAnswered ? leftMs : Math.min(leftMs, begunAt + limitMs - now));
+      // While there is no connection, silence says nothing.
+      if (!this.#port.isOpen) again(pendingInputMs);
+      else if (leftMs > 0) again(running.isAnswered ? leftMs : Math.min(leftMs, begunAt + limitMs - now));
       else if (!isLooked) again(pendingInputMs, true);
       else if (running.isAnswered) this.#onProven();
       else if (silenceEnds && !isOver) this.#onSilenceEnded();
@@ -299,6 +300,19 @@ export class SerialLine {
     return this.#overdue?.running ?? (running?.isSent ? running : undefined);
   }
 
+  get #portState(): 'idle' | 'waits' | 'listens' {
+    const running = this.#answering;
+    if (!running) return 'idle';
+    return running.isAnswered && !this.#overdue ? 'listens' : 'waits';
+  }
+
+  /** What was not heard while there was no connection may come on this one. */
+  #listenAnew(): void {
+    const running = this.#answering;
+    if (running) running.lastTakenAt = this.#options.clock.monotonic();
+    this.#readerNow().restart();
+  }
+
   #onData(chunk: Buffer): void {
     const { clock, isTalking } = this.#options;
     const now = clock.monotonic();
@@ -307,12 +321,9 @@ export class SerialLine {
     const answering = this.#answering;
     const bytes = answering ? answering.withoutEcho(chunk) : chunk;
     if (bytes.length === 0) return;
-    if (!answering && !isTalking) {
-      this.#stray ??= { isPrompt: now - this.#answeredAt <= prompt.withinMs, bytes: 0 };
-      this.#stray.bytes += bytes.length;
-    }
+    if (!answering && !isTalking) this.#stray.note(bytes.length, now - this.#answeredAt);
     this.#readerNow().push(bytes);
-    this.#watchGap();
+    this.#gap.watch();
   }
 
   #readerNow(): FrameReader {
@@ -340,7 +351,10 @@ export class SerialLine {
     }
     if (taken !== 'taken') listener.onEnd?.(content);
     this.#answeredAt = clock.monotonic();
-    if (taken === 'last' || taken === 'answered') this.#order.answered(this.#answeredAt);
+    if (taken === 'last' || taken === 'answered') {
+      this.#order.answered(this.#answeredAt);
+      this.#port.answered();
+    }
     if (overdue) listener.onLate?.();
     else if (taken === 'last') this.#pending?.end();
   }
@@ -363,32 +377,13 @@ export class SerialLine {
   #afterOther(reader: FrameReader): void {
     reader.restart();
     if (this.#options.isTalking) this.#reader.lose();
-    this.#watchGap();
-  }
-
-  /** Tells the reader when the line has been silent for as long as its framing wants to know. */
-  #watchGap(): void {
-    if (this.#gapTimer) return;
-    const { clock } = this.#options;
-    const gapMs = () => this.#readerNow().gapMs;
-    const again = (delayMs: number, isLooked = false) => {
-      this.#gapTimer = clock.setTimer(delayMs, () => check(isLooked));
-    };
-    const check = (isLooked: boolean) => {
-      this.#gapTimer = undefined;
-      if (this.#lost) return;
-      const leftMs = this.#lastByteAt + gapMs() - clock.monotonic();
-      if (leftMs > 0) again(leftMs);
-      else if (!isLooked) again(pendingInputMs, true);
-      else this.#readerNow().silent();
-    };
-    again(gapMs());
+    this.#gap.watch();
   }
 
   #fail(error: HoldfastError): void {
     if (this.#lost) return;
     this.#lost = error;
-    this.#gapTimer?.cancel();
+    this.#gap.stop();
     this.#overdue?.close();
     this.#pending?.end(error);
     this.#options.listener.onLost(error);

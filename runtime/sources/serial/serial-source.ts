@@ -7,6 +7,8 @@ import { orAborted } from '../../../kernel/or-aborted.ts';
 import type { IndexKind } from '../../../wire/window.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import { RecordCounter } from '../codec/record-counter.ts';
+import type { LearnedStore } from '../learned.ts';
+import { PeerHabits } from '../line/peer-habits.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
 import type { Probe } from '../probe.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
@@ -22,7 +24,7 @@ import { HeardTimes } from './heard-times.ts';
 import { createHistory } from './history.ts';
 import { InstrumentClock } from './instrument-clock.ts';
 import { hidesRecord, liveMessages, type MessageReader } from './message-reader.ts';
-import { type OpenStream, openStream, peerOf } from './open-line.ts';
+import { type OpenStream, openStream, peerOf, reopeningOf } from './open-line.ts';
 import { createProbe } from './probe.ts';
 import { type DecodedRecord, stepMsOf } from './record-layout.ts';
 import { Reporter, type StreamState } from './reporter.ts';
@@ -40,6 +42,8 @@ export interface SerialSourceDeps {
   readonly metrics: Metrics;
   /** What is known of the stream from before. Asked when a session begins. */
   readonly start?: () => StreamStart | undefined;
+  /** What was learned of the instrument before. Default: nothing, and nothing is kept. */
+  readonly learned?: LearnedStore;
   /** Default: what the configuration names. */
   readonly openStream?: OpenStream;
 }
@@ -69,6 +73,7 @@ class SerialSource implements Source {
   #line: SerialLine | undefined;
   #reporter: Reporter | undefined;
   readonly #commands = new CommandOrder();
+  readonly #habits: PeerHabits;
   readonly #tails: DumpTails;
   readonly #dropped: DroppedBytes;
   readonly #onDropped = (bytes: Buffer, why: GarbageKind) => this.#dropped.note(bytes.length, why, bytes);
@@ -83,6 +88,7 @@ class SerialSource implements Source {
     this.silenceLimitMs = silenceLimitOf(config, this.#order);
     this.#messages = liveMessages(config);
     this.#dropped = new DroppedBytes(deps.clock, deps.log);
+    this.#habits = new PeerHabits(deps.learned);
     this.#tails = new DumpTails(config.history?.limitMs ?? 0);
     if (config.history) this.history = this.#makeHistory(config.history);
     const { clock, openStream: open = openStream } = deps;
@@ -128,6 +134,7 @@ class SerialSource implements Source {
         // The session then ends at once, wherever it waits.
         onLost: (error) => ended.abort(error),
       },
+      reopening: reopeningOf(config, { clock, open, habits: this.#habits }),
     });
     this.#reporter = reporter;
     const isTail = (record: DecodedRecord) => this.#isTail(record);
@@ -148,7 +155,7 @@ class SerialSource implements Source {
     try {
       signal.throwIfAborted();
       if (config.connectDelayMs > 0) await sleep(clock, config.connectDelayMs, ended.signal);
-      if (config.onConnect !== undefined) line.send(toBytes(config.onConnect));
+      if (config.onConnect !== undefined) await line.send(toBytes(config.onConnect));
       await session.run(ended.signal);
     } finally {
       signal.removeEventListener('abort', onAbort);

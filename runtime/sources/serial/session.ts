@@ -38,7 +38,7 @@ const stateEveryMs = 1000;
 /** Failed polls in a row after which the session ends: the supervisor's growing waits then spare the line. */
 export const maxFailures = 3;
 /** An instrument that was not heard since the line was opened may be starting: another session would begin that anew. */
-const deafMs = 5000;
+export const deafMs = 5000;
 /** Tries to get the answers to several commands out of one sample. */
 export const sampleAttempts = 3;
 

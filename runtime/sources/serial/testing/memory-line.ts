@@ -11,6 +11,10 @@ export type Instrument = (bytes: Buffer, line: MemoryLine) => void;
 export class MemoryLine {
   onBytes: Instrument;
   isReachable = true;
+  /** What is written is lost: for tests to set, until the next connection. */
+  isClosing = false;
+  /** Connections that were made so far. */
+  opened = 0;
   /** All that was ever written, connection by connection. */
   readonly heard: Buffer[] = [];
   readonly #clock: Clock;
@@ -34,6 +38,8 @@ export class MemoryLine {
       this.onBytes(bytes, this);
     });
     this.#streams.add(stream);
+    this.opened += 1;
+    this.isClosing = false;
     stream.on('close', () => this.#streams.delete(stream));
     return stream;
   };
@@ -45,6 +51,14 @@ export class MemoryLine {
     };
     if (afterMs > 0) this.#clock.setTimer(afterMs, push);
     else push();
+  }
+
+  /** As a serial server that closes the connection. */
+  hangUp(afterMs = 0): void {
+    const streams = [...this.#streams];
+    this.#clock.setTimer(afterMs, () => {
+      for (const stream of streams) if (!stream.destroyed) stream.push(null);
+    });
   }
 
   /** As when the adapter is unplugged. */

@@ -3,6 +3,7 @@ import { type Log, silentLog } from '../../../../kernel/log.ts';
 import type { VirtualClock } from '../../../../kernel/testing/virtual-clock.ts';
 import type { StreamStart } from '../../../windows/window-store.ts';
 import type { HistoryPage } from '../../history-page.ts';
+import type { LearnedStore } from '../../learned.ts';
 import type { Source } from '../../source.ts';
 import { RecordingSink } from '../../testing/recording-sink.ts';
 import { serialSourceSchema } from '../config.ts';
@@ -28,6 +29,7 @@ export function run(
   clock: VirtualClock,
   floor?: () => number | StreamStart | undefined,
   again?: Source,
+  learned?: LearnedStore,
 ): RunningSource {
   const counts: Record<string, number> = {};
   const warnings: string[] = [];
@@ -45,6 +47,7 @@ export function run(
         observe() {},
       },
       openStream: line.openStream,
+      ...(learned && { learned }),
       ...(floor && { start: () => startAt(floor()) }),
     });
   // The next session of a source that ran before, or the first of a new one.
