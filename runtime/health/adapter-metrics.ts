@@ -44,6 +44,7 @@ export const adapterMetrics = {
   holdfast_opcua_lost_messages_total: counter(
     'Notifications that were lost between server and module: breaks.',
   ),
+  holdfast_opcua_clock_steps_total: counter('Times that the clock of the server was set: breaks.'),
   holdfast_opcua_odd_values_total: counter('Values that cannot be taken as they came.', ['what']),
   holdfast_opcua_history_failures_total: counter("Times that the server's history could not be read."),
   holdfast_module_input_repeated_total: counter('Messages that had been taken before.'),

@@ -29,6 +29,14 @@ describe('what is wrong, in words', () => {
     expect(troublesOf(well)).toEqual([]);
   });
 
+  it('is nothing where a source had a hole now and then, or many long ago', () => {
+    const words = 'polls were missed';
+    const after = (at: number, recent: number) =>
+      troublesOf({ ...well, sources: [{ ...well.sources[0]!, lastBreak: { words, at, recent } }] });
+    expect(after(now - 1000, 2)).toEqual([]);
+    expect(after(now - 601_000, 12)).toEqual([]);
+  });
+
   it.each([
     [
       {
@@ -38,6 +46,24 @@ describe('what is wrong, in words', () => {
       /not reached for 10 min: the name hub is not found.*7 messages wait; the room lasts 2\.0 h/,
     ],
     [{ waitingFor: 'daily-cap' }, 'poor', /cap of messages a day/],
+    [
+      {
+        sources: [
+          {
+            ...well.sources[0]!,
+            lastBreak: { words: 'polls were missed (poll-missed)', at: now - 60_000, recent: 12 },
+            complaint: '9 bytes were dropped',
+          },
+        ],
+      },
+      'poor',
+      /press has holes again and again, 12 in ten minutes: polls were missed.*; 9 bytes were dropped/,
+    ],
+    [
+      { sources: [{ ...well.sources[0]!, complaint: 'a tag is not given: a (no-answer)' }] },
+      'poor',
+      /press: a tag is not given: a/,
+    ],
     [{ waitingFor: 'throttled' }, 'poor', /throttles/],
     [spool({ state: 'failing', problem: 'ENOSPC' }), 'bad', /disk: ENOSPC/],
     [spool({ backpressure: true }), 'bad', /full/],

@@ -1,4 +1,5 @@
 // What is wrong, in words: the same on the page, in the terminal and in what the log said. Pure.
+import { durationText } from '../../kernel/duration-text.ts';
 
 export interface Trouble {
   /** `bad`: something is lost, or will be, or nothing is read; `poor`: it works, with a burden. */
@@ -14,6 +15,8 @@ export interface TroubledParts {
     readonly phase: string;
     readonly since: number;
     readonly lastError?: { readonly code: string; readonly message: string };
+    readonly lastBreak?: { readonly words: string; readonly at: number; readonly recent: number };
+    readonly complaint?: string;
   }[];
   readonly failedSources: readonly { readonly name: string; readonly reason: string }[];
   readonly spool: {
@@ -39,6 +42,9 @@ export interface TroubledParts {
 }
 
 const maxSources = 20;
+/** As the log says it. */
+const oftenHoles = 3;
+const holesWithinMs = 600_000;
 const pauses: Readonly<Record<string, string>> = {
   throttled: 'the hub throttles: less is sent for a while',
   quota: "the hub's quota of this day is used up",
@@ -92,9 +98,27 @@ function ofSources({ now, sources, failedSources }: TroubledParts): Trouble[] {
             `${name} is not connected for ${durationText(now - since)}${lastError ? `: ${lastError.message}` : ''}`,
           ),
     );
-  const all = [...failed, ...lost];
+  const all = [...failed, ...lost, ...ofHoles(now, sources)];
   const more = all.length - maxSources;
   return more > 0 ? [...all.slice(0, maxSources), bad(`${more} more sources are in trouble`)] : all;
+}
+
+/** Read, and yet not whole: with holes again and again, or with bytes that are thrown away. */
+function ofHoles(now: number, sources: TroubledParts['sources']): Trouble[] {
+  return sources
+    .filter(({ phase }) => phase === 'connected')
+    .flatMap(({ name, lastBreak, complaint }) => {
+      const isOften =
+        lastBreak !== undefined && lastBreak.recent >= oftenHoles && now - lastBreak.at < holesWithinMs;
+      const also = complaint === undefined ? '' : `; ${complaint}`;
+      if (isOften)
+        return [
+          poor(
+            `${name} has holes again and again, ${lastBreak.recent} in ten minutes: ${lastBreak.words}${also}`,
+          ),
+        ];
+      return complaint === undefined ? [] : [poor(`${name}: ${complaint}`)];
+    });
 }
 
 function ofTheRest({ clock, config, isWaitingAfterCrashes, rules = [] }: TroubledParts): Trouble[] {
@@ -114,15 +138,6 @@ function ofTheRest({ clock, config, isWaitingAfterCrashes, rules = [] }: Trouble
   }
   if (config.state === 'waiting') found.push(poor('there is no configuration yet'));
   return found;
-}
-
-/** In the largest unit that fits: `40 s`, `12 min`, `3.5 h`, `2.1 d`. */
-export function durationText(ms: number): string {
-  const seconds = Math.max(0, ms) / 1000;
-  if (seconds < 100) return `${Math.round(seconds)} s`;
-  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${(seconds / 3600).toFixed(1)} h`;
-  return `${(seconds / 86_400).toFixed(1)} d`;
 }
 
 function bad(text: string): Trouble {

@@ -13,7 +13,12 @@ export interface SourceStatus {
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number };
   readonly lastEventAt?: number;
   readonly lastReadingAt?: number;
-  readonly lastBreak?: { readonly reason: string; readonly at: number; readonly recent: number };
+  readonly lastBreak?: {
+    readonly reason: string;
+    readonly words: string;
+    readonly at: number;
+    readonly recent: number;
+  };
   readonly complaint?: string;
   /** What its equipment was found to refuse, need or ignore. */
   readonly learned?: Readonly<Record<string, unknown>>;

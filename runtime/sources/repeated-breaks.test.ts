@@ -1,8 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { type Log, silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
 import { seededRandom } from '../../kernel/random.ts';
 import { settle, VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import { readSourceTree, root } from '../../test/support/source-tree.ts';
+import { breakWords } from './break-words.ts';
+import { garbageKinds } from './serial/frame-scanner.ts';
 import { superviseSource } from './supervisor.ts';
 import { FakeSource } from './testing/fake-source.ts';
 import { RecordingSink } from './testing/recording-sink.ts';
@@ -30,6 +35,29 @@ it('a source that yields holes again and again is said at warn once an hour, and
   expect(warnings[0]).toContain('serial-noise');
   expect(supervised.state().lastBreak).toMatchObject({ reason: 'serial-noise', recent: 600 });
   await supervised.stop();
+});
+
+it('that a clock of the equipment was set back is said at once, in words, and not each time', async () => {
+  const { warnings, supervised, hole } = setUp();
+  await hole('equipment-clock-went-back');
+  await hole('equipment-clock-went-back');
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatch(/clock was set back .*time server/);
+  expect(supervised.state().lastBreak?.words).toContain("the equipment's clock was set back");
+  await supervised.stop();
+});
+
+it('each reason that an adapter gives for a break has words', () => {
+  const reasons = readSourceTree()
+    .filter(({ path }) => path.startsWith('runtime/sources/') && !path.includes('test'))
+    .flatMap(({ path }) => [
+      ...readFileSync(join(root, path), 'utf8').matchAll(
+        /(?:lose|[gG]ap|damaged|[bB]reak|Arrival)\(\s*'([a-z-]+)'/g,
+      ),
+    ]);
+  expect(reasons.length).toBeGreaterThan(15);
+  expect(reasons.map(([, reason]) => reason!).filter((reason) => !(reason in breakWords))).toEqual([]);
+  for (const kind of garbageKinds) expect(breakWords).toHaveProperty(`serial-${kind}`);
 });
 
 it('one hole now and then is nothing to speak of', async () => {

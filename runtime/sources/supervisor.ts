@@ -8,6 +8,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { Reading } from '../../wire/reading.ts';
+import { describeBreak, isOfClock } from './break-words.ts';
 import { createLastValues } from './last-values.ts';
 import { Repeated } from './repeated.ts';
 import { openSession, type Session } from './session.ts';
@@ -40,7 +41,13 @@ export interface SourceState {
   readonly since: number;
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number };
   /** The latest break in observation, and how many there were in the ten minutes before it, with it. */
-  readonly lastBreak?: { readonly reason: string; readonly at: number; readonly recent: number };
+  readonly lastBreak?: {
+    readonly reason: string;
+    /** For people. */
+    readonly words: string;
+    readonly at: number;
+    readonly recent: number;
+  };
   /** What the source complains of in its equipment, for people. */
   readonly complaint?: string;
   readonly lastEventAt?: number;
@@ -86,6 +93,7 @@ const counters = [
 ];
 const defaultBackoff = { minMs: 1000, maxMs: 30_000 };
 const defaultStopLimitMs = 2000;
+const clockAgainMs = 600_000;
 
 class Supervisor implements SupervisedSource {
   readonly name: string;
@@ -97,6 +105,7 @@ class Supervisor implements SupervisedSource {
   readonly #lastValues = createLastValues();
   readonly #state: Mutable;
   readonly #breaks = new Repeated();
+  #clockSaidAt = Number.NEGATIVE_INFINITY;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   /** Aborted while the source is held, or stopped. */
@@ -216,14 +225,27 @@ class Supervisor implements SupervisedSource {
     this.#state.breaks += 1;
     metrics.count('holdfast_source_breaks_total', this.#labels);
     const recent = this.#breaks.note(clock.monotonic());
-    this.#state.lastBreak = { reason, at: clock.now(), recent };
+    const words = describeBreak(reason);
+    this.#state.lastBreak = { reason, words, at: clock.now(), recent };
+    if (isOfClock(reason)) this.#onClockSet(reason, words);
     if (!this.#breaks.isToBeSaid(clock.monotonic())) {
       this.#log.debug({ reason }, 'observation broken');
       return;
     }
     const complaint = this.source.complaint?.();
-    const why = complaint === undefined ? reason : `${reason}; ${complaint}`;
+    const why = complaint === undefined ? words : `${words}; ${complaint}`;
     this.#log.warn({ reason, recent }, `holes again and again, ${recent} in the last ten minutes: ${why}`);
+  }
+
+  /** Once is worth a word; a clock that is set all day is one of the holes that come again and again. */
+  #onClockSet(reason: string, words: string): void {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#clockSaidAt < clockAgainMs) return;
+    this.#clockSaidAt = now;
+    this.#log.warn(
+      { reason },
+      `${words}: times come a second time, and what was missed among them cannot be told. Have it follow a time server`,
+    );
   }
 
   #onAbandoned(): void {

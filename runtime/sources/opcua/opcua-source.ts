@@ -9,6 +9,7 @@ import { systemRandom } from '../../../kernel/random.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import type { LearnedStore } from '../learned.ts';
 import type { Probe } from '../probe.ts';
+import { describeRefused } from '../refused-tags.ts';
 import type { Source, SourceHistory, SourceSink } from '../source.ts';
 import type { TagWrite } from '../tag-write.ts';
 import type { OpcuaSourceConfig } from './config.ts';
@@ -56,6 +57,8 @@ class OpcuaSource implements Source {
   readonly history?: SourceHistory;
   readonly probe: Probe;
   #live: HistoryLink | undefined;
+  /** The session of this moment, or the last one. */
+  #subscribed: SubscribeSession | undefined;
   #isSeeded = false;
   #historyProblem: string | undefined;
   /** How far all sessions so far have reported. */
@@ -85,6 +88,10 @@ class OpcuaSource implements Source {
     }
     const writable = new Set(config.tags.filter((tag) => tag.writable).map(({ name }) => name));
     if (writable.size > 0) this.write = (write, signal) => this.#write(writable, write, signal);
+  }
+
+  complaint(): string | undefined {
+    return this.#subscribed && describeRefused(this.#subscribed.refused);
   }
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
@@ -168,6 +175,7 @@ class OpcuaSource implements Source {
       },
       beforeValues: () => this.#seed(openSink, ended.signal),
     });
+    this.#subscribed = subscribed;
     const work = subscribed.run();
     try {
       await unlessAborted(unlessAborted(work, session.lost), signal);

@@ -6,6 +6,12 @@ const slackMs = 2000;
 /** A clock that runs fast by more than 1,000 ppm is wrong. */
 const drift = 1 / 1000;
 
+export interface ClockStep {
+  readonly reason: 'server-clock-went-back' | 'server-clock-jumped';
+  /** By so much, at least. */
+  readonly byMs: number;
+}
+
 export class PublishClock {
   readonly #clock: Pick<Clock, 'monotonic'>;
   #last: number | undefined;
@@ -18,7 +24,7 @@ export class PublishClock {
   }
 
   /** A message was published at this time. Undefined: no more than what passes. */
-  step(publishedAt: number): 'back' | 'ahead' | undefined {
+  step(publishedAt: number): ClockStep | undefined {
     const now = this.#clock.monotonic();
     const last = this.#last;
     const allowed = this.#lead + (now - this.#at) * drift;
@@ -28,7 +34,8 @@ export class PublishClock {
     const isAhead = last !== undefined && lead > allowed + slackMs;
     this.#lead = isBack || last === undefined ? lead : Math.max(allowed, lead);
     this.#at = now;
-    if (isBack) return 'back';
-    return isAhead ? 'ahead' : undefined;
+    const byMs = Math.abs(lead - allowed);
+    if (isBack) return { reason: 'server-clock-went-back', byMs };
+    return isAhead ? { reason: 'server-clock-jumped', byMs } : undefined;
   }
 }

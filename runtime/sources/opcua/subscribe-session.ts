@@ -1,5 +1,6 @@
 // One session's subscription: finds the tags, has the server watch them, and puts what it sends onto the timeline.
 import type { Clock } from '../../../kernel/clock.ts';
+import { durationText } from '../../../kernel/duration-text.ts';
 import { describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
@@ -7,6 +8,7 @@ import type { SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
 import type { OddTime } from './odd-time.ts';
 import type { ItemResult, OpcuaSession, Published, Subscription } from './opcua-session.ts';
+import type { ClockStep } from './publish-clock.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { causeOf, isBad } from './quality.ts';
 import type { RepeatedTimes } from './repeated-times.ts';
@@ -81,12 +83,18 @@ export class SubscribeSession {
       floor,
       repeated,
       onOdd: (what, count) => this.#onOdd(what, count),
+      onClockSet: (step) => this.#onClockSet(step),
     });
   }
 
   /** How far observation was stated to reach. */
   get until(): number | undefined {
     return this.#timeline.until;
+  }
+
+  /** Tags that the server does not give, with its reason. */
+  get refused(): ReadonlyMap<string, string> {
+    return this.#refused;
   }
 
   /** Until the session is lost; always rejects. */
@@ -239,6 +247,16 @@ export class SubscribeSession {
     this.#timeline.lose('messages-lost', now);
     for (const [at, tag] of tags.entries()) this.#timeline.addRead(tag, values[at]!, now);
     this.#isStale = false;
+  }
+
+  #onClockSet({ reason, byMs }: ClockStep): void {
+    const { log, metrics, config } = this.#options;
+    const isBack = reason === 'server-clock-went-back';
+    metrics.count('holdfast_opcua_clock_steps_total', { source: config.name });
+    log.warn(
+      { byMs: Math.round(byMs) },
+      `the server's clock was set ${isBack ? 'back' : 'ahead'} by ${durationText(byMs)}: observation breaks there${isBack ? ', and times come a second time' : ''}. Have it follow a time server`,
+    );
   }
 
   #onOdd(what: OddTime, count: number): void {

@@ -112,7 +112,7 @@ describe('the timeline', () => {
   });
 
   it('does not believe that an hour passed in a second', () => {
-    const { timeline, sink, seen, begin, message } = make();
+    const { timeline, sink, seen, begin, message, steps } = make();
     timeline.add('a', at(-10, 0), T);
     begin(0);
     message(1000);
@@ -122,6 +122,7 @@ describe('the timeline', () => {
     timeline.advance(T + 3_602_000);
     timeline.advance(T + 3_603_000);
     expect(sink.of('broken')).toEqual([{ kind: 'broken', at: T + 900, reason: 'server-clock-jumped' }]);
+    expect(steps).toEqual([{ reason: 'server-clock-jumped', byMs: expect.closeTo(3_601_000, -3) }]);
     expect(sink.of('resumed').at(-1)?.at).toBe(T + 3_602_000);
     expect(seen().at(-1)).toBe('a=1@3602000');
     expect(sink.breaches()).toEqual([]);

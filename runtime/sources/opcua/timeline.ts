@@ -19,7 +19,7 @@ import { type Content, contentOf } from './content.ts';
 import { HeldValues } from './held-values.ts';
 import { doubt, type OddTime, type Stamp, stampOf } from './odd-time.ts';
 import type { WireValue } from './opcua-session.ts';
-import { PublishClock } from './publish-clock.ts';
+import { type ClockStep, PublishClock } from './publish-clock.ts';
 import { hasOverflow } from './quality.ts';
 import type { RepeatedTimes } from './repeated-times.ts';
 import { maxHoldMs, TagClocks } from './tag-clocks.ts';
@@ -37,6 +37,7 @@ export interface TimelineOptions {
   /** Told of all times, over the sessions of a source. */
   readonly repeated?: RepeatedTimes;
   readonly onOdd: (what: OddTime, count: number) => void;
+  readonly onClockSet?: (step: ClockStep) => void;
 }
 
 export const maxPending = 200_000;
@@ -112,7 +113,8 @@ export class Timeline {
     this.#options.repeated?.note(serverClock, publishedAt, this.#heardAt);
     const step = this.#published.step(publishedAt);
     if (step === undefined) return;
-    if (this.#hasBegun) this.#leap(step, publishedAt);
+    this.#options.onClockSet?.(step);
+    if (this.#hasBegun) this.#leap(step.reason, publishedAt);
     this.#setTo = publishedAt;
     this.#publishedAt = Number.NEGATIVE_INFINITY;
   }
@@ -281,13 +283,12 @@ export class Timeline {
   }
 
   /** The server's clock was set: what lies between is no time that passed. */
-  #leap(step: 'back' | 'ahead', publishedAt: number): void {
-    const reason = step === 'back' ? 'server-clock-went-back' : 'server-clock-jumped';
+  #leap(reason: ClockStep['reason'], publishedAt: number): void {
     this.#break(reason, this.#until, publishedAt);
     // They have times of the clock as it was.
     this.#fold(Number.POSITIVE_INFINITY);
     // The same positions come again: what was missing among them, or reached, was another time.
-    if (step === 'back') {
+    if (reason === 'server-clock-went-back') {
       this.#observation = new Observation(this.#options.sink);
       this.#hole.from = Number.NEGATIVE_INFINITY;
     }

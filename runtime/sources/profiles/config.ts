@@ -104,5 +104,12 @@ function merged(settings: Fields, source: Fields): Fields {
   const known = Object.entries(settings).filter(
     ([key]) => !(source.type !== 'modbus-rtu' && source.host !== undefined && ofThePort.has(key)),
   );
-  return { ...Object.fromEntries(known), ...source };
+  const both = { ...Object.fromEntries(known), ...source };
+  // How it is asked is the profile's, how often the site's.
+  if (!isFields(settings.poll) || !isFields(source.poll)) return both;
+  return { ...both, poll: { ...settings.poll, ...source.poll } };
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

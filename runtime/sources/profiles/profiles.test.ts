@@ -315,6 +315,16 @@ describe('a profile in a configuration', () => {
     expect(source.tags.length).toBeGreaterThan(10);
   });
 
+  it('is asked at the pace of the site', async () => {
+    const { poll } = (await sourceOf({
+      type: 'serial',
+      path: '/dev/x',
+      profile: 'mettler-sics',
+      poll: { everyMs: 7000 },
+    })) as { poll: object };
+    expect(poll).toMatchObject({ command: 'SI\\r\\n', everyMs: 7000 });
+  });
+
   it('leaves the settings of the port to a serial server', async () => {
     const source = await sourceOf({ type: 'serial', host: 'h', port: 4001, profile: 'mettler-sics' });
     expect(source).not.toHaveProperty('baudRate');

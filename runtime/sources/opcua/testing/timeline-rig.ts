@@ -3,6 +3,7 @@
 import { RecordingSink } from '../../testing/recording-sink.ts';
 import type { OddTime } from '../odd-time.ts';
 import type { WireValue } from '../opcua-session.ts';
+import type { ClockStep } from '../publish-clock.ts';
 import { Timeline } from '../timeline.ts';
 
 export const T = Date.UTC(2026, 0, 1);
@@ -28,6 +29,7 @@ export function make(options: MakeOptions = {}) {
   const sink = new RecordingSink();
   const clock = { passed: 0, monotonic: () => clock.passed };
   const odd: [OddTime, number][] = [];
+  const steps: ClockStep[] = [];
   const { floor, latenessMs = 100, timestamp = 'source', snapshots = true } = options;
   const timeline = new Timeline({
     sink,
@@ -37,6 +39,7 @@ export function make(options: MakeOptions = {}) {
     latenessMs,
     floor,
     onOdd: (what, count) => odd.push([what, count]),
+    onClockSet: (step) => steps.push(step),
   });
   const seen = () =>
     sink.readings.map(({ index, tag, value, quality }) => {
@@ -56,5 +59,5 @@ export function make(options: MakeOptions = {}) {
     timeline.begin(T + time, T + time);
     message(time);
   };
-  return { sink, odd, timeline, seen, clock, message, begin };
+  return { sink, odd, steps, timeline, seen, clock, message, begin };
 }
