@@ -8,6 +8,7 @@ import type { SensorInfo } from '../plant/sensor-module.ts';
 import { sensorControl, sensorOutput, sensorSource } from '../plant/sensor-site.ts';
 import { busSources, plantSources } from '../plant/site.ts';
 import { findProgram } from './find-program.ts';
+import { type Habits, modbusHabits } from './habits.ts';
 import { postJson } from './http-json.ts';
 import {
   type HubReady,
@@ -45,6 +46,7 @@ export interface Equipment {
   /** Entries of the runtime's configuration. */
   readonly sources: readonly object[];
   readonly cable: Cable;
+  readonly habits?: Habits;
 }
 
 export interface EquipmentOptions {
@@ -97,6 +99,7 @@ async function modbusTcp(ready: PlantReady, options: EquipmentOptions): Promise<
     streams,
     sources: atPace(plantSources(ready, { host, port: cable.port }), streams),
     cable,
+    habits: modbusHabits(controlOf(ready)),
   };
 }
 

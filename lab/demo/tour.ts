@@ -45,6 +45,7 @@ interface Step {
 
 const steps: readonly Step[] = [
   { title: 'normal running', run: normalRunning },
+  { title: 'equipment with the habits of real one', run: oddHabits },
   { title: 'network cut', run: networkCut },
   { title: 'cloud out of reach: the gateway decides alone', run: upstreamCut },
   { title: 'runtime killed (kill -9)', run: runtimeKilled },
@@ -73,6 +74,26 @@ async function normalRunning(tour: Tour): Promise<void> {
   if (!(await until(tour, all, 20_000))) throw new Error('no stream arrives in the cloud');
   tour.report.say('the first window of every stream is in the cloud', 'good');
   await Promise.all([pause(tour, tour.quick ? 3000 : 8000), tour.watch?.before()]);
+}
+
+/** What real devices do is no fault: their readings go on, without a hole that was not there before. */
+async function oddHabits(tour: Tour): Promise<void> {
+  const { world, report, problems } = tour;
+  const having = world.equipment.flatMap(({ habits, streams }) => (habits ? [{ habits, streams }] : []));
+  for (const { habits, streams } of having) {
+    const before = await habits.felt();
+    await habits.begin();
+    report.say(habits.title);
+    await pause(tour, tour.quick ? 3000 : 6000);
+    const felt = (await habits.felt()) - before;
+    if (felt < 10) problems.push(`${habits.title}: felt ${felt} times only`);
+    const since = Date.now();
+    const goesOn = () => streams.every(({ name }) => (copyOf(tour, name)?.covered.at(-1)?.end ?? 0) > since);
+    if (await until(tour, goesOn, 15_000)) report.say('all of them are read all the same', 'good');
+    else problems.push(`${habits.title}: some of them are not read any more`);
+    await habits.end();
+  }
+  await repaired(tour, Date.now(), 25_000);
 }
 
 async function networkCut(tour: Tour): Promise<void> {

@@ -162,6 +162,7 @@ function controlledPlant({ device, server, bus, schedule }: Parts): Controlled {
       isSampling,
       isListening: server.isListening,
       connections: server.connections,
+      accepted: server.accepted,
       faults: device.faults,
       units: Object.fromEntries([...device.units].map(([id, entry]) => [id, stateOf(entry)])),
     }),

@@ -14,6 +14,8 @@ export interface ListenerOptions {
 export interface PluggableListener {
   readonly port: number;
   readonly connections: number;
+  /** Connections that were made so far. */
+  readonly accepted: number;
   readonly isListening: boolean;
   /** Cuts every connection with a reset. */
   dropConnections(): void;
@@ -27,7 +29,9 @@ export async function startListener(
   onConnection: (socket: Socket) => void,
 ): Promise<PluggableListener> {
   const sockets = new Set<Socket>();
+  let accepted = 0;
   const server = createServer({ noDelay: true }, (socket) => {
+    accepted += 1;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     // Resets by peers are everyday; 'close' follows and cleans up.
@@ -43,6 +47,9 @@ export async function startListener(
     port,
     get connections() {
       return sockets.size;
+    },
+    get accepted() {
+      return accepted;
     },
     get isListening() {
       return server.listening;

@@ -201,6 +201,11 @@ export class ModbusLine {
       case 'hang-up':
         this.#target(asked)?.hangUp();
         return false;
+      case 'hang-up-after': {
+        const isHeard = say(frame);
+        this.#target(asked)?.hangUp();
+        return isHeard;
+      }
       case 'pieces':
         return this.#sayInPieces(asked, frame);
       case 'wrong-unit':

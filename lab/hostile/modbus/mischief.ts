@@ -11,6 +11,7 @@ export type Mischief =
   | 'refused'
   | 'reset'
   | 'hang-up'
+  | 'hang-up-after'
   | 'pieces'
   | 'wrong-unit'
   | 'wrong-function'
@@ -36,6 +37,7 @@ export type Mischief =
 export const fittingKinds: ReadonlySet<Mischief> = new Set<Mischief>([
   'fine',
   'slow',
+  'hang-up-after',
   'pieces',
   'twice',
   'old-before',
@@ -59,6 +61,7 @@ const common: Partial<Record<Mischief, number>> = {
   refused: 2,
   reset: 2,
   'hang-up': 1,
+  'hang-up-after': 2,
   pieces: 4,
   'wrong-unit': 1,
   'wrong-function': 1,

@@ -46,6 +46,7 @@ export class EquipmentSource implements Source {
     const schedule = createPollSchedule(this.#clock, this.stampedByGateway ? periodMs : periodMs / 3);
     const positions = new PolledIndex(this.#parts.stampClock);
     try {
+      await this.#untilHeard(signal);
       for (;;) {
         const missed = await schedule.next(signal);
         const sample = await this.#poll(signal);
@@ -58,9 +59,16 @@ export class EquipmentSource implements Source {
     }
   }
 
+  /** As adapters do: what is deaf when it was connected to is asked again, before that is given up. */
+  async #untilHeard(signal: AbortSignal): Promise<void> {
+    const { deafMs = 0 } = this.#equipment.habit;
+    for (let waitedMs = 0; waitedMs < deafMs; waitedMs += timeoutMs)
+      await sleep(this.#clock, timeoutMs, signal);
+  }
+
   async #poll(signal: AbortSignal): Promise<Sample> {
     await sleep(this.#clock, answerMs, signal);
-    if (this.#equipment.isReachable) return this.#equipment.show();
+    if (this.#equipment.hears()) return this.#equipment.show();
     await sleep(this.#clock, timeoutMs, signal);
     throw new HoldfastError('simulated-timeout', 'the equipment does not answer', { retryable: true });
   }

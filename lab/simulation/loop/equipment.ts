@@ -15,6 +15,14 @@ export interface EquipmentPlan {
   readonly memory: number;
 }
 
+/** What real equipment does to those who ask it. */
+export interface Habit {
+  /** It does not hear what it is asked so soon after somebody connected. */
+  readonly deafMs?: number;
+  /** It leaves each so many-th request without an answer. */
+  readonly losesEvery?: number;
+}
+
 export interface Sample {
   /** From 0, without a gap. */
   readonly number: number;
@@ -33,6 +41,8 @@ export class Equipment {
   /** Below this it has nothing, whatever the samples are. */
   #forgotTo = Number.NEGATIVE_INFINITY;
   isReachable = true;
+  habit: Habit = {};
+  #asked = 0;
   /** Numbers of samples that the module called durable: they must arrive, whatever happens. */
   readonly promised = new Set<number>();
 
@@ -49,6 +59,13 @@ export class Equipment {
 
   get newest(): Sample | undefined {
     return this.#samples.at(-1);
+  }
+
+  /** Whether a request that is sent now is answered. */
+  hears(): boolean {
+    const { losesEvery } = this.habit;
+    this.#asked += 1;
+    return this.isReachable && (losesEvery === undefined || this.#asked % losesEvery > 0);
   }
 
   /** What a poll is answered with. */

@@ -1,6 +1,7 @@
 // What befalls a world, drawn from its seed: what happens when, to whom. Each fault is whole by itself (what it breaks it also
 // mends), so that a run can be had again with some of them left out.
 import { type Random, randomInt } from '../../../kernel/random.ts';
+import type { Habit } from './equipment.ts';
 import type { LinkState } from './link.ts';
 
 export type Fault = { readonly at: number } & (
@@ -22,6 +23,13 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: 'lose' | 'repeat'; readonly count: number }
   | { readonly kind: 'lose-calls' | 'lose-answers'; readonly count: number }
   | { readonly kind: 'unplug'; readonly gateway: number; readonly source: number; readonly forMs: number }
+  | {
+      readonly kind: 'habit';
+      readonly gateway: number;
+      readonly source: number;
+      readonly habit: Habit;
+      readonly forMs: number;
+    }
   | { readonly kind: 'forget'; readonly gateway: number; readonly source: number }
   | {
       readonly kind: 'disk-full' | 'disk-error';
@@ -45,7 +53,7 @@ export interface WorldShape {
   readonly durationMs: number;
 }
 
-type Kind = Fault['kind'];
+type Kind = Exclude<Fault['kind'], 'habit'>;
 
 const weights: readonly (readonly [Kind, number])[] = [
   ['kill', 5],
@@ -70,7 +78,18 @@ const weights: readonly (readonly [Kind, number])[] = [
 export function drawFaults(random: Random, shape: WorldShape): readonly Fault[] {
   const count = 2 + randomInt(random, 10);
   const faults = Array.from({ length: count }, () => draw(random, shape));
-  return faults.sort((a, b) => a.at - b.at);
+  const habits = Array.from({ length: randomInt(random, 4) }, () => drawHabit(random, shape));
+  return [...faults, ...habits].sort((a, b) => a.at - b.at);
+}
+
+/** Beside the faults: real equipment has them, and they hurt nobody. */
+function drawHabit(random: Random, { gateways, durationMs }: WorldShape): Fault {
+  const at = randomInt(random, durationMs);
+  const gateway = randomInt(random, gateways.length);
+  const source = randomInt(random, gateways[gateway]!);
+  const habit: Habit =
+    random.next() < 0.5 ? { deafMs: span(random, 100, 4000) } : { losesEvery: 2 + randomInt(random, 20) };
+  return { kind: 'habit', at, gateway, source, habit, forMs: span(random, 200, 180_000) };
 }
 
 /** Short ones are as likely as long ones. */

@@ -220,6 +220,14 @@ class World {
         });
         return;
       }
+      case 'habit': {
+        const equipment = site!.equipment[fault.source]!;
+        equipment.habit = fault.habit;
+        later(fault.forMs, () => {
+          equipment.habit = {};
+        });
+        return;
+      }
       case 'forget':
         site!.equipment[fault.source]!.forget();
         return;
