@@ -62,9 +62,9 @@ export async function playTour(world: World, options: TourOptions): Promise<Acco
     options.report.step(i + 1, steps.length, step.title);
     await step.run(tour);
   }
-  for (const { name, state } of world.processes) {
-    const { crashes } = state();
-    if (crashes > 0) tour.problems.push(`${name} ended by itself ${crashes} times`);
+  for (const process of world.processes) {
+    const { crashes } = process.state();
+    if (crashes > 0) tour.problems.push(`${process.name} ended by itself ${crashes} times`);
   }
   return world.account(tour.problems);
 }
