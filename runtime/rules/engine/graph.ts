@@ -11,6 +11,8 @@ export type Sink = (output: string, row: RecordValue, time: number, key: string,
 export class Graph {
   readonly #nodes: readonly SelectNode[];
   readonly #timed: readonly SelectNode[];
+  /** Where there is one. */
+  readonly #only: SelectNode | undefined;
   /** When the first of them next closes something. */
   #dueAt = Number.POSITIVE_INFINITY;
 
@@ -25,11 +27,18 @@ export class Graph {
     }
     this.#nodes = nodes;
     this.#timed = nodes.filter(({ isTimed }) => isTimed);
+    this.#only = nodes.length === 1 ? nodes[0] : undefined;
   }
 
   /** One row of an input, never before one that was given. Windows that end before `time` are closed first. */
   push(feeds: readonly number[], row: RecordValue, time: number): void {
     if (this.#dueAt < time) this.advanceTo(time);
+    const only = this.#only;
+    if (only !== undefined) {
+      only.push(row, time, '[]', time);
+      this.#dueAt = only.dueAt;
+      return;
+    }
     for (let i = 0; i < feeds.length; i++) this.#nodes[feeds[i]!]!.push(row, time, '[]', time);
     this.#refreshDue();
   }

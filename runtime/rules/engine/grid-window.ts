@@ -20,6 +20,8 @@ interface Group {
 interface Pane {
   readonly end: number;
   readonly groups: Map<MapKey, Group>;
+  /** Where there is one group. */
+  only: Group | undefined;
 }
 
 export class GridWindow implements WindowOperator {
@@ -45,12 +47,17 @@ export class GridWindow implements WindowOperator {
     this.#cells.read(frame);
     const pane = this.#paneAt(frame.time);
     if (pane === undefined) return;
+    if (pane.only !== undefined) {
+      this.#cells.add(pane.only.cell);
+      return;
+    }
     const mapKey = this.#groupOf.mapKey(frame);
     let group = pane.groups.get(mapKey);
     if (group === undefined) {
       group = this.#newGroup(frame);
       pane.groups.set(mapKey, group);
     }
+    if (this.#groupOf.isSingle) pane.only = group;
     this.#cells.add(group.cell);
   }
 
@@ -74,7 +81,7 @@ export class GridWindow implements WindowOperator {
     const end = Math.ceil((time - offsetMs) / this.#paneMs) * this.#paneMs + offsetMs;
     const firstEnd = this.#windowEndFrom(end);
     if (end <= firstEnd - sizeMs) return undefined;
-    const pane: Pane = { end, groups: new Map() };
+    const pane: Pane = { end, groups: new Map(), only: undefined };
     this.#panes.push(pane);
     this.#latest = pane;
     if (firstEnd < this.dueAt) this.dueAt = firstEnd;
@@ -139,7 +146,7 @@ export class GridWindow implements WindowOperator {
     const [due, panes] = saved as [number | null, [number, [MapKey, unknown, unknown][]][]];
     this.dueAt = due ?? Number.POSITIVE_INFINITY;
     for (const [end, groups] of panes) {
-      const pane: Pane = { end, groups: new Map() };
+      const pane: Pane = { end, groups: new Map(), only: undefined };
       for (const [mapKey, savedKey, cell] of groups) {
         const key = loadKey(savedKey);
         const keyBytes = 64 + key.text.length * 4;

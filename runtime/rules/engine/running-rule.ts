@@ -56,6 +56,8 @@ export class Running implements RunningRule {
   #lastPositions: readonly number[] | undefined;
   #pending: Pending[] = [];
   #isSorted = true;
+  /** Of the row that was pushed last. */
+  #lastIndex = Number.NEGATIVE_INFINITY;
   /** In the order of time, and of coming. */
   #waiting: Waiting[] = [];
   #rows: RuleRow[] = [];
@@ -86,14 +88,16 @@ export class Running implements RunningRule {
       this.#counts.late++;
       return;
     }
-    if (this.#positionsOf(input) === undefined || !this.#takeRow()) return;
+    if (this.#positionsOf(input) === undefined || (!this.#budget.hasRoom(rowBytes) && !this.#takeRow()))
+      return;
+    this.#budget.addRows(1, rowBytes);
     const all = this.#pending;
-    const next: Pending = { index, input, origin, row };
-    if (all.length > 0 && this.#isSorted) {
+    if (this.#isSorted && index <= this.#lastIndex && all.length > 0) {
       const last = all[all.length - 1]!;
-      if (index <= last.index && inOrder(next, last) < 0) this.#isSorted = false;
+      if (inOrder({ index, input, origin, row }, last) < 0) this.#isSorted = false;
     }
-    all.push(next);
+    this.#lastIndex = index;
+    all.push({ index, input, origin, row });
   }
 
   /** Of the input of the last row, nearly always. */
@@ -105,14 +109,14 @@ export class Running implements RunningRule {
     return this.#lastPositions;
   }
 
-  #takeRow(): boolean {
+  /** False, and counted: there is none. */
+  #takeRow(): false {
     try {
-      this.#budget.takeRow(rowBytes);
-      return true;
+      this.#budget.checkRow(rowBytes);
     } catch (error) {
       this.#note(error);
-      return false;
     }
+    return false;
   }
 
   advance(until: number, lacking: readonly string[] = []): readonly RuleRow[] {
@@ -121,11 +125,10 @@ export class Running implements RunningRule {
     this.#rows = [];
     const due = this.#takePending(until);
     this.#budget.giveRows(due.length, due.length * rowBytes);
-    for (let i = 0; i < due.length; i++) {
-      const pending = due[i]!;
-      const positions = this.#positionsOf(pending.input)!;
-      for (let k = 0; k < positions.length; k++) this.#place(positions[k]!, pending);
-    }
+    if (this.#isDirect && this.#plan.inputs.length === 1) this.#pushAll(due);
+    else
+      for (const pending of due)
+        for (const position of this.#positionsOf(pending.input)!) this.#place(position, pending);
     this.#watermark = until;
     const settled = this.decidedUntil();
     this.#drain(settled);
@@ -140,10 +143,16 @@ export class Running implements RunningRule {
     return Math.min(until, ...this.#times.map((times) => times?.floor(until) ?? until));
   }
 
-  #takePending(until: number): readonly Pending[] {
-    // Stable: of one position and origin in the order of calls.
-    if (!this.#isSorted) this.#pending.sort(inOrder);
+  /** Stable: of one position and origin in the order of calls. */
+  #sort(): void {
+    if (this.#isSorted) return;
+    this.#pending.sort(inOrder);
     this.#isSorted = true;
+    this.#lastIndex = this.#pending.at(-1)?.index ?? Number.NEGATIVE_INFINITY;
+  }
+
+  #takePending(until: number): readonly Pending[] {
+    this.#sort();
     const all = this.#pending;
     if (all.length === 0 || all.at(-1)!.index < until) {
       this.#pending = [];
@@ -152,6 +161,16 @@ export class Running implements RunningRule {
     const count = all.findIndex(({ index }) => index >= until);
     this.#pending = all.slice(count);
     return all.slice(0, count);
+  }
+
+  /** Of the one input that there is, in the order of its index. */
+  #pushAll(due: readonly Pending[]): void {
+    const { feeds, isWrapped, input } = this.#plan.inputs[0]!;
+    const graph = this.#graph;
+    for (let i = 0; i < due.length; i++) {
+      const { row, index } = due[i]!;
+      graph.push(feeds, isWrapped ? { [input]: row } : row, index);
+    }
   }
 
   #place(position: number, { index, row, input }: Pending): void {
@@ -232,8 +251,7 @@ export class Running implements RunningRule {
   }
 
   state(): RuleState {
-    if (!this.#isSorted) this.#pending.sort(inOrder);
-    this.#isSorted = true;
+    this.#sort();
     return {
       fingerprint: this.#fingerprint,
       watermark: Number.isFinite(this.#watermark) ? this.#watermark : null,
@@ -275,6 +293,7 @@ export class Running implements RunningRule {
       row: decode(row) as RuleInputRow,
     }));
     this.#waiting = waiting.map(([time, of, row]) => ({ time, of, row: decode(row) as RecordValue }));
+    this.#lastIndex = this.#pending.at(-1)?.index ?? Number.NEGATIVE_INFINITY;
     this.#budget.addRows(pending.length + waiting.length, (pending.length + waiting.length) * rowBytes);
     for (const [position, one] of this.#times.entries()) one?.load(times[position]);
     this.#ordinals = new Map(ordinals);

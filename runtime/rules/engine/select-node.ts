@@ -1,5 +1,5 @@
 // One SELECT at work: a row goes through APPLY, functions that look back, WHERE and the windows, and comes out as rows.
-import { Frame } from '../expressions/frame.ts';
+import { type Condition, Frame } from '../expressions/frame.ts';
 import { keyOf, type RecordValue, setField, type Value } from '../expressions/values.ts';
 import { type AnalyticFunction, startAnalytic } from './analytic.ts';
 import type { Budget } from './budget.ts';
@@ -32,12 +32,15 @@ export class SelectNode {
   readonly #emit: Emit;
   /** Told of each row that cannot be computed or taken. */
   readonly #onProblem: (error: unknown) => void;
+  readonly #where: Condition | undefined;
   readonly #frame = new Frame();
   readonly #analytics: readonly AnalyticFunction[];
   readonly #cells: Cells | undefined;
   readonly #windows: readonly OpenWindow[];
   readonly #latch: Latch | undefined;
   readonly #isTimed: boolean;
+  /** Where a row goes into one window and nowhere else: most rules have such a SELECT, and most of their time goes by there. */
+  readonly #only: WindowOperator | undefined;
 
   constructor(plan: SelectPlan, budget: Budget, emit: Emit, onProblem: (error: unknown) => void) {
     this.#plan = plan;
@@ -57,6 +60,9 @@ export class SelectNode {
         operator: openWindow(window, cells, groupOf, budget),
       }));
     }
+    const isPlain = plan.analytics.length === 0 && plan.applies.length === 0 && plan.latch === undefined;
+    this.#only = isPlain && this.#windows.length === 1 ? this.#windows[0]!.operator : undefined;
+    this.#where = plan.where;
   }
 
   /** True where it can have something to close. */
@@ -71,6 +77,11 @@ export class SelectNode {
     frame.time = time;
     frame.restsFrom = restsFrom;
     frame.depthMs = time - restsFrom;
+    const only = this.#only;
+    if (only !== undefined) {
+      this.#intoOne(frame, only);
+      return;
+    }
     try {
       for (let i = 0; i < this.#analytics.length; i++) frame.analytics[i] = this.#analytics[i]!.next(frame);
       if (this.#plan.applies.length === 0) this.#take(key);
@@ -79,6 +90,16 @@ export class SelectNode {
       this.#onProblem(error);
     }
     if (this.#isTimed) this.#refreshDue();
+  }
+
+  #intoOne(frame: Frame, only: WindowOperator): void {
+    const where = this.#where;
+    try {
+      if (where === undefined || where(frame) === true) only.add(frame);
+    } catch (error) {
+      this.#onProblem(error);
+    }
+    this.dueAt = only.dueAt;
   }
 
   #apply(index: number, key: string): void {
@@ -190,17 +211,17 @@ function openWindow(window: WindowPlan, cells: Cells, groupOf: GroupOf, budget: 
 /** One key that is a number, a bit or a text is found as it is; others by their text. */
 function groupsBy(keys: Grouping['keys']): GroupOf {
   const [only] = keys;
+  if (only === undefined) return { isSingle: true, mapKey: () => null, key: () => emptyKey };
   const valuesOf = (frame: Frame) => keys.map((run) => run(frame));
   const key = (frame: Frame): GroupKey => {
     const values = valuesOf(frame);
     return { values, text: keyOf(values) };
   };
-  if (only === undefined) return { mapKey: () => null, key: () => emptyKey };
-  if (keys.length > 1) return { mapKey: (frame) => keyOf(valuesOf(frame)), key };
+  if (keys.length > 1) return { isSingle: false, mapKey: (frame) => keyOf(valuesOf(frame)), key };
   const mapKey = (frame: Frame): MapKey => {
     const value = only(frame);
     // A text may look like the text of a record: that begins with a character of its own.
     return value !== null && typeof value === 'object' ? `\0${keyOf(value)}` : value;
   };
-  return { mapKey, key };
+  return { isSingle: false, mapKey, key };
 }

@@ -6,6 +6,8 @@ import type { GroupKey } from './cells.ts';
 export type MapKey = string | number | boolean | null;
 
 export interface GroupOf {
+  /** There is one group: all rows are of it. */
+  readonly isSingle: boolean;
   /** The frame's row's group. @throws RowProblem */
   mapKey(frame: Frame): MapKey;
   /** The same in full, for a group that is new. @throws RowProblem */
