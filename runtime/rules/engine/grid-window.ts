@@ -44,13 +44,15 @@ export class GridWindow implements WindowOperator {
   }
 
   add(frame: Frame): void {
-    this.#cells.read(frame);
-    const pane = this.#paneAt(frame.time);
-    if (pane === undefined) return;
-    if (pane.only !== undefined) {
-      this.#cells.add(pane.only.cell);
+    const latest = this.#latest;
+    const { time } = frame;
+    if (latest?.only !== undefined && time <= latest.end && time > latest.end - this.#paneMs) {
+      this.#cells.take(latest.only.cell, frame);
       return;
     }
+    this.#cells.read(frame);
+    const pane = this.#paneAt(time);
+    if (pane === undefined) return;
     const mapKey = this.#groupOf.mapKey(frame);
     let group = pane.groups.get(mapKey);
     if (group === undefined) {
