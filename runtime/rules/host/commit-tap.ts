@@ -9,8 +9,8 @@ import type { Window } from '../../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../../sources/source.ts';
 import type { StreamChange, WindowStore } from '../../windows/window-store.ts';
 
-/** What a source said of a stream. `open`: what the stream's window claims by now, before any commit; none where observation is broken. */
-export type EventListener = (batchId: string, event: SourceEvent, open: Window | undefined) => void;
+/** What a source said of a stream. `open`: asks what the stream's window claims by now, before any commit; none where observation is broken. */
+export type EventListener = (batchId: string, event: SourceEvent, open: () => Window | undefined) => void;
 
 /** Of the windows, what is listened to. */
 export interface StreamOpener {
@@ -58,7 +58,7 @@ export class CommitTap {
       const emit: SourceSink['emit'] = (event) => {
         const isTaken = sink.emit(event);
         for (const listener of this.#eventListeners)
-          this.#run(() => listener(batchId, event, isTaken ? windows.open(batchId) : undefined));
+          this.#run(() => listener(batchId, event, () => (isTaken ? windows.open(batchId) : undefined)));
         return isTaken;
       };
       return { ...sink, emit };

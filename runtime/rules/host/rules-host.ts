@@ -285,9 +285,11 @@ class Host implements RulesHost {
     this.#schedule(0);
   }
 
-  #onEvent(batchId: string, event: SourceEvent, open: Window | undefined): void {
-    if (this.#isStopped) return;
-    const spans = this.#early.get(batchId)?.take(batchId, event, open) ?? [];
+  /** Of every event of every source: nearly all of them concern no rule. */
+  #onEvent(batchId: string, event: SourceEvent, open: () => Window | undefined): void {
+    const input = this.#early.get(batchId);
+    if (input === undefined || this.#isStopped) return;
+    const spans = input.take(batchId, event, open());
     for (const span of spans) this.#queue(batchId, span, true);
     if (spans.length > 0) this.#schedule(0);
   }
