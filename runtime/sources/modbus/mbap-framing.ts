@@ -75,11 +75,15 @@ export class MbapFraming implements Framing {
     while (bytes.length >= headerBytes) {
       const said = bytes.readUInt16BE(4);
       // Whatever follows a header that cannot be one has no beginning that could be found again.
-      if (bytes.readUInt16BE(2) !== 0 || said < minLength || said > maxLength)
+      const isLength = said >= minLength && said <= maxLength;
+      if (bytes.readUInt16BE(2) !== 0 || (this.#hasLength && !isLength))
         throw garbage(
           `what came is no Modbus TCP frame (${shown(bytes)}): does another protocol live at this port, or RTU frames (type: modbus-rtu-tcp)?`,
         );
-      const length = this.#hasLength ? said : frameBytes(bytes.subarray(headerBytes));
+      const own = frameBytes(bytes.subarray(headerBytes));
+      if (this.#hasLength && own !== undefined && said < own && bytes.length === headerBytes + own)
+        throw garbage(`the peer sent ${miscounted(own, said)}`);
+      const length = this.#hasLength ? said : own;
       if (length === undefined || bytes.length < headerBytes + length) break;
       const end = headerBytes + length;
       const frame = bytes;
@@ -121,11 +125,11 @@ export class MbapFraming implements Framing {
     const rest = this.#rest;
     if (rest === undefined || rest.length < headerBytes) return undefined;
     const [came, said] = [rest.length - headerBytes, rest.readUInt16BE(4)];
-    const heard = `an answer of ${came} bytes, where its header says ${said}`;
-    if (frameBytes(rest.subarray(headerBytes)) !== came) return `${heard} (${shown(rest)})`;
+    if (frameBytes(rest.subarray(headerBytes)) !== came)
+      return `an answer of ${came} bytes, where its header says ${said} (${shown(rest)})`;
     // It is whole in itself: nothing more of it will come.
     this.#rest = undefined;
-    return `${heard}: the device miscounts; set frameLength: ignore`;
+    return miscounted(came, said);
   }
 
   #ofUnit(frame: Buffer): Buffer {
@@ -153,6 +157,10 @@ export class MbapFraming implements Framing {
     const [oldest] = this.#unanswered;
     this.#unanswered.delete(oldest!);
   }
+}
+
+function miscounted(came: number, said: number): string {
+  return `an answer of ${came} bytes, where its header says ${said}: the device miscounts; set frameLength: ignore`;
 }
 
 const maxShown = 16;

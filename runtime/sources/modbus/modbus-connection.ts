@@ -215,12 +215,17 @@ class Connection implements ModbusConnection {
       }
       this.#transmit(pending, wanted);
     } else if (step.kind === 'wait' || pending.proofs >= maxProofs) {
-      pending.fail(outOfStep(pending.describe(), this.units.silenceMs(wanted[0]!)));
+      pending.fail(this.#outOfStep(pending, wanted[0]!));
     } else {
       pending.phase = step.shows === 'life' ? 'looking' : 'proving';
       pending.proofs += 1;
       this.#transmit(pending, step.frame);
     }
+  }
+
+  #outOfStep(pending: Pending, unit: number): HoldfastError {
+    const isClosing = this.units.isLine && this.#habits.learned.closesAfterAnswer === true;
+    return outOfStep(pending.describe(), this.units.silenceMs(unit), isClosing);
   }
 
   #transmit(pending: Pending, request: Buffer): void {
@@ -297,7 +302,7 @@ class Connection implements ModbusConnection {
     this.#stop(pending);
     pending.phase = 'confirming';
     if (confirmation === 'none') {
-      pending.fail(outOfStep(pending.describe(), this.units.silenceMs(answer[0]!)));
+      pending.fail(this.#outOfStep(pending, answer[0]!));
       return;
     }
     pending.answer = answer;

@@ -73,7 +73,12 @@ export class UnprovenError extends HoldfastError {
   }
 }
 
-export function outOfStep(request: string, silenceMs: number): HoldfastError {
+/** `isClosing`: the peer closes each connection behind an answer, so that nothing can be proven on it. */
+export function outOfStep(request: string, silenceMs: number, isClosing = false): HoldfastError {
+  if (isClosing) {
+    const closing = `${request} cannot be believed: the peer closes the connection behind each answer, and RTU frames carry nothing that ties an answer to its request over another one. Use the Modbus TCP mode of the serial server (type: modbus-tcp), or have it keep the connection`;
+    return new HoldfastError('modbus-out-of-step', closing, { retryable: true });
+  }
   const message = `${request} is not asked: an earlier request may still be answered, and nothing yet proves that it is not; after ${Math.ceil(silenceMs / 1000)} s of silence it is asked again`;
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });
 }

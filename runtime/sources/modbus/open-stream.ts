@@ -61,5 +61,6 @@ export function timingOf(config: ModbusSourceConfig): LineTiming {
   const baudRate = config.type === 'modbus-rtu' ? config.baudRate : unknownBaudRate;
   const characterMs = (bitsPerCharacter * 1000) / baudRate;
   const gapMs = config.gapMs ?? Math.max(minGapMs, Math.ceil(gapCharacters * characterMs));
-  return { gapMs, turnaroundMs: config.turnaroundMs };
+  // A refusal is an answer as well, to a unit that needs time after it.
+  return { gapMs, turnaroundMs: Math.max(config.turnaroundMs, gapMs) };
 }
