@@ -161,13 +161,13 @@ export class Detectors implements Ledger {
         this.#owners[partition] = { name: life, until: time.elapsed + ownershipMs };
         const position = positions.get(partition) ?? (await checkpointOf(database, partition));
         const ref = { hub: hubName, consumerGroup, partitionId: String(partition) };
-        const events = hub.partitions[partition]!.slice(position + 1, position + 1 + batch);
+        const events = hub.events(partition, position, batch);
         if (events.length > 0) await take(ref, events.map(received), position);
         else if (clock.monotonic() - (notedAt.get(partition) ?? -idleMs) >= idleMs) {
           await markRead(database, ref, clock.now());
           notedAt.set(partition, clock.monotonic());
         }
-        positions.set(partition, position + events.length);
+        positions.set(partition, events.at(-1)?.sequenceNumber ?? position);
       }
       await sleep(clock, pollMs, signal).catch(() => {});
     }

@@ -38,6 +38,18 @@ export type Fault = { readonly at: number } & (
       readonly count: number;
     }
   | { readonly kind: 'clock'; readonly gateway: number; readonly stepMs: number }
+  /** Of edgeHub's way up; of a short time to live in its store; of the store itself. Nothing where there is no edgeHub. */
+  | {
+      readonly kind: 'upstream' | 'edge-expires' | 'edge-loses';
+      readonly gateway: number;
+      readonly forMs: number;
+    }
+  /** No detector reads for `forMs`, and the hub removes the older part of what it took meanwhile. */
+  | { readonly kind: 'shorten'; readonly forMs: number }
+  /** The device's events go to another partition from now on. */
+  | { readonly kind: 'move'; readonly gateway: number }
+  /** Another configuration, as the twin has it. */
+  | { readonly kind: 'reload'; readonly gateway: number; readonly choice: number }
   | {
       readonly kind: 'kill-detector';
       readonly detector: number;
@@ -53,7 +65,8 @@ export interface WorldShape {
   readonly durationMs: number;
 }
 
-type Kind = Exclude<Fault['kind'], 'habit'>;
+type CloudKind = 'upstream' | 'edge-expires' | 'edge-loses' | 'shorten' | 'move' | 'reload';
+type Kind = Exclude<Fault['kind'], CloudKind | 'habit'>;
 
 const weights: readonly (readonly [Kind, number])[] = [
   ['kill', 5],
@@ -79,7 +92,8 @@ export function drawFaults(random: Random, shape: WorldShape): readonly Fault[] 
   const count = 2 + randomInt(random, 10);
   const faults = Array.from({ length: count }, () => draw(random, shape));
   const habits = Array.from({ length: randomInt(random, 4) }, () => drawHabit(random, shape));
-  return [...faults, ...habits].sort((a, b) => a.at - b.at);
+  const inTheCloud = Array.from({ length: randomInt(random, 5) }, () => drawInTheCloud(random, shape));
+  return [...faults, ...habits, ...inTheCloud].sort((a, b) => a.at - b.at);
 }
 
 /** Beside the faults: real equipment has them, and they hurt nobody. */
@@ -90,6 +104,26 @@ function drawHabit(random: Random, { gateways, durationMs }: WorldShape): Fault 
   const habit: Habit =
     random.next() < 0.5 ? { deafMs: span(random, 100, 4000) } : { losesEvery: 2 + randomInt(random, 20) };
   return { kind: 'habit', at, gateway, source, habit, forMs: span(random, 200, 180_000) };
+}
+
+const cloudKinds: readonly CloudKind[] = [
+  'upstream',
+  'edge-expires',
+  'edge-loses',
+  'shorten',
+  'move',
+  'reload',
+];
+
+function drawInTheCloud(random: Random, { gateways, durationMs }: WorldShape): Fault {
+  const kind = cloudKinds[randomInt(random, cloudKinds.length)]!;
+  const at = randomInt(random, durationMs);
+  const gateway = randomInt(random, gateways.length);
+  const forMs = span(random, 2000, 240_000);
+  if (kind === 'shorten') return { kind, at, forMs };
+  if (kind === 'move') return { kind, at, gateway };
+  if (kind === 'reload') return { kind, at, gateway, choice: randomInt(random, 1000) };
+  return { kind, at, gateway, forMs };
 }
 
 /** Short ones are as likely as long ones. */

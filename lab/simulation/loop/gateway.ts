@@ -32,6 +32,8 @@ export interface GatewayOptions {
   readonly trace: Trace;
   readonly seed: number;
   readonly seams: Seams;
+  /** Room for all that is stored. Absent: as much as is needed. */
+  readonly spoolBytes?: number | undefined;
   readonly log?: Log;
 }
 
@@ -143,7 +145,8 @@ export class Gateway {
   }
 
   #compose(life: Life): Promise<ComposedModule> {
-    const { equipment, hub, seams, log = silentLog } = this.#options;
+    const { equipment, hub, seams, spoolBytes, log = silentLog } = this.#options;
+    const retention = { maxBytes: spoolBytes, archiveBytes: spoolBytes && spoolBytes / 4, intervalMs: 5000 };
     const { clock } = life;
     const disk = this.#disk;
     const random = seededRandom(Math.floor(this.#random.next() * 2 ** 32));
@@ -169,6 +172,7 @@ export class Gateway {
               random,
               store: () => this.#open(disk, life),
               freeBytes: async () => 2 ** 34,
+              ...(spoolBytes !== undefined && { retention }),
             }),
           ),
         ),
@@ -210,6 +214,21 @@ function ofLife<Events extends object>(events: Events, life: Life): Events {
       return (...args: unknown[]) => (life.isOver ? new Promise(() => {}) : member.apply(target, args));
     },
   });
+}
+
+/** One of the changes that may be made to the twin while the module runs. */
+export function changeOf(choice: number): Record<string, unknown> {
+  const changes = [
+    { uplink: { body: 'readings/1', gzip: true } },
+    { uplink: { body: 'columns/1', gzip: false } },
+    { windows: { ageMs: 1000 + choice } },
+    { windows: { ageMs: 20_000 + choice, quietMs: 30_000 } },
+    { uplink: { caps: { messagesPerSecond: 2 } } },
+    { uplink: { caps: null, inFlight: { messages: 1 + (choice % 8) } } },
+    // Refused: what runs goes on.
+    { windows: { ageMs: -1 } },
+  ];
+  return changes[choice % changes.length]!;
 }
 
 /** The configuration of a gateway as its twin holds it. */

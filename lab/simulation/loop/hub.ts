@@ -4,6 +4,7 @@ import type { MethodOutcome } from '../../../cloud-lite/repair/hub-methods.ts';
 import type { EdgeClientEvents } from '../../../runtime/uplink/edge-client.ts';
 import { applyPatch } from '../../../runtime/uplink/merge-patch.ts';
 import type { WireMessage } from '../../../wire/mini-batch.ts';
+import { EdgeHub } from './edge-hub.ts';
 import type { Link } from './link.ts';
 import type { Trace } from './trace.ts';
 import type { WorldTime } from './world-time.ts';
@@ -17,7 +18,9 @@ export interface HubEvent {
 
 interface Device {
   readonly link: Link;
-  readonly partition: number;
+  /** Where there is one, messages and methods go through it. */
+  readonly edgeHub: EdgeHub | undefined;
+  partition: number;
   desired: Record<string, unknown>;
   version: number;
   reported: Record<string, unknown>;
@@ -29,7 +32,10 @@ export const partitionCount = 2;
 const methodTimeoutMs = 15_000;
 
 export class Hub {
-  readonly partitions: HubEvent[][] = Array.from({ length: partitionCount }, () => []);
+  readonly #partitions: { first: number; events: HubEvent[] }[] = Array.from(
+    { length: partitionCount },
+    () => ({ first: 0, events: [] }),
+  );
   readonly #time: WorldTime;
   readonly #trace: Trace;
   readonly #devices = new Map<string, Device>();
@@ -51,9 +57,52 @@ export class Hub {
     this.#trace = trace;
   }
 
-  register(deviceId: string, link: Link, desired: Record<string, unknown>): void {
+  /** `upstream`: from the gateway's edgeHub to here; absent, the module talks to the hub itself. */
+  register(
+    deviceId: string,
+    link: Link,
+    desired: Record<string, unknown>,
+    upstream?: Link,
+  ): EdgeHub | undefined {
     const partition = this.#devices.size % partitionCount;
-    this.#devices.set(deviceId, { link, partition, desired, version: 1, reported: {}, events: undefined });
+    const forward = (message: WireMessage) => this.#arrive(deviceId, message);
+    const edgeHub = upstream && new EdgeHub(deviceId, upstream, this.#time, this.#trace, forward);
+    const device = { link, edgeHub, partition, desired, version: 1, reported: {}, events: undefined };
+    this.#devices.set(deviceId, device);
+    return edgeHub;
+  }
+
+  /** What the partition still holds behind `after`, in order, at most `count`. */
+  events(partition: number, after: number, count = Number.POSITIVE_INFINITY): readonly HubEvent[] {
+    const { first, events } = this.#partitions[partition]!;
+    const from = Math.max(0, after + 1 - first);
+    return events.slice(from, from + count);
+  }
+
+  /** Retention: events that were stored before are gone, whoever has read them. */
+  shorten(before: number): void {
+    for (const [n, partition] of this.#partitions.entries()) {
+      const kept = partition.events.filter(({ enqueuedAt }) => enqueuedAt >= before);
+      this.#trace.note('hub', `partition ${n} loses ${partition.events.length - kept.length} events`);
+      partition.first += partition.events.length - kept.length;
+      partition.events = kept;
+    }
+  }
+
+  /** From now on what the device sends lies in another partition. */
+  move(deviceId: string): void {
+    const device = this.device(deviceId);
+    device.partition = (device.partition + 1) % partitionCount;
+  }
+
+  /** Somebody changes the twin's desired properties. */
+  desire(deviceId: string, patch: Readonly<Record<string, unknown>>): void {
+    const device = this.device(deviceId);
+    device.desired = applyPatch(device.desired, structuredClone(patch)) as Record<string, unknown>;
+    device.version += 1;
+    const { link, events, version } = device;
+    if (events === undefined) return;
+    void link.down().then(() => events.desired({ ...structuredClone(patch), $version: version }));
   }
 
   device(deviceId: string): Device {
@@ -76,8 +125,14 @@ export class Hub {
     this.onAction(deviceId, message);
   }
 
-  /** The hub takes a message, and is about to acknowledge it. */
+  /** The hub, or edgeHub in its place, takes a message, and is about to acknowledge it. */
   accept(deviceId: string, message: WireMessage): void {
+    const { edgeHub } = this.device(deviceId);
+    if (edgeHub === undefined) this.#arrive(deviceId, message);
+    else edgeHub.take(message);
+  }
+
+  #arrive(deviceId: string, message: WireMessage): void {
     if (this.loses > 0) {
       this.loses -= 1;
       this.#trace.note('hub', `acknowledges and loses ${message.messageId} of ${deviceId}`);
@@ -94,6 +149,9 @@ export class Hub {
     const device = this.#devices.get(deviceId);
     const { link, events } = device ?? {};
     if (events === undefined || link === undefined) return { kind: 'unreachable', detail: 'not connected' };
+    const upstream = device?.edgeHub?.upstream;
+    if (upstream !== undefined && upstream.state !== 'up')
+      return { kind: 'unreachable', detail: 'not connected' };
     const answered = this.#over(link, events, method, payload);
     const late = this.#time.sleep(methodTimeoutMs).then((): MethodOutcome => {
       return { kind: 'unreachable', detail: 'no answer' };
@@ -120,9 +178,10 @@ export class Hub {
   }
 
   #store(deviceId: string, message: WireMessage): void {
-    const partition = this.partitions[this.device(deviceId).partition]!;
-    const event = { sequenceNumber: partition.length, enqueuedAt: this.#time.wall, deviceId, message };
-    partition.push(event);
+    const { first, events } = this.#partitions[this.device(deviceId).partition]!;
+    const sequenceNumber = first + events.length;
+    const event = { sequenceNumber, enqueuedAt: this.#time.wall, deviceId, message };
+    events.push(event);
     this.#trace.note('hub', `stores ${message.messageId} of ${deviceId}`);
     this.onEvent(event);
   }

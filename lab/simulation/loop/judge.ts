@@ -44,6 +44,8 @@ interface Followed {
   readonly parts: Map<string, { readonly came: Map<number, readonly Reading[]>; readonly n: number }>;
   claimed: Window[];
   voids: Window[];
+  /** Its spool has less room than it may need: what was promised may be declared lost. */
+  readonly isTight: boolean;
 }
 
 /** Rules are over what stamps its own samples: of that it is known what was to be seen when. */
@@ -71,13 +73,14 @@ export class Judge {
     this.#clocksWereSet = clocksWereSet;
   }
 
-  follow(deviceId: string, equipment: Equipment): void {
+  follow(deviceId: string, equipment: Equipment, isTight = false): void {
     this.#streams.set(`${deviceId}/${equipment.plan.name}`, {
       equipment,
       delivered: new Set(),
       parts: new Map(),
       claimed: [],
       voids: [],
+      isTight,
     });
     if (!hasRule(equipment)) return;
     const name = `${deviceId}/rule:${ruleOver(equipment.plan.name).name}`;
@@ -235,7 +238,7 @@ export class Judge {
   /** All is healed, and the ledger says that it is closed. */
   close(name: string, account: StreamAccount): void {
     const stream = this.#streams.get(name)!;
-    this.#closePromises(name, stream);
+    this.#closePromises(name, stream, account);
     const { equipment, delivered } = stream;
     if (equipment.plan.stamping !== 'own') {
       this.#closeOwn(name, stream, account);
@@ -264,12 +267,18 @@ export class Judge {
       this.find('lost', name, `sample ${lost[0]!.number} at ${lost[0]!.index} is neither here nor void`);
   }
 
-  #closePromises(name: string, { equipment, delivered }: Followed): void {
+  #closePromises(name: string, { equipment, delivered, isTight }: Followed, { voids }: StreamAccount): void {
     // Readings that wait for the wall clock to come right lose their place with the machine's restart (docs/OPERATIONS.md).
     if (equipment.plan.stamping !== 'own' && this.#clocksWereSet()) return;
     // What is newer is on its way.
     const newest = [...delivered].reduce((most, number) => Math.max(most, number), -1);
-    const broken = [...equipment.promised].filter((number) => number < newest && !delivered.has(number));
+    const isTold = (number: number) => {
+      const { index } = equipment.samples[number]!;
+      return isTight && voids.some(({ start, end }) => start <= index && index < end);
+    };
+    const broken = [...equipment.promised].filter(
+      (number) => number < newest && !delivered.has(number) && !isTold(number),
+    );
     if (broken.length > 0)
       this.find('broken-promise', name, `${broken.length} samples, first ${broken[0]}, never came`);
   }

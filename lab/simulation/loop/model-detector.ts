@@ -51,7 +51,8 @@ export class ModelDetector implements Ledger {
   readonly #time: WorldTime;
   readonly #trace: Trace;
   readonly #streams = new Map<string, Stream>();
-  readonly #positions = Array.from({ length: partitionCount }, () => 0);
+  /** The last event that was read of each partition. */
+  readonly #positions = Array.from({ length: partitionCount }, () => -1);
   #clock: ProcessClock | undefined;
   #requests = 0;
   #gaps = 0;
@@ -102,9 +103,10 @@ export class ModelDetector implements Ledger {
   }
 
   #read(): void {
-    for (const [partition, events] of this.#hub.partitions.entries()) {
-      for (let at = this.#positions[partition]!; at < events.length; at++) this.#take(events[at]!);
-      this.#positions[partition] = events.length;
+    for (const [partition, position] of this.#positions.entries()) {
+      const events = this.#hub.events(partition, position);
+      for (const event of events) this.#take(event);
+      this.#positions[partition] = events.at(-1)?.sequenceNumber ?? position;
     }
   }
 

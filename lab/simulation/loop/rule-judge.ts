@@ -93,8 +93,11 @@ export class RuleJudge {
 
   /** All is healed. `covered`: of the rule's stream, by the ledger. `delivered`: numbers of samples. */
   close(covered: readonly Window[], delivered: ReadonlySet<number>): void {
+    // What is newer is on its way.
+    const newest = [...delivered].reduce((most, number) => Math.max(most, number), -1);
     for (const [time, { isGood }] of this.#verdicts) {
-      const lost = this.#equipment.shown(windowOf(time)).filter(({ number }) => !delivered.has(number));
+      const shown = this.#equipment.shown(windowOf(time));
+      const lost = shown.filter(({ number }) => number < newest && !delivered.has(number));
       if (isGood && lost.length > 0)
         this.#find('unfounded', `the verdict of ${time} rests on sample ${lost[0]!.number}, which was lost`);
     }

@@ -4,9 +4,10 @@ import type { Database } from '../../../cloud-lite/database/database.ts';
 import { type Log, silentLog } from '../../../kernel/log.ts';
 import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
 import { Detectors } from './detectors.ts';
+import type { EdgeHub } from './edge-hub.ts';
 import { Equipment, type EquipmentPlan } from './equipment.ts';
 import { drawFaults, type Fault, type WorldShape } from './faults.ts';
-import { desiredOf, Gateway } from './gateway.ts';
+import { changeOf, desiredOf, Gateway } from './gateway.ts';
 import { Hub } from './hub.ts';
 import { type Finding, Judge, type StreamAccount } from './judge.ts';
 import type { Ledger } from './ledger.ts';
@@ -57,6 +58,7 @@ export function runWorld(options: RunOptions): Promise<RunResult> {
 interface Site {
   readonly gateway: Gateway;
   readonly link: Link;
+  readonly edgeHub: EdgeHub | undefined;
   readonly equipment: readonly Equipment[];
 }
 
@@ -135,17 +137,20 @@ class World {
       return new Equipment(plan, this.#time, seededRandom(randomInt(random, 2 ** 31)));
     });
     const link = new Link(this.#time);
-    this.#hub.register(deviceId, link, desiredOf(equipment));
-    for (const each of equipment) this.#judge.follow(deviceId, each);
+    const upstream = random.next() < 0.5 ? new Link(this.#time) : undefined;
+    const edgeHub = this.#hub.register(deviceId, link, desiredOf(equipment), upstream);
+    // What has no room on the disk is removed, sent or not.
+    const spoolBytes = random.next() < 0.25 ? 60_000 + randomInt(random, 400_000) : undefined;
+    for (const each of equipment) this.#judge.follow(deviceId, each, spoolBytes !== undefined);
     const gateway = new Gateway({
-      ...{ deviceId, equipment, link, seams },
+      ...{ deviceId, equipment, link, seams, spoolBytes },
       hub: this.#hub,
       time: this.#time,
       trace: this.#trace,
       seed: randomInt(random, 2 ** 31),
       log: this.#options.log ?? silentLog,
     });
-    return { gateway, link, equipment };
+    return { gateway, link, edgeHub, equipment };
   }
 
   /** A disk that lost its power takes the machine with it: it starts again after a while. */
@@ -237,6 +242,29 @@ class World {
       case 'disk-error':
         site!.gateway.refuse(fault.operations, 'EIO', fault.count);
         return;
+      case 'upstream':
+        site?.edgeHub?.upstream.set('down');
+        later(fault.forMs, () => site?.edgeHub?.upstream.set('up'));
+        return;
+      case 'edge-expires':
+        this.#expireAtTheEdge(site, fault.forMs);
+        return;
+      case 'edge-loses':
+        site?.edgeHub?.lose();
+        return;
+      case 'shorten':
+        for (const name of this.#detectorNames) this.#ledger.kill(name, 0);
+        later(fault.forMs, () => {
+          this.#hub.shorten(this.#time.wall - fault.forMs / 3);
+          for (const name of this.#detectorNames) this.#ledger.start(name, { offsetMs: 0 });
+        });
+        return;
+      case 'move':
+        this.#hub.move(site!.gateway.deviceId);
+        return;
+      case 'reload':
+        this.#hub.desire(site!.gateway.deviceId, changeOf(fault.choice));
+        return;
       case 'clock':
         this.#clocksWereSet = true;
         site!.gateway.wall.offsetMs += fault.stepMs;
@@ -253,10 +281,26 @@ class World {
     }
   }
 
+  /** The way up is cut for longer than the store keeps anything. */
+  #expireAtTheEdge(site: Site | undefined, forMs: number): void {
+    const { edgeHub } = site ?? {};
+    if (edgeHub === undefined) return;
+    edgeHub.timeToLiveMs = forMs / 2;
+    edgeHub.upstream.set('down');
+    this.#time.setTimer(forMs, () => {
+      edgeHub.upstream.set('up');
+      // What is still there by now is younger.
+      this.#time.setTimer(forMs, () => {
+        edgeHub.timeToLiveMs = Number.POSITIVE_INFINITY;
+      });
+    });
+  }
+
   #heal(): void {
     this.#trace.note('fault', 'all is healed');
     Object.assign(this.#hub, { loses: 0, repeats: 0, losesCalls: 0, losesAnswers: 0 });
-    for (const { gateway, link, equipment } of this.#sites) {
+    for (const { gateway, link, edgeHub, equipment } of this.#sites) {
+      edgeHub?.upstream.set('up');
       link.set('up');
       link.latencyMs = 20;
       gateway.wall.offsetMs = 0;
