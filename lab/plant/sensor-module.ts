@@ -51,7 +51,7 @@ export async function startSensor(options: SensorOptions): Promise<Sensor> {
   const { seed, scanMs } = options;
   const heat = new Heat();
   const truth = new Truth({ seed, unit: sensorUnit, stepMs: scanMs });
-  const outbox = await openOutbox(options);
+  const outbox = await openOutbox(options, heat);
   let unplugged = false;
   let isSampling = true;
   let number = 0;
@@ -103,54 +103,54 @@ export async function startSensor(options: SensorOptions): Promise<Sensor> {
       await outbox.close();
     },
   };
+}
 
-  function bodyOf(sample: Sample): string {
-    const values = sensorValues(tagValues(sampleAt(seed, sensorUnit, sample.number)), heat.of(sample.number));
-    return JSON.stringify({
-      machine: { temperature: values['machine.temperature'], pressure: values['machine.pressure'] },
-      ambient: { temperature: values['ambient.temperature'], humidity: values['ambient.humidity'] },
-      timeCreated: new Date(sample.timestamp).toISOString(),
-    });
-  }
+function bodyOf(sample: Sample, seed: number, heat: Heat): string {
+  const values = sensorValues(tagValues(sampleAt(seed, sensorUnit, sample.number)), heat.of(sample.number));
+  return JSON.stringify({
+    machine: { temperature: values['machine.temperature'], pressure: values['machine.pressure'] },
+    ambient: { temperature: values['ambient.temperature'], humidity: values['ambient.humidity'] },
+    timeCreated: new Date(sample.timestamp).toISOString(),
+  });
+}
 
-  /** One message at a time, in order, each until it is taken. */
-  async function openOutbox({ connectionString, caFile }: SensorOptions) {
-    const client = device.ModuleClient.fromConnectionString(connectionString, transport.Amqp);
-    client.setRetryPolicy(new NoRetry());
-    client.on('error', () => {});
-    await client.setOptions({ ca: readFileSync(caFile, 'utf8') });
-    await client.open();
-    client.on('inputMessage', (input, message) => {
-      if (input === sensorControl)
-        heat.hear(message.messageId, message.getData().toString(), systemClock.now());
-      client.complete(message).catch(() => {});
-    });
-    const waiting: Sample[] = [];
-    let isSending = false;
-    let isClosed = false;
-    const send = async () => {
-      isSending = true;
-      for (let sample = waiting[0]; sample !== undefined && !isClosed; sample = waiting[0]) {
-        const message = new Message(bodyOf(sample));
-        message.contentType = 'application/json';
-        message.contentEncoding = 'utf-8';
-        message.properties.add('sequenceNumber', String(sample.number));
-        const taken = await client.sendOutputEvent(sensorOutput, message).catch(() => undefined);
-        if (taken) waiting.shift();
-        else await new Promise((resolve) => setTimeout(resolve, retryMs));
-      }
-      isSending = false;
-    };
-    return {
-      put(sample: Sample) {
-        waiting.push(sample);
-        if (waiting.length > maxWaiting) waiting.shift();
-        if (!isSending) void send();
-      },
-      async close() {
-        isClosed = true;
-        await client.close();
-      },
-    };
-  }
+/** One message at a time, in order, each until it is taken. What arrives at the module's input changes its heat. */
+async function openOutbox({ connectionString, caFile, seed }: SensorOptions, heat: Heat) {
+  const client = device.ModuleClient.fromConnectionString(connectionString, transport.Amqp);
+  client.setRetryPolicy(new NoRetry());
+  client.on('error', () => {});
+  await client.setOptions({ ca: readFileSync(caFile, 'utf8') });
+  await client.open();
+  client.on('inputMessage', (input, message) => {
+    if (input === sensorControl)
+      heat.hear(message.messageId, message.getData().toString(), systemClock.now());
+    client.complete(message).catch(() => {});
+  });
+  const waiting: Sample[] = [];
+  let isSending = false;
+  let isClosed = false;
+  const send = async () => {
+    isSending = true;
+    for (let sample = waiting[0]; sample !== undefined && !isClosed; sample = waiting[0]) {
+      const message = new Message(bodyOf(sample, seed, heat));
+      message.contentType = 'application/json';
+      message.contentEncoding = 'utf-8';
+      message.properties.add('sequenceNumber', String(sample.number));
+      const taken = await client.sendOutputEvent(sensorOutput, message).catch(() => undefined);
+      if (taken) waiting.shift();
+      else await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+    isSending = false;
+  };
+  return {
+    put(sample: Sample) {
+      waiting.push(sample);
+      if (waiting.length > maxWaiting) waiting.shift();
+      if (!isSending) void send();
+    },
+    async close() {
+      isClosed = true;
+      await client.close();
+    },
+  };
 }

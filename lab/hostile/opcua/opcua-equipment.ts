@@ -12,7 +12,7 @@ import { serverRules } from './server-rules.ts';
 import { ServerSession } from './server-session.ts';
 
 export function opcuaEquipment(parts: EquipmentParts): Equipment {
-  const { clock, dice, trace, heard } = parts;
+  const { clock, dice, trace } = parts;
   const plan = planServer(dice);
   const offset = clock.now() - clock.monotonic() + dice.between(-3000, 3000);
   const sourceAheadMs = sourceOffset(dice);
@@ -28,63 +28,7 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
     dice: dice.fork(),
     trace,
   });
-  let exchanges = 0;
-  let isHostile = false;
-  let isReachable = true;
-  let clockSteps = 0;
-  let session: ServerSession | undefined;
-  const connect = async (signal: AbortSignal) => {
-    signal.throwIfAborted();
-    exchanges += 1;
-    if (!isReachable || !server.isOn) throw unreachable('opc.tcp://peer:4840', undefined);
-    trace.note('server', 'a session is opened');
-    session = new ServerSession({
-      plan,
-      server,
-      clock,
-      dice: dice.fork(),
-      trace,
-      heard,
-      isHostile: () => isHostile,
-      onExchange: () => {
-        exchanges += 1;
-      },
-    });
-    return parts.plant.session?.(session) ?? session;
-  };
-  const step = () => dice.pick([-1, 1]) * dice.between(100, dice.pick([1000, 20_000, 3_600_000]));
-  const acts = {
-    source: () => {
-      const ms = step();
-      clockSteps += 1;
-      trace.note('server', `the equipment's clock is set by ${ms} ms`);
-      clocks.source.step(ms);
-    },
-    clock: () => {
-      const ms = step();
-      clockSteps += 1;
-      trace.note('server', `the server's clock is set by ${ms} ms`);
-      clocks.server.step(ms);
-      clocks.source.step(ms);
-    },
-    cut: () => session?.cut(),
-    subscription: () => session?.endSubscription(),
-    unreachable: () => {
-      trace.note('server', 'is out of reach');
-      isReachable = false;
-      session?.cut();
-      clock.setTimer(dice.between(1000, 20_000), () => {
-        isReachable = true;
-      });
-    },
-    hang: () => {
-      trace.note('server', 'hangs');
-      server.isOn = false;
-      clock.setTimer(dice.between(1000, 15_000), () => {
-        server.isOn = true;
-      });
-    },
-  };
+  const world = new ServerWorld(plan, server, clocks, parts);
   return {
     kind: describeServer(plan),
     settings: opcuaSourceSchema.parse(configureServer(plan, dice)),
@@ -94,7 +38,7 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
         clock,
         metrics: parts.metrics,
         folder: 'none',
-        connect,
+        connect: (signal) => world.connect(signal),
         ...sourceParts,
       });
     },
@@ -105,19 +49,114 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
       onFault: parts.onFault,
     }),
     get exchanges() {
-      return exchanges;
+      return world.exchanges;
     },
-    behave(hostile) {
-      isHostile = hostile;
-      if (!hostile) isReachable = server.isOn = true;
-    },
+    behave: (isHostile) => world.behave(isHostile),
     act: () =>
-      acts[dice.weighted({ source: 1, clock: 1, cut: 2, subscription: 1, unreachable: 2, hang: 1 })](),
+      world[dice.weighted({ source: 1, clock: 1, cut: 2, subscription: 1, unreachable: 2, hang: 1 })](),
     recoveryMs: 240_000,
     get isAnswerable() {
-      return clockSteps === 0 && !isOverfull(plan, sourceAheadMs);
+      return world.clockSteps === 0 && !isOverfull(plan, sourceAheadMs);
     },
   };
+}
+
+/** What happens to the server and the way to it. */
+class ServerWorld {
+  readonly #plan: ServerPlan;
+  readonly #server: Server;
+  readonly #clocks: { readonly server: EquipmentClock; readonly source: EquipmentClock };
+  readonly #parts: EquipmentParts;
+  #isHostile = false;
+  #isReachable = true;
+  #session: ServerSession | undefined;
+  exchanges = 0;
+  clockSteps = 0;
+
+  constructor(
+    plan: ServerPlan,
+    server: Server,
+    clocks: { readonly server: EquipmentClock; readonly source: EquipmentClock },
+    parts: EquipmentParts,
+  ) {
+    this.#plan = plan;
+    this.#server = server;
+    this.#clocks = clocks;
+    this.#parts = parts;
+  }
+
+  async connect(signal: AbortSignal) {
+    const { clock, dice, trace, heard, plant } = this.#parts;
+    signal.throwIfAborted();
+    this.exchanges += 1;
+    if (!this.#isReachable || !this.#server.isOn) throw unreachable('opc.tcp://peer:4840', undefined);
+    trace.note('server', 'a session is opened');
+    const session = new ServerSession({
+      plan: this.#plan,
+      server: this.#server,
+      clock,
+      dice: dice.fork(),
+      trace,
+      heard,
+      isHostile: () => this.#isHostile,
+      onExchange: () => {
+        this.exchanges += 1;
+      },
+    });
+    this.#session = session;
+    return plant.session?.(session) ?? session;
+  }
+
+  behave(isHostile: boolean): void {
+    this.#isHostile = isHostile;
+    if (!isHostile) this.#isReachable = this.#server.isOn = true;
+  }
+
+  source(): void {
+    const ms = this.#drawStep();
+    this.#parts.trace.note('server', `the equipment's clock is set by ${ms} ms`);
+    this.#clocks.source.step(ms);
+  }
+
+  clock(): void {
+    const ms = this.#drawStep();
+    this.#parts.trace.note('server', `the server's clock is set by ${ms} ms`);
+    this.#clocks.server.step(ms);
+    this.#clocks.source.step(ms);
+  }
+
+  cut(): void {
+    this.#session?.cut();
+  }
+
+  subscription(): void {
+    this.#session?.endSubscription();
+  }
+
+  unreachable(): void {
+    const { clock, dice, trace } = this.#parts;
+    trace.note('server', 'is out of reach');
+    this.#isReachable = false;
+    this.#session?.cut();
+    clock.setTimer(dice.between(1000, 20_000), () => {
+      this.#isReachable = true;
+    });
+  }
+
+  hang(): void {
+    const { clock, dice, trace } = this.#parts;
+    trace.note('server', 'hangs');
+    this.#server.isOn = false;
+    clock.setTimer(dice.between(1000, 15_000), () => {
+      this.#server.isOn = true;
+    });
+  }
+
+  #drawStep(): number {
+    const { dice } = this.#parts;
+    this.clockSteps += 1;
+    return dice.pick([-1, 1]) * dice.between(100, dice.pick([1000, 20_000, 3_600_000]));
+  }
 }
 
 /** As long as the stream waits for values that come late. */

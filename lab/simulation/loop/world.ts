@@ -174,6 +174,13 @@ class World {
   async #befall(fault: Fault): Promise<void> {
     this.#trace.note('fault', JSON.stringify(fault));
     const site = 'gateway' in fault ? this.#sites[fault.gateway] : undefined;
+    await this.#befallModule(fault, site);
+    this.#befallMachine(fault, site);
+    this.#befallCloud(fault, site);
+  }
+
+  /** Of the process, its power and its link. */
+  async #befallModule(fault: Fault, site: Site | undefined): Promise<void> {
     const later = (ms: number, work: () => void) => this.#time.setTimer(ms, work);
     switch (fault.kind) {
       case 'kill':
@@ -205,18 +212,13 @@ class World {
           site!.link.latencyMs = 20;
         });
         return;
-      case 'lose':
-        this.#hub.loses += fault.count;
-        return;
-      case 'repeat':
-        this.#hub.repeats += fault.count;
-        return;
-      case 'lose-calls':
-        this.#hub.losesCalls += fault.count;
-        return;
-      case 'lose-answers':
-        this.#hub.losesAnswers += fault.count;
-        return;
+    }
+  }
+
+  /** Of equipment, disk and wall clock. */
+  #befallMachine(fault: Fault, site: Site | undefined): void {
+    const later = (ms: number, work: () => void) => this.#time.setTimer(ms, work);
+    switch (fault.kind) {
       case 'unplug': {
         const equipment = site!.equipment[fault.source]!;
         equipment.isReachable = false;
@@ -242,6 +244,32 @@ class World {
       case 'disk-error':
         site!.gateway.refuse(fault.operations, 'EIO', fault.count);
         return;
+      case 'clock':
+        this.#clocksWereSet = true;
+        site!.gateway.wall.offsetMs += fault.stepMs;
+        later(60_000, () => {
+          site!.gateway.wall.offsetMs -= fault.stepMs;
+        });
+        return;
+    }
+  }
+
+  /** Of edgeHub, the hub and its detectors. */
+  #befallCloud(fault: Fault, site: Site | undefined): void {
+    const later = (ms: number, work: () => void) => this.#time.setTimer(ms, work);
+    switch (fault.kind) {
+      case 'lose':
+        this.#hub.loses += fault.count;
+        return;
+      case 'repeat':
+        this.#hub.repeats += fault.count;
+        return;
+      case 'lose-calls':
+        this.#hub.losesCalls += fault.count;
+        return;
+      case 'lose-answers':
+        this.#hub.losesAnswers += fault.count;
+        return;
       case 'upstream':
         site?.edgeHub?.upstream.set('down');
         later(fault.forMs, () => site?.edgeHub?.upstream.set('up'));
@@ -264,13 +292,6 @@ class World {
         return;
       case 'reload':
         this.#hub.desire(site!.gateway.deviceId, changeOf(fault.choice));
-        return;
-      case 'clock':
-        this.#clocksWereSet = true;
-        site!.gateway.wall.offsetMs += fault.stepMs;
-        later(60_000, () => {
-          site!.gateway.wall.offsetMs -= fault.stepMs;
-        });
         return;
       case 'kill-detector': {
         const name = this.#detectorNames[fault.detector]!;
