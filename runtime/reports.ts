@@ -6,7 +6,7 @@ import { createMethodRouter, type MethodRouter } from './methods/router.ts';
 import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
 import { notReady } from './readiness.ts';
-import type { ReportedOn } from './reported-on.ts';
+import type { ReportParts } from './report-parts.ts';
 import { withKeyProblem } from './spool/encryption/open-keys.ts';
 import { version } from './version.ts';
 import { makeViews, type Views } from './views.ts';
@@ -22,7 +22,7 @@ export interface Reports {
 }
 
 /** `startedAt`: of this process, epoch ms. */
-export function makeReports(parts: ReportedOn, startedAt: number): Reports {
+export function makeReports(parts: ReportParts, startedAt: number): Reports {
   const { clock, log, metrics, keys, metricsText, statusToken } = parts;
   const {
     activeConfig,

@@ -7,7 +7,7 @@ import { createOutageLog, type OutageLog } from './health/outage-log.ts';
 import { maxShownLines, type Overview, shownSources } from './health/overview.ts';
 import { stateSamples } from './health/state-metrics.ts';
 import { troublesOf } from './health/troubles.ts';
-import type { ReportedOn } from './reported-on.ts';
+import type { ReportParts } from './report-parts.ts';
 import { version } from './version.ts';
 
 /** What every report says of the module. */
@@ -27,7 +27,7 @@ export interface Views {
   bundle(maxBytes?: number): Promise<Uint8Array | undefined>;
 }
 
-export function makeViews(parts: ReportedOn, said: () => Said, startedAt: number): Views {
+export function makeViews(parts: ReportParts, said: () => Said, startedAt: number): Views {
   const { clock, log, activeConfig, spool, uplink, forwarder } = parts;
   const unsent = () => {
     const [live, backlog] = [spool.depth('live'), spool.depth('backlog')];
@@ -77,7 +77,7 @@ function samplesOf(
     starts,
     uplink,
     forwarder,
-  }: ReportedOn,
+  }: ReportParts,
   { sources, notReady }: Said,
   startedAt: number,
   fullInSeconds: number | undefined,
@@ -114,7 +114,7 @@ function overviewOf(
     forwarder,
     recentLog,
     rules,
-  }: ReportedOn,
+  }: ReportParts,
   { sources, status, notReady }: Said,
   fullInSeconds: number | undefined,
 ): Overview {

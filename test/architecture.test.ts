@@ -1,4 +1,4 @@
-// The rules of the house, as docs/ARCHITECTURE.md states them, held against the code as it stands.
+// The rules of docs/ARCHITECTURE.md, checked against the code.
 import { describe, expect, it } from 'vitest';
 import { type ImportStatement, readSourceTree, type SourceFile } from './support/source-tree.ts';
 
@@ -8,7 +8,7 @@ const isTest = (path: string) =>
   path.endsWith('.bench.ts');
 const shipped = files.filter((file) => !isTest(file.path) && !file.path.startsWith('lab/'));
 const folderOf = (path: string) => path.split('/')[0]!;
-const roomOf = (path: string) => path.split('/').slice(0, 2).join('/');
+const folderOfPath = (path: string) => path.split('/').slice(0, 2).join('/');
 
 /** Lists `file -> target` for each import that a rule forbids: readable when it fails. */
 function violations(
@@ -46,10 +46,18 @@ describe('the architecture', () => {
     ).toEqual([]);
   });
 
-  // Rooms of the runtime know each other only through ports: files that declare types, imported as types.
-  const rooms = ['sources', 'windows', 'spool', 'uplink', 'methods', 'rules', 'health', 'config', 'time'].map(
-    (room) => `runtime/${room}`,
-  );
+  // Folders of the runtime know each other only through ports: files that declare types, imported as types.
+  const runtimeFolders = [
+    'sources',
+    'windows',
+    'spool',
+    'uplink',
+    'methods',
+    'rules',
+    'health',
+    'config',
+    'time',
+  ].map((folder) => `runtime/${folder}`);
   const ports = new Set([
     'runtime/sources/adapter.ts',
     'runtime/sources/source.ts',
@@ -68,14 +76,17 @@ describe('the architecture', () => {
   // The names of the lanes; and proofs, which only their makers make.
   const withValues = new Set(['runtime/uplink/lanes.ts', 'runtime/sources/continuation.ts']);
 
-  it('rooms of the runtime meet only at ports', () => {
-    const inRooms = shipped.filter((file) => rooms.includes(roomOf(file.path)));
+  it('folders of the runtime meet only at ports', () => {
+    const inFolders = shipped.filter((file) => runtimeFolders.includes(folderOfPath(file.path)));
     expect(
-      violations(inRooms, (file, i) => {
-        if (!i.ours || !i.target.startsWith('runtime/') || roomOf(i.target) === roomOf(file.path))
+      violations(inFolders, (file, i) => {
+        if (!i.ours || !i.target.startsWith('runtime/') || folderOfPath(i.target) === folderOfPath(file.path))
           return false;
-        // The one schema is composed of the schemas that adapters and other rooms declare.
-        if (roomOf(file.path) === 'runtime/config' && /\/config\.ts$|^runtime\/adapters\.ts$/.test(i.target))
+        // The one schema is composed of the schemas that adapters and other folders declare.
+        if (
+          folderOfPath(file.path) === 'runtime/config' &&
+          /\/config\.ts$|^runtime\/adapters\.ts$/.test(i.target)
+        )
           return false;
         return !(ports.has(i.target) && (i.typeOnly || withValues.has(i.target)));
       }),

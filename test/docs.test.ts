@@ -56,11 +56,11 @@ it('every link of the documents leads somewhere', () => {
 
 it('every file of the project that a document names is there', () => {
   const folders = ['wire', 'kernel', 'runtime', 'cloud-lite', 'lab', 'test', 'docs', 'scripts'];
-  const rooms = globSync('runtime/*/', { cwd: root }).map((path) => path.replace(/^runtime\//, ''));
+  const runtimeFolders = globSync('runtime/*/', { cwd: root }).map((path) => path.replace(/^runtime\//, ''));
   const missing = documents.flatMap((path) =>
     [...read(path).matchAll(/`([\w./-]+\/[\w.-]+\.(?:ts|mjs|md|yaml))`/g)].flatMap(([, named]) => {
       const first = named!.split('/')[0]!;
-      const isOurs = folders.includes(first) || rooms.includes(first);
+      const isOurs = folders.includes(first) || runtimeFolders.includes(first);
       if (!isOurs || /kernel-files/.test(named!)) return [];
       const isThere = ['', 'runtime', 'cloud-lite'].some((base) => existsSync(join(root, base, named!)));
       return isThere ? [] : [`${path}: ${named}`];

@@ -3,7 +3,7 @@
 //
 // HOLDFAST_SEED runs one seed; HOLDFAST_RULE_SEEDS sets how many.
 import { expect, it } from 'vitest';
-import { type RuleFacts, runRuleLives } from './rules-lives.ts';
+import { type RuleFacts, simulateRuleCrashes } from './rules-crashes.ts';
 
 const one = process.env.HOLDFAST_SEED;
 const count = one === undefined ? Number(process.env.HOLDFAST_RULE_SEEDS ?? 60) : 1;
@@ -14,7 +14,7 @@ it('a power cut anywhere loses no verdict, doubles none, and moves no machine la
 }, async () => {
   const totals: RuleFacts = { cuts: 0, rows: 0, performed: 0, repeated: 0, outcomes: 0, notDone: 0 };
   for (let seed = first; seed < first + count; seed++) {
-    const facts = await runRuleLives(seed);
+    const facts = await simulateRuleCrashes(seed);
     for (const key of Object.keys(totals) as (keyof RuleFacts)[]) totals[key] += facts[key];
   }
   // The runs did meet what they are about.

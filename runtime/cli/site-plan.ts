@@ -1,5 +1,5 @@
-// What a configuration asks of its surroundings, before it runs: requests on each bus, messages and bytes to the
-// hub. Pure. Message sizes come from encoding one window of made-up readings with the real encoder.
+// What a configuration will cost, worked out before it runs: requests on each bus, messages and bytes to the hub. Pure.
+// Message sizes come from encoding one window of made-up readings with the real encoder.
 import type { Clock } from '../../kernel/clock.ts';
 import { seededRandom } from '../../kernel/random.ts';
 import { meteredUnitBytes } from '../../wire/limits.ts';
@@ -7,7 +7,7 @@ import { encodeMiniBatch, messageBytes } from '../../wire/message.ts';
 import type { Reading } from '../../wire/reading.ts';
 import { adapterOf } from '../adapters.ts';
 import { type Config, type SourceConfig, streamIdOf } from '../config/schema.ts';
-import { type Pace, type PollPlan, type SourceAsk, sum } from '../sources/ask.ts';
+import { type Pace, type PollPlan, type SourceLoad, sum } from '../sources/load.ts';
 
 export interface BusPlan {
   /** Where the bus is, and whether its connection is shared. */
@@ -40,37 +40,37 @@ export interface SitePlan {
 const dayMs = 86_400_000;
 const crowdedLoad = 0.7;
 
-interface Asking {
+interface SourcePlan {
   readonly source: SourceConfig;
-  readonly ask: SourceAsk;
+  readonly load: SourceLoad;
 }
 
 export function planSite(config: Config, clock: Clock): SitePlan {
-  const asking = config.sources.map((source): Asking => {
-    return { source, ask: adapterOf(source).ask(source as never, clock) };
+  const plans = config.sources.map((source): SourcePlan => {
+    return { source, load: adapterOf(source).load(source as never, clock) };
   });
-  const streams = asking.map((each) => planStream(each, config));
+  const streams = plans.map((each) => planStream(each, config));
   const total = {
     readingsPerDay: sum(streams.map((stream) => stream.readingsPerDay)),
     messagesPerDay: sum(streams.map((stream) => stream.messagesPerDay)),
     bytesPerDay: sum(streams.map((stream) => stream.bytesPerDay)),
     unitsPerDay: sum(streams.map((stream) => stream.unitsPerDay)),
   };
-  const buses = planBuses(asking);
+  const buses = planBuses(plans);
   return {
     buses,
     streams,
     total,
     warnings: [
-      ...asking.flatMap(({ source, ask }) => (ask.warnings ?? []).map((text) => `${source.name}: ${text}`)),
+      ...plans.flatMap(({ source, load }) => (load.warnings ?? []).map((text) => `${source.name}: ${text}`)),
       ...busWarnings(buses),
       ...capWarnings(config, total.unitsPerDay),
     ],
   };
 }
 
-function planStream({ source, ask }: Asking, config: Config): StreamPlan {
-  const { bus, polls, paces } = ask;
+function planStream({ source, load }: SourcePlan, config: Config): StreamPlan {
+  const { bus, polls, paces } = load;
   const readingsPerDay = sum(paces.map(({ periodMs, tags }) => (tags.length * dayMs) / periodMs));
   const fastestMs = Math.min(...paces.map(({ periodMs }) => periodMs));
   const { ageMs, quietMs, maxBytes } = config.windows;
@@ -121,15 +121,15 @@ function sampleWindow(batchId: string, paces: readonly Pace[], windowMs: number,
   return readings.length === 0 ? bytes : (bytes * all) / readings.length;
 }
 
-function planBuses(asking: readonly Asking[]): readonly BusPlan[] {
-  const byBus = new Map<string, Asking[]>();
-  for (const each of asking) byBus.set(each.ask.bus, [...(byBus.get(each.ask.bus) ?? []), each]);
+function planBuses(plans: readonly SourcePlan[]): readonly BusPlan[] {
+  const byBus = new Map<string, SourcePlan[]>();
+  for (const each of plans) byBus.set(each.load.bus, [...(byBus.get(each.load.bus) ?? []), each]);
   return [...byBus].map(([name, users]) => ({
     name,
     sources: users.map(({ source }) => source.name),
-    requestsPerSecond: round(sum(users.map(({ ask }) => ask.requestsPerSecond))),
-    ...(users.some(({ ask }) => ask.load !== undefined) && {
-      load: round(sum(users.map(({ ask }) => ask.load ?? 0))),
+    requestsPerSecond: round(sum(users.map(({ load }) => load.requestsPerSecond))),
+    ...(users.some(({ load }) => load.busLoad !== undefined) && {
+      load: round(sum(users.map(({ load }) => load.busLoad ?? 0))),
     }),
   }));
 }

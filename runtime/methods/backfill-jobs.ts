@@ -8,10 +8,10 @@
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { type BackfillRequest, type Parsed, resolveRange } from '../../wire/methods.ts';
 import type { Window } from '../../wire/window.ts';
+import { ActiveJob } from './active-job.ts';
 import type { BackfillJobs, BackfillJobsOptions, BackfillOutcome } from './backfill-jobs-api.ts';
 import { type BackfillLimits, defaultBackfillLimits } from './backfill-limits.ts';
 import type { JobRecord, StreamFacts } from './backfill-store.ts';
-import { JobInHand } from './job-in-hand.ts';
 import { isOpen, outlivedJobs } from './job-ranges.ts';
 import { createSemaphore } from './semaphore.ts';
 import { createTurns } from './turns.ts';
@@ -23,7 +23,7 @@ export function createBackfillJobs(options: BackfillJobsOptions): BackfillJobs {
 class Jobs implements BackfillJobs {
   readonly #options: BackfillJobsOptions;
   readonly #limits: BackfillLimits;
-  readonly #jobs = new Map<string, JobInHand>();
+  readonly #jobs = new Map<string, ActiveJob>();
   /** Requests whose first save runs: a second one with the same id waits for it. */
   readonly #accepting = new Map<string, Promise<BackfillOutcome>>();
   readonly #permits;
@@ -37,7 +37,7 @@ class Jobs implements BackfillJobs {
     this.#turns = createTurns({
       clock: options.clock,
       next: (batchId) => this.#nextOf(batchId),
-      run: (job: JobInHand) => this.#workOn(job),
+      run: (job: ActiveJob) => this.#workOn(job),
     });
   }
 
@@ -134,11 +134,11 @@ class Jobs implements BackfillJobs {
   }
 
   #take(job: JobRecord): void {
-    this.#jobs.set(job.requestId, new JobInHand(job, { ...this.#options, limits: this.#limits }));
+    this.#jobs.set(job.requestId, new ActiveJob(job, { ...this.#options, limits: this.#limits }));
   }
 
   /** The stream's oldest job that may run, or when the next one may. */
-  #nextOf(batchId: string): { entry: JobInHand } | { at: number } | undefined {
+  #nextOf(batchId: string): { entry: ActiveJob } | { at: number } | undefined {
     const now = this.#options.clock.monotonic();
     const open = [...this.#jobs.values()]
       .filter(({ job, dueAt }) => job.batchId === batchId && dueAt !== undefined)
@@ -150,7 +150,7 @@ class Jobs implements BackfillJobs {
   }
 
   /** Never rejects. */
-  #workOn(job: JobInHand): Promise<void> {
+  #workOn(job: ActiveJob): Promise<void> {
     return job.work(async (round) => {
       await this.#permits.run(round);
       if (!job.isOpen) await this.#forgetOld();

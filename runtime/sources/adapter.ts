@@ -6,10 +6,10 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { StreamStart } from '../windows/window-store.ts';
-import type { SourceAsk } from './ask.ts';
 import type { Discovery } from './discover.ts';
 import type { Inputs } from './inputs.ts';
 import type { LearnedStore } from './learned.ts';
+import type { SourceLoad } from './load.ts';
 import type { Source } from './source.ts';
 import type { WritableTags } from './tag-write.ts';
 
@@ -63,8 +63,8 @@ export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   readonly schemas: readonly Schema[];
   /** Called once a process: what its sources share (lines, connections) they find through it. Opens nothing. */
   create(parts: AdapterParts): (settings: z.output<Schema>, parts: SourceParts) => Source;
-  /** What a source asks of its surroundings. Pure. */
-  ask(settings: z.output<Schema>, clock: Clock): SourceAsk;
+  /** The load that a source puts on its bus and on the hub, for `holdfast check`. Pure. */
+  load(settings: z.output<Schema>, clock: Clock): SourceLoad;
   /** The tags that may be written, and within which limits. Pure. Absent: none, ever. */
   writable?(settings: z.output<Schema>): WritableTags;
   /** The stream is ordered by the equipment's own record numbers, not by time. Pure. Absent: none is. */

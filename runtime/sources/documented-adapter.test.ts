@@ -41,7 +41,7 @@ it('has the types that the port asks for', () => {
 it('reads the settings that are shown with it, and says what it asks', () => {
   const [settings] = parse(site!);
   const read = adapter.schemas[0]!.parse(settings);
-  expect(adapter.ask(read, new VirtualClock())).toMatchObject({ requestsPerSecond: 1 });
+  expect(adapter.load(read, new VirtualClock())).toMatchObject({ requestsPerSecond: 1 });
   const twice = adapter.schemas[0]!.safeParse({ ...settings, tags: [...settings.tags, ...settings.tags] });
   expect(twice.error?.issues[0]?.message).toMatch(/is taken by tags\[0\]/);
 });

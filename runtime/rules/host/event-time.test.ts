@@ -6,7 +6,7 @@ import type { MiniBatch } from '../../../wire/mini-batch.ts';
 import { MemoryStore } from '../../spool/engine/testing/memory-store.ts';
 import { laneNames } from '../../uplink/lanes.ts';
 import { compileRule } from '../compile-rule.ts';
-import { at, begin, end, type Life, origin, rule, stored, windowsIn } from './testing/lives.ts';
+import { at, begin, end, type ModuleRun, origin, rule, stored, windowsIn } from './testing/module-run.ts';
 
 const settings = rule({
   query: 'SELECT n INTO output FROM input TIMESTAMP BY t',
@@ -15,8 +15,8 @@ const settings = rule({
 });
 
 /** Every second a reading whose own time is `behind` ms before its index. */
-function feed(life: Life, from: number, to: number, behind: number, isFirst = false): void {
-  const { a } = life;
+function feed(run: ModuleRun, from: number, to: number, behind: number, isFirst = false): void {
+  const { a } = run;
   if (isFirst) a.emit({ kind: 'resumed', at: at(from) });
   for (let index = from; index < to; index += 1000) {
     const t = new Date(at(index - behind)).toISOString();
@@ -35,7 +35,7 @@ function feed(life: Life, from: number, to: number, behind: number, isFirst = fa
 }
 
 /** All rows that any message of the stream has, also those that claim nothing; by time, with their qualities. */
-async function told({ spool }: Life): Promise<readonly (readonly [number, string])[]> {
+async function told({ spool }: ModuleRun): Promise<readonly (readonly [number, string])[]> {
   const found: (readonly [number, string])[] = [];
   for (const lane of laneNames)
     for (const { message } of await spool.take(lane, { messages: 1000, bytes: 1e9 })) {
@@ -54,16 +54,16 @@ const claims = (batches: readonly MiniBatch[]) => windowsIn(batches);
 describe('a rule by a time that is not the index', () => {
   it('claims no moment before its inputs were known, and none that may still be decided; no row breaks its stream', async () => {
     const clock = new VirtualClock(origin);
-    const life = await begin(new MemoryStore(), clock, [settings], undefined, compileRule);
-    feed(life, 100_000, 120_000, 4000, true);
+    const run = await begin(new MemoryStore(), clock, [settings], undefined, compileRule);
+    feed(run, 100_000, 120_000, 4000, true);
     await clock.advance(1000);
-    const stream = life.windows.streams().find(({ batchId }) => batchId === 'rule:hot');
+    const stream = run.windows.streams().find(({ batchId }) => batchId === 'rule:hot');
     expect(stream).toMatchObject({ violations: 0 });
-    await end(life, clock);
-    expect((await told(life)).map(([time]) => time)).toEqual(
+    await end(run, clock);
+    expect((await told(run)).map(([time]) => time)).toEqual(
       times(96_000, 116_000).filter((time) => time < 115_000),
     );
-    expect(claims(await stored(life))).toEqual([[100_000, 115_000]]);
+    expect(claims(await stored(run))).toEqual([[100_000, 115_000]]);
   });
 
   it('has each row in its stream once, although the process ends before there is a claim', async () => {
@@ -93,11 +93,11 @@ describe('a rule by a time that is not the index', () => {
 
   it('marks what an event from the hole, ahead of its index, may belong to', async () => {
     const clock = new VirtualClock(origin);
-    const life = await begin(new MemoryStore(), clock, [settings], undefined, compileRule);
-    feed(life, 100_000, 120_000, 0, true);
+    const run = await begin(new MemoryStore(), clock, [settings], undefined, compileRule);
+    feed(run, 100_000, 120_000, 0, true);
     await clock.advance(1000);
-    await end(life, clock);
-    const qualities = new Map(await told(life));
+    await end(run, clock);
+    const qualities = new Map(await told(run));
     expect(qualities.get(101_000)).toBe('uncertain:input-missing');
     expect(qualities.get(102_000)).toBe('good');
   });

@@ -16,22 +16,22 @@ import {
   sources,
   stored,
   windowsIn,
-} from './testing/lives.ts';
+} from './testing/module-run.ts';
 
 describe('rules over what commits make durable', () => {
   it('decide by observation, once a commit has it, and their rows are a stream that claims what its inputs do', async () => {
     const clock = new VirtualClock(origin);
-    const life = await begin(new MemoryStore(), clock, [rule()]);
-    observe(life.a, 0, 25, true);
-    expect(life.performed).toEqual([]);
+    const run = await begin(new MemoryStore(), clock, [rule()]);
+    observe(run.a, 0, 25, true);
+    expect(run.performed).toEqual([]);
     await clock.advance(210);
-    expect(life.host.status()).toMatchObject([
+    expect(run.host.status()).toMatchObject([
       { name: 'hot', phase: 'running', watermark: at(25), rowsIn: 25, rows: 3 },
     ]);
-    observe(life.a, 25, 41);
+    observe(run.a, 25, 41);
     await clock.advance(1000);
-    await end(life, clock);
-    const batches = await stored(life);
+    await end(run, clock);
+    const batches = await stored(run);
     expect(windowsIn(batches)).toEqual([[0, 41]]);
     // The first window reaches back to before anything was known.
     expect(rowsIn(batches)).toEqual([
@@ -41,27 +41,27 @@ describe('rules over what commits make durable', () => {
       [30, 10, 'good'],
       [40, 10, 'good'],
     ]);
-    expect(life.performed.map(({ time, value }) => [time - origin, value])).toContainEqual([
+    expect(run.performed.map(({ time, value }) => [time - origin, value])).toContainEqual([
       20,
       { n: 10, sum: 10 },
     ]);
     const outcomes = batches.flatMap((batch) => batch.readings.filter(({ tag }) => tag.startsWith('action')));
     expect(outcomes.every(({ value }) => (value as { outcome: string }).outcome === 'done')).toBe(true);
     expect(outcomes.length).toBeGreaterThanOrEqual(3);
-    expect(life.performed).toHaveLength(5);
-    expect((await life.spool.rules.settings('rules.intent.', 10)).size).toBe(0);
+    expect(run.performed).toHaveLength(5);
+    expect((await run.spool.rules.settings('rules.intent.', 10)).size).toBe(0);
   });
 
   it('leave a hole where their input has one, and mark what reaches into it', async () => {
     const clock = new VirtualClock(origin);
-    const life = await begin(new MemoryStore(), clock, [rule({ actOnLacking: false })]);
-    observe(life.a, 0, 15, true);
+    const run = await begin(new MemoryStore(), clock, [rule({ actOnLacking: false })]);
+    observe(run.a, 0, 15, true);
     await clock.advance(300);
-    life.a.emit({ kind: 'broken', at: at(15), reason: 'gone' });
-    observe(life.a, 33, 51, true);
+    run.a.emit({ kind: 'broken', at: at(15), reason: 'gone' });
+    observe(run.a, 33, 51, true);
     await clock.advance(1000);
-    await end(life, clock);
-    const batches = await stored(life);
+    await end(run, clock);
+    const batches = await stored(run);
     expect(windowsIn(batches)).toEqual([
       [0, 15],
       [33, 51],
@@ -72,22 +72,22 @@ describe('rules over what commits make durable', () => {
       [40, 8, 'uncertain:input-missing'],
       [50, 10, 'good'],
     ]);
-    expect(life.performed.map(({ time }) => time - origin)).toEqual([10, 50]);
+    expect(run.performed.map(({ time }) => time - origin)).toEqual([10, 50]);
   });
 
   it('wait for the slowest of several sources, and for a broken one no longer than they may', async () => {
     const clock = new VirtualClock(origin);
-    const life = await begin(new MemoryStore(), clock, [
+    const run = await begin(new MemoryStore(), clock, [
       rule({ inputs: { x: { source: 'a' }, y: { source: 'b' } } }),
     ]);
-    observe(life.a, 0, 41, true);
-    observe(life.b, 0, 21, true);
+    observe(run.a, 0, 41, true);
+    observe(run.b, 0, 21, true);
     await clock.advance(300);
-    expect(life.host.status()).toMatchObject([{ watermark: at(21) }]);
+    expect(run.host.status()).toMatchObject([{ watermark: at(21) }]);
     await clock.advance(600);
-    expect(life.host.status()).toMatchObject([{ watermark: at(41), lacking: ['y'] }]);
-    await end(life, clock);
-    expect(rowsIn(await stored(life))).toEqual([
+    expect(run.host.status()).toMatchObject([{ watermark: at(41), lacking: ['y'] }]);
+    await end(run, clock);
+    expect(rowsIn(await stored(run))).toEqual([
       [0, 2, 'uncertain:input-missing'],
       [10, 20, 'good'],
       [20, 20, 'good'],
@@ -119,15 +119,15 @@ describe('rules over what commits make durable', () => {
 
   it('never see late readings', async () => {
     const clock = new VirtualClock(origin);
-    const life = await begin(new MemoryStore(), clock, [rule()]);
-    observe(life.a, 0, 15, true);
-    life.a.emit({ kind: 'readings', readings: readings(3, 6), isLate: true });
+    const run = await begin(new MemoryStore(), clock, [rule()]);
+    observe(run.a, 0, 15, true);
+    run.a.emit({ kind: 'readings', readings: readings(3, 6), isLate: true });
     await clock.advance(300);
-    life.a.emit({ kind: 'readings', readings: readings(3, 6), isLate: true });
-    observe(life.a, 15, 31);
+    run.a.emit({ kind: 'readings', readings: readings(3, 6), isLate: true });
+    observe(run.a, 15, 31);
     await clock.advance(1000);
-    await end(life, clock);
-    expect(rowsIn(await stored(life)).map(([index, n]) => [index, n])).toEqual([
+    await end(run, clock);
+    expect(rowsIn(await stored(run)).map(([index, n]) => [index, n])).toEqual([
       [0, 1],
       [10, 10],
       [20, 10],
@@ -137,33 +137,33 @@ describe('rules over what commits make durable', () => {
 
   it('that throw harm no other rule and no source, and begin again after a while', async () => {
     const clock = new VirtualClock(origin);
-    const life = await begin(new MemoryStore(), clock, [rule({ name: 'bad', query: 'FAIL' }), rule()]);
-    observe(life.a, 0, 25, true);
+    const run = await begin(new MemoryStore(), clock, [rule({ name: 'bad', query: 'FAIL' }), rule()]);
+    observe(run.a, 0, 25, true);
     await clock.advance(300);
-    expect(life.host.status()).toMatchObject([
+    expect(run.host.status()).toMatchObject([
       { name: 'bad', phase: 'halted', problem: 'it fails', halts: 1 },
       { name: 'hot', phase: 'running', watermark: at(25) },
     ]);
     await clock.advance(2000);
-    observe(life.a, 25, 45);
+    observe(run.a, 25, 45);
     await clock.advance(1000);
-    expect(life.host.status()).toMatchObject([{ halts: 2 }, { watermark: at(45) }]);
-    await end(life, clock);
-    expect(rowsIn(await stored(life))).toHaveLength(5);
+    expect(run.host.status()).toMatchObject([{ halts: 2 }, { watermark: at(45) }]);
+    await end(run, clock);
+    expect(rowsIn(await stored(run))).toHaveLength(5);
   });
 
   it('go on untouched over a reload that does not change them', async () => {
     const clock = new VirtualClock(origin);
-    const life = await begin(new MemoryStore(), clock, [rule(), rule({ name: 'other' })]);
-    observe(life.a, 0, 15, true);
+    const run = await begin(new MemoryStore(), clock, [rule(), rule({ name: 'other' })]);
+    observe(run.a, 0, 15, true);
     await clock.advance(300);
-    await life.host.change([rule(), rule({ name: 'other', dryRun: true }), rule({ name: 'new' })], sources);
-    observe(life.a, 15, 31);
+    await run.host.change([rule(), rule({ name: 'other', dryRun: true }), rule({ name: 'new' })], sources);
+    observe(run.a, 15, 31);
     await clock.advance(1000);
-    await end(life, clock);
-    expect(windowsIn(await stored(life))).toEqual([[0, 31]]);
-    expect(rowsIn(await stored(life, 'other')).length).toBeGreaterThan(1);
-    expect(windowsIn(await stored(life, 'new'))).toEqual([[15, 31]]);
+    await end(run, clock);
+    expect(windowsIn(await stored(run))).toEqual([[0, 31]]);
+    expect(rowsIn(await stored(run, 'other')).length).toBeGreaterThan(1);
+    expect(windowsIn(await stored(run, 'new'))).toEqual([[15, 31]]);
   });
 
   it('keep what they want done until it has an outcome, over a restart, and no longer than it is valid', async () => {
@@ -189,20 +189,20 @@ describe('rules over what commits make durable', () => {
     const query = `SELECT 'reset' AS command, Max(timeCreated) AS maxEventTime INTO output
       FROM input TIMESTAMP BY timeCreated GROUP BY TumblingWindow(second, 10) HAVING Avg(machine.temperature) > 30`;
     const settings = rule({ query, inputs: { input: { source: 'a', time: 'timeCreated' } } });
-    const life = await begin(new MemoryStore(), clock, [settings], undefined, compileRule);
-    life.a.emit({ kind: 'resumed', at: at(0) });
+    const run = await begin(new MemoryStore(), clock, [settings], undefined, compileRule);
+    run.a.emit({ kind: 'resumed', at: at(0) });
     for (let second = 1; second <= 30; second++) {
       const value = second > 20 ? 29 : 31;
       const index = at(second * 1000);
-      life.a.emit({
+      run.a.emit({
         kind: 'readings',
         readings: [{ index, tag: 'machine.temperature', value, quality: 'good' }],
       });
-      life.a.emit({ kind: 'observed', until: index + 1 });
+      run.a.emit({ kind: 'observed', until: index + 1 });
       await clock.advance(1000);
     }
-    await end(life, clock);
-    const batches = await stored(life);
+    await end(run, clock);
+    const batches = await stored(run);
     const rows = batches.flatMap((batch) => batch.readings.filter(({ tag }) => !tag.startsWith('action')));
     expect(rows.map(({ index, tag, value }) => [index, tag, String(value).slice(0, 19)])).toEqual([
       [10_000, 'command', 'reset'],
@@ -210,7 +210,7 @@ describe('rules over what commits make durable', () => {
       [20_000, 'command', 'reset'],
       [20_000, 'maxEventTime', '2026-11-21T00:00:20'],
     ]);
-    expect(life.performed.map(({ target, time }) => [target, time - origin])).toEqual([
+    expect(run.performed.map(({ target, time }) => [target, time - origin])).toEqual([
       [{ kind: 'send', output: 'control' }, 10_000],
       [{ kind: 'send', output: 'control' }, 20_000],
     ]);

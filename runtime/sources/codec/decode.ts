@@ -1,6 +1,7 @@
 // From the bytes that a device sent to values. Pure: a coding is compiled once into a function of bytes.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Value } from '../../../wire/reading.ts';
+import { toBigEndian } from './byte-order.ts';
 import {
   type ByteOrder,
   isNumberType,
@@ -9,7 +10,6 @@ import {
   type ValueType,
   widthOf,
 } from './fields.ts';
-import { straightBytes } from './straight-bytes.ts';
 
 export interface Coding {
   readonly type: ValueType;
@@ -124,8 +124,8 @@ function readBcd(bytes: Buffer, start: number, size: number): number {
 }
 
 function inOrder(read: NumberReader, size: number, order: ByteOrder): NumberReader {
-  const straight = straightBytes(size, order);
-  return (bytes, start) => read(straight(bytes, start), 0);
+  const bigEndian = toBigEndian(size, order);
+  return (bytes, start) => read(bigEndian(bytes, start), 0);
 }
 
 function scaled(read: NumberReader, scale = 1, add = 0): ByteDecoder {

@@ -1,8 +1,8 @@
 // From a value to the bytes that a device takes: the reverse of decode.ts. Pure.
 import type { Value } from '../../../wire/reading.ts';
+import { bytePositions } from './byte-order.ts';
 import type { Coding } from './decode.ts';
 import { isNumberType, type NumberType, widthOf } from './fields.ts';
-import { bytePositions } from './straight-bytes.ts';
 
 export type Encoded =
   | { readonly ok: true; readonly bytes: Buffer }
@@ -49,16 +49,16 @@ function encodeNumber(coding: Coding, type: NumberType, value: Value): Encoded {
   const { scale = 1, add = 0, order } = coding;
   const isScaled = scale !== 1 || add !== 0;
   const size = 2 * widthOf(type);
-  const straight = Buffer.alloc(size);
+  const bigEndian = Buffer.alloc(size);
   if (type.startsWith('float')) {
     const number = toNumber(value);
     if (number === undefined) return refuse('a finite number');
     const raw = isScaled ? (number - add) / scale : number;
-    if (type === 'float32') straight.writeFloatBE(raw);
-    else straight.writeDoubleBE(raw);
-    const readBack = type === 'float32' ? straight.readFloatBE() : straight.readDoubleBE();
+    if (type === 'float32') bigEndian.writeFloatBE(raw);
+    else bigEndian.writeDoubleBE(raw);
+    const readBack = type === 'float32' ? bigEndian.readFloatBE() : bigEndian.readDoubleBE();
     if (!Number.isFinite(readBack)) return refuse(`within the range of ${type}`);
-    return { ok: true, bytes: inOrder(straight, order) };
+    return { ok: true, bytes: inOrder(bigEndian, order) };
   }
   const raw = toInteger(value, isScaled, scale, add);
   if (raw === undefined) return refuse('a whole number');
@@ -66,8 +66,8 @@ function encodeNumber(coding: Coding, type: NumberType, value: Value): Encoded {
   if (raw < low || raw > high)
     return refuse(`from ${scaled(low, scale, add)} to ${scaled(high, scale, add)}`);
   const digits = type.startsWith('bcd') ? raw.toString() : BigInt.asUintN(8 * size, raw).toString(16);
-  straight.write(digits.padStart(2 * size, '0'), 'hex');
-  return { ok: true, bytes: inOrder(straight, order) };
+  bigEndian.write(digits.padStart(2 * size, '0'), 'hex');
+  return { ok: true, bytes: inOrder(bigEndian, order) };
 }
 
 function toNumber(value: Value): number | undefined {
@@ -95,8 +95,8 @@ function scaled(raw: bigint, scale: number, add: number): string {
   return scale === 1 && add === 0 ? raw.toString() : String(Number(raw) * scale + add);
 }
 
-function inOrder(straight: Buffer, order: Coding['order']): Buffer {
-  const bytes = Buffer.alloc(straight.length);
-  for (const [at, from] of bytePositions(straight.length, order).entries()) bytes[from] = straight[at]!;
+function inOrder(bigEndian: Buffer, order: Coding['order']): Buffer {
+  const bytes = Buffer.alloc(bigEndian.length);
+  for (const [at, from] of bytePositions(bigEndian.length, order).entries()) bytes[from] = bigEndian[at]!;
   return bytes;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
-import { type Exchange, Exchanges, type Likeness } from './exchange.ts';
+import { type Exchange, Exchanges, type ResponseMatch } from './exchange.ts';
 
 /** `looks`: what its answer looks like; `*` is a request that nobody else makes. `n` is what only the test knows. */
 interface Ask {
@@ -16,7 +16,7 @@ interface Said {
   readonly isRefusal?: boolean;
 }
 
-const likeness: Likeness<Ask, Said> = {
+const match: ResponseMatch<Ask, Said> = {
   fits: (answer, request) =>
     answer.isRefusal ? request.looks !== '*' && answer.looks !== '*' : answer.looks === request.looks,
   isAlike: (request, other) => request.looks === other.looks,
@@ -27,7 +27,7 @@ const likeness: Likeness<Ask, Said> = {
 
 function setUp(hasOthers = false) {
   const clock = new VirtualClock();
-  const exchanges = new Exchanges<Ask, Said>({ likeness, clock, minSilenceMs: 3000, hasOthers });
+  const exchanges = new Exchanges<Ask, Said>({ match, clock, minSilenceMs: 3000, hasOthers });
   return { clock, exchanges };
 }
 

@@ -1,33 +1,33 @@
-// What ties an answer to its request, on lines where the answer carries nothing that says so.
+// Matches answers to requests, on lines where an answer carries no identifier of its request.
 //
 // The unit or instrument at the other end works its requests off in the order in which it got them, and answers each at
 // most once; it may be slow, and a request or an answer may be lost on the way. So an answer that arrives may belong to
-// the request under way, or to an earlier one that was given up. It is told apart by how it looks alone:
+// the request under way, or to an earlier one that timed out. Only its contents tell which:
 //
 // - It is tied to the request under way when it fits that one, and fits no earlier one that may still be answered.
-// - Whatever fits a request proves, by the order of the answers, that those before that request are answered no more.
-// - So after a request without an answer, one is asked whose answer looks different. Once that has come, the line is
-//   proven to be in step, and everything may be asked again.
+// - Since answers keep the order of their requests, an answer to a request proves that no earlier request will be answered.
+// - So after a request without an answer, one is sent whose answer has another form. Once that has come, the line is
+//   proven to be in step, and every request may be sent again.
 // - Where the other end answers no such request, only silence is left: since the last request, for longer than any
 //   answer was ever seen to take. That is weaker, so it is the last resort.
 //
-// When something came that nobody here asked for, others may be asking, too (another master, an earlier run of ours), or
-// answers are said twice: then only a request that no other could have made is believed, until one is answered that was
-// sent after the last such sign. For an hour the unit stays doubtful all the same: whoever uses this may have each answer
-// followed by another one, before it believes it.
+// When something came that nobody here asked for, there may be another master (or an earlier run of ours), or answers are
+// repeated: then only an answer to a request that no other master can have sent is accepted, until a request is answered that
+// was sent after the last such sign. For an hour the unit stays doubtful all the same: the caller may then require a second
+// answer before it accepts the first.
 import type { Clock } from '../../../kernel/clock.ts';
 
-/** How answers of type A look, to requests of type Q. */
-export interface Likeness<Q, A> {
-  /** By all that it shows, `answer` may be the answer to `request`. */
+/** Compares answers of type A with requests of type Q, by their contents. */
+export interface ResponseMatch<Q, A> {
+  /** `answer` can be an answer to `request`. */
   fits(answer: A, request: Q): boolean;
   /** The usual answer to `request` would fit `other` as well. */
   isAlike(request: Q, other: Q): boolean;
-  /** They are the same request, asked twice. */
+  /** They are the same request, sent twice. */
   isSame(request: Q, other: Q): boolean;
-  /** Nothing that others ask is answered like this request. */
+  /** No other master sends a request that has the same answer as this one. */
   isUnmistakable(request: Q): boolean;
-  /** What came may be an unmistakable request, of somebody else. */
+  /** The unmistakable request of another master that `answer` may be; undefined where it cannot be one. */
   asUnmistakable?(answer: A): Q | undefined;
 }
 
@@ -48,7 +48,7 @@ export class TiedAnswer<Q, A> {
 
   /** Undefined where `answer` does not fit `request`, or may as well be that of one of `earlier`. */
   static tie<Q, A>(
-    likeness: Likeness<Q, A>,
+    match: ResponseMatch<Q, A>,
     given: {
       readonly request: Q;
       readonly answer: A;
@@ -58,9 +58,9 @@ export class TiedAnswer<Q, A> {
     },
   ): TiedAnswer<Q, A> | undefined {
     const { request, answer, earlier, hasOthers, tookMs } = given;
-    if (!likeness.fits(answer, request)) return undefined;
-    if (hasOthers && !likeness.isUnmistakable(request)) return undefined;
-    if (earlier.some((other) => likeness.fits(answer, other))) return undefined;
+    if (!match.fits(answer, request)) return undefined;
+    if (hasOthers && !match.isUnmistakable(request)) return undefined;
+    if (earlier.some((other) => match.fits(answer, other))) return undefined;
     return new TiedAnswer(request, answer, tookMs);
   }
 
@@ -72,7 +72,7 @@ export class TiedAnswer<Q, A> {
 /** One request, from the moment that it is sent. */
 export interface Exchange<Q, A> {
   readonly request: Q;
-  /** Something came. Undefined where it is not surely the answer to this request: then go on waiting. */
+  /** Takes bytes that came. Undefined where they are not certainly the answer to this request: then go on waiting. */
   offer(answer: A): TiedAnswer<Q, A> | undefined;
 }
 
@@ -85,18 +85,15 @@ interface Sent<Q> {
   readonly place: number;
 }
 
-/** As many different requests without an answer are kept; then nothing but silence helps. */
+/** The most different requests without an answer that are kept; beyond that, only silence proves the line. */
 const maxOpen = 16;
-/**
- * Silence is never demanded for longer, and a request that is ours alone is taken for lost: an answer that is later still
- * belongs to a line that cannot be used.
- */
+/** The longest silence that is ever required; after it an unmistakable request counts as lost. A line with later answers is unusable. */
 const maxSilenceMs = 60_000;
-/** Where more came than was asked for it will come again, on the same line: so long it is not believed that it will not. */
+/** How long a unit stays doubtful after an answer that nobody asked for: where one came, more come. */
 const doubtMs = 3_600_000;
 
 export interface ExchangesOptions<Q, A> {
-  readonly likeness: Likeness<Q, A>;
+  readonly match: ResponseMatch<Q, A>;
   readonly clock: Clock;
   /** Silence is proof after this at the earliest. */
   readonly minSilenceMs: number;
@@ -107,11 +104,11 @@ export interface ExchangesOptions<Q, A> {
 /** What one unit or instrument was asked, and which of it may still be answered. */
 export class Exchanges<Q, A> {
   readonly #options: ExchangesOptions<Q, A>;
-  /** Sent, and not known to be answered no more; in order. */
+  /** Requests that may still be answered, in order. */
   #open: readonly Sent<Q>[] = [];
   /** Counts all that was sent and heard. */
   #place = 0;
-  /** Place of the last sign that others may be asking; undefined where what was asked since has proven otherwise. */
+  /** Place of the last sign of another master; undefined once an answer has proven that there is none. */
   #othersAt: number | undefined;
   /** When more came than was asked for, from a unit that was in step. */
   #doubtedAt = Number.NEGATIVE_INFINITY;
@@ -131,12 +128,12 @@ export class Exchanges<Q, A> {
     return this.#worstMs;
   }
 
-  /** Answers that came to nothing that was asked. */
+  /** Answers that fit no request of ours. */
   get strays(): number {
     return this.#strays;
   }
 
-  /** More came lately than was asked for: what fits a request may again be what came too much. */
+  /** Unrequested answers came lately: an answer that fits a request may be one of those. */
   get isDoubtful(): boolean {
     return this.#options.clock.monotonic() - this.#doubtedAt < doubtMs;
   }
@@ -145,14 +142,14 @@ export class Exchanges<Q, A> {
     return this.#othersAt !== undefined;
   }
 
-  /** An answer to `request`, asked now, could not be told from what may still come: prove that the line is in step first. */
+  /** The answer to `request`, sent now, could not be told from one that may still come: prove that the line is in step first. */
   isMistakable(request: Q): boolean {
-    const { likeness } = this.#options;
-    if (this.#hasOthers && !likeness.isUnmistakable(request)) return true;
-    return this.#open.some((sent) => likeness.isAlike(request, sent.request));
+    const { match } = this.#options;
+    if (this.#hasOthers && !match.isUnmistakable(request)) return true;
+    return this.#open.some((sent) => match.isAlike(request, sent.request));
   }
 
-  /** So much was left without an answer that nothing more may be asked before silence has proven the line. */
+  /** Too many requests were left without an answer: send no more before silence has proven the line. */
   get isFull(): boolean {
     return this.#open.length >= maxOpen;
   }
@@ -161,18 +158,18 @@ export class Exchanges<Q, A> {
   begin(request: Q): Exchange<Q, A> {
     if (this.isFull) throw new Error('too much was left without an answer: prove the line by silence first');
     const now = this.#options.clock.monotonic();
-    const { likeness } = this.#options;
+    const { match } = this.#options;
     this.#lastSignAt = now;
-    // A lost one would for ever stand before those that look like it. What was asked before or after it stays.
+    // A lost request would for ever stand before those with the same answer. Requests before or after it stay.
     this.#open = this.#open.filter(
-      (each) => now - each.at < maxSilenceMs || !likeness.isUnmistakable(each.request),
+      (each) => now - each.at < maxSilenceMs || !match.isUnmistakable(each.request),
     );
     this.#place += 1;
     const sent = { request, at: now, times: 1, place: this.#place };
     const last = this.#open.at(-1);
     // Asked again, with nothing in between, it is one request that may be answered more than once.
     this.#open =
-      last && likeness.isSame(last.request, request)
+      last && match.isSame(last.request, request)
         ? this.#open.with(-1, { ...last, at: now, times: last.times + 1 })
         : [...this.#open, sent];
     return { request, offer: (answer) => this.#offer(sent, answer) };
@@ -183,19 +180,19 @@ export class Exchanges<Q, A> {
     this.#take(answer);
   }
 
-  /** Something was heard that proves nothing, but that others may be asking. */
+  /** Takes bytes that only show that there may be another master. */
   overhear(answer: A): void {
     this.#onStray(answer);
   }
 
-  /** Others may be asking the same unit, or may have asked before us. Whatever was said until now, it was not listened for. */
+  /** There may be another master, or was one before us, whose requests we did not hear. */
   suspectOthers(): void {
     this.#place += 1;
     this.#othersAt = this.#place;
     this.#lastSignAt = this.#options.clock.monotonic();
   }
 
-  /** Silence that is needed, since the last sign, to prove what no answer proves; in ms. */
+  /** Silence since the last byte that proves that no request will be answered any more; in ms. */
   get silenceMs(): number {
     return Math.min(maxSilenceMs, Math.max(this.#options.minSilenceMs, 2 * this.#worstMs));
   }
@@ -209,39 +206,39 @@ export class Exchanges<Q, A> {
   }
 
   #offer({ request, at }: Sent<Q>, answer: A): TiedAnswer<Q, A> | undefined {
-    const { likeness, clock } = this.#options;
-    const place = this.#open.findLastIndex((each) => likeness.isSame(each.request, request));
+    const { match, clock } = this.#options;
+    const place = this.#open.findLastIndex((each) => match.isSame(each.request, request));
     const own = this.#open[place];
     const tied =
       own &&
-      TiedAnswer.tie(likeness, {
+      TiedAnswer.tie(match, {
         request,
         answer,
-        // Asked more than once, it may be the answer to the first time.
+        // Where it was sent more than once, this may be the answer to the first time.
         earlier: [...this.#open.slice(0, place), ...(own.times > 1 ? [own] : [])].map((each) => each.request),
         hasOthers: this.#hasOthers,
         tookMs: clock.monotonic() - at,
       });
     this.#take(answer);
-    if (tied) this.#open = this.#open.filter((each) => !likeness.isSame(each.request, request));
+    if (tied) this.#open = this.#open.filter((each) => !match.isSame(each.request, request));
     return tied;
   }
 
   /** What any answer proves, whatever it is the answer to. */
   #take(answer: A): void {
-    const { likeness, clock } = this.#options;
+    const { match, clock } = this.#options;
     const now = clock.monotonic();
     this.#lastSignAt = now;
-    const oldest = this.#open.findIndex(({ request }) => likeness.fits(answer, request));
+    const oldest = this.#open.findIndex(({ request }) => match.fits(answer, request));
     if (oldest < 0) {
       this.#onStray(answer);
       return;
     }
     const sent = this.#open[oldest]!;
     // An older one may have been lost long ago.
-    const newest = this.#open.findLast(({ request }) => likeness.fits(answer, request))!;
+    const newest = this.#open.findLast(({ request }) => match.fits(answer, request))!;
     this.#worstMs = Math.max(this.#worstMs, now - newest.at);
-    const isOurs = likeness.isUnmistakable(sent.request);
+    const isOurs = match.isUnmistakable(sent.request);
     // Where others ask as well, it may be the answer to one of theirs.
     if (this.#hasOthers && !isOurs) return;
     // Answers come in the order of their requests: what was asked before is answered no more, by whomever it was asked.
@@ -256,7 +253,7 @@ export class Exchanges<Q, A> {
     if (!this.#hasOthers || this.isDoubtful) this.#doubtedAt = this.#options.clock.monotonic();
     this.#strays += 1;
     this.suspectOthers();
-    const request = this.#options.likeness.asUnmistakable?.(answer);
+    const request = this.#options.match.asUnmistakable?.(answer);
     // It is answered in its turn, and that would look like the answer to the next one of ours.
     if (request !== undefined && !this.isFull)
       this.#open = [...this.#open, { request, at: this.#lastSignAt, times: 1, place: this.#place }];

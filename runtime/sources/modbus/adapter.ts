@@ -1,9 +1,9 @@
 import { defineAdapter } from '../adapter.ts';
 import { limitsOf } from '../settings.ts';
-import { askOfModbus } from './ask.ts';
 import { modbusRtuSourceSchema, modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
 import { discoverModbus } from './discover.ts';
 import { createModbusLinks } from './link.ts';
+import { loadOfModbus } from './load.ts';
 import { createModbusSource } from './modbus-source.ts';
 
 export const modbusAdapter = defineAdapter({
@@ -14,7 +14,7 @@ export const modbusAdapter = defineAdapter({
     const links = createModbusLinks({ clock });
     return (settings, parts) => createModbusSource(settings, { clock, metrics, links, ...parts });
   },
-  ask: askOfModbus,
+  load: loadOfModbus,
   discover: discoverModbus(),
   isNumbered: ({ index }) => index === 'sequence',
   writable: ({ tags }) => limitsOf(tags, ({ writable }) => writable !== false),

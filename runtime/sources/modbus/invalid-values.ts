@@ -1,8 +1,8 @@
 // Values by which a device says that it has none: 0xFFFF, 0x8000, a NaN. They are what stands in the registers, before
 // `scale` and `offset`. Pure.
 import type { Quality } from '../../../wire/reading.ts';
+import { toBigEndian } from '../codec/byte-order.ts';
 import { type ByteOrder, integerTypes, type ValueType, widthOf } from '../codec/fields.ts';
-import { straightBytes } from '../codec/straight-bytes.ts';
 
 /** `sunspec`; or values and ranges (`30000..32767`), with the quality `bad:invalid` or one of their own. */
 export type Invalid = 'sunspec' | readonly (number | string)[] | Readonly<Record<string, string>>;
@@ -48,11 +48,11 @@ export function compileInvalid(coding: InvalidCoding): InvalidCheck | undefined 
     const result = parseRule(type, text, word);
     return result.ok ? [result.rule] : [];
   });
-  const straight = straightBytes(size, order);
+  const bigEndian = toBigEndian(size, order);
   const read = readerOf(type, size);
   const isSunSpec = asksForSunSpec(invalid);
   return (bytes, start) => {
-    const raw = read(straight(bytes, start), 0);
+    const raw = read(bigEndian(bytes, start), 0);
     if (Number.isNaN(raw)) return isSunSpec ? notImplemented : undefined;
     return rules.find(({ from, to }) => raw >= from && raw <= to)?.quality;
   };

@@ -20,9 +20,9 @@ import {
   isRepeated,
   loopback,
   mayBeRequest,
-  modbusLikeness,
+  modbusMatch,
   resized,
-} from './likeness.ts';
+} from './response-match.ts';
 
 export interface LineUnitsOptions {
   readonly clock: Clock;
@@ -139,7 +139,7 @@ export class LineUnits {
   begin(request: Buffer): void {
     const unit = this.#unit(request[0]!);
     // The same again is one request; behind another it is to be told from the one before.
-    if (!modbusLikeness.isUnmistakable(request)) unit.nonce = this.#nextNonce();
+    if (!modbusMatch.isUnmistakable(request)) unit.nonce = this.#nextNonce();
     this.#sent = request;
     this.#pending = { exchange: unit.exchanges.begin(request), isEchoed: false };
   }
@@ -180,7 +180,7 @@ export class LineUnits {
         return 'others';
       }
     }
-    const isFitting = modbusLikeness.fits(frame, request);
+    const isFitting = modbusMatch.fits(frame, request);
     if (isFitting && !isGatewayException(frame)) this.#onAlive(unit, request);
     if (isFitting && isGatewayException(frame)) return 'gave-up';
     if (isFitting && this.#echo === 'unknown' && !isRepeated(request))
@@ -270,7 +270,7 @@ export class LineUnits {
 
   #onAlive(unit: Unit, request: Buffer): void {
     unit.isAlive = true;
-    if (!modbusLikeness.isUnmistakable(request)) return;
+    if (!modbusMatch.isUnmistakable(request)) return;
     unit.nonce = this.#nextNonce();
     unit.hasLoopback = true;
     unit.silences = 0;
@@ -318,7 +318,7 @@ export class LineUnits {
     const known = this.#units.get(number);
     if (known) return known;
     const { clock, isLine, minSilenceMs } = this.#options;
-    const exchanges = new Exchanges({ likeness: modbusLikeness, clock, minSilenceMs, hasOthers: isLine });
+    const exchanges = new Exchanges({ match: modbusMatch, clock, minSilenceMs, hasOthers: isLine });
     const nonce = this.#nextNonce();
     const unit: Unit = {
       exchanges,

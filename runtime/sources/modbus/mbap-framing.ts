@@ -6,8 +6,8 @@
 // nothing: without the number every frame may be an answer, as on a serial line; the unit is taken as the one that was
 // asked; the length follows from the PDU.
 import type { Framing, OnFrame } from './framing.ts';
-import { frameBytes } from './likeness.ts';
 import { garbage } from './modbus-errors.ts';
+import { frameBytes } from './response-match.ts';
 
 const headerBytes = 6;
 /** Unit, function and at least one byte. */

@@ -2,9 +2,9 @@
 // what was asked: its length, or what it echoes.
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { type BitTable, isBitTable, type RegisterTable, type Table } from '../codec/fields.ts';
-import { identificationBytes, identificationCode } from './likeness.ts';
 import type { ModbusConnection, Next, Wire } from './modbus-connection.ts';
 import { garbage } from './modbus-errors.ts';
+import { identificationBytes, identificationCode } from './response-match.ts';
 
 /**
  * Reads resolve with the data bytes of the answer, exactly as many as were asked for. All reject with

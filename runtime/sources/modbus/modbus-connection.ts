@@ -11,7 +11,6 @@ import type { Timer } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { PeerHabits, StreamLife } from '../line/peer-habits.ts';
 import type { ModbusConnectionOptions } from './connection-options.ts';
-import { isRead, misfit, modbusLikeness } from './likeness.ts';
 import type { Heard, LineUnits } from './line-units.ts';
 import {
   closedByUs,
@@ -24,6 +23,7 @@ import {
   unanswered,
 } from './modbus-errors.ts';
 import type { Pending } from './pending-request.ts';
+import { isRead, misfit, modbusMatch } from './response-match.ts';
 import { StreamPort } from './stream-port.ts';
 
 /** How modbus-serial is asked: its methods take unit, address and so on, and this callback. */
@@ -271,7 +271,7 @@ class Connection implements ModbusConnection {
       return;
     }
     if (heard === 'others') this.#noteUnfit(pending, frame);
-    if (heard === 'seen' || modbusLikeness.fits(frame, pending.sent)) pending.isSeen = true;
+    if (heard === 'seen' || modbusMatch.fits(frame, pending.sent)) pending.isSeen = true;
     if (heard === 'gave-up') {
       this.units.unanswered(frame[0]!, pending.phase === 'proving');
       pending.fail(new ModbusException(frame[2]!, pending.describe()));
@@ -280,7 +280,7 @@ class Connection implements ModbusConnection {
     } else if (pending.phase !== 'asking') {
       this.#onProof(pending, heard);
     } else if (heard === 'others') {
-      const what = modbusLikeness.fits(frame, pending.sent)
+      const what = modbusMatch.fits(frame, pending.sent)
         ? 'something that it was not asked for: is the line in use by another master?'
         : `${misfit(frame, pending.sent)}; or does another master use the line?`;
       // The answer may be there, or come yet.
@@ -327,12 +327,12 @@ class Connection implements ModbusConnection {
   /** Said where nothing better comes. */
   #noteUnfit(pending: Pending, frame: Buffer): void {
     const isOfOurs = pending.phase !== 'waiting' && !frame.equals(pending.sent);
-    if (isOfOurs && !modbusLikeness.fits(frame, pending.sent)) pending.unfit ??= frame;
+    if (isOfOurs && !modbusMatch.fits(frame, pending.sent)) pending.unfit ??= frame;
   }
 
   #onProof(pending: Pending, heard: Heard): void {
     // A refusal to an earlier proof looks like that to this one: one less of those, so the next proves more.
-    const isMore = pending.phase === 'looking' || modbusLikeness.isUnmistakable(pending.sent);
+    const isMore = pending.phase === 'looking' || modbusMatch.isUnmistakable(pending.sent);
     if (!this.units.isAskable(pending.wanted) && !(isMore && heard !== 'others')) return;
     this.#stop(pending, this.#options.gapMs);
     this.#proceedAfterQuiet(pending);

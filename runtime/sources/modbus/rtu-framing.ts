@@ -9,7 +9,7 @@
 // it is quiet, and then one frame alone: where there are several, as when another master asks and is answered, none is.
 import { crc16 } from './crc16.ts';
 import type { Framing, OnFrame } from './framing.ts';
-import { dataBytes, identificationBytes, identificationCode } from './likeness.ts';
+import { dataBytes, identificationBytes, identificationCode } from './response-match.ts';
 
 const crcBytes = 2;
 /** Unit, a PDU of 253 bytes, CRC; and as much noise around it. */

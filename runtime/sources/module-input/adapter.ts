@@ -1,6 +1,6 @@
 import { defineAdapter } from '../adapter.ts';
-import { askOfModuleInput } from './ask.ts';
 import { moduleInputSourceSchema } from './config.ts';
+import { loadOfModuleInput } from './load.ts';
 import { createModuleInputSource } from './module-input-source.ts';
 
 export const moduleInputAdapter = defineAdapter({
@@ -11,7 +11,7 @@ export const moduleInputAdapter = defineAdapter({
     ({ clock, metrics, inputs }) =>
     (settings, parts) =>
       createModuleInputSource(settings, { clock, metrics, inputs, ...parts }),
-  ask: askOfModuleInput,
+  load: loadOfModuleInput,
   // Each message belongs to one stream.
   exclusive: ({ input }) => [{ setting: 'input', name: input, hint: 'let a route lead to another input' }],
   hearsInputs: true,

@@ -1,8 +1,8 @@
 import { defineAdapter } from '../adapter.ts';
 import { limitsOf } from '../settings.ts';
-import { askOfOpcua } from './ask.ts';
 import { opcuaSourceSchema } from './config.ts';
 import { discoverOpcua } from './discover.ts';
+import { loadOfOpcua } from './load.ts';
 import { createOpcuaSource } from './opcua-source.ts';
 
 export const opcuaAdapter = defineAdapter({
@@ -13,7 +13,7 @@ export const opcuaAdapter = defineAdapter({
     ({ clock, metrics, folder, random }) =>
     (settings, parts) =>
       createOpcuaSource(settings, { clock, metrics, folder, uuid: () => random.uuid(), ...parts }),
-  ask: askOfOpcua,
+  load: loadOfOpcua,
   discover: discoverOpcua,
   writable: ({ tags }) => limitsOf(tags, ({ writable }) => writable),
 });

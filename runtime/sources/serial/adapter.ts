@@ -1,7 +1,7 @@
 import { defineAdapter } from '../adapter.ts';
 import { limitsOf } from '../settings.ts';
-import { askOfSerial } from './ask.ts';
 import { serialSourceSchema } from './config.ts';
+import { loadOfSerial } from './load.ts';
 import { createSerialSource } from './serial-source.ts';
 import { isNumbered } from './stream-order.ts';
 
@@ -13,7 +13,7 @@ export const serialAdapter = defineAdapter({
     ({ clock, metrics }) =>
     (settings, parts) =>
       createSerialSource(settings, { clock, metrics, ...parts }),
-  ask: askOfSerial,
+  load: loadOfSerial,
   writable: ({ tags }) => limitsOf(tags, ({ write }) => write !== undefined),
   isNumbered,
   exclusive({ path }) {

@@ -1,4 +1,4 @@
-// Lives of a module with rules over a store in memory: windows, spool, host and executor on a virtual clock.
+// Runs a module with rules over a store in memory: windows, spool, host and executor on a virtual clock.
 import { silentLog } from '../../../../kernel/log.ts';
 import { noMetrics } from '../../../../kernel/metrics.ts';
 import { seededRandom } from '../../../../kernel/random.ts';
@@ -31,7 +31,7 @@ export const rule = (more: object = {}): RuleSettings =>
     ...more,
   });
 
-/** One life of a module over a store. */
+/** Starts a module over a store; `end` stops it. */
 export async function begin(
   store: MemoryStore,
   clock: VirtualClock,
@@ -71,20 +71,20 @@ export async function begin(
   const sink = (batchId: string) => windows.openStream({ batchId, index: 'time', pace: 'own' });
   return { spool, tap, windows, host, performed, a: sink('a'), b: sink('b') };
 }
-export type Life = Awaited<ReturnType<typeof begin>>;
+export type ModuleRun = Awaited<ReturnType<typeof begin>>;
 
 export const at = (ms: number) => origin + ms;
 export const readings = (from: number, to: number, v = 1): Reading[] =>
   Array.from({ length: to - from }, (_, n) => ({ index: at(from + n), tag: 'v', value: v, quality: 'good' }));
 
 /** Observes `[from, to)` with a reading at each ms. */
-export function observe(sink: Life['a'], from: number, to: number, isFirst = false): void {
+export function observe(sink: ModuleRun['a'], from: number, to: number, isFirst = false): void {
   if (isFirst) sink.emit({ kind: 'resumed', at: at(from) });
   sink.emit({ kind: 'readings', readings: readings(from, to) });
   sink.emit({ kind: 'observed', until: at(to) });
 }
 
-export async function stored({ spool }: Life, name = 'hot'): Promise<readonly MiniBatch[]> {
+export async function stored({ spool }: ModuleRun, name = 'hot'): Promise<readonly MiniBatch[]> {
   const range = { start: 0, end: Number.MAX_SAFE_INTEGER };
   const found = await spool.rules.batches(`rule:${name}`, range, 1000);
   return found.map(({ window, readings, ...batch }) => ({
@@ -102,11 +102,11 @@ export const rowsIn = (batches: readonly MiniBatch[]) =>
 export const windowsIn = (batches: readonly MiniBatch[]) =>
   batches.map(({ window }) => [window.start, window.end]);
 
-export async function end(life: Life, clock: VirtualClock) {
-  const stopped = life.host.stop();
+export async function end(run: ModuleRun, clock: VirtualClock) {
+  const stopped = run.host.stop();
   await clock.advance(10);
   await stopped;
-  const closed = life.windows.closeAll();
+  const closed = run.windows.closeAll();
   await clock.advance(500);
   await closed;
 }

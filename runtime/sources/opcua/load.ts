@@ -1,13 +1,13 @@
-// What an OPC UA source asks: the server looks at values and sends what changed, so the figures are what it may send
-// at most, where every look finds another value.
+// The load of an OPC UA source: the server samples values and sends those that changed, so the figures are the most that it
+// can send, with every sample changed.
 
-import { type Pace, type PollPlan, type SourceAsk, sum, wanderNumber } from '../ask.ts';
+import { type Pace, type PollPlan, type SourceLoad, sum, wanderNumber } from '../load.ts';
 import type { OpcuaSourceConfig } from './config.ts';
 
-/** Sampling 0 is as fast as the server can: nobody knows how fast that is. */
+/** Sampling 0 means as fast as the server can, which it does not state. */
 const assumedFastestMs = 100;
 
-export function askOfOpcua(source: OpcuaSourceConfig): SourceAsk {
+export function loadOfOpcua(source: OpcuaSourceConfig): SourceLoad {
   const groups = groupsOf(source);
   const { publishMs, keepAliveMs, folders } = source;
   return {

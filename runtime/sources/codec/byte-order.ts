@@ -1,4 +1,4 @@
-// The bytes of a value, most significant first, whatever order a device keeps them in. Pure.
+// Byte and register order: brings the bytes of a value into big-endian order (most significant first). Pure.
 import type { ByteOrder } from './fields.ts';
 
 /** Source positions of the bytes, most significant first, of a value of `size` bytes in `order`. */
@@ -13,15 +13,15 @@ export function bytePositions(size: number, order: ByteOrder): readonly number[]
   });
 }
 
-/** Gives the value's `size` bytes from byte `start` on in order; they hold until the next call. */
-export function straightBytes(size: number, order: ByteOrder): (bytes: Buffer, start: number) => Buffer {
+/** Returns the value's `size` bytes from byte `start` on, most significant first; valid until the next call. */
+export function toBigEndian(size: number, order: ByteOrder): (bytes: Buffer, start: number) => Buffer {
   const positions = bytePositions(size, order);
   if (positions.every((from, to) => from === to)) {
     return (bytes, start) => bytes.subarray(start, start + size);
   }
-  const straight = Buffer.alloc(size);
+  const bigEndian = Buffer.alloc(size);
   return (bytes, start) => {
-    for (let at = 0; at < size; at++) straight[at] = bytes[start + positions[at]!]!;
-    return straight;
+    for (let at = 0; at < size; at++) bigEndian[at] = bytes[start + positions[at]!]!;
+    return bigEndian;
   };
 }

@@ -1,5 +1,5 @@
-// One backfill job in memory: its record as the store has it, and what is known about working on it. Every change of
-// the record is durable before it is true here.
+// One backfill job in memory: its record as the store has it, and the state of the work on it. A change of the record is
+// durable before it shows here.
 import { createBackoff } from '../../kernel/backoff.ts';
 import { sleep } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
@@ -24,7 +24,7 @@ const roomPollMs = 250;
 
 type Parts = Omit<BackfillJobsOptions, 'limits'> & { readonly limits: BackfillLimits };
 
-export class JobInHand {
+export class ActiveJob {
   readonly #parts: Parts;
   readonly #backoff;
   #job: JobRecord;

@@ -1,12 +1,12 @@
-// What a source asks that other modules send to: nothing of any bus. How often they send is not said anywhere; a
-// message each second is assumed, so that the hub's part can be shown.
+// The load of a source that other modules send to: none on any bus. How often they send is not configured; one message a
+// second is assumed, so that the load on the hub can be shown.
 
-import { type SourceAsk, wanderNumber } from '../ask.ts';
+import { type SourceLoad, wanderNumber } from '../load.ts';
 import type { ModuleInputConfig } from './config.ts';
 
 const assumedMs = 1000;
 
-export function askOfModuleInput(source: ModuleInputConfig): SourceAsk {
+export function loadOfModuleInput(source: ModuleInputConfig): SourceLoad {
   const { input, format, items, tags } = source;
   // Items that name their tags themselves: at least one is assumed.
   const names = tags?.map(({ name }) => name) ?? ['tag'];

@@ -1,4 +1,4 @@
-// What the reports are about: every part that has something to say.
+// The parts of the module that status, metrics and bundle are made from.
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
@@ -20,8 +20,8 @@ import type { EdgeUplink } from './uplink/edge-uplink.ts';
 import type { Forwarder } from './uplink/forwarder/forwarder-api.ts';
 import type { Windows } from './windows/windows-api.ts';
 
-/** What is reported on, and with what. */
-export interface ReportedOn {
+/** The parts that reports read, and what reports need to run. */
+export interface ReportParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;

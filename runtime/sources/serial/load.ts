@@ -1,6 +1,6 @@
-// What a serial source asks of its line: how many bytes go over it, as far as the configuration tells.
+// The load of a serial source: how many bytes go over its line, as far as the configuration shows.
 
-import { type PollPlan, type SampleTag, type SourceAsk, sum, wanderNumber, wanderState } from '../ask.ts';
+import { type PollPlan, type SampleTag, type SourceLoad, sum, wanderNumber, wanderState } from '../load.ts';
 import type { SerialSourceConfig, SerialTagConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { lineDefaults, peerOf } from './open-line.ts';
@@ -10,19 +10,19 @@ const assumedEveryMs = 10_000;
 /** Of a value as text, with what stands around it. */
 const typicalValueBytes = 9;
 
-export function askOfSerial(source: SerialSourceConfig): SourceAsk {
+export function loadOfSerial(source: SerialSourceConfig): SourceLoad {
   const { poll, expectEveryMs, tags } = source;
   const periodMs = poll?.everyMs ?? expectEveryMs ?? assumedEveryMs;
   const commands = (poll ? [poll.command].flat() : []).map((command) => toBytes(command).length);
   const answers = Math.max(1, commands.length);
   const bytes = sum(commands) + answers * messageBytes(source, answers);
   const bytesPerSecond = (bytes * 1000) / periodMs;
-  const load = loadOf(source, bytesPerSecond);
+  const busLoad = loadOf(source, bytesPerSecond);
   return {
     bus: `serial ${peerOf(source)}`,
     polls: [planOf(source, periodMs, bytesPerSecond, commands.length)],
     requestsPerSecond: (commands.length * 1000) / periodMs,
-    ...(load === undefined ? {} : { load }),
+    ...(busLoad === undefined ? {} : { busLoad }),
     paces: [{ periodMs, tags: tags.map(toSample) }],
     warnings: warningsOf(source),
   };

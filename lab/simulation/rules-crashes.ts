@@ -1,5 +1,5 @@
-// One seeded story of a rule: several lives on a disk that loses unsynced writes, each ended by a power cut at a random
-// operation, some of them with a start of the machine whose clock nobody trusts; then a last one in which all ends.
+// One seeded crash simulation of a rule: several runs on a disk that loses unsynced writes, each ended by a power cut at a
+// random operation, some after a boot whose clock is not trusted; then a last run in which every action gets its outcome.
 
 import { HoldfastError } from '../../kernel/errors.ts';
 import { silentLog } from '../../kernel/log.ts';
@@ -41,16 +41,16 @@ const settings = ruleSchema.parse({
 });
 
 /** @throws Error that names the seed and the broken promise. */
-export async function runRuleLives(seed: number): Promise<RuleFacts> {
-  const story = new Story(seed);
+export async function simulateRuleCrashes(seed: number): Promise<RuleFacts> {
+  const simulation = new CrashSimulation(seed);
   try {
-    return await story.run();
+    return await simulation.run();
   } catch (error) {
     throw new Error(`HOLDFAST_SEED=${seed}: ${(error as Error).message}`, { cause: error });
   }
 }
 
-class Story {
+class CrashSimulation {
   readonly #random: Random;
   readonly #clock = new VirtualClock();
   readonly #facts: RuleFacts = { cuts: 0, rows: 0, performed: 0, repeated: 0, outcomes: 0, notDone: 0 };
@@ -68,10 +68,10 @@ class Story {
   }
 
   async run(): Promise<RuleFacts> {
-    const lives = 1 + randomInt(this.#random, 4);
-    for (let life = 0; life < lives; life++) {
+    const runs = 1 + randomInt(this.#random, 4);
+    for (let run = 0; run < runs; run++) {
       this.#disk.supply.plan({ atOperation: 5 + randomInt(this.#random, 250) });
-      await this.#live(60);
+      await this.#runModule(60);
       this.#disk.supply.cut();
       this.#disk = await this.#disk.survivor();
       this.#facts.cuts += 1;
@@ -80,11 +80,11 @@ class Story {
       await this.#clock.advance(randomInt(this.#random, 2) * 600);
     }
     this.#isTrusted = true;
-    await this.#live(10, true);
+    await this.#runModule(10, true);
     return this.#facts;
   }
 
-  async #live(steps: number, isLast = false): Promise<void> {
+  async #runModule(steps: number, isLast = false): Promise<void> {
     const { supply } = this.#disk;
     const begun = await this.#until(this.#begin());
     if (begun === undefined) return;

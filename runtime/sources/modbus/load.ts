@@ -1,6 +1,6 @@
-// What a Modbus source asks: the requests are the plan that it polls by.
+// The load of a Modbus source: the requests of its read plan.
 import type { Clock } from '../../../kernel/clock.ts';
-import { type PollPlan, type SampleTag, type SourceAsk, sum, wanderNumber, wanderState } from '../ask.ts';
+import { type PollPlan, type SampleTag, type SourceLoad, sum, wanderNumber, wanderState } from '../load.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import { peerOf, shareKeyOf, timingOf } from './open-stream.ts';
 import { createPoller } from './poller.ts';
@@ -11,13 +11,13 @@ const bitsPerByte = 11;
 /** The time a unit takes to answer is its own; a typical one, for the load of a line. */
 const unitAnswerMs = 10;
 
-export function askOfModbus(source: ModbusSourceConfig, clock: Clock): SourceAsk {
+export function loadOfModbus(source: ModbusSourceConfig, clock: Clock): SourceLoad {
   const polls = planPolls(source, clock);
   return {
     bus: busOf(source),
     polls: polls.map(({ registers: _, ...poll }) => poll),
     requestsPerSecond: sum(polls.map(({ requests, pollMs }) => (requests * 1000) / pollMs)),
-    ...(source.type === 'modbus-rtu' && { load: lineLoad(source, polls) }),
+    ...(source.type === 'modbus-rtu' && { busLoad: lineLoad(source, polls) }),
     paces: groupsOf(source).map(({ pollMs, tags }) => ({ periodMs: pollMs, tags: tags.map(toSample) })),
     warnings: manualNumbers(source),
   };

@@ -1,6 +1,6 @@
-// What an answer to a Modbus request looks like (application protocol V1.1b3, section 6): unit, function, length, and for
-// writes what they repeat. Requests and answers are unit and PDU. Pure.
-import type { Likeness } from '../line/exchange.ts';
+// Whether a Modbus response can be the answer to a request (application protocol V1.1b3, section 6): by unit, function, length
+// and, for writes, the bytes that are repeated. Requests and answers are unit and PDU. Pure.
+import type { ResponseMatch } from '../line/exchange.ts';
 
 export const loopbackCode = 8;
 const fileCode = 20;
@@ -10,10 +10,10 @@ const exceptionBytes = 3;
 /** Unit, function, and two words: the answers to writes and to the loopback. */
 const shortBytes = 6;
 
-/** Exceptions by which a gateway says that it waited in vain: the unit may still answer, and then to whom? */
+/** Exceptions by which a gateway reports its own time-out: the unit may still answer, later. */
 const gatewayExceptions: ReadonlySet<number> = new Set([10, 11]);
 
-export const modbusLikeness: Likeness<Buffer, Buffer> = {
+export const modbusMatch: ResponseMatch<Buffer, Buffer> = {
   fits: (answer, request) => isExceptionTo(answer, request) || isUsualAnswer(answer, request),
   isAlike(request, other) {
     if (request[0] !== other[0] || request[1] !== other[1]) return false;
@@ -21,9 +21,9 @@ export const modbusLikeness: Likeness<Buffer, Buffer> = {
     return length === undefined ? repeats(other, request) : length === dataBytes(other);
   },
   isSame: (request, other) => request.equals(other),
-  // No source reads or writes by it, and each one carries a number of its own.
+  // No source uses function 8 for data, and each request carries a number of its own.
   isUnmistakable: (request) => request[1] === loopbackCode,
-  // Or the answer to one, which is the same.
+  // Or the answer to one, which is the same bytes.
   asUnmistakable: (frame) => (frame[1] === loopbackCode && frame.length === shortBytes ? frame : undefined),
 };
 
@@ -88,7 +88,7 @@ export function frameBytes(answer: Buffer): number | undefined {
   return [5, 6, 8, 15, 16].includes(code) ? shortBytes : undefined;
 }
 
-/** What does not fit about `answer`, for people; `request` is what was asked. */
+/** Says, for people, why `answer` is no answer to `request`. */
 export function misfit(answer: Buffer, request: Buffer): string {
   if (answer[0] !== request[0])
     return `an answer of unit ${answer[0]}: is the unit's number right? where this device always fills in that one, set unitId: ignore`;
@@ -117,18 +117,18 @@ export function identificationBytes(answer: Buffer): number | undefined {
   return end;
 }
 
-/** By its looks it may be asked, not only answered. */
+/** `frame` has the form of a request too, not of an answer alone. */
 export function mayBeRequest(frame: Buffer): boolean {
   const code = frame[1]!;
   return code < 0x80 && (code > 4 || frame.length === shortBytes);
 }
 
-/** Nothing happens to the unit by it, however often it is asked. */
+/** It changes nothing in the unit, however often it is sent. */
 export function isRead(request: Buffer): boolean {
   return [1, 2, 3, 4, 7, loopbackCode, 17, 20, 43].includes(request[1]!);
 }
 
-/** Function 8, sub-function 0: whoever understands it gives `nonce` back; all others say that they do not. */
+/** Function 8, sub-function 0: a unit that has it returns `nonce`; others answer with an exception. */
 export function loopback(unit: number, nonce: number): Buffer {
   const request = Buffer.from([unit, loopbackCode, 0, 0, 0, 0]);
   request.writeUInt16BE(nonce, 4);

@@ -1,5 +1,5 @@
-// What one source asks of its surroundings, in the same terms for every type of source: each adapter's
-// `ask.ts` says it.
+// The load that one source puts on its bus and on the hub, in the same terms for every adapter; each has it in its own
+// `load.ts`.
 import type { Value } from '../../wire/reading.ts';
 
 export interface PollPlan {
@@ -7,13 +7,13 @@ export interface PollPlan {
   readonly tags: number;
   /** Requests of one poll; 0 where the equipment sends by itself. */
   readonly requests: number;
-  /** What is asked for, as `holding 0-25`. */
+  /** The blocks that are read, as `holding 0-25`. */
   readonly blocks: readonly string[];
-  /** Said to people instead of `every ... ms: ... in ... requests`, where that is not what happens. */
+  /** Printed instead of `every ... ms: ... in ... requests`, where the source is not polled like that. */
   readonly how?: string;
 }
 
-/** Tags that get a reading each at the same times, as far as anyone can tell beforehand. */
+/** Tags that are expected to get a reading each at the same times. */
 export interface Pace {
   readonly periodMs: number;
   readonly tags: readonly SampleTag[];
@@ -21,17 +21,17 @@ export interface Pace {
 
 export interface SampleTag {
   readonly name: string;
-  /** Makes what gives the tag's values, one a call; `next` is a random number from 0 up to 1. */
+  /** Returns a function that makes one typical value of the tag at each call; `next` gives a random number from 0 up to 1. */
   wander(next: () => number): () => Value;
 }
 
-export interface SourceAsk {
-  /** Names what it shares with others: sources with the same are listed together. */
+export interface SourceLoad {
+  /** The bus or connection it uses: sources that name the same one are listed together. */
   readonly bus: string;
   readonly polls: readonly PollPlan[];
   readonly requestsPerSecond: number;
-  /** Part of the bus's time that it takes; where that can be told. */
-  readonly load?: number;
+  /** Share of the bus's time that it takes, 0 to 1 and above; where that is known. */
+  readonly busLoad?: number;
   readonly paces: readonly Pace[];
   readonly warnings?: readonly string[];
 }
