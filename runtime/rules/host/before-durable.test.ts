@@ -2,35 +2,35 @@
 import { expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { MemoryStore } from '../../spool/engine/testing/memory-store.ts';
-import { at, begin, end, observe, origin, rowsIn, rule, stored, windowsIn } from './testing/lives.ts';
+import { at, begin, end, observe, origin, rowsIn, rule, stored, windowsIn } from './testing/module-run.ts';
 
 const settings = rule({ beforeDurable: true });
 
 it('a rule that does not wait decides and acts before any commit, and its rows say so', async () => {
   const clock = new VirtualClock(origin);
-  const life = await begin(new MemoryStore(), clock, [settings, rule({ name: 'patient' })]);
-  observe(life.a, 0, 25, true);
+  const run = await begin(new MemoryStore(), clock, [settings, rule({ name: 'patient' })]);
+  observe(run.a, 0, 25, true);
   await clock.advance(5);
-  expect(life.host.status()).toMatchObject([
+  expect(run.host.status()).toMatchObject([
     { name: 'hot', watermark: at(25), rows: 3 },
     { name: 'patient', rows: 0 },
   ]);
-  expect(life.performed.map(({ time, beforeDurable }) => [time - origin, beforeDurable])).toEqual([
+  expect(run.performed.map(({ time, beforeDurable }) => [time - origin, beforeDurable])).toEqual([
     [0, true],
     [10, true],
     [20, true],
   ]);
-  expect(await stored(life)).toEqual([]);
+  expect(await stored(run)).toEqual([]);
   await clock.advance(1000);
-  await end(life, clock);
-  const batches = await stored(life);
+  await end(run, clock);
+  const batches = await stored(run);
   expect(windowsIn(batches)).toEqual([[0, 25]]);
   expect(rowsIn(batches)).toEqual([
     [0, 1, 'uncertain:input-missing'],
     [10, 10, 'uncertain:before-durable'],
     [20, 10, 'uncertain:before-durable'],
   ]);
-  expect(rowsIn(await stored(life, 'patient')).map(([, , quality]) => quality)).toEqual([
+  expect(rowsIn(await stored(run, 'patient')).map(([, , quality]) => quality)).toEqual([
     'uncertain:input-missing',
     'good',
     'good',

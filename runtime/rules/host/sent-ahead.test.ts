@@ -8,7 +8,7 @@ import {
   at,
   begin,
   end,
-  type Life,
+  type ModuleRun,
   observe,
   origin,
   readings,
@@ -16,21 +16,21 @@ import {
   rule,
   sources,
   stored,
-} from './testing/lives.ts';
+} from './testing/module-run.ts';
 
 /** Of a sender whose readings come in any order. */
-const openLoose = ({ windows }: Life) =>
+const openLoose = ({ windows }: ModuleRun) =>
   windows.openStream({ batchId: 'a', index: 'time', pace: 'own', isUnordered: true });
 
 /** Observed to 12, shown to 18, broken there; then it is proven that it went on. */
-function breakOff(life: Life): void {
-  const sink = openLoose(life);
+function breakOff(run: ModuleRun): void {
+  const sink = openLoose(run);
   observe(sink, 0, 12, true);
   sink.emit({ kind: 'readings', readings: readings(12, 18) });
   sink.emit({ kind: 'broken', at: at(12), reason: 'gone' });
 }
-function goOn(life: Life): void {
-  const sink = openLoose(life);
+function goOn(run: ModuleRun): void {
+  const sink = openLoose(run);
   sink.emit({ kind: 'resumed', at: at(12), continues: Continuation.sameNumber(1, 1) });
   sink.emit({ kind: 'readings', readings: readings(18, 31) });
   sink.emit({ kind: 'observed', until: at(31) });
@@ -44,13 +44,13 @@ const whole = [
 
 it.each([false, true])('in one process; before durable: %s', async (beforeDurable) => {
   const clock = new VirtualClock(origin);
-  const life = await begin(new MemoryStore(), clock, [rule({ beforeDurable })]);
-  breakOff(life);
+  const run = await begin(new MemoryStore(), clock, [rule({ beforeDurable })]);
+  breakOff(run);
   await clock.advance(500);
-  goOn(life);
+  goOn(run);
   await clock.advance(1000);
-  await end(life, clock);
-  expect(rowsIn(await stored(life)).map(([index, n]) => [index, n])).toEqual(whole);
+  await end(run, clock);
+  expect(rowsIn(await stored(run)).map(([index, n]) => [index, n])).toEqual(whole);
 });
 
 it.each([false, true])('where the process ends between; before durable: %s', async (beforeDurable) => {
@@ -77,21 +77,21 @@ it.each([false, true])('where the process ends between; before durable: %s', asy
 
 it('a rule that a reload adds begins with a window that it knows in whole', async () => {
   const clock = new VirtualClock(origin);
-  const life = await begin(new MemoryStore(), clock, []);
-  observe(life.a, 0, 15, true);
+  const run = await begin(new MemoryStore(), clock, []);
+  observe(run.a, 0, 15, true);
   await clock.advance(500);
   const added = [rule(), rule({ name: 'early', beforeDurable: true })];
-  const changed = life.host.change(added, sources);
+  const changed = run.host.change(added, sources);
   await clock.advance(10);
   await changed;
-  observe(life.a, 15, 22);
+  observe(run.a, 15, 22);
   await clock.advance(500);
-  life.a.emit({ kind: 'broken', at: at(22), reason: 'gone' });
-  observe(life.a, 30, 51, true);
+  run.a.emit({ kind: 'broken', at: at(22), reason: 'gone' });
+  observe(run.a, 30, 51, true);
   await clock.advance(1000);
-  await end(life, clock);
+  await end(run, clock);
   for (const name of ['hot', 'early']) {
-    const rows = rowsIn(await stored(life, name));
+    const rows = rowsIn(await stored(run, name));
     for (const [index, n, quality] of rows)
       if (quality !== 'uncertain:input-missing') expect([index, n]).toEqual([index, 10]);
     expect(rows.map(([index]) => index)).toEqual(expect.arrayContaining([40, 50]));
