@@ -20,6 +20,8 @@ export interface Move {
   readonly leftOut: number;
   /** The most that can lie there. */
   readonly most: number;
+  /** Numbers by which the stream gets longer, and no reading explains. */
+  readonly unexplained: number;
   /** All that nothing explains of the stream's way, this message's included, less what its pace and the time explain. */
   readonly leapt: number;
 }
@@ -44,13 +46,16 @@ export function moveTo(
       : Math.max(0, window.end - span.end) + Math.max(0, span.start - window.start);
   const leftOut = span === undefined ? 0 : Math.max(0, window.start - span.end, span.start - window.end);
   const isOn = span === undefined || window.start >= span.end;
+  const unexplained = Math.max(0, growth - readings);
   const faded = reach.leapt - (perMs + maxJump / dayMs) * Math.max(0, at - reach.leaptAt);
   return {
     leftOut,
     most: isOn ? maxJump + meanwhile : maxJump,
-    leapt: Math.max(faded, -meanwhile) + Math.max(0, growth - readings),
+    unexplained,
+    leapt: Math.max(faded, -meanwhile) + unexplained,
   };
 }
 
-export const isTooFar = (move: Move, { maxSeries }: PaceBounds) =>
-  move.leftOut > move.most || move.leapt > maxSeries;
+/** A message that moves nothing further is never: whatever its stream has done, or was allowed, before. */
+export const isTooFar = ({ leftOut, most, unexplained, leapt }: Move, { maxSeries }: PaceBounds) =>
+  leftOut > most || (unexplained > 0 && leapt > maxSeries);
