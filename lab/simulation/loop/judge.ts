@@ -287,7 +287,10 @@ export class Judge {
   #closeOwn(name: string, { claimed }: Followed, { covered, voids }: StreamAccount): void {
     // What came last may not have been read yet.
     const end = covered.at(-1)?.end ?? 0;
-    const away = subtract(normalise(claimed.filter((window) => window.end <= end)), covered);
+    // Nor what came first, where the hub removed it before anybody read it.
+    const start = covered[0]?.start ?? 0;
+    const known = claimed.filter((window) => window.start >= start && window.end <= end);
+    const away = subtract(normalise(known), covered);
     if (away.length > 0)
       this.find('lost', name, `[${away[0]!.start}, ${away[0]!.end}) came, and is not in the ledger`);
     const both = intersection(covered, voids);
