@@ -188,7 +188,7 @@ async function openDatabase(settings: Settings, log: Log): Promise<Database> {
   return openPostgresDatabase({ url, log: log.child({ part: 'database' }) });
 }
 
-/** What the API's reading calls ask. An embedded database has one connection, and nothing to give them of their own. */
+/** The database of the API's reading calls. An embedded database has one connection, so they share it. */
 async function openViews(settings: Settings, log: Log): Promise<Database | undefined> {
   const url = settings.DATABASE_URL;
   if (url === undefined) return undefined;

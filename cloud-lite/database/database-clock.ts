@@ -1,9 +1,9 @@
-// The database's time, for everything that is compared with a stamp in it. Several instances then have one clock, and a
-// machine whose own clock is wrong, or was for a moment, stamps nothing wrong.
+// The database's time, used for everything that is compared with a stamp in the database. So several instances share one
+// clock, and a machine whose own clock is or was wrong writes no wrong stamp.
 //
-// The database is asked now and then; in between the monotonic clock carries what it said, so that the time can be had at
-// once. What it says is not believed at once either: an embedded database has the machine's clock, and a server's may
-// jump as well. A time that is another one than was carried counts when it has been said for some minutes.
+// The database is asked now and then; in between, the monotonic clock carries its answer on, so that the time is available
+// at once. A new answer is not accepted at once either: an embedded database has the machine's clock, and a server's clock
+// may jump too. An answer that differs from the carried time counts once it has been repeated for some minutes.
 import { type Clock, sleep } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -21,7 +21,7 @@ const intervalMs = 30_000;
 const doubtIntervalMs = 10_000;
 /** For so long another time must be said, without a break, before it is taken. */
 export const confirmMs = 120_000;
-/** What two readings may differ by besides the time that they took: for what a clock is slewed by, and its drift. */
+/** By how much two readings may differ besides the time that they took: slewing and drift of clocks. */
 const toleranceMs = 250;
 const drift = 0.001;
 /** An answer that took longer says too little. */

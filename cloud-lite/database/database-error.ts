@@ -25,7 +25,7 @@ export async function repeatGivenUp<T>(transaction: () => Promise<T>): Promise<T
   }
 }
 
-/** What was to be done is at fault, or too much of it at once; less of it, or other work, may go through. */
+/** The statement or its size is at fault; a smaller one, or another, may succeed. */
 export function isOfTheWork(error: unknown): boolean {
   const code = error instanceof HoldfastError ? error.code : undefined;
   return code === 'database-refused-data' || code === 'database-too-slow';

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 
-/** What both engines owe. */
+/** The contract of the database port, for both engines. */
 export function databaseContract(open: () => Database): void {
   describe('a database', () => {
     let database: Database;

@@ -1,5 +1,5 @@
-// Begins the ledger anew. Everything that the hub still retains is read again, and what is older than that
-// is known no more; so this is for a ledger that is lost or damaged.
+// Starts an empty ledger. Everything that the hub still retains is read again; older data is forgotten. So this is for a
+// ledger that is lost or damaged.
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import type { Database } from './database.ts';

@@ -1,5 +1,6 @@
-// What a statement is given, in a form that PostgreSQL takes: its text holds neither NUL nor half a character, and both
-// engines' drivers pass their parameters through here. What of it is refused could block whatever comes after it.
+// Makes parameters of statements storable in PostgreSQL, whose text can hold neither NUL nor half a surrogate pair. The
+// drivers of both engines pass their parameters through here. A parameter that the database refuses could block everything
+// that comes after it.
 
 /** A parameter with each NUL, and each half of a character, as U+FFFD; arrays of text too. */
 export function storable(param: unknown): unknown {

@@ -7,7 +7,7 @@
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** What of Emscripten's module we touch: its file system for Node. */
+/** The part of Emscripten's module that we use: its file system for Node. */
 export interface HostModule {
   readonly NODEFS: {
     readonly stream_ops: { fsync?: (stream: HostStream) => number };

@@ -1,5 +1,5 @@
-// Alerts: changes of state that people want to be told of, once each. They are rows, so that an alert and
-// the change that it tells of are one transaction, and its delivery survives whatever happens to us.
+// Alerts: changes of state that people want to be told of, once each. They are rows, so that an alert and the change that
+// it reports are one transaction, and its delivery survives a crash of the detector.
 import type { Session } from '../database/database.ts';
 
 /** docs/OPERATIONS.md says what to do about each. */
@@ -46,7 +46,7 @@ export interface AlertView {
   readonly doneAt: number | null;
 }
 
-/** Of one look; more than that is a storm, and is told as one. */
+/** Alerts of one check; more are a storm, and become one alert. */
 const maxAtOnce = 500;
 
 export async function raiseAlerts(session: Session, alerts: readonly NewAlert[], now: number): Promise<void> {

@@ -1,5 +1,5 @@
-// Tells alerts: each at once as a line of the log, and to a webhook where there is one, at least once; the alert's id tells
-// a repeat. The webhook has a loop of its own: one that hangs holds up nothing but itself.
+// Delivers alerts: each at once as a line of the log, and to a webhook where one is configured, at least once; a repeat has
+// the same alert id. The webhook has a loop of its own, so that one that hangs delays nothing else.
 import { createBackoff } from '../../kernel/backoff.ts';
 import { type Clock, sleep } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
@@ -176,7 +176,7 @@ interface Failure {
   readonly isThere: boolean;
 }
 
-/** What went wrong; undefined when it arrived. */
+/** Returns why it failed; undefined when it was delivered. */
 async function post(
   { fetch, clock }: DeliveryOptions,
   url: string,

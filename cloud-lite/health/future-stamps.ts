@@ -1,6 +1,6 @@
-// Stamps of the future: the clock was ahead, and has been put right. As they are, a gap that was seen then would wait, and a
-// stream that was heard then be healthy, until that time has come, in a year. They count as of now; what rests on when the
-// partition was last empty rests on nothing until it is looked at again.
+// Corrects stamps that lie in the future, after a clock that was ahead has been put right. Left as they are, a gap that was
+// seen then would wait, and a stream that was heard then would count as healthy, until that time comes. They are set to
+// now; when a partition was last empty is forgotten until it is read again.
 import type { Database } from '../database/database.ts';
 import { claimMs } from '../repair/queue.ts';
 import { raiseAlerts } from './alerts.ts';

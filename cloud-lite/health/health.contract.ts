@@ -16,7 +16,7 @@ import { settleFutureStamps } from './future-stamps.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
 
-/** What the monitor's parts owe, on any database. */
+/** The contract of the monitor's parts, on any database. */
 export function healthContract(open: () => Database): void {
   describe('health', () => {
     let database: Database;

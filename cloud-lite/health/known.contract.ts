@@ -17,7 +17,7 @@ const minute = 60_000;
 const hour = 60 * minute;
 const silenceMs = 5 * minute;
 
-/** What is said of streams of which nobody has read what came, on any database. */
+/** The states of streams whose latest messages were not read yet, on any database. */
 export function knownContract(open: () => Database): void {
   describe('what nobody has read yet', () => {
     let database: Database;

@@ -39,7 +39,7 @@ export interface QuietModule extends MethodTarget {
 
 /** What a module says of one stream. */
 export type Word =
-  /** Its source hears its equipment; or the module does not list its sources, and is there. */
+  /** Its source receives data from its equipment; or the module answered without listing its sources. */
   { readonly kind: 'watched' } | { readonly kind: 'not-watched'; readonly says: string };
 
 const maxCalls = 16;
@@ -127,7 +127,7 @@ const claimed = (pause: string, modules: string) => `with quiet as (
     returning stream_id
   )`;
 
-/** The hub lets nobody be asked: that module, and all that are due, have been asked in vain. */
+/** The hub refuses calls: this call, and all that are due, count as tried. */
 async function noteRefusal(
   database: Database,
   { streams }: QuietModule,
@@ -143,7 +143,7 @@ async function noteRefusal(
   });
 }
 
-/** Asks, and keeps what comes of it. Rejects when the database is away, or the signal aborts: it is asked again. */
+/** Asks the module, and stores its answer. Rejects when the database is away, or the signal aborts: the module is then asked again. */
 export async function askModule(
   { database, methods, clock, log, metrics, silenceMs }: QuietOptions,
   module: QuietModule,

@@ -1,10 +1,10 @@
-// Tells streams that have stopped from streams that are quiet. A quiet one by time sends empty windows; one that has
-// stopped claims nothing new, whatever else of it still comes: late messages, repeated windows, answers to requests. A
-// quiet one by record number has nothing to send: its module is asked (quiet.ts) before it is judged, and only where that
-// says nothing of it, it is heard of as long as other streams of its module are. What has been sent and not been read yet
-// must not look like silence, so all is judged against the time up to which the stream's partition is known to have been
-// read; of a stream that has not been heard of since the hub has other partitions, all of them. And it is judged by when
-// the hub had what came, not by when it was read or accepted here.
+// Tells streams that have stopped from streams that are quiet. A quiet stream ordered by time sends empty windows; one that
+// has stopped claims nothing new, whatever else it sends: late messages, repeated windows, answers to requests. A quiet
+// stream ordered by record number has nothing to send: its module is asked (quiet.ts) before the stream is judged, and only
+// where the module does not answer for it, it counts as heard as long as other streams of its module are. Messages that
+// were sent and not yet read must not look like silence, so a stream is judged against the time up to which its partition
+// is known to have been read, or all partitions, where the stream was not heard since the hub got other ones. What counts
+// is when the hub had a message, not when it was read or accepted here.
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { heardUntil, isHeardSince } from '../ledger/heard.ts';

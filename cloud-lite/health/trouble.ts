@@ -1,4 +1,4 @@
-// What of an error is told to whoever asks over HTTP, without a token: no host, no address, no user. The log has all of it.
+// What an HTTP caller without a token may see of an error: no host, address or user. The log has the whole error.
 import { HoldfastError } from '../../kernel/errors.ts';
 
 const told: Readonly<Record<string, string>> = {

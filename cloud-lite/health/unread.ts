@@ -1,5 +1,6 @@
-// After the hub removed events unread: which streams began in them, so that what they sent before their first window is
-// not known, and which were heard of before and not since. Told once enough time has passed for both to show.
+// Reports streams that may have lost data when the hub removed events unread: those that began then, whose data before
+// their first window is not known, and those that were heard before and not since. Reported once enough time has passed for
+// both to show.
 import type { Session } from '../database/database.ts';
 import { type NewAlert, raiseAlerts } from './alerts.ts';
 

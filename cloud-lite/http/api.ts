@@ -1,4 +1,4 @@
-// What the routes are given and added to.
+// The options of the HTTP server, and the server type that routes are added to.
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock } from '../../kernel/clock.ts';
@@ -11,7 +11,7 @@ import type { Turns } from './turns.ts';
 
 export interface HttpOptions {
   readonly database: Database;
-  /** What reading calls ask: with connections of its own, so that they keep none from ingest and repair. Default `database`. */
+  /** The database of reading calls, with connections of its own, so that they take none from ingest and repair. Default `database`. */
   readonly views?: Database | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -20,7 +20,7 @@ export interface HttpOptions {
   /** A stream that is not heard of for so long is silent, or not known. */
   readonly silenceMs: number;
   readonly state: () => DetectorState;
-  /** How often repair looks. Default: every few seconds. */
+  /** The interval of repair's sweeps. Default: a few seconds. */
   readonly sweepIntervalMs?: number;
   /** Repair has something to do. */
   readonly wake: () => void;

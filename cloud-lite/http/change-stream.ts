@@ -1,5 +1,5 @@
-// Tells pages what has changed, by server-sent events, so that they ask for that and nothing else. Asked
-// of the database, once for all listeners: what other instances did shows as well.
+// Tells pages by server-sent events what has changed, so that they fetch only that. Changes are read from the database,
+// once for all listeners, so those made by other instances show as well.
 import type { Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Database } from '../database/database.ts';

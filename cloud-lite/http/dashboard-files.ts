@@ -27,6 +27,6 @@ export function dashboardFiles(root: string) {
   };
 }
 
-/** What the root says where no page was built. */
+/** The answer at the root where no dashboard was built. */
 export const noDashboard =
   'There is no dashboard here, only the API (/api/openapi.json): build it with "npx node cloud-lite/dashboard/main.ts FOLDER", and start the detector with HOLDFAST_DASHBOARD_FOLDER=FOLDER.\n';

@@ -1,5 +1,5 @@
-// Answered from memory: what probes ask must not wait for the database, nor for those who ask it. That it answers shows in
-// what ingest and repair, which ask it every few seconds, came to.
+// Health, readiness and metrics, answered from memory: a probe must wait neither for the database nor for other calls to
+// it. Whether the database answers shows in the results of ingest and repair, which use it every few seconds.
 import { z } from 'zod';
 import type { ApiServer, HttpOptions } from './api.ts';
 

@@ -1,5 +1,5 @@
-// Who follows the changes. Nobody needs a token for that, so nobody can be kept out by others: for one more than there is
-// room for, the oldest of whoever has the most goes, and is told so.
+// The pages that listen to the change stream. They need no token, so no client may keep others out: when all places are
+// taken, the client with the most connections loses its oldest one, and is told so.
 
 /** The part of a response that is used. */
 export interface Listener {

@@ -32,7 +32,7 @@ export class HttpProblem extends HoldfastError {
   }
 }
 
-/** What an error that reached the server says to the caller. A bug's message stays in the log. */
+/** The problem that a caller gets for an error. A bug's message stays in the log. */
 export function problemOf(error: unknown): Problem {
   const status = statusOf(error);
   const detail = status === 500 ? 'this is a fault of the detector; its log says more' : detailOf(error);
@@ -40,7 +40,7 @@ export function problemOf(error: unknown): Problem {
   return { type: 'about:blank', title: titles[status] ?? 'Error', status, detail, ...code };
 }
 
-/** Of what is not our own answer to the caller only what names no host. */
+/** For errors that are not our own, only text that names no host. */
 function detailOf(error: unknown): string {
   return error instanceof HoldfastError && !(error instanceof HttpProblem)
     ? tellableTrouble(error)

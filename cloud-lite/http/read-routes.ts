@@ -100,7 +100,7 @@ function addRepairRoutes(server: ApiServer, { views, turns }: ApiOptions): void 
   );
 }
 
-/** What a person should look at. */
+/** Audit, set-aside messages and alerts: what a person should look at. */
 function addNoticeRoutes(server: ApiServer, { views, turns }: ApiOptions): void {
   server.get(
     '/audit',

@@ -1,6 +1,6 @@
-// Answers over the whole fleet cost the more the larger it is, and every open page asks for them again and
-// again. So they are shared: who asks while one is being made waits for that one, and one that took long is
-// given out for a while after. All pages together then keep the database busy for a fixed share of its time.
+// Shares answers that cover the whole fleet: they cost more the larger it is, and every open page asks for them again and
+// again. A call that comes while an answer is being computed waits for that one, and an answer that took long is reused for
+// a while. So all pages together keep the database busy for a fixed share of its time at most.
 import type { Clock } from '../../kernel/clock.ts';
 
 export interface SharedAnswers<Q, A> {
@@ -10,7 +10,7 @@ export interface SharedAnswers<Q, A> {
 
 /** An answer that took less is made anew each time. */
 const quickMs = 100;
-/** For how long, in times of what it took. */
+/** How long an answer is reused, in multiples of the time that it took. */
 const keptTimes = 4;
 const maxKeptMs = 10_000;
 /** Questions whose answers are kept at once. */

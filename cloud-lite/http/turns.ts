@@ -1,5 +1,5 @@
-// Calls that ask the database take turns: a few at a time, the rest in a queue with an end. However many pages and
-// programs ask, ingest and repair then wait for a few statements at most, and health, which asks nothing, for none.
+// Limits the HTTP calls that query the database: a few at a time, the rest in a bounded queue. However many pages and
+// programs call, ingest and repair wait for a few statements at most, and health, which queries nothing, for none.
 import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import { HttpProblem } from './problem.ts';
 
@@ -10,7 +10,7 @@ export interface Turns {
    * and holds its place until it ends.
    */
   read<A>(read: () => Promise<A>): Promise<A>;
-  /** Of a person who showed the token: before all reads, and not given up once it has begun, for it may have its effect. */
+  /** A change by a person with the token: runs before all reads, and is not abandoned once it has begun, since it may take effect. */
   change<A>(change: () => Promise<A>): Promise<A>;
 }
 

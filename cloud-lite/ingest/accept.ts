@@ -1,5 +1,5 @@
-// A person accepts what no honest clock or counter says: that the stream was there all the same. What was set aside for it
-// and is still kept is taken now, and what comes from then on within the range is believed.
+// Lets a person accept a range of a stream that no correct clock or counter would claim. Messages within it that were set
+// aside and are still kept are ingested now, and later ones within it are believed.
 import { covers, union } from '../../wire/coverage.ts';
 import { asRecord } from '../../wire/fields.ts';
 import type { Window } from '../../wire/window.ts';
@@ -24,7 +24,7 @@ interface KeptRow {
   readonly properties: string;
 }
 
-/** `ranges` of the result: what of it is accepted now that was not before. */
+/** `ranges` of the result: the parts that were not accepted before. */
 export async function acceptRange(
   database: Database,
   streamId: number,
@@ -67,7 +67,7 @@ export async function acceptRange(
   });
 }
 
-/** Where they lie cannot be told any more: it may be in the range. */
+/** Messages whose window is not known any more: they may lie in the range. */
 function notTakenOf(kept: readonly KeptRow[]): NotTaken | undefined {
   const messages = kept.filter((row) => parseObject(row.properties) === undefined).length;
   if (messages === 0) return undefined;
@@ -84,7 +84,7 @@ function readKept(session: Session, streamId: number): Promise<readonly KeptRow[
   );
 }
 
-/** Takes the messages that lie in what is accepted now. Returns how many they were. */
+/** Ingests the kept messages that lie in the accepted range. Returns how many. */
 async function takeKept(
   session: Session,
   kept: readonly KeptRow[],

@@ -10,7 +10,7 @@ export interface Checkpoint {
   readonly partitionId: string;
   /** Of the last event taken; `beforeFirst` when none was. */
   readonly sequenceNumber: number;
-  /** Behind the event before it: it comes once more, and shows whether it is the one. Empty where that is not known. */
+  /** The offset before the last event taken: reading from there gives that event again, which shows whether the hub is the same. Empty where that is not known. */
   readonly againOffset: string;
   /** The hub's time of that event, epoch ms. */
   readonly enqueuedAt: number;
@@ -55,7 +55,7 @@ export async function lockCheckpoint(session: Session, partition: PartitionRef):
   return row!;
 }
 
-/** @param events those that were taken now, one or more. What of them is not known leaves what was known before. */
+/** @param events those that were taken now, one or more. Fields that are not known leave the stored ones unchanged. */
 export async function advanceCheckpoint(
   session: Session,
   partition: PartitionRef,
@@ -85,7 +85,7 @@ export async function advanceCheckpoint(
 
 const isSaid = (offset: string) => offset !== '';
 
-/** What lies between is gone: the next event is behind `sequenceNumber`. */
+/** The events in between are gone: the next one comes after `sequenceNumber`. */
 export async function skipTo(
   session: Session,
   { hub, consumerGroup, partitionId }: PartitionRef,

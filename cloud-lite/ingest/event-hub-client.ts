@@ -1,4 +1,4 @@
-// The Event Hubs client, in our words. The only importer of @azure/event-hubs.
+// Wraps the Event Hubs client in types of our own. The only importer of @azure/event-hubs.
 import {
   type CheckpointStore,
   EventHubConsumerClient,
@@ -29,7 +29,7 @@ export interface ClientOptions {
 /** What the client asks for in each round of its balancing. Rejections make it try again in the next. */
 export interface Bookkeeping {
   owners(hub: string, consumerGroup: string): Promise<readonly Ownership[]>;
-  /** Takes what nobody else took since it was listed; returns that. */
+  /** Claims the partitions that no other instance claimed since they were listed; returns those. */
   claim(wanted: readonly Ownership[]): Promise<readonly Ownership[]>;
   checkpoints(): Promise<readonly Checkpoint[]>;
 }
@@ -50,7 +50,7 @@ export interface PartitionFacts {
 }
 
 export interface HubFacts {
-  /** By the hub's own word, epoch ms. */
+  /** As the hub states it, UTC epoch ms. */
   readonly createdAt: number;
   readonly partitionIds: readonly string[];
 }
@@ -60,7 +60,7 @@ export interface EventHubClient {
   readonly hub: string;
   hubFacts(): Promise<HubFacts>;
   facts(partitionId: string): Promise<PartitionFacts>;
-  /** Reads what it comes to own, until what this returns is closed. */
+  /** Reads the partitions that it comes to own, until the returned subscription is closed. */
   subscribe(handlers: PartitionHandlers): { close(): Promise<void> };
   close(): Promise<void>;
 }
@@ -159,7 +159,7 @@ function timeOf(date: Date | undefined): number {
   return Number.isFinite(at) ? Math.max(0, at) : 0;
 }
 
-/** What of the client's events is looked at. */
+/** The fields of the client's events that are used. */
 export type HubEvent = Pick<
   ReceivedEventData,
   | 'sequenceNumber'

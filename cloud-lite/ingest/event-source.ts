@@ -23,9 +23,9 @@ export interface ReceivedEvent {
   readonly contentEncoding?: unknown;
 }
 
-/** One that was looked at (sound-event.ts): nothing stumbles over it. */
+/** An event that has been checked (sound-event.ts): its fields are well-formed. */
 export interface SoundEvent extends ReceivedEvent {
-  /** Why it cannot be taken: it is refused, and counted. Its place among the others is known all the same. */
+  /** Why it cannot be taken: it is set aside and counted. Its sequence number is known all the same. */
   readonly problem?: string;
 }
 

@@ -1,10 +1,10 @@
-// Which hub it is that is read, before anything of it is: one that was made anew under the same name counts from zero and
-// knows none of our checkpoints; one with other partitions carries streams elsewhere. Whatever changed, all of it is read
-// from its beginning again, streams are where they are heard of next, and an alert says so.
+// Checks which hub is being read, before any event of it is taken. A hub that was made anew under the same name counts from
+// zero and knows none of our checkpoints; one with other partitions carries streams elsewhere. After either change all of
+// it is read from its beginning again, the partition of a stream is learned anew, and an alert says so.
 //
-// A hub says when it was made. One that does not, and has had more events since than we took, shows it by the event that
-// was taken last: each session begins with that one, and the hub had it at another time (isAnotherHub). Where retention
-// has removed it, and nothing else shows it, nobody can know.
+// A hub states when it was made. One that does not, and has had more events since than we took, is recognised by the event
+// that was taken last: each session begins with that one, and another hub had it at another time (isAnotherHub). Where
+// retention has removed that event, and nothing else differs, the change cannot be noticed.
 import type { Database, Session } from '../database/database.ts';
 import { type AlertKind, raiseAlerts } from '../health/alerts.ts';
 import { beforeFirst, type Checkpoint, type LockedCheckpoint, lockCheckpoint } from './checkpoint.ts';
@@ -85,7 +85,7 @@ function changeOf(
   return sameIds(same.partition_ids, facts.partitionIds) ? 'none' : 'repartitioned';
 }
 
-/** The partition has had no such event: it is not the one that the checkpoint was taken from. */
+/** The partition has never had such an event: it is not the partition that the checkpoint was taken from. */
 function isBeyond({ sequenceNumber, enqueuedAt }: Checkpoint, facts: PartitionFacts | undefined): boolean {
   if (facts === undefined || sequenceNumber === beforeFirst) return false;
   if (facts.newest < sequenceNumber) return true;
@@ -104,7 +104,7 @@ export function isAnotherHub(after: LockedCheckpoint, events: readonly ReceivedE
   );
 }
 
-/** The hub that `partition` is of was made anew: it is read from its beginning, unless somebody has seen to it. */
+/** The hub of `partition` was made anew: it is read from its beginning, unless another instance has arranged that already. */
 export function forgetHub(
   database: Database,
   partition: PartitionRef,
@@ -133,7 +133,7 @@ async function forgetPositions(
   await session.query('delete from checkpoint where hub = $1 and consumer_group = $2', [hub, consumerGroup]);
 }
 
-/** Of each partition there is a row from now on: one that was never read must not be taken for one that is not there. */
+/** Gives each partition a row: a partition that was never read must not be taken for one that does not exist. */
 async function remember(
   session: Session,
   { hub, consumerGroup, facts }: HubSight,

@@ -20,7 +20,7 @@ const partition = { hub: 'hub', consumerGroup: 'group', partitionId: '0' };
 const noon = Date.UTC(2026, 10, 21, 12);
 const minute = 60_000;
 
-/** What becomes of the ledger when the hub under it changes, on any database. */
+/** What the ledger does when the hub changes, on any database. */
 export function hubContract(open: () => Database): void {
   describe('the hub under the ledger', () => {
     let database: Database;

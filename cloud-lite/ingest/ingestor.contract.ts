@@ -31,7 +31,7 @@ const windowOf = (start: number) => ({
   count: '1',
 });
 
-/** What ingest owes, on any database. */
+/** The contract of ingest, on any database. */
 export function ingestorContract(open: () => Database): void {
   describe('ingest', () => {
     let database: Database;

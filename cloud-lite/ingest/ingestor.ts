@@ -222,7 +222,7 @@ function classifyUnless(refused: string | undefined, event: SoundEvent): Classif
     : { kind: 'aside', reason: 'damaged-event', detail: event.problem };
 }
 
-/** The first of what is new, and when the hub had it, or the first of which it is known. */
+/** The first new event, with the time at which the hub had it, or the first later time that is known. */
 function firstOf(fresh: readonly SoundEvent[], after: LockedCheckpoint) {
   const { sequenceNumber } = fresh[0]!;
   const dated = fresh.find(({ enqueuedAt }) => enqueuedAt > 0);

@@ -1,8 +1,8 @@
-// Which instance reads which partition: the SDK balances the load, this table is where it keeps its word.
-// It only spreads the work; that nothing is counted twice rests on the checkpoint's lock alone.
+// Which instance reads which partition: the table in which the SDK's load balancer keeps its claims. It only spreads the
+// work; that nothing is counted twice rests on the checkpoint's lock alone.
 //
-// How old a claim is, the database says, by its own clock alone: instances whose clocks differ by more than a claim lasts
-// would take each other's partitions without end.
+// The age of a claim is by the database's clock alone: instances whose clocks differ by more than a claim lasts would take
+// each other's partitions without end.
 import type { Random } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
 
@@ -10,7 +10,7 @@ export interface Ownership {
   readonly hub: string;
   readonly consumerGroup: string;
   readonly partitionId: string;
-  /** Empty when nobody owns it. */
+  /** Empty when no instance owns it. */
   readonly ownerId: string;
   readonly etag?: string;
   /** Since it was last claimed, ms. */
@@ -19,7 +19,7 @@ export interface Ownership {
 
 export interface OwnershipTable {
   list(hub: string, consumerGroup: string): Promise<readonly Ownership[]>;
-  /** Takes what nobody else took since it was listed; returns that. */
+  /** Claims the partitions that no other instance claimed since they were listed; returns those. */
   claim(wanted: readonly Ownership[]): Promise<readonly Ownership[]>;
   /** Frees everything that this instance, or an earlier one of its name, holds. */
   release(): Promise<void>;

@@ -1,6 +1,6 @@
-// How far a stream by record number can have come. Numbers have no time, so one message proves nothing of them: what
-// its readings do not explain is held against the stream's pace and the time that passed, whatever the number of messages. A
-// stream that is moved further than that in many steps is as little believed as one that is in one.
+// How far a stream ordered by record number can plausibly have advanced. Numbers carry no time, so one message proves
+// nothing of them: an advance that its readings do not explain is compared with the stream's pace and the time that passed,
+// whatever the number of messages. Many small steps are believed no further than one large one.
 import { length, type Window } from '../../wire/window.ts';
 import type { Reach } from '../ledger/reach.ts';
 

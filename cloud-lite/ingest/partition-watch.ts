@@ -1,5 +1,5 @@
-// Looks whether the partitions that are read move as they should. The client's own reports do not say: a
-// partition that yields nothing looks to it like an empty one.
+// Detects partitions whose reading has stalled. The client's own reports do not show it: a partition that yields nothing
+// looks to the client like an empty one.
 import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Database } from '../database/database.ts';
@@ -23,7 +23,7 @@ export interface WatchOptions {
 
 export class PartitionWatch {
   readonly #options: WatchOptions;
-  /** Of the client as a whole: it still balances the load. */
+  /** When the client last showed that it still balances the load. */
   #lastSign: number;
   /** Partitions being read, with the time of their last sign of life; undefined while we work on a batch. */
   readonly #reading = new Map<string, number | undefined>();
@@ -39,7 +39,7 @@ export class PartitionWatch {
     this.#lastSign = this.#options.clock.monotonic();
   }
 
-  /** It waits for events, or has just been given some and is done with them. */
+  /** The reader of this partition is idle: it waits for events, or has processed those that it got. */
   waiting(partitionId: string): void {
     this.#reading.set(partitionId, this.#options.clock.monotonic());
   }
@@ -101,7 +101,7 @@ export class PartitionWatch {
     }
   }
 
-  /** Before anything is read: sees to it that the checkpoints are those of this hub. */
+  /** Runs before anything is read: makes sure that the checkpoints belong to this hub. */
   async settleHub(): Promise<void> {
     const { client, clock, consumerGroup, database, log } = this.#options;
     const checkpoints = await this.#checkpoints();

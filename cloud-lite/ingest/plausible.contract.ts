@@ -31,7 +31,7 @@ const limits: RepairLimits = {
   maxActive: 1000,
 };
 
-/** What is done with messages that no honest clock or counter can have sent, on any database. */
+/** How ingest treats messages that no correct clock or counter can have sent, on any database. */
 export function plausibleContract(open: () => Database): void {
   describe('what no honest clock or counter says', () => {
     let database: Database;

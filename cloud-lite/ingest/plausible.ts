@@ -1,10 +1,10 @@
-// Whether a message can say what it says. A window claims all of its positions, and what lies between it and the rest of
-// its stream becomes a gap: so one wrong clock or counter could erase every gap of a stream, or open one of decades. What
-// no honest clock or counter says is set aside, until a person accepts it. Pure.
+// Whether a message's window is plausible. A window claims all of its positions, and what lies between it and the rest of
+// its stream becomes a gap: so one wrong clock or counter could erase every gap of a stream, or open one of decades. A
+// window that no correct clock or counter would claim is set aside, until a person accepts it. Pure.
 //
-// Windows by time are held against the hub's own time. Record numbers have no time: they are held against where the
-// stream was, and how fast it has moved until then (pace.ts). A stream's first message may say any number; where it is, the
-// second one bears out (sort.ts).
+// Windows by time are compared with the hub's own time. Record numbers carry no time: they are compared with the stream's
+// last position and its pace so far (pace.ts). A stream's first message may have any number; its position counts as known
+// once the second message agrees (sort.ts).
 import { type IndexKind, length, type Window } from '../../wire/window.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import { isAccepted, noReach, type Reach } from '../ledger/reach.ts';
@@ -23,7 +23,7 @@ export interface Bounds {
   readonly maxJump: number;
 }
 
-/** Of many messages together, in jumps, or in windows that are as wide. */
+/** The same for many messages together, whether by jumps or by wide windows. */
 const jumpsOfSeries = 4;
 
 const paceBounds = ({ maxJump, maxWidth }: Bounds): PaceBounds => ({

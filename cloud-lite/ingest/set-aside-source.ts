@@ -1,5 +1,5 @@
-// Whose messages are set aside, for people: one row a stream and reason, with an alert when it begins and once a day
-// while it goes on.
+// Streams whose messages are set aside: one row per stream and reason, with an alert at the first message and one a day
+// while more come.
 import { hull, type Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatRange, parseRange } from '../database/multirange.ts';
@@ -14,7 +14,7 @@ export interface AsideOf {
   readonly streamId?: number;
   readonly reason: string;
   readonly detail: string;
-  /** What it claims, where that is known. */
+  /** The window that it claims, where that is known. */
   readonly window?: Window;
 }
 

@@ -1,4 +1,4 @@
-// Messages that are not for the ledger: counted for ever, the newest kept for a person to look at.
+// Messages that the ledger does not accept: all are counted, the newest kept for a person to look at.
 import { describeError } from '../../kernel/errors.ts';
 import { cutText } from '../../kernel/text.ts';
 import type { Window } from '../../wire/window.ts';
@@ -11,9 +11,9 @@ export interface SetAsideEvent {
   readonly event: ReceivedEvent;
   readonly reason: SetAsideReason;
   readonly detail: string;
-  /** Where the message names a stream that can be one. */
+  /** The stream that the message names, where the name is valid. */
   readonly stream?: { readonly id: number; readonly batchId: string };
-  /** What it claims, where that is known. */
+  /** The window that it claims, where that is known. */
   readonly window?: Window;
 }
 

@@ -1,5 +1,5 @@
-// Sorts the events of a batch into what the ledger takes and what is set aside, each held against what its stream is by
-// then: the ledger's word, and the events before it.
+// Sorts the events of a batch into those that the ledger takes and those that are set aside. Each is checked against the
+// state of its stream at that point: the ledger, and the earlier events of the batch.
 import { hull, type IndexKind, type Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import type { Arrival, ResolvedArrival } from '../ledger/arrival.ts';
@@ -53,11 +53,11 @@ export async function sortEvents(
 class Sorting implements Sorted {
   arrivals: ResolvedArrival[] = [];
   readonly aside: SetAsideEvent[] = [];
-  /** Of streams whose first message is among these: a message that is set aside says nothing of its stream. */
+  /** The index of streams whose first accepted message is in this batch: a message that is set aside tells nothing about its stream. */
   readonly indexes = new Map<number, IndexKind>();
   /** Streams that are elsewhere than their first message said, and where. */
   readonly moved = new Map<number, Window>();
-  /** Of what is in `arrivals`. */
+  /** The events of `arrivals`. */
   readonly #events = new Map<ResolvedArrival, ReceivedEvent>();
   readonly #changed = new Set<number>();
   readonly #known: KnownStreams;
@@ -93,7 +93,7 @@ class Sorting implements Sorted {
     if (problem === undefined && index === undefined) this.indexes.set(stream.id, arrival.index);
   }
 
-  /** Whose positions it speaks of: of a late message those are the numbers of a count. */
+  /** The row whose positions the arrival names: of a late message, the row of the late count. */
   #rowOf(arrival: Arrival): number {
     const isClaim = 'window' in arrival.content;
     return (isClaim ? undefined : this.#known.countOf(arrival)) ?? this.#known.of(arrival).id;
@@ -129,7 +129,7 @@ class Sorting implements Sorted {
     return true;
   }
 
-  /** What is taken of the stream in this batch lies where it is not. */
+  /** Sets aside what this batch took of the stream: its position was wrong. */
   #withdraw(id: number): void {
     const isWrong = ({ streamId, content }: ResolvedArrival) =>
       streamId === id && (content.kind === 'batch' || content.kind === 'void');
@@ -174,7 +174,7 @@ class Sorting implements Sorted {
     this.#events.set(taken, event);
   }
 
-  /** A window is not refused for what it says of late ones; that alone is set aside. */
+  /** An implausible late count does not set the window itself aside; only its count is set aside. */
   #believedThrough(event: ReceivedEvent, arrival: Arrival, id: number): Arrival['lateThrough'] {
     const { lateThrough } = arrival;
     if (lateThrough === undefined) return undefined;

@@ -1,11 +1,11 @@
-// What the hub's client gives, as events that nothing stumbles over. The client hands over whatever the wire held: a time
-// that is no date, a number that is none, properties of any kind. One such event must neither stop its partition nor be
-// lost in silence, so each becomes a sound event, and says itself what was wrong with it.
+// Turns what the hub's client delivers into well-formed events. The client passes on whatever was on the wire: a time that
+// is no date, a number that is none, properties of any kind. Such an event must neither stop its partition nor get lost
+// unnoticed, so it becomes a sound event that says what was wrong with it.
 import { describeError } from '../../kernel/errors.ts';
 import { cutText } from '../../kernel/text.ts';
 import type { ReceivedEvent, SoundEvent } from './event-source.ts';
 
-/** An event as somebody gave it: each field may be anything, and missing. */
+/** An event as the client delivered it: each field may be of any type, or missing. */
 export type GivenEvent = Readonly<Partial<Record<keyof ReceivedEvent, unknown>>> | null | undefined;
 
 /** Hubs of today were not there before, and none will say anything later. UTC epoch ms. */

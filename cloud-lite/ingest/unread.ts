@@ -1,6 +1,6 @@
-// Events that the hub's retention removed before they were read: the detector was down for longer than the hub keeps
-// them. What they carried of streams that go on lies between what was read before and after, so it is missing there, and
-// asked for. Of streams that began or ended in them nothing shows it: health/unread.ts tells of those.
+// Events that the hub's retention removed before they were read, because the detector was down for longer than the hub
+// keeps them. In streams that go on, the data in them lies between what was read before and after: a gap, which is
+// requested. Streams that began or ended in them show no gap: health/unread.ts reports those.
 import type { Database, Session } from '../database/database.ts';
 import { raiseAlerts } from '../health/alerts.ts';
 import { beforeFirst, type LockedCheckpoint, lockCheckpoint, skipTo } from './checkpoint.ts';

@@ -1,7 +1,7 @@
-// The archive of a stream's older ranges, so that the row which each message writes stays small, and a message costs the
-// same after ten years of breaks. The one place that knows where a stream's ranges lie: the stream row has all from
-// `archived_until` on, the archive's rows have what is before, period by period. Nothing is settled for ever there: what
-// comes for the past, as backfill does, is added to the row that it lies in, and its gaps are gaps like all others.
+// The archive of a stream's older ranges. It keeps the row that each message writes small, so that a message costs the same
+// after ten years of breaks. This is the one file that knows where a stream's ranges lie: the stream row has all from
+// `archived_until` on, the archive's rows have what is before, period by period. Archived rows still change: data for the
+// past, such as backfill, is added to the row that it lies in, and gaps there are gaps like all others.
 //
 // All of it happens in the transaction that has written the stream row, and so holds its lock.
 import { type Coverage, intersection, normalise } from '../../wire/coverage.ts';
@@ -130,7 +130,7 @@ interface SegmentRow {
   readonly voids: Readonly<Record<string, string>>;
 }
 
-/** What is cut off a segment, from `low` to `high`, and becomes an archive row of its own. */
+/** A piece cut off a segment, from `low` to `high`, which becomes an archive row. */
 interface Piece {
   readonly from: SegmentRow;
   readonly low: number;
@@ -187,7 +187,7 @@ function piecesOf(row: SegmentRow, limits: SegmentLimits): readonly Piece[] {
   });
 }
 
-/** What is not cut off stays in its row, which begins at the last cut. */
+/** Keeps the rest in its row, which now begins at the last cut. */
 async function keepRest(session: Session, pieces: readonly Piece[]): Promise<void> {
   const last = new Map(pieces.map((piece) => [piece.from, piece.high]));
   const rows = [...last].map(([{ streamId, segmentId }, cut]) => ({ streamId, segmentId, cut }));

@@ -2,7 +2,7 @@ import type { LateNumber, LateNumbers } from '../../wire/late.ts';
 import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 
-/** Who a stream belongs to, by the hub's own word, and its name there. */
+/** The device and module of a stream, as the hub states them, and its name there. */
 export interface StreamKey {
   readonly deviceId: string;
   /** Empty when a device sent the message itself. */
@@ -18,7 +18,7 @@ export interface Part {
   readonly set?: string;
 }
 
-/** A window, and what is said of it. Only this covers or voids anything. */
+/** A window, and its state. Only claims cover or void anything. */
 export type Claim =
   | {
       readonly kind: 'batch';
@@ -38,7 +38,7 @@ export type Late =
     }
   | { readonly kind: 'late-void'; readonly late: LateNumbers; readonly reason: VoidReason };
 
-/** What one message says to the ledger. */
+/** One message, as the ledger takes it. */
 export interface Arrival {
   readonly stream: StreamKey;
   readonly index: IndexKind;

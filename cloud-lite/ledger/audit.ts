@@ -18,7 +18,7 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
-/** Of what became of a stream as a whole, or what a person did to it. */
+/** Notes a change of a stream as a whole, or what a person did to it. */
 export async function noteOfStream(
   session: Session,
   streamId: number,

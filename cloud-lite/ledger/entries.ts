@@ -1,5 +1,5 @@
-// What arrivals say, as entries of the rows that they are written to: a claim is one of its stream, a late window is one of
-// the stream's count, at the position of its number.
+// Assigns arrivals to the ledger rows that they are written to: a claim to its stream's row, a late window to the row of
+// the stream's late count, at its number.
 import { type Coverage, union } from '../../wire/coverage.ts';
 import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { Window } from '../../wire/window.ts';

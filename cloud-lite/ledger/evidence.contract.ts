@@ -26,7 +26,7 @@ const limits: RepairLimits = {
 };
 const everything = { start: Number.MIN_SAFE_INTEGER, end: Number.MAX_SAFE_INTEGER };
 
-/** What the ledger may say on what evidence, on any database. */
+/** Which evidence each statement of the ledger needs, on any database. */
 export function evidenceContract(open: () => Database): void {
   describe('what covers nothing', () => {
     let database: Database;

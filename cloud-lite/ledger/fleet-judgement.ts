@@ -1,6 +1,6 @@
-// Judges the fleet: how many streams are in each state, and which ones a page shows. Nearly all streams of a
-// fleet are healthy, and their number can be anything; so the exceptions are found by indexes, each with its
-// state. Of whatever else there is, healthy is what is known to send; after the detector was away that may be nothing.
+// Judges the fleet: how many streams are in each state, and which ones a page shows. Nearly all streams of a fleet are
+// healthy, and there can be any number of them; so the exceptions are found by indexes, each with its state. Of the rest, a
+// stream is healthy if it is known to send; just after the detector was away, that may hold for none.
 import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange } from '../database/multirange.ts';
@@ -19,7 +19,7 @@ export interface FleetSelection {
   readonly period: Window;
   /** UTC epoch ms. */
   readonly now: number;
-  /** What is not heard of for so long is not known to send. */
+  /** A stream that was not heard for so long is not known to send. */
   readonly silenceMs: number;
 }
 
@@ -113,7 +113,7 @@ export async function judgeFleet(session: Session, selection: FleetSelection): P
   return { counts, page };
 }
 
-/** Of streams that are no exceptions. */
+/** The states of streams that are no exceptions. */
 const restStates: readonly StreamState[] = ['unknown', 'healthy'];
 
 /** The counts of all states, and the part of the page that are exceptions, the worst first. */

@@ -92,7 +92,7 @@ const drawn = (kind: string) => `
   coalesce(range_agg(case when high - low < w.cell then int8multirange(range_merge(${kind})) else ${kind} end), '{}')
     as ${kind}`;
 
-/** What is shown of each; at most a page of them. */
+/** What the page shows of each stream; at most one page of them. */
 async function describe(
   session: Session,
   page: readonly JudgedStream[],

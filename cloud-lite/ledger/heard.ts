@@ -1,4 +1,5 @@
-// SQL: how far streams are heard of, and how far that is known. Silence (health/silence.ts) and the fleet's states rest on it.
+// SQL: up to when each stream has been heard, and how far that is known. Silence (health/silence.ts) and the fleet's states
+// rest on it.
 
 /**
  * SQL: up to when the stream `s` is heard of. By time, as far as its claims reach; one whose claims lie in the future, no

@@ -7,7 +7,7 @@ import { readCoverage } from './coverage.ts';
 import { segmentLimits } from './segment.ts';
 import { listStreams, readStreamPage, type StreamView } from './streams.ts';
 
-/** What the ledger owes, on any database. */
+/** The contract of the ledger, on any database. */
 export function ledgerContract(open: () => Database): void {
   describe('the ledger', () => {
     let database: Database;

@@ -22,7 +22,7 @@ interface PartSet {
 
 export interface HeldPart {
   readonly streamId: number;
-  /** Exists, though not all of it is here: it belongs to the span. */
+  /** A window whose parts have not all arrived: it belongs to the stream's span. */
   readonly window: Window;
   readonly duplicate: boolean;
   readonly readings: number;

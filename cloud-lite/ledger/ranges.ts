@@ -42,7 +42,7 @@ export interface Ranges {
   readonly abandoned: Coverage;
 }
 
-/** SQL: `ranges` that are asked for no more, of a stream; what of it is missing still is another matter. */
+/** SQL: the abandoned `ranges` of a stream, whether or not data is still missing there. */
 export const abandonedOf = (stream: string) => `
   select range_agg(abandoned) as ranges from gap
    where stream_id = ${stream} and state <> 'closed' and abandoned <> '{}'`;

@@ -1,4 +1,4 @@
-// How far streams reach, for what decides whether a message can be believed.
+// How far each stream reaches: what decides whether a message is plausible.
 import { type Coverage, covers } from '../../wire/coverage.ts';
 import { hull, type IndexKind, type Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
@@ -10,7 +10,7 @@ import { noteOfStream } from './audit.ts';
 export interface Reach {
   /** Undefined before anything is known. */
   readonly span: Window | undefined;
-  /** What a person has accepted. */
+  /** Ranges that a person has accepted. */
   readonly accepted: Coverage;
   /** When the stream was first and last heard of. UTC epoch ms. */
   readonly since: number;
@@ -22,7 +22,7 @@ export interface Reach {
   readonly isPlaced: boolean;
   /** Before that: what another message claims, far from there. */
   readonly rival: Window | undefined;
-  /** What orders it, by the first of its messages that was taken; undefined before that. */
+  /** The index of the stream, by its first accepted message; undefined before that. */
   readonly index: IndexKind | undefined;
 }
 
@@ -78,7 +78,7 @@ export async function readReach(session: Session, ids: readonly number[]): Promi
   );
 }
 
-/** Of streams of which nothing was taken before: what orders them from now on. */
+/** Stores the index of streams that had no accepted message before. */
 export async function writeIndexes(session: Session, indexes: ReadonlyMap<number, IndexKind>): Promise<void> {
   if (indexes.size === 0) return;
   await session.query(
@@ -88,7 +88,7 @@ export async function writeIndexes(session: Session, indexes: ReadonlyMap<number
   );
 }
 
-/** What of streams by record number is not known by their ranges. */
+/** Stores the state of streams by record number that their ranges do not show. */
 export async function writePlaces(session: Session, reaches: ReadonlyMap<number, Reach>): Promise<void> {
   if (reaches.size === 0) return;
   const list = [...reaches.values()];

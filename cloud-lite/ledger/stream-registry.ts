@@ -62,7 +62,7 @@ export function createStreamRegistry(session: Session): StreamRegistry {
 
 const countKeyText = (arrival: Arrival) => `${streamKeyText(arrival.stream)}\n${seriesOf(arrival)}`;
 
-/** What is remembered of `arrivals`, completed by what `find` finds for the rest, which is remembered then. */
+/** The cached entries of `arrivals`; `find` looks up the rest, which is then cached. */
 async function complete<T>(
   remembered: Map<string, T>,
   arrivals: readonly Arrival[],

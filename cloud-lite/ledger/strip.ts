@@ -2,7 +2,7 @@
 import { type Coverage, subtract } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 
-/** What a stream's positions may be, the worst last: a cell shows the worst of what lies in it. */
+/** The states of a stream's positions, the worst last: a cell shows the worst state within it. */
 export const cellKinds = ['none', 'covered', 'backfilled', 'void', 'requested', 'missing'] as const;
 export type CellKind = (typeof cellKinds)[number];
 

@@ -1,13 +1,13 @@
-// Modules that a call did not reach, or that had no time for it. They are tried one call at a time, more and more rarely,
-// however many requests wait for them, and at once when something of their own comes in.
+// Backoff for modules that a call did not reach, or that were busy. Such a module gets one call at a time, at growing
+// intervals, however many requests wait for it, and at once when a message of its own arrives.
 import type { Session } from '../database/database.ts';
 import type { MethodTarget } from './hub-methods.ts';
 
 export interface Trouble {
-  /** Else it is there, and busy. */
+  /** False: it was reached, and is busy. */
   readonly unreachable: boolean;
   readonly why: string;
-  /** What the hub or the module asked for; else `retryMs` says. */
+  /** The pause that the hub or the module asked for; default: `retryMs`. */
   readonly retryAfterMs?: number;
 }
 
@@ -42,7 +42,7 @@ export async function noteTrouble(
   );
 }
 
-/** It has answered: whatever waited for it may go. */
+/** The module has answered: requests that waited for it may be sent. */
 export async function noteReached(
   session: Session,
   { deviceId, moduleId }: MethodTarget,

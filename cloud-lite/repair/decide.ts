@@ -1,4 +1,4 @@
-// What to do next about a request. Pure: facts in, decision out.
+// Decides the next step of a request. Pure: facts in, decision out.
 import { describeError } from '../../kernel/errors.ts';
 import { cutText } from '../../kernel/text.ts';
 import { type Coverage, size } from '../../wire/coverage.ts';
@@ -51,11 +51,11 @@ export interface OpenRequest {
   readonly partlyWaived?: boolean;
   /** Epoch ms. */
   readonly progressAt: number;
-  /** When the module said that it has queued all it has. */
+  /** When the module reported that it has queued all it has. */
   readonly answeredAt?: number;
   /** When backfill, for any request, last came from the module. */
   readonly moduleBackfillAt: number;
-  /** Up to when it is known what has come from it: now, unless its messages lie unread in the hub. */
+  /** Up to when all messages of the module are read: now, unless messages wait unread in the hub. */
   readonly knownUntil: number;
   /** When anything at all last came from the module. */
   readonly moduleHeardAt: number;
@@ -66,7 +66,7 @@ export type Following =
   | { readonly kind: 'progress' }
   | { readonly kind: 'ended'; readonly state: EndState; readonly cause: string };
 
-/** What has become of a request, as the ledger shows it. */
+/** The state of a request, as the ledger shows it. */
 export function followRequest(request: OpenRequest, limits: RepairLimits): Following {
   if (request.missing.length === 0) return nothingMissing(request);
   if (size(request.missing) < size(request.remaining)) return { kind: 'progress' };
@@ -76,7 +76,7 @@ export function followRequest(request: OpenRequest, limits: RepairLimits): Follo
   return { kind: 'ended', state: request.attempt >= limits.maxAttempts ? 'abandoned' : 'expired', cause };
 }
 
-/** It is closed, and the cause says on what that rests: what arrived, what was declared, or what a person said. */
+/** Closes the request; the cause names the evidence: data that arrived, a void, or a person's waiver. */
 function nothingMissing({ partlyVoid, partlyWaived = false }: OpenRequest): Following {
   const waived = partlyWaived ? ', part of it was waived' : '';
   if (partlyVoid)
@@ -97,7 +97,7 @@ function overdue(request: OpenRequest, limits: RepairLimits): string | undefined
   return quietMs >= limits.detectionDelayMs ? 'answered, but not all of it arrived' : undefined;
 }
 
-/** The module has not had a say, so it is no attempt: all that is for whoever has the trouble waits. */
+/** The module was not reached, so this is no attempt: everything for that module, or for the hub, waits. */
 export interface Waits {
   readonly kind: 'wait';
   /** `hub`: no module can be called. */
@@ -111,7 +111,7 @@ export interface Waits {
 export type Sent =
   | { readonly kind: 'accepted'; readonly answered: boolean }
   | Waits
-  /** The module had a say, and does not take it now. While that goes on, time uses up attempts, not calls. */
+  /** The module answered that it cannot take the request now. Meanwhile time uses up attempts, not calls. */
   | { readonly kind: 'declined'; readonly why: string }
   /** The module will never take this request. */
   | { readonly kind: 'refused'; readonly why: string };
@@ -130,7 +130,7 @@ export type FollowUp =
   | { readonly kind: 'working' }
   /** All it has is queued for sending, or sent. */
   | { readonly kind: 'answered' }
-  /** It knows nothing of the request (any more): to be sent again. */
+  /** The module does not know the request (any more): send it again. */
   | { readonly kind: 'forgotten'; readonly why: string }
   | Waits
   | { readonly kind: 'unknown'; readonly why: string };
@@ -148,7 +148,7 @@ export function judgeFollowUp(outcome: MethodOutcome): FollowUp {
 
 type Answered = Extract<MethodOutcome, { kind: 'answered' }>;
 
-/** Undefined when the module has answered to what it was asked. */
+/** Undefined when the module has answered the request. */
 function judgeWait(outcome: MethodOutcome): Waits | undefined {
   if (outcome.kind === 'answered') {
     const { status, payload } = outcome;
@@ -183,7 +183,7 @@ function detailOf(payload: unknown): string {
   return `: ${cutText(showPayload(payload), 300)}`;
 }
 
-/** What was parsed may still be nested deeper than it can be written. */
+/** A parsed payload may still be nested too deeply to be written. */
 function showPayload(payload: unknown): string {
   try {
     return JSON.stringify(payload);

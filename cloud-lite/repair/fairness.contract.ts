@@ -14,7 +14,7 @@ import { claim } from './sweep.ts';
 
 const minute = 60_000;
 
-/** That nobody waits for another's trouble, on any database. */
+/** A module or stream in trouble delays no other, on any database. */
 export function fairnessContract(open: () => Database): void {
   describe('shares of repair', { timeout: 120_000 }, () => {
     let rig: RepairRig;

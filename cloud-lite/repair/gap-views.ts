@@ -9,10 +9,10 @@ import {
   rangeOfStream,
 } from './range-of-stream.ts';
 
-/** Its range is as it was found. */
+/** `range` is that of the gap when it was found. */
 export interface GapView extends RangeOfStream {
   readonly gapId: number;
-  /** What is left of it: its oldest pieces, and how many positions all of them have. */
+  /** The part that is still missing: its oldest pieces, and the number of positions of all pieces. */
   readonly missing: readonly Pair[];
   readonly missingLength: number;
   /** `waiting`: may only be late. */

@@ -87,7 +87,7 @@ export function listGapStretches(session: Session, size: number): Promise<readon
   );
 }
 
-/** SQL: the live gaps of stretches, and by stretch what of them is missing and what is so no more. */
+/** SQL: the live gaps of ranges, and for each range which parts are still missing and which are not. */
 const looked = `
   looked as materialized (
     select g.id, g.stream_id, g.range, g.state, g.abandoned, g.given_up, t.low
@@ -203,7 +203,7 @@ export const abandonIn = (ended: string) => `
            group by found.id) e
    where g.id = e.id and g.range && e.remaining`;
 
-/** What a person asks for is abandoned no more. */
+/** Ranges that a person requests are no longer abandoned. */
 export async function takeUpAgain(session: Session, streamId: number, ranges: Coverage): Promise<void> {
   const span = spanOf(ranges);
   if (span === undefined) return;

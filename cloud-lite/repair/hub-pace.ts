@@ -1,5 +1,5 @@
-// How many calls the hub is given at once. One that says that it has too much to do, or that does not take our key, says
-// so of all calls: they all wait, then one of them tries.
+// Limits how many calls the hub gets at once. When the hub throttles, or refuses our key, that holds for every call: all
+// wait, then one tries.
 import { createBackoff } from '../../kernel/backoff.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';

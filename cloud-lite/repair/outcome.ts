@@ -1,4 +1,4 @@
-// Writes what a call to a module brought.
+// Records the outcome of a call to a module.
 import type { Backoff } from '../../kernel/backoff.ts';
 import type { Database, Session } from '../database/database.ts';
 import { noteReached, noteTrouble } from './contact.ts';

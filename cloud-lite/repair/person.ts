@@ -1,4 +1,4 @@
-// What all that a person does to the ledger has in common.
+// The frame of every change that a person makes to the ledger.
 import type { Window } from '../../wire/window.ts';
 import type { Database, Session } from '../database/database.ts';
 import { takeRepairLock } from './lock.ts';

@@ -1,6 +1,5 @@
-// The queue of calls to modules: requests whose time has come, claimed until after the longest call. An instance that
-// dies in the middle frees its claims by that, without anyone's help; the call is then made again, with the same request
-// id, which the module recognises.
+// The queue of calls to modules: requests that are due, claimed until after the longest call. The claims of an instance
+// that dies expire; the call is then made again, with the same request id, which the module recognises.
 
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
@@ -18,7 +17,7 @@ export interface DueRequest {
   readonly index: IndexKind;
   /** Present: the request is for late windows of this series, and `range` is one of their numbers. */
   readonly lateSeries?: string;
-  /** What to ask for: the span of what is still missing of the request's range. */
+  /** The range to request: the span of what is still missing. */
   readonly range: Window;
   readonly attempt: number;
   readonly failures: number;

@@ -1,4 +1,4 @@
-// What gaps and requests have in common: a range of a stream, and what of it is not there.
+// What gaps and requests have in common: a range of a stream, and the part of it that is missing.
 import type { IndexKind } from '../../wire/window.ts';
 import { parseMultirange, parseRange } from '../database/multirange.ts';
 import { type Pair, pairs } from '../ledger/ranges.ts';
@@ -62,10 +62,10 @@ export function rangeOfStream(row: RangeRow): RangeOfStream {
 /** Pieces shown of what is left of a range: lists hold up to a thousand ranges. */
 const maxPieces = 100;
 
-/** What is left of a range: the oldest pieces, and how many positions all of them have. */
+/** The missing part of a range: its oldest pieces, and the number of positions of all pieces. */
 export interface Left {
   readonly pieces: readonly Pair[];
-  /** Of all pieces, those too that are not listed: milliseconds, or records. */
+  /** The length of all pieces, also of those that are not listed: milliseconds, or records. */
   readonly length: number;
 }
 

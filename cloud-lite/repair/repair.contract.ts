@@ -18,7 +18,7 @@ import {
 import type { MethodOutcome } from './hub-methods.ts';
 import { sweep } from './sweep.ts';
 
-/** What repair owes, on any rig.database. */
+/** The contract of repair, on any database. */
 export function repairContract(open: () => Database): void {
   describe('repair', { timeout: 60_000 }, () => {
     let rig: RepairRig;

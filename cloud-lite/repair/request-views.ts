@@ -5,7 +5,7 @@ import { leftOf, type RangeOfStream, type RangeRow, rangeColumns, rangeOfStream 
 
 export interface RequestView extends RangeOfStream {
   readonly requestId: string;
-  /** What was missing of it when it was last looked at: its oldest pieces, and how many positions all have. */
+  /** The part that was missing at the last sweep: its oldest pieces, and the number of positions of all pieces. */
   readonly remaining: readonly Pair[];
   readonly remainingLength: number;
   readonly state: RequestState;
@@ -14,7 +14,7 @@ export interface RequestView extends RangeOfStream {
   /** Calls in a row that came to nothing. */
   readonly failures: number;
   readonly unreachable: boolean;
-  /** What the last call brought. */
+  /** The module's answer to the last call. */
   readonly answer: string | null;
   /** All times are UTC epoch ms. */
   readonly createdAt: number;

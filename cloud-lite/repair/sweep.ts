@@ -1,6 +1,6 @@
-// One look at everything: gaps noticed, closed and found, requests followed and recorded. In many short transactions,
-// each with a bounded number of rows and under the repair lock; when another instance is at it, there is nothing to
-// do here. A stream that the database fails on is left out, and named: it holds up nobody else.
+// One repair sweep: gaps noticed, closed and found, requests followed and recorded. It runs in many short transactions,
+// each with a bounded number of rows and under the repair lock; while another instance sweeps, this one does nothing. A
+// stream that the database fails on is skipped, and named: it delays no other.
 import { type Random, randomInt } from '../../kernel/random.ts';
 import type { Database, Session } from '../database/database.ts';
 import { isOfTheWork } from '../database/database-error.ts';
@@ -23,7 +23,7 @@ export interface SweepResult {
   readonly gapsClosed: number;
   readonly requestsRecorded: number;
   readonly requestsEnded: number;
-  /** What the database failed on, by itself: streams, or requests. */
+  /** Streams or requests that the database failed on, each alone. */
   readonly failed: readonly SweepFailure[];
 }
 

@@ -1,4 +1,4 @@
-// What tests of silence share: messages that come, the judgement, and what was told.
+// What tests of silence share: messages that arrive, the judgement, and the alerts that were raised.
 import type { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
 import { listAlerts } from '../health/alerts.ts';

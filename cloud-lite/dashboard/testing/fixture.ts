@@ -1,4 +1,4 @@
-// A detector's HTTP side over a ledger that a test fills: the dashboard without hub and module.
+// The detector's HTTP server over a ledger that a test fills: the dashboard without hub and module.
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';

@@ -17,7 +17,7 @@ import { claim, sweep } from '../../repair/sweep.ts';
 import { consumerGroup, type MadeHub } from './made-hub.ts';
 import { earliest, eventOf } from './made-message.ts';
 import { type MortalDatabase, mortal } from './mortal-database.ts';
-import type { Plants } from './plants.ts';
+import type { PlantedFaults } from './planted-faults.ts';
 
 export const historyLimits: RepairLimits = {
   detectionDelayMs: 1000,
@@ -37,14 +37,14 @@ export interface DetectorParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly hub: MadeHub;
-  readonly plants: Plants;
+  readonly planted: PlantedFaults;
 }
 
 export class Detector {
   readonly database: MortalDatabase;
   readonly random: Random;
   readonly #hub: MadeHub;
-  readonly #plants: Plants;
+  readonly #planted: PlantedFaults;
   readonly #ingestor: Ingestor;
   readonly #clock: Clock;
   /** The hub that its session is with; 0 before there is one. */
@@ -52,18 +52,18 @@ export class Detector {
   /** Where it goes on reading, by partition; absent where it has not read yet. */
   readonly #positions = new Map<number, number>();
 
-  constructor({ database, clock, random, hub, plants }: DetectorParts) {
-    this.database = mortal(plants.database(database));
+  constructor({ database, clock, random, hub, planted }: DetectorParts) {
+    this.database = mortal(planted.database(database));
     this.random = random;
     this.#clock = clock;
     this.#hub = hub;
-    this.#plants = plants;
+    this.#planted = planted;
     this.#ingestor = createIngestor({
       database: this.database,
       clock,
       log: silentLog,
       metrics: noMetrics,
-      plausible: { earliest, maxAheadMs: 1e12, ...plants.bounds },
+      plausible: { earliest, maxAheadMs: 1e12, ...planted.bounds },
       // So that a few windows make an archive.
       segmentLimits: { most: 6, kept: 2 },
     });
@@ -85,7 +85,7 @@ export class Detector {
       await markRead(this.database, ref, this.#clock.now());
       return false;
     }
-    const events = log.slice(from, to).map((logged, i) => this.#plants.event(eventOf(logged, from + i)));
+    const events = log.slice(from, to).map((logged, i) => this.#planted.event(eventOf(logged, from + i)));
     try {
       await this.#ingestor.ingest(ref, events, position - 1);
       this.#positions.set(partition, Math.max(position, to));
@@ -103,7 +103,7 @@ export class Detector {
     if (this.#session === this.#hub.incarnation) return;
     const checkpoints = await listCheckpoints(this.database, this.#hub.name, consumerGroup);
     const { incarnation } = this.#hub;
-    if (!this.#plants.hubUnseen)
+    if (!this.#planted.hubUnseen)
       await settleHub(this.database, { ...this.#hub.sight(), checkpoints }, this.#clock.now());
     this.#positions.clear();
     this.#session = incarnation;
@@ -123,7 +123,7 @@ export class Detector {
   }
 
   async record(request: DueRequest, answered: MethodOutcome): Promise<void> {
-    const outcome = this.#plants.outcome(answered);
+    const outcome = this.#planted.outcome(answered);
     const times = { now: this.#clock.now(), retryMs: () => 500, followUpMs: 1000 };
     if (request.state === 'pending') {
       await recordSent(this.database, request, judgeBackfillAnswer(outcome), times, historyLimits);

@@ -1,7 +1,7 @@
-// A random history of one small fleet: what modules send, what the way there does to it, what two detectors
-// that run at once make of it between their deaths, what people do, and how modules answer. From a seed, so
-// that a failing one repeats: exactly on PGlite, which runs one transaction after the other; on PostgreSQL,
-// where the two really overlap, up to who of them comes first.
+// A random history of one small fleet: what modules send, what happens to it on its way, what two detectors that run at
+// once make of it between their crashes, what people do, and how modules answer. From a seed, so that a failing one
+// repeats: exactly on PGlite, which runs one transaction after the other; on PostgreSQL, where the two really overlap,
+// except for which of them comes first.
 
 import type { Clock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
@@ -16,7 +16,7 @@ import { Detector, historyLimits } from './detector.ts';
 import { type HubEvent, MadeHub } from './made-hub.ts';
 import { indexOf } from './made-message.ts';
 import { createModules, type Modules, pick, split } from './modules.ts';
-import { noPlants, type Plants } from './plants.ts';
+import { noPlantedFaults, type PlantedFaults } from './planted-faults.ts';
 import { createWitness, type Witness } from './witness.ts';
 
 /** What happened, for a check that the histories were not too kind. */
@@ -41,7 +41,7 @@ export interface HistoryCounts {
 }
 
 export interface HistoryOptions {
-  readonly plants?: Plants;
+  readonly planted?: PlantedFaults;
   /** So many breaks of one stream come first. */
   readonly holes?: number;
 }
@@ -53,9 +53,9 @@ export interface HistoryOptions {
 export async function liveThrough(
   database: Database,
   seed: number,
-  { plants = noPlants, holes = 0 }: HistoryOptions = {},
+  { planted = noPlantedFaults, holes = 0 }: HistoryOptions = {},
 ): Promise<HistoryCounts> {
-  const history = new History(database, seed, plants);
+  const history = new History(database, seed, planted);
   await history.live(holes);
   return history.counts;
 }
@@ -81,7 +81,7 @@ class History {
   readonly #database: Database;
   readonly #clock = new VirtualClock();
   readonly #hub = new MadeHub();
-  readonly #plants: Plants;
+  readonly #planted: PlantedFaults;
   readonly #modules: Modules;
   readonly #witness: Witness;
   readonly #detectors: Detector[] = [];
@@ -89,15 +89,15 @@ class History {
   readonly #calling = new Set<string>();
   #trouble = true;
 
-  constructor(database: Database, seed: number, plants: Plants) {
+  constructor(database: Database, seed: number, planted: PlantedFaults) {
     this.#random = seededRandom(seed);
     this.#database = database;
-    this.#plants = plants;
+    this.#planted = planted;
     this.#modules = createModules(split(this.#random), (message) => {
       this.#hub.take(message, this.#clock.now());
       this.counts.messages++;
     });
-    this.#witness = createWitness(plants.database(database), this.#hub, this.#clock);
+    this.#witness = createWitness(planted.database(database), this.#hub, this.#clock);
   }
 
   async live(holes: number): Promise<void> {
@@ -290,10 +290,10 @@ class History {
     await own.read();
     return new Detector({
       database: this.#database,
-      clock: this.#plants.clock(own, machine),
+      clock: this.#planted.clock(own, machine),
       random,
       hub: this.#hub,
-      plants: this.#plants,
+      planted: this.#planted,
     });
   }
 

@@ -1,5 +1,5 @@
-// The hub of a history: what it keeps of what was sent to it, and what becomes of it. It is made anew under its name, another
-// one takes its place, or its retention removes what nobody has read yet.
+// The hub of a history: which of the messages sent to it are still there. It is made anew under its name, it is replaced by
+// another, or its retention removes events that were not read yet.
 import { type Random, randomInt } from '../../../kernel/random.ts';
 import type { PartitionRef } from '../../ingest/event-source.ts';
 import type { HubSight } from '../../ingest/hub-identity.ts';

@@ -1,5 +1,5 @@
-// The database as one detector sees it: up to the detector's death, which comes between any two statements, in a
-// transaction or not, or after a commit that nobody hears of any more. From then on it reaches nothing.
+// The database as one detector sees it, up to that detector's crash, which comes between any two statements, in a
+// transaction or not, or after a commit whose result is never received. From then on the detector reaches nothing.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Database, Session } from '../../database/database.ts';
 

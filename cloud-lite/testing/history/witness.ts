@@ -1,4 +1,4 @@
-// Holds the ledger against the oracle, as far as the detectors have read, at any moment of a history.
+// Compares the ledger with the oracle, as far as the detectors have read, at any moment of a history.
 import { expect } from 'vitest';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Database } from '../../database/database.ts';

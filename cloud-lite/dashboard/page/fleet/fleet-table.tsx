@@ -95,7 +95,7 @@ function FleetRow(props: {
   );
 }
 
-/** What keeps it from being complete, the worst alone. */
+/** The worst reason why the stream is not complete. */
 function lackText({ index, lengths }: FleetStream): string {
   if (lengths.abandoned > 0) return `${lengthText(index, lengths.abandoned)} given up`;
   if (lengths.missing > 0) return `${lengthText(index, lengths.missing)} missing`;

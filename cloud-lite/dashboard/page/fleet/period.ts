@@ -3,7 +3,7 @@ import type { FleetPage } from '../../../ledger/fleet.ts';
 const hourMs = 3_600_000;
 const shortMs = 300_000;
 
-/** The period to show while nobody chose one: of a fleet that has just begun an hour would be an empty strip. */
+/** The default period, until a person chooses one: short for a new fleet, of which an hour would be an empty strip. */
 export function fittingPeriod(page: FleetPage | undefined): number {
   if (page === undefined) return hourMs;
   const oldest = Math.min(

@@ -5,7 +5,7 @@ export function shareOf(
     readonly excused: number;
     readonly missing: number;
   },
-  /** Behind the stream's end: nothing came of it. */
+  /** Beyond the stream's end: no data yet. */
   unheard = 0,
 ) {
   const total = lengths.covered + lengths.excused + lengths.missing + unheard;

@@ -1,10 +1,10 @@
-// Whether what the page shows is of now. Pure.
+// Whether the data on the page is current. Pure.
 export interface LinkState {
   /** The stream of changes. */
   readonly changes: 'connecting' | 'open' | 'lost';
   /** When data last came, by this machine's clock. */
   readonly lastDataAt: number | undefined;
-  /** What the last call came to, if it failed. */
+  /** Why the last call failed; undefined where it succeeded. */
   readonly problem: string | undefined;
   /** When what is shown stopped being of now. */
   readonly awaySince: number | undefined;

@@ -17,7 +17,7 @@ export interface ChangeSource {
 export interface Link {
   state(): LinkState;
   subscribe(listener: () => void): () => void;
-  /** Streams changed; `all` also after each reconnect, for nobody knows what was missed. */
+  /** Streams changed; `all` also after each reconnect, since changes may have been missed. */
   onChanges(listener: (streams: Changes['streams']) => void): () => void;
   loaded(): void;
   failed(problem: string): void;

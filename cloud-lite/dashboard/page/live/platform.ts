@@ -1,4 +1,4 @@
-// What the browser gives: time, chance, the zone. Everything else is given them.
+// The browser's clock, randomness and time zone. All other files get these as parameters.
 export { systemClock as clock } from '../../../../kernel/clock.ts';
 
 export const random = {

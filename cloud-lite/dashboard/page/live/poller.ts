@@ -1,5 +1,5 @@
-// Asks for one thing again and again: at its interval, sooner when woken, never twice at once, and never
-// more often than its spacing, however many changes there are.
+// Polls one resource of the API: at its interval, sooner when woken, never twice at once, and never more often than its
+// spacing, however many changes there are.
 import type { Clock, Timer } from '../../../../kernel/clock.ts';
 
 export interface PollerOptions<T> {

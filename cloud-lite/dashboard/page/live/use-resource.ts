@@ -1,4 +1,4 @@
-// One thing of the API in a component: the last answer stays while the next one is on its way or fails.
+// One resource of the API in a component: the last answer stays while the next is loading or fails.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { Changes } from '../../../http/change-stream.ts';
 import { CallError } from './calls.ts';
@@ -15,7 +15,7 @@ export interface Resource<T> {
 }
 
 export interface ResourceOptions {
-  /** What is asked for: another key asks anew, and keeps the old answer until then. */
+  /** Identifies the resource: with another key it is loaded anew, and the old answer stays until then. */
   readonly key: string;
   readonly intervalMs?: number;
   readonly spacingMs?: number;

@@ -1,4 +1,4 @@
-// From samples of totals to what the plots draw. Pure.
+// Turns samples of totals into the series that the plots draw. Pure.
 import type { TrendSample } from '../../../http/trend.ts';
 
 /** Columns as uPlot takes them: seconds, then one column a line; null where nothing is known. */

@@ -1,4 +1,4 @@
-// Where the page is: `#/` or `#/streams/12`. In the fragment, so that any file server serves every address.
+// The page's route: `#/` or `#/streams/12`. It is in the fragment, so that any file server can serve every address.
 import { useEffect, useState } from 'preact/hooks';
 
 export type Route = { readonly page: 'fleet' } | { readonly page: 'stream'; readonly id: number };

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 
 interface Props {
   readonly kind: 'gaps' | 'requests';
-  /** What the third and the fourth column hold: numbers. */
+  /** Titles of the third and fourth column, which hold numbers. */
   readonly numbers: readonly [string, string];
   readonly children: ComponentChildren;
 }

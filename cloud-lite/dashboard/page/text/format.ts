@@ -1,4 +1,4 @@
-// Figures and times as people read them. Pure: the zone comes in, so that tests know what to expect.
+// Formats figures and times for people. Pure: the time zone is a parameter, so that tests know what to expect.
 import type { IndexKind } from '../../../../wire/window.ts';
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });

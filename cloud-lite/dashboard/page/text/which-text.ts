@@ -1,4 +1,4 @@
-// What a gap or a request is of, in words: a range of the stream, or numbers of its late windows.
+// Says what a gap or a request covers: a range of the stream, or numbers of its late windows.
 import type { RangeOfStream } from '../../../repair/range-of-stream.ts';
 import { zone } from '../live/platform.ts';
 import { lengthText, plural, rangeText } from './format.ts';

@@ -1,4 +1,4 @@
-// The timeline's lanes: told apart by place, name and pattern, and by colour besides.
+// The timeline's lanes: told apart by position, name and pattern, and by colour besides.
 import type { Pair } from '../../../ledger/ranges.ts';
 import type { Known } from './layout.ts';
 

@@ -120,7 +120,7 @@ export interface Finding {
   readonly reason?: string;
 }
 
-/** What a position is: the pointer's answer. A void that got data all the same is covered. */
+/** The state of a position, for the pointer. A void that got data all the same is covered. */
 export function findAt(known: Known, position: number): Finding {
   const gap = rangeAt(known.gaps, position);
   if (gap !== undefined) {

@@ -8,7 +8,7 @@ export interface Viewport {
 }
 
 export interface Limits {
-  /** What there is to see. */
+  /** The whole range that can be shown. */
   readonly span: Viewport;
   readonly minWidth: number;
 }
@@ -40,7 +40,7 @@ export function zoom(view: Viewport, factor: number, anchor: number, limits: Lim
   return clamp({ start: fixed - width * anchor, end: fixed + width * (1 - anchor) }, limits);
 }
 
-/** By a share of what is seen; positive looks at what is newer. */
+/** Moves the view by a share of its width; positive towards newer positions. */
 export function pan(view: Viewport, share: number, limits: Limits): Viewport {
   const by = widthOf(view) * share;
   return clamp({ start: view.start + by, end: view.end + by }, limits);
@@ -53,7 +53,7 @@ export function around(range: Viewport, limits: Limits): Viewport {
   return clamp({ start: middle - half, end: middle + half }, limits);
 }
 
-/** Keeps the width as far as it can, and never shows what cannot be there. */
+/** Keeps the width where possible, and never shows positions outside of the span. */
 export function clamp(view: Viewport, { span, minWidth }: Limits): Viewport {
   const width = Math.min(Math.max(widthOf(view), minWidth), widthOf(span));
   const start = Math.min(Math.max(view.start, span.start), span.end - width);

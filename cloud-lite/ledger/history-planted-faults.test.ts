@@ -1,11 +1,16 @@
-// That the random histories find faults: each is put back, and caught.
+// Checks that the random histories find faults: each planted fault is caught.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../database/database.ts';
 import { emptyLedger } from '../database/rebuild.ts';
 import type { ReceivedEvent } from '../ingest/event-source.ts';
 import { openTestDatabase } from '../testing/databases.ts';
 import { liveThrough } from '../testing/history/history.ts';
-import { editStatements, noPlants, type Plants, type StatementEdit } from '../testing/history/plants.ts';
+import {
+  editStatements,
+  noPlantedFaults,
+  type PlantedFaults,
+  type StatementEdit,
+} from '../testing/history/planted-faults.ts';
 
 const maxHistories = 60;
 
@@ -16,7 +21,7 @@ const without = (event: ReceivedEvent, ...names: readonly string[]): ReceivedEve
 
 const everything = { time: Number.MAX_SAFE_INTEGER, sequence: Number.MAX_SAFE_INTEGER };
 
-const faults: Readonly<Record<string, Partial<Plants> | readonly StatementEdit[]>> = {
+const faults: Readonly<Record<string, Partial<PlantedFaults> | readonly StatementEdit[]>> = {
   'a late window claims what lies between its readings': {
     event: (event) =>
       'void' in event.properties ? event : without(event, 'isLate', 'lateNumber', 'lateThrough'),
@@ -80,13 +85,13 @@ describe('random histories find that', () => {
 
   test.each(Object.entries(faults))('%s', { timeout: 300_000 }, async (_, fault) => {
     let applied = 0;
-    const plants: Plants = Array.isArray(fault)
-      ? { ...noPlants, database: (whole) => editStatements(whole, fault, () => applied++) }
-      : { ...noPlants, ...(fault as Partial<Plants>) };
+    const planted: PlantedFaults = Array.isArray(fault)
+      ? { ...noPlantedFaults, database: (whole) => editStatements(whole, fault, () => applied++) }
+      : { ...noPlantedFaults, ...(fault as Partial<PlantedFaults>) };
     let caught: unknown;
     for (let seed = 1; seed <= maxHistories && caught === undefined; seed++) {
       await emptyLedger(database);
-      caught = await liveThrough(database, seed, { plants }).then(
+      caught = await liveThrough(database, seed, { planted }).then(
         () => undefined,
         (error: unknown) => error,
       );

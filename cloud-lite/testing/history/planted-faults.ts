@@ -1,12 +1,12 @@
-// Faults to put back, to see that a history finds them: into what a detector is given (events, answers, the time), into what
-// it asks of the database, or by leaving out a step. Without any a detector is as it is.
+// Planted faults, to check that a history finds them: in what a detector is given (events, answers, the time), in its
+// statements to the database, or by leaving out a step. Without any, a detector is unchanged.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Database, Session } from '../../database/database.ts';
 import type { ReceivedEvent } from '../../ingest/event-source.ts';
 import type { Bounds } from '../../ingest/plausible.ts';
 import type { MethodOutcome } from '../../repair/hub-methods.ts';
 
-export interface Plants {
+export interface PlantedFaults {
   readonly bounds: Partial<Bounds>;
   /** No look at what has become of the hub. */
   readonly hubUnseen: boolean;
@@ -17,7 +17,7 @@ export interface Plants {
   database(database: Database): Database;
 }
 
-export const noPlants: Plants = {
+export const noPlantedFaults: PlantedFaults = {
   bounds: {},
   hubUnseen: false,
   event: (event) => event,
