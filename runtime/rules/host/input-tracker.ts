@@ -30,8 +30,8 @@ export class InputTracker {
   #pending: Reading[] = [];
   /** Sent ahead of what may claim them, by index. */
   #ahead: Reading[] = [];
-  /** Below it, and beyond what is known, something was sent ahead that is not kept here. */
-  #lostTo = Number.NEGATIVE_INFINITY;
+  /** From here to there something was sent ahead that is not kept here. */
+  #lost = { start: Number.POSITIVE_INFINITY, end: Number.NEGATIVE_INFINITY };
   #isAmid = false;
 
   /** Begins while a window is open: what that holds already is not known, so it begins with the next one. */
@@ -47,7 +47,7 @@ export class InputTracker {
     copy.#from = this.#from;
     copy.#until = this.#until;
     copy.#ahead = [...this.#ahead];
-    copy.#lostTo = this.#lostTo;
+    copy.#lost = this.#lost;
     return copy;
   }
 
@@ -76,12 +76,18 @@ export class InputTracker {
 
   /** Sent, and claimed by nothing so far. `unknownTo`: below it something was sent that nobody has. */
   hold(readings: readonly Reading[], unknownTo = Number.NEGATIVE_INFINITY): void {
-    this.#lostTo = Math.max(this.#lostTo, unknownTo);
     const until = this.#until ?? Number.NEGATIVE_INFINITY;
+    if (unknownTo > until) this.#lose(until, unknownTo);
     for (const reading of readings) if (reading.index >= until) this.#ahead.push(reading);
     if (this.#ahead.length <= maxAhead) return;
-    for (const { index } of this.#ahead) this.#lostTo = Math.max(this.#lostTo, index + 1);
-    this.#ahead = [];
+    // The farthest go: what a clock that runs ahead by years has stamped may never be claimed.
+    this.#ahead.sort((a, b) => a.index - b.index);
+    const gone = this.#ahead.splice(maxAhead);
+    this.#lose(gone[0]!.index, gone.at(-1)!.index + 1);
+  }
+
+  #lose(start: number, end: number): void {
+    this.#lost = { start: Math.min(this.#lost.start, start), end: Math.max(this.#lost.end, end) };
   }
 
   /** Observation is over, and what waited for its end was sent. */
@@ -101,7 +107,7 @@ export class InputTracker {
     const isBack = from !== undefined && start < from;
     const from_ = until === undefined || isBack ? start : Math.max(until, start);
     // What was sent ahead and is not known here is a hole for who follows.
-    const begin = Math.max(from_, Math.min(end, this.#lostTo));
+    const begin = end <= this.#lost.start ? from_ : Math.max(from_, Math.min(end, this.#lost.end));
     this.#until = isBack ? end : Math.max(end, until ?? end);
     const ahead = this.#takeAhead(begin, end);
     if (end <= begin) return [];
