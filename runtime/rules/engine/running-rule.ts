@@ -15,14 +15,8 @@ import { Budget, RowRefused } from './budget.ts';
 import { decode, encode } from './codec.ts';
 import { EventTimes } from './event-times.ts';
 import { Graph, type Sink } from './graph.ts';
+import { type DueRows, PendingRows } from './pending-rows.ts';
 import type { InputPlan, RulePlan } from './plan.ts';
-
-interface Pending {
-  readonly index: number;
-  readonly input: string;
-  readonly origin: string;
-  readonly row: RuleInputRow;
-}
 
 /** A row with its own time, which rows of other inputs may still precede. */
 interface Waiting {
@@ -54,10 +48,7 @@ export class Running implements RunningRule {
   #watermark = Number.NEGATIVE_INFINITY;
   #lastInput: string | undefined;
   #lastPositions: readonly number[] | undefined;
-  #pending: Pending[] = [];
-  #isSorted = true;
-  /** Of the row that was pushed last. */
-  #lastIndex = Number.NEGATIVE_INFINITY;
+  readonly #pending = new PendingRows();
   /** In the order of time, and of coming. */
   #waiting: Waiting[] = [];
   #rows: RuleRow[] = [];
@@ -91,13 +82,7 @@ export class Running implements RunningRule {
     if (this.#positionsOf(input) === undefined || (!this.#budget.hasRoom(rowBytes) && !this.#takeRow()))
       return;
     this.#budget.addRows(1, rowBytes);
-    const all = this.#pending;
-    if (this.#isSorted && index <= this.#lastIndex && all.length > 0) {
-      const last = all[all.length - 1]!;
-      if (inOrder({ index, input, origin, row }, last) < 0) this.#isSorted = false;
-    }
-    this.#lastIndex = index;
-    all.push({ index, input, origin, row });
+    this.#pending.push(input, origin, index, row);
   }
 
   /** Of the input of the last row, nearly always. */
@@ -123,12 +108,10 @@ export class Running implements RunningRule {
     if (!(until > this.#watermark)) return [];
     this.#lacking = lacking;
     this.#rows = [];
-    const due = this.#takePending(until);
-    this.#budget.giveRows(due.length, due.length * rowBytes);
+    const due = this.#pending.take(until);
+    this.#budget.giveRows(due.count, due.count * rowBytes);
     if (this.#isDirect && this.#plan.inputs.length === 1) this.#pushAll(due);
-    else
-      for (const pending of due)
-        for (const position of this.#positionsOf(pending.input)!) this.#place(position, pending);
+    else this.#placeAll(due);
     this.#watermark = until;
     const settled = this.decidedUntil();
     this.#drain(settled);
@@ -143,37 +126,24 @@ export class Running implements RunningRule {
     return Math.min(until, ...this.#times.map((times) => times?.floor(until) ?? until));
   }
 
-  /** Stable: of one position and origin in the order of calls. */
-  #sort(): void {
-    if (this.#isSorted) return;
-    this.#pending.sort(inOrder);
-    this.#isSorted = true;
-    this.#lastIndex = this.#pending.at(-1)?.index ?? Number.NEGATIVE_INFINITY;
-  }
-
-  #takePending(until: number): readonly Pending[] {
-    this.#sort();
-    const all = this.#pending;
-    if (all.length === 0 || all.at(-1)!.index < until) {
-      this.#pending = [];
-      return all;
-    }
-    const count = all.findIndex(({ index }) => index >= until);
-    this.#pending = all.slice(count);
-    return all.slice(0, count);
-  }
-
   /** Of the one input that there is, in the order of its index. */
-  #pushAll(due: readonly Pending[]): void {
+  #pushAll({ count, indexes, rows }: DueRows): void {
     const { feeds, isWrapped, input } = this.#plan.inputs[0]!;
     const graph = this.#graph;
-    for (let i = 0; i < due.length; i++) {
-      const { row, index } = due[i]!;
-      graph.push(feeds, isWrapped ? { [input]: row } : row, index);
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      graph.push(feeds, isWrapped ? { [input]: row } : row, indexes[i]!);
     }
   }
 
-  #place(position: number, { index, row, input }: Pending): void {
+  #placeAll({ count, indexes, rows, inputOf }: DueRows): void {
+    for (let i = 0; i < count; i++) {
+      const input = inputOf(i);
+      for (const position of this.#positionsOf(input)!) this.#place(position, input, indexes[i]!, rows[i]!);
+    }
+  }
+
+  #place(position: number, input: string, index: number, row: RuleInputRow): void {
     const { feeds, isWrapped } = this.#plan.inputs[position] as InputPlan;
     const own = isWrapped ? { [input]: row } : row;
     if (this.#isDirect) {
@@ -251,12 +221,14 @@ export class Running implements RunningRule {
   }
 
   state(): RuleState {
-    this.#sort();
     return {
       fingerprint: this.#fingerprint,
       watermark: Number.isFinite(this.#watermark) ? this.#watermark : null,
       counts: { ...this.#counts },
-      pending: this.#pending.map(({ index, input, origin, row }) => [index, input, origin, encode(row)]),
+      pending: [...this.#pending.entries()].map(([index, input, origin, row]) => [
+        ...[index, input, origin],
+        encode(row),
+      ]),
       waiting: this.#waiting.map(({ time, of, row }) => [time, of, encode(row)]),
       times: this.#times.map((times) => times?.save() ?? null),
       ordinals: [...this.#ordinals],
@@ -286,14 +258,9 @@ export class Running implements RunningRule {
       state as unknown as SavedState;
     this.#watermark = watermark ?? Number.NEGATIVE_INFINITY;
     this.#counts = { ...noCounts, ...counts };
-    this.#pending = pending.map(([index, input, origin, row]) => ({
-      index,
-      input,
-      origin,
-      row: decode(row) as RuleInputRow,
-    }));
+    for (const [index, input, origin, row] of pending)
+      this.#pending.push(input, origin, index, decode(row) as RuleInputRow);
     this.#waiting = waiting.map(([time, of, row]) => ({ time, of, row: decode(row) as RecordValue }));
-    this.#lastIndex = this.#pending.at(-1)?.index ?? Number.NEGATIVE_INFINITY;
     this.#budget.addRows(pending.length + waiting.length, (pending.length + waiting.length) * rowBytes);
     for (const [position, one] of this.#times.entries()) one?.load(times[position]);
     this.#ordinals = new Map(ordinals);
@@ -311,11 +278,4 @@ interface SavedState {
   readonly ordinals: readonly [string, number][];
   readonly latestTime: number | null;
   readonly selects: unknown;
-}
-
-/** By position, then by name of input and origin. */
-function inOrder(a: Pending, b: Pending): number {
-  if (a.index !== b.index) return a.index - b.index;
-  if (a.input !== b.input) return a.input < b.input ? -1 : 1;
-  return a.origin === b.origin ? 0 : a.origin < b.origin ? -1 : 1;
 }
