@@ -1,5 +1,5 @@
-// The machine's own count of time, which no setting of the wall clock moves: what readings carry while the wall
-// clock cannot be trusted, also across a restart of the process.
+// Time since the machine started, which no setting of the wall clock moves. Readings carry it while the wall clock cannot
+// be trusted, also across a restart of the process.
 import { readFileSync } from 'node:fs';
 import { hrtime } from 'node:process';
 

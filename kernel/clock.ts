@@ -1,5 +1,5 @@
-// The one place that touches the machine's time. Everything else takes a `Clock`, so that tests and
-// the simulation can run hours in milliseconds, and so that a wrong wall clock is a thing we can test.
+// The one file that reads the machine's time. Everything else takes a `Clock`, so that tests and the simulation can run
+// hours in milliseconds, and can test a wrong wall clock.
 
 export interface Timer {
   /** Idempotent. A cancelled timer's callback never runs. */

@@ -1,5 +1,5 @@
-// Standard error, for logs: each line is written at once, so that the last ones before a crash are there to be read. What
-// nobody reads is dropped: a reader that has gone must hold up nothing, and a log library's own flush waits for it for ever.
+// Writes logs to standard error, each line at once, so that the last ones before a crash can be read. Lines that nobody
+// reads are dropped: a reader that has gone must block nothing, and a log library's own flush waits for it for ever.
 import { writeSync } from 'node:fs';
 
 const maxTries = 20;

@@ -1,4 +1,4 @@
-// The logging port. Shape of pino's methods, so that pino itself satisfies it.
+// The logging port. It has the shape of pino's methods, so that pino itself satisfies it.
 
 export interface Log {
   debug(fields: object, message: string): void;

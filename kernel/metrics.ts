@@ -1,6 +1,5 @@
-// The metrics port: what our code counts, without saying who collects it. Names are in Prometheus form
-// (`holdfast_..._total`, units last). Labels must come from configuration, never from data: a label
-// value costs memory for ever.
+// The metrics port: what our code counts, independent of the collector. Names are in Prometheus form (`holdfast_..._total`,
+// units last). Labels must come from configuration, never from data: a label value costs memory for ever.
 
 export type Labels = Readonly<Record<string, string>>;
 

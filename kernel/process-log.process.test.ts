@@ -1,4 +1,4 @@
-// What stands on standard error, of a process that logs.
+// What a process that logs writes to standard error.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

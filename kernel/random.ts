@@ -1,4 +1,4 @@
-// Randomness comes in through constructors: a seeded run repeats exactly.
+// Randomness, passed in through constructors, so that a seeded run repeats exactly.
 import { randomUUID } from 'node:crypto';
 
 export interface Random {

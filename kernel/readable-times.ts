@@ -1,4 +1,4 @@
-// Log lines are read by people: a time in them is no number.
+// Log lines are read by people: times in them are written as text, not as numbers.
 
 /** What names a place in time; the ends of ranges among them. */
 const timeNames =

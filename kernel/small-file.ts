@@ -1,6 +1,6 @@
-// Small files of our own, in a folder where anything may stand in their place: a directory, a link that leads nowhere, a
-// pipe that never answers, a device, a file of gigabytes. Such a thing is never read, never waited for, and never in the
-// way: it is renamed, and stays beside.
+// Small files of our own, at paths where anything may stand instead: a directory, a broken link, a pipe that never answers,
+// a device, a file of gigabytes. Such a thing is never read or waited for, and never blocks the file: it is renamed, and
+// stays beside it.
 import { constants, type Stats } from 'node:fs';
 import { lstat, open, rename, rm, stat } from 'node:fs/promises';
 import { HoldfastError } from './errors.ts';

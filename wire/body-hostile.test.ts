@@ -1,4 +1,4 @@
-// Bodies from strangers: whatever they are, decoding ends soon, in readings that hold or in `wire-bad-body`.
+// Hostile bodies: whatever the bytes are, decoding ends soon, in valid readings or in `wire-bad-body`.
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// columns/1, decoding. Every count is checked against the reading count, and that against its limit,
-// before anything is unfolded: what a body makes of itself is at most `maxReadingsPerMessage` readings.
+// columns/1, decoding. Every count is checked against the number of readings, and that against its limit, before anything
+// is expanded: a body yields at most `maxReadingsPerMessage` readings.
 import { HoldfastError } from '../kernel/errors.ts';
 import { isIndex } from './index-position.ts';
 import { maxConstantLength, maxReadingsPerMessage, maxTagLength } from './limits.ts';

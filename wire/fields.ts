@@ -1,4 +1,4 @@
-// Reading records that strangers filled in: every bad field is reported, not only the first.
+// Validates the fields of untrusted records: every bad field is reported, not only the first.
 
 /** One bad field, for people: `problem` completes the sentence "<field> is ...". */
 export interface FieldError {

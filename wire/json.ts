@@ -1,5 +1,5 @@
-// JSON from strangers. JSON.parse itself withstands any text, but a small text can unfold into much
-// memory (`[[],[],...`), so the structure is counted before it is built.
+// Parses untrusted JSON. JSON.parse itself withstands any text, but a small text can unfold into much memory
+// (`[[],[],...`), so the structure is counted before it is built.
 import { HoldfastError } from '../kernel/errors.ts';
 import { maxBodyNodes, maxReadingsPerMessage, maxUnpackedBytes, maxValueDepth } from './limits.ts';
 

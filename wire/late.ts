@@ -1,6 +1,6 @@
-// Late messages: readings that came after their window had closed. They claim no window, so no hole shows that one of
-// them is lost. Hence they are numbered: the module counts those of each stream from 1, and every later window says how
-// far the count is. A series is one such count; a module that has lost its count begins another, under a new name.
+// Late messages: readings that came after their window had closed. They claim no window, so the loss of one would leave no
+// hole. Hence they are numbered: the module counts those of each stream from 1, and every later window states the last
+// number. A series is one such count; a module that has lost its count begins another, under a new name.
 import { HoldfastError } from '../kernel/errors.ts';
 import { maxLateSeriesLength } from './limits.ts';
 

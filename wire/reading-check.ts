@@ -1,5 +1,5 @@
-// What a reading must be to be sent. Sources deal with equipment, so the encoder trusts none of them:
-// whatever is no JSON value is refused with the reading's name, and the caller sends a marker instead.
+// Checks that a reading can be sent. Sources read equipment, so the encoder trusts none of them: a value that is no JSON
+// value is refused with the reading's name, and the caller sends a marker instead.
 import { HoldfastError } from '../kernel/errors.ts';
 import { isIndex } from './index-position.ts';
 import { maxBodyNodes, maxQualityLength, maxTagLength, maxValueDepth } from './limits.ts';

@@ -1,4 +1,4 @@
-// readings/1: an array of {"t", "tag", "v", "q"}, for consumers that read it as it is.
+// readings/1: an array of {"t", "tag", "v", "q"}, for consumers that read it without a decoder.
 import { HoldfastError } from '../kernel/errors.ts';
 import { formatIndex, parseIndex } from './index-position.ts';
 import { maxReadingsPerMessage, maxTagLength } from './limits.ts';

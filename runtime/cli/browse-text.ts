@@ -1,4 +1,4 @@
-// What `holdfast browse` prints: YAML that goes into a site's file as it is, or a line of JSON for each variable.
+// The output of `holdfast browse`: YAML that can be pasted into a site's file, or a line of JSON for each variable.
 import type { Value } from '../../wire/reading.ts';
 import type { BrowsedTag, BrowseListing } from '../sources/opcua/browse.ts';
 import { printable } from './spool-text.ts';

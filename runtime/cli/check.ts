@@ -1,4 +1,4 @@
-// `holdfast check`: whether a configuration is valid, and what it asks of each bus and of the hub.
+// `holdfast check`: whether a configuration is valid, and the load that it puts on each bus and on the hub.
 import type { Clock } from '../../kernel/clock.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import { exitCodes } from './exit-codes.ts';

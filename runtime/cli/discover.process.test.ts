@@ -1,4 +1,4 @@
-// `holdfast probe --discover` against devices of other makers' making, and the plant with its habits.
+// `holdfast probe --discover` against devices by other makers, and the plant with its device habits.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// `holdfast explain`: what a setting is.
+// `holdfast explain`: describes a setting.
 import { explain, settingsPage } from '../config/settings-page.ts';
 import { exitCodes } from './exit-codes.ts';
 

@@ -1,4 +1,4 @@
-// Probes sources side by side: what each had to say, whatever became of the others.
+// Probes sources side by side: reports the result of each, whatever happens to the others.
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { ProbedTag } from '../sources/probe.ts';

@@ -1,4 +1,4 @@
-// How a probe is told to people, and to programs.
+// Prints the results of a probe, for people and for programs.
 import type { Value } from '../../wire/reading.ts';
 import type { ProbedTag, RawValue } from '../sources/probe.ts';
 import type { ProbedSource } from './probe-source.ts';

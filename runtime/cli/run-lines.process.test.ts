@@ -1,4 +1,4 @@
-// `holdfast run` without a hub, and starts that cannot be: real processes.
+// `holdfast run` without a hub, and starts that must fail, as real processes.
 
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

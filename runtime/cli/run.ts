@@ -1,4 +1,4 @@
-// `holdfast run`: one process's life, from the environment to the exit code.
+// `holdfast run`: runs the module in this process, from reading the environment to the exit code.
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';

@@ -1,5 +1,5 @@
-// `holdfast spool ...`: looking into the data folder of a module that is not running. All but `salvage` change
-// nothing, not even a time in the folder.
+// `holdfast spool ...`: inspects the data folder of a module that is not running. All subcommands but `salvage` change
+// nothing in the folder, not even a time stamp.
 import { Command, InvalidArgumentError } from 'commander';
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';

@@ -1,4 +1,4 @@
-// How `holdfast spool` says sizes, times and windows to people, and lays out tables.
+// Formats sizes, times, windows and tables for `holdfast spool`.
 import { formatIndex, type IndexKind, type Window } from '../../wire/window.ts';
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB'];

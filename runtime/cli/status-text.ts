@@ -1,4 +1,4 @@
-// The overview for a terminal: the same story as the page's, in the same words. Pure.
+// The overview for a terminal: the same content as the status page, in the same words. Pure.
 import { durationText } from '../../kernel/duration-text.ts';
 import type { Overview } from '../health/overview.ts';
 

@@ -1,5 +1,5 @@
-// Comma-separated values as spreadsheets write them (RFC 4180), with the place of each cell, so that a problem
-// can name line and column. Also `;` and tab between cells, as Excel writes them in half of Europe.
+// Comma-separated values as spreadsheets write them (RFC 4180), with the position of each cell, so that a problem can name
+// line and column. Also `;` and tab between cells, as Excel writes them in half of Europe.
 
 export interface Cell {
   readonly text: string;

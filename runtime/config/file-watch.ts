@@ -1,6 +1,6 @@
-// Tells when one of some files changes: at once where the system says so, and within seconds where it does not
-// (network file systems, some bind mounts). Folders are watched rather than files, since editors and deployment
-// tools replace files; a change counts once it has rested for a moment, since others write them piece by piece.
+// Reports changes of files: at once where the operating system notifies, within seconds where it does not (network file
+// systems, some bind mounts). Folders are watched rather than files, since editors and deployment tools replace files; a
+// change is reported once it has rested for a moment, since tools write files piece by piece.
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -1,4 +1,4 @@
-// Who the module is in the cloud. Secrets come from the environment or a file that it names, never from the
+// The module's identity in the cloud. Secrets come from the environment or a file that it names, never from the
 // configuration, which may be shown, logged and kept.
 import { describeError } from '../../kernel/errors.ts';
 import { readNamedFile } from '../../kernel/small-file.ts';

@@ -1,4 +1,4 @@
-// Mistakes that people make, and what they are told, to the letter.
+// Common configuration mistakes, with the exact text of their errors.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Problems as people read them: in the order of the file, a mistake that repeats said once.
+// Prints problems of a configuration for people: in the order of the file, a repeated mistake once.
 
 /** In a file; both from 1. */
 export interface TextPosition {

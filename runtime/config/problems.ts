@@ -1,4 +1,4 @@
-// What is wrong with a configuration, in words: where (line, column, source, setting), what, and what would be right.
+// Turns validation issues into words: where (line, column, source, setting), what is wrong, and what would be right.
 import type { z } from 'zod';
 import { configJsonSchema } from './json-schema.ts';
 import { nearest } from './nearest.ts';

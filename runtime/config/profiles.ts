@@ -1,4 +1,4 @@
-// Puts device profiles into the sources of a configuration: `profile` names one that is built in, or a file.
+// Inserts device profiles into the sources of a configuration: `profile` names one that is built in, or a file.
 import { isAbsolute, join } from 'node:path';
 import { describeError } from '../../kernel/errors.ts';
 import {

@@ -1,5 +1,5 @@
-// Problems of a file that somebody far away named, said without a word of the file: paths as far as the schema knows
-// them, and places. What is in the file, a key perhaps, is nothing for a status page or a twin.
+// Removes file contents from the problems of a file that was named remotely: only paths that the schema knows and positions
+// remain. The file may hold a key, which must reach neither a status page nor a twin.
 import { configJsonSchema } from './json-schema.ts';
 import type { PlaceOf, Problem } from './problem-text.ts';
 import { formatPath, type RawProblem } from './problems.ts';

@@ -1,4 +1,4 @@
-// Files that the twin names: where they may lie, and that nothing of what is in them is told to anybody.
+// Files that the twin names: where they may lie, and that no error repeats their contents.
 import { execFileSync } from 'node:child_process';
 import {
   ftruncateSync,

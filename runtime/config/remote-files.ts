@@ -1,7 +1,7 @@
-// Files that somebody far away names: the twin's `configFile`, and what such a configuration names in turn. Who may write
-// a twin may run other equipment, but is not to read the gateway's disk through it. So these files lie in folders that
-// the gateway's owner named, links followed, and never among the module's own data; and what is wrong with one is said in
-// words of the schema and places, never in words of the file.
+// Limits which files a remote configuration may read: the twin's `configFile`, and the files that such a configuration
+// names. A person who may write a twin may run other equipment, but must not read the gateway's disk through it. So these
+// files lie in folders that the gateway's owner named, links followed, and never among the module's own data; and problems
+// of such a file name settings of the schema and positions, never its contents.
 import { constants } from 'node:fs';
 import { open, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';

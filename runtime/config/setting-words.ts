@@ -1,6 +1,6 @@
-// What each setting is, in words: for the JSON Schema (hovers of editors), docs/SETTINGS.md and `holdfast explain`. A line is
-// `setting | unit | example | what it is`. A setting is found by the longest end of its path that stands here, so that
-// what is the same in several places is said once. A test holds all of it against the schema.
+// The description of each setting: for the JSON Schema (hovers of editors), docs/SETTINGS.md and `holdfast explain`. A line
+// is `setting | unit | example | description`. A setting is found by the longest suffix of its path that is listed here, so
+// that settings that occur in several places are described once. A test compares all of it with the schema.
 
 export interface SettingWords {
   readonly what: string;

@@ -1,5 +1,5 @@
-// The settings that a start needs before the spool, and with it the last good configuration, is open: a copy of
-// the last good one without its sources, in a file beside the spool. Missing or damaged, defaults stand in.
+// The settings that a start needs before the spool, which holds the last good configuration, is open: a copy of the last
+// good one without its sources, in a file beside the spool. Where it is missing or damaged, defaults apply.
 import { join } from 'node:path';
 import { readSmallFile, replaceFile } from '../../kernel/small-file.ts';
 import { ConfigError, loadConfig, validateConfig } from './load.ts';

@@ -1,5 +1,5 @@
-// Which columns a table of tags may have, and what their cells hold: the settings of a tag of that type of source, as
-// the one schema has them. A new type of source therefore brings its columns along.
+// The columns that a table of tags may have, and the type of their cells: the settings of a tag of that type of source,
+// from the schema. A new type of source therefore brings its columns along.
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 

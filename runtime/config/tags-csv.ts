@@ -1,5 +1,5 @@
-// Tags from a table: one row a tag, one column a setting, as an engineer keeps them in a spreadsheet. What comes
-// out is what the YAML would have held; whether it makes sense is the schema's to say, and `place` tells where.
+// Reads tags from a table: one row a tag, one column a setting, as engineers keep them in a spreadsheet. The result is what
+// the YAML would have held; the schema validates it, and `place` tells where each value came from.
 import { type Cell, parseCsv, type Row } from './csv.ts';
 import type { CellKind, TagColumns } from './tag-columns.ts';
 

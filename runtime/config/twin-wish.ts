@@ -1,7 +1,7 @@
-// What the module twin's desired properties ask for. Pure.
+// Reads which configuration the module twin's desired properties ask for. Pure.
 //
-// A twin that holds nothing of ours leaves the gateway's own file in charge. One that holds something must hold a
-// whole configuration, or name a file with one: settings that are merged from two places are understood by nobody.
+// A twin without any of our properties leaves the gateway's own file in charge. One that has some must hold a whole
+// configuration, or name a file with one: settings merged from two places are hard for people to understand.
 import { isAbsolute } from 'node:path';
 import type { Problem } from './problem-text.ts';
 

@@ -1,5 +1,5 @@
-// What a person may write where the schema has something simpler: `1s` for 1000 in settings of milliseconds, and
-// `${NAME}` for a variable of the gateway's environment.
+// Converts values that people may write to those of the schema: `1s` to 1000 in settings of milliseconds, and `${NAME}` to
+// a variable of the gateway's environment.
 import { type RawProblem, secretKey } from './problems.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

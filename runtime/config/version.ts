@@ -1,4 +1,4 @@
-// Which configuration this is, and where it came from.
+// Identifies a configuration: its version, and where it came from.
 import { formatProblems, type Problem, problemText } from './problem-text.ts';
 
 /** `twin`: the module twin's desired properties. `twin-file`: a file that they name. `file`: the gateway's own. */

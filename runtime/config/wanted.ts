@@ -1,4 +1,4 @@
-// Which configuration is wanted right now, and what it says: the twin's, where it holds one, else the gateway's file.
+// Finds and loads the configuration that is wanted now: the twin's, where it holds one, else the gateway's file.
 import type { LastGood } from './last-good.ts';
 import { ConfigError, type LoadedConfig, loadConfig, loadValue } from './load.ts';
 import type { Problem } from './problem-text.ts';

@@ -1,5 +1,5 @@
-// Who may see the status. Readings, names of equipment and the log are nobody's business on the network: without a token they
-// are for the gateway itself alone, whatever address is listened on. Metrics and health are for whoever asks. Pure.
+// Who may see the status. Readings, names of equipment and the log must not be visible on the network: without a token only
+// the gateway itself may see them, whatever address is listened on. Metrics and health are open to all. Pure.
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 export interface Asking {

@@ -1,4 +1,4 @@
-// What adapters count of their own equipment.
+// The metrics that adapters count of their own equipment.
 import type { MetricCatalogue } from '../../kernel/prometheus.ts';
 
 const labels = ['source'];

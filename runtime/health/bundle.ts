@@ -1,5 +1,5 @@
-// One archive for whoever is asked for help: what the module says of itself, what it counted, how it is configured, its last
-// lines, and what it runs on. No secret is in it: all of it passes `withoutSecrets`.
+// The support bundle: one archive with the module's status, metrics, configuration, last log lines, and facts about the
+// machine. It holds no secret: everything in it passes `withoutSecrets`.
 import { getServers } from 'node:dns';
 import { arch, cpus, freemem, loadavg, networkInterfaces, release, totalmem, uptime } from 'node:os';
 import type { LogEntry } from './log-entry.ts';

@@ -1,4 +1,4 @@
-// What says whose series these are: the labels that edgeHub puts on its own, so that one query covers both.
+// The labels that identify the module in metrics: those that edgeHub puts on its own, so that one query covers both.
 import type { Labels } from '../../kernel/metrics.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,5 +1,6 @@
-// How long the spool's room lasts without a network. What was stored for the first time since the start (sent by now, or
-// waiting) is looked at every ten minutes and kept for a day: the rate is that of the day, or of what there is of it.
+// Estimates how long the spool's room lasts without a network. The amount stored for the first time since the start (sent
+// by now, or waiting) is sampled every ten minutes and kept for a day: the rate is that of the last day, or of the part of
+// it that is known.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 
 export interface FillRate {

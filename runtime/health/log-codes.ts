@@ -1,5 +1,5 @@
-// Each line that needs a person has a code, by which docs/ERRORS.md says what to do. Errors that were raised bring their own;
-// for lines that state a condition it stands here, by the beginning of their text. A test holds this against the code.
+// The codes of log lines that need a person, by which docs/ERRORS.md says what to do. Raised errors bring their own code;
+// lines that state a condition have theirs here, by the beginning of their text. A test compares this with the code.
 import type { LogEntry } from './log-entry.ts';
 
 const codes: readonly (readonly [string, string])[] = [

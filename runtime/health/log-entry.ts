@@ -1,4 +1,4 @@
-// One line of the log as it passes through repetition, memory and format on its way out.
+// One log line on its way through repeat suppression, the buffer of recent lines, and formatting.
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 

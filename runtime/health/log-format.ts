@@ -1,5 +1,5 @@
-// How a line of the log looks: `json` for programs, `iotedge` as edgeAgent's filter wants it (level, time and text at the
-// beginning of the line, so that GetModuleLogs can select by level, time and pattern), `pretty` for a person at a terminal. Pure.
+// Formats log lines: `json` for programs, `iotedge` as edgeAgent's filter wants it (level, time and text at the beginning
+// of the line, so that GetModuleLogs can select by level, time and pattern), `pretty` for a person at a terminal. Pure.
 import type { LogEntry, LogLevel } from './log-entry.ts';
 
 export const logFormats = ['iotedge', 'json', 'pretty'] as const;

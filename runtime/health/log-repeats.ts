@@ -1,6 +1,7 @@
-// The same trouble again and again is a few lines and a sum, not a full disk: a flapping source or link, a bad disk, or a hostile
-// peer. Lines are alike when level, part, source, code and text are, whatever numbers stand in them. Of each kind the first ones
-// pass; the rest of a period is counted, and one line says at its end how many there were.
+// Suppresses repeated log lines: the same trouble again and again (a flapping source or link, a bad disk, a hostile peer)
+// becomes a few lines and a count, so that the log does not fill the disk. Lines are alike when level, part, source, code
+// and text are, whatever numbers are in them. In each period the first lines of a kind pass, the rest is counted, and one
+// line at the end says how many there were.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { LogEntry } from './log-entry.ts';
 

@@ -1,5 +1,5 @@
-// An outage as the log tells it: one line when it begins, one at growing intervals with what waits, one at its end, and one when
-// what waited has been sent, with how much it was and how fast it went. A blip is none.
+// Logs an outage: one line when it begins, one at growing intervals with the amount that waits, one at its end, and one
+// when the backlog has been sent, with its size and rate. Very short interruptions are not logged.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 

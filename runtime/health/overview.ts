@@ -1,5 +1,5 @@
-// What page and terminal show: the status, in words what is wrong, the last value of each tag, the last lines of the log. Bounded,
-// since an equipment may have ten thousand tags and values of any size.
+// The data that page and terminal show: the status, what is wrong in words, the last value of each tag, the last log lines.
+// Bounded, since equipment may have ten thousand tags and values of any size.
 import { formatIndex } from '../../wire/index-position.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { IndexKind } from '../../wire/window.ts';

@@ -1,4 +1,5 @@
-// The last lines of the log, for the status page and the bundle: who stands before the gateway has no other way to them.
+// The last log lines, for the status page and the bundle: a person who stands at the gateway often has no other access to
+// them.
 import type { LogEntry } from './log-entry.ts';
 
 export interface RecentLog {

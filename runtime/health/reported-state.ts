@@ -1,4 +1,4 @@
-// What the module says about itself in its twin: small, and coarse on purpose. A twin is metered by the update and
+// The state that the module reports in its twin: small, and deliberately coarse. A twin is metered by the update and
 // throttled by the hub, so ages and sizes are rounded until they rarely change. Pure.
 
 /** Times are wall clock, epoch ms. */

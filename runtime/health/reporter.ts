@@ -1,5 +1,5 @@
-// Brings the module's state into its twin: what an operator waits for (configuration, sources, clock, spool) soon
-// after it changes, what merely grows and shrinks every few minutes.
+// Writes the module's state to its twin: what an operator waits for (configuration, sources, clock, spool) soon after it
+// changes, counters and sizes every few minutes.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';

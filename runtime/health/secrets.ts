@@ -1,6 +1,6 @@
-// What must never leave the gateway in a bundle, and how it is taken out: the values themselves, wherever they turn up (a log
-// line, an error of a library, a setting that was misused), and whatever looks like a secret. Reading them is the only way to
-// know them: from the environment, and from the files that environment and configuration name as keys.
+// Removes secrets from what leaves the gateway in a bundle: their values, wherever they turn up (a log line, an error of a
+// library, a setting that was misused), and whatever looks like a secret. To know the values, it reads them: from the
+// environment, and from the files that environment and configuration name as keys.
 import { readSmallFile } from '../../kernel/small-file.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

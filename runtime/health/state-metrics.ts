@@ -1,5 +1,5 @@
-// The module's state as series: read when somebody looks, so nothing is counted for it, and what is gone is not shown.
-// Pure.
+// The module's state as metrics: read when they are scraped, so nothing is counted for it, and parts that are gone are not
+// shown. Pure.
 import type { Sample } from '../../kernel/prometheus.ts';
 import type { stateMetrics } from './metric-catalogue.ts';
 

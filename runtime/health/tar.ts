@@ -1,4 +1,4 @@
-// The smallest archive that every system opens: POSIX ustar (IEEE 1003.1-1988, section 10.1.1), gzipped.
+// Writes the simplest archive that every system opens: POSIX ustar (IEEE 1003.1-1988, section 10.1.1), gzipped.
 import { gzipSync } from 'node:zlib';
 
 export interface ArchiveFile {

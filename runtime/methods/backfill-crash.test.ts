@@ -1,5 +1,5 @@
-// A process that dies at any save of any step, before or after it is durable, and starts again on the same
-// disk: the range ends answered, completely and truthfully.
+// A process that dies at any save of any step, before or after it is durable, and starts again on the same disk: in the end
+// the range is answered completely and correctly.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';

@@ -1,4 +1,4 @@
-// What the backfill jobs offer, and what they are given.
+// The interface of the backfill jobs, and the options that they take.
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';

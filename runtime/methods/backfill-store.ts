@@ -1,4 +1,4 @@
-// What backfill jobs need of the spool: durable jobs, the archive, and the backfill lane.
+// The port from backfill jobs to the spool: durable jobs, the archive, and the backfill lane.
 import type { LateNumber, LateNumbers } from '../../wire/late.ts';
 import type { LateVoid, MiniBatch, VoidDeclaration, VoidReason } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';

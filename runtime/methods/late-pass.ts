@@ -1,6 +1,7 @@
-// Answers a job for late windows, which are named by their numbers: what the archive still has is queued again as it
-// was, what waits in a lane is on its way, and what is gone is declared so. No history can say it again: what came late
-// lies within windows that were claimed without it, so its positions are not known from its number.
+// Answers a job for late windows, which are named by their numbers: those that the archive still has are queued again
+// unchanged, those that wait in a lane are on their way, and those that are gone are declared void. The source's history
+// cannot supply them: late readings lie within windows that were claimed without them, so a number does not tell their
+// positions.
 import { normalise, subtract } from '../../wire/coverage.ts';
 import type { BackfillStore, JobOutput, JobRecord } from './backfill-store.ts';
 import { declaredVoid, type JobChange, remainingOf } from './job-ranges.ts';

@@ -1,4 +1,4 @@
-// The module's direct methods: which exist, under which names, and what each is answered.
+// Routes the module's direct methods: their names, and the handler of each.
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';

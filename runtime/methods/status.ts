@@ -1,4 +1,4 @@
-// The status report: what an operator asks the module first. Pure composition; who knows a part brings it.
+// The status report: what an operator asks the module first. Pure composition: each part supplies its own section.
 import { formatIndex } from '../../wire/index-position.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { JobRecord } from './backfill-store.ts';

@@ -1,5 +1,5 @@
-// Takes turns: for each stream at most one piece of work at a time, the next one chosen when the last ended,
-// and a timer where all of the stream's work waits.
+// Schedules work by stream: at most one piece at a time for each, the next one chosen when the last has ended, and a timer
+// where all of a stream's work is waiting.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 
 export interface TurnsOptions<Entry> {

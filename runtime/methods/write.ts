@@ -1,4 +1,4 @@
-// The direct method `write`: one tag of one source, by the same way as what rules write.
+// The direct method `write`: sets one tag of one source, by the same path as writes of rules.
 import { parseWrite } from '../../wire/methods.ts';
 import type { Value } from '../../wire/reading.ts';
 import type { MethodAnswer } from '../uplink/uplink.ts';

@@ -1,4 +1,4 @@
-// Compiles each rule as the module would, for what is wrong with its query and its outputs.
+// Compiles each rule as the module would, to find errors in its query and its outputs.
 import { describeError } from '../../kernel/errors.ts';
 import type { QueryProblem } from './check-rules.ts';
 import { compileRule } from './compile-rule.ts';

@@ -1,4 +1,4 @@
-// What rules say of each other, and of sources: with the place of each problem.
+// Checks the references of rules to each other and to sources, with the place of each problem.
 import type { z } from 'zod';
 import type { Value } from '../../wire/reading.ts';
 import type { WritableTags } from '../sources/tag-write.ts';

@@ -1,4 +1,5 @@
-// A rule's configuration to a rule that can be started. This file loads the parser: import it only where there are rules.
+// Compiles a rule's configuration to a rule that can be started. This file loads the parser: import it only where there are
+// rules.
 import { createHash } from 'node:crypto';
 import { compileScript } from './compile/compile-script.ts';
 import { compileShortForm } from './compile/short-form.ts';

@@ -1,4 +1,4 @@
-// What the one schema takes from the rules, and what only the engine can say of them.
+// The part of the configuration's schema that belongs to the rules, and the checks that only the engine can make.
 import type { QueryProblem, SourceFacts } from './check-rules.ts';
 import type { RuleSettings } from './rule-settings.ts';
 

@@ -1,4 +1,4 @@
-// What a rule needs and does, in words: for `holdfast check` and `holdfast rules explain`.
+// Describes in words what a rule needs and does: for `holdfast check` and `holdfast rules explain`.
 import type { CompiledRule, RuleExplanation, WindowUse } from './engine-api.ts';
 import { durationText } from './language/duration-text.ts';
 

@@ -1,4 +1,4 @@
-// Rules as nobody would write them, over rows as nobody would send them: they are refused, or run; nothing else is ever thrown.
+// Random rules over random rows: each is refused, or runs; nothing else is ever thrown.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileRule } from './compile-rule.ts';

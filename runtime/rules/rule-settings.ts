@@ -1,4 +1,4 @@
-// What a site writes under `rules`.
+// The settings under `rules`.
 import { z } from 'zod';
 import type { RuleConfig } from './engine-api.ts';
 

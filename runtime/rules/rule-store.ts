@@ -1,5 +1,5 @@
-// What rules need of the disk, beside the streams that their rows become: what earlier processes of the module noted, and
-// the readings that are stored already.
+// The port from rules to the disk, beside the streams that their rows become: the state that earlier processes saved, and
+// the stored readings.
 import type { MiniBatch } from '../../wire/mini-batch.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';

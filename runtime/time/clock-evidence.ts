@@ -1,4 +1,4 @@
-// What is known about this run of the machine, from its record on the disk and from watching the clock.
+// What is known about the clock since the machine started: from the record on the disk, and from watching the clock.
 import type { Boot } from '../../kernel/boot.ts';
 import type { Offset } from './stream-scale.ts';
 import type { ClockRecord } from './time-store.ts';

@@ -1,4 +1,4 @@
-// The clock's record as it comes back from the disk: what does not look like one is as good as none.
+// Reads the clock's record from the disk. A record that is malformed counts as missing.
 import type { ClockRecord } from './time-store.ts';
 
 const modes: readonly unknown[] = ['trusted', 'waiting', 'marked'];

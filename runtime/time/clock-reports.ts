@@ -1,4 +1,4 @@
-// What people are told of the site's clock: log, metrics, and counts for the status.
+// Reports the site clock's state: log, metrics, and counts for the status.
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { ClockState } from './site-clock-api.ts';

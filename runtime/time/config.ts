@@ -1,4 +1,4 @@
-// How far a site trusts its gateway's clock, as it writes it into its configuration.
+// The settings for how far the gateway's clock is trusted.
 import { z } from 'zod';
 
 const mib = 1024 * 1024;

@@ -1,4 +1,4 @@
-// The process dies at each write around the moment at which the clock comes right; and machines, clocks and processes
+// The process dies at each write around the moment at which the clock becomes trusted; and machines, clocks and processes
 // behave as badly as a seed can make them.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
-// Who waits until what is kept for the clock has its place, durably: until then its sink is needed.
+// Lets callers wait until the readings that were kept for the clock are placed and durable: until then their sink is
+// needed.
 
 export class PlacedWaiters {
   /** How often what waited was placed. */

@@ -1,6 +1,7 @@
-// What waits for the clock to come right: events with local times, in memory as they are on the disk. Bounded.
+// The journal of readings that wait until the clock is trusted: events with local times, in memory as they are on the disk.
+// Bounded.
 //
-// What was made durable is never given up for something newer: when it is full, later events are refused, and
+// What was made durable is never given up for something newer: when the journal is full, later events are refused, and
 // observation counts as broken there. Records are written one at a time, in order.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';

@@ -1,4 +1,4 @@
-// What is kept for a time, on a gateway whose clock is wrong: nothing may age by a step of the clock.
+// Retention on a gateway whose clock is wrong: nothing may age by a step of the clock.
 import { describe, expect, it } from 'vitest';
 import { day, noon, Site } from './testing/site.ts';
 

@@ -1,4 +1,4 @@
-// All streams that this gateway stamps: what happens to the clock happens to all of them at once.
+// All streams that this gateway stamps: a change of the clock applies to all of them at once.
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { KeptEvent } from './provisional-journal.ts';

@@ -1,5 +1,5 @@
-// Whether the system says that its clock is synchronised: by a file that appears then, as systemd-timesyncd's
-// /run/systemd/timesync/synchronized, which a container can be given.
+// Whether the operating system reports its clock as synchronised: by a file that then exists, such as systemd-timesyncd's
+// /run/systemd/timesync/synchronized, which can be mounted into a container.
 import { access } from 'node:fs/promises';
 
 export function fileExists(path: string): () => Promise<boolean> {

@@ -1,7 +1,7 @@
-// The library's AMQP transport, with a hand on it. The library creates the transport and its token provider
-// itself, deep inside `fromEnvironment`; a subclass is how we get to hold both. What follows reaches into
-// private parts where a defect has no public way round, each time guarded so that a changed library costs
-// only that remedy. The versions are pinned, and the tests against lab/hub notice.
+// Gives access to the library's AMQP transport and token provider, which the library creates itself, deep inside
+// `fromEnvironment`: a subclass is the only way to reach both. The code below uses private members where a defect has no
+// public workaround, each time guarded so that a changed library costs only that workaround. The versions are pinned, and
+// tests against lab/hub notice a change.
 import { EventEmitter } from 'node:events';
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';

@@ -1,5 +1,5 @@
-// What the client library's errors mean for us. Pure: it looks at names and AMQP conditions only, so that
-// one file alone imports the library.
+// Classifies the client library's errors. Pure: it looks at names and AMQP conditions only, so that one file alone imports
+// the library.
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 
 /**

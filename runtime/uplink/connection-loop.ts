@@ -1,5 +1,5 @@
-// Makes one connection after the other, for ever: an attempt, the connection's life, a pause, and again. What ends
-// a pause or an attempt early: the network is back, the uplink was configured anew, the uplink stops.
+// Keeps connecting: an attempt, the connection's life, a pause, and again. A pause or an attempt ends early when the
+// network is back, the uplink gets new settings, or the uplink stops.
 import { type Clock, sleep } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';

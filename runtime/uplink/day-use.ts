@@ -1,5 +1,5 @@
-// Keeps what was used of the day's messages across restarts: a cap that a restart forgets is none. Written once a
-// minute while something was used, and at stop; a crash forgets a minute at most.
+// Keeps the number of messages used today across restarts, so that a restart does not reset the daily cap. Written once a
+// minute while messages are sent, and at stop; a crash forgets a minute at most.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';

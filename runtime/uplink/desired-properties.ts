@@ -1,5 +1,5 @@
-// The module twin's desired properties, kept whole from a first reading and the changes since. Changes are
-// numbered without holes ($version): where one is missing, the reading that follows heals it.
+// The module twin's desired properties, kept complete from a first reading and the changes since. Changes are numbered
+// without holes ($version): where one is missing, the twin is read again.
 import { applyPatch, type TwinObject } from './merge-patch.ts';
 
 export interface DesiredProperties {

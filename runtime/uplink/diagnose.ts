@@ -1,4 +1,4 @@
-// Turns a failed attempt to connect into a sentence that says what is wrong and what to do.
+// Turns a failed connection attempt into a sentence that says what is wrong and what to do.
 import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import { describeClientError, failureKind } from './client-errors.ts';

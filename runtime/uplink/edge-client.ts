@@ -1,8 +1,8 @@
-// What the uplink needs of one connection to edgeHub or IoT Hub. A client lives for one connection: it is
-// opened once and never reconnects. Whoever has a doubt about it discards it and makes the next one.
+// The port to one connection to edgeHub or IoT Hub. A client lives for one connection: it is opened once and never
+// reconnects. A caller that doubts it discards it and makes the next one.
 //
-// Promises of a client may stay pending for ever and its close may take a minute: that is how the library
-// behind it fails. The uplink therefore sets its own time limit on each call.
+// Promises of a client may stay pending for ever and its close may take a minute: that is how the library behind it fails.
+// The uplink therefore sets its own time limit on each call.
 import type { WireMessage } from '../../wire/mini-batch.ts';
 import type { InputMessage, MethodAnswer } from './uplink.ts';
 

@@ -1,6 +1,6 @@
-// One connection to the hub, from the attempt to its end. It ends at the first doubt and stays ended: the
-// library's half-alive states (links detached in silence, sends that never settle, a forced close that
-// stalls) are told apart from health by nothing else than a fresh connection.
+// One connection to the hub, from the attempt to its end. It ends at the first doubt and stays ended: the library's
+// half-open states (links detached silently, sends that never settle, a forced close that stalls) can be told from a
+// healthy connection only by making a new one.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { WireMessage } from '../../wire/mini-batch.ts';

@@ -1,5 +1,5 @@
-// The uplink to edgeHub or IoT Hub: keeps one session alive for ever. Retries, time limits and doubt are its
-// own; of the client library it uses single connections only, each thrown away at the first failure.
+// The uplink to edgeHub or IoT Hub: always keeps one session open. Retries, time limits and health checks are its own; it
+// uses the client library for single connections only, each discarded at the first failure.
 import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';

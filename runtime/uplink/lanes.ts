@@ -1,4 +1,4 @@
-// What the forwarder needs of the spool: three queues of encoded messages.
+// The port from the forwarder to the spool: three queues of encoded messages.
 import type { WireMessage } from '../../wire/mini-batch.ts';
 
 /**

@@ -1,4 +1,4 @@
-// Calls of direct methods, whatever happens in their handlers: each gets one answer within a time limit.
+// Dispatches direct method calls: each gets one answer within a time limit, whatever happens in its handler.
 import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';

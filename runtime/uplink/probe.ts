@@ -1,5 +1,5 @@
-// Our own look at the way to the hub: name, route, TLS. The client library reports a wrong name, a wrong
-// authority, an expired certificate and a refused connection all as the same "not connected".
+// Checks the way to the hub step by step: name, route, TLS. The client library reports a wrong name, a wrong authority, an
+// expired certificate and a refused connection all as the same "not connected".
 import { lookup } from 'node:dns/promises';
 import { request } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';

@@ -1,5 +1,5 @@
-// Reported properties on their way to the twin: merged while they wait, one update in flight, and not more
-// often than every so many seconds, since a twin is throttled per hub and billed per update.
+// Reported properties on their way to the twin: merged while they wait, one update in flight, with a minimum interval
+// between updates, since a twin is throttled per hub and billed per update.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { canJoin, joinPatches, type TwinObject } from './merge-patch.ts';
 

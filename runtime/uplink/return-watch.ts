@@ -1,13 +1,13 @@
-// Notices that the network is back. Attempts to connect know it late: one that began while packets vanished
-// waits for the kernel to repeat its first packet, up to 16 s later, and the pauses between them have grown.
+// Notices early that the network is back. Attempts to connect notice it late: one that began while packets vanished waits
+// for the kernel to repeat its first packet, up to 16 s later, and the pauses between them have grown.
 //
-// So while there is no connection, a bare TCP connection to the hub's port is tried every second or two, one
-// packet while the network is away. A look that succeeds after one that failed is the network's return. It only
-// ever hastens what would come anyway: whatever the looks say, attempts go on at their own pace.
+// So while there is no connection, a bare TCP connection to the hub's port is tried every second or two, one packet while
+// the network is away. A try that succeeds after one that failed means that the network has returned. It only triggers the
+// next attempt sooner: whatever the tries show, attempts go on at their own pace.
 //
-// Bounds. One look at a time, also where a name server hangs for longer than a look may take: name resolution
-// occupies a thread that the disk needs too. Where the port can be reached, and the trouble is another, a look
-// is taken every 5 to 10 s only.
+// Bounds. One try at a time, also where a name server hangs for longer than a try may take: name resolution occupies a
+// thread that the disk needs too. Where the port can be reached, and the trouble is another, a try is made every 5 to 10 s
+// only.
 import { type Clock, sleep } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { EdgeTarget } from './edge-client.ts';

@@ -1,4 +1,4 @@
-// The life of one connection: it ends once, with a cause, and everything that waits on it ends with it.
+// The end of one connection: it comes once, with a cause, and everything that waits on the connection ends with it.
 import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 

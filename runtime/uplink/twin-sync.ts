@@ -1,7 +1,6 @@
-// Keeps the twin of one session: subscribes, reads, and lends the session to what is to be reported.
-// Trouble with the twin is no trouble of the connection: edgeHub without its own way to the cloud takes
-// telemetry and cannot give a twin. So it is tried again and again beside the sends, and never ends them,
-// unless it fails so long that the library's twin links themselves are suspect.
+// Keeps the twin of one session in sync: subscribes, reads, and sends reported properties. A failing twin does not end the
+// connection: an edgeHub that is itself offline takes telemetry and cannot give a twin. So the twin is retried beside the
+// sends, and ends the session only if it fails for so long that the library's twin links are suspect.
 import { createBackoff } from '../../kernel/backoff.ts';
 import { type Clock, sleep } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';

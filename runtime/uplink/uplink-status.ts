@@ -1,5 +1,5 @@
-// What the uplink says about itself: connected or not, since when, why not. One line of log for each
-// change, not one for each attempt: an outage may last for weeks.
+// The uplink's state for status and log: connected or not, since when, why not. One log line for each change, not for each
+// attempt: an outage may last for weeks.
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';

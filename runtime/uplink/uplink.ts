@@ -1,5 +1,5 @@
-// The port to the cloud. Implementations own connecting, reconnecting, timeouts and diagnosis; who uses
-// the port sees only: connected or not, sent or not.
+// The port to the cloud. Implementations own connecting, reconnecting, timeouts and diagnosis; callers see only: connected
+// or not, sent or not.
 import type { WireMessage } from '../../wire/mini-batch.ts';
 
 export interface UplinkState {

@@ -1,5 +1,5 @@
-// IoT Edge's workload API, as far as we call it ourselves: to learn within a time limit whether it answers,
-// before the client library calls it without one.
+// Calls IoT Edge's workload API directly, only to learn within a time limit whether it answers, before the client library
+// calls it without one.
 import { request } from 'node:http';
 import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';

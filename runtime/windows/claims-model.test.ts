@@ -1,5 +1,5 @@
-// Random lives of one stream against a model that knows every record that the equipment made, and when it was heard. The
-// source says what any honest one would; what windows make of it may claim no record that did not come.
+// Random histories of one stream against a model that knows every record that the equipment made, and when it was received.
+// The source states what any correct one would; the windows may claim no record that did not come.
 import { describe, expect, it } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import type { Reading } from '../../wire/reading.ts';

@@ -1,5 +1,5 @@
-// Readings that no window can claim any more: they came after their window had closed, or while observation was
-// broken. They go up all the same, in windows of exactly their positions: what lies between them may be missing.
+// Readings that no window can claim any more: they came after their window had closed, or while observation was broken.
+// They are sent all the same, in windows of exactly their positions, since readings between them may be missing.
 import { exactWindows } from '../../wire/exact-windows.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';

@@ -1,4 +1,4 @@
-// The window that a stream is filling: its readings, how far it is complete, and what the journal has of it.
+// The window that a stream is filling: its readings, how far observation is complete, and which part the journal has.
 import type { Reading } from '../../wire/reading.ts';
 import type { JournalAppend } from './window-store.ts';
 

@@ -1,6 +1,5 @@
-// What a reading must be before a window takes it, and about how large it will be. wire/ says what can be
-// encoded; here a reading that cannot is replaced by a marker, so that neither the journal nor a window
-// fails because of it.
+// Checks a reading before a window takes it, and estimates its size. wire/ decides what can be encoded; here a reading that
+// cannot be is replaced by a marker, so that neither the journal nor a window fails because of it.
 
 import type { Reading } from '../../wire/reading.ts';
 import { ReadingRefusedError, readingFault, refusedMarker } from '../../wire/reading-check.ts';

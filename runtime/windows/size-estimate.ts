@@ -1,5 +1,5 @@
-// How large a window will be once it is encoded. What compression makes of a stream's readings is learned
-// from the windows that were encoded before; until then a reading counts as large as plain JSON.
+// Estimates how large a window will be once it is encoded. The compression of a stream's readings is learned from windows
+// that were encoded before; until then a reading counts as large as plain JSON.
 
 // Weight of the newest window: a stream whose values begin to move is followed within a few windows.
 const newestWeight = 0.3;

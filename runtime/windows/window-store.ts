@@ -1,5 +1,5 @@
-// What windows need of the disk: one atomic, synced write for all streams, and where each stream's
-// claims ended before this start.
+// The port from windows to the disk: one atomic, synced write for all streams, and where each stream's claims ended before
+// this start.
 import type { MiniBatch } from '../../wire/mini-batch.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { IndexKind } from '../../wire/window.ts';

@@ -1,4 +1,4 @@
-// What windows offer to the rest of the module: sinks for sources, limits, and how each stream stands.
+// The interface of the windows: sinks for sources, limits, and the state of each stream.
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';

@@ -1,4 +1,4 @@
-// Cases of a test project, run through the rules' engine, and how what came differs from what was expected.
+// Runs the cases of a test project through the rules' engine, and compares the output with the expected one.
 import { compileRule } from '../../rules/compile-rule.ts';
 import type { CompiledRule, RuleRecord } from '../../rules/engine-api.ts';
 import { parseDate } from '../../rules/expressions/values.ts';

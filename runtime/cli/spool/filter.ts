@@ -1,4 +1,4 @@
-// Which messages and readings a person asked for.
+// Selects messages and readings by the options that a person gave.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { tryParseIndex } from '../../../wire/index-position.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';

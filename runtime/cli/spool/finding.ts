@@ -1,4 +1,4 @@
-// What `holdfast spool verify` says of one place.
+// One finding of `holdfast spool verify`.
 import { keyName } from '../../spool/repair/record-reading.ts';
 
 export interface Finding {

@@ -1,4 +1,4 @@
-// Which folder a person means, and the lock on it.
+// Finds the spool in the folder that a person named, and takes its lock.
 import { accessSync, constants, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';

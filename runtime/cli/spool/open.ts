@@ -1,4 +1,4 @@
-// Opens a stopped module's spool for looking.
+// Opens a stopped module's spool for reading.
 
 import { statfsSync } from 'node:fs';
 import { HoldfastError } from '../../../kernel/errors.ts';

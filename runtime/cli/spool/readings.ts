@@ -1,4 +1,4 @@
-// `holdfast spool export`: every reading in the spool that a filter wants, message by message.
+// `holdfast spool export`: every reading in the spool that matches a filter, message by message.
 import { decodeBody } from '../../../wire/body.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';

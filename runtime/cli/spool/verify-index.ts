@@ -1,4 +1,5 @@
-// The index by stream and range: the one key space that is not ordered by message id, so of it the ids are kept.
+// Verifies the index by stream and range: the one key space that is not ordered by message id, so its ids are kept in
+// memory.
 import { isWindow } from '../../../wire/window.ts';
 import { indexKeyOf, sizeClassOf } from '../../spool/format/keys.ts';
 import { decodeIndexEntry } from '../../spool/format/message-record.ts';

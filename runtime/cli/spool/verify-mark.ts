@@ -1,4 +1,4 @@
-// What stands beside the store: the mark of how far the spool has come, and the lock, which holds nothing.
+// Verifies the files beside the store: the mark of how far the spool has come, and the lock, which is empty.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { readFolderRecord } from '../../spool/continuity/folder-record.ts';
 import { olderThan } from '../../spool/continuity/judge.ts';

@@ -1,4 +1,4 @@
-// Messages and all that is ordered by their ids, walked side by side.
+// Verifies messages and all key spaces that are ordered by message id, walked side by side.
 import { idKey, idOf } from '../../spool/format/keys.ts';
 import { Cursor } from '../../spool/repair/cursor.ts';
 import type { SpoolMessage, SpoolReader } from '../../spool/repair/spool-reader.ts';

@@ -1,4 +1,5 @@
-// Each value by itself: its key's form, its envelope, its sum. Payloads come later, with what they refer to.
+// Verifies each value alone: the form of its key, its envelope, its checksum. Payloads are verified later, with what they
+// refer to.
 import type { KeySpace } from '../../spool/format/keys.ts';
 import { kindOf } from '../../spool/repair/record-reading.ts';
 import type { SpoolReader } from '../../spool/repair/spool-reader.ts';

@@ -1,4 +1,4 @@
-// The backfill lane, the journals, jobs, and the spool's own state.
+// Verifies the backfill lane, the journals, the jobs, and the spool's own state.
 import {
   idKey,
   idOf,

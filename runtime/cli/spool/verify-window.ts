@@ -1,4 +1,4 @@
-// One stored message, or the window that its parts make, against what names it.
+// Verifies one stored message, or the window that its parts make, against the records that refer to it.
 import { parseMessage } from '../../../wire/message.ts';
 import { idKey, indexKey, lateKey, sizeClassOf } from '../../spool/format/keys.ts';
 import {

@@ -1,11 +1,12 @@
-// Carries out what rules, and people, want done: one after the other for each target, at least once, and never too late.
+// Carries out the actions of rules and of people: one after the other for each target, at least once, and never after the
+// deadline.
 //
-// What is given to `take` is durable before. Its outcome is given to `onOutcome`, once; whoever keeps it does so together with
-// the removal of the intent. So after a crash at any point an intent is either still there, and is carried out again
-// under the same id if there is time left, or its outcome is.
+// An action is durable before it is given to `take`. Its outcome is given to `onOutcome`, once; the caller stores it
+// together with the removal of the intent. So after a crash at any point an intent is either still there, and is carried
+// out again under the same id if there is time left, or its outcome is.
 //
-// Too late is judged three times: before a try, while it waits for its turn (the signal), and right before the bytes go out
-// (`onSend`), since a process may be stopped for any length of time between any two lines.
+// The deadline is checked three times: before a try, while it waits for its turn (the signal), and right before the bytes
+// go out (`onSend`), since a process may be stopped for any length of time between any two lines.
 import { type Backoff, createBackoff } from '../../../kernel/backoff.ts';
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';

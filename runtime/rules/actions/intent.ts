@@ -1,4 +1,4 @@
-// What a rule wants done, as it stands on the disk before anything of it is done, and until when it may be. Pure.
+// An intent: an action that a rule wants done, stored before it is carried out, with its deadline. Pure.
 import { createHash } from 'node:crypto';
 import type { Value } from '../../../wire/reading.ts';
 

@@ -1,4 +1,4 @@
-// Calls that are aggregates: their names, their arguments, and what they become.
+// Compiles aggregate calls: their names, their arguments, and the aggregates that they become.
 import {
   type Aggregate,
   avg,

@@ -1,4 +1,4 @@
-// Calls that look back: LAG, LAST, ISFIRST, and aggregates OVER (LIMIT DURATION ..).
+// Compiles analytic functions, which look back: LAG, LAST, ISFIRST, and aggregates OVER (LIMIT DURATION ..).
 import type { AnalyticPlan } from '../engine/analytic.ts';
 import { checkCount, compileExpression, type Scope } from '../expressions/compile-expression.ts';
 import type { Compiled } from '../expressions/frame.ts';

@@ -1,4 +1,4 @@
-// A whole query to its plan: which SELECT reads which, in the order of who feeds whom.
+// Compiles a whole query to its plan: which SELECT reads which, sorted so that each comes after those that feed it.
 import type { InputPlan, SelectPlan } from '../engine/plan.ts';
 import type { RuleInput, WindowUse } from '../engine-api.ts';
 import { compileExpression } from '../expressions/compile-expression.ts';

@@ -1,4 +1,4 @@
-// One SELECT to its plan.
+// Compiles one SELECT to its plan.
 import type { ApplyPlan, Column, Grouping, SelectPlan, WindowPlan } from '../engine/plan.ts';
 import type { WindowUse } from '../engine-api.ts';
 import { compileExpression, type Scope } from '../expressions/compile-expression.ts';

@@ -1,4 +1,4 @@
-// What names mean after GROUP BY: keys, aggregates, and the window.
+// Resolves names after GROUP BY: keys, aggregates, and the window.
 import type { Aggregate } from '../engine/aggregates.ts';
 import type { Scope } from '../expressions/compile-expression.ts';
 import { fieldOf } from '../expressions/compile-expression.ts';

@@ -1,4 +1,4 @@
-// Names after FROM that are no steps: the inputs of a query that stands alone in a file.
+// Finds the inputs of a query that stands alone in a file: names after FROM that are no steps.
 import { parseQuery } from '../language/parse-query.ts';
 import type { Query } from '../language/tree.ts';
 

@@ -1,4 +1,4 @@
-// What names mean before GROUP BY: fields of the row, of rows of APPLY, and functions that look back.
+// Resolves names before GROUP BY: fields of the row, fields of rows of APPLY, and functions that look back.
 import type { AnalyticPlan } from '../engine/analytic.ts';
 import { fieldOf, type Scope } from '../expressions/compile-expression.ts';
 import { type Compiled, type Frame, timestamp } from '../expressions/frame.ts';

@@ -1,4 +1,4 @@
-// Windows of GROUP BY: what they are called, and what their arguments mean.
+// Compiles the windows of GROUP BY: their names and their arguments.
 import { durationOf } from '../expressions/units.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Position } from '../language/tree.ts';

@@ -1,4 +1,4 @@
-// Functions that look back, against their definitions: for each row, all rows before it.
+// Analytic functions, against their definitions: for each row, all rows before it.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ruleOf } from '../testing/run-rule.ts';

@@ -1,4 +1,5 @@
-// How much a rule holds, against its limits. What is over a limit is refused, never what is there already.
+// Counts the state that a rule holds against its limits. An addition beyond a limit is refused; existing state is never
+// removed.
 import type { RuleLimits } from '../engine-api.ts';
 import { RowProblem } from '../expressions/values.ts';
 

@@ -1,4 +1,5 @@
-// What comes due when, earliest first; of one time by name, so that the order does not hang on how it was filled.
+// A priority queue by due time, earliest first; equal times are ordered by name, so that the order does not depend on the
+// order of insertion.
 
 interface Due {
   readonly at: number;

@@ -1,4 +1,4 @@
-// A rule, compiled: what does not change while it runs.
+// A compiled rule: the part that does not change while it runs.
 import type { EventOrder } from '../engine-api.ts';
 import type { Compiled, Condition } from '../expressions/frame.ts';
 import type { RecordValue, Value } from '../expressions/values.ts';

@@ -1,5 +1,5 @@
-// A rule that runs: rows wait until the watermark has passed them, go through the graph in the order of time, and come out with names
-// that are the same at each repetition.
+// A running rule: rows wait until the watermark has passed them, go through the graph in the order of time, and come out
+// with names that are the same at each repetition.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type {
   RuleCounts,

@@ -1,4 +1,4 @@
-// One SELECT at work: a row goes through APPLY, functions that look back, WHERE and the windows, and comes out as rows.
+// Runs one SELECT: a row goes through APPLY, functions that look back, WHERE and the windows, and comes out as rows.
 import { type Condition, Frame } from '../expressions/frame.ts';
 import { keyOf, type RecordValue, setField, type Value } from '../expressions/values.ts';
 import { type AnalyticFunction, startAnalytic } from './analytic.ts';

@@ -1,4 +1,4 @@
-// What the windows of a SELECT have in common: rows go in, in the order of time, and groups come out when a window ends.
+// The port of a SELECT's windows: rows go in, in the order of time, and groups come out when a window ends.
 import type { Frame } from '../expressions/frame.ts';
 import type { GroupKey } from './cells.ts';
 

@@ -1,4 +1,4 @@
-// Trees to closures, once, when a rule is compiled.
+// Compiles expression trees to closures, once, when a rule is compiled.
 import { printExpression } from '../language/print.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Position } from '../language/tree.ts';

@@ -1,4 +1,5 @@
-// What an expression is computed from: one object for each SELECT, filled anew for each row, so that no closure allocates.
+// The evaluation frame of an expression: one object for each SELECT, filled anew for each row, so that no closure
+// allocates.
 import type { RecordValue, StaticType, Value } from './values.ts';
 
 export class Frame {

@@ -1,4 +1,4 @@
-// Units of time as queries name them, and durations made of them.
+// Units of time by their names in queries, and durations made of them.
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Expression, Position } from '../language/tree.ts';
 

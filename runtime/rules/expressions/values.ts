@@ -1,5 +1,5 @@
-// What values there are while a rule computes, and how they compare. JSON's values, and dates with their time (`datetime`).
-// A row's missing field is null. Numbers are doubles: a bigint is a whole one, exact to 2^53.
+// The values of expressions, and how they compare: JSON's values, and dates with their time (`datetime`). A row's missing
+// field is null. Numbers are doubles: a bigint is a whole one, exact to 2^53.
 import type { RuleJson } from '../engine-api.ts';
 
 export type Value = null | boolean | number | string | Date | readonly Value[] | RecordValue;

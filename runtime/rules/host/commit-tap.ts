@@ -1,8 +1,8 @@
-// Where rules touch the commit of all streams: they hear of each change once it is on the disk, and what they note is
-// written with the rows that it belongs to, or not at all.
+// Connects rules to the commit of all streams: rules see each change once it is on the disk, and the state that they note
+// is written with the rows that it belongs to, or not at all.
 //
-// Why that is atomic: a row and its notes are given here in one turn of the event loop, and the contents of a commit are fixed
-// in one turn, too. So a commit that has the row has its notes.
+// Why that is atomic: a row and its notes are passed here in one turn of the event loop, and the contents of a commit are
+// fixed in one turn, too. So a commit that has the row has its notes.
 import { describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Window } from '../../../wire/window.ts';

@@ -1,7 +1,5 @@
-// What a stream is known to have held, from what its commits say: stretches in which every reading is there, one behind the
-// other. Only what windows claim counts: readings that came late, and what lies beyond what was observed, are never seen here.
-// Readings that were sent late because nothing proved yet that observation went on are kept until a window claims their
-// positions: it rests on their having been sent (windows/claims.ts), and does not hold them again. Pure.
+// Tracks the ranges of a stream in which every reading is known, one after the other, from the stream's commits. Only what
+// windows claim counts: late readings, and readings beyond what was observed, are not seen here. Pure.
 import type { MiniBatch } from '../../../wire/mini-batch.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { StreamChange } from '../../windows/window-store.ts';

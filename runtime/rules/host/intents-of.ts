@@ -1,4 +1,4 @@
-// From a row to what is to be done about it. Pure.
+// Makes the intents that follow from a row. Pure.
 import type { Value } from '../../../wire/reading.ts';
 import { type ActionTarget, type Intent, intentId, type Moment, type Outcome } from '../actions/intent.ts';
 import type { RuleRow } from '../engine-api.ts';

@@ -1,4 +1,4 @@
-// How far each source of a rule is known, and what of the stretch ahead nobody knows. Pure.
+// How far each source of a rule is known, and which part of the range ahead is not. Pure.
 import type { Span } from './input-tracker.ts';
 
 export interface Origin {

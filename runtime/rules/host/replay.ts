@@ -1,5 +1,6 @@
-// Gives a rule that begins the stored readings again, from where its noted state ends, or from as far back as its windows
-// reach. Page by page, always of the stream that is known least far, so that no more waits in the engine than when it was live.
+// Replays stored readings to a rule that starts, from where its saved state ends, or from as far back as its windows reach.
+// Page by page, always from the stream that has been replayed least far, so that no more rows wait in the engine than when
+// it was live.
 import type { RuleStore } from '../rule-store.ts';
 import type { HostedRule, RuleMemory } from './hosted-rule.ts';
 import { InputTracker } from './input-tracker.ts';

@@ -1,5 +1,5 @@
-// All rules of the module: begins them from what is stored, gives them what commits make durable, keeps what they want
-// done until it has an outcome, and takes in a new configuration without touching what did not change.
+// All rules of the module: starts them from stored state, passes on what commits make durable, keeps their intents until
+// each has an outcome, and applies a new configuration without touching rules that did not change.
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../../../kernel/clock.ts';
 import { describeError } from '../../../kernel/errors.ts';

@@ -1,4 +1,4 @@
-// Durations as the short form and the configuration write them: `500ms`, `5s`, `2m`, `1h`, `1d`.
+// Parses durations as the short form and the configuration write them: `500ms`, `5s`, `2m`, `1h`, `1d`.
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -1,4 +1,4 @@
-// Text to tree. Throws RuleQueryError and nothing else.
+// Parses a query to its syntax tree. Throws RuleQueryError and nothing else.
 
 import { queryParser } from './parser.ts';
 import { RuleQueryError, refused } from './query-error.ts';

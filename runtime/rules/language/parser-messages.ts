@@ -1,4 +1,4 @@
-// What the parser says where a text is no query.
+// The error messages of the parser.
 import type { IParserErrorMessageProvider, IToken, TokenType } from './toolkit.ts';
 
 const most = 6;

@@ -1,4 +1,4 @@
-// Trees as text: for people, and as the one text that equal expressions share.
+// Prints syntax trees: for people, and as one canonical text that equal expressions share.
 import type { Expression, Over } from './tree.ts';
 
 /** `column`: how a column is written. Equal trees give equal texts. */

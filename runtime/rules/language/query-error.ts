@@ -1,4 +1,4 @@
-// What is wrong with a query, where, and what to do: the one error of parsing and compiling.
+// RuleQueryError, the one error of parsing and compiling: what is wrong with a query, where, and what to do.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Position } from './tree.ts';
 

@@ -1,4 +1,4 @@
-// The words of the language.
+// The tokens of the query language.
 import { createToken, Lexer, type TokenType } from './toolkit.ts';
 
 /** Anything that can be a name: identifiers, `[quoted]` names, and words that are reserved only where they mean something. */

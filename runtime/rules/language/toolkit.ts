@@ -1,4 +1,4 @@
-// The parser toolkit, as far as the language uses it.
+// The part of the parser toolkit that the language uses.
 export {
   createToken,
   EmbeddedActionsParser,

@@ -1,4 +1,4 @@
-// A rule over a few rows, for tests.
+// Runs a rule over a few rows, for tests.
 import { compileRule } from '../compile-rule.ts';
 import type { CompiledRule, RuleConfig, RuleInputRow, RuleRow } from '../engine-api.ts';
 

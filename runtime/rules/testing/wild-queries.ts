@@ -1,4 +1,4 @@
-// Queries as people have them: the structure of public Stream Analytics queries of Edge jobs and samples, in words of our own.
+// Real-world queries: the structure of public Stream Analytics queries of Edge jobs and samples, in words of our own.
 // docs/RULES.md lists them with where each is from; wild-queries.test.ts runs each.
 import type { RuleRecord } from '../engine-api.ts';
 

@@ -1,5 +1,5 @@
-// A gateway for tests: real windows on a real spool in memory, a source that is polled once a second and stamped
-// by the gateway, and a machine whose clock, process and power are at the test's mercy.
+// A gateway for tests: real windows on a real spool in memory, a source that is polled once a second and stamped by the
+// gateway, and a machine whose clock, process and power the test controls.
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { settle, VirtualClock } from '../../../kernel/testing/virtual-clock.ts';

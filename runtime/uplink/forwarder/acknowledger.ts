@@ -1,6 +1,6 @@
-// Tells the lanes what the hub has: one write at a time, with all that came while the last one ran, or a moment before. A
-// write costs about as much for one message as for fifty, and what is not told yet when the process dies is only sent
-// again.
+// Removes acknowledged messages from their lanes: one write at a time, with all acknowledgements that came during the last
+// write, or a moment before. A write costs about as much for one message as for fifty; an acknowledgement that is lost when
+// the process dies only causes the message to be sent again.
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Lanes, Outgoing } from '../lanes.ts';

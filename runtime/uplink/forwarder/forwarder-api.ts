@@ -1,4 +1,4 @@
-// What the forwarder offers, and what it is given.
+// The interface of the forwarder, and the options that it takes.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';

@@ -1,6 +1,6 @@
-// Moves messages from the lanes to the uplink. What it took it either acknowledges, releases or rejects:
-// nothing is ever dropped here, and a crash at any point only means that something is sent again, since an
-// entry leaves its lane only after the hub has it.
+// Moves messages from the lanes to the uplink. Each message that it takes is acknowledged, released or rejected: nothing is
+// dropped here, and a crash at any point only means that something is sent again, since an entry leaves its lane only after
+// the hub has it.
 import type { Timer } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import { type LaneName, laneNames, type Outgoing } from '../lanes.ts';

@@ -1,5 +1,5 @@
-// A few messages of one lane, taken ahead: a slot in flight is filled again in the same turn in which it
-// came free, while the disk is asked for the next ones, several at a time.
+// Reads a few messages of one lane ahead, so that a free slot in flight is filled in the same turn, while the next ones are
+// read from the disk, several at a time.
 import type { LaneName, Lanes, Outgoing } from '../lanes.ts';
 
 export interface LaneBufferOptions {

@@ -1,6 +1,6 @@
-// Which lane goes next. Live data goes first; backlog and backfill each have a share that live data cannot
-// take from them, so that after an outage live data is current at once while the backlog still drains.
-// Pure: a ledger of bytes owed to each lane, an answer, and a charge for what was sent.
+// Chooses the lane to send from. Live data goes first; backlog and backfill each have a share that live data cannot take
+// from them, so that after an outage live data is current at once while the backlog still drains. Pure: a ledger of bytes
+// owed to each lane, a choice, and a charge for what was sent.
 import type { LaneName } from '../lanes.ts';
 
 export type GuaranteedLane = Exclude<LaneName, 'live'>;
