@@ -86,8 +86,11 @@ test('a tour accounts for every reading, and leaves no process behind', { timeou
   expect(rule.resetsWhileCut).toBeGreaterThanOrEqual(2);
   const red = rule.shown.filter(({ box }: { box: string }) => box === 'red');
   expect(red.length).toBeGreaterThanOrEqual(2);
-  const spread = (of: 'maxEventTime' | 'arrived') => Date.parse(red.at(-1)[of]) - Date.parse(red[0][of]);
-  expect(spread('arrived')).toBeLessThan(spread('maxEventTime'));
+  // Some of them came closer together than they were decided: in a burst, however slow the machine is.
+  const apart = (at: number, of: 'maxEventTime' | 'arrived') =>
+    Date.parse(red[at][of]) - Date.parse(red[at - 1][of]);
+  const pairs = Array.from({ length: red.length - 1 }, (_, n) => n + 1);
+  expect(pairs.some((at) => apart(at, 'arrived') < apart(at, 'maxEventTime'))).toBe(true);
   expect(leftOver()).toEqual([]);
 });
 
