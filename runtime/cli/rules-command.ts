@@ -5,6 +5,7 @@ import { readNamedFile } from '../../kernel/small-file.ts';
 import { problemText } from '../config/problem-text.ts';
 import { readYaml } from '../config/yaml-text.ts';
 import type { CompiledRule, RuleConfig } from '../rules/engine-api.ts';
+import { collect } from './collect.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { CaseResult } from './rules/run-cases.ts';
 
@@ -38,18 +39,29 @@ export function rulesCommand(): Command {
     .argument('<recorded>', "a stopped module's data folder, or JSON lines of `run --to` or `spool export`")
     .requiredOption('--rule <file>', 'a query (.asaql), or YAML with `rules`')
     .option('--summary', 'only how many rows and actions there would have been')
-    .action(async (recorded: string, { rule, summary = false }: { rule: string; summary?: boolean }) => {
-      process.exitCode = await orBadInput(() => replayRecorded(recorded, rule, summary));
+    .option('-c, --config <file>', "the module's configuration: where the keys of an encrypted spool are")
+    .option('--key-file <file>', 'a key of an encrypted spool; can be given several times', collect, [])
+    .action(async (recorded: string, options: ReplayOptions) => {
+      process.exitCode = await orBadInput(() => replayRecorded(recorded, options));
     });
   return rules;
 }
 
+interface ReplayOptions {
+  readonly rule: string;
+  readonly summary?: boolean;
+  readonly config?: string;
+  readonly keyFile: readonly string[];
+}
+
 /** Rows as JSON lines on standard output, what they amount to on standard error. */
-async function replayRecorded(path: string, file: string, isSummary: boolean): Promise<number> {
+async function replayRecorded(path: string, options: ReplayOptions): Promise<number> {
+  const { rule: file, summary: isSummary = false } = options;
+  const { openKeys } = await import('./spool-keys.ts');
   const { readRecorded } = await import('./rules/recorded.ts');
   const { replayRule } = await import('./rules/replay.ts');
   const { readRuleSettings } = await import('./rules/rule-file.ts');
-  const recorded = await readRecorded(path);
+  const recorded = await readRecorded(path, (layout) => openKeys(layout, options));
   for (const problem of recorded.problems) console.error(`cannot be read: ${problem}`);
   const { rules, sources } = await readRuleSettings(file, recorded.streams);
   let hasFailed = recorded.problems.length > 0;

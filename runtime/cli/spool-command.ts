@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { collect } from './collect.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type FilterOptions, parseFilter } from './spool/filter.ts';
 import { type OpenedSpool, openStoppedSpool } from './spool/open.ts';
@@ -157,10 +158,6 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof HoldfastError) return badInput.has(error.code) ? exitCodes.badInput : exitCodes.failed;
   if (typeof (error as NodeJS.ErrnoException)?.code === 'string') return exitCodes.failed;
   throw error;
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
 }
 
 function wholeNumber(text: string): number {

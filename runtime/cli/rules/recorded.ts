@@ -12,6 +12,7 @@ import type { RuleStore } from '../../rules/rule-store.ts';
 import { streamOf } from '../../spool/repair/spool-reader.ts';
 import { openStoppedSpool } from '../spool/open.ts';
 import { readBody } from '../spool/readings.ts';
+import { missingKeyLines } from '../spool-keys.ts';
 
 export const maxReadings = 5_000_000;
 const maxFileBytes = 256 * 1024 * 1024;
@@ -25,15 +26,18 @@ export interface Recorded {
   readonly problems: readonly string[];
 }
 
+/** What opens the records of an encrypted spool. */
+type CodecFor = Parameters<typeof openStoppedSpool>[1];
+
 /** @throws HoldfastError `rules-test-invalid`, or what opening a spool says */
-export async function readRecorded(path: string): Promise<Recorded> {
+export async function readRecorded(path: string, codecFor?: CodecFor): Promise<Recorded> {
   const book = new Book();
   const kind = await kindOf(path);
   if (kind === 'file') await readLines(path, book);
   else if (kind !== 'folder') throw invalid(`${path} is no file and no folder`);
   else {
     const files = (await readdir(path)).filter((name) => /\.(?:jsonl|ndjson)$/.test(name)).sort();
-    if (files.length === 0) await readSpool(path, book);
+    if (files.length === 0) await readSpool(path, book, codecFor);
     for (const name of files) await readLines(join(path, name), book);
   }
   return book.recorded();
@@ -102,8 +106,8 @@ function distinct(readings: readonly Reading[]): readonly Reading[] {
   return [...byPlace.values()].sort((a, b) => a.index - b.index);
 }
 
-async function readSpool(folder: string, book: Book): Promise<void> {
-  const spool = await openStoppedSpool(folder);
+async function readSpool(folder: string, book: Book, codecFor?: CodecFor): Promise<void> {
+  const spool = await openStoppedSpool(folder, codecFor);
   try {
     for (const { id, stored } of spool.reader.messages()) {
       if (stored === undefined) continue;
@@ -123,6 +127,7 @@ async function readSpool(folder: string, book: Book): Promise<void> {
       if (stream?.index !== 'time') continue;
       for (const { window, readings } of windows) book.add(stream.batchId, window, readings);
     }
+    for (const line of missingKeyLines(spool)) book.complain(line);
   } finally {
     await spool.close();
   }
