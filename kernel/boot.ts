@@ -12,7 +12,7 @@ export interface Boot {
 
 const bootIdFile = '/proc/sys/kernel/random/boot_id';
 
-/** Where the kernel says no id, each process counts as a start of the machine: nothing is taken for known. */
+/** Where the kernel gives no boot id, each process counts as a boot of its own: nothing is assumed about the time before. */
 export function readBoot(fallbackId: string): Boot {
   return { id: readBootId() ?? fallbackId, sinceStartMs: () => Number(hrtime.bigint()) / 1e6 };
 }

@@ -16,7 +16,7 @@ export interface MetricDescription {
 
 export type MetricCatalogue = Readonly<Record<string, MetricDescription>>;
 
-/** One series as it is now, for what is read off the module's state instead of counted. */
+/** The current value of one series, for metrics that are read from the module's state instead of counted. */
 export interface Sample {
   readonly name: string;
   readonly value: number;
@@ -125,7 +125,7 @@ class Exporter implements PrometheusMetrics {
     }
   }
 
-  /** One after the other: prom-client gathers across awaits. */
+  /** Calls run one after the other, since prom-client gathers across awaits. */
   text(samples: Iterable<Sample> = []): Promise<string> {
     const text = this.#last.then(() => {
       this.#show(samples);

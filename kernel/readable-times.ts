@@ -1,6 +1,6 @@
 // Log lines are read by people: times in them are written as text, not as numbers.
 
-/** What names a place in time; the ends of ranges among them. */
+/** Names of fields that hold times; the ends of ranges among them. */
 const timeNames =
   /^(start|end|from|to|at|since|until|now|before|after|earliest|latest|oldest|newest|[a-z]+At)$/;
 const earliestTime = Date.UTC(2000, 0, 1);

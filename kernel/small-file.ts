@@ -92,7 +92,7 @@ function notAFile(path: string, why: string): HoldfastError {
   return new HoldfastError('not-a-file', `${path} is ${why}`);
 }
 
-/** Undefined for what is not there, and for a link that leads nowhere or in a circle. */
+/** Undefined for a path that does not exist, and for a link that leads nowhere or in a circle. */
 async function unlessGone(look: () => Promise<Stats>): Promise<Stats | undefined> {
   try {
     return await look();

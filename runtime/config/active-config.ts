@@ -34,7 +34,7 @@ export interface ActiveConfigOptions {
   readonly heedTwin: boolean;
   /** The one in use. */
   readonly dataFolder: string;
-  /** Where files lie that the twin may name, parted by colons: see remote-files.ts for the default. */
+  /** Folders of files that the twin may name, separated by colons: see remote-files.ts for the default. */
   readonly remoteFolders?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -66,7 +66,7 @@ export interface ActiveConfig {
   /** Reads the files again now (SIGHUP). */
   reread(): void;
   report(): ConfigReport;
-  /** What runs. */
+  /** The configuration that runs. */
   config(): Config;
   /**
    * Whether what runs is what somebody wants: false while no configuration was had, and where the twin, which may hold
@@ -224,7 +224,7 @@ class LayeredConfig implements ActiveConfig {
     return this.#module?.isConnected() ?? false;
   }
 
-  /** One change at a time; whatever comes meanwhile is looked at once after it. */
+  /** Applies one change at a time; changes that come meanwhile are handled together afterwards. */
   #again(): void {
     this.#dirty = true;
     if (this.#stopped || this.#module === undefined) return;
@@ -307,7 +307,7 @@ class LayeredConfig implements ActiveConfig {
     this.#say({ state: 'refused', origin, version, ...boundErrors(problems) });
   }
 
-  /** Nobody wants anything any more: what runs goes on, since nobody asked for it to end. */
+  /** Neither twin nor file has a configuration any more: the running one stays, since nothing asked to stop it. */
   #goWithout(problems: readonly Problem[]): void {
     const running = this.#running;
     if (!running) this.#say({ state: 'waiting', ...boundErrors(problems) });

@@ -8,7 +8,7 @@ export interface Cell {
 }
 
 export interface Row {
-  /** Of the file, from 1. A quoted cell may go over several lines; this is the first. */
+  /** Line of the file, from 1. A quoted cell may span several lines; this is the first. */
   readonly line: number;
   readonly cells: readonly Cell[];
 }
@@ -75,7 +75,7 @@ export function parseCsv(text: string): Csv {
   return { rows, separator, problems };
 }
 
-/** What parts the first row that is no comment. */
+/** The separator of the first row that is no comment. */
 function separatorOf(text: string): string {
   const header = text.split('\n').find((row) => row.trim() !== '' && !row.trimStart().startsWith('#')) ?? '';
   const count = (char: string) => header.split(char).length - 1;

@@ -11,7 +11,7 @@ export interface FileWatchOptions {
   readonly onChange: () => void;
   /** A change counts when nothing has changed for so long. Default 300. */
   readonly restMs?: number;
-  /** How often the files are looked at whatever the system says. Default 5,000. */
+  /** The interval at which files are checked without a notification. Default 5,000. */
   readonly pollMs?: number;
 }
 

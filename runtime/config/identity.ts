@@ -55,7 +55,7 @@ async function readSecretFile(file: string | undefined, variable: string): Promi
   }
 }
 
-/** Names what is missing, and never repeats what is there: it may hold the key. */
+/** Names the part that is missing, and never repeats the text: it may hold the key. */
 function checked(text: string): string {
   const fields = new Set(text.split(';').map((part) => part.slice(0, Math.max(0, part.indexOf('='))).trim()));
   const missing = ['HostName', 'DeviceId', 'SharedAccessKey'].filter((field) => !fields.has(field));
@@ -69,7 +69,7 @@ function checked(text: string): string {
 
 const leastTokenChars = 16;
 
-/** What opens the status to others than the gateway itself; undefined where nothing does. @throws ConfigError. */
+/** The token that gives access to the status from outside of the gateway; undefined where none is set. @throws ConfigError. */
 export async function readStatusToken(environment: Environment): Promise<string | undefined> {
   const { HOLDFAST_STATUS_TOKEN: given, HOLDFAST_STATUS_TOKEN_FILE: file } = environment;
   const token = (given || (await readSecretFile(file, 'HOLDFAST_STATUS_TOKEN_FILE')))?.trim();

@@ -8,12 +8,12 @@ import { parseYamlValue } from './yaml-text.ts';
 type Json = { [key: string]: unknown };
 
 const tagsFile = { type: 'string' };
-/** A name, a place of one, or a list of these: what it stands for is checked where it is filled in. */
+/** A profile's name, an object with it, or a list of these: its settings are checked once it is filled in. */
 const profile = {};
 
 let made: Json | undefined;
 
-/** Made once: it takes a tenth of a second, and every unknown setting asks it. Not to be changed. */
+/** Made once, since it takes a tenth of a second and every unknown setting needs it. Do not modify. */
 export function configJsonSchema(): Json {
   made ??= makeSchema();
   return made;
@@ -38,7 +38,7 @@ function makeSchema(): Json {
   return { title: 'Holdfast configuration', ...schema };
 }
 
-/** What editors show beside a setting. */
+/** Adds the text that editors show beside a setting. */
 function describe(node: Json, path: string): void {
   for (const each of [...((node.oneOf ?? node.anyOf ?? []) as Json[])]) describe(each, path);
   for (const [name, setting] of Object.entries((node.properties ?? {}) as Record<string, Json>)) {

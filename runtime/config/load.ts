@@ -16,7 +16,7 @@ import { parseTagTable, type TagTable } from './tags-csv.ts';
 import { withDurations, withVariables } from './values.ts';
 import { readYaml, settingIn } from './yaml-text.ts';
 
-/** What a configuration may measure at most, so that a wrong path (a log, a disk image) cannot fill memory. */
+/** The largest configuration, so that a wrong path (a log, a disk image) cannot fill memory. */
 const maxConfigBytes = 16 * 1024 * 1024;
 
 export class ConfigError extends HoldfastError {
@@ -35,18 +35,18 @@ export class ConfigError extends HoldfastError {
 
 export interface LoadedConfig {
   readonly config: Config;
-  /** As it was written, tables of tags filled in: what is kept as last good. */
+  /** As it was written, with tables of tags filled in. This is stored as last good. */
   readonly input: unknown;
   /** SHA-256 of `input`, hexadecimal: two configurations with the same are the same. */
   readonly hash: string;
-  /** Files that it was read from: when one of them changes, it is to be read again. */
+  /** The files that it was read from: when one changes, load the configuration again. */
   readonly files: readonly string[];
 }
 
 export interface LoadOptions {
   /** SHA-256 that the file's bytes must have, hexadecimal. */
   readonly expectedHash?: string;
-  /** Told of each file before it is read, also of one that is not there. */
+  /** Called with each file before it is read, also with one that does not exist. */
   readonly onFile?: (file: string) => void;
   /**
    * Present where somebody far away named the file: it must lie there, as all that it names, and problems say nothing of
@@ -79,12 +79,12 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
 }
 
 export interface LoadValueOptions {
-  /** What relative file names start from. Without it, they are refused. */
+  /** The folder that relative file names start from. Without it, they are refused. */
   readonly folder?: string;
   readonly onFile?: (file: string) => void;
   /** As for a file: of what the value names. */
   readonly remote?: RemoteFiles;
-  /** Where the value is in the file that it came from. */
+  /** The position of a value in the file that it came from. */
   readonly placeOf?: PlaceOf;
 }
 
@@ -176,7 +176,7 @@ export function validateConfig(value: unknown, where: string, placeOf?: PlaceOf)
   );
 }
 
-/** Zod says what is wrong, problems.ts says it in words. */
+/** Zod finds what is wrong, problems.ts puts it in words. */
 const parseParams = { reportInput: true, error: () => noWords } as const;
 
 /** The data folder that a file names, though the rest of it may be wrong: where the last good one is kept. */

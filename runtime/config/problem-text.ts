@@ -21,7 +21,7 @@ export interface Problem {
   readonly of?: string;
 }
 
-/** So many of one kind are one mistake. */
+/** As many problems of one kind count as one repeated mistake. */
 const leastRepeats = 3;
 const namedRepeats = 3;
 

@@ -10,7 +10,7 @@ export interface RawProblem {
   readonly path: readonly PropertyKey[];
   /** Repeats nothing of what the file holds. */
   readonly message: string;
-  /** What stands there, as a person would write it; for those who may see the file. */
+  /** The value that was found, as a person would write it; only for people who may see the file. */
   readonly here?: string;
   /** The last part of `path`, where no setting has that name. */
   readonly unknownKey?: string;
@@ -117,7 +117,7 @@ function knownText(known: readonly string[]): string {
     : 'check its spelling and its place, or remove it';
 }
 
-/** What one could have meant: the values of a choice, and those that the message names. */
+/** The likely intended values: those of a choice, and those that the message names. */
 function choicesOf(issue: z.core.$ZodIssue, message: string): readonly string[] {
   if (issue.code === 'invalid_value') return issue.values.map(String);
   const listed = /must be (?:one of )?([^:;]+)/.exec(message)?.[1]?.replace(/ \([^)]*\)/g, '');
@@ -186,7 +186,7 @@ function inLargerUnit(ms: number): string {
 
 const maxShown = 60;
 
-/** What stands there, where that can be said in a few letters. */
+/** The value that was found, where it is short. */
 function shown(input: unknown): string | undefined {
   if (Array.isArray(input)) return 'a list';
   if (input === null) return 'nothing';

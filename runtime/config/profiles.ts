@@ -16,10 +16,10 @@ import { problemsOf, toProblem } from './problems.ts';
 import { readYaml } from './yaml-text.ts';
 
 export interface ProfileFiles {
-  /** What relative file names start from. Without it, they are refused. */
+  /** The folder that relative file names start from. Without it, they are refused. */
   readonly folder?: string;
   readonly read: (file: string) => Promise<Uint8Array>;
-  /** Problems say nothing of what is in a file: somebody far away named it. */
+  /** Problems must not repeat contents of the file, since it was named remotely. */
   readonly isQuiet: boolean;
 }
 
@@ -34,7 +34,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** `profile` is gone from what comes out: the settings that it stands for are there instead. */
+/** The result has the settings of the profile instead of `profile`. */
 export async function fillInProfiles(value: unknown, from: ProfileFiles): Promise<WithProfiles> {
   const given = isFields(value) ? value.sources : undefined;
   const files: string[] = [];

@@ -8,7 +8,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { HoldfastError } from '../../kernel/errors.ts';
 
 export interface RemoteFiles {
-  /** Absolute; those that are not there hold nothing. */
+  /** Absolute paths; folders that do not exist count as empty. */
   readonly folders: readonly string[];
   /** The module's own data: nothing in it is a configuration. */
   readonly dataFolder: string;

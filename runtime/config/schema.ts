@@ -156,7 +156,7 @@ export const configSchema = z
     }
   });
 
-/** What one source takes for itself, as a serial port: no other may name it. */
+/** Checks resources that one source uses alone, such as a serial port: no other may name them. */
 function checkExclusive(sources: readonly SourceConfig[], context: z.RefinementCtx): void {
   const taken = new Map<string, { readonly index: number; readonly sharedBy: string | undefined }>();
   for (const [index, source] of sources.entries()) {

@@ -301,7 +301,7 @@ const table: ReadonlyMap<string, SettingWords> = new Map(
     }),
 );
 
-/** Of a path as `sources[].tags[].scale`; undefined where nothing is said of it. */
+/** The words for a path such as `sources[].tags[].scale`; undefined where it has none. */
 export function wordsOf(path: string): SettingWords | undefined {
   return table.get(keyOf(path) ?? '');
 }

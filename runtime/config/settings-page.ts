@@ -129,7 +129,7 @@ function possible(nodes: readonly SchemaNode[]): string {
   return [...new Set(texts.filter((text) => text !== ''))].join(', or ');
 }
 
-/** What any number fits into is no bound. */
+/** A range that every number fits into is not printed. */
 function rangeText(minimum: number | undefined, maximum: number | undefined): string {
   const isBound = (value: number | undefined) =>
     value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER;

@@ -10,7 +10,7 @@ const fileName = 'start-settings.json';
 // All of a configuration but its sources.
 const maxBytes = 1024 * 1024;
 
-/** What the next start will most probably run with; its `sources` say nothing. Never rejects. */
+/** The settings that the next start will most probably run with, without `sources`. Never rejects. */
 export async function readStartSettings(options: {
   readonly dataFolder: string;
   readonly file: string | undefined;

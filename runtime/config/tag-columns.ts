@@ -20,7 +20,7 @@ interface Json {
 
 let variants: readonly Json[] | undefined;
 
-/** Of a type that nobody knows: the columns of all types, since the type is what is wrong then. */
+/** For an unknown type: the columns of all types, since the error is then the type. */
 export function tagColumns(type: unknown): TagColumns {
   variants ??= sourceVariants();
   const own = variants.filter(({ properties }) => properties?.type?.const === type);

@@ -10,7 +10,7 @@ export interface TagTable {
    * `outer.inner`.
    */
   place(tag: number, setting: string | undefined): string;
-  /** What is wrong with the table itself. */
+  /** Problems of the table itself. */
   readonly problems: readonly string[];
 }
 
@@ -84,7 +84,7 @@ function put(tag: Record<string, unknown>, setting: string, value: unknown): voi
   into[last] = value;
 }
 
-/** A text that is not what the column wants stays a text: the schema then says what it must be. */
+/** A text that does not fit the column's type stays a text: the schema then reports the error. */
 function cellValue(text: string, kind: CellKind, separator: string): unknown {
   switch (kind) {
     case 'text':

@@ -24,7 +24,7 @@ export class UplinkTrial {
     this.#options = options;
   }
 
-  /** What the trial under way would go back to. */
+  /** The configuration that the current trial would go back to. */
   get fallback(): LastGood | undefined {
     return this.#current?.fallback;
   }

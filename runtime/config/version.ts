@@ -20,13 +20,13 @@ export type ConfigStateName = 'applied' | 'refused' | 'last-good' | 'waiting';
 
 export interface ConfigReport {
   readonly state: ConfigStateName;
-  /** Of the configuration that `state` is about. */
+  /** The origin of the configuration that `state` describes. */
   readonly origin?: ConfigOrigin;
   readonly version?: string;
   readonly errors: readonly Problem[];
   /** Problems beyond those that are listed. */
   readonly moreErrors?: number;
-  /** What runs, where that is another. */
+  /** The configuration that runs, where it is a different one. */
   readonly running?: { readonly origin: ConfigOrigin; readonly version: string };
   /** Settings that were taken and take effect when the module starts next. */
   readonly atNextStart?: readonly string[];

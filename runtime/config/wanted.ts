@@ -6,7 +6,7 @@ import type { RemoteFiles } from './remote-files.ts';
 import type { TwinWish } from './twin-wish.ts';
 import type { ConfigVersion } from './version.ts';
 
-/** What is wanted, and either what it says or what is wrong with it. */
+/** The wanted configuration, and either its contents or its problems. */
 export type Outcome =
   | { readonly kind: 'loaded'; readonly good: LastGood }
   | {
@@ -23,7 +23,7 @@ export interface Wish {
   /** The gateway's own file. */
   readonly file: string | undefined;
   readonly running: LastGood | undefined;
-  /** Where files lie that the twin may name. */
+  /** The folders of files that the twin may name. */
   readonly remote: RemoteFiles;
 }
 

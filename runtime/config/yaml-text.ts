@@ -48,7 +48,7 @@ const yamlWords: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'there is a second document in this file: remove the line ---',
 };
 
-/** One value, as it stands behind a setting. @throws Error where it is no YAML. */
+/** Parses one value, as written after a setting. @throws Error where it is no YAML. */
 export function parseYamlValue(text: string): unknown {
   return parse(text);
 }

@@ -13,7 +13,7 @@ export interface FillRate {
 const lookMs = 600_000;
 const maxLooks = 144;
 const leastMs = 60_000;
-/** What is further away than a year is as good as never. */
+/** More than a year counts as never. */
 const mostSeconds = 365 * 86_400;
 
 /** `storedBytes`: a sum that only grows while the process runs. */

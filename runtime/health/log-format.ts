@@ -32,7 +32,7 @@ const colours: Readonly<Record<LogLevel, string>> = {
   fatal: '35',
 };
 
-/** One line without its end. Whatever was said, it stays one line: nobody can write a second one into it. */
+/** Returns one line without its end. Line breaks in the text are escaped, so that no entry can forge a second line. */
 export function formatEntry(entry: LogEntry, format: LogFormat): string {
   if (format === 'json') return JSON.stringify(entry);
   const { level, time, msg, ...fields } = entry;

@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { LogEntry } from './log-entry.ts';
 
 export interface RepeatGate {
-  /** Passes it on, or counts it. */
+  /** Passes the entry on, or counts it. */
   take(entry: LogEntry): void;
   /** Tells what was counted until now. */
   flush(): void;

@@ -15,7 +15,7 @@ export interface OutageLogOptions {
   readonly log: Log;
   readonly state: () => { readonly connected: boolean; readonly diagnosis?: string };
   readonly onState: (listener: () => void) => () => void;
-  /** What was never sent. */
+  /** The data that was never sent. */
   readonly waiting: () => WaitingData;
 }
 
@@ -25,7 +25,7 @@ const minuteMs = 60_000;
 const remindersMs = [1, 5, 15, 60].map((minutes) => minutes * minuteMs);
 const laterMs = 120 * minuteMs;
 const drainLookMs = 1000;
-/** What is under way at any time. */
+/** As many messages are in flight at any time. */
 const fewMessages = 3;
 
 export interface OutageLog {

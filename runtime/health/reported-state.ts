@@ -78,7 +78,7 @@ function spoolReport(spool: ReportedParts['spool']): object {
   };
 }
 
-/** What an earlier process reported of its spool; undefined where it did not. */
+/** The state of the spool that an earlier process reported; undefined where none did. */
 export function lifeIn(reported: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
   const { spool } = reported;
   const life = isFields(spool) ? spool.life : undefined;

@@ -10,7 +10,7 @@ const maxFileBytes = 64 * 1024;
 /** Shorter values would take half of all texts out with them. */
 const leastChars = 6;
 const replacement = '[secret]';
-/** So much of a secret is one, where the rest was cut off. */
+/** A text of this length that begins a secret counts as secret, since the rest may have been cut off. */
 const beginningChars = 10;
 
 /** Every secret that this process can know. Never rejects: a file that cannot be read has told nobody anything. */
@@ -81,7 +81,7 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
     .replace(/(:\/\/[^\s/:@"]+):[^\s/@"]+@/g, `$1:${replacement}@`);
 }
 
-/** As it may have been written: as it is, line by line, within JSON, within an address; and the key of a connection string. */
+/** The forms in which a secret may appear: as it is, line by line, within JSON, within a URL; and the key of a connection string. */
 function formsOf(secret: string): string[] {
   const key = /SharedAccessKey=([^;\s]+)/i.exec(secret)?.[1];
   const lines = secret.includes('\n') ? secret.split(/\r?\n/).map((line) => line.trim()) : [];

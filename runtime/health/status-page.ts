@@ -33,6 +33,6 @@ const hash = (text: string) => `'sha256-${createHash('sha256').update(text).dige
 
 export const statusPage = {
   html: `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>Holdfast</title><link rel="icon" href="data:,"><style>${style}</style></head><body>${body}<script>${pageScript}</script></body></html>`,
-  /** Nothing from elsewhere, no script but its own, and nobody may frame it. */
+  /** Nothing from elsewhere, no script but the page's own, no framing. */
   policy: `default-src 'none'; style-src ${hash(style)}; script-src ${hash(pageScript)}; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
 };

@@ -15,7 +15,7 @@ export interface StatusAnswers {
   readonly notReady: () => readonly string[];
   /** Prometheus' text form, for `GET /metrics`. */
   readonly metricsText?: (() => Promise<string>) | undefined;
-  /** What page and terminal show, for `GET /overview`. */
+  /** The data of page and terminal, for `GET /overview`. */
   readonly overview?: (() => unknown) | undefined;
   /** One archive (gzipped tar) for `GET /bundle`. */
   readonly bundle?: (() => Promise<Uint8Array>) | undefined;
@@ -87,7 +87,7 @@ async function respond(
   }
 }
 
-/** What only those may see who may. */
+/** Answers only callers who have access. */
 async function answerPrivate(
   path: '/status' | '/overview' | '/bundle',
   request: IncomingMessage,
@@ -116,7 +116,7 @@ async function answerMetrics(response: ServerResponse, { metricsText }: StatusAn
   send(response, 200, metricsContentType, await metricsText());
 }
 
-/** For whoever asks: it holds no data. */
+/** Open to all: the page holds no data. */
 function answerPage(response: ServerResponse): void {
   response.setHeader('content-security-policy', statusPage.policy);
   send(response, 200, 'text/html; charset=utf-8', statusPage.html);

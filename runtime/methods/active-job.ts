@@ -29,7 +29,7 @@ export class ActiveJob {
   readonly #backoff;
   #job: JobRecord;
   readonly #requeued = new Set<number>();
-  /** Aborts what runs for this job: it is cancelled, or everything stops. */
+  /** Aborts the work on this job: it is cancelled, or everything stops. */
   #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #notBefore = 0;
@@ -54,22 +54,22 @@ export class ActiveJob {
     return isOpen(this.#job);
   }
 
-  /** Why it waits, for people; undefined where it does not. */
+  /** Why the job waits, for people; undefined where it does not. */
   get waiting(): string | undefined {
     return this.isOpen ? this.#waiting : undefined;
   }
 
-  /** Monotonic ms: when it may be worked on; undefined: not at all. */
+  /** Monotonic ms from which the job may be worked on; undefined: never. */
   get dueAt(): number | undefined {
     return this.isOpen && !this.#abort.signal.aborted ? this.#notBefore : undefined;
   }
 
-  /** Resolves when nothing runs for it. */
+  /** Resolves when no work on this job runs. */
   get idle(): Promise<void> {
     return this.#running;
   }
 
-  /** Works on it by `run`, one at a time. Never rejects. */
+  /** Works on the job through `run`, one round at a time. Never rejects. */
   work(run: (round: () => Promise<void>) => Promise<void>): Promise<void> {
     this.#running = run(() => this.#tryRound());
     return this.#running;
@@ -79,7 +79,7 @@ export class ActiveJob {
     this.#abort.abort(cause);
   }
 
-  /** Ends it, once what runs has ended: two writers of one record would undo each other. */
+  /** Ends the job once its running round has ended: two writers of one record would undo each other. */
   async cancel(declareVoid: boolean): Promise<void> {
     this.interrupt(new HoldfastError('backfill-cancelled', 'the job was cancelled'));
     await this.#running;
@@ -122,7 +122,7 @@ export class ActiveJob {
     log[isNew ? 'info' : 'debug']({ requestId, batchId, why, pauseMs }, 'backfill job waits');
   }
 
-  /** By the wall clock, so that restarts do not begin it anew. */
+  /** Measured by the wall clock, so that a restart does not begin the time anew. */
   #isOld(): boolean {
     const { clock, limits } = this.#parts;
     return clock.now() - this.#job.createdAt >= limits.aheadMs;
@@ -156,7 +156,7 @@ export class ActiveJob {
     return history;
   }
 
-  /** It waits for the disk, which may refuse for long. */
+  /** Waits for the disk, which may refuse for a long time. */
   #frontier(signal: AbortSignal) {
     return orAborted(this.#parts.frontier(this.#job.batchId), signal);
   }
@@ -195,7 +195,7 @@ export class ActiveJob {
     log.info({ requestId, batchId, range, voids: voids.length }, 'backfill job done');
   }
 
-  /** What remains is neither answered nor declared lost. */
+  /** Ends the job with a rest that is neither answered nor declared void. */
   async #end(ended: JobEnd, why: string): Promise<void> {
     const { store, clock, log } = this.#parts;
     const given = endedBy(this.#job, ended, clock.now());

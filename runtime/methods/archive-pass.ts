@@ -19,11 +19,11 @@ export interface ArchivePassOptions {
   readonly room: () => Promise<void>;
   /** Windows looked at in one step. */
   readonly pageSize: number;
-  /** What the job has queued again in this process: a late window is no answer, so each pass finds it anew. */
+  /** Ids that the job has queued again in this process: a late window does not count as an answer, so each pass finds it again. */
   readonly requeued: Set<number>;
 }
 
-/** So many windows over one index position do not exist; where they do, some are sent twice after a crash. */
+/** More windows over one index position are not expected; where there are more, some are sent twice after a crash. */
 const maxPageSize = 4_096;
 
 export async function archivePass(pieces: Coverage, options: ArchivePassOptions): Promise<void> {

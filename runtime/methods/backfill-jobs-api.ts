@@ -15,7 +15,7 @@ import type { BackfillStore, JobRecord } from './backfill-store.ts';
  */
 export type HistoryAnswer = SourceHistory | 'no-history' | 'removed' | undefined;
 
-/** How far a stream is settled. A module answers up to here, never by the clock. */
+/** How far a stream's windows are closed. A module answers requests up to here, whatever the clock says. */
 export interface Frontier {
   /**
    * No window will ever claim anything below, and each that does can be found in the store: what is not there was not
@@ -29,7 +29,7 @@ export interface Frontier {
 export interface BackfillJobsOptions {
   readonly store: BackfillStore;
   readonly sources: (batchId: string) => HistoryAnswer;
-  /** Resolves once what it says is on the disk. */
+  /** Resolves once the frontier that it returns is on the disk. */
   readonly frontier: (batchId: string) => Promise<Frontier>;
   /** Messages now waiting in the backfill lane. */
   readonly queued: () => number;

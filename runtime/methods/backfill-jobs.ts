@@ -158,7 +158,7 @@ class Jobs implements BackfillJobs {
     });
   }
 
-  /** What is finished and old, or more than is kept. */
+  /** Removes finished jobs that are old, or more than are kept. */
   async #forgetOld(): Promise<void> {
     const { store, clock, log } = this.#options;
     const oldestKept = clock.now() - this.#limits.keepFinishedMs;

@@ -56,7 +56,7 @@ export async function historyPass(range: Window, options: HistoryPassOptions): P
   }
 }
 
-/** Saves what the page says about `wanted`; returns how far that is. */
+/** Saves the part of the page that lies in `wanted`; returns the end of it. */
 async function takePage(page: HistoryPage, wanted: Window, options: HistoryPassOptions): Promise<number> {
   if (page.window.start > wanted.start) throw badHistory('a page leaves out what lies before it');
   const window = { start: wanted.start, end: Math.min(page.window.end, wanted.end) };

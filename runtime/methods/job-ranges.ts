@@ -41,7 +41,7 @@ export function advanced(job: JobRecord, change: JobChange, now: number): JobRec
   return { ...next, state: remainingOf(next).length === 0 ? 'done' : 'running' };
 }
 
-/** What is sent to say that these ranges of the job are lost. */
+/** The messages that declare these ranges of the job void. */
 export function declaredVoid(
   { batchId, index, lateSeries: series }: JobRecord,
   voids: readonly VoidRange[],

@@ -27,7 +27,7 @@ export interface RoundOptions {
   readonly save: (change: JobChange, output: JobOutput) => Promise<void>;
   readonly frontier: () => Promise<Frontier>;
   readonly history: () => HistoryAnswer;
-  /** The source has been removed for long enough to say that nobody puts it back at once. */
+  /** The source has been missing from the configuration for long enough that it will probably not come back. */
   readonly sourceIsGone: () => boolean;
   readonly room: () => Promise<void>;
   readonly limits: CutLimits & { readonly pageTimeoutMs: number; readonly archivePage: number };

@@ -20,7 +20,7 @@ export interface MethodRouterOptions {
   readonly jobs: Pick<BackfillJobs, 'request' | 'get' | 'cancel' | 'waiting'>;
   /** The status report, as composed by status.ts. */
   readonly status: () => unknown;
-  /** One archive for whoever is asked for help; undefined where it does not fit. */
+  /** The support bundle; undefined where it does not fit. */
   readonly bundle: (maxBytes: number) => Promise<Uint8Array | undefined>;
   /** Forgets what was learned of a source's equipment, or of all. False where nothing was. */
   readonly forget: (batchId: string | undefined) => Promise<boolean>;

@@ -20,7 +20,7 @@ export interface SourceStatus {
     readonly recent: number;
   };
   readonly complaint?: string;
-  /** What its equipment was found to refuse, need or ignore. */
+  /** What the adapter learned of its equipment: what it refuses, needs or ignores. */
   readonly learned?: Readonly<Record<string, unknown>>;
 }
 

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../kernel/clock.ts';
 
 export interface TurnsOptions<Entry> {
   readonly clock: Clock;
-  /** What to run now for a stream, or the monotonic ms when to ask again; undefined: it has no work. */
+  /** The work to run now for a stream, or the monotonic ms at which to ask again; undefined: none. */
   readonly next: (stream: string) => { readonly entry: Entry } | { readonly at: number } | undefined;
   /** Never rejects. */
   readonly run: (entry: Entry) => Promise<void>;

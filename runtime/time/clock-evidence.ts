@@ -74,7 +74,7 @@ export class ClockEvidence {
     return { offsetMs: isPlausible(doubt) ? offsetMs : least, marked: true };
   }
 
-  /** Whether something synchronises the clock; once it does, that stands. */
+  /** Checks whether the clock is being synchronised; once it is, that stands. */
   ask(synchronised: (() => Promise<boolean>) | undefined): void {
     if (this.synchronised) return;
     void synchronised?.().then(

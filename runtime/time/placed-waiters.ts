@@ -2,7 +2,7 @@
 // needed.
 
 export class PlacedWaiters {
-  /** How often what waited was placed. */
+  /** How often waiting events were placed. */
   #releases = 0;
   #waiters: { readonly release: number; readonly resolve: () => void }[] = [];
 
@@ -10,7 +10,7 @@ export class PlacedWaiters {
     return this.#releases;
   }
 
-  /** What waited is being placed. */
+  /** The events that waited are being placed. */
   release(): void {
     this.#releases += 1;
   }
@@ -21,7 +21,7 @@ export class PlacedWaiters {
     return new Promise((resolve) => this.#waiters.push({ release, resolve }));
   }
 
-  /** What that release placed is durable. */
+  /** The events of that release are durable. */
   tell(release: number): void {
     const told = this.#waiters.filter((waiter) => waiter.release <= release);
     this.#waiters = this.#waiters.filter((waiter) => waiter.release > release);

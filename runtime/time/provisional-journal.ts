@@ -44,7 +44,7 @@ export class ProvisionalJournal {
   get isEmpty(): boolean {
     return this.#bytes === 0;
   }
-  /** Of the record that is written next. */
+  /** Number of the next record. */
   get nextSequence(): number {
     return this.#nextSequence;
   }

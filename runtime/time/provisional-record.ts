@@ -11,7 +11,7 @@ export interface StreamEvent {
 
 type Packed =
   | [string, 's', number]
-  /** It goes on: the wall clock was no longer trusted, our own went on. */
+  /** Observation goes on: the wall clock is no longer trusted, the local clock went on. */
   | [string, 'c', number]
   | [string, 'o', number, number?]
   | [string, 'b', number, string]

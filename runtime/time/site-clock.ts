@@ -55,7 +55,7 @@ class GuardedClock implements SiteClock {
   readonly #streams = new StampedStreams();
   #watch: WallWatch;
   #mode: ClockRecord['mode'] = 'waiting';
-  /** What readings are placed with; as last used while they wait. */
+  /** The offset that readings are placed with; while they wait, the last one used. */
   #offset: Offset = { offsetMs: 0, marked: false };
   #seenOffsetMs = 0;
   #doubt: Doubt | undefined;
@@ -340,7 +340,7 @@ class GuardedClock implements SiteClock {
 
   // What an earlier process left.
 
-  /** It was this run of the machine: its judgement stands, but for what was set meanwhile. */
+  /** The record is from the current boot: its judgement stands, except for steps of the clock since. */
   #goOn(record: ClockRecord): void {
     const { clock, boot } = this.#options;
     this.#watch = new WallWatch(clock, boot, record.seenOffsetMs);

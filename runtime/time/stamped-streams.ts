@@ -23,7 +23,7 @@ export class StampedStreams {
     return this.#floor;
   }
 
-  /** Where a stream that is opened (again) must go on: at its floor, or above what it was given already. */
+  /** Where a stream that is opened (again) must continue: at its floor, or above the positions already given out. */
   floorOf(batchId: string, floor: number | undefined): number {
     return Math.max(floor ?? nothing, this.#sinks.get(batchId)?.position ?? nothing);
   }
@@ -56,7 +56,7 @@ export class StampedStreams {
     return Object.fromEntries(entries.filter(([, position]) => Number.isFinite(position)));
   }
 
-  /** Ends the wait: what was kept is placed, what comes from here on is placed as it comes. */
+  /** Ends the wait: places the kept events; later ones are placed as they come. */
   release(decision: Decision, events: Iterable<KeptEvent>, bootId: string): PlacedCount {
     for (const [batchId, sink] of this.#sinks) {
       sink.beginPlacing(decision.offset, decision.positions[batchId]);
@@ -70,7 +70,7 @@ export class StampedStreams {
     for (const sink of this.#sinks.values()) sink.endWaiting();
   }
 
-  /** Places what an earlier process kept, just as that would have. From here on `offset` counts. */
+  /** Places the events that an earlier process kept, as it would have done. From here on `offset` applies. */
   replay(decision: Decision, events: Iterable<KeptEvent>, bootId: string, offset: Offset): PlacedCount {
     for (const [batchId, sink] of this.#sinks) {
       // A stream that it does not name had claimed nothing yet.
@@ -115,7 +115,7 @@ export class StampedStreams {
   }
 }
 
-/** Opens a stream that no source feeds any more, for what of it waits. */
+/** Opens a stream that no source feeds any more, for its events that wait. */
 export function openLeft(batchId: string, open: ((batchId: string) => void) | undefined, log: Log): void {
   try {
     open?.(batchId);

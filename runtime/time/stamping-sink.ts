@@ -33,7 +33,7 @@ export class StampingSink implements SourceSink {
   #waiting = false;
   /** How far observation reaches, local time; undefined while it is broken. */
   #observed: number | undefined;
-  /** How often a hole was left though the source goes on. */
+  /** How often a hole was left although the source went on. */
   #begunAnew = 0;
   /** There was no room for something that came while waiting, so nothing is kept since. */
   #isFull = false;
@@ -114,7 +114,7 @@ export class StampingSink implements SourceSink {
     this.#place(event, this.#options.floor);
   }
 
-  /** What an earlier process left is placed: from here on nothing goes below what was claimed. */
+  /** The events of an earlier process are placed: from here on nothing goes below the floor. */
   endReplay(offset: Offset): void {
     const floor = this.#options.floor ?? Number.NEGATIVE_INFINITY;
     this.#scale.restart(offset, Math.max(floor, this.#scale.position));
@@ -180,7 +180,7 @@ export class StampingSink implements SourceSink {
   }
 }
 
-/** What is bad or uncertain for another cause stays so. */
+/** A quality that is bad or uncertain for another reason stays. */
 function mark(quality: Quality): Quality {
   return quality === 'good' ? 'uncertain:clock' : quality;
 }

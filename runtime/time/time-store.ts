@@ -11,11 +11,11 @@ export interface ClockRecord {
   /** The wall clock's offset as last seen, and the one that readings are placed with. */
   readonly seenOffsetMs: number;
   readonly offset: Offset;
-  /** What earlier runs of the machine recorded ends here. */
+  /** End of the records of earlier boots. */
   readonly recordedTo?: number;
   /** That is sure: a record of an earlier run said so. */
   readonly recordedBeforeStart: boolean;
-  /** What this run recorded ends here, or later. */
+  /** End of the records of this boot, at the least. */
   readonly reached?: number;
   /** The clock was set since the machine started. */
   readonly wasSet: boolean;

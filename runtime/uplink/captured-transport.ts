@@ -69,7 +69,7 @@ export interface CapturedTransport {
   onAnyMethod(handler: (request: MethodMessage) => void): void;
   onTokenError(listener: (error: unknown) => void): void;
   retryTokenLater(clock: Clock, error: unknown): void;
-  /** Takes away everything by which the client could go on: identity, timers, socket. */
+  /** Removes everything that would let the client go on: identity, timers, socket. */
   disarm(): void;
 }
 
@@ -185,7 +185,7 @@ class Capture implements CapturedTransport {
   }
 }
 
-/** The class that the library makes its transport from, which tells `capture` what it made. */
+/** The class that the library makes its transport from; it reports each instance to `capture`. */
 function constructorFor(capture: Capture): CapturedTransport['constructorForClient'] {
   return class Captured extends amqp.Amqp {
     constructor(authentication: AuthenticationProvider) {

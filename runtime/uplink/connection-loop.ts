@@ -89,7 +89,7 @@ class EndlessLoop implements ConnectionLoop {
     this.hurry(new HoldfastError('uplink-network-returned', 'the network is back', { retryable: true }));
   }
 
-  /** One attempt, and the life of what came of it. */
+  /** Makes one attempt, and waits for the end of its connection. */
   async #connectOnce(): Promise<{ ended: EndedAttempt; cause: unknown }> {
     const { clock, live } = this.#options;
     const beganAt = clock.monotonic();

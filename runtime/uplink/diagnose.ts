@@ -46,7 +46,7 @@ export function explain(
   }
 }
 
-/** What the failure alone says, where the way to the hub is open or unknown. */
+/** Explains a failure by itself, where the way to the hub is open or unknown. */
 export function explainFailure(failure: unknown): string {
   const said = describeClientError(failure);
   if (failure instanceof HoldfastError && failure.code !== 'uplink-timeout') return said;

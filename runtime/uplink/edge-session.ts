@@ -27,7 +27,7 @@ export interface SessionOptions {
   readonly receiveInputs: boolean;
   readonly limits: SessionLimits;
   readonly clock: Clock;
-  /** Told where the client connects as soon as that is known, for diagnosis. */
+  /** Called with the client's target as soon as that is known, for diagnosis. */
   readonly onTarget: (target: EdgeTarget) => void;
   /** Ends the session while it is being opened. */
   readonly signal: AbortSignal;
@@ -43,7 +43,7 @@ export interface EdgeSession {
   watchDesired(): Promise<void>;
   readTwin(): Promise<ReadTwin>;
   report(patch: TwinObject): Promise<void>;
-  /** Ends it now: what is in flight rejects, the client is discarded. Idempotent. */
+  /** Ends the session now: sends in flight reject, the client is discarded. Idempotent. */
   end(cause: unknown): void;
   /** Ends it in good order, within `limitMs`. */
   close(limitMs: number): Promise<void>;

@@ -241,7 +241,7 @@ function toInput(input: string, message: Message): InputMessage {
   };
 }
 
-/** What edgeHub itself says of a message, as far as senders and times go; the library does not pass it on. */
+/** The annotations in which edgeHub states the sender and times of a message; the library does not pass them on. */
 const annotations = ['iothub-enqueuedtime', 'iothub-connection-device-id', 'iothub-connection-module-id'];
 
 function annotationsOf({ transportObj }: Message): Record<string, string> {

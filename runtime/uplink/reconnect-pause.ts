@@ -39,9 +39,9 @@ export interface ReconnectPause {
   began(): void;
   /** The pause before the next one, in ms. */
   after(ended: EndedAttempt): number;
-  /** What the budget still wants to be waited, however good the news, in ms. */
+  /** The pause that the budget still requires, whatever else happens, in ms. */
   owedMs(): number;
-  /** What failed until now failed for want of a network: it says nothing about the hub. */
+  /** Failures up to now were due to the network: they say nothing about the hub. */
   networkReturned(): void;
 }
 

@@ -12,7 +12,7 @@ export interface ReportedProperties {
 export interface ReportedOptions {
   readonly clock: Clock;
   readonly minIntervalMs: number;
-  /** More than this as JSON may not wait: a patch that adds to it is dropped. The hub would refuse it. */
+  /** The most JSON that may wait: a patch beyond it is dropped, since the hub would refuse it. */
   readonly maxBytes: number;
   /** True when sending the same patch again can never work. */
   readonly isRefusal: (error: unknown) => boolean;

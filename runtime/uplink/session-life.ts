@@ -10,7 +10,7 @@ export interface SessionLife {
   readonly ended: Promise<unknown>;
   /** The first call ends it; later ones do nothing. */
   end(cause: unknown): void;
-  /** Calls `listener` at the end, at once if it is over. Returns the way to stop that. */
+  /** Calls `listener` at the end, at once if the session is over. Returns a function that removes the listener. */
   onEnd(listener: (cause: unknown) => void): () => void;
   /**
    * Settles as `work` does; rejects with `uplink-timeout` after `limitMs`, or with the cause when life ends.

@@ -15,7 +15,7 @@ export interface TwinSyncOptions {
   readonly session: EdgeSession;
   readonly desired: DesiredProperties;
   readonly reported: ReportedProperties;
-  /** What stands in the twin as reported, at each reading. */
+  /** Called with the twin's reported properties at each reading. */
   readonly onReported: (reported: TwinObject) => void;
   readonly clock: Clock;
   readonly random: Random;

@@ -46,6 +46,6 @@ export interface Uplink {
   handleMethod(name: string, handler: MethodHandler): void;
   /** Merges into the module twin's reported properties when connected; the last value wins. */
   report(patch: Readonly<Record<string, unknown>>): void;
-  /** Closes the connection and gives up what is in flight (those sends reject). Bounded: 5 s. */
+  /** Closes the connection and gives up sends in flight (they reject). Bounded: 5 s. */
   stop(): Promise<void>;
 }

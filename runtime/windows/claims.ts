@@ -20,7 +20,7 @@ const islandMs = 60_000;
 const lagMs = 2000;
 /** More islands than this are joined: what lies between them is then never claimed, and shows as a hole. */
 const maxIslands = 16;
-/** Where nobody knows how long ago the last claim was made. */
+/** The age of the last claim, where it is not known. */
 const unknownAgeMs = 3_600_000;
 
 interface Island extends Window {
@@ -52,9 +52,9 @@ export class Claims {
   #islands: readonly Island[] = [];
   /** The end of the latest claim or where observation began since, wherever it lies, and the monotonic ms of it. */
   #last: { readonly end: number; readonly at: number } | undefined;
-  /** Where the latest window began, also one that then claimed nothing: what lies before it was not observed. */
+  /** Where the latest window began, even if it claimed nothing: positions before it were not observed. */
   #begun: number | undefined;
-  /** The disk lost claims: of the last one that it has nobody knows that it was the last. */
+  /** The disk lost claims: the last one that it has may not be the last one made. */
   #isLost: boolean;
   /** Readings below this, and above the floor, were sent; reached at that monotonic ms. */
   #held: { readonly to: number; readonly at: number | undefined } | undefined;
@@ -140,13 +140,13 @@ export class Claims {
       this.#held = undefined;
   }
 
-  /** What is at `index` was sent, and is claimed only by a window that is proven to go on from before it. */
+  /** The readings at `index` were sent; only a window that is proven to continue from before may claim that position. */
   hold(index: number, now: number): void {
     if (this.#isFarAhead(index, now)) this.forbid(index, now);
     else if (index >= (this.#held?.to ?? this.#floor ?? index)) this.#held = { to: index + 1, at: now };
   }
 
-  /** What is at `index` is known to be incomplete, so no window may claim it. */
+  /** Readings at `index` are known to be incomplete, so no window may claim that position. */
   forbid(index: number, now: number): void {
     const floor = this.#floor;
     if (floor !== undefined && index < floor) return;
@@ -196,7 +196,7 @@ export class Claims {
     return this.#islands.find((island) => island.start > start)?.start ?? Number.POSITIVE_INFINITY;
   }
 
-  /** A window begins at `start`: what lies before it stays free only as far as nobody can have lived through it. */
+  /** A window begins at `start`: positions before it stay free only as far as they lie ahead of the time that has passed. */
   #leaveBehind(start: number, now: number): void {
     if (start <= this.#floor!) return;
     const isFree = this.#isTime && this.#reachedAt !== undefined;

@@ -68,7 +68,7 @@ export class OpenWindow {
     this.bytes += bytes;
   }
 
-  /** Its readings below `end`, in index order, and those from there on. */
+  /** The window's readings below `end`, in index order, and the rest. */
   splitAt(end: number): { readonly readings: readonly Reading[]; readonly rest: readonly Sized[] } {
     const sorted = this.#isSorted ? this.#readings : this.#readings.toSorted((a, b) => a.index - b.index);
     let split = sorted.length;
@@ -77,7 +77,7 @@ export class OpenWindow {
     return { readings: split === sorted.length ? sorted : sorted.slice(0, split), rest };
   }
 
-  /** What the journal does not have yet. `progress`: only how far observation reaches. */
+  /** What the journal lacks. `progress`: only how far observation reaches. */
   dirty(): 'no' | 'progress' | 'readings' {
     if (this.#readings.length > this.#journaled) return 'readings';
     return this.until > this.#journaledUntil ? 'progress' : 'no';

@@ -6,7 +6,7 @@
 // was held up, but not exceeded by more than a clock gains that runs fast or is adjusted.
 import type { IndexKind } from '../../wire/window.ts';
 
-/** What time synchronisation corrects all day. */
+/** Corrections of this size are usual for time synchronisation. */
 const slackMs = 2000;
 /** A clock that runs fast by more than 1,000 ppm is wrong. */
 const drift = 1 / 1000;
@@ -28,7 +28,7 @@ export type PaceKind = 'live' | 'own' | 'derived' | { readonly silenceMs: number
 export interface Pace {
   /** Observation begins at `at`, or goes on there, which is proven. `now`: monotonic ms. */
   begin(at: number, now: number, isProven?: boolean): void;
-  /** Whether it may advance from `from` to `until` by `now`. Only what is allowed counts for what comes next. */
+  /** Whether observation may advance from `from` to `until` by `now`. Only allowed advances count for later calls. */
   allows(from: number, until: number, now: number): boolean;
 }
 

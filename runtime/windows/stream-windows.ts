@@ -149,7 +149,7 @@ export class StreamWindows {
     this.#isUnordered = isUnordered;
   }
 
-  /** What the stream claimed before is no longer known: nothing continues across this moment. */
+  /** The stream's earlier claims are no longer known: nothing may be observed across this moment. */
   loseContinuity(): void {
     this.interrupt();
     this.#mayContinue = false;
@@ -307,7 +307,7 @@ export class StreamWindows {
     return this.#reach(open, index, now);
   }
 
-  /** In order, what lies below the latest reading has all been reported: so far, it must be possible. */
+  /** In an ordered stream a reading also states that all before it was reported. False, with a violation, where it goes back or too far ahead. */
   #isInOrder(open: OpenWindow, { tag, index }: Reading, now: number): boolean {
     const before = Math.max(open.position, open.stated);
     if (index < before) return this.#violation('reading-went-back', { tag, index, before });
@@ -317,7 +317,7 @@ export class StreamWindows {
     );
   }
 
-  /** Observation is complete below `until`. False where it comes to what was claimed before: it goes on behind that. */
+  /** Observation is complete below `until`. False where that reaches an earlier claim: the window ends there. */
   #reach(open: OpenWindow, until: number, now: number): boolean {
     if (until > open.until) {
       open.until = Math.min(until, open.ceiling);
@@ -362,7 +362,7 @@ export class StreamWindows {
     this.#sendAhead(rest, open.grewAt);
   }
 
-  /** What is beyond all that may be claimed goes up late. */
+  /** Sends readings beyond all that may be claimed as late ones. */
   #sendAhead(readings: readonly Sized[], now: number): void {
     this.#restart = true;
     for (const { reading, bytes } of readings) {

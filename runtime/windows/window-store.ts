@@ -46,7 +46,7 @@ export interface StreamChange {
    * is not known yet: only a window that is proven to go on from the floor may claim anything there.
    */
   readonly seen?: number;
-  /** What the equipment or sender numbers its last sample or message with whose readings are in the stream. */
+  /** The equipment's or sender's own number of the last sample or message whose readings are in the stream. */
   readonly number?: number;
 }
 
@@ -62,7 +62,7 @@ export interface StreamStart {
   readonly floor?: number;
   /** As `StreamChange.seen`. */
   readonly seen?: number;
-  /** Of a stream ordered by time: so long ago, or less, the floor was reached. Undefined where nobody knows. */
+  /** For a stream ordered by time: the floor was reached at most so long ago. Undefined where that is not known. */
   readonly ageMs?: number;
   /** The age is by the machine's own count of time, which nobody sets. Default: by a wall clock. */
   readonly isAgeSure?: boolean;
@@ -71,7 +71,7 @@ export interface StreamStart {
   readonly number?: number;
 }
 
-/** What is on the disk with the commit that it is given to, or not at all: JSON values by name; undefined removes one. */
+/** Settings that are written with a commit, or not at all: JSON values by name; undefined removes one. */
 export type SettingChanges = ReadonlyMap<string, unknown>;
 
 export interface WindowStore {

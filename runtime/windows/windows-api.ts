@@ -83,7 +83,7 @@ export interface Windows {
    * history, and are asked for it once there is room again. Undefined ends that.
    */
   pause(isPaused: ((batchId: string) => boolean) | undefined): void;
-  /** What the disk learned later of what was claimed before: as `StreamStart.continuity` `lost`, for all streams. */
+  /** The disk turned out to have lost claims: as `StreamStart.continuity` `lost`, for all streams. */
   loseContinuity(): void;
   /**
    * How far the stream is settled: no window will ever claim anything below, and what claims something there is on the

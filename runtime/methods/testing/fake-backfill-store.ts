@@ -27,7 +27,7 @@ export interface Queued {
   readonly late?: LateNumber;
 }
 
-/** What survives a crash. */
+/** The state that survives a crash. */
 export class FakeDisk {
   readonly jobs = new Map<string, JobRecord>();
   readonly stored: Stored[] = [];

@@ -15,7 +15,7 @@ export interface AcknowledgerOptions {
 
 export interface Acknowledger {
   add(entry: Outgoing): void;
-  /** So much waits for the disk that nothing more should be sent. */
+  /** Too many acknowledgements wait for the disk: send no more. */
   readonly isFull: boolean;
   /** Resolves when all that was added is written, or has failed once more. */
   flush(): Promise<void>;

@@ -14,7 +14,7 @@ export interface ForwarderOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: Partial<ForwarderLimits>;
-  /** What was used of this day's messages before a restart. */
+  /** The number of messages sent today before a restart. */
   readonly dayUse?: DayUse;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -151,7 +151,7 @@ class LaneForwarder implements Forwarder {
     this.#rest('disk');
   }
 
-  /** Sends what may be sent now, and has more taken. Called whenever that may have changed. */
+  /** Sends all messages that may be sent now, and refills the buffers. Called whenever that may have changed. */
   #pump(): void {
     if (this.#pumping || !this.#mayRun()) return;
     this.#pumping = true;

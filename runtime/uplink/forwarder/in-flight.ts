@@ -136,15 +136,15 @@ function createRate() {
  */
 export interface HeldMessages {
   add(entry: Outgoing): void;
-  /** Takes it out; false when it was given back meanwhile, and is no longer ours to acknowledge. */
+  /** Removes the entry; false when it was given back meanwhile, and must not be acknowledged any more. */
   remove(entry: Outgoing): boolean;
-  /** Gives it back, with all others of this turn. */
+  /** Gives the entry back to its lane, together with all others of this turn. */
   requeueSoon(entry: Outgoing): void;
   /** Gives everything back, at once. */
   requeueAll(): void;
 }
 
-/** `aroundRequeue` runs what it is given, and may do things of these entries' lanes before and after it. */
+/** `aroundRequeue` runs its argument, and may work on the lanes of these entries before and after. */
 export function createHeldMessages(
   lanes: Pick<Lanes, 'release'>,
   aroundRequeue: (entries: readonly Outgoing[], requeue: () => void) => void,
@@ -182,9 +182,9 @@ export interface PoisonWatch {
   /** Messages must go one at a time. */
   readonly any: boolean;
   add(id: number): void;
-  /** It went through, or was refused alone. */
+  /** The message went through, or was refused alone. */
   cleared(id: number): void;
-  /** One message was sent while there were any. */
+  /** One message was sent while suspects remained. */
   sent(): void;
 }
 

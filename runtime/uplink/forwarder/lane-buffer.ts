@@ -17,7 +17,7 @@ export interface LaneBuffer {
   readonly head: Outgoing | undefined;
   /** Removes and returns the next message. */
   shift(): Outgoing | undefined;
-  /** Takes more, if there is need and something to take. */
+  /** Reads more entries, if there is room and the lane has any. */
   refill(): void;
   /** The lane may have gained something. */
   moreWork(): void;
@@ -34,7 +34,7 @@ export function createLaneBuffer(options: LaneBufferOptions): LaneBuffer {
   const { lane, lanes } = options;
   let entries: Outgoing[] = [];
   let taking = false;
-  /** Depth counts what is taken too: only an empty take says that nothing is left to take. */
+  /** The depth includes entries already taken: only an empty take shows that none are left. */
   let dry = false;
   /** Grows when everything is given back: what a running take still brings must then go back too. */
   let generation = 0;

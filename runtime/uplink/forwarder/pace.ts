@@ -118,7 +118,7 @@ export interface PauseLimits {
  * live data must be current soon after the answer changes. A used-up quota changes at midnight, and is asked rarely.
  */
 export interface ForwarderPause {
-  /** What is left of it, if it lasts. */
+  /** The rest of the pause, if it lasts. */
   now(): { readonly reason: PauseReason; readonly ms: number } | undefined;
   /** Begins one and returns its length; undefined where one lasts: a burst of failures makes one pause, not one each. */
   begin(reason: PauseReason): number | undefined;
@@ -158,7 +158,7 @@ export interface WakeTimer {
   cancel(): void;
 }
 
-/** One timer for many reasons to wake up: the earliest counts. */
+/** One timer for many wake-up times: the earliest counts. */
 export function createWakeTimer(clock: Clock, callback: () => void): WakeTimer {
   let timer: Timer | undefined;
   let dueAt = Number.POSITIVE_INFINITY;
