@@ -106,6 +106,9 @@ export class Detectors implements Ledger {
     running.clock.end();
   }
 
+  /** Not asked of the database, for its time. */
+  readonly isRepairing = false;
+
   async accounts(): Promise<ReadonlyMap<string, StreamAccount>> {
     const rows = await this.#options.database.query<
       Record<'name' | 'covered' | 'missing' | 'voids', string | null>

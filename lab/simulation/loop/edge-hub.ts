@@ -37,6 +37,11 @@ export class EdgeHub {
     upstream.onChange(() => this.#send());
   }
 
+  /** Messages that did not go up yet. */
+  get held(): number {
+    return this.#stored.length;
+  }
+
   take(message: WireMessage): void {
     this.#stored.push({ message, at: this.#time.elapsed });
     this.#send();

@@ -61,7 +61,8 @@ export type Fault = { readonly at: number } & (
 export interface WorldShape {
   /** Sources of each gateway. */
   readonly gateways: readonly number[];
-  readonly detectors: number;
+  /** What is wrong with the clock of each detector, in ms. */
+  readonly detectorClocks: readonly number[];
   readonly durationMs: number;
 }
 
@@ -130,7 +131,7 @@ function drawInTheCloud(random: Random, { gateways, durationMs }: WorldShape): F
 const span = (random: Random, least: number, most: number) =>
   Math.round(least * (most / least) ** random.next());
 
-function draw(random: Random, { gateways, detectors, durationMs }: WorldShape): Fault {
+function draw(random: Random, { gateways, detectorClocks, durationMs }: WorldShape): Fault {
   const kind = drawKind(random);
   const at = randomInt(random, durationMs);
   const gateway = randomInt(random, gateways.length);
@@ -169,7 +170,13 @@ function draw(random: Random, { gateways, detectors, durationMs }: WorldShape): 
     case 'clock':
       return { kind, at, gateway, stepMs: (random.next() < 0.5 ? -1 : 1) * span(random, 500, 7_200_000) };
     case 'kill-detector':
-      return { kind, at, detector: randomInt(random, detectors), statements: randomInt(random, 30), forMs };
+      return {
+        kind,
+        at,
+        detector: randomInt(random, detectorClocks.length),
+        statements: randomInt(random, 30),
+        forMs,
+      };
   }
 }
 

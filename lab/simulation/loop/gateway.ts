@@ -52,6 +52,7 @@ export class Gateway {
   #disk: SimulatedDisk;
   #boot: Boot;
   #life: Life | undefined;
+  #startedAt = 0;
   /** Kept outside of the store. */
   #kept: Config | undefined;
   /** What made a process end that nobody ended. */
@@ -69,6 +70,11 @@ export class Gateway {
     return this.#life !== undefined;
   }
 
+  /** Since its process was started. */
+  get upMs(): number {
+    return this.#options.time.elapsed - this.#startedAt;
+  }
+
   get isPowered(): boolean {
     return !this.#disk.supply.isDead;
   }
@@ -82,6 +88,7 @@ export class Gateway {
     if (this.#life !== undefined) return;
     const { time, trace } = this.#options;
     const clock = new ProcessClock(time, this.wall);
+    this.#startedAt = time.elapsed;
     const life: Life = { clock, abort: new AbortController(), module: undefined, isOver: false };
     this.#life = life;
     trace.note(this.deviceId, 'starts');

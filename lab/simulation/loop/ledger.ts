@@ -6,6 +6,8 @@ export interface Ledger {
   start(name: string, wall: WallClock): void;
   /** It dies before the n-th statement from now, where it makes any. */
   kill(name: string, afterStatements: number): void;
+  /** Something was asked for at the last look, and has not come. */
+  readonly isRepairing: boolean;
   /** By stream, as `device/batchId`. */
   accounts(): Promise<ReadonlyMap<string, StreamAccount>>;
   /** `open`: whatever is missing, asked for, or not closed. `gaps`: found so far. */

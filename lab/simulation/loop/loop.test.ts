@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
+import { fixedSeeds, metByFixedSeeds } from './fixed-seeds.ts';
+import { type Meetings, sumOf } from './meetings.ts';
 import { planted, seamsWith } from './planted.ts';
 import { runWorld } from './world.ts';
 
@@ -12,14 +14,20 @@ const limit = { timeout: 600_000 };
 describe('a simulated world', () => {
   it(`is innocent, whatever befalls it: ${seeds} seeds`, limit, async () => {
     let [decided, acted] = [0, 0];
+    const met: Meetings[] = [];
     for (let seed = 1; seed <= seeds; seed++) {
-      const { findings, readings, verdicts, actions } = await runWorld({ seed });
+      const { findings, readings, verdicts, actions, meetings } = await runWorld({ seed });
+      met.push(meetings);
       decided += verdicts;
       acted += actions;
       expect(findings, `seed ${seed}`).toEqual([]);
       expect(readings).toBeGreaterThan(0);
     }
-    if (seeds < 4) return;
+    if (seeds < fixedSeeds.length) return;
+    const lost = Object.entries(metByFixedSeeds)
+      .flatMap(([kind, states]) => states.map((state) => `${kind}/${state}`))
+      .filter((cell) => sumOf(met)[cell] === undefined);
+    expect(lost, 'reached no more').toEqual([]);
     expect(decided).toBeGreaterThan(0);
     expect(acted).toBeGreaterThan(0);
   });

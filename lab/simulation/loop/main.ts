@@ -5,11 +5,13 @@
 //   --sabotage NAME | all  with a planted bug: how many worlds it takes to find it
 //   --trace LINES          so many last lines of what happened
 //   --exhaustive           one small workload of the spool alone, cut off at each operation, in each state of the disk
+//   --coverage             which fault met which state, as a table
 //   --json                 one line of JSON
 import { parseArgs } from 'node:util';
 import type { Database } from '../../../cloud-lite/database/database.ts';
 import { emptyDatabase, openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
 import { runExhaustively } from '../exhaustive.ts';
+import { sumOf, tableOf } from './meetings.ts';
 import { planted, seamsWith } from './planted.ts';
 import { shrink } from './shrink.ts';
 import { type RunResult, runWorld } from './world.ts';
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     sabotage: { type: 'string' },
     trace: { type: 'string', default: '40' },
     exhaustive: { type: 'boolean', default: false },
+    coverage: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -49,6 +52,7 @@ async function live(): Promise<number> {
   const seconds = (performance.now() - startedAt) / 1000;
   const sum = (of: (result: RunResult) => number) => results.reduce((total, result) => total + of(result), 0);
   const failures = results.filter(({ findings }) => findings.length > 0);
+  const meetings = sumOf(results.map((result) => result.meetings));
   const virtualMs = sum((result) => result.virtualMs);
   const summary = {
     runs: results.length,
@@ -62,8 +66,10 @@ async function live(): Promise<number> {
     decided: sum((result) => result.verdicts),
     actions: sum((result) => result.actions),
     verdicts: [...new Set(failures.flatMap(({ findings }) => findings.map(({ verdict }) => verdict)))],
+    cells: Object.keys(meetings).length,
     seconds: round(seconds),
   };
+  if (values.coverage) console.log(tableOf(meetings));
   if (values.json) console.log(JSON.stringify(summary));
   else console.log(summary);
   return failures.length > 0 ? 1 : 0;

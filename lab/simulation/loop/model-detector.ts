@@ -80,6 +80,10 @@ export class ModelDetector implements Ledger {
     this.#clock = undefined;
   }
 
+  get isRepairing(): boolean {
+    return [...this.#streams.values()].some(({ requests }) => requests.length > 0);
+  }
+
   async accounts(): Promise<ReadonlyMap<string, StreamAccount>> {
     return new Map(
       [...this.#streams].map(([name, stream]) => [

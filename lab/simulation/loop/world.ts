@@ -12,10 +12,11 @@ import { Hub } from './hub.ts';
 import { type Finding, Judge, type StreamAccount } from './judge.ts';
 import type { Ledger } from './ledger.ts';
 import { Link } from './link.ts';
+import { type Meetings, meet, type State } from './meetings.ts';
 import { ModelDetector } from './model-detector.ts';
 import { noFault, type Seams } from './seams.ts';
 import { Trace } from './trace.ts';
-import { WorldTime } from './world-time.ts';
+import { type WallClock, WorldTime } from './world-time.ts';
 
 export interface RunOptions {
   readonly seed: number;
@@ -43,12 +44,16 @@ export interface RunResult {
   readonly actions: number;
   readonly crashes: number;
   readonly gapsRepaired: number;
+  /** Which fault met which state. */
+  readonly meetings: Meetings;
 }
 
 /** Once nothing is broken any more, the ledger is closed within this. */
 export const closeLimitMs = 2_400_000;
 /** How far live data may be behind then. */
 const behindLimitMs = 120_000;
+/** A process counts as starting for so long. */
+const startingMs = 10_000;
 const startWall = Date.UTC(2026, 10, 21);
 
 export function runWorld(options: RunOptions): Promise<RunResult> {
@@ -59,6 +64,7 @@ interface Site {
   readonly gateway: Gateway;
   readonly link: Link;
   readonly edgeHub: EdgeHub | undefined;
+  readonly isTight: boolean;
   readonly equipment: readonly Equipment[];
 }
 
@@ -71,11 +77,16 @@ class World {
   readonly #judge: Judge;
   readonly #sites: Site[] = [];
   readonly #ledger: Ledger;
-  readonly #detectorNames: readonly string[];
+  /** By name, what is wrong with its clock. */
+  readonly #detectorClocks: ReadonlyMap<string, WallClock>;
   readonly #shape: WorldShape;
   readonly #faults: readonly Fault[];
   #clocksWereSet = false;
   #crashes = 0;
+  readonly #meetings: Record<string, number> = {};
+  /** Until when, by elapsed time, a detector is down. */
+  #detectorDownTo = 0;
+  #isRepairing = false;
 
   constructor(options: RunOptions) {
     const { seed, database, seams = noFault, keep = 0 } = options;
@@ -89,7 +100,9 @@ class World {
       this.#sites.push(this.#makeSite(n, sources, seams));
     const parts = { hub: this.#hub, time: this.#time, trace: this.#trace, seams, seed: seed * 13 + 5 };
     this.#ledger = database === undefined ? new ModelDetector(parts) : new Detectors({ ...parts, database });
-    this.#detectorNames = Array.from({ length: this.#shape.detectors }, (_, n) => `detector-${n}`);
+    this.#detectorClocks = new Map(
+      this.#shape.detectorClocks.map((offsetMs, n) => [`detector-${n}`, { offsetMs }]),
+    );
     const drawn = drawFaults(this.#random, this.#shape);
     this.#faults = options.faults ?? drawn;
     this.#hub.onEvent = (event) => this.#judge.hear(event);
@@ -97,7 +110,7 @@ class World {
   }
 
   async run(): Promise<RunResult> {
-    for (const name of this.#detectorNames) this.#ledger.start(name, { offsetMs: 0 });
+    this.#startDetectors();
     for (const { gateway } of this.#sites) gateway.start();
     for (const fault of this.#faults) this.#time.setTimer(fault.at, () => void this.#befall(fault));
     await this.#watch(this.#shape.durationMs);
@@ -117,6 +130,7 @@ class World {
       actions: this.#judge.actions,
       crashes: this.#crashes,
       gapsRepaired: gaps,
+      meetings: this.#meetings,
     };
   }
 
@@ -124,7 +138,8 @@ class World {
     const random = this.#random;
     return {
       gateways: Array.from({ length: 1 + randomInt(random, 2) }, () => 1 + randomInt(random, 3)),
-      detectors: 1 + randomInt(random, 2),
+      // The second one's clock is wrong by up to a minute.
+      detectorClocks: random.next() < 0.5 ? [0] : [0, randomInt(random, 120_000) - 60_000],
       durationMs: 300_000 + randomInt(random, 900_000),
     };
   }
@@ -150,7 +165,7 @@ class World {
       seed: randomInt(random, 2 ** 31),
       log: this.#options.log ?? silentLog,
     });
-    return { gateway, link, edgeHub, equipment };
+    return { gateway, link, edgeHub, isTight: spoolBytes !== undefined, equipment };
   }
 
   /** A disk that lost its power takes the machine with it: it starts again after a while. */
@@ -158,6 +173,7 @@ class World {
     const until = this.#time.elapsed + ms;
     while (this.#time.elapsed < until) {
       await this.#time.run(Math.min(1000, until - this.#time.elapsed));
+      this.#isRepairing = this.#ledger.isRepairing;
       for (const { gateway } of this.#sites) {
         if (gateway.failure !== undefined) {
           this.#judge.find('crashed', gateway.deviceId, String(gateway.failure));
@@ -173,6 +189,7 @@ class World {
 
   async #befall(fault: Fault): Promise<void> {
     this.#trace.note('fault', JSON.stringify(fault));
+    meet(this.#meetings, fault, this.#statesOf(fault));
     const site = 'gateway' in fault ? this.#sites[fault.gateway] : undefined;
     await this.#befallModule(fault, site);
     this.#befallMachine(fault, site);
@@ -281,10 +298,11 @@ class World {
         site?.edgeHub?.lose();
         return;
       case 'shorten':
-        for (const name of this.#detectorNames) this.#ledger.kill(name, 0);
+        this.#noteDetectorDown(fault.forMs);
+        for (const name of this.#detectorClocks.keys()) this.#ledger.kill(name, 0);
         later(fault.forMs, () => {
           this.#hub.shorten(this.#time.wall - fault.forMs / 3);
-          for (const name of this.#detectorNames) this.#ledger.start(name, { offsetMs: 0 });
+          this.#startDetectors();
         });
         return;
       case 'move':
@@ -294,9 +312,10 @@ class World {
         this.#hub.desire(site!.gateway.deviceId, changeOf(fault.choice));
         return;
       case 'kill-detector': {
-        const name = this.#detectorNames[fault.detector]!;
+        const [name, clock] = [...this.#detectorClocks][fault.detector]!;
+        this.#noteDetectorDown(fault.forMs);
         this.#ledger.kill(name, fault.statements);
-        later(fault.forMs, () => this.#ledger.start(name, { offsetMs: 0 }));
+        later(fault.forMs, () => this.#ledger.start(name, clock));
         return;
       }
     }
@@ -328,7 +347,33 @@ class World {
       for (const each of equipment) each.isReachable = true;
       gateway.start();
     }
-    for (const name of this.#detectorNames) this.#ledger.start(name, { offsetMs: 0 });
+    this.#startDetectors();
+  }
+
+  #startDetectors(): void {
+    for (const [name, clock] of this.#detectorClocks) this.#ledger.start(name, clock);
+  }
+
+  #noteDetectorDown(forMs: number): void {
+    this.#detectorDownTo = Math.max(this.#detectorDownTo, this.#time.elapsed + forMs);
+  }
+
+  /** Of the gateway that is befallen; of all where it is none in particular. */
+  #statesOf(fault: Fault): readonly State[] {
+    const sites = 'gateway' in fault ? [this.#sites[fault.gateway]!] : this.#sites;
+    const some = (of: (site: Site) => boolean) => sites.some(of);
+    const holding: readonly (readonly [State, boolean])[] = [
+      ['down', some(({ gateway }) => !gateway.isRunning)],
+      ['starting', some(({ gateway }) => gateway.isRunning && gateway.upMs < startingMs)],
+      ['cut off', some(({ link }) => link.state !== 'up')],
+      ['edgeHub holds', some(({ edgeHub }) => (edgeHub?.held ?? 0) > 0)],
+      ['equipment away', some(({ equipment }) => equipment.some(({ isReachable }) => !isReachable))],
+      ['clock wrong', some(({ gateway }) => gateway.wall.offsetMs !== 0)],
+      ['tight', some(({ isTight }) => isTight)],
+      ['repairing', this.#isRepairing],
+      ['detector down', this.#detectorDownTo > this.#time.elapsed],
+    ];
+    return holding.filter(([, holds]) => holds).map(([state]) => state);
   }
 
   /** Waits until the ledger is closed, and judges it. */
