@@ -1,5 +1,5 @@
-// The port of an adapter: all that the module knows of one kind of equipment. From it follow the configuration's schema and
-// its error texts, tables of tags, the JSON Schema, the plan of `holdfast check`, and the sources that run.
+// The port of an adapter: everything that the module needs from one kind of equipment. The configuration's schema and error
+// texts, tables of tags, the JSON Schema, the plan of `holdfast check`, and the running sources all follow from it.
 import type { z } from 'zod';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';

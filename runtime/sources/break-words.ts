@@ -1,5 +1,5 @@
-// Reasons of breaks in observation, in words. A break that an error made has the error's code, which docs/ERRORS.md explains; the
-// commonest of these are here as well.
+// Explains breaks in observation in words. A break that an error caused has the error's code, which docs/ERRORS.md
+// explains; the most common of these are here as well.
 
 export const breakWords: Readonly<Record<string, string>> = {
   'poll-missed': 'polls were missed: the line or this gateway had no time for them',

@@ -1,5 +1,5 @@
-// The proof that observation went on without a hole although its session ended, the process was restarted, or the wall
-// clock was set. Of what the equipment or a sender does only they can tell: our own connection proves nothing.
+// Proof that observation continued without a hole although its session ended, the process was restarted, or the wall clock
+// was set. Only the equipment or the sender can prove what it did meanwhile: our own connection proves nothing.
 
 /** Made only by its five makers. */
 export class Continuation {

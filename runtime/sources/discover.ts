@@ -1,5 +1,5 @@
-// The port of `holdfast probe --discover`: what a device shows of itself, and a source ready to paste. Beside `run`, as the probe
-// is: nothing that is read reaches a window.
+// The port of `holdfast probe --discover`: what a device reveals of itself, and a source ready to paste. It is separate
+// from `run`, like the probe: nothing that is read reaches a window.
 import type { Clock } from '../../kernel/clock.ts';
 
 export interface DiscoverParts {

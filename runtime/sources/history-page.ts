@@ -1,5 +1,5 @@
-// One page of history: what the equipment's own memory says about one part of the asked range. A page is a claim to
-// people who cannot look, so it cannot be made without what it rests on, and what that does not carry is refused.
+// One page of history: what the equipment's memory holds for one part of the requested range. A page makes claims that
+// nobody can check later, so it cannot be made without its evidence, and claims beyond that evidence are refused.
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';

@@ -1,6 +1,6 @@
-// How messages of other modules reach their source. The hub sends one message for this module after the other, the
-// next when the last was settled, and sends again what was given back or was not settled in time: so a message is
-// given back only where that may help, and never because it makes no sense.
+// Delivers messages of other modules to their source. The hub sends this module one message after the other, the next when
+// the last was settled, and again what was given back or not settled in time: so a message is given back only where a retry
+// may succeed, and never because it makes no sense.
 import type { Clock } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';

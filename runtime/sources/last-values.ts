@@ -1,4 +1,4 @@
-// The last value of each tag, for whoever looks at the module. One entry a tag, so its size is that of the configuration.
+// The last value of each tag, for the status. One entry a tag, so its size is that of the configuration.
 import type { Reading } from '../../wire/reading.ts';
 
 export interface LastValues {

@@ -1,6 +1,6 @@
-// What was learned of the equipment of a source: what it refuses, needs or ignores. It costs requests to find out, so it is
-// found out once: kept in the spool, shown in the status, and forgotten on request. No claim rests on it, only how the
-// equipment is asked; so a loss of it costs a few requests, and no more.
+// What was learned about the equipment of a source: what it refuses, needs or ignores. Learning costs requests, so it is
+// done once: kept in the spool, shown in the status, and forgotten on request. No claim rests on it, only how the equipment
+// is asked; so losing it costs a few requests, and no more.
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 

@@ -1,8 +1,9 @@
-// The one tracker of what a source has stated about its stream, for all adapters.
+// Tracks what a source has stated about its stream, for all adapters.
 //
 // It remembers what may be missing, also where that is noticed before observation begins: `begin` never lies below it.
-// Where the sink takes no statement, observation is broken here too, so that the next report begins anew, with all
-// values: one that was dropped may have been a change. They are given again as well behind a hole that the sink has left by itself.
+// Where the sink rejects a statement, observation counts as broken here too, so that the next report begins anew, with all
+// values: one that was dropped may have been a change. All values are repeated, too, after a hole that the sink made by
+// itself.
 import type { Reading } from '../../wire/reading.ts';
 import type { Continuation } from './continuation.ts';
 import type { ReportFilter } from './report-filter.ts';

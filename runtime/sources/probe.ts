@@ -1,5 +1,5 @@
-// The port of `holdfast probe`: one look at the equipment, for a person who wires it up. Beside `run`, not a part
-// of it: nothing that is probed reaches a window.
+// The port of `holdfast probe`: reads the equipment once, for a person who sets it up. It is separate from `run`: nothing
+// that is probed reaches a window.
 import type { Quality, Value } from '../../wire/reading.ts';
 
 /** What came over the wire for one value, before it was decoded. */

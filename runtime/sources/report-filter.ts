@@ -1,5 +1,5 @@
-// Which readings of a poll are worth reporting: for a tag with a deadband, only those that tell something new.
-// Observation is stated for every poll all the same, so silence means "no change", not "not looked".
+// Selects the readings of a poll that are reported: for a tag with a deadband, only those that changed enough. Observation
+// is stated for every poll all the same, so silence means "no change", not "not read".
 import type { Reading } from '../../wire/reading.ts';
 
 export interface FilteredTag {

@@ -1,4 +1,4 @@
-// From the bytes that a device sent to values. Pure: a coding is compiled once into a function of bytes.
+// Decodes the bytes that a device sent to values. Pure: a coding is compiled once into a function of bytes.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Value } from '../../../wire/reading.ts';
 import { toBigEndian } from './byte-order.ts';

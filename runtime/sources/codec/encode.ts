@@ -1,4 +1,4 @@
-// From a value to the bytes that a device takes: the reverse of decode.ts. Pure.
+// Encodes a value to the bytes that a device takes: the reverse of decode.ts. Pure.
 import type { Value } from '../../../wire/reading.ts';
 import { bytePositions } from './byte-order.ts';
 import type { Coding } from './decode.ts';

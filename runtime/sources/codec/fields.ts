@@ -1,4 +1,4 @@
-// The words in which a configuration describes where a value lies in a device and how it is coded.
+// The settings that describe where a value lies in a device and how it is coded.
 import { z } from 'zod';
 
 export const tables = ['holding', 'input', 'coil', 'discrete'] as const;

@@ -1,4 +1,4 @@
-// From the numbers that an instrument gives its records to positions that only grow. Pure.
+// Maps the numbers that an instrument gives its records to positions that only grow. Pure.
 //
 // A counter of an instrument ends somewhere and starts again (wraps), and it starts anew when its battery is changed or
 // someone clears its memory (is reset). In the first round a position is the number itself; a wrap goes on without a

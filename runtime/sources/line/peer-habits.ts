@@ -1,5 +1,5 @@
-// What a peer was seen to do with connections, so that it costs a request once and not each time: some lose what they are
-// asked in the first second or two, some close after each answer. It outlives connections and sessions.
+// How a peer treats connections, remembered so that learning it costs one request and not one each time: some lose requests
+// of the first second or two, some close after each answer. It outlives connections and sessions.
 
 import type { Clock } from '../../../kernel/clock.ts';
 import { type LearnedStore, passingStore } from '../learned.ts';

@@ -1,5 +1,5 @@
-// Opens a serial port and says in an operator's words why it cannot: the only file that knows serialport, which
-// is loaded when a site first uses one.
+// Opens a serial port, and explains in an operator's words why it cannot: the only file that imports serialport, which is
+// loaded when a site first uses one.
 import { Duplex } from 'node:stream';
 import type { SerialPort } from 'serialport';
 import { type Clock, withTimeout } from '../../../kernel/clock.ts';

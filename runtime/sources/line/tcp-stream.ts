@@ -1,4 +1,4 @@
-// Opens a TCP connection, with a limit, and says in an operator's words why it cannot.
+// Opens a TCP connection, with a time limit, and explains in an operator's words why it cannot.
 import { createConnection, type Socket } from 'node:net';
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';

@@ -1,8 +1,8 @@
-// Steps of an equipment's clock, as they are seen while it is watched. What was recorded before a step back and went unseen
-// may stand at times that come a second time: whoever states one of these times as read or watched has to know of it. And
-// what a clock leapt over may still come, once it is put right.
+// Steps of an equipment's clock, as seen while it is watched. Records made before a step back and never read may have times
+// that come a second time: code that states such a time as read or observed must know of the step. And after a step
+// forward, records may still come at times that the clock jumped over, once it is put right.
 //
-// After a restart one number tells of it, which is kept with the stream: the time up to which some came twice.
+// One number is kept with the stream for the next start: the time up to which some times came twice.
 import type { Clock } from '../../../kernel/clock.ts';
 
 export interface ClockStep {

@@ -1,4 +1,4 @@
-// What a connection to Modbus units is made of.
+// The options of a connection to Modbus units.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { PeerHabits } from '../line/peer-habits.ts';

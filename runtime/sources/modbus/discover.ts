@@ -1,5 +1,5 @@
-// Finds out what it can of a Modbus unit: what odd headers it has, whether it needs time, who it is, which SunSpec models it
-// has, and how much it takes in a request. Reads only.
+// Discovers a Modbus unit: its odd headers, whether it needs time, its identification, its SunSpec models, and the largest
+// request it takes. Reads only.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { RegisterTable } from '../codec/fields.ts';
 import type { DiscoverParts, Discovery } from '../discover.ts';

@@ -1,4 +1,4 @@
-// How requests and answers are wrapped on the wire. One request is under way at a time.
+// The port of framings: how requests and answers are wrapped on the wire. One request is under way at a time.
 
 /** Takes unit and PDU of a whole frame. */
 export type OnFrame = (frame: Buffer) => void;

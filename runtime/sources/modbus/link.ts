@@ -1,5 +1,5 @@
-// Connections and who uses them. A link is a source's share in a connection, which it may have to itself or share
-// with the sources of other units on the same line: then they take turns on it, and the last to let go closes it.
+// Shares connections between sources. A link is a source's share in a connection, which it may have alone or with the
+// sources of other units on the same line: then they take turns on it, and the last one to release it closes it.
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { orAborted } from '../../../kernel/or-aborted.ts';

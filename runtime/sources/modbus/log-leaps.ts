@@ -1,4 +1,4 @@
-// Where the times of an event log leap: somebody may have set the clock.
+// Finds jumps in the times of an event log: the clock may have been set there.
 import type { Window } from '../../../wire/window.ts';
 
 export interface TimedPosition {

@@ -1,6 +1,6 @@
-// Looks at what an event log holds until the time of each of its records is known (log-times.ts). The equipment goes on
-// writing meanwhile: what a record shows counts where its own number proves it, or where the log's pointers say, after
-// it was read, that it is still held.
+// Reads an event log until the time of each of its records is known (log-times.ts). The equipment goes on writing
+// meanwhile: a record counts where its own number proves it, or where the log's pointers, read after it, say that it is
+// still held.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { LogTimes } from './log-times.ts';
 import type { LogRange, LogRecord, RecordLog } from './record-log.ts';

@@ -1,4 +1,4 @@
-// What is known of the times of the records in an event log, from one read to the next.
+// Tracks the times of the records in an event log, from one read to the next.
 //
 // Records are numbered without gaps, but their times need not grow: a clock that is set back, or ahead and back, puts the
 // same times into the log twice, in parts that no search would find. So the time of every record that the log holds is

@@ -1,5 +1,5 @@
-// The requests that sources make, over a connection that several of them may share. Each answer is held against
-// what was asked: its length, or what it echoes.
+// The requests that sources make, over a connection that several of them may share. Each answer is checked against its
+// request: by its length, or by what it echoes.
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { type BitTable, isBitTable, type RegisterTable, type Table } from '../codec/fields.ts';
 import type { ModbusConnection, Next, Wire } from './modbus-connection.ts';

@@ -1,5 +1,5 @@
-// What can go wrong with a request, told apart: the device refused it (an exception), did not answer in time,
-// answered nonsense, or the connection broke.
+// The four failures of a request: the device refused it (an exception), did not answer in time, answered nonsense, or the
+// connection broke.
 import { HoldfastError } from '../../../kernel/errors.ts';
 
 /** Exception codes of the Modbus application protocol (V1.1b3, section 7), as they appear in qualities. */

@@ -1,6 +1,6 @@
 // Samples in the order of their own numbers, whatever the equipment's clock says. A break is a jump in the numbers, and
-// nothing else: a poll that failed has lost nothing if they go on. What continues without a hole across sessions, and
-// restarts of ours, is what has the next number after the last that was taken.
+// nothing else: a failed poll lost nothing if the numbers continue. Across sessions and restarts the stream continues
+// without a hole if the next sample has the next number.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { RecordCounter } from '../codec/record-counter.ts';
 import { Continuation } from '../continuation.ts';

@@ -1,4 +1,4 @@
-// From a source's configuration to an open byte stream, and how frames are told apart on it.
+// Opens the byte stream of a source by its configuration, with the framing to use on it.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
 import { openSerial } from '../line/serial-stream.ts';

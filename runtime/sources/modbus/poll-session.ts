@@ -1,4 +1,4 @@
-// One session of polling: asks on schedule, and hands what is answered to the stream (sample-stream.ts).
+// One session of polling: sends polls on schedule, and passes the answers to the stream (sample-stream.ts).
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';

@@ -1,5 +1,5 @@
-// One look at a unit: each tag read once, by the same blocks as polling, and shown with the registers it came in.
-// Unlike a poll it goes on past what fails, so that one wrong address does not hide the other tags.
+// Probes a unit: reads each tag once, by the same blocks as polling, and shows it with its registers. Unlike a poll it
+// continues after a failure, so that one wrong address does not hide the other tags.
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Quality } from '../../../wire/reading.ts';

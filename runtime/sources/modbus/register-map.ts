@@ -1,4 +1,4 @@
-// A source's configuration, compiled: every value with its place and its decoder.
+// Compiles a source's configuration: every value with its address and its decoder.
 
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import { type Coding, compileDecoder, type Decoder, invalidReason, toEpochMs } from '../codec/decode.ts';

@@ -1,5 +1,5 @@
-// What a session of polling tells of its stream: three kinds, by what orders it. What counts as a break in each is at the
-// head of its file.
+// Turns the samples of a polling session into statements about its stream: three kinds of streams, by their order. What
+// counts as a break in each is at the head of its file.
 import type { Clock } from '../../../kernel/clock.ts';
 import { Observation } from '../observation.ts';
 import { type IndexedPoll, PolledIndex } from '../polled-index.ts';

@@ -1,4 +1,4 @@
-// What a sample that the equipment stamps says of itself. Pure.
+// A sample's own time stamp and number: whether it is the one after the last, and the part that is kept with the stream. Pure.
 import { twiceStepMs } from './clock-steps.ts';
 
 export interface Stamp {

@@ -1,6 +1,6 @@
-// The port that modbus-serial writes to and hears from, over any byte stream. Its own TCP port would do for a healthy
-// peer; this one also notices every way in which a connection ends. What is written is not sent by itself, and what is
-// heard is no answer by itself: the connection decides (modbus-connection.ts).
+// The port that modbus-serial writes to and reads from, over any byte stream. Its own TCP port suffices for a healthy peer;
+// this one also notices every way in which a connection ends. The connection decides (modbus-connection.ts) when written
+// bytes are sent, and whether received bytes are an answer.
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { crc16 } from './crc16.ts';

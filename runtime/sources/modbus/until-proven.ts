@@ -1,4 +1,5 @@
-// For who looks at a unit once: units that answer no loopback are believed after a silence, and that is waited for here.
+// Waits, for callers that read a unit once, until a unit that answers no loopback has been silent for long enough to be
+// believed.
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Link } from './link.ts';

@@ -1,4 +1,4 @@
-// The schema of a source that is sent its readings by other modules, as a site writes it into its configuration.
+// The schema of a source whose readings are sent by other modules, as a site writes it into its configuration.
 import { z } from 'zod';
 import { checkNames, scale, streamName, tagName } from '../settings.ts';
 import { parsePath } from './json-path.ts';

@@ -1,4 +1,4 @@
-// What messages mean for observation: the statements that follow from each. No I/O, no clock.
+// Turns messages into statements about observation. No I/O, no clock.
 //
 // Whether anything is missing between two messages is told by the messages, never by our connection: the hub keeps
 // what comes while this module is away, and delivers it in order. So a number that follows the last one, or without

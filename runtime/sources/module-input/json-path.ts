@@ -1,5 +1,5 @@
-// Where a value lies in a JSON document: `machine.temperature`, `values[0].v`, `['a key with.dots']`, `$` for all of it.
-// Pure. What such a path names is looked up, never evaluated: no wildcards, no filters, nothing inherited.
+// Finds a value in a JSON document by its path: `machine.temperature`, `values[0].v`, `['a key with.dots']`, `$` for all of
+// it. Pure. A path is looked up, never evaluated: no wildcards, no filters, nothing inherited.
 
 export type JsonPath = readonly (string | number)[];
 

@@ -1,5 +1,5 @@
-// From a message to readings. Pure. A message that makes no sense has a reason, never an exception: it comes from
-// somebody else's program.
+// Turns a message into readings. Pure. A message that makes no sense yields a reason, never an exception: it comes from
+// another vendor's program.
 import type { Quality, Value } from '../../../wire/reading.ts';
 import type { InputMessage } from '../../uplink/uplink.ts';
 import type { ModuleInputConfig } from './config.ts';

@@ -1,8 +1,8 @@
-// Which messages came already. The hub sends a message again that was not settled in time, or when the connection was
-// lost before it knew; then its readings are here, and only the answer has to be given again.
+// Recognises messages that came already. The hub sends a message again that was not settled in time, or when the connection
+// was lost before it learned of it; then its readings are here, and only the answer has to be given again.
 //
-// A message is the same where its id and all of it are: a sender that was started again may begin again with its ids, and
-// some give each message the same one. Once an id came with something else in it, ids tell nothing of this sender.
+// A message is the same where its id and all of its contents are: a sender that was restarted may reuse ids, and some give
+// each message the same one. Once an id came with other contents, ids of this sender are ignored.
 import { createHash } from 'node:crypto';
 import type { InputMessage } from '../../uplink/uplink.ts';
 

@@ -1,4 +1,4 @@
-// Lists what a server has, for a person who configures a site: each variable with its node id, type and value.
+// Lists a server's variables, for a person who configures a site: each with its node id, type and value.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Quality, Value } from '../../../wire/reading.ts';
 import { chunk } from './chunk.ts';

@@ -1,4 +1,4 @@
-// Requests and answers of the driver library, to and from our own words. Pure.
+// Converts requests and answers between our types and those of the driver library. Pure.
 import {
   AttributeIds,
   coerceNodeId,

@@ -1,5 +1,5 @@
-// From a configuration to an open session: which endpoint, whether its server is trusted, as whom. The driver
-// library is loaded here, when a session begins: a site without OPC UA pays neither its memory nor its time.
+// Opens a session by a configuration: chooses the endpoint, checks that its server is trusted, logs in. The driver library
+// is loaded here, when a session begins: a site without OPC UA pays neither its memory nor its time.
 import { X509Certificate } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../../../kernel/clock.ts';

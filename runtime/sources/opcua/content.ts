@@ -1,4 +1,4 @@
-// A value as a reading has it: what it is, and what it is worth.
+// The value and quality of a reading.
 import type { Quality, Reading, Value } from '../../../wire/reading.ts';
 import type { WireValue } from './opcua-session.ts';
 import { qualityOf } from './quality.ts';

@@ -1,4 +1,4 @@
-// Finds out what it can of an OPC UA server: its security, what it takes in a request, and the variables that it shows.
+// Discovers an OPC UA server: its security, its limits for one request, and the variables that it shows.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { systemRandom } from '../../../kernel/random.ts';

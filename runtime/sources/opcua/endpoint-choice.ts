@@ -1,4 +1,4 @@
-// Which of a server's endpoints is taken. Pure.
+// Chooses one of a server's endpoints. Pure.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { SecurityConfig } from './config.ts';
 

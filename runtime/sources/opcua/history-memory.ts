@@ -1,5 +1,5 @@
-// How far a server's memory reaches back, for each of many nodes. A server that answers badly to one question is asked
-// another one before anything is believed: what is not held is void for ever.
+// Finds how far back a server's history reaches, for each of many nodes. A server that answers badly to one question is
+// asked another way before the answer is believed: readings that are not held become void for ever.
 import type { BackLooks } from './history-back.ts';
 import type { HistoryRequests, LookedAt } from './history-requests.ts';
 import { isView, meaningOf, plainName } from './history-status.ts';

@@ -1,11 +1,11 @@
-// Where the reading of one node's history stands. Pure: told of each answer, it says what to ask next, which values
-// came, and how far that goes.
+// The state of reading one node's history. Pure: given each answer, it says what to ask next, which values came, and how
+// far they are complete.
 //
 // Nothing is taken from one answer alone, since a server may say Good to less than all. Each question begins at the
 // newest value that is known, which the answer has to show once more: so its memory reached back to that value when it
 // answered, and no value fell between two questions. What follows that value, up to the last one shown, is whole, since
 // servers answer in order of time. That nothing follows the last one shown is borne out by another look (see
-// history-looks.ts). Places that a server holds for the rest are used only where more values share one time than come
+// history-back.ts). Places that a server holds for the rest are used only where more values share one time than come
 // at once, or where an answer is empty; then the same question is asked again, unchanged, since some servers count
 // their places from its start.
 import type { Reading } from '../../../wire/reading.ts';

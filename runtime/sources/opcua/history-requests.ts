@@ -1,4 +1,4 @@
-// HistoryRead as all of the history's reading uses it: within what the server takes at once, and until aborted.
+// HistoryRead for all reading of history: within the server's limits for one request, and until aborted.
 import { chunk } from './chunk.ts';
 import { isRefusal } from './history-status.ts';
 import { OpcuaServiceError } from './opcua-errors.ts';

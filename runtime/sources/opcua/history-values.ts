@@ -1,4 +1,4 @@
-// Values of a server's history: when they are, and whether two are the same one. Pure.
+// Values of a server's history: their times, and whether two are the same value. Pure.
 import type { WireValue } from './opcua-session.ts';
 import { decode } from './values.ts';
 

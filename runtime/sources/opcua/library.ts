@@ -1,4 +1,4 @@
-// The only file that imports node-opcua-client: what we use of it, with its own printing turned off.
+// The only file that imports node-opcua-client: the part that we use, with its own printing turned off.
 import { setDebugLogger, setErrorLogger, setWarningLogger } from 'node-opcua-client';
 
 export {

@@ -1,4 +1,4 @@
-// The time of a value, and what may be wrong with it. Pure.
+// Checks the time of a value. Pure.
 import type { Quality } from '../../../wire/reading.ts';
 import type { WireValue } from './opcua-session.ts';
 

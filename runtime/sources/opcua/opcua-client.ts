@@ -1,4 +1,4 @@
-// From an address to an open session, with the driver library: which endpoints a server has, and a session at one.
+// Connects to a server by its address, with the driver library: lists its endpoints, and opens a session at one.
 import { withTimeout } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import {

@@ -1,4 +1,4 @@
-// What can go wrong with an OPC UA server, told apart by what somebody has to do about it.
+// Errors of an OPC UA server, grouped by the action that they need from a person.
 import { HoldfastError } from '../../../kernel/errors.ts';
 
 /** The server answered that it will not do what was asked. */

@@ -1,6 +1,6 @@
-// How many operations one request of each service may hold: what the server states, and what it turned out to take. Many
-// state nothing, and refuse a request that is too long as a whole (BadTooManyOperations): it is asked in halves, and the size
-// that was taken is known from then on, also to later sessions.
+// How many operations one request of each service may hold: the limit that the server states, or that it turned out to
+// have. Many state none, and refuse a request that is too long as a whole (BadTooManyOperations): it is halved, and the
+// size that was accepted is used from then on, also in later sessions.
 import { type LearnedStore, passingStore } from '../learned.ts';
 import { chunk } from './chunk.ts';
 import { OpcuaServiceError } from './opcua-errors.ts';

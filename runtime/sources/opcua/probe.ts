@@ -1,4 +1,4 @@
-// One look at each tag, for a person who wires the server up.
+// Reads each tag once, for a person who sets the server up.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Probe, ProbedTag } from '../probe.ts';
 import type { OpcuaSourceConfig } from './config.ts';

@@ -1,4 +1,4 @@
-// The server's clock, as its messages tell it, held against the time that passes here: whether it was set meanwhile.
+// Compares the server's clock, as its messages show it, with the time that passes here, to notice when it is set.
 import type { Clock } from '../../../kernel/clock.ts';
 
 /** What time synchronisation corrects all day. */

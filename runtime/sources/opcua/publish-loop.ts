@@ -1,5 +1,5 @@
-// Keeps the server supplied with publish requests, and hands its messages on in the order of their numbers. What is
-// missing between two is asked for again; what the server no longer has is reported as lost.
+// Keeps the server supplied with publish requests, and passes its messages on in the order of their numbers. Missing
+// messages are requested again; those that the server no longer has are reported as lost.
 import { type Clock, withTimeout } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { OpcuaServiceError } from './opcua-errors.ts';

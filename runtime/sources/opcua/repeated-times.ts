@@ -1,4 +1,4 @@
-// Stretches of time that clocks came by twice, since somebody set them back: as far as that was seen.
+// Ranges of time that a clock passed twice because it was set back, as far as that was noticed.
 //
 // A memory that keeps the latest values forgets them in the order in which it wrote them. That it holds a value from before
 // a range shows that it holds the range, but not where that value may have been written when the clock came by for the second time: what

@@ -1,4 +1,4 @@
-// Which node each tag is: node ids as they are written, browse paths and folders as the server has them now.
+// Finds the node of each tag: node ids as they are written, browse paths and folders as the server has them now.
 import { describeError } from '../../../kernel/errors.ts';
 import type { OpcuaFolderConfig, OpcuaSourceConfig, OpcuaTagConfig } from './config.ts';
 import type { OpcuaSession, WireStatus } from './opcua-session.ts';

@@ -1,4 +1,4 @@
-// One session's subscription: finds the tags, has the server watch them, and puts what it sends onto the timeline.
+// One session's subscription: resolves the tags, subscribes to them, and puts the received values onto the timeline.
 import type { Clock } from '../../../kernel/clock.ts';
 import { durationText } from '../../../kernel/duration-text.ts';
 import { describeError } from '../../../kernel/errors.ts';

@@ -1,4 +1,4 @@
-// Puts the values of many monitored items into one order of time, and says how far that order is complete.
+// Orders the values of many monitored items by time, and states how far that order is complete.
 //
 // Each value has a time of its own, and messages bring them item by item, so values wait here until nothing older
 // can come: a message that was published at P, with nothing left to follow, brings all that was sampled before P;

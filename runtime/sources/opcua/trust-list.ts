@@ -1,5 +1,5 @@
-// Which servers are trusted: those whose certificate, or whose issuer's, a person put into `trusted/`. What is
-// refused is saved into `rejected/`, so that trusting it is moving one file.
+// Which servers are trusted: those whose certificate, or whose issuer's, a person put into `trusted/`. A refused
+// certificate is saved to `rejected/`, so that trusting it means moving one file.
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Values that wait until nothing older can come.
+// Holds values until no older one can come.
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import type { Content } from './content.ts';
 import { doubt } from './odd-time.ts';

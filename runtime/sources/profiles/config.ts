@@ -1,5 +1,5 @@
-// Puts what a profile knows of a device into the settings of a source, before these are checked: what comes out is a source
-// as somebody could have written it.
+// Merges the settings of a profile into those of a source, before these are checked: the result is a source as a person
+// could have written it.
 import { z } from 'zod';
 import { instrumentProfiles } from './instruments.ts';
 import { meterProfiles } from './meters.ts';

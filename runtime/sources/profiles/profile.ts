@@ -1,4 +1,4 @@
-// What a device profile is: what is known of a family of devices, as data, so that a site names only where the device is.
+// A device profile: the settings of a family of devices, as data, so that a site only has to name the device's address.
 import { z } from 'zod';
 
 const record = z.record(z.string(), z.unknown());

@@ -1,7 +1,6 @@
-// What comes between messages. It may have been a message that was damaged, so it is a hole in observation, unless the
-// site says what it is: bytes that mean nothing there (`between`: idle NULs, a CR LF behind a check sum), and lines that
-// are of no interest (`ignore`). It is judged as a whole, once the next message comes or the line is silent: bytes come in
-// any pieces.
+// Judges the bytes between messages. They may be a damaged message, so they are a hole in observation, unless the site says
+// otherwise: bytes without meaning (`between`: idle NULs, a CR LF after a check sum), and lines of no interest (`ignore`).
+// They are judged as a whole, once the next message comes or the line is silent, since bytes come in any pieces.
 import type { SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { beginsWith, hidesRecord, type MessageReader } from './message-reader.ts';

@@ -1,4 +1,4 @@
-// Records that the instrument's own time orders: which statements about the stream follow from each.
+// Turns records that are ordered by the instrument's own time into statements about the stream.
 //
 // Two records may have one time, and both are at its position then. So a position is claimed only when none can be added
 // to it: once a record with a later time has come, or the instrument's clock has gone on for certain. And where

@@ -1,4 +1,4 @@
-// Whether a frame's check sum is right, and where it stands, so that it is not taken for a part of the message.
+// Verifies a frame's check sum, and locates it, so that it is not taken for a part of the message.
 import { type ChecksumKind, type ChecksumName, checksumKind } from './checksum-kinds.ts';
 
 export interface ChecksumConfig {

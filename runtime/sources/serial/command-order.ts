@@ -1,5 +1,5 @@
-// Which of the commands that were sent may still be answered, in the order in which they are, and whether the next answer
-// belongs to the next command. It outlives sessions: an instrument goes on working off what it was asked before.
+// Tracks which commands may still be answered, in order, and whether the next answer belongs to the next command. It
+// outlives sessions: an instrument goes on working off earlier commands.
 
 interface Sent {
   /** Monotonic. */

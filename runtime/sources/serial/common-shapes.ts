@@ -1,4 +1,4 @@
-// What the shapes of a serial source's configuration are made of.
+// Schemas that the configuration of a serial source is made of.
 import { z } from 'zod';
 import { unescapeBytes } from './escapes.ts';
 import { compilePattern, maxPatternLength } from './patterns.ts';

@@ -1,5 +1,5 @@
-// Bytes that were thrown away since no message was in them: said where it happens repeatedly, and shown in the status. A
-// line that is taken for noise now and then is none to speak of.
+// Counts bytes that were dropped because they formed no message: logged where it happens repeatedly, and shown in the
+// status. Occasional noise is not reported.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { Repeated } from '../repeated.ts';

@@ -1,6 +1,6 @@
-// What may still come of dumps whose end nobody saw: only silence ended them, or they were given up. Where records of a
-// dump look like live ones, those that come after a long pause would be taken for what the instrument has just made: by
-// their numbers for a counter that started anew, by their times for a clock that was set back.
+// Records that may still come from dumps whose end was not seen: only silence ended them, or they were given up. Where
+// records of a dump look like live ones, late ones would be taken for new: by their numbers for a counter that started
+// anew, by their times for a clock that was set back.
 import type { Window } from '../../../wire/window.ts';
 import type { RecordCounter } from '../codec/record-counter.ts';
 import type { DecodedRecord } from './record-layout.ts';

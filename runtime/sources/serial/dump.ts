@@ -1,5 +1,5 @@
-// One dump: a command, and the records that the instrument sends in answer, until its end mark. Live messages that
-// arrive in between are told from them and go where they always go.
+// One dump: a command, and the records that the instrument sends in answer, until its end mark. Live messages that arrive
+// in between are recognised, and handled as usual.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { dumpFraming } from './compile-framing.ts';

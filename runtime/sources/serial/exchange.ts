@@ -1,7 +1,7 @@
-// One exchange with an instrument: a command, and what comes in answer. Nothing in a text protocol says which command an
-// answer belongs to, so only the order tells: an instrument works its commands off one after the other. The order is
-// known as long as each command was answered before the next one was sent; where one was not, the exchange stays
-// behind as overdue and takes what still comes for it (serial-line.ts).
+// One exchange with an instrument: a command and its answer. A text protocol does not say which command an answer belongs
+// to, so only the order tells: an instrument works its commands off one after the other. The order is known as long as each
+// command was answered before the next one was sent; where one was not, the exchange stays behind as overdue and takes its
+// late answer (serial-line.ts).
 import type { FrameReader, Framing } from './frame-reader.ts';
 
 export interface Exchange {

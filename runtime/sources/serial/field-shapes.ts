@@ -1,4 +1,4 @@
-// The shapes in which a configuration says where a value lies in a message, and how it is written there.
+// Schemas of where a value lies in a message, and how it is written there.
 import { z } from 'zod';
 import { byteOrders, numberTypes, timeUnits } from '../codec/fields.ts';
 import { scale, tagName, writeLimits } from '../settings.ts';

@@ -1,6 +1,6 @@
-// Keeps the bytes of a line until they are messages. Bounded: what is kept is at most one frame and what came with
-// its last chunk. Whatever comes in, every byte is either part of a frame that is given or counted as garbage, and
-// the next sound message is found again.
+// Buffers the bytes of a line until they form messages. Bounded: it keeps at most one frame and the rest of the last chunk.
+// Whatever comes in, every byte is either part of a returned frame or counted as garbage, and the next sound message is
+// found again.
 import type { ChecksumCheck } from './checksum.ts';
 import type { FrameScanner, GarbageKind } from './frame-scanner.ts';
 

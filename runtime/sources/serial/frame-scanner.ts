@@ -1,6 +1,6 @@
-// How messages are told apart in a stream of bytes, as a decision about bytes that are there: what is the first
-// thing in them? Pure; frame-reader.ts keeps the bytes. A decision depends on the bytes and on whether they begin at
-// the edge of a message, never on how they were cut into chunks on their way.
+// The port of framings: decides what comes first in the bytes of a stream, a message, garbage, or something incomplete.
+// Pure; frame-reader.ts buffers the bytes. A decision depends on the bytes and on whether they begin at the edge of a
+// message, never on how they were cut into chunks.
 
 /** `[from, to)` of what was found, counted in the bytes that were looked at; they are used up to `used`. */
 export type Found =

@@ -1,4 +1,4 @@
-// The shapes in which a configuration says how messages are told apart and proven to be whole.
+// Schemas of framings and check sums.
 import { z } from 'zod';
 import { checksumNames } from './checksum-kinds.ts';
 import { escaped, ms } from './common-shapes.ts';

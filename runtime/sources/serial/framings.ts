@@ -1,4 +1,4 @@
-// The ways in which instruments mark where a message begins and ends; each becomes a scanner.
+// The framings of instruments, by how a message begins and ends; each becomes a scanner.
 
 import type { FramingConfig } from './config.ts';
 import { toBytes } from './escapes.ts';

@@ -1,4 +1,4 @@
-// Tells when a line has been silent for as long as its framing wants to know.
+// Reports when a line has been silent for as long as its framing requires.
 import type { Clock, Timer } from '../../../kernel/clock.ts';
 import { pendingInputMs } from './line-quiet.ts';
 

@@ -1,5 +1,5 @@
-// Times of records that were heard live, the latest of them. The memory has to hold those, too: where it lacks one that it
-// should still hold, it was cleared, or its clock was set unheard, and what it shows is not all that there was.
+// Times of the latest records that were received live. The memory must hold those, too: where it lacks one that it should
+// still hold, it was cleared, or its clock was set unnoticed, and it does not show all records.
 
 const maxTimes = 4096;
 

@@ -1,4 +1,4 @@
-// Checks of what reads an instrument's memory.
+// Checks the settings for reading an instrument's memory.
 import { templateProblem } from './command-template.ts';
 import type { HistoryShape, SourceShape } from './config-shapes.ts';
 import { checkFraming } from './framing-checks.ts';

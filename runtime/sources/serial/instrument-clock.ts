@@ -1,4 +1,4 @@
-// What is known of an instrument's clock, across sessions and restarts.
+// Tracks an instrument's clock, across sessions and restarts.
 //
 // A clock that is set back has some times come twice. What was recorded the first time and was not heard may stand at times
 // that are still to come the second time: so after something was missed, nothing is claimed up to where the clock would

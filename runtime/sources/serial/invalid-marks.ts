@@ -1,4 +1,4 @@
-// What an instrument shows where it has no value: a word, a number that no measurement gives, bits. Pure.
+// Recognises how an instrument shows that it has no value: a word, a number that no measurement gives, bits. Pure.
 //
 // A mark is compared with what the message shows, before `scale` and `offset`: as text, and, where the tag is a number,
 // as a number, for `9999` is shown as `9999.0` or `+09999` as well.

@@ -1,4 +1,4 @@
-// The answers to several commands as one sample. Pure.
+// Joins the answers to several commands into one sample. Pure.
 //
 // An instrument that samples between two commands answers the second from another record than the first: joined, they
 // would be a sample that never was. Where it numbers or stamps its records, all answers have to show the same.

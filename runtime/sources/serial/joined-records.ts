@@ -1,4 +1,4 @@
-// Two records in one message: the end between them was lost, and no check sum tells.
+// Detects two records in one message: the end between them was lost, and no check sum shows it.
 //
 // Such a message is larger than others of its kind by exactly one record, and can be cut into two that are each as large as
 // usual and have every value. What is usual is learned: by columns, by matches of the pattern, or by characters. A message

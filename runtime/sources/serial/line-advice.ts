@@ -1,4 +1,4 @@
-// What bytes look like that made no message: line settings that are wrong, or another framing. Pure.
+// Guesses why received bytes formed no message: wrong line settings, or another framing. Pure.
 import { showBytes } from './escapes.ts';
 
 /** Fewer than these look like anything. */

@@ -1,4 +1,4 @@
-// Who hears what comes over a line.
+// The port for listeners of a line.
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import type { GarbageKind } from './frame-scanner.ts';
 

@@ -1,6 +1,6 @@
-// The stream that a line speaks over, at this moment. Serial servers close a connection that is idle, or after each answer:
-// where the instrument is asked, nothing is lost by that, and the next command opens the connection again. It is not opened again
-// behind a command that may still be answered: only silence would tell that answer from the next one, and nobody listened.
+// The current stream of a line. Serial servers close a connection that is idle, or after each answer: where the instrument
+// is polled, that loses nothing, and the next command opens the connection again. It is not opened again after a command
+// that may still be answered: only silence would tell that answer from the next one, and nobody listened meanwhile.
 import type { Duplex } from 'node:stream';
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { type PeerHabits, StreamLife } from '../line/peer-habits.ts';

@@ -1,4 +1,4 @@
-// Waiting for silence on a line.
+// Waits for silence on a line.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { lineBusy } from './serial-errors.ts';

@@ -1,5 +1,5 @@
-// What reading a memory has to do with it, whatever orders the stream: a dump of a range, as often as it takes until it is
-// whole, and what the instrument says that it holds.
+// Reads an instrument's memory, whatever orders the stream: dumps a range, repeatedly until it is complete, and asks for
+// the bounds of the memory.
 import type { Log } from '../../../kernel/log.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { SerialSourceConfig } from './config.ts';

@@ -1,4 +1,4 @@
-// What the instrument says that its memory holds: the oldest and the newest record.
+// The bounds of an instrument's memory, as it reports them: the oldest and the newest record.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { HistoryConfig, SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';

@@ -1,4 +1,4 @@
-// What a message of an instrument is: a record, a refusal, one of no interest, or damaged.
+// Classifies a message of an instrument: a record, a refusal, one of no interest, or damaged.
 import type { SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { JoinedRecords } from './joined-records.ts';

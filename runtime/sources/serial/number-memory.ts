@@ -1,4 +1,4 @@
-// Where record numbers order the stream: how a memory is asked for positions, and what it holds, as positions.
+// Memory access for streams ordered by record number: requests by position, and bounds as positions.
 import type { Window } from '../../../wire/window.ts';
 import type { RecordCounter } from '../codec/record-counter.ts';
 import type { Placeholder } from './command-template.ts';

@@ -1,4 +1,4 @@
-// From a source's configuration to an open byte stream.
+// Opens the byte stream of a source by its configuration.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { PeerHabits } from '../line/peer-habits.ts';

@@ -1,5 +1,5 @@
-// An exchange whose time is over: it takes what still comes for it, so that no other exchange does, until its end
-// comes after all or the line has been silent for as long again.
+// An exchange that timed out: it takes its late answer, so that no other exchange does, until its end comes after all or
+// the line has been silent for as long again.
 import type { Clock, Timer } from '../../../kernel/clock.ts';
 import type { RunningExchange, Taken } from './exchange.ts';
 

@@ -1,4 +1,4 @@
-// Checks of what says where values lie: each names the setting to change and what would be right.
+// Checks the settings of where values lie: each names the setting to change and what would be right.
 import type { z } from 'zod';
 import type { SourceShape, TagShape } from './config-shapes.ts';
 import { compilePattern } from './patterns.ts';

@@ -1,4 +1,4 @@
-// Where a value lies in a message, compiled into a function that finds it. Pure.
+// Compiles the place of a value in a message into a function that finds it. Pure.
 import type { Value } from '../../../wire/reading.ts';
 import { compileDecoder } from '../codec/decode.ts';
 import { type ByteOrder, isNumberType, type NumberType, widthOf } from '../codec/fields.ts';

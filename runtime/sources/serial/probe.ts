@@ -1,5 +1,5 @@
-// One look at an instrument: its messages as they come or as they are asked for, and what each tag is in them. Unlike
-// a session it shows what came when nothing could be made of it: wrong line settings look like something.
+// Probes an instrument: shows its messages as they come or are polled, and what each tag is in them. Unlike a session it
+// shows bytes that it could not read, since wrong line settings have a typical look.
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import { orAborted } from '../../../kernel/or-aborted.ts';

@@ -1,5 +1,5 @@
-// From a message to what it says: values of tags, and where the instrument itself puts it in time or in its own count.
-// Pure: a layout is compiled once, for live messages and for those of a dump.
+// Decodes a message: the values of its tags, and the instrument's own time or record number. Pure: a layout is compiled
+// once, for live messages and for those of a dump.
 import type { Quality, Reading, Value } from '../../../wire/reading.ts';
 import { toEpochMs } from '../codec/decode.ts';
 import type { TimeUnit } from '../codec/fields.ts';

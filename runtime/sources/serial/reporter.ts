@@ -1,4 +1,4 @@
-// From records to statements about the stream: where each has its place, and what may be missing around it.
+// Turns records into statements about the stream: the position of each, and what may be missing around it.
 //
 // Three orders. By the instrument's record number: a jump is a break, and nothing else is; a message that was garbled,
 // or a poll that failed, has lost nothing if the numbers go on. By the instrument's time (by-time.ts): the same where

@@ -1,5 +1,5 @@
-// What can go wrong with an instrument, told apart: it refused, it did not answer or talk in time, what came made no
-// sense, or the line broke.
+// The failures of an instrument: it refused, it did not answer or talk in time, its message made no sense, or the line
+// broke.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { showBytes } from './escapes.ts';
 import { lookOf } from './line-advice.ts';

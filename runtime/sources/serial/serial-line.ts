@@ -1,4 +1,4 @@
-// A line to an instrument while it is open: messages come out of it, commands go in, and both are told apart.
+// An open line to an instrument: sends commands, receives messages, and tells answers from live messages.
 //
 // One exchange is under way at a time (`turns` sees to that). While it is, each message is offered to it first; what it
 // does not take goes to whoever listens. An exchange with a framing of its own has the line to itself: the live

@@ -1,6 +1,6 @@
-// A serial line as it can be: units that work requests off in order and now and then take very long, lose them, or lose
-// the answers; noise; an echo; answers said twice; another master that polls the same units. Every value tells the
-// register that it is of and when the unit looked at it, so that each one that is reported can be judged.
+// A hostile serial line: units that work requests off in order and now and then take very long, lose them, or lose the
+// answers; noise; an echo; repeated answers; another master that polls the same units. Every value shows its register and
+// when the unit read it, so that each reported one can be judged.
 import { Duplex } from 'node:stream';
 import type { Clock } from '../../../../kernel/clock.ts';
 import { type Random, randomInt } from '../../../../kernel/random.ts';

@@ -1,4 +1,4 @@
-// A session of a source under a test's eyes.
+// Runs a session of a source for a test that follows it.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Source, SourceEvent } from '../../source.ts';
 import { RecordingSink } from '../../testing/recording-sink.ts';
