@@ -71,8 +71,7 @@ export class Account {
   #begin(at: number, continues: boolean): void {
     const last = this.#stretches.at(-1);
     if (continues && last && at >= endOf(last)) return;
-    const now = this.#options.now();
-    this.#stretches.push({ from: at, points: [{ end: at, heard: this.#heardNow(), at: now }] });
+    this.#stretches.push({ from: at, points: [] });
     if (this.#stretches.length > 400) this.#stretches = this.#stretches.slice(-200);
   }
 

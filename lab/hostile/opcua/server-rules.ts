@@ -23,6 +23,7 @@ export function serverRules(
       const shown = server.lastBy(change.tag, since);
       return placeOf(shown) - shown.serverTime > 120_000 || server.wentBackAfter(change, since);
     },
+    isHidden: (change) => server.wentBackAmidLost(change),
     // Of a clock that is slow nobody knows before it says something.
     saidAt: (change) => Math.max(placeOf(change), change.serverTime),
     isHeld: (change) => server.isHeld(change),

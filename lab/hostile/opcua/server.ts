@@ -40,6 +40,8 @@ export class Server {
   readonly #history = new Map<string, Change[]>();
   readonly #watched = new Map<string, { readonly from: number; to: number | undefined }[]>();
   readonly #unknown = new Set<string>();
+  /** Lost in the queue of an item. */
+  readonly #dropped = new Set<Change>();
   #lifeBegan = 0;
   readonly #listeners = new Set<(change: Change) => void>();
   #latestMoment = 0;
@@ -106,6 +108,23 @@ export class Server {
     return this.records.all.some(
       (other) => other.id > id && other.tag === tag && other.at <= until && placeOf(other) < place,
     );
+  }
+
+  drop(changes: readonly Change[]): void {
+    for (const change of changes) this.#dropped.add(change);
+  }
+
+  /**
+   * It was lost in a queue, and the clock was set back before it by no more than came until the next value that was not
+   * lost: the values on either side are in order, and nobody saw those between.
+   */
+  wentBackAmidLost(change: Change): boolean {
+    if (!this.#dropped.has(change)) return false;
+    const isKept = (each: Change) => each.tag === change.tag && !this.#dropped.has(each);
+    const before = this.records.all.findLast((each) => each.id < change.id && isKept(each));
+    const after = this.records.all.find((each) => each.id > change.id && isKept(each));
+    if (!before || !after) return false;
+    return placeOf(change) < placeOf(before) && placeOf(before) <= placeOf(after);
   }
 
   /** A module starts that knows nothing of what was seen before. */

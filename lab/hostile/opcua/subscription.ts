@@ -107,9 +107,11 @@ export class ServerSubscription {
   #queue(change: Change): void {
     const item = this.#items.get(change.tag.name);
     if (!item) return;
-    const { grantedQueue } = this.#options.plan;
+    const { plan, server } = this.#options;
+    const { grantedQueue } = plan;
     item.queue.push({ change, status: change.status });
     if (item.queue.length <= grantedQueue) return;
+    server.drop(item.queue.slice(0, -grantedQueue).map((each) => each.change));
     item.queue = item.queue.slice(-grantedQueue);
     const [first, ...rest] = item.queue;
     // A queue of one says nothing of what it lost.

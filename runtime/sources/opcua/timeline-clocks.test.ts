@@ -156,6 +156,24 @@ describe('what an item is said to have held', () => {
     expect(told).toEqual(['gone=null@0 bad:no-match', 'gone=3@3900']);
   });
 
+  it('is the newest value of a tag that is watched at last, where the server had it before observation begins', () => {
+    const { timeline, seen, begin, message } = make();
+    timeline.watch(T - 1000);
+    timeline.add('a', at(500, 1), T);
+    timeline.addRefused('gone', 'bad:no-match');
+    begin(0);
+    for (const [time, value] of [
+      [-900, 2],
+      [-800, 3],
+      [-700, 4],
+    ] as const)
+      timeline.add('gone', at(time, value), T + 100);
+    message(100);
+    message(2000);
+    const told = seen().filter((each) => each.startsWith('gone'));
+    expect(told).toEqual(['gone=3@-800', 'gone=4@-700', 'gone=4@501']);
+  });
+
   it('is said again of a refused tag wherever observation begins, though nothing of others is', () => {
     const { timeline, sink, seen, begin, message } = make({ snapshots: false });
     timeline.watch(T - 100);

@@ -94,7 +94,6 @@ export class Timeline {
   get settleMs(): number {
     return this.#clocks.settleMs;
   }
-
   /** Grows when an item is sampled more slowly than those before. */
   allow(latenessMs: number): void {
     this.#clocks.allow(latenessMs);
@@ -212,8 +211,9 @@ export class Timeline {
   #takeHeld(held: WaitingValue, until: number): void {
     if (!this.#keepsOlder(held)) return;
     // Of one that could not be watched when observation began, nothing is known from there to where the server had this.
-    if (this.#isAtBeginning && !this.#held.owesRefusal(held.tag)) this.#owe(held);
-    else this.#pending.push({ ...held, index: Math.max(until, this.#clocks.hadAt(held) ?? until) });
+    const index = Math.max(until, this.#clocks.hadAt(held) ?? until);
+    if (this.#isAtBeginning && (index === until || !this.#held.owesRefusal(held.tag))) this.#owe(held);
+    else this.#pending.push({ ...held, index, isNews: false });
   }
 
   #isInHole({ index }: WaitingValue): boolean {
@@ -225,7 +225,7 @@ export class Timeline {
     if (this.#isInHole(older)) {
       this.#options.onOdd('in-a-break', 1);
       this.#giveLate([older]);
-      if (this.#isAtBeginning && this.#keepsOlder(older)) this.#owe(older);
+      if (this.#isAtBeginning) this.#takeHeld(older, until);
       return;
     }
     // It belongs to what was stated already: it is not lost, but its time is not its own.

@@ -27,11 +27,11 @@ export class WaitingValues {
 
   /** What its tag held before it stands no later. */
   push(value: WaitingValue): void {
-    if (!value.isNews) this.#held.set(value.tag, value);
-    else if (this.#held.size > 0) {
+    if (this.#held.size > 0) {
       const held = this.#takeHeld(value);
       if (held) this.#values.push(held);
     }
+    if (!value.isNews) this.#held.set(value.tag, value);
     this.#values.push(value);
   }
 
