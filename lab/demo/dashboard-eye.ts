@@ -1,5 +1,5 @@
-// Looks at the detector's dashboard as a person does, in a real browser that nobody sees: reads what the page says,
-// and keeps pictures of it. Where there is no browser, the tour goes on without.
+// Views the detector's dashboard in a real headless browser: reads the page's text, and saves pictures of it. Where there
+// is no browser, the tour goes on without.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from '../../cloud-lite/dashboard/testing/browser.ts';

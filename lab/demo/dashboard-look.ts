@@ -1,4 +1,4 @@
-// What a look at the dashboard's page says about the fleet. Pure: text as the page shows it in, verdicts out.
+// Judges what the dashboard's page shows of the fleet. Pure: the page's text in, verdicts out.
 
 /** One row of the fleet, as it is read from the page. */
 export interface RowSeen {

@@ -1,4 +1,5 @@
-// The demo's equipment: what is measured, how it is reached, and the hand on its cable. Each kind keeps its own truth.
+// The demo's equipment: what is measured, how it is reached, and how its cable is cut. Each kind keeps its own ground
+// truth.
 import { join } from 'node:path';
 import type { LoggerInfo } from '../plant/logger.ts';
 import { loggerSource } from '../plant/logger-site.ts';

@@ -1,5 +1,5 @@
-// Asks all processes how they are, at once, and makes what the screen shows of their answers. Who does not
-// answer is shown as such: half of the demo is about processes that are down.
+// Asks all processes for their state, at once, and combines the answers for the screen. A process that does not answer is
+// shown as such: half of the demo is about processes that are down.
 import { gaps, size, subtract, union } from '../../wire/coverage.ts';
 import { voidCoverage } from './cloud-copy.ts';
 import type { LedgerStream } from './ledger-check.ts';

@@ -1,6 +1,5 @@
-// Loaded before a child's own code (`node --import`). The parent holds the other end of descriptor 3 and
-// never writes to it: when it closes, the parent is gone, however it went, kill -9 included, and nobody
-// would ever stop this process. So it stops itself.
+// Ends a child process when its parent is gone. Loaded before the child's own code (`node --import`). The parent holds the
+// other end of descriptor 3 and never writes to it: it closes when the parent ends, in whatever way, kill -9 included.
 import { Socket } from 'node:net';
 
 const leash = new Socket({ fd: 3, readable: true, writable: false });

@@ -1,4 +1,4 @@
-// The detector's ledger against what the cloud received. Pure.
+// Compares the detector's ledger with the messages that the cloud received. Pure.
 import { normalise, subtract } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 import { type StreamCopy, voidCoverage } from './cloud-copy.ts';

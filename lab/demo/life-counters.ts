@@ -1,4 +1,4 @@
-// Counters of the runtime begin at zero in each of its lives; what people watch goes on over a kill -9.
+// Sums the runtime's counters over its restarts: they begin at zero in each process, while people watch one total.
 import type { LiveState } from './live-state.ts';
 
 type RuntimeView = NonNullable<LiveState['runtime']>;

@@ -1,4 +1,4 @@
-// `npm start`: the world runs until someone has seen enough; keys break it.
+// `npm start`: runs the world until a person ends it; keys cause faults.
 import type { Cable } from './equipment.ts';
 import type { DemoEvent } from './live-state.ts';
 import { runtimeView } from './runtime-view.ts';

@@ -1,5 +1,5 @@
-// Which reading of a polled unit is which answer: the reading carries the time at which the answer came, a
-// little after the answer was given, so the two are paired by time and values.
+// Matches readings of a polled unit to the answers that they came from: a reading carries the time at which the answer
+// arrived, a little after it was given, so the two are paired by time and values.
 import { holds, type SeenReading, type StreamCopy } from './cloud-copy.ts';
 import type { TrueSample, Values } from './true-sample.ts';
 

@@ -1,4 +1,4 @@
-// Missing readings as people want them: ranges, with where they should have been.
+// Lists missing readings as ranges, with the place where each should have been.
 import type { Window } from '../../wire/window.ts';
 
 export interface MissingRange {

@@ -1,5 +1,5 @@
-// Draws up the account of a running world: asks the equipment for its truth and the detector for its ledger, and
-// sets both against what the tap holds.
+// Draws up the account of a running world: reads the equipment's ground truth and the detector's ledger, and compares both
+// with what the tap received.
 import type { Window } from '../../wire/window.ts';
 import type { Reset } from '../plant/heat.ts';
 import { type Account, accountPolled, accountStamped, type StreamAccount, total } from './account.ts';

@@ -1,4 +1,4 @@
-// The account as people and programs read it. Pure.
+// Prints the account for people and programs. Pure.
 import { size } from '../../wire/coverage.ts';
 import type { Account, StreamAccount } from './account.ts';
 import type { DashboardSeen } from './dashboard-watch.ts';

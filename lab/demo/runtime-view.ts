@@ -1,4 +1,4 @@
-// The few figures of the runtime's status that the screen shows. Pure.
+// Selects the figures of the runtime's status that the screen shows. Pure.
 import { z } from 'zod';
 import type { LiveState } from './live-state.ts';
 

@@ -1,4 +1,4 @@
-// A stored message, from what the hub keeps of it to single readings.
+// Unpacks a stored message of the hub to single readings.
 import { type BodySchema, decodeBody } from '../../wire/body.ts';
 import { parseMessage, type SystemProperties } from '../../wire/parse-message.ts';
 import type { CloudMessage } from './cloud-copy.ts';

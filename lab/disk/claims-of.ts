@@ -1,4 +1,5 @@
-// What tests of damaged folders share: a spool that was killed amid its work, and what a process of its own makes of one.
+// Helpers for tests of damaged folders: makes a spool that was killed during its work, and opens it in a process of its own
+// to read its claims.
 import { fork, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'vitest';

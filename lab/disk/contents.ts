@@ -1,4 +1,4 @@
-// What a file holds: bytes that grow.
+// The contents of a simulated file: a growing byte buffer.
 export class Contents {
   #bytes = Buffer.alloc(0);
   #length = 0;

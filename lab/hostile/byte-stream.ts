@@ -1,4 +1,4 @@
-// The far end of a line in memory: what an adapter writes is heard by a peer, what the peer says is read by the adapter.
+// The far end of a line in memory: a peer receives what an adapter writes, and the adapter reads what the peer sends.
 import { Duplex } from 'node:stream';
 
 export class PeerStream extends Duplex {

@@ -1,4 +1,5 @@
-// Chance, from a seed. Each part of an episode throws its own dice, so that one more throw here changes nothing there.
+// Seeded randomness. Each part of an episode has its own generator, so that one more draw in one part changes nothing in
+// another.
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 
 export class Dice {

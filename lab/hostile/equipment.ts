@@ -1,5 +1,5 @@
-// What an adapter's room gives to the runner: equipment with a way to it, the source that reads it, and the judge that
-// knows everything about it.
+// The port of an adapter's test set: equipment with a line to it, the source that reads it, and the judge that knows its
+// ground truth.
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { MakeSource } from '../../runtime/adapters.ts';

@@ -1,5 +1,5 @@
-// The hostile run as a command: each adapter against equipment that misbehaves, and a judge that knows all of it. Exit
-// code 1 where anything was claimed that is not so.
+// The hostile run as a command: sets each adapter against equipment that misbehaves, with a judge that knows the ground
+// truth. Exit code 1 where anything was claimed wrongly.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AdapterName, adapterNames, adapters } from './adapters.ts';
 import { runEpisode } from './episode.ts';

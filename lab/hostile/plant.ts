@@ -1,4 +1,4 @@
-// Where a fault can be planted into the module, so that the run is known to be able to find it.
+// The places in the module where a fault can be planted, to prove that the hostile run finds it.
 import type { Duplex } from 'node:stream';
 import type { OpcuaSession } from '../../runtime/sources/opcua/opcua-session.ts';
 import type { Source, SourceSink } from '../../runtime/sources/source.ts';

@@ -1,4 +1,4 @@
-// Runs episodes of one adapter until so many exchanges have been had, and adds up what was found.
+// Runs episodes of one adapter until a given number of exchanges is reached, and sums up the findings.
 import { type AdapterName, adapterNames, adapters } from './adapters.ts';
 import { type EpisodeResult, runEpisode } from './episode.ts';
 import { addCounts, countFaults, type FaultCounts } from './judge/verdict.ts';

@@ -1,4 +1,4 @@
-// What happened in an episode, one line each, for a person who looks into a failure. Only the last lines are kept.
+// A trace of an episode, one line an event, for a person who examines a failure. Only the last lines are kept.
 
 export interface Trace {
   note(who: string, what: string): void;

@@ -1,4 +1,4 @@
-// What the clients cannot be made to send at will, frame by frame.
+// AMQP cases that the clients cannot be made to send at will, frame by frame.
 import { type Duplex, duplexPair } from 'node:stream';
 import { expect, test } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';

@@ -1,4 +1,4 @@
-// What devices and modules speak to: tokens, telemetry, methods, twins and messages to the device, over AMQP.
+// The endpoint of devices and modules: tokens, telemetry, methods, twins and messages to the device, over AMQP.
 import type { Log } from '../../kernel/log.ts';
 import { type DeviceAddress, parseDeviceAddress } from './address.ts';
 import {

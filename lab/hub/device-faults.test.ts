@@ -1,4 +1,4 @@
-// What the unmodified device client sees of each fault.
+// The effect of each fault on the unmodified device client.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { ModuleClient } from 'azure-iot-device';

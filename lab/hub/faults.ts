@@ -1,4 +1,4 @@
-// What is wrong with the hub right now, and what that means for one message. Decisions only: the endpoints act.
+// The faults that are in force, and their effect on one message. Decisions only: the endpoints act.
 import type { Random } from '../../kernel/random.ts';
 
 export const endpoints = ['device', 'service', 'eventHub'] as const;

@@ -1,4 +1,4 @@
-// Where the hub meets the network: three listeners, the TLS in front of two of them, and all that can happen to them.
+// The hub's network side: three listeners, TLS in front of two of them, and the network faults.
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Log } from '../../kernel/log.ts';

@@ -1,4 +1,4 @@
-// The little HTTP that the REST endpoint, the workload API and the control port share.
+// HTTP helpers that the REST endpoint, the workload API and the control port share.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export class HttpError extends Error {

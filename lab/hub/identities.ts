@@ -1,4 +1,4 @@
-// Who may connect: devices and modules with their symmetric keys, and the two policies of the service side.
+// The identities that may connect: devices and modules with their symmetric keys, and the two policies of the service side.
 import { createHmac } from 'node:crypto';
 import { coversResource, isSignedWith, parseSasToken, type SasProblem } from './sas.ts';
 

@@ -1,4 +1,4 @@
-// What `$management` of the Event Hub endpoint tells of the hub and its partitions.
+// Answers `$management` of the Event Hub endpoint: properties of the hub and its partitions.
 import { asInt, asLong, asTimestamp } from './amqp.ts';
 import type { Partition } from './event-log.ts';
 

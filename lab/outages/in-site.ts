@@ -1,4 +1,4 @@
-// Makes a site, has a row of outages run in it, and removes it, however the run ended.
+// Makes a site, runs a series of outages in it, and removes it, however the run ended.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

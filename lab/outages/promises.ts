@@ -1,5 +1,5 @@
-// What the module has said is durable, kept by someone who asks it often enough to see every window, and the
-// verdict on it. Pure: what was promised, made and received comes in.
+// Records what the module has said is durable, by asking it often enough to see every window, and judges it. Pure: what was
+// promised, made and received comes in.
 import { covers, normalise, subtract } from '../../wire/coverage.ts';
 import { parseIndex } from '../../wire/index-position.ts';
 import type { Window } from '../../wire/window.ts';

@@ -1,5 +1,5 @@
-// One gateway through a row of outages: what each did to it, and whether all arrived in the end. Runs inside the
-// far namespace (run-main.ts): hub and plant are objects in this process, the module is a process of its own.
+// Runs one gateway through a series of outages: the effect of each, and whether all arrived in the end. Runs inside the far
+// namespace (run-main.ts): hub and plant are objects in this process, the module is a process of its own.
 import { join } from 'node:path';
 import { createCloudCopy } from '../demo/cloud-copy.ts';
 import { unpackMessage } from '../demo/unpack-message.ts';

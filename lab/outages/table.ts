@@ -1,4 +1,4 @@
-// What a run found, as lines of a table.
+// Prints the results of a run as a table.
 import type { SiteRun } from './in-site.ts';
 
 const widths = [22, 9, 12, 12, 9, 8] as const;

@@ -1,4 +1,4 @@
-// What can be made to go wrong, as data: the shape that the control port takes, and how a change is merged.
+// The faults of the plant, as data: the shape that the control port takes, and how a change is merged.
 import { z } from 'zod';
 import { garbageFault } from './garbage.ts';
 import { habitsFault } from './habits.ts';

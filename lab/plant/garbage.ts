@@ -1,4 +1,4 @@
-// Answers spoiled on the wire, the ways that bad gateways, long cables and noise spoil them.
+// Corrupts answers on the wire, as bad gateways, long cables and noise do.
 import { z } from 'zod';
 import { type Random, randomInt } from '../../kernel/random.ts';
 import { writeCrc } from './crc.ts';

@@ -1,5 +1,5 @@
-// What real devices do on a connection, beside what they answer: deaf at first, closing, in need of time, and with odd
-// headers. For Modbus TCP; of one connection each.
+// Connection habits of real devices, beside their answers: no answer at first, closing, needing time, and odd headers. For
+// Modbus TCP; of one connection each.
 import { z } from 'zod';
 
 const ms = z.number().min(0).max(600_000);

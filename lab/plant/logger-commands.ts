@@ -1,4 +1,4 @@
-// What the logger does with a command: lines in answer, one after the other. It knows nothing of ports and time.
+// The logger's commands: each is answered by lines, one after the other. It knows nothing of ports and time.
 import type { LoggerMemory } from './logger-memory.ts';
 import { type LoggerRecord, recordLine, sentence } from './logger-record.ts';
 

@@ -1,4 +1,4 @@
-// What can be made to go wrong with the OPC UA server, as data: the shape that the control port takes.
+// The faults of the OPC UA server, as data: the shape that the control port takes.
 import { z } from 'zod';
 
 const unitPatch = z.strictObject({

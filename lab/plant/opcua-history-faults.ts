@@ -1,4 +1,4 @@
-// What the server's history can be made to do wrong, laid over node-opcua's own answers.
+// Faults of the server's history, applied to node-opcua's own answers.
 import {
   type HistoryReadResult,
   HistoryReadResult as Result,

@@ -1,4 +1,4 @@
-// What lies between the OPC UA server and its clients, and can be made to fail: the server itself stays well.
+// The relay between the OPC UA server and its clients, which can be made to fail: the server itself stays well.
 import { connect, type Socket } from 'node:net';
 import { type Random, randomInt } from '../../kernel/random.ts';
 import type { OpcuaFaults } from './opcua-faults.ts';

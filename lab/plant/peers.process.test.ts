@@ -1,4 +1,4 @@
-// Clients that nobody here wrote read the plant and find the truth: mbpoll (libmodbus) and pymodbus.
+// Third-party clients read the plant and find its ground truth: mbpoll (libmodbus) and pymodbus.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

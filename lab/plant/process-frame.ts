@@ -1,5 +1,5 @@
-// What every stand-in for equipment has around it as a process: numbers as options, one JSON line once it is ready, and
-// an end by SIGTERM or SIGINT.
+// The process around each stand-in for equipment: numbers as options, one JSON line once it is ready, and an end by SIGTERM
+// or SIGINT.
 import { InvalidArgumentError } from 'commander';
 
 export interface Running {

@@ -1,5 +1,5 @@
-// Where the simulated equipment keeps what. Addresses are those of the protocol (from 0), counts are
-// registers of 16 bits. README.md in this folder shows the same map as a table.
+// The registers of the simulated equipment. Addresses are those of the protocol (from 0), counts are registers of 16 bits.
+// README.md in this folder shows the same map as a table.
 
 /** Holding registers from 0, mirrored by the input registers: the newest sample. */
 export const sampleBlock = {

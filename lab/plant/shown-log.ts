@@ -1,5 +1,5 @@
-// What a unit showed to whom asked, and when: the truth of a plain polled device, which stamps nothing
-// itself. Fixed arrays used as a ring, 17 bytes an entry, so that a load test cannot fill the memory.
+// Records what a unit answered, and when: the ground truth of a plain polled device, which stamps nothing itself. Fixed
+// arrays used as a ring, 17 bytes an entry, so that a load test cannot fill the memory.
 import { sampleBlock, statusBits } from './register-map.ts';
 import { sampleAt, type TagValues, tagValues } from './sample.ts';
 

@@ -1,6 +1,6 @@
-// One supply of power for all that a simulated machine has: index, log files, body files. It counts what they do,
-// and goes off, or makes the disk refuse, at the n-th operation, whichever of them that is. So a story meets every
-// point between two steps of a batch, a checkpoint, a removal, a replay.
+// One power supply for all storage of a simulated machine: index, log files, value files. It counts their operations, and
+// goes off, or makes the disk refuse, at the n-th one, in whichever of them that is. So a simulation reaches every point
+// between two steps of a batch, a checkpoint, a removal, a replay.
 import { type Random, randomInt } from '../../kernel/random.ts';
 
 export interface PowerCut {

@@ -1,5 +1,5 @@
-// What a spool's machine has to store things, under one supply of power: either one ordered store, or the three parts of
-// the engine. A simulated run uses it from one start to the next.
+// The storage of a simulated machine, under one supply of power: either one ordered store, or the three parts of the
+// engine. A simulated run uses it from one start to the next.
 import { type Random, seededRandom } from '../../kernel/random.ts';
 import { openEngine } from '../../runtime/spool/engine/engine.ts';
 import type { EngineLimits } from '../../runtime/spool/engine/limits.ts';

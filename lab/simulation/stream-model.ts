@@ -1,5 +1,5 @@
-// What was emitted into one stream of a simulation, and whether what came to the cloud is that: nothing claimed that was not
-// observed, nothing missing that was promised.
+// The model of one stream of a simulation: what was emitted, and a check that the cloud got it, with no unobserved claim
+// and no promised reading missing.
 import { isDeepStrictEqual } from 'node:util';
 import type { Outgoing } from '../../runtime/uplink/lanes.ts';
 import { decodeBody } from '../../wire/body.ts';

@@ -1,4 +1,4 @@
-// What of the unsynced writes a disk has kept when the power is back: by chance, or by a plan that names one write.
+// Decides which unsynced writes survive a power cut: by chance, or by a plan that names one write.
 import { type Random, randomInt } from '../../kernel/random.ts';
 
 export interface DiskWrite {

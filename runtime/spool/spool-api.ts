@@ -1,4 +1,4 @@
-// What the spool offers, and what it is given.
+// The interface of the spool, and the options that it takes.
 import type { Boot } from '../../kernel/boot.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';

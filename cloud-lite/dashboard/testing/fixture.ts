@@ -91,14 +91,14 @@ async function look(database: Database): Promise<void> {
 }
 
 /** Minutes before now at which a stream has no data, and what became of each. */
-interface Story {
+interface StreamScenario {
   readonly device: string;
   readonly stream: string;
   readonly holes?: readonly (readonly [from: number, to: number, what: 'missing' | 'backfilled' | 'void'])[];
   readonly silentMinutes?: number;
 }
 
-const stories: readonly Story[] = [
+const scenarios: readonly StreamScenario[] = [
   { device: 'press-hall-1', stream: 'press-04', holes: [[42, 36, 'backfilled'], [21, 17, 'backfilled'], [9, 5, 'missing']] },
   { device: 'press-hall-1', stream: 'press-05' },
   { device: 'press-hall-1', stream: 'press-06', holes: [[42, 36, 'backfilled']] },
@@ -115,7 +115,7 @@ const stories: readonly Story[] = [
 /** A fleet with something of everything, an hour long. */
 export async function fillFleet(database: Database): Promise<void> {
   const now = Math.floor(Date.now() / second) * second;
-  const arrivals: ShortArrival[] = stories.flatMap((story) => storyArrivals(story, now));
+  const arrivals: ShortArrival[] = scenarios.flatMap((scenario) => arrivalsOf(scenario, now));
   arrivals.push(
     { device: 'packing', stream: 'scale-log', start: 10_000, end: 48_000, readings: 38_000 },
     { device: 'packing', stream: 'scale-log', start: 48_200, end: 52_431, readings: 4231 },
@@ -133,8 +133,8 @@ export async function fillFleet(database: Database): Promise<void> {
   await tellOutcomes(database, now);
 }
 
-function storyArrivals(
-  { device, stream, holes = [], silentMinutes = 0 }: Story,
+function arrivalsOf(
+  { device, stream, holes = [], silentMinutes = 0 }: StreamScenario,
   now: number,
 ): ShortArrival[] {
   const list: ShortArrival[] = [];

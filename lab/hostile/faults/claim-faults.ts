@@ -1,4 +1,4 @@
-// Faults between windows and the disk: what would be claimed by windows that have them.
+// Planted faults between windows and disk: what faulty windows would claim.
 import type { ClosedWindow, StreamChange, WindowStore } from '../../../runtime/windows/window-store.ts';
 
 function mapClosed(

@@ -1,4 +1,4 @@
-// Faults of reading the equipment's own history: what pages would say that have them.
+// Planted faults in reading the equipment's history: what faulty pages would say.
 import { CompletePage, GonePage, type HistoryPage } from '../../../runtime/sources/history-page.ts';
 import type { Source } from '../../../runtime/sources/source.ts';
 import type { Window } from '../../../wire/window.ts';

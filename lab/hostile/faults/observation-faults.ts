@@ -1,4 +1,4 @@
-// Faults between adapter and windows: what an adapter would state that has them.
+// Planted faults between adapter and windows: what a faulty adapter would state.
 import type { SourceEvent, SourceSink } from '../../../runtime/sources/source.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Dice } from '../dice.ts';

@@ -1,4 +1,4 @@
-// The faults that are planted, each with the adapter that it is planted into and what the judge has to say to it.
+// The list of planted faults, each with the adapter that it is planted into and the verdict that the judge must give.
 import type { AdapterName } from '../adapters.ts';
 import type { FaultKind } from '../judge/verdict.ts';
 import type { Plant } from '../plant.ts';

@@ -1,5 +1,5 @@
-// Faults in how an answer is tied to its request: what comes is changed on its way, so that an adapter which looks sees
-// what it wants to see, as one does that does not look.
+// Planted faults in matching answers to requests: answers are changed on their way so that they match, which makes a
+// careful adapter behave as one that does not check.
 import { Duplex } from 'node:stream';
 import type { OpcuaSession, WireStatus } from '../../../runtime/sources/opcua/opcua-session.ts';
 import { withMethods } from '../with-methods.ts';

@@ -1,4 +1,4 @@
-// What the account of an episode tells its judge, and the facts that both share.
+// The port of a judge: the events of an episode that it is told, and the facts that judges share.
 import type { SourceEvent } from '../../../runtime/sources/source.ts';
 import type { VoidReason } from '../../../wire/mini-batch.ts';
 import type { Reading } from '../../../wire/reading.ts';

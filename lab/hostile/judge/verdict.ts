@@ -1,4 +1,4 @@
-// What can be found against the module, and how it is counted.
+// The kinds of faults that a judge can find, and how they are counted.
 
 export const faultKinds = ['wrongValues', 'falseCoverage', 'falseVoids', 'missedBreaks', 'stuck'] as const;
 

@@ -1,6 +1,6 @@
-// The way to a unit: takes requests one after the other, has the unit answer each, and brings the answers back as the
-// dice will. A unit works off its requests in order, so one that is late makes the next ones late. On a serial line
-// what is late is heard by whoever has the port by then.
+// The line to a unit: takes requests one after the other, has the unit answer each, and delivers the answers as the dice
+// decide. A unit works off its requests in order, so one that is late makes the next ones late. On a serial line a late
+// answer is received by whoever has the port by then.
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';

@@ -1,4 +1,4 @@
-// What a line, and those who live on it, do to an answer.
+// What a line, and other devices on it, may do to an answer.
 
 /** What becomes of one answer. `fine` and `slow` are as they should be. */
 export type Mischief =

@@ -1,4 +1,4 @@
-// What is right of a recorder's stream: by the times or by the numbers of its samples.
+// The rules by which a recorder's stream is judged: by the times or by the numbers of its samples.
 import type { Site } from '../equipment.ts';
 import type { EquipmentClock } from '../equipment-clock.ts';
 import { numberedPlaces } from '../judge/numbered-places.ts';

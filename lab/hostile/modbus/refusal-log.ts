@@ -1,4 +1,4 @@
-// When the unit refused which registers: a value that the module says it was refused must have been.
+// Records when the unit refused which registers: a value that the module reports as refused must have been refused.
 import type { RegisterRequest } from './registers.ts';
 
 interface Refused {

@@ -1,4 +1,4 @@
-// What is right of a stream of messages: by their own times, or by when they were handed over.
+// The rules by which a stream of messages is judged: by their own times, or by their time of delivery.
 import type { EquipmentClock } from '../equipment-clock.ts';
 import type { RecordRules } from '../judge/records.ts';
 import { stampedPlaces } from '../judge/stamped-places.ts';

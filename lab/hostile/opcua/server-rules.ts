@@ -1,4 +1,4 @@
-// What is right of a stream of an OPC UA server: by the values' own times.
+// The rules by which the stream of an OPC UA server is judged: by the values' own times.
 import type { Value } from '../../../wire/reading.ts';
 import type { EquipmentClock } from '../equipment-clock.ts';
 import type { RecordRules } from '../judge/records.ts';

@@ -1,4 +1,4 @@
-// What the site clock keeps on the disk, in memory: it survives a kill.
+// The site clock's stored data, in memory: it survives a kill.
 import type { ClockRecord, ProvisionalRecord, TimeStore } from '../../../runtime/time/time-store.ts';
 
 export class MemoryTimeStore {

@@ -1,4 +1,4 @@
-// What a serial line, and an instrument at its end, do to a conversation.
+// What a serial line, and an instrument at its end, may do to an exchange.
 import type { InstrumentPlan } from './instrument-plan.ts';
 
 /** What becomes of a command. */

@@ -1,4 +1,4 @@
-// Simulated equipment, and all that it ever showed: what the end of a run is judged by.
+// Simulated equipment, and a record of everything that it showed: the run is judged by it.
 import type { Random } from '../../../kernel/random.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';
 import type { WorldTime } from './world-time.ts';

@@ -1,4 +1,4 @@
-// A gateway's connection to the hub, with the ways in which it fails.
+// A gateway's connection to the hub, with the failures that it can have.
 import type { EdgeClient, EdgeClientEvents } from '../../../runtime/uplink/edge-client.ts';
 import type { WireMessage } from '../../../wire/mini-batch.ts';
 import type { Hub } from './hub.ts';

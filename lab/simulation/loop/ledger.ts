@@ -1,4 +1,4 @@
-// What a world needs of whatever keeps its ledger: the real detectors, or the model of one.
+// The port to a world's ledger: the real detectors, or the model of one.
 import type { StreamAccount } from './judge.ts';
 import type { WallClock } from './world-time.ts';
 

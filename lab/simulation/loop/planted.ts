@@ -1,4 +1,4 @@
-// Bugs that are planted into a world, to know that it can find one. Each sits in a seam, around production code, never in it.
+// Planted bugs, to know that a world finds them. Each is in a seam around production code, never in it.
 
 import type { RuleStore } from '../../../runtime/rules/rule-store.ts';
 import { Continuation } from '../../../runtime/sources/continuation.ts';

@@ -1,5 +1,5 @@
-// Where a planted fault gets into the production code: around what it is given from outside. Each seam gives back what it
-// was given where nothing is planted.
+// The seams where a planted fault enters: around what production code is given from outside. Where nothing is planted, a
+// seam returns its input.
 import type { Database } from '../../../cloud-lite/database/database.ts';
 import type { EventSource } from '../../../cloud-lite/ingest/event-source.ts';
 import type { HubMethods } from '../../../cloud-lite/repair/hub-methods.ts';

@@ -1,4 +1,4 @@
-// The fewest faults with which a world fails in the same way: what a person has to read.
+// Reduces the faults of a failing world to the fewest with which it still fails in the same way, for a person to read.
 import type { Fault } from './faults.ts';
 import { type RunOptions, type RunResult, runWorld } from './world.ts';
 

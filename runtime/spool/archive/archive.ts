@@ -1,4 +1,4 @@
-// Everything stored, found by stream and range: sent or not, until retention removes it.
+// The archive: all stored messages, sent or not, found by stream and range, until retention removes them.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { LateNumbers } from '../../../wire/late.ts';
 import { markAsBackfill, messageBytes } from '../../../wire/message.ts';

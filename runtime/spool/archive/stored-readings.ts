@@ -1,4 +1,4 @@
-// What is stored, as rules want it when they begin: readings of windows that claim something, and their own notes.
+// Reads stored data for rules that start: readings of windows that claim something, and the rules' own saved state.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { decodeBody } from '../../../wire/body.ts';
 import type { MiniBatch } from '../../../wire/mini-batch.ts';

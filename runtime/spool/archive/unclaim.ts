@@ -1,4 +1,4 @@
-// A window's readings without its claim: see lanes/withheld.ts.
+// Turns a window into late readings without a claim: see lanes/withheld.ts.
 import { decodeBody } from '../../../wire/body.ts';
 import { exactWindows } from '../../../wire/exact-windows.ts';
 import type { MiniBatch } from '../../../wire/mini-batch.ts';

@@ -1,4 +1,4 @@
-// What the store says of the folder that it belongs to.
+// The store's own record of the folder that it belongs to.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Store } from '../engine/store.ts';
 import { folderKey } from '../format/keys.ts';

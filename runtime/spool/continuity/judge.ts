@@ -1,5 +1,5 @@
-// Whether the spool that was opened is the one that was left: pure. What the store says of itself is held against what was
-// noted beside it, and elsewhere. Nothing that is merely missing proves anything.
+// Decides whether the spool that was opened is the one that the last run left: pure. The store's own record is compared
+// with the marks beside it and elsewhere. A mark that is merely missing proves nothing.
 import type { FolderRecord, Run } from './folder-record.ts';
 import type { FoundMark, Mark } from './mark-file.ts';
 

@@ -1,5 +1,5 @@
-// Knows whether this spool is the one that was left, keeps what the next start needs to know the same, and hears what
-// is learned later of a spool that is said to be further on.
+// Tracks whether this spool is the one that the last run left, keeps the marks by which the next start can tell, and learns
+// later from the hub whether a further state of the spool was known.
 //
 // Crash argument. A start first brings the mark to where the store is, synced: a power cut may have left it as it was many
 // starts ago. Then it tells the store, synced, its number and which file the mark is; then it writes the marks. Between the

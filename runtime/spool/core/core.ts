@@ -1,4 +1,4 @@
-// What the parts of the spool share: the store, its one writer, the next free id, and the counters.
+// State that the parts of the spool share: the store, its one writer, the next free id, and the counters.
 import type { Boot } from '../../../kernel/boot.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
@@ -26,7 +26,7 @@ export interface CoreOptions extends Omit<CommitterOptions, 'trailer' | 'onSynce
 }
 
 /** What the hub, which was told of each start, says of this spool. */
-export interface HubWord {
+export interface HubConfirmation {
   /** `not-asked`: `hearLife` will not be called. `denies`: it knows of a later state of this spool, or of another one. */
   readonly state: 'not-asked' | 'awaited' | 'confirms' | 'denies';
   /** Number of this start. */
@@ -36,7 +36,7 @@ export interface HubWord {
 }
 
 export class SpoolCore {
-  hub: HubWord = { state: 'not-asked', start: 0, deniedBelow: 0 };
+  hub: HubConfirmation = { state: 'not-asked', start: 0, deniedBelow: 0 };
   readonly store: Store;
   readonly codec: RecordCodec;
   readonly clock: Clock;
@@ -45,7 +45,7 @@ export class SpoolCore {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly committer: Committer;
-  /** Messages that the disk does not give out at the moment. */
+  /** Messages that the disk does not return at the moment. */
   readonly unreadable: Unreadable;
   readonly stalls: StallWatch;
   readonly #heads: CoreOptions['heads'];

@@ -1,5 +1,5 @@
-// The spool's own state at start. The record is one small value; if it is missing or damaged, all of it
-// can be had from the store again, at the price of one scan.
+// Loads the spool's own state at start. The record is one small value; if it is missing or damaged, the state is rebuilt
+// from the store by one scan.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { pagesOf } from '../engine/pages.ts';

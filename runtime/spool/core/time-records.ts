@@ -1,5 +1,5 @@
-// What the site clock keeps in the store: its record, as a setting, and the journal of readings that wait for the
-// wall clock to come right (key space `v`).
+// Stores the site clock's data: its record, as a setting, and the journal of readings that wait until the wall clock is
+// trusted (key space `v`).
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { ClockRecord, ProvisionalRecord, TimeStore } from '../../time/time-store.ts';
 import { entriesIn, pagesOf } from '../engine/pages.ts';

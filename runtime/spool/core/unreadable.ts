@@ -1,7 +1,6 @@
-// Messages that the disk does not return: the file may not be read, or a sector of it is bad. They are passed
-// over, so that what is behind them is sent, and tried again from time to time, since a file's mode can be put right and
-// a disk may only be away. What cannot be read in all that time counts as damaged: it is a hole then, and the
-// equipment's history is asked.
+// Messages that the disk does not return: the file may not be read, or a sector of it is bad. They are passed over, so that
+// later messages are sent, and tried again from time to time, since a file's mode can be corrected and a disk may only be
+// away. A message that stays unreadable counts as damaged: it becomes a hole, and the equipment's history is asked.
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import { isMedium, isSystemError } from '../engine/disk.ts';

@@ -1,4 +1,4 @@
-// How a site turns encryption at rest on, and where its keys are.
+// The settings of encryption at rest: whether it is on, and where its keys are.
 import { z } from 'zod';
 
 const aKey = /^(?:[0-9a-f]{64}|[A-Za-z0-9+/_-]{43}=?)$/i;

@@ -1,5 +1,5 @@
-// Values that lie next to each other, in one read: a lane is drained in the order in which it was stored, and each read of
-// its own costs more than the value that it brings.
+// Reads values that lie next to each other with one read: a lane is drained in the order in which it was stored, and a
+// separate read costs more than the value that it returns.
 import type { ValuePointer } from './value-record.ts';
 
 /** Fewer bytes are read in vain than a read of its own costs. */

@@ -1,4 +1,4 @@
-// Folders made durable, and what the operating system's errors mean.
+// Makes folders durable, and classifies the operating system's errors.
 import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 

@@ -1,4 +1,5 @@
-// Which keys the engine treats apart from the rest. Whoever opens it says so, once: the engine itself looks into no key.
+// Policies for keys that the engine treats apart from the rest. The caller states them once, when it opens the engine: the
+// engine itself interprets no key.
 
 /**
  * Where the values of a key space are kept:

@@ -1,4 +1,4 @@
-// A whole range of a store, read a page at a time: ranges are never read without a bound.
+// Reads a whole range of a store, a page at a time: ranges are never read without a bound.
 import type { Entry, RangeOptions, Store } from './store.ts';
 
 /** `limit`: entries of a page. The next page is read once this one was used, so what was deleted meanwhile is not in it. */

@@ -1,4 +1,4 @@
-// Reads a file of which the disk does not return every sector: page by page where it must, with zeros for what is missing.
+// Reads a file with bad sectors: page by page where needed, with zeros for pages that cannot be read.
 import { isMedium } from './disk.ts';
 import type { Files } from './files.ts';
 

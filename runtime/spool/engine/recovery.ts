@@ -1,4 +1,4 @@
-// Opening: brings the write-ahead log, the value log and the index together again.
+// Recovery at opening: brings the write-ahead log, the value log and the index into agreement.
 //
 // After a clean close the last checkpoint has everything, and nothing is read through. Otherwise what the log holds since
 // its last checkpoint is replayed, and the references to the value log are counted anew from the index: the counts

@@ -1,4 +1,4 @@
-// Notices a disk that does not answer: neither done nor refused. Nothing can be done about it but to say so.
+// Notices a disk that does not answer: a call has neither succeeded nor failed. It can only be reported.
 import type { Clock, Timer } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { BatchOp, Entry, RangeOptions, Store } from './store.ts';

@@ -1,4 +1,4 @@
-// The parts of an open engine, between one opening and the next.
+// The state of an open engine, from one opening to the next.
 import type { Files } from './files.ts';
 import type { IndexStore } from './index-store.ts';
 import type { KeySpaces } from './key-spaces.ts';

@@ -1,5 +1,5 @@
-// What the segments of the write-ahead log say, taken together. A pure function, so that the module, `holdfast spool` and
-// the salvage read the same out of the same bytes.
+// Reads the segments of the write-ahead log together. A pure function, so that the module, `holdfast spool` and the salvage
+// get the same from the same bytes.
 //
 // Records are put in the order of their sequence. Two kinds do not count:
 // - records of an earlier use of a segment: their generation is neither named by the last checkpoint nor a later one;

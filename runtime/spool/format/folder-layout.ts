@@ -1,4 +1,4 @@
-// What lies in the spool's folder beside the store, and how each piece gets there durably.
+// The files in the spool's folder beside the store, and how each is made durable.
 import { join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { readSmallFile, replaceFile } from '../../../kernel/small-file.ts';

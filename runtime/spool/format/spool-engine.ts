@@ -1,4 +1,4 @@
-// The storage engine with the spool's keys: the one place that tells it which of them to treat apart.
+// Opens the storage engine with the spool's key spaces: the one file that states their policies.
 import { KeySpaces } from '../engine/key-spaces.ts';
 import { StoreFiles } from '../engine/offline/store-files.ts';
 import { type EngineFolderOptions, openEngineFolder } from '../engine/open-engine.ts';

@@ -1,4 +1,4 @@
-// The records of one stored window beside its messages: its place in the order of storing, and what finds it again.
+// The records of one stored window beside its messages: its place in the order of storing, and its index entry.
 import type { LateNumber } from '../../../wire/late.ts';
 import type { Window } from '../../../wire/window.ts';
 import { idKey, indexKey, lateKey, sizeClassOf } from './keys.ts';

@@ -12,7 +12,7 @@ import { entriesIn } from '../engine/pages.ts';
 import type { BatchOp, Entry } from '../engine/store.ts';
 import { journalKey, journalKeyOf, spaceBounds } from '../format/keys.ts';
 import type { LaneStore } from '../lanes/lane-store.ts';
-import { goesOnFromBefore } from '../lanes/withheld.ts';
+import { continuesUnconfirmed } from '../lanes/withheld.ts';
 import { decodeJournal, type JournalRecord, type RecoveredWindow, recoverWindows } from './journal.ts';
 
 // Journal records of one stream are read in pages of this size; windows are bounded, so few need two.
@@ -119,7 +119,12 @@ function closeRecovered(
   const batch = { batchId, index, window, readings };
   if (late) writer.addLate(streams.get(batchId) ?? stream, batch, { lane: 'live' });
   else {
-    const withheld = goesOnFromBefore(core.hub, streams.get(batchId) ?? stream, window, core.hub.start - 1);
+    const withheld = continuesUnconfirmed(
+      core.hub,
+      streams.get(batchId) ?? stream,
+      window,
+      core.hub.start - 1,
+    );
     writer.addBatch(stream, batch, { lane: 'live', withheld });
   }
   const known = streams.get(batchId) ?? stream;

@@ -1,11 +1,11 @@
-// One stream's part of a commit: closed windows, and what the journal learns of the open one.
+// Writes one stream's part of a commit: closed windows, and the journal's new record of the open one.
 import type { ClosedWindow, EncodedWindow, JournalAppend, StreamChange } from '../../windows/window-store.ts';
 import { addUnclaimed } from '../archive/unclaim.ts';
 import type { WindowWriter } from '../archive/window-writer.ts';
 import type { SpoolCore } from '../core/core.ts';
 import type { Stream, StreamTable } from '../core/streams.ts';
 import { journalKey } from '../format/keys.ts';
-import { goesOnFromBefore } from '../lanes/withheld.ts';
+import { continuesUnconfirmed } from '../lanes/withheld.ts';
 import { encodeJournal, readTo } from './journal.ts';
 
 /** Adds the change to `writer`. The table of streams is ahead of the disk until that batch is written. */
@@ -47,7 +47,7 @@ export function writeChange(
 }
 
 function addWindow(core: SpoolCore, stream: Stream, writer: WindowWriter, { batch, late, to }: ClosedWindow) {
-  const withheld = !late && goesOnFromBefore(core.hub, stream, batch.window, core.hub.start);
+  const withheld = !late && continuesUnconfirmed(core.hub, stream, batch.window, core.hub.start);
   if (withheld && core.hub.state === 'denies')
     return { encodedBytes: addUnclaimed(writer, stream, batch), isClaimed: false };
   const destination = to === 'archive' ? ({ lane: 'none' } as const) : ({ lane: 'live', withheld } as const);

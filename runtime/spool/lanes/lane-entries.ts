@@ -1,4 +1,4 @@
-// What putting entries into a lane and taking them out of it writes.
+// The operations that add entries to a lane and remove them.
 import type { LaneName } from '../../uplink/lanes.ts';
 import type { BatchOp } from '../engine/store.ts';
 import { idKey, queuedKey } from '../format/keys.ts';

@@ -1,5 +1,5 @@
-// One lane, in memory: where to read on, what is taken, what was given back, and how much there is. It
-// holds ids of what is in hand and nothing about the rest, so memory does not grow with the backlog.
+// One lane, in memory: the position to read from, entries that are taken or were given back, and the depth. It holds ids of
+// entries in use only, so memory does not grow with the backlog.
 //
 // The entries themselves are keys in the store, in order of id. A lane owns segments of that order that
 // nobody has read yet. Live and backlog share one key space: when an outage ends, live's unread segments

@@ -1,4 +1,4 @@
-// Reads what the lanes hold: pointers, the messages that they name, and which messages are named at all.
+// Reads lanes: their pointers, the messages that these name, and which messages are named at all.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { markAsBackfill } from '../../../wire/message.ts';
 import type { BackfillMark, WireMessage } from '../../../wire/mini-batch.ts';
@@ -17,7 +17,7 @@ export interface QueuedMessage extends LaneEntry {
   readonly withheld?: true;
 }
 
-/** The disk does not give it out. */
+/** The disk does not return the message. */
 export interface Unread {
   readonly unread: HoldfastError;
   /** For good: it was tried often enough. */

@@ -1,5 +1,5 @@
-// Entries that are taken out of their lane and not handed out yet: the disk does not return their messages, or the hub has
-// to be heard first. They stay in the lane on the disk, and what is behind them is sent.
+// Entries that were taken from their lane and not handed out yet: the disk does not return their messages, or the hub's
+// confirmation is awaited. They stay in the lane on the disk, and later entries are sent.
 import type { Timer } from '../../../kernel/clock.ts';
 import { describeError } from '../../../kernel/errors.ts';
 import type { LaneName } from '../../uplink/lanes.ts';

@@ -1,18 +1,18 @@
-// Windows that go on from what an earlier process claimed. That nothing lies between is the word of the data folder, which may have
-// been put back where nothing on the gateway tells; the hub was told of each start, and can. So such a window, one at most for
-// each stream and start, is stored as all are, but not handed out before the hub was heard. If it knows of a later state,
-// the window is never claimed: its readings go up as late ones, and its range is a hole, which the detector asks for.
+// Withholds windows that continue what an earlier process claimed. Only the data folder says that nothing lies between, and
+// the folder may be an older copy, which nothing on the gateway shows; the hub was told of each start, and can tell. So
+// such a window, one at most for each stream and start, is stored as usual, but not handed out before the hub has
+// confirmed. If the hub knows of a later state, the window is never claimed: its readings are sent as late ones, and its
+// range is a hole, which the detector asks for.
 //
-// Crash argument. The lane's entry says on the disk that it is withheld. What the hub denied is denied for good: the
-// spool's record keeps the id below which nothing that is withheld is ever claimed, and is synced before anything is handed
-// out again.
+// Crash argument. The lane's entry on the disk says that it is withheld. A denial is final: the spool's record keeps the id
+// below which no withheld window is ever claimed, and is synced before anything is handed out again.
 import type { Window } from '../../../wire/window.ts';
-import type { HubWord } from '../core/core.ts';
+import type { HubConfirmation } from '../core/core.ts';
 import type { Stream } from '../core/streams.ts';
 
-/** `start`: number of the start that observed the window. True where it continues an earlier start's windows and the hub has not confirmed that. */
-export function goesOnFromBefore(
-  hub: HubWord,
+/** `start`: number of the start that observed the window. True where the window continues an earlier start's windows and the hub has not confirmed that. */
+export function continuesUnconfirmed(
+  hub: HubConfirmation,
   stream: Stream,
   { start: from }: Window,
   start: number,
@@ -23,8 +23,8 @@ export function goesOnFromBefore(
   return floor !== undefined && from <= floor && reachedIn < start;
 }
 
-/** What is to become of a withheld message. */
-export function fateOf(hub: HubWord, messageId: number): 'send' | 'wait' | 'unclaim' {
+/** What to do with a withheld message: send it, wait, or send it without its claim. */
+export function fateOf(hub: HubConfirmation, messageId: number): 'send' | 'wait' | 'unclaim' {
   if (messageId < hub.deniedBelow || hub.state === 'denies') return 'unclaim';
   return hub.state === 'awaited' ? 'wait' : 'send';
 }

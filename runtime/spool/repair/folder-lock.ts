@@ -1,4 +1,4 @@
-// The lock of a spool's folder: that of a LevelDB of its own, which holds nothing.
+// The lock of a spool's folder: that of an empty LevelDB of its own.
 import { existsSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

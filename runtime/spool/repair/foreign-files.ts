@@ -1,6 +1,6 @@
-// Each name in the spool's folder is that of one of the spool's files or folders. Whatever else stands there is renamed before
-// anything is opened: LevelDB would wait for a pipe for ever, read gigabytes into memory, or not open at all. Then
-// the file counts as missing, and the part that needs it reports what is lost.
+// Renames things that stand at the names of the spool's files or folders and are none, before anything is opened: LevelDB
+// would wait for a pipe for ever, read gigabytes into memory, or not open at all. Then the file counts as missing, and the
+// part that needs it reports what is lost.
 import { constants } from 'node:fs';
 import { access, chmod, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// What a salvage could not keep, counted, and named within bounds.
+// Counts what a salvage could not keep, and names it within bounds.
 import type { Window } from '../../../wire/window.ts';
 import { keyName } from './record-reading.ts';
 

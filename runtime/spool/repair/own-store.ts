@@ -1,4 +1,4 @@
-// Whether the store in a spool's folder is the one of which the mark beside it speaks, and the store that was found in
+// Checks that the store in a spool's folder is the one that the mark beside it names, and handles a store that was found in
 // the place of the lock.
 //
 // Crash argument. What stands in the place of the lock is renamed to `lock.foreign-N` and quarantined with `-found-in-lock` in its

@@ -1,4 +1,4 @@
-// What a start moves out of the way: it is kept, within bounds, for people to look at.
+// The quarantine: what a start moves out of the way is kept, within bounds, for people to look at.
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';

@@ -1,4 +1,4 @@
-// One record of a spool, opened and decoded; or what is wrong with it, in words for people.
+// Opens and decodes one record of a spool, or says, for people, what is wrong with it.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { KeySpace } from '../format/keys.ts';
 import type { RecordCodec, RecordKind } from '../format/record.ts';

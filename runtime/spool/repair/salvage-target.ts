@@ -1,4 +1,4 @@
-// The new store of a salvage: what goes into it is sealed, gathered into synced batches of a few MB, and counted.
+// The new store of a salvage: values written to it are sealed, gathered into synced batches of a few MB, and counted.
 
 import type { BatchOp, Store } from '../engine/store.ts';
 import type { RecordCodec, RecordKind } from '../format/record.ts';

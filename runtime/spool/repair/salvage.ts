@@ -5,9 +5,9 @@
 // anew from the messages, so they agree with one another whatever the damage was. What is lost becomes a
 // hole in the coverage of its stream: the detector asks for it, and the equipment's history may have it.
 //
-// Messages lie in files of their own, with their keys: so those that a damaged index no longer names are found there.
-// They come into the archive. Nobody can tell which of them were removed on purpose, so some of those come back, and
-// go again when their time in the archive is over.
+// The value log holds messages with their keys: so those that a damaged index no longer names are found there. They come
+// into the archive. Nobody can tell which of them were removed on purpose, so some of those come back, and are removed
+// again when their time in the archive is over.
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
 import { markAsBackfill, messageBytes } from '../../../wire/message.ts';
 import { noteKey } from '../encryption/key-record.ts';

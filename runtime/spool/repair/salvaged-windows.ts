@@ -1,5 +1,5 @@
-// Whole windows into the new store of a salvage: messages with their places in the lanes. Index, order of storing and
-// what is known of a stream are rebuilt from them, so they agree with one another.
+// Writes whole windows into the new store of a salvage: messages with their places in the lanes. Index, order of storing
+// and the streams' state are rebuilt from them, so they agree with one another.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { messageBytes } from '../../../wire/message.ts';
 import { idKey, sizeClassOf, streamKey, textKey } from '../format/keys.ts';

@@ -1,5 +1,5 @@
-// What the entries of a stopped spool mean: streams, messages with their entries in the lanes, the journal.
-// Reads only. What is damaged is yielded as such, never thrown.
+// Interprets the entries of a stopped spool: streams, messages with their entries in the lanes, the journal. Reads only.
+// Damaged entries are yielded as such, never thrown.
 import type { IndexKind, Window } from '../../../wire/window.ts';
 import type { StreamRecord } from '../core/streams.ts';
 import type { EntrySource } from '../engine/offline/entry-source.ts';

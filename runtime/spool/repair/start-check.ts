@@ -1,5 +1,5 @@
-// Looks at a store's files before LevelDB opens them: opening one writes, removes files that its MANIFEST does not name,
-// and skips damaged parts of its log without an error.
+// Checks a store's files before LevelDB opens them: opening one writes, removes files that its MANIFEST does not name, and
+// skips damaged parts of its log without an error.
 
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { isDiskTrouble } from '../engine/disk.ts';

@@ -1,7 +1,6 @@
-// Remembers starts that had no proper end. A disk with a bad sector can kill the process outright: LevelDB maps
-// its tables into memory, and a page that cannot be read raises SIGBUS. The next start would walk into
-// the same page. So after several starts in a row that had no clean end, all tables are read through
-// first, in a way that survives the error.
+// Counts starts that had no clean end. A disk with a bad sector can kill the process outright: LevelDB maps its tables into
+// memory, and a page that cannot be read raises SIGBUS. The next start would read the same page. So after several such
+// starts in a row, all tables are read through first, in a way that survives the error.
 import { rm } from 'node:fs/promises';
 import type { Clock } from '../../../kernel/clock.ts';
 import { readSmallFile, replaceFile } from '../../../kernel/small-file.ts';

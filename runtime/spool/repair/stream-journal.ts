@@ -1,4 +1,4 @@
-// What the journal of one stream says.
+// Reads the journal of one stream.
 import type { IndexKind } from '../../../wire/window.ts';
 import type { Entry } from '../engine/store.ts';
 import { journalKeyOf } from '../format/keys.ts';

@@ -1,5 +1,4 @@
-// Long work on files that are read in one go, in a process that has other work too: every few milliseconds it lets
-// timers and sockets have their turn.
+// Yields during long synchronous work on files: every few milliseconds timers and sockets get their turn.
 import type { Clock } from '../../../kernel/clock.ts';
 
 const workMs = 5;

@@ -1,4 +1,4 @@
-// The disk may refuse while a spool is opened: it is tried again, for ever. Nothing is wrong with the data.
+// Retries the opening of a spool for ever while the disk refuses: its data is intact.
 import { createBackoff } from '../../../kernel/backoff.ts';
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';

@@ -1,4 +1,4 @@
-// Removes what has been sent and kept long enough, oldest first, a bounded piece at a time.
+// Removes acknowledged messages that were kept long enough, oldest first, a bounded piece at a time.
 import type { Archive } from '../archive/archive.ts';
 import {
   idsOf,

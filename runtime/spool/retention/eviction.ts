@@ -1,5 +1,5 @@
-// Removes what was never sent: too old, or more than there is room for. What goes is declared void in the same
-// write, unless its source can be asked again.
+// Removes messages that were never sent: too old, or beyond the space that there is. They are declared void in the same
+// write, unless their source can be asked again.
 import { normalise } from '../../../wire/coverage.ts';
 import type { LateNumbers } from '../../../wire/late.ts';
 import type { Window } from '../../../wire/window.ts';

@@ -1,7 +1,7 @@
-// What was deleted, and giving its space back to the disk.
+// Counts deleted bytes, and returns their space to the disk.
 //
-// Bodies go by whole files, once nothing in them is named. LevelDB, which has the rest, gives no space back for deletes:
-// compacting the range that was swept costs little, since tables that hold only deleted entries just vanish.
+// The value log frees whole segments, once nothing in them is named. LevelDB, which has the rest, returns no space after
+// deletes: compacting the range that was swept costs little, since tables that hold only deleted entries just vanish.
 
 import type { StoredWindowAt } from '../archive/stored-windows.ts';
 import type { SpoolCore } from '../core/core.ts';

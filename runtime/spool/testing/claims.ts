@@ -1,4 +1,4 @@
-// What a spool that damage-child.ts wrote says of itself.
+// The claims of a spool that damage-child.ts wrote.
 import { decodeBody } from '../../../wire/body.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { StreamStart } from '../../windows/window-store.ts';

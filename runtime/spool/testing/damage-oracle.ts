@@ -1,4 +1,4 @@
-// What a spool that damage-child.ts wrote, and that was damaged since, says of itself, held against what was promised.
+// Compares the claims of a spool that damage-child.ts wrote, and that was then damaged, with what was promised.
 import { expect } from 'vitest';
 import { type Claims, heldIn, isLossy, isTellingLoss, promised } from './claims.ts';
 import { readingsIn, window } from './open-test-spool.ts';

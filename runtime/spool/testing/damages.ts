@@ -1,4 +1,4 @@
-// What may happen to a file of the spool's between two starts.
+// Damages that may happen to a file of the spool between two starts.
 import {
   appendFileSync,
   mkdirSync,

@@ -1,4 +1,4 @@
-// What the processes of kill-child.ts promised, held against what came out in the end.
+// Compares the promises made to the processes of kill-child.ts with what came out in the end.
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { killStreams, readingsAt, runOf } from './kill-script.ts';

@@ -1,4 +1,4 @@
-// What the sources of the kill test emit: a function of stream and index, so that the checker knows it too.
+// The readings that the sources of the kill test emit: a function of stream and index, so that the checker knows them too.
 import type { Reading } from '../../../wire/reading.ts';
 
 export const killStreams = ['boiler', 'press', 'meter'] as const;

@@ -1,5 +1,5 @@
-// Reads a LevelDB folder that no process has open, as LevelDB would: where LevelDB was closed and does not open again for
-// want of room, what is stored can still be sent.
+// Reads a LevelDB folder that no process has open, as LevelDB would. So stored messages can still be sent where LevelDB was
+// closed and cannot open again because the disk is full.
 
 import type { Entry, RangeOptions } from '../store.ts';
 import { LevelFiles } from './level-files.ts';

@@ -1,4 +1,4 @@
-// What LevelDB's MANIFEST says: which tables are in use, and from which log on nothing is in them yet
+// Reads LevelDB's MANIFEST: which tables are in use, and from which log on nothing is in them yet
 // (leveldb/db/version_edit.cc).
 import { BadBytesError, ByteReader } from './byte-reader.ts';
 

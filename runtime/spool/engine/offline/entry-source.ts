@@ -1,4 +1,4 @@
-// What a stopped store's files give to those who look into it.
+// The port to a stopped store's entries, for tools that inspect it.
 import type { Entry } from '../store.ts';
 
 export interface FileProblem {

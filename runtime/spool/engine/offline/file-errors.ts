@@ -1,4 +1,4 @@
-// What kept a file from being read, in words for people.
+// Explains for people why a file could not be read.
 import { statSync } from 'node:fs';
 
 /** Links followed, as the module follows them; undefined for what is no regular file, or leads nowhere. */

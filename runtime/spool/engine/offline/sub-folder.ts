@@ -1,4 +1,4 @@
-// Files of one of the store's sub-folders, read as they stand: the segments of one of the two logs.
+// Lists and reads the files of one sub-folder of the store: the segments of one of the two logs.
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileProblem } from './entry-source.ts';
