@@ -107,7 +107,8 @@ export async function judgeFleet(session: Session, selection: FleetSelection): P
   for (const of of restStates) {
     if (state !== undefined && state !== of) continue;
     const room = limit - page.length;
-    if (room > 0 && counts[of] > 0) page.push(...(await readRest(session, facts, of, Math.max(0, offset - before), room)));
+    if (room > 0 && counts[of] > 0)
+      page.push(...(await readRest(session, facts, of, Math.max(0, offset - before), room)));
     before += counts[of];
   }
   return { counts, page };
