@@ -1,5 +1,6 @@
 // A gateway: a machine with a disk and a wall clock, on which one process of the module after the other lives.
 import type { Boot } from '../../../kernel/boot.ts';
+import { sleep } from '../../../kernel/clock.ts';
 import { type Log, silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { type Random, seededRandom } from '../../../kernel/random.ts';
@@ -7,6 +8,7 @@ import { type ComposedModule, composeModule } from '../../../runtime/compose.ts'
 import { validateConfig } from '../../../runtime/config/load.ts';
 import type { Config } from '../../../runtime/config/schema.ts';
 import type { Source } from '../../../runtime/sources/source.ts';
+import { isDiskTrouble } from '../../../runtime/spool/engine/disk.ts';
 import type { Store } from '../../../runtime/spool/engine/store.ts';
 import { plainCodec } from '../../../runtime/spool/format/record.ts';
 import { openSpool } from '../../../runtime/spool/spool.ts';
@@ -36,6 +38,8 @@ export interface GatewayOptions {
   readonly spoolBytes?: number | undefined;
   readonly log?: Log;
 }
+
+const openAgainMs = 1000;
 
 interface Life {
   readonly clock: ProcessClock;
@@ -206,8 +210,20 @@ export class Gateway {
     });
   }
 
+  /** As runtime/spool/repair/open-folder.ts: what a refusing disk did not open is let go of, and opened again. */
+  async #openedStore(disk: SimulatedDisk, life: Life): Promise<Store> {
+    try {
+      return await disk.open();
+    } catch (error) {
+      if (life.isOver || disk.supply.isDead || !isDiskTrouble(error)) throw error;
+      await sleep(life.clock, openAgainMs);
+      this.#disk = await disk.restarted();
+      return this.#openedStore(this.#disk, life);
+    }
+  }
+
   async #open(disk: SimulatedDisk, life: Life): Promise<Store> {
-    const store = await disk.open();
+    const store = await this.#openedStore(disk, life);
     return life.isOver ? new Promise<never>(() => {}) : this.#options.seams.store(store);
   }
 }

@@ -231,7 +231,8 @@ export class Judge {
       const source = this.#streams.get(name);
       if (source === undefined) continue;
       const stream = name.replace(/[^/]+$/, (source) => `rule:${ruleOver(source).name}`);
-      rule.close(accounts.get(stream)?.covered ?? [], source.delivered);
+      const from = accounts.get(name)?.covered[0]?.start ?? 0;
+      rule.close(accounts.get(stream)?.covered ?? [], source.delivered, from);
     }
   }
 
@@ -267,7 +268,11 @@ export class Judge {
       this.find('lost', name, `sample ${lost[0]!.number} at ${lost[0]!.index} is neither here nor void`);
   }
 
-  #closePromises(name: string, { equipment, delivered, isTight }: Followed, { voids }: StreamAccount): void {
+  #closePromises(
+    name: string,
+    { equipment, delivered, isTight }: Followed,
+    { covered, voids }: StreamAccount,
+  ): void {
     // Readings that wait for the wall clock to come right lose their place with the machine's restart (docs/OPERATIONS.md).
     if (equipment.plan.stamping !== 'own' && this.#clocksWereSet()) return;
     // What is newer is on its way.
@@ -276,9 +281,12 @@ export class Judge {
       const { index } = equipment.samples[number]!;
       return isTight && voids.some(({ start, end }) => start <= index && index < end);
     };
-    const broken = [...equipment.promised].filter(
-      (number) => number < newest && !delivered.has(number) && !isTold(number),
-    );
+    // What the hub lost or removed before anything of the stream was read: nobody knows that it began earlier.
+    const from = covered[0]?.start ?? 0;
+    const broken = [...equipment.promised].filter((number) => {
+      const isDue = number < newest && equipment.samples[number]!.index >= from;
+      return isDue && !delivered.has(number) && !isTold(number);
+    });
     if (broken.length > 0)
       this.find('broken-promise', name, `${broken.length} samples, first ${broken[0]}, never came`);
   }

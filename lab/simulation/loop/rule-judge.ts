@@ -91,13 +91,17 @@ export class RuleJudge {
     this.#seen.push(window);
   }
 
-  /** All is healed. `covered`: of the rule's stream, by the ledger. `delivered`: numbers of samples. */
-  close(covered: readonly Window[], delivered: ReadonlySet<number>): void {
+  /**
+   * All is healed. `covered`: of the rule's stream, by the ledger. `delivered`: numbers of samples. `from`: where the ledger
+   * says that the source's stream begins.
+   */
+  close(covered: readonly Window[], delivered: ReadonlySet<number>, from: number): void {
     // What is newer is on its way.
     const newest = [...delivered].reduce((most, number) => Math.max(most, number), -1);
     for (const [time, { isGood }] of this.#verdicts) {
       const shown = this.#equipment.shown(windowOf(time));
-      const lost = shown.filter(({ number }) => number < newest && !delivered.has(number));
+      const due = shown.filter(({ number, index }) => number < newest && index >= from);
+      const lost = due.filter(({ number }) => !delivered.has(number));
       if (isGood && lost.length > 0)
         this.#find('unfounded', `the verdict of ${time} rests on sample ${lost[0]!.number}, which was lost`);
     }
