@@ -20,16 +20,16 @@ export interface AdapterParts {
   readonly metrics: Metrics;
   /** Messages of other modules. */
   readonly inputs: Inputs;
-  /** For what the adapter itself keeps; its own alone. Not made before it is needed. */
+  /** The adapter's own folder, for files that it keeps. Not created before it is needed. */
   readonly folder: string;
 }
 
 export interface SourceParts {
-  /** What readings are stamped with that the equipment does not stamp. */
+  /** The clock that stamps readings which the equipment does not stamp. */
   readonly stampClock: Clock;
   /** Bound to the source's name. */
   readonly log: Log;
-  /** What is known of a source's stream from before. Asked when a session begins. */
+  /** The state of a source's stream before this start. Read when a session begins. */
   readonly start?: () => StreamStart | undefined;
   /** What was learned of the equipment before. Absent: nothing is kept. */
   readonly learned?: LearnedStore;
@@ -46,7 +46,7 @@ export type SourceSchema = z.ZodObject<{
 export interface Exclusive {
   /** The setting that names it. */
   readonly setting: string;
-  /** What it is called; two sources that name the same thing by the same name collide. */
+  /** The name of the resource; two sources with the same name collide. */
   readonly name: string;
   /** Sources that give the same word here may share it. */
   readonly sharedBy?: string;
@@ -61,7 +61,7 @@ export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   readonly page: string;
   /** One for each type of source that it reads. */
   readonly schemas: readonly Schema[];
-  /** Called once a process: what its sources share (lines, connections) they find through it. Opens nothing. */
+  /** Called once per process: its sources share lines and connections through the result. Opens nothing. */
   create(parts: AdapterParts): (settings: z.output<Schema>, parts: SourceParts) => Source;
   /** The load that a source puts on its bus and on the hub, for `holdfast check`. Pure. */
   load(settings: z.output<Schema>, clock: Clock): SourceLoad;
@@ -69,15 +69,15 @@ export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   writable?(settings: z.output<Schema>): WritableTags;
   /** The stream is ordered by the equipment's own record numbers, not by time. Pure. Absent: none is. */
   isNumbered?(settings: z.output<Schema>): boolean;
-  /** What only one source may use, beyond the name of its stream. Absent: nothing. */
+  /** Resources that only one source may use, beyond the name of its stream. Absent: none. */
   exclusive?(settings: z.output<Schema>): readonly Exclusive[];
-  /** Finds out what it can of one device, for a person who wires it up. Absent: nothing can be found. */
+  /** Discovers one device, for a person who sets it up. Absent: not supported. */
   readonly discover?: Discovery;
   /** Its sources are sent messages by other modules: the uplink attaches this module's inputs. */
   readonly hearsInputs?: true;
 }
 
-/** Names what is wrong where an adapter is written, rather than where it is used. */
+/** Lets the compiler report mistakes where an adapter is defined, rather than where it is used. */
 export function defineAdapter<Schema extends SourceSchema>(adapter: Adapter<Schema>): Adapter<Schema> {
   return adapter;
 }

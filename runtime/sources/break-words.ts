@@ -56,7 +56,7 @@ export const breakWords: Readonly<Record<string, string>> = {
   'opcua-silent': 'the server said nothing any more',
 };
 
-/** One of them is worth a word: somebody set a clock, and may not know what it did. */
+/** Breaks of which one is worth a log line: a person set a clock, and may not know the effect. */
 const ofClocks: ReadonlySet<string> = new Set(['equipment-clock-went-back', 'time-went-back']);
 
 export function isOfClock(reason: string): boolean {

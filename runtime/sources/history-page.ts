@@ -8,14 +8,14 @@ export type HistoryPage = CompletePage | GonePage;
 
 /** Why a page has all readings of its window. Bounds are index positions. */
 export interface Completeness {
-  /** What the equipment was asked for, in the one or more requests that answer this page. */
+  /** The range that the equipment was asked for, in the requests that answer this page. */
   readonly asked: Window;
   /**
    * How its answer says that nothing was left out: a mark at its end; a status or the lack of a continuation; numbers
    * without a gap; a status by which it says that there is nothing; a record beyond the window.
    */
   readonly ended: 'end-mark' | 'no-more' | 'every-number' | 'empty-by-status' | 'record-beyond';
-  /** From here on it still held everything, as it said, or showed, after the data was read. */
+  /** The equipment still held everything from here on, as it stated, or showed, after the data was read. */
   readonly heldFrom: number;
   /** Everything below had been recorded when it was asked: nothing can still be added there. */
   readonly recordedTo: number;
@@ -30,7 +30,7 @@ export type Absence =
     }
   | {
       readonly reason: 'no-history';
-      /** What the equipment said, by which it has none, and never will. */
+      /** The equipment's own statement that it has no history, and never will. */
       readonly said: string;
     };
 

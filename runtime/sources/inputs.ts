@@ -11,7 +11,7 @@ import type { InputMessage } from '../uplink/uplink.ts';
 export type TakeInput = (message: InputMessage) => Promise<void>;
 
 export interface Inputs {
-  /** For the uplink. Rejects, which gives the message back, where nobody takes it now. */
+  /** Called by the uplink. Rejects, which gives the message back, where no source takes it now. */
   readonly receive: TakeInput;
   /** `take` gets the input's messages from now on. Returns the way to stop that. @throws HoldfastError `module-input-taken`. */
   listen(input: string, take: TakeInput): () => void;

@@ -33,7 +33,7 @@ interface SettingStore {
 const setting = 'learned';
 /** Of more sources than this the first are forgotten. */
 const maxSources = 1000;
-/** What is noted of one source at most, as JSON. */
+/** The most that is kept for one source, as JSON. */
 const maxBytes = 16_384;
 
 export class LearnedBook {
@@ -49,7 +49,7 @@ export class LearnedBook {
     this.#known = known;
   }
 
-  /** What was damaged is as if it had never been learned. */
+  /** A damaged entry counts as never learned. */
   static async open(store: SettingStore, log: Log): Promise<LearnedBook> {
     const stored = await store.getSetting(setting);
     const entries = isRecord(stored) ? Object.entries(stored).filter(([, value]) => isRecord(value)) : [];
@@ -83,7 +83,7 @@ export class LearnedBook {
     this.#write();
   }
 
-  /** One write is under way at a time; what is noted meanwhile goes with the next. */
+  /** One write is under way at a time; later notes go with the next. */
   #write(): void {
     this.#isStale = true;
     this.#writing ??= this.#writeOn().finally(() => {

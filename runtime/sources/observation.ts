@@ -122,7 +122,7 @@ export class Observation {
     this.#sink.emit({ kind: 'broken', at: Math.max(this.#from, at), reason });
   }
 
-  /** What was told before lies on the other side of a hole. */
+  /** Values reported before lie on the other side of a hole: all are reported again. */
   #heedHoles(): void {
     const begunAnew = this.#sink.begunAnew?.() ?? 0;
     if (begunAnew !== this.#begunAnew) this.#filter?.reset();

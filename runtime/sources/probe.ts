@@ -2,7 +2,7 @@
 // that is probed reaches a window.
 import type { Quality, Value } from '../../wire/reading.ts';
 
-/** What came over the wire for one value, before it was decoded. */
+/** The raw form of one value, before it was decoded. */
 export type RawValue =
   /** 16-bit registers, 0 to 65535, in the order of their addresses. */
   | { readonly kind: 'registers'; readonly registers: readonly number[] }

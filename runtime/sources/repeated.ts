@@ -13,7 +13,7 @@ export class Repeated {
   #times: number[] = [];
   #saidAt = Number.NEGATIVE_INFINITY;
 
-  /** It happened; gives how often in the last ten minutes. */
+  /** Notes that it happened; returns how often in the last ten minutes. */
   note(now: number): number {
     this.#times = [...this.#times.filter((at) => now - at < windowMs), now].slice(-maxCounted);
     return this.#times.length;

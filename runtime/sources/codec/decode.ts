@@ -56,7 +56,7 @@ function compileUnnamed(coding: Coding): Decoder {
   };
 }
 
-/** A value without a name stays what it is, as text: a tag's values are all of one kind. */
+/** A value without a name becomes its number as text, so that all values of a tag are of one type. */
 function named(decode: Decoder, names: Coding['names']): Decoder {
   if (names === undefined) return decode;
   const byValue = new Map(Object.entries(names));
@@ -181,7 +181,7 @@ function decodeUtf8(text: Buffer): string | undefined {
   }
 }
 
-/** It looks like text of one character a register, of which an end at the first NUL would leave one, or none. */
+/** The bytes look like text of one character a register, which an end at the first NUL would cut to one character, or none. */
 function isSpread(text: Buffer): boolean {
   const used = [0, 0] as [number, number];
   for (const [at, byte] of text.entries()) if (byte !== 0) used[at % 2 === 0 ? 0 : 1] += 1;

@@ -72,7 +72,7 @@ export class RecordCounter {
     this.#isAnew = last !== undefined && mark === undefined;
   }
 
-  /** How many numbers the counter goes through. */
+  /** The number of values of the counter. */
   get span(): number {
     return this.#span;
   }
@@ -138,7 +138,7 @@ export class RecordCounter {
     this.#isAnew = this.#last !== undefined;
   }
 
-  /** It goes on from the newest record, or from the one that is held: at once, or after others that were missed. */
+  /** The number continues from the newest record, or from the held one: directly, or after missed ones. */
   isAhead(number: number): boolean {
     const from = [this.#held, this.#last === undefined ? undefined : this.numberAt(this.#last)];
     return from.some((known) => {

@@ -81,7 +81,7 @@ interface Sent<Q> {
   /** When it was sent last, and how often it was. */
   readonly at: number;
   readonly times: number;
-  /** Its place among all that was sent and heard; the first time that it was sent. */
+  /** The sequence number of its first sending, among everything sent and received. */
   readonly place: number;
 }
 
@@ -101,7 +101,7 @@ export interface ExchangesOptions<Q, A> {
   readonly hasOthers?: boolean;
 }
 
-/** What one unit or instrument was asked, and which of it may still be answered. */
+/** The requests to one unit or instrument that may still be answered. */
 export class Exchanges<Q, A> {
   readonly #options: ExchangesOptions<Q, A>;
   /** Requests that may still be answered, in order. */
@@ -224,7 +224,7 @@ export class Exchanges<Q, A> {
     return tied;
   }
 
-  /** What any answer proves, whatever it is the answer to. */
+  /** Draws the conclusions that any answer allows, whichever request it belongs to. */
   #take(answer: A): void {
     const { match, clock } = this.#options;
     const now = clock.monotonic();

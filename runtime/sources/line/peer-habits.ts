@@ -13,9 +13,9 @@ export interface LearnedHabits {
 
 /** Believed from the second time on: once may be chance. */
 const timesToBelieve = 2;
-/** Of a peer that was seen to keep a connection behind its first answer. */
+/** For a peer that was seen to keep a connection open after its first answer. */
 const timesToBelieveOtherwise = 8;
-/** So many connections are used for one answer, before it is seen whether the peer still closes them. */
+/** As many connections are used for one answer each, before the module tries again whether the peer still closes them. */
 const connectionsATrial = 16;
 /** Longer than any device was seen to be deaf. */
 const maxConnectDelayMs = 5000;
@@ -77,7 +77,7 @@ export class StreamLife {
     return this.hasAnswered && !this.#isTrial && this.#habits.learned.closesAfterAnswer === true;
   }
 
-  /** Nothing came yet, and it was opened so lately that the peer may not hear. */
+  /** No bytes came yet, and the stream was opened so recently that the peer may still ignore requests. */
   get isDeaf(): boolean {
     return !this.hasAnswered && this.#clock.monotonic() - (this.#openedAt ?? 0) < maxConnectDelayMs;
   }
@@ -96,7 +96,7 @@ export class PeerHabits {
     this.#store = store;
   }
 
-  /** As it is kept: what somebody had forgotten is not there any more. */
+  /** The stored habits: those that a person had removed are gone. */
   get learned(): LearnedHabits {
     const { connectDelayMs, closesAfterAnswer } = (this.#store.get().connection ?? {}) as LearnedHabits;
     return {
@@ -107,13 +107,13 @@ export class PeerHabits {
     };
   }
 
-  /** A connection begins. True where it is to be seen whether the peer keeps it. */
+  /** A connection begins. True where this one tests whether the peer keeps it open. */
   begin(): boolean {
     this.#connections += 1;
     return this.#connections % connectionsATrial === 0;
   }
 
-  /** It answered twice on one connection, so what made it close others was something else. */
+  /** The peer answered twice on one connection, so it closed earlier ones for another reason. */
   kept(): void {
     this.#closes = 0;
     this.#hasKept = true;

@@ -29,7 +29,7 @@ export interface BlockData<I extends Item> {
 export interface Refusal {
   /** The exception's name, as it goes into a quality. */
   readonly reason: string;
-  /** Where it is a failed request of this pass. */
+  /** The error, where the request failed in this pass. */
   readonly error?: HoldfastError;
 }
 
@@ -51,7 +51,7 @@ export interface ReadPass<I extends Item> {
   readonly data: readonly BlockData<I>[];
   /** Items without a value, with what the device said. */
   readonly missing: ReadonlyMap<I, Refusal>;
-  /** What is missing has been for long: it is not to be had in a moment. */
+  /** The registers have been missing for long enough that a retry will not give them. */
   readonly isCertain: boolean;
   /** The plan changed on the way: the order in which blocks were read was not the plan's. */
   readonly isLearning: boolean;
@@ -62,11 +62,11 @@ interface Refused extends Refusal {
   /** The wait after the next failed try. */
   waitMs: number;
   isConfirmed: boolean;
-  /** Of the session in which it was refused. */
+  /** The client of the session in which it was refused. */
   client: ModbusClient | undefined;
 }
 
-/** Times that a block stays without an answer, while others are answered, before that is taken for a refusal. */
+/** How often a block stays without an answer, while others are answered, before it counts as refused. */
 const maxSilent = 3;
 /** Blocks in a row without an answer that end a pass: the unit is not there, or the line is not in step. */
 const maxUnanswered = 2;
@@ -74,7 +74,7 @@ const noAnswer = 'no-answer';
 /** A peer that is deaf for seconds on each connection, and closes each, is read over several of them all the same. */
 const maxRestarts = 3;
 
-/** A device that is starting up refuses what it gives a moment later: so the first wait is short, later ones double. */
+/** A device that is starting refuses registers that it returns a moment later: so the first wait is short, later ones double. */
 const firstRetryMs = 10_000;
 
 interface Silence {
@@ -130,7 +130,7 @@ export class BlockReader<I extends Item> {
     return this.#blocks.length;
   }
 
-  /** One pass over all blocks that the device does not refuse. Rejects where the unit is not there, or the line is lost. */
+  /** Reads all blocks that the device does not refuse, once. Rejects where the unit does not answer, or the line is lost. */
   async read(client: ModbusClient): Promise<ReadPass<I>> {
     this.#begin(client);
     // Where everything is refused, something must still be asked, or a dead connection would look alive.
@@ -177,7 +177,7 @@ export class BlockReader<I extends Item> {
     return this.#passOf(data, failed, searches.size > 0);
   }
 
-  /** Something was refused long enough ago to ask for it again, or what was learned is to be forgotten. */
+  /** A refused register is due for a retry, or learned refusals are to be forgotten. */
   get isRetryDue(): boolean {
     if (this.#isForgotten) return true;
     const now = this.#options.clock.monotonic();
@@ -206,7 +206,7 @@ export class BlockReader<I extends Item> {
     await this.read(client).catch(() => {});
   }
 
-  /** What fails on both sides of an outage may have passed in between: it counts anew after a pass that was cut short. */
+  /** Failures before and after an outage may have passed in between: counting starts again after a pass that was cut short. */
   #begin(client: ModbusClient): void {
     this.#failedBefore = client === this.#client ? this.#failing : new Map();
     this.#failing = new Map();
@@ -224,7 +224,7 @@ export class BlockReader<I extends Item> {
     return { data, missing: new Map<I, Refusal>([...this.#refused, ...failed]), isCertain, isLearning };
   }
 
-  /** Reads a block; a second time where the device says no. It refuses what it has refused twice. */
+  /** Reads a block, a second time after an exception. Two exceptions count as a refusal. */
   async #ask(client: ModbusClient, block: Block<I>): Promise<Buffer | HoldfastError> {
     const first = await this.#readBlock(client, block).catch(asFailure);
     if (Buffer.isBuffer(first) || !(first instanceof ModbusException)) return first;
@@ -305,7 +305,7 @@ export class BlockReader<I extends Item> {
     return learned !== undefined && this.#refused.size > 0 && learned.get().refused === undefined;
   }
 
-  /** What an earlier process learned; asked for once more soon. */
+  /** Applies refusals that an earlier process learned; they are retried soon. */
   #refuseKnown(): void {
     const known = (this.#options.learned?.get().refused ?? {}) as Readonly<Record<string, unknown>>;
     const retryAt = this.#options.clock.monotonic() + Math.min(firstRetryMs, this.#options.refusedRetryMs);
@@ -384,7 +384,7 @@ export class BlockReader<I extends Item> {
   }
 }
 
-/** What concerns this request alone. Whether the unit is there at all, the next request shows. */
+/** Errors that concern one request alone. The next request shows whether the unit answers at all. */
 const failures: ReadonlySet<string> = new Set(['modbus-exception', 'modbus-timeout', 'modbus-garbage']);
 
 function asFailure(error: unknown): HoldfastError {

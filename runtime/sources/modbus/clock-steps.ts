@@ -24,17 +24,17 @@ export interface ClockStep {
   readonly lostMs?: number;
 }
 
-/** What time synchronisation corrects, and what a sample may be held up. */
+/** Allowance for corrections by time synchronisation, and for the delay of a sample. */
 const slackMs = 2000;
 /** A clock that runs fast by more than 1,000 ppm is wrong. */
 const drift = 1 / 1000;
 const maxSteps = 64;
 const mostRecalledMs = 120_000;
-/** What is kept of the time up to which some came twice. */
+/** The resolution in which the time up to which some came twice is stored. */
 export const twiceStepMs = 600_000;
 
 export class ClockSteps {
-  /** What was handed over to be kept, and the number of the sample that it was kept with. */
+  /** The value last handed over to be stored, and the number of the sample that it was stored with. */
   keptTwiceTo = 0;
   lastTaken: number | undefined;
   readonly #clock: Clock;
@@ -84,7 +84,7 @@ export class ClockSteps {
     return Math.max(this.#twiceTo, this.#suspectedTo);
   }
 
-  /** What was shown last before this process; undefined where that is not known. */
+  /** The time shown last before this process; undefined where that is not known. */
   get recalled(): { readonly time: number; readonly expected: number } | undefined {
     const { time, at } = this.#recalled ?? {};
     return time === undefined || at === undefined
@@ -119,7 +119,7 @@ export class ClockSteps {
     this.#note({ at: this.#since, shown, expected: twiceTo, after, from: Number.NEGATIVE_INFINITY });
   }
 
-  /** Samples may have come unseen since the last time was shown: up to where the clock would stand had nobody set it. */
+  /** Samples may have been missed since the last time was shown: up to where the clock would stand if it had not been set. */
   miss(): void {
     // What went by while no process watched may have come at the first of the times that came twice.
     this.#freeFrom = Math.max(this.#freeFrom, this.#recalledTwiceTo);

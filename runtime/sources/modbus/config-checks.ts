@@ -38,7 +38,7 @@ export function checkTag(tag: TagShape, context: Context): void {
   }
 }
 
-/** Where several units answer on one connection, the unit is what tells whose answer it is. */
+/** Where several units answer on one connection, the unit number identifies the answer. */
 export function checkHeader(
   { unitId, connection }: { readonly unitId: string; readonly connection: string },
   context: Context,
@@ -84,7 +84,7 @@ function checkScaleFrom(tag: TagShape, isNumber: boolean, context: Context): voi
     problem(context, path, 'must be another register than the value itself');
 }
 
-/** What is done with the value, as against where it lies. */
+/** Checks settings of what is done with a value, not of where it lies. */
 function checkUse(tag: TagShape, context: Context): void {
   const type = tag.type ?? 'bool';
   if (tag.names && !isCountable(type))
@@ -181,7 +181,7 @@ function checkWidths({ tags, maxRegisters, history }: SourceShape, context: Cont
   }
 }
 
-/** A stamped sample is read and reported whole: what its history says must be what was reported live. */
+/** A stamped sample is read and reported as a whole, so that its history equals what was reported live. */
 function checkStamped({ stamp, tags }: SourceShape, context: Context): void {
   if (!stamp) return;
   for (const [at, tag] of tags.entries()) {

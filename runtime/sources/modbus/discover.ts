@@ -63,9 +63,9 @@ class UnitDiscovery {
   readonly #makeLinks: () => ModbusLinks;
   readonly #settings: Settings;
   readonly #schema: (typeof schemas)[keyof typeof schemas];
-  /** It answered something, whatever came of it. */
+  /** The unit has answered something, even if not usefully. */
   #wasHeard = false;
-  /** What does not answer the proof that it is in step may only need time between requests: that is tried before silence. */
+  /** A unit that does not answer the proof may only need time between requests: that is tried before silence. */
   #isPatient = false;
 
   constructor(settings: Readonly<Settings>, parts: DiscoverParts, makeLinks?: () => ModbusLinks) {
@@ -82,7 +82,7 @@ class UnitDiscovery {
     return this.#lookAt(await this.#open());
   }
 
-  /** What there is to be read, over a link on which it answers. */
+  /** Reads what can be discovered, over a link on which the unit answers. */
   async #lookAt(link: Link): Promise<Settings> {
     try {
       if (link.units.hasEcho)
@@ -232,7 +232,7 @@ class UnitDiscovery {
     return undefined;
   }
 
-  /** The most that it gives from there on; that may also be where its registers end, which does no harm. */
+  /** Finds the largest request from that place on; the end of the registers may limit it, which does no harm. */
   async #findLargest(link: Link, place: Place): Promise<void> {
     if (await this.#read(link, place, mostRegisters)) return;
     let [given, refused] = [1, mostRegisters];

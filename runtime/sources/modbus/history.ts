@@ -55,7 +55,7 @@ export function createHistory(options: TimeHistoryOptions): SourceHistory {
   };
 }
 
-/** What outlives a read. */
+/** State that outlives a read. */
 interface Memory {
   readonly records: RecordLog;
   readonly times: LogTimes;
@@ -120,7 +120,7 @@ class HistoryRead {
     }
   }
 
-  /** What lies before all that is held, and what a damaged record may have been. */
+  /** The page that declares lost what lies before all held records, or what a damaged record may have held. */
   #gone(): HistoryPage | undefined {
     const lowest = this.#times.lowest;
     if (lowest === undefined || this.#times.recordedTo === undefined) return undefined;
@@ -195,7 +195,7 @@ class HistoryRead {
     return found;
   }
 
-  /** What of the plan is proven. Undefined where nothing is. */
+  /** The proven part of the plan. Undefined where there is none. */
   #page({ window, records, heldFrom, unseen }: Plan, found: ReadonlyMap<number, LogRecord>) {
     const { recordedTo, within } = this.#times;
     if (recordedTo === undefined || this.#times.unseen !== unseen) return undefined;

@@ -58,7 +58,7 @@ export function compileInvalid(coding: InvalidCoding): InvalidCheck | undefined 
   };
 }
 
-/** What is wrong with a tag's `invalid`; undefined where it is right. */
+/** The problem of a tag's `invalid`; undefined where it has none. */
 export function invalidProblem(type: ValueType, invalid: Invalid): string | undefined {
   if (type === 'bool') return 'is only for registers; remove it';
   if (type === 'string')

@@ -58,13 +58,13 @@ interface Unit {
   readonly exchanges: Exchanges<Buffer, Buffer>;
   /** Position in `proofs` of the one to try next: the one that was answered last, or the one after it. */
   proof: number;
-  /** It answered a loopback once, and will again: then silence is no proof. */
+  /** The unit has answered a loopback once, so it will again: silence is then no proof. */
   hasLoopback: boolean;
   /** Times that silence proved it. */
   silences: number;
-  /** It was heard after what it left unanswered last. */
+  /** The unit has answered since its last unanswered request. */
   isAlive: boolean;
-  /** Of the loopback: the same until something else was asked, or it was answered. */
+  /** The loopback's number: unchanged until another request was sent, or it was answered. */
   nonce: number;
   /** Typical time to an answer. */
   usualMs: number;
@@ -112,7 +112,7 @@ export class LineUnits {
     }
   }
 
-  /** What to do so that `request` can be asked. */
+  /** The next step towards sending `request`. */
   next(request: Buffer): LineStep {
     const unit = this.#unit(request[0]!);
     const { exchanges } = unit;
@@ -149,7 +149,7 @@ export class LineUnits {
     this.#pending = undefined;
   }
 
-  /** `unit` did not answer; `isProof`: what was to prove that it is in step. */
+  /** `unit` did not answer; `isProof`: a request that was to prove that it is in step. */
   unanswered(unit: number, isProof: boolean): void {
     const known = this.#unit(unit);
     if (isProof) known.proof = (known.proof + 1) % proofs.length;
@@ -195,7 +195,7 @@ export class LineUnits {
     return answer;
   }
 
-  /** It was heard within noise, with others: its unit may have been asked by somebody else, and answer that next. */
+  /** The frame was received within noise, with others: another master may have sent a request to its unit, which answers that next. */
   overhear(frame: Buffer): void {
     if (!mayBeRequest(frame) || this.#sent?.equals(frame)) return;
     this.#units.get(frame[0]!)?.exchanges.overhear(frame);
@@ -228,7 +228,7 @@ export class LineUnits {
     return this.#options.isLine;
   }
 
-  /** The line gives back what is sent, as far as that is known. */
+  /** Whether the line echoes what is sent, as far as that is known. */
   get hasEcho(): boolean {
     return this.#echo === 'heard';
   }
@@ -289,7 +289,7 @@ export class LineUnits {
     return true;
   }
 
-  /** What to ask so that the answer proves the unit to be in step; silence where nothing else is left to try. */
+  /** The request whose answer proves that the unit is in step; silence where none is left to try. */
   #proofFor(unit: Unit, request: Buffer): Buffer | 'silence' {
     for (;;) {
       const proof = proofs[unit.proof]!;

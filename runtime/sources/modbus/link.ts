@@ -16,7 +16,7 @@ export interface Link {
   readonly client: ModbusClient;
   readonly turns: TurnQueue;
   readonly units: LineUnits;
-  /** What was asked so far may have been lost: ask again before it is given up. */
+  /** Requests so far may have been lost: repeat them before giving up. */
   readonly isDeaf: boolean;
   /** Gives the share back. Idempotent. What the source has under way rejects if it was the last. */
   release(): void;
@@ -174,7 +174,7 @@ function createUnits(config: ModbusSourceConfig, clock: Clock): LineUnits {
   });
 }
 
-/** What must be the same for all who share a line. */
+/** The settings that must be equal for all sources that share a line. */
 function settingsOf(config: ModbusSourceConfig): string {
   const { gapMs, turnaroundMs } = timingOf(config);
   const { connectDelayMs } = config;

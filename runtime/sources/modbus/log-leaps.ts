@@ -14,7 +14,7 @@ export function leapsIn(order: readonly TimedPosition[], longestMs: number): rea
   );
 }
 
-/** What lies between two records at most, where nobody sets their clock. */
+/** The longest time between two records while their clock is not set. */
 export function longestIn(order: readonly TimedPosition[]): number {
   const usual = intervalsIn(order)
     .slice(-64)

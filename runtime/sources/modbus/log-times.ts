@@ -20,7 +20,7 @@ import type { LogRange } from './record-log.ts';
 
 /** Times that a record without a valid time of its own may have had. */
 export interface Doubt extends Window {
-  /** It lies between these, as far as is known, and the window says so. */
+  /** Both bounds are times of the neighbouring records. */
   readonly isBounded: boolean;
 }
 
@@ -47,7 +47,7 @@ export interface LogTimesOptions {
 /** Times of neighbours that are further apart are not taken for one stretch of time that is gone. */
 const joinMs = 60_000;
 const maxGone = 256;
-/** What time synchronisation corrects. */
+/** Allowance for corrections by time synchronisation. */
 const slackMs = 2000;
 const damaged = Number.NaN;
 
@@ -60,7 +60,7 @@ export class LogTimes {
   #newest: { readonly position: number; readonly number: number } | undefined;
   #round = 0;
   #gone: readonly Window[] = [];
-  /** What its clock leapt over between records that are gone. */
+  /** Times that the clock jumped over between records that are gone. */
   #leapt: readonly Window[] = [];
   /** The time of the last record that went; records that nobody looked at may have gone since. */
   #edge: number | undefined;
@@ -89,7 +89,7 @@ export class LogTimes {
     return this.#round;
   }
 
-  /** What the log holds now, as positions. */
+  /** Takes the range that the log holds now; returns it as positions. */
   see({ oldest, newest }: LogRange): LogRange {
     const { modulus } = this.#options;
     const number = mod(newest, modulus);
@@ -228,7 +228,7 @@ export class LogTimes {
     return this.#view.doubts;
   }
 
-  /** What follows from the times that are known; they change less often than they are asked for. */
+  /** Results that are derived from the known times; cached, since they change less often than they are used. */
   get #view(): View {
     this.#current ??= this.#makeView();
     return this.#current;
@@ -267,7 +267,7 @@ export class LogTimes {
     ];
   }
 
-  /** It is not held any more. */
+  /** Removes a record that is no longer held. */
   #drop(position: number): void {
     const time = this.#times.get(position);
     this.#times.delete(position);

@@ -25,14 +25,14 @@ export interface ModbusClient {
   writeCoil(address: number, state: boolean, how: WriteHow): Promise<void>;
   /** Why no request will succeed any more; undefined while the connection is open. */
   readonly lost: HoldfastError | undefined;
-  /** As of the connection: what was read before it grew is older than what is read after, by as much. */
+  /** As the connection's: values read before it grew are older than later ones, by as much. */
   readonly waitedMs: number;
 }
 
 export interface WriteHow {
   readonly unit: number;
   readonly isMultiple: boolean;
-  /** Called right before the write itself is sent: what it throws ends the write unsent. */
+  /** Called right before the write itself is sent. If it throws, the write is not sent. */
   onSend(): void;
 }
 
@@ -167,7 +167,7 @@ function exactly(bytes: Buffer | undefined, length: number): Buffer {
   throw garbage(`the answer has ${bytes?.length ?? 0} bytes of data where ${length} were expected`);
 }
 
-/** A write is answered with what was written: anything else may mean that something else was. */
+/** A write's answer repeats what was written: any other answer may mean that something else was written. */
 function checkEcho(written: Written, expected: Written): void {
   for (const key of ['address', 'state', 'value', 'length'] as const) {
     if (expected[key] !== undefined && written[key] !== expected[key])

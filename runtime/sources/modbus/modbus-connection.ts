@@ -35,10 +35,10 @@ export interface ModbusRequest<T> {
   send(wire: Wire, next: Next): void;
   /** For messages: "reading 2 holding registers from 40 of unit 7". */
   describe(): string;
-  /** What modbus-serial made of the answer, and the answer itself (unit and PDU). May throw `modbus-garbage`. */
+  /** Converts the answer: `result` is modbus-serial's, `answer` the bytes (unit and PDU). May throw `modbus-garbage`. */
   take(result: unknown, answer: Buffer | undefined): T;
   readonly timeoutMs: number;
-  /** Called right before the request itself is sent, after what has to be known first. What it throws ends it unsent. */
+  /** Called right before the request itself is sent, after any probes. If it throws, the request is not sent. */
   onSend?(): void;
 }
 
@@ -198,7 +198,7 @@ class Connection implements ModbusConnection {
     else this.#proceed(pending);
   }
 
-  /** Sends the request, or first what has to be known to tell its answer from others. */
+  /** Sends the request, or first a probe without which its answer could not be told from others. */
   #proceed(pending: Pending): void {
     if (this.#pending !== pending) return;
     if (this.#isSpent()) return void this.#reopen(pending);

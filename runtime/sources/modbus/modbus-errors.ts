@@ -16,7 +16,7 @@ const exceptionNames: Readonly<Record<number, string>> = {
   11: 'gateway-target-failed',
 };
 
-/** The device answered that it will not do what was asked. */
+/** The device refused the request. */
 export class ModbusException extends HoldfastError {
   readonly exception: number;
   /** In kebab-case, or `exception-<n>` where the protocol does not name it. */
@@ -83,7 +83,7 @@ export function outOfStep(request: string, silenceMs: number, isClosing = false)
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });
 }
 
-/** It answers what it is asked, but not what would show whose answer that is. */
+/** The unit answers requests, but none of those that would prove which request an answer belongs to. */
 function notProven(request: string, silenceMs: number): HoldfastError {
   const message = `${request} was answered, and that is not believed yet: an earlier request may still be answered, and the unit does not answer what would show that it is not (a loopback, function 8; many have none); after ${Math.ceil(silenceMs / 1000)} s of silence it is`;
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });

@@ -38,11 +38,11 @@ export interface ModbusSourceDeps {
   /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
-  /** What is known of the stream from before. Known once the source runs. */
+  /** The state of the stream before this start. Known once the source runs. */
   readonly start?: () => StreamStart | undefined;
-  /** What was learned of the unit before. Default: nothing, and nothing is kept. */
+  /** The store of what was learned about the unit. Default: none, and nothing is kept. */
   readonly learned?: LearnedStore;
-  /** Give all sources of a process the same, so that those on one line can share it. Default: one of its own. */
+  /** Give all sources of a process the same object, so that those on one line can share it. Default: a new one. */
   readonly links?: ModbusLinks;
 }
 

@@ -9,7 +9,7 @@ import type { SourceSink } from '../source.ts';
 import type { Poll } from './poller.ts';
 import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';
 
-/** What outlives a session. */
+/** State that outlives a session. */
 export interface NumberedMemory {
   readonly counter: RecordCounter;
   /** Position of the last sample that the stream took. */

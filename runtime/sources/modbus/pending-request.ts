@@ -5,12 +5,12 @@ export interface Pending {
   readonly timeoutMs: number;
   describe(): string;
   onSend(): void;
-  /** What is to be asked, once modbus-serial has made it. */
+  /** The request, once modbus-serial has encoded it. */
   wanted: Buffer;
-  /** What was sent last: `wanted` itself, or what has to be known before. */
+  /** The frame sent last: `wanted` itself, or a probe before it. */
   sent: Buffer;
   phase: 'waiting' | 'asking' | 'looking' | 'proving' | 'confirming';
-  /** The answer that is being confirmed, and what of the unit had come by then that nobody asked for. */
+  /** The answer that is being confirmed, and the number of unrequested frames of the unit by then. */
   answer: Buffer;
   strays: number;
   /** Something came that may have been the answer, and was not tied to the request. */

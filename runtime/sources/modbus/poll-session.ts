@@ -43,7 +43,7 @@ interface Pace {
   movable: number;
 }
 
-/** So often others go first. */
+/** How often other sources go first. */
 const maxPostponed = 10;
 /** Polls at the beginning of a session that show where the line is free: later ones would drift with whatever keeps it busy. */
 const movablePolls = 3;
@@ -152,7 +152,7 @@ export class ModbusSession {
     await link.turns.run('live', () => pace.poller.retryRefused(link.client), signal);
   }
 
-  /** Silence proves something while it is listened to: a line that is closed and opened again would begin it anew. */
+  /** The session stays open while it waits for silence: closing the line would start the wait again. */
   #isWaiting(error: unknown): boolean {
     const { link, unit, clock } = this.#options;
     const isOutOfStep = error instanceof HoldfastError && error.code === 'modbus-out-of-step';

@@ -19,7 +19,7 @@ export interface Poll {
   /** Instead of `stamp`, where record numbers order the stream. */
   readonly numbered?: NumberedStamp;
   readings(index: number): readonly Reading[];
-  /** What it lacks is not to be had in a moment. */
+  /** Its missing values will not come with a retry. */
   readonly isCertain: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface Poller {
   readonly requests: number;
   /** Rejects with the HoldfastError that made the poll fail. */
   poll(client: ModbusClient): Promise<Poll>;
-  /** It is time to try again what the device refuses. */
+  /** Refused registers are due for a retry. */
   readonly isRetryDue: boolean;
   /** Tries it, one place at a time. Never rejects. */
   retryRefused(client: ModbusClient): Promise<void>;

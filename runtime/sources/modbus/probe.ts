@@ -157,7 +157,7 @@ class UnitProbe {
   }
 }
 
-/** It cannot be what the type says. What a device marks as no value is well. */
+/** The registers cannot be of that type. A marker for no value is fine. */
 function isOdd(quality: Quality): boolean {
   return quality === 'bad:not-finite' || quality === 'bad:not-bcd' || quality === 'bad:not-text';
 }

@@ -37,7 +37,7 @@ export interface RecordLayout {
   readonly tags: readonly PlacedTag[];
 }
 
-/** What keeps the layout from being complete. Paths are relative to the source. */
+/** Why the layout is incomplete. Paths are relative to the source. */
 export interface LayoutProblem {
   readonly path: readonly (string | number)[];
   readonly message: string;

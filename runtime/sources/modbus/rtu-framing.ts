@@ -19,7 +19,7 @@ export class RtuFraming implements Framing {
   #heard: Buffer = Buffer.alloc(0);
   /** Bytes were dropped, since the request. */
   #isNoisy = false;
-  /** What comes may belong to what was dropped, or cut by a request of ours, until it is quiet. */
+  /** Until the line is quiet, bytes may belong to a frame that was dropped, or cut by a request of ours. */
   #isUnclear = false;
   #sent: Buffer = Buffer.alloc(0);
   /** How the usual answer begins; empty where it repeats the request. */
@@ -142,7 +142,7 @@ function framesAt(
   return { longest, isOpen };
 }
 
-/** What a frame at `start` may have, as an answer or as a request; undefined where a byte that says so is to come. */
+/** The lengths that a frame at `start` may have, as an answer or as a request; undefined where more bytes are needed. */
 function lengthsAt(bytes: Buffer, start: number): readonly (number | undefined)[] {
   const code = bytes[start + 1];
   if (code === undefined) return [undefined];

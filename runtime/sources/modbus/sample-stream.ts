@@ -43,10 +43,10 @@ export class Confirmer {
   }
 }
 
-/** Polls that a sample may lack something that may come in a moment, before it is reported as it is. */
+/** Polls in which a sample may lack values, before it is reported as it is. */
 const maxIncomplete = 3;
 
-/** A sample that lacks something that the equipment keeps in its memory: it is asked for again while it stands there. */
+/** A sample with missing values that the equipment keeps in its memory: it is polled again while it is shown. */
 export class Incomplete<S> {
   readonly #isSame: (a: S, b: S) => boolean;
   #sample: S | undefined;
@@ -56,7 +56,7 @@ export class Incomplete<S> {
     this.#isSame = isSame;
   }
 
-  /** True where it was polled so often that it is not waited for any more. */
+  /** True where the sample was polled often enough to be reported as it is. */
   note(sample: S): boolean {
     this.#polls = this.#sample !== undefined && this.#isSame(this.#sample, sample) ? this.#polls + 1 : 1;
     this.#sample = sample;

@@ -107,7 +107,7 @@ class SequenceRead {
     return this.#records.slots(newestNumber - (newest - this.#cursor), limit, this.#signal);
   }
 
-  /** What lies before the oldest record. */
+  /** The page that declares lost what lies before the oldest record. */
   #gone({ oldest }: Held): HistoryPage | undefined {
     if (this.#cursor >= oldest) return undefined;
     const window = { start: this.#cursor, end: Math.min(oldest, this.#end) };

@@ -28,7 +28,7 @@ interface Seen {
   readonly isTaken: boolean;
 }
 
-/** What outlives a session. */
+/** State that outlives a session. */
 export interface StampedMemory {
   last: Seen | undefined;
   /** Several samples may have one stamp. */
@@ -40,7 +40,7 @@ export interface StampedMemory {
 export interface StampedStreamOptions {
   readonly sink: SourceSink;
   readonly memory: StampedMemory;
-  /** What is known of the stream from before this process. */
+  /** The state of the stream before this process. */
   readonly start: StreamStart | undefined;
   /** Where the samples' numbers start again from 0; undefined where they are not counted. */
   readonly modulus: number | undefined;
@@ -97,7 +97,7 @@ export class StampedStream implements SampleStream {
     return { stamp, readings: [], at: clock.monotonic(), isTaken: true };
   }
 
-  /** What was kept of the last sample before this process. */
+  /** The stored state of the last sample before this process. */
   get #kept(): Kept {
     return decodeKept(this.#options.start?.number, this.#options.modulus);
   }
@@ -182,7 +182,7 @@ export class StampedStream implements SampleStream {
     return Continuation.nextNumber(this.#kept.number, number, modulus);
   }
 
-  /** It is the one after the last that is known from before this process. */
+  /** The sample follows the last one that is known from before this process. */
   #isNextKnown({ number }: Stamp): boolean {
     const { memory, modulus } = this.#options;
     if (memory.last || number === undefined) return false;

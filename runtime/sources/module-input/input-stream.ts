@@ -54,7 +54,7 @@ const maxRepeated = 256;
 export class InputStream {
   readonly #options: InputStreamOptions;
   #observation: Observation | undefined;
-  /** How far all is known to be here; undefined where something may be missing behind it. */
+  /** The stream is complete up to here; undefined where a message may be missing. */
   #until: number | undefined;
   /** The latest time since observation began, and 1. */
   #top: number | undefined;
@@ -75,7 +75,7 @@ export class InputStream {
     this.#number = number;
   }
 
-  /** Where something without a time of its own belongs; undefined before anything has come. */
+  /** The position for a reading without a time of its own; undefined before the first message. */
   get latest(): number | undefined {
     return this.#top === undefined ? undefined : this.#top - 1;
   }
@@ -103,7 +103,7 @@ export class InputStream {
     return true;
   }
 
-  /** A message of which nothing is known but, perhaps, its number. `kept`: what is left of it. */
+  /** Takes an unreadable message, of which at most the number is known. `kept`: the reading that preserves its text. */
   refuse(kept: Reading, { number, now }: Omit<Message, 'samples'>): boolean {
     return this.take({ samples: [], number, now }) && this.#begun().late([kept]);
   }

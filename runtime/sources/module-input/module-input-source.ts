@@ -26,7 +26,7 @@ export interface ModuleInputDeps {
   /** Bound to the source's name. */
   readonly log: Log;
   readonly metrics: Metrics;
-  /** What is known of the stream from before. */
+  /** The state of the stream before this start. */
   readonly start?: () => StreamStart | undefined;
 }
 

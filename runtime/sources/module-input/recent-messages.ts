@@ -9,7 +9,7 @@ import type { InputMessage } from '../../uplink/uplink.ts';
 /** Far more than a hub has in flight. */
 const maxRemembered = 4096;
 
-/** What a message is known by. */
+/** The identity of a message. */
 export interface MessageMark {
   readonly id: string | undefined;
   readonly content: string;
@@ -21,11 +21,11 @@ export function markOf(message: InputMessage): MessageMark {
 
 export class RecentMessages {
   readonly #contents = new Set<string>();
-  /** What came last under an id. */
+  /** The contents that came last under an id. */
   readonly #byId = new Map<string, string>();
   #areIdsUnique = true;
 
-  /** `isDated`: it carries a time or a number of its own. Without, and without an id that tells, two alike may well be two. */
+  /** `isDated`: the message carries a time or a number of its own. Without one, and without a reliable id, two equal messages may be different ones. */
   has({ id, content }: MessageMark, isDated: boolean): boolean {
     const known = id === undefined ? undefined : this.#byId.get(id);
     if (known !== undefined && known !== content) this.#areIdsUnique = false;

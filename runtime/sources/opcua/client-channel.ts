@@ -30,7 +30,7 @@ export interface ConnectOptions {
   readonly idleMs: number;
   /** Ends whatever is under way, at once. */
   readonly signal: AbortSignal;
-  /** What earlier sessions found the server to take at once. */
+  /** The request sizes that the server accepted in earlier sessions. */
   readonly learned?: LearnedSizes;
 }
 

@@ -112,7 +112,7 @@ export class ClientSession implements OpcuaSession {
     return this.#sizes.limits;
   }
 
-  /** What the server says of itself. Servers without it have no limits that we know of. */
+  /** Reads the limits that the server states. Servers without them have no known limits. */
   async learn(): Promise<void> {
     // How many values one request may ask for comes first, alone: the rest would be refused whole.
     const [most] = await this.read([limitNodes.nodesPerRead]);

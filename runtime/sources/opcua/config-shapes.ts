@@ -32,7 +32,7 @@ const samplingMs = z
   .max(dayMs, 'must be at most a day');
 const queueSize = z.int().min(1, 'must be at least 1').max(100_000, 'must be at most 100000');
 
-/** What is asked of the server for each value. */
+/** The monitoring settings of a value. */
 const monitoring = {
   samplingMs: samplingMs.optional(),
   queueSize: queueSize.optional(),
@@ -129,7 +129,7 @@ export const source = z.strictObject({
     .min(10, 'must be at least 10 ms')
     .max(3_600_000, 'must be at most an hour')
     .default(1000),
-  /** How often the server looks at a value. Default: `publishMs`. */
+  /** How often the server samples a value. Default: `publishMs`. */
   samplingMs: samplingMs.optional(),
   /** Values that the server keeps of one node between two messages. */
   queueSize: queueSize.default(20),
@@ -153,7 +153,7 @@ export const source = z.strictObject({
    * stream is in order of time. Default: the slowest sampling interval that the server grants, and half a second.
    */
   latenessMs: z.int().min(0).max(3_600_000, 'must be at most an hour').optional(),
-  /** What a tag holds when observation begins is reported there, however long ago it changed. */
+  /** The current value of each tag is reported when observation begins, however long ago it changed. */
   snapshots: z.boolean('must be true or false').default(true),
   tags: z.array(tag).max(20_000, 'must be at most 20000 tags').default([]),
   folders: z.array(folder).max(100, 'must be at most 100 folders').default([]),

@@ -21,7 +21,7 @@ export interface ConnectParts {
   /** Keeps `own/`, `trusted/` and `rejected/`. */
   readonly folder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** What earlier sessions found the server to take at once. */
+  /** The request sizes that the server accepted in earlier sessions. */
   readonly learned?: LearnedSizes;
 }
 

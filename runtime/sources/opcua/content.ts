@@ -39,7 +39,7 @@ function originOf(code: number): Quality {
   return (code & 0b11) === 1 ? 'uncertain:calculated' : 'uncertain:interpolated';
 }
 
-/** The server's own reason counts where it has one: it knows more than what could not be decoded. */
+/** The server's own reason goes first: it says more than that the value could not be decoded. */
 function faulty(quality: Quality, value: Value, fault: DecodeFault): Quality {
   if (quality.startsWith('bad')) return quality;
   if (fault === 'no-value' && quality !== 'good') return quality;

@@ -10,7 +10,7 @@ interface Held extends Content {
   /** When the server had it, where it says so, and its time was not near to that. */
   readonly hadAt?: number | undefined;
   readonly isDoubted?: boolean;
-  /** It is told by itself as well, at the same place. */
+  /** The value is also reported by itself, at the same position. */
   readonly isTold?: boolean;
   /** The tag has no value, for a reason that the server gave: this is said wherever observation begins. */
   readonly isRefused?: boolean;
@@ -20,42 +20,42 @@ export class HeldValues {
   readonly #held = new Map<string, Held>();
   readonly #unsaid = new Set<string>();
 
-  /** It holds this, and that was said, or need not be. */
+  /** Sets the current value of a tag that was reported, or need not be. */
   set(tag: string, held: Held): void {
     this.#held.set(tag, held);
     this.#unsaid.delete(tag);
   }
 
-  /** It holds this, which has to be said where observation begins. */
+  /** Sets the current value of a tag that must be reported where observation begins. */
   owe(tag: string, held: Held): void {
     this.#held.set(tag, held);
     this.#unsaid.add(tag);
   }
 
-  /** It has to be said still that the tag has no value. */
+  /** It must still be reported that the tag has no value. */
   owesRefusal(tag: string): boolean {
     return this.#unsaid.has(tag) && this.#held.get(tag)?.isRefused === true;
   }
 
-  /** What was said before is not known to have arrived. */
+  /** Earlier reports may not have arrived: current values must be reported again. */
   oweAll(which: 'all' | 'refused'): void {
     for (const [tag, { isRefused }] of this.#held) if (which === 'all' || isRefused) this.#unsaid.add(tag);
   }
 
-  /** What was said to be held may not have been: another value says that it is older than where it stands. */
+  /** Marks a reported current value as doubtful: another value turned out to be older than its position. */
   doubt(tag: string): void {
     const held = this.#held.get(tag);
     if (!held || held.isTold || !this.#unsaid.has(tag)) return;
     this.#held.set(tag, { ...held, quality: doubt(held.quality, 'late'), isDoubted: true });
   }
 
-  /** What tags hold is not known any more. */
+  /** Forgets the current values of all tags. */
   forget(): void {
     for (const [tag, { isRefused }] of this.#held) if (!isRefused) this.#held.delete(tag);
     for (const tag of this.#unsaid) if (!this.#held.has(tag)) this.#unsaid.delete(tag);
   }
 
-  /** What is owed, as it stands at `index`, but for tags that have a value of that time. It is said now. */
+  /** Takes the current values that must be reported, at `index`, except for tags with a value of that time. */
   takeAt(index: number, but: ReadonlySet<string>): Reading[] {
     const readings: Reading[] = [];
     for (const tag of this.#unsaid) {

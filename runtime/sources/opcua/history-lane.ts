@@ -49,7 +49,7 @@ export class HistoryLane {
     return this.#askedTo;
   }
 
-  /** Asks on, unless what it asked for last was not waited for yet: so it never runs ahead by more than that. */
+  /** Sends the next request, unless the last one was not consumed yet: so it never runs ahead by more than one. */
   begin(): void {
     if (this.#asking !== undefined || this.#proven >= this.#options.range.end) return;
     this.#asking = this.#advance();
@@ -63,7 +63,7 @@ export class HistoryLane {
     this.#asking = undefined;
   }
 
-  /** Lets go of what the server holds, once that is known; nobody waits for it. */
+  /** Releases the continuation points that the server holds; nothing waits for that. */
   end(): void {
     const settled = this.#asking ?? Promise.resolve();
     settled.catch(() => {}).then(() => this.#options.requests.release(this.#nodes.flatMap(placeOf)));
@@ -100,7 +100,7 @@ export class HistoryLane {
     return Math.min(seen, ...busy);
   }
 
-  /** Another look at those nodes that have no value from `bound` on. */
+  /** Reads again, backwards, those nodes that have no value from `bound` on. */
   async #bearOut(bound: number, end: number): Promise<void> {
     let quiet = this.#nodes.filter(({ newestAt }) => newestAt < bound);
     while (quiet.length > 0) {
@@ -126,7 +126,7 @@ export class HistoryLane {
     }
   }
 
-  /** One question for each of these; returns the most values that one of them had. */
+  /** Sends one request for each of these nodes; returns the largest number of values among their answers. */
   async #ask(nodes: readonly HistoryNode[], end: number): Promise<number> {
     let most = 0;
     for (const group of alike(nodes, end, this.#proven))

@@ -33,7 +33,7 @@ export interface HistoryNodeOptions {
   readonly times: Times;
   readonly range: { readonly start: number; readonly end: number };
   readonly valuesPerNode: number;
-  /** Its memory reaches back to before the range. */
+  /** The node's history reaches back to before the range. */
   readonly reaches: boolean;
   /** The newest value from before the range, where one is known. */
   readonly anchor?: WireValue | undefined;
@@ -78,7 +78,7 @@ export class HistoryNode {
   #showsSome = false;
   #seen: number;
   #held: Held | undefined;
-  /** What follows it is asked for by time, and it has to be borne out, since nothing else shows that it is whole. */
+  /** Values after the run are requested by time; the run itself must be confirmed by a second read. */
   #run: Run | undefined;
   #wentOn = false;
   /** The first value behind the run, as it came with a place. */
@@ -142,7 +142,7 @@ export class HistoryNode {
     return this.#held?.continuation;
   }
 
-  /** Waits to be borne out, now that what follows it was asked for. */
+  /** A run that waits to be confirmed, after the values behind it were requested. */
   get openRun(): Run | undefined {
     return this.#run && this.#wentOn ? this.#run : undefined;
   }

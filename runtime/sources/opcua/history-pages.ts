@@ -22,7 +22,7 @@ export interface ReadNode {
   readonly tag: string;
   readonly nodeId: string;
   readonly times: Times;
-  /** Its memory reaches back to before the range. */
+  /** The node's history reaches back to before the range. */
   readonly reaches: boolean;
   /** Its newest value at or before the range's start, where that is known. */
   readonly anchor?: WireValue | undefined;

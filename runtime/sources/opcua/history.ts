@@ -38,9 +38,9 @@ export interface HistoryOptions {
   readonly valuesPerNode: number;
   /** Of this source, over all its sessions. */
   readonly refusals: Refusals;
-  /** What clocks came by twice. */
+  /** The times that clocks passed twice. */
   readonly repeated: RepeatedTimes;
-  /** Told why a range could not be answered: it is asked again, perhaps for hours. */
+  /** Called with the reason why a range could not be answered: it is requested again, perhaps for hours. */
   readonly onFailed?: (problem: string) => void;
 }
 
@@ -138,7 +138,7 @@ class HistoryReading {
     }
   }
 
-  /** What cannot be had as things are, with the cause as in a quality. */
+  /** The nodes that are refused at present, with the cause as in a quality. */
   #refused(memory: ReadonlyMap<string, Memory>): ReadonlyMap<string, string> {
     const refused = new Map(this.#link.missing);
     for (const [tag, found] of memory)

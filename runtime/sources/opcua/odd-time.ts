@@ -2,7 +2,7 @@
 import type { Quality } from '../../../wire/reading.ts';
 import type { WireValue } from './opcua-session.ts';
 
-/** What was wrong with a value's time, or what it came amid. */
+/** What was odd about a value's time or its arrival. */
 export type OddTime = 'late' | 'ahead' | 'overflow' | 'in-a-break';
 
 export interface Stamp {

@@ -184,7 +184,7 @@ function faultOf(url: string, what: string, error: unknown): HoldfastError | und
   );
 }
 
-/** What the library itself says where nothing came. */
+/** The library's own texts for a missing answer. */
 const noAnswers: ReadonlySet<string> = new Set([
   'BadTimeout',
   'BadCommunicationError',
@@ -197,7 +197,7 @@ const noAnswers: ReadonlySet<string> = new Set([
   'BadInternalError',
 ]);
 
-/** The other side took the connection and let it go, sometimes with a reason that the library keeps to itself. */
+/** The server accepted the connection and closed it, sometimes with a reason that the library does not pass on. */
 function wasEnded(error: unknown): boolean {
   const message = describeError(error);
   if (/ECONNREFUSED|EHOST|ENET|ENOTFOUND|EAI_|ETIMEDOUT/.test(message)) return false;

@@ -1,7 +1,7 @@
 // Errors of an OPC UA server, grouped by the action that they need from a person.
 import { HoldfastError } from '../../../kernel/errors.ts';
 
-/** The server answered that it will not do what was asked. */
+/** The server refused the request. */
 export class OpcuaServiceError extends HoldfastError {
   /** As `BadNoSubscription`. */
   readonly status: string;

@@ -36,7 +36,7 @@ export interface OpcuaSourceDeps {
   readonly uuid?: () => string;
   /** Where the stream ends that was kept before; undefined where there is none, and then `history.since` counts. */
   readonly start?: () => StreamStart | undefined;
-  /** What was learned of the server before. Default: nothing, and nothing is kept. */
+  /** The store of what was learned about the server. Default: none, and nothing is kept. */
   readonly learned?: LearnedStore;
   /** Opens a session. Default: with the server that the configuration names. */
   readonly connect?: Connect;

@@ -23,7 +23,7 @@ export const noLimits: OperationLimits = {
   historyContinuationPoints: 0,
 };
 
-/** What servers took, by service; outlives sessions. */
+/** The request sizes that servers accepted, by service; outlives sessions. */
 export class LearnedSizes {
   readonly #store: LearnedStore;
   readonly #onLearned: ((service: Service, size: number) => void) | undefined;

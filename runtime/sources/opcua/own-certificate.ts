@@ -13,7 +13,7 @@ export interface OwnCertificate {
   readonly certificate: Buffer;
   /** PEM, PKCS #8. */
   readonly key: string;
-  /** The URI in the certificate: servers compare it with what the client calls itself. */
+  /** The URI in the certificate: servers compare it with the client's own application URI. */
   readonly applicationUri: string;
   /** For messages; undefined where it is in memory alone. */
   readonly file?: string;
@@ -53,7 +53,7 @@ export async function ownCertificate(options: OwnCertificateOptions): Promise<Ow
   }
 }
 
-/** One that nobody is told to trust: for servers without security, where the data folder cannot be written. */
+/** A temporary certificate: for servers without security, where the data folder cannot be written. */
 export async function passingCertificate(
   options: Omit<OwnCertificateOptions, 'folder'>,
 ): Promise<OwnCertificate> {

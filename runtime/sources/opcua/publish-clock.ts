@@ -1,7 +1,7 @@
 // Compares the server's clock, as its messages show it, with the time that passes here, to notice when it is set.
 import type { Clock } from '../../../kernel/clock.ts';
 
-/** What time synchronisation corrects all day. */
+/** Corrections of this size are usual for time synchronisation. */
 const slackMs = 2000;
 /** A clock that runs fast by more than 1,000 ppm is wrong. */
 const drift = 1 / 1000;

@@ -99,7 +99,7 @@ export class PublishLoop {
     await onMessage(message, lost);
   }
 
-  /** Came before: once more, or late, when it had been asked for again. A keep-alive that is late says nothing new. */
+  /** The message came before: it is a repetition, or came after it was requested again. A late keep-alive says nothing new. */
   #isOld({ sequence, publishedAt, isKeepAlive }: Published): boolean {
     if (isKeepAlive) return sequence < this.#next && publishedAt <= this.#publishedAt;
     return this.#taken.get(sequence) === publishedAt;

@@ -34,7 +34,7 @@ export class RepeatedTimes {
     return this.#count;
   }
 
-  /** Where nothing is known of clock `name`: it had come as far as `time`. */
+  /** Sets how far clock `name` had come, where that is not known yet. */
   begin(name: string, time: number): void {
     if (!this.#last.has(name)) this.#last.set(name, { time, at: this.#clock.monotonic() });
   }

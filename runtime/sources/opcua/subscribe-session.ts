@@ -25,7 +25,7 @@ export interface SubscribeOptions {
   /** How far the sessions before reported. */
   readonly floor: number | undefined;
   readonly repeated: RepeatedTimes;
-  /** Told of what is known of the tags each time that it changes. */
+  /** Called with the state of the tags each time that it changes. */
   readonly onTags: (tags: KnownTags) => void;
   /** After the tags are known, and before anything is reported. */
   readonly beforeValues: () => Promise<void>;
@@ -36,7 +36,7 @@ export interface KnownTags {
   readonly nodes: ReadonlyMap<string, string>;
   /** Tags for which the server has no node, with the cause as in a quality. */
   readonly missing: ReadonlyMap<string, string>;
-  /** Looks for those once more, and has the server watch what it finds. */
+  /** Looks for the missing tags again, and subscribes to those that it finds. */
   readonly findMissing: () => Promise<void>;
   /** Values may come so much later than their times say. */
   readonly settleMs: () => number;
@@ -55,14 +55,14 @@ export class SubscribeSession {
   readonly #names = new Map<number, string>();
   readonly #nodes = new Map<string, string>();
   readonly #missing = new Map<string, string>();
-  /** Asked for and not granted; by name, with the quality that says why. */
+  /** Tags that the server did not grant; by name, with the quality that says why. */
   readonly #refused = new Map<string, string>();
   #nextHandle = 1;
   #slowestMs = 0;
   #beginBy = 0;
   /** When all items were watched, by the server's clock. */
   #watchedFrom = 0;
-  /** Handles of items that keep one value between two messages, and say nothing of those that it took the place of. */
+  /** Handles of items with a queue of one, which do not report that a value was replaced. */
   readonly #hiding = new Set<number>();
   /** Messages are missing: what the items hold is not known. */
   #isStale = false;
@@ -118,7 +118,7 @@ export class SubscribeSession {
     }).run();
   }
 
-  /** What came goes up, though nothing more will be stated. */
+  /** Passes on the values that came, though no more statements follow. */
   end(): void {
     this.#timeline.end();
   }
@@ -218,7 +218,7 @@ export class SubscribeSession {
     }
   }
 
-  /** One after the other: nothing is to be watched twice. */
+  /** Requests run one after the other, so that no tag is monitored twice. */
   #askAgain(subscription: Subscription, tags: readonly string[]): Promise<void> {
     const work = this.#asking
       .catch(() => {})
@@ -238,7 +238,7 @@ export class SubscribeSession {
     this.#isStale = true;
   }
 
-  /** What the items hold: a change that a lost message told of is not told again. */
+  /** Reads the current values again: the server does not repeat a change from a lost message. */
   async #readAgain(): Promise<void> {
     const { session } = this.#options;
     const tags = [...new Set(this.#names.values())];

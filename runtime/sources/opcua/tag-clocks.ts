@@ -105,7 +105,7 @@ export class TagClocks {
     for (const [tag, slowMs] of this.#slow) if (slowMs > this.#holdMs) this.#slow.delete(tag);
   }
 
-  /** A time that stays as it was is that of an old value with another status, and says nothing of clocks. */
+  /** An unchanged time belongs to an old value with another status, and shows nothing about clocks. */
   #noteSlow(tag: string, before: number, own: number, after: number, publishedAt: number): void {
     const [least, most] = [after - own, publishedAt - own];
     const known = this.#slow.get(tag);

@@ -6,7 +6,7 @@ import { meterProfiles } from './meters.ts';
 import { type Profile, profileSchema } from './profile.ts';
 import { sunSpecProfiles } from './sunspec.ts';
 
-/** How a site asks for one. */
+/** How a site refers to a profile. */
 export const profileUse = z.union(
   [
     z.string().min(1),

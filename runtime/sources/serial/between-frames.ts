@@ -41,7 +41,7 @@ export class BetweenFrames {
     return false;
   }
 
-  /** What came is over: false where it may have been a message. */
+  /** The bytes between messages are complete: false where they may have been a message. */
   settle(): boolean {
     const bytes = this.#bytes;
     this.#bytes = Buffer.alloc(0);

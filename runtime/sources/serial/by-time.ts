@@ -10,7 +10,7 @@ import type { InstrumentClock } from './instrument-clock.ts';
 import { type DecodedRecord, toReadings } from './record-layout.ts';
 import { type KnownTime, TimeGuard } from './time-guard.ts';
 
-/** What outlives a session. */
+/** State that outlives a session. */
 export interface TimeState {
   /** Of the newest record; undefined where none was seen. */
   newest: KnownTime | undefined;
@@ -78,7 +78,7 @@ export class ByTime {
     }
   }
 
-  /** It was a record, and perhaps its clock did show that time. */
+  /** Drops the held record, whose time may have been right. */
   #loseHeld({ record, at }: Held): void {
     const { clock, state } = this.#options;
     const now = { now: clock.monotonic(), wall: clock.now() };
@@ -158,7 +158,7 @@ export class ByTime {
     else observation.take(toReadings(record, time));
   }
 
-  /** What was missed before it may have had the same time: it is given, and observation begins behind it. */
+  /** Reports the record and begins observation behind it, since missed records may have had the same time. */
   #begin(record: DecodedRecord, time: number): void {
     const { observation, state } = this.#options;
     this.#pass(record, time, state.clock.mark);

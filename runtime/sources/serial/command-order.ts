@@ -4,7 +4,7 @@
 interface Sent {
   /** Monotonic. */
   readonly at: number;
-  /** One message answers it, so that the time it takes says something about others. */
+  /** One message answers it, so that its response time is comparable with others. */
   readonly isShort: boolean;
 }
 
@@ -42,7 +42,7 @@ export class CommandOrder {
     this.#isDoubtful = true;
   }
 
-  /** It was silent for long enough behind an answer: no other is to come. */
+  /** The line was silent for long enough after an answer: no other will come. */
   prove(): void {
     this.#isDoubtful = false;
     this.#unanswered = [];
@@ -53,7 +53,7 @@ export class CommandOrder {
     return this.#unanswered.length === 0 ? timeoutMs : this.#waitMs(timeoutMs, cautiousWait * timeoutMs);
   }
 
-  /** So long a command that was not answered in time may still be. */
+  /** For how long a command that was not answered in time may still be answered. */
   overdueMs(timeoutMs: number): number {
     return this.#waitMs(timeoutMs, timeoutMs);
   }

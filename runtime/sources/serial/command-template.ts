@@ -13,7 +13,7 @@ export function placeholdersOf(template: string): readonly Placeholder[] {
   return [...template.matchAll(placeholder)].map(([, name, format]) => ({ name: name!, format }));
 }
 
-/** What is wrong with a template; undefined where nothing is. At least one of the `known` must be in it. */
+/** The problem of a template; undefined where it has none. It must contain at least one of the `known` names. */
 export function templateProblem(template: string, known: readonly string[]): string | undefined {
   const names = placeholdersOf(template).map(({ name }) => name);
   const unknown = names.find((name) => !known.includes(name));

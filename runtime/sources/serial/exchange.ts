@@ -20,7 +20,7 @@ export interface Exchange {
   readonly isMarked?: boolean;
   /** Called right before the command is sent. What it throws ends the exchange unsent. */
   onSend?(): void;
-  /** What a message is to this exchange; `last` ends it well. What it throws ends it, too. */
+  /** Classifies a message for this exchange; `last` completes it. An error that it throws ends the exchange, too. */
   take(content: Buffer): 'taken' | 'last' | 'other';
 }
 
@@ -71,7 +71,7 @@ export class RunningExchange {
     return this.#answers > maxAnswers;
   }
 
-  /** What is left of a chunk without the echo of the command, however that is cut into chunks. */
+  /** Returns the chunk without the echo of the command, however the echo is cut into chunks. */
   withoutEcho(chunk: Buffer): Buffer {
     if (this.#isEchoOver) return chunk;
     const { command } = this.exchange;

@@ -66,7 +66,7 @@ export class FrameReader {
     this.#isLost = false;
   }
 
-  /** Others have read from the line meanwhile: nobody knows what comes next. */
+  /** Another reader used the line meanwhile: the next bytes may be any part of a message. */
   lose(): void {
     this.restart();
     this.#isLost = true;

@@ -28,7 +28,7 @@ export interface HistoryOptions {
   /** A live record may have been taken for one of a dump. */
   readonly onDoubt: () => void;
   readonly turn: (lane: TurnLane) => LineTurn;
-  /** Told of dumps that may go on unseen. */
+  /** Tracks dumps that may continue after they were given up. */
   readonly tails: DumpTails;
   readonly clock: Clock;
   readonly log: Log;

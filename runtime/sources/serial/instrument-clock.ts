@@ -14,7 +14,7 @@
 import type { Window } from '../../../wire/window.ts';
 import { type KnownTime, leapMs } from './time-guard.ts';
 
-/** What time synchronisation corrects, and what a message may be held up. */
+/** Allowance for corrections by time synchronisation, and for the delay of a message. */
 const slackMs = 2000;
 /** What is known from before a restart is rounded to seconds, and not written again for one of them. */
 const markSlackMs = 2000;

@@ -7,7 +7,7 @@ export interface LineListener {
   onGarbage(garbage: Buffer, why: GarbageKind): void;
   /** The message that ended an exchange: an answer, the mark of a dump, a refusal. */
   onEnd?(content: Buffer): void;
-  /** An answer that came after its time: nobody waits for it any more. */
+  /** An answer came after its exchange had timed out. */
   onLate?(): void;
   onLost(error: HoldfastError): void;
 }

@@ -8,7 +8,7 @@ import { type PeerHabits, StreamLife } from '../line/peer-habits.ts';
 export interface Reopening {
   /** @throws HoldfastError `serial-connect-failed`, or the signal's reason. */
   open(signal: AbortSignal): Promise<Duplex>;
-  /** What the peer was seen to do with connections. Outlives lines. */
+  /** How the peer treats connections. Outlives lines. */
   readonly habits: PeerHabits;
   /** Nothing is sent for so long after it was opened. */
   readonly delayMs: number;

@@ -5,7 +5,7 @@ import type { SerialSourceConfig, SerialTagConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { lineDefaults, peerOf } from './open-line.ts';
 
-/** Where nobody says how often the instrument talks. */
+/** The assumed interval where the configuration does not state how often the instrument sends. */
 const assumedEveryMs = 10_000;
 /** Of a value as text, with what stands around it. */
 const typicalValueBytes = 9;

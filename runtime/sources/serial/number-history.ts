@@ -23,7 +23,7 @@ import { unproven } from './serial-errors.ts';
 export interface NumberHistoryOptions {
   readonly access: MemoryAccess;
   readonly counter: () => RecordCounter;
-  /** How many numbers the counter goes through. */
+  /** The number of values of the counter. */
   readonly span: number;
   readonly history: Pick<HistoryConfig, 'capacity' | 'pageRecords'>;
   readonly log: Log;

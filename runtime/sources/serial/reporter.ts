@@ -17,7 +17,7 @@ import type { SerialTagConfig } from './config.ts';
 import { type DecodedRecord, toReadings } from './record-layout.ts';
 import type { Order } from './stream-order.ts';
 
-/** What outlives a session. */
+/** State that outlives a session. */
 export interface StreamState extends TimeState {
   /** Where records are numbered. */
   readonly counter: RecordCounter | undefined;
