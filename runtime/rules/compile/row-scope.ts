@@ -124,7 +124,8 @@ function pathOf(of: (frame: Frame) => Value, names: readonly string[]): Compiled
 function step(of: Value, name: string): Value {
   if (typeof of !== 'object' || of === null || Array.isArray(of)) return null;
   const value = (of as { readonly [field: string]: Value | undefined })[name];
-  return value !== undefined && !(of instanceof Date) ? value : fieldOf(of, name);
+  // A date has no fields, and functions alone by itself.
+  return value !== undefined && typeof value !== 'function' ? value : fieldOf(of, name);
 }
 
 /** @throws RuleQueryError where an aggregate stands within another one */

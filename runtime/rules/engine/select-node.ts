@@ -75,13 +75,13 @@ export class SelectNode {
     const frame = this.#frame;
     frame.row = row;
     frame.time = time;
-    frame.restsFrom = restsFrom;
-    frame.depthMs = time - restsFrom;
     const only = this.#only;
     if (only !== undefined) {
       this.#intoOne(frame, only);
       return;
     }
+    frame.restsFrom = restsFrom;
+    frame.depthMs = time - restsFrom;
     try {
       for (let i = 0; i < this.#analytics.length; i++) frame.analytics[i] = this.#analytics[i]!.next(frame);
       if (this.#plan.applies.length === 0) this.#take(key);
