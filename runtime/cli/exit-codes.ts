@@ -1,4 +1,4 @@
-/** What the process's exit code says. Documented in docs/ERRORS.md. */
+/** The exit codes of the process. Documented in docs/ERRORS.md. */
 export const exitCodes = {
   ok: 0,
   /** Something outside failed: the data folder is locked, the disk or the equipment does not answer. Trying again may help. */

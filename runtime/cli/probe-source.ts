@@ -33,7 +33,7 @@ export interface ProbeLimits {
 
 /** Probed at the same time: enough that dead ones do not hold up the rest, few enough for a small gateway. */
 const atOnce = 16;
-/** What a source that does not let go is given after it was told to. */
+/** The extra time for a source that does not stop when it is told to. */
 const graceMs = 500;
 
 /** Yields each source when it is done. Ends promptly, with what is known by then, when the signal aborts. */

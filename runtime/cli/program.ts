@@ -116,12 +116,12 @@ function addWriting(program: Command): void {
     });
 }
 
-/** What commander ends with: 0 after help that was asked for and the version, else an argument was wrong. */
+/** Commander's exit code: 0 after help that was requested and after the version, else for a wrong argument. */
 function endsWith({ exitCode }: CommanderError): never {
   return process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput);
 }
 
-/** What asks the module that runs. */
+/** Adds the commands that query a running module. */
 function addAsking(program: Command, { clock }: ProgramDependencies): void {
   program
     .command('status')

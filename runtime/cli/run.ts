@@ -29,7 +29,7 @@ export interface RunOptions {
   readonly to?: string;
 }
 
-/** What a start knows before any configuration. */
+/** The options of a start, before any configuration is loaded. */
 export interface StartOptions {
   /** The gateway's own configuration file; it may be missing. */
   readonly configFile: string | undefined;

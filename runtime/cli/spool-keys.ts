@@ -16,7 +16,7 @@ export interface KeyOptions {
   readonly keyFile: readonly string[];
 }
 
-/** What cannot be had is said on standard error; the rest is read all the same. @throws ConfigError. */
+/** Keys that are not available are reported on standard error; the rest is read all the same. @throws ConfigError. */
 export async function openKeys(layout: SpoolLayout, options: KeyOptions): Promise<RecordCodec> {
   const settings = withFiles(await settingsFor(layout, options.config), options.keyFile);
   if (settings === undefined) return plainCodec;
@@ -37,7 +37,7 @@ export function keysFolderOf(layout: SpoolLayout): string {
   return layoutOf(rootOf(layout)).keys;
 }
 
-/** What to do when records could not be read for want of a key. */
+/** Tells people what to do when records could not be read because a key is missing. */
 export function missingKeyLines({ missingKeys }: OpenedSpool): readonly string[] {
   return [...missingKeys.keys()].map(
     (id) =>

@@ -8,7 +8,7 @@ const chunkChars = 64 * 1024;
 export interface Output {
   /** Resolves with false once nobody reads any more: the caller stops. Holds at most one chunk. */
   line(text: string): Promise<boolean>;
-  /** Writes what is held. @throws what the file or pipe failed with, other than that the reader went away. */
+  /** Writes buffered output. @throws the error of the file or pipe, except that the reader went away. */
   finish(): Promise<void>;
 }
 

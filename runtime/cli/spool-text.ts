@@ -47,7 +47,7 @@ function singular(word: string): string {
   return word.endsWith('ies') ? `${word.slice(0, -3)}y` : word.slice(0, -1);
 }
 
-/** What is beyond the range of dates is shown as a number, not refused: the store is what it is. */
+/** A position beyond the range of dates is shown as a number, not refused: the store may hold it. */
 export function formatPlace(kind: IndexKind, index: number): string {
   const isDate = kind === 'time' && Math.abs(index) <= 8_640_000_000_000_000 && Number.isInteger(index);
   return isDate ? formatIndex('time', index) : String(index);

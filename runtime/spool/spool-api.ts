@@ -32,12 +32,12 @@ export interface SpoolOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** How mini-batches are encoded from now on; what is stored stays as it is. Default columns/1, gzip. */
+  /** The encoding of new mini-batches; stored ones stay as they are. Default columns/1, gzip. */
   readonly encode?: BodyOptions;
   readonly limits?: SpoolLimits;
   /** For jitter between tries. Default: the system's. */
   readonly random?: Random;
-  /** What is kept for how long, and how much. See retention/retention-policy.ts for the defaults. */
+  /** Retention by age and size. See retention/retention-policy.ts for the defaults. */
   readonly retention?: { readonly [K in keyof RetentionLimits]?: RetentionLimits[K] | undefined };
   /** Age counts only while this is true. Default: always. */
   readonly clockTrusted?: () => boolean;

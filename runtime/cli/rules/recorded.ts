@@ -22,7 +22,7 @@ export interface Recorded {
   /** Ids of the streams that have an index of time. */
   readonly streams: readonly string[];
   readonly readings: number;
-  /** What could not be read, for people. */
+  /** Problems of reading, for people. */
   readonly problems: readonly string[];
 }
 

@@ -21,7 +21,7 @@ export interface ReplayedRow {
   /** All that it rests on was recorded. */
   readonly isWhole: boolean;
   readonly lacking?: readonly string[];
-  /** What it would have had carried out, where it may act. */
+  /** The actions that the rule would have had carried out. */
   readonly actions: readonly object[];
 }
 

@@ -8,7 +8,7 @@ import type { TestCase, TestProject } from './test-project.ts';
 export interface CaseResult {
   readonly project: string;
   readonly name: string;
-  /** What differs, a line each; none where the case passed. */
+  /** The differences, a line each; empty where the case passed. */
   readonly problems: readonly string[];
 }
 

@@ -20,7 +20,7 @@ export interface SpoolLayout {
   readonly root: string | undefined;
   /** LevelDB's folder. */
   readonly store: string;
-  /** What a running module holds; those that exist. */
+  /** The locks that a running module holds; those that exist. */
   readonly locks: readonly string[];
   readonly quarantinedStores: readonly QuarantinedStore[];
 }
@@ -72,7 +72,7 @@ export async function checkFormat({ root }: SpoolLayout): Promise<void> {
 }
 
 export interface HeldLock {
-  /** Why the lock could not be taken, although nobody is known to hold it. */
+  /** Why the lock could not be taken, although no process is known to hold it. */
   readonly warning?: string;
   release(): Promise<void>;
 }

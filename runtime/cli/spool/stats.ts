@@ -34,7 +34,7 @@ export interface StreamSummary {
   /** Index positions in all holes: milliseconds or records. */
   readonly holeSize: number;
   readonly voids: number;
-  /** What the journal gives back at the next start. */
+  /** The window that the journal yields at the next start. */
   readonly open?: { readonly window: Window; readonly readings: number };
 }
 

@@ -6,7 +6,7 @@ import { damage, type Finding, tick, type VerifyStep } from './finding.ts';
 import { Ids } from './verify-index.ts';
 import { checkMessage, checkWindowEntries, PartGroup } from './verify-window.ts';
 
-/** What the spool's state should say. */
+/** The counts that the spool's state should have. */
 export interface Counts {
   readonly stored: { messages: number; bytes: number };
   readonly unsent: { messages: number; bytes: number };

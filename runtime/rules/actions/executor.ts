@@ -49,7 +49,7 @@ export interface ExecutorState {
 export interface Executor {
   /** Durable intents, in the order in which they were decided. */
   take(intents: readonly Intent[]): void;
-  /** One that nobody keeps: its outcome is for the caller alone. Never rejects. */
+  /** Carries out an action that is not stored: its outcome is for the caller alone. Never rejects. */
   run(intent: Intent, expected?: Value): Promise<Outcome>;
   state(): ExecutorState;
   /** Begins nothing more. What has no outcome yet has one in a later process. */
@@ -266,7 +266,7 @@ function expiredError(): HoldfastError {
   return new HoldfastError('rules-action-expired', 'its time is over', { retryable: true });
 }
 
-/** The work goes on where it cannot be ended, but nobody waits for it any more. */
+/** Rejects when the signal aborts; work that cannot be ended goes on unobserved. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);

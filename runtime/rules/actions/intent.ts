@@ -16,7 +16,7 @@ export interface Intent {
   readonly value: Value;
   /** System.Timestamp of the verdict, epoch ms. */
   readonly time: number;
-  /** Wall clock when it was decided, epoch ms, and that clock of the machine which nobody can set. */
+  /** Wall clock when it was decided, epoch ms; beside it the machine's monotonic clock. */
   readonly bornAt: number;
   readonly boot: string;
   readonly bornMs: number;
@@ -40,7 +40,7 @@ export type OutcomeKind =
   | 'refused'
   /** Nothing was sent in all the tries that it had. */
   | 'failed'
-  /** It was sent, and nobody said what became of it. */
+  /** It was sent, and no outcome was reported. */
   | 'unconfirmed';
 
 export interface Outcome {
@@ -51,7 +51,7 @@ export interface Outcome {
   readonly attempts: number;
 }
 
-/** What names one verdict of a rule. */
+/** The identity of one verdict of a rule. */
 export interface VerdictName {
   readonly rule: string;
   readonly output: string;
@@ -79,7 +79,7 @@ export interface Moment {
   readonly isTrusted: boolean;
 }
 
-/** What clock synchronisation corrects all day. */
+/** Corrections of this size are usual for clock synchronisation. */
 const slackMs = 2000;
 
 /**
@@ -100,7 +100,7 @@ export function remainingMs(intent: Intent, moment: Moment): number | 'expired' 
   return isSameRun ? Math.min(byWall, validForMs - ageMs) : byWall;
 }
 
-/** One queue each: what is for one target is carried out in the order in which it was decided. */
+/** Names the queue of a target: its actions are carried out in the order in which they were decided. */
 export function targetKey(target: ActionTarget): string {
   return target.kind === 'send' ? `send ${target.output}` : `write ${target.source} ${target.tag}`;
 }

@@ -63,7 +63,7 @@ export class StoredReadings implements RuleStore {
     return batches;
   }
 
-  /** By start, at most `limit`; between them may be any number that claim nothing. */
+  /** Windows that claim something, by start, at most `limit`; any number of late windows may lie between them. */
   async #claiming(batchId: string, range: Window, limit: number): Promise<readonly ArchivedWindow[]> {
     for (let most = limit; ; most *= 2) {
       const found = await this.#parts().archive.find(batchId, range, most);

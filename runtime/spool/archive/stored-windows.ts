@@ -99,7 +99,7 @@ export function removalOps(window: StoredWindowAt): BatchOp[] {
   return ops;
 }
 
-/** What their removal does to the counters. */
+/** The change of the counters when these windows are removed. */
 export function minus(windows: readonly StoredWindowAt[]) {
   return {
     messages: -windows.reduce((sum, { parts }) => sum + parts, 0),

@@ -7,7 +7,7 @@ import { openJson, type RecordCodec } from '../format/record.ts';
 export interface FolderRecord {
   /** Of the spool: made up once, at its first start. */
   readonly id: string;
-  /** Whose readings it holds: the module as the hub knows it, `device/module`. Absent where it was never known. */
+  /** The module whose readings the store holds, as the hub knows it: `device/module`. Absent where it was never known. */
   readonly owner?: string;
   /** Number of the start that wrote this. */
   readonly starts: number;
@@ -15,7 +15,7 @@ export interface FolderRecord {
   readonly mark?: string;
   /** The last starts. */
   readonly runs?: readonly Run[];
-  /** What is withheld with a lower id is never claimed: see lanes/withheld.ts. */
+  /** Withheld messages with a lower id are never claimed: see lanes/withheld.ts. */
   readonly deniedBelow?: number;
 }
 
@@ -43,7 +43,7 @@ export async function readFolderRecord(
   }
 }
 
-/** Whose the store is, where it is known to be nobody's of `owners`. All are ours, the first the present one. */
+/** The owner of the store, where that is known and none of `owners`. All of these are our names, the first is the present one. */
 export async function foreignOwner(
   store: Store,
   codec: RecordCodec,

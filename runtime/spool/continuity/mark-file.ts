@@ -30,7 +30,7 @@ export interface Mark {
 }
 
 export interface FoundMark {
-  /** Undefined: it is empty, or what it holds is no mark. */
+  /** Undefined: the file is empty, or holds no mark. */
   readonly mark?: Mark;
   readonly isEmpty: boolean;
   /** Of the file: differs from that of every copy. */
@@ -46,7 +46,7 @@ const markBytes = 512;
 const slowMs = 500;
 const maxTries = 3;
 
-/** Undefined when there is none, or what is there is no regular file of its size. @throws what the file system says. */
+/** Undefined when there is no mark, or no regular file of its size. @throws the file system's error. */
 export async function readMark(path: string): Promise<FoundMark | undefined> {
   const file = await openFile(path, constants.O_RDONLY);
   if (file === undefined) return undefined;
@@ -71,7 +71,7 @@ export class MarkFile {
     this.#now = now;
   }
 
-  /** Makes it when missing. Undefined when what stands there is no regular file. @throws what the file system says. */
+  /** Creates the file when it is missing. Undefined when the path is no regular file. @throws the file system's error. */
   static async open(path: string, now: () => number): Promise<MarkFile | undefined> {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const file = await openFile(path, constants.O_RDWR | constants.O_CREAT);
@@ -91,7 +91,7 @@ export class MarkFile {
     return written;
   }
 
-  /** What was written, and the file's name, are on the disk. */
+  /** Resolves once the contents and the file's name are on the disk. */
   async sync(): Promise<void> {
     await this.#last;
     await this.#file.sync();
@@ -118,7 +118,7 @@ export class MarkFile {
   }
 }
 
-/** Undefined for what is not there (unless it is to be made) or is no regular file. */
+/** Undefined where the path does not exist (unless it is to be created) or is no regular file. */
 async function openFile(path: string, flags: number): Promise<FileHandle | undefined> {
   let facts: Stats | undefined;
   try {

@@ -20,7 +20,7 @@ import { type FolderRecord, type Run, readFolderRecord } from './folder-record.t
 import { judge, olderThan, otherThan, type Verdict } from './judge.ts';
 import { type Mark, MarkFile, readMark } from './mark-file.ts';
 
-/** What the hub is told, and compared with the spool at a later start. */
+/** The state of the spool that is reported to the hub, and that a later start compares with. */
 export interface SpoolLife {
   /** Of the spool: another data folder has another one. */
   readonly spool: string;

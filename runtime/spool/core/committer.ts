@@ -18,7 +18,7 @@ import type { TotalsDelta } from '../format/totals.ts';
 export interface Submission {
   readonly ops: readonly BatchOp[];
   readonly sync: boolean;
-  /** What this adds to the spool's counters. */
+  /** The change of the spool's counters by this batch. */
   readonly delta?: TotalsDelta;
 }
 
@@ -36,7 +36,7 @@ export interface CommitterOptions {
    * nothing that was submitted waits for a later one.
    */
   readonly trailer: (deltas: readonly TotalsDelta[], drained: boolean) => readonly BatchOp[];
-  /** Called once a synced batch is on the disk, before anybody hears of it. Must not reject. */
+  /** Called once a synced batch is on the disk, before any caller is told. Must not reject. */
   readonly onSynced?: () => Promise<void>;
   /** Called before a failed batch is tried again: the place to make room. */
   readonly onFailure?: (error: unknown) => Promise<void>;

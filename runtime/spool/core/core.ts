@@ -25,13 +25,13 @@ export interface CoreOptions extends Omit<CommitterOptions, 'trailer' | 'onSynce
   readonly heads: () => { unsent: number | undefined; backfill: number | undefined };
 }
 
-/** What the hub, which was told of each start, says of this spool. */
+/** Whether the hub, which was told of each start, confirms that this spool is the latest state. */
 export interface HubConfirmation {
   /** `not-asked`: `hearLife` will not be called. `denies`: it knows of a later state of this spool, or of another one. */
   readonly state: 'not-asked' | 'awaited' | 'confirms' | 'denies';
   /** Number of this start. */
   readonly start: number;
-  /** What is withheld with a lower id is never claimed. */
+  /** Withheld messages with a lower id are never claimed. */
   readonly deniedBelow: number;
 }
 
@@ -94,7 +94,7 @@ export class SpoolCore {
     this.#written = { ...this.#written, commits };
   }
 
-  /** Called after each synced batch, before anybody hears of it. Must not reject. */
+  /** Called after each synced batch, before any caller is told. Must not reject. */
   onSynced(listener: () => Promise<void>): void {
     this.#onSynced = listener;
   }
@@ -104,7 +104,7 @@ export class SpoolCore {
     return this.#totals;
   }
 
-  /** The store was replaced: this is what it holds now, and nothing is known of the heads. */
+  /** The store was replaced: `totals` are its contents now, and the heads are not known. */
   recount(totals: Totals): void {
     const { rejected, damaged, evicted } = this.#totals;
     this.#totals = { ...totals, rejected, damaged, evicted };

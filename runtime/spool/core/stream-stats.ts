@@ -10,7 +10,7 @@ export interface StreamStats {
   readonly open?: Window;
 }
 
-/** What status says of a stream. */
+/** The status of a stream. */
 export function streamStats(stream: Stream): StreamStats {
   const { batchId, index, floor, lastWindow, open } = stream;
   return {

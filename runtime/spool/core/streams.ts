@@ -27,7 +27,7 @@ export interface StreamRecord {
   /** As `StreamStart.seen`. */
   readonly seen?: number | undefined;
   readonly lastWindow?: Window;
-  /** What the equipment or sender numbers its last sample or message with that is in the stream. */
+  /** The equipment's or sender's own number of the last sample or message in the stream. */
   readonly lastNumber?: number;
   /** Size classes (see format/keys.ts) that the stream's index entries use. */
   readonly classes: readonly number[];
@@ -160,7 +160,7 @@ export class StreamTable {
     }
   }
 
-  /** As the disk has it: what a commit that is under way says of it is not so yet. */
+  /** The stream as the disk has it, without a commit that is under way. */
   durable(batchId: string): Stream | undefined {
     return this.#durable.get(batchId) ?? this.#byId.get(batchId);
   }
@@ -215,7 +215,7 @@ export class StreamTable {
     return { series, number: number + 1 };
   }
 
-  /** What a batch that changed the stream must hold: its record, and the first time the name of its number. */
+  /** The operations that a batch needs when it changes the stream: its record, and at the first time the name of its number. */
   recordOps(stream: Stream): readonly BatchOp[] {
     const key = textKey('s', stream.batchId);
     const { batchId, journal: _, open: __, stored, continuity, ...known } = stream;
@@ -249,7 +249,7 @@ function readSpace(store: Store, space: 's' | 'n'): Promise<readonly Entry[]> {
   return store.range({ ...spaceBounds(space), limit: maxStreams });
 }
 
-/** What the index says of a stream: the size classes that it uses, and where its last windows end. */
+/** Restores a stream from the index: the size classes that it uses, and the ends of its last windows. */
 async function restore(store: Store, codec: RecordCodec, number: number) {
   const classes: number[] = [];
   let floor: number | undefined;

@@ -48,7 +48,7 @@ export class Unreadable {
     return 'lost';
   }
 
-  /** It could be read after all, or is gone. */
+  /** The message could be read after all, or is gone. */
   forget(id: number): void {
     if (this.#messages.size > 0) this.#messages.delete(id);
   }

@@ -30,7 +30,7 @@ const keySource = z
 
 export const encryptionSchema = z
   .strictObject({
-    /** Seals what is written from now on. Absent: it is written plain, and `previousKeys` only open. */
+    /** The key that seals new records. Absent: new records are written plain, and `previousKeys` only open old ones. */
     key: keySource.optional(),
     /** Open what was sealed before. */
     previousKeys: z.array(keySource).max(8).default([]),

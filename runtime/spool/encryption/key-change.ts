@@ -21,7 +21,7 @@ const pageEntries = 500;
 const pageBytes = 4 * 1024 * 1024;
 
 export interface EncryptionStats {
-  /** Id of the key that seals what is written now; undefined: it is written plain. */
+  /** Id of the key that seals new records; undefined: they are written plain. */
   readonly keyId?: string;
   /** Older messages that retention has not removed yet were sealed with these, or are `plain`. */
   readonly former: readonly string[];
@@ -43,7 +43,7 @@ export async function applyKeyChange(core: SpoolCore, folder: string | undefined
   return { former: await resealRecords(core), quarantinedStores };
 }
 
-/** What status says; nothing where there is nothing to say. */
+/** The status of encryption; empty where it is not used. */
 export function encryptionStats(
   { keyId }: RecordCodec,
   { former, quarantinedStores }: KeyState,
@@ -99,7 +99,7 @@ async function compact(core: SpoolCore, ranges: readonly (readonly [Buffer, Buff
   for (const [gte, lt] of ranges) await core.store.compactRange(gte, lt);
 }
 
-/** What lies between the key spaces of these letters, which are in order. */
+/** The ranges between the key spaces of these letters, which are in order. */
 function rangesBetween(letters: string): readonly (readonly [Buffer, Buffer])[] {
   const ranges: [Buffer, Buffer][] = [];
   let from = 0;

@@ -22,7 +22,7 @@ const maxFileBytes = 4096;
 export interface ReadOptions {
   /** Makes a workload key where there is none that can be used. */
   readonly create: boolean;
-  /** There will be no other try: what is refused now is lost. */
+  /** This is the last try: a key that is refused now counts as missing. */
   readonly final: boolean;
 }
 

@@ -11,5 +11,5 @@ export interface KeyWrapper {
 
 export type Unwrapped =
   | { readonly secret: Buffer }
-  /** The key service's answer. `mayPass`: it says that the fault is its own, and may think otherwise later. */
+  /** The key service's refusal. `mayPass`: it reports a fault of its own, so that a later try may succeed. */
   | { readonly refused: string; readonly mayPass: boolean };

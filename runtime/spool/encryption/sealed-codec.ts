@@ -32,7 +32,7 @@ import {
 import type { MasterKey } from './master-key.ts';
 
 export interface SealedCodecOptions {
-  /** Seals what is written from now on; absent: it is written plain. */
+  /** The key that seals new records; absent: they are written plain. */
   readonly current?: MasterKey;
   /** Open what was sealed before. */
   readonly previous?: readonly MasterKey[];
@@ -161,7 +161,7 @@ function unseal(
   return payload;
 }
 
-/** The same codec, and what it could not open for want of a key: key ids with the number of tries. */
+/** The same codec, with a record of the keys that it lacked: key ids with the number of tries. */
 export function watchMissingKeys(codec: RecordCodec): { codec: RecordCodec; missing: Map<string, number> } {
   const missing = new Map<string, number>();
   const open: RecordCodec['open'] = (kind, key, value) => {

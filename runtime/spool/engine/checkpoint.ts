@@ -16,7 +16,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
   return Buffer.from(JSON.stringify(checkpoint));
 }
 
-/** Undefined when it is of another form: its sum was right, so a newer version wrote it. */
+/** Undefined when the form is unknown: the checksum was right, so a newer version wrote it. */
 export function decodeCheckpoint(payload: Buffer): Checkpoint | undefined {
   let value: Partial<Checkpoint> | null;
   try {

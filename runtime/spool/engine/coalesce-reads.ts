@@ -7,7 +7,7 @@ const maxGapBytes = 4096;
 const maxReadBytes = 1024 * 1024;
 
 export interface WantedValue {
-  /** Its place among the keys that were asked for. */
+  /** The position of its key in the request. */
   readonly n: number;
   readonly pointer: ValuePointer;
   /** Of the record, head and value. */

@@ -39,13 +39,13 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** The medium does not give it back; asking another time, or with other rights, helps as little. */
+/** The medium cannot return the data; neither a retry nor other rights would help. */
 export function isMedium(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'EIO' || code === 'EBADMSG' || code === 'EUCLEAN';
 }
 
-/** Codes of a disk that is full, ailing or read-only: nothing is wrong with what is on it. */
+/** Error codes of a disk that is full, failing or read-only: its data is intact. */
 const troubles = new Set([
   'ENOSPC',
   'EDQUOT',

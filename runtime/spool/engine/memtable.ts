@@ -19,7 +19,7 @@ export class Memtable {
   #ops: BatchOp[] = [];
   /** The last operation on each key, those of `memtable` key spaces too, which are not among `#ops`. */
   #byKey = new Map<string, BatchOp>();
-  /** Of `memtable` key spaces: they are written with what else is flushed, and call for no flush themselves. */
+  /** Entries of `memtable` key spaces: they are written with the next flush, and cause none themselves. */
   #deferred = new Map<string, BatchOp>();
   #bytes = 0;
   #flushes = 0;
@@ -29,7 +29,7 @@ export class Memtable {
     this.#spaces = spaces;
   }
 
-  /** What has to be flushed, with what keeping it costs. */
+  /** Bytes that wait for a flush, with the overhead of keeping them. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -57,7 +57,7 @@ export class Memtable {
     this.#flushes++;
   }
 
-  /** What was flushed is on the disk when it resolves. */
+  /** Resolves once flushed entries are on the disk. */
   syncIndex(): Promise<void> {
     return this.#index.sync();
   }

@@ -10,7 +10,7 @@ export interface EngineFolderOptions {
   readonly spaces: KeySpaces;
   /** False: the folder must hold a store already. Default true. */
   readonly create?: boolean;
-  /** Opens without what the disk does not return: it was tried often enough. Default false. */
+  /** Opens without the data that the disk does not return, after enough retries. Default false. */
   readonly skipUnreadable?: boolean;
 }
 

@@ -1,7 +1,7 @@
 // Reads a whole range of a store, a page at a time: ranges are never read without a bound.
 import type { Entry, RangeOptions, Store } from './store.ts';
 
-/** `limit`: entries of a page. The next page is read once this one was used, so what was deleted meanwhile is not in it. */
+/** `limit`: entries of a page. The next page is read once this one was used, so entries deleted meanwhile are not in it. */
 export async function* pagesOf(
   store: Pick<Store, 'range'>,
   options: Omit<RangeOptions, 'reverse'>,

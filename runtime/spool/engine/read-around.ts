@@ -4,7 +4,7 @@ import type { Files } from './files.ts';
 
 export interface ReadAround {
   readonly bytes: Buffer;
-  /** Of them, so many could not be read and are zeros. */
+  /** How many of these bytes could not be read, and are zeros. */
   readonly missing: number;
 }
 

@@ -182,7 +182,7 @@ function missingSegments(valueLog: ValueLog, sizes: ReadonlyMap<number, number>)
   });
 }
 
-/** What of the value log was written since the last checkpoint. */
+/** The parts of the value log that were written since the last checkpoint. */
 function writtenSince({ checkpoint }: WalContents, sizes: ReadonlyMap<number, number>) {
   const before = new Map(checkpoint?.values.map(([segment, bytes]) => [segment, bytes]));
   // A checkpoint names the segment that was written to: all that it does not name with a lower number were removed.

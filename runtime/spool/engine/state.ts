@@ -13,9 +13,9 @@ export interface EngineOptions {
   readonly wal: Files;
   readonly values: Files;
   readonly spaces: KeySpaces;
-  /** Where they differ from `defaultLimits`. */
+  /** Limits that differ from `defaultLimits`. */
   readonly limits?: Partial<EngineLimits>;
-  /** Opens without what the disk does not return, even if it is a whole file. Default false. */
+  /** Opens without the data that the disk does not return, even a whole file. Default false. */
   readonly skipUnreadable?: boolean;
 }
 

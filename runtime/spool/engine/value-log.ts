@@ -170,7 +170,7 @@ export class ValueLog {
     return isTooMuch && smallest < 0.5 ? found : undefined;
   }
 
-  /** Of the segments that stay. A start removes all others, even if a power cut brought one back. */
+  /** Usage of the segments that stay. A start removes all others, even if a power cut brought one back. */
   usage(): Checkpoint['values'] {
     return [...this.#usage]
       .filter(([segment, { live }]) => live > 0 || segment === this.#current)

@@ -22,7 +22,7 @@ const headBytes = 14;
 const pointerMark = 3;
 const pointerBytes = 17;
 
-/** What goes before the value. */
+/** The record's bytes before the value. */
 export function encodeValueHead(key: Uint8Array, valueBytes: number): Buffer {
   const head = Buffer.allocUnsafe(headBytes + key.byteLength);
   valueMark.copy(head);

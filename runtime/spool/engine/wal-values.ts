@@ -95,7 +95,7 @@ export class WalValues {
     }
   }
 
-  /** What counts, for a checkpoint. */
+  /** The values that still count, for a checkpoint. */
   retained(): Checkpoint['retained'] {
     const ranges: [string, number, number][] = [];
     for (const { key } of this.range()) {
@@ -122,7 +122,7 @@ export class WalValues {
   }
 }
 
-/** What a replay finds. `missing`: values that the last checkpoint counts and the files no longer hold. */
+/** The values that a replay finds. `missing`: values that the last checkpoint counts and the files no longer hold. */
 export function walValuesOf(
   contents: WalContents,
   spaces: KeySpaces,

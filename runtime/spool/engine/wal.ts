@@ -16,7 +16,7 @@ interface Segment {
 
 export const isWalSegment = (name: string): boolean => /^\d{4,}\.wal$/.test(name);
 
-/** What a start found of the log. */
+/** The log as a start found it. */
 export interface FoundLog {
   /** Names of the segments that are in use, by generation. */
   readonly inUse: ReadonlyMap<number, string>;
@@ -45,7 +45,7 @@ export class Wal {
     this.#limits = limits;
   }
 
-  /** Takes over what is there. The next record begins a new segment, of a new generation. */
+  /** Takes over existing segments. The next record begins a new segment, of a new generation. */
   adopt({ inUse, lastGeneration, all, bad }: FoundLog): void {
     for (const name of bad) this.#bad.add(name);
     for (const [generation, name] of inUse)

@@ -11,7 +11,7 @@ import type { Window } from '../../../wire/window.ts';
  */
 export const storedOverheadBytes = 400;
 
-/** What a stored message knows about itself, beside what is sent. */
+/** The header of a stored message, which is not sent. */
 export interface MessageHeader {
   readonly stream: number;
   /** `noWindow` of a declaration that late windows are lost. */
@@ -115,7 +115,7 @@ export interface IndexEntry {
   readonly end: number;
   readonly parts: number;
   readonly void?: VoidReason;
-  /** It claims nothing: readings that came late. */
+  /** A late window, which claims nothing. */
   readonly late?: true;
 }
 
@@ -142,7 +142,7 @@ export function decodeIndexEntry(payload: Buffer): IndexEntry {
   };
 }
 
-/** The entry in the order of storing: what retention must know to remove a window without reading it. */
+/** The entry in the order of storing: all that retention needs to remove a window without reading it. */
 export interface StoredEntry {
   readonly stream: number;
   readonly window: Window;
@@ -198,7 +198,7 @@ export interface Pointer {
   readonly bytes: number;
   readonly queuedAt: number;
   readonly mark?: BackfillMark;
-  /** It is not handed out before the hub was heard: see lanes/withheld.ts. */
+  /** The message is not handed out before the hub has confirmed: see lanes/withheld.ts. */
   readonly withheld?: true;
 }
 

@@ -27,7 +27,7 @@ export interface RecordCodec {
    * key that was not given.
    */
   open(kind: RecordKind, key: Uint8Array, value: Uint8Array): Buffer;
-  /** Id of the key that seals what is written now; absent: it is written plain. */
+  /** Id of the key that seals new records; absent: they are written plain. */
   readonly keyId?: string;
   /** Whether records that were sealed with that key can be opened. Absent: none can. */
   readonly holdsKey?: (keyId: string) => boolean;

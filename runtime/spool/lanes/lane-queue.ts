@@ -31,7 +31,7 @@ export class LaneQueue<E extends LaneEntry> {
   // When the first unread entry was queued, as far as known.
   #unreadSince: number | undefined;
   #changes = 0;
-  /** What it holds is known to the entry: it was counted with each write. */
+  /** The depth is exact: it was counted with each write. */
   #isExact = true;
   readonly #onMissing: (messages: number) => void;
 
@@ -74,7 +74,7 @@ export class LaneQueue<E extends LaneEntry> {
     else this.#segments.push({ from, to });
   }
 
-  /** The store was replaced: of what it holds now, all that is not in hand is unread. */
+  /** The store was replaced: its entries count as unread, except those that are taken. */
   reset(segment: { from: number; to: number } | undefined, held: { messages: number; bytes: number }): void {
     this.#changes++;
     this.#isExact = false;
@@ -140,7 +140,7 @@ export class LaneQueue<E extends LaneEntry> {
     this.#insertReturned(entry);
   }
 
-  /** Moves what was given back and what is unread to the end of `other`. What is taken stays here. */
+  /** Moves unread entries and those that were given back to the end of `other`. Taken entries stay here. */
   moveTo(other: LaneQueue<E>): void {
     this.#changes++;
     other.#changes++;

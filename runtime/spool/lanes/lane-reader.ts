@@ -114,7 +114,7 @@ export class LaneReader {
     }
   }
 
-  /** The message as it is sent, or what is wrong with its record. */
+  /** Returns the message to send, or the problem of its record. */
   message(
     key: Uint8Array,
     value: Uint8Array | undefined,

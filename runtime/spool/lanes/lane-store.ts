@@ -25,11 +25,11 @@ const none: Count = { messages: 0, bytes: 0 };
 
 export interface LaneStoreOptions {
   readonly core: SpoolCore;
-  /** What else must change when a message is refused for good. */
+  /** Further operations that are needed when a message is refused for good. */
   readonly onRejected: (messageId: number) => Promise<readonly BatchOp[]>;
-  /** So many entries are not there that should be. */
+  /** Called with the number of entries that are missing. */
   readonly onMissing: (messages: number) => void;
-  /** What a withheld entry, which is taken, says is not so. Its message leaves the lane, its readings go without the claim. */
+  /** Removes the claim of a withheld entry, which is taken: its message leaves the lane, and its readings are sent as late ones. */
   readonly unclaim: (lane: 'live' | 'backlog', entry: QueuedMessage, message: Buffer) => Promise<void>;
 }
 
@@ -77,7 +77,7 @@ export class LaneStore implements Lanes {
     }
   }
 
-  /** The store was replaced: `counts` is what it holds now. What is taken stays taken. */
+  /** The store was replaced: `counts` are its contents now. Taken entries stay taken. */
   reset(counts: { unsent: Count; backfill: Count }): void {
     const { live, backlog, backfill } = this.#queues;
     const to = this.#core.nextId;
@@ -278,7 +278,7 @@ export class LaneStore implements Lanes {
     }
   }
 
-  /** What `next` holds, at most `limit` entries, and how far that reaches. */
+  /** Reads the entries of `next`, at most `limit`, and how far they reach. */
   async #readPage(lane: LaneName, next: { from: number; to: number }, limit: number) {
     const space = lane === 'backfill' ? 'b' : 'u';
     const read = await this.#reader.pointers(space, next.from, next.to, limit);
@@ -312,7 +312,7 @@ export class LaneStore implements Lanes {
     return outgoing;
   }
 
-  /** It stays taken, so that what is behind it can go, and is tried again in a while. */
+  /** Keeps the entry taken, so that later ones can be sent; it is tried again in a while. */
   #passOver(lane: LaneName, entry: QueuedMessage, key: Uint8Array, { unread, isLost }: Unread): void {
     if (isLost) {
       this.#dropDamaged(lane, entry, key, undefined, unread);
@@ -341,7 +341,7 @@ export class LaneStore implements Lanes {
     else await this.#unclaim(lane, entry, opened.payload);
   }
 
-  /** The hub was heard: what waited for that is looked at again. */
+  /** The hub has answered: withheld entries are decided now. */
   hubHeard(): void {
     this.#pending.hubHeard();
   }

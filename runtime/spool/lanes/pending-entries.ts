@@ -36,7 +36,7 @@ export class PendingEntries {
     return this.#withheld.length;
   }
 
-  /** Its message cannot be read now: it is tried again in a while. */
+  /** Adds an entry whose message cannot be read now: it is tried again in a while. */
   addUnreadable(entry: PendingEntry, error: unknown): void {
     const { clock, log } = this.#core;
     if (this.#unreadable.length === 0)
@@ -48,7 +48,7 @@ export class PendingEntries {
     });
   }
 
-  /** It waits until the hub is heard. False where there are too many. */
+  /** Adds an entry that waits for the hub's answer. False where there are too many. */
   withhold(entry: PendingEntry): boolean {
     if (this.#withheld.length >= maxWithheld) return false;
     if (this.#withheld.length === 0)

@@ -27,7 +27,7 @@ export async function lockFolder(layout: FolderLayout, skipUnreadable: boolean):
   }
 }
 
-/** A lock holds no tables and neither of the spool's logs: what does is a store, though it opens as a lock would. */
+/** True where the folder holds tables or one of the spool's logs: it is then a store, although it opens like a lock. */
 export async function holdsTables(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch(() => []);
   return names.some((name) => name === walFolder || name === valuesFolder || /^\d+\.(ldb|sst)$/.test(name));

@@ -23,7 +23,7 @@ interface Expected {
 const smallFile: Expected = { kind: 'file', maxBytes: 64 * kib };
 const folder: Expected = { kind: 'folder' };
 
-/** What LevelDB reads whole is bounded; a table is read by blocks. */
+/** Files that LevelDB reads whole have a size limit; a table is read by blocks. */
 function expectedInLevel(name: string): Expected | undefined {
   if (name === 'CURRENT') return { kind: 'file', maxBytes: kib };
   if (/^(MANIFEST-\d+|\d+\.log)$/.test(name)) return { kind: 'file', maxBytes: 256 * mib };
@@ -34,7 +34,7 @@ function expectedInStore(name: string): Expected | undefined {
   return name === walFolder || name === valuesFolder ? folder : expectedInLevel(name);
 }
 
-/** What was done about what stood there. */
+/** What was done about a foreign file. */
 export interface Cleared {
   /** As it is called now. */
   readonly path: string;
@@ -134,7 +134,7 @@ async function isSame(one: string, other: string): Promise<boolean> {
   return a !== undefined && a === b;
 }
 
-/** What is left from before is for its user alone, too: the spool holds what the equipment said. */
+/** Restricts files of earlier versions to their user, too: the spool holds the equipment's data. */
 export async function closeToOthers({ root }: FolderLayout): Promise<void> {
   const tighten = async (path: string, kind: 'file' | 'folder') => {
     const { mode } = await stat(path);

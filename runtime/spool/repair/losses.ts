@@ -12,7 +12,7 @@ export interface LostRecord {
   readonly reason: string;
 }
 
-/** So many windows and records are named at most. */
+/** The most windows and records that are named. */
 export const maxLost = 1000;
 
 export class Losses {

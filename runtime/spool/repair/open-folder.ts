@@ -74,7 +74,7 @@ export interface OpenFolderOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What was found wrong and what became of it; undefined when nothing was. */
+/** The damage that was found, and what was done about it; undefined when there was none. */
 export interface Repair {
   readonly reason: string;
   /** Where the damaged store went, if it had to be replaced. */
@@ -161,11 +161,11 @@ interface OpenedStore {
   readonly store: Store;
   readonly repair?: Repair;
   readonly isUnchecked?: boolean;
-  /** It was made by this start. */
+  /** The store was created by this start. */
   readonly isBegun?: boolean;
 }
 
-/** What another module's store holds would go up as ours: it is kept for whoever it belongs to. */
+/** A store of another module is kept for its owner: its messages would be sent as ours. */
 async function openOwnStore(
   options: Options,
   layout: FolderLayout,
@@ -193,7 +193,7 @@ async function openOwnStore(
   return { store: await begin(options, layout), repair: { reason, quarantine } };
 }
 
-/** Another store stands in the place of ours: it is kept, and what is known to be ours is taken along. */
+/** Another store stands in the place of ours: it is kept, and records that are known to be ours are copied. */
 async function replaceNotOurs(
   options: Options,
   layout: FolderLayout,
@@ -337,7 +337,7 @@ async function takeKeys(store: Store, codec: RecordCodec): Promise<string | unde
   }
 }
 
-/** Undefined when nothing of it can be read: it stays in quarantine, and the module goes on. */
+/** Undefined when no record can be read: the store stays in quarantine, and the module goes on. */
 async function salvageInto(
   fresh: Store,
   quarantine: string,

@@ -20,13 +20,13 @@ import { moveToQuarantine, unsalvaged } from './quarantine.ts';
 
 export interface NotOurs {
   readonly reason: string;
-  /** It is that of another spool. Otherwise it is no spool's, or one that lost what it said of itself. */
+  /** True: the store of another spool. False: a store of no spool, or one that lost its record of itself. */
   readonly isOther: boolean;
 }
 
 const foundInLock = '-found-in-lock';
 
-/** A mark that a start has written after it told its store; undefined where there is none, or it cannot be read. */
+/** A mark that a start wrote after it had updated its store; undefined where there is none, or it cannot be read. */
 export async function toldMark({
   mark: path,
 }: FolderLayout): Promise<(FoundMark & { mark: Mark }) | undefined> {
@@ -35,7 +35,7 @@ export async function toldMark({
   return found?.mark === undefined || found.mark.start === 0 ? undefined : { ...found, mark: found.mark };
 }
 
-/** Why the store is not the one that the mark beside it speaks of; undefined where nothing speaks against it. */
+/** Why the store is not the one that the mark beside it names; undefined where it may be. */
 export async function whyNotOurs(
   store: Readable,
   codec: RecordCodec,
@@ -108,7 +108,7 @@ export async function readOwnFiles(
 const maxNamed = 1000;
 const messageBounds: readonly [gte: Uint8Array, lt: Uint8Array] = [spaceBounds('r').gte, spaceBounds('r').lt];
 
-/** Where the store of this spool is that was found in the place of the lock. */
+/** The path of this spool's store, where it was found in the place of the lock. */
 export async function findFromLock(layout: FolderLayout, codec: RecordCodec): Promise<string | undefined> {
   const spool = (await toldMark(layout))?.mark.spool;
   for (const path of spool === undefined ? [] : await findInLock(layout)) {
@@ -124,7 +124,7 @@ export async function toSalvage(path: string): Promise<string> {
   return target;
 }
 
-/** The store is right: what was found in the place of the lock is a copy, and kept as what else was quarantined. */
+/** The store is right: the one found in the place of the lock is a copy, and is kept like other quarantined stores. */
 export async function keepFromLock(layout: FolderLayout): Promise<void> {
   for (const path of await findInLock(layout)) {
     await rename(path, path.replace(foundInLock, '-kept-from-lock'));

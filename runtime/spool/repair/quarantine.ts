@@ -44,7 +44,7 @@ export async function keepMark(layout: FolderLayout, name: string): Promise<void
   });
 }
 
-/** Keeps the newest of what was quarantined, within `maxBytes` and `maxCount`. Returns what was removed. */
+/** Keeps the newest quarantined items, within `maxBytes` and `maxCount`. Returns those that were removed. */
 export async function pruneQuarantine(
   layout: FolderLayout,
   maxCount: number,

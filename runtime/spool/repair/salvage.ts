@@ -36,7 +36,7 @@ export interface SalvageReport {
   readonly streams: number;
   readonly jobs: number;
   readonly settings: number;
-  /** Of what was kept, messages that nothing named any more. */
+  /** Kept messages that no index entry named any more. */
   readonly unnamedMessages: number;
   /** Streams that were rebuilt from their messages: their own record was damaged. */
   readonly rebuiltStreams: readonly string[];
@@ -50,11 +50,11 @@ export interface SalvageReport {
 }
 
 export interface SalvageOptions {
-  /** False leaves out what has been sent: for a disk that has no room for it. Default true. */
+  /** False leaves out acknowledged messages: for a disk without room for them. Default true. */
   readonly archive?: boolean;
   /** Messages that nothing names come along, as archive. Default: if `archive`, and the files are damaged. */
   readonly unnamed?: boolean;
-  /** Every few milliseconds by it others have their turn. */
+  /** The clock by which work yields every few milliseconds. */
   readonly clock?: Clock;
 }
 
@@ -75,7 +75,7 @@ class Salvage {
   readonly #slice: TimeSlice;
   readonly #archive: boolean;
   readonly #unnamed: boolean | undefined;
-  /** Of what came before it all was sent; undefined where the store does not say. */
+  /** Id below which all messages were sent; undefined where the store does not say. */
   readonly #unsentHead: number | undefined;
   #unnamedMessages = 0;
   #highestId = 0;
@@ -295,7 +295,7 @@ class Salvage {
     return copied;
   }
 
-  /** Which spool it is. Where that cannot be read, the next start finds it out. */
+  /** Copies the record that identifies the spool. Where it cannot be read, the next start makes a new one. */
   async #copyFolder(): Promise<void> {
     const value = this.#reader.source.get(folderKey);
     const record = value && this.#reader.read('S', folderKey, value, (payload) => payload);

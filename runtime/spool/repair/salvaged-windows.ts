@@ -76,7 +76,7 @@ export class SalvagedWindows {
     return storedBytes;
   }
 
-  /** The stream as it will be written, with what this window adds to it. */
+  /** The stream's record for the new store, updated with this window. */
   #streamFor(stored: StoredMessage): KnownStream {
     const { stream: number, window, storedAt } = stored.header;
     let stream = this.streams.get(number);

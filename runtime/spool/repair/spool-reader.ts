@@ -117,7 +117,7 @@ export class SpoolReader {
     }
   }
 
-  /** One message; undefined when nothing names that id. */
+  /** One message; undefined when no record names that id. */
   message(id: number): SpoolMessage | undefined {
     const key = idKey('r', id);
     const value = this.source.get(key);
@@ -139,7 +139,7 @@ export class SpoolReader {
     };
   }
 
-  /** What the journal of each stream gives back at the next start. Holds one stream's at a time. */
+  /** The windows that the journal of each stream yields at the next start. Holds one stream's at a time. */
   *journals(): Generator<StreamJournal> {
     let number: number | undefined;
     let entries: Entry[] = [];

@@ -27,7 +27,7 @@ export interface SpoolStoreOptions {
 export interface SpoolStore {
   readonly store: Store;
   readonly space: DiskSpace;
-  /** What was found damaged, and what became of it. */
+  /** The damage that was found, and what was done about it. */
   readonly repair?: Repair;
   /** Entries are missing that were written: the store is rebuilt, if it can be. */
   reportDamage(reason: string): void;

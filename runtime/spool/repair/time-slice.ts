@@ -12,7 +12,7 @@ export class TimeSlice {
     this.#since = clock.monotonic();
   }
 
-  /** It has worked for long enough: `await pause()`. Asked for often, so that it costs no promise each time. */
+  /** The time slice is over: `await pause()`. A getter, so that the frequent check costs no promise. */
   get isDue(): boolean {
     return this.#clock.monotonic() - this.#since >= workMs;
   }

@@ -37,7 +37,7 @@ const mib = 1024 * 1024;
 export const ballastBytes = 8 * mib;
 export const startReserveBytes = 4 * mib;
 const leastReserveBytes = 2 * mib;
-/** What a running spool is left of a disk that is full but for the reserve. */
+/** The space that a running spool gets on a disk that is full except for the reserve. */
 const spareBytes = mib / 4;
 // Others shall have some of what comes free.
 const freeForBallast = 4 * ballastBytes;

@@ -100,7 +100,7 @@ class LogReader {
     this.#parts = [];
   }
 
-  /** What was begun of a record is lost with the rest of it. */
+  /** A record whose fragment is damaged is lost as a whole. */
   #spoil(at: number, end: number, reason: string, isWrong: boolean): void {
     const offset = this.#open?.offset ?? (this.#parts.length > 0 ? this.#begunAt : at);
     const wrong = isWrong || (this.#open?.isWrong ?? false);

@@ -16,7 +16,7 @@ export async function removeObsoleteFiles(folder: string): Promise<readonly stri
   return removed;
 }
 
-/** How much room that would bring, in bytes. */
+/** The space that removing them would free, in bytes. */
 export async function obsoleteBytes(folder: string): Promise<number> {
   let bytes = 0;
   for (const file of await findObsoleteFiles(folder)) {

@@ -2,7 +2,7 @@
 import type { Entry } from '../store.ts';
 
 export interface FileProblem {
-  /** `note`: what a power cut leaves behind, without loss of anything that was promised. */
+  /** `note`: left by a power cut, without loss of anything that was promised. */
   readonly severity: 'damage' | 'note';
   /** Below the store's folder. */
   readonly file: string;

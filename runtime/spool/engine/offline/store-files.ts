@@ -82,12 +82,12 @@ export class StoreFiles implements StoreSource {
     return entry && this.#resolve(entry);
   }
 
-  /** What the index says by itself. */
+  /** The value in the index alone. */
   inIndex(key: Uint8Array): Uint8Array | undefined {
     return this.#index?.get(key);
   }
 
-  /** How many of the first `limit` values that the index names are in the value log, and how many are not. */
+  /** Of the first `limit` values that the index names, counts those that are in the value log and those that are not. */
   named(gte: Uint8Array, lt: Uint8Array, limit: number): { found: number; astray: number } {
     const count = { found: 0, astray: 0 };
     for (const { key, value } of this.#index?.scan(gte, lt) ?? []) {

@@ -18,7 +18,7 @@ export interface NewerEntry {
 export interface WalOverlay {
   /** By key. */
   readonly entries: readonly NewerEntry[];
-  /** For people: what the disk lost of the log, given how far the index knows it to have been on the disk. */
+  /** For people: which part of the log the disk lost, compared with how far the index knows it was on the disk. */
   readonly losses: readonly string[];
   /** For people, where the index is older than the last checkpoint. */
   readonly wentBack?: string;
