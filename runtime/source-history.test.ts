@@ -25,7 +25,7 @@ function bench(isDecided = true) {
   return { sources, load, broken, state, answer };
 }
 
-describe('who can be asked for what a stream lacks', () => {
+describe('the history that can supply missing readings of a stream', () => {
   it('is the equipment of a source that was built, where it remembers; else nobody', () => {
     const { load, answer } = bench();
     load([{ name: 'ring' }, { name: 'meter' }]);

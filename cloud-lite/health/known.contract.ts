@@ -19,7 +19,7 @@ const silenceMs = 5 * minute;
 
 /** The states of streams whose latest messages were not read yet, on any database. */
 export function knownContract(open: () => Database): void {
-  describe('what nobody has read yet', () => {
+  describe('streams whose messages are not read yet', () => {
     let database: Database;
     let clock: VirtualClock;
     let sequenceNumber: number;

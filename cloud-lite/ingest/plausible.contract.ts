@@ -33,7 +33,7 @@ const limits: RepairLimits = {
 
 /** How ingest treats messages that no correct clock or counter can have sent, on any database. */
 export function plausibleContract(open: () => Database): void {
-  describe('what no honest clock or counter says', () => {
+  describe('messages that no correct clock or counter can have sent', () => {
     let database: Database;
     let clock: VirtualClock;
     let sequenceNumber: number;

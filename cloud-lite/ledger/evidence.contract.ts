@@ -28,7 +28,7 @@ const everything = { start: Number.MIN_SAFE_INTEGER, end: Number.MAX_SAFE_INTEGE
 
 /** Which evidence each statement of the ledger needs, on any database. */
 export function evidenceContract(open: () => Database): void {
-  describe('what covers nothing', () => {
+  describe('messages that cover nothing', () => {
     let database: Database;
     beforeAll(() => {
       database = open();
@@ -225,7 +225,7 @@ export function evidenceContract(open: () => Database): void {
       });
     });
 
-    describe('what a person asks for', () => {
+    describe('a range that a person requests', () => {
       const ask = async (start: number, end: number, now = 5000) => {
         const { id } = await stream();
         return requestRange(database, seededRandom(now), limits, id, { start, end }, now);

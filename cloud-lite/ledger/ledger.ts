@@ -58,7 +58,7 @@ async function newlyCounted(session: Session, counted: Entries['counted']): Prom
   return new Map(rows.map(({ id }) => [id, counted.get(id)!]));
 }
 
-/** Adds what covers nothing: parts that wait, messages of late windows, and numbers that are known to exist. */
+/** Adds arrivals that cover nothing: parts that wait, messages of late windows, and numbers that are known to exist. */
 function withoutClaims(
   changes: readonly StreamChange[],
   { held, heard, counted }: Pick<Entries, 'heard' | 'counted'> & Pick<Assembled, 'held'>,

@@ -9,7 +9,7 @@ import {
   tableLines,
 } from './spool-text.ts';
 
-describe('what people read', () => {
+describe('text for people', () => {
   it('has sizes of three digits', () => {
     const sizes: [number, string][] = [
       [0, '0 B'],

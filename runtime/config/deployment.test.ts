@@ -8,7 +8,7 @@ import { twinWish } from './twin-wish.ts';
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
-describe('what we publish as an example', () => {
+describe('published examples', () => {
   it("the deployment template's twin configures the module, and fits its own container", async () => {
     const { modulesContent } = JSON.parse(read('deployment.template.json'));
     const wish = twinWish({ $version: 1, ...modulesContent.holdfast['properties.desired'] });

@@ -443,7 +443,7 @@ describe('answering', () => {
   });
 });
 
-describe('what is not settled yet', () => {
+describe('a range beyond the frontier', () => {
   const live = (end: number): Frontier => ({ below: at(end), isLive: true });
 
   test('is neither void nor asked for; what is below is answered, and the rest once it is settled', async () => {

@@ -360,7 +360,7 @@ describe('a clock that is set while it is trusted', () => {
   });
 });
 
-describe('what the operator says', () => {
+describe("the operator's settings", () => {
   it('trust: always takes the clock as it is', async () => {
     const site = await ranBefore({ trust: 'always' });
     await site.clock.advance(1000);

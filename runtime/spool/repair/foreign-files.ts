@@ -134,7 +134,7 @@ async function isSame(one: string, other: string): Promise<boolean> {
   return a !== undefined && a === b;
 }
 
-/** Restricts files of earlier versions to their user, too: the spool holds the equipment's data. */
+/** Restricts files of earlier runs to their user, too: the spool holds the equipment's data. */
 export async function closeToOthers({ root }: FolderLayout): Promise<void> {
   const tighten = async (path: string, kind: 'file' | 'folder') => {
     const { mode } = await stat(path);

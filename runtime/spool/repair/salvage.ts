@@ -295,7 +295,7 @@ class Salvage {
     return copied;
   }
 
-  /** Copies the record that identifies the spool. Where it cannot be read, the next start makes a new one. */
+  /** Copies the record that identifies the spool. Where it cannot be read, the next start determines it again. */
   async #copyFolder(): Promise<void> {
     const value = this.#reader.source.get(folderKey);
     const record = value && this.#reader.read('S', folderKey, value, (payload) => payload);
