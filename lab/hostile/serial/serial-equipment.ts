@@ -185,7 +185,11 @@ function rulesOf(
   const isHeld = (record: Kept) => plan.memory !== null && instrument.isHeld(record);
   if (plan.order === 'number')
     return { ...numberedPlaces(instrument.records, plan.span), hadCome: () => false, isHeld };
-  if (plan.order === 'time') return { ...stampedPlaces<Kept>(deviceClock, plan.stampStepMs), isHeld };
+  if (plan.order === 'time') {
+    // One that was overwritten may share the time of those that were not.
+    const isUnreadable = (record: Kept) => !isHeld(record);
+    return { ...stampedPlaces<Kept>(deviceClock, plan.stampStepMs), isHeld, isUnreadable };
+  }
   return {
     placeOf: () => undefined,
     misplaced(record, index) {

@@ -138,4 +138,17 @@ describe('what a device does not give', () => {
     const first = data.find(({ block }) => block.address === 0)!;
     expect(first.bytes.readUInt16BE(0)).toBeGreaterThan(3000);
   });
+
+  it('is asked for again soon where a try fails otherwise: that says nothing of the refusal', async () => {
+    const { registers, device, pass, clock } = setUp();
+    registers.refused = [[900, 900]];
+    expect(await pass(0)).toBe(false);
+    registers.refused = [];
+    const { answer } = registers;
+    device.answer = (request) => (request.pdu.readUInt16BE(1) === 900 ? 'silence' : answer(request));
+    await pass(10_000);
+    device.answer = answer;
+    const since = clock.monotonic();
+    while ((await pass(0)) !== undefined) expect(clock.monotonic() - since).toBeLessThan(9000);
+  });
 });

@@ -13,49 +13,12 @@
 //
 // A register counts as missing only once the device has refused it again, ten seconds later or more, in the same session. Before
 // that the refusal may pass, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
-import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { isBitTable, type RegisterTable } from '../codec/fields.ts';
-import type { LearnedStore } from '../learned.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import { ModbusException, UnprovenError } from './modbus-errors.ts';
-import { type Barrier, type Block, type Item, type PlanLimits, planReads, splitBlock } from './read-plan.ts';
-
-export interface BlockData<I extends Item> {
-  readonly block: Block<I>;
-  readonly bytes: Buffer;
-}
-
-export interface Refusal {
-  /** The exception's name, as it goes into a quality. */
-  readonly reason: string;
-  /** The error, where the request failed in this pass. */
-  readonly error?: HoldfastError;
-}
-
-export interface BlockReaderOptions<I extends Item> {
-  readonly unit: number;
-  readonly items: readonly I[];
-  /** The item whose block is read before all others. */
-  readonly first?: I;
-  readonly limits: PlanLimits;
-  readonly refusedRetryMs: number;
-  readonly clock: Clock;
-  /** What the device was found to refuse before, by place. */
-  readonly learned?: LearnedStore | undefined;
-  /** Called when an item turns out to be refused, and (without a reason) when it may no longer be. */
-  readonly onRefusal?: (item: I, reason: string | undefined) => void;
-}
-
-export interface ReadPass<I extends Item> {
-  readonly data: readonly BlockData<I>[];
-  /** Items without a value, with what the device said. */
-  readonly missing: ReadonlyMap<I, Refusal>;
-  /** The registers have been missing for long enough that a retry will not give them. */
-  readonly isCertain: boolean;
-  /** The plan changed on the way: the order in which blocks were read was not the plan's. */
-  readonly isLearning: boolean;
-}
+import type { BlockData, BlockReaderOptions, ReadPass, Refusal } from './read-pass.ts';
+import { type Barrier, type Block, type Item, planReads, splitBlock } from './read-plan.ts';
 
 interface Refused extends Refusal {
   retryAt: number;
@@ -76,6 +39,9 @@ const maxRestarts = 3;
 
 /** A device that is starting refuses registers that it returns a moment later: so the first wait is short, later ones double. */
 const firstRetryMs = 10_000;
+
+/** After a try that failed, and was not refused. */
+const soonMs = 1000;
 
 interface Silence {
   /** Passes in a row. */
@@ -115,6 +81,8 @@ export class BlockReader<I extends Item> {
   #client: ModbusClient | undefined;
   /** Blocks, by their places, that stayed without an answer in each of the last passes. */
   #silent: ReadonlyMap<string, Silence> = new Map();
+  /** The same, before this pass. */
+  #silentBefore: ReadonlyMap<string, Silence> = new Map();
   /** Places that a request may not read over, without an item that is refused there. */
   #cuts: readonly Cut[] = [];
   #blocks: readonly Block<I>[];
@@ -208,9 +176,13 @@ export class BlockReader<I extends Item> {
 
   /** Failures before and after an outage may have passed in between: counting starts again after a pass that was cut short. */
   #begin(client: ModbusClient): void {
-    this.#failedBefore = client === this.#client ? this.#failing : new Map();
+    const isSame = client === this.#client;
+    this.#failedBefore = isSame ? this.#failing : new Map();
     this.#failing = new Map();
     this.#client = client;
+    // In each pass of one session, one after the other.
+    this.#silentBefore = isSame ? this.#silent : new Map();
+    this.#silent = new Map();
   }
 
   #passOf(data: readonly BlockData<I>[], failed: ReadonlyMap<I, Refusal>, isLearning: boolean): ReadPass<I> {
@@ -234,7 +206,7 @@ export class BlockReader<I extends Item> {
 
   /** `blocks` stayed without an answer in a pass in which others were answered. */
   #noteSilent(blocks: readonly Block<I>[]): void {
-    const before = this.#silent;
+    const before = this.#silentBefore;
     const now = this.#options.clock.monotonic();
     const silent = new Map<string, Silence>();
     for (const block of blocks) {
@@ -282,7 +254,10 @@ export class BlockReader<I extends Item> {
       await this.#readBlock(client, block!);
     } catch (error) {
       const isRefused = error instanceof ModbusException && error.isRefusal;
-      this.#postpone(block!, isRefused ? client : undefined);
+      const isSilent = this.#refused.get(item)?.reason === noAnswer;
+      // What else went wrong says nothing of the refusal.
+      if (isRefused || isSilent) this.#postpone(block!, isRefused ? client : undefined);
+      else this.#tryAgain(block!);
       if (isRefused) return false;
       throw error;
     }
@@ -370,6 +345,12 @@ export class BlockReader<I extends Item> {
       if (refusedTo !== undefined && !isAnew) refused.isConfirmed = true;
       refused.client = refusedTo ?? refused.client;
     }
+  }
+
+  #tryAgain({ table, address, count }: Block<I>): void {
+    const retryAt = this.#options.clock.monotonic() + soonMs;
+    for (const [item, refused] of this.#refused)
+      if (item.table === table && item.address === address && item.width === count) refused.retryAt = retryAt;
   }
 
   #isOld({ since }: Cut, now: number): boolean {

@@ -105,6 +105,13 @@ describe('a clock that is watched', () => {
     expect(steps.all[0]!.expected).toBeGreaterThan(t0 + 129_000);
     // Nobody has proven it, and a process after this one could not know of it otherwise.
     expect(steps.twiceTo).toBe(0);
+    expect(steps.toKeep).toBe(0);
+    await clock.advance(40_000);
+    // Samples that are as far apart lag by as much.
+    steps.show(t0 + 130_000);
+    expect(steps.toKeep).toBe(0);
+    await clock.advance(5000);
+    steps.show(t0 + 135_000);
     expect(steps.toKeep).toBeGreaterThan(t0 + 129_000);
   });
 

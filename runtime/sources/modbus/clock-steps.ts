@@ -52,6 +52,8 @@ export class ClockSteps {
   #twiceTo = 0;
   /** As far as some may have come twice: what was shown lagged after something was missed, and nobody has looked into the log. */
   #suspectedTo = 0;
+  /** What was shown lagged: by a step back, unless samples are as far apart. */
+  #lag: { readonly lostMs: number; readonly to: number } | undefined;
   /** Samples may have come unseen since the last time was shown. */
   #hasMissed = false;
   /** As kept by a process before this one, until a sample is shown. */
@@ -135,6 +137,11 @@ export class ClockSteps {
     const shown = this.#shown;
     this.#recalledTwiceTo = Number.NEGATIVE_INFINITY;
     if (shown?.time === time) return;
+    const lag = this.#lag;
+    if (lag && shown && time > shown.time && time - shown.time < lag.lostMs) {
+      this.#suspectedTo = Math.max(this.#suspectedTo, roundUp(lag.to));
+      this.#lag = undefined;
+    }
     this.#lead = Math.min(this.#lead, time - now);
     this.#knownFrom = Math.min(this.#knownFrom, time);
     if (shown) {
@@ -146,7 +153,7 @@ export class ClockSteps {
         const from = time - passedMs - slackMs;
         this.#note({ at: now, shown: shown.time, expected, after: time, from, ...(!isBack && { lostMs }) });
         if (isBack) this.cameTwice(expected);
-        else this.#suspectedTo = Math.max(this.#suspectedTo, roundUp(expected));
+        else this.#lag = { lostMs, to: expected };
       }
     }
     this.#hasMissed = false;

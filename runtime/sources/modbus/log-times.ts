@@ -14,8 +14,8 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { normalise } from '../../../wire/coverage.ts';
 import type { Window } from '../../../wire/window.ts';
+import { leapsIn, longestIn, type TimedPosition } from '../codec/log-leaps.ts';
 import type { ClockStep, ClockSteps } from './clock-steps.ts';
-import { leapsIn, longestIn, type TimedPosition } from './log-leaps.ts';
 import type { LogRange } from './record-log.ts';
 
 /** Times that a record without a valid time of its own may have had. */

@@ -18,11 +18,12 @@ import {
   garbage,
   ModbusException,
   outOfStep,
+  toError,
   tooMany,
   UnprovenError,
   unanswered,
 } from './modbus-errors.ts';
-import type { Pending } from './pending-request.ts';
+import { type Pending, pendingFor } from './pending-request.ts';
 import { isRead, misfit, modbusMatch } from './response-match.ts';
 import { StreamPort } from './stream-port.ts';
 
@@ -70,7 +71,6 @@ export function openModbusConnection(options: ModbusConnectionOptions): ModbusCo
 const settleMs = 50;
 /** Requests of our own before one that was asked for: one for an echo, and as many as may be confused with earlier ones. */
 const maxProofs = 8;
-const nobody = Buffer.alloc(2);
 
 class Connection implements ModbusConnection {
   readonly #options: ModbusConnectionOptions;
@@ -130,26 +130,12 @@ class Connection implements ModbusConnection {
       if (this.#lost) return reject(this.#lost);
       if (this.#pending) return reject(new Error('a request is under way: take a turn first'));
       const isOver = () => this.#pending !== pending;
-      const pending: Pending = {
-        timeoutMs: request.timeoutMs,
-        describe: () => request.describe(),
-        onSend: () => request.onSend?.(),
-        wanted: nobody,
-        sent: nobody,
-        phase: 'waiting',
-        answer: nobody,
-        strays: 0,
-        isSeen: false,
-        unfit: undefined,
-        proofs: 0,
-        timer: undefined,
-        fail: (error) => {
-          if (isOver()) return;
-          if (pending.phase === 'confirming') this.units.unconfirmed(pending.wanted[0]!);
-          this.#end(pending, this.#options.turnaroundMs);
-          reject(error);
-        },
-      };
+      const pending = pendingFor(request, (error) => {
+        if (isOver()) return;
+        if (pending.phase === 'confirming') this.units.unconfirmed(pending.wanted[0]!);
+        this.#end(pending, this.#options.turnaroundMs);
+        reject(error);
+      });
       this.#pending = pending;
       // Nothing that goes wrong in here may be thrown into modbus-serial, which would call `next` again.
       const next: Next = (error, result) => {
@@ -242,13 +228,16 @@ class Connection implements ModbusConnection {
     const unit = pending.wanted[0]!;
     units.unanswered(unit, pending.phase === 'proving');
     this.#life.unanswered(unit);
-    const heard = framing.forget() ?? (pending.unfit && misfit(pending.unfit, pending.sent));
+    // What could not be made out may have been the answer.
+    const noise = framing.forget();
+    const heard = noise ?? (pending.unfit && misfit(pending.unfit, pending.sent));
     const request = pending.describe();
     const error =
       heard === undefined
         ? unanswered(request, pending, { isLine: units.isLine, ofUnit: units.timesOf(unit) })
         : garbage(`${request} was answered with ${heard}`);
-    const isProven = !pending.isSeen && (pending.phase === 'asking' || pending.phase === 'looking');
+    const isUnclear = pending.isSeen || noise !== undefined;
+    const isProven = !isUnclear && (pending.phase === 'asking' || pending.phase === 'looking');
     pending.fail(isProven ? error : new UnprovenError(error));
   }
 
@@ -410,10 +399,4 @@ class Connection implements ModbusConnection {
       this.units.unanswered(pending.wanted[0]!, true);
     pending?.fail(this.#lost);
   }
-}
-
-function toError(error: unknown, request: string): HoldfastError {
-  const code = (error as { modbusCode?: unknown }).modbusCode;
-  if (typeof code === 'number') return new ModbusException(code, request);
-  return garbage(`${request} was answered with something else`, error);
 }

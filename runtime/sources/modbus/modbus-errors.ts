@@ -110,3 +110,10 @@ export function connectionLost(peer: string, cause?: unknown): HoldfastError {
 export function closedByUs(): HoldfastError {
   return new HoldfastError('modbus-closed', 'the connection was closed from this side', { retryable: true });
 }
+
+/** What modbus-serial says of a request. */
+export function toError(error: unknown, request: string): HoldfastError {
+  const code = (error as { modbusCode?: unknown }).modbusCode;
+  if (typeof code === 'number') return new ModbusException(code, request);
+  return garbage(`${request} was answered with something else`, error);
+}

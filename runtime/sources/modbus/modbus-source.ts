@@ -6,6 +6,7 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { IndexKind } from '../../../wire/window.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
+import { FirstClaim } from '../codec/clock-ahead.ts';
 import { widthOf } from '../codec/fields.ts';
 import { RecordCounter } from '../codec/record-counter.ts';
 import type { LearnedStore } from '../learned.ts';
@@ -80,7 +81,9 @@ class ModbusSource implements Source {
     this.#links = deps.links ?? createModbusLinks({ clock: deps.clock });
     // What counts in seconds gives several samples one stamp.
     const isCoarse = config.stamp?.timestamp?.unit === 's';
-    this.#stamped = { last: undefined, isCoarse, steps: new ClockSteps(deps.clock, isCoarse ? 1000 : 1) };
+    const stepMs = isCoarse ? 1000 : 1;
+    const steps = new ClockSteps(deps.clock, stepMs);
+    this.#stamped = { last: undefined, isCoarse, steps, first: new FirstClaim() };
     this.probe = createProbe({ config, links: this.#links, clock: deps.clock });
     this.#groups = this.#makeGroups();
     this.silenceLimitMs = this.#silenceLimitMs();

@@ -23,3 +23,27 @@ export interface Pending {
   /** Ends the request under way; does nothing when it has ended already. */
   fail(error: unknown): void;
 }
+
+/** Until the request is made. */
+const nobody = Buffer.alloc(2);
+
+export function pendingFor(
+  request: { readonly timeoutMs: number; describe(): string; onSend?(): void },
+  fail: Pending['fail'],
+): Pending {
+  return {
+    timeoutMs: request.timeoutMs,
+    describe: () => request.describe(),
+    onSend: () => request.onSend?.(),
+    wanted: nobody,
+    sent: nobody,
+    phase: 'waiting',
+    answer: nobody,
+    strays: 0,
+    isSeen: false,
+    unfit: undefined,
+    proofs: 0,
+    timer: undefined,
+    fail,
+  };
+}

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
+import { FirstClaim } from '../codec/clock-ahead.ts';
 import type { SourceEvent } from '../source.ts';
 import { RecordingSink } from '../testing/recording-sink.ts';
 import { ClockSteps } from './clock-steps.ts';
@@ -32,7 +33,7 @@ function setUp({ isCounted = true, isCoarse = false, start, hasHistory = true, m
   const clock = new VirtualClock();
   const sink = new FussySink();
   const steps = new ClockSteps(clock, isCoarse ? 1000 : 1);
-  const kept: StampedMemory = memory ?? { last: undefined, isCoarse, steps };
+  const kept: StampedMemory = memory ?? { last: undefined, isCoarse, steps, first: new FirstClaim() };
   const stream = new StampedStream({
     sink,
     memory: kept,
@@ -213,6 +214,37 @@ describe('a clock of the equipment', () => {
   });
 });
 
+describe('a stream that begins while the clock of its equipment is far ahead', () => {
+  it('claims nothing, and goes on from where the clock is put right', async () => {
+    const { clock, take, events } = setUp();
+    const aheadMs = clock.now() - t0 + 3_600_000;
+    take(aheadMs, 1);
+    take(aheadMs, 1);
+    await clock.advance(1000);
+    take(aheadMs + 1000, 2);
+    expect(events()).toEqual(['late 1', 'late 2']);
+    await clock.advance(1000);
+    const rightMs = clock.now() - t0;
+    take(rightMs, 3);
+    await clock.advance(1000);
+    take(rightMs + 1000, 4);
+    expect(events().slice(2).at(-1)).toBe(`observed ${rightMs + 1001}`);
+  });
+
+  it('begins after ten minutes all the same: it stays there', async () => {
+    const { clock, take, events } = setUp();
+    const aheadMs = clock.now() - t0 + 3_600_000;
+    for (let s = 0; s <= 600; s++) {
+      take(aheadMs + s * 1000, s);
+      await clock.advance(1000);
+    }
+    expect(events().slice(-3)).toEqual([
+      ...[`resumed ${aheadMs + 600_000}`, 'readings 600', `observed ${aheadMs + 600_001}`],
+    ]);
+    expect(events()).toHaveLength(603);
+  });
+});
+
 describe('after something was missed', () => {
   it('observation begins where its clock would stand had nobody set it: what was missed may have these times', async () => {
     for (const isCounted of [true, false]) {
@@ -228,7 +260,7 @@ describe('after something was missed', () => {
       take(14_000, 11);
       expect(events().slice(3)).toEqual([
         // Stated with it is what is to be kept: that some times may have come twice.
-        ...['broken 1', 'resumed 10011', 'late 9', 'observed 10011', 'late 10'],
+        ...['broken 1', 'resumed 10011', 'late 9', 'late 10', 'observed 10011'],
         ...['readings 11', 'observed 14001'],
       ]);
     }

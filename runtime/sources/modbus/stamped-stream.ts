@@ -11,6 +11,7 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
+import type { FirstClaim } from '../codec/clock-ahead.ts';
 import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import type { SourceSink } from '../source.ts';
@@ -26,6 +27,8 @@ interface Seen {
   readonly at: number;
   /** The stream has it within what is observed. */
   readonly isTaken: boolean;
+  /** Its time lies in the future, and is not believed. */
+  readonly isAhead?: true;
 }
 
 /** State that outlives a session. */
@@ -35,6 +38,8 @@ export interface StampedMemory {
   isCoarse: boolean;
   /** How far the equipment's clock has come, and when it was set back. */
   readonly steps: ClockSteps;
+  /** Whether it is believed where it begins in the future. */
+  readonly first: FirstClaim;
 }
 
 export interface StampedStreamOptions {
@@ -65,7 +70,10 @@ export class StampedStream implements SampleStream {
     this.#confirmer = new Confirmer(this.#observation, options.clock);
     // Before history is read as well.
     const { memory, start } = options;
-    if (start?.floor !== undefined) memory.steps.recall(start.floor - 1, start.ageMs ?? 0, start.isAgeSure);
+    if (start?.floor !== undefined) {
+      memory.steps.recall(start.floor - 1, start.ageMs ?? 0, start.isAgeSure);
+      memory.first.recall();
+    }
     memory.steps.recallTwice(this.#kept.twiceTo);
   }
 
@@ -128,7 +136,8 @@ export class StampedStream implements SampleStream {
   /** The same sample as before: none came between. */
   #unchanged(startedAt: number): void {
     const { memory } = this.#options;
-    const { stamp, at, isTaken } = memory.last!;
+    const { stamp, at, isTaken, isAhead } = memory.last!;
+    if (isAhead) return;
     const isSettled = !memory.isCoarse || startedAt - at >= coarseStepMs;
     const until = isSettled ? stamp.timestamp + 1 : stamp.timestamp;
     if (this.#observation.isBroken) {
@@ -151,6 +160,12 @@ export class StampedStream implements SampleStream {
     memory.steps.show(timestamp);
     this.#confirmer.stated();
     const at = clock.monotonic();
+    if (!memory.first.isBelieved({ timestamp, now: at, wall: clock.now() })) {
+      this.#observation.lose('equipment-clock-ahead');
+      this.#observation.late(readings);
+      memory.last = { stamp, readings, at, isTaken: false, isAhead: true };
+      return;
+    }
     if (!isWhole) {
       this.#observation.late(readings);
       this.#observation.lose('sample-incomplete', { at: timestamp });

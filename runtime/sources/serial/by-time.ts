@@ -52,7 +52,8 @@ export class ByTime {
 
   constructor(options: ByTimeOptions) {
     this.#options = options;
-    this.#guard = new TimeGuard(options.state.clock.known, options.stepMs);
+    const { known, best } = options.state.clock;
+    this.#guard = new TimeGuard(known, options.stepMs, best);
   }
 
   place(record: DecodedRecord): void {

@@ -314,3 +314,45 @@ describe('a dump that looks like live messages', () => {
     expect(running.sink.of('broken')).toEqual([]);
   });
 });
+
+describe('a memory by time', () => {
+  it('is neither empty nor gone where its clock leapt, before that is past by our clock: it may be put right', async () => {
+    const { read, logger, clock, timeOf } = await setUp({ index: 'time', samples: 50 });
+    const hour = 3_600_000;
+    const goOn = async (records: number) => {
+      for (let at = 0; at < records; at++) {
+        logger.sample(clock.now() + 2 * hour);
+        await clock.advance(10_000);
+      }
+    };
+    const leapt = clock.now() + hour;
+    const answered = () => read(leapt, leapt + 60_000).catch(() => []);
+    // It stays there, and is believed in the end.
+    await goOn(65);
+    expect(await answered()).toEqual([]);
+    // What it went through before is not in doubt.
+    const pages = await read(timeOf(40), timeOf(45));
+    expect(pages.at(-1)).toMatchObject({ kind: 'readings', window: { end: timeOf(45) } });
+    // Nor is what it forgets gone as far as it may still come by there.
+    await goOn(110);
+    expect(await answered()).toEqual([]);
+  });
+
+  it('whose times are rounded says beside what has the oldest that some with the same may be gone', async () => {
+    const { read, logger, clock } = await setUp({ index: 'time', capacity: 5, samples: 0 });
+    const start = clock.now();
+    // Two a second: of the oldest second the first is overwritten.
+    for (let at = 0; at < 12; at++) {
+      logger.sample(start + Math.floor(at / 2) * 1000);
+      await clock.advance(500);
+    }
+    const pages = await read(start + 3000, start + 5000);
+    const readings = pages.flatMap((page) => (page.kind === 'readings' ? page.readings : []));
+    const oldest = Math.min(...readings.map(({ index }) => index));
+    const marks = readings.filter(({ quality }) => quality === 'bad:records-gone');
+    expect(marks.length).toBeGreaterThan(0);
+    expect(new Set(marks.map(({ index }) => index))).toEqual(new Set([oldest]));
+    for (const { tag } of marks)
+      expect(readings.findLast((each) => each.tag === tag && each.index === oldest)?.value).toBe(null);
+  });
+});

@@ -61,6 +61,9 @@ export class InstrumentClock {
   #repeated: readonly Window[] = [];
   #freeFrom = Number.NEGATIVE_INFINITY;
   #aheadS: number | undefined;
+  /** Least lead of its clock over monotonic time, and the lowest time that is known of it. */
+  #lead = Number.POSITIVE_INFINITY;
+  #knownFrom = Number.POSITIVE_INFINITY;
 
   /**
    * `stepMs`: what its times are rounded to. `mark`: as `mark` gave it before a restart. `least`: where it stands at least, by
@@ -74,6 +77,8 @@ export class InstrumentClock {
     if (aheadS !== undefined) {
       const timestamp = Math.max(at.wall - aheadS * 1000, least);
       this.#known = { timestamp, at: at.now };
+      this.#lead = timestamp - at.now;
+      this.#knownFrom = timestamp;
       this.#estimate = { timestamp, at: at.now, slackMs: slackMs + markSlackMs };
     }
     if (repeatedTo === undefined) return;
@@ -85,6 +90,11 @@ export class InstrumentClock {
   /** The newest time that is believed; undefined where none is. */
   get known(): KnownTime | undefined {
     return this.#known;
+  }
+
+  /** The time that was shown with the least delay; undefined where none is known since it was set back. */
+  get best(): { readonly timestamp: number; readonly at: number } | undefined {
+    return this.#estimate;
   }
 
   /** Below, something that was missed may have its time. */
@@ -104,6 +114,8 @@ export class InstrumentClock {
    * `isBelieved`: false for times in the future, which may be wrong for a moment.
    */
   show(timestamp: number, { now, wall }: ClockNow, hasMissed: boolean, isBelieved = true): void {
+    this.#lead = Math.min(this.#lead, timestamp - now);
+    this.#knownFrom = Math.min(this.#knownFrom, timestamp);
     const end = this.#beyond(now);
     if (hasMissed && end !== undefined) this.#freeFrom = Math.max(this.#freeFrom, end);
     const shown = this.#shown;
@@ -133,6 +145,14 @@ export class InstrumentClock {
   cameTwice(window: Window): void {
     const isKnown = this.#repeated.some(({ start, end }) => start <= window.start && end >= window.end);
     if (!isKnown) this.#repeated = bounded([...this.#repeated, window]);
+  }
+
+  /**
+   * So far time has passed for what begins at `from`: by our clock, or by the instrument's, where it was known before, and as it was
+   * before it leapt ahead. What it leapt over beyond that may come yet, once it is put right.
+   */
+  present(from: number, { now, wall }: ClockNow): number {
+    return Math.floor(Math.max(wall, from >= this.#knownFrom ? now + this.#lead : wall));
   }
 
   /** What has to be known after a restart. */

@@ -15,7 +15,7 @@ const numbered = {
 };
 
 function talking(config: object, floor?: () => number | StreamStart) {
-  const clock = new VirtualClock();
+  const clock = new VirtualClock(Date.UTC(2026, 10, 22, 10));
   const line = new MemoryLine(clock);
   const running = run(config, line, clock, floor);
   const hear = async (...messages: string[]) => {

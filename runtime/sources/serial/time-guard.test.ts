@@ -76,12 +76,20 @@ describe('times that an instrument shows', () => {
   });
 
   it('are counted from when they were first shown: an instrument that is asked says them again', () => {
-    const guard = new TimeGuard(undefined, 1);
+    const guard = new TimeGuard({ timestamp: now, at: 0 }, 1);
     // Our wall clock is an hour behind, so that all of it looks like the future.
     const shown = (atMs: number, recordMs: number) =>
       show(guard.take({ timestamp: now + recordMs, now: atMs, wall: now + atMs - hours }));
     for (const atMs of [0, 2000, 4000, 6000, 7900]) expect(shown(atMs, 0)).toBe('believed');
     expect(shown(8300, 8000)).toBe('believed');
+  });
+
+  it('far in the future are not believed either where nothing is known from before', () => {
+    const guard = new TimeGuard(undefined, 1);
+    const shown = (atMs: number, aheadMs: number) =>
+      show(guard.take({ timestamp: now + atMs + aheadMs, now: atMs, wall: now + atMs }));
+    expect([shown(0, 2 * hours), shown(1000, 2 * hours)]).toEqual(['held', 'borne out, unclaimed']);
+    expect(shown(2000, 0)).toBe('believed');
   });
 
   it('may be rounded, and may always be ahead of our clock', () => {

@@ -6,31 +6,16 @@
 // from where we were, the held one was garbage. An instrument whose clock was really set, or that was not heard for a
 // week, costs one record's delay.
 //
-// A clock that stands in the future may be wrong for a few seconds or from now on. Its records are given, but nothing
-// is claimed by them until its time has come or it has stood there for long: what is claimed in the future is claimed
-// twice, once the clock is put right.
+// In the future nothing is claimed either before it is believed: codec/clock-ahead.ts says why.
+import { type BelievedTime, betterOf, isAhead, type ShownTime, settledMs } from '../codec/clock-ahead.ts';
 
 /** Longer than any correction of a clock but the first. */
 export const leapMs = 86_400_000;
-/** What time synchronisation corrects all day, and what a message may be held up. */
-const slackMs = 2000;
-/** A clock that runs fast by more than 1,000 ppm is wrong. */
-const drift = 1 / 1000;
-/** A clock that has stood ahead for so long stays there. */
-const settledMs = 600_000;
 
 export type TimeStep =
   /** `bearsOut`: the held record comes first. `isClaimed`: it says how far observation has come. */
   | { readonly kind: 'placed'; readonly bearsOut: boolean; readonly isClaimed: boolean }
   | { readonly kind: 'held' };
-
-export interface ShownTime {
-  readonly timestamp: number;
-  /** Monotonic ms. */
-  readonly now: number;
-  /** Our wall clock, epoch ms. */
-  readonly wall: number;
-}
 
 /** The newest time that is believed, and when it was shown; that is not known from before a restart. */
 export interface KnownTime {
@@ -41,13 +26,16 @@ export interface KnownTime {
 export class TimeGuard {
   readonly #stepMs: number;
   #last: KnownTime | undefined;
+  /** That which was shown with the least delay. */
+  #best: BelievedTime | undefined;
   #held: number | undefined;
   /** The clock stands in the future since; monotonic. */
   #aheadSince: number | undefined;
 
-  /** `stepMs`: what the instrument's times are rounded to. */
-  constructor(last: KnownTime | undefined, stepMs: number) {
+  /** `stepMs`: what the instrument's times are rounded to. `best`: what was shown with the least delay. */
+  constructor(last: KnownTime | undefined, stepMs: number, best?: BelievedTime) {
     this.#last = last;
+    this.#best = best ?? (last?.at === undefined ? undefined : { timestamp: last.timestamp, at: last.at });
     this.#stepMs = stepMs;
   }
 
@@ -69,24 +57,23 @@ export class TimeGuard {
   /** It does not go on from the last one that was believed. */
   #isLeap(shown: ShownTime): boolean {
     const last = this.#last;
-    if (last === undefined) return false;
+    if (last === undefined) return this.#isAhead(shown);
     return Math.abs(shown.timestamp - last.timestamp) > leapMs || this.#isAhead(shown);
   }
 
-  /** It is in the future, by our clock and by what can have passed since the last one. */
-  #isAhead({ timestamp, now, wall }: ShownTime): boolean {
-    if (timestamp <= wall + slackMs) return false;
-    const last = this.#last;
-    if (last === undefined) return false;
-    if (last.at === undefined) return timestamp - last.timestamp > leapMs;
-    const passedMs = now - last.at;
-    return timestamp - last.timestamp > passedMs * (1 + drift) + slackMs + this.#stepMs;
+  #isAhead(shown: ShownTime): boolean {
+    const best = this.#best;
+    const isBeyond = isAhead(shown, best, this.#stepMs);
+    // From before a restart only the time is known.
+    if (best !== undefined || this.#last === undefined) return isBeyond;
+    return isBeyond && shown.timestamp - this.#last.timestamp > leapMs;
   }
 
   #believe({ timestamp, now }: ShownTime, bearsOut: boolean): TimeStep {
     // Said again, it was shown first before: its clock has gone on since then.
     const isAgain = timestamp === this.#last?.timestamp && this.#last.at !== undefined;
     if (!isAgain) this.#last = { timestamp, at: now };
+    this.#best = betterOf(this.#best, { timestamp, at: now });
     this.#held = undefined;
     this.#aheadSince = undefined;
     return { kind: 'placed', bearsOut, isClaimed: true };

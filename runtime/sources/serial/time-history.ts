@@ -10,11 +10,17 @@
 // bounds, it is asked for everything before, in ever larger steps, and what lies before its first record is gone where
 // nothing older comes.
 //
+// What its clock leapt over is neither empty nor gone before it is past by ours as well: it may be set back, and come by there
+// again. Where several records may have one time, some of those with the oldest that it holds may be gone: they are given, and a
+// null behind them says so.
+//
 // All of that rests on records in the order of their times. Where a dump shows that the clock was set back within it, or
 // that was seen live, nothing is proven for the time that came twice. Nor where the memory lacks what was heard live.
 import { type Clock, sleep } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
+import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
+import { leapsIn, longestIn } from '../codec/log-leaps.ts';
 import { CompletePage, GonePage, type HistoryPage } from '../history-page.ts';
 import type { SourceHistory } from '../source.ts';
 import { settledAfterMs, type TimeState } from './by-time.ts';
@@ -161,12 +167,6 @@ class TimeRead {
     if (first === undefined) return oldest;
     // Numbers without a gap: from the first one that came on nothing is missing, but what shared its time before it.
     if (this.#isNumbered && first.time < oldest) return first.time + (sharesTimes ? 1 : 0);
-    if (!sharesTimes || first.time > oldest) return oldest;
-    const counts = new Map<number, number>();
-    for (const { time } of records) counts.set(time, (counts.get(time) ?? 0) + 1);
-    const most = [...counts.values()].reduce((a, b) => Math.max(a, b), 0);
-    if ((counts.get(oldest) ?? 0) < most)
-      throw unproven('of the records with its oldest time some may be gone already');
     return oldest;
   }
 
@@ -235,7 +235,9 @@ class TimeRead {
     if (limit > this.#cursor) yield this.#gone(limit, heldFrom);
   }
 
-  #gone(end: number, heldFrom: number): HistoryPage {
+  #gone(to: number, heldFrom: number): HistoryPage {
+    const end = Math.min(to, this.#present(this.#cursor));
+    if (end <= this.#cursor) throw unproven(ahead);
     const window = { start: this.#cursor, end };
     this.#cursor = end;
     return GonePage.of(window, { reason: 'history-expired', heldFrom });
@@ -243,17 +245,50 @@ class TimeRead {
 
   #complete(
     dump: TimedDump,
-    { end, heldFrom, recordedTo }: { end: number; heldFrom: number; recordedTo: number },
+    { end: to, heldFrom, recordedTo }: { end: number; heldFrom: number; recordedTo: number },
   ): HistoryPage {
     this.#requireHeard(dump, heldFrom, recordedTo);
     const { asked, records, ended } = dump;
+    const end = this.#beforeLeap(records, to);
+    if (end <= this.#cursor) throw unproven(ahead);
     const window = { start: this.#cursor, end };
     this.#cursor = end;
     const inside = records.filter(({ time }) => time >= window.start && time < end);
-    const readings = (this.#isNumbered ? inside : withoutRepetitions(inside)).flatMap(({ record, time }) =>
-      toReadings(record, time),
-    );
+    const given = this.#isNumbered ? inside : withoutRepetitions(inside);
+    const oldest = given.filter(({ time }) => time === heldFrom);
+    const readings = [
+      ...oldest.flatMap(({ record, time }) => toReadings(record, time)),
+      ...(this.#mayShare(dump) ? marksBehind(oldest) : []),
+      ...given
+        .filter(({ time }) => time !== heldFrom)
+        .flatMap(({ record, time }) => toReadings(record, time)),
+    ];
     return CompletePage.of(window, readings, { asked, ended, heldFrom, recordedTo });
+  }
+
+  /** Several records may have one time. */
+  #mayShare({ sharesTimes }: TimedDump): boolean {
+    return sharesTimes || this.#options.stepMs > 1;
+  }
+
+  #present(from: number): number {
+    const { clock, state } = this.#options;
+    return state().clock.present(from, { now: clock.monotonic(), wall: clock.now() });
+  }
+
+  /** As far as to where nothing is known but that its clock leapt. */
+  #beforeLeap(records: readonly TimedRecord[], to: number): number {
+    const order = records.map(({ time }, position) => ({ position, time }));
+    const inside = order.filter(({ time }) => time >= this.#cursor && time < to);
+    const leaps = [
+      ...leapsIn(order, longestIn(order)),
+      ...(inside.length === 0 ? [{ start: this.#cursor, end: to }] : []),
+    ];
+    const starts = leaps.flatMap(({ start, end }) => {
+      const from = Math.max(start, this.#cursor, this.#present(start - 1));
+      return from < end && from < to ? [from] : [];
+    });
+    return Math.min(to, ...starts);
   }
 
   async #requireNothing(window: Window): Promise<void> {
@@ -328,6 +363,17 @@ class TimeRead {
         'its clock was set back, and that time came twice: nobody can tell what is missing of it',
       );
   }
+}
+
+const ahead = 'its clock stands ahead of ours: what it leapt over may come yet';
+
+/** Of each tag that one of them has. */
+function marksBehind(records: readonly TimedRecord[]): readonly Reading[] {
+  const readings = records.flatMap(({ record, time }) => toReadings(record, time));
+  const marks = readings.map(
+    ({ tag, index }): Reading => ({ index, tag, value: null, quality: 'bad:records-gone' }),
+  );
+  return [...new Map(marks.map((mark) => [mark.tag, mark])).values()];
 }
 
 /** The same record, said again. */
