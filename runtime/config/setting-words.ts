@@ -245,7 +245,7 @@ bounds.pattern |  | "(?<oldest>\\\\d+),(?<newest>\\\\d+)" | Pattern of the answe
 framing |  | {kind: delimiter, end: <CR>} | How messages are told apart
 framing.kind |  | delimiter | By an end mark, a fixed length, start and end marks, a length field, or silence
 framing.end |  | <CR> | What ends a message
-framing.start |  | <STX> | What begins a message
+framing.start |  | <STX> | What begins a message; with start-end a list where there are several
 framing.maxBytes | bytes | 1024 | Longest message
 framing.gapMs | ms | 200 | Silence within a message that makes it a broken one; for silence: what ends it
 framing.length | bytes | 12 | Length of a message

@@ -7,23 +7,35 @@ const types = ['serial'];
 const field = (label: string, group: string, value = '-?[0-9]+') =>
   `(?:.*?\\r\\n${label}\\t(?<${group}>${value}))?`;
 
-/** Text blocks, once a second (VE.Direct protocol, version 3.33); lines of its other protocol may stand between them. */
+/**
+ * Text blocks, once a second (VE.Direct protocol, version 3.33). Battery monitors say two, the second of history. Lines of its other
+ * protocol may stand between them, and amid one.
+ */
 const veDirect: Profile = {
   title: 'Victron chargers and battery monitors, VE.Direct text protocol',
   types,
   settings: {
     baudRate: 19_200,
     expectEveryMs: 10_000,
-    framing: { kind: 'start-end', start: '\\r\\nPID\\t', end: '\\r\\nChecksum\\t', trailer: 1 },
+    framing: {
+      kind: 'start-end',
+      start: ['\\r\\nPID\\t', '\\r\\nH1\\t'],
+      end: '\\r\\nChecksum\\t',
+      trailer: 1,
+    },
     checksum: { kind: 'lrc', at: -1, from: 0, to: -1 },
     ignore: [':'],
     fields: {
-      pattern: `(?s)${field('V', 'v')}${field('I', 'i')}${field('VPV', 'vpv')}${field('PPV', 'ppv')}${field('CS', 'cs')}${field('ERR', 'err')}${field('H19', 'h19')}${field('H20', 'h20')}`,
+      pattern: `(?s)${field('V', 'v')}${field('I', 'i')}${field('VPV', 'vpv')}${field('PPV', 'ppv')}${field('CS', 'cs')}${field('ERR', 'err')}${field('H19', 'h19')}${field('H20', 'h20')}${field('P', 'p')}${field('CE', 'ce')}${field('SOC', 'soc')}${field('TTG', 'ttg')}`,
     },
   },
   tags: [
     { name: 'battery-voltage', group: 'v', scale: 0.001 },
     { name: 'battery-current', group: 'i', scale: 0.001 },
+    { name: 'battery-power', group: 'p' },
+    { name: 'consumed', group: 'ce', scale: 0.001 },
+    { name: 'state-of-charge', group: 'soc', scale: 0.1 },
+    { name: 'time-to-go', group: 'ttg', invalid: { '-1': 'endless' } },
     { name: 'panel-voltage', group: 'vpv', scale: 0.001 },
     { name: 'panel-power', group: 'ppv' },
     {

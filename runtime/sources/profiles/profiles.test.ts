@@ -222,6 +222,34 @@ describe('serial instruments', () => {
     expect([breaks, complaint]).toEqual([[], undefined]);
   });
 
+  it.each([
+    ['between its blocks', ''],
+    ['amid a block as well', ':A0102000543\n'],
+  ])(
+    've-direct: a battery monitor says two blocks, with lines of the other protocol %s',
+    async (_where, amid) => {
+      const summed = (text: string, inserted: string, before: string) => {
+        const whole = `${text}\r\nChecksum\t`;
+        const sum = [...Buffer.from(whole)].reduce((all, byte) => (all + byte) & 0xff, 0);
+        return `${whole.replace(before, `${inserted}${before}`)}${String.fromCharCode((256 - sum) & 0xff)}`;
+      };
+      const first =
+        '\r\nPID\t0x203\r\nV\t26201\r\nI\t-1500\r\nP\t-39\r\nCE\t-12000\r\nSOC\t876\r\nTTG\t-1\r\nAlarm\tOFF\r\nBMV\t702\r\nFW\t0307';
+      const second = '\r\nH1\t-85\r\nH2\t-12\r\nH18\t2041';
+      const said = `${summed(first, amid, '\r\nCE')}:A0002000148\n${summed(second, amid, '\r\nH2')}`;
+      const { values, breaks, complaint } = await readSerial('ve-direct', said);
+      expect(values).toEqual({
+        'battery-voltage': 26.201,
+        'battery-current': -1.5,
+        'battery-power': -39,
+        consumed: -12,
+        'state-of-charge': expect.closeTo(87.6),
+        'time-to-go': 'bad:endless',
+      });
+      expect([breaks, complaint]).toEqual([[], undefined]);
+    },
+  );
+
   it('dsmr-p1: a telegram with its CRC', async () => {
     // The example of the P1 companion standard 5.0.2, section 6.12, shortened, with a CRC of its own.
     const body =

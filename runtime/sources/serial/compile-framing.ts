@@ -7,11 +7,14 @@ import { compileFraming } from './framings.ts';
 
 type ChecksumSettings = NonNullable<SerialSourceConfig['checksum']>;
 
-/** `between`: bytes that mean nothing between messages. */
+/** `between`: bytes that mean nothing between messages; `ignore`: how lines of no interest begin. */
 export function framingOf(
   framing: FramingConfig,
   checksum: ChecksumSettings | undefined,
-  between?: string,
+  {
+    between,
+    ignore = [],
+  }: { readonly between?: string | undefined; readonly ignore?: readonly string[] } = {},
 ): Framing {
   const check: ChecksumCheck | undefined = checksum && compileChecksum(withForm(checksum));
   const isValid = check ? (frame: Buffer) => check(frame) !== undefined : () => true;
@@ -21,6 +24,7 @@ export function framingOf(
       isValid,
       check !== undefined,
       between === undefined ? undefined : toBytes(between),
+      check === undefined ? [] : ignore.map(toBytes),
     ),
     checksum: check,
   };
@@ -32,10 +36,11 @@ export function dumpFraming({
   framing,
   checksum,
   between,
+  ignore,
 }: SerialSourceConfig): Framing | undefined {
   if (!history?.framing && history?.checksum === undefined) return undefined;
   const own = history.checksum ?? checksum;
-  return framingOf(history.framing ?? framing, own === 'none' ? undefined : own, between);
+  return framingOf(history.framing ?? framing, own === 'none' ? undefined : own, { between, ignore });
 }
 
 /** Modbus sends its CRC low byte first; all others are read high byte first. */

@@ -81,7 +81,7 @@ export class FrameReader {
     for (;;) {
       const found = scanner.next(rest, this.#isLost, isSilent);
       if (found.kind === 'more' || found.used === 0) break;
-      const frame = rest;
+      const frame = (found.kind === 'frame' && found.bytes) || rest;
       rest = rest.subarray(found.used);
       if (found.kind === 'garbage') {
         this.#isLost = found.isLost;

@@ -13,6 +13,8 @@ export type Found =
       readonly contentFrom: number;
       readonly contentTo: number;
       readonly used: number;
+      /** What the places are counted in, where that is not what was looked at: something stood amid the frame. */
+      readonly bytes?: Buffer;
     }
   /** Bytes that belong to no frame. `isLost`: the bytes after them do not begin at the edge of a message. */
   | { readonly kind: 'garbage'; readonly used: number; readonly why: GarbageKind; readonly isLost: boolean }

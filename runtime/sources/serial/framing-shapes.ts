@@ -24,7 +24,10 @@ export const framing = z.discriminatedUnion(
     }),
     z.strictObject({
       kind: z.literal('start-end'),
-      start: mark.default('<STX>'),
+      /** One of several, where messages begin in several ways. */
+      start: z
+        .union([mark, z.array(mark).min(1).max(8)], 'must be text, or a list of at most 8 texts')
+        .default('<STX>'),
       end: mark.default('<ETX>'),
       /** Bytes that follow the end: a check sum. */
       trailer: z.int().min(0).max(16).default(0),

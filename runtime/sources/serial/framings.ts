@@ -4,15 +4,21 @@ import type { FramingConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { type Found, type FrameScanner, garbage, needMore } from './frame-scanner.ts';
 
+const lf = 10;
+
 type Valid = (frame: Buffer) => boolean;
 type Kind<K extends FramingConfig['kind']> = Extract<FramingConfig, { kind: K }>;
 
-/** `isValid` is the check sum's; `isChecked` whether there is one; `between`: bytes that mean nothing between messages. */
+/**
+ * `isValid` is the check sum's; `isChecked` whether there is one; `between`: bytes that mean nothing between messages; `ignored`:
+ * how lines begin that may stand amid a message as well, where its check sum shows that they do.
+ */
 export function compileFraming(
   config: FramingConfig,
   isValid: Valid,
   isChecked: boolean,
   between: Uint8Array = new Uint8Array(),
+  ignored: readonly Buffer[] = [],
 ): FrameScanner {
   switch (config.kind) {
     case 'delimiter':
@@ -20,7 +26,7 @@ export function compileFraming(
     case 'fixed':
       return fixed(config, isValid, isChecked);
     case 'start-end':
-      return startEnd(config, isValid, isChecked);
+      return startEnd(config, isValid, isChecked, ignored);
     case 'length-field':
       return lengthField(config, isValid, isChecked);
     case 'silence':
@@ -70,7 +76,7 @@ function fixed({ length, start, gapMs }: Kind<'fixed'>, isValid: Valid, isChecke
     next: (bytes, isLost, isSilent) => {
       if (isLost && !findsEdges) return isSilent ? silentAgain(bytes) : lostUntilSilence(bytes);
       return (
-        beforeMark(bytes, mark, isSilent) ??
+        beforeMark(bytes, [mark], isSilent) ??
         (bytes.length < length ? unfinished(bytes, isSilent) : block(bytes, length, isValid))
       );
     },
@@ -90,7 +96,7 @@ function lengthField(config: Kind<'length-field'>, isValid: Valid, isChecked: bo
     gapMs,
     next: (bytes, isLost, isSilent) => {
       if (isLost && !findsEdges) return isSilent ? silentAgain(bytes) : lostUntilSilence(bytes);
-      const noise = beforeMark(bytes, mark, isSilent);
+      const noise = beforeMark(bytes, [mark], isSilent);
       if (noise) return noise;
       if (bytes.length < offset + size) return unfinished(bytes, isSilent);
       const length = readLength(bytes, offset, size, form) + add;
@@ -114,29 +120,58 @@ function readLength(bytes: Buffer, at: number, size: number, form: Kind<'length-
  * looked like a message shows that the first was cut off: with a check sum each is tried in turn, without one the last
  * beginning before the end counts.
  */
-function startEnd(config: Kind<'start-end'>, isValid: Valid, isChecked: boolean): FrameScanner {
+function startEnd(
+  config: Kind<'start-end'>,
+  isValid: Valid,
+  isChecked: boolean,
+  ignored: readonly Buffer[],
+): FrameScanner {
   const { trailer, maxBytes, gapMs } = config;
-  const [start, end] = [toBytes(config.start), toBytes(config.end)];
+  const starts = [config.start].flat().map(toBytes);
+  const end = toBytes(config.end);
   return {
     isValid,
     findsEdges: true,
     maxBytes,
     gapMs,
     next(bytes, _isLost, isSilent) {
-      const noise = beforeMark(bytes, start, isSilent);
+      const noise = beforeMark(bytes, starts, isSilent);
       if (noise) return noise;
+      const start = starts.find((each) => startsWith(bytes, each))!;
       const endAt = bytes.indexOf(end, start.length);
       const to = endAt + end.length + trailer;
       const isTooLong = endAt >= 0 ? to > maxBytes : bytes.length > maxBytes;
-      if (isTooLong) return garbage(nextMark(bytes, start), 'too-long', true);
+      if (isTooLong) return garbage(nextMark(bytes, starts), 'too-long', true);
       if (endAt < 0 || bytes.length < to) return unfinished(bytes, isSilent);
-      const last = bytes.lastIndexOf(start, endAt - start.length);
+      const last = Math.max(...starts.map((each) => bytes.lastIndexOf(each, endAt - each.length)));
       if (!isChecked && last > 0) return garbage(last, 'cut', false);
-      const next = nextMark(bytes, start);
-      if (!isValid(bytes.subarray(0, to))) return garbage(Math.min(next, to), 'checksum', true);
-      return { kind: 'frame', from: 0, to, contentFrom: start.length, contentTo: endAt, used: to };
+      const frame = { kind: 'frame', from: 0, contentFrom: start.length, used: to } as const;
+      if (isValid(bytes.subarray(0, to))) return { ...frame, to, contentTo: endAt };
+      const own = withoutLines(bytes.subarray(0, to), ignored, endAt);
+      const left = own.length - to;
+      if (left < 0 && isValid(own)) return { ...frame, to: own.length, contentTo: endAt + left, bytes: own };
+      return garbage(Math.min(nextMark(bytes, starts), to), 'checksum', true);
     },
   };
+}
+
+/** Without the lines, each to its line feed, that begin with one of `prefixes` before `before`. */
+function withoutLines(frame: Buffer, prefixes: readonly Buffer[], before: number): Buffer {
+  const kept: Buffer[] = [];
+  let from = 0;
+  for (let at = 0; at < before; at++) {
+    if (!prefixes.some((prefix) => startsWith(frame.subarray(at), prefix))) continue;
+    const lineEnd = frame.indexOf(lf, at);
+    if (lineEnd < 0 || lineEnd >= before) break;
+    kept.push(frame.subarray(from, at));
+    from = lineEnd + 1;
+    at = lineEnd;
+  }
+  return kept.length === 0 ? frame : Buffer.concat([...kept, frame.subarray(from)]);
+}
+
+function startsWith(bytes: Buffer, mark: Buffer): boolean {
+  return bytes.length >= mark.length && bytes.compare(mark, 0, mark.length, 0, mark.length) === 0;
 }
 
 /** A message is what comes without a pause. */
@@ -163,14 +198,14 @@ function block(bytes: Buffer, length: number, isValid: Valid): Found {
   return { kind: 'frame', from: 0, to: length, contentFrom: 0, contentTo: length, used: length };
 }
 
-/** Noise before the bytes that every message begins with; undefined where there is none. */
-function beforeMark(bytes: Buffer, mark: Buffer, isSilent: boolean): Found | undefined {
+/** Noise before the bytes that each message begins with, one of `marks`; undefined where there is none. */
+function beforeMark(bytes: Buffer, marks: readonly Buffer[], isSilent: boolean): Found | undefined {
   if (bytes.length === 0) return needMore;
-  if (mark.length === 0) return undefined;
-  const at = bytes.indexOf(mark);
+  if (marks.some((mark) => mark.length === 0)) return undefined;
+  const at = firstMark(bytes, marks, 0);
   if (at === 0) return undefined;
   if (at > 0) return garbage(at, 'noise', true);
-  const kept = isSilent ? 0 : partOfMark(bytes, mark);
+  const kept = isSilent ? 0 : Math.max(...marks.map((mark) => partOfMark(bytes, mark)));
   return kept === bytes.length ? needMore : garbage(bytes.length - kept, 'noise', true);
 }
 
@@ -183,9 +218,15 @@ function partOfMark(bytes: Buffer, mark: Buffer): number {
 }
 
 /** Where the next beginning is, or may be, after the one at 0. */
-function nextMark(bytes: Buffer, mark: Buffer): number {
-  const at = bytes.indexOf(mark, 1);
-  return at >= 0 ? at : Math.max(1, bytes.length - mark.length + 1);
+function nextMark(bytes: Buffer, marks: readonly Buffer[]): number {
+  const at = firstMark(bytes, marks, 1);
+  const longest = Math.max(...marks.map(({ length }) => length));
+  return at >= 0 ? at : Math.max(1, bytes.length - longest + 1);
+}
+
+function firstMark(bytes: Buffer, marks: readonly Buffer[], from: number): number {
+  const found = marks.map((mark) => bytes.indexOf(mark, from)).filter((at) => at >= 0);
+  return found.length === 0 ? -1 : Math.min(...found);
 }
 
 /** A frame that was begun: the line went silent, so it will not be finished. */

@@ -91,6 +91,20 @@ describe('a probe of a serial instrument', () => {
     expect(byName()).toMatchObject({ weight: { value: 12.5 } });
   });
 
+  it('says of a tag that no message had that others came', async () => {
+    const { clock, ended, byName, line } = look({
+      fields: { pattern: '^(?<weight>[0-9.]+) kg(?: (?<tare>[0-9.]+) t)?$' },
+      tags: [{ name: 'weight' }, { name: 'tare' }],
+      expectEveryMs: 1000,
+    });
+    await clock.advance(100);
+    line.say('1.5 kg\r\n');
+    await clock.advance(20_000);
+    expect(await ended).toBeUndefined();
+    expect(byName().weight).toMatchObject({ value: 1.5, quality: 'good' });
+    expect(byName().tare?.problem).toMatch(/others came, and none of the messages had this one/);
+  });
+
   it('says that not a byte came from an instrument that should talk', async () => {
     const { clock, ended, byName } = look({ ...scale, expectEveryMs: 1000 });
     await clock.advance(10_000);

@@ -82,7 +82,7 @@ class Look {
     this.#openedAt = clock.monotonic();
     this.#line = new SerialLine({
       stream,
-      framing: framingOf(config.framing, config.checksum, config.between),
+      framing: framingOf(config.framing, config.checksum, config),
       isTalking: config.poll === undefined,
       peer: peerOf(config),
       clock,
@@ -167,7 +167,9 @@ class Look {
         value: null,
         quality: 'bad:no-answer',
         tookMs: this.#tookMs,
-        problem: `${this.#lastProblem || 'no message has it'}; ${came}${advice}`,
+        problem: isAtAll
+          ? `${this.#lastProblem || 'no message has it'}; ${came}${advice}`
+          : 'others came, and none of the messages had this one: the instrument may not have it, or says it seldom',
       };
     }
   }

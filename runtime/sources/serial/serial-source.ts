@@ -121,7 +121,7 @@ class SerialSource implements Source {
     const count = (name: string, by?: number) => this.#count(name, by);
     const line = new SerialLine({
       stream,
-      framing: framingOf(config.framing, config.checksum, config.between),
+      framing: framingOf(config.framing, config.checksum, config),
       isTalking: config.poll === undefined,
       order: this.#commands,
       peer: peerOf(config),
