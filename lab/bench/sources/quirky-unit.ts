@@ -12,6 +12,8 @@ export interface Quirks {
   readonly transactionId?: number;
   readonly unitId?: number;
   readonly lengthError?: number;
+  /** So many bytes follow each answer, as the check sum of a line that was not taken off. */
+  readonly strayBytes?: number;
   /** Says nothing to a request over this register. */
   readonly mute?: number;
   /** Refuses requests over this register. */
@@ -108,9 +110,9 @@ function answerOf(unit: number, quirks: Quirks, pdu: Buffer, nowMs: number): Buf
   return Buffer.concat([Buffer.from([code, data.length]), data]);
 }
 
-function odd({ transactionId, unitId, lengthError = 0 }: Quirks, bytes: Buffer): Buffer {
+function odd({ transactionId, unitId, lengthError = 0, strayBytes = 0 }: Quirks, bytes: Buffer): Buffer {
   if (transactionId !== undefined) bytes.writeUInt16BE(transactionId, 0);
   if (unitId !== undefined) bytes[6] = unitId;
   bytes.writeUInt16BE(bytes.readUInt16BE(4) + lengthError, 4);
-  return bytes;
+  return strayBytes === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(strayBytes, 0x5a)]);
 }

@@ -23,6 +23,7 @@ const ofTcp: readonly Habit[] = [
   [{ unitId: 0 }, { unitId: 'ignore' }],
   [{ lengthError: 1 }, { frameLength: 'ignore' }],
   [{ lengthError: -1 }, { frameLength: 'ignore' }],
+  [{ strayBytes: 2 }, { frameLength: 'ignore' }],
   [{ mute: places.muteOrRefused }],
   [{ refused: places.muteOrRefused, maxRegisters: 8 }],
 ];
@@ -94,6 +95,15 @@ describe.each([
     },
   );
 });
+
+it.each([{ lengthError: 1 }, { lengthError: -1 }, { strayBytes: 2 }])(
+  'what to set is said of a header that counts wrong: %j',
+  async (quirks) => {
+    const { clock, supervised } = setUp([quirks], false);
+    await clock.advance(60_000);
+    expect(supervised.state().lastError?.message).toMatch(/the device miscounts; set frameLength: ignore/);
+  },
+);
 
 it('a peer of RTU frames that closes behind each answer is not believed, and it is said what to do', async () => {
   const { clock, sink, supervised } = setUp([{ closesAfterAnswer: true }], true);

@@ -78,7 +78,8 @@ export class MbapFraming implements Framing {
       const isLength = said >= minLength && said <= maxLength;
       if (bytes.readUInt16BE(2) !== 0 || (this.#hasLength && !isLength))
         throw garbage(
-          `what came is no Modbus TCP frame (${shown(bytes)}): does another protocol live at this port, or RTU frames (type: modbus-rtu-tcp)?`,
+          this.#strayBytes(bytes) ??
+            `what came is no Modbus TCP frame (${shown(bytes)}): does another protocol live at this port, or RTU frames (type: modbus-rtu-tcp)?`,
         );
       const own = frameBytes(bytes.subarray(headerBytes));
       if (this.#hasLength && own !== undefined && said < own && bytes.length === headerBytes + own)
@@ -118,6 +119,14 @@ export class MbapFraming implements Framing {
         : `an answer with the number of another request (${other}): where this device always answers with that one, set transactionId: ignore`;
     }
     return this.#forgetRest();
+  }
+
+  /** An answer to what was asked begins behind a few bytes: the answer before it was longer than its header says. */
+  #strayBytes(bytes: Buffer): string | undefined {
+    for (let at = 1; at <= maxStray && bytes.length >= at + headerBytes; at++)
+      if (bytes.readUInt16BE(at) === this.#expected && bytes.readUInt16BE(at + 2) === 0)
+        return `behind an answer came ${at} bytes more than its header says: the device miscounts; set frameLength: ignore`;
+    return undefined;
   }
 
   /** The beginning of a frame is left over, and the rest of it did not come in time. */
@@ -164,6 +173,8 @@ function miscounted(came: number, said: number): string {
 }
 
 const maxShown = 16;
+/** A check sum that does not belong there, or padding. */
+const maxStray = 8;
 
 function shown(bytes: Buffer): string {
   const more = bytes.length > maxShown ? ' ...' : '';

@@ -234,7 +234,11 @@ class Connection implements ModbusConnection {
     const request = pending.describe();
     const error =
       heard === undefined
-        ? unanswered(request, pending, { isLine: units.isLine, ofUnit: units.timesOf(unit) })
+        ? unanswered(request, pending, {
+            isLine: units.isLine,
+            isHeard: this.#life.hasAnswered,
+            ofUnit: units.timesOf(unit),
+          })
         : garbage(`${request} was answered with ${heard}`);
     const isUnclear = pending.isSeen || noise !== undefined;
     const isProven = !isUnclear && (pending.phase === 'asking' || pending.phase === 'looking');

@@ -43,18 +43,23 @@ export interface Unanswered {
   readonly timeoutMs: number;
 }
 
-/** `ofUnit`: the longest that an answer of it took so far, late ones included; the silence that proves it. */
+/** `isHeard`: something came on this connection. `ofUnit`: the longest that an answer of it took so far, late ones included; the silence that proves it. */
 export function unanswered(
   request: string,
   { phase, timeoutMs }: Unanswered,
   known: {
     readonly isLine: boolean;
+    readonly isHeard: boolean;
     readonly ofUnit: { readonly worstMs: number; readonly silenceMs: number };
   },
 ): HoldfastError {
   const { worstMs, silenceMs } = known.ofUnit;
   if (phase === 'proving') return notProven(request, silenceMs);
-  const settings = known.isLine ? ' Are baud rate, parity and stop bits those of the unit?' : '';
+  const settings = known.isLine
+    ? ' Are baud rate, parity and stop bits those of the unit?'
+    : known.isHeard
+      ? ''
+      : ' Where it hears nothing for more than 5 s after connecting, set connectDelayMs.';
   const advice =
     worstMs > timeoutMs
       ? `it answers late, after up to ${Math.ceil(worstMs)} ms: set timeoutMs above that`
