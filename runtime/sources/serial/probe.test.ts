@@ -97,7 +97,7 @@ describe('a probe of a serial instrument', () => {
       tags: [{ name: 'weight' }, { name: 'tare' }],
       expectEveryMs: 1000,
     });
-    await clock.advance(100);
+    await clock.advance(1500);
     line.say('1.5 kg\r\n');
     await clock.advance(20_000);
     expect(await ended).toBeUndefined();
