@@ -4,7 +4,6 @@ import type { Database } from '../../../cloud-lite/database/database.ts';
 import { type Log, silentLog } from '../../../kernel/log.ts';
 import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
 import { Detectors } from './detectors.ts';
-import type { EdgeHub } from './edge-hub.ts';
 import { Equipment, type EquipmentPlan } from './equipment.ts';
 import { drawFaults, type Fault, type WorldShape } from './faults.ts';
 import { changeOf, desiredOf, Gateway } from './gateway.ts';
@@ -15,6 +14,7 @@ import { Link } from './link.ts';
 import { type Meetings, meet, type State } from './meetings.ts';
 import { ModelDetector } from './model-detector.ts';
 import { noFault, type Seams } from './seams.ts';
+import { befallMachine, expireAtTheEdge, type Site } from './site.ts';
 import { Trace } from './trace.ts';
 import { type WallClock, WorldTime } from './world-time.ts';
 
@@ -58,14 +58,6 @@ const startWall = Date.UTC(2026, 10, 21);
 
 export function runWorld(options: RunOptions): Promise<RunResult> {
   return new World(options).run();
-}
-
-interface Site {
-  readonly gateway: Gateway;
-  readonly link: Link;
-  readonly edgeHub: EdgeHub | undefined;
-  readonly isTight: boolean;
-  readonly equipment: readonly Equipment[];
 }
 
 class World {
@@ -192,7 +184,8 @@ class World {
     meet(this.#meetings, fault, this.#statesOf(fault));
     const site = 'gateway' in fault ? this.#sites[fault.gateway] : undefined;
     await this.#befallModule(fault, site);
-    this.#befallMachine(fault, site);
+    this.#clocksWereSet ||= fault.kind === 'clock';
+    if (site !== undefined) befallMachine(fault, site, this.#time);
     this.#befallCloud(fault, site);
   }
 
@@ -232,45 +225,6 @@ class World {
     }
   }
 
-  /** Of equipment, disk and wall clock. */
-  #befallMachine(fault: Fault, site: Site | undefined): void {
-    const later = (ms: number, work: () => void) => this.#time.setTimer(ms, work);
-    switch (fault.kind) {
-      case 'unplug': {
-        const equipment = site!.equipment[fault.source]!;
-        equipment.isReachable = false;
-        later(fault.forMs, () => {
-          equipment.isReachable = true;
-        });
-        return;
-      }
-      case 'habit': {
-        const equipment = site!.equipment[fault.source]!;
-        equipment.habit = fault.habit;
-        later(fault.forMs, () => {
-          equipment.habit = {};
-        });
-        return;
-      }
-      case 'forget':
-        site!.equipment[fault.source]!.forget();
-        return;
-      case 'disk-full':
-        site!.gateway.refuse(fault.operations, 'ENOSPC', fault.count);
-        return;
-      case 'disk-error':
-        site!.gateway.refuse(fault.operations, 'EIO', fault.count);
-        return;
-      case 'clock':
-        this.#clocksWereSet = true;
-        site!.gateway.wall.offsetMs += fault.stepMs;
-        later(60_000, () => {
-          site!.gateway.wall.offsetMs -= fault.stepMs;
-        });
-        return;
-    }
-  }
-
   /** Of edgeHub, the hub and its detectors. */
   #befallCloud(fault: Fault, site: Site | undefined): void {
     const later = (ms: number, work: () => void) => this.#time.setTimer(ms, work);
@@ -292,7 +246,7 @@ class World {
         later(fault.forMs, () => site?.edgeHub?.upstream.set('up'));
         return;
       case 'edge-expires':
-        this.#expireAtTheEdge(site, fault.forMs);
+        if (site?.edgeHub !== undefined) expireAtTheEdge(site.edgeHub, fault.forMs, this.#time);
         return;
       case 'edge-loses':
         site?.edgeHub?.lose();
@@ -319,21 +273,6 @@ class World {
         return;
       }
     }
-  }
-
-  /** The way up is cut for longer than the store keeps anything. */
-  #expireAtTheEdge(site: Site | undefined, forMs: number): void {
-    const { edgeHub } = site ?? {};
-    if (edgeHub === undefined) return;
-    edgeHub.timeToLiveMs = forMs / 2;
-    edgeHub.upstream.set('down');
-    this.#time.setTimer(forMs, () => {
-      edgeHub.upstream.set('up');
-      // What is still there by now is younger.
-      this.#time.setTimer(forMs, () => {
-        edgeHub.timeToLiveMs = Number.POSITIVE_INFINITY;
-      });
-    });
   }
 
   #heal(): void {
