@@ -225,6 +225,7 @@ history.firstRecord |  | 1 | Number of the first record that the device ever wro
 history.firstFile |  | 1 | Number of the first file of records
 history.registersPerFile | registers | 9984 | Registers of a file of records
 history.since |  | "2026-01-31T00:00:00Z" | The first time that this stream is read, what the server remembers since then is asked for, too
+history.settleMs | ms | 600000 | The server may write a value into its history so much later than it has it. Waited for where nothing tells whether it has: what came live and is there already shows that all before it is
 history.valuesPerNode | values | 1000 | Values of one node that one request asks for at most
 history.command |  | "D{from:6},{to:6}<CR>" | What asks for a range: {from}, {to}, {end}, {count}, with formats as {from:6}
 history.before |  | STOP<CR> | Sent before, for an instrument that talks by itself

@@ -36,6 +36,10 @@ export interface HistoryHabits {
   readonly saysMore: boolean;
   /** Of the times that are asked for it refuses the one that it does not keep. */
   readonly refusesTimes: boolean;
+  /** It writes values into it so late. */
+  readonly lateMs: number;
+  /** All that has come at once, each time that so much has passed. */
+  readonly isGathered: boolean;
 }
 
 export interface ServerPlan {
@@ -89,6 +93,8 @@ export function planServer(dice: Dice): ServerPlan {
           emptyStatus: dice.pick(['Good', 'GoodNoData', 'BadNoData'] as const),
           saysMore: dice.chance(0.3),
           refusesTimes: !hasSourceTime || dice.chance(0.1),
+          lateMs: dice.pick([0, 0, 0, dice.between(10, 3000), dice.between(3000, 90_000)]),
+          isGathered: dice.chance(0.3),
         }
       : null,
   };
@@ -118,7 +124,7 @@ export function describeServer(plan: ServerPlan): string {
     plan.snapshots ? 'snapshots' : 'no snapshots',
     history === null
       ? 'no history'
-      : `history with points ${history.points}, ${history.most} a page${history.isUneven ? ' or fewer' : ''}${history.forgets ? ', forgets' : ''}${history.repeats ? ', repeats' : ''}${history.hasBounds ? ', bounds' : ''}${history.saysMore ? ', says more' : ''}${history.refusesTimes ? ', one time only' : ''}, empty is ${history.emptyStatus}`,
+      : `history with points ${history.points}, ${history.most} a page${history.isUneven ? ' or fewer' : ''}${history.forgets ? ', forgets' : ''}${history.repeats ? ', repeats' : ''}${history.hasBounds ? ', bounds' : ''}${history.saysMore ? ', says more' : ''}${history.refusesTimes ? ', one time only' : ''}${history.lateMs > 0 ? `, ${history.lateMs} ms late${history.isGathered ? ' at most' : ''}` : ''}, empty is ${history.emptyStatus}`,
   ];
   return words.join('; ');
 }

@@ -38,6 +38,8 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #current = new Map<string, Change>();
   readonly #history = new Map<string, Change[]>();
+  /** Made, and not in the history yet. */
+  readonly #unwritten = new Map<string, { readonly change: Change; readonly dueAt: number }[]>();
   readonly #watched = new Map<string, { readonly from: number; to: number | undefined }[]>();
   readonly #unknown = new Set<string>();
   /** Lost in the queue of an item. */
@@ -50,6 +52,7 @@ export class Server {
     this.#options = options;
     for (const tag of options.plan.tags) {
       this.#history.set(tag.name, []);
+      this.#unwritten.set(tag.name, []);
       // It has run for a while.
       for (let ago = 30; ago >= 1; ago--) this.#change(tag, -ago * tag.changeMs);
       this.#schedule(tag);
@@ -68,11 +71,26 @@ export class Server {
 
   /** In the order in which they were written, oldest first. */
   history(tag: string): readonly Change[] {
-    return this.#history.get(tag)!;
+    const history = this.#history.get(tag)!;
+    const unwritten = this.#unwritten.get(tag)!;
+    const now = this.#options.clock.monotonic();
+    while (unwritten.length > 0 && unwritten[0]!.dueAt <= now) {
+      const { change } = unwritten.shift()!;
+      history.push(change);
+      if (history.length > change.tag.capacity) history.shift();
+    }
+    return history;
   }
 
+  /** It can be asked for it, or will be. */
   isHeld(change: Change): boolean {
-    return change.tag.hasHistory && this.history(change.tag.name).includes(change);
+    const { hasHistory, name } = change.tag;
+    if (!hasHistory) return false;
+    return this.history(name).includes(change) || this.#isUnwritten(change);
+  }
+
+  #isUnwritten(change: Change): boolean {
+    return this.#unwritten.get(change.tag.name)!.some((each) => each.change === change);
   }
 
   now(): number {
@@ -182,6 +200,11 @@ export class Server {
     });
   }
 
+  #dueAt(at: number): number {
+    const { lateMs = 0, isGathered = false } = this.#options.plan.history ?? {};
+    return isGathered && lateMs > 0 ? Math.ceil(at / lateMs) * lateMs : at + lateMs;
+  }
+
   /** `agoMs`: 0, or so long before the episode, as a negative number. */
   #change(tag: ServerTag, agoMs: number): Change {
     const { clock, sourceClock, serverClock, plan, dice, trace } = this.#options;
@@ -200,9 +223,7 @@ export class Server {
     };
     this.records.add(change);
     this.#current.set(tag.name, change);
-    const history = this.#history.get(tag.name)!;
-    history.push(change);
-    if (history.length > tag.capacity) history.shift();
+    this.#unwritten.get(tag.name)!.push({ change, dueAt: this.#dueAt(change.at) });
     trace.note('server', `${tag.name} = ${id} at ${placeOf(change)}${isFine ? '' : ', sensor failure'}`);
     return change;
   }

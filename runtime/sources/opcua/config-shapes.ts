@@ -107,6 +107,11 @@ const history = z.strictObject({
   since: z.iso.datetime({ offset: true, error: 'must be a time such as "2026-01-31T00:00:00Z"' }).optional(),
   /** Values of one node that one request asks for at most. */
   valuesPerNode: z.int().min(1).max(10_000, 'must be at most 10000').default(1000),
+  /**
+   * The server may write a value into its history so much later than it has it. Waited for where nothing tells whether
+   * it has: what came live and is there already shows that all before it is.
+   */
+  settleMs: z.int().min(0).max(86_400_000, 'must be at most a day').default(600_000),
 });
 
 export const source = z.strictObject({

@@ -25,11 +25,12 @@ export function isSame(a: WireValue, b: WireValue): boolean {
     stampOf(a) === stampOf(b) &&
     (a.sourcePicoseconds ?? 0) === (b.sourcePicoseconds ?? 0) &&
     a.statusCode.value === b.statusCode.value &&
-    isSameVariant(a, b)
+    isSameContent(a, b)
   );
 }
 
-function isSameVariant({ value: a }: WireValue, { value: b }: WireValue): boolean {
+/** Whatever their times and statuses. */
+export function isSameContent({ value: a }: WireValue, { value: b }: WireValue): boolean {
   if (typeof a?.value === 'number' && a.value === b?.value) return true;
   return a?.dataType === b?.dataType && JSON.stringify(decode(a)) === JSON.stringify(decode(b));
 }

@@ -15,8 +15,10 @@ import { BackLooks } from './history-back.ts';
 import { type Memory, MemoryLooks } from './history-memory.ts';
 import { type ReadNode, readPages } from './history-pages.ts';
 import { HistoryRequests } from './history-requests.ts';
+import type { Live } from './live-values.ts';
 import { historyFailed } from './opcua-errors.ts';
 import type { OpcuaSession } from './opcua-session.ts';
+import { recordedTo } from './recorded-to.ts';
 import type { Refusals } from './refusals.ts';
 import type { RepeatedTimes } from './repeated-times.ts';
 
@@ -28,14 +30,18 @@ export interface HistoryLink {
   readonly missing: ReadonlyMap<string, string>;
   /** Looks for those once more. */
   readonly findMissing: () => Promise<void>;
-  /** The server may write its history so much later than the values' times. */
+  /** A value may be sampled so much later than its time says. */
   readonly settleMs: () => number;
+  /** What the subscription tells. Default: there is none. */
+  readonly live?: Live | undefined;
 }
 
 export interface HistoryOptions {
   /** @throws HoldfastError `source-not-connected` */
   readonly link: () => HistoryLink;
   readonly valuesPerNode: number;
+  /** The server may write its history so late. Default: it does not. */
+  readonly settleMs?: number;
   /** Of this source, over all its sessions. */
   readonly refusals: Refusals;
   /** The times that clocks passed twice. */
@@ -75,10 +81,9 @@ class HistoryReading {
   async *read(range: Window): AsyncGenerator<HistoryPage> {
     const { session, settleMs, nodes, missing } = this.#link;
     const repeats = this.#options.repeated.count;
+    const live = snapshotOf(this.#link);
     const now = await this.#requests.may(session.serverTime());
-    const recordedTo = Math.floor(now - settleMs());
-    const end = Math.min(range.end, recordedTo);
-    if (end <= range.start) return;
+    if (Math.floor(now - settleMs()) <= range.start) return;
     if (missing.size > 0) await this.#requests.may(this.#link.findMissing());
     const all = [...nodes].map(([tag, nodeId]) => ({ tag, nodeId }));
     // From before the range: of values that share one time, a memory may have lost some.
@@ -87,9 +92,21 @@ class HistoryReading {
     const readable = readableOf(all, memory);
     if (readable.length === 0) {
       checkNone(memory);
+      const end = Math.min(range.end, Math.floor(now - settleMs()));
       yield GonePage.of({ start: range.start, end }, { reason: 'no-history', said: saidOf(memory) });
       return;
     }
+    const written = await recordedTo(readable, {
+      requests: this.#requests,
+      range,
+      now,
+      live,
+      latenessMs: settleMs(),
+      settleMs: this.#options.settleMs ?? 0,
+      isRepeated: this.#options.repeated.around(range) !== undefined,
+    });
+    const end = Math.min(range.end, written);
+    if (end <= range.start) return;
     await this.#checkRepeated(readable, { start: range.start, end });
     let { start } = range;
     if (!readable.some(({ reaches }) => reaches)) {
@@ -110,7 +127,7 @@ class HistoryReading {
       range: { start, end },
       nodes: readable,
       valuesPerNode: this.#options.valuesPerNode,
-      recordedTo,
+      recordedTo: written,
       marksAt: (at, isKnown) => this.#marksAt(at, memory, isKnown),
     });
     for await (const page of pages) {
@@ -155,6 +172,14 @@ class HistoryReading {
     }
     return marks;
   }
+}
+
+/** What was told before anything of the history is asked for. */
+function snapshotOf({ live, nodes }: HistoryLink): Live | undefined {
+  if (!live) return undefined;
+  const { toldTo } = live;
+  const newest = new Map([...nodes.keys()].map((tag) => [tag, live.newest(tag)]));
+  return { toldTo, newest: (tag) => newest.get(tag) };
 }
 
 function readableOf(

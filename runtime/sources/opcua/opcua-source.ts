@@ -55,6 +55,7 @@ class OpcuaSource implements Source {
   readonly #config: OpcuaSourceConfig;
   readonly #deps: OpcuaSourceDeps;
   readonly history?: SourceHistory;
+  readonly #past?: SourceHistory;
   readonly probe: Probe;
   #live: HistoryLink | undefined;
   /** The session of this moment, or the last one. */
@@ -77,14 +78,18 @@ class OpcuaSource implements Source {
     this.silenceLimitMs = silenceLimitMs(config);
     this.probe = createProbe({ config, clock: deps.clock, connect: (signal) => this.#connect(signal) });
     if (config.history) {
-      const { valuesPerNode } = config.history;
-      this.history = createHistory({
-        link: () => this.#linked(),
+      const { valuesPerNode, settleMs } = config.history;
+      const options = {
         valuesPerNode,
+        settleMs,
         refusals: new Refusals(deps.clock),
         repeated: this.#repeated,
-        onFailed: (problem) => this.#onHistoryFailed(problem),
-      });
+        onFailed: (problem: string) => this.#onHistoryFailed(problem),
+      };
+      this.history = createHistory({ ...options, link: () => this.#linked() });
+      // Before anything is observed nothing is told: one instant of the past is taken as the server shows it.
+      const link = () => ({ ...this.#linked(), live: undefined });
+      this.#past = createHistory({ ...options, link });
     }
     const writable = new Set(config.tags.filter((tag) => tag.writable).map(({ name }) => name));
     if (writable.size > 0) this.write = (write, signal) => this.#write(writable, write, signal);
@@ -137,10 +142,10 @@ class OpcuaSource implements Source {
   /** What the server remembers since `history.since` is asked for, once in the life of a stream. */
   async #seed(sink: SourceSink, signal: AbortSignal): Promise<void> {
     const since = this.#config.history?.since;
-    if (since === undefined || this.#isSeeded || !this.history || this.#deps.start?.()?.floor !== undefined)
+    if (since === undefined || this.#isSeeded || !this.#past || this.#deps.start?.()?.floor !== undefined)
       return;
     const { log, clock } = this.#deps;
-    const outcome = await seedHistory(this.history, Date.parse(since), clock.now(), sink, signal);
+    const outcome = await seedHistory(this.#past, Date.parse(since), clock.now(), sink, signal);
     this.#isSeeded = outcome !== 'not-taken';
     log.info({ since, outcome }, seedTexts[outcome]);
   }

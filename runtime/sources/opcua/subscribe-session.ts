@@ -6,6 +6,7 @@ import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
+import { type Live, LiveValues } from './live-values.ts';
 import type { OddTime } from './odd-time.ts';
 import type { ItemResult, OpcuaSession, Published, Subscription } from './opcua-session.ts';
 import type { ClockStep } from './publish-clock.ts';
@@ -40,6 +41,8 @@ export interface KnownTags {
   readonly findMissing: () => Promise<void>;
   /** Values may come so much later than their times say. */
   readonly settleMs: () => number;
+  /** What is known of them by now. */
+  readonly live: Live;
 }
 
 /** Refused tags are asked for again. */
@@ -55,6 +58,7 @@ export class SubscribeSession {
   readonly #names = new Map<number, string>();
   readonly #nodes = new Map<string, string>();
   readonly #missing = new Map<string, string>();
+  readonly #live = new LiveValues();
   /** Tags that the server did not grant; by name, with the quality that says why. */
   readonly #refused = new Map<string, string>();
   #nextHandle = 1;
@@ -134,7 +138,7 @@ export class SubscribeSession {
     await this.#monitor(subscription, tags);
     const settleMs = () => this.#timeline.settleMs;
     const findMissing = () => this.#askAgain(subscription, [...this.#missing.keys()]);
-    onTags({ nodes: this.#nodes, missing: this.#missing, findMissing, settleMs });
+    onTags({ nodes: this.#nodes, missing: this.#missing, findMissing, settleMs, live: this.#live });
   }
 
   async #monitor({ id, publishMs }: Subscription, tags: readonly ResolvedTag[]): Promise<void> {
@@ -192,7 +196,9 @@ export class SubscribeSession {
     if (lost > 0) this.#onLost(lost, publishedAt);
     for (const { handle, value } of values) {
       const name = this.#names.get(handle);
-      if (name !== undefined) this.#timeline.add(name, value, publishedAt, this.#hiding.has(handle));
+      if (name === undefined) continue;
+      this.#timeline.add(name, value, publishedAt, this.#hiding.has(handle));
+      this.#live.take(name, value, publishedAt);
     }
     if (more) return;
     if (this.#isStale) await this.#readAgain();
@@ -202,6 +208,7 @@ export class SubscribeSession {
       this.#timeline.begin(this.#watchedFrom, publishedAt);
     }
     this.#timeline.advance(publishedAt);
+    this.#live.tellTo(publishedAt);
     await this.#retryRefused(subscription);
   }
 
@@ -235,6 +242,7 @@ export class SubscribeSession {
     metrics.count('holdfast_opcua_lost_messages_total', { source: config.name }, lost);
     log.warn({ lost }, 'messages of the server are missing, and it no longer has them');
     this.#timeline.lose('messages-lost', publishedAt);
+    this.#live.lose();
     this.#isStale = true;
   }
 
@@ -245,7 +253,10 @@ export class SubscribeSession {
     const values = await session.read(tags.map((tag) => this.#nodes.get(tag)!));
     const now = await session.serverTime();
     this.#timeline.lose('messages-lost', now);
-    for (const [at, tag] of tags.entries()) this.#timeline.addRead(tag, values[at]!, now);
+    for (const [at, tag] of tags.entries()) {
+      this.#timeline.addRead(tag, values[at]!, now);
+      this.#live.take(tag, values[at]!, now);
+    }
     this.#isStale = false;
   }
 

@@ -6,6 +6,7 @@ import { seededRandom } from '../../../../kernel/random.ts';
 import type { Window } from '../../../../wire/window.ts';
 import type { HistoryPage } from '../../history-page.ts';
 import { createHistory } from '../history.ts';
+import type { Live } from '../live-values.ts';
 import type { WireValue } from '../opcua-session.ts';
 import { Refusals } from '../refusals.ts';
 import { RepeatedTimes } from '../repeated-times.ts';
@@ -46,6 +47,9 @@ export interface ReadOptions {
   /** Time that passes before each attempt. */
   readonly patience?: number;
   readonly repeated?: RepeatedTimes;
+  /** What a subscription tells, and how late the history may be. */
+  readonly live?: Live;
+  readonly settleMs?: number;
 }
 
 export interface Answered {
@@ -64,10 +68,11 @@ export async function readAll(
   range: Window,
   valuesPerNode = 10,
   tries = 40,
-  { missing = new Map(), patience = 600_000, repeated }: ReadOptions = {},
+  { missing = new Map(), patience = 600_000, repeated, live, settleMs = 0 }: ReadOptions = {},
 ): Promise<Answered> {
   const nodes = new Map([...server.nodes.keys()].map((nodeId) => [nodeId.slice(2), nodeId]));
-  const link = { session: server.session(), nodes, missing, findMissing: async () => {}, settleMs: () => 0 };
+  const findMissing = async () => {};
+  const link = { session: server.session(), nodes, missing, findMissing, settleMs: () => 0, live };
   // Each attempt finds what was refused before as it was, for so long.
   const clock = { passed: 0, monotonic: () => clock.passed };
   const refusals = new Refusals(clock);
@@ -76,6 +81,7 @@ export async function readAll(
   const history = createHistory({
     link: () => link,
     valuesPerNode,
+    settleMs,
     refusals,
     repeated: repeated ?? new RepeatedTimes(clock),
     onFailed,
