@@ -64,7 +64,8 @@ export async function recordedTo(nodes: readonly ReadNode[], options: RecordedTo
     else if (own >= range.end && !options.isRepeated) least = Math.min(least, range.end);
     else least = Math.min(least, Math.max(own, boundOf(each)));
   }
-  return least;
+  // Values may still come out of order by as much.
+  return Math.min(least, Math.floor(now - latenessMs));
 }
 
 function toldOf(node: ReadNode, live: LiveValue | undefined): Told | undefined {
@@ -84,8 +85,10 @@ async function shownOf(told: readonly Told[], options: RecordedToOptions): Promi
     const nodes = new Map(group.map((each) => [each.node, each]));
     for (const [node, result] of await options.requests.few([...nodes.keys()], { start, end }, count)) {
       const each = nodes.get(node)!;
-      if (doesShow(each, result, isRepeated ? each.own : Math.min(each.own, range.end), isRepeated))
-        shown.add(each);
+      const behind = Math.min(each.own, range.end);
+      // More than was asked for is there, and no place is held for it.
+      const isMore = meaningOf(result.status) === 'no-places' && start >= behind && !isRepeated;
+      if (isMore || doesShow(each, result, behind, isRepeated)) shown.add(each);
     }
   };
   const isBehind = ({ own }: Told) => own >= range.end && !isRepeated;
