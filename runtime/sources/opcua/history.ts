@@ -103,7 +103,7 @@ class HistoryReading {
       live,
       latenessMs: settleMs(),
       settleMs: this.#options.settleMs ?? 0,
-      isRepeated: this.#options.repeated.around(range) !== undefined,
+      repeated: this.#options.repeated.around(range),
     });
     const end = Math.min(range.end, written);
     if (end <= range.start) return;

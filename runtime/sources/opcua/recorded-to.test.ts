@@ -103,5 +103,12 @@ describe('a history that is written late', () => {
     const all = [...times, 1205];
     const { until } = await read(lateServer(times, 0, 5000), told([4900, 1205], 5000, all), { repeated });
     expect(until).toBe(range.start);
+    // Behind all that came twice, they were written later.
+    const later = [...every(100, 50), 1205, ...every(100, 120).slice(80)];
+    const { until: known } = await read(lateServer(later, 5, 13_000), told([11_800, 11_900], 13_000, later), {
+      repeated,
+    });
+    expect(known).toBeGreaterThanOrEqual(range.start);
+    expect(repeated.around(range)?.end).toBeLessThan(T + 8000);
   });
 });

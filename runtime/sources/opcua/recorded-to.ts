@@ -25,8 +25,11 @@ export interface RecordedToOptions {
   readonly latenessMs: number;
   /** The history may be written so late. */
   readonly settleMs: number;
-  /** Clocks came by some of the range twice: the order of times is not that in which they were written. */
-  readonly isRepeated: boolean;
+  /**
+   * Clocks came by this twice, and by some of the range: the order of times in it is not that in which they were written.
+   * What lies behind it was written later.
+   */
+  readonly repeated: Window | undefined;
 }
 
 interface Told {
@@ -55,17 +58,21 @@ export async function recordedTo(nodes: readonly ReadNode[], options: RecordedTo
   if (toldTo === undefined) return least;
   const boundOf = ({ slowMs }: Told) => Math.floor(Math.min(now, toldTo) - Math.max(latenessMs, slowMs));
   // What a node holds since before the range is all that it had: nothing has come since.
-  const open = told.filter(({ own }) => own >= range.start || options.isRepeated);
+  const open = told.filter(({ own }) => own >= range.start || options.repeated !== undefined);
   const shown = await shownOf(open, options);
   for (const each of told) {
     const { own } = each;
     if (open.includes(each) && !shown.has(each)) least = Math.min(least, waited, boundOf(each));
     // Its clock is past the range.
-    else if (own >= range.end && !options.isRepeated) least = Math.min(least, range.end);
+    else if (own >= endOf(options)) least = Math.min(least, range.end);
     else least = Math.min(least, Math.max(own, boundOf(each)));
   }
   // Values may still come out of order by as much.
   return Math.min(least, Math.floor(now - latenessMs));
+}
+
+function endOf({ range, repeated }: RecordedToOptions): number {
+  return Math.max(range.end, repeated?.end ?? range.end);
 }
 
 function toldOf(node: ReadNode, live: LiveValue | undefined): Told | undefined {
@@ -78,23 +85,25 @@ function toldOf(node: ReadNode, live: LiveValue | undefined): Told | undefined {
 
 /** Those whose newest value the history has, or one behind it, or behind the range. */
 async function shownOf(told: readonly Told[], options: RecordedToOptions): Promise<ReadonlySet<Told>> {
-  const { range, isRepeated } = options;
+  const end = endOf(options);
   const shown = new Set<Told>();
   const ask = async (group: readonly Told[], start: number, count: number) => {
-    const end = Math.max(start, options.now, ...group.map(({ own }) => own)) + 2;
+    const until = Math.max(start, options.now, ...group.map(({ own }) => own)) + 2;
     const nodes = new Map(group.map((each) => [each.node, each]));
-    for (const [node, result] of await options.requests.few([...nodes.keys()], { start, end }, count)) {
+    const asked = { start, end: until };
+    for (const [node, result] of await options.requests.few([...nodes.keys()], asked, count)) {
       const each = nodes.get(node)!;
-      const behind = Math.min(each.own, range.end);
+      // Among times that came twice, only the value itself tells.
+      const isInOrder = options.repeated === undefined || each.own >= end;
+      const behind = isInOrder ? Math.min(each.own, end) : Number.POSITIVE_INFINITY;
       // More than was asked for is there, and no place is held for it.
-      const isMore = meaningOf(result.status) === 'no-places' && start >= behind && !isRepeated;
-      if (isMore || doesShow(each, result, behind, isRepeated)) shown.add(each);
+      const isMore = meaningOf(result.status) === 'no-places' && start >= behind;
+      if (isMore || doesShow(each, result, behind)) shown.add(each);
     }
   };
-  const isBehind = ({ own }: Told) => own >= range.end && !isRepeated;
-  const behind = told.filter(isBehind);
-  if (behind.length > 0) await ask(behind, range.end, 1);
-  const others = told.filter((each) => !isBehind(each));
+  const behind = told.filter(({ own }) => own >= end);
+  if (behind.length > 0) await ask(behind, end, 1);
+  const others = told.filter(({ own }) => own < end);
   // Those that changed last at about the same time are asked for together first.
   const distanceOf = ({ own }: Told) => Math.floor(Math.log2(Math.max(1, options.now - own)));
   for (const group of Map.groupBy(others, distanceOf).values())
@@ -104,19 +113,13 @@ async function shownOf(told: readonly Told[], options: RecordedToOptions): Promi
   return shown;
 }
 
-/** The value itself, or one from behind it or from `behind` on. */
-function doesShow(
-  { node, value, own }: Told,
-  result: HistoryResult,
-  behind: number,
-  isRepeated: boolean,
-): boolean {
+/** The value itself, or one from `behind` on. */
+function doesShow({ node, value, own }: Told, result: HistoryResult, behind: number): boolean {
   const meaning = meaningOf(result.status);
   if (!isView(meaning) && meaning !== 'no-places') throw historyFailed(node.tag, plainName(result.status));
   return result.values.some((each) => {
     const at = isBound(each) ? undefined : stampOf(each);
     if (at === undefined) return false;
-    if (at === own) return isSameContent(each, value);
-    return !isRepeated && at >= behind;
+    return at === own ? isSameContent(each, value) : at >= behind;
   });
 }
