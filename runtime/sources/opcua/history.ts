@@ -21,6 +21,7 @@ import type { OpcuaSession } from './opcua-session.ts';
 import { recordedTo } from './recorded-to.ts';
 import type { Refusals } from './refusals.ts';
 import type { RepeatedTimes } from './repeated-times.ts';
+import { serverClock } from './timeline.ts';
 
 export interface HistoryLink {
   readonly session: OpcuaSession;
@@ -102,7 +103,7 @@ class HistoryReading {
       now,
       live,
       latenessMs: settleMs(),
-      settleMs: this.#options.settleMs ?? 0,
+      settleMs: this.#waitMs(),
       repeated: this.#options.repeated.around(range),
     });
     const end = Math.min(range.end, written);
@@ -161,6 +162,12 @@ class HistoryReading {
     for (const [tag, found] of memory)
       if (found.kind === 'absent' || found.kind === 'denied') refused.set(tag, found.cause);
     return refused;
+  }
+
+  /** By the server's clock: what that leapt ahead meanwhile is no time that anybody waited. */
+  #waitMs(): number {
+    const { settleMs = 0, repeated } = this.#options;
+    return settleMs + repeated.leaptMs(serverClock, settleMs);
   }
 
   #marksAt(at: number, memory: ReadonlyMap<string, Memory>, isKnown: (tag: string) => boolean): Reading[] {

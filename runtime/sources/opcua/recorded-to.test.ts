@@ -3,6 +3,7 @@ import { type Live, LiveValues } from './live-values.ts';
 import { RepeatedTimes } from './repeated-times.ts';
 import { every, readAll, readIn, serverWith, T, valuesAt } from './testing/history-judge.ts';
 import type { HostileHistory } from './testing/hostile-history.ts';
+import { serverClock } from './timeline.ts';
 
 const range = { start: T + 1000, end: T + 2000 };
 const minute = 60_000;
@@ -109,5 +110,19 @@ describe('a history that is written late', () => {
     const live = told([11_800, 11_900], 13_000, later);
     expect((await read(lateServer(later, 5, 13_000), live, { repeated })).until).toBe(range.end);
     expect((await read(lateServer(later, 45, 13_000), live, { repeated })).until).toBe(range.start);
+  });
+
+  it('is not waited for less long because a clock leapt ahead', async () => {
+    const all = [0, 500, 1200, 1500];
+    for (const leaptMs of [0, 10 * minute]) {
+      const clock = { passed: 0, monotonic: () => clock.passed };
+      const repeated = new RepeatedTimes(clock);
+      repeated.note(serverClock, T + 2000);
+      clock.passed += 10 * minute - leaptMs + 500;
+      repeated.note(serverClock, T + 10 * minute + 2500);
+      const server = lateServer([0, 500, 1200], 0, 10 * minute + 2500);
+      const { until } = await read(server, told([1500], 10 * minute + 2500, all), { repeated });
+      expect(until).toBe(leaptMs === 0 ? range.end : range.start);
+    }
   });
 });

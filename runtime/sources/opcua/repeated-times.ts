@@ -24,6 +24,8 @@ export class RepeatedTimes {
   #stretches: readonly Window[] = [];
   #count = 0;
   readonly #last = new Map<string, Shown>();
+  /** Of each clock, how far it leapt ahead of the time that passed, and when; monotonic ms. */
+  #leaps: readonly { readonly name: string; readonly byMs: number; readonly at: number }[] = [];
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
@@ -47,8 +49,19 @@ export class RepeatedTimes {
       return;
     }
     if (time < last.time) this.#onBack(last, time, at);
+    const byMs = time - last.time - (at - last.at);
+    if (byMs > onTheWayMs) this.#leaps = [...this.#leaps, { name, byMs, at }].slice(-maxStretches);
     last.time = time;
     last.at = at;
+  }
+
+  /** What clock `name` leapt ahead within the last `withinMs`: so much of what it shows is no time that passed. */
+  leaptMs(name: string, withinMs: number): number {
+    const since = this.#clock.monotonic() - withinMs;
+    return this.#leaps.reduce(
+      (sum, leap) => sum + (leap.name === name && leap.at >= since ? leap.byMs : 0),
+      0,
+    );
   }
 
   #onBack(last: Shown, time: number, at: number): void {
