@@ -23,6 +23,8 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
   const deviceClock = new EquipmentClock(() => clock.monotonic(), offset);
   /** Our wall clock whenever a record arrived. */
   const arrivals = new Map<Kept, number[]>();
+  /** True time at which a record arrived last. */
+  const arrivedAt = new Map<Kept, number>();
   const wire = new SerialWire({
     plan,
     clock,
@@ -34,6 +36,7 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
       for (const tag of ['a', 'b']) shown?.ask(tag);
     },
     onArrives(record, command) {
+      arrivedAt.set(record, clock.monotonic());
       arrivals.set(record, [...(arrivals.get(record) ?? []), clock.now()]);
       for (const [tag, { value }] of record.values) {
         if (command === undefined || command === 'R?' || command[0] === tag.toUpperCase())
@@ -53,7 +56,7 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     },
   });
   const shown = plan.order === 'arrival' && !plan.talks ? shownJudge(plan, parts) : undefined;
-  const rules = rulesOf(plan, instrument, deviceClock, arrivals);
+  const rules = rulesOf(plan, instrument, deviceClock, arrivals, arrivedAt);
   const judge: Judge =
     shown ??
     new RecordJudge({
@@ -181,6 +184,7 @@ function rulesOf(
   instrument: Instrument,
   deviceClock: EquipmentClock,
   arrivals: ReadonlyMap<Kept, readonly number[]>,
+  arrivedAt: ReadonlyMap<Kept, number>,
 ): RecordRules<Kept> {
   const isHeld = (record: Kept) => plan.memory !== null && instrument.isHeld(record);
   if (plan.order === 'number')
@@ -188,7 +192,12 @@ function rulesOf(
   if (plan.order === 'time') {
     // One that was overwritten may share the time of those that were not.
     const isUnreadable = (record: Kept) => !isHeld(record);
-    return { ...stampedPlaces<Kept>(deviceClock, plan.stampStepMs), isHeld, isUnreadable };
+    return {
+      ...stampedPlaces<Kept>(deviceClock, plan.stampStepMs),
+      isHeld,
+      isUnreadable,
+      ...undoneBy(instrument, arrivedAt),
+    };
   }
   return {
     placeOf: () => undefined,
@@ -199,6 +208,26 @@ function rulesOf(
     },
     hadCome: () => false,
     isHeld,
+  };
+}
+
+/**
+ * A record that was made, and passed again by a clock that was set back, while a disk lived that was put back to before: of what
+ * did not arrive since, nobody knows any more.
+ */
+function undoneBy(
+  { records }: Instrument,
+  arrivedAt: ReadonlyMap<Kept, number>,
+): Pick<RecordRules<Kept>, 'rollBack' | 'isForgotten'> {
+  const undone: { readonly from: number; readonly to: number }[] = [];
+  return {
+    rollBack: (from, to) => void undone.push({ from, to }),
+    isForgotten: (record) => {
+      const span = undone.find(({ from, to }) => record.at > from && record.at <= to);
+      if (span === undefined || (arrivedAt.get(record) ?? 0) > span.to) return false;
+      const { all } = records;
+      return all.some(({ id, at, stamp }) => id > record.id && at <= span.to && stamp <= record.stamp);
+    },
   };
 }
 

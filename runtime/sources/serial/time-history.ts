@@ -29,6 +29,7 @@ import { type MemoryAccess, wholeDump } from './memory-access.ts';
 import { toReadings } from './record-layout.ts';
 import { unproven } from './serial-errors.ts';
 import {
+  DumpOrder,
   type HeldTimes,
   heldTimes,
   isConsecutive,
@@ -60,11 +61,15 @@ const patienceMs = 3000;
 const slackMs = 2000;
 
 export function timeHistory(options: TimeHistoryOptions): SourceHistory {
-  return { read: (range, signal) => new TimeRead(options, range, signal).pages() };
+  const { span, state } = options;
+  const order =
+    span === undefined ? undefined : new DumpOrder(span, (window) => state().clock.cameTwice(window));
+  return { read: (range, signal) => new TimeRead(options, order, range, signal).pages() };
 }
 
 class TimeRead {
   readonly #options: TimeHistoryOptions;
+  readonly #order: DumpOrder | undefined;
   readonly #end: number;
   readonly #signal: AbortSignal;
   readonly #isNumbered: boolean;
@@ -74,8 +79,9 @@ class TimeRead {
   /** Everything before is answered. */
   #cursor: number;
 
-  constructor(options: TimeHistoryOptions, range: Window, signal: AbortSignal) {
+  constructor(options: TimeHistoryOptions, order: DumpOrder | undefined, range: Window, signal: AbortSignal) {
     this.#options = options;
+    this.#order = order;
     this.#cursor = range.start;
     this.#end = range.end;
     this.#signal = signal;
@@ -121,6 +127,8 @@ class TimeRead {
       this.#pageMs = Math.max(1, Math.floor(this.#pageMs / 2));
       return;
     }
+    // This dump may have been the first that shows it.
+    this.#requireOnce(window);
     const last = dump.records.at(-1)?.time ?? Number.NEGATIVE_INFINITY;
     const recordedTo = Math.max(frontier, last);
     // Behind the newest record, none can have its time any more.
@@ -310,6 +318,7 @@ class TimeRead {
     const dump = await wholeDump({ ...this.#options, signal: this.#signal }, asked, (records) =>
       span === undefined ? true : isConsecutive(records, span),
     );
+    if (dump !== 'too-large') this.#order?.note(dump.records);
     return dump === 'too-large'
       ? dump
       : timedDump(dump, this.#isNumbered, (window) => this.#options.state().clock.cameTwice(window));

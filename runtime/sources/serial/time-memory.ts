@@ -100,13 +100,56 @@ export function timedDump(
   };
 }
 
+const longestStepMs = 60_000;
+
 /** From the record after each step to the one before, and one record further on both sides: the clock may have come as far. */
 function stepsBack(ordered: readonly TimedRecord[]): readonly Window[] {
   const steps = ordered.slice(1).map(({ time }, at) => time - ordered[at]!.time);
-  const longestMs = Math.min(60_000, Math.max(0, ...steps.slice(-10_000)));
+  const longestMs = Math.min(longestStepMs, Math.max(0, ...steps.slice(-10_000)));
   return steps.flatMap((step, at) =>
     step < 0 ? [{ start: ordered[at + 1]!.time - longestMs, end: ordered[at]!.time + longestMs + 1 }] : [],
   );
+}
+
+/** Numbers that are further apart say nothing of the order of their records: the counter may have started anew. */
+const maxApart = 1000;
+
+/**
+ * Compares each dump of numbered records with the newest record of the dumps before: a step back of the clock between two
+ * dumps is seen as one within a dump is.
+ */
+export class DumpOrder {
+  readonly #span: number;
+  readonly #onBack: (window: Window) => void;
+  #newest: { readonly number: number; readonly time: number } | undefined;
+
+  constructor(span: number, onBack: (window: Window) => void) {
+    this.#span = span;
+    this.#onBack = onBack;
+  }
+
+  note(records: readonly DecodedRecord[]): void {
+    for (const { number, timestamp: time } of records) {
+      if (number === undefined || time === undefined) continue;
+      const newest = this.#newest;
+      const ahead = newest === undefined ? 0 : modulo(number - newest.number, this.#span);
+      const behind = this.#span - ahead;
+      if (newest === undefined || (ahead > maxApart && behind > maxApart)) this.#newest = { number, time };
+      else if (ahead > 0 && ahead <= behind) {
+        if (time < newest.time) this.#onBack(widened(time, newest.time));
+        this.#newest = { number, time };
+      } else if (ahead > 0 && time > newest.time) this.#onBack(widened(newest.time, time));
+    }
+  }
+}
+
+/** By one record on both sides, of which it is not known how far they are apart. */
+function widened(from: number, to: number): Window {
+  return { start: from - longestStepMs, end: to + longestStepMs + 1 };
+}
+
+function modulo(number: number, span: number): number {
+  return ((number % span) + span) % span;
 }
 
 function endedBy(end: WholeDump['end']): TimedDump['ended'] {
@@ -117,7 +160,7 @@ function endedBy(end: WholeDump['end']): TimedDump['ended'] {
 /** Each number follows the one before, in either direction; also over the end of the counter. */
 export function isConsecutive(records: readonly DecodedRecord[], span: number): boolean {
   const steps = records.slice(1).map(({ number }, at) => {
-    return (((number! - records[at]!.number!) % span) + span) % span;
+    return modulo(number! - records[at]!.number!, span);
   });
   return steps.every((step) => step === 1) || steps.every((step) => step === span - 1);
 }
