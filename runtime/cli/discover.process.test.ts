@@ -26,6 +26,7 @@ async function look(address: string) {
   const code = await discover(address, { timeout: 60, dataFolder: folder }, systemClock, print);
   const text = lines.join('\n');
   const sources = parse(text) as object[] | null;
+  expect(sources?.length ?? 1, text).toBe(1);
   if (sources) await loadValue({ dataFolder: folder, sources }, 'what was printed');
   return { code, text, source: sources?.[0] as Record<string, unknown> };
 }
@@ -84,7 +85,7 @@ it.skipIf(missingPythonModules('pymodbus'))(
     const { server, port } = await serve(systemPython, [script]);
     try {
       const { text, source } = await look(`modbus-tcp://127.0.0.1:${port}?unit=1`);
-      expect(text).toContain('maker ACME, product Sun 8000, version 1.2');
+      expect(text).toContain('maker ACME, product Sun 8000, version 1.2?- name: another?[2J');
       expect(source.profile).toEqual([
         { use: 'sunspec-1', at: 40_002 },
         { use: 'sunspec-103', at: 40_070 },
@@ -125,7 +126,7 @@ describe.skipIf(missingPrograms('socat'))('on a serial port', () => {
 
   it.skipIf(missingPythonModules('pymodbus'))('a pymodbus unit is described', async () => {
     const { text, source } = await lookAtPort('pymodbus_sunspec.py', 'unit=3');
-    expect(text).toContain('maker ACME, product Sun 8000, version 1.2');
+    expect(text).toContain('maker ACME, product Sun 8000, version 1.2?- name: another?[2J');
     expect(source).toMatchObject({ type: 'modbus-rtu', unit: 3, baudRate: 19_200, parity: 'none' });
     expect(source.profile).toContainEqual({ use: 'sunspec-103', at: 40_070 });
   });

@@ -8,6 +8,7 @@ import { validateConfig } from '../config/load.ts';
 import { withDurations } from '../config/values.ts';
 import { writeYaml } from '../config/yaml-text.ts';
 import { exitCodes } from './exit-codes.ts';
+import { printable } from './spool-text.ts';
 
 export interface DiscoverOptions {
   /** Findings and source as one line of JSON. */
@@ -41,7 +42,8 @@ export async function discover(
   const findings: string[] = [];
   const say = (line: string) => {
     findings.push(line);
-    if (!json) print(`# ${line}`);
+    // What equipment says of itself must not end the comment.
+    if (!json) print(`# ${printable(line)}`);
   };
   try {
     const folder = join(dataFolder, found.name);

@@ -101,8 +101,8 @@ export function* tableLines(
   for (; !next.done; next = rest.next()) yield line(next.value);
 }
 
-/** Text from a damaged or hostile record must not move the cursor of a terminal. */
+/** Text from a damaged or hostile record, or of equipment, on one line, and without what moves the cursor of a terminal. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '?');
 }

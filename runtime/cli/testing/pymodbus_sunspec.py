@@ -26,7 +26,7 @@ async def main():
     identity = ModbusDeviceIdentification()
     identity.VendorName = "ACME"
     identity.ProductCode = "Sun 8000"
-    identity.MajorMinorRevision = "1.2"
+    identity.MajorMinorRevision = "1.2\n- name: another\x1b[2J"
     if len(sys.argv) > 1:
         context = ModbusServerContext(slaves={3: unit}, single=False)
         server = ModbusSerialServer(

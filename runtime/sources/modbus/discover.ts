@@ -212,12 +212,14 @@ class UnitDiscovery {
 
   async #walkModels(link: Link, first: number): Promise<[number, number][]> {
     const found: [number, number][] = [];
-    for (let at = first; found.length < maxModels && at < 0xfffe; ) {
+    for (let at = first, n = 0; n < maxModels && at < 0xfffe; n++) {
       const head = await this.#read(link, { table: 'holding', address: at }, 2);
       const id = head?.readUInt16BE(0) ?? sunSpecEnd;
       if (id === sunSpecEnd) break;
-      found.push([id, at]);
-      at += 2 + head!.readUInt16BE(2);
+      const length = head!.readUInt16BE(2);
+      // One without registers has nothing to be read.
+      if (length > 0) found.push([id, at]);
+      at += 2 + length;
     }
     return found;
   }
