@@ -24,7 +24,7 @@ import {
   unanswered,
 } from './modbus-errors.ts';
 import { type Pending, pendingFor } from './pending-request.ts';
-import { isRead, misfit, modbusMatch } from './response-match.ts';
+import { isRead, misfit, modbusMatch, strange } from './response-match.ts';
 import { StreamPort } from './stream-port.ts';
 
 /** How modbus-serial is asked: its methods take unit, address and so on, and this callback. */
@@ -240,9 +240,9 @@ class Connection implements ModbusConnection {
             ofUnit: units.timesOf(unit),
           })
         : garbage(`${request} was answered with ${heard}`);
-    const isUnclear = pending.isSeen || noise !== undefined;
-    const isProven = !isUnclear && (pending.phase === 'asking' || pending.phase === 'looking');
-    pending.fail(isProven ? error : new UnprovenError(error));
+    const isOfUnit = pending.phase === 'asking' || pending.phase === 'looking';
+    const isClear = isOfUnit && !pending.isSeen && noise === undefined;
+    pending.fail(isClear ? error : new UnprovenError(error));
   }
 
   #onBytes(chunk: Buffer): void {
@@ -259,11 +259,8 @@ class Connection implements ModbusConnection {
     const pending = this.#pending;
     if (heard !== 'nothing') this.#life.answered(frame[0]!);
     if (!pending) return;
-    if (heard === 'nothing') {
-      this.#noteUnfit(pending, frame);
-      return;
-    }
-    if (heard === 'others') this.#noteUnfit(pending, frame);
+    if (heard === 'nothing' || heard === 'others') this.#noteUnfit(pending, frame);
+    if (heard === 'nothing') return;
     if (heard === 'seen' || modbusMatch.fits(frame, pending.sent)) pending.isSeen = true;
     if (heard === 'gave-up') {
       this.units.unanswered(frame[0]!, pending.phase === 'proving');
@@ -273,9 +270,7 @@ class Connection implements ModbusConnection {
     } else if (pending.phase !== 'asking') {
       this.#onProof(pending, heard);
     } else if (heard === 'others') {
-      const what = modbusMatch.fits(frame, pending.sent)
-        ? 'something that it was not asked for: is the line in use by another master?'
-        : `${misfit(frame, pending.sent)}; or does another master use the line?`;
+      const what = strange(frame, pending.sent);
       // The answer may be there, or come yet.
       pending.fail(new UnprovenError(garbage(`${pending.describe()} was answered with ${what}`)));
     } else if (heard !== 'seen') {
@@ -287,10 +282,7 @@ class Connection implements ModbusConnection {
 
   #onAnswer(pending: Pending, answer: Buffer): void {
     const confirmation = this.units.confirmationOf(pending.sent);
-    if (!confirmation) {
-      this.#accept(answer);
-      return;
-    }
+    if (!confirmation) return void this.#accept(answer);
     const { clock, framing, gapMs = 0 } = this.#options;
     this.#stop(pending);
     pending.phase = 'confirming';

@@ -88,6 +88,13 @@ export function frameBytes(answer: Buffer): number | undefined {
   return [5, 6, 8, 15, 16].includes(code) ? shortBytes : undefined;
 }
 
+/** For people: what came in the place of an answer, where others may use the line. */
+export function strange(frame: Buffer, request: Buffer): string {
+  return modbusMatch.fits(frame, request)
+    ? 'something that it was not asked for: is the line in use by another master?'
+    : `${misfit(frame, request)}; or does another master use the line?`;
+}
+
 /** Says, for people, why `answer` is no answer to `request`. */
 export function misfit(answer: Buffer, request: Buffer): string {
   if (answer[0] !== request[0])

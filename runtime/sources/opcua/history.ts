@@ -20,8 +20,7 @@ import { historyFailed } from './opcua-errors.ts';
 import type { OpcuaSession } from './opcua-session.ts';
 import { recordedTo } from './recorded-to.ts';
 import type { Refusals } from './refusals.ts';
-import type { RepeatedTimes } from './repeated-times.ts';
-import { serverClock } from './timeline.ts';
+import { type RepeatedTimes, serverClock } from './repeated-times.ts';
 
 export interface HistoryLink {
   readonly session: OpcuaSession;

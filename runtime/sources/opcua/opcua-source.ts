@@ -20,9 +20,8 @@ import type { OpcuaSession } from './opcua-session.ts';
 import { LearnedSizes } from './operation-sizes.ts';
 import { createProbe } from './probe.ts';
 import { Refusals } from './refusals.ts';
-import { RepeatedTimes } from './repeated-times.ts';
+import { RepeatedTimes, serverClock } from './repeated-times.ts';
 import { SubscribeSession } from './subscribe-session.ts';
-import { serverClock } from './timeline.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { writeTag } from './writer.ts';
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Live, LiveValues } from './live-values.ts';
-import { RepeatedTimes } from './repeated-times.ts';
+import { RepeatedTimes, serverClock } from './repeated-times.ts';
 import { every, readAll, readIn, serverWith, T, valuesAt } from './testing/history-judge.ts';
 import type { HostileHistory } from './testing/hostile-history.ts';
-import { serverClock } from './timeline.ts';
 
 const range = { start: T + 1000, end: T + 2000 };
 const minute = 60_000;

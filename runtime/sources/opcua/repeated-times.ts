@@ -6,6 +6,9 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Window } from '../../../wire/window.ts';
 
+/** The server's own clock among those of tags: a name that no tag has. */
+export const serverClock = '';
+
 /** Where more are known, the first of them are forgotten: they are hardly asked for any more. */
 const maxStretches = 200;
 /** A value is heard of so much later than it was made, or less. */

@@ -21,7 +21,7 @@ import { doubt, type OddTime, type Stamp, stampOf } from './odd-time.ts';
 import type { WireValue } from './opcua-session.ts';
 import { type ClockStep, PublishClock } from './publish-clock.ts';
 import { hasOverflow } from './quality.ts';
-import type { RepeatedTimes } from './repeated-times.ts';
+import { type RepeatedTimes, serverClock } from './repeated-times.ts';
 import { maxHoldMs, TagClocks } from './tag-clocks.ts';
 import { inOrder, lateFrom, readingOf, type WaitingValue, WaitingValues } from './waiting-values.ts';
 
@@ -41,8 +41,6 @@ export interface TimelineOptions {
 }
 
 export const maxPending = 200_000;
-/** Its name among those whose times may come again; no tag's. */
-export const serverClock = '';
 
 export class Timeline {
   readonly #options: TimelineOptions;
