@@ -46,7 +46,8 @@ export function moveTo(
       : Math.max(0, window.end - span.end) + Math.max(0, span.start - window.start);
   const leftOut = span === undefined ? 0 : Math.max(0, window.start - span.end, span.start - window.end);
   const isOn = span === undefined || window.start >= span.end;
-  const unexplained = Math.max(0, growth - readings);
+  // A record may have any number of readings: a window explains no more records than it is long.
+  const unexplained = Math.max(0, growth - Math.min(readings, length(window)));
   const faded = reach.leapt - (perMs + maxJump / dayMs) * Math.max(0, at - reach.leaptAt);
   return {
     leftOut,

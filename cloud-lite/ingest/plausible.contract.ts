@@ -206,6 +206,33 @@ export function plausibleContract(open: () => Database): void {
       expect((await stream()).setAside).not.toEqual([]);
     });
 
+    test('accepting takes all that is kept, however many came at once, and says what was only counted', async () => {
+      const old = (days: number, count: number, from = 0) =>
+        Array.from({ length: count }, (_, n) =>
+          at(-days * day + (from + n) * second, -days * day + (from + n + 1) * second),
+        );
+      await send(at(-second, 0), ...old(100, 300));
+      const { id } = await stream();
+      const everything = { start: noon - 101 * day, end: noon - 99 * day };
+      const accepted = await acceptRange(database, id, everything, 'an old backlog', clock.now());
+      expect(accepted).toEqual({ kind: 'done', requestIds: [], ranges: [everything] });
+      expect(await stream()).toMatchObject({ messages: 301, setAside: [] });
+      for (let n = 0; n < 3; n++) await send(...old(400, 400, n * 400));
+      const later = { start: noon - 401 * day, end: noon - 399 * day };
+      expect(await acceptRange(database, id, later, 'more of it', clock.now())).toMatchObject({
+        notTaken: { messages: 200, why: expect.stringContaining('more came than are kept') },
+      });
+      expect(await stream()).toMatchObject({ messages: 1301, setAside: [{ messages: 200 }] });
+    });
+
+    test('accepting takes nothing that counts in another way than its stream', async () => {
+      await send(at(10 * hour, 10 * hour + second), records(0), records(10));
+      const { id } = await stream();
+      const range = { start: noon, end: noon + 20 * hour };
+      await acceptRange(database, id, range, 'a mistake', clock.now());
+      expect(await stream()).toMatchObject({ covered: [[0, 20]], messages: 2 });
+    });
+
     test('what is accepted late was heard of when the hub had it: a dead device stays silent, however its stream ends', async () => {
       await send(at(-60 * second, 0), at(10 * hour, 10 * hour + second));
       await clock.advance(hour);
@@ -237,6 +264,31 @@ export function plausibleContract(open: () => Database): void {
     });
 
     describe('a stream by record number', () => {
+      test('is where a person accepts that it is, not where an absurd first message was', async () => {
+        await send(records(5_000_000_000), records(100));
+        const { id } = await stream();
+        await acceptRange(database, id, { start: 100, end: 110 }, 'it begins here', clock.now());
+        await send(records(110), records(120));
+        expect(await stream()).toMatchObject({ covered: [[100, 130]], messages: 3, setAside: [] });
+        expect(await listAlerts(database, { limit: 10 })).toMatchObject([
+          {
+            kind: 'stream-moved',
+            message: expect.stringContaining('a person accepted that it is at [100,110)'),
+          },
+          { kind: 'messages-set-aside' },
+        ]);
+      });
+
+      test('makes no records of tags: a window explains as many as it is long', async () => {
+        const list = Array.from({ length: 400 }, (_, n) => ({
+          ...records(n * 20_000, n * 20_000 + 100),
+          count: '20000',
+        }));
+        await send(...list);
+        expect(await lost()).toBeLessThanOrEqual(4_000_000);
+        expect(await stream()).toMatchObject({ setAside: [{ reason: 'implausible-jump' }] });
+      });
+
       const lost = async () => (await stream()).lengths.missing;
 
       test('is moved no further by many messages than by one', async () => {

@@ -17,9 +17,8 @@ export interface SetAsideEvent {
   readonly window?: Window;
 }
 
-/** Rows kept; of one batch no more than a tenth of them is written. */
+/** Rows kept. */
 const maxKept = 1000;
-const maxWritten = maxKept / 10;
 const maxDetailLength = 500;
 const maxIdentityLength = 128;
 const maxPropertiesLength = 4096;
@@ -31,7 +30,7 @@ export async function setAside(
   now: number,
 ): Promise<void> {
   if (events.length === 0) return;
-  const kept = events.slice(-maxWritten);
+  const kept = events.slice(-maxKept);
   await session.query(
     `insert into set_aside (at, partition_id, sequence_number, device_id, module_id, reason, detail, properties,
                             stream_id, enqueued_at)

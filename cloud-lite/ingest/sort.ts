@@ -45,7 +45,7 @@ export async function sortEvents(
   const sorting = new Sorting(known, bounds, await readReach(session, ids));
   for (const [i, item] of items.entries()) sorting.take(events[i]!, item);
   await writeIndexes(session, sorting.indexes);
-  await moveStreams(session, sorting.moved, now);
+  await moveStreams(session, sorting.moved, 'two that came after it agree', now);
   await writePlaces(session, sorting.placed());
   return sorting;
 }

@@ -107,12 +107,13 @@ export async function writePlaces(session: Session, reaches: ReadonlyMap<number,
 }
 
 /**
- * Streams whose first message is borne out by nothing, and contradicted by two that agree: what the first claimed is
- * withdrawn, and they begin at `place`, of which all is missing yet.
+ * Streams whose first message is borne out by nothing, and contradicted: what the first claimed is withdrawn, and they begin at
+ * `places`, of which all is missing yet. `why`: who says where they are.
  */
 export async function moveStreams(
   session: Session,
   places: ReadonlyMap<number, Window>,
+  why: string,
   now: number,
 ): Promise<void> {
   for (const [id, place] of places) {
@@ -139,7 +140,7 @@ export async function moveStreams(
     const withdrawn = parseRange(before.span);
     const first =
       withdrawn === undefined ? 'its first message' : `its first message, ${formatRange(withdrawn)},`;
-    const cause = `${first} was borne out by no other, and two that came after it agree that it is at ${formatRange(place)}: it is there, and what the first claimed is withdrawn`;
+    const cause = `${first} was borne out by no other, and ${why} that it is at ${formatRange(place)}: it is there, and what the first claimed is withdrawn`;
     await noteOfStream(session, id, 'moved', cause, now);
     const { batch_id: batchId, device_id: deviceId, module_id: moduleId } = before;
     const message = `stream ${batchId} of ${deviceId}/${moduleId}: ${cause}`;
