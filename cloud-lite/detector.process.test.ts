@@ -40,7 +40,7 @@ async function edge(deviceId: string, options: Partial<Parameters<typeof openEdg
   return module;
 }
 
-async function eventually(what: () => Promise<void>, limitMs = 30_000): Promise<void> {
+async function eventually(what: () => Promise<void>, limitMs = 120_000): Promise<void> {
   const end = Date.now() + limitMs;
   for (;;) {
     try {
@@ -186,7 +186,7 @@ describe('two detectors on one PostgreSQL', () => {
           messages: 81,
         });
       }
-    }, 60_000);
+    });
     for (const module of edges) {
       const asked = module.asked.map(({ range }) => range.start).sort((a, b) => a - b);
       // A call whose answer the killed one did not live to write is made again, with the same id.

@@ -28,4 +28,4 @@ it('a line has its time in ISO, its level as a word, and what it is about; the l
     time: expect.stringMatching(/Z$/),
   });
   expect(stderr).not.toContain('secret');
-}, 30_000);
+});

@@ -140,7 +140,7 @@ describe('the documents', () => {
       return isExpected ? [] : [`${place}: ${text}: ${code}: ${err}`];
     });
     expect(failed).toEqual([]);
-  }, 120_000);
+  });
 
   it('show `run` as it runs: through the launcher, until it is told to stop', async () => {
     const shown = commands.filter((command) => argumentsOf(command)?.[0] === 'run');
@@ -162,7 +162,7 @@ describe('the documents', () => {
     const ended = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal)));
     child.kill('SIGTERM');
     expect(await ended).toBe(0);
-  }, 60_000);
+  });
 
   it('show npm scripts that there are, with options and files that there are', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -212,12 +212,12 @@ describe('the launcher', () => {
       code: 2,
       stderr: expect.stringContaining("unknown command 'frobnicate'"),
     });
-  }, 60_000);
+  });
 
   it('is what npx runs', async () => {
     const { stdout } = await run('npx', ['--no-install', 'holdfast', 'check', site], { cwd: root, env });
     expect(stdout).toContain('valid');
-  }, 60_000);
+  });
 });
 
 describe('the first run', () => {
@@ -256,7 +256,7 @@ describe('the first run', () => {
       code: 1,
       stderr: expect.stringContaining('Installing failed'),
     });
-  }, 60_000);
+  });
 });
 
 /** Of a source that is no OPC UA server, `browse` says so. */

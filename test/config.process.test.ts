@@ -107,13 +107,13 @@ describe('a module without a file', () => {
     await eventually(() => site.reported().config?.state === 'waiting');
 
     site.desire({ ...site.base, sources: sources('t') });
-    await eventually(() => site.reported().config?.state === 'applied', 30_000);
+    await eventually(() => site.reported().config?.state === 'applied');
     expect(site.reported()).toMatchObject({ config: { origin: 'twin', version: '2', errors: [] } });
     await eventually(async () => (await site.status()).totals.streams === 3);
     await eventually(async () => (await site.status()).sources.every((s: Source) => s.readings > 10));
 
     site.desire({ logLevel: 'loud', statusPort: -1, sources: [{ name: 'x', type: 'modbus-tpc' }] });
-    await eventually(() => site.reported().config?.state === 'refused', 30_000);
+    await eventually(() => site.reported().config?.state === 'refused');
     const { config } = site.reported();
     expect(config).toMatchObject({ version: '3', running: { origin: 'twin', version: '2' } });
     expect(config.errors.map(({ path }: { path: string }) => path).sort()).toEqual([
@@ -151,10 +151,10 @@ describe('a module without a file', () => {
     site.write({ sources: sources('n') }, named);
     site.desire({ configFile: named, configHash: '0'.repeat(64) });
     await site.start();
-    await eventually(() => site.reported().config?.state === 'refused', 30_000);
+    await eventually(() => site.reported().config?.state === 'refused');
     expect(site.reported().config.errors[0]).toMatchObject({ path: 'configHash' });
     site.desire({ configHash: null });
-    await eventually(() => site.reported().config?.state === 'applied', 30_000);
+    await eventually(() => site.reported().config?.state === 'applied');
     expect(site.reported().config).toMatchObject({ origin: 'twin-file' });
     // The file itself is watched too.
     site.write({ sources: sources('n').slice(0, 1) }, named);
@@ -256,20 +256,20 @@ describe('the way to the hub', () => {
       30_000,
     );
     site.desire({ uplink: { output: 'readings' } });
-    await eventually(() => lastOutput() === 'readings', 30_000);
-    await eventually(() => site.reported().config?.version === '3', 30_000);
+    await eventually(() => lastOutput() === 'readings');
+    await eventually(() => site.reported().config?.version === '3');
 
     site.desire({ uplink: { caps: { messagesPerDay: 1 } } });
     await eventually(async () => (await site.status()).forwarder.waitingFor === 'daily-cap');
     site.desire({ uplink: { output: null, caps: null } });
-    await eventually(async () => (await site.status()).forwarder.waitingFor === undefined, 30_000);
-    await eventually(() => lastOutput() === undefined, 30_000);
+    await eventually(async () => (await site.status()).forwarder.waitingFor === undefined);
+    await eventually(() => lastOutput() === undefined);
     for (const { sessions, lastBreak } of (await site.status()).sources) {
       expect(sessions).toBe(1);
       // A busy machine has no time for some polls.
       expect(lastBreak?.reason ?? 'poll-missed').toBe('poll-missed');
     }
-  }, 180_000);
+  });
 });
 
 describe(`a module killed amid reloads (HOLDFAST_SEED=${seed})`, () => {
@@ -281,10 +281,10 @@ describe(`a module killed amid reloads (HOLDFAST_SEED=${seed})`, () => {
       return round % 3 === 2 ? all.filter(({ name }) => name !== 'k-boiler') : all;
     };
     site.desire({ ...site.base, sources: variant(0) });
-    const rounds = Number(process.env.HOLDFAST_KILLS ?? 6);
+    const rounds = Number(process.env.HOLDFAST_KILLS ?? 4);
     for (let round = 1; round <= rounds; round++) {
       const module = await site.start();
-      await eventually(async () => (await site.status()).uplink.connected, 30_000);
+      await eventually(async () => (await site.status()).uplink.connected);
       await pause(200);
       site.desire({ sources: variant(round) });
       await pause(randomInt(random, 120));
@@ -300,7 +300,7 @@ describe(`a module killed amid reloads (HOLDFAST_SEED=${seed})`, () => {
       const { config: inForce, sources: read } = await site.status();
       const names = read.map(({ name }: { name: string }) => name);
       return inForce.state === 'applied' && String(names.sort()) === String(wanted);
-    }, 30_000);
+    });
     await pause(1500);
     expect(await last.end('SIGTERM')).toBe(0);
     await pause(1000);
@@ -320,7 +320,7 @@ describe(`a module killed amid reloads (HOLDFAST_SEED=${seed})`, () => {
     expect(account).toMatchObject({ invented: 0, changed: 0, problems: [] });
     const claimed = account.missingRanges.filter(({ why }) => why === 'not in the window that claims them');
     expect(claimed).toEqual([]);
-  }, 180_000);
+  });
 });
 
 describe('stopping', () => {
@@ -337,7 +337,7 @@ describe('stopping', () => {
     await eventually(async () => {
       const { uplink, forwarder } = await site.status();
       return uplink.connected && forwarder.sent.live > 2;
-    }, 30_000);
+    });
     await hub.setFaults({ stall: ['device'] });
     await plant.setFaults({ units: { 1: { silent: true }, 2: { silent: true }, 3: { silent: true } } });
     writeFileSync(slow, '');
@@ -354,7 +354,7 @@ describe('stopping', () => {
     const again = await site.start({ config: site.file });
     await eventually(async () => (await site.status()).sources.every((s: Source) => s.readings > 5));
     expect(await again.end('SIGTERM')).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('crashes', () => {
@@ -371,7 +371,7 @@ describe('crashes', () => {
     expect(status.starts).toEqual({ quickCrashes: 8, waiting: true });
     expect(status.sources.every((s: Source) => s.phase === 'stopped')).toBe(true);
     expect(module.log()).toMatch(/crashed again and again/);
-    await eventually(() => site.reported().starts?.waiting === true, 30_000);
+    await eventually(() => site.reported().starts?.waiting === true);
 
     site.write({ sources: sources('c').slice(0, 2), restarts });
     await eventually(async () => (await site.status()).sources.every((s: Source) => s.readings > 5));
@@ -380,7 +380,7 @@ describe('crashes', () => {
 
     await site.start({ config: site.file });
     expect((await eventually(site.status)).starts).toEqual({ quickCrashes: 0, waiting: false });
-  }, 60_000);
+  });
 
   it('of the Azure client cost the connection, resets of nobody nothing, ours end the process', async () => {
     const site = await makeSite();
@@ -390,16 +390,16 @@ describe('crashes', () => {
       node: ['--import', './test/support/stray-throw.mjs'],
     });
     const connected = async () => (await site.status()).uplink.connected;
-    await eventually(connected, 30_000);
+    await eventually(connected);
     const { since } = (await site.status()).uplink;
     module.child.kill('SIGUSR2');
     await eventually(async () => (await site.status()).strayErrors === 1);
-    await eventually(async () => (await connected()) && (await site.status()).uplink.since !== since, 30_000);
+    await eventually(async () => (await connected()) && (await site.status()).uplink.since !== since);
     expect(module.log()).toMatch(/the client library threw/);
     module.child.kill('SIGWINCH');
     await eventually(async () => (await site.status()).strayErrors === 2);
     expect(module.log()).toMatch(/ECONNRESET.*nobody listened|nobody listened.*ECONNRESET/);
     expect(await module.end('SIGIO')).toBe(70);
     expect(module.log()).toMatch(/a defect of ours/);
-  }, 60_000);
+  });
 });

@@ -20,7 +20,7 @@ import { parseIndex } from '../wire/index-position.ts';
 import type { Window } from '../wire/window.ts';
 import { root } from './support/source-tree.ts';
 
-const kills = Number(process.env.HOLDFAST_KILLS ?? 12);
+const kills = Number(process.env.HOLDFAST_KILLS ?? 8);
 const seed = Number(process.env.HOLDFAST_SEED ?? Date.now() % 1_000_000);
 const random = seededRandom(seed);
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-kill-'));

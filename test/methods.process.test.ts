@@ -41,7 +41,7 @@ beforeAll(async () => {
   await eventually(async () => {
     const { uplink, sources: read } = await module.status();
     return uplink.connected && read[0].readings > 0;
-  }, 30_000);
+  });
 });
 afterAll(async () => {
   await module?.end('SIGTERM');

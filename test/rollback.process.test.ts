@@ -106,7 +106,7 @@ const countOf = (batchId: string) => streamOf(batchId)?.readings.size ?? 0;
 /** What came before and goes on: all streams have delivered so many readings more. */
 async function deliver(count: number): Promise<void> {
   const goals = ['sensor', ...numbered].map((batchId) => [batchId, countOf(batchId) + count] as const);
-  await eventually(() => goals.every(([batchId, goal]) => countOf(batchId) >= goal), 40_000);
+  await eventually(() => goals.every(([batchId, goal]) => countOf(batchId) >= goal));
 }
 
 /** Takes messages for so long, and tells their senders that they are safe, while none gets through to the hub. */

@@ -99,7 +99,7 @@ describe.skipIf(missingPrograms('chromium'))('the status page', () => {
     await hub.stop();
     const trouble = page.locator('li.bad', { hasText: 'the hub is not reached' });
     await trouble.waitFor();
-    await eventually(() => /^<4> .* \[WRN\] - the link is down.*code=link-down/m.test(module.log()), 30_000);
+    await eventually(() => /^<4> .* \[WRN\] - the link is down.*code=link-down/m.test(module.log()));
     const shown = await eventually(async (): Promise<string | undefined> => {
       const text = await trouble.textContent();
       return /no reason known|not connected yet/.test(text!) ? undefined : text!;

@@ -51,4 +51,4 @@ test(`a kill -9 of the process loses no commit and leaves a sound folder (HOLDFA
   const [settings] = await database.query<{ fsync: string }>("select current_setting('fsync') as fsync");
   await database.close();
   expect(settings!.fsync).toBe('on');
-}, 120_000);
+});

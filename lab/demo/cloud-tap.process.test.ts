@@ -55,7 +55,7 @@ test('takes what a device sent, in every encoding, once, and says what it cannot
   }
   await device.sendEvent(new Message('something else'));
 
-  await expect.poll(() => tap.taken(), { timeout: 20_000 }).toBe(5);
+  await expect.poll(() => tap.taken(), { timeout: 90_000 }).toBe(5);
   const copy = tap.copy.streams().get('press')!;
   expect(copy).toMatchObject({
     messages: 4,

@@ -106,13 +106,13 @@ describe('nothing is left over when the demo', () => {
   test('dies of an exception', async () => {
     const { demo, childPid } = await runParent('throws');
     if (demo.exitCode === null) await once(demo, 'exit');
-    await expect.poll(() => lives(childPid), { timeout: 3000 }).toBe(false);
+    await expect.poll(() => lives(childPid), { timeout: 90_000 }).toBe(false);
   });
 
   test('is killed with kill -9', async () => {
     const { demo, childPid } = await runParent('waits');
     expect(lives(childPid)).toBe(true);
     demo.kill('SIGKILL');
-    await expect.poll(() => lives(childPid), { timeout: 3000 }).toBe(false);
+    await expect.poll(() => lives(childPid), { timeout: 90_000 }).toBe(false);
   });
 });

@@ -27,7 +27,7 @@ async function start(...args: string[]): Promise<{ child: ChildProcess; ready: R
   children.push(child);
   const lines: string[] = [];
   createInterface({ input: child.stdout! }).on('line', (line) => lines.push(line));
-  const ready = await eventually(() => lines[0] && JSON.parse(lines[0]), 20_000);
+  const ready = await eventually(() => lines[0] && JSON.parse(lines[0]));
   return { child, ready, lines };
 }
 

@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../kernel/random.ts';
 import { checkPromises, factsIn } from './testing/kill-oracle.ts';
 
-const kills = Number(process.env.HOLDFAST_KILLS ?? 25);
+const kills = Number(process.env.HOLDFAST_KILLS ?? 15);
 const seed = Number(process.env.HOLDFAST_SEED ?? Date.now() % 1_000_000);
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-kill-'));
 const logFile = join(folder, 'promises.jsonl');

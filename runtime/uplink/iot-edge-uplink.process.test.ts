@@ -62,7 +62,7 @@ function lineLog(lines: string[]): Log {
   return log;
 }
 
-async function eventually(check: () => boolean, limitMs = 20_000): Promise<void> {
+async function eventually(check: () => boolean, limitMs = 60_000): Promise<void> {
   for (const until = Date.now() + limitMs; !check(); ) {
     if (Date.now() > until) throw new Error(`not within ${limitMs} ms: ${check}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -131,9 +131,9 @@ describe.skipIf(skip)('the images', () => {
       const answer = async (path: string): Promise<Record<string, unknown>> =>
         (await (await fetch(`${url}${path}`)).json()) as Record<string, unknown>;
       expect(await answer('/healthz')).toMatchObject({ status: 'ok' });
-      await expect.poll(() => answer('/readyz'), { timeout: 30_000 }).toMatchObject({ ready: true });
+      await expect.poll(() => answer('/readyz'), { timeout: 90_000 }).toMatchObject({ ready: true });
       await expect
-        .poll(async () => (await answer('/api/streams')).streams, { timeout: 30_000 })
+        .poll(async () => (await answer('/api/streams')).streams, { timeout: 90_000 })
         .toMatchObject([{ deviceId: 'gateway', batchId: 'press', covered: [[0, 10]] }]);
       expect(await (await fetch(url)).text()).toMatch(/<title>.*<\/title>/);
       expect(await contained.end(), contained.log()).toEqual({ code: 0, signal: null });

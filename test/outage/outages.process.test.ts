@@ -46,7 +46,7 @@ describe.skipIf(await cannotRun())('the module through outages', () => {
     );
     console.log(tableHead);
     for (const run of runs) if (run.status === 'fulfilled') console.log(tableRows(run.value).join('\n'));
-  }, 180_000);
+  });
 
   afterAll(stopRuns);
 

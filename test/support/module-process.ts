@@ -69,7 +69,7 @@ export async function failStart(options: ModuleOptions): Promise<FailedStart> {
 }
 
 /** Polls until `check` gives something truthy. @throws the last failure when time is over. */
-export async function eventually<T>(check: () => T | Promise<T>, limitMs = 15_000): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, limitMs = 60_000): Promise<T> {
   const end = Date.now() + limitMs;
   for (;;) {
     let last: unknown;

@@ -105,7 +105,7 @@ export function consume(hub: Hub, options: ConsumeOptions = {}): Consumer {
 }
 
 /** Polls, since what is waited for happens in another party of the conversation. */
-export async function eventually<T>(what: () => T | undefined | false, limitMs = 5000): Promise<T> {
+export async function eventually<T>(what: () => T | undefined | false, limitMs = 60_000): Promise<T> {
   const end = Date.now() + limitMs;
   for (;;) {
     const value = what();

@@ -90,7 +90,7 @@ describe('messages of another module', () => {
     await eventually(() => site.hub.state().routes.completed > done + 10);
     isSending = false;
     await sending;
-    await eventually(() => site.hub.waitingFor('gateway', 'holdfast') === 0, 30_000);
+    await eventually(() => site.hub.waitingFor('gateway', 'holdfast') === 0);
     const missing = () =>
       [...sent].filter(([at, temperature]) => {
         const reading = streamOf('sensor')?.readings.get(at)?.get('machine.temperature');

@@ -57,17 +57,17 @@ it('begins with all values again where the stream was held back, and claims noth
   });
   supervised.start();
   try {
-    await expect.poll(() => since(0).length, { timeout: 30_000 }).toBeGreaterThan(1);
+    await expect.poll(() => since(0).length, { timeout: 90_000 }).toBeGreaterThan(1);
     windows.pause(() => true);
     await source.write!({ tag: 'recipe', value: 'changed while held', onSend() {} }, never);
     // What tells of the change is heard, and dropped.
     const dropped = () => windows.streams()[0]!.observing;
-    await expect.poll(dropped, { timeout: 30_000 }).toBe(false);
+    await expect.poll(dropped, { timeout: 90_000 }).toBe(false);
     const heard = supervised.state().readings;
-    await expect.poll(() => supervised.state().readings, { timeout: 30_000 }).toBeGreaterThan(heard);
+    await expect.poll(() => supervised.state().readings, { timeout: 90_000 }).toBeGreaterThan(heard);
     const heldTo = windows.known(batchId)!.floor!;
     windows.pause(undefined);
-    await expect.poll(() => since(heldTo + 1).length, { timeout: 30_000 }).toBeGreaterThan(1);
+    await expect.poll(() => since(heldTo + 1).length, { timeout: 90_000 }).toBeGreaterThan(1);
     const [first] = since(heldTo + 1);
     const told = new Map(first!.readings.map(({ tag, value }) => [tag, value]));
     expect(told.get('recipe')).toBe('changed while held');

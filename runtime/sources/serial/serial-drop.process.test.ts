@@ -144,7 +144,7 @@ describe.skipIf(missingPrograms('socat'))('a value that changed while nothing co
 
   afterAll(() => ports.close());
 
-  it('since its stream was held back, arrives', { timeout: 60_000 }, async () => {
+  it('since its stream was held back, arrives', async () => {
     const site = new Site();
     await site.start();
     await until(() => site.has(1));
@@ -159,7 +159,7 @@ describe.skipIf(missingPrograms('socat'))('a value that changed while nothing co
     expect(site.told).toBe(50);
   });
 
-  it('since the journal of what waits for the clock was full, arrives', { timeout: 60_000 }, async () => {
+  it('since the journal of what waits for the clock was full, arrives', async () => {
     const site = new Site(-20 * year);
     site.scale.isRestless = true;
     await site.start();

@@ -37,7 +37,7 @@ async function fill(folder: string, codec: RecordCodec, from: number): Promise<v
 }
 
 describe('kill -9 while keys change', () => {
-  const kills = Number(process.env.HOLDFAST_KILLS ?? 24);
+  const kills = Number(process.env.HOLDFAST_KILLS ?? 12);
   const seed = Number(process.env.HOLDFAST_SEED ?? Date.now() % 1_000_000);
   const child = join(import.meta.dirname, '..', 'testing', 'switch-child.ts');
 

@@ -24,7 +24,7 @@ beforeAll(() => {
   const child = join(import.meta.dirname, '..', 'testing', 'damage-child.ts');
   const { signal, stderr } = spawnSync(process.execPath, [child, killed]);
   expect(signal, String(stderr)).toBe('SIGKILL');
-}, 60_000);
+});
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const open = (folder: string) =>
