@@ -24,7 +24,7 @@ function contrast(a: string, b: string, theme: 'light' | 'dark'): number {
 }
 
 describe.each(['light', 'dark'] as const)('in %s', (theme) => {
-  const texts = ['ink', 'muted', 'accent', 'healthy', 'repairing', 'silent', 'lossy', 'missing'];
+  const texts = ['ink', 'muted', 'accent', 'missing', 'lost', 'late', 'silent', 'repairing', 'whole'];
   test.each(texts.flatMap((text) => ['surface', 'bg'].map((ground) => [text, ground] as const)))(
     '%s can be read on %s',
     (text, ground) => expect(contrast(text, ground, theme)).toBeGreaterThanOrEqual(4.5),

@@ -62,7 +62,7 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     await openFleet();
     await page.locator('.plot canvas').nth(1).waitFor();
     const states = await page.locator('table.fleet .badge').allInnerTexts();
-    expect(states.slice(0, 6)).toEqual(['Silent', 'Lossy', 'Lossy', 'Lossy', 'Repairing', 'Repairing']);
+    expect(states.slice(0, 6)).toEqual(['Missing', 'Lost', 'Lost', 'Silent', 'Repairing', 'Repairing']);
     expect(await page.getByRole('row', { name: /boiler-west/ }).innerText()).toMatch(
       /8\d\.\d %\s+11 min missing/,
     );
@@ -77,6 +77,32 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(2);
     await page.getByRole('searchbox').fill('BOILER');
     await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(1);
+  });
+
+  test('keeps what is chosen in its address, and says in its title where one is', async () => {
+    await openFleet();
+    expect(await page.title()).toBe('Fleet · Holdfast');
+    await page.getByRole('button', { name: /Repairing/ }).click();
+    await page.getByRole('searchbox').fill('boiler');
+    await page.getByLabel('Period').selectOption('Last day');
+    await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(1);
+    await page.reload();
+    await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(1);
+    expect(await page.getByRole('searchbox').inputValue()).toBe('boiler');
+    await page.getByRole('link', { name: 'boiler-west' }).click();
+    await page.getByText(/^In view:/).waitFor();
+    expect(await page.title()).toBe('boiler-west · boiler-house / m · Holdfast');
+    await page.getByRole('button', { name: '5 min', exact: true }).click();
+    await expect.poll(() => page.url()).toMatch(/\?from=\d+&to=\d+$/);
+    const part = await shown();
+    await page.reload();
+    await page.getByText(/^In view:/).waitFor();
+    expect(await shown()).toBe(part);
+    // Times in UTC, by choice, and back.
+    await page.getByRole('button', { name: /^Times: Europe\/Berlin/ }).click();
+    await page.getByText(/Times are UTC/).waitFor();
+    await page.getByRole('button', { name: /^Times: UTC/ }).click();
+    await page.getByText(/Times are Europe\/Berlin/).waitFor();
   });
 
   test('shows one stream on a timeline that zooms, moves and says what is where', async () => {
@@ -205,7 +231,8 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
         device: 'boiler-house',
         stream: 'feedwater',
         index: 'time',
-        start: started - 1,
+        // It touches what is there.
+        start: started - 600_000,
         end: started,
         readings: 777,
       },

@@ -4,6 +4,7 @@ import type { Session } from '../database/database.ts';
 
 /** docs/OPERATIONS.md says what to do about each. */
 export const alertKinds = [
+  'stream-late',
   'stream-silent',
   'stream-resumed',
   'device-silent',

@@ -53,7 +53,7 @@ export function healthContract(open: () => Database): void {
       ['answers to requests', (began) => ({ start: began - 9, end: began - 8, requestId: 'r' })],
       ['voids of the past', (began) => ({ start: began - 9, end: began - 8, void: 'evicted' })],
     ])(
-      'a stream by time whose live windows stop is silent, whatever else of it comes: %s',
+      'a stream by time whose live windows stop is late, whatever else of it comes: %s',
       async (_, other) => {
         const began = clock.now();
         await send('d', 's', 0);
@@ -63,11 +63,11 @@ export function healthContract(open: () => Database): void {
           await send('d', 's', 0, other(began, minute));
           await send('d', 'alive', 0);
           await judge();
-          expect(await kinds()).toEqual(minute <= 5 ? [] : ['stream-silent s']);
+          expect(await kinds()).toEqual(minute <= 5 ? [] : ['stream-late s']);
         }
         await send('d', 's', 0);
         await judge();
-        expect(await kinds()).toEqual(['stream-silent s', 'stream-resumed s']);
+        expect(await kinds()).toEqual(['stream-late s', 'stream-resumed s']);
       },
     );
 

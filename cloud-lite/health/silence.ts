@@ -34,7 +34,9 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
      returning s.device_id, s.module_id, s.batch_id`,
     [now, silenceMs],
   );
-  const silent = await session.query<StreamName & { index_kind: IndexKind; says: string | null }>(
+  const silent = await session.query<
+    StreamName & { index_kind: IndexKind; says: string | null; sends: boolean }
+  >(
     `with fresh as (
        insert into silent_stream (stream_id, since)
        select s.id, $1 from stream s
@@ -47,7 +49,7 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
           and not exists (select from silent_stream q where q.stream_id = s.id)
        returning stream_id
      )
-     select s.device_id, s.module_id, s.batch_id, s.index_kind, w.says
+     select s.device_id, s.module_id, s.batch_id, s.index_kind, w.says, s.heard_at >= $1::int8 - $2::int8 as sends
        from fresh join stream s on s.id = fresh.stream_id left join stream_word w on w.stream_id = s.id`,
     [now, silenceMs],
   );
@@ -61,6 +63,8 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
         deviceAlert('device-silent', `has sent nothing of the last ${silenceMs / 1000} s`),
       ),
       ...silent.filter(notOf(devices.silent)).map((stream) => {
+        if (stream.sends)
+          return streamAlert('stream-late', `sends, but nothing of the last ${silenceMs / 1000} s`)(stream);
         const says = stream.says === null ? '' : `; its module says: ${stream.says}`;
         const span = stream.index_kind === 'time' ? 'of the last' : 'for';
         return streamAlert('stream-silent', `has sent nothing ${span} ${silenceMs / 1000} s${says}`)(stream);
@@ -143,7 +147,7 @@ const deviceAlert =
   });
 
 const streamAlert =
-  (kind: 'stream-silent' | 'stream-resumed', what: string) =>
+  (kind: 'stream-late' | 'stream-silent' | 'stream-resumed', what: string) =>
   ({ device_id, module_id, batch_id }: StreamName): NewAlert => ({
     kind,
     deviceId: device_id,

@@ -29,6 +29,8 @@ const unheard = z
 const indexKind = z.enum(['time', 'sequence']);
 const identity = { deviceId: z.string(), moduleId: z.string(), batchId: z.string(), index: indexKind };
 
+const streamState = z.enum(streamStates);
+
 export const stream = z.object({
   id: z.number(),
   ...identity,
@@ -68,7 +70,7 @@ export const stream = z.object({
     .readonly()
     .describe('messages that no honest clock or counter can have sent, or that contradict the first'),
   silentSince: epoch.nullable(),
-  isKnown: z.boolean().describe('what the hub holds of it has been read up to now, and says that it sends'),
+  state: streamState.nullable().describe('judged by all that was ever sent; of a period: `/api/fleet`'),
   truncated: z.boolean(),
 });
 
@@ -186,7 +188,6 @@ export const summary = z.object({
     .readonly(),
 });
 
-const streamState = z.enum(streamStates);
 export const fleetStream = z.object({
   id: z.number(),
   ...identity,

@@ -17,7 +17,7 @@ export interface TrendSample {
   readonly openRequests: number;
   /** How far reading the hub is behind, by the slowest partition. Null before anything was read. */
   readonly behindMs: number | null;
-  /** Age of the newest data, of the time streams that send: in the middle, and of the oldest. */
+  /** Age of the newest data: in the middle of the time streams that send, and the oldest of all: silence counts until it ends. */
   readonly ageMs: number | null;
   readonly worstAgeMs: number | null;
 }
@@ -61,10 +61,10 @@ export function addTrend(server: ApiServer, { clock, views, log }: ApiOptions): 
 async function readSample(database: Database, now: number): Promise<TrendSample> {
   const summary = await readSummary(database);
   const [age] = await database.query<{ middle: number | null; worst: number | null }>(
-    `select percentile_disc(0.5) within group (order by age) as middle, max(age) as worst
-       from (select $1 - s.newest as age from stream s
+    `select percentile_disc(0.5) within group (order by age) filter (where sends) as middle, max(age) as worst
+       from (select $1 - s.newest as age, q.stream_id is null as sends from stream s
                left join silent_stream q on q.stream_id = s.id
-              where s.index_kind = 'time' and s.newest is not null and q.stream_id is null) a`,
+              where s.index_kind = 'time' and s.newest is not null) a`,
     [now],
   );
   const known = summary.partitions

@@ -137,7 +137,7 @@ export function plausibleContract(open: () => Database): void {
           { reason: 'implausible-time', messages: 1, range: [noon + 10 * hour, noon + 10 * hour + 10_000] },
         ],
       });
-      expect(await state()).toBe('lossy');
+      expect(await state()).toBe('lost');
       await send(at(10 * hour), at(11 * hour));
       const alerts = () => listAlerts(database, { limit: 10 });
       expect(await alerts()).toMatchObject([
@@ -160,7 +160,7 @@ export function plausibleContract(open: () => Database): void {
     test('a stream that one message contradicts is not healthy', async () => {
       await send(records(0), { ...records(10), index: 'time', ...at(0) });
       expect(await stream()).toMatchObject({ setAside: [{ reason: 'index-changed', range: null }] });
-      expect(await state()).toBe('lossy');
+      expect(await state()).toBe('lost');
       expect(await listAlerts(database, { limit: 10 })).toMatchObject([
         { kind: 'messages-set-aside', batchId: 's', message: expect.stringContaining('index-changed') },
       ]);
@@ -241,13 +241,19 @@ export function plausibleContract(open: () => Database): void {
         await judgeSilence(database, clock.now(), 5 * 60 * second);
       };
       await judge();
-      expect(await state()).toBe('silent');
-      const { id } = await stream();
+      // What was set aside is the worse of the two.
+      expect(await state()).toBe('lost');
+      const { id, silentSince } = await stream();
+      expect(silentSince).toBe(clock.now());
       const range = { start: noon + 10 * hour, end: noon + 10 * hour + second };
       await acceptRange(database, id, range, 'a test', clock.now());
       await judge();
-      expect(await state()).toBe('silent');
-      expect(await stream()).toMatchObject({ messages: 2, lastArrivalAt: noon, last: range.end });
+      expect(await stream()).toMatchObject({
+        messages: 2,
+        lastArrivalAt: noon,
+        last: range.end,
+        silentSince,
+      });
       const alerts = await listAlerts(database, { limit: 10 });
       expect(alerts.map(({ kind }) => kind)).toEqual(['device-silent', 'messages-set-aside']);
     });

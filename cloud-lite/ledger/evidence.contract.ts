@@ -107,7 +107,7 @@ export function evidenceContract(open: () => Database): void {
         expect(await stream([part(2, 'a')])).toMatchObject({ pendingParts: 0, late: { arrived: 1 } });
       });
 
-      test('of which one is lost between others are missed, asked for by number, and healthy once they came', async () => {
+      test('of which one is lost between others are missed, asked for by number, and whole once they came', async () => {
         expect(await stream([{ start: 0, end: 10 }, late(1), late(4)])).toMatchObject({
           gaps: [],
           late: { arrived: 2, missing: 2 },
@@ -119,7 +119,7 @@ export function evidenceContract(open: () => Database): void {
           late: { missing: 0 },
         });
         await sweep(database, seededRandom(1), 20_000, limits);
-        expect(await state()).toBe('healthy');
+        expect(await state()).toBe('whole');
       });
 
       test('of which the last is lost are missed by what later windows say', async () => {
@@ -150,7 +150,7 @@ export function evidenceContract(open: () => Database): void {
           late: { arrived: 0, missing: 1, excused: 1 },
         });
         await stream([late(1), { start: 10, end: 20 }]);
-        expect(await state()).toBe('lossy');
+        expect(await state()).toBe('lost');
       });
 
       test('are the first of a stream that has no window yet, and show it', async () => {

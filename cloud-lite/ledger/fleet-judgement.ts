@@ -1,10 +1,11 @@
 // Judges the fleet: how many streams are in each state, and which ones a page shows. Nearly all streams of a fleet are
-// healthy, and there can be any number of them; so the exceptions are found by indexes, each with its state. Of the rest, a
-// stream is healthy if it is known to send; just after the detector was away, that may hold for none.
+// whole, and there can be any number of them; so the exceptions are found by indexes, each with its state. Of the rest, a
+// stream is whole if it is known to send; just after the detector was away, that may hold for none.
 import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange } from '../database/multirange.ts';
-import { isUnknown, knownJoins, knownTables } from './heard.ts';
+import { knownJoins, knownTables } from './heard.ts';
+import { type JudgedBy, soundStateOf, troubleOf } from './judge-stream.ts';
 import { type StreamState, streamStates } from './stream-states.ts';
 
 export interface FleetSelection {
@@ -39,6 +40,14 @@ const found = `
   (s.messages > 0 or s.id in (select stream_id from set_aside_source)) and s.late_of is null and ($1::text is null
     or position(lower($1) in lower(s.device_id || ' ' || s.module_id || ' ' || s.batch_id)) > 0)`;
 
+const judgedBy: JudgedBy = {
+  now: '$4',
+  silenceMs: '$5',
+  period: '$2::int8multirange',
+  start: '$3::int8',
+  end: 'upper($2::int8multirange)',
+};
+
 // $1 search, $2 period, $3 its start, $4 now, $5 the time of silence. "offset 0" keeps the planner from reading the whole table: it has no idea
 // how few multiranges are not empty.
 const exceptions = `
@@ -57,35 +66,14 @@ const exceptions = `
     select distinct s.family as id from member
      cross join lateral (select coalesce(late_of, id) as family from stream where id = member.id offset 0) s
   ), judged as (
-    select s.id, s.device_id, s.module_id, s.batch_id,
-           case when q.stream_id is not null then 'silent'
-                when exists (select from request r
-                              where r.stream_id = any(f.members) and r.state in ('pending', 'accepted'))
-                  or (exists (select from gap g
-                               where g.stream_id = any(f.members) and g.state = 'open' and not g.given_up)
-                      and exists (select from stream_segment m
-                                   where m.stream_id = any(f.members) and m.missing <> '{}'))
-                then 'repairing'
-                when exists (select from gap g
-                              where g.stream_id = any(f.members) and g.state = 'open' and g.given_up)
-                  or exists (select from stream_segment m
-                              where m.stream_id = any(f.members)
-                                and case when s.index_kind = 'time' and m.stream_id = s.id
-                                         then m.low < upper($2::int8multirange) and m.high > $3::int8
-                                              and (m.voided + m.waived - m.covered) && $2::int8multirange
-                                         else m.excused_length > 0 end)
-                  or exists (select from set_aside_source a
-                              where a.stream_id = any(f.members) and a.last_at >= least($3::int8, s.last_arrival_at))
-                then 'lossy'
-                else 'healthy' end as state
+    select s.id, s.device_id, s.module_id, s.batch_id, ${troubleOf(judgedBy)} as state
       from candidate c
      cross join lateral (select * from stream where id = c.id offset 0) s
      cross join lateral (select array_agg(member_id) as members from stream_family where stream_id = s.id) f
       left join silent_stream q on q.stream_id = s.id
      where ${found}
-  ), exception as materialized (select * from judged where state <> 'healthy'), ${knownTables}, rest as (
-    select s.id, s.device_id, s.module_id, s.batch_id,
-           case when ${isUnknown('$4', '$5')} then 'unknown' else 'healthy' end as state
+  ), exception as materialized (select * from judged where state is not null), ${knownTables}, rest as (
+    select s.id, s.device_id, s.module_id, s.batch_id, ${soundStateOf(judgedBy)} as state
       from stream s ${knownJoins}
      where ${found} and not exists (select from exception e where e.id = s.id)
   )`;
@@ -103,7 +91,10 @@ export async function judgeFleet(session: Session, selection: FleetSelection): P
   if (state !== undefined && !restStates.includes(state)) return { counts, page: worst };
   // They come last: behind all exceptions, where those are shown too.
   const page = state === undefined ? [...worst] : [];
-  let before = state === undefined ? counts.silent + counts.lossy + counts.repairing : 0;
+  let before =
+    state === undefined
+      ? streamStates.reduce((sum, of) => sum + (restStates.includes(of) ? 0 : counts[of]), 0)
+      : 0;
   for (const of of restStates) {
     if (state !== undefined && state !== of) continue;
     const room = limit - page.length;
@@ -115,7 +106,7 @@ export async function judgeFleet(session: Session, selection: FleetSelection): P
 }
 
 /** The states of streams that are no exceptions. */
-const restStates: readonly StreamState[] = ['unknown', 'healthy'];
+const restStates: readonly StreamState[] = ['unknown', 'whole'];
 
 /** The counts of all states, and the part of the page that are exceptions, the worst first. */
 async function readExceptions(

@@ -6,6 +6,8 @@ import { sweep } from '../repair/sweep.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { type FleetQuery, readFleet } from './fleet.ts';
+import { streamStates } from './stream-states.ts';
+import { readStream } from './streams.ts';
 
 const limits = {
   detectionDelayMs: 0,
@@ -44,33 +46,48 @@ export function fleetContract(open: () => Database): void {
       index: 'time' as const,
       ...more,
     });
+    const none = Object.fromEntries(streamStates.map((state) => [state, 0]));
+    /** As it is judged long after its last message. */
+    const fallSilent = (...names: readonly string[]) =>
+      database.query(
+        `with gone as (update stream set heard_at = -400_000 where batch_id = any($1) returning id)
+         insert into silent_stream (stream_id, since) select id, 90 from gone`,
+        [names],
+      );
     const look = () => sweep(database, seededRandom(1), 100, limits);
 
     test('is judged by what is silent, lost, fetched and there, the worst first', async () => {
       await arrive(database, [
-        time('a-healthy', 0, 100),
+        time('a-whole', 0, 100),
         time('b-holed', 0, 30),
         time('b-holed', 50, 100),
         time('c-void', 0, 80),
         time('c-void', 80, 90, { void: 'no-history' }),
         time('c-void', 90, 100),
         time('d-silent', 0, 50),
+        time('e-late', 0, 50),
       ]);
+      await fallSilent('d-silent');
       await database.query(
-        `insert into silent_stream (stream_id, since) select id, 90 from stream where batch_id = 'd-silent'`,
+        `insert into silent_stream (stream_id, since) select id, 90 from stream where batch_id = 'e-late'`,
       );
-      // Only late, for all that is known.
-      expect((await read()).counts).toEqual({ silent: 1, lossy: 1, repairing: 0, unknown: 0, healthy: 2 });
+      // It may only be late, and nobody fetches it: it is not there.
+      expect((await read()).counts).toEqual({ ...none, missing: 1, lost: 1, late: 1, silent: 1, whole: 1 });
+      expect((await read()).streams[0]).toMatchObject({ batchId: 'b-holed', strip: 'cccmmccccc' });
       await look();
       const page = await read();
-      expect(page.counts).toEqual({ silent: 1, lossy: 1, repairing: 1, unknown: 0, healthy: 1 });
+      expect(page.counts).toEqual({ ...none, lost: 1, late: 1, silent: 1, repairing: 1, whole: 1 });
       expect(page.streams.map(({ batchId, state, strip }) => [batchId, state, strip])).toEqual([
+        ['c-void', 'lost', 'ccccccccvc'],
+        ['e-late', 'late', 'ccccc.....'],
         ['d-silent', 'silent', 'ccccc.....'],
-        ['c-void', 'lossy', 'ccccccccvc'],
         ['b-holed', 'repairing', 'cccrrccccc'],
-        ['a-healthy', 'healthy', 'cccccccccc'],
+        ['a-whole', 'whole', 'cccccccccc'],
       ]);
-      expect(page.streams[2]).toMatchObject({
+      const judged = { now: 100, silenceMs: 300_000 };
+      for (const { id, state } of page.streams)
+        expect((await readStream(database, id, judged))!.state).toBe(state);
+      expect(page.streams[3]).toMatchObject({
         openGaps: 1,
         openRequests: 1,
         lengths: { covered: 80, missing: 20, excused: 0, abandoned: 0 },
@@ -92,8 +109,8 @@ export function fleetContract(open: () => Database): void {
       await look();
       const states = async (query: Partial<FleetQuery>) =>
         (await read({ order: 'name', ...query })).streams.map(({ state }) => state);
-      expect(await states({})).toEqual(['repairing', 'lossy', 'lossy']);
-      expect(await states({ period: { start: 50, end: 100 } })).toEqual(['repairing', 'healthy', 'healthy']);
+      expect(await states({})).toEqual(['repairing', 'lost', 'lost']);
+      expect(await states({ period: { start: 50, end: 100 } })).toEqual(['repairing', 'whole', 'whole']);
     });
 
     test('tells what is missing and asked for no more', async () => {
@@ -107,7 +124,7 @@ export function fleetContract(open: () => Database): void {
       expect((await read({ period: { start: 1e6, end: 2e6 } })).streams).toMatchObject([
         // Of a sequence all is shown: its numbers have no period.
         {
-          state: 'lossy',
+          state: 'missing',
           strip: 'ccccmccccc',
           lengths: { missing: 10, abandoned: 10 },
           openGaps: 1,
@@ -126,7 +143,7 @@ export function fleetContract(open: () => Database): void {
       expect(await names({ search: 'nothing' })).toEqual([]);
       expect(await names({ offset: 1, limit: 2 })).toEqual(['Press-2', 'boiler'].sort());
       expect(await names({ state: 'silent' })).toEqual([]);
-      expect((await read({ search: 'PRESS', limit: 1 })).counts.healthy).toBe(3);
+      expect((await read({ search: 'PRESS', limit: 1 })).counts.whole).toBe(3);
     });
 
     test('page by page shows each stream once, in one order, whatever is asked for', async () => {
@@ -140,15 +157,13 @@ export function fleetContract(open: () => Database): void {
       });
       await arrive(database, list.flat());
       await look();
-      await database.query(
-        `insert into silent_stream (stream_id, since) select id, 90 from stream where batch_id in ('s-3', 's-11')`,
-      );
+      await fallSilent('s-10', 's-11');
       for (const query of [
         {},
         { order: 'name' },
-        { state: 'lossy' },
-        { state: 'healthy' },
-        { state: 'healthy', order: 'name' },
+        { state: 'lost' },
+        { state: 'whole' },
+        { state: 'whole', order: 'name' },
         { search: 'S-1' },
         { search: 's-1', order: 'name' },
       ] as Partial<FleetQuery>[]) {
@@ -162,11 +177,9 @@ export function fleetContract(open: () => Database): void {
         expect(new Set(whole.map(({ id }) => id)).size).toBe(whole.length);
       }
       const { counts, streams } = await read();
-      expect(counts).toEqual({ silent: 2, lossy: 5, repairing: 4, unknown: 0, healthy: 3 });
+      expect(counts).toEqual({ ...none, lost: 5, silent: 2, repairing: 5, whole: 2 });
       expect(streams.map(({ state }) => state)).toEqual(
-        (['silent', 'lossy', 'repairing', 'healthy'] as const).flatMap((state) =>
-          Array(counts[state]).fill(state),
-        ),
+        streamStates.flatMap((state) => Array(counts[state]).fill(state)),
       );
       const names = (await read({ order: 'name' })).streams.map(({ batchId }) => batchId);
       expect(names).toEqual(names.toSorted());

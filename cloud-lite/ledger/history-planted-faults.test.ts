@@ -65,7 +65,7 @@ const faults: Readonly<Record<string, Partial<PlantedFaults> | readonly Statemen
       put: 'heard_at = greatest(s.heard_at, $9::int8 + 0 * d.heard_at)',
     },
   ],
-  'a stream is healthy though nobody read what came': [
+  'a stream is whole though nobody read what came': [
     { find: '(coalesce(k.known_until, h.known_until, 0) < $4', put: '(-1 > $4' },
   ],
   'an event without a time is one of now': {

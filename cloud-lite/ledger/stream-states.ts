@@ -1,9 +1,9 @@
 /**
- * What a stream is judged to be, the worst first. `silent`: nothing comes any more. `lossy`: something is lost (void or
- * waived within the period looked at, or asked for no more) or set aside, and nothing is being fetched. `repairing`:
- * something is missing and is being fetched, or will be. `unknown`: nothing bad is known, nor that it still sends: what the
- * hub holds of it has not been read up to now. `healthy`: all that is known of is there, late windows too, and it was
- * heard of; what may only be late does not count yet.
+ * What a stream is judged to be, the worst first; the first that holds. `missing`: something is not there, and nobody is fetching
+ * it: it may only be late, waits to be asked for, or was given up. `lost`: something is void or waived within the period
+ * looked at, or messages were set aside. `late`: it sends, but nothing of the last while. `silent`: nothing comes any more.
+ * `repairing`: all that is missing is being fetched. `unknown`: nothing bad is known, nor that it still sends: what the hub
+ * holds of it has not been read up to now. `whole`: all that is known of is there, late windows too, and it was heard of.
  */
-export const streamStates = ['silent', 'lossy', 'repairing', 'unknown', 'healthy'] as const;
+export const streamStates = ['missing', 'lost', 'late', 'silent', 'repairing', 'unknown', 'whole'] as const;
 export type StreamState = (typeof streamStates)[number];

@@ -2,7 +2,8 @@
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { unheardOf } from './coverage.ts';
-import { isUnknown, knownJoins, knownTables } from './heard.ts';
+import { knownJoins, knownTables } from './heard.ts';
+import { ever, soundStateOf, troubleOf } from './judge-stream.ts';
 import {
   abandonedOf,
   type Pair,
@@ -11,6 +12,7 @@ import {
   type RangesView,
   showRanges,
 } from './ranges.ts';
+import type { StreamState } from './stream-states.ts';
 
 export interface StreamView extends RangesView {
   readonly id: number;
@@ -41,8 +43,8 @@ export interface StreamView extends RangesView {
   readonly setAside: readonly StreamAside[];
   /** UTC epoch ms; null while the stream is sending. */
   readonly silentSince: number | null;
-  /** Whether it still sends is known (heard.ts); false where nobody asked. */
-  readonly isKnown: boolean;
+  /** Of all that was ever sent; null where nobody asked. */
+  readonly state: StreamState | null;
   /** Some list above was cut to its newest ranges. */
   readonly truncated: boolean;
 }
@@ -80,7 +82,7 @@ export interface StreamQuery {
   readonly limit: number;
   readonly deviceId?: string | undefined;
   readonly batchId?: string | undefined;
-  /** For whether it is known that they still send: UTC epoch ms, and the time of silence. */
+  /** For their state: UTC epoch ms, and the time of silence. */
   readonly judged?: { readonly now: number; readonly silenceMs: number } | undefined;
 }
 
@@ -110,7 +112,7 @@ interface StreamRow extends RangesRow {
   readonly covered_length: number;
   readonly missing_length: number;
   readonly silent_since: number | null;
-  readonly is_known: boolean;
+  readonly state: StreamState | null;
   readonly unheard: number;
   readonly late: LateView;
   readonly set_aside: readonly StreamAside[];
@@ -191,6 +193,8 @@ const voidSegments = `
     join stream_segment g on (g.stream_id, g.segment_id) = (r.stream_id, r.segment_id)
    where r.stream_id = s.id and r.reason = v.reason`;
 
+const judgedBy = { now: '$6', silenceMs: '$7', ...ever };
+
 export async function listStreams(session: Session, query: StreamQuery): Promise<readonly StreamView[]> {
   const rows = await session.query<StreamRow>(
     `with ${knownTables}
@@ -207,7 +211,7 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
               where f.stream_id = s.id) as pending_parts,
             to_jsonb(late) - '{readings,duplicates,gaps_found,gaps_closed}'::text[] as late,
             l.covered_length, l.missing_length,
-            q.since as silent_since, not coalesce(${isUnknown('$6', '$7')}, true) as is_known,
+            q.since as silent_since, case when $6::int8 is not null then coalesce(${troubleOf(judgedBy)}, ${soundStateOf(judgedBy)}) end as state,
             ${unheardOf('int8range(null, null)')} as unheard,
             coalesce((select jsonb_agg(jsonb_build_object(
                         'streamId', a.stream_id, 'reason', a.reason, 'messages', a.messages, 'lastAt', a.last_at,
@@ -231,6 +235,7 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
                coalesce(sum(high - low - covered_length - excused_length), 0)::int8 as missing_length
           from stream_segment where stream_id = s.id) l
       cross join lateral (${lateOf('s.id')}) late
+      cross join lateral (select array_agg(member_id) as members from stream_family where stream_id = s.id) f
       where s.late_of is null and s.id > $1 and ($5::int8 is null or s.id = $5) and ($2::text is null or s.device_id = $2) and ($3::text is null or s.batch_id = $3)
       order by s.id limit $4`,
     [
@@ -274,6 +279,6 @@ function streamView(row: StreamRow): StreamView {
     lastArrivalAt: row.heard_at,
     setAside: row.set_aside,
     silentSince: row.silent_since,
-    isKnown: row.is_known,
+    state: row.state,
   };
 }

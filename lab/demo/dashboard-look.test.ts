@@ -3,7 +3,7 @@ import { gapsShown, notHealed, type RowSeen, voidsShown } from './dashboard-look
 
 const whole: RowSeen = {
   stream: 'press',
-  state: 'Healthy',
+  state: 'Whole',
   complete: '100 %',
   lack: '',
   past: 'press, last 5 min: backfilled 3 %, covered 97 %',

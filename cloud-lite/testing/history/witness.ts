@@ -64,8 +64,8 @@ export function createWitness(database: Database, hub: MadeHub, clock: Clock): W
         }
       }
       expect(await readImage(database)).toEqual(oracle.image());
-      await wholenessIsProven(database);
-      await healthIsProven(database, clock.now(), heard, (deviceId) => {
+      await completenessIsProven(database);
+      await wholenessIsProven(database, clock.now(), heard, (deviceId) => {
         const partition = hub.partitionOf(deviceId);
         return hub.isKnown ? hub.logs[partition]![taken[partition]!]?.at : undefined;
       });
@@ -131,7 +131,7 @@ export function createWitness(database: Database, hub: MadeHub, clock: Clock): W
 }
 
 /** A stream whose share is one has nothing missing, and has been heard of up to where its partition was read. */
-async function wholenessIsProven(database: Database): Promise<void> {
+async function completenessIsProven(database: Database): Promise<void> {
   const streams = await database.query<{ id: number; missing: boolean; behind: boolean }>(
     `select s.id, exists (select from stream_segment g where g.stream_id = s.id and g.missing <> '{}') as missing,
             s.index_kind = 'time' and k.known_until > upper(s.span) + 3600000 as behind
@@ -145,10 +145,10 @@ async function wholenessIsProven(database: Database): Promise<void> {
 }
 
 /**
- * A stream that is called healthy was heard of lately, by when the hub had it, and nothing older of it is unread.
+ * A stream that is called whole misses nothing, was heard of lately, by when the hub had it, and nothing older of it is unread.
  * @param unread when the hub had the oldest message, of the partition that carries the device, which nobody has read.
  */
-async function healthIsProven(
+async function wholenessIsProven(
   database: Database,
   now: number,
   heard: ReadonlyMap<string, number>,
@@ -158,11 +158,17 @@ async function healthIsProven(
   const selection = { order: 'name', offset: 0, limit: 100, period, now, silenceMs } as const;
   const { page } = await judgeFleet(database, selection);
   const rows = await database.query<{ id: number; device_id: string }>('select id, device_id from stream');
+  const missing = await database.query<{ id: number }>(
+    `select distinct f.stream_id as id from stream_segment g join stream_family f on f.member_id = g.stream_id
+      where g.missing <> '{}'`,
+  );
+  const holed = new Set(missing.map(({ id }) => id));
   const deviceOf = new Map(rows.map((row) => [row.id, row.device_id]));
   for (const { id, state } of page) {
-    if (state !== 'healthy') continue;
+    if (state !== 'whole') continue;
     const deviceId = deviceOf.get(id)!;
-    const what = `stream ${id} of ${deviceId} is called healthy`;
+    const what = `stream ${id} of ${deviceId} is called whole`;
+    if (holed.has(id)) throw new Error(`${what}, and is not`);
     if ((heard.get(deviceId) ?? 0) < now - 2 * silenceMs - clockErrorMs)
       throw new Error(`${what}, and nothing came of its device`);
     const waiting = unread(deviceId);

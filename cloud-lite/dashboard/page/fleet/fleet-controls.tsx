@@ -4,6 +4,7 @@ import { type StreamState, streamStates } from '../../../ledger/stream-states.ts
 import type { FleetAsk } from '../live/calls.ts';
 import { StateIcon, stateMeanings, stateNames } from '../shell/state-badge.tsx';
 import { countText } from '../text/format.ts';
+import { StripLegend } from './strip.tsx';
 
 export const periods: readonly (readonly [name: string, lengthMs: number])[] = [
   ['Last 5 min', 300_000],
@@ -15,18 +16,13 @@ export const periods: readonly (readonly [name: string, lengthMs: number])[] = [
 
 export interface FleetControlsProps {
   readonly counts: Readonly<Record<StreamState, number>>;
-  readonly state: StreamState | undefined;
-  readonly onState: (state: StreamState | undefined) => void;
-  readonly search: string;
-  readonly onSearch: (search: string) => void;
-  readonly order: FleetAsk['order'];
-  readonly onOrder: (order: FleetAsk['order']) => void;
-  readonly periodMs: number;
-  readonly onPeriod: (periodMs: number) => void;
+  readonly ask: FleetAsk;
+  readonly onChoose: (change: Partial<FleetAsk>) => void;
 }
 
 export function FleetControls(props: FleetControlsProps) {
-  const { counts, state, onState } = props;
+  const { counts, ask, onChoose } = props;
+  const { state } = ask;
   const all = streamStates.reduce((sum, name) => sum + counts[name], 0);
   return (
     <div class="controls">
@@ -37,7 +33,7 @@ export function FleetControls(props: FleetControlsProps) {
           type="button"
           class="filter"
           aria-pressed={state === undefined}
-          onClick={() => onState(undefined)}
+          onClick={() => onChoose({ state: undefined })}
         >
           All <b>{countText(all)}</b>
         </button>
@@ -48,19 +44,20 @@ export function FleetControls(props: FleetControlsProps) {
             class={`filter ${name}`}
             title={stateMeanings[name]}
             aria-pressed={state === name}
-            onClick={() => onState(state === name ? undefined : name)}
+            onClick={() => onChoose({ state: state === name ? undefined : name })}
           >
             <StateIcon state={name} />
             {stateNames[name]} <b>{countText(counts[name])}</b>
           </button>
         ))}
       </fieldset>
-      <Search search={props.search} onSearch={props.onSearch} />
+      <span class="line-end" />
+      <Search search={ask.search} onSearch={(search) => onChoose({ search })} />
       <label class="order">
         <span class="unseen">Period</span>
         <select
-          value={props.periodMs}
-          onChange={(event) => props.onPeriod(Number(event.currentTarget.value))}
+          value={ask.periodMs}
+          onChange={(event) => onChoose({ periodMs: Number(event.currentTarget.value) })}
         >
           {periods.map(([name, lengthMs]) => (
             <option key={name} value={lengthMs}>
@@ -72,13 +69,14 @@ export function FleetControls(props: FleetControlsProps) {
       <label class="order">
         <span class="unseen">Order</span>
         <select
-          value={props.order}
-          onChange={(event) => props.onOrder(event.currentTarget.value === 'name' ? 'name' : 'worst')}
+          value={ask.order}
+          onChange={(event) => onChoose({ order: event.currentTarget.value === 'name' ? 'name' : 'worst' })}
         >
           <option value="worst">Worst first</option>
           <option value="name">By name</option>
         </select>
       </label>
+      <StripLegend />
     </div>
   );
 }

@@ -5,6 +5,8 @@ import { zone } from '../live/platform.ts';
 import { streamHref } from '../shell/route.ts';
 import { StateBadge } from '../shell/state-badge.tsx';
 import { agoText, countText, lengthText, momentText, originText, plural, shareText } from '../text/format.ts';
+import { layoutTicks } from '../timeline/layout.ts';
+import { useWidth } from '../timeline/use-width.ts';
 import { periods } from './fleet-controls.tsx';
 import { shareOf } from './share.ts';
 import { Strip } from './strip.tsx';
@@ -31,7 +33,9 @@ export function FleetTable(props: {
             <th scope="col" class="right">
               Complete
             </th>
-            <th scope="col">{periodName}</th>
+            <th scope="col">
+              <StripAxis period={page.period} name={periodName} />
+            </th>
             <th scope="col" class="right">
               Gaps
             </th>
@@ -54,6 +58,22 @@ export function FleetTable(props: {
         onOffset={props.onOffset}
       />
     </>
+  );
+}
+
+/** The time axis of all strips of streams by time. */
+function StripAxis({ period, name }: { readonly period: FleetPage['period']; readonly name: string }) {
+  const [box, width] = useWidth<HTMLDivElement>();
+  const ticks = layoutTicks('time', period, width, zone).filter(({ x }) => x > 20 && x < width - 20);
+  return (
+    <div ref={box} class="strip-axis">
+      <span class="unseen">{name}</span>
+      {ticks.map(({ x, label }) => (
+        <span key={x} aria-hidden="true" style={{ left: `${x}px` }}>
+          {label}
+        </span>
+      ))}
+    </div>
   );
 }
 

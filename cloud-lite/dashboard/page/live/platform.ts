@@ -6,4 +6,26 @@ export const random = {
   uuid: (): string => crypto.getRandomValues(new Uint32Array(4)).join('-'),
 };
 
-export const zone: string = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const zoneKey = 'holdfast.zone';
+
+/** The zone of all times on the page: the browser's, or UTC by choice. */
+export const zone: string = storedZone() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** Shows all times in UTC, or in the browser's zone again. The page begins anew: each of its texts has times in it. */
+export function changeZone(): void {
+  try {
+    if (storedZone() === undefined) localStorage.setItem(zoneKey, 'UTC');
+    else localStorage.removeItem(zoneKey);
+  } catch {
+    // Storage may be forbidden: the zone stays as it is.
+  }
+  location.reload();
+}
+
+export function storedZone(): 'UTC' | undefined {
+  try {
+    return localStorage.getItem(zoneKey) === 'UTC' ? 'UTC' : undefined;
+  } catch {
+    return undefined;
+  }
+}

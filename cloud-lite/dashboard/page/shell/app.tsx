@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { FleetPage } from '../fleet/fleet-page.tsx';
+import { changeZone, storedZone, zone } from '../live/platform.ts';
 import { StreamPage } from '../stream/stream-page.tsx';
 import { Patterns } from '../timeline/patterns.tsx';
 import { AwayBar, LinkStatus } from './link-status.tsx';
@@ -35,6 +36,7 @@ export function App() {
         </a>
         <span class="grow" />
         <LinkStatus />
+        <ZoneButton />
         <ThemeButton />
       </header>
       <main id="main" ref={main} tabIndex={-1}>
@@ -52,6 +54,22 @@ function Mark() {
       <path d="M6 11h6v10H6zm9 0h4v10h-4z" fill="#fff" />
       <path d="M22 11h4v10h-4z" fill="#fff" fill-opacity=".45" />
     </svg>
+  );
+}
+
+function ZoneButton() {
+  const isChosen = storedZone() !== undefined;
+  const next = isChosen ? 'the browser’s zone' : 'UTC';
+  return (
+    <button
+      type="button"
+      class="quiet theme"
+      onClick={changeZone}
+      aria-label={`Times: ${zone}. Change to ${next}`}
+      title={`Times are ${zone}; change to ${next}`}
+    >
+      {isChosen ? 'UTC' : 'local'}
+    </button>
   );
 }
 

@@ -1,11 +1,29 @@
-// The page's route: `#/` or `#/streams/12`. It is in the fragment, so that any file server can serve every address.
+// The page's address: `#/?state=missing` or `#/streams/12?from=0&to=9`. It is in the fragment, so that any file server can
+// serve every address; what is chosen on a page stands behind the `?`, so that a link shows the same to someone else.
 import { useEffect, useState } from 'preact/hooks';
 
 export type Route = { readonly page: 'fleet' } | { readonly page: 'stream'; readonly id: number };
 
 export function routeOf(hash: string): Route {
-  const id = /^#\/streams\/(\d{1,15})$/.exec(hash)?.[1];
+  const id = /^#\/streams\/(\d{1,15})(?:\?|$)/.exec(hash)?.[1];
   return id === undefined ? { page: 'fleet' } : { page: 'stream', id: Number(id) };
+}
+
+/** What was chosen, by name. Whatever an address says is checked by whoever reads it. */
+export function choicesOf(hash: string): URLSearchParams {
+  const at = hash.indexOf('?');
+  return new URLSearchParams(at < 0 ? '' : hash.slice(at + 1));
+}
+
+/** The address with these choices instead; those that are undefined or empty are left out. */
+export function withChoices(hash: string, choices: Readonly<Record<string, string | undefined>>): string {
+  const all = choicesOf(hash);
+  for (const [name, value] of Object.entries(choices)) {
+    if (value === undefined || value === '') all.delete(name);
+    else all.set(name, value);
+  }
+  const place = hash.split('?')[0] || fleetHref;
+  return all.size === 0 ? place : `${place}?${all}`;
 }
 
 export const fleetHref = '#/';
@@ -19,4 +37,17 @@ export function useRoute(): Route {
     return () => window.removeEventListener('hashchange', onChange);
   }, []);
   return routeOf(hash);
+}
+
+/** Keeps choices in the address; a choice is no step back in the browser's history. */
+export function keepChoices(choices: Readonly<Record<string, string | undefined>>): void {
+  const hash = withChoices(location.hash, choices);
+  if (hash !== location.hash) history.replaceState(null, '', hash);
+}
+
+/** The title of the browser's tab, while the component is shown. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} · Holdfast`;
+  }, [title]);
 }

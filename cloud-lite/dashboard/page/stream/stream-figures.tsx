@@ -14,7 +14,6 @@ import {
   positionText,
   shareText,
 } from '../text/format.ts';
-import { judgeStream } from './judge.ts';
 
 export function StreamFigures({ stream }: { readonly stream: StreamView }) {
   const now = useNow();
@@ -24,7 +23,7 @@ export function StreamFigures({ stream }: { readonly stream: StreamView }) {
     <section aria-label="The stream in figures">
       <div class="headline">
         <h1>{stream.batchId}</h1>
-        <StateBadge state={judgeStream(stream)} />
+        {stream.state !== null && <StateBadge state={stream.state} />}
         {stream.silentSince !== null && (
           <span class="note">nothing came since {momentText(stream.lastArrivalAt, now, zone)}</span>
         )}

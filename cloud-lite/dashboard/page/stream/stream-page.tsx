@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { type Action, Actions } from '../actions/actions.tsx';
 import { calls } from '../live/calls.ts';
 import { useResource } from '../live/use-resource.ts';
-import { fleetHref } from '../shell/route.ts';
+import { fleetHref, useTitle } from '../shell/route.ts';
 import { originText } from '../text/format.ts';
 import { Gaps } from './gaps.tsx';
 import { History } from './history.tsx';
@@ -24,6 +24,11 @@ export function StreamPage({ id }: { readonly id: number }) {
   const audit = useResource((signal) => calls.audit(id, signal), { ...options, spacingMs: 3000 });
   const [action, setAction] = useState<Action | undefined>();
   const [focus, setFocus] = useState<{ start: number; end: number } | undefined>();
+
+  const named = stream.data;
+  useTitle(
+    named === undefined ? `Stream ${id}` : `${named.batchId} · ${originText(named.deviceId, named.moduleId)}`,
+  );
 
   if (stream.data === undefined) {
     return (

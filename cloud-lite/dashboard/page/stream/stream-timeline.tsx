@@ -3,8 +3,9 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { StreamView } from '../../../ledger/streams.ts';
 import type { Action } from '../actions/actions.tsx';
 import { calls, type Range } from '../live/calls.ts';
-import { zone } from '../live/platform.ts';
+import { clock, zone } from '../live/platform.ts';
 import { useResource } from '../live/use-resource.ts';
+import { choicesOf, keepChoices } from '../shell/route.ts';
 import { lengthText, positionText, rangeText, shareText, wordsOf } from '../text/format.ts';
 import { type Finding, findAt, type Known } from '../timeline/layout.ts';
 import { Overview } from '../timeline/overview.tsx';
@@ -14,6 +15,7 @@ import {
   clamp,
   fit,
   follow,
+  type Limits,
   limitsOf,
   newest,
   type Viewport,
@@ -40,7 +42,7 @@ export function StreamTimeline({ stream, focus, onAction }: Props) {
   const last = stream.last ?? 1;
   const limits = useMemo(() => limitsOf(index, first, last), [index, first, last]);
   const before = useRef(limits);
-  const [view, setView] = useState<Viewport>(() => fit(limits));
+  const [view, setView] = useState<Viewport>(() => chosenView(limits));
   const [pointer, setPointer] = useState<number | undefined>();
   const [marked, setMarked] = useState<number | undefined>();
 
@@ -54,6 +56,12 @@ export function StreamTimeline({ stream, focus, onAction }: Props) {
     setView(around(focus, limits));
     setMarked((focus.start + focus.end) / 2);
   }, [focus]);
+
+  useEffect(() => {
+    // Browsers refuse addresses that change too often.
+    const timer = clock.setTimer(300, () => keepView(view, limits));
+    return () => timer.cancel();
+  }, [view, limits]);
 
   const asked = useAsked(view);
   const coverage = useResource((signal) => calls.coverage(stream.id, asked, signal), {
@@ -192,6 +200,19 @@ const findingNames: Readonly<Record<Finding['kind'], string>> = {
 
 function findingText({ kind, reason }: Finding): string {
   return reason === undefined ? findingNames[kind] : `${findingNames[kind]}: ${wordsOf(reason)}`;
+}
+
+/** The view of the address, or all there is. */
+function chosenView(limits: Limits): Viewport {
+  const choices = choicesOf(location.hash);
+  const [start, end] = ['from', 'to'].map((name) => Number(choices.get(name) ?? Number.NaN));
+  return start! < end! ? clamp({ start: start!, end: end! }, limits) : fit(limits);
+}
+
+function keepView(view: Viewport, limits: Limits): void {
+  const isAll = widthOf(view) >= widthOf(limits.span) * 0.999;
+  const { start, end } = wholeRange(view);
+  keepChoices(isAll ? { from: undefined, to: undefined } : { from: String(start), to: String(end) });
 }
 
 const wholeRange = ({ start, end }: Viewport): Range => ({ start: Math.floor(start), end: Math.ceil(end) });
