@@ -116,6 +116,7 @@ export class Exchanges<Q, A> {
   /** When something was last sent to it, or heard from it. */
   #lastSignAt: number;
   #strays = 0;
+  #doubts = 0;
 
   constructor(options: ExchangesOptions<Q, A>) {
     this.#options = options;
@@ -131,6 +132,11 @@ export class Exchanges<Q, A> {
   /** Answers that fit no request of ours. */
   get strays(): number {
     return this.#strays;
+  }
+
+  /** Times that there was a sign of somebody else. */
+  get doubts(): number {
+    return this.#doubts;
   }
 
   /** Unrequested answers came lately: an answer that fits a request may be one of those. */
@@ -187,6 +193,7 @@ export class Exchanges<Q, A> {
 
   /** There may be another master, or was one before us, whose requests we did not hear. */
   suspectOthers(): void {
+    this.#doubts += 1;
     this.#place += 1;
     this.#othersAt = this.#place;
     this.#lastSignAt = this.#options.clock.monotonic();

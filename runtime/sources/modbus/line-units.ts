@@ -7,6 +7,8 @@
 //   since nothing else is asked by that function. Behind a reconnected line it is the only proof, but for silence.
 // - a read of one more, then of one less: an answer of another length than those that may still come.
 // - silence, for units that never answered a loopback: nothing is sent until it has lasted.
+// All of that shows that nothing else will come. That a unit answers each read with its own answer, and not for ever with that
+// of the read before, takes a read that is told by its length (step-proof.ts); values are believed behind that alone.
 //
 // Some adapters of two-wire lines hear what they send. An echo is the request itself, which no read is ever answered with,
 // so the first read on a line shows whether there is one; only then can the answers that repeat their request be told
@@ -23,6 +25,7 @@ import {
   modbusMatch,
   resized,
 } from './response-match.ts';
+import { StepProof } from './step-proof.ts';
 
 export interface LineUnitsOptions {
   readonly clock: Clock;
@@ -56,6 +59,10 @@ const proofs = ['loopback', 'longer', 'loopback', 'shorter', 'loopback', 'silenc
 
 interface Unit {
   readonly exchanges: Exchanges<Buffer, Buffer>;
+  /** Undefined where answers carry the number of their request. */
+  readonly steps: StepProof | undefined;
+  /** `exchanges.doubts` when it was looked at last. */
+  doubts: number;
   /** Position in `proofs` of the one to try next: the one that was answered last, or the one after it. */
   proof: number;
   /** The unit has answered a loopback once, so it will again: silence is then no proof. */
@@ -74,6 +81,10 @@ interface Unit {
 
 interface Pending {
   readonly exchange: Exchange<Buffer, Buffer>;
+  /** Its answer is told by its length from those of the reads before. */
+  readonly isTelling: boolean;
+  /** Frames of the unit came. */
+  isHeard: boolean;
   isEchoed: boolean;
 }
 
@@ -89,6 +100,8 @@ export class LineUnits {
   #pending: Pending | undefined;
   /** The last request, of whichever unit. */
   #sent: Buffer | undefined;
+  /** A read that is, or is about to be, sent to show that the unit is in step. */
+  #stepRead: Buffer | undefined;
   /** On each line one kind of adapter. */
   #echo: 'unknown' | 'heard' | 'none';
   #nonce: number;
@@ -107,7 +120,10 @@ export class LineUnits {
     this.#pending = undefined;
     if (this.#options.isLine) this.#echo = 'unknown';
     for (const unit of this.#units.values()) {
-      if (this.#options.isLine || !isAtOnce) unit.isAlive = false;
+      if (this.#options.isLine || !isAtOnce) {
+        unit.isAlive = false;
+        unit.steps?.doubt();
+      }
       if (this.#options.isLine) unit.exchanges.suspectOthers();
     }
   }
@@ -117,22 +133,47 @@ export class LineUnits {
     const unit = this.#unit(request[0]!);
     const { exchanges } = unit;
     if (exchanges.isFull && !exchanges.proveBySilence()) return { kind: 'wait' };
+    this.#stepRead = undefined;
     if (this.isAskable(request)) return { kind: 'send' };
-    const proof = this.#proofFor(unit, request);
-    if (proof === 'silence') return this.#bySilence(unit);
+    const isMistakable = exchanges.isMistakable(request);
+    // A read alone shows all, where nobody else can have asked it.
+    const isReadFirst = !isMistakable || unit.steps?.isEasy === true;
+    let read = isReadFirst ? this.#stepReadFor(unit, request) : undefined;
+    const proof = isMistakable && !read ? this.#proofFor(unit, request) : undefined;
+    if (proof === 'silence') {
+      if (!this.#isSilent(unit)) return { kind: 'wait' };
+      read = this.#stepReadFor(unit, request);
+    }
+    const frame = read ?? (proof === 'silence' ? undefined : proof);
+    if (!frame) return this.#believe(unit, request);
     // A unit that is not there proves nothing, and whether there is an echo shows in a read. What that is answered with is
     // not believed.
-    if (this.#echo === 'unknown' || !unit.isAlive) {
-      const frame = isRepeated(request) ? firstRegister(request[0]!) : request;
-      return { kind: 'probe', frame, shows: 'life' };
+    if (this.#echo === 'unknown' || !unit.isAlive || (read && unit.steps?.needsLook)) {
+      const look = isRepeated(request) ? firstRegister(request[0]!) : request;
+      return { kind: 'probe', frame: look, shows: 'life' };
     }
-    return { kind: 'probe', frame: proof, shows: 'step' };
+    this.#stepRead = read;
+    return { kind: 'probe', frame, shows: 'step' };
   }
 
   /** An answer to `request` could be told from whatever else may come. */
   isAskable(request: Buffer): boolean {
     if (this.#echo === 'unknown' && isRepeated(request)) return false;
-    return !this.#unit(request[0]!).exchanges.isMistakable(request);
+    const unit = this.#unit(request[0]!);
+    return !unit.exchanges.isMistakable(request) && this.#isInStep(unit, request);
+  }
+
+  #isInStep(unit: Unit, request: Buffer): boolean {
+    const { steps, exchanges } = unit;
+    if (!steps || dataBytes(request) === undefined) return true;
+    if (unit.doubts !== exchanges.doubts) steps.doubt();
+    unit.doubts = exchanges.doubts;
+    return steps.isShown;
+  }
+
+  #stepReadFor(unit: Unit, request: Buffer): Buffer | undefined {
+    if (this.#isInStep(unit, request)) return undefined;
+    return unit.steps?.proofOf(request, (read) => unit.exchanges.isMistakable(read));
   }
 
   /** `request` is sent now. */
@@ -141,7 +182,8 @@ export class LineUnits {
     // The same again is one request; behind another it is to be told from the one before.
     if (!modbusMatch.isUnmistakable(request)) unit.nonce = this.#nextNonce();
     this.#sent = request;
-    this.#pending = { exchange: unit.exchanges.begin(request), isEchoed: false };
+    const isTelling = unit.steps?.sent(request) ?? false;
+    this.#pending = { exchange: unit.exchanges.begin(request), isTelling, isHeard: false, isEchoed: false };
   }
 
   /** Nothing more is waited for. */
@@ -152,7 +194,10 @@ export class LineUnits {
   /** `unit` did not answer; `isProof`: a request that was to prove that it is in step. */
   unanswered(unit: number, isProof: boolean): void {
     const known = this.#unit(unit);
-    if (isProof) known.proof = (known.proof + 1) % proofs.length;
+    known.steps?.doubt();
+    if (this.#stepRead && this.#stepRead === this.#sent)
+      known.steps?.failed(this.#pending?.isHeard === false);
+    else if (isProof) known.proof = (known.proof + 1) % proofs.length;
     known.isAlive = false;
   }
 
@@ -180,8 +225,10 @@ export class LineUnits {
         return 'others';
       }
     }
+    pending.isHeard = true;
     const isFitting = modbusMatch.fits(frame, request);
     if (isFitting && !isGatewayException(frame)) this.#onAlive(unit, request);
+    if (isFitting && frame[1] === request[1] && dataBytes(request) !== undefined) unit.steps?.heard();
     if (isFitting && isGatewayException(frame)) return 'gave-up';
     if (isFitting && this.#echo === 'unknown' && !isRepeated(request))
       this.#echo = pending.isEchoed ? 'heard' : 'none';
@@ -192,6 +239,11 @@ export class LineUnits {
     }
     unit.usualMs += (answer.tookMs - unit.usualMs) / (unit.usualMs === 0 ? 1 : 8);
     this.#pending = undefined;
+    if (dataBytes(request) !== undefined) {
+      const { isTelling } = pending;
+      const isRefusal = frame[1] !== request[1];
+      unit.steps?.answered(request, { isRefusal, isTelling, isProof: request === this.#stepRead });
+    }
     return answer;
   }
 
@@ -211,8 +263,11 @@ export class LineUnits {
     if (this.#options.hasIds || !unit.exchanges.isDoubtful || dataBytes(request) === undefined)
       return undefined;
     const others = [resized(request, 1), resized(request, -1)].filter((other) => other !== undefined);
-    const other = others.find((each) => !unit.exchanges.isMistakable(each));
+    const other = others.find(
+      (each) => !unit.exchanges.isMistakable(each) && unit.steps?.mayBeAnswered(each) !== false,
+    );
     unit.confirmations += 1;
+    this.#stepRead = other;
     // In turns: what is said twice for the one does not fit the next, and a refusal of the loopback carries no number.
     if (unit.hasLoopback && !(other && unit.confirmations % 2 === 0))
       return loopback(request[0]!, unit.nonce);
@@ -301,11 +356,18 @@ export class LineUnits {
     }
   }
 
-  #bySilence(unit: Unit): LineStep {
-    if (!unit.exchanges.proveBySilence()) return { kind: 'wait' };
+  #isSilent(unit: Unit): boolean {
+    if (!unit.exchanges.proveBySilence()) return false;
     // Perhaps the others were only lost: now and then they are tried again.
     unit.proof = 0;
     unit.silences += 1;
+    return true;
+  }
+
+  /** No read is left that would show that the unit is in step. */
+  #believe(unit: Unit, request: Buffer): LineStep {
+    if (!this.#isInStep(unit, request) && !unit.exchanges.proveBySilence()) return { kind: 'wait' };
+    unit.steps?.believe();
     return { kind: 'send' };
   }
 
@@ -317,11 +379,13 @@ export class LineUnits {
   #unit(number: number): Unit {
     const known = this.#units.get(number);
     if (known) return known;
-    const { clock, isLine, minSilenceMs } = this.#options;
+    const { clock, isLine, hasIds, minSilenceMs } = this.#options;
     const exchanges = new Exchanges({ match: modbusMatch, clock, minSilenceMs, hasOthers: isLine });
     const nonce = this.#nextNonce();
     const unit: Unit = {
       exchanges,
+      steps: hasIds ? undefined : new StepProof(),
+      doubts: exchanges.doubts,
       proof: 0,
       isAlive: false,
       hasLoopback: false,

@@ -36,6 +36,7 @@ export class MbapFraming implements Framing {
   #transaction: number;
   #expected = none;
   #unit = 0;
+  #requests = 0;
   readonly #unanswered = new Set<number>();
   #rest: Buffer | undefined;
   #stray = 0;
@@ -59,6 +60,7 @@ export class MbapFraming implements Framing {
     while (this.#unanswered.has(this.#transaction));
     this.#expected = this.#transaction;
     this.#unit = request[0]!;
+    this.#requests += 1;
     this.#others = [];
     // What follows a frame that is shorter than its header says is no beginning of another.
     if (!this.#hasLength) this.#rest = undefined;
@@ -72,6 +74,7 @@ export class MbapFraming implements Framing {
 
   push(chunk: Buffer, onFrame: OnFrame): void {
     let bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
+    const requests = this.#requests;
     while (bytes.length >= headerBytes) {
       const said = bytes.readUInt16BE(4);
       // Whatever follows a header that cannot be one has no beginning that could be found again.
@@ -91,8 +94,10 @@ export class MbapFraming implements Framing {
       bytes = bytes.subarray(end);
       if (this.#isTied(frame.readUInt16BE(0))) onFrame(this.#ofUnit(frame.subarray(headerBytes, end)));
     }
+    // Where a frame led to the next request at once, what follows it is no beginning of that one's answer.
+    const isOver = !this.#hasLength && this.#requests !== requests;
     // Bounded: less than one frame.
-    this.#rest = bytes.length > 0 ? bytes : undefined;
+    this.#rest = bytes.length > 0 && !isOver ? bytes : undefined;
   }
 
   /** Frames say how long they are, so nothing hides behind others. */

@@ -23,6 +23,7 @@ import {
   UnprovenError,
   unanswered,
 } from './modbus-errors.ts';
+import type { RequestBy } from './modbus-request.ts';
 import { type Pending, pendingFor } from './pending-request.ts';
 import { isRead, misfit, modbusMatch, strange } from './response-match.ts';
 import { StreamPort } from './stream-port.ts';
@@ -31,17 +32,7 @@ import { StreamPort } from './stream-port.ts';
 export type Wire = InstanceType<typeof modbusSerial.default>;
 // biome-ignore lint/suspicious/noExplicitAny: its type differs from method to method.
 export type Next = (error: unknown, result?: any) => void;
-
-export interface ModbusRequest<T> {
-  send(wire: Wire, next: Next): void;
-  /** For messages: "reading 2 holding registers from 40 of unit 7". */
-  describe(): string;
-  /** Converts the answer: `result` is modbus-serial's, `answer` the bytes (unit and PDU). May throw `modbus-garbage`. */
-  take(result: unknown, answer: Buffer | undefined): T;
-  readonly timeoutMs: number;
-  /** Called right before the request itself is sent, after any probes. If it throws, the request is not sent. */
-  onSend?(): void;
-}
+export type ModbusRequest<T> = RequestBy<Wire, Next, T>;
 
 export interface ModbusConnection {
   /**
@@ -228,6 +219,11 @@ class Connection implements ModbusConnection {
     const unit = pending.wanted[0]!;
     units.unanswered(unit, pending.phase === 'proving');
     this.#life.unanswered(unit);
+    // That nothing at all came showed it.
+    if (pending.phase === 'proving' && units.isAskable(pending.wanted)) {
+      this.#goOn(pending);
+      return;
+    }
     // What could not be made out may have been the answer.
     const noise = framing.forget();
     const heard = noise ?? (pending.unfit && misfit(pending.unfit, pending.sent));
@@ -317,8 +313,13 @@ class Connection implements ModbusConnection {
 
   #onProof(pending: Pending, heard: Heard): void {
     // A refusal to an earlier proof looks like that to this one: one less of those, so the next proves more.
-    const isMore = pending.phase === 'looking' || modbusMatch.isUnmistakable(pending.sent);
+    const isMore =
+      pending.phase === 'looking' || typeof heard === 'object' || modbusMatch.isUnmistakable(pending.sent);
     if (!this.units.isAskable(pending.wanted) && !(isMore && heard !== 'others')) return;
+    this.#goOn(pending);
+  }
+
+  #goOn(pending: Pending): void {
     this.#stop(pending, this.#options.gapMs);
     this.#proceedAfterQuiet(pending);
   }

@@ -90,7 +90,7 @@ export function outOfStep(request: string, silenceMs: number, isClosing = false)
 
 /** The unit answers requests, but none of those that would prove which request an answer belongs to. */
 function notProven(request: string, silenceMs: number): HoldfastError {
-  const message = `${request} was answered, and that is not believed yet: an earlier request may still be answered, and the unit does not answer what would show that it is not (a loopback, function 8; many have none); after ${Math.ceil(silenceMs / 1000)} s of silence it is`;
+  const message = `${request} was answered, and that is not believed yet: an earlier request may still be answered, and the unit does not answer what would show that it is not (a loopback, function 8, or a read of another length); after ${Math.ceil(silenceMs / 1000)} s of silence it is`;
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });
 }
 

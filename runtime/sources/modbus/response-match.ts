@@ -151,11 +151,14 @@ const mostRegisters = 125;
 const mostFileRegisters = 121;
 const mostBits = 2000;
 
-/** The same read, of so much more or less that its answer has another length; undefined where there is none. */
-export function resized(request: Buffer, by: 1 | -1): Buffer | undefined {
+/**
+ * The same read, of `by` registers more (eight times as many bits), so that its answer has another length; undefined where there is
+ * none.
+ */
+export function resized(request: Buffer, by: number): Buffer | undefined {
   const code = request[1]!;
   const isFile = code === fileCode;
-  if (code > 4 && !isFile) return undefined;
+  if ((code < 1 || code > 4) && !isFile) return undefined;
   const isBits = code <= 2;
   const [step, most] = isBits ? [8, mostBits] : [1, isFile ? mostFileRegisters : mostRegisters];
   const [addressAt, countAt] = isFile ? [6, 8] : [2, 4];
