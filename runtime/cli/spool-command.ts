@@ -14,6 +14,7 @@ import { type Output, writeTo, writeToFile } from './spool-output.ts';
 import { printSalvage } from './spool-salvage.ts';
 import { printStats } from './spool-stats.ts';
 import { printFindings } from './spool-verify.ts';
+import { processTerminal, type Terminal } from './terminal.ts';
 
 const folderArgument = ['<dir>', "the module's data folder, or the spool folder in it"] as const;
 const jsonOption = ['--json', 'for programs'] as const;
@@ -25,7 +26,12 @@ interface Filters extends FilterOptions {
   readonly limit?: number;
 }
 
-export function spoolCommand(dependencies: { readonly clock: Clock }): Command {
+export interface SpoolCommandDependencies {
+  readonly clock: Clock;
+  readonly terminal?: Terminal;
+}
+
+export function spoolCommand({ clock, terminal = processTerminal }: SpoolCommandDependencies): Command {
   const spool = new Command('spool')
     .description("look into a stopped module's spool; changes nothing")
     .showHelpAfterError()
@@ -33,9 +39,13 @@ export function spoolCommand(dependencies: { readonly clock: Clock }): Command {
     .option('-c, --config <file>', "the module's configuration: where the keys of an encrypted spool are")
     .option('--key-file <file>', 'a key of an encrypted spool; can be given several times', collect, [])
     // Inherited by the commands below. Bad arguments end like bad configuration.
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput));
-  addReports(spool, dependencies.clock);
-  addMessages(spool);
+    .exitOverride(({ exitCode }) => terminal.exit(exitCode === 0 ? exitCodes.ok : exitCodes.badInput))
+    .configureOutput({
+      writeOut: (text) => void terminal.out.write(text),
+      writeErr: (text) => terminal.error(text.trimEnd()),
+    });
+  addReports(spool, clock, terminal);
+  addMessages(spool, terminal);
   spool
     .command('salvage')
     .description('write what can be read of a damaged spool into a new data folder')
@@ -43,19 +53,19 @@ export function spoolCommand(dependencies: { readonly clock: Clock }): Command {
     .argument('<new dir>', 'must be empty or not exist yet')
     .option(...jsonOption)
     .action((source: string, target: string, { json = false }: Json) =>
-      onSpool(spool, source, (opened, out) => printSalvage(opened, { source, target, json }, out)),
+      onSpool(spool, terminal, source, (opened, out) => printSalvage(opened, { source, target, json }, out)),
     );
   return spool;
 }
 
-function addReports(spool: Command, clock: Clock): void {
+function addReports(spool: Command, clock: Clock, terminal: Terminal): void {
   spool
     .command('stats')
     .description('counts, bytes, ages, lanes, streams and their holes, jobs')
     .argument(...folderArgument)
     .option(...jsonOption)
     .action((folder: string, { json = false }: Json) =>
-      onSpool(spool, folder, (opened, out) => printStats(opened, { json, now: clock.now() }, out)),
+      onSpool(spool, terminal, folder, (opened, out) => printStats(opened, { json, now: clock.now() }, out)),
     );
   spool
     .command('verify')
@@ -63,16 +73,16 @@ function addReports(spool: Command, clock: Clock): void {
     .argument(...folderArgument)
     .option(...jsonOption)
     .action((folder: string, { json = false }: Json) =>
-      onSpool(spool, folder, (opened, out) => printFindings(opened, json, out)),
+      onSpool(spool, terminal, folder, (opened, out) => printFindings(opened, json, out)),
     );
 }
 
-function addMessages(spool: Command): void {
+function addMessages(spool: Command, terminal: Terminal): void {
   withFilters(spool.command('list').description('one line a message'))
     .option('--limit <n>', 'so many at most', wholeNumber)
     .option(...jsonOption)
     .action((folder: string, { json = false, limit, ...filters }: Json & Filters) =>
-      onSpool(spool, folder, (opened, out) => {
+      onSpool(spool, terminal, folder, (opened, out) => {
         const filter = parseFilter(filters, opened.reader.kinds());
         return printList(opened, { filter, limit: limit ?? Number.POSITIVE_INFINITY, json }, out);
       }),
@@ -86,14 +96,14 @@ function addMessages(spool: Command): void {
     .option(...jsonOption)
     .action((folder: string, id: number, { json = false, limit }: Json & Filters) => {
       const readings = limit ?? (json ? Number.POSITIVE_INFINITY : 20);
-      return onSpool(spool, folder, (opened, out) =>
+      return onSpool(spool, terminal, folder, (opened, out) =>
         printMessage(opened, { id, limit: readings, json }, out),
       );
     });
   withFilters(spool.command('export').description('readings as JSON lines'))
     .option('--output <file>', 'a new file instead of standard output')
     .action((folder: string, { output, ...filters }: Filters & { output?: string }) =>
-      onSpool(spool, folder, (opened, out) => exportTo(opened, filters, output, out)),
+      onSpool(spool, terminal, folder, (opened, out) => exportTo(opened, filters, output, out, terminal)),
     );
 }
 
@@ -111,36 +121,40 @@ async function exportTo(
   filters: FilterOptions,
   file: string | undefined,
   out: Output,
+  { error }: Terminal,
 ): Promise<number> {
   const filter = parseFilter(filters, opened.reader.kinds());
-  if (file === undefined) return printReadings(opened, filter, out, console.error);
+  if (file === undefined) return printReadings(opened, filter, out, error);
   const output = await writeToFile(file);
-  const code = await printReadings(opened, filter, output, console.error);
+  const code = await printReadings(opened, filter, output, error);
   await output.finish();
   await output.close();
   return code;
 }
 
-/** Runs `work` on the spool and sets the process's exit code by what came out. */
+/** Runs `work` on the spool and sets the exit code by what came out. */
 async function onSpool(
   command: Command,
+  terminal: Terminal,
   folder: string,
   work: (spool: OpenedSpool, out: Output) => Promise<number>,
 ): Promise<void> {
-  const out = writeTo(process.stdout);
+  const out = writeTo(terminal.out);
   try {
-    const opened = await openStoppedSpool(folder, (layout) => openKeys(layout, command.opts()));
+    const opened = await openStoppedSpool(folder, (layout) =>
+      openKeys(layout, command.opts(), terminal.error),
+    );
     try {
-      if (opened.warning !== undefined) console.error(`holdfast: ${opened.warning}`);
-      process.exitCode = await work(opened, out);
+      if (opened.warning !== undefined) terminal.error(`holdfast: ${opened.warning}`);
+      terminal.endWith(await work(opened, out));
       await out.finish();
-      for (const line of missingKeyLines(opened)) console.error(`holdfast: ${line}`);
+      for (const line of missingKeyLines(opened)) terminal.error(`holdfast: ${line}`);
     } finally {
       await opened.close();
     }
   } catch (error) {
-    process.exitCode = exitCodeOf(error);
-    console.error(`holdfast: ${error instanceof HoldfastError ? error.message : describeError(error)}`);
+    terminal.endWith(exitCodeOf(error));
+    terminal.error(`holdfast: ${error instanceof HoldfastError ? error.message : describeError(error)}`);
   }
 }
 

@@ -16,11 +16,15 @@ export interface KeyOptions {
   readonly keyFile: readonly string[];
 }
 
-/** Keys that are not available are reported on standard error; the rest is read all the same. @throws ConfigError. */
-export async function openKeys(layout: SpoolLayout, options: KeyOptions): Promise<RecordCodec> {
+/** Keys that are not available are told to `tell`, by default standard error; the rest is read all the same. @throws ConfigError. */
+export async function openKeys(
+  layout: SpoolLayout,
+  options: KeyOptions,
+  tell: (line: string) => void = console.error,
+): Promise<RecordCodec> {
   const settings = withFiles(await settingsFor(layout, options.config), options.keyFile);
   if (settings === undefined) return plainCodec;
-  const warn = (text: string) => console.error(`holdfast: ${text}`);
+  const warn = (text: string) => tell(`holdfast: ${text}`);
   const { codec, failures } = await openKeysNow(settings, {
     environment: process.env,
     folder: keysFolderOf(layout),

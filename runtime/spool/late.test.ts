@@ -1,11 +1,11 @@
 // Late windows claim nothing, so they are counted: a lost one is missed by its number alone.
-import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
 import { seededRandom } from '../../kernel/random.ts';
+import { quickFolder } from '../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { LateNumbers } from '../../wire/late.ts';
 import { parseMessage } from '../../wire/message.ts';
@@ -17,7 +17,7 @@ import { sourceOf } from './repair/testing/memory-source.ts';
 import { openSpool, type Spool } from './spool.ts';
 import { all, change, closed, openTestSpool, takeAll, window } from './testing/open-test-spool.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-late-'));
+const root = quickFolder('late');
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const lateAt = (start: number, batchId = 'a') => closed(batchId, window(start, start + 1), { late: true });

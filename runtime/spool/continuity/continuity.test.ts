@@ -2,7 +2,6 @@
 import {
   cpSync,
   existsSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,17 +11,17 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { openSpool, type Spool, type SpoolOptions, type SpoolStats } from '../spool.ts';
 import { change, closed, readingsIn, window } from '../testing/open-test-spool.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-continuity-'));
+const root = quickFolder('continuity');
 const template = join(root, 'template');
 let copies = 0;
 

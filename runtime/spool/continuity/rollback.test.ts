@@ -3,7 +3,6 @@
 
 import {
   cpSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,17 +11,17 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { readSpoolFiles } from '../format/spool-engine.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { change, closed, takeAll, window } from '../testing/open-test-spool.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-rollback-'));
+const root = quickFolder('rollback');
 const template = join(root, 'template');
 let copies = 0;
 const windows = 60;

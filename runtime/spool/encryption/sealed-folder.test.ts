@@ -1,20 +1,12 @@
 // Sealed stores on a real disk: what stands in the files, keys that change, keys that are lost, and the way back.
 
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Log, silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { randomInt, seededRandom } from '../../../kernel/random.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { decodeBody } from '../../../wire/body.ts';
 import type { Reading } from '../../../wire/reading.ts';
@@ -32,7 +24,7 @@ import { all, change, closed, openTestSpool, takeAll, window } from '../testing/
 import { keyBytes, plainAfter, sealedWith } from '../testing/sealed.ts';
 import { missingKeys, readKeyRecord, recordKey } from './key-record.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-sealed-'));
+const root = quickFolder('sealed');
 let made = 0;
 const newFolder = () => join(root, `${made++}`);
 afterAll(() => rmSync(root, { recursive: true, force: true }));

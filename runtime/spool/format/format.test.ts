@@ -1,10 +1,10 @@
 // A spool of each released format opens, with all that it holds.
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { decodeBody } from '../../../wire/body.ts';
 import type { Outgoing } from '../../uplink/lanes.ts';
@@ -14,7 +14,7 @@ import { formatVersion } from './folder-layout.ts';
 
 const kept = join(import.meta.dirname, '..', 'testing', 'formats');
 const versions = readdirSync(kept).sort();
-const root = mkdtempSync(join(tmpdir(), 'holdfast-format-'));
+const root = quickFolder('format');
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const boundsOf = ({ message: { properties } }: Outgoing) =>

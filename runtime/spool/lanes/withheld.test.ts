@@ -1,10 +1,10 @@
 // Windows that go on from before the start, while nobody but the hub can tell whether the data folder was put back.
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { decodeBody } from '../../../wire/body.ts';
 import type { Window } from '../../../wire/window.ts';
@@ -12,7 +12,7 @@ import type { SpoolLife } from '../continuity/tracker.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { change, closed, idsOf, readingsIn, takeAll, window } from '../testing/open-test-spool.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-withheld-'));
+const root = quickFolder('withheld');
 const opened: Spool[] = [];
 let copies = 0;
 afterAll(async () => {

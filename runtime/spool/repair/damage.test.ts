@@ -4,7 +4,6 @@ import {
   appendFileSync,
   closeSync,
   cpSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,20 +13,20 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { seededRandom } from '../../../kernel/random.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { decodeBody } from '../../../wire/body.ts';
 import type { Outgoing } from '../../uplink/lanes.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { change, closed, readingsIn, takeAll, window } from '../testing/open-test-spool.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-damage-'));
+const root = quickFolder('damage');
 const template = join(root, 'template');
 // The same amid its third life, as a kill -9 leaves it.
 const killed = join(root, 'killed');

@@ -1,20 +1,20 @@
 // An index that is too large to be read through before it is opened. LevelDB does not check the sums of what it reads: what is
 // missing has to be told all the same, and is salvaged from the value log.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { MemoryStore } from '../engine/testing/memory-store.ts';
 import { idKey } from '../format/keys.ts';
 import { openSpoolEngine } from '../format/spool-engine.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { change, closed, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-large-index-'));
+const root = quickFolder('large-index');
 const folder = join(root, 'spool');
 const windows = 300;
 

@@ -1,17 +1,17 @@
 // Another valid store in the place of the spool's own: consistent in itself, and not what was promised.
-import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Log, silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { openStoppedSpool } from '../../cli/spool/open.ts';
 import { printFindings } from '../../cli/spool-verify.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { change, closed, takeAll, window } from '../testing/open-test-spool.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-own-store-'));
+const root = quickFolder('own-store');
 const template = join(root, 'template');
 const other = join(root, 'other');
 /** Another stream's, of another number of batches. */
@@ -58,7 +58,19 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 function copyOfTemplate(): string {
   const folder = join(root, `copy-${copies++}`);
   cpSync(template, folder, { recursive: true });
+  waitForTick(folder);
   return folder;
+}
+
+/** What is made from here on is younger than all that is there: a file system's clock stands still for milliseconds. */
+function waitForTick(folder: string): void {
+  const probe = join(folder, 'probe');
+  const { birthtimeNs: before } = statSync(join(folder, 'high-water.json'), { bigint: true });
+  do {
+    rmSync(probe, { force: true });
+    writeFileSync(probe, '');
+  } while (before > 0n && statSync(probe, { bigint: true }).birthtimeNs === before);
+  rmSync(probe);
 }
 
 /** A folder that is known to be what was left. */

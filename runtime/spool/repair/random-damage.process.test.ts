@@ -1,13 +1,13 @@
 // What a kill -9 left, damaged by the dice: one to three damages of any kind, anywhere. Nothing may be claimed that is not
 // so, and what is lost must be told. HOLDFAST_SEED begins elsewhere, HOLDFAST_DAMAGES sets how many.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { seededRandom } from '../../../kernel/random.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { openSpool } from '../spool.ts';
 import { claimsOf } from '../testing/claims.ts';
@@ -17,7 +17,7 @@ import { change, closed, window } from '../testing/open-test-spool.ts';
 
 const count = Number(process.env.HOLDFAST_DAMAGES ?? 60);
 const first = Number(process.env.HOLDFAST_SEED ?? 1);
-const root = mkdtempSync(join(tmpdir(), 'holdfast-random-damage-'));
+const root = quickFolder('random-damage');
 const killed = join(root, 'killed');
 
 beforeAll(() => {

@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { ballastBytes, diskSpace, startReserveBytes } from './full-disk.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-full-'));
+const root = quickFolder('full');
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 let files = 0;
 const newPath = () => join(root, `ballast-${files++}`);

@@ -1,12 +1,12 @@
 // Real folders for tests: made, damaged, and compared down to the last byte and time.
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { seededRandom } from '../../../kernel/random.ts';
+import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import { createWindows } from '../../windows/windows.ts';
 import { openSpool, type Spool } from '../spool.ts';
@@ -14,7 +14,7 @@ import { openSpool, type Spool } from '../spool.ts';
 const made: string[] = [];
 
 export function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-inspect-'));
+  const folder = quickFolder('inspect');
   made.push(folder);
   return folder;
 }

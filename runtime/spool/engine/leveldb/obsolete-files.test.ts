@@ -1,11 +1,11 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { quickFolder } from '../../../../kernel/testing/quick-folder.ts';
 import { openLevelStore } from './level-store.ts';
 import { removeObsoleteFiles } from './obsolete-files.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'holdfast-obsolete-'));
+const root = quickFolder('obsolete');
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const key = (n: number) => Buffer.from(`k${n}`);

@@ -1,7 +1,7 @@
 // An engine on a real disk with key spaces of its own: what the tests of the engine have in common.
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { quickFolder } from '../../../../kernel/testing/quick-folder.ts';
 import { openDiskFiles } from '../disk-files.ts';
 import { type OpenedEngine, openEngine } from '../engine.ts';
 import { KeySpaces } from '../key-spaces.ts';
@@ -49,7 +49,7 @@ const folders: string[] = [];
 const opened: Store[] = [];
 
 export function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-engine-'));
+  const folder = quickFolder('engine');
   folders.push(folder);
   return join(folder, 'store');
 }
