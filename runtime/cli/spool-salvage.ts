@@ -69,7 +69,7 @@ function* reportLines(report: SalvageReport, target: string): Generator<string> 
   yield `Salvaged into ${target}, as a data folder for the module:`;
   yield `  ${counted(kept.windows, 'windows')} in ${counted(kept.messages, 'messages')}, ${formatBytes(kept.bytes)}`;
   if (unnamedMessages > 0) {
-    yield `  ${formatCount(unnamedMessages)} of the messages were named by nothing any more: kept as archive, removed ones among them`;
+    yield `  ${formatCount(unnamedMessages)} of the messages were named by nothing any more: unsent, unless they are known to have been sent; removed ones among them`;
   }
   yield `  ${formatCount(unsent)} of them unsent, ${formatCount(backfill)} entries in the backfill lane`;
   yield `  ${formatCount(journalRecords)} journal records of open windows, ${counted(streams, 'streams')}`;

@@ -61,19 +61,28 @@ const troubleText =
   /No space left|Disk quota|Input\/output error|Read-only file system|Permission denied|Too many open/i;
 
 export function isDiskTrouble(error: unknown): boolean {
-  for (let current = error; current !== undefined && current !== null; ) {
-    const { code, message, cause } = current as { code?: string; message?: string; cause?: unknown };
-    if (troubles.has(code ?? '') || troubleText.test(message ?? '')) return true;
-    current = cause;
-  }
-  return false;
+  return isCausedBy(error, ({ code, message }) => troubles.has(code) || troubleText.test(message));
+}
+
+/** There is no room for what was to be written. */
+export function isFull(error: unknown): boolean {
+  const isRoom = ({ code, message }: { code: string; message: string }) =>
+    code === 'ENOSPC' || code === 'EDQUOT' || /No space left|Disk quota/i.test(message);
+  return isCausedBy(error, isRoom);
 }
 
 /** Raised by the operating system, or because of that. */
 export function isSystemError(error: unknown): boolean {
+  return isCausedBy(error, ({ code }) => /^E[A-Z0-9]+$/.test(code));
+}
+
+function isCausedBy(
+  error: unknown,
+  isIt: (error: { readonly code: string; readonly message: string }) => boolean,
+): boolean {
   for (let current = error; current !== undefined && current !== null; ) {
-    const { code, cause } = current as { code?: string; cause?: unknown };
-    if (/^E[A-Z0-9]+$/.test(code ?? '')) return true;
+    const { code, message, cause } = current as { code?: string; message?: string; cause?: unknown };
+    if (isIt({ code: String(code ?? ''), message: String(message ?? '') })) return true;
     current = cause;
   }
   return false;

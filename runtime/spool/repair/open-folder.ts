@@ -56,7 +56,7 @@ import {
   pruneQuarantine,
   unsalvaged,
 } from './quarantine.ts';
-import { type SalvageReport, salvage } from './salvage.ts';
+import { type SalvageReport, type SalvageRoom, salvage, withLessRoom } from './salvage.ts';
 import { SpoolReader } from './spool-reader.ts';
 import { damageOf } from './start-check.ts';
 import { noteEnd, noteStart } from './start-log.ts';
@@ -95,8 +95,8 @@ export interface OpenedFolder {
 }
 
 interface Options extends OpenFolderOptions {
-  /** Turns false once a salvage ran out of room: the next one leaves out what has been sent. */
-  readonly room: { forArchive: boolean };
+  /** Each salvage that the disk refused makes the next one leave out more. */
+  readonly room: { for: SalvageRoom };
   /** The opening goes on without what cannot be read. */
   readonly skipUnreadable: boolean;
   /** Something else stood in the place of the whole folder. */
@@ -110,7 +110,7 @@ const maxQuarantineBytes = 64 * 1024 * 1024;
 /** @throws HoldfastError `spool-locked`; the signal's reason. */
 export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder> {
   const layout = layoutOf(given.folder);
-  const options: Options = { ...given, room: { forArchive: true }, skipUnreadable: false, isReplaced: false };
+  const options: Options = { ...given, room: { for: 'all' }, skipUnreadable: false, isReplaced: false };
   let isReplaced = false;
   const lock = await whenDiskAllows(options, layout, async (skipUnreadable) => {
     const cleared = await clearForLock(layout, skipUnreadable);
@@ -351,9 +351,9 @@ async function salvageInto(
       log.error({ quarantine }, "nothing of the store is this spool's: nothing of it is taken");
       return undefined;
     }
-    return await salvage(new SpoolReader(files, codec), fresh, { archive: room.forArchive, clock });
+    return await salvage(new SpoolReader(files, codec), fresh, { room: room.for, clock });
   } catch (error) {
-    if (isDiskTrouble(error)) room.forArchive = false;
+    if (isDiskTrouble(error)) room.for = withLessRoom(room.for, error);
     if (!(error instanceof HoldfastError) || error.code !== 'spool-unreadable') throw error;
     log.error({ error: error.message }, 'nothing of the damaged store can be read');
     return undefined;

@@ -6,10 +6,13 @@ import { randomInt, seededRandom } from '../../../kernel/random.ts';
 import { listMessages } from '../../cli/spool/listing.ts';
 import { summarise } from '../../cli/spool/stats.ts';
 import { verifyInTurns, verifySpool } from '../../cli/spool/verify.ts';
+import type { EntrySource } from '../engine/offline/entry-source.ts';
 import { MemoryStore } from '../engine/testing/memory-store.ts';
 import { layoutOf, writeMarker } from '../format/folder-layout.ts';
-import { idKey, idOf, indexKey, sizeClassOf, streamKey, textKey } from '../format/keys.ts';
+import { idKey, idOf, indexKey, sizeClassOf, stateKey, streamKey, textKey } from '../format/keys.ts';
+import { plainCodec, sealJson } from '../format/record.ts';
 import { openSpoolEngine, readSpoolFiles } from '../format/spool-engine.ts';
+import { noTotals, readState, type SpoolState } from '../format/totals.ts';
 import {
   damageFile,
   filesOf,
@@ -19,8 +22,8 @@ import {
   pressStart,
   removeFolders,
 } from '../testing/folders.ts';
-import { change, closed, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
-import { salvage } from './salvage.ts';
+import { change, closed, idsOf, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
+import { type SalvageRoom, salvage, withLessRoom } from './salvage.ts';
 import { SpoolReader } from './spool-reader.ts';
 import { sourceOf } from './testing/memory-source.ts';
 
@@ -182,7 +185,7 @@ describe('salvaging a spool', () => {
     await again.close();
   });
 
-  it('finds the messages although the index is lost, and gives each that the index half knows its place', async () => {
+  it('finds the messages although all but the value log is lost: each goes up, since nobody knows whether it did', async () => {
     const data = makeFolder();
     await makeRun(data, 30);
     const folder = join(data, 'spool', 'store');
@@ -196,13 +199,15 @@ describe('salvaging a spool', () => {
     const report = await salvage(new SpoolReader(files), out);
     files.close();
     expect(large).toBeGreaterThanOrEqual(30);
-    expect(report).toMatchObject({ unnamedMessages: large, unsent: 0, rebuiltStreams: ['press', 'log'] });
+    expect(report).toMatchObject({ unnamedMessages: large, unsent: large, rebuiltStreams: ['press', 'log'] });
     expect(damageIn(readerOf(out))).toEqual([]);
     const { spool } = await openTestSpool(out);
     const found = await spool.find('press', window(pressStart, pressStart + 1e9), 100);
     expect(found.length).toBe(large - 1);
-    expect(found.every(({ state }) => state === 'archived')).toBe(true);
+    expect(await takeAll(spool, 'backlog')).toHaveLength(large);
+  });
 
+  it('finds messages that the index half knows, and gives each its place', async () => {
     const store = await makeSpool();
     const bodies = [...readerOf(store).entries('r')];
     store.damage(idKey('r', 7), () => undefined);
@@ -213,6 +218,89 @@ describe('salvaging a spool', () => {
     expect(again).toMatchObject({ unnamedMessages: 2, unsent: 7, lostMessages: 0, lostRecordCount: 0 });
     expect(again.kept).toMatchObject({ messages: 10, windows: 10 });
     expect(damageIn(readerOf(half))).toEqual([]);
+  });
+
+  describe('of lanes that lost entries', () => {
+    /** As `makeSpool`, but messages 1 to 3 were sent, of which the state knows the first two; message 5 has no place any more. */
+    const spoolWith = async (more: Partial<SpoolState> = {}) => {
+      const store = await makeSpool();
+      const state = readState(plainCodec, store.entries.find(({ key }) => stateKey.equals(key))!.value);
+      store.damage(idKey('u', 5), () => undefined);
+      store.damage(stateKey, () => sealJson(plainCodec, 'S', stateKey, { ...state, ...more }));
+      return store;
+    };
+    const salvaged = async (store: MemoryStore, source: Partial<EntrySource> = {}, options = {}) => {
+      const out = new MemoryStore();
+      const report = await salvage(new SpoolReader({ ...sourceOf(store), ...source }), out, options);
+      expect(damageIn(readerOf(out))).toEqual([]);
+      const { spool } = await openTestSpool(out);
+      return { report, ids: idsOf(await takeAll(spool, 'backlog')) };
+    };
+    const damage = (file: string): Partial<EntrySource> => ({
+      problems: [{ severity: 'damage', file, reason: 'a test' }],
+    });
+    const unsent = ['a;30-40', 'a;40-50', 'b;0-10', 'b;10-20', 'b;20-30', 'b;30-40', 'b;40-50', 'b;50-55'];
+
+    it('sends what the state counts and no entry names, and nothing that it says was sent', async () => {
+      const { ids } = await salvaged(await spoolWith({ unsentHead: 4 }));
+      expect(ids).toEqual(unsent);
+    });
+
+    it('sends once more what was sent behind the first that waits: nobody knows', async () => {
+      const { ids } = await salvaged(await spoolWith({ unsentHead: 3 }));
+      expect(ids).toEqual(['a;20-30', ...unsent]);
+    });
+
+    it('sends all of it where the state is missing, too', async () => {
+      const store = await spoolWith();
+      store.damage(stateKey, () => undefined);
+      expect((await salvaged(store)).ids).toEqual(['a;0-10', 'a;10-20', 'a;20-30', ...unsent]);
+    });
+
+    it.each(['000005.ldb', 'CURRENT', 'wal/0001.wal'])(
+      'believes no count of entries where %s is damaged: others may have come back',
+      async (file) => {
+        const state = { totals: { ...noTotals, unsent: { messages: 6, bytes: 1 } }, unsentHead: 4 };
+        expect((await salvaged(await spoolWith(state))).ids).toEqual(unsent.filter((id) => id !== 'a;40-50'));
+        expect((await salvaged(await spoolWith(state), damage(file))).ids).toEqual(unsent);
+      },
+    );
+
+    it('sends nothing again where only the value log is damaged, or the state alone', async () => {
+      const store = await makeSpool();
+      expect((await salvaged(store, damage('values/00000001.values'))).ids).toEqual(unsent);
+      store.damage(stateKey, (value) => value.fill(value[8]! ^ 1, 8, 9));
+      expect((await salvaged(store)).ids).toEqual(unsent);
+    });
+
+    it('on a disk without room leaves out what was sent, then what no lane names, which counts as lost', async () => {
+      const store = await spoolWith({ unsentHead: 4 });
+      const bodies = [...readerOf(store).entries('r')];
+      for (const id of [2, 6]) store.damage(idKey('r', id), () => undefined);
+      store.damage(idKey('u', 6), () => undefined);
+      const source = { values: () => bodies, ...damage('CURRENT') };
+      const most = await salvaged(store, source, { room: 'unsent' });
+      expect(most.ids).toEqual(unsent);
+      expect(most.report).toMatchObject({ lostMessages: 0, kept: { messages: 9 } });
+      const least = await salvaged(store, source, { room: 'named' });
+      expect(least.ids).toEqual(unsent.filter((id) => id !== 'b;0-10'));
+      expect(least.report).toMatchObject({
+        // One of them is named by the backfill lane.
+        lostMessages: 2,
+        lostRecords: expect.arrayContaining([{ key: 'r:000000000006', reason: 'there is no room for it' }]),
+      });
+    });
+
+    it('is told by what the disk said how much to leave out', () => {
+      const full = Object.assign(new Error('x'), { cause: { code: 'ENOSPC' } });
+      const bad = Object.assign(new Error('x'), { code: 'EIO' });
+      expect(['all', 'unsent', 'named'].map((room) => withLessRoom(room as SalvageRoom, full))).toEqual([
+        'unsent',
+        'named',
+        'named',
+      ]);
+      expect(withLessRoom('unsent', bad)).toBe('unsent');
+    });
   });
 
   it('does not bring back what was removed when nothing is wrong', async () => {

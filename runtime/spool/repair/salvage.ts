@@ -5,12 +5,16 @@
 // anew from the messages, so they agree with one another whatever the damage was. What is lost becomes a
 // hole in the coverage of its stream: the detector asks for it, and the equipment's history may have it.
 //
-// The value log holds messages with their keys: so those that a damaged index no longer names are found there. They come
-// into the archive. Nobody can tell which of them were removed on purpose, so some of those come back, and are removed
-// again when their time in the archive is over.
+// The value log holds messages with their keys: so those that a damaged index no longer names are found there. Nobody can tell
+// which of them were removed on purpose, so some of those come back, and are removed again when their time in the archive is
+// over.
+//
+// A message becomes archive only where it is known to have been sent: its place in the lane is not named by lanes that are
+// whole (lane-evidence.ts), or it lies before the first that waits. Any other goes up, once more perhaps: its id makes it a duplicate.
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
 import { markAsBackfill, messageBytes } from '../../../wire/message.ts';
 import { noteKey } from '../encryption/key-record.ts';
+import { isFull } from '../engine/disk.ts';
 import type { Entry, Store } from '../engine/store.ts';
 import { folderKey, idKey, idOf, indexKeyOf, type KeySpace, queuedKey, stateKey } from '../format/keys.ts';
 import {
@@ -21,6 +25,7 @@ import {
   type Pointer,
 } from '../format/message-record.ts';
 import { readState, type SpoolState, stateOp } from '../format/totals.ts';
+import { type LaneEvidence, laneEvidence } from './lane-evidence.ts';
 import { Losses, type LostRecord, type LostWindow } from './losses.ts';
 import { keyName, kindOf } from './record-reading.ts';
 import { SalvageTarget } from './salvage-target.ts';
@@ -49,10 +54,22 @@ export interface SalvageReport {
   readonly lostRecordCount: number;
 }
 
+/**
+ * What there is room for on the disk: `all`; `unsent`: what is not known to have been sent; `named`: of that, what the lanes
+ * name. What is left out and may never have been sent counts as lost.
+ */
+export type SalvageRoom = 'all' | 'unsent' | 'named';
+
+/** What the next salvage does without, after one that the disk refused. */
+export function withLessRoom(room: SalvageRoom, error: unknown): SalvageRoom {
+  if (room === 'all') return 'unsent';
+  return isFull(error) ? 'named' : room;
+}
+
 export interface SalvageOptions {
-  /** False leaves out acknowledged messages: for a disk without room for them. Default true. */
-  readonly archive?: boolean;
-  /** Messages that nothing names come along, as archive. Default: if `archive`, and the files are damaged. */
+  /** Default `all`. */
+  readonly room?: SalvageRoom;
+  /** Messages that nothing names come along. Default: if the files are damaged. */
   readonly unnamed?: boolean;
   /** The clock by which work yields every few milliseconds. */
   readonly clock?: Clock;
@@ -73,25 +90,24 @@ class Salvage {
   readonly #windows: SalvagedWindows;
   readonly #losses = new Losses();
   readonly #slice: TimeSlice;
-  readonly #archive: boolean;
+  readonly #room: SalvageRoom;
   readonly #unnamed: boolean | undefined;
-  /** Id below which all messages were sent; undefined where the store does not say. */
-  readonly #unsentHead: number | undefined;
+  readonly #lane: LaneEvidence;
   #unnamedMessages = 0;
   #highestId = 0;
 
   constructor(
     reader: SpoolReader,
     out: Store,
-    { archive = true, unnamed, clock = systemClock }: SalvageOptions,
+    { room = 'all', unnamed, clock = systemClock }: SalvageOptions,
   ) {
     this.#reader = reader;
     this.#target = new SalvageTarget(out, reader.codec);
     this.#windows = new SalvagedWindows(reader, this.#target);
     this.#slice = new TimeSlice(clock);
-    this.#archive = archive;
+    this.#room = room;
     this.#unnamed = unnamed;
-    this.#unsentHead = this.#oldState()?.unsentHead;
+    this.#lane = laneEvidence(reader, this.#oldState());
   }
 
   async run(): Promise<SalvageReport> {
@@ -144,7 +160,8 @@ class Salvage {
       const { header } = stored.value;
       const continues = parts.length > 0 && firstOf(parts) === header.first;
       if (parts.length > 0 && !continues) this.#loseParts(parts);
-      parts = continues ? [...parts, message] : [message];
+      const placed = { ...message, queued: this.#queuedOf(message.id, message, this.#lane.isWhole) };
+      parts = continues ? [...parts, placed] : [placed];
       if (message.id - header.first !== parts.length - 1) {
         this.#loseParts(parts);
         parts = [];
@@ -162,7 +179,7 @@ class Salvage {
 
   async #keepWindow(parts: readonly SpoolMessage[]): Promise<void> {
     // A window goes as a whole: of one that was sent in part, the sent parts stay too.
-    if (!this.#archive && parts.every(({ queued }) => queued.length === 0)) return;
+    if (this.#room !== 'all' && parts.every(({ queued }) => queued.length === 0)) return;
     await this.#windows.keep(parts);
   }
 
@@ -170,7 +187,7 @@ class Salvage {
   #wantsUnnamed(): boolean {
     const { problems = [] } = this.#reader.source;
     const isDamaged = problems.some(({ severity }) => severity === 'damage') || this.#losses.messages > 0;
-    return this.#unnamed ?? (this.#archive && isDamaged);
+    return this.#unnamed ?? isDamaged;
   }
 
   /** Parts of a window were stored in a row, so they lie in a row. */
@@ -198,21 +215,27 @@ class Salvage {
     const id = idOf(key);
     const known = this.#reader.message(id);
     const refused = known?.refused === undefined ? {} : { refused: known.refused };
-    return { id, stored, bytes: value.byteLength, queued: this.#queuedOf(id, known), ...refused };
+    // The index named its place in the lane, and is gone or another one.
+    return { id, stored, bytes: value.byteLength, queued: this.#queuedOf(id, known, false), ...refused };
   }
 
-  /**
-   * The index named its place in the lane, and is gone or another one. Where something before it was not sent yet, nobody
-   * knows whether it was: it goes up, once more perhaps. As archive it would only ever go up if it was missed.
-   */
-  #queuedOf(id: number, known: SpoolMessage | undefined): SpoolMessage['queued'] {
-    const isNamed = known !== undefined && (known.queued.length > 0 || known.refused !== undefined);
-    if (isNamed || this.#unsentHead === undefined || id < this.#unsentHead) return known?.queued ?? [];
+  /** `isNamed`: were it still to be sent, its place in the lane would be there. */
+  #queuedOf(id: number, known: SpoolMessage | undefined, isNamed: boolean): SpoolMessage['queued'] {
+    const queued = known?.queued ?? [];
+    const isKnown = known?.refused !== undefined || queued.some(({ lane }) => lane === 'unsent');
+    if (isKnown || isNamed || id < this.#lane.sentBelow) return queued;
     const pointer = { problem: 'its place in the lane is lost', fault: 'contents' } as const;
-    return [{ lane: 'unsent', key: idKey('u', id), pointer }];
+    return [...queued, { lane: 'unsent', key: idKey('u', id), pointer }];
   }
 
   async #keepUnnamed(parts: readonly SpoolMessage[]): Promise<void> {
+    const mayWait = parts.some(({ queued }) => queued.length > 0);
+    if (this.#room === 'named' && mayWait) {
+      const isNew = ({ id }: SpoolMessage) => this.#reader.message(id) === undefined;
+      for (const { id } of parts.filter(isNew))
+        this.#losses.message(idKey('r', id), 'there is no room for it');
+    }
+    if (this.#room === 'named' || (this.#room === 'unsent' && !mayWait)) return;
     for (const { id } of parts) {
       this.#highestId = Math.max(this.#highestId, id);
       const known = this.#reader.message(id);
@@ -259,7 +282,7 @@ class Salvage {
   /** Windows that the old index names and the new one does not. */
   async #findLostWindows(): Promise<void> {
     await this.#target.flush();
-    if (!this.#archive) return;
+    if (this.#room !== 'all') return;
     for (const { key, value } of this.#reader.entries('i')) {
       if (this.#slice.isDue) await this.#slice.pause();
       if (key.byteLength !== 20 || (await this.#target.has(key))) continue;
