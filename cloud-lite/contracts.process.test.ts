@@ -8,6 +8,7 @@ import { openPostgresDatabase } from './database/postgres-database.ts';
 import { healthContract } from './health/health.contract.ts';
 import { knownContract } from './health/known.contract.ts';
 import { quietContract } from './health/quiet.contract.ts';
+import { toldContract } from './health/told.contract.ts';
 import { httpContract } from './http/server.contract.ts';
 import { hubContract } from './ingest/hub.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
@@ -47,6 +48,7 @@ describe('on PostgreSQL', () => {
   healthContract(() => database);
   knownContract(() => database);
   quietContract(() => database);
+  toldContract(() => database);
   httpContract(() => database);
 
   test('a transaction that the server gives up for another one is run again', async () => {

@@ -5,6 +5,7 @@ import type { Database } from './database/database.ts';
 import { healthContract } from './health/health.contract.ts';
 import { knownContract } from './health/known.contract.ts';
 import { quietContract } from './health/quiet.contract.ts';
+import { toldContract } from './health/told.contract.ts';
 import { httpContract } from './http/server.contract.ts';
 import { hubContract } from './ingest/hub.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
@@ -37,5 +38,6 @@ describe('on PGlite', () => {
   healthContract(() => database);
   knownContract(() => database);
   quietContract(() => database);
+  toldContract(() => database);
   httpContract(() => database);
 });

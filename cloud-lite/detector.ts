@@ -25,6 +25,8 @@ export interface DetectorOptions {
   readonly sweepIntervalMs: number;
   /** See monitor.ts, and delivery.ts. */
   readonly silenceMs: number;
+  /** A gap that is open, or a device that cannot be called, for so many ms is told of. */
+  readonly lastsMs: number;
   readonly historyMs: number;
   readonly webhookUrl?: string | undefined;
   readonly fetch: typeof fetch;

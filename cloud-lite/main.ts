@@ -69,6 +69,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
     plausible: plausibleBounds(settings),
     sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,
     silenceMs: settings.HOLDFAST_SILENCE_MS,
+    lastsMs: settings.HOLDFAST_LASTING_MS,
     historyMs: settings.HOLDFAST_HISTORY_MS,
     webhookUrl: settings.HOLDFAST_ALERT_WEBHOOK,
   });

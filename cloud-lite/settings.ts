@@ -57,6 +57,7 @@ const schema = z.object({
   HOLDFAST_REQUESTS_PER_DEVICE: count(8, 1000),
   HOLDFAST_REQUESTS_ACTIVE: count(256, 100_000),
   HOLDFAST_SILENCE_MS: milliseconds(300_000, 1000),
+  HOLDFAST_LASTING_MS: milliseconds(3_600_000, 1000),
   HOLDFAST_HISTORY_MS: milliseconds(90 * 86_400_000, 3_600_000, tenYearsMs),
   HOLDFAST_ALERT_WEBHOOK: optionalText.refine((url) => url === undefined || /^https?:\/\//.test(url), {
     error: 'must begin with http:// or https://',

@@ -163,6 +163,18 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     expect((await api('streams?batchId=scale-log')).streams[0].waived).toEqual([[48_000, 48_200]]);
   });
 
+  test('says what was lost, and sends a test alert', async () => {
+    await openFleet();
+    await page.getByText('5 min 30 s', { exact: true }).waitFor();
+    await page.getByText('no history', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Send a test alert' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Send a test alert' });
+    await dialog.getByLabel('Bearer token').fill(token);
+    await dialog.getByRole('button', { name: 'Send', exact: true }).click();
+    await page.getByText('a test by a person: nothing is wrong').waitFor();
+    expect((await api('alerts?limit=1')).alerts[0].kind).toBe('test');
+  });
+
   test('works by keyboard alone, and the focus is never lost', async () => {
     await openFleet();
     await page.keyboard.press('/');

@@ -11,7 +11,12 @@ export const alertKinds = [
   'device-resumed',
   'ingest-stalled',
   'ingest-resumed',
+  'range-lost',
   'range-abandoned',
+  'gap-open',
+  'gap-closed',
+  'device-unreachable',
+  'device-reached',
   'messages-set-aside',
   /** Its first message was contradicted by two that agree. */
   'stream-moved',
@@ -21,6 +26,8 @@ export const alertKinds = [
   'streams-began-unread',
   'streams-ended-unread',
   'clock-was-ahead',
+  /** A person tries whether alerts arrive. */
+  'test',
   /** More changes at once than are told one by one. */
   'alerts-left-out',
 ] as const;

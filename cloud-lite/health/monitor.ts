@@ -7,6 +7,8 @@ import type { Database } from '../database/database.ts';
 import { readSummary } from '../ledger/summary.ts';
 import { settleFutureStamps } from './future-stamps.ts';
 import { deleteOldHistory } from './housekeeping.ts';
+import { judgeLasting } from './lasting.ts';
+import { judgeLosses } from './losses.ts';
 import { judgeSilence } from './silence.ts';
 import { judgeUnread } from './unread.ts';
 
@@ -17,6 +19,8 @@ export interface MonitorOptions {
   readonly metrics: Metrics;
   /** A stream that says nothing of the last so many ms is silent. */
   readonly silenceMs: number;
+  /** A gap that is open, or a device that cannot be called, for so many ms is told of. */
+  readonly lastsMs: number;
   /** The longest time that an open request waits for anything. */
   readonly longestMs: number;
   /** History of gaps, requests, alerts and changes is kept for this long. */
@@ -53,6 +57,8 @@ export function createMonitor(options: MonitorOptions): Monitor {
       if (!row!.locked) return;
       await judgeSilence(session, clock.now(), silenceMs);
       await judgeUnread(session, clock.now(), silenceMs);
+      await judgeLasting(session, clock.now(), options.lastsMs);
+      await judgeLosses(session, clock.now());
     });
 
   const clean = async () => {
@@ -100,7 +106,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
 }
 
 async function showGauges(database: Database, metrics: Metrics, now: number): Promise<void> {
-  const summary = await readSummary(database);
+  const summary = await readSummary(database, now);
   const gauges = {
     holdfast_streams: summary.streams,
     holdfast_devices: summary.devices,

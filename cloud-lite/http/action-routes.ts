@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { raiseAlerts } from '../health/alerts.ts';
 import { acceptRange } from '../ingest/accept.ts';
 import { cancelRequest, requestRange, waiveRange } from '../repair/actions.ts';
 import type { ActionResult } from '../repair/person.ts';
@@ -18,11 +19,13 @@ const failures = {
 const security = [{ bearer: [] }];
 const answer = { 200: schemas.actionResult, ...failures };
 
+type OnRequest = (request: { headers: { authorization?: string | undefined } }) => Promise<void>;
+type Change = (act: () => Promise<ActionResult>) => Promise<z.infer<typeof schemas.actionResult>>;
+
 export function addActionRoutes(server: ApiServer, options: ApiOptions): void {
   const { database, clock, random, limits, turns } = options;
-  const onRequest = async (request: { headers: { authorization?: string | undefined } }) =>
-    requireToken(options.token, request.headers.authorization);
-  const change = async (act: () => Promise<ActionResult>): Promise<z.infer<typeof schemas.actionResult>> => {
+  const onRequest: OnRequest = async (request) => requireToken(options.token, request.headers.authorization);
+  const change: Change = async (act) => {
     const result = await turns.change(act);
     if (result.kind === 'not-found')
       throw new HttpProblem(404, 'http-not-found', 'there is no such stream or request');
@@ -80,6 +83,8 @@ export function addActionRoutes(server: ApiServer, options: ApiOptions): void {
       change(() => acceptRange(database, params.id, body, body.reason, clock.now())),
   );
 
+  addAlertTest(server, onRequest, change, options);
+
   server.post(
     '/requests/:id/cancel',
     {
@@ -93,5 +98,30 @@ export function addActionRoutes(server: ApiServer, options: ApiOptions): void {
       },
     },
     async ({ params, body }) => change(() => cancelRequest(database, params.id, body.reason, clock.now())),
+  );
+}
+
+function addAlertTest(
+  server: ApiServer,
+  onRequest: OnRequest,
+  change: Change,
+  { database, clock }: ApiOptions,
+): void {
+  server.post(
+    '/alerts/test',
+    {
+      onRequest,
+      schema: {
+        summary: 'Raises an alert that says nothing is wrong, to see whether alerts arrive',
+        security,
+        response: answer,
+      },
+    },
+    () =>
+      change(async () => {
+        const message = 'a test by a person: nothing is wrong';
+        await raiseAlerts(database, [{ kind: 'test', message }], clock.now());
+        return { kind: 'done', requestIds: [], ranges: [] };
+      }),
   );
 }

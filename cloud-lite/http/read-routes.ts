@@ -24,7 +24,7 @@ export function addReadRoutes(server: ApiServer, options: ApiOptions): void {
 
 function addFleetRoutes(server: ApiServer, { views, turns, clock, silenceMs }: ApiOptions): void {
   const judged = () => ({ now: clock.now(), silenceMs });
-  const summaries = shareAnswers((_: 'summary') => turns.read(() => readSummary(views)), clock);
+  const summaries = shareAnswers((_: 'summary') => turns.read(() => readSummary(views, clock.now())), clock);
   server.get(
     '/summary',
     { schema: { summary: 'The fleet in figures', response: answer(schemas.summary) } },

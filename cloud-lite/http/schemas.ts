@@ -175,6 +175,10 @@ export const summary = z.object({
   acceptedRequests: z.number(),
   unreachableRequests: z.number(),
   setAside: z.record(z.string(), z.number()),
+  lost: z
+    .array(z.object({ reason: z.string(), ms: z.number() }))
+    .readonly()
+    .describe('declared void in the last day, of streams by time; the most first'),
   partitions: z
     .array(
       z.object({

@@ -379,6 +379,7 @@ export function httpContract(open: () => Database): void {
       expect(body.openapi).toMatch(/^3\.1/);
       expect(Object.keys(body.paths).sort()).toEqual([
         '/api/alerts',
+        '/api/alerts/test',
         '/api/audit',
         '/api/events',
         '/api/fleet',

@@ -59,7 +59,7 @@ export function addTrend(server: ApiServer, { clock, views, log }: ApiOptions): 
 }
 
 async function readSample(database: Database, now: number): Promise<TrendSample> {
-  const summary = await readSummary(database);
+  const summary = await readSummary(database, now);
   const [age] = await database.query<{ middle: number | null; worst: number | null }>(
     `select percentile_disc(0.5) within group (order by age) filter (where sends) as middle, max(age) as worst
        from (select $1 - s.newest as age, q.stream_id is null as sends from stream s

@@ -89,7 +89,7 @@ export function evidenceContract(open: () => Database): void {
           covered: [[0, 10]],
           late: { arrived: 2, missing: 0 },
         });
-        expect(await readSummary(database)).toMatchObject({
+        expect(await readSummary(database, 0)).toMatchObject({
           streams: 1,
           messages: 5,
           readings: 9,
@@ -114,7 +114,7 @@ export function evidenceContract(open: () => Database): void {
         });
         expect(await asked()).toEqual([{ batchId: 's', lateNumber: '2', lateThrough: '3' }]);
         expect(await state()).toBe('repairing');
-        expect(await readSummary(database)).toMatchObject({ streamsWithGaps: 1, openGaps: 1 });
+        expect(await readSummary(database, 0)).toMatchObject({ streamsWithGaps: 1, openGaps: 1 });
         expect(await stream([{ ...late(2), requestId: 'r' }, late(3)])).toMatchObject({
           late: { missing: 0 },
         });

@@ -19,8 +19,12 @@ export interface Summary {
   readonly unreachableRequests: number;
   /** Messages that were not for the ledger, by reason. */
   readonly setAside: Readonly<Record<string, number>>;
+  /** What was declared void in the last day of streams by time, ms by reason, the most first. */
+  readonly lost: readonly { readonly reason: string; readonly ms: number }[];
   readonly partitions: readonly PartitionView[];
 }
+
+const dayMs = 86_400_000;
 
 export interface PartitionView {
   readonly partitionId: string;
@@ -32,8 +36,9 @@ export interface PartitionView {
   readonly instance: string | null;
 }
 
-export async function readSummary(session: Session): Promise<Summary> {
-  const [row] = await session.query<Omit<Summary, 'partitions'>>(
+/** @param now UTC epoch ms */
+export async function readSummary(session: Session, now: number): Promise<Summary> {
+  const [row] = await session.query<Omit<Summary, 'partitions' | 'lost'>>(
     `select count(distinct s.device_id) as devices, count(*) as streams,
             (select count(*) from silent_stream) as "silentStreams",
             (select count(*) from silent_device) as "silentDevices",
@@ -53,7 +58,19 @@ export async function readSummary(session: Session): Promise<Summary> {
               (select reason, sum(messages) as n from set_aside_count group by reason) a), '{}') as "setAside"
        from stream s where s.messages > 0 and s.late_of is null`,
   );
-  return { ...row!, partitions: await listPartitions(session) };
+  return { ...row!, lost: await readLost(session, now), partitions: await listPartitions(session) };
+}
+
+function readLost(session: Session, now: number): Promise<Summary['lost']> {
+  return session.query<Summary['lost'][number]>(
+    `select reason, ms from (
+       select v.reason, sum(length_of((v.ranges - g.covered) * int8multirange(int8range($1, $2))))::int8 as ms
+         from void_range v join stream s on s.id = v.stream_id and s.index_kind = 'time' and s.late_of is null
+         join stream_segment g on (g.stream_id, g.segment_id) = (v.stream_id, v.segment_id) and g.high > $1::int8
+        group by v.reason) l
+      where ms > 0 order by ms desc, reason`,
+    [now - dayMs, now],
+  );
 }
 
 /** Of the hub and consumer group that were read last. */

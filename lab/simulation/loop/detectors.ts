@@ -85,6 +85,7 @@ export class Detectors implements Ledger {
       plausible: defaultBounds,
       sweepIntervalMs: 10_000,
       silenceMs: 300_000,
+      lastsMs: 3_600_000,
       historyMs: 86_400_000,
       fetch: () => Promise.reject(new Error('no webhook')),
       clock,

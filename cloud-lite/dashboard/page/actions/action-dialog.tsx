@@ -13,9 +13,12 @@ export interface ActionDialogProps {
   readonly act: (token: string) => Promise<void>;
   readonly onClose: () => void;
   readonly ready?: boolean;
+  /** Leaves without it. */
+  readonly dismiss?: string;
 }
 
-export function ActionDialog({ title, children, confirm, act, onClose, ready = true }: ActionDialogProps) {
+export function ActionDialog(props: ActionDialogProps) {
+  const { title, children, confirm, act, onClose, ready = true, dismiss = 'Cancel' } = props;
   const [token, setToken] = useState(readToken() ?? '');
   const [asks, setAsks] = useState(readToken() === undefined);
   const [busy, setBusy] = useState(false);
@@ -53,7 +56,7 @@ export function ActionDialog({ title, children, confirm, act, onClose, ready = t
         </p>
         <div class="buttons">
           <button type="button" onClick={onClose}>
-            Keep as it is
+            {dismiss}
           </button>
           <button type="submit" class="primary" disabled={busy}>
             {busy ? 'Asking …' : confirm}

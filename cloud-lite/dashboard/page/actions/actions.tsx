@@ -121,6 +121,7 @@ function Cancel({ stream, request, onClose, onDone }: Props & { readonly request
     <ActionDialog
       title="Cancel this request"
       confirm="Cancel the request"
+      dismiss="Close"
       ready={reason.trim() !== ''}
       onClose={onClose}
       act={async (token) => {

@@ -36,7 +36,7 @@ export function RangeField(props: {
           : index === 'time'
             ? 'Needs two times like 2026-11-21 22:20:00, the first before the second.'
             : 'Needs two record numbers, the first before the second.'}
-        {index === 'time' && ` Times are ${zone}; end one with Z for UTC.`}
+        {index === 'time' && ` Times are ${zone}${zone === 'UTC' ? '' : '; end one with Z for UTC'}.`}
       </small>
     </fieldset>
   );

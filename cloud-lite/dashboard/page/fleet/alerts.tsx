@@ -1,17 +1,34 @@
+import { useState } from 'preact/hooks';
 import type { AlertView } from '../../../health/alerts.ts';
+import { ActionDialog } from '../actions/action-dialog.tsx';
+import { calls } from '../live/calls.ts';
 import { useNow } from '../live/context.ts';
 import { zone } from '../live/platform.ts';
+import { useNotice } from '../shell/notice.tsx';
 import { momentText } from '../text/format.ts';
 
 /** Alerts that are seen without asking. */
 const shown = 3;
 
-export function Alerts({ alerts }: { readonly alerts: readonly AlertView[] | undefined }) {
-  if (alerts === undefined || alerts.length === 0) return null;
+export function Alerts(props: {
+  readonly alerts: readonly AlertView[] | undefined;
+  readonly onTest: () => void;
+}) {
+  const { alerts } = props;
+  const [isTesting, setIsTesting] = useState(false);
+  if (alerts === undefined) return null;
   const rest = alerts.slice(shown);
   return (
     <section class="card alerts" aria-labelledby="alerts-title">
-      <h2 id="alerts-title">Latest alerts</h2>
+      <div class="controls">
+        <h2 id="alerts-title">Latest alerts</h2>
+        <span class="grow" />
+        <button type="button" class="quiet" onClick={() => setIsTesting(true)}>
+          Send a test alert
+        </button>
+      </div>
+      {alerts.length === 0 && <p class="nothing">None.</p>}
+      {isTesting && <TestAlert onClose={() => setIsTesting(false)} onDone={props.onTest} />}
       <AlertList alerts={alerts.slice(0, shown)} />
       {rest.length > 0 && (
         <details>
@@ -20,6 +37,24 @@ export function Alerts({ alerts }: { readonly alerts: readonly AlertView[] | und
         </details>
       )}
     </section>
+  );
+}
+
+function TestAlert(props: { readonly onClose: () => void; readonly onDone: () => void }) {
+  const notice = useNotice();
+  return (
+    <ActionDialog
+      title="Send a test alert"
+      confirm="Send"
+      onClose={props.onClose}
+      act={async (token) => {
+        await calls.testAlert(token);
+        notice('Sent: to the log, to this page, and to the webhook if there is one.');
+        props.onDone();
+      }}
+    >
+      <p>An alert that says that nothing is wrong goes the way of all others.</p>
+    </ActionDialog>
   );
 }
 

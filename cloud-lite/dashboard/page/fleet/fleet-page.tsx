@@ -66,7 +66,7 @@ export function FleetPage() {
     <div class="fleet-page">
       <h1 class="unseen">Fleet</h1>
       <Overall summary={summary.data} readiness={readiness.data} />
-      <Alerts alerts={alerts.data} />
+      <Alerts alerts={alerts.data} onTest={alerts.reload} />
       <TrendPlots samples={trend.data?.samples ?? []} />
       <section class="card" aria-labelledby="streams-title">
         <FleetControls counts={fleet.data.counts} ask={ask} onChoose={choose} />

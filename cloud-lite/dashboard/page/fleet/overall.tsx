@@ -2,7 +2,7 @@
 import type { Summary } from '../../../ledger/summary.ts';
 import type { Readiness } from '../live/calls.ts';
 import { Figure } from '../shell/figure.tsx';
-import { countText, plural } from '../text/format.ts';
+import { countText, durationText, plural, wordsOf } from '../text/format.ts';
 
 export function Overall({
   summary,
@@ -12,6 +12,7 @@ export function Overall({
   readonly readiness: Readiness | undefined;
 }) {
   const open = summary.pendingRequests + summary.acceptedRequests;
+  const lost = summary.lost.reduce((sum, { ms }) => sum + ms, 0);
   const aside = Object.values(summary.setAside).reduce((a, b) => a + b, 0);
   return (
     <section class="overall" aria-label="The fleet in figures">
@@ -54,6 +55,13 @@ export function Overall({
           name="Readings"
           value={countText(summary.readings)}
           note={`in ${plural(summary.messages, 'message')}`}
+        />
+        <Figure
+          name="Lost, last day"
+          value={lost === 0 ? 'nothing' : durationText(lost)}
+          note={
+            summary.lost.length === 0 ? ' ' : summary.lost.map(({ reason }) => wordsOf(reason)).join(', ')
+          }
         />
         <Figure
           name="Duplicates"

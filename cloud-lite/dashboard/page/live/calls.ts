@@ -140,6 +140,7 @@ export const calls = {
     post(`api/streams/${id}/waivers`, { ...range, reason }, token),
   accept: (id: number, range: Range, reason: string, token: string) =>
     post(`api/streams/${id}/acceptances`, { ...range, reason }, token),
+  testAlert: (token: string) => post('api/alerts/test', {}, token),
   cancel: (requestId: string, reason: string, token: string) =>
     post(`api/requests/${encodeURIComponent(requestId)}/cancel`, { reason }, token),
 };

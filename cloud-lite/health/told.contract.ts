@@ -1,0 +1,123 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { seededRandom } from '../../kernel/random.ts';
+import type { Database } from '../database/database.ts';
+import { sweep } from '../repair/sweep.ts';
+import { arrive, type ShortArrival } from '../testing/arrivals.ts';
+import { emptyDatabase } from '../testing/databases.ts';
+import { listAlerts } from './alerts.ts';
+import { judgeLasting } from './lasting.ts';
+import { judgeLosses } from './losses.ts';
+
+const minute = 60_000;
+const noon = Date.UTC(2026, 10, 21, 12);
+const now = noon + 10 * minute;
+const hour = 60 * minute;
+const limits = {
+  detectionDelayMs: 0,
+  expiryMs: 3 * hour,
+  maxAttempts: 3,
+  retryMs: 30_000,
+  maxRange: { time: hour, sequence: 10_000 },
+  maxActivePerDevice: 4,
+  maxActive: 8,
+};
+
+/** Alerts of losses and of trouble that lasts, on any database. */
+export function toldContract(open: () => Database): void {
+  describe('what is told of', () => {
+    let database: Database;
+    beforeAll(() => {
+      database = open();
+    });
+    beforeEach(() => emptyDatabase(database));
+
+    const time = (from: number, to: number, more: Partial<ShortArrival> = {}): ShortArrival => ({
+      index: 'time',
+      start: noon + from * minute,
+      end: noon + to * minute,
+      ...more,
+    });
+    const told = async () =>
+      (await listAlerts(database, { limit: 50 })).map(({ kind, message }) => [kind, message]).toReversed();
+
+    test('a loss, with its length and reason: at once, then each hour while more comes', async () => {
+      await arrive(database, [time(0, 1), time(1, 3, { void: 'no-history' }), time(3, 4)], now);
+      await judgeLosses(database, now);
+      const first =
+        'stream s of d/m lost 2 min (no-history), the newest of it 2026-11-21T12:01:00.000Z to 2026-11-21T12:03:00.000Z';
+      expect(await told()).toEqual([['range-lost', first]]);
+      // Read again, and said twice: nothing new.
+      await arrive(database, [time(1, 3, { void: 'no-history' })], now + minute);
+      await judgeLosses(database, now + minute);
+      await arrive(database, [time(4, 5, { void: 'evicted' })], now + 2 * minute);
+      await arrive(database, [time(5, 6, { void: 'evicted' })], now + 3 * minute);
+      await judgeLosses(database, now + 3 * minute);
+      expect(await told()).toHaveLength(1);
+      await judgeLosses(database, now + hour);
+      const second =
+        'stream s of d/m lost 2 min (evicted), the newest of it 2026-11-21T12:04:00.000Z to 2026-11-21T12:06:00.000Z';
+      expect((await told())[1]).toEqual(['range-lost', second]);
+      await judgeLosses(database, now + 9 * hour);
+      expect(await told()).toHaveLength(2);
+    });
+
+    test('no loss where data came all the same', async () => {
+      await arrive(database, [time(0, 1), time(1, 3, { void: 'no-history' }), time(1, 4)], now);
+      await judgeLosses(database, now);
+      expect(await told()).toEqual([]);
+    });
+
+    test('a gap that is open for long, with the last answer, and its end', async () => {
+      await arrive(database, [time(0, 1), time(2, 3)], now);
+      await arrive(
+        database,
+        [
+          { stream: 'r', start: 0, end: 5 },
+          { stream: 'r', start: 6, end: 9 },
+        ],
+        now,
+      );
+      await sweep(database, seededRandom(1), now, limits);
+      await database.query(
+        `update request set answer = 'busy' where stream_id = (select id from stream where batch_id = 's')`,
+      );
+      await judgeLasting(database, now + hour - 1, hour);
+      expect(await told()).toEqual([]);
+      for (let n = 0; n < 2; n++) await judgeLasting(database, now + hour, hour);
+      expect(await told()).toEqual([
+        ['gap-open', 'stream r of d/m: record 5 still missing'],
+        [
+          'gap-open',
+          'stream s of d/m: 1 min, 2026-11-21T12:01:00.000Z to 2026-11-21T12:02:00.000Z, still missing; the last answer: busy',
+        ],
+      ]);
+      await arrive(database, [time(1, 2)], now + hour);
+      await sweep(database, seededRandom(1), now + hour, limits);
+      for (let n = 0; n < 2; n++) await judgeLasting(database, now + 2 * hour, hour);
+      expect((await told()).slice(2)).toEqual([
+        [
+          'gap-closed',
+          'stream s of d/m: 1 min, 2026-11-21T12:01:00.000Z to 2026-11-21T12:02:00.000Z, missing no more',
+        ],
+      ]);
+    });
+
+    test('a device that cannot be called for long, once for all of its streams, and its end', async () => {
+      await arrive(
+        database,
+        ['a', 'b'].flatMap((stream) => [time(0, 1, { stream }), time(2, 3, { stream })]),
+        now,
+      );
+      await sweep(database, seededRandom(1), now, limits);
+      await database.query('update request set unreachable = true');
+      const device = async () => (await told()).filter(([kind]) => kind!.startsWith('device'));
+      for (let n = 0; n < 2; n++) await judgeLasting(database, now + hour, hour);
+      expect(await device()).toEqual([
+        ['device-unreachable', 'device d cannot be called, and what is missing of it cannot be asked for'],
+      ]);
+      await database.query('update request set unreachable = false');
+      for (let n = 0; n < 2; n++) await judgeLasting(database, now + 2 * hour, hour);
+      expect((await device())[1]![0]).toBe('device-reached');
+    });
+  });
+}
