@@ -112,6 +112,10 @@ sources[].frameLength |  | ignore | ignore: for devices that miscount in the hea
 sources[].connectDelayMs | ms | 2s | Nothing is sent so long after the connection was made. Default with Modbus: as the device turned out to need; with serial instruments 0
 sources[].profile |  | energy-meter | Tags and settings of a family of devices: a built-in profile, a file, {use, at, prefix, only}, or a list of these
 tags[].scaleFrom |  | 40085 | Register that holds the power of ten of the value, in the same table
+tags[].model |  | {at: 40069, id: 103} | SunSpec model that the tag is of: its value is null (bad:wrong-model) unless that model stands there. Profiles fill it in
+tags[].model.at |  | 40069 | Register that the model begins with
+tags[].model.id |  | 103 | Id of the model, in its first register
+tags[].model.lengths |  | [50] | Lengths that the model may have, in its second register. Default: any
 sources[].between |  | <NUL> | Single bytes that mean nothing between messages
 sources[].unit |  | 1 | Unit id of the device (slave address)
 sources[].pollMs | ms | 1s | How often tags are read

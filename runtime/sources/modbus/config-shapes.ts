@@ -60,6 +60,17 @@ export const tag = z.strictObject({
    * that register says that it is not available (0x8000).
    */
   scaleFrom: field.address.optional(),
+  /**
+   * The SunSpec model that the register is of: its `id`, and where it begins (the register of the id). The value is null
+   * (bad:wrong-model) unless that id stands there, and behind it one of `lengths` (default: any). Profiles fill it in.
+   */
+  model: z
+    .strictObject({
+      at: field.address,
+      id: z.int().min(1).max(65_534),
+      lengths: z.array(z.int().min(1).max(65_535)).min(1).max(16).optional(),
+    })
+    .optional(),
   /** Default: `bool` for coils and discrete inputs; registers need it. */
   type: coding.type.optional(),
   /** Names for the values of a whole number or a bit, by the number: `{0: stopped, 1: running}`. */

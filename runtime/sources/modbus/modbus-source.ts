@@ -102,7 +102,11 @@ class ModbusSource implements Source {
   }
 
   complaint(): string | undefined {
-    return describeRefused(this.#refused);
+    const models = this.#groups.flatMap(({ poller }) => poller.complaint ?? []);
+    const all = [...new Set([describeRefused(this.#refused), ...models])].filter(
+      (each) => each !== undefined,
+    );
+    return all.length === 0 ? undefined : all.join('; ');
   }
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
@@ -172,10 +176,15 @@ class ModbusSource implements Source {
       if (group) group.push(tag);
       else byPace.set(pollMs, [tag]);
     }
+    const { clock, learned, log } = this.#deps;
     const onRefusal = (tag: string, reason: string | undefined) => this.#onRefusal(tag, reason);
+    const onModels = (problem: string | undefined) =>
+      problem === undefined
+        ? log.info({}, 'each SunSpec model stands where it should')
+        : log.warn({}, problem);
     return [...byPace].map(([pollMs, tags]) => ({
       pollMs,
-      poller: createPoller({ config, tags, clock: this.#deps.clock, learned: this.#deps.learned, onRefusal }),
+      poller: createPoller({ config, tags, clock, learned, onRefusal, onModels }),
     }));
   }
 

@@ -3,16 +3,18 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Quality, Reading } from '../../../wire/reading.ts';
+import { widthOf } from '../codec/fields.ts';
 import type { LearnedStore } from '../learned.ts';
 import { BlockReader } from './block-reader.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import type { ModbusClient } from './modbus-client.ts';
+import { isHead, type MappedHead, ModelCheck } from './model-heads.ts';
 import type { BlockData, ReadPass, Refusal } from './read-pass.ts';
 import type { Item } from './read-plan.ts';
 import { type MappedStamp, type MappedTag, mapStamp, mapTags } from './register-map.ts';
 import type { AnyStamp, NumberedStamp, Stamp } from './stamp-continuity.ts';
 
-export type ReadItem = MappedTag | MappedStamp;
+export type ReadItem = MappedTag | MappedStamp | MappedHead;
 
 /** The values of one poll; `readings` gives them an index. */
 export interface Poll {
@@ -30,6 +32,8 @@ export interface Poller {
   readonly requests: number;
   /** Rejects with the HoldfastError that made the poll fail. */
   poll(client: ModbusClient): Promise<Poll>;
+  /** Why values of the last poll are not believed, for people. */
+  readonly complaint: string | undefined;
   /** Refused registers are due for a retry. */
   readonly isRetryDue: boolean;
   /** Tries it, one place at a time. Never rejects. */
@@ -44,6 +48,8 @@ export interface PollerOptions {
   readonly learned?: LearnedStore | undefined;
   /** A tag's registers are refused; without a reason: they may no longer be. */
   readonly onRefusal?: (tag: string, reason: string | undefined) => void;
+  /** Why values are not believed; undefined: all are again. */
+  readonly onModels?: (problem: string | undefined) => void;
 }
 
 /** A sample that keeps changing while it is read is given up: the equipment samples faster than it can be read. */
@@ -60,15 +66,20 @@ class BlockPoller implements Poller {
   readonly #unit: number;
   readonly #isNumbered: boolean;
   readonly #tags: readonly MappedTag[];
+  readonly #models: ModelCheck;
+  readonly #onModels: PollerOptions['onModels'];
   readonly #reader: BlockReader<ReadItem>;
 
-  constructor({ config, tags, clock, learned, onRefusal }: PollerOptions) {
+  constructor({ config, tags, clock, learned, onRefusal, onModels }: PollerOptions) {
+    this.#onModels = onModels;
     const { unit, maxRegisters, maxBits, maxHole, refusedRetryMs } = config;
     this.#unit = unit;
     this.#tags = mapTags(tags);
     this.stamp = mapStamp(config);
     this.#isNumbered = config.index === 'sequence';
-    const items: readonly ReadItem[] = this.stamp ? [this.stamp, ...this.#tags] : this.#tags;
+    this.#models = checkModels(tags);
+    const values = [...this.#tags, ...this.#models.heads];
+    const items: readonly ReadItem[] = this.stamp ? [this.stamp, ...values] : values;
     this.#reader = new BlockReader<ReadItem>({
       unit,
       items,
@@ -98,6 +109,10 @@ class BlockPoller implements Poller {
     if (stamp) return this.#pollStamped(client, stamp);
     const pass = await this.#reader.read(client);
     return { isCertain: pass.isCertain, readings: (index) => this.#assemble(pass, index) };
+  }
+
+  get complaint(): string | undefined {
+    return this.#models.problem;
   }
 
   get isRetryDue(): boolean {
@@ -148,10 +163,17 @@ class BlockPoller implements Poller {
 
   #assemble({ data, missing }: ReadPass<ReadItem>, index: number, stamp?: AnyStamp): readonly Reading[] {
     const readings = new Array<Reading>(this.#tags.length);
+    const before = this.#models.problem;
+    const bad = this.#models.judge(headsIn(data));
+    if (this.#models.problem !== before) this.#onModels?.(this.#models.problem);
     for (const { block, bytes } of data) {
       for (const item of block.items) {
-        if ('name' in item)
-          readings[item.position] = toReading(item, bytes, item.address - block.address, index);
+        if (!('name' in item)) continue;
+        const quality = bad.get(item.name);
+        readings[item.position] =
+          quality === undefined
+            ? toReading(item, bytes, item.address - block.address, index)
+            : { index, tag: item.name, value: null, quality };
       }
     }
     for (const [item, refusal] of missing) {
@@ -161,6 +183,21 @@ class BlockPoller implements Poller {
     if (timeTag !== undefined) readings.push(timeReading(timeTag, stamp?.timestamp, index));
     return readings;
   }
+}
+
+export function checkModels(tags: readonly TagConfig[]): ModelCheck {
+  return new ModelCheck(tags, ({ type = 'bool', length, perRegister }) => widthOf(type, length, perRegister));
+}
+
+/** The heads of models among what was read. */
+export function headsIn(data: readonly BlockData<ReadItem>[]): ReadonlyMap<MappedHead, Buffer> {
+  return new Map(
+    data.flatMap(({ block, bytes }) =>
+      block.items
+        .filter(isHead)
+        .map((head) => [head, bytes.subarray(2 * (head.address - block.address))] as const),
+    ),
+  );
 }
 
 function isOneBlock(items: readonly ReadItem[], maxRegisters: number): boolean {

@@ -8,7 +8,8 @@ import type { Probe, ProbedTag, RawValue } from '../probe.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import type { Link, ModbusLinks } from './link.ts';
 import { ModbusException } from './modbus-errors.ts';
-import { type ReadItem, readNumbered, readStamp, toReading } from './poller.ts';
+import { isHead, type MappedHead } from './model-heads.ts';
+import { checkModels, headsIn, type ReadItem, readNumbered, readStamp, toReading } from './poller.ts';
 import { type Block, planReads, splitBlock } from './read-plan.ts';
 import { RecordLog } from './record-log.ts';
 import { type MappedHistory, type MappedStamp, mapHistory, mapStamp, mapTags } from './register-map.ts';
@@ -51,6 +52,8 @@ class UnitProbe {
   readonly #signal: AbortSignal;
   readonly #stamp: MappedStamp | undefined;
   readonly #configOf: ReadonlyMap<string, TagConfig>;
+  readonly #models: ReturnType<typeof checkModels>;
+  readonly #heads = new Map<MappedHead, Buffer>();
   #hasAnswered = false;
   #unanswered = 0;
 
@@ -59,12 +62,17 @@ class UnitProbe {
     this.#link = link;
     this.#signal = signal;
     this.#stamp = mapStamp(options.config);
+    this.#models = checkModels(options.config.tags);
     this.#configOf = new Map(options.config.tags.map((tag) => [tag.name, tag]));
   }
 
   async *tags(): AsyncGenerator<ProbedTag> {
     const { config, clock } = this.#options;
-    const items: readonly ReadItem[] = [...(this.#stamp ? [this.#stamp] : []), ...mapTags(config.tags)];
+    const items: readonly ReadItem[] = [
+      ...(this.#stamp ? [this.#stamp] : []),
+      ...mapTags(config.tags),
+      ...this.#models.heads,
+    ];
     const pending = [...planReads(items, config)];
     // Bounded: each block is read once, or replaced by two smaller ones; for a few seconds again while nothing came yet.
     for (let block = pending.shift(); block; block = pending.shift()) {
@@ -121,11 +129,18 @@ class UnitProbe {
   }
 
   *#show(block: Block<ReadItem>, { bytes, tookMs }: Answer): Generator<ProbedTag> {
+    for (const [head, found] of headsIn([{ block, bytes }])) this.#heads.set(head, found);
     for (const item of block.items) {
+      if (isHead(item)) continue;
       const at = item.address - block.address;
       const shown = { place: placeOf(item), tookMs, raw: rawOf(item, bytes, at) };
       if (!('name' in item)) {
         yield { tag: '(stamp)', ...shown, ...stampIn(item, bytes, block.address) };
+        continue;
+      }
+      const wrong = this.#models.problemOf(item.name, this.#heads);
+      if (wrong !== undefined) {
+        yield { tag: item.name, ...shown, value: null, quality: 'bad:wrong-model', problem: wrong };
         continue;
       }
       const { value, quality } = toReading(item, bytes, at, 0);
@@ -137,6 +152,7 @@ class UnitProbe {
   *#showFailed(block: Block<ReadItem>, error: unknown, tookMs: number): Generator<ProbedTag> {
     const reason = error instanceof ModbusException ? error.exceptionName : 'no-answer';
     for (const item of block.items) {
+      if (isHead(item)) continue;
       const place = placeOf(item);
       const tag = 'name' in item ? item.name : '(stamp)';
       const problem =

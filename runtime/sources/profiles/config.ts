@@ -74,7 +74,7 @@ export function applyProfile(
   const taken = new Set(before.map((tag) => tag.name));
   const tags = profile.tags
     .filter((tag) => only === undefined || only.includes(String(tag.name)))
-    .map((tag) => placed(tag, at, prefix))
+    .map((tag) => placed(tag, at, prefix, profile.model))
     .filter((tag) => !ownTags.has(tag.name));
   const twice = tags.find((tag) => taken.has(tag.name));
   if (twice !== undefined)
@@ -92,9 +92,15 @@ export function tagsOf(source: Fields): readonly Fields[] {
   return Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'object' && tag !== null) : [];
 }
 
-function placed(tag: Fields, at: number, prefix: string): Fields {
+function placed(tag: Fields, at: number, prefix: string, model: Profile['model']): Fields {
   const moved = (key: string) => (typeof tag[key] === 'number' ? { [key]: tag[key] + at } : {});
-  return { ...tag, name: `${prefix}${String(tag.name)}`, ...moved('address'), ...moved('scaleFrom') };
+  return {
+    ...tag,
+    name: `${prefix}${String(tag.name)}`,
+    ...moved('address'),
+    ...moved('scaleFrom'),
+    ...(model && { model: { at, ...model } }),
+  };
 }
 
 /** A serial server sets the line itself. */

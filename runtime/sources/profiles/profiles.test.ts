@@ -29,7 +29,11 @@ function shown(sink: RecordingSink): Record<string, unknown> {
   );
 }
 
-async function readModbus(profile: unknown, fill: (registers: RegisterDevice) => void) {
+async function readModbus(
+  profile: unknown,
+  fill: (registers: RegisterDevice) => void,
+  ...changes: ((registers: RegisterDevice, turn: number) => void)[]
+) {
   const config = (await sourceOf({ type: 'modbus-tcp', host: 'h', profile })) as ModbusSourceConfig;
   const clock = new VirtualClock();
   const registers = new RegisterDevice();
@@ -37,11 +41,17 @@ async function readModbus(profile: unknown, fill: (registers: RegisterDevice) =>
   const device = new MemoryDevice(clock, registers.answer);
   const sink = new RecordingSink();
   const stop = new AbortController();
-  const ended = createModbusSource(config, { ...deps, clock, links: device.links() }).run(sink, stop.signal);
+  const source = createModbusSource(config, { ...deps, clock, links: device.links() });
+  const ended = source.run(sink, stop.signal);
   await clock.advance(100);
+  for (const change of changes)
+    for (const turn of [1, 2]) {
+      change(registers, turn);
+      await clock.advance(1000);
+    }
   stop.abort();
   await ended;
-  return { values: shown(sink), requests: device.requests.length };
+  return { values: shown(sink), requests: device.requests.length, complaint: source.complaint?.(), sink };
 }
 
 async function readSerial(profile: string, say: string | Buffer, more: object = {}) {
@@ -76,6 +86,7 @@ const textAt = (registers: RegisterDevice, at: number, text: string) =>
 describe('SunSpec', () => {
   it('sunspec-1: the common model', async () => {
     const { values, requests } = await readModbus('sunspec-1', (registers) => {
+      words(registers, 40_002, [1, 66]);
       textAt(registers, 40_004, 'ACME');
       textAt(registers, 40_020, 'Sun 8000');
       textAt(registers, 40_052, 'SN-0815 ');
@@ -122,6 +133,7 @@ describe('SunSpec', () => {
     ];
     const { values } = await readModbus(profile, (registers) => {
       inverter(registers, 103, 50_071);
+      words(registers, 50_002, [1, 65]);
       textAt(registers, 50_020, 'Sun 8000');
     });
     expect(values).toEqual({ 'inverter.power': 7210, 'inverter.state': 'mppt', model: 'Sun 8000' });
@@ -142,6 +154,62 @@ describe('SunSpec', () => {
       'input-2.current': 'bad:not-implemented',
       'input-2.state': 'sleeping',
     });
+  });
+
+  it('sunspec-160: what lies behind a model with one input is not its second', async () => {
+    const { values } = await readModbus('sunspec-160', (registers) => {
+      words(registers, 40_121, [160, 28, 0xfffe, 0xffff, 0, 0, 0, 0, 1, 0]);
+      words(registers, 40_140, [512, 3508, 1796, 0, 90_000 & 0xffff, 0, 0, 41, 4]);
+      words(registers, 40_151, [802, 62, 200, 10_240, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    });
+    expect(values).toMatchObject({
+      'input-1.power': 1796,
+      'input-2.power': 'bad:not-implemented',
+      'input-2.state': 'bad:not-implemented',
+    });
+  });
+
+  it.each<[string, (registers: RegisterDevice) => void, RegExp]>([
+    ['another model', (registers) => inverter(registers, 101), /at holding 40069 stand 101 and 50 /],
+    ['the model one register on', (registers) => inverter(registers, 103, 40_070), /stand 0 and 103 /],
+    [
+      'a model of another length',
+      (registers) => {
+        inverter(registers, 103);
+        registers.words.holding[40_070] = 60;
+      },
+      /stand 103 and 60 .*SunSpec model 103 \(50 registers\)/,
+    ],
+  ])('where %s stands none of its values is believed, and it is said', async (_what, fill, said) => {
+    const profile = [{ use: 'sunspec-103' }, { use: 'sunspec-1', only: ['model'] }];
+    const { values, complaint } = await readModbus(profile, (registers) => {
+      fill(registers);
+      words(registers, 40_002, [1, 65]);
+      textAt(registers, 40_020, 'Sun 8000');
+    });
+    const { model, ...others } = values;
+    expect(model).toBe('Sun 8000');
+    expect(new Set(Object.values(others))).toEqual(new Set(['bad:wrong-model']));
+    expect(complaint).toMatch(said);
+  });
+
+  it('a model that moves is noticed in the poll that reads it, and again when it is back', async () => {
+    const profile = { use: 'sunspec-103', only: ['power'] };
+    const { values, complaint, sink } = await readModbus(
+      profile,
+      (registers) => inverter(registers, 103),
+      (registers, turn) => {
+        registers.words.holding.fill(0);
+        inverter(registers, 103, turn === 1 ? 40_070 : 40_069);
+      },
+    );
+    expect(sink.readings.map(({ value, quality }) => value ?? quality)).toEqual([
+      7210,
+      'bad:wrong-model',
+      7210,
+    ]);
+    expect(values).toEqual({ power: 7210 });
+    expect(complaint).toBeUndefined();
   });
 
   it('sunspec-802: a battery', async () => {

@@ -34,6 +34,7 @@ const common: Profile = {
   title: 'SunSpec model 1: who made the device',
   types,
   at: 40_002,
+  model: { id: 1, lengths: [65, 66] },
   settings,
   tags: [
     text('manufacturer', 2, 16),
@@ -64,6 +65,7 @@ function inverter(id: number, count: 1 | 2 | 3): Profile {
     title: `SunSpec model ${id}: inverter, ${['one phase', 'split phase', 'three phases'][count - 1]}`,
     types,
     at: 40_069,
+    model: { id, lengths: [50] },
     settings,
     tags: [
       number('current', 2, 'uint16', 6),
@@ -91,6 +93,7 @@ const mppt: Profile = {
   title: 'SunSpec model 160: the inputs of an inverter',
   types,
   at: 40_121,
+  model: { id: 160 },
   settings,
   tags: [10, 30].flatMap((from, at): Tag[] => [
     number(`input-${at + 1}.current`, from + 9, 'uint16', 2),
@@ -106,6 +109,7 @@ const battery: Profile = {
   title: 'SunSpec model 802: battery',
   types,
   at: 40_121,
+  model: { id: 802, lengths: [62] },
   settings,
   tags: [
     number('rated-charge', 2, 'uint16', 52),
