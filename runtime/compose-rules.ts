@@ -5,11 +5,15 @@ import { HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
+import { type Config, ruleSources } from './config/schema.ts';
+import type { HistoryAnswer } from './methods/backfill-jobs-api.ts';
 import { createWriteMethod, type WriteMethod } from './methods/write.ts';
+import { type RuleHistoryOptions, ruleHistory } from './rule-history.ts';
 import { createExecutor, type Performer } from './rules/actions/executor.ts';
 import type { Intent, Moment } from './rules/actions/intent.ts';
 import type { CommitTap } from './rules/host/commit-tap.ts';
 import { createRulesHost, type RulesHost } from './rules/host/rules-host.ts';
+import { inputStreams, isRuleStream, ruleStreamId } from './rules/rule-settings.ts';
 import type { SourceSet } from './source-set.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
 import type { Spool } from './spool/spool.ts';
@@ -66,6 +70,22 @@ export function makeRules(edges: Edges, parts: RuleParts): { rules: RulesHost; m
       }),
   });
   return { rules, moment };
+}
+
+/** `history`: of sources. What a rule of the configuration lacks is answered by what its inputs lack. */
+export function historyWithRules(
+  history: (batchId: string) => HistoryAnswer,
+  parts: Pick<RuleHistoryOptions, 'store' | 'jobs' | 'clock'> & { readonly config: () => Config },
+): (batchId: string) => HistoryAnswer {
+  return (batchId) => {
+    const answer = history(batchId);
+    if (!isRuleStream(batchId) || answer !== 'no-history') return answer;
+    const config = parts.config();
+    const settings = config.rules.find((rule) => ruleStreamId(rule) === batchId);
+    if (settings === undefined) return answer;
+    const inputs = [...new Set([...inputStreams(settings, ruleSources(config)).values()].flat())];
+    return ruleHistory({ ...parts, batchId, inputs, answer: history });
+  };
 }
 
 export function makeWriteMethod(

@@ -12,7 +12,7 @@ import type { BodyOptions } from '../wire/body.ts';
 import { adapterOf, type MakeSource } from './adapters.ts';
 import { applyBackpressure } from './backpressure.ts';
 import { buildSource, openWindows } from './build-source.ts';
-import { makeRules, makeWriteMethod } from './compose-rules.ts';
+import { historyWithRules, makeRules, makeWriteMethod } from './compose-rules.ts';
 import { type ActiveConfig, type ActiveConfigOptions, createActiveConfig } from './config/active-config.ts';
 import { commitLimitsOf } from './config/commit-limits.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
@@ -252,9 +252,12 @@ async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config:
     clock,
     log,
   });
-  const jobs = createBackfillJobs({
+  const jobs: BackfillJobs = createBackfillJobs({
     store: spool,
-    sources: history,
+    sources: historyWithRules(history, {
+      ...{ store: spool, jobs: () => jobs.jobs(), clock },
+      config: () => activeConfig.config(),
+    }),
     frontier: frontierOf(windows, spool),
     queued: () => spool.depth('backfill').messages,
     clock,

@@ -13,9 +13,9 @@ export function historyOf(sources: Sources, isDecided: () => boolean): (batchId:
   return (batchId) => {
     const source = sources.running.get(batchId)?.source;
     if (source !== undefined) return source.history ?? 'no-history';
+    if (!sources.isLoaded || sources.isFailed(batchId) || !isDecided()) return undefined;
     // What was decided once is in the archive or nowhere: nothing decides again what is past.
-    if (isRuleStream(batchId) && !sources.isFailed(batchId)) return 'no-history';
-    return !sources.isLoaded || sources.isFailed(batchId) || !isDecided() ? undefined : 'removed';
+    return isRuleStream(batchId) ? 'no-history' : 'removed';
   };
 }
 

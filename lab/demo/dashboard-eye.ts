@@ -23,7 +23,7 @@ export interface DashboardEye {
 }
 
 const size = { width: 1280, height: 800 };
-const limitMs = 15_000;
+const limitMs = 60_000;
 
 /** The path of a Chromium, if this machine has one. */
 export const findBrowser = (): string | undefined =>

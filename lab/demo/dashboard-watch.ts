@@ -38,7 +38,7 @@ const lookEveryMs = 250;
 /** Streams whose holes make the picture, if they show within a moment of each other. */
 const manyGaps = 6;
 const moreWithinMs = 1500;
-const healWithinMs = 20_000;
+const healWithinMs = 60_000;
 
 export function createDashboardWatch({ eye, say }: WatchOptions): DashboardWatch {
   const gapsOn = new Set<string>();

@@ -34,7 +34,7 @@ const options = new Command('npm start --')
     'play a script of faults, then account for every reading; exit 0 only if nothing is missing',
   )
   .option('--json', 'with --tour: one line of JSON on standard output, progress on standard error')
-  .option('--quick', 'with --tour: shorter outages')
+  .option('--quick', 'with --tour: outages as short as they can be, one step less')
   .option('--seed <n>', 'what the equipment measures follows from it', wholeNumber, 1)
   .option(
     '--pictures <folder>',
@@ -131,7 +131,6 @@ async function playAndReport(world: World, watch: DashboardWatch | undefined): P
     signal: stop.signal,
     watch,
     quick: options.quick ?? false,
-    startedAt,
     report: {
       step(number, of, title) {
         step = `${number}/${of} ${title}`;

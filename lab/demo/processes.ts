@@ -62,11 +62,16 @@ export interface ProcessesOptions {
   readonly restartDelayMs?: number;
 }
 
+/** Generous: a database that starts on a small, busy machine takes a minute; who never starts mostly ends, which is seen at once. */
+const defaultReadyTimeoutMs = 180_000;
+
 const leash = new URL('./leash.ts', import.meta.url).href;
 
 /** An absolute path in the repository. */
 export const repositoryFile = (path: string): string =>
   fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+const compileCache = repositoryFile('node_modules/.cache/compile');
 
 export function createProcesses(options: ProcessesOptions): Processes {
   const all: Supervised[] = [];
@@ -164,7 +169,7 @@ class SupervisedProcess implements Supervised {
   }
 
   #launch(): void {
-    const readyTimeoutMs = this.#options.readyTimeoutMs ?? 60_000;
+    const readyTimeoutMs = this.#options.readyTimeoutMs ?? defaultReadyTimeoutMs;
     this.#phase = 'starting';
     const started = spawnOnLeash(this.#spec, this.logFile);
     const isStarting = () => this.#child === started && this.#phase === 'starting';
@@ -231,7 +236,8 @@ function spawnOnLeash(spec: ProcessSpec, logFile: string): ChildProcess {
   const log = openSync(logFile, 'a');
   try {
     return spawn(process.execPath, ['--import', leash, spec.script, ...(spec.args ?? [])], {
-      env: { ...process.env, ...spec.env },
+      // All of them compile the same modules, over and over.
+      env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...spec.env },
       // stdin: nothing. stderr: straight to the file, so that the last words of a killed process are there.
       stdio: ['ignore', 'pipe', log, 'pipe'],
       detached: true,

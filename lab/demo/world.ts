@@ -12,7 +12,7 @@ import { getJson, postJson } from './http-json.ts';
 import type { LedgerStream } from './ledger-check.ts';
 import type { DemoEvent } from './live-state.ts';
 import { detectorSpec, type HubReady, hubSpec, runtimeSpec, writeConfig } from './parts.ts';
-import { createProcesses, type Processes, type Supervised } from './processes.ts';
+import { createProcesses, type Processes, type ProcessSpec, type Supervised } from './processes.ts';
 import { askLedger, askMade, askResets, reckon, ruleStream } from './reckoning.ts';
 import { type Relay, startRelay } from './relay.ts';
 import type { Cut } from './verdict-account.ts';
@@ -88,10 +88,16 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   const onOpen = (close: Close) => void closers.push(close);
   const say = (text: string) => options.onEvent(text, 'plain');
   const hubStarting = hub.start() as unknown as Promise<HubReady>;
-  const [dashboard, equipment, hubReady] = await Promise.all([
-    prepareDashboard(),
+  const preparing = Promise.all([prepareDashboard(), hubStarting]);
+  // Its database takes longest to start: it does so beside the equipment.
+  const detecting = preparing.then(([dashboard, hubReady]) =>
+    startSupervised(processes, detectorSpec(folder, hubReady, dashboard)),
+  );
+  // Awaited below; until then a failure of it is not one that nobody handles.
+  detecting.catch(() => {});
+  const [equipment, [dashboard, hubReady]] = await Promise.all([
     startEquipment({ folder, seed, processes, hub: hubStarting, onOpen, say }),
-    hubStarting,
+    preparing,
   ]);
   const streams = equipment.flatMap((one) => one.streams);
 
@@ -111,9 +117,8 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
     folder,
     equipment.flatMap(({ sources }) => sources),
   );
-  const runtime = processes.supervise(runtimeSpec(config, hubReady, network.port));
-  const detector = processes.supervise(detectorSpec(folder, hubReady, dashboard));
-  await Promise.all([runtime.start(), detector.start()]);
+  const running = startSupervised(processes, runtimeSpec(config, hubReady, network.port));
+  const [detector, runtime] = await Promise.all([detecting, running]);
 
   const hubControl = `http://127.0.0.1:${hubReady.controlPort}`;
   const detectorApi = () => `http://127.0.0.1:${detector.ready()?.httpPort}`;
@@ -154,6 +159,12 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
       return stopping;
     },
   };
+}
+
+async function startSupervised(processes: Processes, spec: ProcessSpec): Promise<Supervised> {
+  const supervised = processes.supervise(spec);
+  await supervised.start();
+  return supervised;
 }
 
 async function openRelay(host: string, port: number, closers: Close[]): Promise<Relay> {

@@ -41,6 +41,8 @@ export interface RoundOptions {
  */
 export type RoundOutcome = 'finished' | { readonly blocked: string } | 'ahead' | 'over';
 
+const notRecordedYet = 'the equipment has not recorded it yet, or does not say that this was all';
+
 export async function runRound(options: RoundOptions): Promise<RoundOutcome> {
   const { lateSeries } = options.job();
   const { below, isLive } = await options.frontier();
@@ -56,7 +58,7 @@ export async function runRound(options: RoundOptions): Promise<RoundOutcome> {
     if (history === 'removed' && !options.sourceIsGone()) return { blocked: 'its source is not there now' };
     if (history === 'no-history' || history === 'removed') await declareVoid(settled(), options);
     else if ((await answerFromHistory(history, settled(), options)) === 'later')
-      return { blocked: 'the equipment has not recorded it yet, or does not say that this was all' };
+      return { blocked: history.waitsFor ?? notRecordedYet };
   }
   if (remainingOf(options.job()).length === 0) return 'finished';
   return !isLive && options.history() === 'removed' && options.sourceIsGone() ? 'over' : 'ahead';

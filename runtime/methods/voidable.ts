@@ -5,6 +5,7 @@ import type { Window } from '../../wire/window.ts';
 import type { Frontier } from './backfill-jobs-api.ts';
 import type { BackfillStore, JobRecord } from './backfill-store.ts';
 import { remainingOf, settledOf } from './job-ranges.ts';
+import { storedIn } from './stored-in.ts';
 
 type Finders = Pick<BackfillStore, 'find' | 'findLate'>;
 
@@ -33,18 +34,8 @@ async function queuedIn(
   page: number,
 ): Promise<readonly Window[]> {
   const queued: Window[] = [];
-  let { start } = piece;
-  let limit = page;
-  while (start < piece.end) {
-    const found = await store.find(batchId, { start, end: piece.end }, limit);
-    for (const { window, state, void: reason, late } of found)
-      if (state === 'queued' && reason === undefined && !late) queued.push(window);
-    if (found.length < limit) break;
-    const last = found.at(-1)!.window.start;
-    // They come by start: as many may begin at one position, or before the piece.
-    if (last <= start) limit *= 2;
-    start = Math.max(start, last);
-  }
+  for await (const { window, state, void: reason, late } of storedIn(batchId, piece, store, page))
+    if (state === 'queued' && reason === undefined && !late) queued.push(window);
   return queued;
 }
 

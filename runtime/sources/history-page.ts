@@ -1,6 +1,7 @@
 // One page of history: what the equipment's memory holds for one part of the requested range. A page makes claims that
 // nobody can check later, so it cannot be made without its evidence, and claims beyond that evidence are refused.
 import { HoldfastError } from '../../kernel/errors.ts';
+import type { VoidReason } from '../../wire/mini-batch.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
 
@@ -32,6 +33,13 @@ export type Absence =
       readonly reason: 'no-history';
       /** The equipment's own statement that it has no history, and never will. */
       readonly said: string;
+    }
+  | {
+      /** That of the void. */
+      readonly reason: VoidReason;
+      /** What the window would follow from is declared lost: the stream, and its void. */
+      readonly follows: string;
+      readonly declared: Window;
     };
 
 export class CompletePage {
@@ -85,8 +93,13 @@ export class GonePage {
   /** @throws HoldfastError `source-page-unproven`, retryable, where the equipment may still hold some of it. */
   static of(window: Window, evidence: Absence): GonePage {
     requireWindow(window);
-    if (evidence.reason === 'history-expired' && !(window.end <= evidence.heldFrom))
+    if ('heldFrom' in evidence && !(window.end <= evidence.heldFrom))
       throw unproven(window, `the equipment still holds it from ${evidence.heldFrom} on`);
+    if ('follows' in evidence) {
+      const { declared, follows } = evidence;
+      if (declared.start > window.start || declared.end < window.end)
+        throw unproven(window, `of ${follows} only [${declared.start}, ${declared.end}) is declared lost`);
+    }
     return new GonePage(window, evidence);
   }
 

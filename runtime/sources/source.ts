@@ -59,6 +59,8 @@ export interface SourceHistory {
    * @throws HoldfastError retryable while the equipment is unreachable; pages already given stay true.
    */
   read(range: Window, signal: AbortSignal): AsyncIterable<HistoryPage>;
+  /** What it waits for where its pages end early, for people. */
+  readonly waitsFor?: string;
 }
 
 export interface Source {

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import { type Absence, CompletePage, GonePage, type HistoryPage } from '../../sources/history-page.ts';
+import { CompletePage, GonePage, type HistoryPage } from '../../sources/history-page.ts';
 import type { SourceHistory } from '../../sources/source.ts';
 
 export interface FakeHistoryOptions {
@@ -9,7 +9,10 @@ export interface FakeHistoryOptions {
   /** Positions in one page. */
   readonly pageSize: number;
   /** Ranges that the equipment cannot answer for. */
-  readonly unavailable?: readonly { readonly window: Window; readonly reason: Absence['reason'] }[];
+  readonly unavailable?: readonly {
+    readonly window: Window;
+    readonly reason: 'no-history' | 'history-expired';
+  }[];
   /** End of what is recorded so far. */
   readonly recordedUntil?: () => number;
   /** Rejects this many page requests, as equipment that is away does. */
