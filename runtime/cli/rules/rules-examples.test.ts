@@ -12,7 +12,8 @@ const cases = projects.flatMap((project) => project.cases.map((one) => ({ projec
 
 describe('the examples of docs/examples/rules', () => {
   it('hold all 18 cases of the semantics', () => {
-    const numbers = new Set(cases.map(({ one }) => Number.parseInt(one.name, 10)));
+    const numbered = cases.flatMap(({ one }) => /^\d+/.exec(one.name)?.[0] ?? []);
+    const numbers = new Set(numbered.map(Number));
     expect([...numbers].sort((a, b) => a - b)).toEqual(Array.from({ length: 18 }, (_, i) => i + 1));
   });
 

@@ -71,16 +71,22 @@ export function aggregateOf(call: Call, scope: Scope): Aggregate {
 
 function ordered(call: Call, upper: string, scope: Scope): Aggregate {
   const { name, args, over, at } = call;
-  const row: Compiled['run'] = (frame) => frame.row;
+  const row: Compiled = { run: (frame) => frame.row, type: 'record' };
+  const collected = (arg: Expression | undefined) =>
+    arg === undefined || arg.kind === 'star' ? row : compileExpression(arg, scope);
   if (
     over !== undefined &&
-    (over.partitionBy.length > 0 || over.limit !== undefined || over.when !== undefined)
+    !isAnalyticAggregate(call) &&
+    (over.partitionBy.length > 0 || over.when !== undefined)
   )
-    throw new RuleQueryError(over.at, `OVER of ${name} takes ORDER BY alone`, 'Add the key to GROUP BY.');
+    throw new RuleQueryError(
+      over.at,
+      `OVER of ${name} takes ORDER BY alone`,
+      'Add the key to GROUP BY, or LIMIT DURATION(unit, n).',
+    );
   if (upper === 'COLLECT') {
     checkCount(name, args.length, 0, 1, at);
-    const of = args[0] === undefined || args[0].kind === 'star' ? row : compileExpression(args[0], scope).run;
-    return collect(of, 'array', (all) => all);
+    return collect(collected(args[0]).run, 'array', (all) => all);
   }
   const terms = (over?.orderBy ?? []).map(({ by, isDescending }) => ({
     by: compileExpression(by, scope).run,
@@ -93,10 +99,11 @@ function ordered(call: Call, upper: string, scope: Scope): Aggregate {
       `Write ${name}(..) OVER (ORDER BY column DESC).`,
     );
   if (upper === 'TOPONE') {
-    checkCount(name, args.length, 0, 0, at);
-    return top(row, 1, terms, 'record', ([best]) => best ?? null);
+    checkCount(name, args.length, 0, 1, at);
+    const { run, type } = collected(args[0]);
+    return top(run, 1, terms, type, ([best]) => best ?? null);
   }
-  checkCount(name, args.length, 1, 1, at);
+  checkCount(name, args.length, 1, upper === 'COLLECTTOP' ? 2 : 1, at);
   const number = constantNumber(args[0]);
   if (upper === 'COLLECTTOP') {
     if (number === undefined || !Number.isInteger(number) || number < 1 || number > maxCollected)
@@ -105,7 +112,7 @@ function ordered(call: Call, upper: string, scope: Scope): Aggregate {
         `CollectTop takes a number from 1 to ${maxCollected}`,
         'Write CollectTop(10).',
       );
-    return top(row, number, terms, 'array', ranked);
+    return top(collected(args[1]).run, number, terms, 'array', ranked);
   }
   if (number === undefined || number < 0 || number > 1 || terms.length > 1)
     throw new RuleQueryError(

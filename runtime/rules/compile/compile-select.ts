@@ -10,7 +10,7 @@ import { RuleQueryError } from '../language/query-error.ts';
 import type { Apply, Expression, Select, SelectItem } from '../language/tree.ts';
 import { GroupScope } from './group-scope.ts';
 import { RowScope, type SourceShape } from './row-scope.ts';
-import { type NamedWindow, windowsOf } from './window-call.ts';
+import { type NamedWindow, windowItems, windowsOf } from './window-call.ts';
 
 export interface CompiledSelect {
   readonly plan: Omit<SelectPlan, 'reachMs' | 'restsMs'>;
@@ -27,33 +27,32 @@ export function compileSelect(select: Select, source: SourceShape): CompiledSele
   const aliases = select.from.applies.map(({ alias }) => alias.toLowerCase());
   const rows = new RowScope(source, aliases);
   const applies = select.from.applies.map((apply) => compileApply(apply, rows));
-  const where = select.where === undefined ? undefined : condition(compileExpression(select.where, rows));
-  const windows = select.groupBy.flatMap((item) => windowsOf(item) ?? []);
+  const filter = filterOf(select);
+  const where = filter === undefined ? undefined : condition(compileExpression(filter, rows));
+  const windowsHere = windowItems(select.groupBy);
+  const windows = windowsHere.flatMap((item) => windowsOf(item) ?? []);
   if (select.groupBy.length > 0 && windows.length === 0)
     throw new RuleQueryError(
       select.groupBy[0]!.at,
       'GROUP BY has no window',
       'Add one, such as TumblingWindow(second, 10).',
     );
-  if (select.groupBy.filter((item) => windowsOf(item) !== undefined).length > 1)
+  if (windowsHere.length > 1)
     throw new RuleQueryError(
       select.at,
       'GROUP BY has several windows',
       'Use Windows(), or several statements.',
     );
-  if (select.having !== undefined && select.groupBy.length === 0)
-    throw new RuleQueryError(
-      select.having.at,
-      'HAVING stands without GROUP BY',
-      'Use WHERE, or group by a window.',
-    );
-  const keyExpressions = select.groupBy.filter((item) => windowsOf(item) === undefined);
+  const keyExpressions = select.groupBy.filter((item) => !windowsHere.includes(item));
   const keys = keyExpressions.map((expression) => ({ expression, ...compileExpression(expression, rows) }));
   const groups = windows.length === 0 ? undefined : new GroupScope(rows, keys);
   const scope: Scope = groups ?? rows;
-  const { columns, aliased } = compileItems(select, scope, source, aliases);
+  const { columns, aliased } = compileItems(select, scope, source, rows);
   if (groups !== undefined) groups.aliases = aliased;
-  const having = select.having === undefined ? undefined : condition(compileExpression(select.having, scope));
+  const having =
+    select.having === undefined || groups === undefined
+      ? undefined
+      : condition(compileExpression(select.having, scope));
   const windowPlans = windows.map((window) => windowPlan(window, rows));
   const grouping: Grouping | undefined =
     groups === undefined
@@ -79,6 +78,13 @@ export function compileSelect(select: Select, source: SourceShape): CompiledSele
   };
 }
 
+/** HAVING without GROUP BY is a WHERE. */
+function filterOf({ where, having, groupBy }: Select): Expression | undefined {
+  if (having === undefined || groupBy.length > 0) return where;
+  if (where === undefined) return having;
+  return { kind: 'binary', operator: 'AND', left: where, right: having, at: having.at };
+}
+
 function compileApply({ call, isOuter, at }: Apply, scope: Scope): ApplyPlan {
   const rows = call.kind === 'call' ? tableFunctions.get(call.name.toUpperCase()) : undefined;
   if (call.kind !== 'call' || rows === undefined || call.args.length !== 1)
@@ -94,7 +100,7 @@ function compileItems(
   select: Select,
   scope: Scope,
   source: SourceShape,
-  aliases: readonly string[],
+  rows: RowScope,
 ): { columns: readonly Column[]; aliased: ReadonlyMap<string, Compiled> } {
   const aliased = new Map<string, Compiled>();
   const isGrouped = select.groupBy.length > 0;
@@ -102,7 +108,7 @@ function compileItems(
     if (value.kind === 'star') {
       if (isGrouped)
         throw new RuleQueryError(value.at, '* stands with GROUP BY', 'Name keys and aggregates.');
-      return allOf(value, source, aliases);
+      return allOf(value, source, rows);
     }
     const name = alias ?? defaultName(value, index);
     if (aliased.has(name.toLowerCase()))
@@ -131,22 +137,20 @@ function named(item: SelectItem): SelectItem {
   return value.left.path.length === 1 ? { value: value.right, alias: value.left.path[0] } : item;
 }
 
+/** `*`, `source.*`, or `column.*` of a record. */
 function allOf(
-  star: Extract<Expression, { kind: 'star' }>,
+  { of, at }: Extract<Expression, { kind: 'star' }>,
   source: SourceShape,
-  aliases: readonly string[],
+  rows: RowScope,
 ): Column {
-  const of = star.of?.toLowerCase();
-  const applied = of === undefined ? -1 : aliases.indexOf(of);
-  if (applied >= 0) return { kind: 'all', applied };
-  if (of !== undefined && !source.prefixes.includes(of))
-    throw new RuleQueryError(
-      star.at,
-      `there is no source ${star.of}`,
-      `Sources here: ${[...source.prefixes, ...aliases].join(', ')}.`,
-    );
-  source.onField(['*']);
-  return { kind: 'all' };
+  if (of === undefined || source.prefixes.includes(of.toLowerCase())) {
+    source.onField(['*']);
+    return { kind: 'all', of: (frame) => frame.row };
+  }
+  const path = of.split('.');
+  if (!rows.isNamed(path))
+    source.onWarning(`${of}.* is all fields of the column ${of}: there is no source of this name`);
+  return { kind: 'all', of: rows.column(path, at).run };
 }
 
 /** Of a column its last name, of a function its own; else its place. */

@@ -9,6 +9,7 @@ import type { Call, Expression, Position } from '../language/tree.ts';
 import { aggregateOf, isAggregate } from './aggregate-call.ts';
 import { isAnalytic } from './analytic-call.ts';
 import { type RowScope, refuseNested } from './row-scope.ts';
+import { isTimestamp } from './window-call.ts';
 
 export class GroupScope implements Scope {
   readonly aggregates: Aggregate[] = [];
@@ -55,7 +56,8 @@ export class GroupScope implements Scope {
   }
 
   known(expression: Expression): Compiled | undefined {
-    if (expression.kind === 'literal') return undefined;
+    // The row's own time, also where the rows are grouped by theirs.
+    if (expression.kind === 'literal' || isTimestamp(expression)) return undefined;
     const text = this.#rows.textOf(expression);
     const key = this.#keys.findIndex((one) => one.text === text);
     if (key >= 0) return { run: (frame) => frame.keys[key]!, type: this.#keys[key]!.type };

@@ -40,6 +40,11 @@ export class RowScope implements Scope {
     return path.length > 1 && this.#source.prefixes.includes(path[0]!.toLowerCase()) ? path.slice(1) : path;
   }
 
+  /** The first name is that of the source or of an APPLY. */
+  isNamed([first = '']: readonly string[]): boolean {
+    return [...this.#source.prefixes, ...this.#applied].includes(first.toLowerCase());
+  }
+
   /** The one text of equal expressions. */
   textOf(expression: Expression): string {
     return printExpression(expression, (path) => this.stripped(path).join('.').toLowerCase());

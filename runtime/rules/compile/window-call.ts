@@ -64,6 +64,13 @@ export function windowsOf(item: Expression): readonly NamedWindow[] | undefined 
   return all;
 }
 
+/** The items of GROUP BY that are windows. `System.Timestamp()` beside another window is a key. */
+export function windowItems(groupBy: readonly Expression[]): readonly Expression[] {
+  const all = groupBy.filter((item) => windowsOf(item) !== undefined);
+  const others = all.filter((item) => !isTimestamp(item));
+  return others.length > 0 ? others : all.slice(0, 1);
+}
+
 /** `System.Timestamp`, with or without brackets. */
 export function isTimestamp(item: Expression): boolean {
   if (item.kind === 'call') return /^System\.Timestamp$/i.test(item.name) && item.args.length === 0;
@@ -71,9 +78,12 @@ export function isTimestamp(item: Expression): boolean {
 }
 
 function namedWindow(arg: Expression, at: Position): NamedWindow {
+  if (isTimestamp(arg)) return { id: null, spec: { kind: 'snapshot' }, at: arg.at };
   if (arg.kind === 'call' && names.test(arg.name)) return { id: null, spec: windowOf(arg), at: arg.at };
   if (arg.kind === 'call' && /^WINDOW$/i.test(arg.name)) {
     const [id, definition] = arg.args;
+    if (id?.kind === 'literal' && typeof id.value === 'string' && definition && isTimestamp(definition))
+      return { id: id.value, spec: { kind: 'snapshot' }, at: arg.at };
     if (
       id?.kind === 'literal' &&
       typeof id.value === 'string' &&

@@ -1,5 +1,6 @@
 // Aggregates that grow by one row at a time and merge: panes and sliding windows are sums of parts, and no rows are kept where
 // a few numbers do (COUNT, SUM, AVG, MIN, MAX, STDEV, VAR).
+import { toFloat } from '../expressions/cast.ts';
 import type { Compiled, Frame } from '../expressions/frame.ts';
 import {
   keyOf,
@@ -146,9 +147,15 @@ interface Best {
   value: Value;
 }
 
+/** A text that was not CAST to one is a number where it can be, as in Stream Analytics: '9' is not above '10'. */
+function numberIfText(value: Value): Value {
+  return typeof value === 'string' ? (toFloat(value) ?? value) : value;
+}
+
 /** `sign` 1 for the largest, -1 for the smallest. */
 export function extreme(of: Compiled, sign: 1 | -1): Aggregate {
   if (of.ms !== undefined) return extremeTime(of.ms, sign);
+  const read = of.type === 'nvarchar(max)' ? of.run : (frame: Frame) => numberIfText(of.run(frame));
   const take = (state: Best, value: Value) => {
     if (value === null) return;
     if (state.value === null || order(value, state.value) * sign > 0) state.value = value;
@@ -157,7 +164,7 @@ export function extreme(of: Compiled, sign: 1 | -1): Aggregate {
     type: of.type,
     keeps: false,
     create: (): Best => ({ value: null }),
-    read: of.run,
+    read,
     add: (state, value) => {
       take(state as Best, value as Value);
       return 0;

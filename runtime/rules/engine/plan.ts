@@ -42,8 +42,8 @@ export interface LatchPlan {
 
 export type Column =
   | { readonly kind: 'value'; readonly name: string; readonly run: Compiled['run'] }
-  /** All fields of the row, or of the row of an APPLY. */
-  | { readonly kind: 'all'; readonly applied?: number };
+  /** All fields of a record: of the row, of the row of an APPLY, of a column. */
+  | { readonly kind: 'all'; readonly of: Compiled['run'] };
 
 /** One SELECT. */
 export interface SelectPlan {

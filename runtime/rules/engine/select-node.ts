@@ -1,6 +1,6 @@
 // Runs one SELECT: a row goes through APPLY, functions that look back, WHERE and the windows, and comes out as rows.
 import { type Condition, Frame } from '../expressions/frame.ts';
-import { keyOf, type RecordValue, setField, type Value } from '../expressions/values.ts';
+import { keyOf, type RecordValue, setField, typeName, type Value } from '../expressions/values.ts';
 import { type AnalyticFunction, startAnalytic } from './analytic.ts';
 import type { Budget } from './budget.ts';
 import { Cells, type GroupKey } from './cells.ts';
@@ -38,6 +38,7 @@ export class SelectNode {
   readonly #cells: Cells | undefined;
   readonly #windows: readonly OpenWindow[];
   readonly #latch: Latch | undefined;
+  readonly #hasAll: boolean;
   readonly #isTimed: boolean;
   /** Where a row goes into one window and nowhere else: most rules have such a SELECT, and most of their time goes by there. */
   readonly #only: WindowOperator | undefined;
@@ -45,6 +46,7 @@ export class SelectNode {
   constructor(plan: SelectPlan, budget: Budget, emit: Emit, onProblem: (error: unknown) => void) {
     this.#plan = plan;
     this.#emit = emit;
+    this.#hasAll = plan.columns.some(({ kind }) => kind === 'all');
     this.#onProblem = onProblem;
     this.#analytics = plan.analytics.map((one) => startAnalytic(one, budget));
     this.#latch = plan.latch === undefined ? undefined : new Latch(plan.latch);
@@ -131,13 +133,11 @@ export class SelectNode {
     const row: Record<string, Value> = {};
     for (const column of this.#plan.columns) {
       if (column.kind === 'value') {
+        if (this.#hasAll && hasField(row, column.name)) continue;
         const value = column.run(this.#frame);
         if (column.name === '__proto__') setField(row, column.name, value);
         else row[column.name] = value;
-      } else {
-        const all = column.applied === undefined ? this.#frame.row : this.#frame.applied[column.applied]!;
-        for (const [name, value] of Object.entries(all)) setField(row, name, value ?? null);
-      }
+      } else addAll(row, column.of(this.#frame));
     }
     return row;
   }
@@ -195,6 +195,20 @@ export class SelectNode {
     this.#latch?.load(latch);
     this.#refreshDue();
   }
+}
+
+/** Of columns that have one name, as with `*`, the left one counts. */
+function addAll(row: Record<string, Value>, from: Value): void {
+  if (typeName(from) !== 'record') return;
+  const isFirst = Object.keys(row).length === 0;
+  for (const [name, value] of Object.entries(from as RecordValue))
+    if (isFirst || !hasField(row, name)) setField(row, name, value ?? null);
+}
+
+function hasField(row: RecordValue, name: string): boolean {
+  if (Object.hasOwn(row, name)) return true;
+  const folded = name.toLowerCase();
+  return Object.keys(row).some((each) => each.toLowerCase() === folded);
 }
 
 function openWindow(window: WindowPlan, cells: Cells, groupOf: GroupOf, budget: Budget): WindowOperator {

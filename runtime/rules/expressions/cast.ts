@@ -46,14 +46,18 @@ export function tryCast(value: Value, type: StaticType): Value {
 
 const decimal = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 
+/** Beyond, it is no bigint. */
+const bigintEnd = 2 ** 63;
+
 function toBigint(value: Value): number | null {
   if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value === 'number') return Number.isFinite(value) ? noMinusZero(Math.trunc(value)) : null;
-  if (typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value)) return noMinusZero(Number(value));
-  return null;
+  const isWhole = typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value);
+  if (typeof value !== 'number' && !isWhole) return null;
+  const number = Math.trunc(Number(value));
+  return number >= -bigintEnd && number < bigintEnd ? noMinusZero(number) : null;
 }
 
-function toFloat(value: Value): number | null {
+export function toFloat(value: Value): number | null {
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (typeof value === 'number') return value;
   if (typeof value === 'string' && decimal.test(value)) {

@@ -3,12 +3,14 @@ import { printExpression } from '../language/print.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Position } from '../language/tree.ts';
 import { refuseCall } from '../language/unsupported.ts';
+import { complement } from './bitwise.ts';
 import { cast, castTypes, tryCast } from './cast.ts';
 import { type Compiled, type Frame, timestamp } from './frame.ts';
-import { type ScalarFunction, scalarFunctions } from './functions.ts';
+import { scalarFunctions } from './functions.ts';
 import { dateAdd, dateDiff, dateName, datePart } from './functions-date.ts';
 import { likeMatcher } from './like.ts';
 import { between, binary, commonType, condition, isIn, negated, not } from './operators.ts';
+import type { ScalarFunction } from './scalar-function.ts';
 import { unitOf } from './units.ts';
 import { compare, RowProblem, toText, typeName, type Value } from './values.ts';
 
@@ -37,6 +39,7 @@ export function compileExpression(expression: Expression, scope: Scope): Compile
     case 'unary': {
       const of = compile(expression.of);
       if (expression.operator === 'NOT') return { run: not(condition(of)), type: 'bit' };
+      if (expression.operator === '~') return complement(of);
       return expression.operator === '-' ? negated(of) : of;
     }
     case 'binary': {
@@ -172,6 +175,7 @@ function call(expression: Call, compile: Compile): Compiled {
   const dated = dateCall(upper, args, at, compile);
   if (dated !== undefined) return dated;
   if (upper === 'COALESCE') return coalesce(args.map(compile), at);
+  if (upper === 'NULLIF') return nullIf(args.map(compile), at);
   if (upper === 'SYSTEM.TIMESTAMP') return timestamp;
   if (upper === 'SYSTEM.WINDOW') return { run: (frame) => ({ Id: frame.windowId }), type: 'record' };
   const scalar = scalarFunctions.get(upper);
@@ -179,7 +183,11 @@ function call(expression: Call, compile: Compile): Compiled {
   if (over !== undefined || isDistinct)
     throw new RuleQueryError(at, `${name} takes neither OVER nor DISTINCT`, 'Leave it out.');
   checkCount(name, args.length, scalar.least, scalar.most, at);
-  return scalarCall(scalar, args.map(compile));
+  const compiled = args.map(compile);
+  // A whole number looks the same as a float; what is known of the expression tells.
+  if (upper === 'GETTYPE' && compiled[0]!.type === 'float')
+    return { run: (frame) => (compiled[0]!.run(frame) === null ? null : 'float'), type: 'nvarchar(max)' };
+  return scalarCall(scalar, compiled);
 }
 
 export function checkCount(name: string, count: number, least: number, most: number, at: Position): void {
@@ -231,6 +239,17 @@ function coalesce(args: readonly Compiled[], at: Position): Compiled {
     return null;
   };
   return { run, type: commonType(args.map(({ type }) => type)) };
+}
+
+/** The first, unless both are equal. */
+function nullIf(args: readonly Compiled[], at: Position): Compiled {
+  checkCount('NULLIF', args.length, 2, 2, at);
+  const [first, second] = args as [Compiled, Compiled];
+  const run = (frame: Frame): Value => {
+    const [a, b] = [first.run(frame), second.run(frame)];
+    return a !== null && b !== null && compare(a, b) === 0 ? null : a;
+  };
+  return { run, type: first.type };
 }
 
 /** Functions whose first argument is a unit of time. */

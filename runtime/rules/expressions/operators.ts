@@ -1,5 +1,6 @@
 // Operators as closures. Null rules: arithmetic and comparison with null give null; AND, OR and NOT know true, false and unknown.
 import type { BinaryOperator } from '../language/tree.ts';
+import { bitwise, isBitOperator } from './bitwise.ts';
 import type { Compiled, Condition, Frame } from './frame.ts';
 import { compare, RowProblem, type StaticType, show, toNumber, typeName, type Value } from './values.ts';
 
@@ -9,6 +10,7 @@ type Comparison = '=' | '<>' | '<' | '<=' | '>' | '>=';
 export function binary(operator: BinaryOperator, left: Compiled, right: Compiled): Compiled {
   if (operator === 'AND') return { run: and(condition(left), condition(right)), type: 'bit' };
   if (operator === 'OR') return { run: or(condition(left), condition(right)), type: 'bit' };
+  if (isBitOperator(operator)) return bitwise(operator, left, right);
   if (operator in arithmetic) return arithmeticOf(operator as Arithmetic, left, right);
   return { run: comparison(operator as Comparison, left.run, right.run), type: 'bit' };
 }

@@ -32,7 +32,8 @@ const names: Readonly<Record<Unit, readonly string[]>> = {
 };
 const units = new Map(
   Object.entries(names).flatMap(([unit, short]) =>
-    [unit, ...short].map((name) => [name, unit as Unit] as const),
+    // The reference writes both `hour` and `hours`.
+    [unit, `${unit}s`, ...short].map((name) => [name, unit as Unit] as const),
   ),
 );
 

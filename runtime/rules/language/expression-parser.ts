@@ -26,16 +26,6 @@ type PredicateRule = ParserMethod<[Expression], Expression>;
 
 /** Its rules in the order of how tightly they bind, loosest first. */
 export class ExpressionParser extends EmbeddedActionsParser {
-  readonly path: Rule<{ readonly path: readonly string[]; readonly at: Position }> = this.RULE('path', () => {
-    const first = this.CONSUME1(t.Name);
-    const path = [nameOf(first)];
-    this.MANY(() => {
-      this.CONSUME(t.Dot);
-      path.push(nameOf(this.CONSUME2(t.Name)));
-    });
-    return { path, at: at(first) };
-  });
-
   readonly expression: Rule<Expression> = this.RULE('expression', (): Expression => {
     let left = this.SUBRULE1(this.conjunction);
     this.MANY(() => {
@@ -141,9 +131,12 @@ export class ExpressionParser extends EmbeddedActionsParser {
   readonly additive: Rule<Expression> = this.RULE('additive', (): Expression => {
     let left = this.SUBRULE1(this.multiplicative);
     this.MANY(() => {
-      const token = this.CONSUME(t.AddOperator);
+      const token = this.OR([
+        { ALT: () => this.CONSUME(t.AddOperator) },
+        { ALT: () => this.CONSUME(t.BitOperator) },
+      ]);
       const right = this.SUBRULE2(this.multiplicative);
-      left = { kind: 'binary', operator: token.image as '+' | '-', left, right, at: at(token) };
+      left = { kind: 'binary', operator: token.image as BinaryOperator, left, right, at: at(token) };
     });
     return left;
   });
@@ -163,10 +156,15 @@ export class ExpressionParser extends EmbeddedActionsParser {
 
   readonly signed: Rule<Expression> = this.RULE('signed', (): Expression => {
     const signs: IToken[] = [];
-    this.MANY(() => void signs.push(this.CONSUME(t.AddOperator)));
+    this.MANY(() =>
+      this.OR([
+        { ALT: () => void signs.push(this.CONSUME(t.AddOperator)) },
+        { ALT: () => void signs.push(this.CONSUME(t.BitNot)) },
+      ]),
+    );
     let of = this.SUBRULE(this.postfix);
     for (const sign of signs.reverse())
-      of = { kind: 'unary', operator: sign.image as '+' | '-', of, at: at(sign) };
+      of = { kind: 'unary', operator: sign.image as '+' | '-' | '~', of, at: at(sign) };
     return of;
   });
 

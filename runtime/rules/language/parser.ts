@@ -118,14 +118,18 @@ class QueryParser extends ExpressionParser {
           ALT: () => {
             this.CONSUME(t.Timestamp);
             this.CONSUME1(t.By);
-            timestampBy = this.SUBRULE(this.additive);
+            timestampBy = this.SUBRULE1(this.additive);
           },
         },
         {
           ALT: () => {
             this.CONSUME(t.Partition);
             this.CONSUME2(t.By);
-            this.SUBRULE(this.path);
+            this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => void this.SUBRULE2(this.additive) });
+            this.OPTION3(() => {
+              this.CONSUME(t.Into);
+              this.CONSUME(t.NumberLiteral);
+            });
           },
         },
       ]),

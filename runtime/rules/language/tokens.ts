@@ -104,6 +104,8 @@ export const comparisonSpellings: ReadonlyMap<string, '<>' | '<=' | '>='> = new 
   ['!<', '>='],
 ]);
 export const AddOperator = createToken({ name: 'AddOperator', pattern: /[+-]/, label: '+ or -' });
+export const BitOperator = createToken({ name: 'BitOperator', pattern: /[&|^]/, label: '&, | or ^' });
+export const BitNot = createToken({ name: 'BitNot', pattern: /~/, label: '~' });
 export const Star = createToken({ name: 'Star', pattern: /\*/, label: '*' });
 export const MultiplyOperator = createToken({
   name: 'MultiplyOperator',
@@ -139,6 +141,8 @@ export const allTokens: readonly TokenType[] = [
   NumberLiteral,
   Compare,
   AddOperator,
+  BitOperator,
+  BitNot,
   Star,
   MultiplyOperator,
   Open,

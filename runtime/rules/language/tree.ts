@@ -25,6 +25,9 @@ export type BinaryOperator =
   | '*'
   | '/'
   | '%'
+  | '&'
+  | '|'
+  | '^'
   | '='
   | '<>'
   | '<'
@@ -51,7 +54,7 @@ export type Expression =
   | { readonly kind: 'member'; readonly of: Expression; readonly name: string; readonly at: Position }
   | {
       readonly kind: 'unary';
-      readonly operator: '-' | '+' | 'NOT';
+      readonly operator: '-' | '+' | '~' | 'NOT';
       readonly of: Expression;
       readonly at: Position;
     }

@@ -26,11 +26,6 @@ const byName: readonly (readonly [RegExp, string, string])[] = [
   ],
   [/^REGEX(?:MATCH|REPLACE)$/i, 'regular expressions', 'Use LIKE, PATINDEX, CHARINDEX or REPLACE.'],
   [
-    /^(?:LEFT|RIGHT)$/i,
-    'LEFT and RIGHT, which Stream Analytics does not have either,',
-    'Use SUBSTRING(text, start, length).',
-  ],
-  [
     /^(?:GETDATE|GETUTCDATE|SYSUTCDATETIME|CURRENT_TIMESTAMP)$/i,
     'the present time',
     'Use System.Timestamp(): what a rule decides depends on its events alone.',
