@@ -1,15 +1,10 @@
 // `holdfast rules ...`: rules tried and explained before they are deployed. The engine is loaded here alone, by the command.
 import { Command } from 'commander';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
-import { readNamedFile } from '../../kernel/small-file.ts';
-import { problemText } from '../config/problem-text.ts';
-import { readYaml } from '../config/yaml-text.ts';
 import type { CompiledRule, RuleConfig } from '../rules/engine-api.ts';
 import { collect } from './collect.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { CaseResult } from './rules/run-cases.ts';
-
-const maxQueryBytes = 1024 * 1024;
 
 export function rulesCommand(): Command {
   const rules = new Command('rules').description('try and explain rules').showHelpAfterError();
@@ -119,7 +114,8 @@ function summary(results: readonly CaseResult[], failed: number) {
 async function explain(file: string, name: string | undefined, asJson: boolean): Promise<number> {
   const { compileRule } = await import('../rules/compile-rule.ts');
   const { explainRule, explanationText } = await import('../rules/explain.ts');
-  const configs = await readRules(file);
+  const { readRuleConfigs } = await import('./rules/rule-file.ts');
+  const configs = await readRuleConfigs(file);
   const chosen = name === undefined ? configs : configs.filter((config) => config.name === name);
   if (chosen.length === 0)
     throw new HoldfastError(
@@ -138,27 +134,4 @@ function compiled(config: RuleConfig, compileRule: (config: RuleConfig) => Compi
     if (!(cause instanceof HoldfastError)) throw cause;
     throw new HoldfastError(cause.code, `rule ${config.name}: ${cause.message}`);
   }
-}
-
-/** As far as explaining needs them: the configuration's own check is that of `holdfast check`. */
-async function readRules(file: string): Promise<readonly RuleConfig[]> {
-  const text = (await readNamedFile(file, maxQueryBytes)).toString('utf8');
-  if (!/\.(?:ya?ml|json)$/i.test(file)) {
-    const { queryInputs } = await import('../rules/compile/query-inputs.ts');
-    const inputs = Object.fromEntries(queryInputs(text).map((input) => [input, {}]));
-    return [{ name: file, inputs, query: text }];
-  }
-  const read = readYaml(text, false);
-  if (!('value' in read)) throw invalid(read.problems.map(problemText).join('; '));
-  const list = (read.value as { rules?: unknown } | null)?.rules;
-  if (!Array.isArray(list)) throw invalid(`${file} has no list \`rules\``);
-  return list.map((one: unknown, index) => {
-    const { name, inputs, ...rest } = (one ?? {}) as Partial<RuleConfig>;
-    if (typeof name !== 'string') throw invalid(`${file}: rule ${index + 1} has no name`);
-    return { ...rest, name, inputs: inputs ?? {} } as RuleConfig;
-  });
-}
-
-function invalid(message: string): HoldfastError {
-  return new HoldfastError('rules-test-invalid', message);
 }

@@ -6,7 +6,13 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { kindOf, readNamedFile } from '../../kernel/small-file.ts';
 import { queryProblems } from '../rules/config.ts';
 import { arranged, formatProblems, type PlaceOf, type Problem } from './problem-text.ts';
-import { formatPath, noWords, type RawProblem, problemsOf as rawProblemsOf, toProblem } from './problems.ts';
+import {
+  formatPath,
+  parseParams,
+  type RawProblem,
+  problemsOf as rawProblemsOf,
+  toProblem,
+} from './problems.ts';
 import { fillInProfiles } from './profiles.ts';
 import { quietProblem } from './quiet.ts';
 import { isNamed, type RemoteFiles, readRemoteFile } from './remote-files.ts';
@@ -175,9 +181,6 @@ export function validateConfig(value: unknown, where: string, placeOf?: PlaceOf)
     found.map((raw) => toProblem(raw, placeOf, input)),
   );
 }
-
-/** Zod finds what is wrong, problems.ts puts it in words. */
-const parseParams = { reportInput: true, error: () => noWords } as const;
 
 /** The data folder that a file names, though the rest of it may be wrong: where the last good one is kept. */
 export async function dataFolderIn(file: string): Promise<string | undefined> {

@@ -19,8 +19,11 @@ export interface RawProblem {
   readonly isMissing?: boolean;
 }
 
-/** Given to the schema, so that zod's own words can be told from ours. */
-export const noWords = '\u0000';
+/** So that zod's own words can be told from ours. */
+const noWords = '\u0000';
+
+/** Given to a schema: zod finds what is wrong, `problemsOf` puts it in words. */
+export const parseParams = { reportInput: true, error: () => noWords } as const;
 
 /** Every problem that zod found, each with its path and a hint; what merely follows from another is left out. */
 export function problemsOf(error: z.ZodError, input: unknown): readonly RawProblem[] {

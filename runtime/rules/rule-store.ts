@@ -17,8 +17,8 @@ export interface RuleStore {
   ahead(batchId: string): Promise<{ readonly readings: readonly Reading[]; readonly unknownTo?: number }>;
   /**
    * Windows of the stream that claim something within `range`, by start, at most `limit`, with all of their readings: also those that
-   * were sent ahead of a window that claims their positions. What came late is left out, and so is what can no longer be
-   * read: it is a hole then.
+   * were sent ahead of a window that claims their positions. What came late is left out, and what answers requests, and what can no
+   * longer be read: it is a hole then.
    */
   batches(batchId: string, range: Window, limit: number): Promise<readonly MiniBatch[]>;
 }

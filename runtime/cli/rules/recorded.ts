@@ -49,8 +49,26 @@ class Book {
     string,
     Map<string, { readonly window: Window; readonly readings: Reading[] }>
   >();
+  /** Sent ahead of the window that claims them, by stream. */
+  readonly #ahead = new Map<string, Reading[]>();
   readonly #problems: string[] = [];
   #readings = 0;
+
+  /** In the order of storing: what is stored behind the window that claims it came late, and is not seen. */
+  addAhead(batchId: string, readings: readonly Reading[]): void {
+    this.#ahead.set(batchId, [...(this.#ahead.get(batchId) ?? []), ...readings]);
+  }
+
+  addStored(batchId: string, window: Window, readings: readonly Reading[]): void {
+    const isWithin = ({ index }: Reading) => index >= window.start && index < window.end;
+    const ahead = this.#ahead.get(batchId) ?? [];
+    this.add(batchId, window, [...ahead.filter(isWithin), ...readings]);
+    if (ahead.length > 0)
+      this.#ahead.set(
+        batchId,
+        ahead.filter((each) => !isWithin(each)),
+      );
+  }
 
   add(batchId: string, window: Window, readings: readonly Reading[]): void {
     this.#readings += readings.length;
@@ -117,15 +135,17 @@ async function readSpool(folder: string, book: Book, codecFor?: CodecFor): Promi
       }
       const { header } = stored.value;
       const { batchId, index, window } = streamOf(spool.reader, stored.value);
-      if (index !== 'time' || header.void !== undefined || header.late !== undefined) continue;
+      // What answers a request was not seen then: it is a hole.
+      if (index !== 'time' || header.void !== undefined || header.answer) continue;
       const body = readBody(stored.value, index);
       if ('problem' in body) book.complain(`message ${id}: ${body.problem}`);
-      else book.add(batchId, window, body.value);
+      else if (header.late !== undefined) book.addAhead(batchId, body.value);
+      else book.addStored(batchId, window, body.value);
     }
     for (const { number, windows } of spool.reader.journals()) {
       const stream = spool.reader.streams.get(number);
       if (stream?.index !== 'time') continue;
-      for (const { window, readings } of windows) book.add(stream.batchId, window, readings);
+      for (const { window, readings } of windows) book.addStored(stream.batchId, window, readings);
     }
     for (const line of missingKeyLines(spool)) book.complain(line);
   } finally {

@@ -115,6 +115,43 @@ describe('rules on what was recorded', () => {
     expect(rows[0]?.actions).toEqual([]);
   });
 
+  it('from a spool: what was sent ahead of a window is seen with it; what came late, or was asked for, is not', async () => {
+    const data = join(folder, 'ahead');
+    const spool = await openSpool({
+      ...{ folder: join(data, 'spool'), clock: systemClock, log: silentLog, metrics: noMetrics },
+    });
+    spool.openStream('press', 'time');
+    const batch = (start: number, end: number, from: readonly Reading[]) => ({
+      ...{ batchId: 'press', index: 'time' as const, readings: from },
+      window: { start: origin + start, end: origin + end },
+    });
+    const commit = (late: boolean, ...args: Parameters<typeof batch>) =>
+      spool.commitWindows([
+        {
+          ...{
+            batchId: 'press',
+            index: 'time',
+            restart: false,
+            ...(late ? {} : { floor: origin + args[1] }),
+          },
+          closed: [{ batch: batch(...args), late, to: 'lane', plainBytes: 1000 }],
+        } as never,
+      ]);
+    await commit(false, 0, 2500, readings(0, 2500));
+    await commit(true, 4000, 4600, readings(4000, 4600));
+    await commit(false, 4000, 6100, readings(4600, 6100));
+    await commit(true, 500, 600, readings(500, 600));
+    const range = { start: origin + 2500, end: origin + 4000 };
+    const job = { requestId: 'r', batchId: 'press', index: 'time', range, state: 'done', voids: [] } as const;
+    await spool.save(
+      { ...job, covered: [range], createdAt: 0, updatedAt: 0 },
+      { batches: [batch(2500, 4000, readings(2500, 4000))] },
+    );
+    await spool.close();
+    const { shown } = await decided(data, file('ahead.asaql', query));
+    expect(shown).toEqual(expected);
+  });
+
   it('say what they read where nothing of it was recorded, and which line cannot be read', async () => {
     const path = file(
       'more.jsonl',
@@ -125,7 +162,7 @@ describe('rules on what was recorded', () => {
       `rules: [{name: r, inputs: {input: {source: oven}}, query: ${JSON.stringify(query)}, outputs: [upstream]}]`,
     );
     expect((await readRecorded(path)).problems).toEqual([expect.stringContaining('line 3')]);
-    await expect(decided(path, site)).rejects.toThrow('rule r reads no source; recorded are: press');
+    await expect(decided(path, site)).rejects.toThrow('rule r reads oven; recorded are: press');
     await expect(readRecorded(join(folder, 'none'))).rejects.toThrow('is no file and no folder');
   });
 });

@@ -47,10 +47,11 @@ export async function replayRule(
   const compiled = compileRule(ruleConfigOf(settings, inputs));
   const used = new Map([...inputs].filter(([input]) => compiled.inputs.includes(input)));
   const wanted = [...used.values()].flat();
+  const named = Object.values(settings.inputs ?? {}).flatMap(({ source }) => source);
   if (!wanted.some((id) => streams.includes(id)))
     throw new HoldfastError(
       'rules-test-invalid',
-      `rule ${name} reads ${wanted.join(', ') || 'no source'}; recorded are: ${streams.join(', ') || 'none'}`,
+      `rule ${name} reads ${(wanted.length > 0 ? wanted : named).join(', ') || 'no source'}; recorded are: ${streams.join(', ') || 'none'}`,
     );
   let at = 0;
   const clock: Clock = { now: () => at, monotonic: () => at, setTimer: () => ({ cancel() {} }) };

@@ -1,11 +1,13 @@
-// Rules from a file, as `rules replay` takes them: a query, or YAML as a site has it, with its sources or without.
+// Rules from a file, as `rules explain` and `rules replay` take them: a query, or YAML as a site has it, with its sources or without.
 import { z } from 'zod';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { readNamedFile } from '../../../kernel/small-file.ts';
-import { problemText } from '../../config/problem-text.ts';
+import { formatProblems, problemText } from '../../config/problem-text.ts';
+import { parseParams, problemsOf, toProblem } from '../../config/problems.ts';
 import { readYaml } from '../../config/yaml-text.ts';
 import { queryInputs } from '../../rules/compile/query-inputs.ts';
-import { type RuleSettings, ruleSchema } from '../../rules/rule-settings.ts';
+import type { RuleConfig } from '../../rules/engine-api.ts';
+import { inputStreams, type RuleSettings, ruleConfigOf, ruleSchema } from '../../rules/rule-settings.ts';
 
 const maxFileBytes = 1024 * 1024;
 const site = z.object({
@@ -24,10 +26,24 @@ export async function readRuleSettings(
   if (!/\.(?:ya?ml|json)$/i.test(file)) return { rules: [ofQuery(text, streams)], sources: own };
   const read = readYaml(text, false);
   if (!('value' in read)) throw invalid(read.problems.map(problemText).join('; '));
-  const parsed = site.safeParse(read.value);
-  if (!parsed.success) throw invalid(`${file}: ${z.prettifyError(parsed.error)}`);
+  const { value, placeOf } = read;
+  const parsed = site.safeParse(value, parseParams);
+  if (!parsed.success) {
+    const problems = problemsOf(parsed.error, value).map((raw) => toProblem(raw, placeOf, value));
+    throw invalid(`${file}:\n${formatProblems(problems)}`);
+  }
   for (const { name, batchId = name } of parsed.data.sources) own.set(name, batchId);
   return { rules: parsed.data.rules, sources: own };
+}
+
+/** To be compiled. A rule that names no inputs reads the file's sources; where it has none, what its query names. @throws HoldfastError */
+export async function readRuleConfigs(file: string): Promise<readonly RuleConfig[]> {
+  const { rules, sources } = await readRuleSettings(file, []);
+  return rules.map((settings) => {
+    const known = inputStreams(settings, sources);
+    const named = known.size > 0 || settings.query === undefined ? [] : queryInputs(settings.query);
+    return ruleConfigOf(settings, known.size > 0 ? known : new Map(named.map((input) => [input, []])));
+  });
 }
 
 /** An input is the stream of its name; where one was recorded alone, that one. */

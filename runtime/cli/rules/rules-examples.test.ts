@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { readRuleConfigs } from './rule-file.ts';
 import { runCase } from './run-cases.ts';
 import { findProjects } from './test-project.ts';
 
@@ -33,6 +34,48 @@ describe('the examples of docs/examples/rules', () => {
       '  - {"command":"stop","maxEventTime":"2024-01-01T00:00:10.0000000Z"}',
       '  + {"command":"reset","maxEventTime":"2024-01-01T00:00:10.0000000Z"}',
     ]);
+  });
+});
+
+it('an output that the query does not have fails its case: it may be misspelt', () => {
+  const { project, one } = cases[0]!;
+  const misspelt = { ...one, outputs: [...one.outputs, { alias: 'outptu', rows: [] }] };
+  expect(runCase(project, misspelt).problems).toEqual([
+    expect.stringContaining('the query has no output outptu; it has: '),
+  ]);
+});
+
+describe('rules of a file, to be explained', () => {
+  const configs = async (text: string) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-rules-'));
+    const path = join(folder, 'site.yaml');
+    writeFileSync(path, text);
+    try {
+      return (await readRuleConfigs(path)).map(({ inputs }) => inputs);
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  it('read what the file says: their inputs, all of its sources, or what the query names', async () => {
+    const rule = 'rules: [{name: a, query: SELECT x FROM press, outputs: [upstream]}]';
+    expect(await configs(rule)).toEqual([{ press: { indexField: 'time' } }]);
+    const sources = 'sources: [{name: press}, {name: oven}]';
+    expect(await configs(`${rule}\n${sources}`)).toEqual([
+      { press: { indexField: 'time' }, oven: { indexField: 'time' } },
+    ]);
+    const named = 'inputs: {i: {source: press, time: made}}, query: SELECT x FROM i';
+    expect(await configs(`rules: [{name: a, ${named}, outputs: [upstream]}]\n${sources}`)).toEqual([
+      { i: { indexField: 'made' } },
+    ]);
+  });
+
+  it('are refused with line and column of what is wrong', async () => {
+    const problems = await configs('rules:\n  - {name: a, query: 5, outputs: [upstream]}\n  - {name: b}');
+    expect(problems).toContain('line 2, column 15: rules[0].query');
+    expect(problems).toContain('rules[1].outputs: is missing');
   });
 });
 

@@ -36,7 +36,12 @@ export function runCase(project: TestProject, one: TestCase): CaseResult {
   }
   if (one.expectedError !== undefined)
     return result([`expected an error with "${one.expectedError}"; the query is accepted`]);
-  return result(differences(one, decide(rule, one)));
+  const known = rule.outputs.map((output) => output.toLowerCase());
+  const unknown = one.outputs.filter(({ alias }) => !known.includes(alias.toLowerCase()));
+  return result([
+    ...unknown.map(({ alias }) => `the query has no output ${alias}; it has: ${rule.outputs.join(', ')}`),
+    ...differences(one, decide(rule, one)),
+  ]);
 }
 
 /** Beyond any date. */

@@ -75,6 +75,12 @@ interface Target {
 
 const backoffLimits = { minMs: 250, maxMs: 5000 };
 const minuteMs = 60_000;
+const stopped: Outcome = {
+  kind: 'failed',
+  code: 'rules-stopping',
+  message: 'the module is stopping',
+  attempts: 0,
+};
 /** Targets that are remembered: beyond them those that nothing waits for are forgotten. */
 const maxTargets = 10_000;
 
@@ -82,6 +88,8 @@ class QueueExecutor implements Executor {
   readonly #options: ExecutorOptions;
   readonly #targets = new Map<string, Target>();
   readonly #stop = new AbortController();
+  /** Of `run`. */
+  readonly #unsettled = new Set<(outcome: Outcome) => void>();
   readonly #outcomes: Partial<Record<Outcome['kind'], number>> = {};
 
   constructor(options: ExecutorOptions) {
@@ -96,16 +104,13 @@ class QueueExecutor implements Executor {
 
   run(intent: Intent, expected?: Value): Promise<Outcome> {
     return new Promise((resolve) => {
-      const { signal } = this.#stop;
-      const stopped = {
-        kind: 'failed',
-        code: 'rules-stopping',
-        message: 'the module is stopping',
-        attempts: 0,
-      } as const;
-      if (signal.aborted) return resolve(stopped);
-      signal.addEventListener('abort', () => resolve(stopped), { once: true });
-      this.#enqueue({ intent, expected, settle: resolve });
+      if (this.#stop.signal.aborted) return resolve(stopped);
+      this.#unsettled.add(resolve);
+      const settle = (outcome: Outcome) => {
+        this.#unsettled.delete(resolve);
+        resolve(outcome);
+      };
+      this.#enqueue({ intent, expected, settle });
     });
   }
 
@@ -115,6 +120,7 @@ class QueueExecutor implements Executor {
   }
 
   async stop(): Promise<void> {
+    for (const resolve of this.#unsettled) resolve(stopped);
     this.#stop.abort(new HoldfastError('rules-stopping', 'the module is stopping', { retryable: true }));
     await Promise.all([...this.#targets.values()].map(({ working }) => working));
   }

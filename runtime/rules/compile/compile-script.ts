@@ -129,7 +129,11 @@ class ScriptCompiler {
 
   #unknown(name: string, at: Position): RuleQueryError {
     const known = [...this.#steps.map((step) => step.name), ...Object.keys(this.#configured)];
-    return new RuleQueryError(at, `there is no step and no input ${name}`, `There are: ${known.join(', ')}.`);
+    return new RuleQueryError(
+      at,
+      `there is no step and no input ${name}`,
+      known.length === 0 ? 'There are none.' : `There are: ${known.join(', ')}.`,
+    );
   }
 
   #fromSteps(source: Source, step: Omit<Step, 'name'>, names: readonly string[]) {

@@ -162,7 +162,13 @@ function tagPath(path: readonly string[], inputs: readonly string[], at: Positio
     inputs.find((name) => name.toLowerCase() === first!.toLowerCase());
   if (input !== undefined && rest.length > 0) return [input, ...rest];
   if (inputs.length === 1) return [inputs[0]!, ...path];
-  throw new RuleQueryError(at, `${path.join('.')} begins with no input`, `Inputs are: ${inputs.join(', ')}.`);
+  throw new RuleQueryError(
+    at,
+    `${path.join('.')} begins with no input`,
+    inputs.length === 0
+      ? 'There are none: give `inputs`, or `sources`.'
+      : `Inputs are: ${inputs.join(', ')}.`,
+  );
 }
 
 /** `LAST(tag) OVER (LIMIT DURATION(millisecond, n) WHEN tag IS NOT NULL)` */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { Continuation } from '../../sources/continuation.ts';
 import { MemoryStore } from '../../spool/engine/testing/memory-store.ts';
 import { compileRule } from '../compile-rule.ts';
 import {
@@ -133,6 +134,39 @@ describe('rules over what commits make durable', () => {
       [20, 10],
       [30, 10],
     ]);
+  });
+
+  it('never see what the equipment had to be asked for afterwards: also after a crash it is a hole', async () => {
+    const clock = new VirtualClock(origin);
+    const store = new MemoryStore();
+    const query = 'SELECT COUNT(*) AS n INTO output FROM input GROUP BY HoppingWindow(millisecond, 40, 10)';
+    const settings = rule({ query, actOnLacking: false });
+    const first = await begin(store, clock, [settings], undefined, compileRule);
+    observe(first.a, 0, 15, true);
+    await clock.advance(300);
+    first.a.emit({ kind: 'broken', at: at(15), reason: 'gone' });
+    observe(first.a, 33, 38, true);
+    await clock.advance(1000);
+    const range = { start: at(15), end: at(33) };
+    const batch = { batchId: 'a', index: 'time', window: range, readings: readings(15, 33) } as const;
+    const job = { requestId: 'r', batchId: 'a', index: 'time', range, state: 'done', voids: [] } as const;
+    await first.spool.save({ ...job, covered: [range], createdAt: 0, updatedAt: 0 }, { batches: [batch] });
+    const second = await begin(store.restarted(), clock, [settings], undefined, compileRule);
+    second.a.emit({ kind: 'resumed', at: at(38), continues: Continuation.sameNumber(1, 1) });
+    observe(second.a, 38, 92);
+    await clock.advance(1000);
+    await end(second, clock);
+    expect(rowsIn(await stored(second)).map(([index, n, quality]) => [index, n, quality])).toEqual([
+      [0, 1, 'uncertain:input-missing'],
+      [10, 11, 'uncertain:input-missing'],
+      [40, 22, 'uncertain:input-missing'],
+      [50, 22, 'uncertain:input-missing'],
+      [60, 28, 'uncertain:input-missing'],
+      [70, 38, 'uncertain:input-missing'],
+      [80, 40, 'good'],
+      [90, 40, 'good'],
+    ]);
+    expect(second.performed.map(({ time }) => time - origin)).toEqual([80, 90]);
   });
 
   it('that throw harm no other rule and no source, and begin again after a while', async () => {

@@ -26,6 +26,8 @@ export interface ArchivedWindow {
   readonly void?: VoidReason;
   /** Readings that came late: they are no answer for the window. */
   readonly late?: true;
+  /** Read again from the equipment's history, to answer a request. */
+  readonly answer?: true;
 }
 
 /** A late window, found by its number. */
@@ -223,6 +225,7 @@ export class Archive {
         parts: entry.parts,
         ...(entry.void === undefined ? {} : { void: entry.void }),
         ...(entry.late === undefined ? {} : { late: entry.late }),
+        ...(entry.answer === undefined ? {} : { answer: entry.answer }),
       };
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;

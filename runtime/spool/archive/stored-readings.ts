@@ -63,11 +63,14 @@ export class StoredReadings implements RuleStore {
     return batches;
   }
 
-  /** Windows that claim something, by start, at most `limit`; any number of late windows may lie between them. */
+  /**
+   * Windows that claim something, by start, at most `limit`; any number of late windows may lie between them. Answers to requests are none:
+   * what was not seen then is a hole for who decides.
+   */
   async #claiming(batchId: string, range: Window, limit: number): Promise<readonly ArchivedWindow[]> {
     for (let most = limit; ; most *= 2) {
       const found = await this.#parts().archive.find(batchId, range, most);
-      const claiming = found.filter((each) => !each.late && each.void === undefined);
+      const claiming = found.filter((each) => !each.late && !each.answer && each.void === undefined);
       if (claiming.length >= limit || found.length < most || most >= maxLooked)
         return claiming.slice(0, limit);
     }

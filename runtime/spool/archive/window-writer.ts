@@ -147,6 +147,9 @@ export class WindowWriter {
     const mark = {
       ...(about.reason === undefined ? {} : { void: about.reason }),
       ...(late === undefined ? {} : { late }),
+      ...(to.lane === 'backfill' && about.reason === undefined && late === undefined
+        ? { answer: true as const }
+        : {}),
     };
     const header = { stream: stream.number, window, first, parts, ...mark, storedAt };
     let bytes = 0;

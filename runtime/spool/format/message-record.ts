@@ -22,6 +22,8 @@ export interface MessageHeader {
   readonly void?: VoidReason;
   /** Of readings that came late. */
   readonly late?: LateNumber;
+  /** Read again from the equipment's history, to answer a request. */
+  readonly answer?: true;
   readonly storedAt: number;
 }
 
@@ -48,6 +50,7 @@ export function encodeMessage(stored: StoredMessage): Uint8Array {
       parts: header.parts,
       void: header.void,
       late: header.late && formatLateNumber(header.late),
+      answer: header.answer,
       storedAt: header.storedAt,
       messageId: message.messageId,
       properties: message.properties,
@@ -69,6 +72,7 @@ interface MessageHead {
   parts: number;
   void?: VoidReason;
   late?: string;
+  answer?: true;
   storedAt: number;
   messageId: string;
   properties: Record<string, string>;
@@ -88,6 +92,7 @@ export function decodeMessage(payload: Buffer): StoredMessage {
       parts: head.parts,
       ...(head.void === undefined ? {} : { void: head.void }),
       ...(late === undefined ? {} : { late }),
+      ...(head.answer === undefined ? {} : { answer: head.answer }),
       storedAt: head.storedAt,
     },
     message: {
@@ -117,18 +122,25 @@ export interface IndexEntry {
   readonly void?: VoidReason;
   /** A late window, which claims nothing. */
   readonly late?: true;
+  readonly answer?: true;
 }
 
 const lateMark = 'late';
+const answerMark = 'answer';
 
-/** f64 end, u16 parts, then the reason of a void, or `late` (else nothing). */
+/** f64 end, u16 parts, then the reason of a void, or `late`, or `answer` (else nothing). */
 export function encodeIndexEntry(entry: IndexEntry): Uint8Array {
-  const reason = Buffer.from(entry.late ? lateMark : (entry.void ?? ''), 'latin1');
+  const reason = Buffer.from(markTextOf(entry), 'latin1');
   const payload = Buffer.allocUnsafe(10 + reason.byteLength);
   payload.writeDoubleBE(entry.end, 0);
   payload.writeUInt16BE(entry.parts, 8);
   payload.set(reason, 10);
   return payload;
+}
+
+function markTextOf({ late, answer, void: reason }: IndexEntry): string {
+  if (late) return lateMark;
+  return answer ? answerMark : (reason ?? '');
 }
 
 /** @throws HoldfastError `spool-record-damaged`. */
@@ -138,8 +150,14 @@ export function decodeIndexEntry(payload: Buffer): IndexEntry {
   return {
     end: payload.readDoubleBE(0),
     parts: payload.readUInt16BE(8),
-    ...(reason === '' ? {} : reason === lateMark ? { late: true } : { void: reason as VoidReason }),
+    ...meaningOf(reason),
   };
+}
+
+function meaningOf(mark: string): Pick<IndexEntry, 'void' | 'late' | 'answer'> {
+  if (mark === '') return {};
+  if (mark === lateMark) return { late: true };
+  return mark === answerMark ? { answer: true } : { void: mark as VoidReason };
 }
 
 /** The entry in the order of storing: all that retention needs to remove a window without reading it. */

@@ -28,7 +28,7 @@ export function indexKeysOf(
 
 /** `bytes`: of all parts, as stored. `isIndexed`: false for a window that the hub refused, which is not to be found. */
 export function windowRecords(header: MessageHeader, bytes: number, isIndexed = true): readonly NewRecord[] {
-  const { stream, window, first, parts, void: reason, late } = header;
+  const { stream, window, first, parts, void: reason, late, answer } = header;
   const stored = encodeStoredEntry({ ...header, bytes, void: reason !== undefined });
   const records: NewRecord[] = [{ kind: 'A', key: idKey('a', first), payload: stored }];
   const byRange = rangeKeyOf(stream, window, first);
@@ -38,6 +38,7 @@ export function windowRecords(header: MessageHeader, bytes: number, isIndexed = 
     parts,
     ...(reason === undefined ? {} : { void: reason }),
     ...(late === undefined ? {} : { late: true }),
+    ...(answer === undefined ? {} : { answer }),
   });
   records.push({ kind: 'I', key: byRange, payload: entry });
   if (late !== undefined)
