@@ -7,6 +7,7 @@ import { knownContract } from './health/known.contract.ts';
 import { quietContract } from './health/quiet.contract.ts';
 import { toldContract } from './health/told.contract.ts';
 import { httpContract } from './http/server.contract.ts';
+import { beginningContract } from './ingest/beginning.contract.ts';
 import { hubContract } from './ingest/hub.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { oddEventsContract } from './ingest/odd-events.contract.ts';
@@ -28,6 +29,7 @@ describe('on PGlite', () => {
   databaseContract(() => database);
   ledgerContract(() => database);
   evidenceContract(() => database);
+  beginningContract(() => database);
   plausibleContract(() => database);
   hubContract(() => database);
   fleetContract(() => database);

@@ -475,6 +475,21 @@ describe('readings that came late', () => {
     }
   });
 
+  test('say where their stream began, where they claim anything', () => {
+    const [window] = encodeMiniBatch(batchOf([]), { ...options, streamStart: 5 });
+    const voided = encodeVoid({ ...batchOf([]), reason: 'evicted' }, { creationTime: 1, streamStart: 5 });
+    for (const message of [window!, voided]) {
+      expect(message.properties.streamStart).toBe('5');
+      expect(parseMessage(message.properties, message)).toMatchObject({ streamStart: 5 });
+    }
+    const late = { series: 'ab', number: 1 };
+    const [added] = encodeMiniBatch(batchOf([]), { ...options, late, streamStart: 5 });
+    expect(added!.properties).not.toHaveProperty('streamStart');
+    expect(() => encodeMiniBatch(batchOf([]), { ...options, streamStart: 0.5 })).toThrow(
+      'start of the stream',
+    );
+  });
+
   test('are announced by what comes later', () => {
     const [window] = encodeMiniBatch(batchOf([]), { ...options, lateThrough: late });
     const voided = encodeVoid({ ...batchOf([]), reason: 'evicted' }, { creationTime: 1, lateThrough: late });

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../kernel/errors.ts';
 import type { BodyOptions } from './body.ts';
-import { formatIndex } from './index-position.ts';
+import { formatIndex, isIndex } from './index-position.ts';
 import { checkLateNumber, formatLateNumber, type LateNumber } from './late.ts';
 import { maxMessageBytes, maxParts, maxReadingsPerMessage } from './limits.ts';
 import { asBackfillId, lateVoidId, messageId } from './message-id.ts';
@@ -34,6 +34,8 @@ export interface MessageOptions extends BodyOptions {
   readonly late?: LateNumber | undefined;
   /** Not with `late`: the last late number of the stream that was given out before. */
   readonly lateThrough?: LateNumber | undefined;
+  /** Not with `late`: where the first window of the stream began. */
+  readonly streamStart?: number | undefined;
   /**
    * Called for each reading that cannot be sent (its value is no JSON value, or it is too large for a
    * message); a marker without value and with bad quality takes its place. Without it such a reading throws.
@@ -66,13 +68,13 @@ export function encodeMiniBatch(batch: MiniBatch, options: MessageOptions): read
 /** @throws HoldfastError `wire-bad-batch`. */
 export function encodeVoid(
   declaration: VoidDeclaration,
-  options: Pick<MessageOptions, 'creationTime' | 'mark' | 'lateThrough'>,
+  options: Pick<MessageOptions, 'creationTime' | 'mark' | 'lateThrough' | 'streamStart'>,
 ): WireMessage {
   checkHeading(declaration, options);
   const id = messageId({ ...declaration, isVoid: true });
   return voidMessage(
     id,
-    { ...headingProperties(declaration), ...throughProperty(options) },
+    { ...headingProperties(declaration), ...claimProperties(options) },
     declaration,
     options,
   );
@@ -224,7 +226,7 @@ function assemble(
       count: String(count),
       ...(part && { part: `${part.k}/${part.n}`, partSet: part.set }),
       ...(late === undefined
-        ? throughProperty(options)
+        ? claimProperties(options)
         : { isBackfill: 'true', isLate: 'true', lateNumber: formatLateNumber(late) }),
       schema: encoded.schema,
     },
@@ -243,18 +245,27 @@ function headingProperties({ batchId, index, window }: Heading): Record<string, 
   };
 }
 
-function throughProperty({ lateThrough }: Pick<MessageOptions, 'lateThrough'>): Record<string, string> {
-  return lateThrough === undefined ? {} : { lateThrough: formatLateNumber(lateThrough) };
+/** What each message that claims its window says of its stream. */
+function claimProperties({
+  lateThrough,
+  streamStart,
+}: Pick<MessageOptions, 'lateThrough' | 'streamStart'>): Record<string, string> {
+  return {
+    ...(streamStart !== undefined && { streamStart: String(streamStart) }),
+    ...(lateThrough !== undefined && { lateThrough: formatLateNumber(lateThrough) }),
+  };
 }
 
 function checkHeading(
   heading: Heading,
-  options: Pick<MessageOptions, 'creationTime' | 'mark' | 'late' | 'lateThrough'>,
+  options: Pick<MessageOptions, 'creationTime' | 'mark' | 'late' | 'lateThrough' | 'streamStart'>,
 ): void {
   checkStream(heading.batchId, options);
   if (!isWindow(heading.window)) throw badBatch('the window is not start < end in safe integers');
   if (options.late !== undefined) checkLateNumber(options.late);
   if (options.lateThrough !== undefined) checkLateNumber(options.lateThrough);
+  if (options.streamStart !== undefined && !isIndex(heading.index, options.streamStart))
+    throw badBatch('the start of the stream is no index position');
 }
 
 function checkStream(batchId: string, options: Pick<MessageOptions, 'creationTime' | 'mark'>): void {

@@ -84,6 +84,16 @@ describe('our own messages', () => {
     expect(badFields({ ...ours, lateThrough: 'many' })).toEqual(['lateThrough']);
   });
 
+  test('say where their stream began', () => {
+    const began = Date.UTC(2026, 10, 1);
+    expect(parseMessage({ ...ours, streamStart: String(began) }, {})).toMatchObject({ streamStart: began });
+    expect(parseMessage({ ...ours, streamStart: '2026-11-01T00:00:00.000Z' }, {})).toMatchObject({
+      streamStart: began,
+    });
+    expect(badFields({ ...ours, streamStart: 'long ago' })).toEqual(['streamStart']);
+    expect(parseMessage(ours, {})).not.toHaveProperty('streamStart');
+  });
+
   test('of sequences have record numbers', () => {
     const properties = { ...ours, index: 'sequence', startWindow: '-5', endWindow: '12' };
     expect(parseMessage(properties, {})).toMatchObject({ index: 'sequence', window: { start: -5, end: 12 } });
@@ -258,6 +268,7 @@ describe('damaged messages', () => {
       'isLate',
       'lateNumber',
       'lateThrough',
+      'streamStart',
     ];
     const replaced = fc.record(
       Object.fromEntries([...names, ...others, '__proto__'].map((name) => [name, anything])),

@@ -22,6 +22,8 @@ interface ParsedClaim extends ParsedCommon {
   readonly window: Window;
   /** How many late windows the stream has had when this was made. */
   readonly lateThrough?: LateNumber;
+  /** Where the first window of the stream began: whoever knows nothing from there on has missed it. */
+  readonly streamStart?: number;
 }
 
 interface ParsedContent {
@@ -109,10 +111,17 @@ function readClaim(
   reason: VoidReason | undefined,
   batch: ParsedContent,
 ): ParsedBatch | ParsedVoid {
+  const { index } = common;
   const through = fields.optional(['lateThrough'], readThrough, lateNumberRule);
+  const streamStart = fields.optional(
+    ['streamStart'],
+    (value) => tryParseIndex(index, value),
+    `no ${index} index`,
+  );
   const claim = {
     ...common,
-    window: readWindow(fields, common.index),
+    window: readWindow(fields, index),
+    ...(streamStart !== undefined && { streamStart }),
     ...(through !== undefined && through !== 'none' && { lateThrough: through }),
   };
   return reason === undefined ? { kind: 'batch', ...claim, ...batch } : { kind: 'void', ...claim, reason };

@@ -1,10 +1,11 @@
 // Lets a person accept a range of a stream that no correct clock or counter would claim. Messages within it that were set
 // aside and are still kept are ingested now, and later ones within it are believed.
-import { covers, union } from '../../wire/coverage.ts';
+import { type Coverage, covers, union } from '../../wire/coverage.ts';
 import { asRecord } from '../../wire/fields.ts';
 import { hull, type IndexKind, overlaps, type Window } from '../../wire/window.ts';
 import type { Database, Session } from '../database/database.ts';
 import { formatMultirange, parseMultirange, parseRange } from '../database/multirange.ts';
+import { beginEarlier } from '../ledger/archive.ts';
 import type { Arrival, ResolvedArrival } from '../ledger/arrival.ts';
 import { noteOfStream } from '../ledger/audit.ts';
 import { applyArrivals } from '../ledger/ledger.ts';
@@ -58,6 +59,7 @@ export async function acceptRange(
     const taken = kept.flatMap((row) => acceptedArrival(row, accepted, stream.index));
     await moveIfElsewhere(session, streamId, stream, taken, now);
     await takeKept(session, taken, now);
+    await beginAtAccepted(session, streamId, accepted);
     const dropped = await settleSources(session, streamId, kept, taken);
     const notTaken = notTakenOf(kept, dropped);
     const left = notTaken === undefined ? '' : `, ${notTaken.messages} not: ${notTaken.why}`;
@@ -95,6 +97,27 @@ async function moveIfElsewhere(
   const place = claims.reduce(hull);
   if (!overlaps(place, span))
     await moveStreams(session, new Map([[streamId, place]]), 'a person accepted', now);
+}
+
+/** Where the accepted range reaches back to where the stream says that it began, all of it from there on is asked for. */
+async function beginAtAccepted(session: Session, streamId: number, accepted: Coverage): Promise<void> {
+  const [row] = await session.query<{ span: string; said_start: number | null }>(
+    'select span::text, said_start from stream where id = $1',
+    [streamId],
+  );
+  const span = parseRange(row!.span);
+  const start = row!.said_start;
+  if (start === null || span === undefined || start >= span.start) return;
+  const before = { start, end: span.start };
+  if (!covers(accepted, before)) return;
+  await beginEarlier(session, streamId, before);
+  await session.query('update stream set said_start = null where id = $1', [streamId]);
+  await session.query(`delete from set_aside where stream_id = $1 and reason = 'implausible-start'`, [
+    streamId,
+  ]);
+  await session.query(`delete from set_aside_source where stream_id = $1 and reason = 'implausible-start'`, [
+    streamId,
+  ]);
 }
 
 /**
@@ -186,8 +209,8 @@ function acceptedArrival(
     },
   });
   if (item.kind === 'aside' || (index !== null && item.arrival.index !== index)) return [];
-  // What it says of late windows is judged by itself, by the next message that says it.
-  const { lateThrough: _, ...arrival } = item.arrival;
+  // What it says of late windows and of the stream's beginning is judged by itself, by the next message that says it.
+  const { lateThrough: _, streamStart: __, ...arrival } = item.arrival;
   const { content } = arrival;
   const window =
     content.kind === 'batch' || content.kind === 'void'

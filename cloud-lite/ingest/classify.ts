@@ -13,6 +13,8 @@ export type SetAsideReason =
   | 'not-a-mini-batch'
   /** No honest clock or counter says it (plausible.ts). */
   | Implausible['reason']
+  /** The message is taken, but not its word that the stream began so far back. */
+  | 'implausible-start'
   /** The stream is ordered by something else than this message says. */
   | 'index-changed'
   /** The database took the batch without it, and not with it. */
@@ -48,7 +50,10 @@ function classifyMessage(event: ReceivedEvent, sender: { deviceId: string; modul
   const message = parseMessage(event.properties, { messageId, contentType, contentEncoding });
   const { index, batchId, isBackfill, requestId } = message;
   const content = contentOf(message);
-  const lateThrough = 'lateThrough' in message ? message.lateThrough : undefined;
+  const { lateThrough, streamStart } =
+    message.kind === 'batch' || message.kind === 'void'
+      ? message
+      : { lateThrough: undefined, streamStart: undefined };
   return {
     kind: 'arrival',
     arrival: {
@@ -59,6 +64,7 @@ function classifyMessage(event: ReceivedEvent, sender: { deviceId: string; modul
       content,
       ...(requestId === undefined ? {} : { requestId }),
       ...(lateThrough === undefined ? {} : { lateThrough }),
+      ...(streamStart === undefined ? {} : { streamStart }),
     },
   };
 }

@@ -1,96 +1,30 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { silentLog } from '../../kernel/log.ts';
-import { noMetrics } from '../../kernel/metrics.ts';
-import { seededRandom } from '../../kernel/random.ts';
-import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
 import { listAlerts } from '../health/alerts.ts';
-import { judgeSilence } from '../health/silence.ts';
-import { judgeFleet } from '../ledger/fleet-judgement.ts';
 import { listStreams } from '../ledger/streams.ts';
-import type { RepairLimits } from '../repair/decide.ts';
-import { claim, sweep } from '../repair/sweep.ts';
-import { emptyDatabase } from '../testing/databases.ts';
+import { at, day, hour, IngestRig, noon, records, type Sent, second } from '../testing/ingest-rig.ts';
 import { acceptRange } from './accept.ts';
-import { markRead } from './checkpoint.ts';
-import { createIngestor } from './ingestor.ts';
 import { listAsideSources } from './set-aside-source.ts';
-
-const partition = { hub: 'hub', consumerGroup: 'group', partitionId: '0' };
-const second = 1000;
-const hour = 3600 * second;
-const day = 24 * hour;
-const noon = Date.UTC(2026, 10, 21, 12);
-const limits: RepairLimits = {
-  detectionDelayMs: 30 * second,
-  expiryMs: 3 * hour,
-  maxAttempts: 3,
-  retryMs: 30_000,
-  maxRange: { time: hour, sequence: 1000 },
-  maxActivePerDevice: 100,
-  maxActive: 1000,
-};
 
 /** How ingest treats messages that no correct clock or counter can have sent, on any database. */
 export function plausibleContract(open: () => Database): void {
   describe('messages that no correct clock or counter can have sent', () => {
+    const rig = new IngestRig(open);
     let database: Database;
     let clock: VirtualClock;
-    let sequenceNumber: number;
     beforeAll(() => {
       database = open();
     });
     beforeEach(async () => {
-      await emptyDatabase(database);
-      clock = new VirtualClock(noon);
-      sequenceNumber = 0;
+      await rig.begin();
+      clock = rig.clock;
     });
 
-    const newIngestor = () => createIngestor({ database, clock, log: silentLog, metrics: noMetrics });
-    const send = (...list: readonly Record<string, string>[]) =>
-      newIngestor().ingest(
-        partition,
-        list.map((properties) => ({
-          sequenceNumber: sequenceNumber++,
-          offset: '',
-          enqueuedAt: clock.now(),
-          properties: { batchId: 's', count: '1', ...properties },
-          annotations: { 'iothub-connection-device-id': 'd', 'iothub-connection-module-id': 'm' },
-        })),
-      );
-    const at = (start: number, end = start + 10 * second) => ({
-      startWindow: new Date(noon + start).toISOString(),
-      endWindow: new Date(noon + end).toISOString(),
-    });
-    const records = (start: number, end = start + 10) => ({
-      index: 'sequence',
-      startWindow: String(start),
-      endWindow: String(end),
-    });
-    const stream = async () => (await listStreams(database, { limit: 10 }))[0]!;
-    const asked = async () => {
-      for (let look = 0; look < 3; look++) {
-        await clock.advance(31 * second);
-        await markRead(database, partition, clock.now());
-        await sweep(database, seededRandom(look), clock.now(), limits);
-      }
-      const due = await claim(database, clock.now(), 1000, limits);
-      return due.map(({ range }) => [range.start, range.end]);
-    };
-    const state = async () => {
-      const period = { start: clock.now() - hour, end: clock.now() };
-      const now = clock.now();
-      const selection = {
-        order: 'worst',
-        offset: 0,
-        limit: 10,
-        period,
-        now,
-        silenceMs: 5 * 60 * second,
-      } as const;
-      const { page } = await judgeFleet(database, selection);
-      return page[0]?.state;
-    };
+    const send = (...list: readonly Sent[]) => rig.send(...list);
+    const stream = () => rig.stream();
+    const asked = () => rig.asked();
+    const state = () => rig.state();
 
     test.each<[string, Record<string, string>]>([
       ['ten hours ahead', at(10 * hour)],
@@ -237,8 +171,8 @@ export function plausibleContract(open: () => Database): void {
       await send(at(-60 * second, 0), at(10 * hour, 10 * hour + second));
       await clock.advance(hour);
       const judge = async () => {
-        await markRead(database, partition, clock.now());
-        await judgeSilence(database, clock.now(), 5 * 60 * second);
+        await rig.readToEnd();
+        await rig.judge();
       };
       await judge();
       // What was set aside is the worse of the two.
@@ -385,10 +319,10 @@ export function plausibleContract(open: () => Database): void {
       await send(at(0, 5 * second), at(100 * second, 110 * second));
       for (let look = 0; look < 3; look++) {
         await clock.advance(30 * second);
-        await markRead(database, partition, clock.now());
-        await sweep(database, seededRandom(look), clock.now(), limits);
+        await rig.readToEnd();
+        await rig.sweep();
       }
-      expect(await claim(database, clock.now(), 10, limits)).toEqual([]);
+      expect(await rig.due()).toEqual([]);
       expect(await asked()).toEqual([[noon + 5 * second, noon + 100 * second]]);
     });
   });

@@ -36,6 +36,7 @@ const reach = (span?: Window, more: Partial<Reach> = {}): Reach => ({
   leaptAt: 0,
   isPlaced: true,
   rival: undefined,
+  saidStart: undefined,
   index: undefined,
   ...more,
 });

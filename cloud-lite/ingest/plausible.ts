@@ -82,6 +82,34 @@ export function implausibleThrough(
   return judgeNumbers({ start: through, end: through + 1 }, count, enqueuedAt, bounds);
 }
 
+/**
+ * Whether a stream can have begun at `start`, before all that is known of it: what lies between becomes a gap. Undefined
+ * where it can; else why not.
+ */
+export function implausibleStart(
+  start: number,
+  index: IndexKind,
+  reach: Reach & { readonly span: Window },
+  enqueuedAt: number,
+  bounds: Bounds,
+): string | undefined {
+  const before = { start, end: reach.span.start };
+  if (isAccepted(reach, before)) return undefined;
+  if (index === 'sequence') {
+    const move = moveOfStart(start, reach, enqueuedAt, bounds);
+    if (!isTooFar(move, paceBounds(bounds))) return undefined;
+    return `the stream says that it began at ${start}, ${length(before)} records before the first that is known of it; they are not asked for until the range is accepted`;
+  }
+  const oldest = Math.max(bounds.earliest, enqueuedAt - bounds.maxAgeMs);
+  if (start >= oldest) return undefined;
+  return `the stream says that it began at ${isoOf(start)}, and the first that is known of it is at ${isoOf(before.end)}; so far back nothing is asked for until the range is accepted`;
+}
+
+/** The same of a stream by record number: how far it reaches back. */
+export function moveOfStart(start: number, reach: Reach, enqueuedAt: number, bounds: Bounds): Move {
+  return moveTo({ start, end: start + 1 }, 0, reach, enqueuedAt, paceBounds(bounds));
+}
+
 function judgeTime(
   window: Window,
   isVoid: boolean,

@@ -20,9 +20,11 @@ import {
   type Bounds,
   type Implausible,
   implausible,
+  implausibleStart,
   implausibleThrough,
   moveOf,
   moveOfCount,
+  moveOfStart,
 } from './plausible.ts';
 import type { SetAsideEvent } from './set-aside.ts';
 
@@ -123,7 +125,15 @@ class Sorting implements Sorted {
       return false;
     }
     const place = hull(rival!, window);
-    this.#reach.set(id, { ...reach, span: place, isPlaced: true, rival: undefined, leapt: 0, leaptAt: at });
+    this.#reach.set(id, {
+      ...reach,
+      span: place,
+      isPlaced: true,
+      rival: undefined,
+      leapt: 0,
+      leaptAt: at,
+      saidStart: undefined,
+    });
     this.moved.set(id, place);
     this.#withdraw(id);
     return true;
@@ -151,11 +161,13 @@ class Sorting implements Sorted {
   }
 
   #accept(event: ReceivedEvent, arrival: Arrival, { id: streamId }: KnownStream): void {
-    const { content, lateThrough, ...rest } = arrival;
+    const { content, lateThrough, streamStart, ...rest } = arrival;
     const countId = this.#known.countOf(arrival);
     const said = this.#believedThrough(event, arrival, streamId);
     const claimed: Window | undefined = 'window' in content ? content.window : undefined;
     if (claimed !== undefined) this.#claim(streamId, arrival, claimed, event.enqueuedAt);
+    const began =
+      streamStart === undefined ? undefined : this.#believedStart(event, arrival, streamId, streamStart);
     const last =
       content.kind === 'late'
         ? content.late.number
@@ -169,6 +181,7 @@ class Sorting implements Sorted {
       streamId,
       ...(countId === undefined || last === undefined ? {} : { countId }),
       ...(said === undefined ? {} : { lateThrough: said }),
+      ...(began === undefined ? {} : { streamStart: began }),
     };
     this.arrivals.push(taken);
     this.#events.set(taken, event);
@@ -184,6 +197,42 @@ class Sorting implements Sorted {
     if (problem === undefined) return lateThrough;
     this.aside.push({ event, stream: { id: count ?? id, batchId: arrival.stream.batchId }, ...problem });
     return undefined;
+  }
+
+  /**
+   * Where the stream says that it began, where that is before all that is known of it and can be: then what lies between
+   * was sent and did not come. A beginning that cannot be is noted once, and costs the message nothing.
+   */
+  #believedStart(
+    event: ReceivedEvent,
+    { stream, index }: Arrival,
+    id: number,
+    start: number,
+  ): number | undefined {
+    const reach = this.#reachOf(id, event.enqueuedAt);
+    const { span } = reach;
+    if (span === undefined || start >= span.start || start === reach.saidStart) return undefined;
+    const detail = implausibleStart(start, index, { ...reach, span }, event.enqueuedAt, this.#bounds);
+    if (detail !== undefined) {
+      this.#changed.add(id);
+      this.#reach.set(id, { ...reach, saidStart: start });
+      const of = { event, stream: { id, batchId: stream.batchId }, window: { start, end: span.start } };
+      this.aside.push({ ...of, reason: 'implausible-start', detail });
+      return undefined;
+    }
+    const known = reaching(reach, { start, end: span.start });
+    if (index === 'time') this.#reach.set(id, known);
+    else {
+      const { leapt } = moveOfStart(start, reach, event.enqueuedAt, this.#bounds);
+      this.#place(
+        id,
+        known,
+        isAccepted(reach, { start, end: span.start }) ? reach.leapt : leapt,
+        event.enqueuedAt,
+        reach.isPlaced,
+      );
+    }
+    return start;
   }
 
   #reachOf(id: number, now: number): Reach {

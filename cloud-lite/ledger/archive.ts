@@ -7,8 +7,8 @@
 import { type Coverage, intersection, normalise } from '../../wire/coverage.ts';
 import type { Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { formatMultirange, parseMultirange } from '../database/multirange.ts';
-import { allVoids, type StreamChange, spanText } from './fold.ts';
+import { formatMultirange, formatRange, parseMultirange } from '../database/multirange.ts';
+import { allVoids, emptyChange, type StreamChange, spanText } from './fold.ts';
 import { bytesPerRange, cutsOf, partOf, type SegmentLimits, type SegmentRanges } from './segment.ts';
 
 /** The id of the segment that is the stream row itself. */
@@ -56,6 +56,15 @@ export async function mergeArchived(
       changes.map((change) => spanText(change)),
     ],
   );
+}
+
+/** The stream has had `before`, which ends where it began until now. The caller holds the stream row locked. */
+export async function beginEarlier(session: Session, streamId: number, before: Window): Promise<void> {
+  await session.query('update stream set span = range_merge(span, $2::int8range) where id = $1', [
+    streamId,
+    formatRange(before),
+  ]);
+  await mergeArchived(session, [{ ...emptyChange(streamId), claimed: [before] }]);
 }
 
 /**

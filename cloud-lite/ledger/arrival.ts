@@ -49,6 +49,8 @@ export interface Arrival {
   readonly content: Claim | Late;
   /** The last late number that the stream had given out by then. */
   readonly lateThrough?: LateNumber;
+  /** Of claims: where the stream says that it began. */
+  readonly streamStart?: number;
 }
 
 /** An arrival whose stream is known to the database. */

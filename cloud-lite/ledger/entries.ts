@@ -32,22 +32,29 @@ export interface Entries {
   readonly heard: readonly Heard[];
   /** Late numbers that are known to have been given out, by count. */
   readonly counted: ReadonlyMap<number, Coverage>;
+  /** What streams say to have had before what came of them. */
+  readonly begun: ReadonlyMap<number, Coverage>;
 }
 
 export function entriesOf(arrivals: readonly ResolvedArrival[]): Entries {
   const entries: Entry[] = [];
   const heard: Heard[] = [];
   const counted = new Map<number, Coverage>();
+  const begun = new Map<number, Coverage>();
   for (const arrival of arrivals) {
-    const { countId, streamId, isBackfill, heardAt } = arrival;
+    const { countId, streamId, isBackfill, heardAt, streamStart } = arrival;
     const entry = entryOf(arrival);
+    if (streamStart !== undefined && streamStart < entry.window.start) {
+      const before = { start: streamStart, end: entry.window.start };
+      begun.set(streamId, union(begun.get(streamId) ?? [], [before]));
+    }
     entries.push(entry);
     if (entry.streamId !== streamId) heard.push({ streamId, isBackfill, heardAt });
     if (countId === undefined) continue;
     const end = entry.streamId === countId ? entry.window.end : arrival.lateThrough!.number + 1;
     counted.set(countId, union(counted.get(countId) ?? [], [{ start: 1, end }]));
   }
-  return { entries, heard, counted };
+  return { entries, heard, counted, begun };
 }
 
 function entryOf({ content, streamId, countId, isBackfill, requestId, heardAt }: ResolvedArrival): Entry {

@@ -1,7 +1,7 @@
 // The ledger: what is covered, void and missing, per stream. One multirange per kind and segment of a stream
 // (segment.ts), merged in SQL; the gap list is a generated column of the same row, so it can never disagree with them.
 import { HoldfastError } from '../../kernel/errors.ts';
-import { union } from '../../wire/coverage.ts';
+import { type Coverage, union } from '../../wire/coverage.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange } from '../database/multirange.ts';
 import { cutLarge, mergeArchived, streamRow } from './archive.ts';
@@ -27,10 +27,14 @@ export async function applyArrivals(
   limits: SegmentLimits = segmentLimits,
 ): Promise<void> {
   if (arrivals.length === 0) return;
-  const { entries, heard, counted } = entriesOf(arrivals);
+  const { entries, heard, counted, begun } = entriesOf(arrivals);
   const assembled = await assemble(session, entries);
   const known = await newlyCounted(session, counted);
-  const changes = withoutClaims(fold(assembled.inputs), { held: assembled.held, heard, counted: known });
+  const changes = withoutClaims(fold(assembled.inputs), {
+    held: assembled.held,
+    heard,
+    expected: [...known, ...begun],
+  });
   const written = await mergeChanges(session, changes, now, partitionId);
   const past = new Set(written.filter(({ reachesBack }) => reachesBack).map(({ id }) => id));
   const archived = await mergeArchived(
@@ -58,12 +62,17 @@ async function newlyCounted(session: Session, counted: Entries['counted']): Prom
   return new Map(rows.map(({ id }) => [id, counted.get(id)!]));
 }
 
-/** Adds arrivals that cover nothing: parts that wait, messages of late windows, and numbers that are known to exist. */
+/** Adds arrivals that cover nothing: parts that wait, messages of late windows, and positions that are known to exist. */
 function withoutClaims(
   changes: readonly StreamChange[],
-  { held, heard, counted }: Pick<Entries, 'heard' | 'counted'> & Pick<Assembled, 'held'>,
+  {
+    held,
+    heard,
+    expected,
+  }: Pick<Entries, 'heard'> &
+    Pick<Assembled, 'held'> & { readonly expected: readonly (readonly [id: number, positions: Coverage])[] },
 ): readonly StreamChange[] {
-  if (held.length + heard.length + counted.size === 0) return changes;
+  if (held.length + heard.length + expected.length === 0) return changes;
   const byStream = new Map(changes.map((change) => [change.streamId, change]));
   const changeOf = (streamId: number) => {
     const change = byStream.get(streamId) ?? emptyChange(streamId);
@@ -85,9 +94,9 @@ function withoutClaims(
     change.hasBackfill ||= isBackfill;
     change.heardAt = Math.max(change.heardAt, heardAt);
   }
-  for (const [streamId, numbers] of counted) {
+  for (const [streamId, positions] of expected) {
     const change = changeOf(streamId);
-    change.claimed = union(change.claimed, numbers);
+    change.claimed = union(change.claimed, positions);
   }
   return [...byStream.values()].sort((a, b) => a.streamId - b.streamId);
 }

@@ -22,6 +22,8 @@ export interface Reach {
   readonly isPlaced: boolean;
   /** Before that: what another message claims, far from there. */
   readonly rival: Window | undefined;
+  /** Where it says that it began, where that was not believed. */
+  readonly saidStart: number | undefined;
   /** The index of the stream, by its first accepted message; undefined before that. */
   readonly index: IndexKind | undefined;
 }
@@ -36,6 +38,7 @@ export const noReach = (now: number): Reach => ({
   leaptAt: now,
   isPlaced: false,
   rival: undefined,
+  saidStart: undefined,
   index: undefined,
 });
 
@@ -54,9 +57,10 @@ export async function readReach(session: Session, ids: readonly number[]): Promi
     leapt_at: number;
     is_placed: boolean;
     rival: string;
+    said_start: number | null;
   }>(
     `select id, span::text, accepted::text, created_at, heard_at, index_kind, messages, leapt, leapt_at, is_placed,
-            rival::text
+            rival::text, said_start
        from stream where id = any($1::int8[])`,
     [[...new Set(ids)]],
   );
@@ -72,6 +76,7 @@ export async function readReach(session: Session, ids: readonly number[]): Promi
         leaptAt: row.leapt_at,
         isPlaced: row.is_placed,
         rival: parseRange(row.rival),
+        saidStart: row.said_start ?? undefined,
         index: row.messages > 0 ? row.index_kind : undefined,
       },
     ]),
@@ -88,13 +93,15 @@ export async function writeIndexes(session: Session, indexes: ReadonlyMap<number
   );
 }
 
-/** Stores the state of streams by record number that their ranges do not show. */
+/** Stores the state of streams that their ranges do not show. */
 export async function writePlaces(session: Session, reaches: ReadonlyMap<number, Reach>): Promise<void> {
   if (reaches.size === 0) return;
   const list = [...reaches.values()];
   await session.query(
-    `update stream s set leapt = t.leapt, leapt_at = t.leapt_at, is_placed = t.is_placed, rival = t.rival::int8range
-       from unnest($1::int8[], $2::int8[], $3::int8[], $4::bool[], $5::text[]) as t(id, leapt, leapt_at, is_placed, rival)
+    `update stream s set leapt = t.leapt, leapt_at = t.leapt_at, is_placed = t.is_placed, rival = t.rival::int8range,
+                         said_start = t.said_start
+       from unnest($1::int8[], $2::int8[], $3::int8[], $4::bool[], $5::text[], $6::int8[])
+         as t(id, leapt, leapt_at, is_placed, rival, said_start)
       where s.id = t.id`,
     [
       [...reaches.keys()],
@@ -102,6 +109,7 @@ export async function writePlaces(session: Session, reaches: ReadonlyMap<number,
       list.map(({ leaptAt }) => leaptAt),
       list.map(({ isPlaced }) => isPlaced),
       list.map(({ rival }) => (rival === undefined ? 'empty' : formatRange(rival))),
+      list.map(({ saidStart }) => saidStart ?? null),
     ],
   );
 }
@@ -133,7 +141,7 @@ export async function moveStreams(
     );
     await session.query(
       `update stream set span = $2::int8range, archived_until = null, covered = '{}', backfilled = '{}', voided = '{}',
-                         waived = '{}', newest = null, messages = 0, duplicates = 0, readings = 0
+                         waived = '{}', newest = null, messages = 0, duplicates = 0, readings = 0, said_start = null
         where id = $1`,
       [id, formatRange(place)],
     );

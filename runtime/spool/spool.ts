@@ -18,7 +18,7 @@ import type { ContinuityTracker, SpoolLife } from './continuity/tracker.ts';
 import type { SpoolCore } from './core/core.ts';
 import { countAnew } from './core/load-state.ts';
 import { streamStats } from './core/stream-stats.ts';
-import type { Stream, StreamTable } from './core/streams.ts';
+import { earliestTime, type Stream, type StreamTable } from './core/streams.ts';
 import { TimeRecords } from './core/time-records.ts';
 import { applyKeyChange, encryptionStats, type KeyState } from './encryption/key-change.ts';
 import { textKey } from './format/keys.ts';
@@ -51,8 +51,6 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 }
 
 const closeLimitMs = 5000;
-/** Lower values of the spool's clock are no times of day. */
-const earliestStored = Date.UTC(2020, 0, 1);
 
 class DurableSpool implements Spool {
   readonly #options: SpoolOptions;
@@ -370,7 +368,7 @@ function ageOf(
   if (up !== undefined && committedUp?.[0] === up[0] && committedUp[1] <= up[1])
     return { ageMs: up[1] - committedUp[1], isAgeSure: true };
   const now = clock.now();
-  if (committedAt === undefined || committedAt < earliestStored || now < committedAt) return {};
+  if (committedAt === undefined || committedAt < earliestTime || now < committedAt) return {};
   return { ageMs: now - committedAt };
 }
 

@@ -9,7 +9,7 @@ export const metByFixedSeeds: Readonly<Partial<Record<Fault['kind'], readonly St
   clock: ['well'],
   'disk-error': ['tight', 'well'],
   habit: ['repairing', 'well'],
-  'kill-detector': ['down', 'repairing', 'tight', 'well'],
+  'kill-detector': ['down', 'tight', 'well'],
   kill: ['clock wrong', 'equipment away', 'tight', 'well'],
   link: ['repairing', 'tight', 'well'],
   'lose-answers': ['tight'],

@@ -268,11 +268,7 @@ export class Judge {
       this.find('lost', name, `sample ${lost[0]!.number} at ${lost[0]!.index} is neither here nor void`);
   }
 
-  #closePromises(
-    name: string,
-    { equipment, delivered, isTight }: Followed,
-    { covered, voids }: StreamAccount,
-  ): void {
+  #closePromises(name: string, { equipment, delivered, isTight }: Followed, { voids }: StreamAccount): void {
     // Readings that wait for the wall clock to come right lose their place with the machine's restart (docs/OPERATIONS.md).
     if (equipment.plan.stamping !== 'own' && this.#clocksWereSet()) return;
     // What is newer is on its way.
@@ -281,12 +277,9 @@ export class Judge {
       const { index } = equipment.samples[number]!;
       return isTight && voids.some(({ start, end }) => start <= index && index < end);
     };
-    // What the hub lost or removed before anything of the stream was read: nobody knows that it began earlier.
-    const from = covered[0]?.start ?? 0;
-    const broken = [...equipment.promised].filter((number) => {
-      const isDue = number < newest && equipment.samples[number]!.index >= from;
-      return isDue && !delivered.has(number) && !isTold(number);
-    });
+    const broken = [...equipment.promised].filter(
+      (number) => number < newest && !delivered.has(number) && !isTold(number),
+    );
     if (broken.length > 0)
       this.find('broken-promise', name, `${broken.length} samples, first ${broken[0]}, never came`);
   }
@@ -295,9 +288,7 @@ export class Judge {
   #closeOwn(name: string, { claimed }: Followed, { covered, voids }: StreamAccount): void {
     // What came last may not have been read yet.
     const end = covered.at(-1)?.end ?? 0;
-    // Nor what came first, where the hub removed it before anybody read it.
-    const start = covered[0]?.start ?? 0;
-    const known = claimed.filter((window) => window.start >= start && window.end <= end);
+    const known = claimed.filter((window) => window.end <= end);
     const away = subtract(normalise(known), covered);
     if (away.length > 0)
       this.find('lost', name, `[${away[0]!.start}, ${away[0]!.end}) came, and is not in the ledger`);

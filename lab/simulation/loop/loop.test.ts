@@ -53,7 +53,7 @@ describe('a bug that is planted', () => {
   // One for each seam; `npm run sim -- --sabotage all` looks for all of them.
   it.each([
     ...['reading-dropped-in-silence', 'history-leaves-out-a-record', 'void-too-early', 'end-inclusive'],
-    ...['verdict-twice', 'action-held-back'],
+    ...['verdict-twice', 'action-held-back', 'beginning-not-said'],
   ])('%s is found within four worlds', limit, async (name) => {
     const bug = planted[name]!;
     const found: string[] = [];

@@ -28,6 +28,8 @@ interface Stream {
   readonly index: IndexKind;
   covered: readonly Window[];
   voids: readonly Window[];
+  /** Where it says that it began. */
+  start: number;
   readonly parts: Map<string, Set<number>>;
   /** Gaps by where they begin: since when they are known. */
   readonly since: Map<number, number>;
@@ -119,8 +121,9 @@ export class ModelDetector implements Ledger {
     const system = { messageId, contentType: 'application/json', contentEncoding };
     const parsed = parseMessage(message.properties, system);
     if (parsed.kind === 'late' || parsed.kind === 'late-void') return;
-    const { batchId, index, window } = parsed;
+    const { batchId, index, window, streamStart = window.start } = parsed;
     const stream = this.#streamOf(deviceId, batchId, index);
+    stream.start = Math.min(stream.start, streamStart);
     if (parsed.kind === 'void') {
       stream.voids = union(stream.voids, subtract([window], stream.covered));
       return;
@@ -182,7 +185,9 @@ export class ModelDetector implements Ledger {
     const known = this.#streams.get(name);
     if (known !== undefined) return known;
     const [parts, since] = [new Map<string, Set<number>>(), new Map<number, number>()];
-    const stream: Stream = { deviceId, batchId, index, covered: [], voids: [], parts, since, requests: [] };
+    const start = Number.POSITIVE_INFINITY;
+    const none = { covered: [], voids: [], start, requests: [] };
+    const stream: Stream = { deviceId, batchId, index, ...none, parts, since };
     this.#streams.set(name, stream);
     return stream;
   }
@@ -198,10 +203,10 @@ function isWhole(
   return came.add(k).size === n;
 }
 
-function missingOf({ covered, voids }: Stream): readonly Window[] {
+function missingOf({ covered, voids, start }: Stream): readonly Window[] {
   const known = union(covered, voids);
   const [first, last] = [known[0], known.at(-1)];
   return first === undefined || last === undefined
     ? []
-    : subtract([{ start: first.start, end: last.end }], known);
+    : subtract([{ start: Math.min(first.start, start), end: last.end }], known);
 }

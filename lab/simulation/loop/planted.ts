@@ -300,6 +300,13 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
     foundAs: ['wild-action'],
   },
+  'beginning-not-said': {
+    seams: messages((message) => {
+      const { streamStart: _, ...properties } = message.properties;
+      return { ...message, properties };
+    }),
+    foundAs: ['broken-promise', 'lost'],
+  },
   'false-success': {
     seams: {
       client: (client) =>

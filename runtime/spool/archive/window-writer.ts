@@ -7,6 +7,7 @@ import {
   encodeLateVoid,
   encodeMiniBatch,
   encodeVoid,
+  type MessageOptions,
   markAsBackfill,
   messageBytes,
 } from '../../../wire/message.ts';
@@ -20,7 +21,7 @@ import type {
 } from '../../../wire/mini-batch.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { SpoolCore } from '../core/core.ts';
-import type { Stream, StreamTable } from '../core/streams.ts';
+import { earliestTime, type Stream, type StreamTable } from '../core/streams.ts';
 import type { BatchOp } from '../engine/store.ts';
 import { idKey } from '../format/keys.ts';
 import {
@@ -69,7 +70,20 @@ export class WindowWriter {
    * its window stays a hole.
    */
   addBatch(stream: Stream, batch: MiniBatch, to: Destination): number {
+    if (to.lane !== 'backfill') this.#noteStart(stream, batch.window);
     return this.#encode(stream, batch, to, undefined);
+  }
+
+  /**
+   * Each message says where its stream began, so that the loss of the first ones shows too. Durable with the window: the
+   * stream's record must be in the same batch.
+   */
+  #noteStart(stream: Stream, { start }: Window): void {
+    const known = this.#streams.get(stream.batchId) ?? stream;
+    // A clock that was never set gives windows, but no time at which anything began.
+    const isNoTime = known.index === 'time' && start < earliestTime;
+    if (isNoTime || (known.start !== undefined && known.start <= start)) return;
+    this.#streams.update(known, { start });
   }
 
   /**
@@ -89,7 +103,7 @@ export class WindowWriter {
         ...this.#encoding,
         creationTime: this.#core.clock.now(),
         late,
-        lateThrough: late === undefined ? this.#streams.get(stream.batchId)?.late : undefined,
+        ...(late === undefined && this.#claimOptions(stream)),
         onRefused: (reading, error) => this.#refused(stream, reading.tag, error),
       });
       return this.#addMessages(stream, { ...batch, late }, messages, to);
@@ -104,9 +118,14 @@ export class WindowWriter {
   }
 
   addVoid(stream: Stream, declaration: VoidDeclaration, to: Destination): void {
-    const lateThrough = this.#streams.get(stream.batchId)?.late;
-    const message = encodeVoid(declaration, { creationTime: this.#core.clock.now(), lateThrough });
+    const creationTime = this.#core.clock.now();
+    const message = encodeVoid(declaration, { creationTime, ...this.#claimOptions(stream) });
     this.#addMessages(stream, declaration, [message], to);
+  }
+
+  #claimOptions({ batchId }: Stream): Pick<MessageOptions, 'lateThrough' | 'streamStart'> {
+    const stream = this.#streams.get(batchId);
+    return { lateThrough: stream?.late, streamStart: stream?.start };
   }
 
   addLateVoid(stream: Stream, declaration: LateVoid, to: Destination): void {

@@ -23,6 +23,8 @@ import { openJson, type RecordCodec, sealJson } from '../format/record.ts';
 export interface StreamRecord {
   readonly number: number;
   readonly index: IndexKind;
+  /** Where its first window began. Absent before there was one, and where the record was lost since. */
+  readonly start?: number;
   readonly floor?: number;
   /** As `StreamStart.seen`. */
   readonly seen?: number | undefined;
@@ -70,6 +72,8 @@ interface StreamName {
 type OnDamage = (key: Uint8Array, value: Uint8Array, error: HoldfastError) => void;
 
 export const maxStreams = 10_000;
+/** Lower values of a clock are no times of day. UTC epoch ms. */
+export const earliestTime = Date.UTC(2020, 0, 1);
 const noJournal = { from: 0, to: 0 };
 
 export class StreamTable {
