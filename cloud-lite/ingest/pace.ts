@@ -1,6 +1,11 @@
 // How far a stream ordered by record number can plausibly have advanced. Numbers carry no time, so one message proves
 // nothing of them: an advance that its readings do not explain is compared with the stream's pace and the time that passed,
 // whatever the number of messages. Many small steps are believed no further than one large one.
+//
+// What a time of silence explains is not used up by the first message after it: that may be the first of a backlog, of hours
+// that are still to come. So what the pace explains and has not come is kept (`owed`), and only the records by which the
+// stream goes on are taken off. Nothing is explained twice, and as the pace is an average, a stream that has become slower
+// is owed about what it made when it was fast, however long that is ago.
 import { length, type Window } from '../../wire/window.ts';
 import type { Reach } from '../ledger/reach.ts';
 
@@ -24,6 +29,8 @@ export interface Move {
   readonly unexplained: number;
   /** All that nothing explains of the stream's way, this message's included, less what its pace and the time explain. */
   readonly leapt: number;
+  /** As `Reach.owed`, with this message. */
+  readonly owed: number;
 }
 
 /**
@@ -38,12 +45,12 @@ export function moveTo(
   { maxJump }: PaceBounds,
 ): Move {
   const { span, since, until } = reach;
-  const perMs = span === undefined ? 0 : length(span) / Math.max(until - since, leastSpanMs);
-  const meanwhile = perMs * Math.max(0, at - until);
-  const growth =
-    span === undefined
-      ? length(window)
-      : Math.max(0, window.end - span.end) + Math.max(0, span.start - window.start);
+  // What nothing explains shows no pace.
+  const explained = span === undefined ? 0 : length(span) - Math.max(0, reach.leapt);
+  const perMs = Math.max(0, explained) / Math.max(until - since, leastSpanMs);
+  const owed = reach.owed + perMs * Math.max(0, at - until);
+  const advance = span === undefined ? 0 : Math.max(0, window.end - span.end);
+  const growth = span === undefined ? length(window) : advance + Math.max(0, span.start - window.start);
   const leftOut = span === undefined ? 0 : Math.max(0, window.start - span.end, span.start - window.end);
   const isOn = span === undefined || window.start >= span.end;
   // A record may have any number of readings: a window explains no more records than it is long.
@@ -51,9 +58,10 @@ export function moveTo(
   const faded = reach.leapt - (perMs + maxJump / dayMs) * Math.max(0, at - reach.leaptAt);
   return {
     leftOut,
-    most: isOn ? maxJump + meanwhile : maxJump,
+    most: isOn ? maxJump + owed : maxJump,
     unexplained,
-    leapt: Math.max(faded, -meanwhile) + unexplained,
+    leapt: Math.max(faded, -owed) + unexplained,
+    owed: Math.max(0, owed - advance),
   };
 }
 

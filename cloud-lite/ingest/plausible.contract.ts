@@ -275,6 +275,32 @@ export function plausibleContract(open: () => Database): void {
         expect(sparse).toMatchObject({ messages: 30, setAside: [], gaps: [] });
       });
 
+      test('that is fast is taken whole after an outage, whether its backlog or its live data comes first', async () => {
+        // 100 records a second for an hour, then the gateway is cut off for ten.
+        for (const batchId of ['backlog', 'live'])
+          for (let n = 0; n < 60; n++) {
+            await send({ ...records(n * 6000, (n + 1) * 6000), count: '6000', batchId });
+            await clock.advance(batchId === 'live' ? 60_000 : 0);
+          }
+        await clock.advance(10 * hour);
+        const [backlog, live] = [records(360_000, 366_000), records(3_960_000, 3_961_000)];
+        const sent = (batchId: string, ...list: readonly Sent[]) =>
+          send(...list.map((one) => ({ ...one, count: '1000', batchId })));
+        await sent('live', live);
+        await sent('live', backlog);
+        await sent('backlog', backlog);
+        await clock.advance(2 * second);
+        await sent('backlog', live);
+        for (const one of await listStreams(database, { limit: 10 }))
+          expect(one).toMatchObject({ last: 3_961_000, setAside: [], lengths: { missing: 3_594_000 } });
+        // Nothing is explained twice.
+        await sent('backlog', records(5_500_000), records(7_000_000));
+        expect((await listStreams(database, { limit: 10 }))[0]).toMatchObject({
+          last: 3_961_000,
+          setAside: [{ reason: 'implausible-jump', messages: 2 }],
+        });
+      });
+
       test.each<[string, number]>([
         ['one batch', 1],
         ['batches of their own', 0],

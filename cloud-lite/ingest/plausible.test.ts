@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import type { Reach } from '../ledger/reach.ts';
+import { moveTo } from './pace.ts';
 import { type Bounds, implausible, implausibleThrough } from './plausible.ts';
 
 const minute = 60_000;
@@ -32,6 +33,7 @@ const reach = (span?: Window, more: Partial<Reach> = {}): Reach => ({
   accepted: [],
   since: now - day,
   until: now,
+  owed: 0,
   leapt: 0,
   leaptAt: 0,
   isPlaced: true,
@@ -139,6 +141,20 @@ describe('a window of records', () => {
     // Allowed by a bound that was wider: what goes on, or fills a gap, is taken all the same.
     expect(judge(whole, at(90_000))).toBeUndefined();
     expect(records(2, 8, at(90_000))).toBeUndefined();
+  });
+
+  test('behind a backlog that has begun to come may be as far on as all the time of silence explains', () => {
+    // 14,400 records in a day, then an hour of silence: 600 more are owed, of which 20 have come.
+    const stream = reach({ start: 0, end: 14_400 }, { since: now - day - hour, until: now - hour });
+    const move = (window: Window, at: Reach) =>
+      moveTo(window, 1, at, now, { maxJump: 5000, maxSeries: 20_000 });
+    expect(move({ start: 14_400, end: 14_420 }, stream).owed).toBeCloseTo(580);
+    const after = { ...stream, span: { start: 0, end: 14_420 }, until: now, owed: 580 };
+    expect(records(14_420 + 5580, 20_010, after)).toBeUndefined();
+    expect(records(14_420 + 5581, 20_010, after)).toBe('implausible-jump');
+    expect(move({ start: 15_420, end: 15_430 }, after).owed).toBe(0);
+    // Twice the same is no way on.
+    expect(move({ start: 14_400, end: 14_420 }, after).owed).toBe(580);
   });
 
   test('is not fast because it is young: 1,000 records in its first second are no speed', () => {

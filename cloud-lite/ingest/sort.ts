@@ -5,6 +5,7 @@ import type { Session } from '../database/database.ts';
 import type { Arrival, ResolvedArrival } from '../ledger/arrival.ts';
 import {
   isAccepted,
+  isOwedOtherwise,
   moveStreams,
   noReach,
   type Reach,
@@ -16,6 +17,7 @@ import {
 import type { KnownStream, KnownStreams } from '../ledger/stream-registry.ts';
 import type { Classified } from './classify.ts';
 import type { ReceivedEvent } from './event-source.ts';
+import type { Move } from './pace.ts';
 import {
   type Bounds,
   type Implausible,
@@ -132,6 +134,7 @@ class Sorting implements Sorted {
       rival: undefined,
       leapt: 0,
       leaptAt: at,
+      owed: 0,
       saidStart: undefined,
     });
     this.moved.set(id, place);
@@ -223,14 +226,9 @@ class Sorting implements Sorted {
     const known = reaching(reach, { start, end: span.start });
     if (index === 'time') this.#reach.set(id, known);
     else {
-      const { leapt } = moveOfStart(start, reach, event.enqueuedAt, this.#bounds);
-      this.#place(
-        id,
-        known,
-        isAccepted(reach, { start, end: span.start }) ? reach.leapt : leapt,
-        event.enqueuedAt,
-        reach.isPlaced,
-      );
+      const move = moveOfStart(start, reach, event.enqueuedAt, this.#bounds);
+      const leapt = isAccepted(reach, { start, end: span.start }) ? reach.leapt : move.leapt;
+      this.#place(id, known, { ...move, leapt }, event.enqueuedAt, reach.isPlaced);
     }
     return start;
   }
@@ -247,22 +245,26 @@ class Sorting implements Sorted {
       return;
     }
     // What a person accepted is explained.
-    const { leapt } = isAccepted(before, window) ? before : moveOf(arrival, window, before, at, this.#bounds);
+    const move = moveOf(arrival, window, before, at, this.#bounds);
+    const leapt = isAccepted(before, window) ? before.leapt : move.leapt;
     const isFirst = before.span === undefined;
     const isAgain = before.span?.start === window.start && before.span.end === window.end;
-    this.#place(id, reach, leapt, at, before.isPlaced || !(isFirst || isAgain));
+    const isPlaced = before.isPlaced || !(isFirst || isAgain);
+    this.#place(id, reach, { ...move, leapt }, at, isPlaced);
   }
 
   #count(id: number, last: number, at: number): void {
     const before = this.#reachOf(id, at);
-    const { leapt } = moveOfCount(last, before, at, this.#bounds);
-    this.#place(id, reaching(before, { start: 1, end: last + 1 }), leapt, at, true);
+    const move = moveOfCount(last, before, at, this.#bounds);
+    this.#place(id, reaching(before, { start: 1, end: last + 1 }), move, at, true);
   }
 
   /** Noted only where it says something: most streams only ever go on. */
-  #place(id: number, reach: Reach, leapt: number, at: number, isPlaced: boolean): void {
-    const level = Math.max(0, leapt);
-    if (level > 0 || reach.leapt > 0 || isPlaced !== reach.isPlaced) this.#changed.add(id);
+  #place(id: number, before: Reach, move: Move, at: number, isPlaced: boolean): void {
+    const level = Math.max(0, move.leapt);
+    const reach = { ...before, until: Math.max(before.until, at), owed: move.owed };
+    const isOwed = isOwedOtherwise(before, reach);
+    if (level > 0 || reach.leapt > 0 || isPlaced !== reach.isPlaced || isOwed) this.#changed.add(id);
     const rival = isPlaced ? undefined : reach.rival;
     this.#reach.set(id, { ...reach, leapt: level, leaptAt: at, isPlaced, rival });
   }

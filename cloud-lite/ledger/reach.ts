@@ -15,6 +15,8 @@ export interface Reach {
   /** When the stream was first and last heard of. UTC epoch ms. */
   readonly since: number;
   readonly until: number;
+  /** Records that its pace explains, up to `until`, and that have not come (ingest/pace.ts). */
+  readonly owed: number;
   /** Positions of its way that nothing explains, as they were at `leaptAt`, UTC epoch ms (ingest/pace.ts). */
   readonly leapt: number;
   readonly leaptAt: number;
@@ -34,6 +36,7 @@ export const noReach = (now: number): Reach => ({
   accepted: [],
   since: now,
   until: now,
+  owed: 0,
   leapt: 0,
   leaptAt: now,
   isPlaced: false,
@@ -58,9 +61,10 @@ export async function readReach(session: Session, ids: readonly number[]): Promi
     is_placed: boolean;
     rival: string;
     said_start: number | null;
+    owed: number;
   }>(
     `select id, span::text, accepted::text, created_at, heard_at, index_kind, messages, leapt, leapt_at, is_placed,
-            rival::text, said_start
+            rival::text, said_start, owed
        from stream where id = any($1::int8[])`,
     [[...new Set(ids)]],
   );
@@ -72,6 +76,7 @@ export async function readReach(session: Session, ids: readonly number[]): Promi
         accepted: parseMultirange(row.accepted),
         since: row.created_at,
         until: row.heard_at || row.created_at,
+        owed: row.owed,
         leapt: row.leapt,
         leaptAt: row.leapt_at,
         isPlaced: row.is_placed,
@@ -99,9 +104,9 @@ export async function writePlaces(session: Session, reaches: ReadonlyMap<number,
   const list = [...reaches.values()];
   await session.query(
     `update stream s set leapt = t.leapt, leapt_at = t.leapt_at, is_placed = t.is_placed, rival = t.rival::int8range,
-                         said_start = t.said_start
-       from unnest($1::int8[], $2::int8[], $3::int8[], $4::bool[], $5::text[], $6::int8[])
-         as t(id, leapt, leapt_at, is_placed, rival, said_start)
+                         said_start = t.said_start, owed = t.owed
+       from unnest($1::int8[], $2::int8[], $3::int8[], $4::bool[], $5::text[], $6::int8[], $7::int8[])
+         as t(id, leapt, leapt_at, is_placed, rival, said_start, owed)
       where s.id = t.id`,
     [
       [...reaches.keys()],
@@ -110,9 +115,18 @@ export async function writePlaces(session: Session, reaches: ReadonlyMap<number,
       list.map(({ isPlaced }) => isPlaced),
       list.map(({ rival }) => (rival === undefined ? 'empty' : formatRange(rival))),
       list.map(({ saidStart }) => saidStart ?? null),
+      list.map(owedOf),
     ],
   );
 }
+
+/** What it made in a short while, or less, is as good as nothing: a stream that goes on at its pace then writes none of this. */
+const leastOwed = 1000;
+
+const owedOf = ({ owed }: Reach) => (owed < leastOwed ? 0 : Math.round(owed));
+
+/** Whether that is to be stored anew. */
+export const isOwedOtherwise = (before: Reach, after: Reach) => owedOf(before) !== owedOf(after);
 
 /**
  * Streams whose first message is borne out by nothing, and contradicted: what the first claimed is withdrawn, and they begin at
@@ -141,7 +155,7 @@ export async function moveStreams(
     );
     await session.query(
       `update stream set span = $2::int8range, archived_until = null, covered = '{}', backfilled = '{}', voided = '{}',
-                         waived = '{}', newest = null, messages = 0, duplicates = 0, readings = 0, said_start = null
+                         waived = '{}', newest = null, messages = 0, duplicates = 0, readings = 0, said_start = null, owed = 0
         where id = $1`,
       [id, formatRange(place)],
     );
