@@ -2,8 +2,11 @@
 // that nothing comes between the parts of one sample; history's turn is one request. After a turn of live
 // polling a waiting history read goes first, and the other way round: neither can starve the other.
 
-export const lanes = ['write', 'live', 'history'] as const;
-/** In order of precedence; `write` is a person or a rule that waits for a device to act. */
+export const lanes = ['write', 'live', 'history', 'look'] as const;
+/**
+ * In order of precedence; `write` is a person or a rule that waits for a device to act, `look` a look for a unit that does not
+ * answer.
+ */
 export type TurnLane = (typeof lanes)[number];
 
 interface Waiting {
@@ -15,6 +18,7 @@ export class TurnQueue {
     write: new Set(),
     live: new Set(),
     history: new Set(),
+    look: new Set(),
   };
   #isBusy = false;
   #lastLane: TurnLane = 'history';
@@ -60,7 +64,8 @@ export class TurnQueue {
   }
 
   #next(): void {
-    const order: readonly TurnLane[] = this.#lastLane === 'live' ? ['write', 'history', 'live'] : lanes;
+    const order: readonly TurnLane[] =
+      this.#lastLane === 'live' ? ['write', 'history', 'live', 'look'] : lanes;
     for (const lane of order) {
       const [first] = this.#waiting[lane];
       if (!first) continue;

@@ -288,6 +288,11 @@ export class LineUnits {
     return this.#echo === 'heard';
   }
 
+  /** It has answered since its last request without an answer. */
+  isAlive(unit: number): boolean {
+    return this.#unit(unit).isAlive;
+  }
+
   /** Frames of `unit` that nobody here had asked for. */
   strays(unit: number): number {
     return this.#unit(unit).exchanges.strays;

@@ -4,6 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { orAborted } from '../../../kernel/or-aborted.ts';
 import type { LearnedStore } from '../learned.ts';
+import { LineTime } from '../line/line-time.ts';
 import { PeerHabits } from '../line/peer-habits.ts';
 import { TurnQueue } from '../line/turn-queue.ts';
 import type { ModbusSourceConfig } from './config.ts';
@@ -16,6 +17,9 @@ export interface Link {
   readonly client: ModbusClient;
   readonly turns: TurnQueue;
   readonly units: LineUnits;
+  readonly time: LineTime;
+  /** While its unit does not answer, none of its requests waits longer than until then, monotonic ms. */
+  lookUntil: number | undefined;
   /** Requests so far may have been lost: repeat them before giving up. */
   readonly isDeaf: boolean;
   /** Gives the share back. Idempotent. What the source has under way rejects if it was the last. */
@@ -42,6 +46,7 @@ interface PeerKnown {
 interface Shared {
   readonly settings: string;
   readonly turns: TurnQueue;
+  readonly time: LineTime;
   readonly opening: AbortController;
   readonly connection: Promise<ModbusConnection>;
   /** Set once open. */
@@ -71,25 +76,37 @@ class SharedLinks implements ModbusLinks {
     entry.users += 1;
     let isReleased = false;
     const release = () => {
-      if (!isReleased) this.#letGo(entry);
+      if (!isReleased) {
+        entry.time.leave(config.name);
+        this.#letGo(entry);
+      }
       isReleased = true;
     };
     try {
       const connection = await orAborted(entry.connection, signal);
-      const client = createModbusClient(connection, config.timeoutMs);
-      return {
+      const { units } = connection;
+      const client = createModbusClient(connection, (unit) => this.#limitMs(config, link, unit));
+      const link: Link = {
         client,
         turns: entry.turns,
-        units: connection.units,
+        time: entry.time,
+        lookUntil: undefined,
+        units,
         get isDeaf() {
           return connection.isDeaf;
         },
         release,
       };
+      return link;
     } catch (error) {
       release();
       throw error;
     }
+  }
+
+  #limitMs({ timeoutMs }: ModbusSourceConfig, { lookUntil, units }: Link, unit: number): number {
+    if (lookUntil === undefined || units.isAlive(unit)) return timeoutMs;
+    return Math.min(timeoutMs, Math.max(minLookMs, lookUntil - this.#clock.monotonic()));
   }
 
   #find(config: ModbusSourceConfig, learned: LearnedStore | undefined): Shared {
@@ -112,6 +129,7 @@ class SharedLinks implements ModbusLinks {
     const entry: Shared = {
       settings: settingsOf(config),
       turns: new TurnQueue(),
+      time: new LineTime(this.#clock),
       opening,
       users: 0,
       connection: open(config, clock, opening.signal).then((stream) => {
@@ -157,6 +175,8 @@ class SharedLinks implements ModbusLinks {
   }
 }
 
+/** What is left to a second request of a look. */
+const minLookMs = 10;
 /** Silence proves a unit to be in step after so many timeouts, and so long, at least. */
 const silentTimeouts = 5;
 const minSilenceMs = 3000;

@@ -39,8 +39,12 @@ export interface WriteHow {
 /** Registers that fit into one answer of function 20. */
 export const maxFileRegisters = 121;
 
-export function createModbusClient(connection: ModbusConnection, timeoutMs: number): ModbusClient {
-  return new Client(connection, timeoutMs);
+/** `timeoutMs`: of the request that is about to be made to a unit. */
+export function createModbusClient(
+  connection: ModbusConnection,
+  timeoutMs: number | ((unit: number) => number),
+): ModbusClient {
+  return new Client(connection, typeof timeoutMs === 'number' ? () => timeoutMs : timeoutMs);
 }
 
 interface Written {
@@ -54,9 +58,9 @@ const fileReference = 6;
 
 class Client implements ModbusClient {
   readonly #connection: ModbusConnection;
-  readonly #timeoutMs: number;
+  readonly #timeoutMs: (unit: number) => number;
 
-  constructor(connection: ModbusConnection, timeoutMs: number) {
+  constructor(connection: ModbusConnection, timeoutMs: (unit: number) => number) {
     this.#connection = connection;
     this.#timeoutMs = timeoutMs;
   }
@@ -92,7 +96,7 @@ class Client implements ModbusClient {
       send: (wire, next) => wire.writeCustomFC(unit, 20, body, next),
       describe: () => `reading ${count} registers from record ${record} of file ${file} of unit ${unit}`,
       take: (_result, answer) => parseFileRecord(answer, count),
-      timeoutMs: this.#timeoutMs,
+      timeoutMs: this.#timeoutMs(unit),
     });
   }
 
@@ -101,7 +105,7 @@ class Client implements ModbusClient {
       send: (wire, next) => wire.writeCustomFC(unit, identificationCode, [14, 1, 0], next),
       describe: () => `reading the device identification of unit ${unit}`,
       take: (_result, answer) => parseIdentification(answer),
-      timeoutMs: this.#timeoutMs,
+      timeoutMs: this.#timeoutMs(unit),
     });
   }
 
@@ -142,7 +146,7 @@ class Client implements ModbusClient {
       describe: () =>
         `reading ${count} ${table} ${isBitTable(table) ? 'bits' : 'registers'} from ${address} of unit ${unit}`,
       take: (result) => exactly((result as { buffer?: Buffer }).buffer, length),
-      timeoutMs: this.#timeoutMs,
+      timeoutMs: this.#timeoutMs(unit),
     });
   }
 
@@ -157,7 +161,7 @@ class Client implements ModbusClient {
       describe: () => `writing ${what} of unit ${unit}`,
       onSend,
       take: (result) => checkEcho(result as Written, expected),
-      timeoutMs: this.#timeoutMs,
+      timeoutMs: this.#timeoutMs(unit),
     });
   }
 }

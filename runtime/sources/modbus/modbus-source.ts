@@ -103,7 +103,8 @@ class ModbusSource implements Source {
 
   complaint(): string | undefined {
     const models = this.#groups.flatMap(({ poller }) => poller.complaint ?? []);
-    const all = [...new Set([describeRefused(this.#refused), ...models])].filter(
+    const line = this.#link?.time.complaintOf(this.#config.name);
+    const all = [...new Set([describeRefused(this.#refused), ...models, line])].filter(
       (each) => each !== undefined,
     );
     return all.length === 0 ? undefined : all.join('; ');
@@ -115,13 +116,14 @@ class ModbusSource implements Source {
       this.#link = link;
       try {
         const { clock, log, metrics } = this.#deps;
-        const { name, unit } = this.#config;
+        const { name, unit, timeoutMs } = this.#config;
         const stream = this.#openStream(sink);
         const session = {
           groups: this.#groups,
           stream,
           name,
           unit,
+          timeoutMs,
           link,
           isShared: shareKeyOf(this.#config) !== undefined,
           clock,

@@ -3,10 +3,11 @@ import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
+import { maxLookWaitMs } from '../line/line-time.ts';
 import { createPollSchedule, type PollSchedule } from '../line/poll-schedule.ts';
 import type { Link } from './link.ts';
 import { UnprovenError } from './modbus-errors.ts';
-import type { Poller } from './poller.ts';
+import type { Poll, Poller } from './poller.ts';
 import { untilQuiet } from './quiet.ts';
 import type { SampleStream } from './sample-stream.ts';
 
@@ -21,6 +22,7 @@ export interface PollSessionOptions {
   readonly stream: SampleStream;
   readonly name: string;
   readonly unit: number;
+  readonly timeoutMs: number;
   readonly link: Link;
   /** Others take turns on the same line. */
   readonly isShared: boolean;
@@ -87,21 +89,18 @@ export class ModbusSession {
   }
 
   async #pollOnce(pace: Pace, dueAt: number, nextDueAt: () => number, signal: AbortSignal): Promise<void> {
-    const { link, stream, unit, clock } = this.#options;
+    const { link, name, stream, unit, clock } = this.#options;
     const { client, turns, units } = link;
     const { poller, schedule } = pace;
+    link.time.plan(name, nextDueAt());
     const strays = units.strays(unit);
     let startedAt = 0;
     try {
-      const poll = await turns.run(
-        'live',
-        () => {
-          startedAt = clock.monotonic();
-          this.#onStarted(pace, startedAt - dueAt);
-          return poller.poll(client);
-        },
-        signal,
-      );
+      const poll = await this.#inTurn(() => {
+        startedAt = clock.monotonic();
+        this.#onStarted(pace, startedAt - dueAt);
+        return poller.poll(client);
+      }, signal);
       // What went by while this poll was under way lies before its answer, so the break comes before it too.
       this.#onMissed(schedule.ended());
       const answered = stream.answered?.();
@@ -124,6 +123,44 @@ export class ModbusSession {
       if (isLost && link.isDeaf) return this.#pollOnce(pace, clock.monotonic(), nextDueAt, signal);
       if (pace.failures >= maxFailures) throw error;
     }
+  }
+
+  async #inTurn(work: () => Promise<Poll>, signal: AbortSignal): Promise<Poll> {
+    const { link, name, unit, isShared, clock, timeoutMs } = this.#options;
+    const { turns, time, units } = link;
+    if (!isShared) return turns.run('live', work, signal);
+    const timed = async () => {
+      const startedAt = clock.monotonic();
+      try {
+        return await work();
+      } finally {
+        time.polled(name, unit, clock.monotonic() - startedAt, units.isAlive(unit));
+        link.lookUntil = undefined;
+      }
+    };
+    const overdueAt = clock.monotonic() + maxLookWaitMs;
+    while (time.isSilent(name, units.isNew(unit))) {
+      const isOverdue = clock.monotonic() >= overdueAt;
+      const patience = new AbortController();
+      const timer = isOverdue
+        ? undefined
+        : clock.setTimer(overdueAt - clock.monotonic(), () => patience.abort());
+      const look = () => {
+        timer?.cancel();
+        const lookMs = time.lookMs(name, timeoutMs, isOverdue);
+        if (lookMs === undefined) return Promise.resolve(undefined);
+        link.lookUntil = clock.monotonic() + lookMs;
+        return timed();
+      };
+      const either = AbortSignal.any([signal, patience.signal]);
+      const poll = await turns.run(isOverdue ? 'live' : 'look', look, either).catch((error: unknown) => {
+        timer?.cancel();
+        if (signal.aborted || !patience.signal.aborted) throw error;
+      });
+      if (poll) return poll;
+      if (!patience.signal.aborted) await sleep(clock, time.untilNextMs(name), signal);
+    }
+    return turns.run('live', timed, signal);
   }
 
   /**
@@ -177,6 +214,8 @@ export class ModbusSession {
 
   #onMissed(missed: number): void {
     if (missed === 0) return;
+    const { link, name } = this.#options;
+    link.time.missed(name);
     this.#count('holdfast_modbus_missed_polls_total', missed);
     this.#options.stream.gap('poll-missed');
   }
