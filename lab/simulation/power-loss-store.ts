@@ -22,6 +22,7 @@ export interface PowerLossStoreOptions {
 type Batch = readonly BatchOp[];
 
 export class PowerLossStore implements IndexStore {
+  readonly identity = undefined;
   readonly #options: PowerLossStoreOptions;
   #seen: MemoryStore;
   readonly #disk: MemoryStore;

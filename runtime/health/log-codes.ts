@@ -14,6 +14,7 @@ const codes: readonly (readonly [string, string])[] = [
   ["the spool's state is damaged", 'spool-damage'],
   ['another store stood in the place of the spool', 'spool-store-swapped'],
   ['a store stood in the place of the lock', 'spool-store-swapped'],
+  ["another spool's files were quarantined", 'spool-store-swapped'],
   ['the wall clock is not trusted', 'clock-not-trusted'],
   ['the journal of readings that wait for the clock is full', 'clock-journal-full'],
   ['readings waited for a clock', 'clock-readings-lost'],

@@ -96,7 +96,7 @@ export class ContinuityTracker {
     const commits = core.commits;
     this.#beside = await this.#open(this.#options.mark);
     const beside = this.#beside?.found;
-    const id = known?.id ?? beside?.mark?.spool ?? newId();
+    const id = known?.id ?? core.store.identity ?? beside?.mark?.spool ?? newId();
     const elsewhere = await this.#readElsewhere(id);
     const verdict: Verdict =
       repair === undefined

@@ -28,6 +28,8 @@
 //
 // docs/FORMAT.md describes them to the byte.
 //
+// A segment of either log begins with the identity of the store (segment-head.ts), which the index holds too, under `\0identity`.
+//
 // ## Write (writer.ts)
 //
 // 1. Large values are given places in the value log. If together they have 32 KiB or more, they are written and synced
@@ -59,7 +61,7 @@
 // may be done twice. The log ends at the first hole in the sequence, unless a later synced record proves that the hole
 // is damage; then the rest counts and the damage is reported. The index may lack any batch since the checkpoint and
 // never has one that the log lacks: it is given a batch only after the log was synced. An index that is older than
-// the checkpoint says, or values without a pointer after damage to the log, are refused (`store-damaged`): the
+// the checkpoint says, a segment of the log that is another store's, or values without a pointer after damage to the log, are refused (`store-damaged`): the
 // caller rebuilds the store from what can be read (runtime/spool/repair/salvage.ts).
 //
 // After a failed write it is unknown where the log ends, and after a failed sync what of it the disk has. So the store then
@@ -92,6 +94,7 @@ export async function openEngine(options: EngineOptions): Promise<OpenedEngine> 
 }
 
 class Engine implements Store {
+  readonly identity: string | undefined;
   readonly #options: EngineOptions;
   #recovered: Recovered;
   #reader: EngineReader;
@@ -107,6 +110,7 @@ class Engine implements Store {
     this.#options = options;
     this.#recovered = recovered;
     this.#reader = new EngineReader(recovered.state);
+    this.identity = recovered.state.identity;
   }
 
   batch(ops: readonly BatchOp[], options: { readonly sync: boolean }): Promise<void> {

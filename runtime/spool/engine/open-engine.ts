@@ -10,6 +10,8 @@ export interface EngineFolderOptions {
   readonly spaces: KeySpaces;
   /** False: the folder must hold a store already. Default true. */
   readonly create?: boolean;
+  /** As `EngineOptions` has it. */
+  readonly identity?: string;
   /** Opens without the data that the disk does not return, after enough retries. Default false. */
   readonly skipUnreadable?: boolean;
 }
@@ -19,12 +21,19 @@ export const valuesFolder = 'values';
 
 /** @throws HoldfastError as `openLevelStore` and `openEngine`. */
 export async function openEngineFolder(options: EngineFolderOptions): Promise<OpenedEngine> {
-  const { folder, spaces, skipUnreadable = false } = options;
+  const { folder, spaces, identity, skipUnreadable = false } = options;
   const index = await openLevelStore({ ...options, writeBufferBytes: 1024 * 1024 });
   try {
     const wal = await openDiskFiles(join(folder, walFolder));
     const values = await openDiskFiles(join(folder, valuesFolder));
-    return await openEngine({ index, wal, values, spaces, skipUnreadable });
+    return await openEngine({
+      index,
+      wal,
+      values,
+      spaces,
+      skipUnreadable,
+      ...(identity === undefined ? {} : { identity }),
+    });
   } catch (error) {
     await index.close();
     throw error;

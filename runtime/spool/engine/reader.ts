@@ -1,7 +1,7 @@
 // Reads of the engine: what index and memtable say, with values in place of pointers and what the log alone has among it.
 import { coalesceReads } from './coalesce-reads.ts';
 import { overlay } from './overlay.ts';
-import { durableKey, type EngineState } from './state.ts';
+import { type EngineState, isOwnKey } from './state.ts';
 import type { Entry, RangeOptions } from './store.ts';
 import { decodeValuePointer, isWhole, valueHeadBytes, valueRecordAt } from './value-record.ts';
 import type { WalPointer } from './wal-values.ts';
@@ -40,7 +40,7 @@ export class EngineReader {
     const { gte, lt, limit, maxBytes = Number.POSITIVE_INFINITY, keysOnly = false, reverse } = options;
     // One more, since the engine's own key is left out.
     const indexed = await this.#state.memtable.range({ ...options, limit: limit + 1 });
-    const own = indexed.filter(({ key }) => !durableKey.equals(key));
+    const own = indexed.filter(({ key }) => !isOwnKey(key));
     const entries: Entry[] = [];
     let bytes = 0;
     for (const entry of overlay(own, this.#inWal(gte, lt, limit, reverse), reverse)) {

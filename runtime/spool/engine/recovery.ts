@@ -9,7 +9,15 @@ import { defaultLimits, maxValueSegmentBytes, maxWalSegmentBytes } from './limit
 import { Memtable } from './memtable.ts';
 import { pagesOf } from './pages.ts';
 import { readAround } from './read-around.ts';
-import { decodeDurable, durableKey, type EngineOptions, type EngineState } from './state.ts';
+import { isIdentity, mostNamed, segmentIdentity } from './segment-head.ts';
+import {
+  decodeDurable,
+  decodeIdentity,
+  durableKey,
+  type EngineOptions,
+  type EngineState,
+  identityKey,
+} from './state.ts';
 import { ValueLog, valueSegmentName, valueSegmentNumber } from './value-log.ts';
 import { decodeValuePointer, valueRecordsIn } from './value-record.ts';
 import { isWalSegment, Wal } from './wal.ts';
@@ -72,11 +80,14 @@ interface FoundLog {
   readonly unreadable: ReadonlyMap<string, number>;
   /** Up to there the index knows the log to have been on the disk. */
   readonly durable: number;
+  /** Of the store; undefined where it was begun without one. */
+  readonly identity: string | undefined;
   /** Of the value log's segments, before a replay lengthens them. */
   readonly sizesBefore: ReadonlyMap<number, number>;
 }
 
-async function readLog({ index, wal, values, skipUnreadable = false }: EngineOptions): Promise<FoundLog> {
+async function readLog(options: EngineOptions): Promise<FoundLog> {
+  const { index, wal, values, skipUnreadable = false } = options;
   const listed = (await wal.list()).filter(({ name }) => isWalSegment(name));
   const files: WalFile[] = [];
   const unreadable = new Map<string, number>();
@@ -90,23 +101,56 @@ async function readLog({ index, wal, values, skipUnreadable = false }: EngineOpt
   const durable = decodeDurable(await index.get(durableKey));
   const isOld = wentBack(contents, durable);
   if (isOld !== undefined) throw new HoldfastError('store-damaged', isOld, { retryable: true });
-  return { contents, files, listed, unreadable, durable, sizesBefore: await valueSegments(values) };
+  const sizesBefore = await valueSegments(values);
+  const isNew = listed.length === 0 && sizesBefore.size === 0 && durable === 0;
+  const identity = await identityOf(options, files, isNew);
+  return { contents, files, listed, unreadable, durable, identity, sizesBefore };
 }
 
+/**
+ * The index names it. Where it does not, as after a power cut at the first start, the log does.
+ * @throws HoldfastError `store-damaged` where a segment of the log is another store's.
+ */
+async function identityOf(
+  { index, identity: given }: EngineOptions,
+  files: readonly WalFile[],
+  isNew: boolean,
+): Promise<string | undefined> {
+  const named = files.flatMap(({ name, bytes }) => {
+    const identity = segmentIdentity(bytes);
+    return identity === undefined ? [] : [{ name, identity }];
+  });
+  const known = decodeIdentity(await index.get(identityKey));
+  const identity = known ?? (isNew ? validOf(given) : mostNamed(named.map((each) => each.identity)));
+  const foreign = named.find((each) => each.identity !== identity);
+  if (foreign !== undefined) {
+    const text = `${foreign.name} belongs to the store ${foreign.identity}, this is ${identity}`;
+    throw new HoldfastError('store-damaged', text, { retryable: true });
+  }
+  if (known === undefined && identity !== undefined) {
+    const value = Buffer.from(identity, 'latin1');
+    await index.batch([{ type: 'put', key: identityKey, value }], { sync: false });
+  }
+  return identity;
+}
+
+const validOf = (given: string | undefined) => (given !== undefined && isIdentity(given) ? given : undefined);
+
 function stateFrom(options: EngineOptions, found: FoundLog): { state: EngineState; missing: number } {
-  const { contents, durable, listed, unreadable } = found;
+  const { contents, durable, identity, listed, unreadable } = found;
   const limits = { ...defaultLimits, ...options.limits };
   const { values: walValues, missing } = walValuesOf(contents, options.spaces);
-  const wal = new Wal(options.wal, limits);
+  const wal = new Wal(options.wal, limits, identity);
   const { generations: inUse, lastGeneration } = contents;
   wal.adopt({ inUse, lastGeneration, all: listed, bad: new Set(unreadable.keys()) });
   const sequence = Math.max(contents.lastSequence, durable);
   const state = {
     options,
     limits,
+    identity,
     memtable: new Memtable(options.index, options.spaces),
     wal,
-    valueLog: new ValueLog(options.values, limits),
+    valueLog: new ValueLog(options.values, limits, identity),
     walValues,
     sequence,
     durable: sequence,

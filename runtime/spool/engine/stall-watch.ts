@@ -62,6 +62,7 @@ export class StallWatch {
 /** The same store, watched. What may take long by its nature is not. */
 export function watched(store: Store, watch: StallWatch): Store {
   return {
+    identity: store.identity,
     batch: (ops: readonly BatchOp[], options) => watch.run('a write', () => store.batch(ops, options)),
     get: (key) => watch.run('a read', () => store.get(key)),
     getMany: (keys) => watch.run('a read', () => store.getMany(keys)),

@@ -35,6 +35,8 @@ export interface Entry {
 }
 
 export interface Store {
+  /** A UUID that its files name; undefined where they name none. */
+  readonly identity: string | undefined;
   /** @throws HoldfastError `store-write-failed` (retryable, after `reopen`), `store-needs-reopen`, `store-closed`. */
   batch(ops: readonly BatchOp[], options: { readonly sync: boolean }): Promise<void>;
   /** @throws HoldfastError `store-read-failed` (retryable), `store-closed`. */

@@ -8,6 +8,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { isSystemError } from './disk.ts';
 import type { Files } from './files.ts';
 import type { EngineLimits } from './limits.ts';
+import { encodeSegmentHead } from './segment-head.ts';
 import { encodeValueHead, type ValuePointer, valueHeadBytes } from './value-record.ts';
 
 export interface NewValue {
@@ -42,11 +43,14 @@ export class ValueLog {
   readonly #unreadable = new Set<number>();
   // Without references since the batch of that sequence: until it is on the disk, a power cut may bring the pointers back.
   readonly #unreferenced = new Map<number, number>();
+  /** Stands before a segment's first record. */
+  readonly #head: Buffer;
   #current = 0;
 
-  constructor(files: Files, limits: EngineLimits) {
+  constructor(files: Files, limits: EngineLimits, identity?: string) {
     this.#files = files;
     this.#limits = limits;
+    this.#head = encodeSegmentHead(identity);
   }
 
   /** Continues in a new segment: what stands at the end of the current one is not known. */
@@ -99,6 +103,7 @@ export class ValueLog {
       this.rotate();
       usage = this.#usageOf(this.#current);
     }
+    if (usage.bytes === 0) usage.bytes = this.#head.byteLength;
     const pointer = { segment: this.#current, offset: usage.bytes, length };
     usage.bytes += valueHeadBytes(key) + length;
     return pointer;
@@ -109,7 +114,10 @@ export class ValueLog {
     for (const [segment, group] of Map.groupBy(values, ({ pointer }) => pointer.segment)) {
       const pieces = group.flatMap(({ key, value }) => [encodeValueHead(key, value.byteLength), value]);
       this.#unsynced.add(segment);
-      await this.#files.write(valueSegmentName(segment), group[0]!.pointer.offset, pieces);
+      const { offset } = group[0]!.pointer;
+      if (offset === this.#head.byteLength)
+        await this.#files.write(valueSegmentName(segment), 0, [this.#head, ...pieces]);
+      else await this.#files.write(valueSegmentName(segment), offset, pieces);
     }
   }
 

@@ -6,6 +6,7 @@
 // of what a small commit makes a disk write, and a full disk does not stop it.
 import type { Files } from './files.ts';
 import type { EngineLimits } from './limits.ts';
+import { encodeSegmentHead } from './segment-head.ts';
 import { encodeHead, type RecordHead, recordHeadBytes } from './wal-record.ts';
 
 interface Segment {
@@ -36,13 +37,16 @@ export class Wal {
   readonly #bad = new Set<string>();
   /** Bytes that each file has on the disk. */
   readonly #fileBytes = new Map<string, number>();
+  /** Stands before a segment's first record. */
+  readonly #head: Buffer;
   #generation = 0;
   #unsynced = false;
   #sinceCheckpoint = 0;
 
-  constructor(files: Files, limits: EngineLimits) {
+  constructor(files: Files, limits: EngineLimits, identity?: string) {
     this.#files = files;
     this.#limits = limits;
+    this.#head = encodeSegmentHead(identity);
   }
 
   /** Takes over existing segments. The next record begins a new segment, of a new generation. */
@@ -78,13 +82,14 @@ export class Wal {
     const bytes = recordHeadBytes + pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
     const segment = await this.#segmentFor(bytes);
     const generation = this.#generation;
-    const at = segment.end;
+    const first = segment.end === 0 ? this.#head : Buffer.alloc(0);
+    const at = segment.end + first.byteLength;
     const fileBytes = this.#fileBytes.get(segment.name) ?? 0;
     const zeros = at + bytes > fileBytes ? Buffer.alloc(this.#limits.walPreallocateBytes) : undefined;
     this.#unsynced = true;
-    const record = [encodeHead({ ...head, generation }, pieces), ...pieces];
-    await this.#files.write(segment.name, at, zeros === undefined ? record : [...record, zeros]);
-    segment.end += bytes;
+    const record = [first, encodeHead({ ...head, generation }, pieces), ...pieces];
+    await this.#files.write(segment.name, segment.end, zeros === undefined ? record : [...record, zeros]);
+    segment.end = at + bytes;
     this.#sinceCheckpoint += bytes;
     if (zeros !== undefined) this.#fileBytes.set(segment.name, segment.end + zeros.byteLength);
     if (head.synced) await this.sync();

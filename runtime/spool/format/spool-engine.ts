@@ -1,6 +1,6 @@
 // Opens the storage engine with the spool's key spaces: the one file that states their policies.
 import { KeySpaces } from '../engine/key-spaces.ts';
-import { StoreFiles } from '../engine/offline/store-files.ts';
+import { StoreFiles, type StoreFilesOptions } from '../engine/offline/store-files.ts';
 import { type EngineFolderOptions, openEngineFolder } from '../engine/open-engine.ts';
 import { stateKey } from './keys.ts';
 
@@ -19,7 +19,7 @@ export function openSpoolEngine(options: Omit<EngineFolderOptions, 'spaces'>) {
   return openEngineFolder({ ...options, spaces: spoolKeySpaces });
 }
 
-/** The files of a stopped store; `index` as `StoreFiles` has it. @throws HoldfastError `spool-unreadable`. */
-export function readSpoolFiles(folder: string, options?: { readonly index: boolean }): StoreFiles {
+/** The files of a stopped store. @throws HoldfastError `spool-unreadable`. */
+export function readSpoolFiles(folder: string, options?: StoreFilesOptions): StoreFiles {
   return new StoreFiles(folder, spoolKeySpaces, options);
 }

@@ -24,7 +24,6 @@ import { foreignOwner } from '../continuity/folder-record.ts';
 import { missingKeys, noteKey } from '../encryption/key-record.ts';
 import { watchMissingKeys } from '../encryption/sealed-codec.ts';
 import { exists, isDiskTrouble, syncFolder } from '../engine/disk.ts';
-import type { StoreFiles } from '../engine/offline/store-files.ts';
 import type { Store } from '../engine/store.ts';
 import {
   type FolderLayout,
@@ -38,6 +37,8 @@ import type { RecordCodec } from '../format/record.ts';
 import { openSpoolEngine } from '../format/spool-engine.ts';
 import { lockFolder } from './folder-lock.ts';
 import { type Cleared, clearFolder, clearForLock, closeToOthers } from './foreign-files.ts';
+import { checkFiles } from './foreign-segments.ts';
+import { begin, salvageStore } from './new-store.ts';
 import {
   findFromLock,
   keepFromLock,
@@ -56,9 +57,7 @@ import {
   pruneQuarantine,
   unsalvaged,
 } from './quarantine.ts';
-import { type SalvageReport, type SalvageRoom, salvage, withLessRoom } from './salvage.ts';
-import { SpoolReader } from './spool-reader.ts';
-import { damageOf } from './start-check.ts';
+import type { SalvageReport, SalvageRoom } from './salvage.ts';
 import { noteEnd, noteStart } from './start-log.ts';
 import { whenDiskAllows } from './when-disk-allows.ts';
 
@@ -177,7 +176,10 @@ async function openOwnStore(
   if (owner === undefined) {
     const isMade = opened.isBegun === true || opened.repair?.quarantine !== undefined;
     const wrong = isMade ? undefined : await whyNotOurs(opened.store, codec, layout);
-    if (wrong !== undefined) return replaceNotOurs(options, layout, opened.store, wrong);
+    if (wrong !== undefined) {
+      await opened.store.close();
+      return replaceNotOurs(options, layout, wrong);
+    }
     await keepFromLock(layout);
     return opened;
   }
@@ -197,10 +199,8 @@ async function openOwnStore(
 async function replaceNotOurs(
   options: Options,
   layout: FolderLayout,
-  store: Store,
   { reason, isOther }: NotOurs,
 ): Promise<OpenedStore> {
-  await store.close();
   const ours = await findFromLock(layout, options.codec);
   // Of no other spool: whatever records of a spool it holds are ours. Of another one's index, what the logs hold may be.
   const isSource = ours === undefined && (!isOther || (await holdsOurs(options, layout)));
@@ -239,7 +239,9 @@ async function openStore(options: Options, layout: FolderLayout, suspicious: boo
     await marked(layout, marker);
     return { store: await begin(options, layout), isBegun: true, ...(isGone ? { repair: { reason } } : {}) };
   }
-  const damage = damageOf(layout.store, suspicious);
+  const check = { thorough: suspicious, name: nameOf(options.clock), log: options.log };
+  const { damage, setAside, notOurs } = await checkFiles(layout, check);
+  if (notOurs !== undefined) return replaceNotOurs(options, layout, notOurs);
   if (damage.store === undefined) {
     try {
       await marked(layout, marker);
@@ -249,6 +251,7 @@ async function openStore(options: Options, layout: FolderLayout, suspicious: boo
         skipUnreadable: options.skipUnreadable,
       });
       const reasons = [
+        setAside,
         damage.log,
         problem,
         marker === 'unreadable' ? 'its FORMAT.json is not readable' : undefined,
@@ -263,10 +266,10 @@ async function openStore(options: Options, layout: FolderLayout, suspicious: boo
       return { store, isUnchecked, ...(reason === '' ? {} : { repair: { reason } }) };
     } catch (error) {
       if (!isDamage(error, options.skipUnreadable)) throw error;
-      return replaceDamaged(options, layout, describeError(error));
+      return replaceDamaged(options, layout, [setAside, describeError(error)]);
     }
   }
-  return replaceDamaged(options, layout, damage.store);
+  return replaceDamaged(options, layout, [setAside, damage.store]);
 }
 
 /** After enough tries, whatever LevelDB does not open counts as damaged, unless the disk is the reason. */
@@ -278,7 +281,12 @@ function isDamage(error: unknown, skipUnreadable: boolean): boolean {
   );
 }
 
-async function replaceDamaged(options: Options, layout: FolderLayout, reason: string) {
+async function replaceDamaged(
+  options: Options,
+  layout: FolderLayout,
+  reasons: readonly (string | undefined)[],
+) {
+  const reason = reasons.filter((each) => each !== undefined).join('; ');
   const quarantine = await moveToQuarantine(layout, layout.store, nameOf(options.clock) + unsalvaged);
   return replaceStore(options, layout, quarantine, reason);
 }
@@ -293,15 +301,8 @@ async function replaceStore(
     { reason, quarantine },
     'the store cannot be used as it is; what can be read goes into a new one',
   );
-  await rm(layout.newStore, { recursive: true, force: true });
-  const { store: fresh } = await openSpoolEngine({ folder: layout.newStore });
   const { codec, missing } = watchMissingKeys(options.codec);
-  let salvaged: SalvageReport | undefined;
-  try {
-    salvaged = await salvageInto(fresh, quarantine, layout, { ...options, codec });
-  } finally {
-    await fresh.close();
-  }
+  const salvaged = await salvageStore(quarantine, layout, { ...options, codec });
   await rename(layout.newStore, layout.store);
   await syncFolder(layout.root);
   const base = quarantine.endsWith(unsalvaged) ? quarantine.slice(0, -unsalvaged.length) : quarantine;
@@ -337,31 +338,6 @@ async function takeKeys(store: Store, codec: RecordCodec): Promise<string | unde
   }
 }
 
-/** Undefined when no record can be read: the store stays in quarantine, and the module goes on. */
-async function salvageInto(
-  fresh: Store,
-  quarantine: string,
-  layout: FolderLayout,
-  { codec, clock, log, room }: Options,
-): Promise<SalvageReport | undefined> {
-  let files: StoreFiles | undefined;
-  try {
-    files = await readOwnFiles(quarantine, codec, layout);
-    if (files === undefined) {
-      log.error({ quarantine }, "nothing of the store is this spool's: nothing of it is taken");
-      return undefined;
-    }
-    return await salvage(new SpoolReader(files, codec), fresh, { room: room.for, clock });
-  } catch (error) {
-    if (isDiskTrouble(error)) room.for = withLessRoom(room.for, error);
-    if (!(error instanceof HoldfastError) || error.code !== 'spool-unreadable') throw error;
-    log.error({ error: error.message }, 'nothing of the damaged store can be read');
-    return undefined;
-  } finally {
-    files?.close();
-  }
-}
-
 async function beginAnew(
   options: Options,
   layout: FolderLayout,
@@ -376,17 +352,6 @@ async function beginAnew(
   options.log.error({ reason, quarantine }, 'the store cannot be used by this version; a new one is begun');
   await writeMarker(layout);
   return { store: await begin(options, layout), repair: { reason, quarantine } };
-}
-
-async function begin({ codec }: Options, layout: FolderLayout): Promise<Store> {
-  const { store } = await openSpoolEngine({ folder: layout.store });
-  try {
-    await noteKey(store, codec);
-    return store;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
 }
 
 async function marked(layout: FolderLayout, marker: 'ours' | 'unreadable'): Promise<object> {

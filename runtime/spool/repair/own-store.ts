@@ -10,7 +10,7 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { type Readable, readFolderRecord } from '../continuity/folder-record.ts';
 import { type FoundMark, type Mark, readMark } from '../continuity/mark-file.ts';
-import type { StoreFiles } from '../engine/offline/store-files.ts';
+import type { StoreFiles, StoreFilesOptions } from '../engine/offline/store-files.ts';
 import type { FolderLayout } from '../format/folder-layout.ts';
 import { folderKey, spaceBounds } from '../format/keys.ts';
 import type { RecordCodec } from '../format/record.ts';
@@ -35,11 +35,12 @@ export async function toldMark({
   return found?.mark === undefined || found.mark.start === 0 ? undefined : { ...found, mark: found.mark };
 }
 
-/** Why the store is not the one that the mark beside it names; undefined where it may be. */
+/** Why the store in `folder` is not the one that the mark beside it names; undefined where it may be. */
 export async function whyNotOurs(
   store: Readable,
   codec: RecordCodec,
   layout: FolderLayout,
+  folder = layout.store,
 ): Promise<NotOurs | undefined> {
   const told = await toldMark(layout);
   if (told === undefined) return undefined;
@@ -50,7 +51,7 @@ export async function whyNotOurs(
   const record = await readFolderRecord(store, codec);
   if (record === undefined || record.id === spool) return undefined;
   // Where the store knows this very file, what it holds is what was changed.
-  if (record.mark === told.identity || (await isPutThere(told, layout))) return undefined;
+  if (record.mark === told.identity || (await isPutThere(told, folder))) return undefined;
   return { reason: `the store is that of spool ${record.id}: ${promised}`, isOther: true };
 }
 
@@ -59,12 +60,9 @@ export async function whyNotOurs(
  * program can set when a file was made. A mark is older than what a spool writes into it, its copy is younger; and what was
  * copied is younger than what it was copied beside.
  */
-async function isPutThere(
-  { madeAt, mark }: FoundMark & { mark: Mark },
-  layout: FolderLayout,
-): Promise<boolean> {
+async function isPutThere({ madeAt, mark }: FoundMark & { mark: Mark }, folder: string): Promise<boolean> {
   if (madeAt === undefined) return true;
-  return madeAt > mark.at && madeAt >= (await stat(layout.store)).birthtimeMs;
+  return madeAt > mark.at && madeAt >= (await stat(folder)).birthtimeMs;
 }
 
 /** Quarantines stores that were renamed because they stood in the place of the lock. */
@@ -88,20 +86,40 @@ export async function readOwnFiles(
   codec: RecordCodec,
   layout: FolderLayout,
 ): Promise<StoreFiles | undefined> {
-  const files = readSpoolFiles(folder);
+  const expected = await expectedOwner(layout, folder);
+  const files = readSpoolFiles(folder, { expected });
+  if (hasNothing(files)) {
+    files.close();
+    return undefined;
+  }
   const index = { get: (key: Uint8Array) => files.inIndex(key) };
-  const wrong = await whyNotOurs(index, codec, layout);
+  const wrong = await whyNotOurs(index, codec, layout, folder);
   if (wrong?.isOther !== true) return files;
   const { found, astray } = files.named(...messageBounds, maxNamed);
   files.close();
-  const logs = readSpoolFiles(folder, { index: false });
-  // The log names its spool since the last start; where that is long ago, what the index names says whose values they are.
+  const logs = readSpoolFiles(folder, { index: false, expected });
+  // Where no segment names a store: the log names its spool since the last start; where that is long ago, what the index names
+  // says whose values they are.
   const spool = (await readFolderRecord(logs, codec))?.id;
-  const isOurs =
+  const isSaid =
     spool === undefined ? astray > 0 && found === 0 : spool === (await toldMark(layout))?.mark.spool;
+  const isOurs =
+    !hasNothing(logs) && (logs.names(expected?.identity) || (isSaid && logs.foreign.length === 0));
   if (isOurs) return logs;
   logs.close();
   return undefined;
+}
+
+/** All that was there is another spool's. */
+const hasNothing = ({ foreign, files }: StoreFiles): boolean => foreign.length > 0 && files.size === 0;
+
+/** Of which spool the mark beside the store in `folder` speaks, and whether it was not put there. */
+export async function expectedOwner(
+  layout: FolderLayout,
+  folder = layout.store,
+): Promise<StoreFilesOptions['expected']> {
+  const told = await toldMark(layout);
+  return told && { identity: told.mark.spool, isCertain: !(await isPutThere(told, folder)) };
 }
 
 /** Enough to tell: of the values of another spool none is found where an index says. */

@@ -27,12 +27,18 @@ export async function lookAt(folder: string): Promise<'none' | 'store' | 'foreig
 
 /** Moves a store, or whatever stands in its place, into `quarantine`. Returns where it went. */
 export async function moveToQuarantine(layout: FolderLayout, from: string, name: string): Promise<string> {
-  await mkdir(layout.quarantine, { recursive: true, mode: 0o700 });
-  let target = join(layout.quarantine, name);
-  for (let n = 2; await exists(target); n++) target = join(layout.quarantine, `${name}-${n}`);
+  const target = await newInQuarantine(layout, name);
   await rename(from, target);
   await syncFolder(layout.quarantine);
   await syncFolder(layout.root);
+  return target;
+}
+
+/** A path in the quarantine where nothing stands yet. */
+export async function newInQuarantine(layout: FolderLayout, name: string): Promise<string> {
+  await mkdir(layout.quarantine, { recursive: true, mode: 0o700 });
+  let target = join(layout.quarantine, name);
+  for (let n = 2; await exists(target); n++) target = join(layout.quarantine, `${name}-${n}`);
   return target;
 }
 

@@ -25,6 +25,10 @@ export class SelfRepairingStore implements Store {
     this.#events = events;
   }
 
+  get identity(): string | undefined {
+    return this.#store.identity;
+  }
+
   batch(ops: readonly BatchOp[], options: { readonly sync: boolean }): Promise<void> {
     if (this.#damage !== undefined && !this.#closed) {
       const text = 'the store is damaged; reopening repairs it';

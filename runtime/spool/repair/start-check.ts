@@ -4,7 +4,7 @@
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { isDiskTrouble } from '../engine/disk.ts';
 import type { FileProblem } from '../engine/offline/entry-source.ts';
-import type { StoreFiles } from '../engine/offline/store-files.ts';
+import type { StoreFiles, StoreFilesOptions } from '../engine/offline/store-files.ts';
 import { readSpoolFiles } from '../format/spool-engine.ts';
 
 export interface StoreDamage {
@@ -14,6 +14,9 @@ export interface StoreDamage {
   readonly log?: string;
   /** Not every block of every table was read. */
   readonly isUnchecked?: boolean;
+  /** The store's own, where its files name it; and segments of another one among its logs. */
+  readonly identity?: string;
+  readonly foreign: readonly string[];
 }
 
 // What keeps a file from being read without anything being wrong with it.
@@ -24,15 +27,20 @@ const notDamage = /\((EACCES|EPERM|EMFILE|ENFILE|ENOMEM)\)/;
 const smallIndexBytes = 8 * 1024 * 1024;
 
 /**
- * `thorough`: every block of every table is read. What is wrong with the two logs is for the opening to say.
+ * `thorough`: every block of every table is read. `expected` as `StoreFiles` has it. What is wrong with the
+ * two logs is for the opening to say, but for segments of another store.
  * @throws HoldfastError `store-open-failed` (retryable) while a file may not be read.
  */
-export function damageOf(folder: string, thorough: boolean): StoreDamage {
-  const files = openFiles(folder);
-  if (files === undefined) return { store: 'the index is missing altogether' };
+export function damageOf(
+  folder: string,
+  thorough: boolean,
+  expected?: StoreFilesOptions['expected'],
+): StoreDamage {
+  const files = openFiles(folder, expected);
+  if (files === undefined) return { store: 'the index is missing altogether', foreign: [] };
   const isUnchecked = !thorough && files.shares.index > smallIndexBytes;
   if (!isUnchecked) files.check();
-  const { problems, shares } = files;
+  const { problems, shares, foreign } = files;
   // All that LevelDB's log holds is replayed from the write-ahead log. A power cut may leave it in any state.
   const hasWal = shares.wal > 0;
   files.close();
@@ -46,6 +54,8 @@ export function damageOf(folder: string, thorough: boolean): StoreDamage {
   const inLogs = ofIndex.filter(({ file, reason }) => /^\d+\.log$/.test(file) && !reason.includes('missing'));
   const elsewhere = ofIndex.filter((problem) => !inLogs.includes(problem));
   return {
+    foreign,
+    ...(files.identity === undefined ? {} : { identity: files.identity }),
     ...(elsewhere.length === 0 ? {} : { store: elsewhere.map(textOf).join('; ') }),
     ...(inLogs.length === 0 || hasWal ? {} : { log: inLogs.map(textOf).join('; ') }),
     ...(isUnchecked ? { isUnchecked } : {}),
@@ -55,9 +65,9 @@ export function damageOf(folder: string, thorough: boolean): StoreDamage {
 const textOf = ({ file, reason }: FileProblem): string => `${file}: ${reason}`;
 
 /** Undefined: nothing is left. */
-function openFiles(folder: string): StoreFiles | undefined {
+function openFiles(folder: string, expected: StoreFilesOptions['expected']): StoreFiles | undefined {
   try {
-    return readSpoolFiles(folder);
+    return readSpoolFiles(folder, { expected });
   } catch (error) {
     const isGone = error instanceof HoldfastError && error.code === 'spool-unreadable';
     if (isGone && !isDiskTrouble(error)) return undefined;

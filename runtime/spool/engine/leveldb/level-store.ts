@@ -48,6 +48,7 @@ type LevelDb = Level<Uint8Array, Uint8Array> & {
 };
 
 class LevelStore implements IndexStore {
+  readonly identity = undefined;
   readonly #options: LevelStoreOptions;
   #level: LevelDb | undefined;
   /** Closed, and not opened again for want of room. */

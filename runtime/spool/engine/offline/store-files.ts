@@ -8,7 +8,8 @@ import { maxWalSegmentBytes } from '../limits.ts';
 import { lowerBound } from '../lower-bound.ts';
 import { walFolder } from '../open-engine.ts';
 import { overlay } from '../overlay.ts';
-import { decodeDurable, durableKey } from '../state.ts';
+import { mostNamed } from '../segment-head.ts';
+import { decodeDurable, decodeIdentity, durableKey, identityKey, isOwnKey } from '../state.ts';
 import type { Entry } from '../store.ts';
 import { decodeValuePointer } from '../value-record.ts';
 import { isWalSegment } from '../wal.ts';
@@ -20,6 +21,13 @@ import { type NewerEntry, newerEntry, type WalOverlay, walOverlayOf } from './wa
 // The log is held while the store is open. A module that runs has some 10 MB of it.
 const maxWalBytes = 512 * 1024 * 1024;
 
+export interface StoreFilesOptions {
+  /** False: it is not the one of these logs, and left alone. */
+  readonly index?: boolean;
+  /** Whose logs count where the index does not say: for certain, or only if one of their segments says so too. */
+  readonly expected?: { readonly identity: string; readonly isCertain: boolean } | undefined;
+}
+
 export class StoreFiles implements StoreSource {
   readonly folder: string;
   readonly files: ReadonlyMap<string, number>;
@@ -29,19 +37,22 @@ export class StoreFiles implements StoreSource {
   readonly #wal: SubFolder;
   readonly #values: ValueFiles;
   readonly #overlay: WalOverlay;
+  /** The store's identity, as its index has it, else as it was given, else as most segments have it. */
+  readonly identity: string | undefined;
+  /** Segments of another store, which are left out. */
+  readonly foreign: readonly string[];
   readonly #problems: FileProblem[] = [];
 
-  /**
-   * `index: false`: it is not the one of these logs, and left alone.
-   * @throws HoldfastError `spool-unreadable` when the folder cannot be listed or holds nothing of a store.
-   */
-  constructor(folder: string, spaces: KeySpaces, { index = true }: { readonly index?: boolean } = {}) {
+  /** @throws HoldfastError `spool-unreadable` when the folder cannot be listed or holds nothing of a store. */
+  constructor(folder: string, spaces: KeySpaces, { index = true, expected }: StoreFilesOptions = {}) {
     this.folder = folder;
     this.#wal = new SubFolder(folder, walFolder, isWalSegment);
     this.#values = new ValueFiles(folder);
     this.#index = index ? this.#openIndex() : undefined;
     if (!index)
       this.#problems.push({ severity: 'damage', file: 'CURRENT', reason: 'the index is another one' });
+    this.identity = decodeIdentity(this.#index?.get(identityKey)) ?? this.#ofLogs(expected);
+    this.foreign = this.#leaveOutForeign();
     this.#overlay = this.#readWal(spaces);
     const folders = [this.#wal, this.#values.folder];
     this.files = new Map([
@@ -76,10 +87,18 @@ export class StoreFiles implements StoreSource {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    if (durableKey.equals(key)) return undefined;
+    if (isOwnKey(key)) return undefined;
     const value = this.#index?.get(key);
     const entry = newerEntry(this.#overlay, key) ?? (value === undefined ? undefined : { key, value });
     return entry && this.#resolve(entry);
+  }
+
+  /** Whether a segment of the logs that is read names that store. */
+  names(identity: string | undefined): boolean {
+    const folders = [this.#wal, this.#values.folder];
+    return (
+      identity !== undefined && folders.some((each) => [...each.identities().values()].includes(identity))
+    );
   }
 
   /** The value in the index alone. */
@@ -104,7 +123,7 @@ export class StoreFiles implements StoreSource {
     const { entries } = this.#overlay;
     const newer = entries.slice(lowerBound(entries, gte), lowerBound(entries, lt));
     for (const entry of overlay<Entry, NewerEntry>(this.#index?.scan(gte, lt) ?? [], newer)) {
-      if (durableKey.equals(entry.key)) continue;
+      if (isOwnKey(entry.key)) continue;
       const value = this.#resolve(entry);
       if (value !== undefined) yield { key: entry.key, value };
     }
@@ -132,6 +151,26 @@ export class StoreFiles implements StoreSource {
       this.#problems.push({ severity: 'damage', file: 'CURRENT', reason: 'the index is missing altogether' });
       return undefined;
     }
+  }
+
+  #ofLogs(expected: StoreFilesOptions['expected']): string | undefined {
+    if (expected !== undefined && (expected.isCertain || this.names(expected.identity)))
+      return expected.identity;
+    const folders = [this.#values.folder, this.#wal];
+    return mostNamed(folders.flatMap((each) => [...each.identities().values()]));
+  }
+
+  #leaveOutForeign(): readonly string[] {
+    const left: string[] = [];
+    for (const folder of [this.#wal, this.#values.folder]) {
+      for (const [name, identity] of folder.identities()) {
+        if (identity === this.identity) continue;
+        left.push(folder.pathOf(name));
+        folder.report('damage', name, `it belongs to spool ${identity}, this is ${this.identity}`);
+        folder.leaveOut(name);
+      }
+    }
+    return left;
   }
 
   #readWal(spaces: KeySpaces): WalOverlay {

@@ -1,6 +1,7 @@
 // Lists and reads the files of one sub-folder of the store: the segments of one of the two logs.
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { segmentHeadBytes, segmentIdentity } from '../segment-head.ts';
 import type { FileProblem } from './entry-source.ts';
 import { describeFileError, isFileError, sizeOfFile } from './file-errors.ts';
 
@@ -10,7 +11,7 @@ const maxProblems = 1000;
 
 export class SubFolder {
   /** Sizes by name. */
-  readonly sizes: ReadonlyMap<string, number>;
+  readonly sizes: Map<string, number>;
   readonly #folder: string;
   readonly #name: string;
   readonly #handles = new Map<string, number>();
@@ -61,6 +62,20 @@ export class SubFolder {
     return bytes.subarray(0, done);
   }
 
+  /** The stores that the segments name, by name of the segment. */
+  identities(): ReadonlyMap<string, string> {
+    const named = [...this.sizes.keys()].map((name) => [
+      name,
+      segmentIdentity(this.read(name, 0, segmentHeadBytes)),
+    ]);
+    return new Map(named.filter((each): each is [string, string] => each[1] !== undefined));
+  }
+
+  /** From here on the file is not there. */
+  leaveOut(name: string): void {
+    this.sizes.delete(name);
+  }
+
   close(): void {
     for (const handle of this.#handles.values()) closeSync(handle);
     this.#handles.clear();
@@ -79,7 +94,7 @@ export class SubFolder {
     return handle;
   }
 
-  #list(wanted: (name: string) => boolean): ReadonlyMap<string, number> {
+  #list(wanted: (name: string) => boolean): Map<string, number> {
     const sizes = new Map<string, number>();
     try {
       for (const name of readdirSync(this.#folder).filter(wanted).sort()) {

@@ -33,7 +33,7 @@ export class MemoryDisk {
     this.values = values;
   }
 
-  open(more: { readonly skipUnreadable?: boolean } = {}): Promise<OpenedEngine> {
+  open(more: { readonly skipUnreadable?: boolean; readonly identity?: string } = {}): Promise<OpenedEngine> {
     const { index, wal, values } = this;
     const limits = { ...smallLimits, ...this.limits };
     return openEngine({ index, wal, values, spaces: testSpaces, limits, ...more });

@@ -11,6 +11,7 @@ export interface MemoryStoreFaults {
 }
 
 export class MemoryStore implements Store {
+  readonly identity = undefined;
   readonly faults: MemoryStoreFaults = {};
   syncedBatches = 0;
   unsyncedBatches = 0;
