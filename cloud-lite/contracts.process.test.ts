@@ -15,6 +15,7 @@ import { hubContract } from './ingest/hub.contract.ts';
 import { ingestorContract } from './ingest/ingestor.contract.ts';
 import { oddEventsContract } from './ingest/odd-events.contract.ts';
 import { plausibleContract } from './ingest/plausible.contract.ts';
+import { stampsContract } from './ingest/stamps.contract.ts';
 import { evidenceContract } from './ledger/evidence.contract.ts';
 import { fleetContract } from './ledger/fleet.contract.ts';
 import { ledgerContract } from './ledger/ledger.contract.ts';
@@ -40,6 +41,7 @@ describe('on PostgreSQL', () => {
   ledgerContract(() => database);
   evidenceContract(() => database);
   beginningContract(() => database);
+  stampsContract(() => database);
   plausibleContract(() => database);
   hubContract(() => database);
   fleetContract(() => database);

@@ -23,6 +23,8 @@ export const alertKinds = [
   'hub-remade',
   'hub-moved',
   'events-lost',
+  /** The hub stated a number or a time of an event that cannot be. */
+  'event-stamps-wrong',
   'streams-began-unread',
   'streams-ended-unread',
   'clock-was-ahead',

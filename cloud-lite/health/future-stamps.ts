@@ -27,6 +27,9 @@ const statements = [
   dues('module_contact', 'called_until', String(claimMs), 'true'),
   `update checkpoint set updated_at = least(updated_at, $1::int8), idle_at = 0
     where (idle_at > $1::int8 + ${slackMs} or updated_at > $1::int8 + ${slackMs}) and $2::int8 >= 0 returning 1`,
+  // What the event that was taken last is known by: as good as not known.
+  `update checkpoint set enqueued_at = 0
+    where enqueued_at > $1::int8 + ${slackMs} + 300000 and $2::int8 >= 0 returning 1`,
   stamps('hub_read', ['opened_at'], 'true'),
   stamps('stream_word', ['asked_at', 'heard_at', 'unanswered_since'], 'true'),
   dues('stream_word', 'due_at', String(maxPauseMs), 'true'),

@@ -28,6 +28,10 @@ export const metricCatalogue = {
     type: 'counter',
     help: 'Events that the hub removed before they were read.',
   },
+  holdfast_ingest_wrong_stamps_total: {
+    type: 'counter',
+    help: 'Events of which the hub stated a number or a time that cannot be.',
+  },
   holdfast_ingest_set_aside_total: {
     type: 'counter',
     help: 'Messages that were not taken into the ledger, by reason.',

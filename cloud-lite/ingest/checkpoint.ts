@@ -1,7 +1,7 @@
 // Where each partition has been read to. Written in the transaction that writes the ledger: after a crash
 // both are there or neither, so nothing is counted twice and nothing is missed.
 import type { Session } from '../database/database.ts';
-import type { PartitionRef, ReceivedEvent } from './event-source.ts';
+import type { PartitionRef, SoundEvent } from './event-source.ts';
 
 /** Before the first event of a partition. */
 export const beforeFirst = -1;
@@ -14,6 +14,8 @@ export interface Checkpoint {
   readonly againOffset: string;
   /** The hub's time of that event, epoch ms. */
   readonly enqueuedAt: number;
+  /** As `LockedCheckpoint`. */
+  readonly unprovenFrom: number | null;
 }
 
 export function listCheckpoints(
@@ -23,7 +25,7 @@ export function listCheckpoints(
 ): Promise<readonly Checkpoint[]> {
   return session.query<Checkpoint>(
     `select partition_id as "partitionId", sequence_number as "sequenceNumber", again_offset as "againOffset",
-            enqueued_at as "enqueuedAt"
+            enqueued_at as "enqueuedAt", unproven_from as "unprovenFrom"
        from checkpoint where hub = $1 and consumer_group = $2`,
     [hub, consumerGroup],
   );
@@ -33,6 +35,13 @@ export function listCheckpoints(
 export interface LockedCheckpoint {
   readonly sequenceNumber: number;
   readonly enqueuedAt: number;
+  /**
+   * The last number that was taken before a leap of one event, which no other has borne out yet: it may have removed events
+   * behind it, or a wrong number. Null where there is none.
+   */
+  readonly unprovenFrom: number | null;
+  /** The time that the hub states of that event, whatever it is; 0 where it states none. */
+  readonly stamp: number;
 }
 
 /**
@@ -48,7 +57,9 @@ export async function lockCheckpoint(session: Session, partition: PartitionRef):
     [...key, beforeFirst],
   );
   const [row] = await session.query<LockedCheckpoint>(
-    `select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt" from checkpoint
+    `select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt", unproven_from as "unprovenFrom",
+            stamp
+       from checkpoint
       where hub = $1 and consumer_group = $2 and partition_id = $3 for update`,
     key,
   );
@@ -59,7 +70,8 @@ export async function lockCheckpoint(session: Session, partition: PartitionRef):
 export async function advanceCheckpoint(
   session: Session,
   partition: PartitionRef,
-  events: readonly ReceivedEvent[],
+  after: LockedCheckpoint,
+  events: readonly SoundEvent[],
   now: number,
 ): Promise<void> {
   const last = events[events.length - 1]!;
@@ -67,7 +79,8 @@ export async function advanceCheckpoint(
   await session.query(
     `update checkpoint set sequence_number = $4, event_offset = coalesce($5, event_offset),
                            again_offset = coalesce($6, case when $9::int4 = 1 then event_offset end, again_offset),
-                           enqueued_at = coalesce($7, enqueued_at), events = events + $9::int4, updated_at = $8
+                           enqueued_at = coalesce($7, enqueued_at), events = events + $9::int4, updated_at = $8,
+                           unproven_from = $10, stamp = $11
       where hub = $1 and consumer_group = $2 and partition_id = $3`,
     [
       partition.hub,
@@ -79,7 +92,33 @@ export async function advanceCheckpoint(
       events.findLast(({ enqueuedAt }) => enqueuedAt > 0)?.enqueuedAt ?? null,
       now,
       events.length,
+      unprovenAfter(after, events),
+      stampOf(last),
     ],
+  );
+}
+
+/** A leap is borne out by the event behind it, so only that of one event alone is not. */
+function unprovenAfter(after: LockedCheckpoint, events: readonly SoundEvent[]): number | null {
+  const { sequenceNumber, unprovenFrom } = after;
+  const [first, ...more] = events;
+  if (more.length > 0 || first!.sequenceNumber === sequenceNumber + 1) return null;
+  return unprovenFrom ?? sequenceNumber;
+}
+
+/** What the hub states; 0 for nothing. */
+export const stampOf = ({ enqueuedAt, statedAt }: SoundEvent) => statedAt ?? enqueuedAt;
+
+/** Puts the checkpoint back to before a leap that was none. */
+export async function takeBack(
+  session: Session,
+  { hub, consumerGroup, partitionId }: PartitionRef,
+  sequenceNumber: number,
+): Promise<void> {
+  await session.query(
+    `update checkpoint set sequence_number = $4, stamp = 0, unproven_from = null
+      where hub = $1 and consumer_group = $2 and partition_id = $3`,
+    [hub, consumerGroup, partitionId, sequenceNumber],
   );
 }
 
@@ -93,7 +132,7 @@ export async function skipTo(
   enqueuedAt: number,
 ): Promise<void> {
   await session.query(
-    `update checkpoint set sequence_number = $4, enqueued_at = $5
+    `update checkpoint set sequence_number = $4, enqueued_at = $5, stamp = 0, unproven_from = null
       where hub = $1 and consumer_group = $2 and partition_id = $3`,
     [hub, consumerGroup, partitionId, sequenceNumber, enqueuedAt],
   );

@@ -174,7 +174,8 @@ class Session {
       const last = events[events.length - 1];
       if (last === undefined) return;
       await this.#take(partition, events, after);
-      this.#after.set(partitionId, Math.max(after, last.sequenceNumber));
+      // Lower only where the number that it began behind was wrong (ingestor.ts).
+      this.#after.set(partitionId, last.sequenceNumber);
     } catch (error) {
       // The client would go on with the next batch, and leave a hole.
       this.#over = true;

@@ -27,6 +27,8 @@ export interface ReceivedEvent {
 export interface SoundEvent extends ReceivedEvent {
   /** Why it cannot be taken: it is set aside and counted. Its sequence number is known all the same. */
   readonly problem?: string;
+  /** What the hub states, where `enqueuedAt` is not that, but the nearest time that can be (stamps.ts). UTC epoch ms. */
+  readonly statedAt?: number;
 }
 
 /**

@@ -7,9 +7,15 @@
 // retention has removed that event, and nothing else differs, the change cannot be noticed.
 import type { Database, Session } from '../database/database.ts';
 import { type AlertKind, raiseAlerts } from '../health/alerts.ts';
-import { beforeFirst, type Checkpoint, type LockedCheckpoint, lockCheckpoint } from './checkpoint.ts';
+import {
+  beforeFirst,
+  type Checkpoint,
+  type LockedCheckpoint,
+  lockCheckpoint,
+  stampOf,
+} from './checkpoint.ts';
 import type { HubFacts, PartitionFacts } from './event-hub-client.ts';
-import type { PartitionRef, ReceivedEvent } from './event-source.ts';
+import type { PartitionRef, SoundEvent } from './event-source.ts';
 
 export interface HubSight {
   readonly hub: string;
@@ -86,21 +92,25 @@ function changeOf(
 }
 
 /** The partition has never had such an event: it is not the partition that the checkpoint was taken from. */
-function isBeyond({ sequenceNumber, enqueuedAt }: Checkpoint, facts: PartitionFacts | undefined): boolean {
+function isBeyond(
+  { sequenceNumber, enqueuedAt, unprovenFrom }: Checkpoint,
+  facts: PartitionFacts | undefined,
+): boolean {
   if (facts === undefined || sequenceNumber === beforeFirst) return false;
-  if (facts.newest < sequenceNumber) return true;
+  // A number to which one event leapt alone may be no number of the hub.
+  if (facts.newest < (unprovenFrom ?? sequenceNumber)) return true;
   // Times of a partition never go back; so what came later cannot have come before.
   return facts.newestAt > 0 && facts.newestAt < enqueuedAt - timeErrorMs;
 }
 
 /** The partition's event of the number that was taken last is another one: the hub had it at another time. */
-export function isAnotherHub(after: LockedCheckpoint, events: readonly ReceivedEvent[]): boolean {
-  if (after.sequenceNumber === beforeFirst || after.enqueuedAt <= 0) return false;
+export function isAnotherHub(after: LockedCheckpoint, events: readonly SoundEvent[]): boolean {
+  if (after.sequenceNumber === beforeFirst || after.stamp <= 0) return false;
   return events.some(
-    ({ sequenceNumber, enqueuedAt }) =>
-      sequenceNumber === after.sequenceNumber &&
-      enqueuedAt > 0 &&
-      Math.abs(enqueuedAt - after.enqueuedAt) > timeErrorMs,
+    (event) =>
+      event.sequenceNumber === after.sequenceNumber &&
+      stampOf(event) > 0 &&
+      Math.abs(stampOf(event) - after.stamp) > timeErrorMs,
   );
 }
 

@@ -18,6 +18,7 @@ import { countSetAside, setAside } from './set-aside.ts';
 import { noteSources } from './set-aside-source.ts';
 import { type Sorted, sortEvents } from './sort.ts';
 import { type GivenEvent, soundEvents } from './sound-event.ts';
+import { takeBackLeap, tellWrongTimes, withinTime, wrongLeap } from './stamps.ts';
 import { noteUnread, unreadBetween } from './unread.ts';
 
 export interface IngestorOptions {
@@ -55,6 +56,8 @@ interface Written extends Sorted {
   /** The last event that had been taken before. */
   readonly after: LockedCheckpoint;
   readonly fresh: readonly SoundEvent[];
+  /** Events of which the hub stated what cannot be. */
+  readonly wrongStamps: number;
 }
 
 export function createIngestor(options: IngestorOptions): Ingestor {
@@ -114,19 +117,26 @@ class LedgerIngestor implements Ingestor {
       now,
     );
     return database.transaction(async (session): Promise<Written> => {
-      const after = await lockCheckpoint(session, partition);
-      if (after.sequenceNumber < readAfter) throw positionLost(partition);
-      if (isAnotherHub(after, events)) throw new HubRemadeError(after);
-      const isFresh = events.map((event) => event.sequenceNumber > after.sequenceNumber);
-      const fresh = events.filter((_, i) => isFresh[i]);
-      if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
+      const locked = await lockCheckpoint(session, partition);
+      if (locked.sequenceNumber < readAfter) throw positionLost(partition);
+      const wrong = wrongLeap(locked, events);
+      const after = wrong === undefined ? locked : await takeBackLeap(session, partition, locked, wrong, now);
+      const timed = withinTime(after, events, now);
+      if (isAnotherHub(after, timed)) throw new HubRemadeError(after);
+      const isFresh = timed.map(({ sequenceNumber: n }) => n > after.sequenceNumber && n !== wrong?.to);
+      const fresh = timed.filter((_, i) => isFresh[i]);
+      const none = { arrivals: [], aside: [], wrongStamps: 0 };
+      if (fresh.length === 0) return { after, fresh, ...none };
+      const wrongTimes = await tellWrongTimes(session, partition, fresh, now);
       await noteUnread(session, partition, after, firstOf(fresh, after), now);
-      const freshItems = items.filter((_, i) => isFresh[i]);
+      const freshItems = items
+        .map((item, i) => heardAt(item, timed[i]!.enqueuedAt))
+        .filter((_, i) => isFresh[i]);
       const { arrivals, aside } = await sortEvents(session, fresh, freshItems, known, this.#bounds, now);
       await applyArrivals(session, arrivals, now, partition.partitionId, segmentLimits);
       await setAside(session, partition, aside, now);
-      await advanceCheckpoint(session, partition, fresh, now);
-      return { after, fresh, arrivals, aside };
+      await advanceCheckpoint(session, partition, after, fresh, now);
+      return { after, fresh, arrivals, aside, wrongStamps: wrongTimes + (wrong === undefined ? 0 : 1) };
     });
   }
 
@@ -160,7 +170,8 @@ class LedgerIngestor implements Ingestor {
     return database.transaction(async (session): Promise<Written> => {
       const after = await lockCheckpoint(session, partition);
       const fresh = events.filter((event) => event.sequenceNumber > after.sequenceNumber);
-      if (fresh.length === 0) return { after, fresh, arrivals: [], aside: [] };
+      const none = { arrivals: [], wrongStamps: 0 };
+      if (fresh.length === 0) return { after, fresh, ...none, aside: [] };
       const now = clock.now();
       const reason = 'refused-by-database' as const;
       const detail = 'nothing of it could be written, not even to show it';
@@ -175,8 +186,8 @@ class LedgerIngestor implements Ingestor {
         fresh.map(() => nobody),
         now,
       );
-      await advanceCheckpoint(session, partition, fresh, now);
-      return { after, fresh, arrivals: [], aside: fresh.map((event) => ({ event, reason, detail })) };
+      await advanceCheckpoint(session, partition, after, fresh, now);
+      return { after, fresh, ...none, aside: fresh.map((event) => ({ event, reason, detail })) };
     });
   }
 
@@ -222,6 +233,11 @@ function classifyUnless(refused: string | undefined, event: SoundEvent): Classif
     : { kind: 'aside', reason: 'damaged-event', detail: event.problem };
 }
 
+/** With the time at which the hub can have had it. */
+function heardAt(item: Classified, at: number): Classified {
+  return item.kind === 'aside' ? item : { ...item, arrival: { ...item.arrival, heardAt: at } };
+}
+
 /** The first new event, with the time at which the hub had it, or the first later time that is known. */
 function firstOf(fresh: readonly SoundEvent[], after: LockedCheckpoint) {
   const { sequenceNumber } = fresh[0]!;
@@ -241,7 +257,7 @@ class HubRemadeError extends HoldfastError {
 
 function report(options: IngestorOptions, partition: PartitionRef, given: number, written: Written): void {
   const { log, metrics } = options;
-  const { after, fresh, arrivals, aside } = written;
+  const { after, fresh, arrivals, aside, wrongStamps } = written;
   const unread = fresh[0] === undefined ? 0 : unreadBetween(after, fresh[0]);
   if (unread > 0) {
     metrics.count('holdfast_ingest_unread_events_total', undefined, unread);
@@ -256,6 +272,7 @@ function report(options: IngestorOptions, partition: PartitionRef, given: number
     const fields = { partition: partition.partitionId, sequence: event.sequenceNumber, reason, detail };
     log.warn({ ...fields, count: aside.length }, 'messages were set aside; the last one is shown');
   }
+  if (wrongStamps > 0) metrics.count('holdfast_ingest_wrong_stamps_total', undefined, wrongStamps);
   metrics.count('holdfast_ingest_events_total', undefined, fresh.length);
   metrics.count('holdfast_ingest_replayed_events_total', undefined, given - fresh.length);
   for (const { reason } of aside) metrics.count('holdfast_ingest_set_aside_total', { reason });

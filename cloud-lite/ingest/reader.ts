@@ -54,7 +54,8 @@ export function createReader(options: ReaderOptions): Reader {
       try {
         await options.ingestor.ingest(partition, events, after);
         state.trouble = undefined;
-        state.newestEventAt = Math.max(state.newestEventAt ?? 0, events[events.length - 1]?.enqueuedAt ?? 0);
+        const newest = Math.min(events[events.length - 1]?.enqueuedAt ?? 0, clock.now());
+        state.newestEventAt = Math.max(state.newestEventAt ?? 0, newest);
         return;
       } catch (error) {
         state.trouble = tellableTrouble(error);

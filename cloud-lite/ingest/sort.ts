@@ -16,7 +16,7 @@ import {
 } from '../ledger/reach.ts';
 import type { KnownStream, KnownStreams } from '../ledger/stream-registry.ts';
 import type { Classified } from './classify.ts';
-import type { ReceivedEvent } from './event-source.ts';
+import type { ReceivedEvent, SoundEvent } from './event-source.ts';
 import type { Move } from './pace.ts';
 import {
   type Bounds,
@@ -29,6 +29,7 @@ import {
   moveOfStart,
 } from './plausible.ts';
 import type { SetAsideEvent } from './set-aside.ts';
+import { judgedAt } from './stamps.ts';
 
 export interface Sorted {
   readonly arrivals: readonly ResolvedArrival[];
@@ -38,7 +39,7 @@ export interface Sorted {
 /** @param items what `events` are, one each; all streams of them are `known`. */
 export async function sortEvents(
   session: Session,
-  events: readonly ReceivedEvent[],
+  events: readonly SoundEvent[],
   items: readonly Classified[],
   known: KnownStreams,
   bounds: Bounds,
@@ -74,7 +75,7 @@ class Sorting implements Sorted {
     this.#reach = reach;
   }
 
-  take(event: ReceivedEvent, item: Classified): void {
+  take(event: SoundEvent, item: Classified): void {
     if (item.kind === 'aside') {
       this.aside.push({ event, reason: item.reason, detail: item.detail });
       return;
@@ -89,9 +90,9 @@ class Sorting implements Sorted {
       this.aside.push({ ...of, reason: 'index-changed', detail });
       return;
     }
-    let problem = this.#judge(arrival, stream, event.enqueuedAt);
-    if (problem?.reason === 'implausible-jump' && this.#contradicts(arrival, stream.id, event.enqueuedAt))
-      problem = this.#judge(arrival, stream, event.enqueuedAt);
+    let problem = this.#judge(arrival, stream, judgedAt(event));
+    if (problem?.reason === 'implausible-jump' && this.#contradicts(arrival, stream.id, judgedAt(event)))
+      problem = this.#judge(arrival, stream, judgedAt(event));
     if (problem === undefined) this.#accept(event, arrival, stream);
     else this.aside.push({ event, stream: { id: this.#rowOf(arrival), batchId }, ...problem });
     if (problem === undefined && index === undefined) this.indexes.set(stream.id, arrival.index);
@@ -163,12 +164,12 @@ class Sorting implements Sorted {
     return implausible(arrival, reach, enqueuedAt, this.#bounds);
   }
 
-  #accept(event: ReceivedEvent, arrival: Arrival, { id: streamId }: KnownStream): void {
+  #accept(event: SoundEvent, arrival: Arrival, { id: streamId }: KnownStream): void {
     const { content, lateThrough, streamStart, ...rest } = arrival;
     const countId = this.#known.countOf(arrival);
     const said = this.#believedThrough(event, arrival, streamId);
     const claimed: Window | undefined = 'window' in content ? content.window : undefined;
-    if (claimed !== undefined) this.#claim(streamId, arrival, claimed, event.enqueuedAt);
+    if (claimed !== undefined) this.#claim(streamId, arrival, claimed, judgedAt(event));
     const began =
       streamStart === undefined ? undefined : this.#believedStart(event, arrival, streamId, streamStart);
     const last =
@@ -177,7 +178,7 @@ class Sorting implements Sorted {
         : content.kind === 'late-void'
           ? content.late.last
           : said?.number;
-    if (countId !== undefined && last !== undefined) this.#count(countId, last, event.enqueuedAt);
+    if (countId !== undefined && last !== undefined) this.#count(countId, last, judgedAt(event));
     const taken: ResolvedArrival = {
       ...rest,
       content,
@@ -191,12 +192,12 @@ class Sorting implements Sorted {
   }
 
   /** An implausible late count does not set the window itself aside; only its count is set aside. */
-  #believedThrough(event: ReceivedEvent, arrival: Arrival, id: number): Arrival['lateThrough'] {
+  #believedThrough(event: SoundEvent, arrival: Arrival, id: number): Arrival['lateThrough'] {
     const { lateThrough } = arrival;
     if (lateThrough === undefined) return undefined;
     const count = this.#known.countOf(arrival);
-    const reach = count === undefined ? undefined : this.#reachOf(count, event.enqueuedAt);
-    const problem = implausibleThrough(lateThrough.number, reach, event.enqueuedAt, this.#bounds);
+    const reach = count === undefined ? undefined : this.#reachOf(count, judgedAt(event));
+    const problem = implausibleThrough(lateThrough.number, reach, judgedAt(event), this.#bounds);
     if (problem === undefined) return lateThrough;
     this.aside.push({ event, stream: { id: count ?? id, batchId: arrival.stream.batchId }, ...problem });
     return undefined;
@@ -207,15 +208,15 @@ class Sorting implements Sorted {
    * was sent and did not come. A beginning that cannot be is noted once, and costs the message nothing.
    */
   #believedStart(
-    event: ReceivedEvent,
+    event: SoundEvent,
     { stream, index }: Arrival,
     id: number,
     start: number,
   ): number | undefined {
-    const reach = this.#reachOf(id, event.enqueuedAt);
+    const reach = this.#reachOf(id, judgedAt(event));
     const { span } = reach;
     if (span === undefined || start >= span.start || start === reach.saidStart) return undefined;
-    const detail = implausibleStart(start, index, { ...reach, span }, event.enqueuedAt, this.#bounds);
+    const detail = implausibleStart(start, index, { ...reach, span }, judgedAt(event), this.#bounds);
     if (detail !== undefined) {
       this.#changed.add(id);
       this.#reach.set(id, { ...reach, saidStart: start });
@@ -226,9 +227,9 @@ class Sorting implements Sorted {
     const known = reaching(reach, { start, end: span.start });
     if (index === 'time') this.#reach.set(id, known);
     else {
-      const move = moveOfStart(start, reach, event.enqueuedAt, this.#bounds);
+      const move = moveOfStart(start, reach, judgedAt(event), this.#bounds);
       const leapt = isAccepted(reach, { start, end: span.start }) ? reach.leapt : move.leapt;
-      this.#place(id, known, { ...move, leapt }, event.enqueuedAt, reach.isPlaced);
+      this.#place(id, known, { ...move, leapt }, judgedAt(event), reach.isPlaced);
     }
     return start;
   }

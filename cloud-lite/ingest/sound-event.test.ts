@@ -26,6 +26,9 @@ describe('the number of an event', () => {
       2,
     ],
     ['that of its place where the first leaps', [900, 6, 7], 4, [5, 6, 7], 1],
+    ['that of its place where it comes again and leaps', [900, 5, 6], 4, [4, 5, 6], 1],
+    ['that of its place where the first leaps, and two go on', [900, 2, 3], 0, [1, 2, 3], 1],
+    ['what it says behind one whose number was wrong', [900, 6, 7], 900, [900, 6, 7], 0],
     ['that of its place where it alone leaps too far', [2 ** 53 - 1], 4, [5], 1],
     ['the first of all', [undefined], -1, [0], 1],
   ])('is %s', (_, said, after, numbers, odd) => {

@@ -31,7 +31,11 @@ export function soundEvents(given: readonly GivenEvent[], after: number): readon
       return event;
     }
     const [own, next] = [said[i], said[i + 1]];
-    const isBelieved = own !== undefined && (i === 0 ? isFirst(own, next, after) : follows(own, next, last));
+    const isBelieved =
+      own !== undefined &&
+      (i === 0
+        ? isFirst(own, next, said[2], after)
+        : follows(own, next, last) || (i === 1 && said[0] === after && goesBack(own, next, after)));
     // The first may come again, so the one behind it says more than what was taken before.
     const place = i === 0 && next !== undefined && next > 0 ? next - 1 : last + 1;
     last = isBelieved ? own : place;
@@ -42,9 +46,15 @@ export function soundEvents(given: readonly GivenEvent[], after: number): readon
 const follows = (own: number, next: number | undefined, last: number) =>
   own === last + 1 || (own > last && next === own + 1);
 
-function isFirst(own: number, next: number | undefined, after: number): boolean {
+/** Behind the event that a session begins with: that one's number was wrong when it was taken (ingestor.ts). */
+const goesBack = (own: number, next: number | undefined, last: number) =>
+  own < last && (next === undefined || next === own + 1);
+
+function isFirst(own: number, next: number | undefined, third: number | undefined, after: number): boolean {
   if (next === undefined) return after < 0 || own <= after + maxNumberStep;
-  return next === own + 1 || next !== after + 2;
+  if (next === own + 1 || own === after || own === after + 1) return true;
+  // One of the two is wrong. The second is right where it goes on from what was taken, or the third goes on from it.
+  return !(next === after + 1 || next === after + 2 || third === next + 1);
 }
 
 function numberOf(event: GivenEvent): number | undefined {

@@ -25,7 +25,11 @@ export function noteEmptied(
     const after = await lockCheckpoint(session, partition);
     // Somebody has taken events of it, or told of this, meanwhile; or nobody has waited for anything.
     if (after.sequenceNumber !== taken || taken === beforeFirst) return;
-    const next = { sequenceNumber: newest + 1, enqueuedAt: Math.max(newestAt, after.enqueuedAt) };
+    // The hub's time of what is gone is as good as its other ones: it lies before now.
+    const next = {
+      sequenceNumber: newest + 1,
+      enqueuedAt: Math.max(Math.min(newestAt, now), after.enqueuedAt),
+    };
     await noteUnread(session, partition, after, next, now);
     await skipTo(session, partition, newest, next.enqueuedAt);
   });
