@@ -109,16 +109,17 @@ function aggregateArguments(scope: RowScope, call: Expression): Scope {
   };
 }
 
-/** What plain objects have by themselves is no field. */
-const inherited = new Set(Object.getOwnPropertyNames(Object.prototype));
+/** What plain objects, and arrays, have by themselves is no field. */
+const inherited = new Set([...Object.getOwnPropertyNames(Object.prototype), 'length']);
+const isNoField = (name: string) => inherited.has(name) || /^\d+$/.test(name);
 
 function pathOf(of: (frame: Frame) => Value, names: readonly string[]): Compiled['run'] {
   const [first, second] = names;
   if (first === undefined) return of;
-  if (names.some((name) => inherited.has(name)))
+  if (names.some(isNoField))
     return (frame) => names.reduce<Value>((value, name) => fieldOf(value, name), of(frame));
   if (second === undefined) return (frame) => step(of(frame), first);
-  if (names.length === 2) return (frame) => step(step(of(frame), first), second);
+  if (names.length === 2) return (frame) => lastStep(step(of(frame), first), second);
   return (frame) => {
     let value = of(frame);
     for (const name of names) value = step(value, name);
@@ -127,9 +128,16 @@ function pathOf(of: (frame: Frame) => Value, names: readonly string[]): Compiled
 }
 
 function step(of: Value, name: string): Value {
-  if (typeof of !== 'object' || of === null || Array.isArray(of)) return null;
+  if (typeof of !== 'object' || of === null) return null;
   const value = (of as { readonly [field: string]: Value | undefined })[name];
-  // A date has no fields, and functions alone by itself.
+  // Dates and arrays have no fields, and functions alone by themselves.
+  return value !== undefined && typeof value !== 'function' ? value : fieldOf(of, name);
+}
+
+/** The same at a place of its own: what a place in the code sees again and again is found at once, and field names differ by their depth. */
+function lastStep(of: Value, name: string): Value {
+  if (typeof of !== 'object' || of === null) return null;
+  const value = (of as { readonly [field: string]: Value | undefined })[name];
   return value !== undefined && typeof value !== 'function' ? value : fieldOf(of, name);
 }
 

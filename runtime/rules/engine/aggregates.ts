@@ -1,7 +1,7 @@
 // Aggregates that grow by one row at a time and merge: panes and sliding windows are sums of parts, and no rows are kept where
 // a few numbers do (COUNT, SUM, AVG, MIN, MAX, STDEV, VAR).
 import { toFloat } from '../expressions/cast.ts';
-import type { Compiled, Frame } from '../expressions/frame.ts';
+import { type Compiled, type Frame, timestamp } from '../expressions/frame.ts';
 import {
   keyOf,
   order,
@@ -12,6 +12,7 @@ import {
   type Value,
 } from '../expressions/values.ts';
 import { decode, encode } from './codec.ts';
+import type { RowRun } from './row-run.ts';
 
 /** `State` is the aggregate's own business. */
 export interface Aggregate<State = unknown> {
@@ -21,6 +22,11 @@ export interface Aggregate<State = unknown> {
   create(): State;
   /** What a row gives to it. All that can be wrong with a row is said here, so that no state is left half changed. @throws RowProblem */
   read(frame: Frame): unknown;
+  /**
+   * Of numbers: the same for many rows, into the first places of `numbers`, NaN for null; then what was read is added. @throws RowProblem
+   * where any row is wrong, and nothing is changed
+   */
+  readonly column?: NumberColumn<State>;
   /** Takes what was read. Returns the bytes that are newly kept. */
   add(state: State, read: unknown): number;
   /** `source` comes after what is in `target`, and stays as it is. */
@@ -29,6 +35,11 @@ export interface Aggregate<State = unknown> {
   value(state: State): Value;
   save(state: State): unknown;
   load(saved: unknown): State;
+}
+
+interface NumberColumn<State = unknown> {
+  read(frame: Frame, run: RowRun, numbers: Float64Array): void;
+  add(state: State, numbers: Float64Array, count: number): void;
 }
 
 type Run = Compiled['run'];
@@ -40,6 +51,7 @@ function numbers(
   add: (state: number[], value: number) => void,
   merge: (target: number[], source: readonly number[]) => void,
   value: (state: readonly number[]) => number | null,
+  column: Partial<NumberColumn> = {},
 ): Aggregate {
   const zeros = new Array<number>(size).fill(0);
   return {
@@ -47,6 +59,13 @@ function numbers(
     keeps: false,
     create: () => zeros.slice(),
     read,
+    column: {
+      read: columnOf(read),
+      add(state, values, count) {
+        for (let i = 0; i < count; i++) if (!Number.isNaN(values[i])) add(state as number[], values[i]!);
+      },
+      ...column,
+    },
     add: (state, value) => {
       if (value !== null) add(state as number[], value as number);
       return 0;
@@ -63,10 +82,21 @@ function numbers(
   };
 }
 
+function columnOf(read: (frame: Frame) => number | null): NumberColumn['read'] {
+  return (frame, { rows, times, from, to }, into) => {
+    for (let at = from; at < to; at++) {
+      frame.row = rows[at]!;
+      frame.time = times[at]!;
+      into[at - from] = read(frame) ?? Number.NaN;
+    }
+  };
+}
+
 function numeric(name: string, of: Run): (frame: Frame) => number | null {
   return (frame) => {
     const value = of(frame);
-    return value === null || typeof value === 'number' ? value : toNumber(value, name);
+    if (typeof value === 'number') return Number.isNaN(value) ? null : value;
+    return value === null ? null : toNumber(value, name);
   };
 }
 
@@ -101,7 +131,20 @@ function sums(name: string, type: StaticType, of: Run, value: (n: number, sum: n
       target[1]! += source[1]!;
     },
     ([n, sum]) => (n === 0 ? null : value(n!, sum!)),
+    { add: addSums },
   );
+}
+
+function addSums(state: unknown, values: Float64Array, count: number): void {
+  let [n, sum] = state as [number, number];
+  for (let i = 0; i < count; i++) {
+    const value = values[i]!;
+    if (Number.isNaN(value)) continue;
+    n++;
+    sum += value;
+  }
+  (state as number[])[0] = n;
+  (state as number[])[1] = sum;
 }
 
 export const sum = (of: Compiled) => sums('SUM', of.type, of.run, (_, total) => total);
@@ -156,6 +199,11 @@ function numberIfText(value: Value): Value {
 export function extreme(of: Compiled, sign: 1 | -1): Aggregate {
   if (of.ms !== undefined) return extremeTime(of.ms, sign);
   const read = of.type === 'nvarchar(max)' ? of.run : (frame: Frame) => numberIfText(of.run(frame));
+  const numbersAlone = (frame: Frame): number | null => {
+    const value = of.run(frame);
+    if (value === null || typeof value === 'number') return value;
+    throw new RowProblem('not all are numbers: each is looked at by itself');
+  };
   const take = (state: Best, value: Value) => {
     if (value === null) return;
     if (state.value === null || order(value, state.value) * sign > 0) state.value = value;
@@ -169,6 +217,17 @@ export function extreme(of: Compiled, sign: 1 | -1): Aggregate {
       take(state as Best, value as Value);
       return 0;
     },
+    column: {
+      read: columnOf(numbersAlone),
+      add(state, values, count) {
+        let best = Number.NaN;
+        for (let i = 0; i < count; i++) {
+          const value = values[i]!;
+          if (Number.isNaN(best) || (value - best) * sign > 0) best = value;
+        }
+        if (!Number.isNaN(best)) take(state as Best, best);
+      },
+    },
     merge: (target, source) => take(target as Best, (source as Best).value),
     value: (state) => (state as Best).value,
     save: (state) => encode((state as Best).value),
@@ -180,6 +239,18 @@ export function extreme(of: Compiled, sign: 1 | -1): Aggregate {
 function extremeTime(ms: (frame: Frame) => number, sign: 1 | -1): Aggregate {
   const take = (state: number[], time: number) => {
     if (state[0] === 0 || (time - state[1]!) * sign > 0) state[1] = time;
+  };
+  // The rows' own times are in order: the first and the last one tell.
+  const ownTimes: NumberColumn = {
+    read(_, { times, from, to }, into) {
+      for (let at = from; at < to; at++) into[at - from] = times[at]!;
+    },
+    add(of, values, count) {
+      const state = of as number[];
+      take(state, values[0]!);
+      state[0]! += count;
+      take(state, values[count - 1]!);
+    },
   };
   return {
     ...numbers(
@@ -195,6 +266,7 @@ function extremeTime(ms: (frame: Frame) => number, sign: 1 | -1): Aggregate {
         target[0]! += source[0]!;
       },
       ([, time]) => time!,
+      ms === timestamp.ms ? ownTimes : {},
     ),
     value: (state) => ((state as number[])[0] === 0 ? null : new Date((state as number[])[1]!)),
   };

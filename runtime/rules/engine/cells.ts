@@ -4,6 +4,7 @@ import type { Value } from '../expressions/values.ts';
 import type { Aggregate } from './aggregates.ts';
 import type { Budget } from './budget.ts';
 import { decode, encode } from './codec.ts';
+import { maxRun, type RowRun } from './row-run.ts';
 
 /** One state for each aggregate. `rows` and `bytes`: what of it counts against the limits. */
 export interface Cell {
@@ -23,8 +24,8 @@ export class Cells {
   readonly #budget: Budget;
   readonly #keeps: boolean;
   readonly #read: unknown[] = [];
-  /** Where there are two aggregates that keep nothing: many rules have such. */
-  readonly #pair: readonly Aggregate[];
+  /** What a run of rows gives to each, where all of them are of numbers. */
+  readonly #columns: readonly Float64Array[] | undefined;
   /** Of a cell without what its aggregates keep: the object, its array, and some numbers for each. */
   readonly #ownBytes: number;
 
@@ -32,7 +33,8 @@ export class Cells {
     this.#aggregates = aggregates;
     this.#budget = budget;
     this.#keeps = aggregates.some(({ keeps }) => keeps);
-    this.#pair = aggregates.length === 2 && !this.#keeps ? aggregates : [];
+    const isNumeric = aggregates.every(({ column }) => column !== undefined);
+    this.#columns = isNumeric ? aggregates.map(() => new Float64Array(maxRun)) : undefined;
     this.#ownBytes = 96 + aggregates.length * 56;
   }
 
@@ -49,18 +51,19 @@ export class Cells {
     for (let i = 0; i < aggregates.length; i++) this.#read[i] = aggregates[i]!.read(frame);
   }
 
-  /** `read` and `add` at once, for a cell that is there. Two numbers that need not be put away between cost half as much. @throws RowProblem, RowRefused */
-  take(cell: Cell, frame: Frame): void {
-    const [one, other] = this.#pair;
-    if (one === undefined || other === undefined) {
-      this.read(frame);
-      this.add(cell);
-      return;
+  /** All rows of the run, where that can be done at once; false, and nothing is changed, where each has to be looked at by itself. */
+  takeRun(cell: Cell, frame: Frame, run: RowRun): boolean {
+    const [aggregates, columns] = [this.#aggregates, this.#columns];
+    if (columns === undefined) return false;
+    try {
+      for (let i = 0; i < aggregates.length; i++) aggregates[i]!.column!.read(frame, run, columns[i]!);
+    } catch {
+      return false;
     }
-    const first = one.read(frame);
-    const second = other.read(frame);
-    one.add(cell.states[0], first);
-    other.add(cell.states[1], second);
+    const count = run.to - run.from;
+    for (let i = 0; i < aggregates.length; i++)
+      aggregates[i]!.column!.add(cell.states[i], columns[i]!, count);
+    return true;
   }
 
   /** What was read last. */

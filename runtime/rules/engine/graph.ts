@@ -43,6 +43,21 @@ export class Graph {
     this.#refreshDue();
   }
 
+  /** As `push`, for many. */
+  pushAll(
+    feeds: readonly number[],
+    rows: readonly RecordValue[],
+    times: readonly number[],
+    to: number,
+  ): void {
+    const only = this.#only;
+    for (let from = 0; from < to; ) {
+      // What closes before comes first; what is due later than the last row's time is not closed by any of them.
+      if (only !== undefined && times[from]! <= this.#dueAt) from = only.pushRun({ rows, times, from, to });
+      if (from < to) this.push(feeds, rows[from]!, times[from++]!);
+    }
+  }
+
   #refreshDue(): void {
     let due = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.#timed.length; i++) {

@@ -3,6 +3,7 @@
 import type { Frame } from '../expressions/frame.ts';
 import type { Budget } from './budget.ts';
 import { type Cell, type Cells, type GroupKey, loadKey, saveKey } from './cells.ts';
+import { maxRun, type RowRun } from './row-run.ts';
 import type { CloseGroup, GroupOf, MapKey, WindowOperator } from './window-port.ts';
 
 export interface Grid {
@@ -44,13 +45,13 @@ export class GridWindow implements WindowOperator {
   }
 
   add(frame: Frame): void {
-    const latest = this.#latest;
+    this.#cells.read(frame);
     const { time } = frame;
+    const latest = this.#latest;
     if (latest?.only !== undefined && time <= latest.end && time > latest.end - this.#paneMs) {
-      this.#cells.take(latest.only.cell, frame);
+      this.#cells.add(latest.only.cell);
       return;
     }
-    this.#cells.read(frame);
     const pane = this.#paneAt(time);
     if (pane === undefined) return;
     const mapKey = this.#groupOf.mapKey(frame);
@@ -61,6 +62,18 @@ export class GridWindow implements WindowOperator {
     }
     if (this.#groupOf.isSingle) pane.only = group;
     this.#cells.add(group.cell);
+  }
+
+  /** Where there is one group, those that are of its latest pane. */
+  addRun(frame: Frame, { rows, times, from, to }: RowRun): number {
+    const latest = this.#latest;
+    if (latest?.only === undefined || times[from]! <= latest.end - this.#paneMs) return from;
+    let end = from;
+    const most = Math.min(to, from + maxRun);
+    while (end < most && times[end]! <= latest.end) end++;
+    return end > from && this.#cells.takeRun(latest.only.cell, frame, { rows, times, from, to: end })
+      ? end
+      : from;
   }
 
   #newGroup(frame: Frame): Group {

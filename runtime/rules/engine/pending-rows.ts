@@ -6,7 +6,7 @@ interface Origin {
   readonly origin: string;
 }
 
-/** In order, the first `count` of each. */
+/** In order, the first `count` of each. To be used before anything is pushed again. */
 export interface DueRows {
   readonly count: number;
   readonly indexes: readonly number[];
@@ -14,11 +14,23 @@ export interface DueRows {
   inputOf(at: number): string;
 }
 
-export class PendingRows {
-  #indexes: number[] = [];
-  #rows: RuleInputRow[] = [];
+/** Columns that grow each time from nothing would cost as much as what is done with them: so they are used again, up to this length. */
+const keptLength = 4096;
+
+interface Columns {
+  readonly indexes: number[];
+  readonly rows: RuleInputRow[];
   /** Positions in `#origins`. */
-  #from: number[] = [];
+  readonly from: number[];
+}
+
+const noColumns = (): Columns => ({ indexes: [], rows: [], from: [] });
+
+export class PendingRows {
+  /** The first `#length` of each count. */
+  #columns = noColumns();
+  #spare = noColumns();
+  #length = 0;
   readonly #origins: Origin[] = [];
   readonly #known = new Map<string, number>();
   #last: (Origin & { readonly at: number }) | undefined;
@@ -26,39 +38,50 @@ export class PendingRows {
   #isSorted = true;
 
   get length(): number {
-    return this.#indexes.length;
+    return this.#length;
   }
 
   push(input: string, origin: string, index: number, row: RuleInputRow): void {
-    const from = this.#originOf(input, origin);
-    const { length } = this.#indexes;
+    const at = this.#originOf(input, origin);
+    const { indexes, rows, from } = this.#columns;
+    const length = this.#length++;
     if (index <= this.#lastIndex && length > 0 && this.#isSorted)
-      this.#isSorted = this.#order(index, from, this.#indexes[length - 1]!, this.#from[length - 1]!) >= 0;
+      this.#isSorted = this.#order(index, at, indexes[length - 1]!, from[length - 1]!) >= 0;
     this.#lastIndex = index;
-    this.#indexes.push(index);
-    this.#rows.push(row);
-    this.#from.push(from);
+    indexes[length] = index;
+    rows[length] = row;
+    from[length] = at;
   }
 
   /** Those with an index below `until` are taken out. */
   take(until: number): DueRows {
     this.#sort();
-    const [indexes, rows, from, origins] = [this.#indexes, this.#rows, this.#from, this.#origins];
-    const { length } = indexes;
+    const { indexes, rows, from } = this.#columns;
+    const origins = this.#origins;
+    const length = this.#length;
     const isAll = length === 0 || indexes[length - 1]! < until;
     const count = isAll ? length : indexes.findIndex((index) => index >= until);
-    this.#indexes = isAll ? [] : indexes.slice(count);
-    this.#rows = isAll ? [] : rows.slice(count);
-    this.#from = isAll ? [] : from.slice(count);
+    if (isAll) {
+      const taken = this.#columns;
+      this.#columns = this.#spare;
+      this.#spare = length <= keptLength ? taken : noColumns();
+    } else this.#keep((column) => column.slice(count, length));
+    this.#length = length - count;
     return { count, indexes, rows, inputOf: (at) => origins[from[at]!]!.input };
+  }
+
+  #keep(part: <Of>(column: readonly Of[]) => Of[]): void {
+    const { indexes, rows, from } = this.#columns;
+    this.#columns = { indexes: part(indexes), rows: part(rows), from: part(from) };
   }
 
   /** In order: index, input, origin and row of each. */
   *entries(): Generator<readonly [number, string, string, RuleInputRow]> {
     this.#sort();
-    for (const [at, index] of this.#indexes.entries()) {
-      const { input, origin } = this.#origins[this.#from[at]!]!;
-      yield [index, input, origin, this.#rows[at]!];
+    const { indexes, rows, from } = this.#columns;
+    for (let at = 0; at < this.#length; at++) {
+      const { input, origin } = this.#origins[from[at]!]!;
+      yield [indexes[at]!, input, origin, rows[at]!];
     }
   }
 
@@ -84,14 +107,12 @@ export class PendingRows {
   /** Stable: of one position and origin in the order of calls. */
   #sort(): void {
     if (this.#isSorted) return;
-    const [indexes, rows, from] = [this.#indexes, this.#rows, this.#from];
-    const places = [...indexes.keys()].sort((a, b) =>
+    const { indexes, from } = this.#columns;
+    const places = Array.from({ length: this.#length }, (_, at) => at).sort((a, b) =>
       this.#order(indexes[a]!, from[a]!, indexes[b]!, from[b]!),
     );
-    this.#indexes = places.map((at) => indexes[at]!);
-    this.#rows = places.map((at) => rows[at]!);
-    this.#from = places.map((at) => from[at]!);
+    this.#keep((column) => places.map((at) => column[at]!));
     this.#isSorted = true;
-    this.#lastIndex = this.#indexes.at(-1) ?? Number.NEGATIVE_INFINITY;
+    this.#lastIndex = this.#columns.indexes.at(-1) ?? Number.NEGATIVE_INFINITY;
   }
 }

@@ -129,11 +129,8 @@ export class Running implements RunningRule {
   /** Of the one input that there is, in the order of its index. */
   #pushAll({ count, indexes, rows }: DueRows): void {
     const { feeds, isWrapped, input } = this.#plan.inputs[0]!;
-    const graph = this.#graph;
-    for (let i = 0; i < count; i++) {
-      const row = rows[i]!;
-      graph.push(feeds, isWrapped ? { [input]: row } : row, indexes[i]!);
-    }
+    const own = isWrapped ? rows.slice(0, count).map((row) => ({ [input]: row })) : rows;
+    this.#graph.pushAll(feeds, own, indexes, count);
   }
 
   #placeAll({ count, indexes, rows, inputOf }: DueRows): void {

@@ -7,6 +7,7 @@ import { Cells, type GroupKey } from './cells.ts';
 import { GridWindow } from './grid-window.ts';
 import { Latch } from './latch.ts';
 import type { ApplyPlan, Grouping, SelectPlan, WindowPlan } from './plan.ts';
+import type { RowRun } from './row-run.ts';
 import { SessionWindow } from './session-window.ts';
 import { SlidingWindow } from './sliding-window.ts';
 import type { GroupOf, MapKey, WindowOperator } from './window-port.ts';
@@ -92,6 +93,12 @@ export class SelectNode {
       this.#onProblem(error);
     }
     if (this.#isTimed) this.#refreshDue();
+  }
+
+  /** Of rows that come one after the other, as many of the first ones as can be taken at once. Returns the place of the next. */
+  pushRun(run: RowRun): number {
+    const only = this.#only;
+    return only?.addRun === undefined || this.#where !== undefined ? run.from : only.addRun(this.#frame, run);
   }
 
   #intoOne(frame: Frame, only: WindowOperator): void {

@@ -170,6 +170,42 @@ describe('windows', () => {
   });
 });
 
+describe('rows of one window, given many at once', () => {
+  const value = fc.oneof(
+    { weight: 8, arbitrary: fc.integer({ min: -50, max: 50 }) },
+    { weight: 4, arbitrary: fc.double({ min: -1e6, max: 1e6, noNaN: true }) },
+    fc.constantFrom(null, undefined, true, '7', 'seven', [1], { deep: 1 }, Number.NaN),
+  );
+  const queries = [
+    'SUM(v) AS s, AVG(v) AS a, COUNT(v) AS c, COUNT(*) AS n, VAR(v) AS x',
+    'MIN(v) AS lo, MAX(v) AS hi, MIN(time) AS first, MAX(time) AS last',
+    'MAX(r.v) AS hi, COUNT(*) AS n',
+  ];
+
+  it('come to what they come to one by one: sums to the last bit, and rows that cannot be computed', () => {
+    fc.assert(
+      fc.property(fc.array(value, { maxLength: 700 }), fc.constantFrom(...queries), (values, columns) => {
+        const query = (where: string) =>
+          ruleOf(`SELECT ${columns} FROM input ${where} GROUP BY TumblingWindow(millisecond, 300)`).start();
+        // With WHERE each row is looked at by itself.
+        const [atOnce, oneByOne] = [query(''), query('WHERE 1 = 1')];
+        const rows: RuleRow[] = [];
+        for (const [t, v] of values.entries()) {
+          const row = { ...(v === undefined ? {} : { v }), r: { v } } as never;
+          atOnce.push('input', 's', t, row);
+          oneByOne.push('input', 's', t, row);
+          rows.push(...oneByOne.advance(t + 1));
+        }
+        rows.push(...oneByOne.advance(1e6));
+        expect(atOnce.advance(1e6)).toEqual(rows);
+        expect(atOnce.counts()).toEqual(oneByOne.counts());
+        expect(atOnce.usage()).toEqual(oneByOne.usage());
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
 /** Second by second. */
 function sessions(all: readonly Event[], timeout: number, most: number) {
   const done: { end: number; rows: Event[] }[] = [];
