@@ -13,12 +13,14 @@
 //
 // A register counts as missing only once the device has refused it again, ten seconds later or more, in the same session. Before
 // that the refusal may pass, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
-import { HoldfastError } from '../../../kernel/errors.ts';
+import type { HoldfastError } from '../../../kernel/errors.ts';
 import { isBitTable, type RegisterTable } from '../codec/fields.ts';
 import type { ModbusClient } from './modbus-client.ts';
-import { ModbusException, UnprovenError } from './modbus-errors.ts';
+import { ModbusException } from './modbus-errors.ts';
+import { asFailure, isSilence, noAnswer, reasonOf, SilentBlocks } from './read-failures.ts';
 import type { BlockData, BlockReaderOptions, ReadPass, Refusal } from './read-pass.ts';
 import { type Barrier, type Block, type Item, planReads, splitBlock } from './read-plan.ts';
+import { mayBeSize, RequestSize, searchWithin } from './request-size.ts';
 
 interface Refused extends Refusal {
   retryAt: number;
@@ -29,11 +31,8 @@ interface Refused extends Refusal {
   client: ModbusClient | undefined;
 }
 
-/** How often a block stays without an answer, while others are answered, before it counts as refused. */
-const maxSilent = 3;
 /** Blocks in a row without an answer that end a pass: the unit is not there, or the line is not in step. */
 const maxUnanswered = 2;
-const noAnswer = 'no-answer';
 /** A peer that is deaf for seconds on each connection, and closes each, is read over several of them all the same. */
 const maxRestarts = 3;
 
@@ -42,13 +41,6 @@ const firstRetryMs = 10_000;
 
 /** After a try that failed, and was not refused. */
 const soonMs = 1000;
-
-interface Silence {
-  /** Passes in a row. */
-  readonly times: number;
-  /** Monotonic ms of the first of them. */
-  readonly since: number;
-}
 
 interface Cut extends Barrier {
   /** Monotonic ms. */
@@ -66,6 +58,16 @@ interface Part<I extends Item> {
   readonly search: Search;
 }
 
+/** The parts that are left, none with more registers. */
+function smaller<I extends Item>(parts: readonly Part<I>[], maxRegisters: number): readonly Part<I>[] {
+  const none = { maxBits: Number.MAX_SAFE_INTEGER, maxHole: Number.MAX_SAFE_INTEGER };
+  return parts.flatMap((part) =>
+    isBitTable(part.block.table) || part.block.count <= maxRegisters
+      ? [part]
+      : planReads(part.block.items, { ...none, maxRegisters }).map((block) => ({ ...part, block })),
+  );
+}
+
 function partOf<I extends Item>(block: Block<I>): Part<I> {
   return { block, search: { cuts: [], isFound: false } };
 }
@@ -79,16 +81,18 @@ export class BlockReader<I extends Item> {
   #failedBefore: ReadonlyMap<I, number> = new Map();
   /** Of the last pass: each session has its own. */
   #client: ModbusClient | undefined;
-  /** Blocks, by their places, that stayed without an answer in each of the last passes. */
-  #silent: ReadonlyMap<string, Silence> = new Map();
-  /** The same, before this pass. */
-  #silentBefore: ReadonlyMap<string, Silence> = new Map();
+  readonly #silent = new SilentBlocks();
   /** Places that a request may not read over, without an item that is refused there. */
   #cuts: readonly Cut[] = [];
   #blocks: readonly Block<I>[];
+  readonly #size: RequestSize;
 
   constructor(options: BlockReaderOptions<I>) {
     this.#options = options;
+    const { limits, items, learned, refusedRetryMs, clock } = options;
+    const widest = items.reduce((most, { table, width }) => Math.max(most, isBitTable(table) ? 1 : width), 1);
+    const size = { maxRegisters: limits.maxRegisters, widest, retryMs: refusedRetryMs, learned };
+    this.#size = new RequestSize(size, clock.monotonic());
     this.#refuseKnown();
     this.#blocks = this.#plan();
   }
@@ -114,7 +118,7 @@ export class BlockReader<I extends Item> {
       // Bounded: each block is read once, or replaced by two smaller ones, and begun with again three times at most.
       for (let part = pending.shift(); part; part = pending.shift()) {
         const { block, search } = part;
-        const answer = await this.#ask(client, block);
+        const answer = await this.#askOrDie(client, block);
         if (client.waitedMs > waitedMs && restarts < maxRestarts) {
           // Values of one pass are called those of one moment: what came before the wait is read again.
           pending.push(...data.splice(0).map(({ block: read }) => partOf(read)));
@@ -122,16 +126,23 @@ export class BlockReader<I extends Item> {
           waitedMs = client.waitedMs;
         }
         unanswered = isSilence(answer) ? unanswered + 1 : 0;
-        if (Buffer.isBuffer(answer)) data.push({ block, bytes: answer });
-        else if (answer instanceof ModbusException && answer.isRefusal) {
+        if (Buffer.isBuffer(answer)) {
+          data.push({ block, bytes: answer });
+          this.#size.gave(block.count);
+        } else if (answer instanceof ModbusException && answer.isRefusal) {
           searches.add(search);
           pending.unshift(...this.#learn(part, answer.exceptionName));
         } else {
           if (isSilence(answer)) silent.push(block);
+          if (silent.length === 1 && data.length === 0) this.#onDeadly(block);
           const [first] = failed.values();
           // What was wrong at first says more than what the line was then asked to find out.
           if (unanswered >= maxUnanswered || client.lost) throw first?.error ?? answer;
-          for (const item of block.items) failed.set(item, { reason: reasonOf(answer), error: answer });
+          const parts = await this.#searchSize(client, block, answer);
+          data.push(...parts.data);
+          for (const item of parts.failed.flatMap(({ items }) => items))
+            failed.set(item, { reason: reasonOf(answer), error: answer });
+          if (parts.limit !== undefined) pending.splice(0, pending.length, ...smaller(pending, parts.limit));
         }
       }
     } finally {
@@ -142,6 +153,7 @@ export class BlockReader<I extends Item> {
     // Nothing at all was to be had, and that may pass.
     if (data.length === 0 && failure) throw failure.error;
     this.#noteSilent(silent);
+    if (failed.size === 0 && this.#size.proven()) this.#blocks = this.#plan();
     return this.#passOf(data, failed, searches.size > 0);
   }
 
@@ -149,7 +161,7 @@ export class BlockReader<I extends Item> {
   get isRetryDue(): boolean {
     if (this.#isForgotten) return true;
     const now = this.#options.clock.monotonic();
-    if (this.#cuts.some((cut) => this.#isOld(cut, now))) return true;
+    if (this.#cuts.some((cut) => this.#isOld(cut, now)) || this.#size.isDue(now)) return true;
     return [...this.#refused.values()].some(({ retryAt }) => retryAt <= now);
   }
 
@@ -170,6 +182,7 @@ export class BlockReader<I extends Item> {
     }
     // Whether it can be read over what could not be read over is found out now, not at the cost of the next poll.
     this.#cuts = this.#cuts.filter((cut) => !this.#isOld(cut, now));
+    if (this.#size.isDue(now)) this.#size.tryLarger(now);
     this.#blocks = this.#plan();
     await this.read(client).catch(() => {});
   }
@@ -180,9 +193,7 @@ export class BlockReader<I extends Item> {
     this.#failedBefore = isSame ? this.#failing : new Map();
     this.#failing = new Map();
     this.#client = client;
-    // In each pass of one session, one after the other.
-    this.#silentBefore = isSame ? this.#silent : new Map();
-    this.#silent = new Map();
+    this.#silent.begin(isSame);
   }
 
   #passOf(data: readonly BlockData<I>[], failed: ReadonlyMap<I, Refusal>, isLearning: boolean): ReadPass<I> {
@@ -204,26 +215,42 @@ export class BlockReader<I extends Item> {
     return Buffer.isBuffer(second) || first.isRefusal ? second : first;
   }
 
+  async #askOrDie(client: ModbusClient, block: Block<I>): Promise<Buffer | HoldfastError> {
+    try {
+      return await this.#ask(client, block);
+    } catch (error) {
+      const isLost = client.lost?.code === 'modbus-connection-lost' || client.lost?.code === 'modbus-garbage';
+      if (isLost) this.#onDeadly(block);
+      throw error;
+    }
+  }
+
+  /** Nothing came for it, or the connection was lost over it: the next passes may ask for less. */
+  #onDeadly(block: Block<I>): void {
+    if (this.#size.wasDeadly(block, this.#options.clock.monotonic())) this.#blocks = this.#plan();
+  }
+
+  /** What the device gives of a block that it does not give as a whole. */
+  async #searchSize(client: ModbusClient, block: Block<I>, error: HoldfastError) {
+    const size = this.#size;
+    const now = this.#options.clock.monotonic();
+    if (!mayBeSize(error) || !size.isWorthASearch(now))
+      return { data: [], failed: [block], limit: undefined };
+    const found = await searchWithin(block, (part) => this.#readBlock(client, part).catch(asFailure));
+    if (size.found(found.limit, found.data.length > 0, now)) this.#blocks = this.#plan();
+    return found;
+  }
+
   /** `blocks` stayed without an answer in a pass in which others were answered. */
   #noteSilent(blocks: readonly Block<I>[]): void {
-    const before = this.#silentBefore;
     const now = this.#options.clock.monotonic();
-    const silent = new Map<string, Silence>();
-    for (const block of blocks) {
-      const place = placeOf(block);
-      const { times, since } = before.get(place) ?? { times: 0, since: now };
-      silent.set(place, { times: times + 1, since });
-      if (times + 1 < maxSilent || now - since < firstRetryMs) continue;
-      const halves = splitBlock(block);
+    for (const { block, halves } of this.#silent.note(blocks, now, firstRetryMs)) {
       if (halves) {
         const [, { table, address }] = halves;
         this.#cuts = [...this.#cuts, { table, address, width: 0, since: now }];
-        // Neither half has to be silent so often again.
-        for (const half of halves) silent.set(placeOf(half), { times: maxSilent - 1, since });
       } else this.#refuse(block, noAnswer);
       this.#blocks = this.#plan();
     }
-    this.#silent = silent;
   }
 
   /** The block is refused: two smaller ones in its place, or none where its items are what is refused. */
@@ -315,7 +342,8 @@ export class BlockReader<I extends Item> {
     const { items, limits, first } = this.#options;
     const barriers: readonly Barrier[] = [...this.#refused.keys(), ...this.#cuts];
     const wanted = items.filter((item) => !this.#refused.has(item));
-    const blocks = planReads(wanted, limits, barriers);
+    const { maxRegisters } = this.#size;
+    const blocks = planReads(wanted, { ...limits, maxRegisters }, barriers);
     if (first === undefined) return blocks;
     const isFirst = (block: Block<I>) => block.items.includes(first);
     return [...blocks.filter(isFirst), ...blocks.filter((block) => !isFirst(block))];
@@ -365,27 +393,6 @@ export class BlockReader<I extends Item> {
   }
 }
 
-/** Errors that concern one request alone. The next request shows whether the unit answers at all. */
-const failures: ReadonlySet<string> = new Set(['modbus-exception', 'modbus-timeout', 'modbus-garbage']);
-
-function asFailure(error: unknown): HoldfastError {
-  const isProven = !(error instanceof UnprovenError);
-  if (isProven && error instanceof HoldfastError && failures.has(error.code)) return error;
-  throw error;
-}
-
-function isSilence(answer: Buffer | HoldfastError): boolean {
-  return !Buffer.isBuffer(answer) && !(answer instanceof ModbusException);
-}
-
-function reasonOf(error: HoldfastError): string {
-  return error instanceof ModbusException ? error.exceptionName : noAnswer;
-}
-
 function itemPlace({ table, address, width }: Item): string {
   return `${table} ${address} ${width}`;
-}
-
-function placeOf({ table, address, count }: Block<Item>): string {
-  return `${table} ${address} ${count}`;
 }

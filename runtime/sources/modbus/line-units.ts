@@ -13,8 +13,8 @@
 // Some adapters of two-wire lines hear what they send. An echo is the request itself, which no read is ever answered with,
 // so the first read on a line shows whether there is one; only then can the answers that repeat their request be told
 // from it.
-import type { Clock } from '../../../kernel/clock.ts';
-import { type Exchange, Exchanges, type TiedAnswer } from '../line/exchange.ts';
+import { type Exchange, Exchanges } from '../line/exchange.ts';
+import type { Heard, LineStep, LineUnitsOptions } from './line-steps.ts';
 import {
   dataBytes,
   firstRegister,
@@ -26,33 +26,6 @@ import {
   resized,
 } from './response-match.ts';
 import { StepProof } from './step-proof.ts';
-
-export interface LineUnitsOptions {
-  readonly clock: Clock;
-  /**
-   * Frames come from a line that others may use, or have used: before a unit's first answer is believed, it is proven to be
-   * in step. False for a connection of our own.
-   */
-  readonly isLine: boolean;
-  /** Answers carry the number of their request. */
-  readonly hasIds: boolean;
-  readonly minSilenceMs: number;
-}
-
-/** What to send before, or instead of, a request. */
-export type LineStep =
-  | { readonly kind: 'send' }
-  /** `frame` first: what comes shows that the unit is there, and whether there is an echo; or that it is in step. */
-  | { readonly kind: 'probe'; readonly frame: Buffer; readonly shows: 'life' | 'step' }
-  /** Nothing, for the time being. */
-  | { readonly kind: 'wait' };
-
-/**
- * `seen`: it may be the answer, and so may another. `gave-up`: a gateway says that the unit did not answer it in time,
- * which is no answer, and proves nothing. `others`: somebody else is heard, so that no answer to this request can be
- * believed any more.
- */
-export type Heard = TiedAnswer<Buffer, Buffer> | 'seen' | 'gave-up' | 'others' | 'nothing';
 
 /** The loopback more than once, since silence, which comes last, proves least. */
 const proofs = ['loopback', 'longer', 'loopback', 'shorter', 'loopback', 'silence'] as const;
@@ -277,6 +250,10 @@ export class LineUnits {
   /** An answer of `unit` was not confirmed, so the true one may still come: only what is asked from now on proves otherwise. */
   unconfirmed(unit: number): void {
     this.#unit(unit).exchanges.suspectOthers();
+  }
+
+  get hasIds(): boolean {
+    return this.#options.hasIds;
   }
 
   get isLine(): boolean {

@@ -11,7 +11,8 @@ import type { Timer } from '../../../kernel/clock.ts';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { PeerHabits, StreamLife } from '../line/peer-habits.ts';
 import type { ModbusConnectionOptions } from './connection-options.ts';
-import type { Heard, LineUnits } from './line-units.ts';
+import type { Heard } from './line-steps.ts';
+import type { LineUnits } from './line-units.ts';
 import {
   closedByUs,
   connectionLost,
@@ -220,10 +221,7 @@ class Connection implements ModbusConnection {
     units.unanswered(unit, pending.phase === 'proving');
     this.#life.unanswered(unit);
     // That nothing at all came showed it.
-    if (pending.phase === 'proving' && units.isAskable(pending.wanted)) {
-      this.#goOn(pending);
-      return;
-    }
+    if (pending.phase === 'proving' && units.isAskable(pending.wanted)) return void this.#goOn(pending);
     // What could not be made out may have been the answer.
     const noise = framing.forget();
     const heard = noise ?? (pending.unfit && misfit(pending.unfit, pending.sent));
@@ -237,7 +235,7 @@ class Connection implements ModbusConnection {
           })
         : garbage(`${request} was answered with ${heard}`);
     const isOfUnit = pending.phase === 'asking' || pending.phase === 'looking';
-    const isClear = isOfUnit && !pending.isSeen && noise === undefined;
+    const isClear = isOfUnit && (units.hasIds || (!pending.isSeen && noise === undefined));
     pending.fail(isClear ? error : new UnprovenError(error));
   }
 
@@ -256,6 +254,9 @@ class Connection implements ModbusConnection {
     if (heard !== 'nothing') this.#life.answered(frame[0]!);
     if (!pending) return;
     if (heard === 'nothing' || heard === 'others') this.#noteUnfit(pending, frame);
+    // It carries the number of the request, so no other answer will come.
+    if (pending.unfit && this.units.hasIds)
+      pending.fail(garbage(`${pending.describe()} was answered with ${misfit(frame, pending.sent)}`));
     if (heard === 'nothing') return;
     if (heard === 'seen' || modbusMatch.fits(frame, pending.sent)) pending.isSeen = true;
     if (heard === 'gave-up') {
@@ -307,8 +308,8 @@ class Connection implements ModbusConnection {
 
   /** Said where nothing better comes. */
   #noteUnfit(pending: Pending, frame: Buffer): void {
-    const isOfOurs = pending.phase !== 'waiting' && !frame.equals(pending.sent);
-    if (isOfOurs && !modbusMatch.fits(frame, pending.sent)) pending.unfit ??= frame;
+    if (pending.phase === 'waiting' || frame.equals(pending.sent)) return;
+    if (!modbusMatch.fits(frame, pending.sent)) pending.unfit ??= frame;
   }
 
   #onProof(pending: Pending, heard: Heard): void {
