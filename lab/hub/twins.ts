@@ -1,8 +1,8 @@
 // Device and module twins: JSON documents of desired and reported properties, with versions.
+import { checkTwinPatch, checkTwinSize, type JsonObject, type TwinSection } from '../../wire/twin-rules.ts';
 import { type Identity, identityName } from './identities.ts';
-import { checkTwinPatch, checkTwinSize, type JsonObject, type TwinSection } from './twin-rules.ts';
 
-export type { JsonObject } from './twin-rules.ts';
+export type { JsonObject } from '../../wire/twin-rules.ts';
 
 export interface Twin {
   readonly deviceId: string;

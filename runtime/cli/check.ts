@@ -1,22 +1,35 @@
 // `holdfast check`: whether a configuration is valid, and the load that it puts on each bus and on the hub.
 import type { Clock } from '../../kernel/clock.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
+import { checkTwin } from './check-twin.ts';
 import { exitCodes } from './exit-codes.ts';
 import { planSite, type SitePlan, type StreamPlan } from './site-plan.ts';
 
+export interface CheckOptions {
+  readonly json?: boolean;
+  /** As the module's twin would hold it. */
+  readonly twin?: boolean;
+  /** In a deployment manifest. */
+  readonly module: string;
+}
+
 /** Prints all that is wrong, or the plan. Returns the exit code. */
-export async function checkConfig(file: string, asJson: boolean, clock: Clock): Promise<number> {
+export async function checkConfig(file: string, options: CheckOptions, clock: Clock): Promise<number> {
   try {
-    const { config } = await loadConfig(file);
+    const { config, notes } = options.twin
+      ? await checkTwin(file, options.module)
+      : { ...(await loadConfig(file)), notes: [] };
     const plan = planSite(config, clock);
-    if (config.rules.length === 0) {
-      console.log(asJson ? JSON.stringify(plan) : describePlan(file, plan));
-      return exitCodes.ok;
+    const rules = config.rules.length === 0 ? undefined : await import('./rules/rules-plan.ts');
+    const planned = rules?.planRules(config);
+    if (options.json)
+      console.log(
+        JSON.stringify({ ...plan, ...(planned && { rules: planned }), ...(options.twin && { notes }) }),
+      );
+    else {
+      console.log([describePlan(file, plan), ...notes].join('\n\n'));
+      if (rules !== undefined) console.log(`\nRules:\n${rules.rulesText(planned!)}`);
     }
-    const { planRules, rulesText } = await import('./rules/rules-plan.ts');
-    const rules = planRules(config);
-    if (asJson) console.log(JSON.stringify({ ...plan, rules }));
-    else console.log(`${describePlan(file, plan)}\n\nRules:\n${rulesText(rules)}`);
     return exitCodes.ok;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -2,7 +2,7 @@
 import { Command, type CommanderError, InvalidArgumentError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { type BrowseOptions, browse } from './browse.ts';
-import { checkConfig } from './check.ts';
+import { type CheckOptions, checkConfig } from './check.ts';
 import { discover } from './discover.ts';
 import { exitCodes } from './exit-codes.ts';
 import { explainSetting } from './explain.ts';
@@ -43,30 +43,14 @@ export function createProgram(dependencies: ProgramDependencies): Command {
   program
     .command('check')
     .description('validate a configuration, and show what it asks of each bus and of the hub')
-    .argument('<file>', 'YAML configuration')
+    .argument('<file>', 'YAML configuration; with --twin a deployment manifest, too')
     .option('--json', 'print the plan as JSON')
-    .action(async (file: string, options: { json?: boolean }) => {
-      process.exitCode = await checkConfig(file, options.json ?? false, dependencies.clock);
+    .option('--twin', "as the module's twin would hold it: what fits, and how much of it is used")
+    .option('--module <name>', "the module's name in a deployment manifest", 'holdfast')
+    .action(async (file: string, options: CheckOptions) => {
+      process.exitCode = await checkConfig(file, options, dependencies.clock);
     });
-  program
-    .command('probe')
-    .description('read each tag once: value, quality, time taken, and what came over the wire')
-    .argument('<file>', 'YAML configuration; with --discover the address of a device')
-    .argument('[source]', 'by its name; all sources if none is named')
-    .option('--discover', 'find out what a device is and needs, and print a source ready to paste')
-    .option('--json', 'one line of JSON for each source')
-    .option('--timeout <seconds>', 'for each source', seconds, 60)
-    .action(
-      async (file: string, source: string | undefined, options: ProbeOptions & { discover?: boolean }) => {
-        // Not left to the event loop: a driver may hold a timer for a while.
-        const dataFolder = process.env.HOLDFAST_DATA_FOLDER ?? '/data/holdfast';
-        const { clock } = dependencies;
-        const code = options.discover
-          ? await discover(file, { ...options, dataFolder }, clock)
-          : await probe(file, source, options, dependencies);
-        process.exit(code);
-      },
-    );
+  addProbe(program, dependencies);
   program
     .command('browse')
     .description("walk an OPC UA server's address space, and print its variables as tags")
@@ -93,6 +77,28 @@ export function createProgram(dependencies: ProgramDependencies): Command {
   program.addCommand(spoolCommand(dependencies));
   program.addCommand(rulesCommand());
   return program;
+}
+
+function addProbe(program: Command, dependencies: ProgramDependencies): void {
+  program
+    .command('probe')
+    .description('read each tag once: value, quality, time taken, and what came over the wire')
+    .argument('<file>', 'YAML configuration; with --discover the address of a device')
+    .argument('[source]', 'by its name; all sources if none is named')
+    .option('--discover', 'find out what a device is and needs, and print a source ready to paste')
+    .option('--json', 'one line of JSON for each source')
+    .option('--timeout <seconds>', 'for each source', seconds, 60)
+    .action(
+      async (file: string, source: string | undefined, options: ProbeOptions & { discover?: boolean }) => {
+        // Not left to the event loop: a driver may hold a timer for a while.
+        const dataFolder = process.env.HOLDFAST_DATA_FOLDER ?? '/data/holdfast';
+        const { clock } = dependencies;
+        const code = options.discover
+          ? await discover(file, { ...options, dataFolder }, clock)
+          : await probe(file, source, options, dependencies);
+        process.exit(code);
+      },
+    );
 }
 
 /** For those who write a configuration. */

@@ -33,9 +33,19 @@ function makeSchema(): Json {
     variant.required = required.filter((name) => name !== 'tags');
     variant.anyOf = [{ required: ['tags'] }, { required: ['tagsFile'] }, { required: ['profile'] }];
   }
+  allowMaps(schema);
   allowDurations(schema);
   describe(schema, '');
   return { title: 'Holdfast configuration', ...schema };
+}
+
+/** Maps by name instead of lists: named-lists.ts. What stands in one is checked once it is read. */
+function allowMaps(schema: Json): void {
+  for (const name of ['sources', 'rules']) {
+    const section = (schema.properties as Record<string, Json>)[name]!;
+    section.type = ['array', 'object'];
+    section.additionalProperties = { type: 'object' };
+  }
 }
 
 /** Adds the text that editors show beside a setting. */

@@ -5,6 +5,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { kindOf, readNamedFile } from '../../kernel/small-file.ts';
 import { queryProblems } from '../rules/config.ts';
+import { withLists } from './named-lists.ts';
 import { arranged, formatProblems, type PlaceOf, type Problem } from './problem-text.ts';
 import {
   formatPath,
@@ -96,9 +97,25 @@ export interface LoadValueOptions {
 
 /** `where` names the value in messages: a file's path, or the twin. @throws ConfigError with every problem. */
 export async function loadValue(
-  value: unknown,
+  given: unknown,
   where: string,
   options: LoadValueOptions = {},
+): Promise<LoadedConfig> {
+  const { value, placeOf, asWritten, problems: unfit } = withLists(given, options.placeOf);
+  try {
+    return await loadLists(value, where, { ...options, ...(placeOf && { placeOf }) }, unfit);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(where, error.problems.map(asWritten), error.cause);
+  }
+}
+
+/** @param unfit what was wrong with maps by name */
+async function loadLists(
+  value: unknown,
+  where: string,
+  options: LoadValueOptions,
+  unfit: readonly RawProblem[],
 ): Promise<LoadedConfig> {
   const { remote, placeOf } = options;
   const { value: known, problems: unknown } = withVariables(value, environmentFor(options));
@@ -116,7 +133,7 @@ export async function loadValue(
   const files = [...profiled.files, ...filled.files];
   const input = withDurations(filled.input);
   const problems = [
-    ...unknown.map((raw) => toProblem(raw, placeOf, value)),
+    ...[...unfit, ...unknown].map((raw) => toProblem(raw, placeOf, value)),
     ...profiled.problems,
     ...filled.problems,
   ];
@@ -172,13 +189,14 @@ export function parseConfig(text: string, where: string): Config {
 }
 
 export function validateConfig(value: unknown, where: string, placeOf?: PlaceOf): Config {
-  const input = withDurations(value ?? {});
+  const lists = withLists(value ?? {}, placeOf);
+  const input = withDurations(lists.value);
   const result = configSchema.safeParse(input, parseParams);
-  if (result.success) return result.data;
-  const found = rawProblemsOf(result.error, input);
+  if (result.success && lists.problems.length === 0) return result.data;
+  const found = [...lists.problems, ...(result.success ? [] : rawProblemsOf(result.error, input))];
   throw new ConfigError(
     where,
-    found.map((raw) => toProblem(raw, placeOf, input)),
+    found.map((raw) => lists.asWritten(toProblem(raw, lists.placeOf, input))),
   );
 }
 
@@ -214,7 +232,12 @@ function decode(bytes: Uint8Array, where: string): string {
   }
 }
 
-function parseYaml(text: string, where: string, isQuiet: boolean): { value: unknown; placeOf: PlaceOf } {
+/** @throws ConfigError where it is no YAML, or empty */
+export function parseYaml(
+  text: string,
+  where: string,
+  isQuiet: boolean,
+): { value: unknown; placeOf: PlaceOf } {
   const read = readYaml(text, isQuiet);
   if ('problems' in read) throw new ConfigError(where, read.problems, read.cause);
   if (read.value === null || read.value === undefined) {

@@ -18,7 +18,7 @@ function fits(node: SchemaNode, value: unknown): boolean {
     if (choices !== undefined) return choices.includes(value);
     if (type === 'integer' || type === 'number')
       return typeof value === 'number' && value >= minimum && value <= maximum;
-    if (type === 'array') return Array.isArray(value);
+    if ([type].flat().includes('array')) return Array.isArray(value);
     return type === undefined || typeof value === type;
   });
 }

@@ -23,10 +23,13 @@ export function checkTwinPatch(patch: JsonObject): void {
 
 /** @throws Error with the reason */
 export function checkTwinSize(section: TwinSection, whole: JsonObject): void {
-  const bytes = sizeOf(whole);
+  const bytes = twinBytes(whole);
   if (bytes <= maxTwinBytes[section]) return;
   throw new Error(`${section} has ${bytes} bytes, the limit is ${maxTwinBytes[section]}`);
 }
+
+/** How many bytes of its section's limit it takes. */
+export const twinBytes = (whole: JsonObject): number => sizeOf(whole);
 
 function checkObject(value: JsonObject, depth: number, isInArray: boolean): void {
   if (depth > maxTwinDepth) throw new Error(`properties are nested deeper than ${maxTwinDepth}`);

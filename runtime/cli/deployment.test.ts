@@ -1,0 +1,220 @@
+// The deployment templates: as manifests they keep to the published schemas, a gateway's layers merge as the hub merges them, what
+// comes of it configures the module, and the container may do no more than it must.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ajv } from 'ajv';
+import { afterAll, describe, expect, it } from 'vitest';
+import { expand, merge } from '../../scripts/manifest.mjs';
+import { root } from '../../test/support/source-tree.ts';
+import { statusAddress } from '../health/status-address.ts';
+import { checkTwin } from './check-twin.ts';
+
+const env = {
+  CONTAINER_REGISTRY: 'registry.example.com',
+  CONTAINER_REGISTRY_USERNAME: 'reader',
+  CONTAINER_REGISTRY_PASSWORD: 'secret',
+};
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-deployment-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const json = (file: string) => JSON.parse(readFileSync(join(root, file), 'utf8'));
+const template = (file: string) => expand(json(file), env);
+const layered = 'deploy/layered';
+const base = `${layered}/base.template.json`;
+const layers = readdirSync(join(root, layered))
+  .map((name) => `${layered}/${name}`)
+  .filter((file) => file !== base);
+const written = (manifest: unknown) => {
+  const file = join(folder, 'manifest.json');
+  writeFileSync(file, JSON.stringify(manifest));
+  return file;
+};
+const check = (manifest: unknown) => checkTwin(written(manifest), 'holdfast');
+
+/** Of the drafts that these schemas use of JSON Schema, only the name of `id` differs from what the validator knows. */
+function validator(name: string) {
+  const { $schema: _, id, ...schema } = json(`test/schemas/${name}.json`);
+  return new Ajv({ strict: false }).compile({ $id: id, ...schema });
+}
+const system = {
+  $edgeAgent: validator('azure-iot-edgeagent-deployment-1.1'),
+  $edgeHub: validator('azure-iot-edgehub-deployment-1.1'),
+};
+function expectValid({ modulesContent }: ReturnType<typeof expand>) {
+  for (const [name, validate] of Object.entries(system)) {
+    validate({ [name]: modulesContent[name] });
+    expect(validate.errors ?? [], name).toEqual([]);
+  }
+}
+// biome-ignore lint/suspicious/noExplicitAny: the tests know what they look for.
+const moduleOf = ({ modulesContent }: ReturnType<typeof expand>): any =>
+  modulesContent.$edgeAgent['properties.desired'].modules.holdfast;
+const createOptionsOf = (manifest: ReturnType<typeof expand>) =>
+  JSON.parse(moduleOf(manifest).settings.createOptions);
+
+describe('the deployment of one gateway', () => {
+  const manifest = template('deployment.template.json');
+
+  it('keeps to the published schemas, and names what IoT Edge is supported with', () => {
+    expectValid(manifest);
+    const { runtime, systemModules } = manifest.modulesContent.$edgeAgent['properties.desired'];
+    expect(runtime.settings.minDockerVersion).toBe('v1.41');
+    expect(systemModules.edgeAgent.settings.image).toMatch(/azureiotedge-agent:1\.6$/);
+    expect(systemModules.edgeHub.settings.image).toMatch(/azureiotedge-hub:1\.6$/);
+  });
+
+  it('configures the module, fits its twin, and keeps what edgeHub may drop', async () => {
+    const { config, notes } = await check(manifest);
+    expect(config.sources.map(({ name }) => name)).toEqual(['press']);
+    expect(notes).toEqual([expect.stringMatching(/^The twin holds \d+ of 32768 bytes \(\d %\)\.$/)]);
+    const [published] =
+      createOptionsOf(manifest).HostConfig.PortBindings[`${statusAddress(config, true).port}/tcp`];
+    // Outside of the container on loopback alone; inside, the bridge of its network has to reach it.
+    expect(published.HostIp).toBe('127.0.0.1');
+    expect(statusAddress(config, true).host).toBe('0.0.0.0');
+  });
+
+  it('lets the container do no more than it must, and no more than that in a layer', () => {
+    const least = {
+      User: '1000:1000',
+      HostConfig: {
+        ReadonlyRootfs: true,
+        CapDrop: ['ALL'],
+        SecurityOpt: ['no-new-privileges'],
+        PidsLimit: expect.any(Number),
+        Tmpfs: { '/tmp': expect.stringContaining('noexec') },
+        LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+      },
+    };
+    for (const each of [
+      manifest,
+      template(base),
+      ...layers.map((layer) => merge(template(base), template(layer))),
+    ]) {
+      const options = createOptionsOf(each);
+      expect(options).toMatchObject(least);
+      expect(options.HostConfig.Privileged).toBeUndefined();
+      expect(options.HostConfig.CapAdd).toBeUndefined();
+      expect(options.HostConfig.Memory).toBe(options.HostConfig.MemorySwap);
+      // A container that names a device which is absent does not start.
+      expect(options.HostConfig.Devices).toBeUndefined();
+    }
+  });
+});
+
+describe('layers', () => {
+  it('of one kind of site each make a whole deployment of the base', async () => {
+    expect(layers.length).toBeGreaterThanOrEqual(4);
+    expectValid(template(base));
+    for (const layer of layers.filter((file) => !file.includes('rules'))) {
+      const merged = merge(template(base), template(layer));
+      expectValid(merged);
+      const { config } = await check(merged);
+      expect(config.sources.length, layer).toBeGreaterThan(0);
+    }
+  });
+
+  it('stack, in any order where they name different things', async () => {
+    const all = layers.map((layer) => template(layer));
+    const merged = merge(template(base), ...all);
+    expect(merge(template(base), ...all.toReversed()).modulesContent.holdfast).toEqual({
+      'properties.desired': expect.objectContaining({
+        sources: merged.modulesContent.holdfast['properties.desired'].sources,
+      }),
+    });
+    expectValid(merged);
+    const { config, notes } = await check(merged);
+    expect(config.sources.map(({ name }) => name).sort()).toEqual(['compressor', 'oven', 'press', 'scale']);
+    expect(config.rules.map(({ name }) => name)).toEqual(['hot']);
+    expect(notes).toHaveLength(1);
+  });
+
+  it('merge by the hub’s rules: a path replaces what stands there, the higher priority wins, the whole replaces all', () => {
+    const of = (desired: object) => ({ modulesContent: { holdfast: desired } });
+    const start = merge(
+      template(base),
+      of({ 'properties.desired': { sources: { a: { x: 1, y: 2 }, b: {} } } }),
+    );
+    const desired = (...more: object[]) =>
+      merge(start, ...more.map(of)).modulesContent.holdfast['properties.desired'];
+    expect(desired({ 'properties.desired.sources.a': { z: 3 } })).toEqual({
+      sources: { a: { z: 3 }, b: {} },
+    });
+    expect(desired({ 'properties.desired.sources.c.d': 1 })).toMatchObject({ sources: { c: { d: 1 } } });
+    expect(
+      desired({ 'properties.desired.sources.a.x': 5 }, { 'properties.desired.sources.a.x': 6 }),
+    ).toMatchObject({ sources: { a: { x: 6, y: 2 } } });
+    expect(desired({ 'properties.desired': { logLevel: 'warn' } })).toEqual({ logLevel: 'warn' });
+    expect(() => merge(template(layers[0]!))).toThrow(/a layer alone is no deployment/);
+    expect(() => desired({ sources: {} })).toThrow(/holdfast: sources is neither/);
+  });
+});
+
+describe('a template', () => {
+  it('whose variables are not set is refused by name', () => {
+    expect(() => expand(json('deployment.template.json'), {})).toThrow(
+      'not set in the environment: CONTAINER_REGISTRY_USERNAME, CONTAINER_REGISTRY_PASSWORD, CONTAINER_REGISTRY',
+    );
+    expect(() => expand({}, {})).toThrow(/no deployment template/);
+  });
+
+  it('cuts long createOptions into pieces that the hub takes', () => {
+    const long = { Env: Array.from({ length: 400 }, (_, n) => `NAME_${n}=value of some length`) };
+    const { modulesContent } = expand({ modulesContent: { m: { settings: { createOptions: long } } } }, {});
+    const pieces = Object.entries(modulesContent.m.settings);
+    expect(pieces.map(([name]) => name)).toEqual([
+      'createOptions',
+      'createOptions01',
+      'createOptions02',
+      'createOptions03',
+    ]);
+    expect(pieces.every(([, text]) => (text as string).length <= 4096)).toBe(true);
+    expect(JSON.parse(pieces.map(([, text]) => text).join(''))).toEqual(long);
+  });
+});
+
+describe('check --twin', () => {
+  const twin = (desired: unknown) =>
+    check({ modulesContent: { holdfast: { 'properties.desired': desired } } });
+  const sources = {
+    a: {
+      type: 'modbus-tcp',
+      host: 'h',
+      unit: 1,
+      pollMs: 1000,
+      tags: [{ name: 't', address: 0, type: 'uint16' }],
+    },
+  };
+
+  it.each([
+    [{ sources, 'windows.ageMs': 1 }, /property name "windows\.ageMs" holds a dot/],
+    [{ sources: { ...sources, b: { tags: [{ name: null }] } } }, /null in an array/],
+    [{ sources, logLevel: 'x'.repeat(5000) }, /more than 4 KB/],
+    [
+      {
+        sources: Object.fromEntries(
+          Array.from({ length: 40 }, (_, n) => [`s${n}`, { note: 'x'.repeat(1000) }]),
+        ),
+      },
+      /desired has \d+ bytes, the limit is 32768.*configFile/,
+    ],
+    [{ sources: { a: { type: 'modbus-tpc' } } }, /did you mean modbus-tcp/],
+    [{ configFile: '/data/site.yaml' }, /names the file \/data\/site\.yaml/],
+    [{}, /holds nothing/],
+  ])('refuses %o', (desired, message) => expect(twin(desired)).rejects.toThrow(message));
+
+  it('says what a layer alone lacks, and what is no file', async () => {
+    await expect(check({ modulesContent: {} })).rejects.toThrow(/modulesContent\.holdfast.*--module/);
+    await expect(checkTwin(join(folder, 'nothing.json'), 'holdfast')).rejects.toThrow(/ENOENT|no such file/);
+  });
+
+  it('warns where edgeHub keeps for longer than the archive', async () => {
+    const manifest = template('deployment.template.json');
+    const { 'properties.desired': desired } = manifest.modulesContent.holdfast;
+    const { notes } = await check(
+      merge(manifest, { modulesContent: { holdfast: { 'properties.desired': { ...desired, spool: {} } } } }),
+    );
+    expect(notes[1]).toMatch(/edgeHub keeps messages for 604800000 ms, the archive .* 259200000 ms/);
+  });
+});
