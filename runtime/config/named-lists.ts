@@ -26,7 +26,8 @@ export function withLists(value: unknown, placeOf?: PlaceOf): WithLists {
   for (const section of sections) {
     const map = isFields(value) ? value[section] : undefined;
     // One source or rule in place of a list of them is a mistake, which the schema tells.
-    if (!isFields(map) || ['name', 'type', 'when', 'query'].some((name) => typeof map[name] === 'string')) continue;
+    if (!isFields(map) || ['name', 'type', 'when', 'query'].some((name) => typeof map[name] === 'string'))
+      continue;
     names.set(section, Object.keys(map));
     const list = Object.entries(map).map(([name, part], index) => {
       if (!isFields(part)) return part;
