@@ -1,7 +1,7 @@
 // `holdfast check --twin`: whether a configuration fits the module's twin, and how much of it is used. The file is the
 // configuration, or a deployment manifest that has it.
-import { readFile } from 'node:fs/promises';
 import { describeError } from '../../kernel/errors.ts';
+import { readNamedFile } from '../../kernel/small-file.ts';
 import {
   checkTwinPatch,
   checkTwinSize,
@@ -12,6 +12,9 @@ import {
 import { ConfigError, type LoadedConfig, loadValue, parseYaml } from '../config/load.ts';
 import { twinWish } from '../config/twin-wish.ts';
 import { defaultRetention } from '../spool/retention/retention-policy.ts';
+
+/** A manifest has twins of other modules, too. */
+const maxBytes = 4 * 1024 * 1024;
 
 export interface CheckedTwin extends LoadedConfig {
   /** What it says besides: the twin's use, and what does not fit together. */
@@ -53,10 +56,10 @@ export async function checkTwin(file: string, module: string): Promise<CheckedTw
 }
 
 async function read(file: string) {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new ConfigError(file, [{ path: '', message: describeError(error) }], error);
+  const bytes = await readNamedFile(file, maxBytes).catch((error: unknown) => {
+    throw new ConfigError(file, [{ path: '', message: `cannot be read: ${describeError(error)}` }], error);
   });
-  const { value, placeOf } = parseYaml(text, file, false);
+  const { value, placeOf } = parseYaml(new TextDecoder().decode(bytes), file, false);
   return { content: value as JsonObject, placeOf };
 }
 
