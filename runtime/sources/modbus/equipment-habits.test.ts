@@ -46,7 +46,7 @@ function setUp(change: object = {}, wire: 'mbap' | 'rtu' = 'mbap', learned = pas
 
 /** Answers one millisecond later, as `make` says. */
 function soon(answer: DeviceAnswer): DeviceAnswer {
-  return 'pdu' in (answer as object) ? { afterMs: 1, answer } : answer;
+  return 'pdu' in (answer as object) || 'raw' in (answer as object) ? { afterMs: 1, answer } : answer;
 }
 
 describe('a unit that is deaf when a connection is new', () => {
@@ -362,5 +362,34 @@ describe('what was learned of a unit', () => {
     await unit.clock.advance(1000);
     expect(unit.good('a').length).toBeGreaterThan(0);
     await unit.supervised.stop();
+  });
+});
+
+describe('a line on which something follows each frame', () => {
+  it.each([
+    ['a zero', [0]],
+    ['FF', [0xff]],
+    ['two zeros', [0, 0]],
+    ['CR LF', [13, 10]],
+    ['FF and zeros', [0xff, 0, 0]],
+  ])('%s: the unit is read, at once or with what follows later', async (_name, tail) => {
+    for (const lateMs of [0, 2, 30]) {
+      const unit = setUp({ pollMs: 500 }, 'rtu');
+      const { clock, device, registers } = unit;
+      device.answer = (request) => {
+        const { pdu } = registers.answer(request) as { readonly pdu: Buffer };
+        const frame = rtuFrame(request.unit, pdu);
+        if (lateMs === 0) return soon({ raw: Buffer.concat([frame, Buffer.from(tail)]) });
+        clock.setTimer(1 + lateMs, () => device.say(Buffer.from(tail)));
+        return { afterMs: 1, answer: { raw: frame } };
+      };
+      unit.supervised.start();
+      await clock.advance(30_000);
+      expect(unit.good('a').length, `late by ${lateMs}`).toBeGreaterThan(50);
+      expect(unit.good('a').every(({ value }) => value === 11)).toBe(true);
+      expect(unit.good('b').every(({ value }) => value === 22)).toBe(true);
+      expect(unit.sink.of('broken').length, `late by ${lateMs}`).toBeLessThanOrEqual(1);
+      await unit.supervised.stop();
+    }
   });
 });

@@ -7,11 +7,17 @@
 //
 // Noise may be the beginning of a longer frame, or the awaited answer itself, damaged. So behind it nothing is taken before
 // it is quiet, and then one frame alone: where there are several, as when another master asks and is answered, none is.
+//
+// Many drivers of two-wire lines leave a byte or two behind each frame as they let go of the line (00, FF), and some units end
+// their answers as text (CR LF). That is no noise where nothing else follows it.
 import { crc16 } from './crc16.ts';
 import type { Framing, OnFrame } from './framing.ts';
 import { dataBytes, identificationBytes, identificationCode } from './response-match.ts';
 
 const crcBytes = 2;
+/** What may follow a frame, and mean nothing. */
+const idleBytes: ReadonlySet<number> = new Set([0x00, 0xff, 0x0d, 0x0a]);
+const maxIdle = 4;
 /** Unit, a PDU of 253 bytes, CRC; and as much noise around it. */
 const maxKept = 512;
 
@@ -21,11 +27,15 @@ export class RtuFraming implements Framing {
   #isNoisy = false;
   /** Until the line is quiet, bytes may belong to a frame that was dropped, or cut by a request of ours. */
   #isUnclear = false;
+  /** What was heard begins right behind a frame. */
+  #isBehindFrame = false;
   #sent: Buffer = Buffer.alloc(0);
   /** How the usual answer begins; empty where it repeats the request. */
   #awaited: Buffer = Buffer.alloc(0);
 
   wrap(request: Buffer): Buffer {
+    this.#dropIdle();
+    this.#isBehindFrame = false;
     this.#isUnclear ||= this.#heard.length > 0;
     this.#heard = Buffer.alloc(0);
     this.#isNoisy = false;
@@ -45,6 +55,8 @@ export class RtuFraming implements Framing {
   push(chunk: Buffer, onFrame: OnFrame): void {
     this.#heard = this.#heard.length > 0 ? Buffer.concat([this.#heard, chunk]) : chunk;
     while (this.#heard.length > 0 && !this.#isUnclear) {
+      // It may be the beginning of another frame, or nothing.
+      if (this.#isBehindFrame && isIdle(this.#heard)) break;
       const found = this.#first();
       if (found === 'incomplete') break;
       if (found === undefined) this.#drop(1);
@@ -54,6 +66,7 @@ export class RtuFraming implements Framing {
   }
 
   settle(onFrame: OnFrame, onLost?: OnFrame): void {
+    this.#dropIdle();
     // What was not noise so far is taken in its order.
     for (let longest = this.#isUnclear ? undefined : 0; longest !== undefined; ) {
       longest = framesAt(this.#heard, 0).longest;
@@ -65,27 +78,31 @@ export class RtuFraming implements Framing {
     const ends = starts.map((start) => start + framesAt(heard, start).longest! + crcBytes);
     const isEcho =
       starts.length === 2 && ends[0] === starts[1] && startsWith(heard.subarray(starts[0]), this.#sent);
-    const isFound = (starts.length === 1 || isEcho) && ends.at(-1) === heard.length;
+    const isFound = (starts.length === 1 || isEcho) && isIdle(heard.subarray(ends.at(-1)));
     this.#drop(isFound ? starts[0]! : heard.length);
     if (!isFound)
       for (const [at, start] of starts.entries()) onLost?.(heard.subarray(start, ends[at]! - crcBytes));
     if (isFound)
       for (const [at, start] of starts.entries()) this.#take(ends[at]! - start - crcBytes, onFrame);
+    this.#heard = Buffer.alloc(0);
     this.#isUnclear = false;
   }
 
   flush(onFrame: OnFrame, onLost?: OnFrame): void {
+    this.#dropIdle();
     const isUnclear = this.isAmid;
     this.settle(onFrame, onLost);
     this.#isUnclear = isUnclear;
   }
 
   restart(): void {
+    this.#isBehindFrame = false;
     this.#heard = Buffer.alloc(0);
     this.#isNoisy = false;
   }
 
   forget(): string | undefined {
+    this.#dropIdle();
     const isNoise = this.#isNoisy || this.#heard.length > 0;
     this.#isUnclear ||= this.#heard.length > 0;
     this.#heard = Buffer.alloc(0);
@@ -108,19 +125,29 @@ export class RtuFraming implements Framing {
   #take(length: number, onFrame: OnFrame): void {
     const frame = this.#heard.subarray(0, length);
     this.#heard = this.#heard.subarray(length + crcBytes);
+    this.#isBehindFrame = true;
     onFrame(frame);
+  }
+
+  #dropIdle(): void {
+    if (this.#isBehindFrame && !this.#isUnclear && isIdle(this.#heard)) this.#heard = Buffer.alloc(0);
   }
 
   #drop(count: number): void {
     if (count === 0) return;
     this.#isNoisy = true;
     this.#isUnclear = true;
+    this.#isBehindFrame = false;
     this.#heard = this.#heard.subarray(count);
   }
 }
 
 function startsWith(bytes: Buffer, start: Buffer): boolean {
   return start.length > 0 && bytes.length >= start.length && bytes.subarray(0, start.length).equals(start);
+}
+
+function isIdle(bytes: Buffer): boolean {
+  return bytes.length <= maxIdle && bytes.every((byte) => idleBytes.has(byte));
 }
 
 function isFrame(bytes: Buffer, start: number, length: number): boolean {
