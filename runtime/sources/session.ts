@@ -152,7 +152,12 @@ class FencedSession implements Session, SourceSink {
         timer = clock.setTimer(limitMs - silentMs, check);
         return;
       }
-      const message = `nothing was heard for ${limitMs} ms, so the session is ended`;
+      const heard = this.#options.source.heard?.();
+      const what =
+        heard === undefined
+          ? `nothing was heard for ${limitMs} ms`
+          : `nothing that could be read came for ${limitMs} ms: ${heard}`;
+      const message = `${what}; so the session is ended`;
       this.#abort.abort(new HoldfastError('source-silent', message, { retryable: true }));
     };
     let timer = clock.setTimer(limitMs, check);

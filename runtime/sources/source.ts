@@ -99,6 +99,11 @@ export interface Source {
    * turned out to have. Undefined where there is nothing to complain of.
    */
   complaint?(): string | undefined;
+  /**
+   * What came in this session since the last reading, for people, and why it made none; undefined where nothing came. Asked
+   * where no event came for `silenceLimitMs`.
+   */
+  heard?(): string | undefined;
   /** Absent where the equipment remembers nothing. */
   readonly history?: SourceHistory;
   /**

@@ -11,6 +11,41 @@ export function timedOut(command: Buffer, limitMs: number): HoldfastError {
   return new HoldfastError('serial-timeout', message, { retryable: true });
 }
 
+export interface HeardBytes {
+  /** Bytes outside of messages, or of damaged ones. */
+  readonly garbage: number;
+  /** Whole messages without a record, and their bytes. */
+  readonly messages: number;
+  readonly messageBytes: number;
+  /** Bytes of a message that has no end yet. */
+  readonly kept: number;
+  /** What came last. */
+  readonly recent: Uint8Array;
+}
+
+/** For people: what came that made no record, why it did not, and the last of it; undefined where nothing came. */
+export function heardText(heard: HeardBytes): string | undefined {
+  const { garbage, messages, messageBytes, kept, recent } = heard;
+  const bytes = garbage + messageBytes + kept;
+  if (bytes === 0) return undefined;
+  const why = [
+    ...(messages > 0
+      ? [
+          `${messages} whole messages had none of the tags, or begin otherwise than those that are read (fields, startsWith, ignore)`,
+        ]
+      : []),
+    ...(garbage > 0 ? [`${garbage} bytes made no message (framing, checksum, line settings)`] : []),
+    ...(kept > 0 ? [`${kept} bytes wait for the end of a message (framing)`] : []),
+  ];
+  return `${bytes} bytes came, and no message with a tag was in them: ${why.join('; ')}; the last of them: ${lookOf(recent)}`;
+}
+
+/** `heard`: of `heardText`. */
+export function unread(what: string, heard: string): HoldfastError {
+  const message = `${what.replace(/: is the instrument on.*$/, '').replace(/^nothing came/, 'no message came')}: ${heard}`;
+  return new HoldfastError('serial-garbage', message, { retryable: true });
+}
+
 /** `recent`: what came last. */
 export function garbled(what: string, bytes: number, recent: Uint8Array): HoldfastError {
   const message = `${what.replace(/: is the instrument on.*$/, '')}: ${bytes} bytes came, and no message was in them: check line settings, framing and checksum; the last of them: ${lookOf(recent)}`;

@@ -72,6 +72,8 @@ class SerialSource implements Source {
   #state: StreamState | undefined;
   #line: SerialLine | undefined;
   #reporter: Reporter | undefined;
+  /** Of the session of this moment. */
+  #heard: (() => string | undefined) | undefined;
   readonly #commands = new CommandOrder();
   readonly #habits: PeerHabits;
   readonly #tails: DumpTails;
@@ -99,6 +101,10 @@ class SerialSource implements Source {
 
   complaint(): string | undefined {
     return this.#dropped.complaint;
+  }
+
+  heard(): string | undefined {
+    return this.#heard?.();
   }
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
@@ -152,6 +158,7 @@ class SerialSource implements Source {
     };
     const session = config.poll ? new SerialSession(parts, config.poll) : new ListenSession(parts);
     this.#line = line;
+    this.#heard = () => session.heard;
     try {
       signal.throwIfAborted();
       if (config.connectDelayMs > 0) await sleep(clock, config.connectDelayMs, ended.signal);
@@ -160,6 +167,7 @@ class SerialSource implements Source {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#line = undefined;
+      this.#heard = undefined;
       reporter.stop();
       this.#reporter = undefined;
       line.close();

@@ -13,7 +13,7 @@ import { pendingInputMs } from './line-quiet.ts';
 import { hidesRecord, type MessageReader } from './message-reader.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import type { Reporter } from './reporter.ts';
-import { garbled, mixedSamples, outOfStep, refused, silent } from './serial-errors.ts';
+import { garbled, heardText, mixedSamples, outOfStep, refused, silent, unread } from './serial-errors.ts';
 import type { SerialLine } from './serial-line.ts';
 import { orderOf } from './stream-order.ts';
 
@@ -46,8 +46,11 @@ export const sampleAttempts = 3;
 export class ListenSession {
   readonly #parts: SessionParts;
   #lastRecordAt: number;
-  /** Bytes since the last record that were no record. */
+  /** Bytes since the last record that were no message, or a damaged one. */
   #garbage = 0;
+  /** Whole messages since the last record in which there was none, and their bytes. */
+  #others = 0;
+  #otherBytes = 0;
   readonly #between: BetweenFrames;
   #heldBack: GarbageKind = 'noise';
 
@@ -71,11 +74,13 @@ export class ListenSession {
         count('holdfast_serial_records_total');
         this.#lastRecordAt = this.#parts.clock.monotonic();
         this.#garbage = 0;
+        this.#others = 0;
+        this.#otherBytes = 0;
         reporter.take(message.record);
         break;
       case 'damaged':
         count('holdfast_serial_damaged_messages_total');
-        this.#garbage += content.length;
+        this.#noteOther(content);
         this.#parts.onDamaged(content, message.why);
         reporter.damaged(message.why);
         break;
@@ -93,9 +98,27 @@ export class ListenSession {
   /** Of no interest by how it begins. Where the end was lost between it and a record, no check sum tells but their own. */
   #onOther(content: Buffer): void {
     const { config, messages, reporter, count } = this.#parts;
+    this.#noteOther(content);
     if (config.checksum !== undefined || !hidesRecord(messages, content)) return;
     count('holdfast_serial_damaged_messages_total');
     reporter.damaged('serial-joined');
+  }
+
+  #noteOther(content: Buffer): void {
+    this.#others += 1;
+    this.#otherBytes += content.length;
+  }
+
+  /** What came since the last record, and why it made none; undefined where nothing did. */
+  get heard(): string | undefined {
+    const { keptBytes, recent } = this.#parts.line;
+    return heardText({
+      garbage: this.#garbage,
+      messages: this.#others,
+      messageBytes: this.#otherBytes,
+      kept: keptBytes,
+      recent,
+    });
   }
 
   onGarbage(garbage: Buffer, why: GarbageKind): void {
@@ -132,8 +155,8 @@ export class ListenSession {
       const leftMs = lastSignAt + limitMs - clock.monotonic();
       if (leftMs <= 0 && isLooked) {
         const { message } = silent(limitMs);
-        const heard = this.#garbage + line.keptBytes;
-        throw heard > 0 ? garbled(message, heard, line.recent) : silent(limitMs);
+        const { heard } = this;
+        throw heard === undefined ? silent(limitMs) : unread(message, heard);
       }
       isLooked = leftMs <= 0;
       await sleep(clock, isLooked ? pendingInputMs : Math.min(stateEveryMs, leftMs), signal);
@@ -175,6 +198,8 @@ export class SerialSession {
   }
 
   readonly isAmid = false;
+  /** A poll that is not answered says so itself. */
+  readonly heard = undefined;
 
   /** It is no hole where an instrument is asked; what it is, is told. */
   onGarbage(garbage: Buffer, why: GarbageKind): void {
