@@ -65,13 +65,14 @@ export async function replayRule(
     },
     ...{ floor: undefined, waitMs: Math.max(1, waitMs), clock, log: silentLog, metrics: noMetrics },
     ...{ beforeDurable: false, upstream: new Set<string>(), onTold: () => {} },
-    onRow({ output, time, row, lacking }, isWhole) {
+    onRow({ output, time, row }, lacking) {
+      const isWhole = lacking.length === 0;
       const mayAct = isWhole || settings.actOnLacking;
       const meant = mayAct ? (actions.get(output) ?? []).filter((action) => action !== 'upstream') : [];
       totals.rows += 1;
       totals.actions += meant.length;
       const shown = { rule: name, output, time: new Date(time).toISOString(), row, isWhole, actions: meant };
-      onRow({ ...shown, ...(lacking && { lacking }) });
+      onRow({ ...shown, ...(isWhole ? {} : { lacking }) });
     },
   });
   await replay({ store, rule, from: {}, floor: undefined, reachMs: 0 });

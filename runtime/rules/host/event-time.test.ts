@@ -42,7 +42,8 @@ async function told({ spool }: ModuleRun): Promise<readonly (readonly [number, s
       const { properties, contentEncoding, body } = message;
       if (properties.batchId !== 'rule:hot' || body.byteLength === 0) continue;
       const readings = decodeBody(body, { schema: properties.schema ?? '', contentEncoding, index: 'time' });
-      found.push(...readings.map(({ index, quality }) => [index - origin, quality] as const));
+      const own = readings.filter(({ tag }) => tag !== 'lacking');
+      found.push(...own.map(({ index, quality }) => [index - origin, quality] as const));
     }
   return found.sort(([one], [other]) => one - other);
 }

@@ -36,8 +36,8 @@ export interface HostedRuleOptions {
   readonly metrics: Metrics;
   /** It is given what no commit has yet: its rows say so. */
   readonly beforeDurable: boolean;
-  /** What a row asks for. `isWhole`: all that it rests on was known. In the turn in which the row was emitted. */
-  readonly onRow: (row: RuleRow, isWhole: boolean) => void;
+  /** What a row asks for. `lacks`: inputs of which it rests on something that is not known. In the turn in which the row was emitted. */
+  readonly onRow: (row: RuleRow, lacks: readonly string[]) => void;
   /** Rows were emitted outside of all claims: all below `until` are in the stream. In the turn in which they were emitted. */
   readonly onTold: (until: number | undefined) => void;
   /** Outputs whose rows belong into the stream. */
@@ -50,7 +50,7 @@ export interface RuleMemory {
   /** How far each stream was given to the engine, and what of that nobody knows. */
   readonly origins: Readonly<Record<string, Pick<Origin, 'until' | 'holes'>>>;
   /** As `#knownFrom`. */
-  readonly knownFrom: number;
+  readonly knownFrom: Readonly<Record<string, number>>;
 }
 
 export interface RuleStatus {
@@ -74,8 +74,8 @@ export class HostedRule {
   #origins: Origins;
   #engine: RunningRule;
   #watermark: number | undefined;
-  /** Where windows that reach back beyond this rest on what nobody knows. */
-  #knownFrom = Number.MIN_SAFE_INTEGER;
+  /** By input: what reaches back beyond this rests on what nobody knows. */
+  readonly #knownFrom = new Map<string, number>();
   #lacked: readonly string[] = [];
   /** What lies right behind the watermark follows from what the engine knows. */
   #hasBegun = false;
@@ -119,7 +119,7 @@ export class HostedRule {
       this.#watermark = watermark ?? undefined;
       for (const origin of this.#origins.all)
         Object.assign(origin, structuredClone(memory.origins[origin.streamId]));
-      this.#knownFrom = memory.knownFrom;
+      for (const [input, from] of Object.entries(memory.knownFrom)) this.#knownFrom.set(input, from);
       this.#hasBegun = this.#watermark !== undefined;
       return true;
     } catch (error) {
@@ -138,7 +138,8 @@ export class HostedRule {
       streamId,
       { until, holes: [...holes] },
     ]);
-    return { state: this.#engine.state(), origins: Object.fromEntries(known), knownFrom: this.#knownFrom };
+    const knownFrom = Object.fromEntries(this.#knownFrom);
+    return { state: this.#engine.state(), origins: Object.fromEntries(known), knownFrom };
   }
 
   /** A stretch of one of its streams is known, and durable. `settle` decides. */
@@ -215,7 +216,7 @@ export class HostedRule {
       until === undefined ? [] : (holes[0]?.end ?? until),
     );
     const start = Math.min(watermark, ...starts);
-    this.#knownFrom = start;
+    for (const { input } of this.#origins.all) this.#knownFrom.set(input, start);
     return start;
   }
 
@@ -230,7 +231,7 @@ export class HostedRule {
     if (rows.length > Math.max(maxRowsAStep, rowsForOne * this.#given))
       throw new Error(`${rows.length} rows at once: it decides too often`);
     const decided = Math.min(end, this.#engine.decidedUntil());
-    if (lacking.length > 0) this.#knownFrom = end;
+    for (const input of lacking) this.#knownFrom.set(input, end);
     this.#lacked = lacking;
     const least = Math.max(this.#floor ?? Number.NEGATIVE_INFINITY, this.#toldTo ?? Number.NEGATIVE_INFINITY);
     let isOutside = false;
@@ -254,7 +255,7 @@ export class HostedRule {
     // What was broken in this process is a hole, whatever is known of it; and so is what went up late.
     if (floor === undefined || stream.position !== floor || toldTo > floor)
       return { at: Math.max(start, floor ?? start, toldTo) };
-    const knownFrom = this.#hasBegun ? this.#knownFrom : start;
+    const knownFrom = this.#hasBegun ? Math.max(...this.#knownFrom.values()) : start;
     const at = Math.max(knownFrom, floor);
     return { at, continues: Continuation.derived({ claimedTo: floor, knownFrom, knownTo: at }) };
   }
@@ -267,15 +268,22 @@ export class HostedRule {
 
   #emit(row: RuleRow): void {
     const { stream, upstream, onRow, metrics, compiled, beforeDurable } = this.#options;
-    const isWhole = row.lacking === undefined && row.restsFrom - compiled.aheadMs >= this.#knownFrom;
+    const lacks = this.#lacksOf(row);
     const certain = beforeDurable ? 'uncertain:before-durable' : 'good';
-    const quality = isWhole ? certain : 'uncertain:input-missing';
-    const isWritten = !upstream.has(row.output) || stream.row(row, quality);
+    const quality = lacks.length === 0 ? certain : 'uncertain:input-missing';
+    const isWritten = !upstream.has(row.output) || stream.row(row, quality, lacks);
     metrics.count('holdfast_rules_rows_total', { rule: compiled.name });
     this.#counts.rows += 1;
     // What is not in the stream was not decided: its range is a hole now.
-    if (isWritten) onRow(row, isWhole);
+    if (isWritten) onRow(row, lacks);
     else this.#counts.unwritten += 1;
+  }
+
+  /** Inputs of which something that the row rests on is not known. */
+  #lacksOf({ restsFrom, lacking = [] }: RuleRow): readonly string[] {
+    const from = restsFrom - this.#options.compiled.aheadMs;
+    const before = [...this.#knownFrom].flatMap(([input, known]) => (from < known ? [input] : []));
+    return before.length === 0 ? lacking : [...new Set([...lacking, ...before])].sort();
   }
 
   #isHalted(now: number): boolean {
@@ -311,6 +319,7 @@ export class HostedRule {
     this.#engine = compiled.start();
     this.#origins = new Origins(inputs, clock.monotonic());
     this.#watermark = undefined;
+    this.#knownFrom.clear();
     this.#hasBegun = false;
   }
 }

@@ -14,7 +14,7 @@ export function intentsOf(
   settings: RuleSettings,
   actions: ReadonlyMap<string, readonly ActionSettings[]>,
   row: RuleRow,
-  isWhole: boolean,
+  lacks: readonly string[],
   moment: Moment,
 ): readonly Wanted[] {
   const { name: rule, validForMs, perMinute, dryRun, actOnLacking, beforeDurable } = settings;
@@ -28,15 +28,15 @@ export function intentsOf(
       ...{ bornAt: moment.wall, boot: moment.boot, bornMs: moment.sinceStartMs },
       ...(beforeDurable ? { beforeDurable } : {}),
     };
-    const outcome = problemOf(isWhole || actOnLacking, value);
+    const outcome = problemOf(actOnLacking ? [] : lacks, value);
     wanted.push({ intent, ...(outcome && { outcome }) });
   }
   return wanted;
 }
 
-function problemOf(mayAct: boolean, value: Value | undefined): Outcome | undefined {
-  if (!mayAct) {
-    const message = 'it rests on inputs of which something is not known (actOnLacking)';
+function problemOf(lacks: readonly string[], value: Value | undefined): Outcome | undefined {
+  if (lacks.length > 0) {
+    const message = `it rests on what is not known of ${lacks.join(', ')} (actOnLacking)`.slice(0, 500);
     return { kind: 'refused', code: 'rules-input-missing', message, attempts: 0 };
   }
   if (value !== undefined) return undefined;

@@ -1,7 +1,8 @@
 // The stream of one rule: its rows as readings, how far its inputs were observed, and what became of its actions.
 //
 // A row's columns are the tags of readings at its System.Timestamp; the n-th further row of one moment has `#n` behind its tags, in
-// the order of the engine, which is the same at each repetition. Outcomes of actions stand under the tag `action`, where the
+// the order of the engine, which is the same at each repetition. A row that rests on what is not known names the inputs under the tag
+// `lacking`. Outcomes of actions stand under the tag `action`, where the
 // stream is when they come.
 import type { Quality, Reading, Value } from '../../../wire/reading.ts';
 import type { Continuation } from '../../sources/continuation.ts';
@@ -37,10 +38,11 @@ export class RuleStream {
   }
 
   /** False where there was no room: it is nowhere, and so nothing may follow from it. */
-  row({ time, row }: RuleRow, quality: Quality): boolean {
+  row({ time, row }: RuleRow, quality: Quality, lacks: readonly string[] = []): boolean {
     const count = this.#use(time).rows++;
     if (this.#until !== undefined) this.#position = time;
-    const readings = Object.entries(row).map(
+    const columns = lacks.length === 0 ? row : { lacking: lacks, ...row };
+    const readings = Object.entries(columns).map(
       ([name, value]): Reading => ({
         index: time,
         tag: count === 0 ? name : `${name}#${count}`,

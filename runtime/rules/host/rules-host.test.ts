@@ -95,6 +95,34 @@ describe('rules over what commits make durable', () => {
       [30, 10, 'uncertain:input-missing'],
       [40, 10, 'uncertain:input-missing'],
     ]);
+    const lacking = (await stored(run)).flatMap((batch) =>
+      batch.readings.filter(({ tag }) => tag === 'lacking'),
+    );
+    expect(lacking.map(({ index, value }) => [index, value])).toEqual([
+      [0, ['x', 'y']],
+      [30, ['y']],
+      [40, ['y']],
+    ]);
+  });
+
+  it('name the input of each hole that they reach back over, also where that is known again', async () => {
+    const clock = new VirtualClock(origin);
+    const query = `WITH both AS (SELECT v FROM x UNION SELECT v FROM y)
+      SELECT COUNT(*) AS n INTO output FROM both GROUP BY HoppingWindow(millisecond, 40, 10)`;
+    const settings = rule({ query, inputs: { x: { source: 'a' }, y: { source: 'b' } } });
+    const run = await begin(new MemoryStore(), clock, [settings], undefined, compileRule);
+    observe(run.a, 0, 120, true);
+    observe(run.b, 0, 45, true);
+    run.b.emit({ kind: 'broken', at: at(45), reason: 'gone' });
+    observe(run.b, 48, 120, true);
+    await clock.advance(1000);
+    await end(run, clock);
+    const told = (await stored(run)).flatMap((batch) => batch.readings);
+    const lacking = told.flatMap(({ index, tag, value }) => (tag === 'lacking' ? [[index, value]] : []));
+    expect(lacking).toEqual([
+      ...[0, 10, 20, 30].map((index) => [index, ['x', 'y']]),
+      ...[50, 60, 70, 80].map((index) => [index, ['y']]),
+    ]);
   });
 
   it('that look back to before a hole say that they do not know all, and no longer than they do look back', async () => {

@@ -184,14 +184,8 @@ class Host implements RulesHost {
           [...actions].flatMap(([output, list]) => (list.includes('upstream') ? [output] : [])),
         ),
         onTold: (until) => this.#options.tap.note(toldPrefix + name, until),
-        onRow: (row, isWhole) => {
-          for (const { intent, outcome } of intentsOf(
-            settings,
-            actions,
-            row,
-            isWhole,
-            this.#options.moment(),
-          ))
+        onRow: (row, lacks) => {
+          for (const { intent, outcome } of intentsOf(settings, actions, row, lacks, this.#options.moment()))
             if (outcome) this.#tell(intent, outcome);
             else this.#keep(intent);
         },
