@@ -6,11 +6,12 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { collect } from './collect.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type FilterOptions, parseFilter } from './spool/filter.ts';
-import { type OpenedSpool, openStoppedSpool } from './spool/open.ts';
+import { type OpenedSpool, type OpenOptions, openStoppedSpool } from './spool/open.ts';
 import { printReadings } from './spool-export.ts';
 import { missingKeyLines, openKeys } from './spool-keys.ts';
 import { printList, printMessage } from './spool-list.ts';
 import { type Output, writeTo, writeToFile } from './spool-output.ts';
+import { repairText } from './spool-repair-text.ts';
 import { printSalvage } from './spool-salvage.ts';
 import { printStats } from './spool-stats.ts';
 import { printFindings } from './spool-verify.ts';
@@ -53,7 +54,13 @@ export function spoolCommand({ clock, terminal = processTerminal }: SpoolCommand
     .argument('<new dir>', 'must be empty or not exist yet')
     .option(...jsonOption)
     .action((source: string, target: string, { json = false }: Json) =>
-      onSpool(spool, terminal, source, (opened, out) => printSalvage(opened, { source, target, json }, out)),
+      onSpool(
+        spool,
+        terminal,
+        source,
+        (opened, out) => printSalvage(opened, { source, target, json }, out),
+        'no',
+      ),
     );
   return spool;
 }
@@ -73,7 +80,7 @@ function addReports(spool: Command, clock: Clock, terminal: Terminal): void {
     .argument(...folderArgument)
     .option(...jsonOption)
     .action((folder: string, { json = false }: Json) =>
-      onSpool(spool, terminal, folder, (opened, out) => printFindings(opened, json, out)),
+      onSpool(spool, terminal, folder, (opened, out) => printFindings(opened, json, out), 'if-there-is-room'),
     );
 }
 
@@ -138,14 +145,17 @@ async function onSpool(
   terminal: Terminal,
   folder: string,
   work: (spool: OpenedSpool, out: Output) => Promise<number>,
+  rehearse?: OpenOptions['rehearse'],
 ): Promise<void> {
   const out = writeTo(terminal.out);
   try {
-    const opened = await openStoppedSpool(folder, (layout) =>
-      openKeys(layout, command.opts(), terminal.error),
-    );
+    const opened = await openStoppedSpool(folder, {
+      codecFor: (layout) => openKeys(layout, command.opts(), terminal.error),
+      ...(rehearse === undefined ? {} : { rehearse }),
+    });
     try {
       if (opened.warning !== undefined) terminal.error(`holdfast: ${opened.warning}`);
+      if (opened.repair?.salvaged !== undefined) terminal.error(`holdfast: ${repairText(opened.repair)}`);
       terminal.endWith(await work(opened, out));
       await out.finish();
       for (const line of missingKeyLines(opened)) terminal.error(`holdfast: ${line}`);

@@ -39,11 +39,11 @@ export async function printReadings(
     }
     messages++;
   }
-  for (const { severity, file, reason } of spool.files.problems) {
+  for (const { severity, file, reason } of spool.asIs.files.problems) {
     if (severity === 'damage') complain(`damaged: ${file}: ${reason}`);
   }
   complain(`${counted(readings, 'readings')} of ${counted(messages, 'windows')}`);
-  const isWhole = unreadable === 0 && spool.files.problems.every(({ severity }) => severity === 'note');
+  const isWhole = unreadable === 0 && spool.asIs.files.problems.every(({ severity }) => severity === 'note');
   if (isWhole) return exitCodes.ok;
   complain('not everything could be read: see holdfast spool verify');
   return exitCodes.failed;

@@ -3,6 +3,8 @@
 import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../kernel/errors.ts';
+import { systemRandom } from '../../kernel/random.ts';
+import { readFolderRecord } from '../spool/continuity/folder-record.ts';
 import { layoutOf, writeMarker } from '../spool/format/folder-layout.ts';
 import { openSpoolEngine } from '../spool/format/spool-engine.ts';
 import { maxLost } from '../spool/repair/losses.ts';
@@ -31,10 +33,12 @@ export async function printSalvage(
   checkSalvageTarget(spool, source, target, nearestFolder(target));
   mkdirSync(target, { recursive: true });
   const layout = layoutOf(join(target, 'spool'));
-  const { store } = await openSpoolEngine({ folder: layout.store });
+  const { files, reader } = spool.asIs;
+  const identity = (await readFolderRecord(files, reader.codec))?.id ?? files.identity ?? systemRandom.uuid();
+  const { store } = await openSpoolEngine({ folder: layout.store, identity });
   let report: SalvageReport;
   try {
-    report = await salvage(spool.reader, store);
+    report = await salvage(spool.asIs.reader, store);
     const wrapped = keysFolderOf(spool.layout);
     // The copy is of no use to the module without them.
     if (existsSync(wrapped)) cpSync(wrapped, layout.keys, { recursive: true });
@@ -43,8 +47,8 @@ export async function printSalvage(
   } finally {
     await store.close();
   }
-  const kinds = spool.reader.kinds();
-  const problems = spool.files.problems.filter(({ severity }) => severity === 'damage');
+  const kinds = spool.asIs.reader.kinds();
+  const problems = spool.asIs.files.problems.filter(({ severity }) => severity === 'damage');
   if (json) {
     const lostWindows = report.lostWindows.map(({ batchId, window }) => ({
       batchId,

@@ -47,7 +47,7 @@ export function statsJson(spool: OpenedSpool, summary: SpoolSummary, now: number
   return {
     store: spool.layout.store,
     at: formatTime(now),
-    disk: { bytes: spool.files.bytes, files: spool.files.files.size, ...spool.files.shares },
+    disk: { bytes: spool.asIs.files.bytes, files: spool.asIs.files.files.size, ...spool.asIs.files.shares },
     stored,
     lanes: { unsent: agedJson(unsent, now), backfill: agedJson(backfill, now) },
     archive: agedJson(archive, now),
@@ -72,7 +72,7 @@ export function statsJson(spool: OpenedSpool, summary: SpoolSummary, now: number
       changedAt: formatTime(changedAt),
     })),
     problems: [
-      ...spool.files.problems,
+      ...spool.asIs.files.problems,
       ...summary.damagedDocuments.map((file) => ({ severity: 'damage', file, reason: 'it cannot be read' })),
     ],
   };
@@ -113,8 +113,8 @@ function streamJson(stream: StreamSummary) {
 export function* statsLines(spool: OpenedSpool, summary: SpoolSummary, now: number): Generator<string> {
   const { stored } = summary;
   yield `Store     ${spool.layout.store}`;
-  const { index, wal, values } = spool.files.shares;
-  yield `On disk   ${formatBytes(spool.files.bytes)} in ${counted(spool.files.files.size, 'files')}`;
+  const { index, wal, values } = spool.asIs.files.shares;
+  yield `On disk   ${formatBytes(spool.asIs.files.bytes)} in ${counted(spool.asIs.files.files.size, 'files')}`;
   yield `          messages ${formatBytes(values)}, write-ahead log ${formatBytes(wal)}, index ${formatBytes(index)}`;
   yield `Stored    ${counted(stored.messages, 'messages')}, ${formatBytes(stored.bytes)}`;
   yield '';
@@ -215,12 +215,12 @@ function* troubleLines(spool: OpenedSpool, summary: SpoolSummary): Generator<str
     [quarantined, 'damaged records that the module quarantined'],
     [unreadable, 'messages that cannot be read now'],
     [summary.damagedDocuments.length, 'backfill jobs that cannot be read now'],
-    [spool.files.problems.length, "problems in the store's files"],
+    [spool.asIs.files.problems.length, "problems in the store's files"],
   ];
   const troubles = counts.filter(([count]) => count > 0);
   if (troubles.length > 0) yield '';
   for (const [count, what] of troubles) yield `${formatCount(count)} ${what}`;
-  if (unreadable + summary.damagedDocuments.length + spool.files.problems.length > 0) {
+  if (unreadable + summary.damagedDocuments.length + spool.asIs.files.problems.length > 0) {
     yield 'Run `holdfast spool verify` for each of them.';
   }
   const { quarantinedStores } = spool.layout;

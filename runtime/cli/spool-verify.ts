@@ -6,6 +6,7 @@ import type { OpenedSpool } from './spool/open.ts';
 import { verifySpool } from './spool/verify.ts';
 import { verifyMark } from './spool/verify-mark.ts';
 import type { Output } from './spool-output.ts';
+import { repairText } from './spool-repair-text.ts';
 import { counted, formatCount, printable, tableLines } from './spool-text.ts';
 
 /** Findings that `--json` lists; all are counted. */
@@ -15,10 +16,12 @@ const maxFindings = 10_000;
 export async function printFindings(spool: OpenedSpool, json: boolean, out: Output): Promise<number> {
   const counts = { damage: 0, note: 0 };
   const kept: Finding[] = [];
-  const beside = await verifyMark(spool.layout.root, spool.reader);
+  const beside = await verifyMark(spool.layout.root, spool.asIs.reader);
   function* findings() {
     yield* beside;
-    yield* verifySpool(spool.reader, spool.files);
+    if (spool.repair !== undefined)
+      yield { severity: 'damage', kind: 'file', key: 'store', reason: repairText(spool.repair) } as const;
+    yield* verifySpool(spool.asIs.reader, spool.asIs.files);
   }
   function* rows() {
     for (const finding of findings()) {

@@ -10,7 +10,7 @@ import type { Quality, Reading, Value } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { RuleStore } from '../../rules/rule-store.ts';
 import { streamOf } from '../../spool/repair/spool-reader.ts';
-import { openStoppedSpool } from '../spool/open.ts';
+import { type OpenOptions, openStoppedSpool } from '../spool/open.ts';
 import { readBody } from '../spool/readings.ts';
 import { missingKeyLines } from '../spool-keys.ts';
 
@@ -27,7 +27,7 @@ export interface Recorded {
 }
 
 /** What opens the records of an encrypted spool. */
-type CodecFor = Parameters<typeof openStoppedSpool>[1];
+type CodecFor = OpenOptions['codecFor'];
 
 /** @throws HoldfastError `rules-test-invalid`, or what opening a spool says */
 export async function readRecorded(path: string, codecFor?: CodecFor): Promise<Recorded> {
@@ -125,7 +125,7 @@ function distinct(readings: readonly Reading[]): readonly Reading[] {
 }
 
 async function readSpool(folder: string, book: Book, codecFor?: CodecFor): Promise<void> {
-  const spool = await openStoppedSpool(folder, codecFor);
+  const spool = await openStoppedSpool(folder, { codecFor });
   try {
     for (const { id, stored } of spool.reader.messages()) {
       if (stored === undefined) continue;

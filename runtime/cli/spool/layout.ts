@@ -6,6 +6,7 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Store } from '../../spool/engine/store.ts';
 import { layoutOf, readMarker } from '../../spool/format/folder-layout.ts';
 import { lockFile } from '../../spool/repair/folder-lock.ts';
+import { storeName } from '../../spool/repair/quarantine.ts';
 
 /** A store that the module could not use and put beside the one that it made instead. */
 export interface QuarantinedStore {
@@ -25,8 +26,6 @@ export interface SpoolLayout {
   readonly quarantinedStores: readonly QuarantinedStore[];
 }
 
-const storeFile = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
-
 /**
  * Takes the module's data folder, the `spool` folder in it, or one store's own folder (as one that was set
  * quarantine). @throws HoldfastError `spool-not-found`, `spool-gone`.
@@ -44,10 +43,7 @@ export function findSpool(folder: string): SpoolLayout {
     return { root: undefined, store: given, locks: [join(given, 'LOCK')], quarantinedStores: [] };
   }
   const gone = spools.find(({ marker }) => existsSync(marker));
-  if (gone !== undefined) {
-    const text = `the store is gone: ${gone.store} is missing or empty, beside a FORMAT.json. All is lost that was in it`;
-    throw new HoldfastError('spool-gone', text);
-  }
+  if (gone !== undefined) throw storeGone(gone.store);
   const what = existsSync(given) ? 'holds no spool' : 'does not exist';
   const quarantine = spools
     .flatMap((layout) => findQuarantined(layout.quarantine))
@@ -60,6 +56,12 @@ export function findSpool(folder: string): SpoolLayout {
     'spool-not-found',
     `${folder} ${what}: name the module's data folder (dataFolder in its configuration), or the spool folder in it${hint}`,
   );
+}
+
+/** Nothing of it is left: the next start begins a new one. */
+export function storeGone(store: string): HoldfastError {
+  const text = `the store is gone: ${store} is missing or empty, beside a FORMAT.json. All is lost that was in it; the next start begins a new one`;
+  return new HoldfastError('spool-gone', text);
 }
 
 /** @throws HoldfastError `spool-newer-format`. */
@@ -149,5 +151,5 @@ function findQuarantined(quarantine: string): QuarantinedStore[] {
 
 function holdsStore(folder: string): boolean {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
-  return readdirSync(folder).some((name) => storeFile.test(name));
+  return readdirSync(folder).some((name) => storeName.test(name));
 }

@@ -18,6 +18,7 @@ import {
   type EngineState,
   identityKey,
 } from './state.ts';
+import { cutSince, cutText, writtenSince } from './value-checks.ts';
 import { ValueLog, valueSegmentName, valueSegmentNumber } from './value-log.ts';
 import { decodeValuePointer, valueRecordsIn } from './value-record.ts';
 import { isWalSegment, Wal } from './wal.ts';
@@ -205,35 +206,12 @@ async function countReferences(
   }
 }
 
-/** A replay lengthens a segment that was cut, so this is looked at before. All that a checkpoint counts was on the disk. */
-function cutSince({ checkpoint }: WalContents, sizes: ReadonlyMap<number, number>): readonly string[] {
-  return (checkpoint?.values ?? []).flatMap(([segment, bytes, live]) => {
-    const there = sizes.get(segment);
-    if (live === 0 || there === undefined || there >= bytes) return [];
-    return [cutText(segment, `has ${there} of ${bytes} bytes`, live)];
-  });
-}
-
-const cutText = (segment: number, what: string, live: number): string =>
-  `${valueSegmentName(segment)} ${what}: it held ${live} values, of which some may be lost`;
-
 function missingSegments(valueLog: ValueLog, sizes: ReadonlyMap<number, number>): readonly string[] {
   return valueLog.usage().flatMap(([segment, bytes, live]) => {
     const there = sizes.get(segment);
     if (live === 0 || (there !== undefined && there >= bytes)) return [];
     const what = there === undefined ? 'is missing' : `has ${there} of ${bytes} bytes`;
     return [cutText(segment, what, live)];
-  });
-}
-
-/** The parts of the value log that were written since the last checkpoint. */
-function writtenSince({ checkpoint }: WalContents, sizes: ReadonlyMap<number, number>) {
-  const before = new Map(checkpoint?.values.map(([segment, bytes]) => [segment, bytes]));
-  // A checkpoint names the segment that was written to: all that it does not name with a lower number were removed.
-  const last = Math.max(0, ...before.keys());
-  return [...sizes].flatMap(([segment, size]) => {
-    const from = before.get(segment) ?? (segment > last ? 0 : size);
-    return from < size ? [{ segment, from, size }] : [];
   });
 }
 

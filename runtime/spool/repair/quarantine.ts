@@ -8,7 +8,8 @@ import { type FolderLayout, keptForKey, keptForOwner } from '../format/folder-la
 /** At the end of the name of a store that is not salvaged yet. */
 export const unsalvaged = '-unsalvaged';
 
-const storeName = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log)|wal|values)$/;
+/** Names of what is in a store's folder. */
+export const storeName = /^(CURRENT|MANIFEST-\d+|\d+\.(ldb|sst|log)|wal|values)$/;
 
 /** What is in a store's folder: `none` (no such folder, or empty), a `store` (or pieces of one), `foreign`. */
 export async function lookAt(folder: string): Promise<'none' | 'store' | 'foreign'> {

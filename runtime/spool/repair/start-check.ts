@@ -38,12 +38,20 @@ export function damageOf(
 ): StoreDamage {
   const files = openFiles(folder, expected);
   if (files === undefined) return { store: 'the index is missing altogether', foreign: [] };
+  try {
+    return damageIn(files, thorough);
+  } finally {
+    files.close();
+  }
+}
+
+/** As `damageOf`, of files that are open already. */
+export function damageIn(files: StoreFiles, thorough: boolean): StoreDamage {
   const isUnchecked = !thorough && files.shares.index > smallIndexBytes;
   if (!isUnchecked) files.check();
   const { problems, shares, foreign } = files;
   // All that LevelDB's log holds is replayed from the write-ahead log. A power cut may leave it in any state.
   const hasWal = shares.wal > 0;
-  files.close();
   const damaged = problems.filter(({ severity }) => severity === 'damage');
   const forbidden = damaged.find(({ reason }) => notDamage.test(reason));
   if (forbidden !== undefined) {

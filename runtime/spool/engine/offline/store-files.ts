@@ -11,6 +11,8 @@ import { overlay } from '../overlay.ts';
 import { mostNamed } from '../segment-head.ts';
 import { decodeDurable, decodeIdentity, durableKey, identityKey, isOwnKey } from '../state.ts';
 import type { Entry } from '../store.ts';
+import { cutSince, writtenSince } from '../value-checks.ts';
+import { valueSegmentName } from '../value-log.ts';
 import { decodeValuePointer } from '../value-record.ts';
 import { isWalSegment } from '../wal.ts';
 import type { FileProblem, StoreSource } from './entry-source.ts';
@@ -91,6 +93,23 @@ export class StoreFiles implements StoreSource {
     const value = this.#index?.get(key);
     const entry = newerEntry(this.#overlay, key) ?? (value === undefined ? undefined : { key, value });
     return entry && this.#resolve(entry);
+  }
+
+  /**
+   * For people, where the opening refuses the store although the index is right: the write-ahead log lost records, and a value was
+   * written since the last checkpoint that nothing names. See recovery.ts.
+   */
+  strayValue(): string | undefined {
+    const sizes = this.#values.sizes;
+    const isLossy = this.#wal.problems.length > 0 || cutSince(this.#overlay, sizes).length > 0;
+    if (!isLossy) return undefined;
+    for (const { segment, from } of writtenSince(this.#overlay, sizes)) {
+      for (const { key, offset } of this.#values.recordsOf(segment)) {
+        if (offset < from || this.get(key) !== undefined) continue;
+        return `${valueSegmentName(segment)} holds a value at ${offset} without a pointer in the index`;
+      }
+    }
+    return undefined;
   }
 
   /** Whether a segment of the logs that is read names that store. */

@@ -3,7 +3,13 @@ import { maxValueSegmentBytes } from '../limits.ts';
 import { valuesFolder } from '../open-engine.ts';
 import type { Entry } from '../store.ts';
 import { valueSegmentName, valueSegmentNumber } from '../value-log.ts';
-import { type ValuePointer, valueHeadBytes, valueRecordAt, valueRecordsIn } from '../value-record.ts';
+import {
+  type ValuePointer,
+  type ValueRecord,
+  valueHeadBytes,
+  valueRecordAt,
+  valueRecordsIn,
+} from '../value-record.ts';
 import { SubFolder } from './sub-folder.ts';
 
 export class ValueFiles {
@@ -40,11 +46,20 @@ export class ValueFiles {
     return found?.key.equals(key) === true && found.length === length;
   }
 
+  /** By number. */
+  get sizes(): ReadonlyMap<number, number> {
+    return new Map([...this.folder.sizes].map(([name, size]) => [valueSegmentNumber(name)!, size]));
+  }
+
   /** All values whose heads are whole. Holds one segment at a time. */
   *all(): Generator<Entry> {
-    for (const [name, size] of this.folder.sizes) {
-      const bytes = this.folder.read(name, 0, Math.min(size, maxValueSegmentBytes));
-      for (const { key, value } of valueRecordsIn(bytes)) yield { key, value };
-    }
+    for (const segment of this.sizes.keys())
+      for (const { key, value } of this.recordsOf(segment)) yield { key, value };
+  }
+
+  recordsOf(segment: number): Iterable<ValueRecord> {
+    const name = valueSegmentName(segment);
+    const size = this.folder.sizes.get(name) ?? 0;
+    return valueRecordsIn(this.folder.read(name, 0, Math.min(size, maxValueSegmentBytes)));
   }
 }

@@ -1,5 +1,6 @@
 // What the write-ahead log adds to the index: values of `wal` key spaces, and batches since the last checkpoint, of which
 // the index may have some. Laid over the index this is what the module finds at its next start, after its replay. Pure.
+import type { Checkpoint } from '../checkpoint.ts';
 import type { KeySpaces } from '../key-spaces.ts';
 import { lowerBound } from '../lower-bound.ts';
 import { encodeValuePointer } from '../value-record.ts';
@@ -22,6 +23,7 @@ export interface WalOverlay {
   readonly losses: readonly string[];
   /** For people, where the index is older than the last checkpoint. */
   readonly wentBack?: string;
+  readonly checkpoint?: Checkpoint;
   /** Batches since the last checkpoint: the next start replays them. */
   readonly toReplay: number;
 }
@@ -52,6 +54,7 @@ export function walOverlayOf(files: readonly WalFile[], durable: number, spaces:
     entries: [...newer.values()].sort((a, b) => Buffer.compare(a.key, b.key)),
     losses: lossesOf(contents, missing, durable),
     ...(isOld === undefined ? {} : { wentBack: isOld }),
+    ...(checkpoint === undefined ? {} : { checkpoint }),
     toReplay: after.filter(({ kind }) => kind === 'batch').length,
   };
 }
