@@ -6,7 +6,8 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { collect } from './collect.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type FilterOptions, parseFilter } from './spool/filter.ts';
-import { type OpenedSpool, type OpenOptions, openStoppedSpool } from './spool/open.ts';
+import { type OpenedSpool, openStoppedSpool } from './spool/open.ts';
+import type { Rehearse } from './spool/read-spool.ts';
 import { printReadings } from './spool-export.ts';
 import { missingKeyLines, openKeys } from './spool-keys.ts';
 import { printList, printMessage } from './spool-list.ts';
@@ -145,7 +146,7 @@ async function onSpool(
   terminal: Terminal,
   folder: string,
   work: (spool: OpenedSpool, out: Output) => Promise<number>,
-  rehearse?: OpenOptions['rehearse'],
+  rehearse?: Rehearse,
 ): Promise<void> {
   const out = writeTo(terminal.out);
   try {

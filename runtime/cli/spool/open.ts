@@ -20,12 +20,8 @@ import {
   type SpoolLayout,
   storeGone,
 } from './layout.ts';
+import type { ReadSpool, Rehearse } from './read-spool.ts';
 import { type Rehearsal, rehearseSalvage } from './rehearse-salvage.ts';
-
-export interface ReadSpool {
-  readonly files: StoreFiles;
-  readonly reader: SpoolReader;
-}
 
 /** What the module will do at its next start instead of using the store. */
 export interface NextRepair {
@@ -51,8 +47,8 @@ export interface OpenedSpool extends ReadSpool {
 export interface OpenOptions {
   /** Gives what opens sealed records. */
   readonly codecFor?: ((layout: SpoolLayout) => Promise<RecordCodec>) | undefined;
-  /** Whether a salvage that the next start would do is rehearsed. Default `needed`. */
-  readonly rehearse?: 'needed' | 'if-there-is-room' | 'no';
+  /** Default `needed`. */
+  readonly rehearse?: Rehearse;
 }
 
 /**

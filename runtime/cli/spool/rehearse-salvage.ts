@@ -7,7 +7,7 @@ import { openSpoolEngine, readSpoolFiles } from '../../spool/format/spool-engine
 import { type SalvageReport, salvage } from '../../spool/repair/salvage.ts';
 import { SpoolReader } from '../../spool/repair/spool-reader.ts';
 import type { SpoolLayout } from './layout.ts';
-import type { OpenOptions, ReadSpool } from './open.ts';
+import type { ReadSpool, Rehearse } from './read-spool.ts';
 
 export interface Rehearsal {
   readonly read: ReadSpool;
@@ -21,7 +21,7 @@ export async function rehearseSalvage(
   { files, reader }: ReadSpool,
   layout: SpoolLayout,
   reason: string,
-  rehearse: NonNullable<OpenOptions['rehearse']>,
+  rehearse: Rehearse,
 ): Promise<Rehearsal | undefined> {
   if (rehearse === 'no') return undefined;
   const { bavail, bsize } = statfsSync(tmpdir());
