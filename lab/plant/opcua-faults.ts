@@ -11,6 +11,13 @@ const unitPatch = z.strictObject({
   off: z.boolean().nullish(),
 });
 
+export const sizeStatuses = [
+  'BadTooManyOperations',
+  'BadRequestTooLarge',
+  'BadResponseTooLarge',
+  'BadEncodingLimitsExceeded',
+] as const;
+
 export const historyFaults = ['unsupported', 'no-points', 'vanishing-points', 'truncated'] as const;
 
 export const opcuaFaultsPatchSchema = z.strictObject({
@@ -31,6 +38,8 @@ export const opcuaFaultsPatchSchema = z.strictObject({
   historyRecords: z.int().min(1).nullish(),
   /** A request with more operations is refused as a whole, and nothing says so beforehand. */
   operations: z.int().min(1).nullish(),
+  /** With this status. */
+  operationsStatus: z.enum(sizeStatuses).nullish(),
   /** Queues of monitored items hold only so many values, whatever was asked for. */
   queueSize: z.int().min(2).nullish(),
   /** By unit number. Null heals the unit. */
@@ -56,6 +65,7 @@ export interface OpcuaFaults {
   readonly historyRecords: number | null;
   readonly queueSize: number | null;
   readonly operations: number | null;
+  readonly operationsStatus: (typeof sizeStatuses)[number] | null;
   readonly units: Readonly<Record<string, OpcuaUnitFaults>>;
 }
 
@@ -68,6 +78,7 @@ export const noOpcuaFaults: OpcuaFaults = {
   historyRecords: null,
   queueSize: null,
   operations: null,
+  operationsStatus: null,
   units: {},
 };
 

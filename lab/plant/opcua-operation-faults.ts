@@ -27,7 +27,9 @@ export function limitOperations(server: OPCUAServer, faults: () => OpcuaFaults):
     handlers[name] = (message, channel) => {
       const most = faults().operations ?? Number.POSITIVE_INFINITY;
       if ((message.request[list]?.length ?? 0) <= most) return real(message, channel);
-      const responseHeader = { serviceResult: StatusCodes.BadTooManyOperations };
+      const responseHeader = {
+        serviceResult: StatusCodes[faults().operationsStatus ?? 'BadTooManyOperations'],
+      };
       return channel.send_response('MSG', new ServiceFault({ responseHeader }), message);
     };
   }

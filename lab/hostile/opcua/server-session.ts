@@ -118,6 +118,12 @@ export class ServerSession implements port.OpcuaSession {
     });
   }
 
+  unsubscribe(): Promise<void> {
+    return this.#ask('the end of a subscription', () => {
+      this.#subscription = undefined;
+    });
+  }
+
   monitor(_subscriptionId: number, items: readonly port.ItemRequest[]): Promise<readonly port.ItemResult[]> {
     const { plan } = this.#options;
     return this.#ask('items', () =>

@@ -26,6 +26,7 @@ import {
   CreateSubscriptionRequest,
   coerceNodeId,
   DataValue,
+  DeleteSubscriptionsRequest,
   type OPCUAClient,
   PublishRequest,
   promoteOpaqueStructure,
@@ -161,6 +162,11 @@ export class ClientSession implements OpcuaSession {
       publishMs: response.revisedPublishingInterval,
       keepAliveCount: response.revisedMaxKeepAliveCount,
     };
+  }
+
+  async unsubscribe(subscriptionId: number): Promise<void> {
+    const request = new DeleteSubscriptionsRequest({ subscriptionIds: [subscriptionId] });
+    await this.#request('the end of a subscription', request);
   }
 
   monitor(subscriptionId: number, items: readonly ItemRequest[]): Promise<readonly ItemResult[]> {

@@ -13,6 +13,7 @@ export {
   DataChangeTrigger,
   DataValue,
   DeadbandType,
+  DeleteSubscriptionsRequest,
   type EndpointDescription,
   HistoryReadRequest,
   MessageSecurityMode,

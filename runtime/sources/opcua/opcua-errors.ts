@@ -12,6 +12,12 @@ export class OpcuaServiceError extends HoldfastError {
   }
 }
 
+/**
+ * A request for monitored items may have been carried out, and its answer was not to be had: what the subscription now holds,
+ * nobody knows. It is to be ended; with another one, fewer items are asked for at a time.
+ */
+export class HalfMadeError extends OpcuaServiceError {}
+
 const sessionStatuses = new Set([
   'BadSessionIdInvalid',
   'BadSessionClosed',

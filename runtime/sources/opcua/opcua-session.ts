@@ -143,6 +143,9 @@ export interface OpcuaSession {
   /** From the Objects folder; a node id, or why there is none. */
   translate(paths: readonly string[]): Promise<readonly (string | WireStatus)[]>;
   subscribe(request: SubscriptionRequest): Promise<Subscription>;
+  /** With all its items. */
+  unsubscribe(subscriptionId: number): Promise<void>;
+  /** Rejects with HalfMadeError where the subscription is not to be used any more. */
   monitor(subscriptionId: number, items: readonly ItemRequest[]): Promise<readonly ItemResult[]>;
   publish(acknowledge: readonly Acknowledgement[], limitMs: number): Promise<Published>;
   republish(subscriptionId: number, sequence: number): Promise<Published>;

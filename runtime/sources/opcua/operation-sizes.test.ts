@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { serviceFailed } from './opcua-errors.ts';
+import { HalfMadeError, serviceFailed } from './opcua-errors.ts';
 import { LearnedSizes, noLimits, OperationSizes } from './operation-sizes.ts';
 
 /** A server that takes `most` operations at once. */
@@ -43,18 +43,38 @@ it('what was learned goes no further than what the server states', async () => {
   expect(Math.max(...asked)).toBe(10);
 });
 
-it('items are not asked for twice where they may have been made: an answer that is too long is an error', async () => {
-  const { asked, work } = taking(100, 'BadResponseTooLarge');
-  await expect(new OperationSizes().inParts('itemsPerCall', items, work)).rejects.toMatchObject({
-    status: 'BadResponseTooLarge',
-  });
-  expect(asked).toEqual([150]);
-});
+it.each(['BadResponseTooLarge', 'BadEncodingLimitsExceeded'])(
+  'items are not asked for twice where they may have been made (%s): whoever starts over asks for half as many',
+  async (status) => {
+    const learned = new LearnedSizes();
+    const { asked, work } = taking(100, status);
+    const inParts = () => new OperationSizes(learned).inParts('itemsPerCall', items, work);
+    await expect(inParts()).rejects.toBeInstanceOf(HalfMadeError);
+    expect(asked).toEqual([150]);
+    expect(await inParts()).toEqual(doubled);
+    expect(asked).toEqual([150, 75, 75]);
+  },
+);
+
+it.each(['BadTooManyOperations', 'BadRequestTooLarge', 'BadResponseTooLarge', 'BadEncodingLimitsExceeded'])(
+  'each service that only looks is halved, whatever says that it is too much: %s',
+  async (status) => {
+    for (const service of [
+      'nodesPerRead',
+      'nodesPerBrowse',
+      'nodesPerTranslate',
+      'nodesPerHistoryRead',
+    ] as const)
+      expect(await new OperationSizes().inParts(service, items, taking(20, status).work)).toEqual(doubled);
+  },
+);
 
 it('what is refused one by one is an error', async () => {
   const { asked, work } = taking(0);
-  await expect(new OperationSizes().inParts('nodesPerRead', [1, 2, 3], work)).rejects.toMatchObject({
+  const learned = new LearnedSizes();
+  await expect(new OperationSizes(learned).inParts('nodesPerRead', [1, 2, 3], work)).rejects.toMatchObject({
     status: 'BadTooManyOperations',
   });
   expect(asked).toEqual([3, 1]);
+  expect(learned.of('nodesPerRead')).toBe(0);
 });

@@ -1,9 +1,10 @@
 // How many operations one request of each service may hold: the limit that the server states, or that it turned out to
 // have. Many state none, and refuse a request that is too long as a whole (BadTooManyOperations): it is halved, and the
-// size that was accepted is used from then on, also in later sessions.
+// size that was accepted is used from then on, also in later sessions. Where a request may have been carried out all the same, its
+// maker starts over with half as many.
 import { type LearnedStore, passingStore } from '../learned.ts';
 import { chunk } from './chunk.ts';
-import { OpcuaServiceError } from './opcua-errors.ts';
+import { HalfMadeError, OpcuaServiceError } from './opcua-errors.ts';
 import type { OperationLimits } from './opcua-session.ts';
 
 type Service = keyof OperationLimits;
@@ -73,14 +74,22 @@ export class OperationSizes {
     work: (part: readonly T[]) => Promise<readonly R[]>,
   ): Promise<R[]> {
     const answers: R[] = [];
+    let half: number | undefined;
     while (answers.length < items.length) {
-      const [part = []] = chunk(items.slice(answers.length), this.#of(service));
+      const [part = []] = chunk(items.slice(answers.length), half ?? this.#of(service));
       try {
         answers.push(...(await work(part)));
+        // Not before it was accepted: what is refused one by one is no matter of size.
+        if (half !== undefined) this.#learned.learn(service, half);
+        half = undefined;
       } catch (error) {
         // Bounded: each time half as many.
-        if (part.length === 1 || !isTooLong(error, service)) throw error;
-        this.#learned.learn(service, part.length >> 1);
+        if (part.length === 1 || !(error instanceof OpcuaServiceError)) throw error;
+        half = part.length >> 1;
+        if (tooMany.has(error.status) || (tooLarge.has(error.status) && isLook(service))) continue;
+        if (!tooLarge.has(error.status) || service !== 'itemsPerCall') throw error;
+        this.#learned.learn(service, half);
+        throw new HalfMadeError(error.code, error.message, error.status, error);
       }
     }
     return answers;
@@ -92,8 +101,7 @@ export class OperationSizes {
   }
 }
 
-function isTooLong(error: unknown, service: Service): boolean {
-  if (!(error instanceof OpcuaServiceError)) return false;
-  const isLook = service !== 'itemsPerCall' && service !== 'nodesPerWrite';
-  return tooMany.has(error.status) || (isLook && tooLarge.has(error.status));
+/** It changes nothing, however often it is sent. */
+function isLook(service: Service): boolean {
+  return service !== 'itemsPerCall' && service !== 'nodesPerWrite';
 }

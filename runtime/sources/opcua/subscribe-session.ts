@@ -8,6 +8,7 @@ import type { SourceSink } from '../source.ts';
 import type { OpcuaSourceConfig } from './config.ts';
 import { type Live, LiveValues } from './live-values.ts';
 import type { OddTime } from './odd-time.ts';
+import { HalfMadeError } from './opcua-errors.ts';
 import type { ItemResult, OpcuaSession, Published, Subscription } from './opcua-session.ts';
 import type { ClockStep } from './publish-clock.ts';
 import { PublishLoop } from './publish-loop.ts';
@@ -104,9 +105,7 @@ export class SubscribeSession {
   /** Until the session is lost; always rejects. */
   async run(): Promise<never> {
     const { session, config, clock } = this.#options;
-    const subscription = await session.subscribe(requestOf(config));
-    this.#timeline.watch(await session.serverTime());
-    await this.#monitorAll(subscription);
+    const subscription = await this.#subscribe();
     // Not heard by the timeline: a message that was made before may come after it.
     this.#watchedFrom = await session.serverTime();
     await this.#options.beforeValues();
@@ -120,6 +119,24 @@ export class SubscribeSession {
       silenceMs: silenceMsOf(config, subscription),
       onMessage: (message, lost) => this.#take(message, lost, subscription),
     }).run();
+  }
+
+  async #subscribe(): Promise<Subscription> {
+    const { session, config } = this.#options;
+    // Bounded: each time with half as many items in one request.
+    for (;;) {
+      const subscription = await session.subscribe(requestOf(config));
+      this.#timeline.watch(await session.serverTime());
+      try {
+        await this.#monitorAll(subscription);
+        return subscription;
+      } catch (error) {
+        if (!(error instanceof HalfMadeError)) throw error;
+        // What it may hold says nothing to us.
+        this.#names.clear();
+        await session.unsubscribe(subscription.id);
+      }
+    }
   }
 
   /** Passes on the values that came, though no more statements follow. */

@@ -18,6 +18,18 @@ it('each service is asked in parts that the server takes: all tags are read, and
   expect(pages.length).toBeGreaterThan(0);
 });
 
+it.each(['BadRequestTooLarge', 'BadResponseTooLarge', 'BadEncodingLimitsExceeded'] as const)(
+  'a server that says %s of too many items is asked for fewer, and each value comes once',
+  async (operationsStatus) => {
+    await server.plant.setFaults({ operations: 3, operationsStatus });
+    const run = server.begin(server.sourceOf());
+    await run.until(hasReadings(20));
+    expect(run.sink.breaches()).toEqual([]);
+    const values = run.sink.readings.map(({ tag, index }) => `${tag} ${index}`);
+    expect(new Set(values).size).toBe(values.length);
+  },
+);
+
 it('folders are walked and paths are found all the same, and a probe shows each tag', async () => {
   await server.plant.setFaults({ operations: 2 });
   const paths = ['temperature', 'pressure', 'flow', 'energy'];
