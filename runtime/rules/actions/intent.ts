@@ -20,6 +20,8 @@ export interface Intent {
   readonly bornAt: number;
   readonly boot: string;
   readonly bornMs: number;
+  /** Grows with each that a process decides: many are decided in one moment. */
+  readonly order?: number;
   /** Not to be done later than this after the verdict's time, nor after it was decided. */
   readonly validForMs: number;
   /** Of its target, in a minute. */
@@ -98,6 +100,18 @@ export function remainingMs(intent: Intent, moment: Moment): number | 'expired' 
   const byWall = Math.min(time, bornAt) + validForMs - moment.wall;
   if (byWall < 0) return 'expired';
   return isSameRun ? Math.min(byWall, validForMs - ageMs) : byWall;
+}
+
+/**
+ * In the order in which they were decided. Of this run of the machine its own clock tells, which is never set back; all others were
+ * before.
+ */
+export function inDecidedOrder(intents: readonly Intent[], boot: string): readonly Intent[] {
+  const rank = (intent: Intent) => (intent.boot === boot ? 1 : 0);
+  const born = (intent: Intent) => (intent.boot === boot ? intent.bornMs : intent.bornAt);
+  return [...intents].sort(
+    (a, b) => rank(a) - rank(b) || born(a) - born(b) || (a.order ?? 0) - (b.order ?? 0),
+  );
 }
 
 /** Names the queue of a target: its actions are carried out in the order in which they were decided. */

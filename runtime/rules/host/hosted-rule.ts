@@ -68,6 +68,7 @@ const rowsForOne = 4;
 /** One step of one rule holds up everything else for so long at most, before it is taken out for a while. */
 const maxStepMs = 2000;
 const haltMs = { least: 1000, most: 300_000 };
+const wellAfterMs = 3_600_000;
 
 export class HostedRule {
   readonly #options: HostedRuleOptions;
@@ -86,6 +87,8 @@ export class HostedRule {
   #resumption: { readonly at: number; readonly continues?: Continuation | undefined } | undefined;
   #haltedUntil: number | undefined;
   #haltPauseMs = haltMs.least;
+  /** Monotonic ms of the last halt. */
+  #haltedAt = Number.NEGATIVE_INFINITY;
   #counts = { rows: 0, unwritten: 0, halts: 0 };
   #problem: string | undefined;
   /** Rows that the engine was given since it last decided. */
@@ -300,6 +303,10 @@ export class HostedRule {
       work();
     } catch (error) {
       this.#problem = describeError(error).slice(0, 500);
+      const now = clock.monotonic();
+      // One that ran well for long is not what it was then.
+      if (now - this.#haltedAt > wellAfterMs) this.#haltPauseMs = haltMs.least;
+      this.#haltedAt = now;
       this.#counts.halts += 1;
       metrics.count('holdfast_rules_halts_total', { rule: compiled.name });
       log.error(
@@ -307,7 +314,7 @@ export class HostedRule {
         'this rule is taken out for a while; nothing else is',
       );
       this.#beginAnew('rule-halted');
-      this.#haltedUntil = clock.monotonic() + this.#haltPauseMs;
+      this.#haltedUntil = now + this.#haltPauseMs;
       this.#haltPauseMs = Math.min(haltMs.most, 2 * this.#haltPauseMs);
     }
   }

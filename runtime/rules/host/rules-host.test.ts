@@ -210,6 +210,13 @@ describe('rules over what commits make durable', () => {
     observe(run.a, 25, 45);
     await clock.advance(1000);
     expect(run.host.status()).toMatchObject([{ halts: 2 }, { watermark: at(45) }]);
+    // After an hour without, it is a second again, and not twice as long as the last time.
+    await clock.advance(3_700_000);
+    observe(run.a, 45, 48);
+    await clock.advance(1300);
+    observe(run.a, 48, 49);
+    await clock.advance(300);
+    expect(run.host.status()).toMatchObject([{ halts: 4 }, { watermark: at(49) }]);
     await end(run, clock);
     expect(rowsIn(await stored(run))).toHaveLength(5);
   });
@@ -244,6 +251,29 @@ describe('rules over what commits make durable', () => {
     expect(second.performed.map(({ time }) => time - origin)).toEqual([0, 10, 20]);
     await end(second, clock);
     expect((await second.spool.rules.settings('rules.intent.', 10)).size).toBe(0);
+  });
+
+  it('carry out what is for one target in the order in which it was decided, also after a restart', async () => {
+    const clock = new VirtualClock(origin);
+    const store = new MemoryStore();
+    const away = async () => {
+      throw new HoldfastError('uplink-not-connected', 'away', { retryable: true });
+    };
+    const query = 'SELECT v AS key INTO output FROM input GROUP BY v, TumblingWindow(millisecond, 10)';
+    const settings = rule({ query, validForMs: 5000 });
+    const first = await begin(store, clock, [settings], away, compileRule);
+    first.a.emit({ kind: 'resumed', at: at(0) });
+    for (let n = 1; n < 10; n++)
+      first.a.emit({ kind: 'readings', readings: readings(n, n + 1, (n * 7) % 10) });
+    first.a.emit({ kind: 'observed', until: at(15) });
+    await clock.advance(1000);
+    await end(first, clock);
+    const second = await begin(store, clock, [settings], undefined, compileRule);
+    await clock.advance(2000);
+    expect(second.performed.map(({ value }) => (value as { key: number }).key)).toEqual([
+      7, 4, 1, 8, 5, 2, 9, 6, 3,
+    ]);
+    await end(second, clock);
   });
 
   it('decide as their query says, and send its row', async () => {

@@ -9,7 +9,7 @@ import type { Window } from '../../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../../sources/source.ts';
 import type { StreamChange } from '../../windows/window-store.ts';
 import type { Executor } from '../actions/executor.ts';
-import { type Intent, type Moment, type Outcome, readIntent } from '../actions/intent.ts';
+import { type Intent, inDecidedOrder, type Moment, type Outcome, readIntent } from '../actions/intent.ts';
 import type { CompiledRule, RuleConfig } from '../engine-api.ts';
 import { actionsOf, inputStreams, type RuleSettings, ruleConfigOf, ruleStreamId } from '../rule-settings.ts';
 import type { RuleStore } from '../rule-store.ts';
@@ -90,6 +90,8 @@ class Host implements RulesHost {
   /** Durable, before `release`. */
   #ready: Intent[] | undefined = [];
   #timer: Timer | undefined;
+  /** Intents so far. */
+  #decided = 0;
   #isPumping = false;
   #isStopped = false;
 
@@ -104,7 +106,7 @@ class Host implements RulesHost {
     const { store } = this.#options;
     const noted = await store.settings(intentPrefix, maxIntents);
     const intents = [...noted.values()].flatMap((each) => readIntent(each) ?? []);
-    this.#carryOut(intents.sort((a, b) => a.bornAt - b.bornAt || a.time - b.time));
+    this.#carryOut(inDecidedOrder(intents, this.#options.moment().boot));
     for (const settings of rules) await this.#begin(settings, sources, 'start');
   }
 
@@ -232,8 +234,9 @@ class Host implements RulesHost {
   }
 
   /** Durable with the row that it follows from, then carried out; unless the rule is one that does not wait. */
-  #keep(intent: Intent): void {
+  #keep(decided: Intent): void {
     const { tap } = this.#options;
+    const intent = { ...decided, order: this.#decided++ };
     tap.note(intentPrefix + intent.id, intent);
     if (intent.beforeDurable) {
       this.#carryOut([intent]);
