@@ -15,7 +15,7 @@ import {
   toProblem,
 } from './problems.ts';
 import { fillInProfiles } from './profiles.ts';
-import { quietProblem } from './quiet.ts';
+import { Quiet } from './quiet.ts';
 import { isNamed, type RemoteFiles, readRemoteFile } from './remote-files.ts';
 import { type Config, configSchema, ruleSources } from './schema.ts';
 import { tagColumns } from './tag-columns.ts';
@@ -106,6 +106,8 @@ export async function loadValue(
     return await loadLists(value, where, { ...options, ...(placeOf && { placeOf }) }, unfit);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
+    // The names of a map are the file's.
+    if (options.remote !== undefined && options.placeOf !== undefined) throw error;
     throw new ConfigError(where, error.problems.map(asWritten), error.cause);
   }
 }
@@ -132,20 +134,17 @@ async function loadLists(
   const { tables } = filled;
   const files = [...profiled.files, ...filled.files];
   const input = withDurations(filled.input);
-  const problems = [
-    ...[...unfit, ...unknown].map((raw) => toProblem(raw, placeOf, value)),
-    ...profiled.problems,
-    ...filled.problems,
-  ];
   const result = configSchema.safeParse(input, parseParams);
-  // Of a value that came with the twin itself, the twin's readers know every word.
-  const say = (raw: RawProblem) =>
-    remote !== undefined && placeOf !== undefined
-      ? quietProblem(raw, placeOf)
-      : toProblem(raw, placeOf, input);
+  const { quiet, ofTables } = quietFor(options, value, input);
+  const say = (raw: RawProblem) => quiet?.problem(raw, placeOf) ?? toProblem(raw, placeOf, input);
+  const named = [...profiled.problems, ...filled.problems].map((each) => quiet?.said(each) ?? each);
+  const problems = [
+    ...[...unfit, ...unknown].map((raw) => quiet?.problem(raw, placeOf) ?? toProblem(raw, placeOf, value)),
+    ...named,
+  ];
   const found = result.success
     ? []
-    : rawProblemsOf(result.error, input).map((raw) => inTable(raw, tables, say));
+    : rawProblemsOf(result.error, input).map((raw) => inTable(raw, tables, say, ofTables));
   const before = new Set(unknown.map(({ path }) => formatPath(path)));
   // What is said of a variable is the cause of what its setting lacks.
   const more = found.flatMap((problem) => (problem && !before.has(problem.path) ? [problem] : []));
@@ -163,13 +162,21 @@ async function loadLists(
     await readBytes(
       caFile,
       (cause, message) => {
-        throw new ConfigError(where, [{ path: 'uplink.caFile', message: `${caFile} ${message}` }], cause);
+        const problem = { path: 'uplink.caFile', message: `${caFile} ${message}` };
+        throw new ConfigError(where, [quiet?.said(problem) ?? problem], cause);
       },
       remote,
     );
   }
   const hash = createHash('sha256').update(JSON.stringify(input)).digest('hex');
   return { config: result.data, input, hash, files };
+}
+
+/** A value that came with the twin itself is known to its readers, word by word: only tables that it names are hidden then. */
+function quietFor({ remote, placeOf }: LoadValueOptions, given: unknown, input: unknown) {
+  if (remote === undefined) return {};
+  const ofTables = new Quiet([given, input]);
+  return placeOf === undefined ? { ofTables } : { quiet: ofTables, ofTables };
 }
 
 /**
@@ -330,6 +337,7 @@ function inTable(
   raw: RawProblem,
   tables: FilledIn['tables'],
   say: (raw: RawProblem) => Problem,
+  quiet: Quiet | undefined,
 ): Problem | undefined {
   const [first, source, field, tag, ...setting] = raw.path;
   if (first !== 'sources' || typeof source !== 'number' || field !== 'tags' || !tables.has(source))
@@ -339,8 +347,12 @@ function inTable(
   if (!found) return undefined;
   if (typeof tag !== 'number' || tag < found.before) return say(raw);
   const place = found.table.place(tag - found.before, setting.length === 0 ? undefined : setting.join('.'));
-  const shown = raw.here === undefined ? '' : ` (here: ${raw.here})`;
-  return { path: `sources[${source}].tagsFile`, message: `${found.file}, ${place}: ${raw.message}${shown}` };
+  const shown = raw.here === undefined || quiet !== undefined ? '' : ` (here: ${raw.here})`;
+  const message = quiet === undefined || raw.isOfSchema ? raw.message : quiet.text(raw.message);
+  return {
+    path: `sources[${source}].tagsFile`,
+    message: `${quiet?.text(found.file) ?? found.file}, ${place}: ${message}${shown}`,
+  };
 }
 
 /** Certificates and keys that sources name: one that is not there would end each session as it begins. */

@@ -8,7 +8,6 @@ import { allSettings, namesAt, type SchemaNode } from './schema-tree.ts';
 /** A problem whose path is not yet text. */
 export interface RawProblem {
   readonly path: readonly PropertyKey[];
-  /** Repeats nothing of what the file holds. */
   readonly message: string;
   /** The value that was found, as a person would write it; only for people who may see the file. */
   readonly here?: string;
@@ -17,6 +16,8 @@ export interface RawProblem {
   /** The name of a setting that was meant by `unknownKey`. */
   readonly meant?: string;
   readonly isMissing?: boolean;
+  /** The message is made of words of the schema alone. */
+  readonly isOfSchema?: boolean;
 }
 
 /** So that zod's own words can be told from ours. */
@@ -68,7 +69,7 @@ function flatten(issue: z.core.$ZodIssue, input: unknown): readonly RawProblem[]
   const words = issue.message === noWords ? wordsFor(issue, path) : issue.message;
   if (given === undefined && path.length > 0) {
     const message = words.startsWith('is missing') ? words : `is missing: it ${words}`;
-    return [{ path, message, isMissing: true }];
+    return [{ path, message, isMissing: true, ...(issue.message === noWords && { isOfSchema: true }) }];
   }
   const hasComma = typeof given === 'string' && /^[+-]?\d+,\d+$/.test(given);
   const own = hasComma && /number/.test(words) ? `${words}; write its decimals behind a point` : words;
@@ -80,6 +81,7 @@ function flatten(issue: z.core.$ZodIssue, input: unknown): readonly RawProblem[]
       path,
       message: `${own}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
       ...(text !== undefined && !isSecret && { here: text }),
+      ...(issue.message === noWords && { isOfSchema: true }),
     },
   ];
 }
@@ -88,20 +90,27 @@ function unknownSetting(path: readonly PropertyKey[], key: string, input: unknow
   if (secretKey.test(key)) {
     const message =
       'a secret does not belong here, where it would be shown and kept: put it into the environment or a file';
-    return { path, unknownKey: key, message };
+    return { path, unknownKey: key, message, isOfSchema: true };
   }
   const schema = configJsonSchema() as SchemaNode;
   const here = namesAt(schema, path.slice(0, -1), input);
   const meant = nearest(key, here);
   if (meant !== undefined)
-    return { path, unknownKey: key, meant, message: `unknown setting; did you mean ${meant}?` };
+    return {
+      path,
+      unknownKey: key,
+      meant,
+      message: `unknown setting; did you mean ${meant}?`,
+      isOfSchema: true,
+    };
   const paths = [...allSettings(schema).keys()];
   const elsewhere = paths.filter((each) => each.split('.').at(-1) === key);
   const hint =
     elsewhere.length > 0
       ? `there is no such setting here: it belongs into ${elsewhere.slice(0, 2).map(parentOf).join(' or ')}`
       : (slip(key, paths) ?? knownText(here));
-  return { path, unknownKey: key, message: hint.startsWith('there') ? hint : `unknown setting; ${hint}` };
+  const message = hint.startsWith('there') ? hint : `unknown setting; ${hint}`;
+  return { path, unknownKey: key, message, isOfSchema: true };
 }
 
 function slip(key: string, paths: readonly string[]): string | undefined {
