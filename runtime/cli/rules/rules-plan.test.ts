@@ -29,6 +29,26 @@ it('check says of each rule what it reads, keeps, sends and does, and what it do
   ]);
 });
 
+it('and which names are no tags of its sources, and so NULL in each row', () => {
+  const query = 'SELECT T, tt.x, input.r.a, time, made INTO o FROM input TIMESTAMP BY made';
+  const more = { outputs: ['upstream'], query };
+  const notes = (tags: readonly object[] | undefined) => {
+    const named = { named: { tag: 'id', value: 'v' } };
+    const source = { name: 'press', type: 'module-input', input: 'in', ...(tags ? { tags } : named) };
+    const inputs = { input: { source: 'press', time: 'made' } };
+    const rules = [{ name: 'r', inputs, ...more }];
+    return planRules(validateConfig({ sources: [source], rules }, 'test'))[0]!.warnings;
+  };
+  const tag = (name: string) => ({ name, path: name });
+  expect(notes([tag('t'), tag('r.a'), tag('time')])).toEqual([
+    'no tag of press is named tt.x: it is NULL in each row',
+  ]);
+  expect(notes([tag('t'), tag('tt'), tag('rr.a'), tag('time')])).toEqual([
+    'no tag of press is named r.a: it is NULL in each row; did you mean rr.a?',
+  ]);
+  expect(notes(undefined)).toEqual([]);
+});
+
 it('and what bounds one whose rows cannot be counted beforehand', () => {
   const [each] = plan({
     name: 'each',
