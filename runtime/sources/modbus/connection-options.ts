@@ -2,10 +2,13 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { PeerHabits } from '../line/peer-habits.ts';
+import type { Advice } from './advice.ts';
 import type { Framing } from './framing.ts';
 import type { LineUnits } from './line-units.ts';
 
 export interface ModbusConnectionOptions {
+  /** Default: none. */
+  readonly advice?: Advice;
   /** An open connection, which is owned from here on. */
   readonly stream: Duplex;
   readonly framing: Framing;

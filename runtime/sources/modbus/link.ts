@@ -11,7 +11,15 @@ import type { ModbusSourceConfig } from './config.ts';
 import { LineUnits } from './line-units.ts';
 import { createModbusClient, type ModbusClient } from './modbus-client.ts';
 import { type ModbusConnection, openModbusConnection } from './modbus-connection.ts';
-import { framingFor, type OpenStream, openStream, peerOf, shareKeyOf, timingOf } from './open-stream.ts';
+import {
+  adviceFor,
+  framingFor,
+  type OpenStream,
+  openStream,
+  peerOf,
+  shareKeyOf,
+  timingOf,
+} from './open-stream.ts';
 
 export interface Link {
   readonly client: ModbusClient;
@@ -139,6 +147,7 @@ class SharedLinks implements ModbusLinks {
           ...this.#peerKnown(config, learned),
           clock,
           peer: peerOf(config),
+          advice: adviceFor(config),
           connectDelayMs: config.connectDelayMs,
           // A serial port does not close because it was idle: it was pulled out.
           ...(config.type !== 'modbus-rtu' && { reopen: (signal) => open(config, clock, signal) }),

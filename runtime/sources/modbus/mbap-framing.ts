@@ -42,6 +42,8 @@ export class MbapFraming implements Framing {
   #stray = 0;
   /** Numbers that came instead of the expected one, since the request. */
   #others: number[] = [];
+  /** An answer came to what had been asked before the request. */
+  #wasLate = false;
 
   constructor({ hasIds = true, hasUnits = true, hasLength = true, before = 0 }: MbapOptions = {}) {
     this.#hasIds = hasIds;
@@ -62,6 +64,7 @@ export class MbapFraming implements Framing {
     this.#unit = request[0]!;
     this.#requests += 1;
     this.#others = [];
+    this.#wasLate = false;
     // What follows a frame that is shorter than its header says is no beginning of another.
     if (!this.#hasLength) this.#rest = undefined;
     const frame = Buffer.allocUnsafe(headerBytes + request.length);
@@ -117,12 +120,16 @@ export class MbapFraming implements Framing {
     if (this.#expected !== none) this.#keep(this.#expected);
     this.#expected = none;
     const [other] = this.#others;
+    const wasLate = this.#wasLate;
     this.#others = [];
+    this.#wasLate = false;
     if (other !== undefined) {
       return other === 0
         ? 'an answer without the number of its request (0): where this device repeats none, set transactionId: ignore'
         : `an answer with the number of another request (${other}): where this device always answers with that one, set transactionId: ignore`;
     }
+    if (wasLate)
+      return 'the answer to an earlier request: it answers late; set timeoutMs above what it takes';
     return this.#forgetRest();
   }
 
@@ -159,9 +166,10 @@ export class MbapFraming implements Framing {
       this.#expected = none;
       return true;
     }
-    this.#unanswered.delete(transaction);
+    const isLate = this.#unanswered.delete(transaction);
     this.#stray += 1;
-    if (this.#expected !== none && this.#others.length < 1) this.#others.push(transaction);
+    this.#wasLate ||= isLate;
+    if (this.#expected !== none && !isLate && this.#others.length < 1) this.#others.push(transaction);
     return false;
   }
 

@@ -8,7 +8,7 @@
 import type { Duplex } from 'node:stream';
 import modbusSerial from 'modbus-serial';
 import type { Timer } from '../../../kernel/clock.ts';
-import type { HoldfastError } from '../../../kernel/errors.ts';
+import { HoldfastError } from '../../../kernel/errors.ts';
 import { PeerHabits, StreamLife } from '../line/peer-habits.ts';
 import type { ModbusConnectionOptions } from './connection-options.ts';
 import type { Heard } from './line-steps.ts';
@@ -224,12 +224,12 @@ class Connection implements ModbusConnection {
     if (pending.phase === 'proving' && units.isAskable(pending.wanted)) return void this.#goOn(pending);
     // What could not be made out may have been the answer.
     const noise = framing.forget();
-    const heard = noise ?? (pending.unfit && misfit(pending.unfit, pending.sent));
+    const heard = noise ?? (pending.unfit && misfit(pending.unfit, pending.sent, this.#options.advice));
     const request = pending.describe();
     const error =
       heard === undefined
         ? unanswered(request, pending, {
-            isLine: units.isLine,
+            line: this.#options.advice?.line ?? 'none',
             isHeard: this.#life.hasAnswered,
             ofUnit: units.timesOf(unit),
           })
@@ -256,7 +256,11 @@ class Connection implements ModbusConnection {
     if (heard === 'nothing' || heard === 'others') this.#noteUnfit(pending, frame);
     // It carries the number of the request, so no other answer will come.
     if (pending.unfit && this.units.hasIds)
-      pending.fail(garbage(`${pending.describe()} was answered with ${misfit(frame, pending.sent)}`));
+      pending.fail(
+        garbage(
+          `${pending.describe()} was answered with ${misfit(frame, pending.sent, this.#options.advice)}`,
+        ),
+      );
     if (heard === 'nothing') return;
     if (heard === 'seen' || modbusMatch.fits(frame, pending.sent)) pending.isSeen = true;
     if (heard === 'gave-up') {
@@ -267,7 +271,7 @@ class Connection implements ModbusConnection {
     } else if (pending.phase !== 'asking') {
       this.#onProof(pending, heard);
     } else if (heard === 'others') {
-      const what = strange(frame, pending.sent);
+      const what = strange(frame, pending.sent, this.#options.advice);
       // The answer may be there, or come yet.
       pending.fail(new UnprovenError(garbage(`${pending.describe()} was answered with ${what}`)));
     } else if (heard !== 'seen') {
@@ -326,8 +330,7 @@ class Connection implements ModbusConnection {
   }
 
   #onLost(cause: unknown): void {
-    const isGarbage = cause instanceof Error && 'code' in cause && cause.code === 'modbus-garbage';
-    if (isGarbage) this.#fail(cause as HoldfastError);
+    if (cause instanceof HoldfastError && cause.code === 'modbus-garbage') this.#fail(cause);
     else this.#onClosed(cause);
   }
 
@@ -347,10 +350,7 @@ class Connection implements ModbusConnection {
   /** `pending` was sent, and the peer closed before it answered. */
   #askAgain(pending: Pending, lost: HoldfastError): void {
     // Whether a write was carried out, nobody knows: it is not sent twice.
-    if (!isRead(pending.sent)) {
-      pending.fail(lost);
-      return;
-    }
+    if (!isRead(pending.sent)) return void pending.fail(lost);
     if (pending.phase === 'proving') this.units.unanswered(pending.wanted[0]!, true);
     this.#stop(pending, this.#options.gapMs);
     this.#options.framing.forget();

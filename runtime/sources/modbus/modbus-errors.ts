@@ -37,29 +37,34 @@ export class ModbusException extends HoldfastError {
   }
 }
 
+const lineQuestions = {
+  port: ' Are baudRate, parity and stopBits those of the unit?',
+  server: ' Does the serial server have the speed, the parity and the stop bits of the unit?',
+  none: '',
+} as const;
+
 export interface Unanswered {
   /** `proving`: the unit had answered a moment before, and now not what would have shown that it is in step. */
   readonly phase: string;
   readonly timeoutMs: number;
 }
 
-/** `isHeard`: something came on this connection. `ofUnit`: the longest that an answer of it took so far, late ones included; the silence that proves it. */
+/** `line`: who sets its speed. `isHeard`: something came on this connection. `ofUnit`: the longest that an answer of it took so far, late ones included; the silence that proves it. */
 export function unanswered(
   request: string,
   { phase, timeoutMs }: Unanswered,
   known: {
-    readonly isLine: boolean;
+    readonly line: keyof typeof lineQuestions;
     readonly isHeard: boolean;
     readonly ofUnit: { readonly worstMs: number; readonly silenceMs: number };
   },
 ): HoldfastError {
   const { worstMs, silenceMs } = known.ofUnit;
   if (phase === 'proving') return notProven(request, silenceMs);
-  const settings = known.isLine
-    ? ' Are baud rate, parity and stop bits those of the unit?'
-    : known.isHeard
-      ? ''
-      : ' Where it hears nothing for more than 5 s after connecting, set connectDelayMs.';
+  const isDeaf = known.line === 'none' && !known.isHeard;
+  const settings = isDeaf
+    ? ' Where it hears nothing for more than 5 s after connecting, set connectDelayMs.'
+    : lineQuestions[known.line];
   const advice =
     worstMs > timeoutMs
       ? `it answers late, after up to ${Math.ceil(worstMs)} ms: set timeoutMs above that`

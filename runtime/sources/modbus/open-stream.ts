@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
 import { openSerial } from '../line/serial-stream.ts';
 import { openTcp } from '../line/tcp-stream.ts';
+import type { Advice } from './advice.ts';
 import type { ModbusSourceConfig } from './config.ts';
 import type { Framing } from './framing.ts';
 import { MbapFraming } from './mbap-framing.ts';
@@ -31,6 +32,12 @@ export function framingFor(config: ModbusSourceConfig, before: number): Framing 
     hasLength: config.frameLength === 'check',
     before,
   });
+}
+
+/** What the site can set. */
+export function adviceFor(config: ModbusSourceConfig): Advice {
+  if (config.type === 'modbus-tcp') return { hasUnitId: config.connection === 'own', line: 'none' };
+  return { hasUnitId: false, line: config.type === 'modbus-rtu' ? 'port' : 'server' };
 }
 
 /** Names the peer in messages. */

@@ -1,6 +1,7 @@
 // Whether a Modbus response can be the answer to a request (application protocol V1.1b3, section 6): by unit, function, length
 // and, for writes, the bytes that are repeated. Requests and answers are unit and PDU. Pure.
 import type { ResponseMatch } from '../line/exchange.ts';
+import type { Advice } from './advice.ts';
 
 export const loopbackCode = 8;
 const fileCode = 20;
@@ -89,16 +90,18 @@ export function frameBytes(answer: Buffer): number | undefined {
 }
 
 /** For people: what came in the place of an answer, where others may use the line. */
-export function strange(frame: Buffer, request: Buffer): string {
+export function strange(frame: Buffer, request: Buffer, advice?: Advice): string {
   return modbusMatch.fits(frame, request)
     ? 'something that it was not asked for: is the line in use by another master?'
-    : `${misfit(frame, request)}; or does another master use the line?`;
+    : `${misfit(frame, request, advice)}; or does another master use the line?`;
 }
 
 /** Says, for people, why `answer` is no answer to `request`. */
-export function misfit(answer: Buffer, request: Buffer): string {
-  if (answer[0] !== request[0])
-    return `an answer of unit ${answer[0]}: is the unit's number right? where this device always fills in that one, set unitId: ignore`;
+export function misfit(answer: Buffer, request: Buffer, advice?: Advice): string {
+  if (answer[0] !== request[0]) {
+    const also = advice?.hasUnitId ? ' where this device always fills in that one, set unitId: ignore' : '';
+    return `an answer of unit ${answer[0]}: is the unit's number right?${also}`;
+  }
   const code = answer[1]!;
   if ((code & 0x7f) !== request[1])
     return `an answer to function ${code & 0x7f}, where ${request[1]} was asked`;

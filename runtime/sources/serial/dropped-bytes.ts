@@ -4,7 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { Repeated } from '../repeated.ts';
 import type { GarbageKind } from './frame-scanner.ts';
-import { lookOf } from './line-advice.ts';
+import { type LineKind, lookOf } from './line-advice.ts';
 
 const keptBytes = 80;
 
@@ -22,13 +22,15 @@ const words: Readonly<Record<DroppedKind, string>> = {
 export class DroppedBytes {
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #kind: LineKind;
   readonly #drops = new Repeated();
   #last = '';
   #bytes = 0;
 
-  constructor(clock: Clock, log: Log) {
+  constructor(clock: Clock, log: Log, kind: LineKind) {
     this.#clock = clock;
     this.#log = log;
+    this.#kind = kind;
   }
 
   /** `sample`: the first of `bytes`. */
@@ -40,7 +42,7 @@ export class DroppedBytes {
       why !== 'checksum' && why !== 'too-long'
         ? '; where they mean nothing, name them in ignore or between'
         : '';
-    this.#last = `${words[why]}: ${lookOf(sample.subarray(0, keptBytes))}${hint}`;
+    this.#last = `${words[why]}: ${lookOf(sample.subarray(0, keptBytes), this.#kind)}${hint}`;
     if (this.#drops.isToBeSaid(now))
       this.#log.warn({ bytes: this.#bytes, why }, `bytes are dropped again and again, ${this.#last}`);
   }

@@ -5,36 +5,45 @@ import { showBytes } from './escapes.ts';
 const minBytes = 8;
 const maxShown = 60;
 
+/** Who sets speed and parity of the line. */
+export type LineKind = 'port' | 'server';
+
 /** The bytes for people, and what would fit them; `''` where there are none. */
-export function lookOf(bytes: Uint8Array): string {
+export function lookOf(bytes: Uint8Array, kind: LineKind): string {
   if (bytes.length === 0) return '';
-  return `${showBytes(bytes, maxShown)}${adviceFor(bytes)}`;
+  return `${showBytes(bytes, maxShown)}${adviceFor(bytes, kind)}`;
 }
 
-function adviceFor(bytes: Uint8Array): string {
+function adviceFor(bytes: Uint8Array, kind: LineKind): string {
   if (bytes.length < minBytes) return '';
-  const settings = settingsFor(bytes);
+  const settings = settingsFor(bytes, kind);
   if (settings !== undefined) return ` (${settings})`;
   const framing = framingFor(Buffer.from(bytes).toString('latin1'));
   return framing === undefined ? '' : ` (${framing})`;
 }
 
 /** The eighth bit is the parity of the other seven, or there are no characters among them at all. */
-function settingsFor(bytes: Uint8Array): string | undefined {
+function settingsFor(bytes: Uint8Array, kind: LineKind): string | undefined {
   const high = bytes.filter((byte) => byte > 0x7f).length;
   if (high === 0) return undefined;
   const isText = bytes.every((byte) => isCharacter(byte & 0x7f));
-  if (isText && bytes.every((byte) => ones(byte) % 2 === 0)) return seven('even');
-  if (isText && bytes.every((byte) => ones(byte) % 2 === 1)) return seven('odd');
-  if (isText && high === bytes.length) return 'each byte has its highest bit set: set dataBits: 7';
+  if (isText && bytes.every((byte) => ones(byte) % 2 === 0)) return seven('even', kind);
+  if (isText && bytes.every((byte) => ones(byte) % 2 === 1)) return seven('odd', kind);
+  if (isText && high === bytes.length)
+    return `each byte has its highest bit set: ${toSet(kind, 'dataBits: 7', '7 data bits')}`;
   const strange = bytes.filter((byte) => !isCharacter(byte)).length;
   return strange * 3 > bytes.length
-    ? 'that is no text: is baudRate right, or is the protocol a binary one?'
+    ? `that is no text: is ${kind === 'port' ? 'baudRate' : 'the speed of the serial server'} right, or is the protocol a binary one?`
     : undefined;
 }
 
-function seven(parity: string): string {
-  return `the highest bit of each byte is the ${parity} parity of the others: set dataBits: 7 and parity: ${parity}`;
+function seven(parity: string, kind: LineKind): string {
+  const what = toSet(kind, `dataBits: 7 and parity: ${parity}`, `7 data bits and ${parity} parity`);
+  return `the highest bit of each byte is the ${parity} parity of the others: ${what}`;
+}
+
+function toSet(kind: LineKind, settings: string, words: string): string {
+  return kind === 'port' ? `set ${settings}` : `set the serial server to ${words}`;
 }
 
 function isCharacter(byte: number): boolean {

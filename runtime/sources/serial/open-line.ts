@@ -6,6 +6,7 @@ import { openSerial } from '../line/serial-stream.ts';
 import { openTcp } from '../line/tcp-stream.ts';
 import type { SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
+import type { LineKind } from './line-advice.ts';
 import type { Reopening } from './line-port.ts';
 import { connectFailedCode } from './serial-errors.ts';
 
@@ -52,6 +53,10 @@ function settingsOf(config: SerialSourceConfig): Partial<LineSettings> {
 type LineSettings = Required<
   Pick<SerialSourceConfig, 'baudRate' | 'dataBits' | 'parity' | 'stopBits' | 'flowControl'>
 > & { [K in keyof typeof lineDefaults]: NonNullable<SerialSourceConfig[K]> };
+
+export function kindOf({ path }: Pick<SerialSourceConfig, 'path'>): LineKind {
+  return path === undefined ? 'server' : 'port';
+}
 
 /** Names the peer in messages. */
 export function peerOf({ path, host, port }: SerialSourceConfig): string {

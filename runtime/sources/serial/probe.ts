@@ -11,7 +11,7 @@ import { showBytes, toBytes } from './escapes.ts';
 import { lookOf } from './line-advice.ts';
 import { askBounds } from './memory-bounds.ts';
 import type { MessageReader } from './message-reader.ts';
-import { type OpenStream, peerOf, reopeningOf } from './open-line.ts';
+import { kindOf, type OpenStream, peerOf, reopeningOf } from './open-line.ts';
 import { compileOpener, compileText, type Message as Opened, type Opener } from './places.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import { SerialLine } from './serial-line.ts';
@@ -85,6 +85,7 @@ class Look {
       framing: framingOf(config.framing, config.checksum, config),
       isTalking: config.poll === undefined,
       peer: peerOf(config),
+      kind: kindOf(config),
       clock,
       listener: {
         onFrame: (content) => this.#onFrame(content),
@@ -154,7 +155,7 @@ class Look {
     const came =
       this.#heardBytes === 0
         ? 'not a byte came: is the instrument on, is it the right port, are the wires right?'
-        : `${this.#heardBytes} bytes came, the first of them: ${lookOf(this.#heard)}`;
+        : `${this.#heardBytes} bytes came, the first of them: ${lookOf(this.#heard, kindOf(this.#options.config))}`;
     const isAtAll = this.#open.size === this.#options.config.tags.length;
     const advice =
       isAtAll && this.#heardBytes > 0 ? '; check line settings, framing, checksum and fields' : '';

@@ -2,7 +2,7 @@
 // broke.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { showBytes } from './escapes.ts';
-import { lookOf } from './line-advice.ts';
+import { type LineKind, lookOf } from './line-advice.ts';
 
 export const connectFailedCode = 'serial-connect-failed';
 
@@ -21,11 +21,12 @@ export interface HeardBytes {
   readonly kept: number;
   /** What came last. */
   readonly recent: Uint8Array;
+  readonly kind: LineKind;
 }
 
 /** For people: what came that made no record, why it did not, and the last of it; undefined where nothing came. */
 export function heardText(heard: HeardBytes): string | undefined {
-  const { garbage, messages, messageBytes, kept, recent } = heard;
+  const { garbage, messages, messageBytes, kept, recent, kind } = heard;
   const bytes = garbage + messageBytes + kept;
   if (bytes === 0) return undefined;
   const why = [
@@ -37,7 +38,7 @@ export function heardText(heard: HeardBytes): string | undefined {
     ...(garbage > 0 ? [`${garbage} bytes made no message (framing, checksum, line settings)`] : []),
     ...(kept > 0 ? [`${kept} bytes wait for the end of a message (framing)`] : []),
   ];
-  return `${bytes} bytes came, and no message with a tag was in them: ${why.join('; ')}; the last of them: ${lookOf(recent)}`;
+  return `${bytes} bytes came, and no message with a tag was in them: ${why.join('; ')}; the last of them: ${lookOf(recent, kind)}`;
 }
 
 /** `heard`: of `heardText`. */
@@ -47,8 +48,8 @@ export function unread(what: string, heard: string): HoldfastError {
 }
 
 /** `recent`: what came last. */
-export function garbled(what: string, bytes: number, recent: Uint8Array): HoldfastError {
-  const message = `${what.replace(/: is the instrument on.*$/, '')}: ${bytes} bytes came, and no message was in them: check line settings, framing and checksum; the last of them: ${lookOf(recent)}`;
+export function garbled(what: string, bytes: number, recent: Uint8Array, kind: LineKind): HoldfastError {
+  const message = `${what.replace(/: is the instrument on.*$/, '')}: ${bytes} bytes came, and no message was in them: check line settings, framing and checksum; the last of them: ${lookOf(recent, kind)}`;
   return new HoldfastError('serial-garbage', message, { retryable: true });
 }
 

@@ -18,6 +18,7 @@ import { type Exchange, RunningExchange, type Taken } from './exchange.ts';
 import { FrameReader, type Framing } from './frame-reader.ts';
 import type { GarbageKind } from './frame-scanner.ts';
 import { GapWatch } from './gap-watch.ts';
+import type { LineKind } from './line-advice.ts';
 import type { LineListener } from './line-listener.ts';
 import { LinePort, type Reopening } from './line-port.ts';
 import { pendingInputMs, untilQuiet } from './line-quiet.ts';
@@ -33,6 +34,7 @@ export interface SerialLineOptions {
   /** As the session before left it. */
   readonly order?: CommandOrder;
   readonly peer: string;
+  readonly kind: LineKind;
   readonly clock: Clock;
   readonly listener: LineListener;
   /** Where a line that is asked may be opened anew amid a session. */
@@ -107,6 +109,10 @@ export class SerialLine {
   }
 
   /** What came last, whatever it is. */
+  get kind(): LineKind {
+    return this.#options.kind;
+  }
+
   get recent(): Buffer {
     return this.#recent;
   }
@@ -279,7 +285,7 @@ export class SerialLine {
       lastByteAt: () => (isTalking ? undefined : this.#lastByteAt),
       onOver: () => this.#endOverdue(running),
     });
-    this.#pending?.end(heard > 0 ? garbled(error.message, heard, this.#recent) : error);
+    this.#pending?.end(heard > 0 ? garbled(error.message, heard, this.#recent, this.kind) : error);
   }
 
   #endOverdue({ reader }: RunningExchange): void {

@@ -24,7 +24,7 @@ import { HeardTimes } from './heard-times.ts';
 import { createHistory } from './history.ts';
 import { InstrumentClock } from './instrument-clock.ts';
 import { hidesRecord, liveMessages, type MessageReader } from './message-reader.ts';
-import { type OpenStream, openStream, peerOf, reopeningOf } from './open-line.ts';
+import { kindOf, type OpenStream, openStream, peerOf, reopeningOf } from './open-line.ts';
 import { createProbe } from './probe.ts';
 import { type DecodedRecord, stepMsOf } from './record-layout.ts';
 import { Reporter, type StreamState } from './reporter.ts';
@@ -89,7 +89,7 @@ class SerialSource implements Source {
     this.stampedByGateway = this.#order === 'arrival';
     this.silenceLimitMs = silenceLimitOf(config, this.#order);
     this.#messages = liveMessages(config);
-    this.#dropped = new DroppedBytes(deps.clock, deps.log);
+    this.#dropped = new DroppedBytes(deps.clock, deps.log, kindOf(config));
     this.#habits = new PeerHabits(deps.learned);
     this.#tails = new DumpTails(config.history?.limitMs ?? 0);
     if (config.history) this.history = this.#makeHistory(config.history);
@@ -131,6 +131,7 @@ class SerialSource implements Source {
       isTalking: config.poll === undefined,
       order: this.#commands,
       peer: peerOf(config),
+      kind: kindOf(config),
       clock,
       listener: {
         onFrame: (content) => session.onFrame(content),

@@ -111,13 +111,14 @@ export class ListenSession {
 
   /** What came since the last record, and why it made none; undefined where nothing did. */
   get heard(): string | undefined {
-    const { keptBytes, recent } = this.#parts.line;
+    const { keptBytes, recent, kind } = this.#parts.line;
     return heardText({
       garbage: this.#garbage,
       messages: this.#others,
       messageBytes: this.#otherBytes,
       kept: keptBytes,
       recent,
+      kind,
     });
   }
 
@@ -347,7 +348,7 @@ export async function ask(
   } catch (error) {
     // An answer came, and made no sense: not the same as none.
     if (damaged > 0 && error instanceof HoldfastError && error.code === 'serial-timeout')
-      throw garbled(error.message, damaged, line.recent);
+      throw garbled(error.message, damaged, line.recent, line.kind);
     throw error;
   }
   count('holdfast_serial_records_total');
