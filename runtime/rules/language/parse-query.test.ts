@@ -34,6 +34,16 @@ describe('a query', () => {
     });
   });
 
+  it('may stand in brackets, as a part of a union too', () => {
+    const text =
+      '(SELECT a FROM x) UNION ((SELECT a FROM y) UNION SELECT a FROM z); (SELECT b INTO o FROM x)';
+    expect(parseQuery(text).statements.map(({ selects }) => selects.length)).toEqual([3, 1]);
+    const { steps } = parseQuery(
+      'WITH s AS ((SELECT a FROM x) UNION SELECT a FROM y) SELECT a FROM ((SELECT a FROM s))',
+    );
+    expect(steps.map(({ query }) => query.selects.length)).toEqual([2]);
+  });
+
   it('may use words of the language as names where they mean nothing', () => {
     expect(
       problemOf(
@@ -45,6 +55,7 @@ describe('a query', () => {
   it.each([
     ['a OR b AND NOT c = 1', '(a OR (b AND NOT ((c = 1))))'],
     ['1 + 2 * -3 % x', '(1 + ((2 * - (3)) % x))'],
+    ['~a & 4 | b * 2 = 6 AND c ^ -1 > 0', '((((~ (a) & 4) | (b * 2)) = 6) AND ((c ^ - (1)) > 0))'],
     ["a BETWEEN 1 AND 2 AND b NOT IN ('x', NULL)", "((a BETWEEN 1 AND 2) AND (b NOT IN ('x', null)))"],
     ["a NOT LIKE 'x!%' ESCAPE '!' OR b IS NOT NULL", "((a NOT LIKE 'x!%' ESCAPE '!') OR (b IS NOT NULL))"],
     ['CASE a WHEN 1 THEN 2 ELSE 3 END <> 4', '(CASE a WHEN 1 THEN 2 ELSE 3 END <> 4)'],
@@ -56,6 +67,8 @@ describe('a query', () => {
   it.each([
     ['SELECT a\n  FROM b JOIN c ON 1 = 1', 'rule-query-unsupported 2:10', 'UNION'],
     ['SELECT a FROM b LEFT JOIN c ON 1 = 1', 'rule-query-unsupported 1:22', 'LAG'],
+    ['SELECT a FROM b WHERE a IN (SELECT c FROM d)', 'rule-query-unsupported 1:29', 'WITH'],
+    ['SELECT (SELECT c FROM d) FROM b', 'rule-query-unsupported 1:9', 'WITH'],
     ['SELECT DISTINCT a FROM b', 'rule-query-unsupported 1:1', 'COUNT(DISTINCT ..)'],
     ['SELECT TOP 3 a FROM b', 'rule-query-unsupported 1:1', 'CollectTop'],
     ['SELECT a FROM b TIMESTAMP BY t OVER d', 'rule-query-unsupported 1:32', 'input'],

@@ -123,10 +123,23 @@ function refuseByName(tokens: readonly IToken[]): void {
         `CREATE ${next!.image.toUpperCase()}`,
         'Inputs are of the configuration, and have no declared columns: leave it out, and CAST where a type matters.',
       );
+    if (token.tokenType === Select && isWithinExpression(tokens, index))
+      throw refused(
+        at,
+        'a SELECT within an expression',
+        'Make a step of WITH of it, and look at its rows there; write a list of values out: IN (1, 2).',
+      );
     if (token.tokenType === Select && (next?.tokenType === Distinct || /^top$/i.test(next?.image ?? '')))
       throw refusedSelect(at, next!, tokens[index + 2]);
     if (token.tokenType === Timestamp && next?.tokenType === By) refuseSubstreams(tokens, index + 2);
   });
+}
+
+/** In brackets behind something else than what a query stands behind. */
+function isWithinExpression(tokens: readonly IToken[], index: number): boolean {
+  const [before, bracket] = [tokens[index - 2], tokens[index - 1]];
+  if (bracket?.tokenType !== Open || before === undefined) return false;
+  return !['FROM', 'AS', 'UNION', 'ALL', '(', ')', ';'].includes(before.image.toUpperCase());
 }
 
 /** `SELECT distinct FROM ..`: there it is a column's name. */

@@ -29,14 +29,29 @@ class QueryParser extends ExpressionParser {
   });
 
   readonly query: Rule<Query> = this.RULE('query', () => {
-    const selects = [this.SUBRULE1(this.select)];
+    const parts = [this.SUBRULE1(this.part)];
     this.MANY(() => {
       this.CONSUME(t.Union);
       this.OPTION(() => void this.CONSUME(t.All));
-      selects.push(this.SUBRULE2(this.select));
+      parts.push(this.SUBRULE2(this.part));
     });
-    return { selects };
+    return { selects: parts.flat() };
   });
+
+  /** One SELECT, or several in brackets: UNION keeps all rows, in whatever order it is read. */
+  readonly part: Rule<readonly Select[]> = this.RULE('part', () =>
+    this.OR([
+      { ALT: () => [this.SUBRULE(this.select)] as readonly Select[] },
+      {
+        ALT: () => {
+          this.CONSUME(t.Open);
+          const { selects } = this.SUBRULE(this.query);
+          this.CONSUME(t.Close);
+          return selects;
+        },
+      },
+    ]),
+  );
 
   readonly select: Rule<Select> = this.RULE('select', () => {
     const items: SelectItem[] = [];
