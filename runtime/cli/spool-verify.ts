@@ -4,6 +4,7 @@ import { exitCodes } from './exit-codes.ts';
 import type { Finding } from './spool/finding.ts';
 import type { OpenedSpool } from './spool/open.ts';
 import { verifySpool } from './spool/verify.ts';
+import { verifyFolder } from './spool/verify-folder.ts';
 import { verifyMark } from './spool/verify-mark.ts';
 import type { Output } from './spool-output.ts';
 import { repairText } from './spool-repair-text.ts';
@@ -17,7 +18,9 @@ export async function printFindings(spool: OpenedSpool, json: boolean, out: Outp
   const counts = { damage: 0, note: 0 };
   const kept: Finding[] = [];
   const beside = await verifyMark(spool.layout.root, spool.asIs.reader);
+  const besideStore = await verifyFolder(spool.layout.root);
   function* findings() {
+    yield* besideStore;
     yield* beside;
     if (spool.repair !== undefined)
       yield { severity: 'damage', kind: 'file', key: 'store', reason: repairText(spool.repair) } as const;

@@ -1,12 +1,14 @@
 // Verifies the files beside the store: the mark of how far the spool has come, and the lock, which is empty.
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { kindOf } from '../../../kernel/small-file.ts';
 import { readFolderRecord } from '../../spool/continuity/folder-record.ts';
-import { olderThan } from '../../spool/continuity/judge.ts';
-import { layoutOf } from '../../spool/format/folder-layout.ts';
+import { judge } from '../../spool/continuity/judge.ts';
+import { readMark } from '../../spool/continuity/mark-file.ts';
+import { type FolderLayout, layoutOf } from '../../spool/format/folder-layout.ts';
 import { stateKey } from '../../spool/format/keys.ts';
 import { readState } from '../../spool/format/totals.ts';
 import { holdsTables } from '../../spool/repair/folder-lock.ts';
-import { toldMark, whyNotOurs } from '../../spool/repair/own-store.ts';
+import { whyNotOurs } from '../../spool/repair/own-store.ts';
 import type { SpoolReader } from '../../spool/repair/spool-reader.ts';
 import type { Finding } from './finding.ts';
 
@@ -24,18 +26,8 @@ export async function verifyMark(root: string | undefined, reader: SpoolReader):
     );
   const { source, codec } = reader;
   const wrong = await whyNotOurs(source, codec, layout);
-  const told = await toldMark(layout);
-  const record = await readFolderRecord(source, codec);
   if (wrong !== undefined) damaged('high-water.json', wrong.reason);
-  else if (told !== undefined && record !== undefined && record.id !== told.mark.spool) {
-    const reason = `it is that of spool ${told.mark.spool}, the store is that of ${record.id}: one of them was put there`;
-    findings.push({ severity: 'note', kind: 'file', key: 'high-water.json', reason });
-  } else if (told !== undefined && record?.id === told.mark.spool) {
-    const commits = commitsIn(reader);
-    const older =
-      commits === undefined ? undefined : olderThan({ starts: record.starts, commits }, told.mark);
-    if (older !== undefined) damaged('high-water.json', `the store went back: ${older}`);
-  }
+  else findings.push(...(await judgeMark(layout, reader)));
   return findings;
 }
 
@@ -48,4 +40,22 @@ function commitsIn({ source, codec }: SpoolReader): number | undefined {
     if (!(error instanceof HoldfastError)) throw error;
     return undefined;
   }
+}
+
+/** As the next start judges it. */
+async function judgeMark({ mark: path }: FolderLayout, reader: SpoolReader): Promise<readonly Finding[]> {
+  const record = await readFolderRecord(reader.source, reader.codec);
+  const commits = commitsIn(reader);
+  // Other findings say what is wrong with a store that does not tell.
+  if (record === undefined || commits === undefined) return [];
+  const found = await readMark(path).catch(() => undefined);
+  const verdict = judge({ record, commits, isNew: false, beside: found, elsewhere: [], boot: '' });
+  if (verdict.continuity === 'proven') return [];
+  // A salvaged store has none yet.
+  const isMissing = (await kindOf(path)) === 'missing';
+  const isDamaged = !isMissing && found?.mark === undefined;
+  const what = isMissing ? 'it is missing' : isDamaged ? 'it is empty, damaged or no file' : verdict.reason;
+  const reason = `${what}: no stream goes on without a break at the next start`;
+  const severity = isDamaged || verdict.isDamage ? 'damage' : 'note';
+  return [{ severity, kind: 'file', key: 'high-water.json', reason }];
 }

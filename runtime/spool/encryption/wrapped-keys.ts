@@ -115,6 +115,15 @@ async function readFiles(folder: string): Promise<{ files: WrappedKey[]; problem
   return { files: [...byId.values()].sort((a, b) => b.createdAt - a.createdAt), problems };
 }
 
+/** Names of files in `folder` that hold no wrapped key. Nothing is changed. */
+export async function damagedKeyFiles(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch(() => []);
+  const damaged: string[] = [];
+  for (const name of names.toSorted())
+    if (name.endsWith('.json') && (await readWrapped(join(folder, name))) === undefined) damaged.push(name);
+  return damaged;
+}
+
 async function readWrapped(path: string): Promise<WrappedKey | undefined> {
   try {
     const bytes = await readSmallFile(path, maxFileBytes);

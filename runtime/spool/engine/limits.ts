@@ -35,6 +35,10 @@ export const defaultLimits: EngineLimits = {
   gcBatchBytes: 4 * 1024 * 1024,
 };
 
+/** LevelDB reads these whole: larger ones are none of its own. */
+export const maxCurrentBytes = 1024;
+export const maxLevelLogBytes = 256 * 1024 * 1024;
+
 /** No segment of the log is longer: it holds one record at least, and a record is a batch. */
 export const maxWalSegmentBytes = 64 * 1024 * 1024;
 /** No segment of the value log is longer: it ends with the value that goes beyond `valueSegmentBytes`. */

@@ -5,6 +5,7 @@ import { constants } from 'node:fs';
 import { access, chmod, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { displace, kindOf } from '../../../kernel/small-file.ts';
+import { maxCurrentBytes, maxLevelLogBytes } from '../engine/limits.ts';
 import { valuesFolder, walFolder } from '../engine/open-engine.ts';
 import { valueSegmentNumber } from '../engine/value-log.ts';
 import { isWalSegment } from '../engine/wal.ts';
@@ -12,7 +13,6 @@ import type { FolderLayout } from '../format/folder-layout.ts';
 import { expectUnused, holdsTables } from './folder-lock.ts';
 
 const kib = 1024;
-const mib = 1024 * kib;
 
 interface Expected {
   readonly kind: 'file' | 'folder';
@@ -25,8 +25,8 @@ const folder: Expected = { kind: 'folder' };
 
 /** Files that LevelDB reads whole have a size limit; a table is read by blocks. */
 function expectedInLevel(name: string): Expected | undefined {
-  if (name === 'CURRENT') return { kind: 'file', maxBytes: kib };
-  if (/^(MANIFEST-\d+|\d+\.log)$/.test(name)) return { kind: 'file', maxBytes: 256 * mib };
+  if (name === 'CURRENT') return { kind: 'file', maxBytes: maxCurrentBytes };
+  if (/^(MANIFEST-\d+|\d+\.log)$/.test(name)) return { kind: 'file', maxBytes: maxLevelLogBytes };
   return /^(\d+\.(ldb|sst|dbtmp)|LOCK|LOG|LOG\.old)$/.test(name) ? { kind: 'file' } : undefined;
 }
 
@@ -44,9 +44,12 @@ export interface Cleared {
 class Clearing {
   readonly done: Cleared[] = [];
   readonly #skipUnreadable: boolean;
+  readonly #isDry: boolean;
 
-  constructor(skipUnreadable: boolean) {
+  /** `isDry`: nothing is done but noted. */
+  constructor(skipUnreadable: boolean, isDry = false) {
     this.#skipUnreadable = skipUnreadable;
+    this.#isDry = isDry;
   }
 
   async clear(path: string, expected: Expected): Promise<void> {
@@ -65,11 +68,12 @@ class Clearing {
   }
 
   async rename(path: string): Promise<void> {
-    this.done.push({ path: await displace(path), what: 'renamed' });
+    this.done.push({ path: this.#isDry ? path : await displace(path), what: 'renamed' });
   }
 
   // The owner may change the mode. Otherwise it is waited for, but not for ever.
   async #open(path: string, kind: 'file' | 'folder'): Promise<void> {
+    if (this.#isDry) return void this.done.push({ path, what: 'made accessible' });
     await chmod(path, modes[kind]).catch(() => {});
     if (await isAccessible(path, kind)) this.done.push({ path, what: 'made accessible' });
     else if (this.#skipUnreadable) await this.rename(path);
@@ -116,8 +120,22 @@ export async function clearFolder(
   layout: FolderLayout,
   skipUnreadable: boolean,
 ): Promise<readonly Cleared[]> {
-  const { store, quarantine, keys, marker, starts, mark, ballast, reserve, newStore } = layout;
   const clearing = new Clearing(skipUnreadable);
+  await clearAll(clearing, layout);
+  return clearing.done;
+}
+
+/** What a start would rename, or make accessible; nothing is done. */
+export async function findForeign(layout: FolderLayout): Promise<readonly Cleared[]> {
+  const clearing = new Clearing(false, true);
+  await clearing.clear(layout.lock, folder);
+  await clearing.clearIn(layout.lock, expectedInLevel);
+  await clearAll(clearing, layout);
+  return clearing.done;
+}
+
+async function clearAll(clearing: Clearing, layout: FolderLayout): Promise<void> {
+  const { store, quarantine, keys, marker, starts, mark, ballast, reserve, newStore } = layout;
   // Through a link the lock would be taken for the store.
   if (await isSame(store, layout.lock)) await clearing.rename(store);
   for (const path of [store, newStore, quarantine, keys]) await clearing.clear(path, folder);
@@ -126,7 +144,6 @@ export async function clearFolder(
   await clearing.clearIn(store, expectedInStore);
   await clearing.clearIn(join(store, walFolder), expectedIn(isWalSegment));
   await clearing.clearIn(join(store, valuesFolder), expectedIn(isBodyFile));
-  return clearing.done;
 }
 
 async function isSame(one: string, other: string): Promise<boolean> {

@@ -5,9 +5,10 @@
 // Which version of a key is the newest is told by its sequence number alone, so tables may be merged in any
 // order and levels do not matter. Without a usable MANIFEST all files are read: then a table that LevelDB
 // had already replaced, and not yet removed, may bring deleted entries back.
-import { readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../../kernel/errors.ts';
+import { maxCurrentBytes, maxLevelLogBytes } from '../limits.ts';
 import { lowerBound } from '../lower-bound.ts';
 import type { FileProblem, StoreSource } from '../offline/entry-source.ts';
 import { describeFileError, isFileError, sizeOfFile } from '../offline/file-errors.ts';
@@ -129,11 +130,11 @@ export class LevelFiles implements StoreSource {
       this.#report('damage', name, `${why}; all tables and logs are read, so removed entries may reappear`);
     let name = 'CURRENT';
     try {
-      const current = readFileSync(join(this.folder, name), 'latin1');
+      const current = this.#readWhole(name, maxCurrentBytes).toString('latin1');
       const target = /^(MANIFEST-\d+)\n$/.exec(current)?.[1];
       if (target === undefined) throw new BadBytesError('it names no MANIFEST');
       name = target;
-      const { records, bad, tornTail } = readLog(readFileSync(join(this.folder, name)));
+      const { records, bad, tornTail } = readLog(this.#readWhole(name, maxLevelLogBytes));
       if (bad[0] !== undefined) throw new BadBytesError(`${bad[0].reason} at byte ${bad[0].offset}`);
       if (tornTail !== undefined) this.#report('note', name, tail(tornTail));
       return readManifest(records);
@@ -169,9 +170,9 @@ export class LevelFiles implements StoreSource {
   #addLog(name: string): void {
     let file: Buffer;
     try {
-      file = readFileSync(join(this.folder, name));
+      file = this.#readWhole(name, maxLevelLogBytes);
     } catch (error) {
-      if (!isFileError(error)) throw error;
+      if (!(error instanceof BadBytesError) && !isFileError(error)) throw error;
       this.#report('damage', name, describeFileError(error));
       return;
     }
@@ -196,6 +197,16 @@ export class LevelFiles implements StoreSource {
       largest: entries.at(-1)!.key,
       open: (gte) => entriesFrom(entries, gte),
     });
+  }
+
+  /** A pipe would be waited for, and a giant would be read. */
+  #readWhole(name: string, maxBytes: number): Buffer {
+    const size = this.files.get(name);
+    const path = join(this.folder, name);
+    if (size === undefined && lstatSync(path, { throwIfNoEntry: false }) !== undefined)
+      throw new BadBytesError('it is no regular file');
+    if (size !== undefined && size > maxBytes) throw new BadBytesError(`it is larger than ${maxBytes} bytes`);
+    return readFileSync(path);
   }
 
   #report(severity: FileProblem['severity'], file: string, reason: string): void {
