@@ -22,7 +22,9 @@ export default defineConfig({
           name: 'unit',
           include: ['{wire,kernel,runtime,cloud-lite,lab}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.process.test.ts'],
-          testTimeout: 60_000,
+          // Where it is fast, a limit costs nothing: these hold on a busy machine of a quarter of the speed.
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
           // Vitest leaves one core to itself: on two cores the tests would run one after the other.
           maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 0 },
@@ -33,7 +35,6 @@ export default defineConfig({
           name: 'process',
           include: ['**/*.process.test.ts'],
           exclude: ['**/node_modules/**'],
-          // Where it is fast, a limit costs nothing: these hold on a busy machine of a quarter of the speed.
           testTimeout: 300_000,
           hookTimeout: 180_000,
           maxWorkers: 3,

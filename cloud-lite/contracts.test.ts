@@ -24,7 +24,7 @@ describe('on PGlite', () => {
   let database: Database;
   beforeAll(async () => {
     database = await openTestDatabase();
-  }, 60_000);
+  });
   afterAll(() => database.close());
 
   databaseContract(() => database);

@@ -13,7 +13,7 @@ describe('the embedded database', () => {
     fs.mkdirSync(`${folder}.making`);
     fs.writeFileSync(join(`${folder}.making`, 'PG_VERSION'), 'half');
     await (await openPgliteDatabase(folder)).close();
-  }, 60_000);
+  });
   afterAll(() => fs.rmSync(parent, { recursive: true, force: true }));
 
   test('syncs each commit before it returns', async () => {

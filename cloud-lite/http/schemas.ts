@@ -268,6 +268,16 @@ export const fleetQuery = z.object({
     .max(31 * 86_400_000)
     .default(3_600_000),
 });
+/** Epoch ms; at most ten years, within what a date can hold. */
+export const accountQuery = z
+  .object({
+    from: whole.min(0).max(8.64e15),
+    to: whole.min(0).max(8.64e15),
+    search: text(128).optional(),
+  })
+  .refine(({ from, to }) => from < to && to - from <= 3660 * 86_400_000, {
+    error: 'from must lie before to, by ten years at most',
+  });
 export const coverageQuery = z.object({
   from: whole.default(Number.MIN_SAFE_INTEGER),
   to: whole.default(Number.MAX_SAFE_INTEGER),

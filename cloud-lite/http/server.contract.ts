@@ -374,10 +374,37 @@ export function httpContract(open: () => Database): void {
       expect((await get('/healthz')).status).toBe(200);
     });
 
+    test('accounts for a period as CSV, stream by stream, and makes no formula of a name', async () => {
+      const at = Date.UTC(2026, 10, 21);
+      const range = (from: number, to: number) => ({ start: at + from * 1000, end: at + to * 1000 });
+      await arrive(database, [
+        { stream: 'a, "b"', index: 'time', ...range(0, 60) },
+        { stream: 'a, "b"', index: 'time', ...range(60, 75.5), void: 'no-history' },
+        { stream: 'a, "b"', index: 'time', ...range(90, 120) },
+        { stream: '=1+1', start: 0, end: 10 },
+        { stream: '=1+1', start: 10, end: 12, void: 'evicted' },
+      ]);
+      const url = `/api/account.csv?from=${at}&to=${at + 100_000}`;
+      const { headers, body } = await server.inject(url);
+      expect(headers['content-type']).toMatch(/^text\/csv/);
+      expect(headers['content-disposition']).toBe(
+        'attachment; filename="holdfast-2026-11-21-2026-11-21.csv"',
+      );
+      expect(body.split('\r\n')).toEqual([
+        'device,module,stream,unit,state,there,void_or_waived,missing,of_it_given_up,not_heard_of,void_reasons,first,last',
+        "d,m,'=1+1,records,lost,10,2,0,0,0,evicted 2,0,11",
+        'd,m,"a, ""b""",s,missing,70,15.5,14.5,0,0,no-history 15.5,2026-11-21T00:00:00.000Z,2026-11-21T00:01:59.999Z',
+        '',
+      ]);
+      expect((await server.inject(`/api/account.csv?from=${at}&to=${at}`)).statusCode).toBe(400);
+      expect((await server.inject(`${url}&search=nothing`)).body.trim().split('\r\n')).toHaveLength(1);
+    });
+
     test('describes itself: every path with its answers', async () => {
       const { body } = await get('/api/openapi.json');
       expect(body.openapi).toMatch(/^3\.1/);
       expect(Object.keys(body.paths).sort()).toEqual([
+        '/api/account.csv',
         '/api/alerts',
         '/api/alerts/test',
         '/api/audit',

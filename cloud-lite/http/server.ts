@@ -6,6 +6,7 @@ import swagger from '@fastify/swagger';
 import Fastify from 'fastify';
 import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
 import { keepNewestConnections } from '../../kernel/newest-connections.ts';
+import { addAccountRoute } from './account-route.ts';
 import { addActionRoutes } from './action-routes.ts';
 import { type HttpOptions, type Server, withZod } from './api.ts';
 import { addChangeStream } from './change-stream.ts';
@@ -79,6 +80,7 @@ export async function createHttpServer(given: HttpOptions): Promise<Server> {
       const api = withZod(scope);
       addReadRoutes(api, options);
       addFleetRoute(api, options);
+      addAccountRoute(api, options);
       addTrend(api, options);
       addActionRoutes(api, options);
       addChangeStream(api, options);

@@ -81,7 +81,7 @@ interface FleetRow {
 
 export async function readFleet(session: Session, query: FleetQuery): Promise<FleetPage> {
   const { counts, page } = await judgeFleet(session, query);
-  return { counts, streams: await describe(session, page, query), period: query.period };
+  return { counts, streams: await describeStreams(session, page, query), period: query.period };
 }
 
 /**
@@ -92,8 +92,8 @@ const drawn = (kind: string) => `
   coalesce(range_agg(case when high - low < w.cell then int8multirange(range_merge(${kind})) else ${kind} end), '{}')
     as ${kind}`;
 
-/** What the page shows of each stream; at most one page of them. */
-async function describe(
+/** What a page shows of each stream; at most one page of them. */
+export async function describeStreams(
   session: Session,
   page: readonly JudgedStream[],
   query: FleetQuery,

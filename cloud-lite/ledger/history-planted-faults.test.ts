@@ -80,8 +80,8 @@ describe('random histories find that', () => {
   let database: Database;
   beforeAll(async () => {
     database = await openTestDatabase();
-  }, 120_000);
-  afterAll(() => database.close(), 60_000);
+  });
+  afterAll(() => database.close());
 
   test.each(Object.entries(faults))('%s', { timeout: 300_000 }, async (_, fault) => {
     let applied = 0;

@@ -7,9 +7,9 @@ describe('random histories on PGlite', () => {
   let database: Database;
   beforeAll(async () => {
     database = await openTestDatabase();
-  }, 60_000);
+  });
   // Its log of a thousand histories is written out.
-  afterAll(() => database.close(), 60_000);
+  afterAll(() => database.close());
 
   test(`${historyRuns} of them end with the ledger of the oracle`, { timeout: 3_600_000 }, () =>
     historiesEndRight(database),

@@ -53,7 +53,7 @@ beforeAll(async () => {
   }
   await store.compactRange(Buffer.of(0), Buffer.of(0xff));
   await store.close();
-}, 60_000);
+});
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const tables = () => readdirSync(join(folder, 'store')).filter((name) => name.endsWith('.ldb'));

@@ -1,7 +1,8 @@
 // What of the fleet is shown: by state, by name.
 import { useEffect, useRef } from 'preact/hooks';
+import type { FleetPage } from '../../../ledger/fleet.ts';
 import { type StreamState, streamStates } from '../../../ledger/stream-states.ts';
-import type { FleetAsk } from '../live/calls.ts';
+import { accountHref, type FleetAsk } from '../live/calls.ts';
 import { StateIcon, stateMeanings, stateNames } from '../shell/state-badge.tsx';
 import { countText } from '../text/format.ts';
 import { StripLegend } from './strip.tsx';
@@ -17,6 +18,8 @@ export const periods: readonly (readonly [name: string, lengthMs: number])[] = [
 export interface FleetControlsProps {
   readonly counts: Readonly<Record<StreamState, number>>;
   readonly ask: FleetAsk;
+  /** That the streams are judged by. */
+  readonly period: FleetPage['period'];
   readonly onChoose: (change: Partial<FleetAsk>) => void;
 }
 
@@ -76,6 +79,14 @@ export function FleetControls(props: FleetControlsProps) {
           <option value="name">By name</option>
         </select>
       </label>
+      <a
+        class="quiet"
+        href={accountHref(props.period, ask.search)}
+        download
+        title="What is there of each stream in the period, and of all else why not"
+      >
+        CSV
+      </a>
       <StripLegend />
     </div>
   );

@@ -69,7 +69,7 @@ export function FleetPage() {
       <Alerts alerts={alerts.data} onTest={alerts.reload} />
       <TrendPlots samples={trend.data?.samples ?? []} />
       <section class="card" aria-labelledby="streams-title">
-        <FleetControls counts={fleet.data.counts} ask={ask} onChoose={choose} />
+        <FleetControls counts={fleet.data.counts} ask={ask} period={fleet.data.period} onChoose={choose} />
         <FleetTable page={fleet.data} ask={ask} onOffset={(offset) => choose({ offset })} />
       </section>
     </div>

@@ -145,6 +145,10 @@ export const calls = {
     post(`api/requests/${encodeURIComponent(requestId)}/cancel`, { reason }, token),
 };
 
+/** Of a file to save. */
+export const accountHref = ({ start, end }: Range, search: string): string =>
+  withQuery('api/account.csv', { from: start, to: end, search });
+
 function post(path: string, body: object, token: string): Promise<ActionAnswer> {
   return call(path, {
     method: 'POST',
