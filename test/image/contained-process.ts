@@ -1,7 +1,9 @@
 // A process in a container, started as its image says, and ended by a signal that reaches it: what runs containers
 // for buildah hands none on.
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { root as repository } from '../support/source-tree.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface ContainedProcess {
@@ -22,6 +24,15 @@ export interface ContainedOptions {
   readonly volumes?: readonly string[];
 }
 
+/** As the deployment has it run: see confined.sh. */
+export interface ConfinedOptions {
+  readonly container: string;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** The folder that is bound to `/data`. */
+  readonly data: string;
+}
+
 // Starts the command, and ends it when its own input ends.
 const supervisor = `
   const [program, ...args] = JSON.parse(process.env.TEST_COMMAND);
@@ -30,6 +41,34 @@ const supervisor = `
   child.on('exit', (code, signal) => {
     process.stdout.write(JSON.stringify({ ended: { code, signal } }) + '\\n', () => process.exit());
   });`;
+
+/** @throws Error with its log when it ends before it is ready. */
+export async function startConfined(
+  workshop: Workshop,
+  { container, command, env, data }: ConfinedOptions,
+): Promise<ContainedProcess> {
+  const root = await workshop.buildah('mount', container);
+  const { config } = JSON.parse(await workshop.buildah('inspect', container)).OCIv1;
+  const set = Object.fromEntries((config.Env as string[]).map((line) => line.split(/=(.*)/s, 2)));
+  const script = join(repository, 'test/image/confined.sh');
+  const child = spawn(
+    'unshare',
+    ['--mount', '--pid', '--fork', '--kill-child', script, root, data, 'node', '-e', supervisor],
+    {
+      env: { ...set, ...env, TEST_COMMAND: JSON.stringify(command) },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    },
+  );
+  const contained = await untilReady(child);
+  return {
+    ...contained,
+    async end() {
+      const how = await contained.end();
+      await workshop.buildah('umount', container);
+      return how;
+    },
+  };
+}
 
 /** @throws Error with its log when it ends before it is ready. */
 export async function startContained(
@@ -47,6 +86,10 @@ export async function startContained(
     ],
     { env, stdio: ['pipe', 'pipe', 'pipe'] },
   );
+  return untilReady(child);
+}
+
+async function untilReady(child: ChildProcessWithoutNullStreams): Promise<ContainedProcess> {
   let said = '';
   child.stderr.on('data', (chunk) => {
     said += chunk;
