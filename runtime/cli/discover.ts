@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { discoveries } from '../adapters.ts';
-import { validateConfig } from '../config/load.ts';
+import { loadValue, validateConfig } from '../config/load.ts';
 import { withDurations } from '../config/values.ts';
 import { writeYaml } from '../config/yaml-text.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -52,6 +52,8 @@ export async function discover(
     validateConfig({ dataFolder, sources: [{ ...settings, tags: [tag] }] }, address);
     const given = withDurations(settings) as typeof settings;
     const source = await found.discovery.run(given, { clock, signal: stop.signal, folder, say });
+    // What the check would refuse helps nobody.
+    await loadValue({ dataFolder, sources: [source] }, 'what was found');
     print(json ? JSON.stringify({ findings, source }) : writeYaml([source]));
     return exitCodes.ok;
   } catch (error) {

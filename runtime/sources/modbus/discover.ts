@@ -9,6 +9,7 @@ import {
   modbusRtuTcpSourceSchema,
   modbusTcpSourceSchema,
 } from './config.ts';
+import { type FoundModel, profilesFor } from './discover-models.ts';
 import { createModbusLinks, type Link, type ModbusLinks } from './link.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import { ModbusException } from './modbus-errors.ts';
@@ -48,8 +49,6 @@ const sunSpecMarker = 'SunS';
 const sunSpecBases = [40_000, 50_000, 0];
 const sunSpecEnd = 0xffff;
 const maxModels = 64;
-/** Models that there is a profile for. */
-const profiled: ReadonlySet<number> = new Set([1, 101, 102, 103, 160, 802]);
 
 const anyTag = { name: 'any', address: 0, type: 'uint16' } as const;
 
@@ -106,15 +105,11 @@ class UnitDiscovery {
     const gaps = [...gapsMs];
     for (let round = 1; ; round++) {
       const startedAt = clock.monotonic();
-      const link = await this.#open();
+      let link = await this.#open();
       try {
         const tries = await this.#firstAnswer(link);
         this.#isPatient = true;
-        if (tries > 1) {
-          const deafMs = Math.ceil((clock.monotonic() - startedAt) / 100) * 100;
-          this.#settings.connectDelayMs = deafMs;
-          say(`it hears nothing for about ${deafMs} ms after the connection is made: connectDelayMs`);
-        }
+        if (tries > 1) link = await this.#openPatiently(link, clock.monotonic() - startedAt);
         if (this.#settings.gapMs === undefined && (await this.#answersInARow(link))) return link;
         link.release();
         return undefined;
@@ -135,6 +130,22 @@ class UnitDiscovery {
         say(`${(error as Error).message.replace(/[:;] set .*$/s, '')}: ${setting}: ignore`);
       }
     }
+  }
+
+  /** Another link, with the silence at its beginning that `link` turned out to need, unless silence does not help. */
+  async #openPatiently(link: Link, deafMs: number): Promise<Link> {
+    const { say } = this.#parts;
+    link.release();
+    const connectDelayMs = Math.ceil(deafMs / 100) * 100;
+    this.#settings.connectDelayMs = connectDelayMs;
+    const again = await this.#open();
+    if ((await this.#firstAnswer(again).catch(() => 2)) === 1)
+      say(`it hears nothing for about ${connectDelayMs} ms after the connection is made: connectDelayMs`);
+    else {
+      delete this.#settings.connectDelayMs;
+      say('it loses the first request of each connection, whenever it comes: it is asked again');
+    }
+    return again;
   }
 
   /** How often it was asked. */
@@ -196,29 +207,27 @@ class UnitDiscovery {
     this.#parts.say(`it says of itself: ${words.join(', ')}`);
   }
 
-  async #findModels(
-    link: Link,
-  ): Promise<{ readonly base?: Place; readonly found: readonly [number, number][] }> {
+  async #findModels(link: Link): Promise<{ readonly base?: Place; readonly found: readonly FoundModel[] }> {
     for (const address of sunSpecBases) {
       const marker = await this.#read(link, { table: 'holding', address }, 2);
       if (marker?.toString('latin1') !== sunSpecMarker) continue;
       const found = await this.#walkModels(link, address + 2);
-      const list = found.map(([id, at]) => `${id} at ${at}`).join(', ');
+      const list = found.map(({ id, at }) => `${id} at ${at}`).join(', ');
       this.#parts.say(`SunSpec marker at ${address}; models ${list}`);
       return { base: { table: 'holding', address }, found };
     }
     return { found: [] };
   }
 
-  async #walkModels(link: Link, first: number): Promise<[number, number][]> {
-    const found: [number, number][] = [];
+  async #walkModels(link: Link, first: number): Promise<FoundModel[]> {
+    const found: FoundModel[] = [];
     for (let at = first, n = 0; n < maxModels && at < 0xfffe; n++) {
       const head = await this.#read(link, { table: 'holding', address: at }, 2);
       const id = head?.readUInt16BE(0) ?? sunSpecEnd;
       if (id === sunSpecEnd) break;
       const length = head!.readUInt16BE(2);
       // One without registers has nothing to be read.
-      if (length > 0) found.push([id, at]);
+      if (length > 0) found.push({ id, at, length });
       at += 2 + length;
     }
     return found;
@@ -234,7 +243,7 @@ class UnitDiscovery {
     return undefined;
   }
 
-  /** Finds the largest request from that place on; the end of the registers may limit it, which does no harm. */
+  /** Finds the largest request from that place on. Where the registers end there, or have a hole, it is not known. */
   async #findLargest(link: Link, place: Place): Promise<void> {
     if (await this.#read(link, place, mostRegisters)) return;
     let [given, refused] = [1, mostRegisters];
@@ -243,22 +252,17 @@ class UnitDiscovery {
       if (await this.#read(link, place, count)) given = count;
       else refused = count;
     }
+    const next = { table: place.table, address: place.address + given };
+    if (next.address > 0xffff || !(await this.#read(link, next, 1))) return;
     this.#settings.maxRegisters = given;
     this.#parts.say(
       `it gives at most ${given} registers in a request from ${place.table} ${place.address}: maxRegisters`,
     );
   }
 
-  #whatToRead(models: readonly [number, number][], place: Place | undefined): Settings {
-    const known = models.filter(([id]) => profiled.has(id));
-    if (known.length > 0)
-      return {
-        profile: known.map(([id, at], position) => ({
-          use: `sunspec-${id}`,
-          at,
-          ...(position > 1 && { prefix: `model-${id}.` }),
-        })),
-      };
+  #whatToRead(models: readonly FoundModel[], place: Place | undefined): Settings {
+    const profile = profilesFor(models, this.#config().maxRegisters);
+    if (profile) return { profile };
     const { table, address } = place ?? { table: 'holding', address: 0 };
     return { tags: [{ name: `${table}-${address}`, table, address, type: 'uint16' }] };
   }

@@ -23,6 +23,8 @@ export interface ConnectParts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The request sizes that the server accepted in earlier sessions. */
   readonly learned?: LearnedSizes;
+  /** Told of all endpoints of the server, before one is chosen. */
+  readonly onOffered?: (offered: readonly OfferedEndpoint[]) => void;
 }
 
 const idleMarginMs = 60_000;
@@ -59,6 +61,7 @@ export async function connect(
     config.applicationUri,
     await options(own.certificate),
   );
+  parts.onOffered?.(found);
   const endpoint = chooseEndpoint(found, config.security, identity.kind);
   if (endpoint.mode !== 'None' && own.problem) throw own.problem;
   checkPassword(endpoint, identity);

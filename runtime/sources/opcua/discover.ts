@@ -6,6 +6,7 @@ import type { DiscoverParts, Discovery } from '../discover.ts';
 import { browseServer } from './browse.ts';
 import { opcuaSourceSchema } from './config.ts';
 import { connect } from './connect.ts';
+import type { OfferedEndpoint } from './endpoint-choice.ts';
 import type { OpcuaSession } from './opcua-session.ts';
 import { LearnedSizes } from './operation-sizes.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -48,6 +49,7 @@ async function open(settings: object, learned: LearnedSizes, parts: DiscoverPart
     log: silentLog,
     uuid: () => systemRandom.uuid(),
     environment: process.env,
+    onOffered: (offered: readonly OfferedEndpoint[]) => sayOffered(offered, say),
   };
   const parse = (more: object) =>
     opcuaSourceSchema.parse({ ...settings, ...more, tags: [{ name: 'time', node: serverTime }] });
@@ -60,8 +62,26 @@ async function open(settings: object, learned: LearnedSizes, parts: DiscoverPart
   }
 }
 
+/** The source that is printed takes the best of them: nothing is set for that. */
+function sayOffered(offered: readonly OfferedEndpoint[], say: (line: string) => void): void {
+  const list = [
+    ...new Set(offered.map(({ mode, policy }) => (mode === 'None' ? mode : `${mode} ${policy}`))),
+  ];
+  const hasBetter = offered.some(({ mode }) => mode === 'Sign' || mode === 'SignAndEncrypt');
+  say(
+    hasBetter
+      ? `it offers ${list.join(', ')}: the source below uses the best of them, once its certificate is trusted here and ours there (docs/OPCUA.md)`
+      : 'it offers no security: anyone on its network can read and alter',
+  );
+}
+
+function isPossible(tag: object): boolean {
+  const source = { name: 'device', type: 'opcua', endpoint: 'opc.tcp://h:4840', tags: [tag] };
+  return opcuaSourceSchema.safeParse(source).success;
+}
+
 async function look(session: OpcuaSession, { say }: DiscoverParts): Promise<object> {
-  say(`security: ${session.security}`);
+  say(`this look was made with security ${session.security}`);
   const stated = Object.entries(session.limits).filter(([, size]) => size > 0);
   say(
     stated.length === 0
@@ -71,7 +91,11 @@ async function look(session: OpcuaSession, { say }: DiscoverParts): Promise<obje
   await session.read(Array.from({ length: manyReads }, () => serverTime));
   const listing = await browseServer(session, undefined, { maxTags, maxDepth });
   if (listing.isCut) say(`it has more variables than the ${maxTags} below: holdfast browse lists them`);
-  const tags = listing.tags.map(({ name, node }) => ({ name, node }));
+  const tags = listing.tags
+    .map(({ name, node }) => ({ name, node }))
+    .filter((tag, at, all) => isPossible(tag) && all.findIndex(({ name }) => name === tag.name) === at);
+  const left = listing.tags.length - tags.length;
+  if (left > 0) say(`${left} variables are left out, whose names no tag may have`);
   const hasHistory = listing.tags.some((tag) => tag.hasHistory);
   if (tags.length === 0) say('it shows no variables to this identity');
   return { tags, ...(hasHistory && { history: {} }) };
