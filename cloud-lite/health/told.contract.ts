@@ -102,6 +102,25 @@ export function toldContract(open: () => Database): void {
       ]);
     });
 
+    test('in ranges that people read, some of many', async () => {
+      const words = async (kind: string, ranges: string) =>
+        (
+          await database.query<{ words: string }>('select words_of($1, $2::int8multirange) as words', [
+            kind,
+            ranges,
+          ])
+        )[0]!.words;
+      expect(await words('time', `{[${noon},${noon + 1500})}`)).toBe(
+        '2026-11-21T12:00:00.000Z to 2026-11-21T12:00:01.500Z',
+      );
+      expect(await words('sequence', '{[5,6),[8,10)}')).toBe('record 5, records 8 to 9');
+      expect(await words('time', '{[0,9007199254740991)}')).toBe(
+        '1970-01-01T00:00:00.000Z to 9007199254740991',
+      );
+      const many = Array.from({ length: 20 }, (_, n) => `[${n * 2},${n * 2 + 1})`).join();
+      expect(await words('sequence', `{${many}}`)).toMatch(/^record 0, .*record 14 and 12 more$/);
+    });
+
     test('a device that cannot be called for long, once for all of its streams, and its end', async () => {
       await arrive(
         database,

@@ -5,6 +5,7 @@ import type { Session } from '../database/database.ts';
 import { formatRange, parseMultirange, parseRange } from '../database/multirange.ts';
 import { raiseAlerts } from '../health/alerts.ts';
 import { noteOfStream } from './audit.ts';
+import { rangeWords } from './words.ts';
 
 /** What the ledger knows of a stream, or of a count of late windows. */
 export interface Reach {
@@ -161,8 +162,10 @@ export async function moveStreams(
     );
     const withdrawn = parseRange(before.span);
     const first =
-      withdrawn === undefined ? 'its first message' : `its first message, ${formatRange(withdrawn)},`;
-    const cause = `${first} was borne out by no other, and ${why} that it is at ${formatRange(place)}: it is there, and what the first claimed is withdrawn`;
+      withdrawn === undefined
+        ? 'its first message'
+        : `its first message, ${rangeWords('sequence', withdrawn)},`;
+    const cause = `${first} was borne out by no other, and ${why} that it is at ${rangeWords('sequence', place)}: it is there, and what the first claimed is withdrawn`;
     await noteOfStream(session, id, 'moved', cause, now);
     const { batch_id: batchId, device_id: deviceId, module_id: moduleId } = before;
     const message = `stream ${batchId} of ${deviceId}/${moduleId}: ${cause}`;

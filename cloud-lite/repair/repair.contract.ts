@@ -205,7 +205,13 @@ export function repairContract(open: () => Database): void {
       expect(asks()).toHaveLength(1);
       expect(await states()).toEqual(['abandoned']);
       expect(await listAlerts(rig.database, { limit: 10 })).toMatchObject([
-        { kind: 'range-abandoned', deviceId: 'd', moduleId: 'm', batchId: 's' },
+        {
+          kind: 'range-abandoned',
+          deviceId: 'd',
+          moduleId: 'm',
+          batchId: 's',
+          message: expect.stringMatching(/^stream s of d\/m: records 10 to \d+ asked for no more: /),
+        },
       ]);
     });
 

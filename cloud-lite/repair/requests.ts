@@ -144,7 +144,9 @@ export async function endRequests(session: Session, endings: readonly Ending[], 
        insert into alert (at, kind, device_id, module_id, batch_id, message, due_at)
        select $1, 'range-abandoned', s.device_id, s.module_id, s.batch_id,
               'stream ' || s.batch_id || ' of ' || s.device_id || '/' || s.module_id || ': '
-                || (e.remaining * ${missingOf('e')}) || ' is asked for no more: ' || e.cause, $1
+                || case when s.late_of is null then words_of(s.index_kind, e.remaining * ${missingOf('e')})
+                         else 'late windows ' || (e.remaining * ${missingOf('e')})::text end
+                || ' asked for no more: ' || e.cause, $1
          from ended e join stream s on s.id = e.stream_id where e.state = 'abandoned'
      )
      ${abandonIn(`(select * from ended where state in ('abandoned', 'cancelled'))`)}`,
