@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { expand, merge } from '../../scripts/manifest.mjs';
 import { root } from '../../test/support/source-tree.ts';
 import { statusAddress } from '../health/status-address.ts';
@@ -216,5 +217,38 @@ describe('check --twin', () => {
       merge(manifest, { modulesContent: { holdfast: { 'properties.desired': { ...desired, spool: {} } } } }),
     );
     expect(notes[1]).toMatch(/edgeHub keeps messages for 604800000 ms, the archive .* 259200000 ms/);
+  });
+});
+
+describe('the release workflow', () => {
+  const text = readFileSync(join(root, '.github/workflows/release.yml'), 'utf8');
+  const { jobs } = parse(text);
+
+  it('builds both images for both architectures, after the tests, and signs what it built', () => {
+    expect(jobs.publish.needs).toBe('test');
+    const { include } = jobs.publish.strategy.matrix;
+    for (const { dockerfile, workspace } of include) {
+      expect(readFileSync(join(root, dockerfile), 'utf8')).toContain(`--workspace ${workspace}`);
+      expect(readFileSync(join(root, dockerfile), 'utf8')).toContain('ARG RUNTIME_IMAGE=');
+    }
+    expect(text).toContain('platforms: linux/amd64,linux/arm64');
+    expect(text).toMatch(/cosign sign --yes "\$IMAGE@/);
+  });
+
+  it('names no registry: the repository does', () => {
+    expect(text.match(/registry: .*/g)).toEqual(['registry: ${{ vars.IMAGE_REGISTRY }}']);
+  });
+
+  it('releases one version everywhere', () => {
+    const { version } = json('package.json');
+    for (const workspace of ['runtime', 'cloud-lite', 'lab'])
+      expect(json(`${workspace}/package.json`).version).toBe(version);
+    for (const file of ['deployment.template.json', base, `${layered}/serial-instruments.template.json`]) {
+      const module = moduleOf(
+        file.includes('serial') ? merge(template(base), template(file)) : template(file),
+      );
+      expect(module.version).toBe(version);
+      expect(module.settings.image).toContain(`:${version}-arm64v8`);
+    }
   });
 });
