@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
 import { cpSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import { checkClaims } from '../../runtime/spool/testing/damage-oracle.ts';
+import { root } from '../../test/support/source-tree.ts';
 import { claimsOf, makeKilledSpool } from './claims-of.ts';
 import { canMountFuse, FuseDisk } from './fuse-disk.ts';
 import { sectorBytes } from './simulated-files.ts';
@@ -74,6 +77,29 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
       expect(file, `${pattern}`).toBeDefined();
       return spoilFile(name, file!, where, random);
     }, random);
+  });
+
+  it('of the write-ahead log: holdfast spool shows what the module then recovers', {
+    timeout: limitMs,
+  }, async () => {
+    const name = `copy-${copies++}`;
+    const folder = join(disk.folder, name);
+    cpSync(killed, folder, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
+    await spoilFile(name, 'store/wal/0001.wal', 'first', seededRandom(first));
+    await disk.mountAnew();
+    const args = ['runtime/main.ts', 'spool', 'export', folder, '--lane', 'unsent', '--stream', 'a'];
+    // It ends with 1: not everything could be read.
+    const out = await promisify(execFile)(process.execPath, args, { cwd: root, maxBuffer: 1e8 }).catch(
+      (error: { stdout: string; stderr: string }) => error,
+    );
+    const shown = out.stdout
+      .split('\n')
+      .flatMap((line) => (line === '' ? [] : [JSON.parse(line).index as number]));
+    expect(out.stderr).toContain('wal/0001.wal: it cannot be read (EIO)');
+    const { windows } = await claimsOf(folder, limitMs);
+    const recovered = windows.filter(({ stream }) => stream === 'a').flatMap(({ readings }) => readings);
+    expect(shown.length).toBeGreaterThan(100);
+    expect(new Set(shown)).toEqual(new Set(recovered.map(({ index }) => index)));
   });
 
   it(`anywhere, ${more} times from seed ${first} on`, {

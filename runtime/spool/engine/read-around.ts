@@ -9,7 +9,7 @@ export interface ReadAround {
 }
 
 // An operating system reads a page at once: with one bad sector it refuses the whole page.
-const pageBytes = 4096;
+export const pageBytes = 4096;
 const tries = 3;
 
 /**

@@ -101,7 +101,9 @@ export class StoreFiles implements StoreSource {
    */
   strayValue(): string | undefined {
     const sizes = this.#values.sizes;
-    const isLossy = this.#wal.problems.length > 0 || cutSince(this.#overlay, sizes).length > 0;
+    const isLossy =
+      this.#wal.problems.some(({ severity }) => severity === 'damage') ||
+      cutSince(this.#overlay, sizes).length > 0;
     if (!isLossy) return undefined;
     for (const { segment, from } of writtenSince(this.#overlay, sizes)) {
       for (const { key, offset } of this.#values.recordsOf(segment)) {

@@ -1,6 +1,8 @@
 // Lists and reads the files of one sub-folder of the store: the segments of one of the two logs.
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { isMedium } from '../disk.ts';
+import { pageBytes } from '../read-around.ts';
 import { segmentHeadBytes, segmentIdentity } from '../segment-head.ts';
 import type { FileProblem } from './entry-source.ts';
 import { describeFileError, isFileError, sizeOfFile } from './file-errors.ts';
@@ -43,32 +45,56 @@ export class SubFolder {
       this.#problems.set(`${file} ${reason}`, { severity, file, reason });
   }
 
-  /** At most `length` bytes; fewer where the file ends, or cannot be read, which is noted. */
+  /** At most `length` bytes; fewer where the file ends. What cannot be read is noted: zeros stand for pages that the disk does not return. */
   read(name: string, offset: number, length: number): Buffer {
-    const size = this.sizes.get(name) ?? 0;
-    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - offset)));
-    let done = 0;
     try {
-      const handle = this.#open(name);
-      while (done < bytes.byteLength) {
-        const got = readSync(handle, bytes, done, bytes.byteLength - done, offset + done);
-        if (got === 0) break;
-        done += got;
-      }
+      return this.#readFrom(name, offset, length);
     } catch (error) {
       if (!isFileError(error)) throw error;
       this.report('damage', name, describeFileError(error));
+      return isMedium(error) ? this.#readPages(name, offset, length) : Buffer.alloc(0);
+    }
+  }
+
+  /** As the module reads around bad sectors: see read-around.ts. */
+  #readPages(name: string, offset: number, length: number): Buffer {
+    const bytes = Buffer.alloc(Math.max(0, Math.min(length, (this.sizes.get(name) ?? 0) - offset)));
+    for (let at = 0; at < bytes.byteLength; at += pageBytes) {
+      try {
+        this.#readFrom(name, offset + at, Math.min(pageBytes, bytes.byteLength - at)).copy(bytes, at);
+      } catch (error) {
+        if (!isMedium(error)) throw error;
+      }
+    }
+    return bytes;
+  }
+
+  #readFrom(name: string, offset: number, length: number): Buffer {
+    const size = this.sizes.get(name) ?? 0;
+    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - offset)));
+    const handle = this.#open(name);
+    let done = 0;
+    while (done < bytes.byteLength) {
+      const got = readSync(handle, bytes, done, bytes.byteLength - done, offset + done);
+      if (got === 0) break;
+      done += got;
     }
     return bytes.subarray(0, done);
   }
 
-  /** The stores that the segments name, by name of the segment. */
+  /** The stores that the segments name, by name of the segment. What cannot be read names none; it is reported where it is needed. */
   identities(): ReadonlyMap<string, string> {
-    const named = [...this.sizes.keys()].map((name) => [
-      name,
-      segmentIdentity(this.read(name, 0, segmentHeadBytes)),
-    ]);
+    const named = [...this.sizes.keys()].map((name) => [name, segmentIdentity(this.#headOf(name))]);
     return new Map(named.filter((each): each is [string, string] => each[1] !== undefined));
+  }
+
+  #headOf(name: string): Buffer {
+    try {
+      return this.#readFrom(name, 0, segmentHeadBytes);
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      return Buffer.alloc(0);
+    }
   }
 
   /** From here on the file is not there. */
