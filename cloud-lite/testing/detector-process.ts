@@ -18,7 +18,8 @@ export interface DetectorProcess {
 }
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
-const readyLimitMs = 60_000;
+/** Its database takes a minute on a small, busy machine; who waits in a hook has three. */
+const readyLimitMs = 170_000;
 
 export async function startDetector(
   environment: Readonly<Record<string, string>>,
