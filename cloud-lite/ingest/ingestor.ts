@@ -18,7 +18,7 @@ import { countSetAside, setAside } from './set-aside.ts';
 import { noteSources } from './set-aside-source.ts';
 import { type Sorted, sortEvents } from './sort.ts';
 import { type GivenEvent, soundEvents } from './sound-event.ts';
-import { takeBackLeap, tellWrongTimes, withinTime, wrongLeap } from './stamps.ts';
+import { leapsFromBehind, takeBackLeap, tellWrongTimes, withinTime, wrongLeap } from './stamps.ts';
 import { noteUnread, unreadBetween } from './unread.ts';
 
 export interface IngestorOptions {
@@ -119,6 +119,8 @@ class LedgerIngestor implements Ingestor {
     return database.transaction(async (session): Promise<Written> => {
       const locked = await lockCheckpoint(session, partition);
       if (locked.sequenceNumber < readAfter) throw positionLost(partition);
+      // What it is cannot be told from behind: a new event, or one of those that others have taken meanwhile.
+      if (leapsFromBehind(locked, events, readAfter)) throw positionLost(partition);
       const wrong = wrongLeap(locked, events);
       const after = wrong === undefined ? locked : await takeBackLeap(session, partition, locked, wrong, now);
       const timed = withinTime(after, events, now);

@@ -8,7 +8,7 @@
 // windows are then judged by what the hub states.
 import type { Session } from '../database/database.ts';
 import { raiseAlerts } from '../health/alerts.ts';
-import { type LockedCheckpoint, stampOf, takeBack } from './checkpoint.ts';
+import { beforeFirst, type LockedCheckpoint, stampOf, takeBack } from './checkpoint.ts';
 import type { PartitionRef, SoundEvent } from './event-source.ts';
 
 /** The hub's clock and ours differ by less. */
@@ -30,8 +30,11 @@ export function withinTime(
     const { enqueuedAt: statedAt } = event;
     if (statedAt <= 0) return event;
     if (statedAt < latest - backMs) return { ...event, enqueuedAt: latest, statedAt };
-    latest = Math.max(latest, Math.min(statedAt, now));
-    return statedAt > now ? { ...event, enqueuedAt: Math.max(now, 1), statedAt } : event;
+    if (statedAt <= now + farAheadMs) latest = Math.max(latest, Math.min(statedAt, now));
+    if (statedAt <= now) return event;
+    // Whatever it is, the event came behind the one before it; how long, nobody knows.
+    const isFar = statedAt > now + farAheadMs && latest > 0;
+    return { ...event, enqueuedAt: isFar ? latest : Math.max(now, 1), statedAt };
   });
 }
 
@@ -43,6 +46,17 @@ export function judgedAt({ enqueuedAt, statedAt }: SoundEvent): number {
 
 const isWrong = ({ enqueuedAt, statedAt }: SoundEvent) =>
   statedAt !== undefined && (statedAt < enqueuedAt || statedAt > enqueuedAt + aheadMs);
+
+/** One event alone leaps, in a session that is behind what others have taken meanwhile. */
+export function leapsFromBehind(
+  { sequenceNumber }: LockedCheckpoint,
+  events: readonly SoundEvent[],
+  readAfter: number,
+): boolean {
+  const [event, ...more] = events;
+  const isBehind = readAfter > beforeFirst && readAfter < sequenceNumber;
+  return isBehind && more.length === 0 && event!.sequenceNumber > sequenceNumber + 1;
+}
 
 /** A leap that was none. */
 export interface WrongLeap {

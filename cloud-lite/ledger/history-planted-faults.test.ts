@@ -55,8 +55,8 @@ const faults: Readonly<Record<string, Partial<PlantedFaults> | readonly Statemen
   ],
   'events that come again are counted again': [
     {
-      find: 'select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt" from checkpoint',
-      put: 'select -1::int8 as "sequenceNumber", enqueued_at as "enqueuedAt" from checkpoint',
+      find: 'select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt", unproven_from as "unprovenFrom",\n',
+      put: 'select -1::int8 as "sequenceNumber", enqueued_at as "enqueuedAt", unproven_from as "unprovenFrom",\n',
     },
   ],
   'what is read late was heard of when it was read': [
@@ -67,6 +67,19 @@ const faults: Readonly<Record<string, Partial<PlantedFaults> | readonly Statemen
   ],
   'a stream is whole though nobody read what came': [
     { find: '(coalesce(k.known_until, h.known_until, 0) < $4', put: '(-1 > $4' },
+  ],
+  'a stream begins with what came of it first': { event: (event) => without(event, 'streamStart') },
+  'whatever number the hub states is believed for ever': [
+    {
+      find: 'unproven_from as "unprovenFrom",\n            stamp',
+      put: 'null::int8 as "unprovenFrom", stamp',
+    },
+  ],
+  'whatever time the hub states is when it was': [
+    {
+      find: 'enqueued_at = coalesce($7, enqueued_at)',
+      put: 'enqueued_at = coalesce(nullif($11::int8, 0), $7, enqueued_at)',
+    },
   ],
   'an event without a time is one of now': {
     event: (event) => (event.enqueuedAt > 0 ? event : { ...event, enqueuedAt: Date.UTC(2026, 10, 21, 12) }),

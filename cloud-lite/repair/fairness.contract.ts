@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Database } from '../database/database.ts';
+import { listStreams } from '../ledger/streams.ts';
 import {
   accepted,
   hole,
@@ -76,6 +77,27 @@ export function fairnessContract(open: () => Database): void {
       await rig.arrive(...hole.map((window) => ({ ...window, stream: 'other' })));
       await rig.live(3 * minute, 30_000, trickles);
       expect(firstAsk('d', 'other')! - startedAt).toBeLessThanOrEqual(limits.detectionDelayMs + 90_000);
+    });
+
+    test('a device of which nothing hangs goes before all of which something does', async () => {
+      const devices = ['hangs-0', 'hangs-1', 'other'];
+      await rig.arrive(...devices.flatMap((device) => hole.map((window) => ({ ...window, device }))));
+      const streams = await listStreams(rig.database, { limit: 10 });
+      const add = (id: string, device: string, state: string, dueAt: number) =>
+        rig.database.query(
+          `insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at,
+                                accepted_at)
+           values ($1, $2, int8range(10, 50), '{[10,50)}'::int8multirange, $3, 'person', 1, $4, 0, 0, 0)`,
+          [id, streams.find(({ deviceId }) => deviceId === device)!.id, state, dueAt],
+        );
+      for (const device of ['hangs-0', 'hangs-1']) {
+        await add(`${device}-hangs`, device, 'accepted', 100_000_000);
+        await add(`${device}-waits`, device, 'pending', 1);
+      }
+      await add('other', 'other', 'pending', 9_000_000);
+      const [first, ...more] = await claim(rig.database, 10_000_000, 1, limits);
+      expect([first?.id, more]).toEqual(['other', []]);
+      expect(await claim(rig.database, 10_000_001, 9, limits)).toHaveLength(2);
     });
 
     test('what cannot go now never keeps what stands behind it from being looked at', async () => {

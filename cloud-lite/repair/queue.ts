@@ -54,7 +54,8 @@ const lookedAtAgainMs = 5000;
 /**
  * Claims at most `limit` requests that are due: accepted ones to look after, and new ones in fair shares. Of a device
  * each stream gets one before any gets two, and so does each device of all. A request holds its place as long as it
- * moves: where nothing came of it, or of its stream, for a while, the place is free for others. The caller holds the
+ * moves: where nothing came of it, or of its stream, for a while, the place is free for others, first for devices of which
+ * nothing hangs. The caller holds the
  * repair lock, so the counts are exact.
  */
 export async function claimDue(
@@ -77,7 +78,8 @@ export async function claimDue(
      ), by_stream as (
        select stream_id, count(*) as n from active group by stream_id
      ), by_device as (
-       select device_id, count(*) as n from active where moves group by device_id
+       select device_id, count(*) filter (where moves) as n, count(*) filter (where not moves) as hangs
+         from active group by device_id
      ), due as (
        select r.id, r.stream_id, r.state, r.due_at, r.created_at, lower(r.range) as start, s.device_id,
               c.device_id is null or row_number() over (
@@ -96,12 +98,13 @@ export async function claimDue(
         where d.state = 'pending' and d.goes
      ), of_device as (
        select o.*, coalesce(b.n, 0) + row_number() over (
-                partition by o.device_id order by o.in_stream, o.due_at, o.start) as in_device
+                partition by o.device_id order by o.in_stream, o.due_at, o.start) as in_device,
+              coalesce(b.hangs, 0) as hangs
          from of_stream o left join by_device b on b.device_id = o.device_id
         where o.in_stream <= o.most
      ), of_all as (
        select *, (select coalesce(sum(n), 0) from by_device)
-                 + row_number() over (order by in_device, due_at, start) as in_all
+                 + row_number() over (order by in_device, hangs, due_at, start) as in_all
          from of_device where in_device <= $3 * case when in_stream = 1 then ${guaranteed} else 1 end
      ), allowed as (
        select id, in_all as turn from of_all

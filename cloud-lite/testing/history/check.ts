@@ -4,7 +4,7 @@ import { emptyLedger } from '../../database/rebuild.ts';
 import { type HistoryCounts, liveThrough } from './history.ts';
 
 /** `HOLDFAST_HISTORY_RUNS`; the default is what fits into every run of the tests. */
-export const historyRuns = Number(process.env.HOLDFAST_HISTORY_RUNS ?? 60);
+export const historyRuns = Number(process.env.HOLDFAST_HISTORY_RUNS ?? 30);
 
 /** One history in so many begins with a stream of so many breaks. */
 const holedEvery = 100;
@@ -32,7 +32,7 @@ export async function historiesEndRight(database: Database): Promise<void> {
     process.stderr.write(`${historyRuns} histories on ${database.engine}: ${JSON.stringify(happened)}\n`);
   }
   // Otherwise the histories were too kind to show anything.
-  if (historyRuns < 50) return;
+  if (historyRuns < 30) return;
   for (const [what, times] of Object.entries(happened)) expect(times, what).toBeGreaterThan(0);
 }
 

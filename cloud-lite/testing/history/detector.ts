@@ -15,7 +15,7 @@ import { recordFollowUp, recordSent } from '../../repair/outcome.ts';
 import type { DueRequest } from '../../repair/queue.ts';
 import { claim, sweep } from '../../repair/sweep.ts';
 import { consumerGroup, type MadeHub } from './made-hub.ts';
-import { earliest, eventOf } from './made-message.ts';
+import { earliest, eventOf, type LoggedMessage } from './made-message.ts';
 import { type MortalDatabase, mortal } from './mortal-database.ts';
 import type { PlantedFaults } from './planted-faults.ts';
 
@@ -80,14 +80,19 @@ export class Detector {
     const [log, oldest] = [hub.logs[partition]!, hub.oldest[partition]!];
     const position = this.#positions.get(partition) ?? (await this.#checkpoint(ref));
     const from = Math.max(oldest, again ? randomInt(this.random, position + 1) : position);
-    const to = Math.min(log.length, from + 1 + randomInt(this.random, maxBatch));
+    // Behind what it goes back for, more comes: an event with a wrong number is known by the next one.
+    const least = from < position ? 2 : 1;
+    const to = Math.min(
+      log.length,
+      (again ? undefined : this.#alone(log, from)) ?? from + least + randomInt(this.random, maxBatch),
+    );
     if (from >= to) {
       await markRead(this.database, ref, this.#clock.now());
       return false;
     }
     const events = log.slice(from, to).map((logged, i) => this.#planted.event(eventOf(logged, from + i)));
     try {
-      await this.#ingestor.ingest(ref, events, position - 1);
+      await this.#ingestor.ingest(ref, events, Math.min(position, from) - 1);
       this.#positions.set(partition, Math.max(position, to));
     } catch (error) {
       // The session with the hub begins anew, at the checkpoint.
@@ -96,6 +101,13 @@ export class Detector {
       else if (!(error instanceof HoldfastError && error.code === 'ledger-stream-gone')) throw error;
     }
     return true;
+  }
+
+  /** An event with a wrong number often comes alone: then nothing that comes with it says what its number is. */
+  #alone(log: readonly LoggedMessage[], from: number): number | undefined {
+    const wrong = log.slice(from, from + maxBatch).findIndex(({ wrongNumber }) => wrongNumber !== undefined);
+    if (wrong === -1 || randomInt(this.random, 3) === 0) return undefined;
+    return from + Math.max(1, wrong);
   }
 
   /** A session with the hub that there is now. */
@@ -112,7 +124,8 @@ export class Detector {
 
   async #checkpoint({ hub, partitionId }: PartitionRef): Promise<number> {
     const rows = await listCheckpoints(this.database, hub, consumerGroup);
-    return (rows.find((row) => row.partitionId === partitionId)?.sequenceNumber ?? -1) + 1;
+    const number = rows.find((row) => row.partitionId === partitionId)?.sequenceNumber ?? -1;
+    return this.#hub.placeOf(Number(partitionId), number) + 1;
   }
 
   /** Looks for gaps, and claims calls to make. */

@@ -30,6 +30,8 @@ export interface HistoryCounts {
   /** Times that the hub was made anew or another one took its place, and that it lost what was not read. */
   hubs: number;
   shortened: number;
+  /** Events of which the hub stated a number or a time that cannot be. */
+  wrongStamps: number;
   /** Detectors whose machine's clock was wrong. */
   wrongClocks: number;
   /** Of one stream, made at once. */
@@ -72,12 +74,15 @@ class History {
     cancellations: 0,
     hubs: 0,
     shortened: 0,
+    wrongStamps: 0,
     wrongClocks: 0,
     holes: 0,
     comparisons: 0,
     archived: 0,
   };
   readonly #random: Random;
+  /** Of what the hub states of events. */
+  readonly #stamps: Random;
   readonly #database: Database;
   readonly #clock = new VirtualClock();
   readonly #hub = new MadeHub();
@@ -91,10 +96,11 @@ class History {
 
   constructor(database: Database, seed: number, planted: PlantedFaults) {
     this.#random = seededRandom(seed);
+    this.#stamps = seededRandom(seed + 7_919);
     this.#database = database;
     this.#planted = planted;
     this.#modules = createModules(split(this.#random), (message) => {
-      this.#hub.take(message, this.#clock.now());
+      this.#hub.take(message, this.#clock.now(), this.#trouble ? this.#stamps : undefined);
       this.counts.messages++;
     });
     this.#witness = createWitness(planted.database(database), this.#hub, this.#clock);
@@ -112,6 +118,7 @@ class History {
     await this.#comeToRest();
     const [row] = await this.#database.query<{ n: number }>('select count(*) as n from stream_archive');
     this.counts.archived = row!.n;
+    this.counts.wrongStamps = this.#hub.wrong;
   }
 
   async #step(): Promise<void> {

@@ -16,6 +16,8 @@ export class MadeHub {
   incarnation = 1;
   /** A detector has begun a session with it: checkpoints of its name are its own. */
   isKnown = true;
+  /** Events of which it states a number or a time that cannot be. */
+  wrong = 0;
   /** By partition: all that it was ever sent. */
   logs: LoggedMessage[][] = [[], []];
   /** By partition: the sequence number of the oldest message that it still has. */
@@ -26,8 +28,30 @@ export class MadeHub {
   }
 
   /** A device's messages always go to the same partition. */
-  take(message: MadeMessage, at: number): void {
-    this.logs[this.partitionOf(message.deviceId)]!.push({ message, at });
+  take(message: MadeMessage, at: number, odd: { next(): number } | undefined): void {
+    const log = this.logs[this.partitionOf(message.deviceId)]!;
+    log.push({ message, at, ...(odd !== undefined && log.length > 0 && this.#timeOf(odd)) });
+    if (odd === undefined || odd.next() > 0.03) return;
+    // Damaged besides: whether others with a wrong number are taken or refused depends on what comes with them.
+    const damaged = { kind: 'foreign', deviceId: message.deviceId, reason: 'damaged-event' } as const;
+    const wrongNumber = log.length + 1_000_000 + Math.floor(odd.next() * 1e8);
+    log.push({ message: damaged, at, wrongNumber });
+    this.wrong++;
+  }
+
+  /** Of the event whose number the hub states so, its place in the partition. */
+  placeOf(partition: number, sequenceNumber: number): number {
+    const log = this.logs[partition]!;
+    if (sequenceNumber < log.length) return sequenceNumber;
+    const place = log.findIndex(({ wrongNumber }) => wrongNumber === sequenceNumber);
+    return place === -1 ? sequenceNumber : place;
+  }
+
+  /** Now and then one that cannot be. */
+  #timeOf(odd: { next(): number }): Pick<LoggedMessage, 'wrongTime'> {
+    if (odd.next() > 0.04) return {};
+    this.wrong++;
+    return { wrongTime: Date.UTC(odd.next() < 0.5 ? 2100 : 2011, 0) };
   }
 
   partitionOf(deviceId: string): number {

@@ -38,6 +38,7 @@ export interface MadeBatch extends Made, MadeContent {
   readonly kind: 'batch';
   readonly window: Positions;
   readonly lateThrough?: number;
+  readonly streamStart?: number;
   readonly spelling?: Spelling;
 }
 
@@ -45,6 +46,7 @@ export interface MadeVoid extends Made {
   readonly kind: 'void';
   readonly window: Positions;
   readonly lateThrough?: number;
+  readonly streamStart?: number;
   readonly reason: string;
 }
 
@@ -79,13 +81,23 @@ export interface LoggedMessage {
   readonly message: MadeMessage;
   /** When the hub had it, epoch ms. */
   readonly at: number;
+  /** What the hub states instead, of number and time: always the same. */
+  readonly wrongNumber?: number;
+  readonly wrongTime?: number;
 }
 
 export const indexOf = (batchId: string, position: number): number =>
   streamKinds[batchId] === 'time' ? timeOrigin + position : position;
 
-export function eventOf({ message, at }: LoggedMessage, sequenceNumber: number): ReceivedEvent {
-  const place = { sequenceNumber, offset: String(sequenceNumber * 100), enqueuedAt: at };
+export function eventOf(
+  { message, at, wrongNumber, wrongTime }: LoggedMessage,
+  sequenceNumber: number,
+): ReceivedEvent {
+  const place = {
+    sequenceNumber: wrongNumber ?? sequenceNumber,
+    offset: String(sequenceNumber * 100),
+    enqueuedAt: wrongTime ?? at,
+  };
   const annotations = {
     'iothub-connection-device-id': message.deviceId,
     'iothub-connection-module-id': moduleId,
@@ -151,6 +163,9 @@ function propertiesOf(message: Exclude<MadeMessage, MadeForeign>): Record<string
     ...ours(batchId, start, end),
     ...marks,
     ...(message.kind === 'void' ? { void: message.reason } : contentOf(message)),
+    ...(message.kind === 'late' || message.streamStart === undefined
+      ? {}
+      : { streamStart: String(indexOf(batchId, message.streamStart)) }),
     ...(message.kind === 'late'
       ? { isLate: 'true', lateNumber: `${series}.${message.number}` }
       : message.lateThrough === undefined

@@ -38,6 +38,8 @@ interface Line {
   readonly archive: Map<string, MadeBatch[]>;
   /** Late windows by stream, each as it was sent: number 1 comes first. */
   readonly late: Map<string, (readonly MadeLate[])[]>;
+  /** Where each stream began. */
+  readonly starts: Map<string, number>;
   readonly deliver: (message: MadeMessage) => void;
 }
 
@@ -46,7 +48,15 @@ export function createModules(random: Random, deliver: (message: MadeMessage) =>
   const lines = new Map(
     devices.map((id): [string, Line] => [
       id,
-      { random: split(random), trouble: true, held: [], archive: new Map(), late: new Map(), deliver },
+      {
+        random: split(random),
+        trouble: true,
+        held: [],
+        archive: new Map(),
+        late: new Map(),
+        starts: new Map(),
+        deliver,
+      },
     ]),
   );
   const heads = new Map<string, number>();
@@ -88,7 +98,7 @@ export function createModules(random: Random, deliver: (message: MadeMessage) =>
         const [deviceId, batchId] = name.split('/') as [string, string];
         const window = { start: head, end: head + 1 };
         const end = { deviceId, batchId, window, isBackfill: false, readings: 1 };
-        deliver({ kind: 'batch', ...end, ...through(lines.get(deviceId)!, batchId) });
+        deliver({ kind: 'batch', ...end, ...ofStream(lines.get(deviceId)!, batchId) });
       }
     },
   };
@@ -107,14 +117,15 @@ function makeLive(line: Line, heads: Map<string, number>, deviceId: string, batc
   const name = `${deviceId}/${batchId}`;
   let start = heads.get(name) ?? randomInt(random, 50);
   // What comes late has a window of its own, anywhere in what was.
-  if (chance(line, 0.15)) return late(line, deviceId, batchId, start);
+  if (heads.has(name) && chance(line, 0.15)) return late(line, deviceId, batchId, start);
   // A break in observation.
   if (chance(line, 0.15)) start += 1 + randomInt(random, 90);
   // Relays of the published sample may begin again inside what they sent.
   else if (chance(line, 0.1)) start = Math.max(0, start - randomInt(random, 20));
   const window = { start, end: start + 1 + randomInt(random, 12) };
   heads.set(name, Math.max(heads.get(name) ?? 0, window.end));
-  const plain = { deviceId, batchId, window, isBackfill: false, ...through(line, batchId) };
+  line.starts.set(batchId, Math.min(line.starts.get(batchId) ?? start, start));
+  const plain = { deviceId, batchId, window, isBackfill: false, ...ofStream(line, batchId) };
   if (chance(line, 0.05)) return [{ ...plain, kind: 'void', reason: 'evicted' }];
   const batch = { ...plain, kind: 'batch', readings: 0 } as const;
   line.archive.set(batchId, [...(line.archive.get(batchId) ?? []), batch]);
@@ -133,9 +144,14 @@ function late(line: Line, deviceId: string, batchId: string, head: number): Made
   return [...made];
 }
 
-function through(line: Line, batchId: string): { lateThrough?: number } {
+/** What each claim says of its stream. */
+function ofStream(line: Line, batchId: string): { lateThrough?: number; streamStart?: number } {
   const given = line.late.get(batchId)?.length ?? 0;
-  return given === 0 ? {} : { lateThrough: given };
+  const streamStart = line.starts.get(batchId);
+  return {
+    ...(given === 0 ? {} : { lateThrough: given }),
+    ...(streamStart === undefined ? {} : { streamStart }),
+  };
 }
 
 /** One message, or several parts. */
@@ -159,9 +175,9 @@ function inMessages(line: Line, message: MadeBatch): MadeMessage[] {
   if (made.length > 1) return made;
   const isTime = streamKinds[message.batchId] === 'time';
   const spelling = isTime && message.requestId === undefined ? pick(random, spellings) : 'ours';
-  // The sample's messages say neither how many readings they hold nor what came late.
+  // The sample's messages say neither how many readings they hold, nor what came late, nor where their stream began.
   if (spelling === 'ours') return made;
-  return made.map(({ lateThrough: _, ...one }) => ({ ...one, spelling, readings: 0 }));
+  return made.map(({ lateThrough: _, streamStart: __, ...one }) => ({ ...one, spelling, readings: 0 }));
 }
 
 /** Loses, repeats, holds back and reorders. */
@@ -234,12 +250,17 @@ function pieces(line: Line, request: DueRequest): MadeMessage[] {
   const made: MadeMessage[] = [];
   for (let at = range.start; at < range.end; ) {
     const window = archived(line, batchId, at) ?? newWindow(line, { start: at, end: range.end });
-    const plain = { deviceId, batchId, window, isBackfill: true, requestId };
+    const plain = { deviceId, batchId, window, isBackfill: true, requestId, ...began(line, batchId) };
     if (chance(line, 0.1)) made.push({ ...plain, kind: 'void', reason: pick(line.random, goneReasons) });
     else made.push(...inMessages(line, { ...plain, kind: 'batch', readings: 0 }));
     at = window.end;
   }
   return made;
+}
+
+function began(line: Line, batchId: string): { streamStart?: number } {
+  const { streamStart } = ofStream(line, batchId);
+  return streamStart === undefined ? {} : { streamStart };
 }
 
 function archived(line: Line, batchId: string, at: number): Positions | undefined {

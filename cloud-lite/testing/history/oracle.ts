@@ -71,6 +71,7 @@ export function createOracle(): Oracle {
       const last = lastCounted(message);
       if (last !== undefined)
         for (const at of positionsOf({ start: 1, end: last + 1 })) count().claimed.add(at);
+      takeStart(stream, message);
       if (message.kind === 'void') takeVoid(stream, message);
       else if (message.kind === 'batch') takeBatch(stream, message);
       else if (message.kind === 'late') {
@@ -106,6 +107,13 @@ const newStream = (): Stream => ({
   duplicates: 0,
   readings: 0,
 });
+
+/** Where the message says that its stream began: nothing is known of what lies before. */
+function takeStart(stream: Stream, message: Exclude<MadeMessage, { kind: 'foreign' }>): void {
+  if (message.kind !== 'batch' && message.kind !== 'void') return;
+  const { streamStart, window } = message;
+  if (streamStart !== undefined && streamStart < window.start) stream.claimed.add(streamStart);
+}
 
 /** How far the message says that the stream's late windows are counted. */
 function lastCounted(message: MadeMessage): number | undefined {

@@ -49,7 +49,7 @@ export function createWitness(database: Database, hub: MadeHub, clock: Clock): W
     const rows = await listCheckpoints(database, hub.name, consumerGroup);
     return hub.logs.map((_, partition) => {
       const row = rows.find(({ partitionId }) => partitionId === String(partition));
-      return (row?.sequenceNumber ?? -1) + 1;
+      return hub.placeOf(partition, row?.sequenceNumber ?? -1) + 1;
     });
   };
   return {
@@ -181,7 +181,7 @@ async function noStampIsAhead(database: Database, limit: number): Promise<void> 
   const [row] = await database.query<{ newest: number | null }>(
     `select greatest((select max(last_arrival_at) from stream), (select max(seen_at) from gap),
                      (select max(greatest(created_at, progress_at, accepted_at)) from request),
-                     (select max(greatest(updated_at, idle_at)) from checkpoint)) as newest`,
+                     (select max(greatest(updated_at, idle_at, enqueued_at)) from checkpoint)) as newest`,
   );
   if ((row!.newest ?? 0) > limit) throw new Error(`a stamp lies ${row!.newest! - limit} ms in the future`);
 }
