@@ -2,8 +2,8 @@
 // reads. With layers the result is what a gateway gets: a base and, in the order of their priorities, its layers, merged as
 // IoT Hub merges them.
 //
-//   node scripts/manifest.mjs TEMPLATE              one manifest, for `az iot edge deployment create --content`
-//   node scripts/manifest.mjs BASE LAYER...         what a gateway gets, to look at and for `holdfast check --twin`
+//   npm run -s manifest -- TEMPLATE              one manifest, for `az iot edge deployment create --content`
+//   npm run -s manifest -- BASE LAYER...         what a gateway gets, to look at and for `holdfast check --twin`
 //
 // Runs on any Node from 20 on.
 import { readFileSync } from 'node:fs';

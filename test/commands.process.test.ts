@@ -19,6 +19,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Plant, startPlant } from '../lab/plant/plant.ts';
 import { plantSources } from '../lab/plant/site.ts';
 import { makeRun } from '../runtime/spool/testing/folders.ts';
+import { expand, merge } from '../scripts/manifest.mjs';
 import { type DocumentCommand, documentCommands } from './support/document-commands.ts';
 import { root } from './support/source-tree.ts';
 
@@ -60,6 +61,20 @@ function argumentsOf({ words }: DocumentCommand): readonly string[] | undefined 
   return at < 0 ? undefined : words.slice(verb === 'exec' ? at + 2 : at + 1);
 }
 
+/** The deployment of one gateway; with layers, that of a fleet's base with them. */
+function manifest(...layers: readonly string[]): string {
+  const env = {
+    CONTAINER_REGISTRY: 'r',
+    CONTAINER_REGISTRY_USERNAME: 'u',
+    CONTAINER_REGISTRY_PASSWORD: 'p',
+  };
+  const read = (file: string) => expand(JSON.parse(readFileSync(join(root, file), 'utf8')), env);
+  const base = layers.length === 0 ? 'deployment.template.json' : 'deploy/layered/base.template.json';
+  const file = join(folder, `${++fresh}-manifest.json`);
+  writeFileSync(file, JSON.stringify(merge(read(base), ...layers.map(read))));
+  return file;
+}
+
 function filledIn(args: readonly string[]): readonly string[] {
   const source = String(plantSources(plant.info, {})[0]!.name);
   const freshFolder = () => join(folder, `new-${++fresh}`);
@@ -78,6 +93,8 @@ function filledIn(args: readonly string[]): readonly string[] {
     NEW: freshFolder,
     '/mnt/usb/holdfast': freshFolder,
     '/data/recovered': freshFolder,
+    'manifest.json': () => manifest(),
+    'merged.json': () => manifest('deploy/layered/modbus-line.template.json'),
     'press.jsonl': () => join(folder, `${++fresh}.jsonl`),
   };
   // Rules have files of their own.

@@ -89,9 +89,10 @@ export class BlockReader<I extends Item> {
 
   constructor(options: BlockReaderOptions<I>) {
     this.#options = options;
-    const { limits, items, learned, refusedRetryMs, clock } = options;
+    const { limits, items, learned, refusedRetryMs, clock, first } = options;
     const widest = items.reduce((most, { table, width }) => Math.max(most, isBitTable(table) ? 1 : width), 1);
-    const size = { maxRegisters: limits.maxRegisters, widest, retryMs: refusedRetryMs, learned };
+    const { maxRegisters } = limits;
+    const size = { maxRegisters, widest, retryMs: refusedRetryMs, learned, isRecord: first !== undefined };
     this.#size = new RequestSize(size, clock.monotonic());
     this.#refuseKnown();
     this.#blocks = this.#plan();

@@ -9,6 +9,7 @@ import { superviseSource } from '../supervisor.ts';
 import { RecordingSink } from '../testing/recording-sink.ts';
 import { modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
 import { createModbusSource } from './modbus-source.ts';
+import { RequestSize } from './request-size.ts';
 import {
   type DeviceAnswer,
   type DeviceRequest,
@@ -131,4 +132,17 @@ it('a device that is busy for a while is no small one', async () => {
   expect(sink.readings.length - before).toBeGreaterThan(100 * 30);
   expect(learned.get().maxRegisters).toBeUndefined();
   expect(registers.words.holding[3]).toBe(1003);
+});
+
+describe('values beside a stamp or a number', () => {
+  it('are not read in two because of what may be a passing failure: they would be of two records', () => {
+    const size = new RequestSize(
+      { maxRegisters: 125, widest: 2, retryMs: 1000, learned: undefined, isRecord: true },
+      0,
+    );
+    expect(size.isWorthASearch(0)).toBe(false);
+    const block = { table: 'holding', address: 0, count: 10, items: [] } as const;
+    for (let at = 0; at < 10; at++) expect(size.wasDeadly(block, at)).toBe(false);
+    expect(size.maxRegisters).toBe(125);
+  });
 });

@@ -77,6 +77,11 @@ export interface RequestSizeOptions {
   readonly widest: number;
   readonly retryMs: number;
   readonly learned: LearnedStore | undefined;
+  /**
+   * Values stand beside a stamp or a number, and are of one record as long as one answer holds them: what may be a passing failure is
+   * no reason to read them in two.
+   */
+  readonly isRecord: boolean;
 }
 
 /** The largest request, as far as it is known. */
@@ -128,7 +133,7 @@ export class RequestSize {
   }
 
   isWorthASearch(now: number): boolean {
-    return now >= this.#restUntil;
+    return !this.#options.isRecord && now >= this.#restUntil;
   }
 
   /** A search in one pass found `limit`, or nothing at all. True where it is now believed. */
@@ -150,6 +155,7 @@ export class RequestSize {
 
   /** The connection was lost over this request, or nothing at all came. True where the limit is another from now on. */
   wasDeadly({ table, address, count }: Block<Item>, now: number): boolean {
+    if (this.#options.isRecord) return false;
     if (isBitTable(table) || count <= this.#largest) return false;
     if (this.#unconfirmed !== undefined && this.#limit === undefined) {
       this.#set(this.#unconfirmed, now);
