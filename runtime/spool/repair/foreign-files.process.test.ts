@@ -1,5 +1,5 @@
 // Files of a spool that the module's user may not read or write: the module runs as another user than root, so in a process
-// of its own. And a start that finds a pipe ends when it is asked to.
+// of its own. What else may stand in their places, pipes among it, foreign-files.test.ts tries.
 import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
