@@ -119,11 +119,11 @@ export function makeWriteMethod(
 
 function performerOf({ sources, uplink }: RuleParts): Performer {
   return {
-    async perform(intent, { expected, onSend }, signal) {
+    async perform(intent, { expected, onSend, onRefused }, signal) {
       const { target, value } = intent;
       if (target.kind === 'write') {
         const source = [...sources.running.values()].find(({ name }) => name === target.source);
-        if (source) return source.write({ tag: target.tag, value, expected, onSend }, signal);
+        if (source) return source.write({ tag: target.tag, value, expected, onSend, onRefused }, signal);
         throw new HoldfastError('source-unknown', `there is no source '${target.source}'`);
       }
       if (!uplink.state().connected)

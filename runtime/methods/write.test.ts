@@ -63,7 +63,7 @@ describe('the method write', () => {
     ['refused', 'source-not-as-expected', 409],
     ['refused', 'source-value-out-of-range', 400],
     ['refused', 'rules-too-many-actions', 429],
-    ['refused', 'modbus-exception', 502],
+    ['refused', 'modbus-write-refused', 502],
     ['failed', 'source-not-connected', 503],
     ['expired', 'rules-clock-untrusted', 504],
     ['unconfirmed', 'modbus-timeout', 504],

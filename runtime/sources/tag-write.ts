@@ -14,6 +14,11 @@ export interface TagWrite {
    * where it is too late, and then nothing is sent. What was sent may have been taken, whatever comes back.
    */
   onSend(): void;
+  /**
+   * Called by the adapter where the equipment answered that it did not take what was sent, before the write rejects. Not for an answer
+   * that leaves it open, as "a failure while it was carried out" does.
+   */
+  onRefused?(): void;
 }
 
 /** Of one tag that may be written: both ends belong to what is allowed. */

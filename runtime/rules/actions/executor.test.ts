@@ -127,6 +127,33 @@ describe('the executor of actions', () => {
     expect(ended).toMatchObject([{ outcome: { kind: 'unconfirmed', code: 'modbus-timeout' } }]);
   });
 
+  it.each([
+    [['no for good'], 'refused', 1],
+    [['no for now', 'no for good'], 'refused', 2],
+    [['no for now', 'no for now', 'no for now', 'no for now', 'no for now'], 'refused', 5],
+    [['no for now', 'taken'], 'done', 2],
+    [['silent', 'no for good'], 'unconfirmed', 2],
+    [['silent', 'no for now', 'silent', 'silent', 'silent'], 'unconfirmed', 5],
+  ] as const)(
+    'of a target that answers with %j it says %s, after %i tries',
+    async (answers, kind, attempts) => {
+      let tries = 0;
+      const { clock, executor, ended, intent } = setUp((_intent, { onSend, onRefused }) => {
+        onSend();
+        const answer = answers[tries++];
+        if (answer === 'taken') return Promise.resolve();
+        if (answer !== 'silent') onRefused();
+        return Promise.reject(
+          new HoldfastError('why', answer ?? '', { retryable: answer !== 'no for good' }),
+        );
+      });
+      executor.take([intent('1', { validForMs: 60_000 })]);
+      await clock.advance(60_000);
+      const why = kind === 'done' ? {} : { code: 'why', message: answers.at(-1) };
+      expect(ended).toEqual([{ id: '1', outcome: { kind, ...why, attempts } }]);
+    },
+  );
+
   it('takes no later no for an answer to what was sent before', async () => {
     let tries = 0;
     const { clock, executor, kinds, intent } = setUp((_intent, { onSend }) => {

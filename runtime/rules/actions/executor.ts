@@ -16,12 +16,15 @@ import type { Random } from '../../../kernel/random.ts';
 import type { Value } from '../../../wire/reading.ts';
 import { type Intent, type Moment, type Outcome, remainingMs, targetKey } from './intent.ts';
 
-/** Carries out one intent. `onSend` is called right before something goes out, and throws where it must not. */
+/**
+ * Carries out one intent. `onSend` is called right before something goes out, and throws where it must not; `onRefused` where the target
+ * answered that it did not take what went out.
+ */
 export interface Performer {
   /** Resolves once it is confirmed. @throws HoldfastError; retryable where another try may succeed. */
   perform(
     intent: Intent,
-    given: { readonly expected?: Value | undefined; onSend(): void },
+    given: { readonly expected?: Value | undefined; onSend(): void; onRefused(): void },
     signal: AbortSignal,
   ): Promise<void>;
 }
@@ -181,13 +184,14 @@ class QueueExecutor implements Executor {
     const backoff = createBackoff(backoffLimits, random);
     let attempts = 0;
     let isSent = false;
-    let last: { readonly code: string; readonly message: string } | undefined;
+    let last: Failure | undefined;
     for (;;) {
       if (this.#stop.signal.aborted) return undefined;
       const left = remainingMs(intent, this.#options.moment());
       if (typeof left === 'string') return tooLate(left, isSent, last, attempts);
       if (intent.dryRun) return { kind: 'dry-run', attempts };
-      if (attempts >= maxAttempts) return { kind: isSent ? 'unconfirmed' : 'failed', ...last, attempts };
+      if (attempts >= maxAttempts)
+        return { kind: kindOf('failed', isSent, last), ...reasonOf(last), attempts };
       const waitMs = this.#waitMs(target, intent);
       if (waitMs > 0) {
         last ??= {
@@ -201,12 +205,12 @@ class QueueExecutor implements Executor {
       target.triedAt.push(clock.monotonic());
       const tried = await this.#attempt(intent, expected, left);
       if (tried === 'done') return { kind: 'done', attempts };
-      last = { code: tried.code, message: tried.message };
+      last = tried;
       if (this.#stop.signal.aborted) return undefined;
       // A no to this try says nothing of an earlier one that nobody answered.
-      if (!tried.isRetryable && isSent) return { kind: 'unconfirmed', ...last, attempts };
+      if (!tried.isRetryable && isSent) return { kind: 'unconfirmed', ...reasonOf(last), attempts };
       isSent ||= tried.isSent;
-      if (!tried.isRetryable) return { kind: 'refused', code: tried.code, message: tried.message, attempts };
+      if (!tried.isRetryable) return { kind: 'refused', ...reasonOf(last), attempts };
       const isOver = typeof remainingMs(intent, this.#options.moment()) === 'string';
       if (!isOver) await this.#pause(backoff, left);
     }
@@ -220,19 +224,24 @@ class QueueExecutor implements Executor {
     this.#stop.signal.addEventListener('abort', onStop, { once: true });
     const timer = clock.setTimer(leftMs + 1, () => abort.abort(expiredError()));
     let isSent = false;
+    let isRefused = false;
+    const onRefused = () => {
+      isSent = false;
+      isRefused = true;
+    };
     const onSend = () => {
       signal.throwIfAborted();
       if (typeof remainingMs(intent, this.#options.moment()) === 'string') throw expiredError();
       isSent = true;
     };
     try {
-      await unlessAborted(performer.perform(intent, { expected, onSend }, signal), signal);
+      await unlessAborted(performer.perform(intent, { expected, onSend, onRefused }, signal), signal);
       return 'done' as const;
     } catch (error) {
       const code = error instanceof HoldfastError ? error.code : 'rules-action-failed';
       // What is no HoldfastError is a defect of ours: the next try would end in the same way.
       const isRetryable = error instanceof HoldfastError && error.retryable;
-      return { isSent, isRetryable, code, message: describeError(error).slice(0, 500) };
+      return { isSent, isRefused, isRetryable, code, message: describeError(error).slice(0, 500) };
     } finally {
       timer.cancel();
       this.#stop.signal.removeEventListener('abort', onStop);
@@ -256,14 +265,36 @@ class QueueExecutor implements Executor {
   }
 }
 
+/** Of a try. */
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  /** The target answered that it did not take it. */
+  readonly isRefused?: boolean;
+}
+
+function reasonOf(last: Failure | undefined): Pick<Outcome, 'code' | 'message'> {
+  return last === undefined ? {} : { code: last.code, message: last.message };
+}
+
+/** `otherwise`: where nothing was sent. What each try was answered with no is refused, also if another one might have succeeded. */
+function kindOf(
+  otherwise: 'failed' | 'expired',
+  isSent: boolean,
+  last: Failure | undefined,
+): Outcome['kind'] {
+  if (isSent) return 'unconfirmed';
+  return last?.isRefused ? 'refused' : otherwise;
+}
+
 function tooLate(
   reason: 'expired' | 'clock-untrusted',
   isSent: boolean,
-  last: { readonly code: string; readonly message: string } | undefined,
+  last: Failure | undefined,
   attempts: number,
 ): Outcome {
-  if (isSent) return { kind: 'unconfirmed', ...last, attempts };
-  if (reason === 'expired') return { kind: 'expired', ...last, attempts };
+  const kind = kindOf('expired', isSent, last);
+  if (kind !== 'expired' || reason === 'expired') return { kind, ...reasonOf(last), attempts };
   const message = 'nobody can say how old it is while the clock is not trusted';
   return { kind: 'expired', code: 'rules-clock-untrusted', message, attempts };
 }

@@ -103,13 +103,40 @@ describe('writing', () => {
     expect(codes()).toEqual([]);
   });
 
-  it('says what the device answered', async () => {
-    const { clock, write } = setUp();
+  it.each([
+    [1, 'modbus-write-refused', false, true],
+    [2, 'modbus-write-refused', false, true],
+    [3, 'modbus-write-refused', false, true],
+    [4, 'modbus-exception', true, false],
+    [5, 'modbus-exception', true, false],
+    [6, 'modbus-exception', true, true],
+    [10, 'modbus-exception', true, true],
+    [11, 'modbus-exception', true, false],
+    [77, 'modbus-exception', true, false],
+  ])(
+    'says of exception %i that it is %s, whether it may pass, and whether the device took the value',
+    async (exception, code, retryable, isUntaken) => {
+      const { clock, device, write } = setUp();
+      await clock.advance(50);
+      device.answer = () => ({ pdu: Buffer.from([0x86, exception]) });
+      let refusals = 0;
+      const written = write('mode', 1, { onRefused: () => (refusals += 1) });
+      const message = expect.stringContaining(`exception ${exception}`);
+      await expect(written).rejects.toMatchObject({ code, retryable, message });
+      expect(refusals > 0).toBe(isUntaken);
+    },
+  );
+
+  it('is over where the device will never show what it holds, before a write or after it', async () => {
+    const { clock, device, write, codes } = setUp();
     await clock.advance(50);
-    await expect(write('beyond', 1)).rejects.toMatchObject({
-      code: 'modbus-exception',
-      exceptionName: 'illegal-data-address',
-    });
+    const plain = device.answer;
+    device.answer = (request) => (request.pdu[0] === 3 ? { pdu: Buffer.from([0x83, 2]) } : plain(request));
+    const refused = { code: 'modbus-write-refused', retryable: false };
+    await expect(write('mode', 1, { expected: 0 })).rejects.toMatchObject(refused);
+    expect(codes()).toEqual([]);
+    const notHeld = { code: 'source-not-held', retryable: false };
+    await expect(write('checked', 5)).rejects.toMatchObject(notHeld);
   });
 
   it('takes an answer that confirms something else for garbage', async () => {

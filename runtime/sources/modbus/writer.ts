@@ -8,6 +8,7 @@ import { encodeValue } from '../codec/encode.ts';
 import type { TagWrite } from '../tag-write.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import type { ModbusClient } from './modbus-client.ts';
+import { ModbusException } from './modbus-errors.ts';
 
 /** Takes a turn at the connection. Rejects with a retryable HoldfastError when there is none. */
 export type WriteTurn = <T>(work: (client: ModbusClient) => Promise<T>, signal: AbortSignal) => Promise<T>;
@@ -15,8 +16,8 @@ export type WriteTurn = <T>(work: (client: ModbusClient) => Promise<T>, signal: 
 /**
  * The `write` of a source; undefined where none of its tags may be written.
  *
- * It rejects with `source-unknown-tag`, `source-read-only` or `source-value-invalid`, with `source-not-as-expected` or
- * `source-not-held`, or with what a request ended in. After a timeout or a lost connection the device may have taken
+ * It rejects with `source-unknown-tag`, `source-read-only` or `source-value-invalid`, with `source-not-as-expected`,
+ * `modbus-write-refused` (for good) or `source-not-held`, or with what a request ended in. After a timeout or a lost connection the device may have taken
  * the value all the same.
  */
 export function createWriter(config: ModbusSourceConfig, turn: WriteTurn) {
@@ -32,11 +33,27 @@ export function createWriter(config: ModbusSourceConfig, turn: WriteTurn) {
     }
     const bytes = encode(tag, write.value);
     await turn(async (client) => {
-      if (write.expected !== undefined) await compare(client, unit, tag, write.expected);
-      await send(client, unit, tag, bytes, write);
+      if (write.expected !== undefined)
+        await compare(client, unit, tag, write.expected).catch((error) => rejectFinally(tag, error));
+      await send(client, unit, tag, bytes, write).catch((error) => {
+        if (error instanceof ModbusException && untaken.has(error.exception)) write.onRefused?.();
+        return rejectFinally(tag, error);
+      });
       if (tag.readBack) await confirm(client, unit, tag, bytes);
     }, signal);
   };
+}
+
+/**
+ * Exceptions by which a device or its gateway says that nothing was done. The others leave it open: a failure amid the work (4), work
+ * that goes on (5), a device behind a gateway that did not answer (11), and what the maker made up.
+ */
+const untaken: ReadonlySet<number> = new Set([1, 2, 3, 6, 7, 10]);
+
+/** What the device will refuse however often it is asked is refused for good. */
+function rejectFinally(tag: TagConfig, error: unknown): never {
+  if (!(error instanceof ModbusException && error.isRefusal)) throw error;
+  throw new HoldfastError('modbus-write-refused', `'${tag.name}' was not written: ${error.message}`);
 }
 
 function codingOf({ type = 'bool', offset: add, ...tag }: TagConfig): Coding {
@@ -82,7 +99,11 @@ async function compare(client: ModbusClient, unit: number, tag: TagConfig, expec
 
 /** @throws HoldfastError `source-not-held` where the device confirmed the write and shows something else */
 async function confirm(client: ModbusClient, unit: number, tag: TagConfig, bytes: Buffer): Promise<void> {
-  const held = await read(client, unit, tag, bytes.length);
+  const held = await read(client, unit, tag, bytes.length).catch((error) => {
+    if (!(error instanceof ModbusException && error.isRefusal)) throw error;
+    const message = `'${tag.name}' was written and confirmed, but cannot be read back: ${error.message}`;
+    throw new HoldfastError('source-not-held', message);
+  });
   if (isSame(tag, held, bytes)) return;
   const shown = compileDecoder(codingOf(tag))(held, 0);
   const message = `'${tag.name}' was written and confirmed, but holds ${JSON.stringify(shown ?? null)} afterwards`;

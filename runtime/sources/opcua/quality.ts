@@ -31,6 +31,11 @@ export function isGood({ value }: WireStatus): boolean {
   return value >>> 30 === 0;
 }
 
+/** GoodClamped: the server took another value than the one that it was given. */
+export function isClamped({ value }: WireStatus): boolean {
+  return (value & 0xffff_0000) >>> 0 === 0x0030_0000;
+}
+
 /** As a cause in a quality: `BadNodeIdUnknown` becomes `node-id-unknown`. */
 export function causeOf(name: string): string {
   const plain = name.replace(/#.*$/s, '').replace(/^(?:Good|Bad|Uncertain)/, '');

@@ -20,8 +20,11 @@ export interface Exchange {
   readonly isMarked?: boolean;
   /** Called right before the command is sent. What it throws ends the exchange unsent. */
   onSend?(): void;
-  /** Classifies a message for this exchange; `last` completes it. An error that it throws ends the exchange, too. */
-  take(content: Buffer): 'taken' | 'last' | 'other';
+  /**
+   * Classifies a message for this exchange; `last` completes it. An error that it throws ends the exchange, too. `isOurs`: no earlier
+   * command can be what it answers.
+   */
+  take(content: Buffer, isOurs: boolean): 'taken' | 'last' | 'other';
 }
 
 /** `answered`: an answer, of which nobody knows yet whether it is the last one. */
@@ -58,7 +61,7 @@ export class RunningExchange {
 
   /** @throws what `take` of the exchange throws. */
   take(content: Buffer, now: number): Taken {
-    const taken = this.exchange.take(content);
+    const taken = this.exchange.take(content, !this.isProof);
     if (taken === 'other') return taken;
     this.lastTakenAt = now;
     if (taken === 'taken' || !this.isProof) return taken;

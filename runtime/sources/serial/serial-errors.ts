@@ -59,6 +59,12 @@ export function refused(command: Buffer, answer: Buffer): HoldfastError {
   return new HoldfastError('serial-refused', message, { retryable: true });
 }
 
+/** For good: the same command would be refused again. */
+export function writeRefused(tag: string, command: Buffer, answer: Buffer): HoldfastError {
+  const message = `'${tag}' was not written: ${showBytes(command)} was answered with ${showBytes(answer)}`;
+  return new HoldfastError('serial-write-refused', message);
+}
+
 export function silent(limitMs: number): HoldfastError {
   const message = `nothing came for ${limitMs} ms (expectEveryMs): is the instrument on and plugged in, are the line settings right?`;
   return new HoldfastError('serial-silent', message, { retryable: true });

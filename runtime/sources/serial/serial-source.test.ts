@@ -531,7 +531,7 @@ describe('a write', () => {
       await made.clock.advance(10);
       const written = made.source.write!({ tag, value, ...more, onSend }, made.abort.signal).then(
         () => 'written',
-        (error: { code: string }) => error.code,
+        ({ code, retryable }: HoldfastError) => (retryable ? `${code}, for now` : code),
       );
       await made.clock.advance(1000);
       return written;
@@ -574,8 +574,8 @@ describe('a write', () => {
         const said = bytes.toString().startsWith('SET') ? answer : '5\r\n';
         if (said !== undefined) line.say(said);
       };
-    expect(await writing(toSet('ERR 5\r\n')).write('limit', 1)).toBe('serial-refused');
-    expect(await writing(toSet(undefined)).write('limit', 1)).toBe('serial-timeout');
-    expect(await writing(toSet('\x80')).write('limit', 1)).toBe('serial-garbage');
+    expect(await writing(toSet('ERR 5\r\n')).write('limit', 1)).toBe('serial-write-refused');
+    expect(await writing(toSet(undefined)).write('limit', 1)).toBe('serial-timeout, for now');
+    expect(await writing(toSet('\x80')).write('limit', 1)).toBe('serial-garbage, for now');
   });
 });

@@ -6,7 +6,7 @@ import { fillTemplate } from './command-template.ts';
 import type { SerialSourceConfig, SerialTagConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
 import { beginsWith } from './message-reader.ts';
-import { refused } from './serial-errors.ts';
+import { refused, writeRefused } from './serial-errors.ts';
 import type { SerialLine } from './serial-line.ts';
 
 /** Takes a turn at the line. Rejects with a retryable HoldfastError when there is none. */
@@ -15,8 +15,8 @@ export type LineTurn = <T>(work: (line: SerialLine) => Promise<T>, signal: Abort
 /**
  * The `write` of a source; undefined where none of its tags may be written.
  *
- * It rejects with `source-unknown-tag`, `source-read-only`, `source-cannot-compare` or `source-value-invalid`, or with what the exchange ended
- * in. After a timeout or a lost connection the instrument may have taken the value all the same.
+ * It rejects with `source-unknown-tag`, `source-read-only`, `source-cannot-compare` `source-value-invalid` or `serial-write-refused` (for good), or
+ * with what the exchange ended in. After a timeout or a lost connection the instrument may have taken the value all the same.
  */
 export function createWriter(config: SerialSourceConfig, turn: LineTurn) {
   const tags = new Map(config.tags.map((tag) => [tag.name, tag]));
@@ -49,10 +49,12 @@ export function createWriter(config: SerialSourceConfig, turn: LineTurn) {
         timeoutMs: write.timeoutMs,
         limitMs: write.timeoutMs,
         onSend: () => asked.onSend(),
-        take(content) {
+        take(content, isOurs) {
           if (beginsWith(content, answer)) return 'last';
-          if (refusals.some((prefix) => beginsWith(content, prefix))) throw refused(command, content);
-          return 'other';
+          if (!refusals.some((prefix) => beginsWith(content, prefix))) return 'other';
+          if (!isOurs) throw refused(command, content);
+          asked.onRefused?.();
+          throw writeRefused(name, command, content);
         },
       });
     }, signal);
