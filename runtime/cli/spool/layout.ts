@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Store } from '../../spool/engine/store.ts';
-import { layoutOf, readMarker } from '../../spool/format/folder-layout.ts';
+import { type FolderLayout, layoutOf, readMarker } from '../../spool/format/folder-layout.ts';
 import { lockFile } from '../../spool/repair/folder-lock.ts';
+import { toldMark } from '../../spool/repair/own-store.ts';
 import { storeName } from '../../spool/repair/quarantine.ts';
 
 /** A store that the module could not use and put beside the one that it made instead. */
@@ -30,7 +31,7 @@ export interface SpoolLayout {
  * Takes the module's data folder, the `spool` folder in it, or one store's own folder (as one that was set
  * quarantine). @throws HoldfastError `spool-not-found`, `spool-gone`.
  */
-export function findSpool(folder: string): SpoolLayout {
+export async function findSpool(folder: string): Promise<SpoolLayout> {
   const given = resolve(folder);
   const spools = [join(given, 'spool'), given].map(layoutOf);
   const spool = spools.find(({ store }) => holdsStore(store));
@@ -43,7 +44,10 @@ export function findSpool(folder: string): SpoolLayout {
     return { root: undefined, store: given, locks: [join(given, 'LOCK')], quarantinedStores: [] };
   }
   const gone = spools.find(({ marker }) => existsSync(marker));
-  if (gone !== undefined) throw storeGone(gone.store);
+  if (gone !== undefined) {
+    await refuseBegun(gone);
+    throw storeGone(gone.store);
+  }
   const what = existsSync(given) ? 'holds no spool' : 'does not exist';
   const quarantine = spools
     .flatMap((layout) => findQuarantined(layout.quarantine))
@@ -64,9 +68,19 @@ export function storeGone(store: string): HoldfastError {
   return new HoldfastError('spool-gone', text);
 }
 
-/** @throws HoldfastError `spool-newer-format`. */
+async function refuseBegun(layout: FolderLayout): Promise<void> {
+  if ((await readMarker(layout)) !== 'begun' || (await toldMark(layout)) !== undefined) return;
+  throw new HoldfastError(
+    'spool-not-found',
+    `${layout.root} holds no spool yet: the first start was cut off before its store was complete. Nothing was in it; the next start begins it again`,
+  );
+}
+
+/** @throws HoldfastError `spool-newer-format`, `spool-not-found`. */
 export async function checkFormat({ root }: SpoolLayout): Promise<void> {
-  if (root === undefined || (await readMarker(layoutOf(root))) !== 'newer') return;
+  if (root === undefined) return;
+  await refuseBegun(layoutOf(root));
+  if ((await readMarker(layoutOf(root))) !== 'newer') return;
   throw new HoldfastError(
     'spool-newer-format',
     `${root} was written by a newer version of Holdfast: look into it with that version`,

@@ -58,7 +58,7 @@ export interface OpenOptions {
  */
 export async function openStoppedSpool(folder: string, options: OpenOptions = {}): Promise<OpenedSpool> {
   const { codecFor = async () => plainCodec, rehearse = 'needed' } = options;
-  const layout = findSpool(folder);
+  const layout = await findSpool(folder);
   await checkFormat(layout);
   const { codec, missing } = watchMissingKeys(await codecFor(layout));
   const lock: HeldLock = await lockSpool(layout);

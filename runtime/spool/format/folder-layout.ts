@@ -48,17 +48,18 @@ export function layoutOf(root: string): FolderLayout {
 
 const maxMarkerBytes = 4096;
 
-/** `newer`: written by a version that knows more. `unreadable`: missing, or not ours. */
-export type MarkerState = 'ours' | 'newer' | 'unreadable';
+/** `begun`: no store was complete yet. `newer`: written by a version that knows more. `unreadable`: missing, or not ours. */
+export type MarkerState = 'begun' | 'ours' | 'newer' | 'unreadable';
 
 /** `skipUnreadable`: a file that the disk does not return counts as unreadable. */
 export async function readMarker(layout: FolderLayout, skipUnreadable = false): Promise<MarkerState> {
   try {
     const text = await readSmallFile(layout.marker, maxMarkerBytes);
-    const marker = JSON.parse(text?.toString('utf8') ?? '') as { holdfast?: unknown; format?: unknown };
+    const marker = JSON.parse(text?.toString('utf8') ?? '') as Partial<Record<string, unknown>>;
     if (marker.holdfast !== 'spool' || !Number.isSafeInteger(marker.format)) return 'unreadable';
     const format = marker.format as number;
-    return format > formatVersion ? 'newer' : 'ours';
+    if (format > formatVersion) return 'newer';
+    return marker.store === 'none' ? 'begun' : 'ours';
   } catch (error) {
     const isOther = error instanceof HoldfastError && error.code === 'not-a-file';
     if (error instanceof SyntaxError || error instanceof TypeError || isOther) return 'unreadable';
@@ -67,8 +68,10 @@ export async function readMarker(layout: FolderLayout, skipUnreadable = false): 
   }
 }
 
-export async function writeMarker(layout: FolderLayout): Promise<void> {
-  const text = `${JSON.stringify({ holdfast: 'spool', format: formatVersion })}\n`;
+/** `begun`, before the first store is made: a start that was cut off then must not be taken for the loss of one. */
+export async function writeMarker(layout: FolderLayout, state: 'begun' | 'ours' = 'ours'): Promise<void> {
+  const store = state === 'begun' ? { store: 'none' } : {};
+  const text = `${JSON.stringify({ holdfast: 'spool', format: formatVersion, ...store })}\n`;
   await replaceFile(layout.marker, text, { sync: true });
   await syncFolder(layout.root);
 }

@@ -13,7 +13,8 @@
 //
 // Crash argument. The new store is built under another name and takes its place by a rename, once it is
 // complete and synced. A store that was moved away and not salvaged yet carries `-unsalvaged` in its name: a
-// start that finds one, and no store, begins the salvage again.
+// start that finds one, and no store, begins the salvage again. A first start says in FORMAT.json that there is no store until
+// there is one: what it left when it was cut off is neither damage nor a loss.
 
 import { rename, rm } from 'node:fs/promises';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -222,22 +223,32 @@ async function holdsOurs({ codec }: Options, layout: FolderLayout): Promise<bool
 
 async function openStore(options: Options, layout: FolderLayout, suspicious: boolean): Promise<OpenedStore> {
   await rm(layout.newStore, { recursive: true, force: true });
-  const found = await lookAt(layout.store);
+  let found = await lookAt(layout.store);
   const marker = await readMarker(layout, options.skipUnreadable);
   if (marker === 'newer') return beginAnew(options, layout, found, 'it was written by a newer version');
   if (found === 'foreign') return beginAnew(options, layout, found, 'what stood in its place is no store');
+  const told = await toldMark(layout);
+  // A first start that was cut off had promised nothing yet: whatever it made of its store is no loss.
+  const isFirst = marker === 'begun' && told === undefined;
+  if (isFirst && found === 'store') {
+    await moveToQuarantine(layout, layout.store, nameOf(options.clock));
+    // On a full disk each try may leave a part of a store.
+    await pruneQuarantine(layout, maxQuarantineCount, maxQuarantineBytes);
+    found = 'none';
+  }
   if (found === 'none') {
     const left = await findUnsalvaged(layout);
     if (left !== undefined) return replaceStore(options, layout, left, 'a salvage was interrupted');
     const moved = await findFromLock(layout, options.codec);
     const why = 'the store stood in the place of the lock';
     if (moved !== undefined) return replaceStore(options, layout, await toSalvage(moved), why);
-    // The marker is written before the first store: without one of the two, the folder is new.
-    const isGone = marker !== 'unreadable' || options.isReplaced || (await toldMark(layout)) !== undefined;
+    // The marker says that there was a store: without it, the folder is new.
+    const isNew = (marker === 'unreadable' && told === undefined) || isFirst;
+    if (isNew && !options.isReplaced) return beginFirst(options, layout);
     const reason = 'the store is gone: its folder is missing or empty';
-    if (isGone) options.log.error({ folder: layout.store }, reason);
+    options.log.error({ folder: layout.store }, reason);
     await marked(layout, marker);
-    return { store: await begin(options, layout), isBegun: true, ...(isGone ? { repair: { reason } } : {}) };
+    return { store: await begin(options, layout), isBegun: true, repair: { reason } };
   }
   const check = { thorough: suspicious, name: nameOf(options.clock), log: options.log };
   const { damage, setAside, notOurs } = await checkFiles(layout, check);
@@ -344,17 +355,27 @@ async function beginAnew(
   found: 'none' | 'store' | 'foreign',
   reason: string,
 ): Promise<OpenedStore> {
-  if (found === 'none') {
-    await writeMarker(layout);
-    return { store: await begin(options, layout), isBegun: true };
-  }
+  if (found === 'none') return beginFirst(options, layout);
   const quarantine = await moveToQuarantine(layout, layout.store, nameOf(options.clock));
   options.log.error({ reason, quarantine }, 'the store cannot be used by this version; a new one is begun');
   await writeMarker(layout);
   return { store: await begin(options, layout), repair: { reason, quarantine } };
 }
 
-async function marked(layout: FolderLayout, marker: 'ours' | 'unreadable'): Promise<object> {
+/** The folder's first store. */
+async function beginFirst(options: Options, layout: FolderLayout): Promise<OpenedStore> {
+  await writeMarker(layout, 'begun');
+  const store = await begin(options, layout);
+  try {
+    await writeMarker(layout);
+    return { store, isBegun: true };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function marked(layout: FolderLayout, marker: 'begun' | 'ours' | 'unreadable'): Promise<object> {
   if (marker !== 'ours') await writeMarker(layout);
   return {};
 }
