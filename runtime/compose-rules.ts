@@ -134,8 +134,8 @@ function performerOf({ sources, uplink }: RuleParts): Performer {
   };
 }
 
-/** The row as JSON, named by the intent, so that a receiver knows a repetition. */
-function messageOf({ id: messageId, rule, value, time: creationTime, beforeDurable }: Intent) {
+/** The row as JSON, named by the intent, so that a receiver knows a repetition. docs/WIRE.md has it for receivers. */
+export function messageOf({ id: messageId, rule, value, time: creationTime, beforeDurable }: Intent) {
   const body = Buffer.from(JSON.stringify(value));
   const properties = { rule, ...(beforeDurable ? { beforeDurable: 'true' } : {}) };
   return { messageId, properties, contentEncoding: 'utf-8', creationTime, body } as const;

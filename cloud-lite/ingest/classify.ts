@@ -1,5 +1,6 @@
 // Decides what one event is: a message for the ledger, or one to set aside. Pure.
 import { describeError } from '../../kernel/errors.ts';
+import { cutText } from '../../kernel/text.ts';
 import { type ParsedMessage, parseMessage } from '../../wire/message.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import type { ReceivedEvent } from './event-source.ts';
@@ -11,6 +12,8 @@ export type SetAsideReason =
   /** No device behind it: something else writes to this event hub. */
   | 'no-device'
   | 'not-a-mini-batch'
+  /** What a rule sent to another module: a route upstream names every output of the module. */
+  | 'rule-action'
   /** No honest clock or counter says it (plausible.ts). */
   | Implausible['reason']
   /** The message is taken, but not its word that the stream began so far back. */
@@ -38,6 +41,8 @@ export function classify(event: ReceivedEvent): Classified {
     return aside('no-device', 'device or module id longer than 128 characters');
   }
   try {
+    const { rule } = event.properties;
+    if (text(rule) && !namesStream(event.properties)) return aside('rule-action', routeHint(String(rule)));
     return classifyMessage(event, { deviceId, moduleId });
   } catch (error) {
     // Also what no parser should throw: one strange message must not stop its partition.
@@ -81,6 +86,13 @@ function contentOf(message: ParsedMessage): Arrival['content'] {
     ? { kind: 'late', late: message.late, ...batch }
     : { kind: 'batch', window: message.window, ...batch };
 }
+
+const namesStream = (properties: ReceivedEvent['properties']) =>
+  Object.keys(properties).some((name) => /^(batchid|deviceid)$/i.test(name));
+
+const routeHint = (rule: string) =>
+  `what rule ${cutText(rule, maxIdentityLength)} sent to an output: the route upstream names all outputs of the module; ` +
+  'it should name one, /messages/modules/MODULE/outputs/telemetry';
 
 // NUL and halves of characters, which no database's text can hold, are not part of any identity.
 const text = (value: unknown) =>

@@ -91,6 +91,20 @@ export function plausibleContract(open: () => Database): void {
       expect(await listAlerts(database, { limit: 10 })).toMatchObject([{ kind: 'messages-set-aside' }]);
     });
 
+    test('is counted without an alert where a route upstream brings what a rule sent to another module', async () => {
+      const action = (properties: object) => ({ batchId: undefined, ...properties });
+      await send(action({ rule: 'hot' }), action({ rule: 'hot', beforeDurable: 'true' }));
+      expect(await listAsideSources(database, { limit: 10 })).toMatchObject([
+        { deviceId: 'd', moduleId: 'm', batchId: '', reason: 'rule-action', messages: 2 },
+      ]);
+      const [{ detail }] = (await listAsideSources(database, { limit: 10 })) as [{ detail: string }];
+      expect(detail).toMatch(/rule hot .* the route upstream names all outputs.*outputs\/telemetry$/);
+      expect(await listAlerts(database, { limit: 10 })).toEqual([]);
+      // A mini-batch that has such a property by chance is one.
+      await send({ ...at(0), rule: 'hot' });
+      expect(await stream()).toMatchObject({ messages: 1 });
+    });
+
     test('a stream that one message contradicts is not healthy', async () => {
       await send(records(0), { ...records(10), index: 'time', ...at(0) });
       expect(await stream()).toMatchObject({ setAside: [{ reason: 'index-changed', range: null }] });

@@ -34,8 +34,8 @@ export interface AsideSource {
 }
 
 const tellAgainMs = 86_400_000;
-/** The hub's own events, which come by the same way: no message of anybody is lost with them. */
-const untold: readonly string[] = ['not-telemetry'];
+/** The hub's own events, and what rules send to other modules: no readings are lost with them. */
+const untold: readonly string[] = ['not-telemetry', 'rule-action'];
 
 export async function noteSources(session: Session, asides: readonly AsideOf[], now: number): Promise<void> {
   const groups = new Map<string, { readonly of: AsideOf; messages: number; window: Window | undefined }>();

@@ -152,6 +152,56 @@ describe('layers', () => {
   });
 });
 
+describe('the routes of a gateway', () => {
+  const whole = merge(template(base), ...layers.map((layer) => template(layer)));
+  type Wanted = {
+    uplink: { output: string };
+    rules?: Record<string, { outputs: readonly (string | object)[] }>;
+  };
+  const wantedBy = ({ modulesContent }: ReturnType<typeof expand>): Wanted =>
+    modulesContent.holdfast['properties.desired'];
+  /** Where a message goes that the module sends to this output. */
+  const sinks = ({ modulesContent }: ReturnType<typeof expand>, output: string) =>
+    Object.values(modulesContent.$edgeHub['properties.desired'].routes as Record<string, { route: string }>)
+      .map(({ route }) => /^FROM (\S+) INTO (.+)$/.exec(route)!)
+      .filter(([, from]) =>
+        new RegExp(`^${from!.replace('*', '.*')}$`).test(`/messages/modules/holdfast/outputs/${output}`),
+      )
+      .map(([, , sink]) => sink);
+
+  it('bring upstream what the module sends to the output for telemetry, and nothing else', () => {
+    for (const manifest of [template('deployment.template.json'), template(base), whole]) {
+      expect(wantedBy(manifest).uplink.output).toBe('telemetry');
+      expect(sinks(manifest, 'telemetry')).toEqual(['$upstream']);
+      expect(sinks(manifest, 'anything')).toEqual([]);
+    }
+  });
+
+  it('lead what rules send to other modules, and not to the cloud, where each message is paid for', () => {
+    const sent = Object.values(wantedBy(whole).rules!).flatMap(({ outputs }) =>
+      outputs.flatMap((output) =>
+        typeof output === 'object' && 'send' in output ? [String(output.send)] : [],
+      ),
+    );
+    expect(sent).toEqual(['control']);
+    for (const output of sent)
+      expect(sinks(whole, output)).toEqual(['BrokeredEndpoint("/modules/controller/inputs/control")']);
+  });
+
+  it('are the same in every document and on the dashboard', () => {
+    const shown = ['docs/DEPLOY.md', 'docs/RULES.md', 'cloud-lite/dashboard/page/fleet/empty.tsx'].flatMap(
+      (file) =>
+        [
+          ...readFileSync(join(root, file), 'utf8').matchAll(
+            /FROM (\/messages\/modules\/holdfast\S*) INTO \$upstream/g,
+          ),
+        ].map(([, from]) => from),
+    );
+    expect(shown.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(shown)).toEqual(new Set(['/messages/modules/holdfast/outputs/telemetry']));
+  });
+});
+
 describe('a template', () => {
   it('whose variables are not set is refused by name', () => {
     expect(() => expand(json('deployment.template.json'), {})).toThrow(

@@ -47,7 +47,7 @@ uplink.body |  | readings/1 | Form of the bodies: columns/1 is compact, readings
 uplink.gzip |  | false | Whether bodies are compressed where that makes them smaller
 uplink.sendTimeoutMs | ms | 30s | Longest wait for the acknowledgement of one message
 uplink.caFile |  | /data/hub-ca.pem | PEM file of authorities to trust, besides those of IoT Edge
-uplink.output |  | telemetry | Module output to send to, for routes that name it; without it, the module's plain telemetry
+uplink.output |  | telemetry | Module output that telemetry is sent to; the route upstream names it. Default: telemetry under IoT Edge, else the module's plain telemetry
 uplink.caps |  | {messagesPerDay: 8000} | What the hub is sent at most; 0 is no cap
 caps.messagesPerSecond | messages/s | 20 | Messages a second at most
 caps.bytesPerSecond | bytes/s | 100000 | Bytes a second at most

@@ -63,7 +63,7 @@ export interface EdgeUplinkOptions {
   readonly transport?: 'amqp' | 'amqp-ws';
   /** PEM file of authorities to trust instead of the machine's own; added to IoT Edge's trust bundle. */
   readonly caFile?: string;
-  /** Name of the module output; without it, messages go to the module's plain telemetry endpoint. */
+  /** Name of the module output; without it `telemetry` under IoT Edge, else the module's plain telemetry endpoint. */
   readonly output?: string;
   /** Life of tokens and how long before its end they are renewed, in seconds. Default 3600, 900. */
   readonly token?: { readonly validSeconds: number; readonly renewBeforeSeconds: number };

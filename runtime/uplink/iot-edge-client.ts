@@ -28,7 +28,7 @@ export interface IotEdgeClientOptions {
   readonly transport: TransportName;
   /** PEM file of authorities to trust instead of the machine's own; added to IoT Edge's trust bundle. */
   readonly caFile?: string;
-  /** Module output to send to; absent: the module's plain telemetry endpoint. */
+  /** Module output to send to; absent: `telemetry` under IoT Edge, else the module's plain telemetry endpoint. */
   readonly output?: string;
   /** Tokens live this long, and are renewed this long before they end, in seconds. Default 3600, 900. */
   readonly token?: { readonly validSeconds: number; readonly renewBeforeSeconds: number };
@@ -36,6 +36,10 @@ export interface IotEdgeClientOptions {
   readonly workloadTimeoutMs?: number;
   readonly clock: Clock;
 }
+
+// No route of edgeHub can name plain telemetry without naming every output: what rules send to other modules would go to
+// the cloud with it.
+const edgeOutput = 'telemetry';
 
 /** A direct method's payload may have 128 KiB; more is refused unread. */
 const maxMethodBytes = 128 * 1024;
@@ -117,6 +121,7 @@ function adapt(
     if (!discarded) captured.retryTokenLater(options.clock, error);
   });
   const target = targetOf(options, captured);
+  const usualOutput = options.output ?? (options.identity.kind === 'iot-edge' ? edgeOutput : undefined);
 
   return {
     target,
@@ -151,7 +156,7 @@ function adapt(
       return settled((done) => transport.enableInputMessages(done));
     },
     report: (patch) => settled((done) => transport.updateTwinReportedProperties(patch, done)),
-    async send(message, output = options.output) {
+    async send(message, output = usualOutput) {
       const outgoing = toMessage(message);
       // Settled as released, modified, or rejected without a reason, a message resolves with nothing.
       const result = output

@@ -68,6 +68,20 @@ test('the module is known by what IoT Edge says, and trusts the bundle that it g
   expect(hub.events()[0]).toMatchObject({ deviceId: 'device', moduleId: 'holdfast' });
 });
 
+test('telemetry has an output of its own, so that a route can lead it without what rules send', async () => {
+  const uplink = makeUplink();
+  uplink.start();
+  await eventually(() => uplink.state().connected);
+  await uplink.send(message('a'));
+  await uplink.send(message('b'), 'control');
+  const named = makeUplink({ output: 'readings' });
+  await uplink.stop();
+  named.start();
+  await eventually(() => named.state().connected);
+  await named.send(message('c'));
+  expect(hub.events().map(({ system }) => system.outputName)).toEqual(['telemetry', 'control', 'readings']);
+});
+
 test('a workload API that does not answer is given up in time, said so, and tried again', async () => {
   await hub.setFaults({ silent: ['workload'] });
   const uplink = makeUplink();

@@ -29,7 +29,8 @@ export function Empty({
         <li>
           <h2>Its messages go upstream</h2>
           <p>
-            The deployment needs the route <code>FROM /messages/modules/holdfast/* INTO $upstream</code>.{' '}
+            The deployment needs the route{' '}
+            <code>FROM /messages/modules/holdfast/outputs/telemetry INTO $upstream</code>.{' '}
             <code>sudo iotedge check</code> tests the gateway’s way to the hub.
           </p>
         </li>
