@@ -5,7 +5,7 @@ import { type Intent, intentId } from './rules/actions/intent.ts';
 
 const page = readFileSync(new URL('../docs/WIRE.md', import.meta.url), 'utf8');
 const section = (title: string) => page.split(/^## /m).find((text) => text.startsWith(title))!;
-const fence = (title: string) => JSON.parse(/```json.*\n([^]*?)```/.exec(section(title))![1]!);
+const fence = (title: string) => JSON.parse(/```json.*\n([\s\S]*?)```/.exec(section(title))![1]!);
 
 const time = Date.UTC(2026, 10, 21, 22, 20, 10);
 const verdict = { rule: 'overheated', output: 'output', key: '[]', time, ordinal: 0 };

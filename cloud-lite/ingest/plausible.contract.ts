@@ -92,13 +92,13 @@ export function plausibleContract(open: () => Database): void {
     });
 
     test('is counted without an alert where a route upstream brings what a rule sent to another module', async () => {
-      const action = (properties: object) => ({ batchId: undefined, ...properties });
-      await send(action({ rule: 'hot' }), action({ rule: 'hot', beforeDurable: 'true' }));
+      const action = (properties: object) => rig.event({}, { properties });
+      await rig.ingest(action({ rule: 'hot' }), action({ rule: 'hot', beforeDurable: 'true' }));
       expect(await listAsideSources(database, { limit: 10 })).toMatchObject([
         { deviceId: 'd', moduleId: 'm', batchId: '', reason: 'rule-action', messages: 2 },
       ]);
-      const [{ detail }] = (await listAsideSources(database, { limit: 10 })) as [{ detail: string }];
-      expect(detail).toMatch(/rule hot .* the route upstream names all outputs.*outputs\/telemetry$/);
+      const [source] = await listAsideSources(database, { limit: 10 });
+      expect(source!.detail).toMatch(/rule hot .* the route upstream names all outputs.*outputs\/telemetry$/);
       expect(await listAlerts(database, { limit: 10 })).toEqual([]);
       // A mini-batch that has such a property by chance is one.
       await send({ ...at(0), rule: 'hot' });
