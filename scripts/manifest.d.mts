@@ -5,3 +5,11 @@ export interface Manifest {
 }
 export function expand(template: unknown, env: Readonly<Record<string, string | undefined>>): Manifest;
 export function merge(base: Manifest, ...layers: readonly Manifest[]): Manifest;
+export interface NamedManifest {
+  readonly name: string;
+  readonly manifest: Manifest;
+}
+export function mergeNamed(
+  base: Manifest,
+  layers: readonly NamedManifest[],
+): { readonly manifest: Manifest; readonly notes: readonly string[] };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { expand, merge } from '../../scripts/manifest.mjs';
+import { expand, merge, mergeNamed } from '../../scripts/manifest.mjs';
 import { root } from '../../test/support/source-tree.ts';
 import { statusAddress } from '../health/status-address.ts';
 import { checkTwin } from './check-twin.ts';
@@ -149,6 +149,82 @@ describe('layers', () => {
     expect(desired({ 'properties.desired': { logLevel: 'warn' } })).toEqual({ logLevel: 'warn' });
     expect(() => merge(template(layers[0]!))).toThrow(/a layer alone is no deployment/);
     expect(() => desired({ sources: {} })).toThrow(/holdfast: sources is neither/);
+  });
+
+  const of = (desired: object) => ({ modulesContent: { holdfast: desired } });
+  const start = (sources: unknown) =>
+    merge(template(base), of({ 'properties.desired': { logLevel: 'info', sources } }));
+  const merged = (sources: unknown, ...more: object[]) =>
+    merge(start(sources), ...more.map(of)).modulesContent.holdfast['properties.desired'];
+
+  it('remove what they set to null, and leave no null behind', () => {
+    const both = { a: { host: 'x', tagsFile: 'y' }, b: {} };
+    expect(merged(both, { 'properties.desired.sources.b': null })).toEqual({
+      logLevel: 'info',
+      sources: { a: both.a },
+    });
+    expect(
+      merged(both, { 'properties.desired.sources.a.tagsFile': null, 'properties.desired.logLevel': null }),
+    ).toEqual({
+      sources: { a: { host: 'x' }, b: {} },
+    });
+    expect(merged(both, { 'properties.desired.sources.a': { host: 'z', tagsFile: null } })).toMatchObject({
+      sources: { a: { host: 'z' } },
+    });
+    expect(merged(both, { 'properties.desired.sources.c.d.e': null })).toEqual({
+      logLevel: 'info',
+      sources: both,
+    });
+    expect(merged(both, { 'properties.desired': { logLevel: 'warn', sources: null } })).toEqual({
+      logLevel: 'warn',
+    });
+  });
+
+  it.each([
+    [
+      'a list',
+      [{ name: 'a' }],
+      { 'properties.desired.sources.b': {} },
+      /sources\.b cannot be merged into sources, which is a list.*a map by name/,
+    ],
+    ['a text', 'none', { 'properties.desired.sources.b': {} }, /sources is "none" in what lies below/],
+    [
+      'a name with a dot',
+      {},
+      { 'properties.desired.sources.hall.press': { type: 'opcua' } },
+      /looks like 'hall\.press' of sources.*name it 'hall-press'/,
+    ],
+    ['an empty name', {}, { 'properties.desired.sources..press': {} }, /an empty name between its dots/],
+    [
+      'two of one layer',
+      {},
+      { 'properties.desired.sources.a.host': 'x', 'properties.desired.sources.a': {} },
+      /stand in one layer/,
+    ],
+    [
+      'the whole and a part',
+      {},
+      { 'properties.desired.sources.a': {}, 'properties.desired': {} },
+      /stand in one layer/,
+    ],
+  ])('that cannot be merged are refused, and say why: %s', (_, sources, layer, message) => {
+    expect(() => merged(sources, layer)).toThrow(message);
+    expect(() => merged(sources, layer)).toThrow(/^layer 1: holdfast/);
+  });
+
+  it('that set the same: the later one counts, and it is said', () => {
+    const press = (host: string) => of({ 'properties.desired.sources.press': { host } });
+    const { manifest, notes } = mergeNamed(start({}), [
+      { name: 'line.json', manifest: press('one') },
+      { name: 'hall.json', manifest: press('two') },
+      { name: 'all.json', manifest: of({ 'properties.desired.sources': {} }) },
+    ]);
+    expect(manifest.modulesContent.holdfast['properties.desired'].sources).toEqual({});
+    expect(notes).toEqual([
+      'hall.json replaces what line.json says of holdfast: properties.desired.sources.press',
+      'all.json replaces what line.json says of holdfast: properties.desired.sources.press',
+      'all.json replaces what hall.json says of holdfast: properties.desired.sources.press',
+    ]);
   });
 });
 
