@@ -17,6 +17,7 @@ import { type ActiveConfig, type ActiveConfigOptions, createActiveConfig } from 
 import { commitLimitsOf } from './config/commit-limits.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
 import { type Config, ruleSources, type SourceConfig } from './config/schema.ts';
+import type { Working } from './config/trial.ts';
 import { type DelayedStart, delayStart } from './delayed-start.ts';
 import { frontierOf } from './frontier.ts';
 import type { LogEntry } from './health/log-entry.ts';
@@ -268,6 +269,14 @@ async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config:
   return { uplink, forwarder, dayUse, jobs };
 }
 
+/** A source that is held for lack of room was connected, and shows nothing meanwhile. */
+function workingIn({ uplink, sources }: Parts): Working {
+  const working = [...sources.running].filter(([, source]) =>
+    ['connected', 'held'].includes(source.state().phase),
+  );
+  return { hub: uplink.state().connected, sources: new Set(working.map(([id]) => id)) };
+}
+
 /** Starts the parts in their order. */
 async function run(edges: Edges, parts: Parts, config: Config): Promise<ComposedModule> {
   const { clock, log, metrics, dataFolder } = edges;
@@ -287,7 +296,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
             wantInputs(next);
           },
           onReport: () => reporter.now(),
-          isConnected: () => uplink.state().connected,
+          working: () => workingIn(parts),
         }),
       stop: () => activeConfig.stop(),
     },

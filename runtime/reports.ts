@@ -2,6 +2,7 @@
 import { composeReported } from './health/reported-state.ts';
 import { createReporter, type Reporter } from './health/reporter.ts';
 import { createStatusPort, type StatusPort } from './health/status-port.ts';
+import { isOpen } from './methods/job-ranges.ts';
 import { createMethodRouter, type MethodRouter } from './methods/router.ts';
 import type { Skip } from './methods/skip.ts';
 import { composeStatus } from './methods/status.ts';
@@ -83,6 +84,8 @@ export function makeReports(parts: ReportParts, startedAt: number): Reports {
     compose: () =>
       composeReported({
         ...common(),
+        ...workOf(parts),
+        fullInSeconds: views.fullInSeconds(),
         starts: { crashes: starts.crashes, waiting: delayed.isWaiting },
         strayErrors: stray.count,
       }),
@@ -100,6 +103,16 @@ export function makeReports(parts: ReportParts, startedAt: number): Reports {
     log,
   });
   return { methods, reporter, server, views, stray };
+}
+
+function workOf({ clock, forwarder, activeConfig, jobs }: ReportParts) {
+  const { dayUse, waitingFor } = forwarder.state();
+  const isToday = dayUse.day === Math.floor(clock.now() / 86_400_000);
+  const unitsCap = activeConfig.config().uplink.caps.messagesPerDay;
+  return {
+    uplink: { unitsToday: isToday ? dayUse.units : 0, unitsCap, waitingFor },
+    openJobs: jobs.jobs().filter(isOpen).length,
+  };
 }
 
 function skipIn(windows: Windows, known: ReadonlyMap<string, unknown>, isAllowed: () => boolean): Skip {

@@ -21,6 +21,8 @@ export interface Said {
 export interface Views {
   readonly fillRate: FillRate;
   readonly outages: OutageLog;
+  /** How long the room lasts without a network; undefined where that is not known. */
+  fullInSeconds(): number | undefined;
   samples(): readonly Sample[];
   overview(): Overview;
   /** A gzipped tar; undefined where it does not fit into `maxBytes`. */
@@ -56,6 +58,7 @@ export function makeViews(parts: ReportParts, said: () => Said, startedAt: numbe
   return {
     fillRate,
     outages,
+    fullInSeconds,
     samples: () => samplesOf(parts, said(), startedAt, fullInSeconds()),
     overview: () => overviewOf(parts, said(), fullInSeconds()),
     bundle: async (maxBytes) =>

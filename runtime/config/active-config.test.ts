@@ -53,7 +53,7 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
   const applied: { next: Config; plan: ReloadPlan }[] = [];
   const reports: ConfigReport[] = [];
   let changed = () => {};
-  const state = { connected: false, applying: async () => {} };
+  const state = { connected: false, sources: new Set<string>(), applying: async () => {} };
   const active = createActiveConfig({
     file: path,
     heedTwin,
@@ -71,7 +71,7 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
       await state.applying();
     },
     onReport: (report) => void reports.push(report),
-    isConnected: () => state.connected,
+    working: () => ({ hub: state.connected, sources: state.sources }),
   };
   const rest = async () => {
     // Files are read for real: what was asked for before is there once as many reads of ours are.
@@ -355,13 +355,13 @@ describe('another way to the hub', () => {
     await site.rest();
     expect(site.active.config().uplink.transport).toBe('amqp');
     expect(site.active.report()).toMatchObject({
-      state: 'refused',
+      state: 'reverted',
       version: '2',
       running: { origin: 'file' },
       errors: [{ path: 'uplink' }],
     });
     await site.twin({ $version: 3, ...withTransport('amqp-ws') });
-    expect(site.active.report()).toMatchObject({ state: 'refused', version: '3' });
+    expect(site.active.report()).toMatchObject({ state: 'reverted', version: '3' });
     expect(site.active.config().uplink.transport).toBe('amqp');
     expect(site.store.kept.get('config.lastGood')).not.toContain('amqp-ws');
   });
@@ -397,5 +397,127 @@ describe('another way to the hub', () => {
     await site.rest();
     expect(site.active.config().uplink.transport).toBe('amqp-ws');
     expect(site.store.kept.get('config.lastGood')).toContain('amqp-ws');
+  });
+});
+
+describe('sources that worked before', () => {
+  /** A site with two sources of which data comes, and a change of the first. */
+  async function changed(more: object = { host: 'wrong' }) {
+    const site = bench({ file: yaml('a', 'b') });
+    site.state.sources = new Set(['a', 'b']);
+    await site.boot();
+    await site.twin({ $version: 2, sources: [source('a', more), source('b')] });
+    site.state.sources = new Set(['b']);
+    return site;
+  }
+  const hostOf = (site: Awaited<ReturnType<typeof changed>>) =>
+    (site.active.config().sources[0] as { host?: string }).host;
+  const pass = async (site: Awaited<ReturnType<typeof changed>>, ms: number) => {
+    await site.clock.advance(ms);
+    await site.rest();
+  };
+
+  it('come back with their former settings when they are not reached by the new ones; the report says which', async () => {
+    const site = await changed();
+    expect(site.active.report()).toMatchObject({ state: 'trial', version: '2' });
+    expect(site.store.kept.get('config.lastGood')).not.toContain('wrong');
+    await pass(site, 179_000);
+    expect(hostOf(site)).toBe('wrong');
+    await pass(site, 2000);
+    expect(hostOf(site)).toBe('h');
+    const report = site.active.report();
+    expect(report).toMatchObject({
+      state: 'reverted',
+      version: '2',
+      running: { origin: 'file' },
+      errors: [
+        { path: 'sources', message: expect.stringMatching(/^a had a connection .* none within 180 s/) },
+      ],
+    });
+    expect(report.hash).toMatch(/^[0-9a-f]{16}$/);
+    expect(report.running?.hash).toMatch(/^[0-9a-f]{16}$/);
+    expect(report.hash).not.toBe(report.running?.hash);
+  });
+
+  it('are left alone once data came by the new settings, whatever becomes of it then', async () => {
+    const site = await changed({ unit: 3 });
+    site.state.sources = new Set(['a', 'b']);
+    await pass(site, 1000);
+    expect(site.active.report()).toMatchObject({ state: 'applied', version: '2' });
+    site.state.sources = new Set();
+    await pass(site, 600_000);
+    expect(site.active.report()).toMatchObject({ state: 'applied', version: '2' });
+    expect(JSON.parse(site.store.kept.get('config.lastGood')!)).toMatchObject({ version: '2' });
+  });
+
+  it('are tried again when somebody sends the same once more: the equipment may only have been off', async () => {
+    const site = await changed();
+    await pass(site, 181_000);
+    await site.touch(yaml('a', 'b'));
+    expect(site.active.report()).toMatchObject({ state: 'reverted', version: '2' });
+    expect(hostOf(site)).toBe('h');
+    site.state.sources = new Set(['a', 'b']);
+    await site.twin({ $version: 3, sources: [source('a', { host: 'wrong' }), source('b')] });
+    expect(site.active.report()).toMatchObject({ state: 'trial', version: '3' });
+  });
+
+  it('under another name must be reached, too, by any of those that took their place', async () => {
+    const site = bench({ file: yaml('a') });
+    site.state.sources = new Set(['a']);
+    await site.boot();
+    await site.twin({
+      $version: 2,
+      sources: [source('x', { host: 'wrong' }), source('y', { host: 'wrong' })],
+    });
+    site.state.sources = new Set();
+    await pass(site, 181_000);
+    expect(site.names()).toEqual(['a']);
+    expect(site.active.report()).toMatchObject({ state: 'reverted', version: '2' });
+  });
+
+  it.each([
+    ['never worked', new Set<string>(), [source('a', { host: 'wrong' })]],
+    ['are removed on purpose', new Set(['a', 'b']), [source('b')]],
+    ['are not touched', new Set(['a', 'b']), [source('a'), source('b'), source('c')]],
+  ])('that %s put nothing on trial', async (_what, working, sources) => {
+    const site = bench({ file: yaml('a', 'b') });
+    site.state.sources = working;
+    await site.boot();
+    await site.twin({ $version: 2, sources });
+    expect(site.active.report()).toMatchObject({ state: 'applied', version: '2' });
+  });
+
+  it('are measured by what the configuration before the trial had shown, through any number of changes', async () => {
+    const site = await changed();
+    await pass(site, 100_000);
+    await site.twin({ $version: 3, sources: [source('a', { host: 'worse' }), source('b')] });
+    expect(site.active.report()).toMatchObject({ state: 'trial', version: '3' });
+    await pass(site, 181_000);
+    expect(hostOf(site)).toBe('h');
+    await site.twin({ $version: 4, sources: [source('a'), source('b')] });
+    expect(site.active.report()).toMatchObject({ state: 'applied', version: '4' });
+  });
+
+  it('are not forgotten by a crash amid the trial: it begins again', async () => {
+    const first = await changed();
+    const next = bench({ store: first.store, file: yaml('a', 'b') });
+    await next.boot();
+    expect(next.active.report()).toMatchObject({ state: 'applied', origin: 'file' });
+    // The twin is read before any source has a connection.
+    await next.twin({ $version: 2, sources: [source('a', { host: 'wrong' }), source('b')] });
+    expect(next.active.report()).toMatchObject({ state: 'trial' });
+    await pass(next, 181_000);
+    expect(hostOf(next)).toBe('h');
+    expect(next.store.kept.get('config.trial')).toBe('null');
+  });
+
+  it('stay away where nothing shall be taken back', async () => {
+    const site = bench({ file: yaml('a') });
+    site.state.sources = new Set(['a']);
+    await site.boot();
+    await site.twin({ $version: 2, revertAfterMs: 0, sources: [source('a', { host: 'wrong' })] });
+    site.state.sources = new Set();
+    await pass(site, 600_000);
+    expect(site.active.report()).toMatchObject({ state: 'applied', version: '2' });
   });
 });

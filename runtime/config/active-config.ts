@@ -9,7 +9,8 @@
 // of a reload leaves a spool like any other. Last good is written after the change has taken effect: the
 // next start then runs the old configuration or the new one, whole, and reads the twin and the file again.
 //
-// A change of how the hub is reached is on trial: see uplink-trial.ts.
+// A change of what worked is on trial (trial.ts). What is on trial is noted in the spool: a start that finds the note tries it
+// again by the same measure, and not as if nothing had worked before.
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -20,12 +21,21 @@ import { ConfigError, loadValue } from './load.ts';
 import type { Problem } from './problem-text.ts';
 import { planReload, type ReloadPlan } from './reload-plan.ts';
 import { type RemoteFiles, remoteFilesOf } from './remote-files.ts';
+import { logReport } from './report-log.ts';
 import type { Config } from './schema.ts';
 import type { SettingStore } from './setting-store.ts';
+import { bothWorking, needsOf, type RunningTrial, Trial, type Working } from './trial.ts';
+import { readTrialNote, type TrialNote, TrialNotes } from './trial-note.ts';
 import { type TwinWish, twinWish } from './twin-wish.ts';
-import { UplinkTrial } from './uplink-trial.ts';
-import { boundErrors, type ConfigReport, type ConfigVersion, errorText } from './version.ts';
-import { loadFile, loadWanted, type Outcome } from './wanted.ts';
+import {
+  boundErrors,
+  type ConfigReport,
+  type ConfigStateName,
+  type ConfigVersion,
+  shownHash,
+  versionOf,
+} from './version.ts';
+import { loadFile, loadWanted, type Outcome, type Wanted } from './wanted.ts';
 
 export interface ActiveConfigOptions {
   /** The gateway's own file; absent: the twin alone decides. */
@@ -38,8 +48,6 @@ export interface ActiveConfigOptions {
   readonly remoteFolders?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
-  /** Default 180,000. */
-  readonly trialMs?: number;
   readonly watch?: typeof watchFiles;
   readonly keepForStart?: SaverOptions['keepForStart'];
 }
@@ -49,7 +57,8 @@ export interface ConfiguredModule {
   /** Resolves once the parts have taken it. Never rejects for what equipment or network do. */
   apply(next: Config, plan: ReloadPlan): Promise<void>;
   onReport(report: ConfigReport): void;
-  isConnected(): boolean;
+  /** What works now: the judge of a configuration on trial. */
+  working(): Working;
 }
 
 export interface ActiveConfig {
@@ -101,11 +110,14 @@ class LayeredConfig implements ActiveConfig {
   #stopped = false;
   /** Once booted. */
   #saver: LastGoodSaver | undefined;
-  readonly #trial: UplinkTrial;
-  /** Lost its trial: what to go back to. */
-  #fallback: LastGood | undefined;
-  /** A configuration that lost its trial, by hash: it is not tried again in this process's life. */
+  readonly #trial: Trial;
+  /** What runs lost its trial: what to go back to, and why. */
+  #expired: Expired | undefined;
+  /** Configurations that lost their trial: not tried again in this process's life, unless somebody says so. */
   readonly #failed = new Map<string, readonly Problem[]>();
+  #notes: TrialNotes | undefined;
+  /** Of an earlier process, whose trial did not end. */
+  #noted: TrialNote | undefined;
   #knowsLast = false;
 
   constructor(options: ActiveConfigOptions) {
@@ -113,16 +125,13 @@ class LayeredConfig implements ActiveConfig {
     this.#twin = options.heedTwin ? 'unread' : { kind: 'none' };
     const { file: configFile, dataFolder, remoteFolders } = options;
     this.#remote = remoteFilesOf({ named: remoteFolders, configFile, dataFolder });
-    this.#trial = new UplinkTrial({
+    this.#trial = new Trial({
       clock: options.clock,
       log: options.log,
-      trialMs: options.trialMs ?? 180_000,
-      isConnected: () => this.#isConnected(),
-      onPassed: () => {
-        if (this.#running) this.#saver?.save(this.#running);
-      },
-      onExpired: (fallback) => {
-        this.#fallback = fallback;
+      working: () => this.#seen(),
+      onPassed: () => this.#pass(),
+      onExpired: (trial, problems) => {
+        this.#expired = { trial, problems };
         this.#again();
       },
     });
@@ -133,6 +142,8 @@ class LayeredConfig implements ActiveConfig {
   async boot(store: SettingStore, mayWait: boolean): Promise<Config> {
     const { log } = this.#options;
     this.#saver = new LastGoodSaver({ ...this.#options, store });
+    this.#notes = new TrialNotes({ store, log });
+    this.#noted = await readTrialNote(store);
     const kept = await readLastGood(store);
     if (kept.kind === 'unusable')
       log.error({ reason: kept.reason }, 'the last good configuration is unusable');
@@ -198,6 +209,7 @@ class LayeredConfig implements ActiveConfig {
 
   reread(): void {
     this.#options.log.info({}, 'reading the configuration again');
+    this.#failed.clear();
     this.#again();
   }
 
@@ -220,8 +232,8 @@ class LayeredConfig implements ActiveConfig {
     await this.#working;
   }
 
-  #isConnected(): boolean {
-    return this.#module?.isConnected() ?? false;
+  #seen(): Working {
+    return this.#module?.working() ?? { hub: false, sources: new Set() };
   }
 
   /** Applies one change at a time; changes that come meanwhile are handled together afterwards. */
@@ -237,7 +249,7 @@ class LayeredConfig implements ActiveConfig {
     while (this.#dirty && !this.#stopped) {
       this.#dirty = false;
       try {
-        if (this.#fallback) await this.#fallBack(this.#fallback);
+        if (this.#expired) await this.#fallBack(this.#expired);
         await this.#consider();
       } catch (error) {
         this.#options.log.error({ reason: describeError(error) }, 'the configuration was not looked at');
@@ -269,13 +281,13 @@ class LayeredConfig implements ActiveConfig {
 
   async #take(good: LastGood): Promise<void> {
     const { dataFolder, log } = this.#options;
-    const failed = this.#failed.get(good.hash);
-    if (failed) return this.#refuse(good, failed);
+    const failed = this.#failed.get(good.hash) ?? this.#failed.get(`${good.hash} ${good.version}`);
+    if (failed) return this.#refuse(good, failed, 'reverted');
     const plan = planReload(this.config(), good.loaded.config, dataFolder);
     if (plan.refused.length > 0) return this.#refuse(good, plan.refused);
     const isUnread = this.#twin === 'unread' && good.origin !== 'file';
     const before = this.#running;
-    const wasConnected = this.#isConnected();
+    const trial = before?.hash === good.hash ? undefined : this.#trialOf(good, before);
     if (before?.hash !== good.hash) {
       const { sources, atNextStart } = plan;
       log.info(
@@ -292,19 +304,55 @@ class LayeredConfig implements ActiveConfig {
       await this.#module?.apply(good.loaded.config, plan);
     }
     this.#run(good);
-    this.#reviewTrial(good);
-    if (plan.uplink && before && wasConnected) this.#trial.begin(this.#trial.fallback ?? before);
+    if (trial) this.#trial.begin(trial.base, trial.needs, good.loaded.config.revertAfterMs);
     if (
-      this.#trial.fallback === undefined &&
+      this.#trial.current === undefined &&
       (before?.hash !== good.hash || before.version !== good.version || !sameOrigin(before, good))
     )
       this.#saver?.save(good);
-    this.#say({ state: isUnread ? 'last-good' : 'applied', ...versionOf(good), errors: [] });
+    const state = isUnread ? 'last-good' : this.#trial.current ? 'trial' : 'applied';
+    this.#say({ state, ...versionOf(good), errors: [] });
   }
 
-  #refuse(of: Omit<ConfigVersion, 'hash'>, problems: readonly Problem[]): void {
-    const { origin, version } = of;
-    this.#say({ state: 'refused', origin, version, ...boundErrors(problems) });
+  /**
+   * Whether a configuration that is about to be applied has something to show: measured by what the last one that was on
+   * no trial had shown. It takes the place of what is on trial now, which may change nothing any more.
+   */
+  #trialOf(good: LastGood, before: LastGood | undefined) {
+    const noted = this.#noted?.hash === good.hash ? this.#noted.worked : undefined;
+    const base =
+      this.#trial.current ??
+      this.#expired?.trial ??
+      (before && { fallback: before, worked: bothWorking(this.#seen(), noted) });
+    this.#noted = undefined;
+    this.#expired = undefined;
+    this.#trial.cancel();
+    if (base === undefined) return undefined;
+    const plan = planReload(base.fallback.loaded.config, good.loaded.config, this.#options.dataFolder);
+    const needs = needsOf(plan, base.worked);
+    const { revertAfterMs } = good.loaded.config;
+    if (needs.length === 0 || revertAfterMs === 0) {
+      this.#notes?.forget();
+      return undefined;
+    }
+    this.#notes?.keep({ hash: good.hash, worked: base.worked });
+    return { base, needs };
+  }
+
+  #pass(): void {
+    const good = this.#running!;
+    this.#notes?.forget();
+    this.#saver?.save(good);
+    if (this.#report.state === 'trial') this.#say({ state: 'applied', ...versionOf(good), errors: [] });
+  }
+
+  #refuse(of: Wanted, problems: readonly Problem[], state: ConfigStateName = 'refused'): void {
+    const { origin, version, hash } = of;
+    this.#say({
+      ...{ state, origin, version },
+      ...(hash !== undefined && { hash: shownHash(hash) }),
+      ...boundErrors(problems),
+    });
   }
 
   /** Neither twin nor file has a configuration any more: the running one stays, since nothing asked to stop it. */
@@ -314,21 +362,15 @@ class LayeredConfig implements ActiveConfig {
     else this.#say({ state: 'last-good', ...versionOf(running), ...boundErrors(problems) });
   }
 
-  /** A later configuration may reach the hub as the one before the trial did: then nothing is on trial any more. */
-  #reviewTrial(good: LastGood): void {
-    const before = this.#trial.fallback?.loaded.config;
-    if (before === undefined) return;
-    if (!planReload(before, good.loaded.config, this.#options.dataFolder).uplink) this.#trial.cancel();
-  }
-
-  async #fallBack(fallback: LastGood): Promise<void> {
+  async #fallBack({ trial: { fallback }, problems }: Expired): Promise<void> {
     const tried = this.#running;
-    this.#fallback = undefined;
+    this.#expired = undefined;
     if (!tried) return;
-    const message =
-      'with these settings the hub could not be reached, with the former it could: they are in force again';
-    this.#failed.set(tried.hash, [{ path: 'uplink', message }]);
-    this.#options.log.error(versionOf(tried), message);
+    // Equipment may only have been off: what somebody sends again is tried again. A way to the hub that did not work would cut
+    // this module off anew.
+    const isHub = problems.some(({ path }) => path === 'uplink');
+    this.#failed.set(isHub ? tried.hash : `${tried.hash} ${tried.version}`, problems);
+    this.#notes?.forget();
     const plan = planReload(this.config(), fallback.loaded.config, this.#options.dataFolder);
     await this.#module?.apply(fallback.loaded.config, plan);
     this.#run(fallback);
@@ -344,35 +386,19 @@ class LayeredConfig implements ActiveConfig {
     const isAbout = running && report.version === running.version && report.origin === running.origin;
     const next: ConfigReport = {
       ...report,
-      ...(running && !isAbout ? { running: { origin: running.origin, version: running.version } } : {}),
+      ...(running && !isAbout ? { running: versionOf(running) } : {}),
       ...(this.#atNextStart.length > 0 ? { atNextStart: this.#atNextStart } : {}),
     };
     if (JSON.stringify(next) === JSON.stringify(this.#report)) return;
     this.#report = next;
-    this.#log(next);
+    logReport(this.#options.log, next);
     this.#module?.onReport(next);
-  }
-
-  #log({ state, origin, version, errors, running }: ConfigReport): void {
-    const { log } = this.#options;
-    const fields = {
-      state,
-      ...(origin && { origin }),
-      ...(version && { version }),
-      ...(running && { running }),
-    };
-    if (state === 'refused') {
-      log.error(fields, `the configuration is refused; what ran goes on\n${errorText(errors)}`);
-    } else if (errors.length > 0 || state === 'waiting') {
-      const what = state === 'waiting' ? 'there is no configuration yet' : 'the last good configuration runs';
-      log.warn(fields, errors.length > 0 ? `${what}\n${errorText(errors)}` : what);
-    } else
-      log.info(fields, state === 'applied' ? 'configuration applied' : 'the last good configuration runs');
   }
 }
 
-function versionOf({ origin, version }: ConfigVersion): Omit<ConfigVersion, 'hash'> {
-  return { origin, version };
+interface Expired {
+  readonly trial: RunningTrial;
+  readonly problems: readonly Problem[];
 }
 
 function sameOrigin(a: ConfigVersion, b: ConfigVersion): boolean {

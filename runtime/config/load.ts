@@ -30,12 +30,15 @@ export class ConfigError extends HoldfastError {
   readonly problems: readonly Problem[];
   /** The file is not there, as against: it is wrong. */
   readonly missing: boolean;
+  /** As `LoadedConfig.hash`, where the content could be read as a value. */
+  readonly hash: string | undefined;
 
-  constructor(where: string, found: readonly Problem[], cause?: unknown) {
+  constructor(where: string, found: readonly Problem[], cause?: unknown, hash?: string) {
     const problems = arranged(found);
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
     super('config-invalid', `${where}: ${count}\n${formatProblems(problems)}`, { cause });
     this.problems = problems;
+    this.hash = hash;
     this.missing = (cause as { code?: unknown } | undefined)?.code === 'ENOENT';
   }
 }
@@ -44,7 +47,7 @@ export interface LoadedConfig {
   readonly config: Config;
   /** As it was written, with tables of tags filled in. This is stored as last good. */
   readonly input: unknown;
-  /** SHA-256 of `input`, hexadecimal: two configurations with the same are the same. */
+  /** SHA-256 of `input`, hexadecimal, in whatever order its keys stand: two configurations with the same are the same. */
   readonly hash: string;
   /** The files that it was read from: when one changes, load the configuration again. */
   readonly files: readonly string[];
@@ -108,7 +111,7 @@ export async function loadValue(
     if (!(error instanceof ConfigError)) throw error;
     // The names of a map are the file's.
     if (options.remote !== undefined && options.placeOf !== undefined) throw error;
-    throw new ConfigError(where, error.problems.map(asWritten), error.cause);
+    throw new ConfigError(where, error.problems.map(asWritten), error.cause, error.hash);
   }
 }
 
@@ -153,7 +156,8 @@ async function loadLists(
     : [];
   const inQueries = result.success ? await queryProblems(result.data.rules, facts) : [];
   const all = [...problems, ...more, ...inQueries.map(say)];
-  if (all.length > 0 || !result.success) throw new ConfigError(where, all);
+  const hash = hashOf(input);
+  if (all.length > 0 || !result.success) throw new ConfigError(where, all, undefined, hash);
   // Not of a configuration that was kept: it ran, and a file that has gone since keeps no module from starting.
   if (remote === undefined && placeOf !== undefined) await findNamedFiles(result.data, where, placeOf, input);
   const { caFile } = result.data.uplink;
@@ -163,13 +167,23 @@ async function loadLists(
       caFile,
       (cause, message) => {
         const problem = { path: 'uplink.caFile', message: `${caFile} ${message}` };
-        throw new ConfigError(where, [quiet?.said(problem) ?? problem], cause);
+        throw new ConfigError(where, [quiet?.said(problem) ?? problem], cause, hash);
       },
       remote,
     );
   }
-  const hash = createHash('sha256').update(JSON.stringify(input)).digest('hex');
   return { config: result.data, input, hash, files };
+}
+
+/** A hub may keep a twin's keys in another order than they were sent. */
+function hashOf(input: unknown): string {
+  const inOrder = (_: string, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value;
+  return createHash('sha256')
+    .update(JSON.stringify(input, inOrder) ?? '')
+    .digest('hex');
 }
 
 /** A value that came with the twin itself is known to its readers, word by word: only tables that it names are hidden then. */

@@ -36,6 +36,7 @@ const live: ReadonlySet<string> = new Set([
   'statusHost',
   'faultInjection',
   'logLevel',
+  'revertAfterMs',
   'rules',
   'remoteWrites',
 ]);

@@ -135,6 +135,8 @@ export const configSchema = z
     /** What the gateway decides by itself. */
     rules: z.array(ruleSchema).max(1000, 'must be at most 1000 rules').default([]),
     logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    /** See trial.ts; 0 for never. */
+    revertAfterMs: z.int().min(0).max(86_400_000).default(180_000),
     restarts: restarts.prefault({}),
   })
   .superRefine((config, context) => {

@@ -15,6 +15,7 @@ statusPort |  | 8090 | Port that serves status and health as JSON; 0 takes a fre
 statusHost |  | 0.0.0.0 | Address that the status is served on
 faultInjection |  | true | Lets the method skip lose windows on purpose, to try repair. Never in production
 logLevel |  | debug | The least level that is logged
+revertAfterMs | ms | 10min | A configuration with which the hub, or equipment, that had a connection has none for so long is taken back; 0 for never
 windows |  | {ageMs: 10s} | When a window closes and is sent
 windows.ageMs | ms | 10s | A window closes once it is so old: the typical delay of live data
 windows.quietMs | ms | 1min | A window without a reading may stay open for so long

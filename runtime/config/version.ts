@@ -13,23 +13,35 @@ export interface ConfigVersion {
 }
 
 /**
- * `applied`: what is wanted is what runs. `refused`: it is not, see `errors`; `running` goes on. `last-good`: what ran
- * before the start runs again, since what is wanted cannot be had yet. `waiting`: nothing was ever configured.
+ * `applied`: what is wanted is what runs. `trial`: so it is, and the former comes back unless it proves to work. `refused`: it
+ * is wrong, see `errors`; `running` goes on. `reverted`: it was taken, did not work where the former did, and the former is
+ * back, see `errors`. `last-good`: what ran before the start runs again, since what is wanted cannot be had yet.
+ * `waiting`: nothing was ever configured.
  */
-export type ConfigStateName = 'applied' | 'refused' | 'last-good' | 'waiting';
+export type ConfigStateName = 'applied' | 'trial' | 'refused' | 'reverted' | 'last-good' | 'waiting';
 
 export interface ConfigReport {
   readonly state: ConfigStateName;
   /** The origin of the configuration that `state` describes. */
   readonly origin?: ConfigOrigin;
   readonly version?: string;
+  /** The beginning of its hash: alike on all gateways that want the same. */
+  readonly hash?: string;
   readonly errors: readonly Problem[];
   /** Problems beyond those that are listed. */
   readonly moreErrors?: number;
   /** The configuration that runs, where it is a different one. */
-  readonly running?: { readonly origin: ConfigOrigin; readonly version: string };
+  readonly running?: { readonly origin: ConfigOrigin; readonly version: string; readonly hash?: string };
   /** Settings that were taken and take effect when the module starts next. */
   readonly atNextStart?: readonly string[];
+}
+
+const hashChars = 16;
+
+export const shownHash = (hash: string): string => hash.slice(0, hashChars);
+
+export function versionOf({ origin, version, hash }: ConfigVersion): ConfigVersion {
+  return { origin, version, hash: shownHash(hash) };
 }
 
 /** A reported property has to be small, and a log line readable. */

@@ -6,12 +6,15 @@ import type { RemoteFiles } from './remote-files.ts';
 import type { TwinWish } from './twin-wish.ts';
 import type { ConfigVersion } from './version.ts';
 
+/** What was wanted; its hash where the content could be read. */
+export type Wanted = Omit<ConfigVersion, 'hash'> & { readonly hash?: string | undefined };
+
 /** The wanted configuration, and either its contents or its problems. */
 export type Outcome =
   | { readonly kind: 'loaded'; readonly good: LastGood }
   | {
       readonly kind: 'wrong';
-      readonly of: Omit<ConfigVersion, 'hash'>;
+      readonly of: Wanted;
       readonly problems: readonly Problem[];
     }
   /** Neither file nor twin has one. */
@@ -74,6 +77,11 @@ async function outcomeOf(
     return { kind: 'loaded', good: { ...of, hash: loaded.hash, loaded } };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { kind: 'wrong', of, problems: error.problems, missing: error.missing };
+    return {
+      kind: 'wrong',
+      of: { ...of, hash: error.hash },
+      problems: error.problems,
+      missing: error.missing,
+    };
   }
 }

@@ -20,6 +20,7 @@ const codes: readonly (readonly [string, string])[] = [
   ['readings waited for a clock', 'clock-readings-lost'],
   ['the configuration is refused', 'config-refused'],
   ['the last good configuration is unusable', 'config-refused'],
+  ['the configuration did not work', 'config-reverted'],
   ['this configuration is not kept', 'config-not-kept'],
   ['this source cannot run', 'source-not-built'],
   ['this module has crashed again and again', 'crash-loop'],

@@ -21,7 +21,7 @@ export const stateMetrics = {
   },
   holdfast_config_refused: {
     type: 'gauge',
-    help: '1 while the wanted configuration is refused and the former one runs.',
+    help: '1 while the wanted configuration is refused, or was taken back, and the former one runs.',
   },
   holdfast_sources: { type: 'gauge', help: 'Sources of the configuration.' },
   holdfast_sources_failed: {

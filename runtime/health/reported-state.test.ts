@@ -19,6 +19,9 @@ const parts = (more: Partial<ReportedParts> = {}): ReportedParts => ({
     backpressure: false,
   },
   clock: { trusted: true, mode: 'trusted' },
+  uplink: { unitsToday: 0, unitsCap: 0 },
+  openJobs: 0,
+  fullInSeconds: undefined,
   starts: { crashes: 0, waiting: false },
   strayErrors: 0,
   ...more,
@@ -72,6 +75,25 @@ describe('what the module reports of itself', () => {
     expect(backlog).toEqual({ messages: 12_000, bytes: 99_000_000, oldestAgeMinutes: 420 });
     expect(composeReported(parts()).backlog).toEqual({ messages: 0, bytes: 0, oldestAgeMinutes: 0 });
     expect([0, 99, 101, 12_345, 999_999].map(coarse)).toEqual([0, 99, 100, 12_000, 1_000_000]);
+  });
+
+  it('tells room, use of the day and jobs, as far as they are known', () => {
+    const state = composeReported(
+      parts({
+        spool: { ...parts().spool, roomBytes: 4_123_456_789 },
+        fullInSeconds: 400_000,
+        uplink: { unitsToday: 1234, unitsCap: 8000, waitingFor: 'daily-cap' },
+        openJobs: 3,
+      }),
+    );
+    expect(state.disk).toEqual({ roomBytes: 4_100_000_000, fullInHours: 110 });
+    expect(state.uplink).toEqual({ unitsToday: 1200, unitsCap: 8000, waitingFor: 'daily-cap' });
+    expect(state.jobs).toEqual({ open: 3 });
+    expect(composeReported(parts()).disk).toEqual({ roomBytes: null, fullInHours: null });
+    const away = composeReported(
+      parts({ uplink: { unitsToday: 0, unitsCap: 0, waitingFor: 'disconnected' } }),
+    );
+    expect(away.uplink).toMatchObject({ waitingFor: null });
   });
 
   it('only what differs is sent; what is gone is removed, and an array is one value', () => {

@@ -21,10 +21,22 @@ export interface ReportedParts {
     readonly evicted: number;
     readonly damaged: number;
     readonly backpressure: boolean;
+    readonly roomBytes?: number;
     readonly continuity?: { readonly state: string; readonly reason?: string };
     readonly life?: { readonly spool: string; readonly start: number; readonly commits: number };
   };
   readonly clock: { readonly trusted: boolean; readonly mode?: string };
+  readonly uplink: {
+    /** 4 KB units that the hub took today, and the cap; 0 is none. */
+    readonly unitsToday: number;
+    readonly unitsCap: number;
+    /** Why not all is sent. */
+    readonly waitingFor?: string | undefined;
+  };
+  /** Backfill jobs that are not finished. */
+  readonly openJobs: number;
+  /** So long lasts the room at the rate of the last day. */
+  readonly fullInSeconds: number | undefined;
   /** Quick crashes before this start, and whether the sources still wait because of them. */
   readonly starts: { readonly crashes: number; readonly waiting: boolean };
   readonly strayErrors: number;
@@ -42,6 +54,7 @@ export function composeReported(parts: ReportedParts): Record<string, unknown> {
     config: {
       origin: null,
       version: null,
+      hash: null,
       running: null,
       moreErrors: null,
       atNextStart: null,
@@ -56,6 +69,12 @@ export function composeReported(parts: ReportedParts): Record<string, unknown> {
     },
     clock: { trusted: clock.trusted, mode: clock.mode ?? (clock.trusted ? 'trusted' : 'waiting') },
     spool: spoolReport(spool),
+    disk: {
+      roomBytes: spool.roomBytes === undefined ? null : coarse(spool.roomBytes),
+      fullInHours: parts.fullInSeconds === undefined ? null : coarse(Math.floor(parts.fullInSeconds / 3600)),
+    },
+    uplink: uplinkReport(parts),
+    jobs: { open: coarse(parts.openJobs) },
     starts: { quickCrashes: starts.crashes, waiting: starts.waiting },
     strayErrors: coarse(parts.strayErrors),
   };
@@ -113,6 +132,12 @@ function backlogReport({ spool, now }: ReportedParts): object {
     bytes: coarse(lanes.reduce((sum, { bytes }) => sum + bytes, 0)),
     oldestAgeMinutes: coarse(Math.floor(ageMinutes)),
   };
+}
+
+function uplinkReport({ uplink: { unitsToday, unitsCap, waitingFor } }: ReportedParts): object {
+  // That the hub cannot be reached is never told by this way.
+  const waits = waitingFor === 'disconnected' || waitingFor === 'rate' ? null : (waitingFor ?? null);
+  return { unitsToday: coarse(unitsToday), unitsCap, waitingFor: waits };
 }
 
 /** Two significant digits. */

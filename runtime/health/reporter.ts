@@ -25,7 +25,7 @@ export interface Reporter {
 const lookMs = 10_000;
 const slowMs = 300_000;
 /** Properties that merely grow and shrink. */
-const slow = ['backlog', 'holes', 'strayErrors'];
+const slow = ['backlog', 'holes', 'strayErrors', 'disk', 'uplink', 'jobs'];
 
 export function createReporter({ compose, report, clock, log }: ReporterOptions): Reporter {
   let reported: Record<string, unknown> = {};

@@ -61,7 +61,7 @@ export function stateSamples(parts: MeasuredParts): Sample[] {
     sample('holdfast_ready', flag(parts.isReady)),
     sample('holdfast_quick_crashes', quickCrashes),
     sample('holdfast_sources_waiting', flag(waiting)),
-    sample('holdfast_config_refused', flag(parts.configState === 'refused')),
+    sample('holdfast_config_refused', flag(['refused', 'reverted'].includes(parts.configState))),
     ...sourceSamples(parts),
     ...spoolSamples(parts),
     sample('holdfast_uplink_connected', flag(uplink.connected)),

@@ -130,10 +130,10 @@ function ofTheRest({ clock, config, isWaitingAfterCrashes, rules = [] }: Trouble
     );
   if (isWaitingAfterCrashes) found.push(bad('the module crashed again and again: the sources wait'));
   if (!clock.trusted) found.push(poor(`the clock is not trusted${clock.reason ? `: ${clock.reason}` : ''}`));
-  if (config.state === 'refused') {
+  if (config.state === 'refused' || config.state === 'reverted') {
     const [first] = config.errors ?? [];
     found.push(
-      poor(`the wanted configuration is refused${first ? `: ${first.path}: ${first.message}` : ''}`),
+      poor(`the wanted configuration is ${config.state}${first ? `: ${first.path}: ${first.message}` : ''}`),
     );
   }
   if (config.state === 'waiting') found.push(poor('there is no configuration yet'));

@@ -1,0 +1,20 @@
+// What became of a configuration, as the log says it.
+import type { Log } from '../../kernel/log.ts';
+import { type ConfigReport, errorText } from './version.ts';
+
+export function logReport(log: Log, { state, origin, version, hash, errors, running }: ConfigReport): void {
+  const fields = {
+    state,
+    ...(origin && { origin }),
+    ...(version && { version }),
+    ...(hash && { hash }),
+    ...(running && { running }),
+  };
+  const problems = errors.length > 0 ? `\n${errorText(errors)}` : '';
+  if (state === 'refused') log.error(fields, `the configuration is refused; what ran goes on${problems}`);
+  else if (state === 'reverted')
+    log.error(fields, `the configuration did not work; the former runs again${problems}`);
+  else if (state === 'waiting') log.warn(fields, `there is no configuration yet${problems}`);
+  else if (problems !== '') log.warn(fields, `the last good configuration runs${problems}`);
+  else log.info(fields, state === 'last-good' ? 'the last good configuration runs' : 'configuration applied');
+}
