@@ -1,4 +1,5 @@
 // The settings under `rules`.
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { RuleConfig } from './engine-api.ts';
 
@@ -109,6 +110,13 @@ export const ruleSchema = z
 
 export type RuleSettings = z.output<typeof ruleSchema>;
 export type ActionSettings = z.output<typeof action>;
+
+/** What a rule decides and does. Where only its limits and times change, what it wants done is still wanted. */
+export function decisionOf(settings: RuleSettings): string {
+  const { query, when, until, for: hold, inputs, outputs, dryRun } = settings;
+  const text = JSON.stringify([query, when, until, hold, inputs, outputs, dryRun]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
 
 const streamPrefix = 'rule:';
 

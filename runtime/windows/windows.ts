@@ -100,7 +100,9 @@ class AllWindows implements Windows {
     if (member === undefined) return;
     this.#retire(member);
     await this.#durable();
-    if (member.sink === undefined) this.#members.delete(batchId);
+    // It may have been opened, and closed again, meanwhile: what came then is not on the disk yet.
+    const isOver = member.sink === undefined && member.windows.dirty() === 'no';
+    if (isOver && this.#members.get(batchId) === member) this.#members.delete(batchId);
   }
 
   async closeAll(): Promise<void> {

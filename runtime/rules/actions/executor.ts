@@ -54,6 +54,8 @@ export interface Executor {
   take(intents: readonly Intent[]): void;
   /** Carries out an action that is not stored: its outcome is for the caller alone. Never rejects. */
   run(intent: Intent, expected?: Value): Promise<Outcome>;
+  /** Ends those that are given as durable and that nothing was sent of. One that is just being carried out is told as it ends. */
+  withdraw(isMeant: (intent: Intent) => boolean, why: Pick<Outcome, 'code' | 'message'>): void;
   state(): ExecutorState;
   /** Begins nothing more. What has no outcome yet has one in a later process. */
   stop(): Promise<void>;
@@ -65,6 +67,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
 interface Job {
   readonly intent: Intent;
+  /** Its outcome is for a caller alone. */
+  readonly isOwn?: boolean;
+  /** It is not wanted any more. */
+  withdrawn?: Pick<Outcome, 'code' | 'message'>;
   readonly expected?: Value | undefined;
   settle(outcome: Outcome): void;
 }
@@ -74,6 +80,8 @@ interface Target {
   /** Monotonic ms of the latest tries. */
   readonly triedAt: number[];
   working: Promise<void> | undefined;
+  /** Ends its wait for another try. */
+  pause?: AbortController | undefined;
 }
 
 const backoffLimits = { minMs: 250, maxMs: 5000 };
@@ -113,8 +121,22 @@ class QueueExecutor implements Executor {
         this.#unsettled.delete(resolve);
         resolve(outcome);
       };
-      this.#enqueue({ intent, expected, settle });
+      this.#enqueue({ intent, expected, settle, isOwn: true });
     });
+  }
+
+  withdraw(isMeant: (intent: Intent) => boolean, why: Pick<Outcome, 'code' | 'message'>): void {
+    for (const target of this.#targets.values()) {
+      const meant = target.waiting.filter(({ intent, isOwn }) => !isOwn && isMeant(intent));
+      for (const job of meant) job.withdrawn = why;
+      // The first one is being carried out, or waits for its next try.
+      target.pause?.abort();
+      for (const job of meant) {
+        if (job === target.waiting[0]) continue;
+        target.waiting.splice(target.waiting.indexOf(job), 1);
+        this.#settle(job, { kind: 'refused', ...why, attempts: 0 });
+      }
+    }
   }
 
   state(): ExecutorState {
@@ -179,7 +201,8 @@ class QueueExecutor implements Executor {
   }
 
   /** Undefined where the module stops before there is an outcome. */
-  async #carryOut(target: Target, { intent, expected }: Job): Promise<Outcome | undefined> {
+  async #carryOut(target: Target, job: Job): Promise<Outcome | undefined> {
+    const { intent } = job;
     const { clock, random, maxAttempts = 20 } = this.#options;
     const backoff = createBackoff(backoffLimits, random);
     let attempts = 0;
@@ -187,6 +210,7 @@ class QueueExecutor implements Executor {
     let last: Failure | undefined;
     for (;;) {
       if (this.#stop.signal.aborted) return undefined;
+      if (job.withdrawn) return { kind: isSent ? 'unconfirmed' : 'refused', ...job.withdrawn, attempts };
       const left = remainingMs(intent, this.#options.moment());
       if (typeof left === 'string') return tooLate(left, isSent, last, attempts);
       if (intent.dryRun) return { kind: 'dry-run', attempts };
@@ -198,12 +222,12 @@ class QueueExecutor implements Executor {
           code: 'rules-rate-limited',
           message: `${intent.perMinute} a minute are allowed for this target`,
         };
-        await this.#sleep(clock, Math.min(waitMs, left + 1));
+        await this.#sleep(target, clock, Math.min(waitMs, left + 1));
         continue;
       }
       attempts += 1;
       target.triedAt.push(clock.monotonic());
-      const tried = await this.#attempt(intent, expected, left);
+      const tried = await this.#attempt(job, left);
       if (tried === 'done') return { kind: 'done', attempts };
       last = tried;
       if (this.#stop.signal.aborted) return undefined;
@@ -212,11 +236,12 @@ class QueueExecutor implements Executor {
       isSent ||= tried.isSent;
       if (!tried.isRetryable) return { kind: 'refused', ...reasonOf(last), attempts };
       const isOver = typeof remainingMs(intent, this.#options.moment()) === 'string';
-      if (!isOver) await this.#pause(backoff, left);
+      if (!isOver && !job.withdrawn) await this.#pause(target, backoff, left);
     }
   }
 
-  async #attempt(intent: Intent, expected: Value | undefined, leftMs: number) {
+  async #attempt(job: Job, leftMs: number) {
+    const { intent, expected } = job;
     const { performer, clock } = this.#options;
     const abort = new AbortController();
     const { signal } = abort;
@@ -232,6 +257,7 @@ class QueueExecutor implements Executor {
     const onSend = () => {
       signal.throwIfAborted();
       if (typeof remainingMs(intent, this.#options.moment()) === 'string') throw expiredError();
+      if (job.withdrawn) throw new HoldfastError('rules-changed', job.withdrawn.message ?? '');
       isSent = true;
     };
     try {
@@ -256,12 +282,15 @@ class QueueExecutor implements Executor {
     return first === undefined ? 0 : minuteMs - (now - first);
   }
 
-  #pause(backoff: Backoff, leftMs: number): Promise<void> {
-    return this.#sleep(this.#options.clock, Math.min(backoff.next(), leftMs + 1));
+  #pause(target: Target, backoff: Backoff, leftMs: number): Promise<void> {
+    return this.#sleep(target, this.#options.clock, Math.min(backoff.next(), leftMs + 1));
   }
 
-  #sleep(clock: Clock, ms: number): Promise<void> {
-    return sleep(clock, ms, this.#stop.signal).catch(() => {});
+  async #sleep(target: Target, clock: Clock, ms: number): Promise<void> {
+    const pause = new AbortController();
+    target.pause = pause;
+    await sleep(clock, ms, AbortSignal.any([this.#stop.signal, pause.signal])).catch(() => {});
+    target.pause = undefined;
   }
 }
 

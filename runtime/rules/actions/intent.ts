@@ -27,6 +27,8 @@ export interface Intent {
   /** Of its target, in a minute. */
   readonly perMinute: number;
   readonly dryRun: boolean;
+  /** Names what its rule decides and does (`decisionOf` of its settings): another rule of the same name is not asked for it. */
+  readonly by?: string;
   /** It may be carried out before it is on the disk, as what it rests on may not be. */
   readonly beforeDurable?: boolean;
 }

@@ -15,7 +15,7 @@ export function intentsOf(
   actions: ReadonlyMap<string, readonly ActionSettings[]>,
   row: RuleRow,
   lacks: readonly string[],
-  moment: Moment,
+  moment: Moment & Pick<Intent, 'by'>,
 ): readonly Wanted[] {
   const { name: rule, validForMs, perMinute, dryRun, actOnLacking, beforeDurable } = settings;
   const wanted: Wanted[] = [];
@@ -26,6 +26,7 @@ export function intentsOf(
       id: intentId({ rule, ...row }, at),
       ...{ rule, target, value: value ?? null, time: row.time, validForMs, perMinute, dryRun },
       ...{ bornAt: moment.wall, boot: moment.boot, bornMs: moment.sinceStartMs },
+      ...(moment.by === undefined ? {} : { by: moment.by }),
       ...(beforeDurable ? { beforeDurable } : {}),
     };
     const outcome = problemOf(actOnLacking ? [] : lacks, value);

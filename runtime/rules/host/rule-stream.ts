@@ -2,8 +2,8 @@
 //
 // A row's columns are the tags of readings at its System.Timestamp; the n-th further row of one moment has `#n` behind its tags, in
 // the order of the engine, which is the same at each repetition. A row that rests on what is not known names the inputs under the tag
-// `lacking`. Outcomes of actions stand under the tag `action`, where the
-// stream is when they come.
+// `lacking`. Outcomes of actions stand where the stream is when they come, each under a tag that names its action: `action#` and the
+// action's id without the rule. A count would begin anew with each process, and give two outcomes of one place one name.
 import type { Quality, Reading, Value } from '../../../wire/reading.ts';
 import type { Continuation } from '../../sources/continuation.ts';
 import type { SourceSink } from '../../sources/source.ts';
@@ -15,7 +15,8 @@ export class RuleStream {
   #until: number | undefined;
   /** Where the stream is, also while it is broken. */
   #position: number | undefined;
-  readonly #used = { index: Number.NaN, rows: 0, outcomes: 0 };
+  /** Rows of the latest moment that had any. */
+  readonly #used = { index: Number.NaN, rows: 0 };
 
   constructor(sink: SourceSink, position: number | undefined) {
     this.#sink = sink;
@@ -39,7 +40,8 @@ export class RuleStream {
 
   /** False where there was no room: it is nowhere, and so nothing may follow from it. */
   row({ time, row }: RuleRow, quality: Quality, lacks: readonly string[] = []): boolean {
-    const count = this.#use(time).rows++;
+    if (this.#used.index !== time) Object.assign(this.#used, { index: time, rows: 0 });
+    const count = this.#used.rows++;
     if (this.#until !== undefined) this.#position = time;
     const columns = lacks.length === 0 ? row : { lacking: lacks, ...row };
     const readings = Object.entries(columns).map(
@@ -53,11 +55,11 @@ export class RuleStream {
     return this.#emit(readings);
   }
 
-  outcome(value: Value): boolean {
-    if (this.#position === undefined) return false;
+  /** What became of an action. `id`: its intent's. */
+  outcome(id: string, value: Value): boolean {
     const index = this.#position;
-    const count = this.#use(index).outcomes++;
-    const tag = count === 0 ? 'action' : `action#${count}`;
+    if (index === undefined) return false;
+    const tag = `action#${id.slice(id.indexOf(';') + 1)}`;
     return this.#emit([{ index, tag, value, quality: 'good' }]);
   }
 
@@ -80,10 +82,5 @@ export class RuleStream {
     const isTaken = this.#sink.emit({ kind: 'readings', readings });
     if (!isTaken) this.#until = undefined;
     return isTaken;
-  }
-
-  #use(index: number) {
-    if (this.#used.index !== index) Object.assign(this.#used, { index, rows: 0, outcomes: 0 });
-    return this.#used;
   }
 }

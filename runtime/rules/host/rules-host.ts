@@ -11,13 +11,21 @@ import type { StreamChange } from '../../windows/window-store.ts';
 import type { Executor } from '../actions/executor.ts';
 import { type Intent, inDecidedOrder, type Moment, type Outcome, readIntent } from '../actions/intent.ts';
 import type { CompiledRule, RuleConfig } from '../engine-api.ts';
-import { actionsOf, inputStreams, type RuleSettings, ruleConfigOf, ruleStreamId } from '../rule-settings.ts';
+import {
+  actionsOf,
+  decisionOf,
+  inputStreams,
+  type RuleSettings,
+  ruleConfigOf,
+  ruleStreamId,
+} from '../rule-settings.ts';
 import type { RuleStore } from '../rule-store.ts';
 import type { CommitTap } from './commit-tap.ts';
 import { EarlyInput } from './early-input.ts';
 import { HostedRule, type RuleMemory } from './hosted-rule.ts';
 import { InputTracker, type Span } from './input-tracker.ts';
 import { intentsOf } from './intents-of.ts';
+import { intentPrefix, Outcomes } from './outcomes.ts';
 import { replay } from './replay.ts';
 import { RuleStream } from './rule-stream.ts';
 
@@ -64,10 +72,14 @@ interface Member {
   notedAt: number;
 }
 
-const intentPrefix = 'rules.intent.';
 const statePrefix = 'rules.state.';
 const toldPrefix = 'rules.told.';
+const runningName = 'rules.running';
 const maxIntents = 20_000;
+const changed = {
+  code: 'rules-changed',
+  message: 'its rule was taken out or changed before it was carried out',
+};
 /** Between two notes of a rule's state: what came since is read again at a start. */
 const noteEveryMs = 60_000;
 /** A larger state is not noted: its rule reads as far back as its windows reach. */
@@ -85,11 +97,12 @@ class Host implements RulesHost {
   readonly #asked = new WeakSet<InputTracker>();
   /** Of streams that rules follow which decide before a commit. */
   readonly #early = new Map<string, EarlyInput>();
-  /** Without an outcome that is in a stream. */
-  readonly #untold: { readonly intent: Intent; readonly outcome: Outcome }[] = [];
+  readonly #outcomes: Outcomes;
   /** Durable, before `release`. */
   #ready: Intent[] | undefined = [];
   #timer: Timer | undefined;
+  /** What each rule of the configuration decides and does (`decisionOf`). */
+  #wanted: ReadonlyMap<string, string> = new Map();
   /** Intents so far. */
   #decided = 0;
   #isPumping = false;
@@ -97,7 +110,12 @@ class Host implements RulesHost {
 
   constructor(options: RulesHostOptions) {
     this.#options = options;
-    this.executor = options.executor((intent, outcome) => this.#tell(intent, outcome));
+    this.#outcomes = new Outcomes({
+      ...options,
+      streamOf: (rule) => this.#members.get(rule)?.stream,
+      maxWaiting: maxIntents,
+    });
+    this.executor = options.executor((intent, outcome) => this.#outcomes.tell(intent, outcome));
     options.tap.onCommit((changes) => this.#onCommit(changes));
     options.tap.onEvent((batchId, event, open) => this.#onEvent(batchId, event, open));
   }
@@ -106,20 +124,25 @@ class Host implements RulesHost {
     const { store } = this.#options;
     const noted = await store.settings(intentPrefix, maxIntents);
     const intents = [...noted.values()].flatMap((each) => readIntent(each) ?? []);
+    const before = await this.#ranBefore();
+    this.#setWanted(rules);
     this.#carryOut(inDecidedOrder(intents, this.#options.moment().boot));
-    for (const settings of rules) await this.#begin(settings, sources, 'start');
+    for (const settings of rules)
+      await this.#begin(settings, sources, before?.has(settings.name) === false ? 'away' : 'start');
   }
 
   release(): void {
     const ready = this.#ready ?? [];
     this.#ready = undefined;
-    this.executor.take(ready);
+    this.#carryOut(ready);
   }
 
   async change(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
     const next = new Map(rules.map((settings) => [settings.name, settings]));
     const ended: string[] = [];
     const told = new Map<string, number | undefined>();
+    this.#setWanted(rules);
+    this.executor.withdraw((intent) => !this.#isWanted(intent), changed);
     for (const [name, member] of this.#members) {
       const settings = next.get(name);
       const isSame =
@@ -136,7 +159,9 @@ class Host implements RulesHost {
     for (const name of this.#failed.keys()) if (!next.has(name)) this.#failed.delete(name);
     for (const settings of rules)
       if (!this.#members.has(settings.name))
-        await this.#begin(settings, sources, { toldTo: told.get(settings.name) });
+        await this.#begin(settings, sources, {
+          toldTo: told.get(settings.name) ?? (await this.#toldTo(settings.name)),
+        });
     this.#forgetStreams();
     for (const name of ended) void this.#options.closeStream(ruleStreamId({ name })).catch(() => {});
   }
@@ -155,7 +180,7 @@ class Host implements RulesHost {
     this.#isStopped = true;
     this.#timer?.cancel();
     await this.executor.stop();
-    this.#tellUntold();
+    this.#outcomes.tellWaiting();
     for (const member of this.#members.values()) {
       this.#note(member);
       member.rule.end('rules-stopping');
@@ -166,9 +191,9 @@ class Host implements RulesHost {
   async #begin(
     settings: RuleSettings,
     sources: ReadonlyMap<string, string>,
-    since: 'start' | { readonly toldTo: number | undefined },
+    since: 'start' | 'away' | { readonly toldTo: number | undefined },
   ): Promise<void> {
-    const { log, loadCompiler, clock, metrics, openStream, store } = this.#options;
+    const { log, loadCompiler, clock, metrics, openStream, store, tap, moment } = this.#options;
     const { name } = settings;
     try {
       const inputs = inputStreams(settings, sources);
@@ -176,7 +201,8 @@ class Host implements RulesHost {
       const { sink, floor } = openStream(ruleStreamId(settings));
       const stream = new RuleStream(sink, floor);
       const actions = actionsOf(settings, compiled.outputs);
-      const toldTo = since === 'start' ? await this.#toldTo(name) : since.toldTo;
+      const by = decisionOf(settings);
+      const toldTo = typeof since === 'string' ? await this.#toldTo(name) : since.toldTo;
       const used = new Map([...inputs].filter(([input]) => compiled.inputs.includes(input)));
       const rule: HostedRule = new HostedRule({
         ...{ compiled, inputs: used, stream, floor, toldTo, clock, metrics, waitMs: settings.waitMs },
@@ -187,8 +213,8 @@ class Host implements RulesHost {
         ),
         onTold: (until) => this.#options.tap.note(toldPrefix + name, until),
         onRow: (row, lacks) => {
-          for (const { intent, outcome } of intentsOf(settings, actions, row, lacks, this.#options.moment()))
-            if (outcome) this.#tell(intent, outcome);
+          for (const { intent, outcome } of intentsOf(settings, actions, row, lacks, { ...moment(), by }))
+            if (outcome) this.#outcomes.tell(intent, outcome);
             else this.#keep(intent);
         },
       });
@@ -205,7 +231,10 @@ class Host implements RulesHost {
           if ((tracker.until ?? known) >= known) this.#trackers.set(id, tracker);
         }
       }
-      for (const id of rule.streams) await this.#follow(id, since === 'start', settings.beforeDurable);
+      // What it knew before is not what it would know, had it been there.
+      if (since === 'away') tap.note(statePrefix + name, undefined);
+      for (const id of rule.streams)
+        await this.#follow(id, typeof since === 'string', settings.beforeDurable);
       this.#members.set(name, member);
       this.#failed.delete(name);
     } catch (error) {
@@ -245,30 +274,32 @@ class Host implements RulesHost {
     tap.afterCommit(() => this.#carryOut([intent]));
   }
 
+  /** What its rule does not want any more moves nothing, also where it was on its way to the disk. */
   #carryOut(intents: readonly Intent[]): void {
-    if (this.#ready) this.#ready.push(...intents);
-    else this.executor.take(intents);
-  }
-
-  /** The outcome's row and the end of the intent are in one commit. */
-  #tell(intent: Intent, outcome: Outcome): void {
-    const { tap, clock } = this.#options;
-    const member = this.#members.get(intent.rule);
-    const { id, target, time } = intent;
-    const at = clock.now();
-    const told = { id, target, outcome: outcome.kind, time, at, attempts: outcome.attempts };
-    const { code, message } = outcome;
-    const why = { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { message }) };
-    if (member !== undefined && !member.stream.outcome({ ...told, ...why })) {
-      // There is no room for its row: it is told later, and until then the intent stands.
-      if (this.#untold.length < maxIntents) this.#untold.push({ intent, outcome });
+    if (this.#ready) {
+      this.#ready.push(...intents);
       return;
     }
-    tap.note(intentPrefix + id, undefined);
+    this.executor.take(intents.filter((intent) => this.#isWanted(intent)));
+    for (const intent of intents)
+      if (!this.#isWanted(intent)) this.#outcomes.tell(intent, { kind: 'refused', ...changed, attempts: 0 });
   }
 
-  #tellUntold(): void {
-    for (const { intent, outcome } of this.#untold.splice(0)) this.#tell(intent, outcome);
+  #isWanted({ rule, by }: Intent): boolean {
+    const wanted = this.#wanted.get(rule);
+    return wanted !== undefined && (by === undefined || by === wanted);
+  }
+
+  /** Also for a later process: what a rule did not see while it was not there, it does not decide afterwards. */
+  #setWanted(rules: readonly RuleSettings[]): void {
+    this.#wanted = new Map(rules.map((settings) => [settings.name, decisionOf(settings)]));
+    this.#options.tap.note(runningName, [...this.#wanted.keys()]);
+  }
+
+  /** Undefined where that is not noted. */
+  async #ranBefore(): Promise<ReadonlySet<unknown> | undefined> {
+    const names = (await this.#options.store.settings(runningName, 1)).get(runningName);
+    return Array.isArray(names) ? new Set(names) : undefined;
   }
 
   #onCommit(changes: readonly StreamChange[]): void {
@@ -326,12 +357,14 @@ class Host implements RulesHost {
     this.#isPumping = true;
     for (const member of [...this.#members.values()]) {
       if (this.#isStopped) break;
+      // It was taken out, or changed, in the turn of another one.
+      if (this.#members.get(member.settings.name) !== member) continue;
       for (const { streamId, span } of member.queue.splice(0)) member.rule.take(streamId, span);
       member.rule.settle();
       if (clock.monotonic() - member.notedAt >= noteEveryMs) this.#note(member);
       await new Promise<void>((resolve) => clock.setTimer(0, resolve));
     }
-    this.#tellUntold();
+    this.#outcomes.tellWaiting();
     this.#isPumping = false;
     const isBusy = [...this.#members.values()].some(({ queue }) => queue.length > 0);
     const due = Math.min(

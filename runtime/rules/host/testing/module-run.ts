@@ -3,10 +3,12 @@ import { silentLog } from '../../../../kernel/log.ts';
 import { noMetrics } from '../../../../kernel/metrics.ts';
 import { seededRandom } from '../../../../kernel/random.ts';
 import type { VirtualClock } from '../../../../kernel/testing/virtual-clock.ts';
-import type { MiniBatch } from '../../../../wire/mini-batch.ts';
+import { decodeBody } from '../../../../wire/body.ts';
+import type { MiniBatch, WireMessage } from '../../../../wire/mini-batch.ts';
 import type { Reading } from '../../../../wire/reading.ts';
 import type { MemoryStore } from '../../../spool/engine/testing/memory-store.ts';
 import { openTestSpool } from '../../../spool/testing/open-test-spool.ts';
+import { laneNames } from '../../../uplink/lanes.ts';
 import { createWindows } from '../../../windows/windows.ts';
 import { createExecutor } from '../../actions/executor.ts';
 import type { Intent } from '../../actions/intent.ts';
@@ -109,4 +111,35 @@ export async function end(run: ModuleRun, clock: VirtualClock) {
   const closed = run.windows.closeAll();
   await clock.advance(500);
   await closed;
+}
+
+const taken = new WeakMap<ModuleRun['spool'], WireMessage[]>();
+
+/** All readings of the rule's stream, late ones too, in order: nothing is acknowledged here, so all are in the lanes. */
+export async function told({ spool }: ModuleRun, name = 'hot'): Promise<readonly Reading[]> {
+  const messages = taken.get(spool) ?? [];
+  taken.set(spool, messages);
+  for (const lane of laneNames)
+    for (const { message } of await spool.take(lane, { messages: 100_000, bytes: 1e9 }))
+      messages.push(message);
+  const readings = messages.flatMap(({ properties, contentEncoding, body }) =>
+    properties.batchId !== `rule:${name}` || body.byteLength === 0
+      ? []
+      : decodeBody(body, { schema: properties.schema ?? '', contentEncoding, index: 'time' }),
+  );
+  return readings.map((each) => ({ ...each, index: each.index - origin })).sort((a, b) => a.index - b.index);
+}
+
+export interface ToldOutcome {
+  readonly id: string;
+  readonly outcome: string;
+  readonly code?: string;
+  readonly time: number;
+}
+export const outcomesIn = (readings: readonly Reading[]) =>
+  readings.flatMap(({ tag, value }) => (tag.startsWith('action#') ? [value as unknown as ToldOutcome] : []));
+/** Places that hold two values: index and tag of each. */
+export function doublesIn(readings: readonly Reading[]): readonly string[] {
+  const places = readings.map(({ index, tag }) => `${index} ${tag}`);
+  return places.filter((place, n) => places.indexOf(place) !== n);
 }

@@ -1,0 +1,75 @@
+// What became of actions: a row of the rule's stream for each, in one commit with the end of its intent. So after a crash either the
+// intent is still there, or its outcome is.
+import type { Clock } from '../../../kernel/clock.ts';
+import { describeError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { Value } from '../../../wire/reading.ts';
+import type { SourceSink } from '../../sources/source.ts';
+import type { Intent, Outcome } from '../actions/intent.ts';
+import { ruleStreamId } from '../rule-settings.ts';
+import type { CommitTap } from './commit-tap.ts';
+import { RuleStream } from './rule-stream.ts';
+
+export const intentPrefix = 'rules.intent.';
+
+export interface OutcomesOptions {
+  readonly tap: CommitTap;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of a rule that runs. */
+  streamOf(rule: string): RuleStream | undefined;
+  openStream(batchId: string): { readonly sink: SourceSink; readonly floor: number | undefined };
+  closeStream(batchId: string): Promise<void>;
+  /** That wait for room; more are left to a later process. */
+  readonly maxWaiting: number;
+}
+
+export class Outcomes {
+  readonly #options: OutcomesOptions;
+  /** Without a row so far. */
+  readonly #waiting: { readonly intent: Intent; readonly outcome: Outcome }[] = [];
+
+  constructor(options: OutcomesOptions) {
+    this.#options = options;
+  }
+
+  /** Where there is no room for its row it is told later, and until then the intent stands. */
+  tell(intent: Intent, outcome: Outcome): void {
+    const { tap, maxWaiting } = this.#options;
+    if (this.#write(intent, this.#valueOf(intent, outcome))) tap.note(intentPrefix + intent.id, undefined);
+    else if (this.#waiting.length < maxWaiting) this.#waiting.push({ intent, outcome });
+  }
+
+  tellWaiting(): void {
+    for (const { intent, outcome } of this.#waiting.splice(0)) this.tell(intent, outcome);
+  }
+
+  #valueOf({ id, target, time }: Intent, { kind, attempts, code, message }: Outcome): Value {
+    const told = { id, target, outcome: kind, time, at: this.#options.clock.now(), attempts };
+    return {
+      ...told,
+      ...(code === undefined ? {} : { code }),
+      ...(message === undefined ? {} : { message }),
+    };
+  }
+
+  #write(intent: Intent, value: Value): boolean {
+    const stream = this.#options.streamOf(intent.rule);
+    return stream === undefined ? this.#writeOfNone(intent, value) : stream.outcome(intent.id, value);
+  }
+
+  /** Its rule does not run: into the stream that it had. */
+  #writeOfNone({ id, rule, time }: Intent, value: Value): boolean {
+    const { openStream, closeStream, log } = this.#options;
+    const streamId = ruleStreamId({ name: rule });
+    try {
+      const { sink, floor } = openStream(streamId);
+      const isTold = new RuleStream(sink, floor ?? time).outcome(id, value);
+      void closeStream(streamId).catch(() => {});
+      return isTold;
+    } catch (error) {
+      log.warn({ rule, id, reason: describeError(error) }, 'what became of an action cannot be stored');
+      return true;
+    }
+  }
+}
