@@ -56,7 +56,7 @@ class Episode {
   readonly #gateway: Gateway;
   readonly #detector: Detector;
   readonly #stuck: Fault[] = [];
-  readonly #site = { isRolledBack: false, ownsPositions: false, isAgeUnknown: false };
+  readonly #site = { isRolledBack: false, ownsPositions: false, comesRound: false, isAgeUnknown: false };
   /** How far this gateway's wall clock was set, at most. */
   #setByMs = 0;
 
@@ -180,7 +180,7 @@ class Episode {
       case 'kill':
       case 'rollBack': {
         this.#detector.interrupt();
-        const isRolledBack = act === 'rollBack' && this.#mayRollBack();
+        const isRolledBack = act === 'rollBack' && this.#mayRollBack(commits);
         this.#site.isRolledBack ||= isRolledBack;
         this.#site.isAgeUnknown ||= isRolledBack && this.#setByMs > 30_000;
         await gateway.kill(isRolledBack ? { commits } : undefined);
@@ -213,8 +213,8 @@ class Episode {
   }
 
   /** A disk that forgot which positions the module gave itself gives them again: nobody could tell. */
-  #mayRollBack(): boolean {
-    if (this.#site.ownsPositions) return false;
+  #mayRollBack(commits: number): boolean {
+    if (this.#site.ownsPositions || (this.#site.comesRound && !this.#store.hadClaimed(commits))) return false;
     const highest = Math.max(...this.#account.windows.map(({ end }) => end));
     return !this.#gateway.isStampedHere || highest < this.#clock.now();
   }

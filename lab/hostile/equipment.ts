@@ -19,6 +19,8 @@ export interface Site {
   isRolledBack: boolean;
   /** The module has given positions of its own. */
   ownsPositions: boolean;
+  /** Positions are numbers of a counter that comes round: on a disk that knows of no claim, the next round looks like the first. */
+  comesRound: boolean;
   /** A disk came back from before this gateway's clock was set: nobody knows how long ago that was, or how far ahead the equipment is. */
   isAgeUnknown: boolean;
 }

@@ -20,6 +20,8 @@ export interface Report {
   readonly continues?: Continuation | undefined;
   /** The equipment's number of this sample. */
   readonly number?: number | undefined;
+  /** Where the equipment's numbers order the stream, instead: position less number. It is kept also where nothing is taken. */
+  readonly mark?: number | undefined;
 }
 
 export interface Loss {
@@ -58,26 +60,28 @@ export class Observation {
    * All readings at `index`, and with them everything before: observation begins here if it was broken. Those that are
    * no news are left out.
    */
-  report(index: number, readings: readonly Reading[], { now, continues, number }: Report): void {
-    if (this.#until === undefined && !this.#beginAt(index, continues)) return;
+  report(index: number, readings: readonly Reading[], { now, continues, number, mark }: Report): void {
+    if (this.#until === undefined && !this.#beginAt(index, continues, mark)) return;
     this.#heedHoles();
     const news = this.#filter?.pass(readings, now) ?? readings;
     if (news.length > 0 && !this.take(news)) return;
-    this.observe(index + 1, number);
+    this.observe(index + 1, mark ?? number);
   }
 
   /**
    * Observation begins at `at`, or right behind what may be missing. Returns where; undefined where the sink refuses:
    * there is no room, or it knows of a loss that the proof does not; then it may begin without one.
    * @param continues proves that it went on since it was broken
+   * @param mark as in `Report`
    */
-  begin(at: number, continues?: Continuation): number | undefined {
+  begin(at: number, continues?: Continuation, mark?: number): number | undefined {
     const from = Math.max(at, this.#lostTo);
     this.#filter?.reset();
     const isTaken = this.#sink.emit({
       kind: 'resumed',
       at: from,
       ...(continues !== undefined && from === at && { continues }),
+      ...(mark !== undefined && { mark }),
     });
     if (!isTaken) return undefined;
     this.#from = from;
@@ -129,9 +133,9 @@ export class Observation {
     this.#begunAnew = begunAnew;
   }
 
-  #beginAt(index: number, continues: Continuation | undefined): boolean {
-    if (continues !== undefined && this.begin(index, continues) !== undefined) return true;
-    return this.begin(index) !== undefined;
+  #beginAt(index: number, continues: Continuation | undefined, mark: number | undefined): boolean {
+    if (continues !== undefined && this.begin(index, continues, mark) !== undefined) return true;
+    return this.begin(index, undefined, mark) !== undefined;
   }
 
   #emit(event: Parameters<SourceSink['emit']>[0]): boolean {

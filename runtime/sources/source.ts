@@ -12,9 +12,16 @@ export type SourceEvent =
   /**
    * Observation begins (again): every reading with `index >= at` will be reported. Nothing is claimed before this was
    * said, and without `continues` a hole is left to what was claimed before, whatever `at` says. With `continues` it is
-   * refused where something was lost that the proof knows nothing of, on the disk or on the way to it.
+   * refused where something was lost that the proof knows nothing of, on the disk or on the way to it. `mark`: of a stream
+   * that the equipment's numbers order, what its positions from here on rest on; as `number` below, also where nothing that
+   * comes is taken.
    */
-  | { readonly kind: 'resumed'; readonly at: number; readonly continues?: Continuation | undefined }
+  | {
+      readonly kind: 'resumed';
+      readonly at: number;
+      readonly continues?: Continuation | undefined;
+      readonly mark?: number | undefined;
+    }
   /**
    * In index order; may share an index with each other, and may repeat no earlier reading. `isLate`: they belong to
    * nothing that is observed, or perhaps came before: they go up as late ones, at any time and in any order, and say

@@ -79,7 +79,8 @@ export class Claims {
   /** For the disk, and for who goes on from there: nothing is proven across where the latest window began. */
   reached(): Pick<StreamStart, 'floor' | 'seen'> {
     const { end } = this;
-    const floor = this.#begun === undefined || end === undefined ? end : Math.max(end, this.#begun);
+    const begun = this.#begun ?? end;
+    const floor = end === undefined ? begun : Math.max(end, begun!);
     const seen = this.#held?.to;
     return {
       ...(floor === undefined ? {} : { floor }),

@@ -791,4 +791,21 @@ describe('the number that equipment gives its samples', () => {
     windows.interrupt();
     expect(windows.known).toEqual({ continuity: 'proven', floor: 3, number: 5 });
   });
+
+  it('is known as what positions rest on, also where nothing of what came first was taken', () => {
+    const { windows } = make({ index: 'sequence', pace: 'live' });
+    windows.apply({ kind: 'resumed', at: 1053, mark: 0 }, 0);
+    windows.drop(readings(1053), 0);
+    expect(windows.fetch()).toMatchObject({ floor: 1054, number: 0 });
+  });
+});
+
+describe('where observation began', () => {
+  it('is durable although nothing was ever claimed: a later process knows how far the clock had come', () => {
+    const { windows } = make();
+    windows.apply(resumed(60), 0);
+    expect(windows.dirty()).toBe('progress');
+    expect(windows.fetch()).toMatchObject({ closed: [], floor: 60 });
+    expect(windows.fetch()).toBeUndefined();
+  });
 });

@@ -16,7 +16,6 @@
 import { isIndex } from '../../wire/index-position.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
-import type { Continuation } from '../sources/continuation.ts';
 import type { SourceEvent } from '../sources/source.ts';
 import { Claims } from './claims.ts';
 import { LateReadings } from './late-readings.ts';
@@ -39,6 +38,7 @@ export class StreamWindows {
   /** The equipment's number of its last sample, and the one that a commit was given last. */
   #number: number | undefined;
   #committedNumber: number | undefined;
+  #committedFloor: number | undefined;
   #closed: ClosedWindow[] = [];
   #closedBytes = 0;
   readonly #late = new LateReadings();
@@ -59,6 +59,7 @@ export class StreamWindows {
     this.#mayContinue = start.continuity === 'proven';
     this.#number = start.number;
     this.#committedNumber = start.number;
+    this.#committedFloor = start.floor;
     this.#isUnordered = isUnordered;
     this.#estimate = new SizeEstimate(maxBytes);
   }
@@ -116,7 +117,7 @@ export class StreamWindows {
   apply(event: SourceEvent, now: number): boolean {
     switch (event.kind) {
       case 'resumed':
-        return this.#resumed(event.at, event.continues, now);
+        return this.#resumed(event, now);
       case 'readings':
         return event.isLate ? this.#takeAllLate(event.readings) : this.#take(event.readings, now);
       case 'observed':
@@ -194,8 +195,9 @@ export class StreamWindows {
   dirty(): 'no' | 'progress' | 'readings' {
     const open = this.#open;
     if (this.#closed.length > 0 || this.#restart || !this.#late.isEmpty) return 'readings';
-    const isNumberNew = this.#number !== this.#committedNumber;
-    return open?.dirty() === 'readings' ? 'readings' : isNumberNew ? 'progress' : (open?.dirty() ?? 'no');
+    const isNew =
+      this.#number !== this.#committedNumber || this.#claims.reached().floor !== this.#committedFloor;
+    return open?.dirty() === 'readings' ? 'readings' : isNew ? 'progress' : (open?.dirty() ?? 'no');
   }
 
   /** Everything since the last call, for one commit. What it returns counts as handed over. */
@@ -219,14 +221,16 @@ export class StreamWindows {
     this.#closedBytes = 0;
     this.#restart = false;
     this.#committedNumber = this.#number;
+    this.#committedFloor = change.floor;
     return change;
   }
 
-  #resumed(at: number, continues: Continuation | undefined, now: number): boolean {
+  #resumed({ at, continues, mark }: Extract<SourceEvent, { kind: 'resumed' }>, now: number): boolean {
     if (!this.#isIndex(at)) return this.#violation('bad-index', { at });
     // What it goes on from is not what it was: the source has to begin with what it sees now.
     if (continues !== undefined && !this.#mayContinue) return false;
     const isProven = continues !== undefined;
+    if (mark !== undefined) this.#number = mark;
     const open = this.#open;
     if (open !== undefined && isProven && at <= open.until) return true;
     if (open !== undefined) this.#end(open, open.until);

@@ -58,7 +58,7 @@ export interface StreamChange {
 export type Continuity = 'proven' | 'lost';
 
 export interface StreamStart {
-  /** As `StreamChange.floor`, from before this start; undefined for a stream that never closed a window. */
+  /** As `StreamChange.floor`, from before this start; undefined for a stream of which nothing was ever observed. */
   readonly floor?: number;
   /** As `StreamChange.seen`. */
   readonly seen?: number;

@@ -15,7 +15,7 @@ import { RecordJudge } from '../judge/record-judge.ts';
 import { ModbusLine, type Unit } from './line.ts';
 import { Recorder } from './recorder.ts';
 import { configureRecorder, planRecorder, type RecorderPlan } from './recorder-plan.ts';
-import { recorderRules } from './recorder-rules.ts';
+import { recorderRules, type Sight } from './recorder-rules.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { mbap, rtu } from './wire-format.ts';
 
@@ -59,13 +59,14 @@ export function planted(stream: Duplex, { plant }: EquipmentParts): Duplex {
 export function recorderEquipment(transport: Transport, parts: EquipmentParts): Equipment {
   const { clock, dice, trace, site } = parts;
   const plan = planRecorder(dice);
+  site.comesRound = plan.index === 'sequence' && plan.modulus < 2 ** 32;
   const deviceClock = new EquipmentClock(
     () => clock.monotonic(),
     clock.now() - clock.monotonic() + dice.between(-5000, 5000),
   );
   const recorder = new Recorder({ plan, clock, deviceClock, dice: dice.fork(), trace });
   const refusals = new RefusalLog(placesOf(plan), () => clock.monotonic());
-  const heardAt: number[] = [];
+  const sights: Sight[] = [];
   const unit: Unit = {
     answer: (request) => recorder.answer(request),
     onRefused: (request) => refusals.note(request),
@@ -74,7 +75,7 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     },
   };
   const line = lineTo(transport, unit, plan.timeoutMs, parts);
-  const rules = recorderRules({ recorder, plan, deviceClock, refusals, heardAt, site });
+  const rules = recorderRules({ recorder, plan, deviceClock, refusals, sights, site });
   const { records } = recorder;
   const settings = configOf(transport, configureRecorder(plan));
   const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });
@@ -95,7 +96,11 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
       now: () => clock.monotonic(),
       wall: () => clock.now(),
       watch: (event, isTaken) => {
-        if (isTaken && event.kind !== 'broken') heardAt.push(clock.monotonic());
+        if (!isTaken || event.kind === 'broken') return;
+        const told = event.kind === 'readings' && event.readings.find(({ tag }) => tag === 'id');
+        // Nothing new is the last one again: a newer one may have been made while that was read.
+        const id = told ? Number(told.value) : sights.at(-1)?.id;
+        if (id !== undefined) sights.push({ id, at: clock.monotonic() });
       },
       onFault: parts.onFault,
     }),

@@ -8,13 +8,19 @@ import { type Recorder, type Sample, smallStepMs } from './recorder.ts';
 import type { RecorderPlan } from './recorder-plan.ts';
 import type { RefusalLog } from './refusal-log.ts';
 
+/** A sample that the adapter was shown live, and when it told of it, true time. */
+export interface Sight {
+  readonly id: number;
+  readonly at: number;
+}
+
 export interface RecorderRulesOptions {
   readonly recorder: Recorder;
   readonly plan: RecorderPlan;
   readonly deviceClock: EquipmentClock;
   readonly refusals: RefusalLog;
-  /** When the adapter made something of what it was shown live, true time, growing. */
-  readonly heardAt: number[];
+  /** What the adapter made something of, growing. */
+  readonly sights: Sight[];
   readonly site: Site;
 }
 
@@ -23,7 +29,7 @@ export function recorderRules({
   plan,
   deviceClock,
   refusals,
-  heardAt,
+  sights,
   site,
 }: RecorderRulesOptions): RecordRules<Sample> {
   const places =
@@ -36,33 +42,39 @@ export function recorderRules({
    */
   const isHidden = (sample: Sample): boolean => {
     if (plan.index !== 'time') return false;
-    const after = heardAt.find((at) => at >= sample.at);
-    const before = heardAt.findLast((at) => at < sample.at);
+    const { after, before } = aroundOf(sample);
     if (after === undefined) return false;
     if (before === undefined) return true;
-    const [shown, known] = [recorder.newestAt(after), recorder.newestAt(before)];
+    const [shown, known] = [madeAs(after), madeAs(before)];
     if (isSmallStepUnheard(sample, after)) return true;
-    const passedMs = site.isAgeUnknown ? 0 : after - known.at;
+    const passedMs = site.isAgeUnknown ? 0 : after.at - known.at;
     return sample.stamp > Math.max(shown.stamp, known.stamp + passedMs);
   };
+  const aroundOf = ({ id }: Sample) => ({
+    after: sights.find((sight) => sight.id >= id),
+    before: sights.findLast((sight) => sight.id < id),
+  });
+  const madeAs = ({ id }: Sight): Sample => recorder.records.all[id - 1]!;
   /** Its clock was set back right after, by no more than time synchronisation does, and nobody heard it in between. */
-  const isSmallStepUnheard = ({ id, stamp }: Sample, after: number): boolean => {
+  const isSmallStepUnheard = ({ id, stamp }: Sample, after: Sight): boolean => {
     const next = recorder.records.all[id];
-    return next !== undefined && next.at < after && next.stamp <= stamp && stamp - next.stamp < smallStepMs;
+    if (next === undefined || next.id > after.id) return false;
+    return next.stamp <= stamp && stamp - next.stamp < smallStepMs;
   };
   /**
    * Its clock was set back after it was made, by more, and set ahead again before anybody heard it: what is shown then does not lag,
    * and the log, when it is looked at, does not hold any more where the times go back. What it leapt over looks like a time without power.
    */
-  const isStepUnheard = ({ id, at, stamp }: Sample): boolean => {
+  const isStepUnheard = (sample: Sample): boolean => {
     const { all } = recorder.records;
-    const after = heardAt.find((time) => time >= at);
-    const before = heardAt.findLast((time) => time < at);
+    const { after, before } = aroundOf(sample);
     if (plan.index !== 'time' || after === undefined || before === undefined) return false;
-    const [shown, known] = [recorder.newestAt(after), recorder.newestAt(before)];
-    if (shown.stamp < known.stamp + (after - known.at) - smallStepMs) return false;
-    const back = all.find((next) => next.id > id && next.at < after && next.stamp < all[next.id - 2]!.stamp);
-    if (back === undefined || back.stamp > stamp) return false;
+    const [shown, known] = [madeAs(after), madeAs(before)];
+    if (shown.stamp < known.stamp + (after.at - known.at) - smallStepMs) return false;
+    const back = all.find(
+      (next) => next.id > sample.id && next.id <= after.id && next.stamp < all[next.id - 2]!.stamp,
+    );
+    if (back === undefined || back.stamp > sample.stamp) return false;
     return !(recorder.wasLookedAt(back) && recorder.wasLookedAt(all[back.id - 2]!));
   };
   /** Made, and passed again by a clock that was set back, while a disk lived that was put back to before. */
@@ -88,7 +100,7 @@ export function recorderRules({
     rollBack: (since, now) => {
       undone.push({ from: since, to: now });
       recorder.forgetLooks(since);
-      while (heardAt.length > 0 && heardAt.at(-1)! > since) heardAt.pop();
+      while (sights.length > 0 && sights.at(-1)!.at > since) sights.pop();
     },
     isForgotten: (sample) =>
       (isHidden(sample) || isUndone(sample) || isStepUnheard(sample)) && !recorder.wasLookedAt(sample),

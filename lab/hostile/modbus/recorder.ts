@@ -64,11 +64,6 @@ export class Recorder implements Unit {
     this.#showPointers();
   }
 
-  /** What was shown live then, true time. */
-  newestAt(trueTime: number): Sample {
-    return this.records.all.findLast(({ at }) => at <= trueTime)!;
-  }
-
   /** The adapter was given what the log holds there. */
   onLooked(request: RegisterRequest): void {
     const { plan, clock } = this.#options;

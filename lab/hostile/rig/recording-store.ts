@@ -109,6 +109,11 @@ export class RecordingStore {
     return { commit: this.#commit, at: older.at ?? Number.NEGATIVE_INFINITY };
   }
 
+  /** As it was so many commits ago, the disk knows of claims. */
+  hadClaimed(commits: number): boolean {
+    return (this.#older.at(-commits) ?? this.#state).floor !== undefined;
+  }
+
   /** After `restart`: whether what was claimed before is known. */
   loseContinuity(): void {
     this.#continuity = 'lost';

@@ -19,6 +19,7 @@ const arrivalSlackMs = 2500;
 export function serialEquipment(parts: EquipmentParts): Equipment {
   const { clock, dice, trace, heard } = parts;
   const plan = planInstrument(dice);
+  parts.site.comesRound = plan.order === 'number' && plan.span < 2 ** 32;
   const offset = clock.now() - clock.monotonic() + dice.between(-5000, 5000);
   const deviceClock = new EquipmentClock(() => clock.monotonic(), offset);
   /** Our wall clock whenever a record arrived. */

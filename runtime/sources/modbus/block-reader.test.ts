@@ -48,6 +48,21 @@ function setUp() {
 }
 
 describe('what a device does not give', () => {
+  it('is asked for in the first pass of a session, where it was refused long before', async () => {
+    const { registers, connectAnew, pass } = setUp();
+    registers.refused = [[900, 900]];
+    expect(await pass(0)).toBe(false);
+    registers.refused = [];
+    connectAnew();
+    expect(await pass(20_000)).toBe(undefined);
+    registers.refused = [[900, 900]];
+    expect(await pass(0)).toBe(false);
+    connectAnew();
+    // Its time has not come.
+    registers.refused = [];
+    expect(await pass(0)).toBe(false);
+  });
+
   it('in every pass for ten seconds is not to be had in a moment', async () => {
     const { registers, pass } = setUp();
     Object.assign(registers, { refused: [[900, 900]], refusal: 4 });

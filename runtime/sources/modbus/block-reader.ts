@@ -11,6 +11,9 @@
 // halved in the passes that follow, down to what is then left alone like a refused register. Sooner it may be chance, and what
 // is left alone is not seen to change.
 //
+// What was refused before a session began is asked for in its first pass, where its time has come meanwhile: nobody could try it
+// again, and a null of long ago tells nothing of now.
+//
 // A register counts as missing only once the device has refused it again, ten seconds later or more, in the same session. Before
 // that the refusal may pass, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
 import type { HoldfastError } from '../../../kernel/errors.ts';
@@ -18,6 +21,7 @@ import { isBitTable, type RegisterTable } from '../codec/fields.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import { ModbusException } from './modbus-errors.ts';
 import { asFailure, isSilence, noAnswer, reasonOf, SilentBlocks } from './read-failures.ts';
+import { type Cut, type Part, partOf, type Search, smaller } from './read-parts.ts';
 import type { BlockData, BlockReaderOptions, ReadPass, Refusal } from './read-pass.ts';
 import { type Barrier, type Block, type Item, planReads, splitBlock } from './read-plan.ts';
 import { mayBeSize, RequestSize, searchWithin } from './request-size.ts';
@@ -42,36 +46,6 @@ const firstRetryMs = 10_000;
 /** After a try that failed, and was not refused. */
 const soonMs = 1000;
 
-interface Cut extends Barrier {
-  /** Monotonic ms. */
-  readonly since: number;
-}
-
-/** For what a device refuses of one block of the plan. */
-interface Search {
-  readonly cuts: Cut[];
-  isFound: boolean;
-}
-
-interface Part<I extends Item> {
-  readonly block: Block<I>;
-  readonly search: Search;
-}
-
-/** The parts that are left, none with more registers. */
-function smaller<I extends Item>(parts: readonly Part<I>[], maxRegisters: number): readonly Part<I>[] {
-  const none = { maxBits: Number.MAX_SAFE_INTEGER, maxHole: Number.MAX_SAFE_INTEGER };
-  return parts.flatMap((part) =>
-    isBitTable(part.block.table) || part.block.count <= maxRegisters
-      ? [part]
-      : planReads(part.block.items, { ...none, maxRegisters }).map((block) => ({ ...part, block })),
-  );
-}
-
-function partOf<I extends Item>(block: Block<I>): Part<I> {
-  return { block, search: { cuts: [], isFound: false } };
-}
-
 export class BlockReader<I extends Item> {
   readonly #options: BlockReaderOptions<I>;
   readonly #refused = new Map<I, Refused>();
@@ -81,6 +55,8 @@ export class BlockReader<I extends Item> {
   #failedBefore: ReadonlyMap<I, number> = new Map();
   /** Of the last pass: each session has its own. */
   #client: ModbusClient | undefined;
+  /** Of the last session in which all was read. */
+  #asked: ModbusClient | undefined;
   readonly #silent = new SilentBlocks();
   /** Places that a request may not read over, without an item that is refused there. */
   #cuts: readonly Cut[] = [];
@@ -154,6 +130,7 @@ export class BlockReader<I extends Item> {
     // Nothing at all was to be had, and that may pass.
     if (data.length === 0 && failure) throw failure.error;
     this.#noteSilent(silent);
+    if (await this.#retryDue(client)) return this.read(client);
     if (failed.size === 0 && this.#size.proven()) this.#blocks = this.#plan();
     return this.#passOf(data, failed, searches.size > 0);
   }
@@ -292,6 +269,21 @@ export class BlockReader<I extends Item> {
     // The device has changed: what else it refuses, and which holes it minds, is learned again.
     this.#forget();
     return true;
+  }
+
+  /** Once a session, asks for all that is due. True where something is refused no longer. Never rejects. */
+  async #retryDue(client: ModbusClient): Promise<boolean> {
+    if (client === this.#asked) return false;
+    this.#asked = client;
+    const now = this.#options.clock.monotonic();
+    const due = [...this.#refused].filter(([, { retryAt }]) => retryAt <= now);
+    try {
+      for (const [item, { retryAt }] of due)
+        if (retryAt <= now && (await this.#retry(client, item))) return true;
+    } catch {
+      // It is tried again soon.
+    }
+    return false;
   }
 
   #forget(): void {

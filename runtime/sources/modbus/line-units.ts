@@ -145,8 +145,12 @@ export class LineUnits {
   }
 
   #stepReadFor(unit: Unit, request: Buffer): Buffer | undefined {
-    if (this.#isInStep(unit, request)) return undefined;
-    return unit.steps?.proofOf(request, (read) => unit.exchanges.isMistakable(read));
+    const { steps, exchanges } = unit;
+    if (!steps || this.#isInStep(unit, request)) return undefined;
+    return steps.proofOf(
+      request,
+      (read) => exchanges.isMistakable(read) || (exchanges.isDoubtful && !steps.mayBeAnswered(read)),
+    );
   }
 
   /** `request` is sent now. */
@@ -169,7 +173,7 @@ export class LineUnits {
     const known = this.#unit(unit);
     known.steps?.doubt();
     if (this.#stepRead && this.#stepRead === this.#sent)
-      known.steps?.failed(this.#pending?.isHeard === false);
+      known.steps?.failed(this.#pending?.isHeard === false, known.exchanges.isDoubtful);
     else if (isProof) known.proof = (known.proof + 1) % proofs.length;
     known.isAlive = false;
   }

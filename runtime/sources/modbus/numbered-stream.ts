@@ -64,10 +64,11 @@ export class NumberedStream implements SampleStream {
 
   #unchanged(position: number): void {
     if (this.#observation.isBroken) {
-      const { taken } = this.#options.memory;
+      const { taken, counter } = this.#options.memory;
+      const { mark } = counter;
       const continues = Continuation.sameNumber(taken, position);
-      if (continues === undefined || this.#observation.begin(position + 1, continues) === undefined)
-        this.#observation.begin(position + 1);
+      if (continues === undefined || this.#observation.begin(position + 1, continues, mark) === undefined)
+        this.#observation.begin(position + 1, undefined, mark);
       this.#confirmer.stated();
     }
     this.#confirmer.confirm();
@@ -86,7 +87,7 @@ export class NumberedStream implements SampleStream {
     this.#observation.report(position, readings, {
       now: clock.monotonic(),
       continues,
-      number: memory.counter.mark,
+      mark: memory.counter.mark,
     });
     if (!this.#observation.isBroken) memory.taken = position;
   }

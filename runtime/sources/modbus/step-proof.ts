@@ -5,7 +5,8 @@
 //
 // Some units give no more and no less than what they are made for. Where they refuse each such read, data behind two refusals
 // is no answer to an earlier read, or it would have been a refusal too. Where they say nothing to it, that shows as much: a
-// lagging unit would have given the answer to what was asked before.
+// lagging unit would have given the answer to what was asked before. Not where answers have been said twice of late: what
+// answered those reads may have been that, and the true answer still be to come.
 import { dataBytes, resized } from './response-match.ts';
 
 /** Reads by which an answer may lag and still be told. */
@@ -93,12 +94,15 @@ export class StepProof {
     keep(this.#good, formOf(read), read);
   }
 
-  /** What `proofOf` gave was not answered. `isSilent`: nothing at all came. */
-  failed(isSilent: boolean): void {
+  /**
+   * What `proofOf` gave was not answered. `isSilent`: nothing at all came. `isDoubtful`: what came before may have been said twice,
+   * so the answers to those reads may still come.
+   */
+  failed(isSilent: boolean, isDoubtful: boolean): void {
     this.#hasFailed = true;
     if (!isSilent) return;
     this.#silentReads += 1;
-    this.#isShown = this.#areAnswered(this.#last.slice(0, -1));
+    this.#isShown = !isDoubtful && this.#areAnswered(this.#last.slice(0, -1));
   }
 
   /** A read that shows it; undefined where none is left. `isTaken`: its answer could be that of another all the same. */

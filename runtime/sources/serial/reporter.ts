@@ -132,7 +132,7 @@ export class Reporter {
     const { order, state } = this.#options;
     if (order === 'time') this.#byTime.place(record);
     else if (order === 'arrival') this.#placeByArrival(record);
-    else this.#report(position!, record, { continues, number: state.counter!.mark });
+    else this.#report(position!, record, { continues, mark: state.counter!.mark });
   }
 
   #placeByArrival(record: DecodedRecord): void {
@@ -156,7 +156,7 @@ export class Reporter {
   #report(
     index: number,
     record: DecodedRecord,
-    proof: { readonly continues?: Continuation | undefined; readonly number?: number },
+    proof: { readonly continues?: Continuation | undefined; readonly mark?: number },
   ): void {
     const now = this.#options.clock.monotonic();
     this.#observation.report(index, toReadings(record, index), { now, ...proof });
