@@ -27,6 +27,15 @@ test('an Entra ID identity needs names instead of keys', () => {
   expect(() => readSettings({ ...names, HOLDFAST_EVENTHUB_NAME: '' })).toThrow(/HOLDFAST_EVENTHUB_NAME/);
 });
 
+test('times are milliseconds, or durations as in a gateway’s configuration', () => {
+  const of = (text: string) => readSettings({ ...minimal, HOLDFAST_SILENCE_MS: text }).HOLDFAST_SILENCE_MS;
+  expect(['300000', '5min', '5m', '300s', '1.5h'].map(of)).toEqual([
+    300_000, 300_000, 300_000, 300_000, 5_400_000,
+  ]);
+  expect(() => of('5 minutes')).toThrow(/HOLDFAST_SILENCE_MS/);
+  expect(() => of('500ms')).toThrow(/HOLDFAST_SILENCE_MS/);
+});
+
 test('an empty variable is one that is not set', () => {
   const empty = {
     ...minimal,

@@ -1,12 +1,16 @@
 // Settings come from the environment alone, as containers are configured. Read once, all errors at once.
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { durationMs } from '../kernel/duration-text.ts';
 import { HoldfastError } from '../kernel/errors.ts';
 import { defaultBounds } from './ingest/plausible.ts';
 import { type HubConnection, parseHubConnection } from './repair/connection-string.ts';
 
 const milliseconds = (standard: number, min: number, max = 30 * 86_400_000) =>
-  z.coerce.number().int().min(min).max(max).default(standard);
+  z.preprocess(
+    (given) => (typeof given === 'string' ? (durationMs(given) ?? given) : given),
+    z.coerce.number().int().min(min).max(max).default(standard),
+  );
 const tenYearsMs = 10 * 365 * 86_400_000;
 const count = (standard: number, max: number) => z.coerce.number().int().min(1).max(max).default(standard);
 const optionalText = z.string().optional();

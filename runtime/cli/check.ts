@@ -19,9 +19,10 @@ export async function checkConfig(file: string, options: CheckOptions, clock: Cl
     const { config, notes } = options.twin
       ? await checkTwin(file, options.module)
       : { ...(await loadConfig(file)), notes: [] };
-    const plan = planSite(config, clock);
     const rules = config.rules.length === 0 ? undefined : await import('./rules/rules-plan.ts');
     const planned = rules?.planRules(config);
+    const ruleMessages = (planned ?? []).reduce((sum, { messagesPerDay }) => sum + messagesPerDay, 0);
+    const plan = planSite(config, clock, ruleMessages);
     if (options.json)
       console.log(
         JSON.stringify({ ...plan, ...(planned && { rules: planned }), ...(options.twin && { notes }) }),
@@ -54,11 +55,29 @@ export function describePlan(file: string, { buses, streams, total, warnings }: 
     lines.push(
       '',
       'To the hub, where every poll brings a reading of every tag and values change a little each time:',
-      `  ${count(total.readingsPerDay)} readings, ${count(total.messagesPerDay)} messages, ${bytes(total.bytesPerDay)}, ${count(total.unitsPerDay)} metered units of 4 KB a day`,
+      ...hubLines(total),
     );
   }
   for (const warning of warnings) lines.push('', `warning: ${warning}`);
   return lines.join('\n');
+}
+
+function hubLines({
+  readingsPerDay,
+  messagesPerDay,
+  bytesPerDay,
+  unitsPerDay,
+  ruleMessagesPerDay: ofRules,
+}: SitePlan['total']) {
+  const messages = (from: number) => `${count(messagesPerDay - from)} messages`;
+  const units = (from: number) => `${count(unitsPerDay - from)} metered units of 4 KB a day`;
+  const sources = `  ${count(readingsPerDay)} readings, ${messages(ofRules)}, ${bytes(bytesPerDay)}, ${units(ofRules)}`;
+  if (ofRules === 0) return [sources];
+  return [
+    sources,
+    `  of rules at most ${count(ofRules)} messages, for one key each, and as many units where their rows are short`,
+    `  in all at most ${messages(0)}, ${units(0)}`,
+  ];
 }
 
 function describe({ name, polls, messagesPerDay, bytesPerDay }: StreamPlan): string[] {

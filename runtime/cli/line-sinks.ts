@@ -12,6 +12,7 @@ export function standardOutput(onGone: () => void): LineSink {
   };
   process.stdout.on('error', onError);
   return {
+    name: 'standard output',
     write: (lines) =>
       new Promise((resolve, reject) => {
         if (failure) return reject(failure);
@@ -35,6 +36,7 @@ export async function lineFile(path: string): Promise<LineSink> {
   if (size > 0) await file.read(last, 0, 1, size - 1);
   if (size > 0 && last.toString('latin1') !== '\n') await file.appendFile('\n');
   return {
+    name: path,
     async write(lines) {
       await file.appendFile(lines);
       await file.datasync();

@@ -4,6 +4,7 @@ import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { CompiledRule, RuleConfig } from '../rules/engine-api.ts';
 import { collect } from './collect.ts';
 import { exitCodes } from './exit-codes.ts';
+import type { QueryNames } from './rules/rule-file.ts';
 import type { CaseResult } from './rules/run-cases.ts';
 
 export function rulesCommand(): Command {
@@ -15,9 +16,14 @@ export function rulesCommand(): Command {
       'run the cases of a folder in the form of the Stream Analytics test tool, and show what differs',
     )
     .argument('<dir>', 'a project with testConfig.json, or a folder of such')
+    .option(
+      '--rule <file>',
+      'instead of the query of the folder: that of a rule, from YAML with `rules`, or .asaql',
+    )
+    .option('--name <name>', 'of the rule, where the file has several')
     .option('--json', 'print a summary in the form of testResultSummary.json')
-    .action(async (folder: string, { json = false }: { json?: boolean }) => {
-      process.exitCode = await orBadInput(() => testFolder(folder, json));
+    .action(async (folder: string, options: TestOptions) => {
+      process.exitCode = await orBadInput(() => testFolder(folder, options));
     });
   rules
     .command('explain')
@@ -33,6 +39,13 @@ export function rulesCommand(): Command {
     .description('what rules would have decided on what was recorded; nothing is carried out')
     .argument('<recorded>', "a stopped module's data folder, or JSON lines of `run --to` or `spool export`")
     .requiredOption('--rule <file>', 'a query (.asaql), or YAML with `rules`')
+    .option(
+      '--input <name=stream>',
+      'for a query: the stream that a name after FROM is; can be given several times',
+      collect,
+      [],
+    )
+    .option('--time <field>', 'for a query: what it calls the time of a row, as in TIMESTAMP BY')
     .option('--summary', 'only how many rows and actions there would have been')
     .option('-c, --config <file>', "the module's configuration: where the keys of an encrypted spool are")
     .option('--key-file <file>', 'a key of an encrypted spool; can be given several times', collect, [])
@@ -42,8 +55,16 @@ export function rulesCommand(): Command {
   return rules;
 }
 
+interface TestOptions {
+  readonly json?: boolean;
+  readonly rule?: string;
+  readonly name?: string;
+}
+
 interface ReplayOptions {
   readonly rule: string;
+  readonly input: readonly string[];
+  readonly time?: string;
   readonly summary?: boolean;
   readonly config?: string;
   readonly keyFile: readonly string[];
@@ -58,7 +79,7 @@ async function replayRecorded(path: string, options: ReplayOptions): Promise<num
   const { readRuleSettings } = await import('./rules/rule-file.ts');
   const recorded = await readRecorded(path, (layout) => openKeys(layout, options));
   for (const problem of recorded.problems) console.error(`cannot be read: ${problem}`);
-  const { rules, sources } = await readRuleSettings(file, recorded.streams);
+  const { rules, sources } = await readRuleSettings(file, recorded.streams, queryNames(options));
   let hasFailed = recorded.problems.length > 0;
   for (const settings of rules) {
     const done = await replayRule(settings, sources, recorded, (row) => {
@@ -68,6 +89,15 @@ async function replayRecorded(path: string, options: ReplayOptions): Promise<num
     console.error(JSON.stringify(done));
   }
   return hasFailed ? exitCodes.failed : exitCodes.ok;
+}
+
+function queryNames({ input, time }: ReplayOptions): QueryNames {
+  const inputs = input.map((text): [string, string] => {
+    const at = text.indexOf('=');
+    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
+    throw new HoldfastError('rules-test-invalid', `--input ${text}: write NAME=STREAM, as input=press`);
+  });
+  return { ...(inputs.length > 0 && { inputs: new Map(inputs) }), ...(time !== undefined && { time }) };
 }
 
 async function orBadInput(run: () => Promise<number>): Promise<number> {
@@ -80,10 +110,15 @@ async function orBadInput(run: () => Promise<number>): Promise<number> {
   }
 }
 
-async function testFolder(folder: string, asJson: boolean): Promise<number> {
+async function testFolder(
+  folder: string,
+  { json: asJson = false, rule, name }: TestOptions,
+): Promise<number> {
   const { findProjects } = await import('./rules/test-project.ts');
   const { runCase } = await import('./rules/run-cases.ts');
-  const projects = await findProjects(folder);
+  const { readRuleQuery } = await import('./rules/rule-file.ts');
+  const own = rule === undefined ? undefined : await readRuleQuery(rule, name);
+  const projects = await findProjects(folder, own);
   const results = projects.flatMap((project) => project.cases.map((one) => runCase(project, one)));
   const failed = results.filter(({ problems }) => problems.length > 0).length;
   if (asJson) console.log(JSON.stringify(summary(results, failed), null, 2));

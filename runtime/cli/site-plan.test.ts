@@ -48,6 +48,25 @@ describe('the plan of a site', () => {
     expect(slow.warnings[0]).toMatch(/ttyUSB0.*% of the line's time/);
   });
 
+  it('counts what rules send into the total, and against the cap', () => {
+    const sources = [{ ...tcp, name: 'a', pollMs: 1000, tags: [tag('x', 0), tag('y', 2)] }];
+    const config = validateConfig({ sources, uplink: { caps: { messagesPerDay: 10_000 } } }, 'test');
+    const alone = planSite(config, new VirtualClock());
+    expect(alone.warnings).toEqual([]);
+    const both = planSite(config, new VirtualClock(), 8640);
+    expect(both.total).toMatchObject({
+      messagesPerDay: 17_280,
+      unitsPerDay: 17_280,
+      ruleMessagesPerDay: 8640,
+    });
+    expect(both.warnings).toEqual([expect.stringContaining('17280 units')]);
+    const text = describePlan('site.yaml', both);
+    expect(text).toContain('172,800 readings, 8,640 messages');
+    expect(text).toContain('of rules at most 8,640 messages');
+    expect(text).toContain('in all at most 17,280 messages, 17,280 metered units');
+    expect(describePlan('site.yaml', alone)).not.toContain('rules');
+  });
+
   it('counts messages by windows, and larger bodies for more readings and plainer coding', () => {
     const sources = [{ ...tcp, name: 'a', pollMs: 1000, tags: [tag('x', 0), tag('y', 2)] }];
     const { total } = plan({ sources });

@@ -32,7 +32,8 @@ export interface StreamPlan {
 export interface SitePlan {
   readonly buses: readonly BusPlan[];
   readonly streams: readonly StreamPlan[];
-  readonly total: Omit<StreamPlan, 'name' | 'bus' | 'polls'>;
+  /** With what rules send at most, where their rows are short: as many metered units as messages. */
+  readonly total: Omit<StreamPlan, 'name' | 'bus' | 'polls'> & { readonly ruleMessagesPerDay: number };
   /** What will probably not work as it stands. */
   readonly warnings: readonly string[];
 }
@@ -45,16 +46,18 @@ interface SourcePlan {
   readonly load: SourceLoad;
 }
 
-export function planSite(config: Config, clock: Clock): SitePlan {
+/** @param ruleMessagesPerDay of the streams of rules, at most */
+export function planSite(config: Config, clock: Clock, ruleMessagesPerDay = 0): SitePlan {
   const plans = config.sources.map((source): SourcePlan => {
     return { source, load: adapterOf(source).load(source as never, clock) };
   });
   const streams = plans.map((each) => planStream(each, config));
   const total = {
     readingsPerDay: sum(streams.map((stream) => stream.readingsPerDay)),
-    messagesPerDay: sum(streams.map((stream) => stream.messagesPerDay)),
+    messagesPerDay: sum(streams.map((stream) => stream.messagesPerDay)) + ruleMessagesPerDay,
     bytesPerDay: sum(streams.map((stream) => stream.bytesPerDay)),
-    unitsPerDay: sum(streams.map((stream) => stream.unitsPerDay)),
+    unitsPerDay: sum(streams.map((stream) => stream.unitsPerDay)) + ruleMessagesPerDay,
+    ruleMessagesPerDay,
   };
   const buses = planBuses(plans);
   return {

@@ -6,7 +6,7 @@ interface Told {
   readonly version: string;
   readonly time: string;
   readonly uptimeMs: number;
-  readonly uplink: { readonly connected: boolean };
+  readonly uplink: { readonly connected: boolean; readonly sink?: string };
   readonly sources: readonly {
     readonly name: string;
     readonly phase: string;
@@ -23,9 +23,21 @@ interface Told {
   readonly jobs: { readonly open: number };
   readonly clock: { readonly mode?: string };
   readonly config?: { readonly state: string };
+  readonly rules?: readonly {
+    readonly name: string;
+    readonly phase: string;
+    readonly dryRun?: boolean;
+    readonly rows?: number;
+    readonly refused?: number;
+    readonly failed?: number;
+    /** Actions by outcome. */
+    readonly actions?: Readonly<Record<string, number>>;
+    readonly problem?: string;
+  }[];
 }
 
 const maxSources = 30;
+const maxRules = 30;
 
 export function statusText({ status, troubles, fullInSeconds, log }: Overview): string {
   const told = status as unknown as Told;
@@ -35,10 +47,10 @@ export function statusText({ status, troubles, fullInSeconds, log }: Overview): 
     `Holdfast ${told.version}, running for ${durationText(told.uptimeMs)}, as of ${told.time}`,
     '',
     ...(troubles.length === 0
-      ? ['All is well: every source is read, the hub is connected.']
+      ? [`All is well: every source is read, ${wayOut(told)}.`]
       : troubles.map(({ grade, text }) => clean(`${grade === 'bad' ? '!!' : ' !'} ${text}`))),
     '',
-    `hub ${told.uplink.connected ? 'connected' : 'not reached'}   disk ${spool.state}   clock ${told.clock.mode ?? 'trusted'}   configuration ${told.config?.state ?? '-'}   room without network ${room}`,
+    `${told.uplink.sink === undefined ? `hub ${told.uplink.connected ? 'connected' : 'not reached'}` : 'hub none'}   disk ${spool.state}   clock ${told.clock.mode ?? 'trusted'}   configuration ${told.config?.state ?? '-'}   room without network ${room}`,
     `holes: ${told.sources.reduce((sum, { breaks }) => sum + breaks, 0)} breaks, ${spool.evicted} windows removed unsent, ${spool.damaged} records damaged   backfill jobs open: ${told.jobs.open}`,
     '',
     ...columns([
@@ -54,6 +66,7 @@ export function statusText({ status, troubles, fullInSeconds, log }: Overview): 
         ]),
     ]),
     ...(told.sources.length > maxSources ? [`and ${told.sources.length - maxSources} more`] : []),
+    ...rulesText(told.rules ?? []),
     '',
     ...columns([
       ['lane', 'messages', 'bytes', 'oldest'],
@@ -67,6 +80,32 @@ export function statusText({ status, troubles, fullInSeconds, log }: Overview): 
     '',
     ...log.slice(-8).map(({ time, level, msg }) => clean(`${time.slice(11, 19)} ${level.padEnd(5)} ${msg}`)),
   ].join('\n');
+}
+
+/** Where messages go while all is well. */
+export function wayOut({ uplink: { sink } }: { readonly uplink: { readonly sink?: string } }): string {
+  return sink === undefined ? 'the hub is connected' : `messages go to ${clean(sink)}, there is no hub`;
+}
+
+function rulesText(rules: NonNullable<Told['rules']>): readonly string[] {
+  if (rules.length === 0) return [];
+  const count = (counts: Readonly<Record<string, number>>, isMeant: (name: string) => boolean) =>
+    Object.entries(counts).reduce((sum, [name, n]) => sum + (isMeant(name) ? n : 0), 0);
+  const isDone = (outcome: string) => outcome === 'done' || outcome === 'dry-run';
+  const shown = rules
+    .slice(0, maxRules)
+    .map(({ name, phase, dryRun, rows = 0, refused = 0, failed = 0, actions = {}, problem }) => [
+      clean(name),
+      dryRun ? `${phase}, dry run` : phase,
+      String(rows),
+      String(count(actions, isDone)),
+      String(count(actions, (outcome) => !isDone(outcome))),
+      String(refused + failed),
+      clean(problem ?? ''),
+    ]);
+  const head = ['rule', 'state', 'rows', 'actions', 'not carried out', 'inputs left out', 'trouble'];
+  const more = rules.length > maxRules ? [`and ${rules.length - maxRules} more`] : [];
+  return ['', ...columns([head, ...shown]), ...more];
 }
 
 function columns(rows: readonly (readonly string[])[]): string[] {

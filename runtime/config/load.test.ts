@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { ConfigError, dataFolderIn, loadConfig, loadValue, parseConfig } from './load.ts';
 
 const tag = '{name: temperature, address: 6, type: float32}';
@@ -46,6 +47,41 @@ sources:
     expect(paths.some((path) => path.startsWith('sources[1]'))).toBe(true);
     expect(paths).toContain('sources[2].tags[0].address');
     expect(problems.every((problem) => problem.message.length > 5)).toBe(true);
+  });
+
+  it('lists what is wrong within parts, between them, in queries and with files beside each other', async () => {
+    const tags = 'tags: [{name: t, address: 0, type: int16}]';
+    const problems = await loadValue(
+      parse(`
+windows: {ageMs: fast}
+sources:
+  - {name: press, type: modbus-tcp, host: h, pollMs: 1000, ${tags}}
+  - {name: press, type: modbus-tcp, host: h2, pollMs: 1000, ${tags}}
+  - {name: oven, type: opcua, colour: red}
+  - {name: kiln, type: opcua, endpoint: opc.tcp://h:4840, identity: {kind: certificate, certificateFile: /no/such.pem, keyFile: /no/such.key}, tags: [{name: t, node: "ns=2;s=T"}]}
+rules:
+  - {name: one, inputs: {i: {source: nobody}}, query: SELECT x FROM i, outputs: [upstream]}
+  - {name: two, inputs: {i: {source: oven}}, query: SELECT FROM i, outputs: [upstream, {write: {source: oven, tag: t, value: 1}}]}
+  - {name: three, query: SELECT t FROM press, outputs: [{sendd: x}]}
+`),
+      'site.yaml',
+      { placeOf: () => ({ line: 1, column: 1 }) },
+    ).then(
+      () => [],
+      (error: ConfigError) => error.problems.map(({ path, message }) => `${path}: ${message}`),
+    );
+    const expected = [
+      /^windows\.ageMs: must be/,
+      /^sources\[1\]\.name: the stream id 'press' is taken by sources\[0\]/,
+      /^sources\[2\]\.colour: unknown setting/,
+      /^sources\[3\]\.identity\.certificateFile: there is no such file/,
+      /^rules\[0\]\.inputs\.i\.source: there is no source 'nobody'/,
+      /^rules\[1\]\.query: line 1, column 8/,
+      /^rules\[2\]\.outputs/,
+    ];
+    for (const pattern of expected) expect(problems).toContainEqual(expect.stringMatching(pattern));
+    // What follows from a source that is wrong is not said of the rules that read or write it.
+    expect(problems.filter((each) => /^rules\[1\]/.test(each))).toHaveLength(1);
   });
 
   it('takes neither an empty file nor one without sources for the wish to read nothing', () => {

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
-import { kindOf, readNamedFile } from '../../kernel/small-file.ts';
+import { readNamedFile } from '../../kernel/small-file.ts';
 import { queryProblems } from '../rules/config.ts';
+import { findNamedFiles } from './named-files.ts';
 import { withLists } from './named-lists.ts';
 import { arranged, formatProblems, type PlaceOf, type Problem } from './problem-text.ts';
 import {
@@ -17,7 +18,7 @@ import {
 import { fillInProfiles } from './profiles.ts';
 import { Quiet } from './quiet.ts';
 import { isNamed, type RemoteFiles, readRemoteFile } from './remote-files.ts';
-import { type Config, configSchema, ruleSources } from './schema.ts';
+import { type Config, configSchema, ruleSources, soundParts } from './schema.ts';
 import { tagColumns } from './tag-columns.ts';
 import { parseTagTable, type TagTable } from './tags-csv.ts';
 import { withDurations, withVariables } from './values.ts';
@@ -151,15 +152,24 @@ async function loadLists(
   const before = new Set(unknown.map(({ path }) => formatPath(path)));
   // What is said of a variable is the cause of what its setting lacks.
   const more = found.flatMap((problem) => (problem && !before.has(problem.path) ? [problem] : []));
-  const facts = result.success
-    ? [...ruleSources(result.data)].map(([name, streamId]) => ({ name, streamId }))
-    : [];
-  const inQueries = result.success ? await queryProblems(result.data.rules, facts) : [];
-  const all = [...problems, ...more, ...inQueries.map(say)];
+  const parts = result.success
+    ? { ...result.data, facts: readableFacts(result.data), problems: [] }
+    : soundParts(input);
+  const inQueries = await queryProblems(
+    parts.rules,
+    parts.facts.filter(({ isNumbered }) => !isNumbered),
+  );
+  // Not of a configuration that was kept: it ran, and a file that has gone since keeps no module from starting.
+  const missingFiles =
+    remote === undefined && placeOf !== undefined ? await findNamedFiles(parts.sources, placeOf, input) : [];
+  const all = distinct([
+    ...problems,
+    ...more,
+    ...[...parts.problems, ...inQueries].map(say),
+    ...missingFiles,
+  ]);
   const hash = hashOf(input);
   if (all.length > 0 || !result.success) throw new ConfigError(where, all, undefined, hash);
-  // Not of a configuration that was kept: it ran, and a file that has gone since keeps no module from starting.
-  if (remote === undefined && placeOf !== undefined) await findNamedFiles(result.data, where, placeOf, input);
   const { caFile } = result.data.uplink;
   if (caFile !== undefined) {
     options.onFile?.(caFile);
@@ -184,6 +194,15 @@ function hashOf(input: unknown): string {
   return createHash('sha256')
     .update(JSON.stringify(input, inOrder) ?? '')
     .digest('hex');
+}
+
+const readableFacts = (config: Config) =>
+  [...ruleSources(config)].map(([name, streamId]) => ({ name, streamId, isNumbered: false }));
+
+/** What the schema found between parts is found again with those that are right by themselves. */
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  const byText = new Map(problems.map((problem) => [`${problem.path}\n${problem.message}`, problem]));
+  return [...byText.values()];
 }
 
 /** A value that came with the twin itself is known to its readers, word by word: only tables that it names are hidden then. */
@@ -367,37 +386,6 @@ function inTable(
     path: `sources[${source}].tagsFile`,
     message: `${quiet?.text(found.file) ?? found.file}, ${place}: ${message}${shown}`,
   };
-}
-
-/** Certificates and keys that sources name: one that is not there would end each session as it begins. */
-async function findNamedFiles(
-  { sources }: Config,
-  where: string,
-  placeOf: PlaceOf,
-  input: unknown,
-): Promise<void> {
-  const named = sources.flatMap((source, index) => filesIn(source, ['sources', index]));
-  const problems: Problem[] = [];
-  for (const { path, file } of named) {
-    const kind = await kindOf(file, maxConfigBytes).catch(() => 'foreign' as const);
-    if (kind === 'file') continue;
-    const what =
-      kind === 'missing' ? 'there is no such file' : 'this is no regular file, or cannot be reached';
-    problems.push(toProblem({ path, message: `${what}: ${file}` }, placeOf, input));
-  }
-  if (problems.length > 0) throw new ConfigError(where, problems);
-}
-
-function filesIn(
-  value: unknown,
-  path: readonly PropertyKey[],
-): { path: readonly PropertyKey[]; file: string }[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
-  return Object.entries(value).flatMap(([name, inner]) =>
-    typeof inner === 'string' && /^(certificate|key)File$/.test(name)
-      ? [{ path: [...path, name], file: inner }]
-      : filesIn(inner, [...path, name]),
-  );
 }
 
 function pick({ onFile, remote }: LoadOptions): LoadValueOptions {

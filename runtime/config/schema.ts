@@ -2,7 +2,7 @@
 // nowhere else; docs/LIMITS.md says why the bounds are what they are.
 import { z } from 'zod';
 import { adapterOf, type SourceConfig, sourceSchema } from '../adapters.ts';
-import { checkRules, ruleSchema } from '../rules/config.ts';
+import { checkRules, type RuleSettings, ruleSchema, type SourceFacts } from '../rules/config.ts';
 import type { Exclusive } from '../sources/adapter.ts';
 import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
@@ -139,42 +139,84 @@ export const configSchema = z
     revertAfterMs: z.int().min(0).max(86_400_000).default(180_000),
     restarts: restarts.prefault({}),
   })
-  .superRefine((config, context) => {
-    checkExclusive(config.sources, context);
-    checkRules(config.rules, config.sources.map(factsOf), context);
-    // One stream, one source: two sources on one batchId would claim each other's windows.
-    const seen = new Map<string, number>();
-    for (const [index, { name, batchId }] of config.sources.entries()) {
-      const id = streamIdOf({ name, batchId });
-      const first = seen.get(id);
-      if (first === undefined) seen.set(id, index);
-      else {
-        context.addIssue({
-          code: 'custom',
-          path: ['sources', index, batchId === undefined ? 'name' : 'batchId'],
-          message: `the stream id '${id}' is taken by sources[${first}]: each source needs its own`,
-        });
-      }
-    }
+  .superRefine(({ sources, rules }, context) => {
+    checkTogether({ sources, rules, facts: sources.map(factsOf), areAllNamed: true }, (path, message) =>
+      context.addIssue({ code: 'custom', path: [...path], message }),
+    );
   });
 
+/** Sources and rules at their places; undefined where one is wrong by itself. */
+export interface ConfigParts {
+  readonly sources: readonly (SourceConfig | undefined)[];
+  readonly rules: readonly (RuleSettings | undefined)[];
+  /** Of sources that have a name, whatever else is wrong with them. */
+  readonly facts: readonly SourceFacts[];
+  readonly areAllNamed: boolean;
+}
+
+type Path = readonly (string | number)[];
+type Say = (path: Path, message: string) => void;
+
+/** Of a configuration that is wrong: the parts that are right by themselves, and what is wrong between those. */
+export function soundParts(
+  input: unknown,
+): ConfigParts & { readonly problems: readonly { readonly path: Path; readonly message: string }[] } {
+  const { sources, rules } = (input ?? {}) as { readonly sources?: unknown; readonly rules?: unknown };
+  const given = Array.isArray(sources) ? sources : [];
+  const sound = given.map((each) => sourceSchema.safeParse(each).data);
+  const facts = given.flatMap((each, at): readonly SourceFacts[] => {
+    const found = sound[at];
+    if (found !== undefined) return [factsOf(found)];
+    const { name, batchId } = (each ?? {}) as Readonly<Record<string, unknown>>;
+    if (typeof name !== 'string') return [];
+    return [{ name, streamId: typeof batchId === 'string' ? batchId : name, isNumbered: false }];
+  });
+  const parts = {
+    sources: sound,
+    rules: (Array.isArray(rules) ? rules : []).map((each) => ruleSchema.safeParse(each).data),
+    facts,
+    areAllNamed: Array.isArray(sources) && facts.length === given.length,
+  };
+  const problems: { readonly path: Path; readonly message: string }[] = [];
+  checkTogether(parts, (path, message) => problems.push({ path, message }));
+  return { ...parts, problems };
+}
+
+function checkTogether({ sources, rules, facts, areAllNamed }: ConfigParts, say: Say): void {
+  checkExclusive(sources, say);
+  checkRules(rules, facts, areAllNamed, say);
+  // One stream, one source: two sources on one batchId would claim each other's windows.
+  const seen = new Map<string, number>();
+  for (const [index, source] of sources.entries()) {
+    if (source === undefined) continue;
+    const id = streamIdOf(source);
+    const first = seen.get(id);
+    if (first === undefined) seen.set(id, index);
+    else
+      say(
+        ['sources', index, source.batchId === undefined ? 'name' : 'batchId'],
+        `the stream id '${id}' is taken by sources[${first}]: each source needs its own`,
+      );
+  }
+}
+
 /** Checks resources that one source uses alone, such as a serial port: no other may name them. */
-function checkExclusive(sources: readonly SourceConfig[], context: z.RefinementCtx): void {
+function checkExclusive(sources: ConfigParts['sources'], say: Say): void {
   const taken = new Map<string, { readonly index: number; readonly sharedBy: string | undefined }>();
   for (const [index, source] of sources.entries()) {
-    for (const { setting, name, sharedBy, hint } of exclusiveOf(source)) {
+    for (const { setting, name, sharedBy, hint } of source === undefined ? [] : exclusiveOf(source)) {
       const thing = `${setting} ${name}`;
       const first = taken.get(thing);
       if (first === undefined) taken.set(thing, { index, sharedBy });
       else if (sharedBy === undefined || sharedBy !== first.sharedBy) {
         const message = `${name} is taken by sources[${first.index}] already: ${hint}`;
-        context.addIssue({ code: 'custom', path: ['sources', index, setting], message });
+        say(['sources', index, setting], message);
       }
     }
   }
 }
 
-function factsOf(source: SourceConfig) {
+function factsOf(source: SourceConfig): SourceFacts {
   const writable = adapterOf(source).writable?.(source as never) ?? new Map();
   return { name: source.name, streamId: streamIdOf(source), writable, isNumbered: isNumbered(source) };
 }

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { durationMs } from '../../kernel/duration-text.ts';
 import { root } from '../../test/support/source-tree.ts';
 import { configJsonSchema } from './json-schema.ts';
 import { allSettings, alternatives, type SchemaNode } from './schema-tree.ts';
 import { keyOf, wordedSettings, wordsOf } from './setting-words.ts';
 import { explain, settingsPage } from './settings-page.ts';
-import { durationMs } from './values.ts';
 import { parseYamlValue } from './yaml-text.ts';
 
 const settings = allSettings(configJsonSchema() as SchemaNode);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { durationMs } from '../../kernel/duration-text.ts';
 import { ConfigError, loadValue, parseConfig } from './load.ts';
-import { durationMs, withDurations, withVariables } from './values.ts';
+import { withDurations, withVariables } from './values.ts';
 
 describe('durations', () => {
   it('stand for milliseconds wherever a setting counts them', () => {
@@ -13,6 +14,28 @@ describe('durations', () => {
     );
     expect(config.windows).toMatchObject({ ageMs: 1000, quietMs: 60_000 });
     expect(config.spool.retention?.archiveMs).toBe(604_800_000);
+  });
+
+  it('are written the same in settings, in a rule’s `for` and in its conditions', async () => {
+    const tags = [{ name: 't', address: 0, type: 'int16' }];
+    const sources = [{ name: 'press', type: 'modbus-tcp', host: 'h', pollMs: 1000, tags }];
+    const site = (text: string) => ({
+      sources,
+      windows: { ageMs: text, quietMs: '1h' },
+      rules: [
+        { name: 'r', when: `avg(press.t, ${text}) > 3`, for: text, waitMs: text, outputs: ['upstream'] },
+      ],
+    });
+    for (const text of ['250ms', '1s', '1.5s', '5min', '2m', '1h'])
+      await expect(loadValue(site(text), 'x')).resolves.toMatchObject({
+        config: { rules: [{ for: text, waitMs: durationMs(text) }] },
+      });
+    for (const text of ['1sec', '5mins', '2w']) {
+      const { problems } = (await loadValue(site(text), 'x').catch((error) => error)) as ConfigError;
+      expect(problems.map(({ path }) => path)).toEqual(
+        expect.arrayContaining(['windows.ageMs', 'rules[0].for', 'rules[0].waitMs']),
+      );
+    }
   });
 
   it('are texts everywhere else', () => {

@@ -1,25 +1,10 @@
 // Converts values that people may write to those of the schema: `1s` to 1000 in settings of milliseconds, and `${NAME}` to
 // a variable of the gateway's environment.
+import { durationMs } from '../../kernel/duration-text.ts';
 import { type RawProblem, secretKey } from './problems.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Path = readonly PropertyKey[];
-
-const unitMs: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  min: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-const durationForm = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)$/;
-
-/** `1s`, `1.5 h`, `7d` in milliseconds; undefined for what is no duration. */
-export function durationMs(text: string): number | undefined {
-  const [, count, unit] = durationForm.exec(text.trim()) ?? [];
-  return unit === undefined ? undefined : Math.round(Number(count) * unitMs[unit]! * 1e6) / 1e6;
-}
 
 /** Durations in all settings whose names end with `Ms`. What is none stays, for the schema to refuse. */
 export function withDurations(value: unknown): unknown {

@@ -85,11 +85,11 @@ export const pageScript = `
     today = status.time.slice(0, 10);
     by('title').textContent = 'Holdfast ' + status.version;
     fill('troubles', view.troubles.length === 0
-      ? [el('li', 'All is well: every source is read, the hub is connected.', 'good')]
+      ? [el('li', 'All is well: every source is read, ' + (status.uplink.sink ? 'messages go to ' + status.uplink.sink + ', there is no hub.' : 'the hub is connected.'), 'good')]
       : view.troubles.map(function (trouble) { return el('li', trouble.text, trouble.grade); }));
     var unsent = spool.lanes.live.bytes + spool.lanes.backlog.bytes;
     fill('facts', [
-      fact('hub', status.uplink.connected ? 'connected' : 'not reached', status.uplink.connected ? 'good' : 'bad'),
+      fact('hub', status.uplink.sink ? 'none' : status.uplink.connected ? 'connected' : 'not reached', status.uplink.connected ? 'good' : 'bad'),
       fact('disk', spool.state, spool.state === 'ok' ? 'good' : 'bad'),
       fact('clock', status.clock.mode || 'trusted', status.clock.trusted ? 'good' : 'poor'),
       fact('configuration', status.config ? status.config.state : '', ''),
@@ -118,9 +118,11 @@ export const pageScript = `
     fill('jobs', [table(['stream', 'from', 'to', 'state'], status.jobs.list.map(function (job) {
       return [job.batchId, job.requested[0], job.requested[1], job.state];
     }), 'none is open')]);
-    fill('rules', [table(['rule', 'state', 'rows', 'not written', 'halts', 'trouble'], (status.rules || []).map(function (rule) {
+    fill('rules', [table(['rule', 'state', 'rows', 'actions', 'not carried out', 'inputs left out', 'not written', 'halts', 'trouble'], (status.rules || []).map(function (rule) {
+      var outcomes = rule.actions || {}, done = (outcomes.done || 0) + (outcomes['dry-run'] || 0);
+      var all = Object.keys(outcomes).reduce(function (sum, each) { return sum + outcomes[each]; }, 0);
       var state = el('td', rule.phase, rule.phase === 'running' ? 'good' : 'bad');
-      return [rule.name, state, rule.rows, rule.unwritten, rule.halts, rule.problem || ''];
+      return [rule.name, state, rule.rows, done, all - done, (rule.refused || 0) + (rule.failed || 0), rule.unwritten, rule.halts, rule.problem || ''];
     }), 'none is configured')]);
     by('log').textContent = view.log.slice().reverse().map(function (line) {
       var rest = {};

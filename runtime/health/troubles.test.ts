@@ -132,27 +132,74 @@ describe('what page and terminal show', () => {
     expect(shown.at(-1)).toMatchObject({ more: 10_000, values: [] });
   });
 
+  const overview = (more: object) => ({
+    status: {
+      version: '1.2.3',
+      time: '2026-01-01T00:00:00.000Z',
+      uptimeMs: 1000,
+      uplink: { connected: false },
+      sources: [{ name: 'pre\u001b[2Jss', phase: 'backoff', readings: 5, breaks: 1 }],
+      spool: { state: 'ok', evicted: 0, damaged: 0, lanes: { live: { messages: 1, bytes: 2 } } },
+      jobs: { open: 0 },
+      clock: { mode: 'trusted' },
+      ...more,
+    },
+    troubles: [],
+    notReady: [],
+    fullInSeconds: null,
+    sources: [],
+    log: [],
+  });
+
   it('in the terminal has the same words, and nothing that steers it', () => {
     const text = statusText({
-      status: {
-        version: '1.2.3',
-        time: '2026-01-01T00:00:00.000Z',
-        uptimeMs: 1000,
-        uplink: { connected: false },
-        sources: [{ name: 'pre\u001b[2Jss', phase: 'backoff', readings: 5, breaks: 1 }],
-        spool: { state: 'ok', evicted: 0, damaged: 0, lanes: { live: { messages: 1, bytes: 2 } } },
-        jobs: { open: 0 },
-        clock: { mode: 'trusted' },
-      },
+      ...overview({}),
       troubles: [{ grade: 'bad', text: 'the hub is not reached' }],
-      notReady: [],
-      fullInSeconds: null,
-      sources: [],
       log: [{ level: 'warn', time: '2026-01-01T00:00:00.000Z', msg: 'a\u0007b' }],
     });
     expect(text).toContain('!! the hub is not reached');
     expect(text).toMatch(/pre \[2Jss\s+backoff\s+5\s+1\s+none/);
+    expect(text).not.toMatch(/^rule /m);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for.
     expect(text).not.toMatch(/[\u0007\u001b]/);
+  });
+
+  it('in the terminal has a line for each rule, with what it did and what it refused', () => {
+    const rules = [
+      {
+        name: 'hot',
+        phase: 'running',
+        rows: 12,
+        refused: 1,
+        failed: 2,
+        actions: { done: 7, expired: 1, refused: 3 },
+      },
+      {
+        name: 'tried',
+        phase: 'running',
+        dryRun: true,
+        rows: 4,
+        refused: 0,
+        failed: 0,
+        actions: { 'dry-run': 4 },
+      },
+      { name: 'broken', phase: 'failed', problem: 'line 1, column 8' },
+    ];
+    const lines = statusText(overview({ rules }))
+      .split('\n')
+      .map((line) => line.trim().split(/\s{2,}/));
+    const at = lines.findIndex(([first]) => first === 'rule');
+    expect(lines.slice(at, at + 4)).toEqual([
+      ['rule', 'state', 'rows', 'actions', 'not carried out', 'inputs left out', 'trouble'],
+      ['hot', 'running', '12', '7', '4', '3'],
+      ['tried', 'running, dry run', '4', '4', '0', '0'],
+      ['broken', 'failed', '0', '0', '0', '0', 'line 1, column 8'],
+    ]);
+  });
+
+  it('in the terminal names no hub where there is none', () => {
+    const text = statusText(overview({ uplink: { connected: true, sink: 'standard output' } }));
+    expect(text).toContain('messages go to standard output, there is no hub');
+    expect(text).not.toMatch(/hub (is )?connected/);
   });
 });

@@ -5,10 +5,11 @@ import { compileRule } from './compile-rule.ts';
 import { inputStreams, type RuleSettings, ruleConfigOf } from './rule-settings.ts';
 
 export function checkQueries(
-  rules: readonly RuleSettings[],
+  rules: readonly (RuleSettings | undefined)[],
   sources: ReadonlyMap<string, string>,
 ): readonly QueryProblem[] {
   return rules.flatMap((rule, at): readonly QueryProblem[] => {
+    if (rule === undefined) return [];
     const place = ['rules', at];
     try {
       const { outputs } = compileRule(ruleConfigOf(rule, inputStreams(rule, sources)));

@@ -1,5 +1,4 @@
 // Checks the references of rules to each other and to sources, with the place of each problem.
-import type { z } from 'zod';
 import type { Value } from '../../wire/reading.ts';
 import type { WritableTags } from '../sources/tag-write.ts';
 import { type RuleSettings, ruleStreamId } from './rule-settings.ts';
@@ -13,23 +12,29 @@ export interface QueryProblem {
 export interface SourceFacts {
   readonly name: string;
   readonly streamId: string;
-  readonly writable: WritableTags;
+  /** Absent: nobody can say, since the source is wrong by itself. */
+  readonly writable?: WritableTags;
   /** Ordered by record numbers, not by time. */
   readonly isNumbered: boolean;
 }
 
-/** What rules say of each other, and of sources. */
+/**
+ * What rules say of each other, and of sources. Rules that are wrong by themselves are undefined.
+ * @param areAllNamed every source has told its name: one that is not among them is nowhere
+ */
 export function checkRules(
-  rules: readonly RuleSettings[],
+  rules: readonly (RuleSettings | undefined)[],
   sources: readonly SourceFacts[],
-  context: z.RefinementCtx,
+  areAllNamed: boolean,
+  tell: Say,
 ): void {
   const byName = new Map(sources.map((source) => [source.name, source]));
   const streams = new Set(sources.map(({ streamId }) => streamId));
   const seen = new Map<string, number>();
   for (const [at, rule] of rules.entries()) {
-    const say = (path: readonly (string | number)[], message: string) =>
-      context.addIssue({ code: 'custom', path: ['rules', at, ...path], message });
+    if (rule === undefined) continue;
+    const say: Say = (path, message) => tell(['rules', at, ...path], message);
+    const isNowhere = (name: string) => areAllNamed && !byName.has(name);
     const first = seen.get(rule.name);
     if (first !== undefined) say(['name'], `is taken by rules[${first}]: each rule needs its own`);
     else seen.set(rule.name, at);
@@ -37,17 +42,22 @@ export function checkRules(
       say(['name'], `its stream ${ruleStreamId(rule)} is that of a source`);
     for (const [input, { source }] of Object.entries(rule.inputs ?? {})) {
       for (const name of [source].flat())
-        if (name !== '*' && !byName.has(name)) say(['inputs', input, 'source'], unknownSource(name));
+        if (name !== '*' && isNowhere(name)) say(['inputs', input, 'source'], unknownSource(name));
         else if (byName.get(name)?.isNumbered)
           say(['inputs', input, 'source'], `'${name}' is ordered by record numbers: a rule decides by time`);
     }
-    checkWrites(rule, byName, say);
+    checkWrites(rule, byName, isNowhere, say);
   }
 }
 
 type Say = (path: readonly (string | number)[], message: string) => void;
 
-function checkWrites({ outputs }: RuleSettings, sources: ReadonlyMap<string, SourceFacts>, say: Say): void {
+function checkWrites(
+  { outputs }: RuleSettings,
+  sources: ReadonlyMap<string, SourceFacts>,
+  isNowhere: (name: string) => boolean,
+  say: Say,
+): void {
   const lists = Array.isArray(outputs)
     ? [[[] as string[], outputs] as const]
     : Object.entries(outputs).map(([name, list]) => [[name], list] as const);
@@ -57,8 +67,9 @@ function checkWrites({ outputs }: RuleSettings, sources: ReadonlyMap<string, Sou
       const { source, tag, value } = action.write;
       const at = ['outputs', ...path, n, 'write'];
       const found = sources.get(source);
-      const limits = found?.writable.get(tag);
-      if (!found) say([...at, 'source'], unknownSource(source));
+      const limits = found?.writable?.get(tag);
+      if (isNowhere(source)) say([...at, 'source'], unknownSource(source));
+      else if (found?.writable === undefined) continue;
       else if (!limits) say([...at, 'tag'], `'${tag}' of ${source} may not be written: allow it on the tag`);
       else if (typeof value !== 'object')
         checkValue(limits, value, (message) => say([...at, 'value'], message));

@@ -2,12 +2,12 @@
 import type { QueryProblem, SourceFacts } from './check-rules.ts';
 import type { RuleSettings } from './rule-settings.ts';
 
-export { checkRules } from './check-rules.ts';
+export { checkRules, type SourceFacts } from './check-rules.ts';
 export { type RuleSettings, ruleSchema } from './rule-settings.ts';
 
 /** What is wrong with the queries. Loads the engine, so only where there are rules. */
 export async function queryProblems(
-  rules: readonly RuleSettings[],
+  rules: readonly (RuleSettings | undefined)[],
   sources: readonly Pick<SourceFacts, 'name' | 'streamId'>[],
 ): Promise<readonly QueryProblem[]> {
   if (rules.length === 0) return [];

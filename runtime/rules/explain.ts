@@ -69,7 +69,10 @@ export function explanationText(explained: RuleExplanation): string {
       (input) =>
         `  reads ${input.name}: ${input.fields.length === 0 ? 'no field' : input.fields.join(', ')}; in the order of ${input.time}`,
     ),
-    ...windows.map((window) => `  window ${window}`),
+    ...[...new Set(windows)].map((window) => {
+      const times = windows.filter((other) => other === window).length;
+      return `  ${times === 1 ? 'window' : `${times} windows, each`} ${window}`;
+    }),
     `  writes ${outputs.join(', ')}: ${rows}`,
     `  keeps ${memory.kept}; at most ${memory.maxKeys} keys, ${memory.maxRows} rows, ${megabytes} MiB`,
     ...warnings.map((warning) => `  note: ${warning}`),

@@ -1,6 +1,7 @@
 // The settings under `rules`.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { durationForm } from '../../kernel/duration-text.ts';
 import type { RuleConfig } from './engine-api.ts';
 
 const dayMs = 86_400_000;
@@ -42,7 +43,7 @@ const text = z
   .string()
   .min(1)
   .max(64 * 1024);
-const duration = z.string().regex(/^\d{1,9}(ms|s|m|h|d)$/, 'must be a duration such as 500ms, 5s, 2m or 1h');
+const duration = z.string().regex(durationForm, 'must be a duration such as 500ms, 5s, 2min or 1h');
 
 export const ruleSchema = z
   .strictObject({

@@ -22,6 +22,7 @@ function setUp() {
   };
   const uplink = createLineUplink({
     sink: {
+      name: 'lines.jsonl',
       async write(lines) {
         await state.held;
         if (state.failure) throw state.failure;
@@ -51,6 +52,20 @@ describe('an uplink without a hub', () => {
     expect(JSON.parse(written[1]!)).toMatchObject({
       void: 'no-history',
       messageId: expect.stringMatching(/;v/),
+    });
+  });
+
+  it('says of what a rule sends to which output it would go, and shows its row', async () => {
+    const { uplink, written } = setUp();
+    uplink.start();
+    const body = Buffer.from('{"command":"reset"}');
+    const properties = { rule: 'overheated' };
+    await uplink.send(
+      { messageId: 'm', properties, contentEncoding: 'utf-8', creationTime: start, body },
+      'control',
+    );
+    expect(JSON.parse(written[0]!)).toEqual({
+      ...{ messageId: 'm', output: 'control', rule: 'overheated', body: { command: 'reset' } },
     });
   });
 
@@ -84,7 +99,7 @@ describe('an uplink without a hub', () => {
     await expect(uplink.send(message)).rejects.toMatchObject({ retryable: true });
     uplink.start();
     expect(heard).toEqual([{}]);
-    expect(uplink.state().connected).toBe(true);
+    expect(uplink.state()).toMatchObject({ connected: true, sink: 'lines.jsonl' });
     await uplink.stop();
     expect(state.closed).toBe(true);
     await expect(uplink.send(message)).rejects.toMatchObject({ retryable: true });

@@ -2,7 +2,7 @@
 // where lines go. The spool is the same as ever: what could not be written waits in it.
 //
 // A line holds the message's properties as docs/WIRE.md names them, `messageId`, and, where it has a body, `readings` in the
-// form of `readings/1`. At least once, as with a hub: a line that a power cut broke off comes again, whole.
+// form of `readings/1`; what a rule sends to an output of the module has `output` and `body` instead. At least once, as with a hub: a line that a power cut broke off comes again, whole.
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -13,6 +13,8 @@ import type { UplinkState } from './uplink.ts';
 
 /** Where lines go. */
 export interface LineSink {
+  /** For people. */
+  readonly name: string;
   /** Resolves once the lines (each with its end) will not be lost any more; one call at a time. @throws what the system says. */
   write(lines: string): Promise<void>;
   close(): Promise<void>;
@@ -33,7 +35,12 @@ interface Waiting {
 export function createLineUplink({ sink, clock, log }: LineUplinkOptions): EdgeUplink {
   const listeners = new Set<(state: UplinkState) => void>();
   const reportedListeners = new Set<(reported: Readonly<Record<string, unknown>>) => void>();
-  let state: UplinkState = { connected: false, since: clock.now(), diagnosis: 'not started yet' };
+  let state: UplinkState = {
+    connected: false,
+    since: clock.now(),
+    diagnosis: 'not started yet',
+    sink: sink.name,
+  };
   let waiting: Waiting[] = [];
   let writing: Promise<void> | undefined;
   let isStopped = false;
@@ -62,7 +69,7 @@ export function createLineUplink({ sink, clock, log }: LineUplinkOptions): EdgeU
   return {
     start() {
       if (isStopped || state.connected) return;
-      set({ connected: true, since: clock.now() });
+      set({ connected: true, since: clock.now(), sink: sink.name });
       // No hub knows of an earlier life of this spool.
       for (const listener of reportedListeners) listener({});
     },
@@ -71,10 +78,10 @@ export function createLineUplink({ sink, clock, log }: LineUplinkOptions): EdgeU
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    async send(message) {
+    async send(message, output) {
       if (!state.connected)
         throw new HoldfastError('uplink-not-connected', 'nothing is written any more', { retryable: true });
-      const line = messageLine(message);
+      const line = output === undefined ? messageLine(message) : actionLine(message, output);
       return new Promise<void>((resolve, reject) => {
         waiting.push({ line, resolve, reject });
         writing ??= writeAll().finally(() => {
@@ -97,11 +104,22 @@ export function createLineUplink({ sink, clock, log }: LineUplinkOptions): EdgeU
     reconfigure() {},
     async stop() {
       isStopped = true;
-      if (state.connected) set({ connected: false, since: clock.now(), diagnosis: 'stopped' });
+      if (state.connected)
+        set({ connected: false, since: clock.now(), diagnosis: 'stopped', sink: sink.name });
       await writing;
       await sink.close();
     },
   };
+}
+
+/** What another module would get, were there an edgeHub: a row as JSON. */
+function actionLine({ messageId, properties, body }: WireMessage, output: string): string {
+  return JSON.stringify({
+    messageId,
+    output,
+    ...properties,
+    body: JSON.parse(Buffer.from(body).toString('utf8')),
+  });
 }
 
 /** @throws HoldfastError `uplink-message-refused`, for a message that was not made by this module. */

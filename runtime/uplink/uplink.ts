@@ -4,6 +4,8 @@ import type { WireMessage } from '../../wire/mini-batch.ts';
 
 export interface UplinkState {
   readonly connected: boolean;
+  /** Without a hub: where messages go instead. */
+  readonly sink?: string;
   /** Wall clock, epoch ms, of the last change. */
   readonly since: number;
   /** Why not connected, for people: what, where and what to do. */

@@ -9,7 +9,7 @@ import type { Reading } from '../../../wire/reading.ts';
 import { openSpool } from '../../spool/spool.ts';
 import { readRecorded } from './recorded.ts';
 import { type ReplayedRow, replayRule } from './replay.ts';
-import { readRuleSettings } from './rule-file.ts';
+import { type QueryNames, readRuleSettings } from './rule-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-replay-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,9 +31,9 @@ const readings = (from: number, to: number): Reading[] =>
     quality: 'good',
   }));
 
-async function decided(recordedAt: string, rule: string) {
+async function decided(recordedAt: string, rule: string, names: QueryNames = {}) {
   const recorded = await readRecorded(recordedAt);
-  const { rules, sources } = await readRuleSettings(rule, recorded.streams);
+  const { rules, sources } = await readRuleSettings(rule, recorded.streams, names);
   const rows: ReplayedRow[] = [];
   const summary = await replayRule(rules[0]!, sources, recorded, (row) => void rows.push(row));
   const shown = rows.map(({ time, row, isWhole }) => [Date.parse(time) - origin, row.n, isWhole]);
@@ -152,6 +152,22 @@ describe('rules on what was recorded', () => {
     expect(shown).toEqual(expected);
   });
 
+  it('of a query read the streams that are named for its inputs, in the time that it names', async () => {
+    const other = lines.replaceAll('"press"', '"oven"').replaceAll('"messageId":"', '"messageId":"o');
+    const path = file(
+      'two.jsonl',
+      `${lines}\n${other}\n{"messageId":"m","output":"control","rule":"r","body":{}}`,
+    );
+    const rule = file('timed.asaql', query.replace('FROM input', 'FROM input TIMESTAMP BY made'));
+    await expect(decided(path, rule)).rejects.toThrow('rule query reads input; recorded are: press, oven.');
+    const { shown } = await decided(path, rule, { inputs: new Map([['input', 'oven']]), time: 'made' });
+    expect(shown).toEqual(expected);
+    const misspelt = decided(path, rule, { inputs: new Map([['inptu', 'oven']]) });
+    await expect(misspelt).rejects.toThrow('--input: the query has no input inptu; it reads: input');
+    const yaml = file('own.yaml', `rules: [{name: r, query: ${JSON.stringify(query)}, outputs: [upstream]}]`);
+    await expect(decided(path, yaml, { time: 'made' })).rejects.toThrow('in YAML `inputs` says so');
+  });
+
   it('say what they read where nothing of it was recorded, and which line cannot be read', async () => {
     const path = file(
       'more.jsonl',
@@ -162,7 +178,9 @@ describe('rules on what was recorded', () => {
       `rules: [{name: r, inputs: {input: {source: oven}}, query: ${JSON.stringify(query)}, outputs: [upstream]}]`,
     );
     expect((await readRecorded(path)).problems).toEqual([expect.stringContaining('line 3')]);
-    await expect(decided(path, site)).rejects.toThrow('rule r reads oven; recorded are: press');
+    await expect(decided(path, site)).rejects.toThrow(
+      'rule r reads oven; recorded are: press. Say which is which: for a query --input input=STREAM, in YAML `inputs`',
+    );
     await expect(readRecorded(join(folder, 'none'))).rejects.toThrow('is no file and no folder');
   });
 });

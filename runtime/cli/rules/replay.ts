@@ -51,7 +51,8 @@ export async function replayRule(
   if (!wanted.some((id) => streams.includes(id)))
     throw new HoldfastError(
       'rules-test-invalid',
-      `rule ${name} reads ${(wanted.length > 0 ? wanted : named).join(', ') || 'no source'}; recorded are: ${streams.join(', ') || 'none'}`,
+      `rule ${name} reads ${(wanted.length > 0 ? wanted : named).join(', ') || 'no source'}; recorded are: ${streams.join(', ') || 'none'}. ` +
+        `Say which is which: for a query --input ${compiled.inputs[0] ?? 'input'}=STREAM, in YAML \`inputs\``,
     );
   let at = 0;
   const clock: Clock = { now: () => at, monotonic: () => at, setTimer: () => ({ cancel() {} }) };

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
-import { readRuleConfigs } from './rule-file.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readRuleConfigs, readRuleQuery } from './rule-file.ts';
 import { runCase } from './run-cases.ts';
 import { findProjects } from './test-project.ts';
 
@@ -43,6 +43,35 @@ it('an output that the query does not have fails its case: it may be misspelt', 
   expect(runCase(project, misspelt).problems).toEqual([
     expect.stringContaining('the query has no output outptu; it has: '),
   ]);
+});
+
+describe('cases run with the query of a rule', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-case-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const site = (text: string) => {
+    const path = join(folder, 'site.yaml');
+    writeFileSync(path, text);
+    return path;
+  };
+  const { query } = projects.find((project) => project.folder.endsWith('overheated'))!;
+  const rule = (name: string, text: string) =>
+    `{name: ${name}, inputs: {input: {source: press, time: timeCreated}}, query: ${JSON.stringify(text)}, outputs: [upstream]}`;
+
+  it('that is deployed, in place of the folder’s own', async () => {
+    const path = site(`rules: [${rule('same', query)}, ${rule('other', query.replace('> 30', '> 90'))}]`);
+    const failures = async (name: string) => {
+      const [project] = await findProjects(join(examples, 'overheated'), await readRuleQuery(path, name));
+      return project!.cases.filter((one) => runCase(project!, one).problems.length > 0).length;
+    };
+    expect(await failures('same')).toBe(0);
+    expect(await failures('other')).toBeGreaterThan(0);
+    await expect(readRuleQuery(path, undefined)).rejects.toThrow(
+      /several rules: name one with --name; it has: same, other/,
+    );
+    await expect(readRuleQuery(path, 'third')).rejects.toThrow(/has no rule third; it has: same, other/);
+    const short = site('rules: [{name: s, when: press.t > 3, outputs: [upstream]}]');
+    await expect(readRuleQuery(short, undefined)).rejects.toThrow(/short form/);
+  });
 });
 
 describe('rules of a file, to be explained', () => {

@@ -58,3 +58,12 @@ it('and what bounds one whose rows cannot be counted beforehand', () => {
   expect(each).toMatchObject({ messagesPerDay: 8640, perMinute: 60 });
   expect(rulesText([each!])).toContain('acts: at most 60 a minute for one target');
 });
+
+it('and says a window once that stands in several statements', () => {
+  const window = 'GROUP BY TumblingWindow(hour, 1)';
+  const query = `SELECT AVG(t) AS a INTO o FROM press ${window} SELECT MAX(t) AS b INTO p FROM press ${window}`;
+  const [twice] = plan({ name: 'twice', query, outputs: ['upstream'] });
+  const text = rulesText([twice!]);
+  expect(text).toContain('  2 windows, each tumbling: 1 h, ends at multiples of it');
+  expect(text.match(/tumbling/g)).toHaveLength(1);
+});

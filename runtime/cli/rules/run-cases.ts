@@ -19,7 +19,10 @@ export function runCase(project: TestProject, one: TestCase): CaseResult {
   let rule: CompiledRule;
   try {
     const inputs = Object.fromEntries(
-      one.inputs.map(({ alias }) => [alias, { indexField: 'EventEnqueuedUtcTime' }]),
+      one.inputs.map(({ alias }) => {
+        const types = project.types?.[alias];
+        return [alias, { indexField: 'EventEnqueuedUtcTime', ...(types && { types }) }];
+      }),
     );
     // What is late in a file is late by the order of its lines alone.
     const eventOrder = { ...project.order, lateMs: anyTime };

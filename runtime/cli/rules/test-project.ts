@@ -18,6 +18,8 @@ export interface TestProject {
   readonly folder: string;
   readonly script: string;
   readonly query: string;
+  /** Of fields, by input. */
+  readonly types?: Readonly<Record<string, Readonly<Record<string, 'float' | 'bigint'>>>>;
   readonly order: EventOrder;
   readonly cases: readonly TestCase[];
 }
@@ -25,10 +27,13 @@ export interface TestProject {
 const maxFileBytes = 64 * 1024 * 1024;
 const maxFolders = 1000;
 
+/** What stands for the query of the folder. */
+export type OtherQuery = Pick<TestProject, 'script' | 'query' | 'types'>;
+
 /** The folder itself, or each folder in it that is one. @throws HoldfastError `rules-test-invalid` */
-export async function findProjects(folder: string): Promise<readonly TestProject[]> {
+export async function findProjects(folder: string, query?: OtherQuery): Promise<readonly TestProject[]> {
   const own = await configOf(folder);
-  if (own !== undefined) return [await readProject(folder, own)];
+  if (own !== undefined) return [await readProject(folder, own, query)];
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw invalid(`${folder} cannot be listed`, cause);
   });
@@ -38,7 +43,7 @@ export async function findProjects(folder: string): Promise<readonly TestProject
   const projects: TestProject[] = [];
   for (const each of folders.sort()) {
     const config = await configOf(each);
-    if (config !== undefined) projects.push(await readProject(each, config));
+    if (config !== undefined) projects.push(await readProject(each, config, query));
   }
   if (projects.length > 0) return projects;
   throw invalid(`there is no testConfig.json in ${folder}, in its folder test, nor in a folder of it`);
@@ -50,15 +55,19 @@ async function configOf(folder: string): Promise<string | undefined> {
   return undefined;
 }
 
-async function readProject(folder: string, configPath: string): Promise<TestProject> {
+async function readProject(folder: string, configPath: string, other?: OtherQuery): Promise<TestProject> {
   const config = record(await readJson(configPath), configPath);
-  const script = await findScript(folder, config.Script);
+  const query = other ?? (await ownQuery(folder, config.Script));
   const list = config.TestCases;
   if (!Array.isArray(list) || list.length === 0) throw invalid(`${configPath} has no TestCases`);
   const cases: TestCase[] = [];
   for (const one of list) cases.push(await readCase(record(one, configPath), folder, configPath));
-  const query = (await bytesOf(script)).toString('utf8').replace(/^\uFEFF/, '');
-  return { folder, script, query, order: await readOrder(folder), cases };
+  return { folder, ...query, order: await readOrder(folder), cases };
+}
+
+async function ownQuery(folder: string, named: unknown): Promise<OtherQuery> {
+  const script = await findScript(folder, named);
+  return { script, query: (await bytesOf(script)).toString('utf8').replace(/^\uFEFF/, '') };
 }
 
 /** Of asaproj.json, else the one .asaql file, else the one that testConfig.json names. */

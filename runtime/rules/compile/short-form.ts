@@ -1,10 +1,10 @@
 // The short form: `when: avg(press.temperature, 10s) > 30`, with `until` and `for`. A tag is its last value; a function over a time is that of
 // the values within it. Both become what a query says with LAST and AVG OVER (LIMIT DURATION ..); the hysteresis is state of its own.
+import { durationMs } from '../../../kernel/duration-text.ts';
 import type { InputPlan, SelectPlan } from '../engine/plan.ts';
 import type { RuleConfig } from '../engine-api.ts';
 import { compileExpression } from '../expressions/compile-expression.ts';
 import { condition, not } from '../expressions/operators.ts';
-import { parseDuration } from '../language/duration-text.ts';
 import { parseExpression } from '../language/parse-query.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Over, Position } from '../language/tree.ts';
@@ -20,12 +20,12 @@ type ShortRule = Pick<RuleConfig, 'inputs' | 'when' | 'until' | 'for'>;
 /** @throws RuleQueryError */
 export function compileShortForm({ inputs, when, until, for: hold }: ShortRule): CompiledScript {
   const start = { line: 1, column: 1 };
-  const holdMs = hold === undefined ? 0 : parseDuration(hold);
+  const holdMs = hold === undefined ? 0 : durationMs(hold);
   if (holdMs === undefined || holdMs > maxWindowMs)
     throw new RuleQueryError(
       start,
       `for: ${hold} is no duration up to 7 days`,
-      'Write 500ms, 5s, 2m, 1h or 1d.',
+      'Write 500ms, 5s, 2min, 1h or 1d.',
     );
   const fields = new Map<string, Set<string>>();
   const names = Object.keys(inputs);
@@ -147,7 +147,7 @@ function lowerOverTime(
     throw new RuleQueryError(
       time.at,
       'this time is not from 1 ms to 7 days',
-      'Write 500ms, 5s, 2m, 1h or 1d.',
+      'Write 500ms, 5s, 2min, 1h or 1d.',
     );
   const path = tagPath(tag.path, inputs, tag.at);
   const name = `${call.name.toLowerCase()}(${path.join('.')}, ${time.ms} ms)`;

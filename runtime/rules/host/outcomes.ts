@@ -12,6 +12,8 @@ import { RuleStream } from './rule-stream.ts';
 
 export const intentPrefix = 'rules.intent.';
 
+export type OutcomeCounts = Readonly<Partial<Record<Outcome['kind'], number>>>;
+
 export interface OutcomesOptions {
   readonly tap: CommitTap;
   readonly clock: Clock;
@@ -26,6 +28,7 @@ export interface OutcomesOptions {
 
 export class Outcomes {
   readonly #options: OutcomesOptions;
+  readonly #counts = new Map<string, OutcomeCounts>();
   /** Without a row so far. */
   readonly #waiting: { readonly intent: Intent; readonly outcome: Outcome }[] = [];
 
@@ -33,15 +36,32 @@ export class Outcomes {
     this.#options = options;
   }
 
+  /** What became of the actions of a rule that runs, since the start. */
+  countsOf(rule: string): OutcomeCounts {
+    return this.#counts.get(rule) ?? {};
+  }
+
+  forget(rule: string): void {
+    this.#counts.delete(rule);
+  }
+
   /** Where there is no room for its row it is told later, and until then the intent stands. */
   tell(intent: Intent, outcome: Outcome): void {
     const { tap, maxWaiting } = this.#options;
-    if (this.#write(intent, this.#valueOf(intent, outcome))) tap.note(intentPrefix + intent.id, undefined);
-    else if (this.#waiting.length < maxWaiting) this.#waiting.push({ intent, outcome });
+    if (this.#write(intent, this.#valueOf(intent, outcome))) {
+      tap.note(intentPrefix + intent.id, undefined);
+      this.#count(intent.rule, outcome);
+    } else if (this.#waiting.length < maxWaiting) this.#waiting.push({ intent, outcome });
   }
 
   tellWaiting(): void {
     for (const { intent, outcome } of this.#waiting.splice(0)) this.tell(intent, outcome);
+  }
+
+  #count(rule: string, { kind }: Outcome): void {
+    if (this.#options.streamOf(rule) === undefined) return;
+    const counts = this.countsOf(rule);
+    this.#counts.set(rule, { ...counts, [kind]: (counts[kind] ?? 0) + 1 });
   }
 
   #valueOf({ id, target, time }: Intent, { kind, attempts, code, message }: Outcome): Value {

@@ -163,6 +163,7 @@ class Host implements RulesHost {
           toldTo: told.get(settings.name) ?? (await this.#toldTo(settings.name)),
         });
     this.#forgetStreams();
+    for (const name of ended) this.#outcomes.forget(name);
     for (const name of ended) void this.#options.closeStream(ruleStreamId({ name })).catch(() => {});
   }
 
@@ -171,6 +172,7 @@ class Host implements RulesHost {
       name: settings.name,
       ...(settings.dryRun ? { dryRun: true } : {}),
       ...rule.status(),
+      actions: this.#outcomes.countsOf(settings.name),
     }));
     const failed = [...this.#failed].map(([name, problem]) => ({ name, phase: 'failed', problem }));
     return [...running, ...failed];

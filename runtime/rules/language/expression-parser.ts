@@ -1,6 +1,6 @@
 // The grammar of expressions.
 
-import { durationMs } from './duration-text.ts';
+import { durationMs } from '../../../kernel/duration-text.ts';
 import { parserMessages } from './parser-messages.ts';
 import * as t from './tokens.ts';
 import { EmbeddedActionsParser, type IToken, type ParserMethod } from './toolkit.ts';
@@ -223,7 +223,7 @@ export class ExpressionParser extends EmbeddedActionsParser {
       {
         ALT: (): Expression => {
           const token = this.CONSUME(t.DurationLiteral);
-          return { kind: 'duration', ms: durationMs(token.image), at: at(token) };
+          return { kind: 'duration', ms: Math.round(durationMs(token.image) ?? 0), at: at(token) };
         },
       },
     ]),

@@ -78,7 +78,7 @@ export const Join = word('JOIN');
 
 export const DurationLiteral = createToken({
   name: 'DurationLiteral',
-  pattern: /\d+(?:ms|s|m|h|d)\b/,
+  pattern: /\d+(?:\.\d+)?(?:ms|s|min|m|h|d)\b/,
   label: 'a duration',
 });
 export const NumberLiteral = createToken({
