@@ -49,7 +49,7 @@ describe('rules over what commits make durable', () => {
     const outcomes = batches.flatMap((batch) => batch.readings.filter(({ tag }) => tag.startsWith('action')));
     expect(outcomes.every(({ value }) => (value as { outcome: string }).outcome === 'done')).toBe(true);
     expect(outcomes.length).toBeGreaterThanOrEqual(3);
-    expect(run.host.status()).toMatchObject([{ actions: { done: outcomes.length } }]);
+    expect(run.host.status()).toMatchObject([{ actions: { done: run.performed.length } }]);
     expect(run.performed).toHaveLength(5);
     expect((await run.spool.rules.settings('rules.intent.', 10)).size).toBe(0);
   });
