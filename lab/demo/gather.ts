@@ -5,6 +5,7 @@ import { voidCoverage } from './cloud-copy.ts';
 import type { LedgerStream } from './ledger-check.ts';
 import type { LifeCounters } from './life-counters.ts';
 import type { DemoEvent, LiveState, StreamView } from './live-state.ts';
+import { demoRule } from './parts.ts';
 import { runtimeView } from './runtime-view.ts';
 import type { World } from './world.ts';
 
@@ -19,10 +20,11 @@ export interface GatherInput {
 
 export async function gatherLive(input: GatherInput): Promise<LiveState> {
   const { world, startedAt, events, step, counters } = input;
-  const [made, hub, status, ledger] = await Promise.all([
+  const [made, hub, status, resets, ledger] = await Promise.all([
     orNothing(world.made()),
     orNothing(world.hubFacts()),
     orNothing(world.runtimeStatus()),
+    orNothing(world.resets()),
     orNothing(world.ledger()),
   ]);
   const runtime = counters.add(runtimeView(status));
@@ -32,7 +34,9 @@ export async function gatherLive(input: GatherInput): Promise<LiveState> {
     dashboardUrl: world.dashboardUrl,
     processes: world.processes.map((process) => ({ name: process.name, ...process.state() })),
     network: world.network.mode().kind,
+    cloud: world.isUpstreamCut() ? 'cut' : 'up',
     device: world.device.mode().kind,
+    rule: { name: demoRule.name, heard: resets?.length ?? 0, inCloud: world.verdicts.verdicts.size },
     ...(runtime && { runtime }),
     ...(hub && { hub: hub.counts }),
     streams: world.streams.map(({ name }) => streamView(world, name, made?.get(name) ?? 0, ledger)),

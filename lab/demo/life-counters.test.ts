@@ -7,6 +7,8 @@ const view = (readings: number, acknowledged: number) => ({
   acknowledged,
   readings,
   jobs: 0,
+  decided: 1,
+  carriedOut: 1,
 });
 
 test('counts go on over lives of the runtime, and are not shown while it is down', () => {

@@ -9,9 +9,9 @@ export interface LifeCounters {
 }
 
 export function createLifeCounters(): LifeCounters {
-  const counters = ['readings', 'acknowledged'] as const;
-  const before = { readings: 0, acknowledged: 0 };
-  const last = { readings: 0, acknowledged: 0 };
+  const counters = ['readings', 'acknowledged', 'decided', 'carriedOut'] as const;
+  const before = { readings: 0, acknowledged: 0, decided: 0, carriedOut: 0 };
+  const last = { ...before };
   return {
     add(view) {
       if (view === undefined) return undefined;
@@ -25,6 +25,8 @@ export function createLifeCounters(): LifeCounters {
         ...view,
         readings: before.readings + view.readings,
         acknowledged: before.acknowledged + view.acknowledged,
+        decided: before.decided + view.decided,
+        carriedOut: before.carriedOut + view.carriedOut,
       };
     },
   };

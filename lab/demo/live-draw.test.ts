@@ -30,6 +30,7 @@ const state = (change: Partial<LiveState> = {}): LiveState => ({
     restarts: 0,
   })),
   network: 'up',
+  cloud: 'up',
   device: 'up',
   runtime: {
     connected: true,
@@ -37,7 +38,10 @@ const state = (change: Partial<LiveState> = {}): LiveState => ({
     acknowledged: 40,
     readings: 9000,
     jobs: 0,
+    decided: 14,
+    carriedOut: 12,
   },
+  rule: { name: 'overheated', heard: 12, inCloud: 13 },
   hub: { accepted: 40, lost: 0 },
   streams: [stream(), stream({ name: 'boiler' }), stream({ name: 'meter' })],
   events: [],
@@ -114,6 +118,18 @@ describe('the screen', () => {
     const lines = drawLive({ ...rest, network: 'cut', processes }, small).join('\n');
     expect(lines).toContain('runtime (down) ─╳╳─ hub');
     expect(lines).toContain('the runtime does not answer');
+  });
+
+  test('says of the rule what it decided, what the machine heard, and what the cloud knows, also while the module is down', () => {
+    const line = (change: Partial<LiveState>) =>
+      text(change)
+        .split('\n')
+        .find((each) => each.startsWith('rule '));
+    expect(line({})).toBe('rule overheated: decided 14, carried out 12, machine reset 12, in the cloud 13');
+    const { runtime: _, ...down } = state();
+    expect(drawLive(down, { ...small, columns: 100 }).join('\n')).toContain(
+      'rule overheated: machine reset 12, in the cloud 13',
+    );
   });
 
   test('offers the keys that work: all of them live, only the end in a tour', () => {

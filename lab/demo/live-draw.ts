@@ -30,8 +30,12 @@ type Line = readonly Span[];
 const plain = (text: string): Span => ({ text });
 const styled = (style: Style | undefined, text: string): Span => ({ text, style });
 
-export const keysHelp = 'n network  u unplug device  l lose messages  k kill runtime  d detector  q quit';
+// `n`: between module and the gateway's hub, which then carries no action either; `c`: behind that hub, so that rules go on.
+export const keysHelp = 'n network  c cloud  u unplug  l lose data  k kill runtime  d detector  q quit';
 const tourHelp = 'the tour plays by itself; q ends it, without an account';
+
+/** Verdicts that are on their way while all is well. */
+const fewVerdicts = 2;
 
 /** Events that stay in view, whatever else is there. */
 const leastEvents = 3;
@@ -91,10 +95,11 @@ function path(state: LiveState): Line[] {
     node('runtime', by.get('runtime')),
     cable(state.network),
     node('hub', by.get('hub')),
-    plain(' ──── '),
+    cable(state.cloud),
     node('detector', by.get('detector')),
   ];
-  if (!runtime) return [chain, [styled('dim', 'the runtime does not answer')]];
+  const rule = state.rule === undefined ? [] : [ruleLine(state.rule, runtime)];
+  if (!runtime) return [chain, [styled('dim', 'the runtime does not answer')], ...rule];
   const waiting = runtime.spooled.messages;
   return [
     chain,
@@ -108,6 +113,20 @@ function path(state: LiveState): Line[] {
       runtime.connected ? plain('') : styled('red', '   offline'),
       runtime.jobs > 0 ? styled('cyan', `   backfilling ${runtime.jobs}`) : plain(''),
     ],
+    ...rule,
+  ];
+}
+
+/** What the rule decided, what the machine heard of it, and how much of that the cloud knows. */
+function ruleLine(
+  { name, heard, inCloud }: NonNullable<LiveState['rule']>,
+  runtime: LiveState['runtime'],
+): Line {
+  const counts = runtime && `decided ${amount(runtime.decided)}, carried out ${amount(runtime.carriedOut)}, `;
+  const isBehind = runtime !== undefined && runtime.decided > inCloud + fewVerdicts;
+  return [
+    plain(`rule ${name}: ${counts ?? ''}machine reset ${amount(heard)}, `),
+    styled(isBehind ? 'yellow' : undefined, `in the cloud ${amount(inCloud)}`),
   ];
 }
 

@@ -50,6 +50,8 @@ export interface LiveState {
   readonly dashboardUrl?: string;
   readonly processes: readonly ProcessView[];
   readonly network: Cable;
+  /** From the gateway's hub to the cloud. */
+  readonly cloud: Cable;
   readonly device: Cable;
   /** Undefined while the runtime does not answer. */
   readonly runtime?: {
@@ -59,6 +61,17 @@ export interface LiveState {
     readonly acknowledged: number;
     readonly readings: number;
     readonly jobs: number;
+    /** Rows of rules, and actions that were carried out. */
+    readonly decided: number;
+    readonly carriedOut: number;
+  };
+  /** Of the demo's rule. */
+  readonly rule?: {
+    readonly name: string;
+    /** As the machine counts its resets. */
+    readonly heard: number;
+    /** Verdicts that arrived. */
+    readonly inCloud: number;
   };
   /** Messages. */
   readonly hub?: { readonly accepted: number; readonly lost: number };

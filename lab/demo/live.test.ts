@@ -14,10 +14,21 @@ function fakeRelay(): Relay {
   } as unknown as Relay;
 }
 
+function fakeUpstream() {
+  let isCut = false;
+  return {
+    isUpstreamCut: () => isCut,
+    cutUpstream: vi.fn(async (wanted: boolean) => {
+      isCut = wanted;
+    }),
+  };
+}
+
 function setUp() {
   const world = {
     network: fakeRelay(),
     device: fakeRelay(),
+    ...fakeUpstream(),
     loseNext: vi.fn(async () => {}),
     runtimeStatus: vi.fn(() => new Promise<unknown>(() => {})),
     runtime: { killAndRestart: vi.fn(async () => {}) },
@@ -39,6 +50,19 @@ test('n and u cut a cable and restore it', () => {
   expect(world.device.mode().kind).toBe('cut');
   expect(world.network.mode().kind).toBe('up');
   expect(said).toEqual(['network cut', 'network restored', 'cables to the equipment cut']);
+});
+
+test('c cuts the way to the cloud behind the hub of the gateway, so that its modules still reach each other', () => {
+  const { world, press, said } = setUp();
+  press('c');
+  expect(world.cutUpstream).toHaveBeenLastCalledWith(true);
+  expect(world.network.mode().kind).toBe('up');
+  press('c');
+  expect(world.cutUpstream).toHaveBeenLastCalledWith(false);
+  expect(said).toEqual([
+    'way to the cloud cut behind the hub of the gateway: rules go on',
+    'way to the cloud restored',
+  ]);
 });
 
 test('says what came once the network is back', async () => {

@@ -31,6 +31,11 @@ export function liveKeys(world: World, options: LiveOptions): (key: string) => v
       toggle('network', world.network);
       if (isCut) void sayWhatCame(world, options).catch(() => {});
     },
+    c: () => {
+      const isCut = !world.isUpstreamCut();
+      const text = isCut ? 'cut behind the hub of the gateway: rules go on' : 'restored';
+      act(`way to the cloud ${text}`, () => world.cutUpstream(isCut));
+    },
     u: () => toggle('cables to the equipment', world.device),
     l: () =>
       act(`the hub will acknowledge and lose the next ${loseCount} messages`, () =>

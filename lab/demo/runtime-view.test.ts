@@ -18,6 +18,10 @@ const status = {
     },
   },
   jobs: { open: 2, finished: 0, list: [] },
+  rules: [
+    { name: 'a', rows: 7, actions: { done: 4, expired: 1 } },
+    { name: 'b', phase: 'failed' },
+  ],
 };
 
 test('adds up sources and lanes', () => {
@@ -27,6 +31,8 @@ test('adds up sources and lanes', () => {
     acknowledged: 16,
     readings: 500,
     jobs: 2,
+    decided: 7,
+    carriedOut: 4,
   });
 });
 

@@ -12,13 +12,16 @@ const statusSchema = z.object({
   sources: z.array(z.object({ readings: count })),
   spool: z.object({ lanes: z.record(z.string(), lane) }),
   jobs: z.object({ open: count }),
+  rules: z
+    .array(z.object({ rows: count.default(0), actions: z.object({ done: count.default(0) }).optional() }))
+    .default([]),
 });
 
 /** Undefined for what is no status: the process is down, or not ready yet. */
 export function runtimeView(status: unknown): RuntimeView | undefined {
   const parsed = statusSchema.safeParse(status);
   if (!parsed.success) return undefined;
-  const { uplink, forwarder, sources, spool, jobs } = parsed.data;
+  const { uplink, forwarder, sources, spool, jobs, rules } = parsed.data;
   const lanes = Object.values(spool.lanes);
   return {
     connected: uplink.connected,
@@ -29,6 +32,8 @@ export function runtimeView(status: unknown): RuntimeView | undefined {
     acknowledged: sum(Object.values(forwarder.sent)),
     readings: sum(sources.map((source) => source.readings)),
     jobs: jobs.open,
+    decided: sum(rules.map((rule) => rule.rows)),
+    carriedOut: sum(rules.map((rule) => rule.actions?.done ?? 0)),
   };
 }
 

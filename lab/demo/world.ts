@@ -16,7 +16,7 @@ import { createProcesses, type Processes, type ProcessSpec, type Supervised } fr
 import { askLedger, askMade, askResets, reckon, ruleStream } from './reckoning.ts';
 import { type Relay, startRelay } from './relay.ts';
 import type { Cut } from './verdict-account.ts';
-import { createVerdictLog } from './verdict-log.ts';
+import { createVerdictLog, type Received } from './verdict-log.ts';
 
 export interface WorldOptions {
   /** Logs, the spool, the ledger. Must exist and be empty. */
@@ -54,6 +54,9 @@ export interface World {
   loseNext(count: number): Promise<void>;
   /** The gateway's own way to the cloud, behind the hub of its modules: they go on reaching each other. */
   cutUpstream(isCut: boolean): Promise<void>;
+  isUpstreamCut(): boolean;
+  /** What the cloud has of the rule's stream. */
+  readonly verdicts: Received;
   /** What the machine was told by the rule, as its sensor counts it. */
   resets(): Promise<readonly Reset[]>;
   /** The hub stores the next message and cuts its connection before it says so. */
@@ -125,7 +128,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   // It chooses its port anew at each start.
   const runtimeApi = () => `http://127.0.0.1:${runtime.ready()?.statusPort}`;
   let stopping: Promise<void> | undefined;
-  let cut: Cut | undefined;
+  const upstream = upstreamCut((noUpstream) => postJson(`${hubControl}/faults`, { noUpstream }));
   return {
     dashboardUrl: dashboard.url,
     network,
@@ -142,21 +145,32 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
     ledger: () => askLedger(detectorApi()),
     loseNext: (next) => postJson(`${hubControl}/faults`, { ackAndLose: { next } }),
     cutAmidNext: () => postJson(`${hubControl}/faults`, { cutOnTelemetry: { next: 1 }, cutAfterStore: true }),
-    async cutUpstream(isCut) {
-      const now = Date.now();
-      cut = { from: isCut ? now : (cut?.from ?? now), to: isCut ? Number.POSITIVE_INFINITY : now };
-      await postJson(`${hubControl}/faults`, { noUpstream: isCut });
-    },
+    cutUpstream: upstream.set,
+    isUpstreamCut: upstream.isCut,
+    verdicts,
     resets: () => askResets(equipment),
     async stopSampling() {
       const controls = new Set(equipment.map(({ control }) => control));
       await Promise.all([...controls].map((control) => postJson(`${control}/stop-sampling`)));
     },
     account: (problems = []) =>
-      reckon({ equipment, detectorApi: detectorApi(), tap, problems, verdicts, cut }),
+      reckon({ equipment, detectorApi: detectorApi(), tap, problems, verdicts, cut: upstream.last() }),
     stop() {
       stopping ??= closeAll(closers);
       return stopping;
+    },
+  };
+}
+
+function upstreamCut(setFault: (isCut: boolean) => Promise<unknown>) {
+  let cut: Cut | undefined;
+  return {
+    last: () => cut,
+    isCut: () => cut?.to === Number.POSITIVE_INFINITY,
+    async set(isCut: boolean) {
+      const now = Date.now();
+      cut = { from: isCut ? now : (cut?.from ?? now), to: isCut ? Number.POSITIVE_INFINITY : now };
+      await setFault(isCut);
     },
   };
 }
