@@ -175,6 +175,60 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     expect((await api('alerts?limit=1')).alerts[0].kind).toBe('test');
   });
 
+  test('names the kind of each alert, and what was set aside in a place of its own, with what mends it', async () => {
+    await page.route('**/api/summary', async (route) => {
+      const response = await route.fetch();
+      const summary = await response.json();
+      await route.fulfill({
+        response,
+        json: { ...summary, setAside: { 'rule-action': 3, 'implausible-time': 2 } },
+      });
+    });
+    await openFleet();
+    await page.getByText('stream silent stream tank-7').waitFor();
+    const figure = page.locator('.figure', { hasText: 'Set aside' });
+    expect((await figure.innerText()).split('\n')).toEqual([
+      'Set aside',
+      '5',
+      'rule action, implausible time',
+    ]);
+    expect(await page.locator('.figure', { hasText: 'Duplicates' }).innerText()).not.toContain('aside');
+    await page
+      .getByText(/3 messages that rules sent to other modules came here.*outputs\/telemetry INTO/)
+      .waitFor();
+    await keepPicture(page, 'set-aside');
+  });
+
+  test('says of a rule’s stream where its rows are', async () => {
+    await page.route(/\/api\/streams\/\d+$/, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), batchId: 'rule:hot' } });
+    });
+    await openFleet();
+    await page.getByRole('link', { name: 'press-04', exact: true }).click();
+    await page.getByRole('heading', { name: 'Rows of the rule' }).waitFor();
+    await page.getByText('holdfast spool export DIR --stream rule:hot').waitFor();
+    await keepPicture(page, 'rule-stream', 'window');
+  });
+
+  test('offers no choice of zones where the browser’s is UTC', async () => {
+    const context = await browser.newContext({ timezoneId: 'UTC' });
+    const other = await context.newPage();
+    await other.goto(fixture.url);
+    await other.getByText('UTC', { exact: true }).waitFor();
+    expect(await other.getByRole('button', { name: /^Times:/ }).count()).toBe(0);
+    await context.close();
+  });
+
+  test('saves as CSV what the list shows', async () => {
+    await openFleet();
+    await page.getByRole('button', { name: /Repairing/ }).click();
+    await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(2);
+    const href = await page.getByRole('link', { name: 'CSV' }).getAttribute('href');
+    const csv = await (await fetch(new URL(href!, fixture.url))).text();
+    expect(csv.trim().split('\r\n')).toHaveLength(3);
+  });
+
   test('works by keyboard alone, and the focus is never lost', async () => {
     await openFleet();
     await page.keyboard.press('/');

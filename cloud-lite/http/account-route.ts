@@ -37,11 +37,11 @@ export function addAccountRoute(server: ApiServer, { views, turns, clock, silenc
       },
     },
     async ({ query }, reply) => {
-      const { from, to, search } = query as z.output<typeof schemas.accountQuery>;
+      const { from, to, state, search } = query as z.output<typeof schemas.accountQuery>;
       const period = { start: from, end: to };
       const read = (offset: number) =>
         turns.read(() =>
-          readAccount(views, { period, search, offset, limit: pageSize, now: clock.now(), silenceMs }),
+          readAccount(views, { period, state, search, offset, limit: pageSize, now: clock.now(), silenceMs }),
         );
       // What is wrong shows before the answer begins.
       const first = await read(0);

@@ -273,6 +273,7 @@ export const accountQuery = z
   .object({
     from: whole.min(0).max(8.64e15),
     to: whole.min(0).max(8.64e15),
+    state: streamState.optional(),
     search: text(128).optional(),
   })
   .refine(({ from, to }) => from < to && to - from <= 3660 * 86_400_000, {

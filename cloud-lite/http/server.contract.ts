@@ -396,6 +396,8 @@ export function httpContract(open: () => Database): void {
         'd,m,"a, ""b""",s,missing,70,15.5,14.5,0,0,no-history 15.5,2026-11-21T00:00:00.000Z,2026-11-21T00:01:59.999Z',
         '',
       ]);
+      const listed = (await server.inject(`${url}&state=missing`)).body.trim().split('\r\n');
+      expect(listed.slice(1)).toEqual([expect.stringMatching(/^d,m,"a, ""b""",s,missing,/)]);
       expect((await server.inject(`/api/account.csv?from=${at}&to=${at}`)).statusCode).toBe(400);
       expect((await server.inject(`${url}&search=nothing`)).body.trim().split('\r\n')).toHaveLength(1);
     });

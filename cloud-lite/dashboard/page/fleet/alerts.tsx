@@ -5,7 +5,7 @@ import { calls } from '../live/calls.ts';
 import { useNow } from '../live/context.ts';
 import { zone } from '../live/platform.ts';
 import { useNotice } from '../shell/notice.tsx';
-import { momentText } from '../text/format.ts';
+import { momentText, wordsOf } from '../text/format.ts';
 
 /** Alerts that are seen without asking. */
 const shown = 3;
@@ -65,7 +65,9 @@ function AlertList({ alerts }: { readonly alerts: readonly AlertView[] }) {
       {alerts.map((alert) => (
         <li key={alert.id}>
           <time dateTime={new Date(alert.at).toISOString()}>{momentText(alert.at, now, zone)}</time>
-          <span>{alert.message}</span>
+          <span>
+            <b>{wordsOf(alert.kind)}</b> {alert.message}
+          </span>
         </li>
       ))}
     </ul>

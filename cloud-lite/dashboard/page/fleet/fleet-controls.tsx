@@ -81,9 +81,9 @@ export function FleetControls(props: FleetControlsProps) {
       </label>
       <a
         class="quiet"
-        href={accountHref(props.period, ask.search)}
+        href={accountHref(props.period, ask)}
         download
-        title="What is there of each stream in the period, and of all else why not"
+        title="What is there in the period of each stream that is listed, and of all else why not"
       >
         CSV
       </a>

@@ -63,12 +63,21 @@ export function Overall({
             summary.lost.length === 0 ? ' ' : summary.lost.map(({ reason }) => wordsOf(reason)).join(', ')
           }
         />
+        <Figure name="Duplicates" value={countText(summary.duplicates)} note="merged" />
         <Figure
-          name="Duplicates"
-          value={countText(summary.duplicates)}
-          note={aside === 0 ? 'merged' : `${countText(aside)} messages set aside`}
+          name="Set aside"
+          value={aside === 0 ? 'nothing' : countText(aside)}
+          note={aside === 0 ? ' ' : Object.keys(summary.setAside).map(wordsOf).join(', ')}
         />
       </dl>
+      {(summary.setAside['rule-action'] ?? 0) > 0 && (
+        <p class="note">
+          {plural(summary.setAside['rule-action']!, 'message')} that rules sent to other modules came here,
+          too, and {summary.setAside['rule-action'] === 1 ? 'was' : 'were'} paid for: a route upstream names
+          all outputs of its module.{' '}
+          <code>FROM /messages/modules/holdfast/outputs/telemetry INTO $upstream</code> names one.
+        </p>
+      )}
     </section>
   );
 }

@@ -146,8 +146,10 @@ export const calls = {
 };
 
 /** Of a file to save. */
-export const accountHref = ({ start, end }: Range, search: string): string =>
-  withQuery('api/account.csv', { from: start, to: end, search });
+export const accountHref = (
+  { start, end }: Range,
+  { state, search }: Pick<FleetAsk, 'state' | 'search'>,
+): string => withQuery('api/account.csv', { from: start, to: end, state, search });
 
 function post(path: string, body: object, token: string): Promise<ActionAnswer> {
   return call(path, {

@@ -8,8 +8,10 @@ export const random = {
 
 const zoneKey = 'holdfast.zone';
 
+export const browserZone: string = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 /** The zone of all times on the page: the browser's, or UTC by choice. */
-export const zone: string = storedZone() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const zone: string = storedZone() ?? browserZone;
 
 /** Shows all times in UTC, or in the browser's zone again. The page begins anew: each of its texts has times in it. */
 export function changeZone(): void {

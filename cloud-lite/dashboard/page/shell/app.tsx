@@ -1,7 +1,8 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { FleetPage } from '../fleet/fleet-page.tsx';
-import { changeZone, storedZone, zone } from '../live/platform.ts';
+import { browserZone, changeZone, storedZone, zone } from '../live/platform.ts';
 import { StreamPage } from '../stream/stream-page.tsx';
+import { isUtc } from '../text/format.ts';
 import { Patterns } from '../timeline/patterns.tsx';
 import { AwayBar, LinkStatus } from './link-status.tsx';
 import { NoticeProvider } from './notice.tsx';
@@ -59,6 +60,13 @@ function Mark() {
 
 function ZoneButton() {
   const isChosen = storedZone() !== undefined;
+  // Nothing to choose: both are the same.
+  if (isUtc(browserZone))
+    return (
+      <span class="quiet theme" title="Times are UTC, the browser’s zone">
+        UTC
+      </span>
+    );
   const next = isChosen ? 'the browser’s zone' : 'UTC';
   return (
     <button

@@ -7,6 +7,7 @@ import { originText } from '../text/format.ts';
 import { Gaps } from './gaps.tsx';
 import { History } from './history.tsx';
 import { Requests } from './requests.tsx';
+import { RuleRows } from './rule-rows.tsx';
 import { SetAside } from './set-aside.tsx';
 import { StreamFigures } from './stream-figures.tsx';
 import { StreamTimeline } from './stream-timeline.tsx';
@@ -52,6 +53,7 @@ export function StreamPage({ id }: { readonly id: number }) {
       </nav>
       <StreamFigures stream={view} />
       <StreamTimeline stream={view} focus={focus} onAction={setAction} />
+      <RuleRows batchId={view.batchId} />
       <SetAside stream={view} onAction={setAction} />
       <Gaps
         stream={view}

@@ -3,6 +3,7 @@ import {
   agoText,
   countText,
   durationText,
+  isUtc,
   lengthText,
   momentText,
   rangeText,
@@ -48,6 +49,11 @@ describe('times', () => {
   test('are of the zone that is asked for', () => {
     expect(timeText(at, { zone: 'UTC', date: true, ms: true })).toBe('2026-11-21 22:20:00.007');
     expect(timeText(at, { zone: 'Asia/Tokyo', date: true })).toBe('2026-11-22 07:20:00');
+  });
+
+  test('are UTC under any name of it', () => {
+    expect(['UTC', 'Etc/UTC', 'GMT', 'Etc/Zulu'].every(isUtc)).toBe(true);
+    expect(['Europe/London', 'Etc/GMT+1', 'Africa/Abidjan'].some(isUtc)).toBe(false);
   });
 
   test('carry their date on other days only', () => {

@@ -114,6 +114,11 @@ export function wordsOf(code: string): string {
   return code.replaceAll('-', ' ');
 }
 
+/** UTC under any of its names. */
+export function isUtc(zone: string): boolean {
+  return /^(?:Etc\/)?(?:UTC|UCT|GMT|Zulu|Universal|Greenwich)$/.test(zone);
+}
+
 /** A device's module as one name; a device may send by itself. */
 export function originText(deviceId: string, moduleId: string): string {
   return moduleId === '' ? deviceId : `${deviceId} / ${moduleId}`;
