@@ -1,5 +1,5 @@
 // One seeded crash simulation of a rule: several runs on a disk that loses unsynced writes, each ended by a power cut at a
-// random operation, some after a boot whose clock is not trusted; then a last run in which every action gets its outcome.
+// random operation, some after a boot whose clock is not trusted, some over equipment whose clock is set; then a last run in which every action gets its outcome.
 
 import { HoldfastError } from '../../kernel/errors.ts';
 import { silentLog } from '../../kernel/log.ts';
@@ -16,11 +16,15 @@ import { openSpool, type Spool } from '../../runtime/spool/spool.ts';
 import { laneNames } from '../../runtime/uplink/lanes.ts';
 import { createWindows } from '../../runtime/windows/windows.ts';
 import { decodeBody } from '../../wire/body.ts';
+import { covers, normalise } from '../../wire/coverage.ts';
 import type { Reading } from '../../wire/reading.ts';
 import { EngineDisk, limitsFor, type SimulatedDisk } from './simulated-disk.ts';
 
 export interface RuleFacts {
   cuts: number;
+  steps: number;
+  /** Moments that were seen and not decided, and that nothing claims. */
+  holes: number;
   rows: number;
   performed: number;
   repeated: number;
@@ -53,7 +57,16 @@ export async function simulateRuleCrashes(seed: number): Promise<RuleFacts> {
 class CrashSimulation {
   readonly #random: Random;
   readonly #clock = new VirtualClock();
-  readonly #facts: RuleFacts = { cuts: 0, rows: 0, performed: 0, repeated: 0, outcomes: 0, notDone: 0 };
+  readonly #facts: RuleFacts = {
+    cuts: 0,
+    steps: 0,
+    holes: 0,
+    rows: 0,
+    performed: 0,
+    repeated: 0,
+    outcomes: 0,
+    notDone: 0,
+  };
   readonly #performed = new Map<string, number>();
   #disk: SimulatedDisk;
   #boot = 0;
@@ -61,9 +74,12 @@ class CrashSimulation {
   #broken: string | undefined;
   #at: number;
   readonly #validForMs: number;
+  /** The clock of the equipment is set, forth and back. */
+  readonly #isStepping: boolean;
 
   constructor(seed: number) {
     this.#validForMs = validities[seed % validities.length]!;
+    this.#isStepping = seed % 4 >= 2;
     this.#random = seededRandom(seed * 2 + 1);
     this.#disk = new EngineDisk(this.#random, limitsFor(seed));
     this.#at = this.#clock.now();
@@ -93,6 +109,7 @@ class CrashSimulation {
     const { spool, windows, host, sink } = begun;
     // What came while nobody looked is a hole.
     this.#at = Math.max(this.#at + 5, this.#clock.now());
+    this.#step();
     sink.emit({ kind: 'resumed', at: this.#at });
     for (let step = 0; step < steps && !supply.isDead; step++) {
       if (this.#random.next() < 0.6) this.#observe(sink);
@@ -106,7 +123,23 @@ class CrashSimulation {
     await this.#judge(spool);
   }
 
+  /** By as much as an hour, or within what a rule looks back at. */
+  #step(): boolean {
+    if (!this.#isStepping || this.#random.next() < 0.9) return false;
+    const farMs = this.#random.next() < 0.5 ? 3_600_000 : 40;
+    // Mostly it is put right again: else nothing is claimed any more.
+    if (this.#at > this.#clock.now() + 3000 && this.#random.next() < 0.7) this.#at = this.#clock.now();
+    else this.#at += Math.round((2 * this.#random.next() - 1) * farMs);
+    this.#facts.steps += 1;
+    return true;
+  }
+
   #observe(sink: { emit(event: never): boolean }): void {
+    const before = this.#at;
+    if (this.#step()) {
+      sink.emit({ kind: 'broken', at: before, reason: 'clock-set' } as never);
+      sink.emit({ kind: 'resumed', at: this.#at } as never);
+    }
     const until = this.#at + 1 + randomInt(this.#random, 25);
     const readings: Reading[] = [];
     for (let index = this.#at; index < until; index++)
@@ -178,7 +211,12 @@ class CrashSimulation {
     });
     await host.start([{ ...settings, validForMs: this.#validForMs }], new Map([['a', 'a']]));
     host.release();
-    return { spool, windows, host, sink: windows.openStream({ batchId: 'a', index: 'time', pace: 'own' }) };
+    return {
+      spool,
+      windows,
+      host,
+      sink: windows.openStream({ batchId: 'a', index: 'time', pace: 'derived' }),
+    };
   }
 
   #onSent({ id, time }: Intent): void {
@@ -199,16 +237,27 @@ class CrashSimulation {
     const claimed = await spool.rules.batches('rule:hot', everything, 10_000);
     const told = await readAll(spool);
     const counts = new Map<number, number>();
+    const places = new Set<string>();
+    for (const { index, tag } of told) {
+      if (places.has(`${index} ${tag}`)) throw new Error(`'${tag}' is at ${index} twice`);
+      places.add(`${index} ${tag}`);
+    }
     for (const { index, value } of told.filter(({ tag }) => tag === 'n')) {
       if (counts.has(index)) throw new Error(`the verdict of ${index} is in the stream twice`);
       counts.set(index, value as number);
     }
     this.#facts.rows = counts.size;
     const readings = inputs.flatMap((batch) => batch.readings);
+    const known = normalise(inputs.map(({ window }) => window));
+    const isKnown = (time: number) => covers(known, { start: time - sizeMs + 1, end: time + 1 });
     // A verdict rests on what is in the stream of its input, and on all of it.
     for (const [time, n] of counts) {
-      const known = readings.filter(({ index }) => index > time - sizeMs && index <= time).length;
-      if (n !== known) throw new Error(`the verdict of ${time} counts ${n}, its input has ${known}`);
+      // What a clock that was put right came by again was seen after that.
+      if (this.#isStepping && !isKnown(time)) continue;
+      const there = readings.filter(({ index }) => index > time - sizeMs && index <= time).length;
+      // Over a clock that was set back, the spool cannot tell late readings from those that a window claims afterwards.
+      if (this.#isStepping ? n > there : n !== there)
+        throw new Error(`the verdict of ${time} counts ${n}, its input has ${there}`);
     }
     // Where the stream claims a moment, its verdict is there.
     for (const { window } of claimed) {
@@ -218,6 +267,14 @@ class CrashSimulation {
           throw new Error(
             `the verdict of ${time} is claimed by [${window.start}, ${window.end}), and missing`,
           );
+    }
+    // What its input is known to have held without a break is decided, whatever happened in between.
+    const decided = normalise(claimed.map(({ window }) => window));
+    for (const time of new Set(readings.map(({ index }) => Math.ceil(index / sizeMs) * sizeMs))) {
+      if (!isKnown(time) || counts.has(time)) continue;
+      // A clock that was set back twice between two commits, and a power cut before the rule's own: it is a hole then.
+      if (this.#isStepping && !covers(decided, { start: time, end: time + 1 })) this.#facts.holes += 1;
+      else throw new Error(`the verdict of ${time} is missing, and its input was seen`);
     }
     await this.#judgeActions(spool, told, new Set(counts.keys()));
   }

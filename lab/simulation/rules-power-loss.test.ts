@@ -12,7 +12,16 @@ const first = one === undefined ? 0 : Number(one);
 it('a power cut anywhere loses no verdict, doubles none, and moves no machine late', {
   timeout: 300_000,
 }, async () => {
-  const totals: RuleFacts = { cuts: 0, rows: 0, performed: 0, repeated: 0, outcomes: 0, notDone: 0 };
+  const totals: RuleFacts = {
+    cuts: 0,
+    steps: 0,
+    holes: 0,
+    rows: 0,
+    performed: 0,
+    repeated: 0,
+    outcomes: 0,
+    notDone: 0,
+  };
   for (let seed = first; seed < first + count; seed++) {
     const facts = await simulateRuleCrashes(seed);
     for (const key of Object.keys(totals) as (keyof RuleFacts)[]) totals[key] += facts[key];
@@ -20,6 +29,8 @@ it('a power cut anywhere loses no verdict, doubles none, and moves no machine la
   // The runs did meet what they are about.
   if (count < 50) return;
   expect(totals.cuts).toBeGreaterThan(count);
+  expect(totals.holes).toBeLessThanOrEqual(totals.rows / 1000);
+  expect(totals.steps).toBeGreaterThan(count);
   expect(totals.rows).toBeGreaterThan(count * 10);
   expect(totals.performed).toBeGreaterThan(count);
   expect(totals.repeated).toBeGreaterThan(0);

@@ -65,7 +65,7 @@ export async function replayRule(
       stream: new RuleStream({ emit: () => true, durable: async () => {} }, undefined),
     },
     ...{ floor: undefined, waitMs: Math.max(1, waitMs), clock, log: silentLog, metrics: noMetrics },
-    ...{ beforeDurable: false, upstream: new Set<string>(), onTold: () => {} },
+    ...{ beforeDurable: false, upstream: new Set<string>(), onTold: () => {}, onSetBack: () => {} },
     onRow({ output, time, row }, lacking) {
       const isWhole = lacking.length === 0;
       const mayAct = isWhole || settings.actOnLacking;
@@ -76,7 +76,7 @@ export async function replayRule(
       onRow({ ...shown, ...(isWhole ? {} : { lacking }) });
     },
   });
-  await replay({ store, rule, from: {}, floor: undefined, reachMs: 0 });
+  await replay({ store, rule, from: {}, toldTo: undefined, reachMs: 0 });
   // What no source goes on from holds nothing up any more.
   at = Math.max(1, waitMs) + 1;
   rule.settle();

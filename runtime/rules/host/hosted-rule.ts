@@ -20,6 +20,7 @@ import type { Span } from './input-tracker.ts';
 import { type Origin, Origins, type Stretch } from './origins.ts';
 import { rowsOf } from './rows-of.ts';
 import type { RuleStream } from './rule-stream.ts';
+import { Told, type ToldNote } from './told.ts';
 
 export interface HostedRuleOptions {
   readonly compiled: CompiledRule;
@@ -28,8 +29,8 @@ export interface HostedRuleOptions {
   readonly stream: RuleStream;
   /** The end of what the stream claims: below it all rows are in it. */
   readonly floor: number | undefined;
-  /** Below it all rows are in the stream, too, as `onTold` said. */
-  readonly toldTo?: number | undefined;
+  /** What is in the stream besides, as `onTold` said. */
+  readonly told?: Told | undefined;
   readonly waitMs: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -38,8 +39,10 @@ export interface HostedRuleOptions {
   readonly beforeDurable: boolean;
   /** What a row asks for. `lacks`: inputs of which it rests on something that is not known. In the turn in which the row was emitted. */
   readonly onRow: (row: RuleRow, lacks: readonly string[]) => void;
-  /** Rows were emitted outside of all claims: all below `until` are in the stream. In the turn in which they were emitted. */
-  readonly onTold: (until: number | undefined) => void;
+  /** The end of its claims does not say any more which rows are in the stream. In the turn in which they were emitted. */
+  readonly onTold: (note: ToldNote | undefined) => void;
+  /** A clock was set back: what was noted of its state goes on from where nothing comes by now. */
+  readonly onSetBack: () => void;
   /** Outputs whose rows belong into the stream. */
   readonly upstream: ReadonlySet<string>;
 }
@@ -81,8 +84,7 @@ export class HostedRule {
   /** What lies right behind the watermark follows from what the engine knows. */
   #hasBegun = false;
   #floor: number | undefined;
-  /** All rows below were emitted. */
-  #toldTo: number | undefined;
+  readonly #told: Told;
   /** Where the stream is to go on, once something behind it is decided. */
   #resumption: { readonly at: number; readonly continues?: Continuation | undefined } | undefined;
   #haltedUntil: number | undefined;
@@ -99,13 +101,18 @@ export class HostedRule {
     const { compiled, inputs, clock } = options;
     this.#origins = new Origins(inputs, clock.monotonic());
     this.#engine = compiled.start();
-    this.#floor = options.floor;
-    this.#toldTo = options.toldTo;
+    this.#told = options.told ?? new Told();
+    // Of a clock that was set back, the end of all claims lies where it stood before.
+    this.#floor = this.#told.wasSetBack ? undefined : options.floor;
+  }
+
+  get told(): Told {
+    return this.#told;
   }
 
   /** Below it all rows are in the stream. */
   get toldTo(): number | undefined {
-    return this.#toldTo;
+    return this.#floor ?? this.#told.to;
   }
 
   get streams(): ReadonlySet<string> {
@@ -151,11 +158,14 @@ export class HostedRule {
     const now = clock.monotonic();
     if (this.#isHalted(now)) return;
     if (span.follows === 'back') {
+      // What was known before that is decided as it would have been.
+      this.settle();
       this.#beginAnew('clock-set-back');
       // The stretch before what was claimed is free, and nothing was decided there.
       this.#floor = undefined;
-      if (this.#toldTo !== undefined) this.#options.onTold(undefined);
-      this.#toldTo = undefined;
+      this.#told.setBack();
+      this.#options.onTold(this.#told.note());
+      this.#options.onSetBack();
     }
     for (const origin of this.#origins.of(streamId)) {
       // Noted before: the engine has it.
@@ -225,6 +235,7 @@ export class HostedRule {
 
   #decide({ start, end, lacking, isBlind }: Stretch): void {
     const { stream, onTold } = this.#options;
+    const wasSetBack = this.#told.wasSetBack;
     if (isBlind) {
       stream.break('input-broken');
       this.#resumption = undefined;
@@ -236,25 +247,26 @@ export class HostedRule {
     const decided = Math.min(end, this.#engine.decidedUntil());
     for (const input of lacking) this.#knownFrom.set(input, end);
     this.#lacked = lacking;
-    const least = Math.max(this.#floor ?? Number.NEGATIVE_INFINITY, this.#toldTo ?? Number.NEGATIVE_INFINITY);
-    let isOutside = false;
-    for (const row of rows) {
-      if (row.time < least) continue;
+    const floor = this.#floor ?? Number.NEGATIVE_INFINITY;
+    let isOutside = wasSetBack;
+    const fresh = rows.filter(({ time }) => time >= floor && !this.#told.has(time));
+    for (const row of fresh) {
       if ((this.#resumption?.at ?? Number.POSITIVE_INFINITY) <= row.time) this.#resume();
       isOutside ||= !stream.isObserving;
       this.#emit(row);
     }
     if ((this.#resumption?.at ?? Number.POSITIVE_INFINITY) < decided) this.#resume();
     stream.observed(decided);
-    if (decided > least) this.#toldTo = decided;
-    if (isOutside) onTold(this.#toldTo);
+    for (const { time } of fresh) this.#told.row(time);
+    if (decided > floor) this.#told.decided(start, decided, !isBlind);
+    if (isOutside) onTold(this.#told.note());
   }
 
   /** What is decided is in the stream up to `floor`, what is known goes back to `#knownFrom`: between both nothing was decided. */
   #resumptionAt(start: number): { readonly at: number; readonly continues?: Continuation | undefined } {
     const { stream } = this.#options;
     const floor = this.#floor;
-    const toldTo = this.#toldTo ?? Number.NEGATIVE_INFINITY;
+    const toldTo = this.#told.to ?? Number.NEGATIVE_INFINITY;
     // What was broken in this process is a hole, whatever is known of it; and so is what went up late.
     if (floor === undefined || stream.position !== floor || toldTo > floor)
       return { at: Math.max(start, floor ?? start, toldTo) };

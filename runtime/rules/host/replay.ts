@@ -9,8 +9,8 @@ export interface ReplayOptions {
   readonly store: RuleStore;
   readonly rule: Pick<HostedRule, 'streams' | 'take' | 'settle'>;
   readonly from: RuleMemory['origins'] | undefined;
-  /** The end of what the rule's stream claims. A rule without one never ran: it begins with what comes. */
-  readonly floor: number | undefined;
+  /** All of the rule's rows below it are in its stream. A rule without it never ran: it begins with what comes. */
+  readonly toldTo: number | undefined;
   readonly reachMs: number;
 }
 
@@ -20,10 +20,10 @@ const maxPages = 10_000;
 
 /** How far each of its streams is known, for what comes next. */
 export async function replay(options: ReplayOptions): Promise<ReadonlyMap<string, InputTracker>> {
-  const { store, rule, from, floor, reachMs } = options;
+  const { store, rule, from, toldTo, reachMs } = options;
   const trackers = new Map([...rule.streams].map((id) => [id, new InputTracker()]));
-  if (floor === undefined && from === undefined) return trackers;
-  const start = floor === undefined ? Number.MIN_SAFE_INTEGER : floor - reachMs;
+  if (toldTo === undefined && from === undefined) return trackers;
+  const start = toldTo === undefined ? Number.MIN_SAFE_INTEGER : toldTo - reachMs;
   const at = new Map([...trackers.keys()].map((id) => [id, from?.[id]?.until ?? start]));
   for (let pages = 0; at.size > 0 && pages < maxPages; pages++) {
     const [id, position] = [...at].reduce((least, each) => (each[1] < least[1] ? each : least));

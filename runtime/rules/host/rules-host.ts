@@ -28,6 +28,7 @@ import { intentsOf } from './intents-of.ts';
 import { intentPrefix, Outcomes } from './outcomes.ts';
 import { replay } from './replay.ts';
 import { RuleStream } from './rule-stream.ts';
+import { Told } from './told.ts';
 
 export type CompileRule = (config: RuleConfig) => CompiledRule;
 
@@ -140,7 +141,7 @@ class Host implements RulesHost {
   async change(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
     const next = new Map(rules.map((settings) => [settings.name, settings]));
     const ended: string[] = [];
-    const told = new Map<string, number | undefined>();
+    const told = new Map<string, Told>();
     this.#setWanted(rules);
     this.executor.withdraw((intent) => !this.#isWanted(intent), changed);
     for (const [name, member] of this.#members) {
@@ -153,15 +154,12 @@ class Host implements RulesHost {
       member.rule.end('rule-changed');
       this.#options.tap.note(statePrefix + name, undefined);
       this.#members.delete(name);
-      told.set(name, member.rule.toldTo);
+      told.set(name, member.rule.told);
       if (settings === undefined) ended.push(name);
     }
     for (const name of this.#failed.keys()) if (!next.has(name)) this.#failed.delete(name);
     for (const settings of rules)
-      if (!this.#members.has(settings.name))
-        await this.#begin(settings, sources, {
-          toldTo: told.get(settings.name) ?? (await this.#toldTo(settings.name)),
-        });
+      if (!this.#members.has(settings.name)) await this.#begin(settings, sources, told.get(settings.name));
     this.#forgetStreams();
     for (const name of ended) this.#outcomes.forget(name);
     for (const name of ended) void this.#options.closeStream(ruleStreamId({ name })).catch(() => {});
@@ -193,7 +191,7 @@ class Host implements RulesHost {
   async #begin(
     settings: RuleSettings,
     sources: ReadonlyMap<string, string>,
-    since: 'start' | 'away' | { readonly toldTo: number | undefined },
+    since: 'start' | 'away' | Told | undefined,
   ): Promise<void> {
     const { log, loadCompiler, clock, metrics, openStream, store, tap, moment } = this.#options;
     const { name } = settings;
@@ -204,16 +202,17 @@ class Host implements RulesHost {
       const stream = new RuleStream(sink, floor);
       const actions = actionsOf(settings, compiled.outputs);
       const by = decisionOf(settings);
-      const toldTo = typeof since === 'string' ? await this.#toldTo(name) : since.toldTo;
+      const told = since instanceof Told ? since : new Told(await this.#noted(toldPrefix + name));
       const used = new Map([...inputs].filter(([input]) => compiled.inputs.includes(input)));
       const rule: HostedRule = new HostedRule({
-        ...{ compiled, inputs: used, stream, floor, toldTo, clock, metrics, waitMs: settings.waitMs },
+        ...{ compiled, inputs: used, stream, floor, told, clock, metrics, waitMs: settings.waitMs },
         beforeDurable: settings.beforeDurable,
         log: log.child({ rule: name }),
         upstream: new Set(
           [...actions].flatMap(([output, list]) => (list.includes('upstream') ? [output] : [])),
         ),
-        onTold: (until) => this.#options.tap.note(toldPrefix + name, until),
+        onTold: (note) => tap.note(toldPrefix + name, note),
+        onSetBack: () => tap.note(statePrefix + name, undefined),
         onRow: (row, lacks) => {
           for (const { intent, outcome } of intentsOf(settings, actions, row, lacks, { ...moment(), by }))
             if (outcome) this.#outcomes.tell(intent, outcome);
@@ -223,12 +222,11 @@ class Host implements RulesHost {
       const member: Member = { settings, inputs, rule, stream, queue: [], notedAt: clock.monotonic() };
       // What the windows hold open meanwhile is not stored yet: one that begins amid all that begins with what comes.
       if (since === 'start') {
-        const noted = await store.settings(statePrefix + name, 1);
-        const memory = noted.get(statePrefix + name) as RuleMemory | undefined;
+        const memory = (await this.#noted(statePrefix + name)) as RuleMemory | undefined;
         const isKnown = memory !== undefined && rule.remember(memory);
         const from = isKnown ? memory.origins : undefined;
         const reachMs = Math.max(1, compiled.reachMs);
-        for (const [id, tracker] of await replay({ store, rule, from, floor, reachMs })) {
+        for (const [id, tracker] of await replay({ store, rule, from, toldTo: rule.toldTo, reachMs })) {
           const known = this.#trackers.get(id)?.until ?? Number.NEGATIVE_INFINITY;
           if ((tracker.until ?? known) >= known) this.#trackers.set(id, tracker);
         }
@@ -258,10 +256,8 @@ class Host implements RulesHost {
     if (isEarly && !this.#early.has(id)) this.#early.set(id, new EarlyInput(tracker.copy(), !isStart));
   }
 
-  async #toldTo(name: string): Promise<number | undefined> {
-    const noted = await this.#options.store.settings(toldPrefix + name, 1);
-    const told = noted.get(toldPrefix + name);
-    return typeof told === 'number' ? told : undefined;
+  async #noted(name: string): Promise<unknown> {
+    return (await this.#options.store.settings(name, 1)).get(name);
   }
 
   /** Durable with the row that it follows from, then carried out; unless the rule is one that does not wait. */
@@ -300,7 +296,7 @@ class Host implements RulesHost {
 
   /** Undefined where that is not noted. */
   async #ranBefore(): Promise<ReadonlySet<unknown> | undefined> {
-    const names = (await this.#options.store.settings(runningName, 1)).get(runningName);
+    const names = await this.#noted(runningName);
     return Array.isArray(names) ? new Set(names) : undefined;
   }
 
