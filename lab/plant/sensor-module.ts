@@ -5,7 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import common from 'azure-iot-common';
-import device from 'azure-iot-device';
+import device, { type ModuleClient } from 'azure-iot-device';
 import transport from 'azure-iot-device-amqp';
 import { systemClock } from '../../kernel/clock.ts';
 import { type ControlledPlant, controlPortOf, startControl } from './control.ts';
@@ -43,6 +43,8 @@ interface Sample {
 }
 
 const retryMs = 300;
+/** Of messages, one after the other, before a connection counts as lost. */
+const maxFailures = 10;
 /** Beyond these it drops the oldest, as a module without a disk does. */
 const maxWaiting = 1000;
 
@@ -114,21 +116,60 @@ function bodyOf(sample: Sample, seed: number, heat: Heat): string {
   });
 }
 
+/**
+ * One client is one connection: the library connects again for the next message, and leaves the input behind. So a client whose
+ * connection ended, or that sends nothing any more, gives way to a new one.
+ */
+async function keepClient({ connectionString, caFile }: SensorOptions, heat: Heat) {
+  let client: ModuleClient | undefined;
+  let isClosed = false;
+  const connect = async () => {
+    const next = device.ModuleClient.fromConnectionString(connectionString, transport.Amqp);
+    next.setRetryPolicy(new NoRetry());
+    const onEnd = () => lose(next);
+    next.on('error', onEnd);
+    next.on('disconnect', onEnd);
+    await next.setOptions({ ca: readFileSync(caFile, 'utf8') });
+    await next.open();
+    next.on('inputMessage', (input, message) => {
+      if (input === sensorControl)
+        heat.hear(message.messageId, message.getData().toString(), systemClock.now());
+      next.complete(message).catch(() => {});
+    });
+    return next;
+  };
+  const lose = (lost: ModuleClient) => {
+    if (lost !== client) return;
+    client = undefined;
+    lost.close().catch(() => {});
+    void again();
+  };
+  const again = async () => {
+    while (client === undefined && !isClosed) {
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      client = await connect().catch(() => undefined);
+    }
+    if (isClosed) await client?.close().catch(() => {});
+  };
+  client = await connect();
+  return {
+    current: () => client,
+    lose,
+    async close() {
+      isClosed = true;
+      await client?.close().catch(() => {});
+    },
+  };
+}
+
 /** One message at a time, in order, each until it is taken. What arrives at the module's input changes its heat. */
-async function openOutbox({ connectionString, caFile, seed }: SensorOptions, heat: Heat) {
-  const client = device.ModuleClient.fromConnectionString(connectionString, transport.Amqp);
-  client.setRetryPolicy(new NoRetry());
-  client.on('error', () => {});
-  await client.setOptions({ ca: readFileSync(caFile, 'utf8') });
-  await client.open();
-  client.on('inputMessage', (input, message) => {
-    if (input === sensorControl)
-      heat.hear(message.messageId, message.getData().toString(), systemClock.now());
-    client.complete(message).catch(() => {});
-  });
+async function openOutbox(options: SensorOptions, heat: Heat) {
+  const { seed } = options;
+  const clients = await keepClient(options, heat);
   const waiting: Sample[] = [];
   let isSending = false;
   let isClosed = false;
+  let failures = 0;
   const send = async () => {
     isSending = true;
     for (let sample = waiting[0]; sample !== undefined && !isClosed; sample = waiting[0]) {
@@ -136,9 +177,15 @@ async function openOutbox({ connectionString, caFile, seed }: SensorOptions, hea
       message.contentType = 'application/json';
       message.contentEncoding = 'utf-8';
       message.properties.add('sequenceNumber', String(sample.number));
-      const taken = await client.sendOutputEvent(sensorOutput, message).catch(() => undefined);
+      const client = clients.current();
+      const taken = await client?.sendOutputEvent(sensorOutput, message).catch(() => undefined);
+      failures = taken ? 0 : failures + 1;
       if (taken) waiting.shift();
       else await new Promise((resolve) => setTimeout(resolve, retryMs));
+      if (client !== undefined && failures >= maxFailures) {
+        failures = 0;
+        clients.lose(client);
+      }
     }
     isSending = false;
   };
@@ -150,7 +197,7 @@ async function openOutbox({ connectionString, caFile, seed }: SensorOptions, hea
     },
     async close() {
       isClosed = true;
-      await client.close();
+      await clients.close();
     },
   };
 }
