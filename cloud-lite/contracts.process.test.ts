@@ -5,6 +5,7 @@ import { databaseContract } from './database/database.contract.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { openPostgresDatabase } from './database/postgres-database.ts';
+import { gatewaysContract } from './gateways/gateways.contract.ts';
 import { healthContract } from './health/health.contract.ts';
 import { knownContract } from './health/known.contract.ts';
 import { quietContract } from './health/quiet.contract.ts';
@@ -45,6 +46,7 @@ describe('on PostgreSQL', () => {
   plausibleContract(() => database);
   hubContract(() => database);
   fleetContract(() => database);
+  gatewaysContract(() => database);
   ingestorContract(() => database);
   oddEventsContract(() => database);
   repairContract(() => database);

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { databaseContract } from './database/database.contract.ts';
 import type { Database } from './database/database.ts';
+import { gatewaysContract } from './gateways/gateways.contract.ts';
 import { healthContract } from './health/health.contract.ts';
 import { knownContract } from './health/known.contract.ts';
 import { quietContract } from './health/quiet.contract.ts';
@@ -35,6 +36,7 @@ describe('on PGlite', () => {
   plausibleContract(() => database);
   hubContract(() => database);
   fleetContract(() => database);
+  gatewaysContract(() => database);
   ingestorContract(() => database);
   oddEventsContract(() => database);
   repairContract(() => database);

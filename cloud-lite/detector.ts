@@ -5,6 +5,7 @@ import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
+import { readTwins, type TwinReaderOptions } from './gateways/twin-reader.ts';
 import { tellAlerts } from './health/delivery.ts';
 import { createMonitor } from './health/monitor.ts';
 import { askQuietModules } from './health/quiet.ts';
@@ -20,6 +21,8 @@ export interface DetectorOptions {
   readonly database: Database;
   readonly source: EventSource;
   readonly methods: HubMethods;
+  /** How the twins of gateways are read; without it they are not. */
+  readonly twins?: Pick<TwinReaderOptions, 'hub' | 'moduleId' | 'intervalMs' | 'pauseMs'>;
   readonly limits: RepairLimits;
   readonly plausible: Bounds;
   readonly sweepIntervalMs: number;
@@ -79,7 +82,10 @@ export function createDetector(options: DetectorOptions): Detector {
       const { signal } = repairing;
       const telling = tellAlerts({ ...options, log: log.child({ part: 'alerts' }) }, signal);
       const asking = askQuietModules({ ...options, log: log.child({ part: 'monitor' }) }, signal);
-      const rest = Promise.all([repairer.run(signal), monitor.run(signal), telling, asking]);
+      const { twins } = options;
+      const gateways =
+        twins && readTwins({ ...options, ...twins, log: log.child({ part: 'gateways' }) }, signal);
+      const rest = Promise.all([repairer.run(signal), monitor.run(signal), telling, asking, gateways]);
       running = [reader.run(reading.signal), rest];
     },
     state: () => ({ ingest: reader.state(), repair: repairer.state() }),

@@ -17,6 +17,7 @@ import { createDatabaseClock } from './database/database-clock.ts';
 import { migrate } from './database/migrate.ts';
 import { emptyLedger, setFolderAside } from './database/rebuild.ts';
 import { createDetector, type Detector } from './detector.ts';
+import { createRestHubTwins } from './gateways/rest-hub-twins.ts';
 import { metricCatalogue } from './health/metric-catalogue.ts';
 import type { Server } from './http/api.ts';
 import { noDashboard } from './http/dashboard-files.ts';
@@ -27,6 +28,7 @@ import { createEventHubsSource } from './ingest/event-hubs-source.ts';
 import type { Bounds } from './ingest/plausible.ts';
 import { type Authorize, authorizeByEntra, authorizeByKey } from './repair/authorize.ts';
 import type { RepairLimits } from './repair/decide.ts';
+import { createHubRest } from './repair/hub-rest.ts';
 import { createRestHubMethods } from './repair/rest-hub-methods.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -45,6 +47,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
   await clock.read();
   const keepingTime = new AbortController();
   clock.run(keepingTime.signal);
+  const hub = createHubRest({ ...(await hubAccess(settings, clock)), clock, fetch });
   const detector = createDetector({
     database,
     clock,
@@ -65,7 +68,13 @@ async function run(settings: Settings, log: Log): Promise<void> {
       },
       { database, clock, random, log: log.child({ part: 'ingest' }) },
     ),
-    methods: createRestHubMethods({ ...(await hubAccess(settings, clock)), clock, fetch }),
+    methods: createRestHubMethods(hub),
+    twins: {
+      hub: createRestHubTwins(hub),
+      moduleId: settings.HOLDFAST_GATEWAY_MODULE,
+      intervalMs: settings.HOLDFAST_TWINS_INTERVAL_MS,
+      pauseMs: settings.HOLDFAST_TWINS_PAUSE_MS,
+    },
     plausible: plausibleBounds(settings),
     sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,
     silenceMs: settings.HOLDFAST_SILENCE_MS,
@@ -81,6 +90,7 @@ async function run(settings: Settings, log: Log): Promise<void> {
     random,
     limits,
     silenceMs: settings.HOLDFAST_SILENCE_MS,
+    twinsIntervalMs: settings.HOLDFAST_TWINS_INTERVAL_MS,
     log: log.child({ part: 'http' }),
     state: () => detector.state(),
     sweepIntervalMs: settings.HOLDFAST_SWEEP_INTERVAL_MS,

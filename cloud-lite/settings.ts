@@ -62,6 +62,13 @@ const schema = z.object({
   HOLDFAST_REQUESTS_ACTIVE: count(256, 100_000),
   HOLDFAST_SILENCE_MS: milliseconds(300_000, 1000),
   HOLDFAST_LASTING_MS: milliseconds(3_600_000, 1000),
+  /** The module's name on all gateways, for reading its twins. */
+  HOLDFAST_GATEWAY_MODULE: z
+    .string()
+    .regex(/^[\w\-:.+%#*?!(),=@;$']{1,128}$/, { error: 'must be a module id' })
+    .default('holdfast'),
+  HOLDFAST_TWINS_INTERVAL_MS: milliseconds(60_000, 500, 86_400_000),
+  HOLDFAST_TWINS_PAUSE_MS: milliseconds(4000, 0, 60_000),
   HOLDFAST_HISTORY_MS: milliseconds(90 * 86_400_000, 3_600_000, tenYearsMs),
   HOLDFAST_ALERT_WEBHOOK: optionalText.refine((url) => url === undefined || /^https?:\/\//.test(url), {
     error: 'must begin with http:// or https://',

@@ -262,6 +262,72 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     expect((await api('streams?batchId=boiler-west')).streams[0].waived).toEqual([]);
   });
 
+  test('shows the fleet by configuration and its gateways, the worst first, by tag and state', async () => {
+    await page.goto(`${fixture.url}#/gateways`);
+    await page.getByRole('row', { name: /press-hall-1/ }).waitFor();
+    const states = await page.locator('table.gateways .badge').allInnerTexts();
+    expect(states.slice(0, 5)).toEqual(['Refused', 'Trouble', 'Offline', 'Not known', 'Well']);
+    const configurations = page.locator('table.configurations');
+    expect(await configurations.getByRole('row', { name: /91bc4a5d/ }).innerText()).toMatch(
+      /22 applied[\s\S]*23/,
+    );
+    expect(await configurations.getByRole('row', { name: /3f0a77c1/ }).innerText()).toMatch(
+      /1 taken back, 1 on trial/,
+    );
+    await page.getByLabel('Group by').selectOption('ring');
+    await configurations.getByRole('columnheader', { name: 'ring' }).waitFor();
+    await expect.poll(() => configurations.locator('tbody tr').count()).toBe(4);
+    await keepPicture(page, 'gateways');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await keepPicture(page, 'gateways-dark');
+    await page.getByLabel('Tag site').selectOption('hall-1');
+    await expect.poll(() => page.locator('table.gateways tbody tr').count()).toBe(2);
+    await page.reload();
+    await expect.poll(() => page.locator('table.gateways tbody tr').count()).toBe(2);
+    expect(await page.title()).toBe('Gateways · Holdfast');
+    await page.getByRole('button', { name: /^Refused/ }).click();
+    await expect.poll(() => page.locator('table.gateways tbody tr').count()).toBe(1);
+  });
+
+  test('shows one gateway: what it told, what is wrong, its streams', async () => {
+    await page.goto(`${fixture.url}#/gateways`);
+    await page.getByRole('link', { name: 'boiler-house', exact: true }).click();
+    await page.getByRole('heading', { name: 'boiler-house' }).waitFor();
+    await page.getByText('1 of 2 sources not connected: boiler-east (modbus-timeout)').waitFor();
+    await page.getByText('messages, for 42 min, 310 MB stored').waitFor();
+    await page.getByText('3.9 GB', { exact: true }).waitFor();
+    await page.getByText(/It told this 2 h ago; the hub was asked .* ago; the hub says connected/).waitFor();
+    await page.getByRole('link', { name: 'boiler-west', exact: true }).waitFor();
+    await keepPicture(page, 'gateway');
+    await page.setViewportSize(phone);
+    expect(await widthOfPage()).toBeLessThanOrEqual(phone.width);
+    await keepPicture(page, 'gateway-phone');
+    await page.goto(`${fixture.url}#/gateways?by=ring`);
+    await page.locator('table.configurations tbody tr').nth(3).waitFor();
+    expect(await widthOfPage()).toBeLessThanOrEqual(phone.width);
+    await keepPicture(page, 'gateways-phone');
+    await page.goto(`${fixture.url}#/gateways/press-hall-1/m`);
+    await page.getByText(/press-04 had a connection with the former settings/).waitFor();
+    await page.goto(`${fixture.url}#/gateways/nobody/m`);
+    await page.getByText('No gateway nobody/m is known.').waitFor();
+  });
+
+  test('never shows a gateway greener than it is known: without an answer of the hub it says since when', async () => {
+    const now = Date.now();
+    await fixture.database.query('update twin_reading set failing_since = $1, problem = $2, ended_at = $3', [
+      now - 1_800_000,
+      'no route to the hub',
+      now - 1_900_000,
+    ]);
+    await fixture.database.query('update gateway set read_at = $1', [now - 1_900_000]);
+    await page.goto(`${fixture.url}#/gateways`);
+    await page.getByText(/The hub gives no answer about gateways for 30 min: no route to the hub/).waitFor();
+    expect(await page.getByRole('button', { name: /^Well/ }).innerText()).toMatch(/Well\s*0/);
+    expect(await page.getByRole('button', { name: /^Not known/ }).innerText()).toMatch(/22/);
+    expect(await page.locator('table.configurations').innerText()).not.toContain('applied');
+    await keepPicture(page, 'gateways-unknown');
+  });
+
   test('fits a phone', async () => {
     await page.setViewportSize(phone);
     await openFleet();

@@ -55,6 +55,11 @@ export const metricCatalogue = {
     help: 'Calls of the method `status`, by outcome.',
     labels: ['outcome'],
   },
+  holdfast_twin_queries_total: {
+    type: 'counter',
+    help: 'Queries for the twins of gateways, by outcome.',
+    labels: ['outcome'],
+  },
   holdfast_sweep_failures_total: { type: 'counter', help: 'Sweeps for gaps that failed.' },
   holdfast_alerts_total: { type: 'counter', help: 'Alerts raised, by kind.', labels: ['kind'] },
 } as const satisfies MetricCatalogue;

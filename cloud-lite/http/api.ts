@@ -19,6 +19,8 @@ export interface HttpOptions {
   readonly limits: RepairLimits;
   /** A stream that is not heard of for so long is silent, or not known. */
   readonly silenceMs: number;
+  /** The pause between two readings of the gateways' twins. Default 60,000. */
+  readonly twinsIntervalMs?: number;
   readonly state: () => DetectorState;
   /** The interval of repair's sweeps. Default: a few seconds. */
   readonly sweepIntervalMs?: number;

@@ -1,6 +1,7 @@
 // The API's shapes, for validation and for its OpenAPI document.
 import { z } from 'zod';
 import { isStorable } from '../database/storable.ts';
+import { configStates, gatewayStates } from '../gateways/gateway-states.ts';
 import { streamStates } from '../ledger/stream-states.ts';
 import { endStates } from '../repair/decide.ts';
 
@@ -215,6 +216,46 @@ export const fleet = z.object({
   period: z.object({ start: epoch, end: epoch }),
 });
 
+const gatewayState = z.enum(gatewayStates);
+export const reading = z
+  .object({ endedAt: epoch.nullable(), failingSince: epoch.nullable(), problem: z.string().nullable() })
+  .describe('of the twins: when all were read last, and since when the hub gives no answer');
+export const gateway = z.object({
+  deviceId: z.string(),
+  moduleId: z.string(),
+  state: gatewayState,
+  tags: z.record(z.string(), z.string()).describe("of the device's twin"),
+  version: z.string().nullable(),
+  configState: z.enum(configStates),
+  configHash: z.string().nullable().describe('of the configuration that is wanted'),
+  runningHash: z.string().nullable(),
+  problems: z.array(z.string()).readonly(),
+  isConnected: z.boolean().nullable().describe("by the hub's word"),
+  reportedAt: epoch.nullable().describe('when it last told'),
+  readAt: epoch.describe('when the hub was asked for that'),
+});
+export const gatewayDetail = gateway.extend({ reported: z.record(z.string(), z.unknown()) });
+export const gatewayPage = z.object({
+  counts: z.record(gatewayState, z.number()),
+  gateways: z.array(gateway).readonly(),
+  tags: z.record(z.string(), z.array(z.string()).readonly()).describe('of all gateways: values by name'),
+  reading,
+});
+export const configurationPage = z.object({
+  configurations: z
+    .array(
+      z.object({
+        hash: z.string().nullable(),
+        group: z.string().nullable(),
+        states: z.record(z.enum(configStates), z.number()).describe('of the gateways that want it'),
+        running: z.number(),
+        versions: z.record(z.string(), z.number()),
+      }),
+    )
+    .readonly(),
+  reading,
+});
+
 export const trend = z.object({
   intervalMs: z.number(),
   samples: z
@@ -279,6 +320,26 @@ export const accountQuery = z
   .refine(({ from, to }) => from < to && to - from <= 3660 * 86_400_000, {
     error: 'from must lie before to, by ten years at most',
   });
+const gatewayFilter = {
+  search: text(128).optional(),
+  hash: text(64).optional().describe('of the configuration that is wanted; empty: not known'),
+  tag: z
+    .union([text(500), z.array(text(500)).max(20)])
+    .default([])
+    .transform((given) => [given].flat())
+    .describe('name:value; all of them hold'),
+};
+export const gatewayQuery = z.object({
+  ...gatewayFilter,
+  state: gatewayState.optional(),
+  offset: whole.min(0).max(1_000_000).default(0),
+  limit: whole.min(1).max(200).default(50),
+});
+export const gatewayParams = z.object({ deviceId: text(128), moduleId: text(128) });
+export const configurationQuery = z.object({
+  ...gatewayFilter,
+  by: text(200).optional().describe('the name of a tag to group by'),
+});
 export const coverageQuery = z.object({
   from: whole.default(Number.MIN_SAFE_INTEGER),
   to: whole.default(Number.MAX_SAFE_INTEGER),

@@ -12,6 +12,7 @@ import { type HttpOptions, type Server, withZod } from './api.ts';
 import { addChangeStream } from './change-stream.ts';
 import { dashboardFiles, noDashboard } from './dashboard-files.ts';
 import { addFleetRoute } from './fleet-route.ts';
+import { addGatewayRoutes } from './gateway-routes.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { HttpProblem, problemOf } from './problem.ts';
 import { addReadRoutes } from './read-routes.ts';
@@ -80,6 +81,7 @@ export async function createHttpServer(given: HttpOptions): Promise<Server> {
       const api = withZod(scope);
       addReadRoutes(api, options);
       addFleetRoute(api, options);
+      addGatewayRoutes(api, options);
       addAccountRoute(api, options);
       addTrend(api, options);
       addActionRoutes(api, options);

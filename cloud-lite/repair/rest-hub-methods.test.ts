@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import { authorizeByEntra, authorizeByKey } from './authorize.ts';
+import { createHubRest } from './hub-rest.ts';
 import { createRestHubMethods } from './rest-hub-methods.ts';
 
 const connection = {
@@ -25,7 +26,11 @@ function setUp(respond: (call: Call, signal: AbortSignal) => Response | Promise<
   }) as unknown as typeof fetch;
   const authorize = authorizeByKey(connection, clock);
   const { hostName } = connection;
-  return { clock, calls, methods: createRestHubMethods({ hostName, authorize, clock, fetch: fakeFetch }) };
+  return {
+    clock,
+    calls,
+    methods: createRestHubMethods(createHubRest({ hostName, authorize, clock, fetch: fakeFetch })),
+  };
 }
 
 const call = (methods: ReturnType<typeof setUp>['methods'], signal = never) =>
@@ -127,20 +132,22 @@ describe("the hub's REST call", () => {
     const asked: string[] = [];
     const headers: string[] = [];
     const entra = (token: string | null) =>
-      createRestHubMethods({
-        hostName: 'hub.example',
-        clock: new VirtualClock(),
-        authorize: authorizeByEntra({
-          async getToken(scope) {
-            asked.push(scope);
-            return token === null ? null : { token, expiresOnTimestamp: 0 };
-          },
+      createRestHubMethods(
+        createHubRest({
+          hostName: 'hub.example',
+          clock: new VirtualClock(),
+          authorize: authorizeByEntra({
+            async getToken(scope) {
+              asked.push(scope);
+              return token === null ? null : { token, expiresOnTimestamp: 0 };
+            },
+          }),
+          fetch: (async (_: string, init: { headers: { authorization: string } }) => {
+            headers.push(init.headers.authorization);
+            return Response.json({ status: 200 });
+          }) as unknown as typeof fetch,
         }),
-        fetch: (async (_: string, init: { headers: { authorization: string } }) => {
-          headers.push(init.headers.authorization);
-          return Response.json({ status: 200 });
-        }) as unknown as typeof fetch,
-      });
+      );
     expect(await call(entra('abc'))).toMatchObject({ kind: 'answered' });
     expect(await call(entra(null))).toMatchObject({ kind: 'unauthorised' });
     expect(headers).toEqual(['Bearer abc']);

@@ -31,6 +31,8 @@ export class Identities {
   readonly #secret: Uint8Array;
   readonly #hosts: readonly string[];
   readonly #known = new Map<string, Identity>();
+  /** Of each device. */
+  readonly #modules = new Map<string, number>();
 
   constructor(secret: Uint8Array, hosts: readonly string[]) {
     this.#secret = secret;
@@ -47,6 +49,7 @@ export class Identities {
       const key = Buffer.from(this.#derive(`key ${name}`), 'hex').toString('base64');
       identity = { deviceId, moduleId, key, generationId };
       this.#known.set(name, identity);
+      if (moduleId !== undefined) this.#modules.set(deviceId, (this.#modules.get(deviceId) ?? 0) + 1);
     }
     return identity;
   }
@@ -55,12 +58,17 @@ export class Identities {
     const name = identityName(deviceId, moduleId);
     if (moduleId === undefined) {
       for (const other of this.#known.keys()) if (other.startsWith(`${name}/`)) this.#known.delete(other);
-    }
+      this.#modules.delete(deviceId);
+    } else if (this.#known.has(name)) this.#modules.set(deviceId, this.#modules.get(deviceId)! - 1);
     return this.#known.delete(name);
   }
 
   find(deviceId: string, moduleId?: string | undefined): Identity | undefined {
     return this.#known.get(identityName(deviceId, moduleId));
+  }
+
+  hasModules(deviceId: string): boolean {
+    return (this.#modules.get(deviceId) ?? 0) > 0;
   }
 
   all(): readonly Identity[] {

@@ -7,7 +7,8 @@ import { HttpError, parseUrl, readJson, sendJson } from './http.ts';
 import { type Identities, type Identity, identityName } from './identities.ts';
 import { methodNameProblem } from './limits.ts';
 import type { DirectMethods } from './methods.ts';
-import type { JsonObject, Twin, Twins } from './twins.ts';
+import { parseTwinQuery, QueryError, type TwinQuery } from './twin-query.ts';
+import type { JsonObject, Twins } from './twins.ts';
 
 export interface RestParts {
   readonly identities: Identities;
@@ -71,6 +72,8 @@ async function handle(parts: RestParts, request: IncomingMessage, response: Serv
     Date.now(),
   );
   if (!check.ok) throw new HttpError(401, 'IotHubUnauthorizedAccess', `unauthorized: ${check.problem}`);
+  if (request.method === 'POST' && path.join('/') === 'devices/query')
+    return answerQuery(parts, request, response);
   const route = `${request.method} ${path[0]}`;
   const target = targetOf(path);
   if (!target) throw new HttpError(404, 'ArgumentInvalid', `no such path: ${request.url}`);
@@ -135,13 +138,13 @@ function seconds(
 }
 
 async function answerTwin(
-  { identities, twins }: RestParts,
+  parts: RestParts,
   target: Target,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const { identities, twins } = parts;
   mustExist(identities, target);
-  const twin = twins.of(target);
   if (request.method === 'PATCH' || request.method === 'PUT') {
     const body = await readJson(request);
     const desired = (body.properties as JsonObject | undefined)?.desired as JsonObject | undefined;
@@ -154,7 +157,68 @@ async function answerTwin(
     }
   } else if (request.method !== 'GET')
     throw new HttpError(405, 'ArgumentInvalid', `${request.method} is not for twins`);
-  sendJson(response, 200, twinForService(twin));
+  sendJson(response, 200, twinForService(parts, target));
+}
+
+/** IoT Hub's own. */
+const maxQueried = 100;
+
+/** A page of twins in the order of their names; the continuation is the last name of the page before. */
+async function answerQuery(
+  parts: RestParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { query: text } = await readJson(request);
+  if (typeof text !== 'string') throw new HttpError(400, 'ArgumentInvalid', 'query must be a string');
+  const query = parseQuery(text);
+  const after = continuationOf(header(request, 'x-ms-continuation'), text);
+  const asked = Number(header(request, 'x-ms-max-item-count') ?? maxQueried);
+  const limit = asked >= 1 ? Math.min(maxQueried, Math.floor(asked)) : maxQueried;
+  const wanted = parts.identities
+    .all()
+    .filter(({ moduleId }) => (moduleId !== undefined) === (query.from === 'devices.modules'))
+    .map((identity) => ({ identity, name: identityName(identity.deviceId, identity.moduleId) }))
+    .filter(({ name }) => name > after)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const page: JsonObject[] = [];
+  let last: string | undefined;
+  for (const { identity, name } of wanted) {
+    const twin = twinForService(parts, identity);
+    if (!query.matches(twin)) continue;
+    if (page.length === limit) {
+      response.setHeader('x-ms-continuation', Buffer.from(JSON.stringify([text, last])).toString('base64'));
+      break;
+    }
+    page.push(query.show(twin));
+    last = name;
+  }
+  response.setHeader('x-ms-item-type', query.isWhole ? 'Twin' : 'Raw');
+  sendJson(response, 200, page);
+}
+
+function parseQuery(text: string): TwinQuery {
+  try {
+    return parseTwinQuery(text);
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error;
+    throw new HttpError(400, 'ArgumentInvalid', `query: ${error.message}`);
+  }
+}
+
+function continuationOf(token: string | undefined, query: string): string {
+  if (token === undefined) return '';
+  try {
+    const [text, last] = JSON.parse(Buffer.from(token, 'base64').toString()) as [string, string];
+    if (text === query) return last;
+  } catch {
+    // Told below.
+  }
+  throw new HttpError(400, 'ArgumentInvalid', 'the continuation is not of this query');
+}
+
+function header({ headers }: IncomingMessage, name: string): string | undefined {
+  return [headers[name]].flat()[0];
 }
 
 async function answerRegistry(
@@ -186,16 +250,25 @@ function mustExist(identities: Identities, { deviceId, moduleId }: Target): Iden
   return identity;
 }
 
-function twinForService(twin: Twin): JsonObject {
+function twinForService({ twins, identities, methods }: RestParts, target: Target): JsonObject {
+  const twin = twins.of(target);
+  const { deviceId, moduleId } = target;
   return {
     deviceId: twin.deviceId,
     ...(twin.moduleId === undefined ? {} : { moduleId: twin.moduleId }),
     etag: etag(twin.desiredVersion),
     version: twin.desiredVersion + twin.reportedVersion,
+    status: 'enabled',
+    connectionState: methods.isOnline(deviceId, moduleId) ? 'Connected' : 'Disconnected',
+    ...(moduleId === undefined && { capabilities: { iotEdge: identities.hasModules(deviceId) } }),
     tags: twin.tags,
     properties: {
       desired: { ...twin.desired, $version: twin.desiredVersion },
-      reported: { ...twin.reported, $version: twin.reportedVersion },
+      reported: {
+        ...twin.reported,
+        $metadata: { $lastUpdated: new Date(twin.reportedAt).toISOString() },
+        $version: twin.reportedVersion,
+      },
     },
   };
 }

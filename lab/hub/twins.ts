@@ -12,6 +12,8 @@ export interface Twin {
   desiredVersion: number;
   reported: JsonObject;
   reportedVersion: number;
+  /** Epoch ms. */
+  reportedAt: number;
 }
 
 export class Twins {
@@ -35,6 +37,8 @@ export class Twins {
         desiredVersion: 1,
         reported: {},
         reportedVersion: 1,
+        // As the hub's own of a twin that was never written.
+        reportedAt: -62_135_596_800_000,
       };
       this.#twins.set(name, twin);
     }
@@ -70,6 +74,7 @@ export class Twins {
     const twin = this.of(of);
     twin.reported = merged('reported', twin.reported, patch);
     twin.reportedVersion++;
+    twin.reportedAt = Date.now();
     return twin;
   }
 }

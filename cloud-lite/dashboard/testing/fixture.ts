@@ -10,6 +10,7 @@ import { sweep } from '../../repair/sweep.ts';
 import { arrive, type ShortArrival } from '../../testing/arrivals.ts';
 import { emptyDatabase, openTestDatabase } from '../../testing/databases.ts';
 import { ensureDashboard } from '../build.ts';
+import { fillGateways } from './gateways.ts';
 
 export const token = 'a-token-of-sixteen-or-more';
 const second = 1000;
@@ -131,6 +132,7 @@ export async function fillFleet(database: Database): Promise<void> {
   await look(database);
   await database.query('update checkpoint set enqueued_at = $1, idle_at = $1', [now]);
   await tellOutcomes(database, now);
+  await fillGateways(database, Date.now());
 }
 
 function arrivalsOf(

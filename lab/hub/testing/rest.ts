@@ -1,5 +1,6 @@
 // A REST call of the service side, by hand.
 import { readFileSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import type { Hub } from '../hub.ts';
 import { handMadeToken } from './tokens.ts';
@@ -9,6 +10,9 @@ export interface Answer {
   /** The header that names the error. */
   readonly code: string | undefined;
   readonly body: Record<string, never>;
+  /** The body, where it is a list. */
+  readonly list: readonly Record<string, unknown>[];
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** With a token of the service policy, unless told otherwise. */
@@ -18,6 +22,7 @@ export function callService(
   path: string,
   body?: unknown,
   authorization = serviceToken(hub.serviceConnectionString),
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
   const ca = readFileSync(hub.caFile, 'utf8');
   const target = {
@@ -28,14 +33,17 @@ export function callService(
     ca,
   };
   return new Promise((resolve, reject) => {
-    const sent = request({ ...target, headers: { authorization } }, async (response) => {
+    const sent = request({ ...target, headers: { authorization, ...more } }, async (response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of response) chunks.push(chunk);
       const text = Buffer.concat(chunks).toString();
+      const answered = text === '' ? {} : JSON.parse(text);
       resolve({
         status: response.statusCode!,
         code: response.headers['iothub-errorcode'] as string | undefined,
-        body: text === '' ? {} : JSON.parse(text),
+        body: answered,
+        list: Array.isArray(answered) ? answered : [],
+        headers: response.headers,
       });
     });
     sent.on('error', reject);

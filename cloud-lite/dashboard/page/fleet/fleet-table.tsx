@@ -2,6 +2,7 @@ import type { FleetPage, FleetStream } from '../../../ledger/fleet.ts';
 import type { FleetAsk } from '../live/calls.ts';
 import { useNow } from '../live/context.ts';
 import { zone } from '../live/platform.ts';
+import { Pages } from '../shell/pages.tsx';
 import { streamHref } from '../shell/route.ts';
 import { StateBadge } from '../shell/state-badge.tsx';
 import { agoText, countText, lengthText, momentText, originText, plural, shareText } from '../text/format.ts';
@@ -51,6 +52,7 @@ export function FleetTable(props: {
         </tbody>
       </table>
       <Pages
+        of="streams"
         offset={ask.offset}
         shown={page.streams.length}
         total={total}
@@ -121,32 +123,4 @@ function lackText({ index, lengths }: FleetStream): string {
   if (lengths.missing > 0) return `${lengthText(index, lengths.missing)} missing`;
   if (lengths.excused > 0) return `${lengthText(index, lengths.excused)} void`;
   return ' ';
-}
-
-function Pages(props: {
-  readonly offset: number;
-  readonly shown: number;
-  readonly total: number;
-  readonly size: number;
-  readonly onOffset: (offset: number) => void;
-}) {
-  const { offset, shown, total, size } = props;
-  if (total <= size) return null;
-  return (
-    <nav class="pages" aria-label="Pages of streams">
-      <span>
-        {countText(offset + 1)}–{countText(offset + shown)} of {countText(total)}
-      </span>
-      <button
-        type="button"
-        disabled={offset === 0}
-        onClick={() => props.onOffset(Math.max(0, offset - size))}
-      >
-        Previous
-      </button>
-      <button type="button" disabled={offset + shown >= total} onClick={() => props.onOffset(offset + size)}>
-        Next
-      </button>
-    </nav>
-  );
 }

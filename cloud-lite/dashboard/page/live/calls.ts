@@ -1,4 +1,6 @@
 // The detector's API as the page calls it. Shapes are the server's own types.
+import type { GatewayState } from '../../../gateways/gateway-states.ts';
+import type { ConfigurationPage, GatewayDetail, GatewayPage } from '../../../gateways/gateways.ts';
 import type { AlertView } from '../../../health/alerts.ts';
 import type { Problem } from '../../../http/problem.ts';
 import type { TrendSample } from '../../../http/trend.ts';
@@ -64,11 +66,16 @@ function learnSkew(date: string | null): void {
   skewMs = Math.abs(difference) < provableSkewMs ? 0 : difference;
 }
 
-type Query = Readonly<Record<string, string | number | undefined>>;
+type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
 function withQuery(path: string, query: Query): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
-  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    [value ?? []]
+      .flat()
+      .filter((each) => each !== '' || name === 'hash')
+      .map((each) => [name, String(each)]),
+  );
+  const text = new URLSearchParams(given).toString();
   return text === '' ? path : `${path}?${text}`;
 }
 
@@ -77,6 +84,19 @@ export interface FleetAsk {
   readonly search: string;
   readonly order: 'worst' | 'name';
   readonly periodMs: number;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface GatewayAsk {
+  readonly state: GatewayState | undefined;
+  readonly search: string;
+  /** Of the configuration that is wanted; empty: of none that is known. */
+  readonly hash: string | undefined;
+  /** `name:value`. */
+  readonly tags: readonly string[];
+  /** The tag that configurations are grouped by. */
+  readonly by: string | undefined;
   readonly offset: number;
   readonly limit: number;
 }
@@ -105,6 +125,16 @@ export const calls = {
     call<{ intervalMs: number; samples: readonly TrendSample[] }>('api/trend', { signal }),
   fleet: (ask: FleetAsk, signal: AbortSignal) =>
     call<FleetPage>(withQuery('api/fleet', { ...ask }), { signal }),
+  gateways: ({ state, search, hash, tags, offset, limit }: GatewayAsk, signal: AbortSignal) =>
+    call<GatewayPage>(withQuery('api/gateways', { state, search, hash, tag: tags, offset, limit }), {
+      signal,
+    }),
+  gateway: (deviceId: string, moduleId: string, signal: AbortSignal) =>
+    call<GatewayDetail>(`api/gateways/${encodeURIComponent(deviceId)}/${encodeURIComponent(moduleId)}`, {
+      signal,
+    }),
+  configurations: ({ search, tags, by }: Pick<GatewayAsk, 'search' | 'tags' | 'by'>, signal: AbortSignal) =>
+    call<ConfigurationPage>(withQuery('api/configurations', { search, tag: tags, by }), { signal }),
   alerts: async (signal: AbortSignal) =>
     (await call<{ alerts: readonly AlertView[] }>('api/alerts?limit=8', { signal })).alerts,
   stream: (id: number, signal: AbortSignal) => call<StreamView>(`api/streams/${id}`, { signal }),

@@ -1,19 +1,21 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { FleetPage } from '../fleet/fleet-page.tsx';
+import { GatewayPage } from '../gateways/gateway-page.tsx';
+import { GatewaysPage } from '../gateways/gateways-page.tsx';
 import { browserZone, changeZone, storedZone, zone } from '../live/platform.ts';
 import { StreamPage } from '../stream/stream-page.tsx';
 import { isUtc } from '../text/format.ts';
 import { Patterns } from '../timeline/patterns.tsx';
 import { AwayBar, LinkStatus } from './link-status.tsx';
 import { NoticeProvider } from './notice.tsx';
-import { fleetHref, useRoute } from './route.ts';
+import { fleetHref, gatewaysHref, type Route, useRoute } from './route.ts';
 import { applyTheme, readTheme, type Theme, themes } from './theme.ts';
 
 export function App() {
   const route = useRoute();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  const place = route.page === 'stream' ? `stream ${route.id}` : 'fleet';
+  const place = JSON.stringify(route);
 
   // Each new place begins at its top.
   useLayoutEffect(() => {
@@ -33,18 +35,46 @@ export function App() {
       <header class="top">
         <a class="brand" href={fleetHref}>
           <Mark />
-          Holdfast
+          <span class="brand-name">Holdfast</span>
         </a>
+        <Places route={route} />
         <span class="grow" />
         <LinkStatus />
         <ZoneButton />
         <ThemeButton />
       </header>
       <main id="main" ref={main} tabIndex={-1}>
-        {route.page === 'stream' ? <StreamPage key={route.id} id={route.id} /> : <FleetPage />}
+        <Shown key={place} route={route} />
       </main>
       <AwayBar />
     </NoticeProvider>
+  );
+}
+
+function Shown({ route }: { readonly route: Route }) {
+  switch (route.page) {
+    case 'stream':
+      return <StreamPage id={route.id} />;
+    case 'gateways':
+      return <GatewaysPage />;
+    case 'gateway':
+      return <GatewayPage deviceId={route.deviceId} moduleId={route.moduleId} />;
+    case 'fleet':
+      return <FleetPage />;
+  }
+}
+
+function Places({ route }: { readonly route: Route }) {
+  const isGateways = route.page === 'gateways' || route.page === 'gateway';
+  return (
+    <nav class="places" aria-label="Pages">
+      <a href={fleetHref} aria-current={isGateways ? undefined : 'page'}>
+        Streams
+      </a>
+      <a href={gatewaysHref} aria-current={isGateways ? 'page' : undefined}>
+        Gateways
+      </a>
+    </nav>
   );
 }
 
