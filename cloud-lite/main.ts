@@ -124,7 +124,10 @@ function stopOnSignals({ server, detector, keepingTime, databases, log }: Runnin
     stopping = true;
     log.info({ signal }, 'stopping');
     machineClock.setTimer(stopLimitMs, () => {
-      log.error({}, 'stopping took too long; what was in flight is taken up again after the next start');
+      log.error(
+        { code: 'stop-timeout' },
+        'stopping took too long; what was in flight is taken up again after the next start',
+      );
       process.exit(1);
     });
     await server.close();
@@ -136,7 +139,7 @@ function stopOnSignals({ server, detector, keepingTime, databases, log }: Runnin
   };
   const onSignal = (signal: string) => {
     stop(signal).catch((error: unknown) => {
-      log.error({ err: describeError(error) }, 'stopping failed');
+      log.error({ code: 'stop-failed', err: describeError(error) }, 'stopping failed');
       process.exit(1);
     });
   };
@@ -191,7 +194,10 @@ async function openDatabase(settings: Settings, log: Log): Promise<Database> {
     const { openPgliteDatabase } = await import('./database/pglite-database.ts');
     const folder = embeddedFolder(settings);
     return openPgliteDatabase(folder, (error) => {
-      log.error({ folder, err: describeError(error) }, 'the disk of the embedded database failed: ending');
+      log.error(
+        { code: 'disk-refuses', folder, err: describeError(error) },
+        'the disk of the embedded database failed: ending',
+      );
       return process.exit(1);
     });
   }

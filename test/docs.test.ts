@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { alertKinds } from '../cloud-lite/health/alerts.ts';
 import { root } from './support/source-tree.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -25,6 +26,20 @@ describe('docs/ERRORS.md', () => {
     );
     expect(raised.length).toBeGreaterThan(100);
     expect([...new Set(raised)].filter((name) => !listed.includes(name)).sort()).toEqual([]);
+  });
+
+  it('lists the code of every warning and error of the detector, and none is without one', () => {
+    const calls = [...code]
+      .filter(([path]) => path.startsWith('cloud-lite/'))
+      .flatMap(([path, text]) =>
+        [...text.matchAll(/\blog\.(?:warn|error)\(\s*(.{0,60})/gs)].map(([, start]) => `${path}: ${start}`),
+      );
+    expect(calls.length).toBeGreaterThan(20);
+    // An alert's code is its kind.
+    const codeOf = (call: string) => /: \{\s*code: (?:'([a-z-]+)'|row\.kind)/.exec(call);
+    expect(calls.filter((call) => codeOf(call) === null)).toEqual([]);
+    const used = calls.flatMap((call) => codeOf(call)?.[1] ?? []);
+    expect([...used, ...alertKinds].filter((name) => !listed.includes(name))).toEqual([]);
   });
 
   it('lists no code that is nowhere raised', () => {

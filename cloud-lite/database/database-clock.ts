@@ -51,11 +51,17 @@ export function createDatabaseClock(session: Session, machine: Clock, log: Log):
     const stepMs = Math.round(reading.offset - taken.offset);
     if (doubted === undefined || !agrees(doubted, reading, tookMs)) {
       doubted = reading;
-      log.warn({ stepMs }, "the database's clock jumped: the time is carried on until it has stayed so");
+      log.warn(
+        { code: 'database-clock-jumped', stepMs },
+        "the database's clock jumped: the time is carried on until it has stayed so",
+      );
     } else if (reading.at - doubted.at >= confirmMs) {
       taken = reading;
       doubted = undefined;
-      log.warn({ stepMs }, "the database's clock stays another one: its time is taken");
+      log.warn(
+        { code: 'database-clock-jumped', stepMs },
+        "the database's clock stays another one: its time is taken",
+      );
     }
   };
 

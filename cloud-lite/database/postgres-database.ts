@@ -30,7 +30,12 @@ export function openPostgresDatabase(options: PostgresOptions): Database {
     types: { getTypeParser },
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection was lost'));
+  pool.on('error', (error) =>
+    options.log.warn(
+      { code: 'database-connection-lost', err: error },
+      'an idle database connection was lost',
+    ),
+  );
 
   const own = sessionOf(pool);
   let closing: Promise<void> | undefined;

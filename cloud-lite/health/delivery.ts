@@ -74,7 +74,11 @@ async function repeat(
 ): Promise<void> {
   while (!signal.aborted) {
     const pauseMs = await turn().catch((error) => {
-      if (!signal.aborted) log.error({ err: describeError(error) }, 'alerts could not be told; tried again');
+      if (!signal.aborted)
+        log.error(
+          { code: 'monitor-failed', err: describeError(error) },
+          'alerts could not be told; tried again',
+        );
       return intervalMs;
     });
     await sleep(clock, pauseMs, signal).catch(() => {});
@@ -100,7 +104,7 @@ export async function logAlerts({
   }
   for (const row of [...rows].sort((a, b) => a.id - b.id)) {
     metrics.count('holdfast_alerts_total', { kind: row.kind });
-    log.warn(fieldsOf(row), `alert: ${row.message}`);
+    log.warn({ code: row.kind, ...fieldsOf(row) }, `alert: ${row.message}`);
   }
 }
 
@@ -155,7 +159,7 @@ async function deliver(
   if (failure === undefined || row.tries >= maxTries || clock.now() - row.at >= maxAgeMs) {
     if (failure !== undefined) {
       log.error(
-        { ...fieldsOf(row), problem: failure.problem },
+        { code: 'alert-not-delivered', ...fieldsOf(row), problem: failure.problem },
         'an alert could not be delivered and is given up',
       );
     }
@@ -165,7 +169,10 @@ async function deliver(
   const backoff = createBackoff({ minMs: 10_000, maxMs: 3_600_000 }, random);
   for (let i = 1; i < row.tries; i++) backoff.next();
   const retryMs = Math.round(backoff.next());
-  log.warn({ ...fieldsOf(row), problem: failure.problem, retryMs }, 'an alert could not be delivered');
+  log.warn(
+    { code: 'alert-not-delivered', ...fieldsOf(row), problem: failure.problem, retryMs },
+    'an alert could not be delivered',
+  );
   await database.query('update alert set due_at = $2 where id = $1', [row.id, clock.now() + retryMs]);
   return failure.isThere;
 }

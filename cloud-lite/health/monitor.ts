@@ -75,7 +75,11 @@ export function createMonitor(options: MonitorOptions): Monitor {
     if (putBack) stampsDueAt = 0;
     if (at < stampsDueAt) return;
     const count = await settleFutureStamps(database, now, options.longestMs);
-    if (count > 0) log.warn({ count }, 'stamps of the future were put right: the clock was ahead');
+    if (count > 0)
+      log.warn(
+        { code: 'clock-was-ahead', count },
+        'stamps of the future were put right: the clock was ahead',
+      );
     stampsDueAt = at + historyIntervalMs;
   };
 
@@ -85,7 +89,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       await work().catch((error: unknown) => {
         if (!signal.aborted)
           log.error(
-            { err: describeError(error) },
+            { code: 'monitor-failed', err: describeError(error) },
             "a part of the monitor's look failed; the next one tries again",
           );
       });

@@ -65,14 +65,20 @@ export async function askQuietModules(options: QuietOptions, signal: AbortSignal
         const call = askModule(options, module, pace, signal)
           .catch((error: unknown) => {
             if (signal.aborted) return;
-            log.error({ ...nameOf(module), err: describeError(error) }, 'its status is asked for again');
+            log.error(
+              { code: 'monitor-failed', ...nameOf(module), err: describeError(error) },
+              'its status is asked for again',
+            );
           })
           .finally(() => calls.delete(call));
         calls.add(call);
       }
     } catch (error) {
       if (!signal.aborted)
-        log.error({ err: describeError(error) }, 'quiet streams could not be looked for; tried again');
+        log.error(
+          { code: 'monitor-failed', err: describeError(error) },
+          'quiet streams could not be looked for; tried again',
+        );
     }
     await sleep(clock, asked > 0 ? minIntervalMs : intervalMs, signal).catch(() => {});
   }

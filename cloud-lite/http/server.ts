@@ -44,7 +44,7 @@ export async function createHttpServer(given: HttpOptions): Promise<Server> {
   server.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error);
     if (problem.status >= 500 && !(error instanceof HttpProblem))
-      options.log.error({ err: error, url: request.url }, 'an HTTP call failed');
+      options.log.error({ code: 'http-call-failed', err: error, url: request.url }, 'an HTTP call failed');
     if (problem.status === 503) reply.header('retry-after', String(retryAfterSeconds));
     return reply.status(problem.status).type('application/problem+json').send(problem);
   });

@@ -159,7 +159,10 @@ class Session {
       events: (partitionId, events) => this.#process(partitionId, events),
       failed: (partitionId, error) => {
         if (this.#over) return;
-        log.warn({ partition: partitionId, err: describeError(error) }, 'the event hub client reports');
+        log.warn(
+          { code: 'event-hub-trouble', partition: partitionId, err: describeError(error) },
+          'the event hub client reports',
+        );
       },
     };
   }

@@ -264,7 +264,7 @@ function report(options: IngestorOptions, partition: PartitionRef, given: number
   if (unread > 0) {
     metrics.count('holdfast_ingest_unread_events_total', undefined, unread);
     log.error(
-      { partition: partition.partitionId, after: after.sequenceNumber, events: unread },
+      { code: 'events-lost', partition: partition.partitionId, after: after.sequenceNumber, events: unread },
       'the hub removed events before they were read',
     );
   }
@@ -272,7 +272,10 @@ function report(options: IngestorOptions, partition: PartitionRef, given: number
   if (last !== undefined) {
     const { reason, detail, event } = last;
     const fields = { partition: partition.partitionId, sequence: event.sequenceNumber, reason, detail };
-    log.warn({ ...fields, count: aside.length }, 'messages were set aside; the last one is shown');
+    log.warn(
+      { code: 'messages-set-aside', ...fields, count: aside.length },
+      'messages were set aside; the last one is shown',
+    );
   }
   if (wrongStamps > 0) metrics.count('holdfast_ingest_wrong_stamps_total', undefined, wrongStamps);
   metrics.count('holdfast_ingest_events_total', undefined, fresh.length);

@@ -110,7 +110,8 @@ export class PartitionWatch {
     for (const id of facts.partitionIds) partitions.set(id, await this.#limited(client.facts(id)));
     const sight = { hub: client.hub, consumerGroup, checkpoints, facts, partitions };
     const change = await settleHub(database, sight, clock.now());
-    if (change !== 'none') log.warn({ hub: client.hub, change }, 'the event hub is not what it was');
+    if (change !== 'none')
+      log.warn({ code: 'event-hub-changed', hub: client.hub, change }, 'the event hub is not what it was');
   }
 
   #partition(partitionId: string) {

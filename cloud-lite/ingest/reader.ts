@@ -62,7 +62,7 @@ export function createReader(options: ReaderOptions): Reader {
         if (isPositionLost(error)) throw error;
         metrics.count('holdfast_ingest_failures_total');
         log.error(
-          { partition: partition.partitionId, err: describeError(error) },
+          { code: 'batch-not-written', partition: partition.partitionId, err: describeError(error) },
           'a batch could not be written; trying again',
         );
         await sleep(clock, backoff.next(), signal);
@@ -81,7 +81,7 @@ export function createReader(options: ReaderOptions): Reader {
       if (clock.monotonic() - startedAt > goodSessionMs) backoff.reset();
       const delayMs = backoff.next();
       log.warn(
-        { err: describeError(error), retryInMs: Math.round(delayMs) },
+        { code: 'event-hub-trouble', err: describeError(error), retryInMs: Math.round(delayMs) },
         'the connection to the event hub was lost',
       );
       await sleep(clock, delayMs, signal).catch(() => {});

@@ -95,7 +95,10 @@ class SweepingRepairer implements Repairer {
     } catch (error) {
       this.#state.trouble = tellableTrouble(error);
       metrics.count('holdfast_sweep_failures_total');
-      log.error({ err: describeError(error) }, 'a sweep failed; the next one tries again');
+      log.error(
+        { code: 'sweep-failed', err: describeError(error) },
+        'a sweep failed; the next one tries again',
+      );
     }
   }
 
@@ -112,7 +115,7 @@ class SweepingRepairer implements Repairer {
     for (const { what, error } of failed) {
       metrics.count('holdfast_sweep_failures_total');
       log.error(
-        { what, err: describeError(error) },
+        { code: 'stream-not-judged', what, err: describeError(error) },
         'the database fails on this one: it is not judged, others are',
       );
     }
@@ -127,7 +130,7 @@ class SweepingRepairer implements Repairer {
       await this.#fail(request, error, signal).catch((last: unknown) => {
         if (signal.aborted) return;
         const fields = { request: request.id, err: describeError(last) };
-        this.#options.log.error(fields, 'a call is to be repeated');
+        this.#options.log.error({ code: 'backfill-call-failed', ...fields }, 'a call is to be repeated');
       });
     }
   }
@@ -136,7 +139,10 @@ class SweepingRepairer implements Repairer {
   async #fail(request: DueRequest, error: unknown, signal: AbortSignal): Promise<void> {
     if (signal.aborted || (error instanceof HoldfastError && error.retryable)) throw error;
     const { database, limits, log } = this.#options;
-    log.error({ request: request.id, err: describeError(error) }, 'a call failed');
+    log.error(
+      { code: 'backfill-call-failed', request: request.id, err: describeError(error) },
+      'a call failed',
+    );
     const why = `the call failed: ${cutText(describeError(error), 300)}`;
     await recordFailure(database, request, why, this.#times(), limits);
   }
@@ -213,5 +219,5 @@ export function backfillPayload({ id: requestId, batchId, index, lateSeries: ser
 function tell(log: Log, request: DueRequest, payload: object, sent: Sent): void {
   const fields = { device: request.deviceId, module: request.moduleId, ...payload, attempt: request.attempt };
   if (sent.kind === 'accepted') log.info(fields, 'backfill requested');
-  else log.warn({ ...fields, why: sent.why }, `backfill request: ${sent.kind}`);
+  else log.warn({ code: 'backfill-not-taken', ...fields, why: sent.why }, `backfill request: ${sent.kind}`);
 }
