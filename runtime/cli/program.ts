@@ -7,6 +7,7 @@ import { discover } from './discover.ts';
 import { exitCodes } from './exit-codes.ts';
 import { explainSetting } from './explain.ts';
 import { initSite, siteKinds } from './init.ts';
+import { type PlanOptions, printPlan } from './plan/plan.ts';
 import { type ProbeDependencies, type ProbeOptions, probe } from './probe.ts';
 import { rulesCommand } from './rules-command.ts';
 import { type RunDependencies, type RunOptions, runModule } from './run.ts';
@@ -50,6 +51,7 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     .action(async (file: string, options: CheckOptions) => {
       process.exitCode = await checkConfig(file, options, dependencies.clock);
     });
+  addPlan(program, dependencies);
   addProbe(program, dependencies);
   program
     .command('browse')
@@ -77,6 +79,22 @@ export function createProgram(dependencies: ProgramDependencies): Command {
   program.addCommand(spoolCommand(dependencies));
   program.addCommand(rulesCommand());
   return program;
+}
+
+function addPlan(program: Command, { clock }: ProgramDependencies): void {
+  program
+    .command('plan')
+    .description(
+      'say what a site needs: time of its buses, disk for an outage, memory, and what the hub costs',
+    )
+    .argument('<file>', 'YAML configuration')
+    .option('--gateways <n>', 'gateways like this one', upTo(1_000_000), 1)
+    .option('--disk-gb <n>', "free on the data folder's disk", gigabytes)
+    .option('--prices <file>', 'JSON with prices in place of the list prices')
+    .option('--json', 'for programs')
+    .action(async (file: string, options: PlanOptions) => {
+      process.exitCode = await printPlan(file, options, clock);
+    });
 }
 
 function addProbe(program: Command, dependencies: ProgramDependencies): void {
@@ -156,6 +174,12 @@ function upTo(most: number): (text: string) => number {
       throw new InvalidArgumentError(`must be 1 to ${most}`);
     return value;
   };
+}
+
+function gigabytes(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1_000_000)) throw new InvalidArgumentError('must be above 0, in GB');
+  return value;
 }
 
 function seconds(text: string): number {

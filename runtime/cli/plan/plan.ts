@@ -1,0 +1,147 @@
+// `holdfast plan`: what a site needs and costs before it is built: the load of its buses, the disk for an outage, memory,
+// messages to the hub and what the hub asks for them.
+import type { Clock } from '../../../kernel/clock.ts';
+import { describeError } from '../../../kernel/errors.ts';
+import { readNamedFile } from '../../../kernel/small-file.ts';
+import { ConfigError, loadConfig } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
+import { storedOverheadBytes } from '../../spool/format/message-record.ts';
+import { retentionLimits } from '../../spool/retention/retention-policy.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { planSite, type SitePlan } from '../site-plan.ts';
+import { cheapest, hubCosts, type TierCost } from './hub-cost.ts';
+import { planMemory } from './memory.ts';
+import { type Outage, planOutage } from './outage.ts';
+import { listPrices, type Prices, withPrices } from './prices.ts';
+
+export interface PlanOptions {
+  readonly json?: boolean;
+  /** Like this one. */
+  readonly gateways: number;
+  /** Free on the data folder's disk. */
+  readonly diskGb?: number;
+  /** JSON. */
+  readonly prices?: string;
+}
+
+export interface Plan {
+  readonly site: SitePlan;
+  readonly outage: Outage;
+  readonly memory: { readonly mb: number };
+  readonly gateways: number;
+  readonly hub: readonly TierCost[];
+  readonly prices: { readonly asOf: string; readonly currency: string };
+}
+
+/** Prints the plan, or all that is wrong. Returns the exit code. */
+export async function printPlan(file: string, options: PlanOptions, clock: Clock): Promise<number> {
+  try {
+    const prices = await readPrices(options.prices);
+    const { config } = await loadConfig(file);
+    const plan = planAll(config, options, prices, clock);
+    console.log(options.json ? JSON.stringify(plan) : planText(file, plan));
+    return exitCodes.ok;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    return exitCodes.badInput;
+  }
+}
+
+const maxBytes = 1024 * 1024;
+
+export async function readPrices(file: string | undefined): Promise<Prices> {
+  if (file === undefined) return listPrices;
+  try {
+    return withPrices(JSON.parse(new TextDecoder().decode(await readNamedFile(file, maxBytes))));
+  } catch (error) {
+    throw new ConfigError(file, [{ path: '', message: describeError(error) }], error);
+  }
+}
+
+export function planAll(
+  config: Config,
+  { gateways, diskGb }: Pick<PlanOptions, 'gateways' | 'diskGb'>,
+  prices: Prices,
+  clock: Clock,
+): Plan {
+  const site = planSite(config, clock);
+  const sent = site.streams.map(({ messagesPerDay, bytesPerDay }) => ({
+    messagesPerDay,
+    bytesPerMessage: messagesPerDay === 0 ? 0 : bytesPerDay / messagesPerDay,
+  }));
+  const limits = retentionLimits(config.spool.retention);
+  const diskBytes = diskGb === undefined ? undefined : diskGb * 1e9;
+  return {
+    site,
+    outage: planOutage(site.total, limits, diskBytes, storedOverheadBytes),
+    memory: planMemory(config, site.total.readingsPerDay),
+    gateways,
+    hub: hubCosts(sent, gateways, prices),
+    prices: { asOf: prices.asOf, currency: prices.currency },
+  };
+}
+
+/** The image's limit, as the deployments set it. */
+const memoryLimitMb = 256;
+
+export function planText(file: string, plan: Plan): string {
+  const { site, outage, memory } = plan;
+  const { total } = site;
+  const lines = [`${file}: ${count(site.streams.length)} sources.`, '', 'Buses'];
+  for (const { name, requestsPerSecond, load } of site.buses) {
+    const share = load === undefined ? '' : `, ${Math.round(load * 100)} % of the line's time`;
+    lines.push(`  ${name}: ${requestsPerSecond} requests/s${share}`);
+  }
+  lines.push(
+    '',
+    'To the hub in a day, where every poll brings a reading of every tag',
+    `  ${count(total.readingsPerDay)} readings in ${count(total.messagesPerDay)} messages, ${size(total.bytesPerDay)}`,
+    '',
+    'Disk',
+    `  ${size(outage.storedPerDay)} a day while the network is away; room for ${size(outage.roomBytes)}`,
+    `  An outage of ${days(outage.days)} loses nothing (bound by ${outage.boundBy})`,
+  );
+  if (outage.boundBy !== 'spool.retention.unsentMs')
+    lines.push(`  All of spool.retention.unsentMs takes ${size(outage.wantedBytes)}`);
+  const isTight = memory.mb > memoryLimitMb * 0.9;
+  lines.push(
+    '',
+    'Memory',
+    `  about ${memory.mb} MB of the image's ${memoryLimitMb}${isTight ? ': raise the limit, or close windows sooner' : ''}`,
+    ...costLines(plan),
+    ...site.warnings.map((warning) => `\nwarning: ${warning}`),
+  );
+  return lines.join('\n');
+}
+
+function costLines({ hub, gateways, prices }: Plan): string[] {
+  const best = cheapest(hub);
+  const lines = hub.map(({ tier, units, meteredPerDay, perDay, perMonth }) => {
+    const what = `${tier}: ${count(meteredPerDay)} metered messages a day`;
+    if (units === undefined) return `  ${what}: more than the tier takes`;
+    const least = tier === best?.tier ? ', the least' : '';
+    return `  ${what}, ${plural(units, 'unit')}: ${money(perDay!)} a day, ${money(perMonth!)} a month${least}`;
+  });
+  const { asOf, currency } = prices;
+  return [
+    '',
+    `IoT Hub for ${plural(gateways, 'gateway')} like this, ${currency}, list prices of ${asOf}`,
+    ...lines,
+  ];
+}
+
+const count = (value: number): string => Math.round(value).toLocaleString('en-US');
+const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? '' : 's'}`;
+const money = (value: number): string =>
+  value.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+function size(bytes: number): string {
+  const [unit, by] = bytes < 1e6 ? ['kB', 1e3] : bytes < 1e9 ? ['MB', 1e6] : ['GB', 1e9];
+  return `${(bytes / (by as number)).toFixed(1)} ${unit}`;
+}
+
+/** Cut, not rounded: what is said to fit fits. */
+function days(value: number): string {
+  return value < 2 ? `${Math.floor(value * 24)} hours` : `${(Math.floor(value * 10) / 10).toFixed(1)} days`;
+}
