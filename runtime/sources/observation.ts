@@ -72,7 +72,7 @@ export class Observation {
    * Observation begins at `at`, or right behind what may be missing. Returns where; undefined where the sink refuses:
    * there is no room, or it knows of a loss that the proof does not; then it may begin without one.
    * @param continues proves that it went on since it was broken
-   * @param mark as in `Report`
+   * @param mark as in `SourceEvent`
    */
   begin(at: number, continues?: Continuation, mark?: number): number | undefined {
     const from = Math.max(at, this.#lostTo);

@@ -12,9 +12,9 @@ export type SourceEvent =
   /**
    * Observation begins (again): every reading with `index >= at` will be reported. Nothing is claimed before this was
    * said, and without `continues` a hole is left to what was claimed before, whatever `at` says. With `continues` it is
-   * refused where something was lost that the proof knows nothing of, on the disk or on the way to it. `mark`: of a stream
-   * that the equipment's numbers order, what its positions from here on rest on; as `number` below, also where nothing that
-   * comes is taken.
+   * refused where something was lost that the proof knows nothing of, on the disk or on the way to it. `mark`: as
+   * `number` below, durable with where observation begins, also where nothing that comes is taken; of a stream that the
+   * equipment's numbers order, what its positions from here on rest on.
    */
   | {
       readonly kind: 'resumed';

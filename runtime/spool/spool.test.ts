@@ -76,6 +76,23 @@ describe('how long ago a stream was observed last', () => {
     index: 'time' as const,
   });
 
+  it('is not told by late readings: observation came no further with them', async () => {
+    const store = new MemoryStore();
+    let upMs = 5000;
+    const boot = { id: 'first-start', sinceStartMs: () => upMs };
+    const { spool, clock } = await openTestSpool(store, { boot });
+    spool.openStream('t', 'time');
+    await spool.commitWindows([claimed(100)]);
+    upMs += 60_000;
+    const late = change('t', [closed('t', window(90, 91), { late: true })]);
+    await spool.commitWindows([{ ...late, index: 'time', floor: 110 }]);
+    upMs += 10_000;
+    await spool.close();
+    const again = await openTestSpool(store.restarted(), { boot, clock });
+    expect(again.spool.openStream('t', 'time')).toMatchObject({ floor: 110, ageMs: 70_000 });
+    await again.spool.close();
+  });
+
   it('is told by the machine, whatever its wall clock was set to, until it is started anew', async () => {
     const store = new MemoryStore();
     let upMs = 5000;

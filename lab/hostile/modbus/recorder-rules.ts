@@ -4,7 +4,7 @@ import type { EquipmentClock } from '../equipment-clock.ts';
 import { numberedPlaces } from '../judge/numbered-places.ts';
 import type { RecordRules } from '../judge/records.ts';
 import { stampedPlaces } from '../judge/stamped-places.ts';
-import { type Recorder, type Sample, smallStepMs } from './recorder.ts';
+import { type Recorder, type Sample, smallStepMs, smallStepOf } from './recorder.ts';
 import type { RecorderPlan } from './recorder-plan.ts';
 import type { RefusalLog } from './refusal-log.ts';
 
@@ -59,7 +59,7 @@ export function recorderRules({
   const isSmallStepUnheard = ({ id, stamp }: Sample, after: Sight): boolean => {
     const next = recorder.records.all[id];
     if (next === undefined || next.id > after.id) return false;
-    return next.stamp <= stamp && stamp - next.stamp < smallStepMs;
+    return next.stamp <= stamp && stamp - next.stamp < smallStepOf(plan);
   };
   /**
    * Its clock was set back after it was made, by more, and set ahead again before anybody heard it: what is shown then does not lag,

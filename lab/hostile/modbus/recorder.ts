@@ -24,6 +24,11 @@ export interface RecorderOptions {
 /** What time synchronisation corrects. */
 export const smallStepMs = 2000;
 
+/** The same, as stamps show it. */
+export function smallStepOf({ stampStepMs }: RecorderPlan): number {
+  return smallStepMs + (stampStepMs > 1 ? stampStepMs : 0);
+}
+
 export class Recorder implements Unit {
   readonly records = new Records<Sample>();
   readonly #options: RecorderOptions;
@@ -90,7 +95,7 @@ export class Recorder implements Unit {
   /** Its clock was set back by as little as time synchronisation does, among records that went before they were looked at. */
   isBehindSmallStep({ id, stamp }: Sample): boolean {
     const next = this.#log.find((sample) => sample.id > id && this.isHeld(sample));
-    return next !== undefined && next.stamp <= stamp && stamp - next.stamp < smallStepMs;
+    return next !== undefined && next.stamp <= stamp && stamp - next.stamp < smallStepOf(this.#options.plan);
   }
 
   /** The log never had it. */

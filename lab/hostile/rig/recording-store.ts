@@ -59,9 +59,10 @@ export class RecordingStore {
       openStream: (_batchId: string, _index: IndexKind) => this.#start(),
       commitWindows: async (changes) => {
         const { ms, until } = this.#slow;
+        const now = this.#clock.monotonic();
         if (this.#clock.monotonic() < until) await sleep(this.#clock, ms);
         if (life !== this.#life) return new Promise(() => {});
-        return changes.flatMap((change) => this.#apply(change));
+        return changes.flatMap((change) => this.#apply(change, now));
       },
     };
   }
@@ -131,7 +132,7 @@ export class RecordingStore {
     };
   }
 
-  #apply(change: StreamChange): readonly EncodedWindow[] {
+  #apply(change: StreamChange, now: number): readonly EncodedWindow[] {
     const { batchId, closed, restart, append } = change;
     for (const each of closed) this.#listener.onStored(each, this.#commit + 1);
     const before = restart ? undefined : this.#state.journal;
@@ -143,9 +144,11 @@ export class RecordingStore {
         }
       : before;
     const floor = change.floor ?? this.#state.floor;
+    const isMore = append !== undefined || floor !== this.#state.floor;
+    const committedUp = isMore ? now : this.#state.committedUp;
     this.#setState({
       ...(floor === undefined ? {} : { floor }),
-      committedUp: this.#clock.monotonic(),
+      ...(committedUp === undefined ? {} : { committedUp }),
       ...(change.seen === undefined ? {} : { seen: change.seen }),
       ...numberOf({ number: change.number ?? this.#state.number }),
       ...(journal ? { journal } : {}),

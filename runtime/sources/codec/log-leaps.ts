@@ -20,7 +20,7 @@ export function longestIn(order: readonly TimedPosition[]): number {
     .slice(-64)
     .filter((interval) => interval > 0)
     .sort((a, b) => a - b);
-  return 2 * (usual[usual.length >> 1] ?? 0);
+  return 2 * (usual[(usual.length - 1) >> 1] ?? 0);
 }
 
 function intervalsIn(order: readonly TimedPosition[]): readonly number[] {

@@ -63,7 +63,7 @@ describe('a clock that is watched', () => {
     steps.recallTwice(t0 + 600_000);
     expect(steps.twiceTo).toBe(t0 + 600_000);
     expect(steps.all).toMatchObject([{ expected: t0 + 600_000 }]);
-    expect(steps.recalled).toEqual({ time: t0, expected: t0 + 5006 });
+    expect(steps.recalled).toEqual({ time: t0, expected: t0 + 5006, isShown: false });
     await clock.advance(1000);
     steps.miss();
     // At a time that came twice there may be some that nobody saw.
@@ -115,6 +115,51 @@ describe('a clock that is watched', () => {
     expect(steps.toKeep).toBeGreaterThan(t0 + 129_000);
   });
 
+  const every = async (clock: VirtualClock, steps: ClockSteps, from: number, count: number) => {
+    for (let at = 0; at < count; at++) {
+      steps.show(from + at * 1000, { count: 1, isSure: true });
+      await clock.advance(1000);
+    }
+  };
+
+  it('was not set back where it shows an old sample, of equipment that was off: that is told by their count, or by the next one', async () => {
+    for (const isCounted of [true, false]) {
+      const clock = new VirtualClock();
+      const steps = new ClockSteps(clock, 1);
+      await every(clock, steps, t0, isCounted ? 5 : 1);
+      const last = isCounted ? 4000 : 0;
+      const since = isCounted ? { count: 2, isSure: true } : undefined;
+      await clock.advance(19_000);
+      steps.miss();
+      steps.show(t0 + last + 2000, since);
+      // Without a count it may have been: until the next one comes up to where its clock should stand.
+      expect(steps.all).toHaveLength(isCounted ? 0 : 1);
+      await clock.advance(1000);
+      steps.show(t0 + last + 21_000, isCounted ? { count: 1, isSure: true } : undefined);
+      await clock.advance(1000);
+      steps.show(t0 + last + 22_000, isCounted ? { count: 1, isSure: true } : undefined);
+      expect(steps.all).toEqual([]);
+      expect(steps.toKeep).toBe(0);
+    }
+  });
+
+  it('was set back where it went on taking samples: their count tells it at once, also to a process after this one', async () => {
+    const clock = new VirtualClock();
+    const steps = new ClockSteps(clock, 1);
+    await every(clock, steps, t0, 5);
+    await clock.advance(19_000);
+    steps.miss();
+    steps.show(t0 + 13_000, { count: 20, isSure: true });
+    expect(steps.all).toMatchObject([{ shown: t0 + 4000, after: t0 + 13_000 }]);
+    expect(steps.toKeep).toBeGreaterThan(t0 + 23_000);
+    // How often it takes them is not known yet.
+    const other = new ClockSteps(clock, 1);
+    other.recall(t0, 20_000, { isAgeSure: true });
+    other.miss();
+    other.show(t0 + 9000, { count: 20, isSure: false });
+    expect(other.toKeep).toBeGreaterThan(t0 + 20_000);
+  });
+
   it('is not believed over a restart for long: only a wall clock tells how long ago it was', async () => {
     const steps = new ClockSteps(new VirtualClock(), 1);
     steps.recall(t0, 3_600_000);
@@ -129,24 +174,23 @@ describe('what is kept with the stream', () => {
   it('is the number of the last sample, and the time up to which some came twice', () => {
     const twiceTo = Date.UTC(2026, 10, 21, 10, 20);
     for (const modulus of [2 ** 16, 2 ** 32]) {
-      const kept = encodeKept({ number: modulus - 1, twiceTo }, modulus)!;
-      expect(Number.isSafeInteger(kept)).toBe(true);
-      expect(decodeKept(kept, modulus)).toEqual({ number: modulus - 1, twiceTo });
-      expect(decodeKept(encodeKept({ number: 7, twiceTo: 0 }, modulus), modulus)).toEqual({
-        number: 7,
-        twiceTo: 0,
-      });
+      for (const isShown of [true, false]) {
+        const kept = { number: modulus - 1, twiceTo, isShown };
+        const encoded = encodeKept(kept, modulus)!;
+        expect(Number.isSafeInteger(encoded)).toBe(true);
+        expect(decodeKept(encoded, modulus)).toEqual(kept);
+        const first = { number: 7, twiceTo: 0, isShown };
+        expect(decodeKept(encodeKept(first, modulus), modulus)).toEqual(first);
+      }
+      expect(encodeKept({ number: undefined, twiceTo, isShown: true }, modulus)).toBeUndefined();
     }
-    expect(decodeKept(encodeKept({ number: undefined, twiceTo }, undefined), undefined)).toEqual({
-      number: undefined,
-      twiceTo,
-    });
-    expect(encodeKept({ number: undefined, twiceTo: 0 }, undefined)).toBeUndefined();
-    expect(decodeKept(undefined, 2 ** 32)).toEqual({ number: undefined, twiceTo: 0 });
+    const uncounted = { number: undefined, twiceTo, isShown: true };
+    expect(decodeKept(encodeKept(uncounted, undefined), undefined)).toEqual(uncounted);
+    expect(decodeKept(undefined, 2 ** 32)).toEqual({ number: undefined, twiceTo: 0, isShown: false });
   });
 
   it('is the number alone where it has more than 32 bits', () => {
-    const kept = encodeKept({ number: 2 ** 40, twiceTo: Date.UTC(2026, 0, 1) }, 2 ** 64);
-    expect(decodeKept(kept, 2 ** 64)).toEqual({ number: 2 ** 40, twiceTo: 0 });
+    const kept = encodeKept({ number: 2 ** 40, twiceTo: Date.UTC(2026, 0, 1), isShown: true }, 2 ** 64);
+    expect(decodeKept(kept, 2 ** 64)).toEqual({ number: 2 ** 40, twiceTo: 0, isShown: false });
   });
 });

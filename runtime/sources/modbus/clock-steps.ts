@@ -2,6 +2,10 @@
 // that come a second time: code that states such a time as read or observed must know of the step. And after a step
 // forward, records may still come at times that the clock jumped over, once it is put right.
 //
+// A clock that shows less than has passed, after samples went unseen, was set back, or the sample is old: the equipment was off, or
+// takes samples rarely. Where samples are counted, the count tells how long it sampled; else the next sample tells: it comes up to
+// where the clock should stand, or it does not, though it is nearer than that.
+//
 // One number is kept with the stream for the next start: the time up to which some times came twice.
 import type { Clock } from '../../../kernel/clock.ts';
 
@@ -29,9 +33,46 @@ const slackMs = 2000;
 /** A clock that runs fast by more than 1,000 ppm is wrong. */
 const drift = 1 / 1000;
 const maxSteps = 64;
+/** Many samples take this much more or less time than as many usual intervals. */
+const irregular = 1 / 20;
+/** Intervals between samples of which the median is the usual one; fewer than the least tell nothing. */
+const maxIntervals = 15;
+const leastIntervals = 3;
 const mostRecalledMs = 120_000;
 /** The resolution in which the time up to which some came twice is stored. */
 export const twiceStepMs = 600_000;
+
+/** What was shown lagged, and it is not known why. */
+interface Lag {
+  /** Of the step. */
+  readonly id: number;
+  /** What was shown before. */
+  readonly before: Shown;
+  readonly lostMs: number;
+  /** Where it should stand. */
+  readonly to: number;
+  readonly passedMs: number;
+  readonly since: SampleCount | undefined;
+}
+
+/** Samples that were taken since the last one that was shown, with the one that is shown now. */
+export interface SampleCount {
+  readonly count: number;
+  /** False where it may be too many: it counts from an earlier one. */
+  readonly isSure: boolean;
+}
+
+interface Shown {
+  readonly time: number;
+  readonly at: number;
+}
+
+export interface Recalled {
+  /** By the machine's own count of time, not by a wall clock. */
+  readonly isAgeSure?: boolean | undefined;
+  /** It was shown as a sample's time. */
+  readonly isShown?: boolean | undefined;
+}
 
 export class ClockSteps {
   /** The value last handed over to be stored, and the number of the sample that it was stored with. */
@@ -40,9 +81,9 @@ export class ClockSteps {
   readonly #clock: Clock;
   readonly #stepMs: number;
   readonly #since: number;
-  #shown: { readonly time: number; readonly at: number } | undefined;
-  #recalled: { readonly time: number; readonly at: number } | undefined;
-  #isRecalledSurely = false;
+  #shown: Shown | undefined;
+  #recalled: Shown | undefined;
+  #recalledAs: Recalled = {};
   #knownFrom = Number.POSITIVE_INFINITY;
   #steps: readonly ClockStep[] = [];
   #count = 0;
@@ -50,10 +91,12 @@ export class ClockSteps {
   /** Least lead of its clock over monotonic time. */
   #lead = Number.POSITIVE_INFINITY;
   #twiceTo = 0;
+  #twiceBefore = 0;
   /** As far as some may have come twice: what was shown lagged after something was missed, and nobody has looked into the log. */
   #suspectedTo = 0;
-  /** What was shown lagged: by a step back, unless samples are as far apart. */
-  #lag: { readonly lostMs: number; readonly to: number } | undefined;
+  #lag: Lag | undefined;
+  /** Between samples that followed each other, the newest last. */
+  #intervals: readonly number[] = [];
   /** Samples may have come unseen since the last time was shown. */
   #hasMissed = false;
   /** As kept by a process before this one, until a sample is shown. */
@@ -81,17 +124,39 @@ export class ClockSteps {
     return this.#twiceTo;
   }
 
-  /** What is to be kept of that: over a restart nobody knows any more why some may have come twice. */
-  get toKeep(): number {
-    return Math.max(this.#twiceTo, this.#suspectedTo);
+  /** The same, as it was kept by a process before this one. */
+  get twiceBefore(): number {
+    return this.#twiceBefore;
   }
 
-  /** The time shown last before this process; undefined where that is not known. */
-  get recalled(): { readonly time: number; readonly expected: number } | undefined {
-    const { time, at } = this.#recalled ?? {};
-    return time === undefined || at === undefined
-      ? undefined
-      : { time, expected: this.#expected({ time, at }) };
+  /** What is to be kept of that: over a restart nobody knows any more why some may have come twice. */
+  get toKeep(): number {
+    return Math.max(this.#twiceTo, this.#suspectedTo, this.#pendingTo);
+  }
+
+  /** How far the clock had come before this process; undefined where that is not known. */
+  get recalled():
+    | { readonly time: number; readonly expected: number; readonly isShown: boolean }
+    | undefined {
+    const recalled = this.#recalled;
+    if (recalled === undefined) return undefined;
+    const { isShown = false } = this.#recalledAs;
+    return { time: recalled.time, expected: this.#expected(recalled), isShown };
+  }
+
+  /** A process after this one could not find out any more why it lagged: by more than samples are apart, as far as that is known. */
+  get #pendingTo(): number {
+    const lag = this.#lag;
+    if (lag === undefined) return 0;
+    const apartMs = lag.since
+      ? lag.passedMs / Math.max(1, lag.since.count)
+      : (this.#intervalMs ?? Number.POSITIVE_INFINITY);
+    return lag.lostMs > 2 * apartMs ? roundUp(lag.to) : 0;
+  }
+
+  get #intervalMs(): number | undefined {
+    const sorted = this.#intervals.toSorted((a, b) => a - b);
+    return sorted.length < leastIntervals ? undefined : sorted[sorted.length >> 1];
   }
 
   /**
@@ -103,12 +168,12 @@ export class ClockSteps {
     return Math.floor(Math.max(wall, own));
   }
 
-  /** As far as it had come before this process: so long before it began, or less. `isSure`: not by a wall clock. */
-  recall(time: number, ageMs: number, isSure = false): void {
+  /** As far as it had come before this process: so long before it began, or less. */
+  recall(time: number, ageMs: number, as: Recalled = {}): void {
     if (this.#shown) return;
     this.#shown = { time, at: this.#since - ageMs };
     this.#recalled = this.#shown;
-    this.#isRecalledSurely = isSure;
+    this.#recalledAs = as;
     this.#knownFrom = time;
     this.#lead = time - this.#shown.at;
   }
@@ -116,7 +181,7 @@ export class ClockSteps {
   /** What was kept before this process. */
   recallTwice(twiceTo: number): void {
     if (twiceTo <= this.#twiceTo) return;
-    this.#twiceTo = this.keptTwiceTo = this.#recalledTwiceTo = twiceTo;
+    this.#twiceTo = this.#twiceBefore = this.keptTwiceTo = this.#recalledTwiceTo = twiceTo;
     const [shown, after] = [twiceTo - twiceStepMs, Number.POSITIVE_INFINITY];
     this.#note({ at: this.#since, shown, expected: twiceTo, after, from: Number.NEGATIVE_INFINITY });
   }
@@ -132,32 +197,75 @@ export class ClockSteps {
   }
 
   /** The newest sample shows `time`. */
-  show(time: number): void {
+  show(time: number, since?: SampleCount): void {
     const now = this.#clock.monotonic();
     const shown = this.#shown;
     this.#recalledTwiceTo = Number.NEGATIVE_INFINITY;
     if (shown?.time === time) return;
-    const lag = this.#lag;
-    if (lag && shown && time > shown.time && time - shown.time < lag.lostMs) {
-      this.#suspectedTo = Math.max(this.#suspectedTo, roundUp(lag.to));
-      this.#lag = undefined;
-    }
+    if (shown && !this.#hasMissed && time > shown.time && (since?.count ?? 1) === 1)
+      this.#intervals = [...this.#intervals, time - shown.time].slice(-maxIntervals);
+    if (shown) this.#judgeLag(time, shown);
     this.#lead = Math.min(this.#lead, time - now);
     this.#knownFrom = Math.min(this.#knownFrom, time);
-    if (shown) {
-      const passedMs = now - shown.at;
-      const lostMs = Math.floor(shown.time + passedMs * (1 - drift) - time - slackMs);
-      const isBack = time < shown.time;
-      if (isBack || (this.#hasMissed && lostMs > 0 && !this.#isUnsure(shown))) {
-        const expected = this.#expected(shown);
-        const from = time - passedMs - slackMs;
-        this.#note({ at: now, shown: shown.time, expected, after: time, from, ...(!isBack && { lostMs }) });
-        if (isBack) this.cameTwice(expected);
-        else this.#lag = { lostMs, to: expected };
-      }
-    }
+    if (shown) this.#compare(time, shown, since);
     this.#hasMissed = false;
     this.#shown = { time, at: now };
+  }
+
+  #compare(time: number, shown: Shown, since: SampleCount | undefined): void {
+    const now = this.#clock.monotonic();
+    const passedMs = now - shown.at;
+    const lostMs = this.#lostMs(time, shown);
+    // Where observation was only to begin there, no sample had that time.
+    const isFirm = shown !== this.#recalled || this.#recalledAs.isShown || this.#isUnsure(shown);
+    const isBack = isFirm && time < shown.time;
+    const isLagging = this.#hasMissed && lostMs > 0 && !this.#isUnsure(shown);
+    if (!isBack && !isLagging) return;
+    const lag = { id: this.#count, before: shown, lostMs, to: this.#expected(shown), passedMs, since };
+    const isExplained = isBack ? undefined : this.#isExplained(lag);
+    if (isExplained === true) return;
+    const from = time - passedMs - slackMs;
+    const isProven = isBack || isExplained === false;
+    this.#note({
+      at: now,
+      shown: shown.time,
+      expected: lag.to,
+      after: time,
+      from,
+      ...(!isProven && { lostMs }),
+    });
+    if (isBack) this.cameTwice(lag.to);
+    else if (isProven) this.#suspect(lag.to);
+    else this.#lag = lag;
+  }
+
+  /** What was shown after a sample that lagged. */
+  #judgeLag(time: number, shown: Shown): void {
+    const lag = this.#lag;
+    if (lag === undefined) return;
+    const isExplained = this.#isExplained(lag) ?? (!lag.since?.isSure && this.#lostMs(time, lag.before) <= 0);
+    const isNear = time > shown.time && time - shown.time < lag.lostMs;
+    if (!isExplained && !isNear) return;
+    if (isExplained) this.#steps = this.#steps.filter(({ id }) => id !== lag.id);
+    else this.#suspect(lag.to);
+    this.#lag = undefined;
+  }
+
+  /** By the samples that were taken meanwhile it was off for as long as it lags. Undefined where that is not known. */
+  #isExplained({ since, passedMs, lostMs }: Lag): boolean | undefined {
+    const intervalMs = this.#intervalMs;
+    if (!since?.isSure || intervalMs === undefined) return undefined;
+    const sampledMs = since.count * intervalMs;
+    return lostMs <= passedMs - sampledMs * (1 - irregular) + 2 * intervalMs;
+  }
+
+  #lostMs(time: number, before: Shown): number {
+    const passedMs = this.#clock.monotonic() - before.at;
+    return Math.floor(before.time + passedMs * (1 - drift) - time - slackMs);
+  }
+
+  #suspect(to: number): void {
+    this.#suspectedTo = Math.max(this.#suspectedTo, roundUp(to));
   }
 
   /** Times up to this one came twice, as the equipment's log shows. */
@@ -166,8 +274,8 @@ export class ClockSteps {
   }
 
   /** How long ago it was shown to a process before this one: after a start of the machine only a wall clock tells, which may have been set. */
-  #isUnsure(shown: { readonly at: number }): boolean {
-    if (shown !== this.#recalled || this.#isRecalledSurely) return false;
+  #isUnsure(shown: Shown): boolean {
+    if (shown !== this.#recalled || this.#recalledAs.isAgeSure) return false;
     return this.#clock.monotonic() - shown.at > mostRecalledMs;
   }
 
@@ -176,7 +284,7 @@ export class ClockSteps {
     this.#count += 1;
   }
 
-  #expected(shown: { readonly time: number; readonly at: number }): number {
+  #expected(shown: Shown): number {
     const passedMs = this.#clock.monotonic() - shown.at;
     const latest = shown.time + this.#stepMs - 1 + passedMs * (1 + drift);
     return Math.floor(latest / this.#stepMs) * this.#stepMs + 1;

@@ -292,6 +292,20 @@ describe('the history of a log', () => {
     }
   });
 
+  it('declares nothing lost of what its clock leapt over around a damaged record, before that is past by ours', async () => {
+    const { unit, read, damage, clock } = setUp(0);
+    for (let number = 1; number <= 40; number++) unit.scan(timeOf(number));
+    damage(40);
+    const ahead = clock.now() + 7_200_000;
+    unit.scan(ahead);
+    unit.scan(ahead + 200);
+    const pages = await read(timeOf(30), ahead + 100);
+    expect(pages.filter(({ kind }) => kind === 'unavailable').map(({ window }) => window)).toEqual([
+      { start: timeOf(39) + 1, end: clock.now() },
+    ]);
+    expect(pages.at(-1)?.window.end).toBe(clock.now());
+  });
+
   it('says beside the values of its neighbours that a damaged record may share their time, where stamps are coarse', async () => {
     const { unit, read, damage } = setUp(0);
     for (const s of [0, 1, 1, 2, 3, 4, 5]) unit.scan(start + s * 1000);

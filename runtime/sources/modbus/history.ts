@@ -133,8 +133,9 @@ class HistoryRead {
     }
     const doubt = this.#doubtAt(this.#cursor);
     if (!doubt?.isBounded || this.#times.isCoarse || isIn(this.#times.gone, this.#cursor)) return undefined;
-    const window = { start: this.#cursor, end: Math.min(doubt.end, this.#end) };
-    if (this.#times.within(window).length > 0) return undefined;
+    // Where its clock leapt there, it may be set back to what it leapt over.
+    const window = { start: this.#cursor, end: Math.min(doubt.end, present, this.#end) };
+    if (window.end <= window.start || this.#times.within(window).length > 0) return undefined;
     this.#cursor = window.end;
     const said = 'the record in its place shows no valid time, or another number, again and again';
     return GonePage.of(window, { reason: 'no-history', said });

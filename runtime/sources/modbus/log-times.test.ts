@@ -66,4 +66,31 @@ describe('a log that is looked at after a restart', () => {
     other.look(10, t0);
     expect(other.times.gone.some(({ end }) => end > t0 + 1000)).toBe(false);
   });
+
+  it('lost what it was shown before, where its clock only leapt over that: it was set back since', async () => {
+    for (const isShown of [true, false]) {
+      const { clock, steps, times } = setUp();
+      await clock.advance(10_000);
+      steps.recall(t0 + 30_000, 5000, { isShown });
+      const held = times.see({ oldest: 1, newest: 20 });
+      for (let position = held.oldest; position <= held.newest; position++)
+        times.note(position, t0 + position * 1000 + (position > 10 ? 300_000 : 0));
+      times.complete();
+      // Where observation was only to begin there, the equipment may have been off.
+      expect(times.gone.some(({ end }) => end > t0 + 35_000)).toBe(isShown);
+    }
+  });
+});
+
+describe('a log whose clock leapt ahead', () => {
+  it('may be set back to what it leapt over, also once the last record from before that is gone', () => {
+    const { times } = setUp();
+    for (const oldest of [1, 11, 12]) {
+      const held = times.see({ oldest, newest: 20 });
+      for (let position = held.oldest; position <= held.newest; position++)
+        times.note(position, t0 + position * 1000 + (position > 10 ? 7_200_000 : 0));
+      times.complete();
+      expect(times.leaps(() => t0)).toEqual([{ start: t0 + 10_001, end: t0 + 7_211_000 }]);
+    }
+  });
 });

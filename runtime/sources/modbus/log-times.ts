@@ -252,7 +252,14 @@ export class LogTimes {
       order.push({ position, time });
     }
     const byTime = order.toSorted((a, b) => a.time - b.time || a.position - b.position);
-    return { order, byTime, doubts, leaps: leapsIn(order, longestIn(order)) };
+    return { order, byTime, doubts, leaps: leapsIn(this.#withEdge(order), longestIn(order)) };
+  }
+
+  /** With the last record that went: its clock may have leapt right behind it. */
+  #withEdge(order: readonly TimedPosition[]): readonly TimedPosition[] {
+    const edge = this.#isTorn ? undefined : this.#edge;
+    if (edge === undefined || !Number.isFinite(edge)) return order;
+    return [{ position: this.#first - 1, time: edge }, ...order];
   }
 
   #between(before: number | undefined, after: number): readonly Doubt[] {
@@ -286,18 +293,23 @@ export class LogTimes {
     this.#edge = time;
   }
 
+  /** Nothing of this round was overwritten. */
+  get #isWhole(): boolean {
+    return this.numberAt(this.#first) === (this.#options.firstRecord ?? 1);
+  }
+
+  /** What a memory held that was cleared before, nobody knows, unless the site says which record was the first of all. */
+  get #isFirstOfAll(): boolean {
+    return this.#isWhole && this.#options.firstRecord !== undefined && this.#round === 0;
+  }
+
   /** Of what went unseen, as far as the record behind it tells. */
   #settleEdge(): void {
     if (!this.#isTorn) return;
     const next = this.#view.order[0]?.time;
     if (next === undefined) return;
     this.#current = undefined;
-    const { isCoarse, firstRecord } = this.#options;
-    const isWhole = this.numberAt(this.#first) === (firstRecord ?? 1);
-    // Nothing of this round was overwritten. What a memory held that was cleared before, nobody knows, unless the site
-    // says which record was the first of all, and none was cleared since.
-    const isFirstOfAll = isWhole && firstRecord !== undefined && this.#round === 0;
-    const hasShared = !isFirstOfAll && (isCoarse || (this.#isCoarse && !isWhole));
+    const hasShared = !this.#isFirstOfAll && (this.#options.isCoarse || (this.#isCoarse && !this.#isWhole));
     this.#tearBefore(next, hasShared);
     this.#edge ??= Number.NEGATIVE_INFINITY;
   }
@@ -325,20 +337,20 @@ export class LogTimes {
    */
   #recall(recalled: ClockSteps['recalled']): void {
     if (recalled === undefined) return;
-    const { time, expected: end } = recalled;
-    const isLeapt = this.#view.leaps.some((leap) => time > leap.start + joinMs && time < leap.end);
-    if (isLeapt) this.#add({ start: Number.NEGATIVE_INFINITY, end });
+    const { time, expected: end, isShown } = recalled;
+    // A sample's time stands in the log where it was not lost; what observation was to begin at may lie behind one.
+    const behindMs = isShown ? (this.#isCoarse ? 1000 : 1) : joinMs;
+    if (this.#view.leaps.some((leap) => time > leap.start + behindMs && time < leap.end))
+      this.#add({ start: Number.NEGATIVE_INFINITY, end });
   }
 
   /**
-   * Below a time that is kept from before this process some came twice, of steps back that the log need not show any more: where it
-   * holds nothing, there may have been records.
+   * Below a time that is kept from before this process some came twice, and of what is gone by now nobody knows any more
+   * when it was recorded.
    */
   #recallTwice(): void {
-    const { twiceTo } = this.#options.steps;
-    const { byTime, order } = this.#view;
-    for (const { start, end } of leapsIn(byTime, longestIn(order)))
-      if (start < twiceTo) this.#add({ start, end: Math.min(end, twiceTo) });
+    const { twiceBefore: end } = this.#options.steps;
+    if (end > 0 && !this.#isFirstOfAll) this.#add({ start: Number.NEGATIVE_INFINITY, end });
   }
 
   /** A step that was seen live, and that neither the log shows nor what was known of it then, is of records that are gone. */

@@ -28,23 +28,30 @@ export interface Kept {
   readonly number: number | undefined;
   /** The time up to which some came twice, by a clock that was set back; 0 where none did. */
   readonly twiceTo: number;
+  /** The stream ends with the last sample's time, not where observation was only to begin. */
+  readonly isShown: boolean;
 }
 
-/** Room for the number of a sample; above it 21 bits of ten minutes each, from 2020 to 2059. */
+/** Room for the number of a sample; above it 20 bits of ten minutes each, from 2020 to 2039, and one more. */
 const numberSpan = 2 ** 32;
+const stepSpan = 2 ** 20;
 const since = Date.UTC(2020, 0, 1);
 
 /** `modulus`: where the numbers start again from 0. Those beyond 32 bits leave no room for the time. */
-export function encodeKept({ number, twiceTo }: Kept, modulus: number | undefined): number | undefined {
-  if ((modulus ?? 0) > numberSpan) return number;
-  const steps = Math.min(2 ** 21 - 1, Math.max(0, Math.ceil((twiceTo - since) / twiceStepMs)));
-  return number === undefined && steps === 0 ? undefined : steps * numberSpan + (number ?? 0);
+export function encodeKept(
+  { number, twiceTo, isShown }: Kept,
+  modulus: number | undefined,
+): number | undefined {
+  if ((modulus ?? 0) > numberSpan || (modulus !== undefined && number === undefined)) return number;
+  const steps = Math.min(stepSpan - 1, Math.max(0, Math.ceil((twiceTo - since) / twiceStepMs)));
+  return (steps + (isShown ? stepSpan : 0)) * numberSpan + (number ?? 0);
 }
 
 export function decodeKept(kept: number | undefined, modulus: number | undefined): Kept {
-  if (kept === undefined) return { number: undefined, twiceTo: 0 };
-  if ((modulus ?? 0) > numberSpan) return { number: kept, twiceTo: 0 };
-  const steps = Math.floor(kept / numberSpan);
+  if (kept === undefined) return { number: undefined, twiceTo: 0, isShown: false };
+  if ((modulus ?? 0) > numberSpan) return { number: kept, twiceTo: 0, isShown: false };
+  const high = Math.floor(kept / numberSpan);
+  const steps = high % stepSpan;
   const number = modulus === undefined ? undefined : kept % numberSpan;
-  return { number, twiceTo: steps === 0 ? 0 : since + steps * twiceStepMs };
+  return { number, twiceTo: steps === 0 ? 0 : since + steps * twiceStepMs, isShown: high >= stepSpan };
 }

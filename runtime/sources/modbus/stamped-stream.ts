@@ -15,7 +15,7 @@ import type { FirstClaim } from '../codec/clock-ahead.ts';
 import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import type { SourceSink } from '../source.ts';
-import type { ClockSteps } from './clock-steps.ts';
+import type { ClockSteps, SampleCount } from './clock-steps.ts';
 import type { Poll } from './poller.ts';
 import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';
 import { decodeKept, encodeKept, isNextStamp, type Kept, type Stamp } from './stamp-continuity.ts';
@@ -70,11 +70,13 @@ export class StampedStream implements SampleStream {
     this.#confirmer = new Confirmer(this.#observation, options.clock);
     // Before history is read as well.
     const { memory, start } = options;
+    const { twiceTo, isShown } = this.#kept;
     if (start?.floor !== undefined) {
-      memory.steps.recall(start.floor - 1, start.ageMs ?? 0, start.isAgeSure);
+      const { floor, ageMs = 0, isAgeSure } = start;
+      memory.steps.recall(floor - 1, ageMs, { isAgeSure, isShown });
       memory.first.recall();
     }
-    memory.steps.recallTwice(this.#kept.twiceTo);
+    memory.steps.recallTwice(twiceTo);
   }
 
   take(poll: Poll, startedAt: number): void {
@@ -112,19 +114,22 @@ export class StampedStream implements SampleStream {
 
   /** That some times came twice, while nothing is taken that it could be kept with. */
   #keepTwice(): void {
-    const { memory, modulus } = this.#options;
-    const { steps } = memory;
+    const { steps } = this.#options.memory;
     const { until } = this.#observation;
-    const number = steps.lastTaken ?? this.#kept.number;
-    if (until === undefined || steps.toKeep === steps.keptTwiceTo) return;
-    if (modulus === undefined || number !== undefined) this.#observation.observe(until, this.#toKeep(number));
+    if (until !== undefined && steps.toKeep !== steps.keptTwiceTo)
+      this.#observation.observe(until, this.#toKeepAsBefore(false));
   }
 
-  #toKeep(number: number | undefined): number | undefined {
+  #toKeep(number: number | undefined, isShown = true): number | undefined {
     const { steps } = this.#options.memory;
     steps.keptTwiceTo = steps.toKeep;
     steps.lastTaken = number;
-    return encodeKept({ number, twiceTo: steps.toKeep }, this.#options.modulus);
+    return encodeKept({ number, twiceTo: steps.toKeep, isShown }, this.#options.modulus);
+  }
+
+  /** Nothing is taken. `isShown`: the stream ends at a sample's time. */
+  #toKeepAsBefore(isShown: boolean): number | undefined {
+    return this.#toKeep(this.#options.memory.steps.lastTaken ?? this.#kept.number, isShown);
   }
 
   #isSeen(stamp: Stamp, readings: readonly Reading[]): boolean {
@@ -155,9 +160,10 @@ export class StampedStream implements SampleStream {
     const { memory, clock } = this.#options;
     const { timestamp, number } = stamp;
     const continues = this.#proof(stamp);
+    const since = this.#countSince(stamp);
     const isNext = this.#relate(stamp);
     if (this.#observation.isBroken && !isNext && !this.#isNextKnown(stamp)) memory.steps.miss();
-    memory.steps.show(timestamp);
+    memory.steps.show(timestamp, since);
     this.#confirmer.stated();
     const at = clock.monotonic();
     if (!memory.first.isBelieved({ timestamp, now: at, wall: clock.now() })) {
@@ -197,6 +203,16 @@ export class StampedStream implements SampleStream {
     return Continuation.nextNumber(this.#kept.number, number, modulus);
   }
 
+  /** Samples since the last one that was shown, with this one; undefined where nothing tells. */
+  #countSince({ number }: Stamp): SampleCount | undefined {
+    const { memory, modulus } = this.#options;
+    const { number: kept, isShown } = this.#kept;
+    const { last } = memory;
+    const before = last ? last.stamp.number : kept;
+    if (modulus === undefined || number === undefined || before === undefined) return undefined;
+    return { count: (number - before + modulus) % modulus, isSure: last !== undefined || isShown };
+  }
+
   /** The sample follows the last one that is known from before this process. */
   #isNextKnown({ number }: Stamp): boolean {
     const { memory, modulus } = this.#options;
@@ -224,7 +240,7 @@ export class StampedStream implements SampleStream {
     const { isCoarse, steps } = this.#options.memory;
     const at = Math.max(from ?? (isCoarse ? timestamp + 1 : timestamp), steps.freeFrom);
     if (continues !== undefined && this.#observation.begin(at, continues) !== undefined) return;
-    this.#observation.begin(at);
+    this.#observation.begin(at, undefined, this.#toKeepAsBefore(at <= timestamp + 1));
   }
 }
 

@@ -34,7 +34,7 @@ export interface StreamRecord {
   /** Size classes (see format/keys.ts) that the stream's index entries use. */
   readonly classes: readonly number[];
   readonly createdAt: number;
-  /** When a commit of windows last changed it, as the spool's clock told the time. */
+  /** When a commit last claimed more of it, as the spool's clock told the time. */
   readonly committedAt?: number;
   /** The same by the machine's own count, ms since it started, and what tells this start from others. */
   readonly committedUp?: readonly [boot: string, ms: number] | undefined;

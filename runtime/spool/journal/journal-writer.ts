@@ -40,7 +40,9 @@ export function writeChange(
   // The journal names its stream by number: the first commit of a stream must say which that is.
   const isChanged = restart || closed.length > 0 || floorMoved || seenMoved || number !== undefined;
   if (isChanged || !stream.stored) {
-    stream = streams.update(stream, { committedAt: core.clock.now(), committedUp: core.up });
+    // Late readings, and a break, say nothing of how far observation has come since.
+    if (floorMoved || append !== undefined || !stream.stored)
+      stream = streams.update(stream, { committedAt: core.clock.now(), committedUp: core.up });
     writer.add(...streams.recordOps(stream));
   }
   return encoded;
