@@ -43,7 +43,15 @@ export function buildSource(
   // What the equipment stamps, or numbers, needs no clock of ours.
   const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
   const writable = adapterOf(settings).writable?.(settings as never) ?? new Map();
-  return superviseSource({ name, source, sink, clock, random, log: sourceLog, metrics, writable });
+  const tags = tagsOf(settings);
+  const edges = { clock, random, log: sourceLog, metrics };
+  return superviseSource({ name, source, sink, ...edges, writable, ...(tags && { tags }) });
+}
+
+/** Undefined where none are listed: what other modules send has the tags that it has. */
+function tagsOf(settings: SourceConfig): readonly string[] | undefined {
+  const { tags } = settings as { readonly tags?: readonly { readonly name: string }[] };
+  return tags === undefined || tags.length === 0 ? undefined : tags.map(({ name }) => name);
 }
 
 /** The stream's windows, and where they end. */

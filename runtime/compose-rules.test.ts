@@ -35,6 +35,7 @@ test('what `send` sends is what docs/WIRE.md says', () => {
 });
 
 test('the row of an action in docs/WIRE.md names the message that was sent', () => {
-  const action = fence('Streams of rules').find(({ tag }: { tag: string }) => tag === 'action').v;
-  expect(action).toMatchObject({ id: intentId(verdict, 0), target, time });
+  const action = fence('Streams of rules').find(({ tag }: { tag: string }) => tag.startsWith('action#'));
+  expect(action.v).toMatchObject({ id: intentId(verdict, 0), target, time });
+  expect(`rule:overheated;${action.tag.slice('action#'.length)}`).toBe(action.v.id);
 });

@@ -82,6 +82,7 @@ function filledIn(args: readonly string[]): readonly string[] {
     ADDR: () => `modbus-tcp://${plant.info.host}:${plant.info.port}?unit=1`,
     FILE: () => site,
     'site.yaml': () => site,
+    '/tmp/holdfast-site/site.yaml': () => site,
     '/data/holdfast.yaml': () => site,
     SOURCE: () => source,
     NAME: () => source,

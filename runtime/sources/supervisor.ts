@@ -27,6 +27,8 @@ export interface SupervisorOptions {
   readonly metrics: Metrics;
   /** Tags of the source that may be written. Default: none. */
   readonly writable?: WritableTags;
+  /** The names of all of its tags; absent where nobody lists them. */
+  readonly tags?: readonly string[];
   /** First and longest wait between sessions. Default: the source's own, or 1 s and 30 s. */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number };
   /** How long a session may take to stop before it is abandoned. Default 2 s. */
@@ -115,7 +117,7 @@ class Supervisor implements SupervisedSource {
   constructor(options: SupervisorOptions) {
     this.name = options.name;
     this.source = options.source;
-    this.write = gateWrites(options.name, options.source, options.writable ?? new Map());
+    this.write = gateWrites(options.name, options.source, options.writable ?? new Map(), options.tags);
     this.#options = options;
     this.#log = options.log;
     this.#labels = { source: options.name };

@@ -64,4 +64,20 @@ describe('the gate of all writes', () => {
     const asked = write({ tag: 'setpoint', value: 1, onSend() {} }, new AbortController().signal);
     await expect(asked).rejects.toMatchObject({ code: 'source-read-only' });
   });
+
+  it('is refused as unknown, and not as read-only, where its name is that of no tag', async () => {
+    const source = { write: async () => {} };
+    const to = (tag: string, tags?: readonly string[]) =>
+      gateWrites(
+        'press',
+        source,
+        new Map([['setpoint', {}]]),
+        tags,
+      )({ tag, value: 1, onSend() {} }, new AbortController().signal);
+    const tags = ['setpoint', 'level'];
+    await expect(to('setpiont', tags)).rejects.toMatchObject({ code: 'source-unknown-tag' });
+    await expect(to('level', tags)).rejects.toMatchObject({ code: 'source-read-only' });
+    await expect(to('setpoint', tags)).resolves.toBeUndefined();
+    await expect(to('anything')).rejects.toMatchObject({ code: 'source-read-only' });
+  });
 });

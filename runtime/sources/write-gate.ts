@@ -8,11 +8,19 @@ import type { TagWrite, WritableTags } from './tag-write.ts';
 export type GatedWrite = (write: TagWrite, signal: AbortSignal) => Promise<void>;
 
 /**
- * @throws HoldfastError `source-read-only`, `source-value-invalid`, `source-value-out-of-range` before anything is sent, or
+ * @param tags the names of all tags of the source; undefined where nobody lists them
+ * @throws HoldfastError `source-unknown-tag`, `source-read-only`, `source-value-invalid`, `source-value-out-of-range` before anything is sent, or
  * what the source's `write` throws
  */
-export function gateWrites(name: string, source: Pick<Source, 'write'>, writable: WritableTags): GatedWrite {
+export function gateWrites(
+  name: string,
+  source: Pick<Source, 'write'>,
+  writable: WritableTags,
+  tags?: readonly string[],
+): GatedWrite {
   return async (write, signal) => {
+    if (tags !== undefined && !tags.includes(write.tag))
+      throw new HoldfastError('source-unknown-tag', `${name} has no tag '${write.tag}'`);
     const problem = writeProblem(name, writable, write);
     if (problem) throw problem;
     if (!source.write) throw readOnly(name, write.tag);
