@@ -70,8 +70,8 @@ it.skipIf(missingPrograms('bash', 'curl'))(
     expect(out).toContain('rule:overheated');
     expect(out).toMatch(/"status": ?200,"payload": ?\{"state":"written"/);
     expect(code).toBe(0);
-  // Its last command ended all of them.
-  for (const port of ports.values()) await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+    // Its last command ended all of them.
+    for (const port of ports.values()) await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
   },
   400_000,
 );

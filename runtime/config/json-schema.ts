@@ -61,6 +61,8 @@ function describe(node: Json, path: string): void {
     describe(setting, at);
   }
   if (node.items !== undefined) describe(node.items as Json, `${path}[]`);
+  const named = node.additionalProperties as Json | undefined;
+  if (typeof named === 'object') describe(named, `${path}.*`);
 }
 
 const duration = { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)? *(ms|s|min|m|h|d)$' };

@@ -51,7 +51,7 @@ export function namesAt(schema: SchemaNode, path: Path, value: unknown): readonl
   ];
 }
 
-/** Every setting, by its path with `[]` for each item of a list, as `sources[].tags[].address`. */
+/** Every setting, by its path with `[]` for each item of a list and `*` for each name of a map, as `sources[].tags[].address`. */
 export function allSettings(schema: SchemaNode): ReadonlyMap<string, readonly SchemaNode[]> {
   const found = new Map<string, SchemaNode[]>();
   const visit = (node: SchemaNode, path: string): void => {
@@ -63,6 +63,8 @@ export function allSettings(schema: SchemaNode): ReadonlyMap<string, readonly Sc
         visit(inner, at);
       }
       if (each.items) visit(each.items, `${path}[]`);
+      const { additionalProperties: named } = each;
+      if (typeof named === 'object' && named.properties) visit(named, `${path}.*`);
     }
   };
   visit(schema, '');

@@ -72,7 +72,10 @@ restarts.maxPauseMs | ms | 5min | The first wait is 1 s; each further crash doub
 remoteWrites |  | true | Lets the direct method write write tags that may be written
 rules |  | [] | What the gateway decides by itself, with or without a network
 rules[].name |  | overheated | Name of the rule; its stream is rule:NAME
-rules[].inputs |  | {input: {source: press}} | Inputs by their names in the query. Default: each source under its own name
+rules[].inputs |  | {input: {source: press}} | Inputs by their names in the query (*). Default: each source under its own name
+inputs.*.source |  | press | Name of the source, a list of names, or "*" for all
+inputs.*.time |  | timeCreated | What the query calls the index of a row; TIMESTAMP BY it costs nothing
+inputs.*.types |  | {pressure: float} | Fields whose numbers are float or bigint whatever they look like; else each value says so itself
 rules[].query |  | "SELECT tag INTO output FROM press" | Query in the Stream Analytics query language
 rules[].when |  | temperature > 30 | The short form: the condition
 rules[].until |  | temperature < 25 | The short form: when the condition is over

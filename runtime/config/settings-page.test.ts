@@ -54,6 +54,14 @@ describe('every setting', () => {
   });
 });
 
+it('settings below a name of one’s own are settings, too', () => {
+  const below = [...settings.keys()].filter((path) => path.startsWith('rules[].inputs.*.'));
+  expect(below.map((path) => path.split('.').at(-1))).toEqual(['source', 'time', 'types']);
+  expect(explain('rules[].inputs.*.time')).toMatchObject({
+    text: expect.stringContaining('default: "time"'),
+  });
+});
+
 describe('explain', () => {
   it('says what a setting is, its unit, default, bounds and an example', () => {
     expect(explain('windows.ageMs')).toEqual({

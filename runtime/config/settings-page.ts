@@ -47,7 +47,7 @@ with docs/config.schema.json.
 
 Settings whose names end with \`Ms\` are milliseconds, or a duration: \`250ms\`, \`1s\`, \`5min\`, \`2h\`, \`7d\`. In the gateway's own
 file, \`\${NAME}\` and \`\${NAME:-default}\` stand for variables of the environment, with names in capitals; a secret is
-refused there. A list is written \`[]\` behind its setting.`;
+refused there. A list is written \`[]\` behind its setting, a name of your own in a map \`*\`.`;
 
 function describedSettings(): readonly Described[] {
   const schema = configJsonSchema() as SchemaNode;
