@@ -91,6 +91,7 @@ function addPlan(program: Command, { clock }: ProgramDependencies): void {
     .option('--gateways <n>', 'gateways like this one', upTo(1_000_000), 1)
     .option('--disk-gb <n>', "free on the data folder's disk", gigabytes)
     .option('--prices <file>', 'JSON with prices in place of the list prices')
+    .option('--azure <file>', 'parameters of deploy/azure: what the whole cloud side costs')
     .option('--json', 'for programs')
     .action(async (file: string, options: PlanOptions) => {
       process.exitCode = await printPlan(file, options, clock);

@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { root } from '../../../test/support/source-tree.ts';
 import { validateConfig } from '../../config/load.ts';
 import { defaultRetention } from '../../spool/retention/retention-policy.ts';
+import { azureCost, parametersOf } from './azure-cost.ts';
 import { cheapest, hubCosts } from './hub-cost.ts';
 import { planMemory } from './memory.ts';
 import { planOutage } from './outage.ts';
@@ -76,6 +78,60 @@ it.each([
 ])('memory for %j is known from what was measured', (types, readingsPerDay, rules, mb) => {
   const config = { sources: types.map((type) => ({ type })), rules, windows: { ageMs: 10_000 } };
   expect(planMemory(config as never, readingsPerDay)).toEqual({ mb });
+});
+
+describe('the cost of the cloud side, by hand', () => {
+  const given = {
+    hubSku: 'S1',
+    hubUnits: 2,
+    throughputUnits: 1,
+    databaseSku: 'Standard_B1ms',
+    databaseStorageGb: 32,
+    databaseStandby: false,
+    replicas: 1,
+  };
+  // 1,000,000 messages a day are 30.4167 millions a month.
+  const sent = { messagesPerDay: 1_000_000, bytesPerDay: 1e9, meteredPerDay: 700_000 };
+
+  it('is the sum of its parts', () => {
+    const { lines, perMonth, warnings } = azureCost(given, sent, listPrices);
+    const expected = [
+      50,
+      // 730 x 0.03 and 30.4167 x 0.028.
+      21.9 + 0.8517,
+      // 730 x 0.017 and 32 x 0.115.
+      12.41 + 3.68,
+      // 1,314,000 vCPU s less 180,000, x 0.000024; 2,628,000 GiB s less 360,000, x 0.000003.
+      27.216 + 6.804,
+      0,
+    ];
+    expect(lines.map((line) => line.perMonth)).toEqual(expected.map((each) => expect.closeTo(each, 3)));
+    expect(perMonth).toBeCloseTo(122.862, 2);
+    expect(warnings).toEqual([]);
+  });
+
+  it('doubles the server that has a standby, and says what is too small', () => {
+    const large = { ...sent, messagesPerDay: 260_000_000, meteredPerDay: 900_000 };
+    const { lines, warnings } = azureCost({ ...given, databaseStandby: true }, large, listPrices);
+    expect(lines[2]?.perMonth).toBeCloseTo(2 * 16.09, 3);
+    expect(warnings).toEqual([
+      'hubUnits: 2 x S1 take 800000 metered messages a day, and 900000 would be sent',
+      // 260,000,000 a day are 3,009 a second.
+      'throughputUnits: 4 are needed without any backlog, and there are 1',
+    ]);
+    expect(() => azureCost({ ...given, databaseSku: 'Large' }, sent, listPrices)).toThrow(/Large is known/);
+  });
+
+  it('is read from the files that are deployed, and from nothing that lacks something', () => {
+    for (const name of ['dev', 'production']) {
+      const file = readFileSync(join(root, `deploy/azure/${name}.parameters.json`), 'utf8');
+      expect(azureCost(parametersOf(JSON.parse(file)), sent, listPrices).perMonth).toBeGreaterThan(50);
+    }
+    expect(() => parametersOf({ parameters: { hubSku: { value: 'S1' } } })).toThrow(
+      /lacks hubUnits \(number\)/,
+    );
+    expect(() => parametersOf(null)).toThrow(/lacks hubSku/);
+  });
 });
 
 describe('prices', () => {

@@ -9,6 +9,7 @@ import { storedOverheadBytes } from '../../spool/format/message-record.ts';
 import { retentionLimits } from '../../spool/retention/retention-policy.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { planSite, type SitePlan } from '../site-plan.ts';
+import { type AzureCost, type AzureParameters, azureCost, parametersOf } from './azure-cost.ts';
 import { cheapest, hubCosts, type TierCost } from './hub-cost.ts';
 import { planMemory } from './memory.ts';
 import { type Outage, planOutage } from './outage.ts';
@@ -22,6 +23,8 @@ export interface PlanOptions {
   readonly diskGb?: number;
   /** JSON. */
   readonly prices?: string;
+  /** Parameters of deploy/azure. */
+  readonly azure?: string;
 }
 
 export interface Plan {
@@ -30,6 +33,8 @@ export interface Plan {
   readonly memory: { readonly mb: number };
   readonly gateways: number;
   readonly hub: readonly TierCost[];
+  /** Of the whole cloud side, where its parameters were given. */
+  readonly azure?: AzureCost;
   readonly prices: { readonly asOf: string; readonly currency: string };
 }
 
@@ -38,7 +43,11 @@ export async function printPlan(file: string, options: PlanOptions, clock: Clock
   try {
     const prices = await readPrices(options.prices);
     const { config } = await loadConfig(file);
-    const plan = planAll(config, options, prices, clock);
+    const plan = withAzure(
+      planAll(config, options, prices, clock),
+      await readJson(options.azure, parametersOf),
+      prices,
+    );
     console.log(options.json ? JSON.stringify(plan) : planText(file, plan));
     return exitCodes.ok;
   } catch (error) {
@@ -51,9 +60,13 @@ export async function printPlan(file: string, options: PlanOptions, clock: Clock
 const maxBytes = 1024 * 1024;
 
 export async function readPrices(file: string | undefined): Promise<Prices> {
-  if (file === undefined) return listPrices;
+  return (await readJson(file, withPrices)) ?? listPrices;
+}
+
+async function readJson<T>(file: string | undefined, of: (value: unknown) => T): Promise<T | undefined> {
+  if (file === undefined) return undefined;
   try {
-    return withPrices(JSON.parse(new TextDecoder().decode(await readNamedFile(file, maxBytes))));
+    return of(JSON.parse(new TextDecoder().decode(await readNamedFile(file, maxBytes))));
   } catch (error) {
     throw new ConfigError(file, [{ path: '', message: describeError(error) }], error);
   }
@@ -80,6 +93,23 @@ export function planAll(
     hub: hubCosts(sent, gateways, prices),
     prices: { asOf: prices.asOf, currency: prices.currency },
   };
+}
+
+/** @throws ConfigError where a price is not known */
+export function withAzure(plan: Plan, given: AzureParameters | undefined, prices: Prices): Plan {
+  if (given === undefined) return plan;
+  const { messagesPerDay, bytesPerDay } = plan.site.total;
+  const { gateways } = plan;
+  const sent = {
+    messagesPerDay: messagesPerDay * gateways,
+    bytesPerDay: bytesPerDay * gateways,
+    meteredPerDay: plan.hub.find(({ tier }) => tier === given.hubSku)?.meteredPerDay ?? 0,
+  };
+  try {
+    return { ...plan, azure: azureCost(given, sent, prices) };
+  } catch (error) {
+    throw new ConfigError('--azure', [{ path: '', message: describeError(error) }], error);
+  }
 }
 
 /** The image's limit, as the deployments set it. */
@@ -110,6 +140,7 @@ export function planText(file: string, plan: Plan): string {
     'Memory',
     `  about ${memory.mb} MB of the image's ${memoryLimitMb}${isTight ? ': raise the limit, or close windows sooner' : ''}`,
     ...costLines(plan),
+    ...azureLines(plan),
     ...site.warnings.map((warning) => `\nwarning: ${warning}`),
   );
   return lines.join('\n');
@@ -128,6 +159,18 @@ function costLines({ hub, gateways, prices }: Plan): string[] {
     '',
     `IoT Hub for ${plural(gateways, 'gateway')} like this, ${currency}, list prices of ${asOf}`,
     ...lines,
+  ];
+}
+
+function azureLines({ azure, prices }: Plan): string[] {
+  if (azure === undefined) return [];
+  const { lines, perMonth, warnings } = azure;
+  return [
+    '',
+    `The cloud side by these parameters, ${prices.currency} a month`,
+    ...lines.map((line) => `  ${line.what}: ${money(line.perMonth)}`),
+    `  together: ${money(perMonth)}`,
+    ...warnings.map((warning) => `\nwarning: ${warning}`),
   ];
 }
 
