@@ -169,9 +169,10 @@ export interface RunningRule {
   push(input: string, origin: string, index: number, row: RuleInputRow): void;
   /**
    * Every row with an index below `until` was pushed (the port `observed until` says the same). Yields what is decided by that, in the
-   * order of time. `lacking`: inputs for which it is not so, and which are waited for no longer.
+   * order of time. `lacking`: inputs for which it is not so, and which are waited for no longer. `knownFrom`: all of its inputs are known from there to `until`, if none is lacking;
+   * default: always. The short form waits with what it does until it knows what it says.
    */
-  advance(until: number, lacking?: readonly string[]): readonly RuleRow[];
+  advance(until: number, lacking?: readonly string[], knownFrom?: number): readonly RuleRow[];
   /**
    * Every row with a time below it was yielded. The watermark, unless an input has TIMESTAMP BY a field that is not its index: what is late may
    * then still be decided behind it. -Infinity before the first `advance`.

@@ -41,20 +41,36 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
   };
   const scope = new RowScope(shape, []);
   const shown = new Map<string, Expression>();
-  const lower = (text: string) => lowered(parseExpression(text), names, shown);
+  let isTellingNull = false;
+  const lower = (text: string) => {
+    const parsed = parseExpression(text);
+    isTellingNull ||= tellsNull(parsed);
+    return lowered(parsed, names, shown);
+  };
   const on = condition(compileExpression(lower(when ?? ''), scope));
+  const onAnalytics = scope.analytics.length;
   const off = until === undefined ? not(on) : condition(compileExpression(lower(until), scope));
   const values = [...shown].map(
     ([name, expression]) => [name, compileExpression(expression, scope).run] as const,
   );
   const select: SelectPlan = {
     applies: [],
-    analytics: scope.analytics,
+    analytics: isTellingNull
+      ? scope.analytics
+      : scope.analytics.map((one) => (one.kind === 'last' ? { ...one, isOpen: true } : one)),
     where: undefined,
     grouping: undefined,
     having: undefined,
     columns: [],
-    latch: { on, off, holdMs, onOutput: latchOutputs[0], offOutput: latchOutputs[1], shown: values },
+    latch: {
+      on,
+      onAnalytics,
+      off,
+      holdMs,
+      onOutput: latchOutputs[0],
+      offOutput: latchOutputs[1],
+      shown: values,
+    },
     feeds: [],
     reachMs: Math.max(holdMs, ...scope.analytics.map(({ limitMs }) => limitMs)),
     restsMs: 0,
@@ -77,6 +93,30 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     timestampBy: Object.fromEntries([...fields.keys()].map((input) => [input, null])),
     fields: Object.fromEntries([...fields].map(([input, all]) => [input, [...all].sort()])),
   };
+}
+
+/** Whether it can tell NULL from a value, and not only carry it on: then it rests on that there is none. */
+function tellsNull(expression: Expression): boolean {
+  switch (expression.kind) {
+    case 'is-null':
+      return true;
+    case 'call':
+      return !overTime.test(expression.name);
+    case 'unary':
+    case 'member':
+    case 'cast':
+      return tellsNull(expression.of);
+    case 'binary':
+      return tellsNull(expression.left) || tellsNull(expression.right);
+    case 'between':
+      return [expression.of, expression.low, expression.high].some(tellsNull);
+    case 'in':
+      return [expression.of, ...expression.list].some(tellsNull);
+    case 'like':
+      return tellsNull(expression.of);
+    default:
+      return false;
+  }
 }
 
 function typeOf(inputs: RuleConfig['inputs'], dotted: string) {

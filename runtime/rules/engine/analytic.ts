@@ -19,6 +19,8 @@ export interface AnalyticPlan {
   readonly offset: number;
   readonly otherwise: Compiled['run'];
   readonly aggregate: Aggregate | undefined;
+  /** Of LAST: where nothing is found its value is unknown to who reads it, and what that decides all the same does not rest on it. */
+  readonly isOpen?: boolean;
 }
 
 export interface AnalyticFunction {
@@ -150,6 +152,7 @@ class PastOf implements Memory<Past[]> {
     const before = isThere ? entry.value : this.#plan.otherwise(frame);
     if (isMeant) this.#remember(past, frame.time, current);
     if (kind === 'last' && isMeant) return current;
+    if (!isThere && this.#plan.isOpen) return before;
     // Between the row that was found and this one was no other; where none was found, none was in all of the time.
     restsOn(frame, isThere ? entry.time : frame.time - limitMs);
     return before;

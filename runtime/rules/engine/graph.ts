@@ -30,6 +30,11 @@ export class Graph {
     this.#only = nodes.length === 1 ? nodes[0] : undefined;
   }
 
+  /** Of what is pushed and closed next: all is known from there on. */
+  know(from: number): void {
+    for (const node of this.#timed) node.know(from);
+  }
+
   /** One row of an input, never before one that was given. Windows that end before `time` are closed first. */
   push(feeds: readonly number[], row: RecordValue, time: number): void {
     if (this.#dueAt < time) this.advanceTo(time);

@@ -56,6 +56,81 @@ describe('the short form', () => {
     ]);
   });
 
+  it('acts on what began unseen once it is known, and says meanwhile that it is not', () => {
+    const decideIn = (config: Partial<RuleConfig>, ...stretches: [number, number, Events, string?][]) => {
+      const running = compileRule({ name: 'hot', inputs: { press: {}, pump: {} }, ...config }).start();
+      return stretches.flatMap(([until, knownFrom, events, lacking]) => {
+        for (const [seconds, input, row] of events) running.push(input, input, seconds * 1000, row);
+        const rows = running.advance(until * 1000, lacking ? [lacking] : undefined, knownFrom * 1000);
+        return rows.map(({ output, time, row, restsFrom }) => [
+          ...[output, time / 1000, row.since],
+          restsFrom >= knownFrom * 1000 && !lacking ? 'known' : 'unknown',
+        ]);
+      });
+    };
+    const at = (second: number) => `1970-01-01T00:00:${String(second).padStart(2, '0')}.0000000Z`;
+    const hot = (from: number, to: number): Events =>
+      Array.from({ length: to - from }, (_, n) => [from + n, 'press', { t: 40 }]);
+    const average = { when: 'avg(press.t, 10s) > 30' };
+    expect(decideIn(average, [40, 20, hot(20, 40)])).toEqual([
+      ['when', 20, at(20), 'unknown'],
+      ['when', 30, at(30), 'known'],
+    ]);
+    expect(decideIn({ ...average, for: '5s' }, [50, 20, hot(20, 50)])).toEqual([
+      ['when', 25, at(20), 'unknown'],
+      ['when', 35, at(30), 'known'],
+    ]);
+    // Not where it is over before.
+    const short: Events = [...hot(20, 24), [24, 'press', { t: -400 }], [40, 'press', { t: 0 }]];
+    expect(decideIn(average, [50, 20, short])).toEqual([
+      ['when', 20, at(20), 'unknown'],
+      ['until', 24, at(24), 'unknown'],
+    ]);
+    // Another hole in between.
+    expect(
+      decideIn(
+        { ...average, for: '5s' },
+        [32, 20, hot(20, 32)],
+        [34, 20, [], 'press'],
+        [50, 34, hot(34, 50)],
+      ),
+    ).toEqual([
+      ['when', 25, at(20), 'unknown'],
+      ['when', 49, at(44), 'known'],
+    ]);
+    // Of two inputs one is not there yet.
+    const both = { when: 'press.t > 30 AND NOT pump.off = 1' };
+    expect(
+      decideIn(
+        both,
+        [10, 0, hot(5, 8), 'pump'],
+        [
+          20,
+          10,
+          [
+            [12, 'pump', { off: 0 }],
+            [13, 'press', { t: 41 }],
+          ],
+        ],
+      ),
+    ).toEqual([
+      ['when', 12, at(12), 'unknown'],
+      ['when', 13, at(13), 'known'],
+    ]);
+  });
+
+  it('does not rest on a tag that was never seen, where that decides nothing', () => {
+    const restsFrom = (when: string, until?: string) => {
+      const config = { name: 'hot', inputs: { press: {}, pump: {} }, when, ...(until && { until }) };
+      const running = compileRule(config).start();
+      running.push('press', 'press', 5000, { t: 40 });
+      return running.advance(10_000).map((row) => row.restsFrom);
+    };
+    expect(restsFrom('press.t > 30 OR pump.off = 1')).toEqual([5000]);
+    expect(restsFrom('press.t > 30', 'avg(pump.t, 60s) < 5')).toEqual([5000]);
+    expect(restsFrom('press.t > 30 AND pump.off IS NULL')).toEqual([5000 - 7 * 86_400_000]);
+  });
+
   it('shows the values that it rests on', () => {
     const rule = compileRule({
       name: 'hot',

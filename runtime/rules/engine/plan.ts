@@ -32,6 +32,8 @@ export interface Grouping {
 /** The short form's hysteresis: off until `on` has held for `holdMs`, then on until `off`. */
 export interface LatchPlan {
   readonly on: Condition;
+  /** So many of the first functions that look back are of `on`. */
+  readonly onAnalytics: number;
   readonly off: Condition;
   readonly holdMs: number;
   readonly onOutput: string;

@@ -104,8 +104,13 @@ export class Running implements RunningRule {
     return false;
   }
 
-  advance(until: number, lacking: readonly string[] = []): readonly RuleRow[] {
+  advance(
+    until: number,
+    lacking: readonly string[] = [],
+    knownFrom = Number.NEGATIVE_INFINITY,
+  ): readonly RuleRow[] {
     if (!(until > this.#watermark)) return [];
+    this.#graph.know(lacking.length > 0 ? Number.POSITIVE_INFINITY : knownFrom);
     this.#lacking = lacking;
     this.#rows = [];
     const due = this.#pending.take(until);

@@ -39,6 +39,7 @@ export class SelectNode {
   readonly #cells: Cells | undefined;
   readonly #windows: readonly OpenWindow[];
   readonly #latch: Latch | undefined;
+  readonly #onAnalytics: number;
   readonly #hasAll: boolean;
   readonly #isTimed: boolean;
   /** Where a row goes into one window and nowhere else: most rules have such a SELECT, and most of their time goes by there. */
@@ -51,6 +52,7 @@ export class SelectNode {
     this.#onProblem = onProblem;
     this.#analytics = plan.analytics.map((one) => startAnalytic(one, budget));
     this.#latch = plan.latch === undefined ? undefined : new Latch(plan.latch);
+    this.#onAnalytics = plan.latch?.onAnalytics ?? 0;
     const { grouping } = plan;
     this.#isTimed = plan.latch !== undefined || grouping !== undefined;
     if (grouping === undefined) this.#windows = [];
@@ -73,6 +75,11 @@ export class SelectNode {
     return this.#isTimed;
   }
 
+  /** All is known from there on. */
+  know(from: number): void {
+    this.#latch?.know(from);
+  }
+
   /** `restsFrom`: nothing that the row rests on has an earlier time. */
   push(row: RecordValue, time: number, key: string, restsFrom: number): void {
     const frame = this.#frame;
@@ -86,7 +93,11 @@ export class SelectNode {
     frame.restsFrom = restsFrom;
     frame.depthMs = time - restsFrom;
     try {
-      for (let i = 0; i < this.#analytics.length; i++) frame.analytics[i] = this.#analytics[i]!.next(frame);
+      for (let i = 0; i < this.#analytics.length; i++) {
+        if (i === this.#onAnalytics) frame.onFrom = frame.restsFrom;
+        frame.analytics[i] = this.#analytics[i]!.next(frame);
+      }
+      if (this.#analytics.length <= this.#onAnalytics) frame.onFrom = frame.restsFrom;
       if (this.#plan.applies.length === 0) this.#take(key);
       else this.#apply(0, key);
     } catch (error) {

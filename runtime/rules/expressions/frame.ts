@@ -8,6 +8,8 @@ export class Frame {
   time = 0;
   /** Nothing that the row rests on has an earlier time: lowered by each function that looked back. */
   restsFrom = 0;
+  /** The same for what turns the short form on: what turns it off may look back further. */
+  onFrom = 0;
   /** How far before its time the row rests on others by itself: that of a step on the window it is of. */
   depthMs = 0;
   /** Results of analytic functions, for this row. */

@@ -37,6 +37,8 @@ export interface HostedRuleOptions {
   readonly metrics: Metrics;
   /** It is given what no commit has yet: its rows say so. */
   readonly beforeDurable: boolean;
+  /** It acts on what rests on something unknown, too: so the short form need not wait for better. */
+  readonly actOnLacking?: boolean;
   /** What a row asks for. `lacks`: inputs of which it rests on something that is not known. In the turn in which the row was emitted. */
   readonly onRow: (row: RuleRow, lacks: readonly string[]) => void;
   /** The end of its claims does not say any more which rows are in the stream. In the turn in which they were emitted. */
@@ -234,14 +236,15 @@ export class HostedRule {
   }
 
   #decide({ start, end, lacking, isBlind }: Stretch): void {
-    const { stream, onTold } = this.#options;
+    const { stream, onTold, actOnLacking = false } = this.#options;
     const wasSetBack = this.#told.wasSetBack;
     if (isBlind) {
       stream.break('input-broken');
       this.#resumption = undefined;
     } else if (!stream.isObserving && end > (this.#floor ?? Number.NEGATIVE_INFINITY))
       this.#resumption ??= this.#resumptionAt(start);
-    const rows = lacking.length === 0 ? this.#engine.advance(end) : this.#engine.advance(end, lacking);
+    const knownFrom = actOnLacking ? Number.NEGATIVE_INFINITY : Math.max(...this.#knownFrom.values());
+    const rows = this.#engine.advance(end, lacking.length === 0 ? undefined : lacking, knownFrom);
     if (rows.length > Math.max(maxRowsAStep, rowsForOne * this.#given))
       throw new Error(`${rows.length} rows at once: it decides too often`);
     const decided = Math.min(end, this.#engine.decidedUntil());

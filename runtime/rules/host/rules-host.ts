@@ -207,6 +207,7 @@ class Host implements RulesHost {
       const rule: HostedRule = new HostedRule({
         ...{ compiled, inputs: used, stream, floor, told, clock, metrics, waitMs: settings.waitMs },
         beforeDurable: settings.beforeDurable,
+        actOnLacking: settings.actOnLacking,
         log: log.child({ rule: name }),
         upstream: new Set(
           [...actions].flatMap(([output, list]) => (list.includes('upstream') ? [output] : [])),
