@@ -140,6 +140,12 @@ describe(`a rule under ${kills} kills and a clock that is set (HOLDFAST_SEED=${s
     await eventually(() => claims(stream).some(({ start, end }) => end - Math.max(start, began) > 4000));
     end.abort();
     await measuring;
+    // Of earlier lives some waits in the backlog.
+    await eventually(async () => {
+      const { lanes } = (await module!.status()).spool;
+      return lanes.live.messages === 0 && lanes.backlog.messages === 0;
+    });
+    await pause(500);
 
     const [seen, decided] = [claims('sensor'), claims(stream)];
     const last = decided.at(-1)!.end;

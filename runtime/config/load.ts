@@ -7,6 +7,7 @@ import { readNamedFile } from '../../kernel/small-file.ts';
 import { queryProblems } from '../rules/config.ts';
 import { findNamedFiles } from './named-files.ts';
 import { withLists } from './named-lists.ts';
+import { nearest } from './nearest.ts';
 import { arranged, formatProblems, type PlaceOf, type Problem } from './problem-text.ts';
 import {
   formatPath,
@@ -158,6 +159,7 @@ async function loadLists(
   const inQueries = await queryProblems(
     parts.rules,
     parts.facts.filter(({ isNumbered }) => !isNumbered),
+    nearest,
   );
   // Not of a configuration that was kept: it ran, and a file that has gone since keeps no module from starting.
   const missingFiles =

@@ -218,7 +218,17 @@ function checkExclusive(sources: ConfigParts['sources'], say: Say): void {
 
 function factsOf(source: SourceConfig): SourceFacts {
   const writable = adapterOf(source).writable?.(source as never) ?? new Map();
-  return { name: source.name, streamId: streamIdOf(source), writable, isNumbered: isNumbered(source) };
+  const tags = tagsOf(source);
+  return {
+    ...{ name: source.name, streamId: streamIdOf(source), writable, isNumbered: isNumbered(source) },
+    ...(tags && { tags }),
+  };
+}
+
+/** Undefined where nobody lists them: what other modules send has the fields that it has. */
+export function tagsOf(source: SourceConfig): readonly string[] | undefined {
+  if (!('tags' in source) || !Array.isArray(source.tags) || source.tags.length === 0) return undefined;
+  return (source.tags as readonly { readonly name: string }[]).map(({ name }) => name);
 }
 
 function isNumbered(source: SourceConfig): boolean {

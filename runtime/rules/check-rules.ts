@@ -14,6 +14,8 @@ export interface SourceFacts {
   readonly streamId: string;
   /** Absent: nobody can say, since the source is wrong by itself. */
   readonly writable?: WritableTags;
+  /** Absent where nobody lists them: what other modules send has the fields that it has. */
+  readonly tags?: readonly string[];
   /** Ordered by record numbers, not by time. */
   readonly isNumbered: boolean;
 }

@@ -48,6 +48,7 @@ export function compileRule(config: RuleConfig): CompiledRule {
     outputs: script.outputs,
     fields: script.fields,
     timestampBy: script.timestampBy,
+    timeFields: script.timeFields,
     windows: script.windows,
     reachMs:
       Math.max(0, ...script.selects.map(({ reachMs }) => reachMs)) +

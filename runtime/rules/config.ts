@@ -8,9 +8,10 @@ export { type RuleSettings, ruleSchema } from './rule-settings.ts';
 /** What is wrong with the queries. Loads the engine, so only where there are rules. */
 export async function queryProblems(
   rules: readonly (RuleSettings | undefined)[],
-  sources: readonly Pick<SourceFacts, 'name' | 'streamId'>[],
+  sources: readonly Pick<SourceFacts, 'name' | 'streamId' | 'tags'>[],
+  nearest: (text: string, known: Iterable<string>) => string | undefined,
 ): Promise<readonly QueryProblem[]> {
   if (rules.length === 0) return [];
   const { checkQueries } = await import('./check-queries.ts');
-  return checkQueries(rules, new Map(sources.map(({ name, streamId }) => [name, streamId])));
+  return checkQueries(rules, sources, nearest);
 }

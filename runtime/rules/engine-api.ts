@@ -98,6 +98,12 @@ export interface CompiledRule {
   readonly fields: Readonly<Record<string, readonly string[]>>;
   /** What orders each input: `null` for its index, else the expression of TIMESTAMP BY. */
   readonly timestampBy: Readonly<Record<string, string | null>>;
+  /** Fields of inputs that TIMESTAMP BY names, by dotted name, with their places in the query. */
+  readonly timeFields: readonly {
+    readonly input: string;
+    readonly field: string;
+    readonly at: { readonly line: number; readonly column: number };
+  }[];
   readonly windows: readonly WindowUse[];
   /**
    * Longest time back from the watermark, in ms, from which a row can still matter. A rule that starts without a state, and is

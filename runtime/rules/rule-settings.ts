@@ -56,8 +56,8 @@ export const ruleSchema = z
     when: text.optional(),
     until: text.optional(),
     for: duration.optional(),
-    /** By their names after INTO. A list where there is one output. */
-    outputs: z.union([z.record(identifier, actions), actions]),
+    /** By their names after INTO; an empty list: its rows go nowhere. A list where there is one output. */
+    outputs: z.union([z.record(identifier, z.array(action).max(16)), actions]),
     /** Actions are carried out so long after the time of their row, and so long after they were decided, or never. */
     validForMs: z
       .int()

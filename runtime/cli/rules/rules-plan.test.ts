@@ -67,3 +67,16 @@ it('and says a window once that stands in several statements', () => {
   expect(text).toContain('  2 windows, each tumbling: 1 h, ends at multiples of it');
   expect(text.match(/tumbling/g)).toHaveLength(1);
 });
+
+it('and which rules share a target', () => {
+  const rule = (name: string, send: string) => ({
+    ...{ name, query: 'SELECT t INTO o FROM press WHERE t > 3' },
+    outputs: { o: [{ send }] },
+  });
+  const plans = plan(rule('one', 'x'), rule('two', 'x'), rule('three', 'y'));
+  expect(plans.map(({ warnings }) => warnings.map((text) => text.slice(0, 35)))).toEqual([
+    ['send x is also a target of two: its'],
+    ['send x is also a target of one: its'],
+    [],
+  ]);
+});

@@ -1,6 +1,7 @@
 // What rules read, keep and send, for `holdfast check`. Loads the engine: only where there are rules.
 import { nearest } from '../../config/nearest.ts';
-import { type Config, ruleSources, type SourceConfig, streamIdOf } from '../../config/schema.ts';
+import { type Config, ruleSources, type SourceConfig, streamIdOf, tagsOf } from '../../config/schema.ts';
+import { isFieldOf, isTimeField } from '../../rules/check-queries.ts';
 import { compileRule } from '../../rules/compile-rule.ts';
 import type { CompiledRule, RuleExplanation } from '../../rules/engine-api.ts';
 import { explainRule, explanationText } from '../../rules/explain.ts';
@@ -31,18 +32,19 @@ export function planRules(config: Config): readonly RulePlan[] {
   return rules.map((rule) => {
     const inputs = inputStreams(rule, streams);
     const compiled = compileRule(ruleConfigOf(rule, inputs));
-    return planRule(rule, compiled, unknownFields(rule, compiled, inputs, sources), windows);
+    const notes = [...unknownFields(rule, compiled, inputs, sources), ...sharedTargets(rule, rules)];
+    return planRule(rule, compiled, notes, windows);
   });
 }
 
 function planRule(
   rule: RuleSettings,
   compiled: CompiledRule,
-  unknown: readonly string[],
+  notes: readonly string[],
   { ageMs, quietMs }: Config['windows'],
 ): RulePlan {
   const own = explainRule(compiled);
-  const explained = { ...own, warnings: [...own.warnings, ...unknown] };
+  const explained = { ...own, warnings: [...own.warnings, ...notes] };
   const { rowsPerDay } = explained;
   // A window that holds rows closes at the one age, and one without at the other.
   const busy = dayMs / ageMs;
@@ -63,6 +65,25 @@ function planRule(
   };
 }
 
+/** Each rule's limit is held against all that goes to the target, whoever sent it. */
+function sharedTargets(rule: RuleSettings, rules: readonly RuleSettings[]): readonly string[] {
+  return [...targetsOf(rule)].flatMap((target) => {
+    const others = rules.filter((other) => other.name !== rule.name && targetsOf(other).has(target));
+    if (others.length === 0) return [];
+    const names = others.map(({ name }) => name).join(', ');
+    return `${target} is also a target of ${names}: its perMinute counts what they do there, too, and all of it is carried out in the order in which it was decided`;
+  });
+}
+
+function targetsOf({ outputs }: RuleSettings): ReadonlySet<string> {
+  const actions = Array.isArray(outputs) ? outputs : Object.values(outputs).flat();
+  const targets = actions.flatMap((action) => {
+    if (action === 'upstream') return [];
+    return 'send' in action ? `send ${action.send}` : `write ${action.write.source} ${action.write.tag}`;
+  });
+  return new Set(targets);
+}
+
 /** A name that is misspelt is NULL in each row, and what rests on it never holds: said where the tags of all its sources are listed. */
 function unknownFields(
   { inputs: settings }: RuleSettings,
@@ -77,28 +98,15 @@ function unknownFields(
     const known = tags.flatMap((names) => names ?? []);
     const { time = 'time' } = settings?.[input] ?? {};
     return (fields[input] ?? [])
-      .filter((field) => field !== '*' && !isTime(field, time) && !known.some((tag) => isOf(tag, field)))
+      .filter(
+        (field) => field !== '*' && !isTimeField(field, time) && !known.some((tag) => isFieldOf(tag, field)),
+      )
       .map((field) => {
         const meant = nearest(field, known);
         const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
         return `no tag of ${read.map(({ name }) => name).join(', ')} is named ${field}: it is NULL in each row${hint}`;
       });
   });
-}
-
-/** Undefined where nobody lists them: what other modules send has the fields that it has. */
-function tagsOf(source: SourceConfig): readonly string[] | undefined {
-  if (!('tags' in source) || !Array.isArray(source.tags) || source.tags.length === 0) return undefined;
-  return (source.tags as readonly { readonly name: string }[]).map(({ name }) => name);
-}
-
-const isTime = (field: string, time: string) =>
-  field.toLowerCase() === time.toLowerCase() || /^Event(?:Enqueued|Processed)UtcTime$/i.test(field);
-
-/** The tag itself, a record that it is a part of, or a part of its value. */
-function isOf(tag: string, field: string): boolean {
-  const [one, other] = [tag.toLowerCase(), field.toLowerCase()];
-  return one === other || one.startsWith(`${other}.`) || other.startsWith(`${one}.`);
 }
 
 export function rulesText(plans: readonly RulePlan[]): string {

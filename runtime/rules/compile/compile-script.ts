@@ -4,7 +4,7 @@ import type { RuleInput, WindowUse } from '../engine-api.ts';
 import { compileExpression } from '../expressions/compile-expression.ts';
 import { commonType } from '../expressions/operators.ts';
 import type { StaticType } from '../expressions/values.ts';
-import { printExpression } from '../language/print.ts';
+import { printExpression, walkExpression } from '../language/print.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Expression, Position, Query, Script, Select, Source } from '../language/tree.ts';
 import { compileSelect } from './compile-select.ts';
@@ -18,6 +18,8 @@ export interface CompiledScript {
   readonly windows: readonly WindowUse[];
   /** By input: `null` where its index is the time. */
   readonly timestampBy: Readonly<Record<string, string | null>>;
+  /** That TIMESTAMP BY names. */
+  readonly timeFields: readonly { readonly input: string; readonly field: string; readonly at: Position }[];
   readonly warnings: readonly string[];
   /** By input. */
   readonly fields: Readonly<Record<string, readonly string[]>>;
@@ -48,6 +50,7 @@ class ScriptCompiler {
   readonly #windows: WindowUse[] = [];
   readonly #fields = new Map<string, Set<string>>();
   readonly #warnings = new Set<string>();
+  readonly #timeFields: { readonly input: string; readonly field: string; readonly at: Position }[] = [];
 
   constructor(configured: Readonly<Record<string, RuleInput>>) {
     this.#configured = configured;
@@ -70,6 +73,7 @@ class ScriptCompiler {
     return {
       inputs,
       timestampBy,
+      timeFields: this.#timeFields,
       selects: this.#selects,
       outputs,
       windows: this.#windows,
@@ -203,6 +207,11 @@ class ScriptCompiler {
         'TIMESTAMP BY looks back',
         `${printExpression(timestampBy!)} must be of the row alone.`,
       );
+    for (const one of timestampBy === undefined ? [] : walkExpression(timestampBy))
+      if (one.kind === 'column') {
+        const field = scope.stripped(one.path).join('.');
+        if (!shape.timeFields.has(field.toLowerCase())) this.#timeFields.push({ input, field, at: one.at });
+      }
     const plan: InputPlan = { input, time, isWrapped: false, feeds: [] };
     const shown = timestampBy === undefined ? null : printExpression(timestampBy);
     this.#inputs.push({ plan, text, shown });

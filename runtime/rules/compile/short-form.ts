@@ -90,6 +90,7 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     outputs: [...latchOutputs],
     windows: [],
     warnings: [...warnings],
+    timeFields: [],
     timestampBy: Object.fromEntries([...fields.keys()].map((input) => [input, null])),
     fields: Object.fromEntries([...fields].map(([input, all]) => [input, [...all].sort()])),
   };

@@ -13,6 +13,7 @@ export function compileTiny({ name, inputs, query }: RuleConfig): CompiledRule {
   return {
     ...{ name, inputs: Object.keys(inputs), outputs: ['output'], fields: {}, warnings: [], fingerprint },
     timestampBy: {},
+    timeFields: [],
     windows: [{ kind: 'tumbling', sizeMs }],
     reachMs: sizeMs,
     aheadMs: 0,
