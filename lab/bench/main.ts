@@ -1,6 +1,6 @@
 // Measures what is claimed, beside its limit or its peers in the same run.
 //
-//   npm run bench -- spool|peers|ledger [--json] [--quick] [--folder DIR]
+//   npm run bench -- NAME [--json] [--quick] [--folder DIR]
 //
 // A bench is one file beside this one, exporting `bench`; adding one is adding a line here.
 import { tmpdir } from 'node:os';
@@ -17,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   relay: () => import('./relay.ts'),
   drain: () => import('./drain.ts'),
   rules: () => import('./rules.ts'),
+  footprint: () => import('./footprint.ts'),
 };
 
 const { values, positionals } = parseArgs({

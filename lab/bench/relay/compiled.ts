@@ -9,7 +9,9 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** As the image sets them, for people; and for a process. */
 export function imageSettings(): { readonly text: string; readonly env: Readonly<Record<string, string>> } {
-  const lines = readFileSync(join(root, 'Dockerfile.arm64v8'), 'utf8').split('\n');
+  const lines = readFileSync(join(root, 'Dockerfile.arm64v8'), 'utf8')
+    .replaceAll(/\\\n\s*/g, '')
+    .split('\n');
   const text = lines.find((line) => /^ENV .*NODE_OPTIONS=/.test(line))?.slice('ENV '.length);
   if (text === undefined) throw new Error('Dockerfile.arm64v8 sets no NODE_OPTIONS');
   const pairs = text.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g);

@@ -13,6 +13,8 @@ const maxEvents = '200';
 export interface HubBeside {
   readonly connectionString: string;
   readonly caFile: string;
+  /** The connection string of another module, which is new to the hub: for another data folder. */
+  register(module: string): Promise<string>;
   cpuMicros(): number;
   residentMB(): number;
   /** Messages that it accepted so far. */
@@ -30,6 +32,11 @@ export async function startHubBeside(): Promise<HubBeside> {
   return {
     connectionString: ready.deviceConnectionString,
     caFile: ready.caFile,
+    async register(module) {
+      const query = new URLSearchParams({ device: 'edge-1', module });
+      const answer = await fetch(`http://127.0.0.1:${ready.controlPort}/connections?${query}`);
+      return ((await answer.json()) as { deviceConnectionString: string }).deviceConnectionString;
+    },
     cpuMicros: () => cpuMicrosOf(child.pid!),
     residentMB: () => memoryOf(child.pid!).residentMB,
     async accepted() {

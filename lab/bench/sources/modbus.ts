@@ -29,7 +29,7 @@ export async function measureModbus({ quick, folder, say }: BenchOptions): Promi
   const server = buildC('modbus-server', folder);
   const libmodbus = buildC('libmodbus-client', folder, ['libmodbus']);
   if ('missing' in server) return nothing(`Modbus was not measured: ${server.missing}`);
-  const { port, pid, isRaised, stop } = await startServer(server.file);
+  const { port, pid, isRaised, stop } = await startModbusServer(server.file);
   try {
     const rounds = quick ? 2 : 5;
     const settings: LoopSettings = { port, warmupMs: quick ? 300 : 1000, measureMs: quick ? 1000 : 2000 };
@@ -81,7 +81,7 @@ function nothing(note: string): Report {
   };
 }
 
-async function startServer(file: string) {
+export async function startModbusServer(file: string) {
   const child = spawn(file, { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   const { port } = JSON.parse(line) as { port: number };

@@ -24,7 +24,7 @@ export async function measureOpcua({ quick, folder, say }: BenchOptions): Promis
   const shape = { tags: 1000, tickMs: 50, historyNodes: 20, historyValues: quick ? 5000 : 20_000 };
   const rounds = quick ? 2 : 5;
   say('OPC UA: starting a server');
-  const server = await startServer({ folder: work, ...shape });
+  const server = await startOpcuaServer({ folder: work, ...shape });
   try {
     const results: Record<What, Record<Who, Result[]>> = {
       live: { ours: [], bare: [] },
@@ -64,7 +64,8 @@ interface RunningServer {
   readonly historyEnd: number;
 }
 
-async function startServer(settings: OpcuaServerSettings): Promise<RunningServer> {
+/** node-opcua's own, in a process of its own; killed by whoever started it. */
+export async function startOpcuaServer(settings: OpcuaServerSettings): Promise<RunningServer> {
   const child = spawn(process.execPath, [fileURLToPath(serverFile), JSON.stringify(settings)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
