@@ -16,9 +16,14 @@ export async function postJson<T>(url: string, body: object = {}): Promise<T> {
   return (await ask(url, request)).json() as Promise<T>;
 }
 
+/** @throws as `getJson`. */
+export async function getText(url: string): Promise<string> {
+  return (await ask(url)).text();
+}
+
 /** One JSON value a line. */
 export async function getLines<T>(url: string): Promise<T[]> {
-  const text = await (await ask(url)).text();
+  const text = await getText(url);
   return text
     .split('\n')
     .filter((line) => line !== '')

@@ -209,6 +209,22 @@ async function detectorRestarted(tour: Tour): Promise<void> {
   await repaired(tour, Date.now(), 25_000);
 }
 
+/** For other runs than the tour: all sources stop, everything arrives, and the account is drawn up. */
+export async function comeToRest(
+  world: World,
+  options: {
+    readonly signal: AbortSignal;
+    readonly say: TourReport['say'];
+    readonly problems: string[];
+  },
+): Promise<Account> {
+  const { signal, say, problems } = options;
+  const report: TourReport = { step: () => {}, say };
+  const deadline = Date.now() + limitMs;
+  await drain({ world, signal, report, problems, deadline, pace: fullPace, quick: false });
+  return world.account(problems);
+}
+
 /**
  * The end of what counts. First the plant makes no further sample; when all of them have had time to arrive,
  * the device is unplugged, so that the polled meter stops too; then nothing moves any more, and what the tap

@@ -8,7 +8,7 @@ import type { CloudMessage } from './cloud-copy.ts';
 import { type CloudTap, startCloudTap } from './cloud-tap.ts';
 import { prepareDashboard } from './dashboard.ts';
 import { allCables, type Cable, type DemoStream, type Equipment, startEquipment } from './equipment.ts';
-import { getJson, postJson } from './http-json.ts';
+import { getJson, getText, postJson } from './http-json.ts';
 import type { LedgerStream } from './ledger-check.ts';
 import type { DemoEvent } from './live-state.ts';
 import { detectorSpec, type HubReady, hubSpec, runtimeSpec, writeConfig } from './parts.ts';
@@ -48,6 +48,8 @@ export interface World {
   hubFacts(): Promise<HubFacts>;
   /** The runtime's own status; rejects while it is down. */
   runtimeStatus(): Promise<unknown>;
+  /** As Prometheus reads them; rejects while it is down. */
+  metrics(of: 'runtime' | 'detector'): Promise<string>;
   /** The detector's ledger; rejects while it is down. */
   ledger(): Promise<readonly LedgerStream[]>;
   /** The hub acknowledges the next messages and loses them. */
@@ -142,6 +144,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
     made: () => askMade(equipment),
     hubFacts: () => getJson<HubFacts>(`${hubControl}/state`),
     runtimeStatus: () => getJson(`${runtimeApi()}/status`),
+    metrics: (of) => getText(`${of === 'runtime' ? runtimeApi() : detectorApi()}/metrics`),
     ledger: () => askLedger(detectorApi()),
     loseNext: (next) => postJson(`${hubControl}/faults`, { ackAndLose: { next } }),
     cutAmidNext: () => postJson(`${hubControl}/faults`, { cutOnTelemetry: { next: 1 }, cutAfterStore: true }),
