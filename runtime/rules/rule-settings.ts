@@ -37,13 +37,16 @@ const action = z.union(
   'must be upstream, {send: OUTPUT} or {write: {source, tag, value}}',
 );
 
-const actions = z.array(action).min(1, 'must name at least one action, or be left out').max(16);
+const actions = z.array(action).min(1, 'must name at least one action, as [upstream]').max(16);
 
 const text = z
   .string()
   .min(1)
   .max(64 * 1024);
 const duration = z.string().regex(durationForm, 'must be a duration such as 500ms, 5s, 2min or 1h');
+
+const missingOutputs =
+  'is missing: say what becomes of its rows, as [upstream], or by the names after INTO, as {output: [upstream]}';
 
 export const ruleSchema = z
   .strictObject({
@@ -57,7 +60,9 @@ export const ruleSchema = z
     until: text.optional(),
     for: duration.optional(),
     /** By their names after INTO; an empty list: its rows go nowhere. A list where there is one output. */
-    outputs: z.union([z.record(identifier, z.array(action).max(16)), actions]),
+    outputs: z.union([z.record(identifier, z.array(action).max(16)), actions], {
+      error: ({ input }) => (input === undefined ? missingOutputs : undefined),
+    }),
     /** Actions are carried out so long after the time of their row, and so long after they were decided, or never. */
     validForMs: z
       .int()
