@@ -18,3 +18,9 @@ export function isRequestId(candidate: unknown): candidate is string {
     typeof candidate === 'string' && candidate.length <= maxRequestIdLength && requestIdForm.test(candidate)
   );
 }
+
+/**
+ * The module's output for telemetry under IoT Edge, unless another is set. No route of edgeHub can name plain telemetry without
+ * naming every output: what rules send to other modules would go to the cloud with it.
+ */
+export const telemetryOutput = 'telemetry';

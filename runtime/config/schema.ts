@@ -1,6 +1,7 @@
 // The one schema of the configuration: what a site writes into its YAML file. Defaults stand here and
 // nowhere else; docs/LIMITS.md says why the bounds are what they are.
 import { z } from 'zod';
+import { telemetryOutput } from '../../wire/names.ts';
 import { adapterOf, type SourceConfig, sourceSchema } from '../adapters.ts';
 import { checkRules, type RuleSettings, ruleSchema, type SourceFacts } from '../rules/config.ts';
 import type { Exclusive } from '../sources/adapter.ts';
@@ -139,10 +140,9 @@ export const configSchema = z
     revertAfterMs: z.int().min(0).max(86_400_000).default(180_000),
     restarts: restarts.prefault({}),
   })
-  .superRefine(({ sources, rules }, context) => {
-    checkTogether({ sources, rules, facts: sources.map(factsOf), areAllNamed: true }, (path, message) =>
-      context.addIssue({ code: 'custom', path: [...path], message }),
-    );
+  .superRefine(({ sources, rules, uplink: { output } }, context) => {
+    const parts = { sources, rules, facts: sources.map(factsOf), areAllNamed: true, output };
+    checkTogether(parts, (path, message) => context.addIssue({ code: 'custom', path: [...path], message }));
   });
 
 /** Sources and rules at their places; undefined where one is wrong by itself. */
@@ -152,6 +152,8 @@ export interface ConfigParts {
   /** Of sources that have a name, whatever else is wrong with them. */
   readonly facts: readonly SourceFacts[];
   readonly areAllNamed: boolean;
+  /** That telemetry is sent to, where it is set. */
+  readonly output?: string | undefined;
 }
 
 type Path = readonly (string | number)[];
@@ -161,7 +163,8 @@ type Say = (path: Path, message: string) => void;
 export function soundParts(
   input: unknown,
 ): ConfigParts & { readonly problems: readonly { readonly path: Path; readonly message: string }[] } {
-  const { sources, rules } = (input ?? {}) as { readonly sources?: unknown; readonly rules?: unknown };
+  const { sources, rules, uplink } = (input ?? {}) as Readonly<Record<string, unknown>>;
+  const { output } = (uplink ?? {}) as Readonly<Record<string, unknown>>;
   const given = Array.isArray(sources) ? sources : [];
   const sound = given.map((each) => sourceSchema.safeParse(each).data);
   const facts = given.flatMap((each, at): readonly SourceFacts[] => {
@@ -176,15 +179,16 @@ export function soundParts(
     rules: (Array.isArray(rules) ? rules : []).map((each) => ruleSchema.safeParse(each).data),
     facts,
     areAllNamed: Array.isArray(sources) && facts.length === given.length,
+    output: typeof output === 'string' ? output : undefined,
   };
   const problems: { readonly path: Path; readonly message: string }[] = [];
   checkTogether(parts, (path, message) => problems.push({ path, message }));
   return { ...parts, problems };
 }
 
-function checkTogether({ sources, rules, facts, areAllNamed }: ConfigParts, say: Say): void {
+function checkTogether({ sources, rules, facts, areAllNamed, output }: ConfigParts, say: Say): void {
   checkExclusive(sources, say);
-  checkRules(rules, facts, areAllNamed, say);
+  checkRules(rules, { sources: facts, areAllNamed, output: output ?? telemetryOutput }, say);
   // One stream, one source: two sources on one batchId would claim each other's windows.
   const seen = new Map<string, number>();
   for (const [index, source] of sources.entries()) {

@@ -1,7 +1,7 @@
 // Checks the references of rules to each other and to sources, with the place of each problem.
 import type { Value } from '../../wire/reading.ts';
 import type { WritableTags } from '../sources/tag-write.ts';
-import { type RuleSettings, ruleStreamId } from './rule-settings.ts';
+import { type ActionSettings, type RuleSettings, ruleStreamId } from './rule-settings.ts';
 
 export interface QueryProblem {
   readonly path: readonly (string | number)[];
@@ -20,14 +20,18 @@ export interface SourceFacts {
   readonly isNumbered: boolean;
 }
 
-/**
- * What rules say of each other, and of sources. Rules that are wrong by themselves are undefined.
- * @param areAllNamed every source has told its name: one that is not among them is nowhere
- */
+export interface SiteFacts {
+  readonly sources: readonly SourceFacts[];
+  /** Every source has told its name: one that is not among them is nowhere. */
+  readonly areAllNamed: boolean;
+  /** That telemetry is sent to. */
+  readonly output: string;
+}
+
+/** What rules say of each other, and of the rest of the site. Rules that are wrong by themselves are undefined. */
 export function checkRules(
   rules: readonly (RuleSettings | undefined)[],
-  sources: readonly SourceFacts[],
-  areAllNamed: boolean,
+  { sources, areAllNamed, output }: SiteFacts,
   tell: Say,
 ): void {
   const byName = new Map(sources.map((source) => [source.name, source]));
@@ -49,33 +53,48 @@ export function checkRules(
           say(['inputs', input, 'source'], `'${name}' is ordered by record numbers: a rule decides by time`);
     }
     checkWrites(rule, byName, isNowhere, say);
+    checkSends(rule, output, say);
   }
 }
 
 type Say = (path: readonly (string | number)[], message: string) => void;
 
+type Placed<T> = { readonly at: readonly (string | number)[]; readonly action: T };
+
+function actionsIn({ outputs }: RuleSettings): readonly Placed<ActionSettings>[] {
+  const lists = Array.isArray(outputs)
+    ? [[[] as string[], outputs] as const]
+    : Object.entries(outputs).map(([name, list]) => [[name], list] as const);
+  return lists.flatMap(([path, list]) => list.map((action, n) => ({ at: ['outputs', ...path, n], action })));
+}
+
+/** What another module is to get would go to the cloud, and be paid for. */
+function checkSends(rule: RuleSettings, output: string, say: Say): void {
+  for (const { at, action } of actionsIn(rule))
+    if (action !== 'upstream' && 'send' in action && action.send === output)
+      say(
+        [...at, 'send'],
+        `'${output}' is the output for telemetry (uplink.output), which is routed to the cloud: name another`,
+      );
+}
+
 function checkWrites(
-  { outputs }: RuleSettings,
+  rule: RuleSettings,
   sources: ReadonlyMap<string, SourceFacts>,
   isNowhere: (name: string) => boolean,
   say: Say,
 ): void {
-  const lists = Array.isArray(outputs)
-    ? [[[] as string[], outputs] as const]
-    : Object.entries(outputs).map(([name, list]) => [[name], list] as const);
-  for (const [path, list] of lists) {
-    for (const [n, action] of list.entries()) {
-      if (action === 'upstream' || !('write' in action)) continue;
-      const { source, tag, value } = action.write;
-      const at = ['outputs', ...path, n, 'write'];
-      const found = sources.get(source);
-      const limits = found?.writable?.get(tag);
-      if (isNowhere(source)) say([...at, 'source'], unknownSource(source));
-      else if (found?.writable === undefined) continue;
-      else if (!limits) say([...at, 'tag'], `'${tag}' of ${source} may not be written: allow it on the tag`);
-      else if (typeof value !== 'object')
-        checkValue(limits, value, (message) => say([...at, 'value'], message));
-    }
+  for (const { at: place, action } of actionsIn(rule)) {
+    if (action === 'upstream' || !('write' in action)) continue;
+    const { source, tag, value } = action.write;
+    const at = [...place, 'write'];
+    const found = sources.get(source);
+    const limits = found?.writable?.get(tag);
+    if (isNowhere(source)) say([...at, 'source'], unknownSource(source));
+    else if (found?.writable === undefined) continue;
+    else if (!limits) say([...at, 'tag'], `'${tag}' of ${source} may not be written: allow it on the tag`);
+    else if (typeof value !== 'object')
+      checkValue(limits, value, (message) => say([...at, 'value'], message));
   }
 }
 

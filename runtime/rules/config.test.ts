@@ -43,6 +43,24 @@ describe('rules in a configuration', () => {
     ).toEqual([]);
   });
 
+  it('send nothing to the output for telemetry, whose route leads to the cloud', () => {
+    const to = (send: string, uplink: object) => {
+      try {
+        const rules = [{ ...good, outputs: ['upstream', { send }] }];
+        validateConfig({ sources: [press], rules, uplink }, 'test');
+        return [];
+      } catch (error) {
+        return (error as ConfigError).problems.map(({ path, message }) => `${path}: ${message}`);
+      }
+    };
+    expect(to('telemetry', {})).toEqual([
+      expect.stringMatching(/^rules\[0\]\.outputs\[1\]\.send: 'telemetry' is the output for telemetry/),
+    ]);
+    expect(to('readings', { output: 'readings' })).toHaveLength(1);
+    expect(to('telemetry', { output: 'readings' })).toEqual([]);
+    expect(to('control', {})).toEqual([]);
+  });
+
   it('read no source that is ordered by record numbers: not by name, nor with all', () => {
     const logger = {
       ...press,

@@ -12,6 +12,7 @@ import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import { HoldfastError } from '../../kernel/errors.ts';
 import { readNamedFile } from '../../kernel/small-file.ts';
 import type { WireMessage } from '../../wire/mini-batch.ts';
+import { telemetryOutput } from '../../wire/names.ts';
 import { type CapturedTransport, captureTransport, type TransportName } from './captured-transport.ts';
 import type {
   EdgeClient,
@@ -36,10 +37,6 @@ export interface IotEdgeClientOptions {
   readonly workloadTimeoutMs?: number;
   readonly clock: Clock;
 }
-
-// No route of edgeHub can name plain telemetry without naming every output: what rules send to other modules would go to
-// the cloud with it.
-const edgeOutput = 'telemetry';
 
 /** A direct method's payload may have 128 KiB; more is refused unread. */
 const maxMethodBytes = 128 * 1024;
@@ -121,7 +118,7 @@ function adapt(
     if (!discarded) captured.retryTokenLater(options.clock, error);
   });
   const target = targetOf(options, captured);
-  const usualOutput = options.output ?? (options.identity.kind === 'iot-edge' ? edgeOutput : undefined);
+  const usualOutput = options.output ?? (options.identity.kind === 'iot-edge' ? telemetryOutput : undefined);
 
   return {
     target,
