@@ -48,6 +48,8 @@ interface Asked {
   readonly stream: PeerStream;
   readonly at: number;
   readonly mischief: Mischief;
+  /** The request before was answered as it should be. */
+  readonly isInStep: boolean;
 }
 
 /**
@@ -120,13 +122,11 @@ export class ModbusLine {
     const again = this.#takeAgain(request);
     const drawn = dice.weighted(this.#weights) as Mischief;
     const mischief = again ? 'late' : drawn === 'again-later' && !this.#isRemembered() ? 'fine' : drawn;
-    const asked = { request, stream, at: clock.monotonic(), mischief };
     const before = this.#last;
+    const isInStep = before?.mischief === 'fine' && before.stream === stream && isRead(request);
+    const asked = { request, stream, at: clock.monotonic(), mischief, isInStep };
     this.#last = asked;
     if (isRead(request)) this.#lastRead = asked;
-    // It asked that in step, or it would prove the line first: so it knows of each frame that comes too much.
-    const isInStep = before?.mischief === 'fine' && before.stream === stream && isRead(request);
-    if (mischief === 'twice' && isInStep) this.#saidTwiceAt = clock.monotonic();
     if (again) clock.setTimer(dice.between(1, 30), () => this.#say(asked, again));
     const parsed = parseRequest(request.pdu);
     if (parsed) this.#options.unit.onAsked?.(parsed);
@@ -219,7 +219,7 @@ export class ModbusLine {
       case 'garbage':
         return say(noise(dice));
       case 'twice':
-        return say(Buffer.concat([frame, frame]));
+        return this.#sayTwice(asked, frame);
       case 'old-before':
         return say(Buffer.concat([dice.pick([frame, ...this.#old]), frame]));
       case 'old-after':
@@ -286,6 +286,12 @@ export class ModbusLine {
     if (question) clock.setTimer(at, () => this.#say(asked, question));
     if (answer) clock.setTimer(at + dice.between(1, 19), () => this.#say(asked, answer));
     return this.#say(asked, damaged);
+  }
+
+  #sayTwice(asked: Asked, frame: Buffer): boolean {
+    // It asked that in step, or it would prove the line first: so it knows of the frame that comes too much.
+    if (asked.isInStep && this.#isAwaited(asked)) this.#saidTwiceAt = this.#options.clock.monotonic();
+    return this.#say(asked, Buffer.concat([frame, frame]));
   }
 
   #isRemembered(): boolean {

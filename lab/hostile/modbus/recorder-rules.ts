@@ -40,19 +40,22 @@ export function recorderRules({
    * It was made before anybody watched; or its clock leapt ahead and was set back while nobody heard it: what it made
    * meanwhile stands at times that no live sample gives a reason to expect.
    */
-  const isHidden = (sample: Sample): boolean => {
-    if (plan.index !== 'time') return false;
-    const { after, before } = aroundOf(sample);
+  const isHidden = (sample: Sample): boolean =>
+    plan.index === 'time' && [sights, ...known].some((seen) => isHiddenTo(seen, sample));
+  /** What was seen by when a disk was put back: what was claimed before rests on that. */
+  const known: (readonly Sight[])[] = [];
+  const isHiddenTo = (seen: readonly Sight[], sample: Sample): boolean => {
+    const { after, before } = aroundOf(seen, sample);
     if (after === undefined) return false;
     if (before === undefined) return true;
-    const [shown, known] = [madeAs(after), madeAs(before)];
+    const [shown, last] = [madeAs(after), madeAs(before)];
     if (isSmallStepUnheard(sample, after)) return true;
-    const passedMs = site.isAgeUnknown ? 0 : after.at - known.at;
-    return sample.stamp > Math.max(shown.stamp, known.stamp + passedMs);
+    const passedMs = site.isAgeUnknown ? 0 : after.at - last.at;
+    return sample.stamp > Math.max(shown.stamp, last.stamp + passedMs);
   };
-  const aroundOf = ({ id }: Sample) => ({
-    after: sights.find((sight) => sight.id >= id),
-    before: sights.findLast((sight) => sight.id < id),
+  const aroundOf = (seen: readonly Sight[], { id }: Sample) => ({
+    after: seen.find((sight) => sight.id >= id),
+    before: seen.findLast((sight) => sight.id < id),
   });
   const madeAs = ({ id }: Sight): Sample => recorder.records.all[id - 1]!;
   /** Its clock was set back right after, by no more than time synchronisation does, and nobody heard it in between. */
@@ -65,12 +68,14 @@ export function recorderRules({
    * Its clock was set back after it was made, by more, and set ahead again before anybody heard it: what is shown then does not lag,
    * and the log, when it is looked at, does not hold any more where the times go back. What it leapt over looks like a time without power.
    */
-  const isStepUnheard = (sample: Sample): boolean => {
+  const isStepUnheard = (sample: Sample): boolean =>
+    plan.index === 'time' && [sights, ...known].some((seen) => isStepUnheardBy(seen, sample));
+  const isStepUnheardBy = (seen: readonly Sight[], sample: Sample): boolean => {
     const { all } = recorder.records;
-    const { after, before } = aroundOf(sample);
-    if (plan.index !== 'time' || after === undefined || before === undefined) return false;
-    const [shown, known] = [madeAs(after), madeAs(before)];
-    if (shown.stamp < known.stamp + (after.at - known.at) - smallStepMs) return false;
+    const { after, before } = aroundOf(seen, sample);
+    if (after === undefined || before === undefined) return false;
+    const [shown, last] = [madeAs(after), madeAs(before)];
+    if (shown.stamp < last.stamp + (after.at - last.at) - smallStepMs) return false;
     const back = all.find(
       (next) => next.id > sample.id && next.id <= after.id && next.stamp < all[next.id - 2]!.stamp,
     );
@@ -100,6 +105,7 @@ export function recorderRules({
     rollBack: (since, now) => {
       undone.push({ from: since, to: now });
       recorder.forgetLooks(since);
+      known.push([...sights]);
       while (sights.length > 0 && sights.at(-1)!.at > since) sights.pop();
     },
     isForgotten: (sample) =>

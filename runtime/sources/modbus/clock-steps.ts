@@ -3,8 +3,8 @@
 // forward, records may still come at times that the clock jumped over, once it is put right.
 //
 // A clock that shows less than has passed, after samples went unseen, was set back, or the sample is old: the equipment was off, or
-// takes samples rarely. Where samples are counted, the count tells how long it sampled; else the next sample tells: it comes up to
-// where the clock should stand, or it does not, though it is nearer than that.
+// takes samples rarely. Where samples are counted, and it took as many as time has passed, it was set back. Else the next sample
+// tells: it comes up to where the clock should stand, or it does not, though it is nearer than that.
 //
 // One number is kept with the stream for the next start: the time up to which some times came twice.
 import type { Clock } from '../../../kernel/clock.ts';
@@ -23,7 +23,7 @@ export interface ClockStep {
   readonly from: number;
   /**
    * The clock did not go back, but shows so much less than has passed while samples went unseen: it was set back among
-   * these, or it only stood still, or the sample is so old. Absent: it went back.
+   * these, or it only stood still, or the sample is so old. Absent: it went back, or that is clear by now.
    */
   readonly lostMs?: number;
 }
@@ -147,7 +147,7 @@ export class ClockSteps {
   /** A process after this one could not find out any more why it lagged: by more than samples are apart, as far as that is known. */
   get #pendingTo(): number {
     const lag = this.#lag;
-    if (lag === undefined) return 0;
+    if (lag === undefined || this.#isExplained(lag)) return 0;
     const apartMs = lag.since
       ? lag.passedMs / Math.max(1, lag.since.count)
       : (this.#intervalMs ?? Number.POSITIVE_INFINITY);
@@ -204,7 +204,7 @@ export class ClockSteps {
     if (shown?.time === time) return;
     if (shown && !this.#hasMissed && time > shown.time && (since?.count ?? 1) === 1)
       this.#intervals = [...this.#intervals, time - shown.time].slice(-maxIntervals);
-    if (shown) this.#judgeLag(time, shown);
+    if (shown) this.#judgeLag(time, shown, since);
     this.#lead = Math.min(this.#lead, time - now);
     this.#knownFrom = Math.min(this.#knownFrom, time);
     if (shown) this.#compare(time, shown, since);
@@ -222,10 +222,8 @@ export class ClockSteps {
     const isLagging = this.#hasMissed && lostMs > 0 && !this.#isUnsure(shown);
     if (!isBack && !isLagging) return;
     const lag = { id: this.#count, before: shown, lostMs, to: this.#expected(shown), passedMs, since };
-    const isExplained = isBack ? undefined : this.#isExplained(lag);
-    if (isExplained === true) return;
     const from = time - passedMs - slackMs;
-    const isProven = isBack || isExplained === false;
+    const isProven = isBack || this.#isExplained(lag) === false;
     this.#note({
       at: now,
       shown: shown.time,
@@ -240,18 +238,24 @@ export class ClockSteps {
   }
 
   /** What was shown after a sample that lagged. */
-  #judgeLag(time: number, shown: Shown): void {
+  #judgeLag(time: number, shown: Shown, since: SampleCount | undefined): void {
     const lag = this.#lag;
     if (lag === undefined) return;
-    const isExplained = this.#isExplained(lag) ?? (!lag.since?.isSure && this.#lostMs(time, lag.before) <= 0);
+    const isExplained = this.#isExplained(lag);
+    const hasCaughtUp = this.#lostMs(time, lag.before) <= 0;
     const isNear = time > shown.time && time - shown.time < lag.lostMs;
-    if (!isExplained && !isNear) return;
-    if (isExplained) this.#steps = this.#steps.filter(({ id }) => id !== lag.id);
-    else this.#suspect(lag.to);
+    // Of samples that are counted the very next one has to.
+    const isNext = !lag.since?.isSure || since?.count === 1;
+    const wasOff = hasCaughtUp && isExplained !== false && (isExplained || isNext);
+    if (!wasOff && isExplained !== false && !isNear) return;
+    const step = this.#steps.find(({ id }) => id === lag.id);
+    const others = this.#steps.filter((each) => each !== step);
+    this.#steps = wasOff || step === undefined ? others : inOrder([...others, asProven(step)]);
+    if (!wasOff) this.#suspect(lag.to);
     this.#lag = undefined;
   }
 
-  /** By the samples that were taken meanwhile it was off for as long as it lags. Undefined where that is not known. */
+  /** By the samples that were taken meanwhile it may have been off for as long as it lags. Undefined where that is not known. */
   #isExplained({ since, passedMs, lostMs }: Lag): boolean | undefined {
     const intervalMs = this.#intervalMs;
     if (!since?.isSure || intervalMs === undefined) return undefined;
@@ -289,6 +293,14 @@ export class ClockSteps {
     const latest = shown.time + this.#stepMs - 1 + passedMs * (1 + drift);
     return Math.floor(latest / this.#stepMs) * this.#stepMs + 1;
   }
+}
+
+function asProven({ lostMs: _, ...step }: ClockStep): ClockStep {
+  return step;
+}
+
+function inOrder(steps: readonly ClockStep[]): readonly ClockStep[] {
+  return steps.toSorted((a, b) => a.id - b.id);
 }
 
 function roundUp(time: number): number {

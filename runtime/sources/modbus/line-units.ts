@@ -145,12 +145,8 @@ export class LineUnits {
   }
 
   #stepReadFor(unit: Unit, request: Buffer): Buffer | undefined {
-    const { steps, exchanges } = unit;
-    if (!steps || this.#isInStep(unit, request)) return undefined;
-    return steps.proofOf(
-      request,
-      (read) => exchanges.isMistakable(read) || (exchanges.isDoubtful && !steps.mayBeAnswered(read)),
-    );
+    if (this.#isInStep(unit, request)) return undefined;
+    return unit.steps?.proofOf(request, (read) => unit.exchanges.isMistakable(read));
   }
 
   /** `request` is sent now. */

@@ -5,8 +5,8 @@
 //
 // Some units give no more and no less than what they are made for. Where they refuse each such read, data behind two refusals
 // is no answer to an earlier read, or it would have been a refusal too. Where they say nothing to it, that shows as much: a
-// lagging unit would have given the answer to what was asked before. Not where answers have been said twice of late: what
-// answered those reads may have been that, and the true answer still be to come.
+// lagging unit would have given the answer to what was asked before. Not where answers have been said twice of late,
+// of a unit that does answer such reads: what answered those before may have been that, and the true answer still be to come.
 import { dataBytes, resized } from './response-match.ts';
 
 /** Reads by which an answer may lag and still be told. */
@@ -32,6 +32,8 @@ export class StepProof {
   #refusals = 0;
   /** The last proof that was tried showed nothing. */
   #hasFailed = false;
+  /** It has answered one with data. */
+  #hasProved = false;
   /** Reads that were answered with data, by form. */
   readonly #good = new Map<string, Buffer>();
   /** Proofs in a row that nothing at all came for. */
@@ -82,6 +84,7 @@ export class StepProof {
   answered(read: Buffer, how: { isRefusal: boolean; isTelling: boolean; isProof: boolean }): void {
     if (how.isProof) {
       this.#hasFailed = how.isRefusal;
+      this.#hasProved ||= !how.isRefusal;
       this.#silentReads = 0;
     }
     if (how.isRefusal) {
@@ -95,14 +98,14 @@ export class StepProof {
   }
 
   /**
-   * What `proofOf` gave was not answered. `isSilent`: nothing at all came. `isDoubtful`: what came before may have been said twice,
-   * so the answers to those reads may still come.
+   * What `proofOf` gave was not answered. `isSilent`: nothing at all came. `isDoubtful`: what came before may have been said
+   * twice, so the answers to those reads may still come.
    */
   failed(isSilent: boolean, isDoubtful: boolean): void {
     this.#hasFailed = true;
     if (!isSilent) return;
     this.#silentReads += 1;
-    this.#isShown = !isDoubtful && this.#areAnswered(this.#last.slice(0, -1));
+    this.#isShown = !(isDoubtful && this.#hasProved) && this.#areAnswered(this.#last.slice(0, -1));
   }
 
   /** A read that shows it; undefined where none is left. `isTaken`: its answer could be that of another all the same. */
