@@ -4,7 +4,7 @@ import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
 import { adapterOf, type MakeSource } from './adapters.ts';
-import type { SourceConfig } from './config/schema.ts';
+import { type SourceConfig, tagsOf } from './config/schema.ts';
 import type { LearnedBook } from './sources/learned.ts';
 import type { SourceSink } from './sources/source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
@@ -46,12 +46,6 @@ export function buildSource(
   const tags = tagsOf(settings);
   const edges = { clock, random, log: sourceLog, metrics };
   return superviseSource({ name, source, sink, ...edges, writable, ...(tags && { tags }) });
-}
-
-/** Undefined where none are listed: what other modules send has the tags that it has. */
-function tagsOf(settings: SourceConfig): readonly string[] | undefined {
-  const { tags } = settings as { readonly tags?: readonly { readonly name: string }[] };
-  return tags === undefined || tags.length === 0 ? undefined : tags.map(({ name }) => name);
 }
 
 /** The stream's windows, and where they end. */

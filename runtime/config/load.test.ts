@@ -84,6 +84,21 @@ rules:
     expect(problems.filter((each) => /^rules\[1\]/.test(each))).toHaveLength(1);
   });
 
+  it('looks into queries of a site that is right in all else: names of tags, and outputs of which nothing is said', async () => {
+    const tags = [{ name: 't', address: 0, type: 'int16' }];
+    const sources = [{ name: 'press', type: 'modbus-tcp', host: 'h', pollMs: 1000, tags }];
+    const of = (rule: object) =>
+      loadValue({ sources, rules: [{ name: 'a', outputs: ['upstream'], ...rule }] }, 'site').then(
+        () => [],
+        (error: ConfigError) => error.problems.map(({ path, message }) => `${path}: ${message}`),
+      );
+    expect(await of({ query: 'SELECT t FROM press TIMESTAMP BY tt' })).toEqual([
+      expect.stringMatching(/^rules\[0\]\.query: .*TIMESTAMP BY tt: no tag of press.*Did you mean t\?/),
+    ]);
+    expect(await of({ query: 'SELECT t INTO x FROM press', outputs: { y: ['upstream'] } })).toHaveLength(2);
+    expect(await of({ query: 'SELECT t FROM press TIMESTAMP BY t' })).toEqual([]);
+  });
+
   it('takes neither an empty file nor one without sources for the wish to read nothing', () => {
     expect(problemsOf('')[0]?.message).toMatch(/cut off/);
     expect(problemsOf('# only a comment')[0]?.message).toMatch(/cut off/);

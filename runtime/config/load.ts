@@ -19,7 +19,7 @@ import {
 import { fillInProfiles } from './profiles.ts';
 import { Quiet } from './quiet.ts';
 import { isNamed, type RemoteFiles, readRemoteFile } from './remote-files.ts';
-import { type Config, configSchema, ruleSources, soundParts } from './schema.ts';
+import { type Config, configSchema, factsOf, soundParts } from './schema.ts';
 import { tagColumns } from './tag-columns.ts';
 import { parseTagTable, type TagTable } from './tags-csv.ts';
 import { withDurations, withVariables } from './values.ts';
@@ -154,7 +154,7 @@ async function loadLists(
   // What is said of a variable is the cause of what its setting lacks.
   const more = found.flatMap((problem) => (problem && !before.has(problem.path) ? [problem] : []));
   const parts = result.success
-    ? { ...result.data, facts: readableFacts(result.data), problems: [] }
+    ? { ...result.data, facts: result.data.sources.map(factsOf), problems: [] }
     : soundParts(input);
   const inQueries = await queryProblems(
     parts.rules,
@@ -197,9 +197,6 @@ function hashOf(input: unknown): string {
     .update(JSON.stringify(input, inOrder) ?? '')
     .digest('hex');
 }
-
-const readableFacts = (config: Config) =>
-  [...ruleSources(config)].map(([name, streamId]) => ({ name, streamId, isNumbered: false }));
 
 /** What the schema found between parts is found again with those that are right by themselves. */
 function distinct(problems: readonly Problem[]): readonly Problem[] {

@@ -220,7 +220,8 @@ function checkExclusive(sources: ConfigParts['sources'], say: Say): void {
   }
 }
 
-function factsOf(source: SourceConfig): SourceFacts {
+/** What rules are checked against. */
+export function factsOf(source: SourceConfig): SourceFacts {
   const writable = adapterOf(source).writable?.(source as never) ?? new Map();
   const tags = tagsOf(source);
   return {
