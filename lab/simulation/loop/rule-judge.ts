@@ -92,10 +92,14 @@ export class RuleJudge {
   }
 
   /**
-   * All is healed. `covered`: of the rule's stream, by the ledger. `delivered`: numbers of samples. `from`: where the ledger
-   * says that the source's stream begins.
+   * All is healed. `covered`: of the rule's stream, by the ledger. `voids`: of it, where what was promised may be declared lost.
+   * `delivered`: numbers of samples. `from`: where the ledger says that the source's stream begins.
    */
-  close(covered: readonly Window[], delivered: ReadonlySet<number>, from: number): void {
+  close(
+    { covered, voids }: { readonly covered: readonly Window[]; readonly voids: readonly Window[] },
+    delivered: ReadonlySet<number>,
+    from: number,
+  ): void {
     // What is newer is on its way.
     const newest = [...delivered].reduce((most, number) => Math.max(most, number), -1);
     for (const [time, { isGood }] of this.#verdicts) {
@@ -110,9 +114,12 @@ export class RuleJudge {
       for (const time of missingIn(window, seen, this.#verdicts, this.#equipment))
         this.#find('no-verdict', `${time} is claimed by [${window.start}, ${window.end})`);
     const last = Math.max(...this.#verdicts.keys());
-    for (const id of this.#actions.keys())
-      if (!this.#verdicts.has(timeOf(id)) && timeOf(id) <= last)
+    const isTold = (time: number) => voids.some(({ start, end }) => start <= time && time < end);
+    for (const id of this.#actions.keys()) {
+      const time = timeOf(id);
+      if (!this.#verdicts.has(time) && time <= last && !isTold(time))
         this.#find('wild-action', `${id} is of no verdict`);
+    }
   }
 }
 
