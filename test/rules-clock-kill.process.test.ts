@@ -42,6 +42,7 @@ beforeAll(async () => {
   site = await openSenderSite({ out: 'in' }, { onMessage: (message) => void messages.push(message) });
   const config = {
     dataFolder: join(folder, 'data'),
+    statusPort: 0,
     windows: { ageMs: 300, quietMs: 1000 },
     spool: { commitIntervalMs: 50 },
     // This one kills it on purpose: it need not wait before it reads again.

@@ -12,7 +12,7 @@ import { parseQuery } from './language/parse-query.ts';
 import { RuleQueryError } from './language/query-error.ts';
 
 /** Counts up where state of an earlier engine means something else. */
-const engineVersion = 2;
+const engineVersion = 3;
 
 export const defaultOrder: Required<EventOrder> = {
   outOfOrderMs: 0,

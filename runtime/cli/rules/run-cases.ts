@@ -69,7 +69,7 @@ function decide(rule: CompiledRule, { inputs }: TestCase): ReadonlyMap<string, r
 /** As the hub stamps it; else events come 1 ms apart. */
 function arrival(event: RuleRecord, line: number): number {
   const stamp = event.EventEnqueuedUtcTime;
-  return (typeof stamp === 'string' ? parseDate(stamp)?.getTime() : undefined) ?? line;
+  return (typeof stamp === 'string' ? parseDate(stamp, 'up')?.getTime() : undefined) ?? line;
 }
 
 function differences(one: TestCase, came: ReadonlyMap<string, readonly RuleRecord[]>): readonly string[] {

@@ -180,10 +180,11 @@ class ScriptCompiler {
       prefixes: names.map((name) => name.toLowerCase()),
       typeOf: (dotted) => byName.get(dotted) ?? 'any',
       timeFields: isByIndex ? timeFields : new Set(),
+      dateField: isByIndex ? undefined : ownField(source.timestampBy, names),
       onField: (path) => void fields.add(path.join('.')),
       onWarning: (text) => void this.#warnings.add(text),
     };
-    const timestampBy = isByIndex ? undefined : source.timestampBy;
+    const timestampBy = isByIndex ? undefined : uncast(source.timestampBy!);
     const plan = this.#inputPlan(input, timestampBy, shape);
     const connect = (position: number) => void plan.feeds.push(position);
     return { shape, connect, reachMs: 0, restsMs: 0, fanOut: 1 };
@@ -196,7 +197,8 @@ class ScriptCompiler {
   }
 
   #inputPlan(input: string, timestampBy: Expression | undefined, shape: SourceShape): InputPlan {
-    const scope = new RowScope(shape, []);
+    // As it stands in the row: of a text each digit counts.
+    const scope = new RowScope({ ...shape, dateField: undefined }, []);
     const text = timestampBy === undefined ? '' : scope.textOf(timestampBy);
     const found = this.#inputs.find(({ plan, text: other }) => plan.input === input && other === text);
     if (found !== undefined) return found.plan;
@@ -239,4 +241,19 @@ function isField(expression: Expression, names: readonly string[], fields: Reado
   const isPrefixed = path.length === 2 && names.some((name) => name.toLowerCase() === path[0]!.toLowerCase());
   const own = isPrefixed ? path.slice(1) : path;
   return own.length === 1 && fields.has(own[0]!.toLowerCase());
+}
+
+/** A text is a date there anyway, to its last digit. */
+function uncast(expression: Expression): Expression {
+  return expression.kind === 'cast' && expression.type === 'datetime' && expression.of.kind === 'column'
+    ? expression.of
+    : expression;
+}
+
+/** The field that TIMESTAMP BY names as it is, dotted, in lower case: it is a date in all of the query. */
+function ownField(expression: Expression | undefined, names: readonly string[]): string | undefined {
+  if (expression?.kind !== 'column') return undefined;
+  const path = expression.path.map((name) => name.toLowerCase());
+  const isPrefixed = path.length > 1 && names.some((name) => name.toLowerCase() === path[0]);
+  return (isPrefixed ? path.slice(1) : path).join('.');
 }

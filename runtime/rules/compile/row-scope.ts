@@ -2,7 +2,7 @@
 import type { AnalyticPlan } from '../engine/analytic.ts';
 import { fieldOf, type Scope } from '../expressions/compile-expression.ts';
 import { type Compiled, type Frame, timestamp } from '../expressions/frame.ts';
-import type { StaticType, Value } from '../expressions/values.ts';
+import { type StaticType, toDate, type Value } from '../expressions/values.ts';
 import { printExpression, walkExpression } from '../language/print.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Position } from '../language/tree.ts';
@@ -17,6 +17,8 @@ export interface SourceShape {
   readonly typeOf: (dotted: string) => StaticType;
   /** Fields that are the row's time, whatever the row has there; in lower case. */
   readonly timeFields: ReadonlySet<string>;
+  /** The field that TIMESTAMP BY names, by dotted name in lower case: a text in it is a date. */
+  readonly dateField?: string | undefined;
   /** Told of each field that is read, as it is written; `*` for all. */
   readonly onField: (path: readonly string[]) => void;
   readonly onWarning: (text: string) => void;
@@ -58,7 +60,9 @@ export class RowScope implements Scope {
     const dotted = names.join('.').toLowerCase();
     this.#source.onField(names);
     if (this.#source.timeFields.has(dotted)) return timestamp;
-    return { run: pathOf((frame) => frame.row, names), type: this.#source.typeOf(dotted) };
+    const run = pathOf((frame) => frame.row, names);
+    if (dotted === this.#source.dateField) return { run: (frame) => dateOf(run(frame)), type: 'datetime' };
+    return { run, type: this.#source.typeOf(dotted) };
   }
 
   warn(text: string): void {
@@ -99,6 +103,8 @@ export class RowScope implements Scope {
     }
   }
 }
+
+const dateOf = (value: Value) => (value === null ? null : toDate(value, 'TIMESTAMP BY'));
 
 /** `SUM(x) OVER (..)`: the call itself is known already, its arguments are of the row. */
 function aggregateArguments(scope: RowScope, call: Expression): Scope {

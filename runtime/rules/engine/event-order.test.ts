@@ -36,6 +36,26 @@ describe('the order of events', () => {
     expect(rule.lastProblem()).toContain('5 min ahead');
   });
 
+  it('a part of a millisecond behind the end of a window is of the next window', () => {
+    for (const by of ['t', 'CAST(t AS datetime)']) {
+      const query = `SELECT COUNT(*) AS n, MAX(t) AS last FROM input TIMESTAMP BY ${by} GROUP BY TumblingWindow(second, 10)`;
+      const rule = ruleOf(query).start();
+      rule.push('input', 's', 10_000, { t: '1970-01-01T00:00:10.0000000Z' });
+      rule.push('input', 's', 10_001, { t: '1970-01-01T00:00:10.0000005Z' });
+      expect(seconds(rule.advance(1e9))).toEqual([10, 20]);
+    }
+  });
+
+  it('the field of TIMESTAMP BY is a date in all of the query, in UTC, whatever its zone', () => {
+    const query = `SELECT MAX(t) AS last, MIN(x) AS other FROM input TIMESTAMP BY t GROUP BY TumblingWindow(minute, 1)`;
+    const rule = ruleOf(query, { eventOrder: { outOfOrderMs: 60_000 } }).start();
+    rule.push('input', 's', 30_000, { t: '1970-01-01T01:00:10+01:00', x: '1970-01-01T01:00:10+01:00' });
+    rule.push('input', 's', 30_001, { t: '1970-01-01T00:00:20Z', x: '1970-01-01T00:00:20Z' });
+    expect(rule.advance(1e9).map(({ row }) => row)).toEqual([
+      { last: '1970-01-01T00:00:20.0000000Z', other: '1970-01-01T00:00:20Z' },
+    ]);
+  });
+
   it('windows wait for what may still come, no longer than lateMs behind the watermark', () => {
     const rule = ruleOf(
       'SELECT COUNT(*) AS n FROM input TIMESTAMP BY t GROUP BY TumblingWindow(second, 10)',

@@ -2,9 +2,18 @@
 // tolerance is moved to the earliest time allowed, or left out. The bound depends on the rows before alone, not on how they were cut into calls.
 import type { EventOrder } from '../engine-api.ts';
 import { Frame } from '../expressions/frame.ts';
-import { type RecordValue, RowProblem, toDate } from '../expressions/values.ts';
+import { parseDate, type RecordValue, RowProblem, toDate, type Value } from '../expressions/values.ts';
 import { durationText } from '../language/duration-text.ts';
 import type { InputPlan } from './plan.ts';
+
+/**
+ * Times are whole milliseconds here, and so are the ends of windows, which belong to their windows: what lies a part of a
+ * millisecond behind an end is of the next window, so parts are rounded up.
+ */
+function eventTime(value: Value): number {
+  const up = typeof value === 'string' ? parseDate(value, 'up') : undefined;
+  return (up ?? toDate(value, 'TIMESTAMP BY')).getTime();
+}
 
 export class EventTimes {
   readonly #time: NonNullable<InputPlan['time']>;
@@ -26,7 +35,7 @@ export class EventTimes {
     this.#frame.time = index;
     const value = this.#time(this.#frame);
     if (value === null) throw new RowProblem('the field of TIMESTAMP BY is missing');
-    const time = toDate(value, 'TIMESTAMP BY').getTime();
+    const time = eventTime(value);
     const { aheadMs } = this.#order;
     if (time > index + aheadMs)
       throw new RowProblem(`the time of TIMESTAMP BY is more than ${durationText(aheadMs)} ahead`);

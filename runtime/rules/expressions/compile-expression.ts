@@ -262,7 +262,7 @@ function dateCall(
   if (!['DATEADD', 'DATEDIFF', 'DATEPART', 'DATENAME'].includes(name)) return undefined;
   const isOfTwo = name === 'DATEADD' || name === 'DATEDIFF';
   checkCount(name, args.length, isOfTwo ? 3 : 2, isOfTwo ? 3 : 2, at);
-  const unit = unitOf(args[0], at);
+  const unit = unitOf(args[0], at, true);
   const [a, b] = args.slice(1).map((arg) => compile(arg).run);
   const nullable = (compute: (x: Value, y: Value) => Value) => (frame: Frame) => {
     const x = a!(frame);

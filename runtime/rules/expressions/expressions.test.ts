@@ -218,6 +218,13 @@ describe('expressions', () => {
     ],
     ['SELECT LAG(x) FROM input', 'rule-query-invalid', 'LIMIT DURATION'],
     ['SELECT COUNT(*) FROM input GROUP BY TumblingWindow(day, 8)', 'rule-query-invalid', '7 days'],
+    [
+      'SELECT DATEPART(iso_week, t) FROM input',
+      'rule-query-invalid',
+      'year, quarter, month, dayofyear, day, week',
+    ],
+    ['SELECT DATEDIFF(tz, t, t) FROM input', 'rule-query-invalid', 'tz is no part of a date'],
+    ['SELECT DATEADD(fortnight, 1, t) FROM input', 'rule-query-invalid', 'millisecond, microsecond'],
     ['SELECT COUNT(*) FROM input GROUP BY TumblingWindow(fortnight, 1)', 'rule-query-invalid', 'no unit'],
     ['SELECT COUNT(*) FROM input GROUP BY TumblingWindow(second, 0)', 'rule-query-invalid', 'above 0'],
     [

@@ -47,8 +47,8 @@ export const unitMs: Readonly<Partial<Record<Unit, number>>> = {
   microsecond: 0.001,
 };
 
-/** `second`, `ss`, `'second'`. @throws RuleQueryError */
-export function unitOf(expression: Expression | undefined, at: Position): Unit {
+/** `second`, `ss`, `'second'`. `asPart`: of a date, which has parts that are no length. @throws RuleQueryError */
+export function unitOf(expression: Expression | undefined, at: Position, asPart = false): Unit {
   const name =
     expression?.kind === 'column' && expression.path.length === 1
       ? expression.path[0]!
@@ -59,8 +59,10 @@ export function unitOf(expression: Expression | undefined, at: Position): Unit {
   if (unit !== undefined) return unit;
   throw new RuleQueryError(
     expression?.at ?? at,
-    name === '' ? 'a unit of time is missing' : `${name} is no unit of time`,
-    'Write day, hour, minute, second or millisecond.',
+    name === '' ? 'a unit of time is missing' : `${name} is no ${asPart ? 'part of a date' : 'unit of time'}`,
+    asPart
+      ? `Write one of ${Object.keys(names).join(', ')}.`
+      : 'Write day, hour, minute, second or millisecond.',
   );
 }
 

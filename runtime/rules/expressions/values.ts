@@ -54,8 +54,11 @@ export function toDate(value: Value, what: string): Date {
 const isoDate =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 
-/** ISO 8601; without a zone it is UTC. Parts of a millisecond are cut off. `undefined` where it is no date. */
-export function parseDate(text: string): Date | undefined {
+/**
+ * ISO 8601; without a zone it is UTC. Parts of a millisecond are cut off, or rounded up to a whole one. `undefined` where it is no
+ * date.
+ */
+export function parseDate(text: string, rest: 'cut' | 'up' = 'cut'): Date | undefined {
   const parts = isoDate.exec(text.trim());
   if (parts === null) return undefined;
   const [, year, month, day, hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] = parts;
@@ -63,6 +66,7 @@ export function parseDate(text: string): Date | undefined {
   const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`);
   // February 30th becomes March 2nd elsewhere.
   if (Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(day)) return undefined;
+  if (rest === 'up' && /[1-9]/.test(fraction.slice(3))) date.setTime(date.getTime() + 1);
   if (/^z$/i.test(zone)) return date;
   const [, sign, hours, minutes = '0'] = /^([+-])(\d\d):?(\d\d)?$/.exec(zone)!;
   const offset = (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? -60_000 : 60_000);

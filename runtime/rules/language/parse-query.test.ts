@@ -74,6 +74,17 @@ describe('a query', () => {
     ['SELECT a FROM b TIMESTAMP BY t OVER d', 'rule-query-unsupported 1:32', 'input'],
     ['SELECT a FROM b MATCH_RECOGNIZE (x)', 'rule-query-unsupported 1:17', 'LAG'],
     ['CREATE TABLE b (a bigint) SELECT a FROM b', 'rule-query-unsupported 1:1', 'leave it out'],
+    ['SELECT a FROM b EXCEPT SELECT a FROM c', 'rule-query-unsupported 1:17', 'UNION'],
+    ['SELECT a FROM b INTERSECT SELECT a FROM c', 'rule-query-unsupported 1:17', 'UNION'],
+    ['SELECT a FROM b FULL', 'rule-query-unsupported 1:17', 'LAG'],
+    ['SELECT a FROM b FULL OUTER JOIN c ON 1 = 1', 'rule-query-unsupported 1:28', 'LAG'],
+    ['SELECT a FROM b CROSS JOIN c', 'rule-query-unsupported 1:23', 'LAG'],
+    ['SELECT a FROM b CROSS c', 'rule-query-invalid 1:17', 'APPLY'],
+    ['SELECT a FROM b LIMIT 10', 'rule-query-unsupported 1:17', 'TopOne'],
+    ['SELECT a FROM b PIVOT (SUM(a) FOR c IN (1, 2)) p', 'rule-query-unsupported 1:17', 'CASE'],
+    ['SELECT a FROM b ORDER BY a', 'rule-query-unsupported 1:17', 'TopOne'],
+    ["SELECT a AT TIME ZONE 'UTC' FROM b", 'rule-query-unsupported 1:10', 'DATEADD'],
+    ['SELECT a DESC FROM b', 'rule-query-invalid 1:10', 'AS DESC'],
     ['SELECT a FROM', 'rule-query-invalid 1:14', 'ends too early'],
     ['SELECT end FROM b', 'rule-query-invalid 1:8', '[end]'],
     ["SELECT 'a FROM b", 'rule-query-invalid 1:8', 'not closed'],
@@ -87,12 +98,39 @@ describe('a query', () => {
     expect(problem).toContain(advice);
   });
 
+  it('takes no word of the language for an alias, unless AS says so', () => {
+    const said = [
+      ...'SELECT FROM WHERE GROUP BY HAVING WITH UNION ALL AND OR NOT NULL IS IN LIKE ESCAPE BETWEEN CASE WHEN THEN ELSE END'.split(
+        ' ',
+      ),
+      ...'OVER PARTITION ORDER ASC DESC LIMIT DURATION TIMESTAMP DISTINCT CROSS OUTER APPLY JOIN INTO CAST TRY_CAST'.split(
+        ' ',
+      ),
+      ...'EXCEPT INTERSECT FULL LEFT RIGHT INNER ON PIVOT UNPIVOT TOP OFFSET FETCH FOR OPTION TABLE CREATE INSERT UPDATE'.split(
+        ' ',
+      ),
+      ...'DELETE DECLARE SET EXISTS ANY SOME VALUES MATCH_RECOGNIZE WINDOW QUALIFY USING NATURAL LATERAL MINUS'.split(
+        ' ',
+      ),
+    ];
+    for (const word of said.flatMap((each) => [each, each.toLowerCase()])) {
+      for (const text of [
+        `SELECT a ${word} FROM b`,
+        `SELECT a FROM b ${word}`,
+        ...(/^union$/i.test(word) ? [] : [`SELECT a FROM b ${word} SELECT c FROM d`]),
+      ])
+        expect(problemOf(text), text).not.toBe('parsed');
+    }
+    for (const word of ['EXCEPT', 'FULL', 'LIMIT', 'top', '[select]', '"from"'])
+      expect(problemOf(`SELECT a AS ${word} FROM b AS ${word} WHERE ${word} = 1`), word).toBe('parsed');
+  });
+
   it('never fails in another way, whatever the text', () => {
     const words = fc.constantFrom(
       ...'SELECT FROM WHERE GROUP BY HAVING WITH AS UNION AND OR NOT NULL IN LIKE BETWEEN CASE WHEN THEN ELSE END OVER'.split(
         ' ',
       ),
-      ..."( ) , . ; * + - / % = < > [a] \"b\" 'c' 1 2.5 10s x input COUNT CAST TIMESTAMP LIMIT DURATION /* -- \n é 😀 [ ' CROSS APPLY".split(
+      ..."( ) , . ; * + - / % = < > [a] \"b\" 'c' 1 2.5 10s x input COUNT CAST TIMESTAMP LIMIT DURATION /* -- \n é 😀 [ ' CROSS APPLY EXCEPT FULL LIMIT ORDER".split(
         ' ',
       ),
     );

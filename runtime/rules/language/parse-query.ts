@@ -3,20 +3,25 @@
 import { queryParser } from './parser.ts';
 import { RuleQueryError, refused } from './query-error.ts';
 import {
+  Apply,
   allTokens,
   By,
   Case,
   Close,
+  Cross,
   Distinct,
   Identifier,
   Join,
   Open,
+  Order,
+  Outer,
   Over,
   Select,
   Timestamp,
 } from './tokens.ts';
 import { type IToken, Lexer } from './toolkit.ts';
 import type { Expression, Position, Script } from './tree.ts';
+import { refuseAlias } from './unsupported.ts';
 
 /** A query of people is below 10 KB; what the parser and the compiler walk through recursively stays far from the stack's end. */
 export const queryBounds = { characters: 65_536, tokens: 8000, depth: 64 } as const;
@@ -38,10 +43,18 @@ export function parseExpression(text: string): Expression {
 
 function parse<Result>(tokens: IToken[], rule: () => Result): Result {
   queryParser.input = tokens;
+  queryParser.bareAliases = [];
   const tree = rule();
   const [error] = queryParser.errors;
   queryParser.input = [];
+  for (const token of queryParser.bareAliases) refuseAlias(token, positionOf(token, tokens));
   if (error === undefined) return tree;
+  if (error.token.tokenType === Order)
+    throw refused(
+      positionOf(error.token, tokens),
+      'ORDER BY of a query',
+      'Rows come in the order of their time; the first ones of a window are TopOne() and CollectTop().',
+    );
   throw new RuleQueryError(positionOf(error.token, tokens), error.message, adviceFor(error.token));
 }
 
@@ -114,6 +127,16 @@ function refuseByName(tokens: readonly IToken[]): void {
         at,
         'JOIN (of streams, or with reference data)',
         'Bring both inputs into one stream with UNION and group it, or look back with LAG or LAST; write reference data into the query with CASE.',
+      );
+    if (
+      (token.tokenType === Cross || token.tokenType === Outer) &&
+      next?.tokenType !== Apply &&
+      next?.tokenType !== Join
+    )
+      throw new RuleQueryError(
+        at,
+        `${word} stands without APPLY`,
+        `Write ${word} APPLY GetArrayElements(..) AS name, or [${token.image}] where it is meant as a name.`,
       );
     if (token.tokenType === Identifier && word === 'MATCH_RECOGNIZE')
       throw refused(at, 'MATCH_RECOGNIZE', 'Compare with earlier events by LAG, in steps of WITH.');

@@ -1,9 +1,14 @@
 // The grammar of queries. One parser is made when this file is loaded, and used again for each text: building it costs 30 ms.
+
 import { at, ExpressionParser, nameOf, type Rule } from './expression-parser.ts';
 import * as t from './tokens.ts';
+import type { IToken } from './toolkit.ts';
 import type { Apply, Expression, Query, Script, Select, SelectItem, Source } from './tree.ts';
 
 class QueryParser extends ExpressionParser {
+  /** Names that stand as aliases without AS, of the last text: words of the language among them are hardly meant so. */
+  bareAliases: IToken[] = [];
+
   readonly script: Rule<Script> = this.RULE('script', () => {
     const steps: Script['steps'][number][] = [];
     const statements: Query[] = [];
@@ -95,8 +100,8 @@ class QueryParser extends ExpressionParser {
         ALT: () => {
           const value = this.SUBRULE(this.expression);
           const alias = this.OPTION(() => {
-            this.OPTION1(() => void this.CONSUME(t.As));
-            return nameOf(this.CONSUME(t.Name));
+            const as = this.OPTION1(() => this.CONSUME(t.As));
+            return this.#alias(this.CONSUME(t.Name), as);
           });
           return { value, alias };
         },
@@ -123,8 +128,8 @@ class QueryParser extends ExpressionParser {
       // TIMESTAMP BY and PARTITION BY begin with words that can be names.
       GATE: () => this.LA(1).tokenType === t.As || this.LA(2).tokenType !== t.By,
       DEF: () => {
-        this.OPTION2(() => void this.CONSUME(t.As));
-        return nameOf(this.CONSUME2(t.Name));
+        const as = this.OPTION2(() => this.CONSUME(t.As));
+        return this.#alias(this.CONSUME2(t.Name), as);
       },
     });
     this.MANY1(() =>
@@ -157,10 +162,15 @@ class QueryParser extends ExpressionParser {
     const start = this.OR([{ ALT: () => this.CONSUME(t.Cross) }, { ALT: () => this.CONSUME(t.Outer) }]);
     this.CONSUME(t.Apply);
     const call = this.SUBRULE(this.nameOrCall);
-    this.OPTION(() => void this.CONSUME(t.As));
-    const alias = this.CONSUME(t.Name);
-    return { isOuter: start.tokenType === t.Outer, call, alias: nameOf(alias), at: at(start) };
+    const as = this.OPTION(() => this.CONSUME(t.As));
+    const alias = this.#alias(this.CONSUME(t.Name), as);
+    return { isOuter: start.tokenType === t.Outer, call, alias, at: at(start) };
   });
+
+  #alias(token: IToken, as: IToken | undefined): string {
+    if (as === undefined) this.ACTION(() => void this.bareAliases.push(token));
+    return nameOf(token);
+  }
 
   constructor() {
     super();
