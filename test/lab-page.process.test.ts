@@ -1,5 +1,5 @@
 // docs/LAB.md as somebody follows it: its commands in one shell, in their order, on ports of their own.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,12 @@ const ports = new Map<string, number>();
 beforeAll(async () => {
   for (const name of ['9400', '9401', '5020', '9600', '8080']) ports.set(name, await freePort());
 });
-afterAll(() => rmSync(site, { recursive: true, force: true }));
+let shell: ChildProcess | undefined;
+afterAll(() => {
+  // Whatever became of the page's own last command: the whole group.
+  if (shell?.exitCode === null) process.kill(-shell.pid!, 'SIGKILL');
+  rmSync(site, { recursive: true, force: true });
+});
 
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
@@ -57,7 +62,8 @@ it.skipIf(missingPrograms('bash', 'curl'))(
       look,
       'wait',
     ].join('\n');
-    const child = spawn('bash', ['-c', script], { cwd: root });
+    const child = spawn('bash', ['-c', script], { cwd: root, detached: true });
+    shell = child;
     let out = '';
     let err = '';
     child.stdout.on('data', (chunk) => (out += chunk));
