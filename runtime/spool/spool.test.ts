@@ -405,7 +405,7 @@ describe('recovery of open windows', () => {
     const taken = await takeAll(next, 'backlog');
     expect(idsOf(taken)).toEqual(['a;0-9']);
     expect(readingsOf(taken[0]!)).toEqual(readingsIn(window(0, 9)));
-    expect(next.openStream('a', 'sequence')).toEqual({ floor: 9, continuity: 'proven' });
+    expect(next.openStream('a', 'sequence')).toEqual({ floor: 9, continuity: 'proven', ageMs: 0 });
     expect(next.stats().recoveredWindows).toBe(1);
   });
 

@@ -361,10 +361,9 @@ class DurableSpool implements Spool {
  * the machine while the wall clock is not trusted.
  */
 function ageOf(
-  { index, committedAt, committedUp }: Stream,
+  { committedAt, committedUp }: Stream,
   { up, clock }: SpoolCore,
 ): Pick<StreamStart, 'ageMs' | 'isAgeSure'> {
-  if (index !== 'time') return {};
   if (up !== undefined && committedUp?.[0] === up[0] && committedUp[1] <= up[1])
     return { ageMs: up[1] - committedUp[1], isAgeSure: true };
   const now = clock.now();

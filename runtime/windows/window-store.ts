@@ -62,7 +62,7 @@ export interface StreamStart {
   readonly floor?: number;
   /** As `StreamChange.seen`. */
   readonly seen?: number;
-  /** For a stream ordered by time: the floor was reached at most so long ago. Undefined where that is not known. */
+  /** The floor was reached at most so long ago. Undefined where that is not known. */
   readonly ageMs?: number;
   /** The age is by the machine's own count of time, which nobody sets. Default: by a wall clock. */
   readonly isAgeSure?: boolean;

@@ -150,7 +150,9 @@ class Mishaps {
   /** By a clock of the module's own that is behind, much of what there is lies in the future. */
   get isAnswerable(): boolean {
     const behindMs = this.#startedAt - this.#beganBy(this.#parts);
-    return this.#clockSteps === 0 && !this.#isAmbiguous && behindMs < mostBehindMs;
+    // Of what samples faster than it is polled each poll leaves a hole, and its log goes by as fast.
+    const { isFast } = this.#plan;
+    return this.#clockSteps === 0 && !this.#isAmbiguous && !isFast && behindMs < mostBehindMs;
   }
 
   clock(): void {

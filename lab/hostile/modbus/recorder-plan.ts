@@ -4,6 +4,8 @@ import type { Dice } from '../dice.ts';
 export interface RecorderPlan {
   readonly index: 'time' | 'sequence';
   readonly isCounted: boolean;
+  /** It samples faster than it is polled, and nothing counts its samples. */
+  readonly isFast: boolean;
   /** The tags lie in two blocks, so that a sample can be torn. */
   readonly isTwoBlocks: boolean;
   readonly sampleMs: number;
@@ -39,10 +41,24 @@ export function planRecorder(dice: Dice): RecorderPlan {
   // Where nothing counts the samples, each has to be polled for sure: no poll may take so long that one goes by.
   const pollMs = dice.pick([250, 500]);
   const timeoutMs = dice.pick([200, 400]);
-  const sampleMs = isCounted ? dice.pick([700, 1000, 1500]) : 4000 + 10 * pollMs;
+  const slowMs = isCounted ? dice.pick([700, 1000, 1500]) : 4000 + 10 * pollMs;
+  const plan = planRest(dice, { index, isCounted, modulus, pollMs, timeoutMs, sampleMs: slowMs });
+  // Or it is polled too rarely for that, and must not be claimed to be read.
+  if (isCounted || plan.capacity < 256) return plan;
+  const sampleMs = Math.floor(pollMs * 0.7);
+  return { ...plan, isFast: true, sampleMs, jitterMs: Math.floor(sampleMs / 10) };
+}
+
+type Paced = Pick<RecorderPlan, 'index' | 'isCounted' | 'modulus' | 'pollMs' | 'timeoutMs' | 'sampleMs'>;
+
+function planRest(
+  dice: Dice,
+  { index, isCounted, modulus, pollMs, timeoutMs, sampleMs }: Paced,
+): RecorderPlan {
   return {
     index,
     isCounted,
+    isFast: false,
     isTwoBlocks: dice.chance(0.4),
     sampleMs,
     jitterMs: Math.floor(sampleMs / 10),

@@ -27,6 +27,7 @@ import { createPoller } from './poller.ts';
 import { createProbe } from './probe.ts';
 import { untilQuiet } from './quiet.ts';
 import { mapHistory } from './register-map.ts';
+import { RoundWatch } from './round-watch.ts';
 import { PolledStream, type SampleStream } from './sample-stream.ts';
 import { createSequenceHistory } from './sequence-history.ts';
 import { type StampedMemory, StampedStream } from './stamped-stream.ts';
@@ -83,7 +84,7 @@ class ModbusSource implements Source {
     const isCoarse = config.stamp?.timestamp?.unit === 's';
     const stepMs = isCoarse ? 1000 : 1;
     const steps = new ClockSteps(deps.clock, stepMs);
-    this.#stamped = { last: undefined, isCoarse, steps, first: new FirstClaim() };
+    this.#stamped = { last: undefined, isCoarse, steps, first: new FirstClaim(), rounds: this.#roundWatch() };
     this.probe = createProbe({ config, links: this.#links, clock: deps.clock });
     this.#groups = this.#makeGroups();
     this.silenceLimitMs = this.#silenceLimitMs();
@@ -160,12 +161,19 @@ class ModbusSource implements Source {
     if (this.#numberedMemory) return this.#numberedMemory;
     const { number } = this.#config.stamp ?? {};
     // A number beyond 2^53 could not be an index.
-    const last = Math.min(2 ** (16 * widthOf(number?.type ?? 'uint32')), Number.MAX_SAFE_INTEGER) - 1;
-    const { floor, number: mark } = this.#deps.start?.() ?? {};
+    const last = Math.min(spanOf(number?.type), Number.MAX_SAFE_INTEGER) - 1;
+    const { floor, number: mark, ageMs } = this.#deps.start?.() ?? {};
     const known = floor === undefined ? undefined : floor - 1;
     const counter = new RecordCounter({ first: 0, last, isChecked: true }, known, mark);
-    this.#numberedMemory = { counter, taken: mark === undefined ? undefined : known };
+    const rounds = this.#roundWatch();
+    if (floor !== undefined) rounds.recall(ageMs);
+    this.#numberedMemory = { counter, taken: mark === undefined ? undefined : known, rounds };
     return this.#numberedMemory;
+  }
+
+  #roundWatch(): RoundWatch {
+    const { pollMs, stamp } = this.#config;
+    return new RoundWatch({ clock: this.#deps.clock, span: spanOf(stamp?.number?.type), pollMs });
   }
 
   /** Tags that are polled at the same pace, together. */
@@ -238,4 +246,9 @@ class ModbusSource implements Source {
     metrics.count('holdfast_modbus_refused_tags_total', { source: this.#config.name });
     log.warn({ tag, reason }, `the device refuses this tag: its value is null, quality bad:${reason}`);
   }
+}
+
+/** The number of values of a counter. */
+function spanOf(type: Parameters<typeof widthOf>[0] = 'uint32'): number {
+  return 2 ** (16 * widthOf(type));
 }

@@ -7,6 +7,7 @@ import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import type { SourceSink } from '../source.ts';
 import type { Poll } from './poller.ts';
+import type { RoundWatch } from './round-watch.ts';
 import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';
 
 /** State that outlives a session. */
@@ -14,6 +15,7 @@ export interface NumberedMemory {
   readonly counter: RecordCounter;
   /** Position of the last sample that the stream took. */
   taken: number | undefined;
+  readonly rounds: RoundWatch;
 }
 
 export interface NumberedStreamOptions {
@@ -40,8 +42,15 @@ export class NumberedStream implements SampleStream {
 
   take(poll: Poll): void {
     const { memory, hasHistory, count } = this.#options;
-    const { counter } = memory;
+    const { counter, rounds } = memory;
     const { number } = poll.numbered!;
+    const before = counter.position;
+    if (rounds.mayHaveComeRound) {
+      // Whatever number it shows: one that follows the last may be of a later round.
+      this.#observation.lose('records-missed');
+      memory.taken = undefined;
+    }
+    rounds.looked(before === undefined ? 0 : counter.positionFrom(before, number) - before);
     const isWhole = poll.isCertain || !hasHistory;
     // A sample that went before it was whole shows as a jump.
     if (isWhole) this.#incomplete.isOver(number);

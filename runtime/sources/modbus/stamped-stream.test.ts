@@ -7,6 +7,7 @@ import { FirstClaim } from '../codec/clock-ahead.ts';
 import type { SourceEvent } from '../source.ts';
 import { RecordingSink } from '../testing/recording-sink.ts';
 import { ClockSteps } from './clock-steps.ts';
+import { RoundWatch } from './round-watch.ts';
 import { encodeKept, type Stamp } from './stamp-continuity.ts';
 import { type StampedMemory, StampedStream } from './stamped-stream.ts';
 
@@ -33,7 +34,8 @@ function setUp({ isCounted = true, isCoarse = false, start, hasHistory = true, m
   const clock = new VirtualClock();
   const sink = new FussySink();
   const steps = new ClockSteps(clock, isCoarse ? 1000 : 1);
-  const kept: StampedMemory = memory ?? { last: undefined, isCoarse, steps, first: new FirstClaim() };
+  const rounds = new RoundWatch({ clock, span: 65_536, pollMs: 500 });
+  const kept = memory ?? { last: undefined, isCoarse, steps, first: new FirstClaim(), rounds };
   const stream = new StampedStream({
     sink,
     memory: kept,
@@ -245,6 +247,53 @@ describe('a stream that begins while the clock of its equipment is far ahead', (
   });
 });
 
+describe('samples that nothing counts', () => {
+  it('are claimed by themselves where each poll shows another one: there may have been more between', async () => {
+    const { clock, take, events } = setUp({ isCounted: false });
+    for (let poll = 1; poll <= 3; poll++) {
+      await clock.advance(1000);
+      take(poll * 1000, poll);
+    }
+    expect(events()).toEqual([
+      ...['resumed 1000', 'readings 1', 'observed 1001', 'broken 1001'],
+      ...['resumed 2000', 'readings 2', 'observed 2001', 'broken 2001'],
+      ...['resumed 3000', 'readings 3', 'observed 3001'],
+    ]);
+  });
+
+  it('go on where polls show each of them again, or they are far apart', async () => {
+    const { clock, take, events } = setUp({ isCounted: false });
+    for (let poll = 0; poll < 6; poll++) {
+      take((poll >> 1) * 2000, poll >> 1);
+      await clock.advance(1000);
+    }
+    take(20_000, 9);
+    expect(events().filter((event) => /broken|resumed/.test(event))).toEqual(['resumed 0']);
+  });
+});
+
+describe('a counter that may have come round a whole round while nobody looked', () => {
+  it('proves nothing by its next number, nor by the same', async () => {
+    for (const [hours, isProven] of [
+      [4, true],
+      [5, false],
+    ] as const) {
+      const { clock, take, events, memory } = setUp();
+      take(0, 1);
+      await clock.advance(hours * 3_600_000);
+      const next = setUp({ memory });
+      next.take(hours * 3_600_000, 2);
+      expect(next.events()[0]?.includes('by next-number')).toBe(isProven);
+      expect(events()).toHaveLength(3);
+    }
+    const start = { floor: t0 + 1, continuity: 'proven', ageMs: 18_000_000, isAgeSure: true } as const;
+    const number = encodeKept({ number: 1, twiceTo: 0, isShown: true }, 65_536)!;
+    const after = setUp({ start: { ...start, number } });
+    after.take(18_000_000, 2);
+    expect(after.events()[0]).not.toContain('by next-number');
+  });
+});
+
 describe('after something was missed', () => {
   it('observation begins where its clock would stand had nobody set it: what was missed may have these times', async () => {
     for (const isCounted of [true, false]) {
@@ -253,10 +302,14 @@ describe('after something was missed', () => {
       await clock.advance(10_000);
       stream.gap('poll-failed');
       // Set back by 6 s meanwhile.
-      take(4000, 9);
-      await clock.advance(1000);
-      take(5000, 10);
-      await clock.advance(9000);
+      for (const [at, number] of [
+        [4000, 9],
+        [5000, 10],
+      ] as const) {
+        take(at, number);
+        take(at, number);
+        await clock.advance(at === 4000 ? 1000 : 9000);
+      }
       take(14_000, 11);
       expect(events().slice(3)).toEqual([
         ...['broken 1', 'resumed 10011', 'late 9', 'late 10'],

@@ -1,7 +1,8 @@
 // Samples in the order of the times that the equipment gives them.
 //
 // Where it counts them as well, a break is a jump in the count, or its clock going back: a poll that failed has lost
-// nothing if the count goes on by one. Otherwise it is a poll that failed or was missed, for nobody can tell.
+// nothing if the count goes on by one, and cannot have come round meanwhile (round-watch.ts). Otherwise it is a poll that failed or
+// was missed, or a sample that one poll alone showed where the next came soon after: for nobody can tell.
 //
 // Several samples may have one stamp, where it counts in seconds, or in whatever step was not known. So a stamp in seconds
 // says that all before that second has come, and of the second itself only once the next one is there, or once a poll that was
@@ -17,6 +18,7 @@ import { Observation } from '../observation.ts';
 import type { SourceSink } from '../source.ts';
 import type { ClockSteps, SampleCount } from './clock-steps.ts';
 import type { Poll } from './poller.ts';
+import type { RoundWatch } from './round-watch.ts';
 import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';
 import { decodeKept, encodeKept, isNextStamp, type Kept, type Stamp } from './stamp-continuity.ts';
 
@@ -29,6 +31,8 @@ interface Seen {
   readonly isTaken: boolean;
   /** Its time lies in the future, and is not believed. */
   readonly isAhead?: true;
+  /** More than one poll showed it. */
+  isAgain?: true;
 }
 
 /** State that outlives a session. */
@@ -40,6 +44,8 @@ export interface StampedMemory {
   readonly steps: ClockSteps;
   /** Whether it is believed where it begins in the future. */
   readonly first: FirstClaim;
+  /** Of their numbers. */
+  readonly rounds: RoundWatch;
 }
 
 export interface StampedStreamOptions {
@@ -63,6 +69,8 @@ export class StampedStream implements SampleStream {
   readonly #observation: Observation;
   readonly #confirmer: Confirmer;
   readonly #incomplete = new Incomplete<Stamp>(isSameStamp);
+  /** The number that is shown now may be of a later round. */
+  #mayHaveComeRound = false;
 
   constructor(options: StampedStreamOptions) {
     this.#options = options;
@@ -75,6 +83,7 @@ export class StampedStream implements SampleStream {
       const { floor, ageMs = 0, isAgeSure } = start;
       memory.steps.recall(floor - 1, ageMs, { isAgeSure, isShown });
       memory.first.recall();
+      memory.rounds.recall(ageMs);
     }
     memory.steps.recallTwice(twiceTo);
   }
@@ -84,6 +93,8 @@ export class StampedStream implements SampleStream {
     const stamp = poll.stamp!;
     const readings = poll.readings(stamp.timestamp);
     memory.last ??= this.#knownBefore(stamp);
+    this.#mayHaveComeRound = modulus !== undefined && memory.rounds.mayHaveComeRound;
+    memory.rounds.looked(this.#countSince(stamp)?.count);
     const isWhole = poll.isCertain || !hasHistory;
     if (this.#isSeen(stamp, readings)) this.#unchanged(startedAt);
     else if (isWhole || this.#incomplete.note(stamp)) {
@@ -142,6 +153,7 @@ export class StampedStream implements SampleStream {
   #unchanged(startedAt: number): void {
     const { memory } = this.#options;
     const { stamp, at, isTaken, isAhead } = memory.last!;
+    memory.last!.isAgain = true;
     if (isAhead) return;
     const isSettled = !memory.isCoarse || startedAt - at >= coarseStepMs;
     const until = isSettled ? stamp.timestamp + 1 : stamp.timestamp;
@@ -163,6 +175,8 @@ export class StampedStream implements SampleStream {
     const since = this.#countSince(stamp);
     const isNext = this.#relate(stamp);
     if (this.#observation.isBroken && !isNext && !this.#isNextKnown(stamp)) memory.steps.miss();
+    // What went by between two polls in a row has its time between theirs.
+    else if (!this.#observation.isBroken && this.#isTooFast(stamp)) this.#observation.lose('samples-missed');
     memory.steps.show(timestamp, since);
     this.#confirmer.stated();
     const at = clock.monotonic();
@@ -193,7 +207,7 @@ export class StampedStream implements SampleStream {
   /** That nothing is missing since the last sample that the stream took. */
   #proof({ timestamp, number }: Stamp): Continuation | undefined {
     const { memory, start, modulus } = this.#options;
-    if (number === undefined) return undefined;
+    if (number === undefined || this.#mayHaveComeRound) return undefined;
     const { last } = memory;
     if (last) {
       if (!last.isTaken || timestamp < last.stamp.timestamp) return undefined;
@@ -210,13 +224,14 @@ export class StampedStream implements SampleStream {
     const { last } = memory;
     const before = last ? last.stamp.number : kept;
     if (modulus === undefined || number === undefined || before === undefined) return undefined;
+    if (this.#mayHaveComeRound) return undefined;
     return { count: (number - before + modulus) % modulus, isSure: last !== undefined || isShown };
   }
 
   /** The sample follows the last one that is known from before this process. */
   #isNextKnown({ number }: Stamp): boolean {
     const { memory, modulus } = this.#options;
-    if (memory.last || number === undefined) return false;
+    if (memory.last || number === undefined || this.#mayHaveComeRound) return false;
     return Continuation.nextNumber(this.#kept.number, number, modulus) !== undefined;
   }
 
@@ -225,7 +240,7 @@ export class StampedStream implements SampleStream {
     const { memory, modulus, count } = this.#options;
     const last = memory.last?.stamp;
     if (!last) return false;
-    const isNext = modulus !== undefined && isNextStamp(last, stamp, modulus);
+    const isNext = modulus !== undefined && !this.#mayHaveComeRound && isNextStamp(last, stamp, modulus);
     if (stamp.timestamp < last.timestamp) this.#observation.lose('equipment-clock-went-back');
     else if (modulus !== undefined && !isNext) this.#observation.lose('samples-missed');
     if (stamp.timestamp === last.timestamp) {
@@ -233,6 +248,14 @@ export class StampedStream implements SampleStream {
       count('holdfast_modbus_repeated_stamps_total');
     }
     return isNext;
+  }
+
+  /** Nothing counts them, and they follow each other so fast that others may have gone by between the last two polls. */
+  #isTooFast({ timestamp }: Stamp): boolean {
+    const { memory, clock, modulus } = this.#options;
+    const { last } = memory;
+    if (modulus !== undefined || !last || last.isAgain) return false;
+    return timestamp - last.stamp.timestamp < 2 * (clock.monotonic() - last.at);
   }
 
   /** `from`: where nothing is missing. Absent: at `timestamp`, but of a coarse one others may have gone by. */
