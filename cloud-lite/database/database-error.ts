@@ -2,8 +2,14 @@ import { HoldfastError } from '../../kernel/errors.ts';
 
 // SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 const givenUp = new Set(['40001', '40P01']);
-/** Data exception, integrity violation, program limit: the same data will fail again. */
-const dataClasses = new Set(['22', '23', '54']);
+/**
+ * Not of the work: connection, state and rights of the session, a schema that is not ours, a transaction that was given up,
+ * resources, locks, an operator, the system, files of configuration, foreign data. What else fails will fail again with
+ * the same data, whatever its class: nothing may block for good what comes after it.
+ */
+const outerClasses = new Set(['08', '25', '28', '3D', '3F', '40', '42', '53', '55', '57', '58', 'F0', 'HV']);
+/** Damaged files of the database. Other internal errors are of a statement and its data. */
+const damages = new Set(['XX001', 'XX002']);
 
 /** The statement took longer than it may. */
 const tooSlow = '57014';
@@ -38,8 +44,8 @@ export function isOfTheWork(error: unknown): boolean {
 export function databaseError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const message = `the database failed: ${error instanceof Error ? error.message : String(error)}`;
-  const state = sqlState(error) ?? '';
-  if (dataClasses.has(state.slice(0, 2))) {
+  const state = sqlState(error);
+  if (state !== undefined && !outerClasses.has(state.slice(0, 2)) && !damages.has(state)) {
     return new HoldfastError('database-refused-data', message, { cause: error });
   }
   const code = state === tooSlow ? 'database-too-slow' : 'database-failed';

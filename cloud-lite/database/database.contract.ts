@@ -74,6 +74,13 @@ export function databaseContract(open: () => Database): void {
         code: 'database-refused-data',
         retryable: false,
       });
+      // A row that a statement meets twice: any state that is not of the database itself.
+      await expect(
+        database.query(
+          `insert into set_aside_count values ('p', 'twice', 1), ('p', 'twice', 1)
+           on conflict (partition_id, reason) do update set messages = 2`,
+        ),
+      ).rejects.toMatchObject({ code: 'database-refused-data', retryable: false });
       await expect(database.query('select * from nowhere')).rejects.toMatchObject({
         code: 'database-failed',
         retryable: true,

@@ -14,7 +14,7 @@ import type { Database, Session } from './database.ts';
 import { databaseError, repeatGivenUp } from './database-error.ts';
 import { lockFolder } from './folder-lock.ts';
 import { storable } from './storable.ts';
-import { type HostModule, offerSync, syncPath, syncTree } from './synced-file-system.ts';
+import { type HostModule, offerSync, syncPath, syncTree, watchLog } from './synced-file-system.ts';
 
 const int8Oid = 20;
 // Our int8 values are within +-(2^53 - 1) (wire/window.ts), so a number holds them exactly.
@@ -27,7 +27,7 @@ const startParams = [
 
 /**
  * @param folder where the data lies, made if missing; undefined keeps everything in memory.
- * @param onDiskFailure ends the process: the database can neither go on nor be closed once a sync has failed.
+ * @param onDiskFailure ends the process: the database can neither go on nor be closed once a sync, or its log, has failed.
  * @throws HoldfastError `database-folder-in-use` while another process has the folder open;
  * `database-folder-damaged` when it does not open.
  */
@@ -35,11 +35,12 @@ export async function openPgliteDatabase(
   folder: string | undefined,
   onDiskFailure: (error: unknown) => never = rethrow,
 ): Promise<Database> {
-  if (folder === undefined) return pgliteDatabase(await PGlite.create({ parsers }), async () => {});
+  const failed = failureOf(onDiskFailure);
+  if (folder === undefined) return pgliteDatabase(await PGlite.create({ parsers }), failed, async () => {});
   const lock = await lockFolder(folder);
   try {
     await makeIfMissing(folder);
-    return pgliteDatabase(await openFolder(folder, onDiskFailure), () => lock.release());
+    return pgliteDatabase(await openFolder(folder, onDiskFailure), failed, () => lock.release());
   } catch (error) {
     await lock.release();
     throw databaseError(error);
@@ -74,7 +75,8 @@ class SyncedFileSystem extends NodeFS {
     const { emscriptenOpts } = await super.init(...args);
     const before = [emscriptenOpts.preRun ?? []].flat();
     const offer = (module: unknown) => offerSync(module as HostModule, this.#onFailure);
-    return { emscriptenOpts: { ...emscriptenOpts, preRun: [...before, offer] } };
+    const watch = (module: unknown) => watchLog(module as HostModule, this.#onFailure);
+    return { emscriptenOpts: { ...emscriptenOpts, preRun: [...before, offer, watch] } };
   }
 }
 
@@ -91,15 +93,34 @@ async function makeIfMissing(folder: string): Promise<void> {
   syncPath(dirname(folder));
 }
 
-function pgliteDatabase(pglite: PGlite, release: () => Promise<void>): Database {
-  const own = sessionOf(pglite);
+/**
+ * A panic, and whatever fails on the log, leaves a database that never answers again and lets nothing else run: the next
+ * statement spins inside of it. So the process has to end before that.
+ */
+function failureOf(onDiskFailure: (error: unknown) => never): (error: unknown) => never {
+  return (error) => {
+    const { severity, code, message } = (error ?? {}) as Readonly<Record<string, unknown>>;
+    // Resources, system, internal: no text of a message that was to be written is in those.
+    const isOfLog = /^(53|58|XX)/.test(String(code)) && /\bpg_wal\b/.test(String(message));
+    if (severity === 'PANIC' || severity === 'FATAL' || isOfLog) onDiskFailure(error);
+    throw error;
+  };
+}
+
+function pgliteDatabase(
+  pglite: PGlite,
+  failed: (error: unknown) => never,
+  release: () => Promise<void>,
+): Database {
+  const own = sessionOf(pglite, failed);
   let closing: Promise<void> | undefined;
   return {
     engine: 'pglite',
     query: <R extends object>(sql: string, params?: readonly unknown[]) =>
       own.query<R>(sql, params).catch(rethrow),
     script: (sql) => own.script(sql).catch(rethrow),
-    transaction: (work) => repeatGivenUp(() => pglite.transaction((tx) => work(sessionOf(tx)))),
+    transaction: (work) =>
+      repeatGivenUp(() => pglite.transaction((tx) => work(sessionOf(tx, failed))).catch(failed)),
     close() {
       closing ??= pglite.close().finally(release);
       return closing;
@@ -107,12 +128,12 @@ function pgliteDatabase(pglite: PGlite, release: () => Promise<void>): Database 
   };
 }
 
-function sessionOf(target: PGlite | Transaction): Session {
+function sessionOf(target: PGlite | Transaction, failed: (error: unknown) => never): Session {
   return {
     query: async <R extends object>(sql: string, params: readonly unknown[] = []) =>
-      (await target.query<R>(sql, params.map(storable))).rows,
+      (await target.query<R>(sql, params.map(storable)).catch(failed)).rows,
     script: async (sql) => {
-      await target.exec(sql);
+      await target.exec(sql).catch(failed);
     },
   };
 }

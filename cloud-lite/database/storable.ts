@@ -13,5 +13,6 @@ export function storable(param: unknown): unknown {
 
 export const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
 
-const storableText = (text: string) =>
+/** Text that is compared or grouped before it is stored passes through here first: two may become one. */
+export const storableText = (text: string) =>
   isStorable(text) ? text : text.replaceAll('\0', '\ufffd').toWellFormed();

@@ -6,11 +6,16 @@
 // synced by a checkpoint before the log that they need is dropped, and torn pages are put right from the log.
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
+import { describeError } from '../../kernel/errors.ts';
 
 /** The part of Emscripten's module that we use: its file system for Node. */
 export interface HostModule {
   readonly NODEFS: {
-    readonly stream_ops: { fsync?: (stream: HostStream) => number };
+    readonly stream_ops: {
+      fsync?: (stream: HostStream) => number;
+      write(stream: HostStream, ...more: readonly unknown[]): number;
+    };
+    readonly node_ops: { mknod(parent: unknown, name: string, ...more: readonly unknown[]): unknown };
     realPath(node: unknown): string;
   };
 }
@@ -35,6 +40,50 @@ export function offerSync({ NODEFS }: HostModule, onFailure: (error: unknown) =>
       return onFailure(error);
     }
   };
+}
+
+/**
+ * To be called before the database starts.
+ * @param onFailure is told that the log cannot be written. PostgreSQL panics at that, or ends; here neither comes to an end, and
+ * nothing else in the process ever runs again.
+ */
+export function watchLog({ NODEFS }: HostModule, onFailure: (error: unknown) => never): void {
+  const { stream_ops: streams, node_ops: nodes } = NODEFS;
+  const { write } = streams;
+  const { mknod } = nodes;
+  const ofLog = <T>(path: () => string, work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      if (isLog.test(path())) return onFailure(new Error(`${path()} cannot be written: ${reasonOf(error)}`));
+      throw error;
+    }
+  };
+  streams.write = (stream, ...more) =>
+    ofLog(
+      () => NODEFS.realPath(stream.node),
+      () => write(stream, ...more),
+    );
+  nodes.mknod = (parent, name, ...more) =>
+    ofLog(
+      () => `${NODEFS.realPath(parent)}/${name}`,
+      () => mknod(parent, name, ...more),
+    );
+}
+
+const isLog = /[/]pg_wal[/]/;
+/** The numbers of WASI, which Emscripten makes of the host's. */
+const reasons: Readonly<Record<string, string>> = {
+  19: 'the quota is used up',
+  29: 'input/output error',
+  33: 'too many open files',
+  51: 'no space left on the disk',
+  69: 'the disk is read-only',
+};
+
+function reasonOf(error: unknown): string {
+  const { errno } = (error ?? {}) as { errno?: unknown };
+  return reasons[String(errno)] ?? describeError(error);
 }
 
 function syncStream({ nfd }: HostStream, path: () => string): void {

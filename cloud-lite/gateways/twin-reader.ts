@@ -10,6 +10,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import { cutText } from '../../kernel/text.ts';
 import type { Database, Session } from '../database/database.ts';
+import { storableText } from '../database/storable.ts';
 import { deviceIdOf, type GatewayRecord, gatewayOf, tagsOf } from './gateway-record.ts';
 import type { HubTwins, TwinAnswer } from './hub-twins.ts';
 
@@ -197,7 +198,5 @@ async function keep(
 
 /** JSON that jsonb takes: it has no NUL, and no half of a character. */
 function jsonOf(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    typeof each === 'string' ? each.replaceAll('\0', '\ufffd').toWellFormed() : each,
-  );
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === 'string' ? storableText(each) : each));
 }

@@ -2,6 +2,7 @@
 import { describeError } from '../../kernel/errors.ts';
 import { cutText } from '../../kernel/text.ts';
 import { type ParsedMessage, parseMessage } from '../../wire/message.ts';
+import { isStorable } from '../database/storable.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import type { ReceivedEvent } from './event-source.ts';
 import type { Implausible } from './plausible.ts';
@@ -9,7 +10,7 @@ import type { Implausible } from './plausible.ts';
 export type SetAsideReason =
   /** A twin change, a lifecycle event: the hub's own messages. */
   | 'not-telemetry'
-  /** No device behind it: something else writes to this event hub. */
+  /** No device, or no module, behind it: something else writes to this event hub. */
   | 'no-device'
   | 'not-a-mini-batch'
   /** What a rule sent to another module: a route upstream names every output of the module. */
@@ -36,7 +37,11 @@ export function classify(event: ReceivedEvent): Classified {
   if (source !== undefined && source.toLowerCase() !== 'telemetry') return aside('not-telemetry', source);
   const deviceId = text(event.annotations['iothub-connection-device-id']);
   if (!deviceId) return aside('no-device', 'no annotation iothub-connection-device-id');
-  const moduleId = text(event.annotations['iothub-connection-module-id']) ?? '';
+  const givenModule = event.annotations['iothub-connection-module-id'];
+  const moduleId = givenModule === undefined || givenModule === null ? '' : text(givenModule);
+  // Not the device's own: its streams are others.
+  if (moduleId === undefined)
+    return aside('no-device', 'the annotation iothub-connection-module-id is no module id');
   if (deviceId.length > maxIdentityLength || moduleId.length > maxIdentityLength) {
     return aside('no-device', 'device or module id longer than 128 characters');
   }
@@ -96,6 +101,6 @@ const routeHint = (rule: string) =>
 
 // NUL and halves of characters, which no database's text can hold, are not part of any identity.
 const text = (value: unknown) =>
-  typeof value === 'string' && !/[\0\n]/.test(value) && value.isWellFormed() ? value : undefined;
+  typeof value === 'string' && isStorable(value) && !value.includes('\n') ? value : undefined;
 
 const aside = (reason: SetAsideReason, detail: string): Classified => ({ kind: 'aside', reason, detail });

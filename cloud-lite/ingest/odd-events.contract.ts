@@ -141,6 +141,33 @@ export function oddEventsContract(open: () => Database): void {
       expect(await listStreams(database, { limit: 10 })).toMatchObject([{ messages: 1 }]);
     });
 
+    test('of senders whose names are stored as one, in one batch, are refused, counted, and block nothing', async () => {
+      const from = (n: number, names: object) => ({
+        ...right(n),
+        annotations: { 'iothub-connection-device-id': 'd', 'iothub-connection-module-id': 'm', ...names },
+      });
+      const named = ['\0', '\ud800', '\udfff', '\ufffd'].flatMap((name) => [
+        { 'iothub-connection-device-id': name },
+        { 'iothub-connection-module-id': name },
+      ]);
+      const events = [right(0), ...named.map((names, i) => from(i + 1, names)), right(named.length + 1)];
+      const ingestor = newIngestor();
+      // U+FFFD is text, and so a name.
+      expect(await ingestor.ingest(partition, events)).toMatchObject({ taken: 10, setAside: 6 });
+      expect(await listStreams(database, { limit: 10 })).toMatchObject([
+        { deviceId: 'd', moduleId: 'm', messages: 2 },
+        { deviceId: '\ufffd', moduleId: 'm', messages: 1 },
+        { deviceId: 'd', moduleId: '\ufffd', messages: 1 },
+      ]);
+      const sources = await database.query(
+        'select device_id as d, module_id as m, messages as n from set_aside_source order by d',
+      );
+      expect(sources).toEqual([
+        { d: 'd', m: '\ufffd', n: 3 },
+        { d: '\ufffd', m: 'm', n: 3 },
+      ]);
+    });
+
     test('leaves the place where the partition is read from again where it was', async () => {
       const ingestor = newIngestor();
       await ingestor.ingest(partition, [right(0), right(1), right(2)]);

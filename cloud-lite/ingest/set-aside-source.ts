@@ -3,6 +3,7 @@
 import { hull, type Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatRange, parseRange } from '../database/multirange.ts';
+import { storableText } from '../database/storable.ts';
 import { type NewAlert, raiseAlerts } from '../health/alerts.ts';
 
 /** One message that was set aside. */
@@ -39,8 +40,8 @@ const untold: readonly string[] = ['not-telemetry', 'rule-action'];
 
 export async function noteSources(session: Session, asides: readonly AsideOf[], now: number): Promise<void> {
   const groups = new Map<string, { readonly of: AsideOf; messages: number; window: Window | undefined }>();
-  for (const of of asides) {
-    const key = [of.deviceId, of.moduleId, of.batchId, of.reason].join('\n');
+  for (const of of asides.map(asStored)) {
+    const key = JSON.stringify([of.deviceId, of.moduleId, of.batchId, of.reason]);
     const before = groups.get(key);
     groups.set(key, {
       of,
@@ -123,6 +124,18 @@ export async function listAsideSources(
     const window = parseRange(range);
     return { ...row, range: window === undefined ? null : [window.start, window.end] };
   });
+}
+
+/** Two names that are stored as one are one row. */
+function asStored(aside: AsideOf): AsideOf {
+  const { deviceId, moduleId, batchId, reason } = aside;
+  return {
+    ...aside,
+    deviceId: storableText(deviceId),
+    moduleId: storableText(moduleId),
+    batchId: storableText(batchId),
+    reason: storableText(reason),
+  };
 }
 
 function both(a: Window | undefined, b: Window | undefined): Window | undefined {
