@@ -10,26 +10,61 @@ const slackMs = 10_000;
 /** Pauses of repair and of delivery are no longer. */
 const maxPauseMs = 3_600_000;
 
-/** SQL, `$1` is now and `$2` the longest time that an open request waits for anything. */
-const statements = [
-  stamps('stream', ['last_arrival_at', 'last_backfill_at', 'heard_at'], 'true'),
+/** Of a reading of all twins: what one page may take. */
+const twinClaimMs = 180_000;
+
+/** Times that nothing waits for: what was told, what a person did, and the hub's own word. */
+export const restingStamps: Readonly<Record<string, readonly string[]>> = {
+  alert: ['at', 'done_at'],
+  audit: ['at'],
+  checkpoint: ['stamp'],
+  gateway: ['reported_at'],
+  hub_read: ['created_at'],
+  set_aside: ['at', 'enqueued_at'],
+  set_aside_source: ['first_at'],
+  stream: ['archived_until'],
+  unread_hole: ['from_at', 'to_at', 'told_at'],
+  waiver: ['at'],
+};
+
+interface Statement {
+  readonly table: string;
+  readonly columns: readonly string[];
+  /** `$1` is now and `$2` the longest time that an open request waits for anything. */
+  readonly sql: string;
+}
+
+/** Every other time of the schema is in one of these: the test holds them against it. */
+export const settledStamps: readonly Statement[] = [
+  stamps('stream', ['created_at', 'last_arrival_at', 'last_backfill_at', 'heard_at', 'leapt_at'], 'true'),
   stamps('gap', ['seen_at'], `state = 'waiting'`),
   stamps('gap', ['seen_at', 'opened_at'], `state = 'open'`),
+  stamps('gap', ['closed_at'], `state = 'closed'`),
   stamps(
     'request',
-    ['created_at', 'progress_at', 'accepted_at', 'answered_at', 'declined_at', 'tried_at'],
+    ['progress_at', 'accepted_at', 'answered_at', 'declined_at', 'tried_at'],
     `state in ('pending', 'accepted')`,
   ),
+  // The last that ended says which attempt the next one is.
+  stamps('request', ['created_at', 'ended_at'], 'true'),
   dues('request', 'due_at', '$2::int8', `state in ('pending', 'accepted')`),
   dues('request', 'claimed_until', String(claimMs), `state in ('pending', 'accepted')`),
   stamps('module_contact', ['tried_at'], 'true'),
   dues('module_contact', 'due_at', String(maxPauseMs), 'true'),
   dues('module_contact', 'called_until', String(claimMs), 'true'),
-  `update checkpoint set updated_at = least(updated_at, $1::int8), idle_at = 0
-    where (idle_at > $1::int8 + ${slackMs} or updated_at > $1::int8 + ${slackMs}) and $2::int8 >= 0 returning 1`,
+  {
+    table: 'checkpoint',
+    columns: ['updated_at', 'idle_at'],
+    sql: `update checkpoint set updated_at = least(updated_at, $1::int8), idle_at = 0
+           where (idle_at > $1::int8 + ${slackMs} or updated_at > $1::int8 + ${slackMs}) and $2::int8 >= 0 returning 1`,
+  },
   // What the event that was taken last is known by: as good as not known.
-  `update checkpoint set enqueued_at = 0
-    where enqueued_at > $1::int8 + ${slackMs} + 300000 and $2::int8 >= 0 returning 1`,
+  {
+    table: 'checkpoint',
+    columns: ['enqueued_at'],
+    sql: `update checkpoint set enqueued_at = 0
+           where enqueued_at > $1::int8 + ${slackMs} + 300000 and $2::int8 >= 0 returning 1`,
+  },
   stamps('hub_read', ['opened_at'], 'true'),
   stamps('stream_word', ['asked_at', 'heard_at', 'unanswered_since'], 'true'),
   dues('stream_word', 'due_at', String(maxPauseMs), 'true'),
@@ -38,6 +73,12 @@ const statements = [
   stamps('pending_part', ['seen_at'], 'true'),
   stamps('set_aside_source', ['last_at', 'told_at'], 'true'),
   stamps('unread_hole', ['found_at'], 'told_at is null'),
+  stamps('told_loss', ['told_at', 'checked_at'], 'true'),
+  stamps('ownership', ['modified_at'], 'true'),
+  stamps('gateway', ['read_at'], 'true'),
+  stamps('twin_reading', ['ended_at', 'failing_since'], 'true'),
+  dues('twin_reading', 'due_at', String(maxPauseMs), 'true'),
+  dues('twin_reading', 'claimed_until', String(twinClaimMs), 'true'),
   dues('alert', 'due_at', String(maxPauseMs), 'done_at is null'),
 ];
 
@@ -49,21 +90,23 @@ const statements = [
 export function settleFutureStamps(database: Database, now: number, longestMs: number): Promise<number> {
   return database.transaction(async (session) => {
     let count = 0;
-    for (const statement of statements)
-      count += (await session.query(statement, [now, Math.max(longestMs, maxPauseMs)])).length;
+    for (const { sql } of settledStamps)
+      count += (await session.query(sql, [now, Math.max(longestMs, maxPauseMs)])).length;
     const message = `the detector's clock was ahead and has been put right: ${count} rows had stamps of the future, and count as of now`;
     if (count > 0) await raiseAlerts(session, [{ kind: 'clock-was-ahead', message }], now);
     return count;
   });
 }
 
-function stamps(table: string, columns: readonly string[], where: string): string {
+function stamps(table: string, columns: readonly string[], where: string): Statement {
   const sets = columns.map((column) => `${column} = least(${column}, $1::int8)`);
   const tests = columns.map((column) => `${column} > $1::int8 + ${slackMs}`);
-  return `update ${table} set ${sets.join(', ')} where ${where} and (${tests.join(' or ')}) and $2::int8 >= 0 returning 1`;
+  const sql = `update ${table} set ${sets.join(', ')} where ${where} and (${tests.join(' or ')}) and $2::int8 >= 0 returning 1`;
+  return { table, columns, sql };
 }
 
-function dues(table: string, column: string, longest: string, where: string): string {
-  return `update ${table} set ${column} = $1::int8
+function dues(table: string, column: string, longest: string, where: string): Statement {
+  const sql = `update ${table} set ${column} = $1::int8
            where ${where} and ${column} > $1::int8 + ${slackMs} + ${longest} and $2::int8 >= 0 returning 1`;
+  return { table, columns: [column], sql };
 }

@@ -12,7 +12,7 @@ import { emptyDatabase } from '../testing/databases.ts';
 import { partition, silenceDesk, silenceMs } from '../testing/silence-desk.ts';
 import { listAlerts, raiseAlerts } from './alerts.ts';
 import { deliverAlerts, tellAlerts } from './delivery.ts';
-import { settleFutureStamps } from './future-stamps.ts';
+import { restingStamps, settledStamps, settleFutureStamps } from './future-stamps.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
 
@@ -206,6 +206,21 @@ export function healthContract(open: () => Database): void {
       await clock.advance(200_000);
       await judge();
       expect(await kinds()).toEqual(['clock-was-ahead', 'clock-was-ahead', 'device-silent']);
+    });
+
+    test('every time of the schema is put right, or is one that nothing waits for', async () => {
+      const columns = await database.query<{ table: string; column: string }>(
+        `select c.table_name as table, c.column_name as column from information_schema.columns c
+           join information_schema.tables t using (table_schema, table_name)
+          where c.table_schema = current_schema() and t.table_type = 'BASE TABLE' and c.data_type = 'bigint'
+            and c.column_name ~ '(^at|_at|since|until|stamp)$'`,
+      );
+      const decided = [
+        ...settledStamps,
+        ...Object.entries(restingStamps).map(([table, columns]) => ({ table, columns })),
+      ].flatMap(({ table, columns }) => columns.map((column) => `${table}.${column}`));
+      const there = columns.map(({ table, column }) => `${table}.${column}`);
+      expect(there.toSorted()).toEqual([...new Set(decided)].toSorted());
     });
 
     test('an alert goes to the webhook until it is taken, and then no more', async () => {

@@ -5,6 +5,7 @@ import { sweep } from '../repair/sweep.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { listAlerts } from './alerts.ts';
+import { settleFutureStamps } from './future-stamps.ts';
 import { judgeLasting } from './lasting.ts';
 import { judgeLosses } from './losses.ts';
 
@@ -59,6 +60,51 @@ export function toldContract(open: () => Database): void {
       expect((await told())[1]).toEqual(['range-lost', second]);
       await judgeLosses(database, now + 9 * hour);
       expect(await told()).toHaveLength(2);
+    });
+
+    test('a loss in the place of another one that is as long', async () => {
+      await arrive(database, [time(0, 1), time(1, 3, { void: 'no-history' }), time(3, 4)], now);
+      await judgeLosses(database, now);
+      await arrive(database, [time(1, 3), time(4, 6, { void: 'evicted' })], now + minute);
+      await judgeLosses(database, now + hour);
+      expect((await told())[1]![1]).toMatch(/ lost 2 min \(evicted\), the newest of it 2026-11-21T12:04/);
+    });
+
+    test('late windows that are declared lost', async () => {
+      await arrive(database, [time(0, 1, { lateThrough: 3 })], now);
+      await arrive(
+        database,
+        [1, 3].map((late) => time(0, 1, { late, void: 'evicted' })),
+        now,
+      );
+      await judgeLosses(database, now);
+      expect(await told()).toEqual([
+        ['range-lost', 'stream s of d/m lost 2 late windows (evicted), the newest of them number 3'],
+      ]);
+    });
+
+    test('a loss of one stream, however many others with old ones go on sending', async () => {
+      const names = Array.from({ length: 600 }, (_, n) => `s${n}`);
+      const all = (more: (stream: string) => readonly ShortArrival[], at: number) =>
+        arrive(database, names.flatMap(more), at);
+      const old = (stream: string) => [time(0, 1, { stream }), time(1, 2, { stream, void: 'no-history' })];
+      await all((stream) => (stream === 's599' ? [time(0, 1, { stream })] : old(stream)), now);
+      for (let look = 0; look < 2; look++) await judgeLosses(database, now);
+      await all((stream) => [time(2, 3, { stream })], now + hour);
+      await arrive(database, [time(1, 2, { stream: 's599', void: 'evicted' })], now + hour);
+      for (let look = 0; look < 2; look++) await judgeLosses(database, now + hour + look * minute);
+      const newest = await listAlerts(database, { limit: 1 });
+      expect(newest).toMatchObject([{ kind: 'range-lost', batchId: 's599' }]);
+    });
+
+    test('a loss after a clock that was a year ahead', async () => {
+      const year = 365 * 24 * hour;
+      await arrive(database, [time(0, 1), time(1, 2, { void: 'no-history' })], now);
+      await judgeLosses(database, now + year);
+      await settleFutureStamps(database, now, hour);
+      await arrive(database, [time(2, 4, { void: 'no-history' })], now + hour);
+      await judgeLosses(database, now + hour);
+      expect((await told()).at(-1)![1]).toMatch(/ lost 2 min \(no-history\)/);
     });
 
     test('no loss where data came all the same', async () => {

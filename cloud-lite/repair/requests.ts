@@ -51,7 +51,17 @@ export async function followRequests(
   limits: RepairLimits,
 ): Promise<number> {
   const rows = await session.query<FollowRow>(
-    `select * from (
+    // What is told by all streams of a module is summed up once for the module, not for each of its requests.
+    `with asked as materialized (
+       select r.id, s.device_id, s.module_id from request r join stream s on s.id = r.stream_id
+        where r.id = any($4::text[]) and r.state in ('pending', 'accepted')
+     ), module as materialized (
+       select d.*, heard.* from (select distinct device_id, module_id from asked) d
+        cross join lateral (
+          select max(last_backfill_at) as backfill_at, max(heard_at) as heard_at from stream
+           where device_id = d.device_id and module_id = d.module_id) heard
+     )
+     select * from (
        select r.id, r.stream_id, r.state, r.attempt, r.remaining::text as remaining,
               ${lackingOf('r')}::text as missing,
               ${rangesOf('s.voided - s.covered', 'r')} <> '{}' as partly_void,
@@ -59,12 +69,9 @@ export async function followRequests(
               r.progress_at, r.answered_at,
               m.backfill_at as module_backfill_at, m.heard_at as module_heard_at,
               least($1::int8, coalesce(k.known_until, $1::int8)) as known_until
-         from request r join stream s on s.id = r.stream_id
-        cross join lateral (
-           select max(last_backfill_at) as backfill_at, max(heard_at) as heard_at from stream
-            where device_id = s.device_id and module_id = s.module_id) m
-         join stream_known k on k.stream_id = s.id
-        where r.id = any($4::text[]) and r.state in ('pending', 'accepted')) as open
+         from asked a join request r on r.id = a.id join stream s on s.id = r.stream_id
+         join module m on m.device_id = a.device_id and m.module_id = a.module_id
+         join stream_known k on k.stream_id = s.id) as open
      where missing <> remaining or (state = 'accepted' and progress_at <= known_until - $2)
         or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at)
                                           <= least(known_until, module_heard_at) - $3)`,
