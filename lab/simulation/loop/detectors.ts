@@ -6,6 +6,7 @@ import { parseMultirange } from '../../../cloud-lite/database/multirange.ts';
 import { createDetector, type Detector } from '../../../cloud-lite/detector.ts';
 import { listCheckpoints, markRead } from '../../../cloud-lite/ingest/checkpoint.ts';
 import type { EventSource, ReceivedEvent, TakeEvents } from '../../../cloud-lite/ingest/event-source.ts';
+import { settleHub } from '../../../cloud-lite/ingest/hub-identity.ts';
 import { defaultBounds } from '../../../cloud-lite/ingest/plausible.ts';
 import type { RepairLimits } from '../../../cloud-lite/repair/decide.ts';
 import { type MortalDatabase, mortal } from '../../../cloud-lite/testing/history/mortal-database.ts';
@@ -155,7 +156,13 @@ export class Detectors implements Ledger {
     const { hub, time } = this.#options;
     const positions = new Map<number, number>();
     const notedAt = new Map<number, number>();
+    let hubOf: number | undefined;
     while (!signal.aborted) {
+      if (hub.createdAt !== hubOf) {
+        await this.#settle(database, clock);
+        positions.clear();
+        hubOf = hub.createdAt;
+      }
       for (let partition = 0; partition < partitionCount; partition++) {
         const owner = this.#owners[partition];
         if (owner !== undefined && owner.name !== life && owner.until > time.elapsed) {
@@ -175,6 +182,20 @@ export class Detectors implements Ledger {
       }
       await sleep(clock, pollMs, signal).catch(() => {});
     }
+  }
+
+  /** As each session begins, and one that notices that the hub is another. */
+  async #settle(database: Database, clock: Clock): Promise<void> {
+    const { hub } = this.#options;
+    const checkpoints = await listCheckpoints(database, hubName, consumerGroup);
+    const partitionIds = Array.from({ length: partitionCount }, (_, partition) => String(partition));
+    const factsOf = (id: string) => {
+      const { sequenceNumber, enqueuedAt } = hub.newest(Number(id));
+      return { isEmpty: enqueuedAt === 0, newest: sequenceNumber, newestAt: enqueuedAt };
+    };
+    const partitions = new Map(partitionIds.map((id) => [id, factsOf(id)]));
+    const facts = { createdAt: hub.createdAt, partitionIds };
+    await settleHub(database, { hub: hubName, consumerGroup, checkpoints, facts, partitions }, clock.now());
   }
 }
 

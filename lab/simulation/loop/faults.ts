@@ -46,6 +46,8 @@ export type Fault = { readonly at: number } & (
     }
   /** No detector reads for `forMs`, and the hub removes the older part of what it took meanwhile. */
   | { readonly kind: 'shorten'; readonly forMs: number }
+  /** The hub is made anew: what it held is gone, and it counts from zero. */
+  | { readonly kind: 'remake' }
   /** The device's events go to another partition from now on. */
   | { readonly kind: 'move'; readonly gateway: number }
   /** Another configuration, as the twin has it. */
@@ -66,7 +68,7 @@ export interface WorldShape {
   readonly durationMs: number;
 }
 
-type CloudKind = 'upstream' | 'edge-expires' | 'edge-loses' | 'shorten' | 'move' | 'reload';
+type CloudKind = 'upstream' | 'edge-expires' | 'edge-loses' | 'shorten' | 'remake' | 'move' | 'reload';
 type Kind = Exclude<Fault['kind'], CloudKind | 'habit'>;
 
 const weights: readonly (readonly [Kind, number])[] = [
@@ -112,6 +114,7 @@ const cloudKinds: readonly CloudKind[] = [
   'edge-expires',
   'edge-loses',
   'shorten',
+  'remake',
   'move',
   'reload',
 ];
@@ -122,6 +125,7 @@ function drawInTheCloud(random: Random, { gateways, durationMs }: WorldShape): F
   const gateway = randomInt(random, gateways.length);
   const forMs = span(random, 2000, 240_000);
   if (kind === 'shorten') return { kind, at, forMs };
+  if (kind === 'remake') return { kind, at };
   if (kind === 'move') return { kind, at, gateway };
   if (kind === 'reload') return { kind, at, gateway, choice: randomInt(random, 1000) };
   return { kind, at, gateway, forMs };

@@ -18,6 +18,7 @@ export const metByFixedSeeds: Readonly<Partial<Record<Fault['kind'], readonly St
   move: ['tight'],
   'power-cut': ['starting', 'tight', 'well'],
   reload: ['tight'],
+  remake: ['tight'],
   repeat: ['tight'],
   shorten: ['tight'],
   'slow-link': ['well'],

@@ -31,11 +31,11 @@ interface Device {
 export const partitionCount = 2;
 const methodTimeoutMs = 15_000;
 
+const emptyPartitions = (): { first: number; events: HubEvent[] }[] =>
+  Array.from({ length: partitionCount }, () => ({ first: 0, events: [] }));
+
 export class Hub {
-  readonly #partitions: { first: number; events: HubEvent[] }[] = Array.from(
-    { length: partitionCount },
-    () => ({ first: 0, events: [] }),
-  );
+  #partitions = emptyPartitions();
   readonly #time: WorldTime;
   readonly #trace: Trace;
   readonly #devices = new Map<string, Device>();
@@ -46,6 +46,8 @@ export class Hub {
   /** So many methods are lost on their way there, and so many answers on their way back. */
   losesCalls = 0;
   losesAnswers = 0;
+  /** By the wall clock, when it was made. */
+  createdAt: number;
   /** Told of each event that is stored. */
   onEvent: (event: HubEvent) => void = () => {};
   calls = 0;
@@ -55,6 +57,7 @@ export class Hub {
   constructor(time: WorldTime, trace: Trace) {
     this.#time = time;
     this.#trace = trace;
+    this.createdAt = time.wall;
   }
 
   /** `upstream`: from the gateway's edgeHub to here; absent, the module talks to the hub itself. */
@@ -87,6 +90,20 @@ export class Hub {
       partition.first += partition.events.length - kept.length;
       partition.events = kept;
     }
+  }
+
+  /** Somebody deletes it, and makes another of the same name: no event of it is left, and numbers begin again. */
+  remake(): void {
+    const lost = this.#partitions.reduce((sum, { events }) => sum + events.length, 0);
+    this.#trace.note('hub', `is made anew; ${lost} events are gone`);
+    this.#partitions = emptyPartitions();
+    this.createdAt = this.#time.wall;
+  }
+
+  /** Of its newest event; `sequenceNumber` is -1 before the first. */
+  newest(partition: number): { readonly sequenceNumber: number; readonly enqueuedAt: number } {
+    const { first, events } = this.#partitions[partition]!;
+    return { sequenceNumber: first + events.length - 1, enqueuedAt: events.at(-1)?.enqueuedAt ?? 0 };
   }
 
   /** From now on what the device sends lies in another partition. */

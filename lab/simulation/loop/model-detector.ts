@@ -54,13 +54,16 @@ export class ModelDetector implements Ledger {
   readonly #trace: Trace;
   readonly #streams = new Map<string, Stream>();
   /** The last event that was read of each partition. */
-  readonly #positions = Array.from({ length: partitionCount }, () => -1);
+  #positions = Array.from({ length: partitionCount }, () => -1);
+  /** When the hub was made that they are of. */
+  #hubOf: number;
   #clock: ProcessClock | undefined;
   #requests = 0;
   #gaps = 0;
 
   constructor({ hub, time, trace, seams }: ModelParts) {
     this.#hub = hub;
+    this.#hubOf = hub.createdAt;
     this.#methods = seams.hub({
       call: ({ deviceId }, method, payload) => hub.invoke(deviceId, method, payload),
     });
@@ -109,6 +112,8 @@ export class ModelDetector implements Ledger {
   }
 
   #read(): void {
+    if (this.#hub.createdAt !== this.#hubOf) this.#positions = this.#positions.map(() => -1);
+    this.#hubOf = this.#hub.createdAt;
     for (const [partition, position] of this.#positions.entries()) {
       const events = this.#hub.events(partition, position);
       for (const event of events) this.#take(event);

@@ -261,6 +261,9 @@ class World {
           this.#startDetectors();
         });
         return;
+      case 'remake':
+        this.#hub.remake();
+        return;
       case 'move':
         this.#hub.move(site!.gateway.deviceId);
         return;
