@@ -25,6 +25,19 @@ export class FieldReader {
     this.errors.push({ field, problem });
   }
 
+  /** Reports all others: a misspelt condition would be none. */
+  only(names: readonly string[]): void {
+    const known = `no field of this method; it has: ${names.join(', ')}`;
+    for (const name of Object.keys(this.#record)) if (!names.includes(name)) this.report(name, known);
+  }
+
+  /** Reports those that are there as `null`, where that does not mean the same as leaving them out. */
+  notNull(names: readonly string[]): void {
+    for (const name of names)
+      if (Object.hasOwn(this.#record, name) && this.#record[name] === null)
+        this.report(name, 'null: leave it out, or give a value');
+  }
+
   /** The first of `names` that is present, as `read` gives it; undefined from `read` means it breaks `rule`. */
   optional<T>(
     names: readonly string[],

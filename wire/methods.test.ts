@@ -140,6 +140,7 @@ describe('getBackfill and cancelBackfill', () => {
       value: { requestId: 'r-1', declareVoid: false },
     });
     expect(accepted(parseRequestId({ requestId: 'r-1', declareVoid: true })).declareVoid).toBe(true);
+    expect(badFields(parseRequestId({ requestId: 'r-1', declarevoid: true }))).toEqual(['declarevoid']);
     expect(badFields(parseRequestId({}))).toEqual(['requestId']);
     expect(badFields(parseRequestId({ requestId: 7, declareVoid: 'yes' }))).toEqual([
       'requestId',
@@ -162,6 +163,7 @@ describe('skip', () => {
   );
 
   test('every bad field is named', () => {
+    expect(badFields(parseSkip({ batchId: 'press', cuont: 3 }))).toEqual(['cuont']);
     expect(badFields(parseSkip({ count: 0 }))).toEqual(['batchId', 'count']);
     expect(badFields(parseSkip({ batchId: 'press', count: 1e9 }))).toEqual(['count']);
     expect(badFields(parseSkip('{}'))).toEqual(['payload']);

@@ -60,7 +60,7 @@ const requestIdNames = ['requestId', 'RequestId'];
 const batchIdNames = ['batchId', 'BatchId'];
 const anyIndexRule = 'neither ISO 8601 UTC, nor epoch milliseconds, nor a record number';
 
-/** Never throws. Unknown fields are ignored. */
+/** Never throws. Unknown fields are ignored: those who ask by the published sample's forms may send more. */
 export function parseBackfillRequest(payload: unknown): Parsed<BackfillRequest> {
   return readFields(payload, (fields) => {
     const batchId = fields.required([...batchIdNames, 'DeviceID'], readBatchId, `not ${batchIdRule}`) ?? '';
@@ -117,6 +117,7 @@ export function resolveRange(
  */
 export function parseRequestId(payload: unknown): Parsed<{ requestId: string; declareVoid: boolean }> {
   return readFields(payload, (fields) => {
+    fields.only([...requestIdNames, 'declareVoid']);
     const requestId = fields.required(requestIdNames, readRequestId, `not ${requestIdRule}`) ?? '';
     const declareVoid = fields.optional(['declareVoid'], readBoolean, 'neither true nor false') ?? false;
     return { requestId, declareVoid };
@@ -130,6 +131,7 @@ export function parseRequestId(payload: unknown): Parsed<{ requestId: string; de
 export function parseSkip(payload: unknown): Parsed<{ batchId?: string; count: number }> {
   if (isEmpty(payload)) return { ok: true, value: { count: 1 } };
   return readFields(payload, (fields) => {
+    fields.only([...batchIdNames, 'count', 'Count']);
     const batchId = fields.required(batchIdNames, readBatchId, `not ${batchIdRule}`) ?? '';
     const count =
       fields.optional(['count', 'Count'], readSkipCount, `no integer from 1 to ${maxSkipCount}`) ?? 1;
@@ -147,9 +149,11 @@ export interface WriteRequest {
   readonly deadline?: number | undefined;
 }
 
-/** `null` is no value to write, nor one to expect. Never throws. */
+/** `null` is no value to write, nor one to expect: what would lift a condition is an error, not a condition less. Never throws. */
 export function parseWrite(payload: unknown): Parsed<WriteRequest> {
   return readFields(payload, (fields) => {
+    fields.only(['source', 'tag', 'value', 'expected', 'deadline']);
+    fields.notNull(['expected', 'deadline']);
     const rule = 'no text of 1 to 128 characters';
     const source = fields.required(['source'], readName, rule) ?? '';
     const tag = fields.required(['tag'], readName, rule) ?? '';
@@ -168,9 +172,10 @@ function readName(value: unknown): string | undefined {
 /** For `forget`: of one source, or of all where there is no `batchId`. Never throws. */
 export function parseForget(payload: unknown): Parsed<{ batchId?: string }> {
   if (isEmpty(payload)) return { ok: true, value: {} };
-  return readFields(payload, (fields) => ({
-    batchId: fields.required(batchIdNames, readBatchId, `not ${batchIdRule}`) ?? '',
-  }));
+  return readFields(payload, (fields) => {
+    fields.only(batchIdNames);
+    return { batchId: fields.required(batchIdNames, readBatchId, `not ${batchIdRule}`) ?? '' };
+  });
 }
 
 function readFields<T>(payload: unknown, read: (fields: FieldReader) => T): Parsed<T> {

@@ -40,6 +40,20 @@ describe('the method write', () => {
     ]);
   });
 
+  it.each([
+    ['expected', null],
+    ['deadline', null],
+    ['expcted', 18],
+    ['Expected', 18],
+  ])('writes nothing where the condition %s is %j', async (field, value) => {
+    const { method, wanted } = setUp();
+    expect(await method({ ...good, [field]: value })).toMatchObject({
+      status: 400,
+      body: { errors: [{ field }] },
+    });
+    expect(wanted).toEqual([]);
+  });
+
   it('writes nothing once its deadline is over', async () => {
     const { method, wanted } = setUp();
     const answer = await method({ ...good, deadline: new Date(now - 1).toISOString() });

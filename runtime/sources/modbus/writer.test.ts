@@ -33,6 +33,8 @@ function setUp() {
       { name: 'hold', table: 'coil', address: 17, writable: 'multiple' },
       { name: 'level', address: 17, type: 'int16' },
       { name: 'checked', address: 104, type: 'uint32', writable: true, readBack: true },
+      { name: 'coarse', address: 106, type: 'int16', scale: 10, writable: true, min: 5, max: 95 },
+      { name: 'fine', address: 108, type: 'float32', scale: 0.1, writable: true, min: 0.1, max: 0.7 },
       { name: 'beyond', address: 16, type: 'uint16', writable: true },
     ],
   });
@@ -70,7 +72,7 @@ describe('writing', () => {
     await write('hold', true);
     expect(codes()).toEqual([16, 6, 16, 5, 15]);
     await clock.advance(100);
-    const last = Object.fromEntries(sink.readings.slice(-8).map(({ tag, value }) => [tag, value]));
+    const last = Object.fromEntries(sink.readings.slice(-10).map(({ tag, value }) => [tag, value]));
     expect(last).toMatchObject({ setpoint: 21.5, mode: 'auto', strict: 7, reset: true, hold: true });
   });
 
@@ -101,6 +103,19 @@ describe('writing', () => {
     await clock.advance(50);
     await expect(write(tag, value)).rejects.toMatchObject({ code, message: expect.stringContaining(tag) });
     expect(codes()).toEqual([]);
+  });
+
+  it('holds limits against what the registers will show', async () => {
+    const { clock, write, codes } = setUp();
+    await clock.advance(50);
+    const refused = { code: 'source-value-out-of-range', retryable: false };
+    await expect(write('coarse', 95)).rejects.toMatchObject(refused);
+    await expect(write('coarse', -5)).rejects.toMatchObject(refused);
+    expect(codes()).toEqual([]);
+    await write('coarse', 94);
+    await write('fine', 0.1);
+    await write('fine', 0.7);
+    expect(codes()).toEqual([6, 16, 16]);
   });
 
   it.each([

@@ -16,7 +16,7 @@ export type WriteTurn = <T>(work: (client: ModbusClient) => Promise<T>, signal: 
 /**
  * The `write` of a source; undefined where none of its tags may be written.
  *
- * It rejects with `source-unknown-tag`, `source-read-only` or `source-value-invalid`, with `source-not-as-expected`,
+ * It rejects with `source-unknown-tag`, `source-read-only`, `source-value-invalid` or `source-value-out-of-range`, with `source-not-as-expected`,
  * `modbus-write-refused` (for good) or `source-not-held`, or with what a request ended in. After a timeout or a lost connection the device may have taken
  * the value all the same.
  */
@@ -32,6 +32,7 @@ export function createWriter(config: ModbusSourceConfig, turn: WriteTurn) {
       throw new HoldfastError('source-read-only', message);
     }
     const bytes = encode(tag, write.value);
+    checkShown(config.name, tag, write.value, bytes);
     await turn(async (client) => {
       if (write.expected !== undefined)
         await compare(client, unit, tag, write.expected).catch((error) => rejectFinally(tag, error));
@@ -64,6 +65,23 @@ function encode(tag: TagConfig, value: Value): Buffer {
   const encoded = encodeValue(codingOf(tag), value);
   if (encoded.ok) return encoded.bytes;
   throw new HoldfastError('source-value-invalid', `the value of '${tag.name}' ${encoded.problem}`);
+}
+
+/**
+ * A scaled value is rounded to what the registers can hold, and that may lie beyond a limit that the value itself keeps.
+ * @throws HoldfastError `source-value-out-of-range`
+ */
+function checkShown(source: string, tag: TagConfig, value: Value, bytes: Buffer): void {
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, type } = tag;
+  const shown = compileDecoder(codingOf(tag))(bytes, 0);
+  if (typeof shown !== 'number') return;
+  // What a limit itself is rounded to is within it.
+  const roundingOf = (limit: number) => (type === 'float32' ? 2 ** -23 : 2 ** -50) * Math.abs(limit);
+  const isBelow = shown < min - roundingOf(min);
+  if (!isBelow && !(shown > max + roundingOf(max))) return;
+  const limit = isBelow ? `below its min ${min}` : `above its max ${max}`;
+  const message = `tag '${tag.name}' of ${source}: ${JSON.stringify(value)} would stand in the registers as ${shown}, ${limit}`;
+  throw new HoldfastError('source-value-out-of-range', message);
 }
 
 function send(
