@@ -1,6 +1,7 @@
 // `holdfast check`: whether a configuration is valid, and the load that it puts on each bus and on the hub.
 import type { Clock } from '../../kernel/clock.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
+import { shownHash } from '../config/version.ts';
 import { checkTwin } from './check-twin.ts';
 import { exitCodes } from './exit-codes.ts';
 import { planSite, type SitePlan, type StreamPlan } from './site-plan.ts';
@@ -16,7 +17,7 @@ export interface CheckOptions {
 /** Prints all that is wrong, or the plan. Returns the exit code. */
 export async function checkConfig(file: string, options: CheckOptions, clock: Clock): Promise<number> {
   try {
-    const { config, notes } = options.twin
+    const { config, hash, notes } = options.twin
       ? await checkTwin(file, options.module)
       : { ...(await loadConfig(file)), notes: [] };
     const rules = config.rules.length === 0 ? undefined : await import('./rules/rules-plan.ts');
@@ -25,10 +26,16 @@ export async function checkConfig(file: string, options: CheckOptions, clock: Cl
     const plan = planSite(config, clock, ruleMessages);
     if (options.json)
       console.log(
-        JSON.stringify({ ...plan, ...(planned && { rules: planned }), ...(options.twin && { notes }) }),
+        JSON.stringify({
+          ...plan,
+          hash: shownHash(hash),
+          ...(planned && { rules: planned }),
+          ...(options.twin && { notes }),
+        }),
       );
     else {
-      console.log([describePlan(file, plan), ...notes].join('\n\n'));
+      const known = `Gateways that want it report the hash ${shownHash(hash)}.`;
+      console.log([describePlan(file, plan), ...notes, known].join('\n\n'));
       if (rules !== undefined) console.log(`\nRules:\n${rules.rulesText(planned!)}`);
     }
     return exitCodes.ok;

@@ -184,6 +184,9 @@ it('is told in lines: buses, messages, disk, memory, and the hub by tier', () =>
     units: 3,
     perMonth: 75,
   });
+  // 8,640 of rules more: 50 x 25,920.
+  const withRules = planAll(config, { gateways: 50 }, listPrices, new VirtualClock(), 8640);
+  expect(withRules.hub.find(({ tier }) => tier === 'S1')?.meteredPerDay).toBe(1_296_000);
   const text = planText('site.yaml', plan);
   expect(text).toMatch(/modbus-rtu \/dev\/ttyUSB0: 1 requests\/s, \d+ % of the line's time/);
   expect(text).toMatch(/An outage of 7\.0 days loses nothing \(bound by spool\.retention\.unsentMs\)/);

@@ -44,7 +44,7 @@ export async function printPlan(file: string, options: PlanOptions, clock: Clock
     const prices = await readPrices(options.prices);
     const { config } = await loadConfig(file);
     const plan = withAzure(
-      planAll(config, options, prices, clock),
+      planAll(config, options, prices, clock, await ruleMessages(config)),
       await readJson(options.azure, parametersOf),
       prices,
     );
@@ -77,12 +77,15 @@ export function planAll(
   { gateways, diskGb }: Pick<PlanOptions, 'gateways' | 'diskGb'>,
   prices: Prices,
   clock: Clock,
+  ruleMessagesPerDay = 0,
 ): Plan {
-  const site = planSite(config, clock);
+  const site = planSite(config, clock, ruleMessagesPerDay);
   const sent = site.streams.map(({ messagesPerDay, bytesPerDay }) => ({
     messagesPerDay,
     bytesPerMessage: messagesPerDay === 0 ? 0 : bytesPerDay / messagesPerDay,
   }));
+  // Rows of rules are short: a message each, and a unit of any tier.
+  sent.push({ messagesPerDay: ruleMessagesPerDay, bytesPerMessage: 0 });
   const limits = retentionLimits(config.spool.retention);
   const diskBytes = diskGb === undefined ? undefined : diskGb * 1e9;
   return {
@@ -93,6 +96,13 @@ export function planAll(
     hub: hubCosts(sent, gateways, prices),
     prices: { asOf: prices.asOf, currency: prices.currency },
   };
+}
+
+/** What the streams of rules send at most. Rules are loaded only where there are any. */
+async function ruleMessages(config: Config): Promise<number> {
+  if (config.rules.length === 0) return 0;
+  const { planRules } = await import('../rules/rules-plan.ts');
+  return planRules(config).reduce((sum, { messagesPerDay }) => sum + messagesPerDay, 0);
 }
 
 /** @throws ConfigError where a price is not known */
