@@ -117,6 +117,15 @@ export function quietContract(open: () => Database): void {
       expect(await kinds()).toEqual([]);
     });
 
+    test.each([404, 500, 503])(
+      'one whose module answers with the error %i is heard of by nothing',
+      async (status) => {
+        await send('d', 'log', 7, records);
+        await minutes(8, () => ({ kind: 'answered', status, payload: null }));
+        expect(await kinds()).toEqual(['device-silent']);
+      },
+    );
+
     test('after a pause of the detector nothing is called silent before its module was asked', async () => {
       await send('d', 'log', 7, records);
       await clock.advance(7_200_000);

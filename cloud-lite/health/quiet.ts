@@ -199,9 +199,13 @@ export async function askModule(
 
 /**
  * Reads the answer to `status` (OPERATIONS.md, "Direct methods"): what it says of a stream. Whatever cannot be read as
- * one says only that the module is there.
+ * one says only that the module is there; an error does not.
  */
 export function readStatus({ status, payload }: Extract<MethodOutcome, { kind: 'answered' }>) {
+  // A module of another make, which has no such method. Any other error says of its sources nothing, and that all is not well.
+  const isError = status !== 200 && status !== 501;
+  if (isError)
+    return (_: string): Word => ({ kind: 'not-watched', says: `its status is an error, ${status}` });
   const { sources, totals } = ((status === 200 ? payload : undefined) ?? {}) as StatusAnswer;
   const listed = new Map<unknown, SourceAnswer>();
   if (Array.isArray(sources))

@@ -186,6 +186,21 @@ export function ingestorContract(open: () => Database): void {
       expect(await database.query('select messages from set_aside_count')).toEqual([{ messages: 2600 }]);
     });
 
+    test('a module that gives each message another name is told of by some of them, then by their number', async () => {
+      const bad = { startWindow: '1990-01-01T00:00:00Z', endWindow: '1990-01-01T00:00:10Z', count: '1' };
+      let sequence = 0;
+      for (let batch = 0; batch < 30; batch++) {
+        await ingestor.ingest(partition, [event(sequence, { ...bad, batchId: `s${sequence++}` })]);
+      }
+      const alerts = await database.query<{ message: string; batch_id: string | null }>(
+        `select message, batch_id from alert where kind = 'messages-set-aside' order by id`,
+      );
+      expect(alerts.map(({ batch_id }) => batch_id)).toEqual(['s0', 's1', 's2', 's3', 's4', null]);
+      expect(alerts[5]!.message).toMatch(
+        /^messages of 6 streams of .* are set aside, 6 by now: implausible-time;/,
+      );
+    });
+
     test('no text of an event stops its partition, whatever UTF-16 it is made of, and wherever it would be cut', async () => {
       const text = fc
         .array(

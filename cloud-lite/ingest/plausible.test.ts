@@ -3,7 +3,7 @@ import type { IndexKind, Window } from '../../wire/window.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import type { Reach } from '../ledger/reach.ts';
 import { moveTo } from './pace.ts';
-import { type Bounds, implausible, implausibleThrough } from './plausible.ts';
+import { type Bounds, boundVoid, implausible, implausibleThrough } from './plausible.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -92,6 +92,50 @@ describe('a window by time', () => {
     const accepted = [{ start: now + 10 * hour, end: now + 20 * hour }];
     expect(time(10 * hour, 11 * hour, reach(undefined, { accepted }))).toBeUndefined();
     expect(time(10 * hour, 20 * hour + 1, reach(undefined, { accepted }))).toBe('implausible-time');
+  });
+
+  test('is cut where it is a void of what was not yet, and set aside where all of it was not', () => {
+    const bounded = (start: number, end: number, more: object = {}) => {
+      const window = { start: now + start, end: now + end };
+      const of = arrival('time', { kind: 'void', window, reason: 'evicted' });
+      const found = boundVoid(
+        of,
+        { stream: reach(undefined, more), count: undefined },
+        undefined,
+        now,
+        bounds,
+      );
+      return 'reason' in found ? found.reason : 'window' in found.content && found.content.window.end - now;
+    };
+    expect(bounded(-hour, -minute)).toBe(-minute);
+    expect(bounded(-hour, minute)).toBe(0);
+    expect(bounded(0, minute)).toBe('implausible-time');
+    expect(bounded(-hour, minute, { accepted: [{ start: now - day, end: now + day }] })).toBe(minute);
+    // No clock that differs a little: judged like any window.
+    expect(bounded(-hour, hour)).toBe(hour);
+  });
+
+  test('is cut where it is a void that answers a request, to that and what is known', () => {
+    const bounded = (start: number, end: number, span?: Window) => {
+      const of = arrival('sequence', { kind: 'void', window: { start, end }, reason: 'no-history' });
+      const asked = { start: 100, end: 200 };
+      const found = boundVoid(of, { stream: reach(span), count: undefined }, asked, now, bounds);
+      return 'reason' in found ? found.reason : 'window' in found.content && found.content.window;
+    };
+    expect(bounded(100, 200)).toEqual({ start: 100, end: 200 });
+    expect(bounded(0, 900)).toEqual({ start: 100, end: 200 });
+    expect(bounded(0, 900, { start: 50, end: 300 })).toEqual({ start: 50, end: 300 });
+    expect(bounded(400, 900, { start: 50, end: 300 })).toBe('implausible-width');
+    const late = { series: '', first: 1, last: 1000 };
+    const of = arrival('sequence', { kind: 'late-void', late, reason: 'evicted' });
+    const found = boundVoid(
+      of,
+      { stream: reach(), count: reach({ start: 1, end: 7 }) },
+      { start: 3, end: 5 },
+      now,
+      bounds,
+    );
+    expect(found).toMatchObject({ content: { late: { first: 1, last: 6 } } });
   });
 
   test('may be as wide as a backlog where it is a void', () => {

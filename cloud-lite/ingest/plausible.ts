@@ -5,7 +5,7 @@
 // Windows by time are compared with the hub's own time. Record numbers carry no time: they are compared with the stream's
 // last position and its pace so far (pace.ts). A stream's first message may have any number; its position counts as known
 // once the second message agrees (sort.ts).
-import { type IndexKind, length, type Window } from '../../wire/window.ts';
+import { hull, type IndexKind, length, type Window } from '../../wire/window.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import { isAccepted, noReach, type Reach } from '../ledger/reach.ts';
 import { isTooFar, type Move, moveTo, type PaceBounds } from './pace.ts';
@@ -70,6 +70,48 @@ export function implausible(
       ? { start: content.late.number, end: content.late.number + 1 }
       : { start: content.late.first, end: content.late.last + 1 };
   return judgeNumbers(numbers, count, enqueuedAt, bounds);
+}
+
+/**
+ * The part of a void that can be so: of windows by time nothing later than the hub had it, since nothing is lost before it
+ * was; and where it answers a request, nothing that is neither asked for nor between what is known of the stream and that.
+ * What is cut off is a gap like any other, once the stream is known to reach there. Other arrivals as they are.
+ * @param asked by the request that it answers; undefined where it answers none that is known.
+ */
+export function boundVoid(
+  arrival: Arrival,
+  { stream, count }: { readonly stream: Reach; readonly count: Reach | undefined },
+  asked: Window | undefined,
+  enqueuedAt: number,
+  bounds: Bounds,
+): Arrival | Implausible {
+  const { content } = arrival;
+  if (content.kind !== 'void' && content.kind !== 'late-void') return arrival;
+  const isLate = content.kind === 'late-void';
+  const claimed = isLate ? { start: content.late.first, end: content.late.last + 1 } : content.window;
+  const of = isLate ? count : stream;
+  if (of !== undefined && isAccepted(of, claimed)) return arrival;
+  let { start, end } = claimed;
+  // Further ahead is no clock that differs a little.
+  if (!isLate && arrival.index === 'time' && end <= enqueuedAt + bounds.maxAheadMs) {
+    end = Math.min(end, enqueuedAt);
+    if (start >= end) {
+      const detail = `the void begins at ${isoOf(start)}, and the hub had it at ${isoOf(enqueuedAt)}`;
+      return { reason: 'implausible-time', detail, window: claimed };
+    }
+  }
+  if (asked !== undefined) {
+    const within = of?.span === undefined ? asked : hull(of.span, asked);
+    [start, end] = [Math.max(start, within.start), Math.min(end, within.end)];
+    if (start >= end) {
+      const detail = `the void [${claimed.start}, ${claimed.end}) answers a request for [${asked.start}, ${asked.end}), and lies outside of it and of the stream`;
+      return { reason: 'implausible-width', detail, window: claimed };
+    }
+  }
+  if (start === claimed.start && end === claimed.end) return arrival;
+  return isLate
+    ? { ...arrival, content: { ...content, late: { ...content.late, first: start, last: end - 1 } } }
+    : { ...arrival, content: { ...content, window: { start, end } } };
 }
 
 /** Whether that many late windows can have been given out. */

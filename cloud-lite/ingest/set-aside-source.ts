@@ -1,5 +1,6 @@
 // Streams whose messages are set aside: one row per stream and reason, with an alert at the first message and one a day
-// while more come.
+// while more come. Of many streams of one module, for one reason, one alert an hour says how many they are: a module may
+// give each of its messages another name.
 import { hull, type Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { formatRange, parseRange } from '../database/multirange.ts';
@@ -35,6 +36,9 @@ export interface AsideSource {
 }
 
 const tellAgainMs = 86_400_000;
+/** Streams of a module that are told of one by one. */
+const maxOneByOne = 5;
+const countAgainMs = 3_600_000;
 /** The hub's own events, and what rules send to other modules: no readings are lost with them. */
 const untold: readonly string[] = ['not-telemetry', 'rule-action'];
 
@@ -84,7 +88,49 @@ export async function noteSources(session: Session, asides: readonly AsideOf[], 
      returning a.device_id, a.module_id, a.batch_id, a.reason, a.messages, a.detail`,
     [...keys, now, tellAgainMs, untold],
   );
-  await raiseAlerts(session, told.map(alertOf), now);
+  if (told.length > 0) await raiseAlerts(session, await alertsOf(session, told, now), now);
+}
+
+async function alertsOf(
+  session: Session,
+  told: readonly ToldRow[],
+  now: number,
+): Promise<readonly NewAlert[]> {
+  const groups = Map.groupBy(told, ({ device_id, module_id, reason }) =>
+    JSON.stringify([device_id, module_id, reason]),
+  );
+  const firsts = [...groups.values()].map((rows) => rows[0]!);
+  const counts = await session.query<{ streams: number; messages: number; is_counted: boolean }>(
+    `select c.streams, c.messages,
+            exists (select from alert where at > $4::int8 - $5::int8 and at <= $4 and kind = 'messages-set-aside'
+                                        and device_id = t.d and module_id = t.m and batch_id is null) as is_counted
+       from unnest($1::text[], $2::text[], $3::text[]) with ordinality as t(d, m, r, place)
+      cross join lateral (select count(*) as streams, sum(messages)::int8 as messages from set_aside_source
+                           where device_id = t.d and module_id = t.m and reason = t.r) c
+      order by place`,
+    [
+      firsts.map(({ device_id }) => device_id),
+      firsts.map(({ module_id }) => module_id),
+      firsts.map(({ reason }) => reason),
+      now,
+      countAgainMs,
+    ],
+  );
+  return [...groups.values()].flatMap((rows, i) => {
+    const { streams, messages, is_counted } = counts[i]!;
+    if (streams <= maxOneByOne) return rows.map(alertOf);
+    return is_counted ? [] : [countingAlert(rows.at(-1)!, streams, messages)];
+  });
+}
+
+function countingAlert(last: ToldRow, streams: number, messages: number): NewAlert {
+  const { device_id, module_id, reason, detail } = last;
+  return {
+    kind: 'messages-set-aside',
+    deviceId: device_id,
+    moduleId: module_id,
+    message: `messages of ${streams} streams of ${device_id}/${module_id} are set aside, ${messages} by now: ${reason}; of the last one: ${detail}`,
+  };
 }
 
 interface ToldRow {

@@ -2,6 +2,7 @@
 // state of its stream at that point: the ledger, and the earlier events of the batch.
 import { hull, type IndexKind, type Window } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
+import { parseRange } from '../database/multirange.ts';
 import type { Arrival, ResolvedArrival } from '../ledger/arrival.ts';
 import {
   isAccepted,
@@ -20,6 +21,7 @@ import type { ReceivedEvent, SoundEvent } from './event-source.ts';
 import type { Move } from './pace.ts';
 import {
   type Bounds,
+  boundVoid,
   type Implausible,
   implausible,
   implausibleStart,
@@ -47,12 +49,32 @@ export async function sortEvents(
 ): Promise<Sorted> {
   const arrivals = items.flatMap((item) => (item.kind === 'arrival' ? [item.arrival] : []));
   const ids = arrivals.flatMap((arrival) => [known.of(arrival).id, known.countOf(arrival) ?? []].flat());
-  const sorting = new Sorting(known, bounds, await readReach(session, ids));
+  const sorting = new Sorting(
+    known,
+    bounds,
+    await readReach(session, ids),
+    await readAsked(session, arrivals),
+  );
   for (const [i, item] of items.entries()) sorting.take(events[i]!, item);
   await writeIndexes(session, sorting.indexes);
   await moveStreams(session, sorting.moved, 'two that came after it agree', now);
   await writePlaces(session, sorting.placed());
   return sorting;
+}
+
+/** What was asked for, by the requests that voids answer. */
+type Asked = ReadonlyMap<string, { readonly streamId: number; readonly range: Window }>;
+
+async function readAsked(session: Session, arrivals: readonly Arrival[]): Promise<Asked> {
+  const ids = arrivals.flatMap(({ content, requestId }) =>
+    requestId !== undefined && (content.kind === 'void' || content.kind === 'late-void') ? [requestId] : [],
+  );
+  if (ids.length === 0) return new Map();
+  const rows = await session.query<{ id: string; stream_id: number; range: string }>(
+    'select id, stream_id, range::text from request where id = any($1::text[])',
+    [[...new Set(ids)]],
+  );
+  return new Map(rows.map((row) => [row.id, { streamId: row.stream_id, range: parseRange(row.range)! }]));
 }
 
 class Sorting implements Sorted {
@@ -68,8 +90,10 @@ class Sorting implements Sorted {
   readonly #known: KnownStreams;
   readonly #bounds: Bounds;
   readonly #reach: Map<number, Reach>;
+  readonly #asked: Asked;
 
-  constructor(known: KnownStreams, bounds: Bounds, reach: Map<number, Reach>) {
+  constructor(known: KnownStreams, bounds: Bounds, reach: Map<number, Reach>, asked: Asked) {
+    this.#asked = asked;
     this.#known = known;
     this.#bounds = bounds;
     this.#reach = reach;
@@ -80,7 +104,7 @@ class Sorting implements Sorted {
       this.aside.push({ event, reason: item.reason, detail: item.detail });
       return;
     }
-    const { arrival } = item;
+    let { arrival } = item;
     const { batchId } = arrival.stream;
     const stream = this.#known.of(arrival);
     const of = { event, stream: { id: stream.id, batchId } };
@@ -90,12 +114,26 @@ class Sorting implements Sorted {
       this.aside.push({ ...of, reason: 'index-changed', detail });
       return;
     }
-    let problem = this.#judge(arrival, stream, judgedAt(event));
+    const bounded = this.#bounded(arrival, stream, judgedAt(event));
+    let problem = 'reason' in bounded ? bounded : undefined;
+    if (!('reason' in bounded)) arrival = bounded;
+    problem ??= this.#judge(arrival, stream, judgedAt(event));
     if (problem?.reason === 'implausible-jump' && this.#contradicts(arrival, stream.id, judgedAt(event)))
       problem = this.#judge(arrival, stream, judgedAt(event));
     if (problem === undefined) this.#accept(event, arrival, stream);
     else this.aside.push({ event, stream: { id: this.#rowOf(arrival), batchId }, ...problem });
     if (problem === undefined && index === undefined) this.indexes.set(stream.id, arrival.index);
+  }
+
+  #bounded(arrival: Arrival, stream: KnownStream, at: number): Arrival | Implausible {
+    const count = this.#known.countOf(arrival);
+    const reach = {
+      stream: this.#reachOf(stream.id, at),
+      count: count === undefined ? undefined : this.#reachOf(count, at),
+    };
+    const asked = arrival.requestId === undefined ? undefined : this.#asked.get(arrival.requestId);
+    const isOfIt = asked !== undefined && asked.streamId === this.#rowOf(arrival);
+    return boundVoid(arrival, reach, isOfIt ? asked.range : undefined, at, this.#bounds);
   }
 
   /** The row whose positions the arrival names: of a late message, the row of the late count. */

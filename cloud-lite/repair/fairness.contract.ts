@@ -100,6 +100,24 @@ export function fairnessContract(open: () => Database): void {
       expect(await claim(rig.database, 10_000_001, 9, limits)).toHaveLength(2);
     });
 
+    test('many counts of late windows of a stream have one share with it, and take turns with its own gaps', async () => {
+      await rig.arrive(...hole, ...hole.map((window) => ({ ...window, stream: 'other' })));
+      await rig.database.query(
+        `insert into stream (device_id, module_id, batch_id, index_kind, created_at, last_arrival_at, late_of, late_series)
+         select device_id, module_id, batch_id, 'sequence', 0, 0, id, 'l' || n from stream, generate_series(1, 40) n
+          where batch_id = 's'`,
+      );
+      await rig.database.query(
+        `insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at)
+         select s.batch_id || coalesce(s.late_series, ''), s.id, int8range(10, 50), '{[10,50)}'::int8multirange, 'pending',
+                'person', 1, case when s.late_of is null then 100 else 1 end, 0, 0 from stream s`,
+      );
+      const claimed = (await claim(rig.database, 10_000_000, 64, limits)).map(({ id }) => id);
+      expect(claimed).toContain('s');
+      expect(claimed).toContain('other');
+      expect(claimed).toHaveLength(3);
+    });
+
     test('what cannot go now never keeps what stands behind it from being looked at', async () => {
       await rig.arrive(...hole, ...hole.map((window) => ({ ...window, stream: 'behind' })));
       await rig.database.query(

@@ -53,7 +53,8 @@ const lookedAtAgainMs = 5000;
 
 /**
  * Claims at most `limit` requests that are due: accepted ones to look after, and new ones in fair shares. Of a device
- * each stream gets one before any gets two, and so does each device of all. A request holds its place as long as it
+ * each stream gets one before any gets two, and so does each device of all; a stream and its counts of late windows have one
+ * share, in which the two take turns. A request holds its place as long as it
  * moves: where nothing came of it, or of its stream, for a while, the place is free for others, first for devices of which
  * nothing hangs. The caller holds the
  * repair lock, so the counts are exact.
@@ -71,7 +72,7 @@ export async function claimDue(
     waiting: readonly string[];
   }>(
     `with active as (
-       select r.stream_id, s.device_id,
+       select coalesce(s.late_of, s.id) as stream_id, s.device_id,
               r.state = 'pending' or greatest(r.accepted_at, r.progress_at, s.last_backfill_at) > $2 as moves
          from request r join stream s on s.id = r.stream_id
         where r.state = 'accepted' or (r.state = 'pending' and r.claimed_until > $1)
@@ -81,7 +82,10 @@ export async function claimDue(
        select device_id, count(*) filter (where moves) as n, count(*) filter (where not moves) as hangs
          from active group by device_id
      ), due as (
-       select r.id, r.stream_id, r.state, r.due_at, r.created_at, lower(r.range) as start, s.device_id,
+       select r.id, coalesce(s.late_of, s.id) as stream_id, r.state, r.due_at, r.created_at, lower(r.range) as start,
+              s.device_id, s.late_of is not null as is_late,
+              row_number() over (partition by coalesce(s.late_of, s.id), s.late_of is null, r.state
+                                     order by r.due_at, r.created_at, lower(r.range)) as in_kind,
               c.device_id is null or row_number() over (
                 partition by s.device_id, s.module_id order by r.due_at, r.created_at, lower(r.range)) = 1 as goes,
               case when s.last_backfill_at > $2 then $3::int8 else least($3, ${firstOfStream}) end as most
@@ -93,7 +97,7 @@ export async function claimDue(
         where c.device_id is null or (c.due_at <= $1 and c.called_until <= $1)
      ), of_stream as (
        select d.*, coalesce(b.n, 0) + row_number() over (
-                partition by d.stream_id order by d.due_at, d.created_at, d.start) as in_stream
+                partition by d.stream_id order by d.in_kind, d.is_late, d.due_at, d.created_at, d.start) as in_stream
          from due d left join by_stream b on b.stream_id = d.stream_id
         where d.state = 'pending' and d.goes
      ), of_device as (
