@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, readdirSync, realpathSync, statSync 
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { kindOf } from '../../../kernel/small-file.ts';
 import type { Store } from '../../spool/engine/store.ts';
 import { type FolderLayout, layoutOf, readMarker } from '../../spool/format/folder-layout.ts';
 import { lockFile } from '../../spool/repair/folder-lock.ts';
@@ -99,15 +100,21 @@ export interface HeldLock {
  */
 export async function lockSpool(layout: SpoolLayout): Promise<HeldLock> {
   const holders: Store[] = [];
+  const unlocked = (lock: string, why: string) =>
+    `${lock} ${why}, so no lock is held: make sure that no module uses this folder`;
   const release = async () => {
     for (const holder of holders.splice(0)) await holder.close();
   };
   let warning: string | undefined;
   // A module makes these files at its first start. Making one here would write.
-  for (const lock of layout.locks.filter((path) => existsSync(path))) {
+  for (const lock of layout.locks) {
     try {
-      if (isWritable(lock)) holders.push(await lockFile(lock, tmpdir()));
-      else warning = `${lock} is not writable, so no lock is held: make sure that no module uses this folder`;
+      const kind = await kindOf(lock);
+      if (kind === 'missing') continue;
+      // Whatever else stands there no module can lock either: its next start renames it.
+      if (kind !== 'file') warning = unlocked(lock, 'is no file');
+      else if (isWritable(lock)) holders.push(await lockFile(lock, tmpdir()));
+      else warning = unlocked(lock, 'is not writable');
     } catch (cause) {
       await release();
       if (!(cause instanceof HoldfastError) || cause.code !== 'store-locked') throw cause;
@@ -133,8 +140,10 @@ export function measureFolder(folder: string): { bytes: number; changedAt: numbe
   let bytes = 0;
   let changedAt = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    // Not through links, which may lead anywhere, or nowhere.
+    if (!entry.isFile()) continue;
     const facts = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false });
-    if (facts?.isFile() !== true) continue;
+    if (facts === undefined) continue;
     bytes += facts.size;
     changedAt = Math.max(changedAt, Math.floor(facts.mtimeMs));
   }
@@ -155,7 +164,7 @@ function realPath(path: string): string {
 }
 
 function findQuarantined(quarantine: string): QuarantinedStore[] {
-  if (statSync(quarantine, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  if (!isFolder(quarantine)) return [];
   const folders = readdirSync(quarantine, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   return folders.map(({ name }) => ({
     folder: join(quarantine, name),
@@ -163,7 +172,16 @@ function findQuarantined(quarantine: string): QuarantinedStore[] {
   }));
 }
 
+/** Links followed. What cannot be followed is none: a link in a circle, say. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 function holdsStore(folder: string): boolean {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
+  if (!isFolder(folder)) return false;
   return readdirSync(folder).some((name) => storeName.test(name));
 }
