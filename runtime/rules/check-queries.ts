@@ -3,6 +3,7 @@ import { describeError } from '../../kernel/errors.ts';
 import type { QueryProblem, SourceFacts } from './check-rules.ts';
 import { compileRule } from './compile-rule.ts';
 import type { CompiledRule } from './engine-api.ts';
+import { isFieldOf } from './fields.ts';
 import { RuleQueryError } from './language/query-error.ts';
 import { inputStreams, type RuleSettings, ruleConfigOf } from './rule-settings.ts';
 
@@ -80,9 +81,3 @@ function outputProblems(
 /** What a row calls its time. */
 export const isTimeField = (field: string, time: string) =>
   field.toLowerCase() === time.toLowerCase() || /^Event(?:Enqueued|Processed)UtcTime$/i.test(field);
-
-/** The tag itself, a record that it is a part of, or a part of its value. */
-export function isFieldOf(tag: string, field: string): boolean {
-  const [one, other] = [tag.toLowerCase(), field.toLowerCase()];
-  return one === other || one.startsWith(`${other}.`) || other.startsWith(`${one}.`);
-}

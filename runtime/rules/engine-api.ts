@@ -59,7 +59,7 @@ export interface EventOrder {
 export interface RuleLimits {
   /** Groups and partitions that are remembered at once. Default 10,000. */
   readonly maxKeys?: number;
-  /** Rows kept: waiting for the watermark, in sliding windows, for LAG, in Collect. Default 100,000. */
+  /** Rows kept: in sliding windows, for LAG, in Collect, and until they are in order with TIMESTAMP BY. Default 100,000. */
   readonly maxRows?: number;
   /** Size of all state, estimated. Default 16 MiB. */
   readonly maxBytes?: number;
@@ -147,7 +147,7 @@ export interface RuleRow {
   readonly row: RuleRecord;
   /** Nothing that it rests on has an earlier time, epoch ms: what is known from there on makes it whole. */
   readonly restsFrom: number;
-  /** Inputs that were not known up to `time` when the watermark passed it. Absent: all were. */
+  /** Inputs that were not known up to `time` when the watermark passed it; all of them where rows that it rests on were refused. Absent: all were known. */
   readonly lacking?: readonly string[];
 }
 
@@ -166,11 +166,19 @@ export interface RuleCounts {
   readonly failed: number;
 }
 
+/** What one call may do; beyond, it throws, and the rule is to be started anew. */
+export interface StepBound {
+  /** That go out. */
+  readonly maxRows: number;
+  /** Asked every so many rows: why no more time may go by, if so. */
+  isOver(): string | undefined;
+}
+
 export interface RunningRule {
   /**
    * One row. `index` is its position in ms. `origin` names the source that it is of: rows of one position come in the order of their inputs'
    * and origins' names, so that the order of calls makes no difference. A row below the watermark is not taken, and counted as `late`.
-   * Never throws for what a row holds.
+   * Never throws for what a row holds. Rows wait for the watermark in any number: whoever pushes bounds it (`waiting`).
    */
   push(input: string, origin: string, index: number, row: RuleInputRow): void;
   /**
@@ -178,7 +186,14 @@ export interface RunningRule {
    * order of time. `lacking`: inputs for which it is not so, and which are waited for no longer. `knownFrom`: all of its inputs are known from there to `until`, if none is lacking;
    * default: always. The short form waits with what it does until it knows what it says.
    */
-  advance(until: number, lacking?: readonly string[], knownFrom?: number): readonly RuleRow[];
+  advance(
+    until: number,
+    lacking?: readonly string[],
+    knownFrom?: number,
+    bound?: StepBound,
+  ): readonly RuleRow[];
+  /** Rows that wait for the watermark. */
+  waiting(): number;
   /**
    * Every row with a time below it was yielded. The watermark, unless an input has TIMESTAMP BY a field that is not its index: what is late may
    * then still be decided behind it. -Infinity before the first `advance`.

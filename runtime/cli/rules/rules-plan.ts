@@ -1,10 +1,11 @@
 // What rules read, keep and send, for `holdfast check`. Loads the engine: only where there are rules.
 import { nearest } from '../../config/nearest.ts';
 import { type Config, ruleSources, type SourceConfig, streamIdOf, tagsOf } from '../../config/schema.ts';
-import { isFieldOf, isTimeField } from '../../rules/check-queries.ts';
+import { isTimeField } from '../../rules/check-queries.ts';
 import { compileRule } from '../../rules/compile-rule.ts';
 import type { CompiledRule, RuleExplanation } from '../../rules/engine-api.ts';
 import { explainRule, explanationText } from '../../rules/explain.ts';
+import { isFieldOf } from '../../rules/fields.ts';
 import {
   actionsOf,
   inputStreams,

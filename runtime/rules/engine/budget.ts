@@ -36,10 +36,6 @@ export class Budget {
     this.bytes -= bytes;
   }
 
-  hasRoom(bytes: number): boolean {
-    return this.rows < this.limits.maxRows && this.bytes + bytes <= this.limits.maxBytes;
-  }
-
   /** @throws RowRefused */
   checkRow(bytes: number): void {
     if (this.rows >= this.limits.maxRows)

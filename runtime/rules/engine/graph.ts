@@ -4,6 +4,10 @@ import type { RecordValue } from '../expressions/values.ts';
 import type { Budget } from './budget.ts';
 import type { RulePlan } from './plan.ts';
 import { type Emit, SelectNode } from './select-node.ts';
+import type { Work } from './work.ts';
+
+/** A row cannot be computed or taken; `time`: its own. */
+export type OnProblem = (error: unknown, time: number) => void;
 
 /** A row for an output. */
 export type Sink = (output: string, row: RecordValue, time: number, key: string, restsFrom: number) => void;
@@ -13,17 +17,19 @@ export class Graph {
   readonly #timed: readonly SelectNode[];
   /** Where there is one. */
   readonly #only: SelectNode | undefined;
+  readonly #work: Work;
   /** When the first of them next closes something. */
   #dueAt = Number.POSITIVE_INFINITY;
 
-  constructor(plan: RulePlan, budget: Budget, sink: Sink, onProblem: (error: unknown) => void) {
+  constructor(plan: RulePlan, budget: Budget, work: Work, sink: Sink, onProblem: OnProblem) {
+    this.#work = work;
     const nodes: SelectNode[] = [];
     for (const select of plan.selects) {
       const emit: Emit = (row, time, key, output, restsFrom) => {
         if (output !== undefined) sink(output, row, time, key, restsFrom);
         for (const reader of select.feeds) nodes[reader]!.push(row, time, key, restsFrom);
       };
-      nodes.push(new SelectNode(select, budget, emit, onProblem));
+      nodes.push(new SelectNode(select, budget, work, emit, onProblem));
     }
     this.#nodes = nodes;
     this.#timed = nodes.filter(({ isTimed }) => isTimed);
@@ -37,6 +43,7 @@ export class Graph {
 
   /** One row of an input, never before one that was given. Windows that end before `time` are closed first. */
   push(feeds: readonly number[], row: RecordValue, time: number): void {
+    this.#work.look();
     if (this.#dueAt < time) this.advanceTo(time);
     const only = this.#only;
     if (only !== undefined) {

@@ -9,14 +9,17 @@ import type {
   RuleRow,
   RuleState,
   RunningRule,
+  StepBound,
 } from '../engine-api.ts';
 import { plain, type RecordValue } from '../expressions/values.ts';
 import { Budget, RowRefused } from './budget.ts';
 import { decode, encode } from './codec.ts';
 import { EventTimes } from './event-times.ts';
 import { Graph, type Sink } from './graph.ts';
+import { type MarkedStretch, MarkedTimes } from './marked-times.ts';
 import { type DueRows, PendingRows } from './pending-rows.ts';
 import type { InputPlan, RulePlan } from './plan.ts';
+import { Work } from './work.ts';
 
 /** A row with its own time, which rows of other inputs may still precede. */
 interface Waiting {
@@ -38,6 +41,10 @@ export class Running implements RunningRule {
   readonly #fingerprint: string;
   readonly #budget: Budget;
   readonly #graph: Graph;
+  readonly #work = new Work();
+  /** Times of rows that there was no room for. */
+  readonly #refused = new MarkedTimes();
+  readonly #inputNames: readonly string[];
   readonly #inputs: ReadonlyMap<string, readonly number[]>;
   /** By position of the input; `undefined` where the index is the time. */
   readonly #times: readonly (EventTimes | undefined)[];
@@ -49,8 +56,9 @@ export class Running implements RunningRule {
   #lastInput: string | undefined;
   #lastPositions: readonly number[] | undefined;
   readonly #pending = new PendingRows();
-  /** In the order of time, and of coming. */
+  /** In the order of time, and of coming; those before `#head` are gone. */
   #waiting: Waiting[] = [];
+  #head = 0;
   #rows: RuleRow[] = [];
   #lacking: readonly string[] = [];
   /** Rows of the latest time so far, by output and key. */
@@ -62,7 +70,8 @@ export class Running implements RunningRule {
     this.#fingerprint = fingerprint;
     this.#budget = new Budget(limits);
     const sink: Sink = (output, row, time, key, restsFrom) => this.#emit(output, row, time, key, restsFrom);
-    this.#graph = new Graph(plan, this.#budget, sink, (error) => this.#note(error));
+    this.#graph = new Graph(plan, this.#budget, this.#work, sink, (error, time) => this.#note(error, time));
+    this.#inputNames = [...new Set(plan.inputs.map(({ input }) => input))].sort();
     this.#times = plan.inputs.map(({ time }) =>
       time === undefined ? undefined : new EventTimes(time, plan.order),
     );
@@ -79,9 +88,7 @@ export class Running implements RunningRule {
       this.#counts.late++;
       return;
     }
-    if (this.#positionsOf(input) === undefined || (!this.#budget.hasRoom(rowBytes) && !this.#takeRow()))
-      return;
-    this.#budget.addRows(1, rowBytes);
+    if (this.#positionsOf(input) === undefined) return;
     this.#pending.push(input, origin, index, row);
   }
 
@@ -94,40 +101,39 @@ export class Running implements RunningRule {
     return this.#lastPositions;
   }
 
-  /** False, and counted: there is none. */
-  #takeRow(): false {
-    try {
-      this.#budget.checkRow(rowBytes);
-    } catch (error) {
-      this.#note(error);
-    }
-    return false;
-  }
-
   advance(
     until: number,
     lacking: readonly string[] = [],
     knownFrom = Number.NEGATIVE_INFINITY,
+    bound?: StepBound,
   ): readonly RuleRow[] {
     if (!(until > this.#watermark)) return [];
     this.#graph.know(lacking.length > 0 ? Number.POSITIVE_INFINITY : knownFrom);
     this.#lacking = lacking;
     this.#rows = [];
+    this.#work.begin(bound);
     const due = this.#pending.take(until);
-    this.#budget.giveRows(due.count, due.count * rowBytes);
     if (this.#isDirect && this.#plan.inputs.length === 1) this.#pushAll(due);
     else this.#placeAll(due);
     this.#watermark = until;
-    const settled = this.decidedUntil();
-    this.#drain(settled);
-    this.#graph.advanceTo(settled);
+    this.#settle(until);
     const rows = this.#rows;
     this.#rows = [];
     return rows;
   }
 
+  /** Rows up to `until` are placed. */
+  #settle(until: number): void {
+    const settled = this.#settledUntil(until);
+    this.#drain(settled);
+    this.#graph.advanceTo(settled);
+  }
+
   decidedUntil(): number {
-    const until = this.#watermark;
+    return this.#settledUntil(this.#watermark);
+  }
+
+  #settledUntil(until: number): number {
     return Math.min(until, ...this.#times.map((times) => times?.floor(until) ?? until));
   }
 
@@ -141,6 +147,8 @@ export class Running implements RunningRule {
   #placeAll({ count, indexes, rows, inputOf }: DueRows): void {
     for (let i = 0; i < count; i++) {
       const input = inputOf(i);
+      // What waits for nothing any more makes room for what comes, just as if each row had come in a call of its own.
+      if (!this.#isDirect && i > 0 && indexes[i]! > indexes[i - 1]!) this.#settle(indexes[i]!);
       for (const position of this.#positionsOf(input)!) this.#place(position, input, indexes[i]!, rows[i]!);
     }
   }
@@ -153,25 +161,27 @@ export class Running implements RunningRule {
       return;
     }
     const times = this.#times[position];
+    let time = index;
     try {
       const placed = times === undefined ? { time: index, done: 'kept' } : times.place(own, index);
+      time = placed.time;
       if (placed.done === 'dropped') {
         this.#counts.dropped++;
         return;
       }
       if (placed.done === 'adjusted') this.#counts.adjusted++;
       this.#budget.takeRow(rowBytes);
-      this.#wait({ time: placed.time, of: position, row: own });
+      this.#wait({ time, of: position, row: own });
     } catch (error) {
-      this.#note(error);
+      this.#note(error, time);
     }
   }
 
   /** Behind all of its time: nearly always at the end. */
   #wait(next: Waiting): void {
     const all = this.#waiting;
-    let [low, high] = [0, all.length];
-    if (high > 0 && all[high - 1]!.time <= next.time) low = high;
+    let [low, high] = [this.#head, all.length];
+    if (high > low && all[high - 1]!.time <= next.time) low = high;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (all[middle]!.time <= next.time) low = middle + 1;
@@ -181,13 +191,17 @@ export class Running implements RunningRule {
   }
 
   #drain(settled: number): void {
-    let count = 0;
-    for (; count < this.#waiting.length && this.#waiting[count]!.time < settled; count++) {
-      const { time, of, row } = this.#waiting[count]!;
+    const all = this.#waiting;
+    while (this.#head < all.length && all[this.#head]!.time < settled) {
+      const { time, of, row } = all[this.#head++]!;
       this.#budget.giveRows(1, rowBytes);
       this.#graph.push(this.#plan.inputs[of]!.feeds, row, time);
     }
-    if (count > 0) this.#waiting = this.#waiting.slice(count);
+    // Cut off each time, a long row of them would be copied for each.
+    if (this.#head > all.length / 2) {
+      all.splice(0, this.#head);
+      this.#head = 0;
+    }
   }
 
   #emit(output: string, row: RecordValue, time: number, key: string, restsFrom: number): void {
@@ -199,13 +213,19 @@ export class Running implements RunningRule {
     const ordinal = this.#ordinals.get(name) ?? 0;
     this.#ordinals.set(name, ordinal + 1);
     this.#counts.rowsOut++;
-    const lacking = this.#lacking.length === 0 ? {} : { lacking: this.#lacking };
+    this.#work.out();
+    // What it found at the time from which it rests was not refused, and a window does not hold its start.
+    const isShort = this.#refused.has(restsFrom < time ? restsFrom + 1 : time, time);
+    const all = isShort ? this.#inputNames : this.#lacking;
+    const lacking = all.length === 0 ? {} : { lacking: all };
     this.#rows.push({ output, time, key, ordinal, row: plain(row) as RuleRecord, restsFrom, ...lacking });
   }
 
-  #note(error: unknown): void {
-    if (error instanceof RowRefused) this.#counts.refused++;
-    else this.#counts.failed++;
+  #note(error: unknown, time: number): void {
+    if (error instanceof RowRefused) {
+      this.#counts.refused++;
+      this.#refused.add(time);
+    } else this.#counts.failed++;
     this.#problem = error instanceof Error ? error.message : String(error);
   }
 
@@ -215,7 +235,12 @@ export class Running implements RunningRule {
 
   usage(): { keys: number; rows: number; bytes: number } {
     const { keys, rows, bytes } = this.#budget;
-    return { keys, rows, bytes };
+    const waiting = this.#pending.length;
+    return { keys, rows: rows + waiting, bytes: bytes + waiting * rowBytes };
+  }
+
+  waiting(): number {
+    return this.#pending.length;
   }
 
   lastProblem(): string | undefined {
@@ -231,8 +256,9 @@ export class Running implements RunningRule {
         ...[index, input, origin],
         encode(row),
       ]),
-      waiting: this.#waiting.map(({ time, of, row }) => [time, of, encode(row)]),
+      waiting: this.#waiting.slice(this.#head).map(({ time, of, row }) => [time, of, encode(row)]),
       times: this.#times.map((times) => times?.save() ?? null),
+      refused: this.#refused.save(),
       ordinals: [...this.#ordinals],
       latestTime: Number.isFinite(this.#latestTime) ? this.#latestTime : null,
       selects: this.#graph.save(),
@@ -256,14 +282,15 @@ export class Running implements RunningRule {
   }
 
   #restore(state: RuleState): void {
-    const { watermark, counts, pending, waiting, times, ordinals, latestTime, selects } =
+    const { watermark, counts, pending, waiting, times, ordinals, latestTime, selects, refused } =
       state as unknown as SavedState;
     this.#watermark = watermark ?? Number.NEGATIVE_INFINITY;
     this.#counts = { ...noCounts, ...counts };
     for (const [index, input, origin, row] of pending)
       this.#pending.push(input, origin, index, decode(row) as RuleInputRow);
     this.#waiting = waiting.map(([time, of, row]) => ({ time, of, row: decode(row) as RecordValue }));
-    this.#budget.addRows(pending.length + waiting.length, (pending.length + waiting.length) * rowBytes);
+    this.#budget.addRows(waiting.length, waiting.length * rowBytes);
+    this.#refused.load(refused);
     for (const [position, one] of this.#times.entries()) one?.load(times[position]);
     this.#ordinals = new Map(ordinals);
     this.#latestTime = latestTime ?? Number.NEGATIVE_INFINITY;
@@ -277,6 +304,7 @@ interface SavedState {
   readonly pending: readonly [number, string, string, unknown][];
   readonly waiting: readonly [number, number, unknown][];
   readonly times: readonly unknown[];
+  readonly refused?: readonly MarkedStretch[];
   readonly ordinals: readonly [string, number][];
   readonly latestTime: number | null;
   readonly selects: unknown;

@@ -11,6 +11,7 @@ import type { RowRun } from './row-run.ts';
 import { SessionWindow } from './session-window.ts';
 import { SlidingWindow } from './sliding-window.ts';
 import type { GroupOf, MapKey, WindowOperator } from './window-port.ts';
+import { StepOver, type Work } from './work.ts';
 
 /** A row that a SELECT yields: to those that read it, and to `output`. `key`: of its group, as text. */
 export type Emit = (
@@ -32,7 +33,8 @@ export class SelectNode {
   readonly #plan: SelectPlan;
   readonly #emit: Emit;
   /** Told of each row that cannot be computed or taken. */
-  readonly #onProblem: (error: unknown) => void;
+  readonly #onProblem: (error: unknown, time: number) => void;
+  readonly #work: Work;
   readonly #where: Condition | undefined;
   readonly #frame = new Frame();
   readonly #analytics: readonly AnalyticFunction[];
@@ -45,8 +47,15 @@ export class SelectNode {
   /** Where a row goes into one window and nowhere else: most rules have such a SELECT, and most of their time goes by there. */
   readonly #only: WindowOperator | undefined;
 
-  constructor(plan: SelectPlan, budget: Budget, emit: Emit, onProblem: (error: unknown) => void) {
+  constructor(
+    plan: SelectPlan,
+    budget: Budget,
+    work: Work,
+    emit: Emit,
+    onProblem: (error: unknown, time: number) => void,
+  ) {
     this.#plan = plan;
+    this.#work = work;
     this.#emit = emit;
     this.#hasAll = plan.columns.some(({ kind }) => kind === 'all');
     this.#onProblem = onProblem;
@@ -101,7 +110,7 @@ export class SelectNode {
       if (this.#plan.applies.length === 0) this.#take(key);
       else this.#apply(0, key);
     } catch (error) {
-      this.#onProblem(error);
+      this.#fail(error, time);
     }
     if (this.#isTimed) this.#refreshDue();
   }
@@ -117,9 +126,15 @@ export class SelectNode {
     try {
       if (where === undefined || where(frame) === true) only.add(frame);
     } catch (error) {
-      this.#onProblem(error);
+      this.#fail(error, frame.time);
     }
     this.dueAt = only.dueAt;
+  }
+
+  /** Of a row; what ends the step ends all of it. */
+  #fail(error: unknown, time: number): void {
+    if (error instanceof StepOver) throw error;
+    this.#onProblem(error, time);
   }
 
   #apply(index: number, key: string): void {
@@ -131,6 +146,7 @@ export class SelectNode {
     const value = apply.of(this.#frame);
     const rows = value === null ? [] : apply.rows(value);
     for (const row of rows.length === 0 && apply.isOuter ? [{}] : rows) {
+      this.#work.look();
       this.#frame.applied[index] = row;
       this.#apply(index + 1, key);
     }
@@ -183,6 +199,7 @@ export class SelectNode {
   }
 
   #closeGroup(time: number, key: GroupKey, states: readonly unknown[], id: string | null): void {
+    this.#work.look();
     const frame = this.#frame;
     const { having, output } = this.#plan;
     frame.time = time;
@@ -194,7 +211,7 @@ export class SelectNode {
       const text = id === null ? key.text : keyOf([...key.values, id]);
       this.#emit(this.#project(), time, text, output, time - this.#plan.restsMs);
     } catch (error) {
-      this.#onProblem(error);
+      this.#fail(error, time);
     }
   }
 

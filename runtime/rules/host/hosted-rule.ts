@@ -15,12 +15,15 @@ import { describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import { Continuation } from '../../sources/continuation.ts';
-import type { CompiledRule, RuleRow, RuleState, RunningRule } from '../engine-api.ts';
+import type { MarkedStretch } from '../engine/marked-times.ts';
+import type { CompiledRule, RuleRow, RuleState, RunningRule, StepBound } from '../engine-api.ts';
 import type { Span } from './input-tracker.ts';
 import { type Origin, Origins, type Stretch } from './origins.ts';
 import { rowsOf } from './rows-of.ts';
 import type { RuleStream } from './rule-stream.ts';
+import { partsOf } from './span-parts.ts';
 import { Told, type ToldNote } from './told.ts';
+import { UncertainInput } from './uncertain-input.ts';
 
 export interface HostedRuleOptions {
   readonly compiled: CompiledRule;
@@ -56,6 +59,8 @@ export interface RuleMemory {
   readonly origins: Readonly<Record<string, Pick<Origin, 'until' | 'holes'>>>;
   /** As `#knownFrom`. */
   readonly knownFrom: Readonly<Record<string, number>>;
+  /** As `#uncertain`. */
+  readonly uncertain?: readonly MarkedStretch[];
 }
 
 export interface RuleStatus {
@@ -72,6 +77,8 @@ const maxRowsAStep = 10_000;
 const rowsForOne = 4;
 /** One step of one rule holds up everything else for so long at most, before it is taken out for a while. */
 const maxStepMs = 2000;
+/** That wait for an input which stands still; beyond, it is waited for no longer. */
+const maxWaiting = 100_000;
 const haltMs = { least: 1000, most: 300_000 };
 const wellAfterMs = 3_600_000;
 
@@ -82,6 +89,7 @@ export class HostedRule {
   #watermark: number | undefined;
   /** By input: what reaches back beyond this rests on what nobody knows. */
   readonly #knownFrom = new Map<string, number>();
+  readonly #uncertain: UncertainInput;
   #lacked: readonly string[] = [];
   /** What lies right behind the watermark follows from what the engine knows. */
   #hasBegun = false;
@@ -101,6 +109,7 @@ export class HostedRule {
   constructor(options: HostedRuleOptions) {
     this.#options = options;
     const { compiled, inputs, clock } = options;
+    this.#uncertain = new UncertainInput(compiled);
     this.#origins = new Origins(inputs, clock.monotonic());
     this.#engine = compiled.start();
     this.#told = options.told ?? new Told();
@@ -132,6 +141,7 @@ export class HostedRule {
       for (const origin of this.#origins.all)
         Object.assign(origin, structuredClone(memory.origins[origin.streamId]));
       for (const [input, from] of Object.entries(memory.knownFrom)) this.#knownFrom.set(input, from);
+      this.#uncertain.load(memory.uncertain);
       this.#hasBegun = this.#watermark !== undefined;
       return true;
     } catch (error) {
@@ -151,10 +161,11 @@ export class HostedRule {
       { until, holes: [...holes] },
     ]);
     const knownFrom = Object.fromEntries(this.#knownFrom);
-    return { state: this.#engine.state(), origins: Object.fromEntries(known), knownFrom };
+    const uncertain = this.#uncertain.save();
+    return { state: this.#engine.state(), origins: Object.fromEntries(known), knownFrom, uncertain };
   }
 
-  /** A stretch of one of its streams is known, and durable. `settle` decides. */
+  /** A stretch of one of its streams is known, and durable. `settle` decides the rest of it. */
   take(streamId: string, span: Span): void {
     const { clock } = this.#options;
     const now = clock.monotonic();
@@ -169,12 +180,23 @@ export class HostedRule {
       this.#options.onTold(this.#told.note());
       this.#options.onSetBack();
     }
+    for (const part of partsOf(span)) {
+      this.#takePart(streamId, part);
+      if (part.end < span.end) this.settle();
+    }
+  }
+
+  #takePart(streamId: string, span: Span): void {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    if (this.#isHalted(now)) return;
     for (const origin of this.#origins.of(streamId)) {
       // Noted before: the engine has it.
       const known = origin.until ?? Number.NEGATIVE_INFINITY;
       if (span.end <= known) continue;
       const fresh = span.readings.filter(({ index }) => index >= known);
       this.#origins.take(origin, span, now);
+      this.#uncertain.take(origin.input, fresh);
       this.#guard(() => {
         for (const { index, row } of rowsOf(fresh)) {
           this.#engine.push(origin.input, streamId, index, row);
@@ -189,7 +211,7 @@ export class HostedRule {
     const { clock, waitMs } = this.#options;
     const now = clock.monotonic();
     if (this.#isHalted(now)) return;
-    const watermark = this.#origins.watermark(now, waitMs);
+    const watermark = this.#origins.watermark(now, this.#engine.waiting() > maxWaiting ? 0 : waitMs);
     if (watermark === undefined || watermark <= (this.#watermark ?? Number.NEGATIVE_INFINITY)) return;
     const from = this.#watermark ?? this.#begin(watermark);
     this.#guard(() => {
@@ -244,9 +266,8 @@ export class HostedRule {
     } else if (!stream.isObserving && end > (this.#floor ?? Number.NEGATIVE_INFINITY))
       this.#resumption ??= this.#resumptionAt(start);
     const knownFrom = actOnLacking ? Number.NEGATIVE_INFINITY : Math.max(...this.#knownFrom.values());
-    const rows = this.#engine.advance(end, lacking.length === 0 ? undefined : lacking, knownFrom);
-    if (rows.length > Math.max(maxRowsAStep, rowsForOne * this.#given))
-      throw new Error(`${rows.length} rows at once: it decides too often`);
+    const unknown = lacking.length === 0 ? undefined : lacking;
+    const rows = this.#engine.advance(end, unknown, knownFrom, this.#bound());
     const decided = Math.min(end, this.#engine.decidedUntil());
     for (const input of lacking) this.#knownFrom.set(input, end);
     this.#lacked = lacking;
@@ -263,6 +284,15 @@ export class HostedRule {
     for (const { time } of fresh) this.#told.row(time);
     if (decided > floor) this.#told.decided(start, decided, !isBlind);
     if (isOutside) onTold(this.#told.note());
+  }
+
+  /** Of what is decided now. */
+  #bound(): StepBound {
+    const { clock } = this.#options;
+    const since = clock.monotonic();
+    const isOver = () =>
+      clock.monotonic() - since > maxStepMs ? `one step took more than ${maxStepMs} ms` : undefined;
+    return { maxRows: Math.max(maxRowsAStep, rowsForOne * this.#given), isOver };
   }
 
   /** What is decided is in the stream up to `floor`, what is known goes back to `#knownFrom`: between both nothing was decided. */
@@ -287,7 +317,8 @@ export class HostedRule {
   #emit(row: RuleRow): void {
     const { stream, upstream, onRow, metrics, compiled, beforeDurable } = this.#options;
     const lacks = this.#lacksOf(row);
-    const certain = beforeDurable ? 'uncertain:before-durable' : 'good';
+    const durable = beforeDurable ? 'uncertain:before-durable' : 'good';
+    const certain = this.#uncertain.isUnder(row) ? 'uncertain:input-uncertain' : durable;
     const quality = lacks.length === 0 ? certain : 'uncertain:input-missing';
     const isWritten = !upstream.has(row.output) || stream.row(row, quality, lacks);
     metrics.count('holdfast_rules_rows_total', { rule: compiled.name });
@@ -342,6 +373,7 @@ export class HostedRule {
     this.#origins = new Origins(inputs, clock.monotonic());
     this.#watermark = undefined;
     this.#knownFrom.clear();
+    this.#uncertain.load(undefined);
     this.#hasBegun = false;
   }
 }

@@ -1,21 +1,26 @@
 import type { Reading } from '../../../wire/reading.ts';
 import type { RuleInputRow } from '../engine-api.ts';
 
-/** Readings in index order as rows, one for each index: tags as fields, what stands behind a dot in a field of the field. */
+/**
+ * Readings in index order as rows, one for each index: tags as fields, what stands behind a dot in a field of the field. A value that the
+ * equipment calls bad is none: a rule that compares it would act on what nobody has measured.
+ */
 export function rowsOf(
   readings: readonly Reading[],
 ): readonly { readonly index: number; readonly row: RuleInputRow }[] {
   const rows: { index: number; row: Record<string, unknown> }[] = [];
-  for (const { index, tag, value } of readings) {
+  for (const { index, tag, value, quality } of readings) {
     let last = rows.at(-1);
     if (last === undefined || last.index !== index) {
       last = { index, row: Object.create(null) };
       rows.push(last);
     }
-    put(last.row, tag, value);
+    put(last.row, tag, isBad(quality) ? null : value);
   }
   return rows as { index: number; row: RuleInputRow }[];
 }
+
+const isBad = (quality: string) => quality === 'bad' || quality.startsWith('bad:');
 
 /** Where a tag is named as another one's field is, the later one stands. */
 function put(row: Record<string, unknown>, tag: string, value: unknown): void {

@@ -25,6 +25,7 @@ export function compileTiny({ name, inputs, query }: RuleConfig): CompiledRule {
       let rows = [...(state?.rows ?? [])];
       const counts = { rowsIn: 0, rowsOut: 0, refused: 0, adjusted: 0, dropped: 0, late: 0, failed: 0 };
       return {
+        waiting: () => 0,
         push(_input, origin, index, row) {
           counts.rowsIn += 1;
           if (watermark !== undefined && index < watermark) counts.late += 1;
