@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import { readNamedFile } from '../../kernel/small-file.ts';
+import { maskedText } from '../../kernel/url-secrets.ts';
 import { queryProblems } from '../rules/config.ts';
 import { findNamedFiles } from './named-files.ts';
 import { withLists } from './named-lists.ts';
@@ -36,13 +37,23 @@ export class ConfigError extends HoldfastError {
   readonly hash: string | undefined;
 
   constructor(where: string, found: readonly Problem[], cause?: unknown, hash?: string) {
-    const problems = arranged(found);
+    // Every problem goes this way to whoever reads it: here no message can forget an address with a password in it.
+    const problems = arranged(found).map(withoutSecrets);
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-    super('config-invalid', `${where}: ${count}\n${formatProblems(problems)}`, { cause });
+    super('config-invalid', `${maskedText(where)}: ${count}\n${formatProblems(problems)}`, { cause });
     this.problems = problems;
     this.hash = hash;
     this.missing = (cause as { code?: unknown } | undefined)?.code === 'ENOENT';
   }
+}
+
+function withoutSecrets(problem: Problem): Problem {
+  const { path, message, of } = problem;
+  return {
+    ...problem,
+    ...{ path: maskedText(path), message: maskedText(message) },
+    ...(of !== undefined && { of: maskedText(of) }),
+  };
 }
 
 export interface LoadedConfig {

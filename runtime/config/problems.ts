@@ -1,5 +1,6 @@
 // Turns validation issues into words: where (line, column, source, setting), what is wrong, and what would be right.
 import type { z } from 'zod';
+import { maskedValue } from '../../kernel/url-secrets.ts';
 import { configJsonSchema } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 import type { PlaceOf, Problem } from './problem-text.ts';
@@ -198,12 +199,12 @@ function inLargerUnit(ms: number): string {
 
 const maxShown = 60;
 
-/** The value that was found, where it is short. */
+/** The value that was found, where it is short: without secrets, before it is cut, since half of a password is one, too. */
 function shown(input: unknown): string | undefined {
   if (Array.isArray(input)) return 'a list';
   if (input === null) return 'nothing';
   if (typeof input === 'object') return 'settings';
-  const text = typeof input === 'string' ? `'${input}'` : String(input);
+  const text = typeof input === 'string' ? `'${maskedValue(input)}'` : String(input);
   return text.length <= maxShown ? text : `${text.slice(0, maxShown)}…`;
 }
 

@@ -1,6 +1,7 @@
 // The shapes of the configuration of one OPC UA source: one server, one session, one stream. Each message says what
 // is wrong and what would be right; what spans several settings is checked in config.ts.
 import { z } from 'zod';
+import { hasSecret } from '../../../kernel/url-secrets.ts';
 import { streamName, tagName, writeLimits } from '../settings.ts';
 
 const dayMs = 86_400_000;
@@ -114,14 +115,20 @@ const history = z.strictObject({
   settleMs: z.int().min(0).max(86_400_000, 'must be at most a day').default(600_000),
 });
 
+const noSecret =
+  'must be the address alone, since it is shown and kept: the user belongs into identity (kind: user, name), the password into the file that identity.passwordFile names, or the variable of identity.passwordEnvironment';
+
 export const source = z.strictObject({
   type: z.literal('opcua'),
   ...streamName,
   endpoint: z
     .string()
     .max(1024)
+    .superRefine((text, context) => {
+      if (hasSecret(text)) context.addIssue({ code: 'custom', message: noSecret });
+    })
     .regex(
-      /^opc\.tcp:\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s/:[\]]+)(?::\d{1,5})?(?:\/\S*)?$/,
+      /^opc\.tcp:\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s/:@[\]]+)(?::\d{1,5})?(?:\/\S*)?$/,
       'must be the address of the server, as in "opc.tcp://10.0.0.7:4840"',
     ),
   /** Of the server among those that `endpoint` knows of, where that is a discovery server. */
