@@ -155,6 +155,11 @@ export class Exchanges<Q, A> {
     return this.#open.some((sent) => match.isAlike(request, sent.request));
   }
 
+  /** Requests were left that may still be answered. */
+  get isOwing(): boolean {
+    return this.#open.length > 0;
+  }
+
   /** Too many requests were left without an answer: send no more before silence has proven the line. */
   get isFull(): boolean {
     return this.#open.length >= maxOpen;

@@ -32,8 +32,7 @@ const proofs = ['loopback', 'longer', 'loopback', 'shorter', 'loopback', 'silenc
 
 interface Unit {
   readonly exchanges: Exchanges<Buffer, Buffer>;
-  /** Undefined where answers carry the number of their request. */
-  readonly steps: StepProof | undefined;
+  readonly steps: StepProof;
   /** `exchanges.doubts` when it was looked at last. */
   doubts: number;
   /** Position in `proofs` of the one to try next: the one that was answered last, or the one after it. */
@@ -95,7 +94,8 @@ export class LineUnits {
     for (const unit of this.#units.values()) {
       if (this.#options.isLine || !isAtOnce) {
         unit.isAlive = false;
-        unit.steps?.doubt();
+        // By its number an answer is told from those to what others asked; a gateway may still give it one of ours.
+        if (!this.#options.hasIds || unit.exchanges.isOwing) unit.steps.doubt();
       }
       if (this.#options.isLine) unit.exchanges.suspectOthers();
     }
@@ -109,8 +109,9 @@ export class LineUnits {
     this.#stepRead = undefined;
     if (this.isAskable(request)) return { kind: 'send' };
     const isMistakable = exchanges.isMistakable(request);
-    // A read alone shows all, where nobody else can have asked it.
-    const isReadFirst = !isMistakable || unit.steps?.isEasy === true;
+    // A read alone shows all, where nobody else can have asked it. A gateway in front of a line may notice that it lags only
+    // where functions differ.
+    const isReadFirst = !isMistakable || (!this.#options.hasIds && unit.steps.isEasy);
     let read = isReadFirst ? this.#stepReadFor(unit, request) : undefined;
     const proof = isMistakable && !read ? this.#proofFor(unit, request) : undefined;
     if (proof === 'silence') {
@@ -121,7 +122,7 @@ export class LineUnits {
     if (!frame) return this.#believe(unit, request);
     // A unit that is not there proves nothing, and whether there is an echo shows in a read. What that is answered with is
     // not believed.
-    if (this.#echo === 'unknown' || !unit.isAlive || (read && unit.steps?.needsLook)) {
+    if (this.#echo === 'unknown' || !unit.isAlive || (read && unit.steps.needsLook)) {
       const look = isRepeated(request) ? firstRegister(request[0]!) : request;
       return { kind: 'probe', frame: look, shows: 'life' };
     }
@@ -138,7 +139,7 @@ export class LineUnits {
 
   #isInStep(unit: Unit, request: Buffer): boolean {
     const { steps, exchanges } = unit;
-    if (!steps || dataBytes(request) === undefined) return true;
+    if (dataBytes(request) === undefined) return true;
     if (unit.doubts !== exchanges.doubts) steps.doubt();
     unit.doubts = exchanges.doubts;
     return steps.isShown;
@@ -146,7 +147,7 @@ export class LineUnits {
 
   #stepReadFor(unit: Unit, request: Buffer): Buffer | undefined {
     if (this.#isInStep(unit, request)) return undefined;
-    return unit.steps?.proofOf(request, (read) => unit.exchanges.isMistakable(read));
+    return unit.steps.proofOf(request, (read) => unit.exchanges.isMistakable(read));
   }
 
   /** `request` is sent now. */
@@ -155,7 +156,7 @@ export class LineUnits {
     // The same again is one request; behind another it is to be told from the one before.
     if (!modbusMatch.isUnmistakable(request)) unit.nonce = this.#nextNonce();
     this.#sent = request;
-    const isTelling = unit.steps?.sent(request) ?? false;
+    const isTelling = unit.steps.sent(request);
     this.#pending = { exchange: unit.exchanges.begin(request), isTelling, isHeard: false, isEchoed: false };
   }
 
@@ -167,9 +168,9 @@ export class LineUnits {
   /** `unit` did not answer; `isProof`: a request that was to prove that it is in step. */
   unanswered(unit: number, isProof: boolean): void {
     const known = this.#unit(unit);
-    known.steps?.doubt();
+    known.steps.doubt();
     if (this.#stepRead && this.#stepRead === this.#sent)
-      known.steps?.failed(this.#pending?.isHeard === false, known.exchanges.isDoubtful);
+      known.steps.failed(this.#pending?.isHeard === false, known.exchanges.isDoubtful);
     else if (isProof) known.proof = (known.proof + 1) % proofs.length;
     known.isAlive = false;
   }
@@ -201,7 +202,7 @@ export class LineUnits {
     pending.isHeard = true;
     const isFitting = modbusMatch.fits(frame, request);
     if (isFitting && !isGatewayException(frame)) this.#onAlive(unit, request);
-    if (isFitting && frame[1] === request[1] && dataBytes(request) !== undefined) unit.steps?.heard();
+    if (isFitting && frame[1] === request[1] && dataBytes(request) !== undefined) unit.steps.heard();
     if (isFitting && isGatewayException(frame)) return 'gave-up';
     if (isFitting && this.#echo === 'unknown' && !isRepeated(request))
       this.#echo = pending.isEchoed ? 'heard' : 'none';
@@ -215,7 +216,7 @@ export class LineUnits {
     if (dataBytes(request) !== undefined) {
       const { isTelling } = pending;
       const isRefusal = frame[1] !== request[1];
-      unit.steps?.answered(request, { isRefusal, isTelling, isProof: request === this.#stepRead });
+      unit.steps.answered(request, { isRefusal, isTelling, isProof: request === this.#stepRead });
     }
     return answer;
   }
@@ -236,9 +237,7 @@ export class LineUnits {
     if (this.#options.hasIds || !unit.exchanges.isDoubtful || dataBytes(request) === undefined)
       return undefined;
     const others = [resized(request, 1), resized(request, -1)].filter((other) => other !== undefined);
-    const other = others.find(
-      (each) => !unit.exchanges.isMistakable(each) && unit.steps?.mayBeAnswered(each) !== false,
-    );
+    const other = others.find((each) => !unit.exchanges.isMistakable(each) && unit.steps.mayBeAnswered(each));
     unit.confirmations += 1;
     this.#stepRead = other;
     // In turns: what is said twice for the one does not fit the next, and a refusal of the loopback carries no number.
@@ -349,7 +348,7 @@ export class LineUnits {
   /** No read is left that would show that the unit is in step. */
   #believe(unit: Unit, request: Buffer): LineStep {
     if (!this.#isInStep(unit, request) && !unit.exchanges.proveBySilence()) return { kind: 'wait' };
-    unit.steps?.believe();
+    unit.steps.believe();
     return { kind: 'send' };
   }
 
@@ -366,7 +365,8 @@ export class LineUnits {
     const nonce = this.#nextNonce();
     const unit: Unit = {
       exchanges,
-      steps: hasIds ? undefined : new StepProof(),
+      // Nothing is asked of a device that repeats the numbers, until one request of it was not answered.
+      steps: new StepProof({ isShown: hasIds }),
       doubts: exchanges.doubts,
       proof: 0,
       isAlive: false,

@@ -104,11 +104,17 @@ describe('the Modbus client', () => {
     const first = errorOf(client.readRegisters(1, 'holding', 0, 1));
     await clock.advance(1000);
     expect((await first).code).toBe('modbus-timeout');
-    // A unit behind a gateway is asked first by something that cannot be mistaken.
-    device.answer = ({ pdu }) =>
-      pdu[0] === 3 ? { afterMs: 900, answer: { pdu: goodRegister } } : { pdu: exceptionPdu(pdu[0]!, 1) };
+    // A unit behind a gateway is asked first by something that cannot be mistaken, then by a read of another length.
+    device.answer = ({ pdu }) => {
+      if (pdu[0] !== 3) return { pdu: exceptionPdu(pdu[0]!, 1) };
+      const isProof = pdu.readUInt16BE(3) === 2;
+      return {
+        afterMs: 900,
+        answer: { pdu: isProof ? Buffer.from([3, 4, 0x12, 0x34, 0, 0]) : goodRegister },
+      };
+    };
     const second = client.readRegisters(1, 'holding', 0, 1);
-    await clock.advance(1800);
+    await clock.advance(2700);
     expect((await second).toString('hex')).toBe('1234');
     expect(framing.stray).toBe(1);
   });

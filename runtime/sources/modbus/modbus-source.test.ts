@@ -309,7 +309,8 @@ describe('registers that a device refuses', () => {
     const { sink } = run();
     await clock.advance(50);
     expect(sink.readings).toHaveLength(40);
-    expect(device.requests.length - before).toBeLessThan(14);
+    // Two of them show that it is in step again.
+    expect(device.requests.length - before).toBeLessThan(15);
   });
 
   it('may be holes that no tag uses: then no tag suffers', async () => {
@@ -374,7 +375,7 @@ describe('exceptions that pass', () => {
     expect(sink.readings.filter(({ quality }) => quality !== 'good')).toEqual([]);
     expect(sink.of('broken')).toEqual([]);
     // One a poll, one more for each tenth, and what proves a gateway to be in step.
-    expect(device.requests.length).toBeLessThan(300);
+    expect(device.requests.length).toBeLessThan(code >= 10 ? 340 : 300);
   });
 
   it.each([2, 4])('of a tag in a block of its own do not make it null: answer 12 is %i', async (code) => {

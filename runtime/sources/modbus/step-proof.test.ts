@@ -11,7 +11,7 @@ function answer(steps: StepProof, request: Buffer, isProof: boolean): void {
 
 /** Two reads are answered, and nothing comes for a third one of another length. */
 function silent(isDoubtful: boolean, hasProved: boolean): boolean {
-  const steps = new StepProof();
+  const steps = new StepProof({ isShown: false });
   if (hasProved) answer(steps, read(2, 3), true);
   for (let asked = 0; asked < 2; asked++) answer(steps, read(2, 1), false);
   steps.doubt();

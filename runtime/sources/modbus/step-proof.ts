@@ -28,7 +28,7 @@ interface Sent {
 export class StepProof {
   /** The reads that were sent last, the newest at the end. */
   #last: readonly Sent[] = [];
-  #isShown = false;
+  #isShown: boolean;
   #refusals = 0;
   /** The last proof that was tried showed nothing. */
   #hasFailed = false;
@@ -38,6 +38,11 @@ export class StepProof {
   readonly #good = new Map<string, Buffer>();
   /** Proofs in a row that nothing at all came for. */
   #silentReads = 0;
+
+  /** `isShown`: until something goes wrong. */
+  constructor({ isShown }: { readonly isShown: boolean }) {
+    this.#isShown = isShown;
+  }
 
   /** Each read is answered by its own answer; or the next data will show it. */
   get isShown(): boolean {
