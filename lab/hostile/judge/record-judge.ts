@@ -30,7 +30,7 @@ export interface RecordJudgeOptions<M extends Made> {
   readonly rules: RecordRules<M>;
   /** True time. */
   readonly now: () => number;
-  /** The module's clock, epoch ms. Default: nothing is past by it. */
+  /** The module's clock, or what it would show if it had not been set back, epoch ms. Default: nothing is past by it. */
   readonly wall?: () => number;
   /** As `Judge.watch`. */
   readonly watch?: NonNullable<Judge['watch']>;

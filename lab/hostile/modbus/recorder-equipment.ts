@@ -59,6 +59,7 @@ export function planted(stream: Duplex, { plant }: EquipmentParts): Duplex {
 export function recorderEquipment(transport: Transport, parts: EquipmentParts): Equipment {
   const { clock, dice, trace, site } = parts;
   const plan = planRecorder(dice);
+  const began = clock.now() - clock.monotonic();
   site.comesRound = plan.index === 'sequence' && plan.modulus < 2 ** 32;
   const deviceClock = new EquipmentClock(
     () => clock.monotonic(),
@@ -94,7 +95,8 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
       records,
       rules,
       now: () => clock.monotonic(),
-      wall: () => clock.now(),
+      // Where that was set back, also as it was: the equipment's clock, before it leapt, tells as much.
+      wall: () => Math.max(clock.now(), began + clock.monotonic()),
       watch: (event, isTaken) => {
         if (!isTaken || event.kind === 'broken') return;
         const told = event.kind === 'readings' && event.readings.find(({ tag }) => tag === 'id');
