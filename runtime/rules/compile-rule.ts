@@ -36,7 +36,9 @@ export function compileRule(config: RuleConfig): CompiledRule {
       '`until` and `for` stand with a query',
       'They belong to `when`: say it in the query with HAVING, LAG or a window.',
     );
-  const script = query === undefined ? compileShortForm(config) : compileScript(parseQuery(query), inputs);
+  const script = withinStack(() =>
+    query === undefined ? compileShortForm(config) : compileScript(parseQuery(query), inputs),
+  );
   const order = { ...defaultOrder, ...config.eventOrder };
   const limits = { ...defaultLimits, ...config.limits };
   const plan: RulePlan = { inputs: script.inputs, selects: script.selects, order };
@@ -46,6 +48,7 @@ export function compileRule(config: RuleConfig): CompiledRule {
     name,
     inputs: [...new Set(script.inputs.map(({ input }) => input))],
     outputs: script.outputs,
+    columns: script.columns,
     fields: script.fields,
     timestampBy: script.timestampBy,
     timeFields: script.timeFields,
@@ -64,6 +67,20 @@ export function compileRule(config: RuleConfig): CompiledRule {
       return running;
     },
   };
+}
+
+/** Whatever is nested too deeply, in whatever way. */
+function withinStack<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RuleQueryError(
+      { line: 1, column: 1 },
+      'the query is nested too deeply',
+      'Name parts of it in WITH.',
+    );
+  }
 }
 
 /** Where a hopping window's panes leave room for few keys alone. */

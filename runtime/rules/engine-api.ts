@@ -94,6 +94,8 @@ export interface CompiledRule {
   readonly inputs: readonly string[];
   /** Names after INTO. `output` where a query names none. The short form has `when` and `until`. */
   readonly outputs: readonly string[];
+  /** Types of the columns of each output, by their names; none of an output of which nobody can say which it has. */
+  readonly columns: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Dotted names of the fields that are read, by input; `*` for all of them. */
   readonly fields: Readonly<Record<string, readonly string[]>>;
   /** What orders each input: `null` for its index, else the expression of TIMESTAMP BY. */

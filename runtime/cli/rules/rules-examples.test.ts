@@ -45,6 +45,24 @@ it('an output that the query does not have fails its case: it may be misspelt', 
   ]);
 });
 
+describe('a case that would compare something else than it says is refused', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-odd-case-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'q.asaql'), 'SELECT v FROM input');
+  writeFileSync(join(folder, 'rows.json'), '[]');
+  const input = { InputAlias: 'input', Type: 'Data Stream', Format: 'Json', FilePath: 'rows.json' };
+  const output = { OutputAlias: 'output', FilePath: 'rows.json' };
+
+  it.each([
+    [{ Inputs: [{ ...input, Format: 'Csv' }], ExpectedOutputs: [output] }, 'input is of format Csv'],
+    [{ Inputs: [input], ExpectedOutputs: [] }, 'compares nothing'],
+    [{ Inputs: [input], ExpectedOutputs: [{ ...output, Required: false }] }, 'compares nothing'],
+  ])('%j', async (one, message) => {
+    writeFileSync(join(folder, 'testConfig.json'), JSON.stringify({ TestCases: [{ Name: 'odd', ...one }] }));
+    await expect(findProjects(folder)).rejects.toThrow(message);
+  });
+});
+
 describe('cases run with the query of a rule', () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-case-'));
   afterAll(() => rmSync(folder, { recursive: true }));

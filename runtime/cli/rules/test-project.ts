@@ -93,6 +93,8 @@ async function readCase(one: Record<string, unknown>, folder: string, configPath
     const alias = entry[aliasKey];
     if (typeof alias !== 'string') throw invalid(`${where}: ${aliasKey} is missing`);
     if (entry.Required === false) return undefined;
+    if (typeof entry.Format === 'string' && !/^json$/i.test(entry.Format))
+      throw invalid(`${where}: ${alias} is of format ${entry.Format}; JSON alone is supported`);
     if (typeof entry.Type === 'string' && !/^data\s*stream$/i.test(entry.Type))
       throw invalid(`${where}: ${alias} is of type ${entry.Type}; data streams alone are supported`);
     if (typeof entry.FilePath !== 'string') throw invalid(`${where}: FilePath of ${alias} is missing`);
@@ -101,14 +103,18 @@ async function readCase(one: Record<string, unknown>, folder: string, configPath
   };
   const inputs = [];
   for (const part of listOf(one.Inputs, where, 'Inputs')) {
-    const { alias, rows } = (await read(part, 'InputAlias'))!;
-    inputs.push({ alias, events: rows });
+    const input = await read(part, 'InputAlias');
+    if (input !== undefined) inputs.push({ alias: input.alias, events: input.rows });
   }
   const outputs = [];
   for (const part of listOf(one.ExpectedOutputs ?? [], where, 'ExpectedOutputs')) {
     const output = await read(part, 'OutputAlias');
     if (output !== undefined) outputs.push(output);
   }
+  if (outputs.length === 0 && typeof one.ExpectedError !== 'string')
+    throw invalid(
+      `${where} compares nothing: give ExpectedOutputs at least one output whose Required is not false, or ExpectedError`,
+    );
   const expectedError = typeof one.ExpectedError === 'string' ? { expectedError: one.ExpectedError } : {};
   return { name, inputs, outputs, ...expectedError };
 }

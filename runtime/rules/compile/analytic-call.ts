@@ -30,6 +30,12 @@ export function analyticOf(call: Call, scope: Scope): AnalyticPlan {
       `${name} needs OVER (LIMIT DURATION(unit, n))`,
       'It says how far back is looked, and bounds what is kept.',
     );
+  if (isFirst && over?.limit !== undefined)
+    throw new RuleQueryError(
+      over.at,
+      `${name} takes no LIMIT`,
+      `Its arguments say how long it counts: ${name}(second, 10).`,
+    );
   if (isFirst) checkCount(name, args.length, 2, 2, at);
   const limitMs = isFirst
     ? durationOf(args[0], args[1], at)

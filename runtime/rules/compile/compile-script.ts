@@ -21,6 +21,8 @@ export interface CompiledScript {
   /** That TIMESTAMP BY names. */
   readonly timeFields: readonly { readonly input: string; readonly field: string; readonly at: Position }[];
   readonly warnings: readonly string[];
+  /** Types of the columns of each output, by their names; none of an output of which nobody can say which it has. */
+  readonly columns: ReadonlyMap<string, ReadonlyMap<string, StaticType>>;
   /** By input. */
   readonly fields: Readonly<Record<string, readonly string[]>>;
 }
@@ -33,6 +35,8 @@ interface Step {
   /** Positions of its selects. */
   readonly selects: readonly number[];
   readonly types: ReadonlyMap<string, StaticType>;
+  /** By name in lower case, as they are written; undefined where nobody can say. */
+  readonly columns: ReadonlyMap<string, string> | undefined;
 }
 
 /** @throws RuleQueryError */
@@ -50,6 +54,8 @@ class ScriptCompiler {
   readonly #windows: WindowUse[] = [];
   readonly #fields = new Map<string, Set<string>>();
   readonly #warnings = new Set<string>();
+  /** Of each output; undefined where nobody can say. */
+  readonly #columns = new Map<string, Map<string, StaticType> | undefined>();
   readonly #timeFields: { readonly input: string; readonly field: string; readonly at: Position }[] = [];
 
   constructor(configured: Readonly<Record<string, RuleInput>>) {
@@ -75,6 +81,7 @@ class ScriptCompiler {
       timestampBy,
       timeFields: this.#timeFields,
       selects: this.#selects,
+      columns: new Map([...this.#columns].flatMap(([name, all]) => (all === undefined ? [] : [[name, all]]))),
       outputs,
       windows: this.#windows,
       warnings: [...this.#warnings],
@@ -85,6 +92,7 @@ class ScriptCompiler {
   /** `output`: where its rows go out, unless a SELECT names another; `undefined` for a step. */
   #query({ selects }: Query, output: string | undefined): Omit<Step, 'name'> {
     const types = new Map<string, StaticType>();
+    const all: { readonly at: Position; readonly columns: ReadonlyMap<string, string> | undefined }[] = [];
     const positions = selects.map((select) => {
       if (output === undefined && select.into !== undefined)
         throw new RuleQueryError(
@@ -92,19 +100,36 @@ class ScriptCompiler {
           'a step of WITH has INTO',
           'Leave it out: INTO stands in the statements below.',
         );
-      const { position, columnTypes } = this.#select(
-        select,
-        output === undefined ? undefined : (select.into ?? output),
-      );
+      const into = output === undefined ? undefined : (select.into ?? output);
+      const { position, columnTypes, allColumns } = this.#select(select, into);
+      all.push({ at: select.at, columns: allColumns });
+      if (into !== undefined) this.#goOut(into, allColumns, columnTypes);
       for (const [name, type] of columnTypes) types.set(name, commonType([types.get(name) ?? type, type]));
       return position;
     });
-    return { selects: positions, types };
+    return { selects: positions, types, columns: unionOf(all) };
+  }
+
+  #goOut(
+    output: string,
+    columns: ReadonlyMap<string, string> | undefined,
+    types: ReadonlyMap<string, StaticType>,
+  ): void {
+    const known = this.#columns.has(output) ? this.#columns.get(output) : new Map<string, StaticType>();
+    if (columns === undefined || known === undefined) {
+      this.#columns.set(output, undefined);
+      return;
+    }
+    for (const [name, written] of columns) {
+      const type = types.get(name) ?? 'any';
+      known.set(written, commonType([known.get(written) ?? type, type]));
+    }
+    this.#columns.set(output, known);
   }
 
   #select(select: Select, output: string | undefined) {
     const { shape, connect, reachMs, restsMs, fanOut } = this.#source(select.from);
-    const { plan, ownReachMs, ownRestsMs, windows, columnTypes } = compileSelect(select, shape);
+    const { plan, ownReachMs, ownRestsMs, windows, columnTypes, allColumns } = compileSelect(select, shape);
     const position = this.#selects.length;
     this.#selects.push({
       ...plan,
@@ -115,7 +140,7 @@ class ScriptCompiler {
     this.#windows.push(...windows);
     this.#fanOut.push(plan.grouping === undefined ? fanOut : 1);
     connect(position);
-    return { position, columnTypes };
+    return { position, columnTypes, allColumns };
   }
 
   #source(source: Source) {
@@ -151,6 +176,7 @@ class ScriptCompiler {
       prefixes: names.map((name) => name.toLowerCase()),
       typeOf: (dotted) => step.types.get(dotted) ?? 'any',
       timeFields: new Set(),
+      columns: step.columns,
       onField: () => {},
       onWarning: (text) => void this.#warnings.add(text),
     };
@@ -229,6 +255,26 @@ class ScriptCompiler {
     const all = Object.keys(this.#configured);
     return all.find((one) => one === name) ?? all.find((one) => one.toLowerCase() === name.toLowerCase());
   }
+}
+
+/** @throws RuleQueryError where parts of a UNION have other columns than the first one: what reads it would find NULL */
+function unionOf(
+  parts: readonly { readonly at: Position; readonly columns: ReadonlyMap<string, string> | undefined }[],
+): ReadonlyMap<string, string> | undefined {
+  const [first, ...others] = parts;
+  if (parts.some(({ columns }) => columns === undefined)) return undefined;
+  for (const { at, columns } of others) {
+    const [one, other] = [first!.columns!, columns!];
+    const missing = [...one].find(([name]) => !other.has(name))?.[1];
+    const more = [...other].find(([name]) => !one.has(name))?.[1];
+    if (missing ?? more)
+      throw new RuleQueryError(
+        at,
+        `this part of the UNION ${missing ? `lacks the column ${missing}` : `has a column more: ${more}`}`,
+        'Parts of a UNION have the same columns: write NULL AS name where there is no value.',
+      );
+  }
+  return first!.columns;
 }
 
 /** What Stream Analytics calls the time of arrival: here a reading's index. */

@@ -7,7 +7,7 @@ import { tableFunctions } from '../expressions/functions.ts';
 import { condition } from '../expressions/operators.ts';
 import type { StaticType } from '../expressions/values.ts';
 import { RuleQueryError } from '../language/query-error.ts';
-import type { Apply, Expression, Select, SelectItem } from '../language/tree.ts';
+import type { Apply, Expression, Position, Select, SelectItem } from '../language/tree.ts';
 import { GroupScope } from './group-scope.ts';
 import { RowScope, type SourceShape } from './row-scope.ts';
 import { type NamedWindow, windowItems, windowsOf } from './window-call.ts';
@@ -20,6 +20,8 @@ export interface CompiledSelect {
   readonly windows: readonly WindowUse[];
   /** Of its rows, by name in lower case, as far as they are known. */
   readonly columnTypes: ReadonlyMap<string, StaticType>;
+  /** All of its columns, by name in lower case, as they are written; undefined where nobody can say. */
+  readonly allColumns: ReadonlyMap<string, string> | undefined;
 }
 
 /** @throws RuleQueryError */
@@ -74,8 +76,29 @@ export function compileSelect(select: Select, source: SourceShape): CompiledSele
     ownReachMs: lookBack + Math.max(0, ...windowPlans.map(reachOf)),
     ownRestsMs: lookBack + Math.max(0, ...windowPlans.map(sizeOf)),
     windows: windows.map(windowUse),
+    allColumns: allColumns(select, columns, source),
     columnTypes: new Map([...aliased].map(([name, { type }]) => [name, type])),
   };
+}
+
+function allColumns(
+  { items }: Select,
+  columns: readonly Column[],
+  source: SourceShape,
+): ReadonlyMap<string, string> | undefined {
+  const all = new Map<string, string>();
+  for (const [at, column] of columns.entries()) {
+    if (column.kind === 'value') {
+      all.set(column.name.toLowerCase(), column.name);
+      continue;
+    }
+    const { value } = items[at]!;
+    const isOfSource =
+      value.kind === 'star' && (value.of === undefined || source.prefixes.includes(value.of.toLowerCase()));
+    if (!isOfSource || source.columns === undefined) return undefined;
+    for (const [name, written] of source.columns) if (!all.has(name)) all.set(name, written);
+  }
+  return all;
 }
 
 /** HAVING without GROUP BY is a WHERE. */
@@ -111,6 +134,7 @@ function compileItems(
       return allOf(value, source, rows);
     }
     const name = alias ?? defaultName(value, index);
+    checkName(name, value.at);
     if (aliased.has(name.toLowerCase()))
       throw new RuleQueryError(
         value.at,
@@ -123,6 +147,26 @@ function compileItems(
   });
   return { columns, aliased };
 }
+
+/** @throws RuleQueryError where a tag of the rule's stream cannot be named so */
+function checkName(name: string, at: Position): void {
+  const why =
+    name.length > maxNameLength
+      ? `is longer than ${maxNameLength} characters`
+      : /#\d+$/.test(name)
+        ? 'is what a further row of the same moment would be named'
+        : name.startsWith('action#')
+          ? 'is what becomes of an action'
+          : name === 'lacking'
+            ? 'is where a verdict names the inputs that it lacks'
+            : undefined;
+  if (why === undefined) return;
+  const shown = name.length > 64 ? `${name.slice(0, 64)}...` : name;
+  throw new RuleQueryError(at, `the column ${shown} ${why}`, 'Give it another name: AS name.');
+}
+
+/** As of a tag. */
+const maxNameLength = 1024;
 
 /** `alias = expression` is the older spelling of `expression AS alias`. */
 function named(item: SelectItem): SelectItem {

@@ -19,10 +19,15 @@ export interface SourceShape {
   readonly timeFields: ReadonlySet<string>;
   /** The field that TIMESTAMP BY names, by dotted name in lower case: a text in it is a date. */
   readonly dateField?: string | undefined;
+  /** All columns that its rows have, by name in lower case, as they are written; undefined where nobody can say. */
+  readonly columns?: ReadonlyMap<string, string> | undefined;
   /** Told of each field that is read, as it is written; `*` for all. */
   readonly onField: (path: readonly string[]) => void;
   readonly onWarning: (text: string) => void;
 }
+
+/** Columns that an error names. */
+const maxShown = 20;
 
 export class RowScope implements Scope {
   readonly analytics: AnalyticPlan[] = [];
@@ -52,17 +57,29 @@ export class RowScope implements Scope {
     return printExpression(expression, (path) => this.stripped(path).join('.').toLowerCase());
   }
 
-  column(path: readonly string[], _at: Position): Compiled {
+  column(path: readonly string[], at: Position): Compiled {
     if (/^System\.Timestamp$/i.test(path.join('.'))) return timestamp;
     const applied = this.#applied.indexOf(path[0]!.toLowerCase());
     if (applied >= 0) return { run: pathOf((frame) => frame.applied[applied]!, path.slice(1)), type: 'any' };
     const names = this.stripped(path);
     const dotted = names.join('.').toLowerCase();
     this.#source.onField(names);
+    this.#checkColumn(names[0]!, at);
     if (this.#source.timeFields.has(dotted)) return timestamp;
     const run = pathOf((frame) => frame.row, names);
     if (dotted === this.#source.dateField) return { run: (frame) => dateOf(run(frame)), type: 'datetime' };
     return { run, type: this.#source.typeOf(dotted) };
+  }
+
+  /** Of an input, a row has what its source reads; of a step, what that selects. */
+  #checkColumn(name: string, at: Position): void {
+    const { columns } = this.#source;
+    if (columns === undefined || columns.has(name.toLowerCase())) return;
+    throw new RuleQueryError(
+      at,
+      `the step has no column ${name}`,
+      `It has: ${[...columns.values()].slice(0, maxShown).join(', ')}.`,
+    );
   }
 
   warn(text: string): void {

@@ -5,6 +5,7 @@ import type { InputPlan, SelectPlan } from '../engine/plan.ts';
 import type { RuleConfig } from '../engine-api.ts';
 import { compileExpression } from '../expressions/compile-expression.ts';
 import { condition, not } from '../expressions/operators.ts';
+import type { StaticType } from '../expressions/values.ts';
 import { parseExpression } from '../language/parse-query.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Over, Position } from '../language/tree.ts';
@@ -88,6 +89,7 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     inputs: used,
     selects: [select],
     outputs: [...latchOutputs],
+    columns: new Map(latchOutputs.map((output) => [output, latchColumns])),
     windows: [],
     warnings: [...warnings],
     timeFields: [],
@@ -95,6 +97,12 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     fields: Object.fromEntries([...fields].map(([input, all]) => [input, [...all].sort()])),
   };
 }
+
+const latchColumns: ReadonlyMap<string, StaticType> = new Map([
+  ['state', 'nvarchar(max)'],
+  ['since', 'datetime'],
+  ['values', 'record'],
+]);
 
 /** Whether it can tell NULL from a value, and not only carry it on: then it rests on that there is none. */
 function tellsNull(expression: Expression): boolean {

@@ -71,8 +71,14 @@ export function compileExpression(expression: Expression, scope: Scope): Compile
     case 'cast':
       return castOf(expression, compile);
     case 'member': {
-      const { run } = compile(expression.of);
-      const { name } = expression;
+      const { of, name } = expression;
+      if (of.kind === 'call' && /^System\.Window$/i.test(of.name) && !/^Id$/i.test(name))
+        throw new RuleQueryError(
+          expression.at,
+          `System.Window().${name} is not supported`,
+          'It has Id; a window ends at System.Timestamp(), and begins where DATEADD takes its length off.',
+        );
+      const { run } = compile(of);
       return { run: (frame) => fieldOf(run(frame), name), type: 'any' };
     }
     case 'call':

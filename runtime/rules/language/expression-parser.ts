@@ -26,6 +26,8 @@ type PredicateRule = ParserMethod<[Expression], Expression>;
 
 /** Its rules in the order of how tightly they bind, loosest first. */
 export class ExpressionParser extends EmbeddedActionsParser {
+  odd: IToken[] = []; // of the last text: numbers beyond all, and lengths of types, which would have no effect
+
   readonly expression: Rule<Expression> = this.RULE('expression', (): Expression => {
     let left = this.SUBRULE1(this.conjunction);
     this.MANY(() => {
@@ -203,6 +205,7 @@ export class ExpressionParser extends EmbeddedActionsParser {
       {
         ALT: (): Expression => {
           const token = this.CONSUME(t.NumberLiteral);
+          if (Number(token.image) === Number.POSITIVE_INFINITY) this.odd.push(token);
           const isFloat = /[.eE]/.test(token.image);
           return { kind: 'literal', value: Number(token.image), isFloat, at: at(token) };
         },
@@ -255,7 +258,9 @@ export class ExpressionParser extends EmbeddedActionsParser {
     const type = nameOf(this.CONSUME1(t.Name)).toLowerCase();
     this.OPTION(() => {
       this.CONSUME2(t.Open);
-      this.OR2([{ ALT: () => this.CONSUME2(t.Name) }, { ALT: () => this.CONSUME(t.NumberLiteral) }]);
+      const max = () => this.CONSUME2(t.Name);
+      const length = this.OR2([{ ALT: max }, { ALT: () => this.CONSUME(t.NumberLiteral) }]);
+      if (!/^max$/i.test(length.image)) this.odd.push(length);
       this.CONSUME2(t.Close);
     });
     this.CONSUME1(t.Close);

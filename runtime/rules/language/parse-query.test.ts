@@ -149,9 +149,9 @@ describe('a query', () => {
     );
   });
 
-  it('is walked through without recursion that a long one could exhaust', () => {
+  it('is walked through without recursion that a long one could exhaust, or refused', () => {
     const sum = Array.from({ length: 3000 }, () => 'a').join(' + ');
     expect(problemOf(`SELECT ${sum} AS s FROM b`)).toBe('parsed');
-    expect(problemOf(`SELECT ${'NOT '.repeat(6000)} a AS s FROM b`)).toBe('parsed');
+    expect(problemOf(`SELECT ${'NOT '.repeat(6000)} a AS s FROM b`)).toContain('times NOT');
   });
 });

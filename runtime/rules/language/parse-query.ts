@@ -11,6 +11,7 @@ import {
   Cross,
   Distinct,
   Identifier,
+  Into,
   Join,
   Open,
   Order,
@@ -18,10 +19,11 @@ import {
   Over,
   Select,
   Timestamp,
+  With,
 } from './tokens.ts';
 import { type IToken, Lexer } from './toolkit.ts';
 import type { Expression, Position, Script } from './tree.ts';
-import { refuseAlias } from './unsupported.ts';
+import { refusalOf, refuseAlias } from './unsupported.ts';
 
 /** A query of people is below 10 KB; what the parser and the compiler walk through recursively stays far from the stack's end. */
 export const queryBounds = { characters: 65_536, tokens: 8000, depth: 64 } as const;
@@ -44,10 +46,12 @@ export function parseExpression(text: string): Expression {
 function parse<Result>(tokens: IToken[], rule: () => Result): Result {
   queryParser.input = tokens;
   queryParser.bareAliases = [];
+  queryParser.odd = [];
   const tree = rule();
   const [error] = queryParser.errors;
   queryParser.input = [];
   for (const token of queryParser.bareAliases) refuseAlias(token, positionOf(token, tokens));
+  refuseOdd(tokens);
   if (error === undefined) return tree;
   if (error.token.tokenType === Order)
     throw refused(
@@ -55,7 +59,43 @@ function parse<Result>(tokens: IToken[], rule: () => Result): Result {
       'ORDER BY of a query',
       'Rows come in the order of their time; the first ones of a window are TopOne() and CollectTop().',
     );
-  throw new RuleQueryError(positionOf(error.token, tokens), error.message, adviceFor(error.token));
+  const place = positionOf(error.token, tokens);
+  throw (
+    refusalOf(error.token, place) ??
+    misplaced(error.token, place) ??
+    new RuleQueryError(place, error.message, adviceFor(error.token))
+  );
+}
+
+/** Clauses of the language where they do not stand. */
+function misplaced({ tokenType }: IToken, place: Position): RuleQueryError | undefined {
+  if (tokenType === With)
+    return new RuleQueryError(
+      place,
+      'WITH stands behind something else',
+      'There is one, at the beginning: WITH a AS (..), b AS (..) SELECT ..',
+    );
+  if (tokenType === Into)
+    return new RuleQueryError(
+      place,
+      'INTO stands behind FROM',
+      'Write it before: SELECT .. INTO output FROM input.',
+    );
+  return undefined;
+}
+
+function refuseOdd(tokens: readonly IToken[]): void {
+  const [token] = queryParser.odd;
+  if (token === undefined) return;
+  const at = positionOf(token, tokens);
+  const shown = token.image.slice(0, 32);
+  if (Number(token.image) === Number.POSITIVE_INFINITY)
+    throw new RuleQueryError(at, `${shown} is beyond all numbers`, 'Numbers reach to 1.8e308.');
+  throw new RuleQueryError(
+    at,
+    `a type of length ${shown} is not supported`,
+    'Texts are nvarchar(max): cut them with LEFT or SUBSTRING.',
+  );
 }
 
 /** The end of the text has no position of its own. */
@@ -92,7 +132,23 @@ function tokensOf(text: string): IToken[] {
   if (tokens.length > queryBounds.tokens)
     throw new RuleQueryError(start, `the query has ${tokens.length} words`, 'Split the rule.');
   checkDepth(tokens);
+  checkComments(tokens);
   return tokens;
+}
+
+/** What opens a comment is read as two operators where it is not closed. */
+function checkComments(tokens: readonly IToken[]): void {
+  for (const [index, token] of tokens.entries())
+    if (
+      token.image === '/' &&
+      tokens[index + 1]?.image === '*' &&
+      tokens[index + 1]!.startOffset === token.startOffset + 1
+    )
+      throw new RuleQueryError(
+        { line: token.startLine!, column: token.startColumn! },
+        'the comment is not closed',
+        'It ends with */.',
+      );
 }
 
 function lexerAdvice(character: string): string {
@@ -104,7 +160,15 @@ function lexerAdvice(character: string): string {
 
 function checkDepth(tokens: readonly IToken[]): void {
   let depth = 0;
+  let prefixes = 0;
   for (const token of tokens) {
+    prefixes = /^(?:NOT|[-+~])$/i.test(token.image) ? prefixes + 1 : 0;
+    if (prefixes > queryBounds.depth)
+      throw new RuleQueryError(
+        { line: token.startLine!, column: token.startColumn! },
+        `more than ${queryBounds.depth} times NOT, - or ~ in a row`,
+        'Two of them are none.',
+      );
     if (token.tokenType === Open || token.tokenType === Case) depth++;
     if (token.tokenType === Close) depth--;
     if (depth > queryBounds.depth)

@@ -72,6 +72,13 @@ const words = new Set(
   ),
 );
 
+/** Of a clause that these rules do not have; undefined where it is none. */
+export function refusalOf({ image }: IToken, at: Position): RuleQueryError | undefined {
+  const word = image.toUpperCase();
+  const advice = clauses.get(word);
+  return advice === undefined ? undefined : refused(at, word, advice);
+}
+
 /** An alias without AS. @throws RuleQueryError where it is a word of the language: what stands behind it would be read as something else */
 export function refuseAlias({ image }: IToken, at: Position): void {
   const word = image.toUpperCase();

@@ -12,6 +12,7 @@ export function compileTiny({ name, inputs, query }: RuleConfig): CompiledRule {
   const fingerprint = JSON.stringify([name, query]);
   return {
     ...{ name, inputs: Object.keys(inputs), outputs: ['output'], fields: {}, warnings: [], fingerprint },
+    columns: new Map(),
     timestampBy: {},
     timeFields: [],
     windows: [{ kind: 'tumbling', sizeMs }],
