@@ -71,7 +71,10 @@ class TimePace implements Pace {
   }
 
   begin(at: number, now: number, isProven = false): void {
-    this.#lead = at - now + firstSlackMs;
+    const lead = at - now;
+    // As far as the clock was known to stand before, it leaps now as little as later.
+    const known = this.#lead + (now - this.#at) * drift;
+    this.#lead = Math.max(lead + slackMs, Math.min(lead + firstSlackMs, known));
     this.#highest = Number.NEGATIVE_INFINITY;
     this.#at = now;
     // It may have been set back, or these are of a time when it stood elsewhere.

@@ -679,6 +679,21 @@ describe('a stream whose stamps jump', () => {
     expect(violations).toEqual([]);
   });
 
+  it('leaps behind a break no further than its clock was known to stand before', () => {
+    const leap = (ms: number) =>
+      playAt([
+        [0, resumed(0)],
+        ...everySecond(0, 20_000, (now) => now),
+        [20_000, broken(19_001)],
+        // An old value, of when it was broken off.
+        [21_000, resumed(19_001)],
+        [22_000, observed(22_000 + ms)],
+      ]).violations;
+    expect(leap(0)).toEqual([]);
+    expect(leap(1500)).toEqual([]);
+    expect(leap(3500)).toEqual(['index-jumped']);
+  });
+
   it('is not led ahead step by step', () => {
     const { violations } = playAt([
       [0, resumed(0)],
