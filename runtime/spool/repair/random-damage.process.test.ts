@@ -53,7 +53,7 @@ describe(`${count} folders, damaged from seed ${first} on`, () => {
       await spool.commitWindows([change('a', [closed('a', window(9000, 9010))])]);
       await spool.close();
       const next = await open(folder);
-      expect(next.openStream('a', 'sequence'), story).toEqual({ floor: 9010, continuity: 'proven' });
+      expect(next.openStream('a', 'sequence'), story).toMatchObject({ floor: 9010, continuity: 'proven' });
       await next.close();
       rmSync(folder, { recursive: true, force: true });
     }
