@@ -36,7 +36,12 @@ export function makeViews(parts: ReportParts, said: () => Said, startedAt: numbe
     return { messages: live.messages + backlog.messages, bytes: live.bytes + backlog.bytes };
   };
   const fillRate = watchFillRate(clock, () => forwarder.state().sentBytes + unsent().bytes);
-  const fullInSeconds = () => fillRate.fullInSeconds(spool.stats().roomBytes);
+  const fullInSeconds = () => {
+    const { roomBytes, unsentMs, lanes } = spool.stats();
+    const now = clock.now();
+    const oldestAt = Math.min(lanes.live.oldestAt ?? now, lanes.backlog.oldestAt ?? now);
+    return fillRate.fullInSeconds({ bytes: roomBytes, unsentMs, oldestUnsentAgeMs: now - oldestAt });
+  };
   const outages = createOutageLog({
     clock,
     log: log.child({ part: 'uplink' }),

@@ -1,4 +1,5 @@
-// Sums the runtime's counters over its restarts: they begin at zero in each process, while people watch one total.
+// Sums the runtime's counters over its restarts: they begin at zero in each process, while people watch one total. Within one
+// process a sum may go back, too, by what a source had counted that is run anew, as after a reload.
 import type { LiveState } from './live-state.ts';
 
 type RuntimeView = NonNullable<LiveState['runtime']>;
@@ -12,13 +13,14 @@ export function createLifeCounters(): LifeCounters {
   const counters = ['readings', 'acknowledged', 'decided', 'carriedOut'] as const;
   const before = { readings: 0, acknowledged: 0, decided: 0, carriedOut: 0 };
   const last = { ...before };
+  let startedAt: string | undefined;
   return {
     add(view) {
       if (view === undefined) return undefined;
-      // A count that went back is of another life.
-      const isNewLife = counters.some((name) => view[name] < last[name]);
+      const isNewLife = startedAt !== undefined && startedAt !== view.startedAt;
+      startedAt = view.startedAt;
       for (const name of counters) {
-        if (isNewLife) before[name] += last[name];
+        before[name] += isNewLife ? last[name] : Math.max(0, last[name] - view[name]);
         last[name] = view[name];
       }
       return {

@@ -33,6 +33,7 @@ const state = (change: Partial<LiveState> = {}): LiveState => ({
   cloud: 'up',
   device: 'up',
   runtime: {
+    startedAt: '2026-01-31T00:00:00.000Z',
     connected: true,
     spooled: { messages: 3, bytes: 2048 },
     acknowledged: 40,

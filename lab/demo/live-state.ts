@@ -55,6 +55,7 @@ export interface LiveState {
   readonly device: Cable;
   /** Undefined while the runtime does not answer. */
   readonly runtime?: {
+    readonly startedAt: string;
     readonly connected: boolean;
     /** What waits in the spool for the hub to acknowledge it. */
     readonly spooled: LaneView;

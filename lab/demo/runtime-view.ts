@@ -7,6 +7,7 @@ type RuntimeView = NonNullable<LiveState['runtime']>;
 const count = z.number();
 const lane = z.object({ messages: count, bytes: count });
 const statusSchema = z.object({
+  startedAt: z.string(),
   uplink: z.object({ connected: z.boolean() }),
   forwarder: z.object({ sent: z.record(z.string(), count) }),
   sources: z.array(z.object({ readings: count })),
@@ -21,9 +22,10 @@ const statusSchema = z.object({
 export function runtimeView(status: unknown): RuntimeView | undefined {
   const parsed = statusSchema.safeParse(status);
   if (!parsed.success) return undefined;
-  const { uplink, forwarder, sources, spool, jobs, rules } = parsed.data;
+  const { startedAt, uplink, forwarder, sources, spool, jobs, rules } = parsed.data;
   const lanes = Object.values(spool.lanes);
   return {
+    startedAt,
     connected: uplink.connected,
     spooled: {
       messages: sum(lanes.map((lane) => lane.messages)),

@@ -45,7 +45,7 @@ export async function checkTwin(file: string, module: string): Promise<CheckedTw
   const isManifest = content.modulesContent !== undefined;
   const loaded = await loadValue(wish.value, where, isManifest ? {} : { placeOf });
   const used = twinBytes(desired);
-  const share = `${Math.ceil((used / maxTwinBytes.desired) * 100)} %`;
+  const share = `${Math.floor((used / maxTwinBytes.desired) * 100)} %`;
   return {
     ...loaded,
     notes: [

@@ -331,6 +331,16 @@ describe('check --twin', () => {
     [{}, /holds nothing/],
   ])('refuses %o', (desired, message) => expect(twin(desired)).rejects.toThrow(message));
 
+  it('says of a twin that is almost full, and has room yet, no 100 %', async () => {
+    const tags = (count: number) =>
+      Array.from({ length: count }, (_, n) => ({ name: `t${n}`, address: n, type: 'int16' }));
+    const used = async (count: number) => {
+      const { notes } = await twin({ sources: { a: { type: 'modbus-tcp', host: 'h', tags: tags(count) } } });
+      return notes[0];
+    };
+    expect(await used(1025)).toMatch(/holds 32[67]\d\d of 32768 bytes \(99 %\)/);
+  });
+
   it('says what a layer alone lacks, and what is no file', async () => {
     await expect(check({ modulesContent: {} })).rejects.toThrow(/modulesContent\.holdfast.*--module/);
     await expect(checkTwin(join(folder, 'nothing.json'), 'holdfast')).rejects.toThrow(/ENOENT|no such file/);

@@ -1,13 +1,22 @@
 // Estimates how long the spool's room lasts without a network. The amount stored for the first time since the start (sent
 // by now, or waiting) is sampled every ten minutes and kept for a day: the rate is that of the last day, or of the part of
-// it that is known.
+// it that is known. What waits longer than the spool keeps unsent data is removed though there be room: the age of the
+// oldest counts as well.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 
 export interface FillRate {
   start(): void;
   stop(): void;
   /** Undefined until it has watched for a minute, and while nothing is stored. */
-  fullInSeconds(roomBytes: number | undefined): number | undefined;
+  fullInSeconds(room: Room): number | undefined;
+}
+
+export interface Room {
+  readonly bytes: number | undefined;
+  /** So long is kept what was not sent; undefined where nothing goes by its age. */
+  readonly unsentMs?: number | undefined;
+  /** Of what waits now. */
+  readonly oldestUnsentAgeMs?: number;
 }
 
 const lookMs = 600_000;
@@ -28,13 +37,14 @@ export function watchFillRate(clock: Clock, storedBytes: () => number): FillRate
   return {
     start: look,
     stop: () => timer?.cancel(),
-    fullInSeconds(roomBytes) {
+    fullInSeconds({ bytes: roomBytes, unsentMs = Number.POSITIVE_INFINITY, oldestUnsentAgeMs = 0 }) {
       const [first] = looks;
       if (roomBytes === undefined || first === undefined) return undefined;
       const ms = clock.monotonic() - first.at;
       const bytes = storedBytes() - first.bytes;
       if (ms < leastMs || bytes <= 0) return undefined;
-      return Math.min(mostSeconds, (roomBytes * ms) / bytes / 1000);
+      const ageLeftMs = Math.max(0, unsentMs - Math.max(0, oldestUnsentAgeMs));
+      return Math.round(Math.min(mostSeconds, ageLeftMs / 1000, (roomBytes * ms) / bytes / 1000));
     },
   };
 }

@@ -65,7 +65,7 @@ export const stateMetrics = {
   },
   holdfast_spool_full_in_seconds: {
     type: 'gauge',
-    help: 'How long the room lasts without a network, at the rate of the last 24 hours. Absent until that is known.',
+    help: 'How long nothing unsent is removed without a network, for want of room (at the rate of the last 24 hours) or by its age (spool.retention.unsentMs). Absent until that is known.',
   },
   holdfast_spool_failing: {
     type: 'gauge',
@@ -119,7 +119,7 @@ const countedMetrics = {
   holdfast_source_readings_total: { type: 'counter', help: 'Readings that the source gave.', labels: source },
   holdfast_source_sessions_total: {
     type: 'counter',
-    help: 'Sessions begun; each reconnection is one.',
+    help: 'Sessions in which the equipment was there: each reconnection is one, an attempt in vain is none.',
     labels: source,
   },
   holdfast_source_breaks_total: {
@@ -175,7 +175,10 @@ const countedMetrics = {
     help: 'Readings that no message can hold; a marker took their place.',
     labels: stream,
   },
-  holdfast_uplink_connects_total: { type: 'counter', help: 'Connections made to the hub.' },
+  holdfast_uplink_connects_total: {
+    type: 'counter',
+    help: 'Connections made to the hub; attempts in vain are none.',
+  },
   holdfast_uplink_losses_total: { type: 'counter', help: 'Connections to the hub that were lost.' },
   holdfast_uplink_stray_errors_total: {
     type: 'counter',

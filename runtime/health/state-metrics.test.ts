@@ -95,13 +95,18 @@ describe('how long the room lasts', () => {
     let stored = 1_000_000;
     const rate = watchFillRate(clock, () => stored);
     rate.start();
-    expect(rate.fullInSeconds(1000)).toBeUndefined();
+    expect(rate.fullInSeconds({ bytes: 1000 })).toBeUndefined();
     for (let minute = 0; minute < 120; minute++) {
       stored += 60_000;
       await clock.advance(60_000);
     }
-    expect(rate.fullInSeconds(1_000_000)).toBeCloseTo(1000, 0);
-    expect(rate.fullInSeconds(undefined)).toBeUndefined();
+    expect(rate.fullInSeconds({ bytes: 1_000_000 })).toBe(1000);
+    expect(rate.fullInSeconds({ bytes: 1_000_001 })).toBe(1000);
+    const unsentMs = 400_000;
+    expect(rate.fullInSeconds({ bytes: 1_000_000, unsentMs })).toBe(400);
+    expect(rate.fullInSeconds({ bytes: 1_000_000, unsentMs, oldestUnsentAgeMs: 300_000 })).toBe(100);
+    expect(rate.fullInSeconds({ bytes: 1_000_000, unsentMs, oldestUnsentAgeMs: 500_000 })).toBe(0);
+    expect(rate.fullInSeconds({ bytes: undefined })).toBeUndefined();
     rate.stop();
   });
 
@@ -112,7 +117,7 @@ describe('how long the room lasts', () => {
     rate.start();
     stored = 1e12;
     await clock.advance(2 * 86_400_000);
-    expect(rate.fullInSeconds(1000)).toBeUndefined();
+    expect(rate.fullInSeconds({ bytes: 1000 })).toBeUndefined();
     rate.stop();
   });
 });

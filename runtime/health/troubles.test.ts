@@ -78,19 +78,20 @@ describe('what is wrong, in words', () => {
             name: 'oven',
             phase: 'backoff',
             since: now - 5000,
+            disconnectedSince: now - 600_000,
             lastError: { code: 'x', message: 'no answer' },
           },
         ],
       },
       'bad',
-      /oven is not connected for 5 s: no answer/,
+      /oven is not connected for 10 min: no answer/,
     ],
     [{ failedSources: [{ name: 'scale', reason: 'no such port' }] }, 'bad', /scale cannot run: no such port/],
     [{ clock: { trusted: false, reason: 'never set' } }, 'poor', /clock is not trusted: never set/],
     [
       { config: { state: 'refused', errors: [{ path: 'a.b', message: 'is wrong' }] } },
       'poor',
-      /refused: a\.b: is wrong/,
+      /wrong and was not taken: a\.b: is wrong/,
     ],
     [
       {

@@ -14,6 +14,7 @@ export interface TroubledParts {
     readonly name: string;
     readonly phase: string;
     readonly since: number;
+    readonly disconnectedSince?: number;
     readonly lastError?: { readonly code: string; readonly message: string };
     readonly lastBreak?: { readonly words: string; readonly at: number; readonly recent: number };
     readonly complaint?: string;
@@ -91,11 +92,11 @@ function ofSources({ now, sources, failedSources }: TroubledParts): Trouble[] {
   const failed = failedSources.map(({ name, reason }) => bad(`${name} cannot run: ${reason}`));
   const lost = sources
     .filter(({ phase }) => phase !== 'connected' && phase !== 'stopped')
-    .map(({ name, phase, since, lastError }) =>
+    .map(({ name, phase, since, disconnectedSince = since, lastError }) =>
       phase === 'held'
         ? poor(`${name} waits for room in the spool`)
         : bad(
-            `${name} is not connected for ${durationText(now - since)}${lastError ? `: ${lastError.message}` : ''}`,
+            `${name} is not connected for ${durationText(now - disconnectedSince)}${lastError ? `: ${lastError.message}` : ''}`,
           ),
     );
   const all = [...failed, ...lost, ...ofHoles(now, sources)];
@@ -132,9 +133,11 @@ function ofTheRest({ clock, config, isWaitingAfterCrashes, rules = [] }: Trouble
   if (!clock.trusted) found.push(poor(`the clock is not trusted${clock.reason ? `: ${clock.reason}` : ''}`));
   if (config.state === 'refused' || config.state === 'reverted') {
     const [first] = config.errors ?? [];
-    found.push(
-      poor(`the wanted configuration is ${config.state}${first ? `: ${first.path}: ${first.message}` : ''}`),
-    );
+    const what =
+      config.state === 'refused'
+        ? 'the configuration that was sent is wrong and was not taken'
+        : 'the configuration that was sent did not work and was taken back';
+    found.push(poor(`${what}${first ? `: ${first.path}: ${first.message}` : ''}`));
   }
   if (config.state === 'waiting') found.push(poor('there is no configuration yet'));
   return found;

@@ -10,6 +10,7 @@ export interface SourceStatus {
   readonly name: string;
   readonly phase: string;
   readonly since: number;
+  readonly disconnectedSince?: number;
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number };
   readonly lastEventAt?: number;
   readonly lastReadingAt?: number;
@@ -92,12 +93,13 @@ export function composeStatus(parts: StatusParts): Record<string, unknown> {
 }
 
 function sourceReport(
-  { since, lastEventAt, lastReadingAt, lastError, lastBreak, ...source }: SourceStatus,
+  { since, disconnectedSince, lastEventAt, lastReadingAt, lastError, lastBreak, ...source }: SourceStatus,
   now: number,
 ): object {
   return {
     ...source,
     since: iso(since),
+    ...(disconnectedSince === undefined ? {} : { disconnectedSince: iso(disconnectedSince) }),
     ...(lastEventAt === undefined ? {} : { lastEventAgeMs: now - lastEventAt }),
     ...(lastReadingAt === undefined ? {} : { lastReadingAgeMs: now - lastReadingAt }),
     ...(lastError === undefined ? {} : { lastError: { ...lastError, at: iso(lastError.at) } }),

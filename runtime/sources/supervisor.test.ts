@@ -43,6 +43,29 @@ describe('the supervisor of a source', () => {
     expect(supervised.state().lastError).toMatchObject({ code: 'modbus-connection-lost', message: 'gone' });
   });
 
+  it('counts no attempt in vain as a session, and the time without a connection over all of them', async () => {
+    const { clock, source, supervised, counts } = setUp();
+    const startedAt = clock.now();
+    supervised.start();
+    source.lose(lost());
+    await clock.advance(600_000);
+    expect(source.sessions).toBeGreaterThan(3);
+    expect(supervised.state()).toMatchObject({ sessions: 0, disconnectedSince: startedAt });
+    expect(counts.get('holdfast_source_sessions_total')).toBe(0);
+    source.restore();
+    for (let step = 0; step < 600 && !source.isRunning; step++) await clock.advance(100);
+    source.sample(clock.now(), { a: 1 }, true);
+    source.sample(clock.now() + 1, { a: 2 });
+    expect(supervised.state()).toMatchObject({ phase: 'connected', sessions: 1 });
+    expect(supervised.state().disconnectedSince).toBeUndefined();
+    const lostAt = clock.now();
+    source.lose(lost());
+    await clock.advance(600_000);
+    expect(supervised.state()).toMatchObject({ sessions: 1, disconnectedSince: lostAt });
+    expect(counts.get('holdfast_source_sessions_total')).toBe(1);
+    await supervised.stop();
+  });
+
   it('calls a session lost that was there, and says of one that never was that there is none', async () => {
     const there = setUp();
     there.supervised.start();
@@ -268,21 +291,22 @@ describe('the supervisor of a source', () => {
     expect(supervised.state()).toMatchObject({ phase: 'held', sessions: 1 });
     supervised.pause(false);
     await settle();
-    expect(supervised.state().sessions).toBe(2);
+    expect(source.sessions).toBe(2);
     source.sample(clock.now(), { a: 2 }, true);
-    expect(supervised.state().phase).toBe('connected');
+    expect(supervised.state()).toMatchObject({ phase: 'connected', sessions: 2 });
     await supervised.stop();
   });
 
   it('that is held before it starts connects once released, and stops while held', async () => {
-    const { supervised } = setUp();
+    const { source, supervised } = setUp();
     supervised.pause(true);
     supervised.start();
     await settle();
-    expect(supervised.state()).toMatchObject({ phase: 'held', sessions: 0 });
+    expect(supervised.state().phase).toBe('held');
+    expect(source.sessions).toBe(0);
     supervised.pause(false);
     await settle();
-    expect(supervised.state().sessions).toBe(1);
+    expect(source.sessions).toBe(1);
     supervised.pause(true);
     await settle();
     await supervised.stop();

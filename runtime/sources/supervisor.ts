@@ -41,6 +41,8 @@ export interface SourceState {
   readonly phase: 'connecting' | 'connected' | 'backoff' | 'held' | 'stopped';
   /** Since when in this phase. */
   readonly since: number;
+  /** Since when there is no connection, over all attempts: the end of the last one, or the start. */
+  readonly disconnectedSince?: number;
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number };
   /** The latest break in observation, and how many there were in the ten minutes before it, with it. */
   readonly lastBreak?: {
@@ -55,7 +57,7 @@ export interface SourceState {
   readonly lastEventAt?: number;
   /** When the last reading came, whatever its own time. */
   readonly lastReadingAt?: number;
-  /** Counts since `superviseSource`. */
+  /** Counts since `superviseSource`. Sessions in which the equipment was there; attempts that came to nothing are none. */
   readonly sessions: number;
   readonly readings: number;
   readonly breaks: number;
@@ -124,7 +126,10 @@ class Supervisor implements SupervisedSource {
     const since = options.clock.now();
     // At 0 from the start, so that the first step of each is seen.
     for (const counter of counters) options.metrics.count(counter, this.#labels, 0);
-    this.#state = { phase: 'stopped', since, sessions: 0, readings: 0, breaks: 0, abandoned: 0 };
+    this.#state = {
+      ...{ phase: 'stopped', since, disconnectedSince: since },
+      ...{ sessions: 0, readings: 0, breaks: 0, abandoned: 0 },
+    };
   }
 
   start(): void {
@@ -192,8 +197,6 @@ class Supervisor implements SupervisedSource {
   async #runSession(): Promise<boolean> {
     const { source, sink, clock, metrics } = this.#options;
     this.#enter('connecting');
-    this.#state.sessions += 1;
-    metrics.count('holdfast_source_sessions_total', this.#labels);
     const session = openSession({
       source,
       sink,
@@ -219,7 +222,10 @@ class Supervisor implements SupervisedSource {
 
   #onEvent(): void {
     this.#state.lastEventAt = this.#options.clock.now();
-    if (this.#state.phase === 'connecting') this.#enter('connected');
+    if (this.#state.phase !== 'connecting') return;
+    this.#state.sessions += 1;
+    this.#options.metrics.count('holdfast_source_sessions_total', this.#labels);
+    this.#enter('connected');
   }
 
   #onBreak(reason: string): void {
@@ -273,8 +279,13 @@ class Supervisor implements SupervisedSource {
 
   #enter(phase: SourceState['phase']): void {
     if (this.#state.phase === phase) return;
+    const now = this.#options.clock.now();
+    if (phase === 'connected') delete this.#state.disconnectedSince;
+    // A source that is told to start was not without a connection while it was not to have one.
+    else if (this.#state.phase === 'connected' || this.#state.phase === 'stopped')
+      this.#state.disconnectedSince = now;
     this.#state.phase = phase;
-    this.#state.since = this.#options.clock.now();
+    this.#state.since = now;
     if (phase === 'connected') this.#log.info({}, 'connected');
   }
 }

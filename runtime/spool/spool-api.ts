@@ -95,6 +95,8 @@ export interface SpoolStats {
   readonly backpressure: boolean;
   /** Bytes that can be stored before anything unsent has to go, the archive counted as room; absent until the first look. */
   readonly roomBytes?: number;
+  /** So long is kept what was not sent, by the settings in force; absent until the first look. */
+  readonly unsentMs?: number;
   readonly commits: number;
   readonly recoveredWindows: number;
   /** Messages that wait until the hub was heard; absent where there are none. */

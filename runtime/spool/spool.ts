@@ -268,7 +268,7 @@ class DurableSpool implements Spool {
       damaged: totals.damaged,
       evicted: totals.evicted,
       backpressure: retention?.backpressure ?? false,
-      ...(retention?.room === undefined ? {} : { roomBytes: retention.room }),
+      ...(retention?.room === undefined ? {} : { roomBytes: retention.room, unsentMs: retention.unsentMs }),
       commits: core?.committer.batches ?? 0,
       recoveredWindows: this.#recoveredWindows,
       ...(lanes === undefined || lanes.withheld === 0 ? {} : { withheld: lanes.withheld }),

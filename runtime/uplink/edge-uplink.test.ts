@@ -13,6 +13,7 @@ const unauthorized = Object.assign(new Error('no'), { name: 'UnauthorizedError' 
 
 function bench(script: FakeClientScript = {}) {
   const clock = new VirtualClock();
+  const counted = new Map<string, number>();
   const network = { reach: async () => true, looks: 0 };
   const { make, clients } = fakeEdgeClients(script);
   const uplink = createIotEdgeUplink({
@@ -26,10 +27,10 @@ function bench(script: FakeClientScript = {}) {
     clock,
     random: seededRandom(5),
     log: silentLog,
-    metrics: noMetrics,
+    metrics: { ...noMetrics, count: (name) => counted.set(name, (counted.get(name) ?? 0) + 1) },
   });
   const latest = () => clients.at(-1)!;
-  return { clock, clients, uplink, script, latest, network };
+  return { counted, clock, clients, uplink, script, latest, network };
 }
 
 async function connected(script: FakeClientScript = {}) {
@@ -42,7 +43,7 @@ async function connected(script: FakeClientScript = {}) {
 
 describe('connecting', () => {
   test('a failed attempt is repeated with growing pauses, each client discarded before the next is made', async () => {
-    const { clock, clients, uplink } = bench({
+    const { clock, clients, uplink, counted } = bench({
       open: async () => {
         throw new Error('refused');
       },
@@ -58,6 +59,15 @@ describe('connecting', () => {
     expect(perHour).toBeLessThanOrEqual((2 * 3_600_000) / defaultUplinkLimits.reconnectMaxMs + 1);
     expect(clients.every(({ discarded }) => discarded)).toBe(true);
     expect(uplink.state()).toMatchObject({ connected: false, diagnosis: 'looked: refused' });
+    expect(counted.get('holdfast_uplink_connects_total')).toBeUndefined();
+  });
+
+  test('what is counted as a connection is one', async () => {
+    const { clock, counted, latest } = await connected();
+    expect(counted.get('holdfast_uplink_connects_total')).toBe(1);
+    latest().events.lost(new Error('gone'));
+    await clock.advance(20_000);
+    expect(counted.get('holdfast_uplink_connects_total')).toBe(2);
   });
 
   test('a hub that refuses the identity is asked more rarely', async () => {

@@ -235,7 +235,6 @@ class OneSessionUplink implements EdgeUplink {
   }
 
   #open(onTarget: (target: EdgeTarget) => void, signal: AbortSignal): Promise<EdgeSession> {
-    this.#options.metrics.count('holdfast_uplink_connects_total');
     return openEdgeSession({
       make: this.#make,
       events: {
@@ -252,8 +251,9 @@ class OneSessionUplink implements EdgeUplink {
   }
 
   async #live(session: EdgeSession): Promise<unknown> {
-    const { clock, random, log } = this.#options;
+    const { clock, random, log, metrics } = this.#options;
     this.#session = session;
+    metrics.count('holdfast_uplink_connects_total');
     this.#status.connected();
     const onReported = (found: Properties) => {
       for (const listener of this.#reportedListeners) listener(found);

@@ -68,6 +68,10 @@ export class Retention {
     this.#unsent = new Eviction({ ...options, freed: this.#freed });
   }
 
+  get unsentMs(): number {
+    return this.#options.limits.unsentMs;
+  }
+
   /** As of the last sweep: see `roomLeft`. */
   get room(): number | undefined {
     return this.#room;
