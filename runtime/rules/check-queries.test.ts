@@ -61,3 +61,36 @@ describe('outputs', () => {
     expect(problemsOf(when)).toEqual([]);
   });
 });
+
+describe('what is written', () => {
+  const problemOf = (value: unknown) => (typeof value === 'number' ? undefined : 'must be a whole number');
+  const writable = new Map([
+    ['setpoint', { max: 95, problemOf }],
+    ['note', {}],
+  ] as const);
+  const site: QuerySource[] = [{ ...press, writable }];
+  const written = (query: object, output: string, field: string, tag = 'setpoint') =>
+    problemsOf(
+      { ...query, outputs: { [output]: [{ write: { source: 'press', tag, value: { field } } }] } },
+      site,
+    );
+  const query = { query: 'SELECT machine.temperature AS wanted, System.Timestamp() AS at FROM input' };
+  const short = { when: 'press.machine.temperature > 1', inputs: { press: { source: 'press' } } };
+  const place = (output: string) => `rules.0.outputs.${output}.0.write.value.field`;
+
+  it('is a column of the row', () => {
+    expect(written(query, 'output', 'wanted')).toEqual([]);
+    expect(written(query, 'output', 'wnated')).toEqual([
+      `${place('output')}: is no column of output, which has: wanted, at; did you mean wanted?`,
+    ]);
+    expect(written({ query: 'SELECT * FROM input' }, 'output', 'anything')).toEqual([]);
+  });
+
+  it('is of a type that the tag takes', () => {
+    expect(written(query, 'output', 'at')[0]).toContain(
+      `${place('output')}: is datetime in output, and press`,
+    );
+    expect(written(short, 'when', 'state')[0]).toContain(`${place('when')}: is nvarchar(max) in when`);
+    expect(written(short, 'when', 'state', 'note')).toEqual([]);
+  });
+});

@@ -1,6 +1,7 @@
 // Compiles each rule as the module would, to find errors in its query and its outputs.
 import { describeError } from '../../kernel/errors.ts';
-import type { QueryProblem, SourceFacts } from './check-rules.ts';
+import type { Value } from '../../wire/reading.ts';
+import { actionsIn, type QueryProblem, type SourceFacts, valueProblem } from './check-rules.ts';
 import { compileRule } from './compile-rule.ts';
 import type { CompiledRule } from './engine-api.ts';
 import { isFieldOf } from './fields.ts';
@@ -9,7 +10,7 @@ import { inputStreams, type RuleSettings, ruleConfigOf } from './rule-settings.t
 
 /** The known name that is a slip of the finger away; undefined where none is. */
 export type Nearest = (text: string, known: Iterable<string>) => string | undefined;
-export type QuerySource = Pick<SourceFacts, 'name' | 'streamId' | 'tags'>;
+export type QuerySource = Pick<SourceFacts, 'name' | 'streamId' | 'tags' | 'writable'>;
 
 export function checkQueries(
   rules: readonly (RuleSettings | undefined)[],
@@ -24,7 +25,10 @@ export function checkQueries(
       const inputs = inputStreams(rule, ids);
       const compiled = compileRule(ruleConfigOf(rule, inputs));
       checkTimes(rule, compiled, inputs, sources, nearest);
-      return outputProblems(rule, compiled, [...place, 'outputs']);
+      return [
+        ...outputProblems(rule, compiled, [...place, 'outputs']),
+        ...fieldProblems(rule, compiled, sources, nearest, place),
+      ];
     } catch (error) {
       return [
         { path: [...place, rule.query === undefined ? 'when' : 'query'], message: describeError(error) },
@@ -77,6 +81,52 @@ function outputProblems(
     })),
   ];
 }
+
+/** A value that is a column which its rows do not have, or which its tag never takes: no write would ever be tried. */
+function fieldProblems(
+  rule: RuleSettings,
+  { columns, outputs: known }: CompiledRule,
+  sources: readonly QuerySource[],
+  nearest: Nearest,
+  place: readonly (string | number)[],
+): readonly QueryProblem[] {
+  return actionsIn(rule).flatMap(({ at, action, output }) => {
+    if (action === 'upstream' || !('write' in action) || typeof action.write.value !== 'object') return [];
+    const { source, tag, value } = action.write;
+    const { field } = value;
+    const path = [...place, ...at, 'write', 'value', 'field'];
+    const limits = sources.find(({ name }) => name === source)?.writable?.get(tag);
+    for (const name of output === undefined ? known : [output]) {
+      const all = columns.get(name);
+      if (all === undefined) continue;
+      const type = all.get(field);
+      if (type === undefined) {
+        const meant = nearest(field, all.keys());
+        const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+        return [
+          { path, message: `is no column of ${name}, which has: ${[...all.keys()].join(', ')}${hint}` },
+        ];
+      }
+      const samples = rule.when !== undefined && field === 'state' ? ['on', 'off'] : (samplesOf[type] ?? []);
+      const problems = limits === undefined ? [] : samples.map((sample) => valueProblem(limits, sample));
+      if (problems.length > 0 && problems.every((problem) => problem !== undefined))
+        return [
+          {
+            path,
+            message: `is ${type} in ${name}, and ${source} takes no such value for ${tag}: it ${problems[0]}`,
+          },
+        ];
+    }
+    return [];
+  });
+}
+
+/** Of types whose values are all alike, as far as tags go. Texts may be names, or numbers. */
+const samplesOf: Readonly<Record<string, readonly Value[]>> = {
+  datetime: ['2026-01-01T00:00:00.0000000Z'],
+  record: [{}],
+  array: [[]],
+};
 
 /** What a row calls its time. */
 export const isTimeField = (field: string, time: string) =>

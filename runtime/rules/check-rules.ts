@@ -1,6 +1,6 @@
 // Checks the references of rules to each other and to sources, with the place of each problem.
 import type { Value } from '../../wire/reading.ts';
-import type { WritableTags } from '../sources/tag-write.ts';
+import type { WritableTags, WriteLimits } from '../sources/tag-write.ts';
 import { type ActionSettings, type RuleSettings, ruleStreamId } from './rule-settings.ts';
 
 export interface QueryProblem {
@@ -59,13 +59,24 @@ export function checkRules(
 
 type Say = (path: readonly (string | number)[], message: string) => void;
 
-type Placed<T> = { readonly at: readonly (string | number)[]; readonly action: T };
+/** `output`: of one output of the rule; else of all of them. */
+type Placed<T> = {
+  readonly at: readonly (string | number)[];
+  readonly action: T;
+  readonly output?: string;
+};
 
-function actionsIn({ outputs }: RuleSettings): readonly Placed<ActionSettings>[] {
+export function actionsIn({ outputs }: RuleSettings): readonly Placed<ActionSettings>[] {
   const lists = Array.isArray(outputs)
     ? [[[] as string[], outputs] as const]
     : Object.entries(outputs).map(([name, list]) => [[name], list] as const);
-  return lists.flatMap(([path, list]) => list.map((action, n) => ({ at: ['outputs', ...path, n], action })));
+  return lists.flatMap(([path, list]) =>
+    list.map((action, n) => ({
+      at: ['outputs', ...path, n],
+      action,
+      ...(path[0] === undefined ? {} : { output: path[0] }),
+    })),
+  );
 }
 
 /** What another module is to get would go to the cloud, and be paid for. */
@@ -93,20 +104,20 @@ function checkWrites(
     if (isNowhere(source)) say([...at, 'source'], unknownSource(source));
     else if (found?.writable === undefined) continue;
     else if (!limits) say([...at, 'tag'], `'${tag}' of ${source} may not be written: allow it on the tag`);
-    else if (typeof value !== 'object')
-      checkValue(limits, value, (message) => say([...at, 'value'], message));
+    else if (typeof value !== 'object') {
+      const problem = valueProblem(limits, value);
+      if (problem !== undefined) say([...at, 'value'], problem);
+    }
   }
 }
 
-function checkValue(
-  { min, max }: { min?: number | undefined; max?: number | undefined },
-  value: Value,
-  say: (message: string) => void,
-): void {
-  if (min === undefined && max === undefined) return;
-  if (typeof value !== 'number') say('must be a number: the tag has limits');
-  else if (value < (min ?? value)) say(`must be at least ${min}, the tag's min`);
-  else if (value > (max ?? value)) say(`must be at most ${max}, the tag's max`);
+/** Why a tag takes no such value; undefined where it does, as far as the configuration says. */
+export function valueProblem({ min, max, problemOf }: WriteLimits, value: Value): string | undefined {
+  const isLimited = min !== undefined || max !== undefined;
+  if (isLimited && typeof value !== 'number') return 'must be a number: the tag has limits';
+  if (typeof value === 'number' && value < (min ?? value)) return `must be at least ${min}, the tag's min`;
+  if (typeof value === 'number' && value > (max ?? value)) return `must be at most ${max}, the tag's max`;
+  return problemOf?.(value);
 }
 
 function unknownSource(name: string): string {

@@ -8,6 +8,7 @@ const press = {
   tags: [
     { name: 'setpoint', address: 0, type: 'int16', writable: true, min: 0, max: 50 },
     { name: 'level', address: 1, type: 'int16' },
+    { name: 'free', address: 2, type: 'int16', writable: true },
   ],
 };
 const good = { name: 'hot', query: 'SELECT 1', outputs: ['upstream'] };
@@ -114,6 +115,16 @@ describe('rules in a configuration', () => {
       'a value that no limit fits',
       [writing({ source: 'press', tag: 'setpoint', value: 'hot' })],
       /write\.value: must be a number/,
+    ],
+    [
+      'a text to a number without limits',
+      [writing({ source: 'press', tag: 'free', value: 'hot' })],
+      /write\.value: must be a whole number/,
+    ],
+    [
+      'a number that its register cannot hold',
+      [writing({ source: 'press', tag: 'free', value: 40_000 })],
+      /write\.value: must be from -32768 to 32767/,
     ],
     ['an action that nobody knows', [{ ...good, outputs: [{ shout: 1 }] }], /^rules\[0\]\.outputs/],
   ] as const)('refuse %s, with its place', (_title, rules, expected) => {

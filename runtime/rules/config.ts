@@ -8,7 +8,7 @@ export { type RuleSettings, ruleSchema } from './rule-settings.ts';
 /** What is wrong with the queries. Loads the engine, so only where there are rules. */
 export async function queryProblems(
   rules: readonly (RuleSettings | undefined)[],
-  sources: readonly Pick<SourceFacts, 'name' | 'streamId' | 'tags'>[],
+  sources: readonly Pick<SourceFacts, 'name' | 'streamId' | 'tags' | 'writable'>[],
   nearest: (text: string, known: Iterable<string>) => string | undefined,
 ): Promise<readonly QueryProblem[]> {
   if (rules.length === 0) return [];

@@ -25,6 +25,8 @@ export interface TagWrite {
 export interface WriteLimits {
   readonly min?: number | undefined;
   readonly max?: number | undefined;
+  /** Why the tag's type takes no such value, as `must be ..`; undefined where it does. Absent: the equipment alone can say. Pure. */
+  readonly problemOf?: (value: Value) => string | undefined;
 }
 
 /** The tags of a source that may be written, by name. */

@@ -49,6 +49,23 @@ it('and which names are no tags of its sources, and so NULL in each row', () => 
   expect(notes(undefined)).toEqual([]);
 });
 
+it('and which inputs are polled more slowly than they are waited for', () => {
+  const source = (name: string, pollMs: number) => ({
+    ...{ name, type: 'modbus-tcp', host: name, pollMs },
+    tags: [{ name: 't', address: 0, type: 'int16' }],
+  });
+  const notes = (waitMs: number, when: string) => {
+    const rules = [{ name: 'r', when, waitMs, outputs: ['upstream'] }];
+    const sources = [source('fast', 500), source('slow', 3000)];
+    return planRules(validateConfig({ sources, rules }, 'test'))[0]!.warnings;
+  };
+  expect(notes(1000, 'fast.t > slow.t')).toEqual([
+    expect.stringMatching(/^slow is polled every 3 s and waited for 1 s \(waitMs\): .* set waitMs to 6 s$/),
+  ]);
+  expect(notes(6000, 'fast.t > slow.t')).toEqual([]);
+  expect(notes(1000, 'slow.t > 1')).toEqual([]);
+});
+
 it('and what bounds one whose rows cannot be counted beforehand', () => {
   const [each] = plan({
     name: 'each',

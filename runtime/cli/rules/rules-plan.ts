@@ -6,6 +6,7 @@ import { compileRule } from '../../rules/compile-rule.ts';
 import type { CompiledRule, RuleExplanation } from '../../rules/engine-api.ts';
 import { explainRule, explanationText } from '../../rules/explain.ts';
 import { isFieldOf } from '../../rules/fields.ts';
+import { durationText } from '../../rules/language/duration-text.ts';
 import {
   actionsOf,
   inputStreams,
@@ -33,7 +34,11 @@ export function planRules(config: Config): readonly RulePlan[] {
   return rules.map((rule) => {
     const inputs = inputStreams(rule, streams);
     const compiled = compileRule(ruleConfigOf(rule, inputs));
-    const notes = [...unknownFields(rule, compiled, inputs, sources), ...sharedTargets(rule, rules)];
+    const notes = [
+      ...unknownFields(rule, compiled, inputs, sources),
+      ...slowInputs(rule, compiled, inputs, sources),
+      ...sharedTargets(rule, rules),
+    ];
     return planRule(rule, compiled, notes, windows);
   });
 }
@@ -64,6 +69,27 @@ function planRule(
     ...{ stream: ruleStreamId(rule), messagesPerDay, perMinute: rule.perMinute, modes },
     ...(actionsPerDay === undefined ? {} : { actionsPerDay }),
   };
+}
+
+/** One that is polled more slowly than it is waited for lacks in nearly every verdict, and nothing is ever done. */
+function slowInputs(
+  { waitMs, actOnLacking }: RuleSettings,
+  compiled: CompiledRule,
+  inputs: ReadonlyMap<string, readonly string[]>,
+  sources: readonly SourceConfig[],
+): readonly string[] {
+  const ids = new Set(compiled.inputs.flatMap((input) => inputs.get(input) ?? []));
+  // What is alone waits for nobody.
+  if (ids.size < 2) return [];
+  return sources.flatMap((source) => {
+    if (!ids.has(streamIdOf(source)) || !('pollMs' in source) || typeof source.pollMs !== 'number') return [];
+    const { pollMs, name } = source;
+    if (pollMs < waitMs) return [];
+    const effect = actOnLacking ? 'most verdicts lack it' : 'most verdicts lack it, and are not acted on';
+    return [
+      `${name} is polled every ${durationText(pollMs)} and waited for ${durationText(waitMs)} (waitMs): ${effect}; set waitMs to ${durationText(2 * pollMs)}`,
+    ];
+  });
 }
 
 /** Each rule's limit is held against all that goes to the target, whoever sent it. */

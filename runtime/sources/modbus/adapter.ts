@@ -1,10 +1,10 @@
 import { defineAdapter } from '../adapter.ts';
-import { limitsOf } from '../settings.ts';
 import { modbusRtuSourceSchema, modbusRtuTcpSourceSchema, modbusTcpSourceSchema } from './config.ts';
 import { discoverModbus } from './discover.ts';
 import { createModbusLinks } from './link.ts';
 import { loadOfModbus } from './load.ts';
 import { createModbusSource } from './modbus-source.ts';
+import { writableTags } from './writer.ts';
 
 export const modbusAdapter = defineAdapter({
   name: 'modbus',
@@ -17,7 +17,7 @@ export const modbusAdapter = defineAdapter({
   load: loadOfModbus,
   discover: discoverModbus(),
   isNumbered: ({ index }) => index === 'sequence',
-  writable: ({ tags }) => limitsOf(tags, ({ writable }) => writable !== false),
+  writable: writableTags,
   exclusive(settings) {
     if (settings.type !== 'modbus-rtu') return [];
     const hint = 'Modbus units may share a port, other instruments have one of their own';

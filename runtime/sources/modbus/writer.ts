@@ -5,7 +5,8 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Value } from '../../../wire/reading.ts';
 import { type Coding, compileDecoder } from '../codec/decode.ts';
 import { encodeValue } from '../codec/encode.ts';
-import type { TagWrite } from '../tag-write.ts';
+import { limitsOf } from '../settings.ts';
+import type { TagWrite, WritableTags } from '../tag-write.ts';
 import type { ModbusSourceConfig, TagConfig } from './config.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import { ModbusException } from './modbus-errors.ts';
@@ -55,6 +56,22 @@ const untaken: ReadonlySet<number> = new Set([1, 2, 3, 6, 7, 10]);
 function rejectFinally(tag: TagConfig, error: unknown): never {
   if (!(error instanceof ModbusException && error.isRefusal)) throw error;
   throw new HoldfastError('modbus-write-refused', `'${tag.name}' was not written: ${error.message}`);
+}
+
+/** Those that may be written, with what they take. */
+export function writableTags({ tags }: Pick<ModbusSourceConfig, 'tags'>): WritableTags {
+  const limits = limitsOf(tags, ({ writable }) => writable !== false);
+  return new Map(
+    tags.flatMap((tag) => {
+      const own = limits.get(tag.name);
+      if (own === undefined) return [];
+      const problemOf = (value: Value) => {
+        const encoded = encodeValue(codingOf(tag), value);
+        return encoded.ok ? undefined : encoded.problem;
+      };
+      return [[tag.name, { ...own, problemOf }] as const];
+    }),
+  );
 }
 
 function codingOf({ type = 'bool', offset: add, ...tag }: TagConfig): Coding {
