@@ -77,3 +77,16 @@ describe('a window that there was no room for', () => {
     expect(new Set(counts.map(({ value, quality }) => `${value} ${quality}`))).toEqual(new Set(['100 good']));
   });
 });
+
+it('an action of a rule without a row upstream waits for no more than a commit', async () => {
+  const clock = clockAt();
+  const settings = rule({ ...plain, outputs: { output: [{ send: 'control' }] } });
+  const module = await begin(new MemoryStore(), clock, [settings], async () => {}, compileRule);
+  module.a.emit({ kind: 'resumed', at: at(0) });
+  module.a.emit({ kind: 'readings', readings: [hot(10, 'good')] });
+  module.a.emit({ kind: 'observed', until: at(100) });
+  // One commit makes the reading durable, the next one the intent.
+  for (let n = 0; n < 120; n++) await clock.advance(10);
+  expect(module.performed).toHaveLength(1);
+  await end(module, clock);
+});

@@ -217,7 +217,12 @@ class Host implements RulesHost {
         onRow: (row, lacks) => {
           for (const { intent, outcome } of intentsOf(settings, actions, row, lacks, { ...moment(), by }))
             if (outcome) this.#outcomes.tell(intent, outcome);
-            else this.#keep(intent);
+            else {
+              this.#keep(intent);
+              // Where no row of it goes into the stream, nothing else hurries the commit that has the intent.
+              if (!actions.get(row.output)?.includes('upstream'))
+                queueMicrotask(() => void sink.durable().catch(() => {}));
+            }
         },
       });
       const member: Member = { settings, inputs, rule, stream, queue: [], notedAt: clock.monotonic() };
