@@ -88,7 +88,7 @@ class Episode {
       now: () => clock.monotonic(),
     });
     this.#store = new RecordingStore(clock, {
-      onStored: (closed, commit) => this.#account.stored(closed, commit),
+      onStored: (closed, commit, by) => this.#account.stored(closed, commit, by),
     });
     this.#gateway = new Gateway({
       settings: equipment.settings,

@@ -81,10 +81,11 @@ export class Account {
       stretch.points.push({ end, heard: this.#heardNow(), at: this.#options.now() });
   }
 
-  stored(closed: ClosedWindow, commit: number): void {
+  /** `by`: all of it was stated by then. */
+  stored(closed: ClosedWindow, commit: number, by: number): void {
     const { batch, late } = closed;
     const { start, end } = batch.window;
-    const heard = this.#heardFor(batch.window);
+    const heard = this.#heardFor(batch.window, by);
     this.#options.trace.note(
       'windows',
       `${late ? 'late ' : ''}[${start}, ${end}) ${batch.readings.length} readings`,
@@ -138,9 +139,10 @@ export class Account {
     return Number.isFinite(live) ? live : this.#options.now();
   }
 
-  #heardFor({ start, end }: Window): Stored['heard'] {
+  /** The same positions may have been stated again since. */
+  #heardFor({ start, end }: Window, by: number): Stored['heard'] {
     const stretch = this.#stretches.findLast(({ from, points }) => {
-      return from <= start && points.some((point) => point.end >= end);
+      return from <= start && points.some((point) => point.end >= end && point.at <= by);
     });
     if (!stretch) return { from: this.#heardNow(), to: this.#heardNow() };
     const at = (index: number) => stretch.points.find((point) => point.end >= index)!.heard;

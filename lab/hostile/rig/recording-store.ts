@@ -12,8 +12,8 @@ import type { Reading } from '../../../wire/reading.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';
 
 export interface StoreListener {
-  /** A window whose bounds are final, and durable since commit `commit`. */
-  onStored(closed: ClosedWindow, commit: number): void;
+  /** A window whose bounds are final, and durable since commit `commit`. `by`: all of it was stated by then, true time. */
+  onStored(closed: ClosedWindow, commit: number, by: number): void;
 }
 
 interface Journal {
@@ -134,7 +134,7 @@ export class RecordingStore {
 
   #apply(change: StreamChange, now: number): readonly EncodedWindow[] {
     const { batchId, closed, restart, append } = change;
-    for (const each of closed) this.#listener.onStored(each, this.#commit + 1);
+    for (const each of closed) this.#listener.onStored(each, this.#commit + 1, now);
     const before = restart ? undefined : this.#state.journal;
     const journal = append
       ? {
@@ -165,7 +165,9 @@ export class RecordingStore {
   ): void {
     const sorted = readings.toSorted((a, b) => a.index - b.index);
     const batch = { batchId, index, window, readings: sorted };
-    this.#listener.onStored({ batch, late, to: 'lane', plainBytes: 0 }, this.#commit + 1);
+    // Of what was stated while the last commit was under way the disk knows nothing.
+    const by = this.#state.committedUp ?? this.#clock.monotonic();
+    this.#listener.onStored({ batch, late, to: 'lane', plainBytes: 0 }, this.#commit + 1, by);
   }
 
   #setState(state: State): void {

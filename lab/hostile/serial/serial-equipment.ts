@@ -15,12 +15,15 @@ import { SerialWire } from './serial-wire.ts';
 
 /** The module may be so far from our wall clock: what it slews, and a message's way through it. */
 const arrivalSlackMs = 2500;
+/** Behind a clock of ours that was set back by more, what stands ahead of it is not answered within `recoveryMs`. */
+const mostBehindMs = 60_000;
 
 export function serialEquipment(parts: EquipmentParts): Equipment {
   const { clock, dice, trace, heard } = parts;
   const plan = planInstrument(dice);
   parts.site.comesRound = plan.order === 'number' && plan.span < 2 ** 32;
-  const offset = clock.now() - clock.monotonic() + dice.between(-5000, 5000);
+  const began = clock.now() - clock.monotonic();
+  const offset = began + dice.between(-5000, 5000);
   const deviceClock = new EquipmentClock(() => clock.monotonic(), offset);
   /** Our wall clock whenever a record arrived. */
   const arrivals = new Map<Kept, number[]>();
@@ -91,7 +94,8 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     act: () => mishaps[dice.weighted({ clock: 2, clear: 1, power: 1, unplug: 2, cut: 1 })](),
     recoveryMs: 240_000,
     get isAnswerable() {
-      return !mishaps.isAmbiguous;
+      const behindMs = began - (clock.now() - clock.monotonic());
+      return !mishaps.isAmbiguous && (plan.order !== 'time' || behindMs < mostBehindMs);
     },
   };
 }
