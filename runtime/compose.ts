@@ -17,7 +17,6 @@ import { type ActiveConfig, type ActiveConfigOptions, createActiveConfig } from 
 import { commitLimitsOf } from './config/commit-limits.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
 import { type Config, ruleSources, type SourceConfig } from './config/schema.ts';
-import type { Working } from './config/trial.ts';
 import { type DelayedStart, delayStart } from './delayed-start.ts';
 import { frontierOf } from './frontier.ts';
 import type { LogEntry } from './health/log-entry.ts';
@@ -45,6 +44,7 @@ import { createForwarder } from './uplink/forwarder/forwarder.ts';
 import type { Forwarder, ForwarderLimits } from './uplink/forwarder/forwarder-api.ts';
 import { createWindows } from './windows/windows.ts';
 import type { WindowLimits, Windows } from './windows/windows-api.ts';
+import { workingIn } from './working-in.ts';
 
 /** What lies around the module, and what a start knows before any configuration. */
 export interface Edges {
@@ -267,14 +267,6 @@ async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config:
     metrics,
   });
   return { uplink, forwarder, dayUse, jobs };
-}
-
-/** A source that is held for lack of room was connected, and shows nothing meanwhile. */
-function workingIn({ uplink, sources }: Parts): Working {
-  const working = [...sources.running].filter(([, source]) =>
-    ['connected', 'held'].includes(source.state().phase),
-  );
-  return { hub: uplink.state().connected, sources: new Set(working.map(([id]) => id)) };
 }
 
 /** Starts the parts in their order. */

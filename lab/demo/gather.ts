@@ -32,6 +32,7 @@ export async function gatherLive(input: GatherInput): Promise<LiveState> {
     now: Date.now(),
     startedAt,
     dashboardUrl: world.dashboardUrl,
+    statusUrl: world.statusUrl(),
     processes: world.processes.map((process) => ({ name: process.name, ...process.state() })),
     network: world.network.mode().kind,
     cloud: world.isUpstreamCut() ? 'cut' : 'up',

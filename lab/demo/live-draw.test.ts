@@ -148,6 +148,12 @@ describe('the screen', () => {
     expect(lines).toMatch(/press .* 2\.5 s +2\/3 asked for 1/);
   });
 
+  test('says how the status of the runtime that runs now is asked', () => {
+    expect(text({ statusUrl: 'http://127.0.0.1:41234' }, { columns: 80, rows: 24, color: false })).toContain(
+      './holdfast status --url http://127.0.0.1:41234',
+    );
+  });
+
   test('lets no control character through', () => {
     expect(text({ events: [{ at: now, text: 'evil\x1b[2Jthing', tone: 'plain' }] })).toContain(
       'evil?[2Jthing',

@@ -98,7 +98,11 @@ function path(state: LiveState): Line[] {
     cable(state.cloud),
     node('detector', by.get('detector')),
   ];
-  const rule = state.rule === undefined ? [] : [ruleLine(state.rule, runtime)];
+  const status: Line[] =
+    state.statusUrl === undefined
+      ? []
+      : [[styled('dim', `status: ./holdfast status --url ${state.statusUrl}`)]];
+  const rule = state.rule === undefined ? status : [ruleLine(state.rule, runtime), ...status];
   if (!runtime) return [chain, [styled('dim', 'the runtime does not answer')], ...rule];
   const waiting = runtime.spooled.messages;
   return [

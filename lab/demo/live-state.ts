@@ -48,6 +48,8 @@ export interface LiveState {
   readonly now: number;
   readonly startedAt: number;
   readonly dashboardUrl?: string;
+  /** Status page of the runtime: another port at each start. */
+  readonly statusUrl?: string;
   readonly processes: readonly ProcessView[];
   readonly network: Cable;
   /** From the gateway's hub to the cloud. */

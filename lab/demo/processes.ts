@@ -185,7 +185,12 @@ class SupervisedProcess implements Supervised {
       this.#phase = 'running';
       this.#ready = line;
       clearTimeout(tooLate);
-      this.#say(`running, process ${started.pid}`);
+      const { statusPort } = line;
+      const status =
+        typeof statusPort === 'number'
+          ? `; its status: ./holdfast status --url http://127.0.0.1:${statusPort}`
+          : '';
+      this.#say(`running, process ${started.pid}${status}`);
       for (const one of this.#waiting.splice(0)) one.resolve(line);
     });
     // `close`, not `exit`: its output has then been read to the end.

@@ -34,6 +34,8 @@ export interface HubFacts {
 export interface World {
   /** To look at the ledger with a browser, in every life of the detector. */
   readonly dashboardUrl: string;
+  /** The status of the runtime that runs now. */
+  readonly statusUrl: () => string;
   readonly network: Relay;
   /** Of all equipment. */
   readonly device: Cable;
@@ -132,7 +134,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   let stopping: Promise<void> | undefined;
   const upstream = upstreamCut((noUpstream) => postJson(`${hubControl}/faults`, { noUpstream }));
   return {
-    dashboardUrl: dashboard.url,
+    ...{ dashboardUrl: dashboard.url, statusUrl: runtimeApi },
     network,
     device: allCables(equipment),
     equipment,

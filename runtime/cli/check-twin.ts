@@ -11,7 +11,7 @@ import {
 } from '../../wire/twin-rules.ts';
 import { ConfigError, type LoadedConfig, loadValue, parseYaml } from '../config/load.ts';
 import { twinWish } from '../config/twin-wish.ts';
-import { defaultRetention } from '../spool/retention/retention-policy.ts';
+import { defaultRetention } from '../spool/retention/config.ts';
 
 /** A manifest has twins of other modules, too. */
 const maxBytes = 4 * 1024 * 1024;

@@ -71,7 +71,13 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
       await state.applying();
     },
     onReport: (report) => void reports.push(report),
-    working: () => ({ hub: state.connected, sources: state.sources }),
+    working: () => ({
+      ...{ hub: state.connected, sources: state.sources },
+      ...{
+        hubError: 'port 5671 refused',
+        sourceErrors: new Map([['a', 'connect ECONNREFUSED 127.0.0.1:1']]),
+      },
+    }),
   };
   const rest = async () => {
     // Files are read for real: what was asked for before is there once as many reads of ours are.
@@ -358,7 +364,12 @@ describe('another way to the hub', () => {
       state: 'reverted',
       version: '2',
       running: { origin: 'file' },
-      errors: [{ path: 'uplink' }],
+      errors: [
+        {
+          path: 'uplink',
+          message: expect.stringMatching(/: port 5671 refused\. .* correct it and send it again$/),
+        },
+      ],
     });
     await site.twin({ $version: 3, ...withTransport('amqp-ws') });
     expect(site.active.report()).toMatchObject({ state: 'reverted', version: '3' });
@@ -431,7 +442,12 @@ describe('sources that worked before', () => {
       version: '2',
       running: { origin: 'file' },
       errors: [
-        { path: 'sources', message: expect.stringMatching(/^a had a connection .* none within 180 s/) },
+        {
+          path: 'sources',
+          message: expect.stringMatching(
+            /^a had a connection .* none within 180 s .*: connect ECONNREFUSED 127\.0\.0\.1:1\. .* correct it and send it again$/,
+          ),
+        },
       ],
     });
     expect(report.hash).toMatch(/^[0-9a-f]{16}$/);

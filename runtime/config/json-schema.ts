@@ -1,6 +1,7 @@
 // The configuration's JSON Schema: editors complete and check a site's file with it. Made from the one schema,
 // with what is read before that schema applies: `tagsFile` and `profile`.
 import { z } from 'zod';
+import { defaultRetention } from '../spool/retention/config.ts';
 import { configSchema } from './schema.ts';
 import { wordsOf } from './setting-words.ts';
 import { parseYamlValue } from './yaml-text.ts';
@@ -33,10 +34,18 @@ function makeSchema(): Json {
     variant.required = required.filter((name) => name !== 'tags');
     variant.anyOf = [{ required: ['tags'] }, { required: ['tagsFile'] }, { required: ['profile'] }];
   }
+  addRetentionDefaults(schema);
   allowMaps(schema);
   allowDurations(schema);
   describe(schema, '');
   return { title: 'Holdfast configuration', ...schema };
+}
+
+/** They stand beside what they govern, not in the schema: what was left out is not written into a configuration. */
+function addRetentionDefaults(schema: Json): void {
+  const { spool } = schema.properties as { spool: { properties: { retention: { properties: Json } } } };
+  for (const [name, setting] of Object.entries(spool.properties.retention.properties))
+    (setting as Json).default = defaultRetention[name as keyof typeof defaultRetention];
 }
 
 /** Maps by name instead of lists: named-lists.ts. What stands in one is checked once it is read. */

@@ -25,7 +25,7 @@ const windows = z
 
 const mib = 1024 * 1024;
 
-/** What is kept for how long, and how much; defaults in spool/retention/retention-policy.ts. */
+/** What is kept for how long, and how much; defaults in spool/retention/config.ts. */
 const retention = z
   .strictObject({
     /** What was sent, to answer requests for it again. */

@@ -11,8 +11,8 @@ export interface SettingWords {
 
 const lines = `
 dataFolder |  | /data/holdfast | Folder of everything that is kept: spool, keys, last good configuration. Read at start only. Default: HOLDFAST_DATA_FOLDER, or /data/holdfast
-statusPort |  | 8090 | Port that serves status and health as JSON; 0 takes a free one. Without it there is no listener at all
-statusHost |  | 0.0.0.0 | Address that the status is served on
+statusPort |  | 8090 | Port that serves the status page, status and health as JSON, and metrics; 0 takes a free one, off has no listener at all. Default: 9600 under IoT Edge, elsewhere off
+statusHost |  | 0.0.0.0 | Address that the status is served on. Default: 0.0.0.0 under IoT Edge, elsewhere 127.0.0.1
 faultInjection |  | true | Lets the method skip lose windows on purpose, to try repair. Never in production
 logLevel |  | debug | The least level that is logged
 revertAfterMs | ms | 10min | A configuration with which the hub, or equipment, that had a connection has none for so long is taken back; 0 for never

@@ -16,6 +16,10 @@ export interface Working {
   readonly hub: boolean;
   /** Stream ids of sources that are connected to their equipment. */
   readonly sources: ReadonlySet<string>;
+  /** Why the hub is not reached, for people. */
+  readonly hubError?: string | undefined;
+  /** Of sources without a connection, by stream id: their last error, for people. */
+  readonly sourceErrors?: ReadonlyMap<string, string>;
 }
 
 /** What either has seen. */
@@ -90,7 +94,7 @@ export class Trial {
         this.#current = undefined;
         this.#options.onExpired(
           trial,
-          open.map((need) => problemOf(need, lengthMs)),
+          open.map((need) => problemOf(need, now, lengthMs)),
         );
       } else this.#timer = clock.setTimer(lookMs, look);
     };
@@ -107,16 +111,26 @@ function isShown(need: Need, now: Working): boolean {
   return 'hub' in need ? now.hub : need.anyOf.some((id) => now.sources.has(id));
 }
 
-function problemOf(need: Need, lengthMs: number): Problem {
+const maxCauseChars = 90;
+// The report cuts a message off: the cause stands before what may be left out.
+const whatToDo = 'The former are in force again: correct it and send it again';
+
+function problemOf(need: Need, { hubError, sourceErrors }: Working, lengthMs: number): Problem {
   const within = `within ${Math.round(lengthMs / 1000)} s`;
   if ('hub' in need) {
-    const message = `with these settings the hub could not be reached ${within}, with the former it could: they are in force again`;
+    const message = `with these settings the hub could not be reached ${within}, with the former it could${because(hubError)}. ${whatToDo}`;
     return { path: 'uplink', message };
   }
   const sources = need.anyOf.join(', ');
+  const why = because(need.anyOf.map((id) => sourceErrors?.get(id)).find((error) => error !== undefined));
   const message =
     sources === need.had
-      ? `${sources} had a connection with the former settings, and none ${within} with these: the former are in force again`
-      : `${need.had} had a connection, and what took its place (${sources}) none ${within}: the former settings are in force again`;
+      ? `${sources} had a connection with the former settings, and none ${within} with these${why}. ${whatToDo}`
+      : `${need.had} had a connection, and what took its place (${sources}) none ${within}${why}. ${whatToDo}`;
   return { path: 'sources', message };
+}
+
+function because(cause: string | undefined): string {
+  if (cause === undefined) return '';
+  return `: ${cause.length > maxCauseChars ? `${cause.slice(0, maxCauseChars)}…` : cause}`;
 }

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { root } from '../../../test/support/source-tree.ts';
 import { validateConfig } from '../../config/load.ts';
-import { defaultRetention } from '../../spool/retention/retention-policy.ts';
+import { defaultRetention } from '../../spool/retention/config.ts';
 import { azureCost, parametersOf } from './azure-cost.ts';
 import { cheapest, hubCosts } from './hub-cost.ts';
 import { planMemory } from './memory.ts';

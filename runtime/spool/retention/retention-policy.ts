@@ -4,6 +4,8 @@
 // trusted, and by bytes if the policy is `drop-oldest`. Under `backpressure` nothing unsent goes for want of
 // space: sources that keep their own history are asked to wait instead.
 
+import { defaultRetention } from './config.ts';
+
 export type RetentionPolicy = 'drop-oldest' | 'backpressure';
 
 export interface RetentionLimits {
@@ -26,18 +28,6 @@ export interface RetentionLimits {
 }
 
 const mib = 1024 * 1024;
-const dayMs = 86_400_000;
-
-export const defaultRetention: RetentionLimits = {
-  archiveMs: 3 * dayMs,
-  archiveBytes: 512 * mib,
-  unsentMs: 7 * dayMs,
-  maxBytes: 2048 * mib,
-  reserveBytes: 64 * mib,
-  policy: 'drop-oldest',
-  compactBytes: 32 * mib,
-  intervalMs: 10_000,
-};
 
 /** The defaults, but for what is given. */
 export function retentionLimits(

@@ -9,7 +9,8 @@ import { openLevelStore } from '../engine/leveldb/level-store.ts';
 import { MemoryStore } from '../engine/testing/memory-store.ts';
 import type { Spool, SpoolOptions } from '../spool.ts';
 import { all, change, closed, idsOf, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
-import { decide, defaultRetention, leastUnsentBytes, needsBackpressure } from './retention-policy.ts';
+import { defaultRetention } from './config.ts';
+import { decide, leastUnsentBytes, needsBackpressure } from './retention-policy.ts';
 
 const mib = 1024 * 1024;
 const limits = {
