@@ -16,9 +16,26 @@ const leastWithExponent = 1e21;
 
 export type TwinSection = keyof typeof maxTwinBytes;
 
-/** What is wrong with a patch, whatever it is merged into. @throws Error with the reason */
+export interface TwinProblem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** What is wrong with a patch, whatever it is merged into. @throws Error with the first reason */
 export function checkTwinPatch(patch: JsonObject): void {
-  checkObject(patch, 1, false);
+  const [first] = twinPatchProblems(patch);
+  if (first !== undefined) throw new Error(first.message);
+}
+
+/** All that is wrong with a patch, with its places. */
+export function twinPatchProblems(patch: JsonObject): readonly TwinProblem[] {
+  const problems: TwinProblem[] = [];
+  checkObject(patch, [], {
+    depth: 1,
+    isInArray: false,
+    say: (path, message) => problems.push({ path, message }),
+  });
+  return problems;
 }
 
 /** @throws Error with the reason */
@@ -31,37 +48,51 @@ export function checkTwinSize(section: TwinSection, whole: JsonObject): void {
 /** How many bytes of its section's limit it takes. */
 export const twinBytes = (whole: JsonObject): number => sizeOf(whole);
 
-function checkObject(value: JsonObject, depth: number, isInArray: boolean): void {
-  if (depth > maxTwinDepth) throw new Error(`properties are nested deeper than ${maxTwinDepth}`);
+type Path = TwinProblem['path'];
+
+interface Looked {
+  readonly depth: number;
+  readonly isInArray: boolean;
+  readonly say: (path: Path, message: string) => void;
+}
+
+function checkObject(value: JsonObject, path: Path, { depth, isInArray, say }: Looked): void {
+  if (depth > maxTwinDepth) {
+    say(path, `properties are nested deeper than ${maxTwinDepth}`);
+    return;
+  }
   for (const [name, inner] of Object.entries(value)) {
-    checkName(name);
-    checkValue(name, inner, depth + 1, isInArray);
+    const at = [...path, name];
+    const wrong = nameProblem(name);
+    if (wrong !== undefined) say(at, wrong);
+    checkValue(name, inner, at, { depth: depth + 1, isInArray, say });
   }
 }
 
-function checkName(name: string): void {
-  if (Buffer.byteLength(name) > maxTwinNameBytes) throw new Error('a property name is longer than 1 KB');
+function nameProblem(name: string): string | undefined {
+  if (Buffer.byteLength(name) > maxTwinNameBytes) return 'a property name is longer than 1 KB: rename it';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is forbidden.
   if (/[.$ \x00-\x1f\x7f-\x9f]/.test(name.replace(/^\$(version|metadata)$/, '')))
-    throw new Error(
-      `the property name ${JSON.stringify(name)} holds a dot, a dollar sign, a space or a control character`,
-    );
+    return `the property name ${JSON.stringify(name)} holds a dot, a dollar sign, a space or a control character: rename it`;
+  return undefined;
 }
 
 /** A null removes a property. In an array, and in what stands in one, there is nothing to remove. */
-function checkValue(name: string, value: unknown, depth: number, isInArray: boolean): void {
+function checkValue(name: string, value: unknown, path: Path, looked: Looked): void {
+  const { say } = looked;
   const where = `the value of ${JSON.stringify(name)}`;
   if (value === null) {
-    if (isInArray) throw new Error(`${where} holds a null in an array`);
+    if (looked.isInArray) say(path, `${where} holds a null in an array: remove it`);
   } else if (Array.isArray(value)) {
-    for (const each of value) checkValue(name, each, depth, true);
-  } else if (typeof value === 'object') checkObject(value as JsonObject, depth, isInArray);
+    for (const [at, each] of value.entries())
+      checkValue(name, each, [...path, at], { ...looked, isInArray: true });
+  } else if (typeof value === 'object') checkObject(value as JsonObject, path, looked);
   else if (typeof value === 'string') {
-    if (Buffer.byteLength(value) > maxTwinTextBytes) throw new Error(`${where} is text of more than 4 KB`);
+    if (Buffer.byteLength(value) > maxTwinTextBytes) say(path, `${where} is text of more than 4 KB`);
   } else if (Number.isInteger(value) && Math.abs(value as number) < leastWithExponent) {
     const { least, most } = twinIntegers;
     if ((value as number) < least || (value as number) > most)
-      throw new Error(`${where} is an integer beyond ${least} to ${most}`);
+      say(path, `${where} is an integer beyond ${least} to ${most}`);
   }
 }
 

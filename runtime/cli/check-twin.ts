@@ -3,13 +3,16 @@
 import { describeError } from '../../kernel/errors.ts';
 import { readNamedFile } from '../../kernel/small-file.ts';
 import {
-  checkTwinPatch,
   checkTwinSize,
   type JsonObject,
   maxTwinBytes,
   twinBytes,
+  twinPatchProblems,
 } from '../../wire/twin-rules.ts';
+import { jsonProblem } from '../config/json-text.ts';
 import { ConfigError, type LoadedConfig, loadValue, parseYaml } from '../config/load.ts';
+import type { Problem } from '../config/problem-text.ts';
+import { type RawProblem, toProblem } from '../config/problems.ts';
 import { twinWish } from '../config/twin-wish.ts';
 import { defaultRetention } from '../spool/retention/config.ts';
 
@@ -25,25 +28,24 @@ export interface CheckedTwin extends LoadedConfig {
 export async function checkTwin(file: string, module: string): Promise<CheckedTwin> {
   const { content, placeOf } = await read(file);
   const desired = desiredOf(content, file, module);
+  const isManifest = content.modulesContent !== undefined;
   const where = `${file}, as desired properties of module ${module}`;
-  try {
-    checkTwinPatch(desired);
-    checkTwinSize('desired', desired);
-  } catch (error) {
-    const message = `${describeError(error)}: what does not fit stands in a file on the gateway, which the twin names by configFile`;
-    throw new ConfigError(where, [{ path: '', message }]);
-  }
+  const unfit = hubProblems(desired).map((problem) => toProblem(problem, isManifest ? undefined : placeOf));
   const wish = twinWish({ ...desired, $version: 1 });
-  if (wish.kind === 'bad') throw new ConfigError(where, wish.problems);
+  if (wish.kind === 'bad') throw new ConfigError(where, [...unfit, ...wish.problems]);
   if (wish.kind !== 'inline') {
     const message =
       wish.kind === 'file'
         ? `names the file ${wish.path}: check that one, on the gateway`
         : 'holds nothing: the file on the gateway counts';
-    throw new ConfigError(where, [{ path: '', message }]);
+    throw new ConfigError(where, [...unfit, { path: '', message }]);
   }
-  const isManifest = content.modulesContent !== undefined;
-  const loaded = await loadValue(wish.value, where, isManifest ? {} : { placeOf });
+  const loaded = await loadValue(wish.value, where, isManifest ? {} : { placeOf }).catch((error: unknown) => {
+    throw error instanceof ConfigError
+      ? new ConfigError(where, together(unfit, error.problems), error)
+      : error;
+  });
+  if (unfit.length > 0) throw new ConfigError(where, unfit);
   const used = twinBytes(desired);
   const share = `${Math.floor((used / maxTwinBytes.desired) * 100)} %`;
   return {
@@ -55,12 +57,36 @@ export async function checkTwin(file: string, module: string): Promise<CheckedTw
   };
 }
 
+function hubProblems(desired: JsonObject): readonly RawProblem[] {
+  const problems: RawProblem[] = [...twinPatchProblems(desired)];
+  try {
+    checkTwinSize('desired', desired);
+  } catch (error) {
+    const message = `${describeError(error)}: what does not fit stands in a file on the gateway, which the twin names by configFile`;
+    problems.push({ path: [], message });
+  }
+  return problems;
+}
+
+/** What the module says of a place of which the hub says more follows from it. */
+function together(unfit: readonly Problem[], found: readonly Problem[]): readonly Problem[] {
+  const told = new Set(unfit.map(({ path }) => path));
+  return [...unfit, ...found.filter(({ path }) => path === '' || !told.has(path))];
+}
+
 async function read(file: string) {
   const bytes = await readNamedFile(file, maxBytes).catch((error: unknown) => {
     throw new ConfigError(file, [{ path: '', message: `cannot be read: ${describeError(error)}` }], error);
   });
-  const { value, placeOf } = parseYaml(new TextDecoder().decode(bytes), file, false);
-  return { content: value as JsonObject, placeOf };
+  const text = new TextDecoder().decode(bytes);
+  const { value, placeOf } = parseYaml(text, file, false);
+  const content = value as JsonObject;
+  // What the Azure CLI is given must be JSON, which YAML is wider than.
+  if (content.modulesContent !== undefined || /\.json$/i.test(file)) {
+    const problem = jsonProblem(text);
+    if (problem !== undefined) throw new ConfigError(file, [problem]);
+  }
+  return { content, placeOf };
 }
 
 function desiredOf(content: JsonObject, file: string, module: string): JsonObject {

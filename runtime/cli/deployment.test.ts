@@ -341,6 +341,29 @@ describe('check --twin', () => {
     expect(await used(1025)).toMatch(/holds 32[67]\d\d of 32768 bytes \(99 %\)/);
   });
 
+  it('tells all that the hub refuses, each with its place', async () => {
+    const desired = { sources: { a: { ...sources.a, tags: [null] } }, 'a.b': 1, 'c d': 2, $x: 3 };
+    const said = await twin(desired).then(String, String);
+    expect(said).toMatch(/: 4 problems/);
+    expect(said).toMatch(/- sources\.a\.tags\[0\]: .* null in an array/);
+    for (const name of ['a.b', 'c d', '$x']) expect(said).toContain(`- ${name}: the property name "${name}"`);
+    expect(said.match(/: rename it$/gm)).toHaveLength(3);
+    await expect(twin({ sources: null })).rejects.toThrow(/sources: must be a list of sources, or a map/);
+  });
+
+  it('takes of JSON only what the Azure CLI takes, and names the place', async () => {
+    const file = join(folder, 'comma.json');
+    writeFileSync(
+      file,
+      '{"modulesContent": {"holdfast": {"properties.desired": {\n  "a": ", }", "sources": [],\n}}}}',
+    );
+    await expect(checkTwin(file, 'holdfast')).rejects.toThrow(
+      /comma\.json: 1 problem\n {2}- line 2, column 28: not valid JSON.*remove the comma/,
+    );
+    writeFileSync(file, '{"sources": [] # none\n}');
+    await expect(checkTwin(file, 'holdfast')).rejects.toThrow(/line 1, column 16: .*no comments/);
+  });
+
   it('says what a layer alone lacks, and what is no file', async () => {
     await expect(check({ modulesContent: {} })).rejects.toThrow(/modulesContent\.holdfast.*--module/);
     await expect(checkTwin(join(folder, 'nothing.json'), 'holdfast')).rejects.toThrow(/ENOENT|no such file/);

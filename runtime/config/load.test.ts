@@ -84,6 +84,14 @@ rules:
     expect(problems.filter((each) => /^rules\[1\]/.test(each))).toHaveLength(1);
   });
 
+  it('takes merge keys, as often as a site needs them', () => {
+    const many = Array.from({ length: 300 }, (_, n) => `  - {<<: *d, name: s${n}}`).join('\n');
+    const all = `sources:\n  - &d {name: first, type: modbus-tcp, host: h, unit: 1, pollMs: 5000, tags: [{name: t, address: 0, type: uint16}]}\n${many}\n`;
+    const { sources } = parseConfig(all, 'site');
+    expect(sources).toHaveLength(301);
+    expect(sources[300]).toMatchObject({ name: 's299', pollMs: 5000 });
+  });
+
   it('looks into queries of a site that is right in all else: names of tags, and outputs of which nothing is said', async () => {
     const tags = [{ name: 't', address: 0, type: 'int16' }];
     const sources = [{ name: 'press', type: 'modbus-tcp', host: 'h', pollMs: 1000, tags }];
@@ -156,6 +164,21 @@ describe('a table of tags beside the configuration', () => {
     const again = await loadValue(input, 'kept');
     expect(again.config).toEqual(config);
     expect(again.hash).toBe((await loadConfig(site)).hash);
+  });
+
+  it('tells a column misspelt, or one that is not there, once', async () => {
+    const said = async (table: string) => {
+      write('tags.csv', table);
+      return loadConfig(site).then(String, (error: ConfigError) =>
+        error.problems.map(({ message }) => message),
+      );
+    };
+    expect(await said('name,adress,type\na,1,int16\nb,2,int16\nc,3,int16\n')).toEqual([
+      "tags.csv, line 1, column 6: 'adress' is no setting of a tag; did you mean address?",
+    ]);
+    expect(await said('name,type\na,int16\nb,int16\n')).toEqual([
+      expect.stringMatching(/tags\.csv, line 1: there is no column address, which tags need: it must be/),
+    ]);
   });
 
   it('has the problems of its tags shown where they stand, and its own', async () => {

@@ -389,12 +389,15 @@ function inTable(
   // What is said of the table is enough: that its tags are then missing follows from it.
   if (!found) return undefined;
   if (typeof tag !== 'number' || tag < found.before) return say(raw);
-  const place = found.table.place(tag - found.before, setting.length === 0 ? undefined : setting.join('.'));
+  const { table } = found;
+  const lack = raw.isMissing ? table.lack(setting.join('.'), raw.message) : undefined;
+  if (lack === '') return undefined;
+  const place = table.place(tag - found.before, setting.length === 0 ? undefined : setting.join('.'));
   const shown = raw.here === undefined || quiet !== undefined ? '' : ` (here: ${raw.here})`;
   const message = quiet === undefined || raw.isOfSchema ? raw.message : quiet.text(raw.message);
   return {
     path: `sources[${source}].tagsFile`,
-    message: `${quiet?.text(found.file) ?? found.file}, ${place}: ${message}${shown}`,
+    message: `${quiet?.text(found.file) ?? found.file}, ${lack ?? `${place}: ${message}${shown}`}`,
   };
 }
 

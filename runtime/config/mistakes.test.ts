@@ -21,6 +21,8 @@ const source = (more: string, host = '10.0.0.5', type = 'modbus-tcp') =>
   `sources:\n  - name: press\n    type: ${type}\n    host: ${host}\n${more}`;
 const tags = '    tags:\n      - {name: level, address: 6, type: int16}\n';
 const tag = (settings: string) => source(`    tags:\n      - {name: level, ${settings}}\n`);
+const rule = (outputs: string, query = 'SELECT level FROM press') =>
+  source(`${tags}rules:\n  - {name: hot, query: '${query}', ${outputs}}\n`);
 const opcua = (more: string) => `sources:\n  - {name: oven, type: opcua, ${more}}\n`;
 
 const mistakes: readonly (readonly [what: string, text: string, ...said: string[]])[] = [
@@ -43,6 +45,55 @@ const mistakes: readonly (readonly [what: string, text: string, ...said: string[
     'a required setting misspelt, which is not missing as well',
     tag('adress: 6, type: int16'),
     'line 6, column 23: press, tag level: sources[0].tags[0].adress: unknown setting; did you mean address?',
+  ],
+  [
+    'an action of a rule misspelt, beside a query that is wrong',
+    rule('outputs: {output: [{sned: control}]}', 'SELECT FROM press'),
+    "line 8, column 17: rule hot: rules[0].query: line 1, column 8: 'FROM' stands where *, NOT, + or -, ~, a number, a text or 7 others should. FROM is a word of the language: write [FROM] where it is meant as a name.",
+    'line 8, column 65: rule hot: rules[0].outputs.output[0].sned: unknown setting; did you mean send?',
+  ],
+  [
+    'a tag of a write misspelt',
+    rule('outputs: [{write: {source: press, tga: x}}]'),
+    'line 8, column 62: rule hot: rules[0].outputs[0].write.value: is missing: it must be a number, true or false, text, or {field: NAME} of the row',
+    'line 8, column 85: rule hot: rules[0].outputs[0].write.tga: unknown setting; did you mean tag?',
+  ],
+  [
+    'a field of a write in the place of its value',
+    rule('outputs: {output: [{write: {source: press, tag: t, field: a}}]}'),
+    'line 8, column 71: rule hot: rules[0].outputs.output[0].write.value: is missing: it must be a number, true or false, text, or {field: NAME} of the row',
+    'line 8, column 102: rule hot: rules[0].outputs.output[0].write.field: there is no such setting here: it belongs into rules[].outputs[].write.value',
+  ],
+  [
+    'actions of no form that is known',
+    rule('outputs: {output: [{post: x}, upsteam]}'),
+    'line 8, column 70: rule hot: rules[0].outputs.output[0]: must be upstream, {send: OUTPUT} or {write: {source, tag, value}} (here: settings)',
+    "line 8, column 81: rule hot: rules[0].outputs.output[1]: must be upstream, {send: OUTPUT} or {write: {source, tag, value}}; did you mean upstream? (here: 'upsteam')",
+  ],
+  [
+    'outputs that are no list',
+    rule('outputs: upstream'),
+    "line 8, column 51: rule hot: rules[0].outputs: must be a list of actions, as [upstream], or such lists by the names after INTO, as {output: [upstream]} (here: 'upstream')",
+  ],
+  [
+    'an action in the place of a list',
+    rule('outputs: {output: {send: x}}'),
+    'line 8, column 61: rule hot: rules[0].outputs.output: must be a list: [..], or lines that begin with a dash (here: settings)',
+  ],
+  [
+    'outputs that are an empty list',
+    rule('outputs: []'),
+    'line 8, column 51: rule hot: rules[0].outputs: must name at least one action, as [upstream] (here: a list)',
+  ],
+  [
+    'one source in the place of a list',
+    'sources:\n  name: press\n  type: modbus-tcp\n',
+    'line 1, column 1: sources: must be a list of sources, or a map of them by name, as {press: {type: ..}} (here: settings)',
+  ],
+  [
+    'no sources',
+    'sources:\n',
+    'line 1, column 1: sources: must be a list of sources, or a map of them by name, as {press: {type: ..}} (here: nothing)',
   ],
   [
     'a setting in the wrong place',
@@ -154,7 +205,7 @@ const mistakes: readonly (readonly [what: string, text: string, ...said: string[
   [
     'settings in place of a list',
     'sources:\n  name: press\n',
-    'line 1, column 1: sources: must be a list: [..], or lines that begin with a dash (here: settings)',
+    'line 1, column 1: sources: must be a list of sources, or a map of them by name, as {press: {type: ..}} (here: settings)',
   ],
   [
     'a choice that there is not',

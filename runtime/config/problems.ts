@@ -67,6 +67,11 @@ function flatten(issue: z.core.$ZodIssue, input: unknown): readonly RawProblem[]
     return issue.keys.map((key) => unknownSetting([...path, key], key, input));
   }
   const given = valueIn(input, path);
+  const branch = issue.code === 'invalid_union' ? branchMeant(issue, given) : undefined;
+  if (branch !== undefined)
+    return branch.flatMap((inner) =>
+      flatten({ ...inner, path: [...path, ...inner.path] } as typeof issue, input),
+    );
   const words = issue.message === noWords ? wordsFor(issue, path) : issue.message;
   if (given === undefined && path.length > 0) {
     const message = words.startsWith('is missing') ? words : `is missing: it ${words}`;
@@ -85,6 +90,34 @@ function flatten(issue: z.core.$ZodIssue, input: unknown): readonly RawProblem[]
       ...(issue.message === noWords && { isOfSchema: true }),
     },
   ];
+}
+
+type Branch = readonly z.core.$ZodIssue[];
+
+/** What is wrong with a value of the one form that it was meant to have; undefined where nobody can say which that is. */
+function branchMeant(issue: z.core.$ZodIssueInvalidUnion, given: unknown): Branch | undefined {
+  if (typeof given !== 'object' || given === null) return undefined;
+  const ofForm = (issue.errors as readonly Branch[]).filter((branch) =>
+    branch.every(
+      ({ path, code }) =>
+        path.length > 0 || !['invalid_type', 'invalid_value', 'invalid_union'].includes(code),
+    ),
+  );
+  if (ofForm.length < 2) return ofForm[0];
+  const unknownIn = (branch: Branch) =>
+    branch.flatMap((inner) =>
+      inner.code === 'unrecognized_keys' && inner.path.length === 0 ? inner.keys : [],
+    );
+  const fitting = ofForm.filter((branch) => unknownIn(branch).length === 0);
+  if (fitting.length > 0) return fitting.length === 1 ? fitting[0] : undefined;
+  // Of one with a name misspelt, that which lacks a name so near to it.
+  const near = ofForm.filter((branch) => {
+    const lacking = branch.flatMap(({ path }) =>
+      path.length === 1 && !(String(path[0]) in given) ? [String(path[0])] : [],
+    );
+    return unknownIn(branch).some((key) => nearest(key, lacking) !== undefined);
+  });
+  return near.length === 1 ? near[0] : undefined;
 }
 
 function unknownSetting(path: readonly PropertyKey[], key: string, input: unknown): RawProblem {
@@ -208,9 +241,13 @@ function shown(input: unknown): string | undefined {
   return text.length <= maxShown ? text : `${text.slice(0, maxShown)}…`;
 }
 
-/** `press`, `press, tag level` */
+/** `press`, `press, tag level`, `rule hot` */
 function ownerOf(path: readonly PropertyKey[], value: unknown): string | undefined {
   const [first, source, field, tag] = path;
+  if (first === 'rules' && typeof source === 'number') {
+    const rule = nameOf(valueIn(value, ['rules', source]));
+    return rule === undefined ? undefined : `rule ${rule}`;
+  }
   if (first !== 'sources' || typeof source !== 'number') return undefined;
   const at = valueIn(value, ['sources', source]);
   const name = nameOf(at);

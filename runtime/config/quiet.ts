@@ -36,7 +36,10 @@ export class Quiet {
   text(message: string): string {
     return message
       .replace(quoted, (text) => (isKnown(text.slice(1, -1)) ? text : hidden))
-      .replace(word, (text) => (this.#isInFile(text) ? hidden : text));
+      .replace(word, (text) =>
+        // The word may end the sentence.
+        this.#isInFile(text) || this.#isInFile(text.replace(/[.=/-]+$/, '')) ? hidden : text,
+      );
   }
 
   /** Words of one and two letters tell nothing. A message may have cut a word short. */

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { telemetryOutput } from '../../wire/names.ts';
 import { adapterOf, type SourceConfig, sourceSchema } from '../adapters.ts';
-import { checkRules, type RuleSettings, ruleSchema, type SourceFacts } from '../rules/config.ts';
+import { checkRules, type RuleSettings, ruleSchema, type SourceFacts, soundRule } from '../rules/config.ts';
 import type { Exclusive } from '../sources/adapter.ts';
 import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
@@ -105,6 +105,7 @@ const restarts = z.strictObject({
   maxPauseMs: z.int().min(0).max(3_600_000).default(300_000),
 });
 
+const wrongSources = 'must be a list of sources, or a map of them by name, as {press: {type: ..}}';
 const missingSources = 'is missing: list the equipment to read, or write [] to read nothing';
 
 export const configSchema = z
@@ -114,7 +115,7 @@ export const configSchema = z
     // Required, also where there are none: a file that was cut off, or a twin that holds something else, must
     // not pass for the wish to read nothing.
     sources: z
-      .array(sourceSchema, { error: (issue) => (issue.input === undefined ? missingSources : undefined) })
+      .array(sourceSchema, { error: (issue) => (issue.input === undefined ? missingSources : wrongSources) })
       .max(1000, 'must be at most 1000 sources'),
     windows: windows.prefault({}),
     spool: spool.prefault({}),
@@ -134,7 +135,10 @@ export const configSchema = z
     /** Lets the `write` method write tags that may be written. */
     remoteWrites: z.boolean().default(false),
     /** What the gateway decides by itself. */
-    rules: z.array(ruleSchema).max(1000, 'must be at most 1000 rules').default([]),
+    rules: z
+      .array(ruleSchema, 'must be a list of rules, or a map of them by name, as {hot: {when: ..}}')
+      .max(1000, 'must be at most 1000 rules')
+      .default([]),
     logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     /** See trial.ts; 0 for never. */
     revertAfterMs: z.int().min(0).max(86_400_000).default(180_000),
@@ -176,7 +180,7 @@ export function soundParts(
   });
   const parts = {
     sources: sound,
-    rules: (Array.isArray(rules) ? rules : []).map((each) => ruleSchema.safeParse(each).data),
+    rules: (Array.isArray(rules) ? rules : []).map(soundRule),
     facts,
     areAllNamed: Array.isArray(sources) && facts.length === given.length,
     output: typeof output === 'string' ? output : undefined,

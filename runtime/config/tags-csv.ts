@@ -1,6 +1,7 @@
 // Reads tags from a table: one row a tag, one column a setting, as engineers keep them in a spreadsheet. The result is what
 // the YAML would have held; the schema validates it, and `place` tells where each value came from.
 import { type Cell, parseCsv, type Row } from './csv.ts';
+import { nearest } from './nearest.ts';
 import type { CellKind, TagColumns } from './tag-columns.ts';
 
 export interface TagTable {
@@ -10,6 +11,11 @@ export interface TagTable {
    * `outer.inner`.
    */
   place(tag: number, setting: string | undefined): string;
+  /**
+   * What is said instead of each tag that lacks `setting`, once: that there is no such column; nothing where that follows
+   * from what is said of the header. Undefined where the column is there.
+   */
+  lack(setting: string, message: string): string | undefined;
   /** Problems of the table itself. */
   readonly problems: readonly string[];
 }
@@ -23,14 +29,23 @@ export function parseTagTable(text: string, known: TagColumns): TagTable {
   const found = problems.map(({ line, column, message }) => `line ${line}, column ${column}: ${message}`);
   const [header, ...body] = rows;
   if (!header) {
-    return { tags: [], place: () => 'line 1', problems: ['it has no rows: the first names the columns'] };
+    const problem = 'it has no rows: the first names the columns';
+    return { tags: [], place: () => 'line 1', lack: () => undefined, problems: [problem] };
   }
-  const columns = header.cells.map((cell) => columnOf(cell, header, known, found));
-  if (!columns.includes('name')) found.push(`line ${header.line}: there is no column name`);
+  const meant = new Set<string>();
+  const columns = header.cells.map((cell) => columnOf(cell, header, known, { found, meant }));
+  if (!columns.includes('name') && !meant.has('name'))
+    found.push(`line ${header.line}: there is no column name`);
   const tags = body.map((row) => toTag(row, columns, known, separator, found));
   return {
     tags,
     place: (tag, setting) => placeOf(body[tag], columns, setting),
+    lack: (setting, message) => {
+      if (setting === '' || columns.includes(setting)) return undefined;
+      if (setting === 'name' || meant.has(setting)) return '';
+      const needed = message.replace(/^is missing: it /, '');
+      return `line ${header.line}: there is no column ${setting}, which tags need: it ${needed}`;
+    },
     problems: found.length > maxProblems ? [...found.slice(0, maxProblems), more(found)] : found,
   };
 }
@@ -40,13 +55,20 @@ function more(found: readonly string[]): string {
 }
 
 /** The setting that a column holds; undefined (and a problem) where it is none. */
-function columnOf(cell: Cell, header: Row, known: TagColumns, found: string[]): string | undefined {
+function columnOf(
+  cell: Cell,
+  header: Row,
+  known: TagColumns,
+  { found, meant }: { readonly found: string[]; readonly meant: Set<string> },
+): string | undefined {
   const wanted = cell.text.toLowerCase();
   const setting = [...known.keys()].find((name) => name.toLowerCase() === wanted);
   if (setting === undefined && wanted !== '') {
-    const names = [...known.keys()].join(', ');
+    const near = nearest(cell.text, known.keys());
+    if (near !== undefined) meant.add(near);
+    const hint = near === undefined ? `known: ${[...known.keys()].join(', ')}` : `did you mean ${near}?`;
     found.push(
-      `line ${header.line}, column ${cell.column}: '${cell.text.slice(0, 40)}' is no setting of a tag; known: ${names}`,
+      `line ${header.line}, column ${cell.column}: '${cell.text.slice(0, 40)}' is no setting of a tag; ${hint}`,
     );
   }
   return setting;

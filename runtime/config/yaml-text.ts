@@ -10,7 +10,9 @@ export type ReadYaml =
 /** `isQuiet`: problems name places, and not a word of the text. */
 export function readYaml(text: string, isQuiet: boolean): ReadYaml {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const document = parseDocument(text, {
+    ...{ lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: true },
+  });
   const place = (at: number): TextPosition => {
     const { line, col } = lines.linePos(at);
     return { line, column: col };
@@ -24,13 +26,21 @@ export function readYaml(text: string, isQuiet: boolean): ReadYaml {
     return { problems: [{ path: '', message, place: place(first.pos[0]) }] };
   }
   try {
-    // Aliases can multiply a small file into gigabytes; a configuration has no need of more than a few.
-    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    // Aliases can multiply a small file into gigabytes; a site has defaults that all of its sources share.
+    const value: unknown = document.toJS({ maxAliasCount });
     return { value, placeOf: (path) => placeIn(document.contents, path, place) };
   } catch (cause) {
-    return { problems: [{ path: '', message: isQuiet ? 'not valid YAML' : describeError(cause) }], cause };
+    const message = /alias count/.test(describeError(cause))
+      ? `names of other places (*name) are used more than ${maxAliasCount} times: write out what they stand for`
+      : isQuiet
+        ? 'not valid YAML'
+        : describeError(cause);
+    return { problems: [{ path: '', message }], cause };
   }
 }
+
+/** Uses of one name, multiplied where it holds others. */
+const maxAliasCount = 1000;
 
 const yamlWords: Readonly<Record<string, string>> = {
   BAD_INDENT: 'this line is indented otherwise than the lines that it belongs to',

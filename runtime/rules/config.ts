@@ -3,7 +3,7 @@ import type { QueryProblem, SourceFacts } from './check-rules.ts';
 import type { RuleSettings } from './rule-settings.ts';
 
 export { checkRules, type SourceFacts } from './check-rules.ts';
-export { type RuleSettings, ruleSchema } from './rule-settings.ts';
+export { type RuleSettings, ruleSchema, soundRule } from './rule-settings.ts';
 
 /** What is wrong with the queries. Loads the engine, so only where there are rules. */
 export async function queryProblems(

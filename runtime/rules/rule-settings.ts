@@ -23,7 +23,10 @@ const input = z.strictObject({
   types: z.record(identifier, z.enum(['float', 'bigint'], 'must be float or bigint')).optional(),
 });
 
-const value = z.union([z.number(), z.boolean(), z.string().max(1000), z.strictObject({ field: identifier })]);
+const value = z.union(
+  [z.number(), z.boolean(), z.string().max(1000), z.strictObject({ field: identifier })],
+  'must be a number, true or false, text, or {field: NAME} of the row',
+);
 
 const action = z.union(
   [
@@ -48,6 +51,9 @@ const duration = z.string().regex(durationForm, 'must be a duration such as 500m
 const missingOutputs =
   'is missing: say what becomes of its rows, as [upstream], or by the names after INTO, as {output: [upstream]}';
 
+const wrongOutputs =
+  'must be a list of actions, as [upstream], or such lists by the names after INTO, as {output: [upstream]}';
+
 export const ruleSchema = z
   .strictObject({
     name,
@@ -61,7 +67,7 @@ export const ruleSchema = z
     for: duration.optional(),
     /** By their names after INTO; an empty list: its rows go nowhere. A list where there is one output. */
     outputs: z.union([z.record(identifier, z.array(action).max(16)), actions], {
-      error: ({ input }) => (input === undefined ? missingOutputs : undefined),
+      error: ({ input }) => (input === undefined ? missingOutputs : wrongOutputs),
     }),
     /** Actions are carried out so long after the time of their row, and so long after they were decided, or never. */
     validForMs: z
@@ -113,6 +119,25 @@ export const ruleSchema = z
       if (when === undefined && rule[key] !== undefined)
         say(key, 'belongs to the short form with when; remove it');
   });
+
+/** The rule of which some actions are wrong, without them, so that the rest of it is looked at; undefined where more is. */
+export function soundRule(given: unknown): RuleSettings | undefined {
+  const whole = ruleSchema.safeParse(given);
+  if (whole.success) return whole.data;
+  if (typeof given !== 'object' || given === null) return undefined;
+  const { outputs } = given as { readonly outputs?: unknown };
+  return ruleSchema.safeParse({ ...given, outputs: soundOutputs(outputs) }).data;
+}
+
+function soundOutputs(outputs: unknown): unknown {
+  const soundOf = (list: unknown) =>
+    (Array.isArray(list) ? list : []).filter((each) => action.safeParse(each).success);
+  if (typeof outputs !== 'object' || outputs === null || Array.isArray(outputs)) {
+    const sound = soundOf(outputs);
+    return sound.length > 0 ? sound : ['upstream'];
+  }
+  return Object.fromEntries(Object.entries(outputs).map(([name, list]) => [name, soundOf(list)]));
+}
 
 export type RuleSettings = z.output<typeof ruleSchema>;
 export type ActionSettings = z.output<typeof action>;
