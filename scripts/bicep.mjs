@@ -270,8 +270,13 @@ function withValue(name, value) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [file] = process.argv.slice(2);
+  const usage = 'usage: npm run -s arm -- FILE.bicep\n';
+  if (file === '--help' || file === '-h') {
+    process.stdout.write(usage);
+    process.exit(0);
+  }
   if (file === undefined) {
-    process.stderr.write('usage: npm run -s arm -- FILE.bicep\n');
+    process.stderr.write(usage);
     process.exit(2);
   }
   try {

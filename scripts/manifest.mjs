@@ -9,6 +9,10 @@
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
+const usage = `usage: npm run -s manifest -- TEMPLATE              one manifest, $NAME of the environment put in
+       npm run -s manifest -- BASE LAYER...         what a gateway gets of a base and its layers
+`;
+
 /** The hub's limit for a text in a twin; longer createOptions go on in createOptions01, createOptions02 ... */
 const maxText = 4096;
 const whole = 'properties.desired';
@@ -164,8 +168,12 @@ function read(file) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const files = process.argv.slice(2);
+  if (files.includes('--help') || files.includes('-h')) {
+    process.stdout.write(usage);
+    process.exit(0);
+  }
   try {
-    if (files.length === 0) throw new Error('name a template, or a base and its layers');
+    if (files.length === 0) throw new Error(`name a template, or a base and its layers\n${usage}`);
     const [base, ...layers] = files.map((name) => ({ name, manifest: read(name) }));
     const { manifest, notes } =
       layers.length === 0 ? { manifest: base.manifest, notes: [] } : mergeNamed(base.manifest, layers);

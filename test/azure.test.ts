@@ -197,6 +197,15 @@ exit 0
     const secrets = { DATABASE_PASSWORD: 'p'.repeat(16), API_TOKEN: 't'.repeat(16) };
     await deploy(['rg', 'production', 'image'], { GROUP_EXISTS: 'true', WHAT_IF: '1', ...secrets });
     expect(readFileSync(log, 'utf8')).toMatch(/deployment group what-if/);
+    await expect(deploy(['rg', 'staging'])).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("deploy.sh: 'staging' is no kind of deployment: dev or production"),
+    });
+    expect((await deploy(['--help'])).stdout).toContain('dev|production IMAGE');
+    for (const script of ['manifest.mjs', 'bicep.mjs'])
+      expect((await run(process.execPath, [join(root, 'scripts', script), '--help'])).stdout).toMatch(
+        /^usage: npm run/,
+      );
     await expect(deploy(['rg', 'nonsense', 'image'])).rejects.toMatchObject({ code: 2 });
     await expect(deploy([])).rejects.toMatchObject({
       code: 2,

@@ -280,6 +280,17 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     await keepPicture(page, 'gateways');
     await page.emulateMedia({ colorScheme: 'dark' });
     await keepPicture(page, 'gateways-dark');
+    await page.setViewportSize({ width: 780, height: 860 });
+    const cut = await page
+      .locator('table.gateways thead th')
+      .evaluateAll((all) =>
+        all.filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent),
+      );
+    expect(cut).toEqual([]);
+    expect(await widthOfPage()).toBeLessThanOrEqual(780);
+    await page.setViewportSize(phone);
+    expect(await configurations.locator('tbody tr').first().innerText()).toMatch(/runs on\s+\d/);
+    await page.setViewportSize({ width: 1280, height: 860 });
     await page.getByLabel('Tag site').selectOption('hall-1');
     await expect.poll(() => page.locator('table.gateways tbody tr').count()).toBe(2);
     await page.reload();

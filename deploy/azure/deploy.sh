@@ -7,15 +7,18 @@
 # and are then told once. ALERT_WEBHOOK may be set. WHAT_IF=1 only shows what would change.
 set -euo pipefail
 
-usage() {
-  sed -n '2,/^set/p' "$0" | sed '/^set/d; s/^# \{0,1\}//' >&2
+usage() { sed -n '2,/^set/p' "$0" | sed '/^set/d; s/^# \{0,1\}//'; }
+wrong() {
+  echo "deploy.sh: $1" >&2
+  usage >&2
   exit 2
 }
-[ $# -ge 3 ] || usage
+case " $* " in *" --help "* | *" -h "*) usage; exit 0 ;; esac
+here=$(cd "$(dirname "$0")" && pwd)
+case ${2:-dev} in dev | production) ;; *) wrong "'$2' is no kind of deployment: dev or production" ;; esac
+[ $# -ge 3 ] || wrong 'GROUP, dev or production, and IMAGE are needed'
 group=$1 kind=$2 image=$3 location=${4:-westeurope}
 shift $(($# < 4 ? $# : 4))
-here=$(cd "$(dirname "$0")" && pwd)
-[ -f "$here/$kind.parameters.json" ] || usage
 command -v az >/dev/null || { echo "the Azure CLI (az) is needed" >&2; exit 1; }
 
 exists=$(az group exists --name "$group")

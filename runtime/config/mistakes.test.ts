@@ -228,6 +228,16 @@ const mistakes: readonly (readonly [what: string, text: string, ...said: string[
     'line 2, column 1: not valid YAML: there is a tab in the indentation: use spaces',
   ],
   [
+    'a bracket that is not closed',
+    'sources: [{\nlogLevel: info\n',
+    'line 2, column 1: not valid YAML: a bracket [ or { above is not closed, or what stands in it is not indented. What comes behind it was not looked at',
+  ],
+  [
+    'a variable that is not closed',
+    source(tags, '"${HOST"'),
+    'line 4, column 5: press: sources[0].host: the } behind the name of the variable is missing: write ${HOST}',
+  ],
+  [
     'a line indented otherwise',
     'sources:\n  - name: press\n   type: modbus-tcp\n',
     'line 3, column 1: not valid YAML: a colon, a comma, a bracket or a closing quotation mark is missing here, or a space behind a colon; or this line is indented otherwise than those that it belongs to',
@@ -245,7 +255,7 @@ const mistakes: readonly (readonly [what: string, text: string, ...said: string[
   [
     'an open bracket',
     'sources: [\nwindows: {}\n',
-    'line 2, column 1: not valid YAML: this line is indented otherwise than the lines that it belongs to',
+    'line 2, column 1: not valid YAML: a bracket [ or { above is not closed, or what stands in it is not indented',
   ],
   ['text', 'just text', "must hold settings, as name: value (here: 'just text')"],
   [

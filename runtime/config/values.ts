@@ -16,6 +16,9 @@ export function withDurations(value: unknown): unknown {
 /** Names are in capitals: `${from}` is what some instruments want to be sent. */
 const variableForm = /\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}/g;
 
+/** A value that is nothing but a variable whose brace is not closed. */
+const openVariable = /^\$\{[A-Z_][A-Z0-9_]*(?::-[^}]*)?$/;
+
 /**
  * `${NAME}` and `${NAME:-default}` replaced by the variables of `environment`; without one, each is a problem. Where nothing
  * else stands in the value, one that reads as a number, true or false becomes that.
@@ -26,6 +29,11 @@ export function withVariables(
 ): { readonly value: unknown; readonly problems: readonly RawProblem[] } {
   const problems: RawProblem[] = [];
   const replaced = mapped(value, [], (text, path) => {
+    if (openVariable.test(text))
+      problems.push({
+        path,
+        message: `the } behind the name of the variable is missing: write ${text.split(':-')[0]}}`,
+      });
     const isAlone = /^\$\{[^}]*\}$/.test(text);
     let isReplaced = false;
     const filled = text.replace(variableForm, (all, name: string, otherwise: string | undefined) => {

@@ -21,7 +21,9 @@ export function readYaml(text: string, isQuiet: boolean): ReadYaml {
   if (first !== undefined) {
     // The library goes on after a mistake, and what it then finds mostly follows from it.
     const more = rest.length > 0 ? '. What comes behind it was not looked at' : '';
-    const said = yamlWords[first.code] ?? (isQuiet ? undefined : first.message);
+    const said =
+      (/^Flow (map|sequence)/.test(first.message) ? yamlWords.OPEN_BRACKET : yamlWords[first.code]) ??
+      (isQuiet ? undefined : first.message);
     const message = `not valid YAML${said === undefined ? '' : `: ${said}`}${more}`;
     return { problems: [{ path: '', message, place: place(first.pos[0]) }] };
   }
@@ -44,6 +46,7 @@ const maxAliasCount = 1000;
 
 const yamlWords: Readonly<Record<string, string>> = {
   BAD_INDENT: 'this line is indented otherwise than the lines that it belongs to',
+  OPEN_BRACKET: 'a bracket [ or { above is not closed, or what stands in it is not indented',
   TAB_AS_INDENT: 'there is a tab in the indentation: use spaces',
   DUPLICATE_KEY: 'this name stands here twice: each setting must be unique',
   MISSING_CHAR:

@@ -34,6 +34,9 @@ export const pageScript = `
     });
     return made;
   }
+  function amount(n, one, many) {
+    return n + ' ' + (n === 1 ? one : many);
+  }
   function duration(ms) {
     if (ms === undefined || ms === null) return '';
     var s = Math.max(0, ms) / 1000;
@@ -109,11 +112,11 @@ export const pageScript = `
       return [lane, depth.messages, size(depth.bytes), duration(depth.oldestAgeMs)];
     }), '')]);
     var holes = status.sources.filter(function (each) { return each.breaks > 0; })
-      .map(function (each) { return [each.name, each.breaks + ' breaks in observation since the start']; });
-    if (spool.evicted > 0) holes.push(['spool', spool.evicted + ' windows removed unsent']);
-    if (spool.damaged > 0) holes.push(['spool', spool.damaged + ' records damaged']);
-    if (status.clock.lost > 0) holes.push(['clock', status.clock.lost + ' readings lost their place']);
-    if (status.clock.refused > 0) holes.push(['clock', status.clock.refused + ' readings found no room to wait']);
+      .map(function (each) { return [each.name, amount(each.breaks, 'break', 'breaks') + ' in observation since the start']; });
+    if (spool.evicted > 0) holes.push(['spool', amount(spool.evicted, 'window', 'windows') + ' removed unsent']);
+    if (spool.damaged > 0) holes.push(['spool', amount(spool.damaged, 'record', 'records') + ' damaged']);
+    if (status.clock.lost > 0) holes.push(['clock', amount(status.clock.lost, 'reading lost its place', 'readings lost their place')]);
+    if (status.clock.refused > 0) holes.push(['clock', amount(status.clock.refused, 'reading', 'readings') + ' found no room to wait']);
     fill('holes', [table(['where', 'what'], holes, 'none')]);
     fill('jobs', [table(['stream', 'from', 'to', 'state'], status.jobs.list.map(function (job) {
       return [job.batchId, job.requested[0], job.requested[1], job.state];

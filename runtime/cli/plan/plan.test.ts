@@ -188,7 +188,7 @@ it('is told in lines: buses, messages, disk, memory, and the hub by tier', () =>
   const withRules = planAll(config, { gateways: 50 }, listPrices, new VirtualClock(), 8640);
   expect(withRules.hub.find(({ tier }) => tier === 'S1')?.meteredPerDay).toBe(1_296_000);
   const text = planText('site.yaml', plan);
-  expect(text).toMatch(/modbus-rtu \/dev\/ttyUSB0: 1 requests\/s, \d+ % of the line's time/);
+  expect(text).toMatch(/modbus-rtu \/dev\/ttyUSB0: 1 request\/s, \d+ % of the line's time/);
   expect(text).toMatch(/An outage of 7\.0 days loses nothing \(bound by spool\.retention\.unsentMs\)/);
   expect(text).toMatch(/about 11\d MB of the image's 256/);
   expect(text).toMatch(/IoT Hub for 50 gateways like this, USD, list prices of \d{4}-\d\d/);

@@ -125,18 +125,20 @@ export function withAzure(plan: Plan, given: AzureParameters | undefined, prices
 /** The image's limit, as the deployments set it. */
 const memoryLimitMb = 256;
 
+const amount = (number: number, word: string) => `${count(number)} ${word}${number === 1 ? '' : 's'}`;
+
 export function planText(file: string, plan: Plan): string {
   const { site, outage, memory } = plan;
   const { total } = site;
-  const lines = [`${file}: ${count(site.streams.length)} sources.`, '', 'Buses'];
+  const lines = [`${file}: ${amount(site.streams.length, 'source')}.`, '', 'Buses'];
   for (const { name, requestsPerSecond, load } of site.buses) {
     const share = load === undefined ? '' : `, ${Math.round(load * 100)} % of the line's time`;
-    lines.push(`  ${name}: ${requestsPerSecond} requests/s${share}`);
+    lines.push(`  ${name}: ${amount(requestsPerSecond, 'request')}/s${share}`);
   }
   lines.push(
     '',
     'To the hub in a day, where every poll brings a reading of every tag',
-    `  ${count(total.readingsPerDay)} readings in ${count(total.messagesPerDay)} messages, ${size(total.bytesPerDay)}`,
+    `  ${amount(total.readingsPerDay, 'reading')} in ${amount(total.messagesPerDay, 'message')}, ${size(total.bytesPerDay)}`,
     '',
     'Disk',
     `  ${size(outage.storedPerDay)} a day while the network is away; room for ${size(outage.roomBytes)}`,

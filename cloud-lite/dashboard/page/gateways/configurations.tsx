@@ -95,6 +95,7 @@ function Row(props: {
         <span class="note">{statesText(each.states)}</span>
       </td>
       <td class="right">
+        <span class="narrow-only">runs on </span>
         <span class="value">{countText(each.running)}</span>
       </td>
       <td class="note">

@@ -30,7 +30,8 @@ export function Requests(props: {
                   request.origin === 'person' ? 'a person' : 'the detector'
                 }`}
                 state={requestStateText(request)}
-                cause={request.answer ?? ' '}
+                // Once it is closed, what the module said on the way is past.
+                cause={request.state === 'closed' ? ' ' : (request.answer ?? ' ')}
               />
               <td class="right attempts">
                 <span class="narrow-only">attempt </span>
