@@ -319,6 +319,12 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     await keepPicture(page, 'gateways-phone');
     await page.goto(`${fixture.url}#/gateways/press-hall-1/m`);
     await page.getByText(/press-04 had a connection with the former settings/).waitFor();
+    await page.goto(`${fixture.url}#/gateways/yard/m`);
+    await page
+      .getByText(/The hub found it not connected at .* What it told is as of .*: it may not hold any more/)
+      .waitFor();
+    expect(await page.locator('.figures.stale').count()).toBe(1);
+    await page.getByRole('heading', { name: /^Sources, as of / }).waitFor();
     await page.goto(`${fixture.url}#/gateways/nobody/m`);
     await page.getByText('No gateway nobody/m is known.').waitFor();
   });

@@ -170,6 +170,22 @@ export function gatewaysContract(open: () => Database): void {
       });
     });
 
+    test('that are not connected keep since when, until the hub says otherwise', async () => {
+      const { hub, state } = fakeHub({ 'gate-4': fleet['gate-4']! });
+      await reading(hub, async () => {
+        await pass(10_000);
+        const [first] = (await list()).gateways;
+        expect(first).toMatchObject({ isConnected: false, disconnectedAt: first!.readAt });
+        await pass(90_000);
+        const [again] = (await list()).gateways;
+        expect(again!.readAt).toBeGreaterThan(first!.readAt);
+        expect(again!.disconnectedAt).toBe(first!.disconnectedAt);
+        state.gateways = { 'gate-4': fleet['gate-1']! };
+        await pass(90_000);
+        expect((await list()).gateways).toMatchObject([{ isConnected: true, disconnectedAt: null }]);
+      });
+    });
+
     test('ask less while the hub does not answer, and as late as it says', async () => {
       const { hub, state } = fakeHub(fleet);
       state.refusal = { kind: 'throttled', retryAfterMs: 100_000, detail: 'too fast' };

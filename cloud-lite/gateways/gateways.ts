@@ -15,6 +15,8 @@ export interface GatewayView {
   readonly runningHash: string | null;
   readonly problems: readonly string[];
   readonly isConnected: boolean | null;
+  /** Since when the hub is known to say that it is not; UTC epoch ms, null while it does not say so. */
+  readonly disconnectedAt: number | null;
   /** When it last told; UTC epoch ms. */
   readonly reportedAt: number | null;
   /** When the hub was asked for that; UTC epoch ms. */
@@ -111,7 +113,8 @@ const order = `array_position(array[${gatewayStates.map((state) => `'${state}'`)
 
 const columns = `
   device_id as "deviceId", module_id as "moduleId", state, tags, version, shown as "configState", config_hash as "configHash",
-  running_hash as "runningHash", problems, is_connected as "isConnected", reported_at as "reportedAt", read_at as "readAt"`;
+  running_hash as "runningHash", problems, is_connected as "isConnected", disconnected_at as "disconnectedAt",
+  reported_at as "reportedAt", read_at as "readAt"`;
 
 export async function listGateways(
   session: Session,

@@ -181,9 +181,10 @@ async function keep(
   const rows = gateways.map((gateway) => ({ ...gateway, tags: tags.get(gateway.deviceId) ?? {} }));
   await session.query(
     `insert into gateway (device_id, module_id, tags, reported, reported_at, is_connected, version, config_state,
-                          config_hash, running_hash, problems, read_at)
+                          config_hash, running_hash, problems, read_at, disconnected_at)
      select g."deviceId", g."moduleId", g.tags, g.reported, g."reportedAt", g."isConnected", g.version, g."configState",
-            g."configHash", g."runningHash", array(select jsonb_array_elements_text(g.problems)), $2::int8
+            g."configHash", g."runningHash", array(select jsonb_array_elements_text(g.problems)), $2::int8,
+            case when g."isConnected" = false then $2::int8 end
        from jsonb_to_recordset($1::jsonb) as g("deviceId" text, "moduleId" text, tags jsonb, reported jsonb,
             "reportedAt" int8, "isConnected" bool, version text, "configState" text, "configHash" text,
             "runningHash" text, problems jsonb)
@@ -191,7 +192,9 @@ async function keep(
         set tags = excluded.tags, reported = excluded.reported, reported_at = excluded.reported_at,
             is_connected = excluded.is_connected, version = excluded.version, config_state = excluded.config_state,
             config_hash = excluded.config_hash, running_hash = excluded.running_hash, problems = excluded.problems,
-            read_at = excluded.read_at`,
+            read_at = excluded.read_at,
+            disconnected_at = case when excluded.disconnected_at is not null
+                                   then coalesce(gateway.disconnected_at, excluded.disconnected_at) end`,
     [jsonOf(rows), askedAt],
   );
 }

@@ -71,6 +71,9 @@ export const stream = z.object({
     .readonly()
     .describe('messages that no honest clock or counter can have sent, or that contradict the first'),
   silentSince: epoch.nullable(),
+  awaySince: epoch
+    .nullable()
+    .describe('since when the hub says that its module is not connected, and it was not heard of'),
   state: streamState.nullable().describe('judged by all that was ever sent; of a period: `/api/fleet`'),
   truncated: z.boolean(),
 });
@@ -206,6 +209,9 @@ export const fleetStream = z.object({
   readings: z.number(),
   lastArrivalAt: epoch,
   silentSince: epoch.nullable(),
+  awaySince: epoch
+    .nullable()
+    .describe('since when the hub says that its module is not connected, and it was not heard of'),
   strip: z
     .string()
     .describe('one letter a cell: . nothing, c covered, b backfilled, v void, r requested, m missing'),
@@ -231,6 +237,7 @@ export const gateway = z.object({
   runningHash: z.string().nullable(),
   problems: z.array(z.string()).readonly(),
   isConnected: z.boolean().nullable().describe("by the hub's word"),
+  disconnectedAt: epoch.nullable().describe('since when the hub says that it is not connected'),
   reportedAt: epoch.nullable().describe('when it last told'),
   readAt: epoch.describe('when the hub was asked for that'),
 });

@@ -5,6 +5,7 @@ import { waiveRange } from '../repair/actions.ts';
 import { sweep } from '../repair/sweep.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
+import { readAccount } from './account.ts';
 import { type FleetQuery, readFleet } from './fleet.ts';
 import { streamStates } from './stream-states.ts';
 import { readStream } from './streams.ts';
@@ -92,6 +93,41 @@ export function fleetContract(open: () => Database): void {
         openRequests: 1,
         lengths: { covered: 80, missing: 20, excused: 0, abandoned: 0 },
       });
+    });
+
+    test('a stream is not whole while the hub says that its module is not connected, unless it was heard of since', async () => {
+      await arrive(database, [
+        time('cut', 0, 100),
+        time('heard', 0, 100),
+        time('holed', 0, 30),
+        time('holed', 50, 100),
+      ]);
+      await database.query("update stream set heard_at = case batch_id when 'heard' then 70 else 50 end");
+      await database.query(
+        `insert into gateway (device_id, module_id, tags, reported, is_connected, problems, read_at, disconnected_at)
+         select distinct device_id, module_id, '{}'::jsonb, '{}'::jsonb, false, '{}'::text[], 90, 60 from stream`,
+      );
+      const judged = { now: 100, silenceMs: 300_000 };
+      for (const query of [{ order: 'worst' }, { order: 'name' }] as const) {
+        const { counts, streams } = await read(query);
+        expect(counts).toEqual({ ...none, missing: 1, unknown: 1, whole: 1 });
+        const states = Object.fromEntries(
+          streams.map(({ batchId, state, awaySince }) => [batchId, [state, awaySince]]),
+        );
+        expect(states).toEqual({ cut: ['unknown', 60], heard: ['whole', null], holed: ['missing', 60] });
+        for (const { id, state, awaySince } of streams)
+          expect(await readStream(database, id, judged)).toMatchObject({ state, awaySince });
+      }
+      expect((await read({ state: 'unknown' })).streams.map(({ batchId }) => batchId)).toEqual(['cut']);
+      const [line] = await readAccount(database, {
+        period: { start: 0, end: 100 },
+        offset: 0,
+        limit: 5,
+        ...judged,
+      });
+      expect(line).toMatchObject({ batchId: 'cut', state: 'unknown' });
+      await database.query('update gateway set is_connected = true, disconnected_at = null');
+      expect((await read()).counts).toEqual({ ...none, missing: 1, whole: 2 });
     });
 
     test('forgets losses that lie before its period, and never what is missing', async () => {

@@ -5,6 +5,7 @@ import type { Session } from '../database/database.ts';
 import { formatRange, parseMultirange } from '../database/multirange.ts';
 import { unheardOf } from './coverage.ts';
 import { type FleetSelection, type JudgedStream, judgeFleet } from './fleet-judgement.ts';
+import { awaySince } from './heard.ts';
 import { abandonedOf } from './ranges.ts';
 import type { StreamState } from './stream-states.ts';
 import { drawStrip } from './strip.ts';
@@ -36,6 +37,8 @@ export interface FleetStream {
   /** When the hub had its newest message; UTC epoch ms. */
   readonly lastArrivalAt: number;
   readonly silentSince: number | null;
+  /** Since when the hub says that its module is not connected, and it was not heard of; UTC epoch ms, otherwise null. */
+  readonly awaySince: number | null;
   /** The fleet's period, or the whole of a sequence; see strip.ts. */
   readonly strip: string;
 }
@@ -72,6 +75,7 @@ interface FleetRow {
   readonly readings: number;
   readonly heard_at: number;
   readonly silent_since: number | null;
+  readonly away_since: number | null;
   readonly covered: string;
   readonly backfilled: string;
   readonly missing: string;
@@ -107,13 +111,14 @@ export async function describeStreams(
             (select count(*) from request r
               where r.stream_id = any(f.members) and r.state in ('pending', 'accepted')) as open_requests,
             (select sum(readings)::int8 from stream where id = any(f.members)) as readings, s.heard_at,
-            q.since as silent_since,
+            q.since as silent_since, ${awaySince} as away_since,
             g.covered::text, g.backfilled::text, g.missing::text, g.excused::text,
             (coalesce(r.ranges, '{}') * g.missing)::text as requested
        from unnest($1::int8[], $2::text[]) with ordinality as page(id, state, place)
        join stream s on s.id = page.id
        left join lateral (${abandonedOf('s.id')}) a on true
        left join silent_stream q on q.stream_id = s.id
+       left join gateway away_of on away_of.device_id = s.device_id and away_of.module_id = s.module_id
       cross join lateral (select array_agg(member_id) as members from stream_family where stream_id = s.id) f
        left join lateral (select range_agg(range) as ranges from request
                            where stream_id = s.id and state in ('pending', 'accepted')) r on true
@@ -162,6 +167,7 @@ function fleetStream(row: FleetRow, { period, cells }: FleetQuery): FleetStream 
     readings: row.readings,
     lastArrivalAt: row.heard_at,
     silentSince: row.silent_since,
+    awaySince: row.away_since,
     strip: drawStrip(layersOf(row), row.index_kind === 'time' ? period : whole, cells),
   };
 }

@@ -17,23 +17,31 @@ export const isHeardSince = (at: string) => `(s.index_kind = 'sequence' and (coa
     select from stream m where m.device_id = s.device_id and m.module_id = s.module_id and m.late_of is null
                            and m.messages > 0 and m.heard_at >= ${at})))`;
 
-/** SQL: common tables for `isUnknown`: up to when each partition is known, and all of them. */
+/** SQL: common tables for `isUnknown`: up to when each partition is known, and all of them; modules that the hub calls not connected. */
 export const knownTables = `
   known_of as materialized (select partition_id, known_until from partition_known),
-  known_all as materialized (select min(known_until) as known_until from known_of)`;
+  known_all as materialized (select min(known_until) as known_until from known_of),
+  away_of as materialized (select device_id, module_id, disconnected_at from gateway where disconnected_at is not null)`;
 
 /** SQL: what `isUnknown` joins to the stream `s`. */
 export const knownJoins = `
   left join known_of k on k.partition_id = s.partition_id
  cross join known_all h
-  left join stream_word w on w.stream_id = s.id`;
+  left join stream_word w on w.stream_id = s.id
+  left join away_of on away_of.device_id = s.device_id and away_of.module_id = s.module_id`;
 
 /**
- * SQL, `now` and `silence` are its parameters: nobody knows whether the stream `s` still sends. What its partition held has
+ * SQL: since when the module of the stream `s` is not connected by the hub's word, and the stream not heard of; null
+ * otherwise. What comes in spite of that word says more than it.
+ */
+export const awaySince = `(case when s.heard_at < away_of.disconnected_at then away_of.disconnected_at end)`;
+
+/**
+ * SQL, `now` and `silence` are its parameters: nobody knows whether the stream `s` still sends. Its module is not connected; or what its partition held has
  * not been read up to a while ago; or it has, and nothing of that says that the stream was there, which is silence once it is judged.
  */
 export function isUnknown(now: string, silence: string): string {
   const until = 'coalesce(k.known_until, h.known_until, 0)';
   const limit = `(least(${now}::int8, ${until}) - ${silence}::int8)`;
-  return `(${until} < ${now}::int8 - ${silence}::int8 or ${heardUntil} < ${limit} and not ${isHeardSince(limit)})`;
+  return `(${awaySince} is not null or ${until} < ${now}::int8 - ${silence}::int8 or ${heardUntil} < ${limit} and not ${isHeardSince(limit)})`;
 }

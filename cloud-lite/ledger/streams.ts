@@ -2,7 +2,7 @@
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { unheardOf } from './coverage.ts';
-import { knownJoins, knownTables } from './heard.ts';
+import { awaySince, knownJoins, knownTables } from './heard.ts';
 import { ever, soundStateOf, troubleOf } from './judge-stream.ts';
 import {
   abandonedOf,
@@ -43,6 +43,8 @@ export interface StreamView extends RangesView {
   readonly setAside: readonly StreamAside[];
   /** UTC epoch ms; null while the stream is sending. */
   readonly silentSince: number | null;
+  /** Since when the hub says that its module is not connected, and it was not heard of; UTC epoch ms, otherwise null. */
+  readonly awaySince: number | null;
   /** Of all that was ever sent; null where nobody asked. */
   readonly state: StreamState | null;
   /** Some list above was cut to its newest ranges. */
@@ -112,6 +114,7 @@ interface StreamRow extends RangesRow {
   readonly covered_length: number;
   readonly missing_length: number;
   readonly silent_since: number | null;
+  readonly away_since: number | null;
   readonly state: StreamState | null;
   readonly unheard: number;
   readonly late: LateView;
@@ -211,7 +214,8 @@ export async function listStreams(session: Session, query: StreamQuery): Promise
               where f.stream_id = s.id) as pending_parts,
             to_jsonb(late) - '{readings,duplicates,gaps_found,gaps_closed}'::text[] as late,
             l.covered_length, l.missing_length,
-            q.since as silent_since, case when $6::int8 is not null then coalesce(${troubleOf(judgedBy)}, ${soundStateOf(judgedBy)}) end as state,
+            q.since as silent_since, ${awaySince} as away_since,
+            case when $6::int8 is not null then coalesce(${troubleOf(judgedBy)}, ${soundStateOf(judgedBy)}) end as state,
             ${unheardOf('int8range(null, null)')} as unheard,
             coalesce((select jsonb_agg(jsonb_build_object(
                         'streamId', a.stream_id, 'reason', a.reason, 'messages', a.messages, 'lastAt', a.last_at,
@@ -279,6 +283,7 @@ function streamView(row: StreamRow): StreamView {
     lastArrivalAt: row.heard_at,
     setAside: row.set_aside,
     silentSince: row.silent_since,
+    awaySince: row.away_since,
     state: row.state,
   };
 }

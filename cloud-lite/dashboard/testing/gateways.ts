@@ -69,10 +69,10 @@ async function put(database: Database, scenario: Scenario, now: number): Promise
         ? ['1 of 2 sources not connected: boiler-east (modbus-timeout)']
         : [];
   await database.query(
-    `insert into gateway values ($1, 'm', $2::jsonb, $3::jsonb, $4, $5, '0.2.0', $6, $7, $8, $9::text[], $10)`,
+    `insert into gateway values ($1, 'm', $2::jsonb, $3::jsonb, $4, $5, '0.2.0', $6, $7, $8, $9::text[], $10, $11)`,
     [
       ...[device, JSON.stringify(tags), JSON.stringify(reported), now - 2 * hours, connected],
-      ...[state, hash, running ?? hash, problems, now],
+      ...[state, hash, running ?? hash, problems, now, connected ? null : now],
     ],
   );
 }

@@ -94,6 +94,11 @@ function FleetRow(props: {
       </th>
       <td class="state">
         <StateBadge state={stream.state} />
+        {stream.awaySince !== null && (
+          <span class="note" title="The hub says that its gateway is not connected">
+            gateway offline
+          </span>
+        )}
       </td>
       <td class="right complete">
         <span class="value">{shareText(delivered)}</span>

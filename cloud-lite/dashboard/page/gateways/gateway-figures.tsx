@@ -7,7 +7,12 @@ import { fieldsOf, numberOf } from './reported.ts';
 
 const minute = 60_000;
 
-export function GatewayFigures({ gateway }: { readonly gateway: GatewayDetail }) {
+/** `asOf`: the gateway is not connected, and told this before. */
+export function GatewayFigures(props: {
+  readonly gateway: GatewayDetail;
+  readonly asOf: string | undefined;
+}) {
+  const { gateway, asOf } = props;
   const { reported, configState, configHash, runningHash, version } = gateway;
   const runs =
     runningHash === null
@@ -16,7 +21,7 @@ export function GatewayFigures({ gateway }: { readonly gateway: GatewayDetail })
         ? 'runs'
         : `${shortHash(runningHash)} runs`;
   return (
-    <dl class="figures">
+    <dl class={asOf === undefined ? 'figures' : 'figures stale'} title={asOf}>
       <Figure name="Module" value={version ?? '–'} note="version" />
       <Figure
         name="Configuration"

@@ -35,8 +35,10 @@ export function GatewayPage(props: { readonly deviceId: string; readonly moduleI
 
 function Known({ gateway }: { readonly gateway: GatewayDetail }) {
   const now = useNow();
-  const { deviceId, moduleId, tags, problems, isConnected, reportedAt, readAt } = gateway;
+  const { deviceId, moduleId, tags, problems, isConnected, disconnectedAt, reportedAt, readAt } = gateway;
   const told = reportedAt === null ? 'It never told anything' : `It told this ${agoText(now - reportedAt)}`;
+  const asOf =
+    disconnectedAt === null || reportedAt === null ? undefined : `as of ${momentText(reportedAt, now, zone)}`;
   const connection =
     isConnected === null ? '' : isConnected ? '; the hub says connected' : '; the hub says not connected';
   return (
@@ -65,9 +67,15 @@ function Known({ gateway }: { readonly gateway: GatewayDetail }) {
           ))}
         </ul>
       )}
-      <GatewayFigures gateway={gateway} />
+      {disconnectedAt !== null && asOf !== undefined && (
+        <p class="note">
+          The hub found it not connected at {momentText(disconnectedAt, now, zone)}, and since. What it told
+          is {asOf}: it may not hold any more.
+        </p>
+      )}
+      <GatewayFigures gateway={gateway} asOf={asOf} />
       <ConfigErrors gateway={gateway} />
-      <Sources gateway={gateway} />
+      <Sources gateway={gateway} asOf={asOf} />
       <Streams deviceId={deviceId} moduleId={moduleId} />
     </>
   );
@@ -93,13 +101,14 @@ function ConfigErrors({ gateway }: { readonly gateway: GatewayDetail }) {
   );
 }
 
-function Sources({ gateway }: { readonly gateway: GatewayDetail }) {
+function Sources(props: { readonly gateway: GatewayDetail; readonly asOf: string | undefined }) {
+  const { gateway, asOf } = props;
   const list = listOf(fieldsOf(gateway.reported.sources).list);
   if (list.length === 0) return null;
   return (
     <section class="card" aria-labelledby="sources-title">
-      <h2 id="sources-title">Sources</h2>
-      <ul class="sources">
+      <h2 id="sources-title">Sources{asOf !== undefined && `, ${asOf}`}</h2>
+      <ul class={asOf === undefined ? 'sources' : 'sources stale'}>
         {list.map(({ name, state, error }) => (
           <li key={String(name)} class={state === 'connected' ? '' : 'troubled'}>
             <strong>{String(name)}</strong> {String(state).replaceAll('-', ' ')}

@@ -17,7 +17,8 @@ export const stateMeanings: Readonly<Record<StreamState, string>> = {
   late: 'it sends, but nothing of the last while',
   silent: 'nothing comes any more',
   repairing: 'all that is missing is being fetched',
-  unknown: 'what was sent has not been read up to now, so whether it still sends is not known',
+  unknown:
+    'what was sent has not been read up to now, or its gateway is not connected: whether it still sends is not known',
   whole: 'all of it is there',
 };
 

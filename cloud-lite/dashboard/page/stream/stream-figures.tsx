@@ -3,6 +3,7 @@ import { shareOf } from '../fleet/share.ts';
 import { useNow } from '../live/context.ts';
 import { zone } from '../live/platform.ts';
 import { Figure } from '../shell/figure.tsx';
+import { gatewayHref } from '../shell/route.ts';
 import { StateBadge } from '../shell/state-badge.tsx';
 import {
   agoText,
@@ -26,6 +27,12 @@ export function StreamFigures({ stream }: { readonly stream: StreamView }) {
         {stream.state !== null && <StateBadge state={stream.state} />}
         {stream.silentSince !== null && (
           <span class="note">nothing came since {momentText(stream.lastArrivalAt, now, zone)}</span>
+        )}
+        {stream.awaySince !== null && (
+          <span class="note">
+            not known since {momentText(stream.lastArrivalAt, now, zone)}:{' '}
+            <a href={gatewayHref(stream.deviceId, stream.moduleId)}>its gateway</a> is not connected
+          </span>
         )}
       </div>
       <dl class="figures">
