@@ -75,7 +75,7 @@ export const settledStamps: readonly Statement[] = [
   stamps('unread_hole', ['found_at'], 'told_at is null'),
   stamps('told_loss', ['told_at', 'checked_at'], 'true'),
   stamps('ownership', ['modified_at'], 'true'),
-  stamps('gateway', ['read_at'], 'true'),
+  stamps('gateway', ['read_at', 'disconnected_at'], 'true'),
   stamps('twin_reading', ['ended_at', 'failing_since'], 'true'),
   dues('twin_reading', 'due_at', String(maxPauseMs), 'true'),
   dues('twin_reading', 'claimed_until', String(twinClaimMs), 'true'),

@@ -66,7 +66,7 @@ const faults: Readonly<Record<string, Partial<PlantedFaults> | readonly Statemen
     },
   ],
   'a stream is whole though nobody read what came': [
-    { find: '(coalesce(k.known_until, h.known_until, 0) < $4', put: '(-1 > $4' },
+    { find: 'or coalesce(k.known_until, h.known_until, 0) < $4', put: 'or -1 > $4' },
   ],
   'a stream begins with what came of it first': { event: (event) => without(event, 'streamStart') },
   'whatever number the hub states is believed for ever': [

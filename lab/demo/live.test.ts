@@ -69,6 +69,7 @@ test('says what came once the network is back', async () => {
   const { world, said } = setUp();
   const waiting = [17, 17, 12, 2];
   const status = (messages: number, connected: boolean) => ({
+    startedAt: '2026-11-22T00:33:57.965Z',
     uplink: { connected },
     forwarder: { sent: {} },
     sources: [],

@@ -3,6 +3,7 @@ import { runtimeView } from './runtime-view.ts';
 
 const status = {
   version: '0.1.0',
+  startedAt: '2026-11-22T00:33:56.100Z',
   uplink: { connected: true, since: '2026-11-22T00:33:57.965Z' },
   forwarder: { sent: { live: 12, backlog: 3, backfill: 1 }, failed: 0 },
   sources: [
@@ -26,6 +27,7 @@ const status = {
 
 test('adds up sources and lanes', () => {
   expect(runtimeView(status)).toEqual({
+    startedAt: '2026-11-22T00:33:56.100Z',
     connected: true,
     spooled: { messages: 3, bytes: 15 },
     acknowledged: 16,

@@ -121,7 +121,7 @@ describe('rules of a file, to be explained', () => {
 
   it('are refused with line and column of what is wrong', async () => {
     const problems = await configs('rules:\n  - {name: a, query: 5, outputs: [upstream]}\n  - {name: b}');
-    expect(problems).toContain('line 2, column 15: rules[0].query');
+    expect(problems).toContain('line 2, column 15: rule a: rules[0].query');
     expect(problems).toContain('rules[1].outputs: is missing');
   });
 });
