@@ -119,7 +119,7 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
         return told.join(', ');
       }, random);
       const next = await claimsOf(folder, limitMs);
-      expect(next.starts.a, story).toEqual({ floor: 9010, continuity: 'proven' });
+      expect(next.starts.a, story).toMatchObject({ floor: 9010, continuity: 'proven' });
       rmSync(folder, { recursive: true });
     }
   });
