@@ -33,6 +33,8 @@ export async function runChild(
   process.once('exit', kill);
   let last: Mark | undefined;
   createInterface(child.stdout).on('line', (line) => {
+    // A library may print words of its own.
+    if (!line.startsWith('{')) return;
     last = JSON.parse(line) as Mark;
     options.onMark?.(last, child);
   });
