@@ -3,7 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Sample } from '../kernel/prometheus.ts';
-import type { ActiveConfig } from './config/active-config.ts';
+import type { ActiveConfig } from './config/active-config-api.ts';
 import type { DelayedStart } from './delayed-start.ts';
 import type { LogEntry } from './health/log-entry.ts';
 import type { StartJournal } from './health/start-journal.ts';

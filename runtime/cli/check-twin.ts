@@ -9,8 +9,9 @@ import {
   twinBytes,
   twinPatchProblems,
 } from '../../wire/twin-rules.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { jsonProblem } from '../config/json-text.ts';
-import { ConfigError, type LoadedConfig, loadValue, parseYaml } from '../config/load.ts';
+import { type LoadedConfig, loadValue, parseYaml } from '../config/load.ts';
 import type { Problem } from '../config/problem-text.ts';
 import { type RawProblem, toProblem } from '../config/problems.ts';
 import { twinWish } from '../config/twin-wish.ts';

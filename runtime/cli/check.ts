@@ -1,6 +1,7 @@
 // `holdfast check`: whether a configuration is valid, and the load that it puts on each bus and on the hub.
 import type { Clock } from '../../kernel/clock.ts';
-import { ConfigError, loadConfig } from '../config/load.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { loadConfig } from '../config/load.ts';
 import { shownHash } from '../config/version.ts';
 import { checkTwin } from './check-twin.ts';
 import { exitCodes } from './exit-codes.ts';

@@ -3,7 +3,8 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import { silentLog } from '../../kernel/log.ts';
-import { ConfigError, loadConfig } from '../config/load.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { loadConfig } from '../config/load.ts';
 import { type Config, type SourceConfig, streamIdOf } from '../config/schema.ts';
 import type { Source } from '../sources/source.ts';
 import { exitCodes } from './exit-codes.ts';

@@ -1,25 +1,12 @@
-// The configuration's life: what runs, what is wanted, and the way from one to the other.
-//
-// Who decides: the twin, where it holds a configuration; else the gateway's own file. Until the twin was read, what
-// ran last decides for it: a module that the twin had configured boots as it was, without a network.
-// Whatever is wanted is first loaded and validated whole. If anything is wrong with it, nothing changes, and the
-// report says all that is wrong. What took effect is kept in the spool as last good.
-//
-// Crash argument: streams, journals and lanes do not know of configurations, so a process that dies in the middle
-// of a reload leaves a spool like any other. Last good is written after the change has taken effect: the
-// next start then runs the old configuration or the new one, whole, and reads the twin and the file again.
-//
-// A change of what worked is on trial (trial.ts). What is on trial is noted in the spool: a start that finds the note tries it
-// again by the same measure, and not as if nothing had worked before.
-import type { Clock } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
-import type { Log } from '../../kernel/log.ts';
+import type { ActiveConfig, ActiveConfigOptions, ConfiguredModule } from './active-config-api.ts';
+import { ConfigError } from './config-error.ts';
 import { type FileWatch, watchFiles } from './file-watch.ts';
 import { type LastGood, readLastGood } from './last-good.ts';
-import { LastGoodSaver, type SaverOptions } from './last-good-saver.ts';
-import { ConfigError, loadValue } from './load.ts';
+import { LastGoodSaver } from './last-good-saver.ts';
+import { loadValue } from './load.ts';
 import type { Problem } from './problem-text.ts';
-import { planReload, type ReloadPlan } from './reload-plan.ts';
+import { planReload } from './reload-plan.ts';
 import { type RemoteFiles, remoteFilesOf } from './remote-files.ts';
 import { logReport } from './report-log.ts';
 import type { Config } from './schema.ts';
@@ -36,55 +23,6 @@ import {
   versionOf,
 } from './version.ts';
 import { loadFile, loadWanted, type Outcome, type Wanted } from './wanted.ts';
-
-export interface ActiveConfigOptions {
-  /** The gateway's own file; absent: the twin alone decides. */
-  readonly file?: string;
-  /** Whether the twin is heeded. */
-  readonly heedTwin: boolean;
-  /** The one in use. */
-  readonly dataFolder: string;
-  /** Folders of files that the twin may name, separated by colons: see remote-files.ts for the default. */
-  readonly remoteFolders?: string | undefined;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly watch?: typeof watchFiles;
-  readonly keepForStart?: SaverOptions['keepForStart'];
-}
-
-/** The module, as far as a configuration changes it. */
-export interface ConfiguredModule {
-  /** Resolves once the parts have taken it. Never rejects for what equipment or network do. */
-  apply(next: Config, plan: ReloadPlan): Promise<void>;
-  onReport(report: ConfigReport): void;
-  /** What works now: the judge of a configuration on trial. */
-  working(): Working;
-}
-
-export interface ActiveConfig {
-  /**
-   * What to start with; without any configuration at all, one that reads nothing and waits. `store` has what ran last,
-   * and is where what runs is kept.
-   * @throws ConfigError when a file is named, it is wrong or not there, nothing ran before, and `mayWait` is false.
-   */
-  boot(store: SettingStore, mayWait: boolean): Promise<Config>;
-  /** From now on changes are applied. */
-  start(module: ConfiguredModule): void;
-  /** The desired properties, whole. */
-  desired(properties: Readonly<Record<string, unknown>>): void;
-  /** Reads the files again now (SIGHUP). */
-  reread(): void;
-  report(): ConfigReport;
-  /** The configuration that runs. */
-  config(): Config;
-  /**
-   * Whether what runs is what somebody wants: false while no configuration was had, and where the twin, which may hold
-   * another one, was not read yet and nothing is known of what ran last.
-   */
-  isDecided(): boolean;
-  /** No reload begins any more; one that is under way is waited for. */
-  stop(): Promise<void>;
-}
 
 export function createActiveConfig(options: ActiveConfigOptions): ActiveConfig {
   return new LayeredConfig(options);

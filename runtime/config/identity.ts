@@ -2,7 +2,7 @@
 // configuration, which may be shown, logged and kept.
 import { describeError } from '../../kernel/errors.ts';
 import { readNamedFile } from '../../kernel/small-file.ts';
-import { ConfigError } from './load.ts';
+import { ConfigError } from './config-error.ts';
 
 export type Identity =
   | { readonly kind: 'connection-string'; readonly connectionString: string }

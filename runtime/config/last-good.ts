@@ -1,7 +1,8 @@
 // The last configuration that ran, kept in the spool so that the module starts without file or network. It holds
 // no secrets, since no configuration does.
 import { HoldfastError } from '../../kernel/errors.ts';
-import { ConfigError, type LoadedConfig, loadValue } from './load.ts';
+import { ConfigError } from './config-error.ts';
+import { type LoadedConfig, loadValue } from './load.ts';
 import type { SettingStore } from './setting-store.ts';
 import type { ConfigOrigin, ConfigVersion } from './version.ts';
 

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { ConfigError, dataFolderIn, loadConfig, loadValue, parseConfig } from './load.ts';
+import { ConfigError } from './config-error.ts';
+import { dataFolderIn, loadConfig, loadValue, parseConfig } from './load.ts';
 
 const tag = '{name: temperature, address: 6, type: float32}';
 const press = `{name: press, type: modbus-tcp, host: 10.0.0.5, unit: 1, pollMs: 1000, tags: [${tag}]}`;

@@ -1,15 +1,14 @@
 // Reads a configuration: from a file, or a value that came from elsewhere (the twin). What comes out is whole: tables of tags are filled in, files that it names were
 // there, and `input` alone is enough to run again with none of these files.
 import { createHash } from 'node:crypto';
-import { dirname, isAbsolute, join } from 'node:path';
-import { describeError, HoldfastError } from '../../kernel/errors.ts';
-import { readNamedFile } from '../../kernel/small-file.ts';
-import { maskedText } from '../../kernel/url-secrets.ts';
+import { dirname } from 'node:path';
 import { queryProblems } from '../rules/config.ts';
+import { ConfigError } from './config-error.ts';
+import { decode, type LoadValueOptions, readBytes } from './config-text.ts';
 import { findNamedFiles } from './named-files.ts';
 import { withLists } from './named-lists.ts';
 import { nearest } from './nearest.ts';
-import { arranged, formatProblems, type PlaceOf, type Problem } from './problem-text.ts';
+import type { PlaceOf, Problem } from './problem-text.ts';
 import {
   formatPath,
   parseParams,
@@ -19,42 +18,11 @@ import {
 } from './problems.ts';
 import { fillInProfiles } from './profiles.ts';
 import { Quiet } from './quiet.ts';
-import { isNamed, type RemoteFiles, readRemoteFile } from './remote-files.ts';
+import { isNamed, type RemoteFiles } from './remote-files.ts';
 import { type Config, configSchema, factsOf, soundParts } from './schema.ts';
-import { tagColumns } from './tag-columns.ts';
-import { parseTagTable, type TagTable } from './tags-csv.ts';
+import { fillInTags, inTable } from './tag-tables.ts';
 import { withDurations, withVariables } from './values.ts';
 import { readYaml, settingIn } from './yaml-text.ts';
-
-/** The largest configuration, so that a wrong path (a log, a disk image) cannot fill memory. */
-const maxConfigBytes = 16 * 1024 * 1024;
-
-export class ConfigError extends HoldfastError {
-  readonly problems: readonly Problem[];
-  /** The file is not there, as against: it is wrong. */
-  readonly missing: boolean;
-  /** As `LoadedConfig.hash`, where the content could be read as a value. */
-  readonly hash: string | undefined;
-
-  constructor(where: string, found: readonly Problem[], cause?: unknown, hash?: string) {
-    // Every problem goes this way to whoever reads it: here no message can forget an address with a password in it.
-    const problems = arranged(found).map(withoutSecrets);
-    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-    super('config-invalid', `${maskedText(where)}: ${count}\n${formatProblems(problems)}`, { cause });
-    this.problems = problems;
-    this.hash = hash;
-    this.missing = (cause as { code?: unknown } | undefined)?.code === 'ENOENT';
-  }
-}
-
-function withoutSecrets(problem: Problem): Problem {
-  const { path, message, of } = problem;
-  return {
-    ...problem,
-    ...{ path: maskedText(path), message: maskedText(message) },
-    ...(of !== undefined && { of: maskedText(of) }),
-  };
-}
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -99,16 +67,6 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
   const { value, placeOf } = parseYaml(decode(bytes, file), file, remote !== undefined);
   const loaded = await loadValue(value, file, { folder: dirname(file), placeOf, ...pick(options) });
   return { ...loaded, files: [file, ...loaded.files] };
-}
-
-export interface LoadValueOptions {
-  /** The folder that relative file names start from. Without it, they are refused. */
-  readonly folder?: string;
-  readonly onFile?: (file: string) => void;
-  /** As for a file: of what the value names. */
-  readonly remote?: RemoteFiles;
-  /** The position of a value in the file that it came from. */
-  readonly placeOf?: PlaceOf;
 }
 
 /** `where` names the value in messages: a file's path, or the twin. @throws ConfigError with every problem. */
@@ -261,27 +219,6 @@ export async function dataFolderIn(file: string): Promise<string | undefined> {
   }
 }
 
-async function readBytes(
-  file: string,
-  fail: (cause: unknown, message: string) => never | Promise<never>,
-  remote?: RemoteFiles,
-): Promise<Uint8Array> {
-  try {
-    if (remote !== undefined) return await readRemoteFile(file, remote, maxConfigBytes);
-    return await readNamedFile(file, maxConfigBytes);
-  } catch (cause) {
-    return fail(cause, `cannot be read: ${describeError(cause)}`);
-  }
-}
-
-function decode(bytes: Uint8Array, where: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new ConfigError(where, [{ path: '', message: 'cannot be read: it is not UTF-8 text' }], cause);
-  }
-}
-
 /** @throws ConfigError where it is no YAML, or empty */
 export function parseYaml(
   text: string,
@@ -295,110 +232,6 @@ export function parseYaml(
     throw new ConfigError(where, [{ path: '', message }]);
   }
   return read;
-}
-
-interface Table {
-  readonly file: string;
-  readonly table: TagTable;
-  /** Tags of the source that stand in the configuration itself, before the table's. */
-  readonly before: number;
-}
-
-interface FilledIn {
-  readonly input: unknown;
-  /** By the position of the source; undefined where its table cannot be used. */
-  readonly tables: ReadonlyMap<number, Table | undefined>;
-  readonly files: readonly string[];
-  readonly problems: readonly Problem[];
-}
-
-type Fields = Record<string, unknown>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Puts the tags of `tagsFile` into `tags`. */
-async function fillInTags(value: unknown, options: LoadValueOptions): Promise<FilledIn> {
-  const given = isFields(value) ? value.sources : undefined;
-  if (!Array.isArray(given)) return { input: value, tables: new Map(), files: [], problems: [] };
-  const tables = new Map<number, Table | undefined>();
-  const files: string[] = [];
-  const problems: Problem[] = [];
-  const sources: unknown[] = [];
-  for (const [index, source] of given.entries()) {
-    if (!isFields(source) || source.tagsFile === undefined) {
-      sources.push(source);
-      continue;
-    }
-    const { tagsFile, ...rest } = source;
-    const inline = Array.isArray(rest.tags) ? rest.tags : [];
-    const problem = (message: string) =>
-      problems.push(toProblem({ path: ['sources', index, 'tagsFile'], message }, options.placeOf, value));
-    const read = await readTable(tagsFile, source.type, options, problem);
-    if (read) files.push(read.file);
-    tables.set(index, read && { ...read, before: inline.length });
-    sources.push({ ...rest, tags: [...inline, ...(read?.table.tags ?? [])] });
-  }
-  return { input: { ...(value as Fields), sources }, tables, files, problems };
-}
-
-async function readTable(
-  name: unknown,
-  sourceType: unknown,
-  { folder, onFile, remote }: LoadValueOptions,
-  problem: (message: string) => void,
-): Promise<{ file: string; table: TagTable } | undefined> {
-  if (typeof name !== 'string' || name === '') {
-    problem('must be the name of a file');
-    return undefined;
-  }
-  if (folder === undefined && !isAbsolute(name)) {
-    problem(`must be an absolute path, since the configuration is in no folder: ${name.slice(0, 100)}`);
-    return undefined;
-  }
-  const file = isAbsolute(name) ? name : join(folder ?? '/', name);
-  if (remote === undefined || isNamed(file, remote)) onFile?.(file);
-  try {
-    const bytes = await readBytes(file, (cause) => Promise.reject(cause), remote);
-    const table = parseTagTable(decode(bytes, file), tagColumns(sourceType));
-    // Of a file that somebody far away named, the place alone.
-    const say = (text: string) => (remote === undefined ? text : `${text.split(':')[0]}: cannot stand there`);
-    for (const message of table.problems) problem(`${name}, ${say(message)}`);
-    return { file, table };
-  } catch (cause) {
-    problem(
-      cause instanceof ConfigError
-        ? `${name}: ${cause.problems[0]?.message}`
-        : `${name} cannot be read: ${describeError(cause)}`,
-    );
-    return undefined;
-  }
-}
-
-/** A problem of a tag out of a table is shown where the tag stands. */
-function inTable(
-  raw: RawProblem,
-  tables: FilledIn['tables'],
-  say: (raw: RawProblem) => Problem,
-  quiet: Quiet | undefined,
-): Problem | undefined {
-  const [first, source, field, tag, ...setting] = raw.path;
-  if (first !== 'sources' || typeof source !== 'number' || field !== 'tags' || !tables.has(source))
-    return say(raw);
-  const found = tables.get(source);
-  // What is said of the table is enough: that its tags are then missing follows from it.
-  if (!found) return undefined;
-  if (typeof tag !== 'number' || tag < found.before) return say(raw);
-  const { table } = found;
-  const lack = raw.isMissing ? table.lack(setting.join('.'), raw.message) : undefined;
-  if (lack === '') return undefined;
-  const place = table.place(tag - found.before, setting.length === 0 ? undefined : setting.join('.'));
-  const shown = raw.here === undefined || quiet !== undefined ? '' : ` (here: ${raw.here})`;
-  const message = quiet === undefined || raw.isOfSchema ? raw.message : quiet.text(raw.message);
-  return {
-    path: `sources[${source}].tagsFile`,
-    message: `${quiet?.text(found.file) ?? found.file}, ${lack ?? `${place}: ${message}${shown}`}`,
-  };
 }
 
 function pick({ onFile, remote }: LoadOptions): LoadValueOptions {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ConfigError, loadValue, parseConfig } from './load.ts';
+import type { ConfigError } from './config-error.ts';
+import { loadValue, parseConfig } from './load.ts';
 
 const source = {
   type: 'modbus-tcp',

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../../test/support/source-tree.ts';
-import { ConfigError, loadValue, parseYaml } from './load.ts';
+import { ConfigError } from './config-error.ts';
+import { loadValue, parseYaml } from './load.ts';
 import { problemText } from './problem-text.ts';
 
 const folder = join(root, 'docs/examples');

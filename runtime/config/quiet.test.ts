@@ -5,7 +5,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { quickFolder } from '../../kernel/testing/quick-folder.ts';
 import { root as project } from '../../test/support/source-tree.ts';
-import { ConfigError, loadConfig, loadValue } from './load.ts';
+import { ConfigError } from './config-error.ts';
+import { loadConfig, loadValue } from './load.ts';
 import { Quiet } from './quiet.ts';
 import { remoteFilesOf } from './remote-files.ts';
 

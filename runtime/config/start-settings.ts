@@ -2,7 +2,8 @@
 // good one without its sources, in a file beside the spool. Where it is missing or damaged, defaults apply.
 import { join } from 'node:path';
 import { readSmallFile, replaceFile } from '../../kernel/small-file.ts';
-import { ConfigError, loadConfig, validateConfig } from './load.ts';
+import { ConfigError } from './config-error.ts';
+import { loadConfig, validateConfig } from './load.ts';
 import type { Config } from './schema.ts';
 import type { ConfigOrigin } from './version.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { durationMs } from '../../kernel/duration-text.ts';
-import { ConfigError, loadValue, parseConfig } from './load.ts';
+import { ConfigError } from './config-error.ts';
+import { loadValue, parseConfig } from './load.ts';
 import { withDurations, withVariables } from './values.ts';
 
 describe('durations', () => {

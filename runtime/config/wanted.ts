@@ -1,6 +1,8 @@
 // Finds and loads the configuration that is wanted now: the twin's, where it holds one, else the gateway's file.
+
+import { ConfigError } from './config-error.ts';
 import type { LastGood } from './last-good.ts';
-import { ConfigError, type LoadedConfig, loadConfig, loadValue } from './load.ts';
+import { type LoadedConfig, loadConfig, loadValue } from './load.ts';
 import type { Problem } from './problem-text.ts';
 import type { RemoteFiles } from './remote-files.ts';
 import type { TwinWish } from './twin-wish.ts';

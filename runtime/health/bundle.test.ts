@@ -155,6 +155,13 @@ describe('the bundle', () => {
     expect(clean).toBe('opc.tcp://user:[secret]@10.0.0.7:4840');
   });
 
+  it('takes a password out of an address that nobody knew of, whatever is in it', () => {
+    for (const password of ['pass', 'pa/ss', 'p@ss', 'pa/ss@wo:rd'])
+      expect(withoutSecrets(`at opc.tcp://user:${password}@10.0.0.7:4840, said "no"`, [])).toBe(
+        'at opc.tcp://user:[secret]@10.0.0.7:4840, said "no"',
+      );
+  });
+
   it('takes no ordinary word for a secret', async () => {
     const text =
       'token ring; password of the operator is not stored; the key is missing; config: applied; design=final';

@@ -78,7 +78,8 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
       `$1${replacement}`,
     )
     .replace(/\b(Bearer|Basic|SharedAccessSignature)\s+(?!\[secret\])[\w+/=.%&:-]{6,}/gi, `$1 ${replacement}`)
-    .replace(/(:\/\/[^\s/:@"]+):[^\s/@"]+@/g, `$1:${replacement}@`);
+    // A password may itself hold a slash or an @.
+    .replace(/(:\/\/[^\s/:@"]+):[^\s"']+@/g, `$1:${replacement}@`);
 }
 
 /** The forms in which a secret may appear: as it is, line by line, within JSON, within a URL; and the key of a connection string. */

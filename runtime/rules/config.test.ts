@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ConfigError, validateConfig } from '../config/load.ts';
+import type { ConfigError } from '../config/config-error.ts';
+import { validateConfig } from '../config/load.ts';
 
 const press = {
   name: 'press',

@@ -5,6 +5,7 @@
 // the highest lead of stamps over monotonic time that was seen so far may always be reached again, by a message that
 // was held up, but not exceeded by more than a clock gains that runs fast or is adjusted.
 import type { IndexKind } from '../../wire/window.ts';
+import type { StreamStart } from './window-store.ts';
 
 /** Corrections of this size are usual for time synchronisation. */
 const slackMs = 2000;
@@ -32,14 +33,21 @@ export interface Pace {
   allows(from: number, until: number, now: number): boolean;
 }
 
-/** `claimed`: the end of all that was claimed before, and the monotonic ms at which it was; undefined where nobody knows. */
-export function createPace(index: IndexKind, kind: PaceKind, claimed?: Claimed): Pace {
+/** `start`: what is known of the stream; `now` is monotonic ms. */
+export function createPace(
+  index: IndexKind,
+  kind: PaceKind,
+  start: Pick<StreamStart, 'floor' | 'ageMs'> & { readonly now: number },
+): Pace {
   if (index === 'sequence') return numberPace;
   if (kind === 'own' || kind === 'derived') return freePace;
+  const { floor: end, ageMs, now } = start;
+  const claimed = end === undefined || ageMs === undefined ? undefined : { end, at: now - ageMs };
   return new TimePace(kind === 'live' ? undefined : { ...kind, claimed });
 }
 
-export interface Claimed {
+/** The end of all that was claimed before, and the monotonic ms at which it was. */
+interface Claimed {
   readonly end: number;
   readonly at: number;
 }
@@ -54,6 +62,7 @@ const numberPace: Pace = {
 
 interface Queue {
   readonly silenceMs: number;
+  /** Undefined where nobody knows. */
   readonly claimed: Claimed | undefined;
 }
 

@@ -53,9 +53,7 @@ export class StreamWindows {
     const { index, start, pace, isUnordered, maxBytes, now = 0 } = options;
     this.#options = options;
     this.#claims = new Claims(index, start, { now, isOwnClock: pace === 'own' });
-    const { floor: end, ageMs } = start;
-    const isAged = end !== undefined && ageMs !== undefined;
-    this.#pace = createPace(index, pace, isAged ? { end, at: now - ageMs } : undefined);
+    this.#pace = createPace(index, pace, { ...start, now });
     this.#mayContinue = start.continuity === 'proven';
     this.#number = start.number;
     this.#committedNumber = start.number;
@@ -87,8 +85,7 @@ export class StreamWindows {
   get known(): StreamStart {
     const { ageMs, isAgeSure } = this.#options.start;
     return {
-      ...(ageMs === undefined ? {} : { ageMs }),
-      ...(isAgeSure === undefined ? {} : { isAgeSure }),
+      ...(ageMs !== undefined && { ageMs, ...(isAgeSure !== undefined && { isAgeSure }) }),
       continuity: this.#mayContinue ? 'proven' : 'lost',
       ...this.#claims.reached(),
       ...(this.#number === undefined ? {} : { number: this.#number }),

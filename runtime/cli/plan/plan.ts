@@ -3,7 +3,8 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { describeError } from '../../../kernel/errors.ts';
 import { readNamedFile } from '../../../kernel/small-file.ts';
-import { ConfigError, loadConfig } from '../../config/load.ts';
+import { ConfigError } from '../../config/config-error.ts';
+import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { storedOverheadBytes } from '../../spool/format/message-record.ts';
 import { retentionLimits } from '../../spool/retention/retention-policy.ts';

@@ -14,23 +14,10 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { normalise } from '../../../wire/coverage.ts';
 import type { Window } from '../../../wire/window.ts';
-import { leapsIn, longestIn, type TimedPosition } from '../codec/log-leaps.ts';
+import { longestIn, type TimedPosition } from '../codec/log-leaps.ts';
 import type { ClockStep, ClockSteps } from './clock-steps.ts';
+import { type Doubt, damaged, joinMs, type LogView, lowerBound, viewOf } from './log-view.ts';
 import type { LogRange } from './record-log.ts';
-
-/** Times that a record without a valid time of its own may have had. */
-export interface Doubt extends Window {
-  /** Both bounds are times of the neighbouring records. */
-  readonly isBounded: boolean;
-}
-
-interface View {
-  /** Those that show a time, by their positions. */
-  readonly order: readonly TimedPosition[];
-  readonly byTime: readonly TimedPosition[];
-  readonly doubts: readonly Doubt[];
-  readonly leaps: readonly Window[];
-}
 
 export interface LogTimesOptions {
   readonly clock: Clock;
@@ -44,12 +31,9 @@ export interface LogTimesOptions {
   readonly firstRecord: number | undefined;
 }
 
-/** Times of neighbours that are further apart are not taken for one stretch of time that is gone. */
-const joinMs = 60_000;
 const maxGone = 256;
 /** Allowance for corrections by time synchronisation. */
 const slackMs = 2000;
-const damaged = Number.NaN;
 
 export class LogTimes {
   readonly #options: LogTimesOptions;
@@ -72,7 +56,7 @@ export class LogTimes {
   #stepsSeen = 0;
   #unseen = 0;
   /** Undefined where something has changed since. */
-  #current: View | undefined;
+  #current: LogView | undefined;
 
   constructor(options: LogTimesOptions) {
     this.#options = options;
@@ -229,49 +213,15 @@ export class LogTimes {
   }
 
   /** Results that are derived from the known times; cached, since they change less often than they are used. */
-  get #view(): View {
-    this.#current ??= this.#makeView();
+  get #view(): LogView {
+    this.#current ??= viewOf({
+      times: this.#times,
+      first: this.#first,
+      newest: this.#newest?.position,
+      edge: this.#isTorn ? undefined : this.#edge,
+      isCoarse: this.#isCoarse,
+    });
     return this.#current;
-  }
-
-  #makeView(): View {
-    const order: TimedPosition[] = [];
-    const doubts: Doubt[] = [];
-    let before = this.#isTorn ? undefined : this.#edge;
-    let isOpen = false;
-    for (let position = this.#first; position <= (this.#newest?.position ?? -Infinity); position++) {
-      const time = this.#times.get(position);
-      if (time === undefined) continue;
-      if (Number.isNaN(time)) {
-        isOpen = true;
-        continue;
-      }
-      if (isOpen) doubts.push(...this.#between(before, time));
-      isOpen = false;
-      before = time;
-      order.push({ position, time });
-    }
-    const byTime = order.toSorted((a, b) => a.time - b.time || a.position - b.position);
-    return { order, byTime, doubts, leaps: leapsIn(this.#withEdge(order), longestIn(order)) };
-  }
-
-  /** With the last record that went: its clock may have leapt right behind it. */
-  #withEdge(order: readonly TimedPosition[]): readonly TimedPosition[] {
-    const edge = this.#isTorn ? undefined : this.#edge;
-    if (edge === undefined || !Number.isFinite(edge)) return order;
-    return [{ position: this.#first - 1, time: edge }, ...order];
-  }
-
-  #between(before: number | undefined, after: number): readonly Doubt[] {
-    const from = this.#isCoarse ? 0 : 1;
-    const to = after + 1 - from;
-    if (before === undefined) return [{ start: Number.NEGATIVE_INFINITY, end: to, isBounded: false }];
-    if (before < after) return before + from < to ? [{ start: before + from, end: to, isBounded: true }] : [];
-    if (before === after) return [{ start: before, end: after + 1, isBounded: true }];
-    return [
-      { start: before, end: before + joinMs, isBounded: false },
-      { start: after - joinMs, end: after + 1, isBounded: false },
-    ];
   }
 
   /** Removes a record that is no longer held. */
@@ -380,17 +330,6 @@ export class LogTimes {
   #add(window: Window): void {
     this.#gone = bounded([...this.#gone, window]);
   }
-}
-
-function lowerBound(byTime: readonly TimedPosition[], time: number): number {
-  let low = 0;
-  let high = byTime.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (byTime[middle]!.time < time) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Where there are too many, the two that are closest are one. */

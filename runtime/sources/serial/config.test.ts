@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../kernel/clock.ts';
 import { root } from '../../../test/support/source-tree.ts';
 import { planSite } from '../../cli/site-plan.ts';
-import { ConfigError, parseConfig } from '../../config/load.ts';
+import { ConfigError } from '../../config/config-error.ts';
+import { parseConfig } from '../../config/load.ts';
 import { serialSourceSchema } from './config.ts';
 
 const scale = {
