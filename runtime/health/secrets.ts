@@ -71,15 +71,23 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
       .split(beginning)
       .reduce((all, rest) => `${all}${replacement}${rest.replace(/^[^\s"',;&]*/, '')}`);
   }
-  return clean
-    .replace(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, replacement)
-    .replace(
-      /((?:SharedAccessKey|AccountKey|sig|password|pwd|passwd|secret|token)(?:\\*["'])?\s*[=:]\s*(?:\\*["'])?)[^\s;&"'\\,}]{3,}/gi,
-      `$1${replacement}`,
-    )
-    .replace(/\b(Bearer|Basic|SharedAccessSignature)\s+(?!\[secret\])[\w+/=.%&:-]{6,}/gi, `$1 ${replacement}`)
-    // A password may itself hold a slash or an @.
-    .replace(/(:\/\/[^\s/:@"]+):[^\s"']+@/g, `$1:${replacement}@`);
+  return (
+    clean
+      .replace(
+        /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+        replacement,
+      )
+      .replace(
+        /((?:SharedAccessKey|AccountKey|sig|password|pwd|passwd|secret|token)(?:\\*["'])?\s*[=:]\s*(?:\\*["'])?)[^\s;&"'\\,}]{3,}/gi,
+        `$1${replacement}`,
+      )
+      .replace(
+        /\b(Bearer|Basic|SharedAccessSignature)\s+(?!\[secret\])[\w+/=.%&:-]{6,}/gi,
+        `$1 ${replacement}`,
+      )
+      // A password may itself hold a slash or an @.
+      .replace(/(:\/\/[^\s/:@"]+):[^\s"']+@/g, `$1:${replacement}@`)
+  );
 }
 
 /** The forms in which a secret may appear: as it is, line by line, within JSON, within a URL; and the key of a connection string. */
