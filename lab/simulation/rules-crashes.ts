@@ -54,19 +54,21 @@ export async function simulateRuleCrashes(seed: number): Promise<RuleFacts> {
   }
 }
 
+export const noRuleFacts = (): RuleFacts => ({
+  cuts: 0,
+  steps: 0,
+  holes: 0,
+  rows: 0,
+  performed: 0,
+  repeated: 0,
+  outcomes: 0,
+  notDone: 0,
+});
+
 class CrashSimulation {
   readonly #random: Random;
   readonly #clock = new VirtualClock();
-  readonly #facts: RuleFacts = {
-    cuts: 0,
-    steps: 0,
-    holes: 0,
-    rows: 0,
-    performed: 0,
-    repeated: 0,
-    outcomes: 0,
-    notDone: 0,
-  };
+  readonly #facts = noRuleFacts();
   readonly #performed = new Map<string, number>();
   #disk: SimulatedDisk;
   #boot = 0;

@@ -3,7 +3,7 @@
 //
 // HOLDFAST_SEED runs one seed; HOLDFAST_RULE_SEEDS sets how many.
 import { expect, it } from 'vitest';
-import { type RuleFacts, simulateRuleCrashes } from './rules-crashes.ts';
+import { noRuleFacts, type RuleFacts, simulateRuleCrashes } from './rules-crashes.ts';
 
 const one = process.env.HOLDFAST_SEED;
 const count = one === undefined ? Number(process.env.HOLDFAST_RULE_SEEDS ?? 60) : 1;
@@ -12,16 +12,7 @@ const first = one === undefined ? 0 : Number(one);
 it('a power cut anywhere loses no verdict, doubles none, and moves no machine late', {
   timeout: 300_000,
 }, async () => {
-  const totals: RuleFacts = {
-    cuts: 0,
-    steps: 0,
-    holes: 0,
-    rows: 0,
-    performed: 0,
-    repeated: 0,
-    outcomes: 0,
-    notDone: 0,
-  };
+  const totals = noRuleFacts();
   for (let seed = first; seed < first + count; seed++) {
     const facts = await simulateRuleCrashes(seed);
     for (const key of Object.keys(totals) as (keyof RuleFacts)[]) totals[key] += facts[key];

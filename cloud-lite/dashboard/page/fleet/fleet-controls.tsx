@@ -1,10 +1,10 @@
 // What of the fleet is shown: by state, by name.
-import { useEffect, useRef } from 'preact/hooks';
 import type { FleetPage } from '../../../ledger/fleet.ts';
 import { type StreamState, streamStates } from '../../../ledger/stream-states.ts';
 import { accountHref, type FleetAsk } from '../live/calls.ts';
-import { StateIcon, stateMeanings, stateNames } from '../shell/state-badge.tsx';
-import { countText } from '../text/format.ts';
+import { Search } from '../shell/search.tsx';
+import { stateMeanings, stateNames } from '../shell/state-badge.tsx';
+import { StateFilter } from '../shell/state-filter.tsx';
 import { StripLegend } from './strip.tsx';
 
 export const periods: readonly (readonly [name: string, lengthMs: number])[] = [
@@ -25,37 +25,19 @@ export interface FleetControlsProps {
 
 export function FleetControls(props: FleetControlsProps) {
   const { counts, ask, onChoose } = props;
-  const { state } = ask;
-  const all = streamStates.reduce((sum, name) => sum + counts[name], 0);
   return (
     <div class="controls">
       <h2 id="streams-title">Streams</h2>
-      <fieldset class="filters">
-        <legend class="unseen">Show streams by state</legend>
-        <button
-          type="button"
-          class="filter"
-          aria-pressed={state === undefined}
-          onClick={() => onChoose({ state: undefined })}
-        >
-          All <b>{countText(all)}</b>
-        </button>
-        {streamStates.map((name) => (
-          <button
-            key={name}
-            type="button"
-            class={`filter ${name}`}
-            title={stateMeanings[name]}
-            aria-pressed={state === name}
-            onClick={() => onChoose({ state: state === name ? undefined : name })}
-          >
-            <StateIcon state={name} />
-            {stateNames[name]} <b>{countText(counts[name])}</b>
-          </button>
-        ))}
-      </fieldset>
+      <StateFilter
+        of="streams"
+        states={streamStates}
+        counts={counts}
+        chosen={ask.state}
+        shown={(state) => ({ icon: state, name: stateNames[state], meaning: stateMeanings[state] })}
+        onChoose={(state) => onChoose({ state })}
+      />
       <span class="line-end" />
-      <Search search={ask.search} onSearch={(search) => onChoose({ search })} />
+      <Search of="device, module or stream" search={ask.search} onSearch={(search) => onChoose({ search })} />
       <label class="order">
         <span class="unseen">Period</span>
         <select
@@ -89,33 +71,5 @@ export function FleetControls(props: FleetControlsProps) {
       </a>
       <StripLegend />
     </div>
-  );
-}
-
-function Search(props: { readonly search: string; readonly onSearch: (search: string) => void }) {
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const typing =
-        event.target instanceof Element && event.target.closest('input, textarea, select, dialog');
-      if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      input.current?.focus();
-    };
-    document.addEventListener('keydown', onKey);
-    return () => document.removeEventListener('keydown', onKey);
-  }, []);
-  return (
-    <label class="search">
-      <span class="unseen">Search by device, module or stream</span>
-      <input
-        ref={input}
-        type="search"
-        placeholder="Search   /"
-        maxLength={128}
-        value={props.search}
-        onInput={(event) => props.onSearch(event.currentTarget.value)}
-      />
-    </label>
   );
 }

@@ -2,8 +2,8 @@
 import { gatewayStates } from '../../../gateways/gateway-states.ts';
 import type { GatewayPage } from '../../../gateways/gateways.ts';
 import type { GatewayAsk } from '../live/calls.ts';
-import { StateIcon } from '../shell/state-badge.tsx';
-import { countText } from '../text/format.ts';
+import { Search } from '../shell/search.tsx';
+import { StateFilter } from '../shell/state-filter.tsx';
 import { gatewayMarks, gatewayStateMeanings, gatewayStateNames, shortHash } from './gateway-words.ts';
 
 export function GatewayControls(props: {
@@ -12,45 +12,23 @@ export function GatewayControls(props: {
   readonly onChoose: (change: Partial<GatewayAsk>) => void;
 }) {
   const { page, ask, onChoose } = props;
-  const all = gatewayStates.reduce((sum, state) => sum + page.counts[state], 0);
   return (
     <div class="controls">
       <h2 id="gateways-title">Gateways</h2>
-      <fieldset class="filters">
-        <legend class="unseen">Show gateways by state</legend>
-        <button
-          type="button"
-          class="filter"
-          aria-pressed={ask.state === undefined}
-          onClick={() => onChoose({ state: undefined })}
-        >
-          All <b>{countText(all)}</b>
-        </button>
-        {gatewayStates.map((state) => (
-          <button
-            key={state}
-            type="button"
-            class={`filter ${gatewayMarks[state]}`}
-            title={gatewayStateMeanings[state]}
-            aria-pressed={ask.state === state}
-            onClick={() => onChoose({ state: ask.state === state ? undefined : state })}
-          >
-            <StateIcon state={gatewayMarks[state]} />
-            {gatewayStateNames[state]} <b>{countText(page.counts[state])}</b>
-          </button>
-        ))}
-      </fieldset>
+      <StateFilter
+        of="gateways"
+        states={gatewayStates}
+        counts={page.counts}
+        chosen={ask.state}
+        shown={(state) => ({
+          icon: gatewayMarks[state],
+          name: gatewayStateNames[state],
+          meaning: gatewayStateMeanings[state],
+        })}
+        onChoose={(state) => onChoose({ state })}
+      />
       <span class="line-end" />
-      <label class="search">
-        <span class="unseen">Search by gateway or tag</span>
-        <input
-          type="search"
-          placeholder="Search"
-          maxLength={128}
-          value={ask.search}
-          onInput={(event) => onChoose({ search: event.currentTarget.value })}
-        />
-      </label>
+      <Search of="gateway or tag" search={ask.search} onSearch={(search) => onChoose({ search })} />
       {Object.entries(page.tags).map(([name, values]) => (
         <TagChoice key={name} name={name} values={values} ask={ask} onChoose={onChoose} />
       ))}
