@@ -161,6 +161,36 @@ export function quietContract(open: () => Database): void {
       expect(await kinds()).toEqual(['device-silent', 'device-silent', 'device-silent']);
     });
 
+    test('thousands of one module are heard of together, and silent together', async () => {
+      await send('d', 'log', 7, records);
+      const columns = `module_id, index_kind, span, covered, messages, created_at, last_arrival_at, heard_at, partition_id`;
+      await database.query(
+        `insert into stream (device_id, batch_id, ${columns})
+         select device_id, 'log ' || n, ${columns} from stream, generate_series(1, 4999) n`,
+      );
+      const silent = async () => (await database.query('select from silent_stream')).length;
+      await clock.advance(400_000);
+      await database.query(
+        'insert into stream_word (stream_id, asked_at, due_at, unanswered_since) select id, $1, $1, $2 from stream',
+        [clock.now(), clock.now() - 400_000],
+      );
+      await send('d', 'polled', 0);
+      await judge();
+      expect(await silent()).toBe(0);
+      await clock.advance(200_000);
+      await judge();
+      expect(await silent()).toBe(0);
+      await clock.advance(200_000);
+      await database.query('update stream_word set asked_at = $1, due_at = $1', [clock.now()]);
+      await judge();
+      expect(await silent()).toBe(5001);
+      expect(await kinds()).toEqual(['device-silent']);
+      await send('d', 'polled', 0);
+      await judge();
+      expect(await silent()).toBe(0);
+      expect(await kinds()).toEqual(['device-silent', 'device-resumed']);
+    });
+
     test('two detectors ask a module once', async () => {
       for (let n = 0; n < 20; n++) await send(`d${n}`, 'log', 7, records);
       await clock.advance(200_000);

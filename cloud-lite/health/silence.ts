@@ -7,7 +7,7 @@
 // is when the hub had a message, not when it was read or accepted here.
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
-import { heardUntil, isHeardSince } from '../ledger/heard.ts';
+import { heardJoins, heardTable, heardUntil, isHeardSince } from '../ledger/heard.ts';
 import { type NewAlert, raiseAlerts } from './alerts.ts';
 
 interface StreamName {
@@ -26,7 +26,8 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
   if (horizon === undefined) return;
   await judgeIngest(session, now, now - horizon > silenceMs);
   const resumed = await session.query<StreamName>(
-    `delete from silent_stream q using stream s left join stream_word w on w.stream_id = s.id
+    `with ${heardTable}
+     delete from silent_stream q using stream s ${heardJoins}
         left join stream_known k on k.stream_id = s.id
       where s.id = q.stream_id
         and case when s.index_kind = 'time' then ${judgedUntil} - ${heardUntil} <= $2::int8 / 2
@@ -37,10 +38,9 @@ export async function judgeSilence(session: Session, now: number, silenceMs: num
   const silent = await session.query<
     StreamName & { index_kind: IndexKind; says: string | null; sends: boolean }
   >(
-    `with fresh as (
+    `with ${heardTable}, fresh as (
        insert into silent_stream (stream_id, since)
-       select s.id, $1 from stream s
-         left join stream_word w on w.stream_id = s.id
+       select s.id, $1 from stream s ${heardJoins}
          left join partition_known k on k.partition_id = s.partition_id
         cross join (select min(known_until) as all_until from partition_known) h
         cross join lateral (select least($1, coalesce(k.known_until, h.all_until)) - $2::int8 as limit_at) l

@@ -9,25 +9,32 @@ export const heardUntil = `(case when s.index_kind = 'time'
   then least(coalesce(upper(s.span), s.created_at), s.heard_at) else s.heard_at end)`;
 
 /**
- * SQL: the stream `s` is one by record number, and has been watched since by the word `w` of its module; or its module
- * says nothing of it, and something else of the module has come since.
+ * SQL, with `heardJoins`: the stream `s` is one by record number, and has been watched since by the word `w` of its module; or
+ * its module says nothing of it, and something else of the module has come since.
  */
 export const isHeardSince = (at: string) => `(s.index_kind = 'sequence' and (coalesce(w.heard_at, 0) >= ${at}
-  or w.says is null and exists (
-    select from stream m where m.device_id = s.device_id and m.module_id = s.module_id and m.late_of is null
-                           and m.messages > 0 and m.heard_at >= ${at})))`;
+  or w.says is null and of_module.heard_at >= ${at}))`;
+
+/** SQL: a common table for `isHeardSince`: when anything of each module came last. Once for all: one module may have any number of streams. */
+export const heardTable = `
+  heard_of as materialized (select device_id, module_id, max(heard_at) as heard_at from stream
+                             where late_of is null and messages > 0 group by device_id, module_id)`;
+
+/** SQL: what `isHeardSince` joins to the stream `s`. */
+export const heardJoins = `
+  left join stream_word w on w.stream_id = s.id
+  left join heard_of of_module on of_module.device_id = s.device_id and of_module.module_id = s.module_id`;
 
 /** SQL: common tables for `isUnknown`: up to when each partition is known, and all of them; modules that the hub calls not connected. */
-export const knownTables = `
+export const knownTables = `${heardTable},
   known_of as materialized (select partition_id, known_until from partition_known),
   known_all as materialized (select min(known_until) as known_until from known_of),
   away_of as materialized (select device_id, module_id, disconnected_at from gateway where disconnected_at is not null)`;
 
 /** SQL: what `isUnknown` joins to the stream `s`. */
-export const knownJoins = `
+export const knownJoins = `${heardJoins}
   left join known_of k on k.partition_id = s.partition_id
  cross join known_all h
-  left join stream_word w on w.stream_id = s.id
   left join away_of on away_of.device_id = s.device_id and away_of.module_id = s.module_id`;
 
 /**
