@@ -92,7 +92,7 @@ function showProgress(packages) {
     const line = `Installing dependencies: ${there} of ${packages.length} packages, ${seconds} s`;
     out.write(out.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
   };
-  out.write('Installing dependencies (npm ci); this is done once, and takes about half a minute.\n');
+  out.write('Installing dependencies (npm ci), once: this takes about half a minute.\n');
   const timer = setInterval(say, out.isTTY ? 500 : 5000);
   return () => {
     clearInterval(timer);

@@ -3,7 +3,7 @@
 import { gaps, size, subtract, union } from '../../wire/coverage.ts';
 import { voidCoverage } from './cloud-copy.ts';
 import type { LedgerStream } from './ledger-check.ts';
-import type { LifeCounters } from './life-counters.ts';
+import type { LastKnown, LifeCounters } from './life-counters.ts';
 import type { DemoEvent, LiveState, StreamView } from './live-state.ts';
 import { demoRule } from './parts.ts';
 import { runtimeView } from './runtime-view.ts';
@@ -16,11 +16,13 @@ export interface GatherInput {
   readonly step?: string | undefined;
   /** Of all lives of the runtime. */
   readonly counters: LifeCounters;
+  /** What the detector said last. */
+  readonly ledger: LastKnown<readonly LedgerStream[]>;
 }
 
 export async function gatherLive(input: GatherInput): Promise<LiveState> {
   const { world, startedAt, events, step, counters } = input;
-  const [made, hub, status, resets, ledger] = await Promise.all([
+  const [made, hub, status, resets, answered] = await Promise.all([
     orNothing(world.made()),
     orNothing(world.hubFacts()),
     orNothing(world.runtimeStatus()),
@@ -28,6 +30,7 @@ export async function gatherLive(input: GatherInput): Promise<LiveState> {
     orNothing(world.ledger()),
   ]);
   const runtime = counters.add(runtimeView(status));
+  const ledger = input.ledger.add(answered);
   return {
     now: Date.now(),
     startedAt,

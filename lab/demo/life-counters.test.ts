@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLifeCounters } from './life-counters.ts';
+import { createLastKnown, createLifeCounters } from './life-counters.ts';
 
 const view = (readings: number, acknowledged: number, startedAt = 'a') => ({
   startedAt,
@@ -27,4 +27,12 @@ test('a source that is run anew within one life of the runtime makes nothing cou
   counters.add(view(5000, 40));
   expect(counters.add(view(4010, 41))).toMatchObject({ readings: 5000, acknowledged: 41, decided: 1 });
   expect(counters.add(view(4020, 42))).toMatchObject({ readings: 5010, acknowledged: 42, decided: 1 });
+});
+
+test('what a process said last stands while it says nothing', () => {
+  const ledger = createLastKnown<number>();
+  expect(ledger.add(undefined)).toBeUndefined();
+  expect(ledger.add(4)).toBe(4);
+  expect(ledger.add(undefined)).toBe(4);
+  expect(ledger.add(5)).toBe(5);
 });

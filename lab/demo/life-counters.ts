@@ -9,6 +9,21 @@ export interface LifeCounters {
   add(view: RuntimeView | undefined): RuntimeView | undefined;
 }
 
+/** What a process said last, while it says nothing: its figures are on its disk, and come back with it. */
+export interface LastKnown<T> {
+  add(said: T | undefined): T | undefined;
+}
+
+export function createLastKnown<T>(): LastKnown<T> {
+  let last: T | undefined;
+  return {
+    add(said) {
+      last = said ?? last;
+      return last;
+    },
+  };
+}
+
 export function createLifeCounters(): LifeCounters {
   const counters = ['readings', 'acknowledged', 'decided', 'carriedOut'] as const;
   const before = { readings: 0, acknowledged: 0, decided: 0, carriedOut: 0 };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { clockText, drawLive, eventText, keysHelp } from './live-draw.ts';
-import type { LiveState, StreamView } from './live-state.ts';
+import { addEvent, type DemoEvent, type LiveState, type StreamView } from './live-state.ts';
 
 const now = 1_000_100_000;
 
@@ -92,7 +92,7 @@ describe('the screen', () => {
     expect(lines.at(-1)).toBe(keysHelp.slice(0, columns));
   });
 
-  test('gives up timelines before figures and events in a small terminal, and says in a large one what words mean', () => {
+  test('gives up timelines before figures, events and the meaning of its words in a small terminal', () => {
     const events = [{ at: now, text: 'network cut', tone: 'bad' as const }];
     const change = { streams: eight, events };
     const lines = drawLive(state(change), small);
@@ -100,7 +100,30 @@ describe('the screen', () => {
     expect(lines.join('\n')).toContain('network cut');
     expect(lines.filter((line) => line.includes('██')).length).toBeGreaterThan(2);
     expect(lines.filter((line) => line.includes('██')).length).toBeLessThan(8);
-    expect(text(change, { ...small, rows: 40 })).toMatch(/made: by the equipment.*void: lost for good/);
+    for (const rows of [24, 40])
+      expect(text(change, { ...small, rows })).toMatch(/made: by the equipment.*void: lost for good/);
+  });
+
+  test('says within a narrow terminal that the module is offline, however long its figures are', () => {
+    const runtime = { ...state().runtime!, connected: false, readings: 12_345_678, acknowledged: 123_456 };
+    const spooled = { messages: 12_345, bytes: 123_456_789 };
+    expect(text({ runtime: { ...runtime, spooled } })).toMatch(
+      /^offline {3}read 12,345,678 readings {3}spooled/m,
+    );
+  });
+
+  test('keeps in view what a key caused, whatever comes after it, and tells a repetition once', () => {
+    const events: DemoEvent[] = [];
+    const add = (text: string, tone: DemoEvent['tone'] = 'plain') =>
+      addEvent(events, { at: now, text, tone }, 100);
+    add('network restored', 'key');
+    for (let i = 0; i < 50; i++) add(`boiler: ${i} readings came late`);
+    for (let i = 0; i < 3; i++) add('sensor: 4 readings came late');
+    const lines = text({ events });
+    expect(lines).toContain('network restored');
+    expect(lines).toContain('sensor: 4 readings came late (3 times)');
+    expect(lines.match(/sensor/g)).toHaveLength(1);
+    expect(lines).not.toContain('boiler: 3 readings');
   });
 
   test('keeps the newest events', () => {

@@ -46,13 +46,20 @@ export function drawLive(state: LiveState, screen: Screen): string[] {
   const room = screen.rows - 1;
   const head = headThatFits(state, screen, room - leastEvents).slice(0, Math.max(0, room));
   const left = Math.max(0, room - head.length);
-  const events =
-    left === 0 ? [] : state.events.slice(-left).map((event) => eventLine(event, state.startedAt));
+  const events = newest(state.events, left).map((event) => eventLine(event, state.startedAt));
   while (events.length < left) events.push([]);
   return [...head, ...events, keys].slice(-screen.rows).map((line) => render(line, screen));
 }
 
-/** All of it where it fits; else without empty lines and explanations, and with as many timelines as have room. */
+/** The newest of them, and among them the last that a key caused: what came of a key is not pushed out by what follows from it. */
+function newest(events: readonly DemoEvent[], count: number): readonly DemoEvent[] {
+  if (count === 0) return [];
+  const last = events.slice(-count);
+  const caused = events.findLast(({ tone }) => tone === 'key');
+  return caused === undefined || last.includes(caused) ? last : [caused, ...last.slice(1)];
+}
+
+/** All of it where it fits; else without empty lines, and with as many timelines as have room. */
 function headThatFits(state: LiveState, screen: Screen, room: number): Line[] {
   const width = Math.max(10, screen.columns - nameWidth - 2);
   const strips = state.streams.map((stream) => strip(stream, state.now, width));
@@ -63,13 +70,14 @@ function headThatFits(state: LiveState, screen: Screen, room: number): Line[] {
   ];
   if (whole.length <= room) return whole;
   const least: Line[] = [title(state), ...path(state), ...table];
-  const forStrips = room - least.length - 1;
-  return forStrips < 1 ? least : [...least, ...strips.slice(0, forStrips), legend(width)];
+  const words = [styled('dim', meanings)];
+  const forStrips = room - least.length - 2;
+  return forStrips < 1 ? least : [...least, words, ...strips.slice(0, forStrips), legend(width)];
 }
 
 /** One event as a line, for terminals that are not one. */
 export function eventText(event: DemoEvent, startedAt: number): string {
-  return `${clockText(event.at - startedAt)} ${event.text}`;
+  return `${clockText(event.at - startedAt)} ${event.text}${timesText(event)}`;
 }
 
 function title(state: LiveState): Line {
@@ -108,14 +116,15 @@ function path(state: LiveState): Line[] {
   return [
     chain,
     [
+      // What is cut off in a narrow terminal stands last.
+      runtime.connected ? plain('') : styled('red', 'offline   '),
+      runtime.jobs > 0 ? styled('cyan', `backfilling ${runtime.jobs}   `) : plain(''),
       plain(`read ${amount(runtime.readings)} readings   `),
       styled(
         waiting > 9 ? 'yellow' : undefined,
-        `spooled ${waiting} windows (${bytesText(runtime.spooled.bytes)})`,
+        `spooled ${waiting} ${waiting === 1 ? 'window' : 'windows'} (${bytesText(runtime.spooled.bytes)})`,
       ),
       plain(`   acknowledged ${amount(runtime.acknowledged)}`),
-      runtime.connected ? plain('') : styled('red', '   offline'),
-      runtime.jobs > 0 ? styled('cyan', `   backfilling ${runtime.jobs}`) : plain(''),
     ],
     ...rule,
   ];
@@ -232,8 +241,11 @@ const tones: Record<DemoEvent['tone'], Style | undefined> = {
 };
 
 function eventLine(event: DemoEvent, startedAt: number): Line {
-  return [styled('dim', `${clockText(event.at - startedAt)} `), styled(tones[event.tone], event.text)];
+  const text = `${event.text}${timesText(event)}`;
+  return [styled('dim', `${clockText(event.at - startedAt)} `), styled(tones[event.tone], text)];
 }
+
+const timesText = ({ times = 1 }: DemoEvent): string => (times === 1 ? '' : ` (${times} times)`);
 
 function render(line: Line, screen: Screen): string {
   let room = screen.columns;

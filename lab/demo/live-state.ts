@@ -41,6 +41,8 @@ export interface DemoEvent {
   readonly at: number;
   readonly text: string;
   readonly tone: 'plain' | 'good' | 'bad' | 'key';
+  /** How often it came, one after the other. Default: once. */
+  readonly times?: number;
 }
 
 export interface LiveState {
@@ -83,4 +85,13 @@ export interface LiveState {
   readonly events: readonly DemoEvent[];
   /** What the tour does now; absent in the live demo. */
   readonly step?: string;
+}
+
+/** What says the same as the event before it counts as that one, once more. */
+export function addEvent(events: DemoEvent[], event: DemoEvent, limit: number): void {
+  const last = events.at(-1);
+  const isSame = last !== undefined && last.text === event.text && last.tone === event.tone;
+  if (isSame) events[events.length - 1] = { ...event, times: (last.times ?? 1) + 1 };
+  else events.push(event);
+  if (events.length > limit) events.shift();
 }

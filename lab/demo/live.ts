@@ -21,16 +21,15 @@ export function liveKeys(world: World, options: LiveOptions): (key: string) => v
     say(text, 'key');
     action().catch((error: unknown) => say(`${text}: ${(error as Error).message}`, 'bad'));
   };
-  const toggle = (what: string, relay: Cable) => {
+  const toggle = (what: string, relay: Cable, onRestored?: () => Promise<void>) => {
     const cut = relay.mode().kind === 'up';
-    act(`${what} ${cut ? 'cut' : 'restored'}`, () => relay.set({ kind: cut ? 'cut' : 'up' }));
+    act(`${what} ${cut ? 'cut' : 'restored'}`, async () => {
+      await relay.set({ kind: cut ? 'cut' : 'up' });
+      if (!cut) await onRestored?.();
+    });
   };
   const actions: Readonly<Record<string, () => void>> = {
-    n: () => {
-      const isCut = world.network.mode().kind !== 'up';
-      toggle('network', world.network);
-      if (isCut) void sayWhatCame(world, options).catch(() => {});
-    },
+    n: () => toggle('network', world.network, () => sayWhatCame(world, options)),
     c: () => {
       const isCut = !world.isUpstreamCut();
       const text = isCut ? 'cut behind the hub of the gateway: rules go on' : 'restored';
@@ -65,7 +64,7 @@ async function sayWhatCame(world: World, { say, pause = halfASecond }: LiveOptio
     if (view) waited = Math.max(waited, view.spooled.messages);
     if (view?.connected && view.spooled.messages <= fewWindows) {
       const seconds = Math.round((performance.now() - startedAt) / 1000);
-      say(`network restored: ${waited} windows that had waited came, ${seconds} s`, 'good');
+      say(`network restored: ${waited} windows that had waited came, ${seconds} s`, 'key');
       return;
     }
     await pause();

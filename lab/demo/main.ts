@@ -7,9 +7,10 @@ import { demoToken } from './dashboard.ts';
 import { findBrowser, openEye } from './dashboard-eye.ts';
 import { createDashboardWatch, type DashboardWatch } from './dashboard-watch.ts';
 import { gatherLive } from './gather.ts';
-import { createLifeCounters } from './life-counters.ts';
+import type { LedgerStream } from './ledger-check.ts';
+import { createLastKnown, createLifeCounters } from './life-counters.ts';
 import { liveKeys, readKeys } from './live.ts';
-import type { DemoEvent } from './live-state.ts';
+import { addEvent, type DemoEvent } from './live-state.ts';
 import { repositoryFile } from './processes.ts';
 import { jsonLine, tableLines } from './report.ts';
 import { openLines, openTerminal } from './screen.ts';
@@ -74,7 +75,7 @@ async function run(): Promise<number> {
     say(`starting plant, hub, runtime and detector; everything they write is in ${folder}`);
     world = await startWorld({ folder, seed: options.seed, onEvent: say });
     const running = world;
-    say(`dashboard: ${running.dashboardUrl} (its actions ask for a token: ${demoToken})`, 'key');
+    say(`dashboard: ${running.dashboardUrl} token for its actions: ${demoToken}`, 'key');
     if (drawn) screen = openTerminal(process.stdout);
     const stopDrawing = keepDrawing(running);
     const stopKeys = readKeys(
@@ -157,9 +158,10 @@ function untilStopped(): Promise<[number, string[]]> {
 function keepDrawing(world: World): () => void {
   let drawing = true;
   const counters = createLifeCounters();
+  const ledger = createLastKnown<readonly LedgerStream[]>();
   const draw = async () => {
     while (drawing) {
-      const state = await gatherLive({ world, startedAt, events, step, counters });
+      const state = await gatherLive({ world, startedAt, events, step, counters, ledger });
       if (drawing) screen.show(state);
       await new Promise((wake) => setTimeout(wake, refreshMs));
     }
@@ -172,8 +174,7 @@ function keepDrawing(world: World): () => void {
 
 function say(text: string, tone: DemoEvent['tone'] = 'plain'): void {
   const event: DemoEvent = { at: Date.now(), text, tone };
-  events.push(event);
-  if (events.length > maxEvents) events.shift();
+  addEvent(events, event, maxEvents);
   screen.event(event, startedAt);
 }
 
