@@ -107,6 +107,8 @@ class History {
   }
 
   async live(holes: number): Promise<void> {
+    // Positions are milliseconds, too: what a module declares lost was before it says so.
+    await this.#clock.advance(1000);
     this.#detectors.push(await this.#newDetector(), await this.#newDetector());
     if (holes > 0) this.#modules.breakUp(holes);
     this.counts.holes = holes;
