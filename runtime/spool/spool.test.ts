@@ -93,6 +93,45 @@ describe('how long ago a stream was observed last', () => {
     await again.spool.close();
   });
 
+  it('is not told by a window that closes where the journal had come to', async () => {
+    const store = new MemoryStore();
+    let upMs = 5000;
+    const boot = { id: 'first-start', sinceStartMs: () => upMs };
+    const { spool, clock } = await openTestSpool(store, { boot });
+    spool.openStream('t', 'time');
+    const append = { start: 100, end: 110, readings: [] };
+    await spool.commitWindows([{ ...change('t', []), index: 'time', append, number: 7 }]);
+    upMs += 3000;
+    await spool.commitWindows([{ ...change('t', []), index: 'time', append: { ...append, end: 120 } }]);
+    upMs += 60_000;
+    await spool.commitWindows([
+      { ...change('t', [closed('t', window(100, 120))]), index: 'time', restart: true },
+    ]);
+    await spool.close();
+    const again = await openTestSpool(store.restarted(), { boot, clock });
+    expect(again.spool.openStream('t', 'time')).toMatchObject({ floor: 120, ageMs: 60_000 });
+    await again.spool.close();
+  });
+
+  it('is told of what only the journal holds, too, where a number is kept', async () => {
+    const store = new MemoryStore();
+    let upMs = 5000;
+    const boot = { id: 'first-start', sinceStartMs: () => upMs };
+    const { spool, clock } = await openTestSpool(store, { boot });
+    spool.openStream('t', 'time');
+    const append = { start: 100, end: 110, readings: [] };
+    await spool.commitWindows([{ ...change('t', []), index: 'time', append, number: 7 }]);
+    upMs += 9000;
+    const further = { ...append, end: 120 };
+    await spool.commitWindows([{ ...change('t', []), index: 'time', restart: false, append: further }]);
+    const left = store.restarted();
+    upMs += 1000;
+    const again = await openTestSpool(left, { boot, clock });
+    expect(again.spool.openStream('t', 'time')).toMatchObject({ floor: 120, ageMs: 1000 });
+    await again.spool.close();
+    await spool.close();
+  });
+
   it('is told by the machine, whatever its wall clock was set to, until it is started anew', async () => {
     const store = new MemoryStore();
     let upMs = 5000;

@@ -144,7 +144,7 @@ export class RecordingStore {
         }
       : before;
     const floor = change.floor ?? this.#state.floor;
-    const isMore = append !== undefined || floor !== this.#state.floor;
+    const isMore = reachOf(floor, append?.end) > reachOf(this.#state.floor, this.#state.journal?.end);
     const committedUp = isMore ? now : this.#state.committedUp;
     this.#setState({
       ...(floor === undefined ? {} : { floor }),
@@ -176,6 +176,10 @@ export class RecordingStore {
     if (this.#older.length > 200) this.#older = this.#older.slice(-100);
     this.#state = { ...state, at: this.#clock.monotonic() };
   }
+}
+
+function reachOf(floor = Number.NEGATIVE_INFINITY, journalled = Number.NEGATIVE_INFINITY): number {
+  return Math.max(floor, journalled);
 }
 
 function numberOf({ number }: { number?: number | undefined }): { number?: number } {

@@ -21,6 +21,7 @@ export function writeChange(
   let stream = streams.openOrCreate(batchId, index, core.clock.now());
   // It never goes back, whatever the caller says.
   const floorMoved = floor !== undefined && floor > (stream.floor ?? Number.NEGATIVE_INFINITY);
+  const cameFurther = reachOf(floor, append?.end) > reachOf(stream.floor, stream.open?.end);
   const seenMoved = seen !== stream.seen;
   if (restart) stream = dropJournal(streams, writer, stream);
   // Late ones first: so the others say that they were there.
@@ -37,15 +38,19 @@ export function writeChange(
   if (number !== undefined) stream = streams.update(stream, { lastNumber: number });
   // From here on its claims are its own again: whatever was lost lies below the first of them.
   if (hasClaimed) stream = streams.update(stream, { continuity: 'proven' });
-  // The journal names its stream by number: the first commit of a stream must say which that is.
+  // Late readings, a break, and a window that closes where the journal had come to, say nothing of how far observation came since.
+  if (cameFurther || !stream.stored)
+    stream = streams.update(stream, { committedAt: core.clock.now(), committedUp: core.up });
+  // The journal names its stream by number: the first commit of a stream must say which that is. And where a number is kept,
+  // how long ago its sample was shown is asked for as well.
   const isChanged = restart || closed.length > 0 || floorMoved || seenMoved || number !== undefined;
-  if (isChanged || !stream.stored) {
-    // Late readings, and a break, say nothing of how far observation has come since.
-    if (floorMoved || append !== undefined || !stream.stored)
-      stream = streams.update(stream, { committedAt: core.clock.now(), committedUp: core.up });
-    writer.add(...streams.recordOps(stream));
-  }
+  const isDated = cameFurther && stream.lastNumber !== undefined;
+  if (isChanged || isDated || !stream.stored) writer.add(...streams.recordOps(stream));
   return encoded;
+}
+
+function reachOf(floor: number | undefined, journalled: number | undefined): number {
+  return Math.max(floor ?? Number.NEGATIVE_INFINITY, journalled ?? Number.NEGATIVE_INFINITY);
 }
 
 function addWindow(core: SpoolCore, stream: Stream, writer: WindowWriter, { batch, late, to }: ClosedWindow) {
