@@ -225,8 +225,8 @@ export class RecordJudge<M extends Made> implements Judge {
     for (const { made, place } of inside) {
       if (!this.#wasToCome(made, place, heard) || this.#hadPassed(made, place, { at: heard, wall })) continue;
       if (rules.isForgotten?.(made)) continue;
-      // It was made later, and came later.
-      if (made.at > heard && this.#missing(made, heard) === undefined) continue;
+      // It came live, or late: the cloud has it, whatever the page says.
+      if (this.#missing(made, heard) === undefined) continue;
       const here = given.get(place) ?? [];
       for (const [tag, shown] of made.values) {
         const isThere = here.some(

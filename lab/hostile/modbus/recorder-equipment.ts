@@ -68,6 +68,7 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
   const recorder = new Recorder({ plan, clock, deviceClock, dice: dice.fork(), trace });
   const refusals = new RefusalLog(placesOf(plan), () => clock.monotonic());
   const sights: Sight[] = [];
+  let hasBegun = false;
   const unit: Unit = {
     answer: (request) => recorder.answer(request),
     onRefused: (request) => refusals.note(request),
@@ -98,7 +99,9 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
       // Where that was set back, also as it was: the equipment's clock, before it leapt, tells as much.
       wall: () => Math.max(clock.now(), began + clock.monotonic()),
       watch: (event, isTaken) => {
-        if (!isTaken || event.kind === 'broken') return;
+        hasBegun ||= event.kind === 'resumed' && isTaken;
+        // Before anything was claimed, what is shown is kept nowhere: its clock may be one that nobody has put right yet.
+        if (!isTaken || event.kind === 'broken' || !hasBegun) return;
         const told = event.kind === 'readings' && event.readings.find(({ tag }) => tag === 'id');
         // Nothing new is the last one again: a newer one may have been made while that was read.
         const id = told ? Number(told.value) : sights.at(-1)?.id;

@@ -4,7 +4,7 @@ import type { EquipmentClock } from '../equipment-clock.ts';
 import { numberedPlaces } from '../judge/numbered-places.ts';
 import type { RecordRules } from '../judge/records.ts';
 import { stampedPlaces } from '../judge/stamped-places.ts';
-import { type Recorder, type Sample, smallStepMs, smallStepOf } from './recorder.ts';
+import { type Recorder, type Sample, smallStepOf } from './recorder.ts';
 import type { RecorderPlan } from './recorder-plan.ts';
 import type { RefusalLog } from './refusal-log.ts';
 
@@ -65,23 +65,28 @@ export function recorderRules({
     return next.stamp <= stamp && stamp - next.stamp < smallStepOf(plan);
   };
   /**
-   * Its clock was set back after it was made, by more, and set ahead again before anybody heard it: what is shown then does not lag,
-   * and the log, when it is looked at, does not hold any more where the times go back. What it leapt over looks like a time without power.
+   * Its clock was set back after it was made, and is not behind for all that when it is heard again: it was set ahead by as much, before
+   * or after. The log, when it is looked at, does not hold any more where the times go back. What it leapt over looks like a time without power.
    */
   const isStepUnheard = (sample: Sample): boolean =>
     plan.index === 'time' && [sights, ...known].some((seen) => isStepUnheardBy(seen, sample));
   const isStepUnheardBy = (seen: readonly Sight[], sample: Sample): boolean => {
     const { all } = recorder.records;
     const { after, before } = aroundOf(seen, sample);
-    if (after === undefined || before === undefined) return false;
-    const [shown, last] = [madeAs(after), madeAs(before)];
-    if (shown.stamp < last.stamp + (after.at - last.at) - smallStepMs) return false;
-    const back = all.find(
-      (next) => next.id > sample.id && next.id <= after.id && next.stamp < all[next.id - 2]!.stamp,
-    );
-    if (back === undefined || back.stamp > sample.stamp) return false;
-    return !(recorder.wasLookedAt(back) && recorder.wasLookedAt(all[back.id - 2]!));
+    if (before === undefined) return false;
+    const [last, shown] = [madeAs(before), after ? madeAs(after) : all.at(-1)!];
+    if (aheadOf(shown) < aheadOf(last) - smallStepOf(plan)) return false;
+    // The first that stands where it does, or below, after its clock was set back to there.
+    const again = all.find(({ id, stamp }) => id > sample.id && id <= shown.id && stamp <= sample.stamp);
+    if (again === undefined) return false;
+    const wasSeen = all.slice(sample.id, again.id).some((next) => {
+      const previous = all[next.id - 2]!;
+      return next.stamp < previous.stamp && recorder.wasLookedAt(next) && recorder.wasLookedAt(previous);
+    });
+    return !wasSeen && !recorder.isToldByCount(last);
   };
+  /** What its clock showed when it was made, less true time. */
+  const aheadOf = ({ stamp, at }: Sample): number => stamp - at;
   /** Made, and passed again by a clock that was set back, while a disk lived that was put back to before. */
   const isUndone = ({ id, at, stamp }: Sample): boolean => {
     const span = undone.find(({ from, to }) => at > from && at <= to);
@@ -101,15 +106,14 @@ export function recorderRules({
       plan.index === 'time' &&
       !recorder.isHeld(sample) &&
       !recorder.wasLookedAt(sample) &&
-      recorder.isBehindSmallStep(sample),
+      (recorder.isBehindSmallStep(sample) || isStepUnheard(sample)),
     rollBack: (since, now) => {
       undone.push({ from: since, to: now });
       recorder.forgetLooks(since);
       known.push([...sights]);
       while (sights.length > 0 && sights.at(-1)!.at > since) sights.pop();
     },
-    isForgotten: (sample) =>
-      (isHidden(sample) || isUndone(sample) || isStepUnheard(sample)) && !recorder.wasLookedAt(sample),
+    isForgotten: (sample) => (isHidden(sample) || isUndone(sample)) && !recorder.wasLookedAt(sample),
     isExcused: (sample, tag) => refusals.excuses(tag, sample.at),
   };
 }

@@ -98,6 +98,20 @@ export class Recorder implements Unit {
     return next !== undefined && next.stamp <= stamp && stamp - next.stamp < smallStepOf(this.#options.plan);
   }
 
+  /**
+   * By their numbers, and the pace of those that it holds, more samples went since `last` than can have been taken in the time that
+   * its clock shows for them.
+   */
+  isToldByCount(last: Sample): boolean {
+    const { isCounted } = this.#options.plan;
+    const first = this.#log.find((sample) => this.isHeld(sample));
+    if (!isCounted || first === undefined || first.round !== last.round) return false;
+    const held = this.#log.filter((sample) => this.isHeld(sample));
+    const intervals = held.slice(1).map(({ stamp }, at) => stamp - held[at]!.stamp);
+    const fastestMs = Math.min(...intervals.filter((interval) => interval >= 0));
+    return Number.isFinite(fastestMs) && ((first.id - last.id) * fastestMs) / 2 > first.stamp - last.stamp;
+  }
+
   /** The log never had it. */
   isCorrupt({ id }: Sample): boolean {
     return this.#corrupt.has(id);

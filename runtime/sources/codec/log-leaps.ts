@@ -23,6 +23,7 @@ export function longestIn(order: readonly TimedPosition[]): number {
   return 2 * (usual[(usual.length - 1) >> 1] ?? 0);
 }
 
-function intervalsIn(order: readonly TimedPosition[]): readonly number[] {
+/** Times between records that follow each other. */
+export function intervalsIn(order: readonly TimedPosition[]): readonly number[] {
   return order.slice(1).map(({ time }, at) => time - order[at]!.time);
 }

@@ -4,7 +4,8 @@
 //
 // A clock that shows less than has passed, after samples went unseen, was set back, or the sample is old: the equipment was off, or
 // takes samples rarely. Where samples are counted, and it took as many as time has passed, it was set back. Else the next sample
-// tells: it comes up to where the clock should stand, or it does not, though it is nearer than that.
+// tells: it comes up to where the clock should stand, or it does not, though it is nearer than that, or cannot be so old, since a poll
+// before it showed another one.
 //
 // One number is kept with the stream for the next start: the time up to which some times came twice.
 import type { Clock } from '../../../kernel/clock.ts';
@@ -19,13 +20,24 @@ export interface ClockStep {
   readonly expected: number;
   /** The first time that was shown after. */
   readonly after: number;
-  /** Where those that came unseen after it may begin. */
-  readonly from: number;
   /**
    * The clock did not go back, but shows so much less than has passed while samples went unseen: it was set back among
    * these, or it only stood still, or the sample is so old. Absent: it went back, or that is clear by now.
    */
   readonly lostMs?: number;
+}
+
+/** Samples went unseen between two that were shown, by their times and numbers. */
+export interface Miss {
+  readonly before: Numbered;
+  readonly after: Numbered;
+  /** Where the clock would stand had nobody set it. */
+  readonly expected: number;
+}
+
+export interface Numbered {
+  readonly time: number;
+  readonly number: number;
 }
 
 /** Allowance for corrections by time synchronisation, and for the delay of a sample. */
@@ -65,6 +77,8 @@ export interface SampleCount {
 interface Shown {
   readonly time: number;
   readonly at: number;
+  /** Its own number, where samples are counted. */
+  readonly number?: number | undefined;
 }
 
 export interface Recalled {
@@ -72,6 +86,8 @@ export interface Recalled {
   readonly isAgeSure?: boolean | undefined;
   /** It was shown as a sample's time. */
   readonly isShown?: boolean | undefined;
+  /** Of the sample that showed it. */
+  readonly number?: number | undefined;
 }
 
 export class ClockSteps {
@@ -82,6 +98,8 @@ export class ClockSteps {
   readonly #stepMs: number;
   readonly #since: number;
   #shown: Shown | undefined;
+  /** When it was still the newest sample, monotonic ms: the next one was not taken before. */
+  #newestAt = Number.NEGATIVE_INFINITY;
   #recalled: Shown | undefined;
   #recalledAs: Recalled = {};
   #knownFrom = Number.POSITIVE_INFINITY;
@@ -99,6 +117,7 @@ export class ClockSteps {
   #intervals: readonly number[] = [];
   /** Samples may have come unseen since the last time was shown. */
   #hasMissed = false;
+  #misses: readonly Miss[] = [];
   /** As kept by a process before this one, until a sample is shown. */
   #recalledTwiceTo = Number.NEGATIVE_INFINITY;
 
@@ -112,6 +131,13 @@ export class ClockSteps {
   /** In their order. */
   get all(): readonly ClockStep[] {
     return this.#steps;
+  }
+
+  /** Since the last call. */
+  takeMisses(): readonly Miss[] {
+    const misses = this.#misses;
+    this.#misses = [];
+    return misses;
   }
 
   /** Below, a sample that was missed may have its time. */
@@ -171,7 +197,7 @@ export class ClockSteps {
   /** As far as it had come before this process: so long before it began, or less. */
   recall(time: number, ageMs: number, as: Recalled = {}): void {
     if (this.#shown) return;
-    this.#shown = { time, at: this.#since - ageMs };
+    this.#shown = { time, at: this.#since - ageMs, number: as.isShown ? as.number : undefined };
     this.#recalled = this.#shown;
     this.#recalledAs = as;
     this.#knownFrom = time;
@@ -183,7 +209,7 @@ export class ClockSteps {
     if (twiceTo <= this.#twiceTo) return;
     this.#twiceTo = this.#twiceBefore = this.keptTwiceTo = this.#recalledTwiceTo = twiceTo;
     const [shown, after] = [twiceTo - twiceStepMs, Number.POSITIVE_INFINITY];
-    this.#note({ at: this.#since, shown, expected: twiceTo, after, from: Number.NEGATIVE_INFINITY });
+    this.#note({ at: this.#since, shown, expected: twiceTo, after });
   }
 
   /** Samples may have been missed since the last time was shown: up to where the clock would stand if it had not been set. */
@@ -197,7 +223,7 @@ export class ClockSteps {
   }
 
   /** The newest sample shows `time`. */
-  show(time: number, since?: SampleCount): void {
+  show(time: number, since?: SampleCount, number?: number): void {
     const now = this.#clock.monotonic();
     const shown = this.#shown;
     this.#recalledTwiceTo = Number.NEGATIVE_INFINITY;
@@ -208,8 +234,21 @@ export class ClockSteps {
     this.#lead = Math.min(this.#lead, time - now);
     this.#knownFrom = Math.min(this.#knownFrom, time);
     if (shown) this.#compare(time, shown, since);
+    if (shown && this.#hasMissed) this.#noteMiss(shown, { time, number });
     this.#hasMissed = false;
-    this.#shown = { time, at: now };
+    this.#shown = { time, at: now, number };
+  }
+
+  /** What was shown last was the newest sample at monotonic `at`. */
+  wasNewest(at: number): void {
+    this.#newestAt = at;
+  }
+
+  #noteMiss(shown: Shown, { time, number }: Omit<Shown, 'at'>): void {
+    if (shown.number === undefined || number === undefined || this.#isUnsure(shown)) return;
+    const before = { time: shown.time, number: shown.number };
+    const miss = { before, after: { time, number }, expected: this.#expected(shown) };
+    this.#misses = [...this.#misses, miss].slice(-maxSteps);
   }
 
   #compare(time: number, shown: Shown, since: SampleCount | undefined): void {
@@ -222,14 +261,12 @@ export class ClockSteps {
     const isLagging = this.#hasMissed && lostMs > 0 && !this.#isUnsure(shown);
     if (!isBack && !isLagging) return;
     const lag = { id: this.#count, before: shown, lostMs, to: this.#expected(shown), passedMs, since };
-    const from = time - passedMs - slackMs;
     const isProven = isBack || this.#isExplained(lag) === false;
     this.#note({
       at: now,
       shown: shown.time,
       expected: lag.to,
       after: time,
-      from,
       ...(!isProven && { lostMs }),
     });
     if (isBack) this.cameTwice(lag.to);
@@ -244,10 +281,12 @@ export class ClockSteps {
     const isExplained = this.#isExplained(lag);
     const hasCaughtUp = this.#lostMs(time, lag.before) <= 0;
     const isNear = time > shown.time && time - shown.time < lag.lostMs;
+    const oldestMs = this.#hasMissed ? Number.POSITIVE_INFINITY : this.#clock.monotonic() - this.#newestAt;
+    const isTooOld = this.#lostMs(time, lag.before) > oldestMs;
     // Of samples that are counted the very next one has to.
     const isNext = !lag.since?.isSure || since?.count === 1;
     const wasOff = hasCaughtUp && isExplained !== false && (isExplained || isNext);
-    if (!wasOff && isExplained !== false && !isNear) return;
+    if (!wasOff && isExplained !== false && !isNear && !isTooOld) return;
     const step = this.#steps.find(({ id }) => id === lag.id);
     const others = this.#steps.filter((each) => each !== step);
     this.#steps = wasOff || step === undefined ? others : inOrder([...others, asProven(step)]);

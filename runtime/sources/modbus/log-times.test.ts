@@ -5,10 +5,10 @@ import { LogTimes } from './log-times.ts';
 
 const t0 = 1_700_000_000_000;
 
-function setUp() {
+function setUp(firstRecord?: number) {
   const clock = new VirtualClock();
   const steps = new ClockSteps(clock, 1);
-  const times = new LogTimes({ clock, steps, isCoarse: false, modulus: 2 ** 32, firstRecord: undefined });
+  const times = new LogTimes({ clock, steps, isCoarse: false, modulus: 2 ** 32, firstRecord });
   /** Looks at all of a log with a record each second from `from` on. */
   const look = (newest: number, from: number) => {
     const held = times.see({ oldest: 1, newest });
@@ -61,6 +61,11 @@ describe('a log that is looked at after a restart', () => {
     times.complete();
     const between = { start: t0 + 10_001, end: t0 + 311_000 };
     expect(times.gone.some(({ start, end }) => start <= between.start && end >= between.end)).toBe(true);
+    // Nor where its first record is held: its memory may have been cleared.
+    const first = setUp(1);
+    first.steps.recallTwice(t0 + 600_000);
+    first.look(20, t0);
+    expect(first.times.gone.some(({ end }) => end >= t0 + 600_000)).toBe(true);
     // Where no time came twice, it never had any there.
     const other = setUp();
     other.look(10, t0);
@@ -78,6 +83,59 @@ describe('a log that is looked at after a restart', () => {
       times.complete();
       // Where observation was only to begin there, the equipment may have been off.
       expect(times.gone.some(({ end }) => end > t0 + 35_000)).toBe(isShown);
+    }
+  });
+});
+
+describe('a log that lost the records among which its clock was set back', () => {
+  it('is not all there, however far back it was set: it may have been set ahead again, by less', async () => {
+    const { clock, steps, times } = setUp();
+    steps.show(t0);
+    await clock.advance(100_000);
+    steps.miss();
+    // Back by 350 s, and ahead by 280 s, of which the log holds the latter.
+    steps.show(t0 + 30_000);
+    await clock.advance(1000);
+    steps.show(t0 + 31_000);
+    const held = times.see({ oldest: 60, newest: 99 });
+    for (let position = held.oldest; position <= held.newest; position++)
+      times.note(position, t0 - 8000 + (position - 99) * 1000 + (position > 61 ? 39_000 : -241_000));
+    times.complete();
+    expect(times.gone).toHaveLength(1);
+    expect(times.gone[0]!.start).toBe(Number.NEGATIVE_INFINITY);
+    expect(times.gone[0]!.end).toBeGreaterThan(t0 + 100_000);
+  });
+
+  /** Samples `from` to 99 are held, each second; sample 10 was shown at `t0`, and 99 is now; nothing lags. */
+  const unheard = async (from: number, { paceMs = 1000, number = 99 } = {}) => {
+    const { clock, steps, times } = setUp();
+    steps.recall(t0, 0, { isAgeSure: true, isShown: true, number: 10 });
+    await clock.advance(89_000);
+    steps.miss();
+    steps.show(t0 + 89_000, { count: 89, isSure: true }, number);
+    times.see({ oldest: from, newest: 99 });
+    for (let position = from; position <= 98; position++)
+      times.note(position, t0 + 5000 + (position - from) * paceMs);
+    times.note(99, t0 + 89_000);
+    times.complete();
+    return { steps, times };
+  };
+
+  it('is not all there where more went than its clock shows time for, though it does not lag', async () => {
+    // 40 samples in 5 s.
+    const { steps, times } = await unheard(50);
+    expect(times.gone.some(({ start, end }) => start < t0 && end > t0 + 89_000)).toBe(true);
+    expect(steps.twiceTo).toBeGreaterThan(t0 + 89_000);
+  });
+
+  it('is all there where it can have sampled so fast, where less went, and where its records bear other numbers', async () => {
+    for (const { steps, times } of [
+      await unheard(50, { paceMs: 100 }),
+      await unheard(18),
+      await unheard(50, { number: 990 }),
+    ]) {
+      expect(times.gone.some(({ end }) => end > t0 + 6000)).toBe(false);
+      expect(steps.twiceTo).toBe(0);
     }
   });
 });

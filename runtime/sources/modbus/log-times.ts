@@ -14,8 +14,8 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { normalise } from '../../../wire/coverage.ts';
 import type { Window } from '../../../wire/window.ts';
-import { longestIn, type TimedPosition } from '../codec/log-leaps.ts';
-import type { ClockStep, ClockSteps } from './clock-steps.ts';
+import { intervalsIn, longestIn, type TimedPosition } from '../codec/log-leaps.ts';
+import type { ClockStep, ClockSteps, Miss } from './clock-steps.ts';
 import { type Doubt, damaged, joinMs, type LogView, lowerBound, viewOf } from './log-view.ts';
 import type { LogRange } from './record-log.ts';
 
@@ -34,6 +34,8 @@ export interface LogTimesOptions {
 const maxGone = 256;
 /** Allowance for corrections by time synchronisation. */
 const slackMs = 2000;
+/** It may have sampled so much faster than its log shows. */
+const faster = 2;
 
 export class LogTimes {
   readonly #options: LogTimesOptions;
@@ -167,6 +169,7 @@ export class LogTimes {
     }
     this.#settleEdge();
     this.#matchSteps(steps.all, back);
+    for (const miss of steps.takeMisses()) if (this.#isTooMany(miss)) this.#loseTo(miss.expected);
     this.#knownAt = now;
     this.#knownSince = Math.min(this.#knownSince, now);
     return back.length;
@@ -278,7 +281,8 @@ export class LogTimes {
     }
     const passedMs = this.#options.clock.monotonic() - (this.#knownAt ?? 0) + slackMs;
     this.#add({ start: edge, end: edge + passedMs });
-    this.#add({ start: next - passedMs, end: next + 1 });
+    // However far back: it may have been set ahead again, by less.
+    this.#add({ start: Number.NEGATIVE_INFINITY, end: next + 1 });
   }
 
   /**
@@ -300,7 +304,7 @@ export class LogTimes {
    */
   #recallTwice(): void {
     const { twiceBefore: end } = this.#options.steps;
-    if (end > 0 && !this.#isFirstOfAll) this.#add({ start: Number.NEGATIVE_INFINITY, end });
+    if (end > 0) this.#add({ start: Number.NEGATIVE_INFINITY, end });
   }
 
   /** A step that was seen live, and that neither the log shows nor what was known of it then, is of records that are gone. */
@@ -310,7 +314,7 @@ export class LogTimes {
   ): void {
     let left = back.length;
     const { order } = this.#view;
-    for (const { id, at, shown, expected, after, from: start, lostMs } of steps.toReversed()) {
+    for (const { id, at, shown, expected, after, lostMs } of steps.toReversed()) {
       if (id < this.#stepsSeen) break;
       // The newest sample may be as old as the next one is away.
       if (at >= this.#knownSince || (lostMs !== undefined && lostMs <= longestIn(order))) continue;
@@ -318,13 +322,33 @@ export class LogTimes {
         .slice(0, left)
         .findLastIndex(({ from, to }) => from >= shown && from < expected && to <= after);
       if (found >= 0) left = found;
-      else {
-        this.#unseen += 1;
-        this.#add({ start, end: expected });
-        this.#options.steps.cameTwice(expected);
-      }
+      else this.#loseTo(expected);
     }
     this.#stepsSeen = Math.max(this.#stepsSeen, ...steps.map(({ id }) => id + 1));
+  }
+
+  /**
+   * More samples went unseen, and from the log, than its clock shows time for: it was set back among them. Where it samples at all
+   * paces, that is never said.
+   */
+  #isTooMany({ before, after }: Miss): boolean {
+    const { order } = this.#view;
+    const [first] = order;
+    const shown = order.findLast(({ time }) => time === after.time);
+    const { modulus } = this.#options;
+    // The log numbers its records as the samples are.
+    if (!first || !shown || mod(this.numberAt(shown.position), modulus) !== after.number) return false;
+    const gone = mod(this.numberAt(first.position) - before.number, modulus);
+    if (gone === 0 || gone > modulus / 2) return false;
+    const fastestMs = Math.min(...intervalsIn(order).filter((interval) => interval >= 0));
+    return Number.isFinite(fastestMs) && (gone * fastestMs) / faster > first.time - before.time;
+  }
+
+  /** The clock was set back among records that are gone: however far, for it may have been set ahead again by less. */
+  #loseTo(expected: number): void {
+    this.#unseen += 1;
+    this.#add({ start: Number.NEGATIVE_INFINITY, end: expected });
+    this.#options.steps.cameTwice(expected);
   }
 
   #add(window: Window): void {

@@ -78,10 +78,10 @@ export class StampedStream implements SampleStream {
     this.#confirmer = new Confirmer(this.#observation, options.clock);
     // Before history is read as well.
     const { memory, start } = options;
-    const { twiceTo, isShown } = this.#kept;
+    const { twiceTo, isShown, number } = this.#kept;
     if (start?.floor !== undefined) {
       const { floor, ageMs = 0, isAgeSure } = start;
-      memory.steps.recall(floor - 1, ageMs, { isAgeSure, isShown });
+      memory.steps.recall(floor - 1, ageMs, { isAgeSure, isShown, number });
       memory.first.recall();
       memory.rounds.recall(ageMs);
     }
@@ -96,12 +96,15 @@ export class StampedStream implements SampleStream {
     this.#mayHaveComeRound = modulus !== undefined && memory.rounds.mayHaveComeRound;
     memory.rounds.looked(this.#countSince(stamp)?.count);
     const isWhole = poll.isCertain || !hasHistory;
-    if (this.#isSeen(stamp, readings)) this.#unchanged(startedAt);
-    else if (isWhole || this.#incomplete.note(stamp)) {
+    if (this.#isSeen(stamp, readings)) {
+      this.#unchanged(startedAt);
+      memory.steps.wasNewest(startedAt);
+    } else if (isWhole || this.#incomplete.note(stamp)) {
       // It went before it was whole: a count shows that as a jump.
       if (this.#incomplete.isOver(stamp) && modulus === undefined)
         this.#observation.lose('sample-incomplete');
       this.#report(stamp, readings, isWhole);
+      memory.steps.wasNewest(startedAt);
     }
   }
 
@@ -177,7 +180,7 @@ export class StampedStream implements SampleStream {
     if (this.#observation.isBroken && !isNext && !this.#isNextKnown(stamp)) memory.steps.miss();
     // What went by between two polls in a row has its time between theirs.
     else if (!this.#observation.isBroken && this.#isTooFast(stamp)) this.#observation.lose('samples-missed');
-    memory.steps.show(timestamp, since);
+    memory.steps.show(timestamp, since, number);
     this.#confirmer.stated();
     const at = clock.monotonic();
     if (!memory.first.isBelieved({ timestamp, now: at, wall: clock.now() })) {
