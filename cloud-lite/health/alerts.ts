@@ -17,6 +17,8 @@ export const alertKinds = [
   'gap-closed',
   'device-unreachable',
   'device-reached',
+  'gateway-disconnected',
+  'gateway-connected',
   'messages-set-aside',
   /** Its first message was contradicted by two that agree. */
   'stream-moved',
@@ -86,14 +88,20 @@ function leftOut(alerts: readonly NewAlert[]): NewAlert {
   };
 }
 
+/** The message of a loss says what more was lost since, until the next alert tells that. */
 export function listAlerts(
   session: Session,
   query: { readonly before?: number | undefined; readonly limit: number },
 ): Promise<readonly AlertView[]> {
   return session.query<AlertView>(
-    `select id, at, kind, device_id as "deviceId", module_id as "moduleId", batch_id as "batchId", message,
-            done_at as "doneAt"
-       from alert where ($1::int8 is null or id < $1) order by id desc limit $2`,
+    `select a.id, a.at, a.kind, a.device_id as "deviceId", a.module_id as "moduleId", a.batch_id as "batchId",
+            a.message || coalesce('; since then lost ' || l.since, '') as message, a.done_at as "doneAt"
+       from (select * from alert where $1::int8 is null or id < $1 order by id desc limit $2) a
+       left join lateral (
+         select t.since from stream s join stream_family f on f.stream_id = s.id join told_loss t on t.stream_id = f.member_id
+          where a.kind = 'range-lost' and s.late_of is null and t.said = a.message
+            and (s.device_id, s.module_id, s.batch_id) = (a.device_id, a.module_id, a.batch_id) limit 1) l on true
+      order by a.id desc`,
     [query.before ?? null, query.limit],
   );
 }

@@ -5,6 +5,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Database } from '../database/database.ts';
 import { readSummary } from '../ledger/summary.ts';
+import { judgeAway } from './away.ts';
 import { settleFutureStamps } from './future-stamps.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeLasting } from './lasting.ts';
@@ -59,6 +60,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       await judgeUnread(session, clock.now(), silenceMs);
       await judgeLasting(session, clock.now(), options.lastsMs);
       await judgeLosses(session, clock.now());
+      await judgeAway(session, clock.now());
     });
 
   const clean = async () => {

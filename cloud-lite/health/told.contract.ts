@@ -5,6 +5,7 @@ import { sweep } from '../repair/sweep.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { listAlerts } from './alerts.ts';
+import { judgeAway } from './away.ts';
 import { settleFutureStamps } from './future-stamps.ts';
 import { judgeLasting } from './lasting.ts';
 import { judgeLosses } from './losses.ts';
@@ -53,10 +54,18 @@ export function toldContract(open: () => Database): void {
       await arrive(database, [time(4, 5, { void: 'evicted' })], now + 2 * minute);
       await arrive(database, [time(5, 6, { void: 'evicted' })], now + 3 * minute);
       await judgeLosses(database, now + 3 * minute);
-      expect(await told()).toHaveLength(1);
+      const more = '2 min (evicted), the newest of it 2026-11-21T12:04:00.000Z to 2026-11-21T12:06:00.000Z';
+      expect(await told()).toEqual([['range-lost', `${first}; since then lost ${more}`]]);
+      // What came after all is not lost any more, and is not told as such.
+      await arrive(database, [time(4, 6)], now + 4 * minute);
+      await judgeLosses(database, now + 4 * minute);
+      expect(await told()).toEqual([['range-lost', first]]);
+      await arrive(database, [time(6, 8, { void: 'evicted' })], now + 5 * minute);
+      await judgeLosses(database, now + 5 * minute);
       await judgeLosses(database, now + hour);
       const second =
-        'stream s of d/m lost 2 min (evicted), the newest of it 2026-11-21T12:04:00.000Z to 2026-11-21T12:06:00.000Z';
+        'stream s of d/m lost 2 min (evicted), the newest of it 2026-11-21T12:06:00.000Z to 2026-11-21T12:08:00.000Z';
+      expect((await told())[0]).toEqual(['range-lost', first]);
       expect((await told())[1]).toEqual(['range-lost', second]);
       await judgeLosses(database, now + 9 * hour);
       expect(await told()).toHaveLength(2);
@@ -111,6 +120,34 @@ export function toldContract(open: () => Database): void {
       await arrive(database, [time(0, 1), time(1, 3, { void: 'no-history' }), time(1, 4)], now);
       await judgeLosses(database, now);
       expect(await told()).toEqual([]);
+    });
+
+    test('a gateway that is not connected by two readings of the hub, once, and its return', async () => {
+      await arrive(database, [time(0, 1), time(0, 1, { device: 'e' })], now);
+      const word = async (away: number | null, readAt: number) => {
+        await database.query(
+          `insert into gateway (device_id, module_id, tags, reported, is_connected, problems, read_at, disconnected_at)
+           select d, 'm', '{}'::jsonb, '{}'::jsonb, $1::int8 is null, '{}'::text[], $2, $1
+             from unnest(array['d', 'never-seen']) as t(d)
+           on conflict (device_id, module_id) do update set read_at = $2, disconnected_at = $1`,
+          [away, readAt],
+        );
+        await judgeAway(database, readAt);
+        return told();
+      };
+      // Once may be a module that starts anew.
+      expect(await word(now + minute, now + minute)).toEqual([]);
+      const away = [
+        'gateway-disconnected',
+        'gateway d/m is not connected to the hub, by its word since 2026-11-21T12:11:00.000Z',
+      ];
+      expect(await word(now + minute, now + 2 * minute)).toEqual([away]);
+      expect(await word(now + minute, now + 3 * minute)).toEqual([away]);
+      const back = ['gateway-connected', 'gateway d/m is connected again, or gone from the hub'];
+      expect(await word(null, now + 4 * minute)).toEqual([away, back]);
+      // What comes says more than the hub's word.
+      await arrive(database, [time(1, 2)], now + 6 * minute);
+      expect(await word(now + 5 * minute, now + 7 * minute)).toEqual([away, back]);
     });
 
     test('a gap that is open for long, with the last answer, and its end', async () => {

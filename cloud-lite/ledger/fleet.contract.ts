@@ -6,7 +6,7 @@ import { sweep } from '../repair/sweep.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { readAccount } from './account.ts';
-import { type FleetQuery, readFleet } from './fleet.ts';
+import { type FleetQuery, type FleetStream, readFleet } from './fleet.ts';
 import { streamStates } from './stream-states.ts';
 import { readStream } from './streams.ts';
 
@@ -128,6 +128,29 @@ export function fleetContract(open: () => Database): void {
       expect(line).toMatchObject({ batchId: 'cut', state: 'unknown' });
       await database.query('update gateway set is_connected = true, disconnected_at = null');
       expect((await read()).counts).toEqual({ ...none, missing: 1, whole: 2 });
+    });
+
+    test('what is asked of a module that cannot be reached is missing, not being fetched', async () => {
+      await arrive(database, [time('s', 0, 30), time('s', 50, 100)]);
+      await look();
+      const shown = async () => {
+        const { streams } = await read();
+        const [{ id, state, strip }] = streams as [FleetStream];
+        expect((await readStream(database, id, { now: 100, silenceMs: 300_000 }))!.state).toBe(state);
+        return [state, strip];
+      };
+      expect(await shown()).toEqual(['repairing', 'cccrrccccc']);
+      await database.query('update request set unreachable = true');
+      expect(await shown()).toEqual(['missing', 'cccmmccccc']);
+      await database.query("update request set unreachable = false, state = 'accepted'");
+      expect(await shown()).toEqual(['repairing', 'cccrrccccc']);
+      await database.query(
+        `insert into gateway (device_id, module_id, tags, reported, is_connected, problems, read_at, disconnected_at)
+         select device_id, module_id, '{}'::jsonb, '{}'::jsonb, false, '{}'::text[], 90, heard_at + 1 from stream`,
+      );
+      expect(await shown()).toEqual(['missing', 'cccmmccccc']);
+      await database.query('update stream set heard_at = heard_at + 1');
+      expect(await shown()).toEqual(['repairing', 'cccrrccccc']);
     });
 
     test('forgets losses that lie before its period, and never what is missing', async () => {

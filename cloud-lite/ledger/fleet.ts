@@ -6,6 +6,7 @@ import { formatRange, parseMultirange } from '../database/multirange.ts';
 import { unheardOf } from './coverage.ts';
 import { type FleetSelection, type JudgedStream, judgeFleet } from './fleet-judgement.ts';
 import { awaySince } from './heard.ts';
+import { isFetching } from './judge-stream.ts';
 import { abandonedOf } from './ranges.ts';
 import type { StreamState } from './stream-states.ts';
 import { drawStrip } from './strip.ts';
@@ -120,8 +121,7 @@ export async function describeStreams(
        left join silent_stream q on q.stream_id = s.id
        left join gateway away_of on away_of.device_id = s.device_id and away_of.module_id = s.module_id
       cross join lateral (select array_agg(member_id) as members from stream_family where stream_id = s.id) f
-       left join lateral (select range_agg(range) as ranges from request
-                           where stream_id = s.id and state in ('pending', 'accepted')) r on true
+       left join lateral (select range_agg(range) as ranges from request where stream_id = s.id and ${isFetching}) r on true
       cross join lateral (
          select period, int8multirange(period) as m, (upper(period) - lower(period)) / $4 as cell
            from (select case when s.index_kind = 'time' then $3::int8range else s.span end as period) p offset 0) w

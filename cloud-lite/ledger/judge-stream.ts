@@ -19,6 +19,13 @@ export const ever = {
   end: '9223372036854775807',
 };
 
+/** SQL: the module of the stream `s` is not connected by the hub's word, and nothing came of the stream in spite of that. */
+const isAway = `exists (select from gateway g where (g.device_id, g.module_id) = (s.device_id, s.module_id)
+                                               and s.heard_at < g.disconnected_at)`;
+
+/** SQL: the row of `request` is one that the module of the stream `s` can work at: what cannot be reached fetches nothing. */
+export const isFetching = `(state in ('pending', 'accepted') and not unreachable and not ${isAway})`;
+
 /**
  * SQL: the state of the stream `s` if something is wrong with it, else null. `f.members`: itself and its counts of late
  * windows; `q`: its row of silent_stream, if any.
@@ -29,7 +36,7 @@ export const troubleOf = ({ now, silenceMs, period, start, end }: JudgedBy): str
           cross join lateral (select range_agg(missing) as ranges from stream_segment
                                where stream_id = u.member_id and missing <> '{}') m
            left join lateral (select range_agg(range) as ranges from request
-                               where stream_id = u.member_id and state in ('pending', 'accepted')) r on true
+                               where stream_id = u.member_id and ${isFetching}) r on true
           where m.ranges - coalesce(r.ranges, '{}') <> '{}')
        then 'missing'
        when exists (
@@ -43,8 +50,8 @@ export const troubleOf = ({ now, silenceMs, period, start, end }: JudgedBy): str
        then 'lost'
        when q.stream_id is not null and s.heard_at >= ${now}::int8 - ${silenceMs}::int8 then 'late'
        when q.stream_id is not null then 'silent'
-       when exists (select from request r
-                     where r.stream_id = any(f.members) and r.state in ('pending', 'accepted'))
+       when not ${isAway} and exists (select from request r
+                                       where r.stream_id = any(f.members) and r.state in ('pending', 'accepted'))
        then 'repairing' end`;
 
 /** SQL: the state of the stream `s` if nothing is wrong with it. */
