@@ -96,6 +96,20 @@ describe('commits', () => {
     expect(store.commits[1]![0]!.append).toEqual({ start: 0, end: 20, readings: [] });
   });
 
+  it('have how far a stream without readings is observed, also beside one that is never quiet', async () => {
+    const { clock, store, windows } = start();
+    const [busy, still] = ['busy', 'still'].map((batchId) => windows.openStream({ batchId, index: 'time' }));
+    for (const sink of [busy!, still!]) sink.emit({ kind: 'resumed', at: 0 });
+    for (let now = 0; now < 7000; now += 100) {
+      say(busy!, now);
+      still!.emit({ kind: 'observed', until: now + 1 });
+      await clock.advance(100);
+    }
+    const known = store.commits.flat().filter(({ batchId }) => batchId === 'still');
+    expect(known).toHaveLength(3);
+    expect(known.at(-1)!.append!.end).toBeGreaterThan(5000);
+  });
+
   it('come at once when many bytes wait', async () => {
     const { clock, store, windows } = start({ commitBytes: 1000 });
     const sink = windows.openStream({ batchId: 'a', index: 'time' });

@@ -64,6 +64,8 @@ class AllWindows implements Windows {
   #running: Promise<void> | undefined;
   #waiters: { readonly commit: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #lastCommitAt: number;
+  /** Of the last commit that had how far each stream is observed, also of those that have no readings. */
+  #lastProgressAt: number;
   #dropping = false;
   #isPaused: ((batchId: string) => boolean) | undefined;
   #failed: unknown;
@@ -72,6 +74,7 @@ class AllWindows implements Windows {
     this.#options = options;
     this.#limits = { ...defaults, ...options.limits };
     this.#lastCommitAt = options.clock.monotonic();
+    this.#lastProgressAt = this.#lastCommitAt;
   }
 
   openStream(options: StreamOptions): SourceSink {
@@ -342,7 +345,8 @@ class AllWindows implements Windows {
     const { maxMemoryBytes, progressIntervalMs } = this.#limits;
     const now = clock.monotonic();
     const short = this.memoryBytes() > maxMemoryBytes / 2;
-    const withProgress = this.#waiters.length > 0 || now - this.#lastCommitAt >= progressIntervalMs;
+    const withProgress = this.#waiters.length > 0 || now - this.#lastProgressAt >= progressIntervalMs;
+    if (withProgress) this.#lastProgressAt = now;
     const changes: StreamChange[] = [];
     for (const { windows } of this.#members.values()) {
       const before = windows.memoryBytes;
