@@ -5,14 +5,15 @@ import { HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
-import { type Config, ruleSources } from './config/schema.ts';
+import { type Config, ruleSources, sourcePaces } from './config/schema.ts';
 import type { HistoryAnswer } from './methods/backfill-jobs-api.ts';
 import { createWriteMethod, type WriteMethod } from './methods/write.ts';
 import { type RuleHistoryOptions, ruleHistory } from './rule-history.ts';
 import { createExecutor, type Performer } from './rules/actions/executor.ts';
 import type { Intent, Moment } from './rules/actions/intent.ts';
 import type { CommitTap } from './rules/host/commit-tap.ts';
-import { createRulesHost, type RulesHost } from './rules/host/rules-host.ts';
+import { createRulesHost } from './rules/host/rules-host.ts';
+import type { RuleSources, RulesHost } from './rules/host/rules-host-api.ts';
 import { inputStreams, isRuleStream, ruleStreamId } from './rules/rule-settings.ts';
 import type { SourceSet } from './source-set.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';
@@ -70,6 +71,10 @@ export function makeRules(edges: Edges, parts: RuleParts): { rules: RulesHost; m
       }),
   });
   return { rules, moment };
+}
+
+export function sourcesOfRules(config: Config): RuleSources {
+  return { ids: ruleSources(config), paces: sourcePaces(config) };
 }
 
 /** `history`: of sources. What a rule of the configuration lacks is answered by what its inputs lack. */

@@ -9,7 +9,7 @@ import type { LogEntry } from './health/log-entry.ts';
 import type { StartJournal } from './health/start-journal.ts';
 import type { BackfillJobs } from './methods/backfill-jobs-api.ts';
 import type { WriteMethod } from './methods/write.ts';
-import type { RulesHost } from './rules/host/rules-host.ts';
+import type { RulesHost } from './rules/host/rules-host-api.ts';
 import type { SourceSet } from './source-set.ts';
 import type { LearnedBook } from './sources/learned.ts';
 import type { SupervisedSource } from './sources/supervisor.ts';

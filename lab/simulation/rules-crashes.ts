@@ -211,7 +211,8 @@ class CrashSimulation {
           },
         }),
     });
-    await host.start([{ ...settings, validForMs: this.#validForMs }], new Map([['a', 'a']]));
+    const sources = { ids: new Map([['a', 'a']]), paces: new Map() };
+    await host.start([{ ...settings, validForMs: this.#validForMs }], sources);
     host.release();
     return {
       spool,

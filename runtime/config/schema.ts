@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { telemetryOutput } from '../../wire/names.ts';
 import { adapterOf, type SourceConfig, sourceSchema } from '../adapters.ts';
 import { checkRules, type RuleSettings, ruleSchema, type SourceFacts, soundRule } from '../rules/config.ts';
-import type { Exclusive } from '../sources/adapter.ts';
+import type { Exclusive, SourcePace } from '../sources/adapter.ts';
 import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
 
@@ -248,6 +248,16 @@ function isNumbered(source: SourceConfig): boolean {
 export function ruleSources({ sources }: Pick<Config, 'sources'>): ReadonlyMap<string, string> {
   const timed = sources.filter((source) => !isNumbered(source));
   return new Map(timed.map((source) => [source.name, streamIdOf(source)]));
+}
+
+/** By the ids of their streams, where it is known. */
+export function sourcePaces({ sources }: Pick<Config, 'sources'>): ReadonlyMap<string, SourcePace> {
+  return new Map(
+    sources.flatMap((source) => {
+      const pace = adapterOf(source).pace?.(source as never);
+      return pace === undefined ? [] : [[streamIdOf(source), pace]];
+    }),
+  );
 }
 
 function exclusiveOf(source: SourceConfig): readonly Exclusive[] {

@@ -92,7 +92,7 @@ rules[].perMinute | actions | 60 | Actions a minute for one target
 rules[].dryRun |  | true | Decides, and carries nothing out
 rules[].beforeDurable |  | true | Decides and acts before readings are on the disk: sooner by up to two commits, and a power cut may take back what it rests on. Its rows say so
 rules[].actOnLacking |  | true | Also acts on rows that rest on inputs of which something was not known
-rules[].waitMs | ms | 5s | A source that says nothing holds up the others for so long at most
+rules[].waitMs | ms | 5s | A source that says nothing holds up the others for so long at most. Default: 5 s, or twice the time in which its slowest source goes on
 rules[].tolerance |  | {lateMs: 5s} | How far events may be late or out of order, for inputs with TIMESTAMP BY a field that is not their index
 tolerance.outOfOrderMs | ms | 0 | How far events may come out of order
 tolerance.lateMs | ms | 5s | How late events may come

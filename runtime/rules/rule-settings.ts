@@ -1,5 +1,6 @@
 // The settings under `rules`.
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { durationForm } from '../../kernel/duration-text.ts';
 import type { RuleConfig } from './engine-api.ts';
@@ -83,8 +84,8 @@ export const ruleSchema = z
     beforeDurable: z.boolean().default(false),
     /** Also acts on rows that rest on inputs of which something was not known. */
     actOnLacking: z.boolean().default(false),
-    /** A source that says nothing holds up the others for so long at most. */
-    waitMs: z.int().min(0).max(dayMs).default(5000),
+    /** A source that says nothing holds up the others for so long at most. Default: `waitMsOf`. */
+    waitMs: z.int().min(0).max(dayMs).optional(),
     /** For inputs with TIMESTAMP BY a field that is not their index: how far events may come out of order. */
     tolerance: z
       .strictObject({
@@ -182,6 +183,24 @@ export function inputStreams(
       return [of, names.flatMap((each) => sources.get(each) ?? [])];
     }),
   );
+}
+
+export const leastWaitMs = 5000;
+
+/** `everyMs`: how often each of its sources goes on, where that is known. One that is well must not count as one that stands still. */
+export function waitMsOf({ waitMs }: Pick<RuleSettings, 'waitMs'>, everyMs: readonly number[]): number {
+  return waitMs ?? Math.min(dayMs, Math.max(leastWaitMs, ...everyMs.map((ms) => 2 * ms)));
+}
+
+/** What may change while a rule goes on with all that it holds. */
+const tunable = ['validForMs', 'perMinute', 'waitMs', 'limits'] as const;
+
+export function isTuned(before: RuleSettings, after: RuleSettings): boolean {
+  const rest = (settings: RuleSettings) => ({
+    ...settings,
+    ...Object.fromEntries(tunable.map((key) => [key, undefined])),
+  });
+  return isDeepStrictEqual(rest(before), rest(after));
 }
 
 /** As the engine takes it. */

@@ -54,6 +54,11 @@ export interface Exclusive {
   readonly hint: string;
 }
 
+export interface SourcePace {
+  readonly everyMs: number;
+  readonly setting: string;
+}
+
 export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   /** The name of its folder, and of its folder among the module's data. */
   readonly name: string;
@@ -69,6 +74,11 @@ export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   writable?(settings: z.output<Schema>): WritableTags;
   /** The stream is ordered by the equipment's own record numbers, not by time. Pure. Absent: none is. */
   isNumbered?(settings: z.output<Schema>): boolean;
+  /**
+   * How often a source that is well states how far it was observed, though nothing changes, and the setting that says so: so long
+   * rules wait for it. Pure. Absent, or undefined: nobody knows.
+   */
+  pace?(settings: z.output<Schema>): SourcePace | undefined;
   /** Resources that only one source may use, beyond the name of its stream. Absent: none. */
   exclusive?(settings: z.output<Schema>): readonly Exclusive[];
   /** Discovers one device, for a person who sets it up. Absent: not supported. */

@@ -62,7 +62,7 @@ const rule = ruleSchema.parse({
   perMinute: 6000,
   beforeDurable,
 });
-await host.start([rule], new Map([['a', 'a']]));
+await host.start([rule], { ids: new Map([['a', 'a']]), paces: new Map() });
 host.release();
 const sink = windows.openStream({ batchId: 'a', index: 'time', pace: 'own' });
 sink.emit({ kind: 'resumed', at: clock.now() });

@@ -9,7 +9,13 @@ import type { RuleRow } from '../../rules/engine-api.ts';
 import { HostedRule } from '../../rules/host/hosted-rule.ts';
 import { replay } from '../../rules/host/replay.ts';
 import { RuleStream } from '../../rules/host/rule-stream.ts';
-import { actionsOf, inputStreams, type RuleSettings, ruleConfigOf } from '../../rules/rule-settings.ts';
+import {
+  actionsOf,
+  inputStreams,
+  type RuleSettings,
+  ruleConfigOf,
+  waitMsOf,
+} from '../../rules/rule-settings.ts';
 import type { Recorded } from './recorded.ts';
 
 export interface ReplayedRow {
@@ -42,7 +48,8 @@ export async function replayRule(
   { store, streams }: Recorded,
   onRow: (row: ReplayedRow) => void,
 ): Promise<ReplaySummary> {
-  const { name, waitMs } = settings;
+  const { name } = settings;
+  const waitMs = Math.max(1, waitMsOf(settings, []));
   const inputs = inputStreams(settings, sources);
   const compiled = compileRule(ruleConfigOf(settings, inputs));
   const used = new Map([...inputs].filter(([input]) => compiled.inputs.includes(input)));
@@ -64,7 +71,7 @@ export async function replayRule(
       inputs: used,
       stream: new RuleStream({ emit: () => true, durable: async () => {} }, undefined),
     },
-    ...{ floor: undefined, waitMs: Math.max(1, waitMs), clock, log: silentLog, metrics: noMetrics },
+    ...{ floor: undefined, waitMs, clock, log: silentLog, metrics: noMetrics },
     ...{ beforeDurable: false, upstream: new Set<string>(), onTold: () => {}, onSetBack: () => {} },
     onRow({ output, time, row }, lacking) {
       const isWhole = lacking.length === 0;
@@ -78,7 +85,7 @@ export async function replayRule(
   });
   await replay({ store, rule, from: {}, toldTo: undefined, reachMs: 0 });
   // What no source goes on from holds nothing up any more.
-  at = Math.max(1, waitMs) + 1;
+  at = waitMs + 1;
   rule.settle();
   const { rowsIn, refused, adjusted, dropped, late, failed, problem } = rule.status() as unknown as Status;
   const counts = { refused, adjusted, dropped, late, failed };

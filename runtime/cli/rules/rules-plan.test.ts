@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { validateConfig } from '../../config/load.ts';
 import { planRules, rulesText } from './rules-plan.ts';
 
@@ -49,21 +49,71 @@ it('and which names are no tags of its sources, and so NULL in each row', () => 
   expect(notes(undefined)).toEqual([]);
 });
 
-it('and which inputs are polled more slowly than they are waited for', () => {
-  const source = (name: string, pollMs: number) => ({
-    ...{ name, type: 'modbus-tcp', host: name, pollMs },
-    tags: [{ name: 't', address: 0, type: 'int16' }],
+describe('of inputs that go on slowly', () => {
+  const tags = [{ name: 't', address: 0, type: 'int16' }];
+  const poll = (name: string, pollMs: number, more: object = {}) => ({
+    ...{ name, type: 'modbus-tcp', host: name, pollMs, tags },
+    ...more,
   });
-  const notes = (waitMs: number, when: string) => {
-    const rules = [{ name: 'r', when, waitMs, outputs: ['upstream'] }];
-    const sources = [source('fast', 500), source('slow', 3000)];
+  const sources = [
+    poll('fast', 500),
+    poll('slow', 3000),
+    poll('slower', 40_000),
+    poll('mixed', 40_000, { tags: [...tags, { name: 'u', address: 1, type: 'int16', pollMs: 1000 }] }),
+    {
+      ...{ name: 'still', type: 'opcua', endpoint: 'opc.tcp://host', security: { mode: 'None' } },
+      tags: [{ name: 't', node: 'ns=1;s=t' }],
+    },
+    {
+      name: 'talker',
+      type: 'serial',
+      path: '/dev/a',
+      fields: { separator: ' ' },
+      tags: [{ name: 't', column: 0 }],
+    },
+    { name: 'module', type: 'module-input', input: 'in', tags: [{ name: 't', path: 't' }] },
+  ];
+  const notes = (rule: object) => {
+    const rules = [{ name: 'r', outputs: ['upstream'], ...rule }];
     return planRules(validateConfig({ sources, rules }, 'test'))[0]!.warnings;
   };
-  expect(notes(1000, 'fast.t > slow.t')).toEqual([
-    expect.stringMatching(/^slow is polled every 3 s and waited for 1 s \(waitMs\): .* set waitMs to 6 s$/),
-  ]);
-  expect(notes(6000, 'fast.t > slow.t')).toEqual([]);
-  expect(notes(1000, 'slow.t > 1')).toEqual([]);
+  const acting = { outputs: [{ send: 'x' }] };
+  const counts = 'SELECT COUNT(*) AS n FROM slower GROUP BY TumblingWindow(minute, 1)';
+
+  it('says which are waited for too short', () => {
+    expect(notes({ when: 'fast.t > slow.t', waitMs: 1000 })).toEqual([
+      expect.stringMatching(
+        /^slow goes on every 3 s \(pollMs\), and is waited for 1 s \(waitMs\): .* set it to 6 s$/,
+      ),
+    ]);
+    expect(notes({ when: 'fast.t > still.t', waitMs: 5000 })).toEqual([
+      expect.stringMatching(/^still goes on every 5 s \(keepAliveMs\)/),
+    ]);
+    expect(notes({ when: 'fast.t > slow.t', waitMs: 6000 })).toEqual([]);
+    expect(notes({ when: 'slow.t > 1', waitMs: 1000 })).toEqual([]);
+  });
+
+  it('says nothing where the wait follows from how often they go on', () => {
+    for (const other of ['slow', 'slower', 'mixed', 'still'])
+      expect(notes({ when: `fast.t > ${other}.t` })).toEqual([]);
+  });
+
+  it('says whose pace is not known', () => {
+    for (const other of ['talker', 'module'])
+      expect(notes({ when: `fast.t > ${other}.t` })).toEqual([
+        expect.stringMatching(new RegExp(`^how often ${other} says something is not known`)),
+      ]);
+    expect(notes({ when: 'module.t > 1' })).toEqual([]);
+    expect(notes({ when: 'fast.t > module.t', waitMs: 10_000 })).toEqual([]);
+  });
+
+  it('says where actions would be too late', () => {
+    const late = [expect.stringMatching(/^slower goes on every 40 s .* set validForMs to 80 s,/)];
+    expect(notes({ when: 'fast.t > slower.t', ...acting })).toEqual(late);
+    expect(notes({ query: counts, ...acting })).toEqual(late);
+    expect(notes({ query: counts })).toEqual([]);
+    expect(notes({ when: 'fast.t > slower.t', ...acting, validForMs: 60_000 })).toEqual([]);
+  });
 });
 
 it('and what bounds one whose rows cannot be counted beforehand', () => {

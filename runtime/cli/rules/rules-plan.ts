@@ -1,6 +1,13 @@
 // What rules read, keep and send, for `holdfast check`. Loads the engine: only where there are rules.
 import { nearest } from '../../config/nearest.ts';
-import { type Config, ruleSources, type SourceConfig, streamIdOf, tagsOf } from '../../config/schema.ts';
+import {
+  type Config,
+  ruleSources,
+  type SourceConfig,
+  sourcePaces,
+  streamIdOf,
+  tagsOf,
+} from '../../config/schema.ts';
 import { isTimeField } from '../../rules/check-queries.ts';
 import { compileRule } from '../../rules/compile-rule.ts';
 import type { CompiledRule, RuleExplanation } from '../../rules/engine-api.ts';
@@ -13,6 +20,7 @@ import {
   type RuleSettings,
   ruleConfigOf,
   ruleStreamId,
+  waitMsOf,
 } from '../../rules/rule-settings.ts';
 
 export interface RulePlan extends RuleExplanation {
@@ -36,7 +44,7 @@ export function planRules(config: Config): readonly RulePlan[] {
     const compiled = compileRule(ruleConfigOf(rule, inputs));
     const notes = [
       ...unknownFields(rule, compiled, inputs, sources),
-      ...slowInputs(rule, compiled, inputs, sources),
+      ...slowInputs(rule, compiled, inputs, config),
       ...sharedTargets(rule, rules),
     ];
     return planRule(rule, compiled, notes, windows);
@@ -71,24 +79,40 @@ function planRule(
   };
 }
 
-/** One that is polled more slowly than it is waited for lacks in nearly every verdict, and nothing is ever done. */
+/** One that goes on more slowly than it is waited for lacks in nearly every verdict, and nothing is ever done. */
 function slowInputs(
-  { waitMs, actOnLacking }: RuleSettings,
+  rule: RuleSettings,
   compiled: CompiledRule,
   inputs: ReadonlyMap<string, readonly string[]>,
-  sources: readonly SourceConfig[],
+  { sources }: Pick<Config, 'sources'>,
 ): readonly string[] {
   const ids = new Set(compiled.inputs.flatMap((input) => inputs.get(input) ?? []));
-  // What is alone waits for nobody.
-  if (ids.size < 2) return [];
+  const paces = sourcePaces({ sources: sources.filter((source) => ids.has(streamIdOf(source))) });
+  const waitMs = waitMsOf(
+    rule,
+    [...paces.values()].map(({ everyMs }) => everyMs),
+  );
+  const isActing = targetsOf(rule).size > 0;
+  // What is alone waits for nobody; of a window it says all the same when that is over.
+  const isAwaited = ids.size > 1;
   return sources.flatMap((source) => {
-    if (!ids.has(streamIdOf(source)) || !('pollMs' in source) || typeof source.pollMs !== 'number') return [];
-    const { pollMs, name } = source;
-    if (pollMs < waitMs) return [];
-    const effect = actOnLacking ? 'most verdicts lack it' : 'most verdicts lack it, and are not acted on';
-    return [
-      `${name} is polled every ${durationText(pollMs)} and waited for ${durationText(waitMs)} (waitMs): ${effect}; set waitMs to ${durationText(2 * pollMs)}`,
-    ];
+    const { name } = source;
+    if (!ids.has(streamIdOf(source))) return [];
+    const pace = paces.get(streamIdOf(source));
+    if (pace === undefined) {
+      if (!isAwaited || rule.waitMs !== undefined) return [];
+      return `how often ${name} says something is not known, and it is waited for ${durationText(waitMs)}: where more lies between, verdicts lack it; set waitMs to twice the longest time`;
+    }
+    const every = `${name} goes on every ${durationText(pace.everyMs)} (${pace.setting})`;
+    if (isAwaited && pace.everyMs >= waitMs) {
+      const effect = rule.actOnLacking
+        ? 'most verdicts lack it'
+        : 'most verdicts lack it, and are not acted on';
+      return `${every}, and is waited for ${durationText(waitMs)} (waitMs): ${effect}; leave waitMs out, or set it to ${durationText(2 * pace.everyMs)}`;
+    }
+    if (isActing && (isAwaited || compiled.windows.length > 0) && pace.everyMs >= rule.validForMs)
+      return `${every}, so most verdicts are known too late for their actions (validForMs ${durationText(rule.validForMs)}), and nothing is carried out; set validForMs to ${durationText(2 * pace.everyMs)}, if so old a command may still move something`;
+    return [];
   });
 }
 

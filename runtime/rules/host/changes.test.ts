@@ -236,3 +236,87 @@ describe('a rule that is changed', () => {
     await end(run, clock);
   });
 });
+
+describe('a rule of which bounds and times alone are changed', () => {
+  const counting = {
+    query: 'SELECT v, COUNT(*) AS n FROM input GROUP BY v, TumblingWindow(millisecond, 40)',
+  };
+  const tuned = { perMinute: 30, validForMs: 9000, waitMs: 700, limits: { maxKeys: 50 } };
+
+  it('goes on with all that it holds', async () => {
+    const clock = new VirtualClock(origin);
+    const run = await begin(
+      new MemoryStore(),
+      clock,
+      [rule({ ...counting, actOnLacking: false })],
+      undefined,
+      compileRule,
+    );
+    observe(run.a, 1, 65, true);
+    await pass(clock, 500);
+    await run.host.change([rule({ ...counting, ...tuned, actOnLacking: false })], sources);
+    observe(run.a, 65, 125);
+    await pass(clock, 1000);
+    await end(run, clock);
+    // Of the first window nobody knows the beginning.
+    expect(rowsIn([{ readings: await told(run) } as never])).toEqual([
+      [40, 40, 'uncertain:input-missing'],
+      [80, 40, 'good'],
+      [120, 40, 'good'],
+    ]);
+    expect(run.performed.map(({ perMinute, validForMs }) => [perMinute, validForMs])).toEqual([
+      [30, 9000],
+      [30, 9000],
+    ]);
+  });
+
+  it('begins anew where its new limits have no room for what it holds', async () => {
+    const clock = new VirtualClock(origin);
+    const run = await begin(new MemoryStore(), clock, [rule(counting)], undefined, compileRule);
+    run.a.emit({ kind: 'resumed', at: at(0) });
+    for (let n = 1; n < 20; n++) run.a.emit({ kind: 'readings', readings: readings(n, n + 1, n) });
+    run.a.emit({ kind: 'observed', until: at(20) });
+    await pass(clock, 500);
+    expect(run.host.status()).toMatchObject([{ held: { keys: 19 } }]);
+    await run.host.change([rule({ ...counting, limits: { maxKeys: 5 } })], sources);
+    observe(run.a, 20, 125);
+    await pass(clock, 1000);
+    expect(run.host.status()).toMatchObject([{ phase: 'running', rows: 3 }]);
+    await end(run, clock);
+  });
+});
+
+describe('a source that goes on slowly', () => {
+  const both = {
+    inputs: { input: { source: ['a', 'b'] } },
+    query: 'SELECT v FROM input WHERE v = 1',
+    waitMs: undefined,
+    actOnLacking: false,
+  };
+  const run = async (everyMs: number | undefined) => {
+    const clock = new VirtualClock(origin);
+    const store = new MemoryStore();
+    const paces = new Map(everyMs === undefined ? [] : [['b', { everyMs }]]);
+    const run = await begin(store, clock, [rule(both)], undefined, compileRule, { ...sources, paces });
+    run.a.emit({ kind: 'resumed', at: at(0) });
+    run.b.emit({ kind: 'resumed', at: at(0) });
+    for (let second = 1; second <= 24; second++) {
+      await pass(clock, 1000);
+      run.a.emit({ kind: 'readings', readings: readings(1000 * second, 1000 * second + 1) });
+      run.a.emit({ kind: 'observed', until: at(1000 * second + 1) });
+      if (second % 8 === 0) run.b.emit({ kind: 'observed', until: at(1000 * second + 1) });
+    }
+    await pass(clock, 1000);
+    await end(run, clock);
+    const all = await told(run);
+    return all.filter(({ tag, quality }) => /^v(#|$)/.test(tag) && quality !== 'good').length;
+  };
+
+  it('is waited for as long as it may take', async () => {
+    expect(await run(8000)).toBe(0);
+  });
+
+  it('is waited for 5 s where nobody knows that', async () => {
+    expect(await run(undefined)).toBeGreaterThan(5);
+  });
+});

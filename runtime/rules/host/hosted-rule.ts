@@ -83,7 +83,7 @@ const haltMs = { least: 1000, most: 300_000 };
 const wellAfterMs = 3_600_000;
 
 export class HostedRule {
-  readonly #options: HostedRuleOptions;
+  #options: HostedRuleOptions;
   #origins: Origins;
   #engine: RunningRule;
   #watermark: number | undefined;
@@ -152,6 +152,16 @@ export class HostedRule {
       this.#engine = compiled.start();
       return false;
     }
+  }
+
+  /**
+   * Goes on with other bounds, and with all that it holds. `compiled`: the same rule.
+   * @throws HoldfastError where that has no room for what it holds
+   */
+  retune(change: Pick<HostedRuleOptions, 'compiled' | 'waitMs'>): void {
+    if (change.compiled !== this.#options.compiled)
+      this.#engine = change.compiled.start(this.#engine.state());
+    this.#options = { ...this.#options, ...change };
   }
 
   memory(): RuleMemory | undefined {

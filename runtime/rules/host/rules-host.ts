@@ -1,76 +1,35 @@
 // All rules of the module: starts them from stored state, passes on what commits make durable, keeps their intents until
 // each has an outcome, and applies a new configuration without touching rules that did not change.
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock, Timer } from '../../../kernel/clock.ts';
+import type { Timer } from '../../../kernel/clock.ts';
 import { describeError } from '../../../kernel/errors.ts';
-import type { Log } from '../../../kernel/log.ts';
-import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { SourceEvent, SourceSink } from '../../sources/source.ts';
+import type { SourceEvent } from '../../sources/source.ts';
 import type { StreamChange } from '../../windows/window-store.ts';
 import type { Executor } from '../actions/executor.ts';
-import { type Intent, inDecidedOrder, type Moment, type Outcome, readIntent } from '../actions/intent.ts';
-import type { CompiledRule, RuleConfig } from '../engine-api.ts';
+import { type Intent, inDecidedOrder, readIntent } from '../actions/intent.ts';
 import {
   actionsOf,
   decisionOf,
   inputStreams,
+  isTuned,
   type RuleSettings,
   ruleConfigOf,
   ruleStreamId,
 } from '../rule-settings.ts';
-import type { RuleStore } from '../rule-store.ts';
-import type { CommitTap } from './commit-tap.ts';
 import { EarlyInput } from './early-input.ts';
 import { HostedRule, type RuleMemory } from './hosted-rule.ts';
 import { InputTracker, type Span } from './input-tracker.ts';
 import { intentsOf } from './intents-of.ts';
+import { type Member, retune, waitMsFor } from './member.ts';
 import { intentPrefix, Outcomes } from './outcomes.ts';
 import { replay } from './replay.ts';
 import { RuleStream } from './rule-stream.ts';
+import type { RuleSources, RulesHost, RulesHostOptions } from './rules-host-api.ts';
 import { Told } from './told.ts';
-
-export type CompileRule = (config: RuleConfig) => CompiledRule;
-
-export interface RulesHostOptions {
-  readonly store: RuleStore;
-  readonly tap: CommitTap;
-  /** The sink of a rule's stream, and the end of what that claimed before. */
-  openStream(batchId: string): { readonly sink: SourceSink; readonly floor: number | undefined };
-  closeStream(batchId: string): Promise<void>;
-  /** Loads the engine: only where there are rules. */
-  loadCompiler(): Promise<CompileRule>;
-  executor(onOutcome: (intent: Intent, outcome: Outcome) => void): Executor;
-  readonly moment: () => Moment;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
-
-export interface RulesHost {
-  /** Before anything is read. What is decided waits for `release`. `sources`: ids of streams by the names of their sources. */
-  start(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void>;
-  /** Once the clock can be asked: what waits to be carried out is. */
-  release(): void;
-  /** A rule whose settings and streams are the same goes on untouched. One call at a time. */
-  change(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void>;
-  readonly executor: Executor;
-  status(): readonly object[];
-  /** After the sources, before the windows close. */
-  stop(): Promise<void>;
-}
 
 export function createRulesHost(options: RulesHostOptions): RulesHost {
   return new Host(options);
-}
-
-interface Member {
-  readonly settings: RuleSettings;
-  readonly inputs: ReadonlyMap<string, readonly string[]>;
-  readonly rule: HostedRule;
-  readonly stream: RuleStream;
-  readonly queue: { readonly streamId: string; readonly span: Span }[];
-  notedAt: number;
 }
 
 const statePrefix = 'rules.state.';
@@ -121,7 +80,7 @@ class Host implements RulesHost {
     options.tap.onEvent((batchId, event, open) => this.#onEvent(batchId, event, open));
   }
 
-  async start(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
+  async start(rules: readonly RuleSettings[], sources: RuleSources): Promise<void> {
     const { store } = this.#options;
     const noted = await store.settings(intentPrefix, maxIntents);
     const intents = [...noted.values()].flatMap((each) => readIntent(each) ?? []);
@@ -138,7 +97,7 @@ class Host implements RulesHost {
     this.#carryOut(ready);
   }
 
-  async change(rules: readonly RuleSettings[], sources: ReadonlyMap<string, string>): Promise<void> {
+  async change(rules: readonly RuleSettings[], sources: RuleSources): Promise<void> {
     const next = new Map(rules.map((settings) => [settings.name, settings]));
     const ended: string[] = [];
     const told = new Map<string, Told>();
@@ -148,9 +107,9 @@ class Host implements RulesHost {
       const settings = next.get(name);
       const isSame =
         settings !== undefined &&
-        isDeepStrictEqual(settings, member.settings) &&
-        isDeepStrictEqual(inputStreams(settings, sources), member.inputs);
-      if (isSame) continue;
+        isTuned(member.settings, settings) &&
+        isDeepStrictEqual(inputStreams(settings, sources.ids), member.inputs);
+      if (isSame && (await retune(member, settings, sources, this.#options))) continue;
       member.rule.end('rule-changed');
       this.#options.tap.note(statePrefix + name, undefined);
       this.#members.delete(name);
@@ -190,13 +149,13 @@ class Host implements RulesHost {
   /** One that cannot be compiled is left out, and told; the others run. */
   async #begin(
     settings: RuleSettings,
-    sources: ReadonlyMap<string, string>,
+    sources: RuleSources,
     since: 'start' | 'away' | Told | undefined,
   ): Promise<void> {
     const { log, loadCompiler, clock, metrics, openStream, store, tap, moment } = this.#options;
     const { name } = settings;
     try {
-      const inputs = inputStreams(settings, sources);
+      const inputs = inputStreams(settings, sources.ids);
       const compiled = (await loadCompiler())(ruleConfigOf(settings, inputs));
       const { sink, floor } = openStream(ruleStreamId(settings));
       const stream = new RuleStream(sink, floor);
@@ -205,7 +164,8 @@ class Host implements RulesHost {
       const told = since instanceof Told ? since : new Told(await this.#noted(toldPrefix + name));
       const used = new Map([...inputs].filter(([input]) => compiled.inputs.includes(input)));
       const rule: HostedRule = new HostedRule({
-        ...{ compiled, inputs: used, stream, floor, told, clock, metrics, waitMs: settings.waitMs },
+        ...{ compiled, inputs: used, stream, floor, told, clock, metrics },
+        waitMs: waitMsFor(settings, compiled, inputs, sources),
         beforeDurable: settings.beforeDurable,
         actOnLacking: settings.actOnLacking,
         log: log.child({ rule: name }),
@@ -215,7 +175,10 @@ class Host implements RulesHost {
         onTold: (note) => tap.note(toldPrefix + name, note),
         onSetBack: () => tap.note(statePrefix + name, undefined),
         onRow: (row, lacks) => {
-          for (const { intent, outcome } of intentsOf(settings, actions, row, lacks, { ...moment(), by }))
+          for (const { intent, outcome } of intentsOf(member.settings, actions, row, lacks, {
+            ...moment(),
+            by,
+          }))
             if (outcome) this.#outcomes.tell(intent, outcome);
             else {
               this.#keep(intent);
@@ -225,7 +188,11 @@ class Host implements RulesHost {
             }
         },
       });
-      const member: Member = { settings, inputs, rule, stream, queue: [], notedAt: clock.monotonic() };
+      const member: Member = {
+        ...{ settings, inputs, compiled, rule, stream },
+        queue: [],
+        notedAt: clock.monotonic(),
+      };
       // What the windows hold open meanwhile is not stored yet: one that begins amid all that begins with what comes.
       if (since === 'start') {
         const memory = (await this.#noted(statePrefix + name)) as RuleMemory | undefined;

@@ -16,6 +16,11 @@ export const modbusAdapter = defineAdapter({
   },
   load: loadOfModbus,
   discover: discoverModbus(),
+  // Each poll of any of its tags goes on.
+  pace: ({ pollMs, tags }) => ({
+    everyMs: tags.length === 0 ? pollMs : Math.min(...tags.map((tag) => tag.pollMs ?? pollMs)),
+    setting: 'pollMs',
+  }),
   isNumbered: ({ index }) => index === 'sequence',
   writable: writableTags,
   exclusive(settings) {

@@ -15,5 +15,7 @@ export const opcuaAdapter = defineAdapter({
       createOpcuaSource(settings, { clock, metrics, folder, uuid: () => random.uuid(), ...parts }),
   load: loadOfOpcua,
   discover: discoverOpcua,
+  // A value that stays the same is not sent.
+  pace: ({ keepAliveMs }) => ({ everyMs: keepAliveMs, setting: 'keepAliveMs' }),
   writable: ({ tags }) => limitsOf(tags, ({ writable }) => writable),
 });

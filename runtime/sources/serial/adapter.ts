@@ -16,6 +16,10 @@ export const serialAdapter = defineAdapter({
   load: loadOfSerial,
   writable: ({ tags }) => limitsOf(tags, ({ write }) => write !== undefined),
   isNumbered,
+  pace({ poll, expectEveryMs }) {
+    if (poll) return { everyMs: poll.everyMs, setting: 'poll.everyMs' };
+    return expectEveryMs === undefined ? undefined : { everyMs: expectEveryMs, setting: 'expectEveryMs' };
+  },
   exclusive({ path }) {
     const hint = 'one instrument a port; ask it for several things with several commands';
     return path === undefined ? [] : [{ setting: 'path', name: path, hint }];

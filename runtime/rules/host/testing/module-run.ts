@@ -14,14 +14,18 @@ import { createExecutor } from '../../actions/executor.ts';
 import type { Intent } from '../../actions/intent.ts';
 import { type RuleSettings, ruleSchema } from '../../rule-settings.ts';
 import { CommitTap } from '../commit-tap.ts';
-import { type CompileRule, createRulesHost } from '../rules-host.ts';
+import { createRulesHost } from '../rules-host.ts';
+import type { CompileRule, RuleSources } from '../rules-host-api.ts';
 import { compileTiny } from './tiny-rule.ts';
 
 export const origin = Date.UTC(2026, 10, 21);
-export const sources = new Map([
-  ['a', 'a'],
-  ['b', 'b'],
-]);
+export const sources: RuleSources = {
+  ids: new Map([
+    ['a', 'a'],
+    ['b', 'b'],
+  ]),
+  paces: new Map(),
+};
 export const rule = (more: object = {}): RuleSettings =>
   ruleSchema.parse({
     name: 'hot',
@@ -40,6 +44,7 @@ export async function begin(
   rules: readonly RuleSettings[],
   perform = async () => {},
   compile: CompileRule = compileTiny,
+  of: RuleSources = sources,
 ) {
   const { spool } = await openTestSpool(store, { clock });
   const tap = new CommitTap(silentLog);
@@ -68,7 +73,7 @@ export async function begin(
         },
       }),
   });
-  await host.start(rules, sources);
+  await host.start(rules, of);
   host.release();
   const sink = (batchId: string) => windows.openStream({ batchId, index: 'time', pace: 'own' });
   return { spool, tap, windows, host, performed, a: sink('a'), b: sink('b') };
