@@ -186,6 +186,30 @@ export function ingestorContract(open: () => Database): void {
       expect(await database.query('select messages from set_aside_count')).toEqual([{ messages: 2600 }]);
     });
 
+    test('a void that answers a request excuses what was asked for, and what lies between that and its stream', async () => {
+      await ingestor.ingest(partition, [event(0, windowOf(100)), event(1, windowOf(200))]);
+      const [stream] = await streams();
+      await database.query(
+        `insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at)
+         values ('r', $1, '[110,150)', '{[110,150)}', 'accepted', 'detector', 1, 0, 0, 0)`,
+        [stream!.id],
+      );
+      const gone = (startWindow: string, endWindow: string, requestId = 'r') => ({
+        ...{ batchId: 's', index: 'sequence', startWindow, endWindow },
+        ...{ isBackfill: 'true', requestId, void: 'history-expired' },
+      });
+      await ingestor.ingest(partition, [
+        event(2, gone('0', '150')),
+        event(3, gone('300', '400')),
+        // Of no request that is known: as it is.
+        event(4, gone('150', '160', 'other')),
+      ]);
+      expect(
+        await database.query('select missing::text as missing, voided::text as voided from stream'),
+      ).toEqual([{ missing: '{[160,200)}', voided: '{[100,160)}' }]);
+      expect(await asideReasons()).toEqual(['implausible-width']);
+    });
+
     test('a module that gives each message another name is told of by some of them, then by their number', async () => {
       const bad = { startWindow: '1990-01-01T00:00:00Z', endWindow: '1990-01-01T00:00:10Z', count: '1' };
       let sequence = 0;
