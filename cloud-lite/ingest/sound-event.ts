@@ -54,7 +54,9 @@ function isFirst(own: number, next: number | undefined, third: number | undefine
   if (next === undefined) return after < 0 || own <= after + maxNumberStep;
   if (next === own + 1 || own === after || own === after + 1) return true;
   // One of the two is wrong. The second is right where it goes on from what was taken, or the third goes on from it.
-  return !(next === after + 1 || next === after + 2 || third === next + 1);
+  if (next === after + 1 || next === after + 2 || third === next + 1) return false;
+  // Where nothing tells, the lower one: all that comes behind a number that is too high would count as read.
+  return own < next || third === own + 2;
 }
 
 function numberOf(event: GivenEvent): number | undefined {
