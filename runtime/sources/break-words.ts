@@ -2,7 +2,8 @@
 // explains; the most common of these are here as well.
 
 export const breakWords: Readonly<Record<string, string>> = {
-  'poll-missed': 'polls were missed: the line or this gateway had no time for them',
+  'poll-missed':
+    'polls were missed: answers took longer than pollMs, or the line or this gateway had no time for them',
   'poll-failed': 'a poll failed',
   'samples-missed': 'samples went by unseen',
   'records-missed': 'records went by unseen',

@@ -5,7 +5,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { type LearnedStore, passingStore } from '../learned.ts';
 
 export interface LearnedHabits {
-  /** No request is heard so long after the connection was opened. */
+  /** No request is heard so long after the connection was opened. 0: the peer closes one on which nothing is asked at first. */
   readonly connectDelayMs?: number;
   /** The peer closes the connection after each answer. */
   readonly closesAfterAnswer?: true;
@@ -19,6 +19,8 @@ const timesToBelieveOtherwise = 8;
 const connectionsATrial = 16;
 /** Longer than any device was seen to be deaf. */
 const maxConnectDelayMs = 5000;
+/** A request without an answer on a new connection may have been lost: it is asked again, however long that takes. */
+const triesAtLeast = 2;
 /** A close that comes later than this after an answer is that of a connection that was idle. */
 const closeAfterAnswerMs = 500;
 
@@ -30,6 +32,7 @@ export class StreamLife {
   #openedAt: number | undefined;
   #isTrial = false;
   #answers = 0;
+  #requests = 0;
   #sentAt = 0;
   #answeredAt = 0;
 
@@ -43,12 +46,14 @@ export class StreamLife {
     const isAgain = this.#openedAt !== undefined;
     this.#openedAt = this.#clock.monotonic();
     this.#answers = 0;
+    this.#requests = 0;
     this.#unanswered.clear();
     this.#isTrial = this.#habits.begin();
     return isAgain;
   }
 
   asked(): void {
+    this.#requests += 1;
     this.#sentAt = this.#clock.monotonic();
   }
 
@@ -65,7 +70,8 @@ export class StreamLife {
   }
 
   closed(): void {
-    this.#habits.closed(this.#answers, this.#clock.monotonic() - this.#answeredAt);
+    if (this.#requests === 0) this.#habits.closedUnasked();
+    else this.#habits.closed(this.#answers, this.#clock.monotonic() - this.#answeredAt);
   }
 
   get hasAnswered(): boolean {
@@ -79,7 +85,13 @@ export class StreamLife {
 
   /** No bytes came yet, and the stream was opened so recently that the peer may still ignore requests. */
   get isDeaf(): boolean {
-    return !this.hasAnswered && this.#clock.monotonic() - (this.#openedAt ?? 0) < maxConnectDelayMs;
+    const openMs = this.#clock.monotonic() - (this.#openedAt ?? 0);
+    return !this.hasAnswered && (openMs < maxConnectDelayMs || this.#requests < triesAtLeast);
+  }
+
+  /** Something was answered just now: what is asked at once behind that may come too soon for the peer. */
+  get isBusyAnswering(): boolean {
+    return this.hasAnswered && this.#sentAt - this.#answeredAt < maxConnectDelayMs;
   }
 }
 
@@ -122,6 +134,14 @@ export class PeerHabits {
     this.#store.note('connection', Object.keys(others).length === 0 ? undefined : others);
   }
 
+  /**
+   * It ended before anything was asked on it. Where that was for a silence that the peer turned out to need, it needs to be asked
+   * more.
+   */
+  closedUnasked(): void {
+    if (this.learned.connectDelayMs) this.#store.note('connection', { ...this.learned, connectDelayMs: 0 });
+  }
+
   /** A connection ended. `answers`: given on it; `sinceAnswerMs`: since the last of them. */
   closed(answers: number, sinceAnswerMs: number): void {
     if (answers !== 1 || sinceAnswerMs > closeAfterAnswerMs) {
@@ -144,8 +164,8 @@ export class PeerHabits {
     }
     this.#deaf += 1;
     this.#deafMs = Math.max(this.#deafMs, Math.ceil(askedAfterMs));
-    const known = this.learned.connectDelayMs ?? 0;
-    if (this.#deaf >= timesToBelieve && this.#deafMs > known)
+    const known = this.learned.connectDelayMs;
+    if (known !== 0 && this.#deaf >= timesToBelieve && this.#deafMs > (known ?? 0))
       this.#store.note('connection', { ...this.learned, connectDelayMs: this.#deafMs });
   }
 }

@@ -21,7 +21,7 @@ import { isBitTable, type RegisterTable } from '../codec/fields.ts';
 import type { ModbusClient } from './modbus-client.ts';
 import { ModbusException } from './modbus-errors.ts';
 import { asFailure, isSilence, noAnswer, reasonOf, SilentBlocks } from './read-failures.ts';
-import { type Cut, type Part, partOf, type Search, smaller } from './read-parts.ts';
+import { type Cut, HolesToCut, type Part, partOf, type Search, smaller } from './read-parts.ts';
 import type { BlockData, BlockReaderOptions, ReadPass, Refusal } from './read-pass.ts';
 import { type Barrier, type Block, type Item, planReads, splitBlock } from './read-plan.ts';
 import { mayBeSize, RequestSize, searchWithin } from './request-size.ts';
@@ -60,6 +60,7 @@ export class BlockReader<I extends Item> {
   readonly #silent = new SilentBlocks();
   /** Places that a request may not read over, without an item that is refused there. */
   #cuts: readonly Cut[] = [];
+  readonly #holes = new HolesToCut();
   #blocks: readonly Block<I>[];
   readonly #size: RequestSize;
 
@@ -213,9 +214,12 @@ export class BlockReader<I extends Item> {
     const size = this.#size;
     const now = this.#options.clock.monotonic();
     if (!mayBeSize(error) || !size.isWorthASearch(now))
-      return { data: [], failed: [block], limit: undefined };
+      return { data: [], failed: [block], limit: undefined, behindHoles: [] };
     const found = await searchWithin(block, (part) => this.#readBlock(client, part).catch(asFailure));
-    if (size.found(found.limit, found.data.length > 0, now)) this.#blocks = this.#plan();
+    const isSmaller = size.found(found.limit, found.data.length > 0, now);
+    const cuts = this.#holes.note(found.behindHoles, now);
+    this.#cuts = [...this.#cuts, ...cuts];
+    if (cuts.length > 0 || isSmaller) this.#blocks = this.#plan();
     return found;
   }
 

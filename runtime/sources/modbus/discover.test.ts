@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { loadValue } from '../../config/load.ts';
 import { discoverModbus } from './discover.ts';
-import { type Answerer, MemoryDevice } from './testing/memory-device.ts';
+import { type Answerer, frame, MemoryDevice } from './testing/memory-device.ts';
 import { RegisterDevice } from './testing/register-device.ts';
 
 /** `wrap`: what becomes of the answers of a unit whose registers `fill` sets. */
@@ -12,6 +12,8 @@ async function look(
   wrap: (answer: Answerer, at: { openedMs: () => number; asked: () => number }) => Answerer = (answer) =>
     answer,
   isLine = false,
+  /** How it is asked, where that is not what it understands. */
+  asLine = isLine,
 ) {
   const clock = new VirtualClock();
   const registers = new RegisterDevice();
@@ -38,7 +40,7 @@ async function look(
   };
   const said: string[] = [];
   const where = new URL(
-    isLine ? 'modbus-rtu-tcp://10.0.0.7:4001?unit=1' : 'modbus-tcp://10.0.0.7:502?unit=1',
+    asLine ? 'modbus-rtu-tcp://10.0.0.7:4001?unit=1' : 'modbus-tcp://10.0.0.7:502?unit=1',
   );
   const discovery = discoverModbus({ links: () => device.links() });
   const { settings } = discovery.asSource(where);
@@ -159,6 +161,61 @@ describe('a source that is printed passes the check', () => {
     );
     expect(source).toMatchObject({ maxRegisters: 40 });
     expect(JSON.stringify(source.profile)).toContain('only');
+  });
+});
+
+describe('a unit with a habit', () => {
+  const nothing = () => {};
+
+  it('that closes the connection over what it does not know is looked at all the same', async () => {
+    const { source } = await look(
+      nothing,
+      (answer) => (request) => (request.pdu[0] === 3 ? answer(request) : 'close'),
+    );
+    expect(source).toMatchObject({ tags: [{ table: 'holding', address: 0 }] });
+  });
+
+  it('that closes the connection after each answer: it is said that nothing is to be set', async () => {
+    const { said } = await look(nothing, (answer) => (request) => ({
+      ...(answer(request) as { readonly pdu: Buffer }),
+      thenClose: true,
+    }));
+    expect(said).toMatch(/closes the connection after each answer: nothing is to be set/);
+  });
+
+  it('that is slow: timeoutMs', async () => {
+    const late =
+      (answer: Answerer): Answerer =>
+      (request) => ({ afterMs: 1500, answer: answer(request) });
+    const { source, said } = await look(nothing, late);
+    expect(source).toMatchObject({ timeoutMs: 2000 });
+    expect(said).toMatch(/answers later than is waited for: timeoutMs: 2000/);
+  });
+
+  it.each([
+    [false, 'modbus-tcp'],
+    [true, 'modbus-rtu-tcp'],
+  ] as const)('that understands the other kind of frames alone; on a line: %s', async (isLine, type) => {
+    const { source, said } = await look(nothing, (answer) => answer, isLine, !isLine);
+    expect(source).toMatchObject({ type });
+    expect(said).toContain(`type: ${type}`);
+  });
+
+  it.each([
+    ['transactionId', 0],
+    ['unitId', 6],
+  ])('that fills in a wrong %s: what was found is said, without advice to set it', async (setting, at) => {
+    const odd =
+      (answer: Answerer): Answerer =>
+      (request) => {
+        const raw = frame(request, (answer(request) as { readonly pdu: Buffer }).pdu);
+        raw.fill(0, at, at === 0 ? 2 : at + 1);
+        return { raw };
+      };
+    const { source, said } = await look(nothing, odd);
+    expect(source).toMatchObject({ [setting]: 'ignore' });
+    expect(said).toMatch(new RegExp(`: ${setting}: ignore$`, 'm'));
+    expect(said).not.toMatch(/set |\?/);
   });
 });
 

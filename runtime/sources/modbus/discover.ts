@@ -3,12 +3,23 @@
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { RegisterTable } from '../codec/fields.ts';
 import type { DiscoverParts, Discovery } from '../discover.ts';
+import { passingStore } from '../learned.ts';
+import type { LearnedHabits } from '../line/peer-habits.ts';
 import {
   type ModbusSourceConfig,
   modbusRtuSourceSchema,
   modbusRtuTcpSourceSchema,
   modbusTcpSourceSchema,
 } from './config.ts';
+import {
+  advice,
+  concernsOneRequest,
+  isClosed,
+  isLate,
+  isSilence,
+  oddAnswer,
+  oddHeaderOf,
+} from './discover-errors.ts';
 import { type FoundModel, profilesFor } from './discover-models.ts';
 import { createModbusLinks, type Link, type ModbusLinks } from './link.ts';
 import type { ModbusClient } from './modbus-client.ts';
@@ -43,6 +54,10 @@ const maxRounds = 4;
 /** Requests in a row that show whether a unit needs time. */
 const gapRequests = 4;
 const gapsMs = [50, 100, 200, 350, 500, 1000];
+/** Tried where answers come later than the time limit. */
+const timeoutsMs = [2000, 5000, 10_000];
+/** Connections in a row that are lost over what is asked. */
+const maxLost = 3;
 const mostRegisters = 125;
 const sunSpecMarker = 'SunS';
 /** Where the marker may stand (SunSpec Device Information Model Specification, section 6.2). */
@@ -61,7 +76,11 @@ class UnitDiscovery {
   readonly #parts: DiscoverParts;
   readonly #makeLinks: () => ModbusLinks;
   readonly #settings: Settings;
-  readonly #schema: (typeof schemas)[keyof typeof schemas];
+  #schema: (typeof schemas)[keyof typeof schemas];
+  readonly #learned = passingStore();
+  #lost = 0;
+  /** While it is looked at. */
+  #link: Link | undefined;
   /** The unit has answered something, even if not usefully. */
   #wasHeard = false;
   /** A unit that does not answer the proof may only need time between requests: that is tried before silence. */
@@ -75,24 +94,51 @@ class UnitDiscovery {
   }
 
   async run(): Promise<Settings> {
-    const found = await this.#getAnswer();
+    const found = await this.#getAnswer().catch((error: unknown) => this.#getOtherAnswer(error));
     if (found) return this.#lookAt(found);
     await this.#findGap();
     return this.#lookAt(await this.#open());
   }
 
-  /** Reads what can be discovered, over a link on which the unit answers. */
-  async #lookAt(link: Link): Promise<Settings> {
+  /** Where nothing came that makes sense, the other way to send Modbus over TCP may be what it understands. */
+  async #getOtherAnswer(cause: unknown): Promise<Link | undefined> {
+    const { type } = this.#settings;
+    const isNothing = isSilence(cause) || isClosed(cause) || oddAnswer(cause);
+    if (this.#wasHeard || !isNothing || type === 'modbus-rtu') throw cause;
+    const other = type === 'modbus-tcp' ? 'modbus-rtu-tcp' : 'modbus-tcp';
+    this.#use(other);
     try {
-      if (link.units.hasEcho)
-        this.#parts.say('the line gives back what is sent (echo): nothing is to be set for that');
-      await this.#identify(link);
-      const models = await this.#findModels(link);
-      const place = models.base ?? (await this.#readable(link));
-      if (place) await this.#findLargest(link, place);
+      const found = await this.#getAnswer();
+      this.#parts.say(`it does not answer as ${type} does: type: ${other}`);
+      return found;
+    } catch {
+      this.#parts.signal.throwIfAborted();
+      throw cause;
+    }
+  }
+
+  #use(type: keyof typeof schemas): void {
+    this.#settings.type = type;
+    this.#schema = schemas[type];
+    for (const setting of ['transactionId', 'unitId', 'frameLength', 'connection', 'gapMs'])
+      delete this.#settings[setting];
+  }
+
+  /** Reads what can be discovered, over a link on which the unit answers. */
+  async #lookAt(found: Link): Promise<Settings> {
+    const { say } = this.#parts;
+    this.#link = found;
+    try {
+      if (found.units.hasEcho) say('the line gives back what is sent (echo): nothing is to be set for that');
+      await this.#identify();
+      const models = await this.#findModels();
+      const place = models.base ?? (await this.#readable());
+      if (place) await this.#findLargest(place);
+      const { closesAfterAnswer } = (this.#learned.get().connection ?? {}) as LearnedHabits;
+      if (closesAfterAnswer) say('it closes the connection after each answer: nothing is to be set for that');
       return { ...this.#settings, ...this.#whatToRead(models.found, place) };
     } finally {
-      link.release();
+      this.#link.release();
     }
   }
 
@@ -124,10 +170,17 @@ class UnitDiscovery {
           round -= 1;
           continue;
         }
+        const timeoutMs = this.#wasHeard && isLate(error) ? this.#longerTimeout() : undefined;
+        if (timeoutMs !== undefined) {
+          this.#settings.timeoutMs = timeoutMs;
+          say(`it answers later than is waited for: timeoutMs: ${timeoutMs}`);
+          round -= 1;
+          continue;
+        }
         const setting = oddHeaderOf(error);
         if (setting === undefined || round === maxRounds) throw error;
         this.#settings[setting] = 'ignore';
-        say(`${(error as Error).message.replace(/[:;] set .*$/s, '')}: ${setting}: ignore`);
+        say(`${(error as Error).message.replace(advice, '')}: ${setting}: ignore`);
       }
     }
   }
@@ -148,6 +201,11 @@ class UnitDiscovery {
     return again;
   }
 
+  #longerTimeout(): number | undefined {
+    const { timeoutMs } = this.#config();
+    return timeoutsMs.find((each) => each > timeoutMs);
+  }
+
   /** How often it was asked. */
   async #firstAnswer(link: Link): Promise<number> {
     for (let tries = 1; ; tries++) {
@@ -155,7 +213,8 @@ class UnitDiscovery {
         await this.#hears(link);
         return tries;
       } catch (error) {
-        this.#wasHeard ||= link.units.worstMs(this.#unit) > 0 || oddHeaderOf(error) !== undefined;
+        this.#wasHeard ||=
+          link.units.worstMs(this.#unit) > 0 || oddHeaderOf(error) !== undefined || isLate(error);
         if (!(isSilence(error) && link.isDeaf)) throw error;
       }
     }
@@ -196,10 +255,8 @@ class UnitDiscovery {
     }
   }
 
-  async #identify(link: Link): Promise<void> {
-    const objects = await this.#ask(link, (client) => client.readIdentification(this.#unit)).catch(
-      failedHere,
-    );
+  async #identify(): Promise<void> {
+    const objects = await this.#look((client) => client.readIdentification(this.#unit));
     if (!objects || objects.size === 0) return;
     const words = ['maker', 'product', 'version'].flatMap((word, at) =>
       objects.has(at) ? [`${word} ${objects.get(at)}`] : [],
@@ -207,11 +264,11 @@ class UnitDiscovery {
     this.#parts.say(`it says of itself: ${words.join(', ')}`);
   }
 
-  async #findModels(link: Link): Promise<{ readonly base?: Place; readonly found: readonly FoundModel[] }> {
+  async #findModels(): Promise<{ readonly base?: Place; readonly found: readonly FoundModel[] }> {
     for (const address of sunSpecBases) {
-      const marker = await this.#read(link, { table: 'holding', address }, 2);
+      const marker = await this.#read({ table: 'holding', address }, 2);
       if (marker?.toString('latin1') !== sunSpecMarker) continue;
-      const found = await this.#walkModels(link, address + 2);
+      const found = await this.#walkModels(address + 2);
       const list = found.map(({ id, at }) => `${id} at ${at}`).join(', ');
       this.#parts.say(`SunSpec marker at ${address}; models ${list}`);
       return { base: { table: 'holding', address }, found };
@@ -219,10 +276,10 @@ class UnitDiscovery {
     return { found: [] };
   }
 
-  async #walkModels(link: Link, first: number): Promise<FoundModel[]> {
+  async #walkModels(first: number): Promise<FoundModel[]> {
     const found: FoundModel[] = [];
     for (let at = first, n = 0; n < maxModels && at < 0xfffe; n++) {
-      const head = await this.#read(link, { table: 'holding', address: at }, 2);
+      const head = await this.#read({ table: 'holding', address: at }, 2);
       const id = head?.readUInt16BE(0) ?? sunSpecEnd;
       if (id === sunSpecEnd) break;
       const length = head!.readUInt16BE(2);
@@ -233,27 +290,27 @@ class UnitDiscovery {
     return found;
   }
 
-  async #readable(link: Link): Promise<Place | undefined> {
+  async #readable(): Promise<Place | undefined> {
     for (const table of ['holding', 'input'] as const)
       for (const address of [0, 1, 100, 1000]) {
         const place = { table, address };
-        if (await this.#read(link, place, 1)) return place;
+        if (await this.#read(place, 1)) return place;
       }
     this.#parts.say('no register was found to be there: look them up in its manual');
     return undefined;
   }
 
   /** Finds the largest request from that place on. Where the registers end there, or have a hole, it is not known. */
-  async #findLargest(link: Link, place: Place): Promise<void> {
-    if (await this.#read(link, place, mostRegisters)) return;
+  async #findLargest(place: Place): Promise<void> {
+    if (await this.#read(place, mostRegisters)) return;
     let [given, refused] = [1, mostRegisters];
     while (refused - given > 1) {
       const count = (given + refused) >> 1;
-      if (await this.#read(link, place, count)) given = count;
+      if (await this.#read(place, count)) given = count;
       else refused = count;
     }
     const next = { table: place.table, address: place.address + given };
-    if (next.address > 0xffff || !(await this.#read(link, next, 1))) return;
+    if (next.address > 0xffff || !(await this.#read(next, 1))) return;
     this.#settings.maxRegisters = given;
     this.#parts.say(
       `it gives at most ${given} registers in a request from ${place.table} ${place.address}: maxRegisters`,
@@ -268,10 +325,25 @@ class UnitDiscovery {
   }
 
   /** Undefined where it is refused, or not answered. */
-  #read(link: Link, { table, address }: Place, count: number): Promise<Buffer | undefined> {
-    return this.#take(link, (client) => client.readRegisters(this.#unit, table, address, count)).catch(
-      failedHere,
-    );
+  #read({ table, address }: Place, count: number): Promise<Buffer | undefined> {
+    return this.#look((client) => client.readRegisters(this.#unit, table, address, count));
+  }
+
+  /** Undefined where that is refused, or not answered. Some units close the connection over what they do not know. */
+  async #look<T>(work: (client: ModbusClient) => Promise<T>): Promise<T | undefined> {
+    if (this.#link?.client.lost) {
+      this.#link.release();
+      this.#link = await this.#open();
+    }
+    try {
+      const found = await this.#take(this.#link!, work);
+      this.#lost = 0;
+      return found;
+    } catch (error) {
+      if (isClosed(error)) this.#lost += 1;
+      if (this.#lost >= maxLost || !(isClosed(error) || concernsOneRequest(error))) throw error;
+      return undefined;
+    }
   }
 
   /** Undefined where it is refused. */
@@ -291,7 +363,7 @@ class UnitDiscovery {
   }
 
   #open(): Promise<Link> {
-    return this.#makeLinks().acquire(this.#config(), this.#parts.signal);
+    return this.#makeLinks().acquire(this.#config(), this.#parts.signal, this.#learned);
   }
 
   #config(): ModbusSourceConfig {
@@ -323,28 +395,4 @@ function placeOf(where: URL, type: string): Settings {
   if (where.hostname === '') return { path };
   const message = `${where.href} names no serial port: write three slashes, ${type}:///${where.hostname}${path}${where.search}`;
   throw new HoldfastError('discover-bad-address', message);
-}
-
-const oddHeader = /set (transactionId|unitId|frameLength): ignore/;
-
-function oddHeaderOf(error: unknown): string | undefined {
-  if (!(error instanceof HoldfastError) || error.code !== 'modbus-garbage') return undefined;
-  return oddHeader.exec(error.message)?.[1];
-}
-
-function isSilence(error: unknown): boolean {
-  return (
-    error instanceof HoldfastError && (error.code === 'modbus-timeout' || error.code === 'modbus-out-of-step')
-  );
-}
-
-/** What concerns one request alone. */
-function failedHere(error: unknown): undefined {
-  const isOfRequest = error instanceof ModbusException || isSilence(error) || oddAnswer(error);
-  if (!isOfRequest) throw error;
-  return undefined;
-}
-
-function oddAnswer(error: unknown): boolean {
-  return error instanceof HoldfastError && error.code === 'modbus-garbage';
 }

@@ -118,6 +118,45 @@ describe('a unit that is deaf when a connection is new', () => {
     ]);
   });
 
+  it('is asked a second time where one request takes longer than it is deaf', async () => {
+    const unit = setUp({ pollMs: 10_000, timeoutMs: 5000 });
+    deafFor(1500, unit);
+    unit.supervised.start();
+    await unit.clock.advance(30_000);
+    expect(unit.device.opened).toBe(1);
+    expect(unit.good('a').length).toBeGreaterThan(1);
+    await unit.supervised.stop();
+  });
+
+  it('and closes a connection on which nothing is asked: is asked all the while', async () => {
+    const learned = passingStore();
+    const unit = setUp({ pollMs: 5000 }, 'mbap', learned);
+    const { clock, device } = unit;
+    deafFor(2000, unit);
+    const { answer } = device;
+    let heardAt = 0;
+    const listen = () => {
+      heardAt = clock.monotonic();
+      clock.setTimer(2000, () => clock.monotonic() - heardAt >= 2000 && device.cut());
+    };
+    const { open } = device;
+    device.open = () => {
+      listen();
+      return open.call(device);
+    };
+    device.answer = (request) => {
+      listen();
+      return answer(request);
+    };
+    unit.supervised.start();
+    await clock.advance(60_000);
+    const before = unit.good('a').length;
+    await clock.advance(60_000);
+    expect(unit.good('a').length - before).toBeGreaterThanOrEqual(11);
+    expect(learned.get()).toEqual({ connection: { connectDelayMs: 0 } });
+    await unit.supervised.stop();
+  });
+
   it('is not waited for where it is the unit, not the connection, that is silent', async () => {
     const { clock, device, supervised } = setUp({ pollMs: 1000 });
     device.answer = () => 'silence';
@@ -218,6 +257,51 @@ describe('a unit that closes the connection', () => {
   });
 });
 
+describe('a unit that is busy for a while', () => {
+  const busy = (exception: number, wire: 'mbap' | 'rtu') => {
+    const unit = setUp({ pollMs: 1000 }, wire);
+    const { clock, device, registers } = unit;
+    device.answer = (request) =>
+      clock.monotonic() >= 10_000 && clock.monotonic() < 25_000
+        ? soon({ pdu: Buffer.from([request.pdu[0]! | 0x80, exception]) })
+        : soon(registers.answer(request));
+    return unit;
+  };
+
+  it.each([
+    [6, 'mbap'],
+    [5, 'mbap'],
+    [4, 'mbap'],
+    [6, 'rtu'],
+  ] as const)(
+    'with exception %i (%s): is asked on in its session, and read at once afterwards',
+    async (exception, wire) => {
+      const unit = busy(exception, wire);
+      unit.supervised.start();
+      await unit.clock.advance(20_000);
+      expect(unit.supervised.state().complaint).toMatch(
+        new RegExp(`^polls fail: .* was answered with exception ${exception}`),
+      );
+      await unit.clock.advance(20_000);
+      expect(unit.device.opened).toBe(1);
+      expect(unit.supervised.state()).toMatchObject({ sessions: 1 });
+      expect(unit.supervised.state().complaint).toBeUndefined();
+      expect(unit.sink.of('broken')).toHaveLength(1);
+      const after = unit.good('a').filter(({ index }) => index >= unit.good('a')[0]!.index + 24_900);
+      expect(after.length).toBeGreaterThanOrEqual(15);
+      await unit.supervised.stop();
+    },
+  );
+
+  it('behind a gateway, which waits for it each time, is spared', async () => {
+    const unit = busy(11, 'mbap');
+    unit.supervised.start();
+    await unit.clock.advance(60_000);
+    expect(unit.device.opened).toBeGreaterThan(1);
+    await unit.supervised.stop();
+  });
+});
+
 it('a unit that needs time between requests is given it by gapMs', async () => {
   const unit = setUp({ gapMs: 350, pollMs: 2000 });
   const { clock, registers, device, supervised, good } = unit;
@@ -234,14 +318,60 @@ it('a unit that needs time between requests is given it by gapMs', async () => {
   await supervised.stop();
 });
 
+describe('messages', () => {
+  const lastMessage = async (unit: ReturnType<typeof setUp>, ms = 30_000) => {
+    unit.supervised.start();
+    await unit.clock.advance(ms);
+    const { complaint, lastError } = unit.supervised.state();
+    await unit.supervised.stop();
+    return `${complaint ?? ''} ${lastError?.message ?? ''}`;
+  };
+
+  it.each(['mbap', 'rtu'] as const)(
+    'gapMs is named where what is asked soon after an answer is lost (%s)',
+    async (wire) => {
+      const unit = setUp({ pollMs: 2000 }, wire);
+      let answeredAt = Number.NEGATIVE_INFINITY;
+      unit.device.answer = (request) => {
+        if (unit.clock.monotonic() - answeredAt < 350) return 'silence';
+        answeredAt = unit.clock.monotonic() + 1;
+        return soon(unit.registers.answer(request));
+      };
+      expect(await lastMessage(unit)).toMatch(/time between requests.* gapMs|\(gapMs\)/);
+    },
+  );
+
+  it.each([9000, 29_000])('a unit that never said anything is called that, %d ms on', async (ms) => {
+    const unit = setUp({}, 'rtu');
+    unit.device.answer = () => 'silence';
+    expect(await lastMessage(unit, ms)).toMatch(/is (the unit|it) on and its number right\?/);
+  });
+
+  it('an echo alone is called that', async () => {
+    const unit = setUp({}, 'rtu');
+    unit.device.answer = ({ unit: number, pdu }) => ({ raw: rtuFrame(number, pdu) });
+    expect(await lastMessage(unit, 2500)).toContain('only the echo of it came back; is the unit on');
+  });
+
+  it.each([
+    ['noise', Buffer.from('80f81233', 'hex'), /noise \(80 f8 12 33\)$/],
+    ['Modbus TCP', Buffer.from('000100000005070302000b', 'hex'), /noise \(00 01 .*type: modbus-tcp/],
+    ['Modbus ASCII', Buffer.from(':070302000BE9\r\n'), /noise \(3a 30 .*Modbus ASCII/],
+  ])('noise is shown, with what it looks like: %s', async (_name, raw, message) => {
+    const unit = setUp({}, 'rtu');
+    unit.device.answer = () => soon({ raw });
+    expect(await lastMessage(unit, 1500)).toMatch(message);
+  });
+});
+
 describe('a unit with an odd header', () => {
   /** The answer with its header changed. */
   const odd = (change: (frame: Buffer) => unknown, unit: ReturnType<typeof setUp>) => {
     unit.device.answer = (request: DeviceRequest) => {
       const { pdu } = unit.registers.answer(request) as { readonly pdu: Buffer };
       const bytes = Buffer.from(unit.device.frame(request, pdu));
-      change(bytes);
-      return { afterMs: 1, answer: { raw: bytes } };
+      const raw = change(bytes);
+      return { afterMs: 1, answer: { raw: Buffer.isBuffer(raw) ? raw : bytes } };
     };
   };
   const cases = [
@@ -250,6 +380,9 @@ describe('a unit with an odd header', () => {
     ['unit 0', (frame: Buffer) => frame.writeUInt8(0, 6), 'unitId'],
     ['unit 255', (frame: Buffer) => frame.writeUInt8(255, 6), 'unitId'],
     ['a length one too high', (frame: Buffer) => frame.writeUInt16BE(frame.length - 5, 4), 'frameLength'],
+    ['a length of 0', (frame: Buffer) => frame.writeUInt16BE(0, 4), 'frameLength'],
+    ['a length low byte first', (frame: Buffer) => void frame.subarray(4, 6).swap16(), 'frameLength'],
+    ['padding behind it', (frame: Buffer) => Buffer.concat([frame, Buffer.alloc(40)]), 'frameLength'],
   ] as const;
 
   it.each(cases)('%s: says what came, and what to set', async (_name, change, setting) => {

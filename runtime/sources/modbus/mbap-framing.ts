@@ -78,13 +78,15 @@ export class MbapFraming implements Framing {
   push(chunk: Buffer, onFrame: OnFrame): void {
     let bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
     const requests = this.#requests;
+    let isBehind = false;
     while (bytes.length >= headerBytes) {
       const said = bytes.readUInt16BE(4);
       // Whatever follows a header that cannot be one has no beginning that could be found again.
       const isLength = said >= minLength && said <= maxLength;
       if (bytes.readUInt16BE(2) !== 0 || (this.#hasLength && !isLength))
         throw garbage(
-          this.#strayBytes(bytes) ??
+          this.#strayBytes(bytes, isBehind) ??
+            this.#oddHeader(bytes) ??
             `what came is no Modbus TCP frame (${shown(bytes)}): does another protocol live at this port, or RTU frames (type: modbus-rtu-tcp)?`,
         );
       const own = frameBytes(bytes.subarray(headerBytes));
@@ -95,6 +97,7 @@ export class MbapFraming implements Framing {
       const end = headerBytes + length;
       const frame = bytes;
       bytes = bytes.subarray(end);
+      isBehind = true;
       if (this.#isTied(frame.readUInt16BE(0))) onFrame(this.#ofUnit(frame.subarray(headerBytes, end)));
     }
     // Where a frame led to the next request at once, what follows it is no beginning of that one's answer.
@@ -133,12 +136,22 @@ export class MbapFraming implements Framing {
     return this.#forgetRest();
   }
 
-  /** An answer to what was asked begins behind a few bytes: the answer before it was longer than its header says. */
-  #strayBytes(bytes: Buffer): string | undefined {
+  /** Bytes behind an answer, or an answer to what was asked behind a few bytes: the answer before was longer than its header says. */
+  #strayBytes(bytes: Buffer, isBehind: boolean): string | undefined {
+    const more = (count: number) =>
+      `behind an answer came ${count} bytes more than its header says: the device miscounts; set frameLength: ignore`;
     for (let at = 1; at <= maxStray && bytes.length >= at + headerBytes; at++)
-      if (bytes.readUInt16BE(at) === this.#expected && bytes.readUInt16BE(at + 2) === 0)
-        return `behind an answer came ${at} bytes more than its header says: the device miscounts; set frameLength: ignore`;
-    return undefined;
+      if (bytes.readUInt16BE(at) === this.#expected && bytes.readUInt16BE(at + 2) === 0) return more(at);
+    return isBehind ? more(bytes.length) : undefined;
+  }
+
+  /** A frame with the number and the unit of the request, whose header is wrong otherwise. */
+  #oddHeader(bytes: Buffer): string | undefined {
+    if (bytes.readUInt16BE(0) !== this.#expected || bytes[headerBytes] !== this.#unit) return undefined;
+    const [protocol, said] = [bytes.readUInt16BE(2), bytes.readUInt16BE(4)];
+    if (protocol !== 0)
+      return `an answer came whose header names protocol ${protocol}, where Modbus TCP has 0`;
+    return `the peer sent ${miscounted(bytes.length - headerBytes, said)}`;
   }
 
   /** The beginning of a frame is left over, and the rest of it did not come in time. */
@@ -189,7 +202,8 @@ const maxShown = 16;
 /** A check sum that does not belong there, or padding. */
 const maxStray = 8;
 
-function shown(bytes: Buffer): string {
+/** For people: the first bytes. */
+export function shown(bytes: Buffer): string {
   const more = bytes.length > maxShown ? ' ...' : '';
   return `${bytes
     .subarray(0, maxShown)

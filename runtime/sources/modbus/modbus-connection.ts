@@ -179,17 +179,19 @@ class Connection implements ModbusConnection {
   /** Sends the request, or first a probe without which its answer could not be told from others. */
   #proceed(pending: Pending): void {
     if (this.#pending !== pending) return;
-    if (this.#isSpent()) return void this.#reopen(pending);
-    this.#options.framing.flush(this.#onFrame, this.#onLostFrame);
     const { wanted } = pending;
+    if (this.#isSpent()) {
+      if (pending.proofs === 0 || !this.#closesBehindProofs) return void this.#reopen(pending);
+      return void pending.fail(this.#outOfStep(pending, wanted[0]!));
+    }
+    this.#options.framing.flush(this.#onFrame, this.#onLostFrame);
     const step = this.units.next(wanted);
     if (step.kind === 'send') {
       pending.phase = 'asking';
       try {
         pending.onSend();
       } catch (cause) {
-        pending.fail(cause);
-        return;
+        return void pending.fail(cause);
       }
       this.#transmit(pending, wanted);
     } else if (step.kind === 'wait' || pending.proofs >= maxProofs) {
@@ -201,9 +203,15 @@ class Connection implements ModbusConnection {
     }
   }
 
+  /** What would prove the unit to be in step gets no answer on the same connection. */
+  get #closesBehindProofs(): boolean {
+    return this.units.isLine && this.#habits.learned.closesAfterAnswer === true;
+  }
+
   #outOfStep(pending: Pending, unit: number): HoldfastError {
-    const isClosing = this.units.isLine && this.#habits.learned.closesAfterAnswer === true;
-    return outOfStep(pending.describe(), this.units.silenceMs(unit), isClosing);
+    const { worstMs, silenceMs } = this.units.timesOf(unit);
+    const why = { isClosing: this.#closesBehindProofs, isNew: worstMs === 0 };
+    return outOfStep(pending.describe(), silenceMs, why);
   }
 
   #transmit(pending: Pending, request: Buffer): void {
@@ -230,7 +238,8 @@ class Connection implements ModbusConnection {
       heard === undefined
         ? unanswered(request, pending, {
             line: this.#options.advice?.line ?? 'none',
-            isHeard: this.#life.hasAnswered,
+            life: this.#life,
+            hasEcho: units.hasEcho,
             ofUnit: units.timesOf(unit),
           })
         : garbage(`${request} was answered with ${heard}`);
@@ -255,12 +264,10 @@ class Connection implements ModbusConnection {
     if (!pending) return;
     if (heard === 'nothing' || heard === 'others') this.#noteUnfit(pending, frame);
     // It carries the number of the request, so no other answer will come.
-    if (pending.unfit && this.units.hasIds)
-      pending.fail(
-        garbage(
-          `${pending.describe()} was answered with ${misfit(frame, pending.sent, this.#options.advice)}`,
-        ),
-      );
+    if (pending.unfit && this.units.hasIds) {
+      const what = misfit(frame, pending.sent, this.#options.advice);
+      pending.fail(garbage(`${pending.describe()} was answered with ${what}`));
+    }
     if (heard === 'nothing') return;
     if (heard === 'seen' || modbusMatch.fits(frame, pending.sent)) pending.isSeen = true;
     if (heard === 'gave-up') {
@@ -271,8 +278,8 @@ class Connection implements ModbusConnection {
     } else if (pending.phase !== 'asking') {
       this.#onProof(pending, heard);
     } else if (heard === 'others') {
-      const what = strange(frame, pending.sent, this.#options.advice);
       // The answer may be there, or come yet.
+      const what = strange(frame, pending.sent, this.#options.advice);
       pending.fail(new UnprovenError(garbage(`${pending.describe()} was answered with ${what}`)));
     } else if (heard !== 'seen') {
       this.#onAnswer(pending, heard.answer);
@@ -336,11 +343,11 @@ class Connection implements ModbusConnection {
 
   #onClosed(cause: unknown): void {
     const { peer, reopen } = this.#options;
-    const lost = connectionLost(peer, cause);
     // A peer that answers nothing before it closes is not asked for ever.
     const pending = this.#pending?.phase === 'waiting' ? undefined : this.#pending;
     // Some close over a function that they do not know: that says nothing of other answers.
     if (pending?.phase !== 'proving') this.#life.closed();
+    const lost = connectionLost(peer, cause, this.#closesBehindProofs);
     // On a line nothing would tie an answer on another connection to what was asked on this one, but for silence.
     const isLost = !reopen || !this.#life.hasAnswered || (pending && this.units.isLine);
     if (isLost) this.#fail(lost);
@@ -365,10 +372,9 @@ class Connection implements ModbusConnection {
   }
 
   async #reopen(pending: Pending): Promise<void> {
-    const { reopen } = this.#options;
     this.#port.detach();
     try {
-      const stream = await reopen!(this.#closing.signal);
+      const stream = await this.#options.reopen!(this.#closing.signal);
       if (this.#lost) return void stream.destroy();
       this.#attach(stream);
     } catch (error) {

@@ -16,6 +16,9 @@ const exceptionNames: Readonly<Record<number, string>> = {
   11: 'gateway-target-failed',
 };
 
+/** A gateway says by these that its unit did not answer, whatever was asked. */
+const ofGateways: ReadonlySet<number> = new Set([10, 11]);
+
 /** The device refused the request. */
 export class ModbusException extends HoldfastError {
   readonly exception: number;
@@ -31,6 +34,11 @@ export class ModbusException extends HoldfastError {
     this.exceptionName = name;
   }
 
+  /** The unit itself said so, not a gateway that it did not answer. */
+  get isOfUnit(): boolean {
+    return !ofGateways.has(this.exception);
+  }
+
   /** The device objects to what was asked, not to the moment: asking for less may succeed. */
   get isRefusal(): boolean {
     return this.exception >= 1 && this.exception <= 3;
@@ -39,7 +47,8 @@ export class ModbusException extends HoldfastError {
 
 const lineQuestions = {
   port: ' Are baudRate, parity and stopBits those of the unit?',
-  server: ' Does the serial server have the speed, the parity and the stop bits of the unit?',
+  server:
+    ' Does the serial server have the speed, the parity and the stop bits of the unit, and is it in the mode for raw TCP (for its Modbus TCP mode, type: modbus-tcp)?',
   none: '',
 } as const;
 
@@ -49,28 +58,39 @@ export interface Unanswered {
   readonly timeoutMs: number;
 }
 
-/** `line`: who sets its speed. `isHeard`: something came on this connection. `ofUnit`: the longest that an answer of it took so far, late ones included; the silence that proves it. */
+export interface KnownOfLine {
+  /** Who sets its speed. */
+  readonly line: keyof typeof lineQuestions;
+  /** Something came on this connection; the request was sent soon after an answer. */
+  readonly life: { readonly hasAnswered: boolean; readonly isBusyAnswering: boolean };
+  /** What is sent comes back. */
+  readonly hasEcho: boolean;
+  /** The longest that an answer of the unit took so far, late ones included; the silence that proves it. */
+  readonly ofUnit: { readonly worstMs: number; readonly silenceMs: number };
+}
+
 export function unanswered(
   request: string,
   { phase, timeoutMs }: Unanswered,
-  known: {
-    readonly line: keyof typeof lineQuestions;
-    readonly isHeard: boolean;
-    readonly ofUnit: { readonly worstMs: number; readonly silenceMs: number };
-  },
+  known: KnownOfLine,
 ): HoldfastError {
-  const { worstMs, silenceMs } = known.ofUnit;
-  if (phase === 'proving') return notProven(request, silenceMs);
-  const isDeaf = known.line === 'none' && !known.isHeard;
-  const settings = isDeaf
-    ? ' Where it hears nothing for more than 5 s after connecting, set connectDelayMs.'
-    : lineQuestions[known.line];
-  const advice =
-    worstMs > timeoutMs
-      ? `it answers late, after up to ${Math.ceil(worstMs)} ms: set timeoutMs above that`
-      : `is the unit on and its number right?${settings}`;
-  const message = `${request} got no answer within ${timeoutMs} ms: ${advice}`;
+  if (phase === 'proving') return notProven(request, known.ofUnit.silenceMs);
+  const message = `${request} got no answer within ${Math.ceil(timeoutMs)} ms: ${adviceFor(timeoutMs, known)}`;
   return new HoldfastError('modbus-timeout', message, { retryable: true });
+}
+
+function adviceFor(timeoutMs: number, { line, life, hasEcho, ofUnit }: KnownOfLine): string {
+  const { worstMs } = ofUnit;
+  if (worstMs > timeoutMs)
+    return `it answers late, after up to ${Math.ceil(worstMs)} ms: set timeoutMs above that`;
+  if (worstMs > 0 && life.isBusyAnswering)
+    return 'it answered a moment before. Does it need time between requests (gapMs), more time to answer (timeoutMs), or has it none of these registers?';
+  const echo = hasEcho ? 'only the echo of it came back; ' : '';
+  const isDeaf = line === 'none' && !life.hasAnswered;
+  const settings = isDeaf
+    ? ' Where it hears nothing for more than 5 s after connecting, set connectDelayMs; where it takes RTU frames over TCP, type: modbus-rtu-tcp.'
+    : lineQuestions[line];
+  return `${echo}is the unit on and its number right?${settings}`;
 }
 
 /**
@@ -83,19 +103,30 @@ export class UnprovenError extends HoldfastError {
   }
 }
 
-/** `isClosing`: the peer closes each connection behind an answer, so that nothing can be proven on it. */
-export function outOfStep(request: string, silenceMs: number, isClosing = false): HoldfastError {
+const closingWords =
+  'closes the connection behind each answer, and RTU frames carry nothing that ties an answer to its request over another one. Use the Modbus TCP mode of the serial server (type: modbus-tcp), or have it keep the connection';
+const needsTime = 'Where it needs time between requests, set gapMs';
+
+/** `isClosing`: the peer closes each connection behind an answer, so that nothing can be proven on it. `isNew`: nothing of the unit ever came. */
+export function outOfStep(
+  request: string,
+  silenceMs: number,
+  { isClosing = false, isNew = false } = {},
+): HoldfastError {
   if (isClosing) {
-    const closing = `${request} cannot be believed: the peer closes the connection behind each answer, and RTU frames carry nothing that ties an answer to its request over another one. Use the Modbus TCP mode of the serial server (type: modbus-tcp), or have it keep the connection`;
+    const closing = `${request} cannot be believed: the peer ${closingWords}`;
     return new HoldfastError('modbus-out-of-step', closing, { retryable: true });
   }
-  const message = `${request} is not asked: an earlier request may still be answered, and nothing yet proves that it is not; after ${Math.ceil(silenceMs / 1000)} s of silence it is asked again`;
+  const after = `after ${Math.ceil(silenceMs / 1000)} s of silence it is asked again`;
+  const message = isNew
+    ? `${request} is not asked just now, since nothing of the unit ever came: is it on and its number right? ${after[0]!.toUpperCase()}${after.slice(1)}`
+    : `${request} is not asked: an earlier request may still be answered, and nothing yet proves that it is not; ${after}. ${needsTime}`;
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });
 }
 
 /** The unit answers requests, but none of those that would prove which request an answer belongs to. */
 function notProven(request: string, silenceMs: number): HoldfastError {
-  const message = `${request} was answered, and that is not believed yet: an earlier request may still be answered, and the unit does not answer what would show that it is not (a loopback, function 8, or a read of another length); after ${Math.ceil(silenceMs / 1000)} s of silence it is`;
+  const message = `${request} was answered, and that is not believed yet: an earlier request may still be answered, and the unit does not answer what would show that it is not (a loopback, function 8, or a read of another length); after ${Math.ceil(silenceMs / 1000)} s of silence it is. ${needsTime}`;
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });
 }
 
@@ -109,12 +140,11 @@ export function tooMany(unit: number): HoldfastError {
   );
 }
 
-export function connectionLost(peer: string, cause?: unknown): HoldfastError {
+/** `isClosing`: it does so behind each answer, so that nothing can be proven on a connection. */
+export function connectionLost(peer: string, cause?: unknown, isClosing = false): HoldfastError {
   const why = cause instanceof HoldfastError ? `, and then: ${cause.message}` : '';
-  return new HoldfastError('modbus-connection-lost', `${peer} closed the connection${why}`, {
-    retryable: true,
-    cause,
-  });
+  const message = isClosing ? `${peer} ${closingWords}` : `${peer} closed the connection${why}`;
+  return new HoldfastError('modbus-connection-lost', message, { retryable: true, cause });
 }
 
 export function closedByUs(): HoldfastError {

@@ -71,6 +71,7 @@ class ModbusSource implements Source {
   /** Tags whose registers it refuses, or does not answer for, with the reason. */
   readonly #refused = new Map<string, string>();
   #link: Link | undefined;
+  #session: ModbusSession | undefined;
   readonly #stamped: StampedMemory;
   #numberedMemory: NumberedMemory | undefined;
 
@@ -105,9 +106,9 @@ class ModbusSource implements Source {
   complaint(): string | undefined {
     const models = this.#groups.flatMap(({ poller }) => poller.complaint ?? []);
     const line = this.#link?.time.complaintOf(this.#config.name);
-    const all = [...new Set([describeRefused(this.#refused), ...models, line])].filter(
-      (each) => each !== undefined,
-    );
+    const all = [
+      ...new Set([this.#session?.trouble, describeRefused(this.#refused), ...models, line]),
+    ].filter((each) => each !== undefined);
     return all.length === 0 ? undefined : all.join('; ');
   }
 
@@ -131,8 +132,10 @@ class ModbusSource implements Source {
           log,
           metrics,
         };
-        await new ModbusSession(session).run(signal);
+        this.#session = new ModbusSession(session);
+        await this.#session.run(signal);
       } finally {
+        this.#session = undefined;
         this.#link = undefined;
         link.release();
       }

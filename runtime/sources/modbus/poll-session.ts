@@ -6,7 +6,7 @@ import type { Metrics } from '../../../kernel/metrics.ts';
 import { maxLookWaitMs } from '../line/line-time.ts';
 import { createPollSchedule, type PollSchedule } from '../line/poll-schedule.ts';
 import type { Link } from './link.ts';
-import { UnprovenError } from './modbus-errors.ts';
+import { ModbusException, UnprovenError } from './modbus-errors.ts';
 import type { Poll, Poller } from './poller.ts';
 import { untilQuiet } from './quiet.ts';
 import type { SampleStream } from './sample-stream.ts';
@@ -38,6 +38,8 @@ interface Pace {
   readonly poller: Poller;
   readonly schedule: PollSchedule;
   failures: number;
+  /** One was answered with values in this session. */
+  wasGood: boolean;
   /** Times that what was refused was not asked for again, since the line was in use. */
   postponed: number;
   isRetrying: boolean;
@@ -55,10 +57,16 @@ export class ModbusSession {
   readonly #labels: { readonly source: string };
   /** Since when polls wait for silence, monotonic ms. */
   #waitingSince: number | undefined;
+  #trouble: string | undefined;
 
   constructor(options: PollSessionOptions) {
     this.#options = options;
     this.#labels = { source: options.name };
+  }
+
+  /** Why polls fail just now, for people. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   /** Polls until the session is lost or told to stop; rejects in either case. */
@@ -70,6 +78,7 @@ export class ModbusSession {
         poller,
         schedule: createPollSchedule(clock, pollMs),
         failures: maxFailures - 1,
+        wasGood: false,
         postponed: 0,
         isRetrying: false,
         movable: movablePolls,
@@ -108,6 +117,8 @@ export class ModbusSession {
       await untilQuiet({ units, unit, clock, strays, limitMs: nextDueAt() - clock.monotonic() }, signal);
       stream.take(poll, startedAt, answered);
       pace.failures = 0;
+      pace.wasGood = true;
+      this.#trouble = undefined;
       this.#waitingSince = undefined;
       if (poller.isRetryDue && !pace.isRetrying) {
         if (!this.#options.isShared) await turns.run('live', () => poller.retryRefused(client), signal);
@@ -115,7 +126,9 @@ export class ModbusSession {
       }
     } catch (error) {
       signal.throwIfAborted();
-      if (!this.#isWaiting(error)) pace.failures += 1;
+      // A unit that refuses for a while is there: a new connection would change nothing, and the wait before it be a hole.
+      const isThere = pace.wasGood && error instanceof ModbusException && error.isOfUnit;
+      if (!this.#isWaiting(error) && !isThere) pace.failures += 1;
       this.#onFailure(error);
       if (client.lost) throw client.lost;
       // Some devices lose what they are asked in the first second or two: a new connection would begin that anew.
@@ -223,7 +236,8 @@ export class ModbusSession {
   #onFailure(error: unknown): void {
     const reason = error instanceof HoldfastError ? error.code : 'poll-failed';
     this.#count('holdfast_modbus_failed_polls_total');
-    this.#options.log.debug({ reason }, `poll failed: ${describeError(error)}`);
+    this.#trouble = `polls fail: ${describeError(error)}`;
+    this.#options.log.debug({ reason }, this.#trouble);
     this.#options.stream.gap(reason);
   }
 

@@ -13,6 +13,21 @@ export interface Search {
   isFound: boolean;
 }
 
+/** Holes over which something was not given. Once may be chance: twice, and it is read without them. */
+export class HolesToCut {
+  readonly #seen = new Set<string>();
+
+  /** `behind`: the blocks behind them. Gives the places that are not to be read over from now on. */
+  note(behind: readonly Block<Item>[], since: number): readonly Cut[] {
+    return behind.flatMap(({ table, address }) => {
+      const place = `${table} ${address}`;
+      if (this.#seen.has(place)) return [{ table, address, width: 0, since }];
+      this.#seen.add(place);
+      return [];
+    });
+  }
+}
+
 export interface Part<I extends Item> {
   readonly block: Block<I>;
   readonly search: Search;

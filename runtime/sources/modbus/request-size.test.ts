@@ -21,7 +21,7 @@ import { RegisterDevice } from './testing/register-device.ts';
 const most = 20;
 type Way = 4 | 6 | 'closes' | 'short' | 'silence';
 
-function setUp(way: Way, { isLine = false, tags = 100, learned = passingStore() } = {}) {
+function setUp(way: Way, { isLine = false, tags = 100, everyth = 1, learned = passingStore() } = {}) {
   const clock = new VirtualClock();
   const registers = new RegisterDevice();
   for (let at = 0; at < 200; at++) registers.words.holding[at] = 1000 + at;
@@ -51,7 +51,11 @@ function setUp(way: Way, { isLine = false, tags = 100, learned = passingStore() 
     name: 'unit',
     host: 'h',
     timeoutMs: 200,
-    tags: Array.from({ length: tags }, (_, address) => ({ name: `r${address}`, address, type: 'uint16' })),
+    tags: Array.from({ length: tags }, (_, at) => ({
+      name: `r${at * everyth}`,
+      address: at * everyth,
+      type: 'uint16',
+    })),
   };
   const config = isLine
     ? modbusRtuTcpSourceSchema.parse({ type: 'modbus-rtu-tcp', port: 4001, ...shape })
@@ -83,6 +87,18 @@ describe.each(ways)('a device that answers too large a request thus: %s', (way) 
     expect(wrong()).toEqual([]);
     expect(sink.of('broken')).toHaveLength(breaks);
     expect(Math.max(...unit.asked)).toBeLessThanOrEqual(most);
+  });
+
+  it.each([false, true])('is read over no hole any more; on a line: %s', async (isLine) => {
+    const { clock, unit, sink, wrong } = setUp(way, { isLine, tags: 2, everyth: most + 5 });
+    await clock.advance(60_000);
+    unit.asked.length = 0;
+    const [before, breaks] = [sink.readings.length, sink.of('broken').length];
+    await clock.advance(60_000);
+    expect(sink.readings.length - before).toBeGreaterThanOrEqual(2 * 59);
+    expect(wrong().filter(({ quality }) => quality === 'good')).toEqual([]);
+    expect(sink.of('broken')).toHaveLength(breaks);
+    expect(Math.max(...unit.asked)).toBe(1);
   });
 
   it('is asked for all again once it gives it', async () => {

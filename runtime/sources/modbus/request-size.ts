@@ -8,8 +8,6 @@ import { ModbusException } from './modbus-errors.ts';
 import type { BlockData } from './read-pass.ts';
 import { type Block, type Item, splitBlock } from './read-plan.ts';
 
-/** A gateway says by these that its unit did not answer, whatever was asked. */
-const ofGateways: ReadonlySet<number> = new Set([10, 11]);
 /** Requests of one search: to a register of 125, with both halves at each step, and some more. */
 const maxReads = 24;
 /** After a search that found nothing there is no other for so long: the device is busy, not small. */
@@ -21,7 +19,7 @@ const learnedAs = 'maxRegisters';
 
 /** The size of the request may be what the device objects to. */
 export function mayBeSize(error: HoldfastError): boolean {
-  if (error instanceof ModbusException) return !ofGateways.has(error.exception);
+  if (error instanceof ModbusException) return error.isOfUnit;
   return error.code === 'modbus-garbage';
 }
 
@@ -30,6 +28,8 @@ export interface Found<I extends Item> {
   readonly failed: readonly Block<I>[];
   /** So many registers were given where more were not. */
   readonly limit: number | undefined;
+  /** Behind a hole over which nothing was given, though what lies before and behind it was. */
+  readonly behindHoles: readonly Block<I>[];
 }
 
 /** Reads the parts of `block`, which failed as a whole. `read` may throw what ends the pass. */
@@ -39,6 +39,7 @@ export async function searchWithin<I extends Item>(
 ): Promise<Found<I>> {
   const data: BlockData<I>[] = [];
   const failed: Block<I>[] = [];
+  const behindHoles: Block<I>[] = [];
   let limit: number | undefined;
   let reads = 0;
   const tryOne = async (part: Block<I>): Promise<boolean> => {
@@ -55,7 +56,8 @@ export async function searchWithin<I extends Item>(
     const areGiven = [await tryOne(first), await tryOne(second)];
     if (areGiven[0] && areGiven[1]) {
       // Over a hole it may be what lies there.
-      if (first.count + second.count === whole.count && !isBitTable(whole.table))
+      if (first.count + second.count !== whole.count) behindHoles.push(second);
+      else if (!isBitTable(whole.table))
         limit = Math.min(limit ?? whole.count, Math.max(first.count, second.count));
       return;
     }
@@ -67,7 +69,7 @@ export async function searchWithin<I extends Item>(
     else await search(second);
   };
   await search(block);
-  return { data, failed, limit };
+  return { data, failed, limit, behindHoles };
 }
 
 export interface RequestSizeOptions {

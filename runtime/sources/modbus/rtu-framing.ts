@@ -12,6 +12,7 @@
 // their answers as text (CR LF). That is no noise where nothing else follows it.
 import { crc16 } from './crc16.ts';
 import type { Framing, OnFrame } from './framing.ts';
+import { shown } from './mbap-framing.ts';
 import { dataBytes, identificationBytes, identificationCode } from './response-match.ts';
 
 const crcBytes = 2;
@@ -20,11 +21,15 @@ const idleBytes: ReadonlySet<number> = new Set([0x00, 0xff, 0x0d, 0x0a]);
 const maxIdle = 4;
 /** Unit, a PDU of 253 bytes, CRC; and as much noise around it. */
 const maxKept = 512;
+/** Of what was dropped, for messages. */
+const maxNoise = 32;
 
 export class RtuFraming implements Framing {
   #heard: Buffer = Buffer.alloc(0);
   /** Bytes were dropped, since the request. */
   #isNoisy = false;
+  /** The first of them. */
+  #noise: Buffer = Buffer.alloc(0);
   /** Until the line is quiet, bytes may belong to a frame that was dropped, or cut by a request of ours. */
   #isUnclear = false;
   /** What was heard begins right behind a frame. */
@@ -39,6 +44,7 @@ export class RtuFraming implements Framing {
     this.#isUnclear ||= this.#heard.length > 0;
     this.#heard = Buffer.alloc(0);
     this.#isNoisy = false;
+    this.#noise = Buffer.alloc(0);
     const frame = Buffer.allocUnsafe(request.length + crcBytes);
     request.copy(frame);
     frame.writeUInt16LE(crc16(request, 0, request.length), request.length);
@@ -104,10 +110,12 @@ export class RtuFraming implements Framing {
   forget(): string | undefined {
     this.#dropIdle();
     const isNoise = this.#isNoisy || this.#heard.length > 0;
+    const noise = Buffer.concat([this.#noise, this.#heard]);
     this.#isUnclear ||= this.#heard.length > 0;
     this.#heard = Buffer.alloc(0);
     this.#isNoisy = false;
-    return isNoise ? 'noise' : undefined;
+    this.#noise = Buffer.alloc(0);
+    return isNoise ? describeNoise(noise) : undefined;
   }
 
   /** Bytes of unit and PDU of the frame that comes first. */
@@ -136,10 +144,27 @@ export class RtuFraming implements Framing {
   #drop(count: number): void {
     if (count === 0) return;
     this.#isNoisy = true;
+    const room = maxNoise - this.#noise.length;
+    if (room > 0) this.#noise = Buffer.concat([this.#noise, this.#heard.subarray(0, Math.min(count, room))]);
     this.#isUnclear = true;
     this.#isBehindFrame = false;
     this.#heard = this.#heard.subarray(count);
   }
+}
+
+/** For people, with what it looks like. */
+function describeNoise(noise: Buffer): string {
+  return `noise (${shown(noise)})${looksLike(noise)}`;
+}
+
+function looksLike(noise: Buffer): string {
+  for (let at = 0; at < maxIdle && noise.length >= at + 8; at++) {
+    const length = noise.readUInt16BE(at + 4);
+    if (noise.readUInt16BE(at + 2) === 0 && length > 2 && length <= noise.length - at - 6)
+      return ', which looks like Modbus TCP (type: modbus-tcp)';
+  }
+  if (/^:[0-9A-F]{6}/.test(noise.toString('latin1'))) return ', which is Modbus ASCII: set the unit to RTU';
+  return '';
 }
 
 function startsWith(bytes: Buffer, start: Buffer): boolean {
