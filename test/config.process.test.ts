@@ -223,6 +223,44 @@ describe('a module with a file', () => {
     expect(totals.sources).toBe(3);
   });
 
+  it('takes settings of the twin over its file, keeps them through a start without the hub, and lets them go', async () => {
+    const site = await makeSite();
+    site.write({ sources: sources('s') });
+    const module = await site.start({ config: site.file });
+    const config = async () => (await site.status()).config;
+    site.desire({ logLevel: 'debug', windows: { ageMs: 500 } });
+    await eventually(async () => (await config()).origin === 'twin-settings');
+    expect(await config()).toMatchObject({ state: 'applied', version: '2' });
+    site.desire({ windows: { ageMs: 5000 } });
+    await eventually(async () => (await config()).state === 'refused');
+    expect(await config()).toMatchObject({
+      origin: 'twin-settings',
+      errors: [{ path: 'windows.quietMs' }],
+      running: { origin: 'twin-settings', version: '2' },
+    });
+    site.desire({ windows: { ageMs: 400 } });
+    await eventually(async () => (await config()).version === '4');
+    await module.end('SIGKILL');
+
+    await hub.setFaults({ refuse: ['device'] });
+    const offline = await site.start({ config: site.file });
+    expect(await eventually(config)).toMatchObject({
+      state: 'last-good',
+      origin: 'twin-settings',
+      version: '4',
+    });
+    site.write({ sources: [] });
+    await eventually(async () => (await site.status()).sources.length === 0);
+    expect(await config()).toMatchObject({ state: 'last-good', origin: 'twin-settings', version: '4' });
+    await offline.end('SIGTERM');
+
+    await hub.clearFaults();
+    site.desire({ logLevel: null, windows: null });
+    await site.start({ config: site.file });
+    await eventually(async () => (await config()).origin === 'file');
+    expect(await config()).toMatchObject({ state: 'applied', errors: [] });
+  });
+
   it('ends a second start on the same data folder with 1 and a message, and is not disturbed by it', async () => {
     const site = await makeSite();
     site.write({ sources: [] });

@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { alertKinds } from '../cloud-lite/health/alerts.ts';
+import { overlaid } from '../runtime/config/overlay.ts';
 import { root } from './support/source-tree.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -144,4 +145,11 @@ it('every variable of the environment that is read is documented, and the other 
   const inDocs = new Set(documents.flatMap((path) => read(path).match(/\bHOLDFAST_[A-Z0-9_]+\b/g) ?? []));
   expect([...inCode].filter((name) => !inDocs.has(name)).sort()).toEqual([]);
   expect([...inDocs].filter((name) => !everywhere.includes(name)).sort()).toEqual([]);
+});
+
+it('docs/OPERATIONS.md lists what a twin may lay over a file', () => {
+  const [, list] = /What may be laid over a file is [^:]+:\s([^.]+(?:\.\w[^.]+)*)\. /.exec(
+    read('docs/OPERATIONS.md'),
+  )!;
+  expect([...list!.matchAll(/`([\w.]+)`/g)].map(([, name]) => name).sort()).toEqual([...overlaid].sort());
 });

@@ -11,8 +11,9 @@ import {
 } from '../../wire/twin-rules.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { jsonProblem } from '../config/json-text.ts';
-import { type LoadedConfig, loadValue, parseYaml } from '../config/load.ts';
-import type { Problem } from '../config/problem-text.ts';
+import { type LoadedConfig, loadConfig, loadValue, parseYaml } from '../config/load.ts';
+import { loadOver, type Overlay, overlayProblems } from '../config/overlay.ts';
+import type { PlaceOf, Problem } from '../config/problem-text.ts';
 import { type RawProblem, toProblem } from '../config/problems.ts';
 import { twinWish } from '../config/twin-wish.ts';
 import { defaultRetention } from '../spool/retention/config.ts';
@@ -20,13 +21,18 @@ import { defaultRetention } from '../spool/retention/config.ts';
 /** A manifest has twins of other modules, too. */
 const maxBytes = 4 * 1024 * 1024;
 
-export interface CheckedTwin extends LoadedConfig {
+export interface CheckedTwin {
+  /** What the module makes of it; undefined of settings alone, whose file was not named. */
+  readonly loaded: LoadedConfig | undefined;
   /** What it says besides: the twin's use, and what does not fit together. */
   readonly notes: readonly string[];
 }
 
-/** @throws ConfigError that names what the hub or the module would refuse */
-export async function checkTwin(file: string, module: string): Promise<CheckedTwin> {
+/**
+ * @param over the gateway's own file, which the twin's settings are laid over
+ * @throws ConfigError that names what the hub or the module would refuse
+ */
+export async function checkTwin(file: string, module: string, over?: string): Promise<CheckedTwin> {
   const { content, placeOf } = await read(file);
   const desired = desiredOf(content, file, module);
   const isManifest = content.modulesContent !== undefined;
@@ -34,14 +40,23 @@ export async function checkTwin(file: string, module: string): Promise<CheckedTw
   const unfit = hubProblems(desired).map((problem) => toProblem(problem, isManifest ? undefined : placeOf));
   const wish = twinWish({ ...desired, $version: 1 });
   if (wish.kind === 'bad') throw new ConfigError(where, [...unfit, ...wish.problems]);
-  if (wish.kind !== 'inline') {
+  if (wish.kind === 'none' || wish.kind === 'file') {
     const message =
       wish.kind === 'file'
         ? `names the file ${wish.path}: check that one, on the gateway`
         : 'holds nothing: the file on the gateway counts';
     throw new ConfigError(where, [...unfit, { path: '', message }]);
   }
-  const loaded = await loadValue(wish.value, where, isManifest ? {} : { placeOf }).catch((error: unknown) => {
+  if (wish.kind === 'inline' && over !== undefined) {
+    const message = 'is a whole configuration, which goes over no file: leave --over out';
+    throw new ConfigError(where, [...unfit, { path: '', message }]);
+  }
+  const places = isManifest ? {} : { placeOf };
+  const own = over === undefined ? undefined : await loadConfig(over);
+  const loaded = await (wish.kind === 'inline'
+    ? loadValue(wish.value, where, places)
+    : loadSettings(wish.overlay, own, isManifest ? undefined : placeOf)
+  ).catch((error: unknown) => {
     throw error instanceof ConfigError
       ? new ConfigError(where, together(unfit, error.problems), error)
       : error;
@@ -50,12 +65,30 @@ export async function checkTwin(file: string, module: string): Promise<CheckedTw
   const used = twinBytes(desired);
   const share = `${Math.floor((used / maxTwinBytes.desired) * 100)} %`;
   return {
-    ...loaded,
+    loaded,
     notes: [
       `The twin holds ${used} of ${maxTwinBytes.desired} bytes (${share}).`,
-      ...keptTooShort(content, loaded),
+      ...(wish.kind === 'settings' ? [settingsNote(wish.overlay, over)] : []),
+      ...(loaded === undefined ? [] : keptTooShort(content, loaded)),
     ],
   };
+}
+
+/** Of settings alone, as far as they can be checked without the file. */
+async function loadSettings(
+  overlay: Overlay,
+  own: LoadedConfig | undefined,
+  placeOf: PlaceOf | undefined,
+): Promise<LoadedConfig | undefined> {
+  const problems = overlayProblems(overlay, placeOf);
+  if (problems.length > 0) throw new ConfigError('', problems);
+  return own && loadOver(own, overlay);
+}
+
+function settingsNote(overlay: Overlay, over: string | undefined): string {
+  const names = Object.keys(overlay).join(', ');
+  if (over !== undefined) return `Its settings (${names}) are laid over ${over}.`;
+  return `It holds settings alone (${names}), which are laid over the gateway's own file. Check both together: --over FILE.`;
 }
 
 function hubProblems(desired: JsonObject): readonly RawProblem[] {

@@ -13,14 +13,25 @@ export interface CheckOptions {
   readonly twin?: boolean;
   /** In a deployment manifest. */
   readonly module: string;
+  /** The gateway's own file, which settings of the twin are laid over. */
+  readonly over?: string;
 }
 
 /** Prints all that is wrong, or the plan. Returns the exit code. */
 export async function checkConfig(file: string, options: CheckOptions, clock: Clock): Promise<number> {
   try {
-    const { config, hash, notes } = options.twin
-      ? await checkTwin(file, options.module)
-      : { ...(await loadConfig(file)), notes: [] };
+    if (options.over !== undefined && !options.twin)
+      throw new ConfigError('arguments', [
+        { path: '', message: '--over is for settings of a twin: give --twin' },
+      ]);
+    const { loaded, notes } = options.twin
+      ? await checkTwin(file, options.module, options.over)
+      : { loaded: await loadConfig(file), notes: [] };
+    if (loaded === undefined) {
+      console.log(options.json ? JSON.stringify({ notes }) : [`${file}: valid.`, ...notes].join('\n\n'));
+      return exitCodes.ok;
+    }
+    const { config, hash } = loaded;
     const rules = config.rules.length === 0 ? undefined : await import('./rules/rules-plan.ts');
     const planned = rules?.planRules(config);
     const ruleMessages = (planned ?? []).reduce((sum, { messagesPerDay }) => sum + messagesPerDay, 0);

@@ -31,7 +31,10 @@ const written = (manifest: unknown) => {
   writeFileSync(file, JSON.stringify(manifest));
   return file;
 };
-const check = (manifest: unknown) => checkTwin(written(manifest), 'holdfast');
+const check = async (manifest: unknown) => {
+  const { loaded, notes } = await checkTwin(written(manifest), 'holdfast');
+  return { config: loaded!.config, notes };
+};
 
 /** Of the drafts that these schemas use of JSON Schema, only the name of `id` differs from what the validator knows. */
 function validator(name: string) {
@@ -330,6 +333,33 @@ describe('check --twin', () => {
     [{ configFile: '/data/site.yaml' }, /names the file \/data\/site\.yaml/],
     [{}, /holds nothing/],
   ])('refuses %o', (desired, message) => expect(twin(desired)).rejects.toThrow(message));
+
+  it('takes settings alone, says what they go over, and checks them over the file that is named', async () => {
+    const file = join(folder, 'settings.json');
+    const site = join(folder, 'site.yaml');
+    writeFileSync(file, '{"logLevel": "debug", "windows": {"ageMs": "2min"}}');
+    writeFileSync(site, JSON.stringify({ sources, windows: { quietMs: '5min' } }));
+    const alone = await checkTwin(file, 'holdfast');
+    expect(alone.loaded).toBeUndefined();
+    expect(alone.notes[1]).toMatch(/settings alone \(logLevel, windows\).*own file.*--over FILE/);
+    const over = await checkTwin(file, 'holdfast', site);
+    expect(over.loaded?.config).toMatchObject({
+      logLevel: 'debug',
+      windows: { ageMs: 120_000, quietMs: 300_000 },
+      sources: [{ name: 'a' }],
+    });
+    expect(over.notes[1]).toMatch(/laid over .*site\.yaml/);
+    writeFileSync(site, JSON.stringify({ sources }));
+    await expect(checkTwin(file, 'holdfast', site)).rejects.toThrow(
+      /windows\.quietMs: .*must be at least ageMs/,
+    );
+    writeFileSync(file, '{"logLevel": "loud", "rules": []}');
+    await expect(checkTwin(file, 'holdfast', site)).rejects.toThrow(
+      /2 problems\n.*column 2: logLevel: must be one of.*\n.*rules: does not go over/,
+    );
+    writeFileSync(file, JSON.stringify({ sources }));
+    await expect(checkTwin(file, 'holdfast', site)).rejects.toThrow(/leave --over out/);
+  });
 
   it('says of a twin that is almost full, and has room yet, no 100 %', async () => {
     const tags = (count: number) =>

@@ -48,6 +48,7 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     .option('--json', 'print the plan as JSON')
     .option('--twin', "as the module's twin would hold it: what fits, and how much of it is used")
     .option('--module <name>', "the module's name in a deployment manifest", 'holdfast')
+    .option('--over <file>', "with --twin: the gateway's own file, for a twin of settings alone")
     .action(async (file: string, options: CheckOptions) => {
       process.exitCode = await checkConfig(file, options, dependencies.clock);
     });

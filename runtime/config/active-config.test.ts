@@ -245,14 +245,6 @@ describe('while running', () => {
     expect(site.active.report()).not.toHaveProperty('running');
   });
 
-  it('a twin without sources is no configuration', async () => {
-    const site = bench({ file: yaml('a') });
-    await site.boot();
-    await site.twin({ $version: 3, logLevel: 'debug' });
-    expect(site.active.report()).toMatchObject({ state: 'refused', errors: [{ path: 'sources' }] });
-    expect(site.names()).toEqual(['a']);
-  });
-
   it('the twin stands above the file; once it holds nothing more, the file decides again', async () => {
     const site = bench({ file: yaml('a') });
     await site.boot();
@@ -338,6 +330,141 @@ describe('while running', () => {
     await site.active.stop();
     await site.touch(yaml('b'));
     expect(site.applied).toEqual([]);
+  });
+});
+
+describe('settings of the twin over the file', () => {
+  const debug = { $version: 2, logLevel: 'debug', windows: { ageMs: '2s' } };
+  const file = JSON.stringify({ sources: [source('a')], windows: { quietMs: 20_000 }, logLevel: 'warn' });
+  const settingsOf = ({ active }: ReturnType<typeof bench>) => {
+    const { logLevel, windows } = active.config();
+    return { logLevel, ageMs: windows.ageMs, quietMs: windows.quietMs };
+  };
+  const ofFile = { logLevel: 'warn', ageMs: 10_000, quietMs: 20_000 };
+  const ofBoth = { logLevel: 'debug', ageMs: 2000, quietMs: 20_000 };
+
+  it('are laid over it by key, touch no source, and follow a change of the file; without them it counts alone', async () => {
+    const site = bench({ file });
+    await site.boot();
+    await site.twin(debug);
+    expect(settingsOf(site)).toEqual(ofBoth);
+    expect(site.active.report()).toMatchObject({ state: 'applied', origin: 'twin-settings', version: '2' });
+    expect(site.applied[0]?.plan.sources).toMatchObject({ removed: [], started: [], kept: 1 });
+    await site.touch({ sources: [source('a'), source('b')], logLevel: 'error' });
+    expect(site.names()).toEqual(['a', 'b']);
+    expect(settingsOf(site)).toEqual({ ...ofBoth, quietMs: 60_000 });
+    await site.touch(file);
+    await site.twin({ $version: 3 });
+    expect(settingsOf(site)).toEqual(ofFile);
+    expect(site.active.report()).toMatchObject({ state: 'applied', origin: 'file' });
+  });
+
+  it('are refused whole where one is wrong, at its path, and the file goes on', async () => {
+    process.env.HOLDFAST_TEST_OVERLAY = 'warn';
+    const site = bench({ file });
+    await site.boot();
+    await site.twin({ $version: 2, logLevel: '${HOLDFAST_TEST_OVERLAY}', windows: { ageMs: 5, ages: 1 } });
+    delete process.env.HOLDFAST_TEST_OVERLAY;
+    expect(site.active.report()).toMatchObject({
+      state: 'refused',
+      origin: 'twin-settings',
+      hash: expect.stringMatching(/^[0-9a-f]{16}$/),
+      running: { origin: 'file' },
+      errors: [
+        { path: 'logLevel', message: expect.stringContaining("only the gateway's own file") },
+        { path: 'windows.ageMs', message: expect.stringContaining('at least 100') },
+        { path: 'windows.ages', message: expect.stringContaining('did you mean ageMs?') },
+      ],
+    });
+    expect(settingsOf(site)).toEqual(ofFile);
+    // Right by themselves, and not with what the file has.
+    await site.twin({ $version: 3, windows: { ageMs: 30_000 } });
+    expect(site.active.report()).toMatchObject({
+      state: 'refused',
+      version: '3',
+      errors: [{ path: 'windows.quietMs' }],
+    });
+    expect(site.applied).toEqual([]);
+    await site.touch(yaml('a'));
+    expect(site.active.report()).toMatchObject({ state: 'applied', version: '3' });
+    expect(settingsOf(site)).toMatchObject({ ageMs: 30_000 });
+  });
+
+  it.each([
+    [{ rules: [] }, 'rules', /own file: set it there, or give the twin a whole .* go logLevel, windows/],
+    [{ uplink: { output: 'x' } }, 'uplink.output', /own file: .* Over a file go body, gzip/],
+    [{ spool: { retention: {} } }, 'spool.retention', /own file: .* Over a file go commitIntervalMs/],
+    [{ dataFolder: '/x' }, 'dataFolder', /own file/],
+    [{ souces: [] }, 'souces', /did you mean sources\?/],
+  ])('%j does not go over a file', async (settings, path, message) => {
+    const site = bench({ file });
+    await site.boot();
+    await site.twin({ $version: 2, ...settings });
+    const report = site.active.report();
+    expect(report).toMatchObject({ state: 'refused', errors: [{ path }] });
+    expect(report.errors[0]?.message).toMatch(message);
+    expect(settingsOf(site)).toEqual(ofFile);
+  });
+
+  it('need a file', async () => {
+    const site = bench();
+    await site.boot(true);
+    await site.twin({ $version: 3, logLevel: 'debug', rules: [] });
+    expect(site.active.report()).toMatchObject({
+      state: 'refused',
+      version: '3',
+      errors: [
+        { path: 'sources', message: expect.stringMatching(/there is no .*site\.yaml. Put it there/) },
+        { path: 'rules' },
+      ],
+    });
+    await site.touch(file);
+    await site.twin({ $version: 4, logLevel: 'debug' });
+    expect(site.active.report()).toMatchObject({ state: 'applied', origin: 'twin-settings' });
+  });
+
+  it('outlive a restart without a network, over the file as it is by then', async () => {
+    const first = bench({ file });
+    await first.boot();
+    await first.twin(debug);
+    const changed = JSON.stringify({ sources: [source('a'), source('b')], logLevel: 'error' });
+    const next = bench({ store: first.store, file: changed });
+    await next.boot();
+    expect(next.names()).toEqual(['a', 'b']);
+    expect(settingsOf(next)).toEqual({ ...ofBoth, quietMs: 60_000 });
+    expect(next.active.report()).toMatchObject({ state: 'last-good', origin: 'twin-settings', version: '2' });
+    await next.touch(file);
+    expect(next.names()).toEqual(['a']);
+    expect(settingsOf(next)).toEqual(ofBoth);
+    await next.twin(debug);
+    expect(next.active.report()).toMatchObject({ state: 'applied', origin: 'twin-settings', version: '2' });
+    // Gone since: what ran goes on, here and from the next start.
+    const bereft = bench({ store: first.store });
+    await bereft.boot();
+    expect(settingsOf(bereft)).toEqual(ofBoth);
+    expect(bereft.active.report()).toMatchObject({ state: 'last-good', origin: 'twin-settings' });
+    const removed = bench({ store: first.store, file });
+    await removed.boot();
+    await removed.twin({ $version: 3 });
+    expect(settingsOf(removed)).toEqual(ofFile);
+  });
+
+  it('that change the way to the hub are on trial, and taken back to the file', async () => {
+    const site = bench({ file });
+    site.state.connected = true;
+    await site.boot();
+    await site.twin({ $version: 2, uplink: { sendTimeoutMs: 500 }, revertAfterMs: '1min' });
+    site.state.connected = false;
+    expect(site.active.report()).toMatchObject({ state: 'trial', origin: 'twin-settings' });
+    expect(JSON.parse(site.store.kept.get('config.lastGood')!)).not.toHaveProperty('overlay');
+    await site.clock.advance(61_000);
+    await site.rest();
+    expect(site.active.config().uplink.sendTimeoutMs).toBe(30_000);
+    expect(site.active.report()).toMatchObject({
+      state: 'reverted',
+      version: '2',
+      running: { origin: 'file' },
+    });
   });
 });
 

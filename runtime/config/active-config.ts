@@ -22,7 +22,7 @@ import {
   shownHash,
   versionOf,
 } from './version.ts';
-import { loadFile, loadWanted, type Outcome, type Wanted } from './wanted.ts';
+import { loadFile, loadOverFile, loadWanted, type Outcome, type Wanted } from './wanted.ts';
 
 export function createActiveConfig(options: ActiveConfigOptions): ActiveConfig {
   return new LayeredConfig(options);
@@ -87,16 +87,21 @@ class LayeredConfig implements ActiveConfig {
       log.error({ reason: kept.reason }, 'the last good configuration is unusable');
     const last = kept.kind === 'found' ? kept.value : undefined;
     this.#knowsLast = last !== undefined;
-    if (last && last.origin !== 'file' && this.#twin === 'unread') {
+    const isTwins = last !== undefined && last.origin !== 'file' && this.#twin === 'unread';
+    if (isTwins && last.overlay === undefined) {
       this.#run(last);
       this.#say({ state: 'last-good', origin: last.origin, version: last.version, errors: [] });
       return last.loaded.config;
     }
-    const outcome = await loadFile(this.#options.file);
+    const { file } = this.#options;
+    const outcome =
+      isTwins && last.overlay !== undefined
+        ? await loadOverFile(last.version, last.overlay, { file, running: last })
+        : await loadFile(file);
     if (outcome.kind === 'loaded') {
       this.#run(outcome.good);
       this.#saver?.save(outcome.good);
-      this.#say({ state: 'applied', ...versionOf(outcome.good), errors: [] });
+      this.#say({ state: isTwins ? 'last-good' : 'applied', ...versionOf(outcome.good), errors: [] });
       return outcome.good.loaded.config;
     }
     return this.#bootWithout(outcome, last, mayWait);

@@ -11,6 +11,8 @@ export interface LoadValueOptions {
   readonly onFile?: (file: string) => void;
   /** As for a file: of what the value names. */
   readonly remote?: RemoteFiles;
+  /** Its variables were replaced when it was read first. */
+  readonly isResolved?: boolean;
   /** The position of a value in the file that it came from. */
   readonly placeOf?: PlaceOf;
 }

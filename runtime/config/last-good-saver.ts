@@ -41,7 +41,7 @@ export class LastGoodSaver {
       this.#next = undefined;
       try {
         await keepLastGood(this.#store, good);
-        await this.#keepForStart(this.#dataFolder, good.loaded.config, good.origin);
+        await this.#keepForStart(this.#dataFolder, good.loaded.config, good.origin, good.overlay);
       } catch (error) {
         this.#log.error({ reason: describeError(error) }, 'this configuration is not kept as last good');
       }

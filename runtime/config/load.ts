@@ -94,7 +94,9 @@ async function loadLists(
   unfit: readonly RawProblem[],
 ): Promise<LoadedConfig> {
   const { remote, placeOf } = options;
-  const { value: known, problems: unknown } = withVariables(value, environmentFor(options));
+  const { value: known, problems: unknown } = options.isResolved
+    ? { value, problems: [] }
+    : withVariables(value, environmentFor(options));
   const { folder, onFile } = options;
   const profiled = await fillInProfiles(known, {
     ...(folder !== undefined && { folder }),
@@ -157,7 +159,7 @@ async function loadLists(
 }
 
 /** A hub may keep a twin's keys in another order than they were sent. */
-function hashOf(input: unknown): string {
+export function hashOf(input: unknown): string {
   const inOrder = (_: string, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -180,10 +182,7 @@ function quietFor({ remote, placeOf }: LoadValueOptions, given: unknown, input: 
   return placeOf === undefined ? { ofTables } : { quiet: ofTables, ofTables };
 }
 
-/**
- * Variables are the gateway's: what somebody far away wrote must not learn them. A configuration that was kept has none
- * any more.
- */
+/** Variables are the gateway's: what somebody far away wrote must not learn them. */
 function environmentFor({
   remote,
 }: LoadValueOptions): Readonly<Record<string, string | undefined>> | undefined {

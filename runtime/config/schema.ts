@@ -8,20 +8,20 @@ import type { Exclusive, SourcePace } from '../sources/adapter.ts';
 import { encryptionSchema } from '../spool/encryption/config.ts';
 import { clockSchema } from '../time/config.ts';
 
-const windows = z
-  .strictObject({
-    ageMs: z.int().min(100).max(3_600_000).default(10_000),
-    quietMs: z.int().min(100).max(3_600_000).default(60_000),
-    maxBytes: z
-      .int()
-      .min(1024)
-      .max(16 * 1024 * 1024)
-      .default(200 * 1024),
-  })
-  .refine((w) => w.quietMs >= w.ageMs, {
-    path: ['quietMs'],
-    message: 'must be at least ageMs: a quiet window is a window that may stay open longer',
-  });
+const windowSettings = z.strictObject({
+  ageMs: z.int().min(100).max(3_600_000).default(10_000),
+  quietMs: z.int().min(100).max(3_600_000).default(60_000),
+  maxBytes: z
+    .int()
+    .min(1024)
+    .max(16 * 1024 * 1024)
+    .default(200 * 1024),
+});
+
+const windows = windowSettings.refine((w) => w.quietMs >= w.ageMs, {
+  path: ['quietMs'],
+  message: 'must be at least ageMs: a quiet window is a window that may stay open longer',
+});
 
 const mib = 1024 * 1024;
 
@@ -148,6 +148,21 @@ export const configSchema = z
     const parts = { sources, rules, facts: sources.map(factsOf), areAllNamed: true, output };
     checkTogether(parts, (path, message) => context.addIssue({ code: 'custom', path: [...path], message }));
   });
+
+/**
+ * What a twin may lay over the gateway's own file: how the module works. What it reads and decides, who may reach it, where it
+ * sends and what it keeps is the file's, or a whole configuration's. What holds between settings is left out: the others may be in the file.
+ */
+export const overlaySchema = z
+  .strictObject({
+    logLevel: configSchema.shape.logLevel,
+    windows: windowSettings,
+    spool: spool.pick({ commitIntervalMs: true, commitBytes: true, flashSaver: true }),
+    uplink: uplink.pick({ body: true, gzip: true, sendTimeoutMs: true, caps: true, inFlight: true }),
+    revertAfterMs: configSchema.shape.revertAfterMs,
+    restarts,
+  })
+  .partial();
 
 /** Sources and rules at their places; undefined where one is wrong by itself. */
 export interface ConfigParts {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readSmallFile, replaceFile } from '../../kernel/small-file.ts';
 import { ConfigError } from './config-error.ts';
 import { loadConfig, validateConfig } from './load.ts';
+import { isOverlay, loadOver, type Overlay } from './overlay.ts';
 import type { Config } from './schema.ts';
 import type { ConfigOrigin } from './version.ts';
 
@@ -20,36 +21,46 @@ export async function readStartSettings(options: {
   const { dataFolder, file, heedTwin } = options;
   const kept = await readKept(dataFolder);
   // As the active configuration is decided: what the twin configured stands above the gateway's own file.
-  if (kept && kept.origin !== 'file' && heedTwin) return kept.config;
-  return (await fromFile(file)) ?? kept?.config ?? validateConfig({ sources: [] }, 'defaults');
+  const overlay = heedTwin ? kept?.overlay : undefined;
+  if (kept && kept.origin !== 'file' && heedTwin && overlay === undefined) return kept.config;
+  return (await fromFile(file, overlay)) ?? kept?.config ?? validateConfig({ sources: [] }, 'defaults');
 }
 
 export async function keepStartSettings(
   dataFolder: string,
   config: Config,
   origin: ConfigOrigin,
+  overlay?: Overlay,
 ): Promise<void> {
-  const text = `${JSON.stringify({ origin, config: { ...config, sources: [] } }, null, 1)}\n`;
+  const text = `${JSON.stringify({ origin, config: { ...config, sources: [] }, overlay }, null, 1)}\n`;
   const file = join(dataFolder, fileName);
   const kept = await readSmallFile(file, maxBytes).catch(() => undefined);
   if (kept?.toString('utf8') === text) return;
   await replaceFile(file, text, { sync: true });
 }
 
-async function readKept(dataFolder: string): Promise<{ origin: string; config: Config } | undefined> {
+interface Kept {
+  readonly origin: string;
+  readonly config: Config;
+  readonly overlay?: Overlay;
+}
+
+async function readKept(dataFolder: string): Promise<Kept | undefined> {
   try {
     const kept = await readSmallFile(join(dataFolder, fileName), maxBytes);
-    const { origin, config } = JSON.parse(kept?.toString('utf8') ?? '');
-    return { origin: String(origin), config: validateConfig(config, fileName) };
+    const { origin, config, overlay } = JSON.parse(kept?.toString('utf8') ?? '');
+    const own = { origin: String(origin), config: validateConfig(config, fileName) };
+    return isOverlay(overlay) ? { ...own, overlay } : own;
   } catch {
     return undefined;
   }
 }
 
-async function fromFile(file: string | undefined): Promise<Config | undefined> {
+async function fromFile(file: string | undefined, overlay: Overlay | undefined): Promise<Config | undefined> {
   if (file === undefined) return undefined;
   try {
-    return (await loadConfig(file)).config;
+    const own = await loadConfig(file);
+    return (overlay === undefined ? own : await loadOver(own, overlay)).config;
   } catch (error) {
     if (error instanceof ConfigError) return undefined;
     throw error;

@@ -15,6 +15,14 @@ describe('what the twin wishes', () => {
     });
   });
 
+  it('is settings over the file, where neither sources nor a file are in it', () => {
+    expect(twinWish({ $version: 6, logLevel: 'debug' })).toEqual({
+      kind: 'settings',
+      version: '6',
+      overlay: { logLevel: 'debug' },
+    });
+  });
+
   it('is a file, by absolute path, with its sum or without', () => {
     expect(twinWish({ $version: 5, configFile: '/data/a.yaml' })).toEqual({
       kind: 'file',

@@ -1,14 +1,17 @@
 // Reads which configuration the module twin's desired properties ask for. Pure.
 //
-// A twin without any of our properties leaves the gateway's own file in charge. One that has some must hold a whole
-// configuration, or name a file with one: settings merged from two places are hard for people to understand.
+// A twin without any of our properties leaves the gateway's own file in charge. One with `sources` is a whole configuration, one with
+// `configFile` names a file with one, and nothing is merged with those: settings of two places are hard for people to understand. All
+// others are settings to lay over the gateway's own file: those few that say how the module works (overlay.ts).
 import { isAbsolute } from 'node:path';
+import type { Overlay } from './overlay.ts';
 import type { Problem } from './problem-text.ts';
 
 export type TwinWish =
   | { readonly kind: 'none' }
   | { readonly kind: 'inline'; readonly version: string; readonly value: Record<string, unknown> }
   | { readonly kind: 'file'; readonly version: string; readonly path: string; readonly hash?: string }
+  | { readonly kind: 'settings'; readonly version: string; readonly overlay: Overlay }
   | { readonly kind: 'bad'; readonly version: string; readonly problems: readonly Problem[] };
 
 export function twinWish(desired: Readonly<Record<string, unknown>>): TwinWish {
@@ -16,7 +19,10 @@ export function twinWish(desired: Readonly<Record<string, unknown>>): TwinWish {
   const value = Object.fromEntries(Object.entries(desired).filter(([name]) => !name.startsWith('$')));
   if (Object.keys(value).length === 0) return { kind: 'none' };
   const { configFile, configHash, ...rest } = value;
-  if (configFile === undefined && configHash === undefined) return { kind: 'inline', version, value };
+  if (configFile === undefined && configHash === undefined)
+    return value.sources === undefined
+      ? { kind: 'settings', version, overlay: value }
+      : { kind: 'inline', version, value };
   const problems = [...fileProblems(configFile, configHash), ...restProblems(rest)];
   if (problems.length > 0) return { kind: 'bad', version, problems };
   const hash = configHash === undefined ? {} : { hash: configHash as string };

@@ -1,8 +1,11 @@
 // Identifies a configuration: its version, and where it came from.
 import { formatProblems, type Problem, problemText } from './problem-text.ts';
 
-/** `twin`: the module twin's desired properties. `twin-file`: a file that they name. `file`: the gateway's own. */
-export type ConfigOrigin = 'twin' | 'twin-file' | 'file';
+/**
+ * `twin`: the module twin's desired properties. `twin-file`: a file that they name. `twin-settings`: the gateway's own file, and
+ * settings of the twin over it. `file`: the gateway's own.
+ */
+export type ConfigOrigin = 'twin' | 'twin-file' | 'twin-settings' | 'file';
 
 export interface ConfigVersion {
   readonly origin: ConfigOrigin;

@@ -1,8 +1,10 @@
-// Finds and loads the configuration that is wanted now: the twin's, where it holds one, else the gateway's file.
+// Finds and loads the configuration that is wanted now: the twin's, where it holds one, else the gateway's file, with what settings the
+// twin has over it.
 
 import { ConfigError } from './config-error.ts';
 import type { LastGood } from './last-good.ts';
 import { type LoadedConfig, loadConfig, loadValue } from './load.ts';
+import { loadOver, type Overlay, overlayProblems } from './overlay.ts';
 import type { Problem } from './problem-text.ts';
 import type { RemoteFiles } from './remote-files.ts';
 import type { TwinWish } from './twin-wish.ts';
@@ -35,9 +37,11 @@ export interface Wish {
 type OnFile = (file: string) => void;
 
 /** `onFile` hears each file that was read. */
-export async function loadWanted({ twin, file, running, remote }: Wish, onFile: OnFile): Promise<Outcome> {
+export async function loadWanted(wish: Wish, onFile: OnFile): Promise<Outcome> {
+  const { twin, file, running, remote } = wish;
   if (twin === 'unread') {
-    // Last good stands for the twin until it was read.
+    // Last good stands for the twin until it was read; the gateway's own file is as near as ever.
+    if (running?.overlay !== undefined) return loadOverFile(running.version, running.overlay, wish, onFile);
     if (running && running.origin !== 'file') return { kind: 'loaded', good: running };
     return loadFile(file, onFile);
   }
@@ -46,6 +50,8 @@ export async function loadWanted({ twin, file, running, remote }: Wish, onFile: 
       return loadFile(file, onFile);
     case 'bad':
       return { kind: 'wrong', of: { origin: 'twin', version: twin.version }, problems: twin.problems };
+    case 'settings':
+      return loadOverFile(twin.version, twin.overlay, wish, onFile);
     case 'inline': {
       const of = { origin: 'twin', version: twin.version } as const;
       return outcomeOf(of, () => loadValue(twin.value, 'module twin', { onFile, remote }));
@@ -68,6 +74,31 @@ export async function loadFile(file: string | undefined, onFile?: OnFile): Promi
     return { kind: 'loaded', good: { ...good, version: good.hash.slice(0, 12) } };
   }
   return outcome.missing ? { kind: 'nothing', problems: outcome.problems } : outcome;
+}
+
+/** The gateway's own file, and settings of the twin over it. */
+export async function loadOverFile(
+  version: string,
+  overlay: Overlay,
+  { file, running }: Pick<Wish, 'file' | 'running'>,
+  onFile?: OnFile,
+): Promise<Outcome> {
+  const own = await loadFile(file, onFile);
+  if (own.kind === 'wrong') return own;
+  const of = { origin: 'twin-settings', version } as const;
+  if (own.kind === 'nothing') {
+    // Of what runs, the file is gone: it goes on, as without a twin.
+    if (running?.origin === 'file' || running?.overlay !== undefined) return own;
+    return { kind: 'wrong', of, problems: [withoutFile(file), ...overlayProblems(overlay)] };
+  }
+  const outcome = await outcomeOf(of, () => loadOver(own.good.loaded, overlay));
+  return outcome.kind === 'loaded' ? { kind: 'loaded', good: { ...outcome.good, overlay } } : outcome;
+}
+
+function withoutFile(file: string | undefined): Problem {
+  const lack = file === undefined ? 'none is named' : `there is no ${file}`;
+  const message = `is missing: a twin without it is laid over the gateway's own file, and ${lack}. Put it there, or give the twin a whole configuration`;
+  return { path: 'sources', message };
 }
 
 async function outcomeOf(
