@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeError, HoldfastError } from './errors.ts';
+import { codeOf, describeError, HoldfastError } from './errors.ts';
 
 test('an error has its code, its cause and whether trying again may help', () => {
   const cause = new Error('ECONNREFUSED');
@@ -35,9 +35,19 @@ test('whatever was thrown has a description', () => {
   expect(describeError(Object.create(null))).toBe('object');
 });
 
+test('the code of a line is that of the error, or of what caused it, else the one that is given', () => {
+  const cause = new HoldfastError('store-closed', 'closed');
+  expect(codeOf(new HoldfastError('uplink-timeout', 'late', { cause }), 'x')).toBe('uplink-timeout');
+  expect(codeOf(new Error('late', { cause }), 'x')).toBe('store-closed');
+  // A system's error has a code that no document of ours explains.
+  expect(codeOf(Object.assign(new Error('full'), { code: 'ENOSPC' }), 'x')).toBe('x');
+  expect(codeOf(undefined, 'x')).toBe('x');
+});
+
 test('a cycle of causes ends', () => {
   const a = new Error('a');
   const b = new Error('b', { cause: a });
   a.cause = b;
   expect(describeError(a)).toBe('a: b');
+  expect(codeOf(a, 'x')).toBe('x');
 });

@@ -20,6 +20,17 @@ export class HoldfastError extends Error {
   }
 }
 
+/** For a line of the log: the code of what was thrown, or of the first of its causes that has one; else `otherwise`. */
+export function codeOf(error: unknown, otherwise: string): string {
+  let current: unknown = error;
+  // Bounded: a cause chain may be a cycle.
+  for (let depth = 0; depth < 5 && current instanceof Error; depth++) {
+    if (current instanceof HoldfastError) return current.code;
+    current = current.cause;
+  }
+  return otherwise;
+}
+
 /** The message of whatever was thrown, with the messages of its causes. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];

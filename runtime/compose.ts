@@ -3,7 +3,7 @@
 
 import type { Boot } from '../kernel/boot.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { describeError } from '../kernel/errors.ts';
+import { codeOf, describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Sample } from '../kernel/prometheus.ts';
@@ -201,7 +201,7 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
   const starts = await edges.noteStart(config.restarts);
   if (starts.pauseMs > 0) {
     log.warn(
-      { quickCrashes: starts.crashes, pauseMs: starts.pauseMs },
+      { code: 'crash-loop', quickCrashes: starts.crashes, pauseMs: starts.pauseMs },
       'this module has crashed again and again: the sources wait before they start',
     );
   }
@@ -312,7 +312,10 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
   uplink.onDesired((properties) => activeConfig.desired(properties));
   uplink.onReported((reported) => {
     spool.hearLife(lifeIn(reported)).catch((error) => {
-      log.warn({ reason: describeError(error) }, 'what the hub knows of the spool was not taken in');
+      log.warn(
+        { code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) },
+        'what the hub knows of the spool was not taken in',
+      );
     });
   });
   wantInputs(config);

@@ -5,7 +5,7 @@
 // time allows is sent. IoT Edge kills a module 10 s after SIGTERM, so each step is bounded; what a step
 // leaves undone is safe in the journal and the lanes, and is done after the next start.
 import { type Clock, withTimeout } from '../kernel/clock.ts';
-import { describeError, HoldfastError } from '../kernel/errors.ts';
+import { codeOf, describeError, HoldfastError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 
 export interface Startable {
@@ -56,7 +56,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       await withTimeout(clock, limitMs, work(), late);
     } catch (error) {
       log.warn(
-        { step: name, reason: describeError(error) },
+        { code: codeOf(error, 'unexpected-trouble'), step: name, reason: describeError(error) },
         'stopping: a step was left undone; the journal has it',
       );
     }

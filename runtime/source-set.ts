@@ -1,6 +1,6 @@
 // The sources that run, by stream. One that cannot be built is reported and left out, and a change stops and starts
 // only what it names: no source ever keeps another from running.
-import { describeError } from '../kernel/errors.ts';
+import { codeOf, describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 
 export interface SetMember {
@@ -62,7 +62,10 @@ export function createSourceSet<Settings extends SourceSettings, Member extends 
     } catch (error) {
       running.delete(batchId);
       failed.set(batchId, { name, reason: describeError(error) });
-      log.error({ source: name, reason: describeError(error) }, 'this source cannot run; the others do');
+      log.error(
+        { code: codeOf(error, 'source-not-built'), source: name, reason: describeError(error) },
+        'this source cannot run; the others do',
+      );
       return undefined;
     }
   };
@@ -70,7 +73,12 @@ export function createSourceSet<Settings extends SourceSettings, Member extends 
     // In the background: it resolves when the disk has it, and the disk may be slow.
     builder!
       .closeStream(batchId)
-      .catch((error) => log.warn({ batchId, reason: describeError(error) }, 'a stream was not closed'));
+      .catch((error) =>
+        log.warn(
+          { code: codeOf(error, 'unexpected-trouble'), batchId, reason: describeError(error) },
+          'a stream was not closed',
+        ),
+      );
   };
 
   return {

@@ -96,7 +96,9 @@ export function createAmqpServer(name: string, handlers: LinkHandlers, log: Log)
   for (const event of ['connection_error', 'session_error', 'sender_error', 'receiver_error'])
     container.on(event, () => {});
   for (const event of ['error', 'protocol_error'])
-    container.on(event, (error: unknown) => log.warn({ error: String(error) }, `${name}: ${event}`));
+    container.on(event, (error: unknown) =>
+      log.warn({ code: 'uplink-connection-lost', error: String(error) }, `${name}: ${event}`),
+    );
 
   return {
     accept(socket) {

@@ -151,7 +151,7 @@ export class DeviceEndpoint implements LinkHandlers {
       return { status: faults.current.cbsStatus, description: 'refused on demand' };
     const check = identities.checkDeviceToken(token, Date.now());
     if (!check.ok) {
-      log.warn({ problem: check.problem }, 'token refused');
+      log.warn({ code: 'uplink-unauthorized', problem: check.problem }, 'token refused');
       return { status: 401, description: `unauthorized: ${check.problem}` };
     }
     this.#grant(connection, check.identity, check.expiresAt);

@@ -141,7 +141,7 @@ export class EventHubEndpoint implements LinkHandlers {
     const path = name.replace(/^\w+:\/\/[^/]+/, '');
     const check = identities.checkEventHubToken(token, path, Date.now());
     if (!check.ok) {
-      log.warn({ problem: check.problem, name }, 'consumer token refused');
+      log.warn({ code: 'uplink-unauthorized', problem: check.problem, name }, 'consumer token refused');
       return { status: 401, description: `unauthorized: ${check.problem}` };
     }
     this.#authorized.add(connectionOf(receiver));

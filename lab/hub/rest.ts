@@ -46,7 +46,8 @@ export function createRestHandler(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     handle(parts, request, response).catch((error: unknown) => {
-      if (!(error instanceof HttpError)) parts.log.error({ error: String(error) }, 'REST call failed');
+      if (!(error instanceof HttpError))
+        parts.log.error({ code: 'http-call-failed', error: String(error) }, 'REST call failed');
       sendError(
         response,
         error instanceof HttpError ? error : new HttpError(500, 'ServerError', String(error)),

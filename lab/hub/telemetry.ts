@@ -94,7 +94,8 @@ export class Telemetry {
   #isRefused(event: NewEvent, delivery: Delivery): boolean {
     const idProblem = messageIdProblem(event.system.messageId);
     if (idProblem) {
-      if (this.counts.badMessageIds++ === 0) this.#parts.log.warn({ problem: idProblem }, 'message id');
+      if (this.counts.badMessageIds++ === 0)
+        this.#parts.log.warn({ code: 'wire-bad-message', problem: idProblem }, 'message id');
     }
     const error =
       refusal({ bodyBytes: event.body.length, properties: event.properties, system: event.system }) ??
@@ -103,7 +104,10 @@ export class Telemetry {
         : undefined);
     if (!error) return false;
     this.counts.refused++;
-    this.#parts.log.warn({ deviceId: event.deviceId, ...error }, 'message refused');
+    this.#parts.log.warn(
+      { code: 'uplink-message-refused', deviceId: event.deviceId, ...error },
+      'message refused',
+    );
     delivery.reject(error);
     return true;
   }

@@ -1,7 +1,7 @@
 // `holdfast run`: runs the module in this process, from reading the environment to the exit code.
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { ComposedModule } from '../compose.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { type Identity, readIdentity } from '../config/identity.ts';
@@ -140,7 +140,7 @@ function cannotStart(error: unknown, log: ProcessLog, stop: AbortSignal): number
   }
   const isConfig = error instanceof ConfigError;
   if (isConfig) console.error(error.message);
-  else log.error({ reason: describeError(error), code: (error as { code?: unknown }).code }, 'cannot start');
+  else log.error({ code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) }, 'cannot start');
   // At once, for the same reason as above.
   process.exit(isConfig ? exitCodes.badInput : exitCodes.failed);
 }
@@ -185,7 +185,11 @@ function listenForSignals(): Signals {
 function surviveStrayErrors(log: ProcessLog, module: () => ComposedModule | undefined): void {
   process.on('unhandledRejection', (reason) => {
     log.error(
-      { reason: describeError(reason), stack: (reason as Error)?.stack },
+      {
+        code: codeOf(reason, 'unexpected-trouble'),
+        reason: describeError(reason),
+        stack: (reason as Error)?.stack,
+      },
       'unhandled rejection; going on',
     );
   });
@@ -193,16 +197,16 @@ function surviveStrayErrors(log: ProcessLog, module: () => ComposedModule | unde
     const fields = { reason: describeError(error), stack: (error as Error)?.stack };
     const running = module();
     if (running && isOfClient(error)) {
-      log.error(fields, 'the client library threw; its connection is made anew');
+      log.error({ code: 'stray-error', ...fields }, 'the client library threw; its connection is made anew');
       running.onClientError(error);
       return;
     }
     if (running && isOfNobody(error)) {
-      log.error(fields, 'a connection was reset while nobody listened to it; going on');
+      log.info(fields, 'a connection was reset while nobody listened to it; going on');
       running.onStrayReset();
       return;
     }
-    log.error(fields, 'uncaught exception; ending for a restart');
+    log.error({ code: 'crash', ...fields }, 'uncaught exception; ending for a restart');
     process.exit(exitCodes.crashed);
   });
 }

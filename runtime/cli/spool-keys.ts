@@ -24,15 +24,15 @@ export async function openKeys(
 ): Promise<RecordCodec> {
   const settings = withFiles(await settingsFor(layout, options.config), options.keyFile);
   if (settings === undefined) return plainCodec;
-  const warn = (text: string) => tell(`holdfast: ${text}`);
+  const say = (text: string) => tell(`holdfast: ${text}`);
   const { codec, failures } = await openKeysNow(settings, {
     environment: process.env,
     folder: keysFolderOf(layout),
     wrapper: createWorkloadWrapper({ environment: process.env, clock: systemClock }),
     now: () => systemClock.now(),
-    warn,
+    warn: (_fields, text) => say(text),
   });
-  for (const failure of failures) warn(failure);
+  for (const failure of failures) say(failure);
   return codec;
 }
 

@@ -1,4 +1,4 @@
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { ActiveConfig, ActiveConfigOptions, ConfiguredModule } from './active-config-api.ts';
 import { ConfigError } from './config-error.ts';
 import { type FileWatch, watchFiles } from './file-watch.ts';
@@ -84,7 +84,7 @@ class LayeredConfig implements ActiveConfig {
     this.#noted = await readTrialNote(store);
     const kept = await readLastGood(store);
     if (kept.kind === 'unusable')
-      log.error({ reason: kept.reason }, 'the last good configuration is unusable');
+      log.error({ code: 'config-refused', reason: kept.reason }, 'the last good configuration is unusable');
     const last = kept.kind === 'found' ? kept.value : undefined;
     this.#knowsLast = last !== undefined;
     const isTwins = last !== undefined && last.origin !== 'file' && this.#twin === 'unread';
@@ -195,7 +195,10 @@ class LayeredConfig implements ActiveConfig {
         if (this.#expired) await this.#fallBack(this.#expired);
         await this.#consider();
       } catch (error) {
-        this.#options.log.error({ reason: describeError(error) }, 'the configuration was not looked at');
+        this.#options.log.error(
+          { code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) },
+          'the configuration was not looked at',
+        );
       }
     }
   }

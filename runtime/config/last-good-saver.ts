@@ -1,5 +1,5 @@
 // Keeps what took effect as last good, in the background: a disk that refuses must not keep a reload waiting.
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { keepLastGood, type LastGood } from './last-good.ts';
 import type { SettingStore } from './setting-store.ts';
@@ -43,7 +43,10 @@ export class LastGoodSaver {
         await keepLastGood(this.#store, good);
         await this.#keepForStart(this.#dataFolder, good.loaded.config, good.origin, good.overlay);
       } catch (error) {
-        this.#log.error({ reason: describeError(error) }, 'this configuration is not kept as last good');
+        this.#log.error(
+          { code: codeOf(error, 'config-not-kept'), reason: describeError(error) },
+          'this configuration is not kept as last good',
+        );
       }
     }
   }

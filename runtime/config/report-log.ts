@@ -11,10 +11,19 @@ export function logReport(log: Log, { state, origin, version, hash, errors, runn
     ...(running && { running }),
   };
   const problems = errors.length > 0 ? `\n${errorText(errors)}` : '';
-  if (state === 'refused') log.error(fields, `the configuration is refused; what ran goes on${problems}`);
+  if (state === 'refused')
+    log.error(
+      { code: 'config-refused', ...fields },
+      `the configuration is refused; what ran goes on${problems}`,
+    );
   else if (state === 'reverted')
-    log.error(fields, `the configuration did not work; the former runs again${problems}`);
-  else if (state === 'waiting') log.warn(fields, `there is no configuration yet${problems}`);
-  else if (problems !== '') log.warn(fields, `the last good configuration runs${problems}`);
+    log.error(
+      { code: 'config-reverted', ...fields },
+      `the configuration did not work; the former runs again${problems}`,
+    );
+  else if (state === 'waiting')
+    log.warn({ code: 'config-missing', ...fields }, `there is no configuration yet${problems}`);
+  else if (problems !== '')
+    log.warn({ code: 'config-refused', ...fields }, `the last good configuration runs${problems}`);
   else log.info(fields, state === 'last-good' ? 'the last good configuration runs' : 'configuration applied');
 }

@@ -1,5 +1,5 @@
 // What is on trial, kept in the spool for a process that dies meanwhile.
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { SettingStore } from './setting-store.ts';
 import type { Working } from './trial.ts';
@@ -56,7 +56,10 @@ export class TrialNotes {
     for (let written: object | null | undefined; written !== this.#wanted; ) {
       written = this.#wanted;
       await this.#store.putSetting(settingName, written).catch((error: unknown) => {
-        this.#log.error({ reason: describeError(error) }, 'what is on trial is not kept');
+        this.#log.error(
+          { code: codeOf(error, 'config-not-kept'), reason: describeError(error) },
+          'what is on trial is not kept',
+        );
       });
     }
   }

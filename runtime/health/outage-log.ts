@@ -78,7 +78,7 @@ class OutageTeller implements OutageLog {
     const { log, state, waiting } = this.#options;
     this.#isTold = true;
     log.warn(
-      { reason: state().diagnosis, ...waiting() },
+      { code: 'link-down', reason: state().diagnosis, ...waiting() },
       'the link is down: what is read waits in the spool',
     );
     this.#remind();
@@ -93,7 +93,10 @@ class OutageTeller implements OutageLog {
     this.#reminders += 1;
     this.#set(Math.max(0, since + dueMs - clock.monotonic()), () => {
       const minutes = Math.round((clock.monotonic() - since) / minuteMs);
-      log.warn({ minutes, reason: state().diagnosis, ...waiting() }, 'the link is still down');
+      log.warn(
+        { code: 'link-down', minutes, reason: state().diagnosis, ...waiting() },
+        'the link is still down',
+      );
       this.#remind();
     });
   }

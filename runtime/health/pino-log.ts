@@ -3,7 +3,6 @@ import type { Clock } from '../../kernel/clock.ts';
 import { errorOutput } from '../../kernel/error-output.ts';
 import type { Log } from '../../kernel/log.ts';
 import { withReadableTimes } from '../../kernel/readable-times.ts';
-import { withCode } from './log-codes.ts';
 import type { LogEntry } from './log-entry.ts';
 import { formatEntry, type LogFormat } from './log-format.ts';
 import { createRepeatGate } from './log-repeats.ts';
@@ -55,7 +54,7 @@ export function createProcessLog(
         remove: true,
       },
     },
-    { write: (line: string) => gate.take(withCode(JSON.parse(line) as LogEntry)) },
+    { write: (line: string) => gate.take(JSON.parse(line) as LogEntry) },
   );
   return Object.assign(logger as unknown as Log, {
     setLevel: (next: string) => {

@@ -1,9 +1,5 @@
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
-import { root } from '../../test/support/source-tree.ts';
-import { codedBeginnings, logCodes } from './log-codes.ts';
 import { type LogFormat, readLogFormat } from './log-format.ts';
 import { createOutageLog } from './outage-log.ts';
 import { createProcessLog } from './pino-log.ts';
@@ -24,8 +20,8 @@ describe('the format of the log', () => {
     const nasty = 'first\n<3> 2030-01-01 00:00:00.000 +00:00 [ERR] - forged\u001b[31m';
     log.debug({}, 'fine');
     log.info({ source: 'press', n: 3, text: 'with "quotes" and spaces' }, 'connected');
-    log.warn({ reason: nasty }, nasty);
-    log.error({ err: new Error('x\ny') }, 'bad');
+    log.warn({ code: 'x', reason: nasty }, nasty);
+    log.error({ code: 'y', err: new Error('x\ny') }, 'bad');
     expect(lines).toHaveLength(4);
     for (const line of lines) {
       expect(line.endsWith('\n')).toBe(true);
@@ -33,6 +29,12 @@ describe('the format of the log', () => {
       expect(line.slice(0, -1)).not.toContain('\u001b');
     }
     expect(lines.map((line) => edgeLine.exec(line.trimEnd())![1])).toEqual(['7', '6', '4', '3']);
+    expect(lines.map((line) => / code=\w+ /.exec(line)?.[0])).toEqual([
+      undefined,
+      undefined,
+      ' code=x ',
+      ' code=y ',
+    ]);
     expect(lines[1]).toContain('connected source=press n=3 text="with \\"quotes\\" and spaces"');
   });
 
@@ -65,48 +67,26 @@ describe('repetitions', () => {
 
   it('do not keep other lines from being told, nor the same ones of another source', () => {
     const { log, lines } = setUp();
-    for (let n = 0; n < 100; n++) log.child({ source: 'a' }).warn({}, 'session lost');
-    log.child({ source: 'b' }).warn({}, 'session lost');
-    log.error({}, 'the disk does not answer');
+    for (let n = 0; n < 100; n++) log.child({ source: 'a' }).warn({ code: 'x' }, 'session lost');
+    log.child({ source: 'b' }).warn({ code: 'x' }, 'session lost');
+    log.error({ code: 'disk-hangs' }, 'the disk does not answer');
     expect(lines).toHaveLength(5 + 2);
   });
 
   it('are told in full again after a quiet time', async () => {
     const { clock, log, lines } = setUp();
-    for (let n = 0; n < 5; n++) log.warn({}, 'x');
+    for (let n = 0; n < 5; n++) log.warn({ code: 'x' }, 'x');
     await clock.advance(1_500_000);
-    for (let n = 0; n < 5; n++) log.warn({}, 'x');
+    for (let n = 0; n < 5; n++) log.warn({ code: 'x' }, 'x');
     expect(lines).toHaveLength(10);
   });
 
   it('of endless different texts fill neither disk nor memory', () => {
     const { log, lines } = setUp();
     const letters = (n: number) => [...String(n)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
-    for (let n = 0; n < 20_000; n++) log.warn({}, `garbage ${letters(n)}`);
+    for (let n = 0; n < 20_000; n++) log.warn({ code: 'x' }, `garbage ${letters(n)}`);
     expect(lines.length).toBeLessThan(600);
     expect(log.recent().length).toBeLessThanOrEqual(300);
-  });
-});
-
-describe('codes', () => {
-  const allCode = globSync('runtime/**/*.ts', { cwd: root })
-    .filter((path) => !/node_modules|\.test\.ts$|log-codes\.ts$/.test(path))
-    .map((path) => readFileSync(join(root, path), 'utf8').replace(/`/g, "'").replace(/\\'/g, "'"))
-    .join('\n');
-
-  it('belong to lines that there are, and are all in ERRORS.md', () => {
-    expect(codedBeginnings.filter((beginning) => !allCode.includes(beginning))).toEqual([]);
-    const errors = readFileSync(join(root, 'docs/ERRORS.md'), 'utf8');
-    expect(logCodes.filter((code) => !errors.includes(`\`${code}\``))).toEqual([]);
-  });
-
-  it('stand on every error, on what needs a person among the warnings, and never in place of an own one', () => {
-    const { log, entries } = setUp();
-    log.error({}, 'nobody thought of this');
-    log.error({ code: 'own' }, 'the disk does not answer');
-    log.warn({}, 'the spool is full: sources that keep their own history should wait');
-    log.warn({}, 'a small thing');
-    expect(entries().map(({ code }) => code)).toEqual(['unexpected-trouble', 'own', 'spool-full', undefined]);
   });
 });
 

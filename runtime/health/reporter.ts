@@ -1,7 +1,7 @@
 // Writes the module's state to its twin: what an operator waits for (configuration, sources, clock, spool) soon after it
 // changes, counters and sizes every few minutes.
 import type { Clock, Timer } from '../../kernel/clock.ts';
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { changesOf } from './reported-state.ts';
 
@@ -45,7 +45,10 @@ export function createReporter({ compose, report, clock, log }: ReporterOptions)
       reported = structuredClone(state);
       report(patch);
     } catch (error) {
-      log.error({ reason: describeError(error) }, 'the state was not reported');
+      log.error(
+        { code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) },
+        'the state was not reported',
+      );
     }
   };
   const restore = (state: Record<string, unknown>, name: string) => {

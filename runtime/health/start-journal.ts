@@ -8,7 +8,7 @@
 // nothing waits.
 import { join } from 'node:path';
 import { type Clock, type Timer, withTimeout } from '../../kernel/clock.ts';
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { readSmallFile, replaceFile } from '../../kernel/small-file.ts';
 
@@ -73,7 +73,10 @@ export async function openStartJournal(options: StartJournalOptions): Promise<St
     try {
       return await withTimeout(clock, ioLimitMs, work, () => new Error('the disk is slow'));
     } catch (error) {
-      log.warn({ reason: describeError(error) }, 'the journal of starts is not used');
+      log.warn(
+        { code: codeOf(error, 'disk-refuses'), reason: describeError(error) },
+        'the journal of starts is not used',
+      );
       return undefined;
     }
   };

@@ -1,6 +1,6 @@
 // The status server as configured: none, one, or another after a reload. It is a convenience: where the port is
 // taken, the module says so and works on without it.
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { type StatusAnswers, type StatusServer, startStatusServer } from './status-server.ts';
 
@@ -26,7 +26,10 @@ export function createStatusPort(options: StatusAnswers & { readonly log: Log })
       try {
         server = await startStatusServer({ host, port, ...answers });
       } catch (error) {
-        log.error({ reason: describeError(error) }, 'no status over HTTP');
+        log.error(
+          { code: codeOf(error, 'status-port'), reason: describeError(error) },
+          'no status over HTTP',
+        );
       }
     },
     get port() {

@@ -106,7 +106,8 @@ export class ActiveJob {
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       why = describeError(error);
-      if (!(error instanceof HoldfastError)) log.error({ requestId, err: error }, 'a backfill step failed');
+      if (!(error instanceof HoldfastError))
+        log.error({ code: 'unexpected-trouble', requestId, err: error }, 'a backfill step failed');
     }
     try {
       if (clock.monotonic() - this.#lastProgressAt >= limits.giveUpMs)
@@ -202,7 +203,10 @@ export class ActiveJob {
     await store.save(given);
     this.#job = given;
     const { requestId, batchId } = given;
-    log.warn({ requestId, batchId, ended, why, remaining: remainingOf(given) }, 'backfill job given up');
+    log.warn(
+      { code: 'backfill-given-up', requestId, batchId, ended, why, remaining: remainingOf(given) },
+      'backfill job given up',
+    );
   }
 
   async #saveCancelled(declareVoid: boolean): Promise<void> {

@@ -167,7 +167,7 @@ class Jobs implements BackfillJobs {
         await store.forget(requestId);
         this.#jobs.delete(requestId);
       } catch (error) {
-        log.warn({ requestId, reason: describeError(error) }, 'a finished backfill job is kept longer');
+        log.info({ requestId, reason: describeError(error) }, 'a finished backfill job is kept longer');
         return;
       }
     }

@@ -1,5 +1,5 @@
 // Routes the module's direct methods: their names, and the handler of each.
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import {
@@ -92,7 +92,10 @@ async function backfill(
   } catch (error) {
     // Not durable, so not accepted. The caller tries again.
     metrics.count('holdfast_backfill_refused_total');
-    log.error({ requestId, reason: describeError(error) }, 'a backfill request cannot be made durable');
+    log.error(
+      { code: codeOf(error, 'disk-refuses'), requestId, reason: describeError(error) },
+      'a backfill request cannot be made durable',
+    );
     return answer(503, { error: 'the request cannot be stored now; try again', requestId });
   }
 }
@@ -142,7 +145,10 @@ async function bundle({ bundle: make, log }: MethodRouterOptions): Promise<Metho
       content: Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength).toString('base64'),
     });
   } catch (error) {
-    log.warn({ reason: describeError(error) }, 'the bundle cannot be made');
+    log.warn(
+      { code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) },
+      'the bundle cannot be made',
+    );
     return answer(500, { error: 'the bundle cannot be made; the log says why' });
   }
 }
@@ -163,7 +169,10 @@ function skip(options: MethodRouterOptions, payload: unknown): MethodAnswer {
   if (!asked.ok) return badRequest(asked.errors);
   const { batchId, count } = asked.value;
   if (!options.skip(batchId, count)) return notFound('this module has no such stream');
-  options.log.warn({ batchId: batchId ?? 'all', count }, 'windows will be dropped on purpose');
+  options.log.warn(
+    { code: 'fault-injection', batchId: batchId ?? 'all', count },
+    'windows will be dropped on purpose',
+  );
   return answer(200, { ...(batchId === undefined ? {} : { batchId }), count });
 }
 

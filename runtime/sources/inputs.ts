@@ -110,7 +110,7 @@ class InputTable implements Inputs {
     if (this.#unheard.has(input) || this.#unheard.size >= maxNamed) return;
     this.#unheard.add(input);
     this.#options.log.warn(
-      { input },
+      { code: 'module-input-given-back', input },
       'a route sends messages to an input that no source reads: they are given back, and wait in the hub until they expire',
     );
   }

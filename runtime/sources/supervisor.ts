@@ -242,7 +242,10 @@ class Supervisor implements SupervisedSource {
     }
     const complaint = this.source.complaint?.();
     const why = complaint === undefined ? words : `${words}; ${complaint}`;
-    this.#log.warn({ reason, recent }, `holes again and again, ${recent} in the last ten minutes: ${why}`);
+    this.#log.warn(
+      { code: 'source-holes', reason, recent },
+      `holes again and again, ${recent} in the last ten minutes: ${why}`,
+    );
   }
 
   /** Once is worth a word; a clock that is set all day is one of the holes that come again and again. */
@@ -251,7 +254,7 @@ class Supervisor implements SupervisedSource {
     if (now - this.#clockSaidAt < clockAgainMs) return;
     this.#clockSaidAt = now;
     this.#log.warn(
-      { reason },
+      { code: 'source-clock-set', reason },
       `${words}: times come a second time, and what was missed among them cannot be told. Have it follow a time server`,
     );
   }
@@ -260,7 +263,7 @@ class Supervisor implements SupervisedSource {
     this.#state.abandoned += 1;
     this.#options.metrics.count('holdfast_source_abandoned_sessions_total', this.#labels);
     this.#log.error(
-      {},
+      { code: 'source-failed' },
       'a session did not stop when told to and was left behind; what it still reports is ignored',
     );
   }

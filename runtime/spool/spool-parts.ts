@@ -69,7 +69,7 @@ export async function loadParts(
     onRejected: (id) => archive.unindexOps(id),
     onMissing: (messages) => {
       const reason = `${messages} entries of a lane are not in the index any more`;
-      log.error({ reason }, 'entries are missing from the index');
+      log.error({ code: 'spool-damage', reason }, 'entries are missing from the index');
       if (from.isRepairable) from.reportDamage(reason);
       else core.submit({ ops: [], sync: true, delta: { damaged: messages } }).catch(() => {});
     },

@@ -1,4 +1,4 @@
-import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { codeOf, describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { BodyOptions } from '../../wire/body.ts';
 import type { LateNumbers } from '../../wire/late.ts';
 import type { MiniBatch } from '../../wire/mini-batch.ts';
@@ -83,7 +83,8 @@ class DurableSpool implements Spool {
     const { clock, log } = this.#options;
     const startedAt = clock.monotonic();
     const from = await openSpoolStore(this.#options, this.#codec, {
-      onDamage: (reason) => log.error({ reason }, 'the store turned out damaged; it is being repaired'),
+      onDamage: (reason) =>
+        log.error({ code: 'spool-damage', reason }, 'the store turned out damaged; it is being repaired'),
       onRepair: (repair) => void this.#afterRepair(repair),
     });
     this.#from = from;
@@ -132,7 +133,10 @@ class DurableSpool implements Spool {
       this.#keys = await applyKeyChange(core, this.#folder);
       log.info({ totals: core.totals }, 'the repaired store is in use');
     } catch (error) {
-      log.error({ error: describeError(error) }, 'the repaired store could not be read through');
+      log.error(
+        { code: codeOf(error, 'spool-damage'), error: describeError(error) },
+        'the repaired store could not be read through',
+      );
     }
   }
 

@@ -23,11 +23,18 @@ export class ClockReports {
     const direction = stepMs > 0 ? 'forward' : 'back';
     this.#steps[direction] += 1;
     this.#metrics.count('holdfast_clock_steps_total', { direction });
-    this.#log.warn({ stepMs, mode }, `the wall clock was set ${direction}`);
+    const text = `the wall clock was set ${direction}`;
+    // One that is not trusted yet is waited for to be set.
+    if (mode === 'waiting') this.#log.info({ stepMs, mode }, text);
+    else this.#log.warn({ code: 'clock-set', stepMs, mode }, text);
   }
 
   refused(readings: number): void {
-    if (this.#refused === 0) this.#log.error({}, 'the journal of readings that wait for the clock is full');
+    if (this.#refused === 0)
+      this.#log.error(
+        { code: 'clock-journal-full' },
+        'the journal of readings that wait for the clock is full',
+      );
     this.#refused += readings;
     this.#metrics.count('holdfast_clock_refused_readings_total', {}, readings);
   }
@@ -42,7 +49,7 @@ export class ClockReports {
     this.#lost += readings;
     this.#metrics.count('holdfast_clock_lost_readings_total', {}, readings);
     this.#log.error(
-      { readings },
+      { code: 'clock-readings-lost', readings },
       'readings waited for a clock that never came right before a restart: they are a hole',
     );
   }
@@ -54,6 +61,8 @@ export class ClockReports {
     doubt: { readonly doubt: string; readonly reason: string } | undefined,
   ): void {
     if (doubt === undefined) this.#log.info({ offsetMs }, 'the wall clock is trusted');
-    else this.#log.warn({ ...doubt, mode }, 'the wall clock is not trusted');
+    else if (doubt.doubt === 'unconfirmed')
+      this.#log.info({ ...doubt, mode }, 'the wall clock is not trusted yet');
+    else this.#log.warn({ code: 'clock-not-trusted', ...doubt, mode }, 'the wall clock is not trusted');
   }
 }

@@ -15,7 +15,7 @@
 // process finds the decision and places the same journal in the same way: what lies below a stream's
 // floor is in its windows already and is left out, the rest follows. So nothing is claimed twice.
 import type { Clock, Timer } from '../../kernel/clock.ts';
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { SourceSink } from '../sources/source.ts';
 import { ClockEvidence } from './clock-evidence.ts';
 import { readClockRecord } from './clock-record.ts';
@@ -142,7 +142,7 @@ class GuardedClock implements SiteClock {
       await this.#options.store().saveClock(this.#record());
     } catch (error) {
       this.#options.log.warn(
-        { error: describeError(error) },
+        { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
         'what waits for the clock could not be written',
       );
     }
@@ -294,7 +294,7 @@ class GuardedClock implements SiteClock {
       .then(() => this.#carryOut(offset))
       .catch((error) => {
         // The spool is closed: the journal is for the next process.
-        this.#options.log.warn({ error: describeError(error) }, 'what waits for the clock stays on disk');
+        this.#options.log.info({ error: describeError(error) }, 'what waits for the clock stays on disk');
       });
   }
 

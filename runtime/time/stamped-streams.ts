@@ -1,5 +1,5 @@
 // All streams that this gateway stamps: a change of the clock applies to all of them at once.
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { KeptEvent } from './provisional-journal.ts';
 import type { StampingSink } from './stamping-sink.ts';
@@ -121,6 +121,9 @@ export function openLeft(batchId: string, open: ((batchId: string) => void) | un
     open?.(batchId);
   } catch (error) {
     // Its readings have no place then, and are counted as lost: no reason not to start.
-    log.warn({ batchId, reason: describeError(error) }, 'a stream cannot be opened again');
+    log.warn(
+      { code: codeOf(error, 'clock-readings-lost'), batchId, reason: describeError(error) },
+      'a stream cannot be opened again',
+    );
   }
 }

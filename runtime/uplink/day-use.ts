@@ -48,7 +48,7 @@ export function keepDayUse(options: {
       await store.putSetting(settingName, now);
       written = text;
     } catch (error) {
-      log.warn({ reason: describeError(error) }, "the day's use of messages was not kept");
+      log.info({ reason: describeError(error) }, "the day's use of messages was not kept");
     } finally {
       writing = false;
     }

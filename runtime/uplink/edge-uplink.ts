@@ -1,7 +1,7 @@
 // The uplink to edgeHub or IoT Hub: always keeps one session open. Retries, time limits and health checks are its own; it
 // uses the client library for single connections only, each discarded at the first failure.
 import type { Clock } from '../../kernel/clock.ts';
-import { HoldfastError } from '../../kernel/errors.ts';
+import { codeOf, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
@@ -148,14 +148,14 @@ class OneSessionUplink implements EdgeUplink {
     });
     this.#methods = createMethodDispatch({ ...limits, clock, log, metrics });
     this.#desired = createDesiredProperties((error) =>
-      log.error({ err: error }, 'desired properties not taken'),
+      log.error({ code: codeOf(error, 'unexpected-trouble'), err: error }, 'desired properties not taken'),
     );
     this.#reported = createReportedProperties({
       clock,
       minIntervalMs: limits.reportIntervalMs,
       maxBytes: 16 * 1024,
       isRefusal: (error) => failureKind(error) === 'refused',
-      onDropped: (reason) => log.warn({ reason }, 'reported properties dropped'),
+      onDropped: (reason) => log.warn({ code: 'report-dropped', reason }, 'reported properties dropped'),
     });
     this.#loop = createConnectionLoop({
       open: (onTarget, signal) => this.#open(onTarget, signal),

@@ -94,7 +94,10 @@ export function createLineUplink({ sink, clock, log }: LineUplinkOptions): EdgeU
       return () => reportedListeners.delete(listener);
     },
     handleInputs() {
-      log.warn({}, 'sources of type module-input get no messages: there is no hub');
+      log.warn(
+        { code: 'module-input-silent' },
+        'sources of type module-input get no messages: there is no hub',
+      );
     },
     // What only a hub calls, asks for or holds.
     handleMethod() {},

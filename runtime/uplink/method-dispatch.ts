@@ -1,6 +1,6 @@
 // Dispatches direct method calls: each gets one answer within a time limit, whatever happens in its handler.
 import { type Clock, withTimeout } from '../../kernel/clock.ts';
-import { HoldfastError } from '../../kernel/errors.ts';
+import { codeOf, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { MethodAnswer, MethodHandler } from './uplink.ts';
@@ -39,7 +39,10 @@ export function createMethodDispatch(options: MethodDispatchOptions): MethodDisp
       const given = await withTimeout(clock, options.methodTimeoutMs, work, timedOut);
       return bounded(given);
     } catch (error) {
-      log.error({ err: error, method: name }, 'a direct method failed');
+      log.error(
+        { code: codeOf(error, 'unexpected-trouble'), err: error, method: name },
+        'a direct method failed',
+      );
       return failure(error instanceof HoldfastError && error.retryable ? 503 : 500, 'the method failed', {
         code: error instanceof HoldfastError ? error.code : 'internal',
       });

@@ -3,7 +3,7 @@
 // sends, and ends the session only if it fails for so long that the library's twin links are suspect.
 import { createBackoff } from '../../kernel/backoff.ts';
 import { type Clock, sleep } from '../../kernel/clock.ts';
-import { describeError } from '../../kernel/errors.ts';
+import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { DesiredProperties } from './desired-properties.ts';
@@ -61,7 +61,10 @@ export function syncTwin(options: TwinSyncOptions): TwinSync {
         if (!again) break;
       } catch (error) {
         if (stopped.signal.aborted) break;
-        log.warn({ reason: describeError(error) }, 'the module twin cannot be read; trying again');
+        log.warn(
+          { code: codeOf(error, 'twin-unread'), reason: describeError(error) },
+          'the module twin cannot be read; trying again',
+        );
         if (++failures >= suspectAfter) session.end(error);
         await sleep(clock, backoff.next(), stopped.signal).catch(() => {});
       }

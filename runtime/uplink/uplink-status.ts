@@ -1,6 +1,7 @@
 // The uplink's state for status and log: connected or not, since when, why not. One log line for each change, not for each
 // attempt: an outage may last for weeks.
 import type { Clock } from '../../kernel/clock.ts';
+import { codeOf } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import { type Diagnose, explainFailure } from './diagnose.ts';
@@ -40,14 +41,17 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
       try {
         listener(next);
       } catch (error) {
-        log.error({ err: error }, 'a listener of the uplink failed');
+        log.error(
+          { code: codeOf(error, 'unexpected-trouble'), err: error },
+          'a listener of the uplink failed',
+        );
       }
     }
   };
 
   const say = (diagnosis: string) => {
     if (state.connected || diagnosis === state.diagnosis) return;
-    log.warn({ diagnosis }, 'uplink not connected');
+    log.warn({ code: 'link-down', diagnosis }, 'uplink not connected');
     set({ ...state, diagnosis });
   };
 
@@ -61,7 +65,7 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
       const diagnosis = await options.diagnose(target, cause);
       if (asked === epoch) say(diagnosis);
     } catch (error) {
-      log.error({ err: error }, 'the diagnosis failed');
+      log.error({ code: codeOf(error, 'unexpected-trouble'), err: error }, 'the diagnosis failed');
     } finally {
       diagnosing = false;
     }
@@ -82,7 +86,7 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
     lost(cause, target) {
       if (state.connected) {
         const diagnosis = explainFailure(cause);
-        log.warn({ diagnosis, heldMs: clock.now() - state.since }, 'uplink lost');
+        log.info({ diagnosis, heldMs: clock.now() - state.since }, 'uplink lost');
         metrics.count('holdfast_uplink_losses_total');
         set({ connected: false, since: clock.now(), diagnosis });
         // The next attempt usually succeeds; only a failed one is worth a look.

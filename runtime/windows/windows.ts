@@ -11,7 +11,7 @@
 // it. While the disk refuses, the store repeats that same commit for ever; here memory grows up to
 // its bound, then events are dropped and observation counts as broken: a hole, not a silent loss.
 import type { Timer } from '../../kernel/clock.ts';
-import { describeError, HoldfastError } from '../../kernel/errors.ts';
+import { codeOf, describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Window } from '../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../sources/source.ts';
 import { StreamWindows } from './stream-windows.ts';
@@ -182,14 +182,19 @@ class AllWindows implements Windows {
       ...this.#limits,
       onViolation: (what, fields) => {
         log.warn(
-          { batchId, what, ...fields },
+          { code: 'source-contradiction', batchId, what, ...fields },
           'what a source says of its stream cannot be: taken as a break',
         );
         metrics.count('holdfast_windows_violations_total', labels);
       },
       onRefused: (reading) => {
         log.warn(
-          { batchId, tag: reading.tag, quality: reading.quality },
+          {
+            code: reading.quality === 'bad:too-large' ? 'wire-reading-too-large' : 'wire-bad-reading',
+            batchId,
+            tag: reading.tag,
+            quality: reading.quality,
+          },
           'a reading cannot be sent; a marker takes its place',
         );
         metrics.count('holdfast_windows_readings_refused_total', labels);
@@ -230,7 +235,7 @@ class AllWindows implements Windows {
     const { log, metrics } = this.#options;
     if (!this.#dropping) {
       log.error(
-        { memoryBytes: this.memoryBytes() },
+        { code: 'memory-full', memoryBytes: this.memoryBytes() },
         'memory is full of readings that the disk does not take',
       );
     }
@@ -377,7 +382,7 @@ class AllWindows implements Windows {
   #fail(error: unknown): void {
     this.#failed = error;
     this.#options.log.error(
-      { error: describeError(error) },
+      { code: codeOf(error, 'unexpected-trouble'), error: describeError(error) },
       'the spool is closed; readings are no longer kept',
     );
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);

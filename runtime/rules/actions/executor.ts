@@ -196,7 +196,11 @@ class QueueExecutor implements Executor {
     this.#outcomes[outcome.kind] = (this.#outcomes[outcome.kind] ?? 0) + 1;
     metrics.count('holdfast_rules_actions_total', { rule: intent.rule, outcome: outcome.kind });
     const isFine = outcome.kind === 'done' || outcome.kind === 'dry-run';
-    if (!isFine) log.warn({ rule: intent.rule, id: intent.id, ...outcome }, 'an action was not carried out');
+    if (!isFine)
+      log.warn(
+        { code: 'rules-action-expired', rule: intent.rule, id: intent.id, ...outcome },
+        'an action was not carried out',
+      );
     settle(outcome);
   }
 

@@ -3,7 +3,7 @@
 //
 // Why that is atomic: a row and its notes are passed here in one turn of the event loop, and the contents of a commit are
 // fixed in one turn, too. So a commit that has the row has its notes.
-import { describeError } from '../../../kernel/errors.ts';
+import { codeOf, describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../../sources/source.ts';
@@ -91,7 +91,10 @@ export class CommitTap {
     try {
       work();
     } catch (error) {
-      this.#log.error({ reason: describeError(error) }, 'rules failed over a commit, or over an event');
+      this.#log.error(
+        { code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) },
+        'rules failed over a commit, or over an event',
+      );
     }
   }
 }

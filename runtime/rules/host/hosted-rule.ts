@@ -145,7 +145,7 @@ export class HostedRule {
       this.#hasBegun = this.#watermark !== undefined;
       return true;
     } catch (error) {
-      log.warn(
+      log.info(
         { reason: describeError(error) },
         'what was noted of this rule cannot be used; it begins without',
       );
@@ -366,7 +366,7 @@ export class HostedRule {
       this.#counts.halts += 1;
       metrics.count('holdfast_rules_halts_total', { rule: compiled.name });
       log.error(
-        { reason: this.#problem, pauseMs: this.#haltPauseMs },
+        { code: 'rule-halted', reason: this.#problem, pauseMs: this.#haltPauseMs },
         'this rule is taken out for a while; nothing else is',
       );
       this.#beginAnew('rule-halted');

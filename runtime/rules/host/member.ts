@@ -34,7 +34,7 @@ export async function retune(
     member.settings = settings;
     return true;
   } catch (error) {
-    log.warn({ rule: settings.name, reason: describeError(error) }, 'this rule begins anew with its limits');
+    log.info({ rule: settings.name, reason: describeError(error) }, 'this rule begins anew with its limits');
     return false;
   }
 }

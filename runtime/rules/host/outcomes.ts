@@ -1,7 +1,7 @@
 // What became of actions: a row of the rule's stream for each, in one commit with the end of its intent. So after a crash either the
 // intent is still there, or its outcome is.
 import type { Clock } from '../../../kernel/clock.ts';
-import { describeError } from '../../../kernel/errors.ts';
+import { codeOf, describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Value } from '../../../wire/reading.ts';
 import type { SourceSink } from '../../sources/source.ts';
@@ -88,7 +88,10 @@ export class Outcomes {
       void closeStream(streamId).catch(() => {});
       return isTold;
     } catch (error) {
-      log.warn({ rule, id, reason: describeError(error) }, 'what became of an action cannot be stored');
+      log.warn(
+        { code: codeOf(error, 'unexpected-trouble'), rule, id, reason: describeError(error) },
+        'what became of an action cannot be stored',
+      );
       return true;
     }
   }

@@ -2,7 +2,7 @@
 // each has an outcome, and applies a new configuration without touching rules that did not change.
 import { isDeepStrictEqual } from 'node:util';
 import type { Timer } from '../../../kernel/clock.ts';
-import { describeError } from '../../../kernel/errors.ts';
+import { codeOf, describeError } from '../../../kernel/errors.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { SourceEvent } from '../../sources/source.ts';
 import type { StreamChange } from '../../windows/window-store.ts';
@@ -212,7 +212,10 @@ class Host implements RulesHost {
       this.#failed.delete(name);
     } catch (error) {
       this.#failed.set(name, describeError(error));
-      log.error({ rule: name, reason: describeError(error) }, 'this rule cannot run; the others do');
+      log.error(
+        { code: codeOf(error, 'rule-not-built'), rule: name, reason: describeError(error) },
+        'this rule cannot run; the others do',
+      );
     }
   }
 

@@ -194,7 +194,7 @@ class ModbusSource implements Source {
     const onModels = (problem: string | undefined) =>
       problem === undefined
         ? log.info({}, 'each SunSpec model stands where it should')
-        : log.warn({}, problem);
+        : log.warn({ code: 'source-settings-unfit' }, problem);
     return [...byPace].map(([pollMs, tags]) => ({
       pollMs,
       poller: createPoller({ config, tags, clock, learned, onRefusal, onModels }),
@@ -247,7 +247,10 @@ class ModbusSource implements Source {
     }
     this.#refused.set(tag, reason);
     metrics.count('holdfast_modbus_refused_tags_total', { source: this.#config.name });
-    log.warn({ tag, reason }, `the device refuses this tag: its value is null, quality bad:${reason}`);
+    log.warn(
+      { code: 'tag-refused', tag, reason },
+      `the device refuses this tag: its value is null, quality bad:${reason}`,
+    );
   }
 }
 

@@ -193,7 +193,7 @@ class ModuleInputSource implements Source {
     if (this.#saidNumber) return;
     this.#saidNumber = true;
     this.#deps.log.warn(
-      { input: this.#config.input },
+      { code: 'source-settings-unfit', input: this.#config.input },
       'a message has no whole number up to 2^53 where `sequence` says: its readings are kept, but nothing proves that none is missing',
     );
   }
@@ -205,7 +205,7 @@ class ModuleInputSource implements Source {
     const message = `a message cannot be read (${detail}): it is kept as a reading of ${this.#config.refusedTag}`;
     // Each time at debug: a sender that never fits would fill the log.
     if (this.#hasRefused) log.debug(fields, message);
-    else log.warn(fields, message);
+    else log.warn({ code: 'source-settings-unfit', ...fields }, message);
     this.#hasRefused = true;
   }
 

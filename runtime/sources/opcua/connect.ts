@@ -70,7 +70,7 @@ export async function connect(
     await createTrustList({ folder, now: () => clock.now() }).check(endpoint.certificate, endpoint.url);
   if (endpoint.mode === 'None' && config.security.mode === 'best')
     log.warn(
-      { endpoint: endpoint.url },
+      { code: 'opcua-no-security', endpoint: endpoint.url },
       'the server offers no security: anyone on its network can read and alter',
     );
   const session = await client.openSession(endpoint, identity, await options(own.certificate));

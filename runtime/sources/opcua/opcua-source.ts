@@ -129,7 +129,7 @@ class OpcuaSource implements Source {
     const { log, metrics } = this.#deps;
     metrics.count('holdfast_opcua_history_failures_total', { source: this.#config.name });
     // The same is asked again for hours: one line of it is enough.
-    if (problem !== this.#historyProblem) log.warn({}, problem);
+    if (problem !== this.#historyProblem) log.warn({ code: 'opcua-history-failed' }, problem);
     this.#historyProblem = problem;
   }
 

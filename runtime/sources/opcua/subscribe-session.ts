@@ -147,7 +147,7 @@ export class SubscribeSession {
   async #monitorAll(subscription: Subscription, only?: ReadonlySet<string>): Promise<void> {
     const { session, config, log, onTags } = this.#options;
     const { tags, unresolved, problems } = await resolveTags(session, config, only);
-    for (const problem of problems) log.warn({}, problem);
+    for (const problem of problems) log.warn({ code: 'source-settings-unfit' }, problem);
     for (const { name, cause } of unresolved) {
       this.#missing.set(name, cause);
       this.#onRefused(name, cause);
@@ -192,7 +192,7 @@ export class SubscribeSession {
     if (size === 0 || this.#hasWarnedOfHiding) return;
     this.#hasWarnedOfHiding = true;
     log.warn(
-      { tags: size },
+      { code: 'source-settings-unfit', tags: size },
       'the server keeps one value of these tags between two messages, and does not say what it took the place of: no change of them is claimed to be the only one. Let it grant a longer queue, or set samplingMs to publishMs or more, and queueSize: 1',
     );
   }
@@ -203,7 +203,10 @@ export class SubscribeSession {
     this.#refused.set(tag, cause);
     if (!isNew) return;
     metrics.count('holdfast_opcua_refused_tags_total', { source: config.name });
-    log.warn({ tag, cause }, `the server refuses this tag: its value is null, quality bad:${cause}`);
+    log.warn(
+      { code: 'tag-refused', tag, cause },
+      `the server refuses this tag: its value is null, quality bad:${cause}`,
+    );
     this.#timeline.addRefused(tag, `bad:${cause}`);
   }
 
@@ -257,7 +260,7 @@ export class SubscribeSession {
   #onLost(lost: number, publishedAt: number): void {
     const { log, metrics, config } = this.#options;
     metrics.count('holdfast_opcua_lost_messages_total', { source: config.name }, lost);
-    log.warn({ lost }, 'messages of the server are missing, and it no longer has them');
+    log.info({ lost }, 'messages of the server are missing, and it no longer has them');
     this.#timeline.lose('messages-lost', publishedAt);
     this.#live.lose();
     this.#isStale = true;
@@ -282,7 +285,7 @@ export class SubscribeSession {
     const isBack = reason === 'server-clock-went-back';
     metrics.count('holdfast_opcua_clock_steps_total', { source: config.name });
     log.warn(
-      { byMs: Math.round(byMs) },
+      { code: 'source-clock-set', byMs: Math.round(byMs) },
       `the server's clock was set ${isBack ? 'back' : 'ahead'} by ${durationText(byMs)}: observation breaks there${isBack ? ', and times come a second time' : ''}. Have it follow a time server`,
     );
   }
@@ -292,7 +295,7 @@ export class SubscribeSession {
     metrics.count('holdfast_opcua_odd_values_total', { source: config.name, what }, count);
     if (this.#hasWarned || what === 'in-a-break') return;
     this.#hasWarned = true;
-    log.warn({}, hints[what]);
+    log.warn({ code: 'source-settings-unfit' }, hints[what]);
   }
 }
 

@@ -44,7 +44,10 @@ export class DroppedBytes {
         : '';
     this.#last = `${words[why]}: ${lookOf(sample.subarray(0, keptBytes), this.#kind)}${hint}`;
     if (this.#drops.isToBeSaid(now))
-      this.#log.warn({ bytes: this.#bytes, why }, `bytes are dropped again and again, ${this.#last}`);
+      this.#log.warn(
+        { code: 'serial-garbage', bytes: this.#bytes, why },
+        `bytes are dropped again and again, ${this.#last}`,
+      );
   }
 
   /** For the status; undefined where nothing was dropped of late. */

@@ -93,7 +93,7 @@ export class Reporter {
 
   #onReset(number: number | undefined, position: number): void {
     this.#options.count('holdfast_serial_counter_resets_total');
-    this.#options.log.warn(
+    this.#options.log.info(
       { number, position },
       'the record counter of the instrument started anew: a cleared memory, or a new battery',
     );

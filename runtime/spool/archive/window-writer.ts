@@ -109,7 +109,12 @@ export class WindowWriter {
       return this.#addMessages(stream, { ...batch, late }, messages, to);
     } catch (error) {
       this.#core.log.error(
-        { batchId: stream.batchId, ...batch.window, error: describeError(error) },
+        {
+          code: 'spool-window-not-encoded',
+          batchId: stream.batchId,
+          ...batch.window,
+          error: describeError(error),
+        },
         'a window cannot be encoded and is left out',
       );
       this.#core.metrics.count('holdfast_spool_windows_not_encoded_total');
@@ -201,7 +206,7 @@ export class WindowWriter {
   }
 
   #refused(stream: Stream, tag: string, error: HoldfastError): void {
-    this.#core.log.warn({ batchId: stream.batchId, tag, code: error.code }, 'a reading cannot be sent');
+    this.#core.log.warn({ code: error.code, batchId: stream.batchId, tag }, 'a reading cannot be sent');
     this.#core.metrics.count('holdfast_spool_readings_refused_total', { stream: stream.batchId });
   }
 }

@@ -9,7 +9,7 @@
 // is written now and then.
 import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
-import { describeError } from '../../../kernel/errors.ts';
+import { codeOf, describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { displace } from '../../../kernel/small-file.ts';
 import type { SpoolCore } from '../core/core.ts';
@@ -176,7 +176,7 @@ export class ContinuityTracker {
     streams.lose();
     this.#stats = { state: 'lost', reason, at: this.#options.wallClock.now() };
     const text = 'whether the data folder is what was left is not known: no stream goes on without a break';
-    this.#options.log.error({ reason }, text);
+    this.#options.log.error({ code: 'data-folder-put-back', reason }, text);
   }
 
   #submit(core: SpoolCore, streams: StreamTable): Promise<void> {
@@ -248,7 +248,7 @@ export class ContinuityTracker {
   // Without it the next start says that it does not know: that is all.
   #complain(error: unknown): void {
     this.#options.log.warn(
-      { error: describeError(error) },
+      { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
       'the mark of how far the spool has come is not kept',
     );
   }

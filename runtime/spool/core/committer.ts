@@ -8,7 +8,7 @@
 // once more is right in both cases. Nothing that came later overtakes it, so order holds too.
 import { createBackoff } from '../../../kernel/backoff.ts';
 import { type Clock, sleep } from '../../../kernel/clock.ts';
-import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { codeOf, describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Metrics } from '../../../kernel/metrics.ts';
 import type { Random } from '../../../kernel/random.ts';
@@ -142,7 +142,10 @@ export class Committer {
       } catch (error) {
         this.#failed(error);
         await this.#options.onFailure?.(error).catch((inner) => {
-          this.#options.log.warn({ error: describeError(inner) }, 'making room on the disk failed');
+          this.#options.log.warn(
+            { code: codeOf(inner, 'disk-refuses'), error: describeError(inner) },
+            'making room on the disk failed',
+          );
         });
         await sleep(clock, backoff.next(), this.#stop.signal).catch(() => {});
       }
@@ -154,7 +157,10 @@ export class Committer {
     const text = describeError(error);
     metrics.count('holdfast_spool_commit_failures_total');
     if (this.#problem === undefined) {
-      log.error({ error: text }, 'the disk refuses a commit: readings wait in memory until it succeeds');
+      log.error(
+        { code: 'disk-refuses', error: text },
+        'the disk refuses a commit: readings wait in memory until it succeeds',
+      );
     }
     this.#problem = { text, since: this.#problem?.since ?? clock.now() };
   }

@@ -139,7 +139,7 @@ export class SpoolCore {
    * Operations that take a damaged record out of use and keep its bytes under `d`, for a person to look at.
    */
   quarantine(key: Uint8Array, value: Uint8Array | undefined, error: HoldfastError): readonly BatchOp[] {
-    this.log.error({ error: error.message, code: error.code }, 'a damaged record is quarantined');
+    this.log.error({ code: error.code, error: error.message }, 'a damaged record is quarantined');
     this.metrics.count('holdfast_spool_damaged_total');
     const ops: BatchOp[] = [{ type: 'del', key }];
     if (value !== undefined) {

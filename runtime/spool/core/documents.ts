@@ -1,5 +1,5 @@
 // Small JSON documents: settings and backfill jobs. A handful of each, so all reads are one bounded range.
-import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { codeOf, describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { JobRecord } from '../../methods/backfill-store.ts';
 import type { SettingChanges } from '../../windows/window-store.ts';
 import type { BatchOp } from '../engine/store.ts';
@@ -80,7 +80,10 @@ export class Documents {
       core
         .submit({ ops: core.quarantine(key, value, error), sync: false, delta: { damaged: 1 } })
         .catch((cause) =>
-          core.log.warn({ error: describeError(cause) }, 'a damaged document stays in place'),
+          core.log.warn(
+            { code: codeOf(cause, 'disk-refuses'), error: describeError(cause) },
+            'a damaged document stays in place',
+          ),
         );
       return undefined;
     }

@@ -42,7 +42,10 @@ async function readKnown(store: Store, codec: RecordCodec, log: Log): Promise<Sp
     return readState(codec, value);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    log.error({ error: error.message }, "the spool's state is damaged and is counted anew");
+    log.error(
+      { code: 'spool-damage', error: error.message },
+      "the spool's state is damaged and is counted anew",
+    );
     return undefined;
   }
 }

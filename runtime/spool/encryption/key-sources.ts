@@ -1,6 +1,7 @@
 // Where a key comes from: a file, the environment, or wrapped by IoT Edge. Nothing here ever shows a part of one.
 import { stat } from 'node:fs/promises';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import type { Log } from '../../../kernel/log.ts';
 import { readNamedFile } from '../../../kernel/small-file.ts';
 import type { KeySource } from './config.ts';
 import type { KeyWrapper } from './key-wrapper.ts';
@@ -14,7 +15,7 @@ export interface KeyPlaces {
   readonly wrapper: KeyWrapper;
   /** Wall clock, epoch ms. */
   readonly now: () => number;
-  readonly warn: (text: string) => void;
+  readonly warn: Log['warn'];
 }
 
 const maxFileBytes = 4096;
@@ -38,7 +39,11 @@ export async function readKeys(
   if (source.file !== undefined) return [await readKeyFile(source.file, places.warn)];
   if (source.env !== undefined) return [readVariable(source.env, places.environment)];
   const { keys, problems } = await unwrapKeys(places.folder, places.wrapper, final);
-  for (const problem of problems) places.warn(`IoT Edge cannot unwrap a key in ${places.folder}: ${problem}`);
+  for (const problem of problems)
+    places.warn(
+      { code: 'spool-key-missing' },
+      `IoT Edge cannot unwrap a key in ${places.folder}: ${problem}`,
+    );
   if (keys.length > 0 || !create) return keys;
   return [await createWrappedKey(places.folder, places.wrapper, places.now())];
 }
@@ -49,14 +54,17 @@ export function nameSource(source: KeySource): string {
   return source.env !== undefined ? `variable ${source.env}` : "IoT Edge's workload API";
 }
 
-async function readKeyFile(path: string, warn: (text: string) => void): Promise<MasterKey> {
+async function readKeyFile(path: string, warn: KeyPlaces['warn']): Promise<MasterKey> {
   let content: Buffer | undefined;
   try {
     content = await readNamedFile(path, maxFileBytes);
     const { mode } = await stat(path);
     if ((mode & 0o077) !== 0) {
       const bits = (mode & 0o777).toString(8).padStart(4, '0');
-      warn(`key file ${path} can be read by others (mode ${bits}): chmod 0400 ${path}`);
+      warn(
+        { code: 'spool-key-exposed' },
+        `key file ${path} can be read by others (mode ${bits}): chmod 0400 ${path}`,
+      );
     }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

@@ -47,7 +47,7 @@ export async function openSpoolKeys(
     if (!said.has(text)) say();
     said.add(text);
   };
-  const warn = (text: string) => once(text, () => log.warn({}, text));
+  const warn: KeyPlaces['warn'] = (fields, text) => once(text, () => log.warn(fields, text));
   for (;;) {
     const left = settings.waitMs - (clock.monotonic() - startedAt);
     const final = left <= 0 && settings.withoutKey === 'go-on-plain';
@@ -58,7 +58,9 @@ export async function openSpoolKeys(
     const text = found.failures.join('; ');
     const waiting =
       settings.withoutKey === 'wait' ? 'nothing is recorded until it is there' : 'waiting for it';
-    once(text, () => log.error({ reason: text }, `a key of the spool cannot be had: ${waiting}`));
+    once(text, () =>
+      log.error({ code: 'spool-key-missing', reason: text }, `a key of the spool cannot be had: ${waiting}`),
+    );
     await sleep(clock, Math.min(backoff.next(), left > 0 ? left : 5000), signal);
   }
 }
@@ -127,6 +129,9 @@ function withProblem(settings: EncryptionSettings, found: Found, log: Log): Spoo
       ? 'what was sealed with it cannot be read'
       : `new records are sealed with the previous key ${current.id}`;
   const problem = `${failures.join('; ')}: ${meaning}`;
-  log.error({ reason: failures.join('; ') }, `the spool goes on without a key: ${meaning}`);
+  log.error(
+    { code: 'spool-key-missing', reason: failures.join('; ') },
+    `the spool goes on without a key: ${meaning}`,
+  );
   return { codec: createSealedCodec(current === undefined ? { previous } : { current, previous }), problem };
 }

@@ -46,7 +46,7 @@ export class StallWatch {
     const { problem } = this;
     if (problem !== undefined && !this.#isTold) {
       this.#isTold = true;
-      this.#log.error({ problem: problem.text }, 'the disk does not answer');
+      this.#log.error({ code: 'disk-hangs', problem: problem.text }, 'the disk does not answer');
     }
     this.#timer = this.#clock.setTimer(stallMs, () => this.#look());
   }

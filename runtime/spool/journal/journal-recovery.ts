@@ -83,7 +83,10 @@ async function recoverStream(
   writer.add(...entries.map((entry): BatchOp => ({ type: 'del', key: entry.key })));
   const stream = streams.byNumber(number);
   if (stream === undefined) {
-    core.log.error({ stream: number, records: entries.length }, 'a journal of an unknown stream is dropped');
+    core.log.error(
+      { code: 'spool-damage', stream: number, records: entries.length },
+      'a journal of an unknown stream is dropped',
+    );
     return { windows: 0, readings: 0, damaged: entries.length };
   }
   const records = entries.map((entry) => openRecord(core, stream, entry));
@@ -147,7 +150,7 @@ function openRecord(core: SpoolCore, stream: Stream, entry: Entry): JournalRecor
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     core.log.error(
-      { batchId: stream.batchId, error: error.message },
+      { code: 'spool-damage', batchId: stream.batchId, error: error.message },
       'a damaged journal record: its readings become a hole',
     );
     core.metrics.count('holdfast_spool_damaged_total');

@@ -95,7 +95,7 @@ export class LaneReader {
       return { ...pointer, id, messageId: pointer.id };
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
-      core.log.error({ error: error.message }, 'a damaged entry in a lane');
+      core.log.error({ code: 'spool-damage', error: error.message }, 'a damaged entry in a lane');
       core.metrics.count('holdfast_spool_damaged_total');
       return { id, messageId: space === 'u' ? id : 0, bytes: 0, queuedAt: core.clock.now() };
     }

@@ -4,7 +4,7 @@
 // in a lane is always there to be sent. It is deleted, unsynced, after the hub has acknowledged: a power
 // cut may bring it back, which sends the message twice, never not at all. After a start everything
 // unsent is backlog, whatever it was before.
-import { describeError, type HoldfastError } from '../../../kernel/errors.ts';
+import { codeOf, describeError, type HoldfastError } from '../../../kernel/errors.ts';
 import type { LaneDepth, LaneName, Lanes, Outgoing } from '../../uplink/lanes.ts';
 import type { SpoolCore } from '../core/core.ts';
 import type { BatchOp } from '../engine/store.ts';
@@ -159,7 +159,6 @@ export class LaneStore implements Lanes {
     const core = this.#core;
     const removed = this.#queues[entry.lane].remove(entry.id);
     if (removed === undefined) return;
-    core.log.error({ messageId: entry.message.messageId, reason }, 'the hub refuses a message for good');
     core.metrics.count('holdfast_spool_rejected_total');
     const space = entry.lane === 'backfill' ? 'backfill' : 'unsent';
     const ops = [
@@ -329,7 +328,10 @@ export class LaneStore implements Lanes {
     if (fate === 'send') return false;
     if (fate === 'wait' && this.#pending.withhold({ lane, id: entry.id })) return true;
     this.#dropClaim(lane, entry, key, value).catch((error) => {
-      core.log.warn({ error: describeError(error) }, 'a window could not be taken back; it is tried again');
+      core.log.warn(
+        { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
+        'a window could not be taken back; it is tried again',
+      );
       this.#release(lane, entry.id);
     });
     return true;
@@ -366,7 +368,10 @@ export class LaneStore implements Lanes {
   ): void {
     this.#queues[lane].remove(entry.id);
     this.#removeDamaged(lane, entry, key, value, error).catch((cause) => {
-      this.#core.log.warn({ error: describeError(cause) }, 'a damaged record could not be quarantined');
+      this.#core.log.warn(
+        { code: codeOf(cause, 'disk-refuses'), error: describeError(cause) },
+        'a damaged record could not be quarantined',
+      );
     });
   }
 

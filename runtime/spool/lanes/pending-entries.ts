@@ -1,7 +1,7 @@
 // Entries that were taken from their lane and not handed out yet: the disk does not return their messages, or the hub's
 // confirmation is awaited. They stay in the lane on the disk, and later entries are sent.
 import type { Timer } from '../../../kernel/clock.ts';
-import { describeError } from '../../../kernel/errors.ts';
+import { codeOf, describeError } from '../../../kernel/errors.ts';
 import type { LaneName } from '../../uplink/lanes.ts';
 import type { SpoolCore } from '../core/core.ts';
 import { unreadableLimits } from '../core/unreadable.ts';
@@ -40,7 +40,10 @@ export class PendingEntries {
   addUnreadable(entry: PendingEntry, error: unknown): void {
     const { clock, log } = this.#core;
     if (this.#unreadable.length === 0)
-      log.error({ error: describeError(error) }, 'messages cannot be read: they are passed over for now');
+      log.error(
+        { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
+        'messages cannot be read: they are passed over for now',
+      );
     this.#unreadable.push(entry);
     this.#retry ??= clock.setTimer(unreadableLimits.pauseMs, () => {
       this.#retry = undefined;

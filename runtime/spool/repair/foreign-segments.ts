@@ -35,8 +35,7 @@ export async function checkFiles(
   }
   const quarantine = await setAside(layout, foreign, name + keptForOwner);
   const reason = `files of another spool stood in the store of spool ${identity}: ${foreign.join(', ')}`;
-  const advice = 'docs/OPERATIONS.md, What names which trouble of the disk';
-  log.error({ reason, quarantine, advice }, "another spool's files were quarantined");
+  log.error({ code: 'spool-store-swapped', reason, quarantine }, "another spool's files were quarantined");
   return { damage: damageOf(layout.store, thorough, expected), setAside: reason };
 }
 

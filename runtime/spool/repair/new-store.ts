@@ -76,11 +76,14 @@ async function openSource(
   try {
     const files = await readOwnFiles(quarantine, codec, layout);
     if (files === undefined)
-      log.error({ quarantine }, "nothing of the store is this spool's: nothing of it is taken");
+      log.error(
+        { code: 'spool-store-swapped', quarantine },
+        "nothing of the store is this spool's: nothing of it is taken",
+      );
     return files;
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'spool-unreadable') throw error;
-    log.error({ error: error.message }, 'nothing of the damaged store can be read');
+    log.error({ code: 'spool-damage', error: error.message }, 'nothing of the damaged store can be read');
     return undefined;
   }
 }

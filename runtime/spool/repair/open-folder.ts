@@ -150,10 +150,10 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
 
 function tellCleared({ log }: Options, cleared: readonly Cleared[]): void {
   for (const { path, what } of cleared) {
-    if (what === 'renamed')
-      log.error({ path }, 'what stood in the place of a file or folder of the spool was renamed');
+    const renamed = 'what stood in the place of a file or folder of the spool was renamed';
+    if (what === 'renamed') log.error({ code: 'not-a-file', path }, renamed);
     else
-      log.warn({ path }, 'a file or folder of the spool could not be read and written: its mode was changed');
+      log.info({ path }, 'a file or folder of the spool could not be read and written: its mode was changed');
   }
 }
 
@@ -192,7 +192,10 @@ async function openOwnStore(
   const reason = `the spool is that of ${owner}, this is ${owners[0]}: what it holds is not sent under this name`;
   const advice =
     'put it back to the module that it belongs to; if it is this one, renamed: docs/OPERATIONS.md';
-  log.error({ reason, quarantine, advice }, "another module's spool was quarantined, and a new one begun");
+  log.error(
+    { code: 'spool-of-another', reason, quarantine, advice },
+    "another module's spool was quarantined, and a new one begun",
+  );
   return { store: await begin(options, layout), repair: { reason, quarantine } };
 }
 
@@ -208,10 +211,12 @@ async function replaceNotOurs(
   const kind = isOther ? keptForOwner : isSource ? '' : '-not-ours';
   const name = nameOf(options.clock) + kind + (isSource ? unsalvaged : '');
   const quarantine = await moveToQuarantine(layout, layout.store, name);
-  const advice = 'docs/OPERATIONS.md, What names which trouble of the disk';
-  options.log.error({ reason, quarantine, advice }, 'another store stood in the place of the spool');
+  options.log.error(
+    { code: 'spool-store-swapped', reason, quarantine },
+    'another store stood in the place of the spool',
+  );
   const source = ours === undefined ? (isSource ? quarantine : undefined) : await toSalvage(ours);
-  if (source !== undefined) return replaceStore(options, layout, source, reason);
+  if (source !== undefined) return replaceStore(options, layout, source, reason, 'spool-store-swapped');
   return { store: await begin(options, layout), repair: { reason, quarantine } };
 }
 
@@ -225,7 +230,8 @@ async function openStore(options: Options, layout: FolderLayout, suspicious: boo
   await rm(layout.newStore, { recursive: true, force: true });
   let found = await lookAt(layout.store);
   const marker = await readMarker(layout, options.skipUnreadable);
-  if (marker === 'newer') return beginAnew(options, layout, found, 'it was written by a newer version');
+  if (marker === 'newer')
+    return beginAnew(options, layout, found, 'it was written by a newer version', 'spool-newer-format');
   if (found === 'foreign') return beginAnew(options, layout, found, 'what stood in its place is no store');
   const told = await toldMark(layout);
   // A first start that was cut off had promised nothing yet: whatever it made of its store is no loss.
@@ -241,12 +247,13 @@ async function openStore(options: Options, layout: FolderLayout, suspicious: boo
     if (left !== undefined) return replaceStore(options, layout, left, 'a salvage was interrupted');
     const moved = await findFromLock(layout, options.codec);
     const why = 'the store stood in the place of the lock';
-    if (moved !== undefined) return replaceStore(options, layout, await toSalvage(moved), why);
+    if (moved !== undefined)
+      return replaceStore(options, layout, await toSalvage(moved), why, 'spool-store-swapped');
     // The marker says that there was a store: without it, the folder is new.
     const isNew = (marker === 'unreadable' && told === undefined) || isFirst;
     if (isNew && !options.isReplaced) return beginFirst(options, layout);
     const reason = 'the store is gone: its folder is missing or empty';
-    options.log.error({ folder: layout.store }, reason);
+    options.log.error({ code: 'spool-gone', folder: layout.store }, reason);
     await marked(layout, marker);
     return { store: await begin(options, layout), isBegun: true, repair: { reason } };
   }
@@ -271,7 +278,8 @@ async function openStore(options: Options, layout: FolderLayout, suspicious: boo
       const missing = await takeKeys(store, options.codec);
       if (missing !== undefined) {
         const name = nameOf(options.clock) + keptForKey + unsalvaged;
-        return replaceStore(options, layout, await moveToQuarantine(layout, layout.store, name), missing);
+        const quarantine = await moveToQuarantine(layout, layout.store, name);
+        return replaceStore(options, layout, quarantine, missing, 'spool-key-missing');
       }
       const { isUnchecked = false } = damage;
       return { store, isUnchecked, ...(reason === '' ? {} : { repair: { reason } }) };
@@ -307,9 +315,10 @@ async function replaceStore(
   layout: FolderLayout,
   quarantine: string,
   reason: string,
+  code = 'spool-damage',
 ): Promise<{ store: Store; repair: Repair }> {
   options.log.error(
-    { reason, quarantine },
+    { code, reason, quarantine },
     'the store cannot be used as it is; what can be read goes into a new one',
   );
   const { codec, missing } = watchMissingKeys(options.codec);
@@ -322,13 +331,13 @@ async function replaceStore(
   if (missing.size > 0) {
     const advice = `give the key back under spool.encryption and run: holdfast spool salvage ${kept} NEWFOLDER`;
     options.log.error(
-      { keys: [...missing.keys()], quarantine: kept },
+      { code: 'spool-key-missing', keys: [...missing.keys()], quarantine: kept },
       `records take a key that is not here; ${advice}`,
     );
   }
   await pruneQuarantine(layout, maxQuarantineCount, maxQuarantineBytes);
   await writeMarker(layout);
-  options.log.error({ reason, salvaged, quarantine: kept }, 'the store was replaced');
+  options.log.error({ code, reason, salvaged, quarantine: kept }, 'the store was replaced');
   const { store } = await openSpoolEngine({ folder: layout.store });
   return { store, repair: { reason, quarantine: kept, ...(salvaged === undefined ? {} : { salvaged }) } };
 }
@@ -354,10 +363,14 @@ async function beginAnew(
   layout: FolderLayout,
   found: 'none' | 'store' | 'foreign',
   reason: string,
+  code = 'spool-store-swapped',
 ): Promise<OpenedStore> {
   if (found === 'none') return beginFirst(options, layout);
   const quarantine = await moveToQuarantine(layout, layout.store, nameOf(options.clock));
-  options.log.error({ reason, quarantine }, 'the store cannot be used by this version; a new one is begun');
+  options.log.error(
+    { code, reason, quarantine },
+    'the store cannot be used by this version; a new one is begun',
+  );
   await writeMarker(layout);
   return { store: await begin(options, layout), repair: { reason, quarantine } };
 }

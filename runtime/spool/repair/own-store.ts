@@ -71,8 +71,7 @@ export async function setAsideFromLock(layout: FolderLayout, date: string, log: 
     const path = join(layout.root, name);
     if (!/^lock\.foreign-\d+$/.test(name) || !(await holdsTables(path))) continue;
     const quarantine = await moveToQuarantine(layout, path, date + foundInLock);
-    const advice = 'docs/OPERATIONS.md, What names which trouble of the disk';
-    log.error({ quarantine, advice }, 'a store stood in the place of the lock');
+    log.error({ code: 'spool-store-swapped', quarantine }, 'a store stood in the place of the lock');
   }
 }
 

@@ -1,6 +1,6 @@
 // The store that the spool uses: a folder's, or one that is handed in.
 import type { Clock } from '../../../kernel/clock.ts';
-import { describeError } from '../../../kernel/errors.ts';
+import { codeOf, describeError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { type Random, systemRandom } from '../../../kernel/random.ts';
 import { noteKey } from '../encryption/key-record.ts';
@@ -66,14 +66,19 @@ export async function openSpoolStore(
     // The next read or write tries again.
     store
       .reportDamage(reason)
-      .catch((error) => log.warn({ error: describeError(error) }, 'not repaired yet'));
+      .catch((error) =>
+        log.warn({ code: codeOf(error, 'spool-damage'), error: describeError(error) }, 'not repaired yet'),
+      );
   };
   if (folder.isUnchecked) {
     checkTables(folder.layout.store, clock, stopped.signal)
       .then((damage) => damage !== undefined && reportDamage(damage))
       .catch((error) => {
         if (!stopped.signal.aborted)
-          log.warn({ error: describeError(error) }, 'the index could not be read through');
+          log.warn(
+            { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
+            'the index could not be read through',
+          );
       });
   }
   return {

@@ -1,7 +1,7 @@
 // Retries the opening of a spool for ever while the disk refuses: its data is intact.
 import { createBackoff } from '../../../kernel/backoff.ts';
 import { type Clock, sleep } from '../../../kernel/clock.ts';
-import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { codeOf, describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Random } from '../../../kernel/random.ts';
 import { isDiskTrouble, isSystemError } from '../engine/disk.ts';
@@ -32,7 +32,10 @@ export async function whenDiskAllows<T>(
       return await work(tries >= patientTries);
     } catch (error) {
       if (!mayPass(error)) throw error;
-      options.log.error({ error: describeError(error) }, 'the spool cannot be opened yet; trying again');
+      options.log.error(
+        { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
+        'the spool cannot be opened yet; trying again',
+      );
       if (await diskSpace(layout, layout.root).makeRoomToOpen(error)) continue;
       await sleep(options.clock, backoff.next(), options.signal);
     }

@@ -116,7 +116,10 @@ export class Eviction {
       },
     });
     publish();
-    core.log.warn({ windows: windows.length, lane }, 'windows that were never sent are removed');
+    core.log.warn(
+      { code: 'windows-removed-unsent', windows: windows.length, lane },
+      'windows that were never sent are removed',
+    );
     core.metrics.count('holdfast_spool_evicted_total', {}, windows.length);
     freed.note(windows);
   }
@@ -135,7 +138,10 @@ export class Eviction {
     }
     const unknown = [...windows.values()].filter(({ stream }) => stream === 0).length;
     if (unknown > 0)
-      core.log.error({ unknown }, 'entries of a lane name no stored window; their range is not known');
+      core.log.error(
+        { code: 'spool-damage', unknown },
+        'entries of a lane name no stored window; their range is not known',
+      );
     return { windows: [...windows.values()], incomplete };
   }
 }

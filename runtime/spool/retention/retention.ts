@@ -6,7 +6,7 @@
 // equipment can perhaps be asked again no void is written: the gap makes the detector ask, and the history answers, or
 // declares the void then. That counts for a source that cannot be built, too: its equipment may have it all.
 import type { Timer } from '../../../kernel/clock.ts';
-import { describeError } from '../../../kernel/errors.ts';
+import { codeOf, describeError } from '../../../kernel/errors.ts';
 import type { Archive } from '../archive/archive.ts';
 import type { WindowWriter } from '../archive/window-writer.ts';
 import type { SpoolCore } from '../core/core.ts';
@@ -122,16 +122,18 @@ export class Retention {
         await this.#sweepOnce();
         this.#lastFailure = undefined;
       } catch (error) {
-        this.#noteFailure(describeError(error));
+        this.#noteFailure(error);
       }
     }
   }
 
   // Once for each cause: while the disk refuses, sweeps are frequent.
-  #noteFailure(error: string): void {
-    if (this.#stopped || error === this.#lastFailure) return;
-    this.#lastFailure = error;
-    this.#options.core.log.warn({ error }, 'a retention sweep failed; the next one goes on');
+  #noteFailure(error: unknown): void {
+    const reason = describeError(error);
+    if (this.#stopped || reason === this.#lastFailure) return;
+    this.#lastFailure = reason;
+    const code = codeOf(error, 'unexpected-trouble');
+    this.#options.core.log.warn({ code, error: reason }, 'a retention sweep failed; the next one goes on');
   }
 
   async #sweepOnce(): Promise<void> {
@@ -174,7 +176,8 @@ export class Retention {
     if (isActive === this.#backpressure) return;
     this.#backpressure = isActive;
     const { log } = this.#options.core;
-    if (isActive) log.warn({}, 'the spool is full: sources that keep their own history should wait');
+    if (isActive)
+      log.warn({ code: 'spool-full' }, 'the spool is full: sources that keep their own history should wait');
     else log.info({}, 'the spool has room again');
     for (const listener of this.#listeners) listener(isActive);
   }

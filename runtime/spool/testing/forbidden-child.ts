@@ -19,7 +19,7 @@ async function look(folder: string): Promise<object> {
   const spool = await openSpool({
     folder,
     clock,
-    log: { ...silentLog, error: tell, warn: tell },
+    log: { ...silentLog, error: tell, warn: tell, info: tell },
     metrics: noMetrics,
     retention: { reserveBytes: 0 },
     freeBytes: async () => 1e6,

@@ -2,6 +2,7 @@
 // write, or a moment before. A write costs about as much for one message as for fifty; an acknowledgement that is lost when
 // the process dies only causes the message to be sent again.
 import { type Clock, sleep } from '../../../kernel/clock.ts';
+import { codeOf } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Lanes, Outgoing } from '../lanes.ts';
 
@@ -39,7 +40,10 @@ export function createAcknowledger(options: AcknowledgerOptions): Acknowledger {
       try {
         await options.lanes.acknowledge(batch);
       } catch (error) {
-        options.log.error({ err: error, messages: batch.length }, 'acknowledgements cannot be written');
+        options.log.error(
+          { code: codeOf(error, 'disk-refuses'), err: error, messages: batch.length },
+          'acknowledgements cannot be written',
+        );
         // Unwritten they are only sent again after a restart. Until then they stay taken, and we try again.
         if (closing) break;
         await sleep(options.clock, retryMs);

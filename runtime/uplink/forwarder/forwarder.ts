@@ -2,7 +2,7 @@
 // dropped here, and a crash at any point only means that something is sent again, since an entry leaves its lane only after
 // the hub has it.
 import type { Timer } from '../../../kernel/clock.ts';
-import { describeError, HoldfastError } from '../../../kernel/errors.ts';
+import { codeOf, describeError, HoldfastError } from '../../../kernel/errors.ts';
 import { type LaneName, laneNames, type Outgoing } from '../lanes.ts';
 import { type Acknowledger, createAcknowledger } from './acknowledger.ts';
 import {
@@ -147,7 +147,10 @@ class LaneForwarder implements Forwarder {
   }
 
   #onUnreadable(error: unknown): void {
-    this.#options.log.error({ err: error }, 'a lane cannot be read; trying again');
+    this.#options.log.error(
+      { code: codeOf(error, 'disk-refuses'), err: error },
+      'a lane cannot be read; trying again',
+    );
     this.#rest('disk');
   }
 
@@ -266,11 +269,15 @@ class LaneForwarder implements Forwarder {
     this.#rejected++;
     this.#poison.cleared(entry.id);
     const reason = describeError(error);
-    log.error({ id: entry.message.messageId, bytes: entry.bytes, reason }, 'the hub refuses a message');
+    const { messageId } = entry.message;
+    log.error({ code: error.code, id: messageId, bytes: entry.bytes, reason }, 'the hub refuses a message');
     lanes.reject(entry, reason).then(
       () => this.#held.remove(entry),
       (failure: unknown) => {
-        log.error({ err: failure }, 'a refused message cannot be set aside; it goes back');
+        log.error(
+          { code: codeOf(failure, 'disk-refuses'), err: failure },
+          'a refused message cannot be set aside; it goes back',
+        );
         this.#held.requeueSoon(entry);
         this.#rest('disk');
       },
