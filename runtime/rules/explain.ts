@@ -26,8 +26,19 @@ export function explainRule(rule: CompiledRule): RuleExplanation {
       : windows.length === 0
         ? 'at most a row for each row of its inputs'
         : 'as many rows as its events make',
-    warnings: rule.warnings,
+    warnings: isKnown ? [...rule.warnings, ...floodWarning(rowsPerDay)] : rule.warnings,
   };
+}
+
+/** Beyond it a rule is worth a question: as many readings as of a fast source, for one key. */
+const manyRowsASecond = 100;
+
+function floodWarning(rowsPerDay: number): readonly string[] {
+  const rows = Math.round(rowsPerDay / (dayMs / 1000));
+  if (rows < manyRowsASecond) return [];
+  return [
+    `up to ${rows} rows a second for each key: while there is no network they take the room of all other streams; choose a longer hop`,
+  ];
 }
 
 function endsPerDay({ kind, sizeMs, hopMs }: WindowUse): number | undefined {

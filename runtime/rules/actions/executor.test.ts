@@ -89,6 +89,16 @@ describe('the executor of actions', () => {
     }
   });
 
+  it('says why of one whose time is over before its turn', async () => {
+    const { clock, executor, ended, intent } = setUp(() => new Promise(() => {}));
+    executor.take([intent('stuck', { validForMs: 5000 }), intent('behind', { validForMs: 1000 })]);
+    await clock.advance(5002);
+    expect(ended.at(-1)).toMatchObject({
+      id: 'behind',
+      outcome: { kind: 'expired', code: 'rules-action-expired', attempts: 0 },
+    });
+  });
+
   it('lets no target wait for another', async () => {
     const { clock, executor, kinds, intent } = setUp((each, { onSend }) =>
       each.target.kind === 'send' ? new Promise(() => {}) : Promise.resolve(onSend()),

@@ -327,7 +327,9 @@ function tooLate(
   attempts: number,
 ): Outcome {
   const kind = kindOf('expired', isSent, last);
-  if (kind !== 'expired' || reason === 'expired') return { kind, ...reasonOf(last), attempts };
+  if (kind !== 'expired' || (reason === 'expired' && last)) return { kind, ...reasonOf(last), attempts };
+  if (reason === 'expired')
+    return { kind, code: 'rules-action-expired', message: 'its time was over', attempts };
   const message = 'nobody can say how old it is while the clock is not trusted';
   return { kind: 'expired', code: 'rules-clock-untrusted', message, attempts };
 }

@@ -8,6 +8,7 @@ import { condition } from '../expressions/operators.ts';
 import type { StaticType } from '../expressions/values.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Apply, Expression, Position, Select, SelectItem } from '../language/tree.ts';
+import { ownTagProblem } from '../own-tags.ts';
 import { GroupScope } from './group-scope.ts';
 import { RowScope, type SourceShape } from './row-scope.ts';
 import { type NamedWindow, windowItems, windowsOf } from './window-call.ts';
@@ -151,15 +152,7 @@ function compileItems(
 /** @throws RuleQueryError where a tag of the rule's stream cannot be named so */
 function checkName(name: string, at: Position): void {
   const why =
-    name.length > maxNameLength
-      ? `is longer than ${maxNameLength} characters`
-      : /#\d+$/.test(name)
-        ? 'is what a further row of the same moment would be named'
-        : name.startsWith('action#')
-          ? 'is what becomes of an action'
-          : name === 'lacking'
-            ? 'is where a verdict names the inputs that it lacks'
-            : undefined;
+    name.length > maxNameLength ? `is longer than ${maxNameLength} characters` : ownTagProblem(name);
   if (why === undefined) return;
   const shown = name.length > 64 ? `${name.slice(0, 64)}...` : name;
   throw new RuleQueryError(at, `the column ${shown} ${why}`, 'Give it another name: AS name.');

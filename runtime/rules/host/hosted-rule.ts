@@ -72,8 +72,12 @@ export interface RuleStatus {
   readonly problem?: string;
 }
 
-/** Decisions of one step, and for one row that it was given: more than both is taken for a flood. */
-const maxRowsAStep = 10_000;
+/**
+ * Decisions at once, in a second of event time, and for one row that it was given: more than all three is taken for a flood. One
+ * that went on would take the room of all other streams from them.
+ */
+const maxRowsAtOnce = 10_000;
+const rowsASecond = 1000;
 const rowsForOne = 4;
 /** One step of one rule holds up everything else for so long at most, before it is taken out for a while. */
 const maxStepMs = 2000;
@@ -103,8 +107,8 @@ export class HostedRule {
   #haltedAt = Number.NEGATIVE_INFINITY;
   #counts = { rows: 0, unwritten: 0, halts: 0 };
   #problem: string | undefined;
-  /** Rows that the engine was given since it last decided. */
-  #given = 0;
+  /** Decisions that it may make by now. */
+  #allowance = maxRowsAtOnce;
 
   constructor(options: HostedRuleOptions) {
     this.#options = options;
@@ -210,7 +214,7 @@ export class HostedRule {
       this.#guard(() => {
         for (const { index, row } of rowsOf(fresh)) {
           this.#engine.push(origin.input, streamId, index, row);
-          this.#given += 1;
+          this.#allowance += rowsForOne;
         }
       });
     }
@@ -227,7 +231,9 @@ export class HostedRule {
     this.#guard(() => {
       for (const stretch of this.#origins.stretches(from, watermark)) this.#decide(stretch);
       this.#watermark = watermark;
-      this.#given = 0;
+      // What waits for other inputs was counted when it came.
+      const kept = Math.max(maxRowsAtOnce, rowsForOne * this.#engine.waiting());
+      this.#allowance = Math.min(kept, this.#allowance);
       this.#hasBegun = true;
       const tookMs = clock.monotonic() - now;
       if (tookMs > maxStepMs) throw new Error(`one step took ${Math.round(tookMs)} ms`);
@@ -246,13 +252,14 @@ export class HostedRule {
   }
 
   status(): RuleStatus {
+    const problem = this.#problem ?? this.#engine.lastProblem();
     return {
       phase: this.#haltedUntil === undefined ? 'running' : 'halted',
       ...(this.#watermark === undefined ? {} : { watermark: this.#watermark }),
       ...this.#counts,
       ...this.#engine.counts(),
       held: this.#engine.usage(),
-      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      ...(problem === undefined ? {} : { problem }),
       ...(this.#lacked.length === 0 ? {} : { lacking: this.#lacked }),
     } as RuleStatus;
   }
@@ -277,7 +284,10 @@ export class HostedRule {
       this.#resumption ??= this.#resumptionAt(start);
     const knownFrom = actOnLacking ? Number.NEGATIVE_INFINITY : Math.max(...this.#knownFrom.values());
     const unknown = lacking.length === 0 ? undefined : lacking;
+    const from = Math.max(start, this.#engine.decidedUntil());
+    this.#allowance += Math.min(maxRowsAtOnce, ((end - from) / 1000) * rowsASecond);
     const rows = this.#engine.advance(end, unknown, knownFrom, this.#bound());
+    this.#allowance = Math.max(0, this.#allowance - rows.length);
     const decided = Math.min(end, this.#engine.decidedUntil());
     for (const input of lacking) this.#knownFrom.set(input, end);
     this.#lacked = lacking;
@@ -302,7 +312,7 @@ export class HostedRule {
     const since = clock.monotonic();
     const isOver = () =>
       clock.monotonic() - since > maxStepMs ? `one step took more than ${maxStepMs} ms` : undefined;
-    return { maxRows: Math.max(maxRowsAStep, rowsForOne * this.#given), isOver };
+    return { maxRows: Math.floor(this.#allowance), isOver };
   }
 
   /** What is decided is in the stream up to `floor`, what is known goes back to `#knownFrom`: between both nothing was decided. */
@@ -380,6 +390,7 @@ export class HostedRule {
     stream.break(reason);
     this.#resumption = undefined;
     this.#engine = compiled.start();
+    this.#allowance = maxRowsAtOnce;
     this.#origins = new Origins(inputs, clock.monotonic());
     this.#watermark = undefined;
     this.#knownFrom.clear();

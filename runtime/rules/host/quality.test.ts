@@ -4,7 +4,7 @@ import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import { MemoryStore } from '../../spool/engine/testing/memory-store.ts';
 import { compileRule } from '../compile-rule.ts';
-import { at, begin, end, outcomesIn, rule, told } from './testing/module-run.ts';
+import { at, begin, doublesIn, end, outcomesIn, rule, told } from './testing/module-run.ts';
 
 const clockAt = () => new VirtualClock(at(0));
 
@@ -15,9 +15,10 @@ async function run(settings: object, readings: readonly Reading[], until: number
   run.a.emit({ kind: 'readings', readings });
   run.a.emit({ kind: 'observed', until: at(until) });
   await clock.advance(5000);
+  const status = run.host.status();
   await end(run, clock);
   const all = await told(run);
-  return { all, performed: run.performed, outcomes: outcomesIn(all) };
+  return { all, status, performed: run.performed, outcomes: outcomesIn(all) };
 }
 
 const hot = (n: number, quality: Reading['quality'], value = 99): Reading => ({
@@ -89,4 +90,23 @@ it('an action of a rule without a row upstream waits for no more than a commit',
   for (let n = 0; n < 120; n++) await clock.advance(10);
   expect(module.performed).toHaveLength(1);
   await end(module, clock);
+});
+
+describe('what a rule tells', () => {
+  it('keeps columns that * takes over apart from what its stream has for itself', async () => {
+    const tags = ['lacking', 'v', 'v#1', 'action#1'];
+    const readings = tags.map((tag, value): Reading => ({ index: at(10), tag, value, quality: 'good' }));
+    const query = 'SELECT * FROM input UNION SELECT * FROM input';
+    const { all } = await run({ query, actOnLacking: false }, readings, 100);
+    expect(doublesIn(all)).toEqual([]);
+    const first = all.filter(({ index, tag }) => index === 10 && !/^action#\d+;|#1$/.test(tag));
+    expect(Object.fromEntries(first.map(({ tag, value }) => [tag, value]))).toEqual({
+      ...{ _lacking_: 0, v: 1, '_v#1_': 2, '_action#1_': 3 },
+    });
+  });
+
+  it('has the reason for which a row could not be computed', async () => {
+    const { status } = await run({ query: 'SELECT 1 / v AS x FROM input' }, [hot(10, 'good', 0)], 100);
+    expect(status).toMatchObject([{ phase: 'running', failed: 1, problem: '1 is divided by zero' }]);
+  });
 });

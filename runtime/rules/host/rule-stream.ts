@@ -8,6 +8,7 @@ import type { Quality, Reading, Value } from '../../../wire/reading.ts';
 import type { Continuation } from '../../sources/continuation.ts';
 import type { SourceSink } from '../../sources/source.ts';
 import type { RuleRow } from '../engine-api.ts';
+import { ownTagProblem } from '../own-tags.ts';
 
 export class RuleStream {
   readonly #sink: SourceSink;
@@ -43,8 +44,9 @@ export class RuleStream {
     if (this.#used.index !== time) Object.assign(this.#used, { index: time, rows: 0 });
     const count = this.#used.rows++;
     if (this.#until !== undefined) this.#position = time;
-    const columns = lacks.length === 0 ? row : { lacking: lacks, ...row };
-    const readings = Object.entries(columns).map(
+    const columns = Object.entries(row).map(([name, value]) => [freeName(name, row), value] as const);
+    if (lacks.length > 0) columns.unshift(['lacking', lacks]);
+    const readings = columns.map(
       ([name, value]): Reading => ({
         index: time,
         tag: count === 0 ? name : `${name}#${count}`,
@@ -83,4 +85,11 @@ export class RuleStream {
     if (!isTaken) this.#until = undefined;
     return isTaken;
   }
+}
+
+/** What `*` takes over may be named as what the stream has for itself. */
+function freeName(name: string, row: RuleRow['row']): string {
+  let free = name;
+  while (ownTagProblem(free) !== undefined || (free !== name && Object.hasOwn(row, free))) free = `_${free}_`;
+  return free;
 }

@@ -198,6 +198,30 @@ describe('rules over what commits make durable', () => {
     expect(second.performed.map(({ time }) => time - origin)).toEqual([80, 90]);
   });
 
+  it('that decide too often for long are taken out for a while; those that do so at times are not', async () => {
+    const clock = new VirtualClock(origin);
+    const query = 'SELECT v, COUNT(*) AS n FROM input GROUP BY v, HoppingWindow(millisecond, 900, 1)';
+    const settings = { query, outputs: { output: [] } };
+    const run = await begin(new MemoryStore(), clock, [rule(settings)], undefined, compileRule);
+    run.a.emit({ kind: 'resumed', at: at(0) });
+    const halts: unknown[] = [];
+    // Each of these values is in 900 rows.
+    for (let second = 0; second < 8; second++) {
+      const values = second < 3 ? 1 : 5;
+      for (let v = 0; v < values; v++) {
+        const index = at(1000 * second + v + 1);
+        run.a.emit({ kind: 'readings', readings: [{ index, tag: 'v', value: v, quality: 'good' }] });
+      }
+      run.a.emit({ kind: 'observed', until: at(1000 * (second + 1)) });
+      await clock.advance(1000);
+      halts.push((run.host.status()[0] as { halts: number }).halts);
+    }
+    expect(halts.slice(0, 4)).toEqual([0, 0, 0, 0]);
+    expect(halts.at(-1)).toBe(1);
+    expect(run.host.status()).toMatchObject([{ problem: expect.stringMatching(/it decides too often$/) }]);
+    await end(run, clock);
+  });
+
   it('that throw harm no other rule and no source, and begin again after a while', async () => {
     const clock = new VirtualClock(origin);
     const run = await begin(new MemoryStore(), clock, [rule({ name: 'bad', query: 'FAIL' }), rule()]);
