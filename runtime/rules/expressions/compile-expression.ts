@@ -1,5 +1,5 @@
 // Compiles expression trees to closures, once, when a rule is compiled.
-import { printExpression } from '../language/print.ts';
+import { printExpression, takesUnit } from '../language/print.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression, Position } from '../language/tree.ts';
 import { refuseCall } from '../language/unsupported.ts';
@@ -265,7 +265,7 @@ function dateCall(
   at: Position,
   compile: Compile,
 ): Compiled | undefined {
-  if (!['DATEADD', 'DATEDIFF', 'DATEPART', 'DATENAME'].includes(name)) return undefined;
+  if (!takesUnit(name) || name === 'ISFIRST') return undefined;
   const isOfTwo = name === 'DATEADD' || name === 'DATEDIFF';
   checkCount(name, args.length, isOfTwo ? 3 : 2, isOfTwo ? 3 : 2, at);
   const unit = unitOf(args[0], at, true);

@@ -64,7 +64,12 @@ function printOver(over: Over, print: (one: Expression) => string): string {
   return `OVER (${parts.join(' ')})`;
 }
 
-/** All expressions within one, and itself. */
+/** Its first argument is a unit of time, which looks like a column. */
+export function takesUnit(name: string): boolean {
+  return /^(DATEADD|DATEDIFF|DATEPART|DATENAME|ISFIRST)$/i.test(name);
+}
+
+/** All expressions within one, and itself; not the units of time. */
 export function* walkExpression(expression: Expression): Generator<Expression> {
   const todo: Expression[] = [expression];
   for (let one = todo.pop(); one !== undefined; one = todo.pop()) {
@@ -77,7 +82,10 @@ function partsOf(one: Expression): readonly Expression[] {
   const some = (...parts: readonly (Expression | undefined)[]) => parts.filter((part) => part !== undefined);
   switch (one.kind) {
     case 'call':
-      return some(...one.args, ...(one.over === undefined ? [] : overParts(one.over)));
+      return some(
+        ...(takesUnit(one.name) ? one.args.slice(1) : one.args),
+        ...(one.over === undefined ? [] : overParts(one.over)),
+      );
     case 'member':
     case 'unary':
     case 'is-null':
