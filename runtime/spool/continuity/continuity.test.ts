@@ -14,7 +14,7 @@ import {
 import { join, relative } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { silentLog } from '../../../kernel/log.ts';
+import { type CodedFields, silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
@@ -49,11 +49,15 @@ function copyOfTemplate(): string {
   return folder;
 }
 
+function cutManifest(folder: string): void {
+  const [manifest] = readdirSync(join(folder, 'store')).filter((name) => name.startsWith('MANIFEST'));
+  truncateSync(join(folder, 'store', manifest!), 10);
+}
+
 describe('after the store was repaired', () => {
   it('no stream goes on, in this life or the next, until it has claimed anew', async () => {
     const folder = copyOfTemplate();
-    const [manifest] = readdirSync(join(folder, 'store')).filter((name) => name.startsWith('MANIFEST'));
-    truncateSync(join(folder, 'store', manifest!), 10);
+    cutManifest(folder);
     for (let life = 0; life < 2; life++) {
       const spool = await open(folder);
       expect(spool.openStream('a', 'sequence')).toMatchObject({ floor: 10, continuity: 'lost' });
@@ -381,3 +385,18 @@ function flip(path: string): void {
   bytes[30] = bytes[30]! ^ 1;
   writeFileSync(path, bytes);
 }
+
+it.each<[string, (folder: string) => void, string]>([
+  ['is damaged', (folder) => cutManifest(folder), 'spool-damage'],
+  ['lost its FORMAT.json', (folder) => writeFileSync(join(folder, 'FORMAT.json'), '{'), 'spool-damage'],
+  ['lost its store', (folder) => rmSync(join(folder, 'store'), { recursive: true }), 'spool-gone'],
+  ['is a copy', () => {}, 'data-folder-put-back'],
+])('a start on a folder that %s is logged by the code of what is to be done', async (_name, harm, code) => {
+  const folder = copyOfTemplate();
+  harm(folder);
+  const codes: string[] = [];
+  const error = ({ code }: CodedFields) => void codes.push(code);
+  await (await open(folder, { log: { ...silentLog, error } })).close();
+  expect(codes[0]).toBe(code);
+  expect(codes).not.toContain(code === 'data-folder-put-back' ? 'spool-damage' : 'data-folder-put-back');
+});

@@ -118,7 +118,8 @@ export class ContinuityTracker {
       deniedBelow,
     };
     core.hub = { state: this.#options.asksHub ? 'awaited' : 'not-asked', start: starts, deniedBelow };
-    if (verdict.continuity === 'lost') this.#lose(streams, verdict.reason);
+    if (verdict.continuity === 'lost')
+      this.#lose(streams, verdict.reason, repair === undefined ? undefined : 'spool-damage');
     else if ((beside?.mark?.start ?? -1) < starts - 1) await this.#bringUp(core.commits);
     await this.#submit(core, streams);
     await this.#writeMarks(core.commits);
@@ -172,11 +173,11 @@ export class ContinuityTracker {
     return older && `the data folder was put back to an earlier state: the hub was told that ${older}`;
   }
 
-  #lose(streams: StreamTable, reason: string): void {
+  #lose(streams: StreamTable, reason: string, code = 'data-folder-put-back'): void {
     streams.lose();
     this.#stats = { state: 'lost', reason, at: this.#options.wallClock.now() };
     const text = 'whether the data folder is what was left is not known: no stream goes on without a break';
-    this.#options.log.error({ code: 'data-folder-put-back', reason }, text);
+    this.#options.log.error({ code, reason }, text);
   }
 
   #submit(core: SpoolCore, streams: StreamTable): Promise<void> {
