@@ -51,6 +51,11 @@ export class Observation {
     return this.#until === undefined;
   }
 
+  /** Observed since it began. */
+  has(index: number): boolean {
+    return this.#until !== undefined && index >= this.#from && index < this.#until;
+  }
+
   /** How far was stated; undefined while broken. */
   get until(): number | undefined {
     return this.#until;

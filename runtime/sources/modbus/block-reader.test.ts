@@ -1,10 +1,12 @@
 // What a device does not give just now, and when that may be called lasting.
 import { describe, expect, it } from 'vitest';
+import { HoldfastError } from '../../../kernel/errors.ts';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { BlockReader } from './block-reader.ts';
 import { MbapFraming } from './mbap-framing.ts';
-import { createModbusClient } from './modbus-client.ts';
+import { createModbusClient, type ModbusClient } from './modbus-client.ts';
 import { openModbusConnection } from './modbus-connection.ts';
+import { ModbusException, UnprovenError } from './modbus-errors.ts';
 import type { Item } from './read-plan.ts';
 import { MemoryDevice } from './testing/memory-device.ts';
 import { RegisterDevice } from './testing/register-device.ts';
@@ -46,6 +48,43 @@ function setUp() {
     },
   };
 }
+
+describe('a gateway that gives up on what was to prove the line in step', () => {
+  const limits = { maxRegisters: 125, maxBits: 2000, maxHole: 0 };
+  /** Of the block at 0 `answers` come, one after the other; the one at 900 is read. */
+  const read = (answers: readonly HoldfastError[]) => {
+    const items: readonly Item[] = [0, 900].map((address) => ({ table: 'holding', address, width: 1 }));
+    const reader = new BlockReader({
+      unit: 1,
+      items,
+      limits,
+      refusedRetryMs: 300_000,
+      clock: new VirtualClock(),
+    });
+    const left = [...answers];
+    const readRegisters = async (_unit: number, _table: string, address: number) => {
+      const error = address === 0 ? left.shift() : undefined;
+      if (error) throw error;
+      return Buffer.alloc(2);
+    };
+    return reader.read({ readRegisters, waitedMs: 0, lost: undefined } as unknown as ModbusClient);
+  };
+  const gaveUp = new ModbusException(11, 'reading', true);
+
+  it('says nothing of the block: that it was then not answered does', async () => {
+    const timeout = new HoldfastError('modbus-timeout', 'no answer', { retryable: true });
+    const { missing } = await read([gaveUp, timeout]);
+    expect([...missing.values()].map(({ reason }) => reason)).toEqual(['no-answer']);
+    expect((await read([gaveUp])).missing.size).toBe(0);
+  });
+
+  it('again and again leaves the pass without a proof', async () => {
+    await expect(read([gaveUp, gaveUp])).rejects.toBeInstanceOf(UnprovenError);
+    // Unlike one that the block was asked for with.
+    const { missing } = await read([new ModbusException(11, 'reading'), new ModbusException(11, 'reading')]);
+    expect([...missing.values()].map(({ reason }) => reason)).toEqual(['gateway-target-failed']);
+  });
+});
 
 describe('what a device does not give', () => {
   it('is asked for in the first pass of a session, where it was refused long before', async () => {

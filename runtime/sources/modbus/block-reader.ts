@@ -19,7 +19,7 @@
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { isBitTable, type RegisterTable } from '../codec/fields.ts';
 import type { ModbusClient } from './modbus-client.ts';
-import { ModbusException } from './modbus-errors.ts';
+import { ModbusException, UnprovenError } from './modbus-errors.ts';
 import { asFailure, isSilence, noAnswer, reasonOf, SilentBlocks } from './read-failures.ts';
 import { type Cut, HolesToCut, type Part, partOf, type Search, smaller } from './read-parts.ts';
 import type { BlockData, BlockReaderOptions, ReadPass, Refusal } from './read-pass.ts';
@@ -191,7 +191,9 @@ export class BlockReader<I extends Item> {
     const first = await this.#readBlock(client, block).catch(asFailure);
     if (Buffer.isBuffer(first) || !(first instanceof ModbusException)) return first;
     const second = await this.#readBlock(client, block).catch(asFailure);
-    return Buffer.isBuffer(second) || first.isRefusal ? second : first;
+    // Nothing was said of the block itself: the pass fails as a whole.
+    if (second instanceof ModbusException && second.isOfProof) throw new UnprovenError(second);
+    return Buffer.isBuffer(second) || first.isRefusal || first.isOfProof ? second : first;
   }
 
   async #askOrDie(client: ModbusClient, block: Block<I>): Promise<Buffer | HoldfastError> {

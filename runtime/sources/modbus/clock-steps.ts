@@ -180,6 +180,21 @@ export class ClockSteps {
     return lag.lostMs > 2 * apartMs ? roundUp(lag.to) : 0;
   }
 
+  /** At least so far apart two samples are, as the last ones were. Infinite where nothing is known. */
+  get apartMs(): number {
+    const intervals = this.#intervals;
+    if (intervals.length === 0) return Number.POSITIVE_INFINITY;
+    // Of rounded times only many together tell.
+    const isRounded = this.#stepMs > 1;
+    const meanMs = intervals.reduce((sum, each) => sum + each, 0) / intervals.length;
+    return (isRounded ? meanMs : Math.min(...intervals)) * (1 - irregular);
+  }
+
+  /** How long ago what was shown last was the newest sample for sure. */
+  get sinceNewestMs(): number {
+    return this.#clock.monotonic() - this.#newestAt;
+  }
+
   get #intervalMs(): number | undefined {
     const sorted = this.#intervals.toSorted((a, b) => a - b);
     return sorted.length < leastIntervals ? undefined : sorted[sorted.length >> 1];
@@ -281,7 +296,7 @@ export class ClockSteps {
     const isExplained = this.#isExplained(lag);
     const hasCaughtUp = this.#lostMs(time, lag.before) <= 0;
     const isNear = time > shown.time && time - shown.time < lag.lostMs;
-    const oldestMs = this.#hasMissed ? Number.POSITIVE_INFINITY : this.#clock.monotonic() - this.#newestAt;
+    const oldestMs = this.#hasMissed ? Number.POSITIVE_INFINITY : this.sinceNewestMs;
     const isTooOld = this.#lostMs(time, lag.before) > oldestMs;
     // Of samples that are counted the very next one has to.
     const isNext = !lag.since?.isSure || since?.count === 1;

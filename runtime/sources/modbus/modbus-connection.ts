@@ -272,7 +272,7 @@ class Connection implements ModbusConnection {
     if (heard === 'seen' || modbusMatch.fits(frame, pending.sent)) pending.isSeen = true;
     if (heard === 'gave-up') {
       this.units.unanswered(frame[0]!, pending.phase === 'proving');
-      pending.fail(new ModbusException(frame[2]!, pending.describe()));
+      pending.fail(new ModbusException(frame[2]!, pending.describe(), pending.phase === 'proving'));
     } else if (pending.phase === 'confirming') {
       this.#onConfirmed(pending, heard);
     } else if (pending.phase !== 'asking') {

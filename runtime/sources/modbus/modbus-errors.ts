@@ -24,14 +24,17 @@ export class ModbusException extends HoldfastError {
   readonly exception: number;
   /** In kebab-case, or `exception-<n>` where the protocol does not name it. */
   readonly exceptionName: string;
+  /** It answered what was to prove the line in step: the request itself was not asked. */
+  readonly isOfProof: boolean;
 
-  constructor(exception: number, request: string) {
+  constructor(exception: number, request: string, isOfProof = false) {
     const name = exceptionNames[exception] ?? `exception-${exception}`;
     super('modbus-exception', `${request} was answered with exception ${exception} (${name})`, {
       retryable: true,
     });
     this.exception = exception;
     this.exceptionName = name;
+    this.isOfProof = isOfProof;
   }
 
   /** The unit itself said so, not a gateway that it did not answer. */

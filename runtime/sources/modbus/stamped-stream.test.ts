@@ -294,6 +294,23 @@ describe('a counter that may have come round a whole round while nobody looked',
   });
 });
 
+describe('samples that nothing counts', () => {
+  it('are not claimed to be all where two can have been taken since a poll showed the one before, also for the second time', async () => {
+    for (const lateMs of [80, 170]) {
+      const { clock, take, events } = setUp({ isCounted: false });
+      // A sample each 175 ms, and polls that are twice as fast, but for the last one.
+      for (let at = 0; at < 4; at++) {
+        take(at * 175, at);
+        await clock.advance(90);
+        take(at * 175, at);
+        await clock.advance(at < 3 ? 85 : lateMs);
+      }
+      take(lateMs === 80 ? 700 : 875, 5);
+      expect(events().some((event) => event.startsWith('broken'))).toBe(lateMs === 170);
+    }
+  });
+});
+
 describe('after something was missed', () => {
   it('observation begins where its clock would stand had nobody set it: what was missed may have these times', async () => {
     for (const isCounted of [true, false]) {
@@ -308,13 +325,17 @@ describe('after something was missed', () => {
       ] as const) {
         take(at, number);
         take(at, number);
-        await clock.advance(at === 4000 ? 1000 : 9000);
+        await clock.advance(at === 4000 ? 1000 : 8800);
       }
+      // The last poll before.
+      take(5000, 10);
+      await clock.advance(200);
       take(14_000, 11);
       expect(events().slice(3)).toEqual([
         ...['broken 1', 'resumed 10011', 'late 9', 'late 10'],
         // What is to be kept, that some times may have come twice, is stated once it is clear: by the count of samples at once.
         ...(isCounted ? [] : ['observed 10011']),
+        'observed 10011',
         ...['readings 11', 'observed 14001'],
       ]);
     }

@@ -256,9 +256,10 @@ export class StampedStream implements SampleStream {
   /** Nothing counts them, and they follow each other so fast that others may have gone by between the last two polls. */
   #isTooFast({ timestamp }: Stamp): boolean {
     const { memory, clock, modulus } = this.#options;
-    const { last } = memory;
-    if (modulus !== undefined || !last || last.isAgain) return false;
-    return timestamp - last.stamp.timestamp < 2 * (clock.monotonic() - last.at);
+    const { last, steps } = memory;
+    if (modulus !== undefined || !last) return false;
+    if (steps.sinceNewestMs >= steps.apartMs) return true;
+    return !last.isAgain && timestamp - last.stamp.timestamp < 2 * (clock.monotonic() - last.at);
   }
 
   /** `from`: where nothing is missing. Absent: at `timestamp`, but of a coarse one others may have gone by. */

@@ -30,6 +30,8 @@ export interface DumperOptions {
   readonly isNews: (record: DecodedRecord) => boolean;
   /** A live record may have been taken for one of the dump. */
   readonly onDoubt: () => void;
+  /** A record that is not new, and was not asked for. */
+  readonly onStray: (record: DecodedRecord) => void;
   readonly log: Log;
 }
 
@@ -132,8 +134,11 @@ export class Dumper {
       case 'record':
         if (this.#isDistinct) return message.record;
         // What was not asked for says nothing of the memory: it may be live, of an instrument whose clock was set back.
-        if (!this.#options.isNews(message.record))
-          return this.#isAsked(message.record) ? message.record : 'stray';
+        if (!this.#options.isNews(message.record)) {
+          if (this.#isAsked(message.record)) return message.record;
+          this.#options.onStray(message.record);
+          return 'stray';
+        }
         // What was asked for is of the dump; that it may have been live is a reason to observe nothing from here on.
         if (!this.#isAsked(message.record)) return 'other';
         this.#options.onDoubt();

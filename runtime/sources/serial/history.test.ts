@@ -272,6 +272,39 @@ describe('a dump that looks like live messages', () => {
     expect(running.sink.of('broken')).toEqual([]);
   });
 
+  it('may have a live record of a clock that was set back in it: what nobody asked for, and nobody heard, breaks observation', async () => {
+    const clock = new VirtualClock();
+    const t0 = clock.now();
+    const at = (ms: number) => `${t0 + ms},${ms}\r\n`;
+    for (const isBack of [false, true]) {
+      const line = new MemoryLine(clock, (_, self) => {
+        self.say(at(1200) + at(1300), 10);
+        // One that was heard; then one that was made by a clock that was set back.
+        self.say(at(2500) + (isBack ? at(2700) : ''), 20);
+        self.say('.\\r\\n', 30);
+      });
+      const running = run(
+        {
+          expectEveryMs: 60_000,
+          fields: { separator: ',' },
+          stamp: { index: 'time', timestamp: { column: 0, format: 'unix-ms' } },
+          tags: [{ name: 'a', column: 1 }],
+          history: { command: 'D {from} {to}\\r', end: '.', timeoutMs: 300, capacity: 500 },
+        },
+        line,
+        clock,
+      );
+      await clock.advance(1100);
+      for (const ms of [2000, 2500, 3000]) {
+        line.say(at(ms));
+        await clock.advance(500);
+      }
+      await readHistory(running, clock, t0 + 1200, t0 + 1400).catch(() => {});
+      const doubts = running.sink.of('broken').filter(({ reason }) => reason === 'serial-dump-doubt');
+      expect(doubts).toHaveLength(isBack ? 1 : 0);
+    }
+  });
+
   it('may have a framing of its own, with the instrument stopped meanwhile', async () => {
     const clock = new VirtualClock();
     const record = (number: number) => Buffer.from([0, number, 0, 10 * number]);

@@ -108,6 +108,12 @@ export class Reporter {
     else this.#loseArrival(reason, Math.max(stampClock.now(), this.#freeFrom) + 1);
   }
 
+  /** Came with a dump, and belongs to none. `isSurely`: it is live where it was not heard before. */
+  stray(time: number, isSurely: boolean): void {
+    if (this.#options.state.heard.within(time, time + 1).length > 0) return;
+    if (isSurely || this.#observation.has(time)) this.damaged('serial-dump-doubt');
+  }
+
   /** The line is open, and nothing came. `isAmid`: a message has begun. */
   quiet(isAmid: boolean): void {
     if (this.#options.order !== 'arrival') {

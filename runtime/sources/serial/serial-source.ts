@@ -183,6 +183,7 @@ class SerialSource implements Source {
       state: () => this.#stateNow(),
       isNews: (record) => this.#isNews(record),
       onDoubt: () => this.#reporter?.damaged('serial-dump-doubt'),
+      onStray: (record) => this.#onStray(record, history),
       turn: (lane) => this.#turn(lane),
       tails: this.#tails,
       clock,
@@ -197,6 +198,16 @@ class SerialSource implements Source {
     const { counter, newest } = this.#stateNow();
     if (counter && number !== undefined) return counter.isAhead(number);
     return newest !== undefined && timestamp !== undefined && timestamp > newest.timestamp;
+  }
+
+  /**
+   * Nobody asked for it, and it is not new: it may be live, of an instrument whose clock was set back. Not where it was heard before, nor where
+   * the memory may say more than it was asked for, of times that were not observed.
+   */
+  #onStray({ timestamp }: DecodedRecord, { command }: HistoryConfig): void {
+    if (this.#order !== 'time' || this.#config.poll) return;
+    const isRange = command.includes('{from') && (command.includes('{to') || command.includes('{end'));
+    this.#reporter?.stray(timestamp!, isRange);
   }
 
   /** Records of a dump look like live ones. */
