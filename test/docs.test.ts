@@ -38,6 +38,18 @@ describe('docs/ERRORS.md', () => {
     expect([...named].filter((name) => !listed.includes(name)).sort()).toEqual([]);
   });
 
+  it('lists the codes by which OPERATIONS names lines of the log', () => {
+    const text = read('docs/OPERATIONS.md');
+    const cited = [
+      ...[...text.matchAll(/In the log: ((?:`[a-z-]+`(?:, )?)+)/g)].flatMap(([, some]) =>
+        some!.match(/[a-z-]{2,}/g),
+      ),
+      ...[...text.matchAll(/`([a-z]+(?:-[a-z]+)+)`: `[^`]/g)].map(([, name]) => name!),
+    ];
+    expect(cited.length).toBeGreaterThan(25);
+    expect(cited.filter((name) => !listed.includes(name!))).toEqual([]);
+  });
+
   it('lists no code that is nowhere raised', () => {
     expect(listed.length).toBeGreaterThan(100);
     expect(listed.filter((name) => !allCode.includes(`'${name}'`))).toEqual([]);

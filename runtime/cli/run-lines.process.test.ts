@@ -82,6 +82,11 @@ describe('a start that cannot be', () => {
       code: 2,
       stderr: expect.stringMatching(/nofile\.yaml: 1 problem\n.*there is no such file/),
     });
+    env.HOLDFAST_LOG_FORMAT = 'iotedge';
+    await expect(holdfast('run', '--config', none)).rejects.toMatchObject({
+      stderr: expect.stringMatching(/^<3> .* \[ERR\] - cannot start code=config-invalid .*no such file.*\n$/),
+    });
+    delete env.HOLDFAST_LOG_FORMAT;
     await expect(holdfast('run', '--stdout')).rejects.toMatchObject({ code: 2 });
     await expect(holdfast('run', '--config', site, '--stdout', '--to', none)).rejects.toMatchObject({
       code: 2,

@@ -69,7 +69,7 @@ export async function runModule(options: RunOptions, parts: RunDependencies): Pr
   try {
     module = await parts.startModule(await startOptions(options, log, signals), log);
   } catch (error) {
-    return cannotStart(error, log, signals.stop);
+    return cannotStart(error, format, log, signals.stop);
   }
   signals.onHangUp(() => module?.reread());
   if (options.readyLine)
@@ -133,13 +133,14 @@ function badStart(where: string, message: string): ConfigError {
   return new ConfigError(where, [{ path: '', message }]);
 }
 
-function cannotStart(error: unknown, log: ProcessLog, stop: AbortSignal): number {
+function cannotStart(error: unknown, format: LogFormat, log: ProcessLog, stop: AbortSignal): number {
   if (stop.aborted) {
     log.info({}, 'stopped before it had started');
     process.exit(exitCodes.ok);
   }
   const isConfig = error instanceof ConfigError;
-  if (isConfig) console.error(error.message);
+  // Problems stand below each other for whoever has started it; edgeAgent takes nothing but lines of the log.
+  if (isConfig && format !== 'iotedge') console.error(error.message);
   else log.error({ code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) }, 'cannot start');
   // At once, for the same reason as above.
   process.exit(isConfig ? exitCodes.badInput : exitCodes.failed);
