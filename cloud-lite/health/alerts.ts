@@ -19,6 +19,9 @@ export const alertKinds = [
   'device-reached',
   'gateway-disconnected',
   'gateway-connected',
+  'config-refused',
+  'config-reverted',
+  'config-applied',
   'messages-set-aside',
   /** Its first message was contradicted by two that agree. */
   'stream-moved',

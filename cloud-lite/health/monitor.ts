@@ -10,6 +10,7 @@ import { settleFutureStamps } from './future-stamps.ts';
 import { deleteOldHistory } from './housekeeping.ts';
 import { judgeLasting } from './lasting.ts';
 import { judgeLosses } from './losses.ts';
+import { judgeRefused } from './refused.ts';
 import { judgeSilence } from './silence.ts';
 import { judgeUnread } from './unread.ts';
 
@@ -61,6 +62,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       await judgeLasting(session, clock.now(), options.lastsMs);
       await judgeLosses(session, clock.now());
       await judgeAway(session, clock.now());
+      await judgeRefused(session, clock.now());
     });
 
   const clean = async () => {

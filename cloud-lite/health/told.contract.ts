@@ -9,6 +9,7 @@ import { judgeAway } from './away.ts';
 import { settleFutureStamps } from './future-stamps.ts';
 import { judgeLasting } from './lasting.ts';
 import { judgeLosses } from './losses.ts';
+import { judgeRefused } from './refused.ts';
 
 const minute = 60_000;
 const noon = Date.UTC(2026, 10, 21, 12);
@@ -148,6 +149,45 @@ export function toldContract(open: () => Database): void {
       // What comes says more than the hub's word.
       await arrive(database, [time(1, 2)], now + 6 * minute);
       expect(await word(now + 5 * minute, now + 7 * minute)).toEqual([away, back]);
+    });
+
+    test('a configuration that a gateway refused or took back, once for each, and its end', async () => {
+      const says = async (state: string, hash: string | null, problem?: string) => {
+        await database.query(
+          `insert into gateway (device_id, module_id, tags, reported, config_state, config_hash, problems, read_at)
+           select d, 'm', '{}'::jsonb, '{"config": {"version": "7"}}'::jsonb, s, $2, $3::text[], $4
+             from (values ('d', $1::text), ('well', 'applied')) as t(d, s)
+           on conflict (device_id, module_id) do update
+              set config_state = excluded.config_state, config_hash = $2, problems = $3::text[]`,
+          [state, hash, problem === undefined ? [] : [problem], now],
+        );
+        for (let n = 0; n < 2; n++) await judgeRefused(database, now);
+        return told();
+      };
+      const first = [
+        'config-refused',
+        'gateway d/m: configuration refused: sources: is missing; the former one runs',
+      ];
+      expect(await says('applied', 'aaaa')).toEqual([]);
+      expect(await says('refused', null, 'configuration refused: sources: is missing')).toEqual([first]);
+      const second = ['config-refused', 'gateway d/m: configuration refused (bbbb); the former one runs'];
+      expect(await says('refused', 'bbbb')).toEqual([first, second]);
+      // A trial is not over yet, and neither is a start without the hub.
+      expect(await says('last-good', 'aaaa')).toHaveLength(2);
+      expect(await says('trial', 'cccc')).toHaveLength(2);
+      const third = [
+        'config-reverted',
+        'gateway d/m: configuration reverted: sources: none (cccc); the former one runs',
+      ];
+      expect((await says('reverted', 'cccc', 'configuration reverted: sources: none')).slice(2)).toEqual([
+        third,
+      ]);
+      const over = ['config-applied', 'gateway d/m: runs the configuration that is wanted (aaaa)'];
+      expect((await says('applied', 'aaaa')).slice(3)).toEqual([over]);
+      expect((await says('refused', 'bbbb')).slice(4)).toEqual([second]);
+      await database.query('delete from gateway');
+      for (let n = 0; n < 2; n++) await judgeRefused(database, now);
+      expect((await told()).slice(5)).toEqual([['config-applied', 'gateway d/m: is gone from the hub']]);
     });
 
     test('a gap that is open for long, with the last answer, and its end', async () => {
