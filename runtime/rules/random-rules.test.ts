@@ -172,7 +172,7 @@ describe('random rules', () => {
         );
         expect(new Set(names).size).toBe(names.length);
       }),
-      { numRuns: 400 },
+      { numRuns: 800 },
     );
     expect(ran, 'many of them run').toBeGreaterThan(150);
   });

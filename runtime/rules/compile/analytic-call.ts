@@ -1,8 +1,12 @@
 // Compiles analytic functions, which look back: LAG, LAST, ISFIRST, and aggregates OVER (LIMIT DURATION ..).
 import type { AnalyticPlan } from '../engine/analytic.ts';
-import { checkCount, compileExpression, type Scope } from '../expressions/compile-expression.ts';
+import {
+  checkCount,
+  compileCondition,
+  compileExpression,
+  type Scope,
+} from '../expressions/compile-expression.ts';
 import type { Compiled } from '../expressions/frame.ts';
-import { condition } from '../expressions/operators.ts';
 import { constantNumber, durationOf } from '../expressions/units.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Call, Expression } from '../language/tree.ts';
@@ -45,7 +49,7 @@ export function analyticOf(call: Call, scope: Scope): AnalyticPlan {
   const shared = {
     partition: (over?.partitionBy ?? []).map((by) => compileExpression(by, scope).run),
     limitMs,
-    when: over?.when === undefined ? undefined : condition(compileExpression(over.when, scope)),
+    when: over?.when === undefined ? undefined : compileCondition(over.when, scope),
   };
   const nothing: Compiled['run'] = () => null;
   const rest = { value: nothing, offset: 1, otherwise: nothing, aggregate: undefined };

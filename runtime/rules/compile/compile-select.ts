@@ -1,10 +1,9 @@
 // Compiles one SELECT to its plan.
 import type { ApplyPlan, Column, Grouping, SelectPlan, WindowPlan } from '../engine/plan.ts';
 import type { WindowUse } from '../engine-api.ts';
-import { compileExpression, type Scope } from '../expressions/compile-expression.ts';
+import { compileCondition, compileExpression, type Scope } from '../expressions/compile-expression.ts';
 import type { Compiled } from '../expressions/frame.ts';
 import { tableFunctions } from '../expressions/functions.ts';
-import { condition } from '../expressions/operators.ts';
 import type { StaticType } from '../expressions/values.ts';
 import { RuleQueryError } from '../language/query-error.ts';
 import type { Apply, Expression, Position, Select, SelectItem } from '../language/tree.ts';
@@ -31,7 +30,7 @@ export function compileSelect(select: Select, source: SourceShape): CompiledSele
   const rows = new RowScope(source, aliases);
   const applies = select.from.applies.map((apply) => compileApply(apply, rows));
   const filter = filterOf(select);
-  const where = filter === undefined ? undefined : condition(compileExpression(filter, rows));
+  const where = filter === undefined ? undefined : compileCondition(filter, rows);
   const windowsHere = windowItems(select.groupBy);
   const windows = windowsHere.flatMap((item) => windowsOf(item) ?? []);
   if (select.groupBy.length > 0 && windows.length === 0)
@@ -53,9 +52,7 @@ export function compileSelect(select: Select, source: SourceShape): CompiledSele
   const { columns, aliased } = compileItems(select, scope, source, rows);
   if (groups !== undefined) groups.aliases = aliased;
   const having =
-    select.having === undefined || groups === undefined
-      ? undefined
-      : condition(compileExpression(select.having, scope));
+    select.having === undefined || groups === undefined ? undefined : compileCondition(select.having, scope);
   const windowPlans = windows.map((window) => windowPlan(window, rows));
   const grouping: Grouping | undefined =
     groups === undefined

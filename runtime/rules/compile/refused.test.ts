@@ -69,3 +69,43 @@ describe('a query is refused', () => {
     expect([...short.columns.get('when')!.keys()]).toEqual(['state', 'since', 'values']);
   });
 });
+
+describe('types that never fit', () => {
+  it.each([
+    [
+      '1 AS n FROM input WHERE ISFIRST(second, 5)',
+      /column 28: ISFIRST\(second, 5\) is no condition, but a bigint\. Compare/,
+    ],
+    ['1 AS n FROM input WHERE NOT LEN(t)', /LEN\(t\) is no condition, but a bigint/],
+    ["1 AS n FROM input WHERE x > 1 AND 'yes'", /'yes' is no condition, but a nvarchar\(max\)/],
+    ['CASE WHEN 1 THEN 2 END AS n FROM input', /1 is no condition/],
+    [
+      'COUNT(*) AS n FROM input GROUP BY TumblingWindow(second, 5) HAVING AVG(x)',
+      /AVG\(x\) is no condition, but a float/,
+    ],
+    ['LAST(x) OVER (LIMIT DURATION(second, 5) WHEN 1) AS n FROM input', /1 is no condition/],
+    [
+      "COUNT(*) AS n FROM input GROUP BY TumblingWindow(second, 5) HAVING COUNT(*) > '3'",
+      /COUNT\(\*\) \(bigint\) and '3' \(nvarchar\(max\)\) do not compare\. Use CAST/,
+    ],
+    ["1 AS n FROM input WHERE UPPER(t) IN ('A', 1)", /UPPER\(t\) .* and 1 \(bigint\) do not compare/],
+    ['1 AS n FROM input WHERE LEN(t) BETWEEN 1 AND System.Timestamp()', /do not compare/],
+    ["CASE YEAR(t) WHEN '2024' THEN 1 END AS n FROM input", /YEAR\(t\) .* do not compare/],
+    [
+      'System.Timestamp() - 1 AS n FROM input',
+      /- needs a number, and System\.Timestamp\(\) is a datetime\. Dates have DATEADD/,
+    ],
+    ['UPPER(t) + 1 AS n FROM input', /\+ needs a number, and UPPER\(t\) is a nvarchar\(max\)\. Use CAST/],
+  ])('SELECT %s', (query, problem) => {
+    expect(() => ruleOf(`SELECT ${query}`)).toThrow(problem);
+  });
+
+  it.each([
+    'x FROM input WHERE x',
+    "x FROM input WHERE System.Timestamp() > '2024-01-01' AND t < 'b' AND x IN (1, '2')",
+    "x + 'a' + t AS n FROM input WHERE CAST(x AS bit) = 1 AND CAST(x AS bit) AND COALESCE(x, 1) = t",
+    "CASE x WHEN 1 THEN 'a' WHEN 'b' THEN 2 END + 1 AS n FROM input",
+  ])('may fit: SELECT %s', (query) => {
+    expect(() => ruleOf(`SELECT ${query}`)).not.toThrow();
+  });
+});

@@ -3,8 +3,8 @@
 import { durationMs } from '../../../kernel/duration-text.ts';
 import type { InputPlan, SelectPlan } from '../engine/plan.ts';
 import type { RuleConfig } from '../engine-api.ts';
-import { compileExpression } from '../expressions/compile-expression.ts';
-import { condition, not } from '../expressions/operators.ts';
+import { compileCondition, compileExpression } from '../expressions/compile-expression.ts';
+import { not } from '../expressions/operators.ts';
 import type { StaticType } from '../expressions/values.ts';
 import { parseExpression } from '../language/parse-query.ts';
 import { RuleQueryError } from '../language/query-error.ts';
@@ -48,9 +48,9 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     isTellingNull ||= tellsNull(parsed);
     return lowered(parsed, names, shown);
   };
-  const on = condition(compileExpression(lower(when ?? ''), scope));
+  const on = compileCondition(lower(when ?? ''), scope);
   const onAnalytics = scope.analytics.length;
-  const off = until === undefined ? not(on) : condition(compileExpression(lower(until), scope));
+  const off = until === undefined ? not(on) : compileCondition(lower(until), scope);
   const values = [...shown].map(
     ([name, expression]) => [name, compileExpression(expression, scope).run] as const,
   );

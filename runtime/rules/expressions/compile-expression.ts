@@ -5,12 +5,13 @@ import type { Call, Expression, Position } from '../language/tree.ts';
 import { refuseCall } from '../language/unsupported.ts';
 import { complement } from './bitwise.ts';
 import { cast, castTypes, tryCast } from './cast.ts';
-import { type Compiled, type Frame, timestamp } from './frame.ts';
+import { type Compiled, type Condition, type Frame, timestamp } from './frame.ts';
 import { scalarFunctions } from './functions.ts';
 import { dateAdd, dateDiff, dateName, datePart } from './functions-date.ts';
 import { likeMatcher } from './like.ts';
-import { between, binary, commonType, condition, isIn, negated, not } from './operators.ts';
+import { between, binary, commonType, condition, isComparison, isIn, negated, not } from './operators.ts';
 import type { ScalarFunction } from './scalar-function.ts';
+import { checkArithmetic, checkComparable, checkCondition } from './static-types.ts';
 import { unitOf } from './units.ts';
 import { compare, RowProblem, toText, typeName, type Value } from './values.ts';
 
@@ -21,6 +22,13 @@ export interface Scope {
   known(expression: Expression): Compiled | undefined;
   /** What is legal and may surprise. */
   warn?(text: string): void;
+}
+
+/** @throws RuleQueryError */
+export function compileCondition(expression: Expression, scope: Scope): Condition {
+  const compiled = compileExpression(expression, scope);
+  checkCondition(compiled, expression);
+  return condition(compiled);
 }
 
 /** @throws RuleQueryError */
@@ -38,12 +46,22 @@ export function compileExpression(expression: Expression, scope: Scope): Compile
       return scope.column(expression.path, expression.at);
     case 'unary': {
       const of = compile(expression.of);
-      if (expression.operator === 'NOT') return { run: not(condition(of)), type: 'bit' };
+      if (expression.operator === 'NOT') {
+        checkCondition(of, expression.of);
+        return { run: not(condition(of)), type: 'bit' };
+      }
       if (expression.operator === '~') return complement(of);
       return expression.operator === '-' ? negated(of) : of;
     }
     case 'binary': {
-      const compiled = binary(expression.operator, compile(expression.left), compile(expression.right));
+      const { operator } = expression;
+      const left = [compile(expression.left), expression.left] as const;
+      const right = [compile(expression.right), expression.right] as const;
+      if (operator === 'AND' || operator === 'OR')
+        for (const [of, part] of [left, right]) checkCondition(of, part);
+      else if (isComparison(operator)) checkComparable(left, right);
+      else checkArithmetic(operator, left, right);
+      const compiled = binary(operator, left[0], right[0]);
       if (expression.operator === '/' && compiled.type !== 'float') scope.warn?.(divisionWarning(expression));
       return compiled;
     }
@@ -53,15 +71,21 @@ export function compileExpression(expression: Expression, scope: Scope): Compile
       return { run: (frame) => (run(frame) === null) !== isNot, type: 'bit' };
     }
     case 'in': {
+      const of = compile(expression.of);
+      const list = expression.list.map((one) => [compile(one), one] as const);
+      for (const one of list) checkComparable([of, expression.of], one);
       const test = isIn(
-        compile(expression.of).run,
-        expression.list.map(compile).map(({ run }) => run),
+        of.run,
+        list.map(([{ run }]) => run),
       );
       return { run: expression.isNot ? not(test) : test, type: 'bit' };
     }
     case 'between': {
-      const [of, low, high] = [expression.of, expression.low, expression.high].map((one) => compile(one).run);
-      const test = between(of!, low!, high!);
+      const [of, low, high] = [expression.of, expression.low, expression.high].map(
+        (one) => [compile(one), one] as const,
+      );
+      for (const bound of [low!, high!]) checkComparable(of!, bound);
+      const test = between(of![0].run, low![0].run, high![0].run);
       return { run: expression.isNot ? not(test) : test, type: 'bit' };
     }
     case 'like':
@@ -141,9 +165,12 @@ function like({ of, pattern, escape: escapedBy, isNot }: Of<'like'>, compile: Co
 }
 
 function caseOf({ of, whens, otherwise }: Of<'case'>, compile: Compile): Compiled {
-  const subject = of === undefined ? undefined : compile(of).run;
+  const known = of === undefined ? undefined : ([compile(of), of] as const);
+  const subject = known?.[0].run;
   const branches = whens.map(({ when, result }) => {
     const compiled = compile(when);
+    if (known === undefined) checkCondition(compiled, when);
+    else checkComparable(known, [compiled, when]);
     return { when: compiled.run, test: condition(compiled), result: compile(result) };
   });
   const last = otherwise === undefined ? undefined : compile(otherwise);

@@ -102,6 +102,10 @@ const holds: Readonly<Record<Comparison, (order: number) => boolean>> = {
 
 type Run = Compiled['run'];
 
+export function isComparison(operator: BinaryOperator): operator is Comparison {
+  return operator in holds;
+}
+
 /** Numbers first: nearly all are. */
 function comparison(operator: Comparison, left: Run, right: Run): Condition {
   const test = holds[operator];
