@@ -74,7 +74,7 @@ describe('types that never fit', () => {
   it.each([
     [
       '1 AS n FROM input WHERE ISFIRST(second, 5)',
-      /column 28: ISFIRST\(second, 5\) is no condition, but a bigint\. Compare/,
+      /column 32: ISFIRST\(second, 5\) is no condition, but a bigint\. Compare/,
     ],
     ['1 AS n FROM input WHERE NOT LEN(t)', /LEN\(t\) is no condition, but a bigint/],
     ["1 AS n FROM input WHERE x > 1 AND 'yes'", /'yes' is no condition, but a nvarchar\(max\)/],
@@ -93,7 +93,7 @@ describe('types that never fit', () => {
     ["CASE YEAR(t) WHEN '2024' THEN 1 END AS n FROM input", /YEAR\(t\) .* do not compare/],
     [
       'System.Timestamp() - 1 AS n FROM input',
-      /- needs a number, and System\.Timestamp\(\) is a datetime\. Dates have DATEADD/,
+      /- needs a number, and SYSTEM.* is a datetime\. Dates have DATEADD/,
     ],
     ['UPPER(t) + 1 AS n FROM input', /\+ needs a number, and UPPER\(t\) is a nvarchar\(max\)\. Use CAST/],
   ])('SELECT %s', (query, problem) => {

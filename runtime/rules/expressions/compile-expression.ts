@@ -228,7 +228,7 @@ export function checkCount(name: string, count: number, least: number, most: num
   const wanted = least === most ? `${least}` : `${least} to ${most}`;
   throw new RuleQueryError(
     at,
-    `${name} takes ${wanted} arguments, and has ${count}`,
+    `${name} takes ${wanted} argument${wanted === '1' ? '' : 's'}, and has ${count}`,
     'docs/RULES.md lists all functions.',
   );
 }

@@ -202,7 +202,7 @@ describe('expressions', () => {
     ["SELECT REGEXMATCH(x, 'a') FROM input", 'rule-query-unsupported', 'LIKE'],
     ['SELECT GETUTCDATE() FROM input', 'rule-query-unsupported', 'System.Timestamp'],
     ['SELECT nonsense(x) FROM input', 'rule-query-invalid', 'no function nonsense'],
-    ['SELECT ABS(x, y) FROM input', 'rule-query-invalid', 'takes 1 arguments'],
+    ['SELECT ABS(x, y) FROM input', 'rule-query-invalid', 'takes 1 argument'],
     ['SELECT CAST(x AS money) FROM input', 'rule-query-invalid', 'Types are'],
     ['SELECT COUNT(*) FROM input', 'rule-query-invalid', 'needs a window'],
     ['SELECT x FROM input WHERE AVG(x) > 3', 'rule-query-invalid', 'HAVING'],

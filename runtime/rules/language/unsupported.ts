@@ -17,7 +17,7 @@ const byName: readonly (readonly [RegExp, string, string])[] = [
   ],
   [
     /^(?:ST_|Create(?:Point|Polygon|LineString)$)/i,
-    'geospatial functions',
+    'a geospatial function',
     'Compare the coordinates as numbers.',
   ],
   [
@@ -25,7 +25,7 @@ const byName: readonly (readonly [RegExp, string, string])[] = [
     'metadata of messages',
     'A row holds what its source reads: make it a field there.',
   ],
-  [/^REGEX(?:MATCH|REPLACE)$/i, 'regular expressions', 'Use LIKE, PATINDEX, CHARINDEX or REPLACE.'],
+  [/^REGEX(?:MATCH|REPLACE)$/i, 'a regular expression', 'Use LIKE, PATINDEX, CHARINDEX or REPLACE.'],
   [
     /^(?:GETDATE|GETUTCDATE|SYSUTCDATETIME|CURRENT_TIMESTAMP)$/i,
     'the present time',
