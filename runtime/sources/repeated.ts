@@ -26,8 +26,8 @@ export class Repeated {
     return true;
   }
 
-  /** It happened in the last ten minutes. */
-  isRecent(now: number): boolean {
-    return now - (this.#times.at(-1) ?? Number.NEGATIVE_INFINITY) < windowMs;
+  /** It happened more than once, and in the last ten minutes. */
+  isAgain(now: number): boolean {
+    return this.#times.length > 1 && now - this.#times.at(-1)! < windowMs;
   }
 }

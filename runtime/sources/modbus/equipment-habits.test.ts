@@ -337,7 +337,7 @@ describe('messages', () => {
         answeredAt = unit.clock.monotonic() + 1;
         return soon(unit.registers.answer(request));
       };
-      expect(await lastMessage(unit)).toMatch(/time between requests.* gapMs|\(gapMs\)/);
+      expect(await lastMessage(unit)).toMatch(/pause before each request.*gapMs/);
     },
   );
 

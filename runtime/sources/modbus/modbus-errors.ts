@@ -87,7 +87,7 @@ function adviceFor(timeoutMs: number, { line, life, hasEcho, ofUnit }: KnownOfLi
   if (worstMs > timeoutMs)
     return `it answers late, after up to ${Math.ceil(worstMs)} ms: set timeoutMs above that`;
   if (worstMs > 0 && life.isBusyAnswering)
-    return 'it answered a moment before. Does it need time between requests (gapMs), more time to answer (timeoutMs), or has it none of these registers?';
+    return 'it answered a moment before. Does it need a pause before each request (gapMs), more time to answer (timeoutMs), or has it none of these registers?';
   const echo = hasEcho ? 'only the echo of it came back; ' : '';
   const isDeaf = line === 'none' && !life.hasAnswered;
   const settings = isDeaf
@@ -108,7 +108,7 @@ export class UnprovenError extends HoldfastError {
 
 const closingWords =
   'closes the connection behind each answer, and RTU frames carry nothing that ties an answer to its request over another one. Use the Modbus TCP mode of the serial server (type: modbus-tcp), or have it keep the connection';
-const needsTime = 'Where it needs time between requests, set gapMs';
+const needsTime = 'Where it needs a pause before each request, set gapMs';
 
 /** `isClosing`: the peer closes each connection behind an answer, so that nothing can be proven on it. `isNew`: nothing of the unit ever came. */
 export function outOfStep(

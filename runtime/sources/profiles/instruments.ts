@@ -110,24 +110,49 @@ const kern: Profile = {
   ],
 };
 
-const sentence = (name: string, startsWith: string, column: number) => ({ name, startsWith, column });
+/** A sentence of any talker (GP, GN, GL, WI), with what stands behind so many fields of no interest. */
+const sentence = (name: string, skipped: number, rest: string) =>
+  `^\\$[A-Z]{2}${name},(?:[^,]*,){${skipped}}${rest}`;
+const noFix = 'no-fix';
 
-/** NMEA 0183: what a receiver says of its place, and a weather station of the wind. Others with a right sum are passed over. */
+/**
+ * NMEA 0183: what a receiver says of its place, and a weather station of the wind. Others with a right sum are passed over. What
+ * receivers go on to show without a fix is no value; nor is wind that is marked invalid.
+ */
 const nmea: Profile = {
   title: 'receivers and weather stations, NMEA 0183',
   types,
   settings: {
     baudRate: 4800,
     checksum: { kind: 'nmea' },
-    fields: { separator: ',' },
+    fields: {
+      pattern: [
+        sentence('RMC', 1, '(?<speed>(?<course>V)),'),
+        sentence('RMC', 6, '(?<speed>[^,]*),(?<course>[^,]*),'),
+        `^\\$[A-Z]{2}GGA(?:,[^,]*){5}(?<altitude>,0?,)(?<satellites>[^,]*),`,
+        sentence('GGA', 6, '(?<satellites>[^,]*),[^,]*,(?<altitude>[^,]*),'),
+        sentence('MWV', 1, 'R,[^,]*,[^,]*,(?<angle>(?<wind>V))'),
+        sentence('MWV', 1, 'T,[^,]*,[^,]*,(?<trueAngle>(?<trueWind>V))'),
+        sentence('MWV', 0, '(?<angle>[^,]*),R,(?<wind>[^,]*),(?<unit>[A-Z])'),
+        sentence('MWV', 0, '(?<trueAngle>[^,]*),T,(?<trueWind>[^,]*),(?<unit>[A-Z])'),
+      ],
+    },
   },
   tags: [
-    sentence('speed', '$GPRMC', 7),
-    sentence('course', '$GPRMC', 8),
-    sentence('satellites', '$GPGGA', 7),
-    sentence('altitude', '$GPGGA', 9),
-    sentence('wind-angle', '$WIMWV', 1),
-    sentence('wind-speed', '$WIMWV', 3),
+    { name: 'speed', invalid: { V: noFix } },
+    { name: 'course', invalid: { V: noFix } },
+    { name: 'satellites' },
+    { name: 'altitude', invalid: { ',0,': noFix, ',,': noFix } },
+    { name: 'wind-angle', group: 'angle', invalid: { V: 'invalid' } },
+    { name: 'wind-speed', group: 'wind', invalid: { V: 'invalid' } },
+    { name: 'true-wind-angle', group: 'trueAngle', invalid: { V: 'invalid' } },
+    { name: 'true-wind-speed', group: 'trueWind', invalid: { V: 'invalid' } },
+    {
+      name: 'wind-unit',
+      group: 'unit',
+      type: 'string',
+      names: { N: 'knots', M: 'm/s', K: 'km/h', S: 'mph' },
+    },
   ],
 };
 

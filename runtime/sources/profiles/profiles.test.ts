@@ -366,17 +366,19 @@ describe('serial instruments', () => {
     expect(values).toMatchObject(expected);
   });
 
+  const sentence = (body: string) => {
+    const sum = [...Buffer.from(body)].reduce((all, byte) => all ^ byte, 0);
+    return `$${body}*${sum.toString(16).toUpperCase().padStart(2, '0')}\r\n`;
+  };
+
   it('nmea-0183: a receiver and a weather station on one line', async () => {
-    const sentence = (body: string) => {
-      const sum = [...Buffer.from(body)].reduce((all, byte) => all ^ byte, 0);
-      return `$${body}*${sum.toString(16).toUpperCase().padStart(2, '0')}\r\n`;
-    };
     const { values, breaks } = await readSerial(
       'nmea-0183',
       sentence('GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W') +
         sentence('GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,') +
         sentence('GPGSV,1,1,00') +
-        sentence('WIMWV,214.8,R,0.1,K,A'),
+        sentence('WIMWV,214.8,R,0.1,K,A') +
+        sentence('WIMWV,120.0,T,9.5,K,A'),
     );
     expect(values).toEqual({
       speed: 22.4,
@@ -385,8 +387,39 @@ describe('serial instruments', () => {
       altitude: 545.4,
       'wind-angle': 214.8,
       'wind-speed': 0.1,
+      'true-wind-angle': 120,
+      'true-wind-speed': 9.5,
+      'wind-unit': 'km/h',
     });
     expect(breaks.length).toBeLessThanOrEqual(1);
+  });
+
+  it('nmea-0183: a receiver of several systems, with a fix and without', async () => {
+    const fix = [
+      'GNRMC,123519.00,A,4807.0,N,01131.0,E,0.4,,230394,,,A',
+      'GNGGA,123519.00,4807.0,N,01131.0,E,2,12,0.6,0.0,M,46.9,M,,',
+    ];
+    const none = [
+      'GNRMC,123519.00,V,4807.0,N,01131.0,E,0.4,1.0,230394,,,N',
+      'GNGGA,123519.00,4807.0,N,01131.0,E,0,03,9.9,545.4,M,46.9,M,,',
+    ];
+    const say = (bodies: readonly string[]) => bodies.map(sentence).join('');
+    expect((await readSerial('nmea-0183', say(fix))).values).toEqual({
+      speed: 0.4,
+      course: 'bad:not-a-number',
+      satellites: 12,
+      altitude: 0,
+    });
+    expect((await readSerial('nmea-0183', say(none))).values).toEqual({
+      speed: 'bad:no-fix',
+      course: 'bad:no-fix',
+      satellites: 3,
+      altitude: 'bad:no-fix',
+    });
+    expect((await readSerial('nmea-0183', say(['WIMWV,214.8,R,0.1,K,V']))).values).toEqual({
+      'wind-angle': 'bad:invalid',
+      'wind-speed': 'bad:invalid',
+    });
   });
 });
 

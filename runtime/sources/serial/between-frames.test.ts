@@ -1,7 +1,9 @@
 // What instruments say between their messages, and what is said of it.
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { serialSourceSchema } from './config.ts';
 import { lookOf } from './line-advice.ts';
+import { kindOf } from './open-line.ts';
 import { MemoryLine } from './testing/memory-line.ts';
 import { run } from './testing/set-up.ts';
 
@@ -177,9 +179,27 @@ describe('bytes without a message', () => {
     ['7O1 read as 8N1', parity('ST,GS,+  12.34kg\r\n', true), 'dataBits: 7 and parity: odd'],
     ['a wrong speed', Buffer.from('80f81ee0c3ff9b00e6fe', 'hex'), 'is baudRate right'],
     ['lines', Buffer.from('S S   1.00 g\r\nS S   1.00 g\r\n'), "kind: delimiter, end: '\\r\\n'"],
+    ['Telnet', Buffer.from('fffd18fffd20fffb01', 'hex'), 'that is Telnet'],
     ['STX and ETX', Buffer.from('\x02S S   1.00 g\x03'), 'kind: start-end'],
   ])('look like %s', (_what, bytes, advice) => {
-    expect(lookOf(bytes, 'port')).toContain(advice);
+    expect(lookOf(bytes, { setBy: 'port' })).toContain(advice);
+  });
+
+  it('are not said to need the framing that there is', () => {
+    const bytes = Buffer.from('> 1.00 g\r\n> 1.00 g\r\n');
+    const kind = (framing: object) =>
+      kindOf(
+        serialSourceSchema.parse({
+          type: 'serial',
+          name: 'a',
+          path: '/dev/x',
+          fields: { pattern: '(?<w>.)' },
+          tags: [{ name: 'w' }],
+          framing,
+        }),
+      );
+    expect(lookOf(bytes, kind({ kind: 'delimiter' }))).not.toContain('framing');
+    expect(lookOf(bytes, kind({ kind: 'delimiter', end: '\\r' }))).toContain("end: '\\r\\n'");
   });
 
   it('are shown, with what would fit, where a session ends over them', async () => {

@@ -37,6 +37,11 @@ export class CommandOrder {
     this.#unanswered = others;
   }
 
+  /** The longest that an answer took so far, late ones included. */
+  get worstMs(): number {
+    return this.#worstMs;
+  }
+
   /** The end of an answer was seen by silence only, or something came that could be an answer and was not asked for. */
   doubt(): void {
     this.#isDoubtful = true;

@@ -4,7 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { Repeated } from '../repeated.ts';
 import type { GarbageKind } from './frame-scanner.ts';
-import { type LineKind, lookOf } from './line-advice.ts';
+import { type LineKind, lookBetween } from './line-advice.ts';
 
 const keptBytes = 80;
 
@@ -42,7 +42,7 @@ export class DroppedBytes {
       why !== 'checksum' && why !== 'too-long'
         ? '; where they mean nothing, name them in ignore or between'
         : '';
-    this.#last = `${words[why]}: ${lookOf(sample.subarray(0, keptBytes), this.#kind)}${hint}`;
+    this.#last = `${words[why]}: ${lookBetween(sample.subarray(0, keptBytes), this.#kind)}${hint}`;
     if (this.#drops.isToBeSaid(now))
       this.#log.warn(
         { code: 'serial-garbage', bytes: this.#bytes, why },
@@ -52,7 +52,8 @@ export class DroppedBytes {
 
   /** For the status; undefined where nothing was dropped of late. */
   get complaint(): string | undefined {
-    if (!this.#drops.isRecent(this.#clock.monotonic())) return undefined;
+    // Once is how a line begins that was opened amid a message.
+    if (!this.#drops.isAgain(this.#clock.monotonic())) return undefined;
     return `${this.#bytes} bytes were dropped, the last ${this.#last}`;
   }
 }

@@ -6,7 +6,7 @@ import { openSerial } from '../line/serial-stream.ts';
 import { openTcp } from '../line/tcp-stream.ts';
 import type { SerialSourceConfig } from './config.ts';
 import { toBytes } from './escapes.ts';
-import type { LineKind } from './line-advice.ts';
+import { delimiterFraming, type LineKind, startEndFraming } from './line-advice.ts';
 import type { Reopening } from './line-port.ts';
 import { connectFailedCode } from './serial-errors.ts';
 
@@ -54,8 +54,21 @@ type LineSettings = Required<
   Pick<SerialSourceConfig, 'baudRate' | 'dataBits' | 'parity' | 'stopBits' | 'flowControl'>
 > & { [K in keyof typeof lineDefaults]: NonNullable<SerialSourceConfig[K]> };
 
-export function kindOf({ path }: Pick<SerialSourceConfig, 'path'>): LineKind {
-  return path === undefined ? 'server' : 'port';
+export function kindOf({ path, framing }: Pick<SerialSourceConfig, 'path' | 'framing'>): LineKind {
+  return { setBy: path === undefined ? 'server' : 'port', framing: writtenFraming(framing) };
+}
+
+const [cr, lf] = [13, 10];
+
+/** As advice writes it. */
+function writtenFraming(framing: SerialSourceConfig['framing']): string | undefined {
+  if (framing.kind === 'start-end') return startEndFraming;
+  if (framing.kind !== 'delimiter') return undefined;
+  const names = new Map([
+    [cr, '\\r'],
+    [lf, '\\n'],
+  ]);
+  return delimiterFraming([...toBytes(framing.end)].map((byte) => names.get(byte) ?? '').join(''));
 }
 
 /** Names the peer in messages. */

@@ -6,8 +6,13 @@ import { type LineKind, lookOf } from './line-advice.ts';
 
 export const connectFailedCode = 'serial-connect-failed';
 
-export function timedOut(command: Buffer, limitMs: number): HoldfastError {
-  const message = `${showBytes(command)} got no answer within ${limitMs} ms: is the instrument on, are line settings and command right?`;
+/** `worstMs`: the longest that an answer took so far, late ones included. */
+export function timedOut(command: Buffer, limitMs: number, worstMs = 0): HoldfastError {
+  const why =
+    worstMs > limitMs
+      ? `it answers late, after up to ${Math.ceil(worstMs)} ms: set timeoutMs above that`
+      : 'is the instrument on, are line settings and command right?';
+  const message = `${showBytes(command)} got no answer within ${limitMs} ms: ${why}`;
   return new HoldfastError('serial-timeout', message, { retryable: true });
 }
 
@@ -49,7 +54,26 @@ export function unread(what: string, heard: string): HoldfastError {
 
 /** `recent`: what came last. */
 export function garbled(what: string, bytes: number, recent: Uint8Array, kind: LineKind): HoldfastError {
-  const message = `${what.replace(/: is the instrument on.*$/, '')}: ${bytes} bytes came, and no message was in them: check line settings, framing and checksum; the last of them: ${lookOf(recent, kind)}`;
+  return notRead(
+    what,
+    `${bytes} bytes came, and no message was in them: check line settings, framing and checksum`,
+    recent,
+    kind,
+  );
+}
+
+/** Whole messages came, and none that has the tags. */
+export function unmatched(what: string, recent: Uint8Array, kind: LineKind): HoldfastError {
+  return notRead(
+    what,
+    'whole messages came, and none had the tags: check fields and startsWith',
+    recent,
+    kind,
+  );
+}
+
+function notRead(what: string, why: string, recent: Uint8Array, kind: LineKind): HoldfastError {
+  const message = `${what.replace(/: is the instrument on.*$/, '')}: ${why}; the last of them: ${lookOf(recent, kind)}`;
   return new HoldfastError('serial-garbage', message, { retryable: true });
 }
 

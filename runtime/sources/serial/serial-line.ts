@@ -275,7 +275,7 @@ export class SerialLine {
   /** Nothing came, or nothing that made sense. */
   #onOverdue(running: RunningExchange): void {
     const { command, timeoutMs } = running.exchange;
-    const error = timedOut(command, timeoutMs);
+    const error = timedOut(command, timeoutMs, this.#order.worstMs);
     const heard = running.garbage + this.keptBytes;
     const { clock, isTalking } = this.#options;
     this.#overdue = new OverdueExchange({

@@ -72,8 +72,8 @@ class SerialSource implements Source {
   #state: StreamState | undefined;
   #line: SerialLine | undefined;
   #reporter: Reporter | undefined;
-  /** Of the session of this moment. */
-  #heard: (() => string | undefined) | undefined;
+  /** Of this moment. */
+  #session: ListenSession | SerialSession | undefined;
   readonly #commands = new CommandOrder();
   readonly #habits: PeerHabits;
   readonly #tails: DumpTails;
@@ -100,22 +100,23 @@ class SerialSource implements Source {
   }
 
   complaint(): string | undefined {
-    return this.#dropped.complaint;
+    const all = [this.#session?.trouble, this.#dropped.complaint].filter((each) => each !== undefined);
+    return all.length === 0 ? undefined : all.join('; ');
   }
 
   heard(): string | undefined {
-    return this.#heard?.();
+    return this.#session?.heard;
   }
 
   async run(sink: SourceSink, signal: AbortSignal): Promise<void> {
     try {
-      await this.#session(sink, signal);
+      await this.#runSession(sink, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
     }
   }
 
-  async #session(sink: SourceSink, signal: AbortSignal): Promise<void> {
+  async #runSession(sink: SourceSink, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps;
     const config = this.#config;
     const open = this.#deps.openStream ?? openStream;
@@ -159,7 +160,7 @@ class SerialSource implements Source {
     };
     const session = config.poll ? new SerialSession(parts, config.poll) : new ListenSession(parts);
     this.#line = line;
-    this.#heard = () => session.heard;
+    this.#session = session;
     try {
       signal.throwIfAborted();
       if (config.connectDelayMs > 0) await sleep(clock, config.connectDelayMs, ended.signal);
@@ -168,7 +169,7 @@ class SerialSource implements Source {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#line = undefined;
-      this.#heard = undefined;
+      this.#session = undefined;
       reporter.stop();
       this.#reporter = undefined;
       line.close();

@@ -13,7 +13,7 @@ import { pendingInputMs } from './line-quiet.ts';
 import { hidesRecord, type MessageReader } from './message-reader.ts';
 import type { DecodedRecord } from './record-layout.ts';
 import type { Reporter } from './reporter.ts';
-import { garbled, heardText, mixedSamples, outOfStep, refused, silent, unread } from './serial-errors.ts';
+import { heardText, mixedSamples, outOfStep, refused, silent, unmatched, unread } from './serial-errors.ts';
 import type { SerialLine } from './serial-line.ts';
 import { orderOf } from './stream-order.ts';
 
@@ -39,6 +39,8 @@ const stateEveryMs = 1000;
 export const maxFailures = 3;
 /** An instrument that was not heard since the line was opened may be starting: another session would begin that anew. */
 export const deafMs = 5000;
+/** Messages in a row, none with a tag, after which it is said. */
+const strangeMessages = 10;
 /** Tries to get the answers to several commands out of one sample. */
 export const sampleAttempts = 3;
 
@@ -51,6 +53,7 @@ export class ListenSession {
   /** Whole messages since the last record in which there was none, and their bytes. */
   #others = 0;
   #otherBytes = 0;
+  #hasRecord = false;
   readonly #between: BetweenFrames;
   #heldBack: GarbageKind = 'noise';
 
@@ -76,6 +79,7 @@ export class ListenSession {
         this.#garbage = 0;
         this.#others = 0;
         this.#otherBytes = 0;
+        this.#hasRecord = true;
         reporter.take(message.record);
         break;
       case 'damaged':
@@ -107,6 +111,14 @@ export class ListenSession {
   #noteOther(content: Buffer): void {
     this.#others += 1;
     this.#otherBytes += content.length;
+    const { trouble } = this;
+    if (this.#others === strangeMessages && trouble !== undefined)
+      this.#parts.log.warn({ code: 'source-settings-unfit' }, trouble);
+  }
+
+  /** Messages come, and none is one of those that are read; undefined otherwise. */
+  get trouble(): string | undefined {
+    return this.#hasRecord || this.#others < strangeMessages ? undefined : this.heard;
   }
 
   /** What came since the last record, and why it made none; undefined where nothing did. */
@@ -181,6 +193,8 @@ export class SerialSession {
   /** Records say which one they are. */
   readonly #isMarked: boolean;
   readonly #openedAt: number;
+  #wasGood = false;
+  #trouble: string | undefined;
 
   constructor(parts: SessionParts, poll: PollConfig) {
     this.#parts = parts;
@@ -189,6 +203,11 @@ export class SerialSession {
     this.#openedAt = parts.clock.monotonic();
     this.#isMarked = orderOf(parts.config) !== 'arrival';
     this.#commands = (typeof poll.command === 'string' ? [poll.command] : poll.command).map(toBytes);
+  }
+
+  /** Why polls fail just now, for people. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   /** What comes and was not asked for. Where it could be an answer, nobody knows whose the next one is. */
@@ -232,20 +251,23 @@ export class SerialSession {
       beforeReport();
       reporter.take(record);
       this.#failures = 0;
+      this.#wasGood = true;
+      this.#trouble = undefined;
     } catch (error) {
       signal.throwIfAborted();
       this.#settle();
-      this.#failures += 1;
+      // An instrument that refuses for a while is there: to open the line anew would change nothing, and restart some.
+      const isThere = this.#wasGood && error instanceof HoldfastError && error.code === 'serial-refused';
+      if (!isThere) this.#failures += 1;
       this.#onFailure(error);
       if (line.lost) throw line.lost;
-      if (this.#failures >= maxFailures && !this.#isDeaf) throw error;
+      if (this.#failures >= maxFailures && !(this.#isStarting && isUnheard(error))) throw error;
     }
   }
 
-  /** Not a byte came, and it may not hear yet. */
-  get #isDeaf(): boolean {
-    const { line, clock } = this.#parts;
-    return line.recent.length === 0 && clock.monotonic() - this.#openedAt < deafMs;
+  /** It was not understood yet, and may not hear, or say something else as it starts. */
+  get #isStarting(): boolean {
+    return !this.#wasGood && this.#parts.clock.monotonic() - this.#openedAt < deafMs;
   }
 
   /** The answers to all commands are one sample: of the same record, where the instrument numbers or stamps them. */
@@ -295,9 +317,16 @@ export class SerialSession {
     const reason = error instanceof HoldfastError ? error.code : 'poll-failed';
     this.#parts.count('holdfast_serial_failed_polls_total');
     this.#parts.count(failureCounters[reason] ?? 'holdfast_serial_other_failures_total');
-    this.#parts.log.debug({ reason }, `poll failed: ${describeError(error)}`);
+    this.#trouble = `polls fail: ${describeError(error)}`;
+    this.#parts.log.debug({ reason }, this.#trouble);
     this.#parts.reporter.damaged(reason);
   }
+}
+
+function isUnheard(error: unknown): boolean {
+  return (
+    error instanceof HoldfastError && (error.code === 'serial-timeout' || error.code === 'serial-garbage')
+  );
 }
 
 const failureCounters: Readonly<Record<string, string>> = {
@@ -348,7 +377,7 @@ export async function ask(
   } catch (error) {
     // An answer came, and made no sense: not the same as none.
     if (damaged > 0 && error instanceof HoldfastError && error.code === 'serial-timeout')
-      throw garbled(error.message, damaged, line.recent, line.kind);
+      throw unmatched(error.message, line.recent, line.kind);
     throw error;
   }
   count('holdfast_serial_records_total');
