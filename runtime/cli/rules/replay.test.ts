@@ -168,6 +168,20 @@ describe('rules on what was recorded', () => {
     await expect(decided(path, yaml, { time: 'made' })).rejects.toThrow('in YAML `inputs` says so');
   });
 
+  it('of a site are read as the module reads them: maps by name, durations, variables', async () => {
+    const path = file('recorded.jsonl', lines);
+    const rule = (waitMs: string) =>
+      `{inputs: {input: {source: press}}, query: ${JSON.stringify(query)}, waitMs: ${waitMs}, tolerance: {lateMs: 2s}, outputs: [upstream]}`;
+    const site = (waitMs: string) =>
+      `sources: {press: {host: "\${NOT_SET_HERE}"}}\nrules: {r: ${rule(waitMs)}}`;
+    const { shown } = await decided(path, file('maps.yaml', site('"${NOT_SET_HERE:-3s}"')));
+    expect(shown).toEqual(expected);
+    await expect(decided(path, file('maps.yaml', site('3x')))).rejects.toThrow(/rules\.r\.waitMs: must be/);
+    await expect(decided(path, file('maps.yaml', site('"${NOT_SET_HERE}"')))).rejects.toThrow(
+      'NOT_SET_HERE is not set',
+    );
+  });
+
   it('say what they read where nothing of it was recorded, and which line cannot be read', async () => {
     const path = file(
       'more.jsonl',

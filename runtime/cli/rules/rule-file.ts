@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { readNamedFile } from '../../../kernel/small-file.ts';
+import { withLists } from '../../config/named-lists.ts';
 import { formatProblems, problemText } from '../../config/problem-text.ts';
 import { parseParams, problemsOf, toProblem } from '../../config/problems.ts';
+import { withDurations, withVariables } from '../../config/values.ts';
 import { readYaml } from '../../config/yaml-text.ts';
 import { queryInputs } from '../../rules/compile/query-inputs.ts';
 import type { RuleConfig } from '../../rules/engine-api.ts';
@@ -41,10 +43,18 @@ export async function readRuleSettings(
     );
   const read = readYaml(text, false);
   if (!('value' in read)) throw invalid(read.problems.map(problemText).join('; '));
-  const { value, placeOf } = read;
+  const filled = withVariables(read.value ?? {}, process.env);
+  const lists = withLists(filled.value, read.placeOf);
+  const value = withDurations(lists.value);
   const parsed = site.safeParse(value, parseParams);
-  if (!parsed.success) {
-    const problems = problemsOf(parsed.error, value).map((raw) => toProblem(raw, placeOf, value));
+  const found = [
+    // A variable of a source that is not set here does not matter.
+    ...filled.problems.filter(({ path }) => path[0] === 'rules'),
+    ...lists.problems,
+    ...(parsed.success ? [] : problemsOf(parsed.error, value)),
+  ];
+  if (!parsed.success || found.length > 0) {
+    const problems = found.map((raw) => lists.asWritten(toProblem(raw, lists.placeOf, value)));
     throw invalid(`${file}:\n${formatProblems(problems)}`);
   }
   for (const { name, batchId = name } of parsed.data.sources) own.set(name, batchId);
