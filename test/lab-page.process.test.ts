@@ -58,6 +58,10 @@ it.skipIf(missingPrograms('bash', 'curl'))(
       ...[start, routes, run],
       until('the rule acts', `${status} 2>/dev/null | grep -q '"done":[1-9]'`),
       until('the ledger knows the rule', `${streams} | grep -q rule:overheated`),
+      until(
+        'the page is served',
+        `curl -s http://127.0.0.1:${ports.get('8080')}/ | grep -q '<title>Holdfast'`,
+      ),
       'set +e',
       look,
       'wait',

@@ -62,18 +62,18 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
     await openFleet();
     await page.locator('.plot canvas').nth(1).waitFor();
     const states = await page.locator('table.fleet .badge').allInnerTexts();
-    expect(states.slice(0, 6)).toEqual(['Missing', 'Lost', 'Lost', 'Silent', 'Repairing', 'Repairing']);
+    expect(states.slice(0, 6)).toEqual(['Missing', 'Missing', 'Lost', 'Lost', 'Silent', 'Repairing']);
     expect(await page.getByRole('row', { name: /boiler-west/ }).innerText()).toMatch(
       /8\d\.\d %\s+11 min missing/,
     );
-    await page.getByRole('img', { name: /boiler-west, last hour: being fetched 1\d %/ }).waitFor();
+    await page.getByRole('img', { name: /boiler-west, last hour: missing 1\d %/ }).waitFor();
     await keepPicture(page, 'fleet');
     const light = await ground();
     await page.emulateMedia({ colorScheme: 'dark' });
     expect(await ground()).not.toBe(light);
     await keepPicture(page, 'fleet-dark');
 
-    await page.getByRole('button', { name: /Repairing/ }).click();
+    await page.getByRole('button', { name: /Missing/ }).click();
     await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(2);
     await page.getByRole('searchbox').fill('BOILER');
     await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(1);
@@ -82,7 +82,7 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
   test('keeps what is chosen in its address, and says in its title where one is', async () => {
     await openFleet();
     expect(await page.title()).toBe('Fleet · Holdfast');
-    await page.getByRole('button', { name: /Repairing/ }).click();
+    await page.getByRole('button', { name: /Missing/ }).click();
     await page.getByRole('searchbox').fill('boiler');
     await page.getByLabel('Period').selectOption('Last day');
     await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(1);
@@ -222,7 +222,7 @@ describe.skipIf(missingPrograms('chromium'))('the dashboard', () => {
 
   test('saves as CSV what the list shows', async () => {
     await openFleet();
-    await page.getByRole('button', { name: /Repairing/ }).click();
+    await page.getByRole('button', { name: /Missing/ }).click();
     await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(2);
     const href = await page.getByRole('link', { name: 'CSV' }).getAttribute('href');
     const csv = await (await fetch(new URL(href!, fixture.url))).text();

@@ -7,7 +7,7 @@ import { raiseAlerts } from './alerts.ts';
 interface Gateway {
   readonly device_id: string;
   readonly module_id: string;
-  readonly disconnected_at: number | null;
+  readonly disconnected_at?: number;
 }
 
 /** SQL: the gateway `g` is away, by the hub's word, and had streams to send. */
@@ -25,10 +25,11 @@ export async function judgeAway(session: Session, now: number): Promise<void> {
      ) select g.device_id, g.module_id, g.disconnected_at from told join gateway g using (device_id, module_id)
         order by g.device_id, g.module_id`,
   );
-  const back = await session.query<Gateway>(
+  const back = await session.query<Gateway & { readonly read_at: number | null }>(
     `delete from told_away t
       where not exists (select from gateway g where (g.device_id, g.module_id) = (t.device_id, t.module_id) and ${isAway})
-     returning device_id, module_id, null::int8 as disconnected_at`,
+     returning device_id, module_id,
+               (select read_at from gateway g where (g.device_id, g.module_id) = (t.device_id, t.module_id)) as read_at`,
   );
   const alertOf = (
     kind: 'gateway-disconnected' | 'gateway-connected',
@@ -51,7 +52,13 @@ export async function judgeAway(session: Session, now: number): Promise<void> {
           `is not connected to the hub, by its word since ${since}`,
         );
       }),
-      ...back.map((each) => alertOf('gateway-connected', each, 'is connected again, or gone from the hub')),
+      ...back.map((each) =>
+        alertOf(
+          'gateway-connected',
+          each,
+          each.read_at === null ? 'is gone from the hub' : 'is connected again',
+        ),
+      ),
     ],
     now,
   );

@@ -144,7 +144,7 @@ export function toldContract(open: () => Database): void {
       ];
       expect(await word(now + minute, now + 2 * minute)).toEqual([away]);
       expect(await word(now + minute, now + 3 * minute)).toEqual([away]);
-      const back = ['gateway-connected', 'gateway d/m is connected again, or gone from the hub'];
+      const back = ['gateway-connected', 'gateway d/m is connected again'];
       expect(await word(null, now + 4 * minute)).toEqual([away, back]);
       // What comes says more than the hub's word.
       await arrive(database, [time(1, 2)], now + 6 * minute);

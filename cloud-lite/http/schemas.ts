@@ -107,12 +107,20 @@ const lateSeries = z
   .nullable()
   .describe('not null: start and end are numbers of late windows, and streamId is that of their count');
 const rangeOfStream = { streamId: z.number(), ...identity, lateSeries, start: position, end: position };
+const lostOf = {
+  lost: z
+    .array(z.object({ reason: z.string(), length: z.number() }))
+    .readonly()
+    .describe('what of the range is lost for good: declared void, by its reason, or waived'),
+  lostLength: z.number(),
+};
 const requestState = z.enum(['pending', 'accepted', ...endStates]);
 export const request = z.object({
   requestId: z.string(),
   ...rangeOfStream,
   remaining: pairs.describe('its oldest pieces, at most 100'),
   remainingLength: z.number(),
+  ...lostOf,
   state: requestState,
   origin: z.enum(['detector', 'person']),
   attempt: z.number(),
@@ -131,6 +139,7 @@ export const gap = z.object({
   ...rangeOfStream,
   missing: pairs.describe('its oldest pieces, at most 100'),
   missingLength: z.number(),
+  ...lostOf,
   state: gapState,
   abandoned: z.boolean(),
   requests: z.number(),

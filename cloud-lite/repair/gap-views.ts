@@ -1,7 +1,10 @@
 import type { Session } from '../database/database.ts';
 import type { Pair } from '../ledger/ranges.ts';
 import {
+  type LostOf,
+  type LostRow,
   leftOf,
+  lostColumns,
   missingOf,
   type RangeOfStream,
   type RangeRow,
@@ -10,7 +13,7 @@ import {
 } from './range-of-stream.ts';
 
 /** `range` is that of the gap when it was found. */
-export interface GapView extends RangeOfStream {
+export interface GapView extends RangeOfStream, LostOf {
   readonly gapId: number;
   /** The part that is still missing: its oldest pieces, and the number of positions of all pieces. */
   readonly missing: readonly Pair[];
@@ -37,7 +40,7 @@ export interface GapQuery {
   readonly limit: number;
 }
 
-interface GapRow extends RangeRow {
+interface GapRow extends RangeRow, LostRow {
   readonly id: number;
   readonly missing: string;
   readonly state: 'waiting' | 'open' | 'closed';
@@ -56,7 +59,7 @@ export async function listGaps(session: Session, query: GapQuery): Promise<reado
     `select g.id, ${rangeColumns('g')},
             m.missing::text as missing, g.state, g.seen_at, g.opened_at, g.closed_at,
             g.state <> 'closed' and m.missing <@ g.abandoned as abandoned,
-            coalesce(r.n, 0)::int8 as requests, r.last_state, r.last_answer
+            coalesce(r.n, 0)::int8 as requests, r.last_state, r.last_answer, ${lostColumns('g')}
        from gap g join stream s on s.id = g.stream_id
       cross join lateral (select ${missingOf('g')} as missing offset 0) m
        left join lateral (
@@ -78,6 +81,8 @@ function gapView(row: GapRow): GapView {
     ...rangeOfStream(row),
     missing: left.pieces,
     missingLength: left.length,
+    lost: row.lost,
+    lostLength: row.lost_length,
     state: row.state,
     abandoned: row.abandoned,
     requests: row.requests,

@@ -41,6 +41,33 @@ export const missingOf = (table: string) => rangesOf('s.missing', table);
 export const lackingOf = (table: string) =>
   `(int8multirange(${table}.range) - ${rangesOf('s.covered + s.voided + s.waived', table)})`;
 
+/** What of a range is lost for good, by reason: of a void, or `waived`. Two reasons may hold for one position, and `lostLength` counts it once. */
+export interface LostOf {
+  readonly lost: readonly { readonly reason: string; readonly length: number }[];
+  /** Milliseconds, or records. */
+  readonly lostLength: number;
+}
+
+export interface LostRow {
+  readonly lost: LostOf['lost'];
+  readonly lost_length: number;
+}
+
+/** SQL: columns of a LostRow, of a table as `rangesOf` has it. */
+export const lostColumns = (table: string) => `
+  coalesce((
+    select jsonb_agg(jsonb_build_object('reason', reason, 'length', length) order by reason) from (
+      select v.reason, sum(length_of(int8multirange(${table}.range) * (v.ranges - sg.covered)))::int8 as length
+        from void_range v join stream_segment sg on (sg.stream_id, sg.segment_id) = (v.stream_id, v.segment_id)
+       where v.stream_id = ${table}.stream_id and sg.low < upper(${table}.range) and sg.high > lower(${table}.range)
+       group by v.reason
+       union all
+      select 'waived', sum(length_of(int8multirange(${table}.range) * (sg.waived - sg.covered)))::int8
+        from stream_segment sg
+       where sg.stream_id = ${table}.stream_id and sg.low < upper(${table}.range) and sg.high > lower(${table}.range)) each
+     where length > 0), '[]') as lost,
+  length_of(${rangesOf('s.voided + s.waived - s.covered', table)})::int8 as lost_length`;
+
 /** Columns of a RangeRow, of a table with `range` and of the stream `s`. */
 export const rangeColumns = (table: string) =>
   `s.id as stream_id, s.device_id, s.module_id, s.batch_id, s.index_kind, s.late_series, ${table}.range::text as range`;

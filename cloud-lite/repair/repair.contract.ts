@@ -15,6 +15,7 @@ import {
   takesAndSaysDone,
   takesAndWorks,
 } from '../testing/repair-rig.ts';
+import { listGaps } from './gap-views.ts';
 import type { MethodOutcome } from './hub-methods.ts';
 import { sweep } from './sweep.ts';
 
@@ -68,6 +69,23 @@ export function repairContract(open: () => Database): void {
       await arrive({ start: 10, end: 30, void: 'no-history' }, { start: 30, end: 50 });
       await live(10_000);
       expect(await states()).toEqual(['partly-void']);
+      const lost = { lost: [{ reason: 'no-history', length: 20 }], lostLength: 20 };
+      expect(await requests()).toMatchObject([lost]);
+      expect(await listGaps(rig.database, { limit: 9 })).toMatchObject([{ state: 'closed', ...lost }]);
+    });
+
+    test('a range that is lost whole says so, by reason; what came in spite of that is not lost', async () => {
+      await arrive(...hole);
+      await live(40_000);
+      await arrive({ start: 10, end: 30, void: 'no-history' }, { start: 30, end: 50, void: 'evicted' });
+      await live(10_000);
+      const reasons = [
+        { reason: 'evicted', length: 20 },
+        { reason: 'no-history', length: 20 },
+      ];
+      expect(await requests()).toMatchObject([{ start: 10, end: 50, lost: reasons, lostLength: 40 }]);
+      await arrive({ start: 30, end: 50, backfill: true });
+      expect(await requests()).toMatchObject([{ lost: [reasons[1]], lostLength: 20 }]);
     });
 
     test('asks in pieces no wider than the limit, two until something comes, then a few at a time', async () => {

@@ -1,9 +1,18 @@
 import type { Session } from '../database/database.ts';
 import type { Pair } from '../ledger/ranges.ts';
 import type { RequestState } from './decide.ts';
-import { leftOf, type RangeOfStream, type RangeRow, rangeColumns, rangeOfStream } from './range-of-stream.ts';
+import {
+  type LostOf,
+  type LostRow,
+  leftOf,
+  lostColumns,
+  type RangeOfStream,
+  type RangeRow,
+  rangeColumns,
+  rangeOfStream,
+} from './range-of-stream.ts';
 
-export interface RequestView extends RangeOfStream {
+export interface RequestView extends RangeOfStream, LostOf {
   readonly requestId: string;
   /** The part that was missing at the last sweep: its oldest pieces, and the number of positions of all pieces. */
   readonly remaining: readonly Pair[];
@@ -32,7 +41,7 @@ export interface RequestQuery {
   readonly offset: number;
 }
 
-interface RequestRow extends RangeRow {
+interface RequestRow extends RangeRow, LostRow {
   readonly id: string;
   readonly remaining: string;
   readonly state: RequestState;
@@ -53,7 +62,7 @@ export async function listRequests(session: Session, query: RequestQuery): Promi
   const rows = await session.query<RequestRow>(
     `select r.id, ${rangeColumns('r')},
             r.remaining::text as remaining, r.state, r.origin, r.attempt, r.failures, r.unreachable, r.answer,
-            r.created_at, r.accepted_at, r.progress_at, r.ended_at
+            r.created_at, r.accepted_at, r.progress_at, r.ended_at, ${lostColumns('r')}
        from request r join stream s on s.id = r.stream_id
       where ($1::text[] is null or r.state = any($1)) and ($2::text is null or s.device_id = $2)
         and ($3::text is null or s.batch_id = $3) and ($6::int8 is null or coalesce(s.late_of, s.id) = $6)
@@ -77,6 +86,8 @@ function requestView(row: RequestRow): RequestView {
     ...rangeOfStream(row),
     remaining: left.pieces,
     remainingLength: left.length,
+    lost: row.lost,
+    lostLength: row.lost_length,
     state: row.state,
     origin: row.origin,
     attempt: row.attempt,

@@ -18,7 +18,9 @@ export interface Line {
 export interface PlotProps {
   readonly columns: Columns;
   readonly lines: readonly Line[];
-  readonly format: (value: number) => string;
+  readonly format: (values: readonly number[]) => string[];
+  /** From one line to the next; by default tens, twos and fives of them. */
+  readonly steps?: readonly number[] | undefined;
   readonly height: number;
 }
 
@@ -50,7 +52,10 @@ export function Plot(props: PlotProps) {
   return <div ref={box} class="plot" style={{ height: `${height}px` }} />;
 }
 
-function optionsOf({ lines, format, height }: Omit<PlotProps, 'columns'>, width: number): uPlot.Options {
+function optionsOf(
+  { lines, format, steps, height }: Omit<PlotProps, 'columns'>,
+  width: number,
+): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const grid = { stroke: colour('--line'), width: 1 };
@@ -61,7 +66,8 @@ function optionsOf({ lines, format, height }: Omit<PlotProps, 'columns'>, width:
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    padding: [8, 4, 0, 0],
+    // Room for half of the last time.
+    padding: [8, 24, 0, 0],
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
     axes: [
       {
@@ -74,7 +80,13 @@ function optionsOf({ lines, format, height }: Omit<PlotProps, 'columns'>, width:
           [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1],
         ],
       },
-      { ...axis, size: 52, space: 34, values: (_, values) => values.map(format) },
+      {
+        ...axis,
+        size: 52,
+        space: 34,
+        values: (_, values) => format(values),
+        ...(steps && { incrs: [...steps] }),
+      },
     ],
     series: [
       {},

@@ -1,6 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import type { TrendSample } from '../../../http/trend.ts';
 import { countText, durationText } from '../text/format.ts';
+import { ageSteps, axisAges, axisCounts } from './axis.ts';
 import { type Line, Plot } from './plot.tsx';
 import { type Columns, ingestColumns, lagColumns, lastOf } from './series.ts';
 
@@ -13,8 +14,6 @@ const lagLines: readonly Line[] = [
 
 const perSecond = (value: number) =>
   value === 0 || value >= 10 ? countText(Math.round(value)) : value.toFixed(1);
-/** One unit, for the room beside an axis. */
-const axisAge = (seconds: number) => (seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 6) / 10} min`);
 const age = (seconds: number) => (seconds === 0 ? '0' : durationText(seconds * 1000));
 
 export function TrendPlots({ samples }: { readonly samples: readonly TrendSample[] }) {
@@ -28,7 +27,7 @@ export function TrendPlots({ samples }: { readonly samples: readonly TrendSample
         columns={ingest}
         lines={ingestLines}
         format={perSecond}
-        axis={perSecond}
+        axis={axisCounts}
       />
       <TrendPlot
         title="Lag"
@@ -36,7 +35,8 @@ export function TrendPlots({ samples }: { readonly samples: readonly TrendSample
         columns={lag}
         lines={lagLines}
         format={age}
-        axis={axisAge}
+        axis={axisAges}
+        steps={ageSteps}
       />
     </div>
   );
@@ -49,7 +49,8 @@ function TrendPlot(props: {
   readonly lines: readonly Line[];
   /** Of the legend's figures, and of the axis. */
   readonly format: (value: number) => string;
-  readonly axis: (value: number) => string;
+  readonly axis: (values: readonly number[]) => string[];
+  readonly steps?: readonly number[];
 }) {
   const { columns, lines, format } = props;
   const [, ...values] = columns;
@@ -80,7 +81,7 @@ function TrendPlot(props: {
           })}
         </ul>
       </figcaption>
-      <Plot columns={columns} lines={lines} format={props.axis} height={150} />
+      <Plot columns={columns} lines={lines} format={props.axis} steps={props.steps} height={150} />
     </figure>
   );
 }

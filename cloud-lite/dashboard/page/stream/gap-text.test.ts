@@ -8,6 +8,12 @@ const gap = {
   requests: 1,
   lastState: null,
   lastAnswer: null,
+  index: 'time',
+  lateSeries: null,
+  start: 0,
+  end: 15_600,
+  lost: [] as { reason: string; length: number }[],
+  lostLength: 0,
 } as const;
 
 describe('a gap', () => {
@@ -28,5 +34,30 @@ describe('a gap', () => {
     expect(gapCause({ ...gap, lastState: 'pending', lastAnswer: 'not online' })).toBe('not online');
     expect(gapCause({ ...gap, requests: 0 })).toBe('no request yet');
     expect(gapCause({ ...gap, state: 'closed', requests: 0 })).toBe('came by itself');
+    expect(gapCause({ ...gap, state: 'closed', lastState: 'closed', lastAnswer: 'accepted' })).toBe(
+      'fetched',
+    );
+  });
+
+  test('that ended with a loss says so, with the reason, however its request ended', () => {
+    const ended = {
+      ...gap,
+      state: 'closed',
+      missing: [],
+      lastState: 'partly-void',
+      lastAnswer: 'accepted',
+    } as const;
+    const whole = { ...ended, lost: [{ reason: 'no-history', length: 15_600 }], lostLength: 15_600 };
+    expect([gapStateText(whole), gapCause(whole)]).toEqual(['Lost', 'no history']);
+    const part = { ...ended, lost: [{ reason: 'evicted', length: 600 }], lostLength: 600 };
+    expect([gapStateText(part), gapCause(part)]).toEqual(['Partly lost', '600 ms evicted']);
+    const two = {
+      ...whole,
+      lost: [
+        { reason: 'evicted', length: 5600 },
+        { reason: 'waived', length: 10_000 },
+      ],
+    };
+    expect([gapStateText(two), gapCause(two)]).toEqual(['Lost', '5.6 s evicted, 10 s waived']);
   });
 });

@@ -4,6 +4,7 @@ import type { Action } from '../actions/actions.tsx';
 import { useNow } from '../live/context.ts';
 import { agoText, wordsOf } from '../text/format.ts';
 import { sizeText, whichText } from '../text/which-text.ts';
+import { lostStateText, lostText } from './gap-text.ts';
 import { RangeCells, RangeTable } from './range-table.tsx';
 
 const isOpen = ({ state }: RequestView) => state === 'pending' || state === 'accepted';
@@ -30,8 +31,7 @@ export function Requests(props: {
                   request.origin === 'person' ? 'a person' : 'the detector'
                 }`}
                 state={requestStateText(request)}
-                // Once it is closed, what the module said on the way is past.
-                cause={request.state === 'closed' ? ' ' : (request.answer ?? ' ')}
+                cause={requestCause(request)}
               />
               <td class="right attempts">
                 <span class="narrow-only">attempt </span>
@@ -57,6 +57,14 @@ export function Requests(props: {
 function requestStateText(request: RequestView): string {
   if (request.state === 'pending') return request.unreachable ? 'Device unreachable' : 'Waiting to be sent';
   if (request.state === 'accepted') return 'Being fetched';
+  if (request.state === 'partly-void' && request.lostLength > 0) return lostStateText(request);
   const words = wordsOf(request.state);
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Once it has ended, what the module said on the way is past, unless that ended it. */
+function requestCause(request: RequestView): string {
+  if (request.state === 'closed') return ' ';
+  if (request.state === 'partly-void' && request.lostLength > 0) return lostText(request);
+  return request.answer ?? ' ';
 }

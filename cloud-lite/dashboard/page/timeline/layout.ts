@@ -73,10 +73,15 @@ export function layoutTicks(
   const ticks: Tick[] = [];
   for (let at = Math.ceil((view.start + offset) / step) * step - offset; at < view.end; at += step) {
     const x = ((at - view.start) / widthOf(view)) * widthPx;
-    ticks.push({ x, label: index === 'time' ? timeLabel(at, step, zone) : at.toLocaleString('en') });
+    const label = index === 'time' ? timeLabel(at, step, zone) : at.toLocaleString('en');
+    // Half a time says another one.
+    ticks.push({ x, label: x + 4 + label.length * charPx <= widthPx ? label : '' });
   }
   return ticks;
 }
+
+/** Of the ticks' font, at most. */
+const charPx = 6.5;
 
 const timeStep = (atLeast: number) =>
   timeSteps.find((step) => step >= atLeast) ?? roundStep(atLeast / day) * day;
