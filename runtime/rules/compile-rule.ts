@@ -53,6 +53,7 @@ export function compileRule(config: RuleConfig): CompiledRule {
     timestampBy: script.timestampBy,
     timeFields: script.timeFields,
     windows: script.windows,
+    rowsForOne: script.rowsForOne,
     reachMs:
       Math.max(0, ...script.selects.map(({ reachMs }) => reachMs)) +
       (isTimed ? order.outOfOrderMs + order.lateMs : 0),

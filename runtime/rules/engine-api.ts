@@ -107,6 +107,8 @@ export interface CompiledRule {
     readonly at: { readonly line: number; readonly column: number };
   }[];
   readonly windows: readonly WindowUse[];
+  /** Rows that go out for one row of an input, beside those of windows. */
+  readonly rowsForOne: number;
   /**
    * Longest time back from the watermark, in ms, from which a row can still matter. A rule that starts without a state, and is
    * pushed all rows of this time first, yields from then on what it would have yielded had it always run (session windows and the

@@ -35,6 +35,22 @@ describe('a rule explained', () => {
       rows: 'at most a row for each row of its inputs',
       memory: { kept: 'nothing from one row to the next' },
     });
+    const mean = 'SELECT AVG(a) AS m INTO mean FROM input GROUP BY TumblingWindow(second, 5)';
+    const rows = (query: string) => explained(query).rows;
+    expect(
+      rows('SELECT a INTO x FROM input; SELECT a INTO y FROM input UNION SELECT b AS a FROM input'),
+    ).toBe('at most 3 rows for each row of its inputs');
+    for (const query of [
+      `SELECT * INTO all FROM input; ${mean}`,
+      'SELECT e.ArrayValue FROM input CROSS APPLY GetArrayElements(list) AS e',
+    ])
+      expect(rows(query)).toBe('as many rows as its events make');
+    expect(rows(`WITH s AS (SELECT a FROM input) ${mean.replace('input', 's')}`)).toBe(
+      'at most 17280 rows a day for each key',
+    );
+    expect(rows(`WITH s AS (${mean.replace('INTO mean ', '')}) SELECT m INTO o FROM s WHERE m > 1`)).toBe(
+      'at most 17280 rows a day for each key',
+    );
     expect(explained('SELECT COUNT(*) AS n FROM input GROUP BY SlidingWindow(second, 5)').rowsPerDay).toBe(
       undefined,
     );

@@ -5,10 +5,10 @@ import { durationText } from './language/duration-text.ts';
 const dayMs = 86_400_000;
 
 export function explainRule(rule: CompiledRule): RuleExplanation {
-  const { windows, limits, outputs } = rule;
+  const { windows, limits, outputs, rowsForOne } = rule;
   const perDay = windows.map(endsPerDay);
   const known = perDay.filter((count) => count !== undefined);
-  const isKnown = windows.length > 0 && known.length === windows.length;
+  const isKnown = windows.length > 0 && known.length === windows.length && rowsForOne === 0;
   const rowsPerDay = known.reduce((sum, count) => sum + count, 0);
   return {
     name: rule.name,
@@ -23,9 +23,9 @@ export function explainRule(rule: CompiledRule): RuleExplanation {
     ...(isKnown ? { rowsPerDay } : {}),
     rows: isKnown
       ? `at most ${rowsPerDay} rows a day for each key`
-      : windows.length === 0
-        ? 'at most a row for each row of its inputs'
-        : 'as many rows as its events make',
+      : windows.length > 0 || !Number.isFinite(rowsForOne)
+        ? 'as many rows as its events make'
+        : `at most ${rowsForOne === 1 ? 'a row' : `${rowsForOne} rows`} for each row of its inputs`,
     warnings: isKnown ? [...rule.warnings, ...floodWarning(rowsPerDay)] : rule.warnings,
   };
 }

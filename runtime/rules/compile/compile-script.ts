@@ -16,6 +16,8 @@ export interface CompiledScript {
   readonly selects: readonly SelectPlan[];
   readonly outputs: readonly string[];
   readonly windows: readonly WindowUse[];
+  /** As `CompiledRule.rowsForOne`. */
+  readonly rowsForOne: number;
   /** By input: `null` where its index is the time. */
   readonly timestampBy: Readonly<Record<string, string | null>>;
   /** That TIMESTAMP BY names. */
@@ -50,6 +52,8 @@ class ScriptCompiler {
   readonly #inputs: { readonly plan: InputPlan; readonly text: string; readonly shown: string | null }[] = [];
   readonly #selects: SelectPlan[] = [];
   readonly #fanOut: number[] = [];
+  /** By position: its rows are those of windows. */
+  readonly #windowed: boolean[] = [];
   readonly #steps: Step[] = [];
   readonly #windows: WindowUse[] = [];
   readonly #fields = new Map<string, Set<string>>();
@@ -75,6 +79,10 @@ class ScriptCompiler {
     const outputs = [...new Set(this.#selects.flatMap(({ output }) => output ?? []))];
     const fields = Object.fromEntries([...this.#fields].map(([input, names]) => [input, [...names].sort()]));
     const inputs = this.#inputs.map(({ plan }) => plan);
+    const direct = [...this.#selects.keys()].filter(
+      (at) => this.#selects[at]!.output !== undefined && !this.#windowed[at],
+    );
+    const isBounded = this.#selects.every(({ applies }) => applies.length === 0);
     const timestampBy = Object.fromEntries(this.#inputs.map(({ plan, shown }) => [plan.input, shown]));
     return {
       inputs,
@@ -84,6 +92,9 @@ class ScriptCompiler {
       columns: new Map([...this.#columns].flatMap(([name, all]) => (all === undefined ? [] : [[name, all]]))),
       outputs,
       windows: this.#windows,
+      rowsForOne: isBounded
+        ? direct.reduce((sum, at) => sum + this.#fanOut[at]!, 0)
+        : Number.POSITIVE_INFINITY,
       warnings: [...this.#warnings],
       fields,
     };
@@ -128,7 +139,7 @@ class ScriptCompiler {
   }
 
   #select(select: Select, output: string | undefined) {
-    const { shape, connect, reachMs, restsMs, fanOut } = this.#source(select.from);
+    const { shape, connect, reachMs, restsMs, fanOut, isWindowed } = this.#source(select.from);
     const { plan, ownReachMs, ownRestsMs, windows, columnTypes, allColumns } = compileSelect(select, shape);
     const position = this.#selects.length;
     this.#selects.push({
@@ -139,6 +150,7 @@ class ScriptCompiler {
     });
     this.#windows.push(...windows);
     this.#fanOut.push(plan.grouping === undefined ? fanOut : 1);
+    this.#windowed.push(plan.grouping !== undefined || (isWindowed && plan.applies.length === 0));
     connect(position);
     return { position, columnTypes, allColumns };
   }
@@ -193,7 +205,8 @@ class ScriptCompiler {
     const selects = step.selects.map((position) => this.#selects[position]!);
     const reachMs = Math.max(0, ...selects.map((select) => select.reachMs));
     const restsMs = Math.max(0, ...selects.map((select) => select.restsMs));
-    return { shape, connect, reachMs, restsMs, fanOut };
+    const isWindowed = step.selects.every((from) => this.#windowed[from]);
+    return { shape, connect, reachMs, restsMs, fanOut, isWindowed };
   }
 
   #fromInput(source: Source, input: string, names: readonly string[]) {
@@ -213,7 +226,7 @@ class ScriptCompiler {
     const timestampBy = isByIndex ? undefined : uncast(source.timestampBy!);
     const plan = this.#inputPlan(input, timestampBy, shape);
     const connect = (position: number) => void plan.feeds.push(position);
-    return { shape, connect, reachMs: 0, restsMs: 0, fanOut: 1 };
+    return { shape, connect, reachMs: 0, restsMs: 0, fanOut: 1, isWindowed: false };
   }
 
   #fieldsOf(input: string): Set<string> {

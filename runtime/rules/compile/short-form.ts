@@ -91,6 +91,7 @@ export function compileShortForm({ inputs, when, until, for: hold }: ShortRule):
     outputs: [...latchOutputs],
     columns: new Map(latchOutputs.map((output) => [output, latchColumns])),
     windows: [],
+    rowsForOne: 1,
     warnings: [...warnings],
     timeFields: [],
     timestampBy: Object.fromEntries([...fields.keys()].map((input) => [input, null])),

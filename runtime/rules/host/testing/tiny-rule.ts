@@ -16,6 +16,7 @@ export function compileTiny({ name, inputs, query }: RuleConfig): CompiledRule {
     timestampBy: {},
     timeFields: [],
     windows: [{ kind: 'tumbling', sizeMs }],
+    rowsForOne: 0,
     reachMs: sizeMs,
     aheadMs: 0,
     needsState: false,
