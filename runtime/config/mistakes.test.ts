@@ -282,6 +282,27 @@ const mistakes: readonly (readonly [what: string, text: string, ...said: string[
     'line 2, column 88: oven: sources[0].identity.certificateFile: there is no such file: /no/c.pem',
     'line 2, column 116: oven: sources[0].identity.keyFile: there is no such file: /no/k.pem',
   ],
+  [
+    'a module input without its name',
+    'sources:\n  - {name: s, type: module-input, tags: [{name: a}]}\n',
+    'line 2, column 5: s: sources[0].input: is missing: it must be text',
+    'line 2, column 42: s, tag a: sources[0].tags[0].path: is missing: it must be text',
+  ],
+  [
+    'a number in the place of text',
+    'sources:\n  - {name: s, type: module-input, input: 7, tags: [{name: a, path: a}]}\n',
+    'line 2, column 35: s: sources[0].input: must be text: put it in quotes, since it looks like something else (here: 7)',
+  ],
+  [
+    'a duration of a rule without its unit',
+    `${source(tags)}rules:\n  - {name: hot, when: level > 5, for: 10, outputs: [upstream]}\n`,
+    'line 8, column 34: rule hot: rules[0].for: must be a duration such as 500ms, 5s, 2min or 1h (here: 10)',
+  ],
+  [
+    'a control character without its end',
+    "sources:\n  - name: s\n    type: serial\n    path: /dev/serial/by-id/a\n    poll: {command: 'P<CR', everyMs: 1000}\n    fields: {pattern: '(?<w>[0-9]+)'}\n    tags: [{name: w}]\n",
+    'line 5, column 12: s: sources[0].poll.command: has <CR without its >: write <CR>, or \\< for the character itself',
+  ],
 ];
 
 describe('a mistake is told with its place, its source and what would be right', () => {

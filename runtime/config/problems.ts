@@ -78,7 +78,12 @@ function flatten(issue: z.core.$ZodIssue, input: unknown): readonly RawProblem[]
     return [{ path, message, isMissing: true, ...(issue.message === noWords && { isOfSchema: true }) }];
   }
   const hasComma = typeof given === 'string' && /^[+-]?\d+,\d+$/.test(given);
-  const own = hasComma && /number/.test(words) ? `${words}; write its decimals behind a point` : words;
+  const isBare = words === 'must be text' && ['number', 'boolean'].includes(typeof given);
+  const own = isBare
+    ? `${words}: put it in quotes, since it looks like something else`
+    : hasComma && /number/.test(words)
+      ? `${words}; write its decimals behind a point`
+      : words;
   const text = issue.code === 'custom' ? undefined : shown(given);
   const isSecret = secretKey.test(String(path.at(-1))) && !namesSecret.test(String(path.at(-1)));
   const meant = typeof given === 'string' ? nearest(given, choicesOf(issue, own)) : undefined;
@@ -204,7 +209,7 @@ const typeWords: Readonly<Record<string, (path: readonly PropertyKey[]) => strin
   number: (path) =>
     `must be a number${ofMs(path) ? ' of milliseconds, or a duration such as 1s, 5min or 7d' : ''}`,
   boolean: () => 'must be true or false',
-  string: () => 'must be text: put it in quotes where it looks like something else',
+  string: () => 'must be text',
   array: () => 'must be a list: [..], or lines that begin with a dash',
   object: () => 'must hold settings, as name: value',
   record: () => 'must hold pairs, as name: value',

@@ -80,7 +80,8 @@ describe('explain', () => {
       text: expect.stringMatching(/^sources\[\]\.tags\[\]\.address/),
     });
     expect(explain('quietMs')).toMatchObject({ text: expect.stringMatching(/^windows\.quietMs/) });
-    expect(explain('windows.agems')).toEqual({ meant: 'windows.ageMs' });
+    for (const meant of ['windows.agems', 'windows.age'])
+      expect(explain(meant)).toEqual({ meant: 'windows.ageMs' });
     expect(explain('nothingOfThisKind')).toEqual({ meant: undefined });
   });
 });

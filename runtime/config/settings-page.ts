@@ -20,7 +20,10 @@ export function explain(wanted: string): { readonly text: string } | { readonly 
   if (found.length > 0) return { text: found.map(explained).join('\n\n') };
   const paths = all.map(({ path }) => path);
   const last = nearest(wanted.split('.').at(-1)!, new Set(paths.map((path) => path.split('.').at(-1)!)));
-  return { meant: nearest(wanted, paths) ?? (last && paths.find((path) => path.split('.').at(-1) === last)) };
+  const inMs = paths.find((path) => path.toLowerCase() === `${wanted}ms`.toLowerCase());
+  return {
+    meant: inMs ?? nearest(wanted, paths) ?? (last && paths.find((path) => path.split('.').at(-1) === last)),
+  };
 }
 
 /** docs/SETTINGS.md, whole. */

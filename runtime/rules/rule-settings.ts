@@ -47,7 +47,8 @@ const text = z
   .string()
   .min(1)
   .max(64 * 1024);
-const duration = z.string().regex(durationForm, 'must be a duration such as 500ms, 5s, 2min or 1h');
+const durationWords = 'must be a duration such as 500ms, 5s, 2min or 1h';
+const duration = z.string(durationWords).regex(durationForm, durationWords);
 
 const missingOutputs =
   'is missing: say what becomes of its rows, as [upstream], or by the names after INTO, as {output: [upstream]}';

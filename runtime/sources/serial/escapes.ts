@@ -25,7 +25,11 @@ const piece = /\\x([0-9a-fA-F]{2})|\\([rnt0e\\<])|<([A-Z0-9]{2,3})>|([\s\S])/gy;
 /** Text to bytes, a character a byte (Latin-1). */
 export function unescapeBytes(text: string): Unescaped {
   const bytes: number[] = [];
-  for (const [, hex, letter, name, plain] of text.matchAll(piece)) {
+  for (const { index, 0: all, 1: hex, 2: letter, 3: name, 4: plain } of text.matchAll(piece)) {
+    const cutOff =
+      all === '<' ? /^<([A-Z0-9]{2,3})(?![A-Z0-9>])/.exec(text.slice(index, index + 5))?.[1] : undefined;
+    if (cutOff !== undefined && named.has(cutOff))
+      return refuse(`has <${cutOff} without its >: write <${cutOff}>, or \\< for the character itself`);
     if (hex !== undefined) bytes.push(Number.parseInt(hex, 16));
     else if (letter !== undefined) bytes.push(letters[letter]!);
     else if (name !== undefined) {
