@@ -154,6 +154,7 @@ resource eventHub 'Microsoft.EventHub/namespaces/eventhubs@2024-01-01' = {
 resource consumerGroup 'Microsoft.EventHub/namespaces/eventhubs/consumergroups@2024-01-01' = {
   parent: eventHub
   name: 'holdfast'
+  properties: {}
 }
 
 resource hubSends 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
@@ -302,6 +303,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-01-01' = if (isPrivate)
 resource databaseZone 'Microsoft.Network/privateDnsZones@2020-06-01' = if (isPrivate) {
   name: '${prefix}.private.postgres.database.azure.com'
   location: 'global'
+  properties: {}
 }
 
 resource databaseZoneLink 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2020-06-01' = if (isPrivate) {

@@ -191,6 +191,9 @@ it('is told in lines: buses, messages, disk, memory, and the hub by tier', () =>
   expect(text).toMatch(/modbus-rtu \/dev\/ttyUSB0: 1 request\/s, \d+ % of the line's time/);
   expect(text).toMatch(/An outage of 7\.0 days loses nothing \(bound by spool\.retention\.unsentMs\)/);
   expect(text).toMatch(/about 11\d MB of the image's 256/);
-  expect(text).toMatch(/IoT Hub for 50 gateways like this, USD, list prices of \d{4}-\d\d/);
+  expect(text).toMatch(/IoT Hub for 50 gateways like this, USD, prices of \d{4}-\d\d/);
+  expect(text).toMatch(/List prices of \d{4}-\d\d, East US.* give yours by --prices FILE/);
+  const ours = planAll(config, { gateways: 50 }, withPrices({ asOf: '2026-11' }), new VirtualClock(), 0);
+  expect(planText('site.yaml', ours)).toMatch(/USD, prices of 2026-11\n(?!.*List prices)/s);
   expect(text).toMatch(/S1: 864,000 metered messages a day, 3 units: 2\.47 a day, 75\.00 a month, the least/);
 });

@@ -36,7 +36,8 @@ export interface Plan {
   readonly hub: readonly TierCost[];
   /** Of the whole cloud side, where its parameters were given. */
   readonly azure?: AzureCost;
-  readonly prices: { readonly asOf: string; readonly currency: string };
+  /** `areListed`: those that come with the program, none of the reader's own. */
+  readonly prices: { readonly asOf: string; readonly currency: string; readonly areListed: boolean };
 }
 
 /** Prints the plan, or all that is wrong. Returns the exit code. */
@@ -95,7 +96,7 @@ export function planAll(
     memory: planMemory(config, site.total.readingsPerDay),
     gateways,
     hub: hubCosts(sent, gateways, prices),
-    prices: { asOf: prices.asOf, currency: prices.currency },
+    prices: { asOf: prices.asOf, currency: prices.currency, areListed: prices === listPrices },
   };
 }
 
@@ -167,11 +168,12 @@ function costLines({ hub, gateways, prices }: Plan): string[] {
     const least = tier === best?.tier ? ', the least' : '';
     return `  ${what}, ${plural(units, 'unit')}: ${money(perDay!)} a day, ${money(perMonth!)} a month${least}`;
   });
-  const { asOf, currency } = prices;
+  const { asOf, currency, areListed } = prices;
   return [
     '',
-    `IoT Hub for ${plural(gateways, 'gateway')} like this, ${currency}, list prices of ${asOf}`,
+    `IoT Hub for ${plural(gateways, 'gateway')} like this, ${currency}, prices of ${asOf}`,
     ...lines,
+    ...(areListed ? [priceNote(asOf)] : []),
   ];
 }
 
@@ -180,12 +182,15 @@ function azureLines({ azure, prices }: Plan): string[] {
   const { lines, perMonth, warnings } = azure;
   return [
     '',
-    `The cloud side by these parameters, ${prices.currency} a month`,
+    `The cloud side by these parameters, ${prices.currency} a month, prices of ${prices.asOf}`,
     ...lines.map((line) => `  ${line.what}: ${money(line.perMonth)}`),
     `  together: ${money(perMonth)}`,
     ...warnings.map((warning) => `\nwarning: ${warning}`),
   ];
 }
+
+const priceNote = (asOf: string) =>
+  `  List prices of ${asOf}, East US, without tax. They change: look them up, and give yours by --prices FILE`;
 
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
 const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? '' : 's'}`;
