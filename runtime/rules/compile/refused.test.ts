@@ -30,6 +30,9 @@ describe('a query is refused', () => {
     ['SELECT v FROM input WHERE v < 1e400', '1e400 is beyond all numbers', '1.8e308'],
     [`SELECT v FROM input WHERE ${'NOT '.repeat(5000)}v = 1`, 'in a row', 'none'],
     [`SELECT v FROM input WHERE v = ${'- '.repeat(500)}1`, 'in a row', 'none'],
+    ['SELECT ISNULL(v, 0) FROM input', 'ISNULL: a function of T-SQL is not supported', 'COALESCE'],
+    ['SELECT IIF(v > 1, 1, 0) FROM input', 'IIF: a function of T-SQL is not supported', 'CASE'],
+    ['SELECT AnomalyDetection(v) FROM input', 'machine learning', 'STDEV'],
     ['SELECT v FROM input /* never closed', 'the comment is not closed', '*/'],
     ['SELECT v FROM input WHERE v > 1 LIMIT 5', 'LIMIT', 'TopOne()'],
     [

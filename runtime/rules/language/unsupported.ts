@@ -4,6 +4,8 @@ import type { IToken } from './toolkit.ts';
 import type { Call, Position } from './tree.ts';
 
 const byName: readonly (readonly [RegExp, string, string])[] = [
+  [/^IIF$/i, 'a function of T-SQL', 'Use CASE WHEN .. THEN .. ELSE .. END.'],
+  [/^ISNULL$/i, 'a function of T-SQL', 'Use COALESCE(x, 0), or x IS NULL.'],
   [/^udf\./i, 'a user-defined function', 'Write it out in the query, or compute it in a module of its own.'],
   [
     /^uda\./i,
@@ -11,7 +13,7 @@ const byName: readonly (readonly [RegExp, string, string])[] = [
     'Use the built-in aggregates, or compute it in a module of its own.',
   ],
   [
-    /^AnomalyDetection_/i,
+    /^AnomalyDetection(?:_|$)/i,
     'machine learning',
     'Compare with the average and STDEV of a window: AVG(x) + 3 * STDEV(x).',
   ],
