@@ -75,7 +75,7 @@ async function run(): Promise<number> {
     say(`starting plant, hub, runtime and detector; everything they write is in ${folder}`);
     world = await startWorld({ folder, seed: options.seed, onEvent: say });
     const running = world;
-    say(`dashboard: ${running.dashboardUrl} token for its actions: ${demoToken}`, 'key');
+    say(`dashboard: ${running.dashboardUrl} token: ${demoToken}`, 'key');
     if (drawn) screen = openTerminal(process.stdout);
     const stopDrawing = keepDrawing(running);
     const stopKeys = readKeys(
