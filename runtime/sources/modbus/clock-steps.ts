@@ -184,10 +184,11 @@ export class ClockSteps {
   get apartMs(): number {
     const intervals = this.#intervals;
     if (intervals.length === 0) return Number.POSITIVE_INFINITY;
-    // Of rounded times only many together tell.
-    const isRounded = this.#stepMs > 1;
+    const leastMs = Math.min(...intervals);
+    if (this.#stepMs === 1) return leastMs * (1 - irregular);
+    // Of rounded times only many together tell. Where some are the same, samples come faster than that, and some go by unseen.
     const meanMs = intervals.reduce((sum, each) => sum + each, 0) / intervals.length;
-    return (isRounded ? meanMs : Math.min(...intervals)) * (1 - irregular);
+    return leastMs === 0 ? meanMs / 2 : meanMs * (1 - irregular);
   }
 
   /** How long ago what was shown last was the newest sample for sure. */
@@ -196,7 +197,7 @@ export class ClockSteps {
   }
 
   get #intervalMs(): number | undefined {
-    const sorted = this.#intervals.toSorted((a, b) => a - b);
+    const sorted = this.#intervals.filter((each) => each > 0).toSorted((a, b) => a - b);
     return sorted.length < leastIntervals ? undefined : sorted[sorted.length >> 1];
   }
 
@@ -242,9 +243,9 @@ export class ClockSteps {
     const now = this.#clock.monotonic();
     const shown = this.#shown;
     this.#recalledTwiceTo = Number.NEGATIVE_INFINITY;
-    if (shown?.time === time) return;
-    if (shown && !this.#hasMissed && time > shown.time && (since?.count ?? 1) === 1)
+    if (shown && !this.#hasMissed && time >= shown.time && (since?.count ?? 1) === 1)
       this.#intervals = [...this.#intervals, time - shown.time].slice(-maxIntervals);
+    if (shown?.time === time) return;
     if (shown) this.#judgeLag(time, shown, since);
     this.#lead = Math.min(this.#lead, time - now);
     this.#knownFrom = Math.min(this.#knownFrom, time);

@@ -84,14 +84,21 @@ export class MemoryLooks {
   async #timesIn(nodes: readonly LookedAt[], start: number, end: number) {
     const times: number[] = [];
     let isMore = false;
-    for (const [{ tag }, { status, values }] of await this.#requests.few(nodes, { start, end }, 1)) {
+    for (const [{ tag }, { status, values, continuation }] of await this.#requests.few(
+      nodes,
+      { start, end },
+      1,
+    )) {
       const meaning = meaningOf(status);
       if (!isView(meaning) && meaning !== 'no-places') throw historyFailed(tag, plainName(status));
-      isMore ||= meaning === 'no-places';
-      for (const value of values) {
+      const shown = values.flatMap((value) => {
         const at = isBound(value) ? undefined : stampOf(value);
-        if (at !== undefined && at >= start && at < end) times.push(at);
-      }
+        return at !== undefined && at >= start && at < end ? [at] : [];
+      });
+      times.push(...shown);
+      // A page may be empty, or hold a bound alone, and say that there is more.
+      const saysMore = continuation !== undefined || meaning === 'more';
+      isMore ||= meaning === 'no-places' || (saysMore && shown.length === 0);
     }
     return { times, isMore };
   }

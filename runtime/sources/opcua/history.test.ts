@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import type { HistoryPage } from '../history-page.ts';
 import { createHistory } from './history.ts';
+import type { HistoryRequest } from './opcua-session.ts';
 import { Refusals } from './refusals.ts';
 import { RepeatedTimes } from './repeated-times.ts';
 import { every, never, readAll, readIn, serverWith, T, valuesAt } from './testing/history-judge.ts';
@@ -191,6 +192,30 @@ describe('a memory that does not reach so far back', () => {
     const { pages, until } = await readAll(server, { start: T + 5, end: T + 805 }, 10, 1);
     expect(pages[0]).toMatchObject({ reason: 'history-expired', window: { start: T + 5, end: T + 400 } });
     expect(until).toBe(T + 805);
+  });
+
+  it('is not void up to the oldest value of another node, where the server shows one from outside and says that there is more', async () => {
+    const server = serverWith({ places: 'kept', most: 7 }, every(10, 100), 40);
+    server.nodes.set('n=t1', { kind: 'kept', recorded: valuesAt(every(10, 100)), gone: 70 });
+    const session = server.session();
+    const read = async (request: HistoryRequest) => {
+      const results = await session.historyRead(request);
+      return results.map((result, at) => {
+        const { nodeId, continuation } = request.nodes[at]!;
+        const isFirst = nodeId === 'n=t0' && !continuation && request.valuesPerNode === 1;
+        if (!isFirst || !result.continuation) return result;
+        const before = new Date(Math.min(request.start, request.end) - 1);
+        const values = result.values.map((value) => ({
+          ...value,
+          sourceTimestamp: before,
+          serverTimestamp: before,
+        }));
+        return { ...result, values };
+      });
+    };
+    server.session = () => ({ ...session, historyRead: read });
+    const { pages } = await readAll(server, { start: T + 5, end: T + 805 }, 10, 2);
+    expect(pages[0]).toMatchObject({ reason: 'history-expired', window: { start: T + 5, end: T + 400 } });
   });
 
   it('is not void where the server shows nothing at all: perhaps it has only begun', async () => {

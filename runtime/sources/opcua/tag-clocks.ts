@@ -15,6 +15,8 @@ interface TagClock {
   leastLeadMs: number;
   /** It is ahead by no more, as far as its values tell; Infinity where they do not. */
   mostLeadMs: number;
+  /** It was watched from then on at the latest, by the server's clock; -Infinity where it was before observation began. */
+  readonly watchedFrom: number;
 }
 
 export class TagClocks {
@@ -22,6 +24,7 @@ export class TagClocks {
   readonly #latest = new Map<string, TagClock>();
   /** By how much a tag's clock is slow. */
   readonly #slow = new Map<string, number>();
+  #hasBegun = false;
   #holdMs = maxHoldMs;
   #newestFirst = Number.NEGATIVE_INFINITY;
 
@@ -58,6 +61,16 @@ export class TagClocks {
     return most;
   }
 
+  /** Observation begins: tags of which the first value is still to come were not watched until then. */
+  begin(): void {
+    this.#hasBegun = true;
+  }
+
+  /** Below, a tag that was not watched from the beginning may have had others, by a clock that was set back since. */
+  watchedFrom(tag: string): number {
+    return this.#latest.get(tag)?.watchedFrom ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** Grows when an item is sampled more slowly than those before. */
   allow(latenessMs: number): void {
     this.#latenessMs = Math.max(this.#latenessMs, latenessMs);
@@ -73,7 +86,9 @@ export class TagClocks {
     if (clock === undefined) {
       if (leadMs <= maxHoldMs) this.#newestFirst = Math.max(this.#newestFirst, own);
       // Nobody knows when it was sampled.
-      this.#latest.set(tag, { own, leastLeadMs: leadMs, mostLeadMs: Number.POSITIVE_INFINITY });
+      const mostLeadMs = Number.POSITIVE_INFINITY;
+      const watchedFrom = this.#hasBegun ? Math.min(after, publishedAt) : Number.NEGATIVE_INFINITY;
+      this.#latest.set(tag, { own, leastLeadMs: leadMs, mostLeadMs, watchedFrom });
       return undefined;
     }
     const before = clock.own;

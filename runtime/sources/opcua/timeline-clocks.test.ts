@@ -311,6 +311,32 @@ describe('a tag that is watched later than others', () => {
     expect(inOrder(seen())).toEqual(['1@3000 uncertain:time-late', '2@3000']);
   });
 
+  it('tells nothing at times from before it was watched: its clock may have come by there before, and been set back', () => {
+    const { timeline, seen, message, begin } = make({ latenessMs: 500 });
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    timeline.addRefused('b', 'bad:no-match');
+    begin(0);
+    message(1000);
+    // The clock of both is set back by 9 s while only `a` is watched: what is stated waits.
+    timeline.add('a', off(-9000, 1500, 2), T + 2000);
+    message(2000);
+    timeline.add('b', off(-9000, 3500, 7), T + 4000);
+    message(4000);
+    for (let time = 5000; time <= 11_000; time += 1000) {
+      timeline.add('b', off(-9000, time - 100, time), T + time);
+      message(time);
+    }
+    message(30_000);
+    const places = seen()
+      .filter((each) => each.startsWith('b='))
+      .map((each) => [each.split('@')[0], placeIn(each)] as const);
+    expect(places).toContainEqual(['b=null', 0]);
+    const isStated = ([what, place]: readonly [string | undefined, number]) =>
+      what !== 'b=null' && place >= 0 && place < 2000;
+    expect(places.filter(isStated)).toEqual([]);
+  });
+
   it('is in order for 300 random servers', () => {
     for (let seed = 1; seed <= 300; seed++) {
       const random = seededRandom(seed);

@@ -11,34 +11,18 @@
 // behind both; behind the times of clocks that are ahead, too, which others had before. What the items held
 // there is reported there. The same is done after each break, so that no item's value is forgotten because its last
 // change fell into the hole; that change itself goes up late, with its own time.
-import type { Clock } from '../../../kernel/clock.ts';
 import type { Quality, Reading } from '../../../wire/reading.ts';
 import { Observation } from '../observation.ts';
-import type { SourceSink } from '../source.ts';
 import { type Content, contentOf } from './content.ts';
 import { HeldValues } from './held-values.ts';
-import { doubt, type OddTime, type Stamp, stampOf } from './odd-time.ts';
+import { doubt, type Stamp, stampOf } from './odd-time.ts';
 import type { WireValue } from './opcua-session.ts';
 import { type ClockStep, PublishClock } from './publish-clock.ts';
 import { hasOverflow } from './quality.ts';
-import { type RepeatedTimes, serverClock } from './repeated-times.ts';
+import { serverClock } from './repeated-times.ts';
 import { maxHoldMs, TagClocks } from './tag-clocks.ts';
+import type { TimelineOptions } from './timeline-options.ts';
 import { inOrder, lateFrom, readingOf, type WaitingValue, WaitingValues } from './waiting-values.ts';
-
-export interface TimelineOptions {
-  readonly sink: SourceSink;
-  readonly clock: Pick<Clock, 'monotonic'>;
-  readonly timestamp: 'source' | 'server';
-  readonly latenessMs: number;
-  /** Values older than the beginning of observation are reported at it; else they are left out. */
-  readonly snapshots: boolean;
-  /** Observation never begins below: what lies there was reported by a session before. */
-  readonly floor?: number | undefined;
-  /** Told of all times, over the sessions of a source. */
-  readonly repeated?: RepeatedTimes;
-  readonly onOdd: (what: OddTime, count: number) => void;
-  readonly onClockSet?: (step: ClockStep) => void;
-}
 
 export const maxPending = 200_000;
 
@@ -149,6 +133,7 @@ export class Timeline {
    */
   begin(watchedFrom: number, publishedAt: number): void {
     this.#hasBegun = true;
+    this.#clocks.begin();
     const { newestFirst } = this.#clocks;
     const behind = newestFirst <= publishedAt + maxHoldMs ? newestFirst + 1 : watchedFrom;
     const first = Math.max(this.#setTo ?? watchedFrom, behind);
@@ -200,9 +185,22 @@ export class Timeline {
   #place(tag: string, content: Content, { index, own, odd, server }: Stamp, isNews: boolean): void {
     const quality = odd ? doubt(content.quality, odd) : content.quality;
     const waiting = { index, own, server, tag, value: content.value, quality, isNews };
-    if (this.#until === undefined || index >= this.#until) this.#pending.push(waiting);
+    if (this.#until === undefined) this.#pending.push(waiting);
+    else if (index >= this.#until) this.#wait(waiting);
     else if (isNews) this.#takeOlder(waiting, this.#until);
     else this.#takeHeld(waiting, this.#until);
+  }
+
+  /** At its place; of a tag that is watched at last not before that: its clock may have come by there before, with what was not watched. */
+  #wait(value: WaitingValue): void {
+    const watchedFrom = this.#clocks.watchedFrom(value.tag);
+    if (value.index >= watchedFrom) this.#pending.push(value);
+    else if (value.isNews) this.#giveLate(this.#pending.withHeld([lateFrom(value, watchedFrom)]));
+    else
+      this.#pending.push({
+        ...value,
+        index: Math.max(value.index, this.#clocks.hadAt(value) ?? value.index),
+      });
   }
 
   /** It may be of any age: it is what the item holds. */
@@ -247,7 +245,7 @@ export class Timeline {
     if (until === undefined || frontier <= until) this.#giveLate(this.#pending.withHeld(late));
     else
       for (const each of late)
-        this.#pending.push({ ...each, index: Math.max(until, Math.min(each.index, frontier - 1)) });
+        this.#wait({ ...each, index: Math.max(until, Math.min(each.index, frontier - 1)) });
   }
 
   /** Values of this tag are lost: behind the one before, or with its time, up to the one at `own`. */
