@@ -47,6 +47,8 @@ const drift = 1 / 1000;
 const maxSteps = 64;
 /** Many samples take this much more or less time than as many usual intervals. */
 const irregular = 1 / 20;
+/** The next two may be so much closer than the last ones were. */
+const uneven = 3 / 4;
 /** Intervals between samples of which the median is the usual one; fewer than the least tell nothing. */
 const maxIntervals = 15;
 const leastIntervals = 3;
@@ -180,15 +182,16 @@ export class ClockSteps {
     return lag.lostMs > 2 * apartMs ? roundUp(lag.to) : 0;
   }
 
-  /** At least so far apart two samples are, as the last ones were. Infinite where nothing is known. */
-  get apartMs(): number {
-    const intervals = this.#intervals;
+  /** At least so far apart two samples are, as the last ones were, and one at `time` is from the one before. */
+  apartMs(time: number): number {
+    const next = time - (this.#shown?.time ?? time);
+    const intervals = next > 0 ? [...this.#intervals, next] : this.#intervals;
     if (intervals.length === 0) return Number.POSITIVE_INFINITY;
     const leastMs = Math.min(...intervals);
-    if (this.#stepMs === 1) return leastMs * (1 - irregular);
+    if (this.#stepMs === 1) return leastMs * uneven;
     // Of rounded times only many together tell. Where some are the same, samples come faster than that, and some go by unseen.
     const meanMs = intervals.reduce((sum, each) => sum + each, 0) / intervals.length;
-    return leastMs === 0 ? meanMs / 2 : meanMs * (1 - irregular);
+    return leastMs === 0 ? meanMs / 2 : meanMs * uneven;
   }
 
   /** How long ago what was shown last was the newest sample for sure. */

@@ -334,10 +334,11 @@ export class LogTimes {
   #isTooMany({ before, after }: Miss): boolean {
     const { order } = this.#view;
     const [first] = order;
-    const shown = order.findLast(({ time }) => time === after.time);
     const { modulus } = this.#options;
+    const isShown = ({ position, time }: TimedPosition) =>
+      time === after.time && mod(this.numberAt(position), modulus) === after.number;
     // The log numbers its records as the samples are.
-    if (!first || !shown || mod(this.numberAt(shown.position), modulus) !== after.number) return false;
+    if (!first || !order.some(isShown)) return false;
     const gone = mod(this.numberAt(first.position) - before.number, modulus);
     if (gone === 0 || gone > modulus / 2) return false;
     const fastestMs = Math.min(...intervalsIn(order).filter((interval) => interval >= 0));

@@ -114,6 +114,29 @@ describe('a Modbus source whose values we stamp', () => {
     expect(sink.breaches()).toEqual([]);
   });
 
+  it('breaks it before a poll is stated during which those of other tags, with a shorter period, were missed', async () => {
+    const slow = { ...word('slow', 50), pollMs: 1000 };
+    const { clock, registers, device, run } = setUp({ tags: [word('a', 0), slow], timeoutMs: 1000 });
+    const { sink } = run();
+    await clock.advance(950);
+    device.answer = (request) => {
+      if (request.pdu.readUInt16BE(1) < 50) return registers.answer(request);
+      device.answer = registers.answer;
+      return { afterMs: 350, answer: registers.answer(request) };
+    };
+    await clock.advance(800);
+    const [broken] = sink.of('broken');
+    expect(broken?.reason).toBe('poll-missed');
+    // Up to the last poll that was in time.
+    const before = sink.events.slice(0, sink.events.indexOf(broken!));
+    const ofSlow = before.flatMap((event) =>
+      event.kind === 'readings' ? event.readings.filter(({ tag }) => tag === 'slow') : [],
+    );
+    expect(ofSlow).toHaveLength(1);
+    expect(broken!.at).toBeLessThan(sink.readings[0]!.index + 1100);
+    expect(sink.breaches()).toEqual([]);
+  });
+
   it('breaks observation when our clock was set, in either direction', async () => {
     const { clock, run } = setUp({ tags: [word('a', 0)] });
     const { sink } = run();

@@ -58,6 +58,7 @@ export class ModbusSession {
   /** Since when polls wait for silence, monotonic ms. */
   #waitingSince: number | undefined;
   #trouble: string | undefined;
+  #paces: readonly Pace[] = [];
 
   constructor(options: PollSessionOptions) {
     this.#options = options;
@@ -84,6 +85,7 @@ export class ModbusSession {
         movable: movablePolls,
       };
     });
+    this.#paces = paces;
     for (;;) {
       const next = paces.reduce((a, b) => (b.schedule.dueAt < a.schedule.dueAt ? b : a));
       const { dueAt } = next.schedule;
@@ -100,7 +102,7 @@ export class ModbusSession {
   async #pollOnce(pace: Pace, dueAt: number, nextDueAt: () => number, signal: AbortSignal): Promise<void> {
     const { link, name, stream, unit, clock } = this.#options;
     const { client, turns, units } = link;
-    const { poller, schedule } = pace;
+    const { poller } = pace;
     link.time.plan(name, nextDueAt());
     const strays = units.strays(unit);
     let startedAt = 0;
@@ -110,8 +112,9 @@ export class ModbusSession {
         this.#onStarted(pace, startedAt - dueAt);
         return poller.poll(client);
       }, signal);
-      // What went by while this poll was under way lies before its answer, so the break comes before it too.
-      this.#onMissed(schedule.ended());
+      // What went by while this poll was under way lies before its answer, so the break comes before it too: of all paces, for
+      // what is stated is stated of all tags.
+      this.#onMissed(this.#paces.reduce((missed, { schedule }) => missed + schedule.ended(), 0));
       const answered = stream.answered?.();
       // The line is free meanwhile.
       await untilQuiet({ units, unit, clock, strays, limitMs: nextDueAt() - clock.monotonic() }, signal);

@@ -258,7 +258,7 @@ export class StampedStream implements SampleStream {
     const { memory, clock, modulus } = this.#options;
     const { last, steps } = memory;
     if (modulus !== undefined || !last) return false;
-    if (steps.sinceNewestMs > steps.apartMs) return true;
+    if (steps.sinceNewestMs > steps.apartMs(timestamp)) return true;
     return !last.isAgain && timestamp - last.stamp.timestamp < 2 * (clock.monotonic() - last.at);
   }
 
