@@ -83,11 +83,11 @@ export class Device {
   }
 
   /** Whether the request will be answered at all. Counts it. */
-  takes(unitId: number): boolean {
+  takes(unitId: number, request: Buffer): boolean {
     const counts = this.units.get(unitId)?.counts;
     if (counts) counts.requests += 1;
     const faults = this.#unitFaults.get(unitId);
-    if (!faults?.silent && !faults?.off) return true;
+    if (!faults?.silent && !faults?.off && !isMute(faults?.mute, request)) return true;
     if (counts) counts.ignored += 1;
     return false;
   }
@@ -107,12 +107,16 @@ export class Device {
   answer(unitId: number, request: Buffer, out: Buffer, at: number, isSpoiled = false): number {
     const entry = this.units.get(unitId);
     if (!entry) return writeException(request[0]!, exceptions.gatewayTargetFailed, out, at);
-    const exception = this.#unitFaults.get(unitId)?.exception;
+    const { busy, maxRegistersException, ...faults } = this.#unitFaults.get(unitId) ?? {};
+    const isBusy = busy !== undefined && this.#now() % busy.everyMs < busy.forMs;
+    const exception = isBusy ? busy.exception : faults.exception;
     const length = exception
       ? writeException(request[0]!, exception, out, at)
       : answerPdu(entry.unit, request, out, at);
     entry.counts.answers += 1;
     const isException = out[at]! >= 0x80;
+    const isTooLarge = isRead(request) && request.readUInt16BE(3) > entry.unit.maxRegisters;
+    if (isException && isTooLarge && !exception) out[at + 1] = maxRegistersException ?? out[at + 1]!;
     if (isException) entry.counts.exceptions += 1;
     else if (isSpoiled) entry.counts.spoiled += 1;
     else if (entry.shown && request[0]! <= 4) this.#noteShown(entry.shown, entry.unit, request);
@@ -122,4 +126,16 @@ export class Device {
   #noteShown(shown: ShownLog, unit: PlantUnit, request: Buffer): void {
     shown.add(this.#now(), unit.number, request[0]!, request.readUInt16BE(1), request.readUInt16BE(3));
   }
+}
+
+function isRead(request: Buffer): boolean {
+  return request[0]! <= 4 && request.length >= 5;
+}
+
+/** A read over one of these registers. */
+function isMute(ranges: readonly (readonly [number, number])[] = [], request: Buffer): boolean {
+  if (!isRead(request)) return false;
+  const start = request.readUInt16BE(1);
+  const end = start + request.readUInt16BE(3);
+  return ranges.some(([first, last]) => first < end && last >= start);
 }

@@ -3,6 +3,7 @@ import { seededRandom } from '../../kernel/random.ts';
 import { hasValidCrc, writeCrc } from './crc.ts';
 import { mergeFaults, noFaults } from './faults.ts';
 import { chooseGarbage, garbageKinds, spoil } from './garbage.ts';
+import { HabitualConnection } from './habits.ts';
 
 describe('merging faults', () => {
   test('fields that are absent stay, null and false clear', () => {
@@ -29,6 +30,28 @@ describe('merging faults', () => {
     ['an unknown kind of garbage', { units: { 1: { garbage: 'nice' } } }, 'garbage'],
   ])('%s is refused, by name', (_, patch, name) => {
     expect(() => mergeFaults(noFaults, patch)).toThrow(name);
+  });
+});
+
+describe('habits on a connection', () => {
+  const frame = (transaction: number, value: number) =>
+    Buffer.from([0, transaction, 0, 0, 0, 5, 1, 3, 2, 0, value]);
+
+  test('a gateway that lags gives each request the answer to the one before, under its own number', () => {
+    const connection = new HabitualConnection(0);
+    expect(connection.change({ lags: true }, frame(1, 11))).toBeUndefined();
+    expect(connection.change({ lags: true }, frame(2, 22))).toEqual(frame(2, 11));
+    expect(connection.change({ lags: true }, frame(3, 33))).toEqual(frame(3, 22));
+  });
+
+  test('an answer that is cut is half of one, and the connection is closed', () => {
+    const connection = new HabitualConnection(0);
+    const [sent, peer] = [
+      [] as number[],
+      { write: (bytes: Buffer) => void sent.push(bytes.length), close: () => void sent.push(0) },
+    ];
+    for (let at = 0; at < 3; at++) connection.give({ cutsEvery: 3 }, frame(1, 1), 0, peer);
+    expect(sent).toEqual([11, 11, 5, 0]);
   });
 });
 

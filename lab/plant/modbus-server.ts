@@ -22,6 +22,7 @@ function serve(socket: Socket, device: Device): void {
   const reader = new MbapReader();
   const connection = new HabitualConnection(systemClock.monotonic());
   const delayed = new Set<NodeJS.Timeout>();
+  const peer = { write: (bytes: Buffer) => void socket.write(bytes), close: () => socket.destroySoon() };
   let filled = 0;
 
   const flush = () => {
@@ -33,22 +34,20 @@ function serve(socket: Socket, device: Device): void {
   const respond = (transaction: number, unit: number, request: Buffer) => {
     if (scratch.length - filled < maxFrameBytes) flush();
     const garbage = device.garbageFor(unit, 'tcp');
-    const length = device.answer(unit, request, scratch, filled + mbapBytes, garbage !== undefined);
+    const habits = device.unitFaults(unit)?.habits;
+    const isSpoiled = garbage !== undefined || (habits !== undefined && HabitualConnection.spoils(habits));
+    const length = device.answer(unit, request, scratch, filled + mbapBytes, isSpoiled);
     writeMbap(transaction, unit, length, scratch, filled);
     const end = filled + mbapBytes + length;
-    const habits = device.unitFaults(unit)?.habits;
-    connection.change(habits, scratch.subarray(filled, end));
-    if (garbage === undefined) {
+    if (garbage === undefined && habits === undefined) {
       filled = end;
-      connection.answered(habits, systemClock.monotonic(), () => {
-        flush();
-        socket.destroySoon();
-      });
       return;
     }
     const frame = Buffer.from(scratch.subarray(filled, end));
     flush();
-    socket.write(spoil(garbage, 'tcp', frame, device.random));
+    if (garbage !== undefined) return void socket.write(spoil(garbage, 'tcp', frame, device.random));
+    const given = connection.change(habits!, frame);
+    if (given) connection.give(habits!, given, systemClock.monotonic(), peer);
   };
   const respondLater = (delayMs: number, transaction: number, unit: number, view: Buffer) => {
     const request = Buffer.from(view);
@@ -63,7 +62,7 @@ function serve(socket: Socket, device: Device): void {
   };
   const onFrame = (transaction: number, unit: number, request: Buffer) => {
     if (!connection.hears(device.unitFaults(unit)?.habits, systemClock.monotonic())) return;
-    if (!device.takes(unit)) return;
+    if (!device.takes(unit, request)) return;
     const delayMs = device.unitFaults(unit)?.delayMs;
     if (delayMs) respondLater(delayMs, transaction, unit, request);
     else respond(transaction, unit, request);

@@ -69,6 +69,38 @@ async function until(condition: () => boolean, limitMs = 5000): Promise<void> {
   }
 }
 
+describe('a unit with a habit', () => {
+  /** The PDU of the answer; undefined where none comes. */
+  async function askOf(faults: object, ...pdu: number[]): Promise<Buffer | undefined> {
+    await plant.setFaults({ units: { 1: faults } });
+    const client = new RawClient(plant.port);
+    client.socket.write(frame(1, 1, ...pdu));
+    // Another unit is asked behind it, on the same connection.
+    client.socket.write(readSample(2, 2));
+    const first = await client.take(7);
+    if (first[6] === 2) return undefined;
+    return client.take(first.readUInt16BE(4) - 1);
+  }
+  const read = [3, 0, 0, 0, 26];
+
+  test('is busy for a while', async () => {
+    const busy = { exception: 6, everyMs: 1000, forMs: 1000 };
+    expect(await askOf({ busy }, ...read)).toEqual(Buffer.from([0x83, 6]));
+    expect((await askOf({ busy: null }, ...read))?.[0]).toBe(3);
+  });
+
+  test('says nothing to reads over some registers', async () => {
+    expect(await askOf({ mute: [[25, 25]] }, ...read)).toBeUndefined();
+    expect((await askOf({ mute: [[26, 26]] }, ...read))?.[0]).toBe(3);
+  });
+
+  test('refuses large reads in its own way', async () => {
+    const faults = { maxRegisters: 20, maxRegistersException: 4 };
+    expect(await askOf(faults, ...read)).toEqual(Buffer.from([0x83, 4]));
+    expect((await askOf(faults, 3, 0, 0, 0, 20))?.[0]).toBe(3);
+  });
+});
+
 /** The value once it has not changed for 300 ms. */
 async function untilSteady(read: () => number): Promise<number> {
   for (let before = -1; ; ) {

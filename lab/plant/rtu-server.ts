@@ -2,9 +2,11 @@
 // terminal before it. A unit that is not there, and a broadcast, get no answer. The bus carries one answer at a
 // time, at its own speed.
 import type { Socket } from 'node:net';
+import { systemClock } from '../../kernel/clock.ts';
 import { writeCrc } from './crc.ts';
 import type { Device } from './device.ts';
 import { spoil } from './garbage.ts';
+import { HabitualConnection } from './habits.ts';
 import { pause } from './pause.ts';
 import { type ListenerOptions, type PluggableListener, startListener } from './pluggable-listener.ts';
 import { maxRtuBytes, RtuReader } from './rtu.ts';
@@ -28,6 +30,8 @@ export function startRtuServer(device: Device, options: RtuServerOptions): Promi
 
 function serve(socket: Socket, device: Device, { baud, silenceMs }: RtuServerOptions): void {
   const reader = new RtuReader();
+  const connection = new HabitualConnection(systemClock.monotonic());
+  const peer = { write: (bytes: Buffer) => void socket.write(bytes), close: () => socket.destroySoon() };
   const isGone = new AbortController();
   let silence: NodeJS.Timeout | undefined;
   let waiting = 0;
@@ -36,7 +40,9 @@ function serve(socket: Socket, device: Device, { baud, silenceMs }: RtuServerOpt
   const bytesMs = (bytes: number) => (baud === 0 ? 0 : (bytes * bitsPerByte * 1000) / baud);
   const onFrame = (unit: number, view: Buffer) => {
     if (unit === broadcast) return tellAll(device, view);
-    if (!device.isOnBus(unit) || !device.takes(unit) || waiting >= maxWaiting) return;
+    if (!device.isOnBus(unit) || waiting >= maxWaiting) return;
+    if (!connection.hears(device.unitFaults(unit)?.habits, systemClock.monotonic())) return;
+    if (!device.takes(unit, view)) return;
     void answer(unit, Buffer.from(view));
   };
   // A slow unit holds up nobody but itself: its late answer comes when others may be talking already. Only
@@ -48,18 +54,23 @@ function serve(socket: Socket, device: Device, { baud, silenceMs }: RtuServerOpt
       if (isGone.signal.aborted) return;
       const frame = answerFrame(device, unit, request);
       await pause(bytesMs(frame.length), isGone.signal);
-      if (!isGone.signal.aborted) socket.write(frame);
+      if (isGone.signal.aborted) return;
+      const habits = device.unitFaults(unit)?.habits;
+      if (habits) connection.give(habits, frame, systemClock.monotonic(), peer);
+      else socket.write(frame);
     });
     await bus;
     waiting -= 1;
   };
   socket.on('data', (chunk) => {
     clearTimeout(silence);
+    if (device.faults.serialEcho) socket.write(chunk);
     reader.push(chunk, onFrame);
     silence = setTimeout(() => reader.silence(onFrame), silenceMs);
   });
   socket.on('close', () => {
     clearTimeout(silence);
+    connection.stop();
     isGone.abort();
   });
 }
@@ -67,7 +78,9 @@ function serve(socket: Socket, device: Device, { baud, silenceMs }: RtuServerOpt
 function answerFrame(device: Device, unit: number, request: Buffer): Buffer {
   const out = Buffer.alloc(maxRtuBytes);
   const garbage = device.garbageFor(unit, 'rtu');
-  const length = device.answer(unit, request, out, 1, garbage !== undefined);
+  const habits = device.unitFaults(unit)?.habits;
+  const isCut = habits?.cutsEvery !== undefined;
+  const length = device.answer(unit, request, out, 1, garbage !== undefined || isCut);
   out[0] = unit;
   writeCrc(out, 1 + length);
   const frame = out.subarray(0, 1 + length + 2);
@@ -79,6 +92,6 @@ function tellAll(device: Device, request: Buffer): void {
   if (!writeFunctions.includes(request[0]!)) return;
   const out = Buffer.alloc(maxRtuBytes);
   for (const { unit } of device.units.values()) {
-    if (device.isOnBus(unit.id) && device.takes(unit.id)) device.answer(unit.id, request, out, 0);
+    if (device.isOnBus(unit.id) && device.takes(unit.id, request)) device.answer(unit.id, request, out, 0);
   }
 }

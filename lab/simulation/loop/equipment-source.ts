@@ -30,6 +30,8 @@ export class EquipmentSource implements Source {
   #taken: number | undefined;
   /** Taken, and not yet called durable. */
   #unsafe: number[] = [];
+  /** The equipment closed the connection behind its last answer. */
+  #isClosed = false;
 
   constructor(equipment: Equipment, clock: Clock, parts: SourceParts) {
     this.#equipment = equipment;
@@ -50,6 +52,10 @@ export class EquipmentSource implements Source {
       for (;;) {
         const missed = await schedule.next(signal);
         const sample = await this.#poll(signal);
+        if (sample === 'refused') {
+          observation.lose('simulated-refused');
+          continue;
+        }
         if (this.stampedByGateway) this.#takeOwn(observation, positions, sample, missed);
         else this.#take(observation, sample);
         this.#note(sink, observation, sample.number);
@@ -66,9 +72,15 @@ export class EquipmentSource implements Source {
       await sleep(this.#clock, timeoutMs, signal);
   }
 
-  async #poll(signal: AbortSignal): Promise<Sample> {
+  /** As adapters do: what closes behind an answer is connected to again, what refuses for a while is asked on. */
+  async #poll(signal: AbortSignal): Promise<Sample | 'refused'> {
+    if (this.#isClosed) await this.#untilHeard(signal);
+    this.#isClosed = false;
     await sleep(this.#clock, answerMs, signal);
-    if (this.#equipment.hears()) return this.#equipment.show();
+    if (this.#equipment.hears()) {
+      this.#isClosed = this.#equipment.closes();
+      return this.#equipment.isBusy ? 'refused' : this.#equipment.show();
+    }
     await sleep(this.#clock, timeoutMs, signal);
     throw new HoldfastError('simulated-timeout', 'the equipment does not answer', { retryable: true });
   }
@@ -132,6 +144,8 @@ export class EquipmentSource implements Source {
   async *#read(range: Window, signal: AbortSignal): AsyncGenerator<HistoryPage> {
     for (let from = range.start; from < range.end; ) {
       await sleep(this.#clock, answerMs, signal);
+      if (this.#equipment.isReachable && this.#equipment.isBusy)
+        throw new HoldfastError('simulated-refused', 'the equipment is busy', { retryable: true });
       if (!this.#equipment.isReachable) {
         await sleep(this.#clock, timeoutMs, signal);
         throw new HoldfastError('simulated-timeout', 'the equipment does not answer', { retryable: true });

@@ -21,6 +21,10 @@ export interface Habit {
   readonly deafMs?: number;
   /** It leaves each so many-th request without an answer. */
   readonly losesEvery?: number;
+  /** It closes the connection behind each so many-th answer, 1 for each. */
+  readonly closesEvery?: number;
+  /** In each so many milliseconds it is busy for the first half: it answers then, and refuses what it is asked. */
+  readonly busyEveryMs?: number;
 }
 
 export interface Sample {
@@ -43,6 +47,7 @@ export class Equipment {
   isReachable = true;
   habit: Habit = {};
   #asked = 0;
+  #answered = 0;
   /** Numbers of samples that the module called durable: they must arrive, whatever happens. */
   readonly promised = new Set<number>();
 
@@ -66,6 +71,19 @@ export class Equipment {
     const { losesEvery } = this.habit;
     this.#asked += 1;
     return this.isReachable && (losesEvery === undefined || this.#asked % losesEvery > 0);
+  }
+
+  /** It answers just now that it is busy. */
+  get isBusy(): boolean {
+    const { busyEveryMs } = this.habit;
+    return busyEveryMs !== undefined && this.#time.elapsed % busyEveryMs < busyEveryMs / 2;
+  }
+
+  /** It closes the connection behind the answer that it gives now. */
+  closes(): boolean {
+    const { closesEvery } = this.habit;
+    this.#answered += 1;
+    return closesEvery !== undefined && this.#answered % closesEvery === 0;
   }
 
   /** What a poll is answered with. */

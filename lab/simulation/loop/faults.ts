@@ -104,8 +104,14 @@ function drawHabit(random: Random, { gateways, durationMs }: WorldShape): Fault 
   const at = randomInt(random, durationMs);
   const gateway = randomInt(random, gateways.length);
   const source = randomInt(random, gateways[gateway]!);
-  const habit: Habit =
-    random.next() < 0.5 ? { deafMs: span(random, 100, 4000) } : { losesEvery: 2 + randomInt(random, 20) };
+  const habits: readonly ((random: Random) => Habit)[] = [
+    (dice) => ({ deafMs: span(dice, 100, 4000) }),
+    (dice) => ({ losesEvery: 2 + randomInt(dice, 20) }),
+    (dice) => ({ closesEvery: 1 + randomInt(dice, 4) }),
+    (dice) => ({ busyEveryMs: span(dice, 2000, 60_000) }),
+  ];
+  // Each takes as much of the random numbers as the others.
+  const habit = habits[randomInt(random, habits.length)]!(random);
   return { kind: 'habit', at, gateway, source, habit, forMs: span(random, 200, 180_000) };
 }
 

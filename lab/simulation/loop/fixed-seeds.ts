@@ -8,7 +8,7 @@ export const fixedSeeds: readonly number[] = [1, 2, 3, 4];
 export const metByFixedSeeds: Readonly<Partial<Record<Fault['kind'], readonly State[]>>> = {
   clock: ['well'],
   'disk-error': ['tight', 'well'],
-  habit: ['repairing', 'well'],
+  habit: ['well'],
   'kill-detector': ['down', 'tight', 'well'],
   kill: ['clock wrong', 'equipment away', 'tight', 'well'],
   link: ['repairing', 'tight', 'well'],
