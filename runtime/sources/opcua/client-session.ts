@@ -55,6 +55,7 @@ import type {
   WireVariant,
 } from './opcua-session.ts';
 import { noLimits, OperationSizes } from './operation-sizes.ts';
+import { badStatus } from './quality.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 const serverCurrentTime = 'i=2258';
@@ -170,7 +171,10 @@ export class ClientSession implements OpcuaSession {
   }
 
   monitor(subscriptionId: number, items: readonly ItemRequest[]): Promise<readonly ItemResult[]> {
-    return this.#sizes.inParts('itemsPerCall', items, async (part) => {
+    const asFull = (name: string): ItemResult => {
+      return { status: { value: badStatus, name }, itemId: 0, samplingMs: 0, queueSize: 0 };
+    };
+    const monitorPart = async (part: readonly ItemRequest[]) => {
       const results: ItemResult[] = [];
       const request = new CreateMonitoredItemsRequest({
         subscriptionId,
@@ -187,7 +191,8 @@ export class ClientSession implements OpcuaSession {
         });
       }
       return results;
-    });
+    };
+    return this.#sizes.inParts('itemsPerCall', items, monitorPart, asFull);
   }
 
   async publish(acknowledge: readonly Acknowledgement[], limitMs: number): Promise<Published> {

@@ -78,3 +78,26 @@ it('what is refused one by one is an error', async () => {
   expect(asked).toEqual([3, 1]);
   expect(learned.of('nodesPerRead')).toBe(0);
 });
+
+it('where the server has no room for all items, those that it takes are watched, and the others say why', async () => {
+  const learned = new LearnedSizes();
+  let room = 100;
+  const asked: number[] = [];
+  const work = async (part: readonly number[]) => {
+    asked.push(part.length);
+    if (part.length > room) throw serviceFailed('it', 'BadTooManyMonitoredItems');
+    room -= part.length;
+    return part.map((each) => 2 * each);
+  };
+  const answers = await new OperationSizes(learned).inParts<number, number | string>(
+    'itemsPerCall',
+    items,
+    work,
+    (status) => status,
+  );
+  expect(answers.slice(0, 100)).toEqual(doubled.slice(0, 100));
+  expect(new Set(answers.slice(100))).toEqual(new Set(['BadTooManyMonitoredItems']));
+  expect(answers).toHaveLength(150);
+  expect(asked.length).toBeLessThan(20);
+  expect(learned.of('itemsPerCall')).toBe(0);
+});

@@ -14,6 +14,9 @@ const tooMany: ReadonlySet<string> = new Set(['BadTooManyOperations', 'BadReques
 /** It was perhaps carried out, and its answer did not fit: no harm where it only looked. */
 const tooLarge: ReadonlySet<string> = new Set(['BadResponseTooLarge', 'BadEncodingLimitsExceeded']);
 
+/** It has as many items as it takes, in this subscription or in all. */
+const noRoom: ReadonlySet<string> = new Set(['BadTooManyMonitoredItems']);
+
 export const noLimits: OperationLimits = {
   nodesPerRead: 0,
   nodesPerWrite: 0,
@@ -67,23 +70,35 @@ export class OperationSizes {
     ) as unknown as OperationLimits;
   }
 
-  /** The answers to all of `items`, in their order. `work` answers as many as it was given. */
+  /**
+   * The answers to all of `items`, in their order. `work` answers as many as it was given. `asFull`: what stands for those that
+   * the server has no room for, where it refuses the request for that and not each of them.
+   */
   async inParts<T, R>(
     service: Service,
     items: readonly T[],
     work: (part: readonly T[]) => Promise<readonly R[]>,
+    asFull?: (status: string) => R,
   ): Promise<R[]> {
     const answers: R[] = [];
     let half: number | undefined;
+    let isFull = false;
     while (answers.length < items.length) {
       const [part = []] = chunk(items.slice(answers.length), half ?? this.#of(service));
       try {
         answers.push(...(await work(part)));
         // Not before it was accepted: what is refused one by one is no matter of size.
-        if (half !== undefined) this.#learned.learn(service, half);
-        half = undefined;
+        if (half !== undefined && !isFull) this.#learned.learn(service, half);
+        half = isFull ? half : undefined;
       } catch (error) {
         // Bounded: each time half as many.
+        if (asFull && error instanceof OpcuaServiceError && noRoom.has(error.status)) {
+          isFull = true;
+          half = part.length >> 1;
+          if (half > 0) continue;
+          const left = items.length - answers.length;
+          return [...answers, ...Array.from({ length: left }, () => asFull(error.status))];
+        }
         if (part.length === 1 || !(error instanceof OpcuaServiceError)) throw error;
         half = part.length >> 1;
         if (tooMany.has(error.status) || (tooLarge.has(error.status) && isLook(service))) continue;

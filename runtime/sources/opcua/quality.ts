@@ -23,6 +23,9 @@ export function hasOverflow({ value }: WireStatus): boolean {
   return (value & 0x0c80) === 0x0480;
 }
 
+/** Bad, of no kind. */
+export const badStatus = 0x8000_0000;
+
 export function isBad({ value }: WireStatus): boolean {
   return value >>> 31 === 1;
 }
