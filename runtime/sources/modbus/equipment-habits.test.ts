@@ -341,6 +341,19 @@ describe('messages', () => {
     },
   );
 
+  it.each([
+    ['mbap', 'type: modbus-rtu-tcp'],
+    ['rtu', 'type: modbus-tcp'],
+  ] as const)(
+    'a peer that closes having answered nothing may take the other kind of frames (%s)',
+    async (wire, type) => {
+      const unit = setUp({}, wire);
+      unit.device.answer = () => 'close';
+      expect(await lastMessage(unit, 5000)).toContain(`closed the connection, having answered nothing`);
+      expect(unit.supervised.state().lastError?.message).toContain(type);
+    },
+  );
+
   it.each([9000, 29_000])('a unit that never said anything is called that, %d ms on', async (ms) => {
     const unit = setUp({}, 'rtu');
     unit.device.answer = () => 'silence';

@@ -210,8 +210,7 @@ class Connection implements ModbusConnection {
 
   #outOfStep(pending: Pending, unit: number): HoldfastError {
     const { worstMs, silenceMs } = this.units.timesOf(unit);
-    const why = { isClosing: this.#closesBehindProofs, isNew: worstMs === 0 };
-    return outOfStep(pending.describe(), silenceMs, why);
+    return outOfStep(pending.describe(), silenceMs, this.#closesBehindProofs, worstMs === 0);
   }
 
   #transmit(pending: Pending, request: Buffer): void {
@@ -347,7 +346,8 @@ class Connection implements ModbusConnection {
     const pending = this.#pending?.phase === 'waiting' ? undefined : this.#pending;
     // Some close over a function that they do not know: that says nothing of other answers.
     if (pending?.phase !== 'proving') this.#life.closed();
-    const lost = connectionLost(peer, cause, this.#closesBehindProofs);
+    const unheard = this.#life.hasAnswered || !pending ? undefined : this.#options.advice?.line;
+    const lost = connectionLost(peer, cause, this.#closesBehindProofs, unheard);
     // On a line nothing would tie an answer on another connection to what was asked on this one, but for silence.
     const isLost = !reopen || !this.#life.hasAnswered || (pending && this.units.isLine);
     if (isLost) this.#fail(lost);

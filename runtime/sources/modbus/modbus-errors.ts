@@ -114,7 +114,8 @@ const needsTime = 'Where it needs a pause before each request, set gapMs';
 export function outOfStep(
   request: string,
   silenceMs: number,
-  { isClosing = false, isNew = false } = {},
+  isClosing = false,
+  isNew = false,
 ): HoldfastError {
   if (isClosing) {
     const closing = `${request} cannot be believed: the peer ${closingWords}`;
@@ -143,9 +144,25 @@ export function tooMany(unit: number): HoldfastError {
   );
 }
 
-/** `isClosing`: it does so behind each answer, so that nothing can be proven on a connection. */
-export function connectionLost(peer: string, cause?: unknown, isClosing = false): HoldfastError {
-  const why = cause instanceof HoldfastError ? `, and then: ${cause.message}` : '';
+/** Why a peer may close a connection on which it has answered nothing. */
+const unheardQuestions = {
+  port: '',
+  server:
+    ', having answered nothing: is it in the mode for raw TCP (for its Modbus TCP mode, type: modbus-tcp)?',
+  none: ', having answered nothing: does it serve one client alone, or take RTU frames over TCP (type: modbus-rtu-tcp)?',
+} as const;
+
+/**
+ * `isClosing`: it does so behind each answer, so that nothing can be proven on a connection. `unheard`: it has answered nothing on this
+ * one, on which the line has its speed from there.
+ */
+export function connectionLost(
+  peer: string,
+  cause?: unknown,
+  isClosing = false,
+  unheard: keyof typeof unheardQuestions = 'port',
+): HoldfastError {
+  const why = cause instanceof HoldfastError ? `, and then: ${cause.message}` : unheardQuestions[unheard];
   const message = isClosing ? `${peer} ${closingWords}` : `${peer} closed the connection${why}`;
   return new HoldfastError('modbus-connection-lost', message, { retryable: true, cause });
 }

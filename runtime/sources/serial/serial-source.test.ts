@@ -449,6 +449,15 @@ describe('an instrument that is asked', () => {
     expect(values(sink).length).toBeGreaterThan(0);
   });
 
+  it('that refuses as it starts is asked on for a while', async () => {
+    let asks = 0;
+    const { sink, clock } = asked({ refusals: ['ERR'] }, (_, self) =>
+      self.say(++asks < 4 ? 'ERR 3\r\n' : '1 kg\r\n'),
+    );
+    await clock.advance(6000);
+    expect(values(sink).length).toBeGreaterThan(1);
+  });
+
   it('is called late where it is', async () => {
     const { source, ended, clock } = asked({}, (_, self) => self.say('1 kg\r\n', 450));
     await clock.advance(4000);

@@ -261,7 +261,7 @@ export class SerialSession {
       if (!isThere) this.#failures += 1;
       this.#onFailure(error);
       if (line.lost) throw line.lost;
-      if (this.#failures >= maxFailures && !(this.#isStarting && isUnheard(error))) throw error;
+      if (this.#failures >= maxFailures && !(this.#isStarting && mayStart(error))) throw error;
     }
   }
 
@@ -323,10 +323,11 @@ export class SerialSession {
   }
 }
 
-function isUnheard(error: unknown): boolean {
-  return (
-    error instanceof HoldfastError && (error.code === 'serial-timeout' || error.code === 'serial-garbage')
-  );
+/** As instruments do while they start. */
+const startErrors: ReadonlySet<string> = new Set(['serial-timeout', 'serial-garbage', 'serial-refused']);
+
+function mayStart(error: unknown): boolean {
+  return error instanceof HoldfastError && startErrors.has(error.code);
 }
 
 const failureCounters: Readonly<Record<string, string>> = {
