@@ -159,6 +159,9 @@ class ServerWorld {
   }
 }
 
+/** After so long a hole was asked for four times. */
+const askedOftenMs = 30_000;
+
 /** As long as the stream waits for values that come late. */
 const waitMs = 500;
 
@@ -171,7 +174,9 @@ function sourceOffset(dice: Dice): number {
  * More changes than its queues hold: nearly every message says that something was lost. Of a queue of one every value may
  * have hidden another: something is claimed only where none comes for as long as the stream waits.
  */
-function isOverfull({ tags, publishMs, grantedQueue }: ServerPlan, sourceAheadMs: number): boolean {
+function isOverfull({ tags, publishMs, grantedQueue, history }: ServerPlan, sourceAheadMs: number): boolean {
+  // Holes keep coming, and are written later than the detector has asked for them four times: some always wait.
+  if (grantedQueue === 1 && history !== null && history.lateMs > askedOftenMs) return true;
   // It is over behind the last value, by its own time: a clock that is ahead makes it as much longer.
   const isOverMs = publishMs + waitMs + Math.max(0, sourceAheadMs);
   const inAWait = tags.reduce((sum, { changeMs }) => sum + (2 * isOverMs) / changeMs, 0);
