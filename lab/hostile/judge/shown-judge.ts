@@ -197,12 +197,23 @@ export class ShownJudge implements Judge {
     });
   }
 
+  /** When it was asked for again after it had been told that it is refused: what came in place of an answer says nothing new. */
+  #askedAgain(tag: string): readonly number[] {
+    const said = this.#delivered.get(tag)!.flatMap(({ index, quality }) => {
+      const at = this.#saidAt.get(`${tag} ${index}`);
+      return at === undefined ? [] : [{ at, isRefused: quality.startsWith('bad') && quality !== noAnswer }];
+    });
+    said.sort((a, b) => a.at - b.at);
+    return this.#asked.get(tag)!.filter((asked) => said.findLast(({ at }) => at <= asked)?.isRefused);
+  }
+
   /** The tag must have been read, refused, or told to be without an answer, all the while. */
   #judgeGaps({ name, pollMs }: ShownTag, run: Run): void {
     const times = [
       ...this.#heardIn(name, run.from, run.to).map(({ at }) => at),
       ...this.#refused.get(name)!.flatMap(({ at, until }) => span(at, until, pollMs)),
       ...this.#toldUnanswered(name),
+      ...this.#askedAgain(name),
     ]
       .filter((at) => at >= run.from && at <= run.to)
       .sort((a, b) => a - b);

@@ -52,6 +52,7 @@ const uneven = 3 / 4;
 /** Intervals between samples of which the median is the usual one; fewer than the least tell nothing. */
 const maxIntervals = 15;
 const leastIntervals = 3;
+const leastRounded = 8;
 const mostRecalledMs = 120_000;
 /** The resolution in which the time up to which some came twice is stored. */
 export const twiceStepMs = 600_000;
@@ -189,9 +190,10 @@ export class ClockSteps {
     if (intervals.length === 0) return Number.POSITIVE_INFINITY;
     const leastMs = Math.min(...intervals);
     if (this.#stepMs === 1) return leastMs * uneven;
-    // Of rounded times only many together tell. Where some are the same, samples come faster than that, and some go by unseen.
+    // Of rounded times only many together tell. Where these are few, or some are the same, samples come faster than that, and some go by unseen.
     const meanMs = intervals.reduce((sum, each) => sum + each, 0) / intervals.length;
-    return leastMs === 0 ? meanMs / 2 : meanMs * uneven;
+    const isFew = intervals.length < leastRounded;
+    return leastMs === 0 || isFew ? meanMs / 2 : meanMs * uneven;
   }
 
   /** How long ago what was shown last was the newest sample for sure. */
