@@ -169,6 +169,14 @@ describe('methods', () => {
     expect(result).toEqual({ kind: 'answered', status: 201, payload: { twice: 42 } });
   });
 
+  test('bring back no more than 128 KB', async () => {
+    const client = await open();
+    client.onMethod('much', (request, response) => response!.send(200, 'x'.repeat(request!.payload)));
+    const most = 128 * 1024 - '""'.length;
+    expect(await call('much', most)).toMatchObject({ kind: 'answered', status: 200 });
+    expect(await call('much', most + 1, 200)).toEqual({ kind: 'timeout' });
+  });
+
   test('time out when nobody handles them, and are offline without a connection', async () => {
     expect(await call('anything', null, 50, 0)).toEqual({ kind: 'offline' });
     const client = await open();

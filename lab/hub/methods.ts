@@ -4,6 +4,9 @@ import { bodyBytes, dataSection, idText, type Message, type Sender, uuidBytes } 
 import type { FaultState } from './faults.ts';
 import { identityName } from './identities.ts';
 
+/** Of a request, and of a response (Microsoft's "Understand and invoke direct methods"). */
+export const maxMethodPayloadBytes = 128 * 1024;
+
 export interface MethodCall {
   readonly deviceId: string;
   readonly moduleId: string | undefined;
@@ -68,11 +71,13 @@ export class DirectMethods {
   onReply(message: Message): void {
     const id = idText(message.correlation_id);
     const pending = id === undefined ? undefined : this.#pending.get(id);
-    if (!pending || this.#faults.takesMethodReply()) return;
+    const body = bodyBytes(message);
+    // The hub passes on no larger one: whoever called waits in vain.
+    if (!pending || body.length > maxMethodPayloadBytes || this.#faults.takesMethodReply()) return;
     clearTimeout(pending.timer);
     this.#pending.delete(id!);
     const status = Number(message.application_properties?.['IoThub-status'] ?? 200);
-    pending.resolve({ kind: 'answered', status, payload: parseJson(bodyBytes(message)) });
+    pending.resolve({ kind: 'answered', status, payload: parseJson(body) });
   }
 
   #link(deviceId: string, moduleId: string | undefined): Sender | undefined {

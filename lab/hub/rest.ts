@@ -6,7 +6,7 @@ import type { FaultState } from './faults.ts';
 import { HttpError, parseUrl, readJson, sendJson } from './http.ts';
 import { type Identities, type Identity, identityName } from './identities.ts';
 import { methodNameProblem } from './limits.ts';
-import type { DirectMethods } from './methods.ts';
+import { type DirectMethods, maxMethodPayloadBytes } from './methods.ts';
 import { parseTwinQuery, QueryError, type TwinQuery } from './twin-query.ts';
 import type { JsonObject, Twins } from './twins.ts';
 
@@ -24,7 +24,6 @@ interface Target {
 }
 
 /** IoT Hub's limits for a direct method's payload and timeouts. */
-const maxMethodPayloadBytes = 128 * 1024;
 const responseTimeout = { least: 5, most: 300, usual: 30 };
 const connectTimeout = { least: 0, most: 300, usual: 0 };
 
