@@ -30,7 +30,7 @@ export class MadeHub {
   /** A device's messages always go to the same partition. */
   take(message: MadeMessage, at: number, odd: { next(): number } | undefined): void {
     const log = this.logs[this.partitionOf(message.deviceId)]!;
-    log.push({ message, at, ...(odd !== undefined && log.length > 0 && this.#timeOf(odd)) });
+    log.push({ message, at, ...(odd !== undefined && log.length > 0 && this.#timeOf(message, odd)) });
     if (odd === undefined || odd.next() > 0.03) return;
     // Damaged besides: whether others with a wrong number are taken or refused depends on what comes with them.
     const damaged = { kind: 'foreign', deviceId: message.deviceId, reason: 'damaged-event' } as const;
@@ -47,11 +47,11 @@ export class MadeHub {
     return place === -1 ? sequenceNumber : place;
   }
 
-  /** Now and then one that cannot be. */
-  #timeOf(odd: { next(): number }): Pick<LoggedMessage, 'wrongTime'> {
+  /** Now and then one that cannot be. Of a void none of the past: nothing is lost before it was, so nothing would be void. */
+  #timeOf({ kind }: MadeMessage, odd: { next(): number }): Pick<LoggedMessage, 'wrongTime'> {
     if (odd.next() > 0.04) return {};
     this.wrong++;
-    return { wrongTime: Date.UTC(odd.next() < 0.5 ? 2100 : 2011, 0) };
+    return { wrongTime: Date.UTC(odd.next() < 0.5 || kind === 'void' ? 2100 : 2011, 0) };
   }
 
   partitionOf(deviceId: string): number {
