@@ -155,7 +155,8 @@ async function startOpcua(options: EquipmentOptions): Promise<readonly Equipment
       title: 'OPC UA server',
       control: controlOf(ready),
       streams,
-      sources: opcuaSources(ready, { endpoint: `opc.tcp://${host}:${cable.port}` }),
+      // A server on a busy machine publishes late now and then.
+      sources: opcuaSources(ready, { endpoint: `opc.tcp://${host}:${cable.port}`, latenessMs: 2500 }),
       cable,
     },
   ];

@@ -90,7 +90,13 @@ export function runtimeSpec(config: string, hub: HubReady, networkPort: number):
   };
 }
 
-export function detectorSpec(folder: string, hub: HubReady, dashboard: DemoDashboard): ProcessSpec {
+/** `databaseUrl`: of a PostgreSQL server; without one the detector has a database of its own in the folder. */
+export function detectorSpec(
+  folder: string,
+  hub: HubReady,
+  dashboard: DemoDashboard,
+  databaseUrl?: string,
+): ProcessSpec {
   const data = join(folder, 'ledger');
   mkdirSync(data, { recursive: true });
   return {
@@ -99,7 +105,7 @@ export function detectorSpec(folder: string, hub: HubReady, dashboard: DemoDashb
     env: {
       HOLDFAST_EVENTHUB_CONNECTION: hub.eventHubConnectionString,
       HOLDFAST_HUB_CONNECTION: hub.serviceConnectionString,
-      HOLDFAST_DATA_FOLDER: data,
+      ...(databaseUrl === undefined ? { HOLDFAST_DATA_FOLDER: data } : { DATABASE_URL: databaseUrl }),
       HOLDFAST_HTTP_PORT: String(dashboard.port),
       HOLDFAST_DASHBOARD_FOLDER: dashboard.folder,
       HOLDFAST_API_TOKEN: demoToken,
@@ -131,10 +137,10 @@ function ruleEntry() {
 }
 
 /** Writes the runtime's configuration; JSON is YAML too. Returns the file's path. */
-export function writeConfig(folder: string, sources: readonly object[]): string {
+export function writeConfig(folder: string, sources: readonly object[], dataFolder: string): string {
   const file = join(folder, 'holdfast.yaml');
   const config = {
-    dataFolder: join(folder, 'runtime-data'),
+    dataFolder,
     sources,
     rules: [ruleEntry()],
     windows: { ageMs: timings.windowMs, quietMs: timings.windowMs },

@@ -74,6 +74,17 @@ describe('a supervised process', () => {
     expect(it.state()).toMatchObject({ phase: 'running', restarts: 1, crashes: 0 });
   });
 
+  test('comes back once all is done that was to be done meanwhile', async () => {
+    const it = child();
+    const first = await it.start();
+    const seen: boolean[] = [];
+    const meanwhile = async () => void seen.push(lives(first.pid as number));
+    const [second, again] = await Promise.all([it.killAndRestart(meanwhile), it.killAndRestart(meanwhile)]);
+    expect(seen).toEqual([false, false]);
+    expect(again.pid).toBe(second.pid);
+    await expect(it.killAndRestart(() => Promise.reject(new Error('no disk')))).rejects.toThrow('no disk');
+  });
+
   test('comes back when it ends by itself, which is a crash', async () => {
     const it = child('crashes');
     await it.start();

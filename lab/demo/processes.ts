@@ -39,8 +39,8 @@ export interface Supervised {
   ready(): ReadyLine | undefined;
   /** Starts it and, from then on, starts it again whenever it ends. Resolves with the first ready line. */
   start(): Promise<ReadyLine>;
-  /** kill -9, then a restart. Resolves when the new process is ready. */
-  killAndRestart(): Promise<ReadyLine>;
+  /** kill -9, then a restart, once `meanwhile` is done. Resolves when the new process is ready; rejects as `meanwhile` does. */
+  killAndRestart(meanwhile?: () => Promise<unknown>): Promise<ReadyLine>;
   /** SIGTERM, and SIGKILL to what is still there after `graceMs`. Resolves when it is gone. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -110,6 +110,8 @@ class SupervisedProcess implements Supervised {
   #restarts = 0;
   #crashes = 0;
   #restartTimer: NodeJS.Timeout | undefined;
+  /** What is to be done before the next start. */
+  #meanwhile: (() => Promise<unknown>) | undefined;
 
   constructor(spec: ProcessSpec, options: ProcessesOptions, alive: Set<ChildProcess>) {
     this.name = spec.name;
@@ -136,9 +138,11 @@ class SupervisedProcess implements Supervised {
     return ready;
   }
 
-  killAndRestart(): Promise<ReadyLine> {
+  killAndRestart(meanwhile?: () => Promise<unknown>): Promise<ReadyLine> {
     if (!this.#isWanted) return Promise.reject(new Error(`${this.name} is not running`));
     const ready = this.#nextReady();
+    const before = this.#meanwhile;
+    if (meanwhile) this.#meanwhile = before ? () => before().then(meanwhile) : meanwhile;
     // Between two lives there is nothing to kill; the next one is on its way.
     if (this.#child) {
       this.#isKilled = true;
@@ -220,7 +224,19 @@ class SupervisedProcess implements Supervised {
     if (wasStarting) this.#failWaiting(how);
     this.#phase = 'waiting';
     this.#restarts += 1;
-    this.#restartTimer = setTimeout(() => this.#launch(), this.#options.restartDelayMs ?? 300);
+    this.#restartTimer = setTimeout(() => this.#startAgain(), this.#options.restartDelayMs ?? 300);
+  }
+
+  async #startAgain(): Promise<void> {
+    try {
+      for (let next = this.#meanwhile; next !== undefined; next = this.#meanwhile) {
+        this.#meanwhile = undefined;
+        await next();
+      }
+    } catch (error) {
+      for (const one of this.#waiting.splice(0)) one.reject(error as Error);
+    }
+    if (this.#isWanted) this.#launch();
   }
 
   #failWaiting(how: string): void {

@@ -2,6 +2,7 @@
 //
 //   equipment ──cables── runtime ──relay── hub ── detector
 //                                           └──── tap
+import { join } from 'node:path';
 import type { Reset } from '../plant/heat.ts';
 import type { Account } from './account.ts';
 import type { CloudMessage } from './cloud-copy.ts';
@@ -22,6 +23,10 @@ export interface WorldOptions {
   /** Logs, the spool, the ledger. Must exist and be empty. */
   readonly folder: string;
   readonly seed: number;
+  /** Of the gateway. Default: in `folder`. */
+  readonly dataFolder?: string;
+  /** As `detectorSpec`. */
+  readonly databaseUrl?: string;
   readonly onEvent: (text: string, tone: DemoEvent['tone']) => void;
 }
 
@@ -36,6 +41,8 @@ export interface World {
   readonly dashboardUrl: string;
   /** The status of the runtime that runs now. */
   readonly statusUrl: () => string;
+  /** Of the gateway. */
+  readonly dataFolder: string;
   readonly network: Relay;
   /** Of all equipment. */
   readonly device: Cable;
@@ -90,7 +97,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 }
 
 async function build(options: WorldOptions, processes: Processes, closers: Close[]): Promise<World> {
-  const { folder, seed } = options;
+  const { folder, seed, dataFolder = join(folder, 'runtime-data') } = options;
   const hub = processes.supervise(hubSpec(folder));
   const onOpen = (close: Close) => void closers.push(close);
   const say = (text: string) => options.onEvent(text, 'plain');
@@ -98,7 +105,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   const preparing = Promise.all([prepareDashboard(), hubStarting]);
   // Its database takes longest to start: it does so beside the equipment.
   const detecting = preparing.then(([dashboard, hubReady]) =>
-    startSupervised(processes, detectorSpec(folder, hubReady, dashboard)),
+    startSupervised(processes, detectorSpec(folder, hubReady, dashboard, options.databaseUrl)),
   );
   // Awaited below; until then a failure of it is not one that nobody handles.
   detecting.catch(() => {});
@@ -120,10 +127,8 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   });
   closers.push(() => tap.close());
 
-  const config = writeConfig(
-    folder,
-    equipment.flatMap(({ sources }) => sources),
-  );
+  const sources = equipment.flatMap((one) => one.sources);
+  const config = writeConfig(folder, sources, dataFolder);
   const running = startSupervised(processes, runtimeSpec(config, hubReady, network.port));
   const [detector, runtime] = await Promise.all([detecting, running]);
 
@@ -135,6 +140,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   const upstream = upstreamCut((noUpstream) => postJson(`${hubControl}/faults`, { noUpstream }));
   return {
     ...{ dashboardUrl: dashboard.url, statusUrl: runtimeApi },
+    dataFolder,
     network,
     device: allCables(equipment),
     equipment,

@@ -79,6 +79,11 @@ export class FuseDisk {
     return this.#order({ order: 'read-only', on });
   }
 
+  /** Calls get no answer until it is over; then they go on as if nothing had been. */
+  hang(on: boolean): void {
+    this.#child.kill(on ? 'SIGSTOP' : 'SIGCONT');
+  }
+
   async remove(): Promise<void> {
     const ended = new Promise((resolve) => this.#child.on('exit', resolve));
     if (this.#child.connected) this.#child.disconnect();

@@ -6,6 +6,8 @@ export interface OpcuaSiteOptions {
   readonly publishMs?: number;
   /** Default 2000. */
   readonly timeoutMs?: number;
+  /** How late values may come. Default: the module's. */
+  readonly latenessMs?: number;
   /** Where the server is reached, when not directly (a relay between). */
   readonly endpoint?: string;
 }
@@ -31,7 +33,7 @@ export function opcuaSources(
   plant: Pick<OpcuaPlantInfo, 'endpoint' | 'namespaceUri' | 'scanMs'>,
   options: OpcuaSiteOptions = {},
 ) {
-  const { publishMs = 200, timeoutMs = 2000, endpoint = plant.endpoint } = options;
+  const { publishMs = 200, timeoutMs = 2000, endpoint = plant.endpoint, latenessMs } = options;
   const common = {
     type: 'opcua' as const,
     endpoint,
@@ -39,6 +41,7 @@ export function opcuaSources(
     publishMs,
     keepAliveMs: Math.max(1000, 2 * publishMs),
     timeoutMs,
+    ...(latenessMs !== undefined && { latenessMs }),
     samplingMs: 0,
     trigger: 'timestamp' as const,
     // Its truth knows no reading at a time at which no sample was made.

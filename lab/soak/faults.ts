@@ -12,7 +12,7 @@ export interface Fault {
 }
 
 /** Mostly short, sometimes long: within what the equipment remembers, which is 10 minutes. */
-function lasting(random: Random): number {
+export function lasting(random: Random): number {
   return random.next() < 0.8 ? 500 + randomInt(random, 15_000) : 30_000 + randomInt(random, 90_000);
 }
 
@@ -32,17 +32,26 @@ const during =
 const frozen =
   (which: 'runtime' | 'detector'): Fault['run'] =>
   async (world, random, signal) => {
-    const { pid } = (world[which] as Supervised).state();
-    if (pid === undefined) return;
+    const { pid, phase } = (world[which] as Supervised).state();
+    if (pid === undefined || phase !== 'running') return;
     process.kill(pid, 'SIGSTOP');
     try {
       await pause(500 + randomInt(random, 20_000), signal);
     } finally {
-      process.kill(pid, 'SIGCONT');
+      wake(pid);
     }
   };
 
-export const faults: readonly Fault[] = [
+function wake(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT');
+  } catch (error) {
+    // It was killed meanwhile, by another fault.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+export const commonFaults: readonly Fault[] = [
   {
     name: 'network cut',
     run: during(
@@ -98,6 +107,8 @@ export const faults: readonly Fault[] = [
 
 export interface FaultsOptions {
   readonly world: World;
+  /** Those to choose from. */
+  readonly faults: readonly Fault[];
   readonly random: Random;
   /** Ends it; what is under way is undone first. */
   readonly signal: AbortSignal;
@@ -108,7 +119,7 @@ export interface FaultsOptions {
 
 /** How often each fault was made, once `signal` has aborted. Rejects where a fault could not be made or undone. */
 export async function makeFaults(options: FaultsOptions): Promise<ReadonlyMap<string, number>> {
-  const { world, random, signal, quietMs, said } = options;
+  const { world, faults, random, signal, quietMs, said } = options;
   const made = new Map<string, number>();
   const one = async () => {
     const fault = faults[randomInt(random, faults.length)]!;
@@ -126,6 +137,6 @@ export async function makeFaults(options: FaultsOptions): Promise<ReadonlyMap<st
 }
 
 /** Resolves early when `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return wait(ms, undefined, { signal }).catch(() => {});
 }

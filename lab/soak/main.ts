@@ -1,5 +1,5 @@
 // `npm run soak -- --hours N`: the whole loop for hours, with faults from a seed, and a verdict: every reading accounted for, nothing
-// that grew. The report goes to a folder, with a chart.
+// that grew. `npm run chaos -- --minutes N`: the same with disks and databases that fail, too. The report goes to a folder, with a chart.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -11,8 +11,10 @@ import { repositoryFile } from '../demo/processes.ts';
 import { tableLines } from '../demo/report.ts';
 import { comeToRest } from '../demo/tour.ts';
 import { startWorld } from '../demo/world.ts';
+import { canMountFuse } from '../disk/fuse-disk.ts';
+import { type ChaosParts, startChaosParts } from './chaos.ts';
 import { drawChart } from './chart.ts';
-import { makeFaults } from './faults.ts';
+import { commonFaults, makeFaults } from './faults.ts';
 import { type Sample, takeSample } from './samples.ts';
 import { growthOf } from './verdict.ts';
 
@@ -21,16 +23,30 @@ const options = new Command('npm run soak --')
     'The whole loop for hours, with faults, memory, descriptors and disk looked at, and a verdict.',
   )
   .option('--hours <n>', 'how long, without the end', positive, 1)
+  .option('--minutes <n>', 'the same in minutes', positive)
+  .option(
+    '--chaos',
+    'on a disk that fails and loses what was not synced, and on PostgreSQL that dies: needs root and /dev/fuse',
+  )
   .option('--seed <n>', 'faults and what the equipment measures follow from it', positive, 1)
   .option('--quiet <seconds>', 'between two faults at most', positive, 45)
   .option(
     '--report <folder>',
-    'where report.md, chart.svg and samples.jsonl go',
-    repositoryFile('artefacts/soak'),
+    'where report.md, chart.svg and samples.jsonl go (default: artefacts/soak, or artefacts/chaos)',
   )
   .option('--json', 'one line of JSON on standard output')
   .parse()
-  .opts<{ hours: number; seed: number; quiet: number; report: string; json?: boolean }>();
+  .opts<{
+    hours: number;
+    minutes?: number;
+    seed: number;
+    quiet: number;
+    report?: string;
+    chaos?: boolean;
+    json?: boolean;
+  }>();
+const kind = options.chaos ? 'chaos' : 'soak';
+const hours = options.minutes === undefined ? options.hours : options.minutes / 60;
 
 const startedAt = Date.now();
 const secondsNow = () => (Date.now() - startedAt) / 1000;
@@ -39,8 +55,8 @@ const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
-const folder = mkdtempSync(join(tmpdir(), 'holdfast-soak-'));
-const report = resolve(options.report);
+const folder = mkdtempSync(join(tmpdir(), `holdfast-${kind}-`));
+const report = resolve(options.report ?? repositoryFile(`artefacts/${kind}`));
 mkdirSync(report, { recursive: true });
 const samples: Sample[] = [];
 const faults: { seconds: number; name: string }[] = [];
@@ -48,8 +64,21 @@ process.exitCode = await run();
 process.exit();
 
 async function run(): Promise<number> {
+  if (!options.chaos) return runWith(undefined);
+  if (!canMountFuse()) {
+    console.error(
+      'chaos needs root and /dev/fuse, for a disk that fails: run it as root, or npm run soak instead',
+    );
+    return 2;
+  }
+  const parts = await startChaosParts();
+  return runWith(parts).finally(() => parts.stop());
+}
+
+async function runWith(parts: ChaosParts | undefined): Promise<number> {
   const world = await startWorld({
     folder,
+    ...(parts && { dataFolder: parts.dataFolder, databaseUrl: parts.databaseUrl }),
     seed: options.seed,
     onEvent: (text, tone) => {
       if (tone === 'bad') say(text);
@@ -57,10 +86,11 @@ async function run(): Promise<number> {
   });
   try {
     say(`running; dashboard: ${world.dashboardUrl}; everything written is in ${folder}`);
-    const until = AbortSignal.any([stop.signal, AbortSignal.timeout(options.hours * 3.6e6)]);
+    const until = AbortSignal.any([stop.signal, AbortSignal.timeout(hours * 3.6e6)]);
     const sampling = keepSampling(world, until);
     const made = await makeFaults({
       ...{ world, random: seededRandom(options.seed), signal: until, quietMs: options.quiet * 1000 },
+      faults: [...commonFaults, ...(parts?.faults ?? [])],
       said(name) {
         say(name);
         faults.push({ seconds: secondsNow(), name });
@@ -82,9 +112,9 @@ async function run(): Promise<number> {
 }
 
 async function keepSampling(world: Parameters<typeof takeSample>[0], until: AbortSignal): Promise<void> {
-  const everyMs = Math.min(30_000, (options.hours * 3.6e6) / 60);
+  const everyMs = Math.min(30_000, (hours * 3.6e6) / 60);
   while (!until.aborted) {
-    samples.push(await takeSample(world, join(folder, 'runtime-data'), secondsNow()));
+    samples.push(await takeSample(world, secondsNow()));
     await wait(everyMs, undefined, { signal: until }).catch(() => {});
   }
 }
@@ -102,9 +132,9 @@ function tell(account: Account, made: ReadonlyMap<string, number>): number {
   const grown = growth.filter(({ isTooMuch }) => isTooMuch);
   const ok = account.ok && grown.length === 0;
   const count = [...made.values()].reduce((sum, n) => sum + n, 0);
-  const hours = (samples.at(-1)?.seconds ?? 0) / 3600;
+  const lasted = (samples.at(-1)?.seconds ?? 0) / 3600;
   const verdict = [
-    `${hours.toFixed(2)} hours, ${count} faults: ${ok ? 'passed' : 'FAILED'}.`,
+    `${lasted.toFixed(2)} hours, ${count} faults: ${ok ? 'passed' : 'FAILED'}.`,
     account.ok
       ? `Each of ${account.produced.toLocaleString('en-US')} readings is delivered, or lies in a void that nobody could fill.`
       : 'Readings are not accounted for: see the account.',
@@ -118,11 +148,11 @@ function tell(account: Account, made: ReadonlyMap<string, number>): number {
   ];
   const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
   const text = [
-    '# Soak',
+    options.chaos ? '# Chaos' : '# Soak',
     '',
     ...verdict,
     '',
-    `Repeat it with \`npm run soak -- --hours ${options.hours} --seed ${options.seed}\`.`,
+    `Repeat it with \`npm run ${kind} -- --hours ${hours} --seed ${options.seed}\`.`,
     '',
     '![memory, descriptors, spool and disk over time](chart.svg)',
     '',
@@ -158,7 +188,7 @@ function tell(account: Account, made: ReadonlyMap<string, number>): number {
   if (options.json) {
     const { produced, delivered, missing, invented, changed, problems } = account;
     const readings = { produced, delivered, void: account.void, missing, invented, changed };
-    console.log(JSON.stringify({ ok, hours, faults: count, ...readings, growth, problems }));
+    console.log(JSON.stringify({ ok, hours: lasted, faults: count, ...readings, growth, problems }));
   }
   return ok ? 0 : 1;
 }

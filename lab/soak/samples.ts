@@ -1,6 +1,7 @@
 // What is looked at while a soak runs: memory, descriptors, disk and series of what is shipped.
-import { readdirSync, statSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { World } from '../demo/world.ts';
 import { footprintOf } from '../outages/footprint.ts';
 
@@ -9,8 +10,8 @@ export interface Sample {
   readonly seconds: number;
   /** By process; absent while it is down. */
   readonly processes: Readonly<Record<string, ProcessSample>>;
-  /** Of the gateway's data folder. */
-  readonly diskMb: number;
+  /** Of the gateway's data folder; absent while its disk gives no answer. */
+  readonly diskMb?: number;
   /** That wait in the spool; absent while the module does not answer. */
   readonly unsent?: number;
 }
@@ -24,20 +25,26 @@ export interface ProcessSample {
   readonly series?: number;
 }
 
-export async function takeSample(world: World, dataFolder: string, seconds: number): Promise<Sample> {
-  const [runtime, detector, status] = await Promise.all([
+export async function takeSample(world: World, seconds: number): Promise<Sample> {
+  const [runtime, detector, status, bytes] = await Promise.all([
     sampleOf(world, 'runtime'),
     sampleOf(world, 'detector'),
     world.runtimeStatus().catch(() => undefined) as Promise<Status | undefined>,
+    Promise.race([
+      bytesUnder(world.dataFolder).catch(() => undefined),
+      wait(patienceMs, undefined, { ref: false }),
+    ]),
   ]);
   const lanes = status === undefined ? undefined : Object.values(status.spool?.lanes ?? {});
   return {
     seconds,
     processes: { ...(runtime && { runtime }), ...(detector && { detector }) },
-    diskMb: bytesUnder(dataFolder) / 2 ** 20,
+    ...(bytes !== undefined && { diskMb: bytes / 2 ** 20 }),
     ...(lanes && { unsent: lanes.reduce((sum, { messages }) => sum + messages, 0) }),
   };
 }
+
+const patienceMs = 2000;
 
 interface Status {
   readonly spool?: { readonly lanes?: Readonly<Record<string, { readonly messages: number }>> };
@@ -59,12 +66,13 @@ async function sampleOf(world: World, name: 'runtime' | 'detector'): Promise<Pro
   }
 }
 
-/** Files may come and go meanwhile. */
-function bytesUnder(folder: string): number {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => {
-      const { blocks = 0 } = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false }) ?? {};
-      return sum + blocks * 512;
-    }, 0);
+/** Files may come and go meanwhile. Never synchronously: a disk may give no answer until this process has it do so. */
+async function bytesUnder(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const sizes = entries.map(async (entry) => {
+    if (!entry.isFile()) return 0;
+    const { blocks } = await stat(join(entry.parentPath, entry.name)).catch(() => ({ blocks: 0 }));
+    return blocks * 512;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
