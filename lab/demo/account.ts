@@ -125,7 +125,7 @@ export function accountPolled(input: PolledInput): StreamAccount {
   const tally = emptyTally();
   const voids = voidCoverage(copy);
   const missing = createMissingRanges();
-  const pairs = matchAnswers(shown, copy, input.laterMs ?? 2000, input.earlierMs ?? 5);
+  const pairs = matchAnswers(shown, copy, input.laterMs ?? 5000, input.earlierMs ?? 5);
 
   for (const answer of shown) {
     const tags = pairs.byAnswer.get(answer);
