@@ -38,6 +38,8 @@ const patchSchema = z.strictObject({
   delayMs: z.number().min(0).max(600_000).nullish(),
   /** Lines are spoiled on the wire. */
   garbage: spoilFault.nullish(),
+  /** Follows each line, and means nothing: NULs, a second CR LF, lines of another protocol. */
+  between: z.string().min(1).max(200).nullish(),
   /** Every command is answered with $ERR. */
   refusing: z.boolean().nullish(),
   /** Dumps end before their end mark. */

@@ -47,6 +47,12 @@ const sumOf = (line: string) => {
 };
 
 describe('the serial logger', () => {
+  it('says something of another protocol between its lines', async () => {
+    const { until } = await connect({});
+    await logger.setFaults({ between: ':A2001\n' });
+    expect(await until(/\$LOG,[^\n]*\r\n:A2001\n\$LOG/)).toContain('$LOG');
+  });
+
   it('prints each record as its truth has it, numbers them, and starts again after the last number', async () => {
     const peer = await connect({ lastNumber: 8, prefill: 5 });
     const text = await peer.until(/(\$LOG.*\r\n[\s\S]*){12}/);

@@ -267,7 +267,7 @@ class LoggerDevice {
   #onWire(line: string): Buffer | undefined {
     if (this.faults.silent || this.faults.off) return undefined;
     const kind = chooseSpoiler(this.faults.garbage, this.#spoiled, this.#random);
-    if (!kind) return Buffer.from(line, 'latin1');
+    if (!kind) return Buffer.from(`${line}${this.faults.between ?? ''}`, 'latin1');
     this.#spoiled += 1;
     return spoilLine(kind, line, this.#random);
   }
