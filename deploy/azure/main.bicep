@@ -82,6 +82,9 @@ param apiToken string
 @description('Whether database and detector are in a virtual network of their own, and the dashboard is reached from there alone.')
 param isPrivate bool = false
 
+@description('Addresses that may open the dashboard from outside, such as 203.0.113.7/32; empty for none.')
+param allowedAddress string = ''
+
 @description('Instances of the detector.')
 @minValue(1)
 @maxValue(10)
@@ -409,9 +412,16 @@ resource detector 'Microsoft.App/containerApps@2024-03-01' = {
     workloadProfileName: 'Consumption'
     configuration: {
       activeRevisionsMode: 'Single'
-      // Reached from within its environment, or network, alone: there is no sign-in.
+      // Reached from within its environment, its network or one address alone: there is no sign-in.
       ingress: {
-        external: isPrivate
+        external: isPrivate || !empty(allowedAddress)
+        ipSecurityRestrictions: empty(allowedAddress) ? null : [
+          {
+            name: 'allowed'
+            action: 'Allow'
+            ipAddressRange: allowedAddress
+          }
+        ]
         targetPort: 8080
         transport: 'http'
       }

@@ -1,12 +1,13 @@
 // The deployment templates: as manifests they keep to the published schemas, a gateway's layers merge as the hub merges them, what
 // comes of it configures the module, and the container may do no more than it must.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { expand, merge, mergeNamed } from '../../scripts/manifest.mjs';
+import { sbomOf } from '../../scripts/sbom.mjs';
 import { root } from '../../test/support/source-tree.ts';
 import { statusAddress } from '../health/status-address.ts';
 import { checkTwin } from './check-twin.ts';
@@ -422,6 +423,35 @@ describe('the release workflow', () => {
     }
     expect(text).toContain('platforms: linux/amd64,linux/arm64');
     expect(text).toMatch(/cosign sign --yes "\$IMAGE@/);
+  });
+
+  it('lists the packages that are installed for the image, scoped and nested ones too, and says what lacks', () => {
+    expect(text).toContain('node scripts/sbom.mjs ${{ matrix.workspace }} >');
+    const at = mkdtempSync(join(folder, 'sbom-'));
+    const put = (path: string, value: object) => {
+      mkdirSync(join(at, path, '..'), { recursive: true });
+      writeFileSync(join(at, path), JSON.stringify(value));
+    };
+    const sum = Buffer.alloc(64, 1);
+    put('runtime/package.json', { name: '@own/runtime', version: '1.0.0' });
+    put('package-lock.json', {
+      packages: {
+        runtime: { dependencies: { '@a/b': '1' } },
+        'node_modules/@a/b': { integrity: `sha512-${sum.toString('base64')}`, dev: true },
+      },
+    });
+    expect(() => sbomOf(at, 'runtime')).toThrow(/not installed: @a\/b; run npm ci/);
+    put('node_modules/@a/b/package.json', { name: '@a/b', version: '1.0.0', license: 'MIT' });
+    put('node_modules/@a/b/esm/package.json', { type: 'module' });
+    put('node_modules/@a/b/node_modules/c/package.json', { name: 'c', version: '2.0.0' });
+    put('node_modules/c/package.json', { name: 'c', version: '3.0.0' });
+    const { components } = sbomOf(at, 'runtime');
+    expect(components.map(({ purl }) => purl)).toEqual([
+      'pkg:npm/%40a/b@1.0.0',
+      'pkg:npm/c@2.0.0',
+      'pkg:npm/c@3.0.0',
+    ]);
+    expect(components[0]?.hashes?.[0]?.content).toBe(sum.toString('hex'));
   });
 
   it('names no registry: the repository does', () => {

@@ -4,6 +4,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { root as repository } from '../support/source-tree.ts';
+import type { MemoryLimit } from './memory-limit.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface ContainedProcess {
@@ -11,6 +12,8 @@ export interface ContainedProcess {
   readonly ready: Readonly<Record<string, unknown>>;
   /** Everything that it wrote to standard error. */
   log(): string;
+  /** SIGKILL to all of it. */
+  kill(): Promise<void>;
   /** SIGTERM; how it ended. */
   end(): Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
@@ -31,6 +34,7 @@ export interface ConfinedOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The folder that is bound to `/data`. */
   readonly data: string;
+  readonly memory?: MemoryLimit | undefined;
 }
 
 // Starts the command, and ends it when its own input ends.
@@ -45,7 +49,7 @@ const supervisor = `
 /** @throws Error with its log when it ends before it is ready. */
 export async function startConfined(
   workshop: Workshop,
-  { container, command, env, data }: ConfinedOptions,
+  { container, command, env, data, memory }: ConfinedOptions,
 ): Promise<ContainedProcess> {
   const root = await workshop.buildah('mount', container);
   const { config } = JSON.parse(await workshop.buildah('inspect', container)).OCIv1;
@@ -55,13 +59,20 @@ export async function startConfined(
     'unshare',
     ['--mount', '--pid', '--fork', '--kill-child', script, root, data, 'node', '-e', supervisor],
     {
-      env: { ...set, ...env, TEST_COMMAND: JSON.stringify(command) },
+      env: {
+        ...{ ...set, ...env, TEST_COMMAND: JSON.stringify(command) },
+        ...(memory && { MEMORY_GROUP: memory.folder }),
+      },
       stdio: ['pipe', 'pipe', 'pipe'],
     },
   );
   const contained = await untilReady(child);
   return {
     ...contained,
+    async kill() {
+      await contained.kill();
+      await workshop.buildah('umount', container);
+    },
     async end() {
       const how = await contained.end();
       await workshop.buildah('umount', container);
@@ -105,6 +116,11 @@ async function untilReady(child: ChildProcessWithoutNullStreams): Promise<Contai
   return {
     ready,
     log: () => said,
+    async kill() {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    },
     async end() {
       child.stdin.end();
       return (await nextLine()).ended;

@@ -1,17 +1,26 @@
 // Builds the two Dockerfiles for real and runs what they made: the edge module under an emulated ARM64 processor, the
 // detector on this machine's own. The base images are made here from Debian's packages: no image registry and no
 // Docker engine are needed.
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EdgeModule, openEdgeModule } from '../../cloud-lite/testing/edge-module.ts';
 import { type Hub, startHub } from '../../lab/hub/hub.ts';
 import { missingPrograms } from '../support/programs.ts';
+import { root } from '../support/source-tree.ts';
 import { startConfined, startContained } from './contained-process.ts';
+import { expectHeals } from './heals.ts';
 import { type Architecture, openWorkshop, type Workshop } from './workshop.ts';
 
 const skip = missingPrograms('buildah', 'debootstrap', 'qemu-aarch64-static') || process.getuid?.() !== 0;
 const minutes = 60_000;
+
+/** As the deployment has it. */
+function deployedMemoryBytes(): number {
+  const { modulesContent } = JSON.parse(readFileSync(join(root, 'deployment.template.json'), 'utf8'));
+  const { holdfast } = modulesContent.$edgeAgent['properties.desired'].modules;
+  return holdfast.settings.createOptions.HostConfig.Memory;
+}
 
 describe.skipIf(skip)('the images', () => {
   let workshop: Workshop;
@@ -24,10 +33,27 @@ describe.skipIf(skip)('the images', () => {
   async function open(dockerfile: string, architecture: Architecture) {
     const image = `localhost/${dockerfile.toLowerCase().replace(/\W/g, '-')}:${architecture}`;
     await workshop.build(dockerfile, architecture, image);
-    const { OCIv1 } = JSON.parse(await workshop.buildah('inspect', '--type', 'image', image));
+    const { OCIv1, FromImageDigest: digest, Manifest } = await inspect(image);
+    const { layers } = JSON.parse(Manifest) as { layers: { size: number }[] };
     const container = await workshop.buildah('from', '--arch', architecture, image);
-    return { container, config: OCIv1.config as { Entrypoint: string[]; Cmd?: string[]; User: string } };
+    const again = async () => {
+      await workshop.build(dockerfile, architecture, `${image}-again`);
+      return (await inspect(`${image}-again`)).FromImageDigest;
+    };
+    return {
+      container,
+      again,
+      digest,
+      addedBytes: layers.slice(1).reduce((sum, { size }) => sum + size, 0),
+      config: OCIv1.config as { Entrypoint: string[]; Cmd?: string[]; User: string },
+    };
   }
+
+  const inspect = async (image: string) =>
+    JSON.parse(await workshop.buildah('inspect', '--type', 'image', image));
+
+  /** Of what the base has not: so much, in bytes, goes over the network to each gateway, compressed. */
+  const maxAddedBytes = 110e6;
 
   const who = (container: string) =>
     workshop.buildah('run', container, '--', 'node', '-p', 'process.arch + " " + process.getuid()');
@@ -57,6 +83,16 @@ describe.skipIf(skip)('the images', () => {
       expect(await workshop.list(opened.container, '/app/dist')).toEqual(['kernel', 'runtime', 'wire']);
     });
 
+    it(
+      'adds little to its base, and is the same to the byte when it is built again',
+      async () => {
+        expect(opened.addedBytes).toBeLessThan(maxAddedBytes);
+        expect(opened.addedBytes).toBeGreaterThan(10e6);
+        expect(await opened.again()).toBe(opened.digest);
+      },
+      10 * minutes,
+    );
+
     it('starts on a read-only root without capabilities, opens its spool, and ends by itself at SIGTERM', async () => {
       const data = join(workshop.folder, 'data');
       mkdirSync(data);
@@ -74,6 +110,25 @@ describe.skipIf(skip)('the images', () => {
       expect(contained.ready, contained.log()).toMatchObject({ ready: true });
       expect(await contained.end()).toEqual({ code: 0, signal: null });
     });
+
+    it(
+      'reads a plant so, spools while the hub is away, is killed, and heals: all is there',
+      () => expectHeals(workshop, opened),
+      15 * minutes,
+    );
+  });
+
+  // What the emulator itself holds is more than the limit.
+  describe('of the edge module, for this machine', () => {
+    it(
+      'does so within the memory that the deployment gives it',
+      async () => {
+        const opened = await open('Dockerfile.arm64v8', 'amd64');
+        const peak = await expectHeals(workshop, { ...opened, memoryBytes: deployedMemoryBytes() });
+        expect(peak ?? 0).toBeLessThanOrEqual(deployedMemoryBytes());
+      },
+      20 * minutes,
+    );
   });
 
   describe('of the detector', () => {
@@ -113,6 +168,16 @@ describe.skipIf(skip)('the images', () => {
         ...['cloud-lite', 'dashboard', 'kernel', 'wire'],
       ]);
     });
+
+    it(
+      'adds little to its base, and is the same to the byte when it is built again',
+      async () => {
+        expect(opened.addedBytes).toBeLessThan(maxAddedBytes);
+        expect(opened.addedBytes).toBeGreaterThan(10e6);
+        expect(await opened.again()).toBe(opened.digest);
+      },
+      10 * minutes,
+    );
 
     it('is ready, takes what a module sent, serves its page, and ends by itself at SIGTERM', async () => {
       await module.send('press', { start: 0, end: 10 });

@@ -38,7 +38,8 @@ export async function openWorkshop(): Promise<Workshop> {
     ...process.env,
     CONTAINERS_STORAGE_CONF: settings,
     BUILDAH_ISOLATION: 'chroot',
-    BUILDAH_FORMAT: 'docker',
+    // Docker's own form keeps the name of the container that it was made in.
+    BUILDAH_FORMAT: 'oci',
   };
   const buildah = async (...args: string[]) => {
     const options = { cwd: root, env, maxBuffer: 64 * 1024 * 1024 };
@@ -57,6 +58,8 @@ export async function openWorkshop(): Promise<Workshop> {
     async build(dockerfile, architecture, tag) {
       await buildah(
         ...['bud', '--pull-never', '--platform', `linux/${architecture}`, '-f', dockerfile],
+        // As a release has it: the time of all files.
+        ...['--timestamp', '1764547200'],
         ...['-t', tag, '--volume', `${npmCache}:/root/.npm`],
         // Docker's builder sets this one by itself.
         ...['--build-arg', `BUILDPLATFORM=linux/${process.arch === 'x64' ? 'amd64' : process.arch}`],

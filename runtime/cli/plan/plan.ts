@@ -173,7 +173,7 @@ function costLines({ hub, gateways, prices }: Plan): string[] {
     '',
     `IoT Hub for ${plural(gateways, 'gateway')} like this, ${currency}, prices of ${asOf}`,
     ...lines,
-    ...(areListed ? [priceNote(asOf)] : []),
+    priceNote(asOf, areListed),
   ];
 }
 
@@ -189,8 +189,10 @@ function azureLines({ azure, prices }: Plan): string[] {
   ];
 }
 
-const priceNote = (asOf: string) =>
-  `  List prices of ${asOf}, East US, without tax. They change: look them up, and give yours by --prices FILE`;
+const priceNote = (asOf: string, areListed: boolean) =>
+  areListed
+    ? `  List prices of ${asOf}, East US, without tax. They change: look them up, and give yours by --prices FILE`
+    : `  What the file of prices does not name counts as in the list of ${listPrices.asOf}, in ${listPrices.currency}`;
 
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
 const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? '' : 's'}`;
