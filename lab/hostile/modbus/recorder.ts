@@ -178,7 +178,8 @@ export class Recorder implements Unit {
     this.#registers.set('holding', plan.far, uint32(sample.id + 1_000_000));
     const slot = this.#shown(sample.count) % plan.capacity;
     const record = Buffer.concat([bytes, uint32(sample.id + 1_000_000)]);
-    if (plan.corrupts && this.#options.dice.chance(0.03)) {
+    // One that shows its own number by chance nobody could tell.
+    if (plan.corrupts && this.#options.dice.chance(0.03) && this.#shown(sample.count) !== plan.modulus - 1) {
       this.#corrupt.add(sample.id);
       record.fill(0xff);
     }
