@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { runtimeView } from './runtime-view.ts';
 
 const status = {
-  version: '0.1.0',
+  version: '0.2.0',
   startedAt: '2026-11-22T00:33:56.100Z',
   uplink: { connected: true, since: '2026-11-22T00:33:57.965Z' },
   forwarder: { sent: { live: 12, backlog: 3, backfill: 1 }, failed: 0 },
