@@ -1,7 +1,7 @@
 // A disk for tests, below a real mount point: what uses it is a real process on real system calls. It loses what was not
 // synced when its power goes, does not give back sectors that are told to be bad, and is as large as it is told to be.
 // Needs root and /dev/fuse.
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,7 +87,12 @@ export class FuseDisk {
   async remove(): Promise<void> {
     const ended = new Promise((resolve) => this.#child.on('exit', resolve));
     if (this.#child.connected) this.#child.disconnect();
-    if (this.#child.exitCode === null) await ended;
+    // One that hangs must not hold up whoever is done with it.
+    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await ended;
+    clearTimeout(impatience);
+    // Gone already, but where the disk's process was killed.
+    spawnSync('umount', ['-l', this.folder], { stdio: 'ignore' });
     rmSync(this.#home, { recursive: true, force: true });
   }
 
