@@ -24,7 +24,7 @@ import { createModbusSource } from './modbus-source.ts';
 
 const deps = { clock: systemClock, log: silentLog, metrics: noMetrics };
 /** Slow enough that a busy machine still polls each sample. */
-const scanMs = 100;
+const scanMs = 250;
 const folder = mkdtempSync(join(tmpdir(), 'modbus-rtu-'));
 let ports = 0;
 
@@ -39,7 +39,7 @@ function onLine(plant: Parameters<typeof plantSources>[0], unit: number, transpo
     name: `unit-${unit}`,
     unit,
     pollMs: 20,
-    timeoutMs: 150,
+    timeoutMs: 400,
     turnaroundMs: 20,
     tags,
     ...transport,
@@ -52,7 +52,7 @@ function onLine(plant: Parameters<typeof plantSources>[0], unit: number, transpo
 describe.skipIf(missingPrograms('socat'))('with socat', () => {
   sourceContract('a Modbus source on a serial port', async (): Promise<SourceHarness> => {
     const path = join(folder, `plant-${ports++}`);
-    const plant = await startPlant({ scanMs, historyS: 3, prefillS: 6, seed: 9, serial: { path } });
+    const plant = await startPlant({ scanMs, historyS: 7, prefillS: 14, seed: 9, serial: { path } });
     const fault = (name: string, patch: FaultsPatch) => ({
       name,
       begin: async () => void (await plant.setFaults(patch)),
@@ -62,15 +62,15 @@ describe.skipIf(missingPrograms('socat'))('with socat', () => {
     );
     return {
       source: createModbusSource(config, deps),
-      lossLimitMs: 1000,
-      produce: (count) => delay(count * scanMs + 150),
+      lossLimitMs: 3000,
+      produce: (count) => delay(count * scanMs + 300),
       advance: (ms) => delay(ms),
       cut: async () => void (await plant.setFaults({ serialUnplugged: true })),
       heal: async () => void (await plant.setFaults({ serialUnplugged: false, units: null })),
       mischief: [
         fault('being unplugged', { serialUnplugged: true }),
         fault('silence', { units: { 11: { silent: true } } }),
-        fault('answers that come too late', { units: { 11: { delayMs: 200 } } }),
+        fault('answers that come too late', { units: { 11: { delayMs: 600 } } }),
         fault('garbage', { units: { 11: { garbage: true } } }),
       ],
       dispose: () => plant.stop(),
@@ -137,7 +137,7 @@ describe('RTU over TCP', () => {
       const session = createModbusSource(config, { ...deps, links }).run(sink, abort.signal);
       return { sink, session };
     });
-    await delay(1500);
+    await delay(15 * scanMs);
     abort.abort();
     await Promise.all(units.map(({ session }) => session));
     for (const { sink } of units) expect(sink.breaches()).toEqual([]);
