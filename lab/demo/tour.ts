@@ -221,8 +221,10 @@ export async function comeToRest(
   const { signal, say, problems } = options;
   const report: TourReport = { step: () => {}, say };
   const deadline = Date.now() + limitMs;
+  const tour = { world, signal, report, problems, deadline, pace: fullPace, quick: false };
   // The last fault may have been a long one: sources look for their equipment every 30 s then.
-  await drain({ world, signal, report, problems, deadline, pace: fullPace, quick: false }, 150_000);
+  await repaired(tour, Date.now(), 150_000);
+  await drain(tour);
   return world.account(problems);
 }
 
@@ -231,14 +233,14 @@ export async function comeToRest(
  * the device is unplugged, so that the polled meter stops too; then nothing moves any more, and what the tap
  * and the ledger hold is compared at rest.
  */
-async function drain(tour: Tour, repairLimitMs = 20_000): Promise<void> {
+async function drain(tour: Tour): Promise<void> {
   const { world, report } = tour;
   await world.stopSampling();
   const stopped = Date.now();
   // Several polls: the last sample is then seen, and only has to arrive.
   await pause(tour, 1000);
   // The sensor's readings may come out of order by a second, so that much of its end is never claimed.
-  await repaired(tour, stopped - 2500, repairLimitMs);
+  await repaired(tour, stopped - 2500, 20_000);
   await world.device.set({ kind: 'cut' });
   const settled = async () => {
     const quietMs = Date.now() - (world.tap.lastAt() ?? 0);
