@@ -70,6 +70,17 @@ describe('what is said of a stream', () => {
   });
 });
 
+/** A spool of a machine that started 5 s ago. */
+async function firstStart() {
+  const store = new MemoryStore();
+  let upMs = 5000;
+  const boot = { id: 'first-start', sinceStartMs: () => upMs };
+  const passes = (ms: number) => {
+    upMs += ms;
+  };
+  return { ...(await openTestSpool(store, { boot })), store, boot, passes };
+}
+
 describe('how long ago a stream was observed last', () => {
   const claimed = (start: number) => ({
     ...change('t', [closed('t', window(start, start + 10))]),
@@ -77,16 +88,13 @@ describe('how long ago a stream was observed last', () => {
   });
 
   it('is not told by late readings: observation came no further with them', async () => {
-    const store = new MemoryStore();
-    let upMs = 5000;
-    const boot = { id: 'first-start', sinceStartMs: () => upMs };
-    const { spool, clock } = await openTestSpool(store, { boot });
+    const { store, boot, spool, clock, passes } = await firstStart();
     spool.openStream('t', 'time');
     await spool.commitWindows([claimed(100)]);
-    upMs += 60_000;
+    passes(60_000);
     const late = change('t', [closed('t', window(90, 91), { late: true })]);
     await spool.commitWindows([{ ...late, index: 'time', floor: 110 }]);
-    upMs += 10_000;
+    passes(10_000);
     await spool.close();
     const again = await openTestSpool(store.restarted(), { boot, clock });
     expect(again.spool.openStream('t', 'time')).toMatchObject({ floor: 110, ageMs: 70_000 });
@@ -94,16 +102,13 @@ describe('how long ago a stream was observed last', () => {
   });
 
   it('is not told by a window that closes where the journal had come to', async () => {
-    const store = new MemoryStore();
-    let upMs = 5000;
-    const boot = { id: 'first-start', sinceStartMs: () => upMs };
-    const { spool, clock } = await openTestSpool(store, { boot });
+    const { store, boot, spool, clock, passes } = await firstStart();
     spool.openStream('t', 'time');
     const append = { start: 100, end: 110, readings: [] };
     await spool.commitWindows([{ ...change('t', []), index: 'time', append, number: 7 }]);
-    upMs += 3000;
+    passes(3000);
     await spool.commitWindows([{ ...change('t', []), index: 'time', append: { ...append, end: 120 } }]);
-    upMs += 60_000;
+    passes(60_000);
     await spool.commitWindows([
       { ...change('t', [closed('t', window(100, 120))]), index: 'time', restart: true },
     ]);
@@ -114,18 +119,15 @@ describe('how long ago a stream was observed last', () => {
   });
 
   it('is told of what only the journal holds, too, where a number is kept', async () => {
-    const store = new MemoryStore();
-    let upMs = 5000;
-    const boot = { id: 'first-start', sinceStartMs: () => upMs };
-    const { spool, clock } = await openTestSpool(store, { boot });
+    const { store, boot, spool, clock, passes } = await firstStart();
     spool.openStream('t', 'time');
     const append = { start: 100, end: 110, readings: [] };
     await spool.commitWindows([{ ...change('t', []), index: 'time', append, number: 7 }]);
-    upMs += 9000;
+    passes(9000);
     const further = { ...append, end: 120 };
     await spool.commitWindows([{ ...change('t', []), index: 'time', restart: false, append: further }]);
     const left = store.restarted();
-    upMs += 1000;
+    passes(1000);
     const again = await openTestSpool(left, { boot, clock });
     expect(again.spool.openStream('t', 'time')).toMatchObject({ floor: 120, ageMs: 1000 });
     await again.spool.close();

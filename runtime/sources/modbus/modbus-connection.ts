@@ -25,7 +25,7 @@ import {
   unanswered,
 } from './modbus-errors.ts';
 import type { RequestBy } from './modbus-request.ts';
-import { type Pending, pendingFor } from './pending-request.ts';
+import { noteUnfit, type Pending, pendingFor } from './pending-request.ts';
 import { isRead, misfit, modbusMatch, strange } from './response-match.ts';
 import { StreamPort } from './stream-port.ts';
 
@@ -261,7 +261,7 @@ class Connection implements ModbusConnection {
     const pending = this.#pending;
     if (heard !== 'nothing') this.#life.answered(frame[0]!);
     if (!pending) return;
-    if (heard === 'nothing' || heard === 'others') this.#noteUnfit(pending, frame);
+    if (heard === 'nothing' || heard === 'others') noteUnfit(pending, frame);
     // It carries the number of the request, so no other answer will come.
     if (pending.unfit && this.units.hasIds) {
       const what = misfit(frame, pending.sent, this.#options.advice);
@@ -314,12 +314,6 @@ class Connection implements ModbusConnection {
   #accept(answer: Buffer): void {
     this.#answer = answer;
     this.#port.answer(answer);
-  }
-
-  /** Said where nothing better comes. */
-  #noteUnfit(pending: Pending, frame: Buffer): void {
-    if (pending.phase === 'waiting' || frame.equals(pending.sent)) return;
-    if (!modbusMatch.fits(frame, pending.sent)) pending.unfit ??= frame;
   }
 
   #onProof(pending: Pending, heard: Heard): void {

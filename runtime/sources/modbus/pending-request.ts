@@ -1,5 +1,6 @@
 // The request that is under way on a connection.
 import type { Timer } from '../../../kernel/clock.ts';
+import { modbusMatch } from './response-match.ts';
 
 export interface Pending {
   readonly timeoutMs: number;
@@ -46,4 +47,10 @@ export function pendingFor(
     timer: undefined,
     fail,
   };
+}
+
+/** Said where nothing better comes. */
+export function noteUnfit(pending: Pending, frame: Buffer): void {
+  if (pending.phase === 'waiting' || frame.equals(pending.sent)) return;
+  if (!modbusMatch.fits(frame, pending.sent)) pending.unfit ??= frame;
 }
