@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
-import { fixedSeeds, metByFixedSeeds } from './fixed-seeds.ts';
+import { fixedSeeds, foundSeeds, metByFixedSeeds } from './fixed-seeds.ts';
 import { type Meetings, sumOf } from './meetings.ts';
 import { planted, seamsWith } from './planted.ts';
 import { runWorld } from './world.ts';
@@ -30,6 +30,10 @@ describe('a simulated world', () => {
     expect(lost, 'reached no more').toEqual([]);
     expect(decided).toBeGreaterThan(0);
     expect(acted).toBeGreaterThan(0);
+  });
+
+  it.each(foundSeeds)('is innocent where it was not: seed $seed, $why', limit, async ({ seed, faults }) => {
+    expect((await runWorld({ seed, faults })).findings).toEqual([]);
   });
 
   it('happens again, to the last line, from the same seed', limit, async () => {
