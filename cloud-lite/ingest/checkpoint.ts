@@ -15,7 +15,7 @@ export interface Checkpoint {
   /** The hub's time of that event, epoch ms. */
   readonly enqueuedAt: number;
   /** As `LockedCheckpoint`. */
-  readonly unprovenFrom: number | null;
+  readonly leaptFrom: readonly number[];
 }
 
 export function listCheckpoints(
@@ -25,7 +25,7 @@ export function listCheckpoints(
 ): Promise<readonly Checkpoint[]> {
   return session.query<Checkpoint>(
     `select partition_id as "partitionId", sequence_number as "sequenceNumber", again_offset as "againOffset",
-            enqueued_at as "enqueuedAt", unproven_from as "unprovenFrom"
+            enqueued_at as "enqueuedAt", to_jsonb(leapt_from) as "leaptFrom"
        from checkpoint where hub = $1 and consumer_group = $2`,
     [hub, consumerGroup],
   );
@@ -36,10 +36,10 @@ export interface LockedCheckpoint {
   readonly sequenceNumber: number;
   readonly enqueuedAt: number;
   /**
-   * The last number that was taken before a leap of one event, which no other has borne out yet: it may have removed events
-   * behind it, or a wrong number. Null where there is none.
+   * The numbers from which one event alone leapt to the next of them, and to `sequenceNumber` at last, and which no other has
+   * borne out yet: each may have removed events behind it, or leap to a wrong number.
    */
-  readonly unprovenFrom: number | null;
+  readonly leaptFrom: readonly number[];
   /** The time that the hub states of that event, whatever it is; 0 where it states none. */
   readonly stamp: number;
 }
@@ -57,7 +57,7 @@ export async function lockCheckpoint(session: Session, partition: PartitionRef):
     [...key, beforeFirst],
   );
   const [row] = await session.query<LockedCheckpoint>(
-    `select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt", unproven_from as "unprovenFrom",
+    `select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt", to_jsonb(leapt_from) as "leaptFrom",
             stamp
        from checkpoint
       where hub = $1 and consumer_group = $2 and partition_id = $3 for update`,
@@ -80,7 +80,7 @@ export async function advanceCheckpoint(
     `update checkpoint set sequence_number = $4, event_offset = coalesce($5, event_offset),
                            again_offset = coalesce($6, case when $9::int4 = 1 then event_offset end, again_offset),
                            enqueued_at = coalesce($7, enqueued_at), events = events + $9::int4, updated_at = $8,
-                           unproven_from = $10, stamp = $11
+                           leapt_from = $10::int8[], stamp = $11
       where hub = $1 and consumer_group = $2 and partition_id = $3`,
     [
       partition.hub,
@@ -92,18 +92,24 @@ export async function advanceCheckpoint(
       events.findLast(({ enqueuedAt }) => enqueuedAt > 0)?.enqueuedAt ?? null,
       now,
       events.length,
-      unprovenAfter(after, events),
+      leapsAfter(after, events),
       stampOf(last),
     ],
   );
 }
 
+/** Of a hub whose numbers all leap, the first of them and the last ones do. */
+const maxLeaps = 64;
+
 /** A leap is borne out by the event behind it, so only that of one event alone is not. */
-function unprovenAfter(after: LockedCheckpoint, events: readonly SoundEvent[]): number | null {
-  const { sequenceNumber, unprovenFrom } = after;
+function leapsAfter(
+  { sequenceNumber, leaptFrom }: LockedCheckpoint,
+  events: readonly SoundEvent[],
+): readonly number[] {
   const [first, ...more] = events;
-  if (more.length > 0 || first!.sequenceNumber === sequenceNumber + 1) return null;
-  return unprovenFrom ?? sequenceNumber;
+  if (more.length > 0 || first!.sequenceNumber === sequenceNumber + 1) return [];
+  const [oldest, ...later] = [...leaptFrom, sequenceNumber];
+  return [oldest!, ...later.slice(1 - maxLeaps)];
 }
 
 /** What the hub states; 0 for nothing. */
@@ -113,12 +119,12 @@ export const stampOf = ({ enqueuedAt, statedAt }: SoundEvent) => statedAt ?? enq
 export async function takeBack(
   session: Session,
   { hub, consumerGroup, partitionId }: PartitionRef,
-  sequenceNumber: number,
+  { sequenceNumber, leaptFrom }: Pick<LockedCheckpoint, 'sequenceNumber' | 'leaptFrom'>,
 ): Promise<void> {
   await session.query(
-    `update checkpoint set sequence_number = $4, stamp = 0, unproven_from = null
+    `update checkpoint set sequence_number = $4, stamp = 0, leapt_from = $5::int8[]
       where hub = $1 and consumer_group = $2 and partition_id = $3`,
-    [hub, consumerGroup, partitionId, sequenceNumber],
+    [hub, consumerGroup, partitionId, sequenceNumber, leaptFrom],
   );
 }
 
@@ -132,7 +138,7 @@ export async function skipTo(
   enqueuedAt: number,
 ): Promise<void> {
   await session.query(
-    `update checkpoint set sequence_number = $4, enqueued_at = $5, stamp = 0, unproven_from = null
+    `update checkpoint set sequence_number = $4, enqueued_at = $5, stamp = 0, leapt_from = '{}'
       where hub = $1 and consumer_group = $2 and partition_id = $3`,
     [hub, consumerGroup, partitionId, sequenceNumber, enqueuedAt],
   );

@@ -93,12 +93,12 @@ function changeOf(
 
 /** The partition has never had such an event: it is not the partition that the checkpoint was taken from. */
 function isBeyond(
-  { sequenceNumber, enqueuedAt, unprovenFrom }: Checkpoint,
+  { sequenceNumber, enqueuedAt, leaptFrom }: Checkpoint,
   facts: PartitionFacts | undefined,
 ): boolean {
   if (facts === undefined || sequenceNumber === beforeFirst) return false;
   // A number to which one event leapt alone may be no number of the hub.
-  if (facts.newest < (unprovenFrom ?? sequenceNumber)) return true;
+  if (facts.newest < (leaptFrom[0] ?? sequenceNumber)) return true;
   // Times of a partition never go back; so what came later cannot have come before.
   return facts.newestAt > 0 && facts.newestAt < enqueuedAt - timeErrorMs;
 }

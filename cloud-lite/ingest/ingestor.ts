@@ -125,7 +125,9 @@ class LedgerIngestor implements Ingestor {
       const after = wrong === undefined ? locked : await takeBackLeap(session, partition, locked, wrong, now);
       const timed = withinTime(after, events, now);
       if (isAnotherHub(after, timed)) throw new HubRemadeError(after);
-      const isFresh = timed.map(({ sequenceNumber: n }) => n > after.sequenceNumber && n !== wrong?.to);
+      const isFresh = timed.map(
+        ({ sequenceNumber: n }) => n > after.sequenceNumber && !wrong?.to.includes(n),
+      );
       const fresh = timed.filter((_, i) => isFresh[i]);
       const none = { arrivals: [], aside: [], wrongStamps: 0 };
       if (fresh.length === 0) return { after, fresh, ...none };

@@ -26,7 +26,7 @@ export function stampsContract(open: () => Database): void {
       if (wrong[0] === 3) {
         // The hole is real: nothing comes from within.
         await rig.ingest(numbered(4, 3));
-        expect((await checkpoint()).unprovenFrom).toBeNull();
+        expect((await checkpoint()).leaptFrom).toEqual([]);
         expect(await kinds()).toEqual(['events-lost']);
         return;
       }
@@ -37,6 +37,33 @@ export function stampsContract(open: () => Database): void {
       expect((await checkpoint()).sequenceNumber).toBe(next + 2);
       expect((await kinds()).at(-1)).toBe('event-stamps-wrong');
       expect(await rig.database.query('select id from unread_hole')).toEqual([]);
+    });
+
+    test('behind a real leap a wrong one is told from it: what came alone behind the real one counts once', async () => {
+      await rig.ingest(numbered(0, 0), numbered(1, 1));
+      // Retention removed 2 and 3.
+      rig.sequenceNumber = 4;
+      await rig.ingest(numbered(4, 4));
+      await rig.ingest(numbered(500_000_000, 5));
+      expect((await checkpoint()).leaptFrom).toEqual([1, 4]);
+      // Given again, as after a retry, they show nothing alone.
+      await rig.ingest(numbered(4, 4));
+      await rig.ingest(numbered(500_000_000, 5));
+      expect(await rig.stream()).toMatchObject({ messages: 4 });
+      await rig.ingest(numbered(4, 4), numbered(500_000_000, 5), numbered(6, 6), numbered(7, 7));
+      expect(await rig.stream()).toMatchObject({ gaps: [[20, 40]], messages: 6, duplicates: 0 });
+      expect(await kinds()).toEqual(['events-lost', 'events-lost', 'event-stamps-wrong']);
+      const holes = await rig.database.query('select first_sequence, last_sequence from unread_hole');
+      expect(holes).toEqual([{ first_sequence: 2, last_sequence: 3 }]);
+    });
+
+    test('what retention removed behind a wrong number is told all the same', async () => {
+      await rig.ingest(numbered(0, 0), numbered(1, 1));
+      await rig.ingest(numbered(500_000_000, 2));
+      await rig.ingest(numbered(30, 30));
+      expect(await kinds()).toEqual(['events-lost', 'event-stamps-wrong', 'events-lost']);
+      const holes = await rig.database.query('select first_sequence, last_sequence from unread_hole');
+      expect(holes).toEqual([{ first_sequence: 3, last_sequence: 29 }]);
     });
 
     test('the first event`s may be the last of all numbers: it is told, and those that follow are taken', async () => {

@@ -58,49 +58,56 @@ export function leapsFromBehind(
   return isBehind && more.length === 0 && event!.sequenceNumber > sequenceNumber + 1;
 }
 
-/** A leap that was none. */
+/** Leaps that were none. */
 export interface WrongLeap {
-  /** The numbers that it leapt from and to. */
+  /** The numbers that they leapt to, the last of them the checkpoint's. */
+  readonly to: readonly number[];
+  /** The last that was taken before them. */
   readonly from: number;
-  readonly to: number;
-  /** The last that was taken, as it turned out. */
+  /** The last that was taken, as it turned out: the events with those numbers have their places behind `from`. */
   readonly after: number;
+  /** Leaps before that, which may be right. */
+  readonly leaptFrom: readonly number[];
 }
 
-/** What events between the number before a leap and the number behind it show: that it was none. */
-export function wrongLeap(after: LockedCheckpoint, events: readonly SoundEvent[]): WrongLeap | undefined {
-  const { sequenceNumber: to, unprovenFrom } = after;
-  if (unprovenFrom === null) return undefined;
-  const within = ({ sequenceNumber, problem }: SoundEvent) =>
-    problem === undefined && sequenceNumber > unprovenFrom && sequenceNumber < to;
-  const shows = events.find(within);
-  return shows && { from: unprovenFrom, to, after: shows.sequenceNumber - 1 };
+/** What an event between the number before a leap and the number behind it shows: that it was none. */
+export function wrongLeap(
+  { sequenceNumber, leaptFrom }: LockedCheckpoint,
+  events: readonly SoundEvent[],
+): WrongLeap | undefined {
+  const [oldest, ...later] = [...leaptFrom, sequenceNumber];
+  // One that was taken itself shows nothing when it comes again.
+  const within = ({ sequenceNumber: n, problem }: SoundEvent) =>
+    problem === undefined && n > oldest! && n < sequenceNumber && !later.includes(n);
+  const shows = events.find(within)?.sequenceNumber;
+  if (shows === undefined) return undefined;
+  const from = leaptFrom.findLast((number) => number < shows)!;
+  const to = later.filter((number) => number > shows);
+  return {
+    to,
+    from,
+    after: Math.min(from + to.length, shows - 1),
+    leaptFrom: leaptFrom.filter((number) => number < from),
+  };
 }
 
-/** Takes back what was concluded from it. Returns the checkpoint as it is now. */
+/** Takes back what was concluded from them. Returns the checkpoint as it is now. */
 export async function takeBackLeap(
   session: Session,
   partition: PartitionRef,
   before: LockedCheckpoint,
-  { from, to, after }: WrongLeap,
+  { from, to, after, leaptFrom }: WrongLeap,
   now: number,
 ): Promise<LockedCheckpoint> {
-  await takeBack(session, partition, after);
+  const position = { sequenceNumber: after, leaptFrom };
+  await takeBack(session, partition, position);
   await session.query(
     `delete from unread_hole where hub = $1 and consumer_group = $2 and partition_id = $3 and first_sequence > $4`,
     [partition.hub, partition.consumerGroup, partition.partitionId, from],
   );
-  await raiseAlerts(
-    session,
-    [
-      {
-        kind: 'event-stamps-wrong',
-        message: `an event of partition ${partition.partitionId} had the number ${to}, and others came since that lie before it: it is not believed any more. If it was told that the hub removed events before that number, it did not`,
-      },
-    ],
-    now,
-  );
-  return { ...before, sequenceNumber: after, unprovenFrom: null, stamp: 0 };
+  const message = `events of partition ${partition.partitionId} had the numbers ${to.join(', ')}, and others came since that lie before them: they are not believed any more. If it was told that the hub removed events before those numbers, it did not`;
+  await raiseAlerts(session, [{ kind: 'event-stamps-wrong', message }], now);
+  return { ...before, ...position, stamp: 0 };
 }
 
 /** Returns how many events have a time that cannot be. */

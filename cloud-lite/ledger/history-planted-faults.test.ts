@@ -55,8 +55,8 @@ const faults: Readonly<Record<string, Partial<PlantedFaults> | readonly Statemen
   ],
   'events that come again are counted again': [
     {
-      find: 'select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt", unproven_from as "unprovenFrom",\n',
-      put: 'select -1::int8 as "sequenceNumber", enqueued_at as "enqueuedAt", unproven_from as "unprovenFrom",\n',
+      find: 'select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt", to_jsonb(leapt_from) as "leaptFrom",\n',
+      put: 'select -1::int8 as "sequenceNumber", enqueued_at as "enqueuedAt", to_jsonb(leapt_from) as "leaptFrom",\n',
     },
   ],
   'what is read late was heard of when it was read': [
@@ -71,8 +71,8 @@ const faults: Readonly<Record<string, Partial<PlantedFaults> | readonly Statemen
   'a stream begins with what came of it first': { event: (event) => without(event, 'streamStart') },
   'whatever number the hub states is believed for ever': [
     {
-      find: 'unproven_from as "unprovenFrom",\n            stamp',
-      put: 'null::int8 as "unprovenFrom", stamp',
+      find: 'to_jsonb(leapt_from) as "leaptFrom",\n            stamp',
+      put: `'[]'::jsonb as "leaptFrom", stamp`,
     },
   ],
   'whatever time the hub states is when it was': [
