@@ -13,7 +13,7 @@ import { partition, silenceDesk, silenceMs } from '../testing/silence-desk.ts';
 import { listAlerts, raiseAlerts } from './alerts.ts';
 import { deliverAlerts, tellAlerts } from './delivery.ts';
 import { restingStamps, settledStamps, settleFutureStamps } from './future-stamps.ts';
-import { deleteOldHistory } from './housekeeping.ts';
+import { deleteEmptyStreams, deleteOldHistory } from './housekeeping.ts';
 import { judgeSilence } from './silence.ts';
 
 /** The contract of the monitor's parts, on any database. */
@@ -379,6 +379,49 @@ export function healthContract(open: () => Database): void {
       expect(
         await Promise.all(['gap', 'audit', 'alert', 'request', 'pending_part', 'stream'].map(left)),
       ).toEqual([2, 1, 1, 1, 0, 1]);
+    });
+
+    test('a stream that nothing was ever taken of goes with what was set aside of it, its late windows too', async () => {
+      const stream = (id: number, more: Readonly<Record<string, unknown>> = {}) => {
+        const row = { batch_id: `s${id}`, created_at: 1000, messages: 0, late_of: null, ...more };
+        return database.query(
+          `insert into stream (id, device_id, module_id, index_kind, last_arrival_at, batch_id, created_at, messages, late_of,
+                               late_series, span, accepted)
+           overriding system value
+           select $1, 'd', 'm', 'time', created_at, batch_id, created_at, messages, late_of,
+                  case when late_of is not null then 'x' end, coalesce(span, 'empty'), coalesce(accepted, '{}')
+             from jsonb_to_record($2::jsonb) as t(batch_id text, created_at int8, messages int8, late_of int8,
+                                                  span int8range, accepted int8multirange)`,
+          [id, JSON.stringify(row)],
+        );
+      };
+      await stream(1);
+      await stream(2, { late_of: 1, batch_id: 's1' });
+      await stream(3, { created_at: 9000 });
+      await stream(4, { messages: 1 });
+      await stream(5, { span: '[1,2)' });
+      await stream(6, { accepted: '{[1,2)}' });
+      await stream(7);
+      await stream(8);
+      await stream(9, { late_of: 8, batch_id: 's8', span: '[1,2)' });
+      await database.script(`
+        insert into set_aside_source (device_id, module_id, batch_id, reason, stream_id, messages, first_at, last_at, detail)
+          values ('d', 'm', 's1', 'r', 1, 1, 1000, 1000, 'old'), ('d', 'm', 's7', 'r', 7, 1, 1000, 9000, 'new');
+        insert into set_aside (at, partition_id, sequence_number, reason, detail, properties, stream_id)
+          values (1000, '0', 1, 'r', 'old', '{}', 1);
+        insert into checkpoint (hub, consumer_group, partition_id, sequence_number, event_offset, enqueued_at, events, updated_at)
+          values ('h', 'g', '0', 1, '', 0, 0, 0)`);
+      const left = async () =>
+        (await database.query<{ id: number }>('select id from stream order by id')).map(({ id }) => id);
+      // The source of the first is still shown.
+      expect(await deleteEmptyStreams(database, 10_000, 5000, 0)).toBe(0);
+      expect(await left()).toEqual([1, 3, 4, 5, 6, 7, 8, 9]);
+      await deleteOldHistory(database, 10_000, 5000);
+      expect(await deleteEmptyStreams(database, 10_000, 5000, 1)).toBe(0);
+      expect(await left()).toEqual([1, 3, 4, 5, 6, 7, 8, 9]);
+      expect(await deleteEmptyStreams(database, 10_000, 5000, 0)).toBe(0);
+      expect(await left()).toEqual([3, 4, 5, 6, 7, 8, 9]);
+      expect(await database.query('select stream_id from set_aside')).toEqual([{ stream_id: null }]);
     });
 
     test('a storm of changes is told as 500 alerts, the last one saying how many were left out', async () => {

@@ -7,7 +7,7 @@ import type { Database } from '../database/database.ts';
 import { readSummary } from '../ledger/summary.ts';
 import { judgeAway } from './away.ts';
 import { settleFutureStamps } from './future-stamps.ts';
-import { deleteOldHistory } from './housekeeping.ts';
+import { deleteEmptyStreams, deleteOldHistory } from './housekeeping.ts';
 import { judgeLasting } from './lasting.ts';
 import { judgeLosses } from './losses.ts';
 import { judgeRefused } from './refused.ts';
@@ -47,6 +47,8 @@ export function createMonitor(options: MonitorOptions): Monitor {
   const { database, clock, log, metrics, silenceMs } = options;
   const intervalMs = Math.min(maxIntervalMs, Math.max(100, silenceMs / 4));
   let historyDueAt = 0;
+  /** Streams, by id: which of them to look at next. */
+  let lookedUpTo = 0;
   let stampsDueAt = clock.monotonic() + firstStampsMs;
   let last = { now: clock.now(), at: clock.monotonic() };
 
@@ -67,7 +69,9 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   const clean = async () => {
     if (clock.monotonic() < historyDueAt) return;
-    const more = await deleteOldHistory(database, clock.now(), options.historyMs);
+    const isOld = await deleteOldHistory(database, clock.now(), options.historyMs);
+    lookedUpTo = await deleteEmptyStreams(database, clock.now(), options.historyMs, lookedUpTo);
+    const more = isOld || lookedUpTo > 0;
     historyDueAt = clock.monotonic() + (more ? 0 : historyIntervalMs);
   };
 

@@ -63,6 +63,22 @@ export function ingestorContract(open: () => Database): void {
         (row) => row.reason,
       );
 
+    test.each<[string, Record<string, unknown>]>([
+      ['taken', windowOf(0)],
+      ['set aside', { ...windowOf(0), endWindow: '9000000000' }],
+    ])(
+      'a row that was deleted since it was remembered is made anew, for an event that is %s',
+      async (_, properties) => {
+        await ingestor.ingest(partition, [event(1, { ...windowOf(0), endWindow: '8000000000' })]);
+        await database.query('delete from stream');
+        const again = () => ingestor.ingest(partition, [event(2, properties)], 1);
+        await expect(again()).rejects.toMatchObject({ code: 'ledger-stream-gone', retryable: true });
+        await again();
+        expect(await asideReasons()).not.toContain('refused-by-database');
+        expect((await database.query('select from stream')).length).toBe(1);
+      },
+    );
+
     test('takes each event once, however often and in whatever slices it comes', async () => {
       const log = [0, 10, 20, 30, 40].map((start, i) => event(100 + i, windowOf(start)));
       expect(await ingestor.ingest(partition, log.slice(0, 3))).toEqual({

@@ -53,6 +53,32 @@ export function plausibleContract(open: () => Database): void {
       expect(await asked()).toEqual([[10, 20]]);
     });
 
+    test('a void of a clock that is ahead a little claims nothing of what is to come, and is no trouble', async () => {
+      const ahead = { void: 'evicted', streamStart: at(-50 * second).startWindow };
+      await send({ ...at(20 * second), ...ahead });
+      expect(await stream()).toMatchObject({ messages: 1, index: 'time', first: null, voids: [] });
+      await send(at(-30 * second), { ...at(20 * second), ...ahead }, { ...at(-5 * second), ...ahead });
+      expect(await stream()).toMatchObject({
+        messages: 4,
+        gaps: [
+          [noon - 50 * second, noon - 30 * second],
+          [noon - 20 * second, noon - 5 * second],
+        ],
+        voids: [{ reason: 'evicted', start: noon - 5 * second, end: noon }],
+        last: noon,
+        setAside: [],
+      });
+      expect(await rig.alerts()).toEqual([]);
+      // What of it came to nothing is missing once the stream is known to reach there, and void once it is over.
+      await rig.clock.advance(60 * second);
+      await send(at(30 * second));
+      expect((await stream()).gaps.at(-1)).toEqual([noon, noon + 30 * second]);
+      await send({ ...at(0, 30 * second), ...ahead });
+      expect((await stream()).voids).toEqual([
+        { reason: 'evicted', start: noon - 5 * second, end: noon + 30 * second },
+      ]);
+    });
+
     test('a late number that cannot be costs its window nothing', async () => {
       await send({ ...records(0), lateThrough: '9000000000' }, { ...records(10), lateThrough: '2' });
       expect(await stream()).toMatchObject({ covered: [[0, 20]], late: { missing: 2 }, messages: 2 });

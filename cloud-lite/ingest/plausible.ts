@@ -74,7 +74,7 @@ export function implausible(
 
 /**
  * The part of a void that can be so: of windows by time nothing later than the hub had it, since nothing is lost before it
- * was; and where it answers a request, nothing that is neither asked for nor between what is known of the stream and that.
+ * was (of a clock that is ahead a little, that may leave `nothing`); and where it answers a request, nothing that is neither asked for nor between what is known of the stream and that.
  * What is cut off is a gap like any other, once the stream is known to reach there. Other arrivals as they are.
  * @param asked by the request that it answers; undefined where it answers none that is known.
  */
@@ -84,7 +84,7 @@ export function boundVoid(
   asked: Window | undefined,
   enqueuedAt: number,
   bounds: Bounds,
-): Arrival | Implausible {
+): Arrival | Implausible | 'nothing' {
   const { content } = arrival;
   if (content.kind !== 'void' && content.kind !== 'late-void') return arrival;
   const isLate = content.kind === 'late-void';
@@ -95,10 +95,7 @@ export function boundVoid(
   // Further ahead is no clock that differs a little.
   if (!isLate && arrival.index === 'time' && end <= enqueuedAt + bounds.maxAheadMs) {
     end = Math.min(end, enqueuedAt);
-    if (start >= end) {
-      const detail = `the void begins at ${isoOf(start)}, and the hub had it at ${isoOf(enqueuedAt)}`;
-      return { reason: 'implausible-time', detail, window: claimed };
-    }
+    if (start >= end) return 'nothing';
   }
   if (asked !== undefined) {
     const within = of?.span === undefined ? asked : hull(of.span, asked);

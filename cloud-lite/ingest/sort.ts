@@ -115,17 +115,18 @@ class Sorting implements Sorted {
       return;
     }
     const bounded = this.#bounded(arrival, stream, judgedAt(event));
-    let problem = 'reason' in bounded ? bounded : undefined;
-    if (!('reason' in bounded)) arrival = bounded;
-    problem ??= this.#judge(arrival, stream, judgedAt(event));
+    const isClaimed = bounded !== 'nothing';
+    let problem = isClaimed && 'reason' in bounded ? bounded : undefined;
+    if (isClaimed && !('reason' in bounded)) arrival = bounded;
+    if (isClaimed) problem ??= this.#judge(arrival, stream, judgedAt(event));
     if (problem?.reason === 'implausible-jump' && this.#contradicts(arrival, stream.id, judgedAt(event)))
       problem = this.#judge(arrival, stream, judgedAt(event));
-    if (problem === undefined) this.#accept(event, arrival, stream);
+    if (problem === undefined) this.#accept(event, arrival, stream, isClaimed);
     else this.aside.push({ event, stream: { id: this.#rowOf(arrival), batchId }, ...problem });
     if (problem === undefined && index === undefined) this.indexes.set(stream.id, arrival.index);
   }
 
-  #bounded(arrival: Arrival, stream: KnownStream, at: number): Arrival | Implausible {
+  #bounded(arrival: Arrival, stream: KnownStream, at: number): ReturnType<typeof boundVoid> {
     const count = this.#known.countOf(arrival);
     const reach = {
       stream: this.#reachOf(stream.id, at),
@@ -202,14 +203,16 @@ class Sorting implements Sorted {
     return implausible(arrival, reach, enqueuedAt, this.#bounds);
   }
 
-  #accept(event: SoundEvent, arrival: Arrival, { id: streamId }: KnownStream): void {
+  #accept(event: SoundEvent, arrival: Arrival, { id: streamId }: KnownStream, isClaimed: boolean): void {
     const { content, lateThrough, streamStart, ...rest } = arrival;
     const countId = this.#known.countOf(arrival);
     const said = this.#believedThrough(event, arrival, streamId);
-    const claimed: Window | undefined = 'window' in content ? content.window : undefined;
+    const claimed: Window | undefined = isClaimed && 'window' in content ? content.window : undefined;
     if (claimed !== undefined) this.#claim(streamId, arrival, claimed, judgedAt(event));
     const began =
-      streamStart === undefined ? undefined : this.#believedStart(event, arrival, streamId, streamStart);
+      streamStart === undefined || !isClaimed
+        ? undefined
+        : this.#believedStart(event, arrival, streamId, streamStart);
     const last =
       content.kind === 'late'
         ? content.late.number
@@ -219,7 +222,7 @@ class Sorting implements Sorted {
     if (countId !== undefined && last !== undefined) this.#count(countId, last, judgedAt(event));
     const taken: ResolvedArrival = {
       ...rest,
-      content,
+      content: isClaimed ? content : { kind: 'unclaimed' },
       streamId,
       ...(countId === undefined || last === undefined ? {} : { countId }),
       ...(said === undefined ? {} : { lateThrough: said }),

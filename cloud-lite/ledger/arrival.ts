@@ -54,7 +54,9 @@ export interface Arrival {
 }
 
 /** An arrival whose stream is known to the database. */
-export interface ResolvedArrival extends Arrival {
+export interface ResolvedArrival extends Omit<Arrival, 'content'> {
+  /** `unclaimed`: of a void of which nothing can be so yet (ingest/plausible.ts). */
+  readonly content: Arrival['content'] | { readonly kind: 'unclaimed' };
   readonly streamId: number;
   /** The count that its late numbers are of. */
   readonly countId?: number;

@@ -28,7 +28,7 @@ export interface Heard {
 export interface Entries {
   /** In order of arrival. */
   readonly entries: readonly Entry[];
-  /** One for each late message. */
+  /** One for each message that claims none of the stream's positions. */
   readonly heard: readonly Heard[];
   /** Late numbers that are known to have been given out, by count. */
   readonly counted: ReadonlyMap<number, Coverage>;
@@ -44,20 +44,22 @@ export function entriesOf(arrivals: readonly ResolvedArrival[]): Entries {
   for (const arrival of arrivals) {
     const { countId, streamId, isBackfill, heardAt, streamStart } = arrival;
     const entry = entryOf(arrival);
-    if (streamStart !== undefined && streamStart < entry.window.start) {
+    if (streamStart !== undefined && entry !== undefined && streamStart < entry.window.start) {
       const before = { start: streamStart, end: entry.window.start };
       begun.set(streamId, union(begun.get(streamId) ?? [], [before]));
     }
-    entries.push(entry);
-    if (entry.streamId !== streamId) heard.push({ streamId, isBackfill, heardAt });
+    if (entry !== undefined) entries.push(entry);
+    if (entry?.streamId !== streamId) heard.push({ streamId, isBackfill, heardAt });
     if (countId === undefined) continue;
-    const end = entry.streamId === countId ? entry.window.end : arrival.lateThrough!.number + 1;
+    const end = entry?.streamId === countId ? entry.window.end : arrival.lateThrough!.number + 1;
     counted.set(countId, union(counted.get(countId) ?? [], [{ start: 1, end }]));
   }
   return { entries, heard, counted, begun };
 }
 
-function entryOf({ content, streamId, countId, isBackfill, requestId, heardAt }: ResolvedArrival): Entry {
+function entryOf(arrival: ResolvedArrival): Entry | undefined {
+  const { content, streamId, countId, isBackfill, requestId, heardAt } = arrival;
+  if (content.kind === 'unclaimed') return undefined;
   const common = { isBackfill, heardAt, ...(requestId === undefined ? {} : { requestId }) };
   if (content.kind === 'batch' || content.kind === 'void') {
     return { streamId, window: content.window, ...common, content };

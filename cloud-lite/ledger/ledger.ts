@@ -1,6 +1,5 @@
 // The ledger: what is covered, void and missing, per stream. One multirange per kind and segment of a stream
 // (segment.ts), merged in SQL; the gap list is a generated column of the same row, so it can never disagree with them.
-import { HoldfastError } from '../../kernel/errors.ts';
 import { type Coverage, union } from '../../wire/coverage.ts';
 import type { Session } from '../database/database.ts';
 import { formatMultirange } from '../database/multirange.ts';
@@ -10,6 +9,7 @@ import { type Entries, entriesOf } from './entries.ts';
 import { allVoids, emptyChange, fold, type StreamChange, spanText } from './fold.ts';
 import { type Assembled, assemble, dropCoveredParts, storeParts } from './parts.ts';
 import { type SegmentLimits, segmentLimits } from './segment.ts';
+import { streamGone } from './stream-registry.ts';
 
 /**
  * Adds `arrivals`, in their order, to the ledger. Runs in the caller's transaction, which must hold the
@@ -170,11 +170,7 @@ async function mergeChanges(
       changes.map(({ heardAt }) => heardAt),
     ],
   );
-  if (updated.length !== changes.length) {
-    throw new HoldfastError('ledger-stream-gone', 'a stream was deleted while its messages arrived', {
-      retryable: true,
-    });
-  }
+  if (updated.length !== changes.length) throw streamGone();
   return updated;
 }
 

@@ -5,6 +5,7 @@ import type { Session } from '../database/database.ts';
 import { formatRange, parseMultirange, parseRange } from '../database/multirange.ts';
 import { raiseAlerts } from '../health/alerts.ts';
 import { noteOfStream } from './audit.ts';
+import { streamGone } from './stream-registry.ts';
 import { rangeWords } from './words.ts';
 
 /** What the ledger knows of a stream, or of a count of late windows. */
@@ -46,9 +47,13 @@ export const noReach = (now: number): Reach => ({
   index: undefined,
 });
 
-/** By id. Streams that are gone are left out. */
+/**
+ * By id. Whoever holds a partition's checkpoint locked has the streams as they are: housekeeping waits for it.
+ * @throws HoldfastError `ledger-stream-gone` (retryable) when one was deleted since it was resolved.
+ */
 export async function readReach(session: Session, ids: readonly number[]): Promise<Map<number, Reach>> {
   if (ids.length === 0) return new Map();
+  const wanted = [...new Set(ids)];
   const rows = await session.query<{
     id: number;
     span: string;
@@ -67,8 +72,9 @@ export async function readReach(session: Session, ids: readonly number[]): Promi
     `select id, span::text, accepted::text, created_at, heard_at, index_kind, messages, leapt, leapt_at, is_placed,
             rival::text, said_start, owed
        from stream where id = any($1::int8[])`,
-    [[...new Set(ids)]],
+    [wanted],
   );
+  if (rows.length !== wanted.length) throw streamGone();
   return new Map(
     rows.map((row) => [
       row.id,

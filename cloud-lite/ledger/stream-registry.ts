@@ -1,4 +1,5 @@
 // Finds the database's ids of a stream and of its counts of late windows, making a row for what is new.
+import { HoldfastError } from '../../kernel/errors.ts';
 import type { IndexKind } from '../../wire/window.ts';
 import type { Session } from '../database/database.ts';
 import { type Arrival, type StreamKey, seriesOf, streamKeyText } from './arrival.ts';
@@ -18,11 +19,17 @@ export interface KnownStreams {
 export interface StreamRegistry {
   /**
    * New streams and counts get their row here, outside of the transaction that adds arrivals: if that one fails the row
-   * stays, empty, and nothing but its id is remembered of it.
+   * stays, empty, and nothing but its id is remembered of it. Housekeeping deletes rows that stay empty.
    */
   resolve(arrivals: readonly Arrival[], now: number): Promise<KnownStreams>;
   /** Drops what is remembered, after `ledger-stream-gone`. */
   forget(): void;
+}
+
+/** What was remembered of a stream is out of date: given again, its messages find or make its row anew. */
+export function streamGone(): HoldfastError {
+  const message = 'a stream was deleted while its messages arrived';
+  return new HoldfastError('ledger-stream-gone', message, { retryable: true });
 }
 
 /** Beyond this many streams the memory starts over: about 30 MB. */
