@@ -2,6 +2,7 @@
 // that a site pays only for what it uses.
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { MetricCatalogue } from '../kernel/prometheus.ts';
 import type { Adapter, AdapterParts, SourceParts, SourceSchema } from './sources/adapter.ts';
 import type { Discovery } from './sources/discover.ts';
 import { modbusAdapter } from './sources/modbus/adapter.ts';
@@ -15,10 +16,9 @@ const adapters = [modbusAdapter, serialAdapter, opcuaAdapter, moduleInputAdapter
 export type SourceConfig = z.output<(typeof adapters)[number]['schemas'][number]>;
 export type MakeSource = (settings: SourceConfig, parts: SourceParts) => Source;
 
+const all = adapters as readonly unknown[] as readonly Adapter[];
 const byType = new Map(
-  (adapters as readonly unknown[] as readonly Adapter[]).flatMap((adapter) =>
-    adapter.schemas.map((schema) => [typeOf(schema), adapter] as const),
-  ),
+  all.flatMap((adapter) => adapter.schemas.map((schema) => [typeOf(schema), adapter] as const)),
 );
 
 /** Of a type of source that the schema knows. */
@@ -26,10 +26,19 @@ export function adapterOf({ type }: { readonly type: SourceConfig['type'] }): Ad
   return byType.get(type) as Adapter<never>;
 }
 
+/** What adapters count of their own equipment. */
+export const adapterMetrics: MetricCatalogue = Object.assign({}, ...all.map(({ texts }) => texts?.metrics));
+
+/** Commented sources to begin with, by type. */
+export const exampleSources: Readonly<Record<string, string>> = Object.assign(
+  {},
+  ...all.map(({ texts }) => texts?.examples),
+);
+
 /** Who finds out what a device is, by the scheme of its address. */
 export const discoveries: ReadonlyMap<string, { readonly name: string; readonly discovery: Discovery }> =
   new Map(
-    (adapters as readonly unknown[] as readonly Adapter[]).flatMap(({ name, discover }) =>
+    all.flatMap(({ name, discover }) =>
       (discover?.schemes ?? []).map((scheme) => [scheme, { name, discovery: discover! }] as const),
     ),
   );

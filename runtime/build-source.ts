@@ -42,10 +42,19 @@ export function buildSource(
   const [inner, stream] = openWindows({ batchId, index, isUnordered, pace }, windows);
   // What the equipment stamps, or numbers, needs no clock of ours.
   const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
-  const writable = adapterOf(settings).writable?.(settings as never) ?? new Map();
+  const { writable: writableOf, texts } = adapterOf(settings);
+  const writable = writableOf?.(settings as never) ?? new Map();
   const tags = tagsOf(settings);
   const edges = { clock, random, log: sourceLog, metrics };
-  return superviseSource({ name, source, sink, ...edges, writable, ...(tags && { tags }) });
+  return superviseSource({
+    name,
+    source,
+    sink,
+    ...edges,
+    writable,
+    ...(tags && { tags }),
+    breaks: texts?.breaks ?? {},
+  });
 }
 
 /** The stream's windows, and where they end. */

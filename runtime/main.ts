@@ -11,7 +11,7 @@ import { type Log, silentLog } from '../kernel/log.ts';
 import { noMetrics } from '../kernel/metrics.ts';
 import { createPrometheusMetrics } from '../kernel/prometheus.ts';
 import { systemRandom } from '../kernel/random.ts';
-import { createAdapters } from './adapters.ts';
+import { adapterMetrics, createAdapters } from './adapters.ts';
 import { createProgram } from './cli/program.ts';
 import type { StartOptions } from './cli/run.ts';
 import { type ComposedModule, composeModule } from './compose.ts';
@@ -44,7 +44,7 @@ async function startModule(options: StartOptions, log: ProcessLog): Promise<Comp
   const boot = readBoot(random.uuid());
   const statusToken = await readStatusToken(process.env);
   const metrics = createPrometheusMetrics({
-    catalogue: metricCatalogue,
+    catalogue: { ...metricCatalogue, ...adapterMetrics },
     common: edgeLabels(process.env, connectionStringOf(identity), random.uuid()),
   });
   await makeDataFolder(dataFolder);

@@ -1,6 +1,6 @@
 // The rules of docs/ARCHITECTURE.md, checked against the code.
 import { describe, expect, it } from 'vitest';
-import { type ImportStatement, readSourceTree, type SourceFile } from './support/source-tree.ts';
+import { type ImportStatement, rawFileRead, readSourceTree, type SourceFile } from './support/source-tree.ts';
 
 const files = readSourceTree();
 const isTest = (path: string) =>
@@ -181,10 +181,9 @@ describe('the architecture', () => {
 
   // What stands at a path that somebody named may be a pipe, which never answers, or a device without end.
   it('files outside of the spool are read by kernel/small-file.ts alone', () => {
-    const reading = /\breadFile(?:Sync)?\(|\bcreateReadStream\(/;
     const elsewhere = shipped
       .filter(({ path }) => path.startsWith('runtime/') && !path.startsWith('runtime/spool/'))
-      .filter(({ code }) => reading.test(code));
+      .filter(({ code }) => rawFileRead.test(code));
     expect(elsewhere.map(({ path }) => path)).toEqual([]);
   });
 

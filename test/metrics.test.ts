@@ -4,16 +4,21 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { metricCatalogue as detector } from '../cloud-lite/health/metric-catalogue.ts';
 import { type MetricCatalogue, ownMetrics } from '../kernel/prometheus.ts';
-import { metricCatalogue as module, stateMetrics } from '../runtime/health/metric-catalogue.ts';
+import { adapterMetrics } from '../runtime/adapters.ts';
+import { metricCatalogue, stateMetrics } from '../runtime/health/metric-catalogue.ts';
 import { metricsDocument } from './support/metrics-doc.ts';
 import { root } from './support/source-tree.ts';
 
+const module = { ...metricCatalogue, ...adapterMetrics };
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const counted = (folder: string) =>
   new Set(
     globSync(`${folder}/**/*.ts`, { cwd: root })
       .filter(
-        (path) => !/node_modules|\.test\.ts$|contract\.ts$|\/testing\/|-(metrics|catalogue)\.ts$/.test(path),
+        (path) =>
+          !/node_modules|\.test\.ts$|contract\.ts$|\/testing\/|-(metrics|catalogue)\.ts$|sources\/[^/]+\/texts\.ts$/.test(
+            path,
+          ),
       )
       .flatMap((path) => [...read(path).matchAll(/\bholdfast_[a-z_]+\b/g)].map(([name]) => name)),
   );

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
+import { exampleSources } from '../adapters.ts';
 import { parseConfig } from '../config/load.ts';
-import { siteKinds, siteText } from './init.ts';
+import { siteText } from './init.ts';
 
-it.each(Object.keys(siteKinds))(
+it.each(Object.keys(exampleSources))(
   'a configuration to begin with for %s is valid, also with all that is commented out',
   (kind) => {
     const text = siteText(kind);

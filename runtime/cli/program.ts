@@ -1,12 +1,13 @@
 // The command line: one command a block.
 import { Command, type CommanderError, InvalidArgumentError } from 'commander';
+import { exampleSources } from '../adapters.ts';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { type BrowseOptions, browse } from './browse.ts';
 import { type CheckOptions, checkConfig } from './check.ts';
 import { discover } from './discover.ts';
 import { exitCodes } from './exit-codes.ts';
 import { explainSetting } from './explain.ts';
-import { initSite, siteKinds } from './init.ts';
+import { initSite } from './init.ts';
 import { type PlanOptions, printPlan } from './plan/plan.ts';
 import { type ProbeDependencies, type ProbeOptions, probe } from './probe.ts';
 import { rulesCommand } from './rules-command.ts';
@@ -135,7 +136,7 @@ function addWriting(program: Command): void {
   program
     .command('init')
     .description('write a commented configuration to begin with')
-    .argument('<kind>', `kind of site: ${Object.keys(siteKinds).join(', ')}`)
+    .argument('<kind>', `kind of site: ${Object.keys(exampleSources).join(', ')}`)
     .argument('[file]', 'a new file; standard output if none is named')
     .action(async (kind: string, file: string | undefined) => {
       process.exitCode = await initSite(kind, file);

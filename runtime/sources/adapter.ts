@@ -6,6 +6,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { StreamStart } from '../windows/window-store.ts';
+import type { AdapterTexts } from './adapter-texts.ts';
 import type { Discovery } from './discover.ts';
 import type { Inputs } from './inputs.ts';
 import type { LearnedStore } from './learned.ts';
@@ -64,6 +65,10 @@ export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   readonly name: string;
   /** Its page of the docs. */
   readonly page: string;
+  /** Metrics, breaks and an example of its own, for people. Absent: it has none. */
+  readonly texts?: AdapterTexts;
+  /** What the first source of a type adds to the module's memory, measured, for `holdfast plan`. Default 0. */
+  readonly memoryMb?: number;
   /** One for each type of source that it reads. */
   readonly schemas: readonly Schema[];
   /** Called once per process: its sources share lines and connections through the result. Opens nothing. */

@@ -10,6 +10,7 @@ import { silentLog } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
 import { seededRandom } from '../../kernel/random.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import { rawFileRead } from '../../test/support/source-tree.ts';
 import type { Adapter } from './adapter.ts';
 import { createInputs } from './inputs.ts';
 import { type SourceHarness, sourceContract } from './testing/source-contract.ts';
@@ -36,6 +37,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 it('has the types that the port asks for', () => {
   execFileSync(join(root, 'node_modules', '.bin', 'tsc'), ['--noEmit', '-p', folder], { stdio: 'inherit' });
+});
+
+it('reads files as the architecture asks', () => {
+  expect(code).not.toMatch(rawFileRead);
 });
 
 it('reads the settings that are shown with it, and says what it asks', () => {

@@ -7,7 +7,11 @@ import { seededRandom } from '../../kernel/random.ts';
 import { settle, VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import { readSourceTree, root } from '../../test/support/source-tree.ts';
 import { breakWords } from './break-words.ts';
+import { modbusTexts } from './modbus/texts.ts';
+import { moduleInputTexts } from './module-input/texts.ts';
+import { opcuaTexts } from './opcua/texts.ts';
 import { garbageKinds } from './serial/frame-scanner.ts';
+import { serialTexts } from './serial/texts.ts';
 import { superviseSource } from './supervisor.ts';
 import { FakeSource } from './testing/fake-source.ts';
 import { RecordingSink } from './testing/recording-sink.ts';
@@ -56,8 +60,10 @@ it('each reason that an adapter gives for a break has words', () => {
       ),
     ]);
   expect(reasons.length).toBeGreaterThan(15);
-  expect(reasons.map(([, reason]) => reason!).filter((reason) => !(reason in breakWords))).toEqual([]);
-  for (const kind of garbageKinds) expect(breakWords).toHaveProperty(`serial-${kind}`);
+  const texts = [modbusTexts, serialTexts, opcuaTexts, moduleInputTexts];
+  const words = Object.assign({}, breakWords, ...texts.map(({ breaks }) => breaks));
+  expect(reasons.map(([, reason]) => reason!).filter((reason) => !(reason in words))).toEqual([]);
+  for (const kind of garbageKinds) expect(serialTexts.breaks).toHaveProperty(`serial-${kind}`);
 });
 
 it('one hole now and then is nothing to speak of', async () => {

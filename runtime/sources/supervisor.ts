@@ -29,6 +29,8 @@ export interface SupervisorOptions {
   readonly writable?: WritableTags;
   /** The names of all of its tags; absent where nobody lists them. */
   readonly tags?: readonly string[];
+  /** The adapter's own reasons for a break, in words. Default: none. */
+  readonly breaks?: Readonly<Record<string, string>>;
   /** First and longest wait between sessions. Default: the source's own, or 1 s and 30 s. */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number };
   /** How long a session may take to stop before it is abandoned. Default 2 s. */
@@ -233,7 +235,7 @@ class Supervisor implements SupervisedSource {
     this.#state.breaks += 1;
     metrics.count('holdfast_source_breaks_total', this.#labels);
     const recent = this.#breaks.note(clock.monotonic());
-    const words = describeBreak(reason);
+    const words = describeBreak(reason, this.#options.breaks);
     this.#state.lastBreak = { reason, words, at: clock.now(), recent };
     if (isOfClock(reason)) this.#onClockSet(reason, words);
     if (!this.#breaks.isToBeSaid(clock.monotonic())) {

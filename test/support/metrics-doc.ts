@@ -2,7 +2,7 @@
 import { pathToFileURL } from 'node:url';
 import { metricCatalogue as detector } from '../../cloud-lite/health/metric-catalogue.ts';
 import { type MetricCatalogue, ownMetrics } from '../../kernel/prometheus.ts';
-import { adapterMetrics } from '../../runtime/health/adapter-metrics.ts';
+import { adapterMetrics } from '../../runtime/adapters.ts';
 import { metricCatalogue as module } from '../../runtime/health/metric-catalogue.ts';
 
 const head = `# Metrics
@@ -20,11 +20,9 @@ Alert rules, dashboards and queries are in \`deploy/monitoring/\`; [OPERATIONS.m
 `;
 
 export function metricsDocument(): string {
-  const ofAdapters = new Set(Object.keys(adapterMetrics));
-  const own = Object.fromEntries(Object.entries(module).filter(([name]) => !ofAdapters.has(name)));
   return [
     head,
-    section('Of the module', own),
+    section('Of the module', module),
     section('Of the adapters', adapterMetrics),
     section('Of the detector', detector),
     section('Of both', ownMetrics),

@@ -4,11 +4,14 @@ import { discoverModbus } from './discover.ts';
 import { createModbusLinks } from './link.ts';
 import { loadOfModbus } from './load.ts';
 import { createModbusSource } from './modbus-source.ts';
+import { modbusTexts } from './texts.ts';
 import { writableTags } from './writer.ts';
 
 export const modbusAdapter = defineAdapter({
   name: 'modbus',
   page: 'docs/MODBUS.md',
+  texts: modbusTexts,
+  memoryMb: 5,
   schemas: [modbusTcpSourceSchema, modbusRtuTcpSourceSchema, modbusRtuSourceSchema],
   create({ clock, metrics }) {
     const links = createModbusLinks({ clock });

@@ -4,10 +4,13 @@ import { opcuaSourceSchema } from './config.ts';
 import { discoverOpcua } from './discover.ts';
 import { loadOfOpcua } from './load.ts';
 import { createOpcuaSource } from './opcua-source.ts';
+import { opcuaTexts } from './texts.ts';
 
 export const opcuaAdapter = defineAdapter({
   name: 'opcua',
   page: 'docs/OPCUA.md',
+  texts: opcuaTexts,
+  memoryMb: 42,
   schemas: [opcuaSourceSchema],
   create:
     ({ clock, metrics, folder, random }) =>

@@ -4,10 +4,13 @@ import { serialSourceSchema } from './config.ts';
 import { loadOfSerial } from './load.ts';
 import { createSerialSource } from './serial-source.ts';
 import { isNumbered } from './stream-order.ts';
+import { serialTexts } from './texts.ts';
 
 export const serialAdapter = defineAdapter({
   name: 'serial',
   page: 'docs/SERIAL.md',
+  texts: serialTexts,
+  memoryMb: 5,
   schemas: [serialSourceSchema],
   create:
     ({ clock, metrics }) =>
