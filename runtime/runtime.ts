@@ -30,7 +30,7 @@ export interface RuntimeParts {
 
 export interface Runtime {
   start(): Promise<void>;
-  /** Idempotent; takes at most 9.4 s; never rejects. */
+  /** Idempotent; takes at most 9.3 s; never rejects. */
   stop(): Promise<void>;
 }
 

@@ -94,6 +94,28 @@ it('every file of the project that a document names is there', () => {
   expect(missing).toEqual([]);
 });
 
+it('every file of the project that a comment names is there', () => {
+  const paths = globSync('{.ci,wire,kernel,runtime,cloud-lite,lab,test,docs,deploy,scripts}/**/*', {
+    cwd: root,
+    exclude: ['**/node_modules/**', '**/dist/**'],
+  });
+  const known = new Set(
+    paths.flatMap((path) => path.split('/').map((_, at, all) => all.slice(at).join('/'))),
+  );
+  const missing = globSync('{wire,kernel,runtime,cloud-lite,lab,test}/**/*.{ts,tsx}', {
+    cwd: root,
+    exclude: ['**/node_modules/**', '**/dist/**'],
+  }).flatMap((path) =>
+    [...read(path).matchAll(/^ *(?:\/\/|\/?\*).*$/gm)].flatMap(([comment]) =>
+      [...comment.matchAll(/(?<![\w./-])[a-z][\w-]*(?:\/[\w.-]+)*\.(?:tsx?|mjs|md)\b/g)]
+        // LevelDB has docs of its own.
+        .filter(([named]) => !known.has(named) && !named.startsWith('leveldb/doc/'))
+        .map(([named]) => `${path}: ${named}`),
+    ),
+  );
+  expect(missing).toEqual([]);
+});
+
 it('every line of the log by which docs/OPERATIONS.md names a trouble is written somewhere', () => {
   const sections = read('docs/OPERATIONS.md')
     .split(/^##+ /m)

@@ -15,7 +15,7 @@ export interface FolderLayout {
   readonly quarantine: string;
   readonly lock: string;
   readonly marker: string;
-  /** Room for a full disk, and for a start on one: see retention/ballast.ts. */
+  /** Room for a full disk, and for a start on one: see retention/full-disk.ts. */
   readonly ballast: string;
   readonly reserve: string;
   readonly starts: string;

@@ -31,6 +31,11 @@ describe('the ballast', () => {
     const space = diskSpace(filesAt(path), root);
     await space.reserveRoom();
     expect(await space.makeRoom(new HoldfastError('store-needs-reopen', 'reopen first'))).toBe(false);
+    for (const code of ['EIO', 'EROFS', 'EACCES']) {
+      const failing = Object.assign(new Error(code), { code });
+      expect(await space.makeRoom(failing)).toBe(false);
+      expect(await space.makeRoomToOpen(failing)).toBe(false);
+    }
     expect(existsSync(path)).toBe(true);
   });
 

@@ -10,7 +10,8 @@
 // Where the disk refuses a write:
 // 3. Nothing at first. The write-ahead log overwrites blocks that it has already, so commits mostly go on for a while
 //    (engine/wal.ts).
-// 4. The ballast: 8 MiB of zeros in a file of our own, removed at the first write that the disk refuses. LevelDB that cannot
+// 4. The ballast: 8 MiB of zeros in a file of our own, removed at the first write that is refused for want of room. Room helps
+//    neither a disk that fails nor one that is read-only, so there the ballast stays. LevelDB that cannot
 //    write cannot delete either, so without it nothing could be cleaned up. Then a sweep, as above.
 // 5. Where LevelDB was closed and does not open again for want of room: files that it no longer needs
 //    (engine/leveldb/obsolete-files.ts).
@@ -31,7 +32,7 @@
 // 32 MiB free.
 import { open, rm, stat, statfs } from 'node:fs/promises';
 import { displace, kindOf } from '../../../kernel/small-file.ts';
-import { isDiskTrouble } from '../engine/disk.ts';
+import { isFull } from '../engine/disk.ts';
 
 const mib = 1024 * 1024;
 export const ballastBytes = 8 * mib;
@@ -45,9 +46,9 @@ const freeForBallast = 4 * ballastBytes;
 export interface DiskSpace {
   /** Free bytes of the disk; undefined when it cannot be asked. */
   freeBytes(): Promise<number | undefined>;
-  /** After a failed write: removes the ballast if room was what the disk lacked. True: there was one. */
+  /** After a failed write: removes the ballast where the error says that the disk, or the quota, is full. True: there was one. */
   makeRoom(error: unknown): Promise<boolean>;
-  /** After a failed start: the reserve first, then the ballast. */
+  /** After a failed start, the same: the reserve first, then the ballast. */
   makeRoomToOpen(error: unknown): Promise<boolean>;
   /** After a start, and now and then: makes the reserve again, as large as there is room for, and the ballast, once there is enough. */
   reserveRoom(): Promise<void>;
@@ -66,9 +67,9 @@ export function diskSpace(
 ): DiskSpace {
   return {
     freeBytes,
-    makeRoom: async (error) => files !== undefined && isDiskTrouble(error) && freeFile(files.ballast),
+    makeRoom: async (error) => files !== undefined && isFull(error) && freeFile(files.ballast),
     async makeRoomToOpen(error) {
-      if (files === undefined || !isDiskTrouble(error)) return false;
+      if (files === undefined || !isFull(error)) return false;
       return (await freeFile(files.reserve)) || (await freeFile(files.ballast));
     },
     async reserveRoom() {
