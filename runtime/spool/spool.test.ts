@@ -145,7 +145,11 @@ describe('how long ago a stream was observed last', () => {
     upMs += 70_000;
     clock.stepWall(-3_600_000);
     const again = await openTestSpool(store.restarted(), { ...bootOf('first-start'), clock });
-    expect(again.spool.openStream('t', 'time')).toMatchObject({ ageMs: 70_000, isAgeSure: true });
+    expect(again.spool.openStream('t', 'time')).toMatchObject({
+      ageMs: 70_000,
+      isAgeSure: true,
+      setByMs: -3_600_000 - 70_000,
+    });
     await again.spool.close();
     clock.stepWall(3_600_000 + 90_000);
     const rebooted = await openTestSpool(store.restarted(), { ...bootOf('other-start'), clock });

@@ -367,10 +367,13 @@ class DurableSpool implements Spool {
 function ageOf(
   { committedAt, committedUp }: Stream,
   { up, clock }: SpoolCore,
-): Pick<StreamStart, 'ageMs' | 'isAgeSure'> {
-  if (up !== undefined && committedUp?.[0] === up[0] && committedUp[1] <= up[1])
-    return { ageMs: up[1] - committedUp[1], isAgeSure: true };
+): Pick<StreamStart, 'ageMs' | 'isAgeSure' | 'setByMs'> {
   const now = clock.now();
+  if (up !== undefined && committedUp?.[0] === up[0] && committedUp[1] <= up[1]) {
+    const ageMs = up[1] - committedUp[1];
+    const isTold = committedAt !== undefined && committedAt >= earliestTime && now >= earliestTime;
+    return { ageMs, isAgeSure: true, ...(isTold && { setByMs: now - committedAt - ageMs }) };
+  }
   if (committedAt === undefined || committedAt < earliestTime || now < committedAt) return {};
   return { ageMs: now - committedAt };
 }

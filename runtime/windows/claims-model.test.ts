@@ -174,9 +174,9 @@ class Life {
   /** The process ends in order or is killed, and another one goes on from what the disk has. */
   #restart(ms: number): void {
     const isKept = !this.#isBroken && randomInt(this.#random, 2) === 0;
-    const { floor, seen } = this.#windows.known;
+    const { floor, seen } = this.#windows.known(this.#moment);
     this.#windows.interrupt();
-    const end = this.#windows.known.floor ?? floor;
+    const end = this.#windows.known(this.#moment).floor ?? floor;
     this.#fetch();
     this.#life += 1;
     this.#tell(`starts again after ${ms} ms${isKept ? ', and goes on' : ''}`);
@@ -202,6 +202,10 @@ class Life {
     }
   }
 
+  get #moment() {
+    return { now: this.#now, wall: this.#now };
+  }
+
   #make(known: StreamStart): StreamWindows {
     return new StreamWindows({
       batchId: 'a',
@@ -209,7 +213,7 @@ class Life {
       isUnordered: false,
       start: known,
       pace: 'live',
-      now: this.#now,
+      opened: this.#moment,
       ageMs: 4000,
       quietMs: 9000,
       maxBytes: 1e6,

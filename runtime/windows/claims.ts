@@ -56,6 +56,8 @@ export class Claims {
   #begun: number | undefined;
   /** The disk lost claims: the last one that it has may not be the last one made. */
   #isLost: boolean;
+  /** Monotonic ms at which `reached` last came further; undefined where it has not since the stream was opened. */
+  #furtherAt: number | undefined;
   /** Readings below this, and above the floor, were sent; reached at that monotonic ms. */
   #held: { readonly to: number; readonly at: number | undefined } | undefined;
 
@@ -88,6 +90,10 @@ export class Claims {
     };
   }
 
+  get furtherAt(): number | undefined {
+    return this.#furtherAt;
+  }
+
   /**
    * No window will ever claim anything below. What lies before an island may still be lived through, but for so long only
    * as a right clock takes to get there. `openStart`: of the window that is open.
@@ -112,10 +118,12 @@ export class Claims {
       this.#leaveHeld();
       this.#leaveLost(at, now);
     }
+    const before = this.reached().floor;
     const beginning = this.#beginningAt(at, isProven, now);
     // Also where nothing is claimed then: what the clock comes by again, once it is set back, was not observed.
     if (!isProven) this.#last = { end: at, at: now };
     this.#begun = beginning.start;
+    this.#noteFurther(before, now);
     return beginning;
   }
 
@@ -132,6 +140,7 @@ export class Claims {
 
   /** `[start, end)` is claimed; observation reached its end at monotonic `reachedAt`. */
   add({ start, end }: Window, reachedAt: number): void {
+    const before = this.reached().floor;
     this.#last = { end, at: reachedAt };
     if (this.#floor === undefined || start <= this.#floor) {
       if (end > (this.#floor ?? Number.NEGATIVE_INFINITY)) [this.#floor, this.#reachedAt] = [end, reachedAt];
@@ -139,6 +148,11 @@ export class Claims {
     this.#absorb();
     if (this.#held !== undefined && this.#held.to <= (this.#floor ?? this.#held.to - 1))
       this.#held = undefined;
+    this.#noteFurther(before, reachedAt);
+  }
+
+  #noteFurther(before = Number.NEGATIVE_INFINITY, at: number): void {
+    if ((this.reached().floor ?? before) > before) this.#furtherAt = at;
   }
 
   /** The readings at `index` were sent; only a window that is proven to continue from before may claim that position. */
@@ -151,11 +165,13 @@ export class Claims {
   forbid(index: number, now: number): void {
     const floor = this.#floor;
     if (floor !== undefined && index < floor) return;
+    const before = this.reached().floor;
     if (floor === undefined || !this.#isFarAhead(index, now)) {
       [this.#floor, this.#reachedAt] = [index + 1, now];
       this.#islands = this.#islands.filter(({ end }) => end > index + 1);
     } else this.#addIsland({ start: index, end: index + 1, at: now });
     this.#absorb();
+    this.#noteFurther(before, now);
   }
 
   #leaveHeld(): void {

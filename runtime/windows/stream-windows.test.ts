@@ -55,6 +55,8 @@ function play(events: readonly SourceEvent[], more: Partial<StreamWindowsOptions
   return { shown: show(windows.fetch()?.closed ?? []), violations, windows };
 }
 
+const atBegin = { now: 0, wall: 0 };
+
 describe('a window', () => {
   it('spans what was observed, with every reading in it', () => {
     const { shown } = play([resumed(0), readings(0, 0, 3), observed(5), readings(5), observed(6)]);
@@ -186,8 +188,8 @@ describe('a break', () => {
     ]);
     // Also across a restart.
     const { windows } = play(before, more);
-    expect(windows.known).toEqual({ continuity: 'proven', floor: 5, seen: 10 });
-    const start = windows.known;
+    const start = windows.known(atBegin);
+    expect(start).toMatchObject({ continuity: 'proven', floor: 5, seen: 10 });
     expect(play([resumed(5, next), ...after], { ...more, start }).shown).toEqual(['5-12[11]']);
     expect(play([resumed(5), ...after], { ...more, start }).shown).toEqual(['11-12[11]']);
   });
@@ -804,7 +806,7 @@ describe('the number that equipment gives its samples', () => {
     windows.apply({ kind: 'observed', until: 3, number: 5 }, 0);
     expect(windows.fetch()).not.toHaveProperty('number');
     windows.interrupt();
-    expect(windows.known).toEqual({ continuity: 'proven', floor: 3, number: 5 });
+    expect(windows.known(atBegin)).toMatchObject({ continuity: 'proven', floor: 3, number: 5 });
   });
 
   it('is known as what positions rest on, also where nothing of what came first was taken', () => {
@@ -812,6 +814,31 @@ describe('the number that equipment gives its samples', () => {
     windows.apply({ kind: 'resumed', at: 1053, mark: 0 }, 0);
     windows.drop(readings(1053), 0);
     expect(windows.fetch()).toMatchObject({ floor: 1054, number: 0 });
+  });
+});
+
+describe('how long ago a stream had come to its end', () => {
+  const start = { floor: 50, continuity: 'proven', ageMs: 1000, isAgeSure: false, setByMs: 0 } as const;
+
+  it('is told as of now, with what our clock was set by since', () => {
+    const { windows } = make({ start, opened: { now: 0, wall: 90_000 } });
+    const at = { now: 3000, wall: 90_000 + 3000 + 500 };
+    expect(windows.known(at)).toMatchObject({ floor: 50, ageMs: 4000, isAgeSure: false, setByMs: 500 });
+  });
+
+  it('begins anew with what is claimed since', () => {
+    const { windows } = make({ start, opened: { now: 0, wall: 90_000 } });
+    windows.apply(resumed(60), 2000);
+    windows.apply(observed(70), 2100);
+    windows.interrupt();
+    expect(windows.known({ now: 3000, wall: 0 })).toEqual({
+      continuity: 'proven',
+      floor: 70,
+      ageMs: 900,
+      isAgeSure: true,
+    });
+    windows.apply(resumed(65), 3500);
+    expect(windows.known({ now: 4000, wall: 0 }).ageMs).toBeLessThanOrEqual(1900);
   });
 });
 

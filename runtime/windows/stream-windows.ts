@@ -23,6 +23,7 @@ import { OpenWindow, type Sized } from './open-window.ts';
 import { createPace, type Pace } from './pace.ts';
 import { type Intake, takeIn } from './reading-intake.ts';
 import { SizeEstimate } from './size-estimate.ts';
+import { ageOf, type Moment } from './stream-age.ts';
 import type { ClosedWindow, StreamChange, StreamStart } from './window-store.ts';
 import type { StreamWindowsOptions } from './windows-api.ts';
 
@@ -50,7 +51,7 @@ export class StreamWindows {
   readonly counts = { readings: 0, late: 0, violations: 0, refused: 0, dropped: 0 };
 
   constructor(options: StreamWindowsOptions) {
-    const { index, start, pace, isUnordered, maxBytes, now = 0 } = options;
+    const { index, start, pace, isUnordered, maxBytes, opened: { now } = { now: 0 } } = options;
     this.#options = options;
     this.#claims = new Claims(index, start, { now, isOwnClock: pace === 'own' });
     this.#pace = createPace(index, pace, { ...start, now });
@@ -82,10 +83,10 @@ export class StreamWindows {
     return this.#claims.settled(now, this.#open?.start);
   }
   /** As a source that is built anew finds the stream. */
-  get known(): StreamStart {
-    const { ageMs, isAgeSure } = this.#options.start;
+  known(at: Moment): StreamStart {
+    const { start, opened = at } = this.#options;
     return {
-      ...(ageMs !== undefined && { ageMs, ...(isAgeSure !== undefined && { isAgeSure }) }),
+      ...ageOf(start, opened, this.#claims.furtherAt, at),
       continuity: this.#mayContinue ? 'proven' : 'lost',
       ...this.#claims.reached(),
       ...(this.#number === undefined ? {} : { number: this.#number }),

@@ -66,6 +66,8 @@ export interface StreamStart {
   readonly ageMs?: number;
   /** The age is by the machine's own count of time, which nobody sets. Default: by a wall clock. */
   readonly isAgeSure?: boolean;
+  /** By so much our wall clock was set since. Undefined where that is not known. */
+  readonly setByMs?: number;
   readonly continuity: Continuity;
   /** As `StreamChange.number`, from the last commit. */
   readonly number?: number;

@@ -6,6 +6,7 @@ import type { Reading } from '../../wire/reading.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { SourceSink } from '../sources/source.ts';
 import type { PaceKind } from './pace.ts';
+import type { Moment } from './stream-age.ts';
 import type { StreamStart, WindowStore } from './window-store.ts';
 
 export interface WindowLimits {
@@ -108,8 +109,8 @@ export interface StreamWindowsOptions {
   /** What is known of the stream from before. */
   readonly start: StreamStart;
   readonly pace: PaceKind;
-  /** Monotonic ms. Default 0. */
-  readonly now?: number;
+  /** When it was opened. Default: at monotonic 0. */
+  readonly opened?: Moment;
   readonly ageMs: number;
   readonly quietMs: number;
   readonly maxBytes: number;

@@ -14,6 +14,7 @@ import type { Timer } from '../../kernel/clock.ts';
 import { codeOf, describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Window } from '../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../sources/source.ts';
+import { momentOf } from './stream-age.ts';
 import { StreamWindows } from './stream-windows.ts';
 import type { EncodedWindow, StreamChange, StreamStart } from './window-store.ts';
 import type { StreamOptions, StreamState, WindowLimits, Windows, WindowsOptions } from './windows-api.ts';
@@ -145,7 +146,7 @@ class AllWindows implements Windows {
   }
 
   known(batchId: string): StreamStart | undefined {
-    return this.#members.get(batchId)?.windows.known;
+    return this.#members.get(batchId)?.windows.known(momentOf(this.#options.clock));
   }
 
   open(batchId: string): Window | undefined {
@@ -178,7 +179,7 @@ class AllWindows implements Windows {
       isUnordered: options.isUnordered ?? false,
       start,
       pace: options.pace ?? 'live',
-      now: clock.monotonic(),
+      opened: momentOf(clock),
       ...this.#limits,
       onViolation: (what, fields) => {
         log.warn(

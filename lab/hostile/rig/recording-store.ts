@@ -27,8 +27,8 @@ interface State {
   readonly floor?: number;
   readonly seen?: number;
   readonly number?: number;
-  /** True time, ms. */
-  readonly committedUp?: number;
+  /** When more was claimed last: true time, and by the wall clock. */
+  readonly committed?: { readonly up: number; readonly wall: number };
   readonly journal?: Journal;
   /** When it was committed, true time. */
   readonly at?: number;
@@ -59,7 +59,7 @@ export class RecordingStore {
       openStream: (_batchId: string, _index: IndexKind) => this.#start(),
       commitWindows: async (changes) => {
         const { ms, until } = this.#slow;
-        const now = this.#clock.monotonic();
+        const now = { up: this.#clock.monotonic(), wall: this.#clock.now() };
         if (this.#clock.monotonic() < until) await sleep(this.#clock, ms);
         if (life !== this.#life) return new Promise(() => {});
         return changes.flatMap((change) => this.#apply(change, now));
@@ -92,7 +92,7 @@ export class RecordingStore {
     this.#setState({
       ...(floor === undefined ? {} : { floor }),
       ...(seen > (floor ?? seen - 1) ? { seen } : {}),
-      ...(this.#state.committedUp === undefined ? {} : { committedUp: this.#state.committedUp }),
+      ...committedOf(this.#state),
       ...numberOf(this.#state),
     });
   }
@@ -121,20 +121,24 @@ export class RecordingStore {
   }
 
   #start(): StreamStart {
-    const { floor, seen, number, committedUp } = this.#state;
-    const ageMs = committedUp === undefined ? -1 : Math.floor(this.#clock.monotonic() - committedUp);
+    const { floor, seen, number, committed } = this.#state;
+    const ageMs = committed === undefined ? -1 : Math.floor(this.#clock.monotonic() - committed.up);
+    const setByMs = committed === undefined ? 0 : this.#clock.now() - committed.wall - ageMs;
     return {
       continuity: this.#continuity,
-      ...(ageMs < 0 ? {} : { ageMs, isAgeSure: true }),
+      ...(ageMs < 0 ? {} : { ageMs, isAgeSure: true, setByMs }),
       ...(floor === undefined ? {} : { floor }),
       ...(seen === undefined ? {} : { seen }),
       ...(number === undefined ? {} : { number }),
     };
   }
 
-  #apply(change: StreamChange, now: number): readonly EncodedWindow[] {
+  #apply(
+    change: StreamChange,
+    now: { readonly up: number; readonly wall: number },
+  ): readonly EncodedWindow[] {
     const { batchId, closed, restart, append } = change;
-    for (const each of closed) this.#listener.onStored(each, this.#commit + 1, now);
+    for (const each of closed) this.#listener.onStored(each, this.#commit + 1, now.up);
     const before = restart ? undefined : this.#state.journal;
     const journal = append
       ? {
@@ -145,10 +149,9 @@ export class RecordingStore {
       : before;
     const floor = change.floor ?? this.#state.floor;
     const isMore = reachOf(floor, append?.end) > reachOf(this.#state.floor, this.#state.journal?.end);
-    const committedUp = isMore ? now : this.#state.committedUp;
     this.#setState({
       ...(floor === undefined ? {} : { floor }),
-      ...(committedUp === undefined ? {} : { committedUp }),
+      ...(isMore ? { committed: now } : committedOf(this.#state)),
       ...(change.seen === undefined ? {} : { seen: change.seen }),
       ...numberOf({ number: change.number ?? this.#state.number }),
       ...(journal ? { journal } : {}),
@@ -166,7 +169,7 @@ export class RecordingStore {
     const sorted = readings.toSorted((a, b) => a.index - b.index);
     const batch = { batchId, index, window, readings: sorted };
     // Of what was stated while the last commit was under way the disk knows nothing.
-    const by = this.#state.committedUp ?? this.#clock.monotonic();
+    const by = this.#state.committed?.up ?? this.#clock.monotonic();
     this.#listener.onStored({ batch, late, to: 'lane', plainBytes: 0 }, this.#commit + 1, by);
   }
 
@@ -180,6 +183,10 @@ export class RecordingStore {
 
 function reachOf(floor = Number.NEGATIVE_INFINITY, journalled = Number.NEGATIVE_INFINITY): number {
   return Math.max(floor, journalled);
+}
+
+function committedOf({ committed }: State): Pick<State, 'committed'> {
+  return committed === undefined ? {} : { committed };
 }
 
 function numberOf({ number }: { number?: number | undefined }): { number?: number } {
