@@ -147,6 +147,12 @@ export class RecordCounter {
     });
   }
 
+  /** The number follows that of the newest record, and nothing is held. */
+  isNext(number: number): boolean {
+    if (this.#last === undefined || this.isDoubtful) return false;
+    return mod(number - this.numberAt(this.#last), this.#span) === 1 % this.#span;
+  }
+
   /** A session begins: what was held in the last one cannot be borne out any more. */
   forgetHeld(): void {
     this.#held = undefined;

@@ -46,7 +46,6 @@ export class ByTime {
   #timer: Timer | undefined;
   /** The last one that its clock showed in the future. */
   #passed: DecodedRecord | undefined;
-  #passedMark: number | undefined;
   /** Nothing was missed since the last record: observation begins once times have come far enough. */
   #isWaiting = false;
 
@@ -92,8 +91,12 @@ export class ByTime {
     const last = this.#passed;
     this.#passed = record;
     if (record.number === undefined && last?.timestamp === time && isSame(record, last)) return;
+    const { observation, state } = this.#options;
     this.#show(time, false);
-    this.#isWaiting = this.#pass(record, time);
+    // Of a stream of which nothing is known its clock may be one that nobody has put right yet: nothing rests on that.
+    this.#isWaiting = state.clock.known
+      ? this.#pass(record, time, state.clock.mark)
+      : observation.late(toReadings(record, time));
   }
 
   #show(time: number, isBelieved: boolean): void {
@@ -171,12 +174,10 @@ export class ByTime {
    * It is given, and says nothing about what lies around it. `mark`: what is known of the clock, which has to be known after a
    * restart as well, however long nothing is claimed.
    */
-  #pass(record: DecodedRecord, time: number, mark?: number): boolean {
+  #pass(record: DecodedRecord, time: number, mark: number): boolean {
     const { observation } = this.#options;
     observation.lose('equipment-clock-ahead');
-    if (observation.begin(time) === undefined) return false;
-    if (mark !== undefined && mark !== this.#passedMark) observation.observe(time, mark);
-    this.#passedMark = mark;
+    if (observation.begin(time, undefined, mark) === undefined) return false;
     if (!observation.take(toReadings(record, time))) return false;
     observation.lose('may-share-its-time', { at: time });
     return true;

@@ -28,6 +28,8 @@ export interface DumperOptions {
   readonly history: HistoryConfig;
   /** True for a record that the instrument has just made: newer than any that was reported. */
   readonly isNews: (record: DecodedRecord) => boolean;
+  /** It has the very next number: whichever message brings it, live reading may take it. */
+  readonly isNext: (record: DecodedRecord) => boolean;
   /** A live record may have been taken for one of the dump. */
   readonly onDoubt: () => void;
   /** A record that is not new, and was not asked for. */
@@ -35,7 +37,12 @@ export interface DumperOptions {
   readonly log: Log;
 }
 
-type Taken = DecodedRecord | 'other' | 'mark' | 'none' | 'damaged' | 'unclear' | 'stray';
+type Taken = DecodedRecord | 'other' | 'mark' | 'none' | 'damaged' | 'unclear' | 'stray' | Shared;
+
+/** It is of the dump, or live: both take it, for it is the same record. */
+interface Shared {
+  readonly shared: DecodedRecord;
+}
 
 /** An instrument that was stopped has finished what it was saying. */
 const stopQuietMs = 100;
@@ -109,6 +116,10 @@ export class Dumper {
           end = taken;
           return 'last';
         }
+        if (typeof taken === 'object' && 'shared' in taken) {
+          records.push(taken.shared);
+          return 'other';
+        }
         bytes += content.length;
         // What is too large is still listened to until its end: it would be taken for live messages otherwise.
         if (taken !== 'stray' && bytes <= history.maxBytes) {
@@ -139,6 +150,7 @@ export class Dumper {
           this.#options.onStray(message.record);
           return 'stray';
         }
+        if (!this.#framing && this.#options.isNext(message.record)) return { shared: message.record };
         // What was asked for is of the dump; that it may have been live is a reason to observe nothing from here on.
         if (!this.#isAsked(message.record)) return 'other';
         this.#options.onDoubt();

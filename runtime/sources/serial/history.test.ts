@@ -305,6 +305,42 @@ describe('a dump that looks like live messages', () => {
     }
   });
 
+  it('may have the next record in it, of a clock that was set back into what was asked for: it is live as well', async () => {
+    const clock = new VirtualClock();
+    const t0 = clock.now();
+    const at = (number: number, ms: number) => `${number},${t0 + ms},${number}\r\n`;
+    const line = new MemoryLine(clock, (_, self) => {
+      self.say(at(1, 1200) + at(4, 1250) + at(2, 1300), 10);
+      self.say('.\r\n', 30);
+    });
+    const running = run(
+      {
+        expectEveryMs: 60_000,
+        fields: { separator: ',' },
+        stamp: {
+          index: 'time',
+          number: { column: 0, first: 1, last: 9999 },
+          timestamp: { column: 1, format: 'unix-ms' },
+        },
+        tags: [{ name: 'a', column: 2 }],
+        history: { command: 'D {from} {to}\\r', end: '.', timeoutMs: 300, capacity: 500 },
+      },
+      line,
+      clock,
+    );
+    await clock.advance(1100);
+    for (const [number, ms] of [
+      [2, 2000],
+      [3, 3000],
+    ] as const) {
+      line.say(at(number, ms));
+      await clock.advance(500);
+    }
+    await readHistory(running, clock, t0 + 1200, t0 + 1400).catch(() => {});
+    expect(running.sink.readings.map(({ value }) => value)).toEqual([2, 3, 4]);
+    expect(running.sink.of('broken').map(({ reason }) => reason)).toContain('equipment-clock-went-back');
+  });
+
   it('may have a framing of its own, with the instrument stopped meanwhile', async () => {
     const clock = new VirtualClock();
     const record = (number: number) => Buffer.from([0, number, 0, 10 * number]);

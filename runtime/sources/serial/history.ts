@@ -25,6 +25,8 @@ export interface HistoryOptions {
   readonly state: () => StreamState;
   /** True for a record that the instrument has just made. */
   readonly isNews: (record: DecodedRecord) => boolean;
+  /** True for one with the number that follows the newest. */
+  readonly isNext: (record: DecodedRecord) => boolean;
   /** A live record may have been taken for one of a dump. */
   readonly onDoubt: () => void;
   /** Of one that is not new, and was not asked for. */
@@ -56,14 +58,15 @@ export function createHistory(options: HistoryOptions): SourceHistory {
 type Filler = (window: Window, placeholder: Parameters<Parameters<typeof fillTemplate>[1]>[0]) => string;
 
 function accessOf(options: HistoryOptions, fill: Filler): MemoryAccess {
-  const { config, history, isNews, onDoubt, onStray, turn, log, count, tails, clock, state } = options;
+  const { config, history, isNews, isNext, onDoubt, onStray } = options;
+  const { turn, log, count, tails, clock, state } = options;
   const stepMs = isNumbered(config) ? 1 : stepMsOf(dumpStampOf(config).timestamp);
   /** As it is asked for: times are rounded to steps. */
   const inSteps = ({ start, end }: Window): Window => ({
     start: Math.floor(start / stepMs) * stepMs,
     end: Math.ceil(end / stepMs) * stepMs,
   });
-  const dumper = new Dumper({ config, history, isNews, onDoubt, onStray, log });
+  const dumper = new Dumper({ config, history, isNews, isNext, onDoubt, onStray, log });
   const take = turn('history');
   const { bounds, command } = history;
   return {

@@ -59,6 +59,15 @@ describe('the clock of an instrument', () => {
     expect(clock.repeated).toEqual([]);
   });
 
+  it('that lags and then leaps beyond where it should stand was not only late', () => {
+    const clock = new InstrumentClock(1, undefined, at(0));
+    clock.show(wall, at(0), false);
+    clock.show(wall + 13_000, at(30_000), true);
+    clock.show(wall + 3_600_000, at(31_000), false);
+    const { repeated } = clock;
+    expect(repeated.some(({ start, end }) => start <= wall && end >= wall + 30_000)).toBe(true);
+  });
+
   it('that lags for a minute was set back', () => {
     const clock = new InstrumentClock(1, undefined, at(0));
     clock.show(wall, at(0), false);

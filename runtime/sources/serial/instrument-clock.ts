@@ -7,7 +7,8 @@
 // A time says that the clock had come as far when the record was made, which may be long ago: it was held up on the line, as
 // behind a dump, or it is the newest of an instrument that makes one an hour. So a time that lags proves nothing, unless it lies
 // below one that was shown before. It is suspect, where records are missing that may have been made before a step back: until
-// another one comes up to where the clock should stand. A clock that lags for a minute, by several records, was set back.
+// another one comes up to where the clock should stand, and no further. A clock that lags for a minute, by several records, was
+// set back.
 //
 // All that is known after a restart of ours is one number, kept with the stream (`mark`): how far our clock was ahead of
 // the instrument's, and before which time some may have come twice.
@@ -111,9 +112,10 @@ export class InstrumentClock {
 
   /**
    * It shows `timestamp`. `hasMissed`: something may have been recorded unheard since the last time that it showed.
-   * `isBelieved`: false for times in the future, which may be wrong for a moment.
+   * `isBelieved`: false for times in the future, which may be wrong for a moment; the first of all are then forgotten.
    */
   show(timestamp: number, { now, wall }: ClockNow, hasMissed: boolean, isBelieved = true): void {
+    if (!isBelieved && this.#known === undefined) return;
     this.#lead = Math.min(this.#lead, timestamp - now);
     this.#knownFrom = Math.min(this.#knownFrom, timestamp);
     const end = this.#beyond(now);
@@ -137,6 +139,7 @@ export class InstrumentClock {
    * such a time as well. A leap of days is a garbled date.
    */
   mayHaveShown({ timestamp, at }: { timestamp: number; at: number }, { now, wall }: ClockNow): void {
+    if (this.#known === undefined) return;
     const end = this.#roundUp(timestamp + (now - at) * (1 + drift));
     if (end <= wall + leapMs) this.#freeFrom = Math.max(this.#freeFrom, end);
   }
@@ -219,8 +222,9 @@ export class InstrumentClock {
     if (this.#aheadS === undefined || Math.abs(aheadS - this.#aheadS) > 1) this.#aheadS = aheadS;
   }
 
-  /** It was set ahead: it goes on from `start`, and had come to `end`. */
+  /** It was set ahead: it goes on from `start`, and had come to `end`. That does not say why it lagged before. */
   #leapt({ start, end }: Window): void {
+    this.#repeated = bounded(this.repeated);
     this.#suspicion = undefined;
     this.#runs = bounded([...this.#runs, { start: this.#runFrom, end }]);
     this.#runFrom = start;

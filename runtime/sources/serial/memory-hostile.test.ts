@@ -259,6 +259,21 @@ describe('a memory by time', () => {
     await expect(read(at(10), at(20))).rejects.toMatchObject({ code: 'serial-history-damaged' });
   });
 
+  it('is not complete without the first record that it holds, which one dump lacks', async () => {
+    for (const isNumbered of [true, false]) {
+      const { memory, read, at } = await timed({ isNumbered });
+      memory.records = upTo(10, 30, at);
+      let isFirst = true;
+      memory.onLine = (text) => {
+        const isLost = isFirst && text.startsWith('R,10,');
+        if (isLost) isFirst = false;
+        return isLost ? undefined : 1;
+      };
+      await expect(read(at(10), at(20))).rejects.toMatchObject({ code: 'serial-history-unproven' });
+      expect(showPages(await read(at(10), at(20)))).toEqual([`readings ${at(10)}-${at(20)}: 10`]);
+    }
+  });
+
   it('says nothing of a time that came twice', async () => {
     const { memory, read, say, at } = await timed({});
     const back = upTo(31, 40, (number) => at(number - 21));

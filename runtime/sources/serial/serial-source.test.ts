@@ -367,6 +367,59 @@ describe('an instrument that stamps its records', () => {
   });
 });
 
+describe('the clock of an instrument that stamps its records', () => {
+  const config = {
+    fields: { separator: ';' },
+    stamp: { timestamp: { column: 0, format: 'unix-ms' } },
+    tags: [{ name: 'weight', column: 1 }],
+  };
+
+  it('is nothing that observation waits for where it stood in the future before anything was claimed', async () => {
+    const { sink, hear, clock } = talking(config);
+    const shown = (aheadMs: number) => `${clock.now() + aheadMs};1\r\n`;
+    await hear('\r\n', shown(7_200_000), shown(7_200_000));
+    // Something is missed, and it is put right meanwhile.
+    await hear('?;?\r\n', shown(0));
+    await clock.advance(1000);
+    await hear(shown(0));
+    expect(sink.of('observed').length).toBeGreaterThan(0);
+    for (const { at } of sink.of('resumed')) expect(at).toBeLessThanOrEqual(clock.now());
+    expect(sink.breaches()).toEqual([]);
+  });
+
+  it('was not set back where ours was set ahead before this process, as the machine counts', async () => {
+    const first = talking(config);
+    await first.hear('\r\n', `${first.clock.now()};1\r\n`);
+    const [mark] = first.sink.of('resumed').flatMap((event) => event.mark ?? []);
+    for (const setByMs of [7_200_000, undefined]) {
+      const start = {
+        floor: first.clock.now(),
+        continuity: 'proven',
+        number: mark!,
+        isAgeSure: true,
+      } as const;
+      const { sink, hear, clock } = talking(config, () => ({
+        ...start,
+        ageMs: 0,
+        ...(setByMs !== undefined && { setByMs }),
+      }));
+      // Ours shows two hours more than the instrument's now.
+      clock.stepWall(7_200_000);
+      const right = () => clock.now() - 7_200_000;
+      await hear('\r\n', `${right()};2\r\n`);
+      for (const weight of [3, 4]) {
+        await clock.advance(1000);
+        await hear(`${right()};${weight}\r\n`);
+      }
+      const isTold = sink.of('observed').some(({ until }) => until > right() - 300);
+      const isFuture = sink.of('resumed').some(({ at }) => at > right());
+      expect([isTold, isFuture], String(setByMs)).toEqual(
+        setByMs === undefined ? [false, false] : [true, false],
+      );
+    }
+  });
+});
+
 describe('an instrument that is asked, with a clock in the future', () => {
   it('gives each record once, however often it is said', async () => {
     let ahead = 0;

@@ -183,6 +183,7 @@ class SerialSource implements Source {
       history,
       state: () => this.#stateNow(),
       isNews: (record) => this.#isNews(record),
+      isNext: ({ number }) => number !== undefined && this.#stateNow().counter?.isNext(number) === true,
       onDoubt: () => this.#reporter?.damaged('serial-dump-doubt'),
       onStray: (record) => this.#onStray(record, history),
       turn: (lane) => this.#turn(lane),
@@ -250,9 +251,11 @@ class SerialSource implements Source {
       number: mark,
       ageMs = 0,
       isAgeSure,
+      setByMs = 0,
     } = (this.#order === 'time' && this.#deps.start?.()) || {};
     const least = floor === undefined || !isAgeSure ? undefined : floor - 1 + ageMs;
-    const at = { now: clock.monotonic(), wall: clock.now() };
+    // What is kept says how far our clock was ahead of the instrument's before it was set.
+    const at = { now: clock.monotonic(), wall: clock.now() - setByMs };
     return {
       counter: this.#makeCounter(),
       newest: floor === undefined ? undefined : { timestamp: floor - 1, at: undefined },

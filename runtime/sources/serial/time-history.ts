@@ -160,6 +160,9 @@ class TimeRead {
     if (this.#options.access.bounds) {
       const held = await this.#bounds();
       if (held === undefined || held === 'empty') throw unproven('it was cleared while it was read');
+      const { asked } = dump;
+      const isLate = first === undefined || first.time > held.oldest;
+      if (isLate && held.oldest >= asked.start && held.oldest < asked.end) throw lacking(held.oldest);
       const isFirst = first?.time === held.oldest;
       if (isOpen && held.oldest < this.#cursor && !isFirst) return this.#reachTo(held.oldest);
       return this.#heldSince(dump, held.oldest);
@@ -181,7 +184,7 @@ class TimeRead {
   #reachTo(time: number): 'wider' {
     const backMs = this.#cursor - time;
     // It has been asked for, and did not come.
-    if (backMs <= this.#backMs) throw unproven(`a dump lacks the record at ${time}, which it holds`);
+    if (backMs <= this.#backMs) throw lacking(time);
     this.#backMs = Math.min(2 * Math.max(this.#backMs, 1), backMs);
     if (this.#backMs > maxPageMs) throw unproven(`no record was made for long before ${this.#cursor}`);
     return 'wider';
@@ -373,6 +376,8 @@ class TimeRead {
       );
   }
 }
+
+const lacking = (time: number) => unproven(`a dump lacks the record at ${time}, which it holds`);
 
 const ahead = 'its clock stands ahead of ours: what it leapt over may come yet';
 
