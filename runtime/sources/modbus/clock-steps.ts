@@ -189,7 +189,8 @@ export class ClockSteps {
     const intervals = next > 0 ? [...this.#intervals, next] : this.#intervals;
     if (intervals.length === 0) return Number.POSITIVE_INFINITY;
     const leastMs = Math.min(...intervals);
-    if (this.#stepMs === 1) return leastMs * uneven;
+    // Each of the first few may have another sample between.
+    if (this.#stepMs === 1) return leastMs * (intervals.length <= leastIntervals ? 1 / 2 : uneven);
     // Of rounded times only many together tell. Where these are few, or some are the same, samples come faster than that, and some go by unseen.
     const meanMs = intervals.reduce((sum, each) => sum + each, 0) / intervals.length;
     const isFew = intervals.length < leastRounded;

@@ -233,6 +233,20 @@ describe('a stream that begins while the clock of its equipment is far ahead', (
     expect(events().slice(2).at(-1)).toBe(`observed ${rightMs + 1001}`);
   });
 
+  it('does not wait for that time where something is missed afterwards: nothing rests on it', async () => {
+    const { clock, stream, take, events, memory } = setUp();
+    const aheadMs = clock.now() - t0 + 3_600_000;
+    take(aheadMs, 1);
+    await clock.advance(1000);
+    stream.gap('poll-failed');
+    const rightMs = clock.now() - t0;
+    take(rightMs, 5);
+    expect(events().slice(1)).toEqual([
+      ...[`resumed ${rightMs}`, 'readings 5', `observed ${rightMs + 1}`],
+    ]);
+    expect(memory.steps.twiceTo).toBe(0);
+  });
+
   it('begins after ten minutes all the same: it stays there', async () => {
     const { clock, take, events } = setUp();
     const aheadMs = clock.now() - t0 + 3_600_000;
@@ -259,6 +273,17 @@ describe('samples that nothing counts', () => {
       ...['resumed 2000', 'readings 2', 'observed 2001', 'broken 2001'],
       ...['resumed 3000', 'readings 3', 'observed 3001'],
     ]);
+  });
+
+  it('may have one between the first two that are seen, so soon after the last poll that showed the first', async () => {
+    const { clock, take, events } = setUp({ isCounted: false });
+    // A sample each 350 ms, and a poll each 500: the second one goes by unseen.
+    take(0, 1);
+    await clock.advance(160);
+    take(0, 1);
+    await clock.advance(500);
+    take(700, 3);
+    expect(events().slice(3)[0]).toBe('broken 1');
   });
 
   it('go on where polls show each of them again, or they are far apart', async () => {

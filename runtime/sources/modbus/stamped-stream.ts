@@ -177,18 +177,19 @@ export class StampedStream implements SampleStream {
     const continues = this.#proof(stamp);
     const since = this.#countSince(stamp);
     const isNext = this.#relate(stamp);
-    if (this.#observation.isBroken && !isNext && !this.#isNextKnown(stamp)) memory.steps.miss();
-    // What went by between two polls in a row has its time between theirs.
-    else if (!this.#observation.isBroken && this.#isTooFast(stamp)) this.#observation.lose('samples-missed');
-    memory.steps.show(timestamp, since, number);
     this.#confirmer.stated();
     const at = clock.monotonic();
+    // Before anything was claimed nothing rests on such a time: its clock may be one that nobody has put right yet.
     if (!memory.first.isBelieved({ timestamp, now: at, wall: clock.now() })) {
       this.#observation.lose('equipment-clock-ahead');
       this.#observation.late(readings);
       memory.last = { stamp, readings, at, isTaken: false, isAhead: true };
       return;
     }
+    if (this.#observation.isBroken && !isNext && !this.#isNextKnown(stamp)) memory.steps.miss();
+    // What went by between two polls in a row has its time between theirs.
+    else if (!this.#observation.isBroken && this.#isTooFast(stamp)) this.#observation.lose('samples-missed');
+    memory.steps.show(timestamp, since, number);
     if (!isWhole) {
       this.#observation.late(readings);
       this.#observation.lose('sample-incomplete', { at: timestamp });
