@@ -77,6 +77,9 @@ export class BackLooks {
   async isRunWhole(node: HistoryNode, run: Run): Promise<boolean> {
     const { at, atOnce, values } = run;
     const forward = { start: at - 1, end: at + 1 };
+    // How it looks back, no answer with one time alone shows.
+    if (!directions.has(this.#requests.session))
+      await this.#back([node], { start: at + longestSpanMs, end: at - 1 }, 10);
     if (atOnce === values.length) {
       if (!this.#doesLookBack || !(await this.#isSameRun(node, run, forward, mostAtOnce))) return false;
       return this.#isSameRun(node, run, { start: at + 1, end: at - 1 }, mostAtOnce);

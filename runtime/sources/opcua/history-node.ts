@@ -210,10 +210,7 @@ export class HistoryNode {
     this.#seen = Math.max(this.from, Math.min(this.#seen, this.#newestAt));
     this.#doubts += 1;
     // What follows them is not shown together with them, however often that is asked for.
-    if (this.#doubts > 1 && this.isKnown && !this.#run) {
-      this.#run = { at: this.#newestAt, atOnce: this.#newest.length, values: this.#newest };
-      this.#wentOn = false;
-    }
+    if (this.#doubts > 1 && this.isKnown && !this.#run) this.#passRun();
     this.#problem = 'it shows a value from one side, and not from the other';
     return this.#doubts > maxStalls ? 'failed' : 'ok';
   }
@@ -338,11 +335,25 @@ export class HistoryNode {
     }
     // More of them at once where that is for us to say; a place where it is not.
     const isOurs = values.length >= ask.valuesPerNode && ask.valuesPerNode < maxValuesPerNode;
+    if (!continuation && !isOurs && this.#isFilledByRun(ask, values)) return this.#passRun();
     if (!continuation || (isOurs && !ask.continuation)) return this.#widen();
     const { continuation: _, ...first } = ask;
     const atOnce = this.#held?.atOnce || values.length;
     this.#held = { ask: first, continuation, at: this.#newestAt, atOnce };
     return this.#count > 0 ? 'ok' : this.#stall();
+  }
+
+  /** The server gives no more at once, and has no places: values of one time are all that it ever gives. */
+  #isFilledByRun(ask: HistoryAsk, values: readonly WireValue[]): boolean {
+    if (ask.continuation || this.#run || !this.isKnown || this.#toShow.length > 0) return false;
+    return values.every((value) => isBound(value) || stampOf(value) === this.#newestAt);
+  }
+
+  /** What follows them is asked for behind them. */
+  #passRun(): NodeOutcome {
+    this.#run = { at: this.#newestAt, atOnce: this.#newest.length, values: this.#newest };
+    this.#wentOn = false;
+    return 'ok';
   }
 
   /** All that came of one time is here. What came after it with a place is asked for again, by time. */

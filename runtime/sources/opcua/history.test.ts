@@ -29,6 +29,7 @@ describe('a page of history', () => {
     ['a place that it then refuses', { forgets: true, most: 7 }],
     ['no more at once than share a time, and no place', { places: 'none', most: 3 }],
     ['no more than that, besides values from outside', { places: 'none', most: 3, bounds: 'values' }],
+    ['GoodMoreData to no more than that, and no place', { places: 'none', most: 3, saysMore: true }],
     ['a refusal of what does not fit', { places: 'refused' }],
     ['values from outside', { bounds: 'values' }],
     ['statuses for bounds that are not there', { bounds: 'statuses', hasEnd: true }],
@@ -74,9 +75,11 @@ describe('a page of history', () => {
       ['empty', 3],
     ] as const) {
       const times = [0, 30, ...Array.from({ length: shared }, () => 50), 90, 95];
-      const server = serverWith({ places: 'none', most: 3, back }, times);
-      const { until } = await readAll(server, { start: T + 10, end: T + 94 }, 10, 3);
-      expect(until, back).toBeLessThanOrEqual(T + 50);
+      for (const saysMore of [false, true]) {
+        const server = serverWith({ places: 'none', most: 3, back, saysMore }, times);
+        const { until } = await readAll(server, { start: T + 10, end: T + 94 }, 10, 3);
+        expect(until, back).toBeLessThanOrEqual(T + 50);
+      }
     }
   });
 
