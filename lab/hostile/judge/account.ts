@@ -8,18 +8,20 @@ import type { VoidReason } from '../../../wire/mini-batch.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { Trace } from '../trace.ts';
-import type { Heard, Judge } from './judge.ts';
+import type { Heard, Judge, LiveHeard } from './judge.ts';
 
 /** What the adapter stated from one beginning of observation on, and how far it had heard when it stated each position. */
 interface Stretch {
   readonly from: number;
   /** `at`: when it was stated, in true time. */
   readonly points: { readonly end: number; readonly heard: number; readonly at: number }[];
+  /** When a break was told. */
+  brokenAt?: number;
 }
 
 interface Stored extends ClosedWindow {
   readonly commit: number;
-  readonly heard: { readonly from: number; readonly to: number };
+  readonly heard: LiveHeard;
 }
 
 export interface AccountOptions {
@@ -58,7 +60,11 @@ export class Account {
     if (event.kind === 'resumed') this.#begin(event.at, event.continues !== undefined);
     if (event.kind === 'observed') this.#reach(event.until);
     // All below is said to have been given.
-    if (event.kind === 'broken') this.#reach(event.at);
+    if (event.kind === 'broken') {
+      this.#reach(event.at);
+      const stretch = this.#stretches.at(-1);
+      if (stretch) stretch.brokenAt ??= now;
+    }
     // Late ones state nothing.
     if (event.kind === 'readings' && !event.isLate)
       this.#reach(Math.max(...event.readings.map(({ index }) => index)));
@@ -144,11 +150,15 @@ export class Account {
     const stretch = this.#stretches.findLast(({ from, points }) => {
       return from <= start && points.some((point) => point.end >= end && point.at <= by);
     });
-    if (!stretch) return { from: this.#heardNow(), to: this.#heardNow() };
+    if (!stretch) return { from: this.#heardNow(), to: this.#heardNow(), unbroken: this.#heardNow() };
     const at = (index: number) => stretch.points.find((point) => point.end >= index)!.heard;
     const to = at(end);
-    const before = this.#before(start)?.heard.to;
-    return { from: before !== undefined && before <= to ? before : at(start), to };
+    const before = this.#before(start)?.heard.unbroken;
+    const from = before !== undefined && before <= to ? before : at(start);
+    // Messages that came together are taken one by one.
+    const isBroken = stretch.points.find((point) => point.end >= end)!.at === stretch.brokenAt;
+    const last = stretch.points.findLast((point) => point.at !== stretch.brokenAt);
+    return { from, to, unbroken: isBroken ? (last?.heard ?? from) : to };
   }
 
   /** The stored window that ends where another begins. */

@@ -11,7 +11,14 @@ import type { Fault } from './verdict.ts';
  */
 export interface LiveClaim {
   readonly window: Window;
-  readonly heard: { readonly from: number; readonly to: number };
+  readonly heard: LiveHeard;
+}
+
+export interface LiveHeard {
+  readonly from: number;
+  readonly to: number;
+  /** Of what was heard after this a break was told at once. */
+  readonly unbroken: number;
 }
 
 /** A page of history that is said to be all that there is. */

@@ -123,7 +123,7 @@ export class RecordJudge<M extends Made> implements Judge {
 
   claim(claim: LiveClaim): void {
     const before = this.#live.findLast(
-      ({ window, heard }) => window.end === claim.window.start && heard.to === claim.heard.from,
+      ({ window, heard }) => window.end === claim.window.start && heard.unbroken === claim.heard.from,
     );
     this.#begun.set(claim, before ? this.#begun.get(before)! : claim.heard.from);
     this.#live.push(claim);
@@ -199,7 +199,7 @@ export class RecordJudge<M extends Made> implements Judge {
   #judgeRun({ window, heard }: LiveClaim): void {
     const { records, rules } = this.#options;
     for (const made of records.all) {
-      if (made.at <= heard.from || made.at > heard.to || rules.isHidden?.(made)) continue;
+      if (made.at <= heard.from || made.at > heard.unbroken || rules.isHidden?.(made)) continue;
       const place = rules.placeOf(made);
       // Beyond the window nothing is claimed, whatever was heard.
       if (place !== undefined && place >= window.end) continue;

@@ -12,11 +12,13 @@ import { createModbusSource } from '../../../runtime/sources/modbus/modbus-sourc
 import type { Equipment, EquipmentParts } from '../equipment.ts';
 import { EquipmentClock } from '../equipment-clock.ts';
 import { RecordJudge } from '../judge/record-judge.ts';
+import { Unheard } from '../judge/unheard.ts';
 import { ModbusLine, type Unit } from './line.ts';
 import { Recorder } from './recorder.ts';
 import { configureRecorder, planRecorder, type RecorderPlan } from './recorder-plan.ts';
-import { recorderRules, type Sight } from './recorder-rules.ts';
+import { recorderRules } from './recorder-rules.ts';
 import { RefusalLog } from './refusal-log.ts';
+import type { RegisterRequest } from './registers.ts';
 import { mbap, rtu } from './wire-format.ts';
 
 export const transports = ['modbus-tcp', 'modbus-rtu-tcp', 'modbus-rtu'] as const;
@@ -67,18 +69,20 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
   );
   const recorder = new Recorder({ plan, clock, deviceClock, dice: dice.fork(), trace });
   const refusals = new RefusalLog(placesOf(plan), () => clock.monotonic());
-  const sights: Sight[] = [];
-  let hasBegun = false;
   const unit: Unit = {
     answer: (request) => recorder.answer(request),
     onRefused: (request) => refusals.note(request),
-    onHeard: (request) => {
-      if (request.kind === 'file' || request.address >= plan.pointers) recorder.onLooked(request);
-    },
+    ...looksInto(recorder, plan),
   };
   const line = lineTo(transport, unit, plan.timeoutMs, parts);
-  const rules = recorderRules({ recorder, plan, deviceClock, refusals, sights, site });
   const { records } = recorder;
+  const unheard = new Unheard({
+    records,
+    idTag: 'id',
+    isAgeUnknown: () => site.isAgeUnknown,
+    now: () => clock.monotonic(),
+  });
+  const rules = recorderRules({ recorder, plan, deviceClock, refusals, unheard });
   const settings = configOf(transport, configureRecorder(plan));
   const links = createModbusLinks({ clock, openStream: async () => planted(line.open(), parts) });
   const mishaps = new Mishaps(plan, recorder, deviceClock, line, parts);
@@ -98,15 +102,7 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
       now: () => clock.monotonic(),
       // Where that was set back, also as it was: the equipment's clock, before it leapt, tells as much.
       wall: () => Math.max(clock.now(), began + clock.monotonic()),
-      watch: (event, isTaken) => {
-        hasBegun ||= event.kind === 'resumed' && isTaken;
-        // Before anything was claimed, what is shown is kept nowhere: its clock may be one that nobody has put right yet.
-        if (!isTaken || event.kind === 'broken' || !hasBegun) return;
-        const told = event.kind === 'readings' && event.readings.find(({ tag }) => tag === 'id');
-        // Nothing new is the last one again: a newer one may have been made while that was read.
-        const id = told ? Number(told.value) : sights.at(-1)?.id;
-        if (id !== undefined) sights.push({ id, at: clock.monotonic() });
-      },
+      watch: (event, isTaken) => unheard.watch(event, isTaken),
       onFault: parts.onFault,
     }),
     get exchanges() {
@@ -120,6 +116,28 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
     recoveryMs: 240_000,
     get isAnswerable() {
       return mishaps.isAnswerable;
+    },
+  };
+}
+
+/**
+ * Which requests look into the log: those that follow a look at its pointers, with nothing that went wrong in between. Others read
+ * of it to prove the line in step, and take nothing from it.
+ */
+function looksInto(recorder: Recorder, plan: RecorderPlan): Pick<Unit, 'onAsked' | 'onHeard'> {
+  let asked: RegisterRequest | undefined;
+  let heard: RegisterRequest | undefined;
+  let isReading = false;
+  return {
+    onAsked: (request) => {
+      isReading &&= asked === heard;
+      asked = request;
+    },
+    onHeard: (request) => {
+      heard = request;
+      const isOfRecords = request.kind === 'file' || request.address >= plan.base;
+      if (request.kind === 'registers' && request.address === plan.pointers) isReading = true;
+      else if (isReading && isOfRecords) recorder.onLooked(request);
     },
   };
 }

@@ -177,8 +177,9 @@ function sourceOffset(dice: Dice): number {
 function isOverfull({ tags, publishMs, grantedQueue, history }: ServerPlan, sourceAheadMs: number): boolean {
   // Holes keep coming, and are written later than the detector has asked for them four times: some always wait.
   if (grantedQueue === 1 && history !== null && history.lateMs > askedOftenMs) return true;
-  // It is over behind the last value, by its own time: a clock that is ahead makes it as much longer.
-  const isOverMs = publishMs + waitMs + Math.max(0, sourceAheadMs);
+  // It is over behind the last value, by its own time: a clock that is ahead makes it as much longer, and of one that is
+  // behind the stream waits for as much.
+  const isOverMs = publishMs + waitMs + Math.abs(sourceAheadMs);
   const inAWait = tags.reduce((sum, { changeMs }) => sum + (2 * isOverMs) / changeMs, 0);
   if (grantedQueue === 1 && inAWait > 1) return true;
   return tags.some(({ changeMs }) => publishMs / changeMs > grantedQueue / 4);

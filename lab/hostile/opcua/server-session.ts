@@ -120,6 +120,7 @@ export class ServerSession implements port.OpcuaSession {
 
   unsubscribe(): Promise<void> {
     return this.#ask('the end of a subscription', () => {
+      this.#subscription?.end();
       this.#subscription = undefined;
     });
   }
@@ -205,7 +206,8 @@ export class ServerSession implements port.OpcuaSession {
     const isSilent = isHostile() && dice.chance(0.02);
     const answer = async () => {
       await sleep(clock, isSlow ? dice.between(200, plan.timeoutMs) : dice.between(1, 15));
-      if (isSilent || !server.isOn) return new Promise<T>(() => {});
+      // What was asked in a session that is over changes nothing.
+      if (isSilent || !server.isOn || this.lost.aborted) return new Promise<T>(() => {});
       return work();
     };
     return withTimeout(clock, plan.timeoutMs, this.#orLost(answer()), () => timedOut(what, plan.timeoutMs));

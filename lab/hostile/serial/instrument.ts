@@ -16,6 +16,8 @@ export interface Said {
   readonly text: string;
   /** The live record that it tells of, or `now` for values of the moment. */
   readonly record?: Kept;
+  /** The one that its memory gives. */
+  readonly kept?: Kept;
   /** Asked for just before it is said: undefined where the record is no longer held by then. */
   readonly isHeld?: () => boolean;
 }
@@ -83,7 +85,7 @@ export class Instrument {
     const records = this.#memory.filter((record) => this.#isWithin(record, from!, to!));
     const head = memory.isDistinct || this.#options.plan.commands === 2 ? 'R' : 'D';
     const lines = records.map((record): Said => {
-      return { text: this.#line(head, record), isHeld: () => this.isHeld(record) };
+      return { text: this.#line(head, record), kept: record, isHeld: () => this.isHeld(record) };
     });
     if (lines.length === 0 && memory.hasNone) return [{ text: '$NONE' }];
     return memory.hasEnd ? [...lines, { text: '$END' }] : lines;

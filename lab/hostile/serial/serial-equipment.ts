@@ -9,6 +9,8 @@ import { RecordJudge } from '../judge/record-judge.ts';
 import type { RecordRules } from '../judge/records.ts';
 import { ShownJudge } from '../judge/shown-judge.ts';
 import { stampedPlaces } from '../judge/stamped-places.ts';
+import { Undone } from '../judge/undone.ts';
+import { Unheard } from '../judge/unheard.ts';
 import { Instrument, type Kept } from './instrument.ts';
 import { configureInstrument, type InstrumentPlan, planInstrument } from './instrument-plan.ts';
 import { SerialWire } from './serial-wire.ts';
@@ -29,6 +31,7 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
   const arrivals = new Map<Kept, number[]>();
   /** True time at which a record arrived last. */
   const arrivedAt = new Map<Kept, number>();
+  const dumped = new Set<Kept>();
   const wire = new SerialWire({
     plan,
     clock,
@@ -39,6 +42,7 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     onAsked: () => {
       for (const tag of ['a', 'b']) shown?.ask(tag);
     },
+    onDumped: (record) => dumped.add(record),
     onArrives(record, command) {
       arrivedAt.set(record, clock.monotonic());
       arrivals.set(record, [...(arrivals.get(record) ?? []), clock.now()]);
@@ -60,15 +64,9 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
     },
   });
   const shown = plan.order === 'arrival' && !plan.talks ? shownJudge(plan, parts) : undefined;
-  const rules = rulesOf(plan, instrument, deviceClock, arrivals, arrivedAt);
-  const judge: Judge =
-    shown ??
-    new RecordJudge({
-      records: instrument.records,
-      rules,
-      now: () => clock.monotonic(),
-      onFault: parts.onFault,
-    });
+  const unheard = unheardOf(instrument, parts);
+  const rules = rulesOf({ plan, instrument, deviceClock, arrivals, arrivedAt, dumped, unheard });
+  const judge: Judge = shown ?? recordJudge({ rules, instrument, unheard, began, parts });
   const mishaps = new Mishaps(plan, instrument, deviceClock, wire, parts);
   return {
     kind: describe(plan),
@@ -184,24 +182,73 @@ function shownJudge({ everyMs, timeoutMs, commands }: InstrumentPlan, parts: Equ
   });
 }
 
-function rulesOf(
-  plan: InstrumentPlan,
-  instrument: Instrument,
-  deviceClock: EquipmentClock,
-  arrivals: ReadonlyMap<Kept, readonly number[]>,
-  arrivedAt: ReadonlyMap<Kept, number>,
-): RecordRules<Kept> {
+function recordJudge(of: {
+  readonly rules: RecordRules<Kept>;
+  readonly instrument: Instrument;
+  readonly unheard: Unheard<Kept>;
+  /** When virtual time began, by the module's wall clock. */
+  readonly began: number;
+  readonly parts: EquipmentParts;
+}): Judge {
+  const { clock, onFault } = of.parts;
+  return new RecordJudge({
+    records: of.instrument.records,
+    rules: of.rules,
+    now: () => clock.monotonic(),
+    // Where that was set back, also as it was: the instrument's clock, before it leapt, tells as much.
+    wall: () => Math.max(clock.now(), of.began + clock.monotonic()),
+    watch: (event, isTaken) => of.unheard.watch(event, isTaken),
+    onFault,
+  });
+}
+
+function unheardOf({ records }: Instrument, { clock, site }: EquipmentParts): Unheard<Kept> {
+  return new Unheard({
+    records,
+    idTag: 'a',
+    isAgeUnknown: () => site.isAgeUnknown,
+    now: () => clock.monotonic(),
+  });
+}
+
+interface InstrumentRulesOptions {
+  readonly plan: InstrumentPlan;
+  readonly instrument: Instrument;
+  readonly deviceClock: EquipmentClock;
+  readonly arrivals: ReadonlyMap<Kept, readonly number[]>;
+  readonly arrivedAt: ReadonlyMap<Kept, number>;
+  readonly dumped: ReadonlySet<Kept>;
+  readonly unheard: Unheard<Kept>;
+}
+
+function rulesOf({
+  plan,
+  instrument,
+  deviceClock,
+  arrivals,
+  arrivedAt,
+  dumped,
+  unheard,
+}: InstrumentRulesOptions): RecordRules<Kept> {
   const isHeld = (record: Kept) => plan.memory !== null && instrument.isHeld(record);
   if (plan.order === 'number')
     return { ...numberedPlaces(instrument.records, plan.span), hadCome: () => false, isHeld };
   if (plan.order === 'time') {
     // One that was overwritten may share the time of those that were not.
     const isUnreadable = (record: Kept) => !isHeld(record);
+    const undone = new Undone<Kept>(instrument.records, ({ stamp }) => stamp);
+    const isUndone = (record: Kept) => (undone.until(record) ?? -1) >= (arrivedAt.get(record) ?? 0);
     return {
       ...stampedPlaces<Kept>(deviceClock, plan.stampStepMs),
       isHeld,
       isUnreadable,
-      ...undoneBy(instrument, arrivedAt),
+      isHidden: (record) => unheard.has(record),
+      // Of those that a dump has brought, the memory tells.
+      isForgotten: (record) => isUndone(record) || (unheard.has(record) && !dumped.has(record)),
+      rollBack: (from, to) => {
+        undone.rollBack(from, to);
+        unheard.rollBack(from);
+      },
     };
   }
   return {
@@ -213,26 +260,6 @@ function rulesOf(
     },
     hadCome: () => false,
     isHeld,
-  };
-}
-
-/**
- * A record that was made, and passed again by a clock that was set back, while a disk lived that was put back to before: of what
- * did not arrive since, nobody knows any more.
- */
-function undoneBy(
-  { records }: Instrument,
-  arrivedAt: ReadonlyMap<Kept, number>,
-): Pick<RecordRules<Kept>, 'rollBack' | 'isForgotten'> {
-  const undone: { readonly from: number; readonly to: number }[] = [];
-  return {
-    rollBack: (from, to) => void undone.push({ from, to }),
-    isForgotten: (record) => {
-      const span = undone.find(({ from, to }) => record.at > from && record.at <= to);
-      if (span === undefined || (arrivedAt.get(record) ?? 0) > span.to) return false;
-      const { all } = records;
-      return all.some(({ id, at, stamp }) => id > record.id && at <= span.to && stamp <= record.stamp);
-    },
   };
 }
 

@@ -21,6 +21,8 @@ export interface SerialWireOptions {
   readonly onAsked: () => void;
   /** A live record is about to arrive whole: of its own accord, or in time as the answer to what was asked last. */
   readonly onArrives: (record: Kept, command: string | undefined) => void;
+  /** The same, of one that a dump brings. */
+  readonly onDumped: (record: Kept) => void;
 }
 
 interface Asked {
@@ -162,10 +164,13 @@ export class SerialWire {
       case 'pieces':
       case 'pause': {
         const cut = dice.between(1, whole.length - 1);
-        this.#tell(next);
+        const stream = this.#target;
         this.#put(whole.subarray(0, cut));
         const laterMs = mischief === 'pause' ? dice.between(400, 1600) : dice.between(1, 80);
-        clock.setTimer(laterMs, () => this.#put(whole.subarray(cut)));
+        clock.setTimer(laterMs, () => {
+          if (this.#target === stream) this.#tell(next);
+          this.#put(whole.subarray(cut));
+        });
         return laterMs + 1;
       }
     }
@@ -176,9 +181,10 @@ export class SerialWire {
   }
 
   /** What it is about to bring, if it comes whole and in time. */
-  #tell({ asked, record, text, lookedAt }: Outgoing): void {
-    const { heard, clock, plan, onArrives } = this.#options;
+  #tell({ asked, record, kept, text, lookedAt }: Outgoing): void {
+    const { heard, clock, plan, onArrives, onDumped } = this.#options;
     if (!this.#target) return;
+    if (kept) onDumped(kept);
     if (!asked) {
       heard.tell(record!.at);
       onArrives(record!, undefined);
