@@ -241,9 +241,7 @@ describe('a stream that begins while the clock of its equipment is far ahead', (
     stream.gap('poll-failed');
     const rightMs = clock.now() - t0;
     take(rightMs, 5);
-    expect(events().slice(1)).toEqual([
-      ...[`resumed ${rightMs}`, 'readings 5', `observed ${rightMs + 1}`],
-    ]);
+    expect(events().slice(1)).toEqual([...[`resumed ${rightMs}`, 'readings 5', `observed ${rightMs + 1}`]]);
     expect(memory.steps.twiceTo).toBe(0);
   });
 
