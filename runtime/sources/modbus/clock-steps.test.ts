@@ -72,6 +72,11 @@ describe('a clock that is watched', () => {
     await clock.advance(1000);
     other.miss();
     expect(other.freeFrom).toBe(t0 + 6007);
+    // However long after this process began: the equipment was away.
+    const late = new ClockSteps(clock, 1);
+    await clock.advance(20_000);
+    late.recall(t0, 25_000);
+    expect(late.recalled?.expected).toBe(t0 + 25_026);
   });
 
   it('forgets what was kept once it was shown the next sample: nothing was missed', async () => {

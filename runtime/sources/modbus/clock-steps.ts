@@ -216,10 +216,10 @@ export class ClockSteps {
     return Math.floor(Math.max(wall, own));
   }
 
-  /** As far as it had come before this process: so long before it began, or less. */
+  /** As far as it had come before this process: so long ago, or less. */
   recall(time: number, ageMs: number, as: Recalled = {}): void {
     if (this.#shown) return;
-    this.#shown = { time, at: this.#since - ageMs, number: as.isShown ? as.number : undefined };
+    this.#shown = { time, at: this.#clock.monotonic() - ageMs, number: as.isShown ? as.number : undefined };
     this.#recalled = this.#shown;
     this.#recalledAs = as;
     this.#knownFrom = time;
