@@ -126,7 +126,7 @@ function stopOnSignals({ server, detector, keepingTime, databases, log }: Runnin
     machineClock.setTimer(stopLimitMs, () => {
       log.error(
         { code: 'stop-timeout' },
-        'stopping took too long; what was in flight is taken up again after the next start',
+        'stopping took too long; unfinished work is resumed at the next start',
       );
       process.exit(1);
     });
@@ -151,7 +151,7 @@ async function rebuild(settings: Settings, log: Log): Promise<void> {
   if (settings.DATABASE_URL === undefined) {
     const folder = embeddedFolder(settings);
     const aside = await setFolderAside(folder, machineClock.now());
-    log.info({ folder, aside }, 'the ledger begins anew at the next start');
+    log.info({ folder, aside }, 'the ledger is rebuilt at the next start');
     return;
   }
   const database = await openDatabase(settings, log);

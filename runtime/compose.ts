@@ -314,7 +314,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
     spool.hearLife(lifeIn(reported)).catch((error) => {
       log.warn(
         { code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) },
-        'what the hub knows of the spool was not taken in',
+        'the state of the spool as the hub knows it could not be processed',
       );
     });
   });

@@ -57,7 +57,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
     } catch (error) {
       log.warn(
         { code: codeOf(error, 'unexpected-trouble'), step: name, reason: describeError(error) },
-        'stopping: a step was left undone; the journal has it',
+        'a shutdown step failed or timed out; unfinished data is on disk, and the next start continues',
       );
     }
   }

@@ -64,7 +64,7 @@ export function createSourceSet<Settings extends SourceSettings, Member extends 
       failed.set(batchId, { name, reason: describeError(error) });
       log.error(
         { code: codeOf(error, 'source-not-built'), source: name, reason: describeError(error) },
-        'this source cannot run; the others do',
+        'this source cannot run; other sources continue',
       );
       return undefined;
     }

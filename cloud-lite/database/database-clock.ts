@@ -53,14 +53,14 @@ export function createDatabaseClock(session: Session, machine: Clock, log: Log):
       doubted = reading;
       log.warn(
         { code: 'database-clock-jumped', stepMs },
-        "the database's clock jumped: the time is carried on until it has stayed so",
+        "the database's clock jumped: it is ignored until it has been stable",
       );
     } else if (reading.at - doubted.at >= confirmMs) {
       taken = reading;
       doubted = undefined;
       log.warn(
         { code: 'database-clock-jumped', stepMs },
-        "the database's clock stays another one: its time is taken",
+        "the database's clock has been stable since it jumped: it is used again",
       );
     }
   };

@@ -45,7 +45,7 @@ export async function readTwins(options: TwinReaderOptions, signal: AbortSignal)
       if (!signal.aborted)
         log.error(
           { code: 'twins-not-kept', err: describeError(error) },
-          'twins of gateways could not be read; tried again',
+          'twins of gateways could not be read; retrying',
         );
     }
     await sleep(clock, Math.min(intervalMs, retryMs), signal).catch(() => {});
@@ -164,7 +164,7 @@ async function ask(
   if (state?.failing_since === now)
     log.warn(
       { code: 'twins-unread', outcome: answer.kind, why: answer.detail },
-      'the hub gives no answer about gateways: what is shown of them grows old',
+      'the hub does not answer queries about gateways: what is shown of them is outdated',
     );
   return undefined;
 }

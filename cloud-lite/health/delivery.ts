@@ -77,7 +77,7 @@ async function repeat(
       if (!signal.aborted)
         log.error(
           { code: 'monitor-failed', err: describeError(error) },
-          'alerts could not be told; tried again',
+          'alerts could not be delivered; retrying',
         );
       return intervalMs;
     });
@@ -160,7 +160,7 @@ async function deliver(
     if (failure !== undefined) {
       log.error(
         { code: 'alert-not-delivered', ...fieldsOf(row), problem: failure.problem },
-        'an alert could not be delivered and is given up',
+        'an alert could not be delivered; no further attempt is made',
       );
     }
     await database.query('update alert set done_at = $2 where id = $1', [row.id, clock.now()]);

@@ -86,7 +86,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     if (count > 0)
       log.warn(
         { code: 'clock-was-ahead', count },
-        'stamps of the future were put right: the clock was ahead',
+        'timestamps in the future were corrected: the clock was ahead',
       );
     stampsDueAt = at + historyIntervalMs;
   };

@@ -67,7 +67,7 @@ export async function askQuietModules(options: QuietOptions, signal: AbortSignal
             if (signal.aborted) return;
             log.error(
               { code: 'monitor-failed', ...nameOf(module), err: describeError(error) },
-              'its status is asked for again',
+              'its status could not be read; retrying',
             );
           })
           .finally(() => calls.delete(call));
@@ -77,7 +77,7 @@ export async function askQuietModules(options: QuietOptions, signal: AbortSignal
       if (!signal.aborted)
         log.error(
           { code: 'monitor-failed', err: describeError(error) },
-          'quiet streams could not be looked for; tried again',
+          'quiet streams could not be looked up; retrying',
         );
     }
     await sleep(clock, asked > 0 ? minIntervalMs : intervalMs, signal).catch(() => {});

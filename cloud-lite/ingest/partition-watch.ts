@@ -111,7 +111,10 @@ export class PartitionWatch {
     const sight = { hub: client.hub, consumerGroup, checkpoints, facts, partitions };
     const change = await settleHub(database, sight, clock.now());
     if (change !== 'none')
-      log.warn({ code: 'event-hub-changed', hub: client.hub, change }, 'the event hub is not what it was');
+      log.warn(
+        { code: 'event-hub-changed', hub: client.hub, change },
+        'the event hub has changed since it was last read',
+      );
   }
 
   #partition(partitionId: string) {

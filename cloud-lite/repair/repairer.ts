@@ -116,7 +116,7 @@ class SweepingRepairer implements Repairer {
       metrics.count('holdfast_sweep_failures_total');
       log.error(
         { code: 'stream-not-judged', what, err: describeError(error) },
-        'the database fails on this one: it is not judged, others are',
+        'the database fails on this stream: it is skipped, others are processed',
       );
     }
   }
@@ -130,7 +130,10 @@ class SweepingRepairer implements Repairer {
       await this.#fail(request, error, signal).catch((last: unknown) => {
         if (signal.aborted) return;
         const fields = { request: request.id, err: describeError(last) };
-        this.#options.log.error({ code: 'backfill-call-failed', ...fields }, 'a call is to be repeated');
+        this.#options.log.error(
+          { code: 'backfill-call-failed', ...fields },
+          'a call to a module failed; it is repeated',
+        );
       });
     }
   }
@@ -141,7 +144,7 @@ class SweepingRepairer implements Repairer {
     const { database, limits, log } = this.#options;
     log.error(
       { code: 'backfill-call-failed', request: request.id, err: describeError(error) },
-      'a call failed',
+      'a call to a module could not be made',
     );
     const why = `the call failed: ${cutText(describeError(error), 300)}`;
     await recordFailure(database, request, why, this.#times(), limits);

@@ -198,7 +198,10 @@ function surviveStrayErrors(log: ProcessLog, module: () => ComposedModule | unde
     const fields = { reason: describeError(error), stack: (error as Error)?.stack };
     const running = module();
     if (running && isOfClient(error)) {
-      log.error({ code: 'stray-error', ...fields }, 'the client library threw; its connection is made anew');
+      log.error(
+        { code: 'stray-error', ...fields },
+        'the client library threw an exception; connecting again',
+      );
       running.onClientError(error);
       return;
     }

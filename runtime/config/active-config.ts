@@ -197,7 +197,7 @@ class LayeredConfig implements ActiveConfig {
       } catch (error) {
         this.#options.log.error(
           { code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) },
-          'the configuration was not looked at',
+          'a change of the configuration could not be processed',
         );
       }
     }

@@ -14,12 +14,12 @@ export function logReport(log: Log, { state, origin, version, hash, errors, runn
   if (state === 'refused')
     log.error(
       { code: 'config-refused', ...fields },
-      `the configuration is refused; what ran goes on${problems}`,
+      `the configuration is refused; the previous one stays in effect${problems}`,
     );
   else if (state === 'reverted')
     log.error(
       { code: 'config-reverted', ...fields },
-      `the configuration did not work; the former runs again${problems}`,
+      `the configuration did not work; the previous one runs again${problems}`,
     );
   else if (state === 'waiting')
     log.warn({ code: 'config-missing', ...fields }, `there is no configuration yet${problems}`);

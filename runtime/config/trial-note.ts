@@ -58,7 +58,7 @@ export class TrialNotes {
       await this.#store.putSetting(settingName, written).catch((error: unknown) => {
         this.#log.error(
           { code: codeOf(error, 'config-not-kept'), reason: describeError(error) },
-          'what is on trial is not kept',
+          'the note of the trial cannot be written: a restart during the trial would keep the new configuration',
         );
       });
     }

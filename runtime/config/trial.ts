@@ -79,7 +79,7 @@ export class Trial {
     this.cancel();
     log.info(
       { lengthMs },
-      'the configuration is on trial: unless what worked works again, the former comes back',
+      'the configuration is on trial: the previous one is restored unless all connections that worked before return',
     );
     this.#current = trial;
     const endAt = clock.monotonic() + lengthMs;

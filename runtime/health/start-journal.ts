@@ -75,7 +75,7 @@ export async function openStartJournal(options: StartJournalOptions): Promise<St
     } catch (error) {
       log.warn(
         { code: codeOf(error, 'disk-refuses'), reason: describeError(error) },
-        'the journal of starts is not used',
+        'the journal of starts cannot be used: repeated crashes are not counted',
       );
       return undefined;
     }

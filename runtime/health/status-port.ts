@@ -28,7 +28,7 @@ export function createStatusPort(options: StatusAnswers & { readonly log: Log })
       } catch (error) {
         log.error(
           { code: codeOf(error, 'status-port'), reason: describeError(error) },
-          'no status over HTTP',
+          'the status port cannot be opened: no status over HTTP',
         );
       }
     },

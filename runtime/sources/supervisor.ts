@@ -257,7 +257,7 @@ class Supervisor implements SupervisedSource {
     this.#clockSaidAt = now;
     this.#log.warn(
       { code: 'source-clock-set', reason },
-      `${words}: times come a second time, and what was missed among them cannot be told. Have it follow a time server`,
+      `${words}: some times occur twice, and what was missed among them cannot be determined. Synchronise it with a time server`,
     );
   }
 
@@ -266,7 +266,7 @@ class Supervisor implements SupervisedSource {
     this.#options.metrics.count('holdfast_source_abandoned_sessions_total', this.#labels);
     this.#log.error(
       { code: 'source-failed' },
-      'a session did not stop when told to and was left behind; what it still reports is ignored',
+      'a session did not stop when told to and was left behind; its further reports are ignored',
     );
   }
 

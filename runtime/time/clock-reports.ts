@@ -50,7 +50,7 @@ export class ClockReports {
     this.#metrics.count('holdfast_clock_lost_readings_total', {}, readings);
     this.#log.error(
       { code: 'clock-readings-lost', readings },
-      'readings waited for a clock that never came right before a restart: they are a hole',
+      'the machine restarted before its clock was right: the readings that waited for it are a hole',
     );
   }
 

@@ -143,7 +143,7 @@ class GuardedClock implements SiteClock {
     } catch (error) {
       this.#options.log.warn(
         { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
-        'what waits for the clock could not be written',
+        'readings that wait for a right clock could not be written; retrying',
       );
     }
   }
@@ -294,7 +294,7 @@ class GuardedClock implements SiteClock {
       .then(() => this.#carryOut(offset))
       .catch((error) => {
         // The spool is closed: the journal is for the next process.
-        this.#options.log.info({ error: describeError(error) }, 'what waits for the clock stays on disk');
+        this.#options.log.info({ error: describeError(error) }, 'readings that wait stay on disk');
       });
   }
 

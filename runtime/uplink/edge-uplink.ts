@@ -148,7 +148,10 @@ class OneSessionUplink implements EdgeUplink {
     });
     this.#methods = createMethodDispatch({ ...limits, clock, log, metrics });
     this.#desired = createDesiredProperties((error) =>
-      log.error({ code: codeOf(error, 'unexpected-trouble'), err: error }, 'desired properties not taken'),
+      log.error(
+        { code: codeOf(error, 'unexpected-trouble'), err: error },
+        'desired properties could not be processed',
+      ),
     );
     this.#reported = createReportedProperties({
       clock,

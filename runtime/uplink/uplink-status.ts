@@ -65,7 +65,10 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
       const diagnosis = await options.diagnose(target, cause);
       if (asked === epoch) say(diagnosis);
     } catch (error) {
-      log.error({ code: codeOf(error, 'unexpected-trouble'), err: error }, 'the diagnosis failed');
+      log.error(
+        { code: codeOf(error, 'unexpected-trouble'), err: error },
+        'the cause of the lost connection could not be determined',
+      );
     } finally {
       diagnosing = false;
     }

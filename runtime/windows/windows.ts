@@ -184,7 +184,7 @@ class AllWindows implements Windows {
       onViolation: (what, fields) => {
         log.warn(
           { code: 'source-contradiction', batchId, what, ...fields },
-          'what a source says of its stream cannot be: taken as a break',
+          'a source contradicted its earlier statements: treated as a break in observation',
         );
         metrics.count('holdfast_windows_violations_total', labels);
       },
@@ -237,7 +237,7 @@ class AllWindows implements Windows {
     if (!this.#dropping) {
       log.error(
         { code: 'memory-full', memoryBytes: this.memoryBytes() },
-        'memory is full of readings that the disk does not take',
+        'memory is full because the disk refuses writes: new readings are dropped and become holes',
       );
     }
     this.#dropping = true;

@@ -93,7 +93,7 @@ export class CommitTap {
     } catch (error) {
       this.#log.error(
         { code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) },
-        'rules failed over a commit, or over an event',
+        'a rule listener threw; the commit is not affected',
       );
     }
   }

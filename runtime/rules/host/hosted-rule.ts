@@ -151,7 +151,7 @@ export class HostedRule {
     } catch (error) {
       log.info(
         { reason: describeError(error) },
-        'what was noted of this rule cannot be used; it begins without',
+        'saved rule state unusable; the rule starts with empty state',
       );
       this.#engine = compiled.start();
       return false;
@@ -377,7 +377,7 @@ export class HostedRule {
       metrics.count('holdfast_rules_halts_total', { rule: compiled.name });
       log.error(
         { code: 'rule-halted', reason: this.#problem, pauseMs: this.#haltPauseMs },
-        'this rule is taken out for a while; nothing else is',
+        'rule suspended for a while; other rules continue',
       );
       this.#beginAnew('rule-halted');
       this.#haltedUntil = now + this.#haltPauseMs;

@@ -34,7 +34,10 @@ export async function retune(
     member.settings = settings;
     return true;
   } catch (error) {
-    log.info({ rule: settings.name, reason: describeError(error) }, 'this rule begins anew with its limits');
+    log.info(
+      { rule: settings.name, reason: describeError(error) },
+      'new limits of this rule cannot be applied while it runs; it is restarted',
+    );
     return false;
   }
 }

@@ -90,7 +90,7 @@ export class Outcomes {
     } catch (error) {
       log.warn(
         { code: codeOf(error, 'unexpected-trouble'), rule, id, reason: describeError(error) },
-        'what became of an action cannot be stored',
+        'the outcome of an action cannot be stored',
       );
       return true;
     }

@@ -214,7 +214,7 @@ class Host implements RulesHost {
       this.#failed.set(name, describeError(error));
       log.error(
         { code: codeOf(error, 'rule-not-built'), rule: name, reason: describeError(error) },
-        'this rule cannot run; the others do',
+        'this rule cannot run; other rules continue',
       );
     }
   }

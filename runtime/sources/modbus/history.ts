@@ -154,7 +154,7 @@ class HistoryRead {
     if (isIn(blocked, this.#cursor)) {
       this.#log.info(
         { from: this.#cursor },
-        'of this time some records are gone or damaged, and some are held: it is answered once these are overwritten, too',
+        'range partly overwritten or damaged: answered when its remaining records are overwritten as well',
       );
       return undefined;
     }

@@ -123,14 +123,14 @@ export function outOfStep(
   }
   const after = `after ${Math.ceil(silenceMs / 1000)} s of silence it is asked again`;
   const message = isNew
-    ? `${request} is not asked just now, since nothing of the unit ever came: is it on and its number right? ${after[0]!.toUpperCase()}${after.slice(1)}`
-    : `${request} is not asked: an earlier request may still be answered, and nothing yet proves that it is not; ${after}. ${needsTime}`;
+    ? `${request} is not sent now, since the unit has never answered: is it on and its number right? ${after[0]!.toUpperCase()}${after.slice(1)}`
+    : `${request} is not sent: an answer to an earlier request may still come and could be taken for its own; ${after}. ${needsTime}`;
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });
 }
 
 /** The unit answers requests, but none of those that would prove which request an answer belongs to. */
 function notProven(request: string, silenceMs: number): HoldfastError {
-  const message = `${request} was answered, and that is not believed yet: an earlier request may still be answered, and the unit does not answer what would show that it is not (a loopback, function 8, or a read of another length); after ${Math.ceil(silenceMs / 1000)} s of silence it is. ${needsTime}`;
+  const message = `${request} was answered, but the answer may belong to an earlier request; waiting for proof of synchronisation (the unit answers neither a loopback, function 8, nor a read of another length), or for ${Math.ceil(silenceMs / 1000)} s of silence. ${needsTime}`;
   return new HoldfastError('modbus-out-of-step', message, { retryable: true });
 }
 

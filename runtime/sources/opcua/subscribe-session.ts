@@ -193,7 +193,7 @@ export class SubscribeSession {
     this.#hasWarnedOfHiding = true;
     log.warn(
       { code: 'source-settings-unfit', tags: size },
-      'the server keeps one value of these tags between two messages, and does not say what it took the place of: no change of them is claimed to be the only one. Let it grant a longer queue, or set samplingMs to publishMs or more, and queueSize: 1',
+      'queue size 1 and no overflow flag: intermediate changes of these tags may be missing. Let the server grant a longer queue, or set samplingMs to publishMs or more, and queueSize: 1',
     );
   }
 
@@ -286,7 +286,7 @@ export class SubscribeSession {
     metrics.count('holdfast_opcua_clock_steps_total', { source: config.name });
     log.warn(
       { code: 'source-clock-set', byMs: Math.round(byMs) },
-      `the server's clock was set ${isBack ? 'back' : 'ahead'} by ${durationText(byMs)}: observation breaks there${isBack ? ', and times come a second time' : ''}. Have it follow a time server`,
+      `the server's clock was set ${isBack ? 'back' : 'ahead'} by ${durationText(byMs)}: observation breaks there${isBack ? ', and some times occur twice' : ''}. Synchronise it with a time server`,
     );
   }
 

@@ -111,7 +111,7 @@ export function lineBusy(limitMs: number): HoldfastError {
 
 /** More answers than commands. */
 export function outOfStep(command: Buffer): HoldfastError {
-  const message = `${showBytes(command)} got one answer after the other, and nobody can tell which is its own: does another master ask on this line, or the instrument talk by itself (then leave out poll)?`;
+  const message = `${showBytes(command)} got several answers, and which one is its own is unknown: does another master poll this line, or does the instrument send by itself (then leave out poll)?`;
   return new HoldfastError('serial-out-of-step', message, { retryable: true });
 }
 
@@ -123,6 +123,6 @@ export function mixedSamples(attempts: number): HoldfastError {
 
 /** What the memory says proves neither that a range is complete nor that it is gone. */
 export function unproven(why: string): HoldfastError {
-  const message = `what the memory says proves nothing: ${why}; it is asked again`;
+  const message = `memory dump inconclusive: ${why}; it is read again`;
   return new HoldfastError('serial-history-unproven', message, { retryable: true });
 }

@@ -176,7 +176,7 @@ export class ContinuityTracker {
   #lose(streams: StreamTable, reason: string, code = 'data-folder-put-back'): void {
     streams.lose();
     this.#stats = { state: 'lost', reason, at: this.#options.wallClock.now() };
-    const text = 'whether the data folder is what was left is not known: no stream goes on without a break';
+    const text = 'cannot prove that the data folder is the latest state: every stream starts with a break';
     this.#options.log.error({ code, reason }, text);
   }
 
@@ -250,7 +250,7 @@ export class ContinuityTracker {
   #complain(error: unknown): void {
     this.#options.log.warn(
       { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
-      'the mark of how far the spool has come is not kept',
+      'the high-water mark cannot be written; the next start may not be able to prove that the data folder is the latest state',
     );
   }
 }

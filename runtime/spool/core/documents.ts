@@ -82,7 +82,7 @@ export class Documents {
         .catch((cause) =>
           core.log.warn(
             { code: codeOf(cause, 'disk-refuses'), error: describeError(cause) },
-            'a damaged document stays in place',
+            'a damaged job or setting could not be quarantined; it stays in place',
           ),
         );
       return undefined;

@@ -44,7 +44,7 @@ async function readKnown(store: Store, codec: RecordCodec, log: Log): Promise<Sp
     if (!(error instanceof HoldfastError)) throw error;
     log.error(
       { code: 'spool-damage', error: error.message },
-      "the spool's state is damaged and is counted anew",
+      'the counters of the spool are damaged; its records are counted again',
     );
     return undefined;
   }

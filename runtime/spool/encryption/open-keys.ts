@@ -59,7 +59,10 @@ export async function openSpoolKeys(
     const waiting =
       settings.withoutKey === 'wait' ? 'nothing is recorded until it is there' : 'waiting for it';
     once(text, () =>
-      log.error({ code: 'spool-key-missing', reason: text }, `a key of the spool cannot be had: ${waiting}`),
+      log.error(
+        { code: 'spool-key-missing', reason: text },
+        `a key of the spool is not available: ${waiting}`,
+      ),
     );
     await sleep(clock, Math.min(backoff.next(), left > 0 ? left : 5000), signal);
   }
@@ -113,7 +116,7 @@ function announced(found: Found, log: Log): SpoolKeys {
   const { current, previous } = found;
   log.info(
     { seals: current?.id ?? 'nothing', opens: previous.map(({ id }) => id) },
-    'the keys of the spool are there',
+    'the keys of the spool are available',
   );
   return { codec: createSealedCodec(found) };
 }
@@ -131,7 +134,7 @@ function withProblem(settings: EncryptionSettings, found: Found, log: Log): Spoo
   const problem = `${failures.join('; ')}: ${meaning}`;
   log.error(
     { code: 'spool-key-missing', reason: failures.join('; ') },
-    `the spool goes on without a key: ${meaning}`,
+    `the spool is opened without a key: ${meaning}`,
   );
   return { codec: createSealedCodec(current === undefined ? { previous } : { current, previous }), problem };
 }

@@ -330,7 +330,7 @@ export class LaneStore implements Lanes {
     this.#dropClaim(lane, entry, key, value).catch((error) => {
       core.log.warn(
         { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
-        'a window could not be taken back; it is tried again',
+        'could not withdraw the claim of a window; retrying',
       );
       this.#release(lane, entry.id);
     });
@@ -370,7 +370,7 @@ export class LaneStore implements Lanes {
     this.#removeDamaged(lane, entry, key, value, error).catch((cause) => {
       this.#core.log.warn(
         { code: codeOf(cause, 'disk-refuses'), error: describeError(cause) },
-        'a damaged record could not be quarantined',
+        'a damaged record could not be quarantined; it stays in place',
       );
     });
   }

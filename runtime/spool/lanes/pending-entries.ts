@@ -42,7 +42,7 @@ export class PendingEntries {
     if (this.#unreadable.length === 0)
       log.error(
         { code: codeOf(error, 'disk-refuses'), error: describeError(error) },
-        'messages cannot be read: they are passed over for now',
+        'messages cannot be read from the disk: others are sent first, and these are retried',
       );
     this.#unreadable.push(entry);
     this.#retry ??= clock.setTimer(unreadableLimits.pauseMs, () => {
@@ -55,7 +55,10 @@ export class PendingEntries {
   withhold(entry: PendingEntry): boolean {
     if (this.#withheld.length >= maxWithheld) return false;
     if (this.#withheld.length === 0)
-      this.#core.log.info({}, 'windows that go on from before the start wait until the hub was heard');
+      this.#core.log.info(
+        {},
+        'windows that continue what an earlier start claimed wait until the hub has confirmed the state of the spool',
+      );
     this.#withheld.push(entry);
     return true;
   }

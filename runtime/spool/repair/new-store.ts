@@ -78,7 +78,7 @@ async function openSource(
     if (files === undefined)
       log.error(
         { code: 'spool-store-swapped', quarantine },
-        "nothing of the store is this spool's: nothing of it is taken",
+        'no record of the store belongs to this spool: none is taken over',
       );
     return files;
   } catch (error) {

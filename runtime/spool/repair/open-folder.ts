@@ -150,7 +150,8 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
 
 function tellCleared({ log }: Options, cleared: readonly Cleared[]): void {
   for (const { path, what } of cleared) {
-    const renamed = 'what stood in the place of a file or folder of the spool was renamed';
+    const renamed =
+      'the path of a file or folder of the spool was taken by something else, which was renamed';
     if (what === 'renamed') log.error({ code: 'not-a-file', path }, renamed);
     else
       log.info({ path }, 'a file or folder of the spool could not be read and written: its mode was changed');
@@ -213,7 +214,7 @@ async function replaceNotOurs(
   const quarantine = await moveToQuarantine(layout, layout.store, name);
   options.log.error(
     { code: 'spool-store-swapped', reason, quarantine },
-    'another store stood in the place of the spool',
+    'the store folder belongs to another spool; it was quarantined',
   );
   const source = ours === undefined ? (isSource ? quarantine : undefined) : await toSalvage(ours);
   if (source !== undefined) return replaceStore(options, layout, source, reason, 'spool-store-swapped');
@@ -319,7 +320,7 @@ async function replaceStore(
 ): Promise<{ store: Store; repair: Repair }> {
   options.log.error(
     { code, reason, quarantine },
-    'the store cannot be used as it is; what can be read goes into a new one',
+    'the store is damaged: what can be read is copied into a new one',
   );
   const { codec, missing } = watchMissingKeys(options.codec);
   const salvaged = await salvageStore(quarantine, layout, { ...options, codec });
@@ -332,7 +333,7 @@ async function replaceStore(
     const advice = `give the key back under spool.encryption and run: holdfast spool salvage ${kept} NEWFOLDER`;
     options.log.error(
       { code: 'spool-key-missing', keys: [...missing.keys()], quarantine: kept },
-      `records take a key that is not here; ${advice}`,
+      `records are encrypted with a key that is not available; ${advice}`,
     );
   }
   await pruneQuarantine(layout, maxQuarantineCount, maxQuarantineBytes);

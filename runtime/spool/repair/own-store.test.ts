@@ -80,8 +80,8 @@ async function prepare(): Promise<string> {
   return folder;
 }
 
-const swapped = 'another store stood in the place of the spool';
-const inLock = 'a store stood in the place of the lock';
+const swapped = 'the store folder belongs to another spool; it was quarantined';
+const inLock = 'the lock folder held a store; it was quarantined';
 
 /** What a start says, and what the next one does after a commit. */
 async function twoLives(folder: string) {

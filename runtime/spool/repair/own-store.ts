@@ -71,7 +71,10 @@ export async function setAsideFromLock(layout: FolderLayout, date: string, log: 
     const path = join(layout.root, name);
     if (!/^lock\.foreign-\d+$/.test(name) || !(await holdsTables(path))) continue;
     const quarantine = await moveToQuarantine(layout, path, date + foundInLock);
-    log.error({ code: 'spool-store-swapped', quarantine }, 'a store stood in the place of the lock');
+    log.error(
+      { code: 'spool-store-swapped', quarantine },
+      'the lock folder held a store; it was quarantined',
+    );
   }
 }
 

@@ -67,7 +67,10 @@ export async function openSpoolStore(
     store
       .reportDamage(reason)
       .catch((error) =>
-        log.warn({ code: codeOf(error, 'spool-damage'), error: describeError(error) }, 'not repaired yet'),
+        log.warn(
+          { code: codeOf(error, 'spool-damage'), error: describeError(error) },
+          'the damaged store could not be repaired; the next read or write tries again',
+        ),
       );
   };
   if (folder.isUnchecked) {

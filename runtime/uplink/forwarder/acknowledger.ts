@@ -42,7 +42,7 @@ export function createAcknowledger(options: AcknowledgerOptions): Acknowledger {
       } catch (error) {
         options.log.error(
           { code: codeOf(error, 'disk-refuses'), err: error, messages: batch.length },
-          'acknowledgements cannot be written',
+          'acknowledgements cannot be written; retrying, and after a restart these messages are sent again',
         );
         // Unwritten they are only sent again after a restart. Until then they stay taken, and we try again.
         if (closing) break;

@@ -276,7 +276,7 @@ class LaneForwarder implements Forwarder {
       (failure: unknown) => {
         log.error(
           { code: codeOf(failure, 'disk-refuses'), err: failure },
-          'a refused message cannot be set aside; it goes back',
+          'a refused message cannot be set aside; it stays in its lane and is sent again',
         );
         this.#held.requeueSoon(entry);
         this.#rest('disk');
