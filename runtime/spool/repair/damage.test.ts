@@ -243,6 +243,35 @@ describe('what survives', () => {
   });
 });
 
+// Over such a log LevelDB, whose assertions are on, would end the process: at each start again.
+describe('a log of the index whose sums are right, and which holds no writes in their order', () => {
+  const contents: Readonly<Record<string, (folder: string) => Buffer>> = {
+    'its writes twice': (folder) => {
+      const bytes = readFileSync(files(folder, /\.log$/)[0]!);
+      return Buffer.concat([bytes, bytes]);
+    },
+    'the MANIFEST': (folder) => readFileSync(files(folder, /^MANIFEST/)[0]!),
+  };
+
+  it.each(Object.keys(contents))('%s: costs nothing, and is told', async (kind) => {
+    const folder = copyOfTemplate(killed);
+    writeFileSync(files(folder, /\.log$/)[0]!, contents[kind]!(folder));
+    const spool = await open(folder);
+    expect(spool.stats().repair?.reason).toMatch(/\.log: LevelDB cannot bear its writes/);
+    expect(await checkTruth(spool)).toBeGreaterThanOrEqual(sent.size);
+    await spool.close();
+  });
+
+  it.each(Object.keys(contents))('%s, in the lock: the lock is made anew', async (kind) => {
+    const folder = copyOfTemplate(killed);
+    writeFileSync(files(folder, /\.log$/, 'lock')[0]!, contents[kind]!(folder));
+    const spool = await open(folder);
+    expect(spool.stats()).toMatchObject({ damaged: 0 });
+    expect(await checkTruth(spool)).toBe(sent.size);
+    await spool.close();
+  });
+});
+
 describe('a folder that is not ours to use', () => {
   it('is refused while another process holds it, by name, and taken once it lets go', async () => {
     const folder = copyOfTemplate();

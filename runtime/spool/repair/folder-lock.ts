@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { makeFolder } from '../engine/disk.ts';
 import { openLevelStore } from '../engine/leveldb/level-store.ts';
+import { sizeOfFile } from '../engine/offline/file-errors.ts';
 import { valuesFolder, walFolder } from '../engine/open-engine.ts';
 import type { Store } from '../engine/store.ts';
 import type { FolderLayout } from '../format/folder-layout.ts';
@@ -13,6 +14,8 @@ import { lockedError } from './quarantine.ts';
 /** `skipUnreadable`: a lock that the disk does not return is made anew. @throws HoldfastError `spool-locked`. */
 export async function lockFolder(layout: FolderLayout, skipUnreadable: boolean): Promise<Store> {
   await makeFolder(layout.root);
+  // Where the disk refuses that, it refuses LevelDB, too.
+  await removeWrites(layout.lock).catch(() => {});
   const open = () => openLevelStore({ folder: layout.lock, writeBufferBytes: 64 * 1024 });
   try {
     return await open();
@@ -25,6 +28,13 @@ export async function lockFolder(layout: FolderLayout, skipUnreadable: boolean):
     await rm(layout.lock, { recursive: true, force: true });
     return open();
   }
+}
+
+/** Nothing is ever written to it, whoever has it: LevelDB may end the process over a log that somebody else put there. */
+async function removeWrites(lock: string): Promise<void> {
+  const names = await readdir(lock).catch(() => []);
+  for (const path of names.filter((name) => /^\d+\.log$/.test(name)).map((name) => join(lock, name)))
+    if ((sizeOfFile(path) ?? 0) > 0) await rm(path, { force: true });
 }
 
 /** True where the folder holds tables or one of the spool's logs: it is then a store, although it opens like a lock. */

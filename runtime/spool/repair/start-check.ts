@@ -1,8 +1,9 @@
 // Checks a store's files before LevelDB opens them: opening one writes, removes files that its MANIFEST does not name, and
-// skips damaged parts of its log without an error.
+// skips damaged parts of its log without an error; or it ends the process.
 
 import { HoldfastError } from '../../../kernel/errors.ts';
 import { isDiskTrouble } from '../engine/disk.ts';
+import { unsoundWrites } from '../engine/leveldb/level-files.ts';
 import type { FileProblem } from '../engine/offline/entry-source.ts';
 import type { StoreFiles, StoreFilesOptions } from '../engine/offline/store-files.ts';
 import { readSpoolFiles } from '../format/spool-engine.ts';
@@ -50,7 +51,8 @@ export function damageIn(files: StoreFiles, thorough: boolean): StoreDamage {
   const isUnchecked = !thorough && files.shares.index > smallIndexBytes;
   if (!isUnchecked) files.check();
   const { problems, shares, foreign } = files;
-  // All that LevelDB's log holds is replayed from the write-ahead log. A power cut may leave it in any state.
+  // All that LevelDB's log holds is replayed from the write-ahead log. A power cut may leave it in any state, but no
+  // record whose sum is right and that is none.
   const hasWal = shares.wal > 0;
   const damaged = problems.filter(({ severity }) => severity === 'damage');
   const forbidden = damaged.find(({ reason }) => notDamage.test(reason));
@@ -59,7 +61,8 @@ export function damageIn(files: StoreFiles, thorough: boolean): StoreDamage {
     throw new HoldfastError('store-open-failed', text, { retryable: true });
   }
   const ofIndex = damaged.filter(({ file }) => !/^(wal|values)(\/|$)/.test(file));
-  const inLogs = ofIndex.filter(({ file, reason }) => /^\d+\.log$/.test(file) && !reason.includes('missing'));
+  const isPassedOver = (reason: string) => !reason.includes('missing') && !reason.includes(unsoundWrites);
+  const inLogs = ofIndex.filter(({ file, reason }) => /^\d+\.log$/.test(file) && isPassedOver(reason));
   const elsewhere = ofIndex.filter((problem) => !inLogs.includes(problem));
   return {
     foreign,

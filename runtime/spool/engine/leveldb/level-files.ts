@@ -18,6 +18,13 @@ import { readLog } from './level-log.ts';
 import { type Manifest, readManifest } from './level-manifest.ts';
 import { type LevelEntry, LevelTable, TablePool } from './level-table.ts';
 
+/**
+ * Of a log whose sums are right, and whose records are no writes in their order: over wrong sums LevelDB passes, these it takes for an
+ * error of its own, and ends the process.
+ */
+export const unsoundWrites = 'LevelDB cannot bear its writes';
+const maxSequence = 2 ** 56 - 1;
+
 interface Source {
   readonly smallest: Buffer;
   readonly largest: Buffer;
@@ -182,12 +189,17 @@ export class LevelFiles implements StoreSource {
     }
     if (tornTail !== undefined) this.#report('note', name, tail(tornTail));
     const entries: LevelEntry[] = [];
+    let newest = 0;
     for (const record of records) {
       try {
-        entries.push(...readBatch(record));
+        const batch = readBatch(record);
+        const isNewer = batch.length === 0 || batch[0]!.sequence > newest;
+        if (!isNewer) this.#report('damage', name, `${unsoundWrites}: one is no newer than one before it`);
+        newest = Math.max(newest, batch.at(-1)?.sequence ?? 0);
+        entries.push(...batch);
       } catch (error) {
         if (!(error instanceof BadBytesError)) throw error;
-        this.#report('damage', name, `a write does not parse: ${error.message}`);
+        this.#report('damage', name, `${unsoundWrites}: ${error.message}`);
       }
     }
     if (entries.length === 0) return;
@@ -246,6 +258,7 @@ function readBatch(record: Buffer): LevelEntry[] {
     const value = type === 1 ? reader.prefixed() : undefined;
     entries.push({ key, sequence: first + entries.length, value });
   }
+  if (first + entries.length > maxSequence) throw new BadBytesError('a sequence is too high');
   if (entries.length !== record.readUInt32LE(8)) throw new BadBytesError('the number of operations is wrong');
   return entries;
 }
