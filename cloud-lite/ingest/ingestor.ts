@@ -132,7 +132,8 @@ class LedgerIngestor implements Ingestor {
       const none = { arrivals: [], aside: [], wrongStamps: 0 };
       if (fresh.length === 0) return { after, fresh, ...none };
       const wrongTimes = await tellWrongTimes(session, partition, fresh, now);
-      await noteUnread(session, partition, after, firstOf(fresh, after), now);
+      const before = wrong === undefined ? after : { ...after, sequenceNumber: wrong.taken };
+      await noteUnread(session, partition, before, firstOf(fresh, after), now);
       const freshItems = items
         .map((item, i) => heardAt(item, timed[i]!.enqueuedAt))
         .filter((_, i) => isFresh[i]);
@@ -140,7 +141,8 @@ class LedgerIngestor implements Ingestor {
       await applyArrivals(session, arrivals, now, partition.partitionId, segmentLimits);
       await setAside(session, partition, aside, now);
       await advanceCheckpoint(session, partition, after, fresh, now);
-      return { after, fresh, arrivals, aside, wrongStamps: wrongTimes + (wrong === undefined ? 0 : 1) };
+      const wrongStamps = wrongTimes + (wrong === undefined ? 0 : 1);
+      return { after: before, fresh, arrivals, aside, wrongStamps };
     });
   }
 

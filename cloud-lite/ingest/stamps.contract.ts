@@ -57,6 +57,15 @@ export function stampsContract(open: () => Database): void {
       expect(holes).toEqual([{ first_sequence: 2, last_sequence: 3 }]);
     });
 
+    test('a wrong number behind events that were removed before anything was read counts once', async () => {
+      rig.sequenceNumber = 9;
+      await rig.ingest(numbered(500_000_000, 9));
+      await rig.ingest(numbered(500_000_000, 9), numbered(10, 10));
+      expect(await rig.stream()).toMatchObject({ messages: 2, duplicates: 0, setAside: [] });
+      expect((await checkpoint()).sequenceNumber).toBe(10);
+      expect(await kinds()).toEqual(['event-stamps-wrong']);
+    });
+
     test('what retention removed behind a wrong number is told all the same', async () => {
       await rig.ingest(numbered(0, 0), numbered(1, 1));
       await rig.ingest(numbered(500_000_000, 2));

@@ -64,8 +64,10 @@ export interface WrongLeap {
   readonly to: readonly number[];
   /** The last that was taken before them. */
   readonly from: number;
-  /** The last that was taken, as it turned out: the events with those numbers have their places behind `from`. */
+  /** What comes next is behind this one: events with those numbers, which come again, may have any place before it. */
   readonly after: number;
+  /** As many were taken, wherever their places are: the hub removed what lies between this one and the next. */
+  readonly taken: number;
   /** Leaps before that, which may be right. */
   readonly leaptFrom: readonly number[];
 }
@@ -86,7 +88,8 @@ export function wrongLeap(
   return {
     to,
     from,
-    after: Math.min(from + to.length, shows - 1),
+    after: shows - 1,
+    taken: from === beforeFirst ? beforeFirst : Math.min(from + to.length, shows - 1),
     leaptFrom: leaptFrom.filter((number) => number < from),
   };
 }
@@ -96,7 +99,7 @@ export async function takeBackLeap(
   session: Session,
   partition: PartitionRef,
   before: LockedCheckpoint,
-  { from, to, after, leaptFrom }: WrongLeap,
+  { from, to, after, leaptFrom }: Omit<WrongLeap, 'taken'>,
   now: number,
 ): Promise<LockedCheckpoint> {
   const position = { sequenceNumber: after, leaptFrom };

@@ -25,7 +25,8 @@ export type Order =
   | { readonly order: 'capacity'; readonly bytes: number | null }
   /** Statistics say that there is room; whoever wants it finds that others have it. */
   | { readonly order: 'taken'; readonly on: boolean }
-  | { readonly order: 'read-only'; readonly on: boolean };
+  | { readonly order: 'read-only'; readonly on: boolean }
+  | { readonly order: 'syncs-fail'; readonly seed: number | null };
 
 const mountPoint = process.argv[2]!;
 const files = new SimulatedFiles(() => Date.now());
@@ -104,6 +105,9 @@ async function obey(order: Order): Promise<void> {
       return;
     case 'read-only':
       files.isReadOnly = order.on;
+      return;
+    case 'syncs-fail':
+      files.syncsFail = order.seed === null ? undefined : seededRandom(order.seed);
   }
 }
 

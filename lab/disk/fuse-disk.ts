@@ -79,6 +79,11 @@ export class FuseDisk {
     return this.#order({ order: 'read-only', on });
   }
 
+  /** Of what a sync was to write some is lost, by the dice of `seed`, and it says EIO; undefined: syncs work again. */
+  syncsFail(seed: number | undefined): Promise<number> {
+    return this.#order({ order: 'syncs-fail', seed: seed ?? null });
+  }
+
   /** Calls get no answer until it is over; then they go on as if nothing had been. */
   hang(on: boolean): void {
     this.#child.kill(on ? 'SIGSTOP' : 'SIGCONT');

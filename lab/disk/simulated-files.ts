@@ -60,6 +60,8 @@ export class SimulatedFiles {
   capacity = Number.POSITIVE_INFINITY;
   isReadOnly = false;
   isTaken = false;
+  /** A sync fails: of what was to be written some is not, and no later sync writes it. As Linux has it since 4.13. */
+  syncsFail: Random | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -158,8 +160,16 @@ export class SimulatedFiles {
     this.#touch(node);
   }
 
+  /** @throws DiskError `EIO` while syncs fail: what is in memory still shows all of it. */
   sync(id: number): void {
     const node = this.node(id);
+    const random = this.syncsFail;
+    if (random !== undefined) {
+      for (const change of node.unsynced.splice(0)) {
+        for (const piece of piecesOf(change)) if (random.next() < 0.5) apply(node.durable, piece);
+      }
+      throw new DiskError('EIO');
+    }
     for (const change of node.unsynced.splice(0)) apply(node.durable, change);
     const last = this.#namings.findLastIndex((each) => each.folder === id || each.node === id);
     const upTo = this.#namings[last]?.operation;

@@ -1,0 +1,70 @@
+// Syncs of a disk fail for a while, beside a real process on a real LevelDB, and some of what they were to write is never
+// written, though reading shows it. Then the power goes. What had been promised must come out in the end. HOLDFAST_CUTS sets
+// how often, HOLDFAST_SEED begins elsewhere.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
+import { checkPromises, factsIn } from '../../runtime/spool/testing/kill-oracle.ts';
+import { canMountFuse, FuseDisk } from './fuse-disk.ts';
+
+const cuts = Number(process.env.HOLDFAST_CUTS ?? 3);
+const seed = Number(process.env.HOLDFAST_SEED ?? 1);
+const child = join(import.meta.dirname, '../../runtime/spool/testing/kill-child.ts');
+const home = mkdtempSync(join(tmpdir(), 'holdfast-failing-sync-'));
+/** What the log says of it. */
+const troubles = new Set<unknown>(['disk-refuses', 'store-open-failed']);
+const logFile = join(home, 'promises.jsonl');
+
+describe.skipIf(!canMountFuse())(`${cuts} power cuts behind syncs that failed, from seed ${seed} on`, () => {
+  let disk: FuseDisk;
+  beforeAll(async () => {
+    disk = await FuseDisk.make();
+  });
+  afterAll(async () => {
+    await disk.remove();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  function start(run: number, mode: 'work' | 'drain'): { process: ChildProcess; ended: Promise<unknown> } {
+    const args = [child, join(disk.folder, 'spool'), logFile, String(run), mode, `boot-${run}`];
+    const started = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    return { process: started, ended: new Promise((resolve) => started.on('exit', resolve)) };
+  }
+
+  async function life(run: number, random: Random): Promise<void> {
+    const working = start(run, 'work');
+    // Amid the start, or amid the work; once or twice.
+    for (let times = 1 + randomInt(random, 2); times > 0; times--) {
+      await Promise.race([wait(300 + randomInt(random, 3000)), working.ended]);
+      await disk.syncsFail(seed * 1_000_003 + run * 10 + times);
+      await Promise.race([wait(randomInt(random, 1500)), working.ended]);
+      await disk.syncsFail(undefined);
+    }
+    await Promise.race([wait(randomInt(random, 1500)), working.ended]);
+    await disk.cutNow();
+    expect(working.process.exitCode, `run ${run} ended by itself`).toBeNull();
+    working.process.kill('SIGKILL');
+    await disk.letGo();
+    await working.ended;
+    await disk.powerBack(seed * 1_000_003 + run);
+  }
+
+  it('break no promise', { timeout: 60_000 + cuts * 25_000, retry: 0 }, async () => {
+    const random = seededRandom(seed);
+    for (let run = 0; run < cuts; run++) await life(run, random);
+    await start(cuts, 'drain').ended;
+    const facts = factsIn(logFile);
+    const isTrouble = (fact: object) => 'code' in fact && troubles.has(fact.code);
+    checkPromises(
+      facts.filter((fact) => !isTrouble(fact)),
+      cuts,
+      true,
+    );
+    // Else it shows nothing.
+    expect(facts.filter(isTrouble).length).toBeGreaterThan(0);
+  });
+});
