@@ -26,6 +26,7 @@ export type Order =
   /** Statistics say that there is room; whoever wants it finds that others have it. */
   | { readonly order: 'taken'; readonly on: boolean }
   | { readonly order: 'read-only'; readonly on: boolean }
+  | { readonly order: 'no-inodes'; readonly on: boolean }
   | { readonly order: 'syncs-fail'; readonly seed: number | null };
 
 const mountPoint = process.argv[2]!;
@@ -105,6 +106,9 @@ async function obey(order: Order): Promise<void> {
       return;
     case 'read-only':
       files.isReadOnly = order.on;
+      return;
+    case 'no-inodes':
+      files.hasNoInodes = order.on;
       return;
     case 'syncs-fail':
       files.syncsFail = order.seed === null ? undefined : seededRandom(order.seed);

@@ -79,6 +79,10 @@ export class FuseDisk {
     return this.#order({ order: 'read-only', on });
   }
 
+  /** No file or folder can be made, though there is room. */
+  noInodes(on: boolean): Promise<number> {
+    return this.#order({ order: 'no-inodes', on });
+  }
   /** Of what a sync was to write some is lost, by the dice of `seed`, and it says EIO; undefined: syncs work again. */
   syncsFail(seed: number | undefined): Promise<number> {
     return this.#order({ order: 'syncs-fail', seed: seed ?? null });

@@ -60,6 +60,8 @@ export class SimulatedFiles {
   capacity = Number.POSITIVE_INFINITY;
   isReadOnly = false;
   isTaken = false;
+  /** Nothing can be made, though there is room: no inode is left. */
+  hasNoInodes = false;
   /** A sync fails: of what was to be written some is not, and no later sync writes it. As Linux has it since 4.13. */
   syncsFail: Random | undefined;
 
@@ -93,6 +95,7 @@ export class SimulatedFiles {
   create(folder: number, name: string, kind: Node['kind'], mode: number, target?: string): Node {
     this.#assertWritable();
     if (this.#namesIn(folder).has(name)) throw new DiskError('EEXIST');
+    if (this.hasNoInodes) throw new DiskError('ENOSPC');
     const node = this.#make(this.#nextId++, kind, mode, target);
     this.#nodes.set(node.id, node);
     if (kind === 'folder') this.#names.set(node.id, new Map());

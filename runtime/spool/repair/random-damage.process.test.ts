@@ -58,6 +58,6 @@ describe(`${count} folders, damaged from seed ${first} on`, () => {
       rmSync(folder, { recursive: true, force: true });
     }
     // Else it shows nothing.
-    if (count >= 60) expect(lossy).toBeGreaterThan(count / 20);
+    if (count >= 60) expect(lossy).toBeGreaterThan(count / 40);
   });
 });

@@ -1,5 +1,5 @@
-// Syncs of a disk fail for a while, beside a real process on a real LevelDB, and some of what they were to write is never
-// written, though reading shows it. Then the power goes. What had been promised must come out in the end. HOLDFAST_CUTS sets
+// A disk fails for a while beside a real process on a real LevelDB: its syncs fail, and some of what they were to write is never
+// written, though reading shows it; or it takes no new file; or nothing at all. Then the power goes. What had been promised must come out in the end. HOLDFAST_CUTS sets
 // how often, HOLDFAST_SEED begins elsewhere.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,12 +14,18 @@ import { canMountFuse, FuseDisk } from './fuse-disk.ts';
 const cuts = Number(process.env.HOLDFAST_CUTS ?? 3);
 const seed = Number(process.env.HOLDFAST_SEED ?? 1);
 const child = join(import.meta.dirname, '../../runtime/spool/testing/kill-child.ts');
-const home = mkdtempSync(join(tmpdir(), 'holdfast-failing-sync-'));
+const home = mkdtempSync(join(tmpdir(), 'holdfast-failing-disk-'));
 /** What the log says of it. */
 const troubles = new Set<unknown>(['disk-refuses', 'store-open-failed']);
 const logFile = join(home, 'promises.jsonl');
 
-describe.skipIf(!canMountFuse())(`${cuts} power cuts behind syncs that failed, from seed ${seed} on`, () => {
+const failures = [
+  (disk: FuseDisk, one: number | undefined) => disk.syncsFail(one),
+  (disk: FuseDisk, one: number | undefined) => disk.noInodes(one !== undefined),
+  (disk: FuseDisk, one: number | undefined) => disk.readOnly(one !== undefined),
+] as const;
+
+describe.skipIf(!canMountFuse())(`${cuts} power cuts behind a disk that failed, from seed ${seed} on`, () => {
   let disk: FuseDisk;
   beforeAll(async () => {
     disk = await FuseDisk.make();
@@ -40,9 +46,10 @@ describe.skipIf(!canMountFuse())(`${cuts} power cuts behind syncs that failed, f
     // Amid the start, or amid the work; once or twice.
     for (let times = 1 + randomInt(random, 2); times > 0; times--) {
       await Promise.race([wait(300 + randomInt(random, 3000)), working.ended]);
-      await disk.syncsFail(seed * 1_000_003 + run * 10 + times);
+      const fail = failures[run % 2 === 0 ? 0 : 1 + randomInt(random, 2)]!;
+      await fail(disk, seed * 1_000_003 + run * 10 + times);
       await Promise.race([wait(randomInt(random, 1500)), working.ended]);
-      await disk.syncsFail(undefined);
+      await fail(disk, undefined);
     }
     await Promise.race([wait(randomInt(random, 1500)), working.ended]);
     await disk.cutNow();
