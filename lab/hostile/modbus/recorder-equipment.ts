@@ -113,7 +113,8 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
       if (!isHostile) mishaps.end();
     },
     act: () => mishaps[dice.weighted({ clock: 3, clear: 1, power: 1, unreachable: 2, cut: 1 })](),
-    recoveryMs: 240_000,
+    // That times may have come twice is kept over a restart in steps of ten minutes.
+    recoveryMs: plan.index === 'time' ? 900_000 : 240_000,
     get isAnswerable() {
       return mishaps.isAnswerable;
     },

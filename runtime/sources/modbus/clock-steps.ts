@@ -52,7 +52,7 @@ const uneven = 3 / 4;
 /** Intervals between samples of which the median is the usual one; fewer than the least tell nothing. */
 const maxIntervals = 15;
 const leastIntervals = 3;
-const leastRounded = 8;
+const leastToTrust = 8;
 const mostRecalledMs = 120_000;
 /** The resolution in which the time up to which some came twice is stored. */
 export const twiceStepMs = 600_000;
@@ -189,11 +189,11 @@ export class ClockSteps {
     const intervals = next > 0 ? [...this.#intervals, next] : this.#intervals;
     if (intervals.length === 0) return Number.POSITIVE_INFINITY;
     const leastMs = Math.min(...intervals);
+    const isFew = intervals.length < leastToTrust;
     // Each of the first few may have another sample between.
-    if (this.#stepMs === 1) return leastMs * (intervals.length <= leastIntervals ? 1 / 2 : uneven);
+    if (this.#stepMs === 1) return leastMs * (isFew ? 1 / 2 : uneven);
     // Of rounded times only many together tell. Where these are few, or some are the same, samples come faster than that, and some go by unseen.
     const meanMs = intervals.reduce((sum, each) => sum + each, 0) / intervals.length;
-    const isFew = intervals.length < leastRounded;
     return leastMs === 0 || isFew ? meanMs / 2 : meanMs * uneven;
   }
 
