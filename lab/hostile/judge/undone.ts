@@ -24,8 +24,9 @@ export class Undone<M extends Made> {
 
   /** When the disk was put back that knew of it, in true time; undefined where none was, or its time was not passed again. */
   until(made: M): number | undefined {
-    const span = this.#spans.find(({ from, to }) => made.at > from && made.at <= to);
-    return span && this.#isPassedAgain(made, span) ? span.to : undefined;
+    return this.#spans.findLast((span) => {
+      return made.at > span.from && made.at <= span.to && this.#isPassedAgain(made, span);
+    })?.to;
   }
 
   #isPassedAgain(made: M, { to }: Span): boolean {

@@ -174,6 +174,21 @@ describe('what an item is said to have held', () => {
     expect(told).toEqual(['gone=3@-800', 'gone=4@-700', 'gone=4@501']);
   });
 
+  it('is told behind its time of a tag that is watched at last: another may have had that before', () => {
+    const { timeline, seen, begin, message } = make();
+    timeline.watch(T - 1000);
+    timeline.add('a', at(-500, 1), T);
+    timeline.addRefused('gone', 'bad:no-match');
+    begin(0);
+    message(1000);
+    timeline.add('gone', at(1500, 2), T + 1700);
+    timeline.add('gone', at(1600, 3), T + 1700);
+    message(1700);
+    message(3000);
+    const told = seen().filter((each) => each.startsWith('gone'));
+    expect(told).toEqual(['gone=null@0 bad:no-match', 'gone=2@1501', 'gone=3@1600']);
+  });
+
   it('is said again of a refused tag wherever observation begins, though nothing of others is', () => {
     const { timeline, sink, seen, begin, message } = make({ snapshots: false });
     timeline.watch(T - 100);

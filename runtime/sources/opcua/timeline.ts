@@ -194,13 +194,14 @@ export class Timeline {
   /** At its place; of a tag that is watched at last not before that: its clock may have come by there before, with what was not watched. */
   #wait(value: WaitingValue): void {
     const watchedFrom = this.#clocks.watchedFrom(value.tag);
-    if (value.index >= watchedFrom) this.#pending.push(value);
+    const isWatched = value.index >= watchedFrom;
+    if (value.isNews && isWatched) this.#pending.push(value);
     else if (value.isNews) this.#giveLate(this.#pending.withHeld([lateFrom(value, watchedFrom)]));
-    else
-      this.#pending.push({
-        ...value,
-        index: Math.max(value.index, this.#clocks.hadAt(value) ?? value.index),
-      });
+    else {
+      // What it holds is told behind its time, which another may have had before it was watched.
+      const hadAt = isWatched ? undefined : this.#clocks.hadAt(value);
+      this.#pending.push({ ...value, index: Math.max(value.index + 1, hadAt ?? value.index) });
+    }
   }
 
   /** It may be of any age: it is what the item holds. */
